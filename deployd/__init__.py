@@ -1,0 +1,1 @@
+"""deployd: a git push becomes a running environment."""
