@@ -1,0 +1,52 @@
+"""What everything that deployd makes in Docker is called, and the labels by which it is found again.
+
+Names come from instance, project, environment and activity only: the second run of a step finds what the first one made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from deployd.ids import ActivityId, EnvironmentName, ProjectId
+
+INSTANCE, PROJECT, ENVIRONMENT, ACTIVITY = "deployd", "deployd.project", "deployd.environment", "deployd.activity"
+ROLE, PART, DIGEST = "deployd.role", "deployd.part", "deployd.digest"
+"""ROLE: `service`, `app`, `web`, `worker`, `build`, `router`. PART: its name in the files. DIGEST: of a service's spec."""
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Names of one environment's objects. `instance` keeps several daemons on one Engine apart."""
+
+    instance: str
+    project: ProjectId
+    environment: EnvironmentName
+
+    @property
+    def network(self) -> str:
+        return f"{self.instance}-{self.project}-{self.environment}"
+
+    def service(self, name: str) -> str:
+        """The container of a service; it outlives activities."""
+        return f"{self.network}-{name}"
+
+    def volume(self, name: str) -> str:
+        """The volume with a service's data."""
+        return f"{self.network}-{name}-data"
+
+    def container(self, activity: ActivityId, role: str, part: str) -> str:
+        """A container that belongs to one activity: `app`, `web`, `worker` or `build`."""
+        return f"{self.network}-{part}-{role}-{activity}"
+
+    def alias(self, activity: ActivityId, part: str) -> str:
+        """The host name of an application's container, one for each version, so that old and new can stand side by side."""
+        return f"{part}-{activity}"
+
+    def labels(self, role: str, part: str = "", activity: ActivityId | None = None) -> Mapping[str, str]:
+        labels = {INSTANCE: self.instance, PROJECT: self.project, ENVIRONMENT: self.environment, ROLE: role}
+        if part:
+            labels[PART] = part
+        if activity is not None:
+            labels[ACTIVITY] = str(activity)
+        return labels

@@ -1,0 +1,87 @@
+"""What to create in Docker, as values. The Engine turns them into calls; nothing here touches anything."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+NONE: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Bind:
+    """A folder or file of the host, or a named volume, seen in the container."""
+
+    source: str
+    """Absolute path on the host, or the name of a volume."""
+    target: str
+    read_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """A command that tells whether the container is ready: exit status 0."""
+
+    command: tuple[str, ...]
+    interval_seconds: float = 1.0
+    timeout_seconds: float = 5.0
+    retries: int = 60
+    start_period_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerSpec:
+    """One container. The root file system is read-only and every capability is dropped unless the spec says otherwise."""
+
+    name: str
+    image: str
+    labels: Mapping[str, str]
+    command: tuple[str, ...] | None = None
+    """None: the image's own."""
+    entrypoint: tuple[str, ...] | None = None
+    environment: Mapping[str, str] = NONE
+    user: str | None = None
+    working_folder: str | None = None
+    network: str | None = None
+    """Name of a network; "host"; None cuts it off from every network."""
+    aliases: tuple[str, ...] = ()
+    """Names under which the other containers of the network find it."""
+    hosts: Mapping[str, str] = NONE
+    """Further names for its hosts file: {name: address}."""
+    binds: tuple[Bind, ...] = ()
+    tmpfs: Mapping[str, str] = NONE
+    """{path: mount options}, e.g. {"/tmp": "rw,exec,nosuid,size=512m,mode=1777"}."""
+    capabilities: tuple[str, ...] = ()
+    read_only_root: bool = True
+    memory_bytes: int | None = None
+    cpus: float | None = None
+    pids: int | None = 1024
+    open_files: int | None = None
+    shm_bytes: int | None = None
+    health: Health | None = None
+    restart: str = "no"
+    """`no`, `on-failure`, `always` or `unless-stopped`."""
+    stop_seconds: int = 10
+    stop_signal: str | None = None
+    log_max_bytes: int = 10_000_000
+    log_files: int = 3
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkSpec:
+    """A bridge network of one environment, with a subnet of its own."""
+
+    name: str
+    subnet: str
+    """CIDR."""
+    labels: Mapping[str, str]
+    internal: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeSpec:
+    name: str
+    labels: Mapping[str, str]
+    options: Mapping[str, str] = NONE
+    """Options of the local driver, e.g. {"type": "tmpfs", "device": "tmpfs", "o": "size=8m"}."""

@@ -1,0 +1,30 @@
+"""The files of a commit, as the reader sees them: a small protocol, so that it never touches a disk or git itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Protocol
+
+
+class Tree(Protocol):
+    """A snapshot of a repository. Paths are relative, with `/`, without a leading slash."""
+
+    def paths(self) -> Iterable[str]:
+        """Path of every regular file and symbolic link; submodules are not descended into unless checked out."""
+        ...
+
+    def read(self, path: str) -> bytes:
+        """Bytes of a regular file, symbolic links not followed.
+
+        Raises:
+            FileNotFoundError: no such file, or it is a symbolic link or a folder.
+        """
+        ...
+
+    def is_link(self, path: str) -> bool:
+        """Whether the path is a symbolic link."""
+        ...
+
+    def is_folder(self, path: str) -> bool:
+        """Whether the path is a folder (or a submodule); "" always is."""
+        ...

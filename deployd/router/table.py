@@ -1,0 +1,73 @@
+"""What the router knows of an environment, as values: routes, targets, and what a freeze did. Pure.
+
+`render.py` turns these into the JSON of the control socket; the Lua side in config/router/ reads exactly that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from deployd.project.model import PathRedirect, RouteCache, RouteTls
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where the requests of a route go."""
+
+    address: str
+    """IP address of a web container (or of a service)."""
+    port: int
+    token: str = ""
+    """Name of the container that must own the address; empty for a host outside."""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One resolved URL prefix of one host."""
+
+    scheme: Literal["http", "https"]
+    host: str
+    """Lower case; `*.example.com` matches any subdomain."""
+    path: str
+    """Prefix with leading slash; the longest match wins."""
+    type: Literal["upstream", "redirect", "proxy"]
+    targets: tuple[Target, ...] = ()
+    to: str | None = None
+    """Redirects and proxies: absolute URL."""
+    original_url: str = ""
+    redirects: tuple[PathRedirect, ...] = ()
+    cache: RouteCache = RouteCache(enabled=False)
+    ssi: bool = False
+    sticky: bool = False
+    tls: RouteTls = RouteTls()
+
+
+@dataclass(frozen=True, slots=True)
+class RouteSet:
+    """All routes of one environment; replaced as a whole, in one atomic step."""
+
+    environment: str
+    """`<project>/<environment>`."""
+    version: str
+    """Which activity's containers these routes reach; part of every answer of the control socket."""
+    routes: tuple[Route, ...]
+    robots: bool = False
+    """False: every answer carries `X-Robots-Tag: noindex, nofollow`."""
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """What a freeze did, told when it ends."""
+
+    held: int = 0
+    """Requests that had waited and were released."""
+    longest_seconds: float = 0.0
+    expired: int = 0
+    """Requests that got the maintenance page because the freeze was over."""
+    left: int = 0
+    """Requests whose clients went away while waiting."""
+    refused: int = 0
+    """Requests over the bound of held ones, answered 503 at once."""
