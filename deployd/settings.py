@@ -1,0 +1,260 @@
+"""What the operator wrote, validated and frozen. The commented sample is config/deployd.yaml.
+
+Reads files, decides nothing. Every path of the daemon comes from here, so that one key (`directory`) moves all of them.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+
+from deployd.errors import DeployError
+from deployd.ids import ProjectId
+
+PROJECT_ID = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
+PACKAGED_CONFIG = Path(__file__).parent / "_config"
+
+
+def config_folder() -> Path:
+    """The folder config/ that came with the program: of the wheel, or of the checkout."""
+    return PACKAGED_CONFIG if PACKAGED_CONFIG.is_dir() else Path(__file__).parent.parent / "config"
+
+
+class SettingsInvalid(DeployError):
+    """The settings cannot be used; all that is wrong is told at once."""
+
+    code: ClassVar[str] = "settings-invalid"
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Remote(_Frozen):
+    """Where the code of a project lives when it is not pushed to deployd itself."""
+
+    url: str
+    forge: Literal["github", "gitlab"] | None = None
+    webhook_secrets: tuple[SecretStr, ...] = ()
+    """The signing secret; during a change of secrets the old and the new one."""
+    token: SecretStr | None = None
+    """Password for fetching over HTTPS."""
+
+
+class Variable(_Frozen):
+    """A variable of a project or of one environment (configuration format: levels and prefixes)."""
+
+    value: Any
+    sensitive: bool = False
+    visible_build: bool = True
+    visible_runtime: bool = True
+    environments: tuple[str, ...] = ()
+    """Branches that see it; none named: all of the project."""
+
+
+class ProjectSettings(_Frozen):
+    id: ProjectId
+    title: str = ""
+    default_branch: str = "main"
+    """The branch that is production, unless `production_branch` names another."""
+    production_branch: str | None = None
+    staging_branch: str | None = "staging"
+    remote: Remote | None = None
+    domains: tuple[str, ...] = ()
+    """Domains of production, the first is `{default}`."""
+    variables: dict[str, Variable] = Field(default_factory=dict)
+    dialect: Literal["magento", "platformsh"] | None = None
+    tolerant: bool = False
+    runtime_fallback: Literal["refuse", "nearest"] | None = None
+    on_deploy_failure: Literal["revert", "keep"] | None = None
+
+    @field_validator("id")
+    @classmethod
+    def _id_is_a_label(cls, value: str) -> str:
+        if not PROJECT_ID.fullmatch(value):
+            raise ValueError(f"{value!r} is not a project id: lower-case letters, digits and hyphens, at most 32")
+        return value
+
+    @field_validator("variables", mode="before")
+    @classmethod
+    def _plain_values_are_variables(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        return {name: item if isinstance(item, dict) and "value" in item else {"value": item} for name, item in value.items()}
+
+    @property
+    def production(self) -> str:
+        return self.production_branch or self.default_branch
+
+
+class RouterSettings(_Frozen):
+    address: str = "0.0.0.0"
+    http_port: int = Field(80, ge=1, le=65535)
+    https_port: int | None = Field(443, ge=1, le=65535)
+    max_held: int = Field(10_000, ge=1)
+    """Requests that one environment may hold in a freeze."""
+    workers: int | None = Field(None, ge=1)
+    """None: one for each core."""
+
+
+class Limits(_Frozen):
+    builds: int = Field(2, ge=1)
+    deploys: int = Field(4, ge=1)
+
+
+class BuildSettings(_Frozen):
+    trust_store: Literal["host", "none"] = "host"
+    """`host`: the build sees the host's certificates, so that package managers work behind an inspecting proxy."""
+    memory_mb: int = Field(2048, ge=128)
+    cpus: float = Field(2.0, gt=0)
+    limit_seconds: int = Field(3600, ge=1)
+
+
+class Size(_Frozen):
+    memory_mb: int = Field(ge=32)
+    cpus: float = Field(gt=0)
+
+
+class Token(_Frozen):
+    """Who may do what over HTTP; the password of git."""
+
+    name: str
+    role: Literal["viewer", "contributor", "admin"] = "contributor"
+    secret: SecretStr
+    projects: tuple[str, ...] = ("*",)
+
+    def may_see(self, project: str) -> bool:
+        return "*" in self.projects or project in self.projects
+
+
+DEFAULT_SIZES = {
+    "AUTO": Size(memory_mb=512, cpus=1.0),
+    "XS": Size(memory_mb=128, cpus=0.25),
+    "S": Size(memory_mb=256, cpus=0.5),
+    "M": Size(memory_mb=512, cpus=1.0),
+    "L": Size(memory_mb=1024, cpus=2.0),
+    "XL": Size(memory_mb=2048, cpus=2.0),
+    "2XL": Size(memory_mb=4096, cpus=4.0),
+    "4XL": Size(memory_mb=8192, cpus=8.0),
+}
+
+
+class Settings(_Frozen):
+    instance: Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$")] = "deployd"
+    """Label and name prefix of everything in Docker; two daemons on one Engine need two names."""
+    directory: Path | None = None
+    """Puts state and run under one folder."""
+    state: Path = Path("/var/lib/deployd")
+    run: Path = Path("/run/deployd")
+    catalogue: Path | None = None
+    docker_socket: Path = Path("/var/run/docker.sock")
+    listen: str = "127.0.0.1:8480"
+    public_url: str = ""
+    """Address of `listen` as people reach it; shown in links."""
+    router: RouterSettings = RouterSettings()
+    domain: str = "{environment}-{project}.localhost"
+    network_pool: str = "10.208.0.0/12"
+    subnet_prefix: int = Field(26, ge=16, le=29)
+    limits: Limits = Limits()
+    freeze_seconds: int = Field(60, ge=1, le=60)
+    on_deploy_failure: Literal["revert", "keep"] = "revert"
+    runtime_fallback: Literal["refuse", "nearest"] = "refuse"
+    build: BuildSettings = BuildSettings()
+    sizes: dict[str, Size] = Field(default_factory=dict)
+    keep_versions: int = Field(5, ge=1)
+    """Versions of each environment that a rollback can go back to."""
+    min_free_disk_mb: int = Field(1024, ge=0)
+    tokens: tuple[Token, ...] = ()
+    projects: dict[ProjectId, ProjectSettings] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_directory_moves_all(cls, values: Any) -> Any:
+        if isinstance(values, dict) and values.get("directory"):
+            folder = Path(values["directory"])
+            values = {"state": folder / "state", "run": folder / "run", **values}
+        if isinstance(values, dict) and isinstance(values.get("projects"), dict):
+            values = {**values, "projects": {
+                name: {"id": name, **(project or {})} if project is None or isinstance(project, dict) else project
+                for name, project in values["projects"].items()
+            }}
+        return values
+
+    @field_validator("directory", "state", "run")
+    @classmethod
+    def _absolute(cls, value: Path | None) -> Path | None:
+        if value is not None and not value.is_absolute():
+            raise ValueError(f"{value} is not an absolute path")
+        return value
+
+    @field_validator("network_pool")
+    @classmethod
+    def _pool_is_a_network(cls, value: str) -> str:
+        ipaddress.ip_network(value)
+        return value
+
+    @field_validator("domain")
+    @classmethod
+    def _domain_names_both(cls, value: str) -> str:
+        if "{environment}" not in value or "{project}" not in value:
+            raise ValueError("must contain {environment} and {project}, e.g. {environment}-{project}.example.com")
+        return value
+
+    @property
+    def listen_address(self) -> tuple[str, int]:
+        host, _, port = self.listen.rpartition(":")
+        return host or "127.0.0.1", int(port)
+
+    @property
+    def api_socket(self) -> Path:
+        return self.run / "api.sock"
+
+    @property
+    def catalogue_path(self) -> Path:
+        return self.catalogue or config_folder() / "catalogue.yaml"
+
+    def size(self, name: str) -> Size:
+        """Memory and processors of a size of the project files; unknown names get AUTO's."""
+        return self.sizes.get(name) or DEFAULT_SIZES.get(name) or self.sizes.get("AUTO") or DEFAULT_SIZES["AUTO"]
+
+
+def load_settings(path: Path) -> Settings:
+    """Read deployd.yaml and, beside it, projects.d/*.yaml (one project each, named after the file).
+
+    Raises:
+        SettingsInvalid: A file is missing, is not YAML, or says something that is not allowed.
+    """
+    values = _read_yaml(path)
+    projects = dict(values.get("projects") or {})
+    for file in sorted(path.parent.glob("projects.d/*.yaml")):
+        if file.stem in projects:
+            raise SettingsInvalid(f"the project {file.stem} is defined twice", where=f"{path} and {file}", mend="remove one")
+        projects[file.stem] = _read_yaml(file)
+    try:
+        return Settings.model_validate({**values, "projects": projects})
+    except ValidationError as error:
+        found = tuple(f"{'.'.join(map(str, item['loc'])) or 'settings'}: {item['msg']}" for item in error.errors())
+        raise SettingsInvalid("the settings are not valid", where=str(path), evidence=found,
+                              mend="correct the keys named above; config/deployd.yaml shows every key with its meaning") from None
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        values = yaml.safe_load(path.read_bytes())
+    except FileNotFoundError:
+        raise SettingsInvalid("there is no settings file", where=str(path),
+                              mend="copy config/deployd.yaml to that place, or name another with --settings") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise SettingsInvalid(f"the settings are not YAML: {error}", where=str(path), mend="correct the file") from None
+    except OSError as error:
+        raise SettingsInvalid(f"the settings cannot be read: {error.strerror}", where=str(path)) from None
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise SettingsInvalid("the settings must be a mapping of keys to values", where=str(path))
+    return values
