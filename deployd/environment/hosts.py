@@ -1,0 +1,151 @@
+"""Routes of an environment: the file's patterns with their placeholders resolved (configuration format 6.2 and 6.3). Pure.
+
+Surprise: with a router that has no TLS (`router.https_port: null`), `https://` routes are served over `http://`, and the
+redirects that would lead to them are left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal, cast
+from urllib.parse import urlsplit
+
+from deployd.project.model import RouteTemplate
+
+
+@dataclass(frozen=True, slots=True)
+class Domains:
+    """What the placeholders stand for, and the ports of the router."""
+
+    development: str
+    """Host of the environment from the operator's template."""
+    own: tuple[str, ...] = ()
+    """Domains of the project; only production has them."""
+    http_port: int = 80
+    https_port: int | None = 443
+
+    @property
+    def default(self) -> str:
+        return self.own[0] if self.own else self.development
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedRoute:
+    """One URL of an environment."""
+
+    scheme: Literal["http", "https"]
+    host: str
+    path: str
+    url: str
+    """With the port when it is not the scheme's own; always ends in a slash or a path."""
+    template: RouteTemplate
+    original_url: str
+    type: Literal["upstream", "redirect", "proxy"]
+    to: str | None = None
+    primary: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    routes: tuple[ResolvedRoute, ...]
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def primary(self) -> ResolvedRoute | None:
+        return next((route for route in self.routes if route.primary), None)
+
+
+def resolve_routes(templates: Sequence[RouteTemplate], domains: Domains) -> Resolved:
+    """Every URL of the environment, the file's order kept, automatic redirects from http to https at the end."""
+    warnings: list[str] = []
+    found: dict[tuple[str, str, str], ResolvedRoute] = {}
+    for template in sorted(templates, key=lambda item: "{all}" in item.url):   # {default} beats {all}
+        for pattern_host in _hosts(template.url, domains, warnings):
+            route = _resolve(template, pattern_host, domains)
+            found.setdefault((route.scheme, route.host, route.path), route)
+    routes = sorted(found.values(), key=lambda route: templates.index(route.template))
+    if domains.https_port is None:
+        routes = _served_without_tls(routes, warnings)
+    else:
+        routes += list(_redirects_to_https(routes, found, domains))
+    return Resolved(_with_primary(routes), tuple(warnings))
+
+
+def _hosts(url: str, domains: Domains, warnings: list[str]) -> Iterator[str]:
+    host = (urlsplit(url).netloc or url.split("://", 1)[-1].split("/", 1)[0]).lower()
+    if "{all}" in host:
+        for domain in domains.own or (domains.development,):
+            yield host.replace("{all}", domain)
+    elif "{default}" in host:
+        yield host.replace("{default}", domains.default)
+    elif not domains.own:
+        yield f"{host}.{domains.development}"
+    elif _belongs(host, domains.own):
+        yield host
+    else:
+        warnings.append(f"{url}: {host} is not one of the project's domains, so {host}.{domains.development} is used")
+        yield f"{host}.{domains.development}"
+
+
+def _belongs(host: str, own: tuple[str, ...]) -> bool:
+    bare = host.removeprefix("*.")
+    return any(bare == domain or bare.endswith(f".{domain}") for domain in own)
+
+
+def _resolve(template: RouteTemplate, host: str, domains: Domains) -> ResolvedRoute:
+    scheme = cast(Literal["http", "https"], template.url.split("://", 1)[0])
+    path = urlsplit(template.url).path or "/"
+    to = _replace_placeholders(template.to, domains) if template.to else None
+    return ResolvedRoute(
+        scheme, host, path, _url(scheme, host, path, domains), template, template.url, template.type, to,
+    )
+
+
+def _url(scheme: str, host: str, path: str, domains: Domains) -> str:
+    port, usual = (domains.http_port, 80) if scheme == "http" else (domains.https_port, 443)
+    return f"{scheme}://{host}{'' if port in (usual, None) else f':{port}'}{path}"
+
+
+def _replace_placeholders(to: str, domains: Domains) -> str:
+    """Target of a redirect; one that leads back to this environment gets the router's port."""
+    text = to.replace("{default}", domains.default).replace("{all}", domains.default)
+    parts = urlsplit(text)
+    if text == to or parts.port is not None:
+        return text
+    scheme = "http" if parts.scheme == "https" and domains.https_port is None else parts.scheme
+    rest = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    return _url(scheme, parts.netloc, rest, domains)
+
+
+def _redirects_to_https(
+    routes: Sequence[ResolvedRoute], found: dict[tuple[str, str, str], ResolvedRoute], domains: Domains,
+) -> Iterator[ResolvedRoute]:
+    for route in routes:
+        if route.scheme == "https" and ("http", route.host, route.path) not in found:
+            yield ResolvedRoute(
+                "http", route.host, route.path, _url("http", route.host, route.path, domains), route.template,
+                "http" + route.original_url.removeprefix("https"), "redirect", route.url,
+            )
+
+
+def _served_without_tls(routes: Sequence[ResolvedRoute], warnings: list[str]) -> list[ResolvedRoute]:
+    secure = {(route.host, route.path): route for route in routes if route.scheme == "https"}
+    plain = [
+        ResolvedRoute("http", route.host, route.path, "http" + route.url.removeprefix("https"), route.template,
+                      route.original_url, route.type, route.to)
+        for route in secure.values()
+    ]
+    if plain:
+        warnings.append("the router has no https port, so https routes are served over http")
+    return plain + [route for route in routes if route.scheme == "http" and (route.host, route.path) not in secure]
+
+
+def _with_primary(routes: Sequence[ResolvedRoute]) -> tuple[ResolvedRoute, ...]:
+    """Exactly one upstream route is primary: the one that says so, else the first (configuration format 6.1)."""
+    upstream = [route for route in routes if route.type == "upstream"]
+    chosen = next((route for route in upstream if route.template.primary), upstream[0] if upstream else None)
+    return tuple(
+        ResolvedRoute(r.scheme, r.host, r.path, r.url, r.template, r.original_url, r.type, r.to, r is chosen)
+        for r in routes
+    )

@@ -1,0 +1,42 @@
+"""What an environment is called, from its branch. Pure.
+
+Tools of the hosted platforms recognise the main environment by the beginning of its machine name
+(`^master(?:-[a-z0-9]+)?$` and the like: configuration format 9), so the name begins with the branch's.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from typing import Literal
+
+from deployd.ids import EnvironmentName
+from deployd.settings import ProjectSettings
+
+EnvironmentType = Literal["production", "staging", "development"]
+
+LONGEST_LABEL = 63   # of a DNS name: RFC 1035
+LONGEST_NAME = 40    # leaves room in the label for the project and in container names for their parts
+
+
+def machine_name(branch: str) -> EnvironmentName:
+    """`feature/Search!` → `feature-search-` and seven characters of the branch's SHA-256 in base32."""
+    cleaned = re.sub(r"[^a-z0-9]+", "-", branch.lower()).strip("-") or "branch"
+    digest = base64.b32encode(hashlib.sha256(branch.encode()).digest()).decode().lower()[:7]
+    return EnvironmentName(f"{cleaned[: LONGEST_NAME - 8].rstrip('-')}-{digest}")
+
+
+def environment_type(project: ProjectSettings, branch: str) -> EnvironmentType:
+    if branch == project.production:
+        return "production"
+    return "staging" if branch == project.staging_branch else "development"
+
+
+def development_host(template: str, project: str, environment: str) -> str:
+    """Host of an environment from the operator's template; a label over 63 characters is cut and made unique again."""
+    host = template.format(project=project, environment=environment).lower()
+    first, dot, rest = host.partition(".")
+    if len(first) > LONGEST_LABEL:
+        first = f"{first[:LONGEST_LABEL - 8].rstrip('-')}-{hashlib.sha256(first.encode()).hexdigest()[:7]}"
+    return first + dot + rest

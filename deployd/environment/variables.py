@@ -1,0 +1,67 @@
+"""Variables of an application from all their levels (configuration format 7.1 and 7.2). Pure.
+
+A later level wins: application, project, environment; the platform's own values are added elsewhere and win over all.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from deployd.project.model import Json
+from deployd.settings import Variable
+
+
+@dataclass(frozen=True, slots=True)
+class Variables:
+    """What an application gets."""
+
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Environment variables of their own: the prefix `env:`."""
+    platform: Mapping[str, Json] = field(default_factory=dict)
+    """Flat content of PLATFORM_VARIABLES: {"prefix:name": value}."""
+    php: Mapping[str, str] = field(default_factory=dict)
+    """php.ini settings: the prefix `php:`."""
+
+
+def variables_of(
+    of_application: Mapping[str, Mapping[str, Json]],
+    of_project: Mapping[str, Variable],
+    *,
+    branch: str | None,
+    building: bool,
+) -> Variables:
+    """All levels made one.
+
+    Args:
+        branch: Branch of the environment; project variables that name environments apply to those only.
+        building: Only what is visible in a build, else only what is visible at run time.
+    """
+    values: dict[str, Json] = {
+        f"{prefix}:{name}": value for prefix, names in of_application.items() for name, value in names.items()
+    }
+    for name, variable in of_project.items():
+        applies = not variable.environments or branch in variable.environments
+        if applies and (variable.visible_build if building else variable.visible_runtime):
+            values[_upper_cased(name)] = variable.value
+    environment = {name[4:]: as_text(value) for name, value in values.items() if name.startswith("env:")}
+    php = {name[4:]: as_ini(value) for name, value in values.items() if name.startswith("php:")}
+    platform = {name: value for name, value in values.items() if not name.startswith("env:")}
+    return Variables(environment, platform, php)
+
+
+def as_text(value: Json) -> str:
+    """A value as an environment variable: strings as they are, everything else as JSON text (`true`, `["a", "b"]`)."""
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def as_ini(value: Json) -> str:
+    """A value as php.ini has it; YAML 1.1 has made a boolean of `Off`, and ini wants a word again."""
+    if isinstance(value, bool):
+        return "On" if value else "Off"
+    return "" if value is None else as_text(value)
+
+
+def _upper_cased(name: str) -> str:
+    return f"env:{name[4:].upper()}" if name.startswith("env:") else name
