@@ -1,7 +1,7 @@
-"""Routes of an environment: the file's patterns with their placeholders resolved (configuration format 6.2 and 6.3). Pure.
+"""Routes of an environment: the file's patterns with placeholders resolved (configuration format 6.2 and 6.3). Pure.
 
-Surprise: with a router that has no TLS (`router.https_port: null`), `https://` routes are served over `http://`, and the
-redirects that would lead to them are left out.
+Surprise: with a router that has no TLS (`router.https_port: null`), `https://` routes are served over `http://`, and
+the redirects that would lead to them are left out.
 """
 
 from __future__ import annotations

@@ -1,0 +1,152 @@
+"""The environment variables that an application finds (configuration format 7.3), in both spellings side by side. Pure.
+
+In a build the run-time variables are absent, not empty: the public config readers take the presence of
+PLATFORM_ENVIRONMENT for "this is run time".
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from deployd.environment.application_json import application_json
+from deployd.environment.hosts import ResolvedRoute
+from deployd.environment.naming import EnvironmentType
+from deployd.environment.variables import Variables
+from deployd.project.model import MAGENTO, PLATFORMSH, Application, Commands
+
+PREFIXES = (PLATFORMSH.variable_prefix, MAGENTO.variable_prefix)
+APP_FOLDER = "/app"
+PORT = 8888
+"""Where the start command listens when the socket is TCP."""
+SOCKET = "/run/app/app.sock"
+"""Where it listens when the socket is a Unix one: in a volume that the web container shares."""
+CACHE_FOLDER = "/cache"
+TLS_1_2 = 771   # 0x0303, as the hosted platform shows `TLSv1.2`
+TLS_VERSIONS = {"TLSv1.0": 769, "TLSv1.1": 770, "TLSv1.2": TLS_1_2, "TLSv1.3": 772}
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What is known of an environment before anything of it runs."""
+
+    project: str
+    entropy: str
+    environment: str
+    branch: str
+    type: EnvironmentType
+    tree: str
+    """Git tree id of the application's root."""
+
+
+def build_environment(app: Application, about: About, variables: Variables) -> dict[str, str]:
+    """What the build container gets."""
+    platform = {
+        "APP_DIR": APP_FOLDER,
+        "APPLICATION": encoded(application_json(app, building=True)),
+        "APPLICATION_NAME": app.name,
+        "CACHE_DIR": CACHE_FOLDER,
+        "OUTPUT_DIR": APP_FOLDER,
+        "PROJECT": about.project,
+        "PROJECT_ENTROPY": about.entropy,
+        "TREE_ID": about.tree,
+        "VARIABLES": encoded(dict(variables.platform)),
+        "VENDOR": "deployd",
+    }
+    return {**variables.environment, **_in_both_spellings(platform), "CI": "true"}
+
+
+def runtime_environment(
+    app: Application,
+    about: About,
+    variables: Variables,
+    *,
+    commands: Commands,
+    routes: Sequence[ResolvedRoute],
+    relationships: Mapping[str, list[dict[str, Any]]],
+) -> dict[str, str]:
+    """What the application, its workers, hooks and crons get."""
+    root = next((location.root for location in app.web.locations if location.path == "/"), None)
+    platform = {
+        "APP_DIR": APP_FOLDER,
+        "APPLICATION": encoded(application_json(app, building=False)),
+        "APPLICATION_NAME": app.name,
+        "BRANCH": about.branch,
+        "DOCUMENT_ROOT": f"{APP_FOLDER}/{root}".rstrip("/") if root else APP_FOLDER,
+        "ENVIRONMENT": about.environment,
+        "ENVIRONMENT_TYPE": about.type,
+        "PROJECT": about.project,
+        "PROJECT_ENTROPY": about.entropy,
+        "RELATIONSHIPS": encoded(dict(relationships)),
+        "ROUTES": encoded(routes_json(routes)),
+        "SMTP_HOST": "",
+        "TREE_ID": about.tree,
+        "VARIABLES": encoded(dict(variables.platform)),
+    }
+    for name, text in (("APP_COMMAND", commands.start), ("PRE_APP_COMMAND", commands.pre_start),
+                       ("POST_APP_COMMAND", commands.post_start)):
+        if text is not None:
+            platform[name] = text
+    socket = {"SOCKET": SOCKET} if app.web.socket_family == "unix" else {"PORT": str(PORT)}
+    return {**variables.environment, **_in_both_spellings(platform), **socket}
+
+
+def routes_json(routes: Sequence[ResolvedRoute]) -> dict[str, Any]:
+    """Content of PLATFORM_ROUTES: {url: route}, every generated URL (configuration format 6.9)."""
+    return {route.url: _route_json(route) for route in routes}
+
+
+def _route_json(route: ResolvedRoute) -> dict[str, Any]:
+    template = route.template
+    shown: dict[str, Any] = {
+        "primary": route.primary,
+        "id": template.id if route.original_url == template.url else None,
+        "attributes": dict(template.attributes),
+        "type": route.type,
+        "original_url": route.original_url,
+        "restrict_robots": False,
+        "http_access": {"addresses": [], "basic_auth": {}},
+    }
+    if route.type != "upstream":
+        return shown | {"to": route.to}
+    hsts = template.tls.hsts
+    return shown | {
+        "upstream": template.upstream,
+        "tls": {
+            "min_version": TLS_VERSIONS.get(template.tls.min_version or ""),
+            "client_authentication": template.tls.client_authentication,
+            "client_certificate_authorities": list(template.tls.client_certificate_authorities),
+            "strict_transport_security": {
+                "enabled": hsts.enabled, "include_subdomains": hsts.include_subdomains, "preload": hsts.preload,
+            },
+        },
+        "cache": {
+            "enabled": template.cache.enabled, "default_ttl": template.cache.default_ttl_seconds,
+            "cookies": list(template.cache.cookies), "headers": list(template.cache.headers),
+        },
+        "ssi": {"enabled": template.ssi},
+    }
+
+
+def run_config_json(
+    app: Application, *, memory_mb: int, cpus: float, relationships: Mapping[str, Any], routes: Sequence[ResolvedRoute],
+) -> dict[str, Any]:
+    """Content of /run/config.json; start commands size their heap by `.info.limits.memory` (in MB)."""
+    return {
+        "info": {"limits": {"memory": memory_mb, "cpu": cpus}},
+        "application": application_json(app, building=False),
+        "relationships": dict(relationships),
+        "routes": routes_json(routes),
+    }
+
+
+def encoded(value: Any) -> str:
+    """Base64 of the JSON text, without line breaks."""
+    return base64.b64encode(json.dumps(value).encode()).decode()
+
+
+def _in_both_spellings(values: Mapping[str, str]) -> dict[str, str]:
+    return {f"{prefix}{name}": value for prefix in PREFIXES for name, value in values.items()}
