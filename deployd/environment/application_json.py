@@ -1,7 +1,7 @@
 """An application as its own programs read it in PLATFORM_APPLICATION (configuration format 7.5). Pure.
 
-It is the normalised definition: defaults filled in, durations as strings with `s`. A build sees less of it, because what
-it does not see is not part of the slug's key.
+It is the normalised definition: defaults filled in, durations as strings with `s`. A build sees less of it, because
+what it does not see is not part of the slug's key.
 """
 
 from __future__ import annotations
