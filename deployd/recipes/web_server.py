@@ -1,0 +1,281 @@
+r"""The nginx in front of an application: `web.locations` as a configuration file (configuration format 4.8). Pure.
+
+How a request is decided: the location with the longest prefix; its first matching rule lies over it; then a file that is
+there is run (PHP, `scripts`) or served (`allow`); a folder tries `index`; everything else goes the way of `passthru`.
+
+    location /media/ {                       one for each location
+        location ~ "\.css$" { … }            one for each rule, in the file's order
+        location ~ "\.php$" { … }            PHP only: script files
+        try_files /pub/media$rest_1 …        the location itself
+    }
+
+Surprise: `root` of nginx is always /app, and `try_files` names the whole path below it. `alias` would be the usual way,
+but does not work in regular expressions together with `try_files`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from deployd.environment.platform import APP_FOLDER, PORT, SOCKET
+from deployd.project.model import Application, Location, Rule
+
+WEB_PORT = 8080
+"""Where the web container listens; the router comes here."""
+HEALTH_PATH = "/.well-known/deployd/health"
+"""Answered by the web container itself, for the check that nginx is up."""
+
+FASTCGI_PARAMETERS = {
+    "QUERY_STRING": "$args", "REQUEST_METHOD": "$request_method", "CONTENT_TYPE": "$content_type",
+    "CONTENT_LENGTH": "$content_length", "REQUEST_URI": "$request_uri", "DOCUMENT_URI": "$uri",
+    "SERVER_PROTOCOL": "$server_protocol", "REQUEST_SCHEME": "$forwarded_scheme", "HTTPS": "$forwarded_https",
+    "GATEWAY_INTERFACE": "CGI/1.1", "SERVER_SOFTWARE": "nginx", "REMOTE_ADDR": "$remote_addr",
+    "REMOTE_PORT": "$remote_port", "SERVER_ADDR": "$server_addr", "SERVER_PORT": "$forwarded_port",
+    "SERVER_NAME": "$host", "REDIRECT_STATUS": "200",
+    "HTTP_PROXY": '""',   # never let a client set the proxy of the application (httpoxy)
+}
+
+
+def render_web_server(app: Application, *, alias: str, trusted: str) -> str:
+    """The whole nginx.conf of an application's web container.
+
+    Args:
+        alias: Host name of the application's container, for TCP sockets.
+        trusted: Network of the router, whose word about the client's address is taken.
+    """
+    return "\n".join(_WebServer(app, alias, trusted).lines()) + "\n"
+
+
+def quoted(text: str) -> str:
+    """A string of nginx: only a doubled backslash and the quote need care, `\\d` of a pattern stays as it is."""
+    return '"' + text.replace("\\\\", "\\\\\\\\").replace('"', '\\"') + '"'
+
+
+def literal(text: str) -> str:
+    """A string of nginx in which no variable is looked for."""
+    return quoted(text.replace("$", "${dollar}"))
+
+
+class _WebServer:
+    """Collects what the file needs at its top level while the locations are written."""
+
+    def __init__(self, app: Application, alias: str, trusted: str) -> None:
+        self._app = app
+        self._alias = alias
+        self._trusted = trusted
+        self._fronts: dict[str, str] = {}
+        """{URL path of a front controller: its path below /app}"""
+
+    @property
+    def _fastcgi(self) -> bool:
+        return self._app.web.protocol == "fastcgi"
+
+    def lines(self) -> Iterator[str]:
+        locations = list(self._locations())
+        yield from HEAD
+        yield f"    set_real_ip_from {self._trusted};"
+        for number, location in enumerate(self._app.web.locations):
+            prefix = location.path.rstrip("/")
+            yield f"    map $uri $rest_{number} {{"
+            yield "        volatile;"
+            yield f'        {quoted(f"~^{_escaped(prefix)}(?<r{number}>/.*)?$")} $r{number};'
+            yield "    }"
+        yield "    server {"
+        yield f"        listen {WEB_PORT} default_server;"
+        yield f"        root {APP_FOLDER};"
+        yield f"        location = {HEALTH_PATH} {{ default_type text/plain; return 200 ok; }}"
+        yield from ("        " + line for line in locations)
+        yield from ("        " + line for line in self._named_locations())
+        yield "    }"
+        yield "}"
+
+    def _locations(self) -> Iterator[str]:
+        for number, location in enumerate(self._app.web.locations):
+            body = list(self._location(number, location))
+            prefix = location.path.rstrip("/")
+            exact = [f"location = {quoted(prefix)} {{"] if prefix else []
+            for head in (f"location {quoted(prefix + '/')} {{", *exact):
+                yield head
+                yield from ("    " + line for line in body)
+                yield "}"
+
+    def _location(self, number: int, location: Location) -> Iterator[str]:
+        for rule in location.rules:
+            yield f"location ~ {quoted(rule.pattern)} {{"
+            yield from ("    " + line for line in self._settings(number, overlaid(location, rule)))
+            yield "}"
+        yield from self._settings(number, location)
+
+    def _settings(self, number: int, location: Location) -> Iterator[str]:
+        if location.request_buffering.max_request_size_bytes:
+            yield f"client_max_body_size {location.request_buffering.max_request_size_bytes};"
+        if not location.request_buffering.enabled:
+            yield "proxy_request_buffering off;"
+            yield "fastcgi_request_buffering off;"
+        file = None if location.root is None else f"/{location.root}$rest_{number}".replace("//", "/")
+        if self._fastcgi:
+            yield from self._scripts(file, location)
+        if file is not None and location.allow:
+            yield from _caching(location)
+            yield from self._script_index(file, location)
+            static = [name for name in location.index if not self._is_script(name)]
+            tries = [file, *(f"{file}/{name}" for name in static)]
+            yield f"try_files {' '.join(quoted(path) for path in tries)} {self._fallback(location)};"
+        else:
+            yield f"try_files /.deployd-nothing {self._fallback(location, refused='=403')};"
+
+    def _scripts(self, file: str | None, location: Location) -> Iterator[str]:
+        """PHP files: run, or treated as if they were not there; their source is never served."""
+        yield r'location ~ "\.php$" {'
+        if file is not None and location.scripts:
+            yield "    set $url $uri;"   # before try_files makes it the path below /app
+            yield f"    try_files {quoted(file)} {self._fallback(location)};"
+            yield f"    fastcgi_param SCRIPT_FILENAME {APP_FOLDER}$uri;"
+            yield "    fastcgi_param SCRIPT_NAME $url;"
+            yield f"    fastcgi_pass {self._fastcgi_target()};"
+            yield from ("    " + line for line in self._fastcgi_parameters())
+        else:
+            yield f"    try_files /.deployd-nothing {self._fallback(location, refused='=403')};"
+        yield "}"
+
+    def _script_index(self, file: str, location: Location) -> Iterator[str]:
+        for name in location.index:
+            if self._is_script(name) and location.scripts:
+                yield f"if (-f {quoted(f'{APP_FOLDER}{file}/{name}')}) {{ rewrite ^(.*?)/*$ $1/{name} last; }}"
+
+    def _is_script(self, name: str) -> bool:
+        return self._fastcgi and name.endswith(".php")
+
+    def _fallback(self, location: Location, refused: str = "=404") -> str:
+        """Last argument of try_files: where a request goes for which no file is there or allowed."""
+        match location.passthru:
+            case False:
+                return refused
+            case True:
+                return "@application"
+            case str(target):
+                return self._passthru(target)
+
+    def _passthru(self, target: str) -> str:
+        path, _, arguments = target.partition("?")
+        if "$" in target:
+            return quoted(target if arguments else f"{target}$is_args$args")
+        serving = max(
+            (item for item in self._app.web.locations if f"{path}/".startswith(item.path.rstrip("/") + "/")),
+            key=lambda item: len(item.path), default=None,
+        )
+        root = serving.root if serving else None
+        below = path[len(serving.path.rstrip("/")):] if serving else path
+        file = f"/{root or ''}{below}".replace("//", "/")
+        if not self._is_script(path):
+            return f"{quoted(file)} =404" if root is not None else "@application"
+        self._fronts[path] = file
+        return f"@front_{list(self._fronts).index(path)}"
+
+    def _named_locations(self) -> Iterator[str]:
+        yield "location @application {"
+        if self._fastcgi:
+            yield f"    fastcgi_param SCRIPT_FILENAME {APP_FOLDER}/{self._main_root()}$uri;"
+            yield "    fastcgi_param SCRIPT_NAME $uri;"
+            yield f"    fastcgi_pass {self._fastcgi_target()};"
+            yield from ("    " + line for line in self._fastcgi_parameters())
+        else:
+            yield from ("    " + line for line in self._proxy())
+        yield "}"
+        for number, (path, file) in enumerate(self._fronts.items()):
+            yield f"location @front_{number} {{"
+            yield f"    fastcgi_param SCRIPT_FILENAME {quoted(APP_FOLDER + file)};"
+            yield f"    fastcgi_param SCRIPT_NAME {quoted(path)};"
+            yield f"    fastcgi_pass {self._fastcgi_target()};"
+            yield from ("    " + line for line in self._fastcgi_parameters())
+            yield "}"
+
+    def _main_root(self) -> str:
+        return next((item.root or "" for item in self._app.web.locations if item.path == "/"), "")
+
+    def _fastcgi_target(self) -> str:
+        return f"unix:{SOCKET}" if self._app.web.socket_family == "unix" else f"{self._alias}:{PORT}"
+
+    def _fastcgi_parameters(self) -> Iterator[str]:
+        yield f"fastcgi_param DOCUMENT_ROOT {quoted(f'{APP_FOLDER}/{self._main_root()}'.rstrip('/'))};"
+        yield from (f"fastcgi_param {name} {value};" for name, value in FASTCGI_PARAMETERS.items())
+
+    def _proxy(self) -> Iterator[str]:
+        if self._app.web.socket_family == "unix":
+            yield f"proxy_pass http://unix:{SOCKET}:;"
+        else:
+            # A variable makes nginx ask Docker's name server again: the address changes when the container restarts.
+            yield f'set $application "{self._alias}:{PORT}";'
+            yield "proxy_pass http://$application;"
+        yield "proxy_http_version 1.1;"
+        yield "proxy_set_header Host $http_host;"
+        yield "proxy_set_header Upgrade $http_upgrade;"
+        yield "proxy_set_header Connection $upgrade_or_keep;"
+        yield "proxy_read_timeout 3600s;"
+        yield "proxy_buffering off;"
+
+
+def overlaid(location: Location, rule: Rule) -> Location:
+    """The location as a rule changes it; what the rule leaves out stays as it was."""
+    return replace(
+        location,
+        rules=(),
+        allow=location.allow if rule.allow is None else rule.allow,
+        passthru=location.passthru if rule.passthru is None else rule.passthru,
+        scripts=location.scripts if rule.scripts is None else rule.scripts,
+        expires_seconds=location.expires_seconds if rule.expires_seconds is None else rule.expires_seconds,
+        headers=location.headers if rule.headers is None else rule.headers,
+    )
+
+
+def _caching(location: Location) -> Iterator[str]:
+    own = any(name.lower() == "cache-control" for name in location.headers)   # beats `expires`
+    yield "expires off;" if own else f"expires {_expires(location.expires_seconds)};"
+    yield from (f"add_header {quoted(name)} {literal(value)};" for name, value in _sorted(location.headers))
+
+
+def _expires(seconds: int) -> str:
+    return "-1" if seconds < 0 else f"{seconds}s"
+
+
+def _sorted(headers: Mapping[str, str]) -> list[tuple[str, str]]:
+    return sorted(headers.items())
+
+
+def _escaped(prefix: str) -> str:
+    return "".join(char if char.isalnum() or char in "/_-" else f"\\{char}" for char in prefix)
+
+
+HEAD = """\
+worker_processes 2;
+pid /tmp/nginx.pid;
+error_log stderr warn;
+events { worker_connections 4096; }
+http {
+    include /etc/nginx/mime.types;
+    default_type application/octet-stream;
+    charset utf-8;
+    sendfile on;
+    tcp_nopush on;
+    server_tokens off;
+    access_log off;
+    keepalive_timeout 75s;
+    keepalive_requests 100000;
+    large_client_header_buffers 8 64k;
+    absolute_redirect off;
+    resolver 127.0.0.11 valid=2s ipv6=off;
+    client_body_temp_path /tmp/body;
+    proxy_temp_path /tmp/proxy;
+    fastcgi_temp_path /tmp/fastcgi;
+    uwsgi_temp_path /tmp/uwsgi;
+    scgi_temp_path /tmp/scgi;
+    fastcgi_buffers 16 32k;
+    fastcgi_buffer_size 64k;
+    fastcgi_read_timeout 3600s;
+    geo $dollar { default "$"; }
+    map $http_x_forwarded_proto $forwarded_scheme { https https; default http; }
+    map $http_x_forwarded_proto $forwarded_https { https on; default ""; }
+    map $http_x_forwarded_proto $forwarded_port { https 443; default 80; }
+    map $http_upgrade $upgrade_or_keep { "" ""; default upgrade; }
+    real_ip_header X-Client-IP;""".splitlines()
