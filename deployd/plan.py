@@ -124,7 +124,7 @@ def make_plan(
 ) -> Plan:
     planned_apps = tuple(_plan_apps(apps, live))
     planned_services = tuple(_plan_services(services, live))
-    run, why = _deploy_hook(apps, planned_services, live)
+    run, why = _deploy_hook(apps, planned_services, routes, live)
     return Plan(
         planned_apps,
         planned_services,
@@ -176,7 +176,7 @@ def _plan_services(services: Sequence[WantedService], live: Live) -> Iterator[Pl
 
 
 def _deploy_hook(
-    apps: Sequence[WantedApp], services: Sequence[PlannedService], live: Live,
+    apps: Sequence[WantedApp], services: Sequence[PlannedService], routes: Sequence[str], live: Live,
 ) -> tuple[bool, str]:
     """Configuration format 8.5: the hook's result is part of the built state, and reused until something changes."""
     if not live.apps:
@@ -190,6 +190,8 @@ def _deploy_hook(
     changed = [service.name for service in services if service.action != "keep"]
     if changed:
         return True, f"{', '.join(changed)} changed"
+    if set(routes) != set(live.routes):
+        return True, "the routes changed, and applications read them"
     return False, "neither code nor configuration changed"
 
 

@@ -47,6 +47,8 @@ class ContainerSpec:
     """Name of a network; "host"; None cuts it off from every network."""
     aliases: tuple[str, ...] = ()
     """Names under which the other containers of the network find it."""
+    links: Mapping[str, str] = NONE
+    """Names under which it alone finds other containers of the network: {host name: container}."""
     hosts: Mapping[str, str] = NONE
     """Further names for its hosts file: {name: address}."""
     binds: tuple[Bind, ...] = ()

@@ -1,7 +1,7 @@
 r"""The nginx in front of an application: `web.locations` as a configuration file (configuration format 4.8). Pure.
 
-How a request is decided: the location with the longest prefix; its first matching rule lies over it; then a file that is
-there is run (PHP, `scripts`) or served (`allow`); a folder tries `index`; everything else goes the way of `passthru`.
+How a request is decided: the location with the longest prefix; its first matching rule lies over it; then a file that
+is there is run (PHP, `scripts`) or served (`allow`); a folder tries `index`; the rest goes the way of `passthru`.
 
     location /media/ {                       one for each location
         location ~ "\.css$" { … }            one for each rule, in the file's order
@@ -21,7 +21,7 @@ from dataclasses import replace
 from deployd.environment.platform import APP_FOLDER, PORT, SOCKET
 from deployd.project.model import Application, Location, Rule
 
-WEB_PORT = 8080
+WEB_PORT = 80
 """Where the web container listens; the router comes here."""
 HEALTH_PATH = "/.well-known/deployd/health"
 """Answered by the web container itself, for the check that nginx is up."""
