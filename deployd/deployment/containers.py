@@ -1,0 +1,160 @@
+"""Which containers an environment has, as specifications (design: an environment's containers). Pure.
+
+    network ── service containers    live as long as their configuration stays the same
+             ├ app container         runtime, the slug at /app, mounts, one for each version
+             ├ web container         nginx, the same slug and mounts, shares the app's socket
+             └ worker containers     one for each worker
+
+Nothing here touches Docker or the disk; `deploy.py` does, with what it finds here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from deployd.engine.names import Names
+from deployd.engine.specs import Bind, ContainerSpec, VolumeSpec
+from deployd.environment.platform import APP_FOLDER
+from deployd.ids import ActivityId
+from deployd.project.model import Application, Instance
+from deployd.settings import Size
+
+APP_USER = "10000:10000"
+APP_UID = 10000
+RUN_FOLDER = "/run/app"
+CONFIG_FOLDER = "/etc/deployd"
+SCRIPTS_FOLDER = "/run/deployd/scripts"
+MEGABYTE = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceParts:
+    """What an app or worker container is put together from."""
+
+    names: Names
+    activity: ActivityId
+    app: Application
+    instance: Instance
+    instance_name: str
+    """`shop`, or `shop--mailer` for a worker."""
+    image: str
+    slug: Path
+    """Where the slug is mounted on the host."""
+    volumes: Path
+    """Folder of the instance's local mounts on the host."""
+    shared_volumes: Path
+    """Folder that holds the volumes of network-storage services, one folder for each."""
+    configuration: Path
+    """Folder with `start`, `run-config.json` and what the runtime reads, seen at /etc/deployd."""
+    scripts: Path
+    """Folder for hooks and crons, their output and status."""
+    environment: Mapping[str, str]
+    links: Mapping[str, str]
+    size: Size
+
+
+def run_volume(names: Names, activity: ActivityId, app: str) -> VolumeSpec:
+    """A small memory volume for the application's socket, shared by its app and web containers."""
+    return VolumeSpec(
+        names.container(activity, "run", app),
+        names.labels("run", app, activity),
+        {"type": "tmpfs", "device": "tmpfs", "o": f"size=16m,uid={APP_UID},gid={APP_UID},mode=0755"},
+    )
+
+
+def mount_binds(parts: InstanceParts) -> tuple[Bind, ...]:
+    """The read-write folders of an instance, in the order in which Docker may mount them."""
+    binds = []
+    for mount in sorted(parts.instance.mounts, key=lambda item: item.path):
+        if mount.source == "tmp":
+            continue
+        volume = parts.shared_volumes / mount.service if mount.service else parts.volumes
+        binds.append(Bind(str(volume / mount.source_path), f"{APP_FOLDER}/{mount.path}"))
+    return tuple(binds)
+
+
+def mount_folders(parts: InstanceParts) -> tuple[Path, ...]:
+    """Folders on the host that must exist before the container starts."""
+    return tuple(Path(bind.source) for bind in mount_binds(parts))
+
+
+def app_container(parts: InstanceParts) -> ContainerSpec:
+    return _instance_container(parts, "app", parts.app.name, (
+        Bind(run_volume(parts.names, parts.activity, parts.app.name).name, RUN_FOLDER),
+    ))
+
+
+def worker_container(parts: InstanceParts) -> ContainerSpec:
+    return _instance_container(parts, "worker", parts.instance_name, ())
+
+
+def _instance_container(parts: InstanceParts, role: str, part: str, more: tuple[Bind, ...]) -> ContainerSpec:
+    temporary = {
+        f"{APP_FOLDER}/{mount.path}": f"rw,exec,nosuid,nodev,size=512m,uid={APP_UID},gid={APP_UID}"
+        for mount in parts.instance.mounts if mount.source == "tmp"
+    }
+    return ContainerSpec(
+        name=parts.names.container(parts.activity, role, part),
+        image=parts.image,
+        labels=parts.names.labels(role, part, parts.activity),
+        command=("sh", f"{CONFIG_FOLDER}/start"),
+        entrypoint=(),
+        environment=parts.environment,
+        user=APP_USER,
+        working_folder=APP_FOLDER,
+        network=parts.names.network,
+        aliases=(parts.names.alias(parts.activity, parts.app.name),) if role == "app" else (),
+        links=parts.links,
+        hosts=parts.instance.additional_hosts,
+        binds=(
+            Bind(str(parts.slug), APP_FOLDER, read_only=True),
+            Bind(str(parts.configuration), CONFIG_FOLDER, read_only=True),
+            Bind(str(parts.configuration / "run-config.json"), "/run/config.json", read_only=True),
+            Bind(str(parts.scripts), SCRIPTS_FOLDER),
+            *more,
+            *mount_binds(parts),
+        ),
+        tmpfs={
+            "/tmp": "rw,exec,nosuid,nodev,size=1g,mode=1777",
+            "/run": f"rw,nosuid,nodev,size=64m,uid={APP_UID},gid={APP_UID}",
+            "/var/log": f"rw,nosuid,nodev,size=128m,uid={APP_UID},gid={APP_UID}",
+            "/home/web": f"rw,exec,nosuid,nodev,size=256m,uid={APP_UID},gid={APP_UID}",
+            **temporary,
+        },
+        memory_bytes=parts.size.memory_mb * MEGABYTE,
+        cpus=parts.size.cpus,
+        restart="on-failure",
+        stop_seconds=15,
+    )
+
+
+def web_container(parts: InstanceParts, image: str, configuration: Path) -> ContainerSpec:
+    """nginx in front of the application: same slug, same mounts (read-only), same socket."""
+    mounts = tuple(Bind(bind.source, bind.target, read_only=True) for bind in mount_binds(parts))
+    return ContainerSpec(
+        name=parts.names.container(parts.activity, "web", parts.app.name),
+        image=image,
+        labels=parts.names.labels("web", parts.app.name, parts.activity),
+        entrypoint=(),
+        command=("nginx", "-e", "stderr", "-c", f"{CONFIG_FOLDER}/nginx.conf", "-g", "daemon off;"),
+        user=APP_USER,
+        network=parts.names.network,
+        aliases=(f"web-{parts.names.alias(parts.activity, parts.app.name)}",),
+        binds=(
+            Bind(str(parts.slug), APP_FOLDER, read_only=True),
+            Bind(str(configuration), CONFIG_FOLDER, read_only=True),
+            Bind(run_volume(parts.names, parts.activity, parts.app.name).name, RUN_FOLDER),
+            *mounts,
+        ),
+        tmpfs={
+            "/tmp": "rw,nosuid,nodev,size=1g,mode=1777",
+            "/run": f"rw,nosuid,nodev,size=16m,uid={APP_UID},gid={APP_UID}",
+        },
+        memory_bytes=256 * MEGABYTE,
+        open_files=16_384,
+        restart="on-failure",
+        stop_signal="SIGQUIT",   # nginx answers what is under way, then ends
+        stop_seconds=30,
+    )

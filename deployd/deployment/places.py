@@ -1,0 +1,59 @@
+"""Where the files of environments and deployments lie below the state and run folders. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from deployd.ids import ActivityId, EnvironmentName, ProjectId
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    state: Path
+    run: Path
+
+    def repository(self, project: ProjectId) -> Path:
+        return self.state / "repos" / f"{project}.git"
+
+    def cache(self, project: ProjectId) -> Path:
+        """PLATFORM_CACHE_DIR: one folder for the project, all its branches share it."""
+        return self.state / "caches" / project
+
+    def work(self, activity: ActivityId) -> Path:
+        """Workspaces and scripts of a build; gone when it is packed."""
+        return self.state / "work" / str(activity)
+
+    def workspace(self, activity: ActivityId, app: str) -> Path:
+        return self.work(activity) / app / "app"
+
+    def build_scripts(self, activity: ActivityId, app: str) -> Path:
+        return self.work(activity) / app / "scripts"
+
+    def environment(self, project: ProjectId, environment: EnvironmentName) -> Path:
+        return self.state / "environments" / project / environment
+
+    def volume(self, project: ProjectId, environment: EnvironmentName, instance: str) -> Path:
+        """Data of the mounts of an instance (`shop`, `shop--mailer`); outlives deployments."""
+        return self.environment(project, environment) / "volumes" / instance
+
+    def instance(
+        self, project: ProjectId, environment: EnvironmentName, activity: ActivityId, instance: str,
+    ) -> Path:
+        """Configuration and scripts of one instance of one version; goes with its containers."""
+        return self.version(project, environment, activity) / instance
+
+    def version(self, project: ProjectId, environment: EnvironmentName, activity: ActivityId) -> Path:
+        return self.environment(project, environment) / "versions" / str(activity)
+
+    @property
+    def slugs(self) -> Path:
+        return self.state / "slugs"
+
+    @property
+    def mounts(self) -> Path:
+        return self.run / "mounts"
+
+    @property
+    def logs(self) -> Path:
+        return self.state / "logs"

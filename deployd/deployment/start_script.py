@@ -1,0 +1,36 @@
+"""The shell scripts that start an instance and that run its hooks. Pure.
+
+Hooks and commands run in dash in the application's root, with `.environment` sourced (configuration format 7.2, 8.4).
+"""
+
+from __future__ import annotations
+
+from deployd.environment.platform import APP_FOLDER
+from deployd.project.model import Commands
+
+PREAMBLE = f"""\
+cd {APP_FOLDER} || exit 1
+if [ -f .environment ]; then . ./.environment; fi
+"""
+
+
+def start_script(commands: Commands, default: str | None) -> str:
+    """Main process of an instance: pre_start, then start again and again, as the hosted platforms do.
+
+    Args:
+        default: What to run without a start command: PHP's FPM; None waits, so that hooks and crons can run.
+    """
+    start = commands.start or default
+    if start is None:
+        return PREAMBLE + "exec sleep infinity\n"
+    # Whatever the status, the container ends with 1, so that Docker's on-failure policy starts it again with a pause.
+    return f"{PREAMBLE}{_subshell(commands.pre_start)}(\n{start}\n)\necho \"the start command ended with status $?\"\nexit 1\n"
+
+
+def hook_script(text: str) -> str:
+    """A hook's status is its last command's; the preamble must not change that."""
+    return PREAMBLE + text + ("" if text.endswith("\n") else "\n")
+
+
+def _subshell(text: str | None) -> str:
+    return f"(\n{text}\n)\n" if text else ""
