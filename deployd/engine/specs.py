@@ -32,7 +32,7 @@ class Health:
 
 @dataclass(frozen=True, slots=True)
 class ContainerSpec:
-    """One container. The root file system is read-only and every capability is dropped unless the spec says otherwise."""
+    """One container: root file system read-only, every capability dropped, unless the spec says otherwise."""
 
     name: str
     image: str
