@@ -24,7 +24,13 @@ def start_script(commands: Commands, default: str | None) -> str:
     if start is None:
         return PREAMBLE + "exec sleep infinity\n"
     # Whatever the status, the container ends with 1, so that Docker's on-failure policy starts it again with a pause.
-    return f"{PREAMBLE}{_subshell(commands.pre_start)}(\n{start}\n)\necho \"the start command ended with status $?\"\nexit 1\n"
+    return f"""\
+{PREAMBLE}{_subshell(commands.pre_start)}(
+{start}
+)
+echo "the start command ended with status $?"
+exit 1
+"""
 
 
 def hook_script(text: str) -> str:

@@ -1,0 +1,66 @@
+"""How a hook runs in the app container: under a wrapper that leaves output and status where they can be found again.
+
+A daemon that comes back after a restart re-attaches to a hook that runs, or reads how it ended; it never starts one twice.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from deployd.activity.log import Tell
+from deployd.deployment.containers import APP_USER
+from deployd.deployment.host import Host
+from deployd.deployment.start_script import hook_script
+from deployd.deployment.view import Deployment
+from deployd.engine.script import end, follow, prepare, start_or_attach
+from deployd.environment.platform import APP_FOLDER
+from deployd.errors import DeployError
+from deployd.project.model import Application, Hook
+
+HOOK_SECONDS = 3600
+
+
+class HookFailed(DeployError):
+    """A hook ended with a status other than 0. The status is the last command's."""
+
+    code: ClassVar[str] = "hook-failed"
+
+
+async def run_hook(
+    deployment: Deployment, host: Host, tell: Tell, app: Application, name: str, hook: Hook,
+) -> None:
+    """Run a hook to its end, or re-attach to it; every line of its output goes to the activity log.
+
+    Raises:
+        HookFailed: Its status was not 0.
+    """
+    scripts = host.places.instance(deployment.project.id, deployment.environment, deployment.id, app.name) / "scripts"
+    container = deployment.names.container(deployment.id, "app", app.name)
+    script = prepare(scripts, name, hook_script(hook.script))
+    tell.line(f"{name.replace('_', '-')} hook runs", app=app.name)
+    began = host.clock.now()
+    recent: list[str] = []
+
+    def on_line(text: str) -> None:
+        recent.append(text)
+        del recent[:-20]
+        tell.line(text, app=app.name, stream="output")
+
+    await start_or_attach(host.engine, container, script, user=APP_USER, working_folder=APP_FOLDER)
+    status = await follow(script, on_line, host.engine, container, limit_seconds=HOOK_SECONDS)
+    seconds = (host.clock.now() - began).total_seconds()
+    if status != 0:
+        raise HookFailed(
+            f"the {name.replace('_', '-')} hook of {app.name} ended with exit code {status} after {seconds:.0f} s",
+            where=f"{hook.place.file}:{hook.place.line}",
+            evidence=tuple(recent),
+            mend="make what failed repeatable, or undo it by hand, and push again",
+        )
+    tell.line(f"{name.replace('_', '-')} hook ended after {seconds:.1f} s", app=app.name)
+
+
+async def end_hook(deployment: Deployment, host: Host, app: Application, name: str) -> None:
+    """End a hook that still runs; none running is fine."""
+    scripts = host.places.instance(deployment.project.id, deployment.environment, deployment.id, app.name) / "scripts"
+    container = deployment.names.container(deployment.id, "app", app.name)
+    await end(host.engine, container, scripts / name)

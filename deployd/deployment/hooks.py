@@ -1,0 +1,88 @@
+"""Phase 5: requests are held, old workers stop, and the deploy hook runs in the new containers.
+
+The freeze has one absolute end, kept by the router: if the daemon dies, requests are held no longer than that.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from deployd.activity.log import Tell
+from deployd.deployment.hook_run import end_hook, run_hook
+from deployd.deployment.host import Host
+from deployd.deployment.validate import read_config
+from deployd.deployment.view import Deployment
+from deployd.engine.names import ENVIRONMENT, INSTANCE, PROJECT, ROLE
+
+
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    held: bool
+    """False: there was nobody to hold, or no hook that needs it."""
+
+
+@dataclass(frozen=True, slots=True)
+class HookRan:
+    apps: tuple[str, ...]
+
+
+async def freeze(deployment: Deployment, host: Host, tell: Tell) -> Frozen:
+    """Hold new requests and stop the old workers, when a deploy hook will run and something is live."""
+    planned = deployment.planned
+    if not planned.plan.run_deploy_hook or planned.before is None:
+        return Frozen(False)
+    config = await read_config(deployment, host)
+    if not any(app.hooks.deploy for app in config.applications):
+        return Frozen(False)
+    await host.router.freeze(deployment.key, host.settings.freeze_seconds)
+    tell.line(f"requests are held, for {host.settings.freeze_seconds} s at most")
+    for worker in await host.engine.containers(_old_workers(deployment)):
+        if worker.running and worker.labels["deployd.activity"] != str(deployment.id):
+            await host.engine.stop(worker.name)
+            tell.line(f"worker {worker.labels['deployd.part']} stopped")
+    return Frozen(True)
+
+
+async def thaw_to_old(deployment: Deployment, host: Host, tell: Tell) -> None:
+    """Undo of the freeze: release what was held to the version that was live, and start its workers again."""
+    for worker in await host.engine.containers(_old_workers(deployment)):
+        if not worker.running and worker.labels["deployd.activity"] != str(deployment.id):
+            await host.engine.start(worker.name)
+    released = await host.router.thaw(deployment.key)
+    tell.line(
+        f"visitors: on the earlier version again; {released.held} requests waited, "
+        f"the longest {released.longest_seconds:.1f} s, {released.expired + released.refused} saw the maintenance page"
+    )
+
+
+async def run_deploy_hook(deployment: Deployment, host: Host, tell: Tell) -> HookRan:
+    """Run the deploy hook of each application, one after the other.
+
+    Raises:
+        HookFailed: A hook's last command ended with another status than 0.
+        HookOverran: A hook did not end in its time.
+    """
+    if not deployment.planned.plan.run_deploy_hook:
+        tell.line(f"deploy hook not run: {deployment.planned.plan.deploy_hook_why}")
+        return HookRan(())
+    config = await read_config(deployment, host)
+    ran = []
+    for app in config.applications:
+        if app.hooks.deploy is not None:
+            await run_hook(deployment, host, tell, app, "deploy", app.hooks.deploy)
+            ran.append(app.name)
+    return HookRan(tuple(ran))
+
+
+async def end_and_put_back(deployment: Deployment, host: Host, tell: Tell) -> None:
+    """Undo of the hook: one that still runs is ended before its container goes."""
+    config = await read_config(deployment, host)
+    for app in config.applications:
+        await end_hook(deployment, host, app, "deploy")
+
+
+def _old_workers(deployment: Deployment) -> dict[str, str]:
+    return {
+        INSTANCE: deployment.instance, PROJECT: deployment.project.id, ENVIRONMENT: deployment.environment,
+        ROLE: "worker",
+    }

@@ -1,0 +1,156 @@
+"""Phase 6: the new version answers, the routes are switched in one step, held requests go on, the old version leaves.
+
+The switch is the point of no return: before it everything is undone, after it a failure is told and nothing is undone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from datetime import datetime
+
+from deployd.activity.log import Tell
+from deployd.deployment.deploy import remove_version
+from deployd.deployment.hook_run import run_hook
+from deployd.deployment.host import Host
+from deployd.deployment.probe import wait_until_answering
+from deployd.deployment.validate import read_config
+from deployd.deployment.view import Deployment
+from deployd.deployment.wanted import routes_of
+from deployd.engine.names import ACTIVITY, ENVIRONMENT, INSTANCE, PART, PROJECT, ROLE
+from deployd.environment.hosts import ResolvedRoute
+from deployd.recipes.web_server import WEB_PORT
+from deployd.router.table import Released, Route, RouteSet, Target
+
+ANSWER_SECONDS = 60
+DRAIN_SECONDS = 1.0
+"""Requests that the router sent on just before the switch arrive at the old web server within this time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Healthy:
+    apps: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Switched:
+    at: datetime
+    released: Released
+
+
+@dataclass(frozen=True, slots=True)
+class PostDeployed:
+    apps: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Retired:
+    versions: tuple[str, ...]
+
+
+async def wait_until_healthy(deployment: Deployment, host: Host, tell: Tell) -> Healthy:
+    """Each application answers requests.
+
+    Raises:
+        NotAnswering: One does not; its last output is the evidence.
+    """
+    config = await read_config(deployment, host)
+    for app in config.applications:
+        await wait_until_answering(deployment, host, app, ANSWER_SECONDS)
+    return Healthy(tuple(app.name for app in config.applications))
+
+
+async def switch(deployment: Deployment, host: Host, tell: Tell) -> Switched:
+    """Point the environment's hosts at the new containers and release what was held, in one router command.
+
+    Raises:
+        RouterRefused: Nothing was switched; requests are held until the freeze ends.
+    """
+    released = await host.router.switch(await route_set(deployment, host))
+    await host.facts.set_live(deployment.project.id, deployment.environment, deployment.planned.version)
+    if released.held or released.expired or released.refused:
+        tell.line(
+            f"{released.held} held requests released, the longest waited {released.longest_seconds:.1f} s"
+            + (f"; {released.expired + released.refused} saw the maintenance page"
+               if released.expired or released.refused else "")
+        )
+    for url in deployment.planned.urls[:3]:
+        tell.done(url)
+    return Switched(host.clock.now(), released)
+
+
+async def run_post_deploy(deployment: Deployment, host: Host, tell: Tell) -> PostDeployed:
+    """Run the post_deploy hooks, with traffic. One that fails marks the activity failed; the new version stays.
+
+    Raises:
+        HookFailed: A hook's last command ended with another status than 0.
+    """
+    config = await read_config(deployment, host)
+    ran = []
+    for app in config.applications:
+        if app.hooks.post_deploy is not None:
+            await run_hook(deployment, host, tell, app, "post_deploy", app.hooks.post_deploy)
+            ran.append(app.name)
+    return PostDeployed(tuple(ran))
+
+
+async def retire_old(deployment: Deployment, host: Host, tell: Tell) -> Retired:
+    """Let the old containers answer what they have, then remove them, services that nobody names any more, and mounts."""
+    mine = {INSTANCE: deployment.instance, PROJECT: deployment.project.id, ENVIRONMENT: deployment.environment}
+    found = await host.engine.containers(mine)
+    old = sorted({
+        container.labels[ACTIVITY] for container in found
+        if ACTIVITY in container.labels and container.labels[ACTIVITY] != str(deployment.id)
+    })
+    if old:
+        await asyncio.sleep(DRAIN_SECONDS)
+    for activity in old:
+        await remove_version(deployment, host, activity)
+    for planned in deployment.planned.plan.services:
+        if planned.action == "remove":
+            await host.engine.ensure_container_gone(deployment.names.service(planned.name), stop_seconds=60)
+            tell.line(f"service {planned.name} removed, its volume is kept")
+    await _unmount_unused(deployment, host)
+    return Retired(tuple(old))
+
+
+async def route_set(deployment: Deployment, host: Host) -> RouteSet:
+    """The routes of the deployment's version, with the addresses that its web containers have now."""
+    config = await read_config(deployment, host)
+    resolved = routes_of(host.settings, deployment.project, deployment.environment, deployment.branch, config)
+    targets: dict[str, Target] = {}
+    for container in await host.engine.containers({
+        INSTANCE: deployment.instance, PROJECT: deployment.project.id, ENVIRONMENT: deployment.environment,
+    }):
+        address = container.addresses.get(deployment.names.network)
+        role, activity = container.labels[ROLE], container.labels.get(ACTIVITY)
+        if address and (role == "service" or (role == "web" and activity == str(deployment.id))):
+            targets[container.labels[PART]] = Target(address, WEB_PORT, container.name)
+    return RouteSet(
+        environment=deployment.key,
+        version=str(deployment.planned.version.activity),
+        routes=tuple(_route(route, targets) for route in resolved.routes),
+        robots=deployment.type == "production",
+    )
+
+
+def _route(route: ResolvedRoute, targets: dict[str, Target]) -> Route:
+    template = route.template
+    target = targets.get(template.upstream or "")
+    return Route(
+        scheme=route.scheme, host=route.host, path=route.path, type=route.type,
+        targets=(target,) if route.type == "upstream" and target else (),
+        to=route.to, original_url=route.original_url, redirects=template.redirects if route.type == "upstream" else (),
+        cache=template.cache, ssi=template.ssi, sticky=template.sticky, tls=template.tls,
+    )
+
+
+async def _unmount_unused(deployment: Deployment, host: Host) -> None:
+    before = deployment.planned.before
+    if before is None:
+        return
+    used = {app.slug for app in deployment.planned.version.apps}
+    used |= await host.facts.mounted_slugs_of_others(deployment.project.id, deployment.environment)
+    for app in before.apps:
+        if app.slug not in used:
+            await host.slugs.ensure_unmounted(app.slug)

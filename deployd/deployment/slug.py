@@ -1,0 +1,38 @@
+"""Phase 3: what was built becomes one read-only file, named by its content key."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from dataclasses import dataclass
+
+from deployd.activity.log import Tell
+from deployd.deployment.host import Host
+from deployd.deployment.validate import read_config
+from deployd.deployment.view import Deployment
+from deployd.ids import SlugKey
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    slugs: tuple[SlugKey, ...]
+
+
+async def pack(deployment: Deployment, host: Host, tell: Tell) -> Packed:
+    """Pack each built application; a slug that is there already is taken as it is."""
+    config = await read_config(deployment, host)
+    packed = []
+    for planned in deployment.planned.plan.apps:
+        if planned.action != "build":
+            continue
+        app = config.application(planned.name)
+        assert app is not None, planned
+        packed.append(planned.slug)
+        if await host.slugs.has(planned.slug):
+            continue
+        workspace = host.places.workspace(deployment.id, app.name)
+        mount_points = tuple(dict.fromkeys(mount.path for mount in app.all_mounts()))
+        slug = await host.slugs.pack(workspace, planned.slug, mount_points)
+        tell.line(f"{slug.files} files, {slug.size_bytes / 1e6:.1f} MB in {slug.seconds:.1f} s", app=app.name)
+    await asyncio.to_thread(shutil.rmtree, host.places.work(deployment.id), True)
+    return Packed(tuple(packed))

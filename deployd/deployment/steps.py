@@ -1,0 +1,33 @@
+"""The order of a deployment, what undoes each step, and its time limit. This table is the documentation."""
+
+from __future__ import annotations
+
+from deployd.activity.table import AGAIN, AS_BEFORE, ATTACH, HELD, NO_WAY_BACK, NOTHING, ON_NEW, RELEASED, Step, Table
+from deployd.deployment import build, deploy, hooks, route, services, slug, validate
+from deployd.deployment.host import Host
+from deployd.deployment.view import Deployment
+
+MINUTE = 60
+
+PUSH: Table[Deployment, Host] = Table("push", version=1, steps=(
+    #     phase       step                       undone by               limit        visitors   after a restart
+    Step("validate", validate.fetch,             NOTHING,                2 * MINUTE,  AS_BEFORE, AGAIN),
+    Step("validate", validate.read_and_plan,     NOTHING,                10 * MINUTE, AS_BEFORE, AGAIN),
+    Step("build",    build.build_apps,           build.discard,          70 * MINUTE, AS_BEFORE, ATTACH),
+    Step("slug",     slug.pack,                  NOTHING,                10 * MINUTE, AS_BEFORE, AGAIN),
+    Step("deploy",   services.start_services,    NOTHING,                10 * MINUTE, AS_BEFORE, AGAIN),
+    Step("deploy",   deploy.start_apps,          deploy.remove_new,      5 * MINUTE,  AS_BEFORE, AGAIN),
+    Step("hooks",    hooks.freeze,               hooks.thaw_to_old,      30,          HELD,      AGAIN),
+    Step("hooks",    hooks.run_deploy_hook,      hooks.end_and_put_back, 60 * MINUTE, HELD,      ATTACH),
+    Step("route",    route.wait_until_healthy,   NOTHING,                2 * MINUTE,  HELD,      AGAIN),
+    Step("route",    route.switch,               NO_WAY_BACK,            10,          RELEASED,  AGAIN),
+    Step("route",    deploy.start_workers,       NOTHING,                2 * MINUTE,  ON_NEW,    AGAIN),
+    Step("route",    route.run_post_deploy,      NOTHING,                60 * MINUTE, ON_NEW,    ATTACH),
+    Step("route",    route.retire_old,           NOTHING,                5 * MINUTE,  ON_NEW,    AGAIN),
+))
+
+ROLLBACK = PUSH.without("build", "slug")
+"""To an earlier version: its slugs, its configuration, its images."""
+
+TABLES = {"push": PUSH, "redeploy": PUSH, "rollback": ROLLBACK}
+"""{kind of activity: its table}"""

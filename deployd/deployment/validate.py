@@ -1,0 +1,105 @@
+"""Phase 1: fetch the code, read and check the configuration, compute the plan. Visitors notice nothing."""
+
+from __future__ import annotations
+
+from deployd.activity.log import Tell
+from deployd.deployment.host import Host
+from deployd.deployment.refused import ConfigurationRefused
+from deployd.deployment.version import Version
+from deployd.deployment.view import Deployment, Fetched, Planned
+from deployd.deployment.wanted import find_wanted, routes_of
+from deployd.errors import DeployError
+from deployd.plan import NOTHING_LIVE, WantedApp, WantedService, make_plan
+from deployd.project.model import ProjectConfig
+from deployd.project.report import render_findings
+
+
+class CommitGone(DeployError):
+    """The commit to deploy is not in the repository."""
+
+    code = "commit-gone"
+
+
+class PlanRefused(DeployError):
+    """The files are right, but what they ask for would lose data."""
+
+    code = "plan-refused"
+
+
+async def fetch(deployment: Deployment, host: Host, tell: Tell) -> Fetched:
+    """Have the commit in the project's mirror.
+
+    Raises:
+        CommitGone: The branch moved on or was deleted before it could be fetched.
+    """
+    activity = deployment.activity
+    if activity.trigger.how in ("github", "gitlab"):
+        await host.code.fetch(deployment.project)
+    commit = activity.commit or await host.code.tip(deployment.project.id, activity.branch)
+    if commit is None:
+        raise CommitGone(f"there is no branch {activity.branch} in the repository", mend="push the branch again")
+    about = await host.code.about(deployment.project.id, commit)
+    tell.line(f"{commit[:8]} {about.subject} ({about.author})")
+    return Fetched(commit)
+
+
+async def read_and_plan(deployment: Deployment, host: Host, tell: Tell) -> Planned:
+    """Read the configuration at the commit and say what will be done, and why.
+
+    Raises:
+        ConfigurationRefused: It has errors; nothing was changed.
+        PlanRefused: It would lose data.
+    """
+    project = deployment.project
+    config = await read_config(deployment, host, tell)
+    before = await host.facts.live(project.id, deployment.environment)
+    if deployment.activity.kind == "rollback":
+        version, apps, services = await _earlier(deployment, host)
+    else:
+        wanted = await find_wanted(
+            host, project, deployment.environment, deployment.branch, deployment.id, deployment.commit, config, before,
+            tell.line,
+        )
+        version, apps, services = wanted.version, wanted.apps, wanted.services
+        for warning in wanted.warnings:
+            tell.warn(warning)
+    plan = make_plan(apps, services, version.routes, before.as_live() if before else NOTHING_LIVE)
+    for line in plan.lines():
+        tell.line(line)
+    if plan.refusals:
+        raise PlanRefused(plan.refusals[0], evidence=plan.refusals[1:])
+    routes = routes_of(host.settings, project, deployment.environment, deployment.branch, config)
+    upstream = sorted((route for route in routes.routes if route.type == "upstream"), key=lambda route: not route.primary)
+    return Planned(version, before, plan, tuple(route.url for route in upstream))
+
+
+async def read_config(deployment: Deployment, host: Host, tell: Tell | None = None) -> ProjectConfig:
+    """The configuration at the deployment's commit. The same commit always gives the same, so later steps ask again."""
+    result = await host.code.read(deployment.project, deployment.commit)
+    if result.config is None:
+        raise ConfigurationRefused(render_findings(result.errors), len(result.errors))
+    if tell is not None:
+        for warning in result.warnings:
+            tell.warn(f"{warning.place}: {warning.what}" + (f"; {warning.mend}" if warning.mend else ""))
+    return result.config
+
+
+async def _earlier(
+    deployment: Deployment, host: Host,
+) -> tuple[Version, tuple[WantedApp, ...], tuple[WantedService, ...]]:
+    """The version that a rollback goes back to, under the containers' names of this activity."""
+    target = deployment.activity.trigger.to
+    earlier = await host.facts.version_of(target) if target is not None else None
+    if earlier is None:
+        raise CommitGone(f"there is no version {target} to go back to", mend="see `deployd activities` for what there is")
+    version = Version(deployment.id, earlier.commit, earlier.apps, earlier.services, earlier.routes)
+    apps = []
+    for app in earlier.apps:
+        if not await host.slugs.has(app.slug):
+            raise CommitGone(
+                f"the slug of {app.name} of that version is not in storage any more",
+                mend="push the older commit again: it will be built anew",
+            )
+        apps.append(WantedApp(app.name, app.slug, app.parts, True, app.running))
+    services = tuple(WantedService(item.name, item.type, item.digest) for item in earlier.services)
+    return version, tuple(apps), services

@@ -1,0 +1,162 @@
+"""What a commit wants of an environment, ready to be compared with what is live.
+
+The only thing that looks here is the catalogue, git and slug storage; comparing is the business of `plan.py`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from deployd.deployment.host import Host
+from deployd.deployment.refused import ConfigurationRefused
+from deployd.deployment.version import AppVersion, ServiceVersion, Version
+from deployd.environment.application_json import application_json
+from deployd.environment.hosts import Domains, Resolved, resolve_routes
+from deployd.environment.naming import development_host
+from deployd.environment.variables import Variables, variables_of
+from deployd.errors import DeployError
+from deployd.ids import ActivityId, CommitId, EnvironmentName
+from deployd.plan import KeyParts, WantedApp, WantedService
+from deployd.project.model import Application, ProjectConfig, Service
+from deployd.recipes.build_steps import RECIPE_VERSION
+from deployd.services.families import family_of
+from deployd.settings import ProjectSettings, Settings
+from deployd.slugs.key import build_part, slug_key
+
+NO_CONTAINER = frozenset({"network-storage"})
+"""Service types that are a folder on the host and no container."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A version that is not live yet, with what the plan needs to know beside it."""
+
+    version: Version
+    apps: tuple[WantedApp, ...]
+    services: tuple[WantedService, ...]
+    warnings: tuple[str, ...]
+
+
+def domains_of(settings: Settings, project: ProjectSettings, environment: EnvironmentName, branch: str) -> Domains:
+    return Domains(
+        development_host(settings.domain, project.id, environment),
+        project.domains if branch == project.production else (),
+        settings.router.http_port,
+        settings.router.https_port,
+    )
+
+
+def routes_of(
+    settings: Settings, project: ProjectSettings, environment: EnvironmentName, branch: str, config: ProjectConfig,
+) -> Resolved:
+    return resolve_routes(config.routes, domains_of(settings, project, environment, branch))
+
+
+def build_variables(project: ProjectSettings, app: Application, branch: str) -> Variables:
+    return variables_of(app.web.instance.variables, project.variables, branch=branch, building=True)
+
+
+def images_missing(host: Host, project: ProjectSettings, config: ProjectConfig) -> tuple[list[DeployError], list[str]]:
+    """Runtimes and services of the configuration that this host does not have, and warnings about stand-ins."""
+    nearest = (project.runtime_fallback or host.settings.runtime_fallback) == "nearest"
+    errors: list[DeployError] = []
+    warnings: list[str] = []
+
+    def look(find: Callable[[], str | None], where: str) -> None:
+        try:
+            warning = find()
+        except DeployError as error:
+            error.where = error.where or where
+            errors.append(error)
+        else:
+            warnings.extend([warning] if warning else [])
+
+    for app in config.applications:
+        look(lambda app=app: host.catalogue.runtime(app.runtime_name, app.version, nearest=nearest).warning,
+             str(app.type_place))
+    for service in config.services:
+        if service.kind not in NO_CONTAINER:
+            look(lambda item=service: host.catalogue.service(item.kind, item.version, nearest=nearest).warning,
+                 str(service.type_place))
+    return errors, warnings
+
+
+async def find_wanted(
+    host: Host, project: ProjectSettings, environment: EnvironmentName, branch: str,
+    activity: ActivityId, commit: CommitId, config: ProjectConfig, live: Version | None,
+    tell: Callable[[str], None],
+) -> Wanted:
+    """
+    Raises:
+        ConfigurationRefused: It asks for a runtime or a service that this host does not have.
+    """
+    errors, warnings = images_missing(host, project, config)
+    if errors:
+        raise ConfigurationRefused.because(errors)
+    nearest = (project.runtime_fallback or host.settings.runtime_fallback) == "nearest"
+    routes = routes_of(host.settings, project, environment, branch, config)
+    apps, wanted_apps = [], []
+    for app in config.applications:
+        choice = host.catalogue.runtime(app.runtime_name, app.version, nearest=nearest)
+        image_id = await host.images.ensure(choice.entry, tell)
+        version = await _app_version(host, project, branch, commit, config, app, image_id)
+        before = live.app(app.name) if live else None
+        changed = None
+        if live and before and before.parts.tree != version.parts.tree:
+            changed = await host.code.changed_files(project.id, live.commit, commit, app.root)
+        exists = await host.slugs.has(version.slug)
+        apps.append(version)
+        wanted_apps.append(WantedApp(app.name, version.slug, version.parts, exists, version.running, changed))
+    services = []
+    for service in config.services:
+        image_id = ""
+        if service.kind not in NO_CONTAINER:
+            entry = host.catalogue.service(service.kind, service.version, nearest=nearest).entry
+            image_id = await host.images.ensure(entry, tell)
+        kind = f"{service.kind}:{service.version}"
+        services.append(ServiceVersion(service.name, kind, image_id, service_digest(host.settings, service, image_id)))
+    return Wanted(
+        Version(activity, commit, tuple(apps), tuple(services), tuple(route.url for route in routes.routes)),
+        tuple(wanted_apps),
+        tuple(WantedService(item.name, item.type, item.digest) for item in services),
+        (*warnings, *routes.warnings),
+    )
+
+
+def service_digest(settings: Settings, service: Service, image_id: str) -> str:
+    """Changes when the service's container must be made anew or something must be provisioned in it."""
+    if service.kind in NO_CONTAINER:
+        return digest(service.type)
+    parts = family_of(service).parts(service, memory_mb=settings.size(service.size).memory_mb)
+    return digest([image_id, repr(parts), service.schemas, [repr(endpoint) for endpoint in service.endpoints]])
+
+
+async def _app_version(
+    host: Host, project: ProjectSettings, branch: str, commit: CommitId, config: ProjectConfig, app: Application,
+    image_id: str,
+) -> AppVersion:
+    listing = await host.code.listing(project.id, commit, app.root, config)
+    settings = build_part(app)
+    variables = build_variables(project, app, branch)
+    visible = {"environment": dict(variables.environment), "platform": dict(variables.platform)}
+    parts = KeyParts(listing, digest(settings), digest(visible), image_id, str(RECIPE_VERSION))
+    return AppVersion(
+        app.name,
+        slug_key(project.id, app.name, listing, settings, visible, image_id, RECIPE_VERSION),
+        await host.code.tree(project.id, commit, app.root),
+        image_id,
+        parts,
+        _running_digest(project, app, branch),
+    )
+
+
+def _running_digest(project: ProjectSettings, app: Application, branch: str) -> str:
+    variables = variables_of(app.web.instance.variables, project.variables, branch=branch, building=False)
+    return digest([application_json(app, building=False), dict(variables.environment), dict(variables.platform)])
+
+
+def digest(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()[:16]
