@@ -1,0 +1,204 @@
+"""Which image stands behind each `type` of the project files: config/catalogue.yaml, read, checked and looked up.
+
+Reads one file and decides; images are made by `engine/images.py`. A version is a label, as on the hosted platforms:
+`8.4` is asked for and found, or it is not. Only with `nearest` is another one taken, and then a sentence says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from deployd.errors import DeployError
+
+
+MAJOR = 1000   # from 7.4 it is less far to 8.2 than to 8.4, and from 10.2 to 10.11 than to any 11
+
+
+class CatalogueInvalid(DeployError):
+    """The catalogue cannot be used; all that is wrong is told at once."""
+
+    code: ClassVar[str] = "catalogue-invalid"
+
+
+class VersionNotThere(DeployError):
+    """A project asks for a runtime or a service that this host does not have."""
+
+    code: ClassVar[str] = "version-not-there"
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Build(_Frozen):
+    """How an image is made here."""
+
+    folder: Path
+    """Folder of the Dockerfile, absolute once it is read."""
+    on: str
+    """Name of the entry of `bases` that it stands on."""
+    arguments: dict[str, str] = Field(default_factory=dict)
+
+
+class Extensions(_Frozen):
+    """What a PHP image can load. Names are lower case."""
+
+    default: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
+    built_in: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+    """Accepted in the project files and not loaded, with a warning."""
+
+
+class Entry(_Frozen):
+    """An image and the way in which it comes to this host: built, made by mmdebstrap, or pulled."""
+
+    image: str
+    build: Build | None = None
+    suite: str | None = None
+    """Debian suite of a base."""
+    packages: tuple[str, ...] = ()
+    extensions: Extensions | None = None
+    """None: not PHP, or an image of which nothing is known; then every extension is taken as it is named."""
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Entry:
+        if self.build and self.suite:
+            raise ValueError("`build` and `suite` exclude each other")
+        if self.packages and not self.suite:
+            raise ValueError("`packages` goes with `suite`; those of a built image stand in its Dockerfile")
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The entry for what was asked, and a warning when it is another version."""
+
+    entry: Entry
+    version: str
+    warning: str | None = None
+
+
+class Catalogue(_Frozen):
+    """Everything that this host can run."""
+
+    bases: dict[str, Entry] = Field(default_factory=dict)
+    runtimes: dict[str, dict[str, Entry]] = Field(default_factory=dict)
+    """{runtime: {version: entry}}"""
+    services: dict[str, dict[str, Entry]] = Field(default_factory=dict)
+    web: Entry
+    router: Entry
+
+    def runtime(self, name: str, version: str, *, nearest: bool = False) -> Choice:
+        """The image of a runtime.
+
+        Raises:
+            VersionNotThere: There is none, or none of this version (and not `nearest`).
+        """
+        return _find("runtime", self.runtimes, name, version, nearest)
+
+    def service(self, kind: str, version: str, *, nearest: bool = False) -> Choice:
+        """The image of a service; `kind` is normalised (`mariadb`, not `mysql`).
+
+        Raises:
+            VersionNotThere: There is none, or none of this version (and not `nearest`).
+        """
+        return _find("service", self.services, kind, version, nearest)
+
+    def entries(self) -> Iterator[tuple[str, Entry]]:
+        """Every image once, as (name, entry), bases before what stands on them. Names: `php:8.4`, `web`, `trixie`."""
+        seen: set[str] = set()
+        for name, entry in (*self.bases.items(), ("web", self.web), ("router", self.router), *self._typed()):
+            if entry.image not in seen:
+                seen.add(entry.image)
+                yield name, entry
+
+    def _typed(self) -> Iterator[tuple[str, Entry]]:
+        for group in (self.runtimes, self.services):
+            for name, versions in group.items():
+                yield from ((f"{name}:{version}", entry) for version, entry in versions.items())
+
+    @model_validator(mode="after")
+    def _bases_are_there(self) -> Catalogue:
+        for name, entry in self.entries():
+            on, passed = entry.build.on if entry.build else None, [name]
+            while on is not None:
+                if on not in self.bases:
+                    raise ValueError(f"{name} stands on {on}, which is not one of bases: {', '.join(self.bases)}")
+                if on in passed:
+                    raise ValueError(f"{name} stands on itself: {' on '.join([*passed, on])}")
+                passed.append(on)
+                build = self.bases[on].build
+                on = build.on if build else None
+        return self
+
+
+def load_catalogue(path: Path) -> Catalogue:
+    """Read the catalogue; folders of Dockerfiles become absolute, seen from the file.
+
+    Raises:
+        CatalogueInvalid: It is missing, is not YAML, or says something that is not allowed.
+    """
+    try:
+        values = yaml.safe_load(path.read_bytes())
+    except OSError as error:
+        raise CatalogueInvalid(f"the catalogue cannot be read: {error.strerror}", where=str(path),
+                               mend="name the file with `catalogue` in the settings") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise CatalogueInvalid(f"the catalogue is not YAML: {error}", where=str(path),
+                               mend="correct the file") from None
+    if not isinstance(values, dict):
+        raise CatalogueInvalid("the catalogue must be a mapping of keys to values", where=str(path))
+    try:
+        return Catalogue.model_validate(_with_folders(values, path.parent.absolute()))
+    except ValidationError as error:
+        found = tuple(f"{'.'.join(map(str, item['loc'])) or 'catalogue'}: {item['msg']}" for item in error.errors())
+        raise CatalogueInvalid("the catalogue is not valid", where=str(path), evidence=found,
+                               mend="correct the keys named above; versions must be quoted") from None
+
+
+def _with_folders(value: Any, beside: Path) -> Any:
+    if not isinstance(value, dict):
+        return value
+    value = {key: _with_folders(item, beside) for key, item in value.items()}
+    if isinstance(value.get("folder"), str):
+        value["folder"] = beside / value["folder"]
+    return value
+
+
+def _find(what: str, group: Mapping[str, Mapping[str, Entry]], name: str, version: str, nearest: bool) -> Choice:
+    versions = group.get(name)
+    if not versions:
+        raise VersionNotThere(
+            f"there is no {what} {name} on this host; there are: {', '.join(sorted(group)) or 'none'}",
+            mend="ask for one of these, or have the operator add it to the catalogue",
+        )
+    if version in versions:
+        return Choice(versions[version], version)
+    there = ", ".join(f"{name}:{item}" for item in sorted(versions, key=_numbers))
+    if not nearest:
+        raise VersionNotThere(
+            f"there is no {name}:{version} on this host; there is {there}",
+            mend=f"ask for one of these, have the operator add {name}:{version} to the catalogue, "
+                 "or set runtime_fallback: nearest for the project",
+        )
+    taken = min(versions, key=lambda item: _distance(version, item))
+    warning = f"{name}:{version} is not on this host; {name}:{taken}, the nearest, is used instead"
+    return Choice(versions[taken], taken, warning)
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) if part.isdigit() else 0 for part in version.split("."))
+
+
+def _distance(wanted: str, there: str) -> tuple[int, tuple[int, ...]]:
+    """Least is nearest; of two as near, the newer one. `3` is as near to every 3.x."""
+    ours, theirs = _numbers(wanted), _numbers(there)
+    minors = theirs[1] - ours[1] if len(ours) > 1 and len(theirs) > 1 else 0
+    return abs((theirs[0] - ours[0]) * MAJOR + minors), tuple(-number for number in theirs)

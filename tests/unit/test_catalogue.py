@@ -1,0 +1,111 @@
+"""The catalogue: what is read, what is refused, and which version answers a question."""
+
+from pathlib import Path
+
+import pytest
+
+from deployd.catalogue import Catalogue, CatalogueInvalid, VersionNotThere, load_catalogue
+
+OURS = Path(__file__).parents[2] / "config" / "catalogue.yaml"
+
+
+@pytest.fixture
+def catalogue() -> Catalogue:
+    return load_catalogue(OURS)
+
+
+def written(folder: Path, text: str) -> Path:
+    file = folder / "catalogue.yaml"
+    file.write_text(text)
+    return file
+
+
+def test_our_own_catalogue_is_valid_and_every_folder_holds_a_dockerfile(catalogue):
+    folders = [entry.build.folder for _, entry in catalogue.entries() if entry.build]
+    assert folders
+    for folder in folders:
+        assert folder.is_absolute()
+        assert (folder / "Dockerfile").is_file(), folder
+
+
+def test_every_image_is_listed_once_and_after_its_base(catalogue):
+    seen = []
+    for name, entry in catalogue.entries():
+        assert entry.image not in seen
+        if entry.build:
+            assert catalogue.bases[entry.build.on].image in seen, name
+        seen.append(entry.image)
+    assert "deployd/php:8.4" in seen
+    assert "deployd/router:1" in seen
+
+
+def test_a_version_that_is_there_is_found_without_a_warning(catalogue):
+    choice = catalogue.runtime("php", "8.4")
+    assert (choice.entry.image, choice.version, choice.warning) == ("deployd/php:8.4", "8.4", None)
+
+
+def test_persistent_redis_is_the_same_image(catalogue):
+    assert catalogue.service("redis-persistent", "8.0").entry == catalogue.service("redis", "8.0").entry
+
+
+def test_a_version_that_is_not_there_is_refused_with_the_list_of_what_is(catalogue):
+    with pytest.raises(VersionNotThere) as raised:
+        catalogue.runtime("php", "7.4")
+    assert raised.value.code == "version-not-there"
+    assert raised.value.what == "there is no php:7.4 on this host; there is php:8.2, php:8.4"
+
+
+def test_a_runtime_that_is_not_there_is_refused_even_when_the_nearest_would_do(catalogue):
+    with pytest.raises(VersionNotThere, match="no runtime ruby on this host; there are: nodejs, php, python"):
+        catalogue.runtime("ruby", "3.3", nearest=True)
+
+
+@pytest.mark.parametrize(("kind", "name", "asked", "taken"), [
+    ("runtime", "php", "7.4", "8.2"),
+    ("runtime", "php", "8.3", "8.4"),      # as near to both: the newer one
+    ("runtime", "php", "8.5", "8.4"),
+    ("runtime", "php", "8", "8.4"),
+    ("runtime", "nodejs", "22", "20"),
+    ("runtime", "nodejs", "8.11", "18"),
+    ("runtime", "python", "3.12", "3.13"),
+    ("service", "mariadb", "10.2", "10.11"),
+    ("service", "mariadb", "11.4", "11.8"),
+    ("service", "redis", "6.2", "7.0"),
+])
+def test_the_nearest_version_is_taken_with_a_warning(catalogue, kind, name, asked, taken):
+    choice = getattr(catalogue, kind)(name, asked, nearest=True)
+    assert choice.version == taken
+    assert choice.warning == f"{name}:{asked} is not on this host; {name}:{taken}, the nearest, is used instead"
+
+
+def test_an_official_image_needs_nothing_but_its_name(tmp_path):
+    text = 'services: {mariadb: {"11.8": {image: "mariadb:11.8"}}}\nweb: {image: nginx}\nrouter: {image: r}\n'
+    entry = load_catalogue(written(tmp_path, text)).service("mariadb", "11.8").entry
+    assert (entry.image, entry.build, entry.suite) == ("mariadb:11.8", None, None)
+
+
+@pytest.mark.parametrize(("text", "says"), [
+    ("web: {image: w}", "router: Field required"),
+    ("web: {image: w}\nrouter: {image: r, bild: {}}", "router.bild: Extra inputs are not permitted"),
+    ('web: {image: w, build: {folder: x, "on": nowhere}}\nrouter: {image: r}', "stands on nowhere"),
+    ('web: {image: w}\nrouter: {image: r}\nbases: {a: {image: a, build: {folder: x, "on": b}}, b: {image: b, build: '
+     '{folder: x, "on": a}}}', "stands on itself"),
+    ("web: {image: w, suite: trixie, build: {folder: x, 'on': y}}\nrouter: {image: r}", "exclude each other"),
+    ("web: {image: w, packages: [curl]}\nrouter: {image: r}", "goes with `suite`"),
+])
+def test_what_is_wrong_is_named(tmp_path, text, says):
+    with pytest.raises(CatalogueInvalid) as raised:
+        load_catalogue(written(tmp_path, text))
+    assert any(says in line for line in raised.value.evidence), raised.value.evidence
+
+
+@pytest.mark.parametrize("text", ["- a list", "a: [", ""])
+def test_what_is_no_catalogue_is_refused(tmp_path, text):
+    with pytest.raises(CatalogueInvalid):
+        load_catalogue(written(tmp_path, text))
+
+
+def test_a_missing_file_says_how_to_name_another(tmp_path):
+    with pytest.raises(CatalogueInvalid) as raised:
+        load_catalogue(tmp_path / "none.yaml")
+    assert "catalogue" in raised.value.mend
