@@ -1,7 +1,7 @@
 """The only place that starts a program.
 
-Never a shell; each program leads a process group of its own, which is killed whole when its time is over or its caller is
-cancelled; both pipes are read while it runs. Lines are cut here and not by `readline`, which dies on a line over
+Never a shell; each program leads a process group of its own, which is killed whole when its time is over or its caller
+is cancelled; both pipes are read while it runs. Lines are cut here and not by `readline`, which dies on a line over
 64 KiB: one minified file in a build's output is enough.
 """
 
@@ -205,7 +205,8 @@ async def open_process(
             await process.wait()
         if process.stdin is not None:
             process.stdin.close()
-        transport = getattr(process, "_transport", None)   # asyncio keeps the pipes open when nobody read them to the end
+        # asyncio keeps the pipes open when nobody has read them to the end
+        transport = getattr(process, "_transport", None)
         if transport is not None:
             transport.close()
 

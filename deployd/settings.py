@@ -85,7 +85,10 @@ class ProjectSettings(_Frozen):
     def _plain_values_are_variables(cls, value: Any) -> Any:
         if not isinstance(value, dict):
             return value
-        return {name: item if isinstance(item, dict) and "value" in item else {"value": item} for name, item in value.items()}
+        return {
+            name: item if isinstance(item, dict) and "value" in item else {"value": item}
+            for name, item in value.items()
+        }
 
     @property
     def production(self) -> str:
@@ -233,14 +236,18 @@ def load_settings(path: Path) -> Settings:
     projects = dict(values.get("projects") or {})
     for file in sorted(path.parent.glob("projects.d/*.yaml")):
         if file.stem in projects:
-            raise SettingsInvalid(f"the project {file.stem} is defined twice", where=f"{path} and {file}", mend="remove one")
+            raise SettingsInvalid(
+                f"the project {file.stem} is defined twice", where=f"{path} and {file}", mend="remove one"
+            )
         projects[file.stem] = _read_yaml(file)
     try:
         return Settings.model_validate({**values, "projects": projects})
     except ValidationError as error:
         found = tuple(f"{'.'.join(map(str, item['loc'])) or 'settings'}: {item['msg']}" for item in error.errors())
-        raise SettingsInvalid("the settings are not valid", where=str(path), evidence=found,
-                              mend="correct the keys named above; config/deployd.yaml shows every key with its meaning") from None
+        raise SettingsInvalid(
+            "the settings are not valid", where=str(path), evidence=found,
+            mend="correct the keys named above; config/deployd.yaml shows every key with its meaning",
+        ) from None
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:

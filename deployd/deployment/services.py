@@ -56,6 +56,24 @@ async def start_services(deployment: Deployment, host: Host, tell: Tell) -> Serv
     return ServicesUp(tuple(service.name for service in config.services))
 
 
+async def put_back_services(deployment: Deployment, host: Host, tell: Tell) -> None:
+    """Undo: services that are new go with their empty volumes; those that were made anew become what they were."""
+    planned = deployment.planned
+    names = deployment.names
+    earlier = {version.name: version for version in planned.before.services} if planned.before else {}
+    for change in planned.plan.services:
+        if change.action == "create":
+            await host.engine.ensure_container_gone(names.service(change.name), stop_seconds=0)
+            await host.engine.ensure_volume_gone(names.volume(change.name))
+        elif change.action == "recreate" and planned.before is not None:
+            result = await host.code.read(deployment.project, planned.before.commit)
+            service = result.config.service(change.name) if result.config else None
+            if service is not None:
+                await _ensure_service(deployment, host, tell, service, earlier[change.name])
+    if planned.before is None:
+        await host.engine.ensure_network_gone(names.network)
+
+
 async def _ensure_service(
     deployment: Deployment, host: Host, tell: Tell, service: Service, version: ServiceVersion,
 ) -> None:

@@ -15,7 +15,7 @@ PUSH: Table[Deployment, Host] = Table("push", version=1, steps=(
     Step("validate", validate.read_and_plan,     NOTHING,                10 * MINUTE, AS_BEFORE, AGAIN),
     Step("build",    build.build_apps,           build.discard,          70 * MINUTE, AS_BEFORE, ATTACH),
     Step("slug",     slug.pack,                  NOTHING,                10 * MINUTE, AS_BEFORE, AGAIN),
-    Step("deploy",   services.start_services,    NOTHING,                10 * MINUTE, AS_BEFORE, AGAIN),
+    Step("deploy",   services.start_services,    services.put_back_services, 10 * MINUTE, AS_BEFORE, AGAIN),
     Step("deploy",   deploy.start_apps,          deploy.remove_new,      5 * MINUTE,  AS_BEFORE, AGAIN),
     Step("hooks",    hooks.freeze,               hooks.thaw_to_old,      30,          HELD,      AGAIN),
     Step("hooks",    hooks.run_deploy_hook,      hooks.end_and_put_back, 60 * MINUTE, HELD,      ATTACH),

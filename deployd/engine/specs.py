@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 NONE: Mapping[str, str] = MappingProxyType({})
+
+
+def nothing() -> Mapping[str, str]:
+    """The empty mapping, as a default factory: dataclasses refuse a mapping as a plain default before Python 3.12."""
+    return NONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,19 +45,19 @@ class ContainerSpec:
     command: tuple[str, ...] | None = None
     """None: the image's own."""
     entrypoint: tuple[str, ...] | None = None
-    environment: Mapping[str, str] = NONE
+    environment: Mapping[str, str] = field(default_factory=nothing)
     user: str | None = None
     working_folder: str | None = None
     network: str | None = None
     """Name of a network; "host"; None cuts it off from every network."""
     aliases: tuple[str, ...] = ()
     """Names under which the other containers of the network find it."""
-    links: Mapping[str, str] = NONE
+    links: Mapping[str, str] = field(default_factory=nothing)
     """Names under which it alone finds other containers of the network: {host name: container}."""
-    hosts: Mapping[str, str] = NONE
+    hosts: Mapping[str, str] = field(default_factory=nothing)
     """Further names for its hosts file: {name: address}."""
     binds: tuple[Bind, ...] = ()
-    tmpfs: Mapping[str, str] = NONE
+    tmpfs: Mapping[str, str] = field(default_factory=nothing)
     """{path: mount options}, e.g. {"/tmp": "rw,exec,nosuid,size=512m,mode=1777"}."""
     capabilities: tuple[str, ...] = ()
     read_only_root: bool = True
@@ -85,5 +90,5 @@ class NetworkSpec:
 class VolumeSpec:
     name: str
     labels: Mapping[str, str]
-    options: Mapping[str, str] = NONE
+    options: Mapping[str, str] = field(default_factory=nothing)
     """Options of the local driver, e.g. {"type": "tmpfs", "device": "tmpfs", "o": "size=8m"}."""

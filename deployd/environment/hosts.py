@@ -66,7 +66,7 @@ def resolve_routes(templates: Sequence[RouteTemplate], domains: Domains) -> Reso
             found.setdefault((route.scheme, route.host, route.path), route)
     routes = sorted(found.values(), key=lambda route: templates.index(route.template))
     if domains.https_port is None:
-        routes = _served_without_tls(routes, warnings)
+        routes = _served_without_tls(routes, domains, warnings)
     else:
         routes += list(_redirects_to_https(routes, found, domains))
     return Resolved(_with_primary(routes), tuple(warnings))
@@ -129,10 +129,12 @@ def _redirects_to_https(
             )
 
 
-def _served_without_tls(routes: Sequence[ResolvedRoute], warnings: list[str]) -> list[ResolvedRoute]:
+def _served_without_tls(
+    routes: Sequence[ResolvedRoute], domains: Domains, warnings: list[str],
+) -> list[ResolvedRoute]:
     secure = {(route.host, route.path): route for route in routes if route.scheme == "https"}
     plain = [
-        ResolvedRoute("http", route.host, route.path, "http" + route.url.removeprefix("https"), route.template,
+        ResolvedRoute("http", route.host, route.path, _url("http", route.host, route.path, domains), route.template,
                       route.original_url, route.type, route.to)
         for route in secure.values()
     ]

@@ -18,6 +18,11 @@ Json = None | bool | int | float | str | list[Any] | dict[str, Any]
 EMPTY: Mapping[str, Any] = MappingProxyType({})
 
 
+def nothing() -> Mapping[str, Any]:
+    """The empty mapping, as a default factory: dataclasses refuse a mapping as a plain default before Python 3.12."""
+    return EMPTY
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where in the repository something is said. Lines and columns count from 1."""
@@ -103,7 +108,7 @@ class Location:
     """-1 forbids caching."""
     allow: bool = True
     scripts: bool = True
-    headers: Mapping[str, str] = EMPTY
+    headers: Mapping[str, str] = field(default_factory=nothing)
     request_buffering: RequestBuffering = RequestBuffering()
     rules: tuple[Rule, ...] = ()
 
@@ -140,14 +145,14 @@ class Instance:
     disk_mb: int | None = None
     mounts: tuple[Mount, ...] = ()
     relationships: tuple[Relationship, ...] = ()
-    variables: Mapping[str, Mapping[str, Json]] = EMPTY
+    variables: Mapping[str, Mapping[str, Json]] = field(default_factory=nothing)
     """{prefix: {name: value}}"""
-    access: Mapping[str, str] = EMPTY
+    access: Mapping[str, str] = field(default_factory=nothing)
     firewall: tuple[FirewallRule, ...] | None = None
     """None: everything outbound is allowed."""
     resources: Resources | None = None
     container_profile: str | None = None
-    additional_hosts: Mapping[str, str] = EMPTY
+    additional_hosts: Mapping[str, str] = field(default_factory=nothing)
     timezone: str | None = None
 
 
@@ -203,7 +208,7 @@ class Build:
 @dataclass(frozen=True, slots=True)
 class Extension:
     name: str
-    configuration: Mapping[str, Json] = EMPTY
+    configuration: Mapping[str, Json] = field(default_factory=nothing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +221,7 @@ class Runtime:
     request_memory_mb: int = 45
     reserved_memory_mb: int = 70
     xdebug_idekey: str | None = None
-    other: Mapping[str, Json] = EMPTY
+    other: Mapping[str, Json] = field(default_factory=nothing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,12 +274,12 @@ class Application:
     web: Web
     workers: tuple[Worker, ...] = ()
     build: Build = Build("none")
-    dependencies: Mapping[str, Mapping[str, Json]] = EMPTY
+    dependencies: Mapping[str, Mapping[str, Json]] = field(default_factory=nothing)
     """{language: {package: constraint}}"""
     hooks: Hooks = Hooks()
     runtime: Runtime = Runtime()
     crons: tuple[Cron, ...] = ()
-    source_operations: Mapping[str, str] = EMPTY
+    source_operations: Mapping[str, str] = field(default_factory=nothing)
     """{name: command}"""
     operations: tuple[Operation, ...] = ()
     preflight: Preflight = Preflight()
@@ -299,7 +304,7 @@ class Endpoint:
     name: str
     default: str | None = None
     """Default schema, database, core, virtual host or key; None when there is none."""
-    privileges: Mapping[str, str] = EMPTY
+    privileges: Mapping[str, str] = field(default_factory=nothing)
     """{schema: level}"""
 
 
@@ -317,7 +322,7 @@ class Service:
     """Databases, schemas, cores or virtual hosts that must exist, defaults filled in."""
     endpoints: tuple[Endpoint, ...] = ()
     """Every endpoint, the default ones filled in."""
-    configuration: Mapping[str, Json] = EMPTY
+    configuration: Mapping[str, Json] = field(default_factory=nothing)
     """The rest of `configuration`, keys already checked: `properties`, `maxmemory_policy`, `vcl`, …"""
     relationships: tuple[Relationship, ...] = ()
     firewall: tuple[FirewallRule, ...] | None = None
@@ -377,7 +382,7 @@ class RouteTemplate:
     to: str | None = None
     primary: bool | None = None
     id: str | None = None
-    attributes: Mapping[str, str] = EMPTY
+    attributes: Mapping[str, str] = field(default_factory=nothing)
     redirects: tuple[PathRedirect, ...] = ()
     tls: RouteTls = RouteTls()
     cache: RouteCache = RouteCache()

@@ -1,0 +1,72 @@
+"""Routes of an environment, placeholders resolved (configuration format 6.2, 6.3, 6.5)."""
+
+from __future__ import annotations
+
+from deployd.environment.hosts import Domains, resolve_routes
+from deployd.project.model import RouteTemplate
+
+DEVELOPMENT = Domains("main-abc-shop.example.net")
+PRODUCTION = Domains("main-abc-shop.example.net", own=("shop.com", "shop.de"))
+
+
+def upstream(url: str, **more: object) -> RouteTemplate:
+    return RouteTemplate(url, "upstream", upstream="shop", endpoint="http", **more)  # type: ignore[arg-type]
+
+
+def urls(*templates: RouteTemplate, domains: Domains = DEVELOPMENT) -> dict[str, str]:
+    return {route.url: route.to or route.type for route in resolve_routes(templates, domains).routes}
+
+
+def test_a_slash_is_added_and_http_redirects_to_https() -> None:
+    assert urls(upstream("https://{default}")) == {
+        "https://main-abc-shop.example.net/": "upstream",
+        "http://main-abc-shop.example.net/": "https://main-abc-shop.example.net/",
+    }
+
+
+def test_an_http_route_of_the_file_replaces_the_automatic_redirect() -> None:
+    found = urls(upstream("https://{default}/"), upstream("http://{default}/"))
+    assert found["http://main-abc-shop.example.net/"] == "upstream"
+
+
+def test_all_means_every_domain_in_production_and_the_default_host_elsewhere() -> None:
+    assert urls(upstream("http://{all}/"), domains=PRODUCTION) == {
+        "http://shop.com/": "upstream", "http://shop.de/": "upstream",
+    }
+    assert urls(upstream("http://{all}/")) == {"http://main-abc-shop.example.net/": "upstream"}
+
+
+def test_default_beats_all_when_both_mean_one_url() -> None:
+    routes = resolve_routes([upstream("http://{all}/"), upstream("http://{default}/", id="mine")], DEVELOPMENT).routes
+    assert [route.template.id for route in routes] == ["mine"]
+
+
+def test_a_written_host_becomes_a_subdomain_on_previews() -> None:
+    assert urls(upstream("http://www.shop.com/")) == {"http://www.shop.com.main-abc-shop.example.net/": "upstream"}
+
+
+def test_a_host_that_is_not_the_projects_own_is_warned_of_in_production() -> None:
+    resolved = resolve_routes([upstream("http://other.org/")], PRODUCTION)
+    assert resolved.routes[0].host == "other.org.main-abc-shop.example.net"
+    assert "other.org is not one of the project's domains" in resolved.warnings[0]
+
+
+def test_a_redirect_inside_the_environment_gets_the_routers_port() -> None:
+    domains = Domains("x.localhost", http_port=8080, https_port=None)
+    redirect = RouteTemplate("http://www.{default}/", "redirect", to="http://{default}/")
+    found = urls(upstream("http://{default}/"), redirect, domains=domains)
+    assert found["http://www.x.localhost:8080/"] == "http://x.localhost:8080/"
+
+
+def test_without_tls_https_routes_are_served_over_http_and_said_so() -> None:
+    domains = Domains("x.localhost", http_port=8080, https_port=None)
+    resolved = resolve_routes([upstream("https://{default}/"),
+                               RouteTemplate("http://{default}/", "redirect", to="https://{default}/")], domains)
+    assert [(route.url, route.type) for route in resolved.routes] == [("http://x.localhost:8080/", "upstream")]
+    assert resolved.warnings
+
+
+def test_exactly_one_upstream_is_primary() -> None:
+    first, second = upstream("http://{default}/"), upstream("http://api.{default}/", primary=True)
+    assert [route.primary for route in resolve_routes([first, second], DEVELOPMENT).routes] == [False, True]
+    assert [route.primary for route in resolve_routes([first], DEVELOPMENT).routes] == [True]

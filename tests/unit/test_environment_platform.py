@@ -1,0 +1,95 @@
+"""PLATFORM_ and MAGENTO_CLOUD_ variables, as the public config readers decode them."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+from deployd.environment.hosts import Domains, resolve_routes
+from deployd.environment.platform import About, build_environment, runtime_environment
+from deployd.environment.variables import Variables, variables_of
+from deployd.project.model import Application, Commands, Hook, Hooks, Instance, Location, RouteTemplate, Web
+from deployd.settings import Variable
+
+APP = Application(
+    name="shop", runtime_name="php", version="8.4", root="",
+    web=Web(Instance(Commands("php -S")), "unix", "fastcgi", (Location("/", root="pub", passthru="/index.php"),)),
+    hooks=Hooks(deploy=Hook("migrate\n"), post_deploy=Hook("warm\n")),
+)
+ABOUT = About("shop", "e" * 56, "main-abcdefg", "main", "production", "f" * 40)
+
+
+def decoded(text: str) -> Any:
+    return json.loads(base64.b64decode(text))
+
+
+def runtime(**more: Any) -> dict[str, str]:
+    routes = resolve_routes([RouteTemplate("https://www.{default}", "upstream", upstream="shop")], Domains("x.net"))
+    return runtime_environment(
+        APP, ABOUT, Variables({"MODE": "fast"}, {"d8:x": 1}), commands=Commands("php -S"), routes=routes.routes,
+        relationships={"database": [{"host": "database.internal"}]}, **more,
+    )
+
+
+def test_both_spellings_carry_the_same_values() -> None:
+    values = runtime()
+    assert values["PLATFORM_RELATIONSHIPS"] == values["MAGENTO_CLOUD_RELATIONSHIPS"]
+    assert decoded(values["PLATFORM_RELATIONSHIPS"])["database"][0]["host"] == "database.internal"
+
+
+def test_run_time_variables_are_absent_from_a_build_and_not_empty() -> None:
+    build = build_environment(APP, ABOUT, Variables())
+    for name in ("ENVIRONMENT", "BRANCH", "ROUTES", "RELATIONSHIPS", "DOCUMENT_ROOT"):
+        assert f"PLATFORM_{name}" not in build
+        assert f"PLATFORM_{name}" in runtime()
+    assert build["PLATFORM_APPLICATION_NAME"] == "shop"
+    assert build["PLATFORM_CACHE_DIR"]
+
+
+def test_the_build_does_not_see_hooks_that_are_not_part_of_the_slugs_key() -> None:
+    build = decoded(build_environment(APP, ABOUT, Variables())["PLATFORM_APPLICATION"])
+    assert set(build["hooks"]) == {"build"}
+    assert "relationships" not in build
+
+
+def test_magentos_tool_finds_its_post_deploy_hook_at_run_time() -> None:
+    assert decoded(runtime()["MAGENTO_CLOUD_APPLICATION"])["hooks"]["post_deploy"] == "warm\n"
+
+
+def test_original_url_keeps_the_pattern_as_written_and_only_the_upstream_is_primary() -> None:
+    routes = decoded(runtime()["PLATFORM_ROUTES"])
+    assert routes["https://www.x.net/"]["original_url"] == "https://www.{default}"
+    assert routes["https://www.x.net/"]["primary"] is True
+    assert routes["http://www.x.net/"] == {
+        "primary": False, "id": None, "attributes": {}, "type": "redirect", "to": "https://www.x.net/",
+        "original_url": "http://www.{default}", "restrict_robots": False,
+        "http_access": {"addresses": [], "basic_auth": {}},
+    }
+
+
+def test_a_unix_socket_application_gets_SOCKET_and_no_PORT() -> None:
+    values = runtime()
+    assert "SOCKET" in values
+    assert "PORT" not in values
+
+
+def test_the_projects_variable_beats_the_applications_and_its_name_is_upper_cased() -> None:
+    found = variables_of({"env": {"MODE": "slow", "LIST": ["a", "b"], "FLAG": False}},
+                         {"env:mode": Variable(value="fast")}, branch="main", building=False)
+    assert found.environment == {"MODE": "fast", "LIST": '["a", "b"]', "FLAG": "false"}
+
+
+def test_variables_of_another_branch_or_invisible_in_a_build_are_left_out() -> None:
+    project = {
+        "secret": Variable(value="x", visible_build=False),
+        "env:ONE": Variable(value="1", environments=("other",)),
+    }
+    assert variables_of({}, project, branch="main", building=True) == Variables({}, {}, {})
+    assert variables_of({}, project, branch="main", building=False).platform == {"secret": "x"}
+
+
+def test_php_off_is_the_word_again_that_yaml_made_a_boolean_of() -> None:
+    assert variables_of({"php": {"display_errors": False}}, {}, branch=None, building=False).php == {
+        "display_errors": "Off",
+    }

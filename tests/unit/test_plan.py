@@ -1,0 +1,69 @@
+"""What a deployment would do, and why."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from deployd.ids import SlugKey
+from deployd.plan import NOTHING_LIVE, KeyParts, Live, LiveApp, LiveService, WantedApp, WantedService, make_plan
+
+PARTS = KeyParts("tree", "settings", "variables", "image", "1")
+APP = WantedApp("shop", SlugKey("a"), PARTS, slug_exists=True, running="r")
+DB = WantedService("db", "mariadb:11.8", "d")
+LIVE = Live({"shop": LiveApp(SlugKey("a"), PARTS, "r")}, {"db": LiveService("mariadb:11.8", "d")}, ("http://x/",))
+ROUTES = ("http://x/",)
+
+
+def test_nothing_changed_means_reuse_keep_and_no_deploy_hook() -> None:
+    assert make_plan([APP], [DB], ROUTES, LIVE).lines() == [
+        "shop: reuse (unchanged)", "db: keep (unchanged)",
+        "deploy hook: not run (neither code nor configuration changed)",
+    ]
+
+
+def test_a_first_deployment_builds_creates_and_runs_the_hook() -> None:
+    plan = make_plan([replace(APP, slug_exists=False)], [DB], ROUTES, NOTHING_LIVE)
+    assert plan.lines() == [
+        "shop: build (first build)", "db: create (mariadb:11.8)", "http://x/: new route",
+        "deploy hook: run (first deployment)",
+    ]
+
+
+def test_a_rebuild_names_its_reason() -> None:
+    changed = replace(APP, slug=SlugKey("b"), slug_exists=False, parts=replace(PARTS, tree="new"), changed_files=3)
+    assert make_plan([changed], [DB], ROUTES, LIVE).apps[0].why == "3 files changed"
+    changed = replace(changed, parts=replace(PARTS, settings="new", image="new"))
+    why = make_plan([changed], [DB], ROUTES, LIVE).apps[0].why
+    assert why == "its build settings changed, its runtime image changed"
+
+
+def test_the_same_tree_on_another_branch_reuses_the_slug() -> None:
+    plan = make_plan([APP], [DB], ROUTES, NOTHING_LIVE)
+    assert plan.apps[0].action == "reuse"
+    assert plan.apps[0].why == "built before with the same input"
+
+
+def test_a_changed_cron_or_route_runs_the_hook_and_builds_nothing() -> None:
+    cron = make_plan([replace(APP, running="other")], [DB], ROUTES, LIVE)
+    assert (cron.apps[0].action, cron.run_deploy_hook) == ("reuse", True)
+    route = make_plan([APP], [DB], ("http://y/",), LIVE)
+    assert (route.apps[0].action, route.run_deploy_hook) == ("reuse", True)
+    assert (route.routes_added, route.routes_removed) == (("http://y/",), ("http://x/",))
+
+
+def test_an_upgrade_is_done_in_place_and_a_downgrade_is_refused() -> None:
+    up = make_plan([APP], [replace(DB, type="mariadb:12.3", digest="e")], ROUTES, LIVE)
+    assert (up.services[0].action, up.refusals) == ("recreate", ())
+    down = make_plan([APP], [replace(DB, type="mariadb:10.11", digest="e")], ROUTES, LIVE)
+    assert "cannot go back from mariadb:11.8 to mariadb:10.11" in down.refusals[0]
+
+
+def test_a_service_cannot_become_another_kind_under_its_name() -> None:
+    plan = make_plan([APP], [replace(DB, type="postgresql:17", digest="e")], ROUTES, LIVE)
+    assert "cannot change from mariadb:11.8 to postgresql:17" in plan.refusals[0]
+
+
+def test_what_is_no_longer_wanted_is_removed() -> None:
+    plan = make_plan([], [], (), LIVE)
+    assert [(app.name, app.action) for app in plan.apps] == [("shop", "remove")]
+    assert [(service.name, service.action) for service in plan.services] == [("db", "remove")]
