@@ -1,0 +1,187 @@
+"""Images of the catalogue, made or pulled when they are not there: `python -m deployd.engine.images [name…]`.
+
+An image is made through the Engine's own builder, from nothing but Debian's packages. A Debian base comes from
+mmdebstrap and is unpacked into an empty image, so that no registry is needed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Callable, Sequence
+from pathlib import Path
+from typing import IO, Any, ClassVar
+
+import aiodocker
+
+from deployd.catalogue import Catalogue, Entry, load_catalogue
+from deployd.engine.image_recipes import (
+    RECIPE_LABEL,
+    build_context,
+    mmdebstrap_command,
+    recipe_digest,
+    write_base_context,
+)
+from deployd.errors import DeployError
+from deployd.process import run
+from deployd.settings import config_folder
+
+BUILD_LIMIT_SECONDS = 1800
+BASE_LIMIT_SECONDS = 900
+NOT_FOUND = 404
+LAST_LINES = 20
+
+
+class ImageNotMade(DeployError):
+    """An image of the catalogue could not be made or pulled."""
+
+    code: ClassVar[str] = "image-not-made"
+
+
+class Images:
+    """The catalogue's images on one Engine."""
+
+    def __init__(self, docker: aiodocker.Docker, catalogue: Catalogue) -> None:
+        self._docker = docker
+        self._catalogue = catalogue
+        # Two deployments that miss the same image must not make it twice; nothing else waits here.
+        self._making = asyncio.Lock()
+
+    async def ensure(self, entry: Entry, tell: Callable[[str], None]) -> str:
+        """Id of the entry's image, which is there and as its recipe wants it.
+
+        Args:
+            tell: Told what is done and every line of a build; not called when nothing has to be done.
+
+        Raises:
+            ImageNotMade: It could not be made or pulled.
+        """
+        wanted = await asyncio.to_thread(recipe_digest, self._catalogue, entry)
+        there = await self._look(entry.image, wanted)
+        if there is not None:
+            return there
+        async with self._making:
+            return await self._make(entry, wanted, tell)
+
+    async def _make(self, entry: Entry, wanted: str | None, tell: Callable[[str], None]) -> str:
+        there = await self._look(entry.image, wanted)      # another deployment may have made it while we waited
+        if there is not None:
+            return there
+        if entry.build:
+            base = self._catalogue.bases[entry.build.on]
+            await self._make(base, await asyncio.to_thread(recipe_digest, self._catalogue, base), tell)
+        began = asyncio.get_running_loop().time()
+        tell(f"{entry.image}: {'making' if wanted else 'pulling'}")
+        try:
+            async with asyncio.timeout(BUILD_LIMIT_SECONDS):
+                if entry.suite:
+                    await self._make_base(entry, str(wanted), tell)
+                elif entry.build:
+                    await self._build(entry, str(wanted), tell)
+                else:
+                    await self._pull(entry, tell)
+        except aiodocker.DockerError as error:
+            raise ImageNotMade(f"cannot make the image {entry.image}: {error.message}") from None
+        except TimeoutError:
+            raise ImageNotMade(f"the image {entry.image} was not ready after {BUILD_LIMIT_SECONDS} s") from None
+        made = await self._look(entry.image, wanted)
+        if made is None:
+            raise ImageNotMade(f"the image {entry.image} was made and is not there")
+        tell(f"{entry.image}: there after {asyncio.get_running_loop().time() - began:.0f} s")
+        return made
+
+    async def _look(self, image: str, wanted: str | None) -> str | None:
+        try:
+            found = await self._docker.images.inspect(image)
+        except aiodocker.DockerError as error:
+            if error.status == NOT_FOUND:
+                return None
+            raise ImageNotMade(f"cannot look for the image {image}: {error.message}") from None
+        labels = found["Config"].get("Labels") or {}
+        return str(found["Id"]) if wanted is None or labels.get(RECIPE_LABEL) == wanted else None
+
+    async def _make_base(self, entry: Entry, digest: str, tell: Callable[[str], None]) -> None:
+        # In TMPDIR or /var/tmp: a base is 100 MB, and /tmp is memory on many hosts.
+        folder = None if tempfile.gettempdir() != "/tmp" else "/var/tmp"
+        with tempfile.TemporaryDirectory(prefix="deployd-base-", dir=folder) as name:
+            base, context = Path(name) / "base.tar", Path(name) / "context.tar"
+            await run(*mmdebstrap_command(entry, base), limit_seconds=BASE_LIMIT_SECONDS,
+                      on_line=lambda _, line: tell(line))
+            await asyncio.to_thread(write_base_context, base, context)
+            file = await asyncio.to_thread(context.open, "rb")
+            with file:
+                await self._run_build(entry, file, "identity", {}, digest, tell)
+
+    async def _build(self, entry: Entry, digest: str, tell: Callable[[str], None]) -> None:
+        assert entry.build is not None
+        arguments = {"BASE": self._catalogue.bases[entry.build.on].image, **entry.build.arguments}
+        with tempfile.SpooledTemporaryFile(max_size=16_000_000) as file:
+            file.write(await asyncio.to_thread(build_context, entry.build))
+            file.seek(0)
+            await self._run_build(entry, file, "gzip", arguments, digest, tell)
+
+    async def _run_build(
+        self, entry: Entry, context: IO[bytes], encoding: str, arguments: dict[str, str], digest: str,
+        tell: Callable[[str], None],
+    ) -> None:
+        answers = self._docker.images.build(
+            fileobj=context, encoding=encoding, tag=entry.image, buildargs=arguments, labels={RECIPE_LABEL: digest},
+            forcerm=True, stream=True,
+        )
+        await _follow(entry, answers, tell)
+
+    async def _pull(self, entry: Entry, tell: Callable[[str], None]) -> None:
+        await _follow(entry, self._docker.images.pull(entry.image, stream=True), tell)
+
+
+async def ensure_images(
+    docker: aiodocker.Docker, catalogue: Catalogue, which: Sequence[str] | None = None,
+    tell: Callable[[str], None] = print,
+) -> dict[str, str]:
+    """Have the named images, one after the other; nothing named means all.
+
+    Args:
+        which: Names as `Catalogue.entries` gives them: `php:8.4`, `web`, `trixie`.
+
+    Returns:
+        {name: image id}
+
+    Raises:
+        ImageNotMade: One could not be made, or the catalogue has none of this name.
+    """
+    entries = dict(catalogue.entries())
+    for name in which or ():
+        if name not in entries:
+            raise ImageNotMade(f"the catalogue has no image {name}", mend=f"name one of: {', '.join(entries)}")
+    images = Images(docker, catalogue)
+    return {name: await images.ensure(entries[name], tell) for name in which or entries}
+
+
+async def _follow(entry: Entry, answers: AsyncIterator[dict[str, Any]], tell: Callable[[str], None]) -> None:
+    last: list[str] = []
+    try:
+        async for answer in answers:
+            for line in str(answer.get("stream") or "").splitlines():
+                if line.strip():
+                    last = [*last[1 - LAST_LINES:], line]
+                    tell(line)
+            if "error" in answer:       # of a pull; a failed build raises
+                raise ImageNotMade(f"cannot make the image {entry.image}: {answer['error']}", evidence=tuple(last))
+    except aiodocker.DockerError as error:
+        raise ImageNotMade(f"cannot make the image {entry.image}: {error.message}", evidence=tuple(last)) from None
+
+
+async def main(names: Sequence[str]) -> int:
+    """Make the named images, or all; the exit status."""
+    async with aiodocker.Docker() as docker:
+        try:
+            await ensure_images(docker, load_catalogue(config_folder() / "catalogue.yaml"), names)
+        except DeployError as error:
+            print(*error.lines(), sep="\n", file=sys.stderr)
+            return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(asyncio.run(main(sys.argv[1:])))

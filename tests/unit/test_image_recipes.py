@@ -1,0 +1,71 @@
+"""When an image has to be made again, and what the builder is given."""
+
+import io
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from deployd.catalogue import Build, Catalogue, Entry
+from deployd.engine.image_recipes import build_context, mmdebstrap_command, recipe_digest, write_base_context
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "Dockerfile").write_text("ARG BASE\nFROM ${BASE}\n")
+    (tmp_path / "entrypoint").write_text("#!/bin/sh\n")
+    (tmp_path / "entrypoint").chmod(0o755)
+    return tmp_path
+
+
+def catalogue(folder: Path, *, packages: tuple[str, ...] = ("ca-certificates",), version: str = "1") -> Catalogue:
+    web = Entry(image="t/web:1", build=Build(folder=folder, on="trixie", arguments={"VERSION": version}))
+    bases = {"trixie": Entry(image="t/base:trixie", suite="trixie", packages=packages)}
+    return Catalogue(bases=bases, web=web, router=Entry(image="router"))
+
+
+def digest(made: Catalogue) -> str | None:
+    return recipe_digest(made, made.web)
+
+
+def test_the_same_recipe_has_the_same_digest(folder):
+    assert digest(catalogue(folder)) == digest(catalogue(folder))
+
+
+@pytest.mark.parametrize("change", [
+    lambda folder: (folder / "Dockerfile").write_text("FROM other\n"),
+    lambda folder: (folder / "entrypoint").chmod(0o644),
+    lambda folder: (folder / "more").write_text(""),
+])
+def test_a_changed_file_changes_the_digest(folder, change):
+    before = digest(catalogue(folder))
+    change(folder)
+    assert digest(catalogue(folder)) != before
+
+
+def test_an_argument_or_the_base_changes_the_digest(folder):
+    digests = {digest(catalogue(folder)), digest(catalogue(folder, version="2")), digest(catalogue(folder, packages=()))}
+    assert len(digests) == 3
+
+
+def test_an_image_from_a_registry_has_no_digest(folder):
+    made = catalogue(folder)
+    assert recipe_digest(made, made.router) is None
+
+
+def test_the_context_holds_the_folder_without_owners_and_dates(folder):
+    with tarfile.open(fileobj=io.BytesIO(build_context(catalogue(folder).web.build))) as tar:
+        assert [(item.name, oct(item.mode), item.mtime, item.uid) for item in tar] == [
+            ("Dockerfile", "0o644", 0, 0), ("entrypoint", "0o755", 0, 0),
+        ]
+
+
+def test_a_base_is_made_with_the_packages_of_its_entry_and_unpacked_into_an_empty_image(folder):
+    command = mmdebstrap_command(catalogue(folder).bases["trixie"], Path("/x/base.tar"))
+    assert command[0] == "mmdebstrap"
+    assert command[-3:] == ("--include=ca-certificates", "trixie", "/x/base.tar")
+    (folder / "base.tar").write_bytes(b"tar")
+    write_base_context(folder / "base.tar", folder / "context.tar")
+    with tarfile.open(folder / "context.tar") as tar:
+        assert tar.getnames() == ["Dockerfile", "base.tar"]
+        assert tar.extractfile("Dockerfile").read().startswith(b"FROM scratch\n")
