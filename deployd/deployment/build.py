@@ -187,9 +187,9 @@ def _refuse_without_room(host: Host) -> None:
     free_mb = usage.f_bavail * usage.f_frsize // MEGABYTE
     if free_mb < host.settings.min_free_disk_mb:
         raise DiskFull(
-            f"cannot build: {free_mb} MB are free at {host.places.state}, and {host.settings.min_free_disk_mb} MB are needed",
+            f"cannot build: {free_mb} MB are free at {host.places.state}, {host.settings.min_free_disk_mb} MB are needed",
             mend="make room on the disk, or lower min_free_disk_mb; nothing was changed",
         )
 
 
-__all__ = ["Built", "BuildFailed", "DiskFull", "Place", "build_apps", "discard"]
+__all__ = ["BuildFailed", "Built", "DiskFull", "Place", "build_apps", "discard"]

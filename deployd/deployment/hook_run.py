@@ -1,6 +1,6 @@
 """How a hook runs in the app container: under a wrapper that leaves output and status where they can be found again.
 
-A daemon that comes back after a restart re-attaches to a hook that runs, or reads how it ended; it never starts one twice.
+A daemon that comes back after a restart re-attaches to a hook that runs, or reads how it ended; none starts twice.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from deployd.project.model import Application
 from deployd.recipes.web_server import WEB_PORT
 
 GATEWAY_ERRORS = frozenset({502, 503, 504})
-"""What the web container says while the application behind it does not listen; any other answer is the application's."""
+"""What the web container says while nothing listens behind it; any other answer is the application's."""
 PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 1.0
 

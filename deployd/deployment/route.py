@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from deployd.activity.log import Tell
-from deployd.deployment.deploy import remove_version
 from deployd.deployment.hook_run import run_hook
 from deployd.deployment.host import Host
 from deployd.deployment.probe import wait_until_answering
+from deployd.deployment.removal import remove_version
 from deployd.deployment.validate import read_config
 from deployd.deployment.view import Deployment
 from deployd.deployment.wanted import routes_of
@@ -95,7 +95,7 @@ async def run_post_deploy(deployment: Deployment, host: Host, tell: Tell) -> Pos
 
 
 async def retire_old(deployment: Deployment, host: Host, tell: Tell) -> Retired:
-    """Let the old containers answer what they have, then remove them, services that nobody names any more, and mounts."""
+    """Let the old containers answer what they have and remove them, with services and mounts that nobody uses."""
     mine = {INSTANCE: deployment.instance, PROJECT: deployment.project.id, ENVIRONMENT: deployment.environment}
     found = await host.engine.containers(mine)
     old = sorted({

@@ -1,4 +1,4 @@
-"""The first half of phase 4: network and service containers, kept, created or made anew, and what is provisioned in them."""
+"""The first half of phase 4: network and services, kept, created or made anew, and what is provisioned in them."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ async def service_container(
         image=version.image_id,
         labels={**names.labels("service", service.name), DIGEST: version.digest},
         command=parts.command,
-        environment={**parts.environment, **{name: root for name in parts.secret_environment}},
+        environment={**parts.environment, **dict.fromkeys(parts.secret_environment, root)},
         network=names.network,
         aliases=(service.name,),
         binds=(Bind(names.volume(service.name), parts.volume_path),) if parts.volume_path else (),

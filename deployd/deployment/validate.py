@@ -69,8 +69,8 @@ async def read_and_plan(deployment: Deployment, host: Host, tell: Tell) -> Plann
     if plan.refusals:
         raise PlanRefused(plan.refusals[0], evidence=plan.refusals[1:])
     routes = routes_of(host.settings, project, deployment.environment, deployment.branch, config)
-    upstream = sorted((route for route in routes.routes if route.type == "upstream"), key=lambda route: not route.primary)
-    return Planned(version, before, plan, tuple(route.url for route in upstream))
+    upstream = [route for route in routes.routes if route.type == "upstream"]
+    return Planned(version, before, plan, tuple(route.url for route in sorted(upstream, key=lambda r: not r.primary)))
 
 
 async def read_config(deployment: Deployment, host: Host, tell: Tell | None = None) -> ProjectConfig:
@@ -91,7 +91,7 @@ async def _earlier(
     target = deployment.activity.trigger.to
     earlier = await host.facts.version_of(target) if target is not None else None
     if earlier is None:
-        raise CommitGone(f"there is no version {target} to go back to", mend="see `deployd activities` for what there is")
+        raise CommitGone(f"there is no version {target} to go back to", mend="`deployd activities` shows what there is")
     version = Version(deployment.id, earlier.commit, earlier.apps, earlier.services, earlier.routes)
     apps = []
     for app in earlier.apps:

@@ -35,15 +35,22 @@ FASTCGI_PARAMETERS = {
     "SERVER_NAME": "$host", "REDIRECT_STATUS": "200",
     "HTTP_PROXY": '""',   # never let a client set the proxy of the application (httpoxy)
 }
+FASTCGI_FILE = "fastcgi.conf"
 
 
-def render_web_server(app: Application, *, alias: str, trusted: str) -> str:
-    """The whole nginx.conf of an application's web container.
+def web_server_files(app: Application, *, alias: str, trusted: str) -> dict[str, str]:
+    """{file name: text}: the folder that the web container sees as /etc/deployd.
 
     Args:
         alias: Host name of the application's container, for TCP sockets.
         trusted: Network of the router, whose word about the client's address is taken.
     """
+    parameters = "".join(f"fastcgi_param {name} {value};\n" for name, value in FASTCGI_PARAMETERS.items())
+    return {"nginx.conf": render_web_server(app, alias=alias, trusted=trusted), FASTCGI_FILE: parameters}
+
+
+def render_web_server(app: Application, *, alias: str, trusted: str) -> str:
+    """The whole nginx.conf of an application's web container; see `web_server_files`."""
     return "\n".join(_WebServer(app, alias, trusted).lines()) + "\n"
 
 
@@ -92,12 +99,13 @@ class _WebServer:
 
     def _locations(self) -> Iterator[str]:
         for number, location in enumerate(self._app.web.locations):
-            body = list(self._location(number, location))
             prefix = location.path.rstrip("/")
-            exact = [f"location = {quoted(prefix)} {{"] if prefix else []
-            for head in (f"location {quoted(prefix + '/')} {{", *exact):
-                yield head
-                yield from ("    " + line for line in body)
+            yield f"location {quoted(prefix + '/')} {{"
+            yield from ("    " + line for line in self._location(number, location))
+            yield "}"
+            if prefix:   # nginx allows nothing inside an exact location; there is neither script nor rule to look for
+                yield f"location = {quoted(prefix)} {{"
+                yield from ("    " + line for line in self._settings(number, location, inside=False))
                 yield "}"
 
     def _location(self, number: int, location: Location) -> Iterator[str]:
@@ -107,14 +115,14 @@ class _WebServer:
             yield "}"
         yield from self._settings(number, location)
 
-    def _settings(self, number: int, location: Location) -> Iterator[str]:
+    def _settings(self, number: int, location: Location, *, inside: bool = True) -> Iterator[str]:
         if location.request_buffering.max_request_size_bytes:
             yield f"client_max_body_size {location.request_buffering.max_request_size_bytes};"
         if not location.request_buffering.enabled:
             yield "proxy_request_buffering off;"
             yield "fastcgi_request_buffering off;"
         file = None if location.root is None else f"/{location.root}$rest_{number}".replace("//", "/")
-        if self._fastcgi:
+        if self._fastcgi and inside:
             yield from self._scripts(file, location)
         if file is not None and location.allow:
             yield from _caching(location)
@@ -199,7 +207,7 @@ class _WebServer:
 
     def _fastcgi_parameters(self) -> Iterator[str]:
         yield f"fastcgi_param DOCUMENT_ROOT {quoted(f'{APP_FOLDER}/{self._main_root()}'.rstrip('/'))};"
-        yield from (f"fastcgi_param {name} {value};" for name, value in FASTCGI_PARAMETERS.items())
+        yield f"include {FASTCGI_FILE};"   # beside nginx.conf
 
     def _proxy(self) -> Iterator[str]:
         if self._app.web.socket_family == "unix":

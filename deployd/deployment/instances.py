@@ -1,0 +1,122 @@
+"""What an app or worker container is put together from: gathered from git, services and settings, written to the disk.
+
+The one place where the slug is mounted, mounts get their folders and the configuration files of an instance are written.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from deployd.deployment.containers import APP_UID, InstanceParts, mount_folders
+from deployd.deployment.host import Host
+from deployd.deployment.services import credentials_of
+from deployd.deployment.start_script import start_script
+from deployd.deployment.view import Deployment
+from deployd.deployment.wanted import routes_of
+from deployd.environment.platform import About, run_config_json, runtime_environment
+from deployd.environment.variables import variables_of
+from deployd.project.model import Application, Instance, ProjectConfig, Relationship
+from deployd.recipes.paths import runtime_paths
+from deployd.recipes.php_fpm import fpm_start, render_fpm, render_php_ini
+from deployd.recipes.web_server import WEB_PORT
+from deployd.services.families import family_of
+
+
+async def instance_parts(
+    deployment: Deployment, host: Host, config: ProjectConfig, app: Application, instance: Instance, instance_name: str,
+) -> InstanceParts:
+    """Everything that an instance's container is put together from; mounts the slug and makes the mounts' folders."""
+    version = deployment.planned.version.app(app.name)
+    assert version is not None, app.name
+    project, environment = deployment.project.id, deployment.environment
+    relationships = await relationship_values(deployment, host, config, instance.relationships)
+    variables = variables_of(instance.variables, deployment.project.variables, branch=deployment.branch, building=False)
+    about = About(
+        project, await host.facts.entropy(project), environment, deployment.branch, deployment.type, version.tree,
+    )
+    routes = routes_of(host.settings, deployment.project, environment, deployment.branch, config)
+    values = runtime_environment(
+        app, about, variables, commands=instance.commands, routes=routes.routes, relationships=relationships,
+    )
+    folder = host.places.instance(project, environment, deployment.id, instance_name)
+    parts = InstanceParts(
+        names=deployment.names, activity=deployment.id, app=app, instance=instance, instance_name=instance_name,
+        image=version.image_id,
+        slug=await host.slugs.ensure_mounted(version.slug),
+        volumes=host.places.volume(project, environment, instance_name),
+        shared_volumes=host.places.volume(project, environment, "shared"),
+        configuration=folder / "config",
+        scripts=folder / "scripts",
+        environment={**values, **runtime_paths(app), "HOME": "/home/web", "USER": "web"},
+        links=links_of(deployment, config, instance.relationships),
+        size=host.settings.size(instance.size),
+    )
+    files = {"run-config.json": json.dumps(run_config_json(
+        app, memory_mb=parts.size.memory_mb, cpus=parts.size.cpus, relationships=relationships, routes=routes.routes,
+    ))}
+    default = None
+    if app.runtime_name == "php":
+        files["php-fpm.conf"] = render_fpm(app, parts.size.memory_mb)
+        files["php.ini"] = render_php_ini(app, variables.php)
+        default = fpm_start(app) if instance is app.web.instance else None
+    files["start"] = start_script(instance.commands, default)
+    await asyncio.to_thread(write_files, parts.configuration, files)
+    await asyncio.to_thread(make_folders, (parts.scripts, *mount_folders(parts)))
+    return parts
+
+
+def links_of(
+    deployment: Deployment, config: ProjectConfig, relationships: tuple[Relationship, ...],
+) -> dict[str, str]:
+    """{`database.internal`: container}: names that only this instance sees, so that two apps may use one name twice."""
+    names = deployment.names
+    return {
+        f"{item.name}.internal": names.container(deployment.id, "web", item.target)
+        if config.application(item.target) else names.service(item.target)
+        for item in relationships
+    }
+
+
+async def relationship_values(
+    deployment: Deployment, host: Host, config: ProjectConfig, relationships: tuple[Relationship, ...],
+) -> dict[str, list[dict[str, Any]]]:
+    """Content of PLATFORM_RELATIONSHIPS: {relationship: [endpoint object]}."""
+    values: dict[str, list[dict[str, Any]]] = {}
+    for item in relationships:
+        service = config.service(item.target)
+        container = links_of(deployment, config, (item,))[f"{item.name}.internal"]
+        seen = await host.engine.container(container)
+        address = seen.addresses.get(deployment.names.network, "") if seen else ""
+        if service is None:
+            app = config.application(item.target)
+            values[item.name] = [{
+                "service": item.target, "host": f"{item.name}.internal", "hostname": container, "ip": address,
+                "rel": item.endpoint, "scheme": "http", "port": WEB_PORT, "path": None, "query": {}, "fragment": None,
+                "username": None, "password": None, "type": app.type if app else "", "public": False,
+                "host_mapped": False, "cluster": f"{deployment.project.id}-{deployment.environment}",
+            }]
+            continue
+        credential = (await credentials_of(deployment, host, service))[item.endpoint]
+        value = family_of(service).relationship_value(
+            service, item.name, item.endpoint, credential, ip=address, hostname=container,
+        )
+        values[item.name] = [{**value, "cluster": f"{deployment.project.id}-{deployment.environment}"}]
+    return values
+
+
+def write_files(folder: Path, files: dict[str, str]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        (folder / name).write_text(text)
+
+
+def make_folders(folders: tuple[Path, ...]) -> None:
+    """Folders that the application writes in belong to its user."""
+    for folder in folders:
+        if not folder.is_dir():
+            folder.mkdir(parents=True)
+            shutil.chown(folder, APP_UID, APP_UID)

@@ -1,0 +1,37 @@
+"""Taking a version of an environment away: its containers, volumes and files. Gone already is fine."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+
+from deployd.deployment.host import Host
+from deployd.deployment.view import Deployment
+from deployd.engine.names import ACTIVITY, ENVIRONMENT, INSTANCE, PROJECT, ROLE
+
+WEB_DRAIN_SECONDS = 30
+STOP_SECONDS = 15
+
+
+async def remove_version(deployment: Deployment, host: Host, activity: str) -> None:
+    """Remove everything that carries the label of an activity.
+
+    The web server goes first: it ends when its last request is answered, and needs the application for that.
+    """
+    labels = {
+        INSTANCE: deployment.instance, PROJECT: deployment.project.id, ENVIRONMENT: deployment.environment,
+        ACTIVITY: activity,
+    }
+    found = await host.engine.containers(labels)
+    await _remove(host, [item.name for item in found if item.labels[ROLE] == "web"], WEB_DRAIN_SECONDS)
+    await _remove(host, [item.name for item in found if item.labels[ROLE] != "web"], STOP_SECONDS)
+    for volume in await host.engine.volumes(labels):
+        await host.engine.ensure_volume_gone(volume.name)
+    folder = host.places.environment(deployment.project.id, deployment.environment) / "versions" / activity
+    await asyncio.to_thread(shutil.rmtree, folder, True)
+
+
+async def _remove(host: Host, names: list[str], stop_seconds: int) -> None:
+    async with asyncio.TaskGroup() as group:
+        for name in names:
+            group.create_task(host.engine.ensure_container_gone(name, stop_seconds=stop_seconds), name=name)
