@@ -12,6 +12,9 @@ from typing import Literal
 from deployd.project.model import PathRedirect, RouteCache, RouteTls
 
 
+NO_CACHE, PLAIN_TLS = RouteCache(enabled=False), RouteTls()
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """Where the requests of a route go."""
@@ -38,10 +41,10 @@ class Route:
     """Redirects and proxies: absolute URL."""
     original_url: str = ""
     redirects: tuple[PathRedirect, ...] = ()
-    cache: RouteCache = RouteCache(enabled=False)
+    cache: RouteCache = NO_CACHE
     ssi: bool = False
     sticky: bool = False
-    tls: RouteTls = RouteTls()
+    tls: RouteTls = PLAIN_TLS
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,3 +74,48 @@ class Released:
     """Requests whose clients went away while waiting."""
     refused: int = 0
     """Requests over the bound of held ones, answered 503 at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Freeze:
+    """A freeze that is on."""
+
+    seconds_left: float
+    """Until the router ends it by itself."""
+    again: bool = False
+    """The environment was frozen already; this is the rest of that freeze."""
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentTraffic:
+    """What the router knows of one environment."""
+
+    version: str
+    """"": no routes, only held hosts."""
+    frozen: bool
+    seconds_left: float
+    maintenance: bool
+    """Visitors see the maintenance page: it was asked for, or a freeze is over its time."""
+    held_now: int
+    freeze: Released
+    """Figures of the freeze that is on, or of the last one."""
+
+
+@dataclass(frozen=True, slots=True)
+class RouterStatus:
+    """What `/status` and the metrics of the daemon show of the router."""
+
+    generation: int
+    """Grows with every change."""
+    started: int
+    """Unix time at which nginx started; another one than before: its memory is empty, put everything back."""
+    complete: bool
+    free_bytes: int
+    """Of the memory for routes."""
+    environments: Mapping[str, EnvironmentTraffic]
+    held_now: int
+    released: int
+    expired: int
+    left: int
+    refused: int
+    """These four: since nginx started."""

@@ -1,0 +1,146 @@
+-- How a request waits: headers read, body not, and next to no work while it waits.
+--
+-- In each worker the waiting requests of a freeze stand in a line. The first one leads: it looks at shared memory every
+-- few milliseconds and wakes the others when their ticket may go. The others sleep on a semaphore of their own. There is
+-- no timer of the worker's, because those die when nginx reloads, while the requests of the old workers go on.
+local semaphore = require "ngx.semaphore"
+local clock = require "deployd.clock"
+local queue = require "deployd.queue"
+local routes = require "deployd.routes"
+
+local TICK_SECONDS = 0.01
+local lines = {}  -- {freeze number: line} of this worker
+
+local _M = {}
+
+local function first_waiting(line)
+    while line.first <= line.last do
+        local waiting = line.entries[line.first]
+        if waiting and not waiting.verdict then
+            return waiting
+        end
+        line.entries[line.first] = nil
+        line.first = line.first + 1
+    end
+    lines[line.number] = nil
+    return nil
+end
+
+local function hand_over(line)
+    local leader = first_waiting(line)
+    if leader ~= line.leader then
+        line.leader = leader
+        if leader then
+            leader.wake:post(1)
+        end
+    end
+end
+
+local function tell(waiting, verdict)
+    waiting.verdict = verdict
+    waiting.wake:post(1)
+end
+
+local function end_all(line)
+    for place = line.first, line.last do
+        local waiting = line.entries[place]
+        if waiting and not waiting.verdict and queue.forget(line.number, waiting.ticket) then
+            queue.count(line.number, "expired")
+            tell(waiting, "expired")
+        end
+    end
+end
+
+local function admit(line)
+    local admitted = queue.advance(line.number)
+    local waiting = first_waiting(line)
+    while waiting and waiting.ticket <= admitted do
+        tell(waiting, "go")
+        waiting = first_waiting(line)
+    end
+end
+
+-- What the leader does at every tick.
+local function tend(line)
+    local environment = routes.environment(line.environment)
+    local freeze = environment and environment.head.freeze
+    if environment and environment.head.maintenance then
+        end_all(line)
+    elseif not freeze or freeze.number ~= line.number then
+        admit(line)
+    elseif clock.now() >= freeze.ends then
+        end_all(line)
+    end
+    hand_over(line)
+end
+
+local function leave(line, waiting)
+    if waiting.answered or waiting.verdict == "expired" then
+        return
+    end
+    waiting.answered = true
+    queue.count(line.number, "left")
+    if waiting.verdict or not queue.forget(line.number, waiting.ticket) then
+        queue.answered(line.number)  -- it had been admitted, by this worker or by another one
+    end
+    waiting.verdict = "left"
+    hand_over(line)
+end
+
+local function line_of(environment, number)
+    local line = lines[number]
+    if not line then
+        line = { environment = environment, number = number, entries = {}, first = 1, last = 0 }
+        lines[number] = line
+    end
+    return line
+end
+
+-- Waits for the end of a freeze.
+-- Returns "go" and the waiting (give it to `answered` when the answer comes), or "expired", or "refused".
+function _M.wait(environment, freeze)
+    local number, now = freeze.number, clock.now()
+    if now >= freeze.ends then
+        queue.count(number, "expired")
+        return "expired"
+    end
+    local ticket = queue.enter(number, freeze.most, now)
+    if not ticket then
+        queue.count(number, "refused")
+        return "refused"
+    end
+    local line = line_of(environment, number)
+    local waiting = { ticket = ticket, number = number, wake = semaphore.new(0) }
+    line.last = line.last + 1
+    line.entries[line.last] = waiting
+    ngx.on_abort(function()
+        leave(line, waiting)
+        ngx.exit(499)
+    end)
+    line.leader = line.leader or waiting
+    while not waiting.verdict do
+        if line.leader == waiting then
+            ngx.sleep(TICK_SECONDS)
+            tend(line)
+        elseif not waiting.wake:wait(math.max(freeze.ends - clock.now(), 0) + 1) then
+            tend(line)
+        end
+    end
+    return waiting.verdict, waiting
+end
+
+-- The answer of a released request has come, or it ended without one. May be said twice.
+function _M.answered(waiting)
+    if waiting.answered then
+        return
+    end
+    waiting.answered = true
+    queue.answered(waiting.number)
+    local line = lines[waiting.number]
+    if line then
+        admit(line)
+        hand_over(line)
+    end
+end
+
+return _M

@@ -1,0 +1,92 @@
+-- A document of routes (deployd/router/render.py writes it) made into tables that answer quickly. Touches nothing.
+--
+-- index.http[host] and index.https[host] are lists of routes, longest path first. Without TLS a host's https routes are
+-- answered over http, before the http routes of the same path: those are there to redirect to https.
+local settings = require "deployd.settings"
+
+local _M = {}
+
+local function rules_by_path(redirects)
+    local rules = { exact = {}, prefix = {}, regexps = {} }
+    for _, rule in ipairs(redirects) do
+        if rule.regexp then
+            rules.regexps[#rules.regexps + 1] = rule
+        elseif rule.prefix then
+            rules.prefix[rule.path] = rule
+        else
+            rules.exact[rule.path] = rule
+        end
+    end
+    return rules
+end
+
+local function add(list_of_host, route)
+    local list = list_of_host[route.host]
+    if not list then
+        list = {}
+        list_of_host[route.host] = list
+    end
+    list[#list + 1] = route
+end
+
+local function longest_first(list_of_host)
+    for _, list in pairs(list_of_host) do
+        table.sort(list, function(a, b) return #a.path > #b.path end)
+    end
+end
+
+local function https_over_http(index)
+    for host, list in pairs(index.https) do
+        local taken, merged = {}, {}
+        for _, route in ipairs(list) do
+            taken[route.path] = true
+            merged[#merged + 1] = route
+        end
+        for _, route in ipairs(index.http[host] or {}) do
+            if not taken[route.path] then
+                merged[#merged + 1] = route
+            end
+        end
+        index.http[host] = merged
+    end
+end
+
+function _M.build(document)
+    local index = { http = {}, https = {}, robots = document.robots }
+    for _, route in ipairs(document.routes) do
+        if #route.redirects > 0 then
+            route.rules = rules_by_path(route.redirects)
+        end
+        route.redirects = nil
+        route.next = 0
+        add(index[route.scheme], route)
+    end
+    if not settings.https_port then
+        https_over_http(index)
+    end
+    longest_first(index.http)
+    longest_first(index.https)
+    return index
+end
+
+-- The route for a path. A path is matched by whole segments: `/shop` matches `/shop` and `/shop/cart`, not `/shopping`.
+function _M.match(list, path)
+    for i = 1, #list do
+        local route = list[i]
+        local prefix = route.path
+        local length = #prefix
+        if prefix == "/" or path == prefix then
+            return route
+        end
+        if string.sub(prefix, -1) == "/" then
+            if string.sub(path, 1, length) == prefix or path .. "/" == prefix then
+                return route
+            end
+        elseif string.sub(path, 1, length + 1) == prefix .. "/" then
+            return route
+        end
+    end
+    return nil
+end
+
+return _M

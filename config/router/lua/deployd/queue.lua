@@ -1,0 +1,168 @@
+-- Who waits in a freeze, over all workers: tickets in order of arrival, figures, and the pace of the release.
+--
+-- In the shared dictionary, for the freeze with the number F:
+--   F:ticket     the last ticket given out            F:t:<n>      when ticket n arrived; gone when admitted or left
+--   F:admitted   tickets up to this one may go        F:under_way  admitted, and no answer has come yet
+--   F:now F:released F:longest F:expired F:left F:refused          figures
+-- Whoever changes admitted and under_way holds F:lock, and does not yield while holding it.
+local clock = require "deployd.clock"
+local settings = require "deployd.settings"
+
+local dict = ngx.shared.holds
+local FIGURES = { "now", "ticket", "admitted", "under_way", "released", "longest", "expired", "left", "refused" }
+local KEPT_SECONDS = 86400     -- how long the figures of a freeze can be asked for
+local TICKET_SECONDS = 600     -- a ticket whose worker died is forgotten in the end
+local STALLED_SECONDS = 10     -- no answer for so long: the places count as free again (a worker died, or the app is stuck)
+
+local _M = {}
+
+-- A new freeze; returns its number.
+function _M.open()
+    local number = tostring(dict:incr("freezes", 1, 0))
+    for _, figure in ipairs(FIGURES) do
+        local ok, reason = dict:safe_set(number .. ":" .. figure, 0)
+        if not ok then
+            return nil, reason
+        end
+    end
+    return number
+end
+
+function _M.count(number, figure, by)
+    dict:incr(number .. ":" .. figure, by or 1, 0)
+    dict:incr("total:" .. figure, by or 1, 0)
+end
+
+-- A ticket, or nil when no more may wait.
+function _M.enter(number, most, now)
+    if dict:incr(number .. ":now", 1, 0) > most then
+        dict:incr(number .. ":now", -1)
+        return nil
+    end
+    local ticket = dict:incr(number .. ":ticket", 1, 0)
+    if not dict:safe_set(number .. ":t:" .. ticket, now, TICKET_SECONDS) then
+        dict:incr(number .. ":now", -1)
+        return nil
+    end
+    return ticket
+end
+
+local function locked(number, tries, act)
+    for _ = 1, tries do
+        if dict:add(number .. ":lock", true, 1) then
+            local ok, result = pcall(act)
+            dict:delete(number .. ":lock")
+            if not ok then
+                ngx.log(ngx.ERR, result)
+            end
+            return ok and result
+        end
+    end
+    return nil
+end
+
+-- From now on tickets may go, so many at once.
+function _M.release(number, pace)
+    dict:safe_set(number .. ":pace", pace, KEPT_SECONDS)
+    dict:safe_set(number .. ":moved", clock.now(), KEPT_SECONDS)
+    for _, figure in ipairs(FIGURES) do
+        dict:expire(number .. ":" .. figure, KEPT_SECONDS)
+    end
+end
+
+-- Admits as many as there is place for, in order. Returns the last ticket that may go.
+function _M.advance(number)
+    locked(number, 200, function()  -- another worker is at it? The next tick comes in milliseconds
+        local pace = dict:get(number .. ":pace") or settings.pace
+        local last = dict:get(number .. ":ticket") or 0
+        local admitted = dict:get(number .. ":admitted") or 0
+        if admitted >= last then
+            return
+        end
+        local under_way = dict:get(number .. ":under_way") or 0
+        local now = clock.now()
+        if under_way >= pace and now - (dict:get(number .. ":moved") or now) > STALLED_SECONDS then
+            under_way = 0
+        end
+        local released, longest = 0, dict:get(number .. ":longest") or 0
+        while under_way < pace and admitted < last do
+            admitted = admitted + 1
+            local arrived = dict:get(number .. ":t:" .. admitted)
+            if arrived then
+                dict:delete(number .. ":t:" .. admitted)
+                under_way, released = under_way + 1, released + 1
+                longest = math.max(longest, now - arrived)
+            end
+        end
+        dict:safe_set(number .. ":admitted", admitted, KEPT_SECONDS)
+        dict:safe_set(number .. ":under_way", under_way, KEPT_SECONDS)
+        dict:safe_set(number .. ":longest", longest, KEPT_SECONDS)
+        if released > 0 then
+            dict:incr(number .. ":now", -released)
+            _M.count(number, "released", released)
+            dict:safe_set(number .. ":moved", now, KEPT_SECONDS)
+        end
+    end)
+    return dict:get(number .. ":admitted") or 0
+end
+
+-- An admitted request has its answer (or has gone): its place is free.
+function _M.answered(number)
+    if (dict:incr(number .. ":under_way", -1) or 0) < 0 then
+        dict:safe_set(number .. ":under_way", 0, KEPT_SECONDS)
+    end
+end
+
+-- A waiting request is no more. Returns false when it had been admitted meanwhile.
+function _M.forget(number, ticket)
+    return locked(number, 200000, function()  -- this must be done: some milliseconds at worst
+        if not dict:get(number .. ":t:" .. ticket) then
+            return false
+        end
+        dict:delete(number .. ":t:" .. ticket)
+        dict:incr(number .. ":now", -1)
+        return true
+    end)
+end
+
+local function longest_wait(number)
+    local longest = dict:get(number .. ":longest") or 0
+    if (dict:get(number .. ":now") or 0) <= 0 then
+        return longest
+    end
+    local first, last = (dict:get(number .. ":admitted") or 0) + 1, dict:get(number .. ":ticket") or 0
+    for ticket = first, last do
+        local arrived = dict:get(number .. ":t:" .. ticket)
+        if arrived then
+            return math.max(longest, clock.now() - arrived)
+        end
+    end
+    return longest
+end
+
+-- What the freeze did so far, in the words of deployd/router/table.py, and how many wait now.
+function _M.figures(number)
+    local function figure(name)
+        return number and dict:get(number .. ":" .. name) or 0
+    end
+    local waiting = math.max(0, figure("now"))
+    return {
+        held = figure("released") + waiting,
+        held_now = waiting,
+        longest_seconds = number and longest_wait(number) or 0,
+        released = figure("released"),
+        expired = figure("expired"),
+        left = figure("left"),
+        refused = figure("refused"),
+    }
+end
+
+function _M.totals()
+    local totals = {}
+    for _, name in ipairs({ "released", "expired", "left", "refused" }) do
+        totals[name] = dict:get("total:" .. name) or 0
+    end
+    return totals
+end
+
+return _M

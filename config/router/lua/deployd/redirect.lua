@@ -1,0 +1,120 @@
+-- Where a redirect goes. Whole routes keep path and query; partial ones follow the rules of the configuration format 6.4.
+local routes = require "deployd.routes"
+local settings = require "deployd.settings"
+
+local _M = {}
+
+local function with_port(scheme, host)
+    local port = scheme == "https" and settings.https_port or settings.http_port
+    local usual = scheme == "https" and 443 or 80
+    return scheme .. "://" .. host .. (port == usual and "" or ":" .. port)
+end
+
+-- A URL of a host of ours is given the scheme and the port under which this router really listens. One that names a
+-- port is left as it is.
+function _M.reachable(url)
+    local scheme, host, rest = string.match(url, "^(https?)://([^/:?#]+)(.*)$")
+    if not scheme or string.sub(rest, 1, 1) == ":" or not routes.owner(string.lower(host)) then
+        return url
+    end
+    if not settings.https_port then
+        scheme = "http"
+    end
+    return with_port(scheme, host) .. rest
+end
+
+local function query(joint)
+    local args = ngx.var.args
+    return args and args ~= "" and joint .. args or ""
+end
+
+local function go(to, code, expires_seconds)
+    if expires_seconds and expires_seconds > 0 then
+        ngx.header["Cache-Control"] = "max-age=" .. expires_seconds
+        ngx.header["Expires"] = ngx.http_time(ngx.time() + expires_seconds)
+    elseif expires_seconds == 0 then
+        ngx.header["Cache-Control"] = "no-cache"
+    end
+    return ngx.redirect(to, code)
+end
+
+-- The raw path of the request, as the client wrote it.
+local function raw_path()
+    return (string.gsub(string.gsub(ngx.var.request_uri, "^https?://[^/?]*", ""), "[?#].*$", ""))
+end
+
+-- Everything of the route goes to `to`; what follows the route's path is appended.
+function _M.whole(route)
+    local rest = raw_path()
+    local prefix = string.gsub(route.path, "/$", "")
+    if string.sub(rest, 1, #prefix) == prefix then
+        rest = string.sub(rest, #prefix + 1)
+    end
+    local to = string.gsub(_M.reachable(route.to), "/$", "")
+    if string.sub(rest, 1, 1) ~= "/" then
+        rest = "/" .. rest
+    end
+    return go(to .. rest .. query("?"), 301, nil)
+end
+
+local function absolute(to)
+    if string.sub(to, 1, 1) == "/" then
+        return to
+    end
+    return _M.reachable(to)
+end
+
+local function to_by_prefix(rule, suffix)
+    if not rule.append_suffix then
+        return go(absolute(rule.to), rule.code, rule.expires_seconds)
+    end
+    local joint = string.find(rule.to, "?", 1, true) and "&" or "?"
+    return go(absolute(rule.to) .. suffix .. query(joint), rule.code, rule.expires_seconds)
+end
+
+local function variable(name, groups)
+    if string.find(name, "^%d+$") then
+        return groups[tonumber(name)] or ""
+    elseif name == "is_args" then
+        return query("?") ~= "" and "?" or ""
+    elseif name == "args" or name == "uri" or string.find(name, "^arg_") then
+        return ngx.var[name] or ""
+    end
+    return "$" .. name
+end
+
+local function to_by_regexp(rule, groups)
+    local to = string.gsub(rule.to, "%$([%w_]+)", function(name)
+        return (string.gsub(tostring(variable(name, groups)), "[%c]", ""))
+    end)
+    return go(absolute(to), rule.code, rule.expires_seconds)
+end
+
+-- Tries the partial redirects of a route; returns when none matches. The most exact rule wins: the path itself, then
+-- the longest prefix, then the regular expressions in the order of the file.
+function _M.partial(rules, path)
+    local rule = rules.exact[path]
+    if rule then
+        return go(absolute(rule.to) .. (rule.append_suffix and query("?") or ""), rule.code, rule.expires_seconds)
+    end
+    local prefix = path
+    while prefix do
+        rule = rules.prefix[prefix]
+        if rule then
+            return to_by_prefix(rule, string.sub(path, #prefix + 1))
+        end
+        local shorter = string.match(prefix, "^(.*)/[^/]*$")
+        if shorter == "" then
+            shorter = prefix ~= "/" and "/" or nil
+        end
+        prefix = shorter
+    end
+    for _, regexp in ipairs(rules.regexps) do
+        local groups = ngx.re.match(path, regexp.path, "jo")
+        if groups then
+            return to_by_regexp(regexp, groups)
+        end
+    end
+end
+
+return _M

@@ -1,0 +1,108 @@
+-- What this worker knows of the routes: decoded once, kept until the generation moves.
+--
+-- In the shared dictionary:  generation     grows with every change; every request compares it
+--                            host:<host>    which environment answers for it
+--                            head:<env>     JSON: version, document, freeze, maintenance; writing it is THE atomic step
+--                            doc:<env>:<n>  JSON of all routes of one version, never changed, gone when replaced
+-- A reader can meet a head whose document has just been replaced; it then reads the head again.
+local cjson = require "cjson.safe"
+local index = require "deployd.index"
+
+local dict = ngx.shared.routes
+local NO_ROUTES = { http = {}, https = {}, robots = true }
+local LONGEST_HOST = 253   -- of a DNS name; nobody shall make us look up thousands of labels
+local MOST_CACHED = 20000  -- hosts; wildcards make the number of names endless
+
+local _M = {}
+
+local generation = -1
+local found, found_count = {}, 0
+local environments = {}
+
+-- The environment as it is now: {raw, head, index, closed}. nil: not known (any more).
+function _M.environment(name)
+    for _ = 1, 10 do
+        local raw = dict:get("head:" .. name)
+        if not raw then
+            environments[name] = nil
+            return nil
+        end
+        local known = environments[name]
+        if known and known.raw == raw then
+            return known
+        end
+        local head = cjson.decode(raw)
+        local routes
+        if head.document == "" then
+            routes = NO_ROUTES
+        elseif known and known.head.document == head.document then
+            routes = known.index
+        else
+            local text = dict:get("doc:" .. name .. ":" .. head.document)
+            routes = text and index.build(cjson.decode(text))
+        end
+        if routes then
+            known = {
+                name = name, raw = raw, head = head, index = routes,
+                closed = (head.freeze or head.maintenance) and true or false,
+            }
+            environments[name] = known
+            return known
+        end
+    end
+    return nil
+end
+
+-- Which environment answers for a host, and under which pattern: the host itself, else the nearest wildcard.
+function _M.owner(host)
+    local name = dict:get("host:" .. host)
+    if name then
+        return name, host
+    end
+    local from = 1
+    while true do
+        local dot = string.find(host, ".", from, true)
+        if not dot then
+            return nil
+        end
+        local pattern = "*" .. string.sub(host, dot)
+        name = dict:get("host:" .. pattern)
+        if name then
+            return name, pattern
+        end
+        from = dot + 1
+    end
+end
+
+local function look_up(host)
+    if #host > LONGEST_HOST then
+        return nil
+    end
+    local name, pattern = _M.owner(host)
+    local environment = name and _M.environment(name)
+    if not environment then
+        return nil
+    end
+    if found_count >= MOST_CACHED then
+        found, found_count = {}, 0
+    end
+    local entry = {
+        environment = environment,
+        http = environment.index.http[pattern],
+        https = environment.index.https[pattern],
+    }
+    found[host], found_count = entry, found_count + 1
+    return entry
+end
+
+-- {environment, http, https} for a host, or nil. One look at shared memory when nothing has changed.
+function _M.find(host)
+    local now = dict:get("generation")
+    if now ~= generation then
+        generation = now
+        found, found_count = {}, 0
+    end
+    return found[host] or look_up(host)
+end
+
+return _M

@@ -1,0 +1,103 @@
+-- The way of a request: host, freeze, path, and then a container, a redirect or a page.
+local balance = require "deployd.balance"
+local hold = require "deployd.hold"
+local index = require "deployd.index"
+local page = require "deployd.page"
+local redirect = require "deployd.redirect"
+local routes = require "deployd.routes"
+
+local var = ngx.var
+local find = routes.find
+
+local _M = {}
+
+local function no_such_host()
+    if ngx.shared.routes:get("complete") then
+        return page.exit("unknown", 404)
+    end
+    return page.exit("starting", 503)  -- nginx has just started, and the daemon has not yet told all routes
+end
+
+-- Waits until the environment is open again. A request may meet the next freeze when it comes out of one.
+local function wait_until_open(host, entry)
+    local waited
+    while entry and entry.environment.closed do
+        if waited then
+            hold.answered(waited)
+        end
+        local head = entry.environment.head
+        if head.maintenance then
+            return page.exit("maintenance", 503)
+        end
+        local verdict
+        verdict, waited = hold.wait(entry.environment.name, head.freeze)
+        if verdict ~= "go" then
+            return page.exit(verdict == "refused" and "crowded" or "maintenance", 503)
+        end
+        entry = find(host)
+    end
+    if waited then
+        ngx.ctx.waited = waited
+    end
+    return entry
+end
+
+local function to_outside(route)
+    var.deployd_target = route.targets[1][1] .. ":" .. route.targets[1][2]
+    var.deployd_outside_host = route.outside_host
+    if route.outside_path then
+        ngx.req.set_uri(route.outside_path .. string.sub(var.uri, #route.path + 1))
+    end
+    return ngx.exec(route.outside_tls and "@outside_https" or "@outside_http")
+end
+
+local function follow(route)
+    if route.rules then
+        redirect.partial(route.rules, var.uri)
+    end
+    if route.type == "redirect" then
+        return redirect.whole(route)
+    end
+    if #route.targets == 0 then
+        return page.exit("down", 502)
+    end
+    if route.type == "proxy" then
+        return to_outside(route)
+    end
+    balance.pin(ngx.ctx, route)
+end
+
+-- Called in nginx's access phase; returning lets the request go to the pinned container.
+function _M.handle(scheme)
+    local host = var.host
+    local entry = find(host)
+    if not entry then
+        return no_such_host()
+    end
+    if entry.environment.closed then
+        entry = wait_until_open(host, entry)
+        if not entry then
+            return no_such_host()
+        end
+    end
+    if entry.environment.index.robots then
+        var.deployd_robots = ""
+    end
+    local list = entry[scheme]
+    local route = list and (list[1].path == "/" and list[1] or index.match(list, var.uri))
+    if not route then
+        return page.exit("unknown", 404)
+    end
+    var.deployd_route = route.original_url
+    return follow(route)
+end
+
+-- Called when an answer begins, and when a request ends: a held one gives its place to the next.
+function _M.answered()
+    local waited = ngx.ctx.waited
+    if waited then
+        hold.answered(waited)
+    end
+end
+
+return _M

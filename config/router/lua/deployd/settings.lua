@@ -1,0 +1,8 @@
+-- What the operator chose; filled once by init_by_lua in nginx.conf, read everywhere, never changed.
+return {
+    http_port = 80,
+    https_port = false,  -- false: no TLS here, https routes are answered over http
+    max_held = 10000,    -- requests that one environment may hold in a freeze
+    pace = 64,           -- released requests under way at once, for each web container
+    pages = "",          -- folder of the pages below
+}

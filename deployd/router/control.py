@@ -1,0 +1,154 @@
+"""The router as the daemon sees it: one command for each change, over nginx's control socket.
+
+Each command is carried out as a whole or not at all, and is visible to every worker of nginx when it is answered. Two
+kinds of bad ends are kept apart, because the switch depends on it: `RouterRefused` (nothing was changed, for certain)
+and `RouterUnanswered` (nobody knows; `look`, and do it again: every command may be repeated).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, ClassVar
+
+import aiohttp
+
+from deployd.errors import DeployError
+from deployd.router.answers import parse_freeze, parse_released, parse_status, parse_version
+from deployd.router.render import RELEASED_AT_ONCE, render_route_set
+from deployd.router.table import Freeze, Released, RouterStatus, RouteSet
+
+LIMIT_SECONDS = 5.0
+LONGEST_FREEZE_SECONDS = 60.0
+"""Visitors wait no longer than that, whatever is asked for (design, section 4)."""
+
+
+class RouterRefused(DeployError):
+    """The router did not do it; what it knew before is what it knows now."""
+
+    code: ClassVar[str] = "router-refused"
+
+
+class RouterAbsent(RouterRefused):
+    """Nobody listens at the control socket: the command was never received."""
+
+    code: ClassVar[str] = "router-absent"
+
+
+class RouterUnanswered(DeployError):
+    """The command was sent and no answer came: it may have been carried out or not."""
+
+    code: ClassVar[str] = "router-unanswered"
+
+
+class Router:
+    """The commands of the router. Environments are named `<project>/<environment>`."""
+
+    def __init__(self, session: aiohttp.ClientSession, socket: Path, *, pace: int = RELEASED_AT_ONCE) -> None:
+        """
+        Args:
+            session: A session whose connector leads to the control socket; see `open_router`.
+            pace: Released requests that one web container may have under way at once.
+        """
+        self._session = session
+        self._socket = socket
+        self._pace = pace
+
+    async def freeze(self, environment: str, seconds: float, hosts: Sequence[str] = ()) -> Freeze:
+        """Let new requests for the environment's hosts wait from now on, at most so long.
+
+        An environment that is frozen keeps the end that it has. When the time is over, who waits and who comes gets the
+        maintenance page, until `switch`, `thaw` or `maintenance(…, on=False)`.
+
+        Args:
+            hosts: Hosts that have no route yet and shall wait too (a first deployment, a new domain).
+        """
+        wanted = min(seconds, LONGEST_FREEZE_SECONDS)
+        asked = {"environment": environment, "seconds": wanted, "hosts": [host.lower() for host in hosts]}
+        return parse_freeze(await self._command("freeze", asked))
+
+    async def switch(self, routes: RouteSet) -> Released:
+        """Set all routes of an environment and release who waits, in one step; also ends maintenance.
+
+        Said again with the same routes, it changes nothing and tells the same figures.
+
+        Raises:
+            RouterRefused: Nothing was switched; a freeze goes on until its end.
+            RouterUnanswered: It may be switched or not.
+        """
+        return parse_released(await self._command("switch", render_route_set(routes, pace=self._pace)))
+
+    async def put(self, routes: RouteSet) -> None:
+        """Set all routes of an environment and leave a freeze or maintenance as it is (at a start, after a repair)."""
+        await self._command("put", render_route_set(routes, pace=self._pace))
+
+    async def complete(self) -> None:
+        """Say that all environments have been put since the router started: until then unknown hosts get 503, not 404."""
+        await self._command("complete", {})
+
+    async def thaw(self, environment: str) -> Released:
+        """End a freeze or maintenance: who waits goes to the routes that are set. Hosts only held are let go."""
+        return parse_released(await self._command("thaw", {"environment": environment}))
+
+    async def maintenance(self, environment: str, *, on: bool) -> Released:
+        """Show the maintenance page for every request, or stop doing so; also stops it after a freeze that is over.
+
+        A freeze that still has time goes on when maintenance ends.
+        """
+        return parse_released(await self._command("maintenance", {"environment": environment, "on": on}))
+
+    async def remove(self, environment: str) -> None:
+        """Forget an environment: its hosts are unknown from now on. May be said twice."""
+        await self._command("remove", {"environment": environment})
+
+    async def look(self, environment: str) -> str | None:
+        """Which version is live; None when the environment has no routes. For when an answer was lost."""
+        return parse_version(await self._command("look", {"environment": environment}))
+
+    async def status(self) -> RouterStatus:
+        """What the router knows and what its freezes did, for each environment."""
+        return parse_status(await self._command("status", {}))
+
+    async def _command(self, name: str, asked: Mapping[str, Any] | bytes) -> dict[str, Any]:
+        body = asked if isinstance(asked, bytes) else json.dumps(asked).encode()
+        try:
+            async with self._session.post(f"http://router/{name}", data=body) as answer:
+                status, text = answer.status, await answer.text()
+        except aiohttp.ClientConnectorError as error:
+            raise RouterAbsent(
+                f"the router does not listen at {self._socket}: {error.os_error.strerror}",
+                mend="see whether its container runs: docker ps --filter label=deployd.role=router",
+            ) from None
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise RouterUnanswered(
+                f"the router did not answer to {name} within {LIMIT_SECONDS:.0f} s",
+                evidence=(f"{type(error).__name__}: {error}",),
+            ) from None
+        return _judge(name, status, text)
+
+
+def _judge(name: str, status: int, text: str) -> dict[str, Any]:
+    try:
+        answer = json.loads(text)
+    except ValueError:
+        answer = None
+    if status == 200 and isinstance(answer, dict):
+        return answer
+    if status in (400, 409, 413) and isinstance(answer, dict | None):
+        reason = (answer or {}).get("refused", f"status {status}")
+        raise RouterRefused(f"the router refused to {name}: {reason}")
+    raise RouterUnanswered(f"the router failed at {name}: status {status}", evidence=tuple(text.splitlines()[:5]))
+
+
+@asynccontextmanager
+async def open_router(socket: Path, *, pace: int = RELEASED_AT_ONCE) -> AsyncIterator[Router]:
+    """The router behind a control socket.
+
+    Each command has a connection of its own: a stale one, left by a reload of nginx, would make an answer doubtful.
+    """
+    connector = aiohttp.UnixConnector(str(socket), force_close=True)
+    limit = aiohttp.ClientTimeout(total=LIMIT_SECONDS)
+    async with aiohttp.ClientSession(connector=connector, timeout=limit) as session:
+        yield Router(session, socket, pace=pace)

@@ -1,0 +1,77 @@
+"""The router's configuration on disk: rendered into a folder named by its content, and a link to the one in use.
+
+A folder is complete before it has its name, and is never changed; nginx follows the link at its next start or reload.
+So a configuration can be tested before it is used, and the last good one stays.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+from typing import ClassVar
+
+from deployd.errors import DeployError
+from deployd.router.places import LONGEST_SOCKET_PATH, RouterPlaces
+from deployd.router.render_nginx import RouterConfig, render_nginx
+
+ELSEWHERE = PurePosixPath("/elsewhere")
+
+
+class RouterNotConfigured(DeployError):
+    """The router's configuration cannot be written or is not accepted by nginx; the one in use stays."""
+
+    code: ClassVar[str] = "router-not-configured"
+
+
+def write_router_files(source: Path, places: RouterPlaces, config: RouterConfig) -> Path:
+    """Write nginx.conf, the Lua files and the pages; returns their folder. Blocking, some thirty small files.
+
+    Args:
+        source: config/router of the program.
+        config: The settings; its paths are filled in here.
+    """
+    if len(os.fsencode(places.socket)) > LONGEST_SOCKET_PATH:
+        raise RouterNotConfigured(
+            f"the path of the router's control socket is longer than {LONGEST_SOCKET_PATH} bytes",
+            where=str(places.socket), mend="choose a shorter `directory` or `run` in the settings",
+        )
+    places.folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+    places.folder.chmod(0o755)   # nginx's workers are not root
+    places.control.mkdir(mode=0o700, exist_ok=True)
+    template = (source / "nginx.conf.j2").read_text()
+    config = replace(config, run=PurePosixPath(places.folder), socket=PurePosixPath(places.socket))
+    folder = places.version(_digest(source, render_nginx(template, replace(config, config=ELSEWHERE))))
+    if not folder.is_dir():
+        _fill(folder, source, render_nginx(template, replace(config, config=PurePosixPath(folder))))
+    return folder
+
+
+def use(places: RouterPlaces, folder: Path) -> None:
+    """Let the link name this configuration, in one step, and remove all but this one and the one before."""
+    before = places.current.resolve() if places.current.is_symlink() else None
+    new = places.folder / "current.new"
+    new.unlink(missing_ok=True)
+    new.symlink_to(folder.name)
+    new.rename(places.current)
+    for old in places.folder.glob("config-*"):
+        if old not in (folder, before):
+            shutil.rmtree(old)
+
+
+def _fill(folder: Path, source: Path, nginx_conf: str) -> None:
+    unfinished = folder.with_name("unfinished")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    for part in ("lua", "pages"):
+        shutil.copytree(source / part, unfinished / part)
+    (unfinished / "nginx.conf").write_text(nginx_conf)
+    unfinished.rename(folder)
+
+
+def _digest(source: Path, nginx_conf: str) -> str:
+    found = hashlib.sha256(nginx_conf.encode())
+    for file in sorted(path for part in ("lua", "pages") for path in (source / part).rglob("*") if path.is_file()):
+        found.update(f"\0{file.relative_to(source)}\0".encode() + file.read_bytes())
+    return found.hexdigest()[:16]

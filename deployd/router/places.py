@@ -1,0 +1,43 @@
+"""Where the files of the router lie on the host; the container sees the same paths. Pure.
+
+Surprise: the control socket has a folder of its own that only root may enter, because nginx lets everybody write to the
+sockets that it makes; and the container sees only this folder of the daemon's run folder, not the daemon's own socket.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+LONGEST_SOCKET_PATH = 107
+"""Bytes; a limit of the kernel (unix(7))."""
+
+
+@dataclass(frozen=True, slots=True)
+class RouterPlaces:
+    """Paths below the daemon's run folder."""
+
+    run: Path
+    """The daemon's run folder, `/run/deployd`."""
+
+    @property
+    def folder(self) -> Path:
+        """The one folder that the container sees."""
+        return self.run / "router"
+
+    @property
+    def control(self) -> Path:
+        return self.folder / "control"
+
+    @property
+    def socket(self) -> Path:
+        return self.control / "router.sock"
+
+    @property
+    def current(self) -> Path:
+        """A link to the configuration in use."""
+        return self.folder / "current"
+
+    def version(self, digest: str) -> Path:
+        """Folder of one rendered configuration: nginx.conf, lua/ and pages/."""
+        return self.folder / f"config-{digest}"

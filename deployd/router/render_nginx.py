@@ -1,0 +1,76 @@
+"""nginx.conf of the router from the operator's settings. Pure: the template's text goes in, the file's text comes out.
+
+Routes are not in it. It changes only with the settings or with a new version of deployd.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+import jinja2
+
+
+@dataclass(frozen=True, slots=True)
+class RouterConfig:
+    """What nginx.conf depends on."""
+
+    run: PurePosixPath
+    """Folder of nginx's pid and of bodies that do not fit in memory."""
+    socket: PurePosixPath
+    """The control socket."""
+    config: PurePosixPath
+    """Folder with lua/ and pages/, beside the rendered nginx.conf."""
+    address: str = "0.0.0.0"
+    http_port: int = 80
+    https_port: int | None = None
+    certificate: PurePosixPath | None = None
+    """PEM file of the certificate for hosts that have none of their own, chain included; with `certificate_key`."""
+    certificate_key: PurePosixPath | None = None
+    workers: int | None = None
+    """None: one for each core."""
+    max_held: int = 10_000
+    pace: int = 64
+    read_seconds: int = 300
+    """Longest silence of an application before its request is given up."""
+    shutdown_seconds: int = 600
+    """How long the workers from before a reload may finish what they have."""
+    routes_mb: int = 64
+    holds_mb: int = 32
+
+    @property
+    def tls(self) -> bool:
+        return self.https_port is not None and self.certificate is not None and self.certificate_key is not None
+
+
+CONNECTIONS = 16_384
+"""Of each worker; nginx takes some 0.4 KB for each when it starts."""
+BACKLOG = 4096
+"""Connections that wait to be accepted: thousands of clients may come at once. The kernel's somaxconn bounds it."""
+
+
+def render_nginx(template: str, config: RouterConfig) -> str:
+    """nginx.conf, complete.
+
+    Args:
+        template: Text of config/router/nginx.conf.j2.
+    """
+    environment = jinja2.Environment(
+        autoescape=False,  # nginx.conf is not HTML; every value is a number, an address or a path of ours
+        undefined=jinja2.StrictUndefined, keep_trailing_newline=True,
+    )
+    return environment.from_string(template).render(
+        run=config.run, socket=config.socket, config=config.config,
+        address=f"[{config.address}]" if ":" in config.address else config.address,
+        http_port=config.http_port, https_port=config.https_port, tls=config.tls,
+        schemes=("http", "https") if config.tls else ("http",),
+        certificate=config.certificate, certificate_key=config.certificate_key,
+        host_header="$host" if _usual_ports(config) else "$host:$server_port",
+        workers=config.workers, max_held=config.max_held, pace=config.pace, read_seconds=config.read_seconds,
+        shutdown_seconds=config.shutdown_seconds, routes_mb=config.routes_mb, holds_mb=config.holds_mb,
+        connections=CONNECTIONS, backlog=BACKLOG,
+    )
+
+
+def _usual_ports(config: RouterConfig) -> bool:
+    return config.http_port == 80 and (not config.tls or config.https_port == 443)
