@@ -1,0 +1,253 @@
+"""One application: the body of an app file or an item of `applications.yaml` (configuration format 4). Pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from deployd.project.build import read_build, read_dependencies, read_hooks
+from deployd.project.crons import read_crons
+from deployd.project.files import Files
+from deployd.project.instance import INSTANCE_KEYS, ROLES
+from deployd.project.keys import Key, Table
+from deployd.project.model import Application, Operation, Preflight
+from deployd.project.mounts import inside
+from deployd.project.runtime import read_runtime
+from deployd.project.runtimes import RUNTIMES
+from deployd.project.shape import Field, Fields
+from deployd.project.spelling import shown
+from deployd.project.targets import Targets
+from deployd.project.types import read_type
+from deployd.project.web import read_web
+from deployd.project.workers import read_workers
+from deployd.project.yaml_nodes import MapNode, ScalarNode
+
+APPLICATION = Table(
+    "application",
+    (
+        Key(
+            "name",
+            "string",
+            "lower-case letters, digits, `-` and `_`; unique in the project",
+            "the key in `applications.yaml`",
+        ),
+        Key("type", "`runtime:version`", "the image that builds and runs it", "required"),
+        Key(
+            "stack",
+            "list or mapping",
+            "composable images are built with Nix, which deployd does not do",
+            treatment="refused",
+            mend="write a `type` such as `php:8.4` and install other tools under `dependencies`",
+        ),
+        *INSTANCE_KEYS,
+        Key("source", "mapping", "where the code is"),
+        Key("build", "mapping", "the flavor"),
+        Key("dependencies", "mapping of mappings", "tools, installed before the build hook", "`{}`"),
+        Key("hooks", "mapping", "scripts of the build and the deployment", "`{}`"),
+        Key("web", "mapping", "how it is reached over HTTP", "`{}`"),
+        Key("workers", "mapping", "processes without HTTP", "`{}`"),
+        Key("crons", "mapping", "commands by the clock", "`{}`"),
+        Key("runtime", "mapping", "settings of the language", "`{}`"),
+        Key(
+            "operations",
+            "mapping",
+            "commands on demand in the running container cannot be started yet",
+            treatment="warned",
+        ),
+        Key("preflight", "mapping", "there are no checks of known holes to switch off", treatment="noted"),
+    ),
+    noun="an application",
+)
+SOURCE = Table(
+    "source",
+    (
+        Key(
+            "root",
+            "path in the repository",
+            "folder of the code; `/` is the repository's root",
+            "the folder of the app file",
+        ),
+        Key(
+            "operations",
+            "mapping",
+            "source operations are not run",
+            treatment="warned",
+            mend="run the command yourself and push the result",
+        ),
+    ),
+    noun="`source`",
+)
+SOURCE_OPERATION = Table(
+    "source.operations.<name>", (Key("command", "shell command", treatment="noted"),), noun="a source operation"
+)
+OPERATION = Table(
+    "operations.<name>",
+    (
+        Key("commands", "mapping", default="required", treatment="noted"),
+        Key("role", "`viewer`, `contributor` or `admin`", default="`contributor`", treatment="noted"),
+        Key("timeout", "integer, seconds", treatment="noted"),
+    ),
+    noun="an operation",
+)
+OPERATION_COMMANDS = Table(
+    "operations.<name>.commands",
+    (
+        Key("start", "shell command", default="required", treatment="noted"),
+        Key("stop", "shell command", treatment="noted"),
+    ),
+    noun="`commands` of an operation",
+)
+PREFLIGHT = Table(
+    "preflight",
+    (
+        Key("enabled", "boolean", default="required", treatment="noted"),
+        Key("ignored_rules", "list of strings", default="`[]`", treatment="noted"),
+        Key("ignore_rules", "list of strings", "the older spelling", "`[]`", treatment="noted"),
+    ),
+    noun="`preflight`",
+)
+NAME = re.compile(r"[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """An application that was found and not read yet."""
+
+    node: MapNode
+    default_root: str
+    """Folder of the app file; "" for `applications.yaml`."""
+    name: ScalarNode | None
+    """Where the name stands: the value of `name`, or the key in `applications.yaml`."""
+    label: str
+    """How findings call it before its name is known."""
+
+    @property
+    def written_name(self) -> str | None:
+        return self.name.text if self.name is not None else None
+
+
+def check_name(field: Field, name: str) -> bool:
+    """Whether a name of an application or a service can be one; it becomes part of host and container names."""
+    if NAME.fullmatch(name):
+        return True
+    suggestion = re.sub(r"[^a-z0-9_-]+", "-", name.lower()).strip("-_")[:63]
+    field.wrong(
+        "bad-name",
+        f"`{shown(name)}` cannot be a name",
+        "use lower-case letters, digits, `-` and `_`, at most 63" + (f": `{suggestion}`" if suggestion else ""),
+    )
+    return False
+
+
+def read_application(definition: Definition, fields: Fields, files: Files, targets: Targets) -> Application | None:
+    """The application, or None when it has no usable name or type."""
+    name = _name(definition, fields)
+    kind = _type(fields)
+    runtime, version = kind if kind else ("", "")
+    application = Application(
+        name=name or definition.label,
+        runtime_name=runtime,
+        version=version,
+        root=_root(fields, definition, files),
+        web=read_web(fields, runtime, targets),
+        workers=read_workers(fields, targets),
+        build=read_build(fields, runtime),
+        dependencies=read_dependencies(fields),
+        hooks=read_hooks(fields),
+        runtime=read_runtime(fields, runtime, version),
+        crons=read_crons(fields),
+        source_operations=_source_operations(fields),
+        operations=_operations(fields),
+        preflight=_preflight(fields),
+        place=definition.name.place if definition.name else fields.place,
+        type_place=type_field.place if (type_field := fields.get("type")) else fields.place,
+    )
+    return application if name and kind else None
+
+
+def _name(definition: Definition, fields: Fields) -> str | None:
+    field = fields.get("name")
+    if field is not None and field.text() is None:
+        return None
+    if definition.name is None:
+        fields.require("name", "say what the application is called: `name: app`")
+        return None
+    key = definition.name
+    if field is not None and field.raw != key.text:
+        field.wrong(
+            "two-names",
+            f"the application is called `{shown(key.text)}` by its key and `{shown(field.raw)}` here",
+            "remove `name`, the key is the name",
+            related=(key.place,),
+        )
+    return key.text if check_name(field or Field(key, fields.key, fields.findings), key.text) else None
+
+
+def _type(fields: Fields) -> tuple[str, str] | None:
+    if fields.get("stack") is not None:
+        return None
+    field = fields.require("type", "say which runtime: `type: php:8.4`")
+    if field is None:
+        return None
+    return read_type(field, {name: versions for name, versions in RUNTIMES.items() if name != "composable"}, "runtime")
+
+
+def _root(fields: Fields, definition: Definition, files: Files) -> str:
+    source = fields.fields("source", SOURCE)
+    field = source.get("root") if source else None
+    written = field.text() if field else None
+    if field is None or written is None:
+        return definition.default_root
+    root = inside(written)
+    if root is None:
+        field.wrong(
+            "outside-repository", f"`{shown(written)}` leads out of the repository", "write a path without `..`"
+        )
+        return definition.default_root
+    if not files.tree.is_folder(root):
+        field.wrong(
+            "no-such-folder",
+            f"there is no folder `{shown(root)}` in the commit",
+            "write a path from the repository's root; `/` is the root itself",
+        )
+    return root
+
+
+def _source_operations(fields: Fields) -> dict[str, str]:
+    source = fields.fields("source", SOURCE)
+    found = {}
+    for name, field in source.entries("operations") if source else []:
+        operation = field.fields(SOURCE_OPERATION)
+        command = operation.require("command", "say what it runs") if operation else None
+        text = command.text() if command else None
+        if text is not None:
+            found[name] = text
+    return found
+
+
+def _operations(fields: Fields) -> tuple[Operation, ...]:
+    found = []
+    for name, field in fields.entries("operations"):
+        operation = field.fields(OPERATION)
+        if operation is None:
+            continue
+        operation.require("commands", "add `commands: {start: …}`")
+        commands = operation.fields("commands", OPERATION_COMMANDS)
+        start = commands.require("start", "say what it runs") if commands else None
+        role_field = operation.get("role")
+        role = (role_field.one_of(ROLES) if role_field else None) or "contributor"
+        timeout = operation.integer("timeout", 1, 86_400, "seconds")
+        text = start.text() if start else None
+        if text is not None and commands is not None:
+            found.append(Operation(name, text, commands.text("stop"), role, timeout))
+    return tuple(found)
+
+
+def _preflight(fields: Fields) -> Preflight:
+    preflight = fields.fields("preflight", PREFLIGHT)
+    if preflight is None:
+        return Preflight()
+    preflight.require("enabled", "write `enabled: true` or `enabled: false`")
+    return Preflight(
+        preflight.boolean("enabled", True), (*preflight.texts("ignored_rules"), *preflight.texts("ignore_rules"))
+    )

@@ -1,0 +1,131 @@
+"""`build`, `dependencies` and `hooks`: what happens around a deployment (configuration format 4.9 to 4.11). Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from deployd.project.keys import Key, Table
+from deployd.project.model import Build, BuildCache, Hook, Hooks, Json
+from deployd.project.mounts import inside
+from deployd.project.shape import Field, Fields
+from deployd.project.spelling import guess, listed, shown
+
+BUILD = Table(
+    "build",
+    (
+        Key(
+            "flavor",
+            "`composer`, `drupal`, `symfony`, `default` or `none`",
+            "the usual build of the runtime, before the build hook",
+            "PHP `composer`, Node.js `default`, else `none`",
+        ),
+        Key(
+            "caches",
+            "mapping",
+            "the whole cache directory is kept between builds, named caches are not made",
+            treatment="warned",
+            mend="use `$PLATFORM_CACHE_DIR` in the build hook",
+        ),
+    ),
+    noun="`build`",
+)
+CACHE = Table(
+    "build.caches.<name>",
+    (
+        Key("directory", "path", default="the cache's name", treatment="noted"),
+        Key("watch", "list of files", default="required", treatment="noted"),
+        Key("allow_stale", "boolean", default="`false`", treatment="noted"),
+        Key("share_between_apps", "boolean", default="`false`", treatment="noted"),
+    ),
+    noun="a build cache",
+)
+HOOKS = Table(
+    "hooks",
+    (
+        Key("build", "shell script", "in the build container: network, no services", "none"),
+        Key("deploy", "shell script", "in the new container, before traffic", "none"),
+        Key("post_deploy", "shell script", "in the new container, with traffic", "none"),
+    ),
+    noun="`hooks`",
+)
+FLAVORS: dict[str, tuple[str, ...]] = {
+    "php": ("composer", "drupal", "symfony", "none"),
+    "nodejs": ("default", "none"),
+    "hhvm": ("composer", "drupal", "symfony", "none"),
+}
+DEFAULT_FLAVORS = {"php": "composer", "hhvm": "composer", "nodejs": "default"}
+LANGUAGES = ("php", "python", "python2", "python3", "ruby", "nodejs", "java")
+
+
+def read_build(application: Fields, runtime: str) -> Build:
+    fields = application.fields("build", BUILD)
+    flavor = DEFAULT_FLAVORS.get(runtime, "none")
+    if fields is None:
+        return Build(flavor)
+    field = fields.get("flavor")
+    written = field.text() if field else None
+    if field is not None and written is not None:
+        allowed = FLAVORS.get(runtime, ("none",))
+        if written not in allowed and not (written == "default" and runtime):
+            field.wrong(
+                "not-allowed",
+                f"`{shown(written)}` is not a build flavor of {runtime or 'this runtime'}",
+                guess(written, allowed),
+            )
+        else:
+            flavor = written if written in allowed else "none"
+    return Build(flavor, _caches(fields.get("caches")))
+
+
+def _caches(field: Field | None) -> tuple[BuildCache, ...]:
+    found = []
+    for name, entry in field.entries() if field else []:
+        fields = entry.fields(CACHE)
+        if fields is None:
+            continue
+        watch = fields.require("watch", "list the files whose content makes the cache's key")
+        written = fields.text("directory")
+        directory = inside(name if written is None else written)
+        if directory is None:
+            entry.wrong(
+                "outside-application",
+                f"the directory of the cache `{shown(name)}` leads out of the application",
+                "write a path without `..`",
+            )
+            continue
+        found.append(
+            BuildCache(
+                name,
+                directory,
+                watch.texts() if watch else (),
+                fields.boolean("allow_stale"),
+                fields.boolean("share_between_apps"),
+            )
+        )
+    return tuple(found)
+
+
+def read_hooks(application: Fields) -> Hooks:
+    fields = application.fields("hooks", HOOKS)
+    return Hooks(*(_hook(fields.get(name)) for name in ("build", "deploy", "post_deploy"))) if fields else Hooks()
+
+
+def _hook(field: Field | None) -> Hook | None:
+    script = field.text() if field else None
+    return None if field is None or script is None or not script.strip() else Hook(script, field.place)
+
+
+def read_dependencies(application: Fields) -> Mapping[str, Mapping[str, Json]]:
+    """{language: {package: constraint}}"""
+    found: dict[str, dict[str, Json]] = {}
+    for language, field in application.entries("dependencies"):
+        if language not in LANGUAGES:
+            field.wrong_name(
+                "not-allowed", f"`{shown(language)}` is not a language of `dependencies`", guess(language, LANGUAGES)
+            )
+        elif not field.is_null():
+            found[language] = {
+                name: value.json()
+                for name, value in field.entries(dots=f"packages of {listed([language])} have no dot in front")
+            }
+    return found

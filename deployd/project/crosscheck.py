@@ -1,0 +1,123 @@
+"""What only shows when all files are seen together: circles, and things that nobody uses. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from deployd.project.findings import Findings
+from deployd.project.model import Application, Place, Relationship, RouteTemplate, Service
+from deployd.project.spelling import listed, nearest, shown
+
+
+def check_circles(applications: Sequence[Application], services: Sequence[Service], findings: Findings) -> None:
+    """Two applications (or a Varnish and its application) that wait for each other cannot be started."""
+    edges: dict[str, list[Relationship]] = {}
+    for application in applications:
+        instances = (application.web.instance, *(worker.instance for worker in application.workers))
+        edges[application.name] = [relationship for instance in instances for relationship in instance.relationships]
+    for service in services:
+        edges[service.name] = list(service.relationships)
+    done: set[str] = set()
+    for start in edges:
+        _walk(start, edges, [], done, findings)
+
+
+def _walk(
+    name: str,
+    edges: Mapping[str, list[Relationship]],
+    trail: list[tuple[str, Relationship]],
+    done: set[str],
+    findings: Findings,
+) -> None:
+    if name in done:
+        return
+    for relationship in edges.get(name, []):
+        names = [item for item, _ in trail] + [name]
+        if relationship.target in names:
+            circle = [*names[names.index(relationship.target) :], relationship.target]
+            findings.error(
+                "circle",
+                relationship.place,
+                f"these wait for each other and can never start: {' → '.join(circle)}",
+                "remove one of the relationships",
+                length=len(relationship.name),
+            )
+        elif relationship.target not in done:
+            _walk(relationship.target, edges, [*trail, (name, relationship)], done, findings)
+    done.add(name)
+
+
+def check_services_of_services(
+    services: Sequence[Service], names: frozenset[str], complete: bool, findings: Findings
+) -> None:
+    """`relationships` of a service lead to applications."""
+    for service in services:
+        for relationship in service.relationships:
+            if relationship.target not in names and complete:
+                near = nearest(relationship.target, names)
+                findings.error(
+                    "no-such-service",
+                    relationship.place,
+                    f"there is no application `{shown(relationship.target)}`",
+                    f"did you mean `{near}`?" if near else f"the applications are {listed(sorted(names), 'and')}",
+                    length=len(relationship.name),
+                )
+            elif relationship.target in names and relationship.endpoint != "http":
+                findings.error(
+                    "no-such-endpoint",
+                    relationship.place,
+                    f"the application `{relationship.target}` has no endpoint "
+                    f"`{shown(relationship.endpoint)}`, only `http`",
+                    f'write "{relationship.target}:http"',
+                    length=len(relationship.name),
+                )
+
+
+def check_unused_services(
+    applications: Sequence[Application],
+    services: Sequence[Service],
+    routes: Sequence[RouteTemplate],
+    findings: Findings,
+) -> None:
+    """A service that nobody relates to runs all the same, and costs memory."""
+    used = {route.upstream for route in routes}
+    for application in applications:
+        for instance in (application.web.instance, *(worker.instance for worker in application.workers)):
+            used |= {relationship.target for relationship in instance.relationships}
+            used |= {mount.service for mount in instance.mounts}
+    for service in services:
+        used |= {relationship.target for relationship in service.relationships}
+    for service in services:
+        if service.name not in used:
+            findings.warn(
+                "unused-service",
+                service.place,
+                f"no application uses the service `{service.name}`",
+                "it is started all the same: add a relationship, or remove it",
+                length=len(service.name),
+            )
+
+
+def check_names(named: Sequence[tuple[str, Place, str]], findings: Findings) -> None:
+    """Applications and services live in one name space.
+
+    Args:
+        named: (name, where, "application" or "service")
+    """
+    first: dict[str, tuple[Place, str]] = {}
+    for name, place, noun in named:
+        if name in first:
+            other_place, other = first[name]
+            both = (
+                f"two {noun}s are" if noun == other else f"the {other} in {other_place.file} and this {noun} are both"
+            )
+            findings.error(
+                "same-name",
+                place,
+                f"{both} called `{shown(name)}`",
+                f"rename one of them; the first is in {other_place}",
+                length=len(name),
+                related=(other_place,),
+            )
+        else:
+            first[name] = (place, noun)

@@ -1,0 +1,120 @@
+"""The configuration files of a commit: which there are, in which dialect, and their documents. Pure: it reads a `Tree`.
+
+Symbolic links are never followed. A `NotLoaded` of the tree passes through untouched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from deployd.project.findings import Findings
+from deployd.project.model import MAGENTO, PLATFORMSH, Dialect, Place
+from deployd.project.tree import Tree
+from deployd.project.yaml_loader import decode, load_yaml
+from deployd.project.yaml_nodes import Node
+
+DIALECTS = (MAGENTO, PLATFORMSH)
+FOLDER_FILES = ("applications.yaml", "services.yaml", "routes.yaml")
+MOST_APPLICATIONS = 100
+
+
+class Files:
+    """Reads files of the tree once, and remembers which it read."""
+
+    def __init__(self, tree: Tree, findings: Findings) -> None:
+        self.tree = tree
+        self.findings = findings
+        self.used: list[str] = []
+        self.config_paths = _config_paths(tree.paths())
+
+    def bytes_of(self, path: str) -> bytes | None:
+        """Bytes of a file, or None when there is none; links are none."""
+        if self.link_in(path):
+            return None
+        try:
+            data = self.tree.read(path)
+        except FileNotFoundError:
+            return None
+        if path not in self.used:
+            self.used.append(path)
+        return data
+
+    def link_in(self, path: str) -> str | None:
+        """The first part of a path that is a symbolic link."""
+        parts = path.split("/")
+        for count in range(1, len(parts) + 1):
+            part = "/".join(parts[:count])
+            if self.tree.is_link(part):
+                return part
+        return None
+
+    def document(self, path: str) -> Node | None:
+        """The YAML document of a configuration file that exists; None with a finding when it cannot be read."""
+        data = self.bytes_of(path)
+        if data is None:
+            self.findings.error(
+                "symbolic-link",
+                Place(path),
+                "the file is a symbolic link, and links are not followed",
+                "commit the file itself",
+            )
+            return None
+        text = decode(data, path, self.findings)
+        return None if text is None else load_yaml(text, path, self.findings)
+
+    def app_files(self, dialect: Dialect) -> list[str]:
+        return [path for path in self.config_paths if path.rsplit("/", 1)[-1] == dialect.app_file]
+
+    def folder_file(self, dialect: Dialect, name: str) -> str | None:
+        """Path of `services.yaml` and the like when the commit has it."""
+        path = f"{dialect.folder}/{name}"
+        return path if path in self.config_paths else None
+
+
+def choose_dialect(files: Files, wished: Dialect | None) -> Dialect:
+    """The project's setting; without one, the spelling that is there, and of two the one with a `routes.yaml`."""
+    present = [dialect for dialect in DIALECTS if _is_present(files, dialect)]
+    if wished is not None:
+        other = MAGENTO if wished == PLATFORMSH else PLATFORMSH
+        if other in present and wished not in present:
+            files.findings.warn(
+                "other-dialect",
+                Place(_first_path(files, other)),
+                f"this is written for {other.name}, the project is set to {wished.name}",
+                f"set the project's `dialect` to `{other.name}`, or rename the files",
+            )
+        return wished
+    if len(present) < 2:
+        return present[0] if present else PLATFORMSH
+    with_routes = [dialect for dialect in present if files.folder_file(dialect, "routes.yaml")]
+    at_root = [dialect for dialect in present if dialect.app_file in files.config_paths]
+    chosen = with_routes[0] if len(with_routes) == 1 else at_root[0] if at_root else present[0]
+    other = MAGENTO if chosen == PLATFORMSH else PLATFORMSH
+    files.findings.warn(
+        "two-dialects",
+        Place(_first_path(files, other)),
+        "the repository has the files of both spellings; "
+        f"`{chosen.app_file}` and `{chosen.folder}/` are read, these are not",
+        "remove the files that are not used, or set the project's `dialect`",
+    )
+    return chosen
+
+
+def _config_paths(paths: Iterable[str]) -> frozenset[str]:
+    """What of all paths can be configuration; a repository may have a hundred thousand files."""
+    app_files = tuple(dialect.app_file for dialect in DIALECTS)
+    folder_files = {f"{dialect.folder}/{name}" for dialect in DIALECTS for name in FOLDER_FILES}
+    return frozenset(
+        path
+        for path in paths
+        if (path.endswith(app_files) and path.rsplit("/", 1)[-1] in app_files) or path in folder_files
+    )
+
+
+def _is_present(files: Files, dialect: Dialect) -> bool:
+    return bool(files.app_files(dialect)) or any(files.folder_file(dialect, name) for name in FOLDER_FILES)
+
+
+def _first_path(files: Files, dialect: Dialect) -> str:
+    of_folder = [path for name in FOLDER_FILES if (path := files.folder_file(dialect, name))]
+    return sorted([*files.app_files(dialect), *of_folder], key=lambda path: (path.count("/"), path))[0]

@@ -1,0 +1,42 @@
+"""Which keys a mapping may have, as tables: the reader checks by them, and docs/configuration.md is made from them.
+
+A key is honoured, or it is accepted with a warning, or refused; for the last two the table holds the reason that
+people read. Nothing is silently ignored, because what no table names is an error.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Treatment = Literal["honoured", "noted", "warned", "refused"]
+"""`noted`: accepted without a warning because what people see does not change, and the docs say how far it goes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    name: str
+    type: str
+    """For people: `string`, `integer, MB`, `mapping`."""
+    about: str = ""
+    """What it does, or why it is not honoured; the warning ends with it then."""
+    default: str = ""
+    treatment: Treatment = "honoured"
+    mend: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The keys of one kind of mapping."""
+
+    name: str
+    """Heading in the docs: `application`, `web.locations.<path>`."""
+    keys: tuple[Key, ...]
+    noun: str = ""
+    """What the mapping is in a sentence: `an application`."""
+
+    def key(self, name: str) -> Key | None:
+        return next((key for key in self.keys if key.name == name), None)
+
+    def names(self) -> list[str]:
+        return [key.name for key in self.keys if key.treatment != "refused"]

@@ -1,0 +1,205 @@
+"""`web.locations`: static files, front controllers, rules (configuration format 4.8). Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from deployd.project.durations import read_expires, read_size_bytes
+from deployd.project.keys import Key, Table
+from deployd.project.model import Location, RequestBuffering, Rule
+from deployd.project.mounts import inside
+from deployd.project.patterns import check_pattern
+from deployd.project.shape import Field, Fields
+from deployd.project.spelling import shown
+from deployd.project.yaml_nodes import ScalarNode
+
+_IN_BOTH = (
+    Key(
+        "passthru",
+        "boolean or path",
+        "what happens with what is no file: `false` 404, `true` to the process, a path to that script",
+        "`false` with a `root`, else `true`",
+    ),
+    Key("expires", "integer or duration", "cache time of static files", "`-1`"),
+    Key("allow", "boolean", "whether static files are served", "`true`"),
+    Key("scripts", "boolean", "whether scripts run when asked for directly (PHP)", "`true`"),
+    Key("headers", "mapping", "headers of static files; in a rule they replace the location's", "`{}`"),
+)
+LOCATION = Table(
+    "web.locations.<path>",
+    (
+        Key("root", "path in the application", "folder of static files"),
+        Key("index", "list of names", "files tried for a folder", "none"),
+        *_IN_BOTH,
+        Key(
+            "request_buffering",
+            "mapping",
+            "whether a body is read before the application gets the request",
+            "`{enabled: true}`",
+        ),
+        Key("rules", "mapping of regular expressions", "what is different for some paths", "`{}`"),
+    ),
+    noun="a location",
+)
+RULE = Table("web.locations.<path>.rules.<pattern>", _IN_BOTH, noun="a rule")
+BUFFERING = Table(
+    "request_buffering",
+    (
+        Key("enabled", "boolean", default="`true`"),
+        Key("max_request_size", "size", "`250m`", "`250m`"),
+    ),
+    noun="`request_buffering`",
+)
+_HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", re.ASCII)
+MOST_RULES = 500
+
+
+def read_locations(field: Field) -> tuple[Location, ...]:
+    found = []
+    for path, entry in field.entries(dots="a path begins with a slash"):
+        if not path.startswith("/"):
+            entry.wrong_name(
+                "slash-missing", f"the location `{shown(path)}` does not begin with a slash", f'write "/{shown(path)}"'
+            )
+            continue
+        if entry.is_null():
+            found.append(Location(path, passthru=True))
+            continue
+        fields = entry.fields(LOCATION)
+        if fields is not None:
+            found.append(_location(path, fields))
+    return tuple(found)
+
+
+def _location(path: str, fields: Fields) -> Location:
+    root = read_root(fields.get("root"))
+    passthru = read_passthru(fields.get("passthru"))
+    expires = read_expires(fields.get("expires"))
+    rules = fields.get("rules")
+    index = fields.get("index")
+    return Location(
+        path=path,
+        root=root,
+        passthru=(root is None) if passthru is None else passthru,
+        index=_index(index) if index else (),
+        expires_seconds=-1 if expires is None else expires,
+        allow=fields.boolean("allow", True),
+        scripts=fields.boolean("scripts", True),
+        headers=read_headers(fields.get("headers")) or {},
+        request_buffering=_buffering(fields),
+        rules=_rules(rules) if rules else (),
+    )
+
+
+def read_root(field: Field | None) -> str | None:
+    """Folder of static files; an absolute path or one that leads out is wrong."""
+    text = field.text() if field else None
+    if field is None or text is None:
+        return None
+    if text.startswith("/") and text.strip("/"):
+        field.wrong(
+            "absolute-path",
+            f"`{shown(text)}` is an absolute path, a root is a folder of the application",
+            f"write `{text.strip('/').removeprefix('app/')}`",
+        )
+        return None
+    path = inside(text)
+    if path is None:
+        field.wrong("outside-application", f"`{shown(text)}` leads out of the application", "write a path without `..`")
+    return path
+
+
+def read_passthru(field: Field | None) -> bool | str | None:
+    if field is None:
+        return None
+    value = field.node.value if isinstance(field.node, ScalarNode) else None
+    if isinstance(value, bool):
+        return value
+    if not isinstance(value, str):
+        field.wrong(
+            "wrong-type",
+            "`passthru` must be true, false or a path",
+            "write `true`, `false` or a path like `/index.php`",
+        )
+        return None
+    if value.lower() in ("true", "false"):
+        field.wrong("wrong-type", f'`passthru` is the text "{value}" here', f"remove the quotes: {value.lower()}")
+        return None
+    if not value.startswith("/"):
+        field.wrong(
+            "slash-missing",
+            f"the path `{shown(value)}` of `passthru` does not begin with a slash",
+            f'write "/{shown(value)}"',
+        )
+        return None
+    if any(character in value for character in "\n\r\0;{}\"' "):
+        field.wrong("bad-path", f"`{shown(value)}` is not a path", "write a path like `/index.php`")
+        return None
+    return value
+
+
+def read_headers(field: Field | None) -> Mapping[str, str] | None:
+    if field is None:
+        return None
+    found: dict[str, str] = {}
+    for name, value in field.entries(dots="a header has no dot in front"):
+        text = value.text()
+        if not _HEADER.fullmatch(name):
+            value.wrong_name("bad-name", f"`{shown(name)}` is not the name of a header", "use letters, digits and `-`")
+        elif text is not None and any(ord(character) < 32 for character in text.rstrip("\n")):
+            value.wrong(
+                "bad-header", f"the value of the header `{name}` has more than one line", "write it in one line"
+            )
+        elif text is not None:
+            found[name] = text.rstrip("\n")
+    return found
+
+
+def _index(field: Field) -> tuple[str, ...]:
+    names = []
+    for item in field.items():
+        name = item.text()
+        if name is None:
+            continue
+        if not name or "/" in name.strip("/") or any(ord(character) < 32 for character in name):
+            item.wrong("bad-path", f"`{shown(name)}` is not the name of a file", "write a name like `index.html`")
+            continue
+        names.append(name)
+    return tuple(names)
+
+
+def _buffering(fields: Fields) -> RequestBuffering:
+    buffering = fields.fields("request_buffering", BUFFERING)
+    if buffering is None:
+        return RequestBuffering()
+    size = read_size_bytes(buffering.get("max_request_size"))
+    return RequestBuffering(buffering.boolean("enabled", True), 262_144_000 if size is None else size)
+
+
+def _rules(field: Field) -> tuple[Rule, ...]:
+    entries = field.entries(dots="a pattern cannot begin with a dot: write `[.]` or `^.`")
+    if len(entries) > MOST_RULES:
+        field.wrong_name(
+            "too-many-rules",
+            f"there are {len(entries):,} rules, at most {MOST_RULES} are allowed",
+            "make patterns for groups of paths",
+        )
+        return ()
+    found = []
+    for pattern, entry in entries:
+        usable = check_pattern(entry, pattern, of_key=True)
+        fields = None if entry.is_null() else entry.fields(RULE)
+        if fields is None:
+            continue
+        rule = Rule(
+            pattern,
+            fields.maybe_boolean("allow"),
+            read_passthru(fields.get("passthru")),
+            fields.maybe_boolean("scripts"),
+            read_expires(fields.get("expires")),
+            read_headers(fields.get("headers")),
+        )
+        if usable:
+            found.append(rule)
+    return tuple(found)

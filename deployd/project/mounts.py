@@ -1,0 +1,170 @@
+"""`mounts`: folders that stay writable, in the old string form and the new one (configuration format 4.7). Pure."""
+
+from __future__ import annotations
+
+from typing import Literal, cast
+
+from deployd.project.keys import Key, Table
+from deployd.project.model import Mount
+from deployd.project.shape import Field
+from deployd.project.spelling import guess, listed, nearest, shown
+from deployd.project.targets import Targets
+from deployd.project.yaml_nodes import ScalarNode
+
+MOUNT = Table(
+    "mounts.<path>",
+    (
+        Key("source", "`local`, `service` or `tmp`", "`instance` is read as `local`, `temporary` as `tmp`", "required"),
+        Key("source_path", "path in the volume", '`""` is the whole volume', "the mount's own path"),
+        Key("service", "name of a `network-storage` service", "with `source: service` only"),
+    ),
+    noun="a mount",
+)
+SOURCES = {"local": "local", "service": "service", "tmp": "tmp", "instance": "local", "temporary": "tmp"}
+
+
+def read_mounts(field: Field | None, targets: Targets) -> tuple[Mount, ...]:
+    """Every mount; two that stand inside each other are found."""
+    if field is None:
+        return ()
+    found: list[tuple[Mount, Field]] = []
+    for name, entry in field.entries(dots="write a slash in front of it, as in `/.cache`"):
+        mount = _read_one(name, entry, targets)
+        if mount is not None:
+            found.append((mount, entry))
+    _check_nesting(found)
+    return tuple(mount for mount, _ in found)
+
+
+def _read_one(name: str, field: Field, targets: Targets) -> Mount | None:
+    path = inside(name)
+    if not path:
+        field.wrong_name(
+            "outside-application" if path is None else "bad-path",
+            f"`{shown(name)}` is not a folder inside the application",
+            "write a path like `var/cache`",
+        )
+        return None
+    if isinstance(field.node, ScalarNode) and not field.is_null():
+        return _read_legacy(path, field)
+    fields = field.fields(MOUNT)
+    if fields is None:
+        return None
+    source_field = fields.require("source", "add `source: local`, `service` or `tmp`")
+    source = source_field.text() if source_field else None
+    if source_field is None or source is None:
+        return None
+    if source == "storage":
+        source_field.wrong(
+            "not-supported",
+            "the source `storage` makes a network storage by itself, which deployd does not",
+            "define a `network-storage` service and write `source: service`",
+        )
+        return None
+    if source not in SOURCES:
+        source_field.wrong(
+            "not-allowed", f"`{shown(source)}` is not a source of mounts", guess(source, ("local", "service", "tmp"))
+        )
+        return None
+    kind = cast(Literal["local", "service", "tmp"], SOURCES[source])
+    path_field, service_field = fields.get("source_path"), fields.get("service")
+    written = path_field.text() if path_field else None
+    source_path = path if written is None else inside(written)
+    if path_field is not None and source_path is None:
+        path_field.wrong("bad-path", f"`{shown(written or '')}` leads out of the volume", "write a path without `..`")
+    service = _service(service_field, targets)
+    if kind == "service":
+        if fields.require("service", "name a `network-storage` service") is None or service is None:
+            return None
+    elif service_field is not None:
+        service_field.wrong_name(
+            "not-together",
+            f"`service` has no meaning with `source: {source}`",
+            "remove it, or write `source: service`",
+        )
+    if source_path is None:
+        return None
+    return Mount(path, kind, source_path, service if kind == "service" else None, field.place)
+
+
+def _read_legacy(path: str, field: Field) -> Mount | None:
+    """`shared:files/media` is `{source: local, source_path: media}`: configuration format 4.7."""
+    written = field.text()
+    if written is None:
+        return None
+    kind, _, volume_path = written.partition(":")
+    volume, _, source_path = volume_path.partition("/")
+    inner = inside(source_path)
+    if kind != "shared" or volume != "files" or inner is None:
+        field.wrong(
+            "not-allowed",
+            f"`{shown(written)}` is not a mount",
+            f"write `{{source: local, source_path: {path}}}`, or in the old form `shared:files/{path}`",
+        )
+        return None
+    return Mount(path, "local", inner, None, field.place)
+
+
+def inside(path: str) -> str | None:
+    """A path without outer slashes and dots; None when it leads out."""
+    parts = [part for part in path.split("/") if part not in ("", ".")]
+    return None if ".." in parts or "\0" in path or "\n" in path else "/".join(parts)
+
+
+def _service(field: Field | None, targets: Targets) -> str | None:
+    name = None if field is None else field.text()
+    if field is None or name is None:
+        return None
+    if name not in targets.services:
+        if targets.complete:
+            storages = [item.name for item in targets.services.values() if item and item.kind == "network-storage"]
+            near = nearest(name, storages)
+            mend = (
+                f"did you mean `{near}`?"
+                if near
+                else f"define it in {targets.dialect.folder}/services.yaml with a `type: network-storage:1.0`"
+            )
+            field.wrong("no-such-service", f"there is no service `{shown(name)}`", mend)
+        return None
+    service = targets.services[name]
+    if service is not None and service.kind != "network-storage":
+        field.wrong(
+            "not-a-storage",
+            f"`{name}` is `{service.type}`, and only a `network-storage` can be mounted",
+            "define a service of that type",
+            related=(service.place,),
+        )
+        return None
+    return name
+
+
+def _check_nesting(found: list[tuple[Mount, Field]]) -> None:
+    by_path: dict[str, tuple[Mount, Field]] = {}
+    for mount, field in sorted(found, key=lambda item: item[0].path):
+        if mount.path in by_path:
+            field.wrong_name(
+                "same-mount",
+                f"`{mount.path}` is mounted twice",
+                "keep one of the two",
+                related=(by_path[mount.path][1].place,),
+            )
+            continue
+        by_path[mount.path] = (mount, field)
+        parts = mount.path.split("/")
+        for count in range(1, len(parts)):
+            outer = by_path.get("/".join(parts[:count]))
+            if outer is None:
+                continue
+            if (outer[0].source, outer[0].service) != (mount.source, mount.service):
+                field.wrong_name(
+                    "nested-mount",
+                    f"the mount `{mount.path}` stands inside the mount `{outer[0].path}`, from another source",
+                    f"mount {listed([mount.path, outer[0].path], 'and')} side by side, or only the outer one",
+                    related=(outer[1].place,),
+                )
+            else:
+                field.warn_name(
+                    "nested-mount",
+                    f"the mount `{mount.path}` stands inside the mount `{outer[0].path}`",
+                    "the outer one alone would do",
+                )

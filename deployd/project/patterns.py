@@ -1,0 +1,168 @@
+"""Regular expressions of rules, redirects and cookies: written for PCRE, checked here without ever being run. Pure.
+
+They are compiled by Python after a small translation, which finds syntax errors and their position. Nested repeats such
+as `(a+)+` are refused, because the web server would spend minutes on one request with them.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from typing import Any
+
+from deployd.project.model import Place
+from deployd.project.shape import Field
+from deployd.project.spelling import shown
+
+LONGEST_PATTERN = 4000  # characters; nginx reads lines of 4 KB
+_POSIX = {
+    "alpha": "a-zA-Z",
+    "digit": "0-9",
+    "alnum": "a-zA-Z0-9",
+    "upper": "A-Z",
+    "lower": "a-z",
+    "space": r"\s",
+    "xdigit": "0-9A-Fa-f",
+    "word": r"\w",
+    "punct": r"!-/:-@\[-`{-~",
+    "blank": r" \t",
+}
+_TRANSLATE = re.compile(r"\\.|\(\?<(?![=!])|\(\?'(\w+)'|\[:(\w+):\]|\(\?P=|\(\?\|", re.DOTALL | re.ASCII)
+
+
+def check_pattern(field: Field, pattern: str, *, of_key: bool) -> bool:
+    """Whether the pattern can be used; a finding when not.
+
+    Args:
+        of_key: The pattern is the key itself, as in `rules`, and the caret may point into it.
+    """
+    node: Any = field.name if of_key and field.name else field.node
+    say = field.wrong_name if of_key else field.wrong
+    if len(pattern) > LONGEST_PATTERN:
+        say(
+            "pattern-too-long",
+            f"the regular expression has {len(pattern):,} characters, at most {LONGEST_PATTERN:,} are allowed",
+            "make it shorter, or several",
+        )
+        return False
+    problem = pattern_problem(pattern)
+    if problem is None:
+        return True
+    what, position, mend = problem
+    if position is not None and node.length == len(pattern):  # written without escapes, so the caret can point into it
+        place = Place(node.file, node.line, node.column + position)
+        field.findings.error("bad-pattern", place, what, mend, key=field.key)
+    else:
+        say("bad-pattern", what, mend)
+    return False
+
+
+def pattern_problem(pattern: str) -> tuple[str, int | None, str] | None:
+    """What is wrong with a PCRE, at which character, and how to mend it; None when nothing is."""
+    translated, moved = _translate(pattern)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what Python only finds odd is none of the writer's business
+            parsed = re._parser.parse(translated)  # type: ignore[attr-defined]
+            re.compile(translated)
+    except re.error as error:
+        position = _back(error.pos, moved) if error.pos is not None else None
+        return (
+            f"`{shown(pattern)}` is not a regular expression: {error.msg}",
+            position,
+            "escape characters that are meant as themselves with a backslash",
+        )
+    except (RecursionError, OverflowError):
+        return f"the regular expression `{shown(pattern)}` is nested too deep", None, "make it simpler"
+    if _explodes(parsed):
+        return (
+            f"the regular expression `{shown(pattern)}` repeats a repeat, "
+            "and one request could keep the server busy for minutes",
+            None,
+            "write one repeat: `(a+)+` finds nothing that `a+` does not",
+        )
+    return None
+
+
+def _translate(pattern: str) -> tuple[str, list[tuple[int, int]]]:
+    """PCRE to Python's spelling, and where characters were added: [(position in the result, how many)]."""
+    pieces: list[str] = []
+    moved: list[tuple[int, int]] = []
+    last = length = 0
+    for found in _TRANSLATE.finditer(pattern):
+        text = found.group()
+        if text == "(?<":
+            new = "(?P<"
+        elif text.startswith("(?'"):
+            new = f"(?P<{found[1]}>"
+        elif text.startswith("[:"):
+            new = _POSIX.get(found[2], text)
+        elif text == "(?|":
+            new = "(?:"
+        else:
+            new = {r"\h": r"\s", r"\R": r"\s", r"\K": "", r"\z": r"\Z", r"\H": r"\S", r"\N": "."}.get(text, text)
+        between = pattern[last : found.start()]
+        pieces += [between, new]
+        length += len(between) + len(new)
+        if len(new) != len(text):
+            moved.append((length, len(new) - len(text)))
+        last = found.end()
+    return "".join((*pieces, pattern[last:])), moved
+
+
+def _back(position: int, moved: list[tuple[int, int]]) -> int:
+    return max(0, position - sum(added for at, added in moved if at <= position))
+
+
+_MANY = 20  # a repeat that may run this often counts as endless
+
+
+def _explodes(parsed: Any) -> bool:
+    """Whether a repeat holds nothing but another repeat, so that one text matches in endless ways."""
+    for operation, argument in parsed:
+        name = str(operation)
+        if name in ("MAX_REPEAT", "MIN_REPEAT"):
+            _least, most, body = argument
+            if int(most) >= _MANY and _is_only_repeats(body):
+                return True
+        if any(_explodes(part) for part in _parts(name, argument)):
+            return True
+    return False
+
+
+def _parts(name: str, argument: Any) -> list[Any]:
+    match name:
+        case "MAX_REPEAT" | "MIN_REPEAT":
+            return [argument[2]]
+        case "SUBPATTERN":
+            return [argument[-1]]
+        case "BRANCH":
+            return list(argument[1])
+        case "ASSERT" | "ASSERT_NOT":
+            return [argument[1]]
+        case _:
+            return []
+
+
+def _is_only_repeats(body: Any) -> bool:
+    """Whether one pass of the body can be a lone endless repeat."""
+    repeats = 0
+    for operation, argument in body:
+        name = str(operation)
+        if name in ("MAX_REPEAT", "MIN_REPEAT"):
+            least, most, inner = argument
+            if int(most) >= _MANY:
+                repeats += 1
+            elif int(least) > 0 and not _is_only_repeats(inner):
+                return False
+        elif name == "SUBPATTERN":
+            if not _is_only_repeats(argument[-1]):
+                return False
+            repeats += 1
+        elif name == "BRANCH":
+            if not any(_is_only_repeats(branch) for branch in argument[1]):
+                return False
+            repeats += 1
+        elif name not in ("AT", "ASSERT", "ASSERT_NOT"):
+            return False
+    return repeats > 0

@@ -1,0 +1,94 @@
+"""`redirects` of a route: single paths that lead elsewhere (configuration format 6.4). Pure."""
+
+from __future__ import annotations
+
+import re
+
+from deployd.project.durations import read_expires
+from deployd.project.keys import Key, Table
+from deployd.project.model import PathRedirect
+from deployd.project.patterns import check_pattern
+from deployd.project.shape import Field, Fields
+from deployd.project.spelling import shown
+
+REDIRECTS = Table(
+    "redirects",
+    (
+        Key("paths", "mapping of paths", "what leads where", "required"),
+        Key("expires", "integer or duration", "how long browsers may keep the answer", "`-1`"),
+    ),
+    noun="`redirects`",
+)
+REDIRECT = Table(
+    "redirects.paths.<path>",
+    (
+        Key("to", "URL or path", "with `regexp`: `$1`, `$is_args`, `$args`, `$arg_<name>`, `$uri`", "required"),
+        Key("regexp", "boolean", "the key is a regular expression", "`false`"),
+        Key("prefix", "boolean", "what is below the path, too", "`true`"),
+        Key("append_suffix", "boolean", "carry over what follows the prefix", "`true`"),
+        Key("code", "301, 302, 307 or 308", default="302"),
+        Key("expires", "integer or duration", default="that of `redirects`"),
+    ),
+    noun="a redirect",
+)
+CODES = (301, 302, 307, 308)
+MOST_REDIRECTS = 50_000  # the hosted platforms' own limit: configuration format 6.4
+
+
+def read_redirects(field: Field | None) -> tuple[PathRedirect, ...]:
+    fields = field.fields(REDIRECTS) if field else None
+    if fields is None:
+        return ()
+    outer = read_expires(fields.get("expires"))
+    if fields.require("paths", "list the paths: `paths: {/from: {to: /to}}`") is None:
+        return ()
+    found = []
+    for path, entry in fields.entries("paths", dots="a path begins with a slash; write a pattern as `^.`"):
+        inner = entry.fields(REDIRECT)
+        redirect = _redirect(path, entry, inner, -1 if outer is None else outer) if inner is not None else None
+        if redirect is not None:
+            found.append(redirect)
+    return tuple(found)
+
+
+def _redirect(path: str, entry: Field, fields: Fields, outer: int) -> PathRedirect | None:
+    to_field = fields.require("to", "say where it leads")
+    to = to_field.text() if to_field else None
+    regexp = fields.boolean("regexp")
+    prefix, suffix = fields.maybe_boolean("prefix"), fields.maybe_boolean("append_suffix")
+    if regexp:
+        check_pattern(entry, path, of_key=True)
+        for name in ("prefix", "append_suffix"):
+            other = fields.get(name)
+            if other is not None:
+                other.wrong_name(
+                    "not-together",
+                    f"`{name}` has no meaning with `regexp: true`",
+                    f"remove `{name}`; say it in the pattern",
+                )
+    elif not path.startswith("/"):
+        entry.wrong_name(
+            "slash-missing",
+            f"the path `{shown(path)}` does not begin with a slash",
+            f'write "/{shown(path)}", or add `regexp: true`',
+        )
+    if prefix is False and suffix:
+        suffix_field = fields.get("append_suffix")
+        assert suffix_field is not None
+        suffix_field.wrong_name("not-together", "`append_suffix` has no meaning with `prefix: false`", "remove it")
+    if to_field is not None and to is not None and not re.match(r"https?://|/|\$", to):
+        to_field.wrong("bad-url", f"`{shown(to)}` is neither a URL nor a path", "begin with `https://` or a slash")
+    code = _code(fields.get("code"))
+    expires = read_expires(fields.get("expires"))
+    if to is None:
+        return None
+    return PathRedirect(
+        path, to, regexp, prefix is not False, suffix is not False, code, outer if expires is None else expires
+    )
+
+
+def _code(field: Field | None) -> int:
+    code = field.integer() if field else None
+    if field is not None and code is not None and code not in CODES:
+        field.wrong("not-allowed", f"{code} is not a code of redirects", "write 301 (for ever), 302, 307 or 308")
+    return code or 302

@@ -1,0 +1,152 @@
+"""The services file: one definition after the other, defaults of each type filled in (configuration format 5). Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from deployd.project.application import check_name
+from deployd.project.firewall import read_firewall
+from deployd.project.instance import PROFILES, SIZES, read_resources
+from deployd.project.keys import Key, Table
+from deployd.project.model import Relationship, Service
+from deployd.project.service_configuration import read_configuration
+from deployd.project.service_types import SERVICE_TYPES
+from deployd.project.shape import Field, Fields
+from deployd.project.spelling import shown
+from deployd.project.types import read_type
+from deployd.project.yaml_nodes import Node
+
+SERVICE = Table(
+    "service",
+    (
+        Key("type", "`type:version`", "the image that runs it", "required"),
+        Key(
+            "disk",
+            "integer, MB",
+            "needed by types that keep data; Docker's local volumes have no quota",
+            "none",
+            "noted",
+        ),
+        Key(
+            "size",
+            "`AUTO`, `XS`, `S`, `M`, `L`, `XL`, `2XL` or `4XL`",
+            "memory and CPUs as the operator's `sizes` say",
+            "`AUTO`",
+        ),
+        Key("configuration", "mapping", "by type", "`{}`"),
+        Key("relationships", "mapping to `application:endpoint`", "Varnish and its like: what stands behind", "`{}`"),
+        Key("access", "mapping", "who may do what is said by deployd's tokens and keys", treatment="noted"),
+        Key("firewall", "mapping", "outbound traffic is not filtered yet", treatment="warned"),
+        Key("resources", "mapping", "memory and CPUs come from `size`", treatment="warned"),
+        Key("container_profile", "string", "memory and CPUs come from `size`", treatment="warned"),
+    ),
+    noun="a service",
+)
+_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
+MOST_SERVICES = 100
+
+
+def read_services(document: Node, field_of: Field) -> Mapping[str, Service | None]:
+    """{name: service}, in the file's order; None where the definition has an error."""
+    if field_of.is_null():
+        return {}
+    found: dict[str, Service | None] = {}
+    entries = field_of.entries()
+    if len(entries) > MOST_SERVICES:
+        field_of.wrong(
+            "too-many-services",
+            f"there are {len(entries):,} services, at most {MOST_SERVICES} are allowed",
+            "use fewer",
+        )
+        return {}
+    for name, field in entries:
+        named = check_name(Field(field.name or document, field.key, field.findings), name)
+        fields = field.fields(SERVICE)
+        service = _read_service(name, fields, field) if fields is not None else None
+        found[name] = service if named else None
+    return found
+
+
+def _read_service(name: str, fields: Fields, field: Field) -> Service | None:
+    type_field = fields.require("type", "say which service: `type: mariadb:11.8`")
+    kind = (
+        read_type(type_field, {item: known.versions for item, known in SERVICE_TYPES.items()}, "service-type")
+        if type_field
+        else None
+    )
+    size = fields.get("size")
+    size_name = (size.one_of(SIZES) if size else None) or "AUTO"
+    profile = fields.get("container_profile")
+    relationships = _relationships(fields.get("relationships"))
+    firewall, resources = read_firewall(fields.get("firewall")), read_resources(fields.get("resources"))
+    profile_name = profile.one_of(PROFILES) if profile else None
+    if type_field is None or kind is None:
+        return None
+    written, version = kind
+    known = SERVICE_TYPES[written]
+    disk = _disk(fields, written, field)
+    configuration = read_configuration(known.means or written, version, fields)
+    if written == "network-storage" and not _LABEL.fullmatch(name):
+        field.wrong_name(
+            "bad-name",
+            f"`{shown(name)}` cannot be the name of a network storage",
+            "use lower-case letters, digits and `-`",
+        )
+    if written == "varnish" and not relationships:
+        fields.require("relationships", 'say what stands behind it: `relationships: {application: "app:http"}`')
+    return Service(
+        name=name,
+        kind=known.means or written,
+        version=version,
+        type=type_field.raw,
+        disk_mb=disk,
+        size=size_name,
+        schemas=configuration.schemas,
+        endpoints=configuration.endpoints,
+        configuration=configuration.rest,
+        relationships=relationships,
+        firewall=firewall,
+        resources=resources,
+        container_profile=profile_name,
+        place=field.place,
+        type_place=type_field.place,
+    )
+
+
+def _disk(fields: Fields, kind: str, field: Field) -> int | None:
+    least = SERVICE_TYPES[kind].least_disk_mb
+    disk = fields.get("disk")
+    if least is None:
+        if disk is not None:
+            disk.warn_name(
+                "disk-without-use",
+                f"a service of type {kind} keeps nothing on disk, so `disk` has no effect",
+                "remove it",
+            )
+        return None
+    if disk is None:
+        field.findings.error(
+            "missing-key",
+            field.name or field.node,
+            f"a service of type {kind} needs `disk`, how much it may store",
+            f"add `disk: {max(least, 1024)}` (MB, at least {least})",
+            key=f"{field.key}.disk",
+        )
+        return None
+    return disk.integer(least, 100_000_000, "MB")
+
+
+def _relationships(field: Field | None) -> tuple[Relationship, ...]:
+    """Text only; whether the application exists is known later."""
+    found = []
+    for name, entry in field.entries() if field else []:
+        written = entry.text()
+        target, colon, endpoint = (written or "").partition(":")
+        if written is not None and not (colon and target and endpoint):
+            entry.wrong(
+                "endpoint-missing", f'"{shown(written)}" does not name an endpoint', f'write "{target or "app"}:http"'
+            )
+        elif written is not None:
+            found.append(Relationship(name, target, endpoint, entry.place))
+    return tuple(found)

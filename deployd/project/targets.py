@@ -1,0 +1,105 @@
+"""What a relationship or a route can lead to: the services and applications of the commit by name. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from deployd.project.model import Dialect, Service
+from deployd.project.shape import Field
+from deployd.project.spelling import listed, nearest, shown
+
+
+@dataclass(frozen=True, slots=True)
+class Targets:
+    dialect: Dialect
+    services: Mapping[str, Service | None]
+    """None: the service has errors of its own, so nothing more is said about its endpoints."""
+    applications: frozenset[str]
+    complete: bool
+    """Whether every file could be read; if not, what seems to be missing may be there."""
+
+    def endpoint_of(self, field: Field, target: str, endpoint: str | None, noun: str = "relationship") -> str | None:
+        """The endpoint with its default filled in; None with a finding when there is no such way in."""
+        if target in self.applications:
+            return self._of_application(field, target, endpoint, noun)
+        if target in self.services:
+            service = self.services[target]
+            return (endpoint or "?") if service is None else self._of_service(field, service, endpoint, noun)
+        if self.complete:
+            self._missing(field, target, noun)
+        return None
+
+    def _of_application(self, field: Field, target: str, endpoint: str | None, noun: str) -> str | None:
+        if endpoint is None:
+            field.wrong(
+                "no-default-endpoint",
+                f"`{target}` is an application, and applications have no default endpoint",
+                f'write "{target}:http"',
+            )
+            return None
+        if endpoint == "php" and noun == "route":
+            field.warn(
+                "deprecated", "the endpoint `php` of an application is the old name of `http`", f'write "{target}:http"'
+            )
+            return "http"
+        if endpoint != "http":
+            field.wrong(
+                "no-such-endpoint",
+                f"the application `{target}` has no endpoint `{shown(endpoint)}`, only `http`",
+                f'write "{target}:http"',
+            )
+            return None
+        return endpoint
+
+    def _of_service(self, field: Field, service: Service, endpoint: str | None, noun: str) -> str | None:
+        if service.kind == "network-storage":
+            field.wrong(
+                "not-an-endpoint",
+                f"`{service.name}` is a network storage, which has no endpoint",
+                f"use it in `mounts`: {{source: service, service: {service.name}}}",
+            )
+            return None
+        names = [item.name for item in service.endpoints]
+        if endpoint in names:
+            return endpoint
+        if endpoint is None:
+            default = default_endpoint(service)
+            if default is not None:
+                return default
+            field.wrong(
+                "no-default-endpoint",
+                f"the service `{service.name}` has no default endpoint",
+                f"name one of its endpoints: {listed(names)}",
+                related=(service.place,),
+            )
+            return None
+        near = nearest(endpoint, names)
+        field.wrong(
+            "no-such-endpoint",
+            f"the service `{service.name}` has no endpoint `{shown(endpoint)}`",
+            f'did you mean "{service.name}:{near}"?' if near else f"its endpoints: {listed(names, 'and')}",
+            related=(service.place,),
+        )
+        return None
+
+    def _missing(self, field: Field, target: str, noun: str) -> None:
+        names = [*self.services, *self.applications]
+        near = nearest(target, names)
+        file = f"{self.dialect.folder}/services.yaml"
+        if near:
+            mend = f"did you mean `{near}`?"
+        elif noun == "route":
+            mend = f"the applications are {listed(self.applications, 'and')}" if self.applications else ""
+        else:
+            mend = f"define `{shown(target)}` in {file}" + (f"; there are {listed(names, 'and')}" if names else "")
+        what = "application or service" if noun == "route" else "service or application"
+        field.wrong("no-such-service", f"there is no {what} `{shown(target)}`", mend)
+
+
+def default_endpoint(service: Service) -> str | None:
+    """The endpoint that is meant when none is written: the one called like its kind's, if it is still there."""
+    from deployd.project.service_types import SERVICE_TYPES
+
+    usual = SERVICE_TYPES[service.kind].endpoints
+    return next((item.name for item in service.endpoints if usual and item.name == usual[0]), None)

@@ -1,0 +1,53 @@
+"""`workers`: processes of an application that nobody reaches over HTTP (configuration format 4.14). Pure."""
+
+from __future__ import annotations
+
+import re
+
+from deployd.project.instance import INSTANCE_KEYS, Scope, read_instance
+from deployd.project.keys import Key, Table
+from deployd.project.model import Worker
+from deployd.project.shape import Fields
+from deployd.project.spelling import shown
+from deployd.project.targets import Targets
+from deployd.project.web import COMMANDS as WEB_COMMANDS
+from deployd.project.web import read_commands
+
+_OF_THE_APPLICATION = "a worker shares the application's slug and web instance"
+WORKER = Table(
+    "workers.<name>",
+    (
+        Key("commands", "mapping", "the process", "required"),
+        *INSTANCE_KEYS,
+        *(
+            Key(
+                name,
+                "",
+                _OF_THE_APPLICATION,
+                treatment="refused",
+                mend=f"write `{name}` at the top level of the application",
+            )
+            for name in ("build", "dependencies", "crons", "hooks", "web", "runtime", "type")
+        ),
+    ),
+    noun="a worker",
+)
+COMMANDS = Table("workers.<name>.commands", WEB_COMMANDS.keys, noun="`commands` of a worker")
+_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?", re.ASCII)
+
+
+def read_workers(application: Fields, targets: Targets) -> tuple[Worker, ...]:
+    found = []
+    for name, field in application.entries("workers"):
+        if not _NAME.fullmatch(name):
+            field.wrong_name(
+                "bad-name", f"`{shown(name)}` cannot be the name of a worker", "use letters, digits, `-` and `_`"
+            )
+            continue
+        fields = field.fields(WORKER)
+        if fields is None:
+            continue
+        fields.require("commands", "add `commands: {start: …}`")
+        commands = read_commands(fields, start_needed=True, table=COMMANDS)
+        found.append(Worker(name, read_instance(Scope(fields, application), commands, targets), field.place))
+    return tuple(found)
