@@ -1,0 +1,46 @@
+"""The kinds of services that deployd can run, in one dictionary. A new kind is a row here and a file beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from deployd.errors import DeployError
+from deployd.project.model import Service
+from deployd.services.family import Family
+from deployd.services.mariadb import MariaDb
+from deployd.services.postgresql import PostgreSql
+from deployd.services.rabbitmq import RabbitMq
+from deployd.services.redis import Redis
+
+FAMILIES: Mapping[str, Family] = {
+    "mariadb": MariaDb(),
+    "postgresql": PostgreSql(),
+    "redis": Redis("redis"),
+    "redis-persistent": Redis("redis", persistent=True),
+    "valkey": Redis("valkey"),
+    "valkey-persistent": Redis("valkey", persistent=True),
+    "rabbitmq": RabbitMq(),
+}
+
+
+class ServiceNotSupported(DeployError):
+    """The files ask for a kind of service that deployd cannot run."""
+
+    code: ClassVar[str] = "service-not-supported"
+
+
+def family_of(service: Service) -> Family:
+    """What is known of the service's kind.
+
+    Raises:
+        ServiceNotSupported: Nothing.
+    """
+    family = FAMILIES.get(service.kind)
+    if family is None:
+        raise ServiceNotSupported(
+            f"the service {service.name} is of type {service.type}, which deployd cannot run; it can run: "
+            f"{', '.join(FAMILIES)}",
+            where=str(service.place), mend="use one of these types",
+        )
+    return family

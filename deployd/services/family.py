@@ -1,0 +1,115 @@
+"""What deployd has to know of a kind of service: how its container runs, who may come in, and what must be in it.
+
+One file for each family, one row for each kind in `families.py`. Nothing here starts a container: a family says what
+to start, and is handed a way to run programs in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from deployd.engine.specs import Health
+from deployd.project.model import Service
+
+SERVICE_CAPABILITIES = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID")
+"""What an entrypoint needs to own its volume and to become the service's user; the service itself has none of them."""
+
+Secret = Callable[[str], str]
+"""Gives the kept password of a name: an endpoint's, or `root`."""
+
+
+class Execute(Protocol):
+    """Runs a program in the service's container, as root of it."""
+
+    async def __call__(self, argv: tuple[str, ...], stdin: bytes | None = None) -> bytes:
+        """Standard output; raises a DeployError when the exit status is not 0."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """What one endpoint is entered with."""
+
+    username: str | None = None
+    password: str | None = None
+    path: str | None = None
+    """Default schema, database or virtual host."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a service's container is put together from. Holds no secret, so that it can be compared and logged."""
+
+    port: int
+    health: Health
+    """Ready when its command ends with 0. The command costs a program start, so it is asked seldom once all is well."""
+    command: tuple[str, ...] | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+    secret_environment: tuple[str, ...] = ()
+    """Further variables, whose value is the secret `root`."""
+    volume_path: str | None = None
+    """Where the data lie; None: nothing outlives the container."""
+    tmpfs: Mapping[str, str] = field(default_factory=dict)
+    capabilities: tuple[str, ...] = SERVICE_CAPABILITIES
+    open_files: int | None = None
+    shm_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Copying:
+    """Programs that write all data of a running service to standard output, and read them back from standard input."""
+
+    dump: tuple[str, ...]
+    restore: tuple[str, ...]
+
+
+class Family(Protocol):
+    """One kind of service, with its cousins."""
+
+    def parts(self, service: Service, *, memory_mb: int) -> Parts:
+        """How its container runs, within so much memory."""
+        ...
+
+    def credentials(self, service: Service, secret: Secret) -> Mapping[str, Credential]:
+        """{endpoint: credential}, for every endpoint."""
+        ...
+
+    async def provision(self, execute: Execute, service: Service, credentials: Mapping[str, Credential]) -> None:
+        """Make schemas, users and privileges what the files say. May run again, also beside live traffic.
+
+        Users that are no longer wanted lose their access; data are never removed.
+        """
+        ...
+
+    def relationship_value(
+        self, service: Service, relationship: str, endpoint: str, credential: Credential, ip: str, hostname: str,
+    ) -> dict[str, Any]:
+        """The object that an application finds in PLATFORM_RELATIONSHIPS (configuration format 5.3)."""
+        ...
+
+    def copying(self, service: Service) -> Copying | None:
+        """How its data are dumped and restored while it runs; None: copy the volume instead, or there are none."""
+        ...
+
+
+def relationship_object(
+    service: Service, relationship: str, endpoint: str, credential: Credential, ip: str, hostname: str,
+    *, scheme: str, port: int, query: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """All keys of the public example; the cluster's name is the caller's to add."""
+    return {
+        "username": credential.username, "password": credential.password, "scheme": scheme,
+        "host": f"{relationship}.internal", "port": port, "path": credential.path, "query": dict(query or {}),
+        "fragment": None, "ip": ip, "hostname": hostname, "service": service.name, "rel": endpoint,
+        "type": service.type, "public": False, "host_mapped": False,
+    }
+
+
+def memory_folder(size_mb: int, mode: str = "1777") -> str:
+    """Options of a folder in memory."""
+    return f"rw,nosuid,nodev,size={size_mb}m,mode={mode}"
+
+
+RUN_AND_TMP: Mapping[str, str] = {"/run": memory_folder(16, "755"), "/tmp": memory_folder(512)}

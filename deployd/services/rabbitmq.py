@@ -1,0 +1,98 @@
+"""RabbitMQ: one user for each endpoint, on every virtual host.
+
+All of it travels as one definitions document, because each call of rabbitmqctl starts an Erlang machine (a second and
+more). Passwords are in it only as salted hashes.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from deployd.engine.specs import Health
+from deployd.project.model import Service
+from deployd.services.family import (
+    RUN_AND_TMP,
+    Copying,
+    Credential,
+    Execute,
+    Parts,
+    Secret,
+    relationship_object,
+)
+
+PORT = 5672
+DEFAULT_ENDPOINT, DEFAULT_USER = "rabbitmq", "guest"
+DEFAULT_VHOST = "/"
+OPERATOR = "deployd"
+"""The administrator that the image makes; nobody is told its password."""
+
+
+class RabbitMq:
+    """`rabbitmq`"""
+
+    def parts(self, service: Service, *, memory_mb: int) -> Parts:
+        watermark = f"-rabbit vm_memory_high_watermark {{absolute,{memory_mb * 1024 * 1024 * 6 // 10}}}"
+        # Erlang spins while it waits for work, and reserves memory for each file that it might open.
+        calm = "+sbwt none +sbwtdcpu none +sbwtdio none"
+        return Parts(
+            port=PORT,
+            # A connection that says nothing is not logged; asking with rabbitmqctl would start an Erlang machine.
+            health=Health(("bash", "-c", f"exec 3<>/dev/tcp/127.0.0.1/{PORT}")),
+            environment={
+                "RABBITMQ_NODENAME": "rabbit@localhost",   # part of the path of the data; the host name changes
+                "RABBITMQ_DEFAULT_USER": OPERATOR,
+                "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": f"{calm} {watermark}",
+            },
+            secret_environment=("RABBITMQ_DEFAULT_PASS",),
+            volume_path="/var/lib/rabbitmq",
+            tmpfs=RUN_AND_TMP,
+            open_files=16_384,
+        )
+
+    def credentials(self, service: Service, secret: Secret) -> Mapping[str, Credential]:
+        return {
+            endpoint.name: Credential(user_of(endpoint.name), secret(endpoint.name), endpoint.default)
+            for endpoint in service.endpoints
+        }
+
+    async def provision(self, execute: Execute, service: Service, credentials: Mapping[str, Credential]) -> None:
+        await execute(("rabbitmqctl", "--quiet", "import_definitions"), definitions(service, credentials))
+
+    def relationship_value(
+        self, service: Service, relationship: str, endpoint: str, credential: Credential, ip: str, hostname: str,
+    ) -> dict[str, Any]:
+        return relationship_object(service, relationship, endpoint, credential, ip, hostname, scheme="amqp", port=PORT)
+
+    def copying(self, service: Service) -> Copying | None:
+        return None   # messages cannot be read without taking them
+
+
+def definitions(service: Service, credentials: Mapping[str, Credential]) -> bytes:
+    """Users, virtual hosts and permissions as RabbitMQ imports them."""
+    vhosts = (DEFAULT_VHOST, *(name for name in service.schemas if name != DEFAULT_VHOST))
+    users = [credentials[endpoint.name] for endpoint in service.endpoints]
+    return json.dumps({
+        "vhosts": [{"name": name} for name in vhosts],
+        "users": [{
+            "name": user.username, "password_hash": password_hash(user.password or ""),
+            "hashing_algorithm": "rabbit_password_hashing_sha256", "tags": "",
+        } for user in users],
+        "permissions": [{
+            "user": user.username, "vhost": vhost, "configure": ".*", "write": ".*", "read": ".*",
+        } for user in users for vhost in vhosts],
+    }).encode()
+
+
+def password_hash(password: str) -> str:
+    """Four bytes of salt and SHA-256, as RabbitMQ keeps it. The salt comes from the password, so that it stays."""
+    salt = hashlib.sha256(b"salt" + password.encode()).digest()[:4]
+    return base64.b64encode(salt + hashlib.sha256(salt + password.encode()).digest()).decode()
+
+
+def user_of(endpoint: str) -> str:
+    """An endpoint's user: `guest` for the default one, as on the hosted platforms."""
+    return DEFAULT_USER if endpoint == DEFAULT_ENDPOINT else endpoint

@@ -1,0 +1,62 @@
+"""Redis and Valkey, in memory or persistent. No password, as on the hosted platforms: the network is the wall."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from deployd.engine.specs import Health
+from deployd.project.model import Service
+from deployd.services.family import (
+    RUN_AND_TMP,
+    Copying,
+    Credential,
+    Execute,
+    Parts,
+    Secret,
+    memory_folder,
+    relationship_object,
+)
+
+PORT = 6379
+DATA = "/data"
+
+
+@dataclass(frozen=True, slots=True)
+class Redis:
+    """`redis` or `valkey`; `persistent` keeps an append-only file in a volume."""
+
+    flavour: str
+    persistent: bool = False
+
+    def parts(self, service: Service, *, memory_mb: int) -> Parts:
+        limit_mb = max(16, memory_mb * 3 // 4)
+        if self.persistent and service.disk_mb:
+            limit_mb = max(16, min(limit_mb, service.disk_mb // 2))
+        policy = str(service.configuration.get("maxmemory_policy") or "allkeys-lru")
+        return Parts(
+            port=PORT,
+            health=Health(("sh", "-c", f'test "$({self.flavour}-cli ping)" = PONG')),
+            command=(
+                f"{self.flavour}-server", "--maxmemory", f"{limit_mb}mb", "--maxmemory-policy", policy,
+                "--dir", DATA, "--save", "", "--appendonly", "yes" if self.persistent else "no",
+            ),
+            volume_path=DATA if self.persistent else None,
+            tmpfs=RUN_AND_TMP if self.persistent else {**RUN_AND_TMP, DATA: memory_folder(16)},
+        )
+
+    def credentials(self, service: Service, secret: Secret) -> Mapping[str, Credential]:
+        return {endpoint.name: Credential() for endpoint in service.endpoints}
+
+    async def provision(self, execute: Execute, service: Service, credentials: Mapping[str, Credential]) -> None:
+        """There is nothing to make."""
+
+    def relationship_value(
+        self, service: Service, relationship: str, endpoint: str, credential: Credential, ip: str, hostname: str,
+    ) -> dict[str, Any]:
+        return relationship_object(service, relationship, endpoint, credential, ip, hostname,
+                                   scheme=self.flavour, port=PORT)
+
+    def copying(self, service: Service) -> Copying | None:
+        return None   # a dump cannot be read back by a running server
