@@ -1,0 +1,116 @@
+"""`web.locations` as a real nginx and a real PHP-FPM understand what we render for them."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import AsyncIterator, Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from deployd.process import run
+from deployd.project.model import Application, Commands, Instance, Location, Rule, Web
+from deployd.recipes.web_server import web_server_files
+
+FPM = "[global]\nerror_log=/dev/stderr\n[www]\nlisten=/run/app/app.sock\npm=static\npm.max_children=2\nclear_env=no\n"
+SHOW = '<?php echo json_encode(["script" => $_SERVER["SCRIPT_NAME"], "uri" => $_SERVER["REQUEST_URI"], '
+SHOW += '"file" => basename(__FILE__), "ip" => $_SERVER["REMOTE_ADDR"], "https" => $_SERVER["HTTPS"] ?? ""]);'
+
+MAGENTO = (
+    Location("/", root="pub", passthru="/index.php", index=("index.php",), allow=False, rules=(
+        Rule(r"\.(css|js|html)$", allow=True),
+        Rule(r"^/robots\.txt$", allow=True, headers={"X-Robots": 'a "$b" c'}, expires_seconds=600),
+    )),
+    Location("/media", root="pub/media", scripts=False, expires_seconds=86_400),
+    Location("/static", root="pub/static", passthru="/front-static.php", scripts=False, rules=(
+        Rule(r"^/static/version\d+/(?<resource>.*)$", passthru="/static/$resource"),
+    )),
+)
+FILES = {
+    "pub/index.php": SHOW, "pub/front-static.php": SHOW, "pub/other.php": SHOW, "pub/secret.txt": "secret",
+    "pub/style.css": "css", "pub/robots.txt": "robots", "pub/media/a.txt": "media", "pub/media/evil.php": SHOW,
+    "pub/static/logo.svg": "<svg/>", "outside.txt": "treasure",
+}
+
+Ask = Callable[..., Coroutine[Any, Any, tuple[int, str, Any]]]
+
+
+@pytest.fixture
+async def magento(tmp_path: Path) -> AsyncIterator[Ask]:
+    """nginx and PHP-FPM in containers of their own, sharing a socket, as in an environment."""
+    tmp_path.chmod(0o755)
+    for name, text in FILES.items():
+        (tmp_path / "app" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "app" / name).write_text(text)
+    socket = tmp_path / "socket"
+    socket.mkdir()
+    os.chown(socket, 10_000, 10_000)
+    app = Application("shop", "php", "8.4", "", Web(Instance(Commands()), "unix", "fastcgi", MAGENTO))
+    (tmp_path / "config").mkdir()
+    for name, text in web_server_files(app, alias="shop-1", trusted="172.16.0.0/12").items():
+        (tmp_path / "config" / name).write_text(text)
+    (tmp_path / "fpm.conf").write_text(FPM)
+    mark = secrets.token_hex(4)
+    shared = ("-v", f"{tmp_path}/app:/app:ro", "-v", f"{socket}:/run/app", "--user", "10000:10000", "--entrypoint", "")
+    await run("docker", "run", "-d", "--name", f"test-fpm-{mark}", *shared, "-v", f"{tmp_path}/fpm.conf:/fpm.conf:ro",
+              "deployd/php:8.4", "sh", "-c", "exec $(command -v php-fpm8.4 || command -v php-fpm) -F -y /fpm.conf")
+    await run("docker", "run", "-d", "--name", f"test-web-{mark}", *shared, "-v", f"{tmp_path}/config:/etc/deployd:ro",
+              "--tmpfs", "/tmp", "deployd/web:1", "nginx", "-e", "stderr", "-c", "/etc/deployd/nginx.conf",
+              "-g", "daemon off;")
+    template = "{{.NetworkSettings.IPAddress}}"
+    address = (await run("docker", "inspect", "-f", template, f"test-web-{mark}")).text
+    async with aiohttp.ClientSession(auto_decompress=False) as session:
+
+        async def ask(path: str, **headers: str) -> tuple[int, str, Any]:
+            async with session.get(f"http://{address}{path}", headers=headers, allow_redirects=False) as answer:
+                return answer.status, await answer.text(), answer.headers
+
+        async with session.get(f"http://{address}/.well-known/deployd/health") as answer:
+            assert answer.status == 200
+        for _ in range(50):
+            if (await ask("/"))[0] != 502:
+                break
+        yield ask
+    await run("docker", "rm", "-f", f"test-fpm-{mark}", f"test-web-{mark}")
+
+
+async def test_magentos_locations_are_served_as_on_the_hosted_platform(magento: Ask) -> None:
+    status, body, _ = await magento("/catalog/product/1?x=2")
+    assert (status, '"script":"\\/index.php"' in body, '"uri":"\\/catalog\\/product\\/1?x=2"' in body) == (200, True, True)
+
+    assert (await magento("/style.css"))[:2] == (200, "css")
+    assert '"file":"index.php"' in (await magento("/secret.txt"))[1], "a file that no rule allows goes to the front"
+    assert '"file":"other.php"' in (await magento("/other.php"))[1], "a script runs when it is asked for"
+    assert '"file":"index.php"' in (await magento("/"))[1]
+
+    status, body, headers = await magento("/robots.txt")
+    assert (status, body, headers["X-Robots"]) == (200, "robots", 'a "$b" c')
+    assert headers["Cache-Control"] == "max-age=600"
+
+
+async def test_each_location_has_its_own_root_and_scripts_can_be_off(magento: Ask) -> None:
+    status, body, headers = await magento("/media/a.txt")
+    assert (status, body, headers["Cache-Control"]) == (200, "media", "max-age=86400")
+    assert (await magento("/media/missing.txt"))[0] == 404
+    status, body, _ = await magento("/media/evil.php")
+    assert status in (403, 404)
+    assert "json_encode" not in body, "the source of a script is never served"
+
+
+async def test_a_captured_group_leads_to_the_file_behind_a_version(magento: Ask) -> None:
+    assert (await magento("/static/version123/logo.svg"))[:2] == (200, "<svg/>")
+    assert '"file":"front-static.php"' in (await magento("/static/missing.svg"))[1]
+
+
+async def test_nothing_outside_the_root_can_be_reached(magento: Ask) -> None:
+    for path in ("/../outside.txt", "/media/../../outside.txt", "/%2e%2e/outside.txt", "/media/..%2f..%2foutside.txt"):
+        assert "treasure" not in (await magento(path))[1]
+
+
+async def test_the_routers_word_about_client_and_scheme_reaches_php(magento: Ask) -> None:
+    _, body, _ = await magento("/x", **{"X-Client-IP": "203.0.113.9", "X-Forwarded-Proto": "https"})
+    assert '"ip":"203.0.113.9"' in body
+    assert '"https":"on"' in body
