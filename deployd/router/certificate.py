@@ -1,4 +1,4 @@
-"""A certificate for hosts that have none of their own: signed by itself, so that TLS works before an authority is asked."""
+"""A certificate for hosts that have none of their own: signed by itself, so that TLS works from the first moment."""
 
 from __future__ import annotations
 

@@ -85,7 +85,7 @@ class Router:
         await self._command("put", render_route_set(routes, pace=self._pace))
 
     async def complete(self) -> None:
-        """Say that all environments have been put since the router started: until then unknown hosts get 503, not 404."""
+        """Say that all environments have been put since nginx started: until then unknown hosts get 503, not 404."""
         await self._command("complete", {})
 
     async def thaw(self, environment: str) -> Released:

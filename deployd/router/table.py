@@ -11,7 +11,6 @@ from typing import Literal
 
 from deployd.project.model import PathRedirect, RouteCache, RouteTls
 
-
 NO_CACHE, PLAIN_TLS = RouteCache(enabled=False), RouteTls()
 
 
