@@ -25,7 +25,7 @@ from deployd.engine.specs import Bind, ContainerSpec
 from deployd.environment.platform import APP_FOLDER, CACHE_FOLDER, About, build_environment
 from deployd.errors import DeployError
 from deployd.plan import PlannedApp
-from deployd.project.model import Application, Place
+from deployd.project.model import Application
 from deployd.recipes.build_steps import BuildStep, build_steps
 from deployd.recipes.paths import build_paths
 
@@ -187,9 +187,6 @@ def _refuse_without_room(host: Host) -> None:
     free_mb = usage.f_bavail * usage.f_frsize // MEGABYTE
     if free_mb < host.settings.min_free_disk_mb:
         raise DiskFull(
-            f"cannot build: {free_mb} MB are free at {host.places.state}, {host.settings.min_free_disk_mb} MB are needed",
+            f"cannot build: only {free_mb} of {host.settings.min_free_disk_mb} MB are free at {host.places.state}",
             mend="make room on the disk, or lower min_free_disk_mb; nothing was changed",
         )
-
-
-__all__ = ["BuildFailed", "Built", "DiskFull", "Place", "build_apps", "discard"]

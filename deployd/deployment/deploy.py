@@ -37,7 +37,8 @@ async def start_apps(deployment: Deployment, host: Host, tell: Tell) -> AppsUp:
         names = deployment.names
         await host.engine.ensure_volume(run_volume(names, deployment.id, app.name))
         await host.engine.ensure_container(app_container(parts))
-        web_folder = host.places.version(deployment.project.id, deployment.environment, deployment.id) / f"{app.name}-web"
+        version_folder = host.places.version(deployment.project.id, deployment.environment, deployment.id)
+        web_folder = version_folder / f"{app.name}-web"
         alias = names.alias(deployment.id, app.name)
         files = web_server_files(app, alias=alias, trusted=host.settings.network_pool)
         await asyncio.to_thread(write_files, web_folder, files)

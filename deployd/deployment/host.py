@@ -6,12 +6,10 @@ Docker's labels and on the disk, and nowhere else.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
-
-import aiodocker
 
 from deployd.catalogue import Catalogue, Entry
 from deployd.clock import Clock
@@ -21,8 +19,7 @@ from deployd.engine.docker import Engine
 from deployd.git.mirror import CommitInfo
 from deployd.ids import ActivityId, CommitId, EnvironmentName, ProjectId, SlugKey
 from deployd.project.model import ProjectConfig, ReadResult
-from deployd.router.table import Released, RouteSet
-from deployd.services.family import Credential
+from deployd.router.table import Freeze, Released, RouteSet
 from deployd.settings import ProjectSettings, Settings
 from deployd.slugs.archive import Slug
 
@@ -50,8 +47,9 @@ class Slugs(Protocol):
 
 
 class Router(Protocol):
-    async def freeze(self, environment: str, seconds: float) -> None: ...
+    async def freeze(self, environment: str, seconds: float, hosts: Sequence[str] = ()) -> Freeze: ...
     async def switch(self, routes: RouteSet) -> Released: ...
+    async def put(self, routes: RouteSet) -> None: ...
     async def thaw(self, environment: str) -> Released: ...
     async def look(self, environment: str) -> str | None: ...
 
@@ -90,6 +88,3 @@ class Host:
     slugs: Slugs
     router: Router
     facts: Facts
-
-
-__all__ = ["Code", "Credential", "Facts", "Host", "Images", "Mapping", "Router", "Slugs", "aiodocker"]

@@ -1,6 +1,6 @@
 """What an app or worker container is put together from: gathered from git, services and settings, written to the disk.
 
-The one place where the slug is mounted, mounts get their folders and the configuration files of an instance are written.
+The one place where the slug is mounted, mounts get their folders and an instance's configuration files are written.
 """
 
 from __future__ import annotations

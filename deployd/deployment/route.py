@@ -16,7 +16,7 @@ from deployd.deployment.probe import wait_until_answering
 from deployd.deployment.removal import remove_version
 from deployd.deployment.validate import read_config
 from deployd.deployment.view import Deployment
-from deployd.deployment.wanted import routes_of
+from deployd.deployment.wanted import routes_of, service_port
 from deployd.engine.names import ACTIVITY, ENVIRONMENT, INSTANCE, PART, PROJECT, ROLE
 from deployd.environment.hosts import ResolvedRoute
 from deployd.recipes.web_server import WEB_PORT
@@ -118,6 +118,7 @@ async def route_set(deployment: Deployment, host: Host) -> RouteSet:
     """The routes of the deployment's version, with the addresses that its web containers have now."""
     config = await read_config(deployment, host)
     resolved = routes_of(host.settings, deployment.project, deployment.environment, deployment.branch, config)
+    ports = {service.name: service_port(host.settings, service) for service in config.services}
     targets: dict[str, Target] = {}
     for container in await host.engine.containers({
         INSTANCE: deployment.instance, PROJECT: deployment.project.id, ENVIRONMENT: deployment.environment,
@@ -125,7 +126,8 @@ async def route_set(deployment: Deployment, host: Host) -> RouteSet:
         address = container.addresses.get(deployment.names.network)
         role, activity = container.labels[ROLE], container.labels.get(ACTIVITY)
         if address and (role == "service" or (role == "web" and activity == str(deployment.id))):
-            targets[container.labels[PART]] = Target(address, WEB_PORT, container.name)
+            part = container.labels[PART]
+            targets[part] = Target(address, WEB_PORT if role == "web" else ports.get(part, 0), container.name)
     return RouteSet(
         environment=deployment.key,
         version=str(deployment.planned.version.activity),

@@ -127,6 +127,8 @@ async def service_container(
         capabilities=parts.capabilities,
         memory_bytes=size.memory_mb * MEGABYTE,
         cpus=size.cpus,
+        open_files=parts.open_files,
+        shm_bytes=parts.shm_bytes,
         health=parts.health,
         restart="unless-stopped",
         stop_seconds=60,

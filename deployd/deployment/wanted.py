@@ -134,6 +134,13 @@ def service_digest(settings: Settings, service: Service, image_id: str) -> str:
     return digest([image_id, repr(parts), service.schemas, [repr(endpoint) for endpoint in service.endpoints]])
 
 
+def service_port(settings: Settings, service: Service) -> int:
+    """Where the service listens; 0 for one that is only a folder."""
+    if service.kind in NO_CONTAINER:
+        return 0
+    return family_of(service).parts(service, memory_mb=settings.size(service.size).memory_mb).port
+
+
 async def _app_version(
     host: Host, project: ProjectSettings, branch: str, commit: CommitId, config: ProjectConfig, app: Application,
     image_id: str,
