@@ -4,11 +4,13 @@
 -- few milliseconds and wakes the others when their ticket may go. The others sleep on a semaphore of their own. There is
 -- no timer of the worker's, because those die when nginx reloads, while the requests of the old workers go on.
 local semaphore = require "ngx.semaphore"
+local client = require "deployd.client"
 local clock = require "deployd.clock"
 local queue = require "deployd.queue"
 local routes = require "deployd.routes"
 
 local TICK_SECONDS = 0.01
+local LOOK_SECONDS = 0.5  -- how often the leader asks who has left
 local lines = {}  -- {freeze number: line} of this worker
 
 local _M = {}
@@ -60,20 +62,6 @@ local function admit(line)
     end
 end
 
--- What the leader does at every tick.
-local function tend(line)
-    local environment = routes.environment(line.environment)
-    local freeze = environment and environment.head.freeze
-    if environment and environment.head.maintenance then
-        end_all(line)
-    elseif not freeze or freeze.number ~= line.number then
-        admit(line)
-    elseif clock.now() >= freeze.ends then
-        end_all(line)
-    end
-    hand_over(line)
-end
-
 local function leave(line, waiting)
     if waiting.answered or waiting.verdict == "expired" then
         return
@@ -84,6 +72,35 @@ local function leave(line, waiting)
         queue.answered(line.number)  -- it had been admitted, by this worker or by another one
     end
     waiting.verdict = "left"
+end
+
+local function look_who_left(line, now)
+    if now - (line.looked or 0) < LOOK_SECONDS then
+        return
+    end
+    line.looked = now
+    for place = line.first, line.last do
+        local waiting = line.entries[place]
+        if waiting and not waiting.verdict and client.is_gone(waiting.socket) then
+            leave(line, waiting)
+            waiting.wake:post(1)
+        end
+    end
+end
+
+-- What the leader does at every tick.
+local function tend(line)
+    local now = clock.now()
+    look_who_left(line, now)
+    local environment = routes.environment(line.environment)
+    local freeze = environment and environment.head.freeze
+    if environment and environment.head.maintenance then
+        end_all(line)
+    elseif not freeze or freeze.number ~= line.number then
+        admit(line)
+    elseif now >= freeze.ends then
+        end_all(line)
+    end
     hand_over(line)
 end
 
@@ -97,7 +114,7 @@ local function line_of(environment, number)
 end
 
 -- Waits for the end of a freeze.
--- Returns "go" and the waiting (give it to `answered` when the answer comes), or "expired", or "refused".
+-- Returns "go" and the waiting (give it to `answered` when the answer comes), or "expired", "refused" or "left".
 function _M.wait(environment, freeze)
     local number, now = freeze.number, clock.now()
     if now >= freeze.ends then
@@ -110,11 +127,13 @@ function _M.wait(environment, freeze)
         return "refused"
     end
     local line = line_of(environment, number)
-    local waiting = { ticket = ticket, number = number, wake = semaphore.new(0) }
+    local waiting = { ticket = ticket, number = number, wake = semaphore.new(0), socket = client.socket() }
     line.last = line.last + 1
     line.entries[line.last] = waiting
+    ngx.ctx.waited = waiting
     ngx.on_abort(function()
         leave(line, waiting)
+        hand_over(line)
         ngx.exit(499)
     end)
     line.leader = line.leader or waiting
@@ -126,17 +145,24 @@ function _M.wait(environment, freeze)
             tend(line)
         end
     end
+    if waiting.verdict == "go" and client.is_gone(waiting.socket) then
+        leave(line, waiting)  -- what it asked for is not done behind its back: it may have asked again
+    end
     return waiting.verdict, waiting
 end
 
 -- The answer of a released request has come, or it ended without one. May be said twice.
 function _M.answered(waiting)
-    if waiting.answered then
+    if waiting.answered or waiting.verdict == "expired" then
         return
+    end
+    local line = lines[waiting.number]
+    if not waiting.verdict and line then
+        leave(line, waiting)  -- it ended while it waited, and nobody told us
+        return hand_over(line)
     end
     waiting.answered = true
     queue.answered(waiting.number)
-    local line = lines[waiting.number]
     if line then
         admit(line)
         hand_over(line)

@@ -31,13 +31,13 @@ local function wait_until_open(host, entry)
         end
         local verdict
         verdict, waited = hold.wait(entry.environment.name, head.freeze)
+        if verdict == "left" then
+            return ngx.exit(499)
+        end
         if verdict ~= "go" then
             return page.exit(verdict == "refused" and "crowded" or "maintenance", 503)
         end
         entry = find(host)
-    end
-    if waited then
-        ngx.ctx.waited = waited
     end
     return entry
 end
