@@ -23,11 +23,14 @@ def start_script(commands: Commands, default: str | None) -> str:
     start = commands.start or default
     if start is None:
         return PREAMBLE + "exec sleep infinity\n"
-    # Whatever the status, the container ends with 1, so that Docker's on-failure policy starts it again with a pause.
+    # In the background, because a shell that waits for a program in the foreground passes no signal on: SIGTERM goes to
+    # the whole group. Whatever the status, the container ends with 1, so that Docker's on-failure policy starts it again.
     return f"""\
-{PREAMBLE}{_subshell(commands.pre_start)}(
+{PREAMBLE}{_subshell(commands.pre_start)}trap 'trap "" TERM; kill -TERM 0; wait; exit 143' TERM
+(
 {start}
-)
+) &
+wait $!
 echo "the start command ended with status $?"
 exit 1
 """
