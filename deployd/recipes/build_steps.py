@@ -1,0 +1,56 @@
+"""What a build runs: dependencies, build flavor, build hook, in this order (configuration format 8.2). Pure.
+
+Each step is a dash script of its own, run in /app by the ordinary user; its status is its last command's. Raise
+RECIPE_VERSION when a change here should make every slug anew.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+
+from deployd.project.model import NOWHERE, Application
+from deployd.recipes import caches, nodejs, php, python
+from deployd.recipes.step import BuildStep
+
+RECIPE_VERSION = 1
+
+DEPENDENCIES = {
+    "php": php.dependencies,
+    "nodejs": nodejs.dependencies,
+    "python": python.dependencies,
+    "python3": python.dependencies,
+}
+FLAVORS = {"composer": php.composer, "symfony": php.composer, "default": nodejs.default}
+
+
+def build_steps(app: Application) -> tuple[BuildStep, ...]:
+    """The steps of an application's build, in order; none when there is nothing to do."""
+    return tuple(_steps(app))
+
+
+def _steps(app: Application) -> Iterator[BuildStep]:
+    if app.runtime_name == "php":
+        yield from php.settings(app)
+    yield from caches.restore(app)
+    for language, packages in app.dependencies.items():
+        if language in DEPENDENCIES:
+            yield from DEPENDENCIES[language](packages)
+        else:
+            yield _cannot(f"dependencies of {language}", "the package managers here are composer, npm and pip")
+    if app.build.flavor in FLAVORS:
+        yield FLAVORS[app.build.flavor]()
+    elif app.build.flavor != "none":
+        yield _cannot(f"the build flavor {app.build.flavor}", "set `build.flavor: none` and build in the build hook")
+    if app.hooks.build is not None:
+        place = app.hooks.build.place
+        yield BuildStep("the build hook", app.hooks.build.script, place if place != NOWHERE else None)
+    yield from caches.keep(app)
+
+
+def _cannot(what: str, mend: str) -> BuildStep:
+    """A step that ends the build with a sentence."""
+    return BuildStep(what, f"echo {shlex.quote(f'deployd cannot run {what}: {mend}')} >&2\nexit 1\n")
+
+
+__all__ = ["RECIPE_VERSION", "BuildStep", "build_steps"]

@@ -1,0 +1,33 @@
+"""Builds of Node.js: global packages, and the build flavor `default`. Pure."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Mapping
+
+from deployd.project.model import Json
+from deployd.recipes.paths import GLOBAL_FOLDER
+from deployd.recipes.step import BuildStep
+
+
+def default() -> BuildStep:
+    """The build flavor `default`: npm prune, then npm install, both with the application's .npmrc as the user's."""
+    return BuildStep("npm install", """\
+if [ -f package.json ]; then
+    npm prune --userconfig .npmrc && npm install --userconfig .npmrc
+else
+    echo 'there is no package.json: nothing to install'
+fi
+""")
+
+
+def dependencies(packages: Mapping[str, Json]) -> Iterator[BuildStep]:
+    """Global packages of Node.js; their programs are on the PATH.
+
+    Args:
+        packages: {package: constraint}
+    """
+    wanted = [shlex.quote(f"{name}@{constraint}") for name, constraint in packages.items()]
+    if wanted:
+        yield BuildStep("dependencies of Node.js",
+                        f"npm install --global --prefix {GLOBAL_FOLDER} --no-audit {' '.join(wanted)}\n")

@@ -1,0 +1,67 @@
+"""Builds of PHP: settings, global packages, and the build flavor `composer`. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+
+from deployd.project.model import Application, Json
+from deployd.recipes.magento import HOTFIXES
+from deployd.recipes.paths import BUILD_INI_FOLDER, GLOBAL_FOLDER
+from deployd.recipes.php_fpm import render_php_ini
+from deployd.recipes.step import BuildStep
+
+COMPOSER = "composer --no-ansi --no-interaction"
+INSTALL_OPTIONS = "--no-progress --prefer-dist --optimize-autoloader"
+"""Configuration format 4.10. Packages for development are installed too, as on the hosted platforms."""
+
+
+def settings(app: Application) -> Iterator[BuildStep]:
+    """PHP's settings are the build's too: the same extensions and `php:` variables as later on."""
+    variables = app.web.instance.variables.get("php", {})
+    text = render_php_ini(app, variables)
+    if text:
+        write = _file(f"{BUILD_INI_FOLDER}/php.ini", text)
+        yield BuildStep("PHP's settings", f"set -e\nmkdir -p {BUILD_INI_FOLDER}\n{write}\n")
+
+
+def composer() -> BuildStep:
+    """The build flavor `composer`."""
+    return BuildStep("composer install", f"""\
+set -e
+if [ -f composer.json ]; then
+    {COMPOSER} install {INSTALL_OPTIONS}
+else
+    echo 'there is no composer.json: nothing to install'
+fi
+{HOTFIXES}""")
+
+
+def dependencies(packages: Mapping[str, Json]) -> Iterator[BuildStep]:
+    """Global packages of PHP: a project of their own, whose programs are on the PATH.
+
+    Args:
+        packages: {package: constraint}, or {"require": {package: constraint}, "repositories": […]}.
+    """
+    listed = packages.get("require")
+    require = listed if isinstance(listed, dict) else packages
+    project: dict[str, Json] = {
+        "require": {name: str(constraint) for name, constraint in require.items()},
+        "config": {"bin-dir": f"{GLOBAL_FOLDER}/bin", "allow-plugins": True},
+        "minimum-stability": "dev",
+        "prefer-stable": True,
+    }
+    if isinstance(listed, dict) and "repositories" in packages:
+        project["repositories"] = packages["repositories"]
+    folder = f"{GLOBAL_FOLDER}/composer"
+    yield BuildStep("dependencies of PHP", f"""\
+set -e
+mkdir -p {folder}
+{_file(folder + "/composer.json", json.dumps(project, indent=2) + chr(10))}
+{COMPOSER} update --working-dir={folder} {INSTALL_OPTIONS}
+""")
+
+
+def _file(path: str, text: str) -> str:
+    """A command that writes a file; nothing in the text is expanded."""
+    return f"cat > {path} <<'END-OF-FILE'\n{text}END-OF-FILE"
