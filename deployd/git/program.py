@@ -1,0 +1,37 @@
+"""How git is called: never asking, never localised, never reading the settings of a person or of the host."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from deployd.process import Output, run
+
+KEPT = ("PATH", "HOME", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "GIT_SSL_CAINFO", "https_proxy", "http_proxy", "no_proxy")
+QUARANTINE = ("GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_QUARANTINE_PATH")
+"""Where the objects of a push lie until it is accepted; whoever looks at them must be told."""
+
+
+def git_environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The whole environment of a call of git."""
+    kept = {name: os.environ[name] for name in KEPT if name in os.environ}
+    return {
+        **kept, "LC_ALL": "C.UTF-8", "GIT_TERMINAL_PROMPT": "0", "GIT_ASKPASS": "/bin/false",
+        "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_OPTIONAL_LOCKS": "0", **(more or {}),
+    }
+
+
+async def git(
+    repository: Path, *arguments: str, env: Mapping[str, str] | None = None, stdin: bytes | None = None,
+    limit_seconds: float = 60, check: bool = True, keep_bytes: int = 64_000_000,
+) -> Output:
+    """Run git on a bare repository.
+
+    Raises:
+        ProgramFailed: It ended with a status other than 0 (and `check`).
+    """
+    return await run(
+        "git", f"--git-dir={repository}", *arguments, env=git_environment(env), stdin=stdin,
+        limit_seconds=limit_seconds, check=check, keep_bytes=keep_bytes,
+    )
