@@ -189,7 +189,12 @@ def _type(fields: Fields) -> tuple[str, str] | None:
     field = fields.require("type", "say which runtime: `type: php:8.4`")
     if field is None:
         return None
-    return read_type(field, {name: versions for name, versions in RUNTIMES.items() if name != "composable"}, "runtime")
+    return read_type(
+        field,
+        {name: versions for name, versions in RUNTIMES.items() if name != "composable"},
+        "no-such-runtime",
+        "runtime",
+    )
 
 
 def _root(fields: Fields, definition: Definition, files: Files) -> str:

@@ -59,7 +59,7 @@ def check_services_of_services(
                     "no-such-service",
                     relationship.place,
                     f"there is no application `{shown(relationship.target)}`",
-                    f"did you mean `{near}`?" if near else f"the applications are {listed(sorted(names), 'and')}",
+                    _hint(near, names),
                     length=len(relationship.name),
                 )
             elif relationship.target in names and relationship.endpoint != "http":
@@ -71,6 +71,12 @@ def check_services_of_services(
                     f'write "{relationship.target}:http"',
                     length=len(relationship.name),
                 )
+
+
+def _hint(near: str | None, names: frozenset[str]) -> str:
+    if near:
+        return f"did you mean `{near}`?"
+    return f"the applications are {listed(sorted(names), 'and')}" if names else "there is no application at all"
 
 
 def check_unused_services(

@@ -48,19 +48,20 @@ class Files:
                 return part
         return None
 
-    def document(self, path: str) -> Node | None:
+    def document(self, path: str, findings: Findings | None = None) -> Node | None:
         """The YAML document of a configuration file that exists; None with a finding when it cannot be read."""
+        findings = findings or self.findings
         data = self.bytes_of(path)
         if data is None:
-            self.findings.error(
+            findings.error(
                 "symbolic-link",
                 Place(path),
                 "the file is a symbolic link, and links are not followed",
                 "commit the file itself",
             )
             return None
-        text = decode(data, path, self.findings)
-        return None if text is None else load_yaml(text, path, self.findings)
+        text = decode(data, path, findings)
+        return None if text is None else load_yaml(text, path, findings)
 
     def app_files(self, dialect: Dialect) -> list[str]:
         return [path for path in self.config_paths if path.rsplit("/", 1)[-1] == dialect.app_file]
@@ -102,12 +103,12 @@ def choose_dialect(files: Files, wished: Dialect | None) -> Dialect:
 
 def _config_paths(paths: Iterable[str]) -> frozenset[str]:
     """What of all paths can be configuration; a repository may have a hundred thousand files."""
-    app_files = tuple(dialect.app_file for dialect in DIALECTS)
+    by_name = (*(dialect.app_file for dialect in DIALECTS), ".magento.env.yaml")
     folder_files = {f"{dialect.folder}/{name}" for dialect in DIALECTS for name in FOLDER_FILES}
     return frozenset(
         path
         for path in paths
-        if (path.endswith(app_files) and path.rsplit("/", 1)[-1] in app_files) or path in folder_files
+        if (path.endswith(by_name) and path.rsplit("/", 1)[-1] in by_name) or path in folder_files
     )
 
 

@@ -6,7 +6,7 @@ said already (an alias is read as often as it is used), and stops counting at a 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from deployd.project.model import Finding, Place
@@ -75,6 +75,10 @@ class Findings:
                 )
             )
         return tuple(ordered)
+
+    def adopt_as_warnings(self, others: Findings) -> None:
+        """Take over what was found aside, as something that does not stop a push."""
+        self.found += [replace(finding, severity="warning") for finding in others.found]
 
     def _add(
         self,

@@ -2,7 +2,7 @@
 
 Everything behind the reader works with these values: defaults are filled in, short and long forms are made one, and
 no dictionary of YAML travels further. The meaning of each key is in docs/configuration.md.
-Surprise: a `Place` hangs on what people may have to mend, so that an error found hours later can still point at the line.
+Surprise: a `Place` hangs on what people may have to mend, so that an error found hours later can still point there.
 """
 
 from __future__ import annotations

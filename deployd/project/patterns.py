@@ -27,7 +27,9 @@ _POSIX = {
     "punct": r"!-/:-@\[-`{-~",
     "blank": r" \t",
 }
-_TRANSLATE = re.compile(r"\\.|\(\?<(?![=!])|\(\?'(\w+)'|\[:(\w+):\]|\(\?P=|\(\?\|", re.DOTALL | re.ASCII)
+_TRANSLATE = re.compile(
+    r"\\.|\(\?[imsxnJUX-]+\)|\(\?<(?![=!])|\(\?'(\w+)'|\[:(\w+):\]|\(\?P=|\(\?\|", re.DOTALL | re.ASCII
+)
 
 
 def check_pattern(field: Field, pattern: str, *, of_key: bool) -> bool:
@@ -99,6 +101,8 @@ def _translate(pattern: str) -> tuple[str, list[tuple[int, int]]]:
             new = _POSIX.get(found[2], text)
         elif text == "(?|":
             new = "(?:"
+        elif text.startswith("(?") and text[2:3] not in "<'|P":
+            new = ""  # `(?i)` may stand anywhere in PCRE, and changes nothing in what is checked here
         else:
             new = {r"\h": r"\s", r"\R": r"\s", r"\K": "", r"\z": r"\Z", r"\H": r"\S", r"\N": "."}.get(text, text)
         between = pattern[last : found.start()]

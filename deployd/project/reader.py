@@ -12,6 +12,7 @@ from deployd.project.crosscheck import check_circles, check_names, check_service
 from deployd.project.files import Files, choose_dialect
 from deployd.project.findings import Findings
 from deployd.project.includes import Includes
+from deployd.project.magento_env import check_magento_env
 from deployd.project.model import Application, Dialect, Place, ProjectConfig, ReadResult, RouteTemplate, Service
 from deployd.project.routes import read_routes
 from deployd.project.services import read_services
@@ -62,6 +63,7 @@ def _read(files: Files, dialect: Dialect, findings: Findings) -> ProjectConfig |
     )
     check_services_of_services(sound, names, targets.complete, findings)
     check_circles(applications, sound, findings)
+    check_magento_env(tuple(applications), files)
     if not findings.has_errors():
         check_unused_services(applications, sound, routes, findings)
     return ProjectConfig(dialect, tuple(applications), tuple(sound), routes, tuple(files.used))

@@ -310,6 +310,12 @@ def _check_together(found: list[tuple[RouteTemplate, Field]]) -> None:
     primary: Field | None = None
     redirects = 0
     for route, field in found:
+        if route.url.startswith("https://*."):
+            field.warn_name(
+                "wildcard-certificate",
+                f"no certificate is made by itself for `{shown(route.url)}`, as it needs a wildcard certificate",
+                "give the router a certificate for these hosts",
+            )
         scheme, _, rest = route.url.partition("://")
         host, _, path = rest.partition("/")
         url = f"{scheme}://{host.lower()}/{path}"

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 @dataclass(frozen=True, slots=True)
 class Versions:
     supported: tuple[str, ...]
-    """Kept by their makers in 2026."""
+    """Supported by the hosted platforms in August 2026."""
     retired: tuple[str, ...]
-    """No longer kept: accepted with a warning."""
+    """No longer supported there: accepted with a warning."""
 
     @property
     def all(self) -> tuple[str, ...]:

@@ -45,6 +45,7 @@ SERVICE = Table(
 )
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 MOST_SERVICES = 100
+_VERSIONS = {name: known.versions for name, known in SERVICE_TYPES.items()}
 
 
 def read_services(document: Node, field_of: Field) -> Mapping[str, Service | None]:
@@ -70,11 +71,7 @@ def read_services(document: Node, field_of: Field) -> Mapping[str, Service | Non
 
 def _read_service(name: str, fields: Fields, field: Field) -> Service | None:
     type_field = fields.require("type", "say which service: `type: mariadb:11.8`")
-    kind = (
-        read_type(type_field, {item: known.versions for item, known in SERVICE_TYPES.items()}, "service-type")
-        if type_field
-        else None
-    )
+    kind = read_type(type_field, _VERSIONS, "no-such-service-type", "type of service") if type_field else None
     size = fields.get("size")
     size_name = (size.one_of(SIZES) if size else None) or "AUTO"
     profile = fields.get("container_profile")

@@ -136,7 +136,7 @@ class Field:
         for entry in self.node.entries:
             name = entry.key.text
             field = Field(entry.value, under(self.key, name), self.findings, entry.key)
-            if name.startswith("."):
+            if name.startswith(".") and not name.startswith(("./", "../")):
                 if dots:
                     field.warn_name("dot-key", f"`{shown(name)}` is ignored, as every key that begins with a dot", dots)
                 continue

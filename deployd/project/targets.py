@@ -74,6 +74,13 @@ class Targets:
                 related=(service.place,),
             )
             return None
+        if endpoint.endswith("-replica") and endpoint.removesuffix("-replica") in names:
+            field.warn(
+                "no-replica",
+                f"`{service.name}` has no replica here, so `{endpoint}` leads to the service itself",
+                "nothing needs to be done; writing works there, too",
+            )
+            return endpoint.removesuffix("-replica")
         near = nearest(endpoint, names)
         field.wrong(
             "no-such-endpoint",
