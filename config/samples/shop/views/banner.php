@@ -1,0 +1,1 @@
+<p class="banner">Lamps and lanterns for long evenings.</p>
