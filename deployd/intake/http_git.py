@@ -1,0 +1,134 @@
+"""git over HTTP: the smart protocol, spoken by git itself; here are only who may, and the pipes.
+
+Both directions are streamed: a push of gigabytes needs no memory of ours. The receive hooks (`receive_hook.py`) call back
+over the daemon's own socket; that is where a push is checked and followed, see `internal.py`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import zlib
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+import structlog
+from aiohttp import web
+
+from deployd.git.program import git_environment
+from deployd.intake.ports import Intake
+from deployd.intake.tokens import find_token
+from deployd.process import Process, open_process
+from deployd.settings import ProjectSettings, Token
+
+log = structlog.get_logger()
+
+CHUNK_BYTES = 65_536
+SERVICES = {"git-upload-pack": "upload-pack", "git-receive-pack": "receive-pack"}
+ROLES_THAT_PUSH = ("contributor", "admin")
+NO_CACHE = {"Cache-Control": "no-cache, max-age=0, must-revalidate", "Pragma": "no-cache"}
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def git_routes(intake: Intake) -> list[web.RouteDef]:
+    """Routes of the public application: /git/<project>.git/…"""
+
+    async def info_refs(request: web.Request) -> web.StreamResponse:
+        service = request.query.get("service", "")
+        if service not in SERVICES:
+            return web.Response(status=403, text="only the smart protocol is spoken here: use a newer git\n")
+        project, _ = _admit(request, intake, service)
+        response = web.StreamResponse(headers={"Content-Type": f"application/x-{service}-advertisement", **NO_CACHE})
+        await response.prepare(request)
+        if request.headers.get("Git-Protocol") != "version=2" or service == "git-receive-pack":
+            await response.write(_packet(f"# service={service}\n") + b"0000")
+        arguments = ("--stateless-rpc", "--http-backend-info-refs")
+        await _serve(request, response, intake, project, service, arguments, None, with_body=False)
+        return response
+
+    def rpc(service: str) -> Handler:
+        async def handle(request: web.Request) -> web.StreamResponse:
+            project, token = _admit(request, intake, service)
+            response = web.StreamResponse(headers={"Content-Type": f"application/x-{service}-result", **NO_CACHE})
+            await response.prepare(request)
+            await _serve(request, response, intake, project, service, ("--stateless-rpc",), token, with_body=True)
+            return response
+        return handle
+
+    base = "/git/{project}.git"
+    return [
+        web.get(f"{base}/info/refs", info_refs),
+        *(web.post(f"{base}/{service}", rpc(service)) for service in SERVICES),
+    ]
+
+
+def _admit(request: web.Request, intake: Intake, service: str) -> tuple[ProjectSettings, Token]:
+    """Who may, to what.
+
+    Raises:
+        HTTPUnauthorized: No token or an unknown one; it is logged with the address, never with the secret.
+        HTTPForbidden: The token's role does not push.
+        HTTPNotFound: There is no such project for this token.
+    """
+    name = request.match_info["project"]
+    token = find_token(intake.tokens, request.headers.get("Authorization"))
+    if token is None:
+        if "Authorization" in request.headers:
+            log.warning("git_refused", project=name, source=request.remote, reason="unknown token")
+        raise web.HTTPUnauthorized(
+            headers={"WWW-Authenticate": 'Basic realm="deployd", charset="UTF-8"'},
+            text="deployd: the password must be one of its tokens; any user name will do\n",
+        )
+    project = intake.projects.get(name)
+    if project is None or not token.may_see(name):
+        log.warning("git_refused", project=name, source=request.remote, token=token.name, reason="no such project")
+        raise web.HTTPNotFound(text=f"deployd: there is no project {name} for the token {token.name}\n")
+    if service == "git-receive-pack" and token.role not in ROLES_THAT_PUSH:
+        raise web.HTTPForbidden(text=f"deployd: the token {token.name} is a {token.role}'s and may not push\n")
+    return project, token
+
+
+async def _serve(
+    request: web.Request, response: web.StreamResponse, intake: Intake, project: ProjectSettings, service: str,
+    arguments: tuple[str, ...], token: Token | None, *, with_body: bool,
+) -> None:
+    repository = await intake.repositories.path(project)
+    env = git_environment({
+        "DEPLOYD_PROJECT": project.id,
+        "DEPLOYD_WHO": token.name if token else "",
+        **({"GIT_PROTOCOL": request.headers["Git-Protocol"]} if "Git-Protocol" in request.headers else {}),
+    })
+    async with open_process(
+        "git", SERVICES[service], *arguments, str(repository), env=env, with_stdin=with_body,
+    ) as process:
+        try:
+            async with asyncio.TaskGroup() as group:
+                if with_body:
+                    group.create_task(_pump_in(request, process), name="git request")
+                errors = group.create_task(process.stderr.read(), name="git errors")
+                while chunk := await process.stdout.read(CHUNK_BYTES):
+                    await response.write(chunk)
+                status = await process.wait()
+        except* (ConnectionResetError, ConnectionError):
+            return   # the client has left; whatever it pushed is in the queue and goes on
+    if status != 0:
+        log.warning("git_failed", project=project.id, service=service, status=status,
+                    said=errors.result()[-500:].decode(errors="replace"))
+    await response.write_eof()
+
+
+async def _pump_in(request: web.Request, process: Process) -> None:
+    """The request's body into git. aiohttp inflates gzip only up to its own limit, so it is done here when asked for."""
+    inflate = zlib.decompressobj(16 + zlib.MAX_WBITS) if request.headers.get("Content-Encoding") == "gzip" else None
+    with suppress(BrokenPipeError, ConnectionResetError):   # git has read enough; its answer says why
+        async for chunk in request.content.iter_chunked(CHUNK_BYTES):
+            process.stdin.write(inflate.decompress(chunk) if inflate else chunk)
+            await process.stdin.drain()
+        if inflate:
+            process.stdin.write(inflate.flush())
+            await process.stdin.drain()
+    process.stdin.close()
+
+
+def _packet(text: str) -> bytes:
+    return f"{len(text) + 4:04x}{text}".encode()

@@ -1,0 +1,66 @@
+"""What the intake needs of the rest, as protocols."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from deployd.ids import ActivityId, CommitId
+from deployd.intake.push import Push, Receipt
+from deployd.settings import ProjectSettings, Token
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether a commit may become a deployment, with all that people must read about it."""
+
+    accepted: bool
+    lines: tuple[str, ...]
+
+
+class Checker(Protocol):
+    async def check(
+        self, project: ProjectSettings, commit: CommitId, branch: str, env: Mapping[str, str],
+    ) -> Verdict:
+        """Read and check the configuration at a commit that may still lie in git's quarantine."""
+        ...
+
+
+class Queue(Protocol):
+    async def push(self, push: Push) -> Receipt:
+        """Make an activity of a push. Durable when it returns."""
+        ...
+
+
+class Following(Protocol):
+    """The lines of a running activity, as they come."""
+
+    async def take(self) -> list[str] | None:
+        """Further lines, empty after a while of silence; None when the activity has ended and all is told."""
+        ...
+
+
+class Logs(Protocol):
+    def follow(self, activity: ActivityId) -> Following: ...
+
+    async def succeeded(self, activity: ActivityId) -> bool: ...
+
+
+class Repositories(Protocol):
+    async def path(self, project: ProjectSettings) -> Path:
+        """The bare repository of a project, made when it is not there."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """Everything that the handlers of pushes reach."""
+
+    projects: Mapping[str, ProjectSettings]
+    tokens: tuple[Token, ...]
+    repositories: Repositories
+    checker: Checker
+    queue: Queue
+    logs: Logs

@@ -1,0 +1,58 @@
+"""A push, however it arrived, as one value."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from deployd.ids import ActivityId, CommitId, ProjectId
+
+NOTHING = re.compile(r"0{40}|0{64}")
+"""The object id that stands for "there is none": before a branch is made, and after it is deleted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """One branch that moved."""
+
+    project: ProjectId
+    branch: str
+    old: CommitId
+    new: CommitId
+    how: Literal["git", "github", "gitlab"]
+    who: str
+    delivery: str = ""
+    """The forge's id of the delivery; the same one again is answered and not run again."""
+    options: tuple[str, ...] = ()
+    """Push options of git: `no-wait`."""
+    forced: bool = False
+
+    @property
+    def deleted(self) -> bool:
+        return bool(NOTHING.fullmatch(self.new))
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    """A forge asks whether anybody is there."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """Understood, and nothing to do."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What became of a push. It is durable when this is returned."""
+
+    activity: ActivityId | None
+    said: str
+    """One sentence for whoever pushed."""
+    again: bool = False
+    """This delivery was here before; the answer is the one of then."""

@@ -1,0 +1,38 @@
+"""Who is calling: a token in `Authorization`, as the password of Basic or as Bearer."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+from collections.abc import Sequence
+
+from deployd.settings import Token
+
+
+def find_token(tokens: Sequence[Token], authorization: str | None) -> Token | None:
+    """The token of an Authorization header; None when there is none or it is not known.
+
+    Every token is compared, in constant time: how long it takes tells nothing about which one was nearly right.
+    """
+    secret = _secret(authorization or "")
+    if not secret:
+        return None
+    found = None
+    for token in tokens:
+        if hmac.compare_digest(token.secret.get_secret_value().encode(), secret.encode()):
+            found = token
+    return found
+
+
+def _secret(authorization: str) -> str:
+    scheme, _, rest = authorization.partition(" ")
+    if scheme.lower() == "bearer":
+        return rest.strip()
+    if scheme.lower() != "basic":
+        return ""
+    try:
+        _, _, password = base64.b64decode(rest, validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        return ""
+    return password
