@@ -5,6 +5,7 @@ Everything is asked of git itself and nothing is kept here, so a mirror has no s
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import shutil
@@ -72,7 +73,7 @@ class Mirror:
         Args:
             hooks: Folder of the receive hooks.
         """
-        if not (self.path / "HEAD").exists():   # noqa: ASYNC240  one stat
+        if not (self.path / "HEAD").exists():
             self.path.parent.mkdir(parents=True, exist_ok=True)
             await git(self.path, "init", "--quiet", "--bare", "--initial-branch=main", str(self.path))
         settings = {**SETTINGS, **({"core.hooksPath": str(hooks)} if hooks else {})}
@@ -115,7 +116,8 @@ class Mirror:
     async def resolve(self, ref: str, env: Mapping[str, str] | None = None) -> CommitId | None:
         """The commit that a branch, tag or abbreviation names."""
         found = await git(
-            self.path, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}", env=env, check=False,
+            self.path, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}",
+            env=env, check=False,
         )
         return CommitId(found.text) if found.status == 0 else None
 
@@ -164,20 +166,20 @@ class Mirror:
     async def export(self, commit: CommitId, root: str, destination: Path) -> None:
         """Write the files of a folder at a commit into an empty folder, modes and symbolic links kept.
 
-        `git archive` would be shorter, but it leaves out what `.gitattributes` marks export-ignore: the hosted platforms
-        deploy that too. So a throw-away index is filled and checked out.
+        `git archive` would be shorter, but it leaves out what `.gitattributes` marks export-ignore, and the hosted
+        platforms deploy that too. So a throw-away index is filled and checked out.
 
         Raises:
             SubmoduleMissing: A submodule has no HTTPS address, or its commit cannot be fetched.
         """
-        if destination.exists():   # noqa: ASYNC240  a stat
-            shutil.rmtree(destination)
-        destination.mkdir(parents=True)
+        await asyncio.to_thread(_make_empty, destination)
         index = destination.with_name(destination.name + ".index")
         env = {"GIT_INDEX_FILE": str(index), "GIT_WORK_TREE": str(destination)}
         await git(self.path, "read-tree", f"{commit}:{root}", env=env)
-        await git(self.path, "checkout-index", "--all", "--force", f"--prefix={destination}/", env=env, limit_seconds=600)
-        index.unlink(missing_ok=True)
+        await git(
+            self.path, "checkout-index", "--all", "--force", f"--prefix={destination}/", env=env, limit_seconds=600,
+        )
+        await asyncio.to_thread(index.unlink, missing_ok=True)
         await self._export_submodules(commit, root, destination)
 
     async def _export_submodules(self, commit: CommitId, root: str, destination: Path) -> None:
@@ -193,7 +195,7 @@ class Mirror:
             url = urls.get(whole, "")
             if urlsplit(url).scheme != "https":
                 raise SubmoduleMissing(
-                    f"the submodule {whole} has the address {url or '(none)'}, and only https:// addresses can be fetched",
+                    f"the submodule {whole} has the address {url or '(none)'}; only https:// addresses can be fetched",
                     where=".gitmodules", mend=f"change the url of {whole} in .gitmodules",
                 )
             module = Mirror(self.path.with_name(f"{self.path.stem}.modules") / hashlib.sha256(url.encode()).hexdigest())
@@ -218,6 +220,12 @@ class Mirror:
             path: values.get(key.removesuffix(".path") + ".url", "")
             for key, path in values.items() if key.endswith(".path")
         }
+
+
+def _make_empty(folder: Path) -> None:
+    if folder.exists():
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True)
 
 
 def _without_user(url: str) -> str:

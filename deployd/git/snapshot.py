@@ -62,7 +62,7 @@ class Snapshot:
         if path not in self._loaded:
             if size > LARGEST_FILE_BYTES:
                 raise ConfigurationTooLarge(
-                    f"{path} has {size:,} bytes, more than the {LARGEST_FILE_BYTES:,} that a configuration file may have",
+                    f"{path} has {size:,} bytes; a configuration file may have {LARGEST_FILE_BYTES:,}",
                     where=path, mend="make the file smaller",
                 )
             raise NotLoaded(path)
@@ -75,7 +75,7 @@ class Snapshot:
         return path == "" or self._entries.get(path, ("", "", 0))[0] in (FOLDER, SUBMODULE)
 
     def likely(self) -> list[str]:
-        """Files that the reader will ask for: those with the names of configuration files, and what lies beside them."""
+        """Files that the reader will ask for: those with names of configuration files, and what lies beside them."""
         names = {MAGENTO.app_file, PLATFORMSH.app_file, ".magento.env.yaml"}
         folders = {MAGENTO.folder, PLATFORMSH.folder}
         return [

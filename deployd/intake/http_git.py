@@ -1,7 +1,8 @@
 """git over HTTP: the smart protocol, spoken by git itself; here are only who may, and the pipes.
 
-Both directions are streamed: a push of gigabytes needs no memory of ours. The receive hooks (`receive_hook.py`) call back
-over the daemon's own socket; that is where a push is checked and followed, see `internal.py`.
+Both directions are streamed: a push of gigabytes needs no memory of ours. The receive hooks (`receive_hook.py`) call
+back over the daemon's own socket; that is where a push is checked and followed, see `internal.py`.
+Surprise: a pusher who leaves does not end git. The branch may have moved already, and the hook after it queues the push.
 """
 
 from __future__ import annotations
@@ -100,27 +101,34 @@ async def _serve(
     })
     async with open_process(
         "git", SERVICES[service], *arguments, str(repository), env=env, with_stdin=with_body,
-    ) as process:
-        try:
-            async with asyncio.TaskGroup() as group:
-                if with_body:
-                    group.create_task(_pump_in(request, process), name="git request")
-                errors = group.create_task(process.stderr.read(), name="git errors")
-                while chunk := await process.stdout.read(CHUNK_BYTES):
-                    await response.write(chunk)
-                status = await process.wait()
-        except* (ConnectionResetError, ConnectionError):
-            return   # the client has left; whatever it pushed is in the queue and goes on
+    ) as process, asyncio.TaskGroup() as group:
+        if with_body:
+            group.create_task(_pump_in(request, process), name="git request")
+        errors = group.create_task(process.stderr.read(), name="git errors")
+        there = True
+        while chunk := await process.stdout.read(CHUNK_BYTES):
+            there = there and await _written(response, chunk)
+        status = await process.wait()
     if status != 0:
         log.warning("git_failed", project=project.id, service=service, status=status,
                     said=errors.result()[-500:].decode(errors="replace"))
-    await response.write_eof()
+    if there:
+        await response.write_eof()
+
+
+async def _written(response: web.StreamResponse, chunk: bytes) -> bool:
+    """Whether the client is still there to read it."""
+    try:
+        await response.write(chunk)
+    except ConnectionError:
+        return False
+    return True
 
 
 async def _pump_in(request: web.Request, process: Process) -> None:
-    """The request's body into git. aiohttp inflates gzip only up to its own limit, so it is done here when asked for."""
+    """The request's body into git, inflated when git has sent it compressed."""
     inflate = zlib.decompressobj(16 + zlib.MAX_WBITS) if request.headers.get("Content-Encoding") == "gzip" else None
-    with suppress(BrokenPipeError, ConnectionResetError):   # git has read enough; its answer says why
+    with suppress(ConnectionError, web.HTTPException):   # git has read enough, or the client left in the middle
         async for chunk in request.content.iter_chunked(CHUNK_BYTES):
             process.stdin.write(inflate.decompress(chunk) if inflate else chunk)
             await process.stdin.drain()

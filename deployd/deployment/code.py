@@ -1,0 +1,107 @@
+"""The repositories of all projects, as the steps of a deployment use them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from deployd.git.mirror import CommitInfo, Mirror
+from deployd.git.snapshot import read_at
+from deployd.ids import CommitId, ProjectId
+from deployd.project.model import MAGENTO, PLATFORMSH, ProjectConfig, ReadResult
+from deployd.settings import ProjectSettings
+
+DIALECTS = {"magento": MAGENTO, "platformsh": PLATFORMSH}
+MOST_KEPT = 200   # configurations; each is some kilobytes
+
+
+class ProjectCode:
+    """Mirrors by project. Configurations are kept: a commit never changes, and every step asks for it again."""
+
+    def __init__(self, repository: Callable[[ProjectId], Path], hooks: Path) -> None:
+        self._repository = repository
+        self._hooks = hooks
+        self._read: OrderedDict[tuple[ProjectId, CommitId], ReadResult] = OrderedDict()
+        self._ready: set[ProjectId] = set()
+
+    async def path(self, project: ProjectSettings) -> Path:
+        """The bare repository, made when it is not there."""
+        mirror = Mirror(self._repository(project.id))
+        if project.id not in self._ready:
+            await mirror.ensure(self._hooks)
+            self._ready.add(project.id)
+        return mirror.path
+
+    async def fetch(self, project: ProjectSettings) -> None:
+        if project.remote is not None:
+            mirror = Mirror(await self.path(project))
+            token = project.remote.token.get_secret_value() if project.remote.token else None
+            await mirror.fetch(project.remote.url, token=token)
+
+    async def tip(self, project: ProjectId, branch: str) -> CommitId | None:
+        return await self._mirror(project).resolve(f"refs/heads/{branch}")
+
+    async def branches(self, project: ProjectId) -> Mapping[str, CommitId]:
+        mirror = self._mirror(project)
+        return await mirror.branches() if mirror.path.exists() else {}
+
+    async def about(self, project: ProjectId, commit: CommitId) -> CommitInfo:
+        return await self._mirror(project).about(commit)
+
+    async def contains(self, project: ProjectId, branch: str, commit: CommitId) -> bool:
+        """Whether a commit is merged into a branch."""
+        tip = await self.tip(project, branch)
+        return tip is not None and await self._mirror(project).is_ancestor(commit, tip)
+
+    async def read(
+        self, project: ProjectSettings, commit: CommitId, env: Mapping[str, str] | None = None,
+    ) -> ReadResult:
+        """The configuration at a commit, or all its errors."""
+        key = (project.id, commit)
+        if key not in self._read:
+            mirror = Mirror(await self.path(project))
+            dialect = DIALECTS[project.dialect] if project.dialect else None
+            self._read[key] = await read_at(mirror, commit, dialect=dialect, tolerant=project.tolerant, env=env)
+            if len(self._read) > MOST_KEPT:
+                self._read.popitem(last=False)
+        self._read.move_to_end(key)
+        return self._read[key]
+
+    async def tree(self, project: ProjectId, commit: CommitId, root: str) -> str:
+        return await self._mirror(project).tree_id(commit, root)
+
+    async def listing(self, project: ProjectId, commit: CommitId, root: str, config: ProjectConfig) -> str:
+        """Digest of an application's files without the configuration files: editing a cron must not rebuild.
+
+        Files that the configuration includes from the application's code (a hook's script) count: a build may read them.
+        """
+        own = {path for path in config.files if _is_configuration(path)} | {config.dialect.folder}
+        return await self._mirror(project).listing_digest(commit, root, frozenset(own))
+
+    async def changed_files(self, project: ProjectId, old: CommitId, new: CommitId, root: str) -> int | None:
+        return await self._mirror(project).changed_files(old, new, root)
+
+    async def export(self, project: ProjectId, commit: CommitId, root: str, destination: Path, uid: int) -> None:
+        """A workspace that belongs to the user of the build."""
+        await self._mirror(project).export(commit, root, destination)
+        await asyncio.to_thread(_own, destination, uid)
+
+    def _mirror(self, project: ProjectId) -> Mirror:
+        return Mirror(self._repository(project))
+
+
+def _is_configuration(path: str) -> bool:
+    name = path.rsplit("/", 1)[-1]
+    return name in (MAGENTO.app_file, PLATFORMSH.app_file) or path.split("/", 1)[0] in (
+        MAGENTO.folder, PLATFORMSH.folder,
+    )
+
+
+def _own(folder: Path, uid: int) -> None:
+    os.chown(folder, uid, uid)
+    for at, folders, files in os.walk(folder):
+        for name in (*folders, *files):
+            os.chown(os.path.join(at, name), uid, uid, follow_symlinks=False)
