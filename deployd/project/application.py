@@ -53,10 +53,21 @@ APPLICATION = Table(
             "mapping",
             "commands on demand in the running container cannot be started yet",
             treatment="warned",
+            mend="run the command by a cron or a hook",
         ),
         Key("preflight", "mapping", "there are no checks of known holes to switch off", treatment="noted"),
     ),
     noun="an application",
+    elsewhere={
+        **dict.fromkeys(("locations", "commands", "upstream", "document_root"), "indent it below `web`"),
+        **dict.fromkeys(("extensions", "disabled_extensions", "xdebug"), "indent it below `runtime`"),
+        **dict.fromkeys(("deploy", "post_deploy"), "indent it below `hooks`"),
+        **{name: f"put it into the file `{name}.yaml` of the configuration folder" for name in ("services", "routes")},
+        "flavor": "indent it below `build`",
+        "root": "indent it below `source`",
+        "env": "indent it below `variables`",
+        "toolstack": "write `type: php:8.4` and `build: {flavor: composer}`, which took its place in 2015",
+    },
 )
 SOURCE = Table(
     "source",

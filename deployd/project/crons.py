@@ -42,6 +42,14 @@ _FIELDS = (
     ("month", 1, 12, ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")),
     ("day of week", 0, 7, ("sun", "mon", "tue", "wed", "thu", "fri", "sat")),
 )
+_NICKNAMES = {
+    "@hourly": 'write "0 * * * *"',
+    "@daily": 'write "0 0 * * *"',
+    "@midnight": 'write "0 0 * * *"',
+    "@weekly": 'write "0 0 * * 0"',
+    "@monthly": 'write "0 0 1 * *"',
+    "@yearly": 'write "0 0 1 1 *"',
+}
 _PART = re.compile(
     r"(?P<range>\*|[Hh](?:\((?P<low>\d+)-(?P<high>\d+)\))?|(?P<first>\w+)(?:-(?P<last>\w+))?)(?:/(?P<step>\d+))?",
     re.ASCII,
@@ -67,7 +75,7 @@ def _cron(name: str, field: Field, fields: Fields) -> Cron | None:
             spec_field.wrong(
                 "bad-schedule",
                 f"`{shown(spec)}` is not a schedule: {problem}",
-                "write five fields: minute, hour, day of month, month, day of week",
+                _NICKNAMES.get(spec, "write five fields: minute, hour, day of month, month, day of week"),
             )
     start, stop = _commands(fields)
     shutdown = fields.integer("shutdown_timeout", 0, LONGEST_SECONDS, "seconds")

@@ -104,6 +104,19 @@ def check_unused_services(
             )
 
 
+def check_reachable(applications: Sequence[Application], findings: Findings) -> None:
+    """An application without locations and workers does nothing; it is legal, and hardly ever meant."""
+    for application in applications:
+        if not application.web.locations and not application.workers:
+            findings.warn(
+                "nothing-served",
+                application.place,
+                f"nothing of the application `{application.name}` is reachable over HTTP: it has no `web.locations`",
+                'add `web: {locations: {"/": {root: …}}}`, or a `workers` block',
+                length=len(application.name),
+            )
+
+
 def check_names(named: Sequence[tuple[str, Place, str]], findings: Findings) -> None:
     """Applications and services live in one name space.
 
@@ -121,7 +134,7 @@ def check_names(named: Sequence[tuple[str, Place, str]], findings: Findings) -> 
                 "same-name",
                 place,
                 f"{both} called `{shown(name)}`",
-                f"rename one of them; the first is in {other_place}",
+                "rename one of them",
                 length=len(name),
                 related=(other_place,),
             )

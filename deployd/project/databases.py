@@ -19,7 +19,13 @@ MYSQL = Table(
         Key("schemas", "list of names", "databases that exist; one that is taken out is dropped", "`[main]`"),
         Key("endpoints", "mapping to `{default_schema, privileges}`", "one user for each", "`mysql`, admin of `main`"),
         Key("properties", "mapping", "settings of the server", "`{}`"),
-        Key("rotate_passwords", "boolean", "passwords stay as they were made", treatment="warned"),
+        Key(
+            "rotate_passwords",
+            "boolean",
+            "passwords stay as they were made",
+            treatment="warned",
+            mend="remove it",
+        ),
     ),
     noun="`configuration` of mysql",
 )

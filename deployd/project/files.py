@@ -26,6 +26,16 @@ class Files:
         self.findings = findings
         self.used: list[str] = []
         self.config_paths = _config_paths(tree.paths())
+        self._warn_of_yml()
+
+    def _warn_of_yml(self) -> None:
+        for path in sorted(path for path in self.config_paths if path.endswith(".yml"))[:10]:
+            self.findings.warn(
+                "yml-not-read",
+                Place(path),
+                "the file is not read: only names that end in `.yaml` are",
+                f"call it {path[:-4]}.yaml",
+            )
 
     def bytes_of(self, path: str) -> bytes | None:
         """Bytes of a file, or None when there is none; links are none."""
@@ -103,8 +113,10 @@ def choose_dialect(files: Files, wished: Dialect | None) -> Dialect:
 
 def _config_paths(paths: Iterable[str]) -> frozenset[str]:
     """What of all paths can be configuration; a repository may have a hundred thousand files."""
-    by_name = (*(dialect.app_file for dialect in DIALECTS), ".magento.env.yaml")
-    folder_files = {f"{dialect.folder}/{name}" for dialect in DIALECTS for name in FOLDER_FILES}
+    names = (*(dialect.app_file for dialect in DIALECTS), ".magento.env.yaml")
+    by_name = (*names, *(f"{name[:-5]}.yml" for name in names))
+    folder_names = [f"{dialect.folder}/{name}" for dialect in DIALECTS for name in FOLDER_FILES]
+    folder_files = {*folder_names, *(f"{name[:-5]}.yml" for name in folder_names)}
     return frozenset(
         path
         for path in paths

@@ -18,11 +18,14 @@ from deployd.project.relationships import read_relationships
 from deployd.project.shape import Field, Fields
 from deployd.project.spelling import guess, nearest, shown
 from deployd.project.targets import Targets
+from deployd.project.yaml_nodes import ScalarNode
 
 SIZES = ("AUTO", "XS", "S", "M", "L", "XL", "2XL", "4XL")
 PROFILES = ("HIGH_CPU", "BALANCED", "HIGH_MEMORY", "HIGHER_MEMORY")
 ROLES = ("viewer", "contributor", "admin")
 LEAST_DISK_MB = 128
+SIZE = "write `size: L`, or ask the operator for larger `sizes`"
+FILTER = "filter on the host, if it matters"
 INSTANCE_KEYS = (
     Key(
         "size",
@@ -37,8 +40,8 @@ INSTANCE_KEYS = (
         "none",
         "noted",
     ),
-    Key("resources", "mapping", "memory and CPUs come from `size`", treatment="warned"),
-    Key("container_profile", "string", "memory and CPUs come from `size`", treatment="warned"),
+    Key("resources", "mapping", "memory and CPUs come from `size`", treatment="warned", mend=SIZE),
+    Key("container_profile", "string", "memory and CPUs come from `size`", treatment="warned", mend=SIZE),
     Key(
         "access",
         "mapping: `ssh`",
@@ -50,7 +53,7 @@ INSTANCE_KEYS = (
     Key("mounts", "mapping", "folders that stay writable", "`{}`"),
     Key("timezone", "name of the TZ database", "the time by which crons are scheduled", "`UTC`"),
     Key("variables", "mapping of mappings", "by prefix: `env`, `php` and others", "`{}`"),
-    Key("firewall", "mapping: `outbound`", "outbound traffic is not filtered yet", treatment="warned"),
+    Key("firewall", "mapping: `outbound`", "outbound traffic is not filtered yet", treatment="warned", mend=FILTER),
     Key("additional_hosts", "mapping of host name to IP address", "lines of the container's hosts file", "`{}`"),
 )
 RESOURCES = Table(
@@ -115,7 +118,7 @@ def read_variables(field: Field | None) -> Mapping[str, Mapping[str, Json]]:
     for prefix, names in field.entries(dots="write the prefix without the dot"):
         if names.is_null():
             continue
-        if not hasattr(names.node, "entries"):
+        if isinstance(names.node, ScalarNode):
             names.wrong(
                 "prefix-missing",
                 f"`{shown(prefix)}` stands where the prefix of variables is expected",
@@ -150,7 +153,7 @@ def read_timezone(field: Field | None) -> str | None:
     name = field.text() if field else None
     if field is None or name is None or name in TIMEZONES:
         return name
-    near = nearest(name, TIMEZONES)
+    near = nearest(name, TIMEZONES) if len(name) > 4 else None  # `CEST` is no typing error of `EST`
     field.wrong(
         "no-such-timezone",
         f"`{shown(name)}` is not a time zone",

@@ -6,7 +6,8 @@ people read. Nothing is silently ignored, because what no table names is an erro
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 Treatment = Literal["honoured", "noted", "warned", "refused"]
@@ -34,6 +35,8 @@ class Table:
     keys: tuple[Key, ...]
     noun: str = ""
     """What the mapping is in a sentence: `an application`."""
+    elsewhere: Mapping[str, str] = field(default_factory=dict)
+    """{key that people write here: what to do about it}"""
 
     def key(self, name: str) -> Key | None:
         return next((key for key in self.keys if key.name == name), None)

@@ -72,8 +72,9 @@ def _read_one(name: str, field: Field, targets: Targets) -> Mount | None:
     source_path = path if written is None else inside(written)
     if path_field is not None and source_path is None:
         path_field.wrong("bad-path", f"`{shown(written or '')}` leads out of the volume", "write a path without `..`")
-    service = _service(service_field, targets)
+    service = None
     if kind == "service":
+        service = _service(service_field, targets)
         if fields.require("service", "name a `network-storage` service") is None or service is None:
             return None
     elif service_field is not None:

@@ -70,9 +70,9 @@ def pattern_problem(pattern: str) -> tuple[str, int | None, str] | None:
     except re.error as error:
         position = _back(error.pos, moved) if error.pos is not None else None
         return (
-            f"`{shown(pattern)}` is not a regular expression: {error.msg}",
+            f"`{shown(pattern)}` is not a regular expression: {_in_words(error.msg)}",
             position,
-            "escape characters that are meant as themselves with a backslash",
+            _mend(pattern, error.msg),
         )
     except (RecursionError, OverflowError):
         return f"the regular expression `{shown(pattern)}` is nested too deep", None, "make it simpler"
@@ -84,6 +84,36 @@ def pattern_problem(pattern: str) -> tuple[str, int | None, str] | None:
             "write one repeat: `(a+)+` finds nothing that `a+` does not",
         )
     return None
+
+
+_WORDS = (
+    # what Python says          what is wrong                           how to mend it
+    ("unterminated subpattern", "a `(` is never closed", "close it with `)`, or write `\\(` for the character itself"),
+    ("unbalanced parenthesis", "a `)` closes nothing", "remove it, or write `\\)` for the character itself"),
+    (
+        "unterminated character set",
+        "a `[` is never closed",
+        "close it with `]`, or write `\\[` for the character itself",
+    ),
+    ("nothing to repeat", "there is nothing to repeat", "`*`, `+` and `?` repeat what stands in front of them"),
+    ("multiple repeat", "a repeat is repeated", "remove one of the two, or write `\\*` for the character itself"),
+    ("bad escape", "an unknown escape", "a backslash stands before characters that are not letters"),
+    ("bad character range", "a range of characters runs backwards", "write it from the smaller to the larger: `[a-z]`"),
+    ("invalid group reference", "a group that does not exist", "count the `(` from 1"),
+    ("end of pattern", "a backslash at the end", "write `\\\\` for the character itself"),
+    ("look-behind", "a look-behind of variable length", "give it a fixed length"),
+)
+
+
+def _in_words(message: str) -> str:
+    return next((what for says, what, _ in _WORDS if says in message), message)
+
+
+def _mend(pattern: str, message: str) -> str:
+    if pattern.startswith("*."):
+        return f"it looks like a pattern for file names: write `\\.{shown(pattern[2:])}$`"
+    otherwise = "escape characters that are meant as themselves with a backslash"
+    return next((mend for says, _, mend in _WORDS if says in message), otherwise)
 
 
 def _translate(pattern: str) -> tuple[str, list[tuple[int, int]]]:

@@ -8,7 +8,13 @@ from __future__ import annotations
 
 from deployd.project.application import APPLICATION, Definition, read_application
 from deployd.project.applications import find_applications
-from deployd.project.crosscheck import check_circles, check_names, check_services_of_services, check_unused_services
+from deployd.project.crosscheck import (
+    check_circles,
+    check_names,
+    check_reachable,
+    check_services_of_services,
+    check_unused_services,
+)
 from deployd.project.files import Files, choose_dialect
 from deployd.project.findings import Findings
 from deployd.project.includes import Includes
@@ -65,6 +71,7 @@ def _read(files: Files, dialect: Dialect, findings: Findings) -> ProjectConfig |
     check_circles(applications, sound, findings)
     check_magento_env(tuple(applications), files)
     if not findings.has_errors():
+        check_reachable(applications, findings)
         check_unused_services(applications, sound, routes, findings)
     return ProjectConfig(dialect, tuple(applications), tuple(sound), routes, tuple(files.used))
 

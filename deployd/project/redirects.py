@@ -70,7 +70,7 @@ def _redirect(path: str, entry: Field, fields: Fields, outer: int) -> PathRedire
         entry.wrong_name(
             "slash-missing",
             f"the path `{shown(path)}` does not begin with a slash",
-            f'write "/{shown(path)}", or add `regexp: true`',
+            "add `regexp: true`" if re.search(r"[\^$()*\[]", path) else f'write "/{shown(path)}"',
         )
     if prefix is False and suffix:
         suffix_field = fields.get("append_suffix")

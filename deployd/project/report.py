@@ -76,7 +76,7 @@ def _render(finding: Finding, colour: bool) -> list[str]:
 
 def _window(line: str, column: int, length: int) -> tuple[str, str]:
     """The part of a line around the caret, and the caret below it."""
-    line = line.replace("\t", " ").rstrip()
+    line = line.replace("\t", "→").rstrip()
     start = max(0, column - _BEFORE) if len(line) > WIDEST else 0
     text = line[start : start + WIDEST]
     if start:

@@ -331,7 +331,7 @@ def _check_together(found: list[tuple[RouteTemplate, Field]]) -> None:
             field.wrong_name(
                 "same-id",
                 f"two routes have the id `{shown(route.id)}`",
-                "ids are unique",
+                "give each route an id of its own",
                 related=(ids[route.id].place,),
             )
         if route.id is not None:
@@ -339,7 +339,7 @@ def _check_together(found: list[tuple[RouteTemplate, Field]]) -> None:
         if route.primary:
             if primary is not None:
                 field.wrong_name(
-                    "two-primary", "two routes are `primary: true`", "only one can be", related=(primary.place,)
+                    "two-primary", "two routes are `primary: true`", "keep it on one of them", related=(primary.place,)
                 )
             primary = field
         redirects += len(route.redirects)

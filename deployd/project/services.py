@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from deployd.project.application import check_name
 from deployd.project.firewall import read_firewall
-from deployd.project.instance import PROFILES, SIZES, read_resources
+from deployd.project.instance import FILTER, PROFILES, SIZE, SIZES, read_resources
 from deployd.project.keys import Key, Table
 from deployd.project.model import Relationship, Service
 from deployd.project.service_configuration import read_configuration
@@ -37,9 +37,9 @@ SERVICE = Table(
         Key("configuration", "mapping", "by type", "`{}`"),
         Key("relationships", "mapping to `application:endpoint`", "Varnish and its like: what stands behind", "`{}`"),
         Key("access", "mapping", "who may do what is said by deployd's tokens and keys", treatment="noted"),
-        Key("firewall", "mapping", "outbound traffic is not filtered yet", treatment="warned"),
-        Key("resources", "mapping", "memory and CPUs come from `size`", treatment="warned"),
-        Key("container_profile", "string", "memory and CPUs come from `size`", treatment="warned"),
+        Key("firewall", "mapping", "outbound traffic is not filtered yet", treatment="warned", mend=FILTER),
+        Key("resources", "mapping", "memory and CPUs come from `size`", treatment="warned", mend=SIZE),
+        Key("container_profile", "string", "memory and CPUs come from `size`", treatment="warned", mend=SIZE),
     ),
     noun="a service",
 )

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TypeVar
 
 from deployd.project.findings import Findings
 from deployd.project.keys import Table
@@ -18,7 +17,10 @@ from deployd.project.spelling import guess, listed, nearest, shown
 from deployd.project.yaml_nodes import ListNode, MapNode, Node, ScalarNode, is_null
 
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
-T = TypeVar("T")
+_MEANT = {
+    **dict.fromkeys(("yes", "on", "enabled", "enable", "y", "1"), "true"),
+    **dict.fromkeys(("no", "off", "disabled", "disable", "n", "0"), "false"),
+}
 
 
 def under(key: str, name: str) -> str:
@@ -64,7 +66,9 @@ class Field:
     def text(self) -> str | None:
         if isinstance(self.node, ScalarNode) and isinstance(self.node.value, str):
             return self.node.value
-        mend = f'put it in quotes: "{shown(self.raw)}"' if self.raw else "write a text"
+        mend = (
+            f'put it in quotes: "{shown(self.raw)}"' if self.raw else "write one text; `|` begins one of several lines"
+        )
         self._wrong_type("a string", mend)
         return None
 
@@ -74,42 +78,48 @@ class Field:
             self.findings.strict(
                 "wrong-type",
                 self.node,
-                f"`{self._last()}` must be an integer, `{value}` in quotes is a string",
+                f"{self._last()} must be an integer, `{value}` in quotes is a string",
                 f"remove the quotes: {value}",
                 key=self.key,
             )
             value = int(value)
         if not isinstance(value, int) or isinstance(value, bool):
-            self._wrong_type("an integer", f"write a whole number{f' of {unit}' if unit else ''}")
+            self._wrong_type("an integer", f"write a whole number{f' of {unit}' if unit else ''}{self._in_mb(unit)}")
             return None
         tail = f" {unit}" if unit else ""
         if least is not None and value < least:
             self.wrong(
-                "too-small", f"`{self._last()}` must be at least {least}{tail}, not {value}", f"write {least} or more"
+                "too-small", f"{self._last()} must be at least {least}{tail}, not {value}", f"write {least} or more"
             )
             return None
         if most is not None and value > most:
-            self.wrong(
-                "too-large", f"`{self._last()}` may be at most {most}{tail}, not {value}", f"write {most} or less"
-            )
+            self.wrong("too-large", f"{self._last()} may be at most {most}{tail}, not {value}", f"write {most} or less")
             return None
         return value
+
+    def _in_mb(self, unit: str) -> str:
+        """`2GB` → `: 2048`"""
+        found = re.fullmatch(r"(\d{1,6})\s*([MGT])i?B?", self.raw.strip(), re.ASCII | re.IGNORECASE)
+        if unit != "MB" or not found:
+            return ""
+        return f": {int(found[1]) * {'M': 1, 'G': 1024, 'T': 1 << 20}[found[2].upper()]}"
 
     def boolean(self) -> bool | None:
         value = self.node.value if isinstance(self.node, ScalarNode) else None
         if isinstance(value, bool):
             return value
+        meant = _MEANT.get(value.lower()) if isinstance(value, str) else None
         if isinstance(value, str) and value.lower() in ("true", "false"):
             self._wrong_type("true or false", f"remove the quotes: {value.lower()}")
         else:
-            self._wrong_type("true or false", "write `true` or `false`")
+            self._wrong_type("true or false", f"write `{meant}`" if meant else "write `true` or `false`")
         return None
 
     def one_of(self, allowed: tuple[str, ...]) -> str | None:
         value = self.text()
         if value is None or value in allowed:
             return value
-        self.wrong("not-allowed", f"`{shown(value)}` is not a value of `{self._last()}`", guess(value, allowed))
+        self.wrong("not-allowed", f"`{shown(value)}` is not a value of {self._last()}", guess(value, allowed))
         return None
 
     def items(self) -> list[Field]:
@@ -159,12 +169,16 @@ class Field:
 
     def _wrong_type(self, expected: str, mend: str) -> None:
         given = f"`{shown(self.raw)}` is {self.node.kind}" if self.raw else f"this is {self.node.kind}"
-        self.wrong("wrong-type", f"`{self._last()}` must be {expected}, {given}", mend)
+        if self.is_null():
+            given = "but nothing is given"
+        self.wrong("wrong-type", f"{self._last()} must be {expected}, {given}", mend)
 
     def _last(self) -> str:
+        """The last key, as a sentence quotes it."""
         if self.name is not None:
-            return shown(self.name.text)
-        return self.key.rsplit(".", 1)[-1]
+            return f"`{shown(self.name.text)}`"
+        last, bracket, _ = self.key.rsplit(".", 1)[-1].partition("[")
+        return f"an item of `{last}`" if bracket and last else f"`{last}`"
 
 
 class Fields:
@@ -257,9 +271,18 @@ class Fields:
                 field.warn_name("not-honoured", f"`{name}` has no effect here: {key.about}", key.mend)
 
     def _unknown(self, name: str, field: Field) -> None:
+        name_node = field.name or field.node
         noun = self.table.noun or f"`{self.table.name}`"
         near = nearest(name, [allowed for allowed in self.table.names() if not self.given(allowed)])
+        if name in self.table.elsewhere:
+            self.findings.strict(
+                "unknown-key",
+                name_node,
+                f"{noun} has no key `{shown(name)}`",
+                self.table.elsewhere[name],
+                key=field.key,
+            )
+            return
         allowed = f"{noun} has {listed(self.table.names(), 'and')}" if self.table.names() else f"{noun} has no keys"
         mend = f"did you mean `{near}`?" if near else allowed
-        assert field.name is not None
-        self.findings.strict("unknown-key", field.name, f"{noun} has no key `{shown(name)}`", mend, key=field.key)
+        self.findings.strict("unknown-key", name_node, f"{noun} has no key `{shown(name)}`", mend, key=field.key)

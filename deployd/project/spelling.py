@@ -16,6 +16,12 @@ def nearest(word: str, allowed: Iterable[str]) -> str | None:
     for variant in (folded, folded.replace("-", "_"), folded.replace("_", "-"), f"{folded}s", folded.removesuffix("s")):
         if variant in candidates:
             return candidates[variant]
+    for candidate in candidates:
+        if len(folded) > 1 and sorted(candidate) == sorted(folded):  # letters swapped
+            return candidates[candidate]
+    begun = [candidate for candidate in candidates if len(folded) > 3 and candidate.startswith(folded)]
+    if len(begun) == 1:
+        return candidates[begun[0]]
     close = get_close_matches(folded, candidates, n=1, cutoff=0.66)
     return candidates[close[0]] if close else None
 

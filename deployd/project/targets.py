@@ -81,27 +81,38 @@ class Targets:
                 "nothing needs to be done; writing works there, too",
             )
             return endpoint.removesuffix("-replica")
-        near = nearest(endpoint, names)
         field.wrong(
             "no-such-endpoint",
             f"the service `{service.name}` has no endpoint `{shown(endpoint)}`",
-            f'did you mean "{service.name}:{near}"?' if near else f"its endpoints: {listed(names, 'and')}",
+            _endpoint_hint(service, endpoint, names),
             related=(service.place,),
         )
         return None
 
     def _missing(self, field: Field, target: str, noun: str) -> None:
-        names = [*self.services, *self.applications]
-        near = nearest(target, names)
+        near = nearest(target, [*self.services, *self.applications])
         file = f"{self.dialect.folder}/services.yaml"
+        names = [*self.services, *(sorted(self.applications) if len(self.applications) > 1 else ())]
         if near:
             mend = f"did you mean `{near}`?"
         elif noun == "route":
-            mend = f"the applications are {listed(self.applications, 'and')}" if self.applications else ""
+            mend = (
+                f"the applications are {listed(sorted(self.applications), 'and')}" if self.applications else "create it"
+            )
         else:
-            mend = f"define `{shown(target)}` in {file}" + (f"; there are {listed(names, 'and')}" if names else "")
+            known = f"; there is {listed(names, 'and')}" if names else ""
+            mend = f"define `{shown(target)}` in {file}{known}"
         what = "application or service" if noun == "route" else "service or application"
         field.wrong("no-such-service", f"there is no {what} `{shown(target)}`", mend)
+
+
+def _endpoint_hint(service: Service, endpoint: str, names: list[str]) -> str:
+    near = nearest(endpoint, names)
+    if near:
+        return f'did you mean "{service.name}:{near}"?'
+    if names:
+        return f"its endpoints: {listed(names, 'and')}"
+    return f"define `{shown(endpoint)}` under `endpoints` of the service: as it lists `schemas`, it has no default one"
 
 
 def default_endpoint(service: Service) -> str | None:

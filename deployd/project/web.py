@@ -98,12 +98,4 @@ def _locations(fields: Fields | None, application: Fields, runtime: str, command
             return read_locations(locations)
     if runtime != "php" and commands.start:
         return (Location("/", passthru=True),)
-    if not application.given("workers"):
-        application.findings.warn(
-            "nothing-served",
-            application.node,
-            "the application has no `web.locations`, so nothing of it is reachable over HTTP",
-            'add `web: {locations: {"/": {root: …}}}`, or a `workers` block',
-            key=application.key,
-        )
     return ()

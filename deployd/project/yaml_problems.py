@@ -11,8 +11,8 @@ _WORDS = (
     ("cannot start any token", "this character cannot begin a value", "put the value in quotes"),
     (
         "mapping values are not allowed",
-        "a `:` stands where no key can be",
-        "indent the line like its neighbours, or put a value that holds `: ` in quotes",
+        "`: ` begins a value here, where a value has begun already",
+        "put a text that holds `: ` in quotes, or indent the line like its neighbours; the line above may lack a `:`",
     ),
     ("could not find expected ':'", "a key without `:` behind it", "write `key: value`, with a space after the colon"),
     (
@@ -92,7 +92,8 @@ def explain_problem(error: yaml.YAMLError, file: str, lines: list[str]) -> tuple
         )
     if mark and "cannot start any token" in problem and line[mark.column : mark.column + 1] in "@`%{}":
         character = line[mark.column : mark.column + 1]
-        return place, f"a value cannot begin with `{character}`", "put the value in quotes"
+        named = "a backtick" if character == "`" else f"`{character}`"
+        return place, f"a value cannot begin with {named}", "put the value in quotes"
     for says, what, mend in _WORDS:
         if says in problem:
             return place, what, mend

@@ -85,7 +85,7 @@ FILES = [
     Row("6 alias", "R", {APP: PHP + "hooks: *nothing\n"}, ("no anchor `&nothing`", ":4:8")),
     Row("6 quote", "R", {APP: PHP + 'hooks: {build: "echo\n'}, ("quote", ":4:16")),
     Row("7", "R", {APP: PHP, ROUTES: "- a\n"}, ("`routes` must be a mapping", "a list")),
-    Row("8", "R", {APP: PHP, f"b/{APP}": PHP, ROUTES: f"{ROUTE}}}\n"}, ("two applications are called `app`", f"b/{APP}", f"first is in {APP}")),
+    Row("8", "R", {APP: PHP, f"b/{APP}": PHP, ROUTES: f"{ROUTE}}}\n"}, ("two applications are called `app`", f"b/{APP}", f"see also {APP}")),
     Row("9", "A", {LIST: "- {name: app, type: 'php:8.4', web: {locations: {/: {root: x}}}}\n- {name: b, type: 'nodejs:24', "
                    "web: {commands: {start: x}}}\n", ROUTES: f"{ROUTE}}}\n"}),
     Row("10", "R", {LIST: "- {type: 'php:8.4'}\n"}, ("needs the key `name`",)),

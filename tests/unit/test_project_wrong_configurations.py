@@ -1,0 +1,51 @@
+"""Wrong configurations and the message that a person reads, one file each in `expected/project/`.
+
+A file holds the repository's files (`=== path`), then the message (`=== message`). `UPDATE_EXPECTED=1` writes the messages
+anew; read them before they are committed: would you thank somebody for this?
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from deployd.project.reader import read_project
+from deployd.project.report import render_findings
+from tests.unit.project_trees import DictTree
+
+FOLDER = Path(__file__).parent / "expected" / "project"
+CASES = sorted(FOLDER.glob("*.txt"))
+MESSAGE = "message"
+
+
+def parts_of(text: str) -> dict[str, str]:
+    """{path: content}"""
+    found: dict[str, str] = {}
+    for part in text.split("=== ")[1:]:
+        name, _, content = part.partition("\n")
+        found[name.strip()] = content
+    return found
+
+
+@pytest.mark.parametrize("path", CASES, ids=[path.stem for path in CASES])
+def test_the_message_is_the_expected_one(path: Path) -> None:
+    text = path.read_text()
+    parts = parts_of(text)
+    expected = parts.pop(MESSAGE, "")
+    result = read_project(DictTree(parts))
+    message = "\n".join(render_findings(result.findings)) + "\n"
+    if os.environ.get("UPDATE_EXPECTED"):
+        path.write_text(text.split(f"=== {MESSAGE}")[0] + f"=== {MESSAGE}\n{message}")
+    else:
+        assert message == expected
+    assert result.findings
+    for finding in result.findings:
+        assert finding.what
+        assert not finding.what.endswith(".")
+        assert finding.mend, f"{finding.code} does not say how to mend it"
+
+
+def test_there_are_enough_of_them() -> None:
+    assert len(CASES) >= 120
