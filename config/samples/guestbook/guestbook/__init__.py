@@ -1,0 +1,1 @@
+"""A guestbook that shows what deployd gave it."""
