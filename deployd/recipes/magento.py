@@ -19,4 +19,4 @@ for patch in m2-hotfixes/*.patch; do
     git apply --verbose "$patch"
 done
 """
-"""Applies m2-hotfixes/*.patch in the order of their names; the first that does not fit ends the build. Needs `set -e`."""
+"""Applies m2-hotfixes/*.patch in the order of their names; one that does not fit ends the build. Needs `set -e`."""

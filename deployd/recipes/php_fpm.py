@@ -81,7 +81,7 @@ def render_php_ini(app: Application, variables: Mapping[str, Any]) -> str:
 
 
 def _value(value: object) -> str:
-    """A value of an ini file: words and expressions of constants as they are; of all else no character means anything."""
+    """A value of an ini file. Words and expressions of constants stay; of all else no character means anything."""
     if isinstance(value, bool):
         return "On" if value else "Off"
     text = "" if value is None else str(value).replace("\r", "").replace("\n", " ")
