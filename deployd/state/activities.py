@@ -1,0 +1,155 @@
+"""Activities: one row for each push, redeploy and rollback, and the legal ways of its state."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Literal
+
+from deployd.ids import ActivityId, CommitId, EnvironmentName, ProjectId
+
+State = Literal["pending", "in_progress", "success", "failed", "cancelled", "superseded"]
+OPEN: tuple[State, ...] = ("pending", "in_progress")
+MAY_BECOME: dict[State, tuple[State, ...]] = {
+    "pending": ("in_progress", "cancelled", "superseded"),
+    "in_progress": ("success", "failed", "cancelled", "superseded"),
+}
+"""Legal successions; said once more in the SQL below."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """What started an activity."""
+
+    who: str
+    how: str
+    """`git`, `github`, `gitlab`, `api`, `daemon`."""
+    delivery: str = ""
+    to: ActivityId | None = None
+    """Rollbacks: the activity whose version is wanted again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    id: ActivityId
+    project: ProjectId
+    environment: EnvironmentName
+    branch: str
+    kind: str
+    """`push`, `redeploy` or `rollback`: the name of its table of steps."""
+    table_version: int
+    commit: CommitId | None
+    trigger: Trigger
+    state: State
+    reason: str
+    created_at: datetime
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewActivity:
+    """An activity that has no number yet."""
+
+    project: ProjectId
+    environment: EnvironmentName
+    branch: str
+    kind: str
+    table_version: int
+    commit: CommitId | None
+    trigger: Trigger
+
+
+def enqueue(connection: sqlite3.Connection, new: NewActivity, now: datetime) -> ActivityId:
+    """Add an activity to its lane. A push makes the older pushes superseded that still wait there."""
+    cursor = connection.execute(
+        "INSERT INTO activities (project, environment, branch, kind, table_version, commit_id, cause, state, created_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, 'pending', ?)",
+        (new.project, new.environment, new.branch, new.kind, new.table_version, new.commit,
+         json.dumps(asdict(new.trigger)), now.isoformat()),
+    )
+    number = ActivityId(cursor.lastrowid or 0)
+    if new.kind == "push":
+        connection.execute(
+            "UPDATE activities SET state = 'superseded', reason = ?, ended_at = ? WHERE project = ? AND environment = ?"
+            " AND kind = 'push' AND state = 'pending' AND id < ?",
+            (f"a newer push came: activity {number}", now.isoformat(), new.project, new.environment, number),
+        )
+    return number
+
+
+def begin(connection: sqlite3.Connection, activity: ActivityId, now: datetime) -> bool:
+    """pending → in_progress; one that is in progress already stays so. False: it has ended meanwhile."""
+    return connection.execute(
+        "UPDATE activities SET state = 'in_progress', started_at = coalesce(started_at, ?)"
+        " WHERE id = ? AND state IN ('pending', 'in_progress')",
+        (now.isoformat(), activity),
+    ).rowcount == 1
+
+
+def finish(connection: sqlite3.Connection, activity: ActivityId, state: State, reason: str, now: datetime) -> bool:
+    """End an activity. False: it has ended already, or may not end so from where it is."""
+    allowed = [before for before, after in MAY_BECOME.items() if state in after]
+    marks = ", ".join("?" * len(allowed))
+    return connection.execute(
+        f"UPDATE activities SET state = ?, reason = ?, ended_at = ? WHERE id = ? AND state IN ({marks})",
+        (state, reason, now.isoformat(), activity, *allowed),
+    ).rowcount == 1
+
+
+def find(connection: sqlite3.Connection, activity: ActivityId) -> Activity | None:
+    row = connection.execute("SELECT * FROM activities WHERE id = ?", (activity,)).fetchone()
+    return _activity(row) if row else None
+
+
+def open_ones(connection: sqlite3.Connection) -> list[Activity]:
+    """Everything that waits or runs, oldest first."""
+    rows = connection.execute("SELECT * FROM activities WHERE state IN ('pending', 'in_progress') ORDER BY id")
+    return [_activity(row) for row in rows]
+
+
+def latest(
+    connection: sqlite3.Connection, *, project: str | None = None, environment: str | None = None,
+    states: Sequence[str] = (), limit: int = 50,
+) -> list[Activity]:
+    """Newest first."""
+    where, values = ["1"], []
+    for column, value in (("project", project), ("environment", environment)):
+        if value is not None:
+            where.append(f"{column} = ?")
+            values.append(value)
+    if states:
+        where.append(f"state IN ({', '.join('?' * len(states))})")
+        values += list(states)
+    rows = connection.execute(
+        f"SELECT * FROM activities WHERE {' AND '.join(where)} ORDER BY id DESC LIMIT ?", (*values, limit),
+    )
+    return [_activity(row) for row in rows]
+
+
+def count_by_state(connection: sqlite3.Connection, failed_since: datetime) -> dict[str, int]:
+    """{`pending`, `in_progress`: now; `failed`: since a moment}"""
+    rows = connection.execute("SELECT state, count(*) FROM activities WHERE state IN ('pending', 'in_progress') GROUP BY 1")
+    counts = {"pending": 0, "in_progress": 0, **{state: number for state, number in rows}}
+    failed = connection.execute(
+        "SELECT count(*) FROM activities WHERE state = 'failed' AND ended_at >= ?", (failed_since.isoformat(),),
+    ).fetchone()[0]
+    return {**counts, "failed": failed}
+
+
+def _activity(row: sqlite3.Row) -> Activity:
+    return Activity(
+        id=ActivityId(row["id"]), project=ProjectId(row["project"]), environment=EnvironmentName(row["environment"]),
+        branch=row["branch"], kind=row["kind"], table_version=row["table_version"],
+        commit=CommitId(row["commit_id"]) if row["commit_id"] else None,
+        trigger=Trigger(**json.loads(row["cause"])), state=row["state"], reason=row["reason"],
+        created_at=datetime.fromisoformat(row["created_at"]), started_at=_date(row["started_at"]),
+        ended_at=_date(row["ended_at"]),
+    )
+
+
+def _date(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None

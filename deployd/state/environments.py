@@ -1,0 +1,152 @@
+"""Environments, what was live in them, their subnets and secrets."""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from deployd.ids import ActivityId, EnvironmentName, ProjectId
+
+ENTROPY_CHARACTERS = 56   # as on the hosted platforms
+SECRET_BYTES = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    project: ProjectId
+    name: EnvironmentName
+    branch: str
+    state: str
+    created_at: datetime
+    live_activity: ActivityId | None
+    """Whose version is live."""
+
+
+def ensure(
+    connection: sqlite3.Connection, project: ProjectId, name: EnvironmentName, branch: str, now: datetime,
+) -> None:
+    connection.execute(
+        "INSERT INTO environments (project, name, branch, state, created_at) VALUES (?, ?, ?, 'active', ?)"
+        " ON CONFLICT DO NOTHING",
+        (project, name, branch, now.isoformat()),
+    )
+
+
+def forget(connection: sqlite3.Connection, project: ProjectId, name: EnvironmentName) -> None:
+    """The environment is gone, with its secrets; activities and their journals stay."""
+    connection.execute("DELETE FROM secrets WHERE project = ? AND environment = ?", (project, name))
+    connection.execute("DELETE FROM environments WHERE project = ? AND name = ?", (project, name))
+
+
+def list_all(connection: sqlite3.Connection, project: str | None = None) -> list[Environment]:
+    rows = connection.execute(
+        "SELECT * FROM environments WHERE ? IS NULL OR project = ? ORDER BY project, name", (project, project),
+    )
+    return [_environment(row) for row in rows]
+
+
+def find(connection: sqlite3.Connection, project: ProjectId, name: EnvironmentName) -> Environment | None:
+    row = connection.execute("SELECT * FROM environments WHERE project = ? AND name = ?", (project, name)).fetchone()
+    return _environment(row) if row else None
+
+
+def set_live(
+    connection: sqlite3.Connection, project: ProjectId, name: EnvironmentName, activity: ActivityId, version: str,
+    now: datetime,
+) -> None:
+    """Write down that a version is live. May be repeated."""
+    connection.execute(
+        "INSERT INTO versions (activity, project, environment, at, version) VALUES (?, ?, ?, ?, ?)"
+        " ON CONFLICT (activity) DO UPDATE SET version = excluded.version",
+        (activity, project, name, now.isoformat(), version),
+    )
+    connection.execute(
+        "UPDATE environments SET live_activity = ? WHERE project = ? AND name = ?", (activity, project, name),
+    )
+
+
+def version_of(connection: sqlite3.Connection, activity: ActivityId) -> str | None:
+    row = connection.execute("SELECT version FROM versions WHERE activity = ?", (activity,)).fetchone()
+    return row["version"] if row else None
+
+
+def live_version(connection: sqlite3.Connection, project: ProjectId, name: EnvironmentName) -> str | None:
+    row = connection.execute(
+        "SELECT version FROM versions JOIN environments ON activity = live_activity"
+        " WHERE environments.project = ? AND environments.name = ?", (project, name),
+    ).fetchone()
+    return row["version"] if row else None
+
+
+def live_versions(connection: sqlite3.Connection) -> list[tuple[ProjectId, EnvironmentName, str]]:
+    """(project, environment, version) of every environment that has something live."""
+    rows = connection.execute(
+        "SELECT environments.project, name, version FROM versions JOIN environments ON activity = live_activity",
+    )
+    return [(row["project"], row["name"], row["version"]) for row in rows]
+
+
+def earlier_versions(
+    connection: sqlite3.Connection, project: ProjectId, name: EnvironmentName, limit: int,
+) -> list[tuple[ActivityId, datetime, str]]:
+    """(activity, when it became live, version), newest first, the live one included."""
+    rows = connection.execute(
+        "SELECT activity, at, version FROM versions WHERE project = ? AND environment = ? ORDER BY activity DESC LIMIT ?",
+        (project, name, limit),
+    )
+    return [(ActivityId(row["activity"]), datetime.fromisoformat(row["at"]), row["version"]) for row in rows]
+
+
+def ensure_subnet(
+    connection: sqlite3.Connection, project: ProjectId, name: EnvironmentName,
+    choose: Callable[[frozenset[str]], str],
+) -> str:
+    """The environment's subnet; chosen once, so that two environments never get the same.
+
+    Args:
+        choose: Gives a free one, told those that are taken.
+    """
+    row = connection.execute(
+        "SELECT subnet FROM environments WHERE project = ? AND name = ?", (project, name),
+    ).fetchone()
+    if row is not None and row["subnet"]:
+        return str(row["subnet"])
+    taken = frozenset(r["subnet"] for r in connection.execute("SELECT subnet FROM environments WHERE subnet IS NOT NULL"))
+    chosen = choose(taken)
+    connection.execute("UPDATE environments SET subnet = ? WHERE project = ? AND name = ?", (chosen, project, name))
+    return chosen
+
+
+def ensure_entropy(connection: sqlite3.Connection, project: ProjectId) -> str:
+    """Random characters that belong to a project for ever."""
+    connection.execute(
+        "INSERT INTO projects (id, entropy) VALUES (?, ?) ON CONFLICT DO NOTHING",
+        (project, secrets.token_hex(ENTROPY_CHARACTERS // 2)),
+    )
+    return str(connection.execute("SELECT entropy FROM projects WHERE id = ?", (project,)).fetchone()["entropy"])
+
+
+def ensure_secret(
+    connection: sqlite3.Connection, project: ProjectId, environment: EnvironmentName, service: str, name: str,
+) -> str:
+    """A password, made when it is first asked for."""
+    key = (project, environment, service, name)
+    connection.execute(
+        "INSERT INTO secrets (project, environment, service, name, secret) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        (*key, secrets.token_urlsafe(SECRET_BYTES)),
+    )
+    row = connection.execute(
+        "SELECT secret FROM secrets WHERE project = ? AND environment = ? AND service = ? AND name = ?", key,
+    ).fetchone()
+    return str(row["secret"])
+
+
+def _environment(row: sqlite3.Row) -> Environment:
+    return Environment(
+        ProjectId(row["project"]), EnvironmentName(row["name"]), row["branch"], row["state"],
+        datetime.fromisoformat(row["created_at"]),
+        ActivityId(row["live_activity"]) if row["live_activity"] is not None else None,
+    )

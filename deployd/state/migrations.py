@@ -1,0 +1,83 @@
+"""The schema of state.db, as the steps that made it. A step that was released is never changed; new ones come after it.
+
+Dates are ISO 8601 in UTC. JSON columns hold values that belong to another room; the state does not look into them.
+"""
+
+from __future__ import annotations
+
+FIRST = """
+CREATE TABLE projects (
+    id TEXT PRIMARY KEY,
+    entropy TEXT NOT NULL
+);
+
+CREATE TABLE environments (
+    project TEXT NOT NULL,
+    name TEXT NOT NULL,
+    branch TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('active', 'deleting')),
+    created_at TEXT NOT NULL,
+    subnet TEXT UNIQUE,
+    live_activity INTEGER,
+    PRIMARY KEY (project, name)
+);
+
+CREATE TABLE activities (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    project TEXT NOT NULL,
+    environment TEXT NOT NULL,
+    branch TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    table_version INTEGER NOT NULL,
+    commit_id TEXT,
+    cause TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('pending', 'in_progress', 'success', 'failed', 'cancelled', 'superseded')),
+    reason TEXT NOT NULL DEFAULT '',
+    created_at TEXT NOT NULL,
+    started_at TEXT,
+    ended_at TEXT
+);
+CREATE INDEX activities_open ON activities (state, id) WHERE state IN ('pending', 'in_progress');
+CREATE INDEX activities_of_environment ON activities (project, environment, id);
+
+CREATE TABLE journal (
+    activity INTEGER NOT NULL REFERENCES activities (id),
+    number INTEGER NOT NULL,
+    step TEXT NOT NULL,
+    event TEXT NOT NULL,
+    at TEXT NOT NULL,
+    result TEXT,
+    said TEXT NOT NULL DEFAULT '',
+    PRIMARY KEY (activity, number)
+) WITHOUT ROWID;
+
+CREATE TABLE versions (
+    activity INTEGER PRIMARY KEY REFERENCES activities (id),
+    project TEXT NOT NULL,
+    environment TEXT NOT NULL,
+    at TEXT NOT NULL,
+    version TEXT NOT NULL
+);
+CREATE INDEX versions_of_environment ON versions (project, environment, activity);
+
+CREATE TABLE deliveries (
+    forge TEXT NOT NULL,
+    project TEXT NOT NULL,
+    delivery TEXT NOT NULL,
+    at TEXT NOT NULL,
+    activity INTEGER,
+    said TEXT NOT NULL,
+    PRIMARY KEY (forge, project, delivery)
+) WITHOUT ROWID;
+
+CREATE TABLE secrets (
+    project TEXT NOT NULL,
+    environment TEXT NOT NULL,
+    service TEXT NOT NULL,
+    name TEXT NOT NULL,
+    secret TEXT NOT NULL,
+    PRIMARY KEY (project, environment, service, name)
+) WITHOUT ROWID;
+"""
+
+MIGRATIONS: tuple[str, ...] = (FIRST,)
