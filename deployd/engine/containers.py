@@ -1,0 +1,133 @@
+"""Containers: ensured, started, stopped, looked at, gone. Every `ensure` may run twice."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+
+from deployd.engine.connection import Connection
+from deployd.engine.edge import LIMIT_SECONDS, ask
+from deployd.engine.errors import EngineOverran, EngineRefused, NameTaken, NotThere
+from deployd.engine.render import render_container
+from deployd.engine.seen import ContainerSeen, read_container, read_listed_container
+from deployd.engine.specs import ContainerSpec
+
+LONGEST_STOP_SECONDS = 600
+GONE_SECONDS = 60
+"""How long Docker may take to remove a container that has ended; it deletes its layer meanwhile."""
+
+
+class Containers(Connection):
+    async def container(self, name: str) -> ContainerSeen | None:
+        """The container of this name or full id, or None."""
+        docker = self.docker
+        try:
+            found = await ask(f"look at the container {name}", docker.containers.container(name).show())
+        except NotThere:
+            return None
+        seen = read_container(found)
+        return seen if name in (seen.name, seen.id) else None   # Docker also takes the beginning of an id
+
+    async def containers(self, labels: Mapping[str, str]) -> tuple[ContainerSeen, ...]:
+        """Every container, running or not, that carries all of these labels. One call, however many there are."""
+        found = await self._get(
+            "list containers", "containers/json", {"all": "1", "filters": label_filter(labels)},
+        )
+        return tuple(read_listed_container(item) for item in found)
+
+    async def create(self, spec: ContainerSpec) -> None:
+        """Create a container without starting it; one of this name that is there already is kept as it is.
+
+        Raises:
+            NoSuchImage: Its image is not on this host.
+            EngineRefused: Docker does not want it so; a folder that is not there, for example.
+        """
+        with suppress(NameTaken):
+            await ask(
+                f"create the container {spec.name}",
+                self.docker.containers.create(render_container(spec), name=spec.name),
+            )
+
+    async def start(self, name: str) -> None:
+        """Start a container; one that runs is left alone.
+
+        Raises:
+            NotThere: It does not exist, or its network does not.
+            PortTaken: Another program has a port that it wants.
+        """
+        await ask(f"start the container {name}", self.docker.containers.container(name).start())
+
+    async def ensure_container(self, spec: ContainerSpec) -> ContainerSeen:
+        """Have a container of this name run: created if absent, started if it does not run, kept if it does.
+
+        One with the same name and another specification is kept too: who compares digests removes it first.
+        """
+        there = await self.container(spec.name)
+        if there is None:
+            await self.create(spec)
+        if there is None or not there.running:
+            await self.start(spec.name)
+            there = await self.container(spec.name)
+        if there is None:
+            raise NotThere(f"cannot start the container {spec.name}: it was removed meanwhile")
+        return there
+
+    async def stop(self, name: str, stop_seconds: int | None = None) -> None:
+        """Ask a container to end, and kill it when it has not after `stop_seconds` (None: as its spec says).
+
+        Ended or gone already is fine.
+        """
+        limit = LIMIT_SECONDS + (LONGEST_STOP_SECONDS if stop_seconds is None else stop_seconds)
+        with suppress(NotThere):
+            await ask(f"stop the container {name}", self.docker.containers.container(name).stop(t=stop_seconds), limit)
+
+    async def ensure_container_gone(self, name: str, stop_seconds: int | None = None) -> None:
+        """Stop a container and remove it with its anonymous volumes. Gone already is fine.
+
+        Args:
+            stop_seconds: How long it may take to end by itself; 0 kills it at once; None as its spec says.
+        """
+        if stop_seconds != 0:
+            await self.stop(name, stop_seconds)
+        try:
+            await ask(f"remove the container {name}", self.docker.containers.container(name).delete(force=True, v=True))
+        except NotThere:
+            return
+        except EngineRefused as error:
+            if "already in progress" not in error.what:
+                raise
+            await self._wait_until_gone(name)
+
+    async def send_signal(self, name: str, signal: str) -> None:
+        """Signal the first process of a container.
+
+        Raises:
+            NotThere, NotRunning: There is none.
+        """
+        await ask(f"signal the container {name}", self.docker.containers.container(name).kill(signal=signal))
+
+    async def wait_until_ended(self, name: str, limit_seconds: float) -> int:
+        """Exit status of a container, which may have ended already.
+
+        Raises:
+            EngineOverran: It still runs.
+        """
+        answer = await ask(
+            f"wait for the end of {name}", self.docker.containers.container(name).wait(), limit_seconds,
+        )
+        return int(answer["StatusCode"])
+
+    async def _wait_until_gone(self, name: str) -> None:
+        try:
+            async with asyncio.timeout(GONE_SECONDS):
+                while await self.container(name) is not None:   # noqa: ASYNC110  Docker has no call to wait for this
+                    await asyncio.sleep(0.1)
+        except TimeoutError:
+            raise EngineOverran(f"cannot remove the container {name}: Docker is still at it") from None
+
+
+def label_filter(labels: Mapping[str, str]) -> str:
+    """Docker's `filters` parameter."""
+    return json.dumps({"label": [f"{name}={value}" for name, value in labels.items()]})

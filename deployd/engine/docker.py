@@ -1,0 +1,22 @@
+"""The Docker Engine as deployd sees it: one class, put together from a file for each kind of object.
+
+It knows nothing of deployments, and decides nothing but "is it there already".
+"""
+
+from __future__ import annotations
+
+from deployd.engine.execs import ExecResult, Execs
+from deployd.engine.logs import EventFollower, LogFollower, Logs
+from deployd.engine.networks import Networks, Volumes
+
+
+class Engine(Logs, Execs, Networks, Volumes):
+    """One Docker Engine; enter it to connect. Every `ensure` may run twice, every call has a limit.
+
+    Raises:
+        EngineUnreachable: Nobody answers on the socket (on entering, and from every call).
+        EngineTooOld: It speaks no version of the API that deployd knows.
+    """
+
+
+__all__ = ["Engine", "EventFollower", "ExecResult", "LogFollower"]

@@ -1,0 +1,97 @@
+"""What can go wrong at the edge to Docker, in words of ours. A `DockerError` travels no further than this room."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from deployd.errors import DeployError
+
+
+class EngineUnreachable(DeployError):
+    """Nobody answers on Docker's socket, or the answer broke off."""
+
+    code: ClassVar[str] = "engine-unreachable"
+
+
+class EngineTooOld(DeployError):
+    """Docker is older, or so much newer, that it does not speak the API that we do."""
+
+    code: ClassVar[str] = "engine-too-old"
+
+
+class EngineOverran(DeployError):
+    """Docker did not answer in time."""
+
+    code: ClassVar[str] = "engine-overran"
+
+
+class EngineRefused(DeployError):
+    """Docker said no, for a reason that nobody reacts to; its own words are in the text."""
+
+    code: ClassVar[str] = "engine-refused"
+
+
+class NotThere(DeployError):
+    """The container, network or volume does not exist."""
+
+    code: ClassVar[str] = "not-there"
+
+
+class NoSuchImage(NotThere):
+    """The image is not on this host."""
+
+    code: ClassVar[str] = "no-such-image"
+
+
+class NameTaken(DeployError):
+    """Another container has the name already."""
+
+    code: ClassVar[str] = "name-taken"
+
+
+class PortTaken(DeployError):
+    """Another program listens on the port already."""
+
+    code: ClassVar[str] = "port-taken"
+
+
+class SubnetTaken(DeployError):
+    """Another network has addresses of the subnet already."""
+
+    code: ClassVar[str] = "subnet-taken"
+
+
+class StillInUse(DeployError):
+    """A network or volume cannot go while containers use it."""
+
+    code: ClassVar[str] = "still-in-use"
+
+
+class NotRunning(DeployError):
+    """The container exists and does not run."""
+
+    code: ClassVar[str] = "not-running"
+
+
+class NotReady(DeployError):
+    """A container did not become ready in its time, or ended; its last log lines are the evidence."""
+
+    code: ClassVar[str] = "not-ready"
+
+
+class NoSubnetLeft(DeployError):
+    """Every subnet of the pool is in use."""
+
+    code: ClassVar[str] = "no-subnet-left"
+
+
+class ScriptLost(DeployError):
+    """A script is gone without having said how it ended: its container was killed, or never began it."""
+
+    code: ClassVar[str] = "script-lost"
+
+
+class ScriptOverran(DeployError):
+    """A script was still running when its time was over, and was ended."""
+
+    code: ClassVar[str] = "script-overran"

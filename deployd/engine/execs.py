@@ -1,0 +1,180 @@
+"""Commands in running containers: run to their end with both streams and standard input, or started and left alone.
+
+The exchange goes over a connection of its own: the library cannot close standard input while it reads on, and a
+dump that is being restored needs exactly that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiodocker
+
+from deployd.engine.connection import Connection
+from deployd.engine.edge import ask
+from deployd.engine.errors import EngineOverran, NotThere
+from deployd.engine.frames import FrameReader
+from deployd.errors import DeployError
+
+CHUNK_BYTES = 65_536
+KEEP_BYTES = 16_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class ExecResult:
+    """How a command in a container ended, and the last KEEP_BYTES of what it wrote."""
+
+    status: int
+    stdout: bytes
+    stderr: bytes
+
+
+class Execs(Connection):
+    async def execute(
+        self,
+        name: str,
+        argv: Sequence[str],
+        *,
+        user: str | None = None,
+        environment: Mapping[str, str] | None = None,
+        working_folder: str | None = None,
+        stdin: bytes | None = None,
+        limit_seconds: float = 60,
+    ) -> ExecResult:
+        """Run a command in a running container to its end. A status other than 0 is an answer, not an error.
+
+        Raises:
+            NotThere, NotRunning: There is no such container, or it does not run.
+            EngineOverran: It ran longer than `limit_seconds`; it was killed.
+        """
+        what = f"run {argv[0]} in {name}"
+        found = await self._create_exec(what, name, argv, user, environment, working_folder, stdin is not None)
+        kept = {"stdout": bytearray(), "stderr": bytearray()}
+
+        def keep(stream: str, data: bytes) -> None:
+            kept[stream] += data
+            if len(kept[stream]) > 2 * KEEP_BYTES:
+                del kept[stream][:-KEEP_BYTES]
+
+        ended = False
+        try:
+            await ask(what, _exchange(self.path, self.api_version, found.id, stdin, keep), limit_seconds)
+            status = await ask(what, _status(found))
+            ended = True
+        except EngineOverran:
+            raise EngineOverran(
+                f"cannot {what}: it was still running after {limit_seconds:g} s and was ended",
+                evidence=tuple(kept["stderr"].decode(errors="replace").splitlines()[-20:]),
+            ) from None
+        finally:
+            if not ended:
+                with suppress(DeployError):    # the error that brought us here is the one to tell
+                    await ask(what, _kill(found))
+        return ExecResult(status, bytes(kept["stdout"][-KEEP_BYTES:]), bytes(kept["stderr"][-KEEP_BYTES:]))
+
+    async def start_detached(
+        self,
+        name: str,
+        argv: Sequence[str],
+        *,
+        user: str | None = None,
+        environment: Mapping[str, str] | None = None,
+        working_folder: str | None = None,
+    ) -> str:
+        """Start a command in a running container and leave it alone; its id, for `exec_running`."""
+        what = f"start {argv[0]} in {name}"
+        found = await self._create_exec(what, name, argv, user, environment, working_folder, False, attached=False)
+        await ask(what, found.start(detach=True))
+        return found.id
+
+    async def exec_running(self, exec_id: str) -> bool:
+        """Whether a command still runs; one that Docker has forgotten does not."""
+        try:
+            found = await ask("look at a command", self.docker.containers.exec(exec_id).inspect())
+        except NotThere:
+            return False
+        return bool(found["Running"])
+
+    async def _create_exec(
+        self, what: str, name: str, argv: Sequence[str], user: str | None, environment: Mapping[str, str] | None,
+        working_folder: str | None, with_stdin: bool, *, attached: bool = True,
+    ) -> aiodocker.execs.Exec:
+        return await ask(what, self.docker.containers.container(name).exec(
+            list(argv), stdin=with_stdin, stdout=attached, stderr=attached, user=user or "",
+            environment=dict(environment or {}), workdir=working_folder,
+        ))
+
+
+async def _exchange(
+    socket: Path, api_version: str, exec_id: str, stdin: bytes | None, keep: Callable[[str, bytes], None],
+) -> None:
+    reader, writer = await asyncio.open_unix_connection(str(socket))
+    try:
+        body = json.dumps({"Detach": False, "Tty": False})
+        writer.write((
+            f"POST /v{api_version}/exec/{exec_id}/start HTTP/1.1\r\nHost: docker\r\nConnection: Upgrade\r\n"
+            f"Upgrade: tcp\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}"
+        ).encode())
+        head = await reader.readuntil(b"\r\n\r\n")
+        status = int(head.split(None, 2)[1])
+        if status >= 300:
+            raise aiodocker.DockerError(status, (await reader.read(CHUNK_BYTES)).decode(errors="replace"))
+        async with asyncio.TaskGroup() as group:
+            writing = group.create_task(_write(writer, stdin), name="exec stdin")
+            frames = FrameReader()
+            while chunk := await reader.read(CHUNK_BYTES):
+                for stream, data in frames.feed(chunk):
+                    keep(stream, data)
+            writing.cancel()               # it may end without reading all of its input
+    except ExceptionGroup as group_error:
+        raise group_error.exceptions[0] from None
+    finally:
+        writer.close()
+        with suppress(OSError):
+            await writer.wait_closed()
+
+
+async def _write(writer: asyncio.StreamWriter, data: bytes | None) -> None:
+    if data is None:
+        return
+    with suppress(OSError):                # the command is gone; its status tells
+        writer.write(data)
+        await writer.drain()
+        writer.write_eof()
+
+
+async def _status(found: aiodocker.execs.Exec) -> int:
+    while True:
+        seen = await found.inspect()
+        if not seen["Running"] and seen["ExitCode"] is not None:
+            return int(seen["ExitCode"])
+        await asyncio.sleep(0.01)          # the streams end a moment before Docker knows the status
+
+
+async def _kill(found: aiodocker.execs.Exec) -> None:
+    """End a command and what it started: Docker itself has no call for it.
+
+    Its number is the host's, and is believed only when that process lives in the container.
+    """
+    try:
+        seen = await found.inspect()
+    except aiodocker.DockerError:
+        return
+    pid = int(seen.get("Pid") or 0)
+    if seen["Running"] and pid and await asyncio.to_thread(_lives_in, pid, str(seen["ContainerID"])):
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(pid, signal.SIGKILL)
+
+
+def _lives_in(pid: int, container_id: str) -> bool:
+    try:
+        return container_id in Path(f"/proc/{pid}/cgroup").read_text()
+    except OSError:
+        return False

@@ -1,0 +1,137 @@
+"""What containers write, and what happens to them: read once, or followed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import deque
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+import aiohttp
+
+from deployd.engine.containers import Containers, label_filter
+from deployd.engine.edge import UNREACHABLE, ask, translated
+from deployd.engine.errors import NotReady, NotThere
+from deployd.engine.frames import FrameLines
+from deployd.engine.seen import ContainerSeen, EventSeen, read_event
+
+CHUNK_BYTES = 65_536
+EVIDENCE_LINES = 20
+SHORTEST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.05, 0.5
+MOST_RESTARTS = 3
+"""A container that its restart policy has started so often will not become ready by waiting."""
+
+
+class LogFollower:
+    """Lines of a container, as they are written."""
+
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self._response = response
+        self._lines = FrameLines()
+
+    async def take(self) -> tuple[str, str] | None:
+        """The next line, (`stdout` or `stderr`, text); None when the container has ended."""
+        while not self._lines.ready:
+            chunk = await _chunk(self._response)
+            if not chunk:
+                self._lines.end()
+                return self._lines.ready.popleft() if self._lines.ready else None
+            self._lines.feed(chunk)
+        return self._lines.ready.popleft()
+
+
+class EventFollower:
+    """What happens in Docker, as it happens. Nothing is kept from before: begin to follow, then look at the world."""
+
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self._response = response
+        self._rest = b""
+        self._ready: deque[EventSeen] = deque()
+
+    async def take(self) -> EventSeen | None:
+        """The next event; None when Docker has gone away: connect again, and look at the world again."""
+        while not self._ready:
+            chunk = await _chunk(self._response)
+            if not chunk:
+                return None
+            *lines, self._rest = (self._rest + chunk).split(b"\n")
+            self._ready.extend(read_event(json.loads(line)) for line in lines if line.strip())
+        return self._ready.popleft()
+
+
+class Logs(Containers):
+    async def last_lines(self, name: str, count: int = EVIDENCE_LINES) -> tuple[str, ...]:
+        """The last lines that a container wrote, oldest first; nothing when it is gone."""
+        params = {"stdout": "1", "stderr": "1", "tail": str(count)}
+        try:
+            response = await self._stream(f"read the log of {name}", f"containers/{name}/logs", params)
+        except NotThere:
+            return ()
+        async with response:
+            follower = LogFollower(response)
+            lines: list[str] = []
+            while (line := await ask(f"read the log of {name}", follower.take())) is not None:
+                lines.append(line[1])
+        return tuple(lines[-count:])
+
+    @asynccontextmanager
+    async def follow_logs(self, name: str, *, last: int | None = None) -> AsyncIterator[LogFollower]:
+        """Lines of a container from its beginning, or with the last `last` ones only, and on as they are written.
+
+        Raises:
+            NotThere: It does not exist.
+        """
+        params = {"stdout": "1", "stderr": "1", "follow": "1", "tail": "all" if last is None else str(last)}
+        async with await self._stream(f"read the log of {name}", f"containers/{name}/logs", params) as response:
+            yield LogFollower(response)
+
+    @asynccontextmanager
+    async def events(self, labels: Mapping[str, str] | None = None) -> AsyncIterator[EventFollower]:
+        """Events of everything that carries these labels."""
+        async with await self._stream("follow events", "events", {"filters": label_filter(labels or {})}) as response:
+            yield EventFollower(response)
+
+    async def wait_until_healthy(self, name: str, limit_seconds: float) -> ContainerSeen:
+        """Wait until the health check of a container is satisfied; one without a check has to run, no more.
+
+        Raises:
+            NotReady: It was not in time, or ended; its last lines are the evidence.
+        """
+        pause = SHORTEST_PAUSE_SECONDS
+        seen: ContainerSeen | None = None
+        try:
+            async with asyncio.timeout(limit_seconds):
+                while True:
+                    seen = await self.container(name)
+                    if seen is None or not seen.running or seen.restarts >= MOST_RESTARTS:
+                        break
+                    if seen.health in ("healthy", "none"):
+                        return seen
+                    await asyncio.sleep(pause)
+                    pause = min(pause * 1.5, LONGEST_PAUSE_SECONDS)
+        except TimeoutError:
+            pass
+        raise NotReady(
+            f"{name} did not become ready: {_why(seen, limit_seconds)}", where=name,
+            evidence=await self.last_lines(name), mend="its last lines above say why",
+        )
+
+
+def _why(seen: ContainerSeen | None, limit_seconds: float) -> str:
+    if seen is None:
+        return "it does not exist"
+    if seen.running and seen.restarts < MOST_RESTARTS:
+        return f"its health check still says {seen.health} after {limit_seconds:g} s"
+    times = f" (started again {seen.restarts} times)" if seen.restarts else ""
+    if seen.running:
+        return f"it ends again and again{times}"
+    return f"it ended with exit status {seen.exit_status}{times}"
+
+
+async def _chunk(response: aiohttp.ClientResponse) -> bytes:
+    """What has arrived; empty at the end. How long it takes is the reader's business."""
+    try:
+        return await response.content.read(CHUNK_BYTES)
+    except aiohttp.ClientError as error:
+        raise translated("go on reading", UNREACHABLE, str(error) or type(error).__name__) from None

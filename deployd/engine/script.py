@@ -1,0 +1,277 @@
+"""How a script (a build, a hook, a cron) runs in a container, so that it survives a restart of the daemon.
+
+It runs under a small wrapper that leaves what matters in a folder of the host, which the container sees:
+
+    <folder>/<name>/script     what runs; written before, never changed once it has started
+                   /lock       held by the wrapper as long as it lives; the kernel lets go of it when it is killed
+                   /started    the wrapper has the lock; another one, or a second start, ends at once
+                   /pid        process group of the script, as the container counts
+                   /output     both streams, in order
+                   /status     how it ended, in one rename
+
+    prepared ──► started ──► ended        status is there
+                    └──────► lost         no status, and nobody holds the lock
+
+Surprise: whether a script is alive is asked of the kernel, by the lock, and not of Docker. A host's lock and a
+container's are the same, it costs nothing, and it is right while Docker is being restarted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from deployd.engine.errors import NotRunning, NotThere, ScriptLost, ScriptOverran
+from deployd.engine.execs import ExecResult
+from deployd.engine.seen import ContainerSeen
+from deployd.process import LineCutter
+
+SCRIPTS_FOLDER = "/run/deployd/scripts"
+"""Where a container sees `<folder>`."""
+SCRIPT_UID = 10_000
+CHUNK_BYTES = 1_000_000
+SHORTEST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.02, 0.25
+LOOK_SECONDS = 1.0
+START_SECONDS = 30.0
+"""From starting a container or a command until its wrapper has the lock; a third of a second when nothing is busy."""
+END_SECONDS = 10.0
+"""Between asking a script to end and killing it."""
+EVIDENCE_LINES = 20
+
+WRAPPER = r"""
+folder=$1
+exec 9>>"$folder/lock" && flock -w 5 9 && [ ! -e "$folder/started" ] || exit 125
+: >"$folder/started"
+setsid sh -c 'echo $$ >"$0/pid"; exec sh "$0/script"' "$folder" >>"$folder/output" 2>&1 </dev/null 9>&- &
+script=$!
+trap 'kill -s TERM -- "-$script"' TERM INT
+wait "$script"; status=$?
+while kill -0 "$script" 2>/dev/null; do wait "$script"; status=$?; done
+echo "$status" >"$folder/status.new" && mv "$folder/status.new" "$folder/status"
+exit "$status"
+"""
+"""In POSIX sh with flock and setsid of util-linux. The script runs in a session of its own, so that all that it started
+can be ended with it, and without the lock, so that a process that it left behind does not look like the script. A wrapper
+that comes second ends with 125 and writes nothing."""
+END = 'kill -s "$2" -- "-$(cat "$1/pid")"'
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A script, and where its traces are on the host."""
+
+    folder: Path
+    """`<folder>/<name>`; `<folder>` is what the container must see at SCRIPTS_FOLDER."""
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+    @property
+    def inside(self) -> str:
+        """Its folder as the container sees it."""
+        return f"{SCRIPTS_FOLDER}/{self.name}"
+
+
+class Engine(Protocol):
+    """The calls that scripts need."""
+
+    async def container(self, name: str, /) -> ContainerSeen | None: ...
+    async def execute(self, name: str, argv: tuple[str, ...], /, *, user: str | None) -> ExecResult: ...
+    async def start_detached(
+        self, name: str, argv: tuple[str, ...], /, *, user: str | None, environment: Mapping[str, str] | None,
+        working_folder: str | None,
+    ) -> str: ...
+
+
+def prepare(folder: Path, name: str, text: str, *, uid: int = SCRIPT_UID) -> Script:
+    """Write a script where a container will find it. One that has started keeps its text and its traces.
+
+    Args:
+        uid: Who runs it in the container, and so writes into its folder.
+    """
+    script = Script(folder / name)
+    script.folder.mkdir(parents=True, exist_ok=True)
+    if not has_started(script):
+        new = script.folder / "script.new"
+        new.write_text(text)
+        new.rename(script.folder / "script")
+        shutil.chown(script.folder / "script", uid, uid)
+        shutil.chown(script.folder, uid, uid)
+    return script
+
+
+def wrapper_command(script: Script) -> tuple[str, ...]:
+    """What a container or a command has to run: the wrapper with the script in its hands."""
+    return ("sh", "-c", WRAPPER, "deployd-script", script.inside)
+
+
+def has_started(script: Script) -> bool:
+    return (script.folder / "started").exists()
+
+
+def read_status(script: Script) -> int | None:
+    """How the script ended; None when it has not."""
+    try:
+        return int((script.folder / "status").read_text())
+    except (FileNotFoundError, ValueError):
+        return None
+
+
+def is_held(script: Script) -> bool:
+    """Whether a wrapper lives: the kernel says so."""
+    try:
+        with (script.folder / "lock").open("rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
+async def start_or_attach(
+    engine: Engine, container: str, script: Script, *, user: str | None = None,
+    environment: Mapping[str, str] | None = None, working_folder: str | None = None,
+) -> None:
+    """Start the script in a running container, unless it has started already; `follow` tells how it fares.
+
+    Raises:
+        NotThere, NotRunning: There is no such container, or it does not run.
+    """
+    if not await asyncio.to_thread(has_started, script):
+        await engine.start_detached(
+            container, wrapper_command(script), user=user, environment=environment, working_folder=working_folder,
+        )
+
+
+async def follow(
+    script: Script, on_line: Callable[[str], None], engine: Engine, container: str, *, limit_seconds: float,
+    offset: int = 0,
+) -> int:
+    """Give every line of a script to `on_line` until it ends, then its exit status.
+
+    Works for a command in a container as for a container whose main process is the wrapper, and after a restart of the
+    daemon: then begin at the `offset` (in bytes, of the beginning of a line) that was dealt with.
+
+    Args:
+        limit_seconds: From the script's own start, whoever followed it then.
+
+    Raises:
+        ScriptLost: It is gone and left no status.
+        ScriptOverran: It ran longer than `limit_seconds`; it was ended.
+    """
+    recent: list[str] = []
+
+    def tell(text: str) -> None:
+        recent.append(text)
+        del recent[:-EVIDENCE_LINES]
+        on_line(text)
+
+    tail = _Tail(script, tell, offset)
+    loop = asyncio.get_running_loop()
+    began = looked = loop.time()
+    pause = SHORTEST_PAUSE_SECONDS
+    while True:
+        status, grown = await asyncio.to_thread(tail.look)
+        tail.give()
+        if status is not None:
+            tail.end()
+            return status
+        if loop.time() - looked >= LOOK_SECONDS:
+            looked = loop.time()
+            if await _is_lost(script, engine, container, looked - began):
+                raise ScriptLost(
+                    f"{script.name} was ended from outside: it left no exit status", evidence=tuple(recent),
+                    mend="its container was killed or had no memory left (see the last lines); try again",
+                )
+            if await asyncio.to_thread(_age_seconds, script) > limit_seconds:
+                await end(engine, container, script.folder)
+                raise ScriptOverran(
+                    f"{script.name} was still running after {limit_seconds:g} s and was ended", evidence=tuple(recent),
+                    mend="make it faster, or raise its limit",
+                )
+        pause = SHORTEST_PAUSE_SECONDS if grown else min(pause * 1.3, LONGEST_PAUSE_SECONDS)
+        await asyncio.sleep(pause)
+
+
+async def end(engine: Engine, container: str, folder: Path) -> None:
+    """End a script that runs, with everything in its session; not running is fine.
+
+    Args:
+        folder: Of the script: `<folder>/<name>`.
+    """
+    script = Script(folder)
+    for signal in ("TERM", "KILL"):
+        if not await asyncio.to_thread(is_held, script):
+            return
+        user = await asyncio.to_thread(_owner, script)
+        with suppress(NotThere, NotRunning):      # then it has just ended with its container
+            await engine.execute(container, ("sh", "-c", END, "deployd-end", script.inside, signal), user=user)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(END_SECONDS):
+                while await asyncio.to_thread(is_held, script):   # noqa: ASYNC110  the kernel tells nobody
+                    await asyncio.sleep(SHORTEST_PAUSE_SECONDS)
+
+
+class _Tail:
+    """What a script wrote since the last look. `look` runs in a thread, `give` in the loop."""
+
+    def __init__(self, script: Script, tell: Callable[[str], None], offset: int) -> None:
+        self._script = script
+        self._offset = offset
+        self._chunk = b""
+        self._cutter = LineCutter(tell)
+
+    def look(self) -> tuple[int | None, bool]:
+        """(status, whether there was something new). A status is given only when all of the output has been."""
+        status = read_status(self._script)      # first: what is written before the status is then seen with it
+        try:
+            with (self._script.folder / "output").open("rb") as output:
+                output.seek(self._offset)
+                self._chunk = output.read(CHUNK_BYTES)
+        except FileNotFoundError:
+            self._chunk = b""
+        self._offset += len(self._chunk)
+        more = len(self._chunk) == CHUNK_BYTES
+        return (None if more else status), bool(self._chunk)
+
+    def give(self) -> None:
+        self._cutter.feed(self._chunk)
+        self._chunk = b""
+
+    def end(self) -> None:
+        self._cutter.end()
+
+
+async def _is_lost(script: Script, engine: Engine, container: str, waited_seconds: float) -> bool:
+    if await asyncio.to_thread(has_started, script):
+        lost = not await asyncio.to_thread(is_held, script)
+    elif waited_seconds > START_SECONDS:
+        lost = True
+    else:
+        there = await engine.container(container)
+        lost = there is None or not there.running
+    # It may have ended between the look at its status and now.
+    return lost and await asyncio.to_thread(read_status, script) is None
+
+
+def _age_seconds(script: Script) -> float:
+    try:
+        return time.time() - (script.folder / "started").stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
+
+
+def _owner(script: Script) -> str:
+    """Who may signal the script: the user that wrote its files."""
+    found = os.stat(script.folder / "started")
+    return f"{found.st_uid}:{found.st_gid}"
