@@ -1,0 +1,99 @@
+"""What to do next, from what is written alone. Pure: the same journal always gives the same answer.
+
+    forwards:   Do every step in order ──────────────────────────────► Finish(success)
+    a failure or a wish before the switch:  Undo every started step, last first ──► Finish(failed, cancelled, superseded)
+    a failure after the switch:             go on; nothing is undone ──► Finish(failed)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from deployd.activity.journal import (
+    AGAIN_AT,
+    DONE,
+    FAILED,
+    IN_DOUBT,
+    SKIPPED,
+    STARTED,
+    STUCK,
+    UNDONE,
+    Journal,
+)
+from deployd.activity.table import Step, Table
+from deployd.state.activities import State
+
+TRIES_OF_AN_UNDO = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Do:
+    step: Step
+
+
+@dataclass(frozen=True, slots=True)
+class Undo:
+    step: Step
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Nothing until a moment; then ask again."""
+
+    step: Step
+    until: datetime
+    then: Do | Undo
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    state: State
+    reason: str
+
+
+Move = Do | Undo | Wait | Finish
+
+
+def past_the_way_back(table: Table[Any, Any], journal: Journal) -> bool:
+    """Whether the switch was begun and not refused for certain."""
+    last = journal.last(table.switch) if table.switch else None
+    return last is not None and last.event in (STARTED, DONE, IN_DOUBT, AGAIN_AT)
+
+
+def next_move(table: Table[Any, Any], journal: Journal) -> Move:
+    failure, wish = journal.failure(), journal.wish()
+    if (failure or wish) and not past_the_way_back(table, journal):
+        return _back_out(table, journal)
+    for step in table.steps:
+        last = journal.last(step.name)
+        if last is None or last.event == STARTED:
+            return Do(step)
+        if last.event in (AGAIN_AT, IN_DOUBT):
+            return Wait(step, datetime.fromisoformat(last.result or last.at.isoformat()), Do(step))
+        if last.event not in (DONE, FAILED):
+            return _back_out(table, journal)
+    return Finish("failed", failure.said) if failure else Finish("success", "")
+
+
+def _back_out(table: Table[Any, Any], journal: Journal) -> Move:
+    for step in reversed(table.steps):
+        last = journal.last(step.name)
+        if last is None or last.event in (UNDONE, SKIPPED):
+            continue
+        if last.event == STUCK:
+            if journal.count(step.name, STUCK) >= TRIES_OF_AN_UNDO:
+                continue
+            return Wait(step, datetime.fromisoformat(last.result or last.at.isoformat()), Undo(step))
+        return Undo(step)   # started is enough: it may be half made
+    failure, wish = journal.failure(), journal.wish()
+    stuck = [step.name for step in table.steps if (last := journal.last(step.name)) and last.event == STUCK]
+    left = f"; could not be undone and needs a look: {', '.join(stuck)}" if stuck else ""
+    if failure is not None:
+        return Finish("failed", failure.said + left)
+    assert wish is not None
+    return Finish("superseded" if wish.result == "superseded" else "cancelled", wish.said + left)
+
+
+__all__ = ["FAILED", "TRIES_OF_AN_UNDO", "Do", "Finish", "Move", "Undo", "Wait", "next_move", "past_the_way_back"]

@@ -1,0 +1,42 @@
+"""Tasks that live as long as the daemon, and writes that must end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
+
+import structlog
+
+log = structlog.get_logger()
+
+T = TypeVar("T")
+
+
+async def supervised(
+    name: str, once: Callable[[], Awaitable[None]], *, first_seconds: float = 1.0, longest_seconds: float = 60.0,
+) -> None:
+    """Run something for ever: when it ends or fails it is logged and started again, after a growing pause."""
+    pause = first_seconds
+    while True:
+        began = asyncio.get_running_loop().time()
+        try:
+            await once()
+            log.warning("task_ended", task=name)   # eternal tasks do not end
+        except Exception:
+            log.exception("task_failed", task=name, again_in=pause)
+        if asyncio.get_running_loop().time() - began > longest_seconds:
+            pause = first_seconds
+        await asyncio.sleep(pause)
+        pause = min(pause * 2, longest_seconds)
+
+
+async def must_finish(coro: Coroutine[Any, Any, T]) -> T:
+    """Await something to its end, also when we are cancelled meanwhile."""
+    task = asyncio.ensure_future(coro)   # noqa: TID251  its owner is this function, which always waits
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait({task})
+        task.result()   # its failure is bigger news than our end
+        raise
