@@ -59,8 +59,8 @@ echo "$status" >"$folder/status.new" && mv "$folder/status.new" "$folder/status"
 exit "$status"
 """
 """In POSIX sh with flock and setsid of util-linux. The script runs in a session of its own, so that all that it started
-can be ended with it, and without the lock, so that a process that it left behind does not look like the script. A wrapper
-that comes second ends with 125 and writes nothing."""
+can be ended with it, and without the lock, so that a process that it left behind does not look like the script.
+A wrapper that comes second ends with 125 and writes nothing."""
 END = 'kill -s "$2" -- "-$(cat "$1/pid")"'
 
 

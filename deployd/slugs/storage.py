@@ -1,0 +1,59 @@
+"""Slugs as deployments use them: packed and mounted by key."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from weakref import WeakValueDictionary
+
+from deployd.ids import SlugKey
+from deployd.slugs.archive import Slug, SlugStore
+from deployd.slugs.mount import ensure_mounted, ensure_unmounted, mounted
+
+
+class Slugs:
+    """Permanent storage and the folder below which slugs are mounted, each on a folder named by its key."""
+
+    def __init__(self, store: SlugStore, mounts: Path) -> None:
+        self.store = store
+        self.mounts = mounts
+        # Branches mount the same slug at the same time, and a look before the mount is no look at the mount.
+        self._turns: WeakValueDictionary[SlugKey, asyncio.Lock] = WeakValueDictionary()
+
+    async def has(self, key: SlugKey) -> bool:
+        """Whether the slug is in storage."""
+        return await self.store.has(key)
+
+    async def pack(self, workspace: Path, key: SlugKey, mount_points: tuple[str, ...]) -> Slug:
+        """Pack a built tree; see `SlugStore.pack`."""
+        return await self.store.pack(workspace, key, mount_points)
+
+    async def ensure_mounted(self, key: SlugKey) -> Path:
+        """The folder with the slug's files. It is verified before it is mounted, not again while it is.
+
+        Raises:
+            SlugMissing, SlugDamaged: There is nothing to mount; the next deployment builds it again.
+            SlugNotMounted: The host refused.
+        """
+        folder = self.mounts / key
+        async with self._turn(key):
+            if await mounted(folder):
+                return folder
+            slug = await self.store.verify(key)
+            return await ensure_mounted(slug.path, folder)
+
+    async def ensure_unmounted(self, key: SlugKey) -> None:
+        """Unmount a slug; not mounted is fine, and containers that have it keep it."""
+        async with self._turn(key):
+            await ensure_unmounted(self.mounts / key)
+
+    async def remove(self, key: SlugKey) -> None:
+        """Unmount a slug and take it out of storage."""
+        await self.ensure_unmounted(key)
+        await self.store.remove(key)
+
+    def _turn(self, key: SlugKey) -> asyncio.Lock:
+        turn = self._turns.get(key)
+        if turn is None:
+            turn = self._turns[key] = asyncio.Lock()
+        return turn
