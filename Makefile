@@ -1,0 +1,39 @@
+# deployd. Each target prepares what it needs (scripts/setup.sh) and says what it does.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help demo demo-down test lint bench clean
+
+PYTHON := .venv/bin/python
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
+
+demo: ## push the sample shop, then push a change under load (TEMPLATE=name or folder: another project)
+	@scripts/setup.sh demo
+	@$(PYTHON) -u -m scripts.demo up $(if $(TEMPLATE),--template '$(TEMPLATE)')
+
+demo-down: ## remove all that the demo made
+	@if [ -x $(PYTHON) ]; then $(PYTHON) -u -m scripts.demo down; else echo 'demo: nothing to remove'; fi
+
+test: ## all tests, on real parts (ARGS='-k name' goes to pytest)
+	@scripts/setup.sh test
+	@$(PYTHON) -m pytest $(ARGS)
+
+lint: ## ruff, mypy, the walls between the rooms, dependencies
+	@scripts/setup.sh lint
+	@.venv/bin/ruff check .
+	@.venv/bin/mypy
+	@.venv/bin/lint-imports
+	@.venv/bin/deptry .
+
+bench: ## benchmarks against their peers (ONLY=name runs one)
+	@scripts/setup.sh bench
+	@$(PYTHON) -u -m tests.bench $(if $(ONLY),--only '$(ONLY)')
+
+clean: ## remove what was made here: build/, caches; not .venv, not the demo's containers (make demo-down)
+	@if [ -e build/demo/deployd.yaml ]; then echo 'clean: the demo is up; run make demo-down first' >&2; exit 1; fi
+	@if [ -e build/dockerd.pid ] && kill -0 "$$(cat build/dockerd.pid)" 2> /dev/null; then cp build/dockerd.pid .dockerd.pid; fi
+	@rm -rf build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
+	@if [ -e .dockerd.pid ]; then mkdir -p build; mv .dockerd.pid build/dockerd.pid; fi
