@@ -31,6 +31,8 @@ class RouterConfig:
     """None: one for each core."""
     max_held: int = 10_000
     pace: int = 64
+    stalled_seconds: int = 10
+    """After so long without an answer, the places of a paced release count as free again."""
     read_seconds: int = 300
     """Longest silence of an application before its request is given up."""
     shutdown_seconds: int = 600
@@ -66,7 +68,8 @@ def render_nginx(template: str, config: RouterConfig) -> str:
         schemes=("http", "https") if config.tls else ("http",),
         certificate=config.certificate, certificate_key=config.certificate_key,
         host_header="$host" if _usual_ports(config) else "$host:$server_port",
-        workers=config.workers, max_held=config.max_held, pace=config.pace, read_seconds=config.read_seconds,
+        workers=config.workers, max_held=config.max_held, pace=config.pace, stalled_seconds=config.stalled_seconds,
+        read_seconds=config.read_seconds,
         shutdown_seconds=config.shutdown_seconds, routes_mb=config.routes_mb, holds_mb=config.holds_mb,
         connections=CONNECTIONS, backlog=BACKLOG,
     )

@@ -1,4 +1,4 @@
-"""A real router in a container, real little servers behind it, and clients in front: what the router's tests stand on."""
+"""A real router in a container, real little servers behind it, clients in front: what the router's tests stand on."""
 
 from __future__ import annotations
 
@@ -229,7 +229,7 @@ async def ask(
     stand: Stand, host: str, path: str = "/", *, method: str = "GET", body: bytes = b"", headers: str = "",
     limit_seconds: float = 30.0,
 ) -> Answer:
-    """One request on a connection of its own, straight over a socket, so that nothing is tried again behind our back."""
+    """One request on a connection of its own, straight over a socket: nothing is tried again behind our back."""
     began = asyncio.get_running_loop().time()
     async with asyncio.timeout(limit_seconds):
         reader, writer = await asyncio.open_connection("127.0.0.1", stand.port)

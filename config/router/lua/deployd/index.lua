@@ -59,6 +59,7 @@ function _M.build(document)
         end
         route.redirects = nil
         route.next = 0
+        route.plain = route.type == "upstream" and not route.rules and #route.targets > 0
         add(index[route.scheme], route)
     end
     if not settings.https_port then

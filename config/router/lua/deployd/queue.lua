@@ -12,7 +12,6 @@ local dict = ngx.shared.holds
 local FIGURES = { "now", "ticket", "admitted", "under_way", "released", "longest", "expired", "left", "refused" }
 local KEPT_SECONDS = 86400     -- how long the figures of a freeze can be asked for
 local TICKET_SECONDS = 600     -- a ticket whose worker died is forgotten in the end
-local STALLED_SECONDS = 10     -- no answer for so long: the places count as free again (a worker died, or the app is stuck)
 
 local _M = {}
 
@@ -81,7 +80,8 @@ function _M.advance(number)
         end
         local under_way = dict:get(number .. ":under_way") or 0
         local now = clock.now()
-        if under_way >= pace and now - (dict:get(number .. ":moved") or now) > STALLED_SECONDS then
+        -- No answer for long: a worker died, or the application is stuck. The rest is let in all the same.
+        if under_way >= pace and now - (dict:get(number .. ":moved") or now) > settings.stalled_seconds then
             under_way = 0
         end
         local released, longest = 0, dict:get(number .. ":longest") or 0

@@ -57,6 +57,13 @@ function _M.whole(route)
     return go(to .. rest .. query("?"), 301, nil)
 end
 
+-- A decoded path as it may stand in a header again.
+local function escaped(path)
+    return (string.gsub(path, "[^%w%-%._~!$&'()*+,;=:@/]", function(byte)
+        return string.format("%%%02X", string.byte(byte))
+    end))
+end
+
 local function absolute(to)
     if string.sub(to, 1, 1) == "/" then
         return to
@@ -69,15 +76,17 @@ local function to_by_prefix(rule, suffix)
         return go(absolute(rule.to), rule.code, rule.expires_seconds)
     end
     local joint = string.find(rule.to, "?", 1, true) and "&" or "?"
-    return go(absolute(rule.to) .. suffix .. query(joint), rule.code, rule.expires_seconds)
+    return go(absolute(rule.to) .. escaped(suffix) .. query(joint), rule.code, rule.expires_seconds)
 end
 
 local function variable(name, groups)
     if string.find(name, "^%d+$") then
-        return groups[tonumber(name)] or ""
+        return escaped(groups[tonumber(name)] or "")
     elseif name == "is_args" then
         return query("?") ~= "" and "?" or ""
-    elseif name == "args" or name == "uri" or string.find(name, "^arg_") then
+    elseif name == "uri" then
+        return escaped(ngx.var.uri)
+    elseif name == "args" or string.find(name, "^arg_") then
         return ngx.var[name] or ""
     end
     return "$" .. name
@@ -85,7 +94,7 @@ end
 
 local function to_by_regexp(rule, groups)
     local to = string.gsub(rule.to, "%$([%w_]+)", function(name)
-        return (string.gsub(tostring(variable(name, groups)), "[%c]", ""))
+        return (string.gsub(variable(name, groups), "%c", ""))
     end)
     return go(absolute(to), rule.code, rule.expires_seconds)
 end

@@ -4,5 +4,6 @@ return {
     https_port = false,  -- false: no TLS here, https routes are answered over http
     max_held = 10000,    -- requests that one environment may hold in a freeze
     pace = 64,           -- released requests under way at once, for each web container
+    stalled_seconds = 10,  -- no answer for so long: the places of a release count as free again
     pages = "",          -- folder of the pages below
 }

@@ -1,0 +1,100 @@
+"""Redirects of whole routes and of paths, as the configuration format 6.1 and 6.4 describe them."""
+
+from __future__ import annotations
+
+import pytest
+from router_stand import Stand, ask, backend, route, router, routes, stand, unique
+
+from deployd.project.model import PathRedirect
+from deployd.router.control import Router, RouterRefused
+
+__all__ = ["router", "stand"]
+
+
+async def test_a_whole_route_keeps_path_and_query(stand: Stand, router: Router) -> None:
+    environment, host = unique("whole")
+    await router.switch(routes(
+        environment, "1",
+        route(f"www.{host}", type="redirect", to=f"https://{host}/"),
+        route(f"out.{host}", type="redirect", to="https://elsewhere.example/base"),
+        route(f"out.{host}", type="redirect", to="https://docs.example/", path="/docs/"),
+    ))
+    found = [await ask(stand, name, path) for name, path in (
+        (f"www.{host}", "/a%20b/c?d=e"), (f"www.{host}", "/"), (f"out.{host}", "/x"), (f"out.{host}", "/docs/y?z"),
+    )]
+    assert {answer.status for answer in found} == {301}
+    assert [answer.headers["location"] for answer in found] == [
+        f"https://{host}/a%20b/c?d=e", f"https://{host}/",
+        "https://elsewhere.example/base/x", "https://docs.example/y?z",
+    ]
+
+
+async def test_a_host_of_ours_is_named_with_the_scheme_and_port_that_answer(stand: Stand, router: Router) -> None:
+    environment, host = unique("own")
+    async with backend("shop") as shop:
+        await router.switch(routes(
+            environment, "1", route(host, shop.target, scheme="https"),
+            route(host, scheme="http", type="redirect", to=f"https://{host}/"),
+            route(f"www.{host}", scheme="https", type="redirect", to=f"https://{host}/"),
+        ))
+        assert (await ask(stand, host)).backend == "shop"   # without TLS the https route answers, and does not loop
+        location = (await ask(stand, f"www.{host}", "/x")).headers["location"]
+    assert location == f"http://{host}:{stand.port}/x"
+
+
+RULES = (
+    PathRedirect("/from", "/to"),
+    PathRedirect("/from/deep", "https://deep.example/at"),
+    PathRedirect("/only", "/exact", prefix=False, code=308),
+    PathRedirect("/flat", "/one-place", append_suffix=False, code=301, expires_seconds=3600),
+    PathRedirect("^/old/(.*)/(?:x|y)$", "/new/$1?was=$uri&q=$arg_q", regexp=True, code=307, expires_seconds=0),
+)
+
+
+@pytest.mark.parametrize(("path", "status", "location"), [
+    ("/from", 302, "/to"),
+    ("/from/a/b?c=d", 302, "/to/a/b?c=d"),
+    ("/fromage", 200, None),
+    ("/from/a%20b%25/c", 302, "/to/a%20b%25/c"),
+    ("/from/deep/er", 302, "https://deep.example/at/er"),
+    ("/only", 308, "/exact"),
+    ("/only/child", 200, None),
+    ("/flat/anything?x=y", 301, "/one-place"),
+    ("/old/a/b/x?q=1", 307, "/new/a/b?was=/old/a/b/x&q=1"),
+    ("/old/a", 200, None),
+])
+async def test_paths_are_redirected_by_their_rules(
+    stand: Stand, router: Router, path: str, status: int, location: str | None,
+) -> None:
+    environment, host = unique("rules")
+    async with backend("shop") as shop:
+        await router.switch(routes(environment, "1", route(host, shop.target, redirects=RULES)))
+        answer = await ask(stand, host, path)
+    found = answer.headers.get("location", "").removeprefix(f"http://{host}:{stand.port}") or None
+    assert (answer.status, found) == (status, location)
+
+
+async def test_expires_becomes_cache_headers(stand: Stand, router: Router) -> None:
+    environment, host = unique("expires")
+    async with backend("shop") as shop:
+        await router.switch(routes(environment, "1", route(host, shop.target, redirects=RULES)))
+        assert (await ask(stand, host, "/flat")).headers["cache-control"] == "max-age=3600"
+        assert (await ask(stand, host, "/old/a/x")).headers["cache-control"] == "no-cache"
+        assert "cache-control" not in (await ask(stand, host, "/from")).headers
+
+
+async def test_a_redirect_cannot_be_made_to_split_the_answer(stand: Stand, router: Router) -> None:
+    environment, host = unique("split")
+    async with backend("shop") as shop:
+        await router.switch(routes(environment, "1", route(host, shop.target, redirects=RULES)))
+        for path in ("/from/%0d%0aX-Evil:%201", "/old/%0d%0aX-Evil:%201/x"):
+            answer = await ask(stand, host, path)
+            assert "x-evil" not in answer.headers
+
+
+async def test_what_is_not_a_regular_expression_is_refused_and_nothing_changes(stand: Stand, router: Router) -> None:
+    environment, host = unique("regexp")
+    bad = PathRedirect("/(unclosed", "/x", regexp=True)
+    with pytest.raises(RouterRefused, match="not a regular expression"):
+        await router.switch(routes(environment, "1", route(host, redirects=(bad,))))
+    assert await router.look(environment) is None

@@ -1,0 +1,41 @@
+"""nginx.conf from settings."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+
+from deployd.router.render_nginx import RouterConfig, render_nginx
+
+TEMPLATE = (Path(__file__).parents[2] / "config" / "router" / "nginx.conf.j2").read_text()
+RUN, CONFIG, SOCKET = PurePosixPath("/r"), PurePosixPath("/c"), PurePosixPath("/r/control/router.sock")
+CERTIFICATE, KEY = PurePosixPath("/k/default.pem"), PurePosixPath("/k/default.key")
+
+
+def test_without_tls_there_is_one_server_and_https_routes_are_answered_over_http() -> None:
+    text = render_nginx(TEMPLATE, RouterConfig(RUN, SOCKET, CONFIG, http_port=8080, https_port=8443))
+    assert "listen 0.0.0.0:8080 default_server" in text
+    assert "8443" not in text
+    assert "settings.https_port = false" in text
+    assert "listen unix:/r/control/router.sock;" in text
+
+
+def test_with_a_certificate_there_is_a_server_with_tls() -> None:
+    text = render_nginx(TEMPLATE, RouterConfig(
+        RUN, SOCKET, CONFIG, address="::", https_port=443, certificate=CERTIFICATE, certificate_key=KEY,
+    ))
+    assert "listen [::]:443 ssl default_server" in text
+    assert "ssl_certificate /k/default.pem;" in text
+    assert "settings.https_port = 443" in text
+    assert 'handle("https")' in text
+
+
+def test_the_host_header_has_a_port_only_when_it_is_an_unusual_one() -> None:
+    usual = render_nginx(TEMPLATE, RouterConfig(RUN, SOCKET, CONFIG))
+    assert "proxy_set_header Host $host;" in usual
+    unusual = render_nginx(TEMPLATE, RouterConfig(RUN, SOCKET, CONFIG, http_port=8080))
+    assert "proxy_set_header Host $host:$server_port;" in unusual
+
+
+def test_workers_are_one_for_each_core_unless_they_are_counted() -> None:
+    assert "worker_processes auto;" in render_nginx(TEMPLATE, RouterConfig(RUN, SOCKET, CONFIG))
+    assert "worker_processes 3;" in render_nginx(TEMPLATE, RouterConfig(RUN, SOCKET, CONFIG, workers=3))
