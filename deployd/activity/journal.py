@@ -12,7 +12,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, TypeVar
@@ -74,11 +74,13 @@ class Journal:
 
 def write_result(value: Any) -> str:
     """A step's result as JSON."""
-    return _adapter(type(value)).dump_json(value).decode() if value is not None else "null"
+    kind: Hashable = type(value)
+    return _adapter(kind).dump_json(value).decode() if value is not None else "null"
 
 
 def read_result(text: str, kind: type[T]) -> T:
-    value: T = _adapter(kind).validate_python(json.loads(text), strict=False)
+    hashable: Hashable = kind
+    value: T = _adapter(hashable).validate_python(json.loads(text), strict=False)
     return value
 
 
@@ -92,5 +94,5 @@ def check_succession(before: Sequence[Entry], step: str, event: str) -> None:
 
 
 @cache
-def _adapter(kind: type[Any]) -> TypeAdapter[Any]:
+def _adapter(kind: Hashable) -> TypeAdapter[Any]:
     return TypeAdapter(kind)

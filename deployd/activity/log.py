@@ -1,4 +1,4 @@
-"""The activity log: what a person reads of an activity, written once, read by the pusher, the API, the page, the CLI.
+"""The activity log: what a person reads of an activity, written once; the pusher, the API and the CLI read it.
 
 One file of JSON lines for each activity: masked, numbered, bounded. A follower reads the file and is woken when there is
 more, so a slow one loses nothing and holds up nobody.
@@ -94,7 +94,7 @@ class Tell:
         if self._full:
             return
         if self._bytes > LARGEST_LOG_BYTES and kind == "output":
-            self._full, kind, text = True, "warn", f"the log is larger than {LARGEST_LOG_BYTES:,} bytes: the rest is cut"
+            self._full, kind, text = True, "warn", f"the log has {LARGEST_LOG_BYTES:,} bytes: the rest is cut"
         self._number += 1
         shown = text if len(text) <= LONGEST_TEXT else text[:LONGEST_TEXT] + " […]"
         line = Line(

@@ -1,7 +1,7 @@
 """What to do next, from what is written alone. Pure: the same journal always gives the same answer.
 
     forwards:   Do every step in order ──────────────────────────────► Finish(success)
-    a failure or a wish before the switch:  Undo every started step, last first ──► Finish(failed, cancelled, superseded)
+    a failure or a wish before the switch:  Undo every started step, last first ──► Finish(failed, cancelled, …)
     a failure after the switch:             go on; nothing is undone ──► Finish(failed)
 """
 

@@ -1,4 +1,4 @@
-"""How a durable thing is declared: a table of steps. The table is the documentation, and the machine reads nothing else.
+"""How a durable thing is declared: a table of steps. It is the documentation, and the machine reads nothing else.
 
 Pure. Phases are for people; steps are what the journal knows, by the name of the function that does them.
 """
