@@ -30,6 +30,11 @@ DEFAULT_VHOST = "/"
 OPERATOR = "deployd"
 """The administrator that the image makes; nobody is told its password."""
 
+# By a file, because rabbitmqctl 4 never sees the end of its standard input. Only hashes of passwords are in it.
+IMPORT = """\
+file=$(mktemp) && chmod 644 "$file" && cat > "$file" && rabbitmqctl --quiet import_definitions "$file"
+status=$?; rm -f "$file"; exit $status"""
+
 
 class RabbitMq:
     """`rabbitmq`"""
@@ -60,7 +65,7 @@ class RabbitMq:
         }
 
     async def provision(self, execute: Execute, service: Service, credentials: Mapping[str, Credential]) -> None:
-        await execute(("rabbitmqctl", "--quiet", "import_definitions"), definitions(service, credentials))
+        await execute(("sh", "-c", IMPORT), definitions(service, credentials))
 
     def relationship_value(
         self, service: Service, relationship: str, endpoint: str, credential: Credential, ip: str, hostname: str,
