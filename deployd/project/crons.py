@@ -35,6 +35,7 @@ COMMANDS = Table(
     noun="`commands` of a cron",
 )
 LONGEST_SECONDS = 86_400
+LONGEST_SPEC = 300  # characters
 _FIELDS = (
     ("minute", 0, 59, ()),
     ("hour", 0, 23, ()),
@@ -116,6 +117,8 @@ def _commands(fields: Fields) -> tuple[str | None, str | None]:
 
 def spec_problem(spec: str) -> str | None:
     """What is wrong with a schedule; None when nothing is."""
+    if len(spec) > LONGEST_SPEC:
+        return f"it has {len(spec):,} characters"
     parts = spec.split()
     if len(parts) != 5:
         return f"it has {len(parts)} field{'' if len(parts) == 1 else 's'}, not 5"

@@ -1,7 +1,7 @@
 """Where everything that is wrong is collected, so that a person gets all of it at once.
 
 A finding is made here and nowhere else: the collector knows the lines of every file for the excerpt, drops what was
-said already (an alias is read as often as it is used), and stops counting at a bound.
+said already (an alias is read as often as it is used), and ends the reading at a bound.
 """
 
 from __future__ import annotations
@@ -16,6 +16,10 @@ MOST_FINDINGS = 300  # nobody mends more in one go, and a hostile file must not 
 LONGEST_EXCERPT = 2000  # characters of a line that are kept; the report shows a window of them
 
 
+class Enough(Exception):
+    """So much is wrong that reading on would only cost time; `read_project` catches it."""
+
+
 @dataclass(slots=True)
 class Findings:
     """All findings of one reading, in the order in which they were met."""
@@ -25,7 +29,7 @@ class Findings:
     found: list[Finding] = field(default_factory=list)
     lines: dict[str, list[str]] = field(default_factory=dict)
     """{file: its lines}"""
-    left_out: int = 0
+    stopped: bool = False
     _seen: set[tuple[str, Place, str]] = field(default_factory=set)
 
     def error(
@@ -64,16 +68,9 @@ class Findings:
     def all(self) -> tuple[Finding, ...]:
         """Sorted as a person walks through the files, errors and warnings mixed."""
         ordered = sorted(self.found, key=lambda item: (item.place.file, item.place.line, item.place.column))
-        if self.left_out:
-            ordered.append(
-                Finding(
-                    "error",
-                    "too-many-findings",
-                    Place(""),
-                    f"{self.left_out} more findings are not shown",
-                    "mend the ones above and look again",
-                )
-            )
+        if self.stopped:
+            what = f"reading stopped after {MOST_FINDINGS} findings, there are more"
+            ordered.append(Finding("error", "too-many-findings", Place(""), what, "mend the ones above and look again"))
         return tuple(ordered)
 
     def adopt_as_warnings(self, others: Findings) -> None:
@@ -95,8 +92,10 @@ class Findings:
         if (code, place, what) in self._seen:
             return
         if len(self.found) >= MOST_FINDINGS:
-            self.left_out += 1
-            return
+            if severity == "warning":
+                return
+            self.stopped = True
+            raise Enough
         self._seen.add((code, place, what))
         underline = length if length is not None else (at.length if isinstance(at, Node) else 1)
         self.found.append(Finding(severity, code, place, what, mend, key, self._excerpt(place), underline, related))

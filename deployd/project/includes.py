@@ -42,7 +42,8 @@ class Includes:
     files: Files
     findings: Findings
     count: int = 0
-    _memo: dict[int, Node] = field(default_factory=dict)
+    _memo: dict[int, tuple[Node, Node]] = field(default_factory=dict)
+    """{id: (node, what it became)}; the node is kept alive, as ids are given out again."""
     _weights: dict[int, int] = field(default_factory=dict)
 
     def resolve(self, node: Node, bases: tuple[str, ...]) -> Node:
@@ -66,7 +67,7 @@ class Includes:
     def _resolve(self, node: Node, bases: tuple[str, ...], chain: tuple[str, ...]) -> Node:
         known = self._memo.get(id(node))
         if known is not None:
-            return known
+            return known[1]
         result: Node = node
         match node:
             case TagNode():
@@ -80,7 +81,7 @@ class Includes:
                 if any(new is not entry.value for new, entry in zip(values, node.entries, strict=True)):
                     entries = [Entry(entry.key, value) for entry, value in zip(node.entries, values, strict=True)]
                     result = MapNode(node.file, node.line, node.column, node.length, entries)
-        self._memo[id(node)] = result
+        self._memo[id(node)] = (node, result)
         return result
 
     def _include(self, node: TagNode, bases: tuple[str, ...], chain: tuple[str, ...]) -> Node:

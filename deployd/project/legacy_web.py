@@ -29,6 +29,7 @@ _OLD = tuple(key.name for key in LEGACY_KEYS if key.treatment == "honoured")
 
 def read_legacy_location(web: Fields) -> Location | None:
     """The location that the old keys mean; None when there are none of them."""
+    web.maybe_boolean("move_to_root")
     old = [field for name in _OLD if (field := web.get(name)) is not None]
     if not old:
         return None

@@ -6,6 +6,8 @@ then all of them together. Nothing stops at the first error; what depends on som
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from deployd.project.application import APPLICATION, Definition, read_application
 from deployd.project.applications import find_applications
 from deployd.project.crosscheck import (
@@ -16,7 +18,7 @@ from deployd.project.crosscheck import (
     check_unused_services,
 )
 from deployd.project.files import Files, choose_dialect
-from deployd.project.findings import Findings
+from deployd.project.findings import Enough, Findings
 from deployd.project.includes import Includes
 from deployd.project.magento_env import check_magento_env
 from deployd.project.model import Application, Dialect, Place, ProjectConfig, ReadResult, RouteTemplate, Service
@@ -39,9 +41,10 @@ def read_project(tree: Tree, *, dialect: Dialect | None = None, tolerant: bool =
         NotLoaded: the tree has the file but not its bytes; load them and read again.
     """
     findings = Findings(tolerant)
-    files = Files(tree, findings)
-    chosen = choose_dialect(files, dialect)
-    config = _read(files, chosen, findings)
+    config = None
+    with suppress(Enough):
+        files = Files(tree, findings)
+        config = _read(files, choose_dialect(files, dialect), findings)
     return ReadResult(None if findings.has_errors() else config, findings.all())
 
 

@@ -72,6 +72,7 @@ def read_services(document: Node, field_of: Field) -> Mapping[str, Service | Non
 def _read_service(name: str, fields: Fields, field: Field) -> Service | None:
     type_field = fields.require("type", "say which service: `type: mariadb:11.8`")
     kind = read_type(type_field, _VERSIONS, "no-such-service-type", "type of service") if type_field else None
+    fields.entries("access")
     size = fields.get("size")
     size_name = (size.one_of(SIZES) if size else None) or "AUTO"
     profile = fields.get("container_profile")
@@ -115,7 +116,7 @@ def _disk(fields: Fields, kind: str, field: Field) -> int | None:
     least = SERVICE_TYPES[kind].least_disk_mb
     disk = fields.get("disk")
     if least is None:
-        if disk is not None:
+        if disk is not None and disk.integer(0, None, "MB") is not None:
             disk.warn_name(
                 "disk-without-use",
                 f"a service of type {kind} keeps nothing on disk, so `disk` has no effect",

@@ -1,0 +1,126 @@
+# ruff: noqa: E501   a hostile file is a line
+"""Hostile files: a clear error, in bounded time and memory, and never anything else."""
+
+from __future__ import annotations
+
+import time
+import tracemalloc
+
+import pytest
+
+from deployd.project.reader import read_project
+from deployd.project.tree import NotLoaded
+from tests.unit.project_trees import DictTree
+
+PHP = 'name: app\ntype: php:8.4\nweb: {locations: {/: {root: x}}}\n'
+APP, ROUTES, SERVICES = ".platform.app.yaml", ".platform/routes.yaml", ".platform/services.yaml"
+LAUGHS = "variables:\n  env:\n    a0: &a0 [x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"    a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 12)
+)
+MANY = "".join(f"    a{n}: *big\n" for n in range(3000))
+
+
+def indented(depth: int) -> str:
+    return "".join(f"{' ' * n}a:\n" for n in range(depth))
+
+
+HOSTILE: dict[str, tuple[dict[str, str | bytes | None], str]] = {
+    "billion laughs": ({APP: PHP + LAUGHS}, "too-much"),
+    "a large value named often": ({APP: PHP + "variables:\n  x:\n    big: &big [" + "x, " * 900 + "x]\n" + MANY}, "too-much"),
+    "merges of merges": ({APP: PHP + ".m: &m {" + ", ".join(f"k{n}: 1" for n in range(900)) + "}\n.n: {<<: ["
+                          + ", ".join(["*m"] * 900) + "]}\n"}, "too-much"),
+    "an alias inside itself": ({APP: PHP + "variables: &v {env: {A: *v}}\n"}, "alias-cycle"),
+    "deep brackets": ({APP: PHP + "variables: " + "[" * 100_000}, "too-deep"),
+    "deep braces": ({APP: PHP + "variables: " + "{a: " * 100_000}, "too-deep"),
+    "deep blocks": ({APP: indented(1000)}, "too-deep"),
+    "deep lists": ({APP: "- " * 100_000}, "too-deep"),
+    "deep question marks": ({APP: "? " * 100_000}, "too-deep"),
+    "a large file": ({APP: PHP + "# " + "x" * 2_000_000}, "file-too-large"),
+    "many values": ({APP: PHP + "variables: {x: {a: [" + "1," * 400_000 + "]}}\n"}, "too-much"),
+    "many unknown keys": ({APP: PHP + "".join(f"key{n}: 1\n" for n in range(50_000))}, "too-many-findings"),
+    "many wrong relationships": ({APP: PHP + "relationships:\n" + "".join(f"    r{n}: 'db{n}:x'\n" for n in range(20_000))},
+                                 "too-many-findings"),
+    "10,000 routes": ({APP: PHP, ROUTES: "".join(f'"https://h{n}.example/": {{type: upstream, upstream: "app:http"}}\n'
+                                                 for n in range(10_000))}, "too-many-routes"),
+    "1,000 services": ({APP: PHP, SERVICES: "".join(f"s{n}: {{type: redis:8.0}}\n" for n in range(1000))}, "too-many-services"),
+    "1,000 applications": ({f"a{n}/{APP}": PHP for n in range(1000)}, "too-many-applications"),
+    "an include of itself": ({APP: "!include .platform.app.yaml\n"}, "include-cycle"),
+    "includes that fan out": ({APP: PHP + "variables: !include a0.yaml\n", **{
+        f"a{n}.yaml": "x: {" + ", ".join(f"k{m}: !include a{n + 1}.yaml" for m in range(9)) + "}\n" for n in range(8)
+    }, "a8.yaml": "1\n"}, "too-many-includes"),
+    "includes that go deep": ({APP: PHP + "variables: !include a0.yaml\n",
+                               **{f"a{n}.yaml": f"x: !include a{n + 1}.yaml\n" for n in range(50)}}, "too-deep"),
+    "a large include named often": ({APP: PHP + "variables:\n  x:\n    big: &big !include big.yaml\n" + MANY,
+                                     "big.yaml": "[" + "x, " * 9000 + "x]\n"}, "too-much"),
+    "an include through a link": ({APP: PHP + "hooks: {build: !include {type: string, path: link/x}}\n", "link": None,
+                                   "link/x": "secret"}, "symbolic-link"),
+    "an include of a link": ({APP: PHP + "hooks: {build: !include {type: string, path: link}}\n", "link": None}, "symbolic-link"),
+    "an app file that is a link": ({APP: None}, "symbolic-link"),
+    "a services file that is a link": ({APP: PHP, SERVICES: None}, "symbolic-link"),
+    "an archive with a link": ({APP: PHP, SERVICES: "s: {type: solr:9.9, disk: 512, configuration: {cores: {a: {conf_dir: !archive c}}}}\n",
+                                ".platform/c/x": "x", ".platform/c/link": None}, "symbolic-link"),
+    "an archive that is large": ({APP: PHP, SERVICES: "s: {type: solr:9.9, disk: 512, configuration: {cores: {a: {conf_dir: !archive c}}}}\n",
+                                  ".platform/c/x": b"x" * 9_000_000}, "file-too-large"),
+    "a text include that is binary": ({APP: PHP + "hooks: {build: !include {type: string, path: x}}\n", "x": b"\x00\xff\xfe"}, "not-utf-8"),
+    "a pattern that explodes": ({APP: PHP.replace("root: x", "rules: {'^(a+)+$': {allow: true}}")}, "bad-pattern"),
+    "a pattern that is nested": ({APP: PHP.replace("root: x", "rules: {? '" + "(" * 1500 + ")" * 1500 + "' : {allow: true}}")}, "bad-pattern"),
+    "a pattern that is long": ({APP: PHP.replace("root: x", "rules: {? '" + "a" * 5000 + "' : {allow: true}}")}, "pattern-too-long"),
+    "a pattern with huge counts": ({APP: PHP.replace("root: x", "rules: {'(((a{9999}){9999}){9999}){9999}': {allow: true}}")}, "bad-pattern"),
+    "binary": ({APP: bytes(range(256)) * 100}, "not-utf-8"),
+    "zeros": ({APP: b"name: app\x00\n"}, "not-text"),
+    "half a character": ({APP: PHP.encode() + b"# \xe2\x82"}, "not-utf-8"),
+    "UTF-16": ({APP: PHP.encode("utf-16")}, "not-utf-8"),
+    "a python object": ({APP: PHP + "hooks: !!python/object/apply:os.system [id]\n"}, "unknown-tag"),
+    "a tag of one's own": ({APP: "%TAG ! tag:evil,2000:\n---\n" + PHP + "hooks: !x {}\n"}, "unknown-tag"),
+    "a set": ({APP: PHP + "hooks: !!set {a, b}\n"}, "unknown-tag"),
+    "a number without end": ({APP: PHP + "disk: " + "9" * 100_000 + "\n"}, "wrong-type"),
+    "a number in base 60 without end": ({APP: PHP + "disk: 1" + ":59" * 100_000 + "\n"}, "wrong-type"),
+    "a schedule without end": ({APP: PHP + "crons: {a: {spec: '" + "1," * 100_000 + "1 * * * *', cmd: x}}\n"}, "bad-schedule"),
+    "a huge step": ({APP: PHP + "crons: {a: {spec: '*/" + "9" * 5000 + " * * * *', cmd: x}}\n"}, "bad-schedule"),
+    "a huge duration": ({APP: PHP.replace("root: x", "expires: " + "9" * 5000)}, "not-a-duration"),
+    "a long name": ({APP: PHP.replace("name: app", "name: " + "a" * 100_000)}, "bad-name"),
+    "a name of one's own choosing": ({APP: PHP.replace("name: app", 'name: "../../etc"')}, "bad-name"),
+    "a mount out of the volume": ({APP: PHP + "mounts: {a: {source: local, source_path: ../../x}}\n"}, "bad-path"),
+    "a newline in a mount": ({APP: PHP + 'mounts: {"a\\nb": {source: local}}\n'}, "outside-application"),
+}
+
+
+@pytest.mark.parametrize("name", list(HOSTILE))
+def test_a_hostile_file_gets_a_clear_error_quickly(name: str) -> None:
+    files, code = HOSTILE[name]
+    tree = DictTree(files)
+    tracemalloc.start()
+    began = time.perf_counter()
+    result = read_project(tree)
+    took = time.perf_counter() - began
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    codes = {error.code for error in result.errors}
+    assert code in codes, codes
+    assert result.config is None
+    assert len(result.findings) <= 301
+    assert took < 10, f"{took:.1f} s, with the memory counted"
+    assert peak < 300_000_000, f"{peak:,} bytes"
+    for finding in result.findings:
+        assert len(finding.what) < 1000
+        assert len(finding.mend) < 1500
+
+
+def test_what_is_not_loaded_yet_passes_through_untouched() -> None:
+    class Partial(DictTree):
+        def read(self, path: str) -> bytes:
+            if path.endswith("services.yaml"):
+                raise NotLoaded(path)
+            return super().read(path)
+
+    with pytest.raises(NotLoaded) as raised:
+        read_project(Partial({APP: PHP, SERVICES: ""}))
+    assert raised.value.path == SERVICES
+
+
+def test_ten_thousand_redirects_are_no_problem() -> None:
+    paths = "".join(f"            /old{n}: {{to: /new{n}}}\n" for n in range(10_000))
+    routes = f'"https://{{default}}/":\n    type: upstream\n    upstream: "app:http"\n    redirects:\n        paths:\n{paths}'
+    result = read_project(DictTree({APP: PHP, ROUTES: routes}))
+    assert result.config is not None
+    assert len(result.config.routes[0].redirects) == 10_000
