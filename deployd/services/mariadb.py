@@ -111,6 +111,8 @@ def _flags(service: Service, memory_mb: int) -> Iterator[str]:
     yield f"--aria-pagecache-buffer-size={16 if memory_mb < 1024 else 64}M"
     given = service.configuration.get("properties")
     properties = {**DEFAULT_PROPERTIES, **(given if isinstance(given, dict) else {})}
+    if isinstance(given, dict) and "default_charset" in given and "default_collation" not in given:
+        del properties["default_collation"]     # the server has one for each character set, and refuses another's
     for name, value in properties.items():
         if name in MEGABYTE_PROPERTIES:
             yield f"--{MEGABYTE_PROPERTIES[name]}={value}M"

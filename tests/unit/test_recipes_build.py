@@ -1,0 +1,148 @@
+"""What a build runs, from an application's definition."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from deployd.catalogue import load_catalogue
+from deployd.project.model import (
+    Application,
+    Build,
+    BuildCache,
+    Commands,
+    Extension,
+    Hook,
+    Hooks,
+    Instance,
+    Place,
+    Runtime,
+    Web,
+)
+from deployd.recipes.build_steps import build_steps
+from deployd.recipes.paths import DEFAULT_EXTENSIONS, build_paths, runtime_paths
+from deployd.recipes.php_fpm import fpm_workers, render_fpm, render_php_ini
+from deployd.recipes.python import requirement
+from deployd.settings import config_folder
+
+
+def app(language: str = "php", *, socket: str = "unix", variables: dict | None = None, **more: object) -> Application:
+    web = Web(Instance(Commands(), variables=variables or {}), socket, "fastcgi", ())
+    return Application("shop", language, "8.4", "", web, **more)
+
+
+def titles(it: Application) -> list[str]:
+    return [step.title for step in build_steps(it)]
+
+
+def test_dependencies_come_first_then_the_flavor_then_the_hook():
+    place = Place(".platform.app.yaml", 7, 3)
+    it = app(
+        build=Build("composer", (BuildCache("deps", "vendor", ("composer.lock",)),)),
+        dependencies={"php": {"drush/drush": "^12"}, "nodejs": {"yarn": "*"}, "python3": {"yq": "3.4"}},
+        hooks=Hooks(Hook("set -e\nmake\n", place)),
+    )
+    assert titles(it) == [
+        "the cache deps", "dependencies of PHP", "dependencies of Node.js", "dependencies of Python",
+        "composer install", "the build hook", "the cache deps",
+    ]
+    hook = build_steps(it)[-2]
+    assert (hook.script, hook.place) == ("set -e\nmake\n", place)
+
+
+def test_an_application_that_wants_nothing_has_no_steps():
+    assert build_steps(app("python", build=Build("none"))) == ()
+
+
+def test_flavors_are_the_documented_commands():
+    composer = build_steps(app(build=Build("composer")))[0].script
+    assert ("composer --no-ansi --no-interaction install --no-progress --prefer-dist --optimize-autoloader") in composer
+    npm = build_steps(app("nodejs", build=Build("default")))[0].script
+    assert "npm prune --userconfig .npmrc && npm install --userconfig .npmrc" in npm
+
+
+@pytest.mark.parametrize("it", [app(build=Build("drupal")), app(dependencies={"ruby": {"sass": "*"}})])
+def test_what_cannot_be_done_ends_the_build_with_a_sentence(it):
+    step = build_steps(it)[0]
+    ended = subprocess.run(["sh", "-c", step.script], capture_output=True, text=True, check=False)
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("deployd cannot run ")
+
+
+def test_every_script_is_valid_shell():
+    it = app(
+        build=Build("composer", (BuildCache("d's", "a b", ("it's.lock",), allow_stale=True),)),
+        dependencies={"php": {"require": {"a/b": "1"}, "repositories": [{"type": "vcs", "url": "x'y"}]},
+                      "nodejs": {"@scope/it's": ">1"}, "python": {"x": {"version": "~=1.0", "extras": ["y"]}}},
+        variables={"php": {"memory_limit": "1G"}},
+    )
+    for step in build_steps(it):
+        checked = subprocess.run(["sh", "-n"], input=step.script, capture_output=True, text=True, check=False)
+        assert checked.returncode == 0, (step.title, checked.stderr, step.script)
+
+
+@pytest.mark.parametrize(("constraint", "asked"), [
+    ("*", "x"), (None, "x"), ("1.2.3", "x==1.2.3"), ("==1.2", "x==1.2"), (">=1,<2", "x>=1,<2"), (3, "x==3"),
+    ({"version": "~=1.0", "extras": ["a", "b"]}, "x[a,b]~=1.0"), ({}, "x"),
+])
+def test_a_constraint_of_python_is_what_pip_understands(constraint, asked):
+    assert requirement("x", constraint) == asked
+
+
+def test_global_programs_are_on_the_path_of_builds_and_of_run_time():
+    for paths in (build_paths(app()), runtime_paths(app())):
+        assert paths["PATH"].startswith("/app/.global/bin:")
+        assert paths["PYTHONUSERBASE"] == "/app/.global"
+    assert build_paths(app())["COMPOSER_CACHE_DIR"] == "/cache/.deployd/composer"
+    assert "COMPOSER_CACHE_DIR" not in runtime_paths(app())
+    assert "PHP_INI_SCAN_DIR" not in runtime_paths(app("python"))
+
+
+def test_extensions_are_loaded_by_their_folders():
+    it = app(runtime=Runtime(extensions=(Extension("redis"), Extension("json-like"), Extension("curl"))))
+    assert runtime_paths(it)["PHP_INI_SCAN_DIR"] == (
+        ":/etc/php/extensions/redis:/etc/php/extensions/json-like:/etc/php/app.d:/etc/deployd")
+    assert build_paths(it)["PHP_INI_SCAN_DIR"].endswith(":/etc/php/app.d:/tmp/.deployd")
+
+
+def test_a_disabled_extension_is_left_out_of_the_default_ones():
+    it = app(runtime=Runtime(extensions=(Extension("redis"),), disabled_extensions=("Sqlite3", "pdo_sqlite")))
+    folders = runtime_paths(it)["PHP_INI_SCAN_DIR"].split(":")
+    assert "/etc/php/extensions/pdo_mysql" in folders
+    assert "/etc/php/extensions/redis" in folders
+    assert "" not in folders
+    assert not {"/etc/php/extensions/sqlite3", "/etc/php/extensions/pdo_sqlite"} & set(folders)
+
+
+def test_the_catalogue_says_the_same_of_default_extensions():
+    catalogue = load_catalogue(config_folder() / "catalogue.yaml")
+    for version in catalogue.runtimes["php"].values():
+        assert sorted(version.extensions.default) == sorted(DEFAULT_EXTENSIONS)
+
+
+@pytest.mark.parametrize(("memory", "cpus", "hints", "workers"), [
+    (64, None, {}, 2), (128, None, {}, 2), (512, None, {}, 10), (1536, None, {}, 33), (1536, 2.0, {}, 25),
+    (1536, 6.0, {}, 30), (1536, 10.0, {}, 33), (512, None, {"request_memory_mb": 110, "reserved_memory_mb": 80}, 4),
+])
+def test_workers_follow_the_memory_and_the_hints(memory, cpus, hints, workers):
+    assert fpm_workers(app(runtime=Runtime(**hints)), memory, cpus) == workers
+
+
+def test_the_pool_is_written_as_the_expected_file():
+    expected = Path(__file__).parent / "expected" / "php-fpm.conf"
+    assert render_fpm(app(runtime=Runtime(request_terminate_timeout_seconds=300)), 512) == expected.read_text()
+
+
+def test_a_pool_on_tcp_listens_on_the_port():
+    assert "listen = 0.0.0.0:8888\n" in render_fpm(app(socket="tcp"), 512)
+
+
+def test_php_settings_keep_constants_and_quote_the_rest():
+    it = app(runtime=Runtime(extensions=(Extension("apcu", {"apc.shm_size": "64M", "entries": 5}),)))
+    assert render_php_ini(it, {
+        "memory_limit": "256M", "display_errors": True, "error_reporting": "E_ALL & ~E_NOTICE", "a": "x;y",
+        "b": "it's $x", "c": None,
+    }) == (
+        "apc.shm_size = 64M\napcu.entries = 5\nmemory_limit = 256M\ndisplay_errors = On\n"
+        "error_reporting = E_ALL & ~E_NOTICE\na = 'x;y'\nb = \"it's \\$x\"\nc = ''\n"
+    )
