@@ -107,7 +107,7 @@ class RouterStatus:
     generation: int
     """Grows with every change."""
     started: int
-    """Unix time at which nginx started; another one than before: its memory is empty, put everything back."""
+    """Unix time in milliseconds at which nginx started; another one than before: put everything back."""
     complete: bool
     free_bytes: int
     """Of the memory for routes."""

@@ -11,12 +11,14 @@ from router_stand import (
     Stand,
     ask,
     backend,
+    docker,
     route,
     router,
     routes,
     running_router,
     stand,
     unique,
+    wait_for_socket,
     wait_until_held,
 )
 
@@ -185,3 +187,19 @@ async def test_a_full_memory_is_told_and_nothing_is_thrown_out() -> None:
             assert (await ask(found, f"h199.{last}.test")).status == 200
             await router.remove(f"shop/{last}")
             assert (await router.status()).free_bytes > status.free_bytes
+
+
+async def test_a_killed_nginx_comes_back_with_an_empty_memory_and_says_so() -> None:
+    with running_router() as found:
+        async with found.router() as router, backend("shop") as shop:
+            await router.complete()
+            await router.switch(routes("shop/main", "1", route("shop.test", shop.target)))
+            before = await router.status()
+            docker("kill", "--signal", "KILL", found.name)
+            docker("start", found.name)
+            wait_for_socket(found)
+            after = await router.status()
+            assert (after.started > before.started, after.complete, dict(after.environments)) == (True, False, {})
+            assert (await ask(found, "shop.test")).status == 503
+            await router.put(routes("shop/main", "1", route("shop.test", shop.target)))
+            assert (await ask(found, "shop.test")).status == 200
