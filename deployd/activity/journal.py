@@ -12,9 +12,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter
@@ -74,13 +73,11 @@ class Journal:
 
 def write_result(value: Any) -> str:
     """A step's result as JSON."""
-    kind: Hashable = type(value)
-    return _adapter(kind).dump_json(value).decode() if value is not None else "null"
+    return _adapter(type(value)).dump_json(value).decode() if value is not None else "null"
 
 
 def read_result(text: str, kind: type[T]) -> T:
-    hashable: Hashable = kind
-    value: T = _adapter(hashable).validate_python(json.loads(text), strict=False)
+    value: T = _adapter(kind).validate_python(json.loads(text), strict=False)
     return value
 
 
@@ -93,6 +90,11 @@ def check_succession(before: Sequence[Entry], step: str, event: str) -> None:
     assert event == WISH or event in MAY_FOLLOW[last], f"{step}: {event} must not follow {last}"
 
 
-@cache
-def _adapter(kind: Hashable) -> TypeAdapter[Any]:
-    return TypeAdapter(kind)
+_ADAPTERS: dict[Any, TypeAdapter[Any]] = {}
+"""Made once for each type: they are slow to make and quick to use."""
+
+
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    if kind not in _ADAPTERS:
+        _ADAPTERS[kind] = TypeAdapter(kind)
+    return _ADAPTERS[kind]

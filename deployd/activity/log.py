@@ -1,4 +1,4 @@
-"""The activity log: what a person reads of an activity, written once; the pusher, the API and the CLI read it.
+"""The activity log: what a person reads of an activity, written once, read by pusher, API and CLI.
 
 One file of JSON lines for each activity: masked, numbered, bounded. A follower reads the file and is woken when there is
 more, so a slow one loses nothing and holds up nobody.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from deployd.activity.table import AGAIN, AS_BEFORE, ATTACH, HELD, NO_WAY_BACK, NOTHING, ON_NEW, RELEASED, Step, Table
-from deployd.deployment import build, deploy, hooks, route, services, slug, validate
+from deployd.deployment import build, delete, deploy, hooks, route, services, slug, validate
 from deployd.deployment.host import Host
 from deployd.deployment.view import Deployment
 
@@ -29,5 +29,9 @@ PUSH: Table[Deployment, Host] = Table("push", version=1, steps=(
 ROLLBACK = PUSH.without("build", "slug")
 """To an earlier version: its slugs, its configuration, its images."""
 
-TABLES = {"push": PUSH, "redeploy": PUSH, "rollback": ROLLBACK}
+DELETE: Table[Deployment, Host] = Table("delete", version=1, steps=(
+    Step("delete",   delete.remove_environment,  NO_WAY_BACK,            10 * MINUTE, AS_BEFORE, AGAIN),
+))
+
+TABLES = {"push": PUSH, "redeploy": PUSH, "rollback": ROLLBACK, "delete": DELETE}
 """{kind of activity: its table}"""

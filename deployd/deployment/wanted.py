@@ -9,7 +9,9 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
+from deployd.catalogue import Choice
 from deployd.deployment.host import Host
 from deployd.deployment.refused import ConfigurationRefused
 from deployd.deployment.version import AppVersion, ServiceVersion, Version
@@ -20,7 +22,7 @@ from deployd.environment.variables import Variables, variables_of
 from deployd.errors import DeployError
 from deployd.ids import ActivityId, CommitId, EnvironmentName
 from deployd.plan import KeyParts, WantedApp, WantedService
-from deployd.project.model import Application, ProjectConfig, Service
+from deployd.project.model import Application, Place, ProjectConfig, Service
 from deployd.recipes.build_steps import RECIPE_VERSION
 from deployd.services.families import family_of
 from deployd.settings import ProjectSettings, Settings
@@ -28,6 +30,12 @@ from deployd.slugs.key import build_part, slug_key
 
 NO_CONTAINER = frozenset({"network-storage"})
 """Service types that are a folder on the host and no container."""
+
+
+class Find(Protocol):
+    """How the catalogue is asked for a runtime or a service."""
+
+    def __call__(self, name: str, version: str, /, *, nearest: bool) -> Choice: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,22 +73,20 @@ def images_missing(host: Host, project: ProjectSettings, config: ProjectConfig) 
     errors: list[DeployError] = []
     warnings: list[str] = []
 
-    def look(find: Callable[[], str | None], where: str) -> None:
+    def look(find: Find, name: str, version: str, place: Place) -> None:
         try:
-            warning = find()
+            warning = find(name, version, nearest=nearest).warning
         except DeployError as error:
-            error.where = error.where or where
+            error.where = error.where or str(place)
             errors.append(error)
         else:
-            warnings.extend([warning] if warning else [])
+            warnings.extend([f"{place}: {warning}"] if warning else [])
 
     for app in config.applications:
-        look(lambda app=app: host.catalogue.runtime(app.runtime_name, app.version, nearest=nearest).warning,
-             str(app.type_place))
+        look(host.catalogue.runtime, app.runtime_name, app.version, app.type_place)
     for service in config.services:
         if service.kind not in NO_CONTAINER:
-            look(lambda item=service: host.catalogue.service(item.kind, item.version, nearest=nearest).warning,
-                 str(service.type_place))
+            look(host.catalogue.service, service.kind, service.version, service.type_place)
     return errors, warnings
 
 

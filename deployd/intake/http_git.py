@@ -16,6 +16,7 @@ import structlog
 from aiohttp import web
 
 from deployd.git.program import git_environment
+from deployd.ids import ProjectId
 from deployd.intake.ports import Intake
 from deployd.intake.tokens import find_token
 from deployd.process import Process, open_process
@@ -71,7 +72,7 @@ def _admit(request: web.Request, intake: Intake, service: str) -> tuple[ProjectS
         HTTPForbidden: The token's role does not push.
         HTTPNotFound: There is no such project for this token.
     """
-    name = request.match_info["project"]
+    name = ProjectId(request.match_info["project"])
     token = find_token(intake.tokens, request.headers.get("Authorization"))
     if token is None:
         if "Authorization" in request.headers:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from deployd.ids import ActivityId, CommitId
+from deployd.ids import ActivityId, CommitId, ProjectId
 from deployd.intake.push import Push, Receipt
 from deployd.settings import ProjectSettings, Token
 
@@ -58,7 +58,7 @@ class Repositories(Protocol):
 class Intake:
     """Everything that the handlers of pushes reach."""
 
-    projects: Mapping[str, ProjectSettings]
+    projects: Mapping[ProjectId, ProjectSettings]
     tokens: tuple[Token, ...]
     repositories: Repositories
     checker: Checker

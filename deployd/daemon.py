@@ -1,0 +1,173 @@
+"""The daemon: the only place that builds things. Opens every edge, owns every task, closes in reverse order.
+
+    settings ─► state.db ─► Docker ─► router ─► lanes, HTTP faces, upkeep ─► ready
+    SIGTERM  ─► no new work ─► lanes cancelled (rows stay open) ─► edges closed
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import structlog
+import uvloop
+from aiohttp import web
+
+from deployd.activity.lanes import Lanes
+from deployd.activity.log import Logs
+from deployd.activity.masking import Masker
+from deployd.activity.runner import Limits
+from deployd.activity.slots import Slots
+from deployd.activity.supervised import supervised
+from deployd.catalogue import Catalogue, load_catalogue
+from deployd.clock import Clock, SystemClock
+from deployd.deployment.carry import Carrier
+from deployd.deployment.code import ProjectCode
+from deployd.deployment.facts import StateFacts
+from deployd.deployment.host import Host
+from deployd.deployment.places import Places
+from deployd.engine.docker import Engine
+from deployd.engine.images import Images
+from deployd.intake.checker import CommitChecker
+from deployd.intake.followed import TerminalLogs
+from deployd.intake.hooks_folder import write_hooks
+from deployd.intake.http_git import git_routes
+from deployd.intake.internal import internal_routes
+from deployd.intake.ports import Intake
+from deployd.intake.queue import StateQueue
+from deployd.router.container import ensure_router, router_container, wait_until_listening
+from deployd.router.control import Router, open_router
+from deployd.router.places import RouterPlaces
+from deployd.router.render_nginx import RouterConfig
+from deployd.settings import Settings, config_folder, load_settings
+from deployd.slugs.archive import SlugStore
+from deployd.slugs.storage import Slugs
+from deployd.state.store import Store, open_store
+from deployd.upkeep.reconcile import Reconciler
+
+log = structlog.get_logger()
+
+STOP_SECONDS = 5.0
+MEGABYTE = 1_000_000
+
+
+def serve(settings_file: Path) -> None:
+    """Run the daemon until SIGTERM or SIGINT.
+
+    Raises:
+        DeployError: It cannot start; the error says why and what to do.
+    """
+    settings = load_settings(settings_file)
+    catalogue = load_catalogue(settings.catalogue_path)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(run_daemon(settings, catalogue))
+
+
+@dataclass(frozen=True)
+class Edges:
+    """Everything that is open while the daemon runs."""
+
+    store: Store
+    engine: Engine
+    router: Router
+    clock: Clock
+    masker: Masker
+
+
+async def run_daemon(settings: Settings, catalogue: Catalogue) -> None:
+    """Open, serve, close."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with AsyncExitStack() as stack:
+        edges = await _open_edges(stack, settings, catalogue)
+        host = _host(edges, settings, catalogue)
+        await _serve(stack, edges, host, stop)
+    log.info("daemon_stopped")
+
+
+async def _open_edges(stack: AsyncExitStack, settings: Settings, catalogue: Catalogue) -> Edges:
+    for folder in (settings.state, settings.run):
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    store = await stack.enter_async_context(open_store(settings.state / "state.db"))
+    engine = await stack.enter_async_context(Engine(settings.docker_socket))
+    places = RouterPlaces(settings.run)
+    router = await stack.enter_async_context(open_router(places.socket))
+    masker = Masker([token.secret.get_secret_value() for token in settings.tokens])
+    edges = Edges(store, engine, router, SystemClock(), masker)
+    await _start_router(edges, settings, catalogue, places)
+    return edges
+
+
+async def _start_router(edges: Edges, settings: Settings, catalogue: Catalogue, places: RouterPlaces) -> None:
+    images = Images(edges.engine.docker, catalogue)
+    image_id = await images.ensure(catalogue.router, lambda line: log.info("router_image", line=line))
+    spec = router_container(settings.instance, catalogue.router.image, image_id, places)
+    config = RouterConfig(
+        run=PurePosixPath(places.folder), socket=PurePosixPath(places.socket), config=PurePosixPath(places.current),
+        address=settings.router.address, http_port=settings.router.http_port, workers=settings.router.workers,
+        max_held=settings.router.max_held,
+    )
+    await ensure_router(edges.engine, spec, config_folder() / "router", places, config)
+    await wait_until_listening(edges.router)
+
+
+def _host(edges: Edges, settings: Settings, catalogue: Catalogue) -> Host:
+    places = Places(settings.state, settings.run)
+    store = SlugStore(places.slugs, min_free_bytes=settings.min_free_disk_mb * MEGABYTE)
+    return Host(
+        settings=settings, catalogue=catalogue, clock=edges.clock, places=places,
+        code=ProjectCode(places.repository, settings.state / "hooks"),
+        engine=edges.engine,
+        images=Images(edges.engine.docker, catalogue),
+        slugs=Slugs(store, places.mounts),
+        router=edges.router,
+        facts=StateFacts(edges.store, edges.engine, settings, edges.clock, edges.masker),
+    )
+
+
+async def _serve(stack: AsyncExitStack, edges: Edges, host: Host, stop: asyncio.Event) -> None:
+    settings = host.settings
+    logs = Logs(host.places.logs, edges.clock, edges.masker)
+    limits = Limits(Slots(settings.limits.builds), Slots(settings.limits.deploys))
+    lanes = Lanes(edges.store, Carrier(edges.store, host, logs, limits, edges.clock), edges.clock)
+    code = ProjectCode(host.places.repository, settings.state / "hooks")
+    write_hooks(settings.state / "hooks", settings.api_socket)
+    intake = Intake(
+        settings.projects, settings.tokens, code, CommitChecker(code, host),
+        StateQueue(edges.store, edges.clock, lanes.wake), TerminalLogs(logs, edges.store),
+    )
+    live = await Reconciler(edges.store, host, edges.clock).put_back()
+    await edges.router.complete()
+    await _open_faces(stack, settings, intake)
+    log.info("daemon_ready", environments=live, listen=settings.listen, router=settings.router.http_port)
+    async with asyncio.TaskGroup() as group:
+        eternal = [group.create_task(supervised("lanes", lanes.serve), name="lanes")]
+        await stop.wait()
+        log.info("daemon_stops")
+        for task in eternal:
+            task.cancel()
+
+
+async def _open_faces(stack: AsyncExitStack, settings: Settings, intake: Intake) -> None:
+    public, local = web.Application(client_max_size=2**30), web.Application()
+
+    async def ready(_: web.Request) -> web.Response:
+        return web.json_response({"ready": True})
+
+    public.add_routes([web.get("/readyz", ready), web.get("/healthz", ready), *git_routes(intake)])
+    local.add_routes(internal_routes(intake))
+    for app in (public, local):
+        runner = web.AppRunner(app, shutdown_timeout=STOP_SECONDS, access_log=None)
+        await runner.setup()
+        stack.push_async_callback(runner.cleanup)
+        if app is public:
+            await web.TCPSite(runner, *settings.listen_address).start()
+        else:
+            settings.api_socket.unlink(missing_ok=True)
+            await web.UnixSite(runner, str(settings.api_socket)).start()
+            os.chmod(settings.api_socket, 0o600)

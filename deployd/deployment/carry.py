@@ -1,0 +1,112 @@
+"""Carrying an activity: from its row to its end, with its log, its table and its project."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+
+from deployd.activity.journal import Journal, check_succession
+from deployd.activity.log import Logs, Tell
+from deployd.activity.machine import Finish
+from deployd.activity.runner import Limits, Run, run, visitors_after
+from deployd.activity.wish import Wish
+from deployd.clock import Clock
+from deployd.deployment.host import Host
+from deployd.deployment.steps import TABLES
+from deployd.deployment.view import Deployment
+from deployd.errors import DeployError
+from deployd.ids import ActivityId
+from deployd.settings import ProjectSettings
+from deployd.state import activities, entries
+from deployd.state.activities import Activity
+from deployd.state.entries import Entry
+from deployd.state.store import Store
+
+log = structlog.get_logger()
+
+
+class TableUnknown(DeployError):
+    """A row was written by a newer deployd; it is left alone until that one is back."""
+
+    code = "table-unknown"
+
+
+class StateJournal:
+    """The journal of one activity in state.db."""
+
+    def __init__(self, store: Store, activity: ActivityId, clock: Clock) -> None:
+        self._store = store
+        self._activity = activity
+        self._clock = clock
+
+    async def read(self) -> Journal:
+        return Journal(await self._store.read(lambda db: entries.of_activity(db, self._activity)))
+
+    async def write(self, step: str, event: str, *, result: str | None = None, said: str = "") -> None:
+        check_succession((await self.read()).entries, step, event)
+        entry = Entry(step, event, self._clock.now(), result, said)
+        await self._store.write(lambda db: entries.append(db, self._activity, entry))
+
+
+@dataclass(frozen=True)
+class Carrier:
+    """Runs activities; handed to the lanes."""
+
+    store: Store
+    host: Host
+    logs: Logs
+    limits: Limits
+    clock: Clock
+
+    async def __call__(self, activity: Activity, wish: Wish) -> None:
+        """Carry an activity to its end.
+
+        Raises:
+            TableUnknown: A newer deployd began it.
+        """
+        table = TABLES.get(activity.kind)
+        if table is None or activity.table_version > table.version:
+            raise TableUnknown(f"activity {activity.id} ({activity.kind}) was begun by a newer deployd")
+        if not await self.store.write(lambda db: activities.begin(db, activity.id, self.clock.now())):
+            return
+        tell = self.logs.open(activity.id)
+        try:
+            with structlog.contextvars.bound_contextvars(
+                project=activity.project, environment=activity.environment, activity=activity.id,
+            ):
+                await self._carry(activity, wish, tell)
+        finally:
+            tell.close()
+
+    async def _carry(self, activity: Activity, wish: Wish, tell: Tell) -> None:
+        began = asyncio.get_running_loop().time()
+        log.info("activity_started", kind=activity.kind, branch=activity.branch, commit=activity.commit)
+        table = TABLES[activity.kind]
+        journal = StateJournal(self.store, activity.id, self.clock)
+        project = self.host.settings.projects.get(activity.project)
+        if project is None:
+            end = Finish("failed", f"the project {activity.project} is not in the settings any more")
+        else:
+            end = await run(Run(
+                activity, table, self.host, self._view_of(project), journal, wish, tell, self.limits, self.clock,
+            ))
+        seconds = asyncio.get_running_loop().time() - began
+        await self.store.write(
+            lambda db: activities.finish(db, activity.id, end.state, end.reason, self.clock.now()),
+        )
+        if end.state == "success":
+            said = f"{activity.kind} of {activity.branch} done in {seconds:.1f} s"
+        else:
+            said = f"{activity.kind} of {activity.branch} {end.state}: {end.reason}"
+            if activity.kind != "delete":
+                tell.line(visitors_after(table, await journal.read()))
+        log.info("activity_ended", state=end.state, reason=end.reason, seconds=round(seconds, 2))
+        tell.end(end.state, said)
+
+    def _view_of(self, project: ProjectSettings) -> Callable[[Activity, Journal], Deployment]:
+        def view(activity: Activity, journal: Journal) -> Deployment:
+            return Deployment(activity, project, self.host.settings.instance, journal)
+        return view

@@ -1,0 +1,42 @@
+"""A deleted branch takes its environment along: routes first, then containers, network, volumes, files and rows."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from dataclasses import dataclass
+
+from deployd.activity.log import Tell
+from deployd.deployment.host import Host
+from deployd.deployment.view import Deployment
+from deployd.engine.names import ENVIRONMENT, INSTANCE, PROJECT
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    containers: int
+    volumes: int
+
+
+async def remove_environment(deployment: Deployment, host: Host, tell: Tell) -> Deleted:
+    """Remove everything that carries the environment's labels. May be repeated."""
+    project, environment = deployment.project.id, deployment.environment
+    labels = {INSTANCE: deployment.instance, PROJECT: project, ENVIRONMENT: environment}
+    await host.router.remove(deployment.key)
+    version = await host.facts.live(project, environment)
+    containers = await host.engine.containers(labels)
+    async with asyncio.TaskGroup() as group:
+        for container in containers:
+            group.create_task(host.engine.ensure_container_gone(container.name, stop_seconds=10), name=container.name)
+    volumes = await host.engine.volumes(labels)
+    for volume in volumes:
+        await host.engine.ensure_volume_gone(volume.name)
+    await host.engine.ensure_network_gone(deployment.names.network)
+    others = await host.facts.mounted_slugs_of_others(project, environment)
+    for app in version.apps if version else ():
+        if app.slug not in others:
+            await host.slugs.ensure_unmounted(app.slug)
+    await asyncio.to_thread(shutil.rmtree, host.places.environment(project, environment), True)
+    await host.facts.forget(project, environment)
+    tell.done(f"environment {environment} removed: {len(containers)} containers, {len(volumes)} volumes")
+    return Deleted(len(containers), len(volumes))

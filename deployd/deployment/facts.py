@@ -1,0 +1,72 @@
+"""What is kept of environments between their deployments, out of the database."""
+
+from __future__ import annotations
+
+from deployd.activity.journal import read_result, write_result
+from deployd.activity.masking import Masker
+from deployd.clock import Clock
+from deployd.deployment.version import Version
+from deployd.engine.docker import Engine
+from deployd.engine.subnets import next_subnet
+from deployd.ids import ActivityId, EnvironmentName, ProjectId, SlugKey
+from deployd.settings import Settings
+from deployd.state import environments
+from deployd.state.store import Store
+
+
+class StateFacts:
+    """Facts about environments in state.db. Secrets that it hands out are masked in every log from then on."""
+
+    def __init__(self, store: Store, engine: Engine, settings: Settings, clock: Clock, masker: Masker) -> None:
+        self._store = store
+        self._engine = engine
+        self._settings = settings
+        self._clock = clock
+        self._masker = masker
+
+    async def live(self, project: ProjectId, environment: EnvironmentName) -> Version | None:
+        text = await self._store.read(lambda db: environments.live_version(db, project, environment))
+        return read_result(text, Version) if text else None
+
+    async def set_live(self, project: ProjectId, environment: EnvironmentName, version: Version) -> None:
+        text, now = write_result(version), self._clock.now()
+        await self._store.write(
+            lambda db: environments.set_live(db, project, environment, version.activity, text, now),
+        )
+
+    async def version_of(self, activity: ActivityId) -> Version | None:
+        text = await self._store.read(lambda db: environments.version_of(db, activity))
+        return read_result(text, Version) if text else None
+
+    async def entropy(self, project: ProjectId) -> str:
+        return await self._store.write(lambda db: environments.ensure_entropy(db, project))
+
+    async def subnet(self, project: ProjectId, environment: EnvironmentName) -> str:
+        """The environment's own subnet, free of everything that Docker uses."""
+        used = {subnet for network in await self._engine.networks({}) for subnet in network.subnets}
+        return await self._store.write(lambda db: environments.ensure_subnet(
+            db, project, environment,
+            lambda taken: next_subnet(self._settings.network_pool, self._settings.subnet_prefix, used | taken),
+        ))
+
+    async def secret(self, project: ProjectId, environment: EnvironmentName, service: str, name: str) -> str:
+        secret = await self._store.write(
+            lambda db: environments.ensure_secret(db, project, environment, service, name),
+        )
+        self._masker.learn([secret])
+        return secret
+
+    async def forget(self, project: ProjectId, environment: EnvironmentName) -> None:
+        """The environment is gone; its activities and their logs stay."""
+        await self._store.write(lambda db: environments.forget(db, project, environment))
+
+    async def mounted_slugs_of_others(
+        self, project: ProjectId, environment: EnvironmentName,
+    ) -> frozenset[SlugKey]:
+        """Slugs that other environments run on."""
+        found = await self._store.read(environments.live_versions)
+        return frozenset(
+            app.slug
+            for other, name, text in found if (other, name) != (project, environment)
+            for app in read_result(text, Version).apps
+        )

@@ -1,0 +1,35 @@
+"""The protective block: whether a commit may become a deployment at all, asked before the push is accepted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from deployd.deployment.code import ProjectCode
+from deployd.deployment.host import Host
+from deployd.deployment.wanted import images_missing
+from deployd.errors import DeployError
+from deployd.ids import CommitId
+from deployd.intake.ports import Verdict
+from deployd.project.report import render_findings
+from deployd.settings import ProjectSettings
+
+
+class CommitChecker:
+    """Reads the configuration at a commit that may still lie in git's quarantine."""
+
+    def __init__(self, code: ProjectCode, host: Host) -> None:
+        self._code = code
+        self._host = host
+
+    async def check(
+        self, project: ProjectSettings, commit: CommitId, branch: str, env: Mapping[str, str],
+    ) -> Verdict:
+        """Everything that is wrong, at once, as `deployd check` says it."""
+        try:
+            result = await self._code.read(project, commit, env)
+        except DeployError as error:
+            return Verdict(False, tuple(error.lines()))
+        if result.config is None:
+            return Verdict(False, tuple(render_findings(result.findings)))
+        errors, _ = images_missing(self._host, project, result.config)
+        return Verdict(not errors, tuple(line for error in errors for line in (*error.lines(), "")))

@@ -1,0 +1,34 @@
+"""The activity log as the pusher's terminal shows it."""
+
+from __future__ import annotations
+
+from deployd.activity.log import Follower, Logs
+from deployd.activity.render import render_line
+from deployd.ids import ActivityId
+from deployd.state import activities
+from deployd.state.store import Store
+
+
+class TerminalLogs:
+    """Activity logs as lines of text."""
+
+    def __init__(self, logs: Logs, store: Store) -> None:
+        self._logs = logs
+        self._store = store
+
+    def follow(self, activity: ActivityId) -> TerminalLog:
+        return TerminalLog(self._logs.follow(activity))
+
+    async def succeeded(self, activity: ActivityId) -> bool:
+        found = await self._store.read(lambda db: activities.find(db, activity))
+        return found is not None and found.state == "success"
+
+
+class TerminalLog:
+    def __init__(self, follower: Follower) -> None:
+        self._follower = follower
+
+    async def take(self) -> list[str] | None:
+        """Further lines; empty after a while of silence; None when the activity has ended."""
+        lines = await self._follower.take()
+        return None if lines is None else [text for line in lines for text in render_line(line)]

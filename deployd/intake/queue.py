@@ -1,0 +1,76 @@
+"""A push becomes an activity: one transaction, durable before anybody is answered."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+
+from deployd.clock import Clock
+from deployd.deployment.steps import TABLES
+from deployd.environment.naming import machine_name
+from deployd.intake.push import Push, Receipt
+from deployd.state import activities, deliveries, environments
+from deployd.state.activities import NewActivity, Trigger
+from deployd.state.deliveries import Delivery
+from deployd.state.store import Store
+
+
+class StateQueue:
+    """Makes activities in state.db and wakes the lanes."""
+
+    def __init__(self, store: Store, clock: Clock, wake: Callable[[], None]) -> None:
+        self._store = store
+        self._clock = clock
+        self._wake = wake
+
+    async def push(self, push: Push) -> Receipt:
+        """An activity for a push; a delivery that was answered before gets the answer of then."""
+        receipt = await self._store.write(lambda db: self._enqueue(db, push))
+        self._wake()
+        return receipt
+
+    def _enqueue(self, db: sqlite3.Connection, push: Push) -> Receipt:
+        known = deliveries.find(db, push.how, push.project, push.delivery) if push.delivery else None
+        if known is not None:
+            return Receipt(known.activity, known.said, again=True)
+        receipt = self._delete(db, push) if push.deleted else self._deploy(db, push)
+        if push.delivery:
+            answer = Delivery(receipt.activity, receipt.said)
+            deliveries.add(db, push.how, push.project, push.delivery, answer, self._clock.now())
+        return receipt
+
+    def _deploy(self, db: sqlite3.Connection, push: Push) -> Receipt:
+        name = machine_name(push.branch)
+        if push.how != "git":
+            same = self._same(db, push)
+            if same is not None:
+                return Receipt(None, f"{push.branch} at {push.new[:8]} is activity {same} already")
+        now = self._clock.now()
+        environments.ensure(db, push.project, name, push.branch, now)
+        number = activities.enqueue(db, NewActivity(
+            push.project, name, push.branch, "push", TABLES["push"].version, push.new,
+            Trigger(push.who, push.how, push.delivery),
+        ), now)
+        return Receipt(number, f"activity {number}: {push.branch} at {push.new[:8]} to environment {name}")
+
+    def _delete(self, db: sqlite3.Connection, push: Push) -> Receipt:
+        name = machine_name(push.branch)
+        if environments.find(db, push.project, name) is None:
+            return Receipt(None, f"{push.branch} was deleted; it had no environment")
+        number = activities.enqueue(db, NewActivity(
+            push.project, name, push.branch, "delete", TABLES["delete"].version, None,
+            Trigger(push.who, push.how, push.delivery),
+        ), self._clock.now())
+        return Receipt(number, f"activity {number}: {push.branch} was deleted, environment {name} goes with it")
+
+    @staticmethod
+    def _same(db: sqlite3.Connection, push: Push) -> int | None:
+        """The newest activity of the branch when it is for this very commit and waits, runs or went well.
+
+        Forges send a push twice now and then (two hooks, a repeated delivery with another id). Only the newest counts: a
+        branch that was forced from A to B and back to A is at A again.
+        """
+        newest = activities.latest(db, project=push.project, environment=machine_name(push.branch), limit=1)
+        if newest and newest[0].commit == push.new and newest[0].state in ("pending", "in_progress", "success"):
+            return newest[0].id
+        return None
