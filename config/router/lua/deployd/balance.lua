@@ -16,26 +16,35 @@ local function first(route, count)
 end
 
 -- Pins the route's containers to the request.
-function _M.pin(context, route)
+function _M.pin(route)
+    if route.only then
+        ngx.var.deployd_container = route.only  -- cheaper than a table for each request
+        return
+    end
+    local context = ngx.ctx
     context.targets = route.targets
     context.at = first(route, #route.targets)
 end
 
+local function next_of(context)
+    local targets, at = context.targets, context.at
+    if not context.tried then
+        context.tried = true
+        balancer.set_more_tries(#targets - 1)
+    end
+    context.at = at % #targets + 1
+    return targets[at][1] .. ":" .. targets[at][2]
+end
+
 -- Called by nginx for each try: the pinned one, and when it cannot be reached the next ones.
 function _M.pick()
-    local context = ngx.ctx
-    local targets, at = context.targets, context.at
-    local target = targets[at]
-    if #targets > 1 then
-        if not context.tried then
-            context.tried = true
-            balancer.set_more_tries(#targets - 1)
-        end
-        context.at = at % #targets + 1
+    local container = ngx.var.deployd_container
+    if container == "" then
+        container = next_of(ngx.ctx)
     end
-    local ok, reason = balancer.set_current_peer(target[1], target[2])
+    local ok, reason = balancer.set_current_peer(container)
     if not ok then
-        ngx.log(ngx.ERR, "cannot use the container ", target[1], ":", target[2], ": ", reason)
+        ngx.log(ngx.ERR, "cannot use the container ", container, ": ", reason)
         return ngx.exit(502)
     end
 end

@@ -60,6 +60,7 @@ function _M.build(document)
         route.redirects = nil
         route.next = 0
         route.plain = route.type == "upstream" and not route.rules and #route.targets > 0
+        route.only = #route.targets == 1 and route.targets[1][1] .. ":" .. route.targets[1][2] or nil
         add(index[route.scheme], route)
     end
     if not settings.https_port then

@@ -67,7 +67,7 @@ local function follow(route)
     if route.type == "proxy" then
         return to_outside(route)
     end
-    balance.pin(ngx.ctx, route)
+    balance.pin(route)
 end
 
 -- Called in nginx's rewrite phase. Returns "" when the request can go to the container that is pinned to it now.
@@ -85,7 +85,7 @@ function _M.pass(scheme)
         var.deployd_robots = ""
     end
     var.deployd_route = route.original_url
-    balance.pin(ngx.ctx, route)
+    balance.pin(route)
     return ""
 end
 
