@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from deployd.project.build import read_build, read_dependencies, read_hooks
 from deployd.project.crons import read_crons
 from deployd.project.files import Files
-from deployd.project.instance import INSTANCE_KEYS, ROLES
+from deployd.project.instance import INSTANCE_KEYS
 from deployd.project.keys import Key, Table
-from deployd.project.model import Application, Operation, Preflight
+from deployd.project.model import Application
 from deployd.project.mounts import inside
+from deployd.project.operations import read_operations, read_preflight, read_source_operations
 from deployd.project.runtime import read_runtime
 from deployd.project.runtimes import RUNTIMES
 from deployd.project.shape import Field, Fields
@@ -88,35 +89,6 @@ SOURCE = Table(
     ),
     noun="`source`",
 )
-SOURCE_OPERATION = Table(
-    "source.operations.<name>", (Key("command", "shell command", treatment="noted"),), noun="a source operation"
-)
-OPERATION = Table(
-    "operations.<name>",
-    (
-        Key("commands", "mapping", default="required", treatment="noted"),
-        Key("role", "`viewer`, `contributor` or `admin`", default="`contributor`", treatment="noted"),
-        Key("timeout", "integer, seconds", treatment="noted"),
-    ),
-    noun="an operation",
-)
-OPERATION_COMMANDS = Table(
-    "operations.<name>.commands",
-    (
-        Key("start", "shell command", default="required", treatment="noted"),
-        Key("stop", "shell command", treatment="noted"),
-    ),
-    noun="`commands` of an operation",
-)
-PREFLIGHT = Table(
-    "preflight",
-    (
-        Key("enabled", "boolean", default="required", treatment="noted"),
-        Key("ignored_rules", "list of strings", default="`[]`", treatment="noted"),
-        Key("ignore_rules", "list of strings", "the older spelling", "`[]`", treatment="noted"),
-    ),
-    noun="`preflight`",
-)
 NAME = re.compile(r"[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?", re.ASCII)
 
 
@@ -167,9 +139,9 @@ def read_application(definition: Definition, fields: Fields, files: Files, targe
         hooks=read_hooks(fields),
         runtime=read_runtime(fields, runtime, version),
         crons=read_crons(fields),
-        source_operations=_source_operations(fields),
-        operations=_operations(fields),
-        preflight=_preflight(fields),
+        source_operations=read_source_operations(fields.fields("source", SOURCE)),
+        operations=read_operations(fields),
+        preflight=read_preflight(fields),
         place=definition.name.place if definition.name else fields.place,
         type_place=type_field.place if (type_field := fields.get("type")) else fields.place,
     )
@@ -227,43 +199,3 @@ def _root(fields: Fields, definition: Definition, files: Files) -> str:
             "write a path from the repository's root; `/` is the root itself",
         )
     return root
-
-
-def _source_operations(fields: Fields) -> dict[str, str]:
-    source = fields.fields("source", SOURCE)
-    found = {}
-    for name, field in source.entries("operations") if source else []:
-        operation = field.fields(SOURCE_OPERATION)
-        command = operation.require("command", "say what it runs") if operation else None
-        text = command.text() if command else None
-        if text is not None:
-            found[name] = text
-    return found
-
-
-def _operations(fields: Fields) -> tuple[Operation, ...]:
-    found = []
-    for name, field in fields.entries("operations"):
-        operation = field.fields(OPERATION)
-        if operation is None:
-            continue
-        operation.require("commands", "add `commands: {start: …}`")
-        commands = operation.fields("commands", OPERATION_COMMANDS)
-        start = commands.require("start", "say what it runs") if commands else None
-        role_field = operation.get("role")
-        role = (role_field.one_of(ROLES) if role_field else None) or "contributor"
-        timeout = operation.integer("timeout", 1, 86_400, "seconds")
-        text = start.text() if start else None
-        if text is not None and commands is not None:
-            found.append(Operation(name, text, commands.text("stop"), role, timeout))
-    return tuple(found)
-
-
-def _preflight(fields: Fields) -> Preflight:
-    preflight = fields.fields("preflight", PREFLIGHT)
-    if preflight is None:
-        return Preflight()
-    preflight.require("enabled", "write `enabled: true` or `enabled: false`")
-    return Preflight(
-        preflight.boolean("enabled", True), (*preflight.texts("ignored_rules"), *preflight.texts("ignore_rules"))
-    )

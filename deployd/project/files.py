@@ -9,8 +9,9 @@ from collections.abc import Iterable
 
 from deployd.project.findings import Findings
 from deployd.project.model import MAGENTO, PLATFORMSH, Dialect, Place
+from deployd.project.texts import decode
 from deployd.project.tree import Tree
-from deployd.project.yaml_loader import decode, load_yaml
+from deployd.project.yaml_loader import load_yaml
 from deployd.project.yaml_nodes import Node
 
 DIALECTS = (MAGENTO, PLATFORMSH)

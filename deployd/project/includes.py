@@ -17,7 +17,8 @@ from deployd.project.findings import Findings
 from deployd.project.keys import Key, Table
 from deployd.project.shape import Field
 from deployd.project.spelling import listed, shown
-from deployd.project.yaml_loader import LARGEST_FILE, MOST_NODES, decode, load_yaml
+from deployd.project.texts import LARGEST_FILE, decode
+from deployd.project.yaml_loader import MOST_NODES, load_yaml
 from deployd.project.yaml_nodes import Entry, ListNode, MapNode, Node, ScalarNode, TagNode
 
 MOST_INCLUDES = 200

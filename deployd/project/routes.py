@@ -10,14 +10,14 @@ from collections.abc import Sequence
 from typing import Literal, cast
 
 from deployd.project.keys import Key, Table
-from deployd.project.model import Hsts, RouteCache, RouteTemplate, RouteTls
-from deployd.project.patterns import pattern_problem
+from deployd.project.model import RouteCache, RouteTemplate
 from deployd.project.redirects import MOST_REDIRECTS, read_redirects
 from deployd.project.relationships import split_endpoint
+from deployd.project.route_settings import SSI, STICKY, TLS, read_cache, read_switch, read_tls
+from deployd.project.route_urls import check_url
 from deployd.project.shape import Field, Fields
-from deployd.project.spelling import guess, nearest, shown
+from deployd.project.spelling import guess, shown
 from deployd.project.targets import Targets
-from deployd.project.yaml_nodes import ScalarNode
 
 ROUTE = Table(
     "route",
@@ -36,45 +36,9 @@ ROUTE = Table(
     ),
     noun="a route",
 )
-CACHE = Table(
-    "cache",
-    (
-        Key("enabled", "boolean", default="required"),
-        Key("default_ttl", "integer, seconds", default="0"),
-        Key("cookies", "list of names, `/regex/` or `*`", default='`["*"]`'),
-        Key("headers", "list of names", default='`["Accept", "Accept-Language"]`'),
-    ),
-    noun="`cache`",
-)
-SSI = Table("ssi", (Key("enabled", "boolean", default="required"),), noun="`ssi`")
-STICKY = Table("sticky", (Key("enabled", "boolean", default="required"),), noun="`sticky`")
-TLS = Table(
-    "tls",
-    (
-        Key("min_version", "`TLSv1.0` to `TLSv1.3`"),
-        Key("strict_transport_security", "mapping", "HSTS"),
-        Key("client_authentication", "`request` or `require`"),
-        Key("client_certificate_authorities", "list of PEM texts", default="`[]`"),
-    ),
-    noun="`tls`",
-)
-HSTS = Table(
-    "tls.strict_transport_security",
-    (
-        Key("enabled", "boolean", "for one year"),
-        Key("include_subdomains", "boolean"),
-        Key("preload", "boolean"),
-    ),
-    noun="`strict_transport_security`",
-)
 TYPES = ("upstream", "redirect", "proxy")
 ONLY_UPSTREAM = ("upstream", "cache", "ssi", "sticky")
-FORBIDDEN_CACHE_HEADERS = ("accept-encoding", "connection", "proxy-authorization", "te", "upgrade")
 MOST_ROUTES = 300  # the hosted platforms' own limit: configuration format 6.7
-_URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<host>[^/?#]*)(?P<path>[^?#]*)(?P<rest>.*)", re.ASCII)
-_HOST = re.compile(
-    r"(\*\.)?([a-z0-9_-]+\.)*(\{default\}|\{all\}|[a-z0-9]([a-z0-9-]*[a-z0-9])?)", re.ASCII | re.IGNORECASE
-)
 
 
 def read_routes(field: Field, targets: Targets) -> tuple[RouteTemplate, ...]:
@@ -100,56 +64,6 @@ def read_routes(field: Field, targets: Targets) -> tuple[RouteTemplate, ...]:
     return tuple(route for route, _ in found)
 
 
-def check_url(field: Field, url: str) -> bool:
-    """Whether a key of the routes file is a URL pattern."""
-    parts = _URL.fullmatch(url)
-    if parts is None:
-        field.wrong_name(
-            "scheme-missing",
-            f"the route `{shown(url)}` does not begin with `https://` or `http://`",
-            f'write "https://{shown(url).lstrip("/")}"',
-        )
-        return False
-    host, path = parts["host"], parts["path"]
-    if parts["scheme"] not in ("http", "https"):
-        field.wrong_name(
-            "bad-url", f"`{shown(parts['scheme'])}` is not a scheme of routes", "begin with `https://` or `http://`"
-        )
-    elif re.search(r":\d+$", host):
-        field.wrong_name(
-            "port-not-allowed",
-            f"the route `{shown(url)}` has a port, routes are on 80 and 443 only",
-            f'write "{parts["scheme"]}://{shown(host.rsplit(":", 1)[0] + path)}"',
-        )
-    elif "{" in host and not re.search(r"\{(default|all)\}", host):
-        word = re.search(r"\{([^}]*)", host)
-        near = nearest(word[1], ("default", "all")) if word else None
-        field.wrong_name(
-            "bad-placeholder",
-            f"the route `{shown(url)}` has a placeholder that does not exist",
-            f"did you mean `{{{near}}}`?" if near else "there are `{default}` and `{all}`",
-        )
-    elif not _HOST.fullmatch(host) or len(host) > 253:
-        field.wrong_name(
-            "bad-url",
-            f"`{shown(host)}` is not a host" if host else f"the route `{shown(url)}` has no host",
-            "write a host name, `{default}` or `{all}`, with `*.` in front at most",
-        )
-    elif (
-        parts["rest"]
-        or any(character in path for character in "{}*^$()[]\\\"' ")
-        or any(ord(character) < 33 for character in path)
-    ):
-        field.wrong_name(
-            "bad-url",
-            f"`{shown(path + parts['rest'])}` is not a plain path",
-            "a path is a prefix, without `?`, `#` and regular expressions",
-        )
-    else:
-        return True
-    return False
-
-
 def _route(url: str, entry: Field, fields: Fields, targets: Targets) -> RouteTemplate | None:
     type_field = fields.require("type", "write `type: upstream`, `redirect` or `proxy`")
     kind = type_field.text() if type_field else None
@@ -173,10 +87,10 @@ def _route(url: str, entry: Field, fields: Fields, targets: Targets) -> RouteTem
         id=fields.text("id"),
         attributes=_attributes(fields),
         redirects=read_redirects(fields.get("redirects")),
-        tls=_tls(fields.fields("tls", TLS)),
-        cache=_cache(fields.get("cache")) if kind == "upstream" else RouteCache(enabled=False),
-        ssi=_switch(fields.get("ssi"), SSI),
-        sticky=_switch(fields.get("sticky"), STICKY),
+        tls=read_tls(fields.fields("tls", TLS)),
+        cache=read_cache(fields.get("cache")) if kind == "upstream" else RouteCache(enabled=False),
+        ssi=read_switch(fields.get("ssi"), SSI),
+        sticky=read_switch(fields.get("sticky"), STICKY),
         place=entry.place,
     )
     return route if kind and (upstream or to) else None
@@ -223,85 +137,6 @@ def _attributes(fields: Fields) -> dict[str, str]:
         if text is not None:
             found[name] = text
     return found
-
-
-def _switch(field: Field | None, table: Table) -> bool:
-    """`true`, or `{enabled: true}`."""
-    if field is None:
-        return False
-    if isinstance(field.node, ScalarNode):
-        return field.boolean() or False
-    fields = field.fields(table)
-    enabled = fields.require("enabled", "write `enabled: true` or `enabled: false`") if fields else None
-    return (enabled.boolean() if enabled else None) or False
-
-
-def _cache(field: Field | None) -> RouteCache:
-    if field is None:
-        return RouteCache()
-    if isinstance(field.node, ScalarNode):
-        value = field.boolean()
-        return RouteCache(enabled=value is not False)
-    fields = field.fields(CACHE)
-    if fields is None:
-        return RouteCache()
-    enabled = fields.require("enabled", "write `enabled: true` or `enabled: false`")
-    ttl = fields.integer("default_ttl", 0, 10 * 31_536_000, "seconds")
-    default = RouteCache()
-    return RouteCache(
-        (enabled.boolean() if enabled else None) is not False,
-        ttl or 0,
-        _cache_headers(fields.get("headers"), default.headers),
-        _cookies(fields.get("cookies"), default.cookies),
-    )
-
-
-def _cache_headers(field: Field | None, default: tuple[str, ...]) -> tuple[str, ...]:
-    if field is None:
-        return default
-    for item in field.items():
-        name = item.raw.lower()
-        if name in ("cookie", "cookies"):
-            item.wrong(
-                "not-allowed", "`Cookie` cannot be a header of the cache's key", "list the cookies under `cookies`"
-            )
-        elif name in FORBIDDEN_CACHE_HEADERS:
-            item.wrong(
-                "not-allowed",
-                f"`{item.raw}` cannot be a header of the cache's key",
-                "remove it: it says nothing about the content",
-            )
-    return field.texts()
-
-
-def _cookies(field: Field | None, default: tuple[str, ...]) -> tuple[str, ...]:
-    if field is None:
-        return default
-    for item in field.items():
-        text = item.raw
-        if len(text) > 2 and text[0] == text[-1] == "/":
-            problem = pattern_problem(text[1:-1][:4000])
-            if problem:
-                item.wrong("bad-pattern", problem[0], problem[2])
-    return field.texts()
-
-
-def _tls(fields: Fields | None) -> RouteTls:
-    if fields is None:
-        return RouteTls()
-    version, client = fields.get("min_version"), fields.get("client_authentication")
-    hsts = fields.fields("strict_transport_security", HSTS)
-    authentication = client.one_of(("request", "require")) if client else None
-    return RouteTls(
-        version.one_of(("TLSv1.0", "TLSv1.1", "TLSv1.2", "TLSv1.3")) if version else None,
-        Hsts(hsts.maybe_boolean("enabled"), hsts.maybe_boolean("include_subdomains"), hsts.maybe_boolean("preload"))
-        if hsts
-        else Hsts(),
-        cast(
-            Literal["request", "require"] | None, authentication if authentication in ("request", "require") else None
-        ),
-        fields.texts("client_certificate_authorities"),
-    )
 
 
 def _check_together(found: list[tuple[RouteTemplate, Field]]) -> None:

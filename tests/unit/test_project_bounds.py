@@ -35,7 +35,7 @@ HOSTILE: dict[str, tuple[dict[str, str | bytes | None], str]] = {
     "deep blocks": ({APP: indented(1000)}, "too-deep"),
     "deep lists": ({APP: "- " * 100_000}, "too-deep"),
     "deep question marks": ({APP: "? " * 100_000}, "too-deep"),
-    "a large file": ({APP: PHP + "# " + "x" * 2_000_000}, "file-too-large"),
+    "a large file": ({APP: PHP + "# " + "x" * 5_000_000}, "file-too-large"),
     "many values": ({APP: PHP + "variables: {x: {a: [" + "1," * 400_000 + "]}}\n"}, "too-much"),
     "many unknown keys": ({APP: PHP + "".join(f"key{n}: 1\n" for n in range(50_000))}, "too-many-findings"),
     "many wrong relationships": ({APP: PHP + "relationships:\n" + "".join(f"    r{n}: 'db{n}:x'\n" for n in range(20_000))},
@@ -89,17 +89,18 @@ HOSTILE: dict[str, tuple[dict[str, str | bytes | None], str]] = {
 def test_a_hostile_file_gets_a_clear_error_quickly(name: str) -> None:
     files, code = HOSTILE[name]
     tree = DictTree(files)
+    began = time.process_time()
+    read_project(tree)
+    took = time.process_time() - began
     tracemalloc.start()
-    began = time.perf_counter()
     result = read_project(tree)
-    took = time.perf_counter() - began
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     codes = {error.code for error in result.errors}
     assert code in codes, codes
     assert result.config is None
     assert len(result.findings) <= 301
-    assert took < 10, f"{took:.1f} s, with the memory counted"
+    assert took < 5, f"{took:.1f} s of a processor"
     assert peak < 300_000_000, f"{peak:,} bytes"
     for finding in result.findings:
         assert len(finding.what) < 1000

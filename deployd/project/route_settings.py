@@ -1,0 +1,125 @@
+"""`cache`, `ssi`, `sticky` and `tls` of a route (configuration format 6.5 and 6.6). Pure."""
+
+from __future__ import annotations
+
+from typing import Literal, cast
+
+from deployd.project.keys import Key, Table
+from deployd.project.model import Hsts, RouteCache, RouteTls
+from deployd.project.patterns import LONGEST_PATTERN, pattern_problem
+from deployd.project.shape import Field, Fields
+from deployd.project.yaml_nodes import ScalarNode
+
+CACHE = Table(
+    "cache",
+    (
+        Key("enabled", "boolean", default="required"),
+        Key("default_ttl", "integer, seconds", default="0"),
+        Key("cookies", "list of names, `/regex/` or `*`", default='`["*"]`'),
+        Key("headers", "list of names", default='`["Accept", "Accept-Language"]`'),
+    ),
+    noun="`cache`",
+)
+SSI = Table("ssi", (Key("enabled", "boolean", default="required"),), noun="`ssi`")
+STICKY = Table("sticky", (Key("enabled", "boolean", default="required"),), noun="`sticky`")
+TLS = Table(
+    "tls",
+    (
+        Key("min_version", "`TLSv1.0` to `TLSv1.3`"),
+        Key("strict_transport_security", "mapping", "HSTS"),
+        Key("client_authentication", "`request` or `require`"),
+        Key("client_certificate_authorities", "list of PEM texts", default="`[]`"),
+    ),
+    noun="`tls`",
+)
+HSTS = Table(
+    "tls.strict_transport_security",
+    (
+        Key("enabled", "boolean", "for one year"),
+        Key("include_subdomains", "boolean"),
+        Key("preload", "boolean"),
+    ),
+    noun="`strict_transport_security`",
+)
+FORBIDDEN_CACHE_HEADERS = ("accept-encoding", "connection", "proxy-authorization", "te", "upgrade")
+
+
+def read_switch(field: Field | None, table: Table) -> bool:
+    """`true`, or `{enabled: true}`."""
+    if field is None:
+        return False
+    if isinstance(field.node, ScalarNode):
+        return field.boolean() or False
+    fields = field.fields(table)
+    enabled = fields.require("enabled", "write `enabled: true` or `enabled: false`") if fields else None
+    return (enabled.boolean() if enabled else None) or False
+
+
+def read_cache(field: Field | None) -> RouteCache:
+    """A mapping, or just `true` or `false`."""
+    if field is None:
+        return RouteCache()
+    if isinstance(field.node, ScalarNode):
+        value = field.boolean()
+        return RouteCache(enabled=value is not False)
+    fields = field.fields(CACHE)
+    if fields is None:
+        return RouteCache()
+    enabled = fields.require("enabled", "write `enabled: true` or `enabled: false`")
+    ttl = fields.integer("default_ttl", 0, 10 * 31_536_000, "seconds")
+    default = RouteCache()
+    return RouteCache(
+        (enabled.boolean() if enabled else None) is not False,
+        ttl or 0,
+        _cache_headers(fields.get("headers"), default.headers),
+        _cookies(fields.get("cookies"), default.cookies),
+    )
+
+
+def _cache_headers(field: Field | None, default: tuple[str, ...]) -> tuple[str, ...]:
+    if field is None:
+        return default
+    for item in field.items():
+        name = item.raw.lower()
+        if name in ("cookie", "cookies"):
+            item.wrong(
+                "not-allowed", "`Cookie` cannot be a header of the cache's key", "list the cookies under `cookies`"
+            )
+        elif name in FORBIDDEN_CACHE_HEADERS:
+            item.wrong(
+                "not-allowed",
+                f"`{item.raw}` cannot be a header of the cache's key",
+                "remove it: it says nothing about the content",
+            )
+    return field.texts()
+
+
+def _cookies(field: Field | None, default: tuple[str, ...]) -> tuple[str, ...]:
+    if field is None:
+        return default
+    for item in field.items():
+        text = item.raw
+        if len(text) > 2 and text[0] == text[-1] == "/":
+            problem = pattern_problem(text[1:-1][:LONGEST_PATTERN])
+            if problem:
+                item.wrong("bad-pattern", problem[0], problem[2])
+    return field.texts()
+
+
+def read_tls(fields: Fields | None) -> RouteTls:
+    """What the router asks of browsers and programs."""
+    if fields is None:
+        return RouteTls()
+    version, client = fields.get("min_version"), fields.get("client_authentication")
+    hsts = fields.fields("strict_transport_security", HSTS)
+    authentication = client.one_of(("request", "require")) if client else None
+    return RouteTls(
+        version.one_of(("TLSv1.0", "TLSv1.1", "TLSv1.2", "TLSv1.3")) if version else None,
+        Hsts(hsts.maybe_boolean("enabled"), hsts.maybe_boolean("include_subdomains"), hsts.maybe_boolean("preload"))
+        if hsts
+        else Hsts(),
+        cast(
+            Literal["request", "require"] | None, authentication if authentication in ("request", "require") else None
+        ),
+        fields.texts("client_certificate_authorities"),
+    )
