@@ -165,6 +165,8 @@ class Settings(_Frozen):
     subnet_prefix: int = Field(26, ge=16, le=29)
     limits: Limits = Limits()
     freeze_seconds: int = Field(60, ge=1, le=60)
+    answer_seconds: int = Field(60, ge=1)
+    """How long a new version may take until it answers requests."""
     on_deploy_failure: Literal["revert", "keep"] = "revert"
     runtime_fallback: Literal["refuse", "nearest"] = "refuse"
     build: BuildSettings = BuildSettings()

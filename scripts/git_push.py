@@ -39,12 +39,14 @@ def git_environment(token: str = "") -> dict[str, str]:
 
 async def push(
     repository: Path, url: str, token: str, *, branch: str = "main", on_line: Callable[[str], None] = print,
-    options: Sequence[str] = (), limit_seconds: float = 900,
+    options: Sequence[str] = (), limit_seconds: float = 900, delete: bool = False,
+    force: bool = False,
 ) -> Pushed:
     """Push HEAD to a branch.
 
     Args:
         options: Push options (`no-wait`).
+        delete: Delete the branch instead.
     """
     lines: list[str] = []
 
@@ -58,7 +60,7 @@ async def push(
     began = time.monotonic()
     output = await run(
         "git", "-c", f"credential.helper={helper}", "push", *(f"--push-option={option}" for option in options),
-        url, f"HEAD:refs/heads/{branch}",
+        url, f"{'+' if force else ''}{'' if delete else 'HEAD'}:refs/heads/{branch}",
         cwd=repository, env=git_environment(token), check=False, on_line=take, limit_seconds=limit_seconds,
     )
     return Pushed(output.status, time.monotonic() - began, tuple(lines))

@@ -180,12 +180,13 @@ class LocalDaemon:
 
     async def push(
         self, repository: Path, project: str, *, branch: str = "main", on_line: Callable[[str], None] = print,
-        options: Sequence[str] = (), limit_seconds: float = 900,
+        options: Sequence[str] = (), limit_seconds: float = 900, delete: bool = False,
+        force: bool = False,
     ) -> Pushed:
         """`git push` of HEAD to a branch of the project; `on_line` gets what the pusher's terminal would show."""
         return await push(
             repository, self.repository_url(project), self.token, branch=branch, on_line=on_line, options=options,
-            limit_seconds=limit_seconds,
+            limit_seconds=limit_seconds, delete=delete, force=force,
         )
 
     @contextlib.asynccontextmanager

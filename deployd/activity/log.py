@@ -1,7 +1,7 @@
 """The activity log: what a person reads of an activity, written once, read by pusher, API and CLI.
 
-One file of JSON lines for each activity: masked, numbered, bounded. A follower reads the file and is woken when there is
-more, so a slow one loses nothing and holds up nobody.
+One file of JSON lines for each activity: masked, numbered, bounded. A follower reads the file and is woken when there
+is more, so a slow one loses nothing and holds up nobody.
 Surprise: lines are written without waiting. It is one `write` into the page cache, and whoever tells is often a
 callback that cannot wait; a line survives the daemon's death, though not the host's.
 """

@@ -76,7 +76,7 @@ class ProjectCode:
     async def listing(self, project: ProjectId, commit: CommitId, root: str, config: ProjectConfig) -> str:
         """Digest of an application's files without the configuration files: editing a cron must not rebuild.
 
-        Files that the configuration includes from the application's code (a hook's script) count: a build may read them.
+        Files that the configuration includes from the code (a hook's script) count: a build may read them.
         """
         own = {path for path in config.files if _is_configuration(path)} | {config.dialect.folder}
         return await self._mirror(project).listing_digest(commit, root, frozenset(own))

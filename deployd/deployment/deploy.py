@@ -46,7 +46,8 @@ async def start_apps(deployment: Deployment, host: Host, tell: Tell) -> AppsUp:
         await host.engine.ensure_container(web)
         containers += [names.container(deployment.id, "app", app.name), web.name]
         await _run_post_start(host, parts, app)
-        if await wait_until_answering(deployment, host, app, SOFT_START_SECONDS, quietly=True):
+        patience = min(SOFT_START_SECONDS, host.settings.answer_seconds)
+        if await wait_until_answering(deployment, host, app, patience, quietly=True):
             tell.line("answers", app=app.name)
         else:
             tell.line("does not answer yet; it may need its deploy hook", app=app.name)

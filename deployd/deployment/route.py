@@ -22,7 +22,6 @@ from deployd.environment.hosts import ResolvedRoute
 from deployd.recipes.web_server import WEB_PORT
 from deployd.router.table import Released, Route, RouteSet, Target
 
-ANSWER_SECONDS = 60
 DRAIN_SECONDS = 1.0
 """Requests that the router sent on just before the switch arrive at the old web server within this time."""
 
@@ -56,7 +55,7 @@ async def wait_until_healthy(deployment: Deployment, host: Host, tell: Tell) -> 
     """
     config = await read_config(deployment, host)
     for app in config.applications:
-        await wait_until_answering(deployment, host, app, ANSWER_SECONDS)
+        await wait_until_answering(deployment, host, app, host.settings.answer_seconds)
     return Healthy(tuple(app.name for app in config.applications))
 
 

@@ -44,11 +44,20 @@ class Containers(Connection):
             NoSuchImage: Its image is not on this host.
             EngineRefused: Docker does not want it so; a folder that is not there, for example.
         """
-        with suppress(NameTaken):
-            await ask(
-                f"create the container {spec.name}",
-                self.docker.containers.create(render_container(spec), name=spec.name),
-            )
+        what = f"create the container {spec.name}"
+        try:
+            async with asyncio.timeout(LIMIT_SECONDS):
+                while True:
+                    try:
+                        await ask(what, self.docker.containers.create(render_container(spec), name=spec.name))
+                    except NameTaken:
+                        # Docker gives the name away before the container can be seen: another caller is at it.
+                        if await self.container(spec.name) is None:
+                            await asyncio.sleep(0.05)
+                            continue
+                    return
+        except TimeoutError:
+            raise NameTaken(f"cannot {what}: its name is taken by something that is no container of ours") from None
 
     async def start(self, name: str) -> None:
         """Start a container; one that runs is left alone.

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import aiodocker
 
@@ -25,6 +26,7 @@ from deployd.errors import DeployError
 
 CHUNK_BYTES = 65_536
 KEEP_BYTES = 16_000_000
+QUIET_SECONDS = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ class Execs(Connection):
 
         ended = False
         try:
-            await ask(what, _exchange(self.path, self.api_version, found.id, stdin, keep), limit_seconds)
+            await ask(what, _exchange(self.path, self.api_version, found, stdin, keep), limit_seconds)
             status = await ask(what, _status(found))
             ended = True
         except EngineOverran:
@@ -113,13 +115,14 @@ class Execs(Connection):
 
 
 async def _exchange(
-    socket: Path, api_version: str, exec_id: str, stdin: bytes | None, keep: Callable[[str, bytes], None],
+    socket: Path, api_version: str, found: aiodocker.execs.Exec, stdin: bytes | None,
+    keep: Callable[[str, bytes], None],
 ) -> None:
     reader, writer = await asyncio.open_unix_connection(str(socket))
     try:
         body = json.dumps({"Detach": False, "Tty": False})
         writer.write((
-            f"POST /v{api_version}/exec/{exec_id}/start HTTP/1.1\r\nHost: docker\r\nConnection: Upgrade\r\n"
+            f"POST /v{api_version}/exec/{found.id}/start HTTP/1.1\r\nHost: docker\r\nConnection: Upgrade\r\n"
             f"Upgrade: tcp\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}"
         ).encode())
         head = await reader.readuntil(b"\r\n\r\n")
@@ -127,12 +130,16 @@ async def _exchange(
         if status >= 300:
             raise aiodocker.DockerError(status, (await reader.read(CHUNK_BYTES)).decode(errors="replace"))
         async with asyncio.TaskGroup() as group:
+            arrived = [0]
             writing = group.create_task(_write(writer, stdin), name="exec stdin")
+            watching = group.create_task(_close_when_ended(found, writer, stdin, arrived), name="exec end")
             frames = FrameReader()
             while chunk := await reader.read(CHUNK_BYTES):
+                arrived[0] += len(chunk)
                 for stream, data in frames.feed(chunk):
                     keep(stream, data)
             writing.cancel()               # it may end without reading all of its input
+            watching.cancel()
     except ExceptionGroup as group_error:
         raise group_error.exceptions[0] from None
     finally:
@@ -150,6 +157,29 @@ async def _write(writer: asyncio.StreamWriter, data: bytes | None) -> None:
         writer.write_eof()
 
 
+async def _close_when_ended(
+    found: aiodocker.execs.Exec, writer: asyncio.StreamWriter, stdin: bytes | None, arrived: list[int],
+) -> None:
+    """Close the connection after the command has ended and no more output comes.
+
+    Docker closes it by itself, but not while it holds input that nobody reads: it then took up to a minute (20.10), and
+    called the command running for as long.
+    """
+    if stdin is None:
+        return
+    seen = await found.inspect()
+    first = await found.docker.containers.container(seen["ContainerID"]).show()
+    sees_processes = await asyncio.to_thread(_lives_in, int(first["State"]["Pid"]), str(seen["ContainerID"]))
+    before = -1
+    while True:
+        seen = await found.inspect()
+        if before == arrived[0] and (not seen["Running"] or (sees_processes and not await _process(seen))):
+            break
+        before = arrived[0]
+        await asyncio.sleep(QUIET_SECONDS)
+    writer.transport.abort()
+
+
 async def _status(found: aiodocker.execs.Exec) -> int:
     while True:
         seen = await found.inspect()
@@ -163,14 +193,17 @@ async def _kill(found: aiodocker.execs.Exec) -> None:
 
     Its number is the host's, and is believed only when that process lives in the container.
     """
-    try:
-        seen = await found.inspect()
-    except aiodocker.DockerError:
-        return
-    pid = int(seen.get("Pid") or 0)
-    if seen["Running"] and pid and await asyncio.to_thread(_lives_in, pid, str(seen["ContainerID"])):
-        with suppress(ProcessLookupError, PermissionError):
+    with suppress(aiodocker.DockerError, ProcessLookupError, PermissionError):
+        pid = await _process(await found.inspect())
+        if pid:
             os.killpg(pid, signal.SIGKILL)
+
+
+async def _process(seen: Mapping[str, Any]) -> int | None:
+    """Number of a command's process on the host, if it lives and can be seen."""
+    pid = int(seen.get("Pid") or 0)
+    lives = seen["Running"] and pid > 1 and await asyncio.to_thread(_lives_in, pid, str(seen["ContainerID"]))
+    return pid if lives else None
 
 
 def _lives_in(pid: int, container_id: str) -> bool:

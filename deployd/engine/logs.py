@@ -79,6 +79,8 @@ class Logs(Containers):
     async def follow_logs(self, name: str, *, last: int | None = None) -> AsyncIterator[LogFollower]:
         """Lines of a container from its beginning, or with the last `last` ones only, and on as they are written.
 
+        Docker 20.10 sometimes keeps back a last line without a line end when the container ends; `last_lines` has it.
+
         Raises:
             NotThere: It does not exist.
         """

@@ -1,6 +1,7 @@
 """What everything that deployd makes in Docker is called, and the labels by which it is found again.
 
-Names come from instance, project, environment and activity only: the second run of a step finds what the first one made.
+Names come from instance, project, environment and activity only, so the second run of a step finds what the first one
+made.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from deployd.ids import ActivityId, EnvironmentName, ProjectId
 
 INSTANCE, PROJECT, ENVIRONMENT, ACTIVITY = "deployd", "deployd.project", "deployd.environment", "deployd.activity"
 ROLE, PART, DIGEST = "deployd.role", "deployd.part", "deployd.digest"
-"""ROLE: `service`, `app`, `web`, `worker`, `build`, `router`. PART: its name in the files. DIGEST: of a service's spec."""
+"""ROLE: `service`, `app`, `web`, `worker`, `build`, `router`. PART: its name in the files. DIGEST: of a service."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ class Names:
         return f"{self.network}-{part}-{role}-{activity}"
 
     def alias(self, activity: ActivityId, part: str) -> str:
-        """The host name of an application's container, one for each version, so that old and new can stand side by side."""
+        """Host name of an application's container, one for each version: old and new stand side by side."""
         return f"{part}-{activity}"
 
     def labels(self, role: str, part: str = "", activity: ActivityId | None = None) -> Mapping[str, str]:

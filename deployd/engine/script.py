@@ -100,6 +100,7 @@ def prepare(folder: Path, name: str, text: str, *, uid: int = SCRIPT_UID) -> Scr
     """
     script = Script(folder / name)
     script.folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o755)                    # whatever our umask is: the container's user has to get through
     if not has_started(script):
         new = script.folder / "script.new"
         new.write_text(text)

@@ -2,7 +2,8 @@
 
 Both directions are streamed: a push of gigabytes needs no memory of ours. The receive hooks (`receive_hook.py`) call
 back over the daemon's own socket; that is where a push is checked and followed, see `internal.py`.
-Surprise: a pusher who leaves does not end git. The branch may have moved already, and the hook after it queues the push.
+Surprise: a pusher who leaves does not end git: the branch may have moved already, and the hook after it queues the
+push.
 """
 
 from __future__ import annotations

@@ -67,8 +67,8 @@ class StateQueue:
     def _same(db: sqlite3.Connection, push: Push) -> int | None:
         """The newest activity of the branch when it is for this very commit and waits, runs or went well.
 
-        Forges send a push twice now and then (two hooks, a repeated delivery with another id). Only the newest counts: a
-        branch that was forced from A to B and back to A is at A again.
+        Forges send a push twice now and then (two hooks, a repeated delivery with another id). Only the newest counts:
+        a branch that was forced from A to B and back to A is at A again.
         """
         newest = activities.latest(db, project=push.project, environment=machine_name(push.branch), limit=1)
         if newest and newest[0].commit == push.new and newest[0].state in ("pending", "in_progress", "success"):

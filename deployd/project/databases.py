@@ -98,6 +98,7 @@ def read_mysql(fields: Fields | None) -> Read:
     if fields is None:
         return ("main",), main, {}
     rest: dict[str, Json] = {}
+    fields.maybe_boolean("rotate_passwords")
     properties = _properties(fields.fields("properties", PROPERTIES))
     if properties:
         rest["properties"] = properties

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from deployd.project.finding_codes import CODES
 from deployd.project.model import Finding, Place
 from deployd.project.yaml_nodes import Node
 
@@ -88,6 +89,7 @@ class Findings:
         length: int | None,
         related: tuple[Place, ...],
     ) -> None:
+        assert code in CODES, code
         place = at if isinstance(at, Place) else at.place
         if (code, place, what) in self._seen:
             return

@@ -36,7 +36,8 @@ def read_solr(kind: str, version: str, fields: Fields | None, service: Fields) -
     cores: dict[str, Json] = {}
     for name, entry in fields.entries("cores"):
         core = entry.fields(SOLR_CORE) if not entry.is_null() else None
-        cores[name] = {key: value.json() for key, value in core if not value.is_null()} if core else {}
+        texts = {key.name: core.text(key.name) for key in SOLR_CORE.keys} if core else {}
+        cores[name] = {key: text for key, text in texts.items() if text is not None}
     if cores:
         rest["cores"] = cores
     if fields.get("core_config") is not None:

@@ -13,24 +13,15 @@ from deployd.project.targets import Targets
 from deployd.project.web import COMMANDS as WEB_COMMANDS
 from deployd.project.web import read_commands
 
-_OF_THE_APPLICATION = "a worker shares the application's slug and web instance"
+_OF_THE_APPLICATION = ("build", "dependencies", "crons", "hooks", "web", "runtime", "type", "source", "name", "workers")
 WORKER = Table(
     "workers.<name>",
-    (
-        Key("commands", "mapping", "the process", "required"),
-        *INSTANCE_KEYS,
-        *(
-            Key(
-                name,
-                "",
-                _OF_THE_APPLICATION,
-                treatment="refused",
-                mend=f"write `{name}` at the top level of the application",
-            )
-            for name in ("build", "dependencies", "crons", "hooks", "web", "runtime", "type")
-        ),
-    ),
+    (Key("commands", "mapping", "the process", "required"), *INSTANCE_KEYS),
     noun="a worker",
+    elsewhere={
+        name: f"write `{name}` at the top level: a worker shares the application's slug and has no HTTP"
+        for name in _OF_THE_APPLICATION
+    },
 )
 COMMANDS = Table("workers.<name>.commands", WEB_COMMANDS.keys, noun="`commands` of a worker")
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?", re.ASCII)

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from deployd.engine.specs import Health
 from deployd.project.model import Service
 from deployd.services.family import (
     RUN_AND_TMP,
@@ -18,6 +17,7 @@ from deployd.services.family import (
     Execute,
     Parts,
     Secret,
+    health,
     relationship_object,
 )
 
@@ -61,7 +61,7 @@ class MariaDb:
         ready = f'test "$({AS_ROOT} mariadb --user=root --batch --skip-column-names {networking})" = 0'
         return Parts(
             port=PORT,
-            health=Health(("sh", "-c", ready)),
+            health=health(ready),
             command=("mariadbd", *_flags(service, memory_mb)),
             environment={"MARIADB_ROOT_HOST": "localhost"},
             secret_environment=("MARIADB_ROOT_PASSWORD",),

@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from deployd.engine.specs import Health
 from deployd.project.model import Service
 from deployd.services.family import (
     RUN_AND_TMP,
@@ -22,6 +21,7 @@ from deployd.services.family import (
     Execute,
     Parts,
     Secret,
+    health,
     relationship_object,
 )
 
@@ -54,7 +54,7 @@ class PostgreSql:
         return Parts(
             port=PORT,
             # While an official image prepares its data, a server answers on the socket only: not ready yet.
-            health=Health(("pg_isready", "--quiet", "--host=127.0.0.1", "--username=postgres")),
+            health=health("pg_isready --quiet --host=127.0.0.1 --username=postgres"),
             command=("postgres", *(word for name, value in flags.items() for word in ("-c", f"{name}={value}"))),
             secret_environment=("POSTGRES_PASSWORD",),
             volume_path="/var/lib/postgresql/data",

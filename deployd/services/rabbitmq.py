@@ -12,7 +12,6 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from deployd.engine.specs import Health
 from deployd.project.model import Service
 from deployd.services.family import (
     RUN_AND_TMP,
@@ -21,6 +20,7 @@ from deployd.services.family import (
     Execute,
     Parts,
     Secret,
+    health,
     relationship_object,
 )
 
@@ -46,7 +46,7 @@ class RabbitMq:
         return Parts(
             port=PORT,
             # A connection that says nothing is not logged; asking with rabbitmqctl would start an Erlang machine.
-            health=Health(("bash", "-c", f"exec 3<>/dev/tcp/127.0.0.1/{PORT}")),
+            health=health(f"(exec 3<>/dev/tcp/127.0.0.1/{PORT})", "bash"),
             environment={
                 "RABBITMQ_NODENAME": "rabbit@localhost",   # part of the path of the data; the host name changes
                 "RABBITMQ_DEFAULT_USER": OPERATOR,

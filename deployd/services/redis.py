@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from deployd.engine.specs import Health
 from deployd.project.model import Service
 from deployd.services.family import (
     RUN_AND_TMP,
@@ -15,6 +14,7 @@ from deployd.services.family import (
     Execute,
     Parts,
     Secret,
+    health,
     memory_folder,
     relationship_object,
 )
@@ -37,7 +37,7 @@ class Redis:
         policy = str(service.configuration.get("maxmemory_policy") or "allkeys-lru")
         return Parts(
             port=PORT,
-            health=Health(("sh", "-c", f'test "$({self.flavour}-cli ping)" = PONG')),
+            health=health(f'test "$({self.flavour}-cli ping)" = PONG'),
             command=(
                 f"{self.flavour}-server", "--maxmemory", f"{limit_mb}mb", "--maxmemory-policy", policy,
                 "--dir", DATA, "--save", "", "--appendonly", "yes" if self.persistent else "no",

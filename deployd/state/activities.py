@@ -66,7 +66,8 @@ class NewActivity:
 def enqueue(connection: sqlite3.Connection, new: NewActivity, now: datetime) -> ActivityId:
     """Add an activity to its lane. A push makes the older pushes superseded that still wait there."""
     cursor = connection.execute(
-        "INSERT INTO activities (project, environment, branch, kind, table_version, commit_id, cause, state, created_at)"
+        "INSERT INTO activities"
+        " (project, environment, branch, kind, table_version, commit_id, cause, state, created_at)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, 'pending', ?)",
         (new.project, new.environment, new.branch, new.kind, new.table_version, new.commit,
          json.dumps(asdict(new.trigger)), now.isoformat()),
@@ -132,8 +133,10 @@ def latest(
 
 def count_by_state(connection: sqlite3.Connection, failed_since: datetime) -> dict[str, int]:
     """{`pending`, `in_progress`: now; `failed`: since a moment}"""
-    rows = connection.execute("SELECT state, count(*) FROM activities WHERE state IN ('pending', 'in_progress') GROUP BY 1")
-    counts = {"pending": 0, "in_progress": 0, **{state: number for state, number in rows}}
+    rows = connection.execute(
+        "SELECT state, count(*) FROM activities WHERE state IN ('pending', 'in_progress') GROUP BY state",
+    )
+    counts = {"pending": 0, "in_progress": 0, **{row[0]: row[1] for row in rows}}
     failed = connection.execute(
         "SELECT count(*) FROM activities WHERE state = 'failed' AND ended_at >= ?", (failed_since.isoformat(),),
     ).fetchone()[0]

@@ -94,7 +94,8 @@ def earlier_versions(
 ) -> list[tuple[ActivityId, datetime, str]]:
     """(activity, when it became live, version), newest first, the live one included."""
     rows = connection.execute(
-        "SELECT activity, at, version FROM versions WHERE project = ? AND environment = ? ORDER BY activity DESC LIMIT ?",
+        "SELECT activity, at, version FROM versions WHERE project = ? AND environment = ?"
+        " ORDER BY activity DESC LIMIT ?",
         (project, name, limit),
     )
     return [(ActivityId(row["activity"]), datetime.fromisoformat(row["at"]), row["version"]) for row in rows]
@@ -114,8 +115,8 @@ def ensure_subnet(
     ).fetchone()
     if row is not None and row["subnet"]:
         return str(row["subnet"])
-    taken = frozenset(r["subnet"] for r in connection.execute("SELECT subnet FROM environments WHERE subnet IS NOT NULL"))
-    chosen = choose(taken)
+    rows = connection.execute("SELECT subnet FROM environments WHERE subnet IS NOT NULL")
+    chosen = choose(frozenset(other["subnet"] for other in rows))
     connection.execute("UPDATE environments SET subnet = ? WHERE project = ? AND name = ?", (chosen, project, name))
     return chosen
 
@@ -135,7 +136,8 @@ def ensure_secret(
     """A password, made when it is first asked for."""
     key = (project, environment, service, name)
     connection.execute(
-        "INSERT INTO secrets (project, environment, service, name, secret) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        "INSERT INTO secrets (project, environment, service, name, secret) VALUES (?, ?, ?, ?, ?)"
+        " ON CONFLICT DO NOTHING",
         (*key, secrets.token_urlsafe(SECRET_BYTES)),
     )
     row = connection.execute(

@@ -1,7 +1,7 @@
 """state.db: one SQLite file, one writer, durable when a write returns.
 
-WAL with `synchronous=FULL`. Writes that come at the same time share one transaction and so one fsync: that is what makes
-thousands of durable webhooks a second possible. Each write is a function that gets the connection; it runs in the
+WAL with `synchronous=FULL`. Writes that come at the same time share one transaction and so one fsync: that is what
+makes thousands of durable webhooks a second possible. Each write is a function that gets the connection; it runs in the
 writer's thread under a savepoint of its own, so one that fails takes no other with it.
 sqlite3 in two threads of our own instead of aiosqlite, because the latter gives no way to put many callers' writes into
 one transaction.

@@ -1,0 +1,116 @@
+"""One real daemon for the whole folder: its own directory, ports and Docker label, all gone afterwards."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+import pytest_asyncio
+from yarl import URL
+
+from scripts.git_push import Pushed
+from scripts.local_daemon import LocalDaemon
+from scripts.removal import left_behind, remove_all
+from scripts.repository import commit, make_repository
+
+PROJECTS = ("shop", "pair", "reuse", "broken", "keys", "hooked")
+SERVER = '''\
+import os
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+
+class Page(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        body = (Path("/app/text").read_text().strip() + " on " + os.environ["PLATFORM_BRANCH"]).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+ThreadingHTTPServer(("", int(os.environ["PORT"])), Page).serve_forever()
+'''
+APP = '''\
+name: app
+type: python:3.13
+web:
+  commands:
+    start: python3 server.py
+'''
+
+
+@dataclass
+class Developer:
+    """A working tree, and what its owner does with it."""
+
+    daemon: LocalDaemon
+    folder: Path
+    project: str
+
+    async def write(self, files: Mapping[str, str], message: str = "A change") -> str:
+        """Change files and commit. Returns the commit."""
+        for name, text in files.items():
+            path = self.folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        return await commit(self.folder, message, allow_empty=True)
+
+    async def push(self, branch: str = "main", **more: Any) -> Pushed:
+        """Forced, because every test begins with a repository of its own."""
+        return await self.daemon.push(
+            self.folder, self.project, branch=branch, on_line=lambda _: None, force=not more.get("delete"), **more,
+        )
+
+    async def page(self, branch: str = "main", path: str = "/") -> tuple[int, str]:
+        """What a visitor gets through the router."""
+        url = URL(self.daemon.url(self.project, branch, path))
+        async with aiohttp.ClientSession() as session, session.get(
+            url.with_host("127.0.0.1"), headers={"Host": url.authority}, allow_redirects=False,
+        ) as answer:
+            return answer.status, await answer.text()
+
+
+MakeDeveloper = Callable[..., Coroutine[Any, Any, Developer]]
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def daemon(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LocalDaemon]:
+    """A daemon with a project for each test file."""
+    directory = tmp_path_factory.mktemp("e2e")
+    daemon = LocalDaemon(directory, {name: {} for name in PROJECTS}, settings={"answer_seconds": 8})
+    await daemon.start(limit_seconds=300)
+    yield daemon
+    await daemon.stop()
+    await remove_all(daemon.instance, directory)
+    assert await left_behind(daemon.instance, directory) == []
+
+
+@pytest.fixture
+def developer(daemon: LocalDaemon, tmp_path: Path) -> MakeDeveloper:
+    """A developer with a new repository: a one-file Python application, or a sample."""
+
+    async def make(project: str, *sources: Path, files: Mapping[str, str] | None = None) -> Developer:
+        folder = tmp_path / project
+        shutil.rmtree(folder, ignore_errors=True)
+        start = tmp_path / "start"
+        for name, text in ({} if sources else {".platform.app.yaml": APP, "server.py": SERVER, "text": "first"}).items():
+            start.mkdir(exist_ok=True)
+            (start / name).write_text(text)
+        await make_repository(folder, *(sources or (start,)))
+        made = Developer(daemon, folder, project)
+        if files:
+            await made.write(files)
+        return made
+
+    return make

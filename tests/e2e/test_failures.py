@@ -1,0 +1,87 @@
+"""What goes wrong is said in plain words where the person looks, and visitors notice nothing."""
+
+from __future__ import annotations
+
+import pytest
+
+from deployd.process import run
+from tests.e2e.conftest import APP, Developer, MakeDeveloper
+
+
+@pytest.fixture
+async def me(developer: MakeDeveloper) -> Developer:
+    """A developer whose first version is live."""
+    made = await developer("broken")
+    pushed = await made.push()
+    assert await made.page() == (200, "first on main"), pushed.lines
+    return made
+
+
+async def test_a_configuration_error_refuses_the_push_and_names_the_place(me: Developer) -> None:
+    await me.write({".platform.app.yaml": APP.replace("type: python:3.13", "type: pyton:3.13")})
+    pushed = await me.push()
+    text = "\n".join(pushed.lines)
+    assert pushed.status != 0
+    assert ".platform.app.yaml:2:7" in text
+    assert "python" in text, "the nearest spelling is offered"
+    assert "remote rejected" in text
+    assert await me.page() == (200, "first on main")
+
+
+async def test_a_version_that_is_not_there_is_refused_with_the_list_of_what_is(me: Developer) -> None:
+    await me.write({".platform.app.yaml": APP.replace("3.13", "3.9")})
+    pushed = await me.push()
+    text = "\n".join(pushed.lines)
+    assert pushed.status != 0
+    assert "python:3.13" in text
+    assert await me.page() == (200, "first on main")
+
+
+async def test_a_failing_build_says_which_command_with_its_status_and_last_lines(me: Developer) -> None:
+    await me.write({"text": "never", ".platform.app.yaml": APP + "hooks:\n  build: |\n    echo the reason\n    exit 3\n"})
+    text = "\n".join((await me.push()).lines)
+    assert "the build hook of app ended with exit code 3" in text
+    assert ".platform.app.yaml:7" in text
+    assert "| the reason" in text
+    assert "visitors see the version before" in text
+    assert await me.page() == (200, "first on main")
+    assert await _containers(me, "build") == []
+
+
+async def test_a_failing_deploy_hook_thaws_to_the_old_version_and_removes_the_new(me: Developer) -> None:
+    await me.write({"text": "never", ".platform.app.yaml": APP + "hooks:\n  deploy: |\n    echo no column\n    exit 4\n"})
+    text = "\n".join((await me.push()).lines)
+    assert "the deploy hook of app ended with exit code 4" in text
+    assert "| no column" in text
+    assert "visitors: on the earlier version again" in text
+    assert await me.page() == (200, "first on main")
+    assert len(await _containers(me, "app")) == 1
+
+
+async def test_an_application_that_does_not_listen_is_named_with_its_own_last_lines(me: Developer) -> None:
+    await me.write({"text": "never", ".platform.app.yaml": APP.replace(
+        "python3 server.py", "echo I am lost; sleep 1000")})
+    text = "\n".join((await me.push()).lines)
+    assert "app does not answer after" in text
+    assert "| I am lost" in text
+    assert await me.page() == (200, "first on main")
+    assert len(await _containers(me, "app")) == 1
+
+
+async def test_a_wrong_token_is_refused_and_the_secret_is_not_logged(me: Developer) -> None:
+    url = me.daemon.repository_url("broken").replace("http://", "http://me:wrong-secret-1@")
+    answer = await run("git", "-c", "credential.helper=", "ls-remote", url, check=False,
+                       env={"PATH": "/usr/bin:/bin", "GIT_TERMINAL_PROMPT": "0", "no_proxy": "127.0.0.1"})
+    assert answer.status != 0
+    log = me.daemon.log_file.read_text()
+    assert "git_refused" in log
+    assert "127.0.0.1" in log
+    assert "wrong-secret-1" not in log
+
+
+async def _containers(me: Developer, role: str) -> list[str]:
+    found = await run(
+        "docker", "ps", "-a", "--format", "{{.Names}}", "--filter", f"label=deployd={me.daemon.instance}",
+        "--filter", f"label=deployd.project={me.project}", "--filter", f"label=deployd.role={role}",
+    )
+    return found.text.splitlines()
