@@ -1,3 +1,4 @@
+# ruff: noqa: E501   rows of tables are lines
 """Whatever becomes of real files, the reader answers with values or with findings that point into them."""
 
 from __future__ import annotations

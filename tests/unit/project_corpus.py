@@ -1,3 +1,4 @@
+# ruff: noqa: E501   rows of tables are lines
 """The corpus of real configuration files, or the samples in the repository when the corpus is not beside it.
 
 The corpus holds YAML files only, so what its projects include, and the folders that their code is in, has stand-ins here.

@@ -1,3 +1,4 @@
+# ruff: noqa: E501   rows of tables are lines
 """Documents made from the platforms' JSON schemas: every key of them with a value of every type."""
 
 from __future__ import annotations

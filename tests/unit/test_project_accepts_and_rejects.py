@@ -178,7 +178,7 @@ PARTS = [
     R("86", CRON.format('{spec: "* * * * *", commands: {start: x}, timeout: 100000}'), "at most 86400"),
     R("87", "workers: {queue: {}}\n", "needs the key `commands`"),
     R("87 start", "workers: {queue: {commands: {pre_start: x}}}\n", "needs the key `start`"),
-    R("88", "workers: {queue: {commands: {start: x}, hooks: {build: x}, crons: {}}}\n", "`hooks` cannot be honoured", "`crons` cannot be honoured"),
+    R("88", "workers: {queue: {commands: {start: x}, hooks: {build: x}, crons: {}}}\n", "a worker has no key `hooks`", "a worker has no key `crons`"),
     A("89", "runtime: {extensions: [redis, {name: blackfire, configuration: {a: b}}]}\n"),
     W("90", "runtime: {extensions: [json]}\n", "part of PHP 8.1", base=f"name: app\ntype: php:8.1\n{WEB}"),
     W("91 7.0", "runtime: {extensions: [mcrypt]}\n", "retired", base=f"name: app\ntype: php:7.0\n{WEB}"),

@@ -1,3 +1,4 @@
+# ruff: noqa: E501   rows of tables are lines
 """A second opinion: the platforms' JSON schemas on thousands of documents, and a reason for every difference.
 
 What the schema accepts we accept and what it refuses we refuse, but for `DIFFERENCES`. Values that are null are not among

@@ -16,7 +16,8 @@ REFUSED: dict[str, tuple[set[str], str]] = {
     "ibexa__post-install/resources/platformsh/ibexa-headless/5.0": ({"no-such-service"}, OVERLAY),
     "ibexa__post-install/resources/platformsh/ibexa-oss/5.0": ({"no-such-service"}, OVERLAY),
     "magento__magento-cloud-docker/src/Test/Integration/_files/cloud_base": (
-        {"no-such-service-type"}, "a fixture with a type of service that no platform knows: opensearchsearch",
+        {"no-such-service-type"},
+        "a fixture with a type of service that no platform knows: opensearchsearch",
     ),
 }
 """{project: (codes of its errors, why that is right)}"""

@@ -60,7 +60,8 @@ def test_a_magento_project_of_2018_becomes_values() -> None:
     assert (app.name, app.runtime_name, app.version, app.root) == ("mymagento", "php", "7.0", "")
     assert app.web.instance.mounts[1] == Mount("app/etc", "local", "etc", None, app.web.instance.mounts[1].place)
     assert [(item.name, item.target, item.endpoint) for item in app.web.instance.relationships] == [
-        ("database", "mysql", "mysql"), ("redis", "redis", "redis"),
+        ("database", "mysql", "mysql"),
+        ("redis", "redis", "redis"),
     ]
     assert app.web.locations[1].rules[0].passthru == "/static/$resource"
     assert app.web.instance.variables == {"env": {"DEBUG": False}, "php": {"display_errors": False}}
@@ -74,25 +75,31 @@ def test_a_magento_project_of_2018_becomes_values() -> None:
 
 
 def test_one_application_without_a_routes_file_gets_the_usual_route() -> None:
-    result = read_project(DictTree({".platform.app.yaml": "name: app\ntype: nodejs:24\nweb: {commands: {start: node .}}\n"}))
+    result = read_project(
+        DictTree({".platform.app.yaml": "name: app\ntype: nodejs:24\nweb: {commands: {start: node .}}\n"})
+    )
     config = result.config
     assert config is not None
     assert config.dialect == PLATFORMSH
-    assert [(route.url, route.upstream, route.endpoint) for route in config.routes] == [("https://{default}/", "app", "http")]
+    assert [(route.url, route.upstream, route.endpoint) for route in config.routes] == [
+        ("https://{default}/", "app", "http")
+    ]
     assert config.applications[0].web.locations[0].passthru is True
     assert config.applications[0].build.flavor == "default"
 
 
 def test_all_errors_come_at_once_with_a_caret_and_the_nearest_spelling() -> None:
-    result = read_project(DictTree({
-        ".platform.app.yaml": "name: app\ntype: php:8.4\nrelationship:\n  db: mysql:mysql\nhooks:\n  biuld: x\n",
-        ".platform/services.yaml": "db: {type: mariadb:11.8, disk: 10}\n",
-    }))
+    result = read_project(
+        DictTree(
+            {
+                ".platform.app.yaml": "name: app\ntype: php:8.4\nrelationship:\n  db: mysql:mysql\nhooks:\n  biuld: x",
+                ".platform/services.yaml": "db: {type: mariadb:11.8, disk: 10}\n",
+            }
+        )
+    )
     assert result.config is None
     lines = render_findings(result.errors)
     assert "  mend: did you mean `relationships`?" in lines
     assert "  mend: did you mean `build`?" in lines
     assert any("must" in line for line in lines)
     assert {error.place.line for error in result.errors} == {3, 6, 1}
-
-

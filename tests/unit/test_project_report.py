@@ -14,7 +14,12 @@ def finding(excerpt: str, column: int, length: int = 3) -> Finding:
 
 def test_the_caret_stands_below_what_is_meant() -> None:
     assert render_findings([finding("    foo: bar", 5)]) == [
-        "a.yaml:3:5: error: this is wrong", "  3 |     foo: bar", "    |     ^^^", "  mend: mend it", "", "1 error",
+        "a.yaml:3:5: error: this is wrong",
+        "  3 |     foo: bar",
+        "    |     ^^^",
+        "  mend: mend it",
+        "",
+        "1 error",
     ]
 
 
@@ -22,7 +27,7 @@ def test_a_long_line_is_cut_around_the_caret() -> None:
     lines = render_findings([finding("x" * 500 + "foo" + "y" * 500, 501)])
     assert len(lines[1]) < 130
     caret = lines[2].index("^")
-    assert lines[1][caret: caret + 3] == "foo"
+    assert lines[1][caret : caret + 3] == "foo"
 
 
 def test_a_caret_never_leaves_its_line() -> None:
@@ -46,7 +51,15 @@ def test_json_names_everything_an_editor_needs() -> None:
     result = read_project(DictTree({".platform.app.yaml": "name: app\ntype: php:8.4\nhokes: {}\n"}))
     found = findings_as_json(result.errors)
     assert json.loads(json.dumps(found))[0] == {
-        "severity": "error", "code": "unknown-key", "file": ".platform.app.yaml", "line": 3, "column": 1, "length": 5,
-        "key": "applications.app.hokes", "what": "an application has no key `hokes`", "mend": "did you mean `hooks`?",
-        "excerpt": "hokes: {}", "related": [],
+        "severity": "error",
+        "code": "unknown-key",
+        "file": ".platform.app.yaml",
+        "line": 3,
+        "column": 1,
+        "length": 5,
+        "key": "applications.app.hokes",
+        "what": "an application has no key `hokes`",
+        "mend": "did you mean `hooks`?",
+        "excerpt": "hokes: {}",
+        "related": [],
     }

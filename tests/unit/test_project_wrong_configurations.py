@@ -1,6 +1,6 @@
 """Wrong configurations and the message that a person reads, one file each in `expected/project/`.
 
-A file holds the repository's files (`=== path`), then the message (`=== message`). `UPDATE_EXPECTED=1` writes the messages
+A file holds the files of a commit (`=== path`), then the message (`=== message`). `UPDATE_EXPECTED=1` writes them
 anew; read them before they are committed: would you thank somebody for this?
 """
 

@@ -1,0 +1,190 @@
+"""The generated parts of docs/configuration.md: keys, what is not honoured, types, codes. Pure.
+
+A test compares them with the file, so that neither can change without the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from deployd.project import databases as db
+from deployd.project import service_configuration as sc
+from deployd.project.application import APPLICATION, SOURCE
+from deployd.project.build import BUILD, CACHE, HOOKS
+from deployd.project.crons import COMMANDS as CRON_COMMANDS
+from deployd.project.crons import CRON
+from deployd.project.finding_codes import CODES
+from deployd.project.firewall import FIREWALL
+from deployd.project.firewall import RULE as FIREWALL_RULE
+from deployd.project.includes import INCLUDE
+from deployd.project.instance import INSTANCE_KEYS, RESOURCES
+from deployd.project.keys import Key, Table
+from deployd.project.locations import BUFFERING, LOCATION, RULE
+from deployd.project.mounts import MOUNT
+from deployd.project.operations import OPERATION, OPERATION_COMMANDS, PREFLIGHT, SOURCE_OPERATION
+from deployd.project.redirects import REDIRECT, REDIRECTS
+from deployd.project.relationships import RELATIONSHIP
+from deployd.project.route_settings import CACHE as ROUTE_CACHE
+from deployd.project.route_settings import HSTS, SSI, STICKY, TLS
+from deployd.project.routes import ROUTE
+from deployd.project.runtime import EXTENSION, RUNTIME, SIZING, XDEBUG
+from deployd.project.runtimes import RUNTIMES, Versions
+from deployd.project.service_types import SERVICE_TYPES
+from deployd.project.services import SERVICE
+from deployd.project.solr import SOLR, SOLR_CORE, SOLR_ENDPOINT
+from deployd.project.vault import VAULT, VAULT_KEY
+from deployd.project.web import COMMANDS, UPSTREAM, WEB
+from deployd.project.workers import COMMANDS as WORKER_COMMANDS
+from deployd.project.workers import WORKER
+
+SECTIONS: tuple[tuple[str, tuple[Table, ...]], ...] = (
+    (
+        "The application",
+        (
+            APPLICATION,
+            SOURCE,
+            SOURCE_OPERATION,
+            RELATIONSHIP,
+            MOUNT,
+            RESOURCES,
+            FIREWALL,
+            FIREWALL_RULE,
+            BUILD,
+            CACHE,
+            HOOKS,
+            RUNTIME,
+            SIZING,
+            XDEBUG,
+            EXTENSION,
+            CRON,
+            CRON_COMMANDS,
+            OPERATION,
+            OPERATION_COMMANDS,
+            PREFLIGHT,
+        ),
+    ),
+    ("`web` and `workers`", (WEB, COMMANDS, UPSTREAM, LOCATION, RULE, BUFFERING, WORKER, WORKER_COMMANDS)),
+    (
+        "Services",
+        (
+            SERVICE,
+            db.MYSQL,
+            db.MYSQL_ENDPOINT,
+            db.PROPERTIES,
+            db.POSTGRESQL,
+            db.POSTGRESQL_ENDPOINT,
+            sc.REDIS,
+            sc.SEARCH,
+            sc.AUTHENTICATION,
+            sc.RABBITMQ,
+            SOLR,
+            SOLR_CORE,
+            SOLR_ENDPOINT,
+            sc.VARNISH,
+            VAULT,
+            VAULT_KEY,
+            sc.MERCURE,
+        ),
+    ),
+    ("Routes", (ROUTE, REDIRECTS, REDIRECT, ROUTE_CACHE, SSI, STICKY, TLS, HSTS)),
+    ("Includes", (INCLUDE,)),
+)
+_SHARED = {key.name for key in INSTANCE_KEYS}
+_NOT_ALL = {"warned": "accepted with a warning", "refused": "**refused**", "noted": "accepted"}
+
+
+def render_keys() -> str:
+    """A table of every key, one for each kind of mapping."""
+    lines: list[str] = []
+    for title, tables in SECTIONS:
+        lines += [f"### {title}", ""]
+        for table in tables:
+            lines += [f"#### {_heading(table)}", "", "| key | value | default | |", "|---|---|---|---|"]
+            lines += [_row(key) for key in table.keys if not (table in (WEB, WORKER) and key.name in _SHARED)]
+            if table in (WEB, WORKER):
+                lines.append(
+                    f"| {', '.join(f'`{key.name}`' for key in INSTANCE_KEYS)} | | as in the application | "
+                    "replaces the application's whole value |"
+                )
+            lines.append("")
+    return "\n".join(lines)
+
+
+def render_not_honoured() -> str:
+    """Every key that does not do all that it does on the hosted platforms, with the reason."""
+    lines = ["| where | key | | why |", "|---|---|---|---|"]
+    for table, key in _all_keys():
+        if key.treatment in ("warned", "refused") or (key.treatment == "noted" and key.about):
+            why = key.about + (f"; {key.mend}" if key.mend else "")
+            lines.append(f"| {_heading(table)} | `{key.name}` | {_NOT_ALL[key.treatment]} | {_cell(why)} |")
+    return "\n".join(lines) + "\n"
+
+
+def render_types() -> str:
+    """Runtimes and service types with all their versions."""
+    lines = ["| runtime | versions | retired, with a warning |", "|---|---|---|"]
+    lines += [f"| `{name}` | {_versions(known)} |" for name, known in RUNTIMES.items() if name != "composable"]
+    lines += [
+        "",
+        "| service | endpoints | least `disk` | versions | retired, with a warning |",
+        "|---|---|---|---|---|",
+    ]
+    for name, known in SERVICE_TYPES.items():
+        endpoints = ", ".join(f"`{item}`" for item in known.endpoints) or "none by itself"
+        disk = "no disk" if known.least_disk_mb is None else str(known.least_disk_mb)
+        alias = f" (the same as `{known.means}`)" if known.means else ""
+        lines.append(f"| `{name}`{alias} | {endpoints} | {disk} | {_versions(known.versions)} |")
+    return "\n".join(lines) + "\n"
+
+
+def render_codes() -> str:
+    """Every code of a finding."""
+    return (
+        "\n".join(["| code | meaning |", "|---|---|", *(f"| `{code}` | {text} |" for code, text in CODES.items())])
+        + "\n"
+    )
+
+
+GENERATED: dict[str, Callable[[], str]] = {
+    "not honoured": render_not_honoured,
+    "keys": render_keys,
+    "types": render_types,
+    "codes": render_codes,
+}
+
+
+def with_generated(text: str) -> str:
+    """A document with everything between `<!-- generated: name -->` and `<!-- end -->` made anew."""
+    for name, render in GENERATED.items():
+        begin, end = f"<!-- generated: {name} -->\n", "<!-- end -->"
+        head, found, rest = text.partition(begin)
+        if found:
+            text = f"{head}{begin}\n{render().rstrip()}\n\n{end}{rest.partition(end)[2]}"
+    return text
+
+
+def _all_keys() -> Iterator[tuple[Table, Key]]:
+    for _, tables in SECTIONS:
+        for table in tables:
+            for key in table.keys:
+                if not (table in (WEB, WORKER) and key.name in _SHARED):
+                    yield table, key
+
+
+def _heading(table: Table) -> str:
+    return table.name if " " in table.name or table.name in ("application", "service", "route") else f"`{table.name}`"
+
+
+def _row(key: Key) -> str:
+    about = key.about
+    if key.treatment in ("warned", "refused"):
+        about = f"{_NOT_ALL[key.treatment]}: {about}"
+    return f"| `{key.name}` | {_cell(key.type)} | {_cell(key.default)} | {_cell(about)} |"
+
+
+def _versions(known: Versions) -> str:
+    return f"{' '.join(known.supported)} | {' '.join(known.retired)}"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")

@@ -1,0 +1,91 @@
+"""`deployd check` as people and hooks run it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from deployd.cli.check import check
+from tests.unit.project_corpus import REPOSITORY
+
+GOOD = "name: shop\ntype: php:8.4\nweb: {locations: {/: {root: public}}}\n"
+
+
+def run(*argv: str) -> tuple[int, str]:
+    result = CliRunner().invoke(check, list(argv))
+    return result.exit_code, result.output
+
+
+def test_a_good_folder_is_said_to_be_good(tmp_path: Path) -> None:
+    (tmp_path / ".platform.app.yaml").write_text(GOOD)
+    assert run(str(tmp_path)) == (0, "1 application (shop), 0 services, 1 route: a push would be accepted\n")
+
+
+def test_a_warning_is_shown_and_accepted(tmp_path: Path) -> None:
+    (tmp_path / ".platform.app.yaml").write_text(GOOD.replace("8.4", "7.4"))
+    status, output = run(str(tmp_path))
+    assert status == 0
+    assert "warning: `php:7.4` is retired" in output
+    assert "1 warning\n" in output
+
+
+def test_errors_end_with_1_and_are_shown_with_a_caret(tmp_path: Path) -> None:
+    (tmp_path / ".platform.app.yaml").write_text(GOOD + "hokes: {}\n")
+    status, output = run(str(tmp_path))
+    assert status == 1
+    assert output.splitlines() == [
+        ".platform.app.yaml:4:1: error: an application has no key `hokes`",
+        "  4 | hokes: {}",
+        "    | ^^^^^",
+        "  mend: did you mean `hooks`?",
+        "",
+        "1 error",
+    ]
+
+
+def test_a_tolerant_project_is_only_warned(tmp_path: Path) -> None:
+    (tmp_path / ".platform.app.yaml").write_text(GOOD + "hokes: {}\n")
+    assert run(str(tmp_path), "--tolerant")[0] == 0
+
+
+def test_json_is_one_document(tmp_path: Path) -> None:
+    (tmp_path / ".platform.app.yaml").write_text(GOOD + "hokes: {}\n")
+    status, output = run(str(tmp_path), "--json")
+    document = json.loads(output)
+    assert status == 1
+    assert document["valid"] is False
+    assert document["findings"][0]["code"] == "unknown-key"
+
+
+def test_the_spelling_can_be_named(tmp_path: Path) -> None:
+    (tmp_path / ".platform.app.yaml").write_text(GOOD)
+    (tmp_path / ".magento.app.yaml").write_text(GOOD.replace("shop", "mymagento"))
+    assert "(shop)" in run(str(tmp_path), "--project-dialect", "platformsh")[1]
+    assert "(mymagento)" in run(str(tmp_path), "--project-dialect", "magento")[1]
+    assert run(str(tmp_path), "--project-dialect", "upsun")[0] == 2
+
+
+def test_a_folder_that_is_not_there_is_a_wrong_use(tmp_path: Path) -> None:
+    assert run(str(tmp_path / "nothing"))[0] == 2
+
+
+@pytest.mark.parametrize("module", ["deployd.cli.check", "deployd.project.reader"])
+def test_a_check_starts_without_the_heavy_libraries(module: str) -> None:
+    code = (
+        f"import sys, {module}, deployd.project.reader, deployd.project.report, deployd.cli.disk_tree\n"
+        "heavy = {'aiohttp', 'pydantic', 'asyncio', 'sqlite3', 'rich', 'subprocess'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=REPOSITORY)
+
+
+def test_the_hook_for_pre_commit_names_a_command_that_exists() -> None:
+    hook = yaml.safe_load((REPOSITORY / ".pre-commit-hooks.yaml").read_text())[0]
+    assert hook["entry"] == "deployd check"
+    assert hook["pass_filenames"] is False

@@ -1,0 +1,107 @@
+# ruff: noqa: E501   the YAML below reads better in long lines
+"""docs/configuration.md is made from the code, and both are complete."""
+
+from __future__ import annotations
+
+import ast
+import os
+from pathlib import Path
+
+import pytest
+
+from deployd.project import documentation, shape
+from deployd.project.documentation import SECTIONS, with_generated
+from deployd.project.finding_codes import CODES
+from deployd.project.keys import Table
+from deployd.project.reader import read_project
+from tests.unit.project_corpus import REPOSITORY
+from tests.unit.project_trees import DictTree
+
+PAGE = REPOSITORY / "docs" / "configuration.md"
+SOURCES = sorted((REPOSITORY / "deployd" / "project").glob("*.py"))
+CASES = sorted((Path(__file__).parent / "expected" / "project").glob("*.txt"))
+
+
+def test_the_page_is_current() -> None:
+    text = PAGE.read_text()
+    if os.environ.get("UPDATE_EXPECTED"):
+        PAGE.write_text(with_generated(text))
+    else:
+        assert with_generated(text) == text, "make it anew: UPDATE_EXPECTED=1 pytest " + __file__
+
+
+def test_every_table_of_the_reader_is_on_the_page() -> None:
+    shown = {id(table) for _, tables in SECTIONS for table in tables}
+    for source in SOURCES:
+        if source.stem in ("documentation", "magento_env"):
+            continue
+        module = __import__(f"deployd.project.{source.stem}", fromlist=["x"])
+        for name, value in vars(module).items():
+            if isinstance(value, Table):
+                assert id(value) in shown, f"{source.stem}.{name}"
+
+
+def test_every_documented_code_is_used() -> None:
+    """The other way round is an assertion where findings are collected."""
+    constants = {
+        node.value for source in SOURCES if source.stem != "finding_codes"
+        for node in ast.walk(ast.parse(source.read_text())) if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+    assert set(CODES) - constants == {"no-such-schema", "no-such-database"}   # `no-such-{noun}`
+
+
+def test_every_honoured_key_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key that stands in a table and that nobody asks for would be ignored silently."""
+    asked: set[tuple[str, str]] = set()
+    get = shape.Fields.get
+
+    def noting(self: shape.Fields, name: str) -> shape.Field | None:
+        asked.add((self.table.name, name))
+        return get(self, name)
+
+    monkeypatch.setattr(shape.Fields, "get", noting)
+    for path in CASES:
+        parts = {part.partition("\n")[0].strip(): part.partition("\n")[2] for part in path.read_text().split("=== ")[1:]}
+        read_project(DictTree(parts))
+    everything = {".platform.app.yaml": EVERYTHING, ".platform/services.yaml": EVERY_SERVICE, ".platform/routes.yaml": EVERY_ROUTE}
+    result = read_project(DictTree(everything))
+    assert not result.errors, result.errors
+    missing = [(table.name, key.name) for _, tables in documentation.SECTIONS for table in tables for key in table.keys
+               if key.treatment != "refused" and (table.name, key.name) not in asked]
+    assert not missing
+
+
+EVERYTHING = """
+name: app
+type: php:8.4
+runtime: {extensions: [{name: redis}], disabled_extensions: [], sizing_hints: {request_memory: 45}, xdebug: {idekey: x}}
+web:
+    commands: {start: x, pre_start: x, post_start: x}
+    upstream: {socket_family: tcp, protocol: http}
+    locations: {/: {root: x, request_buffering: {enabled: true}, rules: {a: {allow: true}}}}
+workers: {w: {commands: {start: x}}}
+source: {root: '/', operations: {a: {command: x}}}
+operations: {a: {commands: {start: x}, role: admin, timeout: 5}}
+build: {flavor: none, caches: {a: {watch: [x]}}}
+crons: {a: {spec: '* * * * *', commands: {start: x, stop: x}}}
+preflight: {enabled: true}
+resources: {base_memory: 1}
+firewall: {outbound: [{ports: [1]}]}
+"""
+EVERY_SERVICE = """
+mercure: {type: 'mercure:0', disk: 512, configuration: {anonymous: true, cors_origins: []}}
+search: {type: 'opensearch:3', disk: 512, configuration: {authentication: {enabled: true}, plugins: []}}
+pg: {type: 'postgresql:18', disk: 512, configuration: {databases: [a], endpoints: {e: {default_database: a, privileges: {a: ro}}}, extensions: [x]}}
+vault: {type: 'vault-kms:1.12', disk: 512, configuration: {endpoints: {e: [{policy: sign, key: a, type: sign}]}}}
+solr: {type: 'solr:9.9', disk: 512, configuration: {core_config: x, cores: {a: {core_properties: x}}, configsets: {}, modules: [], endpoints: {e: {core: a}}}}
+"""
+EVERY_ROUTE = """
+"https://{default}/":
+    type: upstream
+    upstream: "app:http"
+    ssi: {enabled: true}
+    sticky: {enabled: true}
+    tls: {strict_transport_security: {enabled: true, include_subdomains: true, preload: true}}
+    cache: {enabled: true}
+    redirects: {paths: {/a: {to: /b}}}
+"""
