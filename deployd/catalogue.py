@@ -64,7 +64,7 @@ class Entry(_Frozen):
     """Debian suite of a base."""
     packages: tuple[str, ...] = ()
     extensions: Extensions | None = None
-    """None: not PHP, or an image of which nothing is known; then every extension is taken as it is named."""
+    """What is known of a PHP image; the build itself looks whether what it was asked for is loaded."""
 
     @model_validator(mode="after")
     def _one_way(self) -> Entry:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterator, Mapping
 
 from deployd.project.model import Application, Json
@@ -16,13 +17,34 @@ INSTALL_OPTIONS = "--no-progress --prefer-dist --optimize-autoloader"
 """Configuration format 4.10. Packages for development are installed too, as on the hosted platforms."""
 
 
+AGENTS = ("blackfire", "datadog-profiling", "newrelic", "tideways", "tideways_xhprof")
+"""Of monitoring services; applications do without them."""
+
+
 def settings(app: Application) -> Iterator[BuildStep]:
-    """PHP's settings are the build's too: the same extensions and `php:` variables as later on."""
-    variables = app.web.instance.variables.get("php", {})
-    text = render_php_ini(app, variables)
-    if text:
-        write = _file(f"{BUILD_INI_FOLDER}/php.ini", text)
-        yield BuildStep("PHP's settings", f"set -e\nmkdir -p {BUILD_INI_FOLDER}\n{write}\n")
+    """PHP's settings are the build's too: the same extensions and `php:` variables as later on.
+
+    An extension that the image lacks ends the build here, because PHP itself would say nothing.
+    """
+    text = render_php_ini(app, app.web.instance.variables.get("php", {}))
+    disabled = {name.lower() for name in app.runtime.disabled_extensions}
+    wanted = [name for item in app.runtime.extensions if (name := item.name.lower()) not in disabled]
+    script = f"mkdir -p {BUILD_INI_FOLDER}\n{_file(BUILD_INI_FOLDER + '/php.ini', text)}\n" if text else ""
+    if wanted:
+        script += f"""\
+loaded=$(php -m | tr A-Z a-z)
+for name in {shlex.join(wanted)}; do
+    if echo "$loaded" | grep --quiet --line-regexp --fixed-strings -e "$name" -e "zend $name"; then continue; fi
+    case $name in
+        {"|".join(AGENTS)}) echo "the extension $name is not in the image of {app.type}: left out" ;;
+        *)
+            echo "the extension $name is not in the image of {app.type}; remove it from runtime.extensions" >&2
+            exit 1 ;;
+    esac
+done
+"""
+    if script:
+        yield BuildStep("PHP's settings", f"set -e\n{script}")
 
 
 def composer() -> BuildStep:

@@ -101,6 +101,16 @@ async def test_php_loads_what_is_asked_for_in_builds_and_at_run_time():
     assert not [line for line in seen if "warning" in line]
 
 
+async def test_an_extension_that_the_image_lacks_ends_the_build_and_an_agent_does_not():
+    it = app("php", "8.4", runtime=Runtime((Extension("opcache"), Extension("blackfire"), Extension("swoole"))))
+    async with workspace("php") as volume:
+        ended = await in_app(it, volume, build_steps(it)[0].script, env=build_paths(it), check=False)
+    assert ended.status == 1
+    assert ended.text == "the extension blackfire is not in the image of php:8.4: left out"
+    assert ended.stderr.decode().strip() == (
+        "the extension swoole is not in the image of php:8.4; remove it from runtime.extensions")
+
+
 @pytest.mark.parametrize("version", ["8.4", "8.2"])
 async def test_every_extension_of_the_catalogue_can_be_loaded_together(version):
     wanted = load_catalogue(config_folder() / "catalogue.yaml").runtime("php", version).entry.extensions
