@@ -3,7 +3,7 @@
   <div class="light" aria-hidden="true"></div>
   <h3><?= htmlspecialchars($product['name']) ?></h3>
   <p><?= htmlspecialchars($product['about']) ?></p>
-  <p class="stars" role="img" aria-label="<?= (int) $product['rating'] ?> of 5 stars"><?= str_repeat("★", (int) $product['rating']) ?></p>
+  <p class="stars" role="img" aria-label="<?= (int) ($product['rating'] ?? 0) ?> of 5 stars"><?= str_repeat("★", (int) ($product['rating'] ?? 0)) ?></p>
   <form method="post" action="/cart">
     <input type="hidden" name="product" value="<?= (int) $product['id'] ?>">
     <span class="price"><?= number_format($product['price_cents'] / 100, 2) ?> <?= htmlspecialchars(getenv('SHOP_CURRENCY') ?: 'EUR') ?></span>
