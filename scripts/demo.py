@@ -40,9 +40,11 @@ async def up(directory: Path, template: str, *, rate: float) -> int:
     """The whole demo. Returns the exit status."""
     source = _template(template)
     project = re.sub(r"[^a-z0-9-]+", "-", source.name.lower()).strip("-")[:32]
+    # A project from elsewhere may ask for a version that no Debian has; our samples ask for what is there.
+    settings = {} if source.parent == SAMPLES else {"runtime_fallback": "nearest"}
     daemon = LocalDaemon(
         directory, {project: {"title": f"Demo of {source.name}"}}, instance=instance_of(directory, "demo"),
-        api_port=free_port(USUAL_PORTS[0]), http_port=free_port(USUAL_PORTS[1]),
+        settings=settings, api_port=free_port(USUAL_PORTS[0]), http_port=free_port(USUAL_PORTS[1]),
     )
     if directory.exists():
         say("removing what an earlier demo left")
@@ -75,11 +77,7 @@ async def _push_under_load(
 ) -> tuple[Counted, bool]:
     say()
     url = daemon.url(project)
-    change = source.with_name(f"{source.name}-next")
-    if change.is_dir():
-        await copy_into(repository, change)
-    else:
-        (repository / "deployd-demo.txt").write_text("A change.\n")
+    await _change(repository, source)
     await commit(repository, "Second version")
     asks = SHOP if source == SAMPLES / "shop" else (Ask("GET", "/", before.status),)
     load = Load(url, asks, rate=rate, old=before.version)
@@ -100,6 +98,17 @@ async def _push_under_load(
         changed = False
         say(f"visitors still see version {after.version}")
     return counted, changed
+
+
+async def _change(repository: Path, source: Path) -> None:
+    """Something new for the second push: the files beside the sample, else a new VERSION, else a new file."""
+    change, version = source.with_name(f"{source.name}-next"), repository / "VERSION"
+    if change.is_dir():
+        await copy_into(repository, change)
+    elif version.is_file():
+        version.write_text(f"{version.read_text().strip()}-next\n")
+    else:
+        (repository / "deployd-demo.txt").write_text("A change.\n")
 
 
 def _end(counted: Counted, status: int) -> int:

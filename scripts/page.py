@@ -30,6 +30,7 @@ async def fetch(url: str, limit_seconds: float = 70) -> Page:
 def essential_lines(page: Page, most: int = 28) -> list[str]:
     """What a person would read first: the text without markup, forms and products; a pair of a list on one line."""
     text = re.sub(r"(?s)<(style|script|form|article)\b.*?</\1>", "", page.text)
-    text = re.sub(r"</d[td]>\s*<dd>", ": ", text)
+    text = re.sub(r"</dt>\s*<dd>", ": ", text)
+    text = re.sub(r"</(dd|li|p|h\d|tr|div)>", "\n", text)
     lines = [re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]+>", " ", line))).strip() for line in text.splitlines()]
     return [line[:110] for line in lines if line][:most]
