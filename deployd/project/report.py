@@ -57,10 +57,11 @@ def findings_as_json(findings: Sequence[Finding]) -> list[dict[str, Any]]:
 
 def _render(finding: Finding, colour: bool) -> list[str]:
     paint = _RED if finding.severity == "error" else _YELLOW
-    place = f"{finding.place}: " if finding.place.file else ""
-    head = f"{place}{finding.severity}: {finding.what}"
+    place = _clean(f"{finding.place}: " if finding.place.file else "")
+    what = _clean(finding.what)
+    head = f"{place}{finding.severity}: {what}"
     if colour:
-        head = f"{_BOLD}{place}{_END}{paint}{finding.severity}{_END}: {_BOLD}{finding.what}{_END}"
+        head = f"{_BOLD}{place}{_END}{paint}{finding.severity}{_END}: {_BOLD}{what}{_END}"
     lines = [head]
     if finding.excerpt.strip():
         text, caret = _window(finding.excerpt, finding.place.column - 1, finding.length)
@@ -68,15 +69,20 @@ def _render(finding: Finding, colour: bool) -> list[str]:
         lines.append(f"  {number} | {text}")
         lines.append(f"  {' ' * len(number)} | {paint if colour else ''}{caret}{_END if colour else ''}")
     if finding.mend:
-        lines.append(f"  mend: {finding.mend}")
+        lines.append(f"  mend: {_clean(finding.mend)}")
     for related in finding.related:
-        lines.append(f"  {_DIM if colour else ''}see also {related}{_END if colour else ''}")
+        lines.append(f"  {_DIM if colour else ''}see also {_clean(str(related))}{_END if colour else ''}")
     return lines
+
+
+def _clean(text: str) -> str:
+    """Without what a terminal would obey, or could not show."""
+    return text if text.isprintable() else "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
 
 
 def _window(line: str, column: int, length: int) -> tuple[str, str]:
     """The part of a line around the caret, and the caret below it."""
-    line = line.replace("\t", "→").rstrip()
+    line = _clean(line.replace("\t", "→").rstrip())
     start = max(0, column - _BEFORE) if len(line) > WIDEST else 0
     text = line[start : start + WIDEST]
     if start:

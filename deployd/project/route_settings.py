@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal, cast
 
 from deployd.project.keys import Key, Table
@@ -41,6 +42,7 @@ HSTS = Table(
     ),
     noun="`strict_transport_security`",
 )
+_PEM = re.compile(r"-----BEGIN CERTIFICATE-----\s+[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----", re.ASCII)
 FORBIDDEN_CACHE_HEADERS = ("accept-encoding", "connection", "proxy-authorization", "te", "upgrade")
 
 
@@ -121,5 +123,18 @@ def read_tls(fields: Fields | None) -> RouteTls:
         cast(
             Literal["request", "require"] | None, authentication if authentication in ("request", "require") else None
         ),
-        fields.texts("client_certificate_authorities"),
+        _authorities(fields.get("client_certificate_authorities")),
     )
+
+
+def _authorities(field: Field | None) -> tuple[str, ...]:
+    """Certificates as PEM texts; the web server would not start with anything else."""
+    for item in field.items() if field else []:
+        text = item.text()
+        if text is not None and not _PEM.search(text):
+            item.wrong(
+                "not-a-certificate",
+                "this is not a certificate in PEM form",
+                "include the file: `!include {type: string, path: ca.pem}`",
+            )
+    return field.texts() if field else ()

@@ -5,13 +5,14 @@ A new type with settings is one more row in `_READERS`; a type without one has n
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from deployd.project.databases import MYSQL, POSTGRESQL, read_mysql, read_postgresql
 from deployd.project.keys import Key, Table
 from deployd.project.model import Json
 from deployd.project.service_defaults import Configuration, default_endpoints
-from deployd.project.shape import Fields
+from deployd.project.shape import Field, Fields
 from deployd.project.solr import SOLR, read_solr
 from deployd.project.spelling import shown
 from deployd.project.vault import VAULT, read_vault
@@ -117,8 +118,24 @@ def _varnish(kind: str, version: str, fields: Fields | None, service: Fields) ->
     if fields is None:
         service.require("configuration", "add `configuration: {vcl: !include {type: string, path: config.vcl}}`")
         return Configuration((), default_endpoints(kind))
-    vcl = fields.require("vcl", "include the file: `vcl: !include {type: string, path: config.vcl}`")
-    return Configuration((), default_endpoints(kind), {"vcl": (vcl.text() if vcl else None) or ""})
+    field = fields.require("vcl", "include the file: `vcl: !include {type: string, path: config.vcl}`")
+    vcl = (field.text() if field else None) or ""
+    if field is not None and vcl:
+        _check_vcl(field, vcl)
+    return Configuration((), default_endpoints(kind), {"vcl": vcl})
+
+
+def _check_vcl(field: Field, vcl: str) -> None:
+    """What the platform puts around the text, and what it needs in it (configuration format 5.4)."""
+    for pattern, what in _GENERATED_VCL:
+        if re.search(pattern, vcl, re.MULTILINE):
+            field.wrong("bad-vcl", f"the VCL has {what}, which is generated", "remove it")
+    if "backend_hint" not in vcl:
+        field.warn(
+            "bad-vcl",
+            "the VCL does not set `req.backend_hint`, so no request reaches an application",
+            "set it in `vcl_recv`: `set req.backend_hint = <relationship>.backend();`",
+        )
 
 
 def _mercure(kind: str, version: str, fields: Fields | None, service: Fields) -> Configuration:
@@ -128,6 +145,11 @@ def _mercure(kind: str, version: str, fields: Fields | None, service: Fields) ->
     return Configuration((), default_endpoints(kind), rest)
 
 
+_GENERATED_VCL = (
+    (r"^\s*vcl\s+\d", "a version line"),
+    (r"^\s*sub\s+vcl_init\b", "a subroutine `vcl_init`"),
+    (r"^\s*import\s+(std|directors)\b", "an import of `std` or `directors`"),
+)
 _Reader = Callable[[str, str, Fields | None, Fields], Configuration]
 _READERS: dict[str, tuple[Table, _Reader]] = {
     "mariadb": (MYSQL, _mysql),

@@ -218,7 +218,7 @@ ROUTE_ROWS = [
     route("120", "R", '"http://{default}/": {type: upstream, upstream: "app"}\n', "does not name an endpoint", '"app:http"'),
     route("121", "R", '"http://{default}/": {type: upstream, upstream: "nosuch:http"}\n', "no application or service `nosuch`", "`app`"),
     app("", verdict="A", number="122", services='varnish: {type: varnish:9.0, relationships: {app: "app:http"}, '
-        "configuration: {vcl: 'sub vcl_recv {}'}}\n", routes='"http://{default}/": {type: upstream, upstream: "varnish:http", cache: {enabled: false}}\n'),
+        "configuration: {vcl: 'sub vcl_recv { set req.backend_hint = app.backend(); }'}}\n", routes='"http://{default}/": {type: upstream, upstream: "varnish:http", cache: {enabled: false}}\n'),
     route("123", "R", '"http://{default}/": {type: upstream}\n', "needs the key `upstream`"),
     route("124", "R", '"http://{default}/": {type: redirect}\n', "needs the key `to`"),
     route("125", "A", f'{ROUTE}}}\n"https://{{default}}/x": {{type: proxy, to: "https://example.com"}}\n'),
