@@ -146,9 +146,10 @@ class SlugStore:
         await asyncio.to_thread(self._sweep)
 
     def _command(self, workspace: Path, part: Path) -> tuple[str, ...]:
+        # Without a look for duplicates: it compares files of the same size, and 30,000 of them took 20 s instead of 1.
         return (
             "mksquashfs", str(workspace), str(part), "-comp", "zstd", "-Xcompression-level", str(LEVEL),
-            "-noappend", "-no-progress", "-no-recovery", "-no-xattrs", "-no-exports",
+            "-noappend", "-no-progress", "-no-recovery", "-no-xattrs", "-no-exports", "-no-duplicates",
             "-processors", str(self._processors),
             "-force-uid", str(OWNER), "-force-gid", str(OWNER), "-e", ".git",
         )

@@ -85,6 +85,8 @@ async def test_a_container_is_ensured_twice_seen_stopped_and_gone(engine, mine):
         first.name, first.id, True, first.image_id,
     )
     assert await engine.container(first.id[:12]) is None, "the beginning of an id is no name"
+    async with engine.follow_logs(first.name) as log:
+        assert await log.take() == ("stdout", "begun")     # before that it knows no SIGTERM
     await engine.stop(first.name, 5)
     seen = await engine.container(first.name)
     assert seen is not None

@@ -133,7 +133,8 @@ async def test_a_script_that_overran_is_ended_with_all_that_it_started(engine, c
         await follow(script, lambda line: None, engine, container, limit_seconds=0.5)
     assert caught.value.evidence == ("begun",)
     assert read_status(script) == 143
-    left = await engine.execute(container, ("sh", "-c", "cat /proc/[0-9]*/cmdline | tr '\\0' ' ' | grep -c 'sleep [1]234'"))
+    count = "cat /proc/[0-9]*/cmdline | tr '\\0' ' ' | grep -c 'sleep [1]234'"
+    left = await engine.execute(container, ("sh", "-c", count))
     assert left.stdout.strip() == b"0"
 
 

@@ -29,7 +29,7 @@ def test_a_larger_network_and_one_inside_it_are_stepped_over_once():
 
 
 def test_a_network_around_the_whole_pool_leaves_none():
-    with pytest.raises(NoSubnetLeft, match="10.128.0.0/24"):
+    with pytest.raises(NoSubnetLeft, match=r"10\.128\.0\.0/24"):
         next_subnet("10.128.0.0/24", 26, ["10.0.0.0/8"])
 
 
