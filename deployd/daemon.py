@@ -11,7 +11,9 @@ import os
 import signal
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
+from typing import Any, ClassVar
 
 import structlog
 import uvloop
@@ -23,6 +25,11 @@ from deployd.activity.masking import Masker
 from deployd.activity.runner import Limits
 from deployd.activity.slots import Slots
 from deployd.activity.supervised import supervised
+from deployd.api.applications import local_application, public_application
+from deployd.api.board import Health, StateBoard
+from deployd.api.desk import StateDesk
+from deployd.api.routes import api_routes
+from deployd.api.shapes import Caller
 from deployd.catalogue import Catalogue, load_catalogue
 from deployd.clock import Clock, SystemClock
 from deployd.deployment.carry import Carrier
@@ -32,6 +39,7 @@ from deployd.deployment.host import Host
 from deployd.deployment.places import Places
 from deployd.engine.docker import Engine
 from deployd.engine.images import Images
+from deployd.errors import DeployError
 from deployd.intake.checker import CommitChecker
 from deployd.intake.followed import TerminalLogs
 from deployd.intake.hooks_folder import write_hooks
@@ -39,6 +47,7 @@ from deployd.intake.http_git import git_routes
 from deployd.intake.internal import internal_routes
 from deployd.intake.ports import Intake
 from deployd.intake.queue import StateQueue
+from deployd.intake.tokens import find_token
 from deployd.router.container import ensure_router, router_container, wait_until_listening
 from deployd.router.control import Router, open_router
 from deployd.router.places import RouterPlaces
@@ -67,6 +76,12 @@ def serve(settings_file: Path) -> None:
         runner.run(run_daemon(settings, catalogue))
 
 
+class PortTaken(DeployError):
+    """The address of the HTTP face is in use."""
+
+    code: ClassVar[str] = "port-taken"
+
+
 @dataclass(frozen=True)
 class Edges:
     """Everything that is open while the daemon runs."""
@@ -85,7 +100,9 @@ async def run_daemon(settings: Settings, catalogue: Catalogue) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with AsyncExitStack() as stack:
         edges = await _open_edges(stack, settings, catalogue)
-        host = _host(edges, settings, catalogue)
+        slugs = SlugStore(settings.state / "slugs", min_free_bytes=settings.min_free_disk_mb * MEGABYTE)
+        await slugs.sweep()   # what a crash left half packed
+        host = _host(edges, settings, catalogue, slugs)
         await _serve(stack, edges, host, stop)
     log.info("daemon_stopped")
 
@@ -116,15 +133,14 @@ async def _start_router(edges: Edges, settings: Settings, catalogue: Catalogue, 
     await wait_until_listening(edges.router)
 
 
-def _host(edges: Edges, settings: Settings, catalogue: Catalogue) -> Host:
+def _host(edges: Edges, settings: Settings, catalogue: Catalogue, slugs: SlugStore) -> Host:
     places = Places(settings.state, settings.run)
-    store = SlugStore(places.slugs, min_free_bytes=settings.min_free_disk_mb * MEGABYTE)
     return Host(
         settings=settings, catalogue=catalogue, clock=edges.clock, places=places,
         code=ProjectCode(places.repository, settings.state / "hooks"),
         engine=edges.engine,
         images=Images(edges.engine.docker, catalogue),
-        slugs=Slugs(store, places.mounts),
+        slugs=Slugs(slugs, places.mounts),
         router=edges.router,
         facts=StateFacts(edges.store, edges.engine, settings, edges.clock, edges.masker),
     )
@@ -143,7 +159,13 @@ async def _serve(stack: AsyncExitStack, edges: Edges, host: Host, stop: asyncio.
     )
     live = await Reconciler(edges.store, host, edges.clock).put_back()
     await edges.router.complete()
-    await _open_faces(stack, settings, intake)
+    board = StateBoard(edges.store, settings, logs, edges.clock, _health(edges))
+    routes = api_routes(board, StateDesk(edges.store, host, lanes, edges.clock))
+    find = partial(_find_caller, settings)
+    await _open_faces(
+        stack, settings, public_application(routes, git_routes(intake), find),
+        local_application(routes, internal_routes(intake)),
+    )
     log.info("daemon_ready", environments=live, listen=settings.listen, router=settings.router.http_port)
     async with asyncio.TaskGroup() as group:
         eternal = [group.create_task(supervised("lanes", lanes.serve), name="lanes")]
@@ -153,21 +175,48 @@ async def _serve(stack: AsyncExitStack, edges: Edges, host: Host, stop: asyncio.
             task.cancel()
 
 
-async def _open_faces(stack: AsyncExitStack, settings: Settings, intake: Intake) -> None:
-    public, local = web.Application(client_max_size=2**30), web.Application()
+def _find_caller(settings: Settings, authorization: str | None) -> Caller | None:
+    token = find_token(settings.tokens, authorization)
+    return Caller(token.name, token.role, token.projects) if token else None
 
-    async def ready(_: web.Request) -> web.Response:
-        return web.json_response({"ready": True})
 
-    public.add_routes([web.get("/readyz", ready), web.get("/healthz", ready), *git_routes(intake)])
-    local.add_routes(internal_routes(intake))
-    for app in (public, local):
+def _health(edges: Edges) -> Health:
+    async def look() -> tuple[dict[str, Any], dict[str, Any], list[str]]:
+        engine: dict[str, Any] = {"reachable": False}
+        router: dict[str, Any] = {"reachable": False}
+        reasons = []
+        try:
+            about = await edges.engine.about()
+            engine = {"reachable": True, "version": about.version}
+        except DeployError as error:
+            reasons.append(error.what)
+        try:
+            seen = await edges.router.status()
+            router = {"reachable": True, "held_now": seen.held_now, "released": seen.released,
+                      "expired": seen.expired, "left": seen.left, "refused": seen.refused}
+        except DeployError as error:
+            reasons.append(error.what)
+        return engine, router, reasons
+    return look
+
+
+async def _open_faces(
+    stack: AsyncExitStack, settings: Settings, public: web.Application, local: web.Application,
+) -> None:
+    """The Unix socket first: whoever sees the public port can already be answered by the receive hooks."""
+    settings.api_socket.unlink(missing_ok=True)
+    for app in (local, public):
         runner = web.AppRunner(app, shutdown_timeout=STOP_SECONDS, access_log=None)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
-        if app is public:
-            await web.TCPSite(runner, *settings.listen_address).start()
-        else:
-            settings.api_socket.unlink(missing_ok=True)
+        if app is local:
             await web.UnixSite(runner, str(settings.api_socket)).start()
-            os.chmod(settings.api_socket, 0o600)
+            await asyncio.to_thread(os.chmod, settings.api_socket, 0o600)
+            continue
+        try:
+            await web.TCPSite(runner, *settings.listen_address).start()
+        except OSError as error:
+            raise PortTaken(
+                f"cannot listen on {settings.listen}: {error.strerror}", where="listen",
+                mend="stop the program that has the port, or choose another with `listen`",
+            ) from None

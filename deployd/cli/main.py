@@ -9,6 +9,15 @@ import click
 COMMANDS = {
     "serve": "deployd.cli.serve:serve",
     "check": "deployd.cli.check:check",
+    "plan": "deployd.cli.plan:plan",
+    "projects": "deployd.cli.projects:projects",
+    "environments": "deployd.cli.environments:environments",
+    "activities": "deployd.cli.activities:activities",
+    "log": "deployd.cli.log:log",
+    "redeploy": "deployd.cli.redeploy:redeploy",
+    "rollback": "deployd.cli.rollback:rollback",
+    "cancel": "deployd.cli.cancel:cancel",
+    "status": "deployd.cli.status:status",
 }
 
 

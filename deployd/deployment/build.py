@@ -16,6 +16,7 @@ from typing import ClassVar
 from deployd.activity.log import Tell
 from deployd.deployment.containers import APP_UID, APP_USER, MEGABYTE, SCRIPTS_FOLDER
 from deployd.deployment.host import Host
+from deployd.deployment.process_environment import merged_environment
 from deployd.deployment.validate import read_config
 from deployd.deployment.view import Deployment
 from deployd.deployment.wanted import build_variables
@@ -28,6 +29,7 @@ from deployd.plan import PlannedApp
 from deployd.project.model import Application
 from deployd.recipes.build_steps import BuildStep, build_steps
 from deployd.recipes.paths import build_paths
+from deployd.slugs.errors import DiskFull
 
 MARK = "::deployd-step::"
 """Begins the lines by which the build script says which step it is at; people never see them."""
@@ -41,12 +43,6 @@ class BuildFailed(DeployError):
     """A command of a build ended with a status other than 0."""
 
     code: ClassVar[str] = "build-failed"
-
-
-class DiskFull(DeployError):
-    """There is too little room to build; what runs is not touched."""
-
-    code: ClassVar[str] = "disk-full"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +86,12 @@ async def _build(deployment: Deployment, host: Host, tell: Tell, app: Applicatio
     name = deployment.names.container(deployment.id, "build", app.name)
     folder = host.places.build_scripts(deployment.id, app.name)
     script = prepare(folder, "build", _script(steps))
-    there = await host.engine.container(name)
-    if there is None:   # else a daemon before us has started it, and it goes on or has ended: read how
+    if await host.engine.container(name) is None:
         workspace = host.places.workspace(deployment.id, app.name)
         await host.code.export(deployment.project.id, deployment.commit, app.root, workspace, APP_UID)
         await asyncio.to_thread(_make_writable, host.places.cache(deployment.project.id))
-        await host.engine.ensure_container(await _build_container(deployment, host, app, name, script))
+    # A daemon before us may have made the container, and not have started it. Started twice, the wrapper refuses.
+    await host.engine.ensure_container(await _build_container(deployment, host, app, name, script))
     await _follow(host, tell, app, steps, name, script)
     await host.engine.ensure_container_gone(name, stop_seconds=0)
 
@@ -156,7 +152,7 @@ async def _build_container(
         labels=deployment.names.labels("build", app.name, deployment.id),
         entrypoint=(),
         command=wrapper_command(script),
-        environment={**certificates, **values, **build_paths(app), "HOME": "/home/web", "USER": "web"},
+        environment=merged_environment({**certificates, **build_paths(app)}, values),
         user=APP_USER,
         working_folder=APP_FOLDER,
         network="bridge",

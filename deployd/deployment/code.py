@@ -78,8 +78,7 @@ class ProjectCode:
 
         Files that the configuration includes from the code (a hook's script) count: a build may read them.
         """
-        own = {path for path in config.files if _is_configuration(path)} | {config.dialect.folder}
-        return await self._mirror(project).listing_digest(commit, root, frozenset(own))
+        return await self._mirror(project).listing_digest(commit, root, config.configuration_paths())
 
     async def changed_files(self, project: ProjectId, old: CommitId, new: CommitId, root: str) -> int | None:
         return await self._mirror(project).changed_files(old, new, root)
@@ -91,13 +90,6 @@ class ProjectCode:
 
     def _mirror(self, project: ProjectId) -> Mirror:
         return Mirror(self._repository(project))
-
-
-def _is_configuration(path: str) -> bool:
-    name = path.rsplit("/", 1)[-1]
-    return name in (MAGENTO.app_file, PLATFORMSH.app_file) or path.split("/", 1)[0] in (
-        MAGENTO.folder, PLATFORMSH.folder,
-    )
 
 
 def _own(folder: Path, uid: int) -> None:

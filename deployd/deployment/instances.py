@@ -13,6 +13,7 @@ from typing import Any
 
 from deployd.deployment.containers import APP_UID, InstanceParts, mount_folders
 from deployd.deployment.host import Host
+from deployd.deployment.process_environment import merged_environment
 from deployd.deployment.services import credentials_of
 from deployd.deployment.start_script import start_script
 from deployd.deployment.view import Deployment
@@ -51,7 +52,7 @@ async def instance_parts(
         shared_volumes=host.places.volume(project, environment, "shared"),
         configuration=folder / "config",
         scripts=folder / "scripts",
-        environment={**values, **runtime_paths(app), "HOME": "/home/web", "USER": "web"},
+        environment=merged_environment(runtime_paths(app), values),
         links=links_of(deployment, config, instance.relationships),
         size=host.settings.size(instance.size),
     )
@@ -60,7 +61,7 @@ async def instance_parts(
     ))}
     default = None
     if app.runtime_name == "php":
-        files["php-fpm.conf"] = render_fpm(app, parts.size.memory_mb)
+        files["php-fpm.conf"] = render_fpm(app, parts.size.memory_mb, parts.size.cpus)
         files["php.ini"] = render_php_ini(app, variables.php)
         default = fpm_start(app) if instance is app.web.instance else None
     files["start"] = start_script(instance.commands, default)

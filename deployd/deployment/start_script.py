@@ -24,8 +24,7 @@ def start_script(commands: Commands, default: str | None) -> str:
     if start is None:
         return PREAMBLE + "exec sleep infinity\n"
     # In the background, because a shell that waits for a program in the foreground passes no signal on: SIGTERM goes to
-    # the whole group, and to the program by its id, because PHP's FPM makes a group of its own. Whatever the status,
-    # the container ends with 1, so that Docker's on-failure policy starts it again.
+    # the whole group. Whatever the status, the container ends with 1: Docker's on-failure policy then starts it again.
     return f"""\
 {PREAMBLE}{_subshell(commands.pre_start)}trap 'trap "" TERM; kill -TERM 0 $!; wait; exit 143' TERM
 (

@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from deployd.catalogue import Choice
 from deployd.deployment.host import Host
@@ -30,6 +30,12 @@ from deployd.slugs.key import build_part, slug_key
 
 NO_CONTAINER = frozenset({"network-storage"})
 """Service types that are a folder on the host and no container."""
+
+
+class ExtensionNotThere(DeployError):
+    """An application asks for a PHP extension that its image does not have."""
+
+    code: ClassVar[str] = "extension-not-there"
 
 
 class Find(Protocol):
@@ -84,10 +90,36 @@ def images_missing(host: Host, project: ProjectSettings, config: ProjectConfig) 
 
     for app in config.applications:
         look(host.catalogue.runtime, app.runtime_name, app.version, app.type_place)
+        if not errors:
+            choice = host.catalogue.runtime(app.runtime_name, app.version, nearest=nearest)
+            missing, left_out = _extensions(app, choice)
+            errors.extend(missing)
+            warnings.extend(left_out)
     for service in config.services:
         if service.kind not in NO_CONTAINER:
             look(host.catalogue.service, service.kind, service.version, service.type_place)
     return errors, warnings
+
+
+def _extensions(app: Application, choice: Choice) -> tuple[list[DeployError], list[str]]:
+    """PHP extensions that the image does not have, and those that are accepted and not loaded."""
+    known = choice.entry.extensions
+    if known is None:
+        return [], []
+    there = {*known.default, *known.optional, *known.built_in}
+    named = [extension.name.lower() for extension in app.runtime.extensions]
+    missing = [name for name in named if name not in there and name not in known.left_out]
+    errors: list[DeployError] = [
+        ExtensionNotThere(
+            f"the extension {name} is not in {app.runtime_name}:{choice.version} on this host",
+            where=str(app.type_place), mend=f"take it out of runtime.extensions; there are: {', '.join(sorted(there))}",
+        )
+        for name in missing
+    ]
+    return errors, [
+        f"{app.type_place}: the extension {name} is accepted and not loaded: it is the agent of a monitoring service"
+        for name in named if name in known.left_out
+    ]
 
 
 async def find_wanted(

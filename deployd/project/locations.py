@@ -52,6 +52,7 @@ BUFFERING = Table(
     noun="`request_buffering`",
 )
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", re.ASCII)
+_UNSAFE = re.compile(r"[\x00-\x1f\x7f{};\"'\\]")  # would end or begin something in the web server's configuration
 MOST_RULES = 500
 
 
@@ -62,7 +63,10 @@ def read_locations(field: Field) -> tuple[Location, ...]:
             entry.wrong_name(
                 "slash-missing", f"the location `{shown(path)}` does not begin with a slash", f'write "/{shown(path)}"'
             )
-            continue
+        elif _UNSAFE.search(path):
+            entry.wrong_name(
+                "bad-path", f"`{shown(path)}` is not a path", "write a plain prefix; patterns go into `rules`"
+            )
         if entry.is_null():
             found.append(Location(path, passthru=True))
             continue
@@ -105,6 +109,10 @@ def read_root(field: Field | None) -> str | None:
         )
         return None
     path = inside(text)
+    if path is not None and (_UNSAFE.search(path) or "$" in path):
+        field.wrong(
+            "bad-path", f"`{shown(text)}` is not the path of a folder", "use letters, digits and `/`, `-`, `_`, `.`"
+        )
     if path is None:
         field.wrong("outside-application", f"`{shown(text)}` leads out of the application", "write a path without `..`")
     return path
@@ -133,7 +141,7 @@ def read_passthru(field: Field | None) -> bool | str | None:
             f'write "/{shown(value)}"',
         )
         return None
-    if any(character in value for character in "\n\r\0;{}\"' "):
+    if _UNSAFE.search(value) or " " in value:
         field.wrong("bad-path", f"`{shown(value)}` is not a path", "write a path like `/index.php`")
         return None
     return value

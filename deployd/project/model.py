@@ -402,6 +402,14 @@ class ProjectConfig:
     files: tuple[str, ...] = ()
     """Paths of every configuration file that was read, included ones too."""
 
+    def configuration_paths(self) -> frozenset[str]:
+        """Files and folders that are configuration and not code: editing a cron must not rebuild.
+
+        Files that the configuration includes from the code (a hook's script) are not among them: a build may read them.
+        """
+        own = {path for path in self.files if path.rsplit("/", 1)[-1] == self.dialect.app_file}
+        return frozenset({*own, self.dialect.folder})
+
     def application(self, name: str) -> Application | None:
         return next((app for app in self.applications if app.name == name), None)
 

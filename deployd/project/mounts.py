@@ -44,7 +44,7 @@ def _read_one(name: str, field: Field, targets: Targets) -> Mount | None:
             f"`{shown(name)}` is not a folder inside the application",
             "write a path like `var/cache`",
         )
-        return None
+        path = ""
     if isinstance(field.node, ScalarNode) and not field.is_null():
         return _read_legacy(path, field)
     fields = field.fields(MOUNT)

@@ -47,6 +47,9 @@ def check_pattern(field: Field, pattern: str, *, of_key: bool) -> bool:
             "make it shorter, or several",
         )
         return False
+    if any(ord(letter) < 32 for letter in pattern):
+        say("bad-pattern", f"`{shown(pattern)}` holds a control character", "write `\\n` or `\\t` if one is meant")
+        return False
     problem = pattern_problem(pattern)
     if problem is None:
         return True

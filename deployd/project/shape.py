@@ -116,7 +116,8 @@ class Field:
         return None
 
     def one_of(self, allowed: tuple[str, ...]) -> str | None:
-        value = self.text()
+        number = isinstance(self.node, ScalarNode) and not isinstance(self.node.value, str)
+        value = self.raw if number and self.raw not in allowed else self.text()
         if value is None or value in allowed:
             return value
         self.wrong("not-allowed", f"`{shown(value)}` is not a value of {self._last()}", guess(value, allowed))

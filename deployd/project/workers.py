@@ -34,7 +34,6 @@ def read_workers(application: Fields, targets: Targets) -> tuple[Worker, ...]:
             field.wrong_name(
                 "bad-name", f"`{shown(name)}` cannot be the name of a worker", "use letters, digits, `-` and `_`"
             )
-            continue
         fields = field.fields(WORKER)
         if fields is None:
             continue

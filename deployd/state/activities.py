@@ -131,6 +131,14 @@ def latest(
     return [_activity(row) for row in rows]
 
 
+def newest_of_each(connection: sqlite3.Connection) -> list[Activity]:
+    """The newest activity of every environment."""
+    rows = connection.execute(
+        "SELECT * FROM activities WHERE id IN (SELECT max(id) FROM activities GROUP BY project, environment)",
+    )
+    return [_activity(row) for row in rows]
+
+
 def count_by_state(connection: sqlite3.Connection, failed_since: datetime) -> dict[str, int]:
     """{`pending`, `in_progress`: now; `failed`: since a moment}"""
     rows = connection.execute(

@@ -23,6 +23,7 @@ class Environment:
     created_at: datetime
     live_activity: ActivityId | None
     """Whose version is live."""
+    live_since: datetime | None = None
 
 
 def ensure(
@@ -43,13 +44,17 @@ def forget(connection: sqlite3.Connection, project: ProjectId, name: Environment
 
 def list_all(connection: sqlite3.Connection, project: str | None = None) -> list[Environment]:
     rows = connection.execute(
-        "SELECT * FROM environments WHERE ? IS NULL OR project = ? ORDER BY project, name", (project, project),
+        "SELECT environments.*, at AS live_since FROM environments LEFT JOIN versions ON activity = live_activity"
+        " WHERE ? IS NULL OR environments.project = ? ORDER BY environments.project, name", (project, project),
     )
     return [_environment(row) for row in rows]
 
 
 def find(connection: sqlite3.Connection, project: ProjectId, name: EnvironmentName) -> Environment | None:
-    row = connection.execute("SELECT * FROM environments WHERE project = ? AND name = ?", (project, name)).fetchone()
+    row = connection.execute(
+        "SELECT environments.*, at AS live_since FROM environments LEFT JOIN versions ON activity = live_activity"
+        " WHERE environments.project = ? AND name = ?", (project, name),
+    ).fetchone()
     return _environment(row) if row else None
 
 
@@ -151,4 +156,5 @@ def _environment(row: sqlite3.Row) -> Environment:
         ProjectId(row["project"]), EnvironmentName(row["name"]), row["branch"], row["state"],
         datetime.fromisoformat(row["created_at"]),
         ActivityId(row["live_activity"]) if row["live_activity"] is not None else None,
+        datetime.fromisoformat(row["live_since"]) if row["live_since"] else None,
     )

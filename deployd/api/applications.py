@@ -1,0 +1,74 @@
+"""The two HTTP applications: the public one asks for a token, the one on the Unix socket asks the file system."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+import structlog
+from aiohttp import web
+
+from deployd import __version__
+from deployd.api.errors import Handler, Unauthorized, errors_as_json
+from deployd.api.openapi import openapi
+from deployd.api.routes import ApiRoute, refuse_role
+from deployd.api.shapes import Caller
+
+log = structlog.get_logger()
+
+LARGEST_BODY_BYTES = 2**31
+"""Of a push; git itself is told the same limit."""
+
+FindCaller = Callable[[str | None], Caller | None]
+"""The caller of an Authorization header."""
+
+
+def public_application(
+    routes: Sequence[ApiRoute], more: Sequence[web.RouteDef], find: FindCaller,
+) -> web.Application:
+    """The application on `listen`.
+
+    Args:
+        more: Routes that look after their callers themselves: git and webhooks.
+    """
+    return _application(routes, more, find)
+
+
+def local_application(routes: Sequence[ApiRoute], more: Sequence[web.RouteDef]) -> web.Application:
+    """The application on the daemon's own socket, which only root can open."""
+    local = Caller("operator", "admin")
+    return _application(routes, more, lambda _: local)
+
+
+def _application(
+    routes: Sequence[ApiRoute], more: Sequence[web.RouteDef], find: FindCaller,
+) -> web.Application:
+    app = web.Application(middlewares=[errors_as_json], client_max_size=LARGEST_BODY_BYTES)
+    document = openapi(routes, __version__)
+
+    async def describe(_: web.Request) -> web.Response:
+        return web.json_response(document)
+
+    app.add_routes([web.route(route.method, route.path, _guarded(route, find)) for route in routes])
+    app.add_routes([web.get("/api/v1/openapi.json", describe), *more])
+    return app
+
+
+def _guarded(route: ApiRoute, find: FindCaller) -> Handler:
+    async def handle(request: web.Request) -> web.StreamResponse:
+        began = time.monotonic()
+        caller = find(request.headers.get("Authorization"))
+        if caller is not None:
+            request["caller"] = caller
+        if route.role:
+            if caller is None:
+                log.warning("api_refused", path=request.path, source=request.remote)
+                raise Unauthorized("this needs a token", mend="send it as `Authorization: Bearer …`")
+            refuse_role(caller, route.role)
+        answer = await route.handler(request)
+        if route.method != "GET":
+            log.info("api_asked", method=route.method, path=request.path, caller=caller.name if caller else "",
+                     status=answer.status, seconds=round(time.monotonic() - began, 3))
+        return answer
+
+    return handle

@@ -1,0 +1,163 @@
+"""What is, read from the database and the settings."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import Any
+
+from deployd import __version__
+from deployd.activity.journal import read_result
+from deployd.activity.log import Follower, Logs
+from deployd.api.shapes import ActivityShape, EntryShape, EnvironmentShape, ProjectShape, StatusShape
+from deployd.clock import Clock
+from deployd.deployment.version import Version
+from deployd.deployment.wanted import domains_of
+from deployd.environment.naming import environment_type
+from deployd.ids import ActivityId
+from deployd.settings import Settings
+from deployd.state import activities, entries, environments
+from deployd.state.activities import Activity
+from deployd.state.environments import Environment
+from deployd.state.store import Store
+
+MEGABYTE = 1024 * 1024
+FRESH_SECONDS = 1.0
+"""A status is not made anew more often than that, however many monitors poll it."""
+
+Health = Callable[[], Awaitable[tuple[dict[str, Any], dict[str, Any], list[str]]]]
+"""(engine, router, reasons why no push can be taken)"""
+
+
+class StateBoard:
+    """The reads of the API."""
+
+    def __init__(self, store: Store, settings: Settings, logs: Logs, clock: Clock, health: Health) -> None:
+        self._store = store
+        self._settings = settings
+        self._logs = logs
+        self._clock = clock
+        self._health = health
+        self._began = time.monotonic()
+        self._seen: tuple[float, StatusShape] | None = None
+
+    async def not_ready(self) -> list[str]:
+        return (await self._health())[2]
+
+    async def status(self, *, with_environments: bool) -> StatusShape:
+        """At most a second old."""
+        if self._seen is None or time.monotonic() - self._seen[0] > FRESH_SECONDS:
+            self._seen = (time.monotonic(), await self._status())
+        seen = self._seen[1]
+        if with_environments:
+            return seen
+        return StatusShape(seen.version, seen.state, seen.reasons, seen.uptime_seconds, seen.activities, seen.engine,
+                           seen.router, seen.disk)
+
+    async def _status(self) -> StatusShape:
+        engine, router, reasons = await self._health()
+        hour = self._clock.now() - timedelta(hours=1)
+        counts = await self._store.read(lambda db: activities.count_by_state(db, hour))
+        free = (await asyncio.to_thread(shutil.disk_usage, self._settings.state)).free // MEGABYTE
+        if free < self._settings.min_free_disk_mb:
+            reasons = [*reasons, f"only {free} MB are free on the disk: nothing can be built"]
+        return StatusShape(
+            version=__version__, state="degraded" if reasons else "ok", reasons=tuple(reasons),
+            uptime_seconds=int(time.monotonic() - self._began),
+            activities={"pending": counts["pending"], "in_progress": counts["in_progress"],
+                        "failed_last_hour": counts["failed"]},
+            engine=engine, router=router,
+            disk={"free_mb": free, "needed_mb": self._settings.min_free_disk_mb},
+            environments=tuple(await self.environments(None)),
+        )
+
+    async def projects(self) -> list[ProjectShape]:
+        found = await self._store.read(environments.list_all)
+        address = self._settings.public_url or f"http://{self._settings.listen}"
+        return [
+            ProjectShape(
+                project.id, project.title or project.id, project.default_branch,
+                project.remote.url if project.remote else "", f"{address}/git/{project.id}.git",
+                sum(environment.project == project.id for environment in found),
+            )
+            for project in self._settings.projects.values()
+        ]
+
+    async def environments(self, project: str | None) -> list[EnvironmentShape]:
+        found = await self._store.read(lambda db: environments.list_all(db, project))
+        live = await self._store.read(environments.live_versions)
+        lives = {(owner, name): read_result(text, Version) for owner, name, text in live}
+        newest = {(item.project, item.environment): item for item in await self._store.read(activities.newest_of_each)}
+        return [
+            self._environment(item, lives.get((item.project, item.name)), newest.get((item.project, item.name)))
+            for item in found if item.project in self._settings.projects
+        ]
+
+    def _environment(
+        self, found: Environment, version: Version | None, newest: Activity | None,
+    ) -> EnvironmentShape:
+        project = self._settings.projects[found.project]
+        doing = newest.id if newest and newest.state in activities.OPEN else None
+        if doing is not None:
+            state = "deploying"
+        elif newest is not None and newest.state == "failed":
+            state = "failed"
+        else:
+            state = "live" if version else "new"
+        host = domains_of(self._settings, project, found.name, found.branch).default
+        url = version.routes[0] if version and version.routes else f"http://{host}/"
+        return EnvironmentShape(
+            found.project, found.name, found.branch, environment_type(project, found.branch), state, url,
+            version.commit if version else "", found.live_activity, _text(found.live_since), doing,
+        )
+
+    async def activities(
+        self, project: str | None, environment: str | None, state: str | None, limit: int,
+    ) -> list[ActivityShape]:
+        found = await self._store.read(lambda db: activities.latest(
+            db, project=project, environment=environment, states=[state] if state else [], limit=limit,
+        ))
+        return [activity_shape(item) for item in found]
+
+    async def activity(self, number: int) -> ActivityShape | None:
+        found = await self._store.read(lambda db: activities.find(db, ActivityId(number)))
+        return activity_shape(found) if found else None
+
+    async def journal(self, number: int) -> list[EntryShape]:
+        found = await self._store.read(lambda db: entries.of_activity(db, ActivityId(number)))
+        return [EntryShape(item.step, item.event, item.at.isoformat(), item.said) for item in found]
+
+    def log(self, number: int, after: int) -> JsonLines:
+        return JsonLines(self._logs.follow(ActivityId(number), after))
+
+
+class JsonLines:
+    """A followed log as JSON values."""
+
+    def __init__(self, follower: Follower) -> None:
+        self._follower = follower
+
+    async def take(self) -> list[dict[str, Any]] | None:
+        lines = await self._follower.take()
+        return None if lines is None else [asdict(line) for line in lines]
+
+    def close(self) -> None:
+        self._follower.close()
+
+
+def activity_shape(found: Activity) -> ActivityShape:
+    ended = found.ended_at
+    seconds = (ended - found.started_at).total_seconds() if ended and found.started_at else None
+    return ActivityShape(
+        found.id, found.project, found.environment, found.branch, found.kind, found.commit or "", found.state,
+        found.reason, found.trigger.who, found.trigger.how, found.created_at.isoformat(), _text(found.started_at),
+        _text(ended), seconds,
+    )
+
+
+def _text(moment: datetime | None) -> str:
+    return moment.isoformat() if moment else ""

@@ -1,0 +1,118 @@
+"""What can be asked for, over the database and the lanes."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from deployd.activity.journal import read_result
+from deployd.activity.lanes import Lanes
+from deployd.api.board import activity_shape
+from deployd.api.errors import NotFound
+from deployd.api.shapes import ActivityShape
+from deployd.clock import Clock
+from deployd.deployment.host import Host
+from deployd.deployment.preview import Offered, plan_offered
+from deployd.deployment.steps import TABLES
+from deployd.deployment.version import Version
+from deployd.errors import DeployError
+from deployd.ids import ActivityId, CommitId, EnvironmentName, ProjectId
+from deployd.settings import ProjectSettings
+from deployd.state import activities, environments
+from deployd.state.activities import NewActivity, Trigger
+from deployd.state.environments import Environment
+from deployd.state.store import Store
+
+
+class NothingLive(DeployError):
+    """The environment has never been live, or there is no version to go back to."""
+
+    code: ClassVar[str] = "nothing-live"
+
+
+class AlreadyEnded(DeployError):
+    """The activity has ended and cannot be cancelled."""
+
+    code: ClassVar[str] = "already-ended"
+
+
+class StateDesk:
+    """Makes activities of what people ask for."""
+
+    def __init__(self, store: Store, host: Host, lanes: Lanes, clock: Clock) -> None:
+        self._store = store
+        self._host = host
+        self._lanes = lanes
+        self._clock = clock
+
+    async def redeploy(self, project: str, environment: str, who: str) -> ActivityShape:
+        """Deploy the commit that is live once more."""
+        found = await self._environment(project, environment)
+        live = await self._host.facts.live(found.project, found.name)
+        if live is None:
+            raise NothingLive(f"nothing is live in {found.branch}", mend="push the branch")
+        return await self._enqueue(found, "redeploy", live.commit, Trigger(who, "api"))
+
+    async def rollback(self, project: str, environment: str, to: int | None, who: str) -> ActivityShape:
+        """Go back to an earlier version; without a number to the one that was live before."""
+        found = await self._environment(project, environment)
+        keep = self._host.settings.keep_versions
+        versions = await self._store.read(
+            lambda db: environments.earlier_versions(db, found.project, found.name, keep + 1),
+        )
+        earlier = [(number, text) for number, _, text in versions if number != found.live_activity]
+        chosen = next((item for item in earlier if to is None or item[0] == to), None)
+        if chosen is None:
+            there = ", ".join(str(number) for number, _ in earlier) or "none"
+            raise NothingLive(
+                f"{found.branch} has no version {to if to is not None else 'before the live one'} to go back to",
+                mend=f"versions that were live, by their activity: {there}",
+            )
+        number, text = chosen
+        commit = read_result(text, Version).commit
+        return await self._enqueue(found, "rollback", commit, Trigger(who, "api", to=number))
+
+    async def cancel(self, activity: int, who: str) -> ActivityShape:
+        """Wish that an activity ends; what it began is undone, unless it is past its switch."""
+        if not await self._lanes.cancel(ActivityId(activity), who):
+            raise AlreadyEnded(f"activity {activity} has ended already")
+        return await self._shape(ActivityId(activity))
+
+    async def plan(self, project: str, branch: str, offered: Mapping[str, Any]) -> list[str]:
+        """What a push of a working tree would do, one line each."""
+        files = {path: base64.b64decode(text) for path, text in offered.get("files", {}).items()}
+        tree = Offered(files, frozenset(offered.get("paths", ())), offered.get("listings", {}))
+        plan = await plan_offered(self._host, self._project(project), branch, tree)
+        return [*plan.lines(), *(f"refused: {reason}" for reason in plan.refusals)]
+
+    async def _enqueue(
+        self, environment: Environment, kind: str, commit: CommitId, trigger: Trigger,
+    ) -> ActivityShape:
+        new = NewActivity(environment.project, environment.name, environment.branch, kind, TABLES[kind].version,
+                          commit, trigger)
+        number = await self._store.write(lambda db: activities.enqueue(db, new, self._clock.now()))
+        self._lanes.wake()
+        return await self._shape(number)
+
+    async def _shape(self, number: ActivityId) -> ActivityShape:
+        found = await self._store.read(lambda db: activities.find(db, number))
+        assert found is not None
+        return activity_shape(found)
+
+    def _project(self, project: str) -> ProjectSettings:
+        settings = self._host.settings.projects.get(ProjectId(project))
+        if settings is None:
+            raise NotFound(f"there is no project {project}", mend="`deployd projects` shows what there is")
+        return settings
+
+    async def _environment(self, project: str, environment: str) -> Environment:
+        """By machine name or branch."""
+        settings = self._project(project)
+        for found in await self._store.read(lambda db: environments.list_all(db, settings.id)):
+            if environment in (found.name, found.branch):
+                return found
+        raise NotFound(
+            f"the project {project} has no environment {EnvironmentName(environment)}",
+            mend=f"`deployd environments --project {project}` shows what there is",
+        )

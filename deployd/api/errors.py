@@ -1,0 +1,71 @@
+"""What a caller is told when something cannot be had or done, always as JSON: {code, what, where, mend}."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Awaitable, Callable
+from typing import ClassVar
+
+import structlog
+from aiohttp import web
+
+from deployd.errors import DeployError
+
+log = structlog.get_logger()
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class NotFound(DeployError):
+    """There is no such thing, or the caller may not know of it."""
+
+    code: ClassVar[str] = "not-found"
+
+
+class Forbidden(DeployError):
+    """The caller's role does not do this."""
+
+    code: ClassVar[str] = "forbidden"
+
+
+class Unauthorized(DeployError):
+    """No token, or an unknown one."""
+
+    code: ClassVar[str] = "unauthorized"
+
+
+class Unusable(DeployError):
+    """A parameter means nothing."""
+
+    code: ClassVar[str] = "unusable"
+
+
+STATUS = {NotFound: 404, Forbidden: 403, Unauthorized: 401, Unusable: 400}
+REFUSED = 409
+
+
+def told(error: DeployError) -> web.Response:
+    """An expected error as an answer."""
+    body = {"code": error.code, "what": error.what, "where": error.where, "mend": error.mend,
+            "evidence": list(error.evidence)}
+    headers = {"WWW-Authenticate": 'Basic realm="deployd"'} if isinstance(error, Unauthorized) else None
+    return web.json_response(body, status=STATUS.get(type(error), REFUSED), headers=headers)
+
+
+@web.middleware
+async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Every error of the API as JSON; a bug gets a name that is in the operator's log too."""
+    try:
+        return await handler(request)
+    except DeployError as error:
+        return told(error)
+    except (web.HTTPException, ConnectionError):
+        raise
+    except Exception as error:
+        incident = secrets.token_hex(2).upper()
+        log.error("incident", incident=incident, path=request.path, exc_info=error)
+        return web.json_response(
+            {"code": "incident", "what": f"an error of deployd itself (incident {incident})", "where": request.path,
+             "mend": "tell the operator the incident's name; the daemon's log has the rest", "evidence": []},
+            status=500,
+        )

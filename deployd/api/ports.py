@@ -1,0 +1,48 @@
+"""What the API needs of the daemon: reads and entry points, never Docker."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from deployd.api.shapes import ActivityShape, EntryShape, EnvironmentShape, ProjectShape, StatusShape
+
+
+class Lines(Protocol):
+    """A log that is followed."""
+
+    async def take(self) -> list[dict[str, Any]] | None:
+        """Further lines, empty after a while of silence; None after the last one."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Board(Protocol):
+    """What is."""
+
+    async def status(self, *, with_environments: bool) -> StatusShape: ...
+
+    async def not_ready(self) -> list[str]:
+        """Why no push can be taken now; empty when it can."""
+        ...
+
+    async def projects(self) -> list[ProjectShape]: ...
+    async def environments(self, project: str | None) -> list[EnvironmentShape]: ...
+    async def activities(
+        self, project: str | None, environment: str | None, state: str | None, limit: int,
+    ) -> list[ActivityShape]: ...
+    async def activity(self, number: int) -> ActivityShape | None: ...
+    async def journal(self, number: int) -> list[EntryShape]: ...
+    def log(self, number: int, after: int) -> Lines: ...
+
+
+class Desk(Protocol):
+    """What can be asked for. Each raises a DeployError when it cannot be done."""
+
+    async def redeploy(self, project: str, environment: str, who: str) -> ActivityShape: ...
+    async def rollback(self, project: str, environment: str, to: int | None, who: str) -> ActivityShape: ...
+    async def cancel(self, activity: int, who: str) -> ActivityShape: ...
+    async def plan(self, project: str, branch: str, offered: Mapping[str, Any]) -> list[str]:
+        """What a push of a working tree would do; see `preview.Offered` for its keys, contents in base64."""
+        ...

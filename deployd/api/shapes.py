@@ -1,0 +1,108 @@
+"""What the API says, as values; each becomes JSON by `as_json`. Names are stable: programs read them."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, is_dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectShape:
+    id: str
+    title: str
+    default_branch: str
+    remote: str
+    """Address of the repository that is fetched; empty when code is pushed to deployd itself."""
+    git: str
+    """Address to push to."""
+    environments: int
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentShape:
+    project: str
+    name: str
+    branch: str
+    type: str
+    """`production`, `staging` or `development`."""
+    state: str
+    """`live`, `deploying`, `failed` (the last activity failed, what was live goes on) or `new` (nothing is live)."""
+    url: str
+    commit: str
+    activity: int | None
+    """Whose version is live."""
+    since: str
+    """When it became live: ISO 8601, UTC; empty when nothing is."""
+    doing: int | None = None
+    """The activity that waits or runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class ActivityShape:
+    id: int
+    project: str
+    environment: str
+    branch: str
+    kind: str
+    commit: str
+    state: str
+    """`pending`, `in_progress`, `success`, `failed`, `cancelled` or `superseded`."""
+    reason: str
+    who: str
+    how: str
+    created_at: str
+    started_at: str
+    ended_at: str
+    seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class EntryShape:
+    """An entry of the journal."""
+
+    step: str
+    event: str
+    at: str
+    said: str
+
+
+@dataclass(frozen=True, slots=True)
+class StatusShape:
+    """What monitoring polls."""
+
+    version: str
+    state: str
+    """`ok` or `degraded`; `reasons` says why."""
+    reasons: tuple[str, ...]
+    uptime_seconds: int
+    activities: dict[str, int]
+    """{`pending`, `in_progress`, `failed_last_hour`}"""
+    engine: dict[str, Any]
+    router: dict[str, Any]
+    disk: dict[str, int]
+    """{`free_mb`, `needed_mb`}"""
+    environments: tuple[EnvironmentShape, ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks: a token, or whoever may open the daemon's own socket."""
+
+    name: str
+    role: str
+    projects: tuple[str, ...] = ("*",)
+
+    def may_see(self, project: str) -> bool:
+        return "*" in self.projects or project in self.projects
+
+
+ROLES = ("viewer", "contributor", "admin")
+
+
+def as_json(value: Any) -> Any:
+    """Shapes, and tuples and lists of them, as what `json.dumps` takes."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    if isinstance(value, list | tuple):
+        return [as_json(item) for item in value]
+    return value

@@ -1,0 +1,112 @@
+"""The API of a running daemon, from outside: over its Unix socket, or over HTTP with a token."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, ClassVar
+from urllib.parse import quote
+
+import aiohttp
+
+from deployd.errors import DeployError
+
+LIMIT_SECONDS = 30.0
+
+
+class DaemonUnreachable(DeployError):
+    """No daemon answers."""
+
+    code: ClassVar[str] = "daemon-unreachable"
+
+
+class Refused(DeployError):
+    """The daemon said no."""
+
+    code: ClassVar[str] = "refused"
+
+    def __init__(self, status: int, told: Mapping[str, Any]) -> None:
+        super().__init__(
+            str(told.get("what", f"the daemon answered with status {status}")), where=str(told.get("where", "")),
+            evidence=tuple(told.get("evidence", ())), mend=str(told.get("mend", "")),
+        )
+        self.status = status
+
+
+class Client:
+    """Calls of the API; answers are the JSON of `api/shapes.py`."""
+
+    def __init__(self, session: aiohttp.ClientSession, where: str) -> None:
+        self._session = session
+        self._where = where
+
+    async def get(self, path: str, **query: str | int | None) -> Any:
+        """
+        Raises:
+            Refused: With what the daemon said.
+            DaemonUnreachable: Nobody answered.
+        """
+        asked = {name: str(value) for name, value in query.items() if value is not None}
+        return await self._ask("GET", path, params=asked)
+
+    async def post(self, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        return await self._ask("POST", path, json=dict(body or {}))
+
+    async def redeploy(self, project: str, environment: str) -> Any:
+        return await self.post(f"{_environment(project, environment)}/redeploy")
+
+    async def rollback(self, project: str, environment: str, to: int | None) -> Any:
+        return await self.post(f"{_environment(project, environment)}/rollback", {"to": to})
+
+    async def log(self, activity: int, *, follow: bool, after: int = 0) -> AsyncIterator[dict[str, Any]]:
+        """Lines of an activity's log; with `follow` until it ends."""
+        path = f"/api/v1/activities/{activity}/log"
+        query = {"after": str(after), "follow": "1" if follow else "0"}
+        no_end = aiohttp.ClientTimeout(total=None, sock_read=60)
+        try:
+            async with self._session.get(path, params=query, timeout=no_end) as answer:
+                if answer.status != 200:
+                    raise Refused(answer.status, await _told(answer))
+                async for raw in answer.content:
+                    if raw.strip():
+                        yield json.loads(raw)
+        except aiohttp.ClientError as error:
+            raise self._unreachable(error) from None
+
+    async def _ask(self, method: str, path: str, **more: Any) -> Any:
+        try:
+            async with self._session.request(method, path, **more) as answer:
+                if answer.status >= 400 and path not in ("/status", "/readyz"):
+                    raise Refused(answer.status, await _told(answer))
+                return await answer.json()
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise self._unreachable(error) from None
+
+    def _unreachable(self, error: Exception) -> DaemonUnreachable:
+        return DaemonUnreachable(
+            f"no deployd answers at {self._where} ({error or type(error).__name__})",
+            mend="start it with `deployd serve`, or name its socket with --socket or DEPLOYD_SOCKET",
+        )
+
+
+@asynccontextmanager
+async def open_client(socket: Path) -> AsyncIterator[Client]:
+    """The daemon behind a Unix socket."""
+    connector = aiohttp.UnixConnector(str(socket))
+    limit = aiohttp.ClientTimeout(total=LIMIT_SECONDS)
+    async with aiohttp.ClientSession("http://deployd", connector=connector, timeout=limit) as session:
+        yield Client(session, str(socket))
+
+
+def _environment(project: str, environment: str) -> str:
+    return f"/api/v1/projects/{quote(project, safe='')}/environments/{quote(environment, safe='')}"
+
+
+async def _told(answer: aiohttp.ClientResponse) -> Mapping[str, Any]:
+    try:
+        told = await answer.json()
+    except (aiohttp.ContentTypeError, ValueError):
+        return {"what": (await answer.text())[:200] or f"status {answer.status}"}
+    return told if isinstance(told, dict) else {}
