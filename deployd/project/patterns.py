@@ -188,9 +188,9 @@ def _is_only_repeats(body: Any) -> bool:
         name = str(operation)
         if name in ("MAX_REPEAT", "MIN_REPEAT"):
             least, most, inner = argument
-            if int(most) >= _MANY:
+            if int(most) >= _MANY or _is_only_repeats(inner):
                 repeats += 1
-            elif int(least) > 0 and not _is_only_repeats(inner):
+            elif int(least) > 0:
                 return False
         elif name == "SUBPATTERN":
             if not _is_only_repeats(argument[-1]):

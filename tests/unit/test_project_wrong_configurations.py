@@ -31,13 +31,13 @@ def parts_of(text: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("path", CASES, ids=[path.stem for path in CASES])
 def test_the_message_is_the_expected_one(path: Path) -> None:
-    text = path.read_text()
+    text = path.read_bytes().decode()
     parts = parts_of(text)
     expected = parts.pop(MESSAGE, "")
     result = read_project(DictTree(parts))
     message = "\n".join(render_findings(result.findings)) + "\n"
     if os.environ.get("UPDATE_EXPECTED"):
-        path.write_text(text.split(f"=== {MESSAGE}")[0] + f"=== {MESSAGE}\n{message}")
+        path.write_bytes((text.split(f"=== {MESSAGE}")[0] + f"=== {MESSAGE}\n{message}").encode())
     else:
         assert message == expected
     assert result.findings
