@@ -57,8 +57,8 @@ async def up(directory: Path, template: str, *, rate: float) -> int:
     await make_repository(repository, source)
     say(f"pushing {_short(source)} to {daemon.repository_url(project)}")
     pushed = await daemon.push(repository, project, on_line=_show)
-    if pushed.status != 0:
-        say(f"the push was refused or failed after {pushed.seconds:.1f} s (git's exit status {pushed.status})")
+    if not pushed.deployed:
+        say(f"the push was refused or its deployment failed after {pushed.seconds:.1f} s, as it says above")
         return _end(Counted(), 1)
     say(f"the push took {pushed.seconds:.1f} s")
     url = daemon.url(project)
@@ -80,8 +80,9 @@ async def _push_under_load(
     await _change(repository, source)
     await commit(repository, "Second version")
     asks = SHOP if source == SAMPLES / "shop" else (Ask("GET", "/", before.status),)
-    load = Load(url, asks, rate=rate, old=before.version)
-    say(f"{rate:g} requests a second from now on, and a second push with a change in it")
+    ours = source.parent == SAMPLES
+    load = Load(url, asks, rate=rate, old=before.version, one_at_a_time=not ours)
+    say(f"{'' if ours else 'up to '}{rate:g} requests a second from now on, and a second push with a change in it")
     async with asyncio.TaskGroup() as group:
         running = group.create_task(load.run(), name="load")
         await asyncio.sleep(LOAD_BEFORE_SECONDS)
@@ -93,7 +94,7 @@ async def _push_under_load(
     after = await fetch(url)
     _show_page(url, after)
     print_counted(counted, "demo: ")
-    changed = pushed.status == 0
+    changed = pushed.deployed
     if before.version is not None and after.version == before.version:
         changed = False
         say(f"visitors still see version {after.version}")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from deployd.process import run
 
+FAILED = re.compile(r"^remote: +✗ push of .* (failed|cancelled)\b")
 ERASE = re.compile(r"\x1b\[K|\s+$")
 
 
@@ -23,6 +24,11 @@ class Pushed:
     seconds: float
     lines: tuple[str, ...]
     """What git wrote to the terminal."""
+
+    @property
+    def deployed(self) -> bool:
+        """Git is content when the commit has arrived; whether it was deployed is said in what it shows."""
+        return self.status == 0 and not any(FAILED.search(line) for line in self.lines)
 
 
 def git_environment(token: str = "") -> dict[str, str]:

@@ -105,15 +105,20 @@ class Load:
     Args:
         old: Version that is live before; an answer of it to a request that began after the first answer of another
             version had arrived is a failure.
+        one_at_a_time: Wait for each answer before the next request, for applications that bear no two at once.
     """
 
-    def __init__(self, base: str, asks: Sequence[Ask] = SHOP, *, rate: float = 20.0, old: str | None = None) -> None:
+    def __init__(
+        self, base: str, asks: Sequence[Ask] = SHOP, *, rate: float = 20.0, old: str | None = None,
+        one_at_a_time: bool = False,
+    ) -> None:
         parts = urlsplit(base)
         refuse_foreign(parts.hostname or "")
         self._base = f"{parts.scheme}://{parts.netloc}"
         self._asks = asks
         self._rate = rate
         self._old = old
+        self._one_at_a_time = one_at_a_time
         self._stop = asyncio.Event()
         self._answered = 0
         self.counted = Counted()
@@ -143,7 +148,9 @@ class Load:
                     self._answered += 1
                     self.counted.fail(f"more than {MOST_AT_ONCE} requests without an answer")
                     continue
-                group.create_task(self._ask(session, ask), name=f"request {number}")
+                asking = group.create_task(self._ask(session, ask), name=f"request {number}")
+                if self._one_at_a_time:
+                    await asyncio.wait({asking})
         return self.counted
 
     def stop(self) -> None:

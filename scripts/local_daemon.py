@@ -29,6 +29,8 @@ from scripts.git_push import Pushed, push
 ROOT = Path(__file__).parent.parent
 READY_SECONDS = 60.0
 STOP_SECONDS = 30.0
+DETACHED = 'exec >>"$0" 2>&1 </dev/null; echo $$ >"$1"; shift; exec "$@"'
+"""A session of its own, whose first process becomes the daemon: it outlives this program and its terminal."""
 DOMAIN = "{environment}-{project}.localhost"
 
 
@@ -134,24 +136,27 @@ class LocalDaemon:
         """
         self.write_settings()
         began = time.monotonic()
-        with self.log_file.open("ab") as log:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "deployd", "serve", "--settings", str(self.settings_file),
-                cwd=ROOT, stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log,
-                start_new_session=True,      # it outlives this program and its terminal
-            )
-        self.pid_file.write_text(f"{process.pid}\n")
+        self.pid_file.unlink(missing_ok=True)
+        await run(
+            "setsid", "--fork", "sh", "-c", DETACHED, str(self.log_file), str(self.pid_file),
+            sys.executable, "-m", "deployd", "serve", "--settings", str(self.settings_file), cwd=ROOT,
+        )
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as session:
             while time.monotonic() - began < limit_seconds:
-                if process.returncode is not None:
+                if self.pid_file.exists() and not self._alive():
                     self.pid_file.unlink()
-                    raise DaemonDidNotStart(f"deployd ended with status {process.returncode}:\n{self.log_tail()}")
+                    raise DaemonDidNotStart(f"deployd ended at once:\n{self.log_tail()}")
                 with contextlib.suppress(aiohttp.ClientError, TimeoutError):
                     async with session.get(f"{self.api}/readyz") as answer:
                         if answer.status == 200:
                             return time.monotonic() - began
                 await asyncio.sleep(0.05)
         raise DaemonDidNotStart(f"deployd was not ready after {limit_seconds:.0f} s:\n{self.log_tail()}")
+
+    def _alive(self) -> bool:
+        """Whether the process of the pid file lives, whatever it is."""
+        text = self.pid_file.read_text().strip()
+        return not text or Path(f"/proc/{text}").exists()
 
     def running(self) -> int | None:
         """The daemon's process id, when it runs and is ours."""
