@@ -24,6 +24,7 @@ import aiohttp
 import yaml
 
 from deployd.environment.naming import development_host, machine_name
+from deployd.process import run
 from scripts.git_push import Pushed, push
 
 ROOT = Path(__file__).parent.parent

@@ -17,6 +17,8 @@ from deployd.errors import DeployError
 T = TypeVar("T")
 
 DEFAULT_SOCKET = Path("/run/deployd/api.sock")
+WIDE = 220
+"""Columns of a table that goes into a file or a pipe: lines are not folded there."""
 FAILED, UNREACHABLE, NO_SUCH_THING, REFUSED = 1, 4, 5, 6
 
 socket_option = click.option(
@@ -63,7 +65,7 @@ def show(items: Sequence[dict[str, Any]], columns: Sequence[str], *, as_json: bo
         table.add_column(column.replace("_", " "), overflow="fold")
     for item in items:
         table.add_row(*(_cell(column, item.get(column)) for column in columns))
-    Console(soft_wrap=not sys.stdout.isatty()).print(table)
+    Console(width=None if sys.stdout.isatty() else WIDE).print(table)
 
 
 def _cell(column: str, value: Any) -> str:

@@ -86,7 +86,8 @@ async def _ensure_service(
         tell.line("kept", app=service.name)
         return
     names = deployment.names
-    await host.engine.ensure_volume(VolumeSpec(names.volume(service.name), names.labels("volume", service.name)))
+    if any(bind.source == names.volume(service.name) for bind in spec.binds):
+        await host.engine.ensure_volume(VolumeSpec(names.volume(service.name), names.labels("volume", service.name)))
     await host.engine.ensure_container(spec)
     await host.engine.wait_until_healthy(spec.name, READY_SECONDS)
     credentials = await credentials_of(deployment, host, service)
