@@ -104,8 +104,8 @@ def developer(daemon: LocalDaemon, tmp_path: Path) -> MakeDeveloper:
         folder = tmp_path / project
         shutil.rmtree(folder, ignore_errors=True)
         start = tmp_path / "start"
-        for name, text in ({} if sources else {".platform.app.yaml": APP, "server.py": SERVER, "text": "first"}).items():
-            start.mkdir(exist_ok=True)
+        start.mkdir(exist_ok=True)
+        for name, text in {".platform.app.yaml": APP, "server.py": SERVER, "text": "first"}.items():
             (start / name).write_text(text)
         await make_repository(folder, *(sources or (start,)))
         made = Developer(daemon, folder, project)

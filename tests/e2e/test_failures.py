@@ -38,7 +38,8 @@ async def test_a_version_that_is_not_there_is_refused_with_the_list_of_what_is(m
 
 
 async def test_a_failing_build_says_which_command_with_its_status_and_last_lines(me: Developer) -> None:
-    await me.write({"text": "never", ".platform.app.yaml": APP + "hooks:\n  build: |\n    echo the reason\n    exit 3\n"})
+    hook = "hooks:\n  build: |\n    echo the reason\n    exit 3\n"
+    await me.write({"text": "never", ".platform.app.yaml": APP + hook})
     text = "\n".join((await me.push()).lines)
     assert "the build hook of app ended with exit code 3" in text
     assert ".platform.app.yaml:7" in text
@@ -49,7 +50,8 @@ async def test_a_failing_build_says_which_command_with_its_status_and_last_lines
 
 
 async def test_a_failing_deploy_hook_thaws_to_the_old_version_and_removes_the_new(me: Developer) -> None:
-    await me.write({"text": "never", ".platform.app.yaml": APP + "hooks:\n  deploy: |\n    echo no column\n    exit 4\n"})
+    hook = "hooks:\n  deploy: |\n    echo no column\n    exit 4\n"
+    await me.write({"text": "never", ".platform.app.yaml": APP + hook})
     text = "\n".join((await me.push()).lines)
     assert "the deploy hook of app ended with exit code 4" in text
     assert "| no column" in text
