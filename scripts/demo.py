@@ -28,7 +28,8 @@ SAMPLES = ROOT / "config" / "samples"
 DIRECTORY = ROOT / "build" / "demo"
 LOAD_BEFORE_SECONDS = 2.0
 LOAD_AFTER_SECONDS = 3.0
-RATE = 20.0
+RATE, FOREIGN_RATE = 20.0, 2.0
+"""Requests a second: to our samples; to templates from elsewhere, which may open a connection for each and keep it."""
 USUAL_PORTS = (8480, 8080)
 
 
@@ -36,9 +37,10 @@ def say(text: str = "") -> None:
     print(f"demo: {text}" if text else "", flush=True)
 
 
-async def up(directory: Path, template: str, *, rate: float) -> int:
+async def up(directory: Path, template: str, *, rate: float | None) -> int:
     """The whole demo. Returns the exit status."""
     source = _template(template)
+    rate = rate or (RATE if source.parent == SAMPLES else FOREIGN_RATE)
     project = re.sub(r"[^a-z0-9-]+", "-", source.name.lower()).strip("-")[:32]
     # A project from elsewhere may ask for a version that no Debian has; our samples ask for what is there.
     settings = {} if source.parent == SAMPLES else {"runtime_fallback": "nearest"}
@@ -174,7 +176,7 @@ def main(arguments: Sequence[str]) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     start = commands.add_parser("up", help="push a project, then a change of it under load")
     start.add_argument("--template", default="shop", help="a sample's name or a folder")
-    start.add_argument("--rate", type=float, default=RATE, help="requests a second")
+    start.add_argument("--rate", type=float, help="requests a second")
     commands.add_parser("down", help="remove all that the demo made")
     given = parser.parse_args(arguments)
     directory = given.directory.resolve()
