@@ -47,7 +47,14 @@ APPLICATION = Table(
         Key("hooks", "mapping", "scripts of the build and the deployment", "`{}`"),
         Key("web", "mapping", "how it is reached over HTTP", "`{}`"),
         Key("workers", "mapping", "processes without HTTP", "`{}`"),
-        Key("crons", "mapping", "commands by the clock", "`{}`"),
+        Key(
+            "crons",
+            "mapping",
+            "commands by the clock are not started yet",
+            "`{}`",
+            "warned",
+            "nothing to change here; until then, start them from outside",
+        ),
         Key("runtime", "mapping", "settings of the language", "`{}`"),
         Key(
             "operations",

@@ -19,23 +19,17 @@ BUILD = Table(
             "the usual build of the runtime, before the build hook",
             "PHP `composer`, Node.js `default`, else `none`",
         ),
-        Key(
-            "caches",
-            "mapping",
-            "the whole cache directory is kept between builds, named caches are not made",
-            treatment="warned",
-            mend="use `$PLATFORM_CACHE_DIR` in the build hook",
-        ),
+        Key("caches", "mapping", "folders that come back in a later build when the watched files are the same", "`{}`"),
     ),
     noun="`build`",
 )
 CACHE = Table(
     "build.caches.<name>",
     (
-        Key("directory", "path", default="the cache's name", treatment="noted"),
-        Key("watch", "list of files", default="required", treatment="noted"),
-        Key("allow_stale", "boolean", default="`false`", treatment="noted"),
-        Key("share_between_apps", "boolean", default="`false`", treatment="noted"),
+        Key("directory", "path", "what is kept", "the cache's name"),
+        Key("watch", "list of files", "their content is the cache's key", "required"),
+        Key("allow_stale", "boolean", "begin with the newest one when there is none for these files", "`false`"),
+        Key("share_between_apps", "boolean", "one cache for all applications of the project", "`false`"),
     ),
     noun="a build cache",
 )

@@ -21,15 +21,23 @@ CACHE = Table(
     ),
     noun="`cache`",
 )
+SSI_NOT_YET = "server side includes are not processed yet"
+HSTS_NOT_YET = "the header is not sent yet"
 SSI = Table("ssi", (Key("enabled", "boolean", default="required"),), noun="`ssi`")
 STICKY = Table("sticky", (Key("enabled", "boolean", default="required"),), noun="`sticky`")
 TLS = Table(
     "tls",
     (
-        Key("min_version", "`TLSv1.0` to `TLSv1.3`"),
-        Key("strict_transport_security", "mapping", "HSTS"),
-        Key("client_authentication", "`request` or `require`"),
-        Key("client_certificate_authorities", "list of PEM texts", default="`[]`"),
+        Key("min_version", "`TLSv1.0` to `TLSv1.3`", "the router speaks TLS 1.2 and 1.3", treatment="noted"),
+        Key("strict_transport_security", "mapping", f"HSTS: {HSTS_NOT_YET}", treatment="noted"),
+        Key(
+            "client_authentication",
+            "`request` or `require`",
+            "client certificates are not asked for yet, so the route would be open to everybody",
+            treatment="refused",
+            mend="protect the application by itself, and remove the key",
+        ),
+        Key("client_certificate_authorities", "list of PEM texts", "for `client_authentication`", "`[]`", "noted"),
     ),
     noun="`tls`",
 )
@@ -46,15 +54,19 @@ _PEM = re.compile(r"-----BEGIN CERTIFICATE-----\s+[A-Za-z0-9+/=\s]+-----END CERT
 FORBIDDEN_CACHE_HEADERS = ("accept-encoding", "connection", "proxy-authorization", "te", "upgrade")
 
 
-def read_switch(field: Field | None, table: Table) -> bool:
-    """`true`, or `{enabled: true}`."""
+def read_switch(field: Field | None, table: Table, not_yet: str = "") -> bool:
+    """`true`, or `{enabled: true}`; a warning when that is not done yet."""
     if field is None:
         return False
     if isinstance(field.node, ScalarNode):
-        return field.boolean() or False
-    fields = field.fields(table)
-    enabled = fields.require("enabled", "write `enabled: true` or `enabled: false`") if fields else None
-    return (enabled.boolean() if enabled else None) or False
+        on = field.boolean() or False
+    else:
+        fields = field.fields(table)
+        enabled = fields.require("enabled", "write `enabled: true` or `enabled: false`") if fields else None
+        on = (enabled.boolean() if enabled else None) or False
+    if on and not_yet:
+        field.warn_name("not-honoured", f"`{table.name}` has no effect here: {not_yet}", "nothing to change here")
+    return on
 
 
 def read_cache(field: Field | None) -> RouteCache:
@@ -114,6 +126,13 @@ def read_tls(fields: Fields | None) -> RouteTls:
         return RouteTls()
     version, client = fields.get("min_version"), fields.get("client_authentication")
     hsts = fields.fields("strict_transport_security", HSTS)
+    enabled = hsts.get("enabled") if hsts else None
+    if enabled is not None and enabled.raw == "true":
+        enabled.warn_name(
+            "not-honoured",
+            f"`strict_transport_security` has no effect here: {HSTS_NOT_YET}",
+            "send it by the application",
+        )
     authentication = client.one_of(("request", "require")) if client else None
     return RouteTls(
         version.one_of(("TLSv1.0", "TLSv1.1", "TLSv1.2", "TLSv1.3")) if version else None,

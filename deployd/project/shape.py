@@ -14,7 +14,7 @@ from deployd.project.findings import Findings
 from deployd.project.keys import Table
 from deployd.project.model import Json, Place
 from deployd.project.spelling import guess, listed, nearest, shown
-from deployd.project.yaml_nodes import ListNode, MapNode, Node, ScalarNode, is_null
+from deployd.project.yaml_nodes import ListNode, MapNode, Node, ScalarNode, is_empty, is_null
 
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 _MEANT = {
@@ -268,7 +268,7 @@ class Fields:
                 self._unknown(name, field)
             elif key.treatment == "refused" and not field.is_null():
                 field.wrong_name("not-supported", f"`{name}` cannot be honoured: {key.about}", key.mend)
-            elif key.treatment == "warned" and not field.is_null():
+            elif key.treatment == "warned" and not is_empty(field.node):
                 field.warn_name("not-honoured", f"`{name}` has no effect here: {key.about}", key.mend)
 
     def _unknown(self, name: str, field: Field) -> None:

@@ -106,3 +106,14 @@ class TagNode(Node):
 def is_null(node: Node) -> bool:
     """Whether a node says nothing: null means "not given" everywhere (configuration format 2)."""
     return isinstance(node, ScalarNode) and node.value is None
+
+
+def is_empty(node: Node) -> bool:
+    """Whether a node says nothing, or is a list or mapping of nothing."""
+    match node:
+        case ListNode():
+            return not node.items
+        case MapNode():
+            return not node.entries
+        case _:
+            return is_null(node)

@@ -245,13 +245,14 @@ ENV = [
     Row("146", "W", {".magento.app.yaml": PHP, ".magento.env.yaml": 'stage: {deploy: {UPDATE_URLS: "disabled"}}\n'}, ("true or false",)),
 ]
 ROWS = [*FILES, *BASE, *RELATIONSHIPS, *MOUNTS, *WEBS, *PARTS, *SERVICE_ROWS, *ROUTE_ROWS, *ENV]
-UNUSED = "unused-service"   # row 47 has a test of its own; elsewhere a service without an application keeps a row short
+"""What deployd does not honour yet is no row of the table, and a service without an application keeps most rows short."""
 
 
 @pytest.mark.parametrize("row", ROWS, ids=[row.number for row in ROWS])
 def test_row(row: Row) -> None:
     result = read_project(DictTree(row.files, row.folders))
-    text = "\n".join(render_findings([item for item in result.findings if row.number == "47" or item.code != UNUSED]))
+    ignored = {"unused-service": row.number != "47", "not-honoured": True}
+    text = "\n".join(render_findings([item for item in result.findings if not ignored.get(item.code)]))
     expected = {"A": "", "W": "warning: ", "R": "error: "}[row.verdict]
     if row.verdict == "A":
         assert text == ""
