@@ -7,29 +7,14 @@ as `(a+)+` are refused, because the web server would spend minutes on one reques
 from __future__ import annotations
 
 import re
-import warnings
 from typing import Any
 
 from deployd.project.model import Place
+from deployd.project.pcre import original_position, translate
 from deployd.project.shape import Field
 from deployd.project.spelling import shown
 
 LONGEST_PATTERN = 4000  # characters; nginx reads lines of 4 KB
-_POSIX = {
-    "alpha": "a-zA-Z",
-    "digit": "0-9",
-    "alnum": "a-zA-Z0-9",
-    "upper": "A-Z",
-    "lower": "a-z",
-    "space": r"\s",
-    "xdigit": "0-9A-Fa-f",
-    "word": r"\w",
-    "punct": r"!-/:-@\[-`{-~",
-    "blank": r" \t",
-}
-_TRANSLATE = re.compile(
-    r"\\.|\(\?[imsxnJUX-]+\)|\(\?<(?![=!])|\(\?'(\w+)'|\[:(\w+):\]|\(\?P=|\(\?\|", re.DOTALL | re.ASCII
-)
 
 
 def check_pattern(field: Field, pattern: str, *, of_key: bool) -> bool:
@@ -64,14 +49,13 @@ def check_pattern(field: Field, pattern: str, *, of_key: bool) -> bool:
 
 def pattern_problem(pattern: str) -> tuple[str, int | None, str] | None:
     """What is wrong with a PCRE, at which character, and how to mend it; None when nothing is."""
-    translated, moved = _translate(pattern)
+    translated, moved = translate(pattern)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what Python only finds odd is none of the writer's business
-            parsed = re._parser.parse(translated)  # type: ignore[attr-defined]
-            re.compile(translated)
+        parsed = re._parser.parse(translated)  # type: ignore[attr-defined]
+        re.compile(translated)
+        explodes = _explodes(parsed)
     except re.error as error:
-        position = _back(error.pos, moved) if error.pos is not None else None
+        position = original_position(error.pos, moved) if error.pos is not None else None
         return (
             f"`{shown(pattern)}` is not a regular expression: {_in_words(error.msg)}",
             position,
@@ -79,7 +63,7 @@ def pattern_problem(pattern: str) -> tuple[str, int | None, str] | None:
         )
     except (RecursionError, OverflowError):
         return f"the regular expression `{shown(pattern)}` is nested too deep", None, "make it simpler"
-    if _explodes(parsed):
+    if explodes:
         return (
             f"the regular expression `{shown(pattern)}` repeats a repeat, "
             "and one request could keep the server busy for minutes",
@@ -104,6 +88,7 @@ _WORDS = (
     ("bad character range", "a range of characters runs backwards", "write it from the smaller to the larger: `[a-z]`"),
     ("invalid group reference", "a group that does not exist", "count the `(` from 1"),
     ("end of pattern", "a backslash at the end", "write `\\\\` for the character itself"),
+    ("unknown extension", "a construct that is not known here", "write it with plain groups"),
     ("look-behind", "a look-behind of variable length", "give it a fixed length"),
 )
 
@@ -117,38 +102,6 @@ def _mend(pattern: str, message: str) -> str:
         return f"it looks like a pattern for file names: write `\\.{shown(pattern[2:])}$`"
     otherwise = "escape characters that are meant as themselves with a backslash"
     return next((mend for says, _, mend in _WORDS if says in message), otherwise)
-
-
-def _translate(pattern: str) -> tuple[str, list[tuple[int, int]]]:
-    """PCRE to Python's spelling, and where characters were added: [(position in the result, how many)]."""
-    pieces: list[str] = []
-    moved: list[tuple[int, int]] = []
-    last = length = 0
-    for found in _TRANSLATE.finditer(pattern):
-        text = found.group()
-        if text == "(?<":
-            new = "(?P<"
-        elif text.startswith("(?'"):
-            new = f"(?P<{found[1]}>"
-        elif text.startswith("[:"):
-            new = _POSIX.get(found[2], text)
-        elif text == "(?|":
-            new = "(?:"
-        elif text.startswith("(?") and text[2:3] not in "<'|P":
-            new = ""  # `(?i)` may stand anywhere in PCRE, and changes nothing in what is checked here
-        else:
-            new = {r"\h": r"\s", r"\R": r"\s", r"\K": "", r"\z": r"\Z", r"\H": r"\S", r"\N": "."}.get(text, text)
-        between = pattern[last : found.start()]
-        pieces += [between, new]
-        length += len(between) + len(new)
-        if len(new) != len(text):
-            moved.append((length, len(new) - len(text)))
-        last = found.end()
-    return "".join((*pieces, pattern[last:])), moved
-
-
-def _back(position: int, moved: list[tuple[int, int]]) -> int:
-    return max(0, position - sum(added for at, added in moved if at <= position))
 
 
 _MANY = 20  # a repeat that may run this often counts as endless

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deployd.project.model import Place, ReadResult
+from deployd.project.patterns import pattern_problem
 from deployd.project.reader import read_project
 from deployd.project.report import findings_as_json, render_findings
 from tests.unit.project_corpus import corpus_projects
@@ -146,3 +147,11 @@ KEYS = st.sampled_from(["name", "type", "disk", "size", "web", "mounts", "hooks"
 def test_any_values_below_known_keys_never_crash_the_reader(app: Any, services: Any, routes: Any) -> None:
     check({".platform.app.yaml": yaml.safe_dump({"name": "app", "type": "php:8.4", **app}),
            ".platform/services.yaml": yaml.safe_dump(services), ".platform/routes.yaml": yaml.safe_dump(routes)})
+
+
+@settings(max_examples=800, deadline=None)
+@given(st.text(st.sampled_from("ab[]()?*+{}|^$.\\\\-&~:<>='!iPpxzK0123,/ "), max_size=14))
+def test_any_pattern_is_answered_and_never_warned_about_by_python(pattern: str) -> None:
+    problem = pattern_problem(pattern)
+    if problem is not None and problem[1] is not None:
+        assert 0 <= problem[1] <= len(pattern)
