@@ -48,6 +48,7 @@ from deployd.intake.internal import internal_routes
 from deployd.intake.ports import Intake
 from deployd.intake.queue import StateQueue
 from deployd.intake.tokens import find_token
+from deployd.router.certificate import ensure_default_certificate
 from deployd.router.container import ensure_router, router_container, wait_until_listening
 from deployd.router.control import Router, open_router
 from deployd.router.places import RouterPlaces
@@ -123,11 +124,15 @@ async def _open_edges(stack: AsyncExitStack, settings: Settings, catalogue: Cata
 async def _start_router(edges: Edges, settings: Settings, catalogue: Catalogue, places: RouterPlaces) -> None:
     images = Images(edges.engine.docker, catalogue)
     image_id = await images.ensure(catalogue.router, lambda line: log.info("router_image", line=line))
-    spec = router_container(settings.instance, catalogue.router.image, image_id, places)
+    certificates = settings.state / "certs" if settings.router.https_port else None
+    spec = router_container(settings.instance, catalogue.router.image, image_id, places, certificates)
+    certificate, key = await ensure_default_certificate(certificates) if certificates else (None, None)
     config = RouterConfig(
         run=PurePosixPath(places.folder), socket=PurePosixPath(places.socket), config=PurePosixPath(places.current),
         address=settings.router.address, http_port=settings.router.http_port, workers=settings.router.workers,
-        max_held=settings.router.max_held,
+        max_held=settings.router.max_held, https_port=settings.router.https_port,
+        certificate=PurePosixPath(certificate) if certificate else None,
+        certificate_key=PurePosixPath(key) if key else None,
     )
     await ensure_router(edges.engine, spec, config_folder() / "router", places, config)
     await wait_until_listening(edges.router)

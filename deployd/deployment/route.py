@@ -12,6 +12,7 @@ from datetime import datetime
 from deployd.activity.log import Tell
 from deployd.deployment.hook_run import run_hook
 from deployd.deployment.host import Host
+from deployd.deployment.outside import find_targets
 from deployd.deployment.probe import wait_until_answering
 from deployd.deployment.removal import remove_version
 from deployd.deployment.validate import read_config
@@ -130,17 +131,21 @@ async def route_set(deployment: Deployment, host: Host) -> RouteSet:
     return RouteSet(
         environment=deployment.key,
         version=str(deployment.planned.version.activity),
-        routes=tuple(_route(route, targets) for route in resolved.routes),
+        routes=tuple([await _route(route, targets) for route in resolved.routes]),
         robots=deployment.type == "production",
     )
 
 
-def _route(route: ResolvedRoute, targets: dict[str, Target]) -> Route:
+async def _route(route: ResolvedRoute, targets: dict[str, Target]) -> Route:
     template = route.template
-    target = targets.get(template.upstream or "")
+    found: tuple[Target, ...] = ()
+    if route.type == "upstream" and (target := targets.get(template.upstream or "")):
+        found = (target,)
+    elif route.type == "proxy" and route.to:
+        found = await find_targets(route.to, str(template.place))
     return Route(
         scheme=route.scheme, host=route.host, path=route.path, type=route.type,
-        targets=(target,) if route.type == "upstream" and target else (),
+        targets=found,
         to=route.to, original_url=route.original_url, redirects=template.redirects if route.type == "upstream" else (),
         cache=template.cache, ssi=template.ssi, sticky=template.sticky, tls=template.tls,
     )

@@ -1,0 +1,53 @@
+"""Addresses of hosts outside, for routes of type `proxy`.
+
+The router asks no name server, so that a project's file cannot send it to an address inside the host: what a name means
+is looked up here, and addresses that are not public are refused.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+from typing import ClassVar
+from urllib.parse import urlsplit
+
+from deployd.errors import DeployError
+from deployd.router.table import Target
+
+LOOK_UP_SECONDS = 10
+PORTS = {"http": 80, "https": 443}
+
+
+class OutsideUnreachable(DeployError):
+    """The host of a proxy route has no public address."""
+
+    code: ClassVar[str] = "outside-unreachable"
+
+
+async def find_targets(url: str, where: str) -> tuple[Target, ...]:
+    """Where the requests of a proxy route go.
+
+    Raises:
+        OutsideUnreachable: The name means nothing, or only addresses that are not public.
+    """
+    parts = urlsplit(url)
+    port = parts.port or PORTS.get(parts.scheme, 80)
+    try:
+        async with asyncio.timeout(LOOK_UP_SECONDS):
+            found = await asyncio.get_running_loop().getaddrinfo(
+                parts.hostname, port, type=socket.SOCK_STREAM, family=socket.AF_INET,
+            )
+    except (OSError, TimeoutError) as error:
+        raise OutsideUnreachable(
+            f"the proxy route to {url} leads nowhere: {parts.hostname} has no address ({error})", where=where,
+            mend="correct `to`, or see whether the name server of the host answers",
+        ) from None
+    addresses = sorted({str(item[4][0]) for item in found})
+    public = [address for address in addresses if ipaddress.ip_address(address).is_global]
+    if not public:
+        raise OutsideUnreachable(
+            f"the proxy route to {url} leads to {', '.join(addresses)}, which is not a public address", where=where,
+            mend="proxy routes are for hosts outside; an application of the project is an upstream",
+        )
+    return tuple(Target(address, port) for address in public)
