@@ -102,7 +102,8 @@ class Carrier:
         else:
             said = f"{activity.kind} of {activity.branch} {end.state}: {end.reason}"
             if activity.kind != "delete":
-                tell.line(visitors_after(table, await journal.read()))
+                live = await self.host.facts.live(activity.project, activity.environment)
+                tell.line(visitors_after(table, await journal.read()) if live else "visitors: nothing is live here yet")
         log.info("activity_ended", state=end.state, reason=end.reason, seconds=round(seconds, 2))
         tell.end(end.state, said)
 
