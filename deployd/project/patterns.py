@@ -55,7 +55,7 @@ def pattern_problem(pattern: str) -> tuple[str, int | None, str] | None:
         re.compile(translated)
         explodes = _explodes(parsed)
     except re.error as error:
-        position = original_position(error.pos, moved) if error.pos is not None else None
+        position = min(original_position(error.pos, moved), len(pattern)) if error.pos is not None else None
         return (
             f"`{shown(pattern)}` is not a regular expression: {_in_words(error.msg)}",
             position,
@@ -84,10 +84,10 @@ _WORDS = (
     ),
     ("nothing to repeat", "there is nothing to repeat", "`*`, `+` and `?` repeat what stands in front of them"),
     ("multiple repeat", "a repeat is repeated", "remove one of the two, or write `\\*` for the character itself"),
+    ("end of pattern", "a backslash at the end", "write `\\\\` for the character itself"),
     ("bad escape", "an unknown escape", "a backslash stands before characters that are not letters"),
     ("bad character range", "a range of characters runs backwards", "write it from the smaller to the larger: `[a-z]`"),
     ("invalid group reference", "a group that does not exist", "count the `(` from 1"),
-    ("end of pattern", "a backslash at the end", "write `\\\\` for the character itself"),
     ("unknown extension", "a construct that is not known here", "write it with plain groups"),
     ("look-behind", "a look-behind of variable length", "give it a fixed length"),
 )

@@ -34,7 +34,7 @@ _ESCAPES = {
 }
 _ESCAPE = r"\\[pP]\{\^?\w+\}|\\[pP]\w|\\x\{[0-9A-Fa-f]{1,6}\}|\\."
 _TOKEN = re.compile(
-    rf"(?P<class>\[\^?\]?(?:{_ESCAPE}|\[:\^?\w+:\]|[^\]\\])*(?:\]|$))|(?P<escape>{_ESCAPE})"
+    rf"(?P<class>\[\^?\]?(?:{_ESCAPE}|\[:\^?\w+:\]|[^\]\\])*(?:\]|\\?\Z))|(?P<escape>{_ESCAPE})"
     r"|(?P<flags>\(\?[imsxnJUX-]+\))|\(\?<(?![=!])|\(\?'(?P<name>\w+)'|\(\?\|",
     re.DOTALL | re.ASCII,
 )
