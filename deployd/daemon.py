@@ -48,6 +48,7 @@ from deployd.intake.internal import internal_routes
 from deployd.intake.ports import Intake
 from deployd.intake.queue import StateQueue
 from deployd.intake.tokens import find_token
+from deployd.intake.webhooks import webhook_routes
 from deployd.router.certificate import ensure_default_certificate
 from deployd.router.container import ensure_router, router_container, wait_until_listening
 from deployd.router.control import Router, open_router
@@ -168,7 +169,7 @@ async def _serve(stack: AsyncExitStack, edges: Edges, host: Host, stop: asyncio.
     routes = api_routes(board, StateDesk(edges.store, host, lanes, edges.clock))
     find = partial(_find_caller, settings)
     await _open_faces(
-        stack, settings, public_application(routes, git_routes(intake), find),
+        stack, settings, public_application(routes, [*git_routes(intake), *webhook_routes(intake)], find),
         local_application(routes, internal_routes(intake)),
     )
     log.info("daemon_ready", environments=live, listen=settings.listen, router=settings.router.http_port)

@@ -48,6 +48,17 @@ class Ignored:
 
 
 @dataclass(frozen=True, slots=True)
+class Unreadable:
+    """Genuine, but not the shape that the forge documents (a custom template, or something between changed it)."""
+
+    lacks: str
+
+
+Delivered = Push | Ping | Ignored | Unreadable
+"""What a genuine delivery of a webhook turns out to be."""
+
+
+@dataclass(frozen=True, slots=True)
 class Receipt:
     """What became of a push. It is durable when this is returned."""
 

@@ -1,0 +1,164 @@
+"""Webhooks: read with a limit, proved, parsed, durable, answered. Nothing is asked of a forge or of git meanwhile.
+
+    Content-Length over the limit ─► 413      proof missing or wrong, project unknown ─► 401
+    ping, known delivery ─► 200               push taken, or nothing to do (with the reason) ─► 202
+    genuine but unreadable ─► 400             the database cannot be written ─► 503
+
+A project that does not exist is answered like a wrong secret, after the same work: nobody learns the names of projects.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import structlog
+from aiohttp import web
+
+from deployd.clock import Clock, SystemClock
+from deployd.errors import DeployError
+from deployd.ids import ProjectId
+from deployd.intake import github, gitlab
+from deployd.intake.payload import Headers
+from deployd.intake.ports import Intake
+from deployd.intake.push import Delivered, Ignored, Ping, Push, Receipt, Unreadable
+from deployd.settings import ProjectSettings
+
+log = structlog.get_logger()
+
+LARGEST_BODY_BYTES = 26_000_000   # GitHub delivers nothing over 25 MB: webhook docs
+READ_SECONDS = 9.0                # both forges give up after 10: webhook docs
+LARGE_BYTES = 200_000             # from here on hashing and parsing would hold up the loop for milliseconds
+CHUNK_BYTES = 65_536
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@dataclass(frozen=True, slots=True)
+class Forge:
+    """How the deliveries of a forge are read. A further forge is a file and a row in `FORGES`."""
+
+    has_proof: Callable[[Headers], bool]
+    is_genuine: Callable[[Sequence[str], Headers, bytes, datetime], bool]
+    parse: Callable[[ProjectSettings, Headers, bytes], Delivered]
+
+
+FORGES = {
+    "github": Forge(github.has_proof, github.is_genuine, github.parse),
+    "gitlab": Forge(gitlab.has_proof, gitlab.is_genuine, gitlab.parse),
+}
+
+
+def webhook_routes(intake: Intake, clock: Clock | None = None) -> list[web.RouteDef]:
+    """Routes of the public application: POST /hooks/{github,gitlab}/<project>."""
+    time = clock or SystemClock()
+    nobody = secrets.token_hex(32)   # stands in for the secret of projects that are not there
+
+    def handler(name: str, forge: Forge) -> Handler:
+        async def handle(request: web.Request) -> web.StreamResponse:
+            project = _project(intake, name, request)
+            keys = _secrets(project) or (nobody,)
+            if not forge.has_proof(request.headers):
+                return _unproved(name, request, "no signature or token was sent")
+            body = await _read(request)
+            now = time.now()
+
+            def look() -> Delivered | None:
+                if not forge.is_genuine(keys, request.headers, body, now) or project is None:
+                    return None
+                return forge.parse(project, request.headers, body)
+
+            delivered = await asyncio.to_thread(look) if len(body) > LARGE_BYTES else look()
+            if delivered is None or project is None:
+                reason = "wrong signature or token" if project else "no such project, or no secret for this forge"
+                return _unproved(name, request, reason)
+            return await _answer(intake, name, project, delivered)
+        return handle
+
+    return [web.post(f"/hooks/{name}/{{project}}", handler(name, forge)) for name, forge in FORGES.items()]
+
+
+def _project(intake: Intake, forge: str, request: web.Request) -> ProjectSettings | None:
+    """The project, when it has a remote at this forge and a secret for it."""
+    project = intake.projects.get(ProjectId(request.match_info["project"]))
+    if project is None or project.remote is None or project.remote.forge not in (None, forge):
+        return None
+    return project if _secrets(project) else None
+
+
+def _secrets(project: ProjectSettings | None) -> tuple[str, ...]:
+    if project is None or project.remote is None:
+        return ()
+    return tuple(secret.get_secret_value() for secret in project.remote.webhook_secrets if secret.get_secret_value())
+
+
+async def _read(request: web.Request) -> bytes:
+    """The raw body.
+
+    Raises:
+        HTTPRequestEntityTooLarge: It is larger than any forge sends; seen by its length before it is read.
+        HTTPRequestTimeout: It did not come in time.
+    """
+    length = request.content_length or 0
+    if length > LARGEST_BODY_BYTES:
+        raise web.HTTPRequestEntityTooLarge(LARGEST_BODY_BYTES, length)
+    body = bytearray()
+    try:
+        async with asyncio.timeout(READ_SECONDS):
+            async for chunk in request.content.iter_chunked(CHUNK_BYTES):
+                body += chunk
+                if len(body) > LARGEST_BODY_BYTES:
+                    raise web.HTTPRequestEntityTooLarge(LARGEST_BODY_BYTES, len(body))
+    except TimeoutError:
+        raise web.HTTPRequestTimeout(text=f"the body did not come within {READ_SECONDS:g} s\n") from None
+    return bytes(body)
+
+
+def _unproved(forge: str, request: web.Request, reason: str) -> web.Response:
+    log.warning(
+        "webhook_refused", forge=forge, project=request.match_info["project"], source=request.remote,
+        forwarded=request.headers.get("X-Forwarded-For", "")[:200], reason=reason,
+    )
+    body = {"result": "refused", "reason": "the secret of this hook and the one of the project are not the same"}
+    return web.json_response(body, status=401)
+
+
+async def _answer(intake: Intake, forge: str, project: ProjectSettings, delivered: Delivered) -> web.Response:
+    about: dict[str, Any] = {"forge": forge, "project": project.id}
+    match delivered:
+        case Ping(text):
+            log.info("webhook_ping", **about)
+            return web.json_response({"result": "alive", "reason": text})
+        case Ignored(reason):
+            log.info("webhook_ignored", **about, reason=reason)
+            return web.json_response({"result": "ignored", "reason": reason}, status=202)
+        case Unreadable(lacks):
+            log.warning("webhook_unreadable", **about, lacks=lacks)
+            return web.json_response({"result": "unreadable", "reason": lacks}, status=400)
+        case Push():
+            return await _push(intake, about, delivered)
+
+
+async def _push(intake: Intake, about: dict[str, Any], push: Push) -> web.Response:
+    try:
+        receipt = await intake.queue.push(push)
+    except DeployError as error:   # the disk: the one case in which sending it again by hand is right
+        log.error("webhook_not_kept", **about, branch=push.branch, delivery=push.delivery, error=error.what)
+        return web.json_response({"result": "not kept", "reason": "deployd cannot write its database"}, status=503)
+    result = "known" if receipt.again else "taken" if receipt.activity is not None else "ignored"
+    log.info("webhook_taken", **about, branch=push.branch, delivery=push.delivery, result=result,
+             activity=receipt.activity)
+    return web.json_response(_receipt(receipt, result), status=200 if receipt.again else 202)
+
+
+def _receipt(receipt: Receipt, result: str) -> dict[str, Any]:
+    body: dict[str, Any] = {"result": result, "reason": receipt.said}
+    if receipt.again:
+        body["hint"] = "this delivery was here before and starts nothing again; use `deployd redeploy` to deploy again"
+    if receipt.activity is not None:
+        body |= {"activity": receipt.activity, "status_url": f"/api/v1/activities/{receipt.activity}"}
+    return body
