@@ -32,7 +32,7 @@ async def remove_all(instance: str, directory: Path) -> list[str]:
         containers = await _containers(docker, instance)
         async with asyncio.TaskGroup() as group:
             for container in containers:
-                group.create_task(_ignore_missing(container.delete(force=True, v=True)), name="remove container")
+                group.create_task(_remove_container(container), name="remove container")
         removed.append(_many(len(containers), "container"))
         networks = await _networks(docker, instance)
         for network in networks:
@@ -128,6 +128,21 @@ async def _networks(docker: aiodocker.Docker, instance: str) -> list[str]:
 async def _volumes(docker: aiodocker.Docker, instance: str) -> list[str]:
     found = await docker.volumes.list(filters={"label": [f"{INSTANCE}={instance}"]})
     return [volume["Name"] for volume in found["Volumes"] or []]
+
+
+async def _remove_container(container: aiodocker.containers.DockerContainer) -> None:
+    # Somebody else may be removing it just now, which the Engine calls a conflict: gone is what counts.
+    for _ in range(300):
+        try:
+            await container.delete(force=True, v=True)
+        except aiodocker.DockerError as error:
+            if error.status == 404:
+                return
+            if error.status != 409:
+                raise
+        else:
+            return
+        await asyncio.sleep(0.1)
 
 
 async def _ignore_missing(call: Awaitable[object]) -> None:
