@@ -43,9 +43,9 @@ class DiskTree:
         return not self._leaves(path) and (self.root / path).is_dir()
 
     def _leaves(self, path: str) -> bool:
-        """Whether a part of the path is a link or leads up."""
+        """Whether a part of the path is a link, leads up or belongs to git."""
         parts = path.split("/")
-        return ".." in parts or any(
+        return not {"..", ".git"}.isdisjoint(parts) or any(
             (self.root / "/".join(parts[:count])).is_symlink() for count in range(1, len(parts))
         )
 

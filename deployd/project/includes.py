@@ -24,6 +24,7 @@ from deployd.project.yaml_nodes import Entry, ListNode, MapNode, Node, ScalarNod
 MOST_INCLUDES = 200
 DEEPEST_INCLUDE = 8
 LARGEST_ARCHIVE = 8 << 20  # bytes, unpacked
+MOST_BYTES = 32 << 20  # in all includes of a project
 ADVISED_ARCHIVE = 2 << 20  # the hosted platforms' advice: configuration format 5.4
 INCLUDE = Table(
     "!include",
@@ -43,6 +44,7 @@ class Includes:
     files: Files
     findings: Findings
     count: int = 0
+    taken_bytes: int = 0
     _memo: dict[int, tuple[Node, Node]] = field(default_factory=dict)
     """{id: (node, what it became)}; the node is kept alive, as ids are given out again."""
     _weights: dict[int, int] = field(default_factory=dict)
@@ -101,6 +103,8 @@ class Includes:
         if kind == "archive":
             return _text_node(node, self._archive(node, path))
         data = self.files.bytes_of(path) or b""
+        if not self._fits(node, len(data)):
+            return _nothing(node)
         if kind == "binary":
             if len(data) > LARGEST_ARCHIVE:
                 self._too_large(node, path, LARGEST_ARCHIVE)
@@ -113,6 +117,16 @@ class Includes:
             text = decode(data, path, self.findings)
             return _nothing(node) if text is None else _text_node(node, text)
         return self._yaml(node, path, data, bases, chain)
+
+    def _fits(self, node: TagNode, size: int) -> bool:
+        """Count what is taken in, and whether it is still within the bound."""
+        self.taken_bytes += size
+        if self.taken_bytes <= MOST_BYTES:
+            return True
+        self.findings.error(
+            "file-too-large", node, f"with this, more than {MOST_BYTES:,} bytes are included", "include less"
+        )
+        return False
 
     def _what(self, node: TagNode) -> tuple[str | None, str | None]:
         """Type and path of an include in either form."""
@@ -207,6 +221,8 @@ class Includes:
                 member = tarfile.TarInfo(path.removeprefix(prefix))
                 member.size = len(data)
                 archive.addfile(member, io.BytesIO(data))
+        if not self._fits(node, total):
+            return ""
         if total > ADVISED_ARCHIVE:
             self.findings.warn(
                 "large-archive",

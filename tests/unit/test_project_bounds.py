@@ -63,6 +63,8 @@ HOSTILE: dict[str, tuple[dict[str, str | bytes | None], str]] = {
                                 ".platform/c/x": "x", ".platform/c/link": None}, "symbolic-link"),
     "an archive that is large": ({APP: PHP, SERVICES: "s: {type: solr:9.9, disk: 512, configuration: {cores: {a: {conf_dir: !archive c}}}}\n",
                                   ".platform/c/x": b"x" * 9_000_000}, "file-too-large"),
+    "archives that are large together": ({APP: PHP, SERVICES: "s: {type: solr:9.9, disk: 512, configuration: {configsets: {" + ", ".join(f"c{n}: !archive c" for n in range(9)) + "}}}\n",
+                                         ".platform/c/x": b"x" * 5_000_000}, "file-too-large"),
     "a text include that is binary": ({APP: PHP + "hooks: {build: !include {type: string, path: x}}\n", "x": b"\x00\xff\xfe"}, "not-utf-8"),
     "a pattern that explodes": ({APP: PHP.replace("root: x", "rules: {'^(a+)+$': {allow: true}}")}, "bad-pattern"),
     "a pattern that is nested": ({APP: PHP.replace("root: x", "rules: {? '" + "(" * 1500 + ")" * 1500 + "' : {allow: true}}")}, "bad-pattern"),

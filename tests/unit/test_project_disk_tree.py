@@ -33,7 +33,7 @@ def test_files_are_listed_without_those_of_git(tmp_path: Path) -> None:
 
 
 def test_links_are_listed_and_never_followed(tmp_path: Path) -> None:
-    make(tmp_path, "inside/a", "inside/sub/b")
+    make(tmp_path, "inside/a", "inside/sub/b", ".git/config")
     make(tmp_path.parent, "outside/secret")
     (tmp_path / "file").symlink_to(tmp_path.parent / "outside" / "secret")
     (tmp_path / "folder").symlink_to(tmp_path.parent / "outside")
@@ -43,7 +43,16 @@ def test_links_are_listed_and_never_followed(tmp_path: Path) -> None:
     assert tree.is_link("file")
     assert tree.is_folder("inside/sub")
     assert tree.is_folder("")
-    for path in ("file", "folder/secret", "within/a", "../outside/secret", "inside", "nothing", "inside/../inside/a"):
+    for path in (
+        "file",
+        "folder/secret",
+        "within/a",
+        "../outside/secret",
+        "inside",
+        "nothing",
+        "inside/../inside/a",
+        ".git/config",
+    ):
         with pytest.raises(FileNotFoundError):
             tree.read(path)
     assert not tree.is_folder("within/sub")
