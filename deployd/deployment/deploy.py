@@ -5,7 +5,6 @@ Everything made here carries the activity in its name and labels; the undo finds
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 
 from deployd.activity.log import Tell
@@ -41,7 +40,7 @@ async def start_apps(deployment: Deployment, host: Host, tell: Tell) -> AppsUp:
         web_folder = version_folder / f"{app.name}-web"
         alias = names.alias(deployment.id, app.name)
         files = web_server_files(app, alias=alias, trusted=host.settings.network_pool)
-        await asyncio.to_thread(write_files, web_folder, files)
+        await write_files(web_folder, files)
         web = web_container(parts, await host.images.ensure(host.catalogue.web, tell.line), web_folder)
         await host.engine.ensure_container(web)
         containers += [names.container(deployment.id, "app", app.name), web.name]

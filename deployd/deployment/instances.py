@@ -11,6 +11,9 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import aiofiles
+import aiofiles.os
+
 from deployd.deployment.containers import APP_UID, InstanceParts, mount_folders
 from deployd.deployment.host import Host
 from deployd.deployment.process_environment import merged_environment
@@ -65,7 +68,7 @@ async def instance_parts(
         files["php.ini"] = render_php_ini(app, variables.php)
         default = fpm_start(app) if instance is app.web.instance else None
     files["start"] = start_script(instance.commands, default)
-    await asyncio.to_thread(write_files, parts.configuration, files)
+    await write_files(parts.configuration, files)
     await asyncio.to_thread(make_folders, (parts.scripts, *mount_folders(parts)))
     return parts
 
@@ -109,10 +112,12 @@ async def relationship_values(
     return values
 
 
-def write_files(folder: Path, files: dict[str, str]) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
+async def write_files(folder: Path, files: dict[str, str]) -> None:
+    """Write the files of a folder that a container will see."""
+    await aiofiles.os.makedirs(folder, exist_ok=True)
     for name, text in files.items():
-        (folder / name).write_text(text)
+        async with aiofiles.open(folder / name, "w") as file:
+            await file.write(text)
 
 
 def make_folders(folders: tuple[Path, ...]) -> None:

@@ -79,7 +79,9 @@ async def magento(tmp_path: Path) -> AsyncIterator[Ask]:
 
 async def test_magentos_locations_are_served_as_on_the_hosted_platform(magento: Ask) -> None:
     status, body, _ = await magento("/catalog/product/1?x=2")
-    assert (status, '"script":"\\/index.php"' in body, '"uri":"\\/catalog\\/product\\/1?x=2"' in body) == (200, True, True)
+    assert status == 200
+    assert '"script":"\\/index.php"' in body
+    assert '"uri":"\\/catalog\\/product\\/1?x=2"' in body
 
     assert (await magento("/style.css"))[:2] == (200, "css")
     assert '"file":"index.php"' in (await magento("/secret.txt"))[1], "a file that no rule allows goes to the front"
