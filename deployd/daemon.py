@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -58,16 +60,18 @@ from deployd.settings import Settings, config_folder, load_settings
 from deployd.slugs.archive import SlugStore
 from deployd.slugs.storage import Slugs
 from deployd.state.store import Store, open_store
+from deployd.systemd import keep_watchdog_fed, notify, passed_socket
 from deployd.upkeep.reconcile import Reconciler
 
 log = structlog.get_logger()
 
+STOP, RELOAD = "stop", "reload"
 STOP_SECONDS = 5.0
 MEGABYTE = 1_000_000
 
 
 def serve(settings_file: Path) -> None:
-    """Run the daemon until SIGTERM or SIGINT.
+    """Run the daemon until SIGTERM or SIGINT. SIGHUP reads the settings again: it ends like a stop and starts anew.
 
     Raises:
         DeployError: It cannot start; the error says why and what to do.
@@ -75,7 +79,9 @@ def serve(settings_file: Path) -> None:
     settings = load_settings(settings_file)
     catalogue = load_catalogue(settings.catalogue_path)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(run_daemon(settings, catalogue))
+        wish = runner.run(run_daemon(settings, catalogue, settings_file))
+    if wish == RELOAD:
+        os.execv(sys.executable, [sys.executable, "-m", "deployd", *sys.argv[1:]])
 
 
 class PortTaken(DeployError):
@@ -95,18 +101,35 @@ class Edges:
     masker: Masker
 
 
-async def run_daemon(settings: Settings, catalogue: Catalogue) -> None:
-    """Open, serve, close."""
-    stop = asyncio.Event()
+async def run_daemon(settings: Settings, catalogue: Catalogue, settings_file: Path) -> str:
+    """Open, serve, close. Returns STOP or RELOAD."""
+    wishes: asyncio.Queue[str] = asyncio.Queue(maxsize=100)
+    loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, wishes.put_nowait, STOP)
+    loop.add_signal_handler(signal.SIGHUP, wishes.put_nowait, RELOAD)
     async with AsyncExitStack() as stack:
         edges = await _open_edges(stack, settings, catalogue)
         slugs = SlugStore(settings.state / "slugs", min_free_bytes=settings.min_free_disk_mb * MEGABYTE)
         await slugs.sweep()   # what a crash left half packed
         host = _host(edges, settings, catalogue, slugs)
-        await _serve(stack, edges, host, stop)
-    log.info("daemon_stopped")
+        wish = await _serve(stack, edges, host, partial(_next_wish, wishes, settings_file))
+    log.info("daemon_stopped", wish=wish)
+    return wish
+
+
+async def _next_wish(wishes: asyncio.Queue[str], settings_file: Path) -> str:
+    """A stop, or a reload with settings that are valid: others are told and change nothing."""
+    while True:
+        wish = await wishes.get()
+        if wish == STOP:
+            return wish
+        try:
+            load_catalogue((await asyncio.to_thread(load_settings, settings_file)).catalogue_path)
+        except DeployError as error:
+            log.error("reload_refused", what=error.what, where=error.where, evidence=error.evidence)
+        else:
+            return wish
 
 
 async def _open_edges(stack: AsyncExitStack, settings: Settings, catalogue: Catalogue) -> Edges:
@@ -152,7 +175,9 @@ def _host(edges: Edges, settings: Settings, catalogue: Catalogue, slugs: SlugSto
     )
 
 
-async def _serve(stack: AsyncExitStack, edges: Edges, host: Host, stop: asyncio.Event) -> None:
+async def _serve(
+    stack: AsyncExitStack, edges: Edges, host: Host, next_wish: Callable[[], Awaitable[str]],
+) -> str:
     settings = host.settings
     logs = Logs(host.places.logs, edges.clock, edges.masker)
     limits = Limits(Slots(settings.limits.builds), Slots(settings.limits.deploys))
@@ -174,11 +199,18 @@ async def _serve(stack: AsyncExitStack, edges: Edges, host: Host, stop: asyncio.
     )
     log.info("daemon_ready", environments=live, listen=settings.listen, router=settings.router.http_port)
     async with asyncio.TaskGroup() as group:
-        eternal = [group.create_task(supervised("lanes", lanes.serve), name="lanes")]
-        await stop.wait()
-        log.info("daemon_stops")
+        eternal = [
+            group.create_task(supervised("lanes", lanes.serve), name="lanes"),
+            group.create_task(supervised("watchdog", partial(keep_watchdog_fed, board.not_ready)), name="watchdog"),
+        ]
+        notify("READY=1", f"STATUS={live} environments are live")
+        wish = await next_wish()
+        notify("STOPPING=1" if wish == STOP else "RELOADING=1")
+        log.info("daemon_stops", wish=wish)
+        logs.end_followers()   # first: else closing the faces waits for them
         for task in eternal:
             task.cancel()
+    return wish
 
 
 def _find_caller(settings: Settings, authorization: str | None) -> Caller | None:
@@ -220,7 +252,9 @@ async def _open_faces(
             await asyncio.to_thread(os.chmod, settings.api_socket, 0o600)
             continue
         try:
-            await web.TCPSite(runner, *settings.listen_address).start()
+            passed = passed_socket()
+            site = web.SockSite(runner, passed) if passed else web.TCPSite(runner, *settings.listen_address)
+            await site.start()
         except OSError as error:
             raise PortTaken(
                 f"cannot listen on {settings.listen}: {error.strerror}", where="listen",

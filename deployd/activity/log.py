@@ -114,6 +114,8 @@ class Logs:
         self._clock = clock
         self._masker = masker
         self._followers: dict[ActivityId, set[asyncio.Event]] = {}
+        self.stopping = False
+        """The daemon stops: followers end before their activities do."""
 
     def open(self, activity: ActivityId) -> Tell:
         """The log of an activity, to write; goes on where it ended."""
@@ -130,7 +132,13 @@ class Logs:
         """
         event = asyncio.Event()
         self._followers.setdefault(activity, set()).add(event)
-        return Follower(self.path(activity), event, after, lambda: self._forget(activity, event))
+        return Follower(self.path(activity), event, after, lambda: self._forget(activity, event), lambda: self.stopping)
+
+    def end_followers(self) -> None:
+        """Let every follower read what is there and end."""
+        self.stopping = True
+        for activity in list(self._followers):
+            self._wake(activity)
 
     def _wake(self, activity: ActivityId) -> None:
         for event in self._followers.get(activity, ()):
@@ -146,11 +154,14 @@ class Logs:
 class Follower:
     """A reader of a growing log."""
 
-    def __init__(self, path: Path, event: asyncio.Event, after: int, forget: Callable[[], None]) -> None:
+    def __init__(
+        self, path: Path, event: asyncio.Event, after: int, forget: Callable[[], None], stopping: Callable[[], bool],
+    ) -> None:
         self._path = path
         self._event = event
         self._after = after
         self._forget = forget
+        self._stopping = stopping
         self._offset = 0
         self._rest = b""
         self._ended = False
@@ -164,6 +175,9 @@ class Follower:
         lines = await asyncio.to_thread(self._read)
         if lines:
             return lines
+        if self._stopping():
+            self.close()
+            return None
         try:
             async with asyncio.timeout(HEARTBEAT_SECONDS):
                 await self._event.wait()

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from deployd.activity.log import Tell
-from deployd.deployment.hook_run import end_hook, run_hook
+from deployd.deployment.hook_run import HookFailed, end_hook, run_hook
 from deployd.deployment.host import Host
 from deployd.deployment.validate import read_config
 from deployd.deployment.view import Deployment
@@ -68,10 +68,22 @@ async def run_deploy_hook(deployment: Deployment, host: Host, tell: Tell) -> Hoo
     config = await read_config(deployment, host)
     ran = []
     for app in config.applications:
-        if app.hooks.deploy is not None:
+        if app.hooks.deploy is None:
+            continue
+        try:
             await run_hook(deployment, host, tell, app, "deploy", app.hooks.deploy)
-            ran.append(app.name)
+        except HookFailed as error:
+            if not _goes_on(deployment, host):
+                raise
+            tell.error(error)
+            tell.warn("on_deploy_failure is keep: the new version becomes live all the same")
+        ran.append(app.name)
     return HookRan(tuple(ran))
+
+
+def _goes_on(deployment: Deployment, host: Host) -> bool:
+    """Whether a failed deploy hook changes nothing, as on the hosted platforms."""
+    return (deployment.project.on_deploy_failure or host.settings.on_deploy_failure) == "keep"
 
 
 async def end_and_put_back(deployment: Deployment, host: Host, tell: Tell) -> None:

@@ -19,6 +19,10 @@ class TerminalLogs:
     def follow(self, activity: ActivityId) -> TerminalLog:
         return TerminalLog(self._logs.follow(activity))
 
+    @property
+    def stopping(self) -> bool:
+        return self._logs.stopping
+
     async def succeeded(self, activity: ActivityId) -> bool:
         found = await self._store.read(lambda db: activities.find(db, activity))
         return found is not None and found.state == "success"

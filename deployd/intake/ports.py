@@ -47,6 +47,11 @@ class Logs(Protocol):
 
     async def succeeded(self, activity: ActivityId) -> bool: ...
 
+    @property
+    def stopping(self) -> bool:
+        """The daemon stops: a follower's end is not the activity's."""
+        ...
+
 
 class Repositories(Protocol):
     async def path(self, project: ProjectSettings) -> Path:
