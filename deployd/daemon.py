@@ -139,7 +139,7 @@ async def _open_edges(stack: AsyncExitStack, settings: Settings, catalogue: Cata
     engine = await stack.enter_async_context(Engine(settings.docker_socket))
     places = RouterPlaces(settings.run)
     router = await stack.enter_async_context(open_router(places.socket))
-    masker = Masker([token.secret.get_secret_value() for token in settings.tokens])
+    masker = Masker(settings.secrets())
     edges = Edges(store, engine, router, SystemClock(), masker)
     await _start_router(edges, settings, catalogue, places)
     return edges

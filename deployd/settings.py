@@ -223,6 +223,18 @@ class Settings(_Frozen):
     def catalogue_path(self) -> Path:
         return self.catalogue or config_folder() / "catalogue.yaml"
 
+    def secrets(self) -> list[str]:
+        """Everything that must not be read in a log."""
+        found = [token.secret for token in self.tokens]
+        for project in self.projects.values():
+            if project.remote:
+                found += [*project.remote.webhook_secrets, *([project.remote.token] if project.remote.token else [])]
+        sensitive = [
+            str(variable.value) for project in self.projects.values() for variable in project.variables.values()
+            if variable.sensitive
+        ]
+        return [secret.get_secret_value() for secret in found] + sensitive
+
     def size(self, name: str) -> Size:
         """Memory and processors of a size of the project files; unknown names get AUTO's."""
         return self.sizes.get(name) or DEFAULT_SIZES.get(name) or self.sizes.get("AUTO") or DEFAULT_SIZES["AUTO"]
