@@ -93,7 +93,7 @@ class Mirror:
         if token:
             basic = base64.b64encode(f"x-access-token:{token}".encode()).decode()
             secret = {
-                "GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": f"http.{_without_user(url)}.extraHeader",
+                "GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": f"http.{without_user(url)}.extraHeader",
                 "GIT_CONFIG_VALUE_0": f"Authorization: Basic {basic}",
             }
         slow = {"GIT_HTTP_LOW_SPEED_LIMIT": "1000", "GIT_HTTP_LOW_SPEED_TIME": "30"}
@@ -105,12 +105,12 @@ class Mirror:
             )
         except ProgramFailed as error:
             raise Transient(FetchFailed(
-                f"cannot fetch {_without_user(url)}", evidence=error.output.last_lines(5),
+                f"cannot fetch {without_user(url)}", evidence=error.output.last_lines(5),
                 mend="see whether the address and the token of the project's remote are right",
             ), FETCH_AGAIN_SECONDS) from None
         except ProgramOverran:
             raise Transient(FetchFailed(
-                f"{_without_user(url)} did not answer within {FETCH_SECONDS} s", mend="see whether the remote is up",
+                f"{without_user(url)} did not answer within {FETCH_SECONDS} s", mend="see whether the remote is up",
             ), FETCH_AGAIN_SECONDS) from None
 
     async def resolve(self, ref: str, env: Mapping[str, str] | None = None) -> CommitId | None:
@@ -204,7 +204,7 @@ class Mirror:
                 await module.fetch(url)
             if await module.resolve(wanted) is None:
                 raise SubmoduleMissing(
-                    f"the submodule {whole} wants the commit {wanted}, which {_without_user(url)} does not have",
+                    f"the submodule {whole} wants the commit {wanted}, which {without_user(url)} does not have",
                     where=".gitmodules", mend="push that commit to the submodule's repository",
                 )
             await module.export(wanted, "", destination / path)
@@ -228,7 +228,7 @@ def _make_empty(folder: Path) -> None:
     folder.mkdir(parents=True)
 
 
-def _without_user(url: str) -> str:
+def without_user(url: str) -> str:
     """An address as it may be shown: without a password."""
     parts = urlsplit(url)
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])) if parts.scheme else url

@@ -36,3 +36,6 @@ class TerminalLog:
         """Further lines; empty after a while of silence; None when the activity has ended."""
         lines = await self._follower.take()
         return None if lines is None else [text for line in lines for text in render_line(line)]
+
+    def close(self) -> None:
+        self._follower.close()

@@ -41,6 +41,10 @@ class Following(Protocol):
         """Further lines, empty after a while of silence; None when the activity has ended and all is told."""
         ...
 
+    def close(self) -> None:
+        """No further lines are wanted."""
+        ...
+
 
 class Logs(Protocol):
     def follow(self, activity: ActivityId) -> Following: ...
