@@ -52,8 +52,7 @@ def find_applications(files: Files, dialect: Dialect, includes: Includes) -> tup
 
 
 def _of_list(document: Node, dialect: Dialect, includes: Includes, files: Files) -> Iterator[Definition | None]:
-    if isinstance(document, TagNode):
-        document = includes.resolve(document, (dialect.folder, ""))
+    document = includes.document_of(document, (dialect.folder, ""))
     if is_null(document):
         return
     entries: list[tuple[ScalarNode | None, Node]] = []
@@ -79,8 +78,6 @@ def _of_list(document: Node, dialect: Dialect, includes: Includes, files: Files)
         entries = []
         yield None
     for number, (key, node) in enumerate(entries):
-        if isinstance(node, TagNode):
-            node = includes.resolve(node, (dialect.folder, ""))
         yield _definition(node, "", key, (dialect.folder, ""), includes, f"number {number + 1}", files)
 
 
@@ -93,6 +90,8 @@ def _definition(
     label: str,
     files: Files,
 ) -> Definition | None:
+    node = includes.document_of(node, bases)
+    bases = tuple(dict.fromkeys((*bases, posixpath.dirname(node.file))))
     node = _with_source_resolved(node, bases, includes)
     root = _source_root(node)
     resolved = includes.resolve(node, bases if root is None else (root, *bases))
@@ -116,9 +115,7 @@ def _definition(
 
 
 def _with_source_resolved(node: Node, bases: tuple[str, ...], includes: Includes) -> Node:
-    """An app file may be one `!include`, and its `source` another; both decide where the rest is looked for."""
-    if isinstance(node, TagNode):
-        node = includes.resolve(node, bases)
+    """`source` may be an `!include` itself, and decides where everything else is looked for."""
     if isinstance(node, MapNode):
         entry = node.get("source")
         if entry is not None and isinstance(entry.value, TagNode):

@@ -67,6 +67,17 @@ class Includes:
             return _nothing(node)
         return resolved
 
+    def document_of(self, node: Node, bases: tuple[str, ...]) -> Node:
+        """The document that an `!include` stands for, its own tags unresolved; any other node as it is.
+
+        What the document says may decide where its own tags are looked for.
+        """
+        chain: tuple[str, ...] = ()
+        while isinstance(node, TagNode):
+            node = self._include(node, bases, chain, whole=False)
+            chain = (*chain, node.file)
+        return node
+
     def _resolve(self, node: Node, bases: tuple[str, ...], chain: tuple[str, ...]) -> Node:
         known = self._memo.get(id(node))
         if known is not None:
@@ -87,7 +98,7 @@ class Includes:
         self._memo[id(node)] = (node, result)
         return result
 
-    def _include(self, node: TagNode, bases: tuple[str, ...], chain: tuple[str, ...]) -> Node:
+    def _include(self, node: TagNode, bases: tuple[str, ...], chain: tuple[str, ...], *, whole: bool = True) -> Node:
         self.count += 1
         if self.count > MOST_INCLUDES:
             self.findings.error(
@@ -116,7 +127,8 @@ class Includes:
                 return _nothing(node)
             text = decode(data, path, self.findings)
             return _nothing(node) if text is None else _text_node(node, text)
-        return self._yaml(node, path, data, bases, chain)
+        document = self._load(node, path, data, chain)
+        return self._resolve(document, (*bases, posixpath.dirname(path)), (*chain, path)) if whole else document
 
     def _fits(self, node: TagNode, size: int) -> bool:
         """Count what is taken in, and whether it is still within the bound."""
@@ -183,7 +195,7 @@ class Includes:
             )
         return None
 
-    def _yaml(self, node: TagNode, path: str, data: bytes, bases: tuple[str, ...], chain: tuple[str, ...]) -> Node:
+    def _load(self, node: TagNode, path: str, data: bytes, chain: tuple[str, ...]) -> Node:
         if path in chain or path == node.file:
             self.findings.error("include-cycle", node, f"`{shown(path)}` includes itself", "break the circle")
             return _nothing(node)
@@ -194,10 +206,7 @@ class Includes:
             return _nothing(node)
         text = decode(data, path, self.findings)
         document = None if text is None else load_yaml(text, path, self.findings)
-        if document is None:
-            return _nothing(node)
-        inner_bases = (*bases, posixpath.dirname(path))
-        return self._resolve(document, inner_bases, (*chain, path))
+        return _nothing(node) if document is None else document
 
     def _archive(self, node: TagNode, folder: str) -> str:
         """The folder as a tar archive in base64, equal bytes for equal files."""

@@ -7,7 +7,6 @@ value that is wrong gives None (or the default) and reading goes on, so that all
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from deployd.project.findings import Findings
@@ -255,9 +254,6 @@ class Fields:
     def json_of_names(self, name: str) -> dict[str, Json]:
         """A free mapping as JSON."""
         return {key: field.json() for key, field in self.entries(name)}
-
-    def __iter__(self) -> Iterator[tuple[str, Field]]:
-        return iter(self._fields.items())
 
     def _check_keys(self) -> None:
         for name, field in self._fields.items():

@@ -65,6 +65,12 @@ HOSTILE: dict[str, tuple[dict[str, str | bytes | None], str]] = {
                                   ".platform/c/x": b"x" * 9_000_000}, "file-too-large"),
     "archives that are large together": ({APP: PHP, SERVICES: "s: {type: solr:9.9, disk: 512, configuration: {configsets: {" + ", ".join(f"c{n}: !archive c" for n in range(9)) + "}}}\n",
                                          ".platform/c/x": b"x" * 5_000_000}, "file-too-large"),
+    "an included text that is large": ({APP: PHP + "hooks: {build: !include {type: string, path: x}}\n", "x": "x" * 5_000_000}, "file-too-large"),
+    "included bytes that are large": ({APP: PHP + "hooks: {build: !include {type: binary, path: x}}\n", "x": "x" * 9_000_000}, "file-too-large"),
+    "1,000 applications in a list": ({".platform/applications.yaml": "- {name: a}\n" * 1000}, "too-many-applications"),
+    "1,000 rules": ({APP: PHP.replace("root: x", "rules: {" + ", ".join(f"r{n}: {{}}" for n in range(1000)) + "}")}, "too-many-rules"),
+    "51,000 redirects": ({APP: PHP, ROUTES: '"https://{default}/":\n type: upstream\n upstream: "app:http"\n redirects:\n  paths:\n' + "".join(
+        f"   /o{n}: {{to: /n}}\n" for n in range(51_000))}, "too-many-redirects"),
     "a text include that is binary": ({APP: PHP + "hooks: {build: !include {type: string, path: x}}\n", "x": b"\x00\xff\xfe"}, "not-utf-8"),
     "a pattern that explodes": ({APP: PHP.replace("root: x", "rules: {'^(a+)+$': {allow: true}}")}, "bad-pattern"),
     "a pattern that is nested": ({APP: PHP.replace("root: x", "rules: {? '" + "(" * 1500 + ")" * 1500 + "' : {allow: true}}")}, "bad-pattern"),

@@ -160,3 +160,32 @@ def test_tolerance_makes_warnings_of_unknown_keys_and_quoted_numbers() -> None:
 def test_an_application_that_cannot_be_read_is_not_missed_elsewhere() -> None:
     result = read({APP: PHP + "relationships: {api: 'api:http', db: 'db:mysql'}\n", "api/" + APP: "name: [", ".platform/services.yaml": "db: ["})
     assert {error.code for error in result.errors} == {"yaml-syntax"}
+
+
+def test_the_tags_of_yaml_itself_are_understood() -> None:
+    text = "variables: {x: !!map {a: !!str 1, b: !!int '2', c: ! 3, d: !!seq [!!bool 'yes'], e: !!null '', f: !!float '1.5'}}\n"
+    result = read({APP: PHP + text})
+    assert result.config is not None
+    assert result.config.applications[0].web.instance.variables == {"x": {"a": "1", "b": 2, "c": "3", "d": [True], "e": None, "f": 1.5}}
+
+
+def test_a_whole_file_and_its_source_may_be_included() -> None:
+    files = {APP: "!include app.yaml\n", "app.yaml": PHP + "source: !include source.yaml\nhooks: {build: !include {type: string, path: b.sh}}\n",
+             "source.yaml": "root: code\n", "code/b.sh": "code"}
+    result = read(files)
+    assert result.config is not None
+    assert result.config.applications[0].root == "code"
+    assert names(read({LIST: "!include apps.yaml\n", ".platform/apps.yaml": "- {name: a, type: 'php:8.4'}\n"})) == ["a"]
+
+
+def test_an_empty_list_of_applications_is_none() -> None:
+    assert [error.code for error in read({LIST: "# nothing\n"}).errors] == ["no-application"]
+    assert [error.code for error in read({LIST: "- ["}).errors] == ["yaml-syntax"]
+
+
+def test_more_warnings_than_anybody_reads_are_left_out() -> None:
+    crons = "".join(f"    c{number}: {{spec: '* * * * *', cmd: x}}\n" for number in range(1000))
+    result = read({APP: PHP + "crons:\n" + crons})
+    assert result.config is not None
+    assert len(result.config.applications[0].crons) == 1000
+    assert len(result.warnings) == 300
