@@ -34,8 +34,8 @@ def read_type(field: Field, known: Mapping[str, Versions], code: str, noun: str)
         field.wrong(
             "no-such-version",
             f"there is no version `{shown(version)}` of {name}",
-            (f"did you mean `{name}:{near}`? " if near else "")
-            + f"Supported today: {listed([f'{name}:{item}' for item in choice])}",
+            (f"did you mean `{name}:{near}`? Supported" if near else "supported")
+            + f" today: {listed([f'{name}:{item}' for item in choice])}",
         )
         return None
     if version in versions.retired:
