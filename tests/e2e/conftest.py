@@ -72,9 +72,11 @@ class Developer:
             self.folder, self.project, branch=branch, on_line=lambda _: None, force=not more.get("delete"), **more,
         )
 
-    async def page(self, branch: str = "main", path: str = "/") -> tuple[int, str]:
+    async def page(self, branch: str = "main", path: str = "/", subdomain: str = "") -> tuple[int, str]:
         """What a visitor gets through the router."""
         url = URL(self.daemon.url(self.project, branch, path))
+        if subdomain:
+            url = url.with_host(f"{subdomain}.{url.host}")
         async with aiohttp.ClientSession() as session, session.get(
             url.with_host("127.0.0.1"), headers={"Host": url.authority}, allow_redirects=False,
         ) as answer:
