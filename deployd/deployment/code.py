@@ -31,7 +31,7 @@ class ProjectCode:
         """The bare repository, made when it is not there."""
         mirror = Mirror(self._repository(project.id))
         if project.id not in self._ready:
-            await mirror.ensure(self._hooks)
+            await mirror.ensure(self._hooks, project.default_branch)
             self._ready.add(project.id)
         return mirror.path
 

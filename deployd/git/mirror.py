@@ -67,15 +67,17 @@ class Mirror:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    async def ensure(self, hooks: Path | None = None) -> None:
+    async def ensure(self, hooks: Path | None = None, default_branch: str = "main") -> None:
         """Make the repository when it is not there, and settle its settings.
 
         Args:
             hooks: Folder of the receive hooks.
+            default_branch: What a clone stands on.
         """
         if not (self.path / "HEAD").exists():
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            await git(self.path, "init", "--quiet", "--bare", "--initial-branch=main", str(self.path))
+            await git(self.path, "init", "--quiet", "--bare", str(self.path))
+        await git(self.path, "symbolic-ref", "HEAD", f"refs/heads/{default_branch}")
         settings = {**SETTINGS, **({"core.hooksPath": str(hooks)} if hooks else {})}
         for name, value in settings.items():
             await git(self.path, "config", name, value)

@@ -9,12 +9,11 @@ push.
 from __future__ import annotations
 
 import asyncio
-import zlib
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 import structlog
-from aiohttp import web
+from aiohttp import ClientError, web
 
 from deployd.git.program import git_environment
 from deployd.ids import ProjectId
@@ -26,6 +25,7 @@ from deployd.settings import ProjectSettings, Token
 log = structlog.get_logger()
 
 CHUNK_BYTES = 65_536
+SILENT_SECONDS = 120   # a client that sends nothing for so long in the middle of a pack is gone
 SERVICES = {"git-upload-pack": "upload-pack", "git-receive-pack": "receive-pack"}
 ROLES_THAT_PUSH = ("contributor", "admin")
 NO_CACHE = {"Cache-Control": "no-cache, max-age=0, must-revalidate", "Pragma": "no-cache"}
@@ -43,7 +43,7 @@ def git_routes(intake: Intake) -> list[web.RouteDef]:
         project, _ = _admit(request, intake, service)
         response = web.StreamResponse(headers={"Content-Type": f"application/x-{service}-advertisement", **NO_CACHE})
         await response.prepare(request)
-        if request.headers.get("Git-Protocol") != "version=2" or service == "git-receive-pack":
+        if "version=2" not in request.headers.get("Git-Protocol", "").split(":") or service == "git-receive-pack":
             await response.write(_packet(f"# service={service}\n") + b"0000")
         arguments = ("--stateless-rpc", "--http-backend-info-refs")
         await _serve(request, response, intake, project, service, arguments, None, with_body=False)
@@ -128,16 +128,18 @@ async def _written(response: web.StreamResponse, chunk: bytes) -> bool:
 
 
 async def _pump_in(request: web.Request, process: Process) -> None:
-    """The request's body into git, inflated when git has sent it compressed."""
-    inflate = zlib.decompressobj(16 + zlib.MAX_WBITS) if request.headers.get("Content-Encoding") == "gzip" else None
-    with suppress(ConnectionError, web.HTTPException):   # git has read enough, or the client left in the middle
-        async for chunk in request.content.iter_chunked(CHUNK_BYTES):
-            process.stdin.write(inflate.decompress(chunk) if inflate else chunk)
-            await process.stdin.drain()
-        if inflate:
-            process.stdin.write(inflate.flush())
+    """The request's body into git. aiohttp has inflated it when git sent it compressed, a piece at a time."""
+    # git has read enough, the client left or fell silent in the middle: git sees the end and takes nothing half
+    with suppress(ConnectionError, ClientError, TimeoutError):
+        while chunk := await _some(request):
+            process.stdin.write(chunk)
             await process.stdin.drain()
     process.stdin.close()
+
+
+async def _some(request: web.Request) -> bytes:
+    async with asyncio.timeout(SILENT_SECONDS):
+        return await request.content.readany()
 
 
 def _packet(text: str) -> bytes:

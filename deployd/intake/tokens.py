@@ -20,7 +20,7 @@ def find_token(tokens: Sequence[Token], authorization: str | None) -> Token | No
         return None
     found = None
     for token in tokens:
-        if hmac.compare_digest(token.secret.get_secret_value().encode(), secret.encode()):
+        if hmac.compare_digest(token.secret.get_secret_value().encode(), secret.encode("utf-8", "surrogateescape")):
             found = token
     return found
 

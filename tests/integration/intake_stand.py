@@ -109,7 +109,7 @@ class RepositoriesDouble:
 
     async def path(self, project: ProjectSettings) -> Path:
         mirror = Mirror(self.folder / f"{project.id}.git")
-        await mirror.ensure(self.hooks)
+        await mirror.ensure(self.hooks, project.default_branch)
         return mirror.path
 
 
