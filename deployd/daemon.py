@@ -53,7 +53,7 @@ from deployd.intake.tokens import find_token
 from deployd.intake.webhooks import webhook_routes
 from deployd.router.certificate import ensure_default_certificate
 from deployd.router.container import ensure_router, router_container, wait_until_listening
-from deployd.router.control import Router, open_router
+from deployd.router.control import Router, RouterAbsent, open_router
 from deployd.router.places import RouterPlaces
 from deployd.router.render_nginx import RouterConfig
 from deployd.settings import Settings, config_folder, load_settings
@@ -61,6 +61,7 @@ from deployd.slugs.archive import SlugStore
 from deployd.slugs.storage import Slugs
 from deployd.state.store import Store, open_store
 from deployd.systemd import keep_watchdog_fed, notify, passed_socket
+from deployd.upkeep.lost_pushes import LostPushes
 from deployd.upkeep.reconcile import Reconciler
 
 log = structlog.get_logger()
@@ -78,10 +79,19 @@ def serve(settings_file: Path) -> None:
     """
     settings = load_settings(settings_file)
     catalogue = load_catalogue(settings.catalogue_path)
+    if os.geteuid() != 0:
+        raise NotRoot("deployd needs root: it mounts slugs and gives folders to users of containers",
+                      mend="start it with systemd or sudo")
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         wish = runner.run(run_daemon(settings, catalogue, settings_file))
     if wish == RELOAD:
         os.execv(sys.executable, [sys.executable, "-m", "deployd", *sys.argv[1:]])
+
+
+class NotRoot(DeployError):
+    """The daemon was started by an ordinary user."""
+
+    code: ClassVar[str] = "not-root"
 
 
 class PortTaken(DeployError):
@@ -159,7 +169,15 @@ async def _start_router(edges: Edges, settings: Settings, catalogue: Catalogue, 
         certificate_key=PurePosixPath(key) if key else None,
     )
     await ensure_router(edges.engine, spec, config_folder() / "router", places, config)
-    await wait_until_listening(edges.router)
+    try:
+        await wait_until_listening(edges.router)
+    except RouterAbsent as error:
+        lines = await edges.engine.last_lines(spec.name, 5)
+        port = settings.router.http_port
+        raise RouterAbsent(
+            f"the router did not start on {settings.router.address}:{port}", where="router", evidence=lines,
+            mend="often another program has the port: stop it, or choose another with router.http_port",
+        ) from error
 
 
 def _host(edges: Edges, settings: Settings, catalogue: Catalogue, slugs: SlugStore) -> Host:
@@ -202,6 +220,8 @@ async def _serve(
         eternal = [
             group.create_task(supervised("lanes", lanes.serve), name="lanes"),
             group.create_task(supervised("watchdog", partial(keep_watchdog_fed, board.not_ready)), name="watchdog"),
+            *(group.create_task(supervised(name, once), name=name)
+              for name, once in _upkeep(edges, host, code, lanes.wake).items()),
         ]
         notify("READY=1", f"STATUS={live} environments are live")
         wish = await next_wish()
@@ -211,6 +231,15 @@ async def _serve(
         for task in eternal:
             task.cancel()
     return wish
+
+
+def _upkeep(
+    edges: Edges, host: Host, code: ProjectCode, wake: Callable[[], None],
+) -> dict[str, Callable[[], Awaitable[None]]]:
+    """What looks after everything between deployments: {name of the task: what it does for ever}"""
+    seen = host.settings.state / "remotes"
+    lost = LostPushes(edges.store, host.settings.projects, code, seen, edges.clock, wake)
+    return {"lost pushes": lost.serve}
 
 
 def _find_caller(settings: Settings, authorization: str | None) -> Caller | None:

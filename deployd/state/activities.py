@@ -139,6 +139,16 @@ def newest_of_each(connection: sqlite3.Connection) -> list[Activity]:
     return [_activity(row) for row in rows]
 
 
+def newest_of_kinds(
+    connection: sqlite3.Connection, project: str, environment: str, kinds: Sequence[str],
+) -> Activity | None:
+    row = connection.execute(
+        f"SELECT * FROM activities WHERE project = ? AND environment = ? AND kind IN ({', '.join('?' * len(kinds))})"
+        " ORDER BY id DESC LIMIT 1", (project, environment, *kinds),
+    ).fetchone()
+    return _activity(row) if row else None
+
+
 def count_by_state(connection: sqlite3.Connection, failed_since: datetime) -> dict[str, int]:
     """{`pending`, `in_progress`: now; `failed`: since a moment}"""
     rows = connection.execute(

@@ -1,0 +1,208 @@
+"""A push is never lost: branches are compared with the activities that were made for them.
+
+A push is lost when its receive hook died between git's last move and the activity's row, or when a webhook never came.
+So at the start of the daemon and every few minutes after it, remotes are fetched and every branch is looked at:
+
+    tip without an activity ──► still so after CONFIRM_SECONDS ──► push
+    branch gone (remote only) ─► still so after CONFIRM_SECONDS ─► delete
+
+Surprise: nothing is done at the first sight. A push that is on its way has moved the branch, and its own hook or
+webhook makes the activity a moment later. A rollback is no reason to push again: only pushes are compared with the tip.
+
+It deliberately does not deploy the branches that a remote has when it is fetched for the first time, and does not
+delete production, or anything when the remote shows no branch at all: a repository that was emptied by mistake deletes
+no data.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import structlog
+
+from deployd.clock import Clock
+from deployd.deployment.steps import TABLES
+from deployd.environment.naming import machine_name
+from deployd.errors import DeployError, Transient
+from deployd.ids import ActivityId, CommitId, EnvironmentName, ProjectId
+from deployd.settings import ProjectSettings
+from deployd.state import activities, environments
+from deployd.state.activities import NewActivity, Trigger
+from deployd.state.store import Store
+
+log = structlog.get_logger()
+
+AGAIN_SECONDS = 300.0
+CONFIRM_SECONDS = 20.0
+"""A hook makes its activity within milliseconds, a webhook comes within seconds (GitHub: most within five)."""
+WHO = Trigger("deployd", "daemon")
+
+
+class Code(Protocol):
+    """The calls on repositories that the look needs."""
+
+    async def fetch(self, project: ProjectSettings) -> None: ...
+    async def branches(self, project: ProjectId) -> Mapping[str, CommitId]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """A branch that no activity was made for as it is now."""
+
+    project: ProjectId
+    branch: str
+    tip: CommitId | None
+    """None: the branch is gone."""
+
+    @property
+    def environment(self) -> EnvironmentName:
+        return machine_name(self.branch)
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A look at one project."""
+
+    tips: Mapping[str, CommitId]
+    lost: frozenset[Lost]
+
+
+class LostPushes:
+    """Looks for lost pushes and makes the activities that they should have made."""
+
+    def __init__(
+        self, store: Store, projects: Mapping[ProjectId, ProjectSettings], code: Code, seen: Path, clock: Clock,
+        wake: Callable[[], None], *, confirm_seconds: float = CONFIRM_SECONDS,
+    ) -> None:
+        """
+        Args:
+            seen: Folder for what a remote had at the last look, one small file for each project.
+            wake: Called when there is something new for the lanes.
+        """
+        self._store = store
+        self._projects = projects
+        self._code = code
+        self._folder = seen
+        self._clock = clock
+        self._wake = wake
+        self._confirm_seconds = confirm_seconds
+
+    async def serve(self) -> None:
+        while True:
+            await self.look()
+            await asyncio.sleep(AGAIN_SECONDS)
+
+    async def look(self) -> list[ActivityId]:
+        """Look twice, and make an activity for each branch that was lost at both looks."""
+        first = await self._look_at(self._projects.values())
+        suspects = [project for project, seen in first.items() if seen.lost]
+        again: dict[ProjectId, _Seen] = {}
+        if suspects:
+            await asyncio.sleep(self._confirm_seconds)
+            again = await self._look_at([self._projects[project] for project in suspects])
+        made = []
+        for project, seen in again.items():
+            made += [number for lost in seen.lost & first[project].lost
+                     if (number := await self._make(lost)) is not None]
+        if made:
+            self._wake()
+        for project, seen in {**first, **again}.items():
+            if project in again or not seen.lost:
+                await self._remember(project, seen, first[project].lost)
+        return made
+
+    async def _look_at(self, projects: Iterable[ProjectSettings]) -> dict[ProjectId, _Seen]:
+        found = {}
+        for project in projects:
+            try:
+                found[project.id] = await self._seen_of(project)
+            except (DeployError, Transient) as error:
+                log.warning("lost_pushes_not_looked_for", project=project.id, why=str(error))
+        return found
+
+    async def _seen_of(self, project: ProjectSettings) -> _Seen:
+        known: Mapping[str, str] | None = {}
+        if project.remote is not None:
+            known = await asyncio.to_thread(self._known, project.id)
+            await self._code.fetch(project)
+        tips = await self._code.branches(project.id)
+        lost = [
+            Lost(project.id, branch, tip) for branch, tip in tips.items()
+            if await self._is_lost(project.id, branch, tip, known)
+        ]
+        if project.remote is not None:
+            lost += await self._gone(project, tips)
+        return _Seen(tips, frozenset(lost))
+
+    async def _is_lost(
+        self, project: ProjectId, branch: str, tip: CommitId, known: Mapping[str, str] | None,
+    ) -> bool:
+        newest = await self._store.read(lambda db: _newest(db, project, machine_name(branch)))
+        if newest is None:   # it never had an environment: new, unless the remote had it before we came
+            return known is not None and known.get(branch) != tip
+        return not (newest.kind == "push" and newest.commit == tip)
+
+    async def _gone(self, project: ProjectSettings, tips: Mapping[str, CommitId]) -> list[Lost]:
+        if not tips:
+            return []
+        there = await self._store.read(lambda db: environments.list_all(db, project.id))
+        return [
+            Lost(project.id, environment.branch, None) for environment in there
+            if environment.branch not in tips and environment.branch != project.production
+            and not await self._is_deleted(project.id, environment.name)
+        ]
+
+    async def _is_deleted(self, project: ProjectId, name: EnvironmentName) -> bool:
+        newest = await self._store.read(lambda db: _newest(db, project, name))
+        return newest is not None and newest.kind == "delete"
+
+    async def _make(self, lost: Lost) -> ActivityId | None:
+        now = self._clock.now()
+
+        def make(db: sqlite3.Connection) -> ActivityId | None:
+            newest = _newest(db, lost.project, lost.environment)   # once more: the lost one may have come meanwhile
+            kind = "delete" if lost.tip is None else "push"
+            if newest is not None and (newest.kind, newest.commit) == (kind, lost.tip):
+                return None
+            if kind == "push":
+                environments.ensure(db, lost.project, lost.environment, lost.branch, now)
+            return activities.enqueue(db, NewActivity(
+                lost.project, lost.environment, lost.branch, kind, TABLES[kind].version, lost.tip, WHO,
+            ), now)
+
+        number = await self._store.write(make)
+        if number is not None:
+            log.warning("lost_push_found", project=lost.project, branch=lost.branch, commit=lost.tip, activity=number)
+        return number
+
+    def _known(self, project: ProjectId) -> dict[str, str] | None:
+        try:
+            found: dict[str, str] = json.loads((self._folder / f"{project}.json").read_text())
+        except (FileNotFoundError, ValueError):
+            return None
+        return found
+
+    async def _remember(self, project: ProjectId, seen: _Seen, first: frozenset[Lost]) -> None:
+        """Write down what a remote had, after what it lacked was made; what was lost for the first time is left out."""
+        if self._projects[project].remote is None:
+            return
+        left_out = {lost.branch for lost in seen.lost - first}
+        tips = {branch: tip for branch, tip in seen.tips.items() if branch not in left_out}
+
+        def write() -> None:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            new = self._folder / f"{project}.json.new"
+            new.write_text(json.dumps(tips))
+            new.rename(self._folder / f"{project}.json")
+
+        await asyncio.to_thread(write)
+
+
+def _newest(db: sqlite3.Connection, project: ProjectId, environment: EnvironmentName) -> activities.Activity | None:
+    return activities.newest_of_kinds(db, project, environment, ("push", "delete"))

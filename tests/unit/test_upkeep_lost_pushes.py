@@ -1,0 +1,185 @@
+"""Pushes that no activity was made for are found; everything else is left alone."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from deployd.clock import SystemClock
+from deployd.environment.naming import machine_name
+from deployd.errors import DeployError, Transient
+from deployd.ids import ActivityId, CommitId, ProjectId
+from deployd.settings import ProjectSettings, Remote
+from deployd.state import activities, environments
+from deployd.state.activities import Activity, NewActivity, State, Trigger
+from deployd.state.store import Store, open_store
+from deployd.upkeep.lost_pushes import LostPushes
+
+A, B = CommitId("a" * 40), CommitId("b" * 40)
+SHOP = ProjectId("shop")
+
+
+@dataclass
+class Repositories:
+    """A mirror in memory; `remote` replaces it at a fetch."""
+
+    mirror: dict[str, CommitId] = field(default_factory=dict)
+    remote: dict[str, CommitId] | None = None
+    reachable: bool = True
+    on_look: list[Callable[[], None]] = field(default_factory=list)
+
+    async def fetch(self, project: ProjectSettings) -> None:
+        if not self.reachable:
+            raise Transient(DeployError("cannot fetch"), 1.0)
+        if self.remote is not None:
+            self.mirror = dict(self.remote)
+
+    async def branches(self, project: ProjectId) -> Mapping[str, CommitId]:
+        found = dict(self.mirror)
+        if self.on_look:
+            self.on_look.pop(0)()
+        return found
+
+
+@dataclass
+class Stand:
+    store: Store
+    code: Repositories
+    folder: Path
+    woken: int = 0
+
+    async def look(self, *, remote: bool = False) -> list[Activity]:
+        """A daemon starts and looks. Returns the activities that it made."""
+        there = Remote(url="https://forge.example/shop.git", forge="github") if remote else None
+        projects = {SHOP: ProjectSettings(id=SHOP, remote=there)}
+        lost = LostPushes(self.store, projects, self.code, self.folder, SystemClock(), self._wake, confirm_seconds=0)
+        made = await lost.look()
+        found = [await self.store.read(lambda db, number=number: activities.find(db, number)) for number in made]
+        return [activity for activity in found if activity]
+
+    async def did(self, kind: str, branch: str, commit: CommitId | None, state: State = "success") -> ActivityId:
+        """An activity of before."""
+        now, name = SystemClock().now(), machine_name(branch)
+
+        def write(db):  # type: ignore[no-untyped-def]
+            environments.ensure(db, SHOP, name, branch, now)
+            number = activities.enqueue(
+                db, NewActivity(SHOP, name, branch, kind, 1, commit, Trigger("ada", "git")), now)
+            if state != "pending":
+                activities.begin(db, number, now)
+                activities.finish(db, number, state, "", now)
+            return number
+        return await self.store.write(write)
+
+    def _wake(self) -> None:
+        self.woken += 1
+
+
+@pytest.fixture
+async def stand(tmp_path: Path) -> AsyncIterator[Stand]:
+    async with open_store(tmp_path / "state.db") as store:
+        yield Stand(store, Repositories(), tmp_path / "seen")
+
+
+async def test_a_pushed_branch_whose_hook_died_is_deployed_once(stand: Stand) -> None:
+    stand.code.mirror = {"main": A}
+    made = await stand.look()
+    assert [(item.kind, item.branch, item.commit, item.trigger.how) for item in made] == [("push", "main", A, "daemon")]
+    assert stand.woken == 1
+    assert await stand.look() == [], "it has its activity now"
+
+
+@pytest.mark.parametrize("state", ["pending", "success", "failed", "cancelled", "superseded"])
+async def test_a_tip_that_had_its_activity_is_left_alone_however_that_ended(stand: Stand, state: State) -> None:
+    stand.code.mirror = {"main": A}
+    await stand.did("push", "main", A, state)
+    assert await stand.look() == []
+
+
+async def test_a_branch_that_moved_on_unnoticed_is_deployed(stand: Stand) -> None:
+    await stand.did("push", "main", A)
+    stand.code.mirror = {"main": B}
+    assert [item.commit for item in await stand.look()] == [B]
+
+
+async def test_a_rollback_or_redeploy_is_not_undone(stand: Stand) -> None:
+    stand.code.mirror = {"main": B}
+    await stand.did("push", "main", A)
+    await stand.did("push", "main", B)
+    await stand.did("rollback", "main", A)
+    await stand.did("redeploy", "main", A)
+    assert await stand.look() == []
+
+
+async def test_a_push_that_is_on_its_way_makes_its_own_activity(stand: Stand) -> None:
+    stand.code.mirror = {"main": A, "other": A}
+    stand.code.on_look = [lambda: stand.code.mirror.update(other=B)]   # moves between the two looks
+    assert [item.branch for item in await stand.look()] == ["main"]
+
+
+async def test_an_activity_that_comes_between_the_looks_is_enough(stand: Stand) -> None:
+    stand.code.mirror = {"main": A}
+    first = stand.code.branches
+
+    async def slow(project: ProjectId) -> Mapping[str, CommitId]:
+        found = await first(project)
+        if not stand.woken:
+            stand.woken = -1
+        else:
+            await stand.did("push", "main", A, "pending")
+        return found
+    stand.code.branches = slow  # type: ignore[method-assign]
+    assert await stand.look() == []
+
+
+async def test_a_lost_webhook_is_healed_by_the_fetch(stand: Stand) -> None:
+    await stand.did("push", "main", A)
+    stand.code.remote = {"main": B}
+    assert [item.commit for item in await stand.look(remote=True)] == [B]
+    assert await stand.look(remote=True) == []
+
+
+async def test_branches_that_a_remote_had_at_the_first_look_wait_for_their_first_push(stand: Stand) -> None:
+    stand.code.remote = {"main": A, "old": A}
+    assert await stand.look(remote=True) == []
+    stand.code.remote = {"main": A, "old": B, "new": B}
+    assert {item.branch for item in await stand.look(remote=True)} == {"old", "new"}
+
+
+async def test_a_branch_that_is_gone_takes_its_environment_along(stand: Stand) -> None:
+    await stand.did("push", "main", A)
+    await stand.did("push", "feature", A)
+    stand.code.remote = {"main": A}
+    assert [(item.kind, item.branch) for item in await stand.look(remote=True)] == [("delete", "feature")]
+    assert await stand.look(remote=True) == [], "not while it is being deleted, and not again when that failed"
+
+
+async def test_production_and_an_emptied_remote_are_never_deleted(stand: Stand) -> None:
+    await stand.did("push", "main", A)
+    await stand.did("push", "feature", A)
+    stand.code.remote = {"feature": A}
+    assert await stand.look(remote=True) == []
+    stand.code.remote = {}
+    assert await stand.look(remote=True) == []
+
+
+async def test_a_branch_that_is_missing_here_is_kept_without_a_remote(stand: Stand) -> None:
+    await stand.did("push", "feature", A)
+    stand.code.mirror = {"main": A}
+    assert [item.branch for item in await stand.look()] == ["main"]
+
+
+async def test_a_remote_that_does_not_answer_says_nothing(stand: Stand) -> None:
+    await stand.did("push", "main", A)
+    stand.code.mirror, stand.code.reachable = {"main": B}, False
+    assert await stand.look(remote=True) == []
+
+
+async def test_a_branch_that_is_deleted_and_pushed_again_lives_again(stand: Stand) -> None:
+    await stand.did("push", "main", A)
+    await stand.did("delete", "main", None)
+    stand.code.mirror = {"main": A}
+    assert [item.kind for item in await stand.look()] == ["push"]
