@@ -43,15 +43,16 @@ ROUTE = Table(
     noun="a route",
 )
 TYPES = ("upstream", "redirect", "proxy")
+NOT_HTTP = frozenset(
+    ["mariadb", "oracle-mysql", "postgresql", "redis", "redis-persistent", "valkey", "valkey-persistent", "memcached", "rabbitmq", "mongodb", "mongodb-enterprise", "kafka", "network-storage"]
+)
 ONLY_UPSTREAM = ("upstream", "cache", "ssi", "sticky")
 MOST_ROUTES = 300  # the hosted platforms' own limit: configuration format 6.7
 
 
 def read_routes(field: Field, targets: Targets) -> tuple[RouteTemplate, ...]:
     """Every route of the file, in its order."""
-    if field.is_null():
-        return ()
-    entries = field.entries()
+    entries = [] if field.is_null() else field.entries()
     if len(entries) > MOST_ROUTES:
         field.wrong(
             "too-many-routes",
@@ -66,6 +67,10 @@ def read_routes(field: Field, targets: Targets) -> tuple[RouteTemplate, ...]:
         route = _route(url, entry, fields, targets) if fields is not None else None
         if route is not None and usable:
             found.append((route, entry))
+    if not found and not entries:
+        field.warn(
+            "no-routes", "there is no route, so nothing is reachable", "add one, or remove the file for the default"
+        )
     _check_together(found)
     return tuple(route for route, _ in found)
 
@@ -82,6 +87,7 @@ def _route(url: str, entry: Field, fields: Fields, targets: Targets) -> RouteTem
         _not_together(fields, ("to",), kind)
     elif kind is not None:
         to = _to(fields, kind)
+        _check_loop(fields, kind, url, to)
         _not_together(fields, ONLY_UPSTREAM, kind)
     route = RouteTemplate(
         url=url,
@@ -111,6 +117,15 @@ def _upstream(fields: Fields, targets: Targets) -> tuple[str | None, str | None]
     if parts is None:
         return None, None
     endpoint = targets.endpoint_of(field, *parts, noun="route")
+    service = targets.services.get(parts[0])
+    if service is not None and service.kind in NOT_HTTP:
+        field.wrong(
+            "not-http",
+            f"`{service.name}` is `{service.type}`, which browsers cannot talk to",
+            "lead the route to an application",
+            related=(service.place,),
+        )
+        return None, None
     return (parts[0], endpoint) if endpoint else (None, None)
 
 
@@ -123,6 +138,12 @@ def _to(fields: Fields, kind: str) -> str | None:
         field.wrong("bad-url", f"`{shown(written)}` is not a URL", 'write one like "https://www.{default}/"')
         return None
     return written.strip()
+
+
+def _check_loop(fields: Fields, kind: str, url: str, to: str | None) -> None:
+    field = fields.get("to")
+    if field is not None and to is not None and kind == "redirect" and to.rstrip("/") == url.rstrip("/"):
+        field.wrong("redirect-loop", "the redirect leads to itself", "lead it elsewhere, or make it an `upstream`")
 
 
 def _not_together(fields: Fields, names: Sequence[str], kind: str) -> None:
