@@ -108,8 +108,8 @@ class Store:
                     outcomes.append((None, error))
                 connection.execute("RELEASE one")
             connection.execute("COMMIT")
-        except sqlite3.OperationalError as error:
-            with suppress(sqlite3.OperationalError):
+        except sqlite3.Error as error:
+            with suppress(sqlite3.Error):
                 connection.execute("ROLLBACK")
             told = StateUnwritable(
                 f"cannot write {self._path}: {error}", mend="make room on the disk; what was not written was not done",
@@ -144,12 +144,13 @@ async def open_store(path: Path) -> AsyncIterator[Store]:
     loop = asyncio.get_running_loop()
     try:
         await loop.run_in_executor(store._writer, store._open)
+        # Not in a TaskGroup: one around a `yield` would wrap every error of the daemon, and cancel it from the inside.
+        writing = asyncio.ensure_future(store._write_for_ever())   # noqa: TID251  its owner is this function
         try:
-            async with asyncio.TaskGroup() as group:
-                writing = group.create_task(store._write_for_ever(), name="state writer")
-                yield store
-                writing.cancel()
+            yield store
         finally:
+            writing.cancel()
+            await asyncio.wait({writing})
             await loop.run_in_executor(store._writer, store._close)
     finally:
         store._reader.shutdown()
