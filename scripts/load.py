@@ -135,7 +135,7 @@ class Load:
             asyncio.TaskGroup() as group,
         ):
             # aiohttp quietly repeats a GET whose connection was closed under it; here that is a failure to be seen.
-            keeping._retry_connection = False
+            keeping._retry_connection = renewing._retry_connection = False
             began = time.monotonic()
             for number in itertools.count():
                 delay = began + number / self._rate - time.monotonic()

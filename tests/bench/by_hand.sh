@@ -45,14 +45,17 @@ http {
     }
 }
 NGINX
+# shellcheck disable=SC2086
+docker volume create $label "$name" > /dev/null
 start=$(date +%s.%N)
 # shellcheck disable=SC2086
 docker run --detach --init --name "$name-app" $label $limits --network "$name" --network-alias app --user 10000:10000 \
-    --workdir /app --env PORT=8888 --tmpfs /tmp --tmpfs /run --volume "$folder/mount:/app:ro" \
+    --workdir /app --env PORT=8888 --tmpfs /tmp --tmpfs /run --volume "$name:/run/app" --volume "$folder/mount:/app:ro" \
     $app_image python3 server.py > /dev/null
 # shellcheck disable=SC2086
 docker run --detach --init --name "$name-web" $label $limits --network "$name" --sysctl net.ipv4.ip_unprivileged_port_start=0 \
-    --user 10000:10000 --tmpfs /tmp --volume "$folder/etc:/etc/deployd:ro" --volume "$folder/mount:/app:ro" \
+    --user 10000:10000 --tmpfs /tmp --volume "$folder/etc:/etc/deployd:ro" --volume "$name:/run/app" \
+    --volume "$folder/mount:/app:ro" \
     $web_image nginx -e stderr -c /etc/deployd/nginx.conf -g 'daemon off;' > /dev/null
 address=$(docker inspect --format '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}' "$name-web")
 tries=0

@@ -103,6 +103,7 @@ async def by_hand(repository: Path, number: int) -> tuple[float, float]:
             for part in ("build", "app", "web"):
                 await run("docker", "rm", "--force", f"{name}-{part}", check=False)
             await run("docker", "network", "rm", name, check=False)
+            await run("docker", "volume", "rm", "--force", name, check=False)
             await run("umount", f"{folder}/mount", check=False)
     total, start = output.text.split()
     return float(total), float(start)
