@@ -44,7 +44,21 @@ ROUTE = Table(
 )
 TYPES = ("upstream", "redirect", "proxy")
 NOT_HTTP = frozenset(
-    ["mariadb", "oracle-mysql", "postgresql", "redis", "redis-persistent", "valkey", "valkey-persistent", "memcached", "rabbitmq", "mongodb", "mongodb-enterprise", "kafka", "network-storage"]
+    [
+        "mariadb",
+        "oracle-mysql",
+        "postgresql",
+        "redis",
+        "redis-persistent",
+        "valkey",
+        "valkey-persistent",
+        "memcached",
+        "rabbitmq",
+        "mongodb",
+        "mongodb-enterprise",
+        "kafka",
+        "network-storage",
+    ]
 )
 ONLY_UPSTREAM = ("upstream", "cache", "ssi", "sticky")
 MOST_ROUTES = 300  # the hosted platforms' own limit: configuration format 6.7
