@@ -24,7 +24,8 @@ def name_the_version(response: Response) -> Response:
 def page() -> str:
     with connect() as database:
         entries = database.execute("SELECT * FROM entries ORDER BY id DESC LIMIT 50").fetchall()
-    return render_template("page.html", title=os.environ.get("GUESTBOOK_TITLE", "Guestbook"), entries=entries, status=status())
+    title = os.environ.get("GUESTBOOK_TITLE", "Guestbook")
+    return render_template("page.html", title=title, entries=entries, status=status())
 
 
 @app.get("/status.json")
@@ -45,7 +46,8 @@ def write() -> Response | tuple[str, int]:
 def status() -> dict[str, Any]:
     with connect() as database:
         row = database.execute(
-            "SELECT version() AS server, (SELECT count(*) FROM entries) AS entries, (SELECT count(*) FROM migrations) AS migrations"
+            "SELECT version() AS server, (SELECT count(*) FROM entries) AS entries,"
+            " (SELECT count(*) FROM migrations) AS migrations"
         ).fetchone()
     return {
         "version": VERSION,
