@@ -53,7 +53,9 @@ FORGES = {
 }
 
 
-def webhook_routes(intake: Intake, clock: Clock | None = None) -> list[web.RouteDef]:
+def webhook_routes(
+    intake: Intake, clock: Clock | None = None, *, read_seconds: float = READ_SECONDS,
+) -> list[web.RouteDef]:
     """Routes of the public application: POST /hooks/{github,gitlab}/<project>."""
     time = clock or SystemClock()
     nobody = secrets.token_hex(32)   # stands in for the secret of projects that are not there
@@ -64,7 +66,7 @@ def webhook_routes(intake: Intake, clock: Clock | None = None) -> list[web.Route
             keys = _secrets(project) or (nobody,)
             if not forge.has_proof(request.headers):
                 return _unproved(name, request, "no signature or token was sent")
-            body = await _read(request)
+            body = await _read(request, read_seconds)
             now = time.now()
 
             def look() -> Delivered | None:
@@ -96,7 +98,7 @@ def _secrets(project: ProjectSettings | None) -> tuple[str, ...]:
     return tuple(secret.get_secret_value() for secret in project.remote.webhook_secrets if secret.get_secret_value())
 
 
-async def _read(request: web.Request) -> bytes:
+async def _read(request: web.Request, limit_seconds: float) -> bytes:
     """The raw body.
 
     Raises:
@@ -108,13 +110,13 @@ async def _read(request: web.Request) -> bytes:
         raise web.HTTPRequestEntityTooLarge(LARGEST_BODY_BYTES, length)
     body = bytearray()
     try:
-        async with asyncio.timeout(READ_SECONDS):
+        async with asyncio.timeout(limit_seconds):
             async for chunk in request.content.iter_chunked(CHUNK_BYTES):
                 body += chunk
                 if len(body) > LARGEST_BODY_BYTES:
                     raise web.HTTPRequestEntityTooLarge(LARGEST_BODY_BYTES, len(body))
     except TimeoutError:
-        raise web.HTTPRequestTimeout(text=f"the body did not come within {READ_SECONDS:g} s\n") from None
+        raise web.HTTPRequestTimeout(text=f"the body did not come within {limit_seconds:g} s\n") from None
     return bytes(body)
 
 

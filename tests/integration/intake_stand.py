@@ -180,7 +180,9 @@ async def refs_of(mirror: Mirror) -> dict[str, str]:
 
 
 @asynccontextmanager
-async def open_stand(folder: Path, projects: Mapping[str, Mapping[str, Any]]) -> AsyncIterator[Stand]:
+async def open_stand(
+    folder: Path, projects: Mapping[str, Mapping[str, Any]], *, read_seconds: float = 9,
+) -> AsyncIterator[Stand]:
     settings = {
         ProjectId(name): ProjectSettings.model_validate({"id": name, **values}) for name, values in projects.items()
     }
@@ -193,7 +195,7 @@ async def open_stand(folder: Path, projects: Mapping[str, Mapping[str, Any]]) ->
     async with AsyncExitStack() as stack:
         local = await _serve(stack, internal_routes(intake))
         await web.UnixSite(local, str(socket)).start()
-        public = await _serve(stack, [*git_routes(intake), *webhook_routes(intake)])
+        public = await _serve(stack, [*git_routes(intake), *webhook_routes(intake, read_seconds=read_seconds)])
         site = web.TCPSite(public, "127.0.0.1", 0)
         await site.start()
         yield Stand(folder, public.addresses[0][1], intake, checker, queue, logs, local)
