@@ -3,6 +3,8 @@
     forwards:   Do every step in order ──────────────────────────────► Finish(success)
     a failure or a wish before the switch:  Undo every started step, last first ──► Finish(failed, cancelled, …)
     a failure after the switch:             go on; nothing is undone ──► Finish(failed)
+
+The switch itself is never undone. It fails only when it was certainly not done; then the others are undone.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from deployd.activity.journal import (
     UNDONE,
     Journal,
 )
-from deployd.activity.table import Step, Table
+from deployd.activity.table import NO_WAY_BACK, NOTHING, Step, Table
 from deployd.state.activities import State
 
 TRIES_OF_AN_UNDO = 5
@@ -57,12 +59,13 @@ Move = Do | Undo | Wait | Finish
 
 
 def past_the_way_back(table: Table[Any, Any], journal: Journal) -> bool:
-    """Whether the switch was begun and not refused for certain."""
+    """Whether the switch was begun and not refused for certain. From then on wishes come too late."""
     last = journal.last(table.switch) if table.switch else None
     return last is not None and last.event in (STARTED, DONE, IN_DOUBT, AGAIN_AT)
 
 
 def next_move(table: Table[Any, Any], journal: Journal) -> Move:
+    """What to do now. Given to the end it always finishes: whatever is written brings the next move nearer to it."""
     failure, wish = journal.failure(), journal.wish()
     if (failure or wish) and not past_the_way_back(table, journal):
         return _back_out(table, journal)
@@ -80,7 +83,7 @@ def next_move(table: Table[Any, Any], journal: Journal) -> Move:
 def _back_out(table: Table[Any, Any], journal: Journal) -> Move:
     for step in reversed(table.steps):
         last = journal.last(step.name)
-        if last is None or last.event in (UNDONE, SKIPPED):
+        if last is None or last.event in (UNDONE, SKIPPED) or step.undone_by in (NOTHING, NO_WAY_BACK):
             continue
         if last.event == STUCK:
             if journal.count(step.name, STUCK) >= TRIES_OF_AN_UNDO:

@@ -8,15 +8,13 @@ follows.
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, ClassVar, Protocol
 
-import structlog
-
+from deployd.activity.explain import explain, unwrap
 from deployd.activity.journal import (
     AGAIN_AT,
     DONE,
@@ -30,20 +28,21 @@ from deployd.activity.journal import (
     write_result,
 )
 from deployd.activity.log import Tell
-from deployd.activity.machine import Do, Finish, Undo, Wait, next_move
+from deployd.activity.machine import Finish, Undo, Wait, next_move, past_the_way_back
 from deployd.activity.slots import Slots
 from deployd.activity.table import NO_WAY_BACK, Step, Table, Visitors
-from deployd.activity.wish import Wish
+from deployd.activity.wish import TimeOver, Wish, WishCame
 from deployd.clock import Clock
 from deployd.errors import DeployError, Transient
 from deployd.state.activities import Activity
-
-log = structlog.get_logger()
 
 TRIES = 3
 UNDO_SECONDS = 300
 UNDO_AGAIN_SECONDS = 5.0
 DOUBT_AGAIN_SECONDS = 1.0
+LONGEST_PAUSE_SECONDS = 60.0
+"""Pauses double from try to try, up to this."""
+LONGEST_WAIT_SECONDS = 3600.0
 BUILDING = frozenset({"build", "slug"})
 DEPLOYING = frozenset({"deploy", "hooks", "route"})
 
@@ -52,18 +51,6 @@ class Overran(DeployError):
     """A step did not end in its time."""
 
     code: ClassVar[str] = "step-overran"
-
-
-class Incident(DeployError):
-    """A bug of deployd; the operator's log has its traceback under the same name."""
-
-    code: ClassVar[str] = "incident"
-
-
-class Refused(Protocol):
-    """An error by which the switch says that it was certainly not done."""
-
-    certainly_not_done: bool
 
 
 class JournalStore(Protocol):
@@ -102,12 +89,14 @@ async def run(run: Run) -> Finish:
     async with _Slot(run) as slot:
         while True:
             journal = await run.journal.read()
+            run.wish.too_late = past_the_way_back(run.table, journal)
             move = next_move(run.table, journal)
-            if isinstance(move, Wait):
-                await _wait(run, move)
-                move = move.then
             if isinstance(move, Finish):
                 return move
+            if isinstance(move, Wait):
+                if not await _waited(run, move):
+                    continue   # a wish came; the journal has it
+                move = move.then
             if isinstance(move, Undo):
                 await _undo(run, move.step, journal)
                 continue
@@ -116,37 +105,51 @@ async def run(run: Run) -> Finish:
                     _tell_seconds(run, phase, began)
                 phase, began = move.step.phase, asyncio.get_running_loop().time()
                 run.tell.phase(phase)
-            await slot.for_phase(phase)
-            await _do(run, move, journal)
+            try:
+                async with run.wish.limit(None, may_end=not run.wish.too_late):
+                    await slot.for_phase(phase)
+            except WishCame:
+                continue
+            await _do(run, move.step, journal)
 
 
-async def _do(run: Run, move: Do, journal: Journal) -> None:
-    step = move.step
-    name = step.name
+async def _do(run: Run, step: Step, journal: Journal) -> None:
     final = step.undone_by is NO_WAY_BACK
-    await run.journal.write(name, STARTED)   # intent: durable before the act
+    may_end = not final and not past_the_way_back(run.table, journal)
+    await run.journal.write(step.name, STARTED)   # intent: durable before the act
     try:
-        async with run.wish.limit(step.limit_seconds, may_end=not final):
-            result = await step.do(run.view_of(run.activity, journal), run.host, run.tell)
-    except TimeoutError:
-        if run.wish.asked and not final:
-            return   # the wish is in the journal already
-        error = Overran(f"the step {name.replace('_', ' ')} did not end within {step.limit_seconds:.0f} s")
-        await _failed(run, step, error, doubtful=final)
-    except Transient as again:
-        await _again(run, step, again, journal)
-    except Exception as error:   # noqa: BLE001  the one net, see above
-        await _failed(run, step, error, doubtful=final and not getattr(error, "certainly_not_done", False))
+        async with run.wish.limit(step.limit_seconds, may_end=may_end):
+            result = write_result(await step.do(run.view_of(run.activity, journal), run.host, run.tell))
+    except WishCame:
+        return   # the wish is in the journal already
+    except TimeOver:
+        await _failed(run, step, _overran(step, step.limit_seconds), journal)
+    except Exception as error:   # noqa: BLE001  the one net: expected errors are told, bugs get an incident
+        await _judge(run, step, unwrap(error), journal)
+    except asyncio.CancelledError as error:
+        if _is_stopping():
+            raise
+        await _judge(run, step, error, journal)   # a library cancelled itself: a failure like any other
     else:
-        await run.journal.write(name, DONE, result=write_result(result))
+        await run.journal.write(step.name, DONE, result=result)
 
 
-async def _failed(run: Run, step: Step, error: BaseException, *, doubtful: bool) -> None:
-    told = explain(error, run.activity, step)
-    if doubtful:   # the switch: only the router's own "nothing was switched" is a failure
-        again = run.clock.now() + timedelta(seconds=DOUBT_AGAIN_SECONDS)
-        run.tell.warn(f"{told.what}; looked up and done again")
-        await run.journal.write(step.name, IN_DOUBT, result=again.isoformat(), said=told.what)
+async def _judge(run: Run, step: Step, error: BaseException, journal: Journal) -> None:
+    if isinstance(error, Transient):
+        if step.undone_by is not NO_WAY_BACK and journal.count(step.name, AGAIN_AT) < TRIES - 1:
+            await _again(run, step, error, journal)
+            return
+        error = error.error
+    await _failed(run, step, error, journal)
+
+
+async def _failed(run: Run, step: Step, error: BaseException, journal: Journal) -> None:
+    told = explain(error, run.activity.id, _words(step))
+    if step.undone_by is NO_WAY_BACK and not getattr(error, "certainly_not_done", False):
+        # The switch: only a certain "nothing was switched" is a failure; every other end is looked into and done again.
+        seconds = min(DOUBT_AGAIN_SECONDS * 2 ** journal.count(step.name, IN_DOUBT), LONGEST_PAUSE_SECONDS)
+        run.tell.warn(f"{told.what}; whether it was done is not known, done again in {seconds:.0f} s")
+        await run.journal.write(step.name, IN_DOUBT, result=_in(run, seconds), said=told.what)
         return
     run.tell.error(told)
     await run.journal.write(step.name, FAILED, said=told.what)
@@ -154,50 +157,56 @@ async def _failed(run: Run, step: Step, error: BaseException, *, doubtful: bool)
 
 async def _again(run: Run, step: Step, again: Transient, journal: Journal) -> None:
     tries = journal.count(step.name, AGAIN_AT) + 1
-    if tries >= TRIES:
-        await _failed(run, step, again.error, doubtful=False)
-        return
     seconds = again.again_in_seconds * 2 ** (tries - 1)
     run.tell.warn(f"{again.error.what}; tried again in {seconds:.0f} s ({tries} of {TRIES - 1})")
-    at = run.clock.now() + timedelta(seconds=seconds)
-    await run.journal.write(step.name, AGAIN_AT, result=at.isoformat(), said=again.error.what)
+    await run.journal.write(step.name, AGAIN_AT, result=_in(run, seconds), said=again.error.what)
 
 
 async def _undo(run: Run, step: Step, journal: Journal) -> None:
     await run.journal.write(step.name, UNDOING)
+    scope = asyncio.timeout(UNDO_SECONDS)
     try:
-        async with asyncio.timeout(UNDO_SECONDS):
+        async with scope:
             await step.undone_by(run.view_of(run.activity, journal), run.host, run.tell)
     except Exception as error:   # noqa: BLE001  the one net: an undo that fails is stuck, shown, and tried again
-        told = explain(error, run.activity, step)
-        run.tell.warn(f"cannot undo {step.name.replace('_', ' ')}: {told.what}")
-        at = run.clock.now() + timedelta(seconds=UNDO_AGAIN_SECONDS)
-        await run.journal.write(step.name, STUCK, result=at.isoformat(), said=told.what)
+        cause = _overran(step, UNDO_SECONDS) if scope.expired() else unwrap(error)
+        told = explain(cause, run.activity.id, _words(step))
+        run.tell.warn(f"cannot undo {_words(step)}: {told.what}")
+        pause = min(UNDO_AGAIN_SECONDS * 2 ** journal.count(step.name, STUCK), LONGEST_PAUSE_SECONDS)
+        await run.journal.write(step.name, STUCK, result=_in(run, pause), said=told.what)
     else:
         await run.journal.write(step.name, UNDONE)
 
 
-async def _wait(run: Run, wait: Wait) -> None:
-    seconds = (wait.until - run.clock.now()).total_seconds()
+async def _waited(run: Run, wait: Wait) -> bool:
+    """Wait until the moment. False: a wish ended it. A clock that was set back makes it no longer than any wait is."""
+    seconds = min(max(0.0, (wait.until - run.clock.now()).total_seconds()), LONGEST_WAIT_SECONDS)
+    if isinstance(wait.then, Undo):   # who backs out already is not hurried
+        await asyncio.sleep(seconds)
+        return True
     try:
-        async with run.wish.limit(max(0.0, seconds) + 1, may_end=wait.step.undone_by is not NO_WAY_BACK):
-            await asyncio.sleep(max(0.0, seconds))
-    except TimeoutError:
-        return   # a wish came; the journal has it
+        async with run.wish.limit(None, may_end=not run.wish.too_late):
+            await asyncio.sleep(seconds)
+    except WishCame:
+        return False
+    return True
 
 
-def explain(error: BaseException, activity: Activity, step: Step) -> DeployError:
-    """Any exception as something that people can be told."""
-    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
-        error = error.exceptions[0]
-    if isinstance(error, DeployError):
-        return error
-    name = secrets.token_hex(2).upper()
-    log.error("incident", incident=name, activity=activity.id, step=step.name, exc_info=error)
-    return Incident(
-        f"an error of deployd itself (incident {name}) in {step.name.replace('_', ' ')}",
-        mend="it is not your fault; tell the operator the incident's name, the log of the daemon has the rest",
-    )
+def _in(run: Run, seconds: float) -> str:
+    return (run.clock.now() + timedelta(seconds=seconds)).isoformat()
+
+
+def _overran(step: Step, seconds: float) -> Overran:
+    return Overran(f"the step {_words(step)} did not end within {seconds:.0f} s")
+
+
+def _words(step: Step) -> str:
+    return step.name.replace("_", " ")
+
+
+def _is_stopping() -> bool:
+    task = asyncio.current_task()
+    return task is None or task.cancelling() > 0
 
 
 def visitors_after(table: Table[Any, Any], journal: Journal) -> str:

@@ -10,29 +10,49 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 
+class WishCame(Exception):
+    """A wish ended the scope."""
+
+
+class TimeOver(Exception):
+    """The scope's own time is over. Not a `TimeoutError`: a step may raise one of its own, which is another thing."""
+
+
 class Wish:
     """Whether somebody wants a running activity to end. The journal has the wish before it is asked for here."""
 
     def __init__(self) -> None:
         self.asked = False
+        self.too_late = False
+        """The activity is past its way back: a wish changes nothing any more."""
         self._scope: asyncio.Timeout | None = None
 
     def ask(self) -> None:
-        """End the step that is under way; from the switch on nothing is ended."""
+        """End the step that is under way; from the switch on nothing is ended. May be asked twice."""
         self.asked = True
-        if self._scope is not None:
+        if self._scope is not None and not self._scope.expired():
             self._scope.reschedule(asyncio.get_running_loop().time())
 
     @asynccontextmanager
-    async def limit(self, seconds: float, *, may_end: bool) -> AsyncIterator[None]:
-        """The scope of a step: its time limit, ended early by a wish.
+    async def limit(self, seconds: float | None, *, may_end: bool) -> AsyncIterator[None]:
+        """The scope of a step or of a wait: its time limit, ended early by a wish.
 
         Raises:
-            TimeoutError: The time is over, or the wish came.
+            WishCame: There is a wish, and it may end this scope.
+            TimeOver: The time is over.
         """
-        async with asyncio.timeout(0 if self.asked and may_end else seconds) as scope:
-            self._scope = scope if may_end else None
-            try:
-                yield
-            finally:
-                self._scope = None
+        self.too_late = not may_end
+        if self.asked and may_end:
+            raise WishCame
+        scope = asyncio.timeout(seconds)
+        try:
+            async with scope:
+                self._scope = scope if may_end else None
+                try:
+                    yield
+                finally:
+                    self._scope = None
+        except TimeoutError:
+            if not scope.expired():
+                raise
+            raise (WishCame if self.asked and may_end else TimeOver) from None

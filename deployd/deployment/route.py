@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from datetime import datetime
+from typing import ClassVar
 
 from deployd.activity.log import Tell
 from deployd.deployment.hook_run import run_hook
@@ -20,11 +21,20 @@ from deployd.deployment.view import Deployment
 from deployd.deployment.wanted import routes_of, service_port
 from deployd.engine.names import ACTIVITY, ENVIRONMENT, INSTANCE, PART, PROJECT, ROLE
 from deployd.environment.hosts import ResolvedRoute
+from deployd.errors import DeployError
 from deployd.recipes.web_server import WEB_PORT
+from deployd.router.control import RouterUnanswered
 from deployd.router.table import Released, Route, RouteSet, Target
 
 DRAIN_SECONDS = 1.0
 """Requests that the router sent on just before the switch arrive at the old web server within this time."""
+
+
+class NotSwitched(DeployError):
+    """The routes are what they were, for certain."""
+
+    code: ClassVar[str] = "not-switched"
+    certainly_not_done: ClassVar[bool] = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +74,15 @@ async def switch(deployment: Deployment, host: Host, tell: Tell) -> Switched:
     """Point the environment's hosts at the new containers and release what was held, in one router command.
 
     Raises:
-        RouterRefused: Nothing was switched; requests are held until the freeze ends.
+        NotSwitched: Certainly nothing was switched; requests are held until the freeze ends.
     """
-    released = await host.router.switch(await route_set(deployment, host))
+    try:
+        released = await host.router.switch(await route_set(deployment, host))
+    except RouterUnanswered:
+        raise   # nobody knows: it is done again
+    except DeployError as error:
+        await _refuse_unless_switched(deployment, host, error)
+        raise
     await host.facts.set_live(deployment.project.id, deployment.environment, deployment.planned.version)
     if released.held or released.expired or released.refused:
         tell.line(
@@ -77,6 +93,15 @@ async def switch(deployment: Deployment, host: Host, tell: Tell) -> Switched:
     for url in deployment.planned.urls[:3]:
         tell.done(url)
     return Switched(host.clock.now(), released)
+
+
+async def _refuse_unless_switched(deployment: Deployment, host: Host, error: DeployError) -> None:
+    """An earlier try may have switched, and its answer been lost. Only who is sure that none did closes no way back."""
+    first = deployment.journal.last("switch") is None
+    if first or await host.router.look(deployment.key) != str(deployment.planned.version.activity):
+        raise NotSwitched(
+            f"nothing was switched: {error.what}", where=error.where, evidence=error.evidence, mend=error.mend,
+        ) from error
 
 
 async def run_post_deploy(deployment: Deployment, host: Host, tell: Tell) -> PostDeployed:
