@@ -19,6 +19,8 @@ from scripts.removal import left_behind, remove_all
 from scripts.repository import commit, make_repository
 
 PROJECTS = ("shop", "pair", "reuse", "broken", "keys", "hooked")
+SECRET = "the-secret-of-the-webhook"
+"""Of the project `forge`, whose code is fetched from a repository beside the daemon's directory."""
 SERVER = '''\
 import os
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -90,7 +92,9 @@ MakeDeveloper = Callable[..., Coroutine[Any, Any, Developer]]
 async def daemon(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LocalDaemon]:
     """A daemon with a project for each test file."""
     directory = tmp_path_factory.mktemp("e2e")
-    daemon = LocalDaemon(directory, {name: {} for name in PROJECTS}, settings={"answer_seconds": 8})
+    forge = {"url": f"file://{directory}/forge.git", "forge": "github", "webhook_secrets": [SECRET]}
+    projects: dict[str, dict[str, Any]] = {**{name: {} for name in PROJECTS}, "forge": {"remote": forge}}
+    daemon = LocalDaemon(directory, projects, settings={"answer_seconds": 8})
     await daemon.start(limit_seconds=300)
     yield daemon
     await daemon.stop()

@@ -1,0 +1,88 @@
+"""A push to a forge: its webhook says so, deployd fetches and deploys. The forge is a repository and signed requests."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import json
+import uuid
+from typing import Any
+
+from deployd.process import run
+from tests.e2e.conftest import SECRET, Developer, MakeDeveloper
+
+NOTHING = "0" * 40
+
+
+async def test_a_signed_webhook_deploys_what_the_remote_has_and_the_same_delivery_again_starts_nothing(
+    developer: MakeDeveloper,
+) -> None:
+    me = await developer("forge")
+    commit = await push_to_forge(me, "first")
+
+    assert (await deliver(me, commit, secret="wrong"))[0] == 401
+    delivery = str(uuid.uuid4())
+    status, answer = await deliver(me, commit, delivery=delivery)
+    assert status == 202, answer
+    assert await state_of(me, answer["activity"]) == "success"
+    assert await me.page() == (200, "first on main")
+
+    status, again = await deliver(me, commit, delivery=delivery)
+    assert (status, again["activity"]) == (200, answer["activity"])
+
+    commit = await push_to_forge(me, "second")
+    _, answer = await deliver(me, commit)
+    assert await state_of(me, answer["activity"]) == "success"
+    assert await me.page() == (200, "second on main")
+
+
+async def test_a_deleted_branch_and_what_is_no_push_are_answered_politely(developer: MakeDeveloper) -> None:
+    me = await developer("forge")
+    assert (await deliver(me, NOTHING, ref="refs/heads/never-here"))[0] == 202
+    assert (await deliver(me, "a" * 40, ref="refs/tags/v1"))[0] == 202
+    assert (await deliver(me, NOTHING, event="ping"))[0] in (200, 202)
+    assert (await deliver(me, NOTHING, event="issues"))[0] in (200, 202)
+    log = me.daemon.log_file.read_text()
+    assert SECRET not in log
+
+
+async def push_to_forge(me: Developer, text: str) -> str:
+    """What a developer does with a forge that deployd knows nothing of."""
+    remote = me.daemon.directory / "forge.git"
+    if not remote.exists():
+        await run("git", "init", "--quiet", "--bare", "--initial-branch=main", str(remote))
+    commit = await me.write({"text": text})
+    await run("git", "push", "--quiet", "--force", str(remote), "HEAD:refs/heads/main", cwd=me.folder)
+    return commit
+
+
+async def deliver(
+    me: Developer, commit: str, *, ref: str = "refs/heads/main", event: str = "push", secret: str = SECRET,
+    delivery: str = "",
+) -> tuple[int, dict[str, Any]]:
+    """What GitHub sends."""
+    body = json.dumps({
+        "ref": ref, "before": NOTHING, "after": commit, "deleted": commit == NOTHING, "created": True, "forced": False,
+        "repository": {"id": 1, "full_name": "me/forge", "clone_url": "https://github.com/me/forge.git"},
+        "pusher": {"name": "me"}, "sender": {"login": "me"}, "head_commit": None, "commits": [], "zen": "Keep it.",
+    }).encode()
+    signature = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+    headers = {
+        "X-GitHub-Event": event, "X-GitHub-Delivery": delivery or str(uuid.uuid4()), "Content-Type": "application/json",
+        "X-Hub-Signature-256": f"sha256={signature}", "User-Agent": "GitHub-Hookshot/044aadd",
+    }
+    url = "/hooks/github/forge"
+    async with me.daemon.session() as session, session.post(url, data=body, headers=headers) as answer:
+        return answer.status, await answer.json()
+
+
+async def state_of(me: Developer, activity: int) -> str:
+    async with me.daemon.session() as session:
+        for _ in range(300):
+            async with session.get(f"/api/v1/activities/{activity}") as answer:
+                state = str((await answer.json())["state"])
+            if state not in ("pending", "in_progress"):
+                return state
+            await asyncio.sleep(0.1)
+    return "never ended"
