@@ -11,7 +11,16 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from deployd.errors import DeployError
 from deployd.ids import ProjectId
@@ -51,10 +60,29 @@ class Variable(_Frozen):
 
     value: Any
     sensitive: bool = False
-    visible_build: bool = True
+    visible_build: bool | None = None
+    """None: a project's variable is visible, and so is an environment's but in the spelling of Magento."""
     visible_runtime: bool = True
-    environments: tuple[str, ...] = ()
-    """Branches that see it; none named: all of the project."""
+    applications: tuple[str, ...] = ()
+    """Applications that see it; none named: all."""
+
+
+def _plain_values_are_variables(value: Any) -> Any:
+    """`NAME: text` is short for `NAME: {value: text}`."""
+    if not isinstance(value, dict):
+        return value
+    return {
+        name: item if isinstance(item, dict) and "value" in item else {"value": item} for name, item in value.items()
+    }
+
+
+Variables = Annotated[dict[str, Variable], BeforeValidator(_plain_values_are_variables)]
+
+
+class EnvironmentSettings(_Frozen):
+    """What an operator says of one branch."""
+
+    variables: Variables = Field(default_factory=dict)
 
 
 class ProjectSettings(_Frozen):
@@ -67,7 +95,9 @@ class ProjectSettings(_Frozen):
     remote: Remote | None = None
     domains: tuple[str, ...] = ()
     """Domains of production, the first is `{default}`."""
-    variables: dict[str, Variable] = Field(default_factory=dict)
+    variables: Variables = Field(default_factory=dict)
+    environments: dict[str, EnvironmentSettings] = Field(default_factory=dict)
+    """{branch: what is only said of it}"""
     dialect: Literal["magento", "platformsh"] | None = None
     tolerant: bool = False
     runtime_fallback: Literal["refuse", "nearest"] | None = None
@@ -80,15 +110,9 @@ class ProjectSettings(_Frozen):
             raise ValueError(f"{value!r} is not a project id: lower-case letters, digits and hyphens, at most 32")
         return value
 
-    @field_validator("variables", mode="before")
-    @classmethod
-    def _plain_values_are_variables(cls, value: Any) -> Any:
-        if not isinstance(value, dict):
-            return value
-        return {
-            name: item if isinstance(item, dict) and "value" in item else {"value": item}
-            for name, item in value.items()
-        }
+    def environment_variables(self, branch: str) -> dict[str, Variable]:
+        """Variables of one environment; they win over the project's."""
+        return self.environments[branch].variables if branch in self.environments else {}
 
     @property
     def production(self) -> str:
@@ -229,10 +253,11 @@ class Settings(_Frozen):
         for project in self.projects.values():
             if project.remote:
                 found += [*project.remote.webhook_secrets, *([project.remote.token] if project.remote.token else [])]
-        sensitive = [
-            str(variable.value) for project in self.projects.values() for variable in project.variables.values()
-            if variable.sensitive
+        levels = [
+            level for project in self.projects.values()
+            for level in (project.variables, *(item.variables for item in project.environments.values()))
         ]
+        sensitive = [str(variable.value) for level in levels for variable in level.values() if variable.sensitive]
         return [secret.get_secret_value() for secret in found] + sensitive
 
     def size(self, name: str) -> Size:

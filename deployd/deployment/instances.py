@@ -38,7 +38,7 @@ async def instance_parts(
     assert version is not None, app.name
     project, environment = deployment.project.id, deployment.environment
     relationships = await relationship_values(deployment, host, config, instance.relationships)
-    variables = variables_of(instance.variables, deployment.project.variables, branch=deployment.branch, building=False)
+    variables = variables_of(app, instance, deployment.project, deployment.branch, building=False)
     about = About(
         project, await host.facts.entropy(project), environment, deployment.branch, deployment.type, version.tree,
     )

@@ -70,7 +70,7 @@ def routes_of(
 
 
 def build_variables(project: ProjectSettings, app: Application, branch: str) -> Variables:
-    return variables_of(app.web.instance.variables, project.variables, branch=branch, building=True)
+    return variables_of(app, app.web.instance, project, branch, building=True)
 
 
 def images_missing(host: Host, project: ProjectSettings, config: ProjectConfig) -> tuple[list[DeployError], list[str]]:
@@ -199,7 +199,7 @@ async def _app_version(
 
 
 def _running_digest(project: ProjectSettings, app: Application, branch: str) -> str:
-    variables = variables_of(app.web.instance.variables, project.variables, branch=branch, building=False)
+    variables = variables_of(app, app.web.instance, project, branch, building=False)
     return digest([application_json(app, building=False), dict(variables.environment), dict(variables.platform)])
 
 

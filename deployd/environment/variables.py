@@ -9,8 +9,8 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from deployd.project.model import Json
-from deployd.settings import Variable
+from deployd.project.model import MAGENTO, Application, Instance, Json
+from deployd.settings import ProjectSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,25 +26,24 @@ class Variables:
 
 
 def variables_of(
-    of_application: Mapping[str, Mapping[str, Json]],
-    of_project: Mapping[str, Variable],
-    *,
-    branch: str | None,
-    building: bool,
+    app: Application, instance: Instance, project: ProjectSettings, branch: str, *, building: bool,
 ) -> Variables:
-    """All levels made one.
+    """All levels made one, as one instance of an application sees them.
 
     Args:
-        branch: Branch of the environment; project variables that name environments apply to those only.
         building: Only what is visible in a build, else only what is visible at run time.
     """
     values: dict[str, Json] = {
-        f"{prefix}:{name}": value for prefix, names in of_application.items() for name, value in names.items()
+        f"{prefix}:{name}": value for prefix, names in instance.variables.items() for name, value in names.items()
     }
-    for name, variable in of_project.items():
-        applies = not variable.environments or branch in variable.environments
-        if applies and (variable.visible_build if building else variable.visible_runtime):
-            values[_upper_cased(name)] = variable.value
+    shown = project.dialect != MAGENTO.name   # there an environment's variables are not for builds, unless it says so
+    for level, in_builds in ((project.variables, True), (project.environment_variables(branch), shown)):
+        for name, variable in level.items():
+            if variable.applications and app.name not in variable.applications:
+                continue
+            visible = in_builds if variable.visible_build is None else variable.visible_build
+            if visible if building else variable.visible_runtime:
+                values[_upper_cased(name)] = variable.value
     environment = {name[4:]: as_text(value) for name, value in values.items() if name.startswith("env:")}
     php = {name[4:]: as_ini(value) for name, value in values.items() if name.startswith("php:")}
     platform = {name: value for name, value in values.items() if not name.startswith("env:")}

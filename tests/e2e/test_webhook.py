@@ -1,4 +1,4 @@
-"""A push to a forge: its webhook says so, deployd fetches and deploys. The forge is a repository and signed requests."""
+"""A push to a forge: its webhook says so, deployd fetches and deploys. The forge is a repository and a signed call."""
 
 from __future__ import annotations
 

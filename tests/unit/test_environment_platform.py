@@ -10,7 +10,7 @@ from deployd.environment.hosts import Domains, resolve_routes
 from deployd.environment.platform import About, build_environment, runtime_environment
 from deployd.environment.variables import Variables, variables_of
 from deployd.project.model import Application, Commands, Hook, Hooks, Instance, Location, RouteTemplate, Web
-from deployd.settings import Variable
+from deployd.settings import ProjectSettings
 
 APP = Application(
     name="shop", runtime_name="php", version="8.4", root="",
@@ -74,22 +74,36 @@ def test_a_unix_socket_application_gets_SOCKET_and_no_PORT() -> None:
     assert "PORT" not in values
 
 
-def test_the_projects_variable_beats_the_applications_and_its_name_is_upper_cased() -> None:
-    found = variables_of({"env": {"MODE": "slow", "LIST": ["a", "b"], "FLAG": False}},
-                         {"env:mode": Variable(value="fast")}, branch="main", building=False)
+def of_levels(
+    app: dict[str, Any], project: dict[str, Any], environment: dict[str, Any] | None = None, *, building: bool = False,
+    dialect: str | None = None,
+) -> Variables:
+    settings = ProjectSettings.model_validate({
+        "id": "shop", "variables": project, "environments": {"main": {"variables": environment or {}}},
+        "dialect": dialect,
+    })
+    return variables_of(APP, Instance(Commands(), variables=app), settings, "main", building=building)
+
+
+def test_the_environments_variable_beats_the_projects_and_that_the_applications() -> None:
+    found = of_levels({"env": {"MODE": "slow", "LIST": ["a", "b"], "FLAG": False}}, {"env:mode": "fast"})
     assert found.environment == {"MODE": "fast", "LIST": '["a", "b"]', "FLAG": "false"}
-
-
-def test_variables_of_another_branch_or_invisible_in_a_build_are_left_out() -> None:
-    project = {
-        "secret": Variable(value="x", visible_build=False),
-        "env:ONE": Variable(value="1", environments=("other",)),
+    assert of_levels({"env": {"MODE": "slow"}}, {"env:mode": "fast"}, {"env:MODE": "best"}).environment == {
+        "MODE": "best",
     }
-    assert variables_of({}, project, branch="main", building=True) == Variables({}, {}, {})
-    assert variables_of({}, project, branch="main", building=False).platform == {"secret": "x"}
+
+
+def test_variables_of_another_branch_application_or_invisible_in_a_build_are_left_out() -> None:
+    project = {"secret": {"value": "x", "visible_build": False}, "env:ONE": {"value": "1", "applications": ["other"]}}
+    assert of_levels({}, project, building=True) == Variables({}, {}, {})
+    assert of_levels({}, project).platform == {"secret": "x"}
+
+
+def test_builds_of_magento_do_not_see_an_environments_variables_unless_they_are_told_to() -> None:
+    environment = {"env:A": "1", "env:B": {"value": "2", "visible_build": True}}
+    assert of_levels({}, {}, environment, building=True, dialect="magento").environment == {"B": "2"}
+    assert of_levels({}, {}, environment, building=True).environment == {"A": "1", "B": "2"}
 
 
 def test_php_off_is_the_word_again_that_yaml_made_a_boolean_of() -> None:
-    assert variables_of({"php": {"display_errors": False}}, {}, branch=None, building=False).php == {
-        "display_errors": "Off",
-    }
+    assert of_levels({"php": {"display_errors": False}}, {}).php == {"display_errors": "Off"}
