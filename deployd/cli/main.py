@@ -18,6 +18,7 @@ COMMANDS = {
     "rollback": "deployd.cli.rollback:rollback",
     "cancel": "deployd.cli.cancel:cancel",
     "status": "deployd.cli.status:status",
+    "doctor": "deployd.cli.doctor.command:doctor",
 }
 
 

@@ -64,6 +64,7 @@ class Connection:
         info = await ask("look at Docker", self.docker.system.info())
         return EngineInfo(
             str(info["ServerVersion"]), self.api_version, str(info["Driver"]), int(info["NCPU"]), int(info["MemTotal"]),
+            str(info.get("CgroupVersion", "1")), bool(info.get("MemoryLimit", True)), str(info["DockerRootDir"]),
         )
 
     async def _stream(self, what: str, path: str, params: Mapping[str, str]) -> aiohttp.ClientResponse:

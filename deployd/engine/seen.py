@@ -23,6 +23,11 @@ class EngineInfo:
     storage_driver: str
     cpus: int
     memory_bytes: int
+    cgroups: str = "1"
+    """Version of the control groups: `1` or `2`."""
+    limits_memory: bool = True
+    folder: str = "/var/lib/docker"
+    """Where it keeps images and volumes."""
 
 
 @dataclass(frozen=True, slots=True)

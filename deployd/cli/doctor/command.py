@@ -1,0 +1,68 @@
+"""`deployd doctor`: everything that deployments need of this host, looked at one after the other."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import click
+
+from deployd.cli.doctor.daemon import look_at_daemon
+from deployd.cli.doctor.docker import look_at_docker
+from deployd.cli.doctor.finding import WRONG, Finding, findings_as_json, render_finding, render_summary, wrong
+from deployd.cli.doctor.host import look_at_clock, look_at_disk, look_at_folders, look_at_systemd, look_at_user
+from deployd.cli.doctor.network import look_at_network
+from deployd.cli.doctor.ports import look_at_ports
+from deployd.cli.doctor.programs import look_at_git, look_at_slugs
+from deployd.cli.doctor.settings import look_at_catalogue, look_at_settings
+from deployd.cli.talk import FAILED, json_option
+from deployd.errors import DeployError
+
+
+@click.command()
+@click.option("--settings", type=click.Path(path_type=Path), default=Path("/etc/deployd/deployd.yaml"),
+              show_default=True, help="The settings file.")
+@json_option
+def doctor(settings: Path, as_json: bool) -> None:
+    """Look whether this host has what deployments need, and say how to mend what it has not. Needs no daemon."""
+    findings = asyncio.run(_examine(settings, quiet=as_json))
+    if as_json:
+        click.echo(json.dumps(findings_as_json(findings), indent=2))
+    else:
+        click.echo(render_summary(findings))
+    sys.exit(FAILED if any(finding.state == WRONG for finding in findings) else 0)
+
+
+async def _examine(path: Path, *, quiet: bool) -> list[Finding]:
+    found = []
+    async for finding in look(path, os.geteuid()):
+        found.append(finding)
+        if not quiet:
+            click.echo("\n".join(render_finding(finding)))
+    return found
+
+
+async def look(path: Path, user: int) -> AsyncIterator[Finding]:
+    """Every finding, as soon as it is known."""
+    settings, findings = look_at_settings(path)
+    catalogue, more = look_at_catalogue(settings)
+    for finding in (*findings, *more, look_at_user(user), look_at_systemd(), look_at_clock(),
+                    *look_at_folders(settings), look_at_network(settings)):
+        yield finding
+    yield await look_at_git()
+    try:
+        slugs = await look_at_slugs(settings, user)
+    except DeployError as error:
+        slugs = Finding.of("slugs", error)
+    except OSError as error:
+        slugs = wrong("slugs", f"cannot write a trial to {error.filename}: {error.strerror}", "look at the disk")
+    yield slugs
+    engine = await look_at_docker(settings, catalogue)
+    for finding in (*engine.findings, *look_at_disk(settings, engine.folder),
+                    *look_at_ports(settings, engine.router_id)):
+        yield finding
+    yield await look_at_daemon(settings)

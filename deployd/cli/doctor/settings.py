@@ -1,0 +1,53 @@
+"""Whether the settings can be used. What is wrong with them does not end the look: the rest is seen by the defaults."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from deployd.catalogue import Catalogue, load_catalogue
+from deployd.cli.doctor.finding import Finding, doubt, well
+from deployd.errors import DeployError
+from deployd.settings import Settings, load_settings
+
+OTHERS = 0o077
+
+
+def look_at_settings(path: Path) -> tuple[Settings, list[Finding]]:
+    """The settings, or the defaults when they cannot be used."""
+    try:
+        settings = load_settings(path)
+    except DeployError as error:
+        defaults = doubt("settings", "everything below is seen with the default settings", "mend the settings first")
+        return Settings(), [Finding.of("settings", error), defaults]
+    there = f"{path}: {_many(len(settings.projects), 'project')}, {_many(len(settings.tokens), 'token')}"
+    return settings, [well("settings", there), *_doubts(path, settings)]
+
+
+def look_at_catalogue(settings: Settings) -> tuple[Catalogue | None, list[Finding]]:
+    try:
+        catalogue = load_catalogue(settings.catalogue_path)
+    except DeployError as error:
+        return None, [Finding.of("catalogue", error)]
+    runtimes = sum(map(len, catalogue.runtimes.values()))
+    services = sum(map(len, catalogue.services.values()))
+    return catalogue, [well("catalogue", f"{_many(runtimes, 'runtime')}, {_many(services, 'service')}")]
+
+
+def _doubts(path: Path, settings: Settings) -> list[Finding]:
+    found = []
+    if not settings.tokens:
+        found.append(doubt("settings", "there is no token: nobody can push over HTTP", "add one under `tokens`"))
+    if not settings.projects:
+        mend = f"write one to {path.parent / 'projects.d'}/NAME.yaml; an empty file will do"
+        found.append(doubt("settings", "there is no project: nothing can be pushed", mend))
+    files = [path, *path.parent.glob("projects.d/*.yaml")]
+    readable = [file for file in files if file.stat().st_mode & OTHERS]
+    if settings.secrets() and readable:
+        names = " ".join(map(str, readable))
+        found.append(doubt("settings", "others on this host can read the settings, and there are secrets in them",
+                           f"chmod 600 {names}"))
+    return found
+
+
+def _many(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
