@@ -7,12 +7,18 @@ the lanes are made anew from the open rows, and go on.
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import ClassVar
 
 import structlog
 
+from deployd.activity.journal import WISH
+from deployd.activity.table import TableUnknown
 from deployd.activity.wish import Wish
 from deployd.clock import Clock
+from deployd.errors import DeployError
 from deployd.ids import ActivityId
 from deployd.state import activities
 from deployd.state.activities import Activity
@@ -21,9 +27,19 @@ from deployd.state.store import Store
 
 log = structlog.get_logger()
 
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 5.0, 60.0
+"""After something failed that no journal could take: mostly the database itself."""
+
 Lane = tuple[str, str]
+"""(project, environment)"""
 Carry = Callable[[Activity, Wish], Awaitable[None]]
 """Runs an activity to its end, state and all."""
+
+
+class TooLate(DeployError):
+    """The activity is past its switch: the new version is live, and it goes on to its own end."""
+
+    code: ClassVar[str] = "too-late"
 
 
 class Lanes:
@@ -34,7 +50,13 @@ class Lanes:
         self._carry = carry
         self._clock = clock
         self._running: dict[Lane, tuple[ActivityId, Wish] | None] = {}
+        self._left_alone: dict[Lane, str] = {}
         self._woken = asyncio.Event()
+
+    @property
+    def left_alone(self) -> dict[Lane, str]:
+        """{lane: why}: where a newer deployd began something that this one does not know."""
+        return dict(self._left_alone)
 
     def wake(self) -> None:
         """Say that there may be something to do."""
@@ -42,48 +64,70 @@ class Lanes:
 
     async def serve(self) -> None:
         """Run what is open and what comes, for ever. Cancelled: rows stay open, and the next start goes on."""
+        self._running.clear()   # of an earlier round: a lane that was cancelled before its first step left its mark
         async with asyncio.TaskGroup() as group:
             while True:
                 self._woken.clear()   # before the reading: what is written after it wakes us
-                for activity in await self._store.read(activities.open_ones):
-                    lane = (activity.project, activity.environment)
-                    if lane not in self._running:
+                for lane in await self._store.read(activities.open_lanes):
+                    if lane not in self._running and lane not in self._left_alone:
                         self._running[lane] = None
                         group.create_task(self._drain(lane), name=f"lane {'/'.join(lane)}")
                 await self._woken.wait()
 
     async def cancel(self, activity: ActivityId, who: str) -> bool:
-        """Wish that an activity ends. False: it has ended already. From the switch on it goes on to its own end."""
-        said = f"cancelled by {who}"
-        now = self._clock.now()
-        found = await self._store.read(lambda db: activities.find(db, activity))
-        if found is None or found.state not in activities.OPEN:
-            return False
+        """Wish that an activity ends. One that waits ends at once. False: it has ended already.
+
+        Raises:
+            TooLate: It is past its switch.
+        """
         wish = self._wish_of(activity)
-        if wish is None:
-            return await self._store.write(lambda db: activities.finish(db, activity, "cancelled", said, now))
-        await self._store.write(lambda db: append(db, activity, Entry("", "wish", now, "cancelled", said)))
-        wish.ask()
+        if wish is not None and wish.too_late:
+            raise TooLate(
+                f"activity {activity} cannot be cancelled any more: its switch was begun",
+                mend="wait for its end, then roll back",
+            )
+        said, now = f"cancelled by {who}", self._clock.now()
+        if not await self._store.write(lambda db: _wish_end(db, activity, said, now)):
+            return False
+        wish = self._wish_of(activity)   # again: it may have begun meanwhile
+        if wish is not None:
+            wish.ask()
         return True
 
     def _wish_of(self, activity: ActivityId) -> Wish | None:
-        return next((wish for running in self._running.values() if running for number, wish in [running]
-                     if number == activity), None)
+        return next((running[1] for running in self._running.values() if running and running[0] == activity), None)
 
     async def _drain(self, lane: Lane) -> None:
+        pause = FIRST_PAUSE_SECONDS
         try:
-            while (activity := await self._next(lane)) is not None:
-                wish = Wish()
-                self._running[lane] = (activity.id, wish)
-                await self._carry(activity, wish)
-        except Exception:
-            log.exception("lane_failed", project=lane[0], environment=lane[1])
-            await asyncio.sleep(5)
+            while True:
+                try:
+                    activity = await self._store.read(lambda db: activities.next_of_lane(db, *lane))
+                    if activity is None:
+                        return
+                    wish = Wish()
+                    self._running[lane] = (activity.id, wish)
+                    await self._carry(activity, wish)
+                    pause = FIRST_PAUSE_SECONDS
+                except TableUnknown as error:
+                    log.error("activity_left_alone", what=error.what)
+                    self._left_alone[lane] = error.what
+                    return
+                except Exception:
+                    log.exception("lane_failed", project=lane[0], environment=lane[1], again_in=pause)
+                    await asyncio.sleep(pause)
+                    pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
         finally:
-            del self._running[lane]
+            self._running.pop(lane, None)
             self.wake()   # something may have come between the last look and now
 
-    async def _next(self, lane: Lane) -> Activity | None:
-        opened = await self._store.read(activities.open_ones)
-        mine = [item for item in opened if (item.project, item.environment) == lane]
-        return next((item for item in mine if item.state == "in_progress"), mine[0] if mine else None)
+
+def _wish_end(db: sqlite3.Connection, activity: ActivityId, said: str, now: datetime) -> bool:
+    """In one transaction: who waits is cancelled, who runs gets the wish into its journal."""
+    if activities.cancel_waiting(db, activity, said, now):
+        return True
+    found = activities.find(db, activity)
+    if found is None or found.state not in activities.OPEN:
+        return False
+    append(db, activity, Entry("", WISH, now, "cancelled", said))
+    return True

@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
+
+from deployd.errors import DeployError
 
 View = TypeVar("View")
 Host = TypeVar("Host")
@@ -51,6 +53,12 @@ class Restart(Enum):
 
 AS_BEFORE, HELD, RELEASED, ON_NEW = Visitors
 AGAIN, ATTACH = Restart
+
+
+class TableUnknown(DeployError):
+    """A row was written by a newer deployd; it is left alone until that one is back."""
+
+    code: ClassVar[str] = "table-unknown"
 
 
 @dataclass(frozen=True, slots=True)

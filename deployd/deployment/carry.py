@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -12,26 +13,20 @@ from deployd.activity.journal import Journal, check_succession
 from deployd.activity.log import Logs, Tell
 from deployd.activity.machine import Finish
 from deployd.activity.runner import Limits, Run, run, visitors_after
+from deployd.activity.table import TableUnknown
 from deployd.activity.wish import Wish
 from deployd.clock import Clock
 from deployd.deployment.host import Host
 from deployd.deployment.steps import TABLES
 from deployd.deployment.view import Deployment
-from deployd.errors import DeployError
 from deployd.ids import ActivityId
 from deployd.settings import ProjectSettings
-from deployd.state import activities, entries
+from deployd.state import activities, entries, environments
 from deployd.state.activities import Activity
 from deployd.state.entries import Entry
 from deployd.state.store import Store
 
 log = structlog.get_logger()
-
-
-class TableUnknown(DeployError):
-    """A row was written by a newer deployd; it is left alone until that one is back."""
-
-    code = "table-unknown"
 
 
 class StateJournal:
@@ -46,9 +41,12 @@ class StateJournal:
         return Journal(await self._store.read(lambda db: entries.of_activity(db, self._activity)))
 
     async def write(self, step: str, event: str, *, result: str | None = None, said: str = "") -> None:
-        check_succession((await self.read()).entries, step, event)
         entry = Entry(step, event, self._clock.now(), result, said)
-        await self._store.write(lambda db: entries.append(db, self._activity, entry))
+        await self._store.write(lambda db: self._append(db, entry))
+
+    def _append(self, db: sqlite3.Connection, entry: Entry) -> None:
+        check_succession(entries.of_activity(db, self._activity), entry.step, entry.event)
+        entries.append(db, self._activity, entry)
 
 
 @dataclass(frozen=True)
@@ -69,8 +67,11 @@ class Carrier:
         """
         table = TABLES.get(activity.kind)
         if table is None or activity.table_version > table.version:
-            raise TableUnknown(f"activity {activity.id} ({activity.kind}) was begun by a newer deployd")
-        if not await self.store.write(lambda db: activities.begin(db, activity.id, self.clock.now())):
+            raise TableUnknown(
+                f"activity {activity.id} ({activity.kind}) was begun by a newer deployd and is left alone",
+                mend="start the newer deployd again",
+            )
+        if not await self.store.write(lambda db: self._begin(db, activity)):
             return
         tell = self.logs.open(activity.id)
         try:
@@ -80,6 +81,14 @@ class Carrier:
                 await self._carry(activity, wish, tell)
         finally:
             tell.close()
+
+    def _begin(self, db: sqlite3.Connection, activity: Activity) -> bool:
+        """The row of the environment is made here once more: a delete that ran since the push took it away."""
+        now = self.clock.now()
+        begun = activities.begin(db, activity.id, now)
+        if begun and activity.kind != "delete":
+            environments.ensure(db, activity.project, activity.environment, activity.branch, now)
+        return begun
 
     async def _carry(self, activity: Activity, wish: Wish, tell: Tell) -> None:
         began = asyncio.get_running_loop().time()

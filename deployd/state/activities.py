@@ -101,6 +101,14 @@ def finish(connection: sqlite3.Connection, activity: ActivityId, state: State, r
     ).rowcount == 1
 
 
+def cancel_waiting(connection: sqlite3.Connection, activity: ActivityId, reason: str, now: datetime) -> bool:
+    """pending → cancelled. False: it runs or has ended."""
+    return connection.execute(
+        "UPDATE activities SET state = 'cancelled', reason = ?, ended_at = ? WHERE id = ? AND state IN ('pending')",
+        (reason, now.isoformat(), activity),
+    ).rowcount == 1
+
+
 def find(connection: sqlite3.Connection, activity: ActivityId) -> Activity | None:
     row = connection.execute("SELECT * FROM activities WHERE id = ?", (activity,)).fetchone()
     return _activity(row) if row else None
@@ -110,6 +118,24 @@ def open_ones(connection: sqlite3.Connection) -> list[Activity]:
     """Everything that waits or runs, oldest first."""
     rows = connection.execute("SELECT * FROM activities WHERE state IN ('pending', 'in_progress') ORDER BY id")
     return [_activity(row) for row in rows]
+
+
+def open_lanes(connection: sqlite3.Connection) -> list[tuple[ProjectId, EnvironmentName]]:
+    """Lanes that have something open: first those where it runs (a freeze may be on there), then by age."""
+    rows = connection.execute(
+        "SELECT project, environment FROM activities WHERE state IN ('pending', 'in_progress')"
+        " GROUP BY project, environment ORDER BY max(state = 'in_progress') DESC, min(id)",
+    )
+    return [(ProjectId(row["project"]), EnvironmentName(row["environment"])) for row in rows]
+
+
+def next_of_lane(connection: sqlite3.Connection, project: str, environment: str) -> Activity | None:
+    """What runs in a lane, else what has waited longest."""
+    row = connection.execute(
+        "SELECT * FROM activities WHERE project = ? AND environment = ? AND state IN ('pending', 'in_progress')"
+        " ORDER BY state = 'in_progress' DESC, id LIMIT 1", (project, environment),
+    ).fetchone()
+    return _activity(row) if row else None
 
 
 def latest(
