@@ -22,7 +22,7 @@ from deployd.deployment.view import Deployment
 from deployd.deployment.wanted import build_variables
 from deployd.engine.names import ACTIVITY, ENVIRONMENT, INSTANCE, PROJECT, ROLE
 from deployd.engine.script import Script, follow, prepare, wrapper_command
-from deployd.engine.specs import Bind, ContainerSpec
+from deployd.engine.specs import Bind, ContainerSpec, NetworkSpec
 from deployd.environment.platform import APP_FOLDER, CACHE_FOLDER, About, build_environment
 from deployd.errors import DeployError
 from deployd.plan import PlannedApp
@@ -90,6 +90,7 @@ async def _build(deployment: Deployment, host: Host, tell: Tell, app: Applicatio
         workspace = host.places.workspace(deployment.id, app.name)
         await host.code.export(deployment.project.id, deployment.commit, app.root, workspace, APP_UID)
         await asyncio.to_thread(_make_writable, host.places.cache(deployment.project.id))
+    await host.engine.ensure_network(build_network(deployment))
     # A daemon before us may have made the container, and not have started it. Started twice, the wrapper refuses.
     await host.engine.ensure_container(await _build_container(deployment, host, app, name, script))
     await _follow(host, tell, app, steps, name, script)
@@ -134,6 +135,12 @@ def _script(steps: tuple[BuildStep, ...]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def build_network(deployment: Deployment) -> NetworkSpec:
+    """One for all builds, in which they see the Internet and not each other."""
+    labels = {INSTANCE: deployment.instance, ROLE: "network"}
+    return NetworkSpec(f"{deployment.instance}-builds", "", labels, apart=True)
+
+
 async def _build_container(
     deployment: Deployment, host: Host, app: Application, name: str, script: Script,
 ) -> ContainerSpec:
@@ -155,7 +162,7 @@ async def _build_container(
         environment=merged_environment({**certificates, **build_paths(app)}, values),
         user=APP_USER,
         working_folder=APP_FOLDER,
-        network="bridge",
+        network=build_network(deployment).name,
         binds=(
             Bind(str(host.places.workspace(deployment.id, app.name)), APP_FOLDER),
             Bind(str(host.places.cache(deployment.project.id)), CACHE_FOLDER),

@@ -62,7 +62,8 @@ def render_network(spec: NetworkSpec) -> dict[str, Any]:
         "CheckDuplicate": True,
         "Driver": "bridge",
         "Internal": spec.internal,
-        "IPAM": {"Driver": "default", "Config": [{"Subnet": spec.subnet}]},
+        "IPAM": {"Driver": "default", "Config": [{"Subnet": spec.subnet}] if spec.subnet else []},
+        "Options": {"com.docker.network.bridge.enable_icc": "false"} if spec.apart else {},
         "Labels": dict(spec.labels),
     }
 

@@ -81,9 +81,11 @@ class NetworkSpec:
 
     name: str
     subnet: str
-    """CIDR."""
+    """CIDR; empty: Docker takes one of its own."""
     labels: Mapping[str, str]
     internal: bool = False
+    apart: bool = False
+    """Its containers reach the Internet and not each other."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -310,3 +310,18 @@ async def test_an_image_is_looked_at(engine):
     assert image.id.startswith("sha256:")
     assert image.size_bytes > 1_000_000
     assert await engine.image("deployd/no-such:1") is None
+
+
+async def test_containers_of_a_network_of_builds_reach_the_outside_and_not_each_other(engine, mine):
+    apart = NetworkSpec(f"{mine}-builds", "", {"deployd": mine}, apart=True)
+    await engine.ensure_network(apart)
+    for part in ("a", "b"):
+        await engine.ensure_container(spec(mine, part, network=apart.name))
+    seen = await engine.container(f"{mine}-b")
+    assert seen is not None
+    ping = "perl -MIO::Socket::INET -e 'exit(IO::Socket::INET->new(PeerAddr=>$ARGV[0], PeerPort=>9, Timeout=>2)"
+    # A port nobody listens on: refused at once when the way is open, silence when it is closed.
+    ping += " ? 0 : ($!{ECONNREFUSED} ? 7 : 8))' "
+    other = await engine.execute(f"{mine}-a", ("sh", "-c", ping + seen.addresses[apart.name]))
+    gateway = await engine.execute(f"{mine}-a", ("sh", "-c", ping + "127.0.0.1"))
+    assert (other.status, gateway.status) == (8, 7)
