@@ -63,6 +63,7 @@ from deployd.state.store import Store, open_store
 from deployd.systemd import keep_watchdog_fed, notify, passed_socket
 from deployd.upkeep.lost_pushes import LostPushes
 from deployd.upkeep.reconcile import Reconciler
+from deployd.upkeep.watch import Watch
 
 log = structlog.get_logger()
 
@@ -206,9 +207,11 @@ async def _serve(
         settings.projects, settings.tokens, code, CommitChecker(code, host),
         StateQueue(edges.store, edges.clock, lanes.wake), TerminalLogs(logs, edges.store),
     )
-    live = await Reconciler(edges.store, host, edges.clock).put_back()
+    reconciler = Reconciler(edges.store, host, edges.clock)
+    live = await reconciler.put_back()
     await edges.router.complete()
-    board = StateBoard(edges.store, settings, logs, edges.clock, _health(edges))
+    watch = Watch(edges.store, host, reconciler, edges.router, edges.clock)
+    board = StateBoard(edges.store, settings, logs, edges.clock, _health(edges), watch.degraded)
     routes = api_routes(board, StateDesk(edges.store, host, lanes, edges.clock))
     find = partial(_find_caller, settings)
     await _open_faces(
@@ -221,7 +224,7 @@ async def _serve(
             group.create_task(supervised("lanes", lanes.serve), name="lanes"),
             group.create_task(supervised("watchdog", partial(keep_watchdog_fed, board.not_ready)), name="watchdog"),
             *(group.create_task(supervised(name, once), name=name)
-              for name, once in _upkeep(edges, host, code, lanes.wake).items()),
+              for name, once in _upkeep(edges, host, code, watch, lanes.wake).items()),
         ]
         notify("READY=1", f"STATUS={live} environments are live")
         wish = await next_wish()
@@ -234,12 +237,12 @@ async def _serve(
 
 
 def _upkeep(
-    edges: Edges, host: Host, code: ProjectCode, wake: Callable[[], None],
+    edges: Edges, host: Host, code: ProjectCode, watch: Watch, wake: Callable[[], None],
 ) -> dict[str, Callable[[], Awaitable[None]]]:
     """What looks after everything between deployments: {name of the task: what it does for ever}"""
     seen = host.settings.state / "remotes"
     lost = LostPushes(edges.store, host.settings.projects, code, seen, edges.clock, wake)
-    return {"lost pushes": lost.serve}
+    return {"watch": watch.serve, "lost pushes": lost.serve}
 
 
 def _find_caller(settings: Settings, authorization: str | None) -> Caller | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
@@ -36,12 +36,20 @@ Health = Callable[[], Awaitable[tuple[dict[str, Any], dict[str, Any], list[str]]
 class StateBoard:
     """The reads of the API."""
 
-    def __init__(self, store: Store, settings: Settings, logs: Logs, clock: Clock, health: Health) -> None:
+    def __init__(
+        self, store: Store, settings: Settings, logs: Logs, clock: Clock, health: Health,
+        degraded: Callable[[], Sequence[str]] = tuple,
+    ) -> None:
+        """
+        Args:
+            degraded: What is not well in environments, one sentence each; pushes can be taken all the same.
+        """
         self._store = store
         self._settings = settings
         self._logs = logs
         self._clock = clock
         self._health = health
+        self._degraded = degraded
         self._began = time.monotonic()
         self._seen: tuple[float, StatusShape] | None = None
 
@@ -65,6 +73,7 @@ class StateBoard:
         free = (await asyncio.to_thread(shutil.disk_usage, self._settings.state)).free // MEGABYTE
         if free < self._settings.min_free_disk_mb:
             reasons = [*reasons, f"only {free} MB are free on the disk: nothing can be built"]
+        reasons = [*reasons, *self._degraded()]
         return StatusShape(
             version=__version__, state="degraded" if reasons else "ok", reasons=tuple(reasons),
             uptime_seconds=int(time.monotonic() - self._began),

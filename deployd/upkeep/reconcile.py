@@ -1,30 +1,30 @@
-"""What is live must run: at the start of the daemon, slugs, containers and routes of every live version are put back.
+"""What is live must run: slugs, containers and routes of live versions are put back.
 
-After a reboot of the host Docker has nothing running of ours, and nothing is mounted. The order is: slugs, services,
-applications, routes. Whatever is there already is left as it is.
+All of them at the start of the daemon, because after a reboot of the host Docker has nothing running of ours, and
+nothing is mounted; one when something happened to it (`watch.py`). The order is: slugs, services, applications, routes.
+Whatever is there already is left as it is.
 """
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 import structlog
 
-from deployd.activity.journal import Journal, read_result, write_result
 from deployd.clock import Clock
 from deployd.deployment.host import Host
 from deployd.deployment.route import route_set
-from deployd.deployment.version import Version
-from deployd.deployment.view import Deployment, Fetched, Planned
-from deployd.engine.names import ACTIVITY, ENVIRONMENT, INSTANCE, PROJECT, ROLE
+from deployd.deployment.view import Deployment
+from deployd.engine.names import ACTIVITY, ENVIRONMENT, INSTANCE, PART, PROJECT, ROLE
+from deployd.engine.seen import ContainerSeen
 from deployd.errors import DeployError
-from deployd.ids import EnvironmentName, ProjectId
-from deployd.plan import Plan
-from deployd.state import environments
-from deployd.state.activities import Activity, Trigger
-from deployd.state.entries import Entry
+from deployd.router.table import RouteSet
 from deployd.state.store import Store
+from deployd.upkeep.live import Hands, Key, read_at, read_keys, read_live
 
 log = structlog.get_logger()
 
+SHORTEST_FREEZE_SECONDS = 0.1
 ORDER = {"service": 0, "app": 1, "web": 2, "worker": 3}
 
 
@@ -35,48 +35,89 @@ class Reconciler:
         self._store = store
         self._host = host
         self._clock = clock
+        self._put: dict[Key, RouteSet] = {}
 
     async def put_back(self) -> int:
-        """Start what does not run and tell the router everything. Returns how many environments are live.
+        """Start what does not run and tell the router everything; only while no lane is served.
 
-        An environment that cannot be put back is logged and left; the others must not suffer from it.
+        Returns how many environments are live. One that cannot be put back is logged and left: the others must not
+        suffer from it.
         """
+        return await self._for_each(self._start)
+
+    async def put_routes_back(self) -> int:
+        """Tell the router everything, freezes included: nginx was started anew and has forgotten it."""
+        self._put.clear()
+        return await self._for_each(self._tell_router)
+
+    async def _for_each(self, put_back: Callable[[Key, Deployment], Awaitable[None]]) -> int:
         count = 0
-        for project, name, text in await self._store.read(environments.live_versions):
+        for key in await read_keys(self._store):
             try:
-                await self._put_back(project, name, read_result(text, Version))
-                count += 1
+                deployment = await read_live(self._store, self._host.settings, self._clock, key)
+                if deployment is not None:
+                    await put_back(key, deployment)
+                    count += 1
             except DeployError as error:
-                log.error("environment_not_put_back", project=project, environment=name, what=error.what)
+                log.error("environment_not_put_back", project=key[0], environment=key[1], what=error.what)
         return count
 
-    async def _put_back(self, project: ProjectId, name: EnvironmentName, version: Version) -> None:
-        settings = self._host.settings.projects.get(project)
-        environment = await self._store.read(lambda db: environments.find(db, project, name))
-        if settings is None or environment is None:
-            return
-        for app in version.apps:
+    async def containers(self, deployment: Deployment) -> list[ContainerSeen]:
+        """The containers of a live version, in the order in which they are started."""
+        version = deployment.planned.version
+        services = {service.name for service in version.services}
+        labels = {
+            INSTANCE: deployment.instance, PROJECT: deployment.project.id, ENVIRONMENT: deployment.environment,
+        }
+        found = [
+            item for item in await self._host.engine.containers(labels)
+            if (item.labels[ROLE] == "service" and item.labels.get(PART) in services)
+            or (item.labels[ROLE] in ("app", "web", "worker") and item.labels.get(ACTIVITY) == str(version.activity))
+        ]
+        return sorted(found, key=lambda item: ORDER[item.labels[ROLE]])
+
+    async def mount(self, deployment: Deployment) -> None:
+        """Have the slugs of a live version where its containers look for them."""
+        for app in deployment.planned.version.apps:
             await self._host.slugs.ensure_mounted(app.slug)
-        labels = {INSTANCE: self._host.settings.instance, PROJECT: project, ENVIRONMENT: name}
-        found = await self._host.engine.containers(labels)
-        for container in sorted(found, key=lambda item: ORDER.get(item.labels[ROLE], 9)):
-            mine = container.labels.get(ACTIVITY) in (None, str(version.activity))
-            if mine and not container.running and container.labels[ROLE] in ORDER:
+
+    async def put_routes(self, key: Key, deployment: Deployment) -> bool:
+        """Tell the router the addresses that the containers have now, when they are others than it was told.
+
+        Gives False, and does nothing, when a deployment has its hands on the environment.
+        """
+        routes = await route_set(deployment, self._host)
+        if self._put.get(key) == routes and await self._host.router.look(routes.environment) == routes.version:
+            return True
+        if (await read_at(self._store, key)).hands is not Hands.OURS:
+            return False
+        await self._host.router.put(routes)
+        before = self._put.get(key)
+        if before is not None and before.version == routes.version:
+            log.info("routes_put_again", project=key[0], environment=key[1])
+        self._put[key] = routes
+        return True
+
+    async def _start(self, key: Key, deployment: Deployment) -> None:
+        await self.mount(deployment)
+        at = await read_at(self._store, key)
+        for container in await self.containers(deployment):
+            # A deployment that is gone on with has stopped the old workers, and starts them when it gives up.
+            if not container.running and not (at.frozen_at and container.labels[ROLE] == "worker"):
                 await self._host.engine.start(container.name)
                 log.info("container_started", container=container.name)
-        deployment = self._deployment(project, name, environment.branch, version)
-        await self._host.router.put(await route_set(deployment, self._host))
+        await self._tell_router(key, deployment)
 
-    def _deployment(
-        self, project: ProjectId, name: EnvironmentName, branch: str, version: Version,
-    ) -> Deployment:
-        """The deployment that made the version, as far as its routes need it."""
-        now = self._clock.now()
-        planned = Planned(version, None, Plan((), ()), version.routes)
-        journal = Journal((
-            Entry("fetch", "done", now, write_result(Fetched(version.commit))),
-            Entry("read_and_plan", "done", now, write_result(planned)),
-        ))
-        activity = Activity(version.activity, project, name, branch, "push", 1, version.commit,
-                            Trigger("deployd", "daemon"), "success", "", now)
-        return Deployment(activity, self._host.settings.projects[project], self._host.settings.instance, journal)
+    async def _tell_router(self, key: Key, deployment: Deployment) -> None:
+        routes = await route_set(deployment, self._host)
+        at = await read_at(self._store, key)
+        # A switch whose answer was lost may have been carried out: then visitors are on the new version already.
+        if at.hands is Hands.NOBODY or (at.switching and await self._host.router.look(routes.environment)):
+            return
+        await self._host.router.put(routes)
+        self._put[key] = routes
+        if at.frozen_at is not None:   # it keeps the end that it had; one that is over shows the maintenance page
+            seconds = (self._clock.now() - at.frozen_at).total_seconds()
+            await self._host.router.freeze(
+                routes.environment, max(self._host.settings.freeze_seconds - seconds, SHORTEST_FREEZE_SECONDS),
+            )

@@ -1,0 +1,114 @@
+"""What is live in an environment, read from the database, and who is at work there.
+
+    no activity in progress            ours: whatever is not as it should be is mended
+    … in progress, before `deploy`     ours still: the deployment has touched nothing yet
+    … from `deploy` to the switch      the deployment's: it starts, stops and switches, and we would be in its way;
+                                       also while it is undone
+    … after the switch                 ours again: the new version is live
+    a delete waits or is in progress   nobody's: nothing is mended any more
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+
+from deployd.activity.journal import DONE, Journal, read_result, write_result
+from deployd.clock import Clock
+from deployd.deployment.hooks import Frozen
+from deployd.deployment.steps import TABLES
+from deployd.deployment.version import Version
+from deployd.deployment.view import Deployment, Fetched, Planned
+from deployd.ids import EnvironmentName, ProjectId
+from deployd.plan import Plan
+from deployd.settings import Settings
+from deployd.state import activities, entries, environments
+from deployd.state.activities import Activity, Trigger
+from deployd.state.entries import Entry
+from deployd.state.store import Store
+
+QUIET_PHASES = frozenset({"validate", "build", "slug"})
+"""Phases that change nothing in the environment."""
+
+Key = tuple[ProjectId, EnvironmentName]
+
+
+class Hands(Enum):
+    """Whose an environment is at the moment."""
+
+    OURS = "ours"
+    DEPLOYMENT = "the deployment's"
+    NOBODY = "nobody's"
+
+
+@dataclass(frozen=True, slots=True)
+class At:
+    """Who is at work in an environment."""
+
+    hands: Hands
+    running: Activity | None = None
+    """The activity that is in progress."""
+    frozen_at: datetime | None = None
+    """When its freeze began, as long as that is on."""
+    switching: bool = False
+    """The switch has begun and its end is not known yet."""
+
+
+async def read_live(store: Store, settings: Settings, clock: Clock, key: Key) -> Deployment | None:
+    """The deployment that made what is live in an environment, as far as its routes need it."""
+    project, name = key
+    if project not in settings.projects:
+        return None
+    text = await store.read(lambda db: environments.live_version(db, project, name))
+    environment = await store.read(lambda db: environments.find(db, project, name))
+    if text is None or environment is None:
+        return None
+    version = read_result(text, Version)
+    now = clock.now()
+    planned = Planned(version, None, Plan((), ()), version.routes)
+    journal = Journal((
+        Entry("fetch", DONE, now, write_result(Fetched(version.commit))),
+        Entry("read_and_plan", DONE, now, write_result(planned)),
+    ))
+    activity = Activity(
+        version.activity, project, name, environment.branch, "push", 1, version.commit, Trigger("deployd", "daemon"),
+        "success", "", now,
+    )
+    return Deployment(activity, settings.projects[project], settings.instance, journal)
+
+
+async def read_keys(store: Store) -> list[Key]:
+    """Every environment that has something live."""
+    return [(project, name) for project, name, _ in await store.read(environments.live_versions)]
+
+
+async def read_at(store: Store, key: Key) -> At:
+    """Who is at work in an environment. Ask right before touching it, and once more after waiting."""
+    return await store.read(lambda db: _at(db, key))
+
+
+def _at(db: sqlite3.Connection, key: Key) -> At:
+    project, name = key
+    opened = activities.latest(db, project=project, environment=name, states=activities.OPEN)
+    running = next((activity for activity in opened if activity.state == "in_progress"), None)
+    if any(activity.kind == "delete" for activity in opened):
+        return At(Hands.NOBODY, running)
+    if running is None:
+        return At(Hands.OURS)
+    journal = Journal(entries.of_activity(db, running.id))
+    table = TABLES.get(running.kind)
+    if table is None:   # of a newer deployd
+        return At(Hands.DEPLOYMENT, running)
+    switch = table.switch
+    quiet = {step.name for step in table.steps if step.phase in QUIET_PHASES}
+    touched = any(entry.step and entry.step not in quiet for entry in journal.entries)
+    if not touched or (switch and journal.count(switch, DONE)):
+        return At(Hands.OURS, running)
+    freeze = journal.last("freeze")
+    held = freeze is not None and freeze.event == DONE and journal.result("freeze", Frozen).held
+    return At(
+        Hands.DEPLOYMENT, running, freeze.at if freeze and held else None,
+        switching=bool(switch and journal.last(switch)),
+    )

@@ -1,0 +1,231 @@
+"""What is live stays live: Docker's events are followed, and what ended or came back is mended.
+
+    an event of a container, the sweep of every minute, or a broken stream ──► its environment is looked at
+    looked at: containers that Docker gave up on are started, with growing pauses; the router is told new addresses
+    nginx was started anew ──► all routes and freezes are put back, then `complete`
+
+Most containers come back by Docker's own restart policy; then only their addresses matter here. Environments in which a
+deployment is at work are left to it (`live.py`), and looked at when it is through. A container that somebody removed is
+only told, on /status: a redeploy makes it.
+
+Surprise: `docker stop` of a live container does not last. What is live runs, or its environment is deleted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import Protocol
+
+import structlog
+
+from deployd.clock import Clock
+from deployd.deployment.host import Host
+from deployd.deployment.view import Deployment
+from deployd.deployment.wanted import NO_CONTAINER
+from deployd.engine.names import ENVIRONMENT, INSTANCE, PART, PROJECT, ROLE
+from deployd.engine.seen import ContainerSeen, EventSeen
+from deployd.errors import DeployError
+from deployd.ids import EnvironmentName, ProjectId
+from deployd.router.container import router_name
+from deployd.router.table import RouterStatus
+from deployd.state.store import Store
+from deployd.upkeep.back_off import BackOff
+from deployd.upkeep.live import Hands, Key, read_at, read_keys, read_live
+from deployd.upkeep.reconcile import Reconciler
+
+log = structlog.get_logger()
+
+SWEEP_SECONDS = 60.0
+SETTLE_SECONDS = 0.3
+"""After an event: Docker's own restart takes 0.1 s and more, and events come in crowds."""
+BUSY_SECONDS = 3.0
+FAILED_SECONDS = 10.0
+ROUTER_AGAIN_SECONDS = 0.5
+"""No visitor is served while it is away."""
+LONGEST_PAUSE_SECONDS = 30.0
+AT_ONCE = 4
+TELLING = frozenset({"die", "start", "destroy", "health_status: unhealthy", "health_status: healthy"})
+ROUTER: Key = (ProjectId(""), EnvironmentName("router"))
+"""Stands among the environments for the router itself; no project has an empty name."""
+
+
+class Router(Protocol):
+    """The calls of the router that only upkeep makes."""
+
+    async def status(self) -> RouterStatus: ...
+    async def complete(self) -> None: ...
+
+
+class Watch:
+    """Looks after everything that is live."""
+
+    def __init__(self, store: Store, host: Host, reconciler: Reconciler, router: Router, clock: Clock) -> None:
+        self._store = store
+        self._host = host
+        self._reconciler = reconciler
+        self._router = router
+        self._clock = clock
+        self._back_off = BackOff()
+        self._troubles: dict[Key, str] = {}
+        self._tended: dict[Key, asyncio.Event] = {}
+        self._slots = asyncio.Semaphore(AT_ONCE)
+        self._nginx_started: int | None = None
+
+    def degraded(self) -> tuple[str, ...]:
+        """What is not as it should be, one sentence for each environment."""
+        return tuple(self._troubles[key] for key in sorted(self._troubles))
+
+    async def serve(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._follow(group), name="docker events")
+            while True:
+                await asyncio.sleep(SWEEP_SECONDS)
+                await self._notice_all(group)
+
+    async def _follow(self, group: asyncio.TaskGroup) -> None:
+        pause = 1.0
+        while True:
+            try:
+                async with self._host.engine.events({INSTANCE: self._host.settings.instance}) as events:
+                    await self._notice_all(group)   # after the following has begun: nothing falls in between
+                    pause = 1.0
+                    while (event := await events.take()) is not None:
+                        self._hear(event, group)
+                log.warning("docker_events_ended", again_in=pause)
+            except DeployError as error:
+                log.warning("docker_events_ended", what=error.what, again_in=pause)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+
+    def _hear(self, event: EventSeen, group: asyncio.TaskGroup) -> None:
+        role = event.labels.get(ROLE)
+        if event.kind != "container" or event.action not in TELLING:
+            return
+        if event.action == "die":
+            self._back_off.died(event.name, asyncio.get_running_loop().time())
+        if role == "router":
+            self._notice(ROUTER, group)
+        elif role in ("service", "app", "web", "worker"):
+            project, name = event.labels.get(PROJECT, ""), event.labels.get(ENVIRONMENT, "")
+            self._notice((ProjectId(project), EnvironmentName(name)), group)
+
+    async def _notice_all(self, group: asyncio.TaskGroup) -> None:
+        keys = await read_keys(self._store)
+        for gone in self._troubles.keys() - {ROUTER, *keys}:
+            del self._troubles[gone]
+        for key in (ROUTER, *keys):
+            self._notice(key, group)
+
+    def _notice(self, key: Key, group: asyncio.TaskGroup) -> None:
+        if key not in self._tended:
+            self._tended[key] = asyncio.Event()
+            group.create_task(self._tend(key), name=f"tend {'/'.join(key)}")
+        self._tended[key].set()
+
+    async def _tend(self, key: Key) -> None:
+        """Look at an environment until there is nothing more to do."""
+        noticed = self._tended[key]
+        again: float | None = None
+        try:
+            while noticed.is_set() or again is not None:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(again):
+                        await noticed.wait()
+                        await asyncio.sleep(SETTLE_SECONDS)
+                noticed.clear()
+                async with self._slots:
+                    again = await self._look_told(key)
+        finally:
+            del self._tended[key]   # no await since the last look at `noticed`
+
+    async def _look_told(self, key: Key) -> float | None:
+        try:
+            return await (self._look_at_router() if key == ROUTER else self._look_at(key))
+        except DeployError as error:
+            self._tell(key, [error.what])
+            return ROUTER_AGAIN_SECONDS if key == ROUTER else FAILED_SECONDS
+
+    async def _look_at(self, key: Key) -> float | None:
+        """Mend what can be mended. Gives the seconds until the next look, None when all is well."""
+        deployment = await read_live(self._store, self._host.settings, self._clock, key)
+        hands = (await read_at(self._store, key)).hands
+        if deployment is None or hands is Hands.NOBODY:
+            self._tell(key, [])
+            return None
+        if hands is Hands.DEPLOYMENT:
+            return BUSY_SECONDS
+        containers = await self._reconciler.containers(deployment)
+        self._back_off.keep_only(f"{deployment.names.network}-", [item.name for item in containers])
+        again = [wait for item in containers
+                 if not item.running and (wait := await self._start(key, deployment, item)) is not None]
+        if not await self._reconciler.put_routes(key, deployment):
+            return BUSY_SECONDS
+        self._tell(key, self._wrong(deployment, containers))
+        return min(again, default=None)
+
+    async def _start(self, key: Key, deployment: Deployment, container: ContainerSeen) -> float | None:
+        """Start a container that has ended, when its time has come; else say when to look again."""
+        loop = asyncio.get_running_loop()
+        wait = self._back_off.wait_seconds(container.name, loop.time())
+        if wait > 0:
+            return wait
+        seen = await self._host.engine.container(container.name)
+        if seen is None or seen.running:   # it has come back by itself, or is gone: the event is on its way
+            return None
+        await self._reconciler.mount(deployment)
+        if (await read_at(self._store, key)).hands is not Hands.OURS:
+            return BUSY_SECONDS
+        self._back_off.started(container.name, loop.time())
+        await self._host.engine.start(container.name)
+        log.warning("container_started_again", container=container.name, exit_status=seen.exit_status)
+        return SETTLE_SECONDS
+
+    def _wrong(self, deployment: Deployment, containers: list[ContainerSeen]) -> list[str]:
+        now = asyncio.get_running_loop().time()
+        there = {(item.labels[ROLE], item.labels.get(PART)) for item in containers}
+        version = deployment.planned.version
+        wanted = {(role, app.name) for app in version.apps for role in ("app", "web")}
+        wanted |= {("service", item.name) for item in version.services
+                   if item.type.partition(":")[0] not in NO_CONTAINER}
+        wrong = [f"the {role} container of {part} is gone; a redeploy makes it anew"
+                 for role, part in sorted(wanted - there)]
+        for item in containers:
+            what = f"the {item.labels[ROLE]} container of {item.labels.get(PART)}"
+            deaths = self._back_off.deaths(item.name, now)
+            if deaths:
+                wrong.append(f"{what} ended {deaths} times in the last 5 minutes")
+            elif item.health == "unhealthy":
+                wrong.append(f"{what} is unhealthy")
+        return wrong
+
+    def _tell(self, key: Key, wrong: list[str]) -> None:
+        text = "; ".join(wrong)
+        if wrong and self._troubles.get(key) is None:
+            log.warning("environment_degraded", project=key[0], environment=key[1], what=text)
+        elif not wrong and key in self._troubles:
+            log.info("environment_well_again", project=key[0], environment=key[1])
+        if wrong:
+            self._troubles[key] = text if key == ROUTER else f"{key[0]}/{key[1]}: {text}"
+        else:
+            self._troubles.pop(key, None)
+
+    async def _look_at_router(self) -> float | None:
+        name = router_name(self._host.settings.instance)
+        seen = await self._host.engine.container(name)
+        now = asyncio.get_running_loop().time()
+        if seen is not None and not seen.running:
+            wait = self._back_off.wait_seconds(name, now)
+            if wait == 0:
+                self._back_off.started(name, now)
+                await self._host.engine.start(name)
+                log.warning("container_started_again", container=name, exit_status=seen.exit_status)
+            return wait or SETTLE_SECONDS
+        status = await self._router.status()   # while nginx starts nobody listens: told, and looked at again
+        if not status.complete or self._nginx_started not in (None, status.started):
+            count = await self._reconciler.put_routes_back()
+            await self._router.complete()
+            log.warning("router_told_everything", environments=count)
+        self._nginx_started = status.started
+        self._tell(ROUTER, [])
+        return None
