@@ -9,7 +9,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from deployd.git.mirror import CommitInfo, Mirror
+from deployd.git.remote import Fetches
 from deployd.git.snapshot import read_at
+from deployd.git.workspace import export
 from deployd.ids import CommitId, ProjectId
 from deployd.project.model import MAGENTO, PLATFORMSH, ProjectConfig, ReadResult
 from deployd.settings import ProjectSettings
@@ -26,6 +28,7 @@ class ProjectCode:
         self._hooks = hooks
         self._read: OrderedDict[tuple[ProjectId, CommitId], ReadResult] = OrderedDict()
         self._ready: set[ProjectId] = set()
+        self._fetches = Fetches()
 
     async def path(self, project: ProjectSettings) -> Path:
         """The bare repository, made when it is not there."""
@@ -39,7 +42,7 @@ class ProjectCode:
         if project.remote is not None:
             mirror = Mirror(await self.path(project))
             token = project.remote.token.get_secret_value() if project.remote.token else None
-            await mirror.fetch(project.remote.url, token=token)
+            await self._fetches.fetch(mirror, project.remote.url, token)
 
     async def tip(self, project: ProjectId, branch: str) -> CommitId | None:
         return await self._mirror(project).resolve(f"refs/heads/{branch}")
@@ -85,7 +88,7 @@ class ProjectCode:
 
     async def export(self, project: ProjectId, commit: CommitId, root: str, destination: Path, uid: int) -> None:
         """A workspace that belongs to the user of the build."""
-        await self._mirror(project).export(commit, root, destination)
+        await export(self._mirror(project), commit, root, destination)
         await asyncio.to_thread(_own, destination, uid)
 
     def _mirror(self, project: ProjectId) -> Mirror:

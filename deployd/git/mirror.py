@@ -6,48 +6,41 @@ Everything is asked of git itself and nothing is kept here, so a mirror has no s
 from __future__ import annotations
 
 import asyncio
-import base64
 import hashlib
+import os
 import shutil
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
 from urllib.parse import urlsplit, urlunsplit
 
-from deployd.errors import DeployError, Transient
 from deployd.git.program import git
 from deployd.ids import CommitId, TreeId
-from deployd.process import ProgramFailed, ProgramOverran
 
-FETCH_SECONDS = 300
-FETCH_AGAIN_SECONDS = 10.0
-SETTINGS = {
-    "receive.denyDeleteCurrent": "ignore",
-    "receive.denyNonFastForwards": "false",
-    "receive.advertisePushOptions": "true",
-    "receive.fsckObjects": "true",
-    "receive.fsck.missingSpaceBeforeDate": "ignore",     # old histories have these, and nothing is lost by them
-    "receive.fsck.zeroPaddedFilemode": "ignore",
-    "receive.fsck.badTimezone": "ignore",
-    "receive.maxInputSize": str(2 * 1024**3),
-    "core.logAllRefUpdates": "true",                     # a forced push can be found again
-    "gc.auto": "0",                                      # never in the middle of a push
-    "uploadpack.allowFilter": "true",
-    "http.receivepack": "true",
-}
-
-
-class FetchFailed(DeployError):
-    """The remote repository could not be fetched."""
-
-    code: ClassVar[str] = "fetch-failed"
-
-
-class SubmoduleMissing(DeployError):
-    """A submodule's commit could not be had."""
-
-    code: ClassVar[str] = "submodule-missing"
+CONFIG = f"""\
+[core]
+    repositoryformatversion = 0
+    bare = true
+    logAllRefUpdates = true             ; a forced push can be found again
+[receive]
+    denyDeleteCurrent = ignore
+    denyNonFastForwards = false
+    advertisePushOptions = true
+    maxInputSize = {2 * 1024**3}
+    autoGc = false                      ; never in the middle of a push
+    fsckObjects = true
+[receive "fsck"]                        ; old histories have these, and nothing is lost by them
+    missingSpaceBeforeDate = ignore
+    zeroPaddedFilemode = ignore
+    badTimezone = ignore
+[gc]
+    auto = 0
+[uploadpack]
+    allowFilter = true
+[http]
+    receivepack = true
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,44 +69,11 @@ class Mirror:
         """
         if not (self.path / "HEAD").exists():
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            await git(self.path, "init", "--quiet", "--bare", str(self.path))
+            new = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="new-", dir=self.path.parent))
+            await git(new, "init", "--quiet", "--bare", str(new))
+            await asyncio.to_thread(_move_unless_there, new, self.path)
         await git(self.path, "symbolic-ref", "HEAD", f"refs/heads/{default_branch}")
-        settings = {**SETTINGS, **({"core.hooksPath": str(hooks)} if hooks else {})}
-        for name, value in settings.items():
-            await git(self.path, "config", name, value)
-
-    async def fetch(self, url: str, *, token: str | None = None) -> None:
-        """Fetch all branches and tags of a remote; branches that are gone there go here too.
-
-        Args:
-            token: Password for HTTPS; it travels in the environment, never in an argument or a log.
-
-        Raises:
-            Transient: The remote could not be reached or did not answer; worth another try.
-        """
-        secret = {}
-        if token:
-            basic = base64.b64encode(f"x-access-token:{token}".encode()).decode()
-            secret = {
-                "GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": f"http.{without_user(url)}.extraHeader",
-                "GIT_CONFIG_VALUE_0": f"Authorization: Basic {basic}",
-            }
-        slow = {"GIT_HTTP_LOW_SPEED_LIMIT": "1000", "GIT_HTTP_LOW_SPEED_TIME": "30"}
-        try:
-            await git(
-                self.path, "fetch", "--quiet", "--prune", "--force", "--no-write-fetch-head", "--end-of-options", url,
-                "+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*", env={**secret, **slow},
-                limit_seconds=FETCH_SECONDS,
-            )
-        except ProgramFailed as error:
-            raise Transient(FetchFailed(
-                f"cannot fetch {without_user(url)}", evidence=error.output.last_lines(5),
-                mend="see whether the address and the token of the project's remote are right",
-            ), FETCH_AGAIN_SECONDS) from None
-        except ProgramOverran:
-            raise Transient(FetchFailed(
-                f"{without_user(url)} did not answer within {FETCH_SECONDS} s", mend="see whether the remote is up",
-            ), FETCH_AGAIN_SECONDS) from None
+        await asyncio.to_thread(_write_whole, self.path / "config", _render_config(hooks))
 
     async def resolve(self, ref: str, env: Mapping[str, str] | None = None) -> CommitId | None:
         """The commit that a branch, tag or abbreviation names."""
@@ -157,7 +117,7 @@ class Mirror:
         """How many files differ between two commits below a folder; None when the old one is not here any more."""
         shown = await git(
             self.path, "diff-tree", "-r", "-z", "--name-only", "--no-renames", "--end-of-options", old, new, "--",
-            root or ".", check=False,
+            f":(literal){root}" if root else ".", check=False,
         )
         return shown.stdout.count(b"\0") if shown.status == 0 else None
 
@@ -165,72 +125,30 @@ class Mirror:
         """Whether one commit is contained in another."""
         return (await git(self.path, "merge-base", "--is-ancestor", older, newer, check=False)).status == 0
 
-    async def export(self, commit: CommitId, root: str, destination: Path) -> None:
-        """Write the files of a folder at a commit into an empty folder, modes and symbolic links kept.
-
-        `git archive` would be shorter, but it leaves out what `.gitattributes` marks export-ignore, and the hosted
-        platforms deploy that too. So a throw-away index is filled and checked out.
-
-        Raises:
-            SubmoduleMissing: A submodule has no HTTPS address, or its commit cannot be fetched.
-        """
-        await asyncio.to_thread(_make_empty, destination)
-        index = destination.with_name(destination.name + ".index")
-        env = {"GIT_INDEX_FILE": str(index), "GIT_WORK_TREE": str(destination)}
-        await git(self.path, "read-tree", f"{commit}:{root}", env=env)
-        await git(
-            self.path, "checkout-index", "--all", "--force", f"--prefix={destination}/", env=env, limit_seconds=600,
-        )
-        await asyncio.to_thread(index.unlink, missing_ok=True)
-        await self._export_submodules(commit, root, destination)
-
-    async def _export_submodules(self, commit: CommitId, root: str, destination: Path) -> None:
-        listed = await git(self.path, "ls-tree", "-r", "-z", f"{commit}:{root}")
-        links = [entry for entry in listed.stdout.decode().split("\0") if entry.startswith("160000 ")]
-        if not links:
-            return
-        urls = await self._submodule_urls(commit)
-        for entry in links:
-            meta, path = entry.split("\t", 1)
-            wanted = CommitId(meta.split()[2])
-            whole = f"{root}/{path}" if root else path
-            url = urls.get(whole, "")
-            if urlsplit(url).scheme != "https":
-                raise SubmoduleMissing(
-                    f"the submodule {whole} has the address {url or '(none)'}; only https:// addresses can be fetched",
-                    where=".gitmodules", mend=f"change the url of {whole} in .gitmodules",
-                )
-            module = Mirror(self.path.with_name(f"{self.path.stem}.modules") / hashlib.sha256(url.encode()).hexdigest())
-            await module.ensure()
-            if await module.resolve(wanted) is None:
-                await module.fetch(url)
-            if await module.resolve(wanted) is None:
-                raise SubmoduleMissing(
-                    f"the submodule {whole} wants the commit {wanted}, which {without_user(url)} does not have",
-                    where=".gitmodules", mend="push that commit to the submodule's repository",
-                )
-            await module.export(wanted, "", destination / path)
-
-    async def _submodule_urls(self, commit: CommitId) -> dict[str, str]:
-        """{path: url} of .gitmodules at the commit."""
-        shown = await git(
-            self.path, "config", "--blob", f"{commit}:.gitmodules", "--get-regexp", r"^submodule\..*\.(path|url)$",
-            check=False,
-        )
-        values = dict(line.split(" ", 1) for line in shown.text.splitlines() if " " in line)
-        return {
-            path: values.get(key.removesuffix(".path") + ".url", "")
-            for key, path in values.items() if key.endswith(".path")
-        }
-
-
-def _make_empty(folder: Path) -> None:
-    if folder.exists():
-        shutil.rmtree(folder)
-    folder.mkdir(parents=True)
-
-
 def without_user(url: str) -> str:
     """An address as it may be shown: without a password."""
     parts = urlsplit(url)
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])) if parts.scheme else url
+
+
+def _render_config(hooks: Path | None) -> str:
+    path = str(hooks).replace("\\", "\\\\").replace('"', '\\"')
+    return CONFIG + (f'[core]\n    hooksPath = "{path}"\n' if hooks else "")
+
+
+def _write_whole(file: Path, text: str) -> None:
+    """Written whole or not at all, by whoever is last: `git config` refuses while another one writes."""
+    handle, name = tempfile.mkstemp(dir=file.parent, prefix=f"{file.name}-")
+    with open(handle, "w", encoding="utf-8") as new:
+        new.write(text)
+    os.replace(name, file)
+
+
+def _move_unless_there(new: Path, path: Path) -> None:
+    """Two pushes may make the repository at the same moment: the second one finds it made."""
+    try:
+        new.rename(path)
+    except OSError:
+        shutil.rmtree(new)
+        if not (path / "HEAD").exists():
+            raise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -125,13 +126,14 @@ class Stand:
     logs: LogsDouble
     local: web.AppRunner
     """The face on the Unix socket; its end is the daemon's end as the hooks see it."""
+    tls: bool = False
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'https' if self.tls else 'http'}://127.0.0.1:{self.port}"
 
     def repository(self, token: str = "secret-of-ada", project: str = "shop") -> str:
-        return f"http://any:{token}@127.0.0.1:{self.port}/git/{project}.git"
+        return self.url.replace("://", f"://any:{token}@") + f"/git/{project}.git"
 
     def mirror(self, project: str = "shop") -> Mirror:
         return Mirror(self.folder / "repos" / f"{project}.git")
@@ -139,7 +141,9 @@ class Stand:
     async def developer(self, *arguments: str, check: bool = True, limit_seconds: float = 60) -> Output:
         """git in the working tree, as a person calls it."""
         return await run(
-            "git", *arguments, cwd=self.folder / "work", env=developer_environment(), check=check,
+            "git", *arguments, cwd=self.folder / "work", check=check,
+            env=developer_environment() | {"GIT_SSL_CAINFO": str(self.folder / "tls.pem")} if self.tls
+            else developer_environment(),
             limit_seconds=limit_seconds,
         )
 
@@ -182,6 +186,7 @@ async def refs_of(mirror: Mirror) -> dict[str, str]:
 @asynccontextmanager
 async def open_stand(
     folder: Path, projects: Mapping[str, Mapping[str, Any]], *, read_seconds: float = 9,
+    tls: bool = False,
 ) -> AsyncIterator[Stand]:
     settings = {
         ProjectId(name): ProjectSettings.model_validate({"id": name, **values}) for name, values in projects.items()
@@ -196,9 +201,21 @@ async def open_stand(
         local = await _serve(stack, internal_routes(intake))
         await web.UnixSite(local, str(socket)).start()
         public = await _serve(stack, [*git_routes(intake), *webhook_routes(intake, read_seconds=read_seconds)])
-        site = web.TCPSite(public, "127.0.0.1", 0)
-        await site.start()
-        yield Stand(folder, public.addresses[0][1], intake, checker, queue, logs, local)
+        context = await _certificate(folder) if tls else None
+        await web.TCPSite(public, "127.0.0.1", 0, ssl_context=context).start()
+        yield Stand(folder, public.addresses[0][1], intake, checker, queue, logs, local, tls)
+
+
+async def _certificate(folder: Path) -> ssl.SSLContext:
+    """One for 127.0.0.1 that nobody trusts: `tls.pem` in the folder."""
+    await run(
+        "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+        "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1",
+        "-keyout", str(folder / "key.pem"), "-out", str(folder / "tls.pem"),
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "tls.pem", folder / "key.pem")
+    return context
 
 
 async def _serve(stack: AsyncExitStack, routes: list[web.RouteDef]) -> web.AppRunner:

@@ -1,0 +1,113 @@
+"""Filling a mirror from a remote: with a password that nobody sees, and a limit.
+
+Surprise: two fetches of one mirror at the same time hinder each other ("cannot lock ref"), so `Fetches` lets one after
+the other through, and whoever waited for one that began after it asked has what it wants.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from pathlib import Path
+from typing import ClassVar
+from urllib.parse import unquote, urlsplit
+
+from deployd.errors import DeployError, Transient
+from deployd.git.mirror import Mirror, without_user
+from deployd.git.program import git
+from deployd.ids import CommitId
+from deployd.process import ProgramFailed, ProgramOverran
+
+FETCH_SECONDS = 300
+FETCH_AGAIN_SECONDS = 10.0
+FETCHING = {
+    "GIT_HTTP_LOW_SPEED_LIMIT": "1", "GIT_HTTP_LOW_SPEED_TIME": "60",   # a server that packs for long still says so
+    "GIT_SSH_COMMAND": "ssh -oBatchMode=yes -oConnectTimeout=15 -oServerAliveInterval=15",
+}
+NOT_WORTH_ANOTHER_TRY = (
+    "Authentication failed", "could not read Username", "returned error: 403", "not found",
+    "does not appear to be a git repository", "Permission denied (publickey",
+)
+"""Words of git (in English: `program.py` sees to that)."""
+
+
+class FetchFailed(DeployError):
+    """The remote repository could not be fetched."""
+
+    code: ClassVar[str] = "fetch-failed"
+
+
+class Fetches:
+    """Fetches of many mirrors, one at a time for each."""
+
+    def __init__(self) -> None:
+        self._locks: dict[Path, asyncio.Lock] = {}
+        self._began: dict[Path, float] = {}
+
+    async def fetch(self, mirror: Mirror, url: str, token: str | None) -> None:
+        """Have everything that the remote has at this moment; raises what `fetch` raises."""
+        loop = asyncio.get_running_loop()
+        asked = loop.time()
+        # A lock held across a call to the world, which a lane would make needless; but here lanes share a repository.
+        async with self._locks.setdefault(mirror.path, asyncio.Lock()):
+            if self._began.get(mirror.path, -1.0) >= asked:
+                return
+            began = loop.time()
+            await fetch(mirror, url, token=token)
+            self._began[mirror.path] = began
+
+
+async def fetch(
+    mirror: Mirror, url: str, *, token: str | None = None, wanted: CommitId | None = None,
+    limit_seconds: float = FETCH_SECONDS,
+) -> None:
+    """Fetch all branches and tags of a remote; branches that are gone there go here too.
+
+    Two at the same time hinder each other: see `Fetches`.
+
+    Args:
+        token: Password for HTTP; it travels in the environment, never in an argument or a log.
+        wanted: Fetch this commit instead, and no branch.
+
+    Raises:
+        Transient: The remote could not be reached or did not answer; worth another try.
+        FetchFailed: It does not know us, or has no such repository; another try would end the same.
+    """
+    address, secret = _split_secret(url, token)
+    refs = [wanted] if wanted else ["+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"]
+    try:
+        await git(
+            mirror.path, "fetch", "--quiet", *(() if wanted else ("--prune", "--force")), "--no-tags",
+            "--no-write-fetch-head", "--no-auto-maintenance", "--end-of-options", address, *refs,
+            env={**FETCHING, **secret}, limit_seconds=limit_seconds,
+        )
+    except ProgramFailed as error:
+        failed = FetchFailed(
+            f"cannot fetch {without_user(url)}", evidence=error.output.last_lines(5),
+            mend="see whether the address and the token of the project's remote are right",
+        )
+        text = error.output.stderr.decode(errors="replace")
+        if any(words in text for words in NOT_WORTH_ANOTHER_TRY):
+            raise failed from None
+        raise Transient(failed, FETCH_AGAIN_SECONDS) from None
+    except ProgramOverran:
+        raise Transient(FetchFailed(
+            f"{without_user(url)} did not answer within {limit_seconds:g} s", mend="see whether the remote is up",
+        ), FETCH_AGAIN_SECONDS) from None
+
+
+def _split_secret(url: str, token: str | None) -> tuple[str, dict[str, str]]:
+    """(the address without a password, the password as configuration of git in the environment)"""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https"):
+        return url, {}
+    address = without_user(url)
+    password = token or unquote(parts.password or "")
+    if not password:
+        return address, {}
+    user = unquote(parts.username or "") or "x-access-token"
+    basic = base64.b64encode(f"{user}:{password}".encode()).decode()
+    return address, {
+        "GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": f"http.{address}.extraHeader",
+        "GIT_CONFIG_VALUE_0": f"Authorization: Basic {basic}",
+    }
