@@ -145,8 +145,10 @@ def doing(name: str, *, attaches: bool = False, switches: bool = False) -> Any:
             host.hook_starts[name] += 1
         what = host.next_of(name)
         await asyncio.sleep(0)
-        if switches and what not in ("refused", "fail", "bug"):
+        if switches and what != "refused":
             host.switched = True
+        if what == "refused" and host.switched:
+            what = "doubt"   # only a step that is sure may say so
         await _happen(what, host)
         return Gave(name)
 
