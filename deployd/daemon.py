@@ -61,6 +61,7 @@ from deployd.slugs.archive import SlugStore
 from deployd.slugs.storage import Slugs
 from deployd.state.store import Store, open_store
 from deployd.systemd import keep_watchdog_fed, notify, passed_socket
+from deployd.upkeep.crons import Crons
 from deployd.upkeep.lost_pushes import LostPushes
 from deployd.upkeep.reconcile import Reconciler
 from deployd.upkeep.watch import Watch
@@ -242,7 +243,8 @@ def _upkeep(
     """What looks after everything between deployments: {name of the task: what it does for ever}"""
     seen = host.settings.state / "remotes"
     lost = LostPushes(edges.store, host.settings.projects, code, seen, edges.clock, wake)
-    return {"watch": watch.serve, "lost pushes": lost.serve}
+    crons = Crons(edges.store, host, edges.router, edges.masker)
+    return {"watch": watch.serve, "lost pushes": lost.serve, "crons": crons.serve}
 
 
 def _find_caller(settings: Settings, authorization: str | None) -> Caller | None:

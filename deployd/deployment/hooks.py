@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from deployd.activity.log import Tell
+from deployd.deployment.cron_scripts import wait_for_crons
 from deployd.deployment.hook_run import HookFailed, end_hook, run_hook
 from deployd.deployment.host import Host
 from deployd.deployment.validate import read_config
@@ -27,7 +28,11 @@ class HookRan:
 
 
 async def freeze(deployment: Deployment, host: Host, tell: Tell) -> Frozen:
-    """Hold new requests and stop the old workers, when a deploy hook will run and something is live."""
+    """Hold new requests and stop the old workers, when a deploy hook will run and something is live.
+
+    Crons that run are waited for before, for a minute at most: they hold no visitors up.
+    """
+    await wait_for_crons(deployment, host, tell)
     planned = deployment.planned
     if not planned.plan.run_deploy_hook or planned.before is None:
         return Frozen(False)

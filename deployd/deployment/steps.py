@@ -17,7 +17,7 @@ PUSH: Table[Deployment, Host] = Table("push", version=1, steps=(
     Step("slug",     slug.pack,                  NOTHING,                10 * MINUTE, AS_BEFORE, AGAIN),
     Step("deploy",   services.start_services,    services.put_back_services, 10 * MINUTE, AS_BEFORE, AGAIN),
     Step("deploy",   deploy.start_apps,          deploy.remove_new,      5 * MINUTE,  AS_BEFORE, AGAIN),
-    Step("hooks",    hooks.freeze,               hooks.thaw_to_old,      30,          HELD,      AGAIN),
+    Step("hooks",    hooks.freeze,               hooks.thaw_to_old,      2 * MINUTE,  HELD,      AGAIN),
     Step("hooks",    hooks.run_deploy_hook,      hooks.end_and_put_back, 60 * MINUTE, HELD,      ATTACH),
     Step("route",    route.wait_until_healthy,   NOTHING,                2 * MINUTE,  HELD,      AGAIN),
     Step("route",    route.switch,               NO_WAY_BACK,            10,          RELEASED,  AGAIN),

@@ -204,21 +204,25 @@ async def follow(
         await asyncio.sleep(pause)
 
 
-async def end(engine: Engine, container: str, folder: Path) -> None:
+async def end(
+    engine: Engine, container: str, folder: Path, *, signals: tuple[str, ...] = ("TERM", "KILL"),
+    grace_seconds: float | None = None,
+) -> None:
     """End a script that runs, with everything in its session; not running is fine.
 
     Args:
         folder: Of the script: `<folder>/<name>`.
+        grace_seconds: Between the signals; END_SECONDS when nobody says otherwise.
     """
     script = Script(folder)
-    for signal in ("TERM", "KILL"):
+    for signal in signals:
         if not await asyncio.to_thread(is_held, script):
             return
         user = await asyncio.to_thread(_owner, script)
         with suppress(NotThere, NotRunning):      # then it has just ended with its container
             await engine.execute(container, ("sh", "-c", END, "deployd-end", script.inside, signal), user=user)
         with suppress(TimeoutError):
-            async with asyncio.timeout(END_SECONDS):
+            async with asyncio.timeout(END_SECONDS if grace_seconds is None else grace_seconds):
                 while await asyncio.to_thread(is_held, script):   # noqa: ASYNC110  the kernel tells nobody
                     await asyncio.sleep(SHORTEST_PAUSE_SECONDS)
 

@@ -151,6 +151,14 @@ def ensure_secret(
     return str(row["secret"])
 
 
+def secrets_of(connection: sqlite3.Connection, project: ProjectId, environment: EnvironmentName) -> list[str]:
+    """Everything secret that was made for an environment, so that it can be masked."""
+    rows = connection.execute(
+        "SELECT secret FROM secrets WHERE project = ? AND environment = ?", (project, environment),
+    )
+    return [row["secret"] for row in rows]
+
+
 def _environment(row: sqlite3.Row) -> Environment:
     return Environment(
         ProjectId(row["project"]), EnvironmentName(row["name"]), row["branch"], row["state"],

@@ -1,0 +1,189 @@
+"""One run of a cron: started in the live app container or re-attached to, followed, ended in time, written down.
+
+    prepared ──► started ──► ended ──────────────────► one line in the log, folder gone
+                    │          ▲
+                    └─ timeout ┴─ stop command or SIGTERM, shutdown_timeout, SIGKILL
+
+The folder of a run lives as long as the run is not written down, so a daemon that comes back finds what went on
+meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import time
+from collections import deque
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from deployd.activity.masking import Masker
+from deployd.deployment.containers import APP_USER
+from deployd.deployment.cron_scripts import run_name, safe_name
+from deployd.deployment.host import Host
+from deployd.deployment.start_script import hook_script
+from deployd.deployment.view import Deployment
+from deployd.engine.errors import EngineOverran, EngineUnreachable, NotRunning, NotThere
+from deployd.engine.script import Script, end, follow, is_held, prepare, start_or_attach
+from deployd.environment.platform import APP_FOLDER
+from deployd.errors import DeployError
+from deployd.project.model import Application, Cron
+
+log = structlog.get_logger()
+
+KEPT_LINES = 200
+"""Of a run's output: the last ones."""
+LOG_BYTES = 1_000_000
+"""A log that is longer is set aside as `.1`, in the place of the one before."""
+ENGINE_AGAIN_SECONDS = 5.0
+LOOK_SECONDS = 0.1
+FOR_EVER = 2.0 * 86_400
+"""Longer than any cron may run: the limit is kept here, and not by `follow`."""
+
+
+@dataclass(frozen=True, slots=True)
+class LiveCron:
+    """A cron of a version that is live."""
+
+    deployment: Deployment
+    app: Application
+    cron: Cron
+
+    @property
+    def container(self) -> str:
+        return self.deployment.names.container(self.deployment.id, "app", self.app.name)
+
+    @property
+    def seed(self) -> str:
+        """What `H` is drawn from."""
+        return f"{self.deployment.project.id}/{self.deployment.environment}/{self.app.name}/{self.cron.name}"
+
+    def scripts(self, host: Host) -> Path:
+        deployment = self.deployment
+        folder = host.places.instance(deployment.project.id, deployment.environment, deployment.id, self.app.name)
+        return folder / "scripts"
+
+    def log_file(self, host: Host) -> Path:
+        folder = host.places.environment(self.deployment.project.id, self.deployment.environment) / "crons"
+        return folder / f"{self.app.name}-{safe_name(self.cron.name)}.log"
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a run ended."""
+
+    state: str
+    """`success`, `failed`, `overran`, `lost` (with its container, mostly), `not_started`."""
+    status: int | None
+    said: str = ""
+
+
+async def run_cron(
+    live: LiveCron, due: datetime, host: Host, masker: Masker, starts: asyncio.Semaphore,
+) -> Ended:
+    """Run a cron to its end, or re-attach to a run that was started before; it is written down when this returns.
+
+    Args:
+        starts: Held while the run is started.
+    """
+    cron = live.cron
+    began, started = asyncio.get_running_loop().time(), host.clock.now()
+    lines: deque[str] = deque(maxlen=KEPT_LINES)
+    script = await asyncio.to_thread(prepare, live.scripts(host), run_name(cron.name, due), hook_script(cron.start))
+    bound = log.bind(project=live.deployment.project.id, environment=live.deployment.environment, app=live.app.name,
+                     cron=cron.name)
+    try:
+        async with starts:
+            await start_or_attach(host.engine, live.container, script, user=APP_USER, working_folder=APP_FOLDER)
+        bound.info("cron_started", due=due.isoformat())
+        ended = await _until_ended(live, script, host, lines)
+    except (NotThere, NotRunning) as error:
+        ended = Ended("not_started", None, error.what)
+    seconds = asyncio.get_running_loop().time() - began
+    level = bound.info if ended.state == "success" else bound.warning
+    level("cron_ended", state=ended.state, status=ended.status, seconds=round(seconds, 2), what=ended.said or None)
+    record = {
+        "due": due.isoformat(), "started": started.isoformat(), "seconds": round(seconds, 2), "state": ended.state,
+        "status": ended.status, "said": ended.said, "version": live.deployment.id,
+        "output": [masker.mask(line) for line in lines],
+    }
+    await asyncio.to_thread(_write_down, live.log_file(host), record, script.folder)
+    return ended
+
+
+async def _until_ended(live: LiveCron, script: Script, host: Host, lines: deque[str]) -> Ended:
+    overran = False
+
+    async def end_in_time() -> None:
+        nonlocal overran
+        await asyncio.sleep(live.cron.timeout_seconds - await asyncio.to_thread(_age_seconds, script))
+        overran = True
+        await _end(live, script, host)
+
+    async with asyncio.TaskGroup() as group:
+        ending = group.create_task(end_in_time(), name="cron timeout")
+        try:
+            status = await _follow(live, script, host, lines)
+            said = f"its timeout of {live.cron.timeout_seconds} s was over" if overran else ""
+            ended = Ended("overran" if overran else "success" if status == 0 else "failed", status, said)
+        except DeployError as error:   # ScriptLost, as a rule
+            ended = Ended("lost", None, error.what)
+        ending.cancel()
+    return ended
+
+
+async def _follow(live: LiveCron, script: Script, host: Host, lines: deque[str]) -> int:
+    while True:
+        try:
+            return await follow(script, lines.append, host.engine, live.container, limit_seconds=FOR_EVER)
+        except (EngineUnreachable, EngineOverran):   # the run goes on without Docker's daemon
+            await asyncio.sleep(ENGINE_AGAIN_SECONDS)
+            lines.clear()
+
+
+async def _end(live: LiveCron, script: Script, host: Host) -> None:
+    """The stop command, or SIGTERM; what is still there after shutdown_timeout is killed."""
+    cron, patience = live.cron, float(live.cron.shutdown_timeout_seconds)
+    with suppress(DeployError):   # follow tells how it ended, whatever happens here
+        if cron.stop is None:
+            await end(host.engine, live.container, script.folder, grace_seconds=patience)
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(patience):
+                with suppress(DeployError):
+                    await host.engine.execute(
+                        live.container, ("sh", "-c", hook_script(cron.stop)), user=APP_USER,
+                        working_folder=APP_FOLDER, limit_seconds=max(patience, 1.0),
+                    )
+                while await asyncio.to_thread(is_held, script):   # noqa: ASYNC110  the kernel tells nobody
+                    await asyncio.sleep(LOOK_SECONDS)
+        await end(host.engine, live.container, script.folder, signals=("KILL",))
+
+
+def _age_seconds(script: Script) -> float:
+    try:
+        return time.time() - (script.folder / "started").stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
+
+
+def _write_down(file: Path, record: dict[str, Any], run: Path) -> None:
+    """Durable before the folder of the run goes: else a crash between the two would lose it."""
+    if not file.parent.parent.is_dir():   # the environment was deleted meanwhile
+        return
+    file.parent.mkdir(exist_ok=True)
+    with suppress(FileNotFoundError):
+        if file.stat().st_size > LOG_BYTES:
+            file.rename(file.with_name(file.name + ".1"))
+    with file.open("a") as lines:
+        lines.write(json.dumps(record, ensure_ascii=False) + "\n")
+        lines.flush()
+        os.fsync(lines.fileno())
+    shutil.rmtree(run, ignore_errors=True)

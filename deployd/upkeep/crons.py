@@ -1,0 +1,178 @@
+"""Crons of everything that is live: started when they are due, never beside themselves, not into a deployment.
+
+    due ──► (the run before has ended) ──► (no activity in progress, nothing held) ──► run in the live app container
+                   at most one waits: a further one is skipped, and said so
+
+Runs outlive the daemon: at its start it re-attaches to those that go on, and writes down those that ended meanwhile.
+What was due while no daemon ran is not made up for. What deployd does not do, and the hosted platforms do: a random
+delay, and pausing the crons of environments that were not deployed for a fortnight.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Protocol
+
+import structlog
+
+from deployd.activity.masking import Masker
+from deployd.deployment.cron_scripts import read_runs
+from deployd.deployment.host import Host
+from deployd.deployment.validate import read_config
+from deployd.engine.script import has_started
+from deployd.errors import DeployError
+from deployd.ids import EnvironmentName, ProjectId
+from deployd.router.table import RouterStatus
+from deployd.state import environments
+from deployd.state.store import Store
+from deployd.upkeep.cron_run import LiveCron, run_cron
+from deployd.upkeep.live import Hands, Key, read_at, read_keys, read_live
+from deployd.upkeep.schedule import next_due
+
+log = structlog.get_logger()
+
+READ_SECONDS = 15.0
+"""How long it may take until the crons of a new version are known."""
+TURN_SECONDS = 1.0
+STARTS_AT_ONCE = 4
+"""A hundred environments with `* * * * *` begin in the same second; a start costs 0.1 s of Docker."""
+
+CronKey = tuple[ProjectId, EnvironmentName, str, str]
+"""(project, environment, application, name of the cron)"""
+NextDue = Callable[[LiveCron, datetime], datetime | None]
+RunCron = Callable[[LiveCron, datetime, Host, Masker, asyncio.Semaphore], Awaitable[object]]
+
+
+class Router(Protocol):
+    """The call of the router that crons need."""
+
+    async def status(self) -> RouterStatus: ...
+
+
+def scheduled(live: LiveCron, after: datetime) -> datetime | None:
+    """When a cron is due next, by its schedule in the time zone of its application."""
+    return next_due(live.cron.spec, after, live.app.web.instance.timezone, seed=live.seed)
+
+
+class Crons:
+    """Runs the crons of all live versions."""
+
+    def __init__(
+        self, store: Store, host: Host, router: Router, masker: Masker, *, next_due: NextDue = scheduled,
+        run: RunCron = run_cron, read_seconds: float = READ_SECONDS,
+    ) -> None:
+        self._store = store
+        self._host = host
+        self._router = router
+        self._masker = masker
+        self._next_due = next_due
+        self._run_cron = run
+        self._read_seconds = read_seconds
+        self._due: dict[CronKey, tuple[LiveCron, datetime]] = {}
+        self._running: set[CronKey] = set()
+        self._waiting: dict[CronKey, datetime] = {}
+        self._starts = asyncio.Semaphore(STARTS_AT_ONCE)
+
+    async def serve(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            await self._attach(group)
+            while True:
+                crons = await self._read()
+                await asyncio.sleep(self._start_due(crons, group))
+
+    def _start_due(self, crons: dict[CronKey, LiveCron], group: asyncio.TaskGroup) -> float:
+        """Start what is due. Gives the seconds until something is, or until the crons are to be read again."""
+        now = self._host.clock.now()
+        for gone in self._due.keys() - crons.keys():
+            del self._due[gone]
+        for key, live in crons.items():
+            known = self._due.get(key)
+            if known is not None and known[0].cron.spec == live.cron.spec:
+                if known[1] > now:
+                    continue
+                self._start(key, known[1], group)
+            following = self._next_due(live, now)
+            self._due.pop(key, None)
+            if following is not None:
+                self._due[key] = (live, following)
+        soonest = min((moment for _, moment in self._due.values()), default=None)
+        seconds = (soonest - now).total_seconds() if soonest else self._read_seconds
+        return min(max(seconds, 0.01), self._read_seconds)
+
+    def _start(self, key: CronKey, due: datetime, group: asyncio.TaskGroup) -> None:
+        if key in self._waiting:
+            log.warning("cron_skipped", project=key[0], environment=key[1], app=key[2], cron=key[3],
+                        due=due.isoformat(), why="the run before still runs, and another one waits")
+        elif key in self._running:
+            self._waiting[key] = due
+        else:
+            self._running.add(key)
+            group.create_task(self._carry(key, due), name=f"cron {'/'.join(key)}")
+
+    async def _carry(self, key: CronKey, due: datetime | None, attached: LiveCron | None = None) -> None:
+        try:
+            while due is not None:
+                try:
+                    await self._run(key, due, attached)
+                except DeployError as error:
+                    log.warning("cron_not_run", project=key[0], environment=key[1], app=key[2], cron=key[3],
+                                what=error.what)
+                attached, due = None, self._waiting.pop(key, None)
+        finally:
+            self._running.discard(key)   # no await since the look at who waits
+            self._waiting.pop(key, None)
+
+    async def _run(self, key: CronKey, due: datetime, attached: LiveCron | None) -> None:
+        live = attached or await self._when_it_may(key)
+        if live is not None:
+            await self._run_cron(live, due, self._host, self._masker, self._starts)
+
+    async def _when_it_may(self, key: CronKey) -> LiveCron | None:
+        """Wait for the end of what goes on in the environment; None when the cron is not there any more then."""
+        while True:
+            at = await read_at(self._store, key[:2])
+            if at.hands is Hands.NOBODY:
+                return None
+            if at.running is None and not await self._is_held(key[:2]):
+                return (await self._read_one(key[:2])).get(key)
+            await asyncio.sleep(TURN_SECONDS)
+
+    async def _is_held(self, key: Key) -> bool:
+        try:
+            there = (await self._router.status()).environments.get("/".join(key))
+        except DeployError:   # crons do not need the router
+            return False
+        return there is not None and (there.frozen or there.maintenance)
+
+    async def _read(self) -> dict[CronKey, LiveCron]:
+        crons: dict[CronKey, LiveCron] = {}
+        for key in await read_keys(self._store):
+            try:
+                crons |= await self._read_one(key)
+            except DeployError as error:
+                log.warning("crons_not_read", project=key[0], environment=key[1], what=error.what)
+        return crons
+
+    async def _read_one(self, key: Key) -> dict[CronKey, LiveCron]:
+        deployment = await read_live(self._store, self._host.settings, self._host.clock, key)
+        if deployment is None:
+            return {}
+        config = await read_config(deployment, self._host)
+        return {
+            (*key, app.name, cron.name): LiveCron(deployment, app, cron)
+            for app in config.applications for cron in app.crons
+        }
+
+    async def _attach(self, group: asyncio.TaskGroup) -> None:
+        """Go on with the runs that a daemon before us left behind."""
+        for key, live in (await self._read()).items():
+            self._masker.learn(await self._store.read(
+                lambda db, at=key: environments.secrets_of(db, at[0], at[1]),   # type: ignore[misc]
+            ))
+            runs = await asyncio.to_thread(read_runs, live.scripts(self._host), live.cron.name)
+            for script, due in runs:
+                if has_started(script) and key not in self._running:
+                    self._running.add(key)
+                    group.create_task(self._carry(key, due, live), name=f"cron {'/'.join(key)}")
