@@ -3,7 +3,8 @@
 One file of JSON lines for each activity: masked, numbered, bounded. A follower reads the file and is woken when there
 is more, so a slow one loses nothing and holds up nobody.
 Surprise: lines are written without waiting. It is one `write` into the page cache, and whoever tells is often a
-callback that cannot wait; a line survives the daemon's death, though not the host's.
+callback that cannot wait; a line survives the daemon's death, though not the host's. A line that cannot be written (the
+disk is full) is lost and counted: a deployment does not fail for its log.
 """
 
 from __future__ import annotations
@@ -11,16 +12,19 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
+
+import structlog
 
 from deployd.activity.masking import Masker
 from deployd.clock import Clock
 from deployd.errors import DeployError
 from deployd.ids import ActivityId
+
+log = structlog.get_logger()
 
 LARGEST_LOG_BYTES = 20_000_000
 LONGEST_TEXT = 16_000
@@ -49,14 +53,16 @@ class Tell:
     """What the steps of one activity say to people."""
 
     def __init__(self, path: Path, clock: Clock, masker: Masker, wake: Callable[[], None]) -> None:
+        self._path = path
         self._clock = clock
         self._masker = masker
         self._wake = wake
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self._bytes = os.fstat(self._file).st_size
-        self._number = _lines_in(path)
+        self._number, self._torn = _lines_in(path)
         self._full = False
+        self._lost = 0
         self._phase = ""
 
     def phase(self, phase: str) -> None:
@@ -95,22 +101,67 @@ class Tell:
             return
         if self._bytes > LARGEST_LOG_BYTES and kind == "output":
             self._full, kind, text = True, "warn", f"the log has {LARGEST_LOG_BYTES:,} bytes: the rest is cut"
+        if self._lost and kind != "warn":
+            lost = self._lost
+            self._write("warn", f"{lost} lines are missing here: they could not be written")
+            self._lost = 0 if self._lost == lost else lost
         self._number += 1
-        shown = text if len(text) <= LONGEST_TEXT else text[:LONGEST_TEXT] + " […]"
+        clean = self._masker.mask   # before the cut: half a secret would not be known again
         line = Line(
-            self._number, self._clock.now().isoformat(), kind, self._phase, self._masker.mask(shown), app, where,
-            tuple(self._masker.mask(item) for item in more),
+            self._number, self._clock.now().isoformat(), kind, self._phase, _short(clean(text)), app, clean(where),
+            tuple(_short(clean(item)) for item in more),
         )
         data = json.dumps(asdict(line), ensure_ascii=False).encode("utf-8", "replace") + b"\n"
-        self._bytes += os.write(self._file, data)
+        self._append(data)
         self._wake()
+
+    def _append(self, data: bytes) -> None:
+        """One line, whole. What an earlier one left torn ends with a line break of its own."""
+        if self._torn:
+            data = b"\n" + data
+        try:
+            written = os.write(self._file, data)
+        except OSError as error:
+            written = 0
+            if not self._lost:
+                log.warning("log_lines_lost", path=str(self._path), why=error.strerror)
+        self._bytes += written
+        if written < len(data):
+            self._torn = self._torn or written > 0
+            self._number -= 1
+            self._lost += 1
+        else:
+            self._torn = False
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """How an activity ended."""
+
+    state: str
+    said: str
+    at: str
+
+
+HowEnded = Callable[[ActivityId], Awaitable[End | None]]
+"""None: it has not ended."""
+
+
+async def _unknown(activity: ActivityId) -> End | None:
+    return None
 
 
 class Logs:
     """All activity logs of a daemon."""
 
-    def __init__(self, folder: Path, clock: Clock, masker: Masker) -> None:
+    def __init__(self, folder: Path, clock: Clock, masker: Masker, how_ended: HowEnded = _unknown) -> None:
+        """
+        Args:
+            how_ended: Asked in silence, so that a follower ends with an activity that wrote no last line: one that was
+                superseded while it waited has no log at all.
+        """
         self._folder = folder
+        self._how_ended = how_ended
         self._clock = clock
         self._masker = masker
         self._followers: dict[ActivityId, set[asyncio.Event]] = {}
@@ -132,7 +183,10 @@ class Logs:
         """
         event = asyncio.Event()
         self._followers.setdefault(activity, set()).add(event)
-        return Follower(self.path(activity), event, after, lambda: self._forget(activity, event), lambda: self.stopping)
+        return Follower(
+            self.path(activity), event, after, lambda: self._forget(activity, event), lambda: self.stopping,
+            lambda: self._how_ended(activity),
+        )
 
     def end_followers(self) -> None:
         """Let every follower read what is there and end."""
@@ -156,25 +210,27 @@ class Follower:
 
     def __init__(
         self, path: Path, event: asyncio.Event, after: int, forget: Callable[[], None], stopping: Callable[[], bool],
+        how_ended: Callable[[], Awaitable[End | None]],
     ) -> None:
         self._path = path
         self._event = event
         self._after = after
         self._forget = forget
         self._stopping = stopping
+        self._how_ended = how_ended
         self._offset = 0
         self._rest = b""
-        self._ended = False
+        self._over = False
 
     async def take(self) -> list[Line] | None:
         """Further lines, oldest first; empty after some seconds of silence; None after the last one."""
-        if self._ended:
+        if self._over:
             self.close()
             return None
         self._event.clear()   # before the reading: what is written after it wakes us
-        lines = await asyncio.to_thread(self._read)
-        if lines:
-            return lines
+        lines = await self._look()
+        if lines or self._over:
+            return lines or await self.take()
         if self._stopping():
             self.close()
             return None
@@ -183,10 +239,29 @@ class Follower:
                 await self._event.wait()
         except TimeoutError:
             return []
-        return await asyncio.to_thread(self._read)
+        return await self._look()
+
+    async def rest(self) -> list[Line]:
+        """Further lines that are there already, without waiting; empty when there are no more."""
+        return await self._look()
 
     def close(self) -> None:
         self._forget()
+
+    async def _look(self) -> list[Line]:
+        """What is new in the file; in silence, and for an activity that has ended, its end."""
+        lines = await asyncio.to_thread(self._read)
+        if lines or self._over:
+            return lines
+        end = await self._how_ended()
+        if end is None:
+            return []
+        lines = await asyncio.to_thread(self._read)   # its last line may have come while we asked
+        if lines or self._over:
+            return lines
+        self._over = True
+        said = f"{end.state}: {end.said}" if end.said else end.state
+        return [Line(self._after + 1, end.at, "end", "", said, where=end.state)]
 
     def _read(self) -> list[Line]:
         try:
@@ -197,22 +272,34 @@ class Follower:
             return []
         self._offset += len(data)
         *whole, self._rest = (self._rest + data).split(b"\n")
-        lines = [parse_line(raw) for raw in whole if raw]
-        self._ended = self._ended or any(line.kind == "end" for line in lines)
-        return [line for line in lines if line.number > self._after]
+        lines = [line for raw in whole if (line := parse_line(raw)) is not None]
+        self._over = self._over or any(line.kind == "end" for line in lines)
+        new = [line for line in lines if line.number > self._after]
+        if new:
+            self._after = new[-1].number
+        elif len(data) == READ_BYTES:
+            return self._read()   # a whole block that is known already
+        return new
 
 
-def parse_line(raw: bytes | str) -> Line:
-    """A line of the file as a value."""
-    values: dict[str, Any] = json.loads(raw)
-    return Line(**{**values, "more": tuple(values["more"])})
+def parse_line(raw: bytes | str) -> Line | None:
+    """A line of the file as a value; None for one that was torn when the daemon died or the disk was full."""
+    try:
+        values: dict[str, Any] = json.loads(raw)
+        return Line(**{**values, "more": tuple(values["more"])})
+    except (ValueError, TypeError, KeyError):
+        return None
 
 
-def _lines_in(path: Path) -> int:
-    """How many lines the file has. Read in blocks, once when an activity begins or goes on."""
+def _short(text: str) -> str:
+    return text if len(text) <= LONGEST_TEXT else text[:LONGEST_TEXT] + " […]"
+
+
+def _lines_in(path: Path) -> tuple[int, bool]:
+    """How many lines the file has, and whether its last one is torn. Read in blocks, once when an activity goes on."""
+    count, last = 0, b"\n"
     with path.open("rb") as file:
-        return sum(block.count(b"\n") for block in iter(lambda: file.read(READ_BYTES), b""))
-
-
-def at(line: Line) -> datetime:
-    return datetime.fromisoformat(line.at)
+        for block in iter(lambda: file.read(READ_BYTES), b""):
+            count += block.count(b"\n")
+            last = block[-1:]
+    return count, last != b"\n"

@@ -9,7 +9,7 @@ import structlog
 from aiohttp import web
 
 from deployd import __version__
-from deployd.api.errors import Handler, Unauthorized, errors_as_json
+from deployd.api.errors import Forbidden, Handler, Unauthorized, errors_as_json
 from deployd.api.openapi import openapi
 from deployd.api.routes import ApiRoute, refuse_role
 from deployd.api.shapes import Caller
@@ -65,6 +65,7 @@ def _guarded(route: ApiRoute, find: FindCaller) -> Handler:
                 log.warning("api_refused", path=request.path, source=request.remote)
                 raise Unauthorized("this needs a token", mend="send it as `Authorization: Bearer …`")
             refuse_role(caller, route.role)
+            refuse_other_sites(request)
         answer = await route.handler(request)
         if route.method != "GET":
             log.info("api_asked", method=route.method, path=request.path, caller=caller.name if caller else "",
@@ -72,3 +73,14 @@ def _guarded(route: ApiRoute, find: FindCaller) -> Handler:
         return answer
 
     return handle
+
+
+def refuse_other_sites(request: web.Request) -> None:
+    """Browsers send a password that they remember along with whatever a page of another site asks for.
+
+    Raises:
+        Forbidden: Such a page wants to change something.
+    """
+    site = request.headers.get("Sec-Fetch-Site", "none")
+    if request.method != "GET" and site not in ("none", "same-origin"):
+        raise Forbidden("a page of another site asked for this", mend="ask from deployd's own pages, or with a program")

@@ -6,13 +6,15 @@ import asyncio
 import shutil
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from deployd import __version__
 from deployd.activity.journal import read_result
 from deployd.activity.log import Follower, Logs
+from deployd.api.fresh import Fresh
 from deployd.api.shapes import ActivityShape, EntryShape, EnvironmentShape, ProjectShape, StatusShape
 from deployd.clock import Clock
 from deployd.deployment.version import Version
@@ -25,9 +27,12 @@ from deployd.state.activities import Activity
 from deployd.state.environments import Environment
 from deployd.state.store import Store
 
-MEGABYTE = 1024 * 1024
+MEGABYTE = 1_000_000
 FRESH_SECONDS = 1.0
 """A status is not made anew more often than that, however many monitors poll it."""
+
+PATIENCE_SECONDS = 3.0
+"""Docker and the router answer in milliseconds. Monitors, and systemd's watchdog, do not wait for one that hangs."""
 
 Health = Callable[[], Awaitable[tuple[dict[str, Any], dict[str, Any], list[str]]]]
 """(engine, router, reasons why no push can be taken)"""
@@ -51,23 +56,28 @@ class StateBoard:
         self._health = health
         self._degraded = degraded
         self._began = time.monotonic()
-        self._seen: tuple[float, StatusShape] | None = None
+        self._healths = Fresh(self._look, FRESH_SECONDS)
+        self._statuses = Fresh(self._status, FRESH_SECONDS)
+        self._environments = Fresh(partial(self.environments, None), FRESH_SECONDS)
 
     async def not_ready(self) -> list[str]:
-        return (await self._health())[2]
+        return (await self._healths.get())[2]
 
     async def status(self, *, with_environments: bool) -> StatusShape:
         """At most a second old."""
-        if self._seen is None or time.monotonic() - self._seen[0] > FRESH_SECONDS:
-            self._seen = (time.monotonic(), await self._status())
-        seen = self._seen[1]
-        if with_environments:
-            return seen
-        return StatusShape(seen.version, seen.state, seen.reasons, seen.uptime_seconds, seen.activities, seen.engine,
-                           seen.router, seen.disk)
+        seen = await self._statuses.get()
+        return replace(seen, environments=tuple(await self._environments.get())) if with_environments else seen
+
+    async def _look(self) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                return await self._health()
+        except TimeoutError:
+            late = f"Docker or the router did not answer within {PATIENCE_SECONDS:g} s"
+            return {"reachable": False}, {"reachable": False}, [late]
 
     async def _status(self) -> StatusShape:
-        engine, router, reasons = await self._health()
+        engine, router, reasons = await self._healths.get()
         hour = self._clock.now() - timedelta(hours=1)
         counts = await self._store.read(lambda db: activities.count_by_state(db, hour))
         free = (await asyncio.to_thread(shutil.disk_usage, self._settings.state)).free // MEGABYTE
@@ -81,7 +91,6 @@ class StateBoard:
                         "failed_last_hour": counts["failed"]},
             engine=engine, router=router,
             disk={"free_mb": free, "needed_mb": self._settings.min_free_disk_mb},
-            environments=tuple(await self.environments(None)),
         )
 
     async def projects(self) -> list[ProjectShape]:
@@ -102,11 +111,11 @@ class StateBoard:
         lives = {(owner, name): read_result(text, Version) for owner, name, text in live}
         newest = {(item.project, item.environment): item for item in await self._store.read(activities.newest_of_each)}
         return [
-            self._environment(item, lives.get((item.project, item.name)), newest.get((item.project, item.name)))
+            self._shape(item, lives.get((item.project, item.name)), newest.get((item.project, item.name)))
             for item in found if item.project in self._settings.projects
         ]
 
-    def _environment(
+    def _shape(
         self, found: Environment, version: Version | None, newest: Activity | None,
     ) -> EnvironmentShape:
         project = self._settings.projects[found.project]
@@ -125,10 +134,10 @@ class StateBoard:
         )
 
     async def activities(
-        self, project: str | None, environment: str | None, state: str | None, limit: int,
+        self, projects: Sequence[str] | None, environment: str | None, state: str | None, limit: int,
     ) -> list[ActivityShape]:
         found = await self._store.read(lambda db: activities.latest(
-            db, project=project, environment=environment, states=[state] if state else [], limit=limit,
+            db, projects=projects, name_or_branch=environment, states=[state] if state else [], limit=limit,
         ))
         return [activity_shape(item) for item in found]
 
@@ -153,6 +162,9 @@ class JsonLines:
     async def take(self) -> list[dict[str, Any]] | None:
         lines = await self._follower.take()
         return None if lines is None else [asdict(line) for line in lines]
+
+    async def rest(self) -> list[dict[str, Any]]:
+        return [asdict(line) for line in await self._follower.rest()]
 
     def close(self) -> None:
         self._follower.close()

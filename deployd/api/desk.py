@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from deployd.activity.journal import read_result
 from deployd.activity.lanes import Lanes
@@ -79,11 +77,9 @@ class StateDesk:
             raise AlreadyEnded(f"activity {activity} has ended already")
         return await self._shape(ActivityId(activity))
 
-    async def plan(self, project: str, branch: str, offered: Mapping[str, Any]) -> list[str]:
+    async def plan(self, project: str, branch: str, offered: Offered) -> list[str]:
         """What a push of a working tree would do, one line each."""
-        files = {path: base64.b64decode(text) for path, text in offered.get("files", {}).items()}
-        tree = Offered(files, frozenset(offered.get("paths", ())), offered.get("listings", {}))
-        plan = await plan_offered(self._host, self._project(project), branch, tree)
+        plan = await plan_offered(self._host, self._project(project), branch, offered)
         return [*plan.lines(), *(f"refused: {reason}" for reason in plan.refusals)]
 
     async def _enqueue(

@@ -9,7 +9,10 @@ from typing import ClassVar
 import structlog
 from aiohttp import web
 
+from deployd.engine.errors import EngineOverran, EngineUnreachable
 from deployd.errors import DeployError
+from deployd.router.control import RouterAbsent, RouterUnanswered
+from deployd.state.store import StateUnwritable
 
 log = structlog.get_logger()
 
@@ -40,7 +43,16 @@ class Unusable(DeployError):
     code: ClassVar[str] = "unusable"
 
 
-STATUS = {NotFound: 404, Forbidden: 403, Unauthorized: 401, Unusable: 400}
+class TooLarge(DeployError):
+    """A body has too many bytes."""
+
+    code: ClassVar[str] = "too-large"
+
+
+STATUS = {NotFound: 404, Forbidden: 403, Unauthorized: 401, Unusable: 400, TooLarge: 413}
+OUTSIDE = (EngineUnreachable, EngineOverran, RouterAbsent, RouterUnanswered, StateUnwritable)
+"""Not the caller's fault: 503, it may go well later."""
+UNAVAILABLE = 503
 REFUSED = 409
 
 
@@ -49,7 +61,8 @@ def told(error: DeployError) -> web.Response:
     body = {"code": error.code, "what": error.what, "where": error.where, "mend": error.mend,
             "evidence": list(error.evidence)}
     headers = {"WWW-Authenticate": 'Basic realm="deployd"'} if isinstance(error, Unauthorized) else None
-    return web.json_response(body, status=STATUS.get(type(error), REFUSED), headers=headers)
+    status = UNAVAILABLE if isinstance(error, OUTSIDE) else STATUS.get(type(error), REFUSED)
+    return web.json_response(body, status=status, headers=headers)
 
 
 @web.middleware
@@ -59,7 +72,11 @@ async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamRe
         return await handler(request)
     except DeployError as error:
         return told(error)
-    except (web.HTTPException, ConnectionError):
+    except web.HTTPException as error:
+        if error.status < 400 or not _is_ours(request):
+            raise
+        return _unroutable(request, error)
+    except ConnectionError:
         raise
     except Exception as error:
         incident = secrets.token_hex(2).upper()
@@ -69,3 +86,21 @@ async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamRe
              "mend": "tell the operator the incident's name; the daemon's log has the rest", "evidence": []},
             status=500,
         )
+
+
+def _is_ours(request: web.Request) -> bool:
+    """Git and webhooks answer in words that their callers know; all else is the API's."""
+    return request.match_info.http_exception is not None or request.path.startswith("/api/")
+
+
+def _unroutable(request: web.Request, error: web.HTTPException) -> web.Response:
+    what = {
+        404: f"there is nothing at {request.path}",
+        405: f"{request.path} does not take {request.method}",
+    }.get(error.status, error.reason)
+    kind = NotFound if error.status == 404 else Unusable
+    answer = told(kind(what, where=request.path, mend="GET /api/v1/openapi.json lists what there is"))
+    answer.set_status(error.status)
+    if "Allow" in error.headers:
+        answer.headers["Allow"] = error.headers["Allow"]
+    return answer

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from deployd.api.routes import ApiRoute
+from deployd.api.schemas import REFERENCE, schema_of, schema_of_shape, shapes_within
+from deployd.api.shapes import ErrorShape
 
 PARAMETER = re.compile(r"\{(\w+)\}")
 
@@ -14,20 +16,54 @@ PARAMETER = re.compile(r"\{(\w+)\}")
 def openapi(routes: Sequence[ApiRoute], version: str) -> dict[str, Any]:
     """The document as a JSON value."""
     paths: dict[str, Any] = {}
+    schemas: dict[str, Any] = {}
     for route in routes:
-        parameters = [{"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
-                      for name in PARAMETER.findall(route.path)]
-        paths.setdefault(route.path, {})[route.method.lower()] = {
-            "summary": route.says,
-            "parameters": parameters,
-            "security": [{"token": []}] if route.role else [],
-            "x-role": route.role,
-            "responses": {"200" if route.method == "GET" else "202": {"description": route.says},
-                          "default": {"description": "an error: {code, what, where, mend, evidence}"}},
-        }
+        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route)
+        for shape in shapes_within(route.shape):
+            schemas[shape.__name__] = schema_of_shape(shape)
+        if route.body:
+            schemas[route.body.__name__] = route.body.model_json_schema()
+    schemas[ErrorShape.__name__] = schema_of_shape(ErrorShape)
     return {
         "openapi": "3.1.0",
         "info": {"title": "deployd", "version": version},
-        "components": {"securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}},
         "paths": paths,
+        "components": {
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+            "schemas": schemas,
+        },
     }
+
+
+def _operation(route: ApiRoute) -> dict[str, Any]:
+    parameters = [_parameter("path", name) for name in PARAMETER.findall(route.path)]
+    parameters += [_parameter("query", name) for name in route.query]
+    operation: dict[str, Any] = {
+        "summary": route.says,
+        "parameters": parameters,
+        "security": [{"token": []}] if route.role else [],
+        "x-role": route.role,
+        "responses": {
+            str(route.status): {"description": route.says, "content": _content(route)},
+            "default": {"description": "it cannot be had or done",
+                        "content": {"application/json": {"schema": schema_of(ErrorShape)}}},
+        },
+    }
+    if route.body:
+        schema = {"$ref": f"{REFERENCE}{route.body.__name__}"}
+        operation["requestBody"] = {"content": {"application/json": {"schema": schema}}}
+    return operation
+
+
+def _parameter(place: str, name: str) -> dict[str, Any]:
+    return {"name": name, "in": place, "required": place == "path", "schema": {"type": "string"}}
+
+
+def _content(route: ApiRoute) -> dict[str, Any]:
+    schema = schema_of(route.shape)
+    if route.stream:
+        return {"application/x-ndjson": {"schema": schema}}
+    if route.many:
+        schema = {"type": "object", "properties": {"items": {"type": "array", "items": schema}}, "required": ["items"],
+                  "additionalProperties": False}
+    return {"application/json": {"schema": schema}}

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from deployd.api.shapes import ActivityShape, EntryShape, EnvironmentShape, ProjectShape, StatusShape
+from deployd.deployment.preview import Offered
 
 
 class Lines(Protocol):
@@ -13,6 +14,10 @@ class Lines(Protocol):
 
     async def take(self) -> list[dict[str, Any]] | None:
         """Further lines, empty after a while of silence; None after the last one."""
+        ...
+
+    async def rest(self) -> list[dict[str, Any]]:
+        """Further lines that are there already, without waiting; empty when there are no more."""
         ...
 
     def close(self) -> None: ...
@@ -30,8 +35,11 @@ class Board(Protocol):
     async def projects(self) -> list[ProjectShape]: ...
     async def environments(self, project: str | None) -> list[EnvironmentShape]: ...
     async def activities(
-        self, project: str | None, environment: str | None, state: str | None, limit: int,
-    ) -> list[ActivityShape]: ...
+        self, projects: Sequence[str] | None, environment: str | None, state: str | None, limit: int,
+    ) -> list[ActivityShape]:
+        """Newest first, of these projects (None: of all), of an environment (machine name or branch)."""
+        ...
+
     async def activity(self, number: int) -> ActivityShape | None: ...
     async def journal(self, number: int) -> list[EntryShape]: ...
     def log(self, number: int, after: int) -> Lines: ...
@@ -43,6 +51,6 @@ class Desk(Protocol):
     async def redeploy(self, project: str, environment: str, who: str) -> ActivityShape: ...
     async def rollback(self, project: str, environment: str, to: int | None, who: str) -> ActivityShape: ...
     async def cancel(self, activity: int, who: str) -> ActivityShape: ...
-    async def plan(self, project: str, branch: str, offered: Mapping[str, Any]) -> list[str]:
-        """What a push of a working tree would do; see `preview.Offered` for its keys, contents in base64."""
+    async def plan(self, project: str, branch: str, offered: Offered) -> list[str]:
+        """What a push of a working tree would do, one line each."""
         ...

@@ -5,13 +5,38 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 from aiohttp import web
+from pydantic import BaseModel
 
+from deployd.activity.log import Line
+from deployd.api.bodies import PlanBody, RollbackBody, read_body
 from deployd.api.errors import Forbidden, NotFound, Unusable
 from deployd.api.ports import Board, Desk
-from deployd.api.shapes import ROLES, ActivityShape, Caller, as_json
+from deployd.api.shapes import (
+    EVERY,
+    ROLES,
+    ActivityShape,
+    AliveShape,
+    Caller,
+    EntryShape,
+    EnvironmentShape,
+    PlanShape,
+    ProjectShape,
+    ReadyShape,
+    StatusShape,
+    as_json,
+)
+from deployd.deployment.preview import Offered
+from deployd.state.activities import State
+
+VIEWER, CONTRIBUTOR, _ = ROLES
+STATES: tuple[str, ...] = get_args(State)
+ACCEPTED = 202
+MOST_ITEMS = 1000
+DIGITS = 15
+"""More than a number of ours ever has."""
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -26,31 +51,45 @@ class ApiRoute:
     """The least role; `""` needs no token."""
     says: str
     handler: Handler
+    shape: type
+    """What is answered: `{"items": [shape, …]}` with `many`, and lines of JSON with `stream`."""
+    many: bool = False
+    stream: bool = False
+    query: tuple[str, ...] = ()
+    body: type[BaseModel] | None = None
+    status: int = 200
 
 
 def api_routes(board: Board, desk: Desk) -> tuple[ApiRoute, ...]:
     asked = _Api(board, desk)
+    project, activity = "/api/v1/projects/{project}", "/api/v1/activities/{id}"
+    environment = f"{project}/environments/{{environment}}"
     return (
-        ApiRoute("GET", "/healthz", "", "alive: the daemon's loop answers", asked.healthz),
-        ApiRoute("GET", "/readyz", "", "ready to take pushes; 503 with the reasons when it is not", asked.readyz),
-        ApiRoute("GET", "/status", "", "what monitoring polls; environments only with a token", asked.status),
-        ApiRoute("GET", "/api/v1/projects", "viewer", "projects that the caller may see", asked.projects),
-        ApiRoute("GET", "/api/v1/environments", "viewer", "environments (`?project=`)", asked.environments),
-        ApiRoute("GET", "/api/v1/activities", "viewer",
-                 "activities, newest first (`?project= &environment= &state= &limit=`)", asked.activities),
-        ApiRoute("GET", "/api/v1/activities/{id}", "viewer", "one activity", asked.activity),
-        ApiRoute("GET", "/api/v1/activities/{id}/journal", "viewer", "every entry of its journal", asked.journal),
-        ApiRoute("GET", "/api/v1/activities/{id}/log", "viewer",
-                 "its log as lines of JSON (`?after=` a number, `?follow=1` until it ends)", asked.log),
-        ApiRoute("POST", "/api/v1/projects/{project}/environments/{environment}/redeploy", "contributor",
-                 "deploy what is live once more", asked.redeploy),
-        ApiRoute("POST", "/api/v1/projects/{project}/environments/{environment}/rollback", "contributor",
-                 "go back to the version before, or to the one of an activity (`{\"to\": 12}`)", asked.rollback),
-        ApiRoute("POST", "/api/v1/activities/{id}/cancel", "contributor", "end an activity before its switch",
-                 asked.cancel),
-        ApiRoute("POST", "/api/v1/projects/{project}/plan", "viewer",
-                 "what a push of a working tree would do (`{\"branch\", \"files\", \"paths\", \"listings\"}`)",
-                 asked.plan),
+        ApiRoute("GET", "/healthz", "", "alive: the daemon's loop answers", asked.healthz, AliveShape),
+        ApiRoute("GET", "/readyz", "", "ready to take pushes; 503 with the reasons when it is not", asked.readyz,
+                 ReadyShape),
+        ApiRoute("GET", "/status", "", "what monitoring polls; environments only with a token", asked.status,
+                 StatusShape, query=("environments",)),
+        ApiRoute("GET", "/api/v1/projects", VIEWER, "projects that the caller may see", asked.projects, ProjectShape,
+                 many=True),
+        ApiRoute("GET", "/api/v1/environments", VIEWER, "environments, of one project or of all", asked.environments,
+                 EnvironmentShape, many=True, query=("project",)),
+        ApiRoute("GET", "/api/v1/activities", VIEWER, "activities, newest first", asked.activities, ActivityShape,
+                 many=True, query=("project", "environment", "state", "limit")),
+        ApiRoute("GET", activity, VIEWER, "one activity", asked.activity, ActivityShape),
+        ApiRoute("GET", f"{activity}/journal", VIEWER, "every entry of its journal, oldest first", asked.journal,
+                 EntryShape, many=True),
+        ApiRoute("GET", f"{activity}/log", VIEWER, "its log, a line of JSON for each line", asked.log, Line,
+                 stream=True, query=("after", "follow")),
+        ApiRoute("POST", f"{environment}/redeploy", CONTRIBUTOR, "deploy what is live once more", asked.redeploy,
+                 ActivityShape, status=ACCEPTED),
+        ApiRoute("POST", f"{environment}/rollback", CONTRIBUTOR,
+                 "go back to the version before the live one, or to that of an activity", asked.rollback,
+                 ActivityShape, body=RollbackBody, status=ACCEPTED),
+        ApiRoute("POST", f"{activity}/cancel", CONTRIBUTOR, "end an activity before its switch", asked.cancel,
+                 ActivityShape, status=ACCEPTED),
+        ApiRoute("POST", f"{project}/plan", VIEWER, "what a push of a working tree would do", asked.plan, PlanShape,
+                 body=PlanBody),
     )
 
 
@@ -60,11 +99,12 @@ class _Api:
         self._desk = desk
 
     async def healthz(self, _: web.Request) -> web.Response:
-        return web.json_response({"alive": True})
+        return web.json_response(as_json(AliveShape(alive=True)))
 
     async def readyz(self, _: web.Request) -> web.Response:
         reasons = await self._board.not_ready()
-        return web.json_response({"ready": not reasons, "reasons": reasons}, status=503 if reasons else 200)
+        ready = ReadyShape(not reasons, tuple(reasons))
+        return web.json_response(as_json(ready), status=200 if ready.ready else 503)
 
     async def status(self, request: web.Request) -> web.Response:
         caller = request.get("caller")
@@ -85,11 +125,14 @@ class _Api:
 
     async def activities(self, request: web.Request) -> web.Response:
         caller, query = request["caller"], request.query
-        limit = min(_number(query.get("limit", "50"), "limit"), 1000)
-        found = await self._board.activities(
-            query.get("project"), query.get("environment"), query.get("state"), limit,
-        )
-        return _list([item for item in found if caller.may_see(item.project)])
+        limit = min(_number(query.get("limit", "50"), "limit"), MOST_ITEMS)
+        state = query.get("state")
+        if state is not None and state not in STATES:
+            raise Unusable(f"there is no state {state!r}", mend=f"name one of: {', '.join(STATES)}")
+        project = query.get("project")
+        seen = caller.projects if project is None else [project] if caller.may_see(project) else []
+        found = await self._board.activities(None if EVERY in seen else seen, query.get("environment"), state, limit)
+        return _list(found)
 
     async def activity(self, request: web.Request) -> web.Response:
         return web.json_response(as_json(await self._activity(request)))
@@ -100,18 +143,16 @@ class _Api:
 
     async def log(self, request: web.Request) -> web.StreamResponse:
         found = await self._activity(request)
-        follow = request.query.get("follow") == "1"
         after = _number(request.query.get("after", "0"), "after")
+        follow = request.query.get("follow") == "1"
         response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
         await response.prepare(request)
         lines = self._board.log(found.id, after)
         try:
-            while (taken := await lines.take()) is not None:
+            while (taken := await (lines.take() if follow else lines.rest())) is not None:
                 if not taken and not follow:
                     break
-                # A heartbeat is an empty line: a reader who has left is noticed, and proxies see that it lives.
-                data = "".join(f"{json.dumps(line)}\n" for line in taken) or "\n"
-                await response.write(data.encode())
+                await response.write(_encoded(taken))
         except ConnectionError:
             return response
         finally:
@@ -125,9 +166,8 @@ class _Api:
 
     async def rollback(self, request: web.Request) -> web.Response:
         project, environment = self._environment(request)
-        asked = await request.json() if request.can_read_body else {}
-        to = _number(str(asked["to"]), "to") if asked.get("to") is not None else None
-        return _accepted(await self._desk.rollback(project, environment, to, request["caller"].name))
+        body = await read_body(request, RollbackBody)
+        return _accepted(await self._desk.rollback(project, environment, body.to, request["caller"].name))
 
     async def cancel(self, request: web.Request) -> web.Response:
         found = await self._activity(request)
@@ -137,10 +177,10 @@ class _Api:
         project = request.match_info["project"]
         if not request["caller"].may_see(project):
             raise NotFound(f"there is no project {project}")
-        offered = await request.json()
-        if not isinstance(offered, dict) or not offered.get("branch"):
-            raise Unusable("a plan needs a branch", mend="send {\"branch\": …, \"files\": …}")
-        return web.json_response({"lines": await self._desk.plan(project, offered["branch"], offered)})
+        body = await read_body(request, PlanBody)
+        offered = Offered(body.files, frozenset(body.paths), body.listings)
+        plan = PlanShape(project, body.branch, tuple(await self._desk.plan(project, body.branch, offered)))
+        return web.json_response(as_json(plan))
 
     async def _activity(self, request: web.Request) -> ActivityShape:
         number = _number(request.match_info["id"], "the activity's number")
@@ -171,11 +211,15 @@ def _list(items: Any) -> web.Response:
 
 
 def _accepted(activity: ActivityShape) -> web.Response:
-    return web.json_response(as_json(activity), status=202)
+    return web.json_response(as_json(activity), status=ACCEPTED)
+
+
+def _encoded(lines: list[dict[str, Any]]) -> bytes:
+    """A heartbeat is an empty line: a reader who has left is noticed, and proxies see that it lives."""
+    return "".join(f"{json.dumps(line)}\n" for line in lines).encode() or b"\n"
 
 
 def _number(text: str, what: str) -> int:
-    if not text.isdecimal():
-        raise Unusable(f"{what} must be a whole number, not {text!r}")
+    if not (text.isascii() and text.isdecimal() and len(text) <= DIGITS):
+        raise Unusable(f"{what} must be a whole number, not {text[:DIGITS]!r}")
     return int(text)
-

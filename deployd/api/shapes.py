@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field, is_dataclass
 from typing import Any
 
+EVERY = "*"
+"""Stands for every project in a token's list."""
+
 
 @dataclass(frozen=True, slots=True)
 class ProjectShape:
@@ -85,15 +88,47 @@ class StatusShape:
 
 
 @dataclass(frozen=True, slots=True)
+class AliveShape:
+    alive: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyShape:
+    ready: bool
+    reasons: tuple[str, ...]
+    """Why no push can be taken now."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlanShape:
+    project: str
+    branch: str
+    lines: tuple[str, ...]
+    """What would be done and why, one sentence each; those with `refused:` in front say why a push would be refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorShape:
+    """Why something cannot be had or done."""
+
+    code: str
+    """Stable; for programs."""
+    what: str
+    where: str
+    mend: str
+    evidence: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Caller:
     """Who asks: a token, or whoever may open the daemon's own socket."""
 
     name: str
     role: str
-    projects: tuple[str, ...] = ("*",)
+    projects: tuple[str, ...] = (EVERY,)
 
     def may_see(self, project: str) -> bool:
-        return "*" in self.projects or project in self.projects
+        return EVERY in self.projects or project in self.projects
 
 
 ROLES = ("viewer", "contributor", "admin")

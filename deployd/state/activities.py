@@ -140,14 +140,27 @@ def next_of_lane(connection: sqlite3.Connection, project: str, environment: str)
 
 def latest(
     connection: sqlite3.Connection, *, project: str | None = None, environment: str | None = None,
-    states: Sequence[str] = (), limit: int = 50,
+    states: Sequence[str] = (), limit: int = 50, projects: Sequence[str] | None = None,
+    name_or_branch: str | None = None,
 ) -> list[Activity]:
-    """Newest first."""
-    where, values = ["1"], []
+    """Newest first.
+
+    Args:
+        projects: Only of these; None: of all.
+        name_or_branch: An environment as people name it.
+    """
+    where: list[str] = ["1"]
+    values: list[str] = []
     for column, value in (("project", project), ("environment", environment)):
         if value is not None:
             where.append(f"{column} = ?")
             values.append(value)
+    if name_or_branch is not None:
+        where.append("? IN (environment, branch)")
+        values.append(name_or_branch)
+    if projects is not None:
+        where.append(f"project IN ({', '.join('?' * len(projects))})")
+        values += list(projects)
     if states:
         where.append(f"state IN ({', '.join('?' * len(states))})")
         values += list(states)

@@ -1,0 +1,67 @@
+"""What callers send, as values: bytes in, a frozen model or an error that says what is wrong with them."""
+
+from __future__ import annotations
+
+from typing import Annotated, TypeVar
+
+from aiohttp import web
+from pydantic import Base64Bytes, BaseModel, ConfigDict, Field, ValidationError
+
+from deployd.api.errors import TooLarge, Unusable
+
+LARGEST_BYTES = 64_000_000
+"""A plan of a tree with 500,000 files has 40 MB of paths."""
+LARGEST_NUMBER = 10**15
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class RollbackBody(_Body):
+    """To which version; without a number to the one before the live one."""
+
+    to: Annotated[int, Field(ge=1, le=LARGEST_NUMBER)] | None = None
+
+
+class PlanBody(_Body):
+    """A working tree as far as a plan needs it."""
+
+    branch: str = Field(min_length=1, max_length=255)
+    files: dict[str, Base64Bytes] = Field(default_factory=dict)
+    """Contents of the configuration files, in base64."""
+    paths: list[str] = Field(default_factory=list)
+    """Every path of the tree."""
+    listings: dict[str, str] = Field(default_factory=dict)
+    """{application root: digest of its files without the configuration}"""
+
+
+B = TypeVar("B", bound=_Body)
+
+
+async def read_body(request: web.Request, kind: type[B]) -> B:
+    """The body of a request; none at all is an empty one.
+
+    Raises:
+        TooLarge: It has more bytes than any that makes sense.
+        Unusable: It is not what the route takes; all that is wrong is told at once.
+    """
+    data = bytearray()
+    async for chunk in request.content.iter_chunked(65_536):
+        data += chunk
+        if len(data) > LARGEST_BYTES:
+            raise TooLarge(f"the body has more than {LARGEST_BYTES:,} bytes")
+    return parse_body(bytes(data), kind)
+
+
+def parse_body(data: bytes, kind: type[B]) -> B:
+    """
+    Raises:
+        Unusable: See `read_body`.
+    """
+    try:
+        return kind.model_validate_json(data or b"{}")
+    except ValidationError as error:
+        found = tuple(f"{'.'.join(map(str, item['loc'])) or 'body'}: {item['msg']}" for item in error.errors())
+        raise Unusable("the body cannot be used", evidence=found,
+                       mend="send JSON as /api/v1/openapi.json describes it") from None
