@@ -8,10 +8,13 @@ from deployd.deployment.refused import ConfigurationRefused
 from deployd.deployment.version import Version
 from deployd.deployment.view import Deployment, Fetched, Planned
 from deployd.deployment.wanted import find_wanted, routes_of
-from deployd.errors import DeployError
+from deployd.errors import DeployError, Transient
+from deployd.ids import CommitId
 from deployd.plan import NOTHING_LIVE, WantedApp, WantedService, make_plan
 from deployd.project.model import ProjectConfig
 from deployd.project.report import render_findings
+
+REMOTE_BEHIND_SECONDS = 5.0
 
 
 class CommitGone(DeployError):
@@ -30,17 +33,43 @@ async def fetch(deployment: Deployment, host: Host, tell: Tell) -> Fetched:
     """Have the commit in the project's mirror.
 
     Raises:
-        CommitGone: The branch moved on or was deleted before it could be fetched.
+        CommitGone: The branch was deleted before it could be fetched.
+        Transient: The remote could not be reached, or does not show what was pushed.
     """
     activity = deployment.activity
     if activity.trigger.how in ("github", "gitlab"):
-        await host.code.fetch(deployment.project)
-    commit = activity.commit or await host.code.tip(deployment.project.id, activity.branch)
-    if commit is None:
-        raise CommitGone(f"there is no branch {activity.branch} in the repository", mend="push the branch again")
+        commit = await _tip_of_remote(deployment, host, tell)
+    else:
+        commit = activity.commit or await _tip(deployment, host)
     about = await host.code.about(deployment.project.id, commit)
     tell.line(f"{commit[:8]} {about.subject} ({about.author})")
     return Fetched(commit)
+
+
+async def _tip(deployment: Deployment, host: Host) -> CommitId:
+    commit = await host.code.tip(deployment.project.id, deployment.branch)
+    if commit is None:
+        raise CommitGone(f"there is no branch {deployment.branch} in the repository", mend="push the branch again")
+    return commit
+
+
+async def _tip_of_remote(deployment: Deployment, host: Host, tell: Tell) -> CommitId:
+    """The branch as it is now, and not as the delivery says: these come late, twice and out of order.
+
+    Sometimes one comes before the forge shows what it tells about, so a commit that the branch does not hold is waited
+    for. One that was forced away meanwhile never comes; the push that forced it has an activity of its own.
+    """
+    await host.code.fetch(deployment.project)
+    tip, pushed = await _tip(deployment, host), deployment.activity.commit
+    if pushed is None or pushed == tip:
+        return tip
+    if await host.code.contains(deployment.project.id, deployment.branch, pushed):
+        tell.line(f"{deployment.branch} has moved on from {pushed[:8]} to {tip[:8]}: that is deployed")
+        return tip
+    raise Transient(CommitGone(
+        f"{deployment.branch} of the remote does not hold the commit {pushed[:8]}, which was pushed",
+        mend="it was forced away, or the forge is behind: push again when nothing newer is deployed",
+    ), REMOTE_BEHIND_SECONDS)
 
 
 async def read_and_plan(deployment: Deployment, host: Host, tell: Tell) -> Planned:
