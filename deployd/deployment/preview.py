@@ -77,6 +77,9 @@ class OfferedCode:
 
     async def fetch(self, project: ProjectSettings) -> None: ...
     async def tip(self, project: ProjectId, branch: str) -> CommitId | None: ...
+    async def contains(self, project: ProjectId, branch: str, commit: CommitId) -> bool:
+        raise NotImplementedError
+
     async def about(self, project: ProjectId, commit: CommitId) -> CommitInfo:
         raise NotImplementedError
 
