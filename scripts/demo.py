@@ -42,15 +42,16 @@ async def up(directory: Path, template: str, *, rate: float | None) -> int:
     source = _template(template)
     rate = rate or (RATE if source.parent == SAMPLES else FOREIGN_RATE)
     project = re.sub(r"[^a-z0-9-]+", "-", source.name.lower()).strip("-")[:32]
+    earlier = LocalDaemon(directory, {}, instance=instance_of(directory, "demo"))
+    if directory.exists():
+        say("removing what an earlier demo left")
+        await _remove(earlier)
     # A project from elsewhere may ask for a version that no Debian has; our samples ask for what is there.
     settings = {} if source.parent == SAMPLES else {"runtime_fallback": "nearest"}
     daemon = LocalDaemon(
-        directory, {project: {"title": f"Demo of {source.name}"}}, instance=instance_of(directory, "demo"),
-        settings=settings, api_port=free_port(USUAL_PORTS[0]), http_port=free_port(USUAL_PORTS[1]),
+        directory, {project: {"title": f"Demo of {source.name}"}}, instance=earlier.instance, settings=settings,
+        api_port=free_port(USUAL_PORTS[0]), http_port=free_port(USUAL_PORTS[1]),
     )
-    if directory.exists():
-        say("removing what an earlier demo left")
-        await _remove(daemon)
     say(f"starting deployd below {_short(directory)}")
     seconds = await daemon.start()
     say(f"deployd is ready after {seconds:.1f} s: {daemon.api}, log in {_short(daemon.log_file)}")
