@@ -21,6 +21,7 @@ import structlog
 import uvloop
 from aiohttp import web
 
+from deployd.activity.endings import endings
 from deployd.activity.lanes import Lanes
 from deployd.activity.log import Logs
 from deployd.activity.masking import Masker
@@ -59,6 +60,7 @@ from deployd.router.render_nginx import RouterConfig
 from deployd.settings import Settings, config_folder, load_settings
 from deployd.slugs.archive import SlugStore
 from deployd.slugs.storage import Slugs
+from deployd.state.environments import all_secrets
 from deployd.state.store import Store, open_store
 from deployd.systemd import keep_watchdog_fed, notify, passed_socket
 from deployd.upkeep.crons import Crons
@@ -152,6 +154,7 @@ async def _open_edges(stack: AsyncExitStack, settings: Settings, catalogue: Cata
     places = RouterPlaces(settings.run)
     router = await stack.enter_async_context(open_router(places.socket))
     masker = Masker(settings.secrets())
+    masker.learn(await store.read(all_secrets))   # a hook that outlived the last daemon may print one
     edges = Edges(store, engine, router, SystemClock(), masker)
     await _start_router(edges, settings, catalogue, places)
     return edges
@@ -199,7 +202,7 @@ async def _serve(
     stack: AsyncExitStack, edges: Edges, host: Host, next_wish: Callable[[], Awaitable[str]],
 ) -> str:
     settings = host.settings
-    logs = Logs(host.places.logs, edges.clock, edges.masker)
+    logs = Logs(host.places.logs, edges.clock, edges.masker, endings(edges.store))
     limits = Limits(Slots(settings.limits.builds), Slots(settings.limits.deploys))
     lanes = Lanes(edges.store, Carrier(edges.store, host, logs, limits, edges.clock), edges.clock)
     code = ProjectCode(host.places.repository, settings.state / "hooks")

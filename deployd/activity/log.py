@@ -90,14 +90,13 @@ class Tell:
 
     def end(self, state: str, text: str) -> None:
         """The last line: how the activity ended."""
-        self._full = False
         self._write("end", text, where=state)
 
     def close(self) -> None:
         os.close(self._file)
 
     def _write(self, kind: str, text: str, *, app: str = "", where: str = "", more: tuple[str, ...] = ()) -> None:
-        if self._full:
+        if self._full and kind == "output":
             return
         if self._bytes > LARGEST_LOG_BYTES and kind == "output":
             self._full, kind, text = True, "warn", f"the log has {LARGEST_LOG_BYTES:,} bytes: the rest is cut"

@@ -151,6 +151,11 @@ def ensure_secret(
     return str(row["secret"])
 
 
+def all_secrets(connection: sqlite3.Connection) -> list[str]:
+    """Everything secret that was made for any environment."""
+    return [row["secret"] for row in connection.execute("SELECT secret FROM secrets")]
+
+
 def secrets_of(connection: sqlite3.Connection, project: ProjectId, environment: EnvironmentName) -> list[str]:
     """Everything secret that was made for an environment, so that it can be masked."""
     rows = connection.execute(
