@@ -20,6 +20,12 @@ class Deleted:
 
 async def remove_environment(deployment: Deployment, host: Host, tell: Tell) -> Deleted:
     """Remove everything that carries the environment's labels. May be repeated."""
+    if deployment.activity.trigger.how in ("github", "gitlab"):
+        # A delivery may come late: the branch was deleted and made again, and its data must not go.
+        await host.code.fetch(deployment.project)
+        if await host.code.tip(deployment.project.id, deployment.branch) is not None:
+            tell.done(f"{deployment.branch} is there again in the remote: its environment stays")
+            return Deleted(0, 0)
     project, environment = deployment.project.id, deployment.environment
     labels = {INSTANCE: deployment.instance, PROJECT: project, ENVIRONMENT: environment}
     await host.router.remove(deployment.key)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from fnmatch import fnmatchcase
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
+from deployd.environment.branches import is_of_a_machine
 from deployd.ids import CommitId
 from deployd.intake.push import NOTHING, Ignored, Push, Unreadable
 from deployd.settings import ProjectSettings
@@ -17,8 +17,6 @@ Headers = Mapping[str, str]
 """Names in any case: aiohttp's headers are such a mapping."""
 
 BRANCH = "refs/heads/"
-NOT_DEPLOYED = ("gh-readonly-queue/*", "dependabot/*", "renovate/*")
-"""Branches of machines: merge queues and bots. Each would be an environment that nobody asked for."""
 OBJECT_ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 SCP_ADDRESS = re.compile(r"[^/@]+@[^/:]+:(?P<path>.*)")   # git@host:owner/name.git
 
@@ -84,7 +82,7 @@ def read_push(
         return Unreadable("before and after are not ids of commits")
     if not belongs_to(project, repository):
         return Ignored(f"the push is of {repository}, and the remote of the project {project.id} is another repository")
-    if any(fnmatchcase(branch, pattern) for pattern in NOT_DEPLOYED):
+    if is_of_a_machine(branch):
         return Ignored(f"{branch} is the branch of a merge queue or of a bot; these are not deployed")
     if NOTHING.fullmatch(new) and branch == project.production:
         return Ignored(f"{branch} is production: it was deleted in the forge, and its environment stays")

@@ -28,6 +28,7 @@ import structlog
 
 from deployd.clock import Clock
 from deployd.deployment.steps import TABLES
+from deployd.environment.branches import is_of_a_machine
 from deployd.environment.naming import machine_name
 from deployd.errors import DeployError, Transient
 from deployd.ids import ActivityId, CommitId, EnvironmentName, ProjectId
@@ -132,6 +133,8 @@ class LostPushes:
             known = await asyncio.to_thread(self._known, project.id)
             await self._code.fetch(project)
         tips = await self._code.branches(project.id)
+        if project.remote is not None:
+            tips = {branch: tip for branch, tip in tips.items() if not is_of_a_machine(branch)}
         lost = [
             Lost(project.id, branch, tip) for branch, tip in tips.items()
             if await self._is_lost(project.id, branch, tip, known)

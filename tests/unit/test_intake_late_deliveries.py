@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import pytest
 
+from deployd.deployment.delete import remove_environment
 from deployd.deployment.validate import CommitGone, fetch
 from deployd.errors import Transient
 from deployd.ids import CommitId
@@ -41,12 +42,17 @@ class TellDouble:
     def line(self, text: str) -> None:
         self.said.append(text)
 
+    done = line
+
+
+def deployment(pushed: CommitId | None, how: str = "github") -> Any:
+    activity = SimpleNamespace(trigger=SimpleNamespace(how=how), commit=pushed, branch="main")
+    return SimpleNamespace(project=SimpleNamespace(id="shop"), branch="main", activity=activity)
+
 
 async def fetched(code: CodeDouble, pushed: CommitId | None, how: str = "github") -> tuple[CommitId, list[str]]:
     tell = TellDouble()
-    activity = SimpleNamespace(trigger=SimpleNamespace(how=how), commit=pushed, branch="main")
-    deployment = SimpleNamespace(project=SimpleNamespace(id="shop"), branch="main", activity=activity)
-    result = await fetch(cast(Any, deployment), cast(Any, SimpleNamespace(code=code)), cast(Any, tell))
+    result = await fetch(deployment(pushed, how), cast(Any, SimpleNamespace(code=code)), cast(Any, tell))
     return result.commit, tell.said
 
 
@@ -75,3 +81,10 @@ async def test_a_push_to_our_own_server_deploys_what_was_pushed_and_fetches_noth
     code = CodeDouble(NEW)
     assert (await fetched(code, OLD, how="git"))[0] == OLD
     assert code.fetched == 0
+
+
+async def test_a_late_deletion_spares_a_branch_that_is_there_again() -> None:
+    tell = TellDouble()
+    host = SimpleNamespace(code=CodeDouble(NEW))   # whatever else it touched would be missing here
+    await remove_environment(deployment(None), cast(Any, host), cast(Any, tell))
+    assert tell.said == ["main is there again in the remote: its environment stays"]
