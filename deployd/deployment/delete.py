@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from deployd.activity.log import Tell
 from deployd.deployment.host import Host
+from deployd.deployment.together import together
 from deployd.deployment.view import Deployment
 from deployd.engine.names import ENVIRONMENT, INSTANCE, PROJECT
 
@@ -31,9 +32,7 @@ async def remove_environment(deployment: Deployment, host: Host, tell: Tell) -> 
     await host.router.remove(deployment.key)
     version = await host.facts.live(project, environment)
     containers = await host.engine.containers(labels)
-    async with asyncio.TaskGroup() as group:
-        for container in containers:
-            group.create_task(host.engine.ensure_container_gone(container.name, stop_seconds=10), name=container.name)
+    await together(host.engine.ensure_container_gone(container.name, stop_seconds=10) for container in containers)
     volumes = await host.engine.volumes(labels)
     for volume in volumes:
         await host.engine.ensure_volume_gone(volume.name)

@@ -13,8 +13,10 @@ from deployd.deployment.host import Host
 from deployd.deployment.instances import instance_parts, write_files
 from deployd.deployment.probe import wait_until_answering
 from deployd.deployment.removal import remove_version
+from deployd.deployment.together import together
 from deployd.deployment.validate import read_config
 from deployd.deployment.view import Deployment
+from deployd.engine.specs import ContainerSpec
 from deployd.project.model import Application, ProjectConfig
 from deployd.recipes.web_server import web_server_files
 
@@ -28,29 +30,34 @@ class AppsUp:
 
 
 async def start_apps(deployment: Deployment, host: Host, tell: Tell) -> AppsUp:
-    """Mount the slugs and start the app and web containers of every application."""
+    """Mount the slugs and start the app and web containers of every application; what is independent, side by side."""
     config = await read_config(deployment, host)
     containers: list[str] = []
     for app in in_order_of_need(config):
         parts = await instance_parts(deployment, host, config, app, app.web.instance, app.name)
-        names = deployment.names
-        await host.engine.ensure_volume(run_volume(names, deployment.id, app.name))
-        await host.engine.ensure_container(app_container(parts))
-        version_folder = host.places.version(deployment.project.id, deployment.environment, deployment.id)
-        web_folder = version_folder / f"{app.name}-web"
-        alias = names.alias(deployment.id, app.name)
-        files = web_server_files(app, alias=alias, trusted=host.settings.network_pool)
-        await write_files(web_folder, files)
-        web = web_container(parts, await host.images.ensure(host.catalogue.web, tell.line), web_folder)
-        await host.engine.ensure_container(web)
-        containers += [names.container(deployment.id, "app", app.name), web.name]
+        specs = (app_container(parts), await _web_container(deployment, host, tell, parts))
+        await host.engine.ensure_volume(run_volume(deployment.names, deployment.id, app.name))
+        await together(host.engine.ensure_container(spec) for spec in specs)
+        containers += [spec.name for spec in specs]
         await _run_post_start(host, parts, app)
-        patience = min(SOFT_START_SECONDS, host.settings.answer_seconds)
-        if await wait_until_answering(deployment, host, app, patience, quietly=True):
-            tell.line("answers", app=app.name)
-        else:
-            tell.line("does not answer yet; it may need its deploy hook", app=app.name)
+    await together(_greet(deployment, host, tell, app) for app in config.applications)
     return AppsUp(tuple(containers))
+
+
+async def _web_container(deployment: Deployment, host: Host, tell: Tell, parts: InstanceParts) -> ContainerSpec:
+    version_folder = host.places.version(deployment.project.id, deployment.environment, deployment.id)
+    folder = version_folder / f"{parts.app.name}-web"
+    alias = deployment.names.alias(deployment.id, parts.app.name)
+    await write_files(folder, web_server_files(parts.app, alias=alias, trusted=host.settings.network_pool))
+    return web_container(parts, await host.images.ensure(host.catalogue.web, tell.line), folder)
+
+
+async def _greet(deployment: Deployment, host: Host, tell: Tell, app: Application) -> None:
+    patience = min(SOFT_START_SECONDS, host.settings.answer_seconds)
+    if await wait_until_answering(deployment, host, app, patience, quietly=True):
+        tell.line("answers", app=app.name)
+    else:
+        tell.line("does not answer yet; it may need its deploy hook", app=app.name)
 
 
 async def start_workers(deployment: Deployment, host: Host, tell: Tell) -> AppsUp:

@@ -15,7 +15,7 @@ from deployd.recipes.web_server import WEB_PORT
 
 GATEWAY_ERRORS = frozenset({502, 503, 504})
 """What the web container says while nothing listens behind it; any other answer is the application's."""
-PAUSE_SECONDS = 0.1
+PAUSE_SECONDS = 0.03
 LONGEST_PAUSE_SECONDS = 1.0
 
 

@@ -6,6 +6,7 @@ import asyncio
 import shutil
 
 from deployd.deployment.host import Host
+from deployd.deployment.together import together
 from deployd.deployment.view import Deployment
 from deployd.engine.names import ACTIVITY, ENVIRONMENT, INSTANCE, PROJECT, ROLE
 
@@ -32,6 +33,4 @@ async def remove_version(deployment: Deployment, host: Host, activity: str) -> N
 
 
 async def _remove(host: Host, names: list[str], stop_seconds: int) -> None:
-    async with asyncio.TaskGroup() as group:
-        for name in names:
-            group.create_task(host.engine.ensure_container_gone(name, stop_seconds=stop_seconds), name=name)
+    await together(host.engine.ensure_container_gone(name, stop_seconds=stop_seconds) for name in names)

@@ -26,7 +26,7 @@ from deployd.recipes.web_server import WEB_PORT
 from deployd.router.control import RouterUnanswered
 from deployd.router.table import Released, Route, RouteSet, Target
 
-DRAIN_SECONDS = 1.0
+DRAIN_SECONDS = 0.3
 """Requests that the router sent on just before the switch arrive at the old web server within this time."""
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 
 from deployd.activity.log import Tell
 from deployd.deployment.containers import MEGABYTE
 from deployd.deployment.host import Host
+from deployd.deployment.together import together
 from deployd.deployment.validate import read_config
 from deployd.deployment.version import ServiceVersion
 from deployd.deployment.view import Deployment
@@ -44,15 +44,10 @@ async def start_services(deployment: Deployment, host: Host, tell: Tell) -> Serv
     names = deployment.names
     await host.engine.ensure_network(NetworkSpec(names.network, subnet, names.labels("network")))
     wanted = {version.name: version for version in deployment.planned.version.services}
-    try:
-        async with asyncio.TaskGroup() as group:
-            for service in config.services:
-                if service.kind not in NO_CONTAINER:
-                    group.create_task(
-                        _ensure_service(deployment, host, tell, service, wanted[service.name]), name=service.name,
-                    )
-    except ExceptionGroup as group_error:
-        raise group_error.exceptions[0] from None
+    await together(
+        _ensure_service(deployment, host, tell, service, wanted[service.name])
+        for service in config.services if service.kind not in NO_CONTAINER
+    )
     return ServicesUp(tuple(service.name for service in config.services))
 
 
