@@ -1,0 +1,137 @@
+"""A push becomes an activity, in a real database: once for each delivery, durable when it is answered."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import sqlite3
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from deployd.clock import SystemClock
+from deployd.environment.naming import machine_name
+from deployd.ids import ActivityId, CommitId, ProjectId
+from deployd.intake.push import Push
+from deployd.intake.queue import StateQueue
+from deployd.state import activities, environments
+from deployd.state.activities import Activity
+from deployd.state.store import Store, open_store
+
+SHOP = ProjectId("shop")
+A, B, ZERO = CommitId("a" * 40), CommitId("b" * 40), CommitId("0" * 40)
+PUSH = Push(SHOP, "main", A, B, "github", "ada", "delivery-1")
+
+
+class Queue:
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.woken = 0
+        self._queue = StateQueue(store, SystemClock(), self._wake)
+        self.push = self._queue.push
+
+    def _wake(self) -> None:
+        self.woken += 1
+
+    async def all(self) -> list[Activity]:
+        return await self.store.read(lambda db: activities.latest(db, project=SHOP))
+
+    async def end(self, activity: ActivityId | None, state: activities.State) -> None:
+        assert activity is not None
+        now = SystemClock().now()
+        await self.store.write(lambda db: activities.begin(db, activity, now))
+        assert await self.store.write(lambda db: activities.finish(db, activity, state, "", now))
+
+
+@pytest.fixture
+async def queue(tmp_path: Path) -> AsyncIterator[Queue]:
+    async with open_store(tmp_path / "state.db") as store:
+        yield Queue(store)
+
+
+def to(commit: CommitId, delivery: str, push: Push = PUSH) -> Push:
+    return dataclasses.replace(push, new=commit, delivery=delivery)
+
+
+async def test_a_push_makes_an_activity_and_its_environment(queue: Queue) -> None:
+    receipt = await queue.push(PUSH)
+    assert receipt.said == f"activity 1: main at bbbbbbbb to environment {machine_name('main')}"
+    (activity,) = await queue.all()
+    assert (activity.commit, activity.branch, activity.kind, activity.state) == (B, "main", "push", "pending")
+    assert (activity.trigger.who, activity.trigger.how, activity.trigger.delivery) == ("ada", "github", "delivery-1")
+    assert queue.woken == 1
+
+
+async def test_it_is_on_the_disk_when_it_is_answered(queue: Queue, tmp_path: Path) -> None:
+    await queue.push(PUSH)
+    other = sqlite3.connect(f"file:{tmp_path}/state.db?mode=ro", uri=True)
+    assert other.execute("SELECT count(*) FROM activities").fetchone() == (1,)
+    assert other.execute("SELECT delivery FROM deliveries").fetchone() == ("delivery-1",)
+    other.close()
+
+
+async def test_a_known_delivery_gets_the_answer_of_then_whatever_happened_since(queue: Queue) -> None:
+    first = await queue.push(PUSH)
+    await queue.end(first.activity, "failed")
+    again = await queue.push(PUSH)
+    assert again == dataclasses.replace(first, again=True)
+    assert len(await queue.all()) == 1
+
+
+async def test_the_same_delivery_many_times_at_once_is_one_activity(queue: Queue) -> None:
+    async with asyncio.TaskGroup() as group:
+        receipts = [group.create_task(queue.push(PUSH)) for _ in range(50)]
+    assert {task.result().activity for task in receipts} == {1}
+    assert [task.result().again for task in receipts].count(False) == 1
+    assert len(await queue.all()) == 1
+
+
+async def test_ids_of_forges_and_projects_do_not_meet(queue: Queue) -> None:
+    await queue.push(PUSH)
+    assert not (await queue.push(dataclasses.replace(PUSH, project=ProjectId("blog")))).again
+    assert not (await queue.push(dataclasses.replace(PUSH, how="gitlab", new=A))).again
+
+
+async def test_a_second_hook_for_the_same_tip_starts_nothing(queue: Queue) -> None:
+    first = await queue.push(PUSH)
+    second = await queue.push(to(B, "delivery-2"))
+    assert second.activity is None
+    assert second.said == f"main at bbbbbbbb is activity {first.activity} already"
+    assert len(await queue.all()) == 1
+
+
+async def test_after_a_failure_the_same_tip_counts_again(queue: Queue) -> None:
+    first = await queue.push(PUSH)
+    await queue.end(first.activity, "failed")
+    assert (await queue.push(to(B, "delivery-2"))).activity == 2
+
+
+async def test_a_branch_that_is_forced_there_and_back_is_deployed_each_time(queue: Queue) -> None:
+    for number, commit in enumerate((A, B, A, B)):
+        assert (await queue.push(to(commit, f"delivery-{number}"))).activity == number + 1
+    states = [activity.state for activity in await queue.all()]
+    assert states == ["pending", "superseded", "superseded", "superseded"]
+
+
+async def test_a_push_by_git_is_always_taken(queue: Queue) -> None:
+    mine = dataclasses.replace(PUSH, how="git", delivery="")
+    assert [(await queue.push(mine)).activity for _ in range(2)] == [1, 2]
+
+
+async def test_a_deleted_branch_deletes_its_environment_once(queue: Queue) -> None:
+    gone = to(ZERO, "delivery-2")
+    assert (await queue.push(to(ZERO, "delivery-0"))).said == "main was deleted; it had no environment"
+    await queue.push(PUSH)
+    receipt = await queue.push(gone)
+    newest = (await queue.all())[0]
+    assert (newest.id, newest.kind, newest.commit) == (receipt.activity, "delete", None)
+    assert (await queue.push(gone)).again
+
+
+async def test_branches_that_look_alike_have_environments_of_their_own(queue: Queue) -> None:
+    for branch in ("feature/a", "feature-a", "Feature/A", "feature/ä"):
+        await queue.push(dataclasses.replace(PUSH, branch=branch, delivery=branch))
+    there = await queue.store.read(lambda db: environments.list_all(db, SHOP))
+    assert len({environment.name for environment in there}) == 4
+    assert {activity.state for activity in await queue.all()} == {"pending"}
