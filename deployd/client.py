@@ -1,4 +1,4 @@
-"""The API of a running daemon, from outside: over its Unix socket, or over HTTP with a token."""
+"""The API of a running daemon, from outside, over its Unix socket."""
 
 from __future__ import annotations
 
@@ -60,6 +60,10 @@ class Client:
     async def rollback(self, project: str, environment: str, to: int | None) -> Any:
         return await self.post(f"{_environment(project, environment)}/rollback", {"to": to})
 
+    async def plan(self, project: str, offered: Mapping[str, Any]) -> Any:
+        """What a push would do; `offered` is the body that the API's route takes."""
+        return await self.post(f"/api/v1/projects/{quote(project, safe='')}/plan", offered)
+
     async def log(self, activity: int, *, follow: bool, after: int = 0) -> AsyncIterator[dict[str, Any]]:
         """Lines of an activity's log; with `follow` until it ends."""
         path = f"/api/v1/activities/{activity}/log"
@@ -69,8 +73,11 @@ class Client:
             async with self._session.get(path, params=query, timeout=no_end) as answer:
                 if answer.status != 200:
                     raise Refused(answer.status, await _told(answer))
-                async for raw in answer.content:
-                    if raw.strip():
+                rest = b""
+                # Not by lines of the library: it refuses those over 128 KiB.
+                async for chunk in answer.content.iter_any():
+                    *lines, rest = (rest + chunk).split(b"\n")
+                    for raw in filter(None, lines):
                         yield json.loads(raw)
         except aiohttp.ClientError as error:
             raise self._unreachable(error) from None
@@ -85,10 +92,12 @@ class Client:
             raise self._unreachable(error) from None
 
     def _unreachable(self, error: Exception) -> DaemonUnreachable:
-        return DaemonUnreachable(
-            f"no deployd answers at {self._where} ({error or type(error).__name__})",
-            mend="start it with `deployd serve`, or name its socket with --socket or DEPLOYD_SOCKET",
-        )
+        cause = getattr(error, "os_error", None)
+        why = getattr(cause, "strerror", None) or str(error) or type(error).__name__
+        mend = "start it with `deployd serve`, or name its socket with --socket or DEPLOYD_SOCKET"
+        if isinstance(cause, PermissionError):
+            mend = "only the user who runs the daemon may open its socket: try sudo"
+        return DaemonUnreachable(f"no deployd answers at {self._where} ({why})", mend=mend)
 
 
 @asynccontextmanager

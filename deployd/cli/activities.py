@@ -14,9 +14,9 @@ STATES = ("pending", "in_progress", "success", "failed", "cancelled", "supersede
 @click.command()
 @socket_option
 @project_option
-@click.option("-e", "--environment", help="Only of this environment (its machine name).")
+@click.option("-e", "--environment", help="Only of this environment: its branch or its machine name.")
 @click.option("--state", type=click.Choice(STATES), help="Only those in this state.")
-@click.option("--limit", default=20, show_default=True, help="How many, newest first.")
+@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many, newest first.")
 @json_option
 def activities(
     socket: Path, project: str | None, environment: str | None, state: str | None, limit: int, as_json: bool,

@@ -1,6 +1,6 @@
 """`deployd check`: what a push of this folder would be told, without a daemon and without root.
 
-Exit codes: 0 nothing wrong (warnings allowed), 1 errors, 2 the command was used wrongly.
+Exit statuses: 0 nothing wrong (warnings allowed), 2 the command was used wrongly, 3 errors.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 
 import click
+
+from deployd.cli.exits import CONFIGURATION, WELL
 
 _DIALECTS = ("magento", "platformsh")
 
@@ -39,7 +41,7 @@ def check(directory: Path, as_json: bool, project_dialect: str | None, tolerant:
             click.echo(line)
         if result.config is not None:
             click.echo(summary(result.config))
-    sys.exit(1 if result.errors else 0)
+    sys.exit(CONFIGURATION if result.errors else WELL)
 
 
 def summary(config: object) -> str:

@@ -5,25 +5,30 @@ from __future__ import annotations
 import importlib
 
 import click
+from click.shell_completion import CompletionItem
+
+from deployd import __version__
 
 COMMANDS = {
-    "serve": "deployd.cli.serve:serve",
-    "check": "deployd.cli.check:check",
-    "plan": "deployd.cli.plan:plan",
-    "projects": "deployd.cli.projects:projects",
-    "environments": "deployd.cli.environments:environments",
-    "activities": "deployd.cli.activities:activities",
-    "log": "deployd.cli.log:log",
-    "redeploy": "deployd.cli.redeploy:redeploy",
-    "rollback": "deployd.cli.rollback:rollback",
-    "cancel": "deployd.cli.cancel:cancel",
-    "status": "deployd.cli.status:status",
-    "doctor": "deployd.cli.doctor.command:doctor",
+    "serve": ("deployd.cli.serve:serve", "Run the daemon."),
+    "check": ("deployd.cli.check:check", "Check the configuration files of DIRECTORY, as a push would."),
+    "plan": ("deployd.cli.plan:plan", "What a push of DIRECTORY would build, reuse, create, keep and remove, and why."),
+    "projects": ("deployd.cli.projects:projects", "Projects of the daemon, and where to push."),
+    "environments": ("deployd.cli.environments:environments",
+                     "Environments, what is live in them and where to look at it."),
+    "activities": ("deployd.cli.activities:activities", "Pushes, redeploys and rollbacks, newest first."),
+    "log": ("deployd.cli.log:log", "The log of an activity; without a number, of the newest one."),
+    "redeploy": ("deployd.cli.redeploy:redeploy", "Deploy what is live in an environment once more."),
+    "rollback": ("deployd.cli.rollback:rollback", "Take an environment back to an earlier version."),
+    "cancel": ("deployd.cli.cancel:cancel", "End an activity before its switch."),
+    "status": ("deployd.cli.status:status", "How the daemon is; ends with 1 when it is degraded."),
+    "doctor": ("deployd.cli.doctor.command:doctor", "Whether this host has what deployments need."),
 }
+"""{name: (module and command, what the list of commands says of it)}"""
 
 
 class LazyGroup(click.Group):
-    """Knows the names of its commands, and loads one when it is wanted."""
+    """Knows the names of its commands, and loads one when it is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -31,11 +36,21 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        module, _, name = COMMANDS[cmd_name].partition(":")
+        module, _, name = COMMANDS[cmd_name][0].partition(":")
         command: click.Command = getattr(importlib.import_module(module), name)
         return command
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, says) for name, (_, says) in COMMANDS.items()])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Names, without loading what they stand for: a shell asks at every press of Tab."""
+        found = [CompletionItem(name, help=says) for name, (_, says) in COMMANDS.items() if name.startswith(incomplete)]
+        return found + click.Command.shell_complete(self, ctx, incomplete)
+
 
 @click.command(cls=LazyGroup)
+@click.version_option(__version__, message="deployd %(version)s")
 def main() -> None:
     """deployd: a git push becomes a running environment."""

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import click
 
-from deployd.cli.talk import FAILED, ask, json_option, socket_option
+from deployd.cli.exits import FAILED
+from deployd.cli.talk import ask, json_option, socket_option
 
 
 @click.command()

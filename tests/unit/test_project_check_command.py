@@ -35,10 +35,10 @@ def test_a_warning_is_shown_and_accepted(tmp_path: Path) -> None:
     assert "1 warning\n" in output
 
 
-def test_errors_end_with_1_and_are_shown_with_a_caret(tmp_path: Path) -> None:
+def test_errors_end_with_3_and_are_shown_with_a_caret(tmp_path: Path) -> None:
     (tmp_path / ".platform.app.yaml").write_text(GOOD + "hokes: {}\n")
     status, output = run(str(tmp_path))
-    assert status == 1
+    assert status == 3
     assert output.splitlines() == [
         ".platform.app.yaml:4:1: error: an application has no key `hokes`",
         "  4 | hokes: {}",
@@ -58,7 +58,7 @@ def test_json_is_one_document(tmp_path: Path) -> None:
     (tmp_path / ".platform.app.yaml").write_text(GOOD + "hokes: {}\n")
     status, output = run(str(tmp_path), "--json")
     document = json.loads(output)
-    assert status == 1
+    assert status == 3
     assert document["valid"] is False
     assert document["findings"][0]["code"] == "unknown-key"
 

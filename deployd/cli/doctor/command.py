@@ -19,7 +19,8 @@ from deployd.cli.doctor.network import look_at_network
 from deployd.cli.doctor.ports import look_at_ports
 from deployd.cli.doctor.programs import look_at_git, look_at_slugs
 from deployd.cli.doctor.settings import look_at_catalogue, look_at_settings
-from deployd.cli.talk import FAILED, json_option
+from deployd.cli.exits import FAILED
+from deployd.cli.talk import json_option
 from deployd.errors import DeployError
 
 
@@ -28,7 +29,7 @@ from deployd.errors import DeployError
               show_default=True, help="The settings file.")
 @json_option
 def doctor(settings: Path, as_json: bool) -> None:
-    """Look whether this host has what deployments need, and say how to mend what it has not. Needs no daemon."""
+    """Whether this host has what deployments need. Says how to mend what is missing; needs no daemon."""
     findings = asyncio.run(_examine(settings, quiet=as_json))
     if as_json:
         click.echo(json.dumps(findings_as_json(findings), indent=2))
