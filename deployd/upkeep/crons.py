@@ -73,6 +73,9 @@ class Crons:
         self._due: dict[CronKey, tuple[LiveCron, datetime]] = {}
         self._running: set[CronKey] = set()
         self._waiting: dict[CronKey, datetime] = {}
+        """Runs that wait for the end of the one before."""
+        self._held: set[CronKey] = set()
+        """Runs that wait for the end of a deployment."""
         self._starts = asyncio.Semaphore(STARTS_AT_ONCE)
 
     async def serve(self) -> None:
@@ -102,9 +105,9 @@ class Crons:
         return min(max(seconds, 0.01), self._read_seconds)
 
     def _start(self, key: CronKey, due: datetime, group: asyncio.TaskGroup) -> None:
-        if key in self._waiting:
-            log.warning("cron_skipped", project=key[0], environment=key[1], app=key[2], cron=key[3],
-                        due=due.isoformat(), why="the run before still runs, and another one waits")
+        if key in self._waiting or key in self._held:
+            log.info("cron_skipped", project=key[0], environment=key[1], app=key[2], cron=key[3],
+                     due=due.isoformat(), why="an earlier run of it waits")
         elif key in self._running:
             self._waiting[key] = due
         else:
@@ -125,7 +128,13 @@ class Crons:
             self._waiting.pop(key, None)
 
     async def _run(self, key: CronKey, due: datetime, attached: LiveCron | None) -> None:
-        live = attached or await self._when_it_may(key)
+        live = attached
+        if live is None:
+            self._held.add(key)
+            try:
+                live = await self._when_it_may(key)
+            finally:
+                self._held.discard(key)
         if live is not None:
             await self._run_cron(live, due, self._host, self._masker, self._starts)
 

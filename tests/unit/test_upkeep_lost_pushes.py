@@ -64,7 +64,7 @@ class Stand:
         """An activity of before."""
         now, name = SystemClock().now(), machine_name(branch)
 
-        def write(db):  # type: ignore[no-untyped-def]
+        def write(db):
             environments.ensure(db, SHOP, name, branch, now)
             number = activities.enqueue(
                 db, NewActivity(SHOP, name, branch, kind, 1, commit, Trigger("ada", "git")), now)
@@ -131,7 +131,7 @@ async def test_an_activity_that_comes_between_the_looks_is_enough(stand: Stand) 
         else:
             await stand.did("push", "main", A, "pending")
         return found
-    stand.code.branches = slow  # type: ignore[method-assign]
+    stand.code.branches = slow
     assert await stand.look() == []
 
 

@@ -1,0 +1,130 @@
+"""When crons start, wait and are skipped; how long they run is the test's business."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+import structlog
+
+from deployd.activity.masking import Masker
+from deployd.upkeep.cron_run import LiveCron
+from deployd.upkeep.crons import Crons
+from tests.unit.upkeep_stand import APP, BASE, MAIN, SHOP, Stand
+
+pytestmark = pytest.mark.looptime
+MINUTELY = APP + "crons: {tick: {spec: '* * * * *', commands: {start: 'true'}}}\n"
+
+
+@dataclass
+class Runs:
+    """Runs that last as long as they are told; (cron, minute due, minute begun) of each."""
+
+    seconds: float = 1.0
+    begun: list[tuple[str, float, float]] = field(default_factory=list)
+    under_way: set[str] = field(default_factory=set)
+
+    async def __call__(self, live: LiveCron, due: datetime, *_: object) -> None:
+        assert live.cron.name not in self.under_way, "a cron runs beside itself"
+        self.under_way.add(live.cron.name)
+        loop = asyncio.get_running_loop()
+        self.begun.append((live.cron.name, (due - BASE) / timedelta(minutes=1), round(loop.time() / 60, 2)))
+        await asyncio.sleep(self.seconds)
+        self.under_way.remove(live.cron.name)
+
+
+@asynccontextmanager
+async def served(stand: Stand, runs: Runs) -> AsyncIterator[None]:
+    crons = Crons(stand.store, stand.host, stand.router, Masker(), run=runs)
+    async with asyncio.TaskGroup() as group:
+        serving = group.create_task(crons.serve())
+        yield
+        serving.cancel()
+
+
+async def test_a_cron_runs_at_every_due_minute(tmp_path: Path) -> None:
+    runs = Runs()
+    async with served(Stand(tmp_path, MINUTELY), runs):
+        await asyncio.sleep(190)
+    assert runs.begun == [("tick", 1, 1), ("tick", 2, 2), ("tick", 3, 3)]
+
+
+async def test_a_due_run_waits_for_the_one_before_and_only_one_waits(tmp_path: Path) -> None:
+    runs = Runs(seconds=200)
+    with structlog.testing.capture_logs() as logs:
+        async with served(Stand(tmp_path, MINUTELY), runs):
+            await asyncio.sleep(330)
+    assert [(due, round(begun, 1)) for _, due, begun in runs.begun] == [(1, 1), (2, 4.3)]
+    skipped = [entry["due"] for entry in logs if entry["event"] == "cron_skipped"]
+    assert skipped == [(BASE + timedelta(minutes=minute)).isoformat() for minute in (3, 4)], "5 waits in its turn"
+
+
+async def test_a_cron_waits_for_the_end_of_a_deployment(tmp_path: Path) -> None:
+    stand, runs = Stand(tmp_path, MINUTELY), Runs()
+    async with served(stand, runs):
+        await asyncio.sleep(30)
+        number = stand.deploy(("fetch", "started", None))
+        await asyncio.sleep(100)
+        assert runs.begun == []
+        stand.finish(number)
+        await asyncio.sleep(5)
+    assert [due for _, due, _ in runs.begun] == [1], "the second minute's run is skipped: the first one waits"
+
+
+async def test_an_activity_that_only_waits_does_not_hold_a_cron_back(tmp_path: Path) -> None:
+    stand, runs = Stand(tmp_path, MINUTELY), Runs()
+    stand.enqueue("push")
+    async with served(stand, runs):
+        await asyncio.sleep(61)
+    assert len(runs.begun) == 1
+
+
+async def test_a_cron_waits_while_requests_are_held(tmp_path: Path) -> None:
+    stand, runs = Stand(tmp_path, MINUTELY), Runs()
+    async with served(stand, runs):
+        stand.router.frozen[f"{SHOP}/{MAIN}"] = 60
+        await asyncio.sleep(80)
+        assert runs.begun == []
+        stand.router.frozen.clear()
+        await asyncio.sleep(2)
+    assert len(runs.begun) == 1
+
+
+async def test_a_cron_runs_while_the_router_is_away(tmp_path: Path) -> None:
+    stand, runs = Stand(tmp_path, MINUTELY), Runs()
+    stand.router.away = True
+    async with served(stand, runs):
+        await asyncio.sleep(61)
+    assert len(runs.begun) == 1
+
+
+async def test_the_crons_of_a_new_version_are_the_ones_that_run(tmp_path: Path) -> None:
+    stand, runs = Stand(tmp_path, APP), Runs()
+    async with served(stand, runs):
+        await asyncio.sleep(90)
+        stand.app = MINUTELY.replace("tick", "new")
+        await asyncio.sleep(40)
+        stand.app = APP
+        await asyncio.sleep(120)
+    assert [name for name, _, _ in runs.begun] == ["new"]
+
+
+async def test_two_crons_of_an_application_do_not_wait_for_each_other(tmp_path: Path) -> None:
+    runs = Runs(seconds=0)
+    app = APP + "crons: {a: {spec: '* * * * *', cmd: a}, b: {spec: '*/2 * * * *', cmd: b}}\n"
+    async with served(Stand(tmp_path, app), runs):
+        await asyncio.sleep(130)
+    assert sorted(name for name, _, _ in runs.begun) == ["a", "a", "b"]
+
+
+async def test_a_deleted_environment_runs_nothing_any_more(tmp_path: Path) -> None:
+    stand, runs = Stand(tmp_path, MINUTELY), Runs()
+    stand.enqueue("delete")
+    async with served(stand, runs):
+        await asyncio.sleep(130)
+    assert runs.begun == []
