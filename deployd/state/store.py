@@ -27,6 +27,7 @@ T = TypeVar("T")
 Query = Callable[[sqlite3.Connection], T]
 
 MOST_AT_ONCE = 500
+MOST_PENDING = 100_000
 BUSY_SECONDS = 10.0
 
 
@@ -48,6 +49,12 @@ class StateUnwritable(DeployError):
     code: ClassVar[str] = "state-unwritable"
 
 
+class StateUnreadable(DeployError):
+    """The database is damaged, or its disk is failing."""
+
+    code: ClassVar[str] = "state-unreadable"
+
+
 @dataclass(slots=True)
 class _Write:
     query: Query[Any]
@@ -61,7 +68,8 @@ class Store:
         self._path = path
         self._writer = ThreadPoolExecutor(1, "state-writer")
         self._reader = ThreadPoolExecutor(1, "state-reader")
-        self._pending: asyncio.Queue[_Write] = asyncio.Queue(maxsize=100_000)
+        self._pending: asyncio.Queue[_Write | None] = asyncio.Queue(maxsize=MOST_PENDING)
+        self._closing = False
         self._write_connection: sqlite3.Connection
         self._read_connection: sqlite3.Connection
 
@@ -71,91 +79,159 @@ class Store:
         Raises:
             StateUnwritable: It could not be written; nothing was changed.
         """
+        if self._closing:
+            raise StateUnwritable(f"cannot write {self._path}: the daemon is stopping")
         done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         await self._pending.put(_Write(query, done))
         return await done
 
     async def read(self, query: Query[T]) -> T:
-        """Run a query that changes nothing, beside the writer."""
-        return await asyncio.get_running_loop().run_in_executor(self._reader, query, self._read_connection)
+        """Run a query that changes nothing, beside the writer.
 
-    async def _write_for_ever(self) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            batch = [await self._pending.get()]
-            while len(batch) < MOST_AT_ONCE and not self._pending.empty():
-                batch.append(self._pending.get_nowait())
-            outcomes = await loop.run_in_executor(self._writer, self._commit, [item.query for item in batch])
-            for item, (result, error) in zip(batch, outcomes, strict=True):
-                if item.done.cancelled():
-                    continue
-                if error is not None:
-                    item.done.set_exception(error)
-                else:
-                    item.done.set_result(result)
+        Raises:
+            StateUnreadable: The file is damaged or the disk is failing.
+        """
+        return await asyncio.get_running_loop().run_in_executor(self._reader, self._ask, query)
 
-    def _commit(self, queries: list[Query[Any]]) -> list[tuple[Any, Exception | None]]:
+    def _ask(self, query: Query[T]) -> T:
+        try:
+            return query(self._read_connection)
+        except sqlite3.DatabaseError as error:
+            if _is_bug(error) or _code(error) == sqlite3.SQLITE_READONLY:
+                raise
+            raise StateUnreadable(f"cannot read {self._path}: {error}", mend="look at the disk") from None
+
+    async def _write_until_closed(self) -> None:
+        closed = False
+        while not (closed and self._pending.empty()):
+            first = await self._pending.get()
+            items = [first]
+            while len(items) < MOST_AT_ONCE and not self._pending.empty():
+                items.append(self._pending.get_nowait())
+            closed = closed or None in items
+            batch = [item for item in items if item is not None]
+            if batch:
+                _answer(batch, await self._outcomes([item.query for item in batch]))
+
+    async def _outcomes(self, queries: list[Query[Any]]) -> list[_Outcome]:
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._writer, self._commit, queries)
+        except Exception as error:   # noqa: BLE001  it is raised where the writes were asked for; the writer lives on
+            return [(None, error)] * len(queries)
+
+    def _commit(self, queries: list[Query[Any]]) -> list[_Outcome]:
+        """All of them in one transaction. A query that fails is undone alone; a disk that fails undoes them all."""
         connection = self._write_connection
-        outcomes: list[tuple[Any, Exception | None]] = []
         try:
             connection.execute("BEGIN IMMEDIATE")
-            for query in queries:
-                connection.execute("SAVEPOINT one")
-                try:
-                    outcomes.append((query(connection), None))
-                except Exception as error:   # noqa: BLE001  it is the caller's error, and is raised there
-                    connection.execute("ROLLBACK TO one")
-                    outcomes.append((None, error))
-                connection.execute("RELEASE one")
+            outcomes = [_run(connection, query) for query in queries]
             connection.execute("COMMIT")
         except sqlite3.Error as error:
             with suppress(sqlite3.Error):
                 connection.execute("ROLLBACK")
-            told = StateUnwritable(
-                f"cannot write {self._path}: {error}", mend="make room on the disk; what was not written was not done",
-            )
-            return [(None, told)] * len(queries)
+            return [(None, self._unwritable(error))] * len(queries)
         return outcomes
 
-    def _open(self) -> None:
-        self._write_connection = _connect(self._path)
-        self._write_connection.execute("PRAGMA journal_mode=WAL")
-        self._write_connection.execute("PRAGMA synchronous=FULL")
-        _migrate(self._write_connection, self._path)
-        self._read_connection = _connect(self._path)
-        self._read_connection.execute("PRAGMA query_only=ON")
+    def _unwritable(self, error: sqlite3.Error) -> StateUnwritable:
+        return StateUnwritable(
+            f"cannot write {self._path}: {error}", mend="make room on the disk; what was not written was not done",
+        )
 
-    def _close(self) -> None:
-        self._read_connection.close()
-        self._write_connection.close()
+    def _open(self) -> None:
+        try:
+            self._write_connection = _connect(self._path)
+            self._write_connection.execute("PRAGMA journal_mode=WAL")
+            self._write_connection.execute("PRAGMA synchronous=FULL")
+            _migrate(self._write_connection, self._path)
+            self._read_connection = _connect(self._path)
+            self._read_connection.execute("PRAGMA query_only=ON")
+        except sqlite3.Error as error:
+            raise StateUnreadable(
+                f"cannot open {self._path}: {error}", mend="look at the disk, or restore the database from a backup",
+            ) from None
+
+    async def _close(self) -> None:
+        """After the last write. Who reads is waited for: a connection must not be closed under a query."""
+        loop = asyncio.get_running_loop()
+        if hasattr(self, "_read_connection"):
+            await loop.run_in_executor(self._reader, self._read_connection.close)
+        if hasattr(self, "_write_connection"):
+            await loop.run_in_executor(self._writer, self._write_connection.close)
+        self._reader.shutdown()
+        self._writer.shutdown()
+
+
+_Outcome = tuple[Any, Exception | None]
+
+
+def _run(connection: sqlite3.Connection, query: Query[Any]) -> _Outcome:
+    """
+    Raises:
+        sqlite3.Error: The disk is full or failing, not the query wrong; the transaction cannot go on.
+    """
+    connection.execute("SAVEPOINT one")
+    outcome: _Outcome
+    try:
+        outcome = query(connection), None
+    except Exception as error:   # the caller's own, and raised there
+        if isinstance(error, sqlite3.DatabaseError) and not _is_bug(error):
+            raise   # SQLite may have rolled everything back already
+        connection.execute("ROLLBACK TO one")
+        outcome = None, error
+    connection.execute("RELEASE one")
+    return outcome
+
+
+def _is_bug(error: sqlite3.DatabaseError) -> bool:
+    """A query that is wrong or breaks a rule, as against a database that cannot be written or read."""
+    if isinstance(error, (sqlite3.ProgrammingError, sqlite3.IntegrityError, sqlite3.DataError)):
+        return True
+    return _code(error) in (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_MISUSE)
+
+
+def _code(error: sqlite3.DatabaseError) -> int:
+    """SQLite's primary result code; the upper bits tell its variants apart."""
+    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+
+
+def _answer(batch: list[_Write], outcomes: list[_Outcome]) -> None:
+    for item, (result, error) in zip(batch, outcomes, strict=True):
+        if item.done.done():
+            continue   # who asked was cancelled meanwhile; it is written all the same
+        if error is not None:
+            item.done.set_exception(error)
+        else:
+            item.done.set_result(result)
 
 
 @asynccontextmanager
 async def open_store(path: Path) -> AsyncIterator[Store]:
     """The database at a path, made or brought up to date; its folder is locked as long as it is open.
 
+    What was asked for before the end is written before the database is closed.
+
     Raises:
         StateLocked: Another daemon has it open.
         StateTooNew: A newer deployd wrote it.
+        StateUnreadable: It is no database, or cannot be opened.
     """
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    lock = _lock(path.with_name("lock"))
+    lock = _lock(path)
     store = Store(path)
-    loop = asyncio.get_running_loop()
+    # Not a TaskGroup: it would wrap whatever ends the daemon into a group. Its owner is this function, which awaits it.
+    writing: asyncio.Task[None] | None = None
     try:
-        await loop.run_in_executor(store._writer, store._open)
-        # Not in a TaskGroup: one around a `yield` would wrap every error of the daemon, and cancel it from the inside.
-        writing = asyncio.ensure_future(store._write_for_ever())   # noqa: TID251  its owner is this function
-        try:
-            yield store
-        finally:
-            writing.cancel()
-            await asyncio.wait({writing})
-            await loop.run_in_executor(store._writer, store._close)
+        await asyncio.get_running_loop().run_in_executor(store._writer, store._open)
+        writing = asyncio.get_running_loop().create_task(store._write_until_closed(), name="state writer")
+        yield store
     finally:
-        store._reader.shutdown()
-        store._writer.shutdown()
-        os.close(lock)
+        try:
+            store._closing = True
+            if writing is not None:
+                await store._pending.put(None)
+                await writing
+            await store._close()
+        finally:
+            os.close(lock)
 
 
 def _connect(path: Path) -> sqlite3.Connection:
@@ -173,20 +249,33 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
             mend="start the newer deployd again, or restore the database of the older one",
         )
     for number, script in enumerate(MIGRATIONS[there:], there + 1):
-        connection.executescript(f"BEGIN;\n{script}\nPRAGMA user_version={number};\nCOMMIT;")
+        try:
+            connection.executescript(f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version={number};\nCOMMIT;")
+        except sqlite3.Error:
+            with suppress(sqlite3.Error):
+                connection.execute("ROLLBACK")
+            raise
 
 
-def _lock(path: Path) -> int:
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+def _lock(database: Path) -> int:
+    folder = database.parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise StateUnwritable(
+            f"cannot write into {folder}: {error.strerror}", mend="give it room and the rights, or set another `state`",
+        ) from None
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         other = os.read(handle, 20).decode() or "unknown"
         os.close(handle)
         raise StateLocked(
-            f"another deployd (process {other}) works on {path.parent}",
+            f"another deployd (process {other}) works on {folder}",
             mend="stop it first, or give this one a directory of its own",
         ) from None
-    os.ftruncate(handle, 0)
-    os.pwrite(handle, str(os.getpid()).encode(), 0)
+    with suppress(OSError):   # a full disk; the lock holds without the number
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, str(os.getpid()).encode(), 0)
     return handle
