@@ -169,7 +169,7 @@ class Watch:
         loop = asyncio.get_running_loop()
         wait = self._back_off.wait_seconds(container.name, loop.time())
         if wait > 0:
-            return wait
+            return wait + SETTLE_SECONDS   # a wake-up that is a hair too early would come again and again
         seen = await self._host.engine.container(container.name)
         if seen is None or seen.running:   # it has come back by itself, or is gone: the event is on its way
             return None
@@ -220,7 +220,7 @@ class Watch:
                 self._back_off.started(name, now)
                 await self._host.engine.start(name)
                 log.warning("container_started_again", container=name, exit_status=seen.exit_status)
-            return wait or SETTLE_SECONDS
+            return wait + SETTLE_SECONDS
         status = await self._router.status()   # while nginx starts nobody listens: told, and looked at again
         if not status.complete or self._nginx_started not in (None, status.started):
             count = await self._reconciler.put_routes_back()

@@ -1,0 +1,267 @@
+"""What the watch does about containers that end, and what it leaves alone."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from deployd.activity.journal import write_result
+from deployd.deployment.hooks import Frozen
+from deployd.engine.docker import EventFollower
+from deployd.engine.names import ACTIVITY
+from deployd.engine.seen import ContainerSeen, EventSeen
+from deployd.errors import DeployError
+from deployd.upkeep.back_off import BackOff
+from deployd.upkeep.reconcile import Reconciler
+from deployd.upkeep.watch import Watch
+from tests.unit.upkeep_stand import INSTANCE, KEY, MAIN, SHOP, Stand
+
+pytestmark = pytest.mark.looptime
+FROZEN = ("freeze", "done", write_result(Frozen(True)))
+
+
+@dataclass
+class EngineDouble:
+    """Containers that end and start, and the events of it."""
+
+    there: dict[str, ContainerSeen] = field(default_factory=dict)
+    followers: list[asyncio.Queue[EventSeen | None]] = field(default_factory=list)
+    started: list[tuple[str, float]] = field(default_factory=list)
+    reachable: bool = True
+
+    def add(self, name: str, labels: dict[str, str], address: str = "10.0.0.2", network: str = "") -> None:
+        self.there[name] = ContainerSeen(name, name, "", "", labels, True, None, "none", {network: address})
+
+    def end(self, name: str) -> None:
+        self.there[name] = replace(self.there[name], running=False, exit_status=137)
+        self.tell(name, "die")
+
+    def tell(self, name: str, action: str) -> None:
+        for follower in self.followers:
+            follower.put_nowait(EventSeen("container", action, name, name, self.there[name].labels))
+
+    async def containers(self, labels: dict[str, str]) -> tuple[ContainerSeen, ...]:
+        return tuple(item for item in self.there.values() if labels.items() <= item.labels.items())
+
+    async def container(self, name: str) -> ContainerSeen | None:
+        return self.there.get(name)
+
+    async def start(self, name: str) -> None:
+        self.started.append((name, round(asyncio.get_running_loop().time(), 1)))
+        self.there[name] = replace(self.there[name], running=True)
+        self.tell(name, "start")
+
+    @asynccontextmanager
+    async def events(self, labels: dict[str, str]) -> AsyncIterator[EventFollower]:
+        if not self.reachable:
+            raise DeployError("Docker does not answer")
+        queue: asyncio.Queue[EventSeen | None] = asyncio.Queue()
+        self.followers.append(queue)
+
+        class Follower:
+            take = staticmethod(queue.get)
+        try:
+            yield Follower()  # type: ignore[misc]
+        finally:
+            self.followers.remove(queue)
+
+
+@dataclass
+class World:
+    stand: Stand
+    engine: EngineDouble
+    watch: Watch
+    reconciler: Reconciler
+
+    def name(self, role: str) -> str:
+        return self.stand.names.container(self.stand.version.activity, role, "app")
+
+    @property
+    def starts(self) -> list[str]:
+        return [name for name, _ in self.engine.started]
+
+    def addresses(self) -> list[str]:
+        """Where the router sends requests, after each time that it was told."""
+        return [",".join(target.address for route in item.routes for target in route.targets)
+                for item in self.stand.router.put_sets]
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    engine = EngineDouble()
+    stand = Stand(tmp_path, engine=engine)
+    names = stand.names
+    for role in ("app", "web"):
+        engine.add(names.container(stand.version.activity, role, "app"),
+                   dict(names.labels(role, "app", stand.version.activity)), network=names.network)
+    engine.add(f"{INSTANCE}-router", {"deployd": INSTANCE, "deployd.role": "router"})
+    reconciler = Reconciler(stand.store, stand.host, stand.clock)
+    return World(stand, engine, Watch(stand.store, stand.host, reconciler, stand.router, stand.clock), reconciler)
+
+
+@asynccontextmanager
+async def watched(world: World) -> AsyncIterator[None]:
+    """In the test and not in the fixture: virtual time begins with the test."""
+    async with asyncio.TaskGroup() as group:
+        serving = group.create_task(world.watch.serve())
+        await asyncio.sleep(1)
+        yield
+        serving.cancel()
+
+
+async def test_nothing_is_done_while_all_is_well(world: World) -> None:
+    async with watched(world):
+        before = len(world.stand.router.put_sets)
+        await asyncio.sleep(600)
+        assert (world.starts, world.watch.degraded()) == ([], ())
+        assert len(world.stand.router.put_sets) == before
+
+
+async def test_a_container_that_docker_gave_up_on_is_started(world: World) -> None:
+    async with watched(world):
+        world.engine.end(world.name("app"))
+        await asyncio.sleep(1)
+        assert world.starts == [world.name("app")]
+
+
+async def test_a_container_that_ends_again_and_again_is_started_more_and_more_seldom_and_told(world: World) -> None:
+    async with watched(world):
+        for _ in range(8):
+            world.engine.end(world.name("web"))
+            while not world.engine.there[world.name("web")].running:
+                await asyncio.sleep(0.05)
+        moments = [moment for _, moment in world.engine.started]
+        pauses = [later - earlier for earlier, later in pairwise(moments)]
+        assert pauses == sorted(pauses)
+        assert 32 <= pauses[-1] <= 61
+        assert "the web container of app ended" in world.watch.degraded()[0]
+        await asyncio.sleep(700)
+        assert world.watch.degraded() == ()
+
+
+async def test_a_container_that_comes_back_elsewhere_is_told_to_the_router(world: World) -> None:
+    async with watched(world):
+        web = world.name("web")
+        world.engine.there[web] = replace(world.engine.there[web], addresses={world.stand.names.network: "10.0.0.9"})
+        world.engine.tell(web, "start")
+        await asyncio.sleep(1)
+        assert world.addresses() == ["10.0.0.2", "10.0.0.9"]
+
+
+async def test_an_environment_is_left_to_its_deployment_and_looked_at_after_it(world: World) -> None:
+    async with watched(world):
+        number = world.stand.deploy(("start_services", "started", None))
+        world.engine.end(world.name("app"))
+        await asyncio.sleep(300)
+        assert world.starts == []
+        world.stand.finish(number)
+        await asyncio.sleep(5)
+        assert world.starts == [world.name("app")]
+
+
+async def test_a_deployment_that_only_builds_is_no_reason_to_wait(world: World) -> None:
+    async with watched(world):
+        world.stand.deploy(("fetch", "done", None), ("build_apps", "started", None))
+        world.engine.end(world.name("app"))
+        await asyncio.sleep(1)
+        assert world.starts == [world.name("app")]
+
+
+async def test_containers_of_other_versions_stay_as_they_are(world: World) -> None:
+    async with watched(world):
+        old = {**world.engine.there[world.name("app")].labels, ACTIVITY: "99"}
+        world.engine.add("old", old, network=world.stand.names.network)
+        world.engine.end("old")
+        await asyncio.sleep(120)
+        assert world.starts == []
+
+
+async def test_nothing_is_started_in_an_environment_that_is_to_be_deleted(world: World) -> None:
+    async with watched(world):
+        world.stand.enqueue("delete")
+        world.engine.end(world.name("app"))
+        await asyncio.sleep(120)
+        assert world.starts == []
+
+
+async def test_a_container_that_somebody_removed_is_told(world: World) -> None:
+    async with watched(world):
+        world.engine.tell(world.name("web"), "destroy")
+        del world.engine.there[world.name("web")]
+        await asyncio.sleep(1)
+        assert world.watch.degraded() == (f"{SHOP}/{MAIN}: the web container of app is gone; a redeploy makes it anew",)
+
+
+async def test_what_happened_while_the_stream_was_broken_is_seen_after_it(world: World) -> None:
+    async with watched(world):
+        world.engine.reachable = False
+        world.engine.followers[0].put_nowait(None)
+        await asyncio.sleep(3)
+        world.engine.end(world.name("app"))   # nobody hears it
+        world.engine.reachable = True
+        await asyncio.sleep(10)
+        assert world.starts == [world.name("app")]
+
+
+async def test_a_router_that_was_started_anew_is_told_everything(world: World) -> None:
+    async with watched(world):
+        router = world.stand.router
+        router.put_sets.clear()
+        router.is_complete, router.started = False, 2
+        world.engine.tell(f"{INSTANCE}-router", "start")
+        await asyncio.sleep(1)
+        assert world.addresses() == ["10.0.0.2"]
+        assert router.is_complete
+
+
+async def test_a_freeze_goes_on_after_a_restart_of_the_router_until_the_end_that_it_had(world: World) -> None:
+    async with watched(world):
+        router = world.stand.router
+        world.stand.deploy(("start_services", "done", None), FROZEN)
+        await asyncio.sleep(20)
+        router.put_sets.clear()
+        router.is_complete = False
+        world.engine.tell(f"{INSTANCE}-router", "start")
+        await asyncio.sleep(1)
+        assert world.addresses() == ["10.0.0.2"]
+        assert router.frozen["/".join(KEY)] == pytest.approx(40, abs=1)
+
+
+async def test_a_switch_in_doubt_is_not_taken_back(world: World) -> None:
+    async with watched(world):
+        router = world.stand.router
+        world.stand.deploy(("start_services", "done", None), ("switch", "in_doubt", None))
+        before = len(router.put_sets)   # the router knows routes: those of the new version, maybe
+        assert await world.reconciler.put_routes_back() == 1
+        assert len(router.put_sets) == before
+
+
+async def test_a_router_that_is_away_is_started_and_told(world: World) -> None:
+    async with watched(world):
+        router = world.stand.router
+        router.away = True
+        world.engine.end(f"{INSTANCE}-router")
+        await asyncio.sleep(2)
+        assert world.starts == [f"{INSTANCE}-router"]
+        assert world.watch.degraded() == ("the router does not listen",)
+        router.away = False
+        await asyncio.sleep(2)
+        assert world.watch.degraded() == ()
+
+
+def test_pauses_grow_and_begin_anew() -> None:
+    back_off = BackOff()
+    now, pauses = 0.0, []
+    for _ in range(9):
+        pauses.append(back_off.wait_seconds("a", now))
+        now += pauses[-1]
+        back_off.started("a", now)
+    assert pauses == [0, 1, 2, 4, 8, 16, 32, 60, 60]
+    back_off.started("a", now + 1000)
+    assert back_off.wait_seconds("a", now + 1000) == 1
