@@ -1,0 +1,235 @@
+"""The queries of the state: what may follow what, which lane is next, what is answered twice, what is made once."""
+
+import sqlite3
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from deployd.ids import ActivityId, CommitId, EnvironmentName, ProjectId
+from deployd.state import activities, deliveries, entries, environments
+from deployd.state.activities import MAY_BECOME, NewActivity, State, Trigger
+from deployd.state.deliveries import Delivery
+from deployd.state.entries import Entry
+from tests.unit.state_in_memory import MemoryStore
+
+SHOP, MAIN = ProjectId("shop"), EnvironmentName("main-bvxea6i")
+NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
+STATES: list[State] = ["pending", "in_progress", "success", "failed", "cancelled", "superseded"]
+
+
+@pytest.fixture
+def db() -> Iterator[sqlite3.Connection]:
+    store = MemoryStore()
+    yield store.db
+    store.close()
+
+
+def push(
+    db: sqlite3.Connection, *, project: str = "shop", environment: str = MAIN, kind: str = "push", minutes: int = 0,
+) -> ActivityId:
+    new = NewActivity(ProjectId(project), EnvironmentName(environment), "main", kind, 1, CommitId("c" * 40),
+                      Trigger("ann", "github", "d-1", ActivityId(7)))
+    return activities.enqueue(db, new, NOW + timedelta(minutes=minutes))
+
+
+def put_into(db: sqlite3.Connection, number: ActivityId, state: State) -> None:
+    db.execute("UPDATE activities SET state = ? WHERE id = ?", (state, number))
+
+
+def state_of(db: sqlite3.Connection, number: ActivityId) -> str:
+    found = activities.find(db, number)
+    assert found is not None
+    return found.state
+
+
+def test_an_activity_is_read_as_it_was_written(db: sqlite3.Connection) -> None:
+    number = push(db)
+    found = activities.find(db, number)
+    assert found is not None
+    assert (found.project, found.environment, found.branch, found.kind, found.commit) == (
+        "shop", MAIN, "main", "push", "c" * 40,
+    )
+    assert found.trigger == Trigger("ann", "github", "d-1", ActivityId(7))
+    assert (found.state, found.created_at, found.started_at, found.ended_at) == ("pending", NOW, None, None)
+    assert activities.find(db, ActivityId(99)) is None
+
+
+@pytest.mark.parametrize("before", STATES)
+@pytest.mark.parametrize("after", STATES)
+def test_an_activity_ends_only_as_it_may(db: sqlite3.Connection, before: State, after: State) -> None:
+    number = push(db)
+    put_into(db, number, before)
+    if after in ("pending", "in_progress"):
+        legal = after == "in_progress" and before in ("pending", "in_progress")
+        assert after == "pending" or activities.begin(db, number, NOW) == legal
+    else:
+        legal = after in MAY_BECOME.get(before, ())
+        assert activities.finish(db, number, after, "so", NOW) == legal
+    assert state_of(db, number) == (after if legal else before)
+
+
+def test_the_start_is_remembered_over_a_restart(db: sqlite3.Connection) -> None:
+    number = push(db)
+    assert activities.begin(db, number, NOW)
+    assert activities.begin(db, number, NOW + timedelta(hours=1))
+    found = activities.find(db, number)
+    assert found is not None
+    assert found.started_at == NOW
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_only_who_waits_is_cancelled_at_once(db: sqlite3.Connection, state: State) -> None:
+    number = push(db)
+    put_into(db, number, state)
+    assert activities.cancel_waiting(db, number, "by ann", NOW) == (state == "pending")
+    assert state_of(db, number) == ("cancelled" if state == "pending" else state)
+
+
+def test_a_push_supersedes_waiting_pushes_of_its_own_lane_only(db: sqlite3.Connection) -> None:
+    waiting, redeploy = push(db), push(db, kind="redeploy")
+    other_branch, other_project = push(db, environment="dev"), push(db, project="blog")
+    running = push(db, environment="x")
+    activities.begin(db, running, NOW)
+    newest, beside = push(db), push(db, environment="x")
+    assert state_of(db, waiting) == "superseded"
+    found = activities.find(db, waiting)
+    assert found is not None
+    assert found.reason == f"a newer push came: activity {newest}"
+    assert found.ended_at is not None
+    assert {state_of(db, number) for number in (redeploy, other_branch, other_project, newest, beside)} == {"pending"}
+    assert state_of(db, running) == "in_progress"
+
+
+def test_numbers_are_never_given_twice(db: sqlite3.Connection) -> None:
+    number = push(db)
+    db.execute("DELETE FROM activities")
+    assert push(db) > number
+
+
+def test_lanes_where_something_runs_come_first_then_the_oldest(db: sqlite3.Connection) -> None:
+    push(db, environment="a")
+    push(db, environment="b")
+    push(db, environment="a", kind="redeploy")
+    running = push(db, environment="c")
+    activities.begin(db, running, NOW)
+    ended = push(db, environment="d")
+    activities.begin(db, ended, NOW)
+    activities.finish(db, ended, "success", "", NOW)
+    assert [name for _, name in activities.open_lanes(db)] == ["c", "a", "b"]
+
+
+def test_what_runs_in_a_lane_comes_before_what_waits_longer(db: sqlite3.Connection) -> None:
+    first, second = push(db), push(db, kind="redeploy")
+    found = activities.next_of_lane(db, SHOP, MAIN)
+    assert found is not None
+    assert found.id == first
+    activities.begin(db, second, NOW)
+    found = activities.next_of_lane(db, SHOP, MAIN)
+    assert found is not None
+    assert found.id == second
+    assert activities.next_of_lane(db, SHOP, "dev") is None
+
+
+def test_activities_are_listed_newest_first_by_what_is_asked(db: sqlite3.Connection) -> None:
+    one, two, three = push(db), push(db, environment="dev"), push(db, project="blog")
+    put_into(db, two, "failed")
+    assert [item.id for item in activities.latest(db)] == [three, two, one]
+    assert [item.id for item in activities.latest(db, limit=1)] == [three]
+    assert [item.id for item in activities.latest(db, project="shop")] == [two, one]
+    assert [item.id for item in activities.latest(db, project="shop", environment="dev")] == [two]
+    assert [item.id for item in activities.latest(db, states=["failed", "success"])] == [two]
+    assert [item.id for item in activities.open_ones(db)] == [one, three]
+    assert {item.id for item in activities.newest_of_each(db)} == {one, two, three}
+
+
+def test_activities_are_counted_now_and_since_a_moment(db: sqlite3.Connection) -> None:
+    for environment, minutes in (("a", 0), ("b", 30)):
+        number = push(db, environment=environment)
+        activities.begin(db, number, NOW)
+        activities.finish(db, number, "failed", "", NOW + timedelta(minutes=minutes))
+    push(db)
+    assert activities.count_by_state(db, NOW + timedelta(minutes=10)) == {"pending": 1, "in_progress": 0, "failed": 1}
+
+
+def test_a_journal_keeps_its_order_and_its_results(db: sqlite3.Connection) -> None:
+    one, two = push(db), push(db)
+    written = [Entry("fetch", "started", NOW), Entry("fetch", "done", NOW, '{"commit": "c"}'),
+               Entry("", "wish", NOW, "cancelled", "by ann")]
+    for entry in written:
+        entries.append(db, one, entry)
+        entries.append(db, two, Entry("other", "started", NOW))
+    assert entries.of_activity(db, one) == tuple(written)
+
+
+def test_a_journal_belongs_to_an_activity(db: sqlite3.Connection) -> None:
+    db.execute("PRAGMA foreign_keys = ON")
+    with pytest.raises(sqlite3.IntegrityError):
+        entries.append(db, ActivityId(99), Entry("fetch", "started", NOW))
+
+
+def test_a_delivery_is_answered_once_for_each_forge_and_project(db: sqlite3.Connection) -> None:
+    number = push(db)
+    deliveries.add(db, "github", "shop", "d-1", Delivery(number, "activity 1"), NOW)
+    assert deliveries.find(db, "github", "shop", "d-1") == Delivery(number, "activity 1")
+    assert deliveries.find(db, "gitlab", "shop", "d-1") is None
+    assert deliveries.find(db, "github", "blog", "d-1") is None
+    with pytest.raises(sqlite3.IntegrityError):
+        deliveries.add(db, "github", "shop", "d-1", Delivery(None, "again"), NOW)
+
+
+def test_secrets_and_entropy_are_made_once_and_differ(db: sqlite3.Connection) -> None:
+    entropy = environments.ensure_entropy(db, SHOP)
+    assert len(entropy) == 56
+    assert environments.ensure_entropy(db, SHOP) == entropy
+    assert environments.ensure_entropy(db, ProjectId("blog")) != entropy
+    secret = environments.ensure_secret(db, SHOP, MAIN, "db", "mysql")
+    assert environments.ensure_secret(db, SHOP, MAIN, "db", "mysql") == secret
+    others = {environments.ensure_secret(db, SHOP, EnvironmentName("dev"), "db", "mysql"),
+              environments.ensure_secret(db, SHOP, MAIN, "db", "admin"),
+              environments.ensure_secret(db, ProjectId("blog"), MAIN, "db", "mysql")}
+    assert len(others | {secret}) == 4
+    assert set(environments.all_secrets(db)) == others | {secret}
+
+
+def test_a_subnet_is_chosen_once_and_never_twice(db: sqlite3.Connection) -> None:
+    free = ["10.0.0.0/24", "10.0.1.0/24"]
+
+    def choose(taken: frozenset[str]) -> str:
+        return next(subnet for subnet in free if subnet not in taken)
+
+    dev = EnvironmentName("dev")
+    for name in (MAIN, dev):
+        environments.ensure(db, SHOP, name, "main", NOW)
+    assert environments.ensure_subnet(db, SHOP, MAIN, choose) == "10.0.0.0/24"
+    assert environments.ensure_subnet(db, SHOP, dev, choose) == "10.0.1.0/24"
+    assert environments.ensure_subnet(db, SHOP, MAIN, choose) == "10.0.0.0/24"
+    environments.forget(db, SHOP, MAIN)
+    environments.ensure(db, SHOP, MAIN, "main", NOW)
+    assert environments.ensure_subnet(db, SHOP, MAIN, choose) == "10.0.0.0/24"
+
+
+def test_versions_are_kept_for_rollbacks_and_one_of_them_is_live(db: sqlite3.Connection) -> None:
+    environments.ensure(db, SHOP, MAIN, "main", NOW)
+    assert environments.live_version(db, SHOP, MAIN) is None
+    one, two = push(db), push(db)
+    environments.set_live(db, SHOP, MAIN, one, "v1", NOW)
+    environments.set_live(db, SHOP, MAIN, two, "v2", NOW + timedelta(hours=1))
+    environments.set_live(db, SHOP, MAIN, two, "v2", NOW + timedelta(hours=2))   # the switch was done again
+    assert environments.live_version(db, SHOP, MAIN) == "v2"
+    assert environments.version_of(db, one) == "v1"
+    assert [number for number, _, _ in environments.earlier_versions(db, SHOP, MAIN, 5)] == [two, one]
+    assert environments.live_versions(db) == [(SHOP, MAIN, "v2")]
+    found = environments.find(db, SHOP, MAIN)
+    assert found is not None
+    assert (found.live_activity, found.live_since) == (two, NOW + timedelta(hours=1))
+
+
+def test_a_forgotten_environment_loses_its_secrets_but_not_its_history(db: sqlite3.Connection) -> None:
+    environments.ensure(db, SHOP, MAIN, "main", NOW)
+    number = push(db)
+    old = environments.ensure_secret(db, SHOP, MAIN, "db", "mysql")
+    environments.forget(db, SHOP, MAIN)
+    assert environments.find(db, SHOP, MAIN) is None
+    assert environments.ensure_secret(db, SHOP, MAIN, "db", "mysql") != old
+    assert activities.find(db, number) is not None
