@@ -12,7 +12,7 @@ from deployd import __version__
 from deployd.api.errors import Forbidden, Handler, Unauthorized, errors_as_json
 from deployd.api.openapi import openapi
 from deployd.api.routes import ApiRoute, refuse_role
-from deployd.api.shapes import Caller
+from deployd.api.shapes import NOBODY, Caller
 
 log = structlog.get_logger()
 
@@ -57,18 +57,16 @@ def _application(
 def _guarded(route: ApiRoute, find: FindCaller) -> Handler:
     async def handle(request: web.Request) -> web.StreamResponse:
         began = time.monotonic()
-        caller = find(request.headers.get("Authorization"))
-        if caller is not None:
-            request["caller"] = caller
+        caller = find(request.headers.get("Authorization")) or NOBODY
         if route.role:
-            if caller is None:
+            if caller == NOBODY:
                 log.warning("api_refused", path=request.path, source=request.remote)
                 raise Unauthorized("this needs a token", mend="send it as `Authorization: Bearer …`")
             refuse_role(caller, route.role)
             refuse_other_sites(request)
-        answer = await route.handler(request)
+        answer = await route.handler(request, caller)
         if route.method != "GET":
-            log.info("api_asked", method=route.method, path=request.path, caller=caller.name if caller else "",
+            log.info("api_asked", method=route.method, path=request.path, caller=caller.name,
                      status=answer.status, seconds=round(time.monotonic() - began, 3))
         return answer
 

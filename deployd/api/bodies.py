@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, TypeVar
+import base64
+import binascii
+from typing import Annotated, Any, TypeVar
 
 from aiohttp import web
-from pydantic import Base64Bytes, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from deployd.api.errors import TooLarge, Unusable
 
@@ -14,8 +16,15 @@ LARGEST_BYTES = 64_000_000
 LARGEST_NUMBER = 10**15
 
 
+def _decoded(value: Any) -> bytes:
+    try:
+        return base64.b64decode(value, validate=True)
+    except (TypeError, binascii.Error, ValueError):
+        raise ValueError("is not base64") from None
+
+
 class _Body(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
 class RollbackBody(_Body):
@@ -28,7 +37,7 @@ class PlanBody(_Body):
     """A working tree as far as a plan needs it."""
 
     branch: str = Field(min_length=1, max_length=255)
-    files: dict[str, Base64Bytes] = Field(default_factory=dict)
+    files: dict[str, Annotated[bytes, BeforeValidator(_decoded)]] = Field(default_factory=dict)
     """Contents of the configuration files, in base64."""
     paths: list[str] = Field(default_factory=list)
     """Every path of the tree."""

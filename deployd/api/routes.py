@@ -16,6 +16,7 @@ from deployd.api.errors import Forbidden, NotFound, Unusable
 from deployd.api.ports import Board, Desk
 from deployd.api.shapes import (
     EVERY,
+    NOBODY,
     ROLES,
     ActivityShape,
     AliveShape,
@@ -38,7 +39,8 @@ MOST_ITEMS = 1000
 DIGITS = 15
 """More than a number of ours ever has."""
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Handler = Callable[[web.Request, Caller], Awaitable[web.StreamResponse]]
+"""Who asks is NOBODY on routes that need no token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,33 +100,29 @@ class _Api:
         self._board = board
         self._desk = desk
 
-    async def healthz(self, _: web.Request) -> web.Response:
+    async def healthz(self, _: web.Request, _caller: Caller) -> web.Response:
         return web.json_response(as_json(AliveShape(alive=True)))
 
-    async def readyz(self, _: web.Request) -> web.Response:
+    async def readyz(self, _: web.Request, _caller: Caller) -> web.Response:
         reasons = await self._board.not_ready()
         ready = ReadyShape(not reasons, tuple(reasons))
         return web.json_response(as_json(ready), status=200 if ready.ready else 503)
 
-    async def status(self, request: web.Request) -> web.Response:
-        caller = request.get("caller")
-        wanted = caller is not None and request.query.get("environments") != "0"
+    async def status(self, request: web.Request, caller: Caller) -> web.Response:
+        wanted = caller != NOBODY and request.query.get("environments") != "0"
         shown = as_json(await self._board.status(with_environments=wanted))
-        if caller is not None:
-            shown["environments"] = [item for item in shown["environments"] if caller.may_see(item["project"])]
+        shown["environments"] = [item for item in shown["environments"] if caller.may_see(item["project"])]
         return web.json_response(shown)
 
-    async def projects(self, request: web.Request) -> web.Response:
-        caller = request["caller"]
+    async def projects(self, request: web.Request, caller: Caller) -> web.Response:
         return _list([item for item in await self._board.projects() if caller.may_see(item.id)])
 
-    async def environments(self, request: web.Request) -> web.Response:
-        caller = request["caller"]
+    async def environments(self, request: web.Request, caller: Caller) -> web.Response:
         found = await self._board.environments(request.query.get("project"))
         return _list([item for item in found if caller.may_see(item.project)])
 
-    async def activities(self, request: web.Request) -> web.Response:
-        caller, query = request["caller"], request.query
+    async def activities(self, request: web.Request, caller: Caller) -> web.Response:
+        query = request.query
         limit = min(_number(query.get("limit", "50"), "limit"), MOST_ITEMS)
         state = query.get("state")
         if state is not None and state not in STATES:
@@ -134,15 +132,15 @@ class _Api:
         found = await self._board.activities(None if EVERY in seen else seen, query.get("environment"), state, limit)
         return _list(found)
 
-    async def activity(self, request: web.Request) -> web.Response:
-        return web.json_response(as_json(await self._activity(request)))
+    async def activity(self, request: web.Request, caller: Caller) -> web.Response:
+        return web.json_response(as_json(await self._activity(request, caller)))
 
-    async def journal(self, request: web.Request) -> web.Response:
-        found = await self._activity(request)
+    async def journal(self, request: web.Request, caller: Caller) -> web.Response:
+        found = await self._activity(request, caller)
         return _list(await self._board.journal(found.id))
 
-    async def log(self, request: web.Request) -> web.StreamResponse:
-        found = await self._activity(request)
+    async def log(self, request: web.Request, caller: Caller) -> web.StreamResponse:
+        found = await self._activity(request, caller)
         after = _number(request.query.get("after", "0"), "after")
         follow = request.query.get("follow") == "1"
         response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
@@ -160,39 +158,39 @@ class _Api:
         await response.write_eof()
         return response
 
-    async def redeploy(self, request: web.Request) -> web.Response:
-        project, environment = self._environment(request)
-        return _accepted(await self._desk.redeploy(project, environment, request["caller"].name))
+    async def redeploy(self, request: web.Request, caller: Caller) -> web.Response:
+        project, environment = self._environment(request, caller)
+        return _accepted(await self._desk.redeploy(project, environment, caller.name))
 
-    async def rollback(self, request: web.Request) -> web.Response:
-        project, environment = self._environment(request)
+    async def rollback(self, request: web.Request, caller: Caller) -> web.Response:
+        project, environment = self._environment(request, caller)
         body = await read_body(request, RollbackBody)
-        return _accepted(await self._desk.rollback(project, environment, body.to, request["caller"].name))
+        return _accepted(await self._desk.rollback(project, environment, body.to, caller.name))
 
-    async def cancel(self, request: web.Request) -> web.Response:
-        found = await self._activity(request)
-        return _accepted(await self._desk.cancel(found.id, request["caller"].name))
+    async def cancel(self, request: web.Request, caller: Caller) -> web.Response:
+        found = await self._activity(request, caller)
+        return _accepted(await self._desk.cancel(found.id, caller.name))
 
-    async def plan(self, request: web.Request) -> web.Response:
+    async def plan(self, request: web.Request, caller: Caller) -> web.Response:
         project = request.match_info["project"]
-        if not request["caller"].may_see(project):
+        if not caller.may_see(project):
             raise NotFound(f"there is no project {project}")
         body = await read_body(request, PlanBody)
         offered = Offered(body.files, frozenset(body.paths), body.listings)
         plan = PlanShape(project, body.branch, tuple(await self._desk.plan(project, body.branch, offered)))
         return web.json_response(as_json(plan))
 
-    async def _activity(self, request: web.Request) -> ActivityShape:
+    async def _activity(self, request: web.Request, caller: Caller) -> ActivityShape:
         number = _number(request.match_info["id"], "the activity's number")
         found = await self._board.activity(number)
-        if found is None or not request["caller"].may_see(found.project):
+        if found is None or not caller.may_see(found.project):
             raise NotFound(f"there is no activity {number}")
         return found
 
     @staticmethod
-    def _environment(request: web.Request) -> tuple[str, str]:
+    def _environment(request: web.Request, caller: Caller) -> tuple[str, str]:
         project, environment = request.match_info["project"], request.match_info["environment"]
-        if not request["caller"].may_see(project):
+        if not caller.may_see(project):
             raise NotFound(f"there is no project {project}")
         return project, environment
 

@@ -131,6 +131,7 @@ class Caller:
         return EVERY in self.projects or project in self.projects
 
 
+NOBODY = Caller("", "", ())
 ROLES = ("viewer", "contributor", "admin")
 
 

@@ -1,0 +1,174 @@
+"""Board and desk of the API without a database: they keep the promises of `deployd.api.ports`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from deployd.activity.log import Line
+from deployd.api.applications import local_application
+from deployd.api.desk import NothingLive
+from deployd.api.errors import NotFound
+from deployd.api.routes import api_routes
+from deployd.api.shapes import ActivityShape, EntryShape, EnvironmentShape, ProjectShape, StatusShape
+from deployd.deployment.preview import Offered
+
+AT = "2026-05-04T10:00:00+00:00"
+
+
+def activity(number: int, project: str = "shop", **more: Any) -> ActivityShape:
+    values: dict[str, Any] = {
+        "environment": "main-bvxea6i", "branch": "main", "kind": "push", "commit": "48c43b99" * 5, "state": "success",
+        "reason": "", "who": "ada", "how": "git", "created_at": AT, "started_at": AT, "ended_at": AT, "seconds": 3.41,
+        **more,
+    }
+    if values["state"] in ("pending", "in_progress"):
+        values |= {"ended_at": "", "seconds": None}
+    return ActivityShape(id=number, project=project, **values)
+
+
+def line(number: int, text: str, kind: str = "line", **more: Any) -> dict[str, Any]:
+    values = {"at": AT, "phase": "build", "app": "", "where": "", "more": [], **more}
+    return {"number": number, "kind": kind, "text": text, **values}
+
+
+def ending(number: int, state: str = "success") -> dict[str, Any]:
+    return line(number, f"push of main: {state}", "end", where=state)
+
+
+class FakeLines:
+    """A log that grows: what is there, then what the test adds; a break stands for a daemon that stops."""
+
+    def __init__(self, board: FakeBoard, number: int, after: int) -> None:
+        self._board, self._number, self._after = board, number, after
+
+    async def rest(self) -> list[dict[str, Any]]:
+        found = [item for item in self._board.logs.get(self._number, []) if item["number"] > self._after]
+        if found:
+            self._after = found[-1]["number"]
+        return found
+
+    async def take(self) -> list[dict[str, Any]] | None:
+        found = await self.rest()
+        if found:
+            return found
+        log = self._board.logs.get(self._number, [])
+        if self._board.breaks or (log and log[-1]["kind"] == "end"):
+            self._board.breaks = max(0, self._board.breaks - 1)
+            return None
+        await asyncio.sleep(0.02)
+        return []
+
+    def close(self) -> None:
+        self._board.closed += 1
+
+
+@dataclass
+class FakeBoard:
+    known: list[ActivityShape] = field(default_factory=list)
+    logs: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
+    reasons: tuple[str, ...] = ()
+    breaks: int = 0
+    """So many followers see the log end before the activity does."""
+    closed: int = 0
+    bug: Exception | None = None
+
+    async def status(self, *, with_environments: bool) -> StatusShape:
+        status = StatusShape(
+            "0.1.0", "degraded" if self.reasons else "ok", self.reasons, 60,
+            {"pending": 1, "in_progress": 2, "failed_last_hour": 3}, {"reachable": True, "version": "20.10"},
+            {"reachable": True, "held_now": 7}, {"free_mb": 5000, "needed_mb": 1024},
+        )
+        return replace(status, environments=tuple(await self.environments(None))) if with_environments else status
+
+    async def not_ready(self) -> list[str]:
+        return list(self.reasons)
+
+    async def projects(self) -> list[ProjectShape]:
+        if self.bug:
+            raise self.bug
+        return [ProjectShape(name, name.title(), "main", "", f"http://127.0.0.1:8480/git/{name}.git", 1)
+                for name in ("shop", "blog")]
+
+    async def environments(self, project: str | None) -> list[EnvironmentShape]:
+        return [EnvironmentShape(name, "main-bvxea6i", "main", "production", "live", f"http://{name}.test/", "48c43b99",
+                                 1, AT) for name in ("shop", "blog") if project in (None, name)]
+
+    async def activities(
+        self, projects: Sequence[str] | None, environment: str | None, state: str | None, limit: int,
+    ) -> list[ActivityShape]:
+        found = [item for item in sorted(self.known, key=lambda item: -item.id)
+                 if (projects is None or item.project in projects)
+                 and environment in (None, item.environment, item.branch) and state in (None, item.state)]
+        return found[:limit]
+
+    async def activity(self, number: int) -> ActivityShape | None:
+        return next((item for item in self.known if item.id == number), None)
+
+    async def journal(self, number: int) -> list[EntryShape]:
+        return [EntryShape("build_apps", "started", AT, ""), EntryShape("build_apps", "done", AT, "")]
+
+    def log(self, number: int, after: int) -> FakeLines:
+        return FakeLines(self, number, after)
+
+
+@dataclass
+class FakeDesk:
+    board: FakeBoard
+    asked: list[tuple[Any, ...]] = field(default_factory=list)
+    log: list[dict[str, Any]] = field(default_factory=list)
+    """What an activity that is made here says."""
+    plan_lines: list[str] = field(default_factory=lambda: ["app: build (no slug yet)"])
+    refusal: Exception | None = None
+
+    async def redeploy(self, project: str, environment: str, who: str) -> ActivityShape:
+        self.asked.append(("redeploy", project, environment, who))
+        return self._made(project, environment, "redeploy")
+
+    async def rollback(self, project: str, environment: str, to: int | None, who: str) -> ActivityShape:
+        self.asked.append(("rollback", project, environment, to, who))
+        if to == 99:
+            raise NothingLive("main has no version 99 to go back to", mend="versions that were live: 1")
+        return self._made(project, environment, "rollback")
+
+    async def cancel(self, activity: int, who: str) -> ActivityShape:
+        self.asked.append(("cancel", activity, who))
+        found = await self.board.activity(activity)
+        assert found is not None
+        return found
+
+    async def plan(self, project: str, branch: str, offered: Offered) -> list[str]:
+        self.asked.append(("plan", project, branch, offered))
+        return self.plan_lines
+
+    def _made(self, project: str, environment: str, kind: str) -> ActivityShape:
+        if self.refusal:
+            raise self.refusal
+        if environment == "nothing":
+            raise NotFound(f"the project {project} has no environment nothing", mend="`deployd environments`")
+        made = activity(len(self.board.known) + 1, project, kind=kind, state="pending")
+        ended = self.log[-1]["where"] if self.log and self.log[-1]["kind"] == "end" else ""
+        self.board.known.append(replace(made, state=ended, ended_at=AT) if ended else made)
+        self.board.logs[made.id] = self.log
+        return made
+
+
+@asynccontextmanager
+async def open_fake_daemon(socket: Path, board: FakeBoard, desk: FakeDesk) -> AsyncIterator[None]:
+    """The application of the daemon's own socket, at that path."""
+    runner = web.AppRunner(local_application(api_routes(board, desk), []), shutdown_timeout=0.1, access_log=None)
+    await runner.setup()
+    await web.UnixSite(runner, str(socket)).start()
+    try:
+        yield
+    finally:
+        await runner.cleanup()
+
+
+assert set(line(1, "")) == set(Line.__dataclass_fields__)

@@ -1,0 +1,289 @@
+"""The API over real sockets: who may ask what, what is answered, and what goes wrong."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+import jsonschema
+import pytest
+import pytest_asyncio
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
+from structlog.testing import capture_logs
+
+from deployd.api import bodies
+from deployd.api.applications import public_application
+from deployd.api.openapi import openapi
+from deployd.api.routes import api_routes
+from deployd.api.shapes import Caller
+from deployd.engine.errors import EngineUnreachable
+from deployd.errors import DeployError
+from deployd.intake.tokens import find_token
+from deployd.settings import Token
+from tests.unit.api_double import FakeBoard, FakeDesk, activity, ending, line
+
+Client = TestClient[web.Request, web.Application]
+TOKENS = [
+    Token.model_validate({"name": "ada", "role": "admin", "secret": "secret-of-ada"}),
+    Token.model_validate({"name": "vera", "role": "viewer", "secret": "secret-of-vera"}),
+    Token.model_validate({"name": "carl", "role": "contributor", "secret": "secret-of-carl", "projects": ["blog"]}),
+]
+ADA = {"Authorization": "Bearer secret-of-ada"}
+VERA = {"Authorization": "Bearer secret-of-vera"}
+CARL = {"Authorization": "Bearer secret-of-carl"}
+REDEPLOY = "/api/v1/projects/shop/environments/main/redeploy"
+ROLLBACK = "/api/v1/projects/shop/environments/main/rollback"
+
+
+@pytest.fixture
+def board() -> FakeBoard:
+    known = [activity(1), activity(2, "blog"), activity(3, state="in_progress"), activity(4, state="failed")]
+    return FakeBoard(known, {1: [line(1, "composer install"), ending(2)], 3: [line(1, "composer install")]})
+
+
+@pytest.fixture
+def desk(board: FakeBoard) -> FakeDesk:
+    return FakeDesk(board)
+
+
+@pytest_asyncio.fixture
+async def client(board: FakeBoard, desk: FakeDesk) -> AsyncIterator[Client]:
+    def find(authorization: str | None) -> Caller | None:
+        token = find_token(TOKENS, authorization)
+        return Caller(token.name, token.role, token.projects) if token else None
+
+    async def git(_: web.Request) -> web.Response:
+        raise web.HTTPNotFound(text="no such repository")
+
+    app = public_application(api_routes(board, desk), [web.get("/git/{name}", git)], find)
+    with capture_logs():
+        async with TestClient(TestServer(app)) as opened:
+            yield opened
+
+
+async def get(client: Client, path: str, headers: Mapping[str, str] = ADA) -> tuple[int, Any]:
+    async with client.get(path, headers=headers) as answer:
+        return answer.status, await answer.json()
+
+
+async def post(
+    client: Client, path: str, body: Any = None, headers: Mapping[str, str] = ADA, data: bytes | None = None,
+) -> tuple[int, Any]:
+    sent = data if data is not None else b"" if body is None else json.dumps(body).encode()
+    async with client.post(path, headers=headers, data=sent) as answer:
+        return answer.status, await answer.json()
+
+
+async def test_alive_and_ready_need_no_token(client: Client, board: FakeBoard) -> None:
+    assert await get(client, "/healthz", {}) == (200, {"alive": True})
+    assert await get(client, "/readyz", {}) == (200, {"ready": True, "reasons": []})
+    board.reasons = ("Docker does not answer",)
+    assert await get(client, "/readyz", {}) == (503, {"ready": False, "reasons": ["Docker does not answer"]})
+    assert (await get(client, "/healthz", {}))[0] == 200
+
+
+async def test_a_status_shows_environments_only_to_those_who_may_see_them(client: Client) -> None:
+    def seen(status: Any) -> list[str]:
+        return [item["project"] for item in status["environments"]]
+
+    assert seen((await get(client, "/status", {}))[1]) == []
+    assert seen((await get(client, "/status", {"Authorization": "Bearer wrong"}))[1]) == []
+    assert seen((await get(client, "/status"))[1]) == ["shop", "blog"]
+    assert seen((await get(client, "/status", CARL))[1]) == ["blog"]
+    assert seen((await get(client, "/status?environments=0"))[1]) == []
+
+
+@pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer wrong"}, {"Authorization": "Basic !"}])
+async def test_without_a_known_token_nothing_is_told(client: Client, headers: Mapping[str, str]) -> None:
+    async with client.get("/api/v1/projects", headers=headers) as answer:
+        assert answer.status == 401
+        assert answer.headers["WWW-Authenticate"] == 'Basic realm="deployd"'
+        assert (await answer.json())["code"] == "unauthorized"
+
+
+async def test_a_token_is_also_taken_as_the_password_of_anybody(client: Client) -> None:
+    basic = base64.b64encode(b"whoever:secret-of-vera").decode()
+    assert (await get(client, "/api/v1/projects", {"Authorization": f"Basic {basic}"}))[0] == 200
+
+
+async def test_a_viewer_changes_nothing(client: Client, desk: FakeDesk) -> None:
+    status, told = await post(client, REDEPLOY, headers=VERA)
+    assert (status, told["code"], told["what"]) == (403, "forbidden", "vera is a viewer, and this needs a contributor")
+    assert desk.asked == []
+
+
+async def test_projects_of_others_are_not_there(client: Client, desk: FakeDesk) -> None:
+    assert [item["id"] for item in (await get(client, "/api/v1/projects", CARL))[1]["items"]] == ["blog"]
+    assert [item["id"] for item in (await get(client, "/api/v1/activities", CARL))[1]["items"]] == [2]
+    assert (await get(client, "/api/v1/activities?project=shop", CARL))[1]["items"] == []
+    assert (await get(client, "/api/v1/environments?project=shop", CARL))[1]["items"] == []
+    for path in ("/api/v1/activities/1", "/api/v1/activities/1/log", "/api/v1/activities/1/journal"):
+        assert (await get(client, path, CARL))[0] == 404
+    for path in (REDEPLOY, ROLLBACK, "/api/v1/activities/3/cancel"):
+        assert (await post(client, path, headers=CARL))[0] == 404
+    assert (await post(client, "/api/v1/projects/shop/plan", {"branch": "main"}, CARL))[0] == 404
+    assert desk.asked == []
+
+
+async def test_a_limit_counts_only_what_the_caller_may_see(client: Client) -> None:
+    """The newest activity of all is of another project."""
+    found = (await get(client, "/api/v1/activities?limit=1", CARL))[1]["items"]
+    assert [item["id"] for item in found] == [2]
+
+
+async def test_activities_are_narrowed_down(client: Client) -> None:
+    async def ids(query: str) -> list[int]:
+        return [item["id"] for item in (await get(client, f"/api/v1/activities?{query}"))[1]["items"]]
+
+    assert await ids("") == [4, 3, 2, 1]
+    assert await ids("project=blog") == [2]
+    assert await ids("environment=main&limit=2") == [4, 3]
+    assert await ids("state=failed") == [4]
+
+
+@pytest.mark.parametrize("path", [
+    "/api/v1/activities?limit=many", "/api/v1/activities?limit=-1", "/api/v1/activities?state=bogus",
+    "/api/v1/activities/" + "9" * 5000, "/api/v1/activities/1/log?after=x", "/api/v1/activities?limit=٣",
+])
+async def test_parameters_that_mean_nothing_are_refused(client: Client, path: str) -> None:
+    status, told = await get(client, path)
+    assert (status, told["code"]) == (400, "unusable")
+
+
+async def test_what_is_not_there_is_said_as_json(client: Client) -> None:
+    status, told = await get(client, "/api/v1/nothing")
+    assert (status, told["code"], told["what"]) == (404, "not-found", "there is nothing at /api/v1/nothing")
+    async with client.delete("/api/v1/projects", headers=ADA) as answer:
+        assert (answer.status, answer.headers["Allow"]) == (405, "GET,HEAD")
+        assert (await answer.json())["what"] == "/api/v1/projects does not take DELETE"
+
+
+async def test_git_answers_in_words_that_git_knows(client: Client) -> None:
+    async with client.get("/git/shop.git") as answer:
+        assert (answer.status, await answer.text()) == (404, "no such repository")
+
+
+async def test_a_bug_has_a_name_that_is_in_the_log_too(client: Client, board: FakeBoard) -> None:
+    board.bug = ZeroDivisionError("a secret of the inside")
+    with capture_logs() as logs:
+        status, told = await get(client, "/api/v1/projects")
+    incident = logs[0]["incident"]
+    assert (status, told["code"]) == (500, "incident")
+    assert told["what"] == f"an error of deployd itself (incident {incident})"
+    assert "secret" not in json.dumps(told)
+
+
+async def test_a_refusal_is_told_whole(client: Client, desk: FakeDesk) -> None:
+    desk.refusal = DeployError("nothing is live in main", where="main", evidence=("a", "b"), mend="push it")
+    assert await post(client, REDEPLOY) == (409, {
+        "code": "deploy-error", "what": "nothing is live in main", "where": "main", "mend": "push it",
+        "evidence": ["a", "b"],
+    })
+
+
+async def test_what_may_go_well_later_is_told_apart_from_a_refusal(client: Client, desk: FakeDesk) -> None:
+    desk.refusal = EngineUnreachable("Docker does not answer")
+    assert (await post(client, REDEPLOY))[0] == 503
+
+
+async def test_entry_points_answer_with_an_activity(client: Client, desk: FakeDesk) -> None:
+    status, made = await post(client, REDEPLOY)
+    assert (status, made["kind"], made["state"]) == (202, "redeploy", "pending")
+    assert (await post(client, ROLLBACK, {"to": 1}))[0] == 202
+    assert (await post(client, ROLLBACK))[0] == 202
+    assert (await post(client, "/api/v1/activities/3/cancel"))[0] == 202
+    assert desk.asked == [
+        ("redeploy", "shop", "main", "ada"), ("rollback", "shop", "main", 1, "ada"),
+        ("rollback", "shop", "main", None, "ada"), ("cancel", 3, "ada"),
+    ]
+
+
+@pytest.mark.parametrize("data", [
+    b"{", b"[]", b"null", b"\xff", b'{"to": "x"}', b'{"to": 0}', b'{"to": true}', b'{"to": 1e99}', b'{"two": 2}',
+])
+async def test_a_body_that_means_nothing_is_refused(client: Client, desk: FakeDesk, data: bytes) -> None:
+    status, told = await post(client, ROLLBACK, data=data)
+    assert (status, told["code"]) == (400, "unusable")
+    assert told["evidence"]
+    assert desk.asked == []
+
+
+async def test_a_body_that_is_too_large_is_not_read(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bodies, "LARGEST_BYTES", 1000)
+    status, told = await post(client, ROLLBACK, data=b'{"to": ' + b" " * 2000 + b"1}")
+    assert (status, told["code"]) == (413, "too-large")
+
+
+async def test_a_plan_takes_a_working_tree(client: Client, desk: FakeDesk) -> None:
+    body = {"branch": "main", "files": {".platform.app.yaml": base64.b64encode(b"name: app").decode()},
+            "paths": [".platform.app.yaml", "x"], "listings": {"": "abc"}}
+    assert await post(client, "/api/v1/projects/shop/plan", body, VERA) == (
+        200, {"project": "shop", "branch": "main", "lines": ["app: build (no slug yet)"]})
+    offered = desk.asked[0][3]
+    assert offered.files == {".platform.app.yaml": b"name: app"}
+    assert offered.paths == {".platform.app.yaml", "x"}
+    assert (await post(client, "/api/v1/projects/shop/plan", {**body, "files": {"x": "é"}}))[0] == 400
+    assert (await post(client, "/api/v1/projects/shop/plan", {**body, "branch": ""}))[0] == 400
+
+
+@pytest.mark.parametrize(("site", "status"), [("cross-site", 403), ("same-site", 403), ("same-origin", 202),
+                                              ("none", 202)])
+async def test_pages_of_other_sites_change_nothing(client: Client, site: str, status: int) -> None:
+    assert (await post(client, REDEPLOY, headers={**ADA, "Sec-Fetch-Site": site}))[0] == status
+    assert (await get(client, "/api/v1/projects", {**ADA, "Sec-Fetch-Site": site}))[0] == 200
+
+
+async def test_a_log_is_lines_of_json(client: Client, board: FakeBoard) -> None:
+    async with client.get("/api/v1/activities/1/log", headers=ADA) as answer:
+        assert answer.content_type == "application/x-ndjson"
+        assert [json.loads(raw)["text"] for raw in (await answer.text()).splitlines()] == [
+            "composer install", "push of main: success"]
+    async with client.get("/api/v1/activities/1/log?after=1&follow=1", headers=ADA) as answer:
+        assert [json.loads(raw)["number"] for raw in (await answer.text()).splitlines()] == [2]
+    assert board.closed == 2
+
+
+async def test_the_log_of_a_running_activity_does_not_wait_unless_it_is_followed(client: Client) -> None:
+    async with client.get("/api/v1/activities/3/log", headers=ADA) as answer:
+        assert len((await answer.text()).splitlines()) == 1
+
+
+async def test_a_followed_log_goes_on_until_its_end(client: Client, board: FakeBoard) -> None:
+    async with client.get("/api/v1/activities/3/log?follow=1", headers=ADA) as answer:
+        assert json.loads(await answer.content.readline())["number"] == 1
+        assert await answer.content.readline() == b"\n"   # a heartbeat
+        board.logs[3] += [line(2, "done"), ending(3)]
+        rest = [raw for raw in (await answer.read()).splitlines() if raw]
+    assert [json.loads(raw)["number"] for raw in rest] == [2, 3]
+    assert board.closed == 1
+
+
+async def test_every_answer_is_as_the_document_describes_it(client: Client, board: FakeBoard, desk: FakeDesk) -> None:
+    document = (await get(client, "/api/v1/openapi.json", {}))[1]
+    bodies_of = {"/api/v1/projects/{project}/plan": {"branch": "main"}}
+    asked = set()
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            url = path.format(id=1, project="shop", environment="main")
+            data = json.dumps(bodies_of.get(path, {})) if method == "post" else None
+            async with client.request(method, url, headers=ADA, data=data) as answer:
+                described = operation["responses"][str(answer.status)]["content"][answer.content_type]["schema"]
+                texts = (await answer.text()).splitlines() if "ndjson" in answer.content_type else [await answer.text()]
+            for text in texts:
+                jsonschema.validate(json.loads(text), {**described, "components": document["components"]})
+            asked.add(f"{method.upper()} {path}")
+    assert asked == {f"{route.method} {route.path}" for route in api_routes(board, desk)}
+    _, told = await get(client, "/api/v1/activities/77")
+    jsonschema.validate(told, {"$ref": "#/components/schemas/ErrorShape", "components": document["components"]})
+
+
+def test_the_document_names_role_and_parameters(board: FakeBoard, desk: FakeDesk) -> None:
+    paths = openapi(api_routes(board, desk), "1")["paths"]
+    log = paths["/api/v1/activities/{id}/log"]["get"]
+    assert [(item["name"], item["in"]) for item in log["parameters"]] == [
+        ("id", "path"), ("after", "query"), ("follow", "query")]
+    assert log["x-role"] == "viewer"
+    assert paths["/healthz"]["get"]["security"] == []
