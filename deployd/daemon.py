@@ -86,10 +86,23 @@ def serve(settings_file: Path) -> None:
     if os.geteuid() != 0:
         raise NotRoot("deployd needs root: it mounts slugs and gives folders to users of containers",
                       mend="start it with systemd or sudo")
+    _configure_log()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         wish = runner.run(run_daemon(settings, catalogue, settings_file))
     if wish == RELOAD:
         os.execv(sys.executable, [sys.executable, "-m", "deployd", *sys.argv[1:]])
+
+
+def _configure_log() -> None:
+    """Tracebacks without the values of variables: structlog shows those by itself, and secrets may be among them."""
+    structlog.configure(processors=[
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso"),
+        structlog.dev.ConsoleRenderer(
+            colors=sys.stdout.isatty(), exception_formatter=structlog.dev.plain_traceback,
+        ),
+    ])
 
 
 class NotRoot(DeployError):
