@@ -47,14 +47,7 @@ APPLICATION = Table(
         Key("hooks", "mapping", "scripts of the build and the deployment", "`{}`"),
         Key("web", "mapping", "how it is reached over HTTP", "`{}`"),
         Key("workers", "mapping", "processes without HTTP", "`{}`"),
-        Key(
-            "crons",
-            "mapping",
-            "commands by the clock are not started yet",
-            "`{}`",
-            "warned",
-            "nothing to change here; until then, start them from outside",
-        ),
+        Key("crons", "mapping", "commands by the clock, run in the application's container", "`{}`"),
         Key("runtime", "mapping", "settings of the language", "`{}`"),
         Key(
             "operations",

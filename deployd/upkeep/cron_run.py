@@ -31,7 +31,7 @@ from deployd.deployment.host import Host
 from deployd.deployment.start_script import hook_script
 from deployd.deployment.view import Deployment
 from deployd.engine.errors import EngineOverran, EngineUnreachable, NotRunning, NotThere
-from deployd.engine.script import Script, end, follow, is_held, prepare, start_or_attach
+from deployd.engine.script import Script, end, follow, has_started, is_held, prepare, start_or_attach
 from deployd.environment.platform import APP_FOLDER
 from deployd.errors import DeployError
 from deployd.project.model import Application, Cron
@@ -94,23 +94,23 @@ async def run_cron(
         starts: Held while the run is started.
     """
     cron = live.cron
-    began, started = asyncio.get_running_loop().time(), host.clock.now()
     lines: deque[str] = deque(maxlen=KEPT_LINES)
     script = await asyncio.to_thread(prepare, live.scripts(host), run_name(cron.name, due), hook_script(cron.start))
     bound = log.bind(project=live.deployment.project.id, environment=live.deployment.environment, app=live.app.name,
                      cron=cron.name)
     try:
         async with starts:
+            again = await asyncio.to_thread(has_started, script)
             await start_or_attach(host.engine, live.container, script, user=APP_USER, working_folder=APP_FOLDER)
-        bound.info("cron_started", due=due.isoformat())
+        bound.info("cron_found_again" if again else "cron_started", due=due.isoformat())
         ended = await _until_ended(live, script, host, lines)
     except (NotThere, NotRunning) as error:
         ended = Ended("not_started", None, error.what)
-    seconds = asyncio.get_running_loop().time() - began
+    seconds = await asyncio.to_thread(_age_seconds, script)
     level = bound.info if ended.state == "success" else bound.warning
     level("cron_ended", state=ended.state, status=ended.status, seconds=round(seconds, 2), what=ended.said or None)
     record = {
-        "due": due.isoformat(), "started": started.isoformat(), "seconds": round(seconds, 2), "state": ended.state,
+        "due": due.isoformat(), "ended": host.clock.now().isoformat(), "seconds": round(seconds, 2), "state": ended.state,
         "status": ended.status, "said": ended.said, "version": live.deployment.id,
         "output": [masker.mask(line) for line in lines],
     }
