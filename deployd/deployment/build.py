@@ -21,7 +21,7 @@ from deployd.deployment.validate import read_config
 from deployd.deployment.view import Deployment
 from deployd.deployment.wanted import build_variables
 from deployd.engine.names import ACTIVITY, ENVIRONMENT, INSTANCE, PROJECT, ROLE
-from deployd.engine.script import Script, follow, prepare, wrapper_command
+from deployd.engine.script import Script, follow, is_lost, prepare, read_status, wrapper_command
 from deployd.engine.specs import Bind, ContainerSpec, NetworkSpec
 from deployd.environment.platform import APP_FOLDER, CACHE_FOLDER, About, build_environment
 from deployd.errors import DeployError
@@ -85,11 +85,22 @@ async def _build(deployment: Deployment, host: Host, tell: Tell, app: Applicatio
     steps = build_steps(app)
     name = deployment.names.container(deployment.id, "build", app.name)
     folder = host.places.build_scripts(deployment.id, app.name)
+    if await asyncio.to_thread(is_lost, Script(folder / "build")):   # the host went down under it
+        await host.engine.ensure_container_gone(name, stop_seconds=0)
+        await asyncio.to_thread(shutil.rmtree, folder.parent)
     script = prepare(folder, "build", _script(steps))
+    if await asyncio.to_thread(read_status, script) is not None:
+        # It has ended: only its story is told. Its container may be gone, and its workspace is what will be packed.
+        await _follow(host, tell, app, steps, name, script)
+        await host.engine.ensure_container_gone(name, stop_seconds=0)
+        return
     if await host.engine.container(name) is None:
         workspace = host.places.workspace(deployment.id, app.name)
         await host.code.export(deployment.project.id, deployment.commit, app.root, workspace, APP_UID)
         await asyncio.to_thread(_make_writable, host.places.cache(deployment.project.id))
+    if not steps:
+        tell.line("nothing to run: its files are taken as they are", app=app.name)
+        return
     await host.engine.ensure_network(build_network(deployment))
     # A daemon before us may have made the container, and not have started it. Started twice, the wrapper refuses.
     await host.engine.ensure_container(await _build_container(deployment, host, app, name, script))
@@ -100,7 +111,7 @@ async def _build(deployment: Deployment, host: Host, tell: Tell, app: Applicatio
 async def _follow(
     host: Host, tell: Tell, app: Application, steps: tuple[BuildStep, ...], container: str, script: Script,
 ) -> None:
-    current = steps[0] if steps else BuildStep("nothing to do", "", None)
+    current = steps[0]
     recent: list[str] = []
 
     def on_line(text: str) -> None:

@@ -1,8 +1,8 @@
 """Which containers an environment has, as specifications (design: an environment's containers). Pure.
 
     network ── service containers    live as long as their configuration stays the same
-             ├ app container         runtime, the slug at /app, mounts, one for each version
-             ├ web container         nginx, the same slug and mounts, shares the app's socket
+             ├ web container         nginx, the slug at /app, mounts, one for each version
+             │  └ app container      runtime, the same slug and mounts, in the web container's network
              └ worker containers     one for each worker
 
 Nothing here touches Docker or the disk; `deploy.py` does, with what it finds here.
@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from deployd.engine.names import Names
 from deployd.engine.specs import Bind, ContainerSpec, VolumeSpec
@@ -81,16 +82,23 @@ def mount_folders(parts: InstanceParts) -> tuple[Path, ...]:
 
 
 def app_container(parts: InstanceParts) -> ContainerSpec:
-    return _instance_container(parts, "app", parts.app.name, (
-        Bind(run_volume(parts.names, parts.activity, parts.app.name).name, RUN_FOLDER),
-    ))
+    """The application. It lives in its web container's network, so that one that listens on 127.0.0.1 is reached.
+
+    Not the other way round: an application that dies and comes back finds the network where it was.
+    """
+    web = parts.names.container(parts.activity, "web", parts.app.name)
+    socket = Bind(run_volume(parts.names, parts.activity, parts.app.name).name, RUN_FOLDER)
+    return _instance_container(parts, "app", parts.app.name, {"network": f"container:{web}"}, (socket,))
 
 
 def worker_container(parts: InstanceParts) -> ContainerSpec:
-    return _instance_container(parts, "worker", parts.instance_name, ())
+    network = {"network": parts.names.network, "links": parts.links, "hosts": parts.instance.additional_hosts}
+    return _instance_container(parts, "worker", parts.instance_name, network, ())
 
 
-def _instance_container(parts: InstanceParts, role: str, part: str, more: tuple[Bind, ...]) -> ContainerSpec:
+def _instance_container(
+    parts: InstanceParts, role: str, part: str, network: dict[str, Any], more: tuple[Bind, ...],
+) -> ContainerSpec:
     temporary = {
         f"{APP_FOLDER}/{mount.path}": f"rw,exec,nosuid,nodev,size=512m,uid={APP_UID},gid={APP_UID}"
         for mount in parts.instance.mounts if mount.source == "tmp"
@@ -104,10 +112,7 @@ def _instance_container(parts: InstanceParts, role: str, part: str, more: tuple[
         environment=parts.environment,
         user=APP_USER,
         working_folder=APP_FOLDER,
-        network=parts.names.network,
-        aliases=(parts.names.alias(parts.activity, parts.app.name),) if role == "app" else (),
-        links=parts.links,
-        hosts=parts.instance.additional_hosts,
+        **network,
         binds=(
             Bind(str(parts.slug), APP_FOLDER, read_only=True),
             Bind(str(parts.configuration), CONFIG_FOLDER, read_only=True),
@@ -131,7 +136,7 @@ def _instance_container(parts: InstanceParts, role: str, part: str, more: tuple[
 
 
 def web_container(parts: InstanceParts, image: str, configuration: Path) -> ContainerSpec:
-    """nginx in front of the application: same slug, same mounts (read-only), same socket."""
+    """nginx in front of the application: same slug, same mounts (read-only), same socket, and the network of both."""
     mounts = tuple(Bind(bind.source, bind.target, read_only=True) for bind in mount_binds(parts))
     return ContainerSpec(
         name=parts.names.container(parts.activity, "web", parts.app.name),
@@ -141,7 +146,9 @@ def web_container(parts: InstanceParts, image: str, configuration: Path) -> Cont
         command=("nginx", "-e", "stderr", "-c", f"{CONFIG_FOLDER}/nginx.conf", "-g", "daemon off;"),
         user=APP_USER,
         network=parts.names.network,
-        aliases=(f"web-{parts.names.alias(parts.activity, parts.app.name)}",),
+        aliases=(parts.names.alias(parts.activity, parts.app.name),),
+        links=parts.links,
+        hosts=parts.instance.additional_hosts,
         binds=(
             Bind(str(parts.slug), APP_FOLDER, read_only=True),
             Bind(str(configuration), CONFIG_FOLDER, read_only=True),

@@ -11,7 +11,7 @@ from deployd.activity.log import Tell
 from deployd.deployment.containers import InstanceParts, app_container, run_volume, web_container, worker_container
 from deployd.deployment.host import Host
 from deployd.deployment.instances import instance_parts, write_files
-from deployd.deployment.probe import wait_until_answering
+from deployd.deployment.probe import wait_until_listening
 from deployd.deployment.removal import remove_version
 from deployd.deployment.together import together
 from deployd.deployment.validate import read_config
@@ -21,7 +21,7 @@ from deployd.project.model import Application, ProjectConfig
 from deployd.recipes.web_server import web_server_files
 
 SOFT_START_SECONDS = 15
-"""How long an application may take to answer before the freeze; one that needs its deploy hook first never does."""
+"""How long an application may take to listen before the freeze; one that needs its deploy hook first never does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +35,10 @@ async def start_apps(deployment: Deployment, host: Host, tell: Tell) -> AppsUp:
     containers: list[str] = []
     for app in in_order_of_need(config):
         parts = await instance_parts(deployment, host, config, app, app.web.instance, app.name)
-        specs = (app_container(parts), await _web_container(deployment, host, tell, parts))
         await host.engine.ensure_volume(run_volume(deployment.names, deployment.id, app.name))
-        await together(host.engine.ensure_container(spec) for spec in specs)
-        containers += [spec.name for spec in specs]
+        for spec in (await _web_container(deployment, host, tell, parts), app_container(parts)):
+            await host.engine.ensure_container(spec)   # the web container first: the application joins its network
+            containers.append(spec.name)
         await _run_post_start(host, parts, app)
     await together(_greet(deployment, host, tell, app) for app in config.applications)
     return AppsUp(tuple(containers))
@@ -47,17 +47,17 @@ async def start_apps(deployment: Deployment, host: Host, tell: Tell) -> AppsUp:
 async def _web_container(deployment: Deployment, host: Host, tell: Tell, parts: InstanceParts) -> ContainerSpec:
     version_folder = host.places.version(deployment.project.id, deployment.environment, deployment.id)
     folder = version_folder / f"{parts.app.name}-web"
-    alias = deployment.names.alias(deployment.id, parts.app.name)
-    await write_files(folder, web_server_files(parts.app, alias=alias, trusted=host.settings.network_pool))
+    await write_files(folder, web_server_files(parts.app, trusted=host.settings.network_pool))
     return web_container(parts, await host.images.ensure(host.catalogue.web, tell.line), folder)
 
 
 async def _greet(deployment: Deployment, host: Host, tell: Tell, app: Application) -> None:
+    """Wait until the application listens. It is asked nothing: new code must not answer before its deploy hook ran."""
     patience = min(SOFT_START_SECONDS, host.settings.answer_seconds)
-    if await wait_until_answering(deployment, host, app, patience, quietly=True):
-        tell.line("answers", app=app.name)
+    if await wait_until_listening(deployment, host, app, patience):
+        tell.line("listens", app=app.name)
     else:
-        tell.line("does not answer yet; it may need its deploy hook", app=app.name)
+        tell.line("does not listen yet; it may need its deploy hook", app=app.name)
 
 
 async def start_workers(deployment: Deployment, host: Host, tell: Tell) -> AppsUp:

@@ -15,7 +15,8 @@ from urllib.parse import urlsplit
 from deployd.errors import DeployError
 from deployd.router.table import Target
 
-LOOK_UP_SECONDS = 10
+LOOK_UP_SECONDS = 4
+"""The switch takes ten seconds at most, and one that overran could not be undone: nobody would know what it did."""
 PORTS = {"http": 80, "https": 443}
 
 

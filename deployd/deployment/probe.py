@@ -1,4 +1,4 @@
-"""Whether an application answers: one HTTP request after another to its web container, straight, past the router."""
+"""Whether an application listens, asked of the kernel, and answers, asked of it: straight, past the router."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ import aiohttp
 
 from deployd.deployment.host import Host
 from deployd.deployment.view import Deployment
+from deployd.engine.listening import is_listening
+from deployd.environment.platform import PORT, SOCKET
 from deployd.errors import DeployError
 from deployd.project.model import Application
 from deployd.recipes.web_server import WEB_PORT
 
 GATEWAY_ERRORS = frozenset({502, 503, 504})
 """What the web container says while nothing listens behind it; any other answer is the application's."""
-PAUSE_SECONDS = 0.03
-LONGEST_PAUSE_SECONDS = 1.0
+PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, PAUSE_GROWTH = 0.02, 0.2, 1.2
 
 
 class NotAnswering(DeployError):
@@ -25,13 +26,30 @@ class NotAnswering(DeployError):
     code: ClassVar[str] = "not-answering"
 
 
-async def wait_until_answering(
-    deployment: Deployment, host: Host, app: Application, limit_seconds: float, *, quietly: bool = False,
+async def wait_until_listening(
+    deployment: Deployment, host: Host, app: Application, limit_seconds: float,
 ) -> bool:
-    """Wait until the application answers a GET / with anything but a gateway error.
+    """Wait until the application has its socket open; False at the end of the time. The kernel is asked, not it."""
+    if app.web.instance.commands.start is None and app.runtime_name != "php":
+        return True   # nothing but files
+    web = deployment.names.container(deployment.id, "web", app.name)
+    seen = await host.engine.container(web)
+    if seen is None or seen.pid is None:
+        return False
+    wanted = SOCKET if app.web.socket_family == "unix" else PORT
+    pause = PAUSE_SECONDS
+    try:
+        async with asyncio.timeout(limit_seconds):
+            while not await asyncio.to_thread(is_listening, seen.pid, wanted):
+                await asyncio.sleep(pause)
+                pause = min(pause * PAUSE_GROWTH, LONGEST_PAUSE_SECONDS)
+    except TimeoutError:
+        return False
+    return True
 
-    Args:
-        quietly: Give False at the end of the time instead of raising.
+
+async def wait_until_answering(deployment: Deployment, host: Host, app: Application, limit_seconds: float) -> None:
+    """Wait until the application answers a GET / with anything but a gateway error.
 
     Raises:
         NotAnswering: Nothing answered in time; the container's last log lines are the evidence.
@@ -48,12 +66,11 @@ async def wait_until_answering(
                 if address:
                     seen = await _ask(session, address)
                     if not seen:
-                        return True
+                        return
                 await asyncio.sleep(pause)
-                pause = min(pause * 1.5, LONGEST_PAUSE_SECONDS)
+                pause = min(pause * PAUSE_GROWTH, LONGEST_PAUSE_SECONDS)
     except TimeoutError:
-        if quietly:
-            return False
+        pass
     lines = await host.engine.last_lines(container, 20) or await host.engine.last_lines(web, 20)
     raise NotAnswering(
         f"{app.name} does not answer after {limit_seconds:.0f} s: {seen}",

@@ -15,7 +15,8 @@ from deployd.deployment.hook_run import run_hook
 from deployd.deployment.host import Host
 from deployd.deployment.outside import find_targets
 from deployd.deployment.probe import wait_until_answering
-from deployd.deployment.removal import remove_version
+from deployd.deployment.removal import remove_version, unmount_unused
+from deployd.deployment.together import together
 from deployd.deployment.validate import read_config
 from deployd.deployment.view import Deployment
 from deployd.deployment.wanted import routes_of, service_port
@@ -156,7 +157,7 @@ async def route_set(deployment: Deployment, host: Host) -> RouteSet:
     return RouteSet(
         environment=deployment.key,
         version=str(deployment.planned.version.activity),
-        routes=tuple([await _route(route, targets) for route in resolved.routes]),
+        routes=tuple(await together(_route(route, targets) for route in resolved.routes)),
         robots=deployment.type == "production",
     )
 

@@ -1,10 +1,12 @@
-"""Several calls at once; the first that fails ends the others, and its own error is raised and not a group."""
+"""Several calls at once; the first that fails ends the others, and the error that counts is raised and not a group."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Iterable
 from typing import Any, TypeVar
+
+from deployd.activity.explain import unwrap
 
 T = TypeVar("T")
 
@@ -15,5 +17,5 @@ async def together(calls: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(call) for call in calls]
     except ExceptionGroup as failed:
-        raise failed.exceptions[0] from None
+        raise unwrap(failed) from None
     return [task.result() for task in tasks]

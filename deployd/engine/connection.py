@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
@@ -31,6 +32,7 @@ class Connection:
         self.path = Path(path)
         self._open: aiodocker.Docker | None = None
         self._connector: aiohttp.UnixConnector | None = None
+        self._creating_network = asyncio.Lock()
 
     @property
     def docker(self) -> aiodocker.Docker:

@@ -35,14 +35,16 @@ class Networks(Connection):
         Raises:
             SubnetTaken: Another network or a route of the host has addresses of this subnet.
         """
-        there = await self.network(spec.name)
-        if there is None:
-            try:
-                await ask(f"create the network {spec.name}", self.docker.networks.create(render_network(spec)))
-            except EngineRefused as error:
-                if "already exists" not in error.what:   # another caller was faster, which is as good
-                    raise
+        # One at a time: Docker checks the name and creates in two steps, and two callers get two networks of one name.
+        async with self._creating_network:
             there = await self.network(spec.name)
+            if there is None:
+                try:
+                    await ask(f"create the network {spec.name}", self.docker.networks.create(render_network(spec)))
+                except EngineRefused as error:
+                    if "already exists" not in error.what:   # another daemon was faster, which is as good
+                        raise
+                there = await self.network(spec.name)
         if there is None:
             raise NotThere(f"cannot create the network {spec.name}: it was removed meanwhile")
         return there

@@ -15,6 +15,8 @@ from deployd.engine.specs import Bind, ContainerSpec, Health, NetworkSpec, Volum
 NANOSECONDS = 1_000_000_000
 WITHOUT_ENDPOINT = frozenset({"host", "none", "bridge"})
 """Docker's own networks; they know neither aliases nor links."""
+OF_ANOTHER = "container:"
+"""Begins the network mode that shares another container's."""
 
 
 def render_container(spec: ContainerSpec) -> dict[str, Any]:
@@ -38,7 +40,7 @@ def render_container(spec: ContainerSpec) -> dict[str, Any]:
         body["StopSignal"] = spec.stop_signal
     if spec.health is not None:
         body["Healthcheck"] = _health(spec.health)
-    if spec.network is not None and spec.network not in WITHOUT_ENDPOINT:
+    if spec.network is not None and spec.network not in WITHOUT_ENDPOINT and not spec.network.startswith(OF_ANOTHER):
         body["NetworkingConfig"] = {"EndpointsConfig": {spec.network: render_endpoint(spec)}}
     return body
 

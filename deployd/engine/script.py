@@ -139,6 +139,11 @@ def is_held(script: Script) -> bool:
     return False
 
 
+def is_lost(script: Script) -> bool:
+    """Whether the script was started, and was ended from outside: nobody holds its lock, and it left no status."""
+    return has_started(script) and not is_held(script) and read_status(script) is None   # in this order
+
+
 async def start_or_attach(
     engine: Engine, container: str, script: Script, *, user: str | None = None,
     environment: Mapping[str, str] | None = None, working_folder: str | None = None,
@@ -259,8 +264,8 @@ class _Tail:
 
 async def _is_lost(script: Script, engine: Engine, container: str, waited_seconds: float) -> bool:
     if await asyncio.to_thread(has_started, script):
-        lost = not await asyncio.to_thread(is_held, script)
-    elif waited_seconds > START_SECONDS:
+        return await asyncio.to_thread(is_lost, script)
+    if waited_seconds > START_SECONDS:
         lost = True
     else:
         there = await engine.container(container)

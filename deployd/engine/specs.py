@@ -49,7 +49,7 @@ class ContainerSpec:
     user: str | None = None
     working_folder: str | None = None
     network: str | None = None
-    """Name of a network; "host"; None cuts it off from every network."""
+    """Name of a network; "host"; "container:<name>" shares all of another's; None cuts it off from every network."""
     aliases: tuple[str, ...] = ()
     """Names under which the other containers of the network find it."""
     links: Mapping[str, str] = field(default_factory=nothing)

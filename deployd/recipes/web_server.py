@@ -38,20 +38,19 @@ FASTCGI_PARAMETERS = {
 FASTCGI_FILE = "fastcgi.conf"
 
 
-def web_server_files(app: Application, *, alias: str, trusted: str) -> dict[str, str]:
+def web_server_files(app: Application, *, trusted: str) -> dict[str, str]:
     """{file name: text}: the folder that the web container sees as /etc/deployd.
 
     Args:
-        alias: Host name of the application's container, for TCP sockets.
         trusted: Network of the router, whose word about the client's address is taken.
     """
     parameters = "".join(f"fastcgi_param {name} {value};\n" for name, value in FASTCGI_PARAMETERS.items())
-    return {"nginx.conf": render_web_server(app, alias=alias, trusted=trusted), FASTCGI_FILE: parameters}
+    return {"nginx.conf": render_web_server(app, trusted=trusted), FASTCGI_FILE: parameters}
 
 
-def render_web_server(app: Application, *, alias: str, trusted: str) -> str:
+def render_web_server(app: Application, *, trusted: str) -> str:
     """The whole nginx.conf of an application's web container; see `web_server_files`."""
-    return "\n".join(_WebServer(app, alias, trusted).lines()) + "\n"
+    return "\n".join(_WebServer(app, trusted).lines()) + "\n"
 
 
 def quoted(text: str) -> str:
@@ -67,9 +66,8 @@ def literal(text: str) -> str:
 class _WebServer:
     """Collects what the file needs at its top level while the locations are written."""
 
-    def __init__(self, app: Application, alias: str, trusted: str) -> None:
+    def __init__(self, app: Application, trusted: str) -> None:
         self._app = app
-        self._alias = alias
         self._trusted = trusted
         self._fronts: dict[str, str] = {}
         """{URL path of a front controller: its path below /app}"""
@@ -203,7 +201,7 @@ class _WebServer:
         return next((item.root or "" for item in self._app.web.locations if item.path == "/"), "")
 
     def _fastcgi_target(self) -> str:
-        return f"unix:{SOCKET}" if self._app.web.socket_family == "unix" else f"{self._alias}:{PORT}"
+        return f"unix:{SOCKET}" if self._app.web.socket_family == "unix" else f"127.0.0.1:{PORT}"
 
     def _fastcgi_parameters(self) -> Iterator[str]:
         yield f"fastcgi_param DOCUMENT_ROOT {quoted(f'{APP_FOLDER}/{self._main_root()}'.rstrip('/'))};"
@@ -213,9 +211,7 @@ class _WebServer:
         if self._app.web.socket_family == "unix":
             yield f"proxy_pass http://unix:{SOCKET}:;"
         else:
-            # A variable makes nginx ask Docker's name server again: the address changes when the container restarts.
-            yield f'set $application "{self._alias}:{PORT}";'
-            yield "proxy_pass http://$application;"
+            yield f"proxy_pass http://127.0.0.1:{PORT};"   # the application shares this network
         yield "proxy_http_version 1.1;"
         yield "proxy_set_header Host $http_host;"
         yield "proxy_set_header Upgrade $http_upgrade;"
@@ -272,7 +268,6 @@ http {
     keepalive_requests 100000;
     large_client_header_buffers 8 64k;
     absolute_redirect off;
-    resolver 127.0.0.11 valid=2s ipv6=off;
     client_body_temp_path /tmp/body;
     proxy_temp_path /tmp/proxy;
     fastcgi_temp_path /tmp/fastcgi;

@@ -25,7 +25,7 @@ from deployd.upkeep.live import Hands, Key, read_at, read_keys, read_live
 log = structlog.get_logger()
 
 SHORTEST_FREEZE_SECONDS = 0.1
-ORDER = {"service": 0, "app": 1, "web": 2, "worker": 3}
+ORDER = {"service": 0, "web": 1, "app": 2, "worker": 3}
 
 
 class Reconciler:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ from scripts.local_daemon import LocalDaemon
 from scripts.removal import left_behind, remove_all
 from scripts.repository import commit, make_repository
 
-PROJECTS = ("shop", "pair", "reuse", "broken", "keys", "hooked", "upkeep")
+PROJECTS = ("shop", "pair", "reuse", "broken", "keys", "hooked", "upkeep", "lanes")
 SECRET = "the-secret-of-the-webhook"
 """Of the project `forge`, whose code is fetched from a repository beside the daemon's directory."""
 SERVER = '''\
@@ -89,16 +90,18 @@ MakeDeveloper = Callable[..., Coroutine[Any, Any, Developer]]
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def daemon(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LocalDaemon]:
-    """A daemon with a project for each test file."""
-    directory = tmp_path_factory.mktemp("e2e")
+async def daemon() -> AsyncIterator[LocalDaemon]:
+    """A daemon with a project for each test file. Not below pytest's folder, which is removed file by file later on."""
+    directory = Path(tempfile.mkdtemp(prefix="deployd-e2e-"))
     forge = {"url": f"file://{directory}/forge.git", "forge": "github", "webhook_secrets": [SECRET]}
     projects: dict[str, dict[str, Any]] = {**{name: {} for name in PROJECTS}, "forge": {"remote": forge}}
     daemon = LocalDaemon(directory, projects, settings={"answer_seconds": 8})
-    await daemon.start(limit_seconds=300)
-    yield daemon
-    await daemon.stop()
-    await remove_all(daemon.instance, directory)
+    try:
+        await daemon.start(limit_seconds=300)
+        yield daemon
+    finally:
+        await daemon.stop()
+        await remove_all(daemon.instance, directory)
     assert await left_behind(daemon.instance, directory) == []
 
 

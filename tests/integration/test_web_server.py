@@ -50,7 +50,7 @@ async def magento(tmp_path: Path) -> AsyncIterator[Ask]:
     os.chown(socket, 10_000, 10_000)
     app = Application("shop", "php", "8.4", "", Web(Instance(Commands()), "unix", "fastcgi", MAGENTO))
     (tmp_path / "config").mkdir()
-    for name, text in web_server_files(app, alias="shop-1", trusted="172.16.0.0/12").items():
+    for name, text in web_server_files(app, trusted="172.16.0.0/12").items():
         (tmp_path / "config" / name).write_text(text)
     (tmp_path / "fpm.conf").write_text(FPM)
     mark = secrets.token_hex(4)
