@@ -73,7 +73,7 @@ def started(socket: Path, activity: dict[str, Any], *, wait: bool, as_json: bool
     """Say which activity was made of a wish, and follow it. JSON is one document: the activity as it is at the end."""
     number = activity["id"]
     if not as_json:
-        click.echo(f"activity {number}: {activity['kind']} of {activity['project']}/{activity['environment']}")
+        click.echo(f"activity {number}: {activity['kind']} of {activity['project']}/{activity['branch']}")
         if wait:
             show_log(socket, number, follow=True)
         return

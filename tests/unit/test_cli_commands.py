@@ -1,0 +1,291 @@
+"""The commands that talk to a daemon, against a double of it on a real socket."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from click.testing import CliRunner, Result
+from structlog.testing import capture_logs
+
+from deployd.api.routes import MOST_ITEMS
+from deployd.api.shapes import as_json
+from deployd.cli.main import main
+from deployd.engine.errors import EngineUnreachable
+from deployd.process import open_process, run
+from tests.unit.api_double import FakeBoard, FakeDesk, activity, ending, line, open_fake_daemon
+from tests.unit.project_corpus import REPOSITORY
+
+Cli = Callable[..., Coroutine[Any, Any, Result]]
+
+
+@pytest.fixture
+def board() -> FakeBoard:
+    known = [activity(1), activity(2, "blog", reason="[red]not rich's\x1b]0;title\x07[/red]"),
+             activity(3, state="in_progress")]
+    log = [line(1, "build", "phase"), line(2, "composer install", app="app"),
+           line(3, "Installing", "output", app="app"), line(4, "mysql:5 is retired", "warn"),
+           line(5, "622 files", "done"), ending(6)]
+    return FakeBoard(known, {1: log})
+
+
+@pytest.fixture
+def desk(board: FakeBoard) -> FakeDesk:
+    return FakeDesk(board, log=[line(1, "deploy", "phase"), ending(2)])
+
+
+@pytest.fixture
+def socket(tmp_path: Path) -> Path:
+    return tmp_path / "api.sock"
+
+
+@pytest_asyncio.fixture
+async def cli(board: FakeBoard, desk: FakeDesk, socket: Path) -> AsyncIterator[Cli]:
+    """Runs a command in a thread, because it has a loop of its own."""
+
+    async def call(*argv: str) -> Result:
+        runner = CliRunner(env={"DEPLOYD_SOCKET": str(socket)})
+        return await asyncio.to_thread(runner.invoke, main, list(argv))
+
+    with capture_logs():
+        async with open_fake_daemon(socket, board, desk):
+            yield call
+
+
+@pytest.mark.parametrize(("command", "shown"), [
+    ("projects", ["shop", "http://127.0.0.1:8480/git/shop.git"]),
+    ("environments", ["production", "live", "48c43b99", "2026-05-04 10:00:00", "http://shop.test/"]),
+    ("activities", ["in_progress", "3.4", "ada", "[red]not rich's[/red]"]),
+])
+async def test_lists_are_tables_for_people(cli: Cli, command: str, shown: list[str]) -> None:
+    result = await cli(command)
+    assert result.exit_code == 0
+    for text in shown:
+        assert text in result.output
+    assert "\x1b" not in result.output
+
+
+async def test_lists_are_whole_items_for_programs(cli: Cli, board: FakeBoard) -> None:
+    assert json.loads((await cli("projects", "--json")).output) == as_json(await board.projects())
+    assert json.loads((await cli("environments", "--json")).output) == as_json(await board.environments(None))
+    found = json.loads((await cli("activities", "--json")).output)
+    assert found == as_json(sorted(board.known, key=lambda item: -item.id))
+
+
+async def test_lists_are_narrowed_down(cli: Cli) -> None:
+    async def ids(*argv: str) -> list[int]:
+        return [item["id"] for item in json.loads((await cli("activities", "--json", *argv)).output)]
+
+    assert await ids("-p", "blog") == [2]
+    assert await ids("-e", "main", "--limit", "1") == [3]
+    assert await ids("--state", "in_progress") == [3]
+    found = json.loads((await cli("environments", "-p", "blog", "--json")).output)
+    assert [item["project"] for item in found] == ["blog"]
+
+
+@pytest.mark.parametrize("argv", [
+    ("activities", "--limit", "0"), ("activities", "--limit", str(MOST_ITEMS + 1)), ("activities", "--state", "bogus"),
+    ("log", "first"), ("cancel",), ("rollback", "shop", "main", "--to", "0"), ("plan",), ("nothing",),
+])
+async def test_a_wrong_use_ends_with_2(cli: Cli, argv: tuple[str, ...]) -> None:
+    assert (await cli(*argv)).exit_code == 2
+
+
+async def test_a_status_ends_with_1_when_it_is_degraded(cli: Cli, board: FakeBoard) -> None:
+    result = await cli("status")
+    assert result.exit_code == 0
+    assert result.output.splitlines() == [
+        "deployd 0.1.0: ok, up 60 s", "activities: 2 in progress, 1 waiting, 3 failed in the last hour",
+        "router: 7 requests held", "disk: 5000 MB free",
+    ]
+    board.reasons = ("Docker does not answer",)
+    result = await cli("status")
+    assert (result.exit_code, result.output.splitlines()[-1]) == (1, "! Docker does not answer")
+    result = await cli("status", "--json")
+    assert (result.exit_code, json.loads(result.output)["state"]) == (1, "degraded")
+
+
+async def test_a_log_is_shown_as_the_pusher_saw_it(cli: Cli) -> None:
+    result = await cli("log", "1")
+    assert result.exit_code == 0
+    assert result.output.splitlines() == [
+        "▸ build", "    app  composer install", "    app  │ Installing", "  ! mysql:5 is retired", "  ✓ 622 files",
+        "✓ push of main: success",
+    ]
+
+
+async def test_a_log_has_colours_only_on_a_terminal(socket: Path, board: FakeBoard, desk: FakeDesk) -> None:
+    async with open_fake_daemon(socket, board, desk):
+        runner = CliRunner(env={"DEPLOYD_SOCKET": str(socket)})
+        shown = await asyncio.to_thread(runner.invoke, main, ["log", "1"], color=True)
+        plain = await asyncio.to_thread(runner.invoke, main, ["log", "1"], color=True, env={"NO_COLOR": "1"})
+    assert "\x1b[1m▸ build\x1b[0m" in shown.output
+    assert "\x1b[33m  ! mysql:5 is retired\x1b[0m" in shown.output
+    assert "\x1b" not in plain.output
+
+
+async def test_a_log_for_programs_is_a_line_of_json_for_each_line(cli: Cli, board: FakeBoard) -> None:
+    result = await cli("log", "-f", "--json", "1")
+    assert [json.loads(text) for text in result.output.splitlines()] == board.logs[1]
+
+
+async def test_a_followed_log_goes_on_until_the_activity_ends(cli: Cli, board: FakeBoard) -> None:
+    async def later() -> None:
+        await asyncio.sleep(0.3)
+        board.logs[3] = [line(1, "build", "phase"), ending(2, "failed")]
+
+    async with asyncio.TaskGroup() as group:
+        shown = group.create_task(cli("log", "-f", "3"))
+        group.create_task(later())
+    assert shown.result().exit_code == 1
+    assert shown.result().output.splitlines() == ["▸ build", "✗ push of main: failed"]
+
+
+async def test_a_log_without_a_number_is_that_of_the_newest(cli: Cli, board: FakeBoard) -> None:
+    board.logs[2] = [line(1, "of two")]
+    board.logs[3] = [line(1, "of three")]
+    assert (await cli("log")).output == "    of three\n"
+    assert (await cli("log", "-p", "blog", "-e", "main")).output == "    of two\n"
+    result = await cli("log", "-p", "none")
+    assert (result.exit_code, result.stderr) == (5, "deployd: there is no activity yet\n")
+
+
+async def test_a_log_line_may_be_longer_than_a_buffer(cli: Cli, board: FakeBoard) -> None:
+    board.logs[1] = [line(1, "failed", "error", more=["x" * 400_000]), ending(2)]
+    result = await cli("log", "1")
+    assert result.exit_code == 0
+    assert "x" * 400_000 in result.output
+
+
+async def test_what_a_build_writes_cannot_play_with_the_terminal(cli: Cli, board: FakeBoard) -> None:
+    board.logs[1] = [line(1, "\x1b[2J\x1b]0;owned\x07a\rb\x1b[31mred", "output"), ending(2)]
+    assert (await cli("log", "1")).output.splitlines()[0] == "    │ abred"
+
+
+async def test_a_daemon_that_restarts_is_waited_for(cli: Cli, board: FakeBoard) -> None:
+    board.breaks = 1
+    board.logs[3] = [line(1, "build", "phase")]
+
+    async def later() -> None:
+        while board.breaks:
+            await asyncio.sleep(0.02)
+        board.logs[3].append(ending(2))
+
+    async with asyncio.TaskGroup() as group:
+        shown = group.create_task(cli("log", "-f", "3"))
+        group.create_task(later())
+    assert shown.result().exit_code == 0
+    assert shown.result().output.splitlines() == ["▸ build", "✓ push of main: success"]
+
+
+async def test_a_redeploy_is_followed_to_its_end(cli: Cli, desk: FakeDesk) -> None:
+    result = await cli("redeploy", "shop", "main")
+    assert result.exit_code == 0
+    assert result.output.splitlines() == [
+        "activity 4: redeploy of shop/main", "▸ deploy", "✓ push of main: success"]
+    assert desk.asked == [("redeploy", "shop", "main", "operator")]
+
+
+async def test_a_redeploy_that_fails_ends_with_1(cli: Cli, desk: FakeDesk) -> None:
+    desk.log = [ending(1, "failed")]
+    assert (await cli("redeploy", "shop", "main")).exit_code == 1
+    result = await cli("redeploy", "shop", "main", "--json")
+    assert (result.exit_code, json.loads(result.output)["state"]) == (1, "failed")
+
+
+async def test_nobody_has_to_wait_for_a_redeploy(cli: Cli, desk: FakeDesk) -> None:
+    desk.log = []
+    result = await cli("redeploy", "shop", "main", "--no-wait")
+    assert (result.exit_code, result.output) == (0, "activity 4: redeploy of shop/main\n")
+    result = await cli("redeploy", "shop", "main", "--no-wait", "--json")
+    assert json.loads(result.output)["state"] == "pending"
+
+
+async def test_a_waited_for_redeploy_is_one_json_document(cli: Cli) -> None:
+    result = await cli("redeploy", "shop", "main", "--json")
+    found = json.loads(result.output)
+    assert (result.exit_code, found["id"], found["kind"], found["state"]) == (0, 4, "redeploy", "success")
+
+
+async def test_a_branch_with_a_slash_can_be_named(cli: Cli, desk: FakeDesk) -> None:
+    await cli("redeploy", "shop", "feature/new & shiny?", "--no-wait")
+    assert desk.asked == [("redeploy", "shop", "feature/new & shiny?", "operator")]
+
+
+async def test_a_rollback_names_its_version(cli: Cli, desk: FakeDesk) -> None:
+    assert (await cli("rollback", "shop", "main", "--to", "1")).exit_code == 0
+    assert (await cli("rollback", "shop", "main")).exit_code == 0
+    assert [asked[3] for asked in desk.asked] == [1, None]
+
+
+async def test_a_refusal_ends_with_6_and_says_how_to_mend_it(cli: Cli) -> None:
+    result = await cli("rollback", "shop", "main", "--to", "99")
+    assert (result.exit_code, result.stdout) == (6, "")
+    assert result.stderr == (
+        "deployd: main has no version 99 to go back to\n  mend: versions that were live: 1\n")
+
+
+@pytest.mark.parametrize("argv", [
+    ("redeploy", "shop", "nothing"), ("log", "77"), ("log", "-f", "77"), ("cancel", "77"),
+])
+async def test_what_is_not_there_ends_with_5(cli: Cli, argv: tuple[str, ...]) -> None:
+    result = await cli(*argv)
+    assert (result.exit_code, result.stdout) == (5, "")
+    assert result.stderr.startswith("deployd: ")
+
+
+async def test_an_engine_that_is_gone_ends_with_1(cli: Cli, desk: FakeDesk) -> None:
+    desk.refusal = EngineUnreachable("cannot look: Docker does not answer")
+    assert (await cli("redeploy", "shop", "main")).exit_code == 1
+
+
+async def test_an_activity_is_cancelled(cli: Cli, desk: FakeDesk) -> None:
+    result = await cli("cancel", "3")
+    assert (result.exit_code, result.output) == (0, "activity 3 is asked to end (it is in progress)\n")
+    assert json.loads((await cli("cancel", "3", "--json")).output)["id"] == 3
+    assert desk.asked == [("cancel", 3, "operator")] * 2
+
+
+@pytest.mark.parametrize("argv", [
+    ("status",), ("projects",), ("environments", "--json"), ("activities",), ("log",), ("log", "-f", "1"),
+    ("cancel", "1"),
+    ("redeploy", "shop", "main"), ("rollback", "shop", "main"),
+])
+def test_without_a_daemon_everything_ends_with_4(socket: Path, argv: tuple[str, ...]) -> None:
+    result = CliRunner().invoke(main, [argv[0], "--socket", str(socket), *argv[1:]])
+    assert (result.exit_code, result.stdout) == (4, "")
+    assert result.stderr == (
+        f"deployd: no deployd answers at {socket} (No such file or directory)\n"
+        "  mend: start it with `deployd serve`, or name its socket with --socket or DEPLOYD_SOCKET\n")
+
+
+async def test_an_interrupted_follower_says_what_goes_on(socket: Path, board: FakeBoard, desk: FakeDesk) -> None:
+    board.logs[3] = [line(1, "build", "phase")]
+    argv = [sys.executable, "-m", "deployd", "log", "--socket", str(socket), "-f", "3"]
+    async with open_fake_daemon(socket, board, desk), open_process(*argv, cwd=REPOSITORY) as process:
+        assert (await process.stdout.readline()).decode() == "▸ build\n"
+        os.kill(process.pid, signal.SIGINT)
+        said = (await process.stderr.read()).decode().strip()
+        assert await process.wait() == 130
+    assert said == ("deployd: activity 3 goes on; `deployd log -f 3` shows the rest, `deployd cancel 3` ends it")
+
+
+@pytest.mark.parametrize(("argv", "status"), [
+    (("status",), 0), (("log", "77"), 5), (("activities", "--limit", "x"), 2),
+])
+async def test_the_installed_program_ends_as_the_commands_do(
+    socket: Path, board: FakeBoard, desk: FakeDesk, argv: tuple[str, ...], status: int,
+) -> None:
+    async with open_fake_daemon(socket, board, desk):
+        output = await run(sys.executable, "-m", "deployd", *argv, check=False, cwd=REPOSITORY,
+                           env={**os.environ, "DEPLOYD_SOCKET": str(socket)})
+    assert output.status == status
+    assert b"Traceback" not in output.stderr
