@@ -110,7 +110,7 @@ async def test_a_branch_that_was_deleted_and_pushed_again_at_once_is_a_new_envir
     assert pushed.status == 0
     assert await me.page("side") == (200, "first on side"), pushed.lines
     assert "side" in [item["branch"] for item in await _items(me, "/api/v1/environments?project=lanes")
-                      if item["live_activity"]]
+                      if item["activity"]]
 
 
 async def _push_until(me: Developer, seen: str, then: Callable[[], Coroutine[Any, Any, None]]) -> Pushed:
