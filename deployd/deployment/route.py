@@ -68,6 +68,7 @@ async def wait_until_healthy(deployment: Deployment, host: Host, tell: Tell) -> 
     config = await read_config(deployment, host)
     for app in config.applications:
         await wait_until_answering(deployment, host, app, host.settings.answer_seconds)
+    await route_set(deployment, host)   # what is wrong with the routes comes out while there is a way back
     return Healthy(tuple(app.name for app in config.applications))
 
 
