@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from deployd.activity.log import Tell
 from deployd.deployment.host import Host
+from deployd.deployment.removal import unmount_unused
 from deployd.deployment.together import together
 from deployd.deployment.view import Deployment
 from deployd.engine.names import ENVIRONMENT, INSTANCE, PROJECT
@@ -37,10 +38,8 @@ async def remove_environment(deployment: Deployment, host: Host, tell: Tell) -> 
     for volume in volumes:
         await host.engine.ensure_volume_gone(volume.name)
     await host.engine.ensure_network_gone(deployment.names.network)
-    others = await host.facts.mounted_slugs_of_others(project, environment)
-    for app in version.apps if version else ():
-        if app.slug not in others:
-            await host.slugs.ensure_unmounted(app.slug)
+    if version is not None:
+        await unmount_unused(host, version.apps, but_for=version.activity)
     await asyncio.to_thread(shutil.rmtree, host.places.environment(project, environment), True)
     await host.facts.forget(project, environment)
     tell.done(f"environment {environment} removed: {len(containers)} containers, {len(volumes)} volumes")

@@ -12,7 +12,7 @@ from deployd.deployment.containers import InstanceParts, app_container, run_volu
 from deployd.deployment.host import Host
 from deployd.deployment.instances import instance_parts, write_files
 from deployd.deployment.probe import wait_until_listening
-from deployd.deployment.removal import remove_version
+from deployd.deployment.removal import remove_version, unmount_unused
 from deployd.deployment.together import together
 from deployd.deployment.validate import read_config
 from deployd.deployment.view import Deployment
@@ -78,6 +78,7 @@ async def start_workers(deployment: Deployment, host: Host, tell: Tell) -> AppsU
 async def remove_new(deployment: Deployment, host: Host, tell: Tell) -> None:
     """Undo of the deploy phase: whatever carries this activity's label goes, the old version stays as it is."""
     await remove_version(deployment, host, str(deployment.id))
+    await unmount_unused(host, deployment.planned.version.apps, but_for=deployment.id)
 
 
 def in_order_of_need(config: ProjectConfig) -> list[Application]:

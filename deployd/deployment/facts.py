@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from deployd.activity.journal import read_result, write_result
+import sqlite3
+from contextlib import suppress
+
+from deployd.activity.journal import Journal, read_result, write_result
 from deployd.activity.masking import Masker
 from deployd.clock import Clock
 from deployd.deployment.version import Version
+from deployd.deployment.view import Planned
 from deployd.engine.docker import Engine
 from deployd.engine.subnets import next_subnet
 from deployd.ids import ActivityId, EnvironmentName, ProjectId, SlugKey
 from deployd.settings import Settings
-from deployd.state import environments
+from deployd.state import activities, entries, environments
 from deployd.state.store import Store
 
 
@@ -60,13 +64,19 @@ class StateFacts:
         """The environment is gone; its activities and their logs stay."""
         await self._store.write(lambda db: environments.forget(db, project, environment))
 
-    async def mounted_slugs_of_others(
-        self, project: ProjectId, environment: EnvironmentName,
-    ) -> frozenset[SlugKey]:
-        """Slugs that other environments run on."""
-        found = await self._store.read(environments.live_versions)
-        return frozenset(
-            app.slug
-            for other, name, text in found if (other, name) != (project, environment)
-            for app in read_result(text, Version).apps
-        )
+    async def slugs_in_use(self, but_for: ActivityId | None = None) -> frozenset[SlugKey]:
+        """Slugs of all live versions, and of those that deployments under way are about to start.
+
+        Args:
+            but_for: An activity whose version does not count.
+        """
+        versions = await self._store.read(_versions_in_use)
+        return frozenset(app.slug for version in versions if version.activity != but_for for app in version.apps)
+
+
+def _versions_in_use(db: sqlite3.Connection) -> list[Version]:
+    found = [read_result(text, Version) for _, _, text in environments.live_versions(db)]
+    for activity in activities.open_ones(db):
+        with suppress(LookupError):
+            found.append(Journal(entries.of_activity(db, activity.id)).result("read_and_plan", Planned).version)
+    return found

@@ -13,7 +13,7 @@ from deployd.deployment.hook_run import HookFailed, end_hook, run_hook
 from deployd.deployment.host import Host
 from deployd.deployment.validate import read_config
 from deployd.deployment.view import Deployment
-from deployd.engine.names import ENVIRONMENT, INSTANCE, PROJECT, ROLE
+from deployd.engine.names import ACTIVITY, ENVIRONMENT, INSTANCE, PART, PROJECT, ROLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,23 +41,26 @@ async def freeze(deployment: Deployment, host: Host, tell: Tell) -> Frozen:
         return Frozen(False)
     await host.router.freeze(deployment.key, host.settings.freeze_seconds)
     tell.line(f"requests are held, for {host.settings.freeze_seconds} s at most")
-    for worker in await host.engine.containers(_old_workers(deployment)):
-        if worker.running and worker.labels["deployd.activity"] != str(deployment.id):
+    for worker in await host.engine.containers(_workers(deployment)):
+        if worker.running and worker.labels[ACTIVITY] != str(deployment.id):
             await host.engine.stop(worker.name)
-            tell.line(f"worker {worker.labels['deployd.part']} stopped")
+            tell.line(f"worker {worker.labels[PART]} stopped")
     return Frozen(True)
 
 
 async def thaw_to_old(deployment: Deployment, host: Host, tell: Tell) -> None:
-    """Undo of the freeze: release what was held to the version that was live, and start its workers again."""
-    for worker in await host.engine.containers(_old_workers(deployment)):
-        if not worker.running and worker.labels["deployd.activity"] != str(deployment.id):
-            await host.engine.start(worker.name)
+    """Undo of the freeze: release what was held to the version that was live, then start its workers again."""
+    before = deployment.planned.before
+    if before is None:
+        return   # nobody was held
     released = await host.router.thaw(deployment.key)
     tell.line(
         f"visitors: on the earlier version again; {released.held} requests waited, "
         f"the longest {released.longest_seconds:.1f} s, {released.expired + released.refused} saw the maintenance page"
     )
+    for worker in await host.engine.containers({**_workers(deployment), ACTIVITY: str(before.activity)}):
+        if not worker.running:
+            await host.engine.start(worker.name)
 
 
 async def run_deploy_hook(deployment: Deployment, host: Host, tell: Tell) -> HookRan:
@@ -98,7 +101,7 @@ async def end_and_put_back(deployment: Deployment, host: Host, tell: Tell) -> No
         await end_hook(deployment, host, app, "deploy")
 
 
-def _old_workers(deployment: Deployment) -> dict[str, str]:
+def _workers(deployment: Deployment) -> dict[str, str]:
     return {
         INSTANCE: deployment.instance, PROJECT: deployment.project.id, ENVIRONMENT: deployment.environment,
         ROLE: "worker",

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+from collections.abc import Iterable
 
 from deployd.deployment.host import Host
 from deployd.deployment.together import together
+from deployd.deployment.version import AppVersion
 from deployd.deployment.view import Deployment
 from deployd.engine.names import ACTIVITY, ENVIRONMENT, INSTANCE, PROJECT, ROLE
+from deployd.ids import ActivityId, SlugKey
 
 WEB_DRAIN_SECONDS = 30
 STOP_SECONDS = 15
@@ -30,6 +33,18 @@ async def remove_version(deployment: Deployment, host: Host, activity: str) -> N
         await host.engine.ensure_volume_gone(volume.name)
     folder = host.places.environment(deployment.project.id, deployment.environment) / "versions" / activity
     await asyncio.to_thread(shutil.rmtree, folder, True)
+
+
+async def unmount_unused(host: Host, apps: Iterable[AppVersion], *, but_for: ActivityId | None = None) -> None:
+    """Unmount the slugs of applications that went, unless something else runs on them or is about to.
+
+    Args:
+        but_for: An activity whose version does not count: it goes.
+    """
+    for slug in {app.slug for app in apps}:
+        async def is_used(slug: SlugKey = slug) -> bool:
+            return slug in await host.facts.slugs_in_use(but_for)
+        await host.slugs.ensure_unmounted(slug, unless=is_used)
 
 
 async def _remove(host: Host, names: list[str], stop_seconds: int) -> None:

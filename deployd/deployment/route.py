@@ -22,13 +22,14 @@ from deployd.deployment.view import Deployment
 from deployd.deployment.wanted import routes_of, service_port
 from deployd.engine.names import ACTIVITY, ENVIRONMENT, INSTANCE, PART, PROJECT, ROLE
 from deployd.environment.hosts import ResolvedRoute
-from deployd.errors import DeployError
+from deployd.errors import DeployError, Transient
 from deployd.recipes.web_server import WEB_PORT
 from deployd.router.control import RouterUnanswered
 from deployd.router.table import Released, Route, RouteSet, Target
 
 DRAIN_SECONDS = 0.3
 """Requests that the router sent on just before the switch arrive at the old web server within this time."""
+RETIRE_AGAIN_SECONDS = 5.0
 
 
 class NotSwitched(DeployError):
@@ -122,7 +123,18 @@ async def run_post_deploy(deployment: Deployment, host: Host, tell: Tell) -> Pos
 
 
 async def retire_old(deployment: Deployment, host: Host, tell: Tell) -> Retired:
-    """Let the old containers answer what they have and remove them, with services and mounts that nobody uses."""
+    """Let the old containers answer what they have and remove them, with services and mounts that nobody uses.
+
+    Raises:
+        Transient: Something is still there; old workers must not work beside the new ones.
+    """
+    try:
+        return await _retire(deployment, host, tell)
+    except DeployError as error:
+        raise Transient(error, RETIRE_AGAIN_SECONDS) from error
+
+
+async def _retire(deployment: Deployment, host: Host, tell: Tell) -> Retired:
     mine = {INSTANCE: deployment.instance, PROJECT: deployment.project.id, ENVIRONMENT: deployment.environment}
     found = await host.engine.containers(mine)
     old = sorted({
@@ -137,7 +149,8 @@ async def retire_old(deployment: Deployment, host: Host, tell: Tell) -> Retired:
         if planned.action == "remove":
             await host.engine.ensure_container_gone(deployment.names.service(planned.name), stop_seconds=60)
             tell.line(f"service {planned.name} removed, its volume is kept")
-    await _unmount_unused(deployment, host)
+    before = deployment.planned.before
+    await unmount_unused(host, before.apps if before else ())
     return Retired(tuple(old))
 
 
@@ -176,14 +189,3 @@ async def _route(route: ResolvedRoute, targets: dict[str, Target]) -> Route:
         to=route.to, original_url=route.original_url, redirects=template.redirects if route.type == "upstream" else (),
         cache=template.cache, ssi=template.ssi, sticky=template.sticky, tls=template.tls,
     )
-
-
-async def _unmount_unused(deployment: Deployment, host: Host) -> None:
-    before = deployment.planned.before
-    if before is None:
-        return
-    used = {app.slug for app in deployment.planned.version.apps}
-    used |= await host.facts.mounted_slugs_of_others(deployment.project.id, deployment.environment)
-    for app in before.apps:
-        if app.slug not in used:
-            await host.slugs.ensure_unmounted(app.slug)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import shutil
 from dataclasses import dataclass
 
 from deployd.activity.log import Tell
@@ -12,7 +14,7 @@ from deployd.deployment.validate import read_config
 from deployd.deployment.version import ServiceVersion
 from deployd.deployment.view import Deployment
 from deployd.deployment.wanted import NO_CONTAINER
-from deployd.engine.names import DIGEST
+from deployd.engine.names import DIGEST, MADE_BY
 from deployd.engine.specs import Bind, ContainerSpec, NetworkSpec, VolumeSpec
 from deployd.errors import DeployError
 from deployd.project.model import Service
@@ -59,7 +61,8 @@ async def put_back_services(deployment: Deployment, host: Host, tell: Tell) -> N
     for change in planned.plan.services:
         if change.action == "create":
             await host.engine.ensure_container_gone(names.service(change.name), stop_seconds=0)
-            await host.engine.ensure_volume_gone(names.volume(change.name))
+            for volume in await host.engine.volumes(_new_volume(deployment, change.name)):
+                await host.engine.ensure_volume_gone(volume.name)
         elif change.action == "recreate" and planned.before is not None:
             result = await host.code.read(deployment.project, planned.before.commit)
             service = result.config.service(change.name) if result.config else None
@@ -67,6 +70,13 @@ async def put_back_services(deployment: Deployment, host: Host, tell: Tell) -> N
                 await _ensure_service(deployment, host, tell, service, earlier[change.name])
     if planned.before is None:
         await host.engine.ensure_network_gone(names.network)
+        folder = host.places.environment(deployment.project.id, deployment.environment)
+        await asyncio.to_thread(shutil.rmtree, folder, True)
+
+
+def _new_volume(deployment: Deployment, service: str) -> dict[str, str]:
+    """Labels of a service's volume; not on one that was kept from the time when there was such a service before."""
+    return {**deployment.names.labels("volume", service), MADE_BY: str(deployment.id)}
 
 
 async def _ensure_service(
@@ -82,7 +92,7 @@ async def _ensure_service(
         return
     names = deployment.names
     if any(bind.source == names.volume(service.name) for bind in spec.binds):
-        await host.engine.ensure_volume(VolumeSpec(names.volume(service.name), names.labels("volume", service.name)))
+        await host.engine.ensure_volume(VolumeSpec(names.volume(service.name), _new_volume(deployment, service.name)))
     await host.engine.ensure_container(spec)
     await host.engine.wait_until_healthy(spec.name, READY_SECONDS)
     credentials = await credentials_of(deployment, host, service)

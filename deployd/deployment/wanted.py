@@ -168,8 +168,9 @@ def service_digest(settings: Settings, service: Service, image_id: str) -> str:
     """Changes when the service's container must be made anew or something must be provisioned in it."""
     if service.kind in NO_CONTAINER:
         return digest(service.type)
-    parts = family_of(service).parts(service, memory_mb=settings.size(service.size).memory_mb)
-    return digest([image_id, repr(parts), service.schemas, [repr(endpoint) for endpoint in service.endpoints]])
+    size = settings.size(service.size)
+    parts = family_of(service).parts(service, memory_mb=size.memory_mb)
+    return digest([image_id, repr(parts), repr(size), service.schemas, [repr(endpoint) for endpoint in service.endpoints]])
 
 
 def service_port(settings: Settings, service: Service) -> int:

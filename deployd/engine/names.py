@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from deployd.ids import ActivityId, EnvironmentName, ProjectId
 
 INSTANCE, PROJECT, ENVIRONMENT, ACTIVITY = "deployd", "deployd.project", "deployd.environment", "deployd.activity"
-ROLE, PART, DIGEST = "deployd.role", "deployd.part", "deployd.digest"
-"""ROLE: `service`, `app`, `web`, `worker`, `build`, `router`. PART: its name in the files. DIGEST: of a service."""
+ROLE, PART, DIGEST, MADE_BY = "deployd.role", "deployd.part", "deployd.digest", "deployd.made-by"
+"""ROLE: `service`, `app`, `web`, `worker`, `build`, `router`. PART: its name in the files. DIGEST: of a service.
+MADE_BY: the activity that made the volume of a service, which outlives it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from weakref import WeakValueDictionary
 
@@ -42,10 +43,15 @@ class Slugs:
             slug = await self.store.verify(key)
             return await ensure_mounted(slug.path, folder)
 
-    async def ensure_unmounted(self, key: SlugKey) -> None:
-        """Unmount a slug; not mounted is fine, and containers that have it keep it."""
+    async def ensure_unmounted(self, key: SlugKey, unless: Callable[[], Awaitable[bool]] | None = None) -> None:
+        """Unmount a slug; not mounted is fine, and containers that have it keep it until they are started anew.
+
+        Args:
+            unless: Whether somebody needs it; asked when nobody can mount it any more before it is unmounted.
+        """
         async with self._turn(key):
-            await ensure_unmounted(self.mounts / key)
+            if unless is None or not await unless():
+                await ensure_unmounted(self.mounts / key)
 
     async def remove(self, key: SlugKey) -> None:
         """Unmount a slug and take it out of storage."""
