@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from deployd.activity.log import End, HowEnded
+from deployd.activity.follower import End, HowEnded
 from deployd.ids import ActivityId
 from deployd.state import activities
 from deployd.state.store import Store

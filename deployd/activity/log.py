@@ -10,15 +10,14 @@ disk is full) is lost and counted: a deployment does not fail for its log.
 from __future__ import annotations
 
 import asyncio
-import json
 import os
-from collections.abc import Awaitable, Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import structlog
 
+from deployd.activity.follower import End, Follower, HowEnded
+from deployd.activity.line import Line, write_line
 from deployd.activity.masking import Masker
 from deployd.clock import Clock
 from deployd.errors import DeployError
@@ -28,25 +27,7 @@ log = structlog.get_logger()
 
 LARGEST_LOG_BYTES = 20_000_000
 LONGEST_TEXT = 16_000
-HEARTBEAT_SECONDS = 10.0
 READ_BYTES = 1_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One line of an activity's log."""
-
-    number: int
-    at: str
-    """ISO 8601, UTC."""
-    kind: str
-    """`phase`, `line`, `output`, `warn`, `done`, `error` or `end`."""
-    phase: str
-    text: str
-    app: str = ""
-    where: str = ""
-    more: tuple[str, ...] = ()
-    """Evidence and mend of an error."""
 
 
 class Tell:
@@ -110,8 +91,7 @@ class Tell:
             self._number, self._clock.now().isoformat(), kind, self._phase, _short(clean(text)), app, clean(where),
             tuple(_short(clean(item)) for item in more),
         )
-        data = json.dumps(asdict(line), ensure_ascii=False).encode("utf-8", "replace") + b"\n"
-        self._append(data)
+        self._append(write_line(line) + b"\n")
         self._wake()
 
     def _append(self, data: bytes) -> None:
@@ -131,19 +111,6 @@ class Tell:
             self._lost += 1
         else:
             self._torn = False
-
-
-@dataclass(frozen=True, slots=True)
-class End:
-    """How an activity ended."""
-
-    state: str
-    said: str
-    at: str
-
-
-HowEnded = Callable[[ActivityId], Awaitable[End | None]]
-"""None: it has not ended."""
 
 
 async def _unknown(activity: ActivityId) -> End | None:
@@ -202,92 +169,6 @@ class Logs:
         followers.discard(event)
         if not followers:
             self._followers.pop(activity, None)
-
-
-class Follower:
-    """A reader of a growing log."""
-
-    def __init__(
-        self, path: Path, event: asyncio.Event, after: int, forget: Callable[[], None], stopping: Callable[[], bool],
-        how_ended: Callable[[], Awaitable[End | None]],
-    ) -> None:
-        self._path = path
-        self._event = event
-        self._after = after
-        self._forget = forget
-        self._stopping = stopping
-        self._how_ended = how_ended
-        self._offset = 0
-        self._rest = b""
-        self._over = False
-
-    async def take(self) -> list[Line] | None:
-        """Further lines, oldest first; empty after some seconds of silence; None after the last one."""
-        if self._over:
-            self.close()
-            return None
-        self._event.clear()   # before the reading: what is written after it wakes us
-        lines = await self._look()
-        if lines or self._over:
-            return lines or await self.take()
-        if self._stopping():
-            self.close()
-            return None
-        try:
-            async with asyncio.timeout(HEARTBEAT_SECONDS):
-                await self._event.wait()
-        except TimeoutError:
-            return []
-        return await self._look()
-
-    async def rest(self) -> list[Line]:
-        """Further lines that are there already, without waiting; empty when there are no more."""
-        return await self._look()
-
-    def close(self) -> None:
-        self._forget()
-
-    async def _look(self) -> list[Line]:
-        """What is new in the file; in silence, and for an activity that has ended, its end."""
-        lines = await asyncio.to_thread(self._read)
-        if lines or self._over:
-            return lines
-        end = await self._how_ended()
-        if end is None:
-            return []
-        lines = await asyncio.to_thread(self._read)   # its last line may have come while we asked
-        if lines or self._over:
-            return lines
-        self._over = True
-        said = f"{end.state}: {end.said}" if end.said else end.state
-        return [Line(self._after + 1, end.at, "end", "", said, where=end.state)]
-
-    def _read(self) -> list[Line]:
-        try:
-            with self._path.open("rb") as file:
-                file.seek(self._offset)
-                data = file.read(READ_BYTES)
-        except FileNotFoundError:
-            return []
-        self._offset += len(data)
-        *whole, self._rest = (self._rest + data).split(b"\n")
-        lines = [line for raw in whole if (line := parse_line(raw)) is not None]
-        self._over = self._over or any(line.kind == "end" for line in lines)
-        new = [line for line in lines if line.number > self._after]
-        if new:
-            self._after = new[-1].number
-        elif len(data) == READ_BYTES:
-            return self._read()   # a whole block that is known already
-        return new
-
-
-def parse_line(raw: bytes | str) -> Line | None:
-    """A line of the file as a value; None for one that was torn when the daemon died or the disk was full."""
-    try:
-        values: dict[str, Any] = json.loads(raw)
-        return Line(**{**values, "more": tuple(values["more"])})
-    except (ValueError, TypeError, KeyError):
-        return None
 
 
 def _short(text: str) -> str:

@@ -10,7 +10,7 @@
 
 from __future__ import annotations
 
-from deployd.activity.log import Line
+from deployd.activity.line import Line
 
 END_MARKS = {"success": "✓", "failed": "✗", "cancelled": "■", "superseded": "■"}
 

@@ -12,8 +12,9 @@ from functools import partial
 from typing import Any
 
 from deployd import __version__
+from deployd.activity.follower import Follower
 from deployd.activity.journal import read_result
-from deployd.activity.log import Follower, Logs
+from deployd.activity.log import Logs
 from deployd.api.fresh import Fresh
 from deployd.api.shapes import ActivityShape, EntryShape, EnvironmentShape, ProjectShape, StatusShape
 from deployd.clock import Clock

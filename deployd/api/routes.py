@@ -10,7 +10,7 @@ from typing import Any, get_args
 from aiohttp import web
 from pydantic import BaseModel
 
-from deployd.activity.log import Line
+from deployd.activity.line import Line
 from deployd.api.bodies import PlanBody, RollbackBody, read_body
 from deployd.api.errors import Forbidden, NotFound, Unusable
 from deployd.api.ports import Board, Desk

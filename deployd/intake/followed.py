@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from deployd.activity.log import Follower, Logs
+from deployd.activity.follower import Follower
+from deployd.activity.log import Logs
 from deployd.activity.render import render_line
 from deployd.ids import ActivityId
 from deployd.state import activities

@@ -11,7 +11,7 @@ from typing import Any
 
 from aiohttp import web
 
-from deployd.activity.log import Line
+from deployd.activity.line import Line
 from deployd.api.applications import local_application
 from deployd.api.desk import NothingLive
 from deployd.api.errors import NotFound

@@ -9,8 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from deployd.activity import follower as follower_module
 from deployd.activity import log as log_module
-from deployd.activity.log import End, Line, Logs
+from deployd.activity.follower import End
+from deployd.activity.line import Line
+from deployd.activity.log import Logs
 from deployd.activity.masking import Masker
 from deployd.activity.render import render_line
 from deployd.errors import DeployError
@@ -167,7 +170,7 @@ async def test_followers_get_what_they_missed_and_what_comes(logs: Logs) -> None
 async def test_a_follower_reads_a_log_of_many_blocks_without_a_gap(
     logs: Logs, monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(log_module, "READ_BYTES", 333)
+    monkeypatch.setattr(follower_module, "READ_BYTES", 333)
     tell = logs.open(ONE)
     for number in range(200):
         tell.line(f"line {number}")
@@ -178,7 +181,7 @@ async def test_a_follower_reads_a_log_of_many_blocks_without_a_gap(
 
 
 async def test_silence_gives_heartbeats(logs: Logs, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(log_module, "HEARTBEAT_SECONDS", 0.01)
+    monkeypatch.setattr(follower_module, "HEARTBEAT_SECONDS", 0.01)
     follower = logs.follow(ONE)
     assert await follower.take() == []
     assert await follower.take() == []

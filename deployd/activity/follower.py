@@ -1,0 +1,104 @@
+"""A reader of a growing activity log, as slow as it likes: it reads the file, and is woken when there is more."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from deployd.activity.line import Line, parse_line
+from deployd.ids import ActivityId
+
+HEARTBEAT_SECONDS = 10.0
+READ_BYTES = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """How an activity ended."""
+
+    state: str
+    said: str
+    at: str
+
+
+HowEnded = Callable[[ActivityId], Awaitable[End | None]]
+"""None: it has not ended."""
+
+
+class Follower:
+    """A reader of a growing log."""
+
+    def __init__(
+        self, path: Path, event: asyncio.Event, after: int, forget: Callable[[], None], stopping: Callable[[], bool],
+        how_ended: Callable[[], Awaitable[End | None]],
+    ) -> None:
+        self._path = path
+        self._event = event
+        self._after = after
+        self._forget = forget
+        self._stopping = stopping
+        self._how_ended = how_ended
+        self._offset = 0
+        self._rest = b""
+        self._over = False
+
+    async def take(self) -> list[Line] | None:
+        """Further lines, oldest first; empty after some seconds of silence; None after the last one."""
+        if self._over:
+            self.close()
+            return None
+        self._event.clear()   # before the reading: what is written after it wakes us
+        lines = await self._look()
+        if lines or self._over:
+            return lines or await self.take()
+        if self._stopping():
+            self.close()
+            return None
+        try:
+            async with asyncio.timeout(HEARTBEAT_SECONDS):
+                await self._event.wait()
+        except TimeoutError:
+            return []
+        return await self._look()
+
+    async def rest(self) -> list[Line]:
+        """Further lines that are there already, without waiting; empty when there are no more."""
+        return await self._look()
+
+    def close(self) -> None:
+        self._forget()
+
+    async def _look(self) -> list[Line]:
+        """What is new in the file; in silence, and for an activity that has ended, its end."""
+        lines = await asyncio.to_thread(self._read)
+        if lines or self._over:
+            return lines
+        end = await self._how_ended()
+        if end is None:
+            return []
+        lines = await asyncio.to_thread(self._read)   # its last line may have come while we asked
+        if lines or self._over:
+            return lines
+        self._over = True
+        said = f"{end.state}: {end.said}" if end.said else end.state
+        return [Line(self._after + 1, end.at, "end", "", said, where=end.state)]
+
+    def _read(self) -> list[Line]:
+        try:
+            with self._path.open("rb") as file:
+                file.seek(self._offset)
+                data = file.read(READ_BYTES)
+        except FileNotFoundError:
+            return []
+        self._offset += len(data)
+        *whole, self._rest = (self._rest + data).split(b"\n")
+        lines = [line for raw in whole if (line := parse_line(raw)) is not None]
+        self._over = self._over or any(line.kind == "end" for line in lines)
+        new = [line for line in lines if line.number > self._after]
+        if new:
+            self._after = new[-1].number
+        elif len(data) == READ_BYTES:
+            return self._read()   # a whole block that is known already
+        return new
