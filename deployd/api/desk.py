@@ -53,23 +53,26 @@ class StateDesk:
         return await self._enqueue(found, "redeploy", live.commit, Trigger(who, "api"))
 
     async def rollback(self, project: str, environment: str, to: int | None, who: str) -> ActivityShape:
-        """Go back to an earlier version; without a number to the one that was live before."""
+        """Go back to an earlier version; without a number to the newest one that is another than the live one.
+
+        A redeploy of an unchanged version makes a version like the one before: to go back to that would change nothing.
+        """
         found = await self._environment(project, environment)
         keep = self._host.settings.keep_versions
         versions = await self._store.read(
             lambda db: environments.earlier_versions(db, found.project, found.name, keep + 1),
         )
-        earlier = [(number, text) for number, _, text in versions if number != found.live_activity]
-        chosen = next((item for item in earlier if to is None or item[0] == to), None)
+        known = {number: read_result(text, Version) for number, _, text in versions}
+        live = known.pop(found.live_activity, None) if found.live_activity else None
+        chosen = next((number for number, version in known.items()
+                       if (number == to if to is not None else live is None or not is_same(version, live))), None)
         if chosen is None:
-            there = ", ".join(str(number) for number, _ in earlier) or "none"
+            there = ", ".join(map(str, known)) or "none"
             raise NothingLive(
                 f"{found.branch} has no version {to if to is not None else 'before the live one'} to go back to",
                 mend=f"versions that were live, by their activity: {there}",
             )
-        number, text = chosen
-        commit = read_result(text, Version).commit
-        return await self._enqueue(found, "rollback", commit, Trigger(who, "api", to=number))
+        return await self._enqueue(found, "rollback", known[chosen].commit, Trigger(who, "api", to=chosen))
 
     async def cancel(self, activity: int, who: str) -> ActivityShape:
         """Wish that an activity ends; what it began is undone, unless it is past its switch."""
@@ -112,3 +115,8 @@ class StateDesk:
             f"the project {project} has no environment {EnvironmentName(environment)}",
             mend=f"`deployd environments --project {project}` shows what there is",
         )
+
+
+def is_same(one: Version, other: Version) -> bool:
+    """Whether visitors and applications could not tell two versions apart. Pure."""
+    return one.commit == other.commit and one.as_live() == other.as_live()
