@@ -122,7 +122,7 @@ async def _containers(docker: aiodocker.Docker, instance: str) -> list[aiodocker
 
 async def _networks(docker: aiodocker.Docker, instance: str) -> list[str]:
     found = await docker.networks.list(filters={"label": [f"{INSTANCE}={instance}"]})
-    return [network["Name"] for network in found]
+    return [network["Id"] for network in found]   # a name may stand for two
 
 
 async def _volumes(docker: aiodocker.Docker, instance: str) -> list[str]:
