@@ -12,7 +12,7 @@ from aiohttp import web
 from deployd.engine.errors import EngineOverran, EngineUnreachable
 from deployd.errors import DeployError
 from deployd.router.control import RouterAbsent, RouterUnanswered
-from deployd.state.store import StateUnwritable
+from deployd.state.store import StateUnreadable, StateUnwritable
 
 log = structlog.get_logger()
 
@@ -50,7 +50,7 @@ class TooLarge(DeployError):
 
 
 STATUS = {NotFound: 404, Forbidden: 403, Unauthorized: 401, Unusable: 400, TooLarge: 413}
-OUTSIDE = (EngineUnreachable, EngineOverran, RouterAbsent, RouterUnanswered, StateUnwritable)
+OUTSIDE = (EngineUnreachable, EngineOverran, RouterAbsent, RouterUnanswered, StateUnreadable, StateUnwritable)
 """Not the caller's fault: 503, it may go well later."""
 UNAVAILABLE = 503
 REFUSED = 409
