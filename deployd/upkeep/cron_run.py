@@ -110,8 +110,8 @@ async def run_cron(
     level = bound.info if ended.state == "success" else bound.warning
     level("cron_ended", state=ended.state, status=ended.status, seconds=round(seconds, 2), what=ended.said or None)
     record = {
-        "due": due.isoformat(), "ended": host.clock.now().isoformat(), "seconds": round(seconds, 2), "state": ended.state,
-        "status": ended.status, "said": ended.said, "version": live.deployment.id,
+        "due": due.isoformat(), "ended": host.clock.now().isoformat(), "seconds": round(seconds, 2),
+        "state": ended.state, "status": ended.status, "said": ended.said, "version": live.deployment.id,
         "output": [masker.mask(line) for line in lines],
     }
     await asyncio.to_thread(_write_down, live.log_file(host), record, script.folder)

@@ -21,17 +21,16 @@ import structlog
 
 from deployd.clock import Clock
 from deployd.deployment.host import Host
-from deployd.deployment.view import Deployment
-from deployd.deployment.wanted import NO_CONTAINER
-from deployd.engine.names import ENVIRONMENT, INSTANCE, PART, PROJECT, ROLE
-from deployd.engine.seen import ContainerSeen, EventSeen
+from deployd.engine.names import ENVIRONMENT, INSTANCE, PROJECT, ROLE
+from deployd.engine.seen import EventSeen
 from deployd.errors import DeployError
 from deployd.ids import EnvironmentName, ProjectId
 from deployd.router.container import router_name
 from deployd.router.table import RouterStatus
 from deployd.state.store import Store
 from deployd.upkeep.back_off import BackOff
-from deployd.upkeep.live import Hands, Key, read_at, read_keys, read_live
+from deployd.upkeep.live import Key, read_keys
+from deployd.upkeep.mend import Look, Mender
 from deployd.upkeep.reconcile import Reconciler
 
 log = structlog.get_logger()
@@ -39,7 +38,8 @@ log = structlog.get_logger()
 SWEEP_SECONDS = 60.0
 SETTLE_SECONDS = 0.3
 """After an event: Docker's own restart takes 0.1 s and more, and events come in crowds."""
-BUSY_SECONDS = 3.0
+SURE_SECONDS = 2.0
+"""Docker says that a container died before its lists say so: whoever looks at once may see it running."""
 FAILED_SECONDS = 10.0
 ROUTER_AGAIN_SECONDS = 0.5
 """No visitor is served while it is away."""
@@ -65,8 +65,8 @@ class Watch:
         self._host = host
         self._reconciler = reconciler
         self._router = router
-        self._clock = clock
         self._back_off = BackOff()
+        self._mender = Mender(store, host, reconciler, clock, self._back_off)
         self._troubles: dict[Key, str] = {}
         self._tended: dict[Key, asyncio.Event] = {}
         self._slots = asyncio.Semaphore(AT_ONCE)
@@ -133,73 +133,26 @@ class Watch:
                     async with asyncio.timeout(again):
                         await noticed.wait()
                         await asyncio.sleep(SETTLE_SECONDS)
+                news = noticed.is_set()
                 noticed.clear()
                 async with self._slots:
                     again = await self._look_told(key)
+                if again is None and news:
+                    again = SURE_SECONDS
         finally:
             del self._tended[key]   # no await since the last look at `noticed`
 
     async def _look_told(self, key: Key) -> float | None:
         try:
-            return await (self._look_at_router() if key == ROUTER else self._look_at(key))
+            look = await (self._look_at_router() if key == ROUTER else self._mender.look_at(key))
         except DeployError as error:
-            self._tell(key, [error.what])
+            self._tell(key, (error.what,))
             return ROUTER_AGAIN_SECONDS if key == ROUTER else FAILED_SECONDS
+        if look.wrong is not None:
+            self._tell(key, look.wrong)
+        return look.again_in
 
-    async def _look_at(self, key: Key) -> float | None:
-        """Mend what can be mended. Gives the seconds until the next look, None when all is well."""
-        deployment = await read_live(self._store, self._host.settings, self._clock, key)
-        hands = (await read_at(self._store, key)).hands
-        if deployment is None or hands is Hands.NOBODY:
-            self._tell(key, [])
-            return None
-        if hands is Hands.DEPLOYMENT:
-            return BUSY_SECONDS
-        containers = await self._reconciler.containers(deployment)
-        self._back_off.keep_only(f"{deployment.names.network}-", [item.name for item in containers])
-        again = [wait for item in containers
-                 if not item.running and (wait := await self._start(key, deployment, item)) is not None]
-        if not await self._reconciler.put_routes(key, deployment):
-            return BUSY_SECONDS
-        self._tell(key, self._wrong(deployment, containers))
-        return min(again, default=None)
-
-    async def _start(self, key: Key, deployment: Deployment, container: ContainerSeen) -> float | None:
-        """Start a container that has ended, when its time has come; else say when to look again."""
-        loop = asyncio.get_running_loop()
-        wait = self._back_off.wait_seconds(container.name, loop.time())
-        if wait > 0:
-            return wait + SETTLE_SECONDS   # a wake-up that is a hair too early would come again and again
-        seen = await self._host.engine.container(container.name)
-        if seen is None or seen.running:   # it has come back by itself, or is gone: the event is on its way
-            return None
-        await self._reconciler.mount(deployment)
-        if (await read_at(self._store, key)).hands is not Hands.OURS:
-            return BUSY_SECONDS
-        self._back_off.started(container.name, loop.time())
-        await self._host.engine.start(container.name)
-        log.warning("container_started_again", container=container.name, exit_status=seen.exit_status)
-        return SETTLE_SECONDS
-
-    def _wrong(self, deployment: Deployment, containers: list[ContainerSeen]) -> list[str]:
-        now = asyncio.get_running_loop().time()
-        there = {(item.labels[ROLE], item.labels.get(PART)) for item in containers}
-        version = deployment.planned.version
-        wanted = {(role, app.name) for app in version.apps for role in ("app", "web")}
-        wanted |= {("service", item.name) for item in version.services
-                   if item.type.partition(":")[0] not in NO_CONTAINER}
-        wrong = [f"the {role} container of {part} is gone; a redeploy makes it anew"
-                 for role, part in sorted(wanted - there)]
-        for item in containers:
-            what = f"the {item.labels[ROLE]} container of {item.labels.get(PART)}"
-            deaths = self._back_off.deaths(item.name, now)
-            if deaths:
-                wrong.append(f"{what} ended {deaths} times in the last 5 minutes")
-            elif item.health == "unhealthy":
-                wrong.append(f"{what} is unhealthy")
-        return wrong
-
-    def _tell(self, key: Key, wrong: list[str]) -> None:
+    def _tell(self, key: Key, wrong: tuple[str, ...]) -> None:
         text = "; ".join(wrong)
         if wrong and self._troubles.get(key) is None:
             log.warning("environment_degraded", project=key[0], environment=key[1], what=text)
@@ -210,7 +163,7 @@ class Watch:
         else:
             self._troubles.pop(key, None)
 
-    async def _look_at_router(self) -> float | None:
+    async def _look_at_router(self) -> Look:
         name = router_name(self._host.settings.instance)
         seen = await self._host.engine.container(name)
         now = asyncio.get_running_loop().time()
@@ -220,12 +173,11 @@ class Watch:
                 self._back_off.started(name, now)
                 await self._host.engine.start(name)
                 log.warning("container_started_again", container=name, exit_status=seen.exit_status)
-            return wait + SETTLE_SECONDS
+            return Look(wait + SETTLE_SECONDS, None)
         status = await self._router.status()   # while nginx starts nobody listens: told, and looked at again
         if not status.complete or self._nginx_started not in (None, status.started):
             count = await self._reconciler.put_routes_back()
             await self._router.complete()
             log.warning("router_told_everything", environments=count)
         self._nginx_started = status.started
-        self._tell(ROUTER, [])
-        return None
+        return Look()

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from deployd.errors import DeployError
 from deployd.upkeep.back_off import BackOff
 from deployd.upkeep.reconcile import Reconciler
 from deployd.upkeep.watch import Watch
-from tests.unit.upkeep_stand import INSTANCE, KEY, MAIN, SHOP, Stand
+from tests.unit.upkeep_stand import BASE, INSTANCE, KEY, MAIN, SHOP, Stand
 
 pytestmark = pytest.mark.looptime
 FROZEN = ("freeze", "done", write_result(Frozen(True)))
@@ -34,6 +35,7 @@ class EngineDouble:
     followers: list[asyncio.Queue[EventSeen | None]] = field(default_factory=list)
     started: list[tuple[str, float]] = field(default_factory=list)
     reachable: bool = True
+    unstartable: set[str] = field(default_factory=set)
 
     def add(self, name: str, labels: dict[str, str], address: str = "10.0.0.2", network: str = "") -> None:
         self.there[name] = ContainerSeen(name, name, "", "", labels, True, None, "none", {network: address})
@@ -52,9 +54,15 @@ class EngineDouble:
     async def container(self, name: str) -> ContainerSeen | None:
         return self.there.get(name)
 
+    async def stop(self, name: str, stop_seconds: int) -> None:
+        self.end(name)
+
     async def start(self, name: str) -> None:
+        if name in self.unstartable:
+            raise DeployError(f"{name} cannot be started")
         self.started.append((name, round(asyncio.get_running_loop().time(), 1)))
-        self.there[name] = replace(self.there[name], running=True)
+        started_at = BASE + timedelta(seconds=asyncio.get_running_loop().time())
+        self.there[name] = replace(self.there[name], running=True, started_at=started_at)
         self.tell(name, "start")
 
     @asynccontextmanager
@@ -265,3 +273,41 @@ def test_pauses_grow_and_begin_anew() -> None:
     assert pauses == [0, 1, 2, 4, 8, 16, 32, 60, 60]
     back_off.started("a", now + 1000)
     assert back_off.wait_seconds("a", now + 1000) == 1
+
+
+async def test_an_application_follows_its_web_container_into_a_new_network(world: World) -> None:
+    async with watched(world):
+        app, web = world.name("app"), world.name("web")
+        there = world.engine.there
+        there[web] = replace(there[web], started_at=BASE)
+        there[app] = replace(there[app], started_at=BASE + timedelta(seconds=1))
+        world.engine.tell(web, "start")
+        await asyncio.sleep(1)
+        assert world.starts == [], "the application was started last: all is well"
+        there[web] = replace(there[web], started_at=BASE + timedelta(seconds=2))
+        world.engine.tell(web, "start")
+        await asyncio.sleep(30)
+        assert world.starts == [app]
+
+
+async def test_a_container_that_cannot_be_started_keeps_nobody_else_down(world: World) -> None:
+    async with watched(world):
+        world.engine.unstartable.add(world.name("app"))
+        world.engine.end(world.name("app"))
+        world.engine.end(world.name("web"))
+        await asyncio.sleep(3)
+        assert world.starts == [world.name("web")]
+        assert "cannot be started" in world.watch.degraded()[0]
+        world.engine.unstartable.clear()
+        await asyncio.sleep(10)
+        assert world.starts == [world.name("web"), world.name("app")]
+
+
+async def test_an_event_that_comes_before_docker_says_so_in_its_lists_is_not_lost(world: World) -> None:
+    async with watched(world):
+        app = world.name("app")
+        world.engine.tell(app, "die")
+        await asyncio.sleep(1)
+        world.engine.there[app] = replace(world.engine.there[app], running=False, exit_status=0)   # no event any more
+        await asyncio.sleep(2)
+        assert world.starts == [app]

@@ -1,0 +1,139 @@
+"""Mending one environment: what has ended is started, the router is told addresses, and what cannot be mended is told.
+
+An application lives in the network of its web container. When that one is started again it has a new network, and the
+application sits in one that leads nowhere: then it is started again too. Whether that is so is seen by who was started
+later, so nothing has to be remembered, and a daemon that was away sees it as well.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from functools import partial
+
+import structlog
+
+from deployd.clock import Clock
+from deployd.deployment.host import Host
+from deployd.deployment.view import Deployment
+from deployd.deployment.wanted import NO_CONTAINER
+from deployd.engine.names import PART, ROLE
+from deployd.engine.seen import ContainerSeen
+from deployd.errors import DeployError
+from deployd.state.store import Store
+from deployd.upkeep.back_off import BackOff
+from deployd.upkeep.live import Hands, Key, read_at, read_live
+from deployd.upkeep.reconcile import Reconciler
+
+log = structlog.get_logger()
+
+BUSY_SECONDS = 3.0
+SOON_SECONDS = 0.3
+FAILED_SECONDS = 5.0
+STOP_SECONDS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a look at an environment gave."""
+
+    again_in: float | None = None
+    """Seconds until the next look; None when there is nothing more to do."""
+    wrong: tuple[str, ...] | None = ()
+    """What is not as it should be; None: nothing new is known."""
+
+
+class Mender:
+    """Looks at environments, one at a time, and mends them."""
+
+    def __init__(self, store: Store, host: Host, reconciler: Reconciler, clock: Clock, back_off: BackOff) -> None:
+        self._store = store
+        self._host = host
+        self._reconciler = reconciler
+        self._clock = clock
+        self._back_off = back_off
+
+    async def look_at(self, key: Key) -> Look:
+        """Mend what can be mended.
+
+        Raises:
+            DeployError: Docker or the router did not do it.
+        """
+        deployment = await read_live(self._store, self._host.settings, self._clock, key)
+        hands = (await read_at(self._store, key)).hands
+        if deployment is None or hands is Hands.NOBODY:
+            return Look()
+        if hands is Hands.DEPLOYMENT:
+            return Look(BUSY_SECONDS, None)
+        containers = await self._reconciler.containers(deployment)
+        self._back_off.keep_only(f"{deployment.names.network}-", [item.name for item in containers])
+        waits: list[float | None] = []
+        failed: list[str] = []
+        for step in (
+            *(partial(self._start, key, deployment, item) for item in containers if not item.running),
+            *(partial(self._rejoin, key, deployment, app.name) for app in deployment.planned.version.apps),
+        ):
+            try:
+                waits.append(await step())
+            except DeployError as error:   # the other containers and the routes must not suffer from it
+                failed.append(error.what)
+                waits.append(FAILED_SECONDS)
+        if not await self._reconciler.put_routes(key, deployment):
+            return Look(BUSY_SECONDS, None)
+        again_in = min((wait for wait in waits if wait is not None), default=None)
+        return Look(again_in, (*failed, *self._wrong(deployment, containers)))
+
+    async def _start(self, key: Key, deployment: Deployment, container: ContainerSeen) -> float | None:
+        """Start a container that has ended, when its time has come. Gives the seconds until it is to be looked at."""
+        loop = asyncio.get_running_loop()
+        wait = self._back_off.wait_seconds(container.name, loop.time())
+        if wait > 0:
+            return wait + SOON_SECONDS   # a wake-up that is a hair too early would come again and again
+        seen = await self._host.engine.container(container.name)
+        if seen is None or seen.running:   # it has come back by itself, or is gone: the event is on its way
+            return None
+        await self._reconciler.mount(deployment)
+        if (await read_at(self._store, key)).hands is not Hands.OURS:
+            return BUSY_SECONDS
+        self._back_off.started(container.name, loop.time())
+        await self._host.engine.start(container.name)
+        log.warning("container_started_again", container=container.name, exit_status=seen.exit_status)
+        return SOON_SECONDS
+
+    async def _rejoin(self, key: Key, deployment: Deployment, app: str) -> float | None:
+        """Start an application again whose web container has been started later than it."""
+        names = [deployment.names.container(deployment.id, role, app) for role in ("app", "web")]
+        inner, outer = [await self._host.engine.container(name) for name in names]
+        if inner is None or outer is None or not (inner.running and outer.running):
+            return None
+        if inner.started_at is None or outer.started_at is None or inner.started_at >= outer.started_at:
+            return None
+        loop = asyncio.get_running_loop()
+        wait = self._back_off.wait_seconds(inner.name, loop.time())
+        if wait > 0:
+            return wait + SOON_SECONDS
+        if (await read_at(self._store, key)).hands is not Hands.OURS:
+            return BUSY_SECONDS
+        self._back_off.started(inner.name, loop.time())
+        await self._host.engine.stop(inner.name, STOP_SECONDS)
+        await self._host.engine.start(inner.name)
+        log.warning("container_started_again", container=inner.name, why="its web container has a new network")
+        return SOON_SECONDS
+
+    def _wrong(self, deployment: Deployment, containers: list[ContainerSeen]) -> tuple[str, ...]:
+        now = asyncio.get_running_loop().time()
+        there = {(item.labels[ROLE], item.labels.get(PART)) for item in containers}
+        version = deployment.planned.version
+        wanted = {(role, app.name) for app in version.apps for role in ("app", "web")}
+        wanted |= {("service", item.name) for item in version.services
+                   if item.type.partition(":")[0] not in NO_CONTAINER}
+        wrong = [f"the {role} container of {part} is gone; a redeploy makes it anew"
+                 for role, part in sorted(wanted - there)]
+        for item in containers:
+            what = f"the {item.labels[ROLE]} container of {item.labels.get(PART)}"
+            deaths = self._back_off.deaths(item.name, now)
+            if deaths:
+                wrong.append(f"{what} ended {deaths} times in the last 5 minutes")
+            elif item.health == "unhealthy":
+                wrong.append(f"{what} is unhealthy")
+        return tuple(wrong)
