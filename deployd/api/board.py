@@ -21,6 +21,7 @@ from deployd.clock import Clock
 from deployd.deployment.version import Version
 from deployd.deployment.wanted import domains_of
 from deployd.environment.naming import environment_type
+from deployd.git.mirror import without_user
 from deployd.ids import ActivityId
 from deployd.settings import Settings
 from deployd.state import activities, entries, environments
@@ -64,9 +65,14 @@ class StateBoard:
     async def not_ready(self) -> list[str]:
         return (await self._healths.get())[2]
 
-    async def status(self, *, with_environments: bool) -> StatusShape:
+    async def status(self, *, with_environments: bool, with_names: bool) -> StatusShape:
         """At most a second old."""
         seen = await self._statuses.get()
+        troubles = tuple(self._degraded())
+        if troubles:
+            counted = f"{len(troubles)} of the environments and the router are not as they should be"
+            reasons = (*seen.reasons, *(troubles if with_names else (counted,)))
+            seen = replace(seen, state="degraded", reasons=reasons)
         return replace(seen, environments=tuple(await self._environments.get())) if with_environments else seen
 
     async def _look(self) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
@@ -84,7 +90,6 @@ class StateBoard:
         free = (await asyncio.to_thread(shutil.disk_usage, self._settings.state)).free // MEGABYTE
         if free < self._settings.min_free_disk_mb:
             reasons = [*reasons, f"only {free} MB are free on the disk: nothing can be built"]
-        reasons = [*reasons, *self._degraded()]
         return StatusShape(
             version=__version__, state="degraded" if reasons else "ok", reasons=tuple(reasons),
             uptime_seconds=int(time.monotonic() - self._began),
@@ -100,7 +105,7 @@ class StateBoard:
         return [
             ProjectShape(
                 project.id, project.title or project.id, project.default_branch,
-                project.remote.url if project.remote else "", f"{address}/git/{project.id}.git",
+                without_user(project.remote.url) if project.remote else "", f"{address}/git/{project.id}.git",
                 sum(environment.project == project.id for environment in found),
             )
             for project in self._settings.projects.values()

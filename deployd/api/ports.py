@@ -26,7 +26,12 @@ class Lines(Protocol):
 class Board(Protocol):
     """What is."""
 
-    async def status(self, *, with_environments: bool) -> StatusShape: ...
+    async def status(self, *, with_environments: bool, with_names: bool) -> StatusShape:
+        """
+        Args:
+            with_names: Reasons may name projects and environments.
+        """
+        ...
 
     async def not_ready(self) -> list[str]:
         """Why no push can be taken now; empty when it can."""

@@ -110,7 +110,7 @@ class _Api:
 
     async def status(self, request: web.Request, caller: Caller) -> web.Response:
         wanted = caller != NOBODY and request.query.get("environments") != "0"
-        shown = as_json(await self._board.status(with_environments=wanted))
+        shown = as_json(await self._board.status(with_environments=wanted, with_names=EVERY in caller.projects))
         shown["environments"] = [item for item in shown["environments"] if caller.may_see(item["project"])]
         return web.json_response(shown)
 

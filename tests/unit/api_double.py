@@ -79,13 +79,16 @@ class FakeBoard:
     closed: int = 0
     bug: Exception | None = None
 
-    async def status(self, *, with_environments: bool) -> StatusShape:
+    async def status(self, *, with_environments: bool, with_names: bool) -> StatusShape:
         status = StatusShape(
-            "0.1.0", "degraded" if self.reasons else "ok", self.reasons, 60,
+            "0.1.0", "degraded" if self.reasons else "ok", self._shown(with_names), 60,
             {"pending": 1, "in_progress": 2, "failed_last_hour": 3}, {"reachable": True, "version": "20.10"},
             {"reachable": True, "held_now": 7}, {"free_mb": 5000, "needed_mb": 1024},
         )
         return replace(status, environments=tuple(await self.environments(None))) if with_environments else status
+
+    def _shown(self, with_names: bool) -> tuple[str, ...]:
+        return self.reasons if with_names else tuple("a reason without names" for _ in self.reasons)
 
     async def not_ready(self) -> list[str]:
         return list(self.reasons)

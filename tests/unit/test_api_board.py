@@ -36,12 +36,13 @@ class World:
         self.store = MemoryStore()
         self.looks = 0
         self.hangs = False
+        self.troubles: list[str] = []
         self.reasons: list[str] = []
         self.settings = Settings.model_validate({"directory": str(folder), "projects": {"shop": {}}, **settings})
         self.settings.state.mkdir(parents=True)
         self.board = StateBoard(
             self.store, self.settings, Logs(folder / "logs", FixedClock(), Masker([])), FixedClock(),   # type: ignore[arg-type]
-            self.health,
+            self.health, lambda: self.troubles,
         )
 
     async def health(self) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
@@ -74,7 +75,7 @@ def world(tmp_path: Path) -> Iterator[World]:
 async def test_many_monitors_share_one_look(world: World) -> None:
     async with asyncio.TaskGroup() as group:
         for _ in range(50):
-            group.create_task(world.board.status(with_environments=True))
+            group.create_task(world.board.status(with_environments=True, with_names=True))
             group.create_task(world.board.not_ready())
     assert world.looks == 1
 
@@ -83,7 +84,7 @@ async def test_many_monitors_share_one_look(world: World) -> None:
 async def test_a_docker_that_hangs_does_not_hang_the_status(world: World) -> None:
     world.hangs = True
     began = asyncio.get_running_loop().time()
-    status = await world.board.status(with_environments=False)
+    status = await world.board.status(with_environments=False, with_names=True)
     assert asyncio.get_running_loop().time() - began == 3
     assert (status.state, status.engine) == ("degraded", {"reachable": False})
     assert status.reasons == ("Docker or the router did not answer within 3 s",)
@@ -92,7 +93,7 @@ async def test_a_docker_that_hangs_does_not_hang_the_status(world: World) -> Non
 async def test_a_full_disk_is_a_reason(tmp_path: Path) -> None:
     world = World(tmp_path, min_free_disk_mb=10**9)
     try:
-        status = await world.board.status(with_environments=False)
+        status = await world.board.status(with_environments=False, with_names=True)
         assert status.state == "degraded"
         assert status.reasons[0].endswith("MB are free on the disk: nothing can be built")
         assert await world.board.not_ready() == [], "pushes are taken all the same: most reuse their slugs"
@@ -104,7 +105,7 @@ async def test_a_status_counts_what_waits_runs_and_failed(world: World) -> None:
     await world.finish(await world.add(), "failed")
     await world.store.write(lambda db: activities.begin(db, ActivityId(2), NOW))
     await world.add(branch="next", name=EnvironmentName("next-1"))
-    status = await world.board.status(with_environments=True)
+    status = await world.board.status(with_environments=True, with_names=True)
     assert status.activities == {"pending": 1, "in_progress": 0, "failed_last_hour": 1}
     assert [(item.branch, item.state) for item in status.environments] == [("main", "failed"), ("next", "deploying")]
 
@@ -155,3 +156,20 @@ async def test_projects_say_where_to_push(world: World) -> None:
     await world.add()
     (shop,) = await world.board.projects()
     assert (shop.git, shop.environments) == ("http://127.0.0.1:8480/git/shop.git", 1)
+
+
+async def test_troubles_of_environments_are_counted_for_strangers(world: World) -> None:
+    world.troubles = ["shop/main-bvxea6i: app does not run"]
+    assert (await world.board.status(with_environments=False, with_names=True)).reasons == tuple(world.troubles)
+    hidden = await world.board.status(with_environments=False, with_names=False)
+    assert hidden.state == "degraded"
+    assert hidden.reasons == ("1 of the environments and the router are not as they should be",)
+
+
+async def test_a_password_in_the_address_of_a_remote_is_not_shown(tmp_path: Path) -> None:
+    remote = {"remote": {"url": "https://bot:hunter2@git.example.com/shop.git"}}
+    world = World(tmp_path, projects={"shop": remote})
+    try:
+        assert (await world.board.projects())[0].remote == "https://git.example.com/shop.git"
+    finally:
+        world.store.close()

@@ -96,6 +96,13 @@ async def test_a_status_shows_environments_only_to_those_who_may_see_them(client
     assert seen((await get(client, "/status?environments=0"))[1]) == []
 
 
+async def test_reasons_name_environments_only_to_those_who_may_see_all(client: Client, board: FakeBoard) -> None:
+    board.reasons = ("shop/main-bvxea6i: app does not run",)
+    assert (await get(client, "/status"))[1]["reasons"] == ["shop/main-bvxea6i: app does not run"]
+    for headers in ({}, CARL):
+        assert (await get(client, "/status", headers))[1]["reasons"] == ["a reason without names"]
+
+
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer wrong"}, {"Authorization": "Basic !"}])
 async def test_without_a_known_token_nothing_is_told(client: Client, headers: Mapping[str, str]) -> None:
     async with client.get("/api/v1/projects", headers=headers) as answer:
