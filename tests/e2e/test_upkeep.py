@@ -12,7 +12,7 @@ from deployd.environment.naming import machine_name
 from deployd.process import run
 from tests.e2e.conftest import Developer, MakeDeveloper
 
-LIMIT_SECONDS = 30.0
+LIMIT_SECONDS = 60.0
 
 
 async def until(question: Callable[[], Awaitable[bool]], what: str) -> float:
@@ -73,9 +73,18 @@ async def test_a_container_that_was_removed_is_told_and_a_redeploy_mends_it(live
     await until(lambda: degraded(live, None), "well again")
 
 
-async def answers(me: Developer, status: int) -> bool:
+async def test_a_push_whose_hook_died_is_deployed_after_a_restart_of_the_daemon(live: Developer) -> None:
+    await live.daemon.stop()
+    (repository,) = live.daemon.directory.glob(f"var/state/repos/{live.project}.git")
+    await run("git", "-C", str(repository), "fetch", "-q", str(live.folder), "HEAD:refs/heads/lost")   # runs no hook
+    await live.daemon.start()
+    await until(lambda: answers(live, 200, "lost"), "the branch is deployed")
+    assert await live.page("lost") == (200, "first on lost")
+
+
+async def answers(me: Developer, status: int, branch: str = "main") -> bool:
     try:
-        return (await me.page())[0] == status
+        return (await me.page(branch))[0] == status
     except OSError:   # the router is away
         return False
 
