@@ -111,6 +111,12 @@ class NotRoot(DeployError):
     code: ClassVar[str] = "not-root"
 
 
+class FolderUnusable(DeployError):
+    """A folder of the daemon cannot be made."""
+
+    code: ClassVar[str] = "folder-unusable"
+
+
 class PortTaken(DeployError):
     """The address of the HTTP face is in use."""
 
@@ -161,7 +167,7 @@ async def _next_wish(wishes: asyncio.Queue[str], settings_file: Path) -> str:
 
 async def _open_edges(stack: AsyncExitStack, settings: Settings, catalogue: Catalogue) -> Edges:
     for folder in (settings.state, settings.run):
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _ensure_folder(folder)
     store = await stack.enter_async_context(open_store(settings.state / "state.db"))
     engine = await stack.enter_async_context(Engine(settings.docker_socket))
     places = RouterPlaces(settings.run)
@@ -171,6 +177,16 @@ async def _open_edges(stack: AsyncExitStack, settings: Settings, catalogue: Cata
     edges = Edges(store, engine, router, SystemClock(), masker)
     await _start_router(edges, settings, catalogue, places)
     return edges
+
+
+def _ensure_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise FolderUnusable(
+            f"cannot make the folder {folder}: {error.strerror}",
+            mend="choose another with `directory`, `state` or `run`, or remove what is in its way",
+        ) from None
 
 
 async def _start_router(edges: Edges, settings: Settings, catalogue: Catalogue, places: RouterPlaces) -> None:

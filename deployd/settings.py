@@ -26,6 +26,7 @@ from deployd.errors import DeployError
 from deployd.ids import ProjectId
 
 PROJECT_ID = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
+LAST_PORT = 65_535
 PACKAGED_CONFIG = Path(__file__).parent / "_config"
 
 
@@ -232,12 +233,24 @@ class Settings(_Frozen):
     def _domain_names_both(cls, value: str) -> str:
         if "{environment}" not in value or "{project}" not in value:
             raise ValueError("must contain {environment} and {project}, e.g. {environment}-{project}.example.com")
+        try:
+            value.format(environment="main", project="shop")
+        except (LookupError, ValueError):
+            raise ValueError("only {environment} and {project} can stand in braces") from None
+        return value
+
+    @field_validator("listen")
+    @classmethod
+    def _listen_names_a_port(cls, value: str) -> str:
+        host, colon, port = value.rpartition(":")
+        if not colon or not port.isdecimal() or not 1 <= int(port) <= LAST_PORT or (":" in host and host[0] != "["):
+            raise ValueError(f"{value!r} is not an address and a port, as 127.0.0.1:8480 or [::1]:8480")
         return value
 
     @property
     def listen_address(self) -> tuple[str, int]:
         host, _, port = self.listen.rpartition(":")
-        return host or "127.0.0.1", int(port)
+        return host.strip("[]") or "127.0.0.1", int(port)
 
     @property
     def api_socket(self) -> Path:
