@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from tests.e2e.conftest import APP, SERVER, MakeDeveloper
 
-
 UNIX_SERVER = """\
 import socketserver
 
