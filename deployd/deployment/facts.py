@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from contextlib import suppress
+from pathlib import Path
 
 from deployd.activity.journal import Journal, read_result, write_result
 from deployd.activity.masking import Masker
@@ -11,11 +13,13 @@ from deployd.clock import Clock
 from deployd.deployment.version import Version
 from deployd.deployment.view import Planned
 from deployd.engine.docker import Engine
-from deployd.engine.subnets import next_subnet
+from deployd.engine.subnets import next_subnet, overlaps, parse_host_routes
 from deployd.ids import ActivityId, EnvironmentName, ProjectId, SlugKey
 from deployd.settings import Settings
 from deployd.state import activities, entries, environments
 from deployd.state.store import Store
+
+HOST_ROUTES = Path("/proc/net/route")
 
 
 class StateFacts:
@@ -45,12 +49,19 @@ class StateFacts:
     async def entropy(self, project: ProjectId) -> str:
         return await self._store.write(lambda db: environments.ensure_entropy(db, project))
 
-    async def subnet(self, project: ProjectId, environment: EnvironmentName) -> str:
-        """The environment's own subnet, free of everything that Docker uses."""
-        used = {subnet for network in await self._engine.networks({}) for subnet in network.subnets}
+    async def subnet(self, project: ProjectId, environment: EnvironmentName, network: str) -> str:
+        """The environment's own subnet, free of everything that Docker and the host use.
+
+        It is kept from then on, unless somebody else took it while there was no network of the environment.
+        """
+        networks = await self._engine.networks({})
+        used = {subnet for item in networks for subnet in item.subnets}
+        used.update(parse_host_routes(await asyncio.to_thread(HOST_ROUTES.read_text)))
+        there = any(item.name == network for item in networks)
         return await self._store.write(lambda db: environments.ensure_subnet(
             db, project, environment,
             lambda taken: next_subnet(self._settings.network_pool, self._settings.subnet_prefix, used | taken),
+            lambda subnet: there or not overlaps(subnet, used),
         ))
 
     async def secret(self, project: ProjectId, environment: EnvironmentName, service: str, name: str) -> str:

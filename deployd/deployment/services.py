@@ -14,14 +14,16 @@ from deployd.deployment.validate import read_config
 from deployd.deployment.version import ServiceVersion
 from deployd.deployment.view import Deployment
 from deployd.deployment.wanted import NO_CONTAINER
+from deployd.engine.errors import SubnetTaken
 from deployd.engine.names import DIGEST, MADE_BY
 from deployd.engine.specs import Bind, ContainerSpec, NetworkSpec, VolumeSpec
-from deployd.errors import DeployError
+from deployd.errors import DeployError, Transient
 from deployd.project.model import Service
 from deployd.services.families import family_of
 from deployd.services.family import Credential
 
 READY_SECONDS = 180
+SUBNET_AGAIN_SECONDS = 1.0
 
 
 class ServiceNotReady(DeployError):
@@ -40,11 +42,15 @@ async def start_services(deployment: Deployment, host: Host, tell: Tell) -> Serv
 
     Raises:
         ServiceNotReady: A service did not come up; its last log lines are the evidence.
+        Transient: Somebody else was faster to take the subnet.
     """
     config = await read_config(deployment, host)
-    subnet = await host.facts.subnet(deployment.project.id, deployment.environment)
     names = deployment.names
-    await host.engine.ensure_network(NetworkSpec(names.network, subnet, names.labels("network")))
+    subnet = await host.facts.subnet(deployment.project.id, deployment.environment, names.network)
+    try:
+        await host.engine.ensure_network(NetworkSpec(names.network, subnet, names.labels("network")))
+    except SubnetTaken as error:
+        raise Transient(error, SUBNET_AGAIN_SECONDS) from error   # since we looked: another one is chosen then
     wanted = {version.name: version for version in deployment.planned.version.services}
     await together(
         _ensure_service(deployment, host, tell, service, wanted[service.name])

@@ -170,7 +170,8 @@ def service_digest(settings: Settings, service: Service, image_id: str) -> str:
         return digest(service.type)
     size = settings.size(service.size)
     parts = family_of(service).parts(service, memory_mb=size.memory_mb)
-    return digest([image_id, repr(parts), repr(size), service.schemas, [repr(endpoint) for endpoint in service.endpoints]])
+    endpoints = [repr(endpoint) for endpoint in service.endpoints]
+    return digest([image_id, repr(parts), repr(size), service.schemas, endpoints])
 
 
 def service_port(settings: Settings, service: Service) -> int:

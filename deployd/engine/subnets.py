@@ -42,6 +42,12 @@ def next_subnet(pool: str, prefix: int, used: Iterable[str]) -> str:
     return f"{ipaddress.IPv4Address(address)}/{prefix}"
 
 
+def overlaps(subnet: str, used: Iterable[str]) -> bool:
+    """Whether a subnet has an address that is in use."""
+    [(first, last)] = _ranges([subnet])
+    return any(first <= other_last and other_first <= last for other_first, other_last in _ranges(used))
+
+
 def parse_host_routes(text: str) -> tuple[str, ...]:
     """CIDRs of the host's routes, from the text of /proc/net/route, without ways to the Internet."""
     routes = []

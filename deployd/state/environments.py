@@ -108,17 +108,18 @@ def earlier_versions(
 
 def ensure_subnet(
     connection: sqlite3.Connection, project: ProjectId, name: EnvironmentName,
-    choose: Callable[[frozenset[str]], str],
+    choose: Callable[[frozenset[str]], str], may_keep: Callable[[str], bool] = lambda _: True,
 ) -> str:
     """The environment's subnet; chosen once, so that two environments never get the same.
 
     Args:
         choose: Gives a free one, told those that are taken.
+        may_keep: Whether the one that was chosen before is still good.
     """
     row = connection.execute(
         "SELECT subnet FROM environments WHERE project = ? AND name = ?", (project, name),
     ).fetchone()
-    if row is not None and row["subnet"]:
+    if row is not None and row["subnet"] and may_keep(row["subnet"]):
         return str(row["subnet"])
     rows = connection.execute("SELECT subnet FROM environments WHERE subnet IS NOT NULL")
     chosen = choose(frozenset(other["subnet"] for other in rows))

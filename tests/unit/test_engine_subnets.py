@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deployd.engine.errors import NoSubnetLeft
-from deployd.engine.subnets import next_subnet, parse_host_routes
+from deployd.engine.subnets import next_subnet, overlaps, parse_host_routes
 
 ROUTES = """Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT
 eth0\t00000000\t0100A8C0\t0003\t0\t0\t0\t00000000\t0\t0\t0
@@ -55,3 +55,9 @@ def test_what_is_given_overlaps_nothing_and_lies_in_the_pool(taken):
 
 def test_routes_of_the_host_count_but_ways_to_the_internet_do_not():
     assert parse_host_routes(ROUTES) == ("172.17.0.0/16",)
+
+
+def test_a_subnet_overlaps_what_has_an_address_of_it() -> None:
+    assert overlaps("10.128.0.64/26", ["fd00::/8", "10.128.0.0/24"])
+    assert overlaps("10.128.0.0/24", ["10.128.0.64/30"])
+    assert not overlaps("10.128.0.64/26", ["10.128.0.0/26", "10.128.0.128/26"])

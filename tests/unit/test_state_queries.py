@@ -207,6 +207,8 @@ def test_a_subnet_is_chosen_once_and_never_twice(db: sqlite3.Connection) -> None
     environments.forget(db, SHOP, MAIN)
     environments.ensure(db, SHOP, MAIN, "main", NOW)
     assert environments.ensure_subnet(db, SHOP, MAIN, choose) == "10.0.0.0/24"
+    free.append("10.0.2.0/24")
+    assert environments.ensure_subnet(db, SHOP, MAIN, choose, lambda subnet: False) == "10.0.2.0/24"
 
 
 def test_versions_are_kept_for_rollbacks_and_one_of_them_is_live(db: sqlite3.Connection) -> None:
