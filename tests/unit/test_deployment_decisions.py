@@ -1,0 +1,274 @@
+"""What the steps of a deployment decide, with a host of doubles: whom they freeze, thaw, stop, unmount and keep."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from deployd.activity.journal import DONE, STARTED, Journal, write_result
+from deployd.clock import SystemClock
+from deployd.deployment import deploy, hooks, route
+from deployd.deployment.facts import StateFacts
+from deployd.deployment.hook_run import HookFailed
+from deployd.deployment.places import Places
+from deployd.deployment.removal import unmount_unused
+from deployd.deployment.services import put_back_services
+from deployd.deployment.version import AppVersion, ServiceVersion, Version
+from deployd.deployment.view import Deployment, Fetched, Planned
+from deployd.engine.names import ACTIVITY, MADE_BY, PART, ROLE
+from deployd.engine.seen import ContainerSeen, VolumeSeen
+from deployd.environment.naming import machine_name
+from deployd.errors import DeployError, Transient
+from deployd.ids import ActivityId, CommitId, ProjectId, SlugKey
+from deployd.plan import KeyParts, Plan, PlannedService
+from deployd.project.reader import read_project
+from deployd.router.control import RouterRefused, RouterUnanswered
+from deployd.router.table import Released
+from deployd.settings import ProjectSettings, Settings
+from deployd.state import activities, entries, environments
+from deployd.state.activities import Activity, NewActivity, Trigger
+from deployd.state.entries import Entry
+from tests.unit.activity_world import QuietTell
+from tests.unit.project_trees import DictTree
+from tests.unit.state_in_memory import MemoryStore
+
+SHOP, MAIN = ProjectId("shop"), machine_name("main")
+NOW = datetime(2026, 3, 2, tzinfo=UTC)
+APP = "name: app\ntype: python:3.13\nweb: {commands: {start: sleep 1}}\n"
+HOOKED = APP + "hooks: {deploy: migrate}\n"
+OLD, NEW = ActivityId(7), ActivityId(8)
+
+
+def version(activity: ActivityId, slug: str, *services: str) -> Version:
+    app = AppVersion("app", SlugKey(slug * 64), "tree", "image", KeyParts("", "", "", "", ""), "")
+    return Version(activity, CommitId("a" * 40), (app,), tuple(
+        ServiceVersion(name, "redis:8.0", "image", "digest") for name in services), ())
+
+
+def seen(role: str, part: str, activity: ActivityId | None, *, running: bool = True) -> ContainerSeen:
+    labels = {ROLE: role, PART: part} | ({ACTIVITY: str(activity)} if activity else {})
+    return ContainerSeen(f"{part}-{role}-{activity}", "id", "image", "image", labels, running, None, None, {})
+
+
+@dataclass
+class Doubles:
+    """A host that remembers, in order, what it was asked to do."""
+
+    folder: Path
+    files: dict[str, str] = field(default_factory=lambda: {".platform.app.yaml": APP})
+    found: list[ContainerSeen] = field(default_factory=list)
+    kept: list[VolumeSeen] = field(default_factory=list)
+    in_use: frozenset[SlugKey] = frozenset()
+    live: str | None = None
+    error: Exception | None = None
+    did: list[str] = field(default_factory=list)
+
+    @property
+    def host(self) -> Any:
+        return SimpleNamespace(
+            settings=Settings(instance="test", state=self.folder, run=self.folder), code=self, engine=self, slugs=self,
+            router=self, facts=self, clock=SystemClock(), places=Places(self.folder, self.folder),
+        )
+
+    async def read(self, project: ProjectSettings, commit: CommitId) -> Any:
+        return read_project(DictTree(self.files))
+
+    async def containers(self, labels: dict[str, str]) -> list[ContainerSeen]:
+        asked = {name: labels[name] for name in (ROLE, PART, ACTIVITY) if name in labels}
+        return [item for item in self.found if asked.items() <= item.labels.items()]
+
+    async def volumes(self, labels: dict[str, str]) -> list[VolumeSeen]:
+        return [item for item in self.kept if item.labels.items() <= labels.items()]
+
+    async def start(self, name: str) -> None:
+        self.did.append(f"start {name}")
+
+    async def stop(self, name: str) -> None:
+        self.did.append(f"stop {name}")
+
+    async def ensure_container_gone(self, name: str, stop_seconds: int) -> None:
+        if self.error:
+            raise self.error
+        self.did.append(f"remove {name}")
+
+    async def ensure_volume_gone(self, name: str) -> None:
+        self.did.append(f"remove {name}")
+
+    async def ensure_network_gone(self, name: str) -> None:
+        self.did.append("remove network")
+
+    async def ensure_unmounted(self, key: SlugKey, unless: Any) -> None:
+        if not await unless():
+            self.did.append(f"unmount {key[0]}")
+
+    async def slugs_in_use(self, but_for: ActivityId | None = None) -> frozenset[SlugKey]:
+        return self.in_use
+
+    async def freeze(self, environment: str, seconds: float) -> None:
+        self.did.append("freeze")
+
+    async def thaw(self, environment: str) -> Released:
+        self.did.append("thaw")
+        return Released()
+
+    async def switch(self, routes: Any) -> Released:
+        assert self.error is not None
+        raise self.error
+
+    async def look(self, environment: str) -> str | None:
+        return self.live
+
+
+@pytest.fixture
+def doubles(tmp_path: Path) -> Doubles:
+    return Doubles(tmp_path)
+
+
+def deployment(
+    before: Version | None, *steps: tuple[str, str], plan: Plan | None = None, keep: bool = False,
+) -> Deployment:
+    planned = Planned(version(NEW, "b"), before, plan or Plan((), ()), ())
+    journal = Journal((
+        Entry("fetch", DONE, NOW, write_result(Fetched(CommitId("a" * 40)))),
+        Entry("read_and_plan", DONE, NOW, write_result(planned)),
+        *(Entry(step, event, NOW) for step, event in steps),
+    ))
+    activity = Activity(NEW, SHOP, MAIN, "main", "push", 1, None, Trigger("ada", "git"), "in_progress", "", NOW)
+    project = ProjectSettings(id=SHOP, on_deploy_failure="keep" if keep else None)
+    return Deployment(activity, project, "test", journal)
+
+
+async def test_nobody_is_held_when_nothing_is_live_or_no_deploy_hook_is_there(doubles: Doubles) -> None:
+    tell: Any = QuietTell()
+    assert not (await hooks.freeze(deployment(version(OLD, "a")), doubles.host, tell)).held
+    doubles.files = {".platform.app.yaml": HOOKED}
+    assert not (await hooks.freeze(deployment(None), doubles.host, tell)).held
+    unhooked = Plan((), (), run_deploy_hook=False)
+    assert not (await hooks.freeze(deployment(version(OLD, "a"), plan=unhooked), doubles.host, tell)).held
+    assert doubles.did == []
+
+
+async def test_a_freeze_stops_the_workers_of_the_version_before(doubles: Doubles) -> None:
+    doubles.files = {".platform.app.yaml": HOOKED}
+    doubles.found = [seen("worker", "mailer", OLD), seen("worker", "mailer", NEW), seen("app", "app", OLD)]
+    assert (await hooks.freeze(deployment(version(OLD, "a")), doubles.host, QuietTell())).held  # type: ignore[arg-type]
+    assert doubles.did == ["freeze", "stop mailer-worker-7"]
+
+
+async def test_a_thaw_releases_first_and_starts_only_the_workers_of_what_was_live(doubles: Doubles) -> None:
+    doubles.found = [
+        seen("worker", "mailer", ActivityId(5), running=False), seen("worker", "mailer", OLD, running=False),
+        seen("worker", "other", OLD), seen("worker", "mailer", NEW, running=False),
+    ]
+    await hooks.thaw_to_old(deployment(version(OLD, "a")), doubles.host, QuietTell())  # type: ignore[arg-type]
+    assert doubles.did == ["thaw", "start mailer-worker-7"]
+
+
+async def test_a_thaw_of_a_new_environment_says_nothing_of_an_earlier_version(doubles: Doubles) -> None:
+    tell: Any = QuietTell()
+    await hooks.thaw_to_old(deployment(None), doubles.host, tell)
+    assert (doubles.did, tell.said) == ([], [])
+
+
+@pytest.mark.parametrize("keep", [False, True])
+async def test_a_failed_deploy_hook_counts_unless_the_policy_is_keep(doubles: Doubles, keep: bool) -> None:
+    doubles.files = {".platform.app.yaml": HOOKED}
+    made = deployment(None, keep=keep)
+    traces = doubles.host.places.instance(SHOP, MAIN, NEW, "app") / "scripts" / "deploy"
+    traces.mkdir(parents=True)
+    (traces / "started").touch()
+    (traces / "status").write_text("3\n")   # a daemon before us started it
+    tell: Any = QuietTell()
+    if keep:
+        assert (await hooks.run_deploy_hook(made, doubles.host, tell)).apps == ("app",)
+        assert [kind for kind, _ in tell.said if kind != "line"] == ["error", "warn"]
+    else:
+        with pytest.raises(HookFailed):
+            await hooks.run_deploy_hook(made, doubles.host, tell)
+
+
+@pytest.mark.parametrize(("error", "tried_before", "live", "raised"), [
+    (RouterRefused("no"), False, None, route.NotSwitched),
+    (RouterUnanswered("silence"), False, None, RouterUnanswered),
+    (RouterRefused("no"), True, "7", route.NotSwitched),
+    (RouterRefused("no"), True, "8", RouterRefused),
+])
+async def test_only_a_switch_that_was_certainly_not_done_is_called_so(
+    doubles: Doubles, error: Exception, tried_before: bool, live: str | None, raised: type[Exception],
+) -> None:
+    doubles.error, doubles.live = error, live
+    tries = [("switch", STARTED)] if tried_before else []
+    with pytest.raises(DeployError) as caught:
+        await route.switch(deployment(version(OLD, "a"), *tries), doubles.host, QuietTell())  # type: ignore[arg-type]
+    assert type(caught.value) is raised
+
+
+async def test_old_containers_that_cannot_be_removed_are_tried_again(doubles: Doubles) -> None:
+    doubles.found, doubles.error = [seen("web", "app", OLD)], DeployError("docker is busy")
+    with pytest.raises(Transient):
+        await route.retire_old(deployment(version(OLD, "a")), doubles.host, QuietTell())  # type: ignore[arg-type]
+
+
+async def test_a_slug_that_something_else_runs_on_stays_mounted(doubles: Doubles) -> None:
+    apps = (*version(OLD, "a").apps, *version(OLD, "c").apps)
+    doubles.in_use = frozenset({SlugKey("c" * 64)})
+    await unmount_unused(doubles.host, apps)
+    assert doubles.did == ["unmount a"]
+
+
+@pytest.mark.parametrize(("made_by", "kept"), [(NEW, False), (OLD, True)])
+async def test_only_a_volume_of_this_activity_goes_with_a_service_that_was_new(
+    doubles: Doubles, made_by: ActivityId, kept: bool,
+) -> None:
+    plan = Plan((), (PlannedService("store", "create", "new"), PlannedService("other", "keep", "unchanged")))
+    made = deployment(version(OLD, "a"), plan=plan)
+    doubles.kept = [VolumeSeen("data", {**made.names.labels("volume", "store"), MADE_BY: str(made_by)})]
+    await put_back_services(made, doubles.host, QuietTell())  # type: ignore[arg-type]
+    assert doubles.did == [f"remove {made.names.service('store')}", *([] if kept else ["remove data"])]
+
+
+async def test_a_new_environment_takes_its_network_and_folder_along(doubles: Doubles) -> None:
+    folder = doubles.folder / "environments" / SHOP / MAIN
+    (folder / "volumes").mkdir(parents=True)
+    await put_back_services(deployment(None), doubles.host, QuietTell())  # type: ignore[arg-type]
+    assert doubles.did == ["remove network"]
+    assert not folder.exists()
+
+
+async def test_slugs_of_live_versions_and_of_deployments_under_way_are_in_use() -> None:
+    store = MemoryStore()
+    facts = StateFacts(store, None, None, None, None)  # type: ignore[arg-type]
+    ids = []
+    for name in ("main", "dev", "done"):
+        environments.ensure(store.db, SHOP, machine_name(name), name, NOW)
+        new = NewActivity(SHOP, machine_name(name), name, "push", 1, None, Trigger("ada", "git"))
+        ids.append(activities.enqueue(store.db, new, NOW))
+    live, running, ended = ids
+    environments.set_live(store.db, SHOP, MAIN, live, write_result(version(live, "a")), NOW)
+    activities.begin(store.db, live, NOW)
+    activities.finish(store.db, live, "success", "", NOW)
+    for activity, slug in ((running, "b"), (ended, "c")):
+        planned = Planned(version(activity, slug), None, Plan((), ()), ())
+        activities.begin(store.db, activity, NOW)
+        entries.append(store.db, activity, Entry("read_and_plan", DONE, NOW, write_result(planned)))
+    activities.finish(store.db, ended, "failed", "", NOW)
+    assert {key[0] for key in await facts.slugs_in_use()} == {"a", "b"}
+    assert {key[0] for key in await facts.slugs_in_use(running)} == {"a"}
+    store.close()
+
+
+def test_applications_are_started_after_those_that_they_need() -> None:
+    front = "name: front\ntype: python:3.13\nrelationships: {api: 'back:http'}\nweb: {commands: {start: sleep 1}}\n"
+    result = read_project(DictTree({
+        ".platform/applications.yaml": "- " + front.replace("\n", "\n  ").rstrip() + "\n  source: {root: front}\n"
+        "- name: back\n  type: python:3.13\n  source: {root: back}\n  web: {commands: {start: sleep 1}}\n",
+        "front/x": "", "back/x": "",
+        ".platform/routes.yaml": "https://{default}/: {type: upstream, upstream: 'front:http'}\n",
+    }))
+    assert result.config is not None, result.errors
+    assert [app.name for app in deploy.in_order_of_need(result.config)] == ["back", "front"]
