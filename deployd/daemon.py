@@ -73,6 +73,8 @@ log = structlog.get_logger()
 STOP, RELOAD = "stop", "reload"
 STOP_SECONDS = 5.0
 MEGABYTE = 1_000_000
+CONTAINERS_MAY_READ = 0o022
+"""umask: users of containers read what is written for them. Secrets lie below folders that only root may enter."""
 
 
 def serve(settings_file: Path) -> None:
@@ -87,6 +89,7 @@ def serve(settings_file: Path) -> None:
         raise NotRoot("deployd needs root: it mounts slugs and gives folders to users of containers",
                       mend="start it with systemd or sudo")
     _configure_log()
+    os.umask(CONTAINERS_MAY_READ)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         wish = runner.run(run_daemon(settings, catalogue, settings_file))
     if wish == RELOAD:

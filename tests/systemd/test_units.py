@@ -1,0 +1,141 @@
+"""The units in systemd/, as they are, under a real systemd: start, reload, crash, hang, socket, stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+import aiohttp
+import pytest
+import pytest_asyncio
+
+from scripts.repository import make_repository
+from tests.e2e.conftest import APP, SERVER, Developer
+from tests.systemd.host import SystemdHost, systemd_host
+
+pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
+
+WATCHDOG_SECONDS = 6
+RUNNING = {"ActiveState": "active", "SubState": "running"}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def host() -> AsyncIterator[SystemdHost]:
+    overrides = {"deployd.service": f"[Service]\nWatchdogSec={WATCHDOG_SECONDS}\n"}
+    async with systemd_host(("blog",), overrides) as made:
+        port = f"[Socket]\nListenStream=\nListenStream=127.0.0.1:{made.daemon.api_port}\n"
+        await made.sh("mkdir", "-p", "/etc/systemd/system/deployd.socket.d")
+        await made.sh("sh", "-c", f"printf '{port}' > /etc/systemd/system/deployd.socket.d/port.conf")
+        await made.systemctl("daemon-reload")
+        await made.systemctl("start", "deployd.service")
+        yield made
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def me(host: SystemdHost, tmp_path_factory: pytest.TempPathFactory) -> Developer:
+    """Somebody whose first version is live."""
+    folder = tmp_path_factory.mktemp("blog")
+    source = folder / "source"
+    source.mkdir()
+    for name, text in {".platform.app.yaml": APP, "server.py": SERVER, "text": "first"}.items():
+        (source / name).write_text(text)
+    await make_repository(folder / "tree", source)
+    developer = Developer(host.daemon, folder / "tree", "blog")
+    pushed = await developer.push()
+    assert pushed.deployed, "\n".join(pushed.lines)
+    return developer
+
+
+async def test_a_hardened_service_is_ready_when_systemd_says_so_and_deploys(host: SystemdHost, me: Developer) -> None:
+    seen = await host.show("ActiveState", "SubState", "Type", "NRestarts")
+    assert seen == {**RUNNING, "Type": "notify", "NRestarts": "0"}
+    assert await me.page() == (200, "first on main")
+
+
+async def test_reload_reads_the_settings_in_the_same_process_and_visitors_do_not_notice(
+    host: SystemdHost, me: Developer,
+) -> None:
+    before = await host.show("MainPID")
+    async with _visitor(me) as seen:
+        host.write_settings({"projects": {"blog": {"title": "Another title"}}})
+        await host.systemctl("reload", "deployd.service")
+        async with asyncio.timeout(60):
+            while "Another title" not in await _get(host, "/api/v1/projects"):
+                await asyncio.sleep(0.1)
+    assert await host.show("MainPID", "ActiveState", "NRestarts") == {
+        **before, "ActiveState": "active", "NRestarts": "0",
+    }
+    assert set(seen) == {(200, "first on main")}
+
+
+async def test_settings_that_are_not_valid_are_told_and_change_nothing(host: SystemdHost, me: Developer) -> None:
+    good = host.daemon.settings_file.read_text()
+    host.daemon.settings_file.write_text(good + "\nfreeze_seconds: many\n")
+    try:
+        await host.systemctl("reload", "deployd.service")
+        async with asyncio.timeout(60):
+            while "reload_refused" not in (told := await host.journal()):
+                await asyncio.sleep(0.1)
+    finally:
+        host.daemon.settings_file.write_text(good)
+    assert "freeze_seconds" in told
+    assert await host.show("ActiveState", "SubState") == RUNNING
+    assert "Another title" in await _get(host, "/api/v1/projects")
+
+
+async def test_a_daemon_that_is_killed_or_hangs_is_started_again(host: SystemdHost, me: Developer) -> None:
+    async with _visitor(me) as seen:
+        for number, signal in enumerate(("SIGKILL", "SIGSTOP"), start=1):   # a stopped one no longer feeds the watchdog
+            await host.systemctl("kill", "--kill-whom=main", f"--signal={signal}", "deployd.service")
+            await host.until(NRestarts=str(number), **RUNNING)
+    assert set(seen) == {(200, "first on main")}
+    assert "Watchdog timeout" in await host.journal()
+    await me.write({"text": "second"})
+    assert (await me.push()).deployed
+    assert await me.page() == (200, "second on main")
+
+
+async def test_with_the_socket_unit_a_push_waits_for_a_daemon_that_is_away(host: SystemdHost, me: Developer) -> None:
+    await host.systemctl("stop", "deployd.service")
+    await host.systemctl("start", "deployd.socket")
+    assert await host.show("ActiveState") == {"ActiveState": "inactive"}
+    await me.write({"text": "third"})
+    assert (await me.push()).deployed   # its connection is what starts the daemon
+    assert await me.page() == (200, "third on main")
+    await host.until(**RUNNING)
+
+
+async def test_stop_ends_the_daemon_and_environments_go_on(host: SystemdHost, me: Developer) -> None:
+    page = await me.page()
+    await host.systemctl("stop", "deployd.socket", "deployd.service")
+    assert await host.show("ActiveState", "Result") == {"ActiveState": "inactive", "Result": "success"}
+    assert page[0] == 200
+    assert await me.page() == page
+    left = await host.sh("pgrep", "--full", "deployd serve", check=False)
+    assert left.text == ""
+
+
+@contextlib.asynccontextmanager
+async def _visitor(me: Developer) -> AsyncIterator[list[tuple[int, str]]]:
+    """Asks for the page all the while; gives the answers."""
+    seen: list[tuple[int, str]] = []
+
+    async def ask() -> None:
+        while True:
+            seen.append(await me.page())
+            await asyncio.sleep(0.1)
+
+    async with asyncio.TaskGroup() as group:
+        visitor = group.create_task(ask(), name="visitor")
+        yield seen
+        visitor.cancel()
+    assert seen
+
+
+async def _get(host: SystemdHost, path: str) -> str:
+    try:
+        async with host.daemon.session() as session, session.get(path) as answer:
+            return await answer.text()
+    except aiohttp.ClientError:   # between its end and its start
+        return ""
