@@ -110,10 +110,12 @@ async def _boot(name: str, directory: Path) -> None:
 
 async def _install(host: SystemdHost, overrides: Mapping[str, str]) -> None:
     """As an operator does it: a wheel into /opt/deployd, settings and units in /etc."""
-    await host.sh("sh", "-c", "until systemctl is-system-running --wait | grep -qE 'running|degraded'; do sleep 0.2; done")
+    booted = "until systemctl is-system-running --wait | grep -qE 'running|degraded'; do sleep 0.2; done"
+    await host.sh("sh", "-c", booted)
     await host.sh("python3", "-m", "venv", f"{INSTALLED}/.venv")
-    pip = f"PIP_CERT={CERTIFICATES} {INSTALLED}/.venv/bin/pip"
-    await host.sh("sh", "-c", f"mkdir /tmp/source && cd /source && cp -r {SOURCES} /tmp/source && {pip} install --quiet /tmp/source", limit_seconds=600)
+    await host.sh("sh", "-c", f"mkdir /tmp/source && cd /source && cp -r {SOURCES} /tmp/source")
+    pip = (f"{INSTALLED}/.venv/bin/pip", "install", "--quiet", "/tmp/source")
+    await host.sh("env", f"PIP_CERT={CERTIFICATES}", *pip, limit_seconds=600)
     await host.sh("sh", "-c", "mkdir -p /etc/deployd && cp /source/systemd/deployd.* /etc/systemd/system/")
     await host.sh("ln", "-s", str(host.daemon.settings_file), "/etc/deployd/deployd.yaml")
     host.write_settings({"docker_socket": "/outside/docker.sock"})
