@@ -1,6 +1,7 @@
 """What every test has around it."""
 
 import asyncio
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -14,3 +15,9 @@ def a_loop_that_is_closed() -> Iterator[None]:
     asyncio.set_event_loop(loop)
     yield
     loop.close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def interrupts_are_heard() -> None:
+    """Programs that a shell starts in the background ignore SIGINT, and so would those that we start and interrupt."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
