@@ -6,6 +6,7 @@ Everything made here carries the activity in its name and labels; the undo finds
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from deployd.activity.log import Tell
 from deployd.deployment.containers import InstanceParts, app_container, run_volume, web_container, worker_container
@@ -17,11 +18,18 @@ from deployd.deployment.together import together
 from deployd.deployment.validate import read_config
 from deployd.deployment.view import Deployment
 from deployd.engine.specs import ContainerSpec
+from deployd.errors import DeployError
 from deployd.project.model import Application, ProjectConfig
 from deployd.recipes.web_server import web_server_files
 
 SOFT_START_SECONDS = 15
 """How long an application may take to listen before the freeze; one that needs its deploy hook first never does."""
+
+
+class WebServerEnded(DeployError):
+    """nginx in an application's web container ended at once."""
+
+    code: ClassVar[str] = "web-server-ended"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +44,32 @@ async def start_apps(deployment: Deployment, host: Host, tell: Tell) -> AppsUp:
     for app in in_order_of_need(config):
         parts = await instance_parts(deployment, host, config, app, app.web.instance, app.name)
         await host.engine.ensure_volume(run_volume(deployment.names, deployment.id, app.name))
-        for spec in (await _web_container(deployment, host, tell, parts), app_container(parts)):
-            await host.engine.ensure_container(spec)   # the web container first: the application joins its network
-            containers.append(spec.name)
+        web, own = await _web_container(deployment, host, tell, parts), app_container(parts)
+        await host.engine.ensure_container(web)
+        await _start_beside(host, app, web, own)
+        containers += [web.name, own.name]
         await _run_post_start(host, parts, app)
     await together(_greet(deployment, host, tell, app) for app in config.applications)
     return AppsUp(tuple(containers))
+
+
+async def _start_beside(host: Host, app: Application, web: ContainerSpec, own: ContainerSpec) -> None:
+    """Start the application, which joins the network of its web container and cannot do so when that has ended.
+
+    Raises:
+        WebServerEnded: It has; its last log lines are the evidence.
+    """
+    try:
+        await host.engine.ensure_container(own)
+    except DeployError as error:
+        seen = await host.engine.container(web.name)
+        if seen is not None and seen.running and not seen.restarts:
+            raise
+        raise WebServerEnded(
+            f"the web server of {app.name} ended as soon as it was started",
+            where=str(app.web.place), evidence=tuple(await host.engine.last_lines(web.name, 10)),
+            mend="its lines are above: mostly it is a rule in `web.locations` that nginx does not take",
+        ) from error
 
 
 async def _web_container(deployment: Deployment, host: Host, tell: Tell, parts: InstanceParts) -> ContainerSpec:

@@ -162,6 +162,10 @@ class Stand:
             "live": live and live.activity,
         }
 
+    def told(self, ended: Ended) -> str:
+        """The log of an activity, as it lies on the disk."""
+        return (self.host.places.logs / f"{ended.activity}.jsonl").read_text()
+
     def ran(self, branch: str = "main") -> list[str]:
         """Which hooks ran in the environment, as they wrote it down themselves."""
         file = self.host.places.volume(PROJECT, machine_name(branch), "app") / "data" / "ran"

@@ -202,3 +202,14 @@ async def test_a_failure_keeps_the_data_of_a_service_that_was_there_before(stand
     )
     assert ended.end.reason == "injected"
     assert await stand.world() == before
+
+
+async def test_a_web_server_that_ends_at_once_is_named_with_its_own_words(
+    stand: Stand, change: CommitId, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before = await stand.world()
+    monkeypatch.setattr("deployd.deployment.deploy.web_server_files", lambda *_, **__: {"nginx.conf": "nonsense;\n"})
+    ended = await stand.deploy(change)
+    assert (ended.end.state, ended.end.reason) == ("failed", "the web server of app ended as soon as it was started")
+    assert 'unknown directive' in stand.told(ended)
+    assert await stand.world() == before
