@@ -135,6 +135,8 @@ class Edges:
     router: Router
     clock: Clock
     masker: Masker
+    code: ProjectCode
+    """One for intake and deployments: what the check of a push has read is not read again."""
 
 
 async def run_daemon(settings: Settings, catalogue: Catalogue, settings_file: Path) -> str:
@@ -177,7 +179,8 @@ async def _open_edges(stack: AsyncExitStack, settings: Settings, catalogue: Cata
     router = await stack.enter_async_context(open_router(places.socket))
     masker = Masker(settings.secrets())
     masker.learn(await store.read(all_secrets))   # a hook that outlived the last daemon may print one
-    edges = Edges(store, engine, router, SystemClock(), masker)
+    code = ProjectCode(Places(settings.state, settings.run).repository, settings.state / "hooks")
+    edges = Edges(store, engine, router, SystemClock(), masker, code)
     await _start_router(edges, settings, catalogue, places)
     return edges
 
@@ -221,7 +224,7 @@ def _host(edges: Edges, settings: Settings, catalogue: Catalogue, slugs: SlugSto
     places = Places(settings.state, settings.run)
     return Host(
         settings=settings, catalogue=catalogue, clock=edges.clock, places=places,
-        code=ProjectCode(places.repository, settings.state / "hooks"),
+        code=edges.code,
         engine=edges.engine,
         images=Images(edges.engine.docker, catalogue),
         slugs=Slugs(slugs, places.mounts),
@@ -237,10 +240,9 @@ async def _serve(
     logs = Logs(host.places.logs, edges.clock, edges.masker, endings(edges.store))
     limits = Limits(Slots(settings.limits.builds), Slots(settings.limits.deploys))
     lanes = Lanes(edges.store, Carrier(edges.store, host, logs, limits, edges.clock), edges.clock)
-    code = ProjectCode(host.places.repository, settings.state / "hooks")
     write_hooks(settings.state / "hooks", settings.api_socket)
     intake = Intake(
-        settings.projects, settings.tokens, code, CommitChecker(code, host),
+        settings.projects, settings.tokens, edges.code, CommitChecker(edges.code, host),
         StateQueue(edges.store, edges.clock, lanes.wake), TerminalLogs(logs, edges.store),
     )
     reconciler = Reconciler(edges.store, host, edges.clock)
@@ -260,7 +262,7 @@ async def _serve(
             group.create_task(supervised("lanes", lanes.serve), name="lanes"),
             group.create_task(supervised("watchdog", partial(keep_watchdog_fed, board.not_ready)), name="watchdog"),
             *(group.create_task(supervised(name, once), name=name)
-              for name, once in _upkeep(edges, host, code, watch, lanes.wake).items()),
+              for name, once in _upkeep(edges, host, watch, lanes.wake).items()),
         ]
         notify("READY=1", f"STATUS={live} environments are live")
         wish = await next_wish()
@@ -273,11 +275,11 @@ async def _serve(
 
 
 def _upkeep(
-    edges: Edges, host: Host, code: ProjectCode, watch: Watch, wake: Callable[[], None],
+    edges: Edges, host: Host, watch: Watch, wake: Callable[[], None],
 ) -> dict[str, Callable[[], Awaitable[None]]]:
     """What looks after everything between deployments: {name of the task: what it does for ever}"""
     seen = host.settings.state / "remotes"
-    lost = LostPushes(edges.store, host.settings.projects, code, seen, edges.clock, wake)
+    lost = LostPushes(edges.store, host.settings.projects, edges.code, seen, edges.clock, wake)
     crons = Crons(edges.store, host, edges.router, edges.masker)
     return {"watch": watch.serve, "lost pushes": lost.serve, "crons": crons.serve}
 

@@ -70,9 +70,10 @@ class Mirror:
         if not (self.path / "HEAD").exists():
             self.path.parent.mkdir(parents=True, exist_ok=True)
             new = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="new-", dir=self.path.parent))
-            await git(new, "init", "--quiet", "--bare", str(new))
+            await git(new, "init", "--quiet", "--bare", f"--initial-branch={default_branch}", str(new))
             await asyncio.to_thread(_move_unless_there, new, self.path)
-        await git(self.path, "symbolic-ref", "HEAD", f"refs/heads/{default_branch}")
+        if await asyncio.to_thread((self.path / "HEAD").read_text) != f"ref: refs/heads/{default_branch}\n":
+            await git(self.path, "symbolic-ref", "HEAD", f"refs/heads/{default_branch}")
         await asyncio.to_thread(_write_whole, self.path / "config", _render_config(hooks))
 
     async def resolve(self, ref: str, env: Mapping[str, str] | None = None) -> CommitId | None:

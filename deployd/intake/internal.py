@@ -1,7 +1,7 @@
 """The daemon's side of the receive hooks: the push is checked before it is accepted, and followed after it.
 
-Both answer with lines of JSON, `{"line": "…"}` for people and at the end `{"verdict": "accepted"}` or `"refused"`.
-The answers go over the daemon's own Unix socket, which only root and the hooks can reach.
+Question and answer are plain text, see `receive_hook.py`: JSON would make each push wait for its import. They go
+over the daemon's own Unix socket, which only root and the hooks can reach.
 """
 
 from __future__ import annotations
@@ -10,20 +10,19 @@ import json
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Any
 
 from aiohttp import web
 
 from deployd.git.mirror import without_user
-from deployd.ids import ActivityId, CommitId
+from deployd.ids import ActivityId, CommitId, ProjectId
 from deployd.intake.ports import Intake
 from deployd.intake.push import Push
-from deployd.intake.receive_hook import ACCEPTED, REFUSED
+from deployd.intake.receive_hook import ACCEPTED, REFUSED, SHOWN, VERDICT
 from deployd.settings import ProjectSettings
 
 BRANCH = "refs/heads/"
 NO_WAIT = "no-wait"
-LINES = "application/x-ndjson"
+LINES = "text/plain"
 
 
 def internal_routes(intake: Intake) -> list[web.RouteDef]:
@@ -34,8 +33,8 @@ def internal_routes(intake: Intake) -> list[web.RouteDef]:
         said, accepted = await _look(intake, asked)
         if not accepted:
             said.append("push refused: nothing was changed, the environment runs what it ran before")
-        answers = [*({"line": line} for line in said), {"verdict": ACCEPTED if accepted else REFUSED}]
-        return web.Response(body=b"".join(map(_encoded, answers)), content_type=LINES)
+        body = b"".join(map(_shown, said)) + _verdict(ACCEPTED if accepted else REFUSED)
+        return web.Response(body=body, content_type=LINES)
 
     async def after(request: web.Request) -> web.StreamResponse:
         asked = await _asked(request, intake)
@@ -70,17 +69,23 @@ class _Asked:
 
 
 async def _asked(request: web.Request, intake: Intake) -> _Asked:
-    asked: dict[str, Any] = await request.json()
-    project = intake.projects.get(asked["project"])
+    said: dict[str, list[str]] = {"project": [], "who": [], "update": [], "option": [], "env": []}
+    for item in (await request.read()).decode("utf-8", "surrogateescape").split("\0"):
+        word, _, value = item.partition(" ")
+        said[word].append(value)
+    (name,), (who,) = said["project"], said["who"]
+    project = intake.projects.get(ProjectId(name))
     if project is None:
-        raise web.HTTPNotFound(text=json.dumps({"what": f"there is no project {asked['project']}"}))
+        raise web.HTTPNotFound(text=json.dumps({"what": f"there is no project {name}"}))
+    updates = [item.split() for item in said["update"]]
     pushes = [
-        Push(project.id, ref.removeprefix(BRANCH), CommitId(old), CommitId(new), "git", asked["who"],
-             options=tuple(asked["options"]))
-        for old, new, ref in asked["updates"] if ref.startswith(BRANCH)
+        Push(project.id, ref.removeprefix(BRANCH), CommitId(old), CommitId(new), "git", who,
+             options=tuple(said["option"]))
+        for old, new, ref in updates if ref.startswith(BRANCH)
     ]
-    others = [ref for _, _, ref in asked["updates"] if not ref.startswith(BRANCH)]
-    return _Asked(project, pushes, others, asked["env"])
+    others = [ref for _, _, ref in updates if not ref.startswith(BRANCH)]
+    env = dict(item.split(" ", 1) for item in said["env"])
+    return _Asked(project, pushes, others, env)
 
 
 async def _look(intake: Intake, asked: _Asked) -> tuple[list[str], bool]:
@@ -128,14 +133,16 @@ class _Answer:
 
     async def lines(self, lines: Sequence[str]) -> None:
         for line in lines:
-            await self._write({"line": line})
+            await self.response.write(_shown(line))
 
     async def verdict(self, verdict: str) -> None:
-        await self._write({"verdict": verdict})
-
-    async def _write(self, value: dict[str, str]) -> None:
-        await self.response.write(_encoded(value))
+        await self.response.write(_verdict(verdict))
 
 
-def _encoded(value: dict[str, str]) -> bytes:
-    return json.dumps(value).encode() + b"\n"
+def _shown(text: str) -> bytes:
+    """Every line of a text, marked as one for the pusher."""
+    return "".join(f"{SHOWN}{line}\n" for line in text.splitlines() or [""]).encode(errors="replace")
+
+
+def _verdict(verdict: str) -> bytes:
+    return f"{VERDICT}{verdict}\n".encode()

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from deployd.errors import DeployError
+from deployd.intake import receive_hook
 from deployd.process import open_process, run
 from tests.integration.intake_stand import Stand, developer_environment, open_stand, refs_of
 
@@ -140,6 +142,17 @@ async def test_no_wait_ends_the_push_at_once(stand: Stand) -> None:
     assert "activity 1: main" in pushed.stderr.decode()
     assert stand.logs.followed == []
     assert stand.queue.pushes[0].options == ("no-wait",)
+
+
+async def test_an_option_of_a_push_cannot_speak_for_another_one(stand: Stand) -> None:
+    commit = await stand.commit({"a": "1"})
+    option = f"x\nproject blog\nupdate {'0' * 40} {commit} refs/heads/other"
+    program = [sys.executable, "-I", "-S", receive_hook.__file__, "post-receive", str(stand.folder / "api.sock")]
+    environment = {"DEPLOYD_PROJECT": "shop", "DEPLOYD_WHO": "ada", "GIT_PUSH_OPTION_COUNT": "1",
+                   "GIT_PUSH_OPTION_0": option}
+    stand.logs.end()
+    await run(*program, env=environment, stdin=f"{'0' * 40} {commit} refs/heads/main\n".encode())
+    assert [(push.project, push.branch, push.options) for push in stand.queue.pushes] == [("shop", "main", (option,))]
 
 
 async def test_a_pusher_who_leaves_does_not_stop_the_deployment(stand: Stand) -> None:
