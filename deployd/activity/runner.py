@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, ClassVar, Protocol
 
+from deployd.activity import beside
 from deployd.activity.explain import explain, unwrap
 from deployd.activity.journal import (
     AGAIN_AT,
@@ -119,7 +120,7 @@ async def _do(run: Run, step: Step, journal: Journal) -> None:
     await run.journal.write(step.name, STARTED)   # intent: durable before the act
     try:
         async with run.wish.limit(step.limit_seconds, may_end=may_end):
-            result = write_result(await step.do(run.view_of(run.activity, journal), run.host, run.tell))
+            result = write_result(await beside.do(step, run.view_of(run.activity, journal), run.host, run.tell))
     except WishCame:
         return   # the wish is in the journal already
     except TimeOver:
@@ -167,7 +168,7 @@ async def _undo(run: Run, step: Step, journal: Journal) -> None:
     scope = asyncio.timeout(UNDO_SECONDS)
     try:
         async with scope:
-            await step.undone_by(run.view_of(run.activity, journal), run.host, run.tell)
+            await beside.undo(step, run.view_of(run.activity, journal), run.host, run.tell)
     except Exception as error:   # noqa: BLE001  the one net: an undo that fails is stuck, shown, and tried again
         cause = _overran(step, UNDO_SECONDS) if scope.expired() else unwrap(error)
         told = explain(cause, run.activity.id, _words(step))

@@ -62,6 +62,18 @@ class TableUnknown(DeployError):
 
 
 @dataclass(frozen=True, slots=True)
+class Beside:
+    """What does not depend on a step and is done while it runs, so that nobody waits for it later.
+
+    The journal knows it by that step alone: it begins, ends and fails with it, has its limit, and is undone after it.
+    It is an `ensure` and gives no result, so that what comes later finds what it made as if it had made it itself.
+    """
+
+    do: DoStep
+    undone_by: UndoStep
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     phase: str
     do: DoStep
@@ -69,6 +81,7 @@ class Step:
     limit_seconds: float
     visitors: Visitors
     after_restart: Restart
+    beside: Beside | None = None
 
     @property
     def name(self) -> str:

@@ -17,7 +17,7 @@ import aiofiles.os
 from deployd.deployment.containers import APP_UID, InstanceParts, mount_folders
 from deployd.deployment.host import Host
 from deployd.deployment.process_environment import merged_environment
-from deployd.deployment.services import credentials_of
+from deployd.deployment.service_container import credentials_of
 from deployd.deployment.start_script import start_script
 from deployd.deployment.view import Deployment
 from deployd.deployment.wanted import routes_of

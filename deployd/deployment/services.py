@@ -1,4 +1,7 @@
-"""The first half of phase 4: network and services, kept, created or made anew, and what is provisioned in them."""
+"""The first half of phase 4: network and services, kept, created or made anew, and what is provisioned in them.
+
+What is new begins with the build, and comes up while that goes on: nobody uses it yet. What is live waits its turn.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,8 @@ import shutil
 from dataclasses import dataclass
 
 from deployd.activity.log import Tell
-from deployd.deployment.containers import MEGABYTE
 from deployd.deployment.host import Host
+from deployd.deployment.service_container import credentials_of, service_container
 from deployd.deployment.together import together
 from deployd.deployment.validate import read_config
 from deployd.deployment.version import ServiceVersion
@@ -16,11 +19,11 @@ from deployd.deployment.view import Deployment
 from deployd.deployment.wanted import NO_CONTAINER
 from deployd.engine.errors import SubnetTaken
 from deployd.engine.names import DIGEST, MADE_BY
-from deployd.engine.specs import Bind, ContainerSpec, NetworkSpec, VolumeSpec
+from deployd.engine.seen import ContainerSeen
+from deployd.engine.specs import NetworkSpec, VolumeSpec
 from deployd.errors import DeployError, Transient
-from deployd.project.model import Service
+from deployd.project.model import ProjectConfig, Service
 from deployd.services.families import family_of
-from deployd.services.family import Credential
 
 READY_SECONDS = 180
 SUBNET_AGAIN_SECONDS = 1.0
@@ -37,6 +40,37 @@ class ServicesUp:
     services: tuple[str, ...]
 
 
+async def begin_services(deployment: Deployment, host: Host, tell: Tell) -> None:
+    """Network of the environment, and its new services started: they come up while the code is built.
+
+    What is live is not touched here: a service that is made anew waits for `start_services`.
+
+    Raises:
+        Transient: Somebody else was faster to take the subnet.
+    """
+    config = await read_config(deployment, host)
+    await _ensure_network(deployment, host)
+    new = {change.name for change in deployment.planned.plan.services if change.action == "create"}
+    await together(
+        _ensure_running(deployment, host, service, version)
+        for service, version in _wanted(deployment, config) if service.name in new
+    )
+
+
+async def end_new_services(deployment: Deployment, host: Host, tell: Tell) -> None:
+    """Undo: services that are new go with their empty volumes, and the network with them when all of it is new."""
+    names = deployment.names
+    for change in deployment.planned.plan.services:
+        if change.action == "create":
+            await host.engine.ensure_container_gone(names.service(change.name), stop_seconds=0)
+            for volume in await host.engine.volumes(_new_volume(deployment, change.name)):
+                await host.engine.ensure_volume_gone(volume.name)
+    if deployment.planned.before is None:
+        await host.engine.ensure_network_gone(names.network)
+        folder = host.places.environment(deployment.project.id, deployment.environment)
+        await asyncio.to_thread(shutil.rmtree, folder, True)
+
+
 async def start_services(deployment: Deployment, host: Host, tell: Tell) -> ServicesUp:
     """Network, volumes and services of the environment, ready and provisioned, independent ones side by side.
 
@@ -45,39 +79,40 @@ async def start_services(deployment: Deployment, host: Host, tell: Tell) -> Serv
         Transient: Somebody else was faster to take the subnet.
     """
     config = await read_config(deployment, host)
+    await _ensure_network(deployment, host)
+    await together(
+        _ensure_service(deployment, host, tell, service, version)
+        for service, version in _wanted(deployment, config)
+    )
+    return ServicesUp(tuple(service.name for service in config.services))
+
+
+async def put_back_services(deployment: Deployment, host: Host, tell: Tell) -> None:
+    """Undo: services that are new go; those that were made anew become what they were."""
+    await end_new_services(deployment, host, tell)
+    planned = deployment.planned
+    earlier = {version.name: version for version in planned.before.services} if planned.before else {}
+    for change in planned.plan.services:
+        if change.action == "recreate" and planned.before is not None:
+            result = await host.code.read(deployment.project, planned.before.commit)
+            service = result.config.service(change.name) if result.config else None
+            if service is not None:
+                await _ensure_service(deployment, host, tell, service, earlier[change.name])
+
+
+def _wanted(deployment: Deployment, config: ProjectConfig) -> list[tuple[Service, ServiceVersion]]:
+    """Services that are a container, each with its version of this deployment."""
+    versions = {version.name: version for version in deployment.planned.version.services}
+    return [(service, versions[service.name]) for service in config.services if service.kind not in NO_CONTAINER]
+
+
+async def _ensure_network(deployment: Deployment, host: Host) -> None:
     names = deployment.names
     subnet = await host.facts.subnet(deployment.project.id, deployment.environment, names.network)
     try:
         await host.engine.ensure_network(NetworkSpec(names.network, subnet, names.labels("network")))
     except SubnetTaken as error:
         raise Transient(error, SUBNET_AGAIN_SECONDS) from error   # since we looked: another one is chosen then
-    wanted = {version.name: version for version in deployment.planned.version.services}
-    await together(
-        _ensure_service(deployment, host, tell, service, wanted[service.name])
-        for service in config.services if service.kind not in NO_CONTAINER
-    )
-    return ServicesUp(tuple(service.name for service in config.services))
-
-
-async def put_back_services(deployment: Deployment, host: Host, tell: Tell) -> None:
-    """Undo: services that are new go with their empty volumes; those that were made anew become what they were."""
-    planned = deployment.planned
-    names = deployment.names
-    earlier = {version.name: version for version in planned.before.services} if planned.before else {}
-    for change in planned.plan.services:
-        if change.action == "create":
-            await host.engine.ensure_container_gone(names.service(change.name), stop_seconds=0)
-            for volume in await host.engine.volumes(_new_volume(deployment, change.name)):
-                await host.engine.ensure_volume_gone(volume.name)
-        elif change.action == "recreate" and planned.before is not None:
-            result = await host.code.read(deployment.project, planned.before.commit)
-            service = result.config.service(change.name) if result.config else None
-            if service is not None:
-                await _ensure_service(deployment, host, tell, service, earlier[change.name])
-    if planned.before is None:
-        await host.engine.ensure_network_gone(names.network)
-        folder = host.places.environment(deployment.project.id, deployment.environment)
-        await asyncio.to_thread(shutil.rmtree, folder, True)
 
 
 def _new_volume(deployment: Deployment, service: str) -> dict[str, str]:
@@ -85,26 +120,36 @@ def _new_volume(deployment: Deployment, service: str) -> dict[str, str]:
     return {**deployment.names.labels("volume", service), MADE_BY: str(deployment.id)}
 
 
-async def _ensure_service(
-    deployment: Deployment, host: Host, tell: Tell, service: Service, version: ServiceVersion,
-) -> None:
+async def _ensure_running(
+    deployment: Deployment, host: Host, service: Service, version: ServiceVersion,
+) -> ContainerSeen:
+    """Have the service's container run as its version wants it, with its volume. Maybe it is not ready yet."""
     spec = await service_container(deployment, host, service, version)
     there = await host.engine.container(spec.name)
     if there is not None and there.labels.get(DIGEST) != version.digest:
         await host.engine.ensure_container_gone(spec.name, stop_seconds=60)
         there = None
-    if there is not None and there.running and there.health == "healthy":
-        tell.line("kept", app=service.name)
-        return
+    if there is not None and there.running:
+        return there
     names = deployment.names
     if any(bind.source == names.volume(service.name) for bind in spec.binds):
         await host.engine.ensure_volume(VolumeSpec(names.volume(service.name), _new_volume(deployment, service.name)))
-    await host.engine.ensure_container(spec)
-    await host.engine.wait_until_healthy(spec.name, READY_SECONDS)
+    return await host.engine.ensure_container(spec)
+
+
+async def _ensure_service(
+    deployment: Deployment, host: Host, tell: Tell, service: Service, version: ServiceVersion,
+) -> None:
+    seen = await _ensure_running(deployment, host, service, version)
+    planned = next((change for change in deployment.planned.plan.services if change.name == service.name), None)
+    if planned is not None and planned.action == "keep" and seen.health == "healthy":
+        tell.line("kept", app=service.name)
+        return
+    await host.engine.wait_until_healthy(seen.name, READY_SECONDS)
     credentials = await credentials_of(deployment, host, service)
 
     async def execute(argv: tuple[str, ...], stdin: bytes | None = None) -> bytes:
-        result = await host.engine.execute(spec.name, argv, stdin=stdin, limit_seconds=60)
+        result = await host.engine.execute(seen.name, argv, stdin=stdin, limit_seconds=60)
         if result.status != 0:
             raise ServiceNotReady(
                 f"{service.name} ({service.type}) is up, but its users and databases cannot be set up",
@@ -116,42 +161,3 @@ async def _ensure_service(
 
     await family_of(service).provision(execute, service, credentials)
     tell.line(f"{service.type} ready", app=service.name)
-
-
-async def service_container(
-    deployment: Deployment, host: Host, service: Service, version: ServiceVersion,
-) -> ContainerSpec:
-    """The specification of a service's container. It has no activity: it outlives them."""
-    size = host.settings.size(service.size)
-    names = deployment.names
-    parts = family_of(service).parts(service, memory_mb=size.memory_mb)
-    root = await host.facts.secret(deployment.project.id, deployment.environment, service.name, "root")
-    return ContainerSpec(
-        name=names.service(service.name),
-        image=version.image_id,
-        labels={**names.labels("service", service.name), DIGEST: version.digest},
-        command=parts.command,
-        environment={**parts.environment, **dict.fromkeys(parts.secret_environment, root)},
-        network=names.network,
-        aliases=(service.name,),
-        binds=(Bind(names.volume(service.name), parts.volume_path),) if parts.volume_path else (),
-        tmpfs=parts.tmpfs,
-        capabilities=parts.capabilities,
-        memory_bytes=size.memory_mb * MEGABYTE,
-        cpus=size.cpus,
-        open_files=parts.open_files,
-        shm_bytes=parts.shm_bytes,
-        health=parts.health,
-        restart="unless-stopped",
-        stop_seconds=60,
-    )
-
-
-async def credentials_of(deployment: Deployment, host: Host, service: Service) -> dict[str, Credential]:
-    """{endpoint: credential}; secrets are made on first use and kept."""
-    project, environment = deployment.project.id, deployment.environment
-    secrets = {
-        endpoint.name: await host.facts.secret(project, environment, service.name, endpoint.name)
-        for endpoint in service.endpoints
-    }
-    return dict(family_of(service).credentials(service, secrets.__getitem__))

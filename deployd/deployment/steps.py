@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from deployd.activity.table import AGAIN, AS_BEFORE, ATTACH, HELD, NO_WAY_BACK, NOTHING, ON_NEW, RELEASED, Step, Table
+from deployd.activity.table import (
+    AGAIN,
+    AS_BEFORE,
+    ATTACH,
+    HELD,
+    NO_WAY_BACK,
+    NOTHING,
+    ON_NEW,
+    RELEASED,
+    Beside,
+    Step,
+    Table,
+)
 from deployd.deployment import build, delete, deploy, hooks, route, services, slug, validate
 from deployd.deployment.host import Host
 from deployd.deployment.view import Deployment
@@ -13,7 +25,8 @@ PUSH: Table[Deployment, Host] = Table("push", version=1, steps=(
     #     phase       step                       undone by               limit        visitors   after a restart
     Step("validate", validate.fetch,             NOTHING,                2 * MINUTE,  AS_BEFORE, AGAIN),
     Step("validate", validate.read_and_plan,     NOTHING,                10 * MINUTE, AS_BEFORE, AGAIN),
-    Step("build",    build.build_apps,           build.discard,          70 * MINUTE, AS_BEFORE, ATTACH),
+    Step("build",    build.build_apps,           build.discard,          70 * MINUTE, AS_BEFORE, ATTACH,
+         beside=Beside(services.begin_services,  services.end_new_services)),
     Step("slug",     slug.pack,                  NOTHING,                10 * MINUTE, AS_BEFORE, AGAIN),
     Step("deploy",   services.start_services,    services.put_back_services, 10 * MINUTE, AS_BEFORE, AGAIN),
     Step("deploy",   deploy.start_apps,          deploy.remove_new,      5 * MINUTE,  AS_BEFORE, AGAIN),

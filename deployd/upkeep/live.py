@@ -30,7 +30,7 @@ from deployd.state.entries import Entry
 from deployd.state.store import Store
 
 QUIET_PHASES = frozenset({"validate", "build", "slug"})
-"""Phases that change nothing in the environment."""
+"""Phases that change nothing that is live."""
 
 Key = tuple[ProjectId, EnvironmentName]
 

@@ -13,11 +13,15 @@ RESTART = {Restart.AGAIN: "done again", Restart.ATTACH: "re-attached"}
 
 def row(step: Step) -> str:
     undone = "nothing to undo" if step.undone_by is NOTHING else "**no way back**"
+    name = f"`{step.name}`"
     if step.undone_by not in (NOTHING, NO_WAY_BACK):
         undone = f"`{step.undone_by.__name__}`"
+    if step.beside is not None:
+        name += f", beside it `{step.beside.do.__name__}`"
+        undone += f", `{step.beside.undone_by.__name__}`"
     seconds = step.limit_seconds
     limit = f"{seconds / 60:.0f} min" if seconds >= 60 else f"{seconds:.0f} s"
-    cells = (step.phase, f"`{step.name}`", undone, limit, step.visitors.value, RESTART[step.after_restart])
+    cells = (step.phase, name, undone, limit, step.visitors.value, RESTART[step.after_restart])
     return f"| {' | '.join(cells)} |"
 
 
@@ -36,3 +40,4 @@ def test_a_table_makes_sense(table: object) -> None:
     assert all(step.undone_by is NOTHING for step in steps[closing[0] + 1:]), "after the switch nothing is undone"
     assert all(step.undone_by is not NOTHING for step in steps if step.after_restart is Restart.ATTACH
                and steps.index(step) < closing[0]), "what goes on by itself has to be ended"
+    assert all(step.undone_by not in (NOTHING, NO_WAY_BACK) for step in steps if step.beside is not None)

@@ -1,0 +1,52 @@
+"""What a service's container is put together from, and the credentials of those who use it."""
+
+from __future__ import annotations
+
+from deployd.deployment.containers import MEGABYTE
+from deployd.deployment.host import Host
+from deployd.deployment.version import ServiceVersion
+from deployd.deployment.view import Deployment
+from deployd.engine.names import DIGEST
+from deployd.engine.specs import Bind, ContainerSpec
+from deployd.project.model import Service
+from deployd.services.families import family_of
+from deployd.services.family import Credential
+
+
+async def service_container(
+    deployment: Deployment, host: Host, service: Service, version: ServiceVersion,
+) -> ContainerSpec:
+    """The specification of a service's container. It has no activity: it outlives them."""
+    size = host.settings.size(service.size)
+    names = deployment.names
+    parts = family_of(service).parts(service, memory_mb=size.memory_mb)
+    root = await host.facts.secret(deployment.project.id, deployment.environment, service.name, "root")
+    return ContainerSpec(
+        name=names.service(service.name),
+        image=version.image_id,
+        labels={**names.labels("service", service.name), DIGEST: version.digest},
+        command=parts.command,
+        environment={**parts.environment, **dict.fromkeys(parts.secret_environment, root)},
+        network=names.network,
+        aliases=(service.name,),
+        binds=(Bind(names.volume(service.name), parts.volume_path),) if parts.volume_path else (),
+        tmpfs=parts.tmpfs,
+        capabilities=parts.capabilities,
+        memory_bytes=size.memory_mb * MEGABYTE,
+        cpus=size.cpus,
+        open_files=parts.open_files,
+        shm_bytes=parts.shm_bytes,
+        health=parts.health,
+        restart="unless-stopped",
+        stop_seconds=60,
+    )
+
+
+async def credentials_of(deployment: Deployment, host: Host, service: Service) -> dict[str, Credential]:
+    """{endpoint: credential}; secrets are made on first use and kept."""
+    project, environment = deployment.project.id, deployment.environment
+    secrets = {
+        endpoint.name: await host.facts.secret(project, environment, service.name, endpoint.name)
+        for endpoint in service.endpoints
+    }
+    return dict(family_of(service).credentials(service, secrets.__getitem__))
