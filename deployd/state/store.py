@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 from deployd.errors import DeployError
+from deployd.state.ballast import Ballast
 from deployd.state.migrations import MIGRATIONS
 
 T = TypeVar("T")
@@ -66,6 +67,7 @@ class Store:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._ballast = Ballast(path.with_name("ballast"))
         self._writer = ThreadPoolExecutor(1, "state-writer")
         self._reader = ThreadPoolExecutor(1, "state-reader")
         self._pending: asyncio.Queue[_Write | None] = asyncio.Queue(maxsize=MOST_PENDING)
@@ -120,16 +122,34 @@ class Store:
             return [(None, error)] * len(queries)
 
     def _commit(self, queries: list[Query[Any]]) -> list[_Outcome]:
-        """All of them in one transaction. A query that fails is undone alone; a disk that fails undoes them all."""
+        """What is written last on a full disk is written with the room that was kept back for it."""
+        try:
+            outcomes = self._transaction(queries)
+        except sqlite3.Error as error:
+            if not self._ballast.let_go():
+                return [(None, self._unwritable(error))] * len(queries)
+            try:
+                return self._transaction(queries)
+            except sqlite3.Error as again:
+                return [(None, self._unwritable(again))] * len(queries)
+        self._ballast.ensure()
+        return outcomes
+
+    def _transaction(self, queries: list[Query[Any]]) -> list[_Outcome]:
+        """All of them in one transaction. A query that fails is undone alone; a disk that fails undoes them all.
+
+        Raises:
+            sqlite3.Error: The disk; nothing was written.
+        """
         connection = self._write_connection
         try:
             connection.execute("BEGIN IMMEDIATE")
             outcomes = [_run(connection, query) for query in queries]
             connection.execute("COMMIT")
-        except sqlite3.Error as error:
+        except sqlite3.Error:
             with suppress(sqlite3.Error):
                 connection.execute("ROLLBACK")
-            return [(None, self._unwritable(error))] * len(queries)
+            raise
         return outcomes
 
     def _unwritable(self, error: sqlite3.Error) -> StateUnwritable:
@@ -145,6 +165,7 @@ class Store:
             _migrate(self._write_connection, self._path)
             self._read_connection = _connect(self._path)
             self._read_connection.execute("PRAGMA query_only=ON")
+            self._ballast.ensure()
         except sqlite3.Error as error:
             raise StateUnreadable(
                 f"cannot open {self._path}: {error}", mend="look at the disk, or restore the database from a backup",

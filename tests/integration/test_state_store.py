@@ -7,7 +7,8 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -210,6 +211,41 @@ async def test_those_who_wrote_beside_the_one_that_filled_the_disk_are_told_too(
         promised = {str(number) for number, task in enumerate(tasks) if task.result() == 1}
         assert all(task.result() == 1 or isinstance(task.result(), StateUnwritable) for task in tasks)
         assert len(await store.read(names)) == len(promised)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 48 MB."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=48m", "tmpfs", str(disk)], check=True)
+    yield disk
+    subprocess.run(["umount", "--lazy", str(disk)], check=True)
+
+
+async def test_what_must_be_said_of_a_full_disk_can_still_be_written(small_disk: Path) -> None:
+    """A failure has to be in the journal before the files that filled the disk may go: one room is kept for it."""
+    async with open_store(small_disk / "state.db") as store:
+        await store.write(adding("before"))
+        fill(small_disk / "of a build")
+        await store.write(adding("the build failed: the disk is full"))
+        fill(small_disk / "more of it")
+        with pytest.raises(StateUnwritable):   # the room was given once
+            await store.write(lambda db: [adding(f"{number}{'x' * 1_000}")(db) for number in range(1_000)])
+        for file in small_disk.iterdir():
+            if file.name.startswith(("of", "more")):
+                file.unlink()
+        await store.write(adding("there is room again"))
+        fill(small_disk / "of another build")
+        await store.write(adding("that failed too"))
+        assert len(await store.read(names)) == 4
+
+
+def fill(path: Path) -> None:
+    """Write until the disk is full."""
+    with path.open("wb", buffering=0) as file, suppress(OSError):
+        while True:
+            file.write(bytes(65_536))
 
 
 WRITER = """
