@@ -17,6 +17,7 @@ from deployd.activity.log import Tell
 from deployd.deployment.containers import APP_UID, APP_USER, MEGABYTE, SCRIPTS_FOLDER
 from deployd.deployment.host import Host
 from deployd.deployment.process_environment import merged_environment
+from deployd.deployment.together import together
 from deployd.deployment.validate import read_config
 from deployd.deployment.view import Deployment
 from deployd.deployment.wanted import build_variables
@@ -72,13 +73,20 @@ async def build_apps(deployment: Deployment, host: Host, tell: Tell) -> Built:
 
 async def discard(deployment: Deployment, host: Host, tell: Tell) -> None:
     """Undo of a build: its containers and its workspaces go."""
+    await remove_build_containers(deployment, host, tell)
+    await asyncio.to_thread(shutil.rmtree, host.places.work(deployment.id), True)
+
+
+async def remove_build_containers(deployment: Deployment, host: Host, tell: Tell) -> None:
+    """Gone already is fine. They have ended with their builds: so nobody needs to wait for Docker to clean up."""
     labels = {
         INSTANCE: deployment.instance, PROJECT: deployment.project.id, ENVIRONMENT: deployment.environment,
         ACTIVITY: str(deployment.id), ROLE: "build",
     }
-    for container in await host.engine.containers(labels):
-        await host.engine.ensure_container_gone(container.name, stop_seconds=0)
-    await asyncio.to_thread(shutil.rmtree, host.places.work(deployment.id), True)
+    await together(
+        host.engine.ensure_container_gone(container.name, stop_seconds=0)
+        for container in await host.engine.containers(labels)
+    )
 
 
 async def _build(deployment: Deployment, host: Host, tell: Tell, app: Application, planned: PlannedApp) -> None:
@@ -91,21 +99,21 @@ async def _build(deployment: Deployment, host: Host, tell: Tell, app: Applicatio
     script = prepare(folder, "build", _script(steps))
     if await asyncio.to_thread(read_status, script) is not None:
         # It has ended: only its story is told. Its container may be gone, and its workspace is what will be packed.
-        await _follow(host, tell, app, steps, name, script)
-        await host.engine.ensure_container_gone(name, stop_seconds=0)
-        return
-    if await host.engine.container(name) is None:
-        workspace = host.places.workspace(deployment.id, app.name)
-        await host.code.export(deployment.project.id, deployment.commit, app.root, workspace, APP_UID)
-        await asyncio.to_thread(_make_writable, host.places.cache(deployment.project.id))
-    if not steps:
-        tell.line("nothing to run: its files are taken as they are", app=app.name)
-        return
-    await host.engine.ensure_network(build_network(deployment))
-    # A daemon before us may have made the container, and not have started it. Started twice, the wrapper refuses.
-    await host.engine.ensure_container(await _build_container(deployment, host, app, name, script))
+        there = await host.engine.container(name)
+    else:
+        if await host.engine.container(name) is None:
+            workspace = host.places.workspace(deployment.id, app.name)
+            await host.code.export(deployment.project.id, deployment.commit, app.root, workspace, APP_UID)
+            await asyncio.to_thread(_make_writable, host.places.cache(deployment.project.id))
+        if not steps:
+            tell.line("nothing to run: its files are taken as they are", app=app.name)
+            return
+        await host.engine.ensure_network(build_network(deployment))
+        # A daemon before us may have made the container, and not have started it. Started twice, the wrapper refuses.
+        there = await host.engine.ensure_container(await _build_container(deployment, host, app, name, script))
     await _follow(host, tell, app, steps, name, script)
-    await host.engine.ensure_container_gone(name, stop_seconds=0)
+    if there is not None:   # what it left running ends with it: nothing writes into its files while they are packed
+        await host.engine.wait_until_dead(there)
 
 
 async def _follow(

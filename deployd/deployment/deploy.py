@@ -45,6 +45,7 @@ async def start_apps(deployment: Deployment, host: Host, tell: Tell) -> AppsUp:
         parts = await instance_parts(deployment, host, config, app, app.web.instance, app.name)
         await host.engine.ensure_volume(run_volume(deployment.names, deployment.id, app.name))
         web, own = await _web_container(deployment, host, tell, parts), app_container(parts)
+        await together(host.engine.create(spec) for spec in (web, own))
         await host.engine.ensure_container(web)
         await _start_beside(host, app, web, own)
         containers += [web.name, own.name]

@@ -17,7 +17,7 @@ from deployd.recipes.web_server import WEB_PORT
 
 GATEWAY_ERRORS = frozenset({502, 503, 504})
 """What the web container says while nothing listens behind it; any other answer is the application's."""
-PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, PAUSE_GROWTH = 0.02, 0.2, 1.2
+PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, PAUSE_GROWTH = 0.005, 0.2, 1.1
 
 
 class NotAnswering(DeployError):

@@ -14,6 +14,7 @@ from typing import ClassVar, Protocol
 from deployd.catalogue import Choice
 from deployd.deployment.host import Host
 from deployd.deployment.refused import ConfigurationRefused
+from deployd.deployment.together import together
 from deployd.deployment.version import AppVersion, ServiceVersion, Version
 from deployd.environment.application_json import application_json
 from deployd.environment.hosts import Domains, Resolved, resolve_routes
@@ -185,7 +186,9 @@ async def _app_version(
     host: Host, project: ProjectSettings, branch: str, commit: CommitId, config: ProjectConfig, app: Application,
     image_id: str,
 ) -> AppVersion:
-    listing = await host.code.listing(project.id, commit, app.root, config)
+    listing, tree = await together([
+        host.code.listing(project.id, commit, app.root, config), host.code.tree(project.id, commit, app.root),
+    ])
     settings = build_part(app)
     variables = build_variables(project, app, branch)
     visible = {"environment": dict(variables.environment), "platform": dict(variables.platform)}
@@ -193,7 +196,7 @@ async def _app_version(
     return AppVersion(
         app.name,
         slug_key(project.id, app.name, listing, settings, visible, image_id, RECIPE_VERSION),
-        await host.code.tree(project.id, commit, app.root),
+        tree,
         image_id,
         parts,
         _running_digest(project, app, branch),

@@ -8,6 +8,7 @@ from contextlib import closing
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from weakref import WeakValueDictionary
 
 import aiodocker
 import aiohttp
@@ -32,7 +33,7 @@ class Connection:
         self.path = Path(path)
         self._open: aiodocker.Docker | None = None
         self._connector: aiohttp.UnixConnector | None = None
-        self._creating_network = asyncio.Lock()
+        self._creating_networks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     @property
     def docker(self) -> aiodocker.Docker:

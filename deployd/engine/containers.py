@@ -7,9 +7,10 @@ import json
 from collections.abc import Mapping
 from contextlib import suppress
 
+from deployd.engine.alive import is_alive
 from deployd.engine.connection import Connection
 from deployd.engine.edge import LIMIT_SECONDS, ask
-from deployd.engine.errors import EngineOverran, EngineRefused, NameTaken, NotThere
+from deployd.engine.errors import EngineOverran, EngineRefused, NameTaken, NotRunning, NotThere
 from deployd.engine.render import render_container
 from deployd.engine.seen import ContainerSeen, read_container, read_listed_container
 from deployd.engine.specs import ContainerSpec
@@ -92,6 +93,28 @@ class Containers(Connection):
         with suppress(NotThere):
             await ask(f"stop the container {name}", self.docker.containers.container(name).stop(t=stop_seconds), limit)
 
+    async def ensure_paused(self, name: str) -> None:
+        """Stop the clock of everything in a running container; whoever talks to it waits. Paused already is fine.
+
+        Raises:
+            NotThere, NotRunning: There is no such container, or it does not run.
+        """
+        try:
+            await ask(f"pause the container {name}", self.docker.containers.container(name).pause())
+        except EngineRefused as error:
+            if "already paused" not in error.what:
+                raise
+
+    async def ensure_not_paused(self, name: str) -> None:
+        """Let a paused container go on; not paused, or gone, is fine."""
+        try:
+            await ask(f"let the container {name} go on", self.docker.containers.container(name).unpause())
+        except (NotThere, NotRunning):
+            return
+        except EngineRefused as error:
+            if "not paused" not in error.what:
+                raise
+
     async def ensure_container_gone(self, name: str, stop_seconds: int | None = None) -> None:
         """Stop a container and remove it with its anonymous volumes. Gone already is fine.
 
@@ -127,6 +150,27 @@ class Containers(Connection):
             f"wait for the end of {name}", self.docker.containers.container(name).wait(), limit_seconds,
         )
         return int(answer["StatusCode"])
+
+    async def wait_until_dead(self, seen: ContainerSeen) -> None:
+        """Wait until no process of a container that is about to end is left.
+
+        The kernel is asked: with its first process all the others have ended. Docker says so only when it has taken the
+        network down too, some 60 ms later, and answers no other question meanwhile.
+
+        Args:
+            seen: The container when it ran.
+
+        Raises:
+            EngineOverran: It does not end.
+        """
+        if seen.pid is None:
+            return
+        try:
+            async with asyncio.timeout(GONE_SECONDS):
+                while await asyncio.to_thread(is_alive, seen.pid):   # noqa: ASYNC110  the kernel tells nobody
+                    await asyncio.sleep(0.005)
+        except TimeoutError:
+            raise EngineOverran(f"the container {seen.name} has not ended after {GONE_SECONDS} s") from None
 
     async def _wait_until_gone(self, name: str) -> None:
         try:

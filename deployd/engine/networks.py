@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
@@ -35,19 +36,23 @@ class Networks(Connection):
         Raises:
             SubnetTaken: Another network or a route of the host has addresses of this subnet.
         """
-        # One at a time: Docker checks the name and creates in two steps, and two callers get two networks of one name.
-        async with self._creating_network:
-            there = await self.network(spec.name)
-            if there is None:
-                try:
-                    await ask(f"create the network {spec.name}", self.docker.networks.create(render_network(spec)))
-                except EngineRefused as error:
-                    if "already exists" not in error.what:   # another daemon was faster, which is as good
-                        raise
-                there = await self.network(spec.name)
+        there = await self.network(spec.name)
+        if there is None:
+            # One at a time for a name: Docker checks it and creates in two steps, and two callers get two of one name.
+            turn = self._creating_networks.setdefault(spec.name, asyncio.Lock())
+            async with turn:
+                there = await self.network(spec.name) or await self._create_network(spec)
         if there is None:
             raise NotThere(f"cannot create the network {spec.name}: it was removed meanwhile")
         return there
+
+    async def _create_network(self, spec: NetworkSpec) -> NetworkSeen | None:
+        try:
+            await ask(f"create the network {spec.name}", self.docker.networks.create(render_network(spec)))
+        except EngineRefused as error:
+            if "already exists" not in error.what:   # another daemon was faster, which is as good
+                raise
+        return await self.network(spec.name)
 
     async def ensure_network_gone(self, name: str) -> None:
         """Remove a network; gone already is fine.

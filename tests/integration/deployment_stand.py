@@ -24,7 +24,7 @@ from deployd.activity.log import Logs
 from deployd.activity.machine import Finish
 from deployd.activity.runner import Limits, Run, run
 from deployd.activity.slots import Slots
-from deployd.activity.table import Table
+from deployd.activity.table import Step, Table
 from deployd.activity.wish import Wish
 from deployd.catalogue import load_catalogue
 from deployd.daemon import Edges, _host, _open_edges
@@ -189,6 +189,14 @@ def with_step(table: Table[Any, Any], name: str, wrap: Callable[[Any], Any]) -> 
     ))
 
 
+def with_beside(table: Table[Any, Any], name: str, wrap: Callable[[Any], Any]) -> Table[Any, Any]:
+    """The same table, with another way to do what goes beside one step."""
+    def changed(step: Step) -> Step:
+        assert step.beside is not None
+        return replace(step, beside=replace(step.beside, do=functools.wraps(step.beside.do)(wrap(step.beside.do))))
+    return replace(table, steps=tuple(changed(step) if step.name == name else step for step in table.steps))
+
+
 def raising(error: Exception, *, late: bool) -> Callable[[Any], Any]:
     """A step that fails once it has done its work, or before it began."""
     def wrap(do: Callable[..., Awaitable[Any]]) -> Any:
@@ -223,10 +231,22 @@ def twice(do: Callable[..., Awaitable[Any]]) -> Any:
     return both
 
 
+def done_twice(step: Step) -> Step:
+    """The step, and what goes beside it, each done two times."""
+    return replace(step, do=twice(step.do), beside=step.beside and replace(step.beside, do=twice(step.beside.do)))
+
+
+def undone_twice(step: Step) -> Step:
+    return replace(
+        step, undone_by=twice(step.undone_by),
+        beside=step.beside and replace(step.beside, undone_by=twice(step.beside.undone_by)),
+    )
+
+
 @asynccontextmanager
-async def deployment_stand(directory: Path) -> AsyncIterator[Stand]:
+async def deployment_stand(directory: Path, **settings_of_daemon: Any) -> AsyncIterator[Stand]:
     daemon = LocalDaemon(directory, {PROJECT: {}}, instance=f"test-steps-{os.urandom(3).hex()}",
-                         settings={"answer_seconds": 8})
+                         settings={"answer_seconds": 8, **settings_of_daemon})
     daemon.write_settings()
     settings = load_settings(daemon.settings_file)
     catalogue = load_catalogue(settings.catalogue_path)

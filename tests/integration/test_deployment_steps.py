@@ -30,9 +30,11 @@ from tests.integration.deployment_stand import (
     Stand,
     cancelled_in,
     deployment_stand,
+    done_twice,
     own_part,
     raising,
-    twice,
+    undone_twice,
+    with_beside,
     with_step,
 )
 
@@ -65,7 +67,7 @@ async def test_each_step_twice_leaves_what_one_run_leaves(stand: Stand) -> None:
     once = await stand.deploy(await stand.write({**FILES, "text": "once"}), branch="once")
     assert once.end.state == "success", once.end
     world = await stand.world("once")
-    table = replace(PUSH, steps=tuple(replace(step, do=twice(step.do)) for step in PUSH.steps))
+    table = replace(PUSH, steps=tuple(done_twice(step) for step in PUSH.steps))
     both = await stand.deploy(await stand.write({**FILES, "text": "twice"}), table, branch="twice")
     assert both.end.state == "success", both.end
     assert await stand.page("twice") == (200, "twice on twice")
@@ -79,7 +81,7 @@ async def test_each_step_twice_leaves_what_one_run_leaves(stand: Stand) -> None:
 async def test_each_step_twice_over_a_live_version_leaves_what_one_run_leaves(stand: Stand, change: CommitId) -> None:
     before = await stand.world()
     ran = stand.ran()
-    table = replace(PUSH, steps=tuple(replace(step, do=twice(step.do)) for step in PUSH.steps))
+    table = replace(PUSH, steps=tuple(done_twice(step) for step in PUSH.steps))
     ended = await stand.deploy(change, table)
     assert ended.end.state == "success", ended.end
     assert await stand.page() == (200, "second on main")
@@ -117,6 +119,20 @@ async def test_a_failure_before_the_switch_leaves_nothing_of_a_new_environment(
     ended = await stand.deploy(commit, with_step(PUSH, step, raising(error, late=when == "after")), branch="new")
     assert ended.end.state == "failed"
     assert (await stand.page("new"))[0] == 404
+    assert await stand.world("new") == before
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("step", [step.name for step in PUSH.steps if step.beside])
+async def test_a_failure_beside_a_step_leaves_nothing(stand: Stand, change: CommitId, step: str, when: str) -> None:
+    table = with_beside(PUSH, step, raising(DeployError("injected"), late=when == "after"))
+    before = await stand.world()
+    ended = await stand.deploy(change, table)
+    assert (ended.end.state, ended.end.reason) == ("failed", "injected")
+    assert await stand.world() == before
+    before = await stand.world("new")
+    commit = await stand.write({**FILES, "text": f"new beside {step} {when}"})
+    assert (await stand.deploy(commit, table, branch="new")).end.state == "failed"
     assert await stand.world("new") == before
 
 
@@ -166,7 +182,7 @@ async def test_each_undo_twice_is_fine(stand: Stand, change: CommitId) -> None:
     before = await stand.world()
     table = with_step(PUSH, LAST_BEFORE, raising(DeployError("injected"), late=True))
     table = replace(table, steps=tuple(
-        step if step.undone_by in (NOTHING, NO_WAY_BACK) else replace(step, undone_by=twice(step.undone_by))
+        step if step.undone_by in (NOTHING, NO_WAY_BACK) else undone_twice(step)
         for step in table.steps
     ))
     ended = await stand.deploy(change, table)

@@ -18,7 +18,7 @@ def row(step: Step) -> str:
         undone = f"`{step.undone_by.__name__}`"
     if step.beside is not None:
         name += f", beside it `{step.beside.do.__name__}`"
-        undone += f", `{step.beside.undone_by.__name__}`"
+        undone += f", `{step.beside.undone_by.__name__}`" if step.beside.undone_by is not NOTHING else ""
     seconds = step.limit_seconds
     limit = f"{seconds / 60:.0f} min" if seconds >= 60 else f"{seconds:.0f} s"
     cells = (step.phase, name, undone, limit, step.visitors.value, RESTART[step.after_restart])
