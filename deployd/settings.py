@@ -103,6 +103,8 @@ class ProjectSettings(_Frozen):
     tolerant: bool = False
     runtime_fallback: Literal["refuse", "nearest"] | None = None
     on_deploy_failure: Literal["revert", "keep"] | None = None
+    snapshot_before_deploy: bool | None = None
+    overtaken_builds: Literal["finish", "cancel"] | None = None
 
     @field_validator("id")
     @classmethod
@@ -193,6 +195,10 @@ class Settings(_Frozen):
     answer_seconds: int = Field(60, ge=1)
     """How long a new version may take until it answers requests."""
     on_deploy_failure: Literal["revert", "keep"] = "revert"
+    snapshot_before_deploy: bool = False
+    """Copy the databases before the deploy hook, and put them back when the deployment is reverted."""
+    overtaken_builds: Literal["finish", "cancel"] = "finish"
+    """What becomes of a push that is not yet in its freeze when a newer one comes to the same branch."""
     runtime_fallback: Literal["refuse", "nearest"] = "refuse"
     build: BuildSettings = BuildSettings()
     sizes: dict[str, Size] = Field(default_factory=dict)

@@ -38,7 +38,6 @@ from deployd.errors import DeployError, Transient
 from deployd.state.activities import Activity
 
 TRIES = 3
-UNDO_SECONDS = 300
 UNDO_AGAIN_SECONDS = 5.0
 DOUBT_AGAIN_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 60.0
@@ -165,12 +164,12 @@ async def _again(run: Run, step: Step, again: Transient, journal: Journal) -> No
 
 async def _undo(run: Run, step: Step, journal: Journal) -> None:
     await run.journal.write(step.name, UNDOING)
-    scope = asyncio.timeout(UNDO_SECONDS)
+    scope = asyncio.timeout(step.undo_limit_seconds)
     try:
         async with scope:
             await beside.undo(step, run.view_of(run.activity, journal), run.host, run.tell)
     except Exception as error:   # noqa: BLE001  the one net: an undo that fails is stuck, shown, and tried again
-        cause = _overran(step, UNDO_SECONDS) if scope.expired() else unwrap(error)
+        cause = _overran(step, step.undo_limit_seconds) if scope.expired() else unwrap(error)
         told = explain(cause, run.activity.id, _words(step))
         run.tell.warn(f"cannot undo {_words(step)}: {told.what}")
         pause = min(UNDO_AGAIN_SECONDS * 2 ** journal.count(step.name, STUCK), LONGEST_PAUSE_SECONDS)

@@ -82,6 +82,7 @@ class Step:
     visitors: Visitors
     after_restart: Restart
     beside: Beside | None = None
+    undo_limit_seconds: float = 300
 
     @property
     def name(self) -> str:

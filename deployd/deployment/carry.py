@@ -13,11 +13,11 @@ from deployd.activity.journal import Journal, check_succession
 from deployd.activity.log import Logs, Tell
 from deployd.activity.machine import Finish
 from deployd.activity.runner import Limits, Run, run, visitors_after
-from deployd.activity.table import TableUnknown
+from deployd.activity.table import Table, TableUnknown
 from deployd.activity.wish import Wish
 from deployd.clock import Clock
 from deployd.deployment.host import Host
-from deployd.deployment.steps import TABLES
+from deployd.deployment.steps import table_of
 from deployd.deployment.view import Deployment
 from deployd.ids import ActivityId
 from deployd.settings import ProjectSettings
@@ -65,8 +65,8 @@ class Carrier:
         Raises:
             TableUnknown: A newer deployd began it.
         """
-        table = TABLES.get(activity.kind)
-        if table is None or activity.table_version > table.version:
+        table = table_of(activity.kind, activity.table_version)
+        if table is None:
             raise TableUnknown(
                 f"activity {activity.id} ({activity.kind}) was begun by a newer deployd and is left alone",
                 mend="start the newer deployd again",
@@ -78,7 +78,7 @@ class Carrier:
             with structlog.contextvars.bound_contextvars(
                 project=activity.project, environment=activity.environment, activity=activity.id,
             ):
-                await self._carry(activity, wish, tell)
+                await self._carry(activity, table, wish, tell)
         finally:
             tell.close()
 
@@ -90,10 +90,9 @@ class Carrier:
             environments.ensure(db, activity.project, activity.environment, activity.branch, now)
         return begun
 
-    async def _carry(self, activity: Activity, wish: Wish, tell: Tell) -> None:
+    async def _carry(self, activity: Activity, table: Table[Deployment, Host], wish: Wish, tell: Tell) -> None:
         began = asyncio.get_running_loop().time()
         log.info("activity_started", kind=activity.kind, branch=activity.branch, commit=activity.commit)
-        table = TABLES[activity.kind]
         journal = StateJournal(self.store, activity.id, self.clock)
         project = self.host.settings.projects.get(activity.project)
         if project is None:

@@ -46,6 +46,10 @@ class Places:
     def version(self, project: ProjectId, environment: EnvironmentName, activity: ActivityId) -> Path:
         return self.environment(project, environment) / "versions" / str(activity)
 
+    def snapshot(self, project: ProjectId, environment: EnvironmentName, activity: ActivityId) -> Path:
+        """What the databases held before the deploy hook of a deployment; not of its version, which goes before it."""
+        return self.environment(project, environment) / "snapshots" / str(activity)
+
     @property
     def slugs(self) -> Path:
         return self.state / "slugs"

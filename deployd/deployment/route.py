@@ -16,6 +16,7 @@ from deployd.deployment.host import Host
 from deployd.deployment.outside import find_targets
 from deployd.deployment.probe import wait_until_answering
 from deployd.deployment.removal import remove_version, unmount_unused
+from deployd.deployment.snapshot import remove_snapshot
 from deployd.deployment.together import together
 from deployd.deployment.validate import read_config
 from deployd.deployment.view import Deployment
@@ -149,6 +150,7 @@ async def _retire(deployment: Deployment, host: Host, tell: Tell) -> Retired:
         if planned.action == "remove":
             await host.engine.ensure_container_gone(deployment.names.service(planned.name), stop_seconds=60)
             tell.line(f"service {planned.name} removed, its volume is kept")
+    await remove_snapshot(deployment, host)
     before = deployment.planned.before
     await unmount_unused(host, before.apps if before else ())
     return Retired(tuple(old))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from deployd.activity.table import (
     AGAIN,
     AS_BEFORE,
@@ -15,13 +17,13 @@ from deployd.activity.table import (
     Step,
     Table,
 )
-from deployd.deployment import build, delete, deploy, hooks, route, services, slug, validate
+from deployd.deployment import build, delete, deploy, hooks, route, services, slug, snapshot, validate
 from deployd.deployment.host import Host
 from deployd.deployment.view import Deployment
 
 MINUTE = 60
 
-PUSH: Table[Deployment, Host] = Table("push", version=1, steps=(
+PUSH: Table[Deployment, Host] = Table("push", version=2, steps=(
     #     phase       step                       undone by               limit        visitors   after a restart
     Step("validate", validate.fetch,             NOTHING,                2 * MINUTE,  AS_BEFORE, AGAIN),
     Step("validate", validate.read_and_plan,     NOTHING,                10 * MINUTE, AS_BEFORE, AGAIN),
@@ -32,6 +34,8 @@ PUSH: Table[Deployment, Host] = Table("push", version=1, steps=(
     Step("deploy",   deploy.start_apps,          deploy.remove_new,      5 * MINUTE,  AS_BEFORE, AGAIN,
          beside=Beside(build.remove_build_containers, NOTHING)),
     Step("hooks",    hooks.freeze,               hooks.thaw_to_old,      2 * MINUTE,  HELD,      AGAIN),
+    Step("hooks",    snapshot.take_snapshot,     snapshot.put_back_snapshot, 30 * MINUTE, HELD,   AGAIN,
+         undo_limit_seconds=60 * MINUTE),
     Step("hooks",    hooks.run_deploy_hook,      hooks.end_and_put_back, 60 * MINUTE, HELD,      ATTACH),
     Step("route",    route.wait_until_healthy,   NOTHING,                2 * MINUTE,  HELD,      AGAIN),
     Step("route",    route.switch,               NO_WAY_BACK,            10,          RELEASED,  AGAIN),
@@ -43,9 +47,23 @@ PUSH: Table[Deployment, Host] = Table("push", version=1, steps=(
 ROLLBACK = PUSH.without("build", "slug")
 """To an earlier version: its slugs, its configuration, its images."""
 
+PUSH_1 = replace(PUSH, version=1, steps=tuple(step for step in PUSH.steps if step.name != "take_snapshot"))
+"""Before there were snapshots."""
+
 DELETE: Table[Deployment, Host] = Table("delete", version=1, steps=(
     Step("delete",   delete.remove_environment,  NO_WAY_BACK,            10 * MINUTE, AS_BEFORE, AGAIN),
 ))
 
 TABLES = {"push": PUSH, "redeploy": PUSH, "rollback": ROLLBACK, "delete": DELETE}
 """{kind of activity: its table}"""
+
+EARLIER = {
+    ("push", 1): PUSH_1, ("redeploy", 1): PUSH_1, ("rollback", 1): PUSH_1.without("build", "slug"),
+}
+"""Tables by which an earlier deployd may have begun something that is still open: {(kind, version): table}"""
+
+
+def table_of(kind: str, version: int) -> Table[Deployment, Host] | None:
+    """The table that a row names; None when a newer deployd began it."""
+    newest = TABLES.get(kind)
+    return newest if newest is not None and newest.version == version else EARLIER.get((kind, version))

@@ -55,6 +55,11 @@ class Parts:
     capabilities: tuple[str, ...] = SERVICE_CAPABILITIES
     open_files: int | None = None
     shm_bytes: int | None = None
+    crash_safe: bool = False
+    """It starts from whatever a power cut leaves in its volume. So its files can be copied while it is paused: that is
+    a snapshot of its data, whole, at one moment."""
+    settle: tuple[str, ...] = ()
+    """Program to run in it right before, so that less is left to be recovered; empty: none is needed."""
 
 
 @dataclass(frozen=True, slots=True)

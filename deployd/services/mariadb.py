@@ -68,6 +68,7 @@ class MariaDb:
             volume_path="/var/lib/mysql",
             tmpfs=RUN_AND_TMP,
             open_files=16_384,
+            crash_safe=True,
         )
 
     def credentials(self, service: Service, secret: Secret) -> Mapping[str, Credential]:

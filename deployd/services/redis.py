@@ -44,6 +44,7 @@ class Redis:
             ),
             volume_path=DATA if self.persistent else None,
             tmpfs=RUN_AND_TMP if self.persistent else {**RUN_AND_TMP, DATA: memory_folder(16)},
+            crash_safe=self.persistent,     # what it answers stands in its append-only file before the answer is sent
         )
 
     def credentials(self, service: Service, secret: Secret) -> Mapping[str, Credential]:

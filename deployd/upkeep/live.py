@@ -18,7 +18,7 @@ from enum import Enum
 from deployd.activity.journal import DONE, Journal, read_result, write_result
 from deployd.clock import Clock
 from deployd.deployment.hooks import Frozen
-from deployd.deployment.steps import TABLES
+from deployd.deployment.steps import table_of
 from deployd.deployment.version import Version
 from deployd.deployment.view import Deployment, Fetched, Planned
 from deployd.ids import EnvironmentName, ProjectId
@@ -98,7 +98,7 @@ def _at(db: sqlite3.Connection, key: Key) -> At:
     if running is None:
         return At(Hands.OURS)
     journal = Journal(entries.of_activity(db, running.id))
-    table = TABLES.get(running.kind)
+    table = table_of(running.kind, running.table_version)
     if table is None:   # of a newer deployd
         return At(Hands.DEPLOYMENT, running)
     switch = table.switch
