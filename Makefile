@@ -18,7 +18,7 @@ demo-down: ## remove all that the demo made
 
 test: ## all tests, on real parts (ARGS='-k name' goes to pytest)
 	@scripts/setup.sh test
-	@$(PYTHON) -m pytest $(ARGS)
+	@$(PYTHON) -m pytest --numprocesses $$(($$(nproc) + 1)) --dist loadfile $(ARGS)
 
 lint: ## ruff, mypy, the walls between the rooms, dependencies
 	@scripts/setup.sh lint

@@ -6,6 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
+SHOWN_AT_THE_END = "shown at the end"
+"""A test's `record_property` of this name is printed after all tests: what a person should see of them."""
+
 
 @pytest.fixture(scope="session", autouse=True)
 def a_loop_that_is_closed() -> Iterator[None]:
@@ -21,3 +24,11 @@ def a_loop_that_is_closed() -> Iterator[None]:
 def interrupts_are_heard() -> None:
     """Programs that a shell starts in the background ignore SIGINT, and so would those that we start and interrupt."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for report in terminalreporter.stats.get("passed", []):
+        for name, text in report.user_properties:
+            if name == SHOWN_AT_THE_END:
+                terminalreporter.section(report.nodeid)
+                terminalreporter.write_line(text)

@@ -1,11 +1,14 @@
-"""Every file of the corpus is read: accepted, or refused with a reason that is right. `pytest -s` shows the table."""
+"""Every file of the corpus is read: accepted, or refused with a reason that is right. The table is shown at the end."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import pytest
 
 from deployd.project.reader import read_project
 from deployd.project.report import count, render_findings
+from tests.conftest import SHOWN_AT_THE_END
 from tests.unit.project_corpus import CorpusProject, corpus_projects
 
 PROJECTS = list(corpus_projects())
@@ -36,21 +39,23 @@ def test_a_real_project_is_read(project: CorpusProject) -> None:
         assert result.config.applications
 
 
-def test_the_table_of_the_corpus(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_table_of_the_corpus(record_property: Callable[[str, object], None]) -> None:
     accepted, files = 0, 0
-    with capsys.disabled():
-        print(f"\n{'project':76} {'apps':>4} {'svcs':>4} {'routes':>6}  verdict")
-        for project in PROJECTS:
-            result = read_project(project.tree)
-            accepted += not result.errors
-            if result.config is not None:
-                config = result.config
-                files += len(config.files)
-                numbers = f"{len(config.applications):4} {len(config.services):4} {len(config.routes):6}"
-                print(f"{project.name:76} {numbers}  accepted{', ' if result.warnings else ''}{count(result.warnings)}")
-            else:
-                print(f"{project.name:76} {'':16}  refused: {REFUSED.get(project.name, ('', '?'))[1]}")
-        print(f"{accepted} of {len(PROJECTS)} projects accepted, {files} files read")
+    lines = [f"{'project':76} {'apps':>4} {'svcs':>4} {'routes':>6}  verdict"]
+    for project in PROJECTS:
+        result = read_project(project.tree)
+        accepted += not result.errors
+        if result.config is not None:
+            config = result.config
+            files += len(config.files)
+            numbers = f"{len(config.applications):4} {len(config.services):4} {len(config.routes):6}"
+            warned = f"{', ' if result.warnings else ''}{count(result.warnings)}"
+            lines.append(f"{project.name:76} {numbers}  accepted{warned}")
+        else:
+            lines.append(f"{project.name:76} {'':16}  refused: {REFUSED.get(project.name, ('', '?'))[1]}")
+    record_property(SHOWN_AT_THE_END, "\n".join([
+        *lines, f"{accepted} of {len(PROJECTS)} projects accepted, {files} files read",
+    ]))
     assert accepted == sum(project.name not in REFUSED for project in PROJECTS)
 
 
