@@ -55,6 +55,11 @@ class Journal:
     def wish(self) -> Entry | None:
         return next((entry for entry in self.entries if entry.event == WISH), None)
 
+    def stuck(self) -> Entry | None:
+        """The undo that failed and has not been begun again; there is one at most, for they go one after the other."""
+        return next((entry for entry in reversed(self.entries)
+                     if entry.event == STUCK and self.last(entry.step) is entry), None)
+
     def failure(self) -> Entry | None:
         """The first step that failed."""
         return next((entry for entry in self.entries if entry.event == FAILED), None)

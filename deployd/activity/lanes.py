@@ -14,15 +14,15 @@ from typing import ClassVar
 
 import structlog
 
-from deployd.activity.journal import WISH
+from deployd.activity.journal import SKIPPED, WISH, Journal
 from deployd.activity.table import TableUnknown
 from deployd.activity.wish import Wish
 from deployd.clock import Clock
 from deployd.errors import DeployError
 from deployd.ids import ActivityId
-from deployd.state import activities
+from deployd.state import activities, entries
 from deployd.state.activities import Activity
-from deployd.state.entries import Entry, append
+from deployd.state.entries import Entry
 from deployd.state.store import Store
 
 log = structlog.get_logger()
@@ -40,6 +40,12 @@ class TooLate(DeployError):
     """The activity is past its switch: the new version is live, and it goes on to its own end."""
 
     code: ClassVar[str] = "too-late"
+
+
+class NothingStuck(DeployError):
+    """No undo of the activity waits for another try."""
+
+    code: ClassVar[str] = "nothing-stuck"
 
 
 class Lanes:
@@ -94,6 +100,33 @@ class Lanes:
             wish.ask()
         return True
 
+    async def retry_undo(self, activity: ActivityId) -> None:
+        """Try an undo that is stuck now, and not after its pause.
+
+        Raises:
+            NothingStuck: No undo of the activity waits for another try.
+        """
+        step = await self._store.read(lambda db: _stuck_step(db, activity))
+        if step is None:
+            raise _nothing_stuck(activity)
+        self._nudge(activity)
+
+    async def skip_undo(self, activity: ActivityId, who: str) -> None:
+        """Leave undone what cannot be undone, and go on with the rest. The journal keeps who said so.
+
+        Raises:
+            NothingStuck: No undo of the activity waits for another try.
+        """
+        if not await self._store.write(lambda db: _skip(db, activity, who, self._clock.now())):
+            raise _nothing_stuck(activity)
+        log.warning("undo_skipped", activity=activity, who=who)
+        self._nudge(activity)
+
+    def _nudge(self, activity: ActivityId) -> None:
+        wish = self._wish_of(activity)
+        if wish is not None:
+            wish.nudge()
+
     def _wish_of(self, activity: ActivityId) -> Wish | None:
         return next((running[1] for running in self._running.values() if running and running[0] == activity), None)
 
@@ -129,5 +162,28 @@ def _wish_end(db: sqlite3.Connection, activity: ActivityId, said: str, now: date
     found = activities.find(db, activity)
     if found is None or found.state not in activities.OPEN:
         return False
-    append(db, activity, Entry("", WISH, now, "cancelled", said))
+    entries.append(db, activity, Entry("", WISH, now, "cancelled", said))
     return True
+
+
+def _stuck_step(db: sqlite3.Connection, activity: ActivityId) -> str | None:
+    found = activities.find(db, activity)
+    if found is None or found.state not in activities.OPEN:
+        return None
+    stuck = Journal(entries.of_activity(db, activity)).stuck()
+    return stuck.step if stuck else None
+
+
+def _skip(db: sqlite3.Connection, activity: ActivityId, who: str, now: datetime) -> bool:
+    """In one transaction: an undo that has just been begun again is not skipped."""
+    step = _stuck_step(db, activity)
+    if step is not None:
+        entries.append(db, activity, Entry(step, SKIPPED, now, None, f"skipped by {who}"))
+    return step is not None
+
+
+def _nothing_stuck(activity: ActivityId) -> NothingStuck:
+    return NothingStuck(
+        f"no undo of activity {activity} is stuck",
+        mend="`deployd activities` shows what each waits for; one that is tried just now has to end first",
+    )

@@ -5,6 +5,8 @@
     a failure after the switch:             go on; nothing is undone ──► Finish(failed)
 
 The switch itself is never undone. It fails only when it was certainly not done; then the others are undone.
+An undo that fails is not given up, because the undos after it rely on it: it is done again until it is done, or until
+somebody who knows better skips it.
 """
 
 from __future__ import annotations
@@ -26,8 +28,6 @@ from deployd.activity.journal import (
 )
 from deployd.activity.table import NO_WAY_BACK, NOTHING, Step, Table
 from deployd.state.activities import State
-
-TRIES_OF_AN_UNDO = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,17 +86,16 @@ def _back_out(table: Table[Any, Any], journal: Journal) -> Move:
         if last is None or last.event in (UNDONE, SKIPPED) or step.undone_by in (NOTHING, NO_WAY_BACK):
             continue
         if last.event == STUCK:
-            if journal.count(step.name, STUCK) >= TRIES_OF_AN_UNDO:
-                continue
             return Wait(step, datetime.fromisoformat(last.result or last.at.isoformat()), Undo(step))
         return Undo(step)   # started is enough: it may be half made
     failure, wish = journal.failure(), journal.wish()
-    stuck = [step.name for step in table.steps if (last := journal.last(step.name)) and last.event == STUCK]
-    left = f"; could not be undone and needs a look: {', '.join(stuck)}" if stuck else ""
+    skipped = [(step.name, last.said) for step in table.steps
+               if (last := journal.last(step.name)) and last.event == SKIPPED]
+    left = "".join(f"; {name.replace('_', ' ')} is not undone, {said}" for name, said in skipped)
     if failure is not None:
         return Finish("failed", failure.said + left)
     assert wish is not None
     return Finish("superseded" if wish.result == "superseded" else "cancelled", wish.said + left)
 
 
-__all__ = ["FAILED", "TRIES_OF_AN_UNDO", "Do", "Finish", "Move", "Undo", "Wait", "next_move", "past_the_way_back"]
+__all__ = ["FAILED", "Do", "Finish", "Move", "Undo", "Wait", "next_move", "past_the_way_back"]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, ClassVar, Protocol
 
@@ -32,6 +32,7 @@ from deployd.activity.log import Tell
 from deployd.activity.machine import Finish, Undo, Wait, next_move, past_the_way_back
 from deployd.activity.slots import Slots
 from deployd.activity.table import NO_WAY_BACK, Step, Table, Visitors
+from deployd.activity.waits import Waits
 from deployd.activity.wish import TimeOver, Wish, WishCame
 from deployd.clock import Clock
 from deployd.errors import DeployError, Transient
@@ -42,6 +43,7 @@ UNDO_AGAIN_SECONDS = 5.0
 DOUBT_AGAIN_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 60.0
 """Pauses double from try to try, up to this."""
+LONGEST_PAUSE_OF_AN_UNDO_SECONDS = 300.0
 LONGEST_WAIT_SECONDS = 3600.0
 BUILDING = frozenset({"build", "slug"})
 DEPLOYING = frozenset({"deploy", "hooks", "route"})
@@ -65,6 +67,7 @@ class JournalStore(Protocol):
 class Limits:
     builds: Slots
     deploys: Slots
+    waits: Waits = field(default_factory=Waits)
 
 
 @dataclass(frozen=True)
@@ -171,25 +174,40 @@ async def _undo(run: Run, step: Step, journal: Journal) -> None:
     except Exception as error:   # noqa: BLE001  the one net: an undo that fails is stuck, shown, and tried again
         cause = _overran(step, step.undo_limit_seconds) if scope.expired() else unwrap(error)
         told = explain(cause, run.activity.id, _words(step))
-        run.tell.warn(f"cannot undo {_words(step)}: {told.what}")
-        pause = min(UNDO_AGAIN_SECONDS * 2 ** journal.count(step.name, STUCK), LONGEST_PAUSE_SECONDS)
+        pause = min(UNDO_AGAIN_SECONDS * 2 ** journal.count(step.name, STUCK), LONGEST_PAUSE_OF_AN_UNDO_SECONDS)
+        run.tell.error(DeployError(
+            f"cannot undo {_words(step)}, done again in {pause:.0f} s: {told.what}",
+            where=told.where, evidence=told.evidence, mend=told.mend,
+        ))
         await run.journal.write(step.name, STUCK, result=_in(run, pause), said=told.what)
     else:
         await run.journal.write(step.name, UNDONE)
 
 
 async def _waited(run: Run, wait: Wait) -> bool:
-    """Wait until the moment. False: a wish ended it. A clock that was set back makes it no longer than any wait is."""
+    """Wait until the moment. False: a wish ended it, or there is nothing to wait for any more.
+
+    A clock that was set back makes it no longer than any wait is.
+    """
     seconds = min(max(0.0, (wait.until - run.clock.now()).total_seconds()), LONGEST_WAIT_SECONDS)
-    if isinstance(wait.then, Undo):   # who backs out already is not hurried
-        await asyncio.sleep(seconds)
-        return True
+    if isinstance(wait.then, Undo):   # who backs out already is not hurried by a cancel
+        return await _waited_stuck(run, wait.step, seconds)
     try:
         async with run.wish.limit(None, may_end=not run.wish.too_late):
             await asyncio.sleep(seconds)
     except WishCame:
         return False
     return True
+
+
+async def _waited_stuck(run: Run, step: Step, seconds: float) -> bool:
+    """Wait until the undo is to be tried again, or an operator says that it goes now. False: it was skipped."""
+    stuck = (await run.journal.read()).last(step.name)
+    why = stuck.said if stuck else ""
+    with run.limits.waits.saying(run.activity.id, f"cannot undo {_words(step)}: {why}", stuck=True):
+        await run.wish.pause(seconds)
+    last = (await run.journal.read()).last(step.name)
+    return last is not None and last.event == STUCK
 
 
 def _in(run: Run, seconds: float) -> str:

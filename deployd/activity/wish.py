@@ -1,4 +1,6 @@
-"""A person's cancel, or a newer push, for an activity that runs. It ends the step under way, unless it comes too late.
+"""What people want of an activity that runs: its end, or that it looks at once whether a stuck undo goes now.
+
+A cancel, or a newer push, ends the step under way, unless it comes too late.
 
 `CancelledError` is not used for this: it means one thing, that the daemon stops, and then the activity stays open.
 """
@@ -7,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 
 class WishCame(Exception):
@@ -26,6 +28,18 @@ class Wish:
         self.too_late = False
         """The activity is past its way back: a wish changes nothing any more."""
         self._scope: asyncio.Timeout | None = None
+        self._nudged = asyncio.Event()
+
+    def nudge(self) -> None:
+        """End the pause before an undo that is stuck is tried again."""
+        self._nudged.set()
+
+    async def pause(self, seconds: float) -> None:
+        """Wait so long, or until somebody nudges."""
+        self._nudged.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._nudged.wait()
 
     def ask(self) -> None:
         """End the step that is under way; from the switch on nothing is ended. May be asked twice."""

@@ -6,12 +6,13 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from deployd.activity.lanes import Lanes, TooLate
+from deployd.activity.lanes import Lanes, NothingStuck, TooLate
 from deployd.activity.table import TableUnknown
 from deployd.activity.wish import Wish, WishCame
 from deployd.ids import ActivityId, CommitId, EnvironmentName, ProjectId
 from deployd.state import activities, entries
 from deployd.state.activities import Activity, NewActivity, Trigger
+from deployd.state.entries import Entry
 from tests.unit.activity_world import LoopClock
 from tests.unit.state_in_memory import MemoryStore
 
@@ -172,6 +173,28 @@ async def test_a_cancel_after_the_switch_is_refused(deployments: Deployments) ->
             await deployments.lanes.cancel(number, "ann")
         await asyncio.sleep(100)
     assert await deployments.state(number) == "success"
+
+
+async def test_only_an_undo_that_is_stuck_is_retried_or_skipped_and_the_journal_has_the_name(
+    deployments: Deployments,
+) -> None:
+    async with deployments.daemon():
+        number = await deployments.push("shop", "main")
+        await asyncio.sleep(3)
+        for asked in (deployments.lanes.retry_undo(number), deployments.lanes.skip_undo(number, "ann")):
+            with pytest.raises(NothingStuck):
+                await asked
+        for event in ("started", "undoing", "stuck"):
+            await deployments.store.write(
+                lambda db, event=event: entries.append(db, number, Entry("freeze", event, deployments.clock.now())),
+            )
+        await deployments.lanes.retry_undo(number)
+        await deployments.lanes.skip_undo(number, "ann")
+        with pytest.raises(NothingStuck):
+            await deployments.lanes.skip_undo(number, "bob")
+        await asyncio.sleep(100)
+    journal = await deployments.store.read(lambda db: entries.of_activity(db, number))
+    assert (journal[-1].step, journal[-1].event, journal[-1].said) == ("freeze", "skipped", "skipped by ann")
 
 
 async def test_a_lane_that_fails_is_tried_again_and_the_others_go_on(deployments: Deployments) -> None:

@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 
 import pytest
 
-from deployd.activity.journal import STARTED, Journal, check_succession, read_result, write_result
+from deployd.activity.journal import SKIPPED, STARTED, Journal, check_succession, read_result, write_result
 from deployd.activity.runner import Limits, visitors_after
 from deployd.activity.slots import Slots
 from deployd.activity.supervised import must_finish, supervised
 from deployd.activity.table import NO_WAY_BACK
-from deployd.ids import CommitId
+from deployd.ids import ActivityId, CommitId
 from deployd.state.entries import Entry
 from tests.unit.activity_world import PUSH, Crash, Gave, World
 
@@ -57,11 +57,47 @@ async def test_a_switch_in_doubt_is_tried_with_growing_pauses_as_long_as_it_take
     assert now() == 1 + 2 + 4 + 8 + 16 + 32 + 6 * 60
 
 
-async def test_an_undo_is_tried_with_growing_pauses_and_then_named() -> None:
+async def test_an_undo_is_tried_with_growing_pauses_as_long_as_it_takes() -> None:
     world = World({"hook": ["fail"], "-freeze": ["fail"] * 9})
-    end = await world.carry(PUSH)
-    assert end.reason == "it went wrong; could not be undone and needs a look: freeze"
-    assert now() == 5 + 10 + 20 + 40
+    assert (await world.carry(PUSH)).reason == "it went wrong"
+    assert now() == 5 + 10 + 20 + 40 + 80 + 160 + 3 * 300
+
+
+async def test_an_undo_that_is_stuck_is_named_until_it_is_done() -> None:
+    world = World({"hook": ["fail"], "-freeze": ["fail"]})
+    async with asyncio.TaskGroup() as group:
+        group.create_task(world.carry(PUSH))
+        await asyncio.sleep(4)
+        assert world.limits.waits.of(ActivityId(1)) == "cannot undo freeze: it went wrong"
+        assert world.limits.waits.stuck == ["activity 1 cannot undo freeze: it went wrong"]
+        await asyncio.sleep(2)
+    assert world.limits.waits.of(ActivityId(1)) == ""
+    assert world.limits.waits.stuck == []
+
+
+async def test_an_undo_that_is_stuck_is_tried_at_once_when_somebody_says_so() -> None:
+    world = World({"hook": ["fail"], "-freeze": ["fail"] * 4})
+    async with asyncio.TaskGroup() as group:
+        carrying = group.create_task(world.carry(PUSH))
+        await asyncio.sleep(36)   # 5 + 10 + 20; the next one is in 40 seconds
+        world.wish.nudge()
+        await asyncio.sleep(1)
+        assert carrying.result().state == "failed"
+    assert world.calls.count("-freeze") == 5
+
+
+async def test_an_undo_that_is_skipped_is_named_with_who_skipped_it_and_the_rest_is_undone() -> None:
+    world = World({"hook": ["wish"], "-freeze": ["fail"] * 99})
+    async with asyncio.TaskGroup() as group:
+        carrying = group.create_task(world.carry(PUSH))
+        await asyncio.sleep(3600)
+        world.journal.entries.append(Entry("freeze", SKIPPED, world.journal.clock.now(), None, "skipped by ada"))
+        world.wish.nudge()
+        await asyncio.sleep(1)
+        assert carrying.result().state == "cancelled"
+    assert carrying.result().reason == "cancelled by a test; freeze is not undone, skipped by ada"
+    assert world.calls[-2:] == ["-apps", "-build"]
+    assert "freeze" in world.made
 
 
 async def test_a_wish_does_not_hurry_an_undo_that_is_stuck() -> None:
@@ -73,7 +109,7 @@ async def test_a_wish_does_not_hurry_an_undo_that_is_stuck() -> None:
 async def test_an_undo_that_does_not_end_is_ended() -> None:
     world = World({"hook": ["fail"], "-freeze": ["over"]})
     assert (await world.carry(PUSH)).state == "failed"
-    assert any("freeze did not end within 300 s" in text for kind, text in world.tell.said if kind == "warn")
+    assert any("freeze did not end within 300 s" in error.what for kind, error in world.tell.said if kind == "error")
 
 
 async def test_a_step_that_overran_is_named_with_its_limit() -> None:

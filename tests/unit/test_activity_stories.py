@@ -58,10 +58,10 @@ STORIES = [
     ("switch:doubt switch:crash", f"{TO_SWITCH} switch ! switch post retire = success"),
     ("switch:refused", f"{TO_SWITCH} -hook -freeze -apps -build = failed"),
     ("switch:refused -hook:crash", f"{TO_SWITCH} -hook ! -hook -freeze -apps -build = failed"),
-    # An undo that fails is tried again; what cannot be undone is left, and the rest is undone.
+    # An undo that fails is tried again, for as long as it takes.
     ("hook:fail -freeze:fail", f"{TO_HOOK} -hook -freeze -freeze -apps -build = failed"),
     ("hook:fail -freeze:bug -freeze:over", f"{TO_HOOK} -hook -freeze -freeze -freeze -apps -build = failed"),
-    ("hook:fail " + "-freeze:fail " * 5, f"{TO_HOOK} -hook {'-freeze ' * 5}-apps -build = failed"),
+    ("hook:fail " + "-freeze:fail " * 12, f"{TO_HOOK} -hook {'-freeze ' * 13}-apps -build = failed"),
 ]
 
 
