@@ -249,7 +249,10 @@ async def _serve(
     live = await reconciler.put_back()
     await edges.router.complete()
     watch = Watch(edges.store, host, reconciler, edges.router, edges.clock)
-    board = StateBoard(edges.store, settings, logs, edges.clock, _health(edges), watch.degraded)
+    board = StateBoard(
+        edges.store, settings, logs, edges.clock, _health(edges), partial(_degraded, watch, lanes, limits),
+        limits.waits.of,
+    )
     routes = api_routes(board, StateDesk(edges.store, host, lanes, edges.clock))
     find = partial(_find_caller, settings)
     await _open_faces(
@@ -287,6 +290,11 @@ def _upkeep(
 def _find_caller(settings: Settings, authorization: str | None) -> Caller | None:
     token = find_token(settings.tokens, authorization)
     return Caller(token.name, token.role, token.projects) if token else None
+
+
+def _degraded(watch: Watch, lanes: Lanes, limits: Limits) -> list[str]:
+    """What is not well though pushes can be taken: environments, rows of a newer deployd, undos that are stuck."""
+    return [*watch.degraded(), *lanes.left_alone.values(), *limits.waits.stuck]
 
 
 def _health(edges: Edges) -> Health:

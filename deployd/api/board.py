@@ -45,11 +45,12 @@ class StateBoard:
 
     def __init__(
         self, store: Store, settings: Settings, logs: Logs, clock: Clock, health: Health,
-        degraded: Callable[[], Sequence[str]] = tuple,
+        degraded: Callable[[], Sequence[str]] = tuple, waits: Callable[[ActivityId], str] = lambda _: "",
     ) -> None:
         """
         Args:
             degraded: What is not well in environments, one sentence each; pushes can be taken all the same.
+            waits: What an activity in progress waits for.
         """
         self._store = store
         self._settings = settings
@@ -57,6 +58,7 @@ class StateBoard:
         self._clock = clock
         self._health = health
         self._degraded = degraded
+        self._waits = waits
         self._began = time.monotonic()
         self._healths = Fresh(self._look, FRESH_SECONDS)
         self._statuses = Fresh(self._status, FRESH_SECONDS)
@@ -145,11 +147,11 @@ class StateBoard:
         found = await self._store.read(lambda db: activities.latest(
             db, projects=projects, name_or_branch=environment, states=[state] if state else [], limit=limit,
         ))
-        return [activity_shape(item) for item in found]
+        return [activity_shape(item, self._waits(item.id)) for item in found]
 
     async def activity(self, number: int) -> ActivityShape | None:
         found = await self._store.read(lambda db: activities.find(db, ActivityId(number)))
-        return activity_shape(found) if found else None
+        return activity_shape(found, self._waits(found.id)) if found else None
 
     async def journal(self, number: int) -> list[EntryShape]:
         found = await self._store.read(lambda db: entries.of_activity(db, ActivityId(number)))
@@ -176,13 +178,13 @@ class JsonLines:
         self._follower.close()
 
 
-def activity_shape(found: Activity) -> ActivityShape:
+def activity_shape(found: Activity, waits: str = "") -> ActivityShape:
     ended = found.ended_at
     seconds = (ended - found.started_at).total_seconds() if ended and found.started_at else None
     return ActivityShape(
         found.id, found.project, found.environment, found.branch, found.kind, found.commit or "", found.state,
         found.reason, found.trigger.who, found.trigger.how, found.created_at.isoformat(), _text(found.started_at),
-        _text(ended), seconds,
+        _text(ended), seconds, waits,
     )
 
 

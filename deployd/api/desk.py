@@ -80,6 +80,16 @@ class StateDesk:
             raise AlreadyEnded(f"activity {activity} has ended already")
         return await self._shape(ActivityId(activity))
 
+    async def retry_undo(self, activity: int) -> ActivityShape:
+        """Try an undo that is stuck at once."""
+        await self._lanes.retry_undo(ActivityId(activity))
+        return await self._shape(ActivityId(activity))
+
+    async def skip_undo(self, activity: int, who: str) -> ActivityShape:
+        """Leave undone what is stuck, and go on with the rest."""
+        await self._lanes.skip_undo(ActivityId(activity), who)
+        return await self._shape(ActivityId(activity))
+
     async def plan(self, project: str, branch: str, offered: Offered) -> list[str]:
         """What a push of a working tree would do, one line each."""
         plan = await plan_offered(self._host, self._project(project), branch, offered)

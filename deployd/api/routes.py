@@ -32,7 +32,7 @@ from deployd.api.shapes import (
 from deployd.deployment.preview import Offered
 from deployd.state.activities import State
 
-VIEWER, CONTRIBUTOR, _ = ROLES
+VIEWER, CONTRIBUTOR, ADMIN = ROLES
 STATES: tuple[str, ...] = get_args(State)
 ACCEPTED = 202
 MOST_ITEMS = 1000
@@ -90,6 +90,10 @@ def api_routes(board: Board, desk: Desk) -> tuple[ApiRoute, ...]:
                  ActivityShape, body=RollbackBody, status=ACCEPTED),
         ApiRoute("POST", f"{activity}/cancel", CONTRIBUTOR, "end an activity before its switch", asked.cancel,
                  ActivityShape, status=ACCEPTED),
+        ApiRoute("POST", f"{activity}/undo/retry", CONTRIBUTOR, "try an undo that is stuck at once", asked.retry_undo,
+                 ActivityShape, status=ACCEPTED),
+        ApiRoute("POST", f"{activity}/undo/skip", ADMIN, "leave an undo that is stuck, and go on with the rest",
+                 asked.skip_undo, ActivityShape, status=ACCEPTED),
         ApiRoute("POST", f"{project}/plan", VIEWER, "what a push of a working tree would do", asked.plan, PlanShape,
                  body=PlanBody),
     )
@@ -170,6 +174,14 @@ class _Api:
     async def cancel(self, request: web.Request, caller: Caller) -> web.Response:
         found = await self._activity(request, caller)
         return _accepted(await self._desk.cancel(found.id, caller.name))
+
+    async def retry_undo(self, request: web.Request, caller: Caller) -> web.Response:
+        found = await self._activity(request, caller)
+        return _accepted(await self._desk.retry_undo(found.id))
+
+    async def skip_undo(self, request: web.Request, caller: Caller) -> web.Response:
+        found = await self._activity(request, caller)
+        return _accepted(await self._desk.skip_undo(found.id, caller.name))
 
     async def plan(self, request: web.Request, caller: Caller) -> web.Response:
         project = request.match_info["project"]

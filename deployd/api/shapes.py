@@ -57,6 +57,8 @@ class ActivityShape:
     started_at: str
     ended_at: str
     seconds: float | None
+    waits: str = ""
+    """What it waits for while it is in progress: a slot, memory, or an undo that is stuck."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,5 +25,8 @@ def activities(
     found = ask(socket, lambda client: client.get(
         "/api/v1/activities", project=project, environment=environment, state=state, limit=limit,
     ))
+    if not as_json:
+        for item in found["items"]:
+            item["reason"] = item["reason"] or item["waits"]
     columns = ("id", "project", "branch", "kind", "commit", "state", "who", "created_at", "seconds", "reason")
     show(found["items"], columns, as_json=as_json)

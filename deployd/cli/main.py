@@ -21,6 +21,8 @@ COMMANDS = {
     "redeploy": ("deployd.cli.redeploy:redeploy", "Deploy what is live in an environment once more."),
     "rollback": ("deployd.cli.rollback:rollback", "Take an environment back to an earlier version."),
     "cancel": ("deployd.cli.cancel:cancel", "End an activity before its switch."),
+    "undo": ("deployd.cli.undo:undo",
+             "Try an undo that is stuck at once, or skip it: then what it would have undone is yours to put right."),
     "status": ("deployd.cli.status:status", "How the daemon is; ends with 1 when it is degraded."),
     "doctor": ("deployd.cli.doctor.command:doctor", "Whether this host has what deployments need."),
 }

@@ -146,6 +146,18 @@ class FakeDesk:
         assert found is not None
         return found
 
+    async def retry_undo(self, activity: int) -> ActivityShape:
+        self.asked.append(("retry_undo", activity))
+        found = await self.board.activity(activity)
+        assert found is not None
+        return found
+
+    async def skip_undo(self, activity: int, who: str) -> ActivityShape:
+        self.asked.append(("skip_undo", activity, who))
+        found = await self.board.activity(activity)
+        assert found is not None
+        return found
+
     async def plan(self, project: str, branch: str, offered: Offered) -> list[str]:
         self.asked.append(("plan", project, branch, offered))
         return self.plan_lines

@@ -37,12 +37,13 @@ class World:
         self.looks = 0
         self.hangs = False
         self.troubles: list[str] = []
+        self.waits: dict[ActivityId, str] = {}
         self.reasons: list[str] = []
         self.settings = Settings.model_validate({"directory": str(folder), "projects": {"shop": {}}, **settings})
         self.settings.state.mkdir(parents=True)
         self.board = StateBoard(
             self.store, self.settings, Logs(folder / "logs", FixedClock(), Masker([])), FixedClock(),   # type: ignore[arg-type]
-            self.health, lambda: self.troubles,
+            self.health, lambda: self.troubles, lambda activity: self.waits.get(activity, ""),
         )
 
     async def health(self) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
@@ -99,6 +100,15 @@ async def test_a_full_disk_is_a_reason(tmp_path: Path) -> None:
         assert await world.board.not_ready() == [], "pushes are taken all the same: most reuse their slugs"
     finally:
         world.store.close()
+
+
+async def test_an_activity_says_what_it_waits_for(world: World) -> None:
+    number = await world.add()
+    world.waits[number] = "waits: needs 2048 MB for the build"
+    assert [item.waits for item in await world.board.activities(["shop"], None, None, 10)] == [world.waits[number]]
+    found = await world.board.activity(number)
+    assert found is not None
+    assert found.waits == world.waits[number]
 
 
 async def test_a_status_counts_what_waits_runs_and_failed(world: World) -> None:

@@ -202,9 +202,12 @@ async def test_entry_points_answer_with_an_activity(client: Client, desk: FakeDe
     assert (await post(client, ROLLBACK, {"to": 1}))[0] == 202
     assert (await post(client, ROLLBACK))[0] == 202
     assert (await post(client, "/api/v1/activities/3/cancel"))[0] == 202
+    assert (await post(client, "/api/v1/activities/3/undo/retry"))[0] == 202
+    assert (await post(client, "/api/v1/activities/3/undo/skip"))[0] == 202
     assert desk.asked == [
         ("redeploy", "shop", "main", "ada"), ("rollback", "shop", "main", 1, "ada"),
         ("rollback", "shop", "main", None, "ada"), ("cancel", 3, "ada"),
+        ("retry_undo", 3), ("skip_undo", 3, "ada"),
     ]
 
 

@@ -94,6 +94,7 @@ async def test_lists_are_narrowed_down(cli: Cli) -> None:
 @pytest.mark.parametrize("argv", [
     ("activities", "--limit", "0"), ("activities", "--limit", str(MOST_ITEMS + 1)), ("activities", "--state", "bogus"),
     ("log", "first"), ("cancel",), ("rollback", "shop", "main", "--to", "0"), ("plan",), ("nothing",),
+    ("undo", "again", "1"),
 ])
 async def test_a_wrong_use_ends_with_2(cli: Cli, argv: tuple[str, ...]) -> None:
     assert (await cli(*argv)).exit_code == 2
@@ -254,9 +255,21 @@ async def test_an_activity_is_cancelled(cli: Cli, desk: FakeDesk) -> None:
     assert desk.asked == [("cancel", 3, "operator")] * 2
 
 
+async def test_an_undo_that_is_stuck_is_retried_or_skipped_by_name(cli: Cli, desk: FakeDesk) -> None:
+    result = await cli("undo", "retry", "3")
+    assert (result.exit_code, result.output) == (0, "activity 3: what is stuck is tried again now\n")
+    assert json.loads((await cli("undo", "skip", "3", "--json")).output)["id"] == 3
+    assert desk.asked == [("retry_undo", 3), ("skip_undo", 3, "operator")]
+
+
+async def test_an_activity_that_waits_says_for_what(cli: Cli, board: FakeBoard) -> None:
+    board.known.append(activity(4, state="in_progress", waits="waits for 2048 MB"))
+    assert "waits for 2048 MB" in (await cli("activities")).output
+
+
 @pytest.mark.parametrize("argv", [
     ("status",), ("projects",), ("environments", "--json"), ("activities",), ("log",), ("log", "-f", "1"),
-    ("cancel", "1"),
+    ("cancel", "1"), ("undo", "skip", "1"),
     ("redeploy", "shop", "main"), ("rollback", "shop", "main"),
 ])
 def test_without_a_daemon_everything_ends_with_4(socket: Path, argv: tuple[str, ...]) -> None:
