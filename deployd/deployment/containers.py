@@ -135,7 +135,7 @@ def _instance_container(
     )
 
 
-def web_container(parts: InstanceParts, image: str, configuration: Path) -> ContainerSpec:
+def web_container(parts: InstanceParts, image: str, configuration: Path, address: str) -> ContainerSpec:
     """nginx in front of the application: same slug, same mounts (read-only), same socket, and the network of both."""
     mounts = tuple(Bind(bind.source, bind.target, read_only=True) for bind in mount_binds(parts))
     return ContainerSpec(
@@ -146,6 +146,7 @@ def web_container(parts: InstanceParts, image: str, configuration: Path) -> Cont
         command=("nginx", "-e", "stderr", "-c", f"{CONFIG_FOLDER}/nginx.conf", "-g", "daemon off;"),
         user=APP_USER,
         network=parts.names.network,
+        address=address,
         aliases=(parts.names.alias(parts.activity, parts.app.name),),
         links=parts.links,
         hosts=parts.instance.additional_hosts,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from deployd.activity.log import Tell
+from deployd.deployment.addresses import fixed_addresses
 from deployd.deployment.containers import InstanceParts, app_container, run_volume, web_container, worker_container
 from deployd.deployment.host import Host
 from deployd.deployment.instances import instance_parts, write_files
@@ -41,10 +42,13 @@ async def start_apps(deployment: Deployment, host: Host, tell: Tell) -> AppsUp:
     """Mount the slugs and start the app and web containers of every application; what is independent, side by side."""
     config = await read_config(deployment, host)
     containers: list[str] = []
+    webs = {app.name: deployment.names.container(deployment.id, "web", app.name) for app in config.applications}
+    addresses = await fixed_addresses(deployment, host, list(webs.values()))
     for app in in_order_of_need(config):
         parts = await instance_parts(deployment, host, config, app, app.web.instance, app.name)
         await host.engine.ensure_volume(run_volume(deployment.names, deployment.id, app.name))
-        web, own = await _web_container(deployment, host, tell, parts), app_container(parts)
+        web = await _web_container(deployment, host, tell, parts, addresses[webs[app.name]])
+        own = app_container(parts)
         await together(host.engine.create(spec) for spec in (web, own))
         await host.engine.ensure_container(web)
         await _start_beside(host, app, web, own)
@@ -73,11 +77,13 @@ async def _start_beside(host: Host, app: Application, web: ContainerSpec, own: C
         ) from error
 
 
-async def _web_container(deployment: Deployment, host: Host, tell: Tell, parts: InstanceParts) -> ContainerSpec:
+async def _web_container(
+    deployment: Deployment, host: Host, tell: Tell, parts: InstanceParts, address: str,
+) -> ContainerSpec:
     version_folder = host.places.version(deployment.project.id, deployment.environment, deployment.id)
     folder = version_folder / f"{parts.app.name}-web"
     await write_files(folder, web_server_files(parts.app, trusted=host.settings.network_pool))
-    return web_container(parts, await host.images.ensure(host.catalogue.web, tell.line), folder)
+    return web_container(parts, await host.images.ensure(host.catalogue.web, tell.line), folder, address)
 
 
 async def _greet(deployment: Deployment, host: Host, tell: Tell, app: Application) -> None:

@@ -14,7 +14,7 @@ from deployd.services.family import Credential
 
 
 async def service_container(
-    deployment: Deployment, host: Host, service: Service, version: ServiceVersion,
+    deployment: Deployment, host: Host, service: Service, version: ServiceVersion, address: str,
 ) -> ContainerSpec:
     """The specification of a service's container. It has no activity: it outlives them."""
     size = host.settings.size(service.size)
@@ -28,6 +28,7 @@ async def service_container(
         command=parts.command,
         environment={**parts.environment, **dict.fromkeys(parts.secret_environment, root)},
         network=names.network,
+        address=address,
         aliases=(service.name,),
         binds=(Bind(names.volume(service.name), parts.volume_path),) if parts.volume_path else (),
         tmpfs=parts.tmpfs,

@@ -10,6 +10,7 @@ import shutil
 from dataclasses import dataclass
 
 from deployd.activity.log import Tell
+from deployd.deployment.addresses import fixed_addresses
 from deployd.deployment.host import Host
 from deployd.deployment.service_container import credentials_of, service_container
 from deployd.deployment.together import together
@@ -17,6 +18,7 @@ from deployd.deployment.validate import read_config
 from deployd.deployment.version import ServiceVersion
 from deployd.deployment.view import Deployment
 from deployd.deployment.wanted import NO_CONTAINER
+from deployd.engine.addresses import given_by_docker
 from deployd.engine.errors import SubnetTaken
 from deployd.engine.names import DIGEST, MADE_BY
 from deployd.engine.seen import ContainerSeen
@@ -51,9 +53,10 @@ async def begin_services(deployment: Deployment, host: Host, tell: Tell) -> None
     config = await read_config(deployment, host)
     await _ensure_network(deployment, host)
     new = {change.name for change in deployment.planned.plan.services if change.action == "create"}
+    wanted = [(service, version) for service, version in _wanted(deployment, config) if service.name in new]
+    addresses = await _addresses(deployment, host, [service for service, _ in wanted])
     await together(
-        _ensure_running(deployment, host, service, version)
-        for service, version in _wanted(deployment, config) if service.name in new
+        _ensure_running(deployment, host, service, version, addresses[service.name]) for service, version in wanted
     )
 
 
@@ -80,9 +83,11 @@ async def start_services(deployment: Deployment, host: Host, tell: Tell) -> Serv
     """
     config = await read_config(deployment, host)
     await _ensure_network(deployment, host)
+    wanted = _wanted(deployment, config)
+    addresses = await _addresses(deployment, host, [service for service, _ in wanted])
     await together(
-        _ensure_service(deployment, host, tell, service, version)
-        for service, version in _wanted(deployment, config)
+        _ensure_service(deployment, host, tell, service, version, addresses[service.name])
+        for service, version in wanted
     )
     return ServicesUp(tuple(service.name for service in config.services))
 
@@ -97,7 +102,8 @@ async def put_back_services(deployment: Deployment, host: Host, tell: Tell) -> N
             result = await host.code.read(deployment.project, planned.before.commit)
             service = result.config.service(change.name) if result.config else None
             if service is not None:
-                await _ensure_service(deployment, host, tell, service, earlier[change.name])
+                address = (await _addresses(deployment, host, [service]))[service.name]
+                await _ensure_service(deployment, host, tell, service, earlier[change.name], address)
 
 
 def _wanted(deployment: Deployment, config: ProjectConfig) -> list[tuple[Service, ServiceVersion]]:
@@ -110,9 +116,18 @@ async def _ensure_network(deployment: Deployment, host: Host) -> None:
     names = deployment.names
     subnet = await host.facts.subnet(deployment.project.id, deployment.environment, names.network)
     try:
-        await host.engine.ensure_network(NetworkSpec(names.network, subnet, names.labels("network")))
+        await host.engine.ensure_network(
+            NetworkSpec(names.network, subnet, names.labels("network"), given=given_by_docker(subnet)),
+        )
     except SubnetTaken as error:
         raise Transient(error, SUBNET_AGAIN_SECONDS) from error   # since we looked: another one is chosen then
+
+
+async def _addresses(deployment: Deployment, host: Host, services: list[Service]) -> dict[str, str]:
+    """{service: the address that it keeps}, also when its container is made anew."""
+    containers = {service.name: deployment.names.service(service.name) for service in services}
+    found = await fixed_addresses(deployment, host, list(containers.values()))
+    return {name: found[container] for name, container in containers.items()}
 
 
 def _new_volume(deployment: Deployment, service: str) -> dict[str, str]:
@@ -121,10 +136,10 @@ def _new_volume(deployment: Deployment, service: str) -> dict[str, str]:
 
 
 async def _ensure_running(
-    deployment: Deployment, host: Host, service: Service, version: ServiceVersion,
+    deployment: Deployment, host: Host, service: Service, version: ServiceVersion, address: str,
 ) -> ContainerSeen:
     """Have the service's container run as its version wants it, with its volume. Maybe it is not ready yet."""
-    spec = await service_container(deployment, host, service, version)
+    spec = await service_container(deployment, host, service, version, address)
     there = await host.engine.container(spec.name)
     if there is not None and there.labels.get(DIGEST) != version.digest:
         await host.engine.ensure_container_gone(spec.name, stop_seconds=60)
@@ -138,9 +153,9 @@ async def _ensure_running(
 
 
 async def _ensure_service(
-    deployment: Deployment, host: Host, tell: Tell, service: Service, version: ServiceVersion,
+    deployment: Deployment, host: Host, tell: Tell, service: Service, version: ServiceVersion, address: str,
 ) -> None:
-    seen = await _ensure_running(deployment, host, service, version)
+    seen = await _ensure_running(deployment, host, service, version, address)
     planned = next((change for change in deployment.planned.plan.services if change.name == service.name), None)
     if planned is not None and planned.action == "keep" and seen.health == "healthy":
         tell.line("kept", app=service.name)

@@ -85,6 +85,12 @@ class NoSubnetLeft(DeployError):
     code: ClassVar[str] = "no-subnet-left"
 
 
+class NoAddressLeft(DeployError):
+    """Every address of an environment's subnet that deployd gives itself is taken."""
+
+    code: ClassVar[str] = "no-address-left"
+
+
 class ScriptLost(DeployError):
     """A script is gone without having said how it ended: its container was killed, or never began it."""
 

@@ -47,9 +47,11 @@ def render_container(spec: ContainerSpec) -> dict[str, Any]:
 
 def render_endpoint(spec: ContainerSpec) -> dict[str, Any]:
     """How a container is on its network. Names of `links` are looked up when they are asked for."""
+    fixed = {"IPAMConfig": {"IPv4Address": spec.address}} if spec.address else {}
     return {
         "Aliases": list(spec.aliases),
         "Links": [f"{container}:{name}" for name, container in spec.links.items()],
+        **fixed,
     }
 
 
@@ -64,10 +66,16 @@ def render_network(spec: NetworkSpec) -> dict[str, Any]:
         "CheckDuplicate": True,
         "Driver": "bridge",
         "Internal": spec.internal,
-        "IPAM": {"Driver": "default", "Config": [{"Subnet": spec.subnet}] if spec.subnet else []},
+        "IPAM": {"Driver": "default", "Config": _addresses(spec)},
         "Options": {"com.docker.network.bridge.enable_icc": "false"} if spec.apart else {},
         "Labels": dict(spec.labels),
     }
+
+
+def _addresses(spec: NetworkSpec) -> list[dict[str, str]]:
+    if not spec.subnet:
+        return []
+    return [{"Subnet": spec.subnet, **({"IPRange": spec.given} if spec.given else {})}]
 
 
 def render_volume(spec: VolumeSpec) -> dict[str, Any]:

@@ -50,6 +50,8 @@ class ContainerSpec:
     working_folder: str | None = None
     network: str | None = None
     """Name of a network; "host"; "container:<name>" shares all of another's; None cuts it off from every network."""
+    address: str | None = None
+    """IPv4 in its network that it has at every start; None: Docker gives it one, and another one next time."""
     aliases: tuple[str, ...] = ()
     """Names under which the other containers of the network find it."""
     links: Mapping[str, str] = field(default_factory=nothing)
@@ -86,6 +88,8 @@ class NetworkSpec:
     internal: bool = False
     apart: bool = False
     """Its containers reach the Internet and not each other."""
+    given: str = ""
+    """CIDR within the subnet, out of which Docker gives addresses to containers that ask for none; empty: all of it."""
 
 
 @dataclass(frozen=True, slots=True)

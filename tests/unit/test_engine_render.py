@@ -51,6 +51,12 @@ def test_a_network_brings_aliases_and_links_but_dockers_own_do_not():
     assert "NetworkingConfig" not in render_container(ContainerSpec("web", "image", {}, network="host"))
 
 
+def test_an_address_of_its_own_is_asked_for_with_the_network():
+    spec = ContainerSpec("web", "image", {}, network="net", address="10.1.0.40")
+    endpoint = render_container(spec)["NetworkingConfig"]["EndpointsConfig"]["net"]
+    assert endpoint["IPAMConfig"] == {"IPv4Address": "10.1.0.40"}
+
+
 def test_an_empty_entrypoint_takes_the_images_own_away():
     assert render_container(ContainerSpec("web", "image", {}, entrypoint=()))["Entrypoint"] == [""]
 
@@ -67,6 +73,11 @@ def test_a_network_has_the_subnet_that_it_was_given():
     body = render_network(NetworkSpec("net", "10.1.0.0/26", {"deployd": "test"}, internal=True))
     assert body["IPAM"]["Config"] == [{"Subnet": "10.1.0.0/26"}]
     assert body["Internal"] is True
+
+
+def test_docker_gives_addresses_of_a_part_of_the_subnet_only():
+    body = render_network(NetworkSpec("net", "10.1.0.0/26", {}, given="10.1.0.0/27"))
+    assert body["IPAM"]["Config"] == [{"Subnet": "10.1.0.0/26", "IPRange": "10.1.0.0/27"}]
 
 
 def test_a_volume_has_its_options():
