@@ -50,17 +50,19 @@ WRAPPER = r"""
 folder=$1
 exec 9>>"$folder/lock" && flock -w 5 9 && [ ! -e "$folder/started" ] || exit 125
 : >"$folder/started"
+echo '            ' >"$folder/status.new"
 setsid sh -c 'echo $$ >"$0/pid"; exec sh "$0/script"' "$folder" >>"$folder/output" 2>&1 </dev/null 9>&- &
 script=$!
 trap 'kill -s TERM -- "-$script"' TERM INT
 wait "$script"; status=$?
 while kill -0 "$script" 2>/dev/null; do wait "$script"; status=$?; done
-echo "$status" >"$folder/status.new" && mv "$folder/status.new" "$folder/status"
+echo "$status" 1<>"$folder/status.new" && mv "$folder/status.new" "$folder/status"
 exit "$status"
 """
 """In POSIX sh with flock and setsid of util-linux. The script runs in a session of its own, so that all that it started
 can be ended with it, and without the lock, so that a process that it left behind does not look like the script.
-A wrapper that comes second ends with 125 and writes nothing."""
+A wrapper that comes second ends with 125 and writes nothing. The status is written over blanks that are there from the
+beginning: a script that fills the disk leaves no room for another byte."""
 END = 'kill -s "$2" -- "-$(cat "$1/pid")"'
 
 
