@@ -19,6 +19,7 @@ import structlog
 from deployd.activity.follower import End, Follower, HowEnded
 from deployd.activity.line import Line, write_line
 from deployd.activity.masking import Masker
+from deployd.activity.plain_text import plain_text
 from deployd.clock import Clock
 from deployd.errors import DeployError
 from deployd.ids import ActivityId
@@ -86,7 +87,10 @@ class Tell:
             self._write("warn", f"{lost} lines are missing here: they could not be written")
             self._lost = 0 if self._lost == lost else lost
         self._number += 1
-        clean = self._masker.mask   # before the cut: half a secret would not be known again
+
+        def clean(written: str) -> str:   # before the cut: half a secret would not be known again
+            return self._masker.mask(plain_text(written))
+
         line = Line(
             self._number, self._clock.now().isoformat(), kind, self._phase, _short(clean(text)), app, clean(where),
             tuple(_short(clean(item)) for item in more),
