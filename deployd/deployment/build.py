@@ -16,11 +16,13 @@ from typing import ClassVar
 from deployd.activity.log import Tell
 from deployd.deployment.containers import APP_UID, APP_USER, MEGABYTE, SCRIPTS_FOLDER
 from deployd.deployment.host import Host
+from deployd.deployment.memory_full import memory_full, mend_memory
 from deployd.deployment.process_environment import merged_environment
 from deployd.deployment.together import together
 from deployd.deployment.validate import read_config
 from deployd.deployment.view import Deployment
 from deployd.deployment.wanted import build_variables
+from deployd.engine.errors import ScriptLost, ScriptOverran
 from deployd.engine.names import ACTIVITY, ENVIRONMENT, INSTANCE, PROJECT, ROLE
 from deployd.engine.script import Script, follow, is_lost, prepare, read_status, wrapper_command
 from deployd.engine.specs import Bind, ContainerSpec, NetworkSpec
@@ -133,14 +135,23 @@ async def _follow(
         del recent[:-20]
         tell.line(text, app=app.name, stream="output")
 
-    status = await follow(script, on_line, host.engine, container, limit_seconds=host.settings.build.limit_seconds)
-    if status != 0:
+    def where() -> str:
         place = current.place or app.place
+        return f"{place.file}:{place.line}" if place.line else place.file
+
+    try:
+        status = await follow(script, on_line, host.engine, container, limit_seconds=host.settings.build.limit_seconds)
+    except (ScriptLost, ScriptOverran) as error:
+        error.where, error.evidence = where(), tuple(recent)   # without our own marks
+        raise
+    if status != 0:
+        full = await memory_full(host, container, status, host.settings.build.memory_mb)
+        mend = "mend the command that failed and push again; nothing was changed, visitors see what they saw before"
         raise BuildFailed(
-            f"{current.title} of {app.name} ended with exit code {status}",
-            where=f"{place.file}:{place.line}" if place.line else place.file,
+            f"{current.title} of {app.name} ended with exit code {status}{full}",
+            where=where(),
             evidence=tuple(recent),
-            mend="mend the command that failed and push again; nothing was changed, visitors see what they saw before",
+            mend=mend_memory(mend, full, "`build.memory_mb` in the operator's settings"),
         )
 
 

@@ -10,6 +10,7 @@ from typing import ClassVar
 from deployd.activity.log import Tell
 from deployd.deployment.containers import APP_USER
 from deployd.deployment.host import Host
+from deployd.deployment.memory_full import memory_full, mend_memory
 from deployd.deployment.start_script import hook_script
 from deployd.deployment.view import Deployment
 from deployd.engine.script import end, follow, prepare, start_or_attach
@@ -50,11 +51,14 @@ async def run_hook(
     status = await follow(script, on_line, host.engine, container, limit_seconds=HOOK_SECONDS)
     seconds = (host.clock.now() - began).total_seconds()
     if status != 0:
+        full = await memory_full(host, container, status, host.settings.size(app.web.instance.size).memory_mb)
+        mend = "make what failed repeatable, or undo it by hand, and push again"
+        who = f"the {name.replace('_', '-')} hook of {app.name}"
         raise HookFailed(
-            f"the {name.replace('_', '-')} hook of {app.name} ended with exit code {status} after {seconds:.0f} s",
+            f"{who} ended with exit code {status} after {seconds:.0f} s{full}",
             where=f"{hook.place.file}:{hook.place.line}",
             evidence=tuple(recent),
-            mend="make what failed repeatable, or undo it by hand, and push again",
+            mend=mend_memory(mend, full, "`size` of the application"),
         )
     tell.line(f"{name.replace('_', '-')} hook ended after {seconds:.1f} s", app=app.name)
 

@@ -14,7 +14,7 @@ from typing import Any
 import aiofiles
 import aiofiles.os
 
-from deployd.deployment.containers import APP_UID, InstanceParts, mount_folders
+from deployd.deployment.containers import APP_UID, SCRIPTS_FOLDER, InstanceParts, mount_folders
 from deployd.deployment.host import Host
 from deployd.deployment.process_environment import merged_environment
 from deployd.deployment.service_container import credentials_of
@@ -67,7 +67,9 @@ async def instance_parts(
         files["php-fpm.conf"] = render_fpm(app, parts.size.memory_mb, parts.size.cpus)
         files["php.ini"] = render_php_ini(app, variables.php)
         default = fpm_start(app) if instance is app.web.instance else None
-    files["start"] = start_script(instance.commands, default)
+    hook_comes = instance is app.web.instance and app.hooks.deploy and deployment.planned.plan.run_deploy_hook
+    hook_ended = f"{SCRIPTS_FOLDER}/deploy/status" if hook_comes else None
+    files["start"] = start_script(instance.commands, default, hook_ended=hook_ended)
     await write_files(parts.configuration, files)
     await asyncio.to_thread(make_folders, (parts.scripts, *mount_folders(parts)))
     return parts

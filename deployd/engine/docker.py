@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from deployd.engine.execs import ExecResult, Execs
 from deployd.engine.logs import EventFollower, LogFollower, Logs
+from deployd.engine.memory import Memory
 from deployd.engine.networks import Networks, Volumes
 
 
-class Engine(Logs, Execs, Networks, Volumes):
+class Engine(Logs, Memory, Execs, Networks, Volumes):
     """One Docker Engine; enter it to connect. Every `ensure` may run twice, every call has a limit.
 
     Raises:

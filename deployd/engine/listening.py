@@ -9,6 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 
 LISTEN_TCP = "0A"
+NAME_SERVER = "0B00007F"
+"""127.0.0.11, where Docker answers a container's questions for names."""
 ACCEPTS = "00010000"
 """Flag of a Unix socket that was listened on (__SO_ACCEPTCON)."""
 
@@ -24,10 +26,20 @@ def is_listening(pid: int, wanted: int | str) -> bool:
         return False   # the process has ended
 
 
+def listening_ports(pid: int) -> tuple[int, ...]:
+    """TCP ports that are listened on in the network of a process, in order; none when it has ended."""
+    net = Path(f"/proc/{pid}/net")
+    try:
+        return tuple(sorted(set().union(*(tcp_listeners((net / name).read_text()) for name in ("tcp", "tcp6")))))
+    except OSError:
+        return ()
+
+
 def tcp_listeners(text: str) -> set[int]:
-    """Ports, from the text of /proc/net/tcp or tcp6."""
+    """Ports, from the text of /proc/net/tcp or tcp6; without that of Docker's name server."""
     rows = (line.split() for line in text.splitlines()[1:])
-    return {int(row[1].rpartition(":")[2], 16) for row in rows if len(row) > 3 and row[3] == LISTEN_TCP}
+    listened = (row[1].rpartition(":") for row in rows if len(row) > 3 and row[3] == LISTEN_TCP)
+    return {int(port, 16) for address, _, port in listened if address != NAME_SERVER}
 
 
 def unix_listeners(text: str) -> set[str]:

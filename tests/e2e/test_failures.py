@@ -62,9 +62,10 @@ async def test_a_failing_deploy_hook_thaws_to_the_old_version_and_removes_the_ne
 
 async def test_an_application_that_does_not_listen_is_named_with_its_own_last_lines(me: Developer) -> None:
     await me.write({"text": "never", ".platform.app.yaml": APP.replace(
-        "python3 server.py", "echo I am lost; sleep 1000")})
+        "python3 server.py", "echo I am lost; PORT=9999 python3 server.py")})
     text = "\n".join((await me.push()).lines)
     assert "app does not answer after" in text
+    assert "it listens on 9999 instead" in text
     assert "| I am lost" in text
     assert await me.page() == (200, "first on main")
     assert len(await _containers(me, "app")) == 1

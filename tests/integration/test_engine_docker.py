@@ -237,6 +237,15 @@ async def test_a_detached_command_runs_on_and_is_asked_about(engine, mine):
     assert not await engine.exec_running("f" * 64)
 
 
+async def test_what_was_killed_for_want_of_memory_in_a_running_container_is_known(engine, mine):
+    await engine.ensure_container(spec(mine, memory_bytes=32 * 1024 * 1024))
+    assert not await engine.ran_out_of_memory(f"{mine}-a")
+    eaten = await engine.execute(f"{mine}-a", ("tail", "/dev/zero"))   # it keeps what may be the last line in memory
+    assert eaten.status == 137
+    assert await engine.ran_out_of_memory(f"{mine}-a")
+    assert not await engine.ran_out_of_memory(f"{mine}-none")
+
+
 async def test_readiness_is_waited_for(engine, mine):
     check = Health(("test", "-e", "/tmp/ready"), interval_seconds=0.2)
     await engine.ensure_container(spec(

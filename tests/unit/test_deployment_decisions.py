@@ -65,6 +65,7 @@ class Doubles:
     kept: list[VolumeSeen] = field(default_factory=list)
     in_use: frozenset[SlugKey] = frozenset()
     live: str | None = None
+    memory_full: bool = False
     error: Exception | None = None
     did: list[str] = field(default_factory=list)
 
@@ -81,6 +82,9 @@ class Doubles:
     async def containers(self, labels: dict[str, str]) -> list[ContainerSeen]:
         asked = {name: labels[name] for name in (ROLE, PART, ACTIVITY) if name in labels}
         return [item for item in self.found if asked.items() <= item.labels.items()]
+
+    async def ran_out_of_memory(self, name: str) -> bool:
+        return self.memory_full
 
     async def volumes(self, labels: dict[str, str]) -> list[VolumeSeen]:
         return [item for item in self.kept if item.labels.items() <= labels.items()]
@@ -190,6 +194,18 @@ async def test_a_failed_deploy_hook_counts_unless_the_policy_is_keep(doubles: Do
     else:
         with pytest.raises(HookFailed):
             await hooks.run_deploy_hook(made, doubles.host, tell)
+
+
+async def test_a_hook_that_was_killed_for_want_of_memory_is_said_so(doubles: Doubles) -> None:
+    doubles.files, doubles.memory_full = {".platform.app.yaml": HOOKED}, True
+    traces = doubles.host.places.instance(SHOP, MAIN, NEW, "app") / "scripts" / "deploy"
+    traces.mkdir(parents=True)
+    (traces / "started").touch()
+    (traces / "status").write_text("137\n")
+    tell: Any = QuietTell()
+    with pytest.raises(HookFailed, match=r"its memory \(512 MB\) was full") as caught:
+        await hooks.run_deploy_hook(deployment(None), doubles.host, tell)
+    assert "size" in caught.value.mend
 
 
 @pytest.mark.parametrize(("error", "tried_before", "live", "raised"), [

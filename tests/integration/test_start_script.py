@@ -1,0 +1,31 @@
+"""The main process of an instance, run by a real shell."""
+
+import asyncio
+from pathlib import Path
+
+from deployd.deployment.start_script import start_script
+from deployd.environment.platform import APP_FOLDER
+from deployd.process import run
+from deployd.project.model import Commands
+
+
+async def test_a_start_command_that_fails_ends_its_container(tmp_path: Path) -> None:
+    ended = await run("sh", "-c", script(tmp_path, None), check=False)
+    assert (ended.status, (tmp_path / "starts").read_text()) == (1, "x")
+
+
+async def test_until_the_deploy_hook_has_ended_it_is_started_again_in_there(tmp_path: Path) -> None:
+    hook_ended = tmp_path / "status"
+    async with asyncio.TaskGroup() as group, asyncio.timeout(60):
+        running = group.create_task(run("sh", "-c", script(tmp_path, str(hook_ended)), check=False))
+        while not (tmp_path / "starts").exists() or len((tmp_path / "starts").read_text()) < 2:
+            await asyncio.sleep(0.05)
+        assert not running.done()
+        hook_ended.touch()
+    assert running.result().status == 1
+
+
+def script(folder: Path, hook_ended: str | None) -> str:
+    """Of an application that counts its starts and fails."""
+    text = start_script(Commands(start="printf x >>starts; false"), None, hook_ended=hook_ended)
+    return text.replace(APP_FOLDER, str(folder))
