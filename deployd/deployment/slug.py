@@ -11,6 +11,7 @@ from deployd.deployment.host import Host
 from deployd.deployment.validate import read_config
 from deployd.deployment.view import Deployment
 from deployd.ids import SlugKey
+from deployd.slugs.mount_points import covered_mounts
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,8 @@ async def pack(deployment: Deployment, host: Host, tell: Tell) -> Packed:
             continue
         workspace = host.places.workspace(deployment.id, app.name)
         mount_points = tuple(dict.fromkeys(mount.path for mount in app.all_mounts()))
+        for hidden in await asyncio.to_thread(covered_mounts, workspace, mount_points):
+            tell.warn(f"the mount {hidden} hides what the code has at {hidden}: nobody sees it while {app.name} runs")
         slug = await host.slugs.pack(workspace, planned.slug, mount_points)
         tell.line(f"{slug.files} files, {slug.size_bytes / 1e6:.1f} MB in {slug.seconds:.1f} s", app=app.name)
     await asyncio.to_thread(shutil.rmtree, host.places.work(deployment.id), True)
