@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, cast
 
@@ -44,6 +44,8 @@ class ContainerSeen:
     health: Health
     addresses: Mapping[str, str]
     """{network: IPv4 address}; only of running containers."""
+    own_addresses: Mapping[str, str] = field(default_factory=dict)
+    """{network: the IPv4 address that it was created with}; running or not."""
     started_at: datetime | None = None
     """None: never, or it comes from a list."""
     restarts: int = 0
@@ -108,6 +110,7 @@ def read_container(data: Mapping[str, Any]) -> ContainerSeen:
         exit_status=None if running or started_at is None else int(state["ExitCode"]),
         health=cast(Health, (state.get("Health") or {}).get("Status") or "none"),
         addresses=_addresses(data),
+        own_addresses=_own_addresses(data),
         started_at=started_at,
         restarts=int(data.get("RestartCount") or 0),
         pid=int(state["Pid"]) or None,
@@ -129,6 +132,7 @@ def read_listed_container(data: Mapping[str, Any]) -> ContainerSeen:
         exit_status=int(ended[1]) if ended and not running else None,
         health=cast(Health, health[1] if health and running else "none"),
         addresses=_addresses(data),
+        own_addresses=_own_addresses(data),
     )
 
 
@@ -162,5 +166,14 @@ def read_time(text: str) -> datetime | None:
 
 
 def _addresses(data: Mapping[str, Any]) -> dict[str, str]:
-    networks = (data.get("NetworkSettings") or {}).get("Networks") or {}
-    return {name: network["IPAddress"] for name, network in networks.items() if network.get("IPAddress")}
+    return {name: network["IPAddress"] for name, network in _networks(data).items() if network.get("IPAddress")}
+
+
+def _own_addresses(data: Mapping[str, Any]) -> dict[str, str]:
+    asked = {name: (network.get("IPAMConfig") or {}).get("IPv4Address") for name, network in _networks(data).items()}
+    return {name: address for name, address in asked.items() if address}
+
+
+def _networks(data: Mapping[str, Any]) -> Mapping[str, Any]:
+    networks: Mapping[str, Any] = (data.get("NetworkSettings") or {}).get("Networks") or {}
+    return networks
