@@ -13,6 +13,7 @@ from typing import ClassVar
 from deployd.activity.log import Tell
 from deployd.deployment.hook_run import run_hook
 from deployd.deployment.host import Host
+from deployd.deployment.origin import live_containers, routes_origin
 from deployd.deployment.outside import find_targets
 from deployd.deployment.probe import wait_until_answering
 from deployd.deployment.removal import remove_version, unmount_unused
@@ -159,22 +160,25 @@ async def _retire(deployment: Deployment, host: Host, tell: Tell) -> Retired:
 async def route_set(deployment: Deployment, host: Host) -> RouteSet:
     """The routes of the deployment's version, with the addresses that its web containers have now."""
     config = await read_config(deployment, host)
+    version, network = deployment.planned.version, deployment.names.network
     resolved = routes_of(host.settings, deployment.project, deployment.environment, deployment.branch, config)
     ports = {service.name: service_port(host.settings, service) for service in config.services}
-    targets: dict[str, Target] = {}
-    for container in await host.engine.containers({
+    containers = live_containers(version, await host.engine.containers({
         INSTANCE: deployment.instance, PROJECT: deployment.project.id, ENVIRONMENT: deployment.environment,
-    }):
-        address = container.addresses.get(deployment.names.network)
-        role, activity = container.labels[ROLE], container.labels.get(ACTIVITY)
-        if address and (role == "service" or (role == "web" and activity == str(deployment.id))):
+    }))
+    targets: dict[str, Target] = {}
+    for container in containers:
+        address, role = container.addresses.get(network), container.labels[ROLE]
+        if address and role in ("service", "web"):
             part = container.labels[PART]
             targets[part] = Target(address, WEB_PORT if role == "web" else ports.get(part, 0), container.name)
+    lead_outside = any(route.type == "proxy" for route in resolved.routes)
     return RouteSet(
         environment=deployment.key,
-        version=str(deployment.planned.version.activity),
+        version=str(version.activity),
         routes=tuple(await together(_route(route, targets) for route in resolved.routes)),
         robots=deployment.type == "production",
+        origin="" if lead_outside else routes_origin(host.settings, deployment.project, version, containers, network),
     )
 
 

@@ -45,4 +45,5 @@ def _traffic(item: Mapping[str, Any]) -> EnvironmentTraffic:
     return EnvironmentTraffic(
         version=item["version"], frozen=bool(item["frozen"]), seconds_left=float(item["seconds_left"]),
         maintenance=bool(item["maintenance"]), held_now=int(item["held_now"]), freeze=_released(item),
+        origin=item.get("origin") or "",
     )

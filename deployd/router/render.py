@@ -27,6 +27,7 @@ def render_route_set(routes: RouteSet, *, pace: int = RELEASED_AT_ONCE) -> bytes
     document = {
         "environment": routes.environment,
         "version": routes.version,
+        "origin": routes.origin,
         "robots": routes.robots,
         "pace": pace * max(1, len(targets)),
         "hosts": sorted({route.host for route in routes.routes}),

@@ -58,6 +58,8 @@ class RouteSet:
     robots: bool = False
     """False: every answer carries `X-Robots-Tag: noindex, nofollow`."""
     attributes: Mapping[str, str] = field(default_factory=dict)
+    origin: str = ""
+    """What they were made from, in one text that the router keeps; empty: it cannot be told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,8 @@ class EnvironmentTraffic:
     held_now: int
     freeze: Released
     """Figures of the freeze that is on, or of the last one."""
+    origin: str = ""
+    """As the routes' set said."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from weakref import WeakValueDictionary
 
 from deployd.ids import SlugKey
 from deployd.slugs.archive import Slug, SlugStore
-from deployd.slugs.mount import ensure_mounted, ensure_unmounted, mounted
+from deployd.slugs.mount import ensure_mounted, ensure_unmounted, mounted, mounts_below
 
 
 class Slugs:
@@ -42,6 +42,10 @@ class Slugs:
                 return folder
             slug = await self.store.verify(key)
             return await ensure_mounted(slug.path, folder)
+
+    async def all_mounted(self) -> frozenset[SlugKey]:
+        """Slugs that are mounted now: one look at the kernel's list, however many there are."""
+        return frozenset(SlugKey(item.path.name) for item in await mounts_below(self.mounts))
 
     async def ensure_unmounted(self, key: SlugKey, unless: Callable[[], Awaitable[bool]] | None = None) -> None:
         """Unmount a slug; not mounted is fine, and containers that have it keep it until they are started anew.

@@ -26,6 +26,15 @@ class Environment:
     live_since: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class LiveEnvironment:
+    project: ProjectId
+    name: EnvironmentName
+    branch: str
+    activity: ActivityId
+    """Whose version is live."""
+
+
 def ensure(
     connection: sqlite3.Connection, project: ProjectId, name: EnvironmentName, branch: str, now: datetime,
 ) -> None:
@@ -92,6 +101,15 @@ def live_versions(connection: sqlite3.Connection) -> list[tuple[ProjectId, Envir
         "SELECT environments.project, name, version FROM versions JOIN environments ON activity = live_activity",
     )
     return [(row["project"], row["name"], row["version"]) for row in rows]
+
+
+def live_ones(connection: sqlite3.Connection) -> list[LiveEnvironment]:
+    """Every environment that has something live; without the versions, which are large."""
+    rows = connection.execute(
+        "SELECT project, name, branch, live_activity FROM environments WHERE live_activity IS NOT NULL"
+        " ORDER BY project, name",
+    )
+    return [LiveEnvironment(row["project"], row["name"], row["branch"], row["live_activity"]) for row in rows]
 
 
 def earlier_versions(

@@ -23,12 +23,12 @@ from deployd.deployment.host import Host
 from deployd.deployment.validate import read_config
 from deployd.engine.script import has_started
 from deployd.errors import DeployError
-from deployd.ids import EnvironmentName, ProjectId
+from deployd.ids import ActivityId, EnvironmentName, ProjectId
 from deployd.router.table import RouterStatus
 from deployd.state import environments
 from deployd.state.store import Store
 from deployd.upkeep.cron_run import LiveCron, run_cron
-from deployd.upkeep.live import Hands, Key, read_at, read_keys, read_live
+from deployd.upkeep.live import Hands, Key, read_at, read_live
 from deployd.upkeep.schedule import next_due
 
 log = structlog.get_logger()
@@ -70,6 +70,8 @@ class Crons:
         self._next_due = next_due
         self._run_cron = run
         self._read_seconds = read_seconds
+        self._known: dict[Key, tuple[ActivityId, dict[CronKey, LiveCron]]] = {}
+        """What is live, and its crons."""
         self._due: dict[CronKey, tuple[LiveCron, datetime]] = {}
         self._running: set[CronKey] = set()
         self._waiting: dict[CronKey, datetime] = {}
@@ -156,13 +158,17 @@ class Crons:
         return there is not None and (there.frozen or there.maintenance)
 
     async def _read(self) -> dict[CronKey, LiveCron]:
-        crons: dict[CronKey, LiveCron] = {}
-        for key in await read_keys(self._store):
+        live = {(item.project, item.name): item.activity for item in await self._store.read(environments.live_ones)}
+        for gone in self._known.keys() - live.keys():
+            del self._known[gone]
+        for key, activity in live.items():
+            if key in self._known and self._known[key][0] == activity:
+                continue   # the crons of a version never change
             try:
-                crons |= await self._read_one(key)
+                self._known[key] = (activity, await self._read_one(key))
             except DeployError as error:
                 log.warning("crons_not_read", project=key[0], environment=key[1], what=error.what)
-        return crons
+        return {cron: found for _, crons in self._known.values() for cron, found in crons.items()}
 
     async def _read_one(self, key: Key) -> dict[CronKey, LiveCron]:
         deployment = await read_live(self._store, self._host.settings, self._host.clock, key)

@@ -81,7 +81,7 @@ async def read_live(store: Store, settings: Settings, clock: Clock, key: Key) ->
 
 async def read_keys(store: Store) -> list[Key]:
     """Every environment that has something live."""
-    return [(project, name) for project, name, _ in await store.read(environments.live_versions)]
+    return [(item.project, item.name) for item in await store.read(environments.live_ones)]
 
 
 async def read_at(store: Store, key: Key) -> At:

@@ -16,14 +16,16 @@ import structlog
 from deployd.clock import Clock
 from deployd.deployment.host import Host
 from deployd.deployment.view import Deployment
-from deployd.deployment.wanted import NO_CONTAINER
-from deployd.engine.names import PART, ROLE
+from deployd.engine.docker import Engine
+from deployd.engine.names import PART, ROLE, Names
 from deployd.engine.seen import ContainerSeen
 from deployd.errors import DeployError
+from deployd.ids import ActivityId
 from deployd.state.store import Store
 from deployd.upkeep.back_off import BackOff
 from deployd.upkeep.live import Hands, Key, read_at, read_live
 from deployd.upkeep.reconcile import Reconciler
+from deployd.upkeep.survey import wanted_parts
 
 log = structlog.get_logger()
 
@@ -102,11 +104,8 @@ class Mender:
 
     async def _rejoin(self, key: Key, deployment: Deployment, app: str) -> float | None:
         """Start an application again whose web container has been started later than it."""
-        names = [deployment.names.container(deployment.id, role, app) for role in ("app", "web")]
-        inner, outer = [await self._host.engine.container(name) for name in names]
-        if inner is None or outer is None or not (inner.running and outer.running):
-            return None
-        if inner.started_at is None or outer.started_at is None or inner.started_at >= outer.started_at:
+        inner = await left_behind(self._host.engine, deployment.names, deployment.id, app)
+        if inner is None:
             return None
         loop = asyncio.get_running_loop()
         wait = self._back_off.wait_seconds(inner.name, loop.time())
@@ -122,13 +121,10 @@ class Mender:
 
     def _wrong(self, deployment: Deployment, containers: list[ContainerSeen]) -> tuple[str, ...]:
         now = asyncio.get_running_loop().time()
-        there = {(item.labels[ROLE], item.labels.get(PART)) for item in containers}
+        there = {(item.labels[ROLE], item.labels.get(PART, "")) for item in containers}
         version = deployment.planned.version
-        wanted = {(role, app.name) for app in version.apps for role in ("app", "web")}
-        wanted |= {("service", item.name) for item in version.services
-                   if item.type.partition(":")[0] not in NO_CONTAINER}
         wrong = [f"the {role} container of {part} is gone; a redeploy makes it anew"
-                 for role, part in sorted(wanted - there)]
+                 for role, part in sorted(wanted_parts(version) - there)]
         for item in containers:
             what = f"the {item.labels[ROLE]} container of {item.labels.get(PART)}"
             deaths = self._back_off.deaths(item.name, now)
@@ -137,3 +133,13 @@ class Mender:
             elif item.health == "unhealthy":
                 wrong.append(f"{what} is unhealthy")
         return tuple(wrong)
+
+
+async def left_behind(engine: Engine, names: Names, activity: ActivityId, app: str) -> ContainerSeen | None:
+    """The application's container, when it runs in a network that its web container has left; mostly None."""
+    inner, outer = [await engine.container(names.container(activity, role, app)) for role in ("app", "web")]
+    if inner is None or outer is None or not (inner.running and outer.running):
+        return None
+    if inner.started_at is None or outer.started_at is None or inner.started_at >= outer.started_at:
+        return None
+    return inner

@@ -1,26 +1,28 @@
 """What is live must run: slugs, containers and routes of live versions are put back.
 
 All of them at the start of the daemon, because after a reboot of the host Docker has nothing running of ours, and
-nothing is mounted; one when something happened to it (`watch.py`). The order is: slugs, services, applications, routes.
-Whatever is there already is left as it is.
+nothing is mounted; one when something happened to it (`watch.py`). One survey tells those in which nothing is amiss.
+The order is: slugs, services, applications, routes. Whatever is there already is left as it is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 
 import structlog
 
 from deployd.clock import Clock
 from deployd.deployment.host import Host
+from deployd.deployment.origin import live_containers
 from deployd.deployment.route import route_set
 from deployd.deployment.view import Deployment
-from deployd.engine.names import ACTIVITY, ENVIRONMENT, INSTANCE, PART, PROJECT, ROLE
+from deployd.engine.names import ENVIRONMENT, INSTANCE, PROJECT, ROLE
 from deployd.engine.seen import ContainerSeen
 from deployd.errors import DeployError
 from deployd.router.table import RouteSet
 from deployd.state.store import Store
 from deployd.upkeep.live import Hands, Key, read_at, read_keys, read_live
+from deployd.upkeep.survey import Survey, Surveyor
 
 log = structlog.get_logger()
 
@@ -33,26 +35,36 @@ class Reconciler:
 
     def __init__(self, store: Store, host: Host, clock: Clock) -> None:
         self._store = store
+        self._surveyor = Surveyor(store, host)
         self._host = host
         self._clock = clock
         self._put: dict[Key, RouteSet] = {}
 
     async def put_back(self) -> int:
-        """Start what does not run and tell the router everything; only while no lane is served.
+        """Start what does not run and tell the router what it does not know; only while no lane is served.
 
         Returns how many environments are live. One that cannot be put back is logged and left: the others must not
         suffer from it.
         """
-        return await self._for_each(self._start)
+        survey = await self.survey()
+        return len(survey.well) + await self._for_each(self._start, survey.live - survey.well.keys())
+
+    async def survey(self) -> Survey:
+        """One look at everything that is live.
+
+        Raises:
+            DeployError: Docker or the router does not answer.
+        """
+        return await self._surveyor.survey()
 
     async def put_routes_back(self) -> int:
         """Tell the router everything, freezes included: nginx was started anew and has forgotten it."""
         self._put.clear()
-        return await self._for_each(self._tell_router)
+        return await self._for_each(self._tell_router, await read_keys(self._store))
 
-    async def _for_each(self, put_back: Callable[[Key, Deployment], Awaitable[None]]) -> int:
+    async def _for_each(self, put_back: Callable[[Key, Deployment], Awaitable[None]], keys: Collection[Key]) -> int:
         count = 0
-        for key in await read_keys(self._store):
+        for key in sorted(keys):
             try:
                 deployment = await read_live(self._store, self._host.settings, self._clock, key)
                 if deployment is not None:
@@ -64,16 +76,10 @@ class Reconciler:
 
     async def containers(self, deployment: Deployment) -> list[ContainerSeen]:
         """The containers of a live version, in the order in which they are started."""
-        version = deployment.planned.version
-        services = {service.name for service in version.services}
         labels = {
             INSTANCE: deployment.instance, PROJECT: deployment.project.id, ENVIRONMENT: deployment.environment,
         }
-        found = [
-            item for item in await self._host.engine.containers(labels)
-            if (item.labels[ROLE] == "service" and item.labels.get(PART) in services)
-            or (item.labels[ROLE] in ("app", "web", "worker") and item.labels.get(ACTIVITY) == str(version.activity))
-        ]
+        found = live_containers(deployment.planned.version, await self._host.engine.containers(labels))
         return sorted(found, key=lambda item: ORDER[item.labels[ROLE]])
 
     async def mount(self, deployment: Deployment) -> None:

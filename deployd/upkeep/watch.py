@@ -1,6 +1,7 @@
 """What is live stays live: Docker's events are followed, and what ended or came back is mended.
 
-    an event of a container, the sweep of every minute, or a broken stream ──► its environment is looked at
+    an event of a container ──► its environment is looked at
+    every minute, and when a broken stream of events is back ──► one survey; what it does not find well is looked at
     looked at: containers that Docker gave up on are started, with growing pauses; the router is told new addresses
     nginx was started anew ──► all routes and freezes are put back, then `complete`
 
@@ -14,6 +15,7 @@ Surprise: `docker stop` of a live container does not last. What is live runs, or
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Protocol
 
@@ -21,7 +23,8 @@ import structlog
 
 from deployd.clock import Clock
 from deployd.deployment.host import Host
-from deployd.engine.names import ENVIRONMENT, INSTANCE, PROJECT, ROLE
+from deployd.deployment.version import Version
+from deployd.engine.names import ENVIRONMENT, INSTANCE, PROJECT, ROLE, Names
 from deployd.engine.seen import EventSeen
 from deployd.errors import DeployError
 from deployd.ids import EnvironmentName, ProjectId
@@ -30,8 +33,9 @@ from deployd.router.table import RouterStatus
 from deployd.state.store import Store
 from deployd.upkeep.back_off import BackOff
 from deployd.upkeep.live import Key, read_keys
-from deployd.upkeep.mend import Look, Mender
+from deployd.upkeep.mend import Look, Mender, left_behind
 from deployd.upkeep.reconcile import Reconciler
+from deployd.upkeep.survey import Survey
 
 log = structlog.get_logger()
 
@@ -81,14 +85,15 @@ class Watch:
             group.create_task(self._follow(group), name="docker events")
             while True:
                 await asyncio.sleep(SWEEP_SECONDS)
-                await self._notice_all(group)
+                await self._sweep(group)
 
     async def _follow(self, group: asyncio.TaskGroup) -> None:
         pause = 1.0
         while True:
             try:
                 async with self._host.engine.events({INSTANCE: self._host.settings.instance}) as events:
-                    await self._notice_all(group)   # after the following has begun: nothing falls in between
+                    # After the following has begun: nothing falls in between.
+                    group.create_task(self._find_left_behind(await self._sweep(group), group), name="left behind")
                     pause = 1.0
                     while (event := await events.take()) is not None:
                         self._hear(event, group)
@@ -110,12 +115,28 @@ class Watch:
             project, name = event.labels.get(PROJECT, ""), event.labels.get(ENVIRONMENT, "")
             self._notice((ProjectId(project), EnvironmentName(name)), group)
 
-    async def _notice_all(self, group: asyncio.TaskGroup) -> None:
-        keys = await read_keys(self._store)
-        for gone in self._troubles.keys() - {ROUTER, *keys}:
+    async def _sweep(self, group: asyncio.TaskGroup) -> Mapping[Key, Version]:
+        """Notice all but those that one survey finds well. Gives these: {environment: what is live}"""
+        try:
+            survey = await self._reconciler.survey()
+        except DeployError:   # told by the looks at each, and mended there
+            survey = Survey(frozenset(await read_keys(self._store)), {})
+        for gone in self._troubles.keys() - {ROUTER, *survey.live}:
             del self._troubles[gone]
-        for key in (ROUTER, *keys):
+        for key in (ROUTER, *(survey.live - survey.well.keys()), *self._troubles):
             self._notice(key, group)
+        return survey.well
+
+    async def _find_left_behind(self, well: Mapping[Key, Version], group: asyncio.TaskGroup) -> None:
+        """Notice applications whose web containers came back while nobody followed the events: lists do not show it."""
+        for key, version in well.items():
+            names = Names(self._host.settings.instance, *key)
+            try:
+                for app in version.apps:
+                    if await left_behind(self._host.engine, names, version.activity, app.name):
+                        self._notice(key, group)
+            except DeployError:   # told by the closer look
+                self._notice(key, group)
 
     def _notice(self, key: Key, group: asyncio.TaskGroup) -> None:
         if key not in self._tended:

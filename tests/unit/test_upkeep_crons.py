@@ -107,9 +107,9 @@ async def test_the_crons_of_a_new_version_are_the_ones_that_run(tmp_path: Path) 
     stand, runs = Stand(tmp_path, APP), Runs()
     async with served(stand, runs):
         await asyncio.sleep(90)
-        stand.app = MINUTELY.replace("tick", "new")
+        stand.become(MINUTELY.replace("tick", "new"))
         await asyncio.sleep(40)
-        stand.app = APP
+        stand.become(APP)
         await asyncio.sleep(120)
     assert [name for name, _, _ in runs.begun] == ["new"]
 

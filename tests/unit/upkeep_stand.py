@@ -4,7 +4,7 @@ loop's time."""
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -89,6 +89,15 @@ class Stand:
         activities.begin(db, self.version.activity, BASE)
         activities.finish(db, self.version.activity, "success", "", BASE)
 
+    def become(self, app: str) -> None:
+        """Another version becomes live."""
+        self.app = app
+        self.version = replace(self.version, activity=self.enqueue("push"))
+        environments.set_live(
+            self.store.db, SHOP, MAIN, self.version.activity, write_result(self.version), self.clock.now(),
+        )
+        self.finish(self.version.activity)
+
     @property
     def names(self) -> Names:
         return Names(INSTANCE, SHOP, MAIN)
@@ -100,11 +109,15 @@ class Stand:
 
         async def mounted(slug: SlugKey) -> Path:
             return self.folder
+
+        async def all_mounted() -> frozenset[SlugKey]:
+            return frozenset(app.slug for app in self.version.apps)
         settings = Settings(instance=INSTANCE, state=self.folder, run=self.folder,
                             projects={SHOP: ProjectSettings(id=SHOP)})
         return SimpleNamespace(
             settings=settings, clock=self.clock, places=Places(self.folder, self.folder), engine=self.engine,
-            code=SimpleNamespace(read=read), slugs=SimpleNamespace(ensure_mounted=mounted), router=self.router,
+            code=SimpleNamespace(read=read), router=self.router,
+            slugs=SimpleNamespace(ensure_mounted=mounted, all_mounted=all_mounted),
         )
 
     def enqueue(self, kind: str) -> ActivityId:

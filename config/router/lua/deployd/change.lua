@@ -148,6 +148,7 @@ local function prepare(name, before, document, text)
     end
     head.version, head.document, head.digest = document.version, number, ngx.md5(text)
     head.hosts, head.pace = document.hosts, document.pace
+    head.origin = document.origin
     return head, added
 end
 
@@ -294,7 +295,7 @@ end
 
 local function one_status(head)
     local figures = queue.figures(head.freeze and head.freeze.number or head.last)
-    figures.version = head.version
+    figures.version, figures.origin = head.version, head.origin
     figures.frozen = head.freeze ~= nil
     figures.seconds_left = head.freeze and math.max(0, head.freeze.ends - clock.now()) or 0
     figures.maintenance = head.maintenance or (head.freeze ~= nil and figures.seconds_left == 0)

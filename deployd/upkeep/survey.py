@@ -1,0 +1,116 @@
+"""All that is live at one look: one question each to the database, Docker, the router and the kernel.
+
+However many environments there are. It tells those that are surely as they should be from those that have to be looked
+at closely, one by one (`mend.py`, `reconcile.py`). Who is not sure says "not well": that costs a closer look, no more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from deployd.activity.journal import read_result
+from deployd.deployment.host import Host
+from deployd.deployment.origin import live_containers, routes_origin
+from deployd.deployment.version import Version
+from deployd.deployment.wanted import NO_CONTAINER
+from deployd.engine.names import ENVIRONMENT, INSTANCE, PART, PROJECT, ROLE, Names
+from deployd.engine.seen import ContainerSeen
+from deployd.ids import ActivityId, EnvironmentName, ProjectId, SlugKey
+from deployd.router.table import RouterStatus
+from deployd.state import activities, environments
+from deployd.state.store import Store
+from deployd.upkeep.live import Key
+
+AT_A_TIME = 50
+"""Environments that are judged before others get their turn in the loop: some milliseconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What was found of all live environments, at nearly one moment."""
+
+    live: frozenset[Key]
+    well: Mapping[Key, Version]
+    """Those in which everything runs that has to, on its slug, and the router has been told so; with what is live."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    containers: Mapping[Key, Sequence[ContainerSeen]]
+    router: RouterStatus
+    mounted: frozenset[SlugKey]
+    busy: frozenset[Key]
+
+
+@dataclass
+class Surveyor:
+    """Takes surveys. Versions never change, so each is read once."""
+
+    store: Store
+    host: Host
+    _versions: dict[Key, tuple[ActivityId, Version]] = field(default_factory=dict)
+
+    async def survey(self) -> Survey:
+        """
+        Raises:
+            DeployError: Docker or the router does not answer.
+        """
+        rows = await self.store.read(environments.live_ones)
+        found = await self._find()
+        live = {(row.project, row.name): row for row in rows if row.project in self.host.settings.projects}
+        for gone in self._versions.keys() - live.keys():
+            del self._versions[gone]
+        well: dict[Key, Version] = {}
+        for number, (key, row) in enumerate(live.items()):
+            if number % AT_A_TIME == 0:
+                await asyncio.sleep(0)
+            version = await self._version(key, row.activity) if key not in found.busy else None
+            if version is not None and self._is_well(key, version, found):
+                well[key] = version
+        return Survey(frozenset(live), well)
+
+    async def _version(self, key: Key, activity: ActivityId) -> Version | None:
+        known = self._versions.get(key)
+        if known is None or known[0] != activity:
+            text = await self.store.read(lambda db: environments.version_of(db, activity))
+            if text is None:
+                return None
+            known = self._versions[key] = (activity, read_result(text, Version))
+        return known[1]
+
+    async def _find(self) -> _Found:
+        containers: dict[Key, list[ContainerSeen]] = defaultdict(list)
+        for item in await self.host.engine.containers({INSTANCE: self.host.settings.instance}):
+            if PROJECT in item.labels and ENVIRONMENT in item.labels:
+                key = (ProjectId(item.labels[PROJECT]), EnvironmentName(item.labels[ENVIRONMENT]))
+                containers[key].append(item)
+        opened = await self.store.read(activities.open_lanes)
+        return _Found(
+            containers, await self.host.router.status(), await self.host.slugs.all_mounted(), frozenset(opened),
+        )
+
+    def _is_well(self, key: Key, version: Version, found: _Found) -> bool:
+        told = found.router.environments.get("/".join(key))
+        if told is None or not found.router.complete or told.frozen or told.maintenance or not told.origin:
+            return False
+        if any(app.slug not in found.mounted for app in version.apps):
+            return False
+        containers = live_containers(version, found.containers.get(key, ()))
+        if not all(item.running and item.health in ("healthy", "none") for item in containers):
+            return False
+        if wanted_parts(version) - {(item.labels[ROLE], item.labels.get(PART, "")) for item in containers}:
+            return False
+        settings = self.host.settings
+        network = Names(settings.instance, *key).network
+        return told.origin == routes_origin(settings, settings.projects[key[0]], version, containers, network)
+
+
+def wanted_parts(version: Version) -> set[tuple[str, str]]:
+    """(role, part) of what must be there; workers are not known here."""
+    wanted = {(role, app.name) for app in version.apps for role in ("app", "web")}
+    return wanted | {
+        ("service", item.name) for item in version.services if item.type.partition(":")[0] not in NO_CONTAINER
+    }
