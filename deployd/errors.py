@@ -14,6 +14,8 @@ class DeployError(Exception):
     """Something that can go wrong in a deployment, told in the words of the person who has to mend it."""
 
     code: ClassVar[str] = "deploy-error"
+    again_in_seconds: ClassVar[float | None] = None
+    """Worth another try after so long, because it can go away by itself. None: it would end the same."""
 
     def __init__(self, what: str, *, where: str = "", evidence: tuple[str, ...] = (), mend: str = "") -> None:
         """
@@ -36,7 +38,10 @@ class DeployError(Exception):
 
 
 class Transient(Exception):
-    """Raised in place of an error that is worth another try; the machine counts, waits and gives up."""
+    """Raised in place of an error that is worth another try here; the machine counts, waits and gives up.
+
+    For errors whose kind does not tell; see `DeployError.again_in_seconds`.
+    """
 
     def __init__(self, error: DeployError, again_in_seconds: float) -> None:
         super().__init__(error.what)

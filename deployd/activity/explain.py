@@ -24,7 +24,16 @@ def unwrap(error: Exception) -> Exception:
     if not isinstance(error, ExceptionGroup):
         return error
     leaves = [unwrap(leaf) for leaf in error.exceptions]
-    return min(leaves, key=lambda leaf: 2 if isinstance(leaf, Transient) else 1 if isinstance(leaf, DeployError) else 0)
+    return min(leaves, key=lambda leaf: 2 if as_transient(leaf) else 1 if isinstance(leaf, DeployError) else 0)
+
+
+def as_transient(error: BaseException) -> Transient | None:
+    """An error that is worth another try, with its pause; None for all others."""
+    if isinstance(error, Transient):
+        return error
+    if isinstance(error, DeployError) and error.again_in_seconds is not None:
+        return Transient(error, error.again_in_seconds)
+    return None
 
 
 def explain(error: BaseException, activity: ActivityId, doing: str) -> DeployError:

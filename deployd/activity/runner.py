@@ -15,7 +15,7 @@ from datetime import timedelta
 from typing import Any, ClassVar, Protocol
 
 from deployd.activity import beside
-from deployd.activity.explain import explain, unwrap
+from deployd.activity.explain import as_transient, explain, unwrap
 from deployd.activity.journal import (
     AGAIN_AT,
     DONE,
@@ -38,7 +38,7 @@ from deployd.clock import Clock
 from deployd.errors import DeployError, Transient
 from deployd.state.activities import Activity
 
-TRIES = 3
+TRIES = 5
 UNDO_AGAIN_SECONDS = 5.0
 DOUBT_AGAIN_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 60.0
@@ -138,12 +138,11 @@ async def _do(run: Run, step: Step, journal: Journal) -> None:
 
 
 async def _judge(run: Run, step: Step, error: BaseException, journal: Journal) -> None:
-    if isinstance(error, Transient):
-        if step.undone_by is not NO_WAY_BACK and journal.count(step.name, AGAIN_AT) < TRIES - 1:
-            await _again(run, step, error, journal)
-            return
-        error = error.error
-    await _failed(run, step, error, journal)
+    again = as_transient(error)
+    if again is not None and step.undone_by is not NO_WAY_BACK and journal.count(step.name, AGAIN_AT) < TRIES - 1:
+        await _again(run, step, again, journal)
+    else:
+        await _failed(run, step, again.error if again else error, journal)
 
 
 async def _failed(run: Run, step: Step, error: BaseException, journal: Journal) -> None:
@@ -160,7 +159,7 @@ async def _failed(run: Run, step: Step, error: BaseException, journal: Journal) 
 
 async def _again(run: Run, step: Step, again: Transient, journal: Journal) -> None:
     tries = journal.count(step.name, AGAIN_AT) + 1
-    seconds = again.again_in_seconds * 2 ** (tries - 1)
+    seconds = min(again.again_in_seconds * 2 ** (tries - 1), LONGEST_PAUSE_SECONDS)
     run.tell.warn(f"{again.error.what}; tried again in {seconds:.0f} s ({tries} of {TRIES - 1})")
     await run.journal.write(step.name, AGAIN_AT, result=_in(run, seconds), said=again.error.what)
 

@@ -26,6 +26,12 @@ class OutsideUnreachable(DeployError):
     code: ClassVar[str] = "outside-unreachable"
 
 
+class OutsideUnanswered(OutsideUnreachable):
+    """The name server did not answer."""
+
+    again_in_seconds: ClassVar[float | None] = 2.0
+
+
 async def find_targets(url: str, where: str) -> tuple[Target, ...]:
     """Where the requests of a proxy route go.
 
@@ -40,7 +46,8 @@ async def find_targets(url: str, where: str) -> tuple[Target, ...]:
                 parts.hostname, port, type=socket.SOCK_STREAM, family=socket.AF_INET,
             )
     except (OSError, TimeoutError) as error:
-        raise OutsideUnreachable(
+        silent = isinstance(error, TimeoutError) or error.errno == socket.EAI_AGAIN
+        raise (OutsideUnanswered if silent else OutsideUnreachable)(
             f"the proxy route to {url} leads nowhere: {parts.hostname} has no address ({error})", where=where,
             mend="correct `to`, or see whether the name server of the host answers",
         ) from None

@@ -25,7 +25,7 @@ MINUTE = 60
 
 PUSH: Table[Deployment, Host] = Table("push", version=2, steps=(
     #     phase       step                       undone by               limit        visitors   after a restart
-    Step("validate", validate.fetch,             NOTHING,                2 * MINUTE,  AS_BEFORE, AGAIN),
+    Step("validate", validate.fetch,             NOTHING,                10 * MINUTE, AS_BEFORE, AGAIN),
     Step("validate", validate.read_and_plan,     NOTHING,                10 * MINUTE, AS_BEFORE, AGAIN),
     Step("build",    build.build_apps,           build.discard,          70 * MINUTE, AS_BEFORE, ATTACH,
          beside=Beside(services.begin_services,  services.end_new_services)),

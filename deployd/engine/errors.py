@@ -11,6 +11,7 @@ class EngineUnreachable(DeployError):
     """Nobody answers on Docker's socket, or the answer broke off."""
 
     code: ClassVar[str] = "engine-unreachable"
+    again_in_seconds: ClassVar[float | None] = 3.0   # five tries in 45 s: longer than Docker takes to restart
 
 
 class EngineTooOld(DeployError):

@@ -7,6 +7,7 @@ mmdebstrap and is unpacked into an empty image, so that no registry is needed.
 from __future__ import annotations
 
 import asyncio
+import re
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -14,8 +15,10 @@ from pathlib import Path
 from typing import IO, Any, ClassVar
 
 import aiodocker
+import aiohttp
 
 from deployd.catalogue import Catalogue, Entry, load_catalogue
+from deployd.engine.edge import UNREACHABLE, translated
 from deployd.engine.image_recipes import (
     RECIPE_LABEL,
     build_context,
@@ -24,7 +27,7 @@ from deployd.engine.image_recipes import (
     write_base_context,
 )
 from deployd.errors import DeployError
-from deployd.process import run
+from deployd.process import ProgramFailed, run
 from deployd.settings import config_folder
 
 BUILD_LIMIT_SECONDS = 1800
@@ -37,6 +40,21 @@ class ImageNotMade(DeployError):
     """An image of the catalogue could not be made or pulled."""
 
     code: ClassVar[str] = "image-not-made"
+
+
+class ImageNotFetched(ImageNotMade):
+    """The registry, or a server of Debian's packages, could not be reached."""
+
+    again_in_seconds: ClassVar[float | None] = 10.0
+
+
+NETWORK = re.compile("|".join((
+    "Temporary failure (in name resolution|resolving)", "Could not resolve", "no such host", "server misbehaving",
+    "[Cc]onnection (timed out|refused|reset)", "[Nn]etwork is unreachable", "i/o timeout", "TLS handshake timeout",
+    "Client.Timeout exceeded", "unexpected EOF", "toomanyrequests", r"received unexpected HTTP status: 5\d\d",
+    "50[0234] +(Internal|Bad|Service|Gateway)", "Hash Sum mismatch",
+)))
+"""Words of Docker, apt and registries when it is the network's or the other side's fault."""
 
 
 class Images:
@@ -82,7 +100,11 @@ class Images:
                 else:
                     await self._pull(entry, tell)
         except aiodocker.DockerError as error:
-            raise ImageNotMade(f"cannot make the image {entry.image}: {error.message}") from None
+            raise not_made(entry.image, error.message, unreachable=error.status == UNREACHABLE) from None
+        except aiohttp.ClientError as error:
+            raise not_made(entry.image, str(error), unreachable=True) from None
+        except ProgramFailed as error:
+            raise not_made(entry.image, error.what, error.evidence) from None
         except TimeoutError:
             raise ImageNotMade(f"the image {entry.image} was not ready after {BUILD_LIMIT_SECONDS} s") from None
         made = await self._look(entry.image, wanted)
@@ -97,7 +119,7 @@ class Images:
         except aiodocker.DockerError as error:
             if error.status == NOT_FOUND:
                 return None
-            raise ImageNotMade(f"cannot look for the image {image}: {error.message}") from None
+            raise translated(f"look for the image {image}", error.status, error.message) from None
         labels = found["Config"].get("Labels") or {}
         return str(found["Id"]) if wanted is None or labels.get(RECIPE_LABEL) == wanted else None
 
@@ -167,9 +189,21 @@ async def _follow(entry: Entry, answers: AsyncIterator[dict[str, Any]], tell: Ca
                     last = [*last[1 - LAST_LINES:], line]
                     tell(line)
             if "error" in answer:       # of a pull; a failed build raises
-                raise ImageNotMade(f"cannot make the image {entry.image}: {answer['error']}", evidence=tuple(last))
+                raise not_made(entry.image, str(answer["error"]), tuple(last))
     except aiodocker.DockerError as error:
-        raise ImageNotMade(f"cannot make the image {entry.image}: {error.message}", evidence=tuple(last)) from None
+        raise not_made(entry.image, error.message, tuple(last), unreachable=error.status == UNREACHABLE) from None
+
+
+def not_made(image: str, said: str, last: tuple[str, ...] = (), *, unreachable: bool = False) -> ImageNotMade:
+    """The error for what Docker or a program said; it knows whether another try is worth while. Pure.
+
+    Args:
+        last: Last lines of output.
+        unreachable: The connection to Docker broke off.
+    """
+    is_network = unreachable or NETWORK.search("\n".join((said, *last)))
+    kind = ImageNotFetched if is_network else ImageNotMade
+    return kind(f"cannot make the image {image}: {said}", evidence=last)
 
 
 async def main(names: Sequence[str]) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import re
 from pathlib import Path
 from typing import ClassVar
 from urllib.parse import unquote, urlsplit
@@ -18,17 +19,20 @@ from deployd.git.program import git
 from deployd.ids import CommitId
 from deployd.process import ProgramFailed, ProgramOverran
 
-FETCH_SECONDS = 300
+FETCH_SECONDS = 540
+"""A first fetch of a large repository takes minutes; one that stands still is ended long before that."""
 FETCH_AGAIN_SECONDS = 10.0
 FETCHING = {
     "GIT_HTTP_LOW_SPEED_LIMIT": "1", "GIT_HTTP_LOW_SPEED_TIME": "60",   # a server that packs for long still says so
     "GIT_SSH_COMMAND": "ssh -oBatchMode=yes -oConnectTimeout=15 -oServerAliveInterval=15",
 }
-NOT_WORTH_ANOTHER_TRY = (
-    "Authentication failed", "could not read Username", "returned error: 403", "not found",
-    "does not appear to be a git repository", "Permission denied (publickey",
-)
-"""Words of git (in English: `program.py` sees to that)."""
+NOT_WORTH_ANOTHER_TRY = re.compile("|".join((
+    "Authentication failed", "could not read Username", "could not read Password", "Permission denied",
+    r"returned error: 4(?!08|29)\d\d", "not found", "does not appear to be a git repository", "not a git repository",
+    "Host key verification failed", "SSL certificate problem", "not our ref", "couldn't find remote ref",
+    "is not a git command", "protocol .* is not supported", "Unsupported protocol", "No space left on device",
+)))
+"""Words of git and ssh (in English: `program.py` sees to that)."""
 
 
 class FetchFailed(DeployError):
@@ -86,14 +90,18 @@ async def fetch(
             f"cannot fetch {without_user(url)}", evidence=error.output.last_lines(5),
             mend="see whether the address and the token of the project's remote are right",
         )
-        text = error.output.stderr.decode(errors="replace")
-        if any(words in text for words in NOT_WORTH_ANOTHER_TRY):
+        if not is_worth_another_try(error.output.stderr.decode(errors="replace")):
             raise failed from None
         raise Transient(failed, FETCH_AGAIN_SECONDS) from None
     except ProgramOverran:
         raise Transient(FetchFailed(
             f"{without_user(url)} did not answer within {limit_seconds:g} s", mend="see whether the remote is up",
         ), FETCH_AGAIN_SECONDS) from None
+
+
+def is_worth_another_try(said: str) -> bool:
+    """Whether a fetch that ended with these words may go well later: the network, or the remote, was not well."""
+    return NOT_WORTH_ANOTHER_TRY.search(said) is None
 
 
 def _split_secret(url: str, token: str | None) -> tuple[str, dict[str, str]]:

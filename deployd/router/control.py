@@ -35,12 +35,14 @@ class RouterAbsent(RouterRefused):
     """Nobody listens at the control socket: the command was never received."""
 
     code: ClassVar[str] = "router-absent"
+    again_in_seconds: ClassVar[float | None] = 1.0
 
 
 class RouterUnanswered(DeployError):
     """The command was sent and no answer came: it may have been carried out or not."""
 
     code: ClassVar[str] = "router-unanswered"
+    again_in_seconds: ClassVar[float | None] = 1.0
 
 
 class Router:

@@ -1,8 +1,9 @@
 """A world for the machine, in memory: a table of steps, what they leave, and a journal that outlives a crash.
 
-A script says what happens at the n-th try of a step: `fail`, `bug`, `again` (Transient), `over` (its limit), `wish` (a
-cancel comes while it runs), `late` (the same, but the step ends well all the same), `crash` (the daemon dies in it),
-`doubt` (done, but nobody heard), `refused` (certainly not done), `nap` (takes ten seconds).
+A script says what happens at the n-th try of a step: `fail`, `bug`, `again` (Transient), `away` (an error of a kind
+that goes away), `over` (its limit), `wish` (a cancel comes while it runs), `late` (the same, but the step ends well all
+the same), `crash` (the daemon dies in it), `doubt` (done, but nobody heard), `refused` (certainly not done), `nap` (takes
+ten seconds).
 Undos are scripted the same way, as `-step`.
 """
 
@@ -49,6 +50,10 @@ class Crash(BaseException):
 
 class NotDone(DeployError):
     certainly_not_done = True
+
+
+class Away(DeployError):
+    again_in_seconds = 3.0
 
 
 @dataclass(frozen=True)
@@ -166,6 +171,8 @@ async def _happen(what: str, host: World) -> None:
             raise ExceptionGroup("two", [DeployError("first"), ExceptionGroup("inner", [DeployError("second")])])
         case "again":
             raise Transient(DeployError("the registry is away"), again_in_seconds=10)
+        case "away":
+            raise Away("Docker is away")
         case "group-again":
             raise ExceptionGroup("one", [Transient(DeployError("the registry is away"), again_in_seconds=10)])
         case "own-timeout":

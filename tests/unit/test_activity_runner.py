@@ -27,7 +27,7 @@ async def test_another_try_comes_after_pauses_that_double() -> None:
     assert (await world.carry(PUSH)).state == "success"
     assert now() == 30   # 10 + 20
     assert [text for kind, text in world.tell.said if kind == "warn"] == [
-        "the registry is away; tried again in 10 s (1 of 2)", "the registry is away; tried again in 20 s (2 of 2)",
+        "the registry is away; tried again in 10 s (1 of 4)", "the registry is away; tried again in 20 s (2 of 4)",
     ]
 
 

@@ -28,7 +28,8 @@ STORIES = [
     # What is worth another try, and for how long.
     ("build:again", f"{BUILT_AGAIN} post retire = success"),
     ("build:group-again", f"{BUILT_AGAIN} post retire = success"),
-    ("build:again build:again build:again", "plan build build build -build = failed"),
+    ("build:again " * 5, "plan build build build build build -build = failed"),
+    ("build:away", f"{BUILT_AGAIN} post retire = success"),
     ("retire:again", f"{TO_SWITCH} post retire retire = success"),
     # Deaths of the daemon.
     ("hook:crash", f"{TO_HOOK} ! hook healthy switch post retire = success"),
