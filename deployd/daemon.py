@@ -7,8 +7,10 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
+import socket
 import sys
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -174,6 +176,7 @@ async def _open_edges(stack: AsyncExitStack, settings: Settings, catalogue: Cata
     for folder in (settings.state, settings.run):
         _ensure_folder(folder)
     store = await stack.enter_async_context(open_store(settings.state / "state.db"))
+    _refuse_taken_port(settings)   # before anything is started that a daemon that cannot serve would leave behind
     engine = await stack.enter_async_context(Engine(settings.docker_socket))
     places = RouterPlaces(settings.run)
     router = await stack.enter_async_context(open_router(places.socket))
@@ -208,11 +211,14 @@ async def _start_router(edges: Edges, settings: Settings, catalogue: Catalogue, 
         certificate=PurePosixPath(certificate) if certificate else None,
         certificate_key=PurePosixPath(key) if key else None,
     )
+    is_new = await edges.engine.container(spec.name) is None
     await ensure_router(edges.engine, spec, config_folder() / "router", places, config)
     try:
         await wait_until_listening(edges.router)
     except RouterAbsent as error:
         lines = await edges.engine.last_lines(spec.name, 5)
+        if is_new:   # nobody is served by it, and Docker would start it again for ever
+            await edges.engine.ensure_container_gone(spec.name, stop_seconds=0)
         port = settings.router.http_port
         raise RouterAbsent(
             f"the router did not start on {settings.router.address}:{port}", where="router", evidence=lines,
@@ -335,7 +341,29 @@ async def _open_faces(
             site = web.SockSite(runner, passed) if passed else web.TCPSite(runner, *settings.listen_address)
             await site.start()
         except OSError as error:
-            raise PortTaken(
-                f"cannot listen on {settings.listen}: {error.strerror}", where="listen",
-                mend="stop the program that has the port, or choose another with `listen`",
-            ) from None
+            raise _port_taken(settings, error) from None
+
+
+def _refuse_taken_port(settings: Settings) -> None:
+    """
+    Raises:
+        PortTaken: The address of the HTTP face is in use, or not of this host.
+    """
+    if passed_socket() is not None:
+        return
+    host, port = settings.listen_address
+    try:
+        for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+            with socket.socket(family, kind, protocol) as trial:
+                trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                trial.bind(address)
+    except OSError as error:
+        raise _port_taken(settings, error) from None
+
+
+def _port_taken(settings: Settings, error: OSError) -> PortTaken:
+    why = "another program has the port" if error.errno == errno.EADDRINUSE else error.strerror
+    return PortTaken(
+        f"cannot listen on {settings.listen}: {why}", where="listen",
+        mend="stop the program that has the port, or choose another with `listen`",
+    )

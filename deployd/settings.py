@@ -21,6 +21,7 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+from pydantic_core import ErrorDetails
 
 from deployd.errors import DeployError
 from deployd.ids import ProjectId
@@ -301,11 +302,20 @@ def load_settings(path: Path) -> Settings:
     try:
         return Settings.model_validate({**values, "projects": projects})
     except ValidationError as error:
-        found = tuple(f"{'.'.join(map(str, item['loc'])) or 'settings'}: {item['msg']}" for item in error.errors())
+        found = tuple(f"{'.'.join(map(str, item['loc'])) or 'settings'}: {_in_words(item)}" for item in error.errors())
         raise SettingsInvalid(
             "the settings are not valid", where=str(path), evidence=found,
             mend="correct the keys named above; config/deployd.yaml shows every key with its meaning",
         ) from None
+
+
+def _in_words(item: ErrorDetails) -> str:
+    """What pydantic found, without the words of its own trade."""
+    if item["type"] == "extra_forbidden":
+        return "there is no such key"
+    if item["type"] == "missing":
+        return "this key is needed"
+    return item["msg"].removeprefix("Value error, ")
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:
@@ -314,6 +324,12 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise SettingsInvalid("there is no settings file", where=str(path),
                               mend="copy config/deployd.yaml to that place, or name another with --settings") from None
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        raise SettingsInvalid(
+            f"the settings are not YAML: {error.problem}",
+            where=f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path), mend="correct the file",
+        ) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise SettingsInvalid(f"the settings are not YAML: {error}", where=str(path), mend="correct the file") from None
     except OSError as error:

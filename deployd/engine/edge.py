@@ -25,6 +25,10 @@ from deployd.errors import DeployError
 
 LIMIT_SECONDS = 60.0   # Docker answers in milliseconds; on a busy disk it may take seconds, a minute is a fault
 UNREACHABLE = 900      # aiodocker's own number for "nobody answers"
+LOOK_AT_DOCKER = (
+    "look at `systemctl status docker` and at `docker_socket` in the settings; "
+    "deployd goes on when Docker is there again"
+)
 T = TypeVar("T")
 
 BY_WORDS: tuple[tuple[str, type[DeployError]], ...] = (
@@ -55,7 +59,9 @@ async def ask(what: str, answer: Awaitable[T], limit_seconds: float = LIMIT_SECO
         async with asyncio.timeout(limit_seconds):
             return await answer
     except TimeoutError:
-        raise EngineOverran(f"cannot {what}: Docker did not answer within {limit_seconds:g} s") from None
+        raise EngineOverran(
+            f"cannot {what}: Docker did not answer within {limit_seconds:g} s", mend=LOOK_AT_DOCKER,
+        ) from None
     except aiodocker.DockerError as error:
         raise translated(what, error.status, error.message) from None
     except (aiohttp.ClientError, OSError, asyncio.IncompleteReadError) as error:
@@ -66,8 +72,7 @@ def translated(what: str, status: int, message: str) -> DeployError:
     """Docker's refusal as an error of ours."""
     if status == UNREACHABLE:
         return EngineUnreachable(
-            f"cannot {what}: Docker does not answer ({message})",
-            mend="look at `systemctl status docker`; deployd goes on when Docker is there again",
+            f"cannot {what}: Docker does not answer ({message.replace(' ssl:default', '')})", mend=LOOK_AT_DOCKER,
         )
     text = f"cannot {what}: {message.strip()}"
     for words, kind in BY_WORDS:

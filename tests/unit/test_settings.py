@@ -32,3 +32,11 @@ def test_what_cannot_be_used_is_refused_with_its_key(tmp_path: Path, wrong: dict
         load_settings(file)
     assert caught.value.where == str(file)
     assert [line.partition(":")[0] for line in caught.value.evidence] == list(wrong)
+
+
+def test_what_is_no_yaml_is_named_with_its_place(tmp_path: Path) -> None:
+    (tmp_path / "deployd.yaml").write_text("listen: 127.0.0.1:1\nlimits: [\n")
+    with pytest.raises(SettingsInvalid) as caught:
+        load_settings(tmp_path / "deployd.yaml")
+    assert caught.value.where == f"{tmp_path}/deployd.yaml:3:1"
+    assert "\n" not in caught.value.what

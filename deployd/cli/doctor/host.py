@@ -53,8 +53,11 @@ def look_at_folders(settings: Settings) -> list[Finding]:
                            f"kernel takes {LONGEST_SOCKET_PATH}", "choose a shorter folder for `run`"))
     for folder in (settings.state, settings.run):
         there = nearest(folder)
-        if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
-            found.append(wrong("folders", f"{folder} cannot be made or written: {there} is in the way",
+        why = "" if there.is_dir() else f"{there} is in the way"
+        if not why and not os.access(there, os.W_OK | os.X_OK):
+            why = f"{there} is not ours to write"
+        if why:
+            found.append(wrong("folders", f"{folder} cannot be made or written: {why}",
                                "run it as the user who owns it, or choose another with `state`, `run` or `directory`"))
     return found or [well("folders", f"{settings.state}, {settings.run}")]
 
