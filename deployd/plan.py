@@ -45,6 +45,7 @@ class WantedApp:
     """Digest of what run time depends on and the slug does not: hooks, relationships, web, workers, variables."""
     changed_files: int | None = None
     """Against what is live; None when that is not known."""
+    has_deploy_hook: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +180,8 @@ def _deploy_hook(
     apps: Sequence[WantedApp], services: Sequence[PlannedService], routes: Sequence[str], live: Live,
 ) -> tuple[bool, str]:
     """Configuration format 8.5: the hook's result is part of the built state, and reused until something changes."""
+    if not any(app.has_deploy_hook for app in apps):
+        return False, "no application has one"
     if not live.apps:
         return True, "first deployment"
     for app in apps:

@@ -54,10 +54,13 @@ async def thaw_to_old(deployment: Deployment, host: Host, tell: Tell) -> None:
     if before is None:
         return   # nobody was held
     released = await host.router.thaw(deployment.key)
-    tell.line(
-        f"visitors: on the earlier version again; {released.held} requests waited, "
-        f"the longest {released.longest_seconds:.1f} s, {released.expired + released.refused} saw the maintenance page"
+    pages = released.expired + released.refused
+    longest = f"the longest {released.longest_seconds:.1f} s"
+    waited = (
+        f"{released.held} requests waited, {longest}, {pages} saw the maintenance page"
+        if released.held or pages else "nobody had to wait"
     )
+    tell.line(f"visitors: on the earlier version again; {waited}")
     for worker in await host.engine.containers({**_workers(deployment), ACTIVITY: str(before.activity)}):
         if not worker.running:
             await host.engine.start(worker.name)

@@ -167,7 +167,7 @@ async def _ensure_service(
         result = await host.engine.execute(seen.name, argv, stdin=stdin, limit_seconds=60)
         if result.status != 0:
             raise ServiceNotReady(
-                f"{service.name} ({service.type}) is up, but its users and databases cannot be set up",
+                f"{service.name} ({version.type}) is up, but its users and databases cannot be set up",
                 where=str(service.place),
                 evidence=tuple((result.stderr or result.stdout).decode(errors="replace").splitlines()[-20:]),
                 mend="look at the configuration of the service",
@@ -175,4 +175,4 @@ async def _ensure_service(
         return result.stdout
 
     await family_of(service).provision(execute, service, credentials)
-    tell.line(f"{service.type} ready", app=service.name)
+    tell.line(f"{version.type} ready", app=service.name)

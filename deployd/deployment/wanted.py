@@ -148,14 +148,16 @@ async def find_wanted(
             changed = await host.code.changed_files(project.id, live.commit, commit, app.root)
         exists = await host.slugs.has(version.slug)
         apps.append(version)
-        wanted_apps.append(WantedApp(app.name, version.slug, version.parts, exists, version.running, changed))
+        wanted_apps.append(WantedApp(
+            app.name, version.slug, version.parts, exists, version.running, changed, app.hooks.deploy is not None,
+        ))
     services = []
     for service in config.services:
-        image_id = ""
+        image_id, number = "", service.version
         if service.kind not in NO_CONTAINER:
-            entry = host.catalogue.service(service.kind, service.version, nearest=nearest).entry
-            image_id = await host.images.ensure(entry, tell)
-        kind = f"{service.kind}:{service.version}"
+            choice = host.catalogue.service(service.kind, service.version, nearest=nearest)
+            image_id, number = await host.images.ensure(choice.entry, tell), choice.version
+        kind = f"{service.kind}:{number}"   # what runs: its data are in the format of that version
         services.append(ServiceVersion(service.name, kind, image_id, service_digest(host.settings, service, image_id)))
     return Wanted(
         Version(activity, commit, tuple(apps), tuple(services), tuple(route.url for route in routes.routes)),

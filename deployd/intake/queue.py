@@ -46,12 +46,14 @@ class StateQueue:
             if same is not None:
                 return Receipt(None, f"{push.branch} at {push.new[:8]} is activity {same} already")
         now = self._clock.now()
+        goes_on = activities.latest(db, project=push.project, environment=name, states=("in_progress",), limit=1)
         environments.ensure(db, push.project, name, push.branch, now)
         number = activities.enqueue(db, NewActivity(
             push.project, name, push.branch, "push", TABLES["push"].version, push.new,
             Trigger(push.who, push.how, push.delivery),
         ), now)
-        return Receipt(number, f"activity {number}: {push.branch} at {push.new[:8]} to environment {name}")
+        said = f"activity {number}: {push.branch} at {push.new[:8]} to environment {name}"
+        return Receipt(number, f"{said}, after activity {goes_on[0].id}, which goes on" if goes_on else said)
 
     def _delete(self, db: sqlite3.Connection, push: Push) -> Receipt:
         name = machine_name(push.branch)

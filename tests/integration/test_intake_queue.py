@@ -63,6 +63,12 @@ async def test_a_push_makes_an_activity_and_its_environment(queue: Queue) -> Non
     assert queue.woken == 1
 
 
+async def test_a_push_that_has_to_wait_is_told_for_what(queue: Queue) -> None:
+    first = await queue.push(PUSH)
+    await queue.store.write(lambda db: activities.begin(db, ActivityId(first.activity or 0), SystemClock().now()))
+    assert (await queue.push(to(A, "delivery-2"))).said.endswith(f", after activity {first.activity}, which goes on")
+
+
 async def test_it_is_on_the_disk_when_it_is_answered(queue: Queue, tmp_path: Path) -> None:
     await queue.push(PUSH)
     other = sqlite3.connect(f"file:{tmp_path}/state.db?mode=ro", uri=True)

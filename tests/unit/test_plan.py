@@ -29,6 +29,11 @@ def test_a_first_deployment_builds_creates_and_runs_the_hook() -> None:
     ]
 
 
+def test_without_a_deploy_hook_none_is_run_and_nobody_is_held_for_it() -> None:
+    plan = make_plan([replace(APP, slug_exists=False, has_deploy_hook=False)], [], ROUTES, NOTHING_LIVE)
+    assert (plan.run_deploy_hook, plan.lines()[-1]) == (False, "deploy hook: not run (no application has one)")
+
+
 def test_a_rebuild_names_its_reason() -> None:
     changed = replace(APP, slug=SlugKey("b"), slug_exists=False, parts=replace(PARTS, tree="new"), changed_files=3)
     assert make_plan([changed], [DB], ROUTES, LIVE).apps[0].why == "3 files changed"
