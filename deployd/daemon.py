@@ -24,10 +24,11 @@ import uvloop
 from aiohttp import web
 
 from deployd.activity.endings import endings
+from deployd.activity.holding import Limits
 from deployd.activity.lanes import Lanes
 from deployd.activity.log import Logs
 from deployd.activity.masking import Masker
-from deployd.activity.runner import Limits
+from deployd.activity.memory import host_memory
 from deployd.activity.slots import Slots
 from deployd.activity.supervised import supervised
 from deployd.api.applications import local_application, public_application
@@ -74,6 +75,7 @@ log = structlog.get_logger()
 
 STOP, RELOAD = "stop", "reload"
 STOP_SECONDS = 5.0
+NO_ROOM = "No space left on device"
 MEGABYTE = 1_000_000
 CONTAINERS_MAY_READ = 0o022
 """umask: users of containers read what is written for them. Secrets lie below folders that only root may enter."""
@@ -92,8 +94,16 @@ def serve(settings_file: Path) -> None:
                       mend="start it with systemd or sudo")
     _configure_log()
     os.umask(CONTAINERS_MAY_READ)
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        wish = runner.run(run_daemon(settings, catalogue, settings_file))
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            wish = runner.run(run_daemon(settings, catalogue, settings_file))
+    except OSError as error:
+        if NO_ROOM not in str(error):
+            raise
+        raise FolderUnusable(
+            f"the disk of {settings.state} or of {settings.run} is full",
+            mend="make room on it; environments that are live go on meanwhile",
+        ) from None
     if wish == RELOAD:
         os.execv(sys.executable, [sys.executable, "-m", "deployd", *sys.argv[1:]])
 
@@ -117,7 +127,7 @@ class NotRoot(DeployError):
 
 
 class FolderUnusable(DeployError):
-    """A folder of the daemon cannot be made."""
+    """A folder of the daemon cannot be made, or nothing be written into it."""
 
     code: ClassVar[str] = "folder-unusable"
 
@@ -244,8 +254,11 @@ async def _serve(
 ) -> str:
     settings = host.settings
     logs = Logs(host.places.logs, edges.clock, edges.masker, endings(edges.store))
-    limits = Limits(Slots(settings.limits.builds), Slots(settings.limits.deploys))
-    lanes = Lanes(edges.store, Carrier(edges.store, host, logs, limits, edges.clock), edges.clock)
+    memory = host_memory(settings.limits.memory_mb)
+    limits = Limits(
+        Slots(settings.limits.builds, memory, what="builds"), Slots(settings.limits.deploys, memory, what="deployments"),
+    )
+    lanes = Lanes(edges.store, Carrier(edges.store, host, logs, limits, edges.clock, memory.total_mb), edges.clock)
     write_hooks(settings.state / "hooks", settings.api_socket)
     intake = Intake(
         settings.projects, settings.tokens, edges.code, CommitChecker(edges.code, host),
