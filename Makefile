@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down test lint bench clean
+.PHONY: help demo demo-down test lint bench chaos clean
 
 PYTHON := .venv/bin/python
 
@@ -30,6 +30,10 @@ lint: ## ruff, mypy, the walls between the rooms, dependencies
 bench: ## benchmarks against their peers (ONLY=name runs one)
 	@scripts/setup.sh bench
 	@$(PYTHON) -u -m tests.bench $(if $(ONLY),--only '$(ONLY)')
+
+chaos: ## kill the daemon again and again under load, and count what is lost (SEED=, and KILLS= or MINUTES=)
+	@scripts/setup.sh test
+	@$(PYTHON) -u -m tests.chaos $(if $(SEED),--seed '$(SEED)') $(if $(KILLS),--kills '$(KILLS)') $(if $(MINUTES),--minutes '$(MINUTES)')
 
 clean: ## remove what was made here: build/, caches; not .venv, not the demo's containers (make demo-down)
 	@if [ -e build/demo/deployd.yaml ]; then echo 'clean: the demo is up; run make demo-down first' >&2; exit 1; fi

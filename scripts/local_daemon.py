@@ -129,8 +129,15 @@ class LocalDaemon:
         self.settings_file.touch(mode=0o600)
         self.settings_file.write_text(yaml.safe_dump(values, sort_keys=False))
 
-    async def start(self, limit_seconds: float = READY_SECONDS) -> float:
+    async def start(
+        self, limit_seconds: float = READY_SECONDS, *, module: str = "deployd",
+        environment: Mapping[str, str] | None = None,
+    ) -> float:
         """Start the daemon in the background and wait until it is ready. Returns the seconds that it took.
+
+        Args:
+            module: The Python program that is the daemon.
+            environment: Variables for it, beside our own.
 
         Raises:
             DaemonDidNotStart: With the last lines of its log.
@@ -140,7 +147,8 @@ class LocalDaemon:
         self.pid_file.unlink(missing_ok=True)
         await run(
             "setsid", "--fork", "sh", "-c", DETACHED, str(self.log_file), str(self.pid_file),
-            sys.executable, "-m", "deployd", "serve", "--settings", str(self.settings_file), cwd=ROOT,
+            sys.executable, "-m", module, "serve", "--settings", str(self.settings_file), cwd=ROOT,
+            env={**os.environ, **(environment or {})},
         )
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as session:
             while time.monotonic() - began < limit_seconds:

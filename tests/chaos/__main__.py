@@ -1,0 +1,60 @@
+"""`make chaos`: a storm of some length; its last line is the count, and its exit status is 1 when that is not clean."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from scripts.local_daemon import LocalDaemon
+from scripts.removal import remove_all
+from tests.chaos.count import Count
+from tests.chaos.storm import PLACES, Storm
+
+KILLS = 100
+ANSWER_SECONDS = 10
+
+
+async def storm(seed: int, enough: Callable[[int], bool], say: Callable[[str], None] = print) -> Count:
+    """A storm on a daemon of its own, of which nothing is left."""
+    directory = Path(tempfile.mkdtemp(prefix="deployd-chaos-"))
+    daemon = LocalDaemon(
+        directory / "daemon", {place.project: {} for place in PLACES}, instance=f"test-chaos-{os.urandom(3).hex()}",
+        settings={"answer_seconds": ANSWER_SECONDS},
+    )
+    try:
+        return await Storm(daemon, directory / "trees", seed, enough, say).run()
+    finally:
+        await daemon.stop()
+        await remove_all(daemon.instance, directory)
+
+
+def _limit(kills: int | None, minutes: float | None) -> Callable[[int], bool]:
+    began = time.monotonic()
+    if minutes is not None:
+        return lambda _: time.monotonic() - began > minutes * 60
+    return lambda done: done >= (KILLS if kills is None else kills)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="make chaos", description=__doc__)
+    parser.add_argument("--seed", type=int, default=None, help="of the same seed come the same ideas; else another one")
+    parser.add_argument("--kills", type=int, default=None, help=f"how many ({KILLS})")
+    parser.add_argument("--minutes", type=float, default=None, help="how long, instead of how many")
+    asked = parser.parse_args()
+    seed = asked.seed if asked.seed is not None else int.from_bytes(os.urandom(3))
+    print(f"seed {seed}", flush=True)
+    count = asyncio.run(storm(seed, _limit(asked.kills, asked.minutes), lambda text: print(text, flush=True)))
+    for line in count.evidence():
+        print(line)
+    print(count)
+    return 0 if count.is_clean else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

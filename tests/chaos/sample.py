@@ -1,0 +1,102 @@
+"""The application of the storm: it says which version of which environment answers, keeps orders, counts its hooks.
+
+A hook writes the number of its activity before anything else. It reads it where the kernel shows which folder of the
+host its script lies in, so that deployd need not tell it. The file `mood` says what goes wrong in a version.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Mood = Literal["calm", "bad-build", "bad-deploy", "bad-post"]
+GOES_LIVE: frozenset[Mood] = frozenset({"calm", "bad-post"})
+"""Versions of these moods become live, if nobody ends them early."""
+WHICH = r"sed -n 's,.*/{folder}/\([0-9]*\)/app/scripts .*,\1,p' /proc/self/mountinfo | head -n 1"
+APP = f"""\
+name: app
+type: python:3.13
+{{relationships}}web:
+  commands:
+    start: python3 server.py
+workers:
+  mailer:
+    commands:
+      start: sleep 100000
+mounts:
+  data:
+    source: local
+    source_path: data
+hooks:
+  build: |
+    echo "build $({WHICH.format(folder="work")})" >> "$PLATFORM_CACHE_DIR/ran"
+    sleep 0.2
+    test "$(cat mood)" != bad-build
+  deploy: |
+    echo "deploy $({WHICH.format(folder="versions")})" >> data/ran
+    sleep 0.2
+    test "$(cat mood)" != bad-deploy
+  post_deploy: |
+    echo "post $({WHICH.format(folder="versions")})" >> data/ran
+    sleep 0.2
+    test "$(cat mood)" != bad-post
+"""
+SERVER = '''\
+import os
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+WHO = f"{Path('/app/text').read_text()} of {os.environ['PLATFORM_PROJECT']} {os.environ['PLATFORM_BRANCH']}".encode()
+
+
+class Page(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(WHO)))
+        self.end_headers()
+        self.wfile.write(WHO)
+
+    def do_POST(self):
+        order = self.rfile.read(int(self.headers["Content-Length"]))
+        with open("/app/data/orders", "ab") as orders:
+            orders.write(order + b"\\n")
+        self.do_GET()
+
+    def log_message(self, *_):
+        pass
+
+
+ThreadingHTTPServer(("", int(os.environ["PORT"])), Page).serve_forever()
+'''
+CACHE = {
+    "relationships": 'relationships:\n  cache: "store:redis"\n',
+    "services": "store:\n  type: redis:8.0\n",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A branch of a project."""
+
+    project: str
+    branch: str
+    may_go: bool = False
+    """It is deleted now and then."""
+
+    def page(self, text: str) -> str:
+        """What a visitor reads."""
+        return f"{text} of {self.project} {self.branch}"
+
+
+def first_files(*, with_service: bool) -> dict[str, str]:
+    """What stays the same from version to version."""
+    app = APP.format(relationships=CACHE["relationships"] if with_service else "")
+    services = {".platform/services.yaml": CACHE["services"]} if with_service else {}
+    return {".platform.app.yaml": app, "server.py": SERVER, **services, **files_of("v0", "calm")}
+
+
+def files_of(text: str, mood: Mood) -> dict[str, str]:
+    """What makes a version."""
+    return {"text": text, "mood": mood}
