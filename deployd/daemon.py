@@ -256,7 +256,8 @@ async def _serve(
     logs = Logs(host.places.logs, edges.clock, edges.masker, endings(edges.store))
     memory = host_memory(settings.limits.memory_mb)
     limits = Limits(
-        Slots(settings.limits.builds, memory, what="builds"), Slots(settings.limits.deploys, memory, what="deployments"),
+        Slots(settings.limits.builds, memory, what="builds"),
+        Slots(settings.limits.deploys, memory, what="deployments"),
     )
     lanes = Lanes(edges.store, Carrier(edges.store, host, logs, limits, edges.clock, memory.total_mb), edges.clock)
     write_hooks(settings.state / "hooks", settings.api_socket)

@@ -136,6 +136,8 @@ class RouterSettings(_Frozen):
 class Limits(_Frozen):
     builds: int = Field(2, ge=1)
     deploys: int = Field(4, ge=1)
+    memory_mb: int | None = Field(None, ge=256)
+    """All that may be used on the host, by whatever runs there; None: what it has, less a reserve."""
 
 
 class BuildSettings(_Frozen):

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, ClassVar, Protocol
 
 from deployd.activity import beside
 from deployd.activity.explain import as_transient, explain, unwrap
+from deployd.activity.holding import Holding, Limits
 from deployd.activity.journal import (
     AGAIN_AT,
     DONE,
@@ -30,9 +30,8 @@ from deployd.activity.journal import (
 )
 from deployd.activity.log import Tell
 from deployd.activity.machine import Finish, Undo, Wait, next_move, past_the_way_back
-from deployd.activity.slots import Slots
+from deployd.activity.slots import NOTHING_MORE, Need, NeverFits
 from deployd.activity.table import NO_WAY_BACK, Step, Table, Visitors
-from deployd.activity.waits import Waits
 from deployd.activity.wish import TimeOver, Wish, WishCame
 from deployd.clock import Clock
 from deployd.errors import DeployError, Transient
@@ -45,8 +44,6 @@ LONGEST_PAUSE_SECONDS = 60.0
 """Pauses double from try to try, up to this."""
 LONGEST_PAUSE_OF_AN_UNDO_SECONDS = 300.0
 LONGEST_WAIT_SECONDS = 3600.0
-BUILDING = frozenset({"build", "slug"})
-DEPLOYING = frozenset({"deploy", "hooks", "route"})
 
 
 class Overran(DeployError):
@@ -63,13 +60,6 @@ class JournalStore(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    builds: Slots
-    deploys: Slots
-    waits: Waits = field(default_factory=Waits)
-
-
 @dataclass(frozen=True)
 class Run:
     """Everything that carrying one activity needs."""
@@ -83,13 +73,15 @@ class Run:
     tell: Tell
     limits: Limits
     clock: Clock
+    need_of: Callable[[Step, Any], Need] = lambda step, view: NOTHING_MORE
+    """(step, view) -> the memory that its phase needs"""
 
 
 async def run(run: Run) -> Finish:
     """Carry an activity to its end; may be called again after any crash."""
     phase = ""
     began = asyncio.get_running_loop().time()
-    async with _Slot(run) as slot:
+    async with Holding(run.activity, run.table, run.limits, run.tell) as holding:
         while True:
             journal = await run.journal.read()
             run.wish.too_late = past_the_way_back(run.table, journal)
@@ -108,12 +100,23 @@ async def run(run: Run) -> Finish:
                     _tell_seconds(run, phase, began)
                 phase, began = move.step.phase, asyncio.get_running_loop().time()
                 run.tell.phase(phase)
-            try:
-                async with run.wish.limit(None, may_end=not run.wish.too_late):
-                    await slot.for_phase(phase)
-            except WishCame:
-                continue
-            await _do(run, move.step, journal)
+            if await _has_room(run, holding, move.step, journal):
+                await _do(run, move.step, journal)
+
+
+async def _has_room(run: Run, holding: Holding, step: Step, journal: Journal) -> bool:
+    """Wait for what the step needs. False: a wish came, or it can never have it; the journal says which."""
+    try:
+        async with run.wish.limit(None, may_end=not run.wish.too_late):
+            need = NOTHING_MORE if holding.has(step) else run.need_of(step, run.view_of(run.activity, journal))
+            await holding.ensure(step, journal, need)
+    except WishCame:
+        return False
+    except NeverFits as error:
+        await run.journal.write(step.name, STARTED)
+        await _failed(run, step, error, journal)
+        return False
+    return True
 
 
 async def _do(run: Run, step: Step, journal: Journal) -> None:
@@ -203,8 +206,11 @@ async def _waited_stuck(run: Run, step: Step, seconds: float) -> bool:
     """Wait until the undo is to be tried again, or an operator says that it goes now. False: it was skipped."""
     stuck = (await run.journal.read()).last(step.name)
     why = stuck.said if stuck else ""
-    with run.limits.waits.saying(run.activity.id, f"cannot undo {_words(step)}: {why}", stuck=True):
+    run.limits.waits.say(run.activity.id, f"cannot undo {_words(step)}: {why}", stuck=True)
+    try:
         await run.wish.pause(seconds)
+    finally:
+        run.limits.waits.done(run.activity.id)
     last = (await run.journal.read()).last(step.name)
     return last is not None and last.event == STUCK
 
@@ -235,30 +241,3 @@ def visitors_after(table: Table[Any, Any], journal: Journal) -> str:
 
 def _tell_seconds(run: Run, phase: str, began: float) -> None:
     run.tell.done(f"{phase} took {asyncio.get_running_loop().time() - began:.1f} s")
-
-
-class _Slot:
-    """The slot that the activity holds: one for building, then one for deploying; kept from the freeze to the end."""
-
-    def __init__(self, run: Run) -> None:
-        self._run = run
-        self._stack = AsyncExitStack()
-        self._held = ""
-
-    async def __aenter__(self) -> _Slot:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._stack.aclose()
-
-    async def for_phase(self, phase: str) -> None:
-        wanted = "builds" if phase in BUILDING else "deploys" if phase in DEPLOYING else ""
-        if not wanted or wanted == self._held:
-            return
-        await self._stack.aclose()
-        slots: Slots = getattr(self._run.limits, wanted)
-        tell = self._run.tell
-        await self._stack.enter_async_context(slots.hold(
-            self._run.activity.project, lambda: tell.line(f"waits: all slots for {wanted} are taken"),
-        ))
-        self._held = wanted

@@ -5,9 +5,6 @@ In memory only: after a restart of the daemon they wait anew, and say it again.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 from deployd.ids import ActivityId
 
 
@@ -27,22 +24,16 @@ class Waits:
         """One sentence for each activity whose undo needs a look."""
         return [f"activity {activity} {self._now[activity]}" for activity in sorted(self._stuck)]
 
-    def say(self, activity: ActivityId, text: str) -> None:
-        """Say it in other words; within `saying` only."""
-        self._now[activity] = text
-
-    @contextmanager
-    def saying(self, activity: ActivityId, text: str, *, stuck: bool = False) -> Iterator[None]:
-        """Say what is waited for, as long as the block lasts.
-
+    def say(self, activity: ActivityId, text: str, *, stuck: bool = False) -> None:
+        """
         Args:
             stuck: It will not end by itself, maybe: people have to look.
         """
         self._now[activity] = text
         if stuck:
             self._stuck.add(activity)
-        try:
-            yield
-        finally:
-            self._now.pop(activity, None)
-            self._stuck.discard(activity)
+
+    def done(self, activity: ActivityId) -> None:
+        """It waits no more; it need not have waited."""
+        self._now.pop(activity, None)
+        self._stuck.discard(activity)

@@ -6,17 +6,20 @@ import asyncio
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 
+from deployd.activity.holding import Limits
 from deployd.activity.journal import Journal, check_succession
 from deployd.activity.log import Logs, Tell
 from deployd.activity.machine import Finish
-from deployd.activity.runner import Limits, Run, run, visitors_after
+from deployd.activity.runner import Run, run, visitors_after
 from deployd.activity.table import Table, TableUnknown
 from deployd.activity.wish import Wish
 from deployd.clock import Clock
 from deployd.deployment.host import Host
+from deployd.deployment.needs import memory_needed
 from deployd.deployment.steps import table_of
 from deployd.deployment.view import Deployment
 from deployd.ids import ActivityId
@@ -58,6 +61,8 @@ class Carrier:
     logs: Logs
     limits: Limits
     clock: Clock
+    memory_mb: int
+    """All that builds and deployments may count on."""
 
     async def __call__(self, activity: Activity, wish: Wish) -> None:
         """Carry an activity to its end.
@@ -100,6 +105,7 @@ class Carrier:
         else:
             end = await run(Run(
                 activity, table, self.host, self._view_of(project), journal, wish, tell, self.limits, self.clock,
+                partial(memory_needed, self.host.settings, self.memory_mb),
             ))
         seconds = asyncio.get_running_loop().time() - began
         await self.store.write(

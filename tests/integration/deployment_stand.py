@@ -19,10 +19,11 @@ import aiohttp
 from yarl import URL
 
 from deployd.activity.endings import endings
+from deployd.activity.holding import Limits
 from deployd.activity.journal import WISH, Journal
 from deployd.activity.log import Logs
 from deployd.activity.machine import Finish
-from deployd.activity.runner import Limits, Run, run
+from deployd.activity.runner import Run, run
 from deployd.activity.slots import Slots
 from deployd.activity.table import Step, Table
 from deployd.activity.wish import Wish

@@ -2,8 +2,8 @@
 
 A script says what happens at the n-th try of a step: `fail`, `bug`, `again` (Transient), `away` (an error of a kind
 that goes away), `over` (its limit), `wish` (a cancel comes while it runs), `late` (the same, but the step ends well all
-the same), `crash` (the daemon dies in it), `doubt` (done, but nobody heard), `refused` (certainly not done), `nap` (takes
-ten seconds).
+the same), `crash` (the daemon dies in it), `doubt` (done, but nobody heard), `refused` (certainly not done), `nap` (it
+takes ten seconds).
 Undos are scripted the same way, as `-step`.
 """
 
@@ -14,10 +14,11 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
+from deployd.activity.holding import Limits
 from deployd.activity.journal import WISH, Journal, check_succession
 from deployd.activity.machine import Finish
-from deployd.activity.runner import Limits, Run, run
-from deployd.activity.slots import Slots
+from deployd.activity.runner import Run, run
+from deployd.activity.slots import NOTHING_MORE, Slots
 from deployd.activity.table import (
     AGAIN,
     AS_BEFORE,
@@ -114,6 +115,7 @@ class World:
     journal: MemoryJournal = field(default_factory=lambda: MemoryJournal(LoopClock()))
     tell: QuietTell = field(default_factory=QuietTell)
     limits: Limits = field(default_factory=lambda: Limits(Slots(1), Slots(1)))
+    need_of: Any = lambda step, view: NOTHING_MORE
 
     def next_of(self, name: str) -> str:
         waiting = self.script.get(name)
@@ -129,7 +131,7 @@ class World:
         self.wish = Wish()
         return await run(Run(
             SimpleNamespace(id=1, project="shop"), table, self, lambda activity, journal: journal, self.journal,  # type: ignore[arg-type]
-            self.wish, self.tell, self.limits, self.journal.clock,  # type: ignore[arg-type]
+            self.wish, self.tell, self.limits, self.journal.clock, self.need_of,  # type: ignore[arg-type]
         ))
 
     async def carry(self, table: Table[Any, Any]) -> Finish:

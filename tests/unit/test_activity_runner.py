@@ -6,9 +6,11 @@ from datetime import UTC, datetime
 
 import pytest
 
+from deployd.activity.holding import Limits
 from deployd.activity.journal import SKIPPED, STARTED, Journal, check_succession, read_result, write_result
-from deployd.activity.runner import Limits, visitors_after
-from deployd.activity.slots import Slots
+from deployd.activity.memory import Memory
+from deployd.activity.runner import visitors_after
+from deployd.activity.slots import Need, Slots
 from deployd.activity.supervised import must_finish, supervised
 from deployd.activity.table import NO_WAY_BACK
 from deployd.ids import ActivityId, CommitId
@@ -161,6 +163,43 @@ async def test_slots_are_held_for_building_then_for_deploying_and_given_back_at_
         await World({"hook": ["crash"]}, limits=limits).start_daemon(PUSH)
     async with asyncio.timeout(1), limits.builds.hold("x"), limits.deploys.hold("x"):
         pass
+
+
+async def test_a_build_that_needs_more_memory_than_there_is_waits_and_can_be_cancelled() -> None:
+    memory = Memory(4096, lambda: 3000)
+    world = World(limits=Limits(Slots(1, memory), Slots(1, memory)), need_of=lambda step, view: Need(2048, "the build"))
+    async with asyncio.TaskGroup() as group:
+        carrying = group.create_task(world.carry(PUSH))
+        await asyncio.sleep(100)
+        assert world.calls == ["plan"]
+        waits = "waits: needs 2048 MB for the build, 1096 MB are free of 4096 MB"
+        assert world.limits.waits.of(ActivityId(1)) == waits
+        assert ("line", waits) in world.tell.said
+        world.cancel()
+        await asyncio.sleep(1)
+        assert carrying.result().state == "cancelled"
+    assert world.limits.waits.of(ActivityId(1)) == ""
+
+
+async def test_a_build_that_can_never_fit_fails_at_once() -> None:
+    memory = Memory(1024, lambda: 0)
+    world = World(limits=Limits(Slots(1, memory), Slots(1, memory)), need_of=lambda step, view: Need(2048, "the build"))
+    end = await world.carry(PUSH)
+    assert (end.state, world.calls) == ("failed", ["plan", "-build"])
+    assert end.reason == "the build needs 2048 MB of memory, and all there can be is 1024 MB"
+    assert now() == 0
+
+
+async def test_what_was_begun_before_a_restart_has_its_memory_already() -> None:
+    used = [0]
+    memory = Memory(4096, lambda: used[0])
+    world = World({"hook": ["crash"]}, limits=Limits(Slots(1, memory), Slots(1, memory)),
+                  need_of=lambda step, view: Need(1024, step.phase))
+    with pytest.raises(Crash):
+        await world.start_daemon(PUSH)
+    used[0] = 4000
+    assert (await world.carry(PUSH)).state == "success"
+    assert now() == 0
 
 
 async def test_a_build_does_not_hold_up_deployments() -> None:

@@ -2,10 +2,12 @@
 
 import asyncio
 import random
+from pathlib import Path
 
 import pytest
 
-from deployd.activity.slots import Slots
+from deployd.activity.memory import HostMemory, Memory, host_memory, read_memory, usable_mb
+from deployd.activity.slots import LOOK_AGAIN_SECONDS, Need, NeverFits, Slots
 
 pytestmark = pytest.mark.looptime
 
@@ -36,17 +38,17 @@ async def test_as_many_run_at_once_as_there_are_slots() -> None:
     assert asyncio.get_running_loop().time() == pytest.approx(30)
 
 
-async def test_who_must_wait_is_told_so() -> None:
-    slots, told = Slots(1), []
-    async with slots.hold("shop", lambda: told.append("first")), asyncio.TaskGroup() as group:
+async def test_who_must_wait_is_told_why() -> None:
+    slots, told = Slots(1, what="builds"), []
+    async with slots.hold("shop", on_wait=told.append), asyncio.TaskGroup() as group:
         waiting = group.create_task(_wait(slots, told))
         await asyncio.sleep(1)
         waiting.cancel()
-    assert told == ["waits"]
+    assert told == ["all 1 slots for builds are taken"]
 
 
 async def _wait(slots: Slots, told: list[str]) -> None:
-    async with slots.hold("shop", lambda: told.append("waits")):
+    async with slots.hold("shop", on_wait=told.append):
         raise AssertionError("it was cancelled while it waited")
 
 
@@ -91,3 +93,101 @@ async def test_no_slot_is_lost_and_none_is_made_whoever_leaves_when(seed: int) -
     assert most == 3
     async with asyncio.timeout(1), slots.hold("a"), slots.hold("b"), slots.hold("c"):
         assert slots.waiting == 0
+
+
+class Host:
+    """A host with 4096 MB, of which something is used."""
+
+    def __init__(self, used_mb: int = 0) -> None:
+        self.used_mb = used_mb
+        self.memory = Memory(4096, lambda: self.used_mb)
+
+
+BUILD = Need(2048, "the build")
+
+
+async def work(slots: Slots, project: str, need: Need, done: list[str], told: list[str] | None = None) -> None:
+    async with slots.hold(project, need, (told if told is not None else []).append):
+        await asyncio.sleep(10)
+    done.append(project)
+
+
+async def test_what_does_not_fit_waits_says_why_and_goes_when_memory_comes_free() -> None:
+    host, told, done = Host(used_mb=3196), [], []
+    slots = Slots(2, host.memory)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(work(slots, "shop", BUILD, done, told))
+        await asyncio.sleep(100)
+        assert told == ["needs 2048 MB for the build, 900 MB are free of 4096 MB"]
+        host.used_mb = 2000
+        await asyncio.sleep(LOOK_AGAIN_SECONDS + 10.1)
+        assert done == ["shop"]
+
+
+async def test_what_can_never_fit_fails_at_once() -> None:
+    with pytest.raises(NeverFits, match="the build needs 5000 MB of memory, and all there can be is 4096 MB"):
+        async with Slots(2, Host().memory).hold("shop", Need(5000, "the build")):
+            raise AssertionError("it does not fit")
+
+
+async def test_what_runs_counts_with_what_it_uses_and_what_begins_with_what_it_may_take() -> None:
+    host, done = Host(used_mb=1000), []
+    slots = Slots(9, host.memory)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(work(slots, "a", BUILD, done))
+        group.create_task(work(slots, "b", BUILD, done))
+        await asyncio.sleep(5)
+        assert slots.waiting == 1, "the first has not taken its memory yet, but may"
+        host.used_mb = 3000     # it has grown, and is not counted twice
+        assert host.memory.free_mb() == 4096 - 1000 - 2048
+        host.used_mb = 3500     # something else has grown too
+        assert host.memory.free_mb() == 596
+        host.used_mb = 1200     # the first ends, and 200 MB of it stay: what it deployed
+        await asyncio.sleep(6)
+        assert slots.waiting == 0
+        assert host.memory.free_mb() == 4096 - 1200 - 2048
+
+
+async def test_an_idle_host_with_many_small_environments_refuses_nothing() -> None:
+    host, done = Host(used_mb=1500), []   # 40 environments, whose limits are ten times of that
+    await work(Slots(1, host.memory), "shop", BUILD, done)
+    assert done == ["shop"]
+
+
+async def test_something_large_is_not_overtaken_for_ever_by_what_is_small() -> None:
+    host, done = Host(used_mb=1000), []
+    slots = Slots(9, host.memory)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(work(slots, "first", BUILD, done))
+        await asyncio.sleep(1)
+        group.create_task(work(slots, "large", Need(3000, "the build"), done))
+        await asyncio.sleep(1)
+        told: list[str] = []
+        group.create_task(work(slots, "small", Need(64, "the deployment"), done, told))
+        await asyncio.sleep(1)
+        assert told == ["others come first"]
+    assert done == ["first", "large", "small"]
+
+
+async def test_who_waits_and_leaves_lets_the_next_one_go() -> None:
+    host, done = Host(used_mb=1000), []
+    slots = Slots(9, host.memory)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(work(slots, "first", BUILD, done))
+        await asyncio.sleep(1)
+        large = group.create_task(work(slots, "large", Need(3000, "the build"), done))
+        small = group.create_task(work(slots, "small", Need(64, "the deployment"), done))
+        await asyncio.sleep(1)
+        large.cancel()
+        await asyncio.sleep(10.5)
+        assert small.done()
+
+
+def test_the_kernel_s_figures_are_read(tmp_path: Path) -> None:
+    file = tmp_path / "meminfo"
+    file.write_text("MemTotal:   4194304 kB\nMemFree:   100 kB\nMemAvailable:   1048576 kB\nHugePages_Total:   0\n")
+    assert read_memory(file) == HostMemory(4096, 1024)
+    assert read_memory().total_mb >= read_memory().available_mb > 0
+    assert (usable_mb(4096), usable_mb(1024)) == (3687, 768)
+    assert host_memory(1000).total_mb == 1000
+    assert host_memory(None).free_mb() < read_memory().total_mb
