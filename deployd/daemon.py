@@ -323,12 +323,11 @@ def _health(edges: Edges) -> Health:
         router: dict[str, Any] = {"reachable": False}
         reasons = []
         try:
-            about = await edges.engine.about()
-            engine = {"reachable": True, "version": about.version}
+            engine = {"reachable": True, "version": await edges.engine.version()}
         except DeployError as error:
             reasons.append(error.what)
         try:
-            seen = await edges.router.status()
+            seen = await edges.router.status(environments=False)
             router = {"reachable": True, "held_now": seen.held_now, "released": seen.released,
                       "expired": seen.expired, "left": seen.left, "refused": seen.refused}
         except DeployError as error:

@@ -30,6 +30,8 @@ from deployd.state.environments import Environment
 from deployd.state.store import Store
 
 MEGABYTE = 1_000_000
+MOST_OLD = 1_000
+"""Versions that are kept though nothing shows them any more."""
 FRESH_SECONDS = 1.0
 """A status is not made anew more often than that, however many monitors poll it."""
 
@@ -60,6 +62,8 @@ class StateBoard:
         self._degraded = degraded
         self._waits = waits
         self._began = time.monotonic()
+        self._versions: dict[ActivityId, tuple[str, str]] = {}
+        """{activity: commit and first URL of its version}"""
         self._healths = Fresh(self._look, FRESH_SECONDS)
         self._statuses = Fresh(self._status, FRESH_SECONDS)
         self._environments = Fresh(partial(self.environments, None), FRESH_SECONDS)
@@ -115,30 +119,38 @@ class StateBoard:
 
     async def environments(self, project: str | None) -> list[EnvironmentShape]:
         found = await self._store.read(lambda db: environments.list_all(db, project))
-        live = await self._store.read(environments.live_versions)
-        lives = {(owner, name): read_result(text, Version) for owner, name, text in live}
+        await self._read_versions(found)
         newest = {(item.project, item.environment): item for item in await self._store.read(activities.newest_of_each)}
         return [
-            self._shape(item, lives.get((item.project, item.name)), newest.get((item.project, item.name)))
+            self._shape(item, newest.get((item.project, item.name)))
             for item in found if item.project in self._settings.projects
         ]
 
-    def _shape(
-        self, found: Environment, version: Version | None, newest: Activity | None,
-    ) -> EnvironmentShape:
+    async def _read_versions(self, found: Sequence[Environment]) -> None:
+        """Have what is shown of every live version. None ever changes, so each is read once."""
+        live = {item.live_activity for item in found if item.live_activity is not None}
+        for activity in live - self._versions.keys():
+            text = await self._store.read(lambda db, number=activity: environments.version_of(db, number))  # type: ignore[misc]
+            if text is not None:
+                version = read_result(text, Version)
+                self._versions[activity] = (version.commit, version.routes[0] if version.routes else "")
+        if len(self._versions) > 2 * len(live) + MOST_OLD:
+            self._versions = {activity: self._versions[activity] for activity in live & self._versions.keys()}
+
+    def _shape(self, found: Environment, newest: Activity | None) -> EnvironmentShape:
         project = self._settings.projects[found.project]
+        commit, url = self._versions.get(found.live_activity or ActivityId(0), ("", ""))
         doing = newest.id if newest and newest.state in activities.OPEN else None
         if doing is not None:
             state = "deploying"
         elif newest is not None and newest.state == "failed":
             state = "failed"
         else:
-            state = "live" if version else "new"
-        host = domains_of(self._settings, project, found.name, found.branch).default
-        url = version.routes[0] if version and version.routes else f"http://{host}/"
+            state = "live" if commit else "new"
+        url = url or f"http://{domains_of(self._settings, project, found.name, found.branch).default}/"
         return EnvironmentShape(
             found.project, found.name, found.branch, environment_type(project, found.branch), state, url,
-            version.commit if version else "", found.live_activity, _text(found.live_since), doing,
+            commit, found.live_activity, _text(found.live_since), doing,
         )
 
     async def activities(

@@ -22,6 +22,11 @@ def parse_version(answer: Mapping[str, Any]) -> str | None:
     return answer.get("version") or None
 
 
+def parse_closed(answer: Mapping[str, Any]) -> bool:
+    """From the answer to a look."""
+    return bool(answer.get("frozen") or answer.get("maintenance"))
+
+
 def parse_status(answer: Mapping[str, Any]) -> RouterStatus:
     totals = answer["totals"]
     return RouterStatus(

@@ -123,7 +123,7 @@ async def wait_until_listening(router: Router, limit_seconds: float = START_SECO
         async with asyncio.timeout(limit_seconds):
             while True:
                 try:
-                    await router.status()
+                    await router.status(environments=False)
                 except (RouterAbsent, RouterUnanswered):
                     await asyncio.sleep(0.05)
                 else:

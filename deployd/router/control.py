@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 import aiohttp
 
 from deployd.errors import DeployError
-from deployd.router.answers import parse_freeze, parse_released, parse_status, parse_version
+from deployd.router.answers import parse_closed, parse_freeze, parse_released, parse_status, parse_version
 from deployd.router.render import RELEASED_AT_ONCE, render_route_set
 from deployd.router.table import Freeze, Released, RouterStatus, RouteSet
 
@@ -109,9 +109,17 @@ class Router:
         """Which version is live; None when the environment has no routes. For when an answer was lost."""
         return parse_version(await self._command("look", {"environment": environment}))
 
-    async def status(self) -> RouterStatus:
-        """What the router knows and what its freezes did, for each environment."""
-        return parse_status(await self._command("status", {}))
+    async def is_closed(self, environment: str) -> bool:
+        """Whether visitors of an environment are held or see the maintenance page."""
+        return parse_closed(await self._command("look", {"environment": environment}))
+
+    async def status(self, *, environments: bool = True) -> RouterStatus:
+        """What the router knows and what its freezes did.
+
+        Args:
+            environments: Tell of each; without them it is quick, however many there are.
+        """
+        return parse_status(await self._command("status", {"environments": environments}))
 
     async def _command(self, name: str, asked: Mapping[str, Any] | bytes) -> dict[str, Any]:
         body = asked if isinstance(asked, bytes) else json.dumps(asked).encode()

@@ -24,7 +24,6 @@ from deployd.deployment.validate import read_config
 from deployd.engine.script import has_started
 from deployd.errors import DeployError
 from deployd.ids import ActivityId, EnvironmentName, ProjectId
-from deployd.router.table import RouterStatus
 from deployd.state import environments
 from deployd.state.store import Store
 from deployd.upkeep.cron_run import LiveCron, run_cron
@@ -48,7 +47,7 @@ RunCron = Callable[[LiveCron, datetime, Host, Masker, asyncio.Semaphore], Awaita
 class Router(Protocol):
     """The call of the router that crons need."""
 
-    async def status(self) -> RouterStatus: ...
+    async def is_closed(self, environment: str) -> bool: ...
 
 
 def scheduled(live: LiveCron, after: datetime) -> datetime | None:
@@ -152,10 +151,9 @@ class Crons:
 
     async def _is_held(self, key: Key) -> bool:
         try:
-            there = (await self._router.status()).environments.get("/".join(key))
+            return await self._router.is_closed("/".join(key))
         except DeployError:   # crons do not need the router
             return False
-        return there is not None and (there.frozen or there.maintenance)
 
     async def _read(self) -> dict[CronKey, LiveCron]:
         live = {(item.project, item.name): item.activity for item in await self._store.read(environments.live_ones)}

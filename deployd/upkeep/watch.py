@@ -57,7 +57,7 @@ ROUTER: Key = (ProjectId(""), EnvironmentName("router"))
 class Router(Protocol):
     """The calls of the router that only upkeep makes."""
 
-    async def status(self) -> RouterStatus: ...
+    async def status(self, *, environments: bool) -> RouterStatus: ...
     async def complete(self) -> None: ...
 
 
@@ -195,7 +195,8 @@ class Watch:
                 await self._host.engine.start(name)
                 log.warning("container_started_again", container=name, exit_status=seen.exit_status)
             return Look(wait + SETTLE_SECONDS, None)
-        status = await self._router.status()   # while nginx starts nobody listens: told, and looked at again
+        # While nginx starts nobody listens: told, and looked at again.
+        status = await self._router.status(environments=False)
         if not status.complete or self._nginx_started not in (None, status.started):
             count = await self._reconciler.put_routes_back()
             await self._router.complete()

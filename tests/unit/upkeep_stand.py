@@ -49,19 +49,29 @@ class RouterDouble:
     is_complete: bool = True
     away: bool = False
 
+    told: list[str] = field(default_factory=list)
+    """Commands, in order."""
+
     async def put(self, routes: RouteSet) -> None:
         self.put_sets.append(routes)
+        self.told.append("put")
 
     async def look(self, environment: str) -> str | None:
         return next((item.version for item in reversed(self.put_sets) if item.environment == environment), None)
 
-    async def freeze(self, environment: str, seconds: float) -> None:
+    async def freeze(self, environment: str, seconds: float, hosts: Sequence[str] = ()) -> None:
         self.frozen[environment] = seconds
+        self.told.append("freeze")
 
     async def complete(self) -> None:
         self.is_complete = True
 
-    async def status(self) -> RouterStatus:
+    async def is_closed(self, environment: str) -> bool:
+        if self.away:
+            raise DeployError("the router does not listen")
+        return environment in self.frozen
+
+    async def status(self, *, environments: bool = True) -> RouterStatus:
         if self.away:
             raise DeployError("the router does not listen")
         traffic = {name: EnvironmentTraffic("1", True, left, False, 0, Released())

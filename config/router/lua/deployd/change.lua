@@ -303,13 +303,14 @@ local function one_status(head)
     return figures
 end
 
-function _M.status()
+-- Monitors ask every second: without environments there is little to say, however many there are.
+function _M.status(with_environments)
     local environments, held_now = {}, 0
     for _, name in ipairs(names()) do
         local head = read_head(name)
         if head then
-            environments[name] = one_status(head)
-            held_now = held_now + environments[name].held_now
+            held_now = held_now + queue.waiting(head.freeze and head.freeze.number or head.last)
+            environments[name] = with_environments and one_status(head) or nil
         end
     end
     local totals = queue.totals()

@@ -16,7 +16,7 @@ local COMMANDS = {
     ["/remove"] = function(asked) return change.remove(asked.environment) end,
     ["/complete"] = function() return change.complete() end,
     ["/look"] = function(asked) return change.look(asked.environment) end,
-    ["/status"] = function() return change.status() end,
+    ["/status"] = function(asked) return change.status(asked.environments ~= false) end,
 }
 
 local function body()

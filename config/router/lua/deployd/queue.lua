@@ -140,12 +140,17 @@ local function longest_wait(number)
     return longest
 end
 
+-- How many wait now.
+function _M.waiting(number)
+    return number and math.max(0, dict:get(number .. ":now") or 0) or 0
+end
+
 -- What the freeze did so far, in the words of deployd/router/table.py, and how many wait now.
 function _M.figures(number)
     local function figure(name)
         return number and dict:get(number .. ":" .. name) or 0
     end
-    local waiting = math.max(0, figure("now"))
+    local waiting = _M.waiting(number)
     return {
         held = figure("released") + waiting,
         held_now = waiting,
