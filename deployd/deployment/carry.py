@@ -11,13 +11,14 @@ from functools import partial
 import structlog
 
 from deployd.activity.holding import Limits
-from deployd.activity.journal import Journal, check_succession
+from deployd.activity.journal import UNDONE, Journal, check_succession
 from deployd.activity.log import Logs, Tell
 from deployd.activity.machine import Finish
 from deployd.activity.runner import Run, run, visitors_after
 from deployd.activity.table import Table, TableUnknown
 from deployd.activity.wish import Wish
 from deployd.clock import Clock
+from deployd.deployment.hooks import freeze
 from deployd.deployment.host import Host
 from deployd.deployment.needs import memory_needed
 from deployd.deployment.steps import table_of
@@ -116,10 +117,18 @@ class Carrier:
         else:
             said = f"{activity.kind} of {activity.branch} {end.state}: {end.reason}"
             if activity.kind != "delete":
-                live = await self.host.facts.live(activity.project, activity.environment)
-                tell.line(visitors_after(table, await journal.read()) if live else "visitors: nothing is live here yet")
+                await self._tell_visitors(activity, table, await journal.read(), tell)
         log.info("activity_ended", state=end.state, reason=end.reason, seconds=round(seconds, 2))
         tell.end(end.state, said)
+
+    async def _tell_visitors(
+        self, activity: Activity, table: Table[Deployment, Host], journal: Journal, tell: Tell,
+    ) -> None:
+        """What visitors see after a failure; who thawed has said it already, with how many had waited."""
+        if await self.host.facts.live(activity.project, activity.environment) is None:
+            tell.line("visitors: nothing is live here yet")
+        elif (thaw := journal.last(freeze.__name__)) is None or thaw.event != UNDONE:
+            tell.line(visitors_after(table, journal))
 
     def _view_of(self, project: ProjectSettings) -> Callable[[Activity, Journal], Deployment]:
         def view(activity: Activity, journal: Journal) -> Deployment:
