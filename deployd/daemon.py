@@ -259,7 +259,8 @@ async def _serve(
         Slots(settings.limits.builds, memory, what="builds"),
         Slots(settings.limits.deploys, memory, what="deployments"),
     )
-    lanes = Lanes(edges.store, Carrier(edges.store, host, logs, limits, edges.clock, memory.total_mb), edges.clock)
+    carrier = Carrier(edges.store, host, logs, limits, edges.clock, memory.total_mb)
+    lanes = Lanes(edges.store, carrier, edges.clock, carrier.may_be_overtaken)
     write_hooks(settings.state / "hooks", settings.api_socket)
     intake = Intake(
         settings.projects, settings.tokens, edges.code, CommitChecker(edges.code, host),

@@ -7,22 +7,21 @@ the lanes are made anew from the open rows, and go on.
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from functools import partial
 from typing import ClassVar
 
 import structlog
 
-from deployd.activity.journal import SKIPPED, WISH, Journal
+from deployd.activity import wishes
+from deployd.activity.journal import Journal
 from deployd.activity.table import TableUnknown
 from deployd.activity.wish import Wish
 from deployd.clock import Clock
 from deployd.errors import DeployError
 from deployd.ids import ActivityId
-from deployd.state import activities, entries
+from deployd.state import activities
 from deployd.state.activities import Activity
-from deployd.state.entries import Entry
 from deployd.state.store import Store
 
 log = structlog.get_logger()
@@ -34,6 +33,7 @@ Lane = tuple[str, str]
 """(project, environment)"""
 Carry = Callable[[Activity, Wish], Awaitable[None]]
 """Runs an activity to its end, state and all."""
+Overtakable = Callable[[Activity, Journal], bool]
 
 
 class TooLate(DeployError):
@@ -51,10 +51,17 @@ class NothingStuck(DeployError):
 class Lanes:
     """The lanes of a daemon."""
 
-    def __init__(self, store: Store, carry: Carry, clock: Clock) -> None:
+    def __init__(
+        self, store: Store, carry: Carry, clock: Clock, may_be_overtaken: Overtakable = lambda activity, journal: False,
+    ) -> None:
+        """
+        Args:
+            may_be_overtaken: Whether a push that runs gives way to a newer one of its lane.
+        """
         self._store = store
         self._carry = carry
         self._clock = clock
+        self._may_be_overtaken = may_be_overtaken
         self._running: dict[Lane, tuple[ActivityId, Wish] | None] = {}
         self._left_alone: dict[Lane, str] = {}
         self._woken = asyncio.Event()
@@ -78,6 +85,7 @@ class Lanes:
                     if lane not in self._running and lane not in self._left_alone:
                         self._running[lane] = None
                         group.create_task(self._drain(lane), name=f"lane {'/'.join(lane)}")
+                await self._end_overtaken()
                 await self._woken.wait()
 
     async def cancel(self, activity: ActivityId, who: str) -> bool:
@@ -93,7 +101,7 @@ class Lanes:
                 mend="wait for its end, then roll back",
             )
         said, now = f"cancelled by {who}", self._clock.now()
-        if not await self._store.write(lambda db: _wish_end(db, activity, said, now)):
+        if not await self._store.write(lambda db: wishes.end(db, activity, said, now)):
             return False
         wish = self._wish_of(activity)   # again: it may have begun meanwhile
         if wish is not None:
@@ -106,7 +114,7 @@ class Lanes:
         Raises:
             NothingStuck: No undo of the activity waits for another try.
         """
-        step = await self._store.read(lambda db: _stuck_step(db, activity))
+        step = await self._store.read(lambda db: wishes.stuck_step(db, activity))
         if step is None:
             raise _nothing_stuck(activity)
         self._nudge(activity)
@@ -117,10 +125,20 @@ class Lanes:
         Raises:
             NothingStuck: No undo of the activity waits for another try.
         """
-        if not await self._store.write(lambda db: _skip(db, activity, who, self._clock.now())):
+        if not await self._store.write(lambda db: wishes.skip(db, activity, who, self._clock.now())):
             raise _nothing_stuck(activity)
         log.warning("undo_skipped", activity=activity, who=who)
         self._nudge(activity)
+
+    async def _end_overtaken(self) -> None:
+        """Wish the end of pushes that a newer one of their lane has overtaken, where that is wanted."""
+        for activity, newer in await self._store.read(activities.overtaken):
+            wish = self._wish_of(activity)
+            if wish is not None and await self._store.write(partial(
+                wishes.supersede, activity=activity, said=f"a newer push came: activity {newer}",
+                now=self._clock.now(), may_be=self._may_be_overtaken,
+            )):
+                wish.ask()
 
     def _nudge(self, activity: ActivityId) -> None:
         wish = self._wish_of(activity)
@@ -153,33 +171,6 @@ class Lanes:
         finally:
             self._running.pop(lane, None)
             self.wake()   # something may have come between the last look and now
-
-
-def _wish_end(db: sqlite3.Connection, activity: ActivityId, said: str, now: datetime) -> bool:
-    """In one transaction: who waits is cancelled, who runs gets the wish into its journal."""
-    if activities.cancel_waiting(db, activity, said, now):
-        return True
-    found = activities.find(db, activity)
-    if found is None or found.state not in activities.OPEN:
-        return False
-    entries.append(db, activity, Entry("", WISH, now, "cancelled", said))
-    return True
-
-
-def _stuck_step(db: sqlite3.Connection, activity: ActivityId) -> str | None:
-    found = activities.find(db, activity)
-    if found is None or found.state not in activities.OPEN:
-        return None
-    stuck = Journal(entries.of_activity(db, activity)).stuck()
-    return stuck.step if stuck else None
-
-
-def _skip(db: sqlite3.Connection, activity: ActivityId, who: str, now: datetime) -> bool:
-    """In one transaction: an undo that has just been begun again is not skipped."""
-    step = _stuck_step(db, activity)
-    if step is not None:
-        entries.append(db, activity, Entry(step, SKIPPED, now, None, f"skipped by {who}"))
-    return step is not None
 
 
 def _nothing_stuck(activity: ActivityId) -> NothingStuck:

@@ -26,7 +26,7 @@ from deployd.activity.journal import (
     UNDONE,
     Journal,
 )
-from deployd.activity.table import NO_WAY_BACK, NOTHING, Step, Table
+from deployd.activity.table import NO_WAY_BACK, NOTHING, Step, Table, Visitors
 from deployd.state.activities import State
 
 
@@ -62,6 +62,11 @@ def past_the_way_back(table: Table[Any, Any], journal: Journal) -> bool:
     """Whether the switch was begun and not refused for certain. From then on wishes come too late."""
     last = journal.last(table.switch) if table.switch else None
     return last is not None and last.event in (STARTED, DONE, IN_DOUBT, AGAIN_AT)
+
+
+def has_touched_visitors(table: Table[Any, Any], journal: Journal) -> bool:
+    """Whether a step was begun that visitors may notice: the freeze, or one after it."""
+    return any(journal.last(step.name) for step in table.steps if step.visitors is not Visitors.AS_BEFORE)
 
 
 def next_move(table: Table[Any, Any], journal: Journal) -> Move:

@@ -13,7 +13,7 @@ import structlog
 from deployd.activity.holding import Limits
 from deployd.activity.journal import UNDONE, Journal, check_succession
 from deployd.activity.log import Logs, Tell
-from deployd.activity.machine import Finish
+from deployd.activity.machine import Finish, has_touched_visitors
 from deployd.activity.runner import Run, run, visitors_after
 from deployd.activity.table import Table, TableUnknown
 from deployd.activity.wish import Wish
@@ -87,6 +87,13 @@ class Carrier:
                 await self._carry(activity, table, wish, tell)
         finally:
             tell.close()
+
+    def may_be_overtaken(self, activity: Activity, journal: Journal) -> bool:
+        """Whether a push that runs gives way to a newer one: when that is wanted, and never from the freeze on."""
+        project = self.host.settings.projects.get(activity.project)
+        wanted = (project.overtaken_builds if project else None) or self.host.settings.overtaken_builds
+        table = table_of(activity.kind, activity.table_version)
+        return wanted == "cancel" and table is not None and not has_touched_visitors(table, journal)
 
     def _begin(self, db: sqlite3.Connection, activity: Activity) -> bool:
         """The row of the environment is made here once more: a delete that ran since the push took it away."""

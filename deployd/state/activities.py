@@ -170,6 +170,17 @@ def latest(
     return [_activity(row) for row in rows]
 
 
+def overtaken(connection: sqlite3.Connection) -> list[tuple[ActivityId, ActivityId]]:
+    """(a push in progress, the newest push that waits behind it), for every lane that has both."""
+    rows = connection.execute(
+        "SELECT older.id, max(newer.id) FROM activities older JOIN activities newer"
+        " ON newer.project = older.project AND newer.environment = older.environment AND newer.id > older.id"
+        " WHERE older.state = 'in_progress' AND older.kind = 'push' AND newer.state = 'pending' AND newer.kind = 'push'"
+        " GROUP BY older.id",
+    )
+    return [(ActivityId(older), ActivityId(newer)) for older, newer in rows]
+
+
 def newest_of_each(connection: sqlite3.Connection) -> list[Activity]:
     """The newest activity of every environment."""
     rows = connection.execute(

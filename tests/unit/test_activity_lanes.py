@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from deployd.activity.journal import Journal
 from deployd.activity.lanes import Lanes, NothingStuck, TooLate
 from deployd.activity.table import TableUnknown
 from deployd.activity.wish import Wish, WishCame
@@ -95,6 +96,31 @@ async def test_a_newer_push_supersedes_those_that_wait_but_not_the_one_under_way
     assert states == ["success", "superseded", "success"]
     found: Activity = await deployments.store.read(lambda db: activities.find(db, second))
     assert str(third) in found.reason
+
+
+async def test_a_newer_push_ends_the_one_under_way_where_that_is_wanted(deployments: Deployments) -> None:
+    asked: list[ActivityId] = []
+
+    def may_be_overtaken(activity: Activity, journal: Journal) -> bool:
+        asked.append(activity.id)
+        return activity.environment == "main"
+
+    deployments.lanes = Lanes(deployments.store, deployments.carry, deployments.clock, may_be_overtaken)  # type: ignore[arg-type]
+    async with deployments.daemon():
+        first, kept = await deployments.push("shop", "main"), await deployments.push("shop", "dev")
+        await asyncio.sleep(3)
+        await deployments.push("shop", "dev")
+        again = await deployments.push("shop", "dev", "redeploy")
+        second = await deployments.push("shop", "main")
+        await asyncio.sleep(1)
+        assert await deployments.state(first) == "cancelled"   # the double has no other ending
+        await asyncio.sleep(100)
+    journal = await deployments.store.read(lambda db: entries.of_activity(db, first))
+    assert [(entry.event, entry.result, entry.said) for entry in journal] == [
+        ("wish", "superseded", f"a newer push came: activity {second}"),
+    ]
+    assert [await deployments.state(number) for number in (second, kept, again)] == ["success"] * 3
+    assert set(asked) == {first, kept}
 
 
 async def test_what_comes_while_nothing_runs_begins_at_once(deployments: Deployments) -> None:

@@ -1,0 +1,55 @@
+"""What people want of an activity, as rows: each in one transaction, so that it is decided by what is written then."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from datetime import datetime
+
+from deployd.activity.journal import SKIPPED, WISH, Journal
+from deployd.ids import ActivityId
+from deployd.state import activities, entries
+from deployd.state.activities import Activity
+from deployd.state.entries import Entry
+
+
+def end(db: sqlite3.Connection, activity: ActivityId, said: str, now: datetime) -> bool:
+    """Who waits is cancelled, who runs gets the wish into its journal. False: it has ended already."""
+    if activities.cancel_waiting(db, activity, said, now):
+        return True
+    found = activities.find(db, activity)
+    if found is None or found.state not in activities.OPEN:
+        return False
+    entries.append(db, activity, Entry("", WISH, now, "cancelled", said))
+    return True
+
+
+def supersede(
+    db: sqlite3.Connection, activity: ActivityId, said: str, now: datetime, may_be: Callable[[Activity, Journal], bool],
+) -> bool:
+    """Who runs gets the wish into its journal, if it may be overtaken where it is now. False: it goes on."""
+    found = activities.find(db, activity)
+    if found is None or found.state not in activities.OPEN:
+        return False
+    journal = Journal(entries.of_activity(db, activity))
+    if journal.wish() is not None or not may_be(found, journal):
+        return False
+    entries.append(db, activity, Entry("", WISH, now, "superseded", said))
+    return True
+
+
+def stuck_step(db: sqlite3.Connection, activity: ActivityId) -> str | None:
+    """The step whose undo is stuck."""
+    found = activities.find(db, activity)
+    if found is None or found.state not in activities.OPEN:
+        return None
+    stuck = Journal(entries.of_activity(db, activity)).stuck()
+    return stuck.step if stuck else None
+
+
+def skip(db: sqlite3.Connection, activity: ActivityId, who: str, now: datetime) -> bool:
+    """Leave undone what is stuck. False: nothing is, or it has just been begun again."""
+    step = stuck_step(db, activity)
+    if step is not None:
+        entries.append(db, activity, Entry(step, SKIPPED, now, None, f"skipped by {who}"))
+    return step is not None
