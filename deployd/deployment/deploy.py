@@ -18,6 +18,9 @@ from deployd.deployment.removal import remove_version, unmount_unused
 from deployd.deployment.together import together
 from deployd.deployment.validate import read_config
 from deployd.deployment.view import Deployment
+from deployd.deployment.without_slug import end_without_slug
+from deployd.engine.names import ACTIVITY, ENVIRONMENT, INSTANCE, PROJECT
+from deployd.engine.seen import ContainerSeen
 from deployd.engine.specs import ContainerSpec
 from deployd.errors import DeployError
 from deployd.project.model import Application, ProjectConfig
@@ -42,6 +45,7 @@ async def start_apps(deployment: Deployment, host: Host, tell: Tell) -> AppsUp:
     """Mount the slugs and start the app and web containers of every application; what is independent, side by side."""
     config = await read_config(deployment, host)
     containers: list[str] = []
+    await end_without_slug(host, await _made_before(deployment, host))
     webs = {app.name: deployment.names.container(deployment.id, "web", app.name) for app in config.applications}
     addresses = await fixed_addresses(deployment, host, list(webs.values()))
     for app in in_order_of_need(config):
@@ -56,6 +60,14 @@ async def start_apps(deployment: Deployment, host: Host, tell: Tell) -> AppsUp:
         await _run_post_start(host, parts, app)
     await together(_greet(deployment, host, tell, app) for app in config.applications)
     return AppsUp(tuple(containers))
+
+
+async def _made_before(deployment: Deployment, host: Host) -> tuple[ContainerSeen, ...]:
+    """Containers of this deployment that a daemon before us made; Docker itself may have started them since then."""
+    return await host.engine.containers({
+        INSTANCE: deployment.instance, PROJECT: deployment.project.id, ENVIRONMENT: deployment.environment,
+        ACTIVITY: str(deployment.id),
+    })
 
 
 async def _start_beside(host: Host, app: Application, web: ContainerSpec, own: ContainerSpec) -> None:

@@ -78,6 +78,15 @@ async def mounts_below(folder: Path) -> tuple[Mounted, ...]:
     return tuple(item for item in await asyncio.to_thread(read_mounts) if path in item.path.parents)
 
 
+def is_seen_by(pid: int, path: Path) -> bool:
+    """Whether a process finds a slug at a path, in the mounts of its own container. One that is gone needs none."""
+    try:
+        text = Path(f"/proc/{pid}/mountinfo").read_text()
+    except OSError:
+        return True
+    return any(item.path == path and item.kind == "squashfs" for item in parse_mountinfo(text))
+
+
 def read_mounts() -> tuple[Mounted, ...]:
     return parse_mountinfo(MOUNTINFO.read_text())
 

@@ -16,6 +16,7 @@ import structlog
 from deployd.clock import Clock
 from deployd.deployment.host import Host
 from deployd.deployment.view import Deployment
+from deployd.deployment.without_slug import end_without_slug
 from deployd.engine.docker import Engine
 from deployd.engine.names import PART, ROLE, Names
 from deployd.engine.seen import ContainerSeen
@@ -68,6 +69,8 @@ class Mender:
         if hands is Hands.DEPLOYMENT:
             return Look(BUSY_SECONDS, None)
         containers = await self._reconciler.containers(deployment)
+        if await end_without_slug(self._host, containers):
+            containers = await self._reconciler.containers(deployment)
         self._back_off.keep_only(f"{deployment.names.network}-", [item.name for item in containers])
         waits: list[float | None] = []
         failed: list[str] = []

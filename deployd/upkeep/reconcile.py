@@ -16,12 +16,14 @@ from deployd.deployment.host import Host
 from deployd.deployment.origin import live_containers
 from deployd.deployment.route import route_set
 from deployd.deployment.view import Deployment
+from deployd.deployment.without_slug import end_without_slug
 from deployd.engine.names import ENVIRONMENT, INSTANCE, PROJECT, ROLE
 from deployd.engine.seen import ContainerSeen
 from deployd.errors import DeployError
 from deployd.router.table import RouteSet
 from deployd.state.store import Store
 from deployd.upkeep.live import Hands, Key, read_at, read_keys, read_live
+from deployd.upkeep.shut import shut_routes
 from deployd.upkeep.survey import Survey, Surveyor
 
 log = structlog.get_logger()
@@ -72,6 +74,7 @@ class Reconciler:
                     count += 1
             except DeployError as error:
                 log.error("environment_not_put_back", project=key[0], environment=key[1], what=error.what)
+                await self._shut(key)
         return count
 
     async def containers(self, deployment: Deployment) -> list[ContainerSeen]:
@@ -106,6 +109,7 @@ class Reconciler:
 
     async def _start(self, key: Key, deployment: Deployment) -> None:
         await self.mount(deployment)
+        await end_without_slug(self._host, await self.containers(deployment))
         at = await read_at(self._store, key)
         for container in await self.containers(deployment):
             # A deployment that is gone on with has stopped the old workers, and starts them when it gives up.
@@ -120,10 +124,25 @@ class Reconciler:
         # A switch whose answer was lost may have been carried out: then visitors are on the new version already.
         if at.hands is Hands.NOBODY or (at.switching and await self._host.router.look(routes.environment)):
             return
-        await self._host.router.put(routes)
-        self._put[key] = routes
-        if at.frozen_at is not None:   # it keeps the end that it had; one that is over shows the maintenance page
+        if at.frozen_at is not None:
+            # It keeps the end that it had; one that is over shows the maintenance page. The freeze comes first: nobody
+            # may get through to the earlier version while a deploy hook changes its data.
             seconds = (self._clock.now() - at.frozen_at).total_seconds()
             await self._host.router.freeze(
                 routes.environment, max(self._host.settings.freeze_seconds - seconds, SHORTEST_FREEZE_SECONDS),
+                sorted({route.host for route in routes.routes}),
             )
+        await self._host.router.put(routes)
+        self._put[key] = routes
+
+    async def _shut(self, key: Key) -> None:
+        """Let the hosts of an environment that cannot be put back answer 503, when the router does not know them.
+
+        Else they would be unknown, which says that there is no such site. The watch tries again.
+        """
+        try:
+            deployment = await read_live(self._store, self._host.settings, self._clock, key)
+            if deployment is not None and await self._host.router.look(deployment.key) is None:
+                await self._host.router.put(shut_routes(deployment.key, deployment.planned.version))
+        except DeployError as error:
+            log.error("environment_not_shut", project=key[0], environment=key[1], what=error.what)

@@ -66,7 +66,7 @@ async def test_a_container_that_does_not_answer_gives_a_page_and_another_one_is_
         await router.switch(routes(environment, "2", route(host, dead, alive.target)))
         assert [(await ask(stand, host)).status for _ in range(6)] == [200] * 6
         await router.switch(routes(environment, "3", route(host)))
-        assert (await ask(stand, host)).status == 502
+        assert (await ask(stand, host)).status == 503
 
 
 async def test_headers_of_the_router_are_set_and_forged_ones_are_taken_away(stand: Stand, router: Router) -> None:

@@ -10,7 +10,7 @@ from deployd.ids import SlugKey
 from deployd.process import run
 from deployd.slugs.archive import SlugStore
 from deployd.slugs.errors import DiskFull, SlugDamaged, SlugMissing
-from deployd.slugs.mount import mounted, mounts_below
+from deployd.slugs.mount import is_seen_by, mounted, mounts_below
 from deployd.slugs.storage import Slugs
 
 KEY = SlugKey("a1" * 32)
@@ -52,6 +52,15 @@ async def test_what_was_packed_can_be_read_but_not_written(slugs, workspace):
         (folder / "new").write_text("")
     options = next(line for line in Path("/proc/self/mounts").read_text().splitlines() if str(folder) in line)
     assert {"nosuid", "nodev", "ro"} <= set(options.split()[3].split(","))
+
+
+async def test_the_kernel_says_whether_a_process_sees_a_slug(slugs, workspace):
+    await slugs.pack(workspace, KEY, ())
+    folder = await slugs.ensure_mounted(KEY)
+    assert is_seen_by(os.getpid(), folder)
+    await slugs.ensure_unmounted(KEY)
+    folder.mkdir(exist_ok=True)   # an empty folder is what a container gets that was started too early
+    assert not is_seen_by(os.getpid(), folder)
 
 
 async def test_mounting_and_unmounting_may_happen_twice_and_leave_no_loop_device(slugs, workspace):

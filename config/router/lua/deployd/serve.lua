@@ -62,7 +62,7 @@ local function follow(route)
         return redirect.whole(route)
     end
     if #route.targets == 0 then
-        return page.exit("down", 502)
+        return page.exit("down", 503)  -- nobody is surely behind it: nobody is asked
     end
     if route.type == "proxy" then
         return to_outside(route)

@@ -1,0 +1,81 @@
+"""What is put back at a start, in which order, and what visitors meet when it cannot be."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from deployd.activity.journal import write_result
+from deployd.deployment.hooks import Frozen
+from deployd.errors import DeployError
+from deployd.upkeep.reconcile import Reconciler
+from tests.unit.test_upkeep_watch import EngineDouble
+from tests.unit.upkeep_stand import KEY, Stand
+
+pytestmark = pytest.mark.looptime
+PIDS = {"web": 11, "app": 12}
+
+
+class World:
+    def __init__(self, folder: Path) -> None:
+        self.engine = EngineDouble()
+        self.stand = Stand(folder, engine=self.engine)
+        names, activity = self.stand.names, self.stand.version.activity
+        self.names = {role: names.container(activity, role, "app") for role in PIDS}
+        for role, name in self.names.items():
+            self.engine.add(name, dict(names.labels(role, "app", activity)), network=names.network)
+            self.engine.there[name] = replace(self.engine.there[name], pid=PIDS[role])
+        self.reconciler = Reconciler(self.stand.store, self.stand.host, self.stand.clock)
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+async def test_a_freeze_is_put_back_before_the_routes(world: World) -> None:
+    world.stand.deploy(("start_services", "done", None), ("freeze", "done", write_result(Frozen(True))))
+    await world.reconciler.put_routes_back()
+    assert world.stand.router.told == ["freeze", "put"]
+
+
+async def test_containers_that_docker_started_before_their_slug_was_mounted_are_started_again_in_order(
+    world: World,
+) -> None:
+    world.stand.without_slug.update(PIDS.values())
+    await world.reconciler.put_back()
+    assert [name for name, _ in world.engine.started] == [world.names["web"], world.names["app"]]
+
+
+async def test_containers_that_see_their_slug_are_left_alone(world: World) -> None:
+    await world.reconciler.put_back()
+    assert world.engine.started == []
+
+
+async def test_an_environment_that_cannot_be_put_back_is_known_and_leads_nowhere(
+    world: World, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def damaged(_: object) -> None:
+        raise DeployError("the slug is damaged")
+    monkeypatch.setattr(world.reconciler, "mount", damaged)
+    assert await world.reconciler.put_back() == 0
+    [routes] = world.stand.router.put_sets
+    assert (routes.environment, routes.version) == ("/".join(KEY), "")
+    assert [(route.host, route.targets) for route in routes.routes] == [("shop.localhost", ())]
+
+
+async def test_what_the_router_knows_is_not_shut(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    await world.reconciler.put_back()
+    world.stand.router.put_sets.clear()
+
+    async def known(_: object) -> str:
+        return "1"
+
+    async def damaged(_: object) -> None:
+        raise DeployError("the slug is damaged")
+    monkeypatch.setattr(world.stand.router, "look", known)
+    monkeypatch.setattr(world.reconciler, "mount", damaged)
+    await world.reconciler.put_back()
+    assert world.stand.router.put_sets == []
