@@ -35,6 +35,16 @@ async def remove_version(deployment: Deployment, host: Host, activity: str) -> N
     await asyncio.to_thread(shutil.rmtree, folder, True)
 
 
+async def versions_there(deployment: Deployment, host: Host) -> set[str]:
+    """Activities of which something is there: of an interrupted removal the containers may be gone already."""
+    labels = {INSTANCE: deployment.instance, PROJECT: deployment.project.id, ENVIRONMENT: deployment.environment}
+    folder = host.places.environment(deployment.project.id, deployment.environment) / "versions"
+    found = [item.labels for item in await host.engine.containers(labels)]
+    found += [item.labels for item in await host.engine.volumes(labels)]
+    folders = await asyncio.to_thread(lambda: [path.name for path in folder.glob("*")])
+    return {*folders, *(item[ACTIVITY] for item in found if ACTIVITY in item)}
+
+
 async def unmount_unused(host: Host, apps: Iterable[AppVersion], *, but_for: ActivityId | None = None) -> None:
     """Unmount the slugs of applications that went, unless something else runs on them or is about to.
 

@@ -16,13 +16,13 @@ from deployd.deployment.host import Host
 from deployd.deployment.origin import live_containers, routes_origin
 from deployd.deployment.outside import find_targets
 from deployd.deployment.probe import wait_until_answering
-from deployd.deployment.removal import remove_version, unmount_unused
+from deployd.deployment.removal import remove_version, unmount_unused, versions_there
 from deployd.deployment.snapshot import remove_snapshot
 from deployd.deployment.together import together
 from deployd.deployment.validate import read_config
 from deployd.deployment.view import Deployment
 from deployd.deployment.wanted import routes_of, service_port
-from deployd.engine.names import ACTIVITY, ENVIRONMENT, INSTANCE, PART, PROJECT, ROLE
+from deployd.engine.names import ENVIRONMENT, INSTANCE, PART, PROJECT, ROLE
 from deployd.environment.hosts import ResolvedRoute
 from deployd.errors import DeployError, Transient
 from deployd.recipes.web_server import WEB_PORT
@@ -137,12 +137,7 @@ async def retire_old(deployment: Deployment, host: Host, tell: Tell) -> Retired:
 
 
 async def _retire(deployment: Deployment, host: Host, tell: Tell) -> Retired:
-    mine = {INSTANCE: deployment.instance, PROJECT: deployment.project.id, ENVIRONMENT: deployment.environment}
-    found = await host.engine.containers(mine)
-    old = sorted({
-        container.labels[ACTIVITY] for container in found
-        if ACTIVITY in container.labels and container.labels[ACTIVITY] != str(deployment.id)
-    })
+    old = sorted(await versions_there(deployment, host) - {str(deployment.id)})
     if old:
         await asyncio.sleep(DRAIN_SECONDS)
     for activity in old:

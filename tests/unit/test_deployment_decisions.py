@@ -87,7 +87,7 @@ class Doubles:
         return self.memory_full
 
     async def volumes(self, labels: dict[str, str]) -> list[VolumeSeen]:
-        return [item for item in self.kept if item.labels.items() <= labels.items()]
+        return [item for item in self.kept if labels.items() <= item.labels.items()]
 
     async def start(self, name: str) -> None:
         self.did.append(f"start {name}")
@@ -228,6 +228,17 @@ async def test_old_containers_that_cannot_be_removed_are_tried_again(doubles: Do
     doubles.found, doubles.error = [seen("web", "app", OLD)], DeployError("docker is busy")
     with pytest.raises(Transient):
         await route.retire_old(deployment(version(OLD, "a")), doubles.host, QuietTell())  # type: ignore[arg-type]
+
+
+async def test_what_an_interrupted_removal_left_of_old_versions_is_removed(doubles: Doubles) -> None:
+    retiring = deployment(version(OLD, "a"))
+    doubles.kept = [VolumeSeen("socket", retiring.names.labels("run", "app", OLD))]
+    folder = doubles.host.places.version(SHOP, MAIN, ActivityId(5))
+    folder.mkdir(parents=True)
+    retired = await route.retire_old(retiring, doubles.host, QuietTell())  # type: ignore[arg-type]
+    assert retired.versions == ("5", str(OLD))
+    assert "remove socket" in doubles.did
+    assert not folder.exists()
 
 
 async def test_a_slug_that_something_else_runs_on_stays_mounted(doubles: Doubles) -> None:
