@@ -80,4 +80,9 @@ CREATE TABLE secrets (
 ) WITHOUT ROWID;
 """
 
-MIGRATIONS: tuple[str, ...] = (FIRST,)
+FAILED_BY_TIME = """
+CREATE INDEX activities_failed ON activities (ended_at) WHERE state = 'failed';
+"""
+"""Monitors ask every second how many failed in the last hour."""
+
+MIGRATIONS: tuple[str, ...] = (FIRST, FAILED_BY_TIME)
