@@ -94,7 +94,10 @@ async def daemon() -> AsyncIterator[LocalDaemon]:
     """A daemon with a project for each test file. Not below pytest's folder, which is removed file by file later on."""
     directory = Path(tempfile.mkdtemp(prefix="deployd-e2e-"))
     forge = {"url": f"file://{directory}/forge.git", "forge": "github", "webhook_secrets": [SECRET]}
-    projects: dict[str, dict[str, Any]] = {**{name: {} for name in PROJECTS}, "forge": {"remote": forge}}
+    projects: dict[str, dict[str, Any]] = {
+        **{name: {} for name in PROJECTS}, "forge": {"remote": forge},
+        "data": {"snapshot_before_deploy": True}, "hasty": {"overtaken_builds": "cancel"},
+    }
     daemon = LocalDaemon(directory, projects, settings={"answer_seconds": 8})
     try:
         await daemon.start(limit_seconds=300)

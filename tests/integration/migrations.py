@@ -17,8 +17,12 @@ relationships:
 web:
   commands:
     start: python3 server.py
+mounts:
+  data:
+    source: local
+    source_path: data
 hooks:
-  deploy: sh migrate.sh
+  deploy: echo begun >> data/ran && sh migrate.sh
 """
 SERVICES = """\
 maria:
