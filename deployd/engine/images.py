@@ -60,9 +60,16 @@ NETWORK = re.compile("|".join((
 class Images:
     """The catalogue's images on one Engine."""
 
-    def __init__(self, docker: aiodocker.Docker, catalogue: Catalogue) -> None:
+    def __init__(
+        self, docker: aiodocker.Docker, catalogue: Catalogue, on_line: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """
+        Args:
+            on_line: Gets what the builds write. Who pushes is told that an image is made; how is the operator's matter.
+        """
         self._docker = docker
         self._catalogue = catalogue
+        self._on_line = on_line
         # Two deployments that miss the same image must not make it twice; nothing else waits here.
         self._making = asyncio.Lock()
 
@@ -70,7 +77,7 @@ class Images:
         """Id of the entry's image, which is there and as its recipe wants it.
 
         Args:
-            tell: Told what is done and every line of a build; not called when nothing has to be done.
+            tell: Told what is done, and how long it took; not called when nothing has to be done.
 
         Raises:
             ImageNotMade: It could not be made or pulled.
@@ -94,11 +101,11 @@ class Images:
         try:
             async with asyncio.timeout(BUILD_LIMIT_SECONDS):
                 if entry.suite:
-                    await self._make_base(entry, str(wanted), tell)
+                    await self._make_base(entry, str(wanted), self._on_line)
                 elif entry.build:
-                    await self._build(entry, str(wanted), tell)
+                    await self._build(entry, str(wanted), self._on_line)
                 else:
-                    await self._pull(entry, tell)
+                    await self._pull(entry, self._on_line)
         except aiodocker.DockerError as error:
             raise not_made(entry.image, error.message, unreachable=error.status == UNREACHABLE) from None
         except aiohttp.ClientError as error:
@@ -176,7 +183,7 @@ async def ensure_images(
     for name in which or ():
         if name not in entries:
             raise ImageNotMade(f"the catalogue has no image {name}", mend=f"name one of: {', '.join(entries)}")
-    images = Images(docker, catalogue)
+    images = Images(docker, catalogue, tell)
     return {name: await images.ensure(entries[name], tell) for name in which or entries}
 
 

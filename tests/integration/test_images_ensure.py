@@ -37,7 +37,9 @@ async def test_an_image_is_made_once_and_again_when_its_recipe_changes(docker, c
     images = Images(docker, catalogue)
     first = await images.ensure(catalogue.web, told.append)
     assert (await docker.images.inspect(first))["Config"]["Env"][-1] == "WORD=hello"
-    assert told[-1].startswith(f"{catalogue.web.image}: there after ")
+    assert told[0] == f"{catalogue.web.image}: making"
+    assert told[1].startswith(f"{catalogue.web.image}: there after ")
+    assert len(told) == 2, "what a build writes is not for people who push"
     told.clear()
     assert await Images(docker, catalogue).ensure(catalogue.web, told.append) == first
     assert told == []
