@@ -19,7 +19,7 @@ from deployd.deployment.version import ServiceVersion
 from deployd.deployment.view import Deployment
 from deployd.deployment.wanted import NO_CONTAINER
 from deployd.engine.addresses import given_by_docker
-from deployd.engine.errors import SubnetTaken
+from deployd.engine.errors import NotReady, SubnetTaken
 from deployd.engine.names import DIGEST, MADE_BY
 from deployd.engine.seen import ContainerSeen
 from deployd.engine.specs import NetworkSpec, VolumeSpec
@@ -160,7 +160,13 @@ async def _ensure_service(
     if planned is not None and planned.action == "keep" and seen.health == "healthy":
         tell.line("kept", app=service.name)
         return
-    await host.engine.wait_until_healthy(seen.name, READY_SECONDS)
+    try:
+        await host.engine.wait_until_healthy(seen.name, READY_SECONDS)
+    except NotReady as error:
+        raise ServiceNotReady(
+            error.what.replace(seen.name, f"the service {service.name} ({version.type})"), where=str(service.place),
+            evidence=error.evidence, mend="its last lines above say why; often it is its configuration or its `size`",
+        ) from None
     credentials = await credentials_of(deployment, host, service)
 
     async def execute(argv: tuple[str, ...], stdin: bytes | None = None) -> bytes:
