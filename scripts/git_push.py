@@ -46,9 +46,9 @@ def git_environment(token: str = "") -> dict[str, str]:
 async def push(
     repository: Path, url: str, token: str, *, branch: str = "main", on_line: Callable[[str], None] = print,
     options: Sequence[str] = (), limit_seconds: float = 900, delete: bool = False,
-    force: bool = False,
+    force: bool = False, commit: str = "HEAD",
 ) -> Pushed:
-    """Push HEAD to a branch.
+    """Push a commit to a branch.
 
     Args:
         options: Push options (`no-wait`).
@@ -66,7 +66,7 @@ async def push(
     began = time.monotonic()
     output = await run(
         "git", "-c", f"credential.helper={helper}", "push", *(f"--push-option={option}" for option in options),
-        url, f"{'+' if force else ''}{'' if delete else 'HEAD'}:refs/heads/{branch}",
+        url, f"{'+' if force else ''}{'' if delete else commit}:refs/heads/{branch}",
         cwd=repository, env=git_environment(token), check=False, on_line=take, limit_seconds=limit_seconds,
     )
     return Pushed(output.status, time.monotonic() - began, tuple(lines))

@@ -19,7 +19,7 @@ from scripts.local_daemon import LocalDaemon
 from scripts.removal import left_behind, remove_all
 from scripts.repository import commit, make_repository
 
-PROJECTS = ("shop", "pair", "reuse", "broken", "keys", "hooked", "local", "upkeep", "lanes")
+PROJECTS = ("shop", "pair", "reuse", "broken", "keys", "hooked", "local", "upkeep", "lanes", "crowd")
 SECRET = "the-secret-of-the-webhook"
 """Of the project `forge`, whose code is fetched from a repository beside the daemon's directory."""
 SERVER = '''\

@@ -6,6 +6,8 @@ import asyncio
 
 from deployd.environment.naming import machine_name
 from deployd.process import run
+from scripts.git_push import Pushed
+from scripts.git_push import push as git_push
 from tests.e2e.conftest import APP, Developer, MakeDeveloper
 
 SERVICES = "db:\n  type: mariadb:11.8\n  disk: 512\ncache:\n  type: redis:8.0\n"
@@ -31,6 +33,21 @@ async def test_two_branches_side_by_side_have_a_database_each_and_cannot_reach_t
     assert not await _reaches(me, "right", left, 3306)
     assert not await _reaches(me, "left", _container(me, "right", "db"), 3306), "nor by name"
     assert await _volumes(me) == {_container(me, branch, "db") + "-data" for branch in BRANCHES}
+
+
+async def test_a_dozen_branches_pushed_at_once_all_become_live(developer: MakeDeveloper) -> None:
+    me = await developer("crowd")
+    branches = {f"crowd-{number}": await me.write({"text": f"text {number}"}) for number in range(12)}
+    url, token = me.daemon.repository_url(me.project), me.daemon.token
+
+    async def push(branch: str, commit: str) -> Pushed:
+        return await git_push(me.folder, url, token, branch=branch, commit=commit, on_line=lambda _: None)
+
+    async with asyncio.TaskGroup() as group:
+        pushes = [group.create_task(push(*item)) for item in branches.items()]
+    assert all(push.result().deployed for push in pushes), [push.result().lines[-5:] for push in pushes]
+    for number, branch in enumerate(branches):
+        assert await me.page(branch) == (200, f"text {number} on {branch}")
 
 
 async def test_the_engines_socket_and_the_daemon_are_out_of_an_applications_reach(developer: MakeDeveloper) -> None:
