@@ -6,7 +6,8 @@ It runs under a small wrapper that leaves what matters in a folder of the host, 
                    /lock       held by the wrapper as long as it lives; the kernel lets go of it when it is killed
                    /started    the wrapper has the lock; another one, or a second start, ends at once
                    /pid        process group of the script, as the container counts
-                   /output     both streams, in order
+                   /pipe       from the script to its output
+                   /output     both streams, in order; the first OUTPUT_BYTES of them
                    /status     how it ended, in one rename
 
     prepared ──► started ──► ended        status is there
@@ -38,6 +39,11 @@ SCRIPTS_FOLDER = "/run/deployd/scripts"
 """Where a container sees `<folder>`."""
 SCRIPT_UID = 10_000
 CHUNK_BYTES = 1_000_000
+SLICE_BYTES = 2_048
+"""Is cut into lines and told at once, which may be a thousand lines; then others get their turn in the loop."""
+OUTPUT_BYTES = 64 * 1024 * 1024
+"""A script that writes for ever must not fill the disk. What it writes beyond this is read, so that it can go on, and
+not kept."""
 SHORTEST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.02, 0.25
 LOOK_SECONDS = 1.0
 START_SECONDS = 30.0
@@ -45,24 +51,37 @@ START_SECONDS = 30.0
 END_SECONDS = 10.0
 """Between asking a script to end and killing it."""
 EVIDENCE_LINES = 20
+LEFT_OPEN_SECONDS = 1
+"""How long a script that has ended is waited for when something that it left behind still holds its output."""
 
-WRAPPER = r"""
+WRAPPER = rf"""
 folder=$1
 exec 9>>"$folder/lock" && flock -w 5 9 && [ ! -e "$folder/started" ] || exit 125
 : >"$folder/started"
 echo '            ' >"$folder/status.new"
-setsid sh -c 'echo $$ >"$0/pid"; exec sh "$0/script"' "$folder" >>"$folder/output" 2>&1 </dev/null 9>&- &
+mkfifo "$folder/pipe" || exit 125
+(
+    trap '' TERM INT XFSZ
+    exec 9>&- 8<"$folder/script" && flock 8 && exec <"$folder/pipe"
+    (ulimit -f {OUTPUT_BYTES // 512} && exec cat >>"$folder/output" 2>/dev/null)
+    exec cat >/dev/null
+) &
+setsid sh -c 'echo $$ >"$0/pid"; exec sh "$0/script"' "$folder" >"$folder/pipe" 2>&1 </dev/null 9>&- &
 script=$!
 trap 'kill -s TERM -- "-$script"' TERM INT
 wait "$script"; status=$?
 while kill -0 "$script" 2>/dev/null; do wait "$script"; status=$?; done
+flock -w {LEFT_OPEN_SECONDS} "$folder/script" true
 echo "$status" 1<>"$folder/status.new" && mv "$folder/status.new" "$folder/status"
 exit "$status"
 """
 """In POSIX sh with flock and setsid of util-linux. The script runs in a session of its own, so that all that it started
 can be ended with it, and without the lock, so that a process that it left behind does not look like the script.
 A wrapper that comes second ends with 125 and writes nothing. The status is written over blanks that are there from the
-beginning: a script that fills the disk leaves no room for another byte."""
+beginning: a script that fills the disk leaves no room for another byte.
+The output goes through a pipe, whose reader holds a lock (on `script`) until the last writer is gone: the status comes
+when all of the output is there. A process that was left behind may write on, and is waited for only a moment. The bound
+is the kernel's, on the size of what the reader writes, because every program that counts bytes holds lines back."""
 END = 'kill -s "$2" -- "-$(cat "$1/pid")"'
 
 
@@ -190,7 +209,7 @@ async def follow(
     pause = SHORTEST_PAUSE_SECONDS
     while True:
         status, grown = await asyncio.to_thread(tail.look)
-        tail.give()
+        await tail.give()
         if status is not None:
             tail.end()
             return status
@@ -241,6 +260,7 @@ class _Tail:
         self._script = script
         self._offset = offset
         self._chunk = b""
+        self._tell = tell
         self._cutter = LineCutter(tell)
 
     def look(self) -> tuple[int | None, bool]:
@@ -256,12 +276,16 @@ class _Tail:
         more = len(self._chunk) == CHUNK_BYTES
         return (None if more else status), bool(self._chunk)
 
-    def give(self) -> None:
-        self._cutter.feed(self._chunk)
-        self._chunk = b""
+    async def give(self) -> None:
+        chunk, self._chunk = self._chunk, b""
+        for start in range(0, len(chunk), SLICE_BYTES):
+            self._cutter.feed(chunk[start:start + SLICE_BYTES])
+            await asyncio.sleep(0)
 
     def end(self) -> None:
         self._cutter.end()
+        if self._offset >= OUTPUT_BYTES:
+            self._tell(f"[…] what it wrote after {OUTPUT_BYTES // 1024**2} MB was not kept")
 
 
 async def _is_lost(script: Script, engine: Engine, container: str, waited_seconds: float) -> bool:

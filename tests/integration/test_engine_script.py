@@ -160,6 +160,25 @@ async def test_what_a_script_leaves_behind_does_not_keep_it_open(engine, contain
     assert (status, lines) == (0, ["done"])
 
 
+async def test_what_a_script_leaves_behind_may_write_on(engine, container, tmp_path):
+    left = "(for n in 1 2 3 4 5 6 7 8; do sleep 0.25; echo more || exit; done; touch /tmp/wrote-all) & echo done"
+    status, lines = await run_script(engine, container, tmp_path, left)
+    assert (status, lines[0]) == (0, "done")
+    async with asyncio.timeout(30):
+        while (await engine.execute(container, ("test", "-e", "/tmp/wrote-all"))).status:
+            await asyncio.sleep(0.1)
+
+
+async def test_a_script_that_writes_for_ever_does_not_fill_the_disk(engine, container, tmp_path):
+    bound = scripts.OUTPUT_BYTES
+    status, lines = await run_script(
+        engine, container, tmp_path, f"yes $(head -c 999 /dev/zero | tr '\\0' x) | head -c {bound + 9_000_000}; exit 3",
+    )
+    assert (status, (tmp_path / "deploy" / "output").stat().st_size) == (3, bound)
+    assert "was not kept" in lines[-1]
+    assert len(lines) == bound // 1000 + 2
+
+
 async def test_a_long_line_and_a_lot_of_output_come_through(engine, container, tmp_path):
     status, lines = await run_script(
         engine, container, tmp_path, "head -c 3000000 /dev/zero | tr '\\0' x; echo; seq 1 200000; printf end",
