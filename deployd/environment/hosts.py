@@ -133,10 +133,15 @@ def _served_without_tls(
     routes: Sequence[ResolvedRoute], domains: Domains, warnings: list[str],
 ) -> list[ResolvedRoute]:
     secure = {(route.host, route.path): route for route in routes if route.scheme == "https"}
+    guarded = {key for key, route in secure.items() if route.template.tls.client_authentication == "require"}
+    warnings += [
+        f"{secure[key].original_url} is left out: it asks for client certificates, and the router has no https port"
+        for key in guarded
+    ]
     plain = [
         ResolvedRoute("http", route.host, route.path, _url("http", route.host, route.path, domains), route.template,
                       route.original_url, route.type, route.to)
-        for route in secure.values()
+        for key, route in secure.items() if key not in guarded
     ]
     if plain:
         warnings.append("the router has no https port, so https routes are served over http")

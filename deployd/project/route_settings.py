@@ -22,22 +22,29 @@ CACHE = Table(
     noun="`cache`",
 )
 SSI_NOT_YET = "server side includes are not processed yet"
-HSTS_NOT_YET = "the header is not sent yet"
 SSI = Table("ssi", (Key("enabled", "boolean", default="required"),), noun="`ssi`")
 STICKY = Table("sticky", (Key("enabled", "boolean", default="required"),), noun="`sticky`")
 TLS = Table(
     "tls",
     (
-        Key("min_version", "`TLSv1.0` to `TLSv1.3`", "the router speaks TLS 1.2 and 1.3", treatment="noted"),
-        Key("strict_transport_security", "mapping", f"HSTS: {HSTS_NOT_YET}", treatment="noted"),
+        Key(
+            "min_version",
+            "`TLSv1.0` to `TLSv1.3`",
+            "of the whole host; the router never speaks less than 1.2",
+            "`TLSv1.2`",
+        ),
+        Key("strict_transport_security", "mapping", "HSTS, of the whole host"),
         Key(
             "client_authentication",
             "`request` or `require`",
-            "client certificates are not asked for yet, so the route would be open to everybody",
-            treatment="refused",
-            mend="protect the application by itself, and remove the key",
+            "of the whole host: `require` answers 403 to who has no certificate that an authority signed",
         ),
-        Key("client_certificate_authorities", "list of PEM texts", "for `client_authentication`", "`[]`", "noted"),
+        Key(
+            "client_certificate_authorities",
+            "list of PEM texts",
+            "for `client_authentication`; none: the usual public authorities",
+            "`[]`",
+        ),
     ),
     noun="`tls`",
 )
@@ -126,13 +133,6 @@ def read_tls(fields: Fields | None) -> RouteTls:
         return RouteTls()
     version, client = fields.get("min_version"), fields.get("client_authentication")
     hsts = fields.fields("strict_transport_security", HSTS)
-    enabled = hsts.get("enabled") if hsts else None
-    if enabled is not None and enabled.raw == "true":
-        enabled.warn_name(
-            "not-honoured",
-            f"`strict_transport_security` has no effect here: {HSTS_NOT_YET}",
-            "send it by the application",
-        )
     authentication = client.one_of(("request", "require")) if client else None
     return RouteTls(
         version.one_of(("TLSv1.0", "TLSv1.1", "TLSv1.2", "TLSv1.3")) if version else None,

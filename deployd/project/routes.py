@@ -86,6 +86,7 @@ def read_routes(field: Field, targets: Targets) -> tuple[RouteTemplate, ...]:
             "no-routes", "there is no route, so nothing is reachable", "add one, or remove the file for the default"
         )
     _check_together(found)
+    _check_clients(found)
     return tuple(route for route, _ in found)
 
 
@@ -178,6 +179,26 @@ def _attributes(fields: Fields) -> dict[str, str]:
         if text is not None:
             found[name] = text
     return found
+
+
+def _check_clients(found: list[tuple[RouteTemplate, Field]]) -> None:
+    """Certificates are asked for before a path is known, so the routes of a host must agree whose they trust."""
+    first: dict[str, tuple[RouteTemplate, Field]] = {}
+    for route, field in found:
+        tls = route.tls
+        if not route.url.startswith("https://") or tls.client_authentication is None:
+            continue
+        host = route.url.removeprefix("https://").partition("/")[0].lower()
+        other, place = first.setdefault(host, (route, field))
+        if (other.tls.client_authentication, other.tls.client_certificate_authorities) != (
+            tls.client_authentication, tls.client_certificate_authorities,
+        ):
+            field.wrong_name(
+                "not-together",
+                f"two routes of `{shown(host)}` ask for different client certificates, and TLS knows only the host",
+                "say the same on both routes, or give one of them a host of its own",
+                related=(place.place,),
+            )
 
 
 def _check_together(found: list[tuple[RouteTemplate, Field]]) -> None:

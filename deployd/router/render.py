@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from deployd.project.model import PathRedirect
+from deployd.router.render_tls import render_tls
 from deployd.router.table import Route, RouteSet, Target
 
 RELEASED_AT_ONCE = 64
@@ -32,6 +33,7 @@ def render_route_set(routes: RouteSet, *, pace: int = RELEASED_AT_ONCE) -> bytes
         "pace": pace * max(1, len(targets)),
         "hosts": sorted({route.host for route in routes.routes}),
         "routes": [_route(route) for route in routes.routes],
+        "tls": render_tls(routes.routes),
     }
     return json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
 

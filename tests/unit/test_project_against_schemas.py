@@ -79,7 +79,7 @@ DIFFERENCES = (
     Difference("routes", r".*expires", "not-a-duration", "durations have a form (6.4)"),
     Difference("routes", r".*code", "not-allowed", "four codes (6.4)"),
     Difference("routes", r".*client_certificate_authorities(\.\[\])?", "not-a-certificate", "PEM texts (6.5)"),
-    Difference("routes", r".*client_authentication", "not-allowed not-supported", "two words (6.5); and refused while deployd cannot honour it"),
+    Difference("routes", r".*client_authentication", "not-allowed", "two words (6.5)"),
     Difference("routes", r"https://a\.example/\.(cache|ssi)", "", "`cache: false` and `ssi: true` stand in the manual (6.1)"),
     Difference("routes", r"https://a\.example/\.upstream", "endpoint-missing", "an upstream names an endpoint (13, row 120)"),
 )

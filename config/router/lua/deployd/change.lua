@@ -4,6 +4,7 @@ local cjson = require "cjson.safe"
 local clock = require "deployd.clock"
 local queue = require "deployd.queue"
 local settings = require "deployd.settings"
+local tls = require "deployd.tls"
 
 local dict = ngx.shared.routes
 
@@ -118,6 +119,15 @@ local function check_regexps(document)
     end
 end
 
+local function check_authorities(document)
+    for host, asked in pairs(document.tls) do
+        local reason = asked.authorities and asked.authorities ~= "" and tls.problem(asked.authorities)
+        if reason then
+            refuse("the authorities for clients of " .. host .. " are not certificates: " .. reason)
+        end
+    end
+end
+
 local function drop_unused(name, before, head)
     _M.unclaim(without(before.hosts, set_of(head.hosts)))
     if before.document ~= "" and before.document ~= head.document then
@@ -132,6 +142,7 @@ end
 -- The head that follows from `before` with these routes; everything but the head itself is in shared memory then.
 local function prepare(name, before, document, text)
     check_regexps(document)
+    check_authorities(document)
     local head = {}
     for key, value in pairs(before) do
         head[key] = value

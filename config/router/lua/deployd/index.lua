@@ -20,6 +20,14 @@ local function rules_by_path(redirects)
     return rules
 end
 
+-- What hosts ask of those who come over TLS; see deployd/tls.lua.
+local function tls_by_host(found)
+    for _, asked in pairs(found) do
+        asked.guarded = asked.newest_only or asked.authentication ~= nil
+    end
+    return found
+end
+
 local function add(list_of_host, route)
     local list = list_of_host[route.host]
     if not list then
@@ -52,7 +60,7 @@ local function https_over_http(index)
 end
 
 function _M.build(document)
-    local index = { http = {}, https = {}, robots = document.robots }
+    local index = { http = {}, https = {}, tls = tls_by_host(document.tls or {}), robots = document.robots }
     for _, route in ipairs(document.routes) do
         if #route.redirects > 0 then
             route.rules = rules_by_path(route.redirects)

@@ -7,6 +7,11 @@ local PAGES = {
     starting = { retry_after = 2 },
     down = { retry_after = 5 },
     unknown = {},
+    certificate = {},
+    misdirected = {},
+    password = {},
+    forbidden = {},
+    busy = { retry_after = 1 },
 }
 local texts = {}
 

@@ -9,7 +9,7 @@ local cjson = require "cjson.safe"
 local index = require "deployd.index"
 
 local dict = ngx.shared.routes
-local NO_ROUTES = { http = {}, https = {}, robots = true }
+local NO_ROUTES = { http = {}, https = {}, tls = {}, robots = true }
 local LONGEST_HOST = 253   -- of a DNS name; nobody shall make us look up thousands of labels
 local MOST_CACHED = 20000  -- hosts; wildcards make the number of names endless
 
@@ -90,12 +90,13 @@ local function look_up(host)
         environment = environment,
         http = environment.index.http[pattern],
         https = environment.index.https[pattern],
+        tls = environment.index.tls[pattern],
     }
     found[host], found_count = entry, found_count + 1
     return entry
 end
 
--- {environment, http, https} for a host, or nil. One look at shared memory when nothing has changed.
+-- {environment, http, https, tls} for a host, or nil. One look at shared memory when nothing has changed.
 function _M.find(host)
     local now = dict:get("generation")
     if now ~= generation then

@@ -8,6 +8,7 @@ local index = require "deployd.index"
 local page = require "deployd.page"
 local redirect = require "deployd.redirect"
 local routes = require "deployd.routes"
+local tls = require "deployd.tls"
 
 local var = ngx.var
 local find = routes.find
@@ -70,6 +71,16 @@ local function follow(route)
     balance.pin(route)
 end
 
+-- What the host asks of requests over TLS. Returns a page that refuses this one and its status, or nothing.
+local function ask_tls(asked, host)
+    if asked.hsts then
+        var.deployd_hsts = asked.hsts
+    end
+    if asked.guarded then
+        return tls.verdict(asked, host)
+    end
+end
+
 -- Called in nginx's rewrite phase. Returns "" when the request can go to the container that is pinned to it now.
 function _M.pass(scheme)
     local entry = find(var.host)
@@ -80,6 +91,13 @@ function _M.pass(scheme)
     local route = list and (list[1].path == "/" and list[1] or index.match(list, var.uri))
     if not route or not route.plain then
         return "handle"
+    end
+    local asked = scheme == "https" and entry.tls
+    if asked then
+        if asked.guarded then
+            return "handle"
+        end
+        var.deployd_hsts = asked.hsts
     end
     if entry.environment.index.robots then
         var.deployd_robots = ""
@@ -95,6 +113,12 @@ function _M.handle(scheme)
     local entry = find(host)
     if not entry then
         return no_such_host()
+    end
+    if scheme == "https" and entry.tls then
+        local refusal, status = ask_tls(entry.tls, host)
+        if refusal then
+            return page.exit(refusal, status)
+        end
     end
     if entry.environment.closed then
         entry = wait_until_open(host, entry)
