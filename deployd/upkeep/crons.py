@@ -1,7 +1,7 @@
-"""Crons of everything that is live: started when they are due, never beside themselves, not into a deployment.
+"""Crons of everything that is live: started when they are due, one of an application at a time, not into a deployment.
 
-    due ──► (the run before has ended) ──► (no activity in progress, nothing held) ──► run in the live app container
-                   at most one waits: a further one is skipped, and said so
+    due ──► (the application's runs before have ended) ──► (no activity in progress, nothing held) ──► run
+                 at most one of a cron waits: a further one is skipped, and said so
 
 Runs outlive the daemon: at its start it re-attaches to those that go on, and writes down those that ended meanwhile.
 What was due while no daemon ran is not made up for. What deployd does not do, and the hosted platforms do: a random
@@ -14,6 +14,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Protocol
+from weakref import WeakValueDictionary
 
 import structlog
 
@@ -75,8 +76,10 @@ class Crons:
         self._running: set[CronKey] = set()
         self._waiting: dict[CronKey, datetime] = {}
         """Runs that wait for the end of the one before."""
-        self._held: set[CronKey] = set()
-        """Runs that wait for the end of a deployment."""
+        self._begun: set[CronKey] = set()
+        """Of those that run: they wait neither for another cron of their application nor for a deployment."""
+        self._turns: WeakValueDictionary[tuple[str, ...], asyncio.Lock] = WeakValueDictionary()
+        """One for each application (configuration format 4.13: one cron of an application at a time)."""
         self._starts = asyncio.Semaphore(STARTS_AT_ONCE)
 
     async def serve(self) -> None:
@@ -106,7 +109,7 @@ class Crons:
         return min(max(seconds, 0.01), self._read_seconds)
 
     def _start(self, key: CronKey, due: datetime, group: asyncio.TaskGroup) -> None:
-        if key in self._waiting or key in self._held:
+        if key in self._waiting or key in self._running - self._begun:
             log.info("cron_skipped", project=key[0], environment=key[1], app=key[2], cron=key[3],
                      due=due.isoformat(), why="an earlier run of it waits")
         elif key in self._running:
@@ -129,15 +132,15 @@ class Crons:
             self._waiting.pop(key, None)
 
     async def _run(self, key: CronKey, due: datetime, attached: LiveCron | None) -> None:
-        live = attached
-        if live is None:
-            self._held.add(key)
+        async with self._turns.setdefault(key[:3], asyncio.Lock()):   # in the order in which they were due
+            live = attached or await self._when_it_may(key)
+            if live is None:
+                return
+            self._begun.add(key)
             try:
-                live = await self._when_it_may(key)
+                await self._run_cron(live, due, self._host, self._masker, self._starts)
             finally:
-                self._held.discard(key)
-        if live is not None:
-            await self._run_cron(live, due, self._host, self._masker, self._starts)
+                self._begun.discard(key)
 
     async def _when_it_may(self, key: CronKey) -> LiveCron | None:
         """Wait for the end of what goes on in the environment; None when the cron is not there any more then."""

@@ -114,12 +114,25 @@ async def test_the_crons_of_a_new_version_are_the_ones_that_run(tmp_path: Path) 
     assert [name for name, _, _ in runs.begun] == ["new"]
 
 
-async def test_two_crons_of_an_application_do_not_wait_for_each_other(tmp_path: Path) -> None:
-    runs = Runs(seconds=0)
+async def test_the_crons_of_an_application_run_one_after_the_other(tmp_path: Path) -> None:
+    runs = Runs(seconds=40)
     app = APP + "crons: {a: {spec: '* * * * *', cmd: a}, b: {spec: '*/2 * * * *', cmd: b}}\n"
     async with served(Stand(tmp_path, app), runs):
-        await asyncio.sleep(130)
-    assert sorted(name for name, _, _ in runs.begun) == ["a", "a", "b"]
+        await asyncio.sleep(270)
+    begun = [(name, due, begun) for name, due, begun in runs.begun]
+    assert begun == [("a", 1, 1), ("a", 2, 2), ("b", 2, 2.67), ("a", 3, 3.33), ("a", 4, 4), ("b", 4, 4.67)][:len(begun)]
+    assert len(begun) >= 5
+
+
+async def test_crons_of_two_applications_do_not_wait_for_each_other(tmp_path: Path) -> None:
+    runs = Runs(seconds=100)
+    files = {".platform/routes.yaml": "'http://{default}/': {type: upstream, upstream: 'a:http'}\n"}
+    for name in ("a", "b"):
+        app = MINUTELY.replace("tick", name).replace("name: app", f"name: {name}")
+        files[f"{name}/.platform.app.yaml"] = app
+    async with served(Stand(tmp_path, files=files), runs):
+        await asyncio.sleep(61)
+    assert sorted(runs.begun) == [("a", 1, 1), ("b", 1, 1)]
 
 
 async def test_a_deleted_environment_runs_nothing_any_more(tmp_path: Path) -> None:

@@ -86,6 +86,8 @@ class Stand:
 
     folder: Path
     app: str = APP
+    files: dict[str, str] = field(default_factory=dict)
+    """The repository, when it is more than the one application."""
     store: MemoryStore = field(default_factory=MemoryStore)
     router: RouterDouble = field(default_factory=RouterDouble)
     clock: LoopClock = field(default_factory=LoopClock)
@@ -118,7 +120,7 @@ class Stand:
     @property
     def host(self) -> Any:
         async def read(project: ProjectSettings, commit: CommitId) -> Any:
-            return read_project(DictTree({".platform.app.yaml": self.app}))
+            return read_project(DictTree(self.files or {".platform.app.yaml": self.app}))
 
         async def mounted(slug: SlugKey) -> Path:
             return self.folder
