@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -21,7 +22,6 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_core import ErrorDetails
 
 from deployd.errors import DeployError
 from deployd.ids import ProjectId
@@ -311,13 +311,13 @@ def load_settings(path: Path) -> Settings:
         ) from None
 
 
-def _in_words(item: ErrorDetails) -> str:
+def _in_words(item: Mapping[str, object]) -> str:
     """What pydantic found, without the words of its own trade."""
     if item["type"] == "extra_forbidden":
         return "there is no such key"
     if item["type"] == "missing":
         return "this key is needed"
-    return item["msg"].removeprefix("Value error, ")
+    return str(item["msg"]).removeprefix("Value error, ")
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:
