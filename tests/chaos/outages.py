@@ -1,0 +1,303 @@
+"""What happens to a host: a power cut, and an Engine that is killed and comes back. Runs on a host of its own.
+
+    python -m tests.chaos.outages <folder> <act> …
+
+Two environments of one project with two applications each: four hosts, four texts. A crowd asks all four all the time.
+From the first to the last moment a host answers with its own text, with 503, or not at all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import aiohttp
+import yaml
+from yarl import URL
+
+from deployd.process import run
+from scripts.git_push import git_environment
+from scripts.local_daemon import LocalDaemon
+from scripts.removal import mounts_below
+from scripts.repository import commit
+from tests.chaos.inventory import ownerless
+from tests.chaos.own_engine import OwnEngine
+from tests.chaos.record import read_live, read_open, read_records
+
+PROJECT, BRANCHES, APPS = "shop", ("main", "feature"), ("one", "two")
+CATALOGUE = {
+    "runtimes": {"nodejs": {"20": {"image": "deployd/base:trixie"}}},
+    "web": {"image": "deployd/web:1"}, "router": {"image": "deployd/router:1"},
+}
+APP = """\
+name: {app}
+type: nodejs:20
+web:
+  locations:
+    /:
+      root: public
+      index: [index.html]
+hooks:
+  build: |
+    sleep {build_seconds}
+  deploy: |
+    sleep {deploy_seconds}
+"""
+ROUTES = {
+    "http://{default}/": {"type": "upstream", "upstream": "one:http"},
+    "http://two.{default}/": {"type": "upstream", "upstream": "two:http"},
+}
+BACK_SECONDS = 120.0
+END_SECONDS = 200.0
+PAUSE_SECONDS = 0.03
+Host = tuple[str, str]
+"""(branch, application)"""
+
+
+@dataclass
+class Stand:
+    """An Engine, a daemon, a working tree."""
+
+    folder: Path
+    engine: OwnEngine
+    daemon: LocalDaemon
+    right: dict[Host, set[str]] = field(default_factory=dict)
+    """Texts that each host may answer with."""
+    answers: Counter[tuple[Host, int]] = field(default_factory=Counter)
+    wrong: list[str] = field(default_factory=list)
+
+    @property
+    def state(self) -> Path:
+        return self.daemon.directory / "var/state/state.db"
+
+    async def push(self, branch: str, version: str, *, build_seconds: float = 0, deploy_seconds: float = 0) -> None:
+        """A version of both applications; not waited for."""
+        tree = self.folder / "tree"
+        for app in APPS:
+            text = f"{version} of {app} on {branch}"
+            (tree / app / "public").mkdir(parents=True, exist_ok=True)
+            (tree / app / "public/index.html").write_text(text)
+            (tree / app / ".platform.app.yaml").write_text(
+                APP.format(app=app, build_seconds=build_seconds, deploy_seconds=deploy_seconds))
+            self.right.setdefault((branch, app), set()).add(text)
+        (tree / ".platform").mkdir(exist_ok=True)
+        (tree / ".platform/routes.yaml").write_text(yaml.safe_dump(ROUTES))
+        await commit(tree, version)
+        pushed = await self.daemon.push(tree, PROJECT, branch=branch, force=True, options=("no-wait",),
+                                        on_line=lambda _: None)
+        assert pushed.status == 0, pushed.lines
+
+    async def until_ended(self) -> str:
+        """State of the newest activity, when nothing is open any more."""
+        await until(lambda: _value(not read_open(self.state)), "nothing is open", END_SECONDS)
+        return read_records(self.state)[-1].state
+
+    async def ask(self, host: Host) -> tuple[int, str]:
+        """0: nobody listens, or the answer broke off."""
+        url = URL(self.daemon.url(PROJECT, host[0]))
+        name = f"two.{url.authority}" if host[1] == "two" else url.authority
+        try:
+            async with aiohttp.ClientSession() as session, session.get(
+                url.with_host("127.0.0.1"), headers={"Host": name},
+            ) as answer:
+                return answer.status, await answer.text()
+        except aiohttp.ClientError:
+            return 0, ""
+
+    async def all_answer(self) -> bool:
+        return all([(await self.ask(host))[0] == 200 for host in self.right])
+
+    @asynccontextmanager
+    async def crowd(self) -> AsyncIterator[None]:
+        """Asks all hosts all the time, and notes what is wrong."""
+        async with asyncio.TaskGroup() as group:
+            asking = [group.create_task(self._ask_always(host), name=f"visitor of {host}") for host in self.right]
+            try:
+                yield
+            finally:
+                for task in asking:
+                    task.cancel()
+
+    async def _ask_always(self, host: Host) -> None:
+        while True:
+            status, text = await self.ask(host)
+            self.answers[host, status] += 1
+            if not (status in (0, 502, 503) or (status == 200 and text in self.right[host])):
+                self.wrong.append(f"{host} answered {status} {text[:100]!r} at {time.time():.3f}")
+            await asyncio.sleep(PAUSE_SECONDS)
+
+
+async def prepare(folder: Path) -> Stand:
+    """Both environments live."""
+    await run("ip", "link", "set", "lo", "up")
+    engine = OwnEngine(folder)
+    await engine.start()
+    await engine.docker("load", "--input", str(folder / "images.tar"))
+    (folder / "catalogue.yaml").write_text(yaml.safe_dump(CATALOGUE))
+    daemon = LocalDaemon(folder / "daemon", {PROJECT: {}}, instance="outage", settings={
+        "docker_socket": str(engine.socket), "catalogue": str(folder / "catalogue.yaml"), "answer_seconds": 20,
+    })
+    stand = Stand(folder, engine, daemon)
+    (folder / "tree").mkdir()
+    await run("git", "init", "--quiet", "--initial-branch=main", cwd=folder / "tree", env=git_environment())
+    await daemon.start()
+    for branch in BRANCHES:
+        await stand.push(branch, "v1")
+        assert await stand.until_ended() == "success", daemon.log_tail(40)
+    assert await stand.all_answer()
+    return stand
+
+
+async def a_power_cut(stand: Stand) -> None:
+    """Everything dies at once; slugs are not mounted, and the folders where they were are there, empty."""
+    before = await _addresses(stand)
+    kill_daemon(stand)
+    await stand.engine.cut_power()
+    assert mounts_below(stand.daemon.directory) == []
+    async with stand.crowd():
+        await stand.engine.start()
+        await _start_in_another_order(stand)
+        await asyncio.sleep(2)   # a while without a daemon: whoever is there must not be led to a stranger
+        await stand.daemon.start(BACK_SECONDS)
+        await until(stand.all_answer, "everything is live again")
+        await asyncio.sleep(2)
+    assert await _addresses(stand) == before, "addresses are kept"
+
+
+async def an_engine_killed_without_a_daemon(stand: Stand) -> None:
+    """The daemon lies dead while the Engine is killed and comes back; then the daemon comes back too."""
+    kill_daemon(stand)
+    async with stand.crowd():
+        await stand.engine.kill()
+        await asyncio.sleep(1)
+        await stand.engine.start()
+        await _start_in_another_order(stand)
+        await asyncio.sleep(2)
+        await stand.daemon.start(BACK_SECONDS)
+        await until(stand.all_answer, "everything is live again")
+
+
+async def an_engine_killed_in_a_build(stand: Stand) -> None:
+    await _engine_killed_at(stand, "build_apps", build_seconds=4)
+
+
+async def an_engine_killed_in_a_deploy_hook(stand: Stand) -> None:
+    await _engine_killed_at(stand, "run_deploy_hook", deploy_seconds=4)
+
+
+async def an_engine_killed_when_containers_are_made(stand: Stand) -> None:
+    await _engine_killed_at(stand, "start_apps")
+
+
+async def _engine_killed_at(stand: Stand, step: str, *, build_seconds: float = 0, deploy_seconds: float = 0) -> None:
+    """The deployment goes on or is undone; the daemon hears Docker's events again."""
+    version = f"in {step}"
+    async with stand.crowd():
+        await stand.push("main", version, build_seconds=build_seconds, deploy_seconds=deploy_seconds)
+        await until(lambda: _value(read_records(stand.state)[-1].first(step, "started") is not None), f"{step} begins")
+        await asyncio.sleep(1.5 if build_seconds or deploy_seconds else 0)
+        await stand.engine.kill()
+        await asyncio.sleep(1)
+        await stand.engine.start()
+        state = await stand.until_ended()
+        say(f"  the deployment: {state} {read_records(stand.state)[-1].reason}")
+        await until(stand.all_answer, "everything is live again")
+        await _hears_events(stand)
+    expected = version if state == "success" else "v1"
+    assert (await stand.ask(("main", "one")))[1].startswith(expected)
+    assert await _ownerless(stand) == []
+    for app in APPS:   # what was not live is wrong from now on
+        stand.right["main", app] = {text for text in stand.right["main", app] if text.startswith(expected)}
+
+
+async def _ownerless(stand: Stand) -> list[str]:
+    live = read_live(stand.state)
+    return [item for item in await ownerless(stand.daemon, live) if " worker of " not in item]
+
+
+async def _hears_events(stand: Stand) -> None:
+    listed = await stand.engine.docker("ps", "--quiet", "--filter", "label=deployd.role=web")
+    await stand.engine.docker("kill", listed.stdout.split()[0])
+    await until(stand.all_answer, "a killed container is back")
+
+
+async def _start_in_another_order(stand: Stand) -> None:
+    """As somebody might who helps Docker along: other addresses come of it, if addresses can move."""
+    listed = await stand.engine.docker("ps", "--all", "--format", "{{.Names}}", "--filter", "label=deployd.role")
+    names = sorted(name for name in listed.stdout.split() if "-web-" in name)
+    for name in reversed(names):
+        await stand.engine.docker("restart", "--time", "1", name, check=False)
+
+
+async def _addresses(stand: Stand) -> dict[str, str]:
+    listed = await stand.engine.docker("ps", "--quiet", "--filter", "label=deployd.role=web")
+    form = "{{.Name}} {{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"
+    shown = await stand.engine.docker("inspect", "--format", form, *listed.stdout.split())
+    return dict(line.split() for line in shown.stdout.splitlines())
+
+
+def kill_daemon(stand: Stand) -> None:
+    pid = stand.daemon.running()
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+
+
+async def until(question: Callable[[], Awaitable[bool]], what: str, limit_seconds: float = BACK_SECONDS) -> None:
+    began = time.monotonic()
+    while not await question():
+        assert time.monotonic() - began < limit_seconds, f"not within {limit_seconds:.0f} s: {what}"
+        await asyncio.sleep(0.1)
+
+
+async def _value(value: bool) -> bool:
+    return value
+
+
+def say(text: str) -> None:
+    print(text, flush=True)
+
+
+ACTS = {act.__name__: act for act in (
+    a_power_cut, an_engine_killed_without_a_daemon, an_engine_killed_in_a_build, an_engine_killed_in_a_deploy_hook,
+    an_engine_killed_when_containers_are_made,
+)}
+
+
+async def main(folder: Path, *acts: str) -> int:
+    """The acts, all of them when none is named; the exit status."""
+    os.environ["DOCKER_HOST"] = f"unix://{folder}/docker.sock"
+    began = time.monotonic()
+    stand = await prepare(folder)
+    say(f"prepared after {time.monotonic() - began:.1f} s")
+    failed = False
+    for name in acts or ACTS:
+        began = time.monotonic()
+        try:
+            await ACTS[name](stand)
+        except (AssertionError, ExceptionGroup) as error:
+            say(f"{name}: {error!r} {getattr(error, 'exceptions', '')}\n{stand.daemon.log_tail(60)}")
+            for entry in read_records(stand.state)[-1].entries:
+                say(f"  {entry}")
+            return 1
+        counts: Counter[int] = Counter()
+        for (_, status), count in stand.answers.items():
+            counts[status] += count
+        say(f"{name}: {time.monotonic() - began:.1f} s; answers by status: {dict(sorted(counts.items()))}")
+        for line in stand.wrong[:20]:
+            say(f"{name}: wrong: {line}")
+        failed = failed or bool(stand.wrong)
+        stand.answers.clear()
+        stand.wrong.clear()
+    return int(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(asyncio.run(main(Path(sys.argv[1]), *sys.argv[2:])))
