@@ -80,7 +80,8 @@ async def read_and_plan(deployment: Deployment, host: Host, tell: Tell) -> Plann
         PlanRefused: It would lose data.
     """
     project = deployment.project
-    config = await read_config(deployment, host, tell)
+    first_try = deployment.journal.last("read_and_plan") is None   # another one need not repeat the warnings
+    config = await read_config(deployment, host, tell if first_try else None)
     before = await host.facts.live(project.id, deployment.environment)
     if deployment.activity.kind == "rollback":
         version, apps, services = await _earlier(deployment, host)

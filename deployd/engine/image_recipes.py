@@ -12,8 +12,10 @@ import json
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import ClassVar
 
 from deployd.catalogue import Build, Catalogue, Entry
+from deployd.errors import DeployError
 
 RECIPE_LABEL = "deployd.recipe"
 
@@ -35,6 +37,12 @@ BASE_DOCKERFILE = b'FROM scratch\nADD base.tar /\nCMD ["bash"]\n'
 def mmdebstrap_command(entry: Entry, output: Path) -> tuple[str, ...]:
     """The program that makes a Debian base as a tar file."""
     return ("mmdebstrap", *DEBIAN_OPTIONS, f"--include={','.join(entry.packages)}", str(entry.suite), str(output))
+
+
+class NoDockerfile(DeployError):
+    """The folder that the catalogue names for an image has no Dockerfile."""
+
+    code: ClassVar[str] = "no-dockerfile"
 
 
 def recipe_digest(catalogue: Catalogue, entry: Entry) -> str | None:
@@ -74,6 +82,9 @@ def _add(tar: tarfile.TarFile, path: str, mode: int, content: bytes) -> None:
 
 
 def _files(build: Build) -> Iterator[tuple[str, int, bytes]]:
+    if not (build.folder / "Dockerfile").is_file():
+        raise NoDockerfile(f"there is no Dockerfile in {build.folder}", where="the catalogue",
+                           mend="correct `folder` of the image in the catalogue, or put a Dockerfile there")
     for file in sorted(build.folder.rglob("*")):
         if file.is_file():
             mode = 0o755 if file.stat().st_mode & 0o100 else 0o644

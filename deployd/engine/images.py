@@ -209,8 +209,12 @@ def not_made(image: str, said: str, last: tuple[str, ...] = (), *, unreachable: 
         unreachable: The connection to Docker broke off.
     """
     is_network = unreachable or NETWORK.search("\n".join((said, *last)))
-    kind = ImageNotFetched if is_network else ImageNotMade
-    return kind(f"cannot make the image {image}: {said}", evidence=last)
+    what = f"cannot make the image {image}: {said}"
+    if is_network:
+        return ImageNotFetched(what, evidence=last, mend="see whether this host reaches the server that is named, and "
+                               "push again; or name another image in the catalogue")
+    return ImageNotMade(what, evidence=last, mend="the lines above say why; what the image is made of stands in the "
+                        "catalogue and the Dockerfile that it names")
 
 
 async def main(names: Sequence[str]) -> int:

@@ -7,7 +7,13 @@ from pathlib import Path
 import pytest
 
 from deployd.catalogue import Build, Catalogue, Entry
-from deployd.engine.image_recipes import build_context, mmdebstrap_command, recipe_digest, write_base_context
+from deployd.engine.image_recipes import (
+    NoDockerfile,
+    build_context,
+    mmdebstrap_command,
+    recipe_digest,
+    write_base_context,
+)
 
 
 @pytest.fixture
@@ -51,6 +57,12 @@ def test_an_argument_or_the_base_changes_the_digest(folder):
 def test_an_image_from_a_registry_has_no_digest(folder):
     made = catalogue(folder)
     assert recipe_digest(made, made.router) is None
+
+
+def test_a_folder_without_a_dockerfile_is_named(folder):
+    (folder / "Dockerfile").unlink()
+    with pytest.raises(NoDockerfile, match=f"there is no Dockerfile in {folder}"):
+        digest(catalogue(folder))
 
 
 def test_the_context_holds_the_folder_without_owners_and_dates(folder):
