@@ -13,6 +13,8 @@ from deployd.ids import ActivityId, CommitId, EnvironmentName, ProjectId
 
 State = Literal["pending", "in_progress", "success", "failed", "cancelled", "superseded"]
 OPEN: tuple[State, ...] = ("pending", "in_progress")
+IS_OPEN = "state IN ('pending', 'in_progress')"
+"""Word for word as the indexes of open activities have it: else SQLite does not use them."""
 MAY_BECOME: dict[State, tuple[State, ...]] = {
     "pending": ("in_progress", "cancelled", "superseded"),
     "in_progress": ("success", "failed", "cancelled", "superseded"),
@@ -76,7 +78,7 @@ def enqueue(connection: sqlite3.Connection, new: NewActivity, now: datetime) -> 
     if new.kind == "push":
         connection.execute(
             "UPDATE activities SET state = 'superseded', reason = ?, ended_at = ? WHERE project = ? AND environment = ?"
-            " AND kind = 'push' AND state = 'pending' AND id < ?",
+            f" AND kind = 'push' AND state = 'pending' AND id < ? AND {IS_OPEN}",
             (f"a newer push came: activity {number}", now.isoformat(), new.project, new.environment, number),
         )
     return number
@@ -164,6 +166,7 @@ def latest(
     if states:
         where.append(f"state IN ({', '.join('?' * len(states))})")
         values += list(states)
+        where += [IS_OPEN] if set(states) <= set(OPEN) else []
     rows = connection.execute(
         f"SELECT * FROM activities WHERE {' AND '.join(where)} ORDER BY id DESC LIMIT ?", (*values, limit),
     )

@@ -85,4 +85,10 @@ CREATE INDEX activities_failed ON activities (ended_at) WHERE state = 'failed';
 """
 """Monitors ask every second how many failed in the last hour."""
 
-MIGRATIONS: tuple[str, ...] = (FIRST, FAILED_BY_TIME)
+OPEN_OF_ENVIRONMENT = """
+CREATE INDEX activities_open_of_environment ON activities (project, environment, id)
+    WHERE state IN ('pending', 'in_progress');
+"""
+"""What runs and waits in a lane is found without walking over all that ever ran there."""
+
+MIGRATIONS: tuple[str, ...] = (FIRST, FAILED_BY_TIME, OPEN_OF_ENVIRONMENT)

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 from tests.bench.outcome import Outcome, write
 
-NAMES = ("slug", "router", "freeze", "push-to-live", "unchanged", "rollback", "check", "branches", "idle")
+NAMES = ("intake", "slug", "router", "freeze", "push-to-live", "unchanged", "rollback", "check", "branches", "idle")
 """Each is a module of its own, with `async def measure(say) -> Outcome`."""
 
 

@@ -6,10 +6,11 @@ import asyncio
 import shutil
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 
@@ -78,10 +79,16 @@ class Stand:
 
 
 @asynccontextmanager
-async def bench_stand(*projects: str) -> AsyncIterator[Stand]:
-    """A running daemon with these projects; nothing of it is left afterwards."""
+async def bench_stand(
+    *names: str, projects: Mapping[str, Mapping[str, Any]] | None = None,
+) -> AsyncIterator[Stand]:
+    """A running daemon with these projects; nothing of it is left afterwards.
+
+    Args:
+        projects: More of them, with their settings.
+    """
     folder = Path(tempfile.mkdtemp(prefix="deployd-bench-", dir="/var/tmp"))
-    daemon = LocalDaemon(folder / "d", {name: {} for name in projects})
+    daemon = LocalDaemon(folder / "d", {**{name: {} for name in names}, **(projects or {})})
     try:
         await daemon.start()
         yield Stand(daemon, folder)
