@@ -217,7 +217,7 @@ async def _start_router(edges: Edges, settings: Settings, catalogue: Catalogue, 
     config = RouterConfig(
         run=PurePosixPath(places.folder), socket=PurePosixPath(places.socket), config=PurePosixPath(places.current),
         address=settings.router.address, http_port=settings.router.http_port, workers=settings.router.workers,
-        max_held=settings.router.max_held, https_port=settings.router.https_port,
+        max_held=settings.router.max_held, cache_mb=settings.router.cache_mb, https_port=settings.router.https_port,
         certificate=PurePosixPath(certificate) if certificate else None,
         certificate_key=PurePosixPath(key) if key else None,
     )
@@ -269,7 +269,10 @@ async def _serve(
     reconciler = Reconciler(edges.store, host, edges.clock)
     live = await reconciler.put_back()
     await edges.router.complete()
-    watch = Watch(edges.store, host, reconciler, edges.router, edges.clock)
+    watch = Watch(
+        edges.store, host, reconciler, edges.router, edges.clock,
+        partial(_start_router, edges, settings, host.catalogue, RouterPlaces(settings.run)),
+    )
     board = StateBoard(
         edges.store, settings, logs, edges.clock, _health(edges), partial(_degraded, watch, lanes, limits),
         limits.waits.of,

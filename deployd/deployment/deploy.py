@@ -6,13 +6,11 @@ Everything made here carries the activity in its name and labels; the undo finds
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from deployd.activity.log import Tell
 from deployd.deployment.addresses import fixed_addresses
-from deployd.deployment.containers import InstanceParts, app_container, run_volume, web_container, worker_container
 from deployd.deployment.host import Host
-from deployd.deployment.instances import instance_parts, write_files
+from deployd.deployment.one_app import start_app, start_worker, web_name
 from deployd.deployment.probe import wait_until_listening
 from deployd.deployment.removal import remove_version, unmount_unused
 from deployd.deployment.together import together
@@ -21,19 +19,10 @@ from deployd.deployment.view import Deployment
 from deployd.deployment.without_slug import end_without_slug
 from deployd.engine.names import ACTIVITY, ENVIRONMENT, INSTANCE, PROJECT
 from deployd.engine.seen import ContainerSeen
-from deployd.engine.specs import ContainerSpec
-from deployd.errors import DeployError
 from deployd.project.model import Application, ProjectConfig
-from deployd.recipes.web_server import web_server_files
 
 SOFT_START_SECONDS = 15
 """How long an application may take to listen before the freeze; one that needs its deploy hook first never does."""
-
-
-class WebServerEnded(DeployError):
-    """nginx in an application's web container ended at once."""
-
-    code: ClassVar[str] = "web-server-ended"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,18 +35,11 @@ async def start_apps(deployment: Deployment, host: Host, tell: Tell) -> AppsUp:
     config = await read_config(deployment, host)
     containers: list[str] = []
     await end_without_slug(host, await _made_before(deployment, host))
-    webs = {app.name: deployment.names.container(deployment.id, "web", app.name) for app in config.applications}
+    webs = {app.name: web_name(deployment, app) for app in config.applications}
     addresses = await fixed_addresses(deployment, host, list(webs.values()))
+    web_image = await host.images.ensure(host.catalogue.web, tell.line)
     for app in in_order_of_need(config):
-        parts = await instance_parts(deployment, host, config, app, app.web.instance, app.name)
-        await host.engine.ensure_volume(run_volume(deployment.names, deployment.id, app.name))
-        web = await _web_container(deployment, host, tell, parts, addresses[webs[app.name]])
-        own = app_container(parts)
-        await together(host.engine.create(spec) for spec in (web, own))
-        await host.engine.ensure_container(web)
-        await _start_beside(host, app, web, own)
-        containers += [web.name, own.name]
-        await _run_post_start(host, parts, app)
+        containers += await start_app(deployment, host, config, app, web_image, addresses[webs[app.name]])
     await together(_greet(deployment, host, tell, app) for app in config.applications)
     return AppsUp(tuple(containers))
 
@@ -68,34 +50,6 @@ async def _made_before(deployment: Deployment, host: Host) -> tuple[ContainerSee
         INSTANCE: deployment.instance, PROJECT: deployment.project.id, ENVIRONMENT: deployment.environment,
         ACTIVITY: str(deployment.id),
     })
-
-
-async def _start_beside(host: Host, app: Application, web: ContainerSpec, own: ContainerSpec) -> None:
-    """Start the application, which joins the network of its web container and cannot do so when that has ended.
-
-    Raises:
-        WebServerEnded: It has; its last log lines are the evidence.
-    """
-    try:
-        await host.engine.ensure_container(own)
-    except DeployError as error:
-        seen = await host.engine.container(web.name)
-        if seen is not None and seen.running and not seen.restarts:
-            raise
-        raise WebServerEnded(
-            f"the web server of {app.name} ended as soon as it was started",
-            where=str(app.web.place), evidence=tuple(await host.engine.last_lines(web.name, 10)),
-            mend="its lines are above: mostly it is a rule in `web.locations` that nginx does not take",
-        ) from error
-
-
-async def _web_container(
-    deployment: Deployment, host: Host, tell: Tell, parts: InstanceParts, address: str,
-) -> ContainerSpec:
-    version_folder = host.places.version(deployment.project.id, deployment.environment, deployment.id)
-    folder = version_folder / f"{parts.app.name}-web"
-    await write_files(folder, web_server_files(parts.app, trusted=host.settings.network_pool))
-    return web_container(parts, await host.images.ensure(host.catalogue.web, tell.line), folder, address)
 
 
 async def _greet(deployment: Deployment, host: Host, tell: Tell, app: Application) -> None:
@@ -113,11 +67,7 @@ async def start_workers(deployment: Deployment, host: Host, tell: Tell) -> AppsU
     started = []
     for app in config.applications:
         for worker in app.workers:
-            name = f"{app.name}--{worker.name}"
-            parts = await instance_parts(deployment, host, config, app, worker.instance, name)
-            spec = worker_container(parts)
-            await host.engine.ensure_container(spec)
-            started.append(spec.name)
+            started.append(await start_worker(deployment, host, config, app, worker))
             tell.line(f"worker {worker.name} started", app=app.name)
     return AppsUp(tuple(started))
 
@@ -144,11 +94,3 @@ def in_order_of_need(config: ProjectConfig) -> list[Application]:
     for app in config.applications:
         visit(app)
     return ordered
-
-
-async def _run_post_start(host: Host, parts: InstanceParts, app: Application) -> None:
-    command = app.web.instance.commands.post_start
-    if command:
-        await host.engine.execute(
-            parts.names.container(parts.activity, "app", app.name), ("sh", "-c", command), limit_seconds=300,
-        )

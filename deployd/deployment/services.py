@@ -51,7 +51,7 @@ async def begin_services(deployment: Deployment, host: Host, tell: Tell) -> None
         Transient: Somebody else was faster to take the subnet.
     """
     config = await read_config(deployment, host)
-    await _ensure_network(deployment, host)
+    await ensure_network(deployment, host)
     new = {change.name for change in deployment.planned.plan.services if change.action == "create"}
     wanted = [(service, version) for service, version in _wanted(deployment, config) if service.name in new]
     addresses = await _addresses(deployment, host, [service for service, _ in wanted])
@@ -82,7 +82,7 @@ async def start_services(deployment: Deployment, host: Host, tell: Tell) -> Serv
         Transient: Somebody else was faster to take the subnet.
     """
     config = await read_config(deployment, host)
-    await _ensure_network(deployment, host)
+    await ensure_network(deployment, host)
     wanted = _wanted(deployment, config)
     addresses = await _addresses(deployment, host, [service for service, _ in wanted])
     await together(
@@ -90,6 +90,19 @@ async def start_services(deployment: Deployment, host: Host, tell: Tell) -> Serv
         for service, version in wanted
     )
     return ServicesUp(tuple(service.name for service in config.services))
+
+
+async def make_service_again(deployment: Deployment, host: Host, name: str) -> None:
+    """Have a service of the deployment's version whose container somebody removed, on the volume that it had.
+
+    Raises:
+        ServiceNotReady: It did not come up.
+    """
+    config = await read_config(deployment, host)
+    service, version = next(pair for pair in _wanted(deployment, config) if pair[0].name == name)
+    address = (await _addresses(deployment, host, [service]))[name]
+    seen = await _ensure_running(deployment, host, service, version, address)
+    await _ensure_provisioned(deployment, host, service, version, seen)
 
 
 async def put_back_services(deployment: Deployment, host: Host, tell: Tell) -> None:
@@ -112,7 +125,11 @@ def _wanted(deployment: Deployment, config: ProjectConfig) -> list[tuple[Service
     return [(service, versions[service.name]) for service in config.services if service.kind not in NO_CONTAINER]
 
 
-async def _ensure_network(deployment: Deployment, host: Host) -> None:
+async def ensure_network(deployment: Deployment, host: Host) -> None:
+    """
+    Raises:
+        Transient: Somebody else was faster to take the subnet.
+    """
     names = deployment.names
     subnet = await host.facts.subnet(deployment.project.id, deployment.environment, names.network)
     try:
@@ -160,6 +177,13 @@ async def _ensure_service(
     if planned is not None and planned.action == "keep" and seen.health == "healthy":
         tell.line("kept", app=service.name)
         return
+    await _ensure_provisioned(deployment, host, service, version, seen)
+    tell.line(f"{version.type} ready", app=service.name)
+
+
+async def _ensure_provisioned(
+    deployment: Deployment, host: Host, service: Service, version: ServiceVersion, seen: ContainerSeen,
+) -> None:
     try:
         await host.engine.wait_until_healthy(seen.name, READY_SECONDS)
     except NotReady as error:
@@ -181,4 +205,3 @@ async def _ensure_service(
         return result.stdout
 
     await family_of(service).provision(execute, service, credentials)
-    tell.line(f"{version.type} ready", app=service.name)

@@ -19,6 +19,8 @@ class AppVersion:
     """Of the runtime, so that a rollback gets the one of that time."""
     parts: KeyParts
     running: str
+    workers: tuple[str, ...] = ()
+    """Of which there is a container each; versions from before this was kept name none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,3 +53,8 @@ class Version:
 
     def app(self, name: str) -> AppVersion | None:
         return next((app for app in self.apps if app.name == name), None)
+
+
+def worker_part(app: str, worker: str) -> str:
+    """What a worker is called among the parts of a version."""
+    return f"{app}--{worker}"

@@ -15,7 +15,7 @@ from deployd.catalogue import Choice
 from deployd.deployment.host import Host
 from deployd.deployment.refused import ConfigurationRefused
 from deployd.deployment.together import together
-from deployd.deployment.version import AppVersion, ServiceVersion, Version
+from deployd.deployment.version import AppVersion, ServiceVersion, Version, worker_part
 from deployd.environment.application_json import application_json
 from deployd.environment.hosts import Domains, Resolved, resolve_routes
 from deployd.environment.naming import development_host
@@ -202,6 +202,7 @@ async def _app_version(
         image_id,
         parts,
         _running_digest(project, app, branch),
+        tuple(worker_part(app.name, worker.name) for worker in app.workers),
     )
 
 

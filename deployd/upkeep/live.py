@@ -67,7 +67,7 @@ async def read_live(store: Store, settings: Settings, clock: Clock, key: Key) ->
         return None
     version = read_result(text, Version)
     now = clock.now()
-    planned = Planned(version, None, Plan((), ()), version.routes)
+    planned = Planned(version, None, Plan((), (), run_deploy_hook=False), version.routes)
     journal = Journal((
         Entry("fetch", DONE, now, write_result(Fetched(version.commit))),
         Entry("read_and_plan", DONE, now, write_result(planned)),

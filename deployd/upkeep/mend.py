@@ -1,4 +1,4 @@
-"""Mending one environment: what has ended is started, the router is told addresses, and what cannot be mended is told.
+"""Mending one environment: what has ended is started, what was removed is made again, and the router is told addresses.
 
 An application lives in the network of its web container. When that one is started again it has a new network, and the
 application sits in one that leads nowhere: then it is started again too. Whether that is so is seen by who was started
@@ -8,6 +8,7 @@ later, so nothing has to be remembered, and a daemon that was away sees it as we
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import partial
 
@@ -20,13 +21,14 @@ from deployd.deployment.without_slug import end_without_slug
 from deployd.engine.docker import Engine
 from deployd.engine.names import PART, ROLE, Names
 from deployd.engine.seen import ContainerSeen
-from deployd.errors import DeployError
+from deployd.errors import DeployError, Transient
 from deployd.ids import ActivityId
 from deployd.state.store import Store
 from deployd.upkeep.back_off import BackOff
 from deployd.upkeep.live import Hands, Key, read_at, read_live
 from deployd.upkeep.reconcile import Reconciler
-from deployd.upkeep.survey import wanted_parts
+from deployd.upkeep.remake import Remake
+from deployd.upkeep.survey import Part, missing_parts
 
 log = structlog.get_logger()
 
@@ -49,12 +51,17 @@ class Look:
 class Mender:
     """Looks at environments, one at a time, and mends them."""
 
-    def __init__(self, store: Store, host: Host, reconciler: Reconciler, clock: Clock, back_off: BackOff) -> None:
+    def __init__(
+        self, store: Store, host: Host, reconciler: Reconciler, clock: Clock, back_off: BackOff, remake: Remake,
+    ) -> None:
         self._store = store
         self._host = host
         self._reconciler = reconciler
         self._clock = clock
         self._back_off = back_off
+        self._make_again = remake
+        self._not_made: dict[Key, str] = {}
+        """Why what is missing could not be made at the last try."""
 
     async def look_at(self, key: Key) -> Look:
         """Mend what can be mended.
@@ -71,10 +78,14 @@ class Mender:
         containers = await self._reconciler.containers(deployment)
         if await end_without_slug(self._host, containers):
             containers = await self._reconciler.containers(deployment)
-        self._back_off.keep_only(f"{deployment.names.network}-", [item.name for item in containers])
+        self._back_off.keep_only(
+            f"{deployment.names.network}-", [_remaking(deployment), *(item.name for item in containers)],
+        )
+        missing = missing_parts(deployment.planned.version, containers)
         waits: list[float | None] = []
         failed: list[str] = []
         for step in (
+            *((partial(self._remake, key, deployment, missing),) if missing else ()),
             *(partial(self._start, key, deployment, item) for item in containers if not item.running),
             *(partial(self._rejoin, key, deployment, app.name) for app in deployment.planned.version.apps),
         ):
@@ -86,7 +97,27 @@ class Mender:
         if not await self._reconciler.put_routes(key, deployment):
             return Look(BUSY_SECONDS, None)
         again_in = min((wait for wait in waits if wait is not None), default=None)
-        return Look(again_in, (*failed, *self._wrong(deployment, containers)))
+        return Look(again_in, (*failed, *self._missing(key, missing), *self._wrong(containers)))
+
+    async def _remake(self, key: Key, deployment: Deployment, missing: Collection[Part]) -> float | None:
+        """Make again what somebody removed, with growing pauses when that happens again and again."""
+        loop = asyncio.get_running_loop()
+        name = _remaking(deployment)
+        wait = self._back_off.wait_seconds(name, loop.time())
+        if wait > 0:
+            return wait + SOON_SECONDS
+        self._back_off.started(name, loop.time())
+
+        async def is_ours() -> bool:
+            return (await read_at(self._store, key)).hands is Hands.OURS
+
+        try:
+            made = await self._make_again(deployment, self._host, missing, is_ours)
+        except (DeployError, Transient) as error:
+            self._not_made[key] = str(error)
+            return FAILED_SECONDS
+        self._not_made.pop(key, None)
+        return SOON_SECONDS if made else BUSY_SECONDS
 
     async def _start(self, key: Key, deployment: Deployment, container: ContainerSeen) -> float | None:
         """Start a container that has ended, when its time has come. Gives the seconds until it is to be looked at."""
@@ -122,12 +153,16 @@ class Mender:
         log.warning("container_started_again", container=inner.name, why="its web container has a new network")
         return SOON_SECONDS
 
-    def _wrong(self, deployment: Deployment, containers: list[ContainerSeen]) -> tuple[str, ...]:
+    def _missing(self, key: Key, missing: Collection[Part]) -> tuple[str, ...]:
+        if not missing:
+            self._not_made.pop(key, None)
+        why = self._not_made.get(key)
+        how = f"cannot be made again: {why}" if why else "is made again"
+        return tuple(f"the {role} container of {part} was removed and {how}" for role, part in sorted(missing))
+
+    def _wrong(self, containers: list[ContainerSeen]) -> tuple[str, ...]:
         now = asyncio.get_running_loop().time()
-        there = {(item.labels[ROLE], item.labels.get(PART, "")) for item in containers}
-        version = deployment.planned.version
-        wrong = [f"the {role} container of {part} is gone; a redeploy makes it anew"
-                 for role, part in sorted(wanted_parts(version) - there)]
+        wrong = []
         for item in containers:
             what = f"the {item.labels[ROLE]} container of {item.labels.get(PART)}"
             deaths = self._back_off.deaths(item.name, now)
@@ -136,6 +171,11 @@ class Mender:
             elif item.health == "unhealthy":
                 wrong.append(f"{what} is unhealthy")
         return tuple(wrong)
+
+
+def _remaking(deployment: Deployment) -> str:
+    """What the back-off calls it; no container has a blank in its name."""
+    return f"{deployment.names.network}- remaking"
 
 
 async def left_behind(engine: Engine, names: Names, activity: ActivityId, app: str) -> ContainerSeen | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from deployd.activity.journal import read_result
@@ -26,6 +26,10 @@ from deployd.upkeep.live import Key
 
 AT_A_TIME = 50
 """Environments that are judged before others get their turn in the loop: some milliseconds."""
+
+
+Part = tuple[str, str]
+"""(role, name): `("worker", "app--mailer")`"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,16 +105,16 @@ class Surveyor:
         containers = live_containers(version, found.containers.get(key, ()))
         if not all(item.running and item.health in ("healthy", "none") for item in containers):
             return False
-        if wanted_parts(version) - {(item.labels[ROLE], item.labels.get(PART, "")) for item in containers}:
+        if missing_parts(version, containers):
             return False
         settings = self.host.settings
         network = Names(settings.instance, *key).network
         return told.origin == routes_origin(settings, settings.projects[key[0]], version, containers, network)
 
 
-def wanted_parts(version: Version) -> set[tuple[str, str]]:
-    """(role, part) of what must be there; workers are not known here."""
+def missing_parts(version: Version, there: Iterable[ContainerSeen]) -> frozenset[Part]:
+    """Containers that a live version must have and that somebody removed."""
     wanted = {(role, app.name) for app in version.apps for role in ("app", "web")}
-    return wanted | {
-        ("service", item.name) for item in version.services if item.type.partition(":")[0] not in NO_CONTAINER
-    }
+    wanted |= {("worker", name) for app in version.apps for name in app.workers}
+    wanted |= {("service", item.name) for item in version.services if item.type.partition(":")[0] not in NO_CONTAINER}
+    return frozenset(wanted - {(item.labels[ROLE], item.labels.get(PART, "")) for item in there})

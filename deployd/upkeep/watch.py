@@ -2,20 +2,21 @@
 
     an event of a container ──► its environment is looked at
     every minute, and when a broken stream of events is back ──► one survey; what it does not find well is looked at
-    looked at: containers that Docker gave up on are started, with growing pauses; the router is told new addresses
+    looked at: containers that Docker gave up on are started, with growing pauses; those that somebody removed are made
+               again; the router is told new addresses
     nginx was started anew ──► all routes and freezes are put back, then `complete`
 
 Most containers come back by Docker's own restart policy; then only their addresses matter here. Environments in which a
-deployment is at work are left to it (`live.py`), and looked at when it is through. A container that somebody removed is
-only told, on /status: a redeploy makes it.
+deployment is at work are left to it (`live.py`), and looked at when it is through.
 
-Surprise: `docker stop` of a live container does not last. What is live runs, or its environment is deleted.
+Surprise: `docker stop` of a live container does not last, and `docker rm` neither. What is live runs, or its
+environment is deleted.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import Protocol
 
@@ -35,6 +36,7 @@ from deployd.upkeep.back_off import BackOff
 from deployd.upkeep.live import Key, read_keys
 from deployd.upkeep.mend import Look, Mender, left_behind
 from deployd.upkeep.reconcile import Reconciler
+from deployd.upkeep.remake import Remake, remake
 from deployd.upkeep.survey import Survey
 
 log = structlog.get_logger()
@@ -64,13 +66,21 @@ class Router(Protocol):
 class Watch:
     """Looks after everything that is live."""
 
-    def __init__(self, store: Store, host: Host, reconciler: Reconciler, router: Router, clock: Clock) -> None:
+    def __init__(
+        self, store: Store, host: Host, reconciler: Reconciler, router: Router, clock: Clock,
+        ensure_router: Callable[[], Awaitable[object]], *, remake: Remake = remake,
+    ) -> None:
+        """
+        Args:
+            ensure_router: Makes the router's container when somebody removed it.
+        """
         self._store = store
         self._host = host
         self._reconciler = reconciler
         self._router = router
         self._back_off = BackOff()
-        self._mender = Mender(store, host, reconciler, clock, self._back_off)
+        self._mender = Mender(store, host, reconciler, clock, self._back_off, remake)
+        self._ensure_router = ensure_router
         self._troubles: dict[Key, str] = {}
         self._tended: dict[Key, asyncio.Event] = {}
         self._slots = asyncio.Semaphore(AT_ONCE)
@@ -195,6 +205,9 @@ class Watch:
                 await self._host.engine.start(name)
                 log.warning("container_started_again", container=name, exit_status=seen.exit_status)
             return Look(wait + SETTLE_SECONDS, None)
+        if seen is None:
+            await self._ensure_router()
+            log.warning("router_made_again")
         # While nginx starts nobody listens: told, and looked at again.
         status = await self._router.status(environments=False)
         if not status.complete or self._nginx_started not in (None, status.started):

@@ -64,13 +64,20 @@ async def test_a_router_that_is_started_anew_is_told_everything(live: Developer)
     await until(lambda: answers(live, 200), "the router and its routes are back")
 
 
-async def test_a_container_that_was_removed_is_told_and_a_redeploy_mends_it(live: Developer) -> None:
-    await run("docker", "rm", "-f", await container_of(live, "app"))
-    await until(lambda: degraded(live, "the app container of app is gone"), "told on /status")
+@pytest.mark.parametrize("roles", [("app",), ("web",), ("web", "app")], ids="+".join)
+async def test_containers_that_somebody_removed_are_made_again(live: Developer, roles: tuple[str, ...]) -> None:
+    gone = [await container_of(live, role) for role in roles]
+    await run("docker", "rm", "-f", *gone)
+    await until(lambda: answers(live, 200), "the application answers again")
+    await until(lambda: degraded(live, None), "well again")
     await live.write({"text": "second"})
     assert (await live.push()).status == 0
     assert await live.page() == (200, "second on main")
-    await until(lambda: degraded(live, None), "well again")
+
+
+async def test_a_router_that_somebody_removed_is_made_again(live: Developer) -> None:
+    await run("docker", "rm", "-f", f"{live.daemon.instance}-router")
+    await until(lambda: answers(live, 200), "the router and its routes are back")
 
 
 async def test_a_push_whose_hook_died_is_deployed_after_a_restart_of_the_daemon(live: Developer) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -14,6 +14,7 @@ import pytest
 
 from deployd.activity.journal import write_result
 from deployd.deployment.hooks import Frozen
+from deployd.deployment.view import Deployment
 from deployd.engine.docker import EventFollower
 from deployd.engine.names import ACTIVITY
 from deployd.engine.seen import ContainerSeen, EventSeen
@@ -81,11 +82,38 @@ class EngineDouble:
 
 
 @dataclass
+class Remaker:
+    """Makes containers again; what it is to make and when stands in `asked`."""
+
+    stand: Stand
+    engine: EngineDouble
+    asked: list[tuple[set[tuple[str, str]], float]] = field(default_factory=list)
+    broken: bool = False
+
+    async def __call__(
+        self, deployment: Deployment, host: object, missing: Collection[tuple[str, str]], is_ours: object,
+    ) -> bool:
+        self.asked.append((set(missing), round(asyncio.get_running_loop().time(), 1)))
+        if self.broken:
+            raise DeployError("its image is gone")
+        for role, part in missing:
+            name = deployment.names.container(deployment.id, role, part)
+            self.engine.add(name, dict(deployment.names.labels(role, part, deployment.id)), "10.0.0.7",
+                            deployment.names.network)
+        return True
+
+    async def ensure_router(self) -> None:
+        self.asked.append((set(), round(asyncio.get_running_loop().time(), 1)))
+        self.engine.add(f"{INSTANCE}-router", {"deployd": INSTANCE, "deployd.role": "router"})
+
+
+@dataclass
 class World:
     stand: Stand
     engine: EngineDouble
     watch: Watch
     reconciler: Reconciler
+    remaker: Remaker
 
     def name(self, role: str) -> str:
         return self.stand.names.container(self.stand.version.activity, role, "app")
@@ -110,7 +138,9 @@ def world(tmp_path: Path) -> World:
                    dict(names.labels(role, "app", stand.version.activity)), network=names.network)
     engine.add(f"{INSTANCE}-router", {"deployd": INSTANCE, "deployd.role": "router"})
     reconciler = Reconciler(stand.store, stand.host, stand.clock)
-    return World(stand, engine, Watch(stand.store, stand.host, reconciler, stand.router, stand.clock), reconciler)
+    remaker = Remaker(stand, engine)
+    watch = Watch(stand.store, stand.host, reconciler, stand.router, stand.clock, remaker.ensure_router, remake=remaker)
+    return World(stand, engine, watch, reconciler, remaker)
 
 
 @asynccontextmanager
@@ -198,12 +228,54 @@ async def test_nothing_is_started_in_an_environment_that_is_to_be_deleted(world:
         assert world.starts == []
 
 
-async def test_a_container_that_somebody_removed_is_told(world: World) -> None:
+def remove(world: World, role: str) -> None:
+    world.engine.tell(world.name(role), "destroy")
+    del world.engine.there[world.name(role)]
+
+
+async def test_a_container_that_somebody_removed_is_made_again(world: World) -> None:
     async with watched(world):
-        world.engine.tell(world.name("web"), "destroy")
-        del world.engine.there[world.name("web")]
+        remove(world, "web")
+        await asyncio.sleep(3)
+        assert [missing for missing, _ in world.remaker.asked] == [{("web", "app")}]
+        assert world.addresses() == ["10.0.0.2", "10.0.0.7"]
+        assert world.watch.degraded() == ()
+
+
+async def test_a_container_that_cannot_be_made_again_is_told_and_tried_again_with_growing_pauses(world: World) -> None:
+    async with watched(world):
+        world.remaker.broken = True
+        remove(world, "app")
+        await asyncio.sleep(200)
+        moments = [moment for _, moment in world.remaker.asked]
+        pauses = [later - earlier for earlier, later in pairwise(moments)]
+        assert 60 <= pauses[-1] <= 62
+        assert world.watch.degraded() == (
+            f"{SHOP}/{MAIN}: the app container of app was removed and cannot be made again: its image is gone",)
+        world.remaker.broken = False
+        await asyncio.sleep(70)
+        assert world.watch.degraded() == ()
+
+
+async def test_nothing_is_made_again_while_a_deployment_is_at_work_or_the_environment_goes(world: World) -> None:
+    async with watched(world):
+        number = world.stand.deploy(("start_services", "started", None))
+        remove(world, "app")
+        await asyncio.sleep(60)
+        assert world.remaker.asked == []
+        world.stand.enqueue("delete")
+        world.stand.finish(number)
+        await asyncio.sleep(60)
+        assert world.remaker.asked == []
+
+
+async def test_a_router_that_somebody_removed_is_made_again(world: World) -> None:
+    async with watched(world):
+        world.engine.tell(f"{INSTANCE}-router", "destroy")
+        del world.engine.there[f"{INSTANCE}-router"]
         await asyncio.sleep(1)
-        assert world.watch.degraded() == (f"{SHOP}/{MAIN}: the web container of app is gone; a redeploy makes it anew",)
+        assert len(world.remaker.asked) == 1
+        assert world.watch.degraded() == ()
 
 
 async def test_what_happened_while_the_stream_was_broken_is_seen_after_it(world: World) -> None:

@@ -1,0 +1,85 @@
+"""The containers of one application or worker, started as a version wants them; what is there already is kept."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from deployd.deployment.containers import InstanceParts, app_container, run_volume, web_container, worker_container
+from deployd.deployment.host import Host
+from deployd.deployment.instances import instance_parts, write_files
+from deployd.deployment.together import together
+from deployd.deployment.version import worker_part
+from deployd.deployment.view import Deployment
+from deployd.engine.specs import ContainerSpec
+from deployd.errors import DeployError
+from deployd.project.model import Application, ProjectConfig, Worker
+from deployd.recipes.web_server import web_server_files
+
+
+class WebServerEnded(DeployError):
+    """nginx in an application's web container ended at once."""
+
+    code: ClassVar[str] = "web-server-ended"
+
+
+def web_name(deployment: Deployment, app: Application) -> str:
+    """The name of an application's web container."""
+    return deployment.names.container(deployment.id, "web", app.name)
+
+
+async def start_app(
+    deployment: Deployment, host: Host, config: ProjectConfig, app: Application, web_image: str, address: str,
+) -> tuple[str, str]:
+    """Mount the slug of an application and start its web and app containers. Gives their names.
+
+    Args:
+        address: That the web container keeps.
+
+    Raises:
+        WebServerEnded: Its nginx ended at once.
+    """
+    parts = await instance_parts(deployment, host, config, app, app.web.instance, app.name)
+    await host.engine.ensure_volume(run_volume(deployment.names, deployment.id, app.name))
+    folder = host.places.version(deployment.project.id, deployment.environment, deployment.id) / f"{app.name}-web"
+    await write_files(folder, web_server_files(app, trusted=host.settings.network_pool))
+    web, own = web_container(parts, web_image, folder, address), app_container(parts)
+    await together(host.engine.create(spec) for spec in (web, own))
+    await host.engine.ensure_container(web)
+    await _start_beside(host, app, web, own)
+    await _run_post_start(host, parts, app)
+    return web.name, own.name
+
+
+async def start_worker(
+    deployment: Deployment, host: Host, config: ProjectConfig, app: Application, worker: Worker,
+) -> str:
+    """Start the container of a worker. Gives its name."""
+    parts = await instance_parts(deployment, host, config, app, worker.instance, worker_part(app.name, worker.name))
+    return (await host.engine.ensure_container(worker_container(parts))).name
+
+
+async def _start_beside(host: Host, app: Application, web: ContainerSpec, own: ContainerSpec) -> None:
+    """Start the application, which joins the network of its web container and cannot do so when that has ended.
+
+    Raises:
+        WebServerEnded: It has; its last log lines are the evidence.
+    """
+    try:
+        await host.engine.ensure_container(own)
+    except DeployError as error:
+        seen = await host.engine.container(web.name)
+        if seen is not None and seen.running and not seen.restarts:
+            raise
+        raise WebServerEnded(
+            f"the web server of {app.name} ended as soon as it was started",
+            where=str(app.web.place), evidence=tuple(await host.engine.last_lines(web.name, 10)),
+            mend="its lines are above: mostly it is a rule in `web.locations` that nginx does not take",
+        ) from error
+
+
+async def _run_post_start(host: Host, parts: InstanceParts, app: Application) -> None:
+    command = app.web.instance.commands.post_start
+    if command:
+        await host.engine.execute(
+            parts.names.container(parts.activity, "app", app.name), ("sh", "-c", command), limit_seconds=300,
+        )
