@@ -112,10 +112,14 @@ class Actor:
     async def roll_back(self) -> None:
         await self._ask(f"{self._environment}/rollback")
 
-    async def delete(self) -> None:
-        """Delete the branch, see the environment go, and push a version again."""
+    async def delete_only(self) -> None:
+        """Delete the branch; its environment goes with it."""
         await self.daemon.push(self.folder, self.place.project, branch=self.place.branch, on_line=_unheard,
                                options=("no-wait",), delete=True, limit_seconds=PUSH_SECONDS)
+
+    async def delete(self) -> None:
+        """Delete the branch, see the environment go or not, and push a version again."""
+        await self.delete_only()
         if self._chance.random() < 0.5:
             await self.until_quiet()
         await self._push_new("calm")

@@ -1,139 +1,144 @@
-"""SIGKILL of the daemon at each step of a push, in order: a new daemon brings it to its end, and nothing runs twice.
+"""SIGKILL of the daemon at each step of one deployment, on both sides of what the journal says of it.
 
-The moment is read in the journal: the daemon is killed as soon as it has written that a step was started. A visitor
-asks all the time and sees the old page or the new one, and nothing else.
+The same activity is killed again and again: each daemon that comes back carries it as far as the next point. Visitors
+read and order all the time. What is right is counted as after a storm.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
-import signal
-import sqlite3
 import tempfile
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from deployd.deployment.steps import PUSH
-from scripts.local_daemon import LocalDaemon
-from scripts.removal import left_behind, mounts_below, remove_all
-from scripts.repository import make_repository
-from tests.e2e.conftest import SERVER, Developer
+from deployd.activity.table import NO_WAY_BACK, NOTHING
+from deployd.deployment.steps import DELETE, PUSH
+from scripts.local_daemon import DaemonDidNotStart, LocalDaemon
+from scripts.removal import left_behind, remove_all
+from tests.chaos.actors import Actor
+from tests.chaos.count import hooks_not_once, lost_activities, wrong_answers, wrong_orders
+from tests.chaos.doom import LAST_WORDS, VARIABLE
+from tests.chaos.inventory import ownerless
+from tests.chaos.record import read_live, read_open, read_records
+from tests.chaos.sample import Place
+from tests.chaos.visitors import Visitors
 
 pytestmark = pytest.mark.slow
 
-STEPS = [step.name for step in PUSH.steps]
-LIMIT_SECONDS = 60.0
-APP = """\
-name: app
-type: python:3.13
-web:
-  commands:
-    start: python3 server.py
-mounts:
-  data:
-    source: local
-    source_path: data
-hooks:
-  build: |
-    echo "$(cat text)" >> "$PLATFORM_CACHE_DIR/builds"
-    sleep 0.3
-    cat text > built
-  deploy: |
-    echo deploy "$(cat built)" >> data/ran
-    sleep 0.3
-  post_deploy: |
-    echo post "$(cat built)" >> data/ran
-    sleep 0.3
-"""
+MAIN, SIDE = Place("kill", "main"), Place("kill", "side", may_go=True)
+LIMIT_SECONDS = 120.0
+BEFORE_UNDO = PUSH.steps[:[step.name for step in PUSH.steps].index("run_deploy_hook") + 1]
+WAY = [
+    f"{step.name}:{side}" for step in (*PUSH.steps, *DELETE.steps) for side in ("started:after", "done:before")
+]
+WAY_BACK = [
+    point for step in reversed(BEFORE_UNDO) if step.undone_by not in (NOTHING, NO_WAY_BACK)
+    for point in (f"{step.name}:undoing:after", f"{step.name}:undone:before")
+]
+
+
+@dataclass
+class Stand:
+    daemon: LocalDaemon
+    actors: dict[Place, Actor]
+    visitors: Visitors
+
+    @property
+    def state(self) -> Path:
+        return self.daemon.directory / "var/state/state.db"
+
+    async def die_at(self, point: str, begin: Callable[[], Awaitable[None]] | None = None) -> None:
+        """A daemon that goes on until the point.
+
+        Args:
+            begin: What it gets to do, when nothing is open yet.
+        """
+        await self.daemon.stop()
+        try:
+            await self.daemon.start(LIMIT_SECONDS, module="tests.chaos.doom", environment={VARIABLE: point})
+        except DaemonDidNotStart:
+            assert f"{LAST_WORDS} {point}" in self.daemon.log_tail(1), self.daemon.log_tail(40)
+        if begin is not None:
+            await begin()
+        await self._until(lambda: self.daemon.running() is None, point)
+        assert f"{LAST_WORDS} {point}" in self.daemon.log_tail(1), self.daemon.log_tail(40)
+
+    async def end_well(self) -> None:
+        """A daemon that carries out what is open."""
+        await self.daemon.start(LIMIT_SECONDS)
+        await self._until(lambda: not read_open(self.state), "everything has ended")
+
+    async def _until(self, question: Callable[[], bool], what: str) -> None:
+        began = time.monotonic()
+        while not question():
+            assert time.monotonic() - began < LIMIT_SECONDS, f"{what}\n{self.daemon.log_tail(40)}"
+            await asyncio.sleep(0.02)
+
+    def ran(self) -> list[str]:
+        folder = self.state.parent
+        files = [*folder.glob("caches/*/ran"), *folder.glob("environments/*/*/volumes/app/data/ran")]
+        return [line for file in files for line in file.read_text().splitlines()]
+
+    async def wrong(self) -> list[str]:
+        """Everything that a storm counts."""
+        records = read_records(self.state)
+        [orders] = self.state.parent.glob("environments/kill/main-*/volumes/app/data/orders")
+        commits = {place: actor.commits for place, actor in self.actors.items()}
+        return [
+            *lost_activities(records), *hooks_not_once(records, self.ran()),
+            *wrong_answers(self.visitors.answers, records, commits),
+            *wrong_orders(self.visitors.orders(), {MAIN: orders.read_text().split()}),
+            *await ownerless(self.daemon, read_live(self.state)),
+        ]
 
 
 @pytest.fixture
-async def me(tmp_path: Path) -> AsyncIterator[Developer]:
-    """A developer with a daemon of their own, whose first version is live."""
+async def stand(tmp_path: Path) -> AsyncIterator[Stand]:
+    """Two places are live, and visited."""
     directory = Path(tempfile.mkdtemp(prefix="deployd-kill-"))
     daemon = LocalDaemon(directory, {"kill": {}}, instance=f"test-kill-{os.urandom(3).hex()}",
-                         settings={"answer_seconds": 8})
-    source = tmp_path / "source"
-    source.mkdir()
-    server = SERVER.replace("/app/text", "/app/built")
-    for name, text in {".platform.app.yaml": APP, "text": "0", "server.py": server}.items():
-        (source / name).write_text(text)
-    await make_repository(tmp_path / "tree", source)
-    developer = Developer(daemon, tmp_path / "tree", "kill")
+                         settings={"answer_seconds": 10})
+    actors = {place: Actor(daemon, place, tmp_path / place.branch, False, 1) for place in (MAIN, SIDE)}
+    made = Stand(daemon, actors, Visitors(daemon, (MAIN, SIDE)))
     try:
         await daemon.start(limit_seconds=300)
-        assert (await developer.push()).deployed
-        yield developer
+        for actor in actors.values():
+            await actor.prepare()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(made.visitors.visit(), name="visitors")
+            try:
+                yield made
+            finally:
+                made.visitors.leave()
     finally:
         await daemon.stop()
         await remove_all(daemon.instance, directory)
     assert await left_behind(daemon.instance, directory) == []
 
 
-async def test_a_push_ends_well_whichever_step_the_daemon_is_killed_in(me: Developer) -> None:
-    var = me.daemon.directory / "var"
-    state = next(var.rglob("state.db"))
-    for number, step in enumerate(STEPS, start=1):
-        activity = number + 1
-        await me.write({"text": str(number)})
-        pushed = await me.daemon.push(me.folder, "kill", on_line=lambda _: None, options=("no-wait",))
-        assert pushed.status == 0, pushed.lines
-        await _kill_when_started(me.daemon, state, activity, step)
-        async with _visitor(me) as seen:
-            await me.daemon.start()
-            assert await _end(state, activity) == ("success", ""), (step, me.daemon.log_tail(40))
-        assert {*seen} <= {(200, f"{number - 1} on main"), (200, f"{number} on main")}, step
-        assert await me.page() == (200, f"{number} on main"), step
-        ran = next(var.rglob("data/ran")).read_text().splitlines()
-        assert ran == [f"{hook} {n}" for n in range(number + 1) for hook in ("deploy", "post")], step
-        builds = next(var.rglob("builds")).read_text().splitlines()
-        assert builds == [str(n) for n in range(number + 1)], step
-        assert len(mounts_below(me.daemon.directory)) == 1, step
-        assert list(var.glob("**/work/*")) == [], step
+async def test_one_push_and_one_delete_end_well_though_the_daemon_is_killed_at_each_step_of_them(stand: Stand) -> None:
+    main, side = stand.actors[MAIN], stand.actors[SIDE]
+    begin = {WAY[0]: main.push_calm, f"{DELETE.steps[0].name}:started:after": side.delete_only}
+    for point in WAY:
+        await stand.die_at(point, begin.get(point))
+    await stand.end_well()
+    push, delete = read_records(stand.state)[-2:]
+    assert ((push.state, push.reason), (delete.state, delete.reason)) == (("success", ""), ("success", ""))
+    assert await stand.wrong() == []
 
 
-@asynccontextmanager
-async def _visitor(me: Developer) -> AsyncIterator[list[tuple[int, str]]]:
-    """Asks for the page again and again; gives the answers."""
-    seen: list[tuple[int, str]] = []
-
-    async def ask() -> None:
-        while not enough.is_set():
-            seen.append(await me.page())
-            await asyncio.sleep(0.05)
-
-    enough = asyncio.Event()
-    async with asyncio.TaskGroup() as group:
-        group.create_task(ask(), name="visitor")
-        yield seen
-        enough.set()
-
-
-async def _kill_when_started(daemon: LocalDaemon, state: Path, activity: int, step: str) -> None:
-    began = time.monotonic()
-    with closing(sqlite3.connect(f"file:{state}?mode=ro", uri=True)) as db:
-        while db.execute("SELECT 1 FROM journal WHERE activity = ? AND step = ? AND event = 'started'",
-                         (activity, step)).fetchone() is None:
-            assert time.monotonic() - began < LIMIT_SECONDS, (step, daemon.log_tail())
-            await asyncio.sleep(0.002)
-    pid = daemon.running()
-    assert pid is not None
-    os.kill(pid, signal.SIGKILL)
-    while daemon.running() is not None:
-        await asyncio.sleep(0.005)
-
-
-async def _end(state: Path, activity: int) -> tuple[str, str]:
-    began = time.monotonic()
-    with closing(sqlite3.connect(f"file:{state}?mode=ro", uri=True)) as db:
-        while time.monotonic() - began < LIMIT_SECONDS:
-            found = db.execute("SELECT state, reason FROM activities WHERE id = ?", (activity,)).fetchone()
-            if found[0] not in ("pending", "in_progress"):
-                return (found[0], found[1])
-            await asyncio.sleep(0.05)
-    return ("still open", "")
+async def test_a_push_whose_deploy_hook_fails_is_undone_though_the_daemon_is_killed_at_each_step_back(
+    stand: Stand,
+) -> None:
+    for point in WAY_BACK:
+        await stand.die_at(point, stand.actors[MAIN].push_bad_deploy if point == WAY_BACK[0] else None)
+    await stand.end_well()
+    [*_, failed] = read_records(stand.state)
+    assert failed.state == "failed"
+    assert "deploy hook of app ended with exit code 1" in failed.reason
+    assert await stand.wrong() == []
