@@ -136,10 +136,17 @@ async def retire_old(deployment: Deployment, host: Host, tell: Tell) -> Retired:
         raise Transient(error, RETIRE_AGAIN_SECONDS) from error
 
 
+def _seconds_to_drain(deployment: Deployment, now: datetime) -> float:
+    """What is left of the drain time, which began with the switch: often the post_deploy hook took longer."""
+    switched = deployment.journal.last("switch")
+    since = (now - switched.at).total_seconds() if switched else 0.0
+    return min(max(DRAIN_SECONDS - since, 0.0), DRAIN_SECONDS)   # a clock that was set back makes it no longer
+
+
 async def _retire(deployment: Deployment, host: Host, tell: Tell) -> Retired:
     old = sorted(await versions_there(deployment, host) - {str(deployment.id)})
     if old:
-        await asyncio.sleep(DRAIN_SECONDS)
+        await asyncio.sleep(_seconds_to_drain(deployment, host.clock.now()))
     for activity in old:
         await remove_version(deployment, host, activity)
     for planned in deployment.planned.plan.services:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+import asyncio
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -299,3 +300,20 @@ def test_applications_are_started_after_those_that_they_need() -> None:
     }))
     assert result.config is not None, result.errors
     assert [app.name for app in deploy.in_order_of_need(result.config)] == ["back", "front"]
+
+
+@pytest.mark.looptime
+@pytest.mark.parametrize(("switched_before", "waited"), [(None, 0.3), (0.1, 0.2), (5, 0), (-60, 0.3)])
+async def test_the_drain_time_begins_with_the_switch(
+    doubles: Doubles, switched_before: float | None, waited: float,
+) -> None:
+    doubles.found = [seen("web", "app", OLD)]
+    made = deployment(version(OLD, "a"))
+    host = doubles.host
+    host.clock = SimpleNamespace(now=lambda: NOW)
+    if switched_before is not None:
+        entry = Entry("switch", DONE, NOW - timedelta(seconds=switched_before))
+        made = replace(made, journal=Journal((*made.journal.entries, entry)))
+    began = asyncio.get_running_loop().time()
+    await route.retire_old(made, host, QuietTell())  # type: ignore[arg-type]
+    assert asyncio.get_running_loop().time() - began == pytest.approx(waited, abs=0.001)
