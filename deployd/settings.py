@@ -131,6 +131,8 @@ class RouterSettings(_Frozen):
     """Requests that one environment may hold in a freeze."""
     workers: int | None = Field(None, ge=1)
     """None: one for each core."""
+    cache_mb: int = Field(256, ge=1)
+    """Answers of applications that are kept, in the run folder."""
 
 
 class Limits(_Frozen):

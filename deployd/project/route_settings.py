@@ -15,13 +15,12 @@ CACHE = Table(
     "cache",
     (
         Key("enabled", "boolean", default="required"),
-        Key("default_ttl", "integer, seconds", default="0"),
-        Key("cookies", "list of names, `/regex/` or `*`", default='`["*"]`'),
-        Key("headers", "list of names", default='`["Accept", "Accept-Language"]`'),
+        Key("default_ttl", "integer, seconds", "for answers that say nothing themselves", default="0"),
+        Key("cookies", "list of names, `/regex/` or `*`", "cookies that make a difference", default='`["*"]`'),
+        Key("headers", "list of names", "headers that make a difference", default='`["Accept", "Accept-Language"]`'),
     ),
     noun="`cache`",
 )
-SSI_NOT_YET = "server side includes are not processed yet"
 SSI = Table("ssi", (Key("enabled", "boolean", default="required"),), noun="`ssi`")
 STICKY = Table("sticky", (Key("enabled", "boolean", default="required"),), noun="`sticky`")
 TLS = Table(
@@ -61,19 +60,15 @@ _PEM = re.compile(r"-----BEGIN CERTIFICATE-----\s+[A-Za-z0-9+/=\s]+-----END CERT
 FORBIDDEN_CACHE_HEADERS = ("accept-encoding", "connection", "proxy-authorization", "te", "upgrade")
 
 
-def read_switch(field: Field | None, table: Table, not_yet: str = "") -> bool:
-    """`true`, or `{enabled: true}`; a warning when that is not done yet."""
+def read_switch(field: Field | None, table: Table) -> bool:
+    """`true`, or `{enabled: true}`."""
     if field is None:
         return False
     if isinstance(field.node, ScalarNode):
-        on = field.boolean() or False
-    else:
-        fields = field.fields(table)
-        enabled = fields.require("enabled", "write `enabled: true` or `enabled: false`") if fields else None
-        on = (enabled.boolean() if enabled else None) or False
-    if on and not_yet:
-        field.warn_name("not-honoured", f"`{table.name}` has no effect here: {not_yet}", "nothing to change here")
-    return on
+        return field.boolean() or False
+    fields = field.fields(table)
+    enabled = fields.require("enabled", "write `enabled: true` or `enabled: false`") if fields else None
+    return (enabled.boolean() if enabled else None) or False
 
 
 def read_cache(field: Field | None) -> RouteCache:

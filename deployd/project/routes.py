@@ -13,7 +13,7 @@ from deployd.project.keys import Key, Table
 from deployd.project.model import RouteCache, RouteTemplate
 from deployd.project.redirects import MOST_REDIRECTS, read_redirects
 from deployd.project.relationships import split_endpoint
-from deployd.project.route_settings import SSI, SSI_NOT_YET, STICKY, TLS, read_cache, read_switch, read_tls
+from deployd.project.route_settings import SSI, STICKY, TLS, read_cache, read_switch, read_tls
 from deployd.project.route_urls import check_url
 from deployd.project.shape import Field, Fields
 from deployd.project.spelling import guess, shown
@@ -30,14 +30,8 @@ ROUTE = Table(
         Key("attributes", "mapping of strings", "handed through to `PLATFORM_ROUTES`", "`{}`"),
         Key("redirects", "mapping", "redirects of single paths", "`{}`"),
         Key("tls", "mapping", "what the router asks of browsers and programs"),
-        Key(
-            "cache",
-            "mapping or boolean",
-            "checked; answers are not cached yet, every request is passed on",
-            "enabled",
-            "noted",
-        ),
-        Key("ssi", "mapping or boolean", SSI_NOT_YET, "`{enabled: false}`", "noted"),
+        Key("cache", "mapping or boolean", "for `upstream`: answers that the router keeps", "enabled"),
+        Key("ssi", "mapping or boolean", "for `upstream`: server side includes in HTML", "`{enabled: false}`"),
         Key("sticky", "boolean or mapping", "for `upstream`: a client stays with its instance", "`false`"),
     ),
     noun="a route",
@@ -116,7 +110,7 @@ def _route(url: str, entry: Field, fields: Fields, targets: Targets) -> RouteTem
         redirects=read_redirects(fields.get("redirects")),
         tls=read_tls(fields.fields("tls", TLS)),
         cache=read_cache(fields.get("cache")) if kind == "upstream" else RouteCache(enabled=False),
-        ssi=read_switch(fields.get("ssi"), SSI, SSI_NOT_YET),
+        ssi=read_switch(fields.get("ssi"), SSI),
         sticky=read_switch(fields.get("sticky"), STICKY),
         place=entry.place,
     )

@@ -21,8 +21,8 @@ from deployd.router.places import RouterPlaces
 from deployd.router.render_nginx import RouterConfig
 
 START_SECONDS = 15.0
-START = 'ulimit -n "$(ulimit -Hn)"; rm -f "$1"; exec nginx -c "$2" -g "daemon off;"'
-"""A socket that a killed nginx left would keep the next one from starting; and thousands of clients need files."""
+START = 'ulimit -n "$(ulimit -Hn)"; rm -f "$1" "$2"/*; exec nginx -c "$3" -g "daemon off;"'
+"""Sockets that a killed nginx left would keep the next one from starting; and thousands of clients need files."""
 CAPABILITIES = ("CHOWN", "KILL", "NET_BIND_SERVICE", "SETGID", "SETUID")
 """nginx's master gives folders to its workers, makes them another user, signals them, and binds ports below 1024."""
 
@@ -76,7 +76,9 @@ def router_container(
         name=router_name(instance),
         image=image,
         labels={INSTANCE: instance, ROLE: "router", DIGEST: image_id},
-        command=("sh", "-c", START, "router", str(places.socket), str(places.current / "nginx.conf")),
+        command=(
+            "sh", "-c", START, "router", str(places.socket), str(places.behind), str(places.current / "nginx.conf"),
+        ),
         network="host",
         binds=tuple(binds),
         tmpfs={"/tmp": "rw,nosuid,nodev,size=16m,mode=1777"},

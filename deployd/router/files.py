@@ -18,6 +18,8 @@ from deployd.router.places import LONGEST_SOCKET_PATH, RouterPlaces
 from deployd.router.render_nginx import RouterConfig, render_nginx
 
 ELSEWHERE = PurePosixPath("/elsewhere")
+WWW_DATA = 33
+"""Group of nginx's workers in the router's image; the same number in every Debian (base-passwd)."""
 
 
 class RouterNotConfigured(DeployError):
@@ -41,6 +43,9 @@ def write_router_files(source: Path, places: RouterPlaces, config: RouterConfig)
     places.folder.mkdir(mode=0o755, parents=True, exist_ok=True)
     places.folder.chmod(0o755)   # nginx's workers are not root
     places.control.mkdir(mode=0o700, exist_ok=True)
+    places.behind.mkdir(mode=0o700, exist_ok=True)
+    os.chown(places.behind, -1, WWW_DATA)
+    places.behind.chmod(0o710)   # they may come in, others not
     template = (source / "nginx.conf.j2").read_text()
     config = replace(config, run=PurePosixPath(places.folder), socket=PurePosixPath(places.socket))
     folder = places.version(_digest(source, render_nginx(template, replace(config, config=ELSEWHERE))))

@@ -34,6 +34,11 @@ class RouterPlaces:
         return self.control / "router.sock"
 
     @property
+    def behind(self) -> Path:
+        """Folder of the socket behind the cache; only nginx's workers may enter it."""
+        return self.folder / "behind"
+
+    @property
     def current(self) -> Path:
         """A link to the configuration in use."""
         return self.folder / "current"

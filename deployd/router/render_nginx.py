@@ -37,6 +37,8 @@ class RouterConfig:
     """Longest silence of an application before its request is given up."""
     shutdown_seconds: int = 600
     """How long the workers from before a reload may finish what they have."""
+    cache_mb: int = 256
+    """Answers of applications that are kept, in the run folder."""
     routes_mb: int = 64
     holds_mb: int = 32
 
@@ -71,7 +73,8 @@ def render_nginx(template: str, config: RouterConfig) -> str:
         workers=config.workers, max_held=config.max_held, pace=config.pace, stalled_seconds=config.stalled_seconds,
         read_seconds=config.read_seconds,
         shutdown_seconds=config.shutdown_seconds, routes_mb=config.routes_mb, holds_mb=config.holds_mb,
-        connections=CONNECTIONS, backlog=BACKLOG,
+        connections=CONNECTIONS, backlog=BACKLOG, cache_mb=config.cache_mb,
+        behind_cache=config.run / "behind" / "cache.sock",
     )
 
 

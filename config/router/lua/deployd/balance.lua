@@ -26,6 +26,37 @@ function _M.pin(route)
     context.at = first(route, #route.targets)
 end
 
+local function address(target)
+    return target[1] .. ":" .. target[2]
+end
+
+-- The containers of a route for the server behind the cache: in a text, the one whose turn it is first.
+function _M.pin_behind(route)
+    if route.only then
+        ngx.var.deployd_to = route.only
+        return
+    end
+    local all, count = {}, #route.targets
+    local at = first(route, count)
+    for step = 0, count - 1 do
+        all[#all + 1] = address(route.targets[(at + step - 1) % count + 1])
+    end
+    ngx.var.deployd_to = table.concat(all, " ")
+end
+
+-- Reads that text; returns the only container, or "" when there are more to try.
+function _M.pinned_before(text)
+    if not string.find(text, " ", 1, true) then
+        return text
+    end
+    local targets = {}
+    for host, port in string.gmatch(text, "(%S+):(%d+)") do
+        targets[#targets + 1] = { host, port }
+    end
+    ngx.ctx.targets, ngx.ctx.at = targets, 1
+    return ""
+end
+
 local function next_of(context)
     local targets, at = context.targets, context.at
     if not context.tried then
@@ -33,7 +64,7 @@ local function next_of(context)
         balancer.set_more_tries(#targets - 1)
     end
     context.at = at % #targets + 1
-    return targets[at][1] .. ":" .. targets[at][2]
+    return address(targets[at])
 end
 
 -- Called by nginx for each try: the pinned one, and when it cannot be reached the next ones.

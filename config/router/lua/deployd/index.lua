@@ -2,6 +2,7 @@
 --
 -- index.http[host] and index.https[host] are lists of routes, longest path first. Without TLS a host's https routes are
 -- answered over http, before the http routes of the same path: those are there to redirect to https.
+local cache = require "deployd.cache"
 local settings = require "deployd.settings"
 
 local _M = {}
@@ -67,6 +68,7 @@ function _M.build(document)
         end
         route.redirects = nil
         route.next = 0
+        route.cache = cache.prepare(route.cache, document.environment, document.version)
         route.plain = route.type == "upstream" and not route.rules and #route.targets > 0
         route.only = #route.targets == 1 and route.targets[1][1] .. ":" .. route.targets[1][2] or nil
         add(index[route.scheme], route)

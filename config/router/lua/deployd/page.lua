@@ -62,7 +62,7 @@ function _M.send()
     ngx.header["Content-Type"] = json and "application/json" or "text/html; charset=utf-8"
     ngx.header["Cache-Control"] = "no-store"
     ngx.header["Retry-After"] = PAGES[name].retry_after
-    text = string.gsub(text, "{{request}}", ngx.var.request_id)
+    text = string.gsub(text, "{{request}}", ngx.var.deployd_request)
     ngx.header["Content-Length"] = #text
     ngx.print(text)
 end

@@ -1,8 +1,10 @@
 -- The way of a request: host, freeze, path, and then a container, a redirect or a page.
 --
 -- Nearly every request only needs a container: `pass` finds it without a coroutine of its own and without further phases
--- (a fifth of the router's own time). Whatever needs more (a wait, a redirect, a page) takes the way of `handle`.
+-- (a fifth of the router's own time). Whatever needs more (a wait, a redirect, a page) takes the way of `handle`. The ways
+-- are named locations of nginx.conf.
 local balance = require "deployd.balance"
+local cache = require "deployd.cache"
 local hold = require "deployd.hold"
 local index = require "deployd.index"
 local page = require "deployd.page"
@@ -55,7 +57,18 @@ local function to_outside(route)
     return ngx.exec(route.outside_tls and "@outside_https" or "@outside_http")
 end
 
-local function follow(route)
+-- Where a request goes that needs nothing but a container: "" (the location that it is in), or another location.
+local function way_to_container(route, scheme)
+    var.deployd_route = route.original_url
+    if route.cache and cache.takes(route.cache, scheme) then
+        balance.pin_behind(route)
+        return route.ssi and "@cached_ssi" or "@cached"
+    end
+    balance.pin(route)
+    return route.ssi and "@ssi" or ""
+end
+
+local function follow(route, scheme)
     if route.rules then
         redirect.partial(route.rules, var.uri)
     end
@@ -66,45 +79,66 @@ local function follow(route)
         return page.exit("down", 503)  -- nobody is surely behind it: nobody is asked
     end
     if route.type == "proxy" then
+        _M.answered()  -- another location knows nothing of its wait: the next one may go
         return to_outside(route)
     end
-    balance.pin(route)
+    if ngx.ctx.waited and not route.ssi then
+        return balance.pin(route)  -- it stays here, so that its answer lets in the next one
+    end
+    local way = way_to_container(route, scheme)
+    if way ~= "" then
+        _M.answered()
+        return ngx.exec(way)
+    end
+end
+
+local function match(list, path)
+    return list and (list[1].path == "/" and list[1] or index.match(list, path))
+end
+
+-- A part that a page includes (SSI): from a container of the same environment or from nowhere. The page itself was let
+-- in, so nothing is asked again, and a freeze that began meanwhile does not hold it.
+local function pass_part(entry, scheme)
+    local route = entry and match(entry[scheme], var.uri)
+    if not route or route.type ~= "upstream" or #route.targets == 0 then
+        return "@nothing"
+    end
+    return way_to_container(route, scheme)
 end
 
 -- What the host asks of requests over TLS. Returns a page that refuses this one and its status, or nothing.
 local function ask_tls(asked, host)
-    if asked.hsts then
-        var.deployd_hsts = asked.hsts
-    end
+    var.deployd_hsts = asked.hsts
     if asked.guarded then
         return tls.verdict(asked, host)
     end
 end
 
--- Called in nginx's rewrite phase. Returns "" when the request can go to the container that is pinned to it now.
+-- Called in nginx's rewrite phase. Returns the location that has to do with the request; "" when it can go to the container
+-- that is pinned to it now.
 function _M.pass(scheme)
     local entry = find(var.host)
-    if not entry or entry.environment.closed then
-        return "handle"
+    if ngx.is_subrequest then
+        return pass_part(entry, scheme)
     end
-    local list = entry[scheme]
-    local route = list and (list[1].path == "/" and list[1] or index.match(list, var.uri))
+    if not entry or entry.environment.closed then
+        return "@handle"
+    end
+    local route = match(entry[scheme], var.uri)
     if not route or not route.plain then
-        return "handle"
+        return "@handle"
     end
     local asked = scheme == "https" and entry.tls
     if asked then
         if asked.guarded then
-            return "handle"
+            return "@handle"
         end
         var.deployd_hsts = asked.hsts
     end
     if entry.environment.index.robots then
         var.deployd_robots = ""
     end
-    var.deployd_route = route.original_url
-    balance.pin(route)
-    return ""
+    return way_to_container(route, scheme)
 end
 
 -- Called in nginx's access phase; returning lets the request go to the pinned container.
@@ -129,13 +163,12 @@ function _M.handle(scheme)
     if entry.environment.index.robots then
         var.deployd_robots = ""
     end
-    local list = entry[scheme]
-    local route = list and (list[1].path == "/" and list[1] or index.match(list, var.uri))
+    local route = match(entry[scheme], var.uri)
     if not route then
         return page.exit("unknown", 404)
     end
     var.deployd_route = route.original_url
-    return follow(route)
+    return follow(route, scheme)
 end
 
 -- Called when an answer begins, and when a request ends: a held one gives its place to the next.

@@ -1,0 +1,112 @@
+-- Which requests may be answered from the cache, and under which key (configuration format 6.6).
+--
+-- The key begins with environment and version: environments share nothing, and a switch leaves the earlier answers behind,
+-- unreachable. How long an answer is kept is decided in keep.lua, behind the cache. A URL whose last answer was not to be
+-- kept goes straight to its container for a while, so that what cannot be cached pays nothing.
+local passing = ngx.shared.passing
+local var = ngx.var
+
+local LONGEST_KEY = 4000      -- bytes; an absurd request is not worth a place
+local PASSING_SECONDS = 60
+
+local _M = {}
+
+-- What a route's cache needs to know, made once. nil: it has none.
+function _M.prepare(cache, environment, version)
+    if not cache or not cache.enabled then
+        return nil
+    end
+    local found = { prefix = environment .. "\t" .. version .. "\t", ttl_seconds = cache.default_ttl_seconds,
+                    headers = {}, names = {}, patterns = {}, counts_cookies = false, any_cookie = false }
+    for _, name in ipairs(cache.headers) do
+        found.headers[#found.headers + 1] = "http_" .. string.gsub(string.lower(name), "-", "_")
+    end
+    for _, name in ipairs(cache.cookies) do
+        local pattern = string.match(name, "^/(.+)/$")
+        found.counts_cookies = true
+        if name == "*" then
+            found.any_cookie = true
+        elseif pattern then
+            found.patterns[#found.patterns + 1] = pattern
+        else
+            found.names[name] = true
+        end
+    end
+    return found
+end
+
+local function counts(cache, name)
+    if cache.names[name] then
+        return true
+    end
+    for _, pattern in ipairs(cache.patterns) do
+        if ngx.re.find(name, pattern, "jo") then
+            return true
+        end
+    end
+    return false
+end
+
+-- The cookies that count, in an order that does not depend on the client's.
+local function cookies(cache, sent)
+    local found = {}
+    for name, value in string.gmatch(sent, "([^=;%s]+)=([^;]*)") do
+        if counts(cache, name) then
+            found[#found + 1] = name .. "=" .. value
+        end
+    end
+    table.sort(found)
+    return table.concat(found, ";")
+end
+
+local function may_be_shared()
+    local method = var.request_method
+    return (method == "GET" or method == "HEAD")
+        and not (var.http_authorization or var.http_range or var.http_upgrade
+            or var.http_content_length or var.http_transfer_encoding)
+        and not string.find(var.http_accept or "", "text/event-stream", 1, true)
+end
+
+local function url()
+    if ngx.is_subrequest then
+        return var.uri .. "?" .. (var.args or "")
+    end
+    return var.request_uri
+end
+
+local function key_of(cache, scheme)
+    local key = cache.prefix .. scheme .. "://" .. var.host .. url()
+    for _, header in ipairs(cache.headers) do
+        key = key .. "\t" .. (var[header] or "")
+    end
+    local sent = cache.counts_cookies and var.http_cookie
+    return sent and key .. "\t" .. cookies(cache, sent) or key
+end
+
+-- Whether a request goes by the cache; says so to the visitor in either case.
+function _M.takes(cache, scheme)
+    if not may_be_shared() or (cache.any_cookie and var.http_cookie) then
+        var.deployd_cache = "BYPASS"
+        return false
+    end
+    local key = key_of(cache, scheme)
+    if #key > LONGEST_KEY or passing:get(key) then
+        var.deployd_cache = "MISS"
+        return false
+    end
+    var.deployd_key, var.deployd_ttl = key, cache.ttl_seconds
+    return true
+end
+
+local SHOWN = { HIT = "HIT", REVALIDATED = "HIT", STALE = "HIT", UPDATING = "HIT" }
+
+-- Called when an answer begins.
+function _M.answered()
+    local status = var.upstream_cache_status
+    var.deployd_cache = SHOWN[status] or "MISS"
+    if not SHOWN[status] and ngx.status < 500 and var.upstream_http_x_accel_expires == "0" then
+        passing:set(var.deployd_key, true, PASSING_SECONDS)
+    end
+end
+
+return _M

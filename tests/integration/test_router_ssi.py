@@ -1,0 +1,106 @@
+"""Server side includes: parts of a page from the same environment, each cached as its own route says."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Mapping
+from typing import Any
+
+from aiohttp import web
+from router_stand import Stand, ask, backend, route, router, routes, stand, unique
+
+from deployd.project.model import RouteCache
+from deployd.router.control import Router
+from deployd.router.table import Route, Target
+
+__all__ = ["router", "stand"]
+
+CACHE, NO_CACHE = RouteCache(), RouteCache(enabled=False)
+
+
+def pages(texts: Mapping[str, str], **headers: str) -> dict[str, Any]:
+    """Handlers of an application; `{n}` in a text is how often it was asked."""
+    counters = {path: itertools.count(1) for path in texts}
+
+    async def answer(request: web.Request) -> web.Response:
+        text = texts[request.path].replace("{n}", str(next(counters[request.path])))
+        return web.Response(text=text, content_type="text/html", headers=headers)
+
+    return dict.fromkeys(texts, answer)
+
+
+async def test_a_page_is_put_together_and_a_route_without_ssi_leaves_it_alone(stand: Stand, router: Router) -> None:
+    environment, host = unique("ssi")
+    page = 'a <!--#include virtual="/part?x=1" --> z'
+    async with backend("shop", routes=pages({"/": page, "/part": "part {n}"})) as shop:
+        for number, (ssi, cache, expected) in enumerate((
+            (True, NO_CACHE, "a part 1 z"), (True, CACHE, "a part 2 z"), (False, CACHE, page),
+        )):
+            await router.switch(routes(environment, str(number), route(host, shop.target, ssi=ssi, cache=cache)))
+            assert (await ask(stand, host)).body.decode() == expected
+
+
+async def test_a_kept_page_has_parts_that_are_not_kept(stand: Stand, router: Router) -> None:
+    environment, host = unique("partly")
+    texts = {"/": 'page {n}, <!--#include virtual="/part" -->'}
+    async with (
+        backend("shop", routes=pages(texts, **{"Cache-Control": "max-age=60"})) as shop,
+        backend("part", routes=pages({"/part": "part {n}"})) as part,
+    ):
+        await router.switch(routes(
+            environment, "1", route(host, shop.target, ssi=True, cache=CACHE),
+            route(host, part.target, path="/part", cache=NO_CACHE),
+        ))
+        found = [await ask(stand, host) for _ in range(3)]
+    assert [answer.body.decode() for answer in found] == [f"page 1, part {number}" for number in (1, 2, 3)]
+    assert found[-1].headers["x-platform-cache"] == "HIT"
+
+
+async def test_includes_reach_nothing_but_containers_of_the_same_environment(stand: Stand, router: Router) -> None:
+    (environment, host), (other, secret) = unique("mine"), unique("theirs")
+    includes = [f"http://{secret}/", f"//{secret}/", "/outside/", "/moved/", "/.//etc/passwd"]
+    page = "[" + "|".join(f'<!--#include virtual="{path}" -->' for path in includes) + "]"
+
+    async def own(request: web.Request) -> web.Response:
+        return web.Response(text=page if request.path == "/" else "own", content_type="text/html")
+
+    async with backend("shop", routes={"/{all:.*}": own}) as shop, backend("secret") as theirs:
+        await router.switch(routes(other, "1", route(secret, theirs.target)))
+        await router.switch(routes(
+            environment, "1", route(host, shop.target, ssi=True),
+            route(host, theirs.target, path="/outside/", type="proxy", to=f"http://outside.test:{theirs.port}/"),
+            Route("http", host, "/moved/", "redirect", to=f"http://{secret}/"),
+        ))
+        text = (await ask(stand, host)).body.decode()
+    assert theirs.seen == []
+    assert text.count("|") == len(includes) - 1
+    assert "secret" not in text
+
+
+async def test_parts_of_a_page_under_way_are_not_held_by_a_freeze(stand: Stand, router: Router) -> None:
+    environment, host = unique("midway")
+    reached, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slow(_: web.Request) -> web.Response:
+        reached.set()
+        await go_on.wait()
+        return web.Response(text='<!--#include virtual="/part" -->', content_type="text/html")
+
+    async with backend("shop", routes={"/": slow} | pages({"/part": "part"})) as shop, asyncio.TaskGroup() as group:
+        await router.switch(routes(environment, "1", route(host, shop.target, ssi=True)))
+        asked = group.create_task(ask(stand, host))
+        await reached.wait()
+        await router.freeze(environment, 30)
+        go_on.set()
+        assert (await asked).body == b"part"
+        await router.thaw(environment)
+
+
+async def test_a_part_that_does_not_answer_leaves_the_rest_of_the_page(stand: Stand, router: Router) -> None:
+    environment, host = unique("broken")
+    async with backend("shop", routes=pages({"/": 'a <!--#include virtual="/part" --> z'})) as shop:
+        await router.switch(routes(environment, "1", route(host, shop.target, ssi=True),
+                                   route(host, Target("127.0.0.1", 1), path="/part")))
+        answer = await ask(stand, host)
+    assert (answer.status, answer.body[:2], answer.body[-2:]) == (200, b"a ", b" z")
