@@ -199,6 +199,8 @@ class Settings(_Frozen):
     freeze_seconds: int = Field(60, ge=1, le=60)
     answer_seconds: int = Field(60, ge=1)
     """How long a new version may take until it answers requests."""
+    hook_limit_seconds: int = Field(3600, ge=1, le=3600)
+    """How long a deploy or post_deploy hook may run; then it is ended."""
     on_deploy_failure: Literal["revert", "keep"] = "revert"
     snapshot_before_deploy: bool = False
     """Copy the databases before the deploy hook, and put them back when the deployment is reverted."""

@@ -13,18 +13,23 @@ from deployd.deployment.host import Host
 from deployd.deployment.memory_full import memory_full, mend_memory
 from deployd.deployment.start_script import hook_script
 from deployd.deployment.view import Deployment
+from deployd.engine.errors import ScriptLost, ScriptOverran
 from deployd.engine.script import end, follow, prepare, start_or_attach
 from deployd.environment.platform import APP_FOLDER
 from deployd.errors import DeployError
 from deployd.project.model import Application, Hook
-
-HOOK_SECONDS = 3600
 
 
 class HookFailed(DeployError):
     """A hook ended with a status other than 0. The status is the last command's."""
 
     code: ClassVar[str] = "hook-failed"
+
+
+class HookOverran(DeployError):
+    """A hook did not end in its time; it was ended, with all that it had started."""
+
+    code: ClassVar[str] = "hook-overran"
 
 
 async def run_hook(
@@ -34,6 +39,7 @@ async def run_hook(
 
     Raises:
         HookFailed: Its status was not 0.
+        HookOverran: It took longer than `hook_limit_seconds`.
     """
     scripts = host.places.instance(deployment.project.id, deployment.environment, deployment.id, app.name) / "scripts"
     container = deployment.names.container(deployment.id, "app", app.name)
@@ -48,23 +54,33 @@ async def run_hook(
         tell.line(text, app=app.name, stream="output")
 
     await start_or_attach(host.engine, container, script, user=APP_USER, working_folder=APP_FOLDER)
-    status = await follow(script, on_line, host.engine, container, limit_seconds=HOOK_SECONDS)
+    limit = host.settings.hook_limit_seconds
+    who, where = f"the {name.replace('_', '-')} hook of {app.name}", f"{hook.place.file}:{hook.place.line}"
+    try:
+        status = await follow(script, on_line, host.engine, container, limit_seconds=limit)
+    except ScriptOverran:
+        raise HookOverran(
+            f"{who} was still running after {limit} s and was ended", where=where, evidence=tuple(recent),
+            mend="see what it waits for, or raise `hook_limit_seconds` in the operator's settings",
+        ) from None
+    except ScriptLost as error:
+        error.what, error.where = f"{who} was ended from outside: it left no exit status", where
+        raise
     seconds = (host.clock.now() - began).total_seconds()
     if status != 0:
         full = await memory_full(host, container, status, host.settings.size(app.web.instance.size).memory_mb)
         mend = "make what failed repeatable, or undo it by hand, and push again"
-        who = f"the {name.replace('_', '-')} hook of {app.name}"
         raise HookFailed(
             f"{who} ended with exit code {status} after {seconds:.0f} s{full}",
-            where=f"{hook.place.file}:{hook.place.line}",
+            where=where,
             evidence=tuple(recent),
             mend=mend_memory(mend, full, "`size` of the application"),
         )
     tell.line(f"{name.replace('_', '-')} hook ended after {seconds:.1f} s", app=app.name)
 
 
-async def end_hook(deployment: Deployment, host: Host, app: Application, name: str) -> None:
+async def end_hook(deployment: Deployment, host: Host, app: str, name: str) -> None:
     """End a hook that still runs; none running is fine."""
-    scripts = host.places.instance(deployment.project.id, deployment.environment, deployment.id, app.name) / "scripts"
-    container = deployment.names.container(deployment.id, "app", app.name)
+    scripts = host.places.instance(deployment.project.id, deployment.environment, deployment.id, app) / "scripts"
+    container = deployment.names.container(deployment.id, "app", app)
     await end(host.engine, container, scripts / name)

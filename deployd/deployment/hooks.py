@@ -101,7 +101,7 @@ async def end_and_put_back(deployment: Deployment, host: Host, tell: Tell) -> No
     """Undo of the hook: one that still runs is ended before its container goes."""
     config = await read_config(deployment, host)
     for app in config.applications:
-        await end_hook(deployment, host, app, "deploy")
+        await end_hook(deployment, host, app.name, "deploy")
 
 
 def _workers(deployment: Deployment) -> dict[str, str]:

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import ClassVar
 
 from deployd.activity.log import Tell
-from deployd.deployment.hook_run import run_hook
+from deployd.deployment.hook_run import end_hook, run_hook
 from deployd.deployment.host import Host
 from deployd.deployment.origin import live_containers, routes_origin
 from deployd.deployment.outside import find_targets
@@ -114,6 +114,7 @@ async def run_post_deploy(deployment: Deployment, host: Host, tell: Tell) -> Pos
 
     Raises:
         HookFailed: A hook's last command ended with another status than 0.
+        HookOverran: A hook did not end in its time.
     """
     config = await read_config(deployment, host)
     ran = []
@@ -144,6 +145,8 @@ def _seconds_to_drain(deployment: Deployment, now: datetime) -> float:
 
 
 async def _retire(deployment: Deployment, host: Host, tell: Tell) -> Retired:
+    for app in deployment.planned.version.apps:   # one that its step did not wait for any longer
+        await end_hook(deployment, host, app.name, "post_deploy")
     old = sorted(await versions_there(deployment, host) - {str(deployment.id)})
     if old:
         await asyncio.sleep(_seconds_to_drain(deployment, host.clock.now()))

@@ -36,11 +36,11 @@ PUSH: Table[Deployment, Host] = Table("push", version=2, steps=(
     Step("hooks",    hooks.freeze,               hooks.thaw_to_old,      2 * MINUTE,  HELD,      AGAIN),
     Step("hooks",    snapshot.take_snapshot,     snapshot.put_back_snapshot, 30 * MINUTE, HELD,   AGAIN,
          undo_limit_seconds=60 * MINUTE),
-    Step("hooks",    hooks.run_deploy_hook,      hooks.end_and_put_back, 60 * MINUTE, HELD,      ATTACH),
+    Step("hooks",    hooks.run_deploy_hook,      hooks.end_and_put_back, 65 * MINUTE, HELD,      ATTACH),
     Step("route",    route.wait_until_healthy,   NOTHING,                2 * MINUTE,  HELD,      AGAIN),
     Step("route",    route.switch,               NO_WAY_BACK,            10,          RELEASED,  AGAIN),
     Step("route",    deploy.start_workers,       NOTHING,                2 * MINUTE,  ON_NEW,    AGAIN),
-    Step("route",    route.run_post_deploy,      NOTHING,                60 * MINUTE, ON_NEW,    ATTACH),
+    Step("route",    route.run_post_deploy,      NOTHING,                65 * MINUTE, ON_NEW,    ATTACH),
     Step("route",    route.retire_old,           NOTHING,                5 * MINUTE,  ON_NEW,    AGAIN),
 ))
 
