@@ -52,6 +52,14 @@ CONNECTIONS = 16_384
 BACKLOG = 4096
 """Connections that wait to be accepted: thousands of clients may come at once. The kernel's somaxconn bounds it."""
 
+TEXT_TYPES = (
+    "application/atom+xml", "application/javascript", "application/json", "application/ld+json",
+    "application/manifest+json", "application/rss+xml", "application/wasm", "application/x-javascript",
+    "application/xhtml+xml", "application/xml", "font/otf", "font/ttf", "image/bmp", "image/svg+xml", "image/x-icon",
+    "text/css", "text/csv", "text/javascript", "text/plain", "text/xml",
+)
+"""What is compressed besides HTML; images, videos, archives and `text/event-stream` are not."""
+
 
 def render_nginx(template: str, config: RouterConfig) -> str:
     """nginx.conf, complete.
@@ -75,6 +83,7 @@ def render_nginx(template: str, config: RouterConfig) -> str:
         shutdown_seconds=config.shutdown_seconds, routes_mb=config.routes_mb, holds_mb=config.holds_mb,
         connections=CONNECTIONS, backlog=BACKLOG, cache_mb=config.cache_mb,
         behind_cache=config.run / "behind" / "cache.sock",
+        text_types=" ".join(TEXT_TYPES),
     )
 
 

@@ -9,10 +9,12 @@ import secrets
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -28,7 +30,7 @@ from deployd.router.render_nginx import RouterConfig
 from deployd.router.table import Route, RouteSet, Target
 
 SOURCE = Path(__file__).parents[2] / "config" / "router"
-IMAGE, BASE = "deployd/router:1", "deployd/base:trixie"
+IMAGE = "deployd/router:1"
 ELSEWHERE = PurePosixPath("/filled-in")
 
 
@@ -39,17 +41,14 @@ def docker(*arguments: str, check: bool = True) -> str:
     return ran.stdout + ran.stderr
 
 
+@cache
 def ensure_image() -> None:
-    if subprocess.run(("docker", "image", "inspect", IMAGE), capture_output=True, check=False).returncode == 0:
-        return
-    if subprocess.run(("docker", "image", "inspect", BASE), capture_output=True, check=False).returncode:
-        base = subprocess.Popen(
-            ("mmdebstrap", "--variant=minbase", "--include=ca-certificates", "trixie", "-"), stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-        )
-        subprocess.run(("docker", "import", "-", BASE), stdin=base.stdout, check=True, capture_output=True)
-        assert base.wait() == 0
-    docker("build", "-q", "-t", IMAGE, str(SOURCE))
+    """As the set-up and the daemon make it: anew when its Dockerfile has changed."""
+    ran = subprocess.run(
+        (sys.executable, "-m", "deployd.engine.images", "router"), cwd=SOURCE.parents[1], capture_output=True, text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
 
 
 def free_port() -> int:

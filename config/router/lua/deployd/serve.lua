@@ -5,6 +5,7 @@
 -- are named locations of nginx.conf.
 local balance = require "deployd.balance"
 local cache = require "deployd.cache"
+local compression = require "deployd.compression"
 local hold = require "deployd.hold"
 local index = require "deployd.index"
 local page = require "deployd.page"
@@ -121,7 +122,7 @@ function _M.pass(scheme)
     if ngx.is_subrequest then
         return pass_part(entry, scheme)
     end
-    if not entry or entry.environment.closed then
+    if not entry or entry.environment.closed or compression.is_unsafe() then
         return "@handle"
     end
     local route = match(entry[scheme], var.uri)
@@ -147,6 +148,9 @@ function _M.handle(scheme)
     local entry = find(host)
     if not entry then
         return no_such_host()
+    end
+    if compression.is_unsafe() then
+        compression.forbid()
     end
     if scheme == "https" and entry.tls then
         local refusal, status = ask_tls(entry.tls, host)
