@@ -1,7 +1,8 @@
 """Filling a mirror from a remote: with a password that nobody sees, and a limit.
 
 Surprise: two fetches of one mirror at the same time hinder each other ("cannot lock ref"), so `Fetches` lets one after
-the other through, and whoever waited for one that began after it asked has what it wants.
+the other through, and whoever waited for one that began after it asked has what it wants: the code, or the same error.
+So ten branches of a remote that hangs wait for two fetches, and not for ten.
 """
 
 from __future__ import annotations
@@ -29,8 +30,9 @@ FETCHING = {
 NOT_WORTH_ANOTHER_TRY = re.compile("|".join((
     "Authentication failed", "could not read Username", "could not read Password", "Permission denied",
     r"returned error: 4(?!08|29)\d\d", "not found", "does not appear to be a git repository", "not a git repository",
-    "Host key verification failed", "SSL certificate problem", "not our ref", "couldn't find remote ref",
-    "is not a git command", "protocol .* is not supported", "Unsupported protocol", "No space left on device",
+    "Host key verification failed", "SSL certificate problem", "certificate verification failed", "not our ref",
+    "couldn't find remote ref", "is not a git command", "protocol .* is not supported", "Unsupported protocol",
+    "No space left on device",
 )))
 """Words of git and ssh (in English: `program.py` sees to that)."""
 
@@ -46,7 +48,8 @@ class Fetches:
 
     def __init__(self) -> None:
         self._locks: dict[Path, asyncio.Lock] = {}
-        self._began: dict[Path, float] = {}
+        self._last: dict[Path, tuple[float, Exception | None]] = {}
+        """When the last one began, and how it failed."""
 
     async def fetch(self, mirror: Mirror, url: str, token: str | None) -> None:
         """Have everything that the remote has at this moment; raises what `fetch` raises."""
@@ -54,11 +57,16 @@ class Fetches:
         asked = loop.time()
         # A lock held across a call to the world, which a lane would make needless; but here lanes share a repository.
         async with self._locks.setdefault(mirror.path, asyncio.Lock()):
-            if self._began.get(mirror.path, -1.0) >= asked:
-                return
-            began = loop.time()
-            await fetch(mirror, url, token=token)
-            self._began[mirror.path] = began
+            began, failed = self._last.get(mirror.path, (-1.0, None))
+            if began < asked:
+                began, failed = loop.time(), None
+                try:
+                    await fetch(mirror, url, token=token)
+                except (DeployError, Transient) as error:
+                    failed = error
+                self._last[mirror.path] = began, failed
+            if failed is not None:
+                raise failed
 
 
 async def fetch(

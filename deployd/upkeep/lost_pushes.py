@@ -19,7 +19,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -40,6 +40,8 @@ from deployd.state.store import Store
 log = structlog.get_logger()
 
 AGAIN_SECONDS = 300.0
+AT_ONCE = 16
+"""Looks under way; one at a remote that hangs takes a minute, mostly."""
 CONFIRM_SECONDS = 20.0
 """A hook makes its activity within milliseconds, a webhook comes within seconds (GitHub: most within five)."""
 WHO = Trigger("deployd", "daemon")
@@ -100,32 +102,41 @@ class LostPushes:
             await asyncio.sleep(AGAIN_SECONDS)
 
     async def look(self) -> list[ActivityId]:
-        """Look twice, and make an activity for each branch that was lost at both looks."""
-        first = await self._look_at(self._projects.values())
-        suspects = [project for project, seen in first.items() if seen.lost]
-        again: dict[ProjectId, _Seen] = {}
-        if suspects:
-            await asyncio.sleep(self._confirm_seconds)
-            again = await self._look_at([self._projects[project] for project in suspects])
+        """Look twice at each project, and make an activity for each branch that was lost at both looks.
+
+        Projects side by side: a remote that hangs keeps no other waiting.
+        """
+        places = asyncio.Semaphore(AT_ONCE)
+        async with asyncio.TaskGroup() as group:
+            looks = [
+                group.create_task(self._look_twice(project, places), name=f"look at the branches of {project.id}")
+                for project in self._projects.values()
+            ]
+        return [number for look in looks for number in look.result()]
+
+    async def _look_twice(self, project: ProjectSettings, places: asyncio.Semaphore) -> list[ActivityId]:
+        first = seen = await self._look_at(project, places)
         made = []
-        for project, seen in again.items():
-            made += [number for lost in seen.lost & first[project].lost
-                     if (number := await self._make(lost)) is not None]
+        if first is not None and first.lost:
+            await asyncio.sleep(self._confirm_seconds)
+            seen = await self._look_at(project, places)
+            for lost in first.lost & seen.lost if seen is not None else ():
+                number = await self._make(lost)
+                made += [number] if number is not None else []
         if made:
             self._wake()
-        for project, seen in {**first, **again}.items():
-            if project in again or not seen.lost:
-                await self._remember(project, seen, first[project].lost)
+        if first is not None and seen is not None:
+            await self._remember(project.id, seen, first.lost)
         return made
 
-    async def _look_at(self, projects: Iterable[ProjectSettings]) -> dict[ProjectId, _Seen]:
-        found = {}
-        for project in projects:
-            try:
-                found[project.id] = await self._seen_of(project)
-            except (DeployError, Transient) as error:
-                log.warning("lost_pushes_not_looked_for", project=project.id, why=str(error))
-        return found
+    async def _look_at(self, project: ProjectSettings, places: asyncio.Semaphore) -> _Seen | None:
+        """None: it cannot be looked at now."""
+        try:
+            async with places:
+                return await self._seen_of(project)
+        except (DeployError, Transient) as error:
+            log.warning("lost_pushes_not_looked_for", project=project.id, why=str(error))
+            return None
 
     async def _seen_of(self, project: ProjectSettings) -> _Seen:
         known: Mapping[str, str] | None = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -183,3 +184,29 @@ async def test_a_branch_that_is_deleted_and_pushed_again_lives_again(stand: Stan
     await stand.did("delete", "main", None)
     stand.code.mirror = {"main": A}
     assert [item.kind for item in await stand.look()] == ["push"]
+
+
+async def test_a_remote_that_hangs_keeps_no_other_project_waiting(stand: Stand) -> None:
+    other = ProjectId("other")
+    found = asyncio.Event()
+    fetched: list[ProjectId] = []
+
+    async def fetch(project: ProjectSettings) -> None:
+        fetched.append(project.id)
+        if project.id == SHOP:   # until the other one is through with both of its looks
+            async with asyncio.timeout(30):
+                await found.wait()
+            raise Transient(DeployError("it did not answer"), 1.0)
+
+    stand.code.fetch = fetch  # type: ignore[method-assign]
+    stand.code.mirror = {"main": A}
+    await asyncio.to_thread(stand.folder.mkdir, parents=True, exist_ok=True)
+    await asyncio.to_thread((stand.folder / f"{other}.json").write_text, "{}")
+    there = Remote(url="https://forge.example/x.git", forge="github")
+    projects = {name: ProjectSettings(id=name, remote=there) for name in (SHOP, other)}
+    lost = LostPushes(stand.store, projects, stand.code, stand.folder, SystemClock(), found.set, confirm_seconds=0)
+    (made,) = await lost.look()
+    activity = await stand.store.read(lambda db: activities.find(db, made))
+    assert activity is not None
+    assert activity.project == other
+    assert fetched.count(other) == 2
