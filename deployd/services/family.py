@@ -121,8 +121,8 @@ def health(check: str, shell: str = "sh") -> Health:
     Args:
         check: Shell command that ends with 0 when the service is ready.
     """
-    once_ready = f"if [ -e {READY_MARK} ]; then sleep 29; fi"
-    return Health((shell, "-c", f"{once_ready}\n{check} && touch {READY_MARK}"), interval_seconds=1, timeout_seconds=45)
+    asked = f"if [ -e {READY_MARK} ]; then sleep 29; {check}; else {check} && touch {READY_MARK}; fi"
+    return Health((shell, "-c", asked), interval_seconds=1, timeout_seconds=45)
 
 
 READY_MARK = "/run/ready"

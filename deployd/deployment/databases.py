@@ -1,0 +1,109 @@
+"""The databases of an environment, as far as their files are copied: which they are, paused, stopped and started.
+
+A database is a service that starts from whatever a power cut leaves of its files (`Parts.crash_safe`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from deployd.deployment.host import Host
+from deployd.deployment.together import together
+from deployd.deployment.validate import read_config
+from deployd.deployment.view import Deployment
+from deployd.deployment.volume_copy import copy_back, copy_out, end_copying
+from deployd.deployment.wanted import NO_CONTAINER
+from deployd.engine.names import MADE_BY
+from deployd.errors import DeployError
+from deployd.services.families import family_of
+from deployd.services.family import READY_MARK, Parts
+
+SETTLE_SECONDS, COPY_SECONDS = 120, 1500
+READY_SECONDS = 600
+"""One that was copied while it ran reads its log again before it answers."""
+MEGABYTE = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    name: str
+    """Of the service."""
+    container: str
+    volume: str
+    image: str
+    parts: Parts
+
+
+async def databases_before(deployment: Deployment, host: Host) -> tuple[Database, ...]:
+    """Those whose data were there before this deployment."""
+    images = {version.name: version.image_id for version in deployment.planned.version.services}
+    names = deployment.names
+    found = []
+    for service in (await read_config(deployment, host)).services:
+        if service.kind in NO_CONTAINER:
+            continue
+        parts = family_of(service).parts(service, memory_mb=host.settings.size(service.size).memory_mb)
+        made_now = {**names.labels("volume", service.name), MADE_BY: str(deployment.id)}
+        if parts.crash_safe and parts.volume_path and not await host.engine.volumes(made_now):
+            found.append(Database(
+                service.name, names.service(service.name), names.volume(service.name), images[service.name], parts,
+            ))
+    return tuple(found)
+
+
+async def copy_files(deployment: Deployment, host: Host, databases: tuple[Database, ...], folder: Path) -> None:
+    """Copy the files of all databases as they are at one moment, with their containers paused meanwhile.
+
+    Raises:
+        DeployError: There is too little room, or one does not let itself be copied; all go on.
+    """
+    await together(_settle(host, database) for database in databases)
+    try:
+        await together(host.engine.ensure_paused(database.container) for database in databases)
+        await copy_out(
+            deployment, host, _volumes(databases), databases[0].image, folder,
+            keep_free_bytes=host.settings.min_free_disk_mb * MEGABYTE, limit_seconds=COPY_SECONDS,
+        )
+    finally:
+        await together(_let_go_on(host, database.container) for database in databases)
+
+
+async def replace_files(deployment: Deployment, host: Host, databases: tuple[Database, ...], folder: Path) -> None:
+    """Stop all databases, give them the files that were copied, and start them. May be done again.
+
+    Raises:
+        DeployError: One has not all of its files, or does not start from them.
+    """
+    await together(host.engine.stop(database.container, 0) for database in databases)   # what it would still write goes
+    await copy_back(deployment, host, _volumes(databases), databases[0].image, folder, limit_seconds=COPY_SECONDS)
+    await together(host.engine.start(database.container) for database in databases)
+    await together(host.engine.wait_until_healthy(database.container, READY_SECONDS) for database in databases)
+
+
+async def end_half_copied(deployment: Deployment, host: Host, databases: Iterable[Database]) -> None:
+    """End what a daemon before us began to copy, and let the databases go on."""
+    await end_copying(deployment, host)
+    await together(_let_go_on(host, database.container) for database in databases)
+
+
+async def _settle(host: Host, database: Database) -> None:
+    argv = database.parts.settle
+    if not argv:
+        return
+    ended = await host.engine.execute(database.container, argv, limit_seconds=SETTLE_SECONDS)
+    if ended.status != 0:
+        lines = ended.stderr.decode(errors="replace").splitlines()
+        raise DeployError(f"{argv[0]} ended with exit status {ended.status}", evidence=tuple(lines[-20:]))
+
+
+async def _let_go_on(host: Host, container: str) -> None:
+    await host.engine.ensure_not_paused(container)
+    with suppress(DeployError):   # Docker calls what was paused unhealthy until it has asked again: let it ask soon
+        await host.engine.execute(container, ("rm", "-f", READY_MARK))
+
+
+def _volumes(databases: Iterable[Database]) -> Mapping[str, str]:
+    return {database.name: database.volume for database in databases}
