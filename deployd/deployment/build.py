@@ -80,7 +80,7 @@ async def discard(deployment: Deployment, host: Host, tell: Tell) -> None:
 
 
 async def remove_build_containers(deployment: Deployment, host: Host, tell: Tell) -> None:
-    """Gone already is fine. They have ended with their builds: so nobody needs to wait for Docker to clean up."""
+    """Gone already is fine. They have ended with their builds, so no visitor has to wait for Docker to clean up."""
     labels = {
         INSTANCE: deployment.instance, PROJECT: deployment.project.id, ENVIRONMENT: deployment.environment,
         ACTIVITY: str(deployment.id), ROLE: "build",

@@ -21,12 +21,13 @@ MOST_KEPT = 200   # configurations; each is some kilobytes
 
 
 class ProjectCode:
-    """Mirrors by project. Configurations are kept: a commit never changes, and every step asks for it again."""
+    """Mirrors by project. What was read of a commit is kept: it never changes, and every step asks for it again."""
 
     def __init__(self, repository: Callable[[ProjectId], Path], hooks: Path) -> None:
         self._repository = repository
         self._hooks = hooks
         self._read: OrderedDict[tuple[ProjectId, CommitId], ReadResult] = OrderedDict()
+        self._about: OrderedDict[tuple[ProjectId, CommitId], CommitInfo] = OrderedDict()
         self._ready: set[ProjectId] = set()
         self._fetches = Fetches()
 
@@ -52,7 +53,12 @@ class ProjectCode:
         return await mirror.branches() if mirror.path.exists() else {}
 
     async def about(self, project: ProjectId, commit: CommitId) -> CommitInfo:
-        return await self._mirror(project).about(commit)
+        key = (project, commit)
+        if key not in self._about:
+            self._about[key] = await self._mirror(project).about(commit)
+            if len(self._about) > MOST_KEPT:
+                self._about.popitem(last=False)
+        return self._about[key]
 
     async def contains(self, project: ProjectId, branch: str, commit: CommitId) -> bool:
         """Whether a commit is merged into a branch."""
@@ -74,7 +80,7 @@ class ProjectCode:
         return self._read[key]
 
     async def tree(self, project: ProjectId, commit: CommitId, root: str) -> str:
-        return await self._mirror(project).tree_id(commit, root)
+        return await self._mirror(project).tree_id(commit, root) if root else (await self.about(project, commit)).tree
 
     async def listing(self, project: ProjectId, commit: CommitId, root: str, config: ProjectConfig) -> str:
         """Digest of an application's files without the configuration files: editing a cron must not rebuild.

@@ -31,8 +31,7 @@ PUSH: Table[Deployment, Host] = Table("push", version=2, steps=(
          beside=Beside(services.begin_services,  services.end_new_services)),
     Step("slug",     slug.pack,                  NOTHING,                10 * MINUTE, AS_BEFORE, AGAIN),
     Step("deploy",   services.start_services,    services.put_back_services, 10 * MINUTE, AS_BEFORE, AGAIN),
-    Step("deploy",   deploy.start_apps,          deploy.remove_new,      5 * MINUTE,  AS_BEFORE, AGAIN,
-         beside=Beside(build.remove_build_containers, NOTHING)),
+    Step("deploy",   deploy.start_apps,          deploy.remove_new,      5 * MINUTE,  AS_BEFORE, AGAIN),
     Step("hooks",    hooks.freeze,               hooks.thaw_to_old,      2 * MINUTE,  HELD,      AGAIN),
     Step("hooks",    snapshot.take_snapshot,     snapshot.put_back_snapshot, 30 * MINUTE, HELD,   AGAIN,
          undo_limit_seconds=60 * MINUTE),
@@ -41,7 +40,8 @@ PUSH: Table[Deployment, Host] = Table("push", version=2, steps=(
     Step("route",    route.switch,               NO_WAY_BACK,            10,          RELEASED,  AGAIN),
     Step("route",    deploy.start_workers,       NOTHING,                2 * MINUTE,  ON_NEW,    AGAIN),
     Step("route",    route.run_post_deploy,      NOTHING,                65 * MINUTE, ON_NEW,    ATTACH),
-    Step("route",    route.retire_old,           NOTHING,                5 * MINUTE,  ON_NEW,    AGAIN),
+    Step("route",    route.retire_old,           NOTHING,                5 * MINUTE,  ON_NEW,    AGAIN,
+         beside=Beside(build.remove_build_containers, NOTHING)),
 ))
 
 ROLLBACK = PUSH.without("build", "slug")

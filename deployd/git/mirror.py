@@ -52,6 +52,8 @@ class CommitInfo:
     author: str
     at: str
     """ISO 8601, with its own offset."""
+    tree: TreeId
+    """Of the whole repository."""
 
 
 class Mirror:
@@ -91,9 +93,9 @@ class Mirror:
         return {name: CommitId(commit) for commit, name in pairs}
 
     async def about(self, commit: CommitId, env: Mapping[str, str] | None = None) -> CommitInfo:
-        shown = await git(self.path, "show", "--no-patch", "--format=%H%x00%s%x00%an%x00%cI", commit, env=env)
-        whole, subject, author, at = shown.text.split("\0")
-        return CommitInfo(CommitId(whole), subject, author, at)
+        shown = await git(self.path, "show", "--no-patch", "--format=%H%x00%s%x00%an%x00%cI%x00%T", commit, env=env)
+        whole, subject, author, at, tree = shown.text.split("\0")
+        return CommitInfo(CommitId(whole), subject, author, at, TreeId(tree))
 
     async def tree_id(self, commit: CommitId, root: str) -> TreeId:
         """Git's id of a folder at a commit; "" is the whole repository."""

@@ -59,6 +59,8 @@ class SlugStore:
             processors: How many packing may use; None: all.
         """
         self.folder = folder
+        self._just_packed: dict[SlugKey, tuple[int, ...]] = {}
+        """Files whose checksum is known without reading them again; asked once."""
         self._min_free_bytes = min_free_bytes
         self._processors = processors or os.cpu_count() or 1
 
@@ -107,6 +109,7 @@ class SlugStore:
             note = part.with_suffix(".note")
             await asyncio.to_thread(_write_synced, note, json.dumps(asdict(slug) | {"path": slug.path.name}))
             slug = self._publish(part, note, slug)
+            self._just_packed[key] = await asyncio.to_thread(_identity, slug.path)
             await asyncio.to_thread(_sync_folder, self.folder)
         except ProgramFailed as error:
             if any(NO_ROOM in line for line in error.evidence):
@@ -129,6 +132,9 @@ class SlugStore:
             SlugDamaged: It is not what was written; it is removed, so that the next deployment builds it again.
         """
         slug = await self.find(key)
+        packed = self._just_packed.pop(key, None)
+        if packed is not None and packed == await asyncio.to_thread(_identity, slug.path):
+            return slug   # its checksum was taken from this very file a moment ago
         if await checksum_of(slug.path) != slug.checksum:
             await self.remove(key)
             raise SlugDamaged(
@@ -215,6 +221,12 @@ class SlugStore:
 async def checksum_of(path: Path) -> str:
     """BLAKE2b of a file. A program does it: gigabytes in a thread could not be cancelled."""
     return (await run("b2sum", "--binary", str(path), limit_seconds=CHECK_SECONDS)).text.split(" ")[0].lstrip("\\")
+
+
+def _identity(path: Path) -> tuple[int, ...]:
+    """Changes with whatever is written into the file, or put in its place."""
+    seen = path.stat()
+    return (seen.st_dev, seen.st_ino, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns)
 
 
 def _synced_size(path: Path) -> int:

@@ -40,4 +40,5 @@ def test_a_table_makes_sense(table: object) -> None:
     assert all(step.undone_by is NOTHING for step in steps[closing[0] + 1:]), "after the switch nothing is undone"
     assert all(step.undone_by is not NOTHING for step in steps if step.after_restart is Restart.ATTACH
                and steps.index(step) < closing[0]), "what goes on by itself has to be ended"
-    assert all(step.undone_by not in (NOTHING, NO_WAY_BACK) for step in steps if step.beside is not None)
+    assert all(step.undone_by not in (NOTHING, NO_WAY_BACK) for step in steps
+               if step.beside is not None and step.beside.undone_by is not NOTHING), "both are undone, or nothing is"
