@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from deployd.engine.names import Names
-from deployd.engine.specs import Bind, ContainerSpec, VolumeSpec
+from deployd.engine.specs import Bind, ContainerSpec
 from deployd.environment.platform import APP_FOLDER
 from deployd.ids import ActivityId
 from deployd.project.model import Application, Instance
@@ -51,27 +51,27 @@ class InstanceParts:
     """Folder with `start`, `run-config.json` and what the runtime reads, seen at /etc/deployd."""
     scripts: Path
     """Folder for hooks and crons, their output and status."""
+    sockets: Path
+    """Folder for the application's Unix socket, shared by its app and web containers.
+
+    Not a volume of Docker in memory: Docker 20.10 counts such mounts wrong after it was killed, and then never removes
+    the volume ("volume has active mounts")."""
     environment: Mapping[str, str]
     links: Mapping[str, str]
     size: Size
 
-
-def run_volume(names: Names, activity: ActivityId, app: str) -> VolumeSpec:
-    """A small memory volume for the application's socket, shared by its app and web containers."""
-    return VolumeSpec(
-        names.container(activity, "run", app),
-        names.labels("run", app, activity),
-        {"type": "tmpfs", "device": "tmpfs", "o": f"size=16m,uid={APP_UID},gid={APP_UID},mode=0755"},
-    )
+    @property
+    def temporary(self) -> Path:
+        """Of mounts of the source `tmp`: on the disk, so that the web server sees them; it goes with the version."""
+        return self.configuration.parent / "tmp"
 
 
 def mount_binds(parts: InstanceParts) -> tuple[Bind, ...]:
     """The read-write folders of an instance, in the order in which Docker may mount them."""
     binds = []
     for mount in sorted(parts.instance.mounts, key=lambda item: item.path):
-        if mount.source == "tmp":
-            continue
-        volume = parts.shared_volumes / mount.service if mount.service else parts.volumes
+        local = parts.temporary if mount.source == "tmp" else parts.volumes
+        volume = parts.shared_volumes / mount.service if mount.service else local
         binds.append(Bind(str(volume / mount.source_path), f"{APP_FOLDER}/{mount.path}"))
     return tuple(binds)
 
@@ -87,7 +87,7 @@ def app_container(parts: InstanceParts) -> ContainerSpec:
     Not the other way round: an application that dies and comes back finds the network where it was.
     """
     web = parts.names.container(parts.activity, "web", parts.app.name)
-    socket = Bind(run_volume(parts.names, parts.activity, parts.app.name).name, RUN_FOLDER)
+    socket = Bind(str(parts.sockets), RUN_FOLDER)
     return _instance_container(parts, "app", parts.app.name, {"network": f"container:{web}"}, (socket,))
 
 
@@ -99,10 +99,6 @@ def worker_container(parts: InstanceParts) -> ContainerSpec:
 def _instance_container(
     parts: InstanceParts, role: str, part: str, network: dict[str, Any], more: tuple[Bind, ...],
 ) -> ContainerSpec:
-    temporary = {
-        f"{APP_FOLDER}/{mount.path}": f"rw,exec,nosuid,nodev,size=512m,uid={APP_UID},gid={APP_UID}"
-        for mount in parts.instance.mounts if mount.source == "tmp"
-    }
     return ContainerSpec(
         name=parts.names.container(parts.activity, role, part),
         image=parts.image,
@@ -126,7 +122,6 @@ def _instance_container(
             "/run": f"rw,nosuid,nodev,size=64m,uid={APP_UID},gid={APP_UID}",
             "/var/log": f"rw,nosuid,nodev,size=128m,uid={APP_UID},gid={APP_UID}",
             "/home/web": f"rw,exec,nosuid,nodev,size=256m,uid={APP_UID},gid={APP_UID}",
-            **temporary,
         },
         memory_bytes=parts.size.memory_mb * MEGABYTE,
         cpus=parts.size.cpus,
@@ -153,7 +148,7 @@ def web_container(parts: InstanceParts, image: str, configuration: Path, address
         binds=(
             Bind(str(parts.slug), APP_FOLDER, read_only=True),
             Bind(str(configuration), CONFIG_FOLDER, read_only=True),
-            Bind(run_volume(parts.names, parts.activity, parts.app.name).name, RUN_FOLDER),
+            Bind(str(parts.sockets), RUN_FOLDER),
             *mounts,
         ),
         tmpfs={

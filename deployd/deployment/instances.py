@@ -55,6 +55,7 @@ async def instance_parts(
         shared_volumes=host.places.volume(project, environment, "shared"),
         configuration=folder / "config",
         scripts=folder / "scripts",
+        sockets=folder / "sockets",
         environment=merged_environment(runtime_paths(app), values),
         links=links_of(deployment, config, instance.relationships),
         size=host.settings.size(instance.size),
@@ -71,7 +72,7 @@ async def instance_parts(
     hook_ended = f"{SCRIPTS_FOLDER}/deploy/status" if hook_comes else None
     files["start"] = start_script(instance.commands, default, hook_ended=hook_ended)
     await write_files(parts.configuration, files)
-    await asyncio.to_thread(make_folders, (parts.scripts, *mount_folders(parts)))
+    await asyncio.to_thread(make_folders, (parts.scripts, parts.sockets, *mount_folders(parts)))
     return parts
 
 

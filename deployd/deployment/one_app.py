@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from deployd.deployment.containers import InstanceParts, app_container, run_volume, web_container, worker_container
+from deployd.deployment.containers import APP_USER, app_container, web_container, worker_container
 from deployd.deployment.host import Host
 from deployd.deployment.instances import instance_parts, write_files
+from deployd.deployment.start_script import hook_script
 from deployd.deployment.together import together
 from deployd.deployment.version import worker_part
 from deployd.deployment.view import Deployment
 from deployd.engine.specs import ContainerSpec
+from deployd.environment.platform import APP_FOLDER
 from deployd.errors import DeployError
-from deployd.project.model import Application, ProjectConfig, Worker
+from deployd.project.model import Application, Instance, ProjectConfig, Worker
 from deployd.recipes.web_server import web_server_files
 
 
@@ -20,6 +22,15 @@ class WebServerEnded(DeployError):
     """nginx in an application's web container ended at once."""
 
     code: ClassVar[str] = "web-server-ended"
+
+
+class PostStartFailed(DeployError):
+    """The `post_start` command of an instance ended with another status than 0."""
+
+    code: ClassVar[str] = "post-start-failed"
+
+
+POST_START_SECONDS = 300
 
 
 def web_name(deployment: Deployment, app: Application) -> str:
@@ -37,25 +48,32 @@ async def start_app(
 
     Raises:
         WebServerEnded: Its nginx ended at once.
+        PostStartFailed: Its `post_start` did.
     """
     parts = await instance_parts(deployment, host, config, app, app.web.instance, app.name)
-    await host.engine.ensure_volume(run_volume(deployment.names, deployment.id, app.name))
     folder = host.places.version(deployment.project.id, deployment.environment, deployment.id) / f"{app.name}-web"
     await write_files(folder, web_server_files(app, trusted=host.settings.network_pool))
     web, own = web_container(parts, web_image, folder, address), app_container(parts)
     await together(host.engine.create(spec) for spec in (web, own))
     await host.engine.ensure_container(web)
     await _start_beside(host, app, web, own)
-    await _run_post_start(host, parts, app)
+    await _run_post_start(host, app.web.instance, app.name, own.name, str(app.web.place))
     return web.name, own.name
 
 
 async def start_worker(
     deployment: Deployment, host: Host, config: ProjectConfig, app: Application, worker: Worker,
 ) -> str:
-    """Start the container of a worker. Gives its name."""
-    parts = await instance_parts(deployment, host, config, app, worker.instance, worker_part(app.name, worker.name))
-    return (await host.engine.ensure_container(worker_container(parts))).name
+    """Start the container of a worker. Gives its name.
+
+    Raises:
+        PostStartFailed: Its `post_start` ended with another status than 0.
+    """
+    part = worker_part(app.name, worker.name)
+    parts = await instance_parts(deployment, host, config, app, worker.instance, part)
+    name = (await host.engine.ensure_container(worker_container(parts))).name
+    await _run_post_start(host, worker.instance, part, name, str(worker.place))
+    return name
 
 
 async def _start_beside(host: Host, app: Application, web: ContainerSpec, own: ContainerSpec) -> None:
@@ -77,9 +95,17 @@ async def _start_beside(host: Host, app: Application, web: ContainerSpec, own: C
         ) from error
 
 
-async def _run_post_start(host: Host, parts: InstanceParts, app: Application) -> None:
-    command = app.web.instance.commands.post_start
-    if command:
-        await host.engine.execute(
-            parts.names.container(parts.activity, "app", app.name), ("sh", "-c", command), limit_seconds=300,
+async def _run_post_start(host: Host, instance: Instance, part: str, container: str, where: str) -> None:
+    command = instance.commands.post_start
+    if not command:
+        return
+    ended = await host.engine.execute(
+        container, ("sh", "-c", hook_script(command)), user=APP_USER, working_folder=APP_FOLDER,
+        limit_seconds=POST_START_SECONDS,
+    )
+    if ended.status != 0:
+        raise PostStartFailed(
+            f"the post_start command of {part} ended with exit code {ended.status}", where=where,
+            evidence=tuple((ended.stdout + ended.stderr).decode(errors="replace").splitlines()[-20:]),
+            mend="mend the command, or let it end with 0 when what it waits for may come later",
         )

@@ -27,10 +27,12 @@ def start_script(commands: Commands, default: str | None, *, hook_ended: str | N
         return PREAMBLE + "exec sleep infinity\n"
     # In the background, because a shell that waits for a program in the foreground passes no signal on: SIGTERM goes to
     # the whole group. Whatever the status, the container ends with 1: Docker's on-failure policy then starts it again.
+    # A socket that an earlier start left would keep the next one from listening.
     again = f"if [ ! -e {hook_ended} ]; then sleep 1 & wait $!; continue; fi\n" if hook_ended else ""
     return f"""\
 {PREAMBLE}{_subshell(commands.pre_start)}trap 'trap "" TERM; kill -TERM 0 $!; wait; exit 143' TERM
 while :; do
+rm -f -- ${{SOCKET:+"$SOCKET"}}
 (
 {start}
 ) &

@@ -13,7 +13,7 @@ from scripts.local_daemon import LocalDaemon
 from scripts.removal import loops_below, mounts_below
 from tests.chaos.record import Live
 
-OF_A_VERSION = frozenset({"app", "web", "worker", "run"})
+OF_A_VERSION = frozenset({"app", "web", "worker"})
 
 
 async def ownerless(daemon: LocalDaemon, lives: Sequence[Live]) -> list[str]:

@@ -285,7 +285,7 @@ async def main(folder: Path, *acts: str) -> int:
         except (AssertionError, ExceptionGroup) as error:
             say(f"{name}: {error!r} {getattr(error, 'exceptions', '')}\n{stand.daemon.log_tail(60)}")
             for entry in read_records(stand.state)[-1].entries:
-                say(f"  {entry}")
+                say(f"  {entry.at:.3f} {entry.step} {entry.event} {entry.said}")
             return 1
         counts: Counter[int] = Counter()
         for (_, status), count in stand.answers.items():

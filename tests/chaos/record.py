@@ -21,6 +21,7 @@ class Entry:
     at: float
     """Unix time."""
     result: str | None
+    said: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +69,9 @@ def read_records(state: Path) -> list[Record]:
     """Every activity, oldest first."""
     with _reading(state) as db:
         entries: dict[int, list[Entry]] = {}
-        for row in db.execute("SELECT activity, step, event, at, result FROM journal ORDER BY activity, number"):
+        for row in db.execute("SELECT activity, step, event, at, result, said FROM journal ORDER BY activity, number"):
             at = datetime.fromisoformat(row[3]).timestamp()
-            entries.setdefault(row[0], []).append(Entry(row[1], row[2], at, row[4]))
+            entries.setdefault(row[0], []).append(Entry(row[1], row[2], at, row[4], row[5]))
         rows = db.execute(
             "SELECT id, project, environment, branch, kind, commit_id, state, reason FROM activities ORDER BY id")
         return [Record(*row, tuple(entries.get(row[0], ()))) for row in rows]

@@ -1,6 +1,7 @@
 """The main process of an instance, run by a real shell."""
 
 import asyncio
+import os
 from pathlib import Path
 
 from deployd.deployment.start_script import start_script
@@ -23,6 +24,14 @@ async def test_until_the_deploy_hook_has_ended_it_is_started_again_in_there(tmp_
         assert not running.done()
         hook_ended.touch()
     assert running.result().status == 1
+
+
+async def test_a_socket_that_an_earlier_start_left_is_removed(tmp_path: Path) -> None:
+    socket = tmp_path / "app.sock"
+    socket.touch()
+    text = start_script(Commands(start=f"test ! -e {socket} && touch free"), None).replace(APP_FOLDER, str(tmp_path))
+    await run("sh", "-c", text, check=False, env={**os.environ, "SOCKET": str(socket)})
+    assert (tmp_path / "free").exists()
 
 
 def script(folder: Path, hook_ended: str | None) -> str:

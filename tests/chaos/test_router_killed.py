@@ -1,0 +1,97 @@
+"""nginx killed while visitors are held: held requests go down with their connections, and nothing else is lost.
+
+Nobody can give an answer on a connection whose process is gone. What can be done: Docker or the daemon starts the router
+at once, it holds again for the rest of the freeze, and nobody is let through to the earlier version meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from deployd.process import run
+from scripts.local_daemon import LocalDaemon
+from scripts.removal import left_behind, remove_all
+from scripts.repository import make_repository
+from tests.chaos.faulty import APP, Records, Seen, crowd, until
+from tests.e2e.conftest import SERVER, Developer
+
+
+@pytest.fixture
+async def me(tmp_path: Path) -> AsyncIterator[Developer]:
+    """A developer with a daemon of their own, whose first version is live."""
+    directory = Path(tempfile.mkdtemp(prefix="deployd-router-"))
+    daemon = LocalDaemon(directory, {"shop": {}}, instance=f"test-router-{os.urandom(3).hex()}",
+                         settings={"answer_seconds": 15})
+    source = tmp_path / "source"
+    source.mkdir()
+    for name, text in {".platform.app.yaml": APP, "text": "0", "server.py": SERVER}.items():
+        (source / name).write_text(text)
+    await make_repository(tmp_path / "tree", source)
+    developer = Developer(daemon, tmp_path / "tree", "shop")
+    try:
+        await daemon.start(limit_seconds=300)
+        assert (await developer.push()).deployed
+        yield developer
+    finally:
+        await daemon.stop()
+        await remove_all(daemon.instance, directory)
+    assert await left_behind(daemon.instance, directory) == []
+
+
+@pytest.mark.parametrize("how", ["docker kill", "the process", "without the daemon"])
+async def test_a_router_that_dies_in_a_freeze_holds_again_and_lets_nobody_through(me: Developer, how: str) -> None:
+    router, records = f"{me.daemon.instance}-router", Records(me.daemon)
+    await me.write({"text": "1", "waits": ""})
+    assert (await me.push(options=("no-wait",))).status == 0
+    activity = records.newest("shop")[0]
+    await records.entry(activity, "run_deploy_hook", "started")
+    async with crowd(me) as seen:
+        await asyncio.sleep(0.5)
+        assert seen == [], "everybody is held"
+        if how == "without the daemon":
+            await me.daemon.stop()
+        killed = time.time()
+        if how == "docker kill":
+            await run("docker", "kill", router)
+        else:
+            os.kill(int((await run("docker", "inspect", "-f", "{{.State.Pid}}", router)).text), signal.SIGKILL)
+        if how == "without the daemon":
+            await asyncio.sleep(2)
+            await me.daemon.start()
+        await until(lambda: held(me), "visitors are held again")
+        print(f"{how}: held again {time.time() - killed:.2f} s after the kill")
+        await asyncio.sleep(1)
+        assert {answer.body for answer in seen if answer.status == 200} == set(), "let through in the freeze"
+        (next(me.daemon.directory.glob("var/state/environments/shop/*/volumes/app/data")) / "go-1").touch()
+        assert await records.end(activity) == ("success", "")
+        switched = time.time()
+        await until(lambda: answered(seen, switched), "visitors are answered")
+    told(seen, killed)
+    assert {answer.body for answer in seen if answer.status == 200} == {"1 on main"}
+    assert {answer.status for answer in seen} <= {0, 200, 503}, "no 404, no 502"
+
+
+async def held(me: Developer) -> bool:
+    async with me.daemon.session() as session, session.get("/status") as answer:
+        return bool((await answer.json())["router"].get("held_now"))
+
+
+async def answered(seen: list[Seen], since: float) -> bool:
+    return any(answer.status == 200 and answer.sent > since for answer in seen)
+
+
+def told(seen: list[Seen], killed: float) -> None:
+    refused = [answer for answer in seen if answer.status == 0]
+    pages = [answer for answer in seen if answer.status == 503]
+    lost = [answer for answer in refused if answer.sent < killed]
+    last = max((answer.received for answer in refused), default=killed) - killed
+    print(f"held and lost {len(lost)}, refused {len(refused) - len(lost)} until {last:.2f} s, pages {len(pages)}: "
+          f"{sorted({answer.body[:60] for answer in pages})}")
