@@ -70,7 +70,7 @@ class _WebServer:
         self._app = app
         self._trusted = trusted
         self._fronts: dict[str, str] = {}
-        """{URL path of a front controller: its path below /app}"""
+        """{URL of a front controller, with its own arguments: its path below /app}"""
 
     @property
     def _fastcgi(self) -> bool:
@@ -114,8 +114,7 @@ class _WebServer:
         yield from self._settings(number, location)
 
     def _settings(self, number: int, location: Location, *, inside: bool = True) -> Iterator[str]:
-        if location.request_buffering.max_request_size_bytes:
-            yield f"client_max_body_size {location.request_buffering.max_request_size_bytes};"
+        yield f"client_max_body_size {location.request_buffering.max_request_size_bytes};"   # 0 is without a bound
         if not location.request_buffering.enabled:
             yield "proxy_request_buffering off;"
             yield "fastcgi_request_buffering off;"
@@ -124,11 +123,16 @@ class _WebServer:
             yield from self._scripts(file, location)
         if file is not None and location.allow:
             yield from _caching(location)
-            yield from self._script_index(file, location)
+            scripts = [name for name in location.index if self._is_script(name)]
+            yield from self._index(file, scripts if location.scripts else [])
             static = [name for name in location.index if not self._is_script(name)]
             tries = [file, *(f"{file}/{name}" for name in static)]
             yield f"try_files {' '.join(quoted(path) for path in tries)} {self._fallback(location)};"
         else:
+            if file is not None:   # what may be served says the rule that matches the index file's own path
+                yield from self._index(file, [
+                    name for name in location.index if (location.scripts if self._is_script(name) else location.rules)
+                ])
             yield f"try_files /.deployd-nothing {self._fallback(location, refused='=403')};"
 
     def _scripts(self, file: str | None, location: Location) -> Iterator[str]:
@@ -145,10 +149,10 @@ class _WebServer:
             yield f"    try_files /.deployd-nothing {self._fallback(location, refused='=403')};"
         yield "}"
 
-    def _script_index(self, file: str, location: Location) -> Iterator[str]:
-        for name in location.index:
-            if self._is_script(name) and location.scripts:
-                yield f"if (-f {quoted(f'{APP_FOLDER}{file}/{name}')}) {{ rewrite ^(.*?)/*$ $1/{name} last; }}"
+    def _index(self, file: str, names: list[str]) -> Iterator[str]:
+        """Make a folder's path that of the first index file that is there, and decide anew."""
+        for name in names:
+            yield f"if (-f {quoted(f'{APP_FOLDER}{file}/{name}')}) {{ rewrite ^(.*?)/*$ $1/{name} last; }}"
 
     def _is_script(self, name: str) -> bool:
         return self._fastcgi and name.endswith(".php")
@@ -175,9 +179,13 @@ class _WebServer:
         below = path[len(serving.path.rstrip("/")):] if serving else path
         file = f"/{root or ''}{below}".replace("//", "/")
         if not self._is_script(path):
-            return f"{quoted(file)} =404" if root is not None else "@application"
-        self._fronts[path] = file
-        return f"@front_{list(self._fronts).index(path)}"
+            if root is not None:
+                return f"{quoted(file)} =404"
+            if serving is not None and serving.passthru is True:   # the application is asked for that path
+                return quoted(target if arguments else f"{target}$is_args$args")
+            return "@application"
+        self._fronts[target] = file
+        return f"@front_{list(self._fronts).index(target)}"
 
     def _named_locations(self) -> Iterator[str]:
         yield "location @application {"
@@ -189,8 +197,11 @@ class _WebServer:
         else:
             yield from ("    " + line for line in self._proxy())
         yield "}"
-        for number, (path, file) in enumerate(self._fronts.items()):
+        for number, (target, file) in enumerate(self._fronts.items()):
+            path, _, arguments = target.partition("?")
             yield f"location @front_{number} {{"
+            if arguments:   # the visitor's come after them
+                yield f"    set $args {quoted(f'{arguments}&$args')};"
             yield f"    fastcgi_param SCRIPT_FILENAME {quoted(APP_FOLDER + file)};"
             yield f"    fastcgi_param SCRIPT_NAME {quoted(path)};"
             yield f"    fastcgi_pass {self._fastcgi_target()};"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import secrets
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -17,7 +18,8 @@ from deployd.recipes.web_server import web_server_files
 
 FPM = "[global]\nerror_log=/dev/stderr\n[www]\nlisten=/run/app/app.sock\npm=static\npm.max_children=2\nclear_env=no\n"
 SHOW = '<?php echo json_encode(["script" => $_SERVER["SCRIPT_NAME"], "uri" => $_SERVER["REQUEST_URI"], '
-SHOW += '"file" => basename(__FILE__), "ip" => $_SERVER["REMOTE_ADDR"], "https" => $_SERVER["HTTPS"] ?? ""]);'
+SHOW += '"file" => basename(__FILE__), "ip" => $_SERVER["REMOTE_ADDR"], "https" => $_SERVER["HTTPS"] ?? "", '
+SHOW += '"query" => $_SERVER["QUERY_STRING"]]);'
 
 MAGENTO = (
     Location("/", root="pub", passthru="/index.php", index=("index.php",), allow=False, rules=(
@@ -28,14 +30,27 @@ MAGENTO = (
     Location("/static", root="pub/static", passthru="/front-static.php", scripts=False, rules=(
         Rule(r"^/static/version\d+/(?<resource>.*)$", passthru="/static/$resource"),
     )),
+    Location("/book", root="book", index=("index.html",), allow=False, scripts=False, rules=(
+        Rule(r"\.(css|html)$", allow=True),
+    )),
+    Location("/.well-known/webfinger", passthru="/other.php?service=webfinger"),
 )
 FILES = {
     "pub/index.php": SHOW, "pub/front-static.php": SHOW, "pub/other.php": SHOW, "pub/secret.txt": "secret",
     "pub/style.css": "css", "pub/robots.txt": "robots", "pub/media/a.txt": "media", "pub/media/evil.php": SHOW,
-    "pub/static/logo.svg": "<svg/>", "outside.txt": "treasure",
+    "pub/static/logo.svg": "<svg/>", "outside.txt": "treasure", "book/index.html": "cover",
+    "book/one/index.html": "one", "book/draft.txt": "draft",
 }
 
 Ask = Callable[..., Coroutine[Any, Any, tuple[int, str, Any]]]
+
+
+async def answers(ask: Ask) -> bool:
+    """Whether nginx and FPM behind it have their sockets open."""
+    try:
+        return (await ask("/"))[0] != 502
+    except aiohttp.ClientConnectorError:
+        return False
 
 
 @pytest.fixture
@@ -68,11 +83,10 @@ async def magento(tmp_path: Path) -> AsyncIterator[Ask]:
             async with session.get(f"http://{address}{path}", headers=headers, allow_redirects=False) as answer:
                 return answer.status, await answer.text(), answer.headers
 
-        async with session.get(f"http://{address}/.well-known/deployd/health") as answer:
-            assert answer.status == 200
-        for _ in range(50):
-            if (await ask("/"))[0] != 502:
-                break
+        async with asyncio.timeout(60):
+            while not await answers(ask):
+                await asyncio.sleep(0.1)
+        assert (await ask("/.well-known/deployd/health"))[0] == 200
         yield ask
     await run("docker", "rm", "-f", f"test-fpm-{mark}", f"test-web-{mark}")
 
@@ -116,3 +130,18 @@ async def test_the_routers_word_about_client_and_scheme_reaches_php(magento: Ask
     _, body, _ = await magento("/x", **{"X-Client-IP": "203.0.113.9", "X-Forwarded-Proto": "https"})
     assert '"ip":"203.0.113.9"' in body
     assert '"https":"on"' in body
+
+
+async def test_an_index_file_is_served_when_a_rule_allows_it(magento: Ask) -> None:
+    assert (await magento("/book/"))[:2] == (200, "cover")
+    assert (await magento("/book"))[:2] == (200, "cover")
+    assert (await magento("/book/one/?x=1"))[:2] == (200, "one")
+    assert (await magento("/book/draft.txt"))[0] == 403
+    assert (await magento("/book/missing/"))[0] == 403
+
+
+async def test_a_front_controller_gets_arguments_of_its_own(magento: Ask) -> None:
+    status, body, _ = await magento("/.well-known/webfinger?resource=acct:a@b")
+    assert status == 200
+    assert '"file":"other.php"' in body
+    assert '"query":"service=webfinger&resource=acct:a@b"' in body
