@@ -58,7 +58,7 @@ class Stand:
                 async with session.get(self.daemon.url(project, branch)) as answer:
                     if answer.status == 200 and answer.headers.get(VERSION_HEADER) == version:
                         return time.perf_counter()
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(0.02)   # as often as the script beside us asks
 
     async def push_and_wait(self, repository: Path, project: str, version: str) -> tuple[float, float]:
         """(seconds until the page is served, seconds until git has ended)"""
