@@ -129,7 +129,7 @@ end
 async def _wrk(script: Path, port: int) -> tuple[float, float]:
     """(requests a second, p99 in seconds)"""
     output = await run(
-        "wrk", f"-t{THREADS}", f"-c{CONNECTIONS}", f"-d{SECONDS}s", "--latency", "-s", str(script),
+        "wrk", f"-t{THREADS}", f"-c{CONNECTIONS}", f"-d{SECONDS}s", "--timeout", "30s", "--latency", "-s", str(script),
         f"http://127.0.0.1:{port}/", limit_seconds=SECONDS + 30,
     )
     if bad := BAD.search(output.text):
