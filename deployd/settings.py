@@ -28,6 +28,7 @@ from deployd.ids import ProjectId
 
 PROJECT_ID = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
 LAST_PORT = 65_535
+HASHED = re.compile(r"\$(2[aby]|5|6|y)\$")
 PACKAGED_CONFIG = Path(__file__).parent / "_config"
 
 
@@ -81,10 +82,52 @@ def _plain_values_are_variables(value: Any) -> Any:
 Variables = Annotated[dict[str, Variable], BeforeValidator(_plain_values_are_variables)]
 
 
+def _plain_addresses_are_allowed(value: Any) -> Any:
+    """`192.0.2.0/24` is short for `{permission: allow, address: 192.0.2.0/24}`."""
+    return {"permission": "allow", "address": value} if isinstance(value, str) else value
+
+
+class AddressPermission(_Frozen):
+    permission: Literal["allow", "deny"]
+    address: str
+    """One address, a network, or `any`."""
+
+    @field_validator("address")
+    @classmethod
+    def _is_a_network(cls, value: str) -> str:
+        if value != "any":
+            ipaddress.ip_network(value, strict=False)
+        return value
+
+    @property
+    def networks(self) -> tuple[str, ...]:
+        return ("0.0.0.0/0", "::/0") if self.address == "any" else (self.address,)
+
+
+class HttpAccess(_Frozen):
+    """Who may see an environment; without anything in it everybody may."""
+
+    basic_auth: dict[str, str] = Field(default_factory=dict)
+    """{name: hashed password}. Not a SecretStr: a changed hash must show in what routes are made from."""
+    addresses: tuple[Annotated[AddressPermission, BeforeValidator(_plain_addresses_are_allowed)], ...] = ()
+
+    @field_validator("basic_auth")
+    @classmethod
+    def _passwords_are_hashed(cls, value: dict[str, str]) -> dict[str, str]:
+        for name, hashed in value.items():
+            if not name or ":" in name:
+                raise ValueError(f"{name!r} cannot be a name: it is empty or has a colon")
+            if not HASHED.match(hashed):
+                raise ValueError(f"the password of {name} is not hashed: make a hash with openssl passwd -6")
+        return value
+
+
 class EnvironmentSettings(_Frozen):
     """What an operator says of one branch."""
 
     variables: Variables = Field(default_factory=dict)
+    http_access: HttpAccess | None = None
+    """None: as the project says."""
 
 
 class ProjectSettings(_Frozen):
@@ -100,6 +143,8 @@ class ProjectSettings(_Frozen):
     variables: Variables = Field(default_factory=dict)
     environments: dict[str, EnvironmentSettings] = Field(default_factory=dict)
     """{branch: what is only said of it}"""
+    http_access: HttpAccess = HttpAccess()
+    """Of every environment that says nothing itself."""
     dialect: Literal["magento", "platformsh"] | None = None
     tolerant: bool = False
     runtime_fallback: Literal["refuse", "nearest"] | None = None
@@ -118,6 +163,11 @@ class ProjectSettings(_Frozen):
         """Variables of one environment; they win over the project's."""
         return self.environments[branch].variables if branch in self.environments else {}
 
+    def access_to(self, branch: str) -> HttpAccess:
+        """Who may see the environment of a branch."""
+        own = self.environments[branch].http_access if branch in self.environments else None
+        return self.http_access if own is None else own
+
     @property
     def production(self) -> str:
         return self.production_branch or self.default_branch
@@ -133,6 +183,17 @@ class RouterSettings(_Frozen):
     """None: one for each core."""
     cache_mb: int = Field(256, ge=1)
     """Answers of applications that are kept, in the run folder."""
+    client_requests_per_second: int | None = Field(None, ge=1)
+    client_burst: int = Field(100, ge=1)
+    client_connections: int | None = Field(None, ge=1)
+    client_exempt: tuple[str, ...] = ()
+
+    @field_validator("client_exempt")
+    @classmethod
+    def _exempt_are_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for network in value:
+            ipaddress.ip_network(network)
+        return value
 
 
 class Limits(_Frozen):

@@ -25,9 +25,11 @@ from deployd.deployment.wanted import routes_of, service_port
 from deployd.engine.names import ENVIRONMENT, INSTANCE, PART, PROJECT, ROLE
 from deployd.environment.hosts import ResolvedRoute
 from deployd.errors import DeployError, Transient
+from deployd.project.model import PathRedirect
 from deployd.recipes.web_server import WEB_PORT
 from deployd.router.control import RouterUnanswered
-from deployd.router.table import Released, Route, RouteSet, Target
+from deployd.router.table import Access, AddressRule, Released, Route, RouteSet, Target
+from deployd.settings import HttpAccess
 
 DRAIN_SECONDS = 0.3
 """Requests that the router sent on just before the switch arrive at the old web server within this time."""
@@ -183,8 +185,23 @@ async def route_set(deployment: Deployment, host: Host) -> RouteSet:
         version=str(version.activity),
         routes=tuple(await together(_route(route, targets) for route in resolved.routes)),
         robots=deployment.type == "production",
+        access=_access(deployment.project.access_to(deployment.branch)),
         origin="" if lead_outside else routes_origin(host.settings, deployment.project, version, containers, network),
     )
+
+
+def _access(said: HttpAccess) -> Access | None:
+    if not said.basic_auth and not said.addresses:
+        return None
+    rules = tuple(
+        AddressRule(rule.permission == "allow", network) for rule in said.addresses for network in rule.networks
+    )
+    return Access(said.basic_auth, rules)
+
+
+def path_redirects(route: ResolvedRoute) -> tuple[PathRedirect, ...]:
+    """Redirects of single paths, of routes of any type; the redirect to https that is made for a route has none."""
+    return route.template.redirects if route.original_url == route.template.url else ()
 
 
 async def _route(route: ResolvedRoute, targets: dict[str, Target]) -> Route:
@@ -197,6 +214,7 @@ async def _route(route: ResolvedRoute, targets: dict[str, Target]) -> Route:
     return Route(
         scheme=route.scheme, host=route.host, path=route.path, type=route.type,
         targets=found,
-        to=route.to, original_url=route.original_url, redirects=template.redirects if route.type == "upstream" else (),
+        to=route.to, original_url=route.original_url,
+        redirects=path_redirects(route),
         cache=template.cache, ssi=template.ssi, sticky=template.sticky, tls=template.tls,
     )

@@ -7,12 +7,13 @@ The text is the same for equal route sets, so that the router can tell a repetit
 from __future__ import annotations
 
 import json
+from ipaddress import ip_network
 from typing import Any
 from urllib.parse import urlsplit
 
 from deployd.project.model import PathRedirect
 from deployd.router.render_tls import render_tls
-from deployd.router.table import Route, RouteSet, Target
+from deployd.router.table import Access, Route, RouteSet, Target
 
 RELEASED_AT_ONCE = 64
 """Released requests under way at once, for each web container, to begin with (design, section 4)."""
@@ -25,7 +26,7 @@ def render_route_set(routes: RouteSet, *, pace: int = RELEASED_AT_ONCE) -> bytes
         pace: Released requests that one web container may have under way at once.
     """
     targets = {(target.address, target.port) for route in routes.routes for target in route.targets}
-    document = {
+    document: dict[str, Any] = {
         "environment": routes.environment,
         "version": routes.version,
         "origin": routes.origin,
@@ -35,7 +36,20 @@ def render_route_set(routes: RouteSet, *, pace: int = RELEASED_AT_ONCE) -> bytes
         "routes": [_route(route) for route in routes.routes],
         "tls": render_tls(routes.routes),
     }
+    if routes.access is not None:
+        document["access"] = _access(routes.access)
     return json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
+
+
+def _access(access: Access) -> dict[str, Any]:
+    networks = [(rule.allow, ip_network(rule.network, strict=False)) for rule in access.rules]
+    return {
+        "users": dict(access.users),
+        "rules": [
+            {"allow": allow, "network": network.network_address.packed.hex(), "bits": network.prefixlen}
+            for allow, network in networks
+        ],
+    }
 
 
 def _route(route: Route) -> dict[str, Any]:

@@ -37,6 +37,14 @@ class RouterConfig:
     """Longest silence of an application before its request is given up."""
     shutdown_seconds: int = 600
     """How long the workers from before a reload may finish what they have."""
+    client_requests_per_second: int | None = None
+    """What one address may ask for, over all environments; None: no limit."""
+    client_burst: int = 100
+    """Requests beyond that rate that are still answered."""
+    client_connections: int | None = None
+    """Requests of one address at the same time; each stream of HTTP/2 counts."""
+    client_exempt: tuple[str, ...] = ()
+    """Networks that are not limited."""
     cache_mb: int = 256
     """Answers of applications that are kept, in the run folder."""
     routes_mb: int = 64
@@ -84,6 +92,8 @@ def render_nginx(template: str, config: RouterConfig) -> str:
         connections=CONNECTIONS, backlog=BACKLOG, cache_mb=config.cache_mb,
         behind_cache=config.run / "behind" / "cache.sock",
         text_types=" ".join(TEXT_TYPES),
+        client_requests=config.client_requests_per_second, client_burst=config.client_burst,
+        client_connections=config.client_connections, client_exempt=config.client_exempt,
     )
 
 

@@ -47,6 +47,23 @@ class Route:
 
 
 @dataclass(frozen=True, slots=True)
+class AddressRule:
+    allow: bool
+    network: str
+    """In CIDR: `192.0.2.0/24`, `::/0`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Who may see an environment."""
+
+    users: Mapping[str, str] = field(default_factory=dict)
+    """{name: password, hashed as crypt(5) says}; none: no password is asked for."""
+    rules: tuple[AddressRule, ...] = ()
+    """The first that fits counts. When one allows somebody, who fits none is kept out."""
+
+
+@dataclass(frozen=True, slots=True)
 class RouteSet:
     """All routes of one environment; replaced as a whole, in one atomic step."""
 
@@ -57,6 +74,8 @@ class RouteSet:
     routes: tuple[Route, ...]
     robots: bool = False
     """False: every answer carries `X-Robots-Tag: noindex, nofollow`."""
+    access: Access | None = None
+    """None: everybody may see it."""
     attributes: Mapping[str, str] = field(default_factory=dict)
     origin: str = ""
     """What they were made from, in one text that the router keeps; empty: it cannot be told."""

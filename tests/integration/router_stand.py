@@ -45,8 +45,8 @@ def docker(*arguments: str, check: bool = True) -> str:
 def ensure_image() -> None:
     """As the set-up and the daemon make it: anew when its Dockerfile has changed."""
     ran = subprocess.run(
-        (sys.executable, "-m", "deployd.engine.images", "router"), cwd=SOURCE.parents[1], capture_output=True, text=True,
-        check=False,
+        (sys.executable, "-m", "deployd.engine.images", "router"), cwd=SOURCE.parents[1], capture_output=True,
+        text=True, check=False,
     )
     assert ran.returncode == 0, ran.stderr
 

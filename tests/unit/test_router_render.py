@@ -7,7 +7,7 @@ from typing import Any
 
 from deployd.project.model import PathRedirect
 from deployd.router.render import render_route_set
-from deployd.router.table import Route, RouteSet, Target
+from deployd.router.table import Access, AddressRule, Route, RouteSet, Target
 
 A, B = Target("10.0.0.2", 80, "shop"), Target("fd00::2", 8080)
 
@@ -61,3 +61,13 @@ def test_equal_sets_give_equal_text() -> None:
     first = RouteSet("shop/main", "7", (Route("http", "a.test", "/", "upstream", (A,)),))
     second = RouteSet("shop/main", "7", (Route("http", "a.test", "/", "upstream", (A,)),))
     assert render_route_set(first) == render_route_set(second)
+
+
+def test_access_is_left_out_when_everybody_may_and_networks_are_bytes_otherwise() -> None:
+    one = Route("http", "a.test", "/", "upstream", (A,))
+    assert "access" not in rendered(one)
+    rules = (AddressRule(True, "192.0.2.7/24"), AddressRule(False, "::/0"))
+    assert rendered(one, access=Access({"ada": "$6$x"}, rules))["access"] == {
+        "users": {"ada": "$6$x"},
+        "rules": [{"allow": True, "network": "c0000200", "bits": 24}, {"allow": False, "network": "0" * 32, "bits": 0}],
+    }

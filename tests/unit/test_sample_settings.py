@@ -11,7 +11,10 @@ from pydantic import BaseModel
 from deployd.cli.disk_tree import DiskTree
 from deployd.project.reader import read_project
 from deployd.settings import (
+    AddressPermission,
     BuildSettings,
+    EnvironmentSettings,
+    HttpAccess,
     Limits,
     ProjectSettings,
     Remote,
@@ -38,6 +41,8 @@ def test_the_sample_settings_are_the_defaults() -> None:
 @pytest.mark.parametrize(("model", "file"), [
     (Settings, "deployd.yaml"), (RouterSettings, "deployd.yaml"), (Limits, "deployd.yaml"),
     (BuildSettings, "deployd.yaml"), (Token, "deployd.yaml"),
+    (AddressPermission, "projects.d/shop.yaml"), (HttpAccess, "projects.d/shop.yaml"),
+    (EnvironmentSettings, "projects.d/shop.yaml"),
     (ProjectSettings, "projects.d/shop.yaml"), (Remote, "projects.d/shop.yaml"), (Variable, "projects.d/shop.yaml"),
 ])
 def test_every_key_stands_in_the_sample(model: type[BaseModel], file: str) -> None:

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 import yaml
+from pydantic import ValidationError
 
-from deployd.settings import Settings, SettingsInvalid, load_settings
+from deployd.settings import HttpAccess, ProjectSettings, Settings, SettingsInvalid, load_settings
 
 
 @pytest.mark.parametrize(("listen", "address"), [
@@ -40,3 +41,33 @@ def test_what_is_no_yaml_is_named_with_its_place(tmp_path: Path) -> None:
         load_settings(tmp_path / "deployd.yaml")
     assert caught.value.where == f"{tmp_path}/deployd.yaml:3:1"
     assert "\n" not in caught.value.what
+
+
+def project(**more: Any) -> ProjectSettings:
+    return ProjectSettings.model_validate({"id": "shop", **more})
+
+
+def test_a_branch_may_say_itself_who_sees_its_environment() -> None:
+    closed = {
+        "basic_auth": {"ada": "$6$salt$hash"},
+        "addresses": ["192.0.2.0/24", {"permission": "deny", "address": "any"}],
+    }
+    found = project(http_access=closed, environments={"main": {"http_access": {}}, "staging": {}})
+    assert found.access_to("main") == HttpAccess()
+    assert found.access_to("feature") == found.access_to("staging") == found.http_access
+    assert [rule.permission for rule in found.http_access.addresses] == ["allow", "deny"]
+    assert found.http_access.addresses[1].networks == ("0.0.0.0/0", "::/0")
+
+
+def test_a_changed_password_changes_what_routes_are_made_from() -> None:
+    one, other = (project(http_access={"basic_auth": {"ada": hashed}}) for hashed in ("$6$a", "$6$b"))
+    assert repr(one) != repr(other)
+
+
+@pytest.mark.parametrize("wrong", [
+    {"basic_auth": {"ada": "secret"}}, {"basic_auth": {"a:b": "$6$x"}}, {"addresses": ["192.0.2.256"]},
+    {"addresses": [{"permission": "maybe", "address": "any"}]},
+])
+def test_access_that_would_not_work_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        project(http_access=wrong)

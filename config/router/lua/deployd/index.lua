@@ -2,6 +2,7 @@
 --
 -- index.http[host] and index.https[host] are lists of routes, longest path first. Without TLS a host's https routes are
 -- answered over http, before the http routes of the same path: those are there to redirect to https.
+local access = require "deployd.access"
 local cache = require "deployd.cache"
 local settings = require "deployd.settings"
 
@@ -61,7 +62,10 @@ local function https_over_http(index)
 end
 
 function _M.build(document)
-    local index = { http = {}, https = {}, tls = tls_by_host(document.tls or {}), robots = document.robots }
+    local index = {
+        http = {}, https = {}, tls = tls_by_host(document.tls or {}), robots = document.robots,
+        access = access.prepare(document.access),
+    }
     for _, route in ipairs(document.routes) do
         if #route.redirects > 0 then
             route.rules = rules_by_path(route.redirects)

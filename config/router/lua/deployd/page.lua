@@ -55,7 +55,10 @@ function _M.send()
     local status = ngx.status
     local name = ngx.var.deployd_page
     if name == "" then
-        name = status == 404 and "unknown" or "down"
+        name = status == 404 and "unknown" or status == 429 and "busy" or "down"
+    end
+    if name == "password" then
+        ngx.header["WWW-Authenticate"] = 'Basic realm="This site is not open to everybody", charset="UTF-8"'
     end
     local json = wants_json()
     local text = json and texts[name].json or texts[name].html

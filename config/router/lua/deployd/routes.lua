@@ -19,7 +19,7 @@ local generation = -1
 local found, found_count = {}, 0
 local environments = {}
 
--- The environment as it is now: {raw, head, index, closed}. nil: not known (any more).
+-- The environment as it is now: {raw, head, index, closed, asks}; one that asks looks at every request. nil: not known.
 function _M.environment(name)
     for _ = 1, 10 do
         local raw = dict:get("head:" .. name)
@@ -45,6 +45,7 @@ function _M.environment(name)
             known = {
                 name = name, raw = raw, head = head, index = routes,
                 closed = (head.freeze or head.maintenance) and true or false,
+                asks = (head.freeze or head.maintenance or routes.access) and true or false,
             }
             environments[name] = known
             return known

@@ -3,6 +3,7 @@
 -- Nearly every request only needs a container: `pass` finds it without a coroutine of its own and without further phases
 -- (a fifth of the router's own time). Whatever needs more (a wait, a redirect, a page) takes the way of `handle`. The ways
 -- are named locations of nginx.conf.
+local access = require "deployd.access"
 local balance = require "deployd.balance"
 local cache = require "deployd.cache"
 local compression = require "deployd.compression"
@@ -107,11 +108,19 @@ local function pass_part(entry, scheme)
     return way_to_container(route, scheme)
 end
 
--- What the host asks of requests over TLS. Returns a page that refuses this one and its status, or nothing.
-local function ask_tls(asked, host)
-    var.deployd_hsts = asked.hsts
-    if asked.guarded then
-        return tls.verdict(asked, host)
+-- The page that refuses a request and its status, or nothing: what its host asks over TLS, and its environment of everybody.
+local function verdict(entry, scheme, host)
+    local asked = scheme == "https" and entry.tls
+    if asked then
+        var.deployd_hsts = asked.hsts
+        local refusal, status = tls.verdict(asked, host)
+        if refusal then
+            return refusal, status
+        end
+    end
+    local wanted = entry.environment.index.access
+    if wanted then
+        return access.verdict(wanted)
     end
 end
 
@@ -122,7 +131,7 @@ function _M.pass(scheme)
     if ngx.is_subrequest then
         return pass_part(entry, scheme)
     end
-    if not entry or entry.environment.closed or compression.is_unsafe() then
+    if not entry or entry.environment.asks or compression.is_unsafe() then
         return "@handle"
     end
     local route = match(entry[scheme], var.uri)
@@ -152,11 +161,9 @@ function _M.handle(scheme)
     if compression.is_unsafe() then
         compression.forbid()
     end
-    if scheme == "https" and entry.tls then
-        local refusal, status = ask_tls(entry.tls, host)
-        if refusal then
-            return page.exit(refusal, status)
-        end
+    local refusal, status = verdict(entry, scheme, host)
+    if refusal then
+        return page.exit(refusal, status)
     end
     if entry.environment.closed then
         entry = wait_until_open(host, entry)

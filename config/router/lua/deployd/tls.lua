@@ -79,6 +79,9 @@ end
 
 -- Called for a request: the name of the page that refuses it and its status, or nothing.
 function _M.verdict(asked, host)
+    if not asked.guarded then
+        return
+    end
     local var = ngx.var
     if string.lower(var.ssl_server_name or "") ~= host then
         return "misdirected", 421
