@@ -1,7 +1,7 @@
 """nginx killed while visitors are held: held requests go down with their connections, and nothing else is lost.
 
-Nobody can give an answer on a connection whose process is gone. What can be done: Docker or the daemon starts the router
-at once, it holds again for the rest of the freeze, and nobody is let through to the earlier version meanwhile.
+Nobody can answer on a connection whose process is gone. What can be done: Docker or the daemon starts the router at
+once, it holds again for the rest of the freeze, and nobody is let through to the earlier version meanwhile.
 """
 
 from __future__ import annotations

@@ -200,6 +200,15 @@ async def test_a_killed_nginx_comes_back_with_an_empty_memory_and_says_so() -> N
             wait_for_socket(found)
             after = await router.status()
             assert (after.started > before.started, after.complete, dict(after.environments)) == (True, False, {})
-            assert (await ask(found, "shop.test")).status == 503
-            await router.put(routes("shop/main", "1", route("shop.test", shop.target)))
-            assert (await ask(found, "shop.test")).status == 200
+            async with asyncio.TaskGroup() as group:   # who comes before all is told waits for it
+                early = [group.create_task(ask(found, f"{host}.test")) for host in ("shop", "unknown")]
+                await asyncio.sleep(0.5)
+                assert not any(task.done() for task in early)
+                await router.put(routes("shop/main", "1", route("shop.test", shop.target)))
+                await router.complete()
+            assert [task.result().status for task in early] == [200, 404]
+
+
+async def test_a_router_that_is_told_nothing_says_that_it_has_just_started() -> None:
+    with running_router() as found:
+        assert (await ask(found, "shop.test")).status == 503

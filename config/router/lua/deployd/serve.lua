@@ -12,6 +12,7 @@ local index = require "deployd.index"
 local page = require "deployd.page"
 local redirect = require "deployd.redirect"
 local routes = require "deployd.routes"
+local starting = require "deployd.starting"
 local tls = require "deployd.tls"
 
 local var = ngx.var
@@ -20,7 +21,7 @@ local find = routes.find
 local _M = {}
 
 local function no_such_host()
-    if ngx.shared.routes:get("complete") then
+    if starting.is_over() then
         return page.exit("unknown", 404)
     end
     return page.exit("starting", 503)  -- nginx has just started, and the daemon has not yet told all routes
@@ -154,7 +155,7 @@ end
 -- Called in nginx's access phase; returning lets the request go to the pinned container.
 function _M.handle(scheme)
     local host = var.host
-    local entry = find(host)
+    local entry = find(host) or starting.wait(host)
     if not entry then
         return no_such_host()
     end
