@@ -23,6 +23,7 @@ from tests.integration.deployment_stand import (
     cancelled_in,
     deployment_stand,
     raising,
+    twice,
     undone_twice,
     with_step,
 )
@@ -81,11 +82,11 @@ async def test_a_failed_migration_is_undone_row_for_row_and_the_old_version_serv
     assert snapshots(stand) == []
 
 
-async def test_a_cancel_after_the_migration_undoes_it_and_the_undo_may_be_repeated(stand: Stand) -> None:
+async def test_a_cancel_after_the_migration_undoes_it_and_both_ways_may_be_gone_twice(stand: Stand) -> None:
     before = await dumps(stand)
     wish = Wish()
     commit = await stand.write({"text": "never", "migrate.sh": SPOIL})
-    table = with_step(PUSH, "wait_until_healthy", cancelled_in(stand, wish))
+    table = with_step(with_step(PUSH, "take_snapshot", twice), "wait_until_healthy", cancelled_in(stand, wish))
     table = replace(table, steps=tuple(undone_twice(step) for step in table.steps))
     ended = await stand.deploy(commit, table, wish=wish)
     assert ended.end.state == "cancelled"
