@@ -51,7 +51,7 @@ class Holding:
     async def ensure(self, step: Step, journal: Journal, need: Need) -> None:
         """Have the slot of the step's phase, and the memory; says so when it has to wait.
 
-        What was begun before a restart of the daemon has its memory already: visitors may be held meanwhile.
+        What was begun before a restart of the daemon waits for nothing again: visitors may be held meanwhile.
 
         Raises:
             NeverFits: It needs more memory than there can ever be.
@@ -65,7 +65,7 @@ class Holding:
         slots: Slots = getattr(self._limits, wanted)
         try:
             await self._stack.enter_async_context(slots.hold(
-                self._activity.project, NOTHING_MORE if begun else need, self._say,
+                self._activity.project, NOTHING_MORE if begun else need, self._say, at_once=begun,
             ))
         finally:
             self._limits.waits.done(self._activity.id)

@@ -72,9 +72,13 @@ class Slots:
 
     @asynccontextmanager
     async def hold(
-        self, project: str, need: Need = NOTHING_MORE, on_wait: Callable[[str], None] = lambda _: None,
+        self, project: str, need: Need = NOTHING_MORE, on_wait: Callable[[str], None] = lambda _: None, *,
+        at_once: bool = False,
     ) -> AsyncIterator[None]:
         """One slot and the memory, as long as the block lasts; `on_wait` is told why they are not free at once.
+
+        Args:
+            at_once: It had its slot before a restart of the daemon, and must not wait for it again.
 
         Raises:
             NeverFits: There is not so much memory, whoever else waits or ends.
@@ -84,7 +88,10 @@ class Slots:
                 f"{need.what} needs {need.memory_mb} MB of memory, and all there can be is {self._memory.total_mb} MB",
                 mend="lower build.memory_mb, or raise limits.memory_mb when the host has more",
             )
-        await self._take(project, need, on_wait)
+        if at_once:
+            self._occupy(need)
+        else:
+            await self._take(project, need, on_wait)
         try:
             yield
         finally:
@@ -116,18 +123,21 @@ class Slots:
                     waiter.wait_for(*obstacle)
                     self._look_again_later()
                     return
-                self._free -= 1
-                if self._memory is not None:
-                    self._memory.take(waiter.need.memory_mb)
+                self._occupy(waiter.need)
                 waiter.turn.set_result(None)
             waiters.popleft()
             del self._waiting[project]
             if waiters:
                 self._waiting[project] = waiters   # at the end: the other projects come first
 
+    def _occupy(self, need: Need) -> None:
+        self._free -= 1
+        if self._memory is not None:
+            self._memory.take(need.memory_mb)
+
     def _obstacle(self, need: Need) -> tuple[str, str] | None:
         """(kind, words) of what stands in the way now."""
-        if self._free == 0:
+        if self._free <= 0:
             return "slots", f"all {self._count} slots for {self._what} are taken"
         if self._memory is not None and need.memory_mb > (free := self._memory.free_mb()):
             return "memory", (

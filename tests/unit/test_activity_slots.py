@@ -169,6 +169,22 @@ async def test_something_large_is_not_overtaken_for_ever_by_what_is_small() -> N
     assert done == ["first", "large", "small"]
 
 
+async def test_what_had_its_slot_before_a_restart_waits_for_nothing() -> None:
+    host, done = Host(used_mb=4000), []
+    slots = Slots(1, host.memory)
+    async with asyncio.TaskGroup() as group:
+        waiting = group.create_task(work(slots, "new", BUILD, done))
+        await asyncio.sleep(1)
+        async with slots.hold("frozen", at_once=True), slots.hold("too", at_once=True), asyncio.timeout(1):
+            pass
+        host.used_mb = 0
+        await asyncio.sleep(LOOK_AGAIN_SECONDS)
+        assert not waiting.done()
+        async with slots.hold("frozen", at_once=True):
+            pass
+    assert done == ["new"]
+
+
 async def test_who_waits_and_leaves_lets_the_next_one_go() -> None:
     host, done = Host(used_mb=1000), []
     slots = Slots(9, host.memory)
