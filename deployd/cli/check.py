@@ -31,9 +31,10 @@ def check(directory: Path, as_json: bool, project_dialect: str | None, tolerant:
     from deployd.project.model import MAGENTO, PLATFORMSH
     from deployd.project.reader import read_project
     from deployd.project.report import findings_as_json, render_findings
+    from deployd.services.families import RUNNABLE
 
     dialect = {"magento": MAGENTO, "platformsh": PLATFORMSH, None: None}[project_dialect]
-    result = read_project(DiskTree(directory), dialect=dialect, tolerant=tolerant)
+    result = read_project(DiskTree(directory), dialect=dialect, tolerant=tolerant, runnable=RUNNABLE)
     if as_json:
         click.echo(json.dumps({"valid": not result.errors, "findings": findings_as_json(result.findings)}, indent=2))
     else:

@@ -26,6 +26,7 @@ from deployd.process import ProgramFailed
 from deployd.project.model import ProjectConfig
 from deployd.project.reader import read_project
 from deployd.project.report import render_findings
+from deployd.services.families import RUNNABLE
 
 REFUSAL = "refused:"
 
@@ -47,7 +48,7 @@ def plan(socket: Path, project: str, branch: str | None, as_json: bool, director
 
     DIRECTORY is the top of a git repository, and is taken as it is on the disk now, committed or not.
     """
-    result = read_project(DiskTree(directory))
+    result = read_project(DiskTree(directory), runnable=RUNNABLE)
     if result.config is None:
         click.echo("\n".join(render_findings(result.findings)), err=True)
         sys.exit(CONFIGURATION)

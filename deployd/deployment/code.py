@@ -14,6 +14,7 @@ from deployd.git.snapshot import read_at
 from deployd.git.workspace import export
 from deployd.ids import CommitId, ProjectId
 from deployd.project.model import MAGENTO, PLATFORMSH, ProjectConfig, ReadResult
+from deployd.services.families import RUNNABLE
 from deployd.settings import ProjectSettings
 
 DIALECTS = {"magento": MAGENTO, "platformsh": PLATFORMSH}
@@ -73,7 +74,9 @@ class ProjectCode:
         if key not in self._read:
             mirror = Mirror(await self.path(project))
             dialect = DIALECTS[project.dialect] if project.dialect else None
-            self._read[key] = await read_at(mirror, commit, dialect=dialect, tolerant=project.tolerant, env=env)
+            self._read[key] = await read_at(
+                mirror, commit, dialect=dialect, tolerant=project.tolerant, runnable=RUNNABLE, env=env,
+            )
             if len(self._read) > MOST_KEPT:
                 self._read.popitem(last=False)
         self._read.move_to_end(key)

@@ -17,6 +17,7 @@ from deployd.plan import NOTHING_LIVE, Plan, make_plan
 from deployd.project.model import ProjectConfig, ReadResult
 from deployd.project.reader import read_project
 from deployd.project.report import render_findings
+from deployd.services.families import RUNNABLE
 from deployd.settings import ProjectSettings
 
 NO_COMMIT = CommitId("0" * 40)
@@ -64,7 +65,9 @@ class OfferedCode:
 
     async def read(self, project: ProjectSettings, commit: CommitId) -> ReadResult:
         dialect = DIALECTS[project.dialect] if project.dialect else None
-        return read_project(OfferedTree(self._offered), dialect=dialect, tolerant=project.tolerant)
+        return read_project(
+            OfferedTree(self._offered), dialect=dialect, tolerant=project.tolerant, runnable=RUNNABLE,
+        )
 
     async def listing(self, project: ProjectId, commit: CommitId, root: str, config: ProjectConfig) -> str:
         return self._offered.listings.get(root, "")

@@ -25,11 +25,11 @@ from deployd.ids import ActivityId, CommitId, EnvironmentName
 from deployd.plan import KeyParts, WantedApp, WantedService
 from deployd.project.model import Application, Place, ProjectConfig, Service
 from deployd.recipes.build_steps import RECIPE_VERSION
-from deployd.services.families import family_of
+from deployd.services.families import WITHOUT_CONTAINER, family_of
 from deployd.settings import ProjectSettings, Settings
 from deployd.slugs.key import build_part, slug_key
 
-NO_CONTAINER = frozenset({"network-storage"})
+NO_CONTAINER = WITHOUT_CONTAINER
 """Service types that are a folder on the host and no container."""
 
 

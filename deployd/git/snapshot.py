@@ -105,11 +105,12 @@ class Snapshot:
 
 async def read_at(
     mirror: Mirror, commit: CommitId, *, dialect: Dialect | None = None, tolerant: bool = False,
-    env: Mapping[str, str] | None = None,
+    runnable: frozenset[str] | None = None, env: Mapping[str, str] | None = None,
 ) -> ReadResult:
     """Read the project's configuration at a commit.
 
     Args:
+        runnable: Types of services that can be started; None: all.
         env: Where the objects of a push lie that is not accepted yet (see `program.QUARANTINE`).
 
     Raises:
@@ -119,7 +120,7 @@ async def read_at(
     await snapshot.load(mirror, snapshot.likely(), env)
     for _ in range(MOST_ROUNDS):
         try:
-            return read_project(snapshot, dialect=dialect, tolerant=tolerant)
+            return read_project(snapshot, dialect=dialect, tolerant=tolerant, runnable=runnable)
         except NotLoaded as missing:
             await snapshot.load(mirror, [missing.path], env)
     raise ConfigurationTooLarge(f"the configuration includes more than {MOST_ROUNDS} files", mend="include fewer files")

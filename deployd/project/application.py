@@ -56,7 +56,13 @@ APPLICATION = Table(
             treatment="warned",
             mend="run the command by a cron or a hook",
         ),
-        Key("preflight", "mapping", "there are no checks of known holes to switch off", treatment="noted"),
+        Key(
+            "preflight",
+            "mapping",
+            "there are no checks of known holes, to switch on or off",
+            treatment="warned",
+            mend="remove it, or keep it for another host",
+        ),
     ),
     noun="an application",
     elsewhere={

@@ -15,8 +15,8 @@ BUILD = Table(
     (
         Key(
             "flavor",
-            "`composer`, `drupal`, `symfony`, `default` or `none`",
-            "the usual build of the runtime, before the build hook",
+            "`composer`, `symfony`, `default` or `none`",
+            "the usual build of the runtime, before the build hook; `drupal` is **refused**",
             "PHP `composer`, Node.js `default`, else `none`",
         ),
         Key("caches", "mapping", "folders that come back in a later build when the watched files are the same", "`{}`"),
@@ -43,12 +43,15 @@ HOOKS = Table(
     noun="`hooks`",
 )
 FLAVORS: dict[str, tuple[str, ...]] = {
-    "php": ("composer", "drupal", "symfony", "none"),
+    "php": ("composer", "symfony", "none", "drupal"),
     "nodejs": ("default", "none"),
-    "hhvm": ("composer", "drupal", "symfony", "none"),
+    "hhvm": ("composer", "symfony", "none", "drupal"),
 }
 DEFAULT_FLAVORS = {"php": "composer", "hhvm": "composer", "nodejs": "default"}
-LANGUAGES = ("php", "python", "python2", "python3", "ruby", "nodejs", "java")
+NOT_BUILT = {"drupal": "drush make is not run; build in the build hook, with `flavor: none`"}
+LANGUAGES = ("php", "python", "python3", "nodejs")
+NOT_INSTALLED = ("python2", "ruby", "java")
+"""Further languages of the hosted platforms, whose package managers deployd does not start."""
 
 
 def read_build(application: Fields, runtime: str) -> Build:
@@ -58,13 +61,16 @@ def read_build(application: Fields, runtime: str) -> Build:
         return Build(flavor)
     field = fields.get("flavor")
     written = field.text() if field else None
-    if field is not None and written is not None:
+    if field is not None and written in NOT_BUILT and written in FLAVORS.get(runtime, ()):
+        why, _, mend = NOT_BUILT[written].partition("; ")
+        field.wrong("not-supported", f"the build flavor `{written}` cannot be honoured: {why}", mend)
+    elif field is not None and written is not None:
         allowed = FLAVORS.get(runtime, ("none",))
         if written not in allowed and not (written == "default" and runtime):
             field.wrong(
                 "not-allowed",
                 f"`{shown(written)}` is not a build flavor of {runtime or 'this runtime'}",
-                guess(written, allowed),
+                guess(written, [name for name in allowed if name not in NOT_BUILT]),
             )
         else:
             flavor = written if written in allowed else "none"
@@ -113,7 +119,13 @@ def read_dependencies(application: Fields) -> Mapping[str, Mapping[str, Json]]:
     """{language: {package: constraint}}"""
     found: dict[str, dict[str, Json]] = {}
     for language, field in application.entries("dependencies"):
-        if language not in LANGUAGES:
+        if language in NOT_INSTALLED:
+            field.wrong_name(
+                "not-supported",
+                f"dependencies of {language} cannot be honoured: deployd installs those of {listed(LANGUAGES, 'and')}",
+                "install them in the build hook",
+            )
+        elif language not in LANGUAGES:
             field.wrong_name(
                 "not-allowed", f"`{shown(language)}` is not a language of `dependencies`", guess(language, LANGUAGES)
             )

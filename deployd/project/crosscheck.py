@@ -96,6 +96,20 @@ def _hint(near: str | None, names: frozenset[str]) -> str:
     return f"the applications are {listed(sorted(names), 'and')}" if names else "there is no application at all"
 
 
+def check_runnable(services: Sequence[Service], runnable: frozenset[str], findings: Findings) -> None:
+    """Types that the format knows and deployd cannot start: a push with one of them can only fail."""
+    for service in services:
+        if service.kind not in runnable:
+            findings.error(
+                "not-supported",
+                service.type_place,
+                f"deployd cannot run a service of type `{service.kind}` yet",
+                f"it can run {listed(sorted(runnable), 'and')}",
+                key=f"services.{service.name}.type",
+                length=len("type"),
+            )
+
+
 def check_unused_services(
     applications: Sequence[Application],
     services: Sequence[Service],

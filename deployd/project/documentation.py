@@ -90,7 +90,11 @@ SECTIONS: tuple[tuple[str, tuple[Table, ...]], ...] = (
     ("Includes", (INCLUDE,)),
 )
 _SHARED = {key.name for key in INSTANCE_KEYS}
-_NOT_ALL = {"warned": "accepted with a warning", "refused": "**refused**", "noted": "accepted"}
+_NOT_ALL = {
+    "warned": "accepted with a warning",
+    "once": "accepted, with one warning for the project",
+    "refused": "**refused**",
+}
 
 
 def render_keys() -> str:
@@ -114,7 +118,7 @@ def render_not_honoured() -> str:
     """Every key that does not do all that it does on the hosted platforms, with the reason."""
     lines = ["| where | key | | why |", "|---|---|---|---|"]
     for table, key in _all_keys():
-        if key.treatment in ("warned", "refused") or (key.treatment == "noted" and key.about):
+        if key.treatment in _NOT_ALL:
             why = key.about + (f"; {key.mend}" if key.mend else "")
             lines.append(f"| {_heading(table)} | `{key.name}` | {_NOT_ALL[key.treatment]} | {_cell(why)} |")
     return "\n".join(lines) + "\n"
@@ -177,7 +181,7 @@ def _heading(table: Table) -> str:
 
 def _row(key: Key) -> str:
     about = key.about
-    if key.treatment in ("warned", "refused"):
+    if key.treatment in _NOT_ALL:
         about = f"{_NOT_ALL[key.treatment]}: {about}"
     return f"| `{key.name}` | {_cell(key.type)} | {_cell(key.default)} | {_cell(about)} |"
 

@@ -32,6 +32,8 @@ class Findings:
     """{file: its lines}"""
     stopped: bool = False
     _seen: set[tuple[str, Place, str]] = field(default_factory=set)
+    _once: dict[str, tuple[str, Node, str, str]] = field(default_factory=dict)
+    """{what: (code, where, mend, key)} of what is said once, and only when nothing is wrong"""
 
     def error(
         self,
@@ -58,6 +60,15 @@ class Findings:
         related: tuple[Place, ...] = (),
     ) -> None:
         self._add("warning", code, at, what, mend, key, length, related)
+
+    def warn_once(self, code: str, at: Node, what: str, mend: str = "", *, key: str = "") -> None:
+        """A warning for the whole project, where it first shows; `tell_once` says it."""
+        self._once.setdefault(what, (code, at, mend, key))
+
+    def tell_once(self) -> None:
+        """Say what was noted for the whole project. Beside errors it would only be in the way."""
+        for what, (code, at, mend, key) in self._once.items():
+            self.warn(code, at, what, mend, key=key)
 
     def strict(self, code: str, at: Node | Place, what: str, mend: str = "", *, key: str = "") -> None:
         """An error, but a warning for a project that asked for tolerance."""

@@ -191,13 +191,14 @@ class Includes:
                 "no-such-file",
                 node,
                 f"there is no {noun} `{shown(written)}` to include",
-                f"looked for {listed([shown(path) for path in tried], 'and')}",
+                f"commit it, or correct the path: looked for {listed([shown(path) for path in tried], 'and')}",
             )
         return None
 
     def _load(self, node: TagNode, path: str, data: bytes, chain: tuple[str, ...]) -> Node:
         if path in chain or path == node.file:
-            self.findings.error("include-cycle", node, f"`{shown(path)}` includes itself", "break the circle")
+            what, mend = f"`{shown(path)}` includes itself", "remove this `!include`, or name another file"
+            self.findings.error("include-cycle", node, what, mend)
             return _nothing(node)
         if len(chain) >= DEEPEST_INCLUDE:
             self.findings.error(

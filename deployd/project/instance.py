@@ -25,6 +25,10 @@ PROFILES = ("HIGH_CPU", "BALANCED", "HIGH_MEMORY", "HIGHER_MEMORY")
 ROLES = ("viewer", "contributor", "admin")
 LEAST_DISK_MB = 128
 SIZE = "write `size: L`, or ask the operator for larger `sizes`"
+DISK = "Docker's volumes have no quota and share the disk of the host"
+DISK_MEND = "nothing to change here: leave room on the host"
+ACCESS = "who may do what is said by deployd's tokens and keys"
+ACCESS_MEND = "remove it, or keep it for another host"
 FILTER = "filter on the host, if it matters"
 INSTANCE_KEYS = (
     Key(
@@ -33,22 +37,10 @@ INSTANCE_KEYS = (
         "memory and CPUs as the operator's `sizes` say",
         "`AUTO`",
     ),
-    Key(
-        "disk",
-        "integer, MB",
-        "at least 128; kept in the model, but Docker's local volumes have no quota",
-        "none",
-        "noted",
-    ),
+    Key("disk", "integer, MB, at least 128", DISK, "none", "once", DISK_MEND),
     Key("resources", "mapping", "memory and CPUs come from `size`", treatment="warned", mend=SIZE),
     Key("container_profile", "string", "memory and CPUs come from `size`", treatment="warned", mend=SIZE),
-    Key(
-        "access",
-        "mapping: `ssh`",
-        "who may do what is said by deployd's tokens and keys",
-        "`{ssh: contributor}`",
-        "noted",
-    ),
+    Key("access", "mapping: `ssh`", ACCESS, "`{ssh: contributor}`", "warned", ACCESS_MEND),
     Key("relationships", "mapping", "ways to services and other applications", "`{}`"),
     Key("mounts", "mapping", "folders that stay writable", "`{}`"),
     Key("timezone", "name of the TZ database", "the time by which crons are scheduled", "`UTC`"),

@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-Treatment = Literal["honoured", "noted", "warned", "refused"]
-"""`noted`: accepted without a warning because what people see does not change, and the docs say how far it goes."""
+Treatment = Literal["honoured", "noted", "once", "warned", "refused"]
+"""`once`: a warning for the first of them only, because nearly every project has the key. `noted`: without a warning of
+its own, because the key around it has one."""
 
 
 @dataclass(frozen=True, slots=True)

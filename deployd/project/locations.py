@@ -197,7 +197,10 @@ def _rules(field: Field) -> tuple[Rule, ...]:
     found = []
     for pattern, entry in entries:
         usable = check_pattern(entry, pattern, of_key=True)
-        fields = None if entry.is_null() else entry.fields(RULE)
+        if entry.is_null():
+            found += [Rule(pattern)] if usable else []   # the first rule that matches keeps later ones off
+            continue
+        fields = entry.fields(RULE)
         if fields is None:
             continue
         rule = Rule(

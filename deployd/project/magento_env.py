@@ -129,7 +129,7 @@ def _check_value(field: Field, name: str, kind: str, allowed: tuple[str, ...]) -
         field.integer()
     elif kind == "array" and not isinstance(field.node, ListNode | MapNode):
         field.wrong(
-            "wrong-type", f"`{name}` must be a list or a mapping, not {field.node.kind}", "see ece-tools' manual"
+            "wrong-type", f"`{name}` must be a list or a mapping, not {field.node.kind}", "write a mapping, or a list"
         )
     elif kind == "string":
         text = field.text()

@@ -14,6 +14,7 @@ from deployd.project.crosscheck import (
     check_circles,
     check_names,
     check_reachable,
+    check_runnable,
     check_services_of_services,
     check_unused_services,
 )
@@ -30,12 +31,15 @@ from deployd.project.tree import Tree
 from deployd.project.yaml_nodes import Node
 
 
-def read_project(tree: Tree, *, dialect: Dialect | None = None, tolerant: bool = False) -> ReadResult:
+def read_project(
+    tree: Tree, *, dialect: Dialect | None = None, tolerant: bool = False, runnable: frozenset[str] | None = None
+) -> ReadResult:
     """Read and check every configuration file of a commit.
 
     Args:
         dialect: The project's setting; None: the spelling that the commit has.
         tolerant: Unknown keys and numbers in quotes are warnings.
+        runnable: Types of services that can be started; None: everything that the format knows is accepted.
 
     Raises:
         NotLoaded: the tree has the file but not its bytes; load them and read again.
@@ -45,6 +49,8 @@ def read_project(tree: Tree, *, dialect: Dialect | None = None, tolerant: bool =
     with suppress(Enough):
         files = Files(tree, findings)
         config = _read(files, choose_dialect(files, dialect), findings)
+        if config is not None and runnable is not None:
+            check_runnable(config.services, runnable, findings)
     return ReadResult(None if findings.has_errors() else config, findings.all())
 
 
@@ -74,6 +80,7 @@ def _read(files: Files, dialect: Dialect, findings: Findings) -> ProjectConfig |
     check_circles(applications, sound, findings)
     check_magento_env(tuple(applications), files)
     if not findings.has_errors():
+        findings.tell_once()
         check_reachable(applications, findings)
         check_unused_services(applications, sound, routes, findings)
     return ProjectConfig(dialect, tuple(applications), tuple(sound), routes, tuple(files.used))

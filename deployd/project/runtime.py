@@ -59,7 +59,7 @@ def read_runtime(application: Fields, runtime: str, version: str) -> Runtime:
     disabled = fields.get("disabled_extensions")
     return Runtime(
         extensions=_extensions(fields.get("extensions"), version),
-        disabled_extensions=disabled.texts() if disabled else (),
+        disabled_extensions=_disabled(disabled, version) if disabled else (),
         request_terminate_timeout_seconds=fields.integer("request_terminate_timeout", 0, 86_400, "seconds"),
         request_memory_mb=(sizing.integer("request_memory", 10, 100_000, "MB") if sizing else None) or 45,
         reserved_memory_mb=(sizing.integer("reserved_memory", 70, 100_000, "MB") if sizing else None) or 70,
@@ -97,6 +97,17 @@ def _extensions(field: Field | None, version: str) -> tuple[Extension, ...]:
         if name is not None and _is_usable(at, name, version):
             found.append(Extension(name, configuration))
     return tuple(found)
+
+
+def _disabled(field: Field, version: str) -> tuple[str, ...]:
+    for item in field.items():
+        state = extension_state(item.raw, version)
+        if item.raw and state not in ("default", "available"):
+            what = f"PHP {version} has no extension `{shown(item.raw)}` to switch off"
+            if state == "built-in":
+                what = f"`{shown(item.raw)}` is part of PHP {version} and cannot be switched off"
+            item.warn("not-honoured", what, "remove it")
+    return field.texts()
 
 
 def _is_usable(field: Field, name: str, version: str) -> bool:

@@ -7,7 +7,17 @@ from collections.abc import Mapping
 
 from deployd.project.application import check_name
 from deployd.project.firewall import read_firewall
-from deployd.project.instance import FILTER, PROFILES, SIZE, SIZES, read_resources
+from deployd.project.instance import (
+    ACCESS,
+    ACCESS_MEND,
+    DISK,
+    DISK_MEND,
+    FILTER,
+    PROFILES,
+    SIZE,
+    SIZES,
+    read_resources,
+)
 from deployd.project.keys import Key, Table
 from deployd.project.model import Relationship, Service
 from deployd.project.service_configuration import read_configuration
@@ -21,13 +31,7 @@ SERVICE = Table(
     "service",
     (
         Key("type", "`type:version`", "the image that runs it", "required"),
-        Key(
-            "disk",
-            "integer, MB",
-            "needed by types that keep data; Docker's local volumes have no quota",
-            "none",
-            "noted",
-        ),
+        Key("disk", "integer, MB", DISK, "required by types that keep data", "once", DISK_MEND),
         Key(
             "size",
             "`AUTO`, `XS`, `S`, `M`, `L`, `XL`, `2XL` or `4XL`",
@@ -36,7 +40,7 @@ SERVICE = Table(
         ),
         Key("configuration", "mapping", "by type", "`{}`"),
         Key("relationships", "mapping to `application:endpoint`", "Varnish and its like: what stands behind", "`{}`"),
-        Key("access", "mapping", "who may do what is said by deployd's tokens and keys", treatment="noted"),
+        Key("access", "mapping", ACCESS, treatment="warned", mend=ACCESS_MEND),
         Key("firewall", "mapping", "outbound traffic is not filtered yet", treatment="warned", mend=FILTER),
         Key("resources", "mapping", "memory and CPUs come from `size`", treatment="warned", mend=SIZE),
         Key("container_profile", "string", "memory and CPUs come from `size`", treatment="warned", mend=SIZE),
@@ -77,6 +81,7 @@ def _read_service(name: str, fields: Fields, field: Field) -> Service | None:
     size_name = (size.one_of(SIZES) if size else None) or "AUTO"
     profile = fields.get("container_profile")
     relationships = _relationships(fields.get("relationships"))
+    _warn_of_relationships(fields.get("relationships"), kind)
     firewall, resources = read_firewall(fields.get("firewall")), read_resources(fields.get("resources"))
     profile_name = profile.one_of(PROFILES) if profile else None
     if type_field is None or kind is None:
@@ -133,6 +138,15 @@ def _disk(fields: Fields, kind: str, field: Field) -> int | None:
         )
         return None
     return disk.integer(least, 100_000_000, "MB")
+
+
+def _warn_of_relationships(field: Field | None, kind: tuple[str, str] | None) -> None:
+    if field is not None and kind is not None and kind[0] != "varnish":
+        field.warn_name(
+            "not-honoured",
+            f"`relationships` has no effect here: a service of type {kind[0]} asks nobody",
+            "remove it, or put it into the application that asks",
+        )
 
 
 def _relationships(field: Field | None) -> tuple[Relationship, ...]:

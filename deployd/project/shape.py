@@ -266,6 +266,9 @@ class Fields:
                 field.wrong_name("not-supported", f"`{name}` cannot be honoured: {key.about}", key.mend)
             elif key.treatment == "warned" and not is_empty(field.node):
                 field.warn_name("not-honoured", f"`{name}` has no effect here: {key.about}", key.mend)
+            elif key.treatment == "once" and not is_empty(field.node):
+                at, what = field.name or field.node, f"`{name}` is not enforced here: {key.about}"
+                self.findings.warn_once("not-honoured", at, what, key.mend, key=field.key)
 
     def _unknown(self, name: str, field: Field) -> None:
         name_node = field.name or field.node

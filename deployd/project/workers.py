@@ -39,5 +39,12 @@ def read_workers(application: Fields, targets: Targets) -> tuple[Worker, ...]:
             continue
         fields.require("commands", "add `commands: {start: …}`")
         commands = read_commands(fields, start_needed=True, table=COMMANDS)
+        timezone = fields.get("timezone")
+        if timezone is not None:
+            timezone.warn_name(
+                "not-honoured",
+                "`timezone` has no effect here: it is for the schedules of crons, and workers have none",
+                "remove it; for the process itself set `TZ` under `variables: {env: …}`",
+            )
         found.append(Worker(name, read_instance(Scope(fields, application), commands, targets), field.place))
     return tuple(found)

@@ -24,6 +24,11 @@ FAMILIES: Mapping[str, Family] = {
 }
 
 
+WITHOUT_CONTAINER = frozenset({"network-storage"})
+"""Types that are a folder on the host."""
+RUNNABLE = frozenset(FAMILIES) | WITHOUT_CONTAINER
+
+
 class ServiceNotSupported(DeployError):
     """The files ask for a kind of service that deployd cannot run."""
 

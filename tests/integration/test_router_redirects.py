@@ -29,6 +29,18 @@ async def test_a_whole_route_keeps_path_and_query(stand: Stand, router: Router) 
     ]
 
 
+async def test_a_route_of_any_type_has_redirects_of_single_paths(stand: Stand, router: Router) -> None:
+    environment, host = unique("single")
+    rules = (PathRedirect("/old", "https://elsewhere.example/kept", code=301),)
+    await router.switch(routes(
+        environment, "1", route(f"www.{host}", type="redirect", to=f"https://{host}/", redirects=rules),
+    ))
+    found = [await ask(stand, f"www.{host}", path) for path in ("/old/a", "/new")]
+    assert [answer.headers["location"] for answer in found] == [
+        "https://elsewhere.example/kept/a", f"https://{host}/new",
+    ]
+
+
 async def test_a_host_of_ours_is_named_with_the_scheme_and_port_that_answer(stand: Stand, router: Router) -> None:
     environment, host = unique("own")
     async with backend("shop") as shop:

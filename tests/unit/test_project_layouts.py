@@ -153,7 +153,7 @@ def test_tolerance_makes_warnings_of_unknown_keys_and_quoted_numbers() -> None:
     assert [error.code for error in read_project(tree).errors] == ["unknown-key", "wrong-type"]
     result = read_project(tree, tolerant=True)
     assert result.config is not None
-    assert [warning.code for warning in result.warnings] == ["unknown-key", "wrong-type"]
+    assert [warning.code for warning in result.warnings] == ["unknown-key", "not-honoured", "wrong-type"]
     assert result.config.applications[0].web.instance.disk_mb == 512
 
 
