@@ -36,7 +36,7 @@ async def remove_all(instance: str, directory: Path) -> list[str]:
         removed.append(_many(len(containers), "container"))
         networks = await _networks(docker, instance)
         for network in networks:
-            await _ignore_missing(aiodocker.networks.DockerNetwork(docker, network).delete())
+            await _remove_network(aiodocker.networks.DockerNetwork(docker, network))
         removed.append(_many(len(networks), "network"))
         volumes = await _volumes(docker, instance)
         for volume in volumes:
@@ -139,6 +139,21 @@ async def _remove_container(container: aiodocker.containers.DockerContainer) -> 
             if error.status == 404:
                 return
             if error.status != 409:
+                raise
+        else:
+            return
+        await asyncio.sleep(0.1)
+
+
+async def _remove_network(network: aiodocker.networks.DockerNetwork) -> None:
+    """Docker 20.10 sometimes keeps an endpoint of a container that is gone, until it is started anew: then it stays."""
+    for _ in range(20):
+        try:
+            await network.delete()
+        except aiodocker.DockerError as error:
+            if error.status == 404:
+                return
+            if error.status != 403:
                 raise
         else:
             return
