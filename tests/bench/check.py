@@ -11,6 +11,7 @@ from pathlib import Path
 
 from deployd.process import run
 from deployd.project.reader import read_project
+from deployd.services.families import RUNNABLE
 from scripts.local_daemon import ROOT
 from tests.bench.outcome import Outcome, median
 from tests.unit.project_corpus import CorpusProject, corpus_projects
@@ -48,7 +49,7 @@ async def _seconds(*argv: str) -> float:
 
 
 def _accepted(project: CorpusProject) -> bool:
-    return read_project(project.tree).config is not None
+    return read_project(project.tree, runnable=RUNNABLE).config is not None
 
 
 def _lines(project: CorpusProject) -> int:
