@@ -55,6 +55,7 @@ from deployd.intake.ports import Intake
 from deployd.intake.queue import StateQueue
 from deployd.intake.tokens import find_token
 from deployd.intake.webhooks import webhook_routes
+from deployd.operator_log import configure_log
 from deployd.router.certificate import ensure_default_certificate
 from deployd.router.container import ensure_router, router_container, wait_until_listening
 from deployd.router.control import Router, RouterAbsent, open_router
@@ -92,7 +93,7 @@ def serve(settings_file: Path) -> None:
     if os.geteuid() != 0:
         raise NotRoot("deployd needs root: it mounts slugs and gives folders to users of containers",
                       mend="start it with systemd or sudo")
-    _configure_log()
+    configure_log()
     os.umask(CONTAINERS_MAY_READ)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -106,18 +107,6 @@ def serve(settings_file: Path) -> None:
         ) from None
     if wish == RELOAD:
         os.execv(sys.executable, [sys.executable, "-m", "deployd", *sys.argv[1:]])
-
-
-def _configure_log() -> None:
-    """Tracebacks without the values of variables: structlog shows those by itself, and secrets may be among them."""
-    structlog.configure(processors=[
-        structlog.contextvars.merge_contextvars,
-        structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso"),
-        structlog.dev.ConsoleRenderer(
-            colors=sys.stdout.isatty(), exception_formatter=structlog.dev.plain_traceback,
-        ),
-    ])
 
 
 class NotRoot(DeployError):
