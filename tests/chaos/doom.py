@@ -3,12 +3,14 @@
     <step>:<event>:before    the act is done, the journal does not say so yet
     <step>:<event>:after     the journal says so, durably, and nothing else has been done
     switch:answered:after    the router has switched, and nothing of ours says that the version is live
+    switch:answered:lost     not a death: the router has switched, and its first three answers are lost
 
 Every point is a line between two writes or acts of the real daemon; only the killing is added.
 """
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import sys
@@ -19,10 +21,11 @@ from deployd.activity.table import NO_WAY_BACK, NOTHING, Table
 from deployd.cli.main import main
 from deployd.deployment.carry import StateJournal
 from deployd.deployment.steps import DELETE, PUSH
-from deployd.router.control import Router
+from deployd.router.control import Router, RouterUnanswered
 
 VARIABLE = "DOOM"
 LAST_WORDS = "doom:"
+LOST, LOST_ANSWERS = "switch:answered:lost", 3
 
 
 def points() -> list[str]:
@@ -53,9 +56,13 @@ def arm() -> None:
         await write(self, step, event, **more)
         die(f"{step}:{event}:after")
 
+    answers = itertools.count(1)
+
     async def doomed_switch(self: Router, *routes: Any) -> Any:
         answer = await switch(self, *routes)
         die("switch:answered:after")
+        if os.environ.get(VARIABLE) == LOST and next(answers) <= LOST_ANSWERS:
+            raise RouterUnanswered(f"{LAST_WORDS} {LOST}")
         return answer
 
     StateJournal.write = doomed_write  # type: ignore[method-assign]
