@@ -8,6 +8,7 @@ from deployd.project.durations import read_expires
 from deployd.project.keys import Key, Table
 from deployd.project.model import PathRedirect
 from deployd.project.patterns import check_pattern
+from deployd.project.route_urls import is_url
 from deployd.project.shape import Field, Fields
 from deployd.project.spelling import shown
 
@@ -76,8 +77,9 @@ def _redirect(path: str, entry: Field, fields: Fields, outer: int) -> PathRedire
         suffix_field = fields.get("append_suffix")
         assert suffix_field is not None
         suffix_field.wrong_name("not-together", "`append_suffix` has no meaning with `prefix: false`", "remove it")
-    if to_field is not None and to is not None and not re.match(r"https?://|/|\$", to):
-        to_field.wrong("bad-url", f"`{shown(to)}` is neither a URL nor a path", "begin with `https://` or a slash")
+    if to_field is not None and to is not None and not _leads_somewhere(to, regexp):
+        mend = "begin with `https://` or a slash, without spaces"
+        to_field.wrong("bad-url", f"`{shown(to)}` is neither a URL nor a path", mend)
     code = _code(fields.get("code"))
     expires = read_expires(fields.get("expires"))
     if to is None:
@@ -85,6 +87,14 @@ def _redirect(path: str, entry: Field, fields: Fields, outer: int) -> PathRedire
     return PathRedirect(
         path, to, regexp, prefix is not False, suffix is not False, code, outer if expires is None else expires
     )
+
+
+def _leads_somewhere(to: str, regexp: bool) -> bool:
+    """A URL or a path. What a pattern captured may stand anywhere in it, so a URL with `$` cannot be taken apart."""
+    if re.search(r"[\x00-\x20\x7f]", to):
+        return False
+    whole = to.startswith(("http://", "https://")) and not (regexp and "$" in to)
+    return is_url(to) if whole else re.match(r"https?://|/|\$", to) is not None
 
 
 def _code(field: Field | None) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import urlsplit
 
 from deployd.project.shape import Field
 from deployd.project.spelling import nearest, shown
@@ -11,6 +12,16 @@ _URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<host>[^/?#]*)(?P<p
 _HOST = re.compile(
     r"(\*\.)?([a-z0-9_-]+\.)*(\{default\}|\{all\}|[a-z0-9]([a-z0-9-]*[a-z0-9])?)", re.ASCII | re.IGNORECASE
 )
+
+
+def is_url(text: str) -> bool:
+    """Whether a target can be taken apart later on; it may hold placeholders, and a port."""
+    try:
+        parts = urlsplit(text)
+        host, _ = parts.hostname, parts.port
+    except ValueError:   # `https://[x/`, `https://x:99999/`
+        return False
+    return parts.scheme in ("http", "https") and bool(host) and not re.search(r"[\x00-\x20\x7f]", text)
 
 
 def check_url(field: Field, url: str) -> bool:

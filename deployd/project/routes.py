@@ -5,7 +5,6 @@ Placeholders stay: only an environment knows its hosts (`environment/hosts.py`).
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Literal, cast
 
@@ -14,7 +13,7 @@ from deployd.project.model import RouteCache, RouteTemplate
 from deployd.project.redirects import MOST_REDIRECTS, read_redirects
 from deployd.project.relationships import split_endpoint
 from deployd.project.route_settings import SSI, STICKY, TLS, read_cache, read_switch, read_tls
-from deployd.project.route_urls import check_url
+from deployd.project.route_urls import check_url, is_url
 from deployd.project.shape import Field, Fields
 from deployd.project.spelling import guess, shown
 from deployd.project.targets import Targets
@@ -143,7 +142,7 @@ def _to(fields: Fields, kind: str) -> str | None:
     written = field.text() if field else None
     if field is None or written is None:
         return None
-    if not re.fullmatch(r"https?://[^\s/]+[^\s]*", written.strip(), re.ASCII):
+    if not is_url(written.strip()):
         field.wrong("bad-url", f"`{shown(written)}` is not a URL", 'write one like "https://www.{default}/"')
         return None
     return written.strip()
