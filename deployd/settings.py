@@ -183,6 +183,8 @@ class RouterSettings(_Frozen):
     """None: one for each core."""
     cache_mb: int = Field(256, ge=1)
     """Answers of applications that are kept, in the run folder."""
+    access_log_mb: int = Field(10, ge=0)
+    """What the access log of one environment may take; 0: there is none."""
     client_requests_per_second: int | None = Field(None, ge=1)
     client_burst: int = Field(100, ge=1)
     client_connections: int | None = Field(None, ge=1)
@@ -209,6 +211,25 @@ class BuildSettings(_Frozen):
     memory_mb: int = Field(2048, ge=128)
     cpus: float = Field(2.0, gt=0)
     limit_seconds: int = Field(3600, ge=1)
+
+
+class CollectSettings(_Frozen):
+    """How long what nobody needs any more is kept; 0 days: it goes at the next round."""
+
+    every_minutes: float = Field(60, ge=0)
+    """How often housekeeping looks; 0: only when asked to."""
+    deleted_days: float = Field(7, ge=0)
+    """Data of deleted environments and of removed services; 0: it goes with them."""
+    slug_days: float = Field(2, ge=0)
+    """Slugs that no environment can go back to; a merge or a new branch often finds one of them."""
+    image_days: float = Field(1, ge=0)
+    """Images of ours that were replaced by newer ones."""
+    cache_days: float = Field(30, ge=0)
+    """Caches of builds in projects without a push."""
+    cache_mb: int = Field(10_000, ge=0)
+    """One that is larger is emptied."""
+    log_days: float = Field(90, ge=0)
+    """Activities that ended, with their logs."""
 
 
 class Size(_Frozen):
@@ -273,6 +294,7 @@ class Settings(_Frozen):
     keep_versions: int = Field(5, ge=1)
     """Versions of each environment that a rollback can go back to."""
     min_free_disk_mb: int = Field(1024, ge=0)
+    collect: CollectSettings = CollectSettings()
     tokens: tuple[Token, ...] = ()
     projects: dict[ProjectId, ProjectSettings] = Field(default_factory=dict)
 

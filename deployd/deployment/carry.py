@@ -21,7 +21,7 @@ from deployd.clock import Clock
 from deployd.deployment.hooks import freeze
 from deployd.deployment.host import Host
 from deployd.deployment.needs import memory_needed
-from deployd.deployment.steps import table_of
+from deployd.deployment.steps import LEAVING, table_of
 from deployd.deployment.view import Deployment
 from deployd.ids import ActivityId
 from deployd.settings import ProjectSettings
@@ -99,7 +99,7 @@ class Carrier:
         """The row of the environment is made here once more: a delete that ran since the push took it away."""
         now = self.clock.now()
         begun = activities.begin(db, activity.id, now)
-        if begun and activity.kind != "delete":
+        if begun and activity.kind not in LEAVING:
             environments.ensure(db, activity.project, activity.environment, activity.branch, now)
         return begun
 
@@ -123,7 +123,7 @@ class Carrier:
             said = f"{activity.kind} of {activity.branch} done in {seconds:.1f} s"
         else:
             said = f"{activity.kind} of {activity.branch} {end.state}: {end.reason}"
-            if activity.kind != "delete":
+            if activity.kind not in LEAVING:
                 await self._tell_visitors(activity, table, await journal.read(), tell)
         log.info("activity_ended", state=end.state, reason=end.reason, seconds=round(seconds, 2))
         tell.end(end.state, said)

@@ -61,6 +61,12 @@ class ProjectCode:
                 self._about.popitem(last=False)
         return self._about[key]
 
+    async def pack(self, project: ProjectId) -> None:
+        """Pack a repository that has gathered many loose objects."""
+        mirror = self._mirror(project)
+        if await asyncio.to_thread(mirror.path.exists):
+            await mirror.pack()
+
     async def contains(self, project: ProjectId, branch: str, commit: CommitId) -> bool:
         """Whether a commit is merged into a branch."""
         tip = await self.tip(project, branch)

@@ -1,17 +1,22 @@
-"""A deleted branch takes its environment along: routes first, then containers, network, volumes, files and rows."""
+"""A deleted branch takes its environment along: routes first, then containers, network, files and rows.
+
+Its data (volumes of services, files of mounts, passwords) is kept for a time of grace, under the names that it has: a
+branch that comes back finds it. `purge_data` is what takes it away, in the same lane, so that it meets no deployment.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import shutil
 from dataclasses import dataclass
+from pathlib import Path
 
 from deployd.activity.log import Tell
 from deployd.deployment.host import Host
 from deployd.deployment.removal import unmount_unused
 from deployd.deployment.together import together
 from deployd.deployment.view import Deployment
-from deployd.engine.names import ENVIRONMENT, INSTANCE, PROJECT
+from deployd.engine.names import ACTIVITY, ENVIRONMENT, INSTANCE, PROJECT
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +26,7 @@ class Deleted:
 
 
 async def remove_environment(deployment: Deployment, host: Host, tell: Tell) -> Deleted:
-    """Remove everything that carries the environment's labels. May be repeated."""
+    """Remove the environment, and its data too when there is no time of grace. May be repeated."""
     if deployment.activity.trigger.how in ("github", "gitlab"):
         # A delivery may come late: the branch was deleted and made again, and its data must not go.
         await host.code.fetch(deployment.project)
@@ -29,18 +34,55 @@ async def remove_environment(deployment: Deployment, host: Host, tell: Tell) -> 
             tell.done(f"{deployment.branch} is there again in the remote: its environment stays")
             return Deleted(0, 0)
     project, environment = deployment.project.id, deployment.environment
-    labels = {INSTANCE: deployment.instance, PROJECT: project, ENVIRONMENT: environment}
     await host.router.remove(deployment.key)
     version = await host.facts.live(project, environment)
-    containers = await host.engine.containers(labels)
+    containers = await host.engine.containers(_labels(deployment))
     await together(host.engine.ensure_container_gone(container.name, stop_seconds=10) for container in containers)
-    volumes = await host.engine.volumes(labels)
-    for volume in volumes:
-        await host.engine.ensure_volume_gone(volume.name)
+    for volume in await host.engine.volumes(_labels(deployment)):
+        if ACTIVITY in volume.labels:   # of a version, and no data
+            await host.engine.ensure_volume_gone(volume.name)
     await host.engine.ensure_network_gone(deployment.names.network)
     if version is not None:
         await unmount_unused(host, version.apps, but_for=version.activity)
-    await asyncio.to_thread(shutil.rmtree, host.places.environment(project, environment), True)
+    data = host.places.data(project, environment)
+    await asyncio.to_thread(_remove_all_but, host.places.environment(project, environment), data)
+    days = host.settings.collect.deleted_days
+    volumes = 0 if days else await _remove_data(deployment, host)
     await host.facts.forget(project, environment)
-    tell.done(f"environment {environment} removed: {len(containers)} containers, {len(volumes)} volumes")
-    return Deleted(len(containers), len(volumes))
+    kept = f"; its data is kept for {days:g} days, for the branch to come back" if days else f", {volumes} volumes"
+    tell.done(f"environment {environment} removed: {len(containers)} containers{kept}")
+    return Deleted(len(containers), volumes)
+
+
+async def purge_data(deployment: Deployment, host: Host, tell: Tell) -> Deleted:
+    """Remove what was kept of a deleted environment, unless its branch came back. May be repeated."""
+    if await host.facts.exists(deployment.project.id, deployment.environment):
+        tell.done(f"{deployment.branch} is there again: its data stays")
+        return Deleted(0, 0)
+    volumes = await _remove_data(deployment, host)
+    tell.done(f"data of the deleted environment {deployment.environment} removed: {volumes} volumes")
+    return Deleted(0, volumes)
+
+
+async def _remove_data(deployment: Deployment, host: Host) -> int:
+    project, environment = deployment.project.id, deployment.environment
+    volumes = await host.engine.volumes(_labels(deployment))
+    for volume in volumes:
+        await host.engine.ensure_volume_gone(volume.name)
+    await asyncio.to_thread(shutil.rmtree, host.places.environment(project, environment), True)
+    await host.facts.forget_secrets(project, environment)
+    return len(volumes)
+
+
+def _labels(deployment: Deployment) -> dict[str, str]:
+    return {
+        INSTANCE: deployment.instance, PROJECT: deployment.project.id, ENVIRONMENT: deployment.environment,
+    }
+
+
+def _remove_all_but(folder: Path, kept: Path) -> None:
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if path != kept:
+            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+    if folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()

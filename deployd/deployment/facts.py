@@ -71,9 +71,17 @@ class StateFacts:
         self._masker.learn([secret])
         return secret
 
+    async def exists(self, project: ProjectId, environment: EnvironmentName) -> bool:
+        """Whether the environment is there; one that is deleted and whose data is kept is not."""
+        return await self._store.read(lambda db: environments.find(db, project, environment)) is not None
+
     async def forget(self, project: ProjectId, environment: EnvironmentName) -> None:
-        """The environment is gone; its activities and their logs stay."""
+        """The environment is gone; its activities and their logs stay, and its secrets as long as its data."""
         await self._store.write(lambda db: environments.forget(db, project, environment))
+
+    async def forget_secrets(self, project: ProjectId, environment: EnvironmentName) -> None:
+        """Its data is gone as well."""
+        await self._store.write(lambda db: environments.forget_secrets(db, project, environment))
 
     async def slugs_in_use(self, but_for: ActivityId | None = None) -> frozenset[SlugKey]:
         """Slugs of all live versions, and of those that deployments under way are about to start.

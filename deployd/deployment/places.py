@@ -33,9 +33,17 @@ class Places:
     def environment(self, project: ProjectId, environment: EnvironmentName) -> Path:
         return self.state / "environments" / project / environment
 
+    def data(self, project: ProjectId, environment: EnvironmentName) -> Path:
+        """Data of all mounts; outlives the environment for a time of grace."""
+        return self.environment(project, environment) / "volumes"
+
+    def all_data(self) -> list[Path]:
+        """The data folders that there are, of environments that are there and of deleted ones. Blocking."""
+        return sorted((self.state / "environments").glob("*/*/volumes"))
+
     def volume(self, project: ProjectId, environment: EnvironmentName, instance: str) -> Path:
         """Data of the mounts of an instance (`shop`, `shop--mailer`); outlives deployments."""
-        return self.environment(project, environment) / "volumes" / instance
+        return self.data(project, environment) / instance
 
     def instance(
         self, project: ProjectId, environment: EnvironmentName, activity: ActivityId, instance: str,
@@ -49,6 +57,10 @@ class Places:
     def snapshot(self, project: ProjectId, environment: EnvironmentName, activity: ActivityId) -> Path:
         """What the databases held before the deploy hook of a deployment; not of its version, which goes before it."""
         return self.environment(project, environment) / "snapshots" / str(activity)
+
+    def access_log(self, project: ProjectId, environment: EnvironmentName) -> Path:
+        """Requests of its visitors, a line of JSON each."""
+        return self.environment(project, environment) / "access.log"
 
     @property
     def slugs(self) -> Path:

@@ -54,7 +54,15 @@ DELETE: Table[Deployment, Host] = Table("delete", version=1, steps=(
     Step("delete",   delete.remove_environment,  NO_WAY_BACK,            10 * MINUTE, AS_BEFORE, AGAIN),
 ))
 
-TABLES = {"push": PUSH, "redeploy": PUSH, "rollback": ROLLBACK, "delete": DELETE}
+PURGE: Table[Deployment, Host] = Table("purge", version=1, steps=(
+    Step("delete",   delete.purge_data,          NO_WAY_BACK,            10 * MINUTE, AS_BEFORE, AGAIN),
+))
+"""Of a deleted environment's data, when its time of grace is over."""
+
+LEAVING = frozenset({"delete", "purge"})
+"""Kinds of activity after which there is no environment."""
+
+TABLES = {"push": PUSH, "redeploy": PUSH, "rollback": ROLLBACK, "delete": DELETE, "purge": PURGE}
 """{kind of activity: its table}"""
 
 EARLIER = {

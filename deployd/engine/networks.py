@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
@@ -10,7 +11,8 @@ from typing import Any
 from deployd.engine.connection import Connection
 from deployd.engine.containers import label_filter
 from deployd.engine.edge import ask
-from deployd.engine.errors import EngineRefused, NotThere
+from deployd.engine.errors import EngineRefused, NotThere, StillInUse
+from deployd.engine.image_recipes import RECIPE_LABEL
 from deployd.engine.render import render_network, render_volume
 from deployd.engine.seen import ImageSeen, NetworkSeen, VolumeSeen, read_image, read_network, read_volume
 from deployd.engine.specs import NetworkSpec, VolumeSpec
@@ -112,6 +114,26 @@ class Volumes(Connection):
             volumes: Any = self.docker.volumes
             volume = await ask(f"look at the volume {name}", volumes.get(name))
             await ask(f"remove the volume {name}", volume.delete())
+
+    async def replaced_images(self) -> tuple[ImageSeen, ...]:
+        """Images that deployd made, that have lost their name to a newer one and that no container has."""
+        wanted = {"label": [RECIPE_LABEL], "dangling": ["true"]}
+        found = await self._get("list images", "images/json", {"filters": json.dumps(wanted)})
+        used = {item["ImageID"] for item in await self._get("list containers", "containers/json", {"all": "1"})}
+        return tuple(
+            ImageSeen(item["Id"], item.get("Labels") or {}, int(item["Size"])) for item in found
+            if item["Id"] not in used
+        )
+
+    async def remove_image(self, image: str) -> bool:
+        """Remove an image. False: a container or another image has it; gone already is fine."""
+        try:
+            await ask(f"remove the image {image}", self.docker.images.delete(image))
+        except NotThere:
+            return True
+        except (EngineRefused, StillInUse):
+            return False
+        return True
 
     async def image(self, reference: str) -> ImageSeen | None:
         """The image of this name or id, if it is on this host."""

@@ -43,6 +43,11 @@ CONFIG = f"""\
 """
 
 
+MOST_LOOSE = 2000
+"""Loose objects; with more, git looks for them noticeably longer."""
+PACK_SECONDS = 1800
+
+
 @dataclass(frozen=True, slots=True)
 class CommitInfo:
     """What people want to read of a commit."""
@@ -85,6 +90,11 @@ class Mirror:
             env=env, check=False,
         )
         return CommitId(found.text) if found.status == 0 else None
+
+    async def pack(self) -> None:
+        """Pack what has gathered loose. Nothing is pruned: a version that was live stays, its branch forced or not."""
+        loose = ("-c", f"gc.auto={MOST_LOOSE}", "-c", "gc.autoDetach=false")
+        await git(self.path, *loose, "gc", "--auto", "--prune=never", "--quiet", limit_seconds=PACK_SECONDS)
 
     async def branches(self) -> dict[str, CommitId]:
         """{branch: commit}"""

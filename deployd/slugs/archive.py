@@ -14,6 +14,7 @@ import json
 import os
 import re
 import shutil
+import threading
 import uuid
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -59,14 +60,16 @@ class SlugStore:
             processors: How many packing may use; None: all.
         """
         self.folder = folder
+        self._uses = threading.Lock()
+        """Held between a look and a removal: whoever was told that a slug is there finds it there."""
         self._just_packed: dict[SlugKey, tuple[int, ...]] = {}
         """Files whose checksum is known without reading them again; asked once."""
         self._min_free_bytes = min_free_bytes
         self._processors = processors or os.cpu_count() or 1
 
     async def has(self, key: SlugKey) -> bool:
-        """Whether the slug is there, by its size; the checksum is looked at before it is mounted."""
-        return await asyncio.to_thread(self._read, key) is not None
+        """Whether the slug is there, by its size; the checksum is looked at before it is mounted. Counts as a use."""
+        return await asyncio.to_thread(self._use, key)
 
     async def find(self, key: SlugKey) -> Slug:
         """
@@ -91,9 +94,8 @@ class SlugStore:
             DiskFull: There is too little room; nothing was written.
             MountPointBlocked: A mount cannot have its folder.
         """
-        there = await asyncio.to_thread(self._read, key)
-        if there is not None:
-            return there
+        if await self.has(key):
+            return await self.find(key)
         await asyncio.to_thread(self._refuse_without_room)
         await asyncio.to_thread(make_mount_points, workspace, mount_points)
         part = self.folder / f"{key}.{uuid.uuid4().hex[:8]}.part"
@@ -147,6 +149,10 @@ class SlugStore:
         """Take a slug out of storage; gone already is fine. One that is mounted stays readable until it is not."""
         await asyncio.to_thread(self._remove, key)
 
+    async def remove_unused(self, key: SlugKey, before: float) -> bool:
+        """Take a slug out of storage, unless it was packed or asked for since a moment (Unix time)."""
+        return await asyncio.to_thread(self._remove_unused, key, before)
+
     async def sweep(self) -> None:
         """Remove what a crash left half packed. Only at the start of the daemon, when nothing is being packed."""
         await asyncio.to_thread(self._sweep)
@@ -191,6 +197,21 @@ class SlugStore:
     def _remove(self, key: SlugKey) -> None:
         self._note(key).unlink(missing_ok=True)      # the note first: without it the slug is not there
         self._path(key).unlink(missing_ok=True)
+
+    def _use(self, key: SlugKey) -> bool:
+        with self._uses:
+            if self._read(key) is None:
+                return False
+            os.utime(self._note(key))
+            return True
+
+    def _remove_unused(self, key: SlugKey, before: float) -> bool:
+        with self._uses:
+            note = self._note(key)
+            if not note.exists() or note.stat().st_mtime >= before:
+                return False
+            self._remove(key)
+            return True
 
     def _sweep(self) -> None:
         for left in (*self.folder.glob("*.part"), *self.folder.glob("*.note")):

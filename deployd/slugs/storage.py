@@ -27,6 +27,10 @@ class Slugs:
         """Whether the slug is in storage."""
         return await self.store.has(key)
 
+    async def list(self) -> tuple[Slug, ...]:
+        """Every slug in storage."""
+        return await self.store.list()
+
     async def pack(self, workspace: Path, key: SlugKey, mount_points: tuple[str, ...]) -> Slug:
         """Pack a built tree; see `SlugStore.pack`."""
         return await self.store.pack(workspace, key, mount_points)
@@ -67,6 +71,13 @@ class Slugs:
         """Unmount a slug and take it out of storage."""
         await self.ensure_unmounted(key)
         await self.store.remove(key)
+
+    async def remove_unused(self, key: SlugKey, before: float) -> bool:
+        """Take a slug out of storage, unless it is mounted, or was packed or asked for since a moment (Unix time)."""
+        async with self._turn(key):
+            if await mounted(self.mounts / key):
+                return False
+            return await self.store.remove_unused(key, before)
 
     def _turn(self, key: SlugKey) -> asyncio.Lock:
         turn = self._turns.get(key)

@@ -46,9 +46,13 @@ def ensure(
 
 
 def forget(connection: sqlite3.Connection, project: ProjectId, name: EnvironmentName) -> None:
-    """The environment is gone, with its secrets; activities and their journals stay."""
-    connection.execute("DELETE FROM secrets WHERE project = ? AND environment = ?", (project, name))
+    """The environment is gone; activities and their journals stay, and its secrets do as long as its data is kept."""
     connection.execute("DELETE FROM environments WHERE project = ? AND name = ?", (project, name))
+
+
+def forget_secrets(connection: sqlite3.Connection, project: ProjectId, name: EnvironmentName) -> None:
+    """Its data is gone too."""
+    connection.execute("DELETE FROM secrets WHERE project = ? AND environment = ?", (project, name))
 
 
 def list_all(connection: sqlite3.Connection, project: str | None = None) -> list[Environment]:

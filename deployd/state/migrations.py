@@ -91,4 +91,14 @@ CREATE INDEX activities_open_of_environment ON activities (project, environment,
 """
 """What runs and waits in a lane is found without walking over all that ever ran there."""
 
-MIGRATIONS: tuple[str, ...] = (FIRST, FAILED_BY_TIME, OPEN_OF_ENVIRONMENT)
+UNNEEDED = """
+CREATE TABLE unneeded (
+    kind TEXT NOT NULL,
+    name TEXT NOT NULL,
+    since TEXT NOT NULL,
+    PRIMARY KEY (kind, name)
+) WITHOUT ROWID;
+"""
+"""What housekeeping saw without a need, and when first."""
+
+MIGRATIONS: tuple[str, ...] = (FIRST, FAILED_BY_TIME, OPEN_OF_ENVIRONMENT, UNNEEDED)

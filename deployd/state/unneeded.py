@@ -1,0 +1,82 @@
+"""When housekeeping first saw that nobody needs a thing, and which rows nobody needs."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Collection, Iterable
+from datetime import datetime
+
+from deployd.ids import ActivityId, EnvironmentName, ProjectId
+
+Key = tuple[str, str]
+"""(kind, name)"""
+
+
+def note(connection: sqlite3.Connection, keys: Collection[Key], now: datetime) -> dict[Key, datetime]:
+    """Write down what nobody needs now, and forget what was written of anything else. Gives since when."""
+    before = {
+        (row["kind"], row["name"]): datetime.fromisoformat(row["since"])
+        for row in connection.execute("SELECT kind, name, since FROM unneeded")
+    }
+    connection.executemany("DELETE FROM unneeded WHERE kind = ? AND name = ?", before.keys() - set(keys))
+    connection.executemany(
+        "INSERT INTO unneeded (kind, name, since) VALUES (?, ?, ?)",
+        [(kind, name, now.isoformat()) for kind, name in set(keys) - before.keys()],
+    )
+    return {key: before.get(key, now) for key in keys}
+
+
+def since(connection: sqlite3.Connection) -> dict[Key, datetime]:
+    """What is written down."""
+    return {
+        (row["kind"], row["name"]): datetime.fromisoformat(row["since"])
+        for row in connection.execute("SELECT kind, name, since FROM unneeded")
+    }
+
+
+def kept_versions(connection: sqlite3.Connection, keep: int) -> dict[ActivityId, str]:
+    """{activity: version}: the live version of each environment, and the newest ones that it can go back to.
+
+    Args:
+        keep: How many besides the live one.
+    """
+    rows = connection.execute(
+        "SELECT activity, version FROM (SELECT activity, version, live_activity, row_number() OVER"
+        " (PARTITION BY versions.project, versions.environment ORDER BY activity DESC) AS place FROM versions"
+        " JOIN environments ON environments.project = versions.project AND name = environment)"
+        " WHERE place <= ? OR activity = live_activity", (keep + 1,),
+    )
+    return {ActivityId(row["activity"]): row["version"] for row in rows}
+
+
+def environments_with_secrets(connection: sqlite3.Connection) -> set[tuple[ProjectId, EnvironmentName]]:
+    rows = connection.execute("SELECT DISTINCT project, environment FROM secrets")
+    return {(ProjectId(row["project"]), EnvironmentName(row["environment"])) for row in rows}
+
+
+def old_activities(connection: sqlite3.Connection, before: datetime, kept: Iterable[ActivityId]) -> list[ActivityId]:
+    """Activities that ended before a moment and that nothing refers to any more, oldest first.
+
+    The newest of each kind in each environment stays: by it a lost push is told from one that came.
+    """
+    rows = connection.execute(
+        "SELECT id FROM activities WHERE ended_at < ?"
+        " AND id NOT IN (SELECT max(id) FROM activities GROUP BY project, environment, kind) ORDER BY id",
+        (before.isoformat(),),
+    )
+    staying = set(kept)
+    return [ActivityId(row["id"]) for row in rows if row["id"] not in staying]
+
+
+def forget_activity(connection: sqlite3.Connection, activity: ActivityId) -> None:
+    """Remove an activity that has ended, with its journal and its version."""
+    for statement in (
+        "DELETE FROM journal WHERE activity = ?", "DELETE FROM versions WHERE activity = ?",
+        "DELETE FROM activities WHERE id = ? AND ended_at IS NOT NULL",
+    ):
+        connection.execute(statement, (activity,))
+
+
+def forget_deliveries(connection: sqlite3.Connection, before: datetime) -> int:
+    """Forget deliveries of webhooks that came before a moment; forges repeat them for some days at most."""
+    return connection.execute("DELETE FROM deliveries WHERE at < ?", (before.isoformat(),)).rowcount

@@ -1,0 +1,140 @@
+"""The rounds of housekeeping: by the clock, and when somebody asks."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+
+from deployd.clock import Clock
+from deployd.deployment.host import Host
+from deployd.errors import DeployError
+from deployd.ids import ProjectId
+from deployd.settings import CollectSettings
+from deployd.state import unneeded as rows
+from deployd.state.store import Store
+from deployd.state.unneeded import Key
+from deployd.upkeep.collect.look import MEGABYTE, look
+from deployd.upkeep.collect.remove import Removal
+from deployd.upkeep.collect.things import Going, Rules, Thing, unneeded, what_goes
+
+log = structlog.get_logger()
+
+SHORT_FACTOR = 2
+"""The disk counts as short below so many times what has to stay free: builds must not be the first to notice."""
+DAEMON = "deployd"
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """What a round did, or would do."""
+
+    at: datetime
+    going: tuple[Going, ...]
+    short: bool
+
+    @property
+    def size_bytes(self) -> int:
+        return sum(going.thing.size_bytes for going in self.going)
+
+
+class Collector:
+    """Housekeeping of one daemon."""
+
+    def __init__(
+        self, store: Store, host: Host, clock: Clock, wake: Callable[[], None],
+        pack: Callable[[ProjectId], Awaitable[None]],
+    ) -> None:
+        """
+        Args:
+            wake: Called when there is something new for the lanes.
+            pack: Packs the repository of a project.
+        """
+        self._pack_repository = pack
+        self._store = store
+        self._host = host
+        self._clock = clock
+        self._removal = Removal(store, host, wake)
+        self._turn = asyncio.Lock()
+        self.last: Round | None = None
+        """The last round that took something away, or found nothing to take."""
+
+    async def serve(self) -> None:
+        """A round every `collect.every_minutes`; the first one after that time too: a start has better things to do."""
+        minutes = self._host.settings.collect.every_minutes
+        while True:
+            if not minutes:
+                await asyncio.Event().wait()
+            await asyncio.sleep(minutes * 60)
+            try:
+                await self.collect(DAEMON)
+            except DeployError as error:
+                log.warning("collect_failed", why=error.what)
+
+    async def preview(self, *, deleted: bool = False) -> Round:
+        """What a round would take away now.
+
+        Args:
+            deleted: Also the data of deleted environments whose time of grace is not over.
+        """
+        now = self._clock.now()
+        things = await look(self._store, self._host, now)
+        return await self._decide(things, await self._store.read(rows.since), now, deleted)
+
+    async def collect(self, who: str, *, deleted: bool = False) -> Round:
+        """Take away what nobody needs; what cannot be taken is left for the next round, and told in the log."""
+        async with self._turn:
+            now = self._clock.now()
+            things = await look(self._store, self._host, now)
+            keys = [thing.key for thing in unneeded(things)]
+            since = await self._store.write(lambda db: rows.note(db, keys, now))
+            planned = await self._decide(things, since, now, deleted)
+            gone = [going for going in planned.going if await self._remove(going, who, now)]
+            before = now - timedelta(days=self._host.settings.collect.log_days)
+            await self._store.write(lambda db: rows.forget_deliveries(db, before))
+            for project in self._host.settings.projects:
+                await self._pack(project)
+            self.last = Round(now, tuple(gone), planned.short)
+            if gone:
+                log.info("collected", things=len(gone), megabytes=self.last.size_bytes // MEGABYTE, who=who)
+            return self.last
+
+    async def _decide(
+        self, things: Iterable[Thing], since: Mapping[Key, datetime], now: datetime, deleted: bool,
+    ) -> Round:
+        free = (await asyncio.to_thread(shutil.disk_usage, self._host.places.state)).free // MEGABYTE
+        short = free < SHORT_FACTOR * self._host.settings.min_free_disk_mb
+        rules = rules_of(self._host.settings.collect, short=short, deleted=deleted)
+        return Round(now, what_goes(things, since, rules, now), short)
+
+    async def _remove(self, going: Going, who: str, now: datetime) -> bool:
+        thing = going.thing
+        try:
+            done = await self._removal.remove(thing, who, now)
+        except (DeployError, OSError) as error:
+            log.warning("not_collected", kind=thing.kind, name=thing.name, why=str(error))
+            return False
+        if done:
+            log.info("collected_thing", kind=thing.kind, name=thing.name, why=thing.why,
+                     megabytes=thing.size_bytes // MEGABYTE)
+        return done
+
+    async def _pack(self, project: ProjectId) -> None:
+        try:
+            await self._pack_repository(project)
+        except DeployError as error:
+            log.warning("repository_not_packed", project=project, why=error.what)
+
+
+def rules_of(settings: CollectSettings, *, short: bool, deleted: bool = False) -> Rules:
+    """The operator's days as rules. Pure."""
+    grace = timedelta(0) if deleted else timedelta(days=settings.deleted_days)
+    return Rules(short=short, grace={
+        "slug": timedelta(days=settings.slug_days), "image": timedelta(days=settings.image_days),
+        "data": grace, "volume": timedelta(days=settings.deleted_days),
+        "snapshot": timedelta(days=settings.deleted_days),
+    })

@@ -1,0 +1,168 @@
+"""What there is on this host that is ours, and who needs it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from deployd.activity.journal import Journal, read_result
+from deployd.deployment.host import Host
+from deployd.deployment.version import Version
+from deployd.deployment.view import Planned
+from deployd.engine.names import ACTIVITY, ENVIRONMENT, INSTANCE, PART, PROJECT
+from deployd.ids import ActivityId, EnvironmentName, ProjectId
+from deployd.state import activities, entries, environments, unneeded
+from deployd.state.store import Store
+from deployd.upkeep.collect.things import Thing
+
+MEGABYTE = 1_000_000
+DOCKER_VOLUMES = "volumes"
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """What the database says is needed."""
+
+    slugs: frozenset[str]
+    images: frozenset[str]
+    services: frozenset[tuple[str, str, str]]
+    """(project, environment, service) of live versions"""
+    environments: frozenset[tuple[str, str]]
+    with_secrets: frozenset[tuple[str, str]]
+    live: frozenset[str]
+    """Numbers of the activities whose versions are live"""
+    open: frozenset[str]
+    """Numbers of activities that wait or run"""
+    busy: frozenset[tuple[str, str]]
+    """(project, environment) where something waits or runs"""
+    active_projects: frozenset[str]
+    """Where there was an activity lately"""
+    old: tuple[ActivityId, ...]
+    """Activities whose logs and rows nobody needs"""
+
+
+async def look(store: Store, host: Host, now: datetime) -> tuple[Thing, ...]:
+    """Everything that housekeeping knows, needed or not."""
+    rules = host.settings.collect
+    rows = await store.read(lambda db: _read(
+        db, host.settings.keep_versions, now - timedelta(days=rules.cache_days), now - timedelta(days=rules.log_days),
+    ))
+    found = [*await _slugs(host, rows), *await _volumes(host, rows), *await _images(host, rows)]
+    return (*found, *await asyncio.to_thread(lambda: list(_files(host, rows))))
+
+
+def _read(db: sqlite3.Connection, keep: int, cache_before: datetime, log_before: datetime) -> Rows:
+    kept = unneeded.kept_versions(db, keep)
+    versions = {number: read_result(text, Version) for number, text in kept.items()}
+    opened = activities.open_ones(db)
+    for activity in opened:
+        with suppress(LookupError):
+            planned = Journal(entries.of_activity(db, activity.id)).result("read_and_plan", Planned)
+            versions[activity.id] = planned.version
+    there = environments.list_all(db)
+    live = {item.live_activity: item for item in there if item.live_activity is not None}
+    services = {
+        (live[number].project, live[number].name, service.name)
+        for number, version in versions.items() if number in live for service in version.services
+    }
+    active = db.execute("SELECT DISTINCT project FROM activities WHERE created_at >= ?", (cache_before.isoformat(),))
+    busy = frozenset((activity.project, activity.environment) for activity in opened)
+    return Rows(
+        slugs=frozenset(app.slug for version in versions.values() for app in version.apps),
+        images=frozenset(app.image_id for version in versions.values() for app in version.apps)
+        | frozenset(service.image_id for version in versions.values() for service in version.services),
+        services=frozenset(services),
+        environments=frozenset((item.project, item.name) for item in there),
+        with_secrets=frozenset(unneeded.environments_with_secrets(db)),
+        live=frozenset(str(number) for number in live),
+        open=frozenset(str(activity.id) for activity in opened),
+        busy=busy,
+        active_projects=frozenset(row["project"] for row in active) | {project for project, _ in busy},
+        old=tuple(unneeded.old_activities(db, log_before, versions)),
+    )
+
+
+async def _slugs(host: Host, rows: Rows) -> list[Thing]:
+    mounted = await host.slugs.all_mounted()
+    return [
+        Thing("slug", slug.key, slug.size_bytes, why="no environment can go back to it", needed_by=(
+            "an environment" if slug.key in rows.slugs else "what runs" if slug.key in mounted else ""
+        ))
+        for slug in await host.slugs.list()
+    ]
+
+
+async def _volumes(host: Host, rows: Rows) -> list[Thing]:
+    """Data of services: of a deleted environment all of it together, else of a service that is not there any more."""
+    folder = Path((await host.engine.about()).folder) / DOCKER_VOLUMES
+    found = []
+    gone: dict[tuple[str, str], int] = dict.fromkeys(rows.with_secrets - rows.environments, 0)
+    for path in host.places.all_data():
+        gone.setdefault((path.parent.parent.name, path.parent.name), 0)
+    for volume in await host.engine.volumes({INSTANCE: host.settings.instance}):
+        labels = volume.labels
+        key = (labels.get(PROJECT, ""), labels.get(ENVIRONMENT, ""))
+        if ACTIVITY in labels or not all(key):
+            continue
+        size = await asyncio.to_thread(size_of, folder / volume.name)
+        if key in rows.environments or key in rows.busy:
+            is_used = (*key, labels.get(PART, "")) in rows.services or key in rows.busy
+            found.append(Thing("volume", volume.name, size, why="its service is not there any more",
+                               needed_by=key[1] if is_used else ""))
+        else:
+            gone[key] = gone.get(key, 0) + size
+    for key, size in gone.items():
+        if key not in rows.environments:
+            mounts = await asyncio.to_thread(
+                size_of, host.places.data(ProjectId(key[0]), EnvironmentName(key[1])),
+            )
+            found.append(Thing("data", "/".join(key), size + mounts, why="its environment was deleted",
+                               needed_by="an activity" if key in rows.busy else ""))
+    return found
+
+
+async def _images(host: Host, rows: Rows) -> list[Thing]:
+    """Ours that lost their name to a newer one; those of others, and those that containers have, are not looked at."""
+    return [
+        Thing("image", image.id, image.size_bytes, why="a newer one has its name",
+              needed_by="an environment" if image.id in rows.images else "")
+        for image in await host.engine.replaced_images()
+    ]
+
+
+def _files(host: Host, rows: Rows) -> Iterator[Thing]:
+    state, budget = host.places.state, host.settings.collect.cache_mb * MEGABYTE
+    for path in (state / "caches").glob("*"):
+        size = size_of(path)
+        is_busy = any(project == path.name for project, _ in rows.busy)
+        is_used = path.name in rows.active_projects and size <= budget
+        yield Thing("cache", path.name, size, needed_by="its project" if is_used or is_busy else "",
+                    why="it is over its budget" if size > budget else "nothing was pushed for long")
+    for path in (state / "work").glob("*"):
+        yield Thing("workspace", path.name, size_of(path), why="its build has ended",
+                    needed_by="an activity" if path.name in rows.open else "")
+    for kind, pattern in (("version", "*/*/versions/*"), ("snapshot", "*/*/snapshots/*")):
+        for path in (state / "environments").glob(pattern):
+            key = (path.parent.parent.parent.name, path.parent.parent.name)
+            needed = path.name in rows.live or path.name in rows.open or key in rows.busy
+            yield Thing(kind, str(path.relative_to(state / "environments")), size_of(path),   # type: ignore[arg-type]
+                        needed_by="an environment" if needed else "", why="its deployment has ended")
+    for number in rows.old:
+        log = host.places.logs / f"{number}.jsonl"
+        yield Thing("log", str(number), log.stat().st_size if log.is_file() else 0, why="it ended long ago")
+
+
+def size_of(folder: Path) -> int:
+    """Bytes that a folder takes on its disk. Blocking; what goes away meanwhile does not count."""
+    total = 0
+    for place, _, names in os.walk(folder):
+        for name in names:
+            with suppress(OSError):
+                total += os.lstat(os.path.join(place, name)).st_blocks * 512
+    return total

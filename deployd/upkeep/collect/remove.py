@@ -1,0 +1,104 @@
+"""How each kind of thing is taken away. Every removal may be repeated, and refuses what came into use meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import sqlite3
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from deployd.deployment.host import Host
+from deployd.deployment.steps import TABLES
+from deployd.engine.names import ENVIRONMENT, INSTANCE, PROJECT
+from deployd.ids import ActivityId, EnvironmentName, ProjectId, SlugKey
+from deployd.state import activities, unneeded
+from deployd.state.activities import NewActivity, Trigger
+from deployd.state.store import Store
+from deployd.upkeep.collect.things import Thing
+
+JUST_USED = timedelta(hours=1)
+"""A plan that found a slug may make an image before it is written down: longer than planning may take."""
+
+
+class Removal:
+    """Takes things away."""
+
+    def __init__(self, store: Store, host: Host, wake: Callable[[], None]) -> None:
+        """
+        Args:
+            wake: Called when there is something new for the lanes.
+        """
+        self._store = store
+        self._host = host
+        self._wake = wake
+
+    async def remove(self, thing: Thing, who: str, now: datetime) -> bool:
+        """Take a thing away. False: somebody has come to need it, or it is left to its lane."""
+        match thing.kind:
+            case "slug":
+                return await self._host.slugs.remove_unused(SlugKey(thing.name), (now - JUST_USED).timestamp())
+            case "image":
+                return await self._host.engine.remove_image(thing.name)
+            case "data":
+                project, _, environment = thing.name.partition("/")
+                return await self._purge(project, environment, who, now)
+            case "volume":
+                return await self._volume(thing.name)
+            case "log":
+                await self._store.write(lambda db: unneeded.forget_activity(db, ActivityId(int(thing.name))))
+                log = self._host.places.logs / f"{thing.name}.jsonl"
+                await asyncio.to_thread(log.unlink, missing_ok=True)
+            case "cache":
+                return await self._cache(ProjectId(thing.name))
+            case "workspace":
+                await asyncio.to_thread(shutil.rmtree, self._host.places.work(ActivityId(int(thing.name))), True)
+            case "version" | "snapshot":
+                folder = self._host.places.state / "environments" / thing.name
+                await asyncio.to_thread(shutil.rmtree, folder, True)
+        return True
+
+    async def _purge(self, project: str, environment: str, who: str, now: datetime) -> bool:
+        """Into the environment's own lane: there it meets no deployment of a branch that comes back."""
+        def enqueue(db: sqlite3.Connection) -> bool:
+            known = activities.newest_of_kinds(db, project, environment, tuple(TABLES))
+            if known is not None and known.state in activities.OPEN:
+                return False
+            branch = known.branch if known else environment
+            activities.enqueue(db, NewActivity(
+                ProjectId(project), EnvironmentName(environment), branch, "purge", TABLES["purge"].version, None,
+                Trigger(who, "daemon"),
+            ), now)
+            return True
+
+        if ProjectId(project) not in self._host.settings.projects or not await self._store.write(enqueue):
+            return False
+        self._wake()
+        return True
+
+    async def _volume(self, name: str) -> bool:
+        found = [item for item in await self._host.engine.volumes({INSTANCE: self._host.settings.instance})
+                 if item.name == name]
+        for volume in found:
+            key = (ProjectId(volume.labels[PROJECT]), EnvironmentName(volume.labels[ENVIRONMENT]))
+            if await self._is_busy(*key):
+                return False
+            await self._host.engine.ensure_volume_gone(name)
+        return bool(found)
+
+    async def _cache(self, project: ProjectId) -> bool:
+        """Moved away first: a build that begins now gets a new one, and no half of the old one."""
+        if await self._is_busy(project, None):
+            return False
+        folder = self._host.places.cache(project)
+        going = folder.with_name(f"{project}.going")
+        await asyncio.to_thread(shutil.rmtree, going, True)
+        await asyncio.to_thread(folder.rename, going)
+        await asyncio.to_thread(shutil.rmtree, going, True)
+        return True
+
+    async def _is_busy(self, project: ProjectId, environment: EnvironmentName | None) -> bool:
+        opened = await self._store.read(activities.open_ones)
+        return any(item.project == project and environment in (None, item.environment) for item in opened)
+
+
