@@ -67,7 +67,18 @@ class Client:
     async def log(self, activity: int, *, follow: bool, after: int = 0) -> AsyncIterator[dict[str, Any]]:
         """Lines of an activity's log; with `follow` until it ends."""
         path = f"/api/v1/activities/{activity}/log"
-        query = {"after": str(after), "follow": "1" if follow else "0"}
+        async for item in self._stream(path, {"after": str(after), "follow": "1" if follow else "0"}):
+            yield item
+
+    async def access_log(
+        self, project: str, environment: str, *, follow: bool, lines: int,
+    ) -> AsyncIterator[dict[str, Any]]:
+        """Requests of an environment's visitors, oldest first; with `follow` without end."""
+        path = f"{_environment(project, environment)}/access-log"
+        async for item in self._stream(path, {"lines": str(lines), "follow": "1" if follow else "0"}):
+            yield item
+
+    async def _stream(self, path: str, query: Mapping[str, str]) -> AsyncIterator[dict[str, Any]]:
         no_end = aiohttp.ClientTimeout(total=None, sock_read=60)
         try:
             async with self._session.get(path, params=query, timeout=no_end) as answer:

@@ -13,7 +13,7 @@ import signal
 import socket
 import sys
 from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -34,6 +34,7 @@ from deployd.activity.supervised import supervised
 from deployd.api.applications import local_application, public_application
 from deployd.api.board import Health, StateBoard
 from deployd.api.desk import StateDesk
+from deployd.api.metrics import Figures
 from deployd.api.routes import api_routes
 from deployd.api.shapes import Caller
 from deployd.catalogue import Catalogue, load_catalogue
@@ -57,19 +58,23 @@ from deployd.intake.tokens import find_token
 from deployd.intake.webhooks import webhook_routes
 from deployd.operator_log import configure_log
 from deployd.router.certificate import ensure_default_certificate
-from deployd.router.container import ensure_router, router_container, wait_until_listening
+from deployd.router.container import ensure_router, reopen_access_log, router_container, wait_until_listening
 from deployd.router.control import Router, RouterAbsent, open_router
 from deployd.router.places import RouterPlaces
 from deployd.router.render_nginx import RouterConfig
+from deployd.router.table import RouterStatus
 from deployd.settings import Settings, config_folder, load_settings
 from deployd.slugs.archive import SlugStore
 from deployd.slugs.storage import Slugs
 from deployd.state.environments import all_secrets
 from deployd.state.store import Store, open_store
 from deployd.systemd import keep_watchdog_fed, notify, passed_socket
+from deployd.upkeep.access_logs import AccessLogs
+from deployd.upkeep.collect.collector import Collector
 from deployd.upkeep.crons import Crons
 from deployd.upkeep.lost_pushes import LostPushes
 from deployd.upkeep.reconcile import Reconciler
+from deployd.upkeep.traffic import Traffic
 from deployd.upkeep.watch import Watch
 
 log = structlog.get_logger()
@@ -207,6 +212,7 @@ async def _start_router(edges: Edges, settings: Settings, catalogue: Catalogue, 
         run=PurePosixPath(places.folder), socket=PurePosixPath(places.socket), config=PurePosixPath(places.current),
         address=settings.router.address, http_port=settings.router.http_port, workers=settings.router.workers,
         max_held=settings.router.max_held, cache_mb=settings.router.cache_mb, https_port=settings.router.https_port,
+        access_log=settings.router.access_log_mb > 0,
         client_requests_per_second=settings.router.client_requests_per_second,
         client_burst=settings.router.client_burst, client_connections=settings.router.client_connections,
         client_exempt=settings.router.client_exempt,
@@ -265,11 +271,13 @@ async def _serve(
         edges.store, host, reconciler, edges.router, edges.clock,
         partial(_start_router, edges, settings, host.catalogue, RouterPlaces(settings.run)),
     )
+    traffic = Traffic()
     board = StateBoard(
         edges.store, settings, logs, edges.clock, _health(edges), partial(_degraded, watch, lanes, limits),
-        limits.waits.of,
+        limits.waits.of, partial(_measured, edges, traffic, limits),
     )
-    routes = api_routes(board, StateDesk(edges.store, host, lanes, edges.clock))
+    collector = Collector(edges.store, host, edges.clock, lanes.wake, edges.code.pack)
+    routes = api_routes(board, StateDesk(edges.store, host, lanes, edges.clock, collector))
     find = partial(_find_caller, settings)
     await _open_faces(
         stack, settings, public_application(routes, [*git_routes(intake), *webhook_routes(intake)], find),
@@ -281,26 +289,52 @@ async def _serve(
             group.create_task(supervised("lanes", lanes.serve), name="lanes"),
             group.create_task(supervised("watchdog", partial(keep_watchdog_fed, board.not_ready)), name="watchdog"),
             *(group.create_task(supervised(name, once), name=name)
-              for name, once in _upkeep(edges, host, watch, lanes.wake).items()),
+              for name, once in _upkeep(edges, host, watch, traffic, lanes.wake).items()),
+            group.create_task(supervised("collector", collector.serve), name="collector"),
         ]
         notify("READY=1", f"STATUS={live} environments are live")
         wish = await next_wish()
         notify("STOPPING=1" if wish == STOP else "RELOADING=1")
         log.info("daemon_stops", wish=wish)
         logs.end_followers()   # first: else closing the faces waits for them
+        board.end_followers()
         for task in eternal:
             task.cancel()
     return wish
 
 
 def _upkeep(
-    edges: Edges, host: Host, watch: Watch, wake: Callable[[], None],
+    edges: Edges, host: Host, watch: Watch, traffic: Traffic, wake: Callable[[], None],
 ) -> dict[str, Callable[[], Awaitable[None]]]:
     """What looks after everything between deployments: {name of the task: what it does for ever}"""
     seen = host.settings.state / "remotes"
     lost = LostPushes(edges.store, host.settings.projects, edges.code, seen, edges.clock, wake)
     crons = Crons(edges.store, host, edges.router, edges.masker)
-    return {"watch": watch.serve, "lost pushes": lost.serve, "crons": crons.serve}
+    return {
+        "watch": watch.serve, "lost pushes": lost.serve, "crons": crons.serve,
+        "access logs": _access_logs(edges, host, traffic).serve,
+    }
+
+
+def _access_logs(edges: Edges, host: Host, traffic: Traffic) -> AccessLogs:
+    places, settings = RouterPlaces(host.settings.run), host.settings
+    return AccessLogs(
+        places.access_log, host.places, traffic, partial(reopen_access_log, edges.engine, settings.instance, places),
+        most_bytes=settings.router.access_log_mb * MEGABYTE,
+    )
+
+
+async def _measured(edges: Edges, traffic: Traffic, limits: Limits) -> Figures:
+    """What `/metrics` tells besides the status."""
+    router: RouterStatus | None = None
+    with suppress(DeployError):
+        router = await edges.router.status()
+        traffic.forget_all_but(router.environments)
+    slots = {"builds": limits.builds, "deployments": limits.deploys}
+    return Figures(
+        dict(traffic.visits), router, {name: (found.taken, found.waiting) for name, found in slots.items()},
+        traffic.lost_lines,
+    )
 
 
 def _find_caller(settings: Settings, authorization: str | None) -> Caller | None:

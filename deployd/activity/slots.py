@@ -67,6 +67,10 @@ class Slots:
         self._looks_again: asyncio.TimerHandle | None = None
 
     @property
+    def taken(self) -> int:
+        return self._count - self._free
+
+    @property
     def waiting(self) -> int:
         return sum(len(waiters) for waiters in self._waiting.values())
 

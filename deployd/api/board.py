@@ -10,24 +10,29 @@ from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
+from weakref import WeakSet
 
 from deployd import __version__
 from deployd.activity.follower import Follower
 from deployd.activity.journal import read_result
 from deployd.activity.log import Logs
+from deployd.api.errors import NotFound
 from deployd.api.fresh import Fresh
+from deployd.api.metrics import Figures
 from deployd.api.shapes import ActivityShape, EntryShape, EnvironmentShape, ProjectShape, StatusShape
 from deployd.clock import Clock
+from deployd.deployment.places import Places
 from deployd.deployment.version import Version
 from deployd.deployment.wanted import domains_of
 from deployd.environment.naming import environment_type
 from deployd.git.mirror import without_user
-from deployd.ids import ActivityId
+from deployd.ids import ActivityId, ProjectId
 from deployd.settings import Settings
 from deployd.state import activities, entries, environments
 from deployd.state.activities import Activity
 from deployd.state.environments import Environment
 from deployd.state.store import Store
+from deployd.upkeep.access_tail import AccessTail
 
 MEGABYTE = 1_000_000
 MOST_OLD = 1_000
@@ -48,19 +53,24 @@ class StateBoard:
     def __init__(
         self, store: Store, settings: Settings, logs: Logs, clock: Clock, health: Health,
         degraded: Callable[[], Sequence[str]] = tuple, waits: Callable[[ActivityId], str] = lambda _: "",
+        measured: Callable[[], Awaitable[Figures]] | None = None,
     ) -> None:
         """
         Args:
             degraded: What is not well in environments, one sentence each; pushes can be taken all the same.
             waits: What an activity in progress waits for.
+            measured: For `/metrics`.
         """
         self._store = store
         self._settings = settings
+        self._places = Places(settings.state, settings.run)
         self._logs = logs
         self._clock = clock
         self._health = health
         self._degraded = degraded
         self._waits = waits
+        self._measured = measured
+        self._tails: WeakSet[AccessTail] = WeakSet()
         self._began = time.monotonic()
         self._versions: dict[ActivityId, tuple[str, str]] = {}
         """{activity: commit and first URL of its version}"""
@@ -168,6 +178,30 @@ class StateBoard:
     async def journal(self, number: int) -> list[EntryShape]:
         found = await self._store.read(lambda db: entries.of_activity(db, ActivityId(number)))
         return [EntryShape(item.step, item.event, item.at.isoformat(), item.said) for item in found]
+
+    async def figures(self) -> Figures:
+        """Patiently, like a status."""
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                return await self._measured() if self._measured else Figures()
+        except TimeoutError:
+            return Figures()
+
+    async def access_log(self, project: str, environment: str, lines: int) -> AccessTail:
+        for found in await self._store.read(lambda db: environments.list_all(db, ProjectId(project))):
+            if environment in (found.name, found.branch):
+                tail = AccessTail(self._places.access_log(found.project, found.name), lines)
+                self._tails.add(tail)
+                return tail
+        raise NotFound(
+            f"the project {project} has no environment {environment}",
+            mend=f"`deployd environments --project {project}` shows what there is",
+        )
+
+    def end_followers(self) -> None:
+        """Let those stop who read an access log: the daemon does."""
+        for tail in self._tails:
+            tail.end()
 
     def log(self, number: int, after: int) -> JsonLines:
         return JsonLines(self._logs.follow(ActivityId(number), after))

@@ -33,6 +33,13 @@ class RollbackBody(_Body):
     to: Annotated[int, Field(ge=1, le=LARGEST_NUMBER)] | None = None
 
 
+class CollectBody(_Body):
+    """What a round of housekeeping takes besides."""
+
+    deleted: bool = False
+    """Also the data of deleted environments whose time of grace is not over."""
+
+
 class PlanBody(_Body):
     """A working tree as far as a plan needs it."""
 

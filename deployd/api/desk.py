@@ -8,7 +8,7 @@ from deployd.activity.journal import read_result
 from deployd.activity.lanes import Lanes
 from deployd.api.board import activity_shape
 from deployd.api.errors import NotFound
-from deployd.api.shapes import ActivityShape
+from deployd.api.shapes import ActivityShape, CollectShape, ThingShape
 from deployd.clock import Clock
 from deployd.deployment.host import Host
 from deployd.deployment.preview import Offered, plan_offered
@@ -21,6 +21,7 @@ from deployd.state import activities, environments
 from deployd.state.activities import NewActivity, Trigger
 from deployd.state.environments import Environment
 from deployd.state.store import Store
+from deployd.upkeep.collect.collector import Collector, Round
 
 
 class NothingLive(DeployError):
@@ -38,7 +39,8 @@ class AlreadyEnded(DeployError):
 class StateDesk:
     """Makes activities of what people ask for."""
 
-    def __init__(self, store: Store, host: Host, lanes: Lanes, clock: Clock) -> None:
+    def __init__(self, store: Store, host: Host, lanes: Lanes, clock: Clock, collector: Collector) -> None:
+        self._collector = collector
         self._store = store
         self._host = host
         self._lanes = lanes
@@ -90,6 +92,14 @@ class StateDesk:
         await self._lanes.skip_undo(ActivityId(activity), who)
         return await self._shape(ActivityId(activity))
 
+    async def collectable(self, *, deleted: bool) -> CollectShape:
+        """What housekeeping would take away now."""
+        return _round_shape(await self._collector.preview(deleted=deleted))
+
+    async def collect(self, who: str, *, deleted: bool) -> CollectShape:
+        """Take away now what nobody needs."""
+        return _round_shape(await self._collector.collect(who, deleted=deleted))
+
     async def plan(self, project: str, branch: str, offered: Offered) -> list[str]:
         """What a push of a working tree would do, one line each."""
         plan = await plan_offered(self._host, self._project(project), branch, offered)
@@ -130,3 +140,12 @@ class StateDesk:
 def is_same(one: Version, other: Version) -> bool:
     """Whether visitors and applications could not tell two versions apart. Pure."""
     return one.commit == other.commit and one.as_live() == other.as_live()
+
+
+def _round_shape(found: Round) -> CollectShape:
+    things = tuple(
+        ThingShape(going.thing.kind, going.thing.name, going.thing.why, going.thing.size_bytes,
+                   going.unneeded_since.isoformat())
+        for going in found.going
+    )
+    return CollectShape(found.at.isoformat(), found.size_bytes, found.short, things)

@@ -19,7 +19,7 @@ def openapi(routes: Sequence[ApiRoute], version: str) -> dict[str, Any]:
     schemas: dict[str, Any] = {}
     for route in routes:
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route)
-        for shape in shapes_within(route.shape):
+        for shape in () if route.text else shapes_within(route.shape):
             schemas[shape.__name__] = schema_of_shape(shape)
         if route.body:
             schemas[route.body.__name__] = route.body.model_json_schema()
@@ -61,6 +61,8 @@ def _parameter(place: str, name: str) -> dict[str, Any]:
 
 def _content(route: ApiRoute) -> dict[str, Any]:
     schema = schema_of(route.shape)
+    if route.text:
+        return {route.text.partition(";")[0]: {"schema": schema}}
     if route.stream:
         return {"application/x-ndjson": {"schema": schema}}
     if route.many:

@@ -11,9 +11,10 @@ from aiohttp import web
 from pydantic import BaseModel
 
 from deployd.activity.line import Line
-from deployd.api.bodies import PlanBody, RollbackBody, read_body
+from deployd.api.bodies import CollectBody, PlanBody, RollbackBody, read_body
 from deployd.api.errors import Forbidden, NotFound, Unusable
-from deployd.api.ports import Board, Desk
+from deployd.api.metrics import CONTENT_TYPE, render_metrics
+from deployd.api.ports import Board, Desk, Lines
 from deployd.api.shapes import (
     EVERY,
     NOBODY,
@@ -21,11 +22,13 @@ from deployd.api.shapes import (
     ActivityShape,
     AliveShape,
     Caller,
+    CollectShape,
     EntryShape,
     EnvironmentShape,
     PlanShape,
     ProjectShape,
     ReadyShape,
+    RequestShape,
     StatusShape,
     as_json,
 )
@@ -36,6 +39,7 @@ VIEWER, CONTRIBUTOR, ADMIN = ROLES
 STATES: tuple[str, ...] = get_args(State)
 ACCEPTED = 202
 MOST_ITEMS = 1000
+MOST_REQUESTS = 100_000
 DIGITS = 15
 """More than a number of ours ever has."""
 
@@ -57,6 +61,8 @@ class ApiRoute:
     """What is answered: `{"items": [shape, …]}` with `many`, and lines of JSON with `stream`."""
     many: bool = False
     stream: bool = False
+    text: str = ""
+    """Type of what is answered when it is no JSON; `shape` is `str` then."""
     query: tuple[str, ...] = ()
     body: type[BaseModel] | None = None
     status: int = 200
@@ -72,6 +78,8 @@ def api_routes(board: Board, desk: Desk) -> tuple[ApiRoute, ...]:
                  ReadyShape),
         ApiRoute("GET", "/status", "", "what monitoring polls; environments only with a token", asked.status,
                  StatusShape, query=("environments",)),
+        ApiRoute("GET", "/metrics", "", "figures for Prometheus; environments only with a token", asked.metrics, str,
+                 text=CONTENT_TYPE),
         ApiRoute("GET", "/api/v1/projects", VIEWER, "projects that the caller may see", asked.projects, ProjectShape,
                  many=True),
         ApiRoute("GET", "/api/v1/environments", VIEWER, "environments, of one project or of all", asked.environments,
@@ -83,6 +91,8 @@ def api_routes(board: Board, desk: Desk) -> tuple[ApiRoute, ...]:
                  EntryShape, many=True),
         ApiRoute("GET", f"{activity}/log", VIEWER, "its log, a line of JSON for each line", asked.log, Line,
                  stream=True, query=("after", "follow")),
+        ApiRoute("GET", f"{environment}/access-log", VIEWER, "its last requests, and those that come", asked.access_log,
+                 RequestShape, stream=True, query=("lines", "follow")),
         ApiRoute("POST", f"{environment}/redeploy", CONTRIBUTOR, "deploy what is live once more", asked.redeploy,
                  ActivityShape, status=ACCEPTED),
         ApiRoute("POST", f"{environment}/rollback", CONTRIBUTOR,
@@ -94,6 +104,10 @@ def api_routes(board: Board, desk: Desk) -> tuple[ApiRoute, ...]:
                  ActivityShape, status=ACCEPTED),
         ApiRoute("POST", f"{activity}/undo/skip", ADMIN, "leave an undo that is stuck, and go on with the rest",
                  asked.skip_undo, ActivityShape, status=ACCEPTED),
+        ApiRoute("GET", "/api/v1/collect", ADMIN, "what housekeeping would take away now", asked.collectable, CollectShape,
+                 query=("deleted",)),
+        ApiRoute("POST", "/api/v1/collect", ADMIN, "take away now what nobody needs any more", asked.collect,
+                 CollectShape, body=CollectBody),
         ApiRoute("POST", f"{project}/plan", VIEWER, "what a push of a working tree would do", asked.plan, PlanShape,
                  body=PlanBody),
     )
@@ -117,6 +131,11 @@ class _Api:
         shown = as_json(await self._board.status(with_environments=wanted, with_names=EVERY in caller.projects))
         shown["environments"] = [item for item in shown["environments"] if caller.may_see(item["project"])]
         return web.json_response(shown)
+
+    async def metrics(self, request: web.Request, caller: Caller) -> web.Response:
+        status = await self._board.status(with_environments=False, with_names=False)
+        page = render_metrics(status, await self._board.figures(), caller.may_see)
+        return web.Response(body=page, headers={"Content-Type": CONTENT_TYPE})
 
     async def projects(self, request: web.Request, caller: Caller) -> web.Response:
         return _list([item for item in await self._board.projects() if caller.may_see(item.id)])
@@ -147,20 +166,13 @@ class _Api:
         found = await self._activity(request, caller)
         after = _number(request.query.get("after", "0"), "after")
         follow = request.query.get("follow") == "1"
-        response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
-        await response.prepare(request)
-        lines = self._board.log(found.id, after)
-        try:
-            while (taken := await (lines.take() if follow else lines.rest())) is not None:
-                if not taken and not follow:
-                    break
-                await response.write(_encoded(taken))
-        except ConnectionError:
-            return response
-        finally:
-            lines.close()
-        await response.write_eof()
-        return response
+        return await _stream(request, self._board.log(found.id, after), follow=follow)
+
+    async def access_log(self, request: web.Request, caller: Caller) -> web.StreamResponse:
+        project, environment = self._environment(request, caller)
+        lines = min(_number(request.query.get("lines", "100"), "lines"), MOST_REQUESTS)
+        found = await self._board.access_log(project, environment, lines)
+        return await _stream(request, found, follow=request.query.get("follow") == "1")
 
     async def redeploy(self, request: web.Request, caller: Caller) -> web.Response:
         project, environment = self._environment(request, caller)
@@ -182,6 +194,15 @@ class _Api:
     async def skip_undo(self, request: web.Request, caller: Caller) -> web.Response:
         found = await self._activity(request, caller)
         return _accepted(await self._desk.skip_undo(found.id, caller.name))
+
+    async def collectable(self, request: web.Request, caller: Caller) -> web.Response:
+        _refuse_unless_all(caller)
+        return web.json_response(as_json(await self._desk.collectable(deleted=request.query.get("deleted") == "1")))
+
+    async def collect(self, request: web.Request, caller: Caller) -> web.Response:
+        _refuse_unless_all(caller)
+        body = await read_body(request, CollectBody)
+        return web.json_response(as_json(await self._desk.collect(caller.name, deleted=body.deleted)))
 
     async def plan(self, request: web.Request, caller: Caller) -> web.Response:
         project = request.match_info["project"]
@@ -222,6 +243,28 @@ def _list(items: Any) -> web.Response:
 
 def _accepted(activity: ActivityShape) -> web.Response:
     return web.json_response(as_json(activity), status=ACCEPTED)
+
+
+async def _stream(request: web.Request, lines: Lines, *, follow: bool) -> web.StreamResponse:
+    """What is there, and with `follow` what comes, until it ends or the reader leaves."""
+    response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
+    await response.prepare(request)
+    try:
+        while (taken := await (lines.take() if follow else lines.rest())) is not None:
+            if not taken and not follow:
+                break
+            await response.write(_encoded(taken))
+    except ConnectionError:
+        return response
+    finally:
+        lines.close()
+    await response.write_eof()
+    return response
+
+
+def _refuse_unless_all(caller: Caller) -> None:
+    if EVERY not in caller.projects:
+        raise Forbidden("housekeeping is for those who may see every project", mend="use an admin's token for `*`")
 
 
 def _encoded(lines: list[dict[str, Any]]) -> bytes:

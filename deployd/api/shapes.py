@@ -73,6 +73,57 @@ class EntryShape:
 
 
 @dataclass(frozen=True, slots=True)
+class RequestShape:
+    """A request of a visitor, from the access log."""
+
+    at: str
+    """When its answer was complete: ISO 8601."""
+    client: str
+    """Address."""
+    method: str
+    host: str
+    path: str
+    """With the query, as the client wrote it."""
+    protocol: str
+    status: int
+    """0: the client left before there was an answer."""
+    bytes: int
+    """Of the answer, without its head."""
+    seconds: float
+    """From the first byte of the request to the last of the answer, with what it was held."""
+    cache: str
+    """`HIT`, `MISS`, `BYPASS` or empty."""
+    referer: str
+    user_agent: str
+    request: str
+    """Its id, as in `X-Request-Id`."""
+
+
+@dataclass(frozen=True, slots=True)
+class ThingShape:
+    """Something that housekeeping takes away."""
+
+    kind: str
+    """`slug`, `image`, `cache`, `data`, `volume`, `snapshot`, `version`, `workspace` or `log`."""
+    name: str
+    why: str
+    size_bytes: int
+    unneeded_since: str
+    """When a round first saw that nobody needs it: ISO 8601, UTC."""
+
+
+@dataclass(frozen=True, slots=True)
+class CollectShape:
+    """What a round of housekeeping took away, or would take away."""
+
+    at: str
+    size_bytes: int
+    disk_is_short: bool
+    """What can be made again went without its time of grace."""
+    things: tuple[ThingShape, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class StatusShape:
     """What monitoring polls."""
 

@@ -18,11 +18,13 @@ COMMANDS = {
                      "Environments, what is live in them and where to look at it."),
     "activities": ("deployd.cli.activities:activities", "Pushes, redeploys and rollbacks, newest first."),
     "log": ("deployd.cli.log:log", "The log of an activity; without a number, of the newest one."),
+    "access-log": ("deployd.cli.access_log:access_log", "Requests of an environment's visitors, oldest first."),
     "redeploy": ("deployd.cli.redeploy:redeploy", "Deploy what is live in an environment once more."),
     "rollback": ("deployd.cli.rollback:rollback", "Take an environment back to an earlier version."),
     "cancel": ("deployd.cli.cancel:cancel", "End an activity before its switch."),
     "undo": ("deployd.cli.undo:undo",
              "Try an undo that is stuck at once, or skip it: then what it would have undone is yours to put right."),
+    "collect": ("deployd.cli.collect:collect", "Take away what nobody needs any more, or say what would go."),
     "status": ("deployd.cli.status:status", "How the daemon is; ends with 1 when it is degraded."),
     "doctor": ("deployd.cli.doctor.command:doctor", "Whether this host has what deployments need."),
 }

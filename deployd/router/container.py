@@ -137,6 +137,21 @@ async def wait_until_listening(router: Router, limit_seconds: float = START_SECO
         ) from None
 
 
+async def reopen_access_log(engine: Engine, instance: str, places: RouterPlaces) -> None:
+    """Let nginx write its access log into a new file.
+
+    Raises:
+        RouterAbsent: It does not run.
+    """
+    configuration = str(places.current / "nginx.conf")
+    ran = await engine.execute(router_name(instance), ("nginx", "-s", "reopen", "-c", configuration))
+    if ran.status != 0:
+        raise RouterAbsent(
+            "the router cannot begin a new access log",
+            evidence=tuple(ran.stderr.decode(errors="replace").splitlines()),
+        )
+
+
 async def _reload(engine: Engine, name: str, places: RouterPlaces, folder: Path) -> None:
     await _execute(engine, name, ("nginx", "-t", "-q", "-c", str(folder / "nginx.conf")))
     await asyncio.to_thread(use, places, folder)

@@ -43,15 +43,16 @@ def write_router_files(source: Path, places: RouterPlaces, config: RouterConfig)
     places.folder.mkdir(mode=0o755, parents=True, exist_ok=True)
     places.folder.chmod(0o755)   # nginx's workers are not root
     places.control.mkdir(mode=0o700, exist_ok=True)
-    places.behind.mkdir(mode=0o700, exist_ok=True)
-    os.chown(places.behind, -1, WWW_DATA)
-    places.behind.chmod(0o710)   # they may come in, others not
+    for folder in (places.behind, places.logs):
+        folder.mkdir(mode=0o700, exist_ok=True)
+        os.chown(folder, -1, WWW_DATA)
+        folder.chmod(0o710)   # they may come in, others not
     template = (source / "nginx.conf.j2").read_text()
     config = replace(config, run=PurePosixPath(places.folder), socket=PurePosixPath(places.socket))
-    folder = places.version(_digest(source, render_nginx(template, replace(config, config=ELSEWHERE))))
-    if not folder.is_dir():
-        _fill(folder, source, render_nginx(template, replace(config, config=PurePosixPath(folder))))
-    return folder
+    version = places.version(_digest(source, render_nginx(template, replace(config, config=ELSEWHERE))))
+    if not version.is_dir():
+        _fill(version, source, render_nginx(template, replace(config, config=PurePosixPath(version))))
+    return version
 
 
 def use(places: RouterPlaces, folder: Path) -> None:

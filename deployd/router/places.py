@@ -39,6 +39,16 @@ class RouterPlaces:
         return self.folder / "behind"
 
     @property
+    def logs(self) -> Path:
+        """Folder of the access log; only root and nginx's workers may enter it."""
+        return self.folder / "logs"
+
+    @property
+    def access_log(self) -> Path:
+        """Requests of all environments, as nginx writes them."""
+        return self.logs / "access.log"
+
+    @property
     def current(self) -> Path:
         """A link to the configuration in use."""
         return self.folder / "current"

@@ -37,6 +37,8 @@ class RouterConfig:
     """Longest silence of an application before its request is given up."""
     shutdown_seconds: int = 600
     """How long the workers from before a reload may finish what they have."""
+    access_log: bool = True
+    """Write a line for each request; see `RouterPlaces.access_log`."""
     client_requests_per_second: int | None = None
     """What one address may ask for, over all environments; None: no limit."""
     client_burst: int = 100
@@ -92,6 +94,7 @@ def render_nginx(template: str, config: RouterConfig) -> str:
         connections=CONNECTIONS, backlog=BACKLOG, cache_mb=config.cache_mb,
         behind_cache=config.run / "behind" / "cache.sock",
         text_types=" ".join(TEXT_TYPES),
+        access_log=config.run / "logs" / "access.log" if config.access_log else None,
         client_requests=config.client_requests_per_second, client_burst=config.client_burst,
         client_connections=config.client_connections, client_exempt=config.client_exempt,
     )

@@ -15,9 +15,11 @@ from deployd.activity.line import Line
 from deployd.api.applications import local_application
 from deployd.api.desk import NothingLive
 from deployd.api.errors import NotFound
+from deployd.api.metrics import Figures
 from deployd.api.routes import api_routes
 from deployd.api.shapes import ActivityShape, EntryShape, EnvironmentShape, ProjectShape, StatusShape
 from deployd.deployment.preview import Offered
+from deployd.upkeep.traffic import Visits
 
 AT = "2026-05-04T10:00:00+00:00"
 
@@ -120,6 +122,16 @@ class FakeBoard:
     def log(self, number: int, after: int) -> FakeLines:
         return FakeLines(self, number, after)
 
+    async def figures(self) -> Figures:
+        visits = {name: Visits() for name in ("shop/main-bvxea6i", "blog/main-bvxea6i")}
+        visits["shop/main-bvxea6i"].count(200, 0.03)
+        return Figures(visits, None, {"builds": (1, 2)})
+
+    async def access_log(self, project: str, environment: str, lines: int) -> FakeLines:
+        if environment == "nothing":
+            raise NotFound(f"the project {project} has no environment nothing", mend="`deployd environments`")
+        return FakeLines(self, 0, -1)
+
 
 @dataclass
 class FakeDesk:
@@ -157,6 +169,14 @@ class FakeDesk:
         found = await self.board.activity(activity)
         assert found is not None
         return found
+
+    async def collectable(self, *, deleted: bool) -> CollectShape:
+        self.asked.append(("collectable", deleted))
+        return COLLECTED
+
+    async def collect(self, who: str, *, deleted: bool) -> CollectShape:
+        self.asked.append(("collect", who, deleted))
+        return COLLECTED
 
     async def plan(self, project: str, branch: str, offered: Offered) -> list[str]:
         self.asked.append(("plan", project, branch, offered))

@@ -31,7 +31,7 @@ def section(heading: str) -> str:
 def test_every_route_is_documented_with_its_role_and_shapes(route: ApiRoute) -> None:
     text = section(f"{route.method} {route.path}")
     assert text.strip().startswith(f"{route.role}." if route.role else "No token")
-    assert f"[{route.shape.__name__}](#{route.shape.__name__.lower()})" in text
+    assert route.text or f"[{route.shape.__name__}](#{route.shape.__name__.lower()})" in text
     assert route.body is None or f"[{route.body.__name__}]" in text
     for name in route.query:
         assert f"`{name}" in text

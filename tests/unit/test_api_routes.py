@@ -283,7 +283,8 @@ async def test_every_answer_is_as_the_document_describes_it(client: Client, boar
                 described = operation["responses"][str(answer.status)]["content"][answer.content_type]["schema"]
                 texts = (await answer.text()).splitlines() if "ndjson" in answer.content_type else [await answer.text()]
             for text in texts:
-                jsonschema.validate(json.loads(text), {**described, "components": document["components"]})
+                value = text if answer.content_type == "text/plain" else json.loads(text)
+                jsonschema.validate(value, {**described, "components": document["components"]})
             asked.add(f"{method.upper()} {path}")
     assert asked == {f"{route.method} {route.path}" for route in api_routes(board, desk)}
     _, told = await get(client, "/api/v1/activities/77")
@@ -297,3 +298,25 @@ def test_the_document_names_role_and_parameters(board: FakeBoard, desk: FakeDesk
         ("id", "path"), ("after", "query"), ("follow", "query")]
     assert log["x-role"] == "viewer"
     assert paths["/healthz"]["get"]["security"] == []
+
+
+async def test_metrics_name_environments_only_with_a_token_that_sees_them(client: Client) -> None:
+    pages = []
+    for headers in ({}, CARL, ADA):
+        async with client.get("/metrics", headers=headers) as answer:
+            assert (answer.status, answer.content_type) == (200, "text/plain")
+            pages.append(await answer.text())
+    assert ["shop" in page for page in pages] == [False, False, True]
+    assert ["blog" in page for page in pages] == [False, True, True]
+    assert all("deployd_activities" in page for page in pages)
+
+
+async def test_an_access_log_is_read_by_who_sees_the_project(client: Client, board: FakeBoard) -> None:
+    board.logs[0] = [{"number": 0, "path": "/x", "kind": "end"}]
+    url = "/api/v1/projects/shop/environments/main/access-log"
+    for follow in ("0", "1"):
+        async with client.get(f"{url}?lines=5&follow={follow}", headers=VERA) as answer:
+            assert json.loads(await answer.content.readline())["path"] == "/x"
+    assert (await get(client, url, CARL))[0] == 404
+    assert (await get(client, url.replace("main", "nothing"), ADA))[0] == 404
+    assert (await get(client, f"{url}?lines=x", ADA))[0] == 400

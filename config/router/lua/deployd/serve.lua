@@ -9,6 +9,7 @@ local cache = require "deployd.cache"
 local compression = require "deployd.compression"
 local hold = require "deployd.hold"
 local index = require "deployd.index"
+local log = require "deployd.log"
 local page = require "deployd.page"
 local redirect = require "deployd.redirect"
 local routes = require "deployd.routes"
@@ -135,6 +136,10 @@ function _M.pass(scheme)
     if not entry or entry.environment.asks or compression.is_unsafe() then
         return "@handle"
     end
+    local environment = entry.environment
+    if log.on then
+        var.deployd_environment = environment.name
+    end
     local route = match(entry[scheme], var.uri)
     if not route or not route.plain then
         return "@handle"
@@ -161,6 +166,9 @@ function _M.handle(scheme)
     end
     if compression.is_unsafe() then
         compression.forbid()
+    end
+    if log.on then
+        var.deployd_environment = entry.environment.name
     end
     local refusal, status = verdict(entry, scheme, host)
     if refusal then

@@ -5,5 +5,6 @@ return {
     max_held = 10000,    -- requests that one environment may hold in a freeze
     pace = 64,           -- released requests under way at once, for each web container
     stalled_seconds = 10,  -- no answer for so long: the places of a release count as free again
+    access_log = false,  -- path of the log; false: there is none
     pages = "",          -- folder of the pages below
 }

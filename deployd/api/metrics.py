@@ -1,0 +1,119 @@
+"""`/metrics`: what a monitoring system collects, in the text format of Prometheus. Pure.
+
+Names and labels are stable. Environments appear only to callers who may see them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import accumulate
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from deployd.api.shapes import StatusShape
+from deployd.router.table import RouterStatus
+from deployd.upkeep.traffic import BOUNDS_SECONDS, Visits
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+WHO = ("project", "environment")
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What is measured besides the status."""
+
+    visits: Mapping[str, Visits] = field(default_factory=dict)
+    """{`<project>/<environment>`: what its visitors did}"""
+    router: RouterStatus | None = None
+    """None: it does not answer."""
+    slots: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    """{`builds`, `deployments`: (taken, waiting)}"""
+    lost_lines: int = 0
+
+
+def render_metrics(status: StatusShape, figures: Figures, may_see: Callable[[str], bool]) -> bytes:
+    """The whole page.
+
+    Args:
+        may_see: Of a project.
+    """
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Once([*_of_the_daemon(status, figures), *_of_environments(figures, may_see)]))
+    return generate_latest(registry)
+
+
+class _Once(Collector):
+    def __init__(self, found: list[Metric]) -> None:
+        self._found = found
+
+    def collect(self) -> list[Metric]:
+        return self._found
+
+
+def _of_the_daemon(status: StatusShape, figures: Figures) -> Iterator[Metric]:
+    yield _gauge("deployd_up_seconds", "Since the daemon started.", status.uptime_seconds)
+    yield _gauge("deployd_degraded", "1 when something is not as it should be.", int(status.state != "ok"))
+    yield _gauge("deployd_disk_free_bytes", "On the disk of the state.", status.disk["free_mb"] * 1_000_000)
+    activities = GaugeMetricFamily("deployd_activities", "Activities that wait, run, or failed in the last hour.",
+                                   labels=("state",))
+    for state, count in status.activities.items():
+        activities.add_metric((state,), count)
+    yield activities
+    for name, about, place in (("taken", "Builds and deployments that run.", 0), ("waiting", "That wait to run.", 1)):
+        slots = GaugeMetricFamily(f"deployd_slots_{name}", about, labels=("kind",))
+        for kind, counts in figures.slots.items():
+            slots.add_metric((kind,), counts[place])
+        yield slots
+    yield _gauge("deployd_router_up", "1 when the router answers.", int(figures.router is not None))
+    yield CounterMetricFamily("deployd_access_log_lost_lines", "Requests that could not be counted or logged.",
+                              value=figures.lost_lines)
+    if figures.router is not None:
+        yield from _of_the_router(figures.router)
+
+
+def _of_the_router(router: RouterStatus) -> Iterator[Metric]:
+    yield _gauge("deployd_router_held_requests", "Requests that wait in a freeze now.", router.held_now)
+    yield _gauge("deployd_router_free_bytes", "Of the memory for routes.", router.free_bytes)
+    for name, about, value in (
+        ("released", "Held requests that went on.", router.released),
+        ("expired", "Held requests whose freeze was over: they got the maintenance page.", router.expired),
+        ("left", "Held requests whose clients went away.", router.left),
+        ("refused", "Requests over the bound of held ones.", router.refused),
+    ):
+        yield CounterMetricFamily(f"deployd_router_{name}_requests", about, value=value)
+
+
+def _of_environments(figures: Figures, may_see: Callable[[str], bool]) -> Iterator[Metric]:
+    answers = CounterMetricFamily("deployd_requests", "Answers to visitors.", labels=(*WHO, "class"))
+    seconds = HistogramMetricFamily("deployd_request_seconds", "Time of a request, with what it was held.", labels=WHO)
+    for name, visits in sorted(figures.visits.items()):
+        who = _who(name)
+        if may_see(who[0]):
+            for kind, count in visits.classes.items():
+                answers.add_metric((*who, kind), count)
+            bounds = [*(str(bound) for bound in BOUNDS_SECONDS), "+Inf"]
+            seconds.add_metric(who, list(zip(bounds, accumulate(visits.buckets), strict=True)), visits.seconds)
+    yield answers
+    yield seconds
+    held = GaugeMetricFamily("deployd_held_requests", "Requests that wait in a freeze now.", labels=WHO)
+    longest = GaugeMetricFamily("deployd_longest_wait_seconds", "In the freeze that is on or the last one.", labels=WHO)
+    frozen = GaugeMetricFamily("deployd_frozen", "1 when visitors are held or see the maintenance page.", labels=WHO)
+    for name, traffic in figures.router.environments.items() if figures.router else ():
+        who = _who(name)
+        if may_see(who[0]):
+            held.add_metric(who, traffic.held_now)
+            longest.add_metric(who, traffic.freeze.longest_seconds)
+            frozen.add_metric(who, int(traffic.frozen or traffic.maintenance))
+    yield from (held, longest, frozen)
+
+
+def _who(environment: str) -> tuple[str, str]:
+    project, _, name = environment.partition("/")
+    return project, name
+
+
+def _gauge(name: str, about: str, value: float) -> Metric:
+    return GaugeMetricFamily(name, about, value=value)

@@ -1,0 +1,44 @@
+"""`deployd access-log`"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from deployd.cli.talk import ask, json_option, socket_option
+from deployd.cli.terminal import harmless
+from deployd.client import Client
+
+LINES = 100
+
+
+@click.command("access-log")
+@socket_option
+@click.option("-n", "--lines", type=click.IntRange(min=0), default=LINES, show_default=True, help="Of the past.")
+@click.option("-f", "--follow", is_flag=True, help="Go on with the requests that come.")
+@json_option
+@click.argument("project")
+@click.argument("environment")
+def access_log(socket: Path, project: str, environment: str, lines: int, follow: bool, as_json: bool) -> None:
+    """Requests of an environment's visitors, oldest first."""
+
+    async def read(client: Client) -> None:
+        async for request in client.access_log(project, environment, follow=follow, lines=lines):
+            click.echo(json.dumps(request) if as_json else harmless(line_of(request)))
+
+    try:
+        ask(socket, read)
+    except KeyboardInterrupt:
+        return
+
+
+def line_of(request: dict[str, Any]) -> str:
+    """A request for people."""
+    cache = f" {request['cache']}" if request["cache"] else ""
+    return (
+        f"{request['at'][:19].replace('T', ' ')} {request['status']} {request['seconds']:.3f} s{cache} "
+        f"{request['client']} {request['method']} {request['host']}{request['path']} {request['bytes']} B"
+    )

@@ -1,0 +1,180 @@
+"""The access log of each environment: nginx writes one file, whose lines are counted and sorted into a file for each.
+
+nginx writes one file in large pieces, because a file for each environment would cost a system call for each request.
+Files of environments are bounded: a full one becomes the older one, and the one before that goes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import IO
+
+import structlog
+
+from deployd.deployment.places import Places
+from deployd.errors import DeployError
+from deployd.ids import EnvironmentName, ProjectId
+from deployd.router.access_line import AccessLine, parse_access_line
+from deployd.upkeep.traffic import Traffic
+
+log = structlog.get_logger()
+
+LOOK_SECONDS = 1.0
+MOST_BYTES = 8 * 1024 * 1024
+"""Read at once, so that a busy minute does not hold up everything else."""
+TURN_BYTES = 16 * 1024 * 1024
+"""nginx begins a new file when its own has grown to this; it gives up writing at four times as much (log.lua)."""
+LATE_SECONDS = 3.0
+"""nginx's workers may still write into the old file so long."""
+
+
+class AccessLogs:
+    """Sorts the router's log for ever."""
+
+    def __init__(
+        self, source: Path, places: Places, traffic: Traffic, reopen: Callable[[], Awaitable[None]], *, most_bytes: int,
+    ) -> None:
+        """
+        Args:
+            source: The file that nginx writes.
+            reopen: Lets nginx open its log anew.
+            most_bytes: What the log of one environment may take.
+        """
+        self._source = source
+        self._old = source.with_suffix(".old")
+        self._places = places
+        self._traffic = traffic
+        self._reopen = reopen
+        self._most_bytes = most_bytes
+
+    async def serve(self) -> None:
+        """Sort what comes, until cancelled."""
+        position = Position(self._source)
+        await asyncio.to_thread(self._finish_turn)
+        try:
+            while True:
+                while await asyncio.to_thread(self._take, position):
+                    pass
+                if position.offset >= TURN_BYTES:
+                    await self._turn(position)
+                await asyncio.sleep(LOOK_SECONDS)
+        finally:
+            position.close()
+
+    async def _turn(self, position: Position) -> None:
+        """Begin a new file; the old one is read to its end and removed."""
+        await asyncio.to_thread(self._source.rename, self._old)
+        try:
+            await self._reopen()
+        except DeployError as error:
+            await asyncio.to_thread(self._old.rename, self._source)   # nginx goes on with it
+            log.warning("access_log_not_turned", what=error.what)
+            return
+        await asyncio.sleep(LATE_SECONDS)
+        while await asyncio.to_thread(self._take, position):
+            pass
+        await asyncio.to_thread(self._old.unlink, True)
+        position.close()
+
+    def _finish_turn(self) -> None:
+        """A daemon that was killed amid a turn: nginx still writes into the old file, or has left it."""
+        if not self._source.exists():
+            with suppress(FileNotFoundError):
+                self._old.rename(self._source)
+        elif self._old.exists():
+            rest = Position(self._old)
+            while self._take(rest):
+                pass
+            rest.close()
+            self._old.unlink()
+
+    def _take(self, position: Position) -> bool:
+        """Sort the next piece. Returns whether there may be more."""
+        piece = position.read(MOST_BYTES)
+        by_environment: dict[str, list[bytes]] = defaultdict(list)
+        for line in self._parsed(piece):
+            self._traffic.count(line.environment, line.status, line.seconds)
+            by_environment[line.environment].append(line.text)
+        for environment, texts in by_environment.items():
+            self._keep(environment, texts)
+        if piece:
+            position.keep()
+        return len(piece) >= MOST_BYTES // 2
+
+    def _parsed(self, piece: bytes) -> Iterable[AccessLine]:
+        for raw in piece.split(b"\n"):
+            line = parse_access_line(raw)
+            if line is not None:
+                yield line
+            elif raw:
+                self._traffic.lost_lines += 1
+
+    def _keep(self, environment: str, texts: list[bytes]) -> None:
+        project, _, name = environment.partition("/")
+        file = self._places.access_log(ProjectId(project), EnvironmentName(name))
+        if not file.parent.is_dir():   # it was deleted meanwhile
+            return
+        try:
+            with file.open("ab") as found:
+                found.write(b"\n".join(texts) + b"\n")
+                size = found.tell()
+            if size >= self._most_bytes // 2:
+                file.replace(older(file))
+        except OSError as error:
+            self._traffic.lost_lines += len(texts)
+            log.warning("access_log_not_written", environment=environment, why=error.strerror)
+
+
+def older(file: Path) -> Path:
+    """Where a full log goes."""
+    return file.with_suffix(".log.1")
+
+
+class Position:
+    """How far the router's log is sorted. It stands beside the log, so that a daemon that comes back goes on there."""
+
+    def __init__(self, source: Path) -> None:
+        self._source = source
+        self._kept = source.with_suffix(".position")   # one for the file and the one that takes its place
+        self._file: IO[bytes] | None = None
+        self.offset = 0
+
+    def read(self, most_bytes: int) -> bytes:
+        """Whole lines that have not been read; empty when there is no file."""
+        if self._file is None and not self._open():
+            return b""
+        assert self._file is not None
+        self._file.seek(self.offset)
+        piece = self._file.read(most_bytes)
+        whole = piece[:piece.rfind(b"\n") + 1]
+        self.offset += len(whole)
+        return whole
+
+    def keep(self) -> None:
+        """Remember how far it is."""
+        assert self._file is not None
+        self._kept.write_text(f"{os.fstat(self._file.fileno()).st_ino} {self.offset}")
+
+    def close(self) -> None:
+        """Forget the file; the next `read` opens the one that is there then."""
+        if self._file is not None:
+            self._file.close()
+        self._file, self.offset = None, 0
+
+    def _open(self) -> bool:
+        try:
+            self._file = self._source.open("rb")
+        except FileNotFoundError:
+            return False
+        try:
+            inode, offset = self._kept.read_text().split()
+        except (FileNotFoundError, ValueError):
+            return True
+        if int(inode) == os.fstat(self._file.fileno()).st_ino:
+            self.offset = int(offset)
+        return True
