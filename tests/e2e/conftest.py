@@ -22,6 +22,16 @@ from scripts.repository import commit, make_repository
 PROJECTS = ("shop", "pair", "reuse", "broken", "keys", "hooked", "local", "upkeep", "lanes", "crowd")
 SECRET = "the-secret-of-the-webhook"
 """Of the project `forge`, whose code is fetched from a repository beside the daemon's directory."""
+LEVELS: dict[str, Any] = {
+    "variables": {
+        "env:level": "project", "env:project_only": "yes", "env:token": {"value": "kept-from-logs", "sensitive": True},
+        "env:in_builds": {"value": "b", "visible_runtime": False},
+        "env:at_run_time": {"value": "r", "visible_build": False},
+        "env:of_node": {"value": "n", "applications": ["node"]}, "shop:features": {"value": {"a": [1, True]}},
+    },
+    "environments": {"main": {"variables": {"env:level": "environment", "plain": "text"}}},
+}
+"""Of the project `hooked`: variables of every kind."""
 SERVER = '''\
 import os
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -96,7 +106,7 @@ async def daemon() -> AsyncIterator[LocalDaemon]:
     forge = {"url": f"file://{directory}/forge.git", "forge": "github", "webhook_secrets": [SECRET]}
     projects: dict[str, dict[str, Any]] = {
         **{name: {} for name in PROJECTS}, "forge": {"remote": forge},
-        "data": {"snapshot_before_deploy": True}, "hasty": {"overtaken_builds": "cancel"},
+        "data": {"snapshot_before_deploy": True}, "hooked": LEVELS, "hasty": {"overtaken_builds": "cancel"},
     }
     daemon = LocalDaemon(directory, projects, settings={"answer_seconds": 8})
     try:

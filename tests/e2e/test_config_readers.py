@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,9 @@ type: python:3.13
 variables:
   env:
     GREETING: hello
+    LEVEL: application
+    DEBUG: false
+    FLAVOURS: [peanut butter, jelly]
   d8config:
     "system.site:name": My site
 relationships:
@@ -27,7 +31,19 @@ hooks:
     pip install --quiet --target vendor platformshconfig
     PYTHONPATH=vendor python3 -c 'import platformshconfig, json
     c = platformshconfig.Config()
-    print("BUILD", json.dumps([c.is_valid_platform(), c.in_build(), bool(c.in_runtime()), c.applicationName]))'
+    print("BUILD", json.dumps([c.is_valid_platform(), c.in_build(), bool(c.in_runtime()), c.applicationName]))
+    for name in ("branch", "environment", "documentRoot", "port"):
+        try:
+            print("SEEN", name, getattr(c, name))
+        except RuntimeError as error:
+            print(type(error).__name__, name)
+    for call in (c.routes, lambda: c.credentials("database")):
+        try:
+            print("SEEN", call())
+        except RuntimeError as error:
+            print(type(error).__name__)
+    print("ROOM", c.appDir, c.treeID, len(c.projectEntropy), c.variable("shop:features"))'
+    echo "LEVELS $LEVEL ${IN_BUILDS-none} ${AT_RUN_TIME-none} ${OF_NODE-none} $TOKEN"
 web:
   commands:
     start: PYTHONPATH=vendor python3 show.py
@@ -39,7 +55,7 @@ from platformshconfig import Config
 
 
 def shown():
-    c = Config()
+    c, magento = Config(), Config(var_prefix="MAGENTO_CLOUD_")
     database = c.credentials("database")
     socket.create_connection((database["host"], database["port"]), 5).close()
     socket.create_connection((database["ip"], database["port"]), 5).close()
@@ -54,7 +70,25 @@ def shown():
             url: [r["type"], r.get("upstream"), r["primary"], r["original_url"]] for url, r in c.routes().items()
         },
         "host": database["host"],
+        "primary": c.get_primary_route()["upstream"], "upstreams": sorted(c.get_upstream_routes()),
+        "own": list(c.get_upstream_routes("py")), "by_id": c.get_route("front")["url"],
+        "production": c.on_production(), "dedicated": c.on_dedicated(), "root": c.documentRoot, "folder": c.appDir,
+        "port": c.port, "tree": c.treeID, "entropy": len(c.projectEntropy), "smtp": smtp(c),
+        "dsn": c.formatted_credentials("database", "postgresql_dsn"),
+        "solr": c.formatted_credentials("database", "pysolr"),
+        "ip": database["ip"], "variables": c.variables(),
+        "magento": [magento.branch, magento.routes() == Config().routes()],
+        "levels": {name: os.environ.get(name) for name in (
+            "LEVEL", "PROJECT_ONLY", "TOKEN", "IN_BUILDS", "AT_RUN_TIME", "OF_NODE", "DEBUG", "FLAVOURS", "SCRIPT",
+        )},
     }
+
+
+def smtp(c):
+    try:
+        return c.smtpHost
+    except RuntimeError as error:   # as the library says it when mail is off
+        return type(error).__name__
 
 
 class Page(BaseHTTPRequestHandler):
@@ -78,6 +112,8 @@ web:
 """
 NODE_SHOW = """\
 const config = require('platformsh-config').config();
+config.registerFormatter('url', (c) => `${c.scheme}://${c.username}@${c.host}:${c.port}/${c.path}`);
+const attempt = (call) => { try { return call(); } catch (error) { return error.constructor.name; } };
 require('http').createServer((_, answer) => {
   const database = config.credentials('database');
   answer.end(JSON.stringify({
@@ -85,17 +121,26 @@ require('http').createServer((_, answer) => {
     app: config.applicationName, branch: config.branch, host: database.host, scheme: database.scheme,
     path: database.path,
     upstreams: Object.values(config.routes()).filter((r) => r.type === 'upstream').map((r) => r.upstream),
+    primary: config.getPrimaryRoute().upstream, own: Object.keys(config.getUpstreamRoutes('node')),
+    byId: config.getRoute('front').upstream, production: config.onProduction(), dedicated: config.onDedicated(),
+    root: config.documentRoot, folder: config.appDir, tree: config.treeId, entropy: config.projectEntropy.length,
+    project: config.project, environment: config.environment, smtp: attempt(() => config.smtpHost),
+    url: config.formattedCredentials('database', 'url'), has: config.hasRelationship('nope'),
+    features: config.variable('shop:features'), variables: config.variables(), type: config.application().type,
+    level: process.env.LEVEL, ofNode: process.env.OF_NODE,
   }));
 }).listen(config.port);
 """
 FILES = {
     "py/.platform.app.yaml": PYTHON_APP,
     "py/show.py": PYTHON_SHOW,
+    "py/.environment": 'export SCRIPT="after $LEVEL"\nexport PROJECT_ONLY="${PROJECT_ONLY}!"\n',
     "node/.platform.app.yaml": NODE_APP,
     "node/show.js": NODE_SHOW,
     "node/package.json": json.dumps({"name": "show", "dependencies": {"platformsh-config": "*"}}),
     ".platform/services.yaml": "db:\n  type: mariadb:11.8\n  disk: 512\ncache:\n  type: redis:8.0\n",
     ".platform/routes.yaml": 'https://{default}/:\n  type: upstream\n  upstream: "py:http"\n  primary: true\n'
+                             '  id: front\n'
                              'https://node.{default}/:\n  type: upstream\n  upstream: "node:http"\n',
 }
 
@@ -112,11 +157,29 @@ async def me(developer: MakeDeveloper, tmp_path: Path) -> Developer:
 async def test_the_python_and_the_node_reader_understand_what_deployd_gives(me: Developer) -> None:
     pushed = await me.push()
     text = "\n".join(pushed.lines)
-    assert 'BUILD [true, true, false, "py"]' in text, text
+    of_a_build(text)
 
     status, body = await me.page()
     assert status == 200, text
-    seen: dict[str, Any] = json.loads(body)
+    of_python(json.loads(body), me.daemon.http_port)
+
+    status, body = await me.page(subdomain="node")
+    assert status == 200, text
+    of_node(json.loads(body), me.daemon.http_port)
+
+
+def of_a_build(text: str) -> None:
+    """A build has no run time, no services, and what is visible in builds."""
+    assert 'BUILD [true, true, false, "py"]' in text, text
+    assert "SEEN" not in text
+    for name in ("branch", "environment", "documentRoot", "port"):
+        assert f"BuildTimeVariableAccessException {name}" in text
+    assert re.search(r"ROOM /app [0-9a-f]{40} 56 \{'a': \[1, True\]\}", text)
+    assert "LEVELS environment b none none" in text
+    assert "kept-from-logs" not in text
+
+
+def of_python(seen: dict[str, Any], port: int) -> None:
     host = f"{seen['environment']}-hooked.localhost"
     assert seen["state"] == [True, False, True]
     assert (seen["project"], seen["branch"], seen["app"], seen["application"]) == ("hooked", "main", "py", "py")
@@ -124,11 +187,36 @@ async def test_the_python_and_the_node_reader_understand_what_deployd_gives(me: 
                                 "type": "mariadb:11.8", "rel": "mysql", "service": "db"}
     assert (seen["cache"], seen["has"]) == ("redis", [True, False])
     assert (seen["variable"], seen["env"]) == ("My site", "hello")
-    port = me.daemon.http_port
-    assert seen["routes"][f"http://{host}:{port}/"] == ["upstream", "py", True, "https://{default}/"]
+    front, of_node = f"http://{host}:{port}/", f"http://node.{host}:{port}/"
+    assert seen["routes"][front] == ["upstream", "py", True, "https://{default}/"]
+    assert (seen["primary"], seen["upstreams"], seen["own"]) == ("py", sorted([front, of_node]), [front])
+    assert seen["by_id"] == front
+    assert (seen["production"], seen["dedicated"]) == (False, False), "the library knows production by the name master"
+    assert (seen["root"], seen["folder"], seen["port"], seen["entropy"]) == ("/app", "/app", "8888", 56)
+    assert re.fullmatch("[0-9a-f]{40}", seen["tree"])
+    assert seen["smtp"] == "NotValidPlatformException", "mail is off"
+    assert re.fullmatch(r"postgresql://user:[^@]*@database\.internal:3306/main", seen["dsn"])
+    assert seen["solr"] == f"http://{seen['ip']}:3306/main"
+    assert seen["magento"] == ["main", True]
+    assert seen["variables"] == {
+        "d8config:system.site:name": "My site", "shop:features": {"a": [1, True]}, "plain": "text",
+    }
+    assert seen["levels"] == {
+        "LEVEL": "environment", "PROJECT_ONLY": "yes!", "TOKEN": "kept-from-logs", "IN_BUILDS": None,
+        "AT_RUN_TIME": "r", "OF_NODE": None, "DEBUG": "false", "FLAVOURS": '["peanut butter", "jelly"]',
+        "SCRIPT": "after environment",
+    }
 
-    status, body = await me.page(subdomain="node")
-    seen = json.loads(body)
+
+def of_node(seen: dict[str, Any], port: int) -> None:
     assert seen["state"] == [True, False, True]
     assert (seen["app"], seen["branch"], seen["host"], seen["path"]) == ("node", "main", "database.internal", "main")
     assert sorted(seen["upstreams"]) == ["node", "py"]
+    assert (seen["primary"], seen["byId"], seen["production"], seen["dedicated"]) == ("py", "py", False, False)
+    assert seen["own"] == [f"http://node.{seen['environment']}-hooked.localhost:{port}/"]
+    assert (seen["root"], seen["folder"], seen["entropy"], seen["project"]) == ("/app", "/app", 56, "hooked")
+    assert re.fullmatch("[0-9a-f]{40}", seen["tree"])
+    assert seen["url"] == "mysql://user@database.internal:3306/main"
+    assert (seen["has"], seen["type"], seen["features"]) == (False, "nodejs:20", {"a": [1, True]})
+    assert seen["variables"] == {"shop:features": {"a": [1, True]}, "plain": "text"}
+    assert (seen["level"], seen["ofNode"]) == ("environment", "n")
