@@ -9,12 +9,14 @@ push.
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 import structlog
 from aiohttp import ClientError, web
 
+from deployd.errors import DeployError
 from deployd.git.program import git_environment
 from deployd.ids import ProjectId
 from deployd.intake.ports import Intake
@@ -27,6 +29,8 @@ log = structlog.get_logger()
 CHUNK_BYTES = 65_536
 SILENT_SECONDS = 120   # a client that sends nothing for so long in the middle of a pack is gone
 SERVICES = {"git-upload-pack": "upload-pack", "git-receive-pack": "receive-pack"}
+LEAST_FREE_BYTES = 1_000_000
+"""With less git could not even begin to take a push."""
 ROLES_THAT_PUSH = ("contributor", "admin")
 NO_CACHE = {"Cache-Control": "no-cache, max-age=0, must-revalidate", "Pragma": "no-cache"}
 
@@ -41,6 +45,7 @@ def git_routes(intake: Intake) -> list[web.RouteDef]:
         if service not in SERVICES:
             return web.Response(status=403, text="only the smart protocol is spoken here: use a newer git\n")
         project, _ = _admit(request, intake, service)
+        await _refuse_without_room(intake, project, service)   # before anything is answered: git shows a refusal then
         response = web.StreamResponse(headers={"Content-Type": f"application/x-{service}-advertisement", **NO_CACHE})
         await response.prepare(request)
         if "version=2" not in request.headers.get("Git-Protocol", "").split(":") or service == "git-receive-pack":
@@ -89,6 +94,26 @@ def _admit(request: web.Request, intake: Intake, service: str) -> tuple[ProjectS
     if service == "git-receive-pack" and token.role not in ROLES_THAT_PUSH:
         raise web.HTTPForbidden(text=f"deployd: the token {token.name} is a {token.role}'s and may not push\n")
     return project, token
+
+
+async def _refuse_without_room(intake: Intake, project: ProjectSettings, service: str) -> None:
+    """
+    Raises:
+        HTTPInsufficientStorage: A push could not be stored.
+    """
+    try:
+        repository = await intake.repositories.path(project)
+        disk = await asyncio.to_thread(os.statvfs, repository)
+        if service != "git-receive-pack" or disk.f_bavail * disk.f_frsize >= LEAST_FREE_BYTES:
+            return
+        why = f"the disk of {repository} is full"
+    except (OSError, DeployError) as error:
+        why = f"its repository cannot be made: {error}"
+    log.error("git_refused", project=project.id, reason=why)
+    raise web.HTTPInsufficientStorage(
+        text=f"deployd: cannot take a push to {project.id}: {why}\n"
+             "nothing was changed and what is live goes on; make room on the disk and push again\n",
+    )
 
 
 async def _serve(

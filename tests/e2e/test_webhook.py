@@ -59,7 +59,7 @@ async def push_to_forge(me: Developer, text: str) -> str:
 
 async def deliver(
     me: Developer, commit: str, *, ref: str = "refs/heads/main", event: str = "push", secret: str = SECRET,
-    delivery: str = "",
+    delivery: str = "", project: str = "forge",
 ) -> tuple[int, dict[str, Any]]:
     """What GitHub sends."""
     body = json.dumps({
@@ -72,7 +72,7 @@ async def deliver(
         "X-GitHub-Event": event, "X-GitHub-Delivery": delivery or str(uuid.uuid4()), "Content-Type": "application/json",
         "X-Hub-Signature-256": f"sha256={signature}", "User-Agent": "GitHub-Hookshot/044aadd",
     }
-    url = "/hooks/github/forge"
+    url = f"/hooks/github/{project}"
     async with me.daemon.session() as session, session.post(url, data=body, headers=headers) as answer:
         return answer.status, await answer.json()
 
