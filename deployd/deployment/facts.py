@@ -47,7 +47,10 @@ class StateFacts:
         return read_result(text, Version) if text else None
 
     async def entropy(self, project: ProjectId) -> str:
-        return await self._store.write(lambda db: environments.ensure_entropy(db, project))
+        there = await self._store.read(lambda db: environments.entropy_of(db, project))   # which waits for no disk
+        if there is None:
+            there = await self._store.write(lambda db: environments.ensure_entropy(db, project))
+        return there
 
     async def subnet(self, project: ProjectId, environment: EnvironmentName, network: str) -> str:
         """The environment's own subnet, free of everything that Docker and the host use.
@@ -65,11 +68,12 @@ class StateFacts:
         ))
 
     async def secret(self, project: ProjectId, environment: EnvironmentName, service: str, name: str) -> str:
-        secret = await self._store.write(
-            lambda db: environments.ensure_secret(db, project, environment, service, name),
-        )
-        self._masker.learn([secret])
-        return secret
+        key = (project, environment, service, name)
+        there = await self._store.read(lambda db: environments.secret_of(db, *key))
+        if there is None:
+            there = await self._store.write(lambda db: environments.ensure_secret(db, *key))
+        self._masker.learn([there])
+        return there
 
     async def exists(self, project: ProjectId, environment: EnvironmentName) -> bool:
         """Whether the environment is there; one that is deleted and whose data is kept is not."""

@@ -126,11 +126,14 @@ def _wanted(deployment: Deployment, config: ProjectConfig) -> list[tuple[Service
 
 
 async def ensure_network(deployment: Deployment, host: Host) -> None:
-    """
+    """Have the environment's network; one that is there keeps the subnet that it has.
+
     Raises:
         Transient: Somebody else was faster to take the subnet.
     """
     names = deployment.names
+    if await host.engine.network(names.network) is not None:
+        return
     subnet = await host.facts.subnet(deployment.project.id, deployment.environment, names.network)
     try:
         await host.engine.ensure_network(

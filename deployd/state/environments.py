@@ -155,7 +155,13 @@ def ensure_entropy(connection: sqlite3.Connection, project: ProjectId) -> str:
         "INSERT INTO projects (id, entropy) VALUES (?, ?) ON CONFLICT DO NOTHING",
         (project, secrets.token_hex(ENTROPY_CHARACTERS // 2)),
     )
-    return str(connection.execute("SELECT entropy FROM projects WHERE id = ?", (project,)).fetchone()["entropy"])
+    return entropy_of(connection, project) or ""
+
+
+def entropy_of(connection: sqlite3.Connection, project: ProjectId) -> str | None:
+    """None: it has none yet."""
+    row = connection.execute("SELECT entropy FROM projects WHERE id = ?", (project,)).fetchone()
+    return row["entropy"] if row else None
 
 
 def ensure_secret(
@@ -168,10 +174,18 @@ def ensure_secret(
         " ON CONFLICT DO NOTHING",
         (*key, secrets.token_urlsafe(SECRET_BYTES)),
     )
+    return secret_of(connection, *key) or ""
+
+
+def secret_of(
+    connection: sqlite3.Connection, project: ProjectId, environment: EnvironmentName, service: str, name: str,
+) -> str | None:
+    """None: nobody has asked for it yet."""
     row = connection.execute(
-        "SELECT secret FROM secrets WHERE project = ? AND environment = ? AND service = ? AND name = ?", key,
+        "SELECT secret FROM secrets WHERE project = ? AND environment = ? AND service = ? AND name = ?",
+        (project, environment, service, name),
     ).fetchone()
-    return str(row["secret"])
+    return row["secret"] if row else None
 
 
 def all_secrets(connection: sqlite3.Connection) -> list[str]:
