@@ -22,6 +22,7 @@ from scripts.repository import commit, make_repository
 PROJECTS = ("shop", "pair", "reuse", "broken", "keys", "hooked", "local", "upkeep", "lanes", "crowd")
 SECRET = "the-secret-of-the-webhook"
 """Of the project `forge`, whose code is fetched from a repository beside the daemon's directory."""
+HASH_OF_X = "$6$salt$wZU8LXJfJJqoagopbB7RuK6JEotEMZ0CQDy0phpPAuLMYQFcmf6L6BdAbs/Q7w7o1qsZ9pFqFVY4yuUSWgaYt1"
 LEVELS: dict[str, Any] = {
     "variables": {
         "env:level": "project", "env:project_only": "yes", "env:token": {"value": "kept-from-logs", "sensitive": True},
@@ -107,6 +108,7 @@ async def daemon() -> AsyncIterator[LocalDaemon]:
     projects: dict[str, dict[str, Any]] = {
         **{name: {} for name in PROJECTS}, "forge": {"remote": forge},
         "data": {"snapshot_before_deploy": True}, "hooked": LEVELS, "hasty": {"overtaken_builds": "cancel"},
+        "edge": {"http_access": {"basic_auth": {"ada": HASH_OF_X}}, "environments": {"main": {"http_access": {}}}},
     }
     daemon = LocalDaemon(directory, projects, settings={"answer_seconds": 8})
     try:
