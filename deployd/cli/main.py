@@ -24,7 +24,8 @@ COMMANDS = {
     "cancel": ("deployd.cli.cancel:cancel", "End an activity before its switch."),
     "undo": ("deployd.cli.undo:undo",
              "Try an undo that is stuck at once, or skip it: then what it would have undone is yours to put right."),
-    "collect": ("deployd.cli.collect:collect", "Take away what nobody needs any more, or say what would go."),
+    "collect": ("deployd.cli.collect:collect",
+                "Take away what nobody needs any more, as the daemon does from time to time."),
     "status": ("deployd.cli.status:status", "How the daemon is; ends with 1 when it is degraded."),
     "doctor": ("deployd.cli.doctor.command:doctor", "Whether this host has what deployments need."),
 }

@@ -69,10 +69,11 @@ def old_activities(connection: sqlite3.Connection, before: datetime, kept: Itera
 
 
 def forget_activity(connection: sqlite3.Connection, activity: ActivityId) -> None:
-    """Remove an activity that has ended, with its journal and its version."""
+    """Remove an activity that has ended, with its journal and its version; another is left alone."""
+    ended = "(SELECT id FROM activities WHERE id = ? AND ended_at IS NOT NULL)"
     for statement in (
-        "DELETE FROM journal WHERE activity = ?", "DELETE FROM versions WHERE activity = ?",
-        "DELETE FROM activities WHERE id = ? AND ended_at IS NOT NULL",
+        f"DELETE FROM journal WHERE activity IN {ended}", f"DELETE FROM versions WHERE activity IN {ended}",
+        f"DELETE FROM activities WHERE id IN {ended}",
     ):
         connection.execute(statement, (activity,))
 

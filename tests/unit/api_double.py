@@ -17,11 +17,22 @@ from deployd.api.desk import NothingLive
 from deployd.api.errors import NotFound
 from deployd.api.metrics import Figures
 from deployd.api.routes import api_routes
-from deployd.api.shapes import ActivityShape, EntryShape, EnvironmentShape, ProjectShape, StatusShape
+from deployd.api.shapes import (
+    ActivityShape,
+    CollectShape,
+    EntryShape,
+    EnvironmentShape,
+    ProjectShape,
+    StatusShape,
+    ThingShape,
+)
 from deployd.deployment.preview import Offered
 from deployd.upkeep.traffic import Visits
 
 AT = "2026-05-04T10:00:00+00:00"
+COLLECTED = CollectShape(AT, 7_600_000, False, (
+    ThingShape("data", "shop/old-abc", "its environment was deleted", 7_600_000, AT),
+))
 
 
 def activity(number: int, project: str = "shop", **more: Any) -> ActivityShape:

@@ -54,7 +54,7 @@ class World:
         settings = Settings.model_validate({"directory": str(folder), "projects": {"shop": {}}, "keep_versions": 5})
         host = cast(Host, SimpleNamespace(settings=settings, facts=self))
         clock = SimpleNamespace(now=lambda: NOW)
-        self.desk = StateDesk(cast(Any, self.store), host, cast(Any, self.lanes), clock)
+        self.desk = StateDesk(cast(Any, self.store), host, cast(Any, self.lanes), clock, cast(Any, self))
 
     async def live(self, project: ProjectId, environment: EnvironmentName) -> Version | None:
         text = await self.store.read(lambda db: environments.live_version(db, project, environment))

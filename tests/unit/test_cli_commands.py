@@ -280,6 +280,16 @@ def test_without_a_daemon_everything_ends_with_4(socket: Path, argv: tuple[str, 
         "  mend: start it with `deployd serve`, or name its socket with --socket or DEPLOYD_SOCKET\n")
 
 
+async def test_collect_says_what_would_go_and_takes_it_away(cli: Cli, desk: FakeDesk) -> None:
+    result = await cli("collect", "--dry-run", "--deleted")
+    assert result.output.splitlines()[1].split() == [
+        "data", "shop/old-abc", "7.6", "MB", "2026-05-04", "10:00:00", "its", "environment", "was", "deleted",
+    ]
+    assert result.output.splitlines()[-1] == "1 things would go, 7.6 MB"
+    assert json.loads((await cli("collect", "--json")).output)["things"][0]["kind"] == "data"
+    assert desk.asked == [("collectable", True), ("collect", "operator", False)]
+
+
 async def test_an_interrupted_follower_says_what_goes_on(socket: Path, board: FakeBoard, desk: FakeDesk) -> None:
     board.logs[3] = [line(1, "build", "phase")]
     argv = [sys.executable, "-m", "deployd", "log", "--socket", str(socket), "-f", "3"]

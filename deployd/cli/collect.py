@@ -1,0 +1,49 @@
+"""`deployd collect`"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from deployd.cli.talk import ask, json_option, show, socket_option
+
+COLUMNS = ("kind", "name", "size", "since", "why")
+UNITS = ("B", "kB", "MB", "GB", "TB")
+THOUSAND = 1000
+
+
+@click.command()
+@socket_option
+@click.option("-n", "--dry-run", is_flag=True, help="Only say what would go.")
+@click.option("--deleted", is_flag=True,
+              help="Also the data of deleted environments whose time of grace is not over.")
+@json_option
+def collect(socket: Path, dry_run: bool, deleted: bool, as_json: bool) -> None:
+    """Take away what nobody needs any more, as the daemon does from time to time."""
+    path = "/api/v1/collect"
+    found = ask(socket, lambda client: client.get(path, deleted="1" if deleted else "0") if dry_run
+                else client.post(path, {"deleted": deleted}))
+    if as_json:
+        click.echo(json.dumps(found, indent=2))
+        return
+    if found["things"]:
+        show([_row(thing) for thing in found["things"]], COLUMNS, as_json=False)
+    short = "; the disk is short: what can be made again gets no time of grace" if found["disk_is_short"] else ""
+    would = "would go" if dry_run else "went"
+    click.echo(f"{len(found['things'])} things {would}, {size(found['size_bytes'])}{short}")
+
+
+def _row(thing: dict[str, Any]) -> dict[str, str]:
+    return {**thing, "size": size(thing["size_bytes"]), "since": thing["unneeded_since"]}
+
+
+def size(count: float) -> str:
+    """Bytes for people: `7.6 MB`."""
+    for unit in UNITS:
+        if count < THOUSAND or unit == UNITS[-1]:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= THOUSAND
+    raise AssertionError(count)
