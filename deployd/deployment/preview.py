@@ -98,7 +98,7 @@ async def plan_offered(host: Host, project: ProjectSettings, branch: str, offere
     seen = replace(host, code=OfferedCode(offered))
     result = await seen.code.read(project, NO_COMMIT)
     if result.config is None:
-        raise ConfigurationRefused(render_findings(result.errors), len(result.errors))
+        raise ConfigurationRefused(render_findings(result.findings), len(result.errors))
     environment = machine_name(branch)
     live = await host.facts.live(project.id, environment)
     wanted = await find_wanted(

@@ -13,7 +13,10 @@ class ConfigurationRefused(DeployError):
 
     code: ClassVar[str] = "configuration-refused"
 
-    def __init__(self, lines: Sequence[str], count: int) -> None:
+    def __init__(
+        self, lines: Sequence[str], count: int,
+        mend: str = "correct the lines named above; `deployd check` says the same before a push",
+    ) -> None:
         """
         Args:
             lines: All findings as people read them.
@@ -21,9 +24,11 @@ class ConfigurationRefused(DeployError):
         super().__init__(
             f"the configuration has {count} error{'s' if count != 1 else ''}",
             evidence=tuple(lines),
-            mend="correct the lines named above; `deployd check` says the same before a push",
+            mend=mend,
         )
 
     @classmethod
     def because(cls, errors: Sequence[DeployError]) -> ConfigurationRefused:
-        return cls([line for error in errors for line in error.lines()], len(errors))
+        """What only the host can know, so that `deployd check` does not say it."""
+        lines = [line for error in errors for line in error.lines()]
+        return cls(lines, len(errors), "correct the lines named above, or ask the operator of this host")

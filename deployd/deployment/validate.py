@@ -107,7 +107,7 @@ async def read_config(deployment: Deployment, host: Host, tell: Tell | None = No
     """The configuration at the deployment's commit. The same commit always gives the same, so later steps ask again."""
     result = await host.code.read(deployment.project, deployment.commit)
     if result.config is None:
-        raise ConfigurationRefused(render_findings(result.errors), len(result.errors))
+        raise ConfigurationRefused(render_findings(result.findings), len(result.errors))
     if tell is not None:
         for warning in result.warnings:
             tell.warn(f"{warning.place}: {warning.what}" + (f"; {warning.mend}" if warning.mend else ""))
