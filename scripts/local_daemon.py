@@ -122,6 +122,7 @@ class LocalDaemon:
             "listen": f"127.0.0.1:{self.api_port}",
             "router": {"address": "127.0.0.1", "http_port": self.http_port, "https_port": None},
             "domain": DOMAIN,
+            "collect": {"every_minutes": 0, "deleted_days": 0},   # it never lives long; what is deleted goes
             "tokens": [{"name": "local", "role": "admin", "secret": secret}],
             "projects": {name: dict(project) for name, project in self.projects.items()},
             **self.settings,
