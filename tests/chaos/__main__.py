@@ -1,4 +1,7 @@
-"""`make chaos`: a storm of some length; its last line is the count, and its exit status is 1 when that is not clean."""
+"""`make chaos`: all outages, then a storm of some length, whose count is the last line.
+
+The exit status is 1 when the count is not clean or an outage did harm.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from pathlib import Path
 from scripts.local_daemon import LocalDaemon
 from scripts.removal import remove_all
 from tests.chaos.count import Count
+from tests.chaos.own_host import in_own_host
 from tests.chaos.storm import PLACES, Storm
 
 KILLS = 100
@@ -48,12 +52,17 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=None, help="how long, instead of how many")
     asked = parser.parse_args()
     seed = asked.seed if asked.seed is not None else int.from_bytes(os.urandom(3))
-    print(f"seed {seed}", flush=True)
-    count = asyncio.run(storm(seed, _limit(asked.kills, asked.minutes), lambda text: print(text, flush=True)))
+    outages = asyncio.run(in_own_host("tests.chaos.outages", on_line=_say))
+    _say(f"storm with seed {seed}")
+    count = asyncio.run(storm(seed, _limit(asked.kills, asked.minutes), _say))
     for line in count.evidence():
         print(line)
     print(count)
-    return 0 if count.is_clean else 1
+    return 0 if count.is_clean and outages.status == 0 else 1
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
 
 
 if __name__ == "__main__":

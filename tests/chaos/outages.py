@@ -58,6 +58,7 @@ ROUTES = {
 BACK_SECONDS = 120.0
 END_SECONDS = 200.0
 PAUSE_SECONDS = 0.03
+MOST_SHOWN = 20
 Host = tuple[str, str]
 """(branch, application)"""
 
@@ -185,6 +186,20 @@ async def an_engine_killed_without_a_daemon(stand: Stand) -> None:
         await until(stand.all_answer, "everything is live again")
 
 
+async def containers_that_change_places(stand: Stand) -> None:
+    """The daemon lies dead, the router goes on by what it was told, and containers end and start in another order."""
+    kill_daemon(stand)
+    async with stand.crowd():
+        listed = await stand.engine.docker("ps", "--format", "{{.Names}}", "--filter", "label=deployd.role=web")
+        names = sorted(listed.stdout.split())
+        await stand.engine.docker("stop", "--time", "1", *names)
+        for name in reversed(names):
+            await stand.engine.docker("start", name)
+        await asyncio.sleep(2)
+        await stand.daemon.start(BACK_SECONDS)
+        await until(stand.all_answer, "everything is live again")
+
+
 async def an_engine_killed_in_a_build(stand: Stand) -> None:
     await _engine_killed_at(stand, "build_apps", build_seconds=4)
 
@@ -266,8 +281,8 @@ def say(text: str) -> None:
 
 
 ACTS = {act.__name__: act for act in (
-    a_power_cut, an_engine_killed_without_a_daemon, an_engine_killed_in_a_build, an_engine_killed_in_a_deploy_hook,
-    an_engine_killed_when_containers_are_made,
+    a_power_cut, containers_that_change_places, an_engine_killed_without_a_daemon, an_engine_killed_in_a_build,
+    an_engine_killed_in_a_deploy_hook, an_engine_killed_when_containers_are_made,
 )}
 
 
@@ -291,8 +306,8 @@ async def main(folder: Path, *acts: str) -> int:
         for (_, status), count in stand.answers.items():
             counts[status] += count
         say(f"{name}: {time.monotonic() - began:.1f} s; answers by status: {dict(sorted(counts.items()))}")
-        for line in stand.wrong[:20]:
-            say(f"{name}: wrong: {line}")
+        for line in stand.wrong[:MOST_SHOWN]:
+            say(f"{name}: wrong ({len(stand.wrong)} in all): {line}")
         failed = failed or bool(stand.wrong)
         stand.answers.clear()
         stand.wrong.clear()

@@ -362,6 +362,16 @@ async def test_an_application_follows_its_web_container_into_a_new_network(world
         assert world.starts == [app]
 
 
+async def test_a_container_that_docker_started_without_its_slug_is_started_again(world: World) -> None:
+    async with watched(world):
+        app = world.name("app")
+        world.stand.without_slug.add(77)
+        world.engine.there[app] = replace(world.engine.there[app], pid=77)
+        world.engine.tell(app, "start")
+        await asyncio.sleep(1)
+        assert world.starts == [app]
+
+
 async def test_a_container_that_cannot_be_started_keeps_nobody_else_down(world: World) -> None:
     async with watched(world):
         world.engine.unstartable.add(world.name("app"))
