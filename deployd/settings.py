@@ -183,6 +183,8 @@ class RouterSettings(_Frozen):
     """None: one for each core."""
     cache_mb: int = Field(256, ge=1)
     """Answers of applications that are kept, in the run folder."""
+    http3: bool = False
+    """Answer HTTP/3 too, over UDP on the port of https."""
     access_log_mb: int = Field(10, ge=0)
     """What the access log of one environment may take; 0: there is none."""
     client_requests_per_second: int | None = Field(None, ge=1)

@@ -37,6 +37,8 @@ class RouterConfig:
     """Longest silence of an application before its request is given up."""
     shutdown_seconds: int = 600
     """How long the workers from before a reload may finish what they have."""
+    http3: bool = False
+    """Answer HTTP/3 too, over UDP on the port of https."""
     access_log: bool = True
     """Write a line for each request; see `RouterPlaces.access_log`."""
     client_requests_per_second: int | None = None
@@ -94,6 +96,7 @@ def render_nginx(template: str, config: RouterConfig) -> str:
         connections=CONNECTIONS, backlog=BACKLOG, cache_mb=config.cache_mb,
         behind_cache=config.run / "behind" / "cache.sock",
         text_types=" ".join(TEXT_TYPES),
+        http3=config.http3 and config.tls,
         access_log=config.run / "logs" / "access.log" if config.access_log else None,
         client_requests=config.client_requests_per_second, client_burst=config.client_burst,
         client_connections=config.client_connections, client_exempt=config.client_exempt,

@@ -83,6 +83,9 @@ function _M.verdict(asked, host)
         return
     end
     local var = ngx.var
+    if asked.authentication then
+        var.deployd_other_way = ""  -- nobody has shown yet that clients present certificates over QUIC
+    end
     if string.lower(var.ssl_server_name or "") ~= host then
         return "misdirected", 421
     end
