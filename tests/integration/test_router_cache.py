@@ -6,11 +6,12 @@ import asyncio
 import itertools
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import aiohttp
 import pytest
 from aiohttp import web
-from router_stand import Answer, Stand, ask, backend, docker, route, router, routes, stand, unique
+from router_stand import Answer, Stand, ask, backend, docker, route, router, routes, stand, unique, wait_until_held
 
 from deployd.project.model import RouteCache
 from deployd.router.control import Router
@@ -229,3 +230,33 @@ async def test_other_programs_of_the_host_cannot_reach_the_server_behind_the_cac
     told = docker("run", "--rm", "--user", "nobody", "-v", f"{stand.places.folder}:/seen", "deployd/router:1",
                   "ls", "/seen/behind", check=False)
     assert "Permission denied" in told
+
+
+async def test_long_heads_of_requests_and_answers_pass(stand: Stand, router: Router) -> None:
+    async def wordy(_: web.Request) -> web.Response:
+        return web.Response(text="x", headers={"X-Long": "y" * 15_000, "Cache-Control": "max-age=60"})
+
+    environment, host = unique("long")
+    async with backend("shop", routes={"/{all:.*}": wordy}) as shop:
+        await router.switch(routes(environment, "1", route(host, shop.target, cache=CACHE)))
+        path = f"/?{'q' * 3000}"
+        found = [await ask(stand, host, path, headers=f"X-Word: {'w' * 7000}\r\n") for _ in range(2)]
+    assert [(answer.status, answer.headers["x-platform-cache"]) for answer in found] == [(200, "MISS"), (200, "HIT")]
+
+
+@pytest.mark.parametrize("ssi", [False, True])
+async def test_held_requests_reach_the_new_version_and_the_crowd_is_let_in_by_and_by(
+    stand: Stand, router: Router, *, ssi: bool,
+) -> None:
+    environment, host = unique("held")
+    async with backend("old") as old, backend("new", delay_seconds=0.05) as new, asyncio.TaskGroup() as group:
+        more: dict[str, Any] = {"cache": RouteCache(default_ttl_seconds=60), "ssi": ssi}
+        await router.switch(routes(environment, "1", route(host, old.target, **more)))
+        await ask(stand, host, "/0")
+        await router.freeze(environment, 30)
+        waiting = [group.create_task(ask(stand, host, f"/{number % 3}")) for number in range(30)]
+        await wait_until_held(router, environment, 30)
+        await router.switch(routes(environment, "2", route(host, new.target, **more)))
+        answers = [await task for task in waiting]
+    assert {(answer.status, answer.backend) for answer in answers} == {(200, "new")}
+    assert (await router.status()).environments[environment].held_now == 0

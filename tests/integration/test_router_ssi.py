@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import zlib
 from collections.abc import Mapping
 from typing import Any
 
+import pytest
 from aiohttp import web
 from router_stand import Stand, ask, backend, route, router, routes, stand, unique
 
@@ -95,6 +97,29 @@ async def test_parts_of_a_page_under_way_are_not_held_by_a_freeze(stand: Stand, 
         go_on.set()
         assert (await asked).body == b"part"
         await router.thaw(environment)
+
+
+@pytest.mark.parametrize("cache", [CACHE, NO_CACHE])
+async def test_a_page_is_put_together_of_text_and_then_compressed(
+    stand: Stand, router: Router, cache: RouteCache,
+) -> None:
+    async def packs(request: web.Request) -> web.Response:
+        text = 'a <!--#include virtual="/part" --> z' if request.path == "/" else "part " * 500
+        if "gzip" not in request.headers.get("Accept-Encoding", ""):
+            return web.Response(text=text, content_type="text/html")
+        body = zlib.compress(text.encode(), wbits=31)
+        return web.Response(body=body, content_type="text/html", headers={"Content-Encoding": "gzip"})
+
+    environment, host = unique("packed")
+    async with backend("shop", routes={"/{all:.*}": packs}) as shop:
+        await router.switch(routes(
+            environment, "1", route(host, shop.target, ssi=True, cache=cache),
+            route(host, shop.target, path="/part", cache=cache),
+        ))
+        for headers in ("", "Cookie: a=b\r\n"):
+            answer = await ask(stand, host, headers=f"Accept-Encoding: gzip\r\n{headers}")
+            assert answer.headers["content-encoding"] == "gzip"
+            assert zlib.decompress(answer.body, 31).decode() == f"a {'part ' * 500} z"
 
 
 async def test_a_part_that_does_not_answer_leaves_the_rest_of_the_page(stand: Stand, router: Router) -> None:

@@ -107,7 +107,8 @@ local function pass_part(entry, scheme)
     if not route or route.type ~= "upstream" or #route.targets == 0 then
         return "@nothing"
     end
-    return way_to_container(route, scheme)
+    local way = way_to_container(route, scheme)
+    return way == "" and "@part" or way
 end
 
 -- The page that refuses a request and its status, or nothing: what its host asks over TLS, and its environment of everybody.
