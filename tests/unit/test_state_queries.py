@@ -227,7 +227,7 @@ def test_versions_are_kept_for_rollbacks_and_one_of_them_is_live(db: sqlite3.Con
     assert (found.live_activity, found.live_since) == (two, NOW + timedelta(hours=1))
 
 
-def test_a_forgotten_environment_keeps_its_secrets_as_long_as_its_data_and_its_history_for_ever(db: sqlite3.Connection) -> None:
+def test_a_forgotten_environment_keeps_its_secrets_as_long_as_its_data(db: sqlite3.Connection) -> None:
     environments.ensure(db, SHOP, MAIN, "main", NOW)
     number = push(db)
     old = environments.ensure_secret(db, SHOP, MAIN, "db", "mysql")
