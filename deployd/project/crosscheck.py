@@ -146,6 +146,15 @@ def check_reachable(applications: Sequence[Application], findings: Findings) -> 
                 'add `web: {locations: {"/": {root: …}}}`, or a `workers` block',
                 length=len(application.name),
             )
+        behind = [location.path for location in application.web.locations if location.passthru is True]
+        if behind and application.runtime_name != "php" and not application.web.instance.commands.start:
+            findings.warn(
+                "nothing-served",
+                application.web.place,
+                f"the location `{shown(behind[0])}` leads to the process of `{application.name}`, and none is started",
+                "add `web: {commands: {start: …}}`, or `passthru: false`",
+                length=len("web"),
+            )
 
 
 def check_names(named: Sequence[tuple[str, Place, str]], findings: Findings) -> None:

@@ -76,6 +76,7 @@ CODES: dict[str, str] = {
     "not-a-storage": "`source: service` with a service that is no network storage",
     "disk-missing": "local mounts without `disk`",
     # web
+    "same-location": "two locations of one path",
     "slash-missing": "a path without a slash in front",
     "nothing-served": "an application without locations and workers",
     "background-process": "a start command that ends in `&`",

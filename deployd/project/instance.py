@@ -57,6 +57,7 @@ RESOURCES = Table(
     noun="`resources`",
 )
 _HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?", re.ASCII)
+INI_NAME = re.compile(r"[A-Za-z0-9_.-]+", re.ASCII)
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
 
@@ -125,6 +126,10 @@ def read_variables(field: Field | None) -> Mapping[str, Mapping[str, Json]]:
                     f"`{shown(name)}` cannot be the name of an environment variable",
                     "use letters, digits and `_`, not beginning with a digit",
                 )
+                continue
+            if prefix == "php" and not INI_NAME.fullmatch(name):
+                what = f"`{shown(name)}` cannot be the name of a setting of PHP"
+                value.wrong_name("bad-name", what, "write one like `memory_limit`")
                 continue
             found[prefix][name] = value.json()
     return found

@@ -57,7 +57,8 @@ MOST_RULES = 500
 
 
 def read_locations(field: Field) -> tuple[Location, ...]:
-    found = []
+    found: list[Location] = []
+    there: dict[str, Field] = {}
     for path, entry in field.entries(dots="a path begins with a slash"):
         if not path.startswith("/"):
             entry.wrong_name(
@@ -66,6 +67,14 @@ def read_locations(field: Field) -> tuple[Location, ...]:
         elif _UNSAFE.search(path):
             entry.wrong_name(
                 "bad-path", f"`{shown(path)}` is not a path", "write a plain prefix; patterns go into `rules`"
+            )
+        other = there.setdefault(path.rstrip("/"), entry)
+        if other is not entry:
+            entry.wrong_name(
+                "same-location",
+                f"the location `{shown(path)}` is here twice, with and without a slash at the end",
+                "keep one of the two",
+                related=(other.place,),
             )
         if entry.is_null():
             found.append(Location(path, passthru=True))
@@ -170,7 +179,7 @@ def _index(field: Field) -> tuple[str, ...]:
         name = item.text()
         if name is None:
             continue
-        if not name or "/" in name.strip("/") or any(ord(character) < 32 for character in name):
+        if not name or "/" in name.strip("/") or _UNSAFE.search(name) or re.search(r"[\s$]", name):
             item.wrong("bad-path", f"`{shown(name)}` is not the name of a file", "write a name like `index.html`")
             continue
         names.append(name)

@@ -14,7 +14,12 @@ from deployd.project.yaml_nodes import ScalarNode
 MOUNT = Table(
     "mounts.<path>",
     (
-        Key("source", "`local`, `service` or `tmp`", "`instance` is read as `local`, `temporary` as `tmp`", "required"),
+        Key(
+            "source",
+            "`local`, `service` or `tmp`",
+            "`tmp` begins empty with each deployment; `instance` is read as `local`, `temporary` as `tmp`",
+            "required",
+        ),
         Key("source_path", "path in the volume", '`""` is the whole volume', "the mount's own path"),
         Key("service", "name of a `network-storage` service", "with `source: service` only"),
     ),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from deployd.project.instance import INI_NAME
 from deployd.project.keys import Key, Table
-from deployd.project.model import Extension, Runtime
+from deployd.project.model import Extension, Json, Runtime
 from deployd.project.php_extensions import extension_names, extension_state
 from deployd.project.shape import Field, Fields
 from deployd.project.spelling import nearest, shown
@@ -91,12 +92,24 @@ def _extensions(field: Field | None, version: str) -> tuple[Extension, ...]:
             name_field = fields.require("name", "say which extension")
             name = name_field.text() if name_field else None
             at = name_field or item
-            configuration = fields.json_of_names("configuration")
+            configuration = _configuration(fields)
         else:
             name = item.text()
         if name is not None and _is_usable(at, name, version):
             found.append(Extension(name, configuration))
     return tuple(found)
+
+
+def _configuration(fields: Fields) -> dict[str, Json]:
+    found = {}
+    for name, entry in fields.entries("configuration"):
+        if INI_NAME.fullmatch(name):
+            found[name] = entry.json()
+        else:
+            entry.wrong_name(
+                "bad-name", f"`{shown(name)}` cannot be the name of a setting of PHP", "write one like `memory_limit`"
+            )
+    return found
 
 
 def _disabled(field: Field, version: str) -> tuple[str, ...]:

@@ -53,7 +53,7 @@ def read_web(application: Fields, runtime: str, targets: Targets) -> Web:
     """The web instance, defaults of the runtime filled in."""
     fields = application.fields("web", WEB)
     commands = read_commands(fields, start_needed=runtime != "php", table=COMMANDS) if fields else Commands()
-    family, protocol = _upstream(fields, runtime)
+    family, protocol = _upstream(fields, runtime, commands)
     instance = read_instance(Scope(fields, application), commands, targets)
     place = fields.place if fields else Place(application.place.file, application.place.line, application.place.column)
     return Web(instance, family, protocol, _locations(fields, application, runtime, commands), place)
@@ -78,13 +78,21 @@ def read_commands(fields: Fields, *, start_needed: bool, table: Table) -> Comman
     return Commands(start, commands.text("pre_start"), post_start)
 
 
-def _upstream(fields: Fields | None, runtime: str) -> tuple[Literal["tcp", "unix"], Literal["http", "fastcgi"]]:
+def _upstream(
+    fields: Fields | None, runtime: str, commands: Commands
+) -> tuple[Literal["tcp", "unix"], Literal["http", "fastcgi"]]:
     upstream = fields.fields("upstream", UPSTREAM) if fields else None
     family, protocol = ("unix", "fastcgi") if runtime == "php" else ("tcp", "http")
     if upstream is not None:
         family_field, protocol_field = upstream.get("socket_family"), upstream.get("protocol")
         family = (family_field.one_of(("tcp", "unix")) if family_field else None) or family
         protocol = (protocol_field.one_of(("http", "fastcgi")) if protocol_field else None) or protocol
+        if protocol_field is not None and runtime == "php" and protocol == "http" and not commands.start:
+            protocol_field.warn(
+                "not-together",
+                "PHP-FPM speaks `fastcgi` and no `http`, so no request will be answered",
+                "remove `protocol`, or name a program that speaks HTTP under `commands: {start: …}`",
+            )
     return cast(Literal["tcp", "unix"], family), cast(Literal["http", "fastcgi"], protocol)
 
 
