@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+
+from deployd.process import run as run_program
 from tests.e2e.conftest import APP, SERVER, MakeDeveloper
 
 UNIX_SERVER = """\
@@ -45,3 +48,59 @@ async def test_a_unix_socket_and_commands_before_and_after_the_start_work(develo
     me = await developer("local", files={".platform.app.yaml": app, "server.py": server})
     pushed = await me.push()
     assert await me.page() == (200, "first on main"), pushed.lines
+
+
+PLACES = """\
+name: app
+type: python:3.13
+mounts:
+  thumbs: {source: tmp}
+web:
+  commands:
+    start: python3 server.py
+    post_start: test "$SAID" = here && echo made > thumbs/web.txt
+  locations:
+    /: {passthru: true}
+    /thumbs: {root: thumbs}
+workers:
+  mailer:
+    commands:
+      start: sleep 100000
+      post_start: exit WORKER
+"""
+REDIRECTED = """\
+https://{default}/: {type: upstream, upstream: "app:http"}
+https://www.{default}/:
+  type: redirect
+  to: https://{default}/
+  redirects: {paths: {/old: {to: "https://elsewhere.example/kept"}}}
+"""
+
+
+async def test_post_start_temporary_mounts_and_redirects_of_every_route_are_honoured(developer: MakeDeveloper) -> None:
+    me = await developer("local", files={
+        ".platform.app.yaml": PLACES.replace("WORKER", "3"), ".environment": "export SAID=here\n",
+        ".platform/routes.yaml": REDIRECTED,
+    })
+    pushed = await me.push()
+    assert "the post_start command of app--mailer ended with exit code 3" in "\n".join(pushed.lines)
+    await me.write({".platform.app.yaml": PLACES.replace("WORKER", "0")})
+    pushed = await me.push()
+    assert pushed.deployed, pushed.lines
+    assert await me.page(path="/thumbs/web.txt") == (200, "made\n")
+    assert (await me.page(path="/old", subdomain="www"))[0] == 302
+    assert (await me.page(path="/new", subdomain="www"))[0] == 301
+
+
+async def test_a_push_is_told_what_the_check_says_word_for_word(developer: MakeDeveloper) -> None:
+    me = await developer("local", files={
+        ".platform.app.yaml": APP + "hoks: {}\ndisk: 64\n",
+        ".platform/services.yaml": "search: {type: 'solr:9.9', disk: 512}\n",
+    })
+    said = await run_program(sys.executable, "-m", "deployd", "check", str(me.folder), check=False)
+    pushed = await me.push()
+    told = [line.removeprefix("remote: ").removeprefix("remote:") for line in pushed.lines]
+    assert not pushed.deployed
+    assert said.text.count("error:") == 3
+    for line in said.text.splitlines():
+        assert line in told

@@ -6,11 +6,12 @@ import asyncio
 import hashlib
 import hmac
 import json
+import sys
 import uuid
 from typing import Any
 
 from deployd.process import run
-from tests.e2e.conftest import SECRET, Developer, MakeDeveloper
+from tests.e2e.conftest import APP, SECRET, Developer, MakeDeveloper
 
 NOTHING = "0" * 40
 
@@ -86,3 +87,15 @@ async def state_of(me: Developer, activity: int) -> str:
                 return state
             await asyncio.sleep(0.1)
     return "never ended"
+
+
+async def test_a_wrong_configuration_is_told_in_the_log_as_the_check_says_it(developer: MakeDeveloper) -> None:
+    me = await developer("forge")
+    await me.write({".platform.app.yaml": APP + "hoks: {}\ndisk: 64\n"})
+    said = await run(sys.executable, "-m", "deployd", "check", str(me.folder), check=False)
+    _, answer = await deliver(me, await push_to_forge(me, "wrong"))
+    assert await state_of(me, answer["activity"]) == "failed"
+    async with me.daemon.session() as session, session.get(f"/api/v1/activities/{answer['activity']}/log") as got:
+        told = await got.text()
+    for line in said.text.splitlines():
+        assert json.dumps(line, ensure_ascii=False)[1:-1] in told or line in told, (line, told)
