@@ -39,3 +39,28 @@ def test_the_host_header_has_a_port_only_when_it_is_an_unusual_one() -> None:
 def test_workers_are_one_for_each_core_unless_they_are_counted() -> None:
     assert "worker_processes auto;" in render_nginx(TEMPLATE, RouterConfig(RUN, SOCKET, CONFIG))
     assert "worker_processes 3;" in render_nginx(TEMPLATE, RouterConfig(RUN, SOCKET, CONFIG, workers=3))
+
+
+def test_limits_of_clients_stand_in_it_only_when_they_are_asked_for() -> None:
+    assert "limit_" not in render_nginx(TEMPLATE, RouterConfig(RUN, SOCKET, CONFIG))
+    text = render_nginx(TEMPLATE, RouterConfig(
+        RUN, SOCKET, CONFIG, client_requests_per_second=5, client_burst=7, client_exempt=("192.0.2.0/24",),
+    ))
+    assert "rate=5r/s" in text
+    assert "burst=7 nodelay" in text
+    assert "192.0.2.0/24 1;" in text
+    assert "limit_conn" not in text
+    assert "limit_conn client_connections 3;" in render_nginx(
+        TEMPLATE, RouterConfig(RUN, SOCKET, CONFIG, client_connections=3))
+
+
+def test_http_3_needs_a_certificate_and_a_log_is_written_unless_it_is_switched_off() -> None:
+    assert "quic" not in render_nginx(TEMPLATE, RouterConfig(RUN, SOCKET, CONFIG, https_port=443, http3=True))
+    text = render_nginx(TEMPLATE, RouterConfig(
+        RUN, SOCKET, CONFIG, https_port=443, certificate=CERTIFICATE, certificate_key=KEY, http3=True,
+    ))
+    assert "listen 0.0.0.0:443 quic reuseport;" in text
+    assert "access_log /r/logs/access.log requests" in text
+    silent = render_nginx(TEMPLATE, RouterConfig(RUN, SOCKET, CONFIG, access_log=False))
+    assert "/r/logs" not in silent
+    assert "settings.access_log = false" in silent
