@@ -65,7 +65,8 @@ def test_a_changed_password_changes_what_routes_are_made_from() -> None:
 
 
 @pytest.mark.parametrize("wrong", [
-    {"basic_auth": {"ada": "secret"}}, {"basic_auth": {"a:b": "$6$x"}}, {"addresses": ["192.0.2.256"]},
+    {"basic_auth": {"ada": "secret"}}, {"basic_auth": {"ada": "$2y$12$slow"}}, {"basic_auth": {"ada": "$6$rounds=9$x"}},
+    {"basic_auth": {"a:b": "$6$x"}}, {"addresses": ["192.0.2.256"]},
     {"addresses": [{"permission": "maybe", "address": "any"}]},
 ])
 def test_access_that_would_not_work_is_refused(wrong: dict[str, Any]) -> None:
