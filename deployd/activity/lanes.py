@@ -134,11 +134,14 @@ class Lanes:
         """Wish the end of pushes that a newer one of their lane has overtaken, where that is wanted."""
         for activity, newer in await self._store.read(activities.overtaken):
             wish = self._wish_of(activity)
-            if wish is not None and await self._store.write(partial(
-                wishes.supersede, activity=activity, said=f"a newer push came: activity {newer}",
-                now=self._clock.now(), may_be=self._may_be_overtaken,
-            )):
-                wish.ask()
+            try:
+                if wish is not None and await self._store.write(partial(
+                    wishes.supersede, activity=activity, said=f"a newer push came: activity {newer}",
+                    now=self._clock.now(), may_be=self._may_be_overtaken,
+                )):
+                    wish.ask()
+            except DeployError as error:   # a full disk, mostly: the older push goes on, and so do all lanes
+                log.warning("overtaken_push_goes_on", activity=activity, why=error.what)
 
     def _nudge(self, activity: ActivityId) -> None:
         wish = self._wish_of(activity)
