@@ -24,9 +24,14 @@ def notify(*states: str) -> None:
         channel.sendall("\n".join(states).encode())
 
 
+def is_passed_a_socket() -> bool:
+    """Whether deployd.socket passed its listening socket to this process."""
+    return os.environ.get("LISTEN_PID") == str(os.getpid()) and int(os.environ.get("LISTEN_FDS", "0")) >= 1
+
+
 def passed_socket() -> socket.socket | None:
-    """The listening socket of deployd.socket; None when nothing was passed to this process."""
-    if os.environ.get("LISTEN_PID") != str(os.getpid()) or int(os.environ.get("LISTEN_FDS", "0")) < 1:
+    """The listening socket of deployd.socket; None when nothing was passed. Whoever takes it owns it: ask only once."""
+    if not is_passed_a_socket():
         return None
     os.set_inheritable(FIRST_PASSED, True)   # it outlives a reload, which is this program started again in its place
     return socket.socket(fileno=FIRST_PASSED)

@@ -15,7 +15,7 @@ from deployd.errors import DeployError
               show_default=True, help="The settings file.")
 def serve(settings: Path) -> None:
     """Run the daemon."""
-    from deployd.daemon import serve as run  # the daemon's libraries are loaded by nobody else
+    from deployd.daemon.serve import serve as run  # the daemon's libraries are loaded by nobody else
 
     try:
         run(settings)

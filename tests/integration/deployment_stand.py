@@ -28,7 +28,7 @@ from deployd.activity.slots import Slots
 from deployd.activity.table import Step, Table
 from deployd.activity.wish import Wish
 from deployd.catalogue import load_catalogue
-from deployd.daemon import Edges, _host, _open_edges
+from deployd.daemon.edges import Edges, host_of, open_edges
 from deployd.deployment.carry import StateJournal
 from deployd.deployment.host import Host
 from deployd.deployment.steps import PUSH
@@ -38,7 +38,6 @@ from deployd.environment.naming import machine_name
 from deployd.ids import ActivityId, CommitId, ProjectId
 from deployd.process import run as run_program
 from deployd.settings import load_settings
-from deployd.slugs.archive import SlugStore
 from deployd.state import activities, environments
 from deployd.state.activities import NewActivity, Trigger
 from scripts.git_push import git_environment
@@ -253,13 +252,11 @@ async def deployment_stand(directory: Path, **settings_of_daemon: Any) -> AsyncI
     catalogue = load_catalogue(settings.catalogue_path)
     try:
         async with AsyncExitStack() as stack:
-            edges = await _open_edges(stack, settings, catalogue)
+            edges = await open_edges(stack, settings, catalogue)
             await edges.router.complete()
-            slugs = SlugStore(settings.state / "slugs")
-            await slugs.sweep()
             tree = directory / "tree"
             await _first(tree)
-            yield Stand(daemon, edges, _host(edges, settings, catalogue, slugs), tree)
+            yield Stand(daemon, edges, await host_of(edges, settings, catalogue), tree)
     finally:
         await remove_all(daemon.instance, directory)
     assert await left_behind(daemon.instance, directory) == []

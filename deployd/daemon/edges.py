@@ -1,0 +1,94 @@
+"""What is open while the daemon runs: the database, Docker, the router, the repositories."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from deployd.activity.masking import Masker
+from deployd.catalogue import Catalogue
+from deployd.clock import Clock, SystemClock
+from deployd.daemon.faces import refuse_taken_port
+from deployd.daemon.router_start import start_router
+from deployd.deployment.code import ProjectCode
+from deployd.deployment.facts import StateFacts
+from deployd.deployment.host import Host
+from deployd.deployment.places import Places
+from deployd.engine.docker import Engine
+from deployd.engine.images import Images
+from deployd.errors import DeployError
+from deployd.router.control import Router, open_router
+from deployd.router.places import RouterPlaces
+from deployd.settings import Settings
+from deployd.slugs.archive import SlugStore
+from deployd.slugs.storage import Slugs
+from deployd.state.environments import all_secrets
+from deployd.state.store import Store, open_store
+
+MEGABYTE = 1_000_000
+
+
+class FolderUnusable(DeployError):
+    """A folder of the daemon cannot be made, or nothing be written into it."""
+
+    code: ClassVar[str] = "folder-unusable"
+
+
+@dataclass(frozen=True)
+class Edges:
+    """Everything that is open while the daemon runs."""
+
+    store: Store
+    engine: Engine
+    router: Router
+    clock: Clock
+    masker: Masker
+    code: ProjectCode
+    """One for intake and deployments: what the check of a push has read is not read again."""
+
+
+async def open_edges(stack: AsyncExitStack, settings: Settings, catalogue: Catalogue) -> Edges:
+    """Open everything, and start the router when it does not run.
+
+    Raises:
+        DeployError: Something cannot be had; nothing that was started for it is left behind.
+    """
+    for folder in (settings.state, settings.run):
+        _ensure_folder(folder)
+    store = await stack.enter_async_context(open_store(settings.state / "state.db"))
+    refuse_taken_port(settings)   # before anything is started that a daemon that cannot serve would leave behind
+    engine = await stack.enter_async_context(Engine(settings.docker_socket))
+    router = await stack.enter_async_context(open_router(RouterPlaces(settings.run).socket))
+    masker = Masker(settings.secrets())
+    masker.learn(await store.read(all_secrets))   # a hook that outlived the last daemon may print one
+    code = ProjectCode(Places(settings.state, settings.run).repository, settings.state / "hooks")
+    await start_router(engine, router, settings, catalogue)
+    return Edges(store, engine, router, SystemClock(), masker, code)
+
+
+def _ensure_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise FolderUnusable(
+            f"cannot make the folder {folder}: {error.strerror}",
+            mend="choose another with `directory`, `state` or `run`, or remove what is in its way",
+        ) from None
+
+
+async def host_of(edges: Edges, settings: Settings, catalogue: Catalogue) -> Host:
+    """What deployments reach, over these edges."""
+    slugs = SlugStore(settings.state / "slugs", min_free_bytes=settings.min_free_disk_mb * MEGABYTE)
+    await slugs.sweep()   # what a crash left half packed
+    places = Places(settings.state, settings.run)
+    return Host(
+        settings=settings, catalogue=catalogue, clock=edges.clock, places=places,
+        code=edges.code,
+        engine=edges.engine,
+        images=Images(edges.engine.docker, catalogue),
+        slugs=Slugs(slugs, places.mounts),
+        router=edges.router,
+        facts=StateFacts(edges.store, edges.engine, settings, edges.clock, edges.masker),
+    )

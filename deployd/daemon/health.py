@@ -1,0 +1,54 @@
+"""How the daemon is: for `/status`, `/readyz`, `/metrics` and the watchdog."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+
+from deployd.activity.holding import Limits
+from deployd.activity.lanes import Lanes
+from deployd.api.board import Health
+from deployd.api.metrics import Figures
+from deployd.daemon.edges import Edges
+from deployd.errors import DeployError
+from deployd.router.table import RouterStatus
+from deployd.upkeep.traffic import Traffic
+from deployd.upkeep.watch import Watch
+
+
+def health_of(edges: Edges) -> Health:
+    """Whether Docker and the router answer."""
+    async def look() -> tuple[dict[str, Any], dict[str, Any], list[str]]:
+        engine: dict[str, Any] = {"reachable": False}
+        router: dict[str, Any] = {"reachable": False}
+        reasons = []
+        try:
+            engine = {"reachable": True, "version": await edges.engine.version()}
+        except DeployError as error:
+            reasons.append(error.what)
+        try:
+            seen = await edges.router.status(environments=False)
+            router = {"reachable": True, "held_now": seen.held_now, "released": seen.released,
+                      "expired": seen.expired, "left": seen.left, "refused": seen.refused}
+        except DeployError as error:
+            reasons.append(error.what)
+        return engine, router, reasons
+    return look
+
+
+def degraded(watch: Watch, lanes: Lanes, limits: Limits) -> list[str]:
+    """What is not well though pushes can be taken: environments, rows of a newer deployd, undos that are stuck."""
+    return [*watch.degraded(), *lanes.left_alone.values(), *limits.waits.stuck]
+
+
+async def measured(edges: Edges, traffic: Traffic, limits: Limits) -> Figures:
+    """What `/metrics` tells besides the status."""
+    router: RouterStatus | None = None
+    with suppress(DeployError):
+        router = await edges.router.status()
+        traffic.forget_all_but(router.environments)
+    slots = {"builds": limits.builds, "deployments": limits.deploys}
+    return Figures(
+        dict(traffic.visits), router, {name: (found.taken, found.waiting) for name, found in slots.items()},
+        traffic.lost_lines,
+    )

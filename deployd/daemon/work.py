@@ -1,0 +1,128 @@
+"""What the daemon does: lanes, faces and upkeep, as tasks of one group."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from functools import partial
+
+import structlog
+
+from deployd.activity.endings import endings
+from deployd.activity.holding import Limits
+from deployd.activity.lanes import Lanes
+from deployd.activity.log import Logs
+from deployd.activity.memory import host_memory
+from deployd.activity.slots import Slots
+from deployd.activity.supervised import supervised
+from deployd.api.applications import local_application, public_application
+from deployd.api.board import StateBoard
+from deployd.api.desk import StateDesk
+from deployd.api.routes import api_routes
+from deployd.daemon.edges import MEGABYTE, Edges
+from deployd.daemon.faces import find_caller, open_faces
+from deployd.daemon.health import degraded, health_of, measured
+from deployd.daemon.router_start import start_router
+from deployd.deployment.carry import Carrier
+from deployd.deployment.host import Host
+from deployd.intake.checker import CommitChecker
+from deployd.intake.followed import TerminalLogs
+from deployd.intake.hooks_folder import write_hooks
+from deployd.intake.http_git import git_routes
+from deployd.intake.internal import internal_routes
+from deployd.intake.ports import Intake
+from deployd.intake.queue import StateQueue
+from deployd.intake.webhooks import webhook_routes
+from deployd.router.container import reopen_access_log
+from deployd.router.places import RouterPlaces
+from deployd.systemd import keep_watchdog_fed, notify
+from deployd.upkeep.access_logs import AccessLogs
+from deployd.upkeep.collect.collector import Collector
+from deployd.upkeep.crons import Crons
+from deployd.upkeep.lost_pushes import LostPushes
+from deployd.upkeep.reconcile import Reconciler
+from deployd.upkeep.traffic import Traffic
+from deployd.upkeep.watch import Watch
+
+log = structlog.get_logger()
+
+STOP, RELOAD = "stop", "reload"
+
+
+async def work(
+    stack: AsyncExitStack, edges: Edges, host: Host, next_wish: Callable[[], Awaitable[str]],
+) -> str:
+    """Put back what is live, then do all that a daemon does until `next_wish` says how it ends."""
+    settings = host.settings
+    logs = Logs(host.places.logs, edges.clock, edges.masker, endings(edges.store))
+    memory = host_memory(settings.limits.memory_mb)
+    limits = Limits(
+        Slots(settings.limits.builds, memory, what="builds"),
+        Slots(settings.limits.deploys, memory, what="deployments"),
+    )
+    carrier = Carrier(edges.store, host, logs, limits, edges.clock, memory.total_mb)
+    lanes = Lanes(edges.store, carrier, edges.clock, carrier.may_be_overtaken)
+    write_hooks(settings.state / "hooks", settings.api_socket)
+    intake = Intake(
+        settings.projects, settings.tokens, edges.code, CommitChecker(edges.code, host),
+        StateQueue(edges.store, edges.clock, lanes.wake), TerminalLogs(logs, edges.store),
+    )
+    reconciler = Reconciler(edges.store, host, edges.clock)
+    live = await reconciler.put_back()
+    await edges.router.complete()
+    watch = Watch(
+        edges.store, host, reconciler, edges.router, edges.clock,
+        partial(start_router, edges.engine, edges.router, settings, host.catalogue),
+    )
+    traffic = Traffic()
+    board = StateBoard(
+        edges.store, settings, logs, edges.clock, health_of(edges), partial(degraded, watch, lanes, limits),
+        limits.waits.of, partial(measured, edges, traffic, limits),
+    )
+    collector = Collector(edges.store, host, edges.clock, lanes.wake, edges.code.pack)
+    routes = api_routes(board, StateDesk(edges.store, host, lanes, edges.clock, collector))
+    find = partial(find_caller, settings)
+    await open_faces(
+        stack, settings, public_application(routes, [*git_routes(intake), *webhook_routes(intake)], find),
+        local_application(routes, internal_routes(intake)),
+    )
+    log.info("daemon_ready", environments=live, listen=settings.listen, router=settings.router.http_port)
+    async with asyncio.TaskGroup() as group:
+        eternal = [
+            group.create_task(supervised("lanes", lanes.serve), name="lanes"),
+            group.create_task(supervised("watchdog", partial(keep_watchdog_fed, board.not_ready)), name="watchdog"),
+            *(group.create_task(supervised(name, once), name=name)
+              for name, once in _upkeep(edges, host, watch, traffic, lanes.wake).items()),
+            group.create_task(supervised("collector", collector.serve), name="collector"),
+        ]
+        notify("READY=1", f"STATUS={live} environments are live")
+        wish = await next_wish()
+        notify("STOPPING=1" if wish == STOP else "RELOADING=1")
+        log.info("daemon_stops", wish=wish)
+        logs.end_followers()   # first: else closing the faces waits for them
+        board.end_followers()
+        for task in eternal:
+            task.cancel()
+    return wish
+
+
+def _upkeep(
+    edges: Edges, host: Host, watch: Watch, traffic: Traffic, wake: Callable[[], None],
+) -> dict[str, Callable[[], Awaitable[None]]]:
+    """What looks after everything between deployments: {name of the task: what it does for ever}"""
+    seen = host.settings.state / "remotes"
+    lost = LostPushes(edges.store, host.settings.projects, edges.code, seen, edges.clock, wake)
+    crons = Crons(edges.store, host, edges.router, edges.masker)
+    return {
+        "watch": watch.serve, "lost pushes": lost.serve, "crons": crons.serve,
+        "access logs": _access_logs(edges, host, traffic).serve,
+    }
+
+
+def _access_logs(edges: Edges, host: Host, traffic: Traffic) -> AccessLogs:
+    places, settings = RouterPlaces(host.settings.run), host.settings
+    return AccessLogs(
+        places.access_log, host.places, traffic, partial(reopen_access_log, edges.engine, settings.instance, places),
+        most_bytes=settings.router.access_log_mb * MEGABYTE,
+    )
