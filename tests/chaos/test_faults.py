@@ -190,9 +190,11 @@ async def test_a_build_that_writes_for_ever_has_a_log_with_an_end(make_me: MakeM
 async def test_an_application_that_dies_after_the_switch_is_told_and_comes_back(make_me: MakeMe) -> None:
     me = await make_me()
     app = APP.replace("start: python3 server.py", "start: '! test -e data/dead && exec python3 server.py'") + MOUNTS
-    hook = "hooks: {post_deploy: 'touch data/dead; (sleep 1; kill -TERM $(pidof python3)) & echo soon'}\n"
-    await me.write({".platform.app.yaml": app + hook, "text": "mortal"})
+    await me.write({".platform.app.yaml": app, "text": "mortal"})
     assert (await me.push()).deployed
+    [container] = (await run("docker", "ps", "-q", "--filter", f"label=deployd={me.daemon.instance}",
+                             "--filter", "label=deployd.role=app")).text.split()
+    await run("docker", "exec", container, "sh", "-c", "touch data/dead; kill -TERM $(pidof python3)")
     await until(lambda: degraded(me, "the app container of app ended"), "told on /status")
     assert (await me.page())[0] in (502, 503)
     next(me.daemon.directory.glob("var/state/environments/shop/*/volumes/app/data/dead")).unlink()
