@@ -49,6 +49,18 @@ def kept_versions(connection: sqlite3.Connection, keep: int) -> dict[ActivityId,
     return {ActivityId(row["activity"]): row["version"] for row in rows}
 
 
+def is_in_use(connection: sqlite3.Connection, activity: str) -> bool:
+    """Whether an activity waits, runs or is what visitors see. Once this is over, it never comes again.
+
+    Args:
+        activity: Its number, as the name of a folder; what is no number is not in use.
+    """
+    return connection.execute(
+        "SELECT 1 FROM activities WHERE CAST(id AS TEXT) = ? AND (state IN ('pending', 'in_progress')"
+        " OR id IN (SELECT live_activity FROM environments))", (activity,),
+    ).fetchone() is not None
+
+
 def environments_with_secrets(connection: sqlite3.Connection) -> set[tuple[ProjectId, EnvironmentName]]:
     rows = connection.execute("SELECT DISTINCT project, environment FROM secrets")
     return {(ProjectId(row["project"]), EnvironmentName(row["environment"])) for row in rows}

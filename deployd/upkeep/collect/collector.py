@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -16,7 +17,7 @@ from deployd.errors import DeployError
 from deployd.ids import ProjectId
 from deployd.settings import CollectSettings
 from deployd.state import unneeded as rows
-from deployd.state.store import Store
+from deployd.state.store import StateUnwritable, Store
 from deployd.state.unneeded import Key
 from deployd.upkeep.collect.look import MEGABYTE, look
 from deployd.upkeep.collect.remove import Removal
@@ -90,18 +91,28 @@ class Collector:
         async with self._turn:
             now = self._clock.now()
             things = await look(self._store, self._host, now)
-            keys = [thing.key for thing in unneeded(things)]
-            since = await self._store.write(lambda db: rows.note(db, keys, now))
-            planned = await self._decide(things, since, now, deleted)
+            planned = await self._decide(things, await self._note(things, now), now, deleted)
             gone = [going for going in planned.going if await self._remove(going, who, now)]
             before = now - timedelta(days=self._host.settings.collect.log_days)
-            await self._store.write(lambda db: rows.forget_deliveries(db, before))
+            with suppress(StateUnwritable):   # it is said above; the next round forgets them
+                await self._store.write(lambda db: rows.forget_deliveries(db, before))
             for project in self._host.settings.projects:
                 await self._pack(project)
             self.last = Round(now, tuple(gone), planned.short)
             if gone:
                 log.info("collected", things=len(gone), megabytes=self.last.size_bytes // MEGABYTE, who=who)
             return self.last
+
+    async def _note(self, things: Iterable[Thing], now: datetime) -> Mapping[Key, datetime]:
+        """Since when nobody needs what nobody needs."""
+        keys = [thing.key for thing in unneeded(things)]
+        try:
+            return await self._store.write(lambda db: rows.note(db, keys, now))
+        except StateUnwritable as error:
+            # The disk is full, and we are who makes room. What was noted before does not count: it may have been
+            # needed meanwhile, so only what goes without grace goes, and no data.
+            log.warning("unneeded_not_noted", why=error.what)
+            return {}
 
     async def _decide(
         self, things: Iterable[Thing], since: Mapping[Key, datetime], now: datetime, deleted: bool,

@@ -65,6 +65,10 @@ def _read(db: sqlite3.Connection, keep: int, cache_before: datetime, log_before:
         with suppress(LookupError):
             planned = Journal(entries.of_activity(db, activity.id)).result("read_and_plan", Planned)
             versions[activity.id] = planned.version
+        # A rollback that still waits has no plan yet, and a push before it may take its target off the list.
+        target = activity.trigger.to
+        if target is not None and (text := environments.version_of(db, target)) is not None:
+            versions[target] = read_result(text, Version)
     there = environments.list_all(db)
     live = {item.live_activity: item for item in there if item.live_activity is not None}
     services = {

@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from deployd.deployment.host import Host
 from deployd.deployment.steps import TABLES
@@ -52,10 +53,9 @@ class Removal:
             case "cache":
                 return await self._cache(ProjectId(thing.name))
             case "workspace":
-                await asyncio.to_thread(shutil.rmtree, self._host.places.work(ActivityId(int(thing.name))), True)
+                return await self._of_activity(self._host.places.state / "work" / thing.name)
             case "version" | "snapshot":
-                folder = self._host.places.state / "environments" / thing.name
-                await asyncio.to_thread(shutil.rmtree, folder, True)
+                return await self._of_activity(self._host.places.state / "environments" / thing.name)
         return True
 
     async def _purge(self, project: str, environment: str, who: str, now: datetime) -> bool:
@@ -74,6 +74,17 @@ class Removal:
         if ProjectId(project) not in self._host.settings.projects or not await self._store.write(enqueue):
             return False
         self._wake()
+        return True
+
+    async def _of_activity(self, folder: Path) -> bool:
+        """A folder that has the number of its activity as its name.
+
+        The round looked at the rows first and at the folders later: a push that began between the two has a folder
+        and no row that the round knows. So the rows are asked again; who is found to have ended stays ended.
+        """
+        if await self._store.read(lambda db: unneeded.is_in_use(db, folder.name)):
+            return False
+        await asyncio.to_thread(shutil.rmtree, folder, True)
         return True
 
     async def _volume(self, name: str) -> bool:

@@ -1,0 +1,174 @@
+"""Housekeeping meets a push: what came into use after the look stays, and a disk that is full is made room on."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from deployd.activity.journal import write_result
+from deployd.deployment.places import Places
+from deployd.deployment.version import AppVersion, Version
+from deployd.ids import ActivityId, CommitId, SlugKey
+from deployd.plan import KeyParts
+from deployd.settings import Settings
+from deployd.state import activities, environments
+from deployd.state.activities import NewActivity, Trigger
+from deployd.state.store import StateUnwritable
+from deployd.upkeep.collect.collector import Collector
+from tests.unit.state_in_memory import MemoryStore
+from tests.unit.upkeep_stand import BASE, KEY, MAIN, SHOP, LoopClock
+
+SLUG = SlugKey("a" * 64)
+
+
+class SlugsDouble:
+    def __init__(self) -> None:
+        self.there = {SLUG}
+
+    async def list(self) -> tuple[Any, ...]:
+        return tuple(SimpleNamespace(key=key, size_bytes=7) for key in sorted(self.there))
+
+    async def all_mounted(self) -> frozenset[SlugKey]:
+        return frozenset()
+
+    async def remove_unused(self, key: SlugKey, before: float) -> bool:
+        self.there.discard(key)
+        return True
+
+
+class EngineDouble:
+    """Has nothing; `meanwhile` happens when housekeeping has read the rows and looks at Docker."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.meanwhile: Any = None
+
+    async def about(self) -> Any:
+        return SimpleNamespace(folder=str(self._folder))
+
+    async def volumes(self, labels: Any) -> tuple[Any, ...]:
+        if self.meanwhile is not None:
+            self.meanwhile()
+        return ()
+
+    async def replaced_images(self) -> tuple[Any, ...]:
+        return ()
+
+
+class FullStore(MemoryStore):
+    """Nothing can be written."""
+
+    async def write(self, query: Any) -> Any:
+        raise StateUnwritable("cannot write: the disk is full")
+
+
+class Stand:
+    def __init__(self, folder: Path, store: MemoryStore, **settings: Any) -> None:
+        self.places = Places(folder / "state", folder / "run")
+        (folder / "state").mkdir()
+        self.store, self.slugs, self.engine = store, SlugsDouble(), EngineDouble(folder)
+        host: Any = SimpleNamespace(
+            settings=Settings(directory=folder, **settings), places=self.places, slugs=self.slugs, engine=self.engine,
+        )
+        self.collector = Collector(store, host, LoopClock(), lambda: None, self._pack)   # type: ignore[arg-type]
+
+    async def _pack(self, project: str) -> None: ...
+
+    def push(self, state: str = "in_progress", **more: Any) -> ActivityId:
+        db = self.store.db
+        number = activities.enqueue(
+            db, NewActivity(*KEY, "main", "push", 1, CommitId("c" * 40), Trigger("ada", "git", **more)), BASE,
+        )
+        if state != "pending":
+            activities.begin(db, number, BASE)
+        if state not in ("pending", "in_progress"):
+            activities.finish(db, number, state, "", BASE)   # type: ignore[arg-type]
+        return number
+
+    def folders(self, number: ActivityId | str) -> list[Path]:
+        found = [self.places.work(number), self.places.version(SHOP, MAIN, number)]   # type: ignore[arg-type]
+        for folder in found:
+            folder.mkdir(parents=True)
+            (folder / "file").write_text("x")
+        return found
+
+    async def round(self) -> list[tuple[str, str]]:
+        return [going.thing.key for going in (await self.collector.collect("ada")).going]
+
+
+@pytest.fixture
+async def store() -> AsyncIterator[MemoryStore]:
+    store = MemoryStore()
+    yield store
+    store.close()
+
+
+def version(number: ActivityId, slug: SlugKey) -> Version:
+    app = AppVersion("app", slug, "tree", "image", KeyParts("", "", "", "", ""), "")
+    return Version(number, CommitId("c" * 40), (app,), (), ())
+
+
+async def test_what_a_push_makes_while_housekeeping_looks_stays(tmp_path: Path, store: MemoryStore) -> None:
+    stand = Stand(tmp_path, store)
+    left = stand.folders(stand.push("failed"))
+    made: list[Path] = []
+    stand.engine.meanwhile = lambda: made or made.extend(stand.folders(stand.push()))
+    gone = await stand.round()
+    assert made
+    assert all(folder.exists() for folder in made)
+    assert not any(kind in ("workspace", "version") and name.rpartition("/")[2] == "2" for kind, name in gone)
+    assert not left[0].exists()   # what an earlier one left did go
+
+
+async def test_files_of_a_version_that_went_live_while_housekeeping_looked_stay(
+    tmp_path: Path, store: MemoryStore,
+) -> None:
+    stand = Stand(tmp_path, store)
+    made: list[Path] = []
+
+    def deploy() -> None:
+        if not made:
+            number = stand.push("success")
+            made.extend(stand.folders(number))
+            environments.ensure(store.db, SHOP, MAIN, "main", BASE)
+            environments.set_live(store.db, SHOP, MAIN, number, write_result(Version(
+                number, CommitId("c" * 40), (), (), ())), BASE)
+
+    stand.engine.meanwhile = deploy
+    await stand.round()
+    assert made[1].exists()
+
+
+async def test_a_folder_of_no_activity_does_not_end_the_round(tmp_path: Path, store: MemoryStore) -> None:
+    stand = Stand(tmp_path, store)
+    stand.folders("strange")
+    assert ("workspace", "strange") in await stand.round()
+
+
+async def test_a_disk_that_is_full_is_made_room_on_though_nothing_can_be_written(tmp_path: Path) -> None:
+    store = FullStore()
+    stand = Stand(tmp_path, store, min_free_disk_mb=10**9)
+    data = stand.places.data(SHOP, MAIN)
+    data.mkdir(parents=True)
+    assert ("slug", SLUG) in await stand.round()
+    assert stand.slugs.there == set()
+    assert data.exists()
+    store.close()
+
+
+async def test_the_slugs_that_a_waiting_rollback_goes_back_to_stay(tmp_path: Path, store: MemoryStore) -> None:
+    stand = Stand(tmp_path, store, keep_versions=1, collect={"slug_days": 0})
+    environments.ensure(store.db, SHOP, MAIN, "main", BASE)
+    old = stand.push("success")
+    for number, slug in ((old, SLUG), *((stand.push("success"), SlugKey(letter * 64)) for letter in "bc")):
+        environments.set_live(store.db, SHOP, MAIN, number, write_result(version(number, slug)), BASE)
+    waiting = stand.push("pending", to=old)
+    assert ("slug", SLUG) not in await stand.round()
+    activities.begin(store.db, waiting, BASE)
+    activities.finish(store.db, waiting, "failed", "", BASE + timedelta(minutes=1))
+    assert ("slug", SLUG) in await stand.round()
