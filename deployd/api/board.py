@@ -54,12 +54,14 @@ class StateBoard:
         self, store: Store, settings: Settings, logs: Logs, clock: Clock, health: Health,
         degraded: Callable[[], Sequence[str]] = tuple, waits: Callable[[ActivityId], str] = lambda _: "",
         measured: Callable[[], Awaitable[Figures]] | None = None,
+        collected: Callable[[], dict[str, Any]] = dict,
     ) -> None:
         """
         Args:
             degraded: What is not well in environments, one sentence each; pushes can be taken all the same.
             waits: What an activity in progress waits for.
             measured: For `/metrics`.
+            collected: The last round of housekeeping; empty before the first one.
         """
         self._store = store
         self._settings = settings
@@ -70,6 +72,7 @@ class StateBoard:
         self._degraded = degraded
         self._waits = waits
         self._measured = measured
+        self._collected = collected
         self._tails: WeakSet[AccessTail] = WeakSet()
         self._began = time.monotonic()
         self._versions: dict[ActivityId, tuple[str, str]] = {}
@@ -112,7 +115,7 @@ class StateBoard:
             activities={"pending": counts["pending"], "in_progress": counts["in_progress"],
                         "failed_last_hour": counts["failed"]},
             engine=engine, router=router,
-            disk={"free_mb": free, "needed_mb": self._settings.min_free_disk_mb},
+            disk={"free_mb": free, "needed_mb": self._settings.min_free_disk_mb}, collected=self._collected(),
         )
 
     async def projects(self) -> list[ProjectShape]:

@@ -138,6 +138,8 @@ class StatusShape:
     router: dict[str, Any]
     disk: dict[str, int]
     """{`free_mb`, `needed_mb`}"""
+    collected: dict[str, Any] = field(default_factory=dict)
+    """The last round of housekeeping: {`at`, `things`: {kind: how many}, `size_bytes`}; empty before the first one."""
     environments: tuple[EnvironmentShape, ...] = field(default=())
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from deployd.cli.collect import size
 from deployd.cli.exits import FAILED
 from deployd.cli.talk import ask, json_option, socket_option
 
@@ -27,6 +28,9 @@ def status(socket: Path, as_json: bool) -> None:
                    f"{counts['failed_last_hour']} failed in the last hour")
         click.echo(f"router: {found['router'].get('held_now', 0)} requests held")
         click.echo(f"disk: {found['disk']['free_mb']} MB free")
+        if last := found["collected"]:
+            went = sum(last["things"].values())
+            click.echo(f"housekeeping: {went} things went, {size(last['size_bytes'])}, {last['at']}")
         for reason in found["reasons"]:
             click.echo(f"! {reason}")
     if found["state"] != "ok":

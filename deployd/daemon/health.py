@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from contextlib import suppress
 from typing import Any
 
@@ -12,6 +13,7 @@ from deployd.api.metrics import Figures
 from deployd.daemon.edges import Edges
 from deployd.errors import DeployError
 from deployd.router.table import RouterStatus
+from deployd.upkeep.collect.collector import Collector
 from deployd.upkeep.traffic import Traffic
 from deployd.upkeep.watch import Watch
 
@@ -39,6 +41,15 @@ def health_of(edges: Edges) -> Health:
 def degraded(watch: Watch, lanes: Lanes, limits: Limits) -> list[str]:
     """What is not well though pushes can be taken: environments, rows of a newer deployd, undos that are stuck."""
     return [*watch.degraded(), *lanes.left_alone.values(), *limits.waits.stuck]
+
+
+def collected(collector: Collector) -> dict[str, Any]:
+    """What the last round of housekeeping took away; empty before the first one."""
+    last = collector.last
+    if last is None:
+        return {}
+    things = Counter(going.thing.kind for going in last.going)
+    return {"at": last.at.isoformat(), "things": dict(sorted(things.items())), "size_bytes": last.size_bytes}
 
 
 async def measured(edges: Edges, traffic: Traffic, limits: Limits) -> Figures:

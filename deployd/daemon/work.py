@@ -22,7 +22,7 @@ from deployd.api.desk import StateDesk
 from deployd.api.routes import api_routes
 from deployd.daemon.edges import MEGABYTE, Edges
 from deployd.daemon.faces import find_caller, open_faces
-from deployd.daemon.health import degraded, health_of, measured
+from deployd.daemon.health import collected, degraded, health_of, measured
 from deployd.daemon.router_start import start_router
 from deployd.deployment.carry import Carrier
 from deployd.deployment.host import Host
@@ -76,11 +76,11 @@ async def work(
         partial(start_router, edges.engine, edges.router, settings, host.catalogue),
     )
     traffic = Traffic()
+    collector = Collector(edges.store, host, edges.clock, lanes.wake, edges.code.pack)
     board = StateBoard(
         edges.store, settings, logs, edges.clock, health_of(edges), partial(degraded, watch, lanes, limits),
-        limits.waits.of, partial(measured, edges, traffic, limits),
+        limits.waits.of, partial(measured, edges, traffic, limits), partial(collected, collector),
     )
-    collector = Collector(edges.store, host, edges.clock, lanes.wake, edges.code.pack)
     routes = api_routes(board, StateDesk(edges.store, host, lanes, edges.clock, collector))
     find = partial(find_caller, settings)
     await open_faces(

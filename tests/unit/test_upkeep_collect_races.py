@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -9,8 +10,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from deployd.activity.journal import write_result
+from deployd.daemon.health import collected
 from deployd.deployment.places import Places
 from deployd.deployment.version import AppVersion, Version
 from deployd.ids import ActivityId, CommitId, SlugKey
@@ -19,7 +23,7 @@ from deployd.settings import Settings
 from deployd.state import activities, environments
 from deployd.state.activities import NewActivity, Trigger
 from deployd.state.store import StateUnwritable
-from deployd.upkeep.collect.collector import Collector
+from deployd.upkeep.collect.collector import SHORT_SECONDS, Collector, seconds_to_wait
 from tests.unit.state_in_memory import MemoryStore
 from tests.unit.upkeep_stand import BASE, KEY, MAIN, SHOP, LoopClock
 
@@ -172,3 +176,43 @@ async def test_the_slugs_that_a_waiting_rollback_goes_back_to_stay(tmp_path: Pat
     activities.begin(store.db, waiting, BASE)
     activities.finish(store.db, waiting, "failed", "", BASE + timedelta(minutes=1))
     assert ("slug", SLUG) in await stand.round()
+
+
+async def test_the_last_round_is_told_to_who_asks_for_the_status(tmp_path: Path, store: MemoryStore) -> None:
+    stand = Stand(tmp_path, store)
+    assert collected(stand.collector) == {}
+    for name in ("1", "2"):
+        (stand.places.state / "work" / name).mkdir(parents=True)
+    await stand.round()
+    last = collected(stand.collector)
+    assert (last["things"], last["size_bytes"]) == ({"workspace": 2}, 0)
+    await stand.round()
+    assert collected(stand.collector)["things"] == {}
+
+
+@given(st.floats(0, 10**5), st.floats(1, 10**5))
+def test_a_short_disk_is_never_looked_after_later_nor_all_the_time(waited: float, every: float) -> None:
+    calm, short = (seconds_to_wait(waited, every, short=is_short) for is_short in (False, True))
+    assert short <= calm
+    assert short <= SHORT_SECONDS - waited
+    assert short > 0 or waited >= min(every, SHORT_SECONDS)
+
+
+@pytest.mark.looptime
+async def test_rounds_come_by_the_clock_and_sooner_while_the_disk_is_short(
+    tmp_path: Path, store: MemoryStore,
+) -> None:
+    for name, needed, expected in (("calm", 0, 1), ("short", 10**9, 12)):
+        (tmp_path / name).mkdir()
+        stand = Stand(tmp_path / name, store, min_free_disk_mb=needed)
+        rounds = 0
+
+        def count() -> None:
+            nonlocal rounds
+            rounds += 1
+
+        stand.engine.meanwhile = count
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(3600 + 200):
+                await stand.collector.serve()
+        assert rounds == expected

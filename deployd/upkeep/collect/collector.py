@@ -27,6 +27,10 @@ log = structlog.get_logger()
 
 SHORT_FACTOR = 2
 """The disk counts as short below so many times what has to stay free: builds must not be the first to notice."""
+SHORT_SECONDS = 300
+"""From round to round while the disk is short: a round looks at every file of data."""
+LOOK_SECONDS = 60
+"""How often the free space is looked at between rounds."""
 DAEMON = "deployd"
 
 
@@ -70,11 +74,22 @@ class Collector:
         while True:
             if not minutes:
                 await asyncio.Event().wait()
-            await asyncio.sleep(minutes * 60)
+            await self._wait_until_due(minutes * 60)
             try:
                 await self.collect(DAEMON)
             except DeployError as error:
                 log.warning("collect_failed", why=error.what)
+
+    async def _wait_until_due(self, every_seconds: float) -> None:
+        waited = 0.0
+        while (left := seconds_to_wait(waited, every_seconds, short=await self._is_short())) > 0:
+            pause = min(left, LOOK_SECONDS)
+            await asyncio.sleep(pause)
+            waited += pause
+
+    async def _is_short(self) -> bool:
+        free = (await asyncio.to_thread(shutil.disk_usage, self._host.places.state)).free // MEGABYTE
+        return free < SHORT_FACTOR * self._host.settings.min_free_disk_mb
 
     async def preview(self, *, deleted: bool = False) -> Round:
         """What a round would take away now.
@@ -117,8 +132,7 @@ class Collector:
     async def _decide(
         self, things: Iterable[Thing], since: Mapping[Key, datetime], now: datetime, deleted: bool,
     ) -> Round:
-        free = (await asyncio.to_thread(shutil.disk_usage, self._host.places.state)).free // MEGABYTE
-        short = free < SHORT_FACTOR * self._host.settings.min_free_disk_mb
+        short = await self._is_short()
         rules = rules_of(self._host.settings.collect, short=short, deleted=deleted)
         return Round(now, what_goes(things, since, rules, now), short)
 
@@ -139,6 +153,11 @@ class Collector:
             await self._pack_repository(project)
         except DeployError as error:
             log.warning("repository_not_packed", project=project, why=error.what)
+
+
+def seconds_to_wait(waited: float, every_seconds: float, *, short: bool) -> float:
+    """How long it still is to the next round, in seconds; 0 or less: it is due. Pure."""
+    return (min(every_seconds, SHORT_SECONDS) if short else every_seconds) - waited
 
 
 def rules_of(settings: CollectSettings, *, short: bool, deleted: bool = False) -> Rules:
