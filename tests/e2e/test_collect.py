@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import tempfile
 import time
@@ -70,6 +71,11 @@ async def test_slugs_stay_as_long_as_an_environment_can_go_back_to_them(me: Deve
     assert len(list(slugs.glob("*.squashfs"))) == 3
     assert (await collect(me))["things"] == would["things"]
     assert len(list(slugs.glob("*.squashfs"))) == 2
+    async with me.daemon.session() as session, asyncio.timeout(60):
+        # A status may be a second old.
+        while (last := await status(session))["collected"].get("things") != {"slug": 1}:
+            await asyncio.sleep(0.3)
+        assert last["collected"]["size_bytes"] == would["size_bytes"]
     async with me.daemon.session() as session:
         path = f"/api/v1/projects/keep/environments/{machine_name('main')}/rollback"
         async with session.post(path, json={}) as answer:
@@ -108,6 +114,11 @@ async def collect(me: Developer, *, dry_run: bool = False, deleted: bool = False
         async with session.post("/api/v1/collect", json={"deleted": deleted}) as answer:
             assert answer.status == 200, await answer.text()
             return await answer.json()
+
+
+async def status(session: Any) -> Any:
+    async with session.get("/status", params={"environments": "0"}) as answer:
+        return await answer.json()
 
 
 async def ended(session: Any, number: int) -> str:

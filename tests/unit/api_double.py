@@ -97,6 +97,7 @@ class FakeBoard:
             "0.1.0", "degraded" if self.reasons else "ok", self._shown(with_names), 60,
             {"pending": 1, "in_progress": 2, "failed_last_hour": 3}, {"reachable": True, "version": "20.10"},
             {"reachable": True, "held_now": 7}, {"free_mb": 5000, "needed_mb": 1024},
+            {"at": "2026-05-04T10:00:00+00:00", "things": {"log": 5, "slug": 2}, "size_bytes": 61_440_000},
         )
         return replace(status, environments=tuple(await self.environments(None))) if with_environments else status
 

@@ -106,6 +106,7 @@ async def test_a_status_ends_with_1_when_it_is_degraded(cli: Cli, board: FakeBoa
     assert result.output.splitlines() == [
         "deployd 0.1.0: ok, up 60 s", "activities: 2 in progress, 1 waiting, 3 failed in the last hour",
         "router: 7 requests held", "disk: 5000 MB free",
+        "housekeeping: 7 things went, 61.4 MB, 2026-05-04T10:00:00+00:00",
     ]
     board.reasons = ("Docker does not answer",)
     result = await cli("status")
