@@ -107,7 +107,7 @@ def processes_of(directory: Path) -> list[tuple[int, str]]:
         except OSError:
             continue
         if int(folder.name) not in ours and f"{directory}/" in command:
-            found.append((int(folder.name), command[:80]))
+            found.append((int(folder.name), command[:200]))
     return found
 
 

@@ -48,7 +48,9 @@ async def test_everything_of_an_instance_goes(instance: str, tmp_path: Path) -> 
     mount(folder)
     assert len(await left_behind(instance, folder)) == 7   # two containers, network, volume, mount, loop device, folder
     removed = await remove_all(instance, folder)
-    assert removed == ["2 containers", "1 network", "1 volume", "1 mount", f"the folder {folder}"]
+    # A container that is started beside this test copies all mounts for a moment, and holds the loop device.
+    there = [item for item in removed if item != "1 loop device"]
+    assert there == ["2 containers", "1 network", "1 volume", "1 mount", f"the folder {folder}"]
     assert await left_behind(instance, folder) == []
     assert await remove_all(instance, folder) == []
 
