@@ -210,9 +210,9 @@ async def _build_container(
 
 
 def _make_writable(folder: Path) -> None:
-    if not folder.is_dir():
-        folder.mkdir(parents=True)
-        shutil.chown(folder, APP_UID, APP_UID)
+    """Make a folder that builds write into. Several may ask for the same one at once."""
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.chown(folder, APP_UID, APP_UID)
 
 
 def _refuse_without_room(host: Host) -> None:

@@ -174,8 +174,8 @@ class Mender:
 
 
 def _remaking(deployment: Deployment) -> str:
-    """What the back-off calls it; no container has a blank in its name."""
-    return f"{deployment.names.network}- remaking"
+    """What the back-off calls it: of one version, because the next one begins anew. No container's name has a blank."""
+    return f"{deployment.names.network}- remaking {deployment.id}"
 
 
 async def left_behind(engine: Engine, names: Names, activity: ActivityId, app: str) -> ContainerSeen | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,8 @@ from scripts.local_daemon import LocalDaemon
 from scripts.removal import left_behind, remove_all
 from scripts.repository import commit, make_repository
 
-PROJECTS = ("shop", "pair", "reuse", "broken", "keys", "hooked", "local", "upkeep", "lanes", "crowd")
+PROJECTS = ("shop", "pair", "reuse", "broken", "keys", "hooked", "local", "upkeep", "lanes", "crowd", "downgrade")
+INCIDENT_LINES, LOG_LINES = 60, 80
 SECRET = "the-secret-of-the-webhook"
 """Of the project `forge`, whose code is fetched from a repository beside the daemon's directory."""
 HASH_OF_X = "$6$salt$wZU8LXJfJJqoagopbB7RuK6JEotEMZ0CQDy0phpPAuLMYQFcmf6L6BdAbs/Q7w7o1qsZ9pFqFVY4yuUSWgaYt1"
@@ -97,6 +98,16 @@ class Developer:
             return answer.status, await answer.text()
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """With a failure comes the end of the daemon's log: its directory is gone when somebody reads the report."""
+    report = yield
+    daemon = getattr(item, "funcargs", {}).get("daemon")
+    if report.failed and isinstance(daemon, LocalDaemon):
+        report.sections.append(("log of the daemon", daemon.log_tail(LOG_LINES)))
+    return report
+
+
 MakeDeveloper = Callable[..., Coroutine[Any, Any, Developer]]
 
 
@@ -116,8 +127,17 @@ async def daemon() -> AsyncIterator[LocalDaemon]:
         yield daemon
     finally:
         await daemon.stop()
+        incidents = _incidents(daemon.log_file)
         await remove_all(daemon.instance, directory)
+    assert incidents == "", "errors of deployd itself, with their tracebacks"
     assert await left_behind(daemon.instance, directory) == []
+
+
+def _incidents(log: Path) -> str:
+    """What the daemon's log says of errors that deployd did not expect: each with the lines after it."""
+    lines = log.read_text(errors="replace").splitlines()
+    found = [number for number, line in enumerate(lines) if "incident=" in line]
+    return "\n".join(line for number in found for line in lines[number:number + INCIDENT_LINES])
 
 
 @pytest.fixture

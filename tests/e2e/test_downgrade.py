@@ -15,7 +15,7 @@ from deployd.state import activities, environments
 from deployd.state.activities import NewActivity, Trigger
 from tests.e2e.conftest import MakeDeveloper
 
-PROJECT, NAME = ProjectId("hasty"), machine_name("future")
+PROJECT, NAME = ProjectId("downgrade"), machine_name("future")
 NEWER = NewActivity(
     PROJECT, NAME, "future", "push", PUSH.version + 1, CommitId("a" * 40), Trigger("ada", "git"),
 )
@@ -24,7 +24,7 @@ NEWER = NewActivity(
 async def test_what_a_newer_deployd_began_is_named_in_the_status_and_others_are_deployed(
     developer: MakeDeveloper,
 ) -> None:
-    me = await developer("hasty")
+    me = await developer(PROJECT)
     socket = me.daemon.directory / "var" / "run" / "api.sock"
     await me.daemon.stop()
     with closing(sqlite3.connect(me.daemon.directory / "var" / "state" / "state.db")) as db, db:

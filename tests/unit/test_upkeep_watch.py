@@ -257,6 +257,20 @@ async def test_a_container_that_cannot_be_made_again_is_told_and_tried_again_wit
         assert world.watch.degraded() == ()
 
 
+async def test_a_new_version_does_not_wait_for_what_was_removed_from_older_ones(world: World) -> None:
+    async with watched(world):
+        for _ in range(7):
+            for role in ("app", "web"):
+                labels = dict(world.stand.names.labels(role, "app", world.stand.version.activity))
+                world.engine.add(world.name(role), labels, network=world.stand.names.network)
+            began = asyncio.get_running_loop().time()
+            remove(world, "web")
+            while world.name("web") not in world.engine.there:
+                await asyncio.sleep(0.1)
+            assert asyncio.get_running_loop().time() - began < 2
+            world.stand.become(world.stand.app)
+
+
 async def test_nothing_is_made_again_while_a_deployment_is_at_work_or_the_environment_goes(world: World) -> None:
     async with watched(world):
         number = world.stand.deploy(("start_services", "started", None))
