@@ -91,7 +91,7 @@ async def test_a_push_whose_hook_died_is_deployed_after_a_restart_of_the_daemon(
 
 
 async def answers(me: Developer, status: int, branch: str = "main") -> bool:
-    """A question that hangs is asked anew: a network that is taken away leaves the router's connections without an end."""
+    """A question that hangs is asked anew: a connection of the router whose network was taken away has no end."""
     try:
         async with asyncio.timeout(ANSWER_SECONDS):
             return (await me.page(branch))[0] == status
