@@ -22,6 +22,11 @@ def parse_version(answer: Mapping[str, Any]) -> str | None:
     return answer.get("version") or None
 
 
+def is_outdated(answer: Mapping[str, Any]) -> bool:
+    """From the answer to a put: another version had taken the place of the one that was to be replaced."""
+    return bool(answer.get("outdated"))
+
+
 def parse_closed(answer: Mapping[str, Any]) -> bool:
     """From the answer to a look."""
     return bool(answer.get("frozen") or answer.get("maintenance"))

@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 import aiohttp
 
 from deployd.errors import DeployError
-from deployd.router.answers import parse_closed, parse_freeze, parse_released, parse_status, parse_version
+from deployd.router.answers import is_outdated, parse_closed, parse_freeze, parse_released, parse_status, parse_version
 from deployd.router.render import RELEASED_AT_ONCE, render_route_set
 from deployd.router.table import Freeze, Released, RouterStatus, RouteSet
 
@@ -82,9 +82,18 @@ class Router:
         """
         return parse_released(await self._command("switch", render_route_set(routes, pace=self._pace)))
 
-    async def put(self, routes: RouteSet) -> None:
-        """Set all routes of an environment and leave a freeze or maintenance as it is (at a start, after a repair)."""
-        await self._command("put", render_route_set(routes, pace=self._pace))
+    async def put(self, routes: RouteSet, *, over: str | None) -> bool:
+        """Set all routes of an environment and leave a freeze or maintenance as it is (at a start, after a repair).
+
+        Args:
+            over: The version that they take the place of, as `look` told it. When it is another one by now, nothing is
+                changed: somebody switched, and visitors must not be led back to containers that are being removed.
+
+        Returns:
+            Whether the routes are set.
+        """
+        answer = await self._command("put", render_route_set(routes, pace=self._pace), over=over or "")
+        return not is_outdated(answer)
 
     async def complete(self) -> None:
         """Say that all environments have been put since nginx started: until then unknown hosts get 503, not 404."""
@@ -121,10 +130,10 @@ class Router:
         """
         return parse_status(await self._command("status", {"environments": environments}))
 
-    async def _command(self, name: str, asked: Mapping[str, Any] | bytes) -> dict[str, Any]:
+    async def _command(self, name: str, asked: Mapping[str, Any] | bytes, **query: str) -> dict[str, Any]:
         body = asked if isinstance(asked, bytes) else json.dumps(asked).encode()
         try:
-            async with self._session.post(f"http://router/{name}", data=body) as answer:
+            async with self._session.post(f"http://router/{name}", params=query, data=body) as answer:
                 status, text = answer.status, await answer.text()
         except aiohttp.ClientConnectorError as error:
             raise RouterAbsent(

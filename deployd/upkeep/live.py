@@ -21,7 +21,7 @@ from deployd.deployment.hooks import Frozen
 from deployd.deployment.steps import table_of
 from deployd.deployment.version import Version
 from deployd.deployment.view import Deployment, Fetched, Planned
-from deployd.ids import EnvironmentName, ProjectId
+from deployd.ids import ActivityId, EnvironmentName, ProjectId
 from deployd.plan import Plan
 from deployd.settings import Settings
 from deployd.state import activities, entries, environments
@@ -48,6 +48,8 @@ class At:
     """Who is at work in an environment."""
 
     hands: Hands
+    live: ActivityId | None
+    """Whose version is live."""
     running: Activity | None = None
     """The activity that is in progress."""
     frozen_at: datetime | None = None
@@ -91,24 +93,26 @@ async def read_at(store: Store, key: Key) -> At:
 
 def _at(db: sqlite3.Connection, key: Key) -> At:
     project, name = key
+    environment = environments.find(db, project, name)
+    live = environment.live_activity if environment else None
     opened = activities.latest(db, project=project, environment=name, states=activities.OPEN)
     running = next((activity for activity in opened if activity.state == "in_progress"), None)
     if any(activity.kind == "delete" for activity in opened):
-        return At(Hands.NOBODY, running)
+        return At(Hands.NOBODY, live, running)
     if running is None:
-        return At(Hands.OURS)
+        return At(Hands.OURS, live)
     journal = Journal(entries.of_activity(db, running.id))
     table = table_of(running.kind, running.table_version)
     if table is None:   # of a newer deployd
-        return At(Hands.DEPLOYMENT, running)
+        return At(Hands.DEPLOYMENT, live, running)
     switch = table.switch
     quiet = {step.name for step in table.steps if step.phase in QUIET_PHASES}
     touched = any(entry.step and entry.step not in quiet for entry in journal.entries)
     if not touched or (switch and journal.count(switch, DONE)):
-        return At(Hands.OURS, running)
+        return At(Hands.OURS, live, running)
     freeze = journal.last("freeze")
     held = freeze is not None and freeze.event == DONE and journal.result("freeze", Frozen).held
     return At(
-        Hands.DEPLOYMENT, running, freeze.at if freeze and held else None,
+        Hands.DEPLOYMENT, live, running, freeze.at if freeze and held else None,
         switching=bool(switch and journal.last(switch)),
     )

@@ -101,14 +101,17 @@ class Reconciler:
     async def put_routes(self, key: Key, deployment: Deployment) -> bool:
         """Tell the router the addresses that the containers have now, when they are others than it was told.
 
-        Gives False, and does nothing, when a deployment has its hands on the environment.
+        Gives False, and does nothing, when a deployment has its hands on the environment or another version is live.
         """
         routes = await route_set(deployment, self._host)
-        if self._put.get(key) == routes and await self._host.router.look(routes.environment) == routes.version:
+        over = await self._host.router.look(routes.environment)   # first: who switches after it wins
+        if self._put.get(key) == routes and over == routes.version:
             return True
-        if (await read_at(self._store, key)).hands is not Hands.OURS:
+        at = await read_at(self._store, key)
+        if at.hands is not Hands.OURS or at.live != deployment.id:
             return False
-        await self._host.router.put(routes)
+        if not await self._host.router.put(routes, over=over):
+            return False
         before = self._put.get(key)
         if before is not None and before.version == routes.version:
             log.info("routes_put_again", project=key[0], environment=key[1])
@@ -128,9 +131,10 @@ class Reconciler:
 
     async def _tell_router(self, key: Key, deployment: Deployment) -> None:
         routes = await route_set(deployment, self._host)
+        over = await self._host.router.look(routes.environment)
         at = await read_at(self._store, key)
         # A switch whose answer was lost may have been carried out: then visitors are on the new version already.
-        if at.hands is Hands.NOBODY or (at.switching and await self._host.router.look(routes.environment)):
+        if at.hands is Hands.NOBODY or at.live != deployment.id or (at.switching and over):
             return
         if at.frozen_at is not None:
             # It keeps the end that it had; one that is over shows the maintenance page. The freeze comes first: nobody
@@ -140,8 +144,10 @@ class Reconciler:
                 routes.environment, max(self._host.settings.freeze_seconds - seconds, SHORTEST_FREEZE_SECONDS),
                 sorted({route.host for route in routes.routes}),
             )
-        await self._host.router.put(routes)
-        self._put[key] = routes
+            if (await read_at(self._store, key)).frozen_at is None:   # it ended while we began it anew
+                await self._host.router.thaw(routes.environment)
+        if await self._host.router.put(routes, over=over):
+            self._put[key] = routes
 
     async def _shut(self, key: Key) -> None:
         """Let the hosts of an environment that cannot be put back answer 503, when the router does not know them.
@@ -151,6 +157,6 @@ class Reconciler:
         try:
             deployment = await read_live(self._store, self._host.settings, self._clock, key)
             if deployment is not None and await self._host.router.look(deployment.key) is None:
-                await self._host.router.put(shut_routes(deployment.key, deployment.planned.version))
+                await self._host.router.put(shut_routes(deployment.key, deployment.planned.version), over=None)
         except DeployError as error:
             log.error("environment_not_shut", project=key[0], environment=key[1], what=error.what)

@@ -157,7 +157,7 @@ async def test_ten_thousand_routes_and_a_change_among_them() -> None:
             for number in range(1000):
                 await router.put(routes(f"shop/e{number}", "1", *(
                     route(f"h{host}.e{number}.test", shop.target) for host in range(10)
-                )))
+                )), over=None)
             assert (await ask(found, "h3.e999.test")).status == 200
             began = asyncio.get_running_loop().time()
             await router.switch(routes("shop/e500", "2", route("h1.e500.test", shop.target)))
@@ -204,7 +204,7 @@ async def test_a_killed_nginx_comes_back_with_an_empty_memory_and_says_so() -> N
                 early = [group.create_task(ask(found, f"{host}.test")) for host in ("shop", "unknown")]
                 await asyncio.sleep(0.5)
                 assert not any(task.done() for task in early)
-                await router.put(routes("shop/main", "1", route("shop.test", shop.target)))
+                await router.put(routes("shop/main", "1", route("shop.test", shop.target)), over=None)
                 await router.complete()
             assert [task.result().status for task in early] == [200, 404]
 

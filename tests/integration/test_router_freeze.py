@@ -246,11 +246,26 @@ async def test_putting_routes_back_leaves_a_freeze_as_it_is(stand: Stand, router
         await router.freeze(environment, 30)
         waiting = group.create_task(ask(stand, host))
         await wait_until_held(router, environment, 1)
-        await router.put(routes(environment, "1", route(host, moved.target)))
+        await router.put(routes(environment, "1", route(host, moved.target)), over="1")
         await asyncio.sleep(0.2)
         assert not waiting.done()
         await router.thaw(environment)
         assert (await waiting).backend == "moved"
+
+
+async def test_putting_routes_back_never_undoes_a_switch_that_came_in_between(stand: Stand, router: Router) -> None:
+    environment, host = unique("late")
+    async with backend("old") as old, backend("new") as new:
+        await router.switch(routes(environment, "1", route(host, old.target)))
+        seen = await router.look(environment)
+        await router.switch(routes(environment, "2", route(host, new.target)))
+        before = (await router.status()).generation
+        assert not await router.put(routes(environment, "1", route(host, old.target)), over=seen)
+        assert not await router.put(routes(environment, "1", route(host, old.target)), over=None)
+        assert (await ask(stand, host)).backend == "new"
+        assert (await router.status()).generation == before
+        assert await router.put(routes(environment, "2", route(host, old.target)), over="2")
+        assert (await ask(stand, host)).backend == "old"
 
 
 async def test_maintenance_can_be_switched_on_and_off(stand: Stand, router: Router) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from deployd.activity.journal import write_result
 from deployd.deployment.hooks import Frozen
 from deployd.errors import DeployError
+from deployd.upkeep.live import read_live
 from deployd.upkeep.reconcile import Reconciler
 from tests.unit.test_upkeep_watch import EngineDouble
 from tests.unit.upkeep_stand import KEY, Stand
@@ -39,6 +41,53 @@ async def test_a_freeze_is_put_back_before_the_routes(world: World) -> None:
     world.stand.deploy(("start_services", "done", None), ("freeze", "done", write_result(Frozen(True))))
     await world.reconciler.put_routes_back()
     assert world.stand.router.told == ["freeze", "put"]
+
+
+async def test_a_freeze_that_ended_while_it_was_put_back_holds_nobody(
+    world: World, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    number = world.stand.deploy(("start_services", "done", None), ("freeze", "done", write_result(Frozen(True))))
+    freeze = world.stand.router.freeze
+
+    async def too_late(*asked: Any) -> None:
+        world.stand.finish(number)   # it had thawed a router that knew of no freeze
+        await freeze(*asked)
+    monkeypatch.setattr(world.stand.router, "freeze", too_late)
+    await world.reconciler.put_routes_back()
+    assert world.stand.router.told == ["freeze", "thaw", "put"]
+    assert world.stand.router.frozen == {}
+
+
+async def test_a_look_that_began_before_a_switch_does_not_lead_visitors_back(world: World) -> None:
+    stand = world.stand
+    earlier = await read_live(stand.store, stand.host.settings, stand.clock, KEY)
+    assert earlier is not None
+    assert await world.reconciler.put_routes(KEY, earlier)
+    [routes] = stand.router.put_sets
+    stand.router.put_sets.append(replace(routes, version="2"))
+    stand.become(stand.app)
+    assert not await world.reconciler.put_routes(KEY, earlier)
+    assert [routes.version for routes in stand.router.put_sets] == ["1", "2"]
+
+
+async def test_a_switch_right_before_routes_are_put_wins(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    stand, asked = world.stand, world.stand.router.look
+    earlier = await read_live(stand.store, stand.host.settings, stand.clock, KEY)
+    assert earlier is not None
+    assert await world.reconciler.put_routes(KEY, earlier)
+    [routes] = stand.router.put_sets
+
+    async def look_and_lose(environment: str) -> str | None:
+        """A deployment switches after the question, and has not written so down yet."""
+        seen = await asked(environment)
+        if len(stand.router.put_sets) == 1:
+            stand.router.put_sets.append(replace(routes, version="2"))
+        return seen
+    monkeypatch.setattr(stand.router, "look", look_and_lose)
+    web = world.names["web"]
+    world.engine.there[web] = replace(world.engine.there[web], addresses={stand.names.network: "10.0.0.9"})
+    assert not await world.reconciler.put_routes(KEY, earlier)
+    assert [routes.version for routes in stand.router.put_sets] == ["1", "2"]
 
 
 async def test_containers_that_docker_started_before_their_slug_was_mounted_are_started_again_in_order(

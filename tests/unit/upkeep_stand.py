@@ -53,9 +53,12 @@ class RouterDouble:
     told: list[str] = field(default_factory=list)
     """Commands, in order."""
 
-    async def put(self, routes: RouteSet) -> None:
+    async def put(self, routes: RouteSet, *, over: str | None) -> bool:
+        if over != await self.look(routes.environment):
+            return False
         self.put_sets.append(routes)
         self.told.append("put")
+        return True
 
     async def look(self, environment: str) -> str | None:
         return next((item.version for item in reversed(self.put_sets) if item.environment == environment), None)
@@ -63,6 +66,10 @@ class RouterDouble:
     async def freeze(self, environment: str, seconds: float, hosts: Sequence[str] = ()) -> None:
         self.frozen[environment] = seconds
         self.told.append("freeze")
+
+    async def thaw(self, environment: str) -> None:
+        self.frozen.pop(environment, None)
+        self.told.append("thaw")
 
     async def complete(self) -> None:
         self.is_complete = True

@@ -214,6 +214,15 @@ function _M.set(document, text, release)
     return answer(head)
 end
 
+-- Sets routes in place of those of the version `over`, or changes nothing: since the caller looked somebody switched.
+function _M.put(document, text, over)
+    local head = read_head(document.environment) or fresh_head()
+    if head.version ~= over then
+        return answer(head, { outdated = true })
+    end
+    return _M.set(document, text, false)
+end
+
 -- Freezes; an environment that is frozen keeps the end that it has.
 function _M.freeze(name, seconds, hosts)
     local before = read_head(name)

@@ -8,7 +8,7 @@ local dict = ngx.shared.routes
 local _M = {}
 
 local COMMANDS = {
-    ["/put"] = function(asked, text) return change.set(asked, text, false) end,
+    ["/put"] = function(asked, text) return change.put(asked, text, ngx.req.get_uri_args().over) end,
     ["/switch"] = function(asked, text) return change.set(asked, text, true) end,
     ["/freeze"] = function(asked) return change.freeze(asked.environment, asked.seconds, asked.hosts) end,
     ["/thaw"] = function(asked) return change.thaw(asked.environment) end,
