@@ -201,6 +201,39 @@ class RouterSettings(_Frozen):
         return value
 
 
+class AcmeSettings(_Frozen):
+    """A public authority that is asked by ACME."""
+
+    directory: str = "https://acme-v02.api.letsencrypt.org/directory"
+    email: str | None = None
+    agree_to_terms: bool = False
+    """To what the authority asks of who has an account there."""
+    trust: Path | None = None
+    """PEM of who signed the directory's own certificate; None: those that everybody trusts."""
+
+
+class OwnCertificate(_Frozen):
+    """A certificate that the operator brings; a file that is replaced is read again."""
+
+    certificate: Path
+    """PEM, the host's own first."""
+    key: Path
+
+
+class TlsSettings(_Frozen):
+    """Where certificates come from."""
+
+    certificates: Literal["none", "local", "acme"] = "none"
+    acme: AcmeSettings = AcmeSettings()
+    own: tuple[OwnCertificate, ...] = ()
+
+    @model_validator(mode="after")
+    def _terms_are_agreed_to(self) -> TlsSettings:
+        if self.certificates == "acme" and not self.acme.agree_to_terms:
+            raise ValueError("the authority's terms have to be agreed to: write `acme: {agree_to_terms: true}`")
+        return self
+
+
 class Limits(_Frozen):
     builds: int = Field(2, ge=1)
     deploys: int = Field(4, ge=1)
@@ -277,6 +310,7 @@ class Settings(_Frozen):
     public_url: str = ""
     """Address of `listen` as people reach it; shown in links."""
     router: RouterSettings = RouterSettings()
+    tls: TlsSettings = TlsSettings()
     domain: str = "{environment}-{project}.localhost"
     network_pool: str = "10.208.0.0/12"
     subnet_prefix: int = Field(26, ge=16, le=29)

@@ -19,7 +19,8 @@ from deployd.activity.log import Logs
 from deployd.api.errors import NotFound
 from deployd.api.fresh import Fresh
 from deployd.api.metrics import Figures
-from deployd.api.shapes import ActivityShape, EntryShape, EnvironmentShape, ProjectShape, StatusShape
+from deployd.api.shapes import ActivityShape, CertificateShape, EntryShape, EnvironmentShape, ProjectShape, StatusShape
+from deployd.certificates.keeper import HostCertificate
 from deployd.clock import Clock
 from deployd.deployment.places import Places
 from deployd.deployment.version import Version
@@ -55,6 +56,7 @@ class StateBoard:
         degraded: Callable[[], Sequence[str]] = tuple, waits: Callable[[ActivityId], str] = lambda _: "",
         measured: Callable[[], Awaitable[Figures]] | None = None,
         collected: Callable[[], dict[str, Any]] = dict,
+        certificates: Callable[[], Sequence[HostCertificate]] = tuple,
     ) -> None:
         """
         Args:
@@ -62,6 +64,7 @@ class StateBoard:
             waits: What an activity in progress waits for.
             measured: For `/metrics`.
             collected: The last round of housekeeping; empty before the first one.
+            certificates: What each host shows over TLS.
         """
         self._store = store
         self._settings = settings
@@ -73,6 +76,7 @@ class StateBoard:
         self._waits = waits
         self._measured = measured
         self._collected = collected
+        self._certificates = certificates
         self._tails: WeakSet[AccessTail] = WeakSet()
         self._began = time.monotonic()
         self._versions: dict[ActivityId, tuple[str, str]] = {}
@@ -165,6 +169,13 @@ class StateBoard:
             found.project, found.name, found.branch, environment_type(project, found.branch), state, url,
             commit, found.live_activity, _text(found.live_since), doing,
         )
+
+    def certificates(self) -> list[CertificateShape]:
+        return [
+            CertificateShape(item.host, item.project, item.kind, item.state, _text(item.ends), item.why,
+                             _text(item.again_at))
+            for item in self._certificates()
+        ]
 
     async def activities(
         self, projects: Sequence[str] | None, environment: str | None, state: str | None, limit: int,

@@ -6,7 +6,15 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from deployd.api.metrics import Figures
-from deployd.api.shapes import ActivityShape, CollectShape, EntryShape, EnvironmentShape, ProjectShape, StatusShape
+from deployd.api.shapes import (
+    ActivityShape,
+    CertificateShape,
+    CollectShape,
+    EntryShape,
+    EnvironmentShape,
+    ProjectShape,
+    StatusShape,
+)
 from deployd.deployment.preview import Offered
 
 
@@ -40,6 +48,7 @@ class Board(Protocol):
 
     async def projects(self) -> list[ProjectShape]: ...
     async def environments(self, project: str | None) -> list[EnvironmentShape]: ...
+    def certificates(self) -> list[CertificateShape]: ...
     async def activities(
         self, projects: Sequence[str] | None, environment: str | None, state: str | None, limit: int,
     ) -> list[ActivityShape]:

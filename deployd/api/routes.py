@@ -22,6 +22,7 @@ from deployd.api.shapes import (
     ActivityShape,
     AliveShape,
     Caller,
+    CertificateShape,
     CollectShape,
     EntryShape,
     EnvironmentShape,
@@ -84,6 +85,8 @@ def api_routes(board: Board, desk: Desk) -> tuple[ApiRoute, ...]:
                  many=True),
         ApiRoute("GET", "/api/v1/environments", VIEWER, "environments, of one project or of all", asked.environments,
                  EnvironmentShape, many=True, query=("project",)),
+        ApiRoute("GET", "/api/v1/certificates", VIEWER, "what each host shows over TLS, and what stands in the way",
+                 asked.certificates, CertificateShape, many=True, query=("project",)),
         ApiRoute("GET", "/api/v1/activities", VIEWER, "activities, newest first", asked.activities, ActivityShape,
                  many=True, query=("project", "environment", "state", "limit")),
         ApiRoute("GET", activity, VIEWER, "one activity", asked.activity, ActivityShape),
@@ -142,6 +145,11 @@ class _Api:
 
     async def environments(self, request: web.Request, caller: Caller) -> web.Response:
         found = await self._board.environments(request.query.get("project"))
+        return _list([item for item in found if caller.may_see(item.project)])
+
+    async def certificates(self, request: web.Request, caller: Caller) -> web.Response:
+        project = request.query.get("project")
+        found = [item for item in self._board.certificates() if project in (None, item.project)]
         return _list([item for item in found if caller.may_see(item.project)])
 
     async def activities(self, request: web.Request, caller: Caller) -> web.Response:

@@ -100,6 +100,24 @@ class RequestShape:
 
 
 @dataclass(frozen=True, slots=True)
+class CertificateShape:
+    """What a host shows over TLS."""
+
+    host: str
+    project: str
+    kind: str
+    """`own` (the operator's), `acme`, `local`, or `default`: the one that the router signed itself."""
+    state: str
+    """`valid`, `waits` (it is asked for), `refused`, or `none`."""
+    ends: str
+    """ISO 8601, UTC; empty when there is none."""
+    why: str
+    """The authority's own words, or why nobody is asked."""
+    again_at: str
+    """When it is asked for again: ISO 8601, UTC; empty when it is not."""
+
+
+@dataclass(frozen=True, slots=True)
 class ThingShape:
     """Something that housekeeping takes away."""
 

@@ -19,6 +19,8 @@ COMMANDS = {
     "activities": ("deployd.cli.activities:activities", "Pushes, redeploys and rollbacks, newest first."),
     "log": ("deployd.cli.log:log", "The log of an activity; without a number, of the newest one."),
     "access-log": ("deployd.cli.access_log:access_log", "Requests of an environment's visitors, oldest first."),
+    "certificates": ("deployd.cli.certificates:certificates",
+                     "What each host shows over TLS, and what stands in the way of a better one."),
     "redeploy": ("deployd.cli.redeploy:redeploy", "Deploy what is live in an environment once more."),
     "rollback": ("deployd.cli.rollback:rollback", "Take an environment back to an earlier version."),
     "cancel": ("deployd.cli.cancel:cancel", "End an activity before its switch."),

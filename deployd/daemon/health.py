@@ -10,6 +10,7 @@ from deployd.activity.holding import Limits
 from deployd.activity.lanes import Lanes
 from deployd.api.board import Health
 from deployd.api.metrics import Figures
+from deployd.certificates.keeper import Keeper
 from deployd.daemon.edges import Edges
 from deployd.errors import DeployError
 from deployd.router.table import RouterStatus
@@ -38,9 +39,10 @@ def health_of(edges: Edges) -> Health:
     return look
 
 
-def degraded(watch: Watch, lanes: Lanes, limits: Limits) -> list[str]:
-    """What is not well though pushes can be taken: environments, rows of a newer deployd, undos that are stuck."""
-    return [*watch.degraded(), *lanes.left_alone.values(), *limits.waits.stuck]
+def degraded(watch: Watch, lanes: Lanes, limits: Limits, keeper: Keeper) -> list[str]:
+    """What is not well though pushes can be taken: environments, rows of a newer deployd, undos that are stuck,
+    certificates."""
+    return [*watch.degraded(), *lanes.left_alone.values(), *limits.waits.stuck, *keeper.troubles()]
 
 
 def collected(collector: Collector) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from deployd.api.applications import local_application, public_application
 from deployd.api.board import StateBoard
 from deployd.api.desk import StateDesk
 from deployd.api.routes import api_routes
+from deployd.daemon.certificates import certificate_keeper
 from deployd.daemon.edges import MEGABYTE, Edges
 from deployd.daemon.faces import find_caller, open_faces
 from deployd.daemon.health import collected, degraded, health_of, measured
@@ -68,6 +69,8 @@ async def work(
         settings.projects, settings.tokens, edges.code, CommitChecker(edges.code, host),
         StateQueue(edges.store, edges.clock, lanes.wake), TerminalLogs(logs, edges.store),
     )
+    keeper = certificate_keeper(edges, settings)
+    await keeper.lay_out()
     reconciler = Reconciler(edges.store, host, edges.clock)
     live = await reconciler.put_back()
     await edges.router.complete()
@@ -78,8 +81,9 @@ async def work(
     traffic = Traffic()
     collector = Collector(edges.store, host, edges.clock, lanes.wake, edges.code.pack)
     board = StateBoard(
-        edges.store, settings, logs, edges.clock, health_of(edges), partial(degraded, watch, lanes, limits),
-        limits.waits.of, partial(measured, edges, traffic, limits), partial(collected, collector),
+        edges.store, settings, logs, edges.clock, health_of(edges),
+        partial(degraded, watch, lanes, limits, keeper),
+        limits.waits.of, partial(measured, edges, traffic, limits), partial(collected, collector), keeper.known,
     )
     routes = api_routes(board, StateDesk(edges.store, host, lanes, edges.clock, collector))
     find = partial(find_caller, settings)
@@ -95,6 +99,7 @@ async def work(
             *(group.create_task(supervised(name, once), name=name)
               for name, once in _upkeep(edges, host, watch, traffic, lanes.wake).items()),
             group.create_task(supervised("collector", collector.serve), name="collector"),
+            group.create_task(supervised("certificates", keeper.serve), name="certificates"),
         ]
         notify("READY=1", f"STATUS={live} environments are live")
         wish = await next_wish()

@@ -14,12 +14,10 @@ from pathlib import Path, PurePosixPath
 from typing import ClassVar
 
 from deployd.errors import DeployError
-from deployd.router.places import LONGEST_SOCKET_PATH, RouterPlaces
+from deployd.router.places import LONGEST_SOCKET_PATH, WWW_DATA, RouterPlaces
 from deployd.router.render_nginx import RouterConfig, render_nginx
 
 ELSEWHERE = PurePosixPath("/elsewhere")
-WWW_DATA = 33
-"""Group of nginx's workers in the router's image; the same number in every Debian (base-passwd)."""
 
 
 class RouterNotConfigured(DeployError):
@@ -43,7 +41,7 @@ def write_router_files(source: Path, places: RouterPlaces, config: RouterConfig)
     places.folder.mkdir(mode=0o755, parents=True, exist_ok=True)
     places.folder.chmod(0o755)   # nginx's workers are not root
     places.control.mkdir(mode=0o700, exist_ok=True)
-    for folder in (places.behind, places.logs):
+    for folder in (places.behind, places.logs, places.certificates, places.challenges):
         folder.mkdir(mode=0o700, exist_ok=True)
         os.chown(folder, -1, WWW_DATA)
         folder.chmod(0o710)   # they may come in, others not

@@ -12,6 +12,9 @@ from pathlib import Path
 LONGEST_SOCKET_PATH = 107
 """Bytes; a limit of the kernel (unix(7))."""
 
+WWW_DATA = 33
+"""Group of nginx's workers in the router's image; the same number in every Debian (base-passwd)."""
+
 
 @dataclass(frozen=True, slots=True)
 class RouterPlaces:
@@ -47,6 +50,16 @@ class RouterPlaces:
     def access_log(self) -> Path:
         """Requests of all environments, as nginx writes them."""
         return self.logs / "access.log"
+
+    @property
+    def certificates(self) -> Path:
+        """Folder of `<host>.pem`, certificate and key in one; nginx's workers read them at the handshake."""
+        return self.folder / "certificates"
+
+    @property
+    def challenges(self) -> Path:
+        """Folder of what a certificate authority asks for, by token."""
+        return self.folder / "challenges"
 
     @property
     def current(self) -> Path:

@@ -140,6 +140,15 @@ def _incidents(log: Path) -> str:
     return "\n".join(line for number in found for line in lines[number:number + INCIDENT_LINES])
 
 
+def write_start(folder: Path, more: Mapping[str, str] | None = None) -> Path:
+    """The files of a one-file Python application."""
+    for name, text in {".platform.app.yaml": APP, "server.py": SERVER, "text": "first", **(more or {})}.items():
+        file = folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    return folder
+
+
 @pytest.fixture
 def developer(daemon: LocalDaemon, tmp_path: Path) -> MakeDeveloper:
     """A developer with a new repository: a one-file Python application, or a sample."""
@@ -147,11 +156,7 @@ def developer(daemon: LocalDaemon, tmp_path: Path) -> MakeDeveloper:
     async def make(project: str, *sources: Path, files: Mapping[str, str] | None = None) -> Developer:
         folder = tmp_path / project
         shutil.rmtree(folder, ignore_errors=True)
-        start = tmp_path / "start"
-        start.mkdir(exist_ok=True)
-        for name, text in {".platform.app.yaml": APP, "server.py": SERVER, "text": "first"}.items():
-            (start / name).write_text(text)
-        await make_repository(folder, *(sources or (start,)))
+        await make_repository(folder, *(sources or (write_start(tmp_path / "start"),)))
         made = Developer(daemon, folder, project)
         if files:
             await made.write(files)

@@ -19,6 +19,7 @@ from deployd.api.metrics import Figures
 from deployd.api.routes import api_routes
 from deployd.api.shapes import (
     ActivityShape,
+    CertificateShape,
     CollectShape,
     EntryShape,
     EnvironmentShape,
@@ -116,6 +117,9 @@ class FakeBoard:
     async def environments(self, project: str | None) -> list[EnvironmentShape]:
         return [EnvironmentShape(name, "main-bvxea6i", "main", "production", "live", f"http://{name}.test/", "48c43b99",
                                  1, AT) for name in ("shop", "blog") if project in (None, name)]
+
+    def certificates(self) -> list[CertificateShape]:
+        return [CertificateShape(f"{name}.test", name, "acme", "valid", AT, "", "") for name in ("shop", "blog")]
 
     async def activities(
         self, projects: Sequence[str] | None, environment: str | None, state: str | None, limit: int,

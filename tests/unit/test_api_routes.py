@@ -127,6 +127,7 @@ async def test_projects_of_others_are_not_there(client: Client, desk: FakeDesk) 
     assert [item["id"] for item in (await get(client, "/api/v1/activities", CARL))[1]["items"]] == [2]
     assert (await get(client, "/api/v1/activities?project=shop", CARL))[1]["items"] == []
     assert (await get(client, "/api/v1/environments?project=shop", CARL))[1]["items"] == []
+    assert [item["host"] for item in (await get(client, "/api/v1/certificates", CARL))[1]["items"]] == ["blog.test"]
     for path in ("/api/v1/activities/1", "/api/v1/activities/1/log", "/api/v1/activities/1/journal"):
         assert (await get(client, path, CARL))[0] == 404
     for path in (REDEPLOY, ROLLBACK, "/api/v1/activities/3/cancel"):

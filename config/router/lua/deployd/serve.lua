@@ -6,6 +6,7 @@
 local access = require "deployd.access"
 local balance = require "deployd.balance"
 local cache = require "deployd.cache"
+local challenge = require "deployd.challenge"
 local compression = require "deployd.compression"
 local hold = require "deployd.hold"
 local index = require "deployd.index"
@@ -133,6 +134,9 @@ function _M.pass(scheme)
     local entry = find(var.host)
     if ngx.is_subrequest then
         return pass_part(entry, scheme)
+    end
+    if challenge.is_asked(var.uri) then
+        return "@challenge"
     end
     if not entry or entry.environment.asks or compression.is_unsafe() then
         return "@handle"

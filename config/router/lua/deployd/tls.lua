@@ -2,6 +2,7 @@
 -- the name that the client says (SNI), so hosts differ behind one listener and nothing is reloaded.
 --
 -- A client may name one host in the handshake and another one in its request; `verdict` looks at both.
+local certificates = require "deployd.certificates"
 local clienthello = require "ngx.ssl.clienthello"
 local ffi = require "ffi"
 local routes = require "deployd.routes"
@@ -56,10 +57,12 @@ local function authorities(asked)
     return found
 end
 
--- Called before our certificate is shown: a host that wants to know its clients asks for theirs. A wrong one does not end
--- the handshake, so that its owner gets a page that says so.
+-- Called before our certificate is shown, which is the host's own if there is one: a host that wants to know its clients
+-- asks for theirs. A wrong one does not end the handshake, so that its owner gets a page that says so.
 function _M.certificate()
-    local asked = asked_of(ssl.server_name())
+    local name = ssl.server_name()
+    certificates.present(name and string.lower(name))
+    local asked = asked_of(name)
     if not asked or not asked.authentication then
         return
     end

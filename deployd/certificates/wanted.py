@@ -1,0 +1,44 @@
+"""Which hosts visitors come to over TLS: those of the live versions' https routes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from deployd.activity.journal import read_result
+from deployd.deployment.version import Version
+from deployd.ids import ActivityId, ProjectId
+from deployd.settings import Settings
+from deployd.state import environments
+from deployd.state.store import Store
+
+
+@dataclass
+class Wanted:
+    """Asks the database. Versions never change, so each is read once."""
+
+    store: Store
+    settings: Settings
+    _hosts: dict[ActivityId, frozenset[str]] = field(default_factory=dict)
+
+    async def hosts(self) -> dict[str, ProjectId]:
+        """{host: project}"""
+        live = [row for row in await self.store.read(environments.live_ones) if row.project in self.settings.projects]
+        for gone in self._hosts.keys() - {row.activity for row in live}:
+            del self._hosts[gone]
+        found: dict[str, ProjectId] = {}
+        for row in live:
+            if row.activity not in self._hosts:
+                self._hosts[row.activity] = await self._read(row.activity)
+            found.update(dict.fromkeys(self._hosts[row.activity], row.project))
+        return found
+
+    async def _read(self, activity: ActivityId) -> frozenset[str]:
+        text = await self.store.read(lambda db: environments.version_of(db, activity))
+        return https_hosts(read_result(text, Version).routes) if text else frozenset()
+
+
+def https_hosts(urls: tuple[str, ...]) -> frozenset[str]:
+    """Pure."""
+    parts = [urlsplit(url) for url in urls]
+    return frozenset(part.hostname for part in parts if part.scheme == "https" and part.hostname)
