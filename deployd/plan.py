@@ -108,6 +108,9 @@ class Plan:
     deploy_hook_why: str = ""
     refusals: tuple[str, ...] = ()
     """Why this must not be done at all; empty when it may."""
+    rolling: bool = False
+    """Nobody is held: the earlier version serves while the deploy hook runs."""
+    switch_why: str = ""
 
     def lines(self) -> list[str]:
         """The plan as people read it before anything runs."""
@@ -117,12 +120,18 @@ class Plan:
             *(f"{url}: new route" for url in self.routes_added),
             *(f"{url}: route removed" for url in self.routes_removed),
             f"deploy hook: {'run' if self.run_deploy_hook else 'not run'} ({self.deploy_hook_why})",
+            *((f"switch: {self.switch_why}",) if self.switch_why else ()),
         ]
 
 
 def make_plan(
-    apps: Sequence[WantedApp], services: Sequence[WantedService], routes: Sequence[str], live: Live,
+    apps: Sequence[WantedApp], services: Sequence[WantedService], routes: Sequence[str], live: Live, *,
+    rolling: bool = False,
 ) -> Plan:
+    """
+    Args:
+        rolling: The operator says that two versions of these applications can work side by side.
+    """
     planned_apps = tuple(_plan_apps(apps, live))
     planned_services = tuple(_plan_services(services, live))
     run, why = _deploy_hook(apps, planned_services, routes, live)
@@ -134,6 +143,7 @@ def make_plan(
         run,
         why,
         tuple(_refusals(services, live)),
+        *(_switch(planned_services) if rolling and live.apps else (False, "")),
     )
 
 
@@ -196,6 +206,13 @@ def _deploy_hook(
     if set(routes) != set(live.routes):
         return True, "the routes changed, and applications read them"
     return False, "neither code nor configuration changed"
+
+
+def _switch(services: Sequence[PlannedService]) -> tuple[bool, str]:
+    anew = [service.name for service in services if service.action in ("recreate", "remove")]
+    if anew:
+        return False, f"with a freeze this time, because {', '.join(anew)} cannot serve two versions at once"
+    return True, "rolling (the earlier version serves until the new one answers)"
 
 
 def _refusals(services: Sequence[WantedService], live: Live) -> Iterator[str]:

@@ -123,12 +123,17 @@ class HttpAccess(_Frozen):
         return value
 
 
+Strategy = Literal["standard", "rolling"]
+"""`standard`: visitors are held while the deploy hook runs. `rolling`: two versions can work side by side."""
+
+
 class EnvironmentSettings(_Frozen):
     """What an operator says of one branch."""
 
     variables: Variables = Field(default_factory=dict)
     http_access: HttpAccess | None = None
     """None: as the project says."""
+    strategy: Strategy | None = None
 
 
 class ProjectSettings(_Frozen):
@@ -152,6 +157,7 @@ class ProjectSettings(_Frozen):
     on_deploy_failure: Literal["revert", "keep"] | None = None
     snapshot_before_deploy: bool | None = None
     overtaken_builds: Literal["finish", "cancel"] | None = None
+    strategy: Strategy | None = None
 
     @field_validator("id")
     @classmethod
@@ -323,6 +329,9 @@ class Settings(_Frozen):
     on_deploy_failure: Literal["revert", "keep"] = "revert"
     snapshot_before_deploy: bool = False
     """Copy the databases before the deploy hook, and put them back when the deployment is reverted."""
+    strategy: Strategy = "standard"
+    drain_seconds: int = Field(30, ge=0, le=240)
+    """How long what is open on the earlier version may go on after the switch; the step's own limit bounds it."""
     overtaken_builds: Literal["finish", "cancel"] = "finish"
     """What becomes of a push that is not yet in its freeze when a newer one comes to the same branch."""
     runtime_fallback: Literal["refuse", "nearest"] = "refuse"
@@ -379,6 +388,23 @@ class Settings(_Frozen):
         if not colon or not port.isdecimal() or not 1 <= int(port) <= LAST_PORT or (":" in host and host[0] != "["):
             raise ValueError(f"{value!r} is not an address and a port, as 127.0.0.1:8480 or [::1]:8480")
         return value
+
+    @model_validator(mode="after")
+    def _a_snapshot_needs_a_freeze(self) -> Settings:
+        for project in self.projects.values():
+            branches = [name for name in ("", *project.environments) if self.strategy_of(project, name) == "rolling"]
+            own = project.snapshot_before_deploy
+            if branches and (self.snapshot_before_deploy if own is None else own):
+                raise ValueError(
+                    f"project {project.id}: snapshot_before_deploy needs a freeze, and strategy rolling has none;"
+                    " choose one of them"
+                )
+        return self
+
+    def strategy_of(self, project: ProjectSettings, branch: str) -> Strategy:
+        """How an environment is switched: what is said of the branch, else of the project, else of all."""
+        own = project.environments[branch].strategy if branch in project.environments else None
+        return own or project.strategy or self.strategy
 
     @property
     def listen_address(self) -> tuple[str, int]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from deployd.activity.log import Tell
 from deployd.deployment.addresses import fixed_addresses
+from deployd.deployment.hooks import stop_old_workers
 from deployd.deployment.host import Host
 from deployd.deployment.one_app import start_app, start_worker, web_name
 from deployd.deployment.probe import wait_until_listening
@@ -64,6 +65,7 @@ async def _greet(deployment: Deployment, host: Host, tell: Tell, app: Applicatio
 async def start_workers(deployment: Deployment, host: Host, tell: Tell) -> AppsUp:
     """Start the workers of the new version, after the switch: old and new code never work side by side."""
     config = await read_config(deployment, host)
+    await stop_old_workers(deployment, host, tell)   # they go on until now when nobody was held
     started = []
     for app in config.applications:
         for worker in app.workers:

@@ -19,7 +19,7 @@ from deployd.engine.names import ACTIVITY, ENVIRONMENT, INSTANCE, PART, PROJECT,
 @dataclass(frozen=True, slots=True)
 class Frozen:
     held: bool
-    """False: there was nobody to hold, or no hook that needs it."""
+    """False: there was nobody to hold, or no hook that needs it, or the strategy is rolling."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,18 +34,23 @@ async def freeze(deployment: Deployment, host: Host, tell: Tell) -> Frozen:
     """
     await wait_for_crons(deployment, host, tell)
     planned = deployment.planned
-    if not planned.plan.run_deploy_hook or planned.before is None:
+    if not planned.plan.run_deploy_hook or planned.before is None or planned.plan.rolling:
         return Frozen(False)
     config = await read_config(deployment, host)
     if not any(app.hooks.deploy for app in config.applications):
         return Frozen(False)
     await host.router.freeze(deployment.key, host.settings.freeze_seconds)
     tell.line(f"requests are held, for {host.settings.freeze_seconds} s at most")
+    await stop_old_workers(deployment, host, tell)
+    return Frozen(True)
+
+
+async def stop_old_workers(deployment: Deployment, host: Host, tell: Tell) -> None:
+    """Let the workers of earlier versions finish and end; none is fine."""
     for worker in await host.engine.containers(_workers(deployment)):
         if worker.running and worker.labels[ACTIVITY] != str(deployment.id):
             await host.engine.stop(worker.name)
             tell.line(f"worker {worker.labels[PART]} stopped")
-    return Frozen(True)
 
 
 async def thaw_to_old(deployment: Deployment, host: Host, tell: Tell) -> None:

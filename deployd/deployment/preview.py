@@ -105,4 +105,5 @@ async def plan_offered(host: Host, project: ProjectSettings, branch: str, offere
         seen, project, environment, branch, ActivityId(0), NO_COMMIT, result.config, live, lambda _: None,
     )
     before = live.as_live() if live else NOTHING_LIVE
-    return make_plan(wanted.apps, wanted.services, wanted.version.routes, before)
+    rolling = host.settings.strategy_of(project, branch) == "rolling"
+    return make_plan(wanted.apps, wanted.services, wanted.version.routes, before, rolling=rolling)

@@ -13,21 +13,21 @@ from deployd.deployment.view import Deployment
 from deployd.engine.names import ACTIVITY, ENVIRONMENT, INSTANCE, PROJECT, ROLE
 from deployd.ids import ActivityId, SlugKey
 
-WEB_DRAIN_SECONDS = 30
 STOP_SECONDS = 15
 
 
 async def remove_version(deployment: Deployment, host: Host, activity: str) -> None:
     """Remove everything that carries the label of an activity.
 
-    The web server goes first: it ends when its last request is answered, and needs the application for that.
+    The web server goes first: it ends when its last request is answered, and needs the application for that. Downloads
+    and WebSockets count as requests; what is open when `drain_seconds` are over is closed.
     """
     labels = {
         INSTANCE: deployment.instance, PROJECT: deployment.project.id, ENVIRONMENT: deployment.environment,
         ACTIVITY: activity,
     }
     found = await host.engine.containers(labels)
-    await _remove(host, [item.name for item in found if item.labels[ROLE] == "web"], WEB_DRAIN_SECONDS)
+    await _remove(host, [item.name for item in found if item.labels[ROLE] == "web"], host.settings.drain_seconds)
     await _remove(host, [item.name for item in found if item.labels[ROLE] != "web"], STOP_SECONDS)
     for volume in await host.engine.volumes(labels):
         await host.engine.ensure_volume_gone(volume.name)

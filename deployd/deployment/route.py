@@ -152,8 +152,11 @@ async def _retire(deployment: Deployment, host: Host, tell: Tell) -> Retired:
     old = sorted(await versions_there(deployment, host) - {str(deployment.id)})
     if old:
         await asyncio.sleep(_seconds_to_drain(deployment, host.clock.now()))
+    began = asyncio.get_running_loop().time()
     for activity in old:
         await remove_version(deployment, host, activity)
+    if asyncio.get_running_loop().time() - began > host.settings.drain_seconds > 0:
+        tell.line(f"what was still open on the earlier version after {host.settings.drain_seconds} s was closed")
     for planned in deployment.planned.plan.services:
         if planned.action == "remove":
             await host.engine.ensure_container_gone(deployment.names.service(planned.name), stop_seconds=60)

@@ -93,7 +93,10 @@ async def read_and_plan(deployment: Deployment, host: Host, tell: Tell) -> Plann
         version, apps, services = wanted.version, wanted.apps, wanted.services
         for warning in wanted.warnings:
             tell.warn(warning)
-    plan = make_plan(apps, services, version.routes, before.as_live() if before else NOTHING_LIVE)
+    plan = make_plan(
+        apps, services, version.routes, before.as_live() if before else NOTHING_LIVE,
+        rolling=host.settings.strategy_of(project, deployment.branch) == "rolling",
+    )
     for line in plan.lines():
         tell.line(line)
     if plan.refusals:

@@ -19,7 +19,8 @@ from scripts.local_daemon import LocalDaemon
 from scripts.removal import left_behind, remove_all
 from scripts.repository import commit, make_repository
 
-PROJECTS = ("shop", "pair", "reuse", "broken", "keys", "hooked", "local", "upkeep", "lanes", "crowd", "downgrade")
+PROJECTS = ("shop", "pair", "reuse", "broken", "keys", "hooked", "local", "upkeep", "lanes", "crowd", "downgrade",
+            "drained")
 INCIDENT_LINES, LOG_LINES = 60, 80
 SECRET = "the-secret-of-the-webhook"
 """Of the project `forge`, whose code is fetched from a repository beside the daemon's directory."""
@@ -118,10 +119,11 @@ async def daemon() -> AsyncIterator[LocalDaemon]:
     forge = {"url": f"file://{directory}/forge.git", "forge": "github", "webhook_secrets": [SECRET]}
     projects: dict[str, dict[str, Any]] = {
         **{name: {} for name in PROJECTS}, "forge": {"remote": forge},
-        "data": {"snapshot_before_deploy": True}, "hooked": LEVELS, "hasty": {"overtaken_builds": "cancel"},
+        "data": {"snapshot_before_deploy": True}, "rolling": {"strategy": "rolling"},
+        "hooked": LEVELS, "hasty": {"overtaken_builds": "cancel"},
         "edge": {"http_access": {"basic_auth": {"ada": HASH_OF_X}}, "environments": {"main": {"http_access": {}}}},
     }
-    daemon = LocalDaemon(directory, projects, settings={"answer_seconds": 8})
+    daemon = LocalDaemon(directory, projects, settings={"answer_seconds": 8, "drain_seconds": 5})
     try:
         await daemon.start(limit_seconds=300)
         yield daemon

@@ -36,6 +36,7 @@ async def test_a_rollback_brings_the_earlier_page_back_without_a_build(developer
 
 async def test_what_cannot_be_had_ends_with_a_status_that_means_something(developer: MakeDeveloper) -> None:
     me = await developer("keys")
+    await me.push()
     assert (await deployd(me, "rollback", "keys", "nowhere")).status == 5
     assert (await deployd(me, "rollback", "keys", "main", "--to", "99999")).status == 6
     gone = await run(sys.executable, "-m", "deployd", "status", "--socket", "/nonexistent/api.sock", check=False)

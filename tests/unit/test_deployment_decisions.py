@@ -155,6 +155,8 @@ async def test_nobody_is_held_when_nothing_is_live_or_no_deploy_hook_is_there(do
     assert not (await hooks.freeze(deployment(None), doubles.host, tell)).held
     unhooked = Plan((), (), run_deploy_hook=False)
     assert not (await hooks.freeze(deployment(version(OLD, "a"), plan=unhooked), doubles.host, tell)).held
+    rolling = Plan((), (), rolling=True)
+    assert not (await hooks.freeze(deployment(version(OLD, "a"), plan=rolling), doubles.host, tell)).held
     assert doubles.did == []
 
 

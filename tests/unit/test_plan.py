@@ -72,3 +72,16 @@ def test_what_is_no_longer_wanted_is_removed() -> None:
     plan = make_plan([], [], (), LIVE)
     assert [(app.name, app.action) for app in plan.apps] == [("shop", "remove")]
     assert [(service.name, service.action) for service in plan.services] == [("db", "remove")]
+
+
+def test_a_rolling_switch_needs_services_that_both_versions_can_use() -> None:
+    changed = replace(APP, slug_exists=False)
+    assert make_plan([changed], [DB], ROUTES, LIVE).switch_why == ""
+    rolling = make_plan([changed], [DB], ROUTES, LIVE, rolling=True)
+    assert rolling.rolling
+    assert "switch: rolling (the earlier version serves until the new one answers)" in rolling.lines()
+    anew = make_plan([changed], [replace(DB, digest="e")], ROUTES, LIVE, rolling=True)
+    assert not anew.rolling
+    assert f"switch: with a freeze this time, because {DB.name} cannot serve two versions at once" in anew.lines()
+    first = make_plan([changed], [DB], ROUTES, NOTHING_LIVE, rolling=True)
+    assert (first.rolling, first.switch_why) == (False, "")

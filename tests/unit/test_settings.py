@@ -72,3 +72,27 @@ def test_a_changed_password_changes_what_routes_are_made_from() -> None:
 def test_access_that_would_not_work_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         project(http_access=wrong)
+
+
+def test_a_branch_may_say_itself_how_it_is_switched() -> None:
+    shop = project(strategy="rolling", environments={"main": {"strategy": "standard"}})
+    settings = Settings()
+    assert [settings.strategy_of(shop, branch) for branch in ("main", "feature")] == ["standard", "rolling"]
+    assert settings.strategy_of(project(), "main") == "standard"
+
+
+@pytest.mark.parametrize("wrong", [
+    {"strategy": "rolling", "snapshot_before_deploy": True},
+    {"environments": {"main": {"strategy": "rolling"}}, "snapshot_before_deploy": True},
+])
+def test_a_snapshot_without_a_freeze_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError, match="choose one of them"):
+        Settings.model_validate({"projects": {"shop": wrong}})
+    with pytest.raises(ValidationError, match="choose one of them"):
+        Settings.model_validate({"projects": {"shop": {"strategy": "rolling"}}, "snapshot_before_deploy": True})
+
+
+def test_a_public_authority_is_not_asked_before_its_terms_are_agreed_to() -> None:
+    with pytest.raises(ValidationError, match="agree_to_terms: true"):
+        Settings.model_validate({"tls": {"certificates": "acme"}})
+    assert Settings.model_validate({"tls": {"certificates": "acme", "acme": {"agree_to_terms": True}}})
