@@ -15,7 +15,8 @@ from collections.abc import Sequence
 
 from tests.bench.outcome import Outcome, write
 
-NAMES = ("intake", "slug", "router", "freeze", "push-to-live", "unchanged", "rollback", "check", "branches", "idle")
+NAMES = ("intake", "slug", "router", "freeze", "push-to-live", "unchanged", "rollback", "check", "branches", "idle",
+         "mixed")
 """Each is a module of its own, with `async def measure(say) -> Outcome`."""
 
 
