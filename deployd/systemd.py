@@ -10,6 +10,8 @@ import os
 import socket
 from collections.abc import Awaitable, Callable
 
+RELOAD_USEC = 600_000_000
+"""Ten minutes, as TimeoutStartSec of the unit."""
 FIRST_PASSED = 3
 """Number of the first file descriptor that systemd passes."""
 
@@ -22,6 +24,17 @@ def notify(*states: str) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as channel:
         channel.connect("\0" + address[1:] if address.startswith("@") else address)
         channel.sendall("\n".join(states).encode())
+
+
+def ready(status: str) -> None:
+    """Say that the daemon is ready, after a start or a reload: from now on the unit's watchdog counts again."""
+    watchdog = os.environ.get("WATCHDOG_USEC")
+    notify("READY=1", f"STATUS={status}", *((f"WATCHDOG_USEC={watchdog}",) if watchdog else ()))
+
+
+def reloading() -> None:
+    """Say that the settings are read again: that may take long (an image is made), and has no watchdog, as a start."""
+    notify("RELOADING=1", *((f"WATCHDOG_USEC={RELOAD_USEC}",) if os.environ.get("WATCHDOG_USEC") else ()))
 
 
 def is_passed_a_socket() -> bool:

@@ -37,7 +37,7 @@ from deployd.intake.queue import StateQueue
 from deployd.intake.webhooks import webhook_routes
 from deployd.router.container import reopen_access_log
 from deployd.router.places import RouterPlaces
-from deployd.systemd import keep_watchdog_fed, notify
+from deployd.systemd import keep_watchdog_fed, notify, ready, reloading
 from deployd.upkeep.access_logs import AccessLogs
 from deployd.upkeep.collect.collector import Collector
 from deployd.upkeep.crons import Crons
@@ -101,9 +101,12 @@ async def work(
             group.create_task(supervised("collector", collector.serve), name="collector"),
             group.create_task(supervised("certificates", keeper.serve), name="certificates"),
         ]
-        notify("READY=1", f"STATUS={live} environments are live")
+        ready(f"{live} environments are live")
         wish = await next_wish()
-        notify("STOPPING=1" if wish == STOP else "RELOADING=1")
+        if wish == STOP:
+            notify("STOPPING=1")
+        else:
+            reloading()
         log.info("daemon_stops", wish=wish)
         logs.end_followers()   # first: else closing the faces waits for them
         board.end_followers()

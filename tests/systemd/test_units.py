@@ -66,6 +66,8 @@ async def test_reload_reads_the_settings_in_the_same_process_and_visitors_do_not
     assert await host.show("MainPID", "ActiveState", "NRestarts") == {
         **before, "ActiveState": "active", "NRestarts": "0",
     }
+    watchdog = await host.show("WatchdogUSec")
+    assert watchdog == {"WatchdogUSec": f"{WATCHDOG_SECONDS}s"}, "it counts again"
     assert set(seen) == {(200, "first on main")}
 
 
