@@ -26,12 +26,12 @@ async def measure(say: Callable[[str], None]) -> Outcome:
             await router.switch(routes(ENVIRONMENT, "1", route(HOST, Target("127.0.0.1", ports[OLD]))))
             await router.complete()
             await asyncio.sleep(0.5)
-            before = await _memory_kb(stand.name)
+            before = await memory_kb(stand.name)
             await router.freeze(ENVIRONMENT, 60)
             async with asyncio.TaskGroup() as group:
                 clients = [group.create_task(_client(stand.port)) for _ in range(CLIENTS)]
                 await wait_until_held(router, ENVIRONMENT, CLIENTS, limit_seconds=50)
-                held = await _memory_kb(stand.name)
+                held = await memory_kb(stand.name)
                 say(f"{CLIENTS} are held")
                 began = time.perf_counter()
                 released = await router.switch(
@@ -70,7 +70,7 @@ async def _client(port: int) -> str:
     return next((line[11:] for line in head.split("\r\n") if line.lower().startswith("x-version: ")), "unnamed")
 
 
-async def _memory_kb(container: str) -> int:
+async def memory_kb(container: str) -> int:
     """Proportional set size of all processes of a container."""
     top = (await run("docker", "top", container, "-o", "pid")).text.split()[1:]
     return sum(

@@ -26,11 +26,11 @@ async def measure(say: Callable[[str], None]) -> Outcome:
             doors = {"deployd": stand.port, "nginx": nginx, "caddy": peer}
             for port in doors.values():
                 await _leads_to_the_backend(port)
-                await _requests_per_second(port, seconds=1)
+                await requests_per_second(port, seconds=1)
             found: dict[str, list[float]] = {name: [] for name in doors}
             for number in range(ROUNDS):
                 for name, port in doors.items():     # in turn, so that a busy moment of the machine hits all of them
-                    found[name].append(await _requests_per_second(port, SECONDS))
+                    found[name].append(await requests_per_second(port, SECONDS))
                 say(f"round {number + 1}: " + ", ".join(f"{name} {rates[-1]:,.0f}/s" for name, rates in found.items()))
     ours, nginx_rate, caddy_rate = (median(found[name], 0) for name in ("deployd", "nginx", "caddy"))
     # Of each round, and then the median: the machine's speed changes from round to round.
@@ -53,7 +53,7 @@ async def _leads_to_the_backend(port: int) -> None:
     assert answer.text.endswith("x" * 1024), answer.text[-50:]
 
 
-async def _requests_per_second(port: int, seconds: int) -> float:
+async def requests_per_second(port: int, seconds: int) -> float:
     output = await run(
         "wrk", f"-t{THREADS}", f"-c{CONNECTIONS}", f"-d{seconds}s", "-H", f"Host: {HOST}", f"http://127.0.0.1:{port}/",
         limit_seconds=seconds + 30,

@@ -59,7 +59,7 @@ async def test_visitors_meet_what_routes_and_settings_say_and_the_operator_reads
 
     assert [(await visit(me, "closed", **headers)).status for headers in ({}, ADA)] == [401, 200]
     log = await access_log(me, "closed", 2)
-    assert [item["status"] for item in log[-2:]] == [401, 200]
+    assert {item["status"] for item in log[-2:]} == {401, 200}   # nginx's workers write in turn
     assert {item["cache"] for item in await access_log(me, "main", 4)} == {"MISS", "HIT"}
     async with aiohttp.ClientSession() as session, session.get(
         f"{me.daemon.api}/metrics", headers={"Authorization": f"Bearer {me.daemon.token}"},
