@@ -11,6 +11,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from yarl import URL
 
 from deployd.process import run
 from deployd.project.model import Application, Commands, Instance, Location, Rule, Web
@@ -33,13 +34,17 @@ MAGENTO = (
     Location("/book", root="book", index=("index.html",), allow=False, scripts=False, rules=(
         Rule(r"\.(css|html)$", allow=True),
     )),
+    Location("/papers", root="papers", scripts=False, rules=(
+        Rule(r"\.bak\z", allow=False), Rule(r"^/papers/hidden/", allow=False), Rule(r"/\.", allow=False),
+    )),
     Location("/.well-known/webfinger", passthru="/other.php?service=webfinger"),
 )
 FILES = {
     "pub/index.php": SHOW, "pub/front-static.php": SHOW, "pub/other.php": SHOW, "pub/secret.txt": "secret",
     "pub/style.css": "css", "pub/robots.txt": "robots", "pub/media/a.txt": "media", "pub/media/evil.php": SHOW,
     "pub/static/logo.svg": "<svg/>", "outside.txt": "treasure", "book/index.html": "cover",
-    "book/one/index.html": "one", "book/draft.txt": "draft",
+    "book/one/index.html": "one", "book/draft.txt": "draft", "papers/a.txt": "paper", "papers/a.bak": "treasure",
+    "papers/hidden/a.txt": "treasure", "papers/.env": "treasure",
 }
 
 Ask = Callable[..., Coroutine[Any, Any, tuple[int, str, Any]]]
@@ -80,7 +85,8 @@ async def magento(tmp_path: Path) -> AsyncIterator[Ask]:
     async with aiohttp.ClientSession(auto_decompress=False) as session:
 
         async def ask(path: str, **headers: str) -> tuple[int, str, Any]:
-            async with session.get(f"http://{address}{path}", headers=headers, allow_redirects=False) as answer:
+            url = URL(f"http://{address}{path}", encoded=True)   # as it stands: a client of bad will mends nothing
+            async with session.get(url, headers=headers, allow_redirects=False) as answer:
                 return answer.status, await answer.text(), answer.headers
 
         async with asyncio.timeout(60):
@@ -121,9 +127,44 @@ async def test_a_captured_group_leads_to_the_file_behind_a_version(magento: Ask)
     assert '"file":"front-static.php"' in (await magento("/static/missing.svg"))[1]
 
 
-async def test_nothing_outside_the_root_can_be_reached(magento: Ask) -> None:
-    for path in ("/../outside.txt", "/media/../../outside.txt", "/%2e%2e/outside.txt", "/media/..%2f..%2foutside.txt"):
-        assert "treasure" not in (await magento(path))[1]
+@pytest.mark.parametrize("path", [
+    "/../outside.txt", "/media/../../outside.txt", "/%2e%2e/outside.txt", "/media/..%2f..%2foutside.txt", "//../outside.txt",
+    "/media/%2e%2e%2f%2e%2e/outside.txt", "/media/..%5c..%5coutside.txt", "/media/..\\..\\outside.txt",
+    "/media/%252e%252e/%252e%252e/outside.txt", "/media../outside.txt", "/media/..;/..;/outside.txt",
+    "/media/..%00/../../outside.txt", "/media/%c0%ae%c0%ae/outside.txt", "/media/.%0a./../outside.txt",
+    "/static/version1/../../../outside.txt", "/static/version1/%252e%252e/%252e%252e/outside.txt",
+    "/static/version1/..%2f..%2foutside.txt", "/static/version1/%3f/../../outside.txt", "/static/version1//../../outside.txt",
+    "/outside.txt", "/pub/../outside.txt", "http://x/../outside.txt",
+])
+async def test_nothing_outside_the_root_can_be_reached(magento: Ask, path: str) -> None:
+    assert "treasure" not in (await magento(path))[1]
+
+
+async def test_no_rule_is_passed_by_writing_a_path_in_another_way(magento: Ask) -> None:
+    assert (await magento("/papers/a.txt"))[:2] == (200, "paper")
+    for path in (
+        "/papers/a.bak", "/papers/a.bak%0a", "/papers/a.bak%0a%0a", "/papers/a.bak%00", "/papers/a.bak%00.txt", "/papers/a.bak/",
+        "/papers/a.bak/.", "/papers/a.bak%20", "/papers/a%2ebak", "/papers/a.%62ak", "/papers/a.bak?x=.txt", "/papers/a.bak%3f.txt",
+        "/papers/a.bak;.txt", "/papers/a.bak/x.txt", "/papers/a.bak%23.txt", "//papers//a.bak", "/x/../papers/a.bak",
+        "/%70apers/a.bak", "/papers%2fa.bak", "/papers/hidden/a.txt", "/papers//hidden/a.txt", "/papers/./hidden/a.txt",
+        "/papers/x/../hidden/a.txt", "/papers/%68idden/a.txt", "/papers/hidden%2fa.txt", "/papers/hidden/../hidden/a.txt",
+        "/papers/hidden%0a/../hidden/a.txt", "/papers/.env", "/papers/%2eenv", "/papers//.env", "/papers/.env%0a", "/papers/./.env",
+    ):
+        status, body, _ = await magento(path)
+        assert status in (400, 403, 404), (path, status)
+        assert "treasure" not in body, path
+
+
+async def test_the_source_of_a_script_cannot_be_had_by_a_trick(magento: Ask) -> None:
+    for path in (
+        "/media/evil.php", "/media/evil.php%0a", "/media/evil.php/", "/media/evil.php/x.txt", "/media/evil.php%00.txt",
+        "/media/evil%2ephp", "/media//evil.php", "/media/evil.php%20", "/media/evil.ph%70", "/media/evil.php?x",
+    ):
+        status, body, _ = await magento(path)
+        assert status in (400, 403, 404), (path, status)
+        assert "json_encode" not in body, path
+    for path in ("/index.php%0a", "/index.php/x.txt", "/index.php%00", "/index.php/"):
+        assert "json_encode" not in (await magento(path))[1], path
 
 
 async def test_the_routers_word_about_client_and_scheme_reaches_php(magento: Ask) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -63,6 +64,7 @@ async def visit_through(deployments: int, say: Callable[[str], None]) -> Count:
         await daemon.stop()
         await remove_all(daemon.instance, daemon.directory)
         left = await left_behind(daemon.instance, daemon.directory)
+        shutil.rmtree(directory, ignore_errors=True)
         assert left == [], left
 
 
