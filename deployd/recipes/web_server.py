@@ -84,7 +84,9 @@ class _WebServer:
             prefix = location.path.rstrip("/")
             yield f"    map $uri $rest_{number} {{"
             yield "        volatile;"
-            yield f'        {quoted(f"~^{_escaped(prefix)}(?<r{number}>/.*)?$")} $r{number};'
+            # (?s) and \z: a line end in the path is a part of the name, and no way round a rule to the file without it
+            pattern = rf"~(?s)^{_escaped(prefix)}(?<r{number}>/.*)?\z"
+            yield f'        {quoted(pattern)} $r{number};'
             yield "    }"
         yield "    server {"
         yield f"        listen {WEB_PORT} default_server;"
