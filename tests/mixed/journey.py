@@ -25,7 +25,7 @@ web:
 mounts:
   var: {source: local, source_path: var}
 hooks:
-  deploy: touch var/ids; sleep 0.5
+  deploy: echo "hook $(cat text) 0" >> var/ids; sleep 0.5
 """,
     ".platform/routes.yaml": """\
 "https://{default}/": {type: upstream, upstream: "app:http"}

@@ -6,8 +6,9 @@
     posts     POST with a body
 
 What is wrong: an answer that is not 200; one of a version that is older than one that was seen before the request was
-begun (the switch is one step for everybody, or it is not one); a POST that arrived twice or not at all; a line that
-was not echoed. An upgraded connection stays on its version, and is opened again when it is closed after the drain time.
+begun (the switch is one step for everybody, or it is not one); a POST that reached the earlier version after the deploy
+hook had begun (it should have been held); a POST that arrived twice or not at all; a line that was not echoed. An
+upgraded connection stays on its version, and is opened again when it is closed after the drain time.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ PAUSE_SECONDS = 0.05
 AT_ONCE = {"kept": 4, "fresh": 3, "posts": 3, "sockets": 2}
 """Visitors of a kind; one of those that are not named."""
 VERSION = re.compile(r'"version": "([0-9]+)"')
+POST_BYTES = 5000
 PIECES, PIECE_BYTES = 10, 2048
 
 
@@ -152,7 +154,7 @@ class Visitors:
     async def _posts(self, session: aiohttp.ClientSession) -> None:
         name = self._new_id()
         self._sent.add(name)
-        await self._ask(session, "posts", "POST", "/post", data=b"x" * 5000, headers={"X-Id": name})
+        await self._ask(session, "posts", "POST", "/post", data=b"x" * POST_BYTES, headers={"X-Id": name})
 
     async def _uploads(self, _: aiohttp.ClientSession) -> None:
         """Slowly, on a connection of its own: it may begin before a freeze and end in it."""
@@ -218,7 +220,16 @@ class Visitors:
             self._http.with_path("/ids"), headers={"Host": self._host},
         ) as answer:
             assert answer.status == 200, answer.status
-            arrived = Counter(line.split()[0] for line in (await answer.text()).splitlines())
+            lines = [line.split() for line in (await answer.text()).splitlines()]
+        arrived: Counter[str] = Counter()
+        hooked = 0
+        for name, version, size in lines:   # in the order in which they were written
+            if name == "hook":
+                hooked = int(version)
+                continue
+            arrived[name] += 1
+            if int(version) < hooked and int(size) == POST_BYTES:   # an upload may have begun long before
+                self.count.wrong_version.append(f"{name}: reached version {version} while the hook of {hooked} ran")
         self.count.duplicates = [name for name, times in arrived.items() if times > 1]
         self.count.lost = sorted(self._sent - arrived.keys())
 
