@@ -22,6 +22,7 @@ import pytest
 from aiohttp import web
 
 from deployd.engine.specs import ContainerSpec
+from deployd.router.certificate import ensure_default_certificate
 from deployd.router.container import router_container
 from deployd.router.control import Router, open_router
 from deployd.router.files import use, write_router_files
@@ -99,6 +100,17 @@ def running_router(**settings: Any) -> Iterator[Stand]:
     finally:
         docker("rm", "-f", spec.name)
         shutil.rmtree(run, ignore_errors=True)
+
+
+@contextmanager
+def secure_router(folder: Path) -> Iterator[Stand]:
+    """With HTTP/2 over TLS, and a certificate of its own in the folder."""
+    certificate, key = asyncio.run(ensure_default_certificate(folder))
+    with running_router(
+        https_port=free_port(), certificate=PurePosixPath(certificate), certificate_key=PurePosixPath(key),
+    ) as found:
+        asyncio.run(_say_complete(found))
+        yield found
 
 
 def settings_folder(config: RouterConfig) -> Path | None:

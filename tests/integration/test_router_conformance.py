@@ -3,110 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-import re
-import ssl
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.events import ConnectionTerminated, ResponseReceived, StreamReset
 from h2.exceptions import ProtocolError
-from router_stand import Stand, free_port, route, router, routes, running_router
+from router_stand import Stand, route, router, routes, secure_router
 
-from deployd.router.certificate import ensure_default_certificate
 from deployd.router.control import Router
 from deployd.router.table import Target
 from tests.conformance.cases import CASES, NEITHER, PASSED, REFUSED, STREAMS, Case, Stream, table
+from tests.conformance.talk import QUIET_SECONDS, http_2, listener, statuses
 
 __all__ = ["router"]
-SLOW_CLIENTS, RESETS = 300, 3000
-QUIET_SECONDS = 1.0
-VISIT = b"GET / HTTP/1.1\r\nHost: shop.test\r\nConnection: close\r\n\r\n"
-STATUS = re.compile(rb"HTTP/1\.1 ([0-9]{3}) ")
 DOCS = Path(__file__).parents[2] / "docs" / "conformance.md"
 
 
 @pytest.fixture(scope="module")
 def stand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
     """Its log has errors: clients that speak nonsense are told so there."""
-    folder = tmp_path_factory.mktemp("tls")
-    certificate, key = asyncio.run(ensure_default_certificate(folder))
-    with running_router(
-        https_port=free_port(), certificate=PurePosixPath(certificate), certificate_key=PurePosixPath(key),
-    ) as found:
-        asyncio.run(_complete(found))
+    with secure_router(tmp_path_factory.mktemp("tls")) as found:
         yield found
-
-
-async def _complete(stand: Stand) -> None:
-    async with stand.router() as router:
-        await router.complete()
-
-
-@dataclass
-class Listener:
-    """A server that believes whatever framing it is told, as careless applications do."""
-
-    heads: list[str] = field(default_factory=list)
-    port: int = 0
-    writers: list[asyncio.StreamWriter] = field(default_factory=list)
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.writers.append(writer)
-        with suppress(asyncio.IncompleteReadError, ConnectionError):
-            while True:
-                head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
-                fields = {name.strip().lower(): value.strip() for name, _, value in
-                          (line.partition(":") for line in head.split("\r\n")[1:])}
-                if "transfer-encoding" in fields:
-                    while size := int((await reader.readline()).split(b";")[0], 16):
-                        await reader.readexactly(size + 2)
-                    await reader.readuntil(b"\r\n")
-                elif "content-length" in fields:
-                    await reader.readexactly(int(fields["content-length"]))
-                self.heads.append(head)   # of a whole request: one that is cut short ends with its connection
-                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
-        writer.close()
-
-
-@asynccontextmanager
-async def listener() -> AsyncIterator[Listener]:
-    found = Listener()
-    server = await asyncio.start_server(found.serve, "127.0.0.1", 0)
-    found.port = server.sockets[0].getsockname()[1]
-    try:
-        yield found
-    finally:
-        server.close()
-        for writer in found.writers:   # the router keeps connections for the next request
-            writer.close()
-            with suppress(ConnectionError):
-                await writer.wait_closed()
-        await server.wait_closed()
-
-
-async def statuses(stand: Stand, request: bytes) -> list[int]:
-    """Of all answers, until the router closes or says nothing for a second."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", stand.port)
-    raw = b""
-    try:
-        writer.write(request)
-        with suppress(TimeoutError, ConnectionError):
-            while True:
-                async with asyncio.timeout(QUIET_SECONDS):
-                    piece = await reader.read(65_536)
-                if not piece:
-                    break
-                raw += piece
-    finally:
-        writer.close()
-        with suppress(ConnectionError):
-            await writer.wait_closed()
-    return [int(status) for status in STATUS.findall(raw)]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
@@ -114,7 +35,7 @@ async def test_the_router_and_the_application_never_disagree(stand: Stand, route
     async with listener() as heard:
         shop = route("shop.test", Target("127.0.0.1", heard.port))
         await router.switch(routes("conformance/main", str(heard.port), shop))
-        got = await statuses(stand, case.request)
+        got = await statuses(stand.port, case.request)
         if case.verdict == REFUSED:
             assert heard.heads == []
             assert got, "it is told, and not only closed"
@@ -150,7 +71,7 @@ async def test_streams_of_http_2_become_one_request_or_none(stand: Stand, router
 async def _stream_status(stand: Stand, case: Stream) -> int | None:
     """None: the stream or the connection was ended without an answer, as HTTP/2 wants it of what is malformed."""
     client = H2Connection(H2Configuration(validate_outbound_headers=False, normalize_outbound_headers=False))
-    async with http_2(stand) as (reader, writer):
+    async with http_2(stand.config.https_port) as (reader, writer):
         client.initiate_connection()
         client.send_headers(1, case.headers, end_stream=not case.body)
         if case.body:
@@ -168,65 +89,6 @@ async def _stream_status(stand: Stand, case: Stream) -> int | None:
                     if isinstance(event, StreamReset | ConnectionTerminated):
                         return None
     return None
-
-
-@asynccontextmanager
-async def http_2(stand: Stand) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-    tls = ssl.create_default_context()
-    tls.check_hostname, tls.verify_mode = False, ssl.CERT_NONE
-    tls.set_alpn_protocols(["h2"])
-    reader, writer = await asyncio.open_connection(
-        "127.0.0.1", stand.config.https_port, ssl=tls, server_hostname="shop.test")
-    try:
-        yield reader, writer
-    finally:
-        writer.close()
-        with suppress(ConnectionError, ssl.SSLError):
-            await writer.wait_closed()
-
-
-async def test_streams_that_are_begun_and_given_up_cost_little_and_others_are_served(
-    stand: Stand, router: Router,
-) -> None:
-    """Rapid reset, CVE-2023-44487: the client asks and takes it back, as fast as it can."""
-    async with listener() as heard:
-        await router.switch(routes(
-            "conformance/main", str(heard.port), route("shop.test", Target("127.0.0.1", heard.port), scheme="https"),
-            route("shop.test", Target("127.0.0.1", heard.port)),
-        ))
-        client = H2Connection(H2Configuration())
-        async with http_2(stand) as (_, writer):
-            client.initiate_connection()
-            with suppress(ConnectionError, ProtocolError):   # it may have enough of this
-                for number in range(RESETS):
-                    client.send_headers(2 * number + 1, STREAMS[0].headers, end_stream=True)
-                    client.reset_stream(2 * number + 1)
-                    writer.write(client.data_to_send())
-                    if number % 100 == 0:
-                        await writer.drain()
-                        assert await statuses(stand, VISIT) == [200]
-        assert await statuses(stand, VISIT) == [200]
-
-
-async def test_clients_that_never_finish_their_heads_are_let_go_and_others_are_served(
-    stand: Stand, router: Router,
-) -> None:
-    """Slow-loris."""
-    async with listener() as heard, AsyncExitStack() as stack:
-        await router.switch(routes("conformance/main", str(heard.port),
-                                   route("shop.test", Target("127.0.0.1", heard.port))))
-        slow = []
-        for _ in range(SLOW_CLIENTS):
-            reader, writer = await asyncio.open_connection("127.0.0.1", stand.port)
-            stack.callback(writer.close)
-            writer.write(b"GET / HTTP/1.1\r\nHost: shop.test\r\nX-A: ")
-            slow.append(reader)
-        assert await statuses(stand, VISIT) == [200]
-        async with asyncio.timeout(90):
-            for reader in slow:
-                with suppress(ConnectionError):   # it is reset, which frees its memory at once
-                    await reader.read()
-        assert len(heard.heads) == 1
 
 
 def _assert_framed_anew(head: str) -> None:
