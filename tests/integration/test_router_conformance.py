@@ -16,7 +16,7 @@ from router_stand import Stand, route, router, routes, secure_router
 
 from deployd.router.control import Router
 from deployd.router.table import Target
-from tests.conformance.cases import CASES, NEITHER, PASSED, REFUSED, STREAMS, Case, Stream, table
+from tests.conformance.cases import CASES, NEITHER, PASSED, REFUSED, STREAMS, Case, Stream, spelled, spellings, table
 from tests.conformance.talk import QUIET_SECONDS, http_2, listener, statuses
 
 __all__ = ["router"]
@@ -50,6 +50,22 @@ async def test_the_router_and_the_application_never_disagree(stand: Stand, route
             assert heard.heads[0].split(" ")[1] == case.path
         for head in heard.heads:
             _assert_framed_anew(head)
+
+
+async def test_no_spelling_of_transfer_encoding_reaches_the_application_beside_a_length(
+    stand: Stand, router: Router,
+) -> None:
+    async with listener() as heard:
+        shop = route("shop.test", Target("127.0.0.1", heard.port))
+        await router.switch(routes("conformance/main", str(heard.port), shop))
+        for line in spellings():
+            before = len(heard.heads)
+            got = await statuses(stand.port, spelled(line))
+            assert got, line
+            assert len(heard.heads) - before == got.count(200), line
+    for head in heard.heads:
+        _assert_framed_anew(head)
+        assert "chunked" not in head.lower(), "a length stands there"
 
 
 @pytest.mark.parametrize("case", STREAMS, ids=lambda case: case.name)
@@ -105,4 +121,5 @@ def _assert_framed_anew(head: str) -> None:
 
 
 def test_the_document_has_every_case() -> None:
+    assert f"{len(spellings())} spellings" in DOCS.read_text()
     assert [line for line in DOCS.read_text().splitlines() if line.startswith("| ") and line in table()] == table()
