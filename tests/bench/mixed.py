@@ -24,5 +24,5 @@ async def measure(say: Callable[[str], None]) -> Outcome:
     }
     kinds = ", ".join(f"{number} {name}" for name, number in sorted(count.requests.items()))
     return Outcome("mixed", figures, {}, None, "0 errors, duplicates, lost and of a wrong version", count.is_clean, (
-        kinds, "each deployment has a deploy hook of half a second, during which visitors are held",
+        kinds, "each deployment has a deploy hook of a second, during which visitors are held",
     ))

@@ -16,6 +16,7 @@ from tests.mixed.visitors import Count, Visitors
 
 PROJECT = "mixed"
 DRAIN_SECONDS = 2
+# What was under way when the freeze began has half a second to end; from the line `hook` on nothing may arrive.
 FILES = {
     ".platform.app.yaml": """\
 name: app
@@ -25,7 +26,7 @@ web:
 mounts:
   var: {source: local, source_path: var}
 hooks:
-  deploy: echo "hook $(cat text) 0" >> var/ids; sleep 0.5
+  deploy: sleep 0.5; echo "hook $(cat text) 0" >> var/ids; sleep 0.5
 """,
     ".platform/routes.yaml": """\
 "https://{default}/": {type: upstream, upstream: "app:http"}
