@@ -3,14 +3,13 @@
 -- application's.
 local settings = require "deployd.settings"
 
-local DOT = 46
 local PATH = "^/%.well%-known/acme%-challenge/([%w_-]+)$"
 local LONGEST_TOKEN = 128
 
 local _M = {}
 
 local function answer(uri)
-    local token = string.byte(uri, 2) == DOT and string.match(uri, PATH)
+    local token = string.match(uri, PATH)
     if not token or #token > LONGEST_TOKEN then
         return
     end
@@ -22,9 +21,9 @@ local function answer(uri)
     end
 end
 
--- Whether an answer to this path is laid out. Nearly every request is told apart by its second character.
+-- Whether an answer to this path is laid out.
 function _M.is_asked(uri)
-    return string.byte(uri, 2) == DOT and answer(uri) ~= nil
+    return answer(uri) ~= nil
 end
 
 -- The content of @challenge.

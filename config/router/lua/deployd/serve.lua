@@ -19,6 +19,8 @@ local tls = require "deployd.tls"
 
 local var = ngx.var
 local find = routes.find
+local byte = string.byte
+local DOT = 46                           -- the second character of every /.well-known/ and of nearly no other path
 
 local _M = {}
 
@@ -135,7 +137,8 @@ function _M.pass(scheme)
     if ngx.is_subrequest then
         return pass_part(entry, scheme)
     end
-    if challenge.is_asked(var.uri) then
+    local uri = var.uri
+    if byte(uri, 2) == DOT and challenge.is_asked(uri) then
         return "@challenge"
     end
     if not entry or entry.environment.asks or compression.is_unsafe() then
@@ -145,7 +148,7 @@ function _M.pass(scheme)
     if log.on then
         var.deployd_environment = environment.name
     end
-    local route = match(entry[scheme], var.uri)
+    local route = match(entry[scheme], uri)
     if not route or not route.plain then
         return "@handle"
     end
