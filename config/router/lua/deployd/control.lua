@@ -2,6 +2,7 @@
 --   200 done   409 refused: nothing was changed   400 not a command   500 a mistake of the router's own
 local cjson = require "cjson.safe"
 local change = require "deployd.change"
+local hand_over = require "deployd.hand_over"
 
 local dict = ngx.shared.routes
 
@@ -17,6 +18,10 @@ local COMMANDS = {
     ["/complete"] = function() return change.complete() end,
     ["/look"] = function(asked) return change.look(asked.environment) end,
     ["/status"] = function(asked) return change.status(asked.environments ~= false) end,
+    ["/hand_over"] = function()
+        return hand_over.give() or error({ refused = "nobody comes to this router: there is nothing to hand over" }, 0)
+    end,
+    ["/leave"] = function() return hand_over.leave() end,
 }
 
 local function body()

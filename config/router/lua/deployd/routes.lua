@@ -13,7 +13,10 @@ local NO_ROUTES = { http = {}, https = {}, tls = {}, robots = true }
 local LONGEST_HOST = 253   -- of a DNS name; nobody shall make us look up thousands of labels
 local MOST_CACHED = 20000  -- hosts; wildcards make the number of names endless
 
-local _M = {}
+local _M = {
+    FORMAT = 1,            -- of what stands in the shared dictionary; a router that takes over wants the same
+    leaving = false,       -- another router has taken over: connections are to end with their next answer
+}
 
 local generation = -1
 local found, found_count = {}, 0
@@ -103,6 +106,7 @@ function _M.find(host)
     if now ~= generation then
         generation = now
         found, found_count = {}, 0
+        _M.leaving = dict:get("leaving") or false
     end
     return found[host] or look_up(host)
 end

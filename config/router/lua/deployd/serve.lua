@@ -130,6 +130,11 @@ local function verdict(entry, scheme, host)
     end
 end
 
+-- The location for what needs more than a container.
+local function by_hand()
+    return routes.leaving and "@leaving" or "@handle"
+end
+
 -- Called in nginx's rewrite phase. Returns the location that has to do with the request; "" when it can go to the container
 -- that is pinned to it now.
 function _M.pass(scheme)
@@ -141,8 +146,8 @@ function _M.pass(scheme)
     if byte(uri, 2) == DOT and challenge.is_asked(uri) then
         return "@challenge"
     end
-    if not entry or entry.environment.asks or compression.is_unsafe() then
-        return "@handle"
+    if not entry or entry.environment.asks or routes.leaving or compression.is_unsafe() then
+        return by_hand()
     end
     local environment = entry.environment
     if log.on then
@@ -150,12 +155,12 @@ function _M.pass(scheme)
     end
     local route = match(entry[scheme], uri)
     if not route or not route.plain then
-        return "@handle"
+        return by_hand()
     end
     local asked = scheme == "https" and entry.tls
     if asked then
         if asked.guarded then
-            return "@handle"
+            return by_hand()
         end
         var.deployd_hsts = asked.hsts
     end
