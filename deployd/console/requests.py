@@ -21,7 +21,7 @@ STATUSES = {
 """{value of the filter: what people read}"""
 LINES = (20, 100, 500, 1000)
 MOST_LOOKED_AT = 20_000
-"""Of the log, for a filter: reading them takes 0.15 s."""
+"""Of the log, for a filter: reading and comparing them takes 0.25 s, in threads."""
 EMPTY = {"str": "", "int": 0, "float": 0.0}
 
 
@@ -76,13 +76,13 @@ def parse_request(item: Mapping[str, Any]) -> RequestShape:
     return RequestShape(**{field.name: item.get(field.name, EMPTY[str(field.type)]) for field in fields(RequestShape)})
 
 
-def newest_of(requests: Sequence[RequestShape], wanted: Wanted) -> list[RequestShape]:
+def newest_of(items: Sequence[Mapping[str, Any]], wanted: Wanted) -> list[RequestShape]:
     """Those that are wanted, newest first.
 
     Args:
-        requests: Oldest first.
+        items: Lines of the log, oldest first.
     """
-    fit = (request for request in reversed(requests) if _fits(request, wanted))
+    fit = (request for request in map(parse_request, reversed(items)) if _fits(request, wanted))
     return list(islice(fit, wanted.lines))
 
 

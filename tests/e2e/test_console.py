@@ -11,7 +11,7 @@ from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page, Route, async_playwright
 from yarl import URL
 
-from tests.e2e.conftest import Developer, MakeDeveloper
+from tests.e2e.conftest import APP, Developer, MakeDeveloper
 
 CHROMIUM = "/usr/bin/chromium"
 ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -144,6 +144,36 @@ async def test_a_person_finds_an_environment_and_reads_who_visited_it(
     assert URL(person.page.url).query.get("path") == "OWN-request"
     assert "follow" not in URL(person.page.url).query
     assert person.complaints == []
+    await context.close()
+
+
+async def test_a_person_sees_how_many_visitors_are_held(developer: MakeDeveloper, browser: Browser) -> None:
+    me = await developer("console")
+    await me.push("slow")
+    await me.write({".platform.app.yaml": f"{APP}hooks:\n  deploy: sleep 8\n"})
+    context = await browser.new_context(http_credentials={"username": "anybody", "password": me.daemon.token})
+    person = Visitor(await context.new_page())
+    await person.page.goto(me.daemon.api)
+    row = person.page.get_by_role("row").filter(has_text=URL(me.daemon.url("console", "slow")).host or "")
+
+    async with asyncio.TaskGroup() as group, asyncio.timeout(120):
+        push = group.create_task(me.push("slow"))
+        while "nobody waits" not in await row.inner_text():
+            await person.page.reload()
+        assert "deploying" in await row.inner_text()
+        held = [group.create_task(me.page("slow")) for _ in range(3)]
+        while "held 3 requests, the longest for" not in await row.inner_text():
+            await person.page.reload()
+    assert push.result().deployed
+    assert [task.result()[0] for task in held] == [200, 200, 200]
+
+    await person.page.reload()
+    assert "open" in await row.inner_text()
+    await person.follow("slow", "/projects/console/")
+    figures = (await person.page.locator(".figures").inner_text()).split("\n")
+    told = dict(zip(figures[::2], figures[1::2], strict=True))
+    assert (told["Held now"], told["Released"], told["Expired"], told["Left"]) == ("0", "3", "0", "0")
+    assert 1 < float(told["Longest wait"].removesuffix(" s")) < 20
     await context.close()
 
 

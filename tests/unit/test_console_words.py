@@ -15,7 +15,7 @@ from deployd.router.table import EnvironmentTraffic, Released, RouterStatus
 from tests.unit.api_double import AT, FakeBoard, activity, environment
 
 SHOP = environment("shop")
-LOG = [parse_request({"path": path, "status": status}) for path, status in (
+LOG = [{"path": path, "status": status} for path, status in (
     ("/", 200), ("/cart?item=1", 302), ("/CART", 404), ("/cart", 502), ("/slow", 0), ("/", 200),
 )]
 
