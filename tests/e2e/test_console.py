@@ -80,7 +80,7 @@ class Visitor:
 
 async def visit(me: Developer, path: str, user_agent: str) -> None:
     """As somebody else, with any program."""
-    url = URL(me.daemon.url(me.project, path=path))
+    url = URL(me.daemon.url(me.project, path=path), encoded=True)   # as it is: a browser would write %3C
     async with aiohttp.ClientSession() as session, session.get(
         url.with_host("127.0.0.1"), headers={"Host": url.authority, "User-Agent": user_agent},
     ) as answer:
@@ -93,7 +93,7 @@ async def test_a_person_finds_an_environment_and_reads_who_visited_it(
     me = await developer("console")
     await me.push()
     machine_name = URL(me.daemon.url("console")).host or ""
-    await visit(me, "/<script>?q=<b>", HOSTILE)
+    await visit(me, "/<script>alert(1)</script>?q=<b>", HOSTILE)
 
     context = await browser.new_context(http_credentials={"username": "anybody", "password": me.daemon.token})
     person = Visitor(await context.new_page())
@@ -127,7 +127,7 @@ async def test_a_person_finds_an_environment_and_reads_who_visited_it(
     log = person.page.get_by_role("table", name="Requests, newest first")
     assert own_agent in await log.get_by_role("row").filter(has_text="/my-own-request").inner_text()
     assert HOSTILE in await log.inner_text()
-    assert "<script>" in await log.inner_text()
+    assert "/<script>alert(1)</script>?q=<b>" in await log.inner_text()
 
     await person.tab_to("Text in the path")
     await person.page.keyboard.type("OWN-request")
