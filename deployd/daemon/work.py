@@ -20,6 +20,7 @@ from deployd.api.applications import local_application, public_application
 from deployd.api.board import StateBoard
 from deployd.api.desk import StateDesk
 from deployd.api.routes import api_routes
+from deployd.console.routes import console_routes
 from deployd.daemon.certificates import certificate_keeper
 from deployd.daemon.edges import MEGABYTE, Edges
 from deployd.daemon.faces import find_caller, open_faces
@@ -87,9 +88,9 @@ async def work(
     )
     routes = api_routes(board, StateDesk(edges.store, host, lanes, edges.clock, collector))
     find = partial(find_caller, settings)
+    more = [*console_routes(board, find), *git_routes(intake), *webhook_routes(intake)]
     await open_faces(
-        stack, settings, public_application(routes, [*git_routes(intake), *webhook_routes(intake)], find),
-        local_application(routes, internal_routes(intake)),
+        stack, settings, public_application(routes, more, find), local_application(routes, internal_routes(intake)),
     )
     log.info("daemon_ready", environments=live, listen=settings.listen, router=settings.router.http_port)
     async with asyncio.TaskGroup() as group:
