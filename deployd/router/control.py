@@ -94,6 +94,16 @@ class Router:
         """
         return await self._release("switch", render_route_set(routes, pace=self._pace))
 
+    async def preview(self, routes: RouteSet) -> None:
+        """Set the routes that people with an operator's pass see while the environment is closed to everybody else.
+
+        They are forgotten when it is open again.
+
+        Raises:
+            RouterRefused: It is open.
+        """
+        await self._change("preview", render_route_set(routes, pace=self._pace))
+
     async def put(self, routes: RouteSet, *, over: str | None) -> bool:
         """Set all routes of an environment and leave a freeze or maintenance as it is (at a start, after a repair).
 

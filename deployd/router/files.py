@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import ClassVar
 
 from deployd.errors import DeployError
+from deployd.router.passes import ensure_pass_key
 from deployd.router.places import LONGEST_SOCKET_PATH, WWW_DATA, RouterPlaces
 from deployd.router.render_nginx import RouterConfig, render_nginx
 
@@ -26,7 +27,8 @@ class RouterNotConfigured(DeployError):
 
 
 def write_router_files(source: Path, places: RouterPlaces, config: RouterConfig) -> Path:
-    """Write nginx.conf, the Lua files and the pages; returns their folder. Blocking, some thirty small files.
+    """Write nginx.conf, the Lua files and the pages; have what the router needs beside them. Returns the folder of the
+    three. Blocking, some thirty small files.
 
     Args:
         source: config/router of the program.
@@ -41,6 +43,7 @@ def write_router_files(source: Path, places: RouterPlaces, config: RouterConfig)
         folder.mkdir(mode=0o755, parents=True, exist_ok=True)
         folder.chmod(0o755)   # nginx's workers are not root
     places.control.mkdir(mode=0o700, exist_ok=True)
+    ensure_pass_key(places.pass_key)
     for folder in (places.behind, places.logs, places.certificates, places.challenges):
         folder.mkdir(mode=0o700, exist_ok=True)
         os.chown(folder, -1, WWW_DATA)

@@ -50,6 +50,11 @@ class RouterPlaces:
         return self.control / "earlier.sock"
 
     @property
+    def pass_key(self) -> Path:
+        """Signs operators' passes; random, for root only."""
+        return self.control / "pass.key"
+
+    @property
     def logs(self) -> Path:
         """Folder of the access log; only root and nginx's workers may enter it."""
         return self.folder / "logs"

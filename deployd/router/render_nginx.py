@@ -85,6 +85,7 @@ def render_nginx(template: str, config: RouterConfig, places: RouterPlaces, fold
     )
     return environment.from_string(template).render(
         run=places.folder, own=places.own, taken=places.taken, socket=places.own_socket, config=folder,
+        pass_key=places.pass_key,
         address=f"[{config.address}]" if ":" in config.address else config.address,
         http_port=config.http_port, https_port=config.https_port, tls=config.tls,
         visitors=config.visitors,

@@ -23,6 +23,7 @@ from deployd.api.shapes import (
     CollectShape,
     EntryShape,
     EnvironmentShape,
+    PassShape,
     ProjectShape,
     StatusShape,
     ThingShape,
@@ -193,6 +194,10 @@ class FakeDesk:
         if to == 99:
             raise NothingLive("main has no version 99 to go back to", mend="versions that were live: 1")
         return self._made(project, environment, "rollback")
+
+    async def make_pass(self, project: str, environment: str, who: str) -> PassShape:
+        self.asked.append(("pass", project, environment, who))
+        return PassShape((f"http://{project}.test/pass?1.f",), AT)
 
     async def cancel(self, activity: int, who: str) -> ActivityShape:
         self.asked.append(("cancel", activity, who))

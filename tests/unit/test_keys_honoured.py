@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from deployd.deployment.containers import InstanceParts, mount_binds, web_container, worker_container
-from deployd.deployment.route import path_redirects
+from deployd.deployment.route_set import path_redirects
 from deployd.engine.names import Names
 from deployd.environment.hosts import Domains, resolve_routes
 from deployd.ids import ActivityId

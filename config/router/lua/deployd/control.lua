@@ -11,6 +11,7 @@ local _M = {}
 local COMMANDS = {
     ["/put"] = function(asked, text) return change.put(asked, text, ngx.req.get_uri_args().over) end,
     ["/switch"] = function(asked, text) return change.set(asked, text, true) end,
+    ["/preview"] = function(asked, text) return change.preview(asked, text) end,
     ["/freeze"] = function(asked) return change.freeze(asked.environment, asked.seconds, asked.hosts) end,
     ["/thaw"] = function(asked) return change.thaw(asked.environment) end,
     ["/maintenance"] = function(asked) return change.maintenance(asked.environment, asked.on) end,
