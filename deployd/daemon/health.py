@@ -31,7 +31,8 @@ def health_of(edges: Edges) -> Health:
             reasons.append(error.what)
         try:
             seen = await edges.router.status(environments=False)
-            router = {"reachable": True, "held_now": seen.held_now, "released": seen.released,
+            router = {"reachable": True, "held_now": seen.held_now,
+                      "longest_wait_seconds": seen.longest_seconds, "released": seen.released,
                       "expired": seen.expired, "left": seen.left, "refused": seen.refused}
         except DeployError as error:
             reasons.append(error.what)

@@ -38,7 +38,8 @@ def parse_status(answer: Mapping[str, Any]) -> RouterStatus:
         generation=int(answer["generation"]), started=int(answer["started"]), complete=bool(answer["complete"]),
         free_bytes=int(answer["free_bytes"]),
         environments={name: _traffic(item) for name, item in sorted(answer["environments"].items())},
-        held_now=int(totals["held_now"]), released=int(totals["released"]), expired=int(totals["expired"]),
+        held_now=int(totals["held_now"]), longest_seconds=round(float(totals["longest_seconds"]), 3),
+        released=int(totals["released"]), expired=int(totals["expired"]),
         left=int(totals["left"]), refused=int(totals["refused"]),
     )
 

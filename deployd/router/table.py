@@ -153,6 +153,8 @@ class RouterStatus:
     left: int
     refused: int
     """These four: since nginx started."""
+    longest_seconds: float = 0.0
+    """The longest wait in freezes in which somebody waits now."""
 
     def with_earlier(self, earlier: RouterStatus) -> RouterStatus:
         """With the figures of the router that this one took over from, which still ends what it has."""
@@ -162,7 +164,8 @@ class RouterStatus:
                 name: traffic.with_earlier(earlier.environments.get(name))
                 for name, traffic in self.environments.items()
             },
-            held_now=self.held_now + earlier.held_now, released=self.released + earlier.released,
+            held_now=self.held_now + earlier.held_now,
+            longest_seconds=max(self.longest_seconds, earlier.longest_seconds), released=self.released + earlier.released,
             expired=self.expired + earlier.expired, left=self.left + earlier.left,
             refused=self.refused + earlier.refused,
         )

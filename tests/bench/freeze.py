@@ -1,4 +1,4 @@
-"""2,000 clients held through a switch: how many are lost or answered by the old version, what each costs, how long the
+"""5,000 clients held through a switch: how many are lost or answered by the old version, what each costs, how long the
 release takes. The clients are of this program, so the time to drain has their own slowness in it."""
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from tests.bench.outcome import Outcome
 from tests.bench.peers import backends
 from tests.integration.router_stand import Target, route, routes, running_router, wait_until_held
 
-CLIENTS = 2000
+CLIENTS = 5000
 HOST, ENVIRONMENT = "bench.localhost", "bench/main"
 KILOBYTES_EACH, DRAIN_SECONDS = 16.0, 1.5
 OLD, NEW = "old", "new"

@@ -347,3 +347,17 @@ async def test_a_kept_alive_client_goes_on_after_a_hold(stand: Stand, router: Ro
                 await wait_until_held(router, environment, 1)
                 await router.switch(routes(environment, version, route(host, shop.target)))
                 assert await waiting == 200
+
+
+async def test_the_status_tells_the_longest_wait_while_somebody_waits(stand: Stand, router: Router) -> None:
+    environment, host = unique("longest")
+    async with backend("shop") as shop, asyncio.TaskGroup() as group:
+        await router.switch(routes(environment, "1", route(host, shop.target)))
+        await router.freeze(environment, 30)
+        waiting = group.create_task(ask(stand, host))
+        await wait_until_held(router, environment, 1)
+        await asyncio.sleep(0.3)
+        assert (await router.status(environments=False)).longest_seconds >= 0.3
+        await router.thaw(environment)
+        assert (await waiting).status == 200
+        assert (await router.status(environments=False)).longest_seconds == 0

@@ -353,16 +353,19 @@ end
 
 -- Monitors ask every second: without environments there is little to say, however many there are.
 function _M.status(with_environments)
-    local environments, held_now = {}, 0
+    local environments, held_now, longest = {}, 0, 0
     for _, name in ipairs(names()) do
         local head = read_head(name)
         if head then
-            held_now = held_now + queue.waiting(head.freeze and head.freeze.number or head.last)
+            local number = head.freeze and head.freeze.number or head.last
+            local waiting = queue.waiting(number)
+            held_now = held_now + waiting
+            longest = waiting > 0 and math.max(longest, queue.longest_wait(number)) or longest
             environments[name] = with_environments and one_status(head) or nil
         end
     end
     local totals = queue.totals()
-    totals.held_now = held_now
+    totals.held_now, totals.longest_seconds = held_now, longest
     return {
         generation = dict:get("generation") or 0,
         started = dict:get("started"),

@@ -138,7 +138,8 @@ function _M.forget(number, ticket)
     end)
 end
 
-local function longest_wait(number)
+-- Seconds: of those who went, and of the one who waits longest now.
+function _M.longest_wait(number)
     local longest = dict:get(number .. ":longest") or 0
     if (dict:get(number .. ":now") or 0) <= 0 then
         return longest
@@ -167,7 +168,7 @@ function _M.figures(number)
     return {
         held = figure("released") + waiting,
         held_now = waiting,
-        longest_seconds = number and longest_wait(number) or 0,
+        longest_seconds = number and _M.longest_wait(number) or 0,
         released = figure("released"),
         expired = figure("expired"),
         left = figure("left"),
