@@ -22,6 +22,8 @@ configuration is tested before anything is taken over."""
 CAPABILITIES = ("CHOWN", "KILL", "NET_BIND_SERVICE", "SETGID", "SETUID")
 """nginx's master gives folders to its workers, makes them another user, signals them, and binds ports below 1024."""
 
+STOP_SECONDS = 30
+
 
 def router_name(instance: str) -> str:
     return f"{instance}-router"
@@ -62,6 +64,6 @@ def router_container(
         tmpfs={"/tmp": "rw,nosuid,nodev,size=16m,mode=1777"},
         capabilities=CAPABILITIES,
         restart="unless-stopped",
-        stop_seconds=30,
+        stop_seconds=STOP_SECONDS,
         stop_signal="SIGQUIT",
     )

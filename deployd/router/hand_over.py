@@ -26,7 +26,8 @@ import structlog
 
 from deployd.engine.names import DIGEST, PART
 from deployd.engine.specs import ContainerSpec
-from deployd.router.container import earlier_name, router_container, router_name
+from deployd.errors import DeployError
+from deployd.router.container import STOP_SECONDS, earlier_name, router_container, router_name
 from deployd.router.control import Router, RouterAbsent, RouterUnanswered
 from deployd.router.files import RouterNotConfigured, lead, use, write_router_files
 from deployd.router.places import SEATS, RouterPlaces
@@ -139,22 +140,15 @@ async def ensure_router(engine: Engine, router: Router, wanted: WantedRouter) ->
 
 async def end_earlier(engine: Engine, router: Router, wanted: WantedRouter) -> bool:
     """Bring the router that another one took over from a step nearer to its end. Returns whether there is none."""
-    earlier = earlier_name(wanted.instance)
-    there = await engine.container(earlier)
-    if there is None or not _serves(there):
-        await _forget_earlier(engine, wanted, there)
-        return True
-    places = wanted.places(there.labels[PART])
-    if await asyncio.to_thread(_listens, places, wanted):
-        await router.leave()
-        await asyncio.sleep(wanted.goodbye_seconds)
-        await _stop_listening(engine, wanted, places)
-        return False
-    await asyncio.sleep(SURE_SECONDS)
-    if (await engine.execute(earlier, ("sh", "-c", WORKERS_END))).stdout.strip():
-        return False
+    there = await engine.container(earlier_name(wanted.instance))
+    try:
+        if there is not None and _serves(there) and not await _has_ended(engine, router, wanted, there):
+            return False
+    except DeployError as error:   # it does not run any more, or its nginx is too old for our file
+        log.warning("earlier_router_cut_off", what=error.what, evidence=error.evidence)
     await _forget_earlier(engine, wanted, there)
-    log.info("earlier_router_ended")
+    if there is not None:
+        log.info("earlier_router_ended")
     return True
 
 
@@ -216,15 +210,19 @@ async def _go_back(engine: Engine, wanted: WantedRouter, before: RouterPlaces) -
     )
 
 
-async def _stop_listening(engine: Engine, wanted: WantedRouter, places: RouterPlaces) -> None:
-    """Its control socket answers on, so that changes reach who is held by it."""
-    try:
-        await _ensure_configured(engine, earlier_name(wanted.instance), _without_visitors(wanted), places)
-    except RouterNotConfigured as error:   # its nginx is too old for our file
-        log.warning("earlier_router_cut_off", what=error.what, evidence=error.evidence)
-        await engine.ensure_container_gone(
-            earlier_name(wanted.instance), stop_seconds=wanted.container(places.seat).stop_seconds,
-        )
+async def _has_ended(engine: Engine, router: Router, wanted: WantedRouter, earlier: Container) -> bool:
+    """Let the earlier router stop listening, and say whether it has nothing left to end.
+
+    Its control socket answers on, so that changes reach who is held by it.
+    """
+    name, places = earlier_name(wanted.instance), wanted.places(earlier.labels[PART])
+    if await asyncio.to_thread(_listens, places, wanted):
+        await router.leave()
+        await asyncio.sleep(wanted.goodbye_seconds)
+        await _ensure_configured(engine, name, _without_visitors(wanted), places)
+        return False
+    await asyncio.sleep(SURE_SECONDS)
+    return not (await engine.execute(name, ("sh", "-c", WORKERS_END))).stdout.strip()
 
 
 def _without_visitors(wanted: WantedRouter) -> WantedRouter:
@@ -270,7 +268,7 @@ async def _wait_until_listening(router: Router, limit_seconds: float = START_SEC
 
 async def _forget_earlier(engine: Engine, wanted: WantedRouter, there: Container | None) -> None:
     if there is not None:
-        await engine.ensure_container_gone(earlier_name(wanted.instance), stop_seconds=5)
+        await engine.ensure_container_gone(earlier_name(wanted.instance), stop_seconds=STOP_SECONDS)
     places = wanted.places(SEATS[0])
     await asyncio.to_thread(places.earlier.unlink, missing_ok=True)
     if there is not None and there.labels.get(PART) in SEATS:

@@ -165,7 +165,7 @@ class RouterStatus:
                 for name, traffic in self.environments.items()
             },
             held_now=self.held_now + earlier.held_now,
-            longest_seconds=max(self.longest_seconds, earlier.longest_seconds), released=self.released + earlier.released,
-            expired=self.expired + earlier.expired, left=self.left + earlier.left,
-            refused=self.refused + earlier.refused,
+            released=self.released + earlier.released, expired=self.expired + earlier.expired,
+            left=self.left + earlier.left, refused=self.refused + earlier.refused,
+            longest_seconds=max(self.longest_seconds, earlier.longest_seconds),
         )

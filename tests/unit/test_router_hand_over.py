@@ -207,9 +207,17 @@ async def test_an_earlier_router_that_does_not_understand_our_file_is_stopped(ho
     await ensure(host, wanted(host))
     await ensure(host, wanted(host, "two"))
     host.accepts = False
-    assert not await end(host, wanted(host, "two"))
     assert await end(host, wanted(host, "two"))
     assert set(host.there) == {ROUTER}
+
+
+async def test_an_earlier_router_that_is_not_there_any_more_is_forgotten(host: Host) -> None:
+    await ensure(host, wanted(host))
+    await ensure(host, wanted(host, "two"))
+    host.there[EARLIER].running = False
+    assert await end(host, wanted(host, "two"))
+    assert set(host.there) == {ROUTER}
+    assert not RouterPlaces(host.run).earlier.is_symlink()
 
 
 @pytest.mark.parametrize("comes_up", [True, False])
