@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import pytest
+from client_authorities import make_authority
 from router_stand import Backend, Stand, backend, docker, free_port, route, routes, running_router
 
 from deployd.process import run
@@ -27,18 +28,7 @@ class Door:
     port: int
 
     async def authority(self, name: str) -> str:
-        """A new authority with one client of the same name; returns its certificate as a PEM text."""
-        new_key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
-        await self._openssl("req", "-x509", *new_key, "-days", "9", "-subj", f"/CN=authority {name}",
-                            "-keyout", f"{name}-ca.key", "-out", f"{name}-ca.pem")
-        await self._openssl("req", *new_key, "-subj", f"/O=shop/CN={name}",
-                            "-keyout", f"{name}.key", "-out", f"{name}.csr")
-        await self._openssl("x509", "-req", "-days", "9", "-in", f"{name}.csr", "-CA", f"{name}-ca.pem",
-                            "-CAkey", f"{name}-ca.key", "-CAcreateserial", "-out", f"{name}.pem")
-        return (self.folder / f"{name}-ca.pem").read_text()
-
-    async def _openssl(self, *arguments: str) -> None:
-        await run("openssl", *arguments, cwd=self.folder)
+        return await make_authority(self.folder, name)
 
     def shown_by(self, client: str, dashes: str = "--") -> tuple[str, ...]:
         folder = self.folder
