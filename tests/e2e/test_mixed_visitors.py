@@ -14,7 +14,7 @@ async def test_nobody_notices_a_deployment_whatever_way_they_come() -> None:
     assert count.is_clean, (count.errors[:5], count.wrong_version[:5], count.duplicates[:5], count.lost[:5])
     assert {
         "kept", "fresh", "heads", "posts", "uploads", "streams", "sockets", "lines", "feeds", "events", "ranges",
-        "pipelined",
+        "pipelined", "cached",
     } <= count.requests.keys()
     assert count.held, "somebody came while the hook ran"
     assert count.reopened > 0

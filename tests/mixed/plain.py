@@ -20,6 +20,11 @@ async def heads(visit: Visit) -> None:
     await visit.ask("heads", "GET", "/query", params={"a": "b"})
 
 
+async def cached(visit: Visit) -> None:
+    """What the router keeps for a minute: longer than a version lives."""
+    await visit.ask("cached", "GET", "/cached")
+
+
 async def posts(visit: Visit) -> None:
     name = visit.new_id()
     visit.sent.add(name)

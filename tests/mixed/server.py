@@ -35,6 +35,8 @@ class Page(BaseHTTPRequestHandler):
             return self.events()
         if self.path == "/file":
             return self.file()
+        if self.path == "/cached":
+            return self.answer(json.dumps({"version": self.version}).encode(), Cache_Control="max-age=60")
         if self.path == "/ids":
             return self.answer(Path("/app/var/ids").read_bytes())
         return self.answer(json.dumps({"version": self.version, "path": self.path}).encode())

@@ -19,7 +19,7 @@ from tests.mixed.count import Count
 HELD_SECONDS = 0.25
 """A request that took as long was held."""
 PAUSE_SECONDS = 0.05
-QUICK = {"kept", "fresh", "heads", "posts", "ranges"}
+QUICK = {"kept", "fresh", "heads", "posts", "ranges", "cached"}
 """Requests that last when they are held, and then only."""
 EARLY_SECONDS = 0.7
 """A newer version may have been live for so long before any visitor has seen it."""

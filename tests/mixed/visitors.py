@@ -5,7 +5,7 @@
     heads     HEAD, and GET with a query                 sockets    lines over an upgraded connection, echoed
     posts     POST with a body                           feeds      server-sent events
     ranges    a download, part by part                   pipelined  four requests written at once
-              leavers   they leave in the middle, and are counted apart
+    cached    GET of what the router keeps               leavers    they leave in the middle, and are counted apart
 
 What is wrong: an answer that is not the right one; one of a version that is older than one that was seen before the
 request was begun (the switch is one step for everybody, or it is not one); a POST that reached the earlier version
@@ -29,7 +29,7 @@ from tests.mixed.visit import PAUSE_SECONDS, Visit
 
 Kind = Callable[[Visit], Awaitable[None]]
 KINDS: tuple[tuple[Kind, int], ...] = (
-    (plain.kept, 4), (plain.fresh, 3), (plain.heads, 1), (plain.posts, 3), (uploads.uploads, 1),
+    (plain.kept, 4), (plain.fresh, 3), (plain.heads, 1), (plain.cached, 2), (plain.posts, 3), (uploads.uploads, 1),
     (multiplexed.streams, 1), (sockets.sockets, 2), (feeds.feeds, 2), (downloads.ranges, 2), (pipeline.pipelined, 1),
     (leavers.leave_in_the_answer, 1), (leavers.leave_in_the_body, 1), (leavers.leave_before_the_answer, 2),
 )
