@@ -60,6 +60,9 @@ class Client:
     async def rollback(self, project: str, environment: str, to: int | None) -> Any:
         return await self.post(f"{_environment(project, environment)}/rollback", {"to": to})
 
+    async def make_pass(self, project: str, environment: str) -> Any:
+        return await self.post(f"{_environment(project, environment)}/pass")
+
     async def plan(self, project: str, offered: Mapping[str, Any]) -> Any:
         """What a push would do; `offered` is the body that the API's route takes."""
         return await self.post(f"/api/v1/projects/{quote(project, safe='')}/plan", offered)

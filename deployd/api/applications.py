@@ -29,7 +29,7 @@ def public_application(
     """The application on `listen`.
 
     Args:
-        more: Routes that look after their callers themselves: git and webhooks.
+        more: Routes that look after their callers themselves: the console, git and webhooks.
     """
     return _application(routes, more, find)
 

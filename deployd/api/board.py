@@ -27,7 +27,7 @@ from deployd.deployment.version import Version
 from deployd.deployment.wanted import domains_of
 from deployd.environment.naming import environment_type
 from deployd.git.mirror import without_user
-from deployd.ids import ActivityId, ProjectId
+from deployd.ids import ActivityId, EnvironmentName, ProjectId
 from deployd.settings import Settings
 from deployd.state import activities, entries, environments
 from deployd.state.activities import Activity
@@ -143,6 +143,12 @@ class StateBoard:
             for item in found if item.project in self._settings.projects
         ]
 
+    async def addresses(self, project: str, environment: str) -> list[str]:
+        text = await self._store.read(
+            lambda db: environments.live_version(db, ProjectId(project), EnvironmentName(environment)),
+        )
+        return list(read_result(text, Version).routes) if text else []
+
     async def _read_versions(self, found: Sequence[Environment]) -> None:
         """Have what is shown of every live version. None ever changes, so each is read once."""
         live = {item.live_activity for item in found if item.live_activity is not None}
@@ -183,6 +189,10 @@ class StateBoard:
         found = await self._store.read(lambda db: activities.latest(
             db, projects=projects, name_or_branch=environment, states=[state] if state else [], limit=limit,
         ))
+        return [activity_shape(item, self._waits(item.id)) for item in found]
+
+    async def newest(self) -> list[ActivityShape]:
+        found = await self._store.read(activities.newest_of_each)
         return [activity_shape(item, self._waits(item.id)) for item in found]
 
     async def activity(self, number: int) -> ActivityShape | None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import ClassVar
+
+import structlog
 
 from deployd.activity.journal import read_result
 from deployd.activity.lanes import Lanes
 from deployd.api.board import activity_shape
 from deployd.api.errors import NotFound
-from deployd.api.shapes import ActivityShape, CollectShape, ThingShape
+from deployd.api.shapes import ActivityShape, CollectShape, PassShape, ThingShape
 from deployd.clock import Clock
 from deployd.deployment.host import Host
 from deployd.deployment.preview import Offered, plan_offered
@@ -16,12 +19,16 @@ from deployd.deployment.steps import TABLES
 from deployd.deployment.version import Version
 from deployd.errors import DeployError
 from deployd.ids import ActivityId, CommitId, EnvironmentName, ProjectId
+from deployd.router.passes import LINK_LIFETIME, pass_link
+from deployd.router.places import RouterPlaces
 from deployd.settings import ProjectSettings
 from deployd.state import activities, environments
 from deployd.state.activities import NewActivity, Trigger
 from deployd.state.environments import Environment
 from deployd.state.store import Store
 from deployd.upkeep.collect.collector import Collector, Round
+
+log = structlog.get_logger()
 
 
 class NothingLive(DeployError):
@@ -45,6 +52,7 @@ class StateDesk:
         self._host = host
         self._lanes = lanes
         self._clock = clock
+        self._pass_key = RouterPlaces(host.settings.run).pass_key
 
     async def redeploy(self, project: str, environment: str, who: str) -> ActivityShape:
         """Deploy the commit that is live once more."""
@@ -75,6 +83,19 @@ class StateDesk:
                 mend=f"versions that were live, by their activity: {there}",
             )
         return await self._enqueue(found, "rollback", known[chosen].commit, Trigger(who, "api", to=chosen))
+
+    async def make_pass(self, project: str, environment: str, who: str) -> PassShape:
+        """Links for an operator, one for each host of what is live."""
+        found = await self._environment(project, environment)
+        live = await self._host.facts.live(found.project, found.name)
+        if live is None:
+            raise NothingLive(f"nothing is live in {found.branch}: nobody waits there", mend="push the branch")
+        key, now = await asyncio.to_thread(self._pass_key.read_bytes), self._clock.now()
+        links = dict.fromkeys(
+            pass_link(key, f"{found.project}/{found.name}", url, now) for url in live.routes if "*" not in url
+        )
+        log.info("pass_made", project=found.project, environment=found.name, who=who)
+        return PassShape(tuple(links), (now + LINK_LIFETIME).isoformat())
 
     async def cancel(self, activity: int, who: str) -> ActivityShape:
         """Wish that an activity ends; what it began is undone, unless it is past its switch."""

@@ -1,4 +1,4 @@
-"""What a caller is told when something cannot be had or done, always as JSON: {code, what, where, mend}."""
+"""What a caller is told when something cannot be had or done: by the API as JSON, {code, what, where, mend}."""
 
 from __future__ import annotations
 
@@ -49,43 +49,66 @@ class TooLarge(DeployError):
     code: ClassVar[str] = "too-large"
 
 
-STATUS = {NotFound: 404, Forbidden: 403, Unauthorized: 401, Unusable: 400, TooLarge: 413}
+class Incident(DeployError):
+    """An error of deployd itself. Its name stands in the operator's log, with the traceback."""
+
+    code: ClassVar[str] = "incident"
+
+
+STATUS = {NotFound: 404, Forbidden: 403, Unauthorized: 401, Unusable: 400, TooLarge: 413, Incident: 500}
 OUTSIDE = (EngineUnreachable, EngineOverran, RouterAbsent, RouterUnanswered, StateUnreadable, StateUnwritable)
 """Not the caller's fault: 503, it may go well later."""
 UNAVAILABLE = 503
 REFUSED = 409
 
 
+def status_of(error: DeployError) -> int:
+    return UNAVAILABLE if isinstance(error, OUTSIDE) else STATUS.get(type(error), REFUSED)
+
+
+def headers_of(error: DeployError) -> dict[str, str]:
+    """What belongs to an error besides its status, however its text is told."""
+    return {"WWW-Authenticate": 'Basic realm="deployd"'} if isinstance(error, Unauthorized) else {}
+
+
 def told(error: DeployError) -> web.Response:
     """An expected error as an answer."""
     body = {"code": error.code, "what": error.what, "where": error.where, "mend": error.mend,
             "evidence": list(error.evidence)}
-    headers = {"WWW-Authenticate": 'Basic realm="deployd"'} if isinstance(error, Unauthorized) else None
-    status = UNAVAILABLE if isinstance(error, OUTSIDE) else STATUS.get(type(error), REFUSED)
-    return web.json_response(body, status=status, headers=headers)
+    return web.json_response(body, status=status_of(error), headers=headers_of(error))
 
 
 @web.middleware
 async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Every error of the API as JSON; a bug gets a name that is in the operator's log too."""
+    """Every error of the API as JSON."""
     try:
-        return await handler(request)
-    except DeployError as error:
-        return told(error)
+        return await with_errors_told(request, handler, told)
     except web.HTTPException as error:
         if error.status < 400 or not _is_ours(request):
             raise
         return _unroutable(request, error)
-    except ConnectionError:
+
+
+async def with_errors_told(
+    request: web.Request, handler: Handler, tell: Callable[[DeployError], web.Response],
+) -> web.StreamResponse:
+    """What the handler answers, or its error as `tell` tells it.
+
+    A bug gets a name that is in the operator's log too.
+    """
+    try:
+        return await handler(request)
+    except DeployError as error:
+        return tell(error)
+    except (web.HTTPException, ConnectionError):
         raise
     except Exception as error:
-        incident = secrets.token_hex(2).upper()
-        log.error("incident", incident=incident, path=request.path, exc_info=error)
-        return web.json_response(
-            {"code": "incident", "what": f"an error of deployd itself (incident {incident})", "where": request.path,
-             "mend": "tell the operator the incident's name; the daemon's log has the rest", "evidence": []},
-            status=500,
-        )
+        name = secrets.token_hex(2).upper()
+        log.error("incident", incident=name, path=request.path, exc_info=error)
+        return tell(Incident(
+            f"an error of deployd itself (incident {name})", where=request.path,
+            mend="tell the operator the incident's name; the daemon's log has the rest",
+        ))
 
 
 def _is_ours(request: web.Request) -> bool:

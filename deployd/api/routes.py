@@ -26,6 +26,7 @@ from deployd.api.shapes import (
     CollectShape,
     EntryShape,
     EnvironmentShape,
+    PassShape,
     PlanShape,
     ProjectShape,
     ReadyShape,
@@ -101,6 +102,8 @@ def api_routes(board: Board, desk: Desk) -> tuple[ApiRoute, ...]:
         ApiRoute("POST", f"{environment}/rollback", CONTRIBUTOR,
                  "go back to the version before the live one, or to that of an activity", asked.rollback,
                  ActivityShape, body=RollbackBody, status=ACCEPTED),
+        ApiRoute("POST", f"{environment}/pass", CONTRIBUTOR,
+                 "links that show a new version while visitors wait for it", asked.make_pass, PassShape),
         ApiRoute("POST", f"{activity}/cancel", CONTRIBUTOR, "end an activity before its switch", asked.cancel,
                  ActivityShape, status=ACCEPTED),
         ApiRoute("POST", f"{activity}/undo/retry", CONTRIBUTOR, "try an undo that is stuck at once", asked.retry_undo,
@@ -190,6 +193,10 @@ class _Api:
         project, environment = self._environment(request, caller)
         body = await read_body(request, RollbackBody)
         return _accepted(await self._desk.rollback(project, environment, body.to, caller.name))
+
+    async def make_pass(self, request: web.Request, caller: Caller) -> web.Response:
+        project, environment = self._environment(request, caller)
+        return web.json_response(as_json(await self._desk.make_pass(project, environment, caller.name)))
 
     async def cancel(self, request: web.Request, caller: Caller) -> web.Response:
         found = await self._activity(request, caller)

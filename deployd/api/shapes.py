@@ -100,6 +100,16 @@ class RequestShape:
 
 
 @dataclass(frozen=True, slots=True)
+class PassShape:
+    """An operator's pass: it shows a new version while visitors wait for it."""
+
+    links: tuple[str, ...]
+    """One for each host of the environment, in the order of the project's file; good for ten minutes."""
+    ends: str
+    """ISO 8601."""
+
+
+@dataclass(frozen=True, slots=True)
 class CertificateShape:
     """What a host shows over TLS."""
 

@@ -21,6 +21,8 @@ COMMANDS = {
     "access-log": ("deployd.cli.access_log:access_log", "Requests of an environment's visitors, oldest first."),
     "certificates": ("deployd.cli.certificates:certificates",
                      "What each host shows over TLS, and what stands in the way of a better one."),
+    "pass": ("deployd.cli.operator_pass:operator_pass",
+             "Links that show you a new version while visitors wait for it, or see the maintenance page."),
     "redeploy": ("deployd.cli.redeploy:redeploy", "Deploy what is live in an environment once more."),
     "rollback": ("deployd.cli.rollback:rollback", "Take an environment back to an earlier version."),
     "cancel": ("deployd.cli.cancel:cancel", "End an activity before its switch."),

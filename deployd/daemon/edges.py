@@ -11,7 +11,7 @@ from deployd.activity.masking import Masker
 from deployd.catalogue import Catalogue
 from deployd.clock import Clock, SystemClock
 from deployd.daemon.faces import refuse_taken_port
-from deployd.daemon.router_start import start_router
+from deployd.daemon.router_start import RouterStarted, start_router
 from deployd.deployment.code import ProjectCode
 from deployd.deployment.facts import StateFacts
 from deployd.deployment.host import Host
@@ -47,6 +47,7 @@ class Edges:
     masker: Masker
     code: ProjectCode
     """One for intake and deployments: what the check of a push has read is not read again."""
+    router_started: RouterStarted
 
 
 async def open_edges(stack: AsyncExitStack, settings: Settings, catalogue: Catalogue) -> Edges:
@@ -60,12 +61,12 @@ async def open_edges(stack: AsyncExitStack, settings: Settings, catalogue: Catal
     store = await stack.enter_async_context(open_store(settings.state / "state.db"))
     refuse_taken_port(settings)   # before anything is started that a daemon that cannot serve would leave behind
     engine = await stack.enter_async_context(Engine(settings.docker_socket))
-    router = await stack.enter_async_context(open_router(RouterPlaces(settings.run).socket))
+    router = await stack.enter_async_context(open_router(RouterPlaces(settings.run)))
     masker = Masker(settings.secrets())
     masker.learn(await store.read(all_secrets))   # a hook that outlived the last daemon may print one
     code = ProjectCode(Places(settings.state, settings.run).repository, settings.state / "hooks")
-    await start_router(engine, router, settings, catalogue)
-    return Edges(store, engine, router, SystemClock(), masker, code)
+    started = await start_router(engine, router, settings, catalogue)
+    return Edges(store, engine, router, SystemClock(), masker, code, started)
 
 
 def _ensure_folder(folder: Path) -> None:

@@ -39,10 +39,13 @@ def health_of(edges: Edges) -> Health:
     return look
 
 
-def degraded(watch: Watch, lanes: Lanes, limits: Limits, keeper: Keeper) -> list[str]:
-    """What is not well though pushes can be taken: environments, rows of a newer deployd, undos that are stuck,
-    certificates."""
-    return [*watch.degraded(), *lanes.left_alone.values(), *limits.waits.stuck, *keeper.troubles()]
+def degraded(edges: Edges, watch: Watch, lanes: Lanes, limits: Limits, keeper: Keeper) -> list[str]:
+    """What is not well though pushes can be taken: the router, environments, rows of a newer deployd, undos that are
+    stuck, certificates."""
+    return [
+        *edges.router_started.troubles, *watch.degraded(), *lanes.left_alone.values(), *limits.waits.stuck,
+        *keeper.troubles(),
+    ]
 
 
 def collected(collector: Collector) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from deployd.api.applications import local_application, public_application
 from deployd.api.board import StateBoard
 from deployd.api.desk import StateDesk
 from deployd.api.routes import api_routes
+from deployd.console.routes import console_routes
 from deployd.daemon.certificates import certificate_keeper
 from deployd.daemon.edges import MEGABYTE, Edges
 from deployd.daemon.faces import find_caller, open_faces
@@ -35,7 +36,7 @@ from deployd.intake.internal import internal_routes
 from deployd.intake.ports import Intake
 from deployd.intake.queue import StateQueue
 from deployd.intake.webhooks import webhook_routes
-from deployd.router.container import reopen_access_log
+from deployd.router.hand_over import end_earlier_ones, reopen_access_log
 from deployd.router.places import RouterPlaces
 from deployd.systemd import keep_watchdog_fed, notify, ready, reloading
 from deployd.upkeep.access_logs import AccessLogs
@@ -82,14 +83,14 @@ async def work(
     collector = Collector(edges.store, host, edges.clock, lanes.wake, edges.code.pack)
     board = StateBoard(
         edges.store, settings, logs, edges.clock, health_of(edges),
-        partial(degraded, watch, lanes, limits, keeper),
+        partial(degraded, edges, watch, lanes, limits, keeper),
         limits.waits.of, partial(measured, edges, traffic, limits), partial(collected, collector), keeper.known,
     )
     routes = api_routes(board, StateDesk(edges.store, host, lanes, edges.clock, collector))
     find = partial(find_caller, settings)
+    more = [*console_routes(board, find), *git_routes(intake), *webhook_routes(intake)]
     await open_faces(
-        stack, settings, public_application(routes, [*git_routes(intake), *webhook_routes(intake)], find),
-        local_application(routes, internal_routes(intake)),
+        stack, settings, public_application(routes, more, find), local_application(routes, internal_routes(intake)),
     )
     log.info("daemon_ready", environments=live, listen=settings.listen, router=settings.router.http_port)
     async with asyncio.TaskGroup() as group:
@@ -125,12 +126,13 @@ def _upkeep(
     return {
         "watch": watch.serve, "lost pushes": lost.serve, "crons": crons.serve,
         "access logs": _access_logs(edges, host, traffic).serve,
+        "earlier router": partial(end_earlier_ones, edges.engine, edges.router, edges.router_started.wanted),
     }
 
 
 def _access_logs(edges: Edges, host: Host, traffic: Traffic) -> AccessLogs:
     places, settings = RouterPlaces(host.settings.run), host.settings
     return AccessLogs(
-        places.access_log, host.places, traffic, partial(reopen_access_log, edges.engine, settings.instance, places),
+        places.access_log, host.places, traffic, partial(reopen_access_log, edges.engine, settings.instance),
         most_bytes=settings.router.access_log_mb * MEGABYTE,
     )

@@ -11,9 +11,11 @@ from deployd.activity.log import Tell
 from deployd.deployment.cron_scripts import wait_for_crons
 from deployd.deployment.hook_run import HookFailed, end_hook, run_hook
 from deployd.deployment.host import Host
+from deployd.deployment.route_set import route_set
 from deployd.deployment.validate import read_config
 from deployd.deployment.view import Deployment
 from deployd.engine.names import ACTIVITY, ENVIRONMENT, INSTANCE, PART, PROJECT, ROLE
+from deployd.errors import DeployError
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +43,17 @@ async def freeze(deployment: Deployment, host: Host, tell: Tell) -> Frozen:
         return Frozen(False)
     await host.router.freeze(deployment.key, host.settings.freeze_seconds)
     tell.line(f"requests are held, for {host.settings.freeze_seconds} s at most")
+    await _show_to_operators(deployment, host, tell)
     await stop_old_workers(deployment, host, tell)
     return Frozen(True)
+
+
+async def _show_to_operators(deployment: Deployment, host: Host, tell: Tell) -> None:
+    """Lead who has a pass to the new version. Nobody waits for it, so nothing fails for it."""
+    try:
+        await host.router.preview(await route_set(deployment, host))
+    except DeployError as error:
+        tell.warn(f"operators cannot see the new version before it is live: {error.what}")
 
 
 async def stop_old_workers(deployment: Deployment, host: Host, tell: Tell) -> None:

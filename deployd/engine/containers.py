@@ -132,6 +132,19 @@ class Containers(Connection):
                 raise
             await self._wait_until_gone(name)
 
+    async def ensure_renamed(self, name: str, to: str) -> None:
+        """Give a container another name; one that has it already is left alone.
+
+        Raises:
+            NotThere: There is neither.
+            NameTaken: Both are there.
+        """
+        try:
+            await ask(f"rename the container {name}", self.docker.containers.container(name).rename(to))
+        except NotThere:
+            if await self.container(to) is None:
+                raise
+
     async def send_signal(self, name: str, signal: str) -> None:
         """Signal the first process of a container.
 

@@ -16,7 +16,7 @@ from deployd.project.findings import Findings
 from deployd.project.model import Place
 from deployd.project.spelling import shown
 from deployd.project.yaml_nodes import Entry, ListNode, MapNode, Node, ScalarNode, TagNode
-from deployd.project.yaml_problems import explain_problem
+from deployd.project.yaml_problems import code_of, explain_problem
 from deployd.project.yaml_scalars import plain_value
 
 DEEPEST = 40  # levels; the format itself needs nine
@@ -39,7 +39,7 @@ def load_yaml(text: str, file: str, findings: Findings) -> Node | None:
         return None
     except yaml.YAMLError as error:
         place, what, mend = explain_problem(error, file, findings.lines[file])
-        findings.error("yaml-syntax", place, what, mend)
+        findings.error(code_of(error), place, what, mend)
         return None
     return None if composer.failed else composer.root or ScalarNode(file, 1, 1, 1)
 

@@ -3,6 +3,9 @@
 Each command is carried out as a whole or not at all, and is visible to every worker of nginx when it is answered. Two
 kinds of bad ends are kept apart, because the switch depends on it: `RouterRefused` (nothing was changed, for certain)
 and `RouterUnanswered` (nobody knows; `look`, and do it again: every command may be repeated).
+
+After one router has taken over from another, the earlier one may still hold requests. A change is told to both, and the
+word of the one that serves counts.
 """
 
 from __future__ import annotations
@@ -14,11 +17,15 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import aiohttp
+import structlog
 
 from deployd.errors import DeployError
 from deployd.router.answers import is_outdated, parse_closed, parse_freeze, parse_released, parse_status, parse_version
+from deployd.router.places import RouterPlaces
 from deployd.router.render import RELEASED_AT_ONCE, render_route_set
 from deployd.router.table import Freeze, Released, RouterStatus, RouteSet
+
+log = structlog.get_logger()
 
 LIMIT_SECONDS = 5.0
 LONGEST_FREEZE_SECONDS = 60.0
@@ -48,13 +55,18 @@ class RouterUnanswered(DeployError):
 class Router:
     """The commands of the router. Environments are named `<project>/<environment>`."""
 
-    def __init__(self, session: aiohttp.ClientSession, socket: Path, *, pace: int = RELEASED_AT_ONCE) -> None:
+    def __init__(
+        self, session: aiohttp.ClientSession, earlier: aiohttp.ClientSession, socket: Path, *,
+        pace: int = RELEASED_AT_ONCE,
+    ) -> None:
         """
         Args:
             session: A session whose connector leads to the control socket; see `open_router`.
+            earlier: One that leads to that of the router from which this one took over, if there is one.
             pace: Released requests that one web container may have under way at once.
         """
         self._session = session
+        self._earlier = earlier
         self._socket = socket
         self._pace = pace
 
@@ -69,7 +81,7 @@ class Router:
         """
         wanted = min(seconds, LONGEST_FREEZE_SECONDS)
         asked = {"environment": environment, "seconds": wanted, "hosts": [host.lower() for host in hosts]}
-        return parse_freeze(await self._command("freeze", asked))
+        return parse_freeze(await self._change("freeze", asked))
 
     async def switch(self, routes: RouteSet) -> Released:
         """Set all routes of an environment and release who waits, in one step; also ends maintenance.
@@ -80,7 +92,17 @@ class Router:
             RouterRefused: Nothing was switched; a freeze goes on until its end.
             RouterUnanswered: It may be switched or not.
         """
-        return parse_released(await self._command("switch", render_route_set(routes, pace=self._pace)))
+        return await self._release("switch", render_route_set(routes, pace=self._pace))
+
+    async def preview(self, routes: RouteSet) -> None:
+        """Set the routes that people with an operator's pass see while the environment is closed to everybody else.
+
+        They are forgotten when it is open again.
+
+        Raises:
+            RouterRefused: It is open.
+        """
+        await self._change("preview", render_route_set(routes, pace=self._pace))
 
     async def put(self, routes: RouteSet, *, over: str | None) -> bool:
         """Set all routes of an environment and leave a freeze or maintenance as it is (at a start, after a repair).
@@ -92,27 +114,34 @@ class Router:
         Returns:
             Whether the routes are set.
         """
-        answer = await self._command("put", render_route_set(routes, pace=self._pace), over=over or "")
+        answer = await self._change("put", render_route_set(routes, pace=self._pace), {"over": over or ""})
         return not is_outdated(answer)
 
     async def complete(self) -> None:
         """Say that all environments have been put since nginx started: until then unknown hosts get 503, not 404."""
         await self._command("complete", {})
 
+    async def leave(self) -> bool:
+        """Tell the router from which another one took over that its connections are to end with their next answer.
+
+        Returns whether there is one.
+        """
+        return await self._tell_earlier("leave", {}) is not None
+
     async def thaw(self, environment: str) -> Released:
         """End a freeze or maintenance: who waits goes to the routes that are set. Hosts only held are let go."""
-        return parse_released(await self._command("thaw", {"environment": environment}))
+        return await self._release("thaw", {"environment": environment})
 
     async def maintenance(self, environment: str, *, on: bool) -> Released:
         """Show the maintenance page for every request, or stop doing so; also stops it after a freeze that is over.
 
         A freeze that still has time goes on when maintenance ends.
         """
-        return parse_released(await self._command("maintenance", {"environment": environment, "on": on}))
+        return await self._release("maintenance", {"environment": environment, "on": on})
 
     async def remove(self, environment: str) -> None:
         """Forget an environment: its hosts are unknown from now on. May be said twice."""
-        await self._command("remove", {"environment": environment})
+        await self._change("remove", {"environment": environment})
 
     async def look(self, environment: str) -> str | None:
         """Which version is live; None when the environment has no routes. For when an answer was lost."""
@@ -128,12 +157,42 @@ class Router:
         Args:
             environments: Tell of each; without them it is quick, however many there are.
         """
-        return parse_status(await self._command("status", {"environments": environments}))
+        asked = {"environments": environments}
+        status = parse_status(await self._command("status", asked))
+        before = await self._tell_earlier("status", asked)
+        return status.with_earlier(parse_status(before)) if before is not None else status
 
-    async def _command(self, name: str, asked: Mapping[str, Any] | bytes, **query: str) -> dict[str, Any]:
+    async def _release(self, name: str, asked: Mapping[str, Any] | bytes) -> Released:
+        answer = await self._command(name, asked)
+        before = await self._tell_earlier(name, asked)
+        return parse_released(answer) + parse_released(before or {})
+
+    async def _change(
+        self, name: str, asked: Mapping[str, Any] | bytes, query: Mapping[str, str] | None = None,
+    ) -> dict[str, Any]:
+        answer = await self._command(name, asked, query)
+        await self._tell_earlier(name, asked, query)
+        return answer
+
+    async def _tell_earlier(
+        self, name: str, asked: Mapping[str, Any] | bytes, query: Mapping[str, str] | None = None,
+    ) -> dict[str, Any] | None:
+        """Its answer; None when there is none, or when it does not do it: then only what it still has is lost."""
+        try:
+            return await self._command(name, asked, query, session=self._earlier)
+        except RouterAbsent:
+            return None
+        except (RouterRefused, RouterUnanswered) as error:
+            log.warning("earlier_router_not_told", command=name, what=error.what)
+            return None
+
+    async def _command(
+        self, name: str, asked: Mapping[str, Any] | bytes, query: Mapping[str, str] | None = None, *,
+        session: aiohttp.ClientSession | None = None,
+    ) -> dict[str, Any]:
         body = asked if isinstance(asked, bytes) else json.dumps(asked).encode()
         try:
-            async with self._session.post(f"http://router/{name}", params=query, data=body) as answer:
+            async with (session or self._session).post(f"http://router/{name}", params=query, data=body) as answer:
                 status, text = answer.status, await answer.text()
         except aiohttp.ClientConnectorError as error:
             raise RouterAbsent(
@@ -162,12 +221,13 @@ def _judge(name: str, status: int, text: str) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def open_router(socket: Path, *, pace: int = RELEASED_AT_ONCE) -> AsyncIterator[Router]:
-    """The router behind a control socket.
+async def open_router(places: RouterPlaces, *, pace: int = RELEASED_AT_ONCE) -> AsyncIterator[Router]:
+    """The router behind the control socket in these places."""
+    async with _session(places.socket) as session, _session(places.earlier) as earlier:
+        yield Router(session, earlier, places.socket, pace=pace)
 
-    Each command has a connection of its own: a stale one, left by a reload of nginx, would make an answer doubtful.
-    """
+
+def _session(socket: Path) -> aiohttp.ClientSession:
+    """Each command has a connection of its own: one that a reload of nginx left would make an answer doubtful."""
     connector = aiohttp.UnixConnector(str(socket), force_close=True)
-    limit = aiohttp.ClientTimeout(total=LIMIT_SECONDS)
-    async with aiohttp.ClientSession(connector=connector, timeout=limit) as session:
-        yield Router(session, socket, pace=pace)
+    return aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=LIMIT_SECONDS))

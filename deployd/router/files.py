@@ -9,11 +9,11 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import ClassVar
 
 from deployd.errors import DeployError
+from deployd.router.passes import ensure_pass_key
 from deployd.router.places import LONGEST_SOCKET_PATH, WWW_DATA, RouterPlaces
 from deployd.router.render_nginx import RouterConfig, render_nginx
 
@@ -27,42 +27,49 @@ class RouterNotConfigured(DeployError):
 
 
 def write_router_files(source: Path, places: RouterPlaces, config: RouterConfig) -> Path:
-    """Write nginx.conf, the Lua files and the pages; returns their folder. Blocking, some thirty small files.
+    """Write nginx.conf, the Lua files and the pages; have what the router needs beside them. Returns the folder of the
+    three. Blocking, some thirty small files.
 
     Args:
         source: config/router of the program.
-        config: The settings; its paths are filled in here.
+        places: Of the seat that the router has.
     """
-    if len(os.fsencode(places.socket)) > LONGEST_SOCKET_PATH:
+    if len(os.fsencode(places.earlier)) > LONGEST_SOCKET_PATH:
         raise RouterNotConfigured(
             f"the path of the router's control socket is longer than {LONGEST_SOCKET_PATH} bytes",
-            where=str(places.socket), mend="choose a shorter `directory` or `run` in the settings",
+            where=str(places.earlier), mend="choose a shorter `directory` or `run` in the settings",
         )
-    places.folder.mkdir(mode=0o755, parents=True, exist_ok=True)
-    places.folder.chmod(0o755)   # nginx's workers are not root
+    for folder in (places.folder, places.own):
+        folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+        folder.chmod(0o755)   # nginx's workers are not root
     places.control.mkdir(mode=0o700, exist_ok=True)
+    ensure_pass_key(places.pass_key)
     for folder in (places.behind, places.logs, places.certificates, places.challenges):
         folder.mkdir(mode=0o700, exist_ok=True)
         os.chown(folder, -1, WWW_DATA)
         folder.chmod(0o710)   # they may come in, others not
     template = (source / "nginx.conf.j2").read_text()
-    config = replace(config, run=PurePosixPath(places.folder), socket=PurePosixPath(places.socket))
-    version = places.version(_digest(source, render_nginx(template, replace(config, config=ELSEWHERE))))
+    version = places.version(_digest(source, render_nginx(template, config, places, ELSEWHERE)))
     if not version.is_dir():
-        _fill(version, source, render_nginx(template, replace(config, config=PurePosixPath(version))))
+        _fill(version, source, render_nginx(template, config, places, version))
     return version
 
 
 def use(places: RouterPlaces, folder: Path) -> None:
     """Let the link name this configuration, in one step, and remove all but this one and the one before."""
     before = places.current.resolve() if places.current.is_symlink() else None
-    new = places.folder / "current.new"
-    new.unlink(missing_ok=True)
-    new.symlink_to(folder.name)
-    new.rename(places.current)
-    for old in places.folder.glob("config-*"):
+    lead(places.current, folder.name)
+    for old in places.own.glob("config-*"):
         if old not in (folder, before):
             shutil.rmtree(old)
+
+
+def lead(link: Path, target: str) -> None:
+    """Let a link lead to another file of its folder, in one step."""
+    new = link.with_name(f"{link.name}.new")
+    new.unlink(missing_ok=True)
+    new.symlink_to(target)
+    new.rename(link)
 
 
 def _fill(folder: Path, source: Path, nginx_conf: str) -> None:

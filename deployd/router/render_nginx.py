@@ -6,21 +6,19 @@ Routes are not in it. It changes only with the settings or with a new version of
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import PurePath, PurePosixPath
 
 import jinja2
+
+from deployd.router.places import RouterPlaces
 
 
 @dataclass(frozen=True, slots=True)
 class RouterConfig:
     """What nginx.conf depends on."""
 
-    run: PurePosixPath
-    """Folder of nginx's pid and of bodies that do not fit in memory."""
-    socket: PurePosixPath
-    """The control socket."""
-    config: PurePosixPath
-    """Folder with lua/ and pages/, beside the rendered nginx.conf."""
+    visitors: bool = True
+    """Listen for visitors. A router that another one has taken over from does not: it ends what it has."""
     address: str = "0.0.0.0"
     http_port: int = 80
     https_port: int | None = None
@@ -73,31 +71,35 @@ TEXT_TYPES = (
 """What is compressed besides HTML; images, videos, archives and `text/event-stream` are not."""
 
 
-def render_nginx(template: str, config: RouterConfig) -> str:
+def render_nginx(template: str, config: RouterConfig, places: RouterPlaces, folder: PurePath) -> str:
     """nginx.conf, complete.
 
     Args:
         template: Text of config/router/nginx.conf.j2.
+        places: Of the seat that the router has.
+        folder: The one with lua/ and pages/, beside the rendered file.
     """
     environment = jinja2.Environment(
         autoescape=False,  # nginx.conf is not HTML; every value is a number, an address or a path of ours
         undefined=jinja2.StrictUndefined, keep_trailing_newline=True,
     )
     return environment.from_string(template).render(
-        run=config.run, socket=config.socket, config=config.config,
+        run=places.folder, own=places.own, taken=places.taken, socket=places.own_socket, config=folder,
+        pass_key=places.pass_key,
         address=f"[{config.address}]" if ":" in config.address else config.address,
         http_port=config.http_port, https_port=config.https_port, tls=config.tls,
-        schemes=("http", "https") if config.tls else ("http",),
+        visitors=config.visitors,
+        schemes=("http", "https") if config.tls and config.visitors else ("http",),
         certificate=config.certificate, certificate_key=config.certificate_key,
         host_header="$host" if _usual_ports(config) else "$host:$server_port",
         workers=config.workers, max_held=config.max_held, pace=config.pace, stalled_seconds=config.stalled_seconds,
         read_seconds=config.read_seconds,
         shutdown_seconds=config.shutdown_seconds, routes_mb=config.routes_mb, holds_mb=config.holds_mb,
         connections=CONNECTIONS, backlog=BACKLOG, cache_mb=config.cache_mb,
-        behind_cache=config.run / "behind" / "cache.sock",
+        behind_cache=places.behind / "cache.sock",
         text_types=" ".join(TEXT_TYPES),
         http3=config.http3 and config.tls,
-        access_log=config.run / "logs" / "access.log" if config.access_log else None,
+        access_log=places.access_log if config.access_log else None,
         client_requests=config.client_requests_per_second, client_burst=config.client_burst,
         client_connections=config.client_connections, client_exempt=config.client_exempt,
     )

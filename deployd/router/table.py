@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from deployd.project.model import PathRedirect, RouteCache, RouteTls
@@ -95,6 +95,13 @@ class Released:
     refused: int = 0
     """Requests over the bound of held ones, answered 503 at once."""
 
+    def __add__(self, other: Released) -> Released:
+        """What it did in two routers, of which one took over from the other meanwhile."""
+        return Released(
+            self.held + other.held, max(self.longest_seconds, other.longest_seconds), self.expired + other.expired,
+            self.left + other.left, self.refused + other.refused,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Freeze:
@@ -122,6 +129,11 @@ class EnvironmentTraffic:
     origin: str = ""
     """As the routes' set said."""
 
+    def with_earlier(self, earlier: EnvironmentTraffic | None) -> EnvironmentTraffic:
+        if earlier is None:
+            return self
+        return replace(self, held_now=self.held_now + earlier.held_now, freeze=self.freeze + earlier.freeze)
+
 
 @dataclass(frozen=True, slots=True)
 class RouterStatus:
@@ -141,3 +153,16 @@ class RouterStatus:
     left: int
     refused: int
     """These four: since nginx started."""
+
+    def with_earlier(self, earlier: RouterStatus) -> RouterStatus:
+        """With the figures of the router that this one took over from, which still ends what it has."""
+        return replace(
+            self,
+            environments={
+                name: traffic.with_earlier(earlier.environments.get(name))
+                for name, traffic in self.environments.items()
+            },
+            held_now=self.held_now + earlier.held_now, released=self.released + earlier.released,
+            expired=self.expired + earlier.expired, left=self.left + earlier.left,
+            refused=self.refused + earlier.refused,
+        )

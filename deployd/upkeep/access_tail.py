@@ -79,15 +79,16 @@ def _last_lines(file: Path, count: int, end: int | None) -> list[bytes]:
     try:
         with file.open("rb") as found:
             at = found.seek(0, 2) if end is None else end
-            text = b""
-            while at > 0 and text.count(b"\n") <= count:
+            blocks, breaks = [], 0
+            while at > 0 and breaks <= count:
                 size = min(BLOCK_BYTES, at)
                 at -= size
                 found.seek(at)
-                text = found.read(size) + text
+                blocks.append(found.read(size))
+                breaks += blocks[-1].count(b"\n")
     except FileNotFoundError:
         return []
-    return text.splitlines()[-count:] if count else []
+    return b"".join(reversed(blocks)).splitlines()[-count:] if count else []
 
 
 def _parsed(lines: list[bytes]) -> list[dict[str, Any]]:

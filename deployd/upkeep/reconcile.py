@@ -15,7 +15,7 @@ import structlog
 from deployd.clock import Clock
 from deployd.deployment.host import Host
 from deployd.deployment.origin import live_containers
-from deployd.deployment.route import route_set
+from deployd.deployment.route_set import route_set
 from deployd.deployment.together import together
 from deployd.deployment.view import Deployment
 from deployd.deployment.without_slug import end_without_slug

@@ -12,9 +12,12 @@ import pytest
 
 from scripts.local_daemon import LocalDaemon
 from scripts.removal import left_behind, remove_all
+from scripts.repository import make_repository
 from tests.chaos.actors import Actor
+from tests.chaos.faulty import APP
 from tests.chaos.stand import MAIN, SIDE, Stand
 from tests.chaos.visitors import Visitors
+from tests.e2e.conftest import SERVER, Developer
 
 
 @pytest.fixture
@@ -35,6 +38,28 @@ async def stand(tmp_path: Path) -> AsyncIterator[Stand]:
                 yield made
             finally:
                 made.visitors.leave()
+    finally:
+        await daemon.stop()
+        await remove_all(daemon.instance, directory)
+    assert await left_behind(daemon.instance, directory) == []
+
+
+@pytest.fixture
+async def me(tmp_path: Path) -> AsyncIterator[Developer]:
+    """A developer with a daemon of their own, whose first version is live."""
+    directory = Path(tempfile.mkdtemp(prefix="deployd-router-"))
+    daemon = LocalDaemon(directory, {"shop": {}}, instance=f"test-router-{os.urandom(3).hex()}",
+                         settings={"answer_seconds": 15})
+    source = tmp_path / "source"
+    source.mkdir()
+    for name, text in {".platform.app.yaml": APP, "text": "0", "server.py": SERVER}.items():
+        (source / name).write_text(text)
+    await make_repository(tmp_path / "tree", source)
+    developer = Developer(daemon, tmp_path / "tree", "shop")
+    try:
+        await daemon.start(limit_seconds=300)
+        assert (await developer.push()).deployed
+        yield developer
     finally:
         await daemon.stop()
         await remove_all(daemon.instance, directory)

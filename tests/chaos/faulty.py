@@ -127,3 +127,9 @@ class Records:
         with closing(sqlite3.connect(f"file:{self.path}?mode=ro", uri=True)) as db:
             row = db.execute("SELECT state, reason FROM activities WHERE id = ?", (activity,)).fetchone()
         return (row[0], row[1])
+
+
+async def held(me: Developer) -> bool:
+    """Whether the router holds anybody, as the status says."""
+    async with me.daemon.session() as session, session.get("/status") as answer:
+        return bool((await answer.json())["router"].get("held_now"))

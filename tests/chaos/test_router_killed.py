@@ -9,41 +9,13 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import tempfile
 import time
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
 from deployd.process import run
-from scripts.local_daemon import LocalDaemon
-from scripts.removal import left_behind, remove_all
-from scripts.repository import make_repository
-from tests.chaos.faulty import APP, Records, Seen, crowd, until
-from tests.e2e.conftest import SERVER, Developer
-
-
-@pytest.fixture
-async def me(tmp_path: Path) -> AsyncIterator[Developer]:
-    """A developer with a daemon of their own, whose first version is live."""
-    directory = Path(tempfile.mkdtemp(prefix="deployd-router-"))
-    daemon = LocalDaemon(directory, {"shop": {}}, instance=f"test-router-{os.urandom(3).hex()}",
-                         settings={"answer_seconds": 15})
-    source = tmp_path / "source"
-    source.mkdir()
-    for name, text in {".platform.app.yaml": APP, "text": "0", "server.py": SERVER}.items():
-        (source / name).write_text(text)
-    await make_repository(tmp_path / "tree", source)
-    developer = Developer(daemon, tmp_path / "tree", "shop")
-    try:
-        await daemon.start(limit_seconds=300)
-        assert (await developer.push()).deployed
-        yield developer
-    finally:
-        await daemon.stop()
-        await remove_all(daemon.instance, directory)
-    assert await left_behind(daemon.instance, directory) == []
+from tests.chaos.faulty import Records, Seen, crowd, held, until
+from tests.e2e.conftest import Developer
 
 
 @pytest.mark.parametrize("how", ["docker kill", "the process", "without the daemon"])
@@ -77,11 +49,6 @@ async def test_a_router_that_dies_in_a_freeze_holds_again_and_lets_nobody_throug
     told(seen, killed)
     assert {answer.body for answer in seen if answer.status == 200} == {"1 on main"}
     assert {answer.status for answer in seen} <= {0, 200, 503}, "no 404, no 502"
-
-
-async def held(me: Developer) -> bool:
-    async with me.daemon.session() as session, session.get("/status") as answer:
-        return bool((await answer.json())["router"].get("held_now"))
 
 
 async def answered(seen: list[Seen], since: float) -> bool:

@@ -25,14 +25,13 @@ from deployd.engine.specs import ContainerSpec
 from deployd.router.certificate import ensure_default_certificate
 from deployd.router.container import router_container
 from deployd.router.control import Router, open_router
-from deployd.router.files import use, write_router_files
+from deployd.router.files import lead, use, write_router_files
 from deployd.router.places import RouterPlaces
 from deployd.router.render_nginx import RouterConfig
 from deployd.router.table import Route, RouteSet, Target
 
 SOURCE = Path(__file__).parents[2] / "config" / "router"
 IMAGE = "deployd/router:1"
-ELSEWHERE = PurePosixPath("/filled-in")
 
 
 def docker(*arguments: str, check: bool = True) -> str:
@@ -78,7 +77,7 @@ class Stand:
 
     @asynccontextmanager
     async def router(self, pace: int = 64) -> AsyncIterator[Router]:
-        async with open_router(self.places.socket, pace=pace) as router:
+        async with open_router(self.places, pace=pace) as router:
             yield router
 
 
@@ -89,8 +88,9 @@ def running_router(**settings: Any) -> Iterator[Stand]:
     run = Path(tempfile.mkdtemp(prefix="dr-"))
     places = RouterPlaces(run)
     port = free_port()
-    config = RouterConfig(ELSEWHERE, ELSEWHERE, ELSEWHERE, address="127.0.0.1", http_port=port, **settings)
+    config = RouterConfig(address="127.0.0.1", http_port=port, **settings)
     use(places, write_router_files(SOURCE, places, config))
+    lead(places.socket, places.own_socket.name)
     spec = router_container(f"test-router-{secrets.token_hex(3)}", IMAGE, "test", places, settings_folder(config))
     stand = Stand(places, config, spec.name, port)
     try:

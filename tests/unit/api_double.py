@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -23,11 +23,13 @@ from deployd.api.shapes import (
     CollectShape,
     EntryShape,
     EnvironmentShape,
+    PassShape,
     ProjectShape,
     StatusShape,
     ThingShape,
 )
 from deployd.deployment.preview import Offered
+from deployd.router.table import RouterStatus
 from deployd.upkeep.traffic import Visits
 
 AT = "2026-05-04T10:00:00+00:00"
@@ -45,6 +47,19 @@ def activity(number: int, project: str = "shop", **more: Any) -> ActivityShape:
     if values["state"] in ("pending", "in_progress"):
         values |= {"ended_at": "", "seconds": None}
     return ActivityShape(id=number, project=project, **values)
+
+
+def environment(project: str, branch: str = "main", **more: Any) -> EnvironmentShape:
+    values: dict[str, Any] = {
+        "name": "main-bvxea6i", "type": "production", "state": "live", "url": f"http://{project}.test/",
+        "commit": "48c43b99", "activity": 1, "since": AT, **more,
+    }
+    return EnvironmentShape(project=project, branch=branch, **values)
+
+
+def certificate(host: str, project: str, **more: Any) -> CertificateShape:
+    values: dict[str, Any] = {"kind": "acme", "state": "valid", "ends": AT, "why": "", "again_at": "", **more}
+    return CertificateShape(host=host, project=project, **values)
 
 
 def line(number: int, text: str, kind: str = "line", **more: Any) -> dict[str, Any]:
@@ -92,6 +107,12 @@ class FakeBoard:
     """So many followers see the log end before the activity does."""
     closed: int = 0
     bug: Exception | None = None
+    titles: Mapping[str, str] = field(default_factory=lambda: {"shop": "Shop", "blog": "Blog"})
+    running: Sequence[EnvironmentShape] = tuple(environment(name) for name in ("shop", "blog"))
+    routes: Mapping[str, list[str]] = field(default_factory=dict)
+    """{machine name of an environment: URLs}"""
+    hosts: Sequence[CertificateShape] = tuple(certificate(f"{name}.test", name) for name in ("shop", "blog"))
+    router: RouterStatus | None = None
 
     async def status(self, *, with_environments: bool, with_names: bool) -> StatusShape:
         status = StatusShape(
@@ -111,15 +132,21 @@ class FakeBoard:
     async def projects(self) -> list[ProjectShape]:
         if self.bug:
             raise self.bug
-        return [ProjectShape(name, name.title(), "main", "", f"http://127.0.0.1:8480/git/{name}.git", 1)
-                for name in ("shop", "blog")]
+        return [ProjectShape(name, title, "main", "", f"http://127.0.0.1:8480/git/{name}.git", 1)
+                for name, title in self.titles.items()]
 
     async def environments(self, project: str | None) -> list[EnvironmentShape]:
-        return [EnvironmentShape(name, "main-bvxea6i", "main", "production", "live", f"http://{name}.test/", "48c43b99",
-                                 1, AT) for name in ("shop", "blog") if project in (None, name)]
+        return [item for item in self.running if project in (None, item.project)]
+
+    async def addresses(self, project: str, environment: str) -> list[str]:
+        return self.routes.get(environment, [])
+
+    async def newest(self) -> list[ActivityShape]:
+        return list({(item.project, item.environment): item for item in sorted(self.known, key=lambda item: item.id)}
+                    .values())
 
     def certificates(self) -> list[CertificateShape]:
-        return [CertificateShape(f"{name}.test", name, "acme", "valid", AT, "", "") for name in ("shop", "blog")]
+        return list(self.hosts)
 
     async def activities(
         self, projects: Sequence[str] | None, environment: str | None, state: str | None, limit: int,
@@ -141,12 +168,12 @@ class FakeBoard:
     async def figures(self) -> Figures:
         visits = {name: Visits() for name in ("shop/main-bvxea6i", "blog/main-bvxea6i")}
         visits["shop/main-bvxea6i"].count(200, 0.03)
-        return Figures(visits, None, {"builds": (1, 2)})
+        return Figures(visits, self.router, {"builds": (1, 2)})
 
     async def access_log(self, project: str, environment: str, lines: int) -> FakeLines:
         if environment == "nothing":
             raise NotFound(f"the project {project} has no environment nothing", mend="`deployd environments`")
-        return FakeLines(self, 0, -1)
+        return FakeLines(self, 0, max(-1, len(self.logs.get(0, [])) - lines - 1))
 
 
 @dataclass
@@ -167,6 +194,10 @@ class FakeDesk:
         if to == 99:
             raise NothingLive("main has no version 99 to go back to", mend="versions that were live: 1")
         return self._made(project, environment, "rollback")
+
+    async def make_pass(self, project: str, environment: str, who: str) -> PassShape:
+        self.asked.append(("pass", project, environment, who))
+        return PassShape((f"http://{project}.test/pass?1.f",), AT)
 
     async def cancel(self, activity: int, who: str) -> ActivityShape:
         self.asked.append(("cancel", activity, who))

@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 
+from deployd.activity.journal import write_result
 from deployd.activity.log import Logs
 from deployd.activity.masking import Masker
 from deployd.api.board import StateBoard
+from deployd.deployment.version import Version
 from deployd.ids import ActivityId, CommitId, EnvironmentName, ProjectId
 from deployd.settings import Settings
 from deployd.state import activities, entries, environments
@@ -139,6 +141,25 @@ async def test_activities_are_found_by_branch_and_by_machine_name(world: World) 
     assert await world.board.activities([], None, None, 10) == []
     assert await world.board.activities(["other"], None, None, 10) == []
     assert [item.id for item in await world.board.activities(None, None, "pending", 1)] == [2]
+
+
+async def test_the_newest_activity_of_every_environment_is_told(world: World) -> None:
+    await world.finish(await world.add(), "success")
+    newest = await world.add("redeploy")
+    other = await world.add(branch="next", name=EnvironmentName("next-1"))
+    world.waits[newest] = "waits: a slot"
+    assert [(item.id, item.waits) for item in await world.board.newest()] == [(newest, "waits: a slot"), (other, "")]
+
+
+async def test_the_addresses_of_an_environment_are_those_of_its_live_version(world: World) -> None:
+    assert await world.board.addresses("shop", MAIN) == []
+    number = await world.add()
+    assert await world.board.addresses("shop", MAIN) == []
+    routes = ("https://shop.test/", "http://shop.test/")
+    version = write_result(Version(number, CommitId("a" * 40), (), (), routes))
+    await world.store.write(lambda db: environments.set_live(db, SHOP, MAIN, number, version, NOW))
+    assert await world.board.addresses("shop", MAIN) == list(routes)
+    assert await world.board.addresses("other", MAIN) == []
 
 
 async def test_an_activity_has_its_times(world: World) -> None:

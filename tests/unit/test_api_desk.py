@@ -18,6 +18,7 @@ from deployd.deployment.host import Host
 from deployd.deployment.version import AppVersion, Version
 from deployd.ids import ActivityId, CommitId, EnvironmentName, ProjectId, SlugKey
 from deployd.plan import KeyParts
+from deployd.router.places import RouterPlaces
 from deployd.settings import Settings
 from deployd.state import activities, environments
 from deployd.state.activities import NewActivity, Trigger
@@ -52,6 +53,7 @@ class World:
         self.store = MemoryStore()
         self.lanes = Lanes()
         settings = Settings.model_validate({"directory": str(folder), "projects": {"shop": {}}, "keep_versions": 5})
+        self.run = settings.run
         host = cast(Host, SimpleNamespace(settings=settings, facts=self))
         clock = SimpleNamespace(now=lambda: NOW)
         self.desk = StateDesk(cast(Any, self.store), host, cast(Any, self.lanes), clock, cast(Any, self))
@@ -148,3 +150,21 @@ async def test_what_has_ended_is_not_cancelled(world: World) -> None:
         await world.desk.cancel(1, "ada")
     world.lanes.open = {1}
     assert (await world.desk.cancel(1, "ada")).id == 1
+
+
+async def test_a_pass_has_a_link_for_each_host_of_what_is_live(world: World) -> None:
+    key = RouterPlaces(world.run).pass_key
+    key.parent.mkdir(parents=True)
+    key.write_bytes(b"key")
+    routes = ("http://a.test/", "http://*.a.test/", "http://a.test/blog/", "https://b.test:8443/")
+    await world.went_live(replace(version("a"), routes=routes))
+    made = await world.desk.make_pass("shop", "main", "ada")
+    assert [link.partition("?")[0] for link in made.links] == [
+        "http://a.test/.well-known/deployd/pass", "https://b.test:8443/.well-known/deployd/pass",
+    ]
+
+
+async def test_nobody_passes_where_nothing_is_live(world: World) -> None:
+    await world.store.write(lambda db: environments.ensure(db, SHOP, MAIN, "main", NOW))
+    with pytest.raises(NothingLive, match="nobody waits there"):
+        await world.desk.make_pass("shop", "main", "ada")

@@ -61,7 +61,7 @@ def test_every_field_of_the_status_is_documented() -> None:
 
 
 def test_links_within_the_docs_lead_somewhere() -> None:
-    for name in ("api", "cli", "status"):
+    for name in ("api", "cli", "console", "status"):
         text = (REPOSITORY / f"docs/{name}.md").read_text()
         for file, anchor in re.findall(r"\]\(([\w-]*(?:\.md)?)#([\w-]+)\)", text):
             target = (REPOSITORY / "docs" / (file or f"{name}.md")).read_text()

@@ -313,3 +313,9 @@ async def test_the_installed_program_ends_as_the_commands_do(
                            env={**os.environ, "DEPLOYD_SOCKET": str(socket)})
     assert output.status == status
     assert b"Traceback" not in output.stderr
+
+
+async def test_a_pass_is_shown_as_a_link_that_can_be_opened(cli: Cli, desk: FakeDesk) -> None:
+    assert (await cli("pass", "shop", "main")).stdout == "http://shop.test/pass?1.f\n"
+    assert json.loads((await cli("pass", "shop", "main", "--json")).stdout)["links"] == ["http://shop.test/pass?1.f"]
+    assert {asked[:3] for asked in desk.asked} == {("pass", "shop", "main")}

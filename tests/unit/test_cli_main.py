@@ -16,7 +16,7 @@ from deployd.process import run
 from tests.unit.project_corpus import REPOSITORY
 
 DOCS = (REPOSITORY / "docs/cli.md").read_text()
-HEAVY = ("aiohttp", "aiodocker", "pydantic", "rich", "asyncio", "sqlite3")
+HEAVY = ("aiohttp", "aiodocker", "jinja2", "pydantic", "rich", "asyncio", "sqlite3")
 
 
 def command(name: str) -> click.Command:

@@ -117,6 +117,9 @@ class Doubles:
     async def freeze(self, environment: str, seconds: float) -> None:
         self.did.append("freeze")
 
+    async def preview(self, routes: Any) -> None:
+        self.did.append(f"preview {routes.version}")
+
     async def thaw(self, environment: str) -> Released:
         self.did.append("thaw")
         return Released()
@@ -164,7 +167,7 @@ async def test_a_freeze_stops_the_workers_of_the_version_before(doubles: Doubles
     doubles.files = {".platform.app.yaml": HOOKED}
     doubles.found = [seen("worker", "mailer", OLD), seen("worker", "mailer", NEW), seen("app", "app", OLD)]
     assert (await hooks.freeze(deployment(version(OLD, "a")), doubles.host, QuietTell())).held  # type: ignore[arg-type]
-    assert doubles.did == ["freeze", "stop mailer-worker-7"]
+    assert doubles.did == ["freeze", "preview 8", "stop mailer-worker-7"]
 
 
 async def test_a_thaw_releases_first_and_starts_only_the_workers_of_what_was_live(doubles: Doubles) -> None:

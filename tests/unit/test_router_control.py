@@ -12,6 +12,7 @@ import pytest
 from aiohttp import web
 
 from deployd.router.control import Router, RouterAbsent, RouterRefused, RouterUnanswered, open_router
+from deployd.router.places import RouterPlaces
 from deployd.router.table import Released, RouteSet
 
 ROUTES = RouteSet("shop/main", "2", ())
@@ -25,9 +26,11 @@ async def answering(
     app.router.add_post("/{command}", handler)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
-    await web.UnixSite(runner, str(folder / "s")).start()
+    places = RouterPlaces(folder)
+    places.control.mkdir(parents=True, exist_ok=True)
+    await web.UnixSite(runner, str(places.socket)).start()
     try:
-        async with open_router(folder / "s") as router:
+        async with open_router(places) as router:
             yield router
     finally:
         await runner.cleanup()
@@ -78,13 +81,45 @@ async def test_silence_is_in_doubt(tmp_path: Path) -> None:
         return web.Response()
 
     async with answering(tmp_path, handler):
-        limit, connector = aiohttp.ClientTimeout(total=0.1), aiohttp.UnixConnector(str(tmp_path / "s"))
+        socket = RouterPlaces(tmp_path).socket
+        limit, connector = aiohttp.ClientTimeout(total=0.1), aiohttp.UnixConnector(str(socket))
         async with aiohttp.ClientSession(connector=connector, timeout=limit) as session:
             with pytest.raises(RouterUnanswered):
-                await Router(session, tmp_path / "s").switch(ROUTES)
+                await Router(session, session, socket).switch(ROUTES)
 
 
 async def test_nobody_at_the_socket_is_a_refusal(tmp_path: Path) -> None:
-    async with open_router(tmp_path / "none") as router:
+    async with open_router(RouterPlaces(tmp_path)) as router:
         with pytest.raises(RouterAbsent, match="does not listen"):
             await router.switch(ROUTES)
+
+
+async def test_who_is_held_by_the_earlier_router_is_released_too_and_counted(tmp_path: Path) -> None:
+    said: list[str] = []
+
+    async def handler(request: web.Request) -> web.Response:
+        said.append(request.path)
+        return web.json_response({"released": {"held": 3, "longest_seconds": 1, "left": 1}})
+
+    async with answering(tmp_path, handler) as router:
+        places = RouterPlaces(tmp_path)
+        places.earlier.symlink_to(places.socket.name)
+        released = await router.switch(ROUTES)
+        assert released == Released(held=6, longest_seconds=1, left=2)
+        await router.look("shop/main")
+    assert said == ["/switch", "/switch", "/look"]
+
+
+async def test_an_earlier_router_that_refuses_does_not_matter(tmp_path: Path) -> None:
+    said: list[str] = []
+
+    async def handler(request: web.Request) -> web.Response:
+        said.append(request.path)
+        status = 200 if len(said) == 1 else 409
+        return web.json_response({"released": {"held": 3}, "refused": "no"}, status=status)
+
+    async with answering(tmp_path, handler) as router:
+        places = RouterPlaces(tmp_path)
+        places.earlier.symlink_to(places.socket.name)
+        assert await router.thaw("shop/main") == Released(held=3)
+    assert said == ["/thaw", "/thaw"]

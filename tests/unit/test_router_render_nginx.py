@@ -4,24 +4,29 @@ from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
 
+from deployd.router.places import RouterPlaces
 from deployd.router.render_nginx import RouterConfig, render_nginx
 
 TEMPLATE = (Path(__file__).parents[2] / "config" / "router" / "nginx.conf.j2").read_text()
-RUN, CONFIG, SOCKET = PurePosixPath("/r"), PurePosixPath("/c"), PurePosixPath("/r/control/router.sock")
+PLACES = RouterPlaces(Path("/r"))
 CERTIFICATE, KEY = PurePosixPath("/k/default.pem"), PurePosixPath("/k/default.key")
 
 
+def rendered(config: RouterConfig) -> str:
+    return render_nginx(TEMPLATE, config, PLACES, PurePosixPath("/c"))
+
+
 def test_without_tls_there_is_one_server_and_https_routes_are_answered_over_http() -> None:
-    text = render_nginx(TEMPLATE, RouterConfig(RUN, SOCKET, CONFIG, http_port=8080, https_port=8443))
+    text = rendered(RouterConfig(http_port=8080, https_port=8443))
     assert "listen 0.0.0.0:8080 default_server" in text
     assert "8443" not in text
     assert "settings.https_port = false" in text
-    assert "listen unix:/r/control/router.sock;" in text
+    assert "listen unix:/r/router/control/a.sock;" in text
 
 
 def test_with_a_certificate_there_is_a_server_with_tls() -> None:
-    text = render_nginx(TEMPLATE, RouterConfig(
-        RUN, SOCKET, CONFIG, address="::", https_port=443, certificate=CERTIFICATE, certificate_key=KEY,
+    text = rendered(RouterConfig(
+        address="::", https_port=443, certificate=CERTIFICATE, certificate_key=KEY,
     ))
     assert "listen [::]:443 ssl default_server" in text
     assert "ssl_certificate /k/default.pem;" in text
@@ -30,37 +35,46 @@ def test_with_a_certificate_there_is_a_server_with_tls() -> None:
 
 
 def test_the_host_header_has_a_port_only_when_it_is_an_unusual_one() -> None:
-    usual = render_nginx(TEMPLATE, RouterConfig(RUN, SOCKET, CONFIG))
+    usual = rendered(RouterConfig())
     assert "proxy_set_header Host $host;" in usual
-    unusual = render_nginx(TEMPLATE, RouterConfig(RUN, SOCKET, CONFIG, http_port=8080))
+    unusual = rendered(RouterConfig(http_port=8080))
     assert "proxy_set_header Host $host:$server_port;" in unusual
 
 
 def test_workers_are_one_for_each_core_unless_they_are_counted() -> None:
-    assert "worker_processes auto;" in render_nginx(TEMPLATE, RouterConfig(RUN, SOCKET, CONFIG))
-    assert "worker_processes 3;" in render_nginx(TEMPLATE, RouterConfig(RUN, SOCKET, CONFIG, workers=3))
+    assert "worker_processes auto;" in rendered(RouterConfig())
+    assert "worker_processes 3;" in rendered(RouterConfig(workers=3))
 
 
 def test_limits_of_clients_stand_in_it_only_when_they_are_asked_for() -> None:
-    assert "limit_" not in render_nginx(TEMPLATE, RouterConfig(RUN, SOCKET, CONFIG))
-    text = render_nginx(TEMPLATE, RouterConfig(
-        RUN, SOCKET, CONFIG, client_requests_per_second=5, client_burst=7, client_exempt=("192.0.2.0/24",),
+    assert "limit_" not in rendered(RouterConfig())
+    text = rendered(RouterConfig(
+        client_requests_per_second=5, client_burst=7, client_exempt=("192.0.2.0/24",),
     ))
     assert "rate=5r/s" in text
     assert "burst=7 nodelay" in text
     assert "192.0.2.0/24 1;" in text
     assert "limit_conn" not in text
-    assert "limit_conn client_connections 3;" in render_nginx(
-        TEMPLATE, RouterConfig(RUN, SOCKET, CONFIG, client_connections=3))
+    assert "limit_conn client_connections 3;" in rendered(
+        RouterConfig(client_connections=3))
 
 
 def test_http_3_needs_a_certificate_and_a_log_is_written_unless_it_is_switched_off() -> None:
-    assert "quic" not in render_nginx(TEMPLATE, RouterConfig(RUN, SOCKET, CONFIG, https_port=443, http3=True))
-    text = render_nginx(TEMPLATE, RouterConfig(
-        RUN, SOCKET, CONFIG, https_port=443, certificate=CERTIFICATE, certificate_key=KEY, http3=True,
+    assert "quic" not in rendered(RouterConfig(https_port=443, http3=True))
+    text = rendered(RouterConfig(
+        https_port=443, certificate=CERTIFICATE, certificate_key=KEY, http3=True,
     ))
     assert "listen 0.0.0.0:443 quic reuseport;" in text
-    assert "access_log /r/logs/access.log requests" in text
-    silent = render_nginx(TEMPLATE, RouterConfig(RUN, SOCKET, CONFIG, access_log=False))
+    assert "access_log /r/router/logs/access.log requests" in text
+    silent = rendered(RouterConfig(access_log=False))
     assert "/r/logs" not in silent
     assert "settings.access_log = false" in silent
+
+
+def test_a_router_that_was_taken_over_from_has_no_port() -> None:
+    text = rendered(RouterConfig(
+        http_port=8080, https_port=443, certificate=CERTIFICATE, certificate_key=KEY, visitors=False,
+    ))
+    assert ":8080" not in text
+    assert ":443" not in text
+    assert "listen unix:/r/router/control/a.sock;" in text

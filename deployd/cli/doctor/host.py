@@ -47,7 +47,7 @@ def look_at_clock() -> Finding:
 def look_at_folders(settings: Settings) -> list[Finding]:
     """Where the daemon writes, and whether the paths of its sockets are short enough for the kernel."""
     found = []
-    longest = max(len(os.fsencode(path)) for path in (settings.api_socket, RouterPlaces(settings.run).socket))
+    longest = max(len(os.fsencode(path)) for path in (settings.api_socket, RouterPlaces(settings.run).earlier))
     if longest > LONGEST_SOCKET_PATH:
         found.append(wrong("folders", f"sockets below {settings.run} would have paths of {longest} bytes, and the "
                            f"kernel takes {LONGEST_SOCKET_PATH}", "choose a shorter folder for `run`"))

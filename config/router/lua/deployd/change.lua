@@ -128,10 +128,19 @@ local function check_authorities(document)
     end
 end
 
+local function drop_document(name, number)
+    if number and number ~= "" then
+        dict:delete("doc:" .. name .. ":" .. number)
+    end
+end
+
 local function drop_unused(name, before, head)
+    if before.preview ~= head.preview then
+        drop_document(name, before.preview)
+    end
     _M.unclaim(without(before.hosts, set_of(head.hosts)))
-    if before.document ~= "" and before.document ~= head.document then
-        dict:delete("doc:" .. name .. ":" .. before.document)
+    if before.document ~= head.document then
+        drop_document(name, before.document)
     end
 end
 
@@ -163,11 +172,11 @@ local function prepare(name, before, document, text)
     return head, added
 end
 
-local function commit_or_undo(name, head, added)
+local function commit_or_undo(name, head, added, document)
     local ok, failure = pcall(commit, name, head)
     if not ok then
         _M.unclaim(added)
-        dict:delete("doc:" .. name .. ":" .. head.document)
+        drop_document(name, document)
         error(failure, 0)
     end
 end
@@ -190,7 +199,7 @@ local function open(head)
         queue.release(head.freeze.number, head.pace)
         head.last = head.freeze.number
     end
-    head.freeze, head.maintenance = nil, false
+    head.freeze, head.maintenance, head.preview = nil, false, nil
 end
 
 -- Sets routes; `release` opens the environment in the same step.
@@ -209,7 +218,7 @@ function _M.set(document, text, release)
         head.freeze.hosts = without(before.freeze.hosts, routed)
         head.hosts = joined(document.hosts, head.freeze.hosts)  -- hosts that are only held stay held
     end
-    commit_or_undo(name, head, added)
+    commit_or_undo(name, head, added, head.document)
     drop_unused(name, before, head)
     return answer(head)
 end
@@ -249,6 +258,23 @@ function _M.freeze(name, seconds, hosts)
     return answer(head, { seconds_left = seconds })
 end
 
+-- Sets the routes that operators see while the environment is closed to everybody else, until it is open again.
+function _M.preview(document, text)
+    local name = document.environment
+    local head = read_head(name)
+    if not head or not (head.freeze or head.maintenance) then
+        refuse("the environment " .. name .. " is open: nobody sees anything before others")
+    end
+    check_regexps(document)
+    check_authorities(document)
+    local before, number = head.preview, tostring(dict:incr("documents", 1, 0))
+    write("doc:" .. name .. ":" .. number, text)
+    head.preview = number
+    commit_or_undo(name, head, {}, number)
+    drop_document(name, before)
+    return answer(head)
+end
+
 function _M.thaw(name)
     local head = read_head(name)
     if not head then
@@ -260,11 +286,12 @@ function _M.thaw(name)
     if head.document == "" then
         return _M.remove(name)  -- a first deployment that failed: there is nothing to go back to
     end
-    local only_held = head.freeze and head.freeze.hosts or {}
+    local only_held, preview = head.freeze and head.freeze.hosts or {}, head.preview
     head.hosts = without(head.hosts, set_of(only_held))
     open(head)
     commit(name, head)
     _M.unclaim(only_held)
+    drop_document(name, preview)
     return answer(head)
 end
 
@@ -273,11 +300,13 @@ function _M.maintenance(name, on)
     if not head then
         refuse("the environment " .. name .. " is not known")
     end
+    local preview = head.preview
     head.maintenance = on
-    if not on and head.freeze and clock.now() >= head.freeze.ends then
+    if not on and (not head.freeze or clock.now() >= head.freeze.ends) then
         open(head)
     end
     commit(name, head)
+    drop_document(name, preview ~= head.preview and preview)
     return answer(head)
 end
 
@@ -292,9 +321,8 @@ function _M.remove(name)
     dict:delete("head:" .. name)
     dict:incr("generation", 1, 0)
     _M.unclaim(head.hosts)
-    if head.document ~= "" then
-        dict:delete("doc:" .. name .. ":" .. head.document)
-    end
+    drop_document(name, head.document)
+    drop_document(name, head.preview)
     forget_name(name)
     return answer(head)
 end

@@ -2,6 +2,7 @@
 --   200 done   409 refused: nothing was changed   400 not a command   500 a mistake of the router's own
 local cjson = require "cjson.safe"
 local change = require "deployd.change"
+local hand_over = require "deployd.hand_over"
 
 local dict = ngx.shared.routes
 
@@ -10,6 +11,7 @@ local _M = {}
 local COMMANDS = {
     ["/put"] = function(asked, text) return change.put(asked, text, ngx.req.get_uri_args().over) end,
     ["/switch"] = function(asked, text) return change.set(asked, text, true) end,
+    ["/preview"] = function(asked, text) return change.preview(asked, text) end,
     ["/freeze"] = function(asked) return change.freeze(asked.environment, asked.seconds, asked.hosts) end,
     ["/thaw"] = function(asked) return change.thaw(asked.environment) end,
     ["/maintenance"] = function(asked) return change.maintenance(asked.environment, asked.on) end,
@@ -17,6 +19,10 @@ local COMMANDS = {
     ["/complete"] = function() return change.complete() end,
     ["/look"] = function(asked) return change.look(asked.environment) end,
     ["/status"] = function(asked) return change.status(asked.environments ~= false) end,
+    ["/hand_over"] = function()
+        return hand_over.give() or error({ refused = "nobody comes to this router: there is nothing to hand over" }, 0)
+    end,
+    ["/leave"] = function() return hand_over.leave() end,
 }
 
 local function body()

@@ -12,6 +12,7 @@ local PAGES = {
     password = {},
     forbidden = {},
     busy = { retry_after = 1 },
+    pass = {},
 }
 local texts = {}
 

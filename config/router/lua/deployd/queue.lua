@@ -15,9 +15,8 @@ local TICKET_SECONDS = 600     -- a ticket whose worker died is forgotten in the
 
 local _M = {}
 
--- A new freeze; returns its number.
-function _M.open()
-    local number = tostring(dict:incr("freezes", 1, 0))
+-- A freeze that another router has begun: nobody waits here yet. Returns its number.
+function _M.open_again(number)
     for _, figure in ipairs(FIGURES) do
         local ok, reason = dict:safe_set(number .. ":" .. figure, 0)
         if not ok then
@@ -25,6 +24,20 @@ function _M.open()
         end
     end
     return number
+end
+
+-- A new freeze; returns its number.
+function _M.open()
+    return _M.open_again(tostring(dict:incr("freezes", 1, 0)))
+end
+
+-- How many freezes there have been; another router goes on counting from there.
+function _M.opened()
+    return dict:get("freezes") or 0
+end
+
+function _M.go_on_from(count)
+    dict:set("freezes", count)
 end
 
 function _M.count(number, figure, by)

@@ -3,7 +3,8 @@
 -- In the shared dictionary:  generation     grows with every change; every request compares it
 --                            host:<host>    which environment answers for it
 --                            head:<env>     JSON: version, document, freeze, maintenance; writing it is THE atomic step
---                            doc:<env>:<n>  JSON of all routes of one version, never changed, gone when replaced
+--                            doc:<env>:<n>  JSON of all routes of one version, never changed, gone when replaced;
+--                                           the head's `preview` names those that operators see meanwhile
 -- A reader can meet a head whose document has just been replaced; it then reads the head again.
 local cjson = require "cjson.safe"
 local index = require "deployd.index"
@@ -13,13 +14,29 @@ local NO_ROUTES = { http = {}, https = {}, tls = {}, robots = true }
 local LONGEST_HOST = 253   -- of a DNS name; nobody shall make us look up thousands of labels
 local MOST_CACHED = 20000  -- hosts; wildcards make the number of names endless
 
-local _M = {}
+local _M = {
+    FORMAT = 1,            -- of what stands in the shared dictionary; a router that takes over wants the same
+    leaving = false,       -- another router has taken over: connections are to end with their next answer
+}
 
 local generation = -1
 local found, found_count = {}, 0
 local environments = {}
 
--- The environment as it is now: {raw, head, index, closed, asks}; one that asks looks at every request. nil: not known.
+-- The routes of a document, made anew only when it is another one than before; nil when it has just been replaced.
+local function routes_of(name, document, before, routes)
+    if not document or document == "" then
+        return NO_ROUTES
+    end
+    if document == before then
+        return routes
+    end
+    local text = dict:get("doc:" .. name .. ":" .. document)
+    return text and index.build(cjson.decode(text))
+end
+
+-- The environment as it is now: {raw, head, index, preview, closed, asks}; one that asks looks at every request. nil: not
+-- known.
 function _M.environment(name)
     for _ = 1, 10 do
         local raw = dict:get("head:" .. name)
@@ -32,18 +49,12 @@ function _M.environment(name)
             return known
         end
         local head = cjson.decode(raw)
-        local routes
-        if head.document == "" then
-            routes = NO_ROUTES
-        elseif known and known.head.document == head.document then
-            routes = known.index
-        else
-            local text = dict:get("doc:" .. name .. ":" .. head.document)
-            routes = text and index.build(cjson.decode(text))
-        end
-        if routes then
+        local before = known and known.head or {}
+        local routes = routes_of(name, head.document, before.document, known and known.index)
+        local preview = routes_of(name, head.preview, before.preview, known and known.preview)
+        if routes and preview then
             known = {
-                name = name, raw = raw, head = head, index = routes,
+                name = name, raw = raw, head = head, index = routes, preview = head.preview and preview,
                 closed = (head.freeze or head.maintenance) and true or false,
                 asks = (head.freeze or head.maintenance or routes.access) and true or false,
             }
@@ -75,6 +86,12 @@ function _M.owner(host)
     end
 end
 
+local function entry_of(environment, routes, pattern)
+    return {
+        environment = environment, http = routes.http[pattern], https = routes.https[pattern], tls = routes.tls[pattern],
+    }
+end
+
 local function look_up(host)
     if #host > LONGEST_HOST then
         return nil
@@ -87,12 +104,8 @@ local function look_up(host)
     if found_count >= MOST_CACHED then
         found, found_count = {}, 0
     end
-    local entry = {
-        environment = environment,
-        http = environment.index.http[pattern],
-        https = environment.index.https[pattern],
-        tls = environment.index.tls[pattern],
-    }
+    local entry = entry_of(environment, environment.index, pattern)
+    entry.preview = environment.preview and entry_of(environment, environment.preview, pattern)
     found[host], found_count = entry, found_count + 1
     return entry
 end
@@ -103,6 +116,7 @@ function _M.find(host)
     if now ~= generation then
         generation = now
         found, found_count = {}, 0
+        _M.leaving = dict:get("leaving") or false
     end
     return found[host] or look_up(host)
 end

@@ -12,6 +12,7 @@ local hold = require "deployd.hold"
 local index = require "deployd.index"
 local log = require "deployd.log"
 local page = require "deployd.page"
+local pass = require "deployd.pass"
 local redirect = require "deployd.redirect"
 local routes = require "deployd.routes"
 local starting = require "deployd.starting"
@@ -76,6 +77,12 @@ local function way_to_container(route, scheme)
     return route.ssi and "@ssi" or ""
 end
 
+-- What operators see before others is in nobody's cache.
+local function way_past_cache(route)
+    balance.pin(route)
+    return "@ssi"
+end
+
 local function follow(route, scheme)
     if route.rules then
         redirect.partial(route.rules, var.uri)
@@ -90,10 +97,11 @@ local function follow(route, scheme)
         _M.answered()  -- another location knows nothing of its wait: the next one may go
         return to_outside(route)
     end
-    if ngx.ctx.waited and not route.ssi then
+    local context = ngx.ctx
+    if (context.waited or context.passes) and not route.ssi then
         return balance.pin(route)  -- it stays here, so that its answer lets in the next one
     end
-    local way = way_to_container(route, scheme)
+    local way = context.passes and way_past_cache(route) or way_to_container(route, scheme)
     if way ~= "" then
         _M.answered()
         return ngx.exec(way)
@@ -131,6 +139,11 @@ local function verdict(entry, scheme, host)
     end
 end
 
+-- The location for what needs more than a container.
+local function by_hand()
+    return routes.leaving and "@leaving" or "@handle"
+end
+
 -- Called in nginx's rewrite phase. Returns the location that has to do with the request; "" when it can go to the container
 -- that is pinned to it now.
 function _M.pass(scheme)
@@ -139,11 +152,15 @@ function _M.pass(scheme)
         return pass_part(entry, scheme)
     end
     local uri = var.uri
-    if byte(uri, 2) == DOT and challenge.is_asked(uri) then
-        return "@challenge"
+    if byte(uri, 2) == DOT then
+        if challenge.is_asked(uri) then
+            return "@challenge"
+        elseif pass.is_asked(uri) then
+            return "@pass"
+        end
     end
-    if not entry or entry.environment.asks or compression.is_unsafe() then
-        return "@handle"
+    if not entry or entry.environment.asks or routes.leaving or compression.is_unsafe() then
+        return by_hand()
     end
     local environment = entry.environment
     if log.on then
@@ -151,12 +168,12 @@ function _M.pass(scheme)
     end
     local route = match(entry[scheme], uri)
     if not route or not route.plain then
-        return "@handle"
+        return by_hand()
     end
     local asked = scheme == "https" and entry.tls
     if asked then
         if asked.guarded then
-            return "@handle"
+            return by_hand()
         end
         var.deployd_hsts = asked.hsts
     end
@@ -164,6 +181,12 @@ function _M.pass(scheme)
         var.deployd_robots = ""
     end
     return way_to_container(route, scheme)
+end
+
+-- The content of @pass.
+function _M.exchange_pass()
+    local entry = find(var.host)
+    return pass.exchange(entry and entry.environment)
 end
 
 -- Called in nginx's access phase; returning lets the request go to the pinned container.
@@ -184,7 +207,7 @@ function _M.handle(scheme)
         return page.exit(refusal, status)
     end
     if entry.environment.closed then
-        entry = wait_until_open(host, entry)
+        entry = pass.entry(entry) or wait_until_open(host, entry)
         if not entry then
             return no_such_host()
         end

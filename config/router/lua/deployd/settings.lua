@@ -6,5 +6,6 @@ return {
     pace = 64,           -- released requests under way at once, for each web container
     stalled_seconds = 10,  -- no answer for so long: the places of a release count as free again
     access_log = false,  -- path of the log; false: there is none
+    pass_key = "",       -- signs operators' passes
     pages = "",          -- folder of the pages below
 }

@@ -1,0 +1,89 @@
+"""Values become HTML. Everything is escaped: access logs are written by strangers, reasons by programs.
+
+The pages need no JavaScript and have none; styles lie in one file, so that the policy allows neither within a page.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import jinja2
+from markupsafe import Markup
+
+from deployd import __version__
+
+FOLDER = Path(__file__).parent
+FILES = {"console.css": "text/css", "icon.svg": "image/svg+xml"}
+"""{file: its type}; everybody may have them, the page that asks for a token too."""
+TONES = {
+    "good": ("live", "open", "success", "valid"),
+    "busy": ("deploying", "held", "in_progress", "pending", "waits"),
+    "bad": ("failed", "maintenance", "refused"),
+}
+"""{tone: words that have it}; all others are quiet."""
+SIGNS = {"good": "●", "busy": "◐", "bad": "▲", "quiet": "○"}
+"""A tone is not told by its colour alone."""
+MINUTE = 60
+
+
+def render(page: str, **values: Any) -> str:
+    """A page from its template."""
+    return _templates().get_template(page).render(values)
+
+
+@cache
+def read_file(name: str) -> bytes:
+    return (FOLDER / "files" / name).read_bytes()
+
+
+@cache
+def _templates() -> jinja2.Environment:
+    made = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(FOLDER / "templates"), autoescape=True, undefined=jinja2.StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )
+    made.filters |= {"moment": moment, "duration": duration, "state": state, "host": host}
+    # A new look has a new address, so browsers may keep the file for ever.
+    made.globals |= {name.partition(".")[0]: f"/console/{name}?{_digest(name)}" for name in FILES}
+    made.globals["version"] = __version__
+    return made
+
+
+def _digest(name: str) -> str:
+    return hashlib.sha256(read_file(name)).hexdigest()[:12]
+
+
+def host(url: str) -> str:
+    """Of an address, as certificates are named."""
+    return urlsplit(url).hostname or ""
+
+
+def moment(text: str, *, seconds: bool = False) -> str:
+    """A date for people, to the minute or the second, as it stands in a log; empty when there is none."""
+    try:
+        read = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    shown = f"{read:%Y-%m-%d %H:%M:%S}" if seconds else f"{read:%Y-%m-%d %H:%M}"
+    return Markup('<time datetime="{}">{}</time>').format(read.isoformat(), shown)
+
+
+def duration(seconds: float | None) -> str:
+    """`3.4 s`, `2 min 5 s`; empty when it is not known."""
+    if seconds is None:
+        return ""
+    if seconds < MINUTE:
+        return f"{seconds:.1f} s"
+    return f"{seconds // MINUTE:.0f} min {seconds % MINUTE:.0f} s"
+
+
+def state(word: str) -> str:
+    """A state with its sign; the sign is not read aloud."""
+    tone = next((tone for tone, words in TONES.items() if word in words), "quiet")
+    shape = Markup('<span class="state {}"><span aria-hidden="true">{}</span> {}</span>')
+    return shape.format(tone, SIGNS[tone], word.replace("_", " "))

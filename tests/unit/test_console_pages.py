@@ -1,0 +1,263 @@
+"""The pages over real sockets: who sees what, that strangers' text stays text, and that nobody is shut out."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
+from structlog.testing import capture_logs
+
+from deployd.api.applications import public_application
+from deployd.api.routes import api_routes
+from deployd.api.shapes import Caller
+from deployd.console.routes import PAGES, console_routes
+from deployd.intake.tokens import find_token
+from deployd.router.table import EnvironmentTraffic, Released, RouterStatus
+from deployd.settings import Token
+from tests.unit.api_double import AT, FakeBoard, FakeDesk, activity, certificate, environment
+from tests.unit.page import Page
+from tests.unit.project_corpus import REPOSITORY
+
+Client = TestClient[web.Request, web.Application]
+TOKENS = [
+    Token.model_validate({"name": "vera", "role": "viewer", "secret": "secret-of-vera"}),
+    Token.model_validate({"name": "carl", "role": "viewer", "secret": "secret-of-carl", "projects": ["blog"]}),
+]
+VERA, CARL = ({"Authorization": f"Bearer secret-of-{name}"} for name in ("vera", "carl"))
+SHOP = "/projects/shop/environments/main-bvxea6i"
+SHOP_LOG = f"{SHOP}/access-log"
+HOSTILE = '"\'><script>alert(1)</script><img src=x onerror=alert(2)>\x00\u202e{{7*7}}</td></table>'
+TRAFFIC = EnvironmentTraffic("1", True, 41.5, False, 7, Released(9, 12.43, 1, 2, 3))
+
+
+def visited(**more: Any) -> dict[str, Any]:
+    return {"at": AT, "client": "203.0.113.7", "method": "GET", "host": "shop.test", "path": "/", "status": 200,
+            "protocol": "HTTP/2.0", "bytes": 1234, "seconds": 0.25, "cache": "", "referer": "", "user_agent": "curl",
+            "request": "a1", **more}
+
+
+@pytest.fixture
+def board() -> FakeBoard:
+    known = [activity(1), activity(2, "blog"), activity(3, state="failed", reason="the deploy hook ended with 1")]
+    log = [visited(number=number, path=f"/{number}", status=200 if number % 2 else 502) for number in range(30)]
+    return FakeBoard(
+        known, {0: log}, routes={"main-bvxea6i": ["https://shop.test/", "http://shop.test/"]},
+        router=RouterStatus(1, 1, True, 1, {"shop/main-bvxea6i": TRAFFIC}, 7, 0, 0, 0, 0),
+    )
+
+
+@pytest_asyncio.fixture
+async def client(board: FakeBoard) -> AsyncIterator[Client]:
+    def find(authorization: str | None) -> Caller | None:
+        token = find_token(TOKENS, authorization)
+        return Caller(token.name, token.role, token.projects) if token else None
+
+    app = public_application(api_routes(board, FakeDesk(board)), console_routes(board, find), find)
+    async with TestClient(TestServer(app)) as made:
+        yield made
+
+
+async def page(client: Client, path: str, headers: dict[str, str] = VERA, status: int = 200) -> Page:
+    async with client.get(path, headers=headers) as answer:
+        assert (answer.status, answer.content_type) == (status, "text/html")
+        return Page(await answer.text())
+
+
+@pytest.mark.parametrize("path", ["/", SHOP, SHOP_LOG, "/projects/nothing"])
+@pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer wrong"}, {"Authorization": "Basic !"}])
+async def test_without_a_token_a_page_says_how_to_get_in(client: Client, path: str, headers: dict[str, str]) -> None:
+    async with client.get(path, headers=headers) as answer:
+        assert (answer.status, answer.headers["WWW-Authenticate"]) == (401, 'Basic realm="deployd"')
+        said = Page(await answer.text()).said
+    assert "the password is a token, the same that git push takes" in said
+    assert "shop" not in said
+
+
+async def test_the_address_of_a_wrong_token_is_in_the_operators_log_and_the_token_is_not(client: Client) -> None:
+    with capture_logs() as logs:
+        await page(client, "/", {}, 401)
+        await page(client, "/", {"Authorization": "Bearer wrong"}, 401)
+    assert [item["event"] for item in logs] == ["console_refused"]
+    assert "wrong" not in str(logs)
+
+
+async def test_a_token_is_the_password_of_any_name(client: Client) -> None:
+    basic = base64.b64encode(b"whoever:secret-of-vera").decode()
+    assert "vera viewer" in (await page(client, "/", {"Authorization": f"Basic {basic}"})).said
+
+
+async def test_projects_of_others_are_not_there(client: Client, board: FakeBoard) -> None:
+    board.reasons = ("shop/main: an undo is stuck",)
+    seen = await page(client, "/", CARL)
+    assert "Blog" in seen.said
+    assert "shop" not in seen.said.lower()
+    assert "an undo is stuck" in (await page(client, "/")).said
+    for path in (SHOP, SHOP_LOG):
+        told = (await page(client, path, CARL, 404)).said
+        assert told.replace("shop", "xxxx") == (await page(client, path.replace("shop", "xxxx"), CARL, 404)).said
+
+
+async def test_the_overview_says_what_is_live_and_what_visitors_see(client: Client) -> None:
+    found = await page(client, "/")
+    assert found.cells[5:10] == [
+        "main production", "● live", "◐ held 7 requests, the longest for 12.4 s; ends in 42 s at most",
+        "▲ failed push 3, 2026-05-04 10:00", "http://shop.test/",
+    ]
+    assert {SHOP, "http://shop.test/"} <= set(found.links)
+
+
+async def test_an_environment_shows_addresses_freeze_and_activities(client: Client, board: FakeBoard) -> None:
+    board.hosts = [certificate("shop.test", "shop", state="refused", ends="", why="no DNS record", again_at=AT)]
+    found = await page(client, SHOP)
+    assert found.cells[4:12] == [
+        "https://shop.test/", "▲ refused", "", "from an authority: no DNS record; asked for again 2026-05-04 10:00",
+        "http://shop.test/", "without TLS", "", "",
+    ]
+    assert "Held now 7 Longest wait 12.4 s Released 2 Expired 1 Left 2 Refused 3" in found.said
+    assert found.cells[19:26] == ["push 3", "▲ failed", "48c43b99", "ada git", "2026-05-04 10:00", "3.4 s",
+                                  "the deploy hook ended with 1"]
+    assert SHOP_LOG in found.links
+
+
+async def test_an_environment_is_found_by_its_branch_too(client: Client, board: FakeBoard) -> None:
+    board.running = [environment("shop", "feature/x", name="feature-x-1", type="development")]
+    found = await page(client, "/projects/shop/environments/feature%2Fx")
+    assert "/projects/shop/environments/feature-x-1/access-log" in found.links
+
+
+async def test_an_access_log_shows_the_newest_requests_first(client: Client) -> None:
+    found = await page(client, f"{SHOP_LOG}?lines=20")
+    assert found.cells[8:16] == [
+        "2026-05-04 10:00:00", "GET", "/29", "200", "0.250", "1,234", "203.0.113.7", "curl"]
+    assert len(found.all("tr")) == 21
+    assert "shop.test" not in found.cells[10]
+
+
+async def test_an_access_log_is_filtered(client: Client) -> None:
+    found = await page(client, f"{SHOP_LOG}?status=5xx&path=/2&lines=20")
+    assert found.cells[10::8] == [f"/{number}" for number in (28, 26, 24, 22, 20, 2)]
+    assert "6 of the last 30 fit" in found.said
+    assert [item["value"] for item in found.all("option") if "selected" in item and "value" in item] == ["5xx"]
+    assert next(item["value"] for item in found.all("input") if item.get("name") == "path") == "/2"
+    assert "None of the last 30 requests is like that." in (await page(client, f"{SHOP_LOG}?path=nowhere")).said
+    assert "status cannot be" in (await page(client, f"{SHOP_LOG}?status=9xx", status=400)).said.lower()
+
+
+async def test_several_hosts_are_told_apart(client: Client, board: FakeBoard) -> None:
+    board.logs[0] = [visited(number=0), visited(number=1, host="www.shop.test", status=0)]
+    found = await page(client, SHOP_LOG)
+    assert found.cells[10:12] == ["www.shop.test /", "left"]
+
+
+async def test_a_page_loads_itself_again_only_when_it_is_asked_to(client: Client) -> None:
+    def refreshes(found: Page) -> bool:
+        return any(item.get("http-equiv") == "refresh" for item in found.all("meta"))
+
+    assert not refreshes(await page(client, f"{SHOP_LOG}?path=x"))
+    found = await page(client, f"{SHOP_LOG}?path=x&follow=1")
+    assert refreshes(found)
+    assert "?path=x&lines=100" in found.links, "a way to stop it"
+
+
+async def test_what_strangers_write_stays_text(client: Client, board: FakeBoard) -> None:
+    theirs = dict.fromkeys(("client", "method", "host", "path", "user_agent", "at"), HOSTILE)
+    board.logs[0] = [visited(number=0, **theirs), visited(number=1, path="/\ud800")]
+    board.known = [activity(1, reason=HOSTILE, who=HOSTILE)]
+    board.titles = {"shop": HOSTILE}
+    board.running = [environment("shop", HOSTILE)]
+    board.hosts = [certificate("shop.test", "shop", why=HOSTILE)]
+    board.reasons = (HOSTILE,)
+    told = HOSTILE.replace("\x00", "\ufffd")
+    for path in ("/", SHOP, SHOP_LOG, f"{SHOP_LOG}?path=%22%3E%3Cscript%3E", "/projects/%3Cscript%3E"):
+        found = await page(client, path, status=404 if "projects/%3C" in path else 200)
+        assert not found.all("script"), path
+        assert [item["src"] for item in found.all("img") if not item["src"].startswith("/console/")] == []
+        assert not any("onerror" in attributes for _, attributes in found.elements)
+    assert told in [cell.replace("\x00", "\ufffd") for cell in (await page(client, SHOP_LOG)).cells]
+
+
+@pytest.mark.parametrize("path", ["/", SHOP, SHOP_LOG, f"{SHOP_LOG}?path=nowhere", "/projects/nothing"])
+async def test_pages_are_read_by_everybody(client: Client, path: str) -> None:
+    found = await page(client, path, status=404 if path.endswith("nothing") else 200)
+    assert found.all("html") == [{"lang": "en"}]
+    assert (len(found.all("h1")), len(found.all("main")), len(found.all("title"))) == (1, 1, 1)
+    assert found.links[0] == "#main", "who uses a keyboard gets past the head first"
+    assert len(found.all("caption")) == len(found.all("table"))
+    assert all(item.get("scope") in ("col", "row") for item in found.all("th"))
+    labelled = {item["for"] for item in found.all("label")}
+    assert {item["id"] for tag in ("select", "input") for item in found.all(tag)} == labelled
+    ids = [attributes["id"] for _, attributes in found.elements if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    assert not found.all("script")
+    assert not found.all("style")
+    assert not any(name == "style" or name.startswith("on") for _, item in found.elements for name in item)
+
+
+@pytest.mark.parametrize(("path", "headers"), [("/", VERA), ("/", {}), (SHOP_LOG, VERA), ("/projects/x", VERA)])
+async def test_browsers_are_told_to_allow_nothing_and_keep_nothing(
+    client: Client, path: str, headers: dict[str, str],
+) -> None:
+    async with client.get(path, headers=headers) as answer:
+        policy = answer.headers["Content-Security-Policy"]
+        assert "default-src 'none'" in policy
+        assert "unsafe" not in policy
+        assert answer.headers["Referrer-Policy"] == "no-referrer"
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert answer.headers["Cache-Control"] == "no-store"
+
+
+async def test_the_look_of_pages_needs_no_token_and_is_kept(client: Client) -> None:
+    found = await page(client, "/", {}, 401)
+    for link in found.all("link"):
+        async with client.get(link["href"]) as answer:
+            assert answer.status == 200
+            assert answer.content_type in ("text/css", "image/svg+xml")
+            assert "immutable" in answer.headers["Cache-Control"]
+    async with client.get("/console/../routes.py") as answer:
+        assert answer.status == 404
+
+
+async def test_pages_are_only_read(client: Client) -> None:
+    for path in ("/", SHOP, SHOP_LOG):
+        async with client.post(path, headers=VERA) as answer:
+            assert answer.status == 405
+    for path in ("/", SHOP, SHOP_LOG):
+        assert all(item["method"] == "get" for item in (await page(client, path)).all("form"))
+
+
+async def test_a_bug_is_a_page_with_a_name_that_is_in_the_log_too(client: Client, board: FakeBoard) -> None:
+    board.bug = ZeroDivisionError("a secret of the inside")
+    with capture_logs() as logs:
+        said = (await page(client, "/", status=500)).said
+    assert f"incident {logs[0]['incident']}" in said
+    assert "secret" not in said
+
+
+async def test_who_has_nothing_yet_reads_what_to_do_next(client: Client, board: FakeBoard) -> None:
+    board.running = [replace(environment("shop"), commit="", state="new", activity=None, since="")]
+    board.known, board.routes, board.logs = [], {}, {}
+    said = (await page(client, "/")).said
+    assert "git remote add deployd http://127.0.0.1:8480/git/blog.git git push deployd main" in said
+    assert "Nothing is live, so no route leads here" in (await page(client, SHOP)).said
+    assert "Nobody has visited yet" in (await page(client, SHOP_LOG)).said
+    board.titles = {}
+    assert "touch /etc/deployd/projects.d/blog.yaml" in (await page(client, "/")).said
+    assert "no project that the token of carl may see" in (await page(client, "/", CARL)).said
+
+
+async def test_a_router_that_does_not_answer_is_said(client: Client, board: FakeBoard) -> None:
+    board.router = None
+    assert "○ unknown the router does not answer" in (await page(client, "/")).cells
+    assert "nothing is known of its freezes" in (await page(client, SHOP)).said
+
+
+def test_every_page_is_documented() -> None:
+    named = re.findall(r"^## `(.*)`$", (REPOSITORY / "docs/console.md").read_text(), re.MULTILINE)
+    assert named == list(PAGES)

@@ -1,0 +1,238 @@
+"""How the router comes to run: started, reloaded only after a test, taken over from, or left alone; and interrupted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from deployd.engine.names import DIGEST, PART
+from deployd.engine.specs import ContainerSpec
+from deployd.errors import DeployError
+from deployd.router.control import RouterAbsent
+from deployd.router.files import RouterNotConfigured
+from deployd.router.hand_over import RouterNotUpgraded, WantedRouter, end_earlier, ensure_router
+from deployd.router.places import RouterPlaces
+from deployd.router.render_nginx import RouterConfig
+
+SOURCE = Path(__file__).parents[2] / "config" / "router"
+pytestmark = pytest.mark.looptime
+ROUTER, EARLIER = "deployd-router", "deployd-router-earlier"
+
+
+@dataclass
+class There:
+    labels: Mapping[str, str]
+    running: bool = True
+
+
+@dataclass
+class Ran:
+    status: int
+    stdout: bytes = b""
+    stderr: bytes = b""
+
+
+class PowerCut(Exception):
+    """The daemon is no more."""
+
+
+@dataclass
+class Host:
+    """An Engine and the routers on it, whose control sockets are reached by the links that the daemon has set."""
+
+    run: Path
+    there: dict[str, There] = field(default_factory=dict)
+    did: list[str] = field(default_factory=list)
+    comes_up: bool = True
+    accepts: bool = True
+    at_work: bool = False
+    """The workers of the earlier router have something to end."""
+    left: int | None = None
+    """Changes until the daemon is no more; None: it lives."""
+
+    def _change(self, what: str) -> None:
+        if self.left is not None:
+            if self.left == 0:
+                raise PowerCut
+            self.left -= 1
+        self.did.append(what)
+
+    async def container(self, name: str, /) -> There | None:
+        return self.there.get(name)
+
+    async def ensure_container(self, spec: ContainerSpec, /) -> object:
+        if spec.name not in self.there:
+            self._change("start")
+            self.there[spec.name] = There(spec.labels)
+        return None
+
+    async def ensure_container_gone(self, name: str, /, *, stop_seconds: int) -> None:
+        if name in self.there:
+            self._change(f"remove {name}")
+            del self.there[name]
+
+    async def ensure_renamed(self, name: str, to: str, /) -> None:
+        self._change("rename")
+        assert to not in self.there
+        self.there[to] = self.there.pop(name)
+
+    async def execute(self, name: str, command: Sequence[str], /) -> Ran:
+        if "-t" in command:
+            self.did.append("test")
+            return Ran(0 if self.accepts else 1, stderr=b"nginx: [emerg] no such thing")
+        return Ran(0, b"/proc/7/cmdline" if self.at_work else b"")
+
+    async def send_signal(self, name: str, signal: str, /) -> None:
+        self._change(f"{signal} {name}")
+
+    async def last_lines(self, name: str, count: int, /) -> tuple[str, ...]:
+        return ("nginx: [emerg] cannot",)
+
+    async def status(self, *, environments: bool) -> object:
+        served = self.there.get(ROUTER)
+        led_to = RouterPlaces(self.run).socket.readlink().name
+        if served is None or f"{served.labels[PART]}.sock" != led_to or not self.comes_up:
+            raise RouterAbsent("nobody listens")
+        return None
+
+    async def leave(self) -> bool:
+        return RouterPlaces(self.run).earlier.is_symlink()
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Host:
+    return Host(tmp_path)
+
+
+def wanted(host: Host, image_id: str = "one", port: int = 8080) -> WantedRouter:
+    config = RouterConfig(http_port=port)
+    return WantedRouter("deployd", "deployd/router:1", image_id, host.run, SOURCE, config)
+
+
+async def ensure(host: Host, router: WantedRouter) -> None:
+    await ensure_router(host, host, router)  # type: ignore[arg-type]
+
+
+async def end(host: Host, router: WantedRouter) -> bool:
+    return await end_earlier(host, host, router)  # type: ignore[arg-type]
+
+
+def configuration(host: Host, seat: str) -> str:
+    return (RouterPlaces(host.run, seat).current / "nginx.conf").read_text()
+
+
+async def test_a_router_is_started_once_and_reloaded_after_a_test(host: Host) -> None:
+    await ensure(host, wanted(host))
+    await ensure(host, wanted(host))
+    assert host.did == ["start"]
+    await ensure(host, wanted(host, port=8081))
+    assert host.did == ["start", "test", f"HUP {ROUTER}"]
+    assert ":8081 " in configuration(host, "a")
+
+
+async def test_a_wrong_configuration_is_never_used(host: Host) -> None:
+    await ensure(host, wanted(host))
+    host.accepts = False
+    with pytest.raises(RouterNotConfigured) as caught:
+        await ensure(host, wanted(host, port=8081))
+    assert "no such thing" in caught.value.evidence[0]
+    assert host.did == ["start", "test"]
+    assert ":8080 " in configuration(host, "a")
+
+
+async def test_a_new_image_takes_over_and_the_earlier_one_goes_when_it_has_nothing_left(host: Host) -> None:
+    await ensure(host, wanted(host))
+    newer = wanted(host, "two")
+    await ensure(host, newer)
+    assert host.did == ["start", "rename", "start"]
+    assert (host.there[ROUTER].labels[PART], host.there[EARLIER].labels[PART]) == ("b", "a")
+    assert ":8080 " in configuration(host, "a")
+    host.at_work = True
+    assert not await end(host, newer)
+    assert ":8080 " not in configuration(host, "a")
+    assert not await end(host, newer)
+    assert set(host.there) == {ROUTER, EARLIER}
+    host.at_work = False
+    assert await end(host, newer)
+    assert set(host.there) == {ROUTER}
+    assert not RouterPlaces(host.run, "a").own.exists()
+    assert not RouterPlaces(host.run).earlier.is_symlink()
+    assert await end(host, newer)
+
+
+async def test_a_second_upgrade_does_not_wait_for_the_first_one_to_end(host: Host) -> None:
+    for image in ("one", "two", "three"):
+        await ensure(host, wanted(host, image))
+    assert host.did[-3:] == [f"remove {EARLIER}", "rename", "start"]
+    assert (host.there[ROUTER].labels[PART], host.there[EARLIER].labels[PART]) == ("a", "b")
+
+
+async def test_a_router_that_has_stopped_is_started_anew(host: Host) -> None:
+    await ensure(host, wanted(host))
+    host.there[ROUTER].running = False
+    await ensure(host, wanted(host))
+    assert host.did == ["start", f"remove {ROUTER}", "start"]
+
+
+async def test_a_router_of_a_kind_that_cannot_hand_over_is_replaced(host: Host) -> None:
+    host.there[ROUTER] = There({DIGEST: "sha256:1"})
+    await ensure(host, wanted(host))
+    assert host.did == [f"remove {ROUTER}", "start"]
+
+
+async def test_one_that_does_not_come_up_leaves_the_one_before(host: Host) -> None:
+    await ensure(host, wanted(host))
+    host.comes_up = False
+    with pytest.raises(RouterNotUpgraded) as caught:
+        await ensure(host, wanted(host, "two"))
+    assert caught.value.evidence == ("nginx: [emerg] cannot",)
+    assert host.there[ROUTER].labels[PART] == "a"
+    assert set(host.there) == {ROUTER}
+    assert RouterPlaces(host.run).socket.readlink().name == "a.sock"
+    host.comes_up = True
+    await ensure(host, wanted(host, "two"))
+    assert host.there[ROUTER].labels[DIGEST] == wanted(host, "two").digest
+
+
+async def test_the_first_one_that_does_not_come_up_is_told_as_absent(host: Host) -> None:
+    host.comes_up = False
+    with pytest.raises(RouterAbsent):
+        await ensure(host, wanted(host))
+
+
+async def test_an_earlier_router_that_does_not_understand_our_file_is_stopped(host: Host) -> None:
+    await ensure(host, wanted(host))
+    await ensure(host, wanted(host, "two"))
+    host.accepts = False
+    assert not await end(host, wanted(host, "two"))
+    assert await end(host, wanted(host, "two"))
+    assert set(host.there) == {ROUTER}
+
+
+@pytest.mark.parametrize("comes_up", [True, False])
+@pytest.mark.parametrize("left", range(6))
+async def test_a_daemon_that_dies_at_any_step_is_gone_on_with(host: Host, left: int, comes_up: bool) -> None:
+    await ensure(host, wanted(host))
+    newer = wanted(host, "two")
+    host.left, host.comes_up = left, comes_up
+    try:
+        await ensure(host, newer)
+        await end(host, newer)
+        await end(host, newer)
+    except (PowerCut, DeployError):
+        pass
+    assert ROUTER in host.there or EARLIER in host.there, "somebody serves at every moment"
+    host.left, host.comes_up = None, True
+    await ensure(host, newer)
+    while not await end(host, newer):
+        pass
+    assert set(host.there) == {ROUTER}
+    serving = host.there[ROUTER].labels
+    assert serving[DIGEST] == newer.digest
+    assert RouterPlaces(host.run).socket.readlink().name == f"{serving[PART]}.sock"
+    assert ":8080 " in configuration(host, serving[PART])
+
+
