@@ -11,7 +11,6 @@ from deployd.deployment.view import Deployment
 from deployd.deployment.wanted import routes_of, service_port
 from deployd.engine.names import ENVIRONMENT, INSTANCE, PART, PROJECT, ROLE
 from deployd.environment.hosts import ResolvedRoute
-from deployd.project.model import PathRedirect
 from deployd.recipes.web_server import WEB_PORT
 from deployd.router.table import Access, AddressRule, Route, RouteSet, Target
 from deployd.settings import HttpAccess
@@ -52,11 +51,6 @@ def _access(said: HttpAccess) -> Access | None:
     return Access(said.basic_auth, rules)
 
 
-def path_redirects(route: ResolvedRoute) -> tuple[PathRedirect, ...]:
-    """Redirects of single paths, of routes of any type; the redirect to https that is made for a route has none."""
-    return route.template.redirects if route.original_url == route.template.url else ()
-
-
 async def _route(route: ResolvedRoute, targets: dict[str, Target]) -> Route:
     template = route.template
     found: tuple[Target, ...] = ()
@@ -68,6 +62,6 @@ async def _route(route: ResolvedRoute, targets: dict[str, Target]) -> Route:
         scheme=route.scheme, host=route.host, path=route.path, type=route.type,
         targets=found,
         to=route.to, original_url=route.original_url,
-        redirects=path_redirects(route),
+        redirects=route.redirects,
         cache=template.cache, ssi=template.ssi, sticky=template.sticky, tls=template.tls,
     )

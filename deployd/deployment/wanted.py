@@ -19,6 +19,7 @@ from deployd.deployment.version import AppVersion, ServiceVersion, Version, work
 from deployd.environment.application_json import application_json
 from deployd.environment.hosts import Domains, Resolved, resolve_routes
 from deployd.environment.naming import development_host
+from deployd.environment.platform import encoded, routes_json
 from deployd.environment.variables import Variables, variables_of
 from deployd.errors import DeployError
 from deployd.ids import ActivityId, CommitId, EnvironmentName
@@ -31,6 +32,8 @@ from deployd.slugs.key import build_part, slug_key
 
 NO_CONTAINER = WITHOUT_CONTAINER
 """Service types that are a folder on the host and no container."""
+MOST_ROUTES_BYTES = 131_072 - len("MAGENTO_CLOUD_ROUTES=") - 1
+"""A variable of Linux with its name and its end has 128 KB at most; nothing can be started with a larger one."""
 
 
 class ExtensionNotThere(DeployError):
@@ -68,6 +71,22 @@ def routes_of(
     settings: Settings, project: ProjectSettings, environment: EnvironmentName, branch: str, config: ProjectConfig,
 ) -> Resolved:
     return resolve_routes(config.routes, domains_of(settings, project, environment, branch))
+
+
+def wrong_routes(routes: Resolved) -> list[DeployError]:
+    """What only shows with the domains of an environment (configuration format 6.2 and 6.7)."""
+    errors = [
+        DeployError(f"the routes {one.url} and {other.url} are one URL here", where=str(other.place), mend="keep one")
+        for one, other in routes.clashes
+    ]
+    size = len(encoded(routes_json(routes.routes)))
+    if size > MOST_ROUTES_BYTES:
+        errors.append(DeployError(
+            f"PLATFORM_ROUTES would have {size:,} bytes, and a variable has {MOST_ROUTES_BYTES:,} at most",
+            where=str(routes.routes[0].template.place),
+            mend="use wildcards and `redirects`; authorities for clients count for each of their routes",
+        ))
+    return errors
 
 
 def build_variables(project: ProjectSettings, app: Application, branch: str) -> Variables:
@@ -133,10 +152,11 @@ async def find_wanted(
         ConfigurationRefused: It asks for a runtime or a service that this host does not have.
     """
     errors, warnings = images_missing(host, project, config)
+    routes = routes_of(host.settings, project, environment, branch, config)
+    errors += wrong_routes(routes)
     if errors:
         raise ConfigurationRefused.because(errors)
     nearest = (project.runtime_fallback or host.settings.runtime_fallback) == "nearest"
-    routes = routes_of(host.settings, project, environment, branch, config)
     apps, wanted_apps = [], []
     for app in config.applications:
         choice = host.catalogue.runtime(app.runtime_name, app.version, nearest=nearest)

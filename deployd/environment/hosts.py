@@ -7,11 +7,11 @@ the redirects that would lead to them are left out.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, cast
 from urllib.parse import urlsplit
 
-from deployd.project.model import RouteTemplate
+from deployd.project.model import PathRedirect, RouteTemplate
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +44,16 @@ class ResolvedRoute:
     type: Literal["upstream", "redirect", "proxy"]
     to: str | None = None
     primary: bool = False
+    redirects: tuple[PathRedirect, ...] = ()
+    """Of single paths; the redirect to https that is made for a route has none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
     routes: tuple[ResolvedRoute, ...]
     warnings: tuple[str, ...] = ()
+    clashes: tuple[tuple[RouteTemplate, RouteTemplate], ...] = ()
+    """Two of the file that are one URL here, and neither of them is of `{all}`."""
 
     @property
     def primary(self) -> ResolvedRoute | None:
@@ -59,33 +63,37 @@ class Resolved:
 def resolve_routes(templates: Sequence[RouteTemplate], domains: Domains) -> Resolved:
     """Every URL of the environment, the file's order kept, automatic redirects from http to https at the end."""
     warnings: list[str] = []
+    clashes: list[tuple[RouteTemplate, RouteTemplate]] = []
     found: dict[tuple[str, str, str], ResolvedRoute] = {}
     for template in sorted(templates, key=lambda item: "{all}" in item.url):   # {default} beats {all}
-        for pattern_host in _hosts(template.url, domains, warnings):
-            route = _resolve(template, pattern_host, domains)
-            found.setdefault((route.scheme, route.host, route.path), route)
+        for host, domain in _hosts(template.url, domains, warnings):
+            route = _resolve(template, host, domain, domains)
+            there = found.setdefault((route.scheme, route.host, route.path), route)
+            if there is not route and "{all}" not in template.url:
+                clashes.append((there.template, template))
     routes = sorted(found.values(), key=lambda route: templates.index(route.template))
     if domains.https_port is None:
         routes = _served_without_tls(routes, domains, warnings)
     else:
         routes += list(_redirects_to_https(routes, found, domains))
-    return Resolved(_with_primary(routes), tuple(warnings))
+    return Resolved(_with_primary(routes), tuple(warnings), tuple(clashes))
 
 
-def _hosts(url: str, domains: Domains, warnings: list[str]) -> Iterator[str]:
+def _hosts(url: str, domains: Domains, warnings: list[str]) -> Iterator[tuple[str, str]]:
+    """(host, the domain that `{all}` stands for there)"""
     host = (urlsplit(url).netloc or url.split("://", 1)[-1].split("/", 1)[0]).lower()
     if "{all}" in host:
         for domain in domains.own or (domains.development,):
-            yield host.replace("{all}", domain)
+            yield host.replace("{all}", domain), domain
     elif "{default}" in host:
-        yield host.replace("{default}", domains.default)
+        yield host.replace("{default}", domains.default), domains.default
     elif not domains.own:
-        yield f"{host}.{domains.development}"
+        yield f"{host}.{domains.development}", domains.default
     elif _belongs(host, domains.own):
-        yield host
+        yield host, domains.default
     else:
         warnings.append(f"{url}: {host} is not one of the project's domains, so {host}.{domains.development} is used")
-        yield f"{host}.{domains.development}"
+        yield f"{host}.{domains.development}", domains.default
 
 
 def _belongs(host: str, own: tuple[str, ...]) -> bool:
@@ -93,12 +101,16 @@ def _belongs(host: str, own: tuple[str, ...]) -> bool:
     return any(bare == domain or bare.endswith(f".{domain}") for domain in own)
 
 
-def _resolve(template: RouteTemplate, host: str, domains: Domains) -> ResolvedRoute:
+def _resolve(template: RouteTemplate, host: str, domain: str, domains: Domains) -> ResolvedRoute:
     scheme = cast(Literal["http", "https"], template.url.split("://", 1)[0])
     path = urlsplit(template.url).path or "/"
-    to = _replace_placeholders(template.to, domains) if template.to else None
+    to = _target(template.to, domain, domains) if template.to else None
+    redirects = tuple(   # the router itself puts the port to those: a pattern cannot be taken apart
+        replace(rule, to=_with_domains(rule.to, domain, domains)) for rule in template.redirects
+    )
     return ResolvedRoute(
         scheme, host, path, _url(scheme, host, path, domains), template, template.url, template.type, to,
+        redirects=redirects,
     )
 
 
@@ -107,14 +119,19 @@ def _url(scheme: str, host: str, path: str, domains: Domains) -> str:
     return f"{scheme}://{host}{'' if port in (usual, None) else f':{port}'}{path}"
 
 
-def _replace_placeholders(to: str, domains: Domains) -> str:
+def _with_domains(to: str, domain: str, domains: Domains) -> str:
+    """`{all}` of a route for each domain leads to that domain: `https://www.{all}/` to `https://{all}/`."""
+    return to.replace("{default}", domains.default).replace("{all}", domain)
+
+
+def _target(to: str, domain: str, domains: Domains) -> str:
     """Target of a redirect; one that leads back to this environment gets the router's port."""
-    text = to.replace("{default}", domains.default).replace("{all}", domains.default)
+    text = _with_domains(to, domain, domains)
     parts = urlsplit(text)
     if text == to or parts.port is not None:
         return text
     scheme = "http" if parts.scheme == "https" and domains.https_port is None else parts.scheme
-    rest = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    rest = (parts.path or "/") + "".join(f"{sign}{part}" for sign, part in zip("?#", parts[3:], strict=True) if part)
     return _url(scheme, parts.netloc, rest, domains)
 
 
@@ -139,8 +156,7 @@ def _served_without_tls(
         for key in guarded
     ]
     plain = [
-        ResolvedRoute("http", route.host, route.path, _url("http", route.host, route.path, domains), route.template,
-                      route.original_url, route.type, route.to)
+        replace(route, scheme="http", url=_url("http", route.host, route.path, domains))
         for key, route in secure.items() if key not in guarded
     ]
     if plain:
@@ -152,7 +168,4 @@ def _with_primary(routes: Sequence[ResolvedRoute]) -> tuple[ResolvedRoute, ...]:
     """Exactly one upstream route is primary: the one that says so, else the first (configuration format 6.1)."""
     upstream = [route for route in routes if route.type == "upstream"]
     chosen = next((route for route in upstream if route.template.primary), upstream[0] if upstream else None)
-    return tuple(
-        ResolvedRoute(r.scheme, r.host, r.path, r.url, r.template, r.original_url, r.type, r.to, r is chosen)
-        for r in routes
-    )
+    return tuple(replace(route, primary=route is chosen) for route in routes)

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 from deployd.deployment.code import ProjectCode
 from deployd.deployment.host import Host
-from deployd.deployment.wanted import images_missing
+from deployd.deployment.wanted import images_missing, routes_of, wrong_routes
+from deployd.environment.naming import machine_name
 from deployd.errors import DeployError
 from deployd.ids import CommitId
 from deployd.intake.ports import Verdict
@@ -32,4 +33,5 @@ class CommitChecker:
         if result.config is None:
             return Verdict(False, tuple(render_findings(result.findings)))
         errors, _ = images_missing(self._host, project, result.config)
+        errors += wrong_routes(routes_of(self._host.settings, project, machine_name(branch), branch, result.config))
         return Verdict(not errors, tuple(line for error in errors for line in (*error.lines(), "")))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from ipaddress import ip_network
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from deployd.project.model import PathRedirect
 from deployd.router.render_tls import render_tls
@@ -56,7 +56,7 @@ def _route(route: Route) -> dict[str, Any]:
     found: dict[str, Any] = {
         "scheme": route.scheme,
         "host": route.host,
-        "path": route.path,
+        "path": unquote(route.path),   # nginx compares what it has decoded
         "type": route.type,
         "targets": [[_bracketed(target), target.port] for target in route.targets],
         "original_url": route.original_url,
@@ -76,8 +76,9 @@ def _route(route: Route) -> dict[str, Any]:
 
 
 def _redirect(rule: PathRedirect) -> dict[str, Any]:
+    every = rule.prefix and not rule.regexp and rule.path != "/"   # `/old/` and what is below it, and `/old`
     return {
-        "path": rule.path if rule.regexp or rule.path == "/" else rule.path.rstrip("/"),
+        "path": rule.path.rstrip("/") if every else rule.path,
         "to": rule.to, "regexp": rule.regexp, "prefix": rule.prefix,
         "append_suffix": rule.append_suffix, "code": rule.code, "expires_seconds": rule.expires_seconds,
     }
@@ -88,7 +89,7 @@ def _outside(route: Route) -> dict[str, Any]:
     url = urlsplit(route.to or "")
     found: dict[str, Any] = {"outside_host": url.netloc.rpartition("@")[2], "outside_tls": url.scheme == "https"}
     if url.path:
-        found["outside_path"] = url.path
+        found["outside_path"] = unquote(url.path)   # nginx encodes it again
     return found
 
 

@@ -13,7 +13,7 @@ DEPLOYMENTS = 20
 async def measure(say: Callable[[str], None]) -> Outcome:
     count = await visit_through(DEPLOYMENTS, say)
     say(count.line(DEPLOYMENTS).removeprefix("mixed: "))
-    for wrong in (*count.errors, *count.wrong_version)[:20]:
+    for wrong in (*count.errors, *count.wrong_version, *count.duplicates, *count.lost)[:20]:
         say(wrong)
     waits = [end - begin for begin, end in count.held]
     figures = {
@@ -21,6 +21,8 @@ async def measure(say: Callable[[str], None]) -> Outcome:
         "duplicates": len(count.duplicates), "lost": len(count.lost), "wrong_version": len(count.wrong_version),
         "held": len(waits), "out_of_order": count.out_of_order(), "reopened_streams": count.reopened,
         "longest_wait_seconds": round(max(waits, default=0.0), 2),
+        "longest_drain_seconds": round(max(count.drains, default=0.0), 2), "restarted_downloads": count.restarted,
+        "left": count.left, "left_while_held_and_asked_again": count.forgotten,
     }
     kinds = ", ".join(f"{number} {name}" for name, number in sorted(count.requests.items()))
     return Outcome("mixed", figures, {}, None, "0 errors, duplicates, lost and of a wrong version", count.is_clean, (

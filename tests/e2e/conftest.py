@@ -121,6 +121,7 @@ async def daemon() -> AsyncIterator[LocalDaemon]:
         **{name: {} for name in PROJECTS}, "forge": {"remote": forge},
         "data": {"snapshot_before_deploy": True}, "rolling": {"strategy": "rolling"},
         "hooked": LEVELS, "hasty": {"overtaken_builds": "cancel"},
+        "routed": {"domains": ["one.test", "two.test"]},
         "edge": {"http_access": {"basic_auth": {"ada": HASH_OF_X}}, "environments": {"main": {"http_access": {}}}},
     }
     daemon = LocalDaemon(directory, projects, settings={"answer_seconds": 8, "drain_seconds": 5})

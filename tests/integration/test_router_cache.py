@@ -200,6 +200,7 @@ async def test_the_application_sees_the_same_request_and_the_visitor_the_same_pa
     assert headers["host"] == headers["x-forwarded-host"] == f"{host}:{stand.port}"
     assert headers["x-forwarded-for"] == "1.2.3.4, 127.0.0.1"
     assert headers["x-client-ip"] == "127.0.0.1"
+    assert headers["x-original-route"] == "http://{default}/"
     assert headers["x-request-id"] == answer.headers["x-request-id"]
     assert not [name for name in headers if name.startswith("x-deployd")]
     assert not [name for name in answer.headers if name.startswith("x-accel")]
@@ -227,9 +228,29 @@ async def test_of_a_crowd_only_one_asks_the_application(stand: Stand, router: Ro
 
 
 async def test_other_programs_of_the_host_cannot_reach_the_server_behind_the_cache(stand: Stand) -> None:
+    behind = stand.places.behind.relative_to(stand.places.folder)
     told = docker("run", "--rm", "--user", "nobody", "-v", f"{stand.places.folder}:/seen", "deployd/router:1",
-                  "ls", "/seen/behind", check=False)
+                  "ls", f"/seen/{behind}", check=False)
     assert "Permission denied" in told
+
+
+async def test_a_sticky_route_with_a_cache_keeps_a_client_at_one_container_too(stand: Stand, router: Router) -> None:
+    environment, host = unique("stuck")
+    async with backend("a") as a, backend("b") as b:
+        for number, (sticky, expected) in enumerate(((True, 1), (False, 2))):
+            both = route(host, a.target, b.target, sticky=sticky, cache=CACHE)
+            await router.switch(routes(environment, str(number), both))
+            assert len({(await ask(stand, host, f"/{path}")).backend for path in range(10)}) == expected
+
+
+async def test_a_default_time_counts_for_nothing_that_carries_its_own(stand: Stand, router: Router) -> None:
+    """Files of the web container do: nginx writes `no-cache` where `expires` is -1."""
+    environment, host = unique("own")
+    async with counting(router, environment, host, RouteCache(default_ttl_seconds=60)) as app:
+        for headers in ({"Cache-Control": "no-cache"}, {"Expires": "Thu, 01 Jan 1970 00:00:01 GMT"},
+                        {"Cache-Control": "must-revalidate"}):
+            app.headers, path = headers, f"/{'-'.join(headers.values()).replace(' ', '')}"
+            assert shown(await ask(stand, host, path))[0] != shown(await ask(stand, host, path))[0], headers
 
 
 async def test_long_heads_of_requests_and_answers_pass(stand: Stand, router: Router) -> None:

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import pytest
+from aiohttp import web
+from client_authorities import make_authority
 from router_stand import Backend, Stand, backend, docker, free_port, route, routes, running_router
 
 from deployd.process import run
-from deployd.project.model import Hsts, RouteTls
+from deployd.project.model import Hsts, RouteCache, RouteTls
 from deployd.router.certificate import ensure_default_certificate
 from deployd.router.control import Router, RouterRefused
 from deployd.router.table import Route
@@ -27,18 +29,7 @@ class Door:
     port: int
 
     async def authority(self, name: str) -> str:
-        """A new authority with one client of the same name; returns its certificate as a PEM text."""
-        new_key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
-        await self._openssl("req", "-x509", *new_key, "-days", "9", "-subj", f"/CN=authority {name}",
-                            "-keyout", f"{name}-ca.key", "-out", f"{name}-ca.pem")
-        await self._openssl("req", *new_key, "-subj", f"/O=shop/CN={name}",
-                            "-keyout", f"{name}.key", "-out", f"{name}.csr")
-        await self._openssl("x509", "-req", "-days", "9", "-in", f"{name}.csr", "-CA", f"{name}-ca.pem",
-                            "-CAkey", f"{name}-ca.key", "-CAcreateserial", "-out", f"{name}.pem")
-        return (self.folder / f"{name}-ca.pem").read_text()
-
-    async def _openssl(self, *arguments: str) -> None:
-        await run("openssl", *arguments, cwd=self.folder)
+        return await make_authority(self.folder, name)
 
     def shown_by(self, client: str, dashes: str = "--") -> tuple[str, ...]:
         folder = self.folder
@@ -123,6 +114,22 @@ async def test_a_host_that_requests_certificates_lets_everybody_in_and_says_who_
         assert (await door.ask("ask.test", "-H", "X-Client-Verify: SUCCESS", client=client))[0] == 200
         verified.append(door.shop.seen[-1]["headers"].get("X-Client-Verify"))
     assert verified == ["NONE", "SUCCESS", "FAILED"]
+
+
+async def test_what_was_made_for_one_client_is_not_kept_for_another(door: Door) -> None:
+    """The application may write a page for a certificate's owner and call it fresh for an hour."""
+    async def page(request: web.Request) -> web.Response:
+        fresh = {"Cache-Control": "max-age=3600"}
+        return web.Response(text=request.headers.get("X-Client-DN", "nobody"), headers=fresh)
+
+    both = f"{await door.authority('ada')}\n{await door.authority('bob')}"
+    tls = RouteTls(client_authentication="request", client_certificate_authorities=(both,))
+    async with backend("pages", routes={"/": page}) as pages:
+        await door.set(route("ask.test", pages.target, scheme="https", tls=tls, cache=RouteCache()))
+        for client, cached in (("ada", "bypass"), ("bob", "bypass"), (None, "miss"), (None, "hit"), ("ada", "bypass")):
+            _, text = await door.ask("ask.test", client=client)
+            assert text.splitlines()[-1] == (f"CN={client},O=shop" if client else "nobody")
+            assert f"x-platform-cache: {cached}" in text.lower()
 
 
 async def test_a_session_of_one_host_opens_no_other_one_with_other_authorities(door: Door) -> None:

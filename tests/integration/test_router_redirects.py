@@ -29,6 +29,35 @@ async def test_a_whole_route_keeps_path_and_query(stand: Stand, router: Router) 
     ]
 
 
+@pytest.mark.parametrize(("path", "to", "asked", "location"), [
+    ("/", "https://else.example/page?x=1#y", "/", "https://else.example/page?x=1#y"),
+    ("/", "https://else.example/page?x=1#y", "/a?b=c", "https://else.example/page/a?x=1&b=c#y"),
+    ("/", "https://else.example", "/.evil.example", "https://else.example/.evil.example"),
+    ("/docs/", "https://else.example/", "/x/../docs/y", "https://else.example/y"),
+    ("/docs/", "https://else.example/", "//docs/y", "https://else.example/y"),
+    ("/docs", "https://else.example/manual", "/docs/", "https://else.example/manual/"),
+    ("/docs", "https://else.example/manual", "/docs", "https://else.example/manual"),
+    ("/caf%C3%A9/", "https://else.example/", "/caf%C3%A9/%20x", "https://else.example/%20x"),
+])
+async def test_what_follows_the_path_of_a_whole_route_is_appended_to_the_path_of_its_target(
+    stand: Stand, router: Router, path: str, to: str, asked: str, location: str,
+) -> None:
+    environment, host = unique("appended")
+    await router.switch(routes(environment, "1", route(host, type="redirect", to=to, path=path)))
+    assert (await ask(stand, host, asked)).headers["location"] == location
+
+
+async def test_a_wildcard_in_a_target_is_what_it_is_in_the_request(stand: Stand, router: Router) -> None:
+    environment, host = unique("star")
+    async with backend("shop") as shop:
+        await router.switch(routes(
+            environment, "1", route(f"*.{host}", type="redirect", to=f"https://*.new.{host}/"),
+            route(f"*.new.{host}", shop.target),
+        ))
+        found = [(await ask(stand, f"{name}.{host}", "/x?y")).headers["location"] for name in ("a", "B.c")]
+    assert found == [f"http://{name}.new.{host}:{stand.port}/x?y" for name in ("a", "b.c")]
+
+
 async def test_a_route_of_any_type_has_redirects_of_single_paths(stand: Stand, router: Router) -> None:
     environment, host = unique("single")
     rules = (PathRedirect("/old", "https://elsewhere.example/kept", code=301),)
@@ -60,6 +89,15 @@ RULES = (
     PathRedirect("/only", "/exact", prefix=False, code=308),
     PathRedirect("/flat", "/one-place", append_suffix=False, code=301, expires_seconds=3600),
     PathRedirect("^/old/(.*)/(?:x|y)$", "/new/$1?was=$uri&q=$arg_q", regexp=True, code=307, expires_seconds=0),
+    PathRedirect("^/given$", "https://deep.example$uri$is_args$args", regexp=True),
+    PathRedirect("/slash/", "/both/"),
+    PathRedirect("/single/", "/slashed", prefix=False),
+    PathRedirect("/query", "/search?a=b"),
+    PathRedirect("/other", "//deep.example/at"),
+    PathRedirect("/up", "/"),
+    PathRedirect("/bare", "https://deep.example"),
+    PathRedirect("^/loose(.*)$", "/$1", regexp=True),
+    PathRedirect("^/next$", "/$arg_to", regexp=True),
 )
 
 
@@ -74,6 +112,21 @@ RULES = (
     ("/flat/anything?x=y", 301, "/one-place"),
     ("/old/a/b/x?q=1", 307, "/new/a/b?was=/old/a/b/x&q=1"),
     ("/old/a", 200, None),
+    ("/given?a=b", 302, "https://deep.example/given?a=b"),
+    ("/given", 302, "https://deep.example/given"),
+    ("/slash", 302, "/both/"),
+    ("/slash/a", 302, "/both/a"),
+    ("/single/", 302, "/slashed"),
+    ("/single", 200, None),
+    ("/query/c?d=e", 302, "/search/c?a=b&d=e"),
+    ("/other/a", 302, "//deep.example/at/a"),
+    ("/up/evil.example", 302, "/evil.example"),
+    ("/up//evil.example", 302, "/evil.example"),
+    ("/bare/.evil.example", 302, "https://deep.example/.evil.example"),
+    ("/bare", 302, "https://deep.example"),
+    ("/loose/evil.example", 302, "/evil.example"),
+    ("/next?to=/evil.example", 302, "/evil.example"),
+    ("/next?to=\\evil.example", 302, "/evil.example"),
 ])
 async def test_paths_are_redirected_by_their_rules(
     stand: Stand, router: Router, path: str, status: int, location: str | None,

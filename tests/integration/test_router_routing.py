@@ -187,10 +187,14 @@ async def test_a_proxy_route_reaches_a_host_outside_under_its_own_name(stand: St
         await router.switch(routes(
             environment, "1", route(host, outside.target, type="proxy", to=to),
             route(host, outside.target, path="/docs/", type="proxy", to=f"{to}/en/manual/"),
+            route(host, outside.target, path="/foo", type="proxy", to=f"{to}/"),
+            route(host, outside.target, path="/bar/", type="proxy", to=f"{to}/base"),
         ))
-        await ask(stand, host, "/keep/this?x=1")
-        await ask(stand, host, "/docs/page?x=1")
-    assert [seen["path"] for seen in outside.seen] == ["/keep/this?x=1", "/en/manual/page?x=1"]
+        for path in ("/keep/this?x=1", "/docs/page?x=1", "/foo/index.html", "/foo", "/bar/x", "/bar/%7F%20%3F"):
+            assert (await ask(stand, host, path)).status == 200, path
+    assert [seen["path"] for seen in outside.seen] == [
+        "/keep/this?x=1", "/en/manual/page?x=1", "/index.html", "/", "/base/x", "/base/%7F%20%3F",
+    ]
     assert outside.seen[0]["headers"]["Host"] == f"outside.test:{outside.port}"
 
 

@@ -103,7 +103,8 @@ async def test_magentos_locations_are_served_as_on_the_hosted_platform(magento: 
     assert '"script":"\\/index.php"' in body
     assert '"uri":"\\/catalog\\/product\\/1?x=2"' in body
 
-    assert (await magento("/style.css"))[:2] == (200, "css")
+    status, body, headers = await magento("/style.css")
+    assert (status, body, headers["Cache-Control"]) == (200, "css", "no-cache"), "`expires` is -1 where nothing is said"
     assert '"file":"index.php"' in (await magento("/secret.txt"))[1], "a file that no rule allows goes to the front"
     assert '"file":"other.php"' in (await magento("/other.php"))[1], "a script runs when it is asked for"
     assert '"file":"index.php"' in (await magento("/"))[1]

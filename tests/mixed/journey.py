@@ -12,7 +12,8 @@ from yarl import URL
 from scripts.local_daemon import LocalDaemon, free_port
 from scripts.removal import left_behind, remove_all
 from scripts.repository import commit, make_repository
-from tests.mixed.visitors import Count, Visitors
+from tests.mixed.count import Count
+from tests.mixed.visitors import visiting
 
 PROJECT = "mixed"
 DRAIN_SECONDS = 2
@@ -54,7 +55,7 @@ async def visit_through(deployments: int, say: Callable[[str], None]) -> Count:
         await make_repository(repository, start)
         await _push(daemon, repository)
         host = URL(daemon.url(PROJECT)).host or ""
-        async with Visitors(host, http_port, https_port).visiting() as count:
+        async with visiting(host, http_port, https_port, DRAIN_SECONDS) as count:
             for number in range(1, deployments + 1):
                 (repository / "text").write_text(str(number))
                 await commit(repository, f"Version {number}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from deployd.environment.hosts import Domains, resolve_routes
-from deployd.project.model import RouteTemplate
+from deployd.project.model import PathRedirect, RouteTemplate
 
 DEVELOPMENT = Domains("main-abc-shop.example.net")
 PRODUCTION = Domains("main-abc-shop.example.net", own=("shop.com", "shop.de"))
@@ -34,6 +34,50 @@ def test_all_means_every_domain_in_production_and_the_default_host_elsewhere() -
         "http://shop.com/": "upstream", "http://shop.de/": "upstream",
     }
     assert urls(upstream("http://{all}/")) == {"http://main-abc-shop.example.net/": "upstream"}
+
+
+def test_all_in_a_target_is_the_domain_of_its_own_route() -> None:
+    www = RouteTemplate("http://www.{all}/", "redirect", to="http://{all}/")
+    assert urls(www, domains=PRODUCTION) == {
+        "http://www.shop.com/": "http://shop.com/", "http://www.shop.de/": "http://shop.de/",
+    }
+    old = RouteTemplate("http://old.shop.com/", "redirect", to="http://{all}/")
+    assert urls(old, domains=PRODUCTION) == {"http://old.shop.com/": "http://shop.com/"}, "one target is the default"
+    assert urls(www) == {"http://www.main-abc-shop.example.net/": "http://main-abc-shop.example.net/"}
+
+
+def test_placeholders_of_targets_of_single_paths_are_replaced_too() -> None:
+    rules = (PathRedirect("/a", "https://{default}/b"), PathRedirect("^/c(.*)", "https://www.{all}$1", regexp=True),
+             PathRedirect("/d", "/e"))
+    found = resolve_routes([upstream("http://{all}/", redirects=rules)], PRODUCTION).routes
+    assert [[rule.to for rule in route.redirects] for route in found] == [
+        ["https://shop.com/b", "https://www.shop.com$1", "/e"], ["https://shop.com/b", "https://www.shop.de$1", "/e"],
+    ]
+    assert found[0].redirects[1].regexp
+
+
+def test_a_target_keeps_its_query_and_fragment() -> None:
+    redirect = RouteTemplate("http://www.{default}/", "redirect", to="http://{default}/a?b=c#d")
+    assert urls(redirect) == {
+        "http://www.main-abc-shop.example.net/": "http://main-abc-shop.example.net/a?b=c#d",
+    }
+
+
+def test_wildcards_are_of_the_host_that_they_are_written_for() -> None:
+    assert urls(upstream("http://*.{default}/x")) == {"http://*.main-abc-shop.example.net/x": "upstream"}
+    assert urls(upstream("http://*.{all}/"), domains=PRODUCTION) == {
+        "http://*.shop.com/": "upstream", "http://*.shop.de/": "upstream",
+    }
+    assert urls(upstream("http://*.shop.com/"), domains=PRODUCTION) == {"http://*.shop.com/": "upstream"}
+
+
+def test_two_routes_that_are_one_url_are_a_clash_unless_one_is_of_all() -> None:
+    written, default = upstream("http://shop.com/"), upstream("http://{default}")
+    assert resolve_routes([written, default], PRODUCTION).clashes == ((written, default),)
+    assert not resolve_routes([written, default], DEVELOPMENT).clashes
+    one_apart = resolve_routes([upstream("http://{all}/"), upstream("http://shop.de/", id="de")], PRODUCTION)
+    assert not one_apart.clashes
+    assert [route.template.id for route in one_apart.routes if route.host == "shop.de"] == ["de"]
 
 
 def test_default_beats_all_when_both_mean_one_url() -> None:

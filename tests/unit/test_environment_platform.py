@@ -7,9 +7,22 @@ import json
 from typing import Any
 
 from deployd.environment.hosts import Domains, resolve_routes
-from deployd.environment.platform import About, build_environment, runtime_environment
+from deployd.environment.platform import About, build_environment, routes_json, runtime_environment
 from deployd.environment.variables import Variables, variables_of
-from deployd.project.model import Application, Commands, Hook, Hooks, Instance, Location, RouteTemplate, Web
+from deployd.project.model import (
+    Application,
+    Commands,
+    Hook,
+    Hooks,
+    Hsts,
+    Instance,
+    Location,
+    PathRedirect,
+    RouteCache,
+    RouteTemplate,
+    RouteTls,
+    Web,
+)
 from deployd.settings import ProjectSettings
 
 APP = Application(
@@ -66,6 +79,37 @@ def test_original_url_keeps_the_pattern_as_written_and_only_the_upstream_is_prim
         "original_url": "http://www.{default}", "restrict_robots": False,
         "http_access": {"addresses": [], "basic_auth": {}},
     }
+
+
+def test_all_that_a_route_says_stands_in_platform_routes_but_its_redirects() -> None:
+    route = RouteTemplate(
+        "https://{default}/shop", "upstream", upstream="shop", endpoint="http", primary=True, id="main",
+        attributes={"foo": "bar"}, redirects=(PathRedirect("/a", "/b"),),
+        tls=RouteTls("TLSv1.2", Hsts(True, False), "request", ("PEM",)),
+        cache=RouteCache(default_ttl_seconds=60, cookies=("/^SS?ESS.*/",)), ssi=True,
+    )
+    first = RouteTemplate("https://www.{default}", "upstream", upstream="shop")
+    outside = RouteTemplate("https://docs.{default}/", "proxy", to="https://example.com", id="docs")
+    routes = routes_json(resolve_routes([first, route, outside], Domains("x.net")).routes)
+    plain = {"restrict_robots": False, "http_access": {"addresses": [], "basic_auth": {}}}
+    assert routes["https://x.net/shop"] == plain | {
+        "primary": True, "id": "main", "attributes": {"foo": "bar"}, "type": "upstream", "upstream": "shop",
+        "original_url": "https://{default}/shop",
+        "tls": {
+            "min_version": 771, "client_authentication": "request", "client_certificate_authorities": ["PEM"],
+            "strict_transport_security": {"enabled": True, "include_subdomains": False, "preload": None},
+        },
+        "cache": {
+            "enabled": True, "default_ttl": 60, "cookies": ["/^SS?ESS.*/"], "headers": ["Accept", "Accept-Language"],
+        },
+        "ssi": {"enabled": True},
+    }
+    assert routes["https://docs.x.net/"] == plain | {
+        "primary": False, "id": "docs", "attributes": {}, "type": "proxy", "to": "https://example.com",
+        "original_url": "https://docs.{default}/",
+    }
+    assert [url for url, shown in routes.items() if shown["primary"]] == ["https://x.net/shop"]
+    assert routes["http://x.net/shop"]["id"] is None
 
 
 def test_a_unix_socket_application_gets_SOCKET_and_no_PORT() -> None:

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from deployd.deployment.containers import InstanceParts, mount_binds, web_container, worker_container
-from deployd.deployment.route_set import path_redirects
 from deployd.engine.names import Names
 from deployd.environment.hosts import Domains, resolve_routes
 from deployd.ids import ActivityId
@@ -102,7 +101,7 @@ def test_routes_of_every_type_keep_their_redirects_and_the_way_to_https_has_none
         RouteTemplate("https://out.{default}/", "proxy", to="https://example.com", redirects=rules),
     ]
     for route in resolve_routes(templates, Domains("x.example.net")).routes:
-        assert path_redirects(route) == (rules if route.scheme == "https" else ())
+        assert route.redirects == (rules if route.scheme == "https" else ())
 
 
 def test_the_web_server_sees_temporary_mounts_and_a_worker_has_its_own(tmp_path: Path) -> None:

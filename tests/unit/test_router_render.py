@@ -51,10 +51,16 @@ def test_a_proxy_keeps_its_path_unless_its_target_has_one() -> None:
     assert (replaced["outside_tls"], replaced["outside_path"]) == (False, "/")
 
 
-def test_redirects_lose_a_trailing_slash_but_regular_expressions_stay_as_they_are() -> None:
-    rules = (PathRedirect("/from/", "/to"), PathRedirect("/", "/home"), PathRedirect("^/a/(.*)/", "/$1", regexp=True))
+def test_prefixes_lose_a_trailing_slash_but_patterns_and_single_paths_stay_as_they_are() -> None:
+    rules = (PathRedirect("/from/", "/to"), PathRedirect("/", "/home"), PathRedirect("^/a/(.*)/", "/$1", regexp=True),
+             PathRedirect("/only/", "/x", prefix=False))
     route = rendered(Route("http", "a.test", "/", "upstream", (A,), redirects=rules))["routes"][0]
-    assert [rule["path"] for rule in route["redirects"]] == ["/from", "/", "^/a/(.*)/"]
+    assert [rule["path"] for rule in route["redirects"]] == ["/from", "/", "^/a/(.*)/", "/only/"]
+
+
+def test_paths_are_decoded_as_nginx_decodes_what_it_compares_them_with() -> None:
+    route = rendered(Route("http", "a.test", "/caf%C3%A9/", "proxy", (A,), to="http://docs.test/a%20b/"))["routes"][0]
+    assert (route["path"], route["outside_path"]) == ("/café/", "/a b/")
 
 
 def test_equal_sets_give_equal_text() -> None:

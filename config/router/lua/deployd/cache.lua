@@ -59,11 +59,17 @@ local function cookies(cache, sent)
     return table.concat(found, ";")
 end
 
+-- A client's certificate says who asks, as `Authorization` does: what was made for its owner is for nobody else.
+local function shows_certificate()
+    local verified = var.deployd_client_verify
+    return verified ~= "" and verified ~= "NONE"
+end
+
 local function may_be_shared()
     local method = var.request_method
     return (method == "GET" or method == "HEAD")
         and not (var.http_authorization or var.http_range or var.http_upgrade
-            or var.http_content_length or var.http_transfer_encoding)
+            or var.http_content_length or var.http_transfer_encoding or shows_certificate())
         and not string.find(var.http_accept or "", "text/event-stream", 1, true)
 end
 

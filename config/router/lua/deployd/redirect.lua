@@ -1,6 +1,7 @@
 -- Where a redirect goes. Whole routes keep path and query; partial ones follow the rules of the configuration format 6.4.
 local routes = require "deployd.routes"
 local settings = require "deployd.settings"
+local url = require "deployd.url"
 
 local _M = {}
 
@@ -12,20 +13,15 @@ end
 
 -- A URL of a host of ours is given the scheme and the port under which this router really listens. One that names a
 -- port is left as it is.
-function _M.reachable(url)
-    local scheme, host, rest = string.match(url, "^(https?)://([^/:?#]+)(.*)$")
+function _M.reachable(to)
+    local scheme, host, rest = string.match(to, "^(https?)://([^/:?#]+)(.*)$")
     if not scheme or string.sub(rest, 1, 1) == ":" or not routes.owner(string.lower(host)) then
-        return url
+        return to
     end
     if not settings.https_port then
         scheme = "http"
     end
     return with_port(scheme, host) .. rest
-end
-
-local function query(joint)
-    local args = ngx.var.args
-    return args and args ~= "" and joint .. args or ""
 end
 
 local function go(to, code, expires_seconds)
@@ -43,25 +39,30 @@ local function raw_path()
     return (string.gsub(string.gsub(ngx.var.request_uri, "^https?://[^/?]*", ""), "[?#].*$", ""))
 end
 
--- Everything of the route goes to `to`; what follows the route's path is appended.
-function _M.whole(route)
-    local rest = raw_path()
-    local prefix = string.gsub(route.path, "/$", "")
-    if string.sub(rest, 1, #prefix) == prefix then
-        rest = string.sub(rest, #prefix + 1)
+-- What follows the path of a route, as the client wrote it if that can be told: `/x/../docs/y` and `/docs%2Fy` are below
+-- `/docs` too.
+local function rest_of(route)
+    local path, raw = route.path, raw_path()
+    local rest = string.sub(raw, #path + 1)
+    if string.sub(raw, 1, #path) == path and (string.sub(path, -1) == "/" or string.find(rest, "^/") or rest == "") then
+        return rest
     end
-    local to = string.gsub(_M.reachable(route.to), "/$", "")
-    if string.sub(rest, 1, 1) ~= "/" then
-        rest = "/" .. rest
-    end
-    return go(to .. rest .. query("?"), 301, nil)
+    return url.escaped(string.sub(ngx.var.uri, #path + 1))
 end
 
--- A decoded path as it may stand in a header again.
-local function escaped(path)
-    return (string.gsub(path, "[^%w%-%._~!$&'()*+,;=:@/]", function(byte)
-        return string.format("%%%02X", string.byte(byte))
-    end))
+-- `*.` in a target stands for what it stands for in the route's own host.
+local function unstarred(to, route)
+    local tail = string.match(route.host, "^%*(%..*)$")
+    if not tail then
+        return to
+    end
+    local star = string.sub(ngx.var.host, 1, -#tail - 1)
+    return (string.gsub(to, "^(https?://)%*%.", function(scheme) return scheme .. star .. "." end))
+end
+
+-- Everything of the route goes to `to`; what follows the route's path is appended.
+function _M.whole(route)
+    return go(url.appended(_M.reachable(unstarred(route.to, route)), rest_of(route), ngx.var.args), 301, nil)
 end
 
 local function absolute(to)
@@ -75,18 +76,15 @@ local function to_by_prefix(rule, suffix)
     if not rule.append_suffix then
         return go(absolute(rule.to), rule.code, rule.expires_seconds)
     end
-    local joint = string.find(rule.to, "?", 1, true) and "&" or "?"
-    return go(absolute(rule.to) .. escaped(suffix) .. query(joint), rule.code, rule.expires_seconds)
+    return go(url.appended(absolute(rule.to), url.escaped(suffix), ngx.var.args), rule.code, rule.expires_seconds)
 end
 
 local function variable(name, groups)
     if string.find(name, "^%d+$") then
-        return escaped(groups[tonumber(name)] or "")
-    elseif name == "is_args" then
-        return query("?") ~= "" and "?" or ""
+        return url.escaped(groups[tonumber(name)] or "")
     elseif name == "uri" then
-        return escaped(ngx.var.uri)
-    elseif name == "args" or string.find(name, "^arg_") then
+        return url.escaped(ngx.var.uri)
+    elseif name == "args" or name == "is_args" or string.find(name, "^arg_") then
         return ngx.var[name] or ""
     end
     return "$" .. name
@@ -96,6 +94,9 @@ local function to_by_regexp(rule, groups)
     local to = string.gsub(rule.to, "%$([%w_]+)", function(name)
         return (string.gsub(variable(name, groups), "%c", ""))
     end)
+    if not string.find(rule.to, "^//") then
+        to = string.gsub(to, "^/[/\\]+", "/")  -- what was captured does not choose the host
+    end
     return go(absolute(to), rule.code, rule.expires_seconds)
 end
 
@@ -104,7 +105,7 @@ end
 function _M.partial(rules, path)
     local rule = rules.exact[path]
     if rule then
-        return go(absolute(rule.to) .. (rule.append_suffix and query("?") or ""), rule.code, rule.expires_seconds)
+        return go(url.appended(absolute(rule.to), "", rule.append_suffix and ngx.var.args), rule.code, rule.expires_seconds)
     end
     local prefix = path
     while prefix do

@@ -17,6 +17,7 @@ local redirect = require "deployd.redirect"
 local routes = require "deployd.routes"
 local starting = require "deployd.starting"
 local tls = require "deployd.tls"
+local url = require "deployd.url"
 
 local var = ngx.var
 local find = routes.find
@@ -60,7 +61,7 @@ local function to_outside(route)
     var.deployd_target = route.targets[1][1] .. ":" .. route.targets[1][2]
     var.deployd_outside_host = route.outside_host
     if route.outside_path then
-        ngx.req.set_uri(route.outside_path .. string.sub(var.uri, #route.path + 1))
+        ngx.req.set_uri(url.joined(route.outside_path, string.sub(var.uri, #route.path + 1)), false, true)  -- any byte
     end
     return ngx.exec(route.outside_tls and "@outside_https" or "@outside_http")
 end

@@ -87,7 +87,7 @@ function _M.verdict(asked, host)
     end
     local var = ngx.var
     if asked.authentication then
-        var.deployd_other_way = ""  -- nobody has shown yet that clients present certificates over QUIC
+        var.deployd_other_way = ""  -- no browser was seen to present one over QUIC; who comes is asked all the same
     end
     if string.lower(var.ssl_server_name or "") ~= host then
         return "misdirected", 421
