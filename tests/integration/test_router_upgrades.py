@@ -72,7 +72,7 @@ async def upgrades() -> AsyncIterator[Upgrades]:
     certificate, key = await ensure_default_certificate(folder / "certs")
     config = RouterConfig(
         address="127.0.0.1", http_port=port, https_port=free_port(), certificate=PurePosixPath(certificate),
-        certificate_key=PurePosixPath(key),
+        certificate_key=PurePosixPath(key), http3=True,
     )
     wanted = WantedRouter(instance, IMAGE, "one", folder, SOURCE, config, folder / "certs", goodbye_seconds=1)
     places = RouterPlaces(folder)
@@ -267,6 +267,26 @@ async def test_a_router_that_does_not_start_leaves_the_one_before_at_work(upgrad
             await upgrades.router.switch(routes(SHOP, "2", *both))
             assert await upgrades.names() == {router_name(upgrades.wanted.instance)}
             upgrades.wanted = replace(upgrades.wanted, config=good)
+            await upgrades.upgrade()
+            await upgrades.let_end()
+    assert not visitors.failed
+
+
+async def test_a_router_that_took_over_is_reloaded_and_taken_over_from_like_any_other(upgrades: Upgrades) -> None:
+    visitors = Visitors(upgrades.stand)
+    async with backend("shop") as shop:
+        await upgrades.router.switch(routes(SHOP, "1", route(HOST, shop.target)))
+        await upgrades.upgrade()
+        await upgrades.let_end()
+        settings = replace(upgrades.wanted.config, workers=1, https_port=free_port())
+        upgrades.wanted = replace(upgrades.wanted, config=settings)
+        await ensure_router(upgrades.engine, upgrades.router, upgrades.wanted)
+        upgrades.stand.config = settings
+        await asyncio.sleep(1)
+        both = (route(HOST, shop.target), route(HOST, shop.target, scheme="https"))
+        await upgrades.router.switch(routes(SHOP, "2", *both))
+        async with visitors.at_work():
+            await asyncio.sleep(0.5)
             await upgrades.upgrade()
             await upgrades.let_end()
     assert not visitors.failed
