@@ -129,3 +129,17 @@ async def test_a_part_that_does_not_answer_leaves_the_rest_of_the_page(stand: St
                                    route(host, Target("127.0.0.1", 1), path="/part")))
         answer = await ask(stand, host)
     assert (answer.status, answer.body[:2], answer.body[-2:]) == (200, b"a ", b" z")
+
+
+@pytest.mark.parametrize("cache", [NO_CACHE, CACHE])
+async def test_a_page_that_is_put_together_stands_in_the_access_log_once(
+    stand: Stand, router: Router, cache: RouteCache,
+) -> None:
+    environment, host = unique("logged")
+    includes = '<!--#include virtual="/part" -->' * 2
+    async with backend("shop", routes=pages({"/": f"a {includes} z", "/part": "part {n}"})) as shop:
+        await router.switch(routes(environment, "1", route(host, shop.target, ssi=True, cache=cache)))
+        assert (await ask(stand, host)).body.decode() == "a part 1part 2 z"
+        await asyncio.sleep(1.5)
+    lines = [line for line in stand.places.access_log.read_text().splitlines() if f'"host":"{host}"' in line]
+    assert [line.split("\t")[:2] for line in lines] == [[environment, "200"]]

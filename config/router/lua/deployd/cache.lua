@@ -89,15 +89,22 @@ local function key_of(cache, scheme)
     return sent and key .. "\t" .. cookies(cache, sent) or key
 end
 
+-- What the visitor hears of the cache; of a page that is put together, what became of the page itself.
+local function say(word)
+    if not ngx.is_subrequest then
+        var.deployd_cache = word
+    end
+end
+
 -- Whether a request goes by the cache; says so to the visitor in either case.
 function _M.takes(cache, scheme)
     if not may_be_shared() or (cache.any_cookie and var.http_cookie) then
-        var.deployd_cache = "BYPASS"
+        say("BYPASS")
         return false
     end
     local key = key_of(cache, scheme)
     if #key > LONGEST_KEY or passing:get(key) then
-        var.deployd_cache = "MISS"
+        say("MISS")
         return false
     end
     var.deployd_key, var.deployd_ttl = key, cache.ttl_seconds
@@ -109,7 +116,7 @@ local SHOWN = { HIT = "HIT", REVALIDATED = "HIT", STALE = "HIT", UPDATING = "HIT
 -- Called when an answer begins.
 function _M.answered()
     local status = var.upstream_cache_status
-    var.deployd_cache = SHOWN[status] or "MISS"
+    say(SHOWN[status] or "MISS")
     if not SHOWN[status] and ngx.status < 500 and var.upstream_http_x_accel_expires == "0" then
         passing:set(var.deployd_key, true, PASSING_SECONDS)
     end
