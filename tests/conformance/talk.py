@@ -29,7 +29,7 @@ class Listener:
                 fields = {name.strip().lower(): value.strip() for name, _, value in
                           (line.partition(":") for line in head.split("\r\n")[1:])}
                 if "transfer-encoding" in fields:
-                    while size := int((await reader.readline()).split(b";")[0], 16):
+                    while size := int((await reader.readuntil(b"\n")).split(b";")[0], 16):
                         await reader.readexactly(size + 2)
                     await reader.readuntil(b"\r\n")
                 elif "content-length" in fields:

@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, suppress
+from pathlib import Path
 
 import pytest
 from h2.config import H2Configuration
 from h2.connection import H2Connection
-from h2.events import ConnectionTerminated, ResponseReceived
+from h2.events import ConnectionTerminated, ResponseReceived, StreamReset
 from h2.exceptions import ProtocolError
 from router_stand import Stand, route, router, routes, secure_router
 
 from deployd.router.control import Router
 from deployd.router.table import Target
+from tests.bench.freeze import memory_kb
 from tests.conformance.cases import STREAMS
-from tests.conformance.talk import http_2, listener, statuses
+from tests.conformance.talk import Listener, http_2, listener, statuses
 
 __all__ = ["router"]
-SLOW_CLIENTS, RESETS, CONTINUATIONS = 300, 3000, 20_000
+SLOW_CLIENTS, SLOW_BODIES, RESETS, CONTINUATIONS = 300, 1000, 3000, 20_000
+KILOBYTES_EACH = 64.0
+BODY_SECONDS = 2
 VISIT = b"GET / HTTP/1.1\r\nHost: shop.test\r\nConnection: close\r\n\r\n"
+SLOW_BODY = b"POST / HTTP/1.1\r\nHost: shop.test\r\nContent-Length: 1000000000\r\n\r\n" + b"x" * 10_000
+SLOW_CHUNKS = b"POST / HTTP/1.1\r\nHost: shop.test\r\nTransfer-Encoding: chunked\r\n\r\n1000\r\n" + b"x" * 1000
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 SETTINGS, HEADERS, CONTINUATION, END_STREAM = 4, 1, 9, 1
 
@@ -29,6 +36,13 @@ SETTINGS, HEADERS, CONTINUATION, END_STREAM = 4, 1, 9, 1
 def stand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
     """Its log has errors: clients that speak nonsense are told so there."""
     with secure_router(tmp_path_factory.mktemp("tls")) as found:
+        yield found
+
+
+@pytest.fixture
+def impatient(tmp_path: Path) -> Iterator[Stand]:
+    """A router with a shorter `client_body_timeout` than the usual one of 60 s."""
+    with secure_router(tmp_path, body_seconds=BODY_SECONDS) as found:
         yield found
 
 
@@ -74,6 +88,76 @@ async def test_clients_that_never_finish_their_heads_are_let_go_and_others_are_s
                 with suppress(ConnectionError):   # it is reset, which frees its memory at once
                     await reader.read()
         assert len(heard.heads) == 1
+
+
+async def test_a_thousand_bodies_that_never_end_keep_nobody_waiting_and_cost_little(
+    stand: Stand, router: Router,
+) -> None:
+    """R-U-Dead-Yet: a body is announced, begun, and never ended."""
+    async with listener() as heard, AsyncExitStack() as stack:
+        await router.switch(routes("conformance/main", str(heard.port),
+                                   route("shop.test", Target("127.0.0.1", heard.port))))
+        assert await statuses(stand.port, VISIT) == [200]
+        before = await memory_kb(stand.name)
+        for number in range(SLOW_BODIES):
+            await begin(stack, stand.port, SLOW_CHUNKS if number % 2 else SLOW_BODY)
+        async with asyncio.timeout(30):
+            while len(heard.writers) < SLOW_BODIES:   # they have reached the application
+                await asyncio.sleep(0.1)
+        for _ in range(20):
+            began = time.monotonic()
+            assert await statuses(stand.port, VISIT) == [200]
+            assert time.monotonic() - began < 1
+        assert (await memory_kb(stand.name) - before) / SLOW_BODIES < KILOBYTES_EACH
+        assert len(heard.heads) == 21   # visitors; no body became whole
+
+
+async def test_clients_that_never_finish_their_bodies_are_let_go_and_so_is_the_application(impatient: Stand) -> None:
+    """Over HTTP/1.1 and HTTP/2."""
+    async with impatient.router() as router, listener() as heard, AsyncExitStack() as stack:
+        target = Target("127.0.0.1", heard.port)
+        await router.switch(routes("conformance/main", "1", route("shop.test", target),
+                                   route("shop.test", target, scheme="https")))
+        began = time.monotonic()
+        slow = [await begin(stack, impatient.port, request) for request in (SLOW_BODY, SLOW_CHUNKS) * 50]
+        streams = asyncio.create_task(ends_of_streams_whose_bodies_never_end(impatient.config.https_port, 50))
+        async with asyncio.timeout(30):
+            for reader in slow:
+                with suppress(ConnectionError):   # it is reset, which frees its memory at once
+                    assert await reader.read() == b""
+            assert time.monotonic() - began >= BODY_SECONDS
+            assert await streams == 50
+            await until_let_go(heard)
+        assert heard.heads == []
+        assert await statuses(impatient.port, VISIT) == [200]
+
+
+async def begin(stack: AsyncExitStack, port: int, request: bytes) -> asyncio.StreamReader:
+    """Says it and no more; the connection stays until the stack ends."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    stack.callback(writer.close)
+    writer.write(request)
+    return reader
+
+
+async def ends_of_streams_whose_bodies_never_end(port: int, count: int) -> int:
+    """Begins so many on one connection, and counts those that are reset; the connection stays."""
+    client, found = H2Connection(H2Configuration()), 0
+    client.initiate_connection()
+    async with http_2(port) as (reader, writer):
+        for number in range(count):
+            client.send_headers(2 * number + 1, [(b":method", b"POST"), *STREAMS[0].headers[1:]])
+            client.send_data(2 * number + 1, b"x" * 1000)
+        writer.write(client.data_to_send())
+        while found < count and (raw := await reader.read(65_536)):
+            found += sum(isinstance(event, StreamReset) for event in client.receive_data(raw))
+    return found
+
+
+async def until_let_go(heard: Listener) -> None:
+    """Until the application has no connection in the midst of a request."""
+    while not all(writer.is_closing() for writer in heard.writers):
+        await asyncio.sleep(0.1)
 
 
 async def test_headers_that_never_end_are_refused_and_others_are_served(stand: Stand, router: Router) -> None:
