@@ -13,7 +13,7 @@ from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.events import ConnectionTerminated, ResponseReceived, StreamReset
 from h2.exceptions import ProtocolError
-from router_stand import Stand, route, router, routes, secure_router
+from router_stand import Stand, route, router, routes, running_router, secure_router, wait_until_held
 
 from deployd.router.control import Router
 from deployd.router.table import Target
@@ -130,6 +130,34 @@ async def test_clients_that_never_finish_their_bodies_are_let_go_and_so_is_the_a
             await until_let_go(heard)
         assert heard.heads == []
         assert await statuses(impatient.port, VISIT) == [200]
+
+
+async def test_held_bodies_that_never_end_do_not_keep_the_held_waiting_for_ever() -> None:
+    """Each takes a place of the paced release and gives no answer: after a while the places double, again and again."""
+    with running_router(stalled_seconds=1) as stand:
+        async with (stand.router(pace=2) as router, listener() as heard, AsyncExitStack() as stack,
+                    asyncio.TaskGroup() as group):
+            shop = routes("shop/main", "1", route("shop.test", Target("127.0.0.1", heard.port)))
+            await router.switch(shop)
+            await router.freeze("shop/main", 60)
+            for _ in range(40):
+                await begin(stack, stand.port, SLOW_BODY)
+            await wait_until_held(router, "shop/main", 40)
+            visit = group.create_task(visited(stand.port))
+            await wait_until_held(router, "shop/main", 41)
+            began = time.monotonic()
+            await router.thaw("shop/main")
+            assert (await visit)[:15] == b"HTTP/1.1 200 OK"
+            assert time.monotonic() - began < 12   # 4 times a second without an answer: 2, 4, 8, 16, 32 are let in
+
+
+async def visited(port: int) -> bytes:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        writer.write(VISIT)
+        return await reader.read()
+    finally:
+        writer.close()
 
 
 async def begin(stack: AsyncExitStack, port: int, request: bytes) -> asyncio.StreamReader:
