@@ -26,7 +26,8 @@ SLOW_CLIENTS, SLOW_BODIES, RESETS, CONTINUATIONS = 300, 1000, 3000, 20_000
 KILOBYTES_EACH = 64.0
 BODY_SECONDS = 2
 VISIT = b"GET / HTTP/1.1\r\nHost: shop.test\r\nConnection: close\r\n\r\n"
-SLOW_BODY = b"POST / HTTP/1.1\r\nHost: shop.test\r\nContent-Length: 1000000000\r\n\r\n" + b"x" * 10_000
+SLOW_POST = b"POST / HTTP/1.1\r\nHost: shop.test\r\nContent-Length: 1000000000\r\n\r\n"
+SLOW_BODY = SLOW_POST + b"x" * 10_000
 SLOW_CHUNKS = b"POST / HTTP/1.1\r\nHost: shop.test\r\nTransfer-Encoding: chunked\r\n\r\n1000\r\n" + b"x" * 1000
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 SETTINGS, HEADERS, CONTINUATION, END_STREAM = 4, 1, 9, 1
@@ -122,7 +123,7 @@ async def test_clients_that_never_finish_their_bodies_are_let_go_and_so_is_the_a
         slow = [await begin(stack, impatient.port, request) for request in (SLOW_BODY, SLOW_CHUNKS) * 50]
         streams = asyncio.create_task(ends_of_streams_whose_bodies_never_end(impatient.config.https_port, 50))
         async with asyncio.timeout(30):
-            for reader in slow:
+            for reader, _ in slow:
                 with suppress(ConnectionError):   # it is reset, which frees its memory at once
                     assert await reader.read() == b""
             assert time.monotonic() - began >= BODY_SECONDS
@@ -130,6 +131,23 @@ async def test_clients_that_never_finish_their_bodies_are_let_go_and_so_is_the_a
             await until_let_go(heard)
         assert heard.heads == []
         assert await statuses(impatient.port, VISIT) == [200]
+
+
+async def test_what_remains_of_a_body_that_was_answered_before_its_end_becomes_nobodys_request(
+    stand: Stand, router: Router,
+) -> None:
+    async with listener(at_once=True) as heard, AsyncExitStack() as stack:
+        await router.switch(routes("conformance/main", str(heard.port),
+                                   route("shop.test", Target("127.0.0.1", heard.port))))
+        for begun in (SLOW_POST, SLOW_CHUNKS):
+            reader, writer = await begin(stack, stand.port, begun)
+            assert (await reader.readuntil(b"\r\n\r\n"))[:15] == b"HTTP/1.1 200 OK"
+            with suppress(ConnectionError):
+                writer.write(b"GET /second HTTP/1.1\r\nHost: shop.test\r\n\r\n")
+                await writer.drain()
+            for _ in range(10):
+                assert await statuses(stand.port, VISIT) == [200]
+    assert sorted(head.split("\r\n")[0] for head in heard.heads) == ["GET / HTTP/1.1"] * 20 + ["POST / HTTP/1.1"] * 2
 
 
 async def test_held_bodies_that_never_end_do_not_keep_the_held_waiting_for_ever() -> None:
@@ -160,12 +178,14 @@ async def visited(port: int) -> bytes:
         writer.close()
 
 
-async def begin(stack: AsyncExitStack, port: int, request: bytes) -> asyncio.StreamReader:
+async def begin(
+    stack: AsyncExitStack, port: int, request: bytes,
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     """Says it and no more; the connection stays until the stack ends."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     stack.callback(writer.close)
     writer.write(request)
-    return reader
+    return reader, writer
 
 
 async def ends_of_streams_whose_bodies_never_end(port: int, count: int) -> int:
