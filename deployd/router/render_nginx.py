@@ -33,6 +33,8 @@ class RouterConfig:
     """After so long without an answer, the places of a paced release count as free again."""
     read_seconds: int = 300
     """Longest silence of an application before its request is given up."""
+    body_seconds: int = 60
+    """Longest silence of a client in the midst of a body before it is let go."""
     shutdown_seconds: int = 600
     """How long the workers from before a reload may finish what they have."""
     http3: bool = False
@@ -93,7 +95,7 @@ def render_nginx(template: str, config: RouterConfig, places: RouterPlaces, fold
         certificate=config.certificate, certificate_key=config.certificate_key,
         host_header="$host" if _usual_ports(config) else "$host:$server_port",
         workers=config.workers, max_held=config.max_held, pace=config.pace, stalled_seconds=config.stalled_seconds,
-        read_seconds=config.read_seconds,
+        read_seconds=config.read_seconds, body_seconds=config.body_seconds,
         shutdown_seconds=config.shutdown_seconds, routes_mb=config.routes_mb, holds_mb=config.holds_mb,
         connections=CONNECTIONS, backlog=BACKLOG, cache_mb=config.cache_mb,
         behind_cache=places.behind / "cache.sock",

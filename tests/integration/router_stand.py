@@ -103,11 +103,11 @@ def running_router(**settings: Any) -> Iterator[Stand]:
 
 
 @contextmanager
-def secure_router(folder: Path) -> Iterator[Stand]:
+def secure_router(folder: Path, **settings: Any) -> Iterator[Stand]:
     """With HTTP/2 over TLS, and a certificate of its own in the folder."""
     certificate, key = asyncio.run(ensure_default_certificate(folder))
     with running_router(
-        https_port=free_port(), certificate=PurePosixPath(certificate), certificate_key=PurePosixPath(key),
+        https_port=free_port(), certificate=PurePosixPath(certificate), certificate_key=PurePosixPath(key), **settings,
     ) as found:
         asyncio.run(_say_complete(found))
         yield found

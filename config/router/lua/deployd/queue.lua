@@ -93,9 +93,11 @@ function _M.advance(number)
         end
         local under_way = dict:get(number .. ":under_way") or 0
         local now = clock.now()
-        -- No answer for long: a worker died, or the application is stuck. The rest is let in all the same.
+        -- No answer for long: a worker died, the application is stuck, or clients do not finish their bodies. The rest is
+        -- let in all the same, twice as many each time, so that many of those keep nobody waiting for ever.
         if under_way >= pace and now - (dict:get(number .. ":moved") or now) > settings.stalled_seconds then
-            under_way = 0
+            under_way, pace = 0, pace * 2
+            dict:safe_set(number .. ":pace", pace, KEPT_SECONDS)
         end
         local released, longest = 0, dict:get(number .. ":longest") or 0
         while under_way < pace and admitted < last do
