@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from aiohttp import web
 from router_stand import (
     Answer,
     Stand,
@@ -155,6 +157,30 @@ async def test_the_cookie_is_for_this_host_and_no_script_and_the_link_is_in_no_l
         assert f'"host":"{host}","path":"/told"' in written
         assert path.partition("?")[2] not in written
     assert not shop.seen[-1]["path"].startswith("/.well-known")
+
+
+async def test_a_page_for_operators_is_put_together_from_parts_of_its_own_version(stand: Stand, router: Router) -> None:
+    environment, host = unique("parts")
+    page = '<!--#include virtual="/part" --> on the page'
+
+    def told(text: str) -> dict[str, Any]:
+        async def answer(request: web.Request) -> web.Response:
+            return web.Response(text=text, content_type="text/html")
+        return {"/": answer}
+
+    async with (backend("old", routes=told(page)) as old, backend("new", routes=told(page)) as new,
+                backend("old part", routes={"/part": told("old")["/"]}) as old_part,
+                backend("new part", routes={"/part": told("new")["/"]}) as new_part):
+        def set_of(version: str, whole: Target, part: Target) -> RouteSet:
+            return routes(environment, version, route(host, whole, ssi=True), route(host, part, path="/part"))
+
+        await router.switch(set_of("1", old.target, old_part.target))
+        text = await cookie(stand, environment, host)
+        await router.freeze(environment, 30)
+        await router.preview(set_of("2", new.target, new_part.target))
+        assert (await with_cookie(stand, host, text)).body.decode() == "new on the page"
+        await router.thaw(environment)
+        assert (await with_cookie(stand, host, text)).body.decode() == "old on the page"
 
 
 async def test_what_operators_see_is_kept_for_nobody(stand: Stand, router: Router) -> None:

@@ -66,6 +66,11 @@ local function to_outside(route)
     return ngx.exec(route.outside_tls and "@outside_https" or "@outside_http")
 end
 
+local function way_past_cache(route)
+    balance.pin(route)
+    return route.ssi and "@ssi" or ""
+end
+
 -- Where a request goes that needs nothing but a container: "" (the location that it is in), or another location.
 local function way_to_container(route, scheme)
     var.deployd_route = route.original_url
@@ -73,14 +78,7 @@ local function way_to_container(route, scheme)
         balance.pin_behind(route)
         return route.ssi and "@cached_ssi" or "@cached"
     end
-    balance.pin(route)
-    return route.ssi and "@ssi" or ""
-end
-
--- What operators see before others is in nobody's cache.
-local function way_past_cache(route)
-    balance.pin(route)
-    return "@ssi"
+    return way_past_cache(route)
 end
 
 local function follow(route, scheme)
@@ -98,9 +96,10 @@ local function follow(route, scheme)
         return to_outside(route)
     end
     local context = ngx.ctx
-    if (context.waited or context.passes) and not route.ssi then
+    if context.waited and not route.ssi then
         return balance.pin(route)  -- it stays here, so that its answer lets in the next one
     end
+    -- What operators see before others is in nobody's cache.
     local way = context.passes and way_past_cache(route) or way_to_container(route, scheme)
     if way ~= "" then
         _M.answered()
@@ -115,11 +114,13 @@ end
 -- A part that a page includes (SSI): from a container of the same environment or from nowhere. The page itself was let
 -- in, so nothing is asked again, and a freeze that began meanwhile does not hold it.
 local function pass_part(entry, scheme)
-    local route = entry and match(entry[scheme], var.uri)
+    local shown = entry and entry.environment.closed and pass.entry(entry) or entry
+    local route = shown and match(shown[scheme], var.uri)
     if not route or route.type ~= "upstream" or #route.targets == 0 then
         return "@nothing"
     end
-    local way = way_to_container(route, scheme)
+    var.deployd_route = route.original_url
+    local way = ngx.ctx.passes and way_past_cache(route) or way_to_container(route, scheme)
     return way == "" and "@part" or way
 end
 
