@@ -21,11 +21,12 @@ async def do(step: Step, view: Any, host: Any, tell: Any) -> Any:
         return await step.do(view, host, tell)
 
 
-async def undo(step: Step, view: Any, host: Any, tell: Any) -> None:
-    """Undo a step that was started, and what was begun beside it."""
-    await step.undone_by(view, host, tell)
+async def undo(step: Step, view: Any, host: Any, tell: Any) -> Any:
+    """Undo a step that was started, and what was begun beside it. The result is that of the step's own undo."""
+    result = await step.undone_by(view, host, tell)
     if step.beside is not None:
         await step.beside.undone_by(view, host, tell)
+    return result
 
 
 async def _begin(beside: Beside, view: Any, host: Any, tell: Any) -> None:

@@ -172,7 +172,7 @@ async def _undo(run: Run, step: Step, journal: Journal) -> None:
     scope = asyncio.timeout(step.undo_limit_seconds)
     try:
         async with scope:
-            await beside.undo(step, run.view_of(run.activity, journal), run.host, run.tell)
+            found = await beside.undo(step, run.view_of(run.activity, journal), run.host, run.tell)
     except Exception as error:   # noqa: BLE001  the one net: an undo that fails is stuck, shown, and tried again
         cause = _overran(step, step.undo_limit_seconds) if scope.expired() else unwrap(error)
         told = explain(cause, run.activity.id, _words(step))
@@ -183,7 +183,7 @@ async def _undo(run: Run, step: Step, journal: Journal) -> None:
         ))
         await run.journal.write(step.name, STUCK, result=_in(run, pause), said=told.what)
     else:
-        await run.journal.write(step.name, UNDONE)
+        await run.journal.write(step.name, UNDONE, result=None if found is None else write_result(found))
 
 
 async def _waited(run: Run, wait: Wait) -> bool:

@@ -17,7 +17,8 @@ Host = TypeVar("Host")
 
 DoStep = Callable[[Any, Any, Any], Awaitable[Any]]
 """(view, host, tell) -> a small frozen dataclass, kept in the journal."""
-UndoStep = Callable[[Any, Any, Any], Awaitable[None]]
+UndoStep = Callable[[Any, Any, Any], Awaitable[Any]]
+"""(view, host, tell) -> None, or a small frozen dataclass that is kept in the journal for people."""
 
 
 async def _nothing(view: object, host: object, tell: object) -> None:

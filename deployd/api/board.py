@@ -16,6 +16,7 @@ from deployd import __version__
 from deployd.activity.follower import Follower
 from deployd.activity.journal import read_result
 from deployd.activity.log import Logs
+from deployd.api.entry import entry_shape
 from deployd.api.errors import NotFound
 from deployd.api.fresh import Fresh
 from deployd.api.metrics import Figures
@@ -201,7 +202,7 @@ class StateBoard:
 
     async def journal(self, number: int) -> list[EntryShape]:
         found = await self._store.read(lambda db: entries.of_activity(db, ActivityId(number)))
-        return [EntryShape(item.step, item.event, item.at.isoformat(), item.said) for item in found]
+        return [entry_shape(item) for item in found]
 
     async def figures(self) -> Figures:
         """Patiently, like a status."""

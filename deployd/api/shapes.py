@@ -63,6 +63,17 @@ class ActivityShape:
 
 
 @dataclass(frozen=True, slots=True)
+class FreezeShape:
+    """What a freeze did."""
+
+    held: int
+    longest_wait_seconds: float
+    expired: int
+    left: int
+    refused: int
+
+
+@dataclass(frozen=True, slots=True)
 class EntryShape:
     """An entry of the journal."""
 
@@ -70,6 +81,8 @@ class EntryShape:
     event: str
     at: str
     said: str
+    freeze: FreezeShape | None = None
+    """What the freeze did that ended with it: with the switch, or undone when the deployment was reverted."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from deployd.activity.log import Tell
 from deployd.deployment.cron_scripts import wait_for_crons
+from deployd.deployment.freeze_words import words_of_thaw
 from deployd.deployment.hook_run import HookFailed, end_hook, run_hook
 from deployd.deployment.host import Host
 from deployd.deployment.route_set import route_set
@@ -16,6 +17,7 @@ from deployd.deployment.validate import read_config
 from deployd.deployment.view import Deployment
 from deployd.engine.names import ACTIVITY, ENVIRONMENT, INSTANCE, PART, PROJECT, ROLE
 from deployd.errors import DeployError
+from deployd.router.table import Released
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,22 +66,21 @@ async def stop_old_workers(deployment: Deployment, host: Host, tell: Tell) -> No
             tell.line(f"worker {worker.labels[PART]} stopped")
 
 
-async def thaw_to_old(deployment: Deployment, host: Host, tell: Tell) -> None:
-    """Undo of the freeze: release what was held to the version that was live, then start its workers again."""
+async def thaw_to_old(deployment: Deployment, host: Host, tell: Tell) -> Released | None:
+    """Undo of the freeze: release what was held to the version that was live, then start its workers again.
+
+    Returns:
+        What the freeze did; None when there was none.
+    """
     before = deployment.planned.before
     if before is None:
-        return   # nobody was held
+        return None   # nobody was held
     released = await host.router.thaw(deployment.key)
-    pages = released.expired + released.refused
-    longest = f"the longest {released.longest_seconds:.1f} s"
-    waited = (
-        f"{released.held} requests waited, {longest}, {pages} saw the maintenance page"
-        if released.held or pages else "nobody had to wait"
-    )
-    tell.line(f"visitors: on the earlier version again; {waited}")
+    tell.line(f"visitors: on the earlier version again; {words_of_thaw(released)}")
     for worker in await host.engine.containers({**_workers(deployment), ACTIVITY: str(before.activity)}):
         if not worker.running:
             await host.engine.start(worker.name)
+    return released
 
 
 async def run_deploy_hook(deployment: Deployment, host: Host, tell: Tell) -> HookRan:

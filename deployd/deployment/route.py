@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import ClassVar
 
 from deployd.activity.log import Tell
+from deployd.deployment.freeze_words import words_of_switch
 from deployd.deployment.hook_run import end_hook, run_hook
 from deployd.deployment.host import Host
 from deployd.deployment.probe import wait_until_answering
@@ -83,12 +84,8 @@ async def switch(deployment: Deployment, host: Host, tell: Tell) -> Switched:
         await _refuse_unless_switched(deployment, host, error)
         raise
     await host.facts.set_live(deployment.project.id, deployment.environment, deployment.planned.version)
-    if released.held or released.expired or released.refused:
-        tell.line(
-            f"{released.held} held requests released, the longest waited {released.longest_seconds:.1f} s"
-            + (f"; {released.expired + released.refused} saw the maintenance page"
-               if released.expired or released.refused else "")
-        )
+    if words := words_of_switch(released):
+        tell.line(words)
     for url in deployment.planned.urls[:3]:
         tell.done(url)
     return Switched(host.clock.now(), released)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
+
 import pytest
 
 from deployd.process import run
@@ -58,6 +61,33 @@ async def test_a_failing_deploy_hook_thaws_to_the_old_version_and_removes_the_ne
     assert "visitors: on the earlier version again" in text
     assert await me.page() == (200, "first on main")
     assert len(await _containers(me, "app")) == 1
+
+
+async def test_a_deployment_that_is_reverted_tells_by_the_api_what_its_freeze_did(me: Developer) -> None:
+    hook = "hooks:\n  deploy: |\n    sleep 3\n    exit 4\n"
+    await me.write({"text": "never", ".platform.app.yaml": APP + hook})
+    async with asyncio.TaskGroup() as group:
+        pushing = group.create_task(me.push())
+        async with asyncio.timeout(120):
+            while (await _timed_page(me))[0] < 0.5:
+                await asyncio.sleep(0.05)
+    assert not pushing.result().deployed
+    assert "1 requests waited, the longest" in "\n".join(pushing.result().lines)
+    async with me.daemon.session() as session:
+        async with session.get("/api/v1/activities?project=broken&limit=1") as answer:
+            [activity] = (await answer.json())["items"]
+        async with session.get(f"/api/v1/activities/{activity['id']}/journal") as answer:
+            entries = (await answer.json())["items"]
+    [did] = [entry["freeze"] for entry in entries if entry["freeze"]]
+    assert (did["held"], did["expired"], did["left"], did["refused"]) == (1, 0, 0, 0)
+    assert did["longest_wait_seconds"] >= 0.5
+
+
+async def _timed_page(me: Developer) -> tuple[float, int]:
+    """(seconds until the page came, its status)"""
+    began = time.monotonic()
+    status, _ = await me.page()
+    return time.monotonic() - began, status
 
 
 async def test_an_application_that_does_not_listen_is_named_with_its_own_last_lines(me: Developer) -> None:
