@@ -1,10 +1,10 @@
--- The pages that the router answers itself, for people in HTML and for programs in JSON.
+-- The pages that the router answers itself, for people in HTML (each in layout.html) and for programs in JSON.
 local settings = require "deployd.settings"
 
 local PAGES = {
-    maintenance = { retry_after = 15 },
-    crowded = { retry_after = 5 },
-    starting = { retry_after = 2 },
+    maintenance = { retry_after = 15, refreshes = true },
+    crowded = { retry_after = 5, refreshes = true },
+    starting = { retry_after = 2, refreshes = true },
     down = { retry_after = 5 },
     unknown = {},
     certificate = {},
@@ -25,10 +25,22 @@ local function read(name)
     return text
 end
 
+-- A page for people: its file has the heading and what follows it.
+local function whole(layout, name, page)
+    local body = read(name .. ".html")
+    local values = {
+        body = string.gsub(body, "([^\n]+)", "    %1"),
+        title = string.match(body, "<h1>(.-)</h1>"),
+        refresh = page.refreshes and '  <meta http-equiv="refresh" content="' .. page.retry_after .. '">\n' or "",
+    }
+    return (string.gsub(layout, "{{(%l+)}}", values))  -- {{request}} stays for later
+end
+
 -- Reads all pages; called once before the workers start.
 function _M.read_all()
-    for name in pairs(PAGES) do
-        texts[name] = { html = read(name .. ".html"), json = read(name .. ".json") }
+    local layout = read("layout.html")
+    for name, page in pairs(PAGES) do
+        texts[name] = { html = whole(layout, name, page), json = read(name .. ".json") }
     end
 end
 
