@@ -16,8 +16,8 @@ from collections.abc import Sequence
 from tests.bench.outcome import Outcome, write
 
 NAMES = (
-    "intake", "slug", "router", "routes", "freeze", "mixed", "push-to-live", "unchanged", "rollback", "check",
-    "branches", "idle",
+    "intake", "slug", "router", "routes", "upgrade", "freeze", "mixed", "push-to-live", "unchanged", "rollback",
+    "check", "branches", "idle",
 )
 """Each is a module of its own, with `async def measure(say) -> Outcome`."""
 

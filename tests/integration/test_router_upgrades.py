@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
-import shutil
-import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 import aiohttp
 import pytest
 from aiohttp import web
 from router_stand import (
-    IMAGE,
-    SOURCE,
     Stand,
     ask,
     backend,
     docker,
-    ensure_image,
     free_port,
     parse_answer,
     route,
@@ -29,61 +23,18 @@ from router_stand import (
     wait_until_held,
 )
 
-from deployd.engine.docker import Engine
 from deployd.process import run
-from deployd.router.certificate import ensure_default_certificate
 from deployd.router.container import earlier_name, router_name
-from deployd.router.control import Router, open_router
-from deployd.router.hand_over import RouterNotUpgraded, WantedRouter, end_earlier, ensure_router
-from deployd.router.places import RouterPlaces
-from deployd.router.render_nginx import RouterConfig
+from deployd.router.hand_over import RouterNotUpgraded, end_earlier, ensure_router
+from tests.integration.upgrade_stand import Upgrades, open_upgrades
 
 SHOP, HOST = "shop/main", "shop.test"
 
 
-@dataclass
-class Upgrades:
-    """One router after the other."""
-
-    engine: Engine
-    router: Router
-    wanted: WantedRouter
-    stand: Stand
-
-    async def upgrade(self) -> None:
-        self.wanted = replace(self.wanted, image_id=secrets.token_hex(4))
-        await ensure_router(self.engine, self.router, self.wanted)
-
-    async def let_end(self) -> None:
-        async with asyncio.timeout(60):
-            while not await end_earlier(self.engine, self.router, self.wanted):
-                pass
-
-    async def names(self) -> set[str]:
-        found = await self.engine.containers({"deployd": self.wanted.instance})
-        return {container.name for container in found}
-
-
 @pytest.fixture
 async def upgrades() -> AsyncIterator[Upgrades]:
-    ensure_image()
-    folder, instance = Path(tempfile.mkdtemp(prefix="dr-")), f"test-router-{secrets.token_hex(3)}"
-    port = free_port()
-    certificate, key = await ensure_default_certificate(folder / "certs")
-    config = RouterConfig(
-        address="127.0.0.1", http_port=port, https_port=free_port(), certificate=PurePosixPath(certificate),
-        certificate_key=PurePosixPath(key), http3=True,
-    )
-    wanted = WantedRouter(instance, IMAGE, "one", folder, SOURCE, config, folder / "certs", goodbye_seconds=1)
-    places = RouterPlaces(folder)
-    try:
-        async with Engine() as engine, open_router(places) as router:
-            await ensure_router(engine, router, wanted)
-            await router.complete()
-            yield Upgrades(engine, router, wanted, Stand(places, config, router_name(instance), port))
-    finally:
-        docker("rm", "-f", router_name(instance), earlier_name(instance), check=False)
-        shutil.rmtree(folder, ignore_errors=True)
+    async with open_upgrades() as found:
+        yield found
 
 
 @dataclass
