@@ -81,6 +81,12 @@ async def read_live(store: Store, settings: Settings, clock: Clock, key: Key) ->
     return Deployment(activity, settings.projects[project], settings.instance, journal)
 
 
+async def read_running(store: Store, settings: Settings, activity: Activity) -> Deployment:
+    """The deployment that is in progress, as its own steps see it."""
+    journal = Journal(tuple(await store.read(lambda db: entries.of_activity(db, activity.id))))
+    return Deployment(activity, settings.projects[activity.project], settings.instance, journal)
+
+
 async def read_keys(store: Store) -> list[Key]:
     """Every environment that has something live."""
     return [(item.project, item.name) for item in await store.read(environments.live_ones)]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection
+from datetime import datetime
 
 import structlog
 
@@ -23,8 +24,9 @@ from deployd.engine.names import ENVIRONMENT, INSTANCE, PROJECT, ROLE
 from deployd.engine.seen import ContainerSeen
 from deployd.errors import DeployError
 from deployd.router.table import RouteSet
+from deployd.state.activities import Activity
 from deployd.state.store import Store
-from deployd.upkeep.live import Hands, Key, read_at, read_keys, read_live
+from deployd.upkeep.live import Hands, Key, read_at, read_keys, read_live, read_running
 from deployd.upkeep.shut import shut_routes
 from deployd.upkeep.survey import Survey, Surveyor
 
@@ -136,18 +138,32 @@ class Reconciler:
         # A switch whose answer was lost may have been carried out: then visitors are on the new version already.
         if at.hands is Hands.NOBODY or at.live != deployment.id or (at.switching and over):
             return
-        if at.frozen_at is not None:
-            # It keeps the end that it had; one that is over shows the maintenance page. The freeze comes first: nobody
-            # may get through to the earlier version while a deploy hook changes its data.
-            seconds = (self._clock.now() - at.frozen_at).total_seconds()
-            await self._host.router.freeze(
-                routes.environment, max(self._host.settings.freeze_seconds - seconds, SHORTEST_FREEZE_SECONDS),
-                sorted({route.host for route in routes.routes}),
-            )
-            if (await read_at(self._store, key)).frozen_at is None:   # it ended while we began it anew
-                await self._host.router.thaw(routes.environment)
+        # The freeze comes first: nobody may get through to the earlier version while a deploy hook changes its data.
+        frozen = at.frozen_at is not None and await self._freeze_again(key, routes, at.frozen_at)
         if await self._host.router.put(routes, over=over):
             self._put[key] = routes
+        if frozen and at.running is not None:
+            await self._show_to_operators(at.running)
+
+    async def _freeze_again(self, key: Key, routes: RouteSet, frozen_at: datetime) -> bool:
+        """Freeze until the end that it had; one that is over shows the maintenance page. Returns whether it is on."""
+        seconds = (self._clock.now() - frozen_at).total_seconds()
+        await self._host.router.freeze(
+            routes.environment, max(self._host.settings.freeze_seconds - seconds, SHORTEST_FREEZE_SECONDS),
+            sorted({route.host for route in routes.routes}),
+        )
+        if (await read_at(self._store, key)).frozen_at is not None:
+            return True
+        await self._host.router.thaw(routes.environment)   # it ended while we began it anew
+        return False
+
+    async def _show_to_operators(self, running: Activity) -> None:
+        """Lead who has a pass to the version that is being made live. Nothing fails for that."""
+        deployment = await read_running(self._store, self._host.settings, running)
+        try:
+            await self._host.router.preview(await route_set(deployment, self._host))
+        except DeployError as error:   # the freeze may have ended meanwhile
+            log.warning("new_version_not_shown", environment=deployment.key, what=error.what)
 
     async def _shut(self, key: Key) -> None:
         """Let the hosts of an environment that cannot be put back answer 503, when the router does not know them.

@@ -129,6 +129,28 @@ class Records:
         return (row[0], row[1])
 
 
+async def pass_of(me: Developer) -> str:
+    """An operator's cookie, as a browser gets it that opens the link."""
+    async with me.daemon.session() as session, session.post(
+        f"/api/v1/projects/{me.project}/environments/main/pass",
+    ) as answer:
+        link = URL((await answer.json())["links"][0])
+    async with aiohttp.ClientSession() as browser, browser.get(
+        link.with_host("127.0.0.1"), headers={"Host": link.authority}, allow_redirects=False,
+    ) as answer:
+        assert answer.status == 303, await answer.text()
+        return answer.headers["Set-Cookie"].partition(";")[0]
+
+
+async def page_with(me: Developer, cookie: str) -> str:
+    """The page for who shows a cookie."""
+    url = URL(me.daemon.url(me.project))
+    async with aiohttp.ClientSession() as browser, browser.get(
+        url.with_host("127.0.0.1"), headers={"Host": url.authority, "Cookie": cookie},
+    ) as answer:
+        return await answer.text()
+
+
 async def held(me: Developer) -> bool:
     """Whether the router holds anybody, as the status says."""
     async with me.daemon.session() as session, session.get("/status") as answer:

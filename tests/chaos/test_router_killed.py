@@ -14,7 +14,7 @@ import time
 import pytest
 
 from deployd.process import run
-from tests.chaos.faulty import Records, Seen, crowd, held, until
+from tests.chaos.faulty import Records, Seen, crowd, held, page_with, pass_of, until
 from tests.e2e.conftest import Developer
 
 
@@ -28,6 +28,7 @@ async def test_a_router_that_dies_in_a_freeze_holds_again_and_lets_nobody_throug
     async with crowd(me) as seen:
         await asyncio.sleep(0.5)
         assert seen == [], "everybody is held"
+        operator = await pass_of(me)
         if how == "without the daemon":
             await me.daemon.stop()
         killed = time.time()
@@ -40,6 +41,7 @@ async def test_a_router_that_dies_in_a_freeze_holds_again_and_lets_nobody_throug
             await me.daemon.start()
         await until(lambda: held(me), "visitors are held again")
         print(f"{how}: held again {time.time() - killed:.2f} s after the kill")
+        assert await page_with(me, operator) == "1 on main", "who has a pass sees the new version again"
         await asyncio.sleep(1)
         assert {answer.body for answer in seen if answer.status == 200} == set(), "let through in the freeze"
         (next(me.daemon.directory.glob("var/state/environments/shop/*/volumes/app/data")) / "go-1").touch()

@@ -40,7 +40,7 @@ def world(tmp_path: Path) -> World:
 async def test_a_freeze_is_put_back_before_the_routes(world: World) -> None:
     world.stand.deploy(("start_services", "done", None), ("freeze", "done", write_result(Frozen(True))))
     await world.reconciler.put_routes_back()
-    assert world.stand.router.told == ["freeze", "put"]
+    assert world.stand.router.told == ["freeze", "put", "preview 2"]
 
 
 async def test_a_freeze_that_ended_while_it_was_put_back_holds_nobody(

@@ -14,11 +14,12 @@ from typing import Any
 from deployd.activity.journal import write_result
 from deployd.deployment.places import Places
 from deployd.deployment.version import AppVersion, Version
+from deployd.deployment.view import Fetched, Planned
 from deployd.engine.names import Names
 from deployd.environment.naming import machine_name
 from deployd.errors import DeployError
 from deployd.ids import ActivityId, CommitId, ProjectId, SlugKey
-from deployd.plan import KeyParts
+from deployd.plan import KeyParts, Plan
 from deployd.project.reader import read_project
 from deployd.router.table import EnvironmentTraffic, Released, RouterStatus, RouteSet
 from deployd.settings import ProjectSettings, Settings
@@ -66,6 +67,11 @@ class RouterDouble:
     async def freeze(self, environment: str, seconds: float, hosts: Sequence[str] = ()) -> None:
         self.frozen[environment] = seconds
         self.told.append("freeze")
+
+    async def preview(self, routes: RouteSet) -> None:
+        if routes.environment not in self.frozen:
+            raise DeployError("it is open")
+        self.told.append(f"preview {routes.version}")
 
     async def thaw(self, environment: str) -> None:
         self.frozen.pop(environment, None)
@@ -150,10 +156,15 @@ class Stand:
             SHOP, MAIN, "main", kind, 1, CommitId("a" * 40), Trigger("ada", "git")), BASE)
 
     def deploy(self, *steps: tuple[str, str, str | None]) -> ActivityId:
-        """An activity that is in progress, with entries (step, event, result) in its journal."""
+        """An activity that is in progress and has been planned, with entries (step, event, result) in its journal."""
         number = self.enqueue("push")
         activities.begin(self.store.db, number, BASE)
-        for step, event, result in steps:
+        planned = Planned(replace(self.version, activity=number), None, Plan((), (), run_deploy_hook=True), ())
+        validated = (
+            ("fetch", "done", write_result(Fetched(self.version.commit))),
+            ("read_and_plan", "done", write_result(planned)),
+        )
+        for step, event, result in (*validated, *steps):
             entries.append(self.store.db, number, Entry(step, event, self.clock.now(), result))
         return number
 
