@@ -9,7 +9,9 @@ import structlog
 
 from deployd.catalogue import Catalogue
 from deployd.engine.docker import Engine
-from deployd.engine.images import Images
+from deployd.engine.images import ImageNotMade, Images
+from deployd.engine.seen import ContainerSeen
+from deployd.errors import DeployError
 from deployd.router.certificate import ensure_default_certificate
 from deployd.router.container import router_name
 from deployd.router.control import Router, RouterAbsent
@@ -35,9 +37,8 @@ async def start_router(engine: Engine, router: Router, settings: Settings, catal
     Raises:
         RouterAbsent: It does not start; its last lines are the evidence.
     """
-    image_id = await Images(engine.docker, catalogue).ensure(
-        catalogue.router, lambda line: log.info("router_image", line=line),
-    )
+    name = router_name(settings.instance)
+    image, image_id, troubles = await _image(engine, catalogue, await engine.container(name))
     certificates = settings.state / "certs" if settings.router.https_port else None
     certificate, key = await ensure_default_certificate(certificates) if certificates else (None, None)
     config = RouterConfig(
@@ -51,16 +52,13 @@ async def start_router(engine: Engine, router: Router, settings: Settings, catal
         certificate_key=PurePosixPath(key) if key else None,
     )
     wanted = WantedRouter(
-        settings.instance, catalogue.router.image, image_id, settings.run, config_folder() / "router", config,
-        certificates,
+        settings.instance, image, image_id, settings.run, config_folder() / "router", config, certificates,
     )
-    name = router_name(settings.instance)
     is_new = await engine.container(name) is None
     try:
         await ensure_router(engine, router, wanted)
     except RouterNotConfigured as error:   # visitors are served: by the router that there was
-        log.error("router_not_configured", what=error.what, evidence=error.evidence)
-        return RouterStarted(wanted, (error.what,))
+        return RouterStarted(wanted, (*troubles, _told(error)))
     except RouterAbsent as error:
         lines = await engine.last_lines(name, 5)
         if is_new:   # nobody is served by it, and Docker would start it again for ever
@@ -70,4 +68,28 @@ async def start_router(engine: Engine, router: Router, settings: Settings, catal
             f"the router did not start on {settings.router.address}:{port}", where="router", evidence=lines,
             mend="often another program has the port: stop it, or choose another with router.http_port",
         ) from error
-    return RouterStarted(wanted)
+    return RouterStarted(wanted, troubles)
+
+
+async def _image(
+    engine: Engine, catalogue: Catalogue, running: ContainerSeen | None,
+) -> tuple[str, str, tuple[str, ...]]:
+    """(image, its id, why it is not the one of the catalogue): one that runs is good while another cannot be had.
+
+    Raises:
+        ImageNotMade: It cannot be had, and no router runs.
+    """
+    entry = catalogue.router
+    try:
+        found = await Images(engine.docker, catalogue).ensure(entry, lambda line: log.info("router_image", line=line))
+    except ImageNotMade as error:
+        if running is None or not running.running:
+            raise
+        return running.image, running.image_id, (_told(error),)
+    return entry.image, found, ()
+
+
+def _told(error: DeployError) -> str:
+    """Why the router is not as it should be, as the status says it; the log has the rest."""
+    log.error("router_goes_on_as_it_was", code=error.code, what=error.what, evidence=error.evidence, mend=error.mend)
+    return error.what

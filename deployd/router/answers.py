@@ -36,7 +36,7 @@ def parse_status(answer: Mapping[str, Any]) -> RouterStatus:
     totals = answer["totals"]
     return RouterStatus(
         generation=int(answer["generation"]), started=int(answer["started"]), complete=bool(answer["complete"]),
-        free_bytes=int(answer["free_bytes"]),
+        free_bytes=int(answer["free_bytes"]), configuration=str(answer.get("configuration", "")),
         environments={name: _traffic(item) for name, item in sorted(answer["environments"].items())},
         held_now=int(totals["held_now"]), longest_seconds=round(float(totals["longest_seconds"]), 3),
         released=int(totals["released"]), expired=int(totals["expired"]),

@@ -17,8 +17,9 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import ClassVar, Protocol
 
@@ -36,6 +37,10 @@ from deployd.router.render_nginx import RouterConfig
 log = structlog.get_logger()
 
 START_SECONDS = 15.0
+MOST_STARTS = 3
+SEE_ITS_LOG = "docker logs --tail 20 of its container says why; often a port is taken by another program"
+RELOAD_SECONDS = 5.0
+"""nginx tries for two and a half to get a port that is taken."""
 LOOK_SECONDS = 5.0
 GOODBYE_SECONDS = 5.0
 """Who uses a connection more often is told that it ends. What has been idle for longer is closed in silence."""
@@ -58,6 +63,8 @@ class Container(Protocol):
     def running(self) -> bool: ...
     @property
     def labels(self) -> Mapping[str, str]: ...
+    @property
+    def restarts(self) -> int: ...
 
 
 class Ran(Protocol):
@@ -177,9 +184,16 @@ def _serves(container: Container) -> bool:
 
 
 async def _go_on(engine: Engine, router: Router, wanted: WantedRouter, places: RouterPlaces) -> None:
-    await _ensure_configured(engine, router_name(wanted.instance), wanted, places)
     await asyncio.to_thread(lead, places.socket, places.own_socket.name)
-    await _wait_until_listening(router)
+    before = await asyncio.to_thread(places.current.resolve)
+    folder = await _ensure_configured(engine, router_name(wanted.instance), wanted, places)
+    if not await _runs_with(router, folder):
+        await asyncio.to_thread(use, places, before)
+        raise RouterNotConfigured(
+            "nginx cannot begin with the router's new configuration; the one before stays in use",
+            where=router_name(wanted.instance), evidence=await engine.last_lines(router_name(wanted.instance), 5),
+            mend="often another program has the port: stop it, or choose another with router.http_port",
+        )
 
 
 async def _start(engine: Engine, router: Router, wanted: WantedRouter, before: RouterPlaces | None) -> None:
@@ -191,7 +205,7 @@ async def _start(engine: Engine, router: Router, wanted: WantedRouter, before: R
         await asyncio.to_thread(lead, before.earlier, before.own_socket.name)
     await asyncio.to_thread(lead, places.socket, places.own_socket.name)
     await engine.ensure_container(wanted.container(places.seat))
-    await _wait_until_listening(router)
+    await _wait_until_listening(router, partial(_is_coming_up, engine, router_name(wanted.instance)))
     if before is not None:
         log.info("router_taken_over", image=wanted.image, seat=places.seat)
 
@@ -204,9 +218,10 @@ async def _go_back(engine: Engine, wanted: WantedRouter, before: RouterPlaces) -
     await engine.ensure_renamed(earlier_name(wanted.instance), name)
     await asyncio.to_thread(lead, before.socket, before.own_socket.name)
     await asyncio.to_thread(before.earlier.unlink, missing_ok=True)
+    why = f" ({lines[-1]})" if lines else ""
     return RouterNotUpgraded(
-        "the new router did not start; the one before goes on", where=name, evidence=lines,
-        mend="look at the lines above and at the image `router` of the catalogue, and restart deployd",
+        f"a router of the image {wanted.image} did not start{why}; the one before goes on", where=name, evidence=lines,
+        mend="look at the lines above and at `router` in the catalogue, and reload deployd",
     )
 
 
@@ -233,11 +248,14 @@ def _listens(places: RouterPlaces, wanted: WantedRouter) -> bool:
     return places.current.resolve() != write_router_files(wanted.source, places, _without_visitors(wanted).config)
 
 
-async def _ensure_configured(engine: Engine, name: str, wanted: WantedRouter, places: RouterPlaces) -> None:
-    """Reload a running router when its configuration is another one than wanted, after nginx itself has tested it."""
+async def _ensure_configured(engine: Engine, name: str, wanted: WantedRouter, places: RouterPlaces) -> Path:
+    """Reload a running router when its configuration is another one than wanted, after nginx itself has tested it.
+
+    Gives the folder of the wanted one.
+    """
     folder = await asyncio.to_thread(write_router_files, wanted.source, places, wanted.config)
     if places.current.resolve() == folder:
-        return
+        return folder
     ran = await engine.execute(name, ("nginx", "-t", "-q", "-c", str(folder / "nginx.conf")))
     if ran.status != 0:
         raise RouterNotConfigured(
@@ -247,23 +265,44 @@ async def _ensure_configured(engine: Engine, name: str, wanted: WantedRouter, pl
         )
     await asyncio.to_thread(use, places, folder)
     await engine.send_signal(name, "HUP")
+    return folder
 
 
-async def _wait_until_listening(router: Router, limit_seconds: float = START_SECONDS) -> None:
+async def _runs_with(router: Router, folder: Path) -> bool:
+    """Whether nginx runs with a configuration, or comes to it: a port that is taken shows only when it begins."""
+    await _wait_until_listening(router)
     try:
-        async with asyncio.timeout(limit_seconds):
-            while True:
-                try:
-                    await router.status(environments=False)
-                except (RouterAbsent, RouterUnanswered):
-                    await asyncio.sleep(0.05)
-                else:
-                    return
+        async with asyncio.timeout(RELOAD_SECONDS):
+            while (await router.status(environments=False)).configuration != str(folder):   # noqa: ASYNC110
+                await asyncio.sleep(0.05)
     except TimeoutError:
-        raise RouterAbsent(
-            f"the router did not start within {limit_seconds:.0f} s",
-            mend="docker logs --tail 20 of its container says why; often a port is taken by another program",
-        ) from None
+        return False
+    return True
+
+
+async def _is_coming_up(engine: Engine, name: str) -> bool:
+    """False for one that Docker starts again and again."""
+    there = await engine.container(name)
+    return there is not None and there.running and there.restarts < MOST_STARTS
+
+
+async def _wait_until_listening(router: Router, is_coming_up: Callable[[], Awaitable[bool]] | None = None) -> None:
+    try:
+        async with asyncio.timeout(START_SECONDS):
+            while not await _listens_now(router):
+                if is_coming_up is not None and not await is_coming_up():
+                    raise RouterAbsent("the router ended several times before it listened", mend=SEE_ITS_LOG)
+                await asyncio.sleep(0.05)
+    except TimeoutError:
+        raise RouterAbsent(f"the router did not start within {START_SECONDS:.0f} s", mend=SEE_ITS_LOG) from None
+
+
+async def _listens_now(router: Router) -> bool:
+    try:
+        await router.status(environments=False)
+    except (RouterAbsent, RouterUnanswered):
+        return False
+    return True
 
 
 async def _forget_earlier(engine: Engine, wanted: WantedRouter, there: Container | None) -> None:

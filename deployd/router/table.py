@@ -155,6 +155,8 @@ class RouterStatus:
     """These four: since nginx started."""
     longest_seconds: float = 0.0
     """The longest wait in freezes in which somebody waits now."""
+    configuration: str = ""
+    """Folder of the configuration that nginx runs with."""
 
     def with_earlier(self, earlier: RouterStatus) -> RouterStatus:
         """With the figures of the router that this one took over from, which still ends what it has."""

@@ -83,3 +83,24 @@ async def test_an_upgrade_amid_a_freeze_loses_nobody_who_is_held(
     await newer.daemon.stop()
     assert {(answer.status, answer.body) for answer in (*seen, *later)} == {(200, "1 on main")}
     assert len(seen) >= 8
+
+
+@pytest.mark.parametrize(("image", "reason"), [
+    ("deployd/base:trixie", "a router of the image deployd/base:trixie did not start (router: 1: nginx: not found)"),
+    ("deployd-test/nowhere:1", "cannot make the image deployd-test/nowhere:1"),
+])
+async def test_a_router_image_that_is_no_good_changes_nothing_and_is_told(
+    me: Developer, tmp_path: Path, image: str, reason: str,
+) -> None:
+    async with crowd(me, size=4) as seen:
+        await asyncio.sleep(0.5)
+        newer = await restart_with(me, image, tmp_path)
+        async with newer.daemon.session() as session, session.get("/status") as answer:
+            [told] = (await answer.json())["reasons"]
+        assert reason in told
+        assert await images(newer) == ["deployd/router:1"]
+        await newer.write({"text": "1"})
+        assert (await newer.push()).deployed
+        await asyncio.sleep(0.5)
+    await newer.daemon.stop()
+    assert {(answer.status, answer.body) for answer in seen} == {(200, "0 on main"), (200, "1 on main")}

@@ -86,7 +86,7 @@ async def test_an_application_that_is_stuck_does_not_keep_the_crowd_for_ever() -
             await wait_until_held(router, "shop/main", 4)
             await router.switch(routes("shop/main", "2", route("shop.test", new.target)))
             await asyncio.sleep(0.5)
-            assert new.under_way == 2
+            assert new.under_way == 1        # a release begins with few, and there is no answer that lets in more
             await asyncio.sleep(1.5)
             assert new.under_way == 4        # so long without an answer: the next ones are let in all the same
             assert {(await task).status for task in waiting} == {200}

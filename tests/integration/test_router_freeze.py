@@ -361,3 +361,31 @@ async def test_the_status_tells_the_longest_wait_while_somebody_waits(stand: Sta
         await router.thaw(environment)
         assert (await waiting).status == 200
         assert (await router.status(environments=False)).longest_seconds == 0
+
+
+async def test_a_release_begins_with_few_and_grows_with_the_answers(stand: Stand) -> None:
+    environment, host = unique("slow-start")
+    async with (stand.router(pace=64) as router, backend("old") as old, backend("new", delay_seconds=0.4) as new,
+                asyncio.TaskGroup() as group):
+        await router.switch(routes(environment, "1", route(host, old.target)))
+        await router.freeze(environment, 30)
+        waiting = [group.create_task(ask(stand, host)) for _ in range(120)]
+        await wait_until_held(router, environment, 120)
+        await router.switch(routes(environment, "2", route(host, new.target)))
+        await asyncio.sleep(0.3)
+        assert new.most_under_way == 8
+        await asyncio.sleep(0.4)
+        assert 8 < new.most_under_way <= 16
+        assert {(await task).status for task in waiting} == {200}
+    assert 32 < new.most_under_way <= 64
+
+
+async def test_who_waited_until_the_end_counts_as_the_longest(stand: Stand, router: Router) -> None:
+    environment, host = unique("expired")
+    async with backend("shop") as shop:
+        await router.switch(routes(environment, "1", route(host, shop.target)))
+        await router.freeze(environment, 0.6)
+        assert (await ask(stand, host)).status == 503
+        released = await router.thaw(environment)
+    assert (released.held, released.expired) == (0, 1)
+    assert 0.4 < released.longest_seconds < 1

@@ -25,6 +25,7 @@ from router_stand import (
 
 from deployd.process import run
 from deployd.router.container import earlier_name, router_name
+from deployd.router.files import RouterNotConfigured
 from deployd.router.hand_over import RouterNotUpgraded, end_earlier, ensure_router
 from tests.integration.upgrade_stand import Upgrades, open_upgrades
 
@@ -240,6 +241,20 @@ async def test_a_router_that_took_over_is_reloaded_and_taken_over_from_like_any_
             await asyncio.sleep(0.5)
             await upgrades.upgrade()
             await upgrades.let_end()
+    assert not visitors.failed
+
+
+async def test_a_port_that_is_taken_leaves_the_configuration_before_in_use(upgrades: Upgrades) -> None:
+    visitors = Visitors(upgrades.stand)
+    async with backend("shop") as shop:
+        both = (route(HOST, shop.target), route(HOST, shop.target, scheme="https"))
+        await upgrades.router.switch(routes(SHOP, "1", *both))
+        async with visitors.at_work():
+            taken = replace(upgrades.wanted, config=replace(upgrades.wanted.config, http_port=shop.port))
+            with pytest.raises(RouterNotConfigured, match="cannot begin with") as caught:
+                await ensure_router(upgrades.engine, upgrades.router, taken)
+            assert any("Address already in use" in line for line in caught.value.evidence)
+            await ensure_router(upgrades.engine, upgrades.router, upgrades.wanted)
     assert not visitors.failed
 
 

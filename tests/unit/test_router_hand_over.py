@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -26,6 +27,7 @@ ROUTER, EARLIER = "deployd-router", "deployd-router-earlier"
 class There:
     labels: Mapping[str, str]
     running: bool = True
+    restarts: int = 0
 
 
 @dataclass
@@ -48,8 +50,11 @@ class Host:
     did: list[str] = field(default_factory=list)
     comes_up: bool = True
     accepts: bool = True
+    ports_are_free: bool = True
     at_work: bool = False
     """The workers of the earlier router have something to end."""
+    runs: dict[str, str] = field(default_factory=dict)
+    """{seat: folder of the configuration that its nginx runs with}"""
     left: int | None = None
     """Changes until the daemon is no more; None: it lives."""
 
@@ -67,6 +72,7 @@ class Host:
         if spec.name not in self.there:
             self._change("start")
             self.there[spec.name] = There(spec.labels)
+            self._begin(spec.name)
         return None
 
     async def ensure_container_gone(self, name: str, /, *, stop_seconds: int) -> None:
@@ -87,6 +93,13 @@ class Host:
 
     async def send_signal(self, name: str, signal: str, /) -> None:
         self._change(f"{signal} {name}")
+        if self.ports_are_free:
+            self._begin(name)
+
+    def _begin(self, name: str) -> None:
+        """nginx reads the configuration that is in use now."""
+        seat = self.there[name].labels[PART]
+        self.runs[seat] = str(RouterPlaces(self.run, seat).current.resolve())
 
     async def last_lines(self, name: str, count: int, /) -> tuple[str, ...]:
         return ("nginx: [emerg] cannot",)
@@ -96,7 +109,7 @@ class Host:
         led_to = RouterPlaces(self.run).socket.readlink().name
         if served is None or f"{served.labels[PART]}.sock" != led_to or not self.comes_up:
             raise RouterAbsent("nobody listens")
-        return None
+        return SimpleNamespace(configuration=self.runs[served.labels[PART]])
 
     async def leave(self) -> bool:
         return RouterPlaces(self.run).earlier.is_symlink()
@@ -141,6 +154,19 @@ async def test_a_wrong_configuration_is_never_used(host: Host) -> None:
     assert "no such thing" in caught.value.evidence[0]
     assert host.did == ["start", "test"]
     assert ":8080 " in configuration(host, "a")
+
+
+async def test_a_port_that_is_taken_shows_after_the_test_and_the_configuration_before_stays(host: Host) -> None:
+    await ensure(host, wanted(host))
+    host.ports_are_free = False
+    with pytest.raises(RouterNotConfigured, match="cannot begin with") as caught:
+        await ensure(host, wanted(host, port=8081))
+    assert caught.value.evidence == ("nginx: [emerg] cannot",)
+    assert ":8080 " in configuration(host, "a")
+    await ensure(host, wanted(host))
+    host.ports_are_free = True
+    await ensure(host, wanted(host, port=8081))
+    assert ":8081 " in configuration(host, "a")
 
 
 async def test_a_new_image_takes_over_and_the_earlier_one_goes_when_it_has_nothing_left(host: Host) -> None:

@@ -368,6 +368,7 @@ function _M.status(with_environments)
     totals.held_now, totals.longest_seconds = held_now, longest
     return {
         generation = dict:get("generation") or 0,
+        configuration = settings.configuration,
         started = dict:get("started"),
         complete = dict:get("complete") or false,
         free_bytes = dict:free_space(),

@@ -46,7 +46,7 @@ end
 local function end_all(line)
     for place = line.first, line.last do
         local waiting = line.entries[place]
-        if waiting and not waiting.verdict and queue.forget(line.number, waiting.ticket) then
+        if waiting and not waiting.verdict and queue.forget(line.number, waiting.ticket, true) then
             queue.count(line.number, "expired")
             tell(waiting, "expired")
         end

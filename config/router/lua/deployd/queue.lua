@@ -3,6 +3,7 @@
 -- In the shared dictionary, for the freeze with the number F:
 --   F:ticket     the last ticket given out            F:t:<n>      when ticket n arrived; gone when admitted or left
 --   F:admitted   tickets up to this one may go        F:under_way  admitted, and no answer has come yet
+--   F:room       how many may be under way now        F:pace       how many in the end
 --   F:now F:released F:longest F:expired F:left F:refused          figures
 -- Whoever changes admitted and under_way holds F:lock, and does not yield while holding it.
 local clock = require "deployd.clock"
@@ -73,9 +74,11 @@ local function locked(number, tries, act)
     return nil
 end
 
--- From now on tickets may go, so many at once.
+-- From now on tickets may go: an eighth of the pace at first, and one more with each answer. What has just started has
+-- short queues, and whoever finds one full comes again only after a second (TCP).
 function _M.release(number, pace)
     dict:safe_set(number .. ":pace", pace, KEPT_SECONDS)
+    dict:safe_set(number .. ":room", math.ceil(pace / 8), KEPT_SECONDS)
     dict:safe_set(number .. ":moved", clock.now(), KEPT_SECONDS)
     for _, figure in ipairs(FIGURES) do
         dict:expire(number .. ":" .. figure, KEPT_SECONDS)
@@ -86,6 +89,7 @@ end
 function _M.advance(number)
     locked(number, 200, function()  -- another worker is at it? The next tick comes in milliseconds
         local pace = dict:get(number .. ":pace") or settings.pace
+        local room = dict:get(number .. ":room") or pace
         local last = dict:get(number .. ":ticket") or 0
         local admitted = dict:get(number .. ":admitted") or 0
         if admitted >= last then
@@ -95,12 +99,12 @@ function _M.advance(number)
         local now = clock.now()
         -- No answer for long: a worker died, the application is stuck, or clients do not finish their bodies. The rest is
         -- let in all the same, twice as many each time, so that many of those keep nobody waiting for ever.
-        if under_way >= pace and now - (dict:get(number .. ":moved") or now) > settings.stalled_seconds then
-            under_way, pace = 0, pace * 2
-            dict:safe_set(number .. ":pace", pace, KEPT_SECONDS)
+        if under_way >= room and now - (dict:get(number .. ":moved") or now) > settings.stalled_seconds then
+            under_way, room = 0, math.max(pace, room) * 2
+            dict:safe_set(number .. ":room", room, KEPT_SECONDS)
         end
         local released, longest = 0, dict:get(number .. ":longest") or 0
-        while under_way < pace and admitted < last do
+        while under_way < room and admitted < last do
             admitted = admitted + 1
             local arrived = dict:get(number .. ":t:" .. admitted)
             if arrived then
@@ -126,13 +130,22 @@ function _M.answered(number)
     if (dict:incr(number .. ":under_way", -1) or 0) < 0 then
         dict:safe_set(number .. ":under_way", 0, KEPT_SECONDS)
     end
+    local room = dict:get(number .. ":room")
+    if room and room < (dict:get(number .. ":pace") or 0) then
+        dict:incr(number .. ":room", 1)
+    end
 end
 
--- A waiting request is no more. Returns false when it had been admitted meanwhile.
-function _M.forget(number, ticket)
+-- A waiting request is no more. Returns false when it had been admitted meanwhile. `waited`: until the freeze was over.
+function _M.forget(number, ticket, waited)
     return locked(number, 200000, function()  -- this must be done: some milliseconds at worst
-        if not dict:get(number .. ":t:" .. ticket) then
+        local arrived = dict:get(number .. ":t:" .. ticket)
+        if not arrived then
             return false
+        end
+        if waited then
+            local longest = math.max(dict:get(number .. ":longest") or 0, clock.now() - arrived)
+            dict:safe_set(number .. ":longest", longest, KEPT_SECONDS)
         end
         dict:delete(number .. ":t:" .. ticket)
         dict:incr(number .. ":now", -1)

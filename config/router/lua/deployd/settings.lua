@@ -6,6 +6,7 @@ return {
     pace = 64,           -- released requests under way at once, for each web container
     stalled_seconds = 10,  -- no answer for so long: the places of a release count as free again
     access_log = false,  -- path of the log; false: there is none
+    configuration = "",  -- folder of the configuration that this nginx runs with
     pass_key = "",       -- signs operators' passes
     pages = "",          -- folder of the pages below
 }
