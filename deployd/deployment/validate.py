@@ -39,11 +39,19 @@ async def fetch(deployment: Deployment, host: Host, tell: Tell) -> Fetched:
     activity = deployment.activity
     if activity.trigger.how in ("github", "gitlab"):
         commit = await _tip_of_remote(deployment, host, tell)
+    elif activity.kind == "redeploy":
+        commit = await _live(deployment, host)
     else:
         commit = activity.commit or await _tip(deployment, host)
     about = await host.code.about(deployment.project.id, commit)
     tell.line(f"{commit[:8]} {about.subject} ({about.author})")
     return Fetched(commit)
+
+
+async def _live(deployment: Deployment, host: Host) -> CommitId:
+    """What is live now, and not when it was asked for: a push that it waited for may have gone live since."""
+    live = await host.facts.live(deployment.project.id, deployment.environment)
+    return live.commit if live is not None else deployment.activity.commit or await _tip(deployment, host)
 
 
 async def _tip(deployment: Deployment, host: Host) -> CommitId:

@@ -69,6 +69,22 @@ async def test_a_daemon_killed_in_the_deploy_hook_goes_on_and_runs_it_once(me: D
     assert len(await _containers(me)) == 1
 
 
+async def test_a_redeploy_that_waits_for_a_push_deploys_what_that_push_made_live(me: Developer) -> None:
+    await me.write({"text": "second", ".platform.app.yaml": SLOW_HOOK.format(seconds=3)})
+
+    async def redeploy() -> None:
+        async with me.daemon.session() as session, session.post(
+            f"/api/v1/projects/{me.project}/environments/main/redeploy",
+        ) as answer:
+            assert answer.status == 202
+
+    pushed = await _push_until(me, HOOK_RUNS, redeploy)
+    assert pushed.deployed
+    assert await _end_of_newest(me) == "success"
+    assert [item["kind"] for item in (await _activities(me))[:2]] == ["redeploy", "push"]
+    assert await me.page() == (200, "second on main")
+
+
 async def test_a_cancel_that_was_promised_outlives_the_daemon(me: Developer) -> None:
     await me.write({"text": "never", ".platform.app.yaml": SLOW_HOOK.format(seconds=300)})
 
