@@ -28,6 +28,8 @@ class RouterStarted:
     wanted: WantedRouter
     troubles: tuple[str, ...] = ()
     """Why it runs as it did before, and not as it is wanted."""
+    upgrade_waits: bool = False
+    """It is of an earlier image until the one before it has ended."""
 
 
 async def start_router(engine: Engine, router: Router, settings: Settings, catalogue: Catalogue) -> RouterStarted:
@@ -56,7 +58,7 @@ async def start_router(engine: Engine, router: Router, settings: Settings, catal
     )
     is_new = await engine.container(name) is None
     try:
-        await ensure_router(engine, router, wanted)
+        waits = not await ensure_router(engine, router, wanted)
     except RouterNotConfigured as error:   # visitors are served: by the router that there was
         return RouterStarted(wanted, (*troubles, _told(error)))
     except RouterAbsent as error:
@@ -68,7 +70,7 @@ async def start_router(engine: Engine, router: Router, settings: Settings, catal
             f"the router did not start on {settings.router.address}:{port}", where="router", evidence=lines,
             mend="often another program has the port: stop it, or choose another with router.http_port",
         ) from error
-    return RouterStarted(wanted, troubles)
+    return RouterStarted(wanted, troubles, waits)
 
 
 async def _image(

@@ -126,7 +126,10 @@ def _upkeep(
     return {
         "watch": watch.serve, "lost pushes": lost.serve, "crons": crons.serve,
         "access logs": _access_logs(edges, host, traffic).serve,
-        "earlier router": partial(end_earlier_ones, edges.engine, edges.router, edges.router_started.wanted),
+        "earlier router": partial(
+            end_earlier_ones, edges.engine, edges.router, edges.router_started.wanted,
+            upgrade_waits=edges.router_started.upgrade_waits,
+        ),
     }
 
 

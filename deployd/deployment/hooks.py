@@ -17,7 +17,7 @@ from deployd.deployment.validate import read_config
 from deployd.deployment.view import Deployment
 from deployd.engine.names import ACTIVITY, ENVIRONMENT, INSTANCE, PART, PROJECT, ROLE
 from deployd.errors import DeployError
-from deployd.router.table import Released
+from deployd.router.table import Released, RouteSet
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,17 +43,27 @@ async def freeze(deployment: Deployment, host: Host, tell: Tell) -> Frozen:
     config = await read_config(deployment, host)
     if not any(app.hooks.deploy for app in config.applications):
         return Frozen(False)
+    routes = await _routes_for_operators(deployment, host, tell)   # may look names up: before anybody is held
     await host.router.freeze(deployment.key, host.settings.freeze_seconds)
     tell.line(f"requests are held, for {host.settings.freeze_seconds} s at most")
-    await _show_to_operators(deployment, host, tell)
+    if routes is not None:
+        await _show_to_operators(routes, host, tell)
     await stop_old_workers(deployment, host, tell)
     return Frozen(True)
 
 
-async def _show_to_operators(deployment: Deployment, host: Host, tell: Tell) -> None:
-    """Lead who has a pass to the new version. Nobody waits for it, so nothing fails for it."""
+async def _routes_for_operators(deployment: Deployment, host: Host, tell: Tell) -> RouteSet | None:
     try:
-        await host.router.preview(await route_set(deployment, host))
+        return await route_set(deployment, host)
+    except DeployError as error:   # told again, as a failure, before the switch
+        tell.warn(f"operators cannot see the new version before it is live: {error.what}")
+        return None
+
+
+async def _show_to_operators(routes: RouteSet, host: Host, tell: Tell) -> None:
+    """Lead who has a pass to the new version; nothing fails for that."""
+    try:
+        await host.router.preview(routes)
     except DeployError as error:
         tell.warn(f"operators cannot see the new version before it is live: {error.what}")
 

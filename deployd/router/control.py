@@ -10,6 +10,7 @@ word of the one that serves counts.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -69,6 +70,7 @@ class Router:
         self._earlier = earlier
         self._socket = socket
         self._pace = pace
+        self._turn = asyncio.Lock()
 
     async def freeze(self, environment: str, seconds: float, hosts: Sequence[str] = ()) -> Freeze:
         """Let new requests for the environment's hosts wait from now on, at most so long.
@@ -121,12 +123,36 @@ class Router:
         """Say that all environments have been put since nginx started: until then unknown hosts get 503, not 404."""
         await self._command("complete", {})
 
-    async def leave(self) -> bool:
-        """Tell the router from which another one took over that its connections are to end with their next answer.
+    async def leave(self, *, on: bool) -> None:
+        """Let the router from which another one took over end its connections with their next answer.
 
-        Returns whether there is one.
+        Args:
+            on: False: let the one that serves not do so; it may have been the one that was left.
         """
-        return await self._tell_earlier("leave", {}) is not None
+        if on:
+            await self._tell_earlier("leave", {"on": True})
+        else:
+            await self._command("leave", {"on": False})
+
+    async def configuration(self, places: RouterPlaces) -> str | None:
+        """Folder of the configuration that the router in these places' seat runs with.
+
+        None: nobody listens there. "": it does not say.
+        """
+        async with _session(places.own_socket) as session:
+            try:
+                answer = await self._ask("status", {"environments": False}, session)
+            except RouterAbsent:
+                return None
+            except (RouterRefused, RouterUnanswered):
+                return ""
+        return parse_status(answer).configuration
+
+    @asynccontextmanager
+    async def alone(self) -> AsyncIterator[Router]:
+        """The same router for one who must not be interrupted: commands of all others wait."""
+        async with self._turn:
+            yield Router(self._session, self._earlier, self._socket, pace=self._pace)
 
     async def thaw(self, environment: str) -> Released:
         """End a freeze or maintenance: who waits goes to the routes that are set. Hosts only held are let go."""
@@ -190,9 +216,16 @@ class Router:
         self, name: str, asked: Mapping[str, Any] | bytes, query: Mapping[str, str] | None = None, *,
         session: aiohttp.ClientSession | None = None,
     ) -> dict[str, Any]:
+        async with self._turn:
+            return await self._ask(name, asked, session or self._session, query)
+
+    async def _ask(
+        self, name: str, asked: Mapping[str, Any] | bytes, session: aiohttp.ClientSession,
+        query: Mapping[str, str] | None = None,
+    ) -> dict[str, Any]:
         body = asked if isinstance(asked, bytes) else json.dumps(asked).encode()
         try:
-            async with (session or self._session).post(f"http://router/{name}", params=query, data=body) as answer:
+            async with session.post(f"http://router/{name}", params=query, data=body) as answer:
                 status, text = answer.status, await answer.text()
         except aiohttp.ClientConnectorError as error:
             raise RouterAbsent(

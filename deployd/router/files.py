@@ -48,11 +48,22 @@ def write_router_files(source: Path, places: RouterPlaces, config: RouterConfig)
         folder.mkdir(mode=0o700, exist_ok=True)
         os.chown(folder, -1, WWW_DATA)
         folder.chmod(0o710)   # they may come in, others not
+    ensure_access_log(places.access_log)
     template = (source / "nginx.conf.j2").read_text()
     version = places.version(_digest(source, render_nginx(template, config, places, ELSEWHERE)))
     if not version.is_dir():
         _fill(version, source, render_nginx(template, config, places, version))
     return version
+
+
+def ensure_access_log(file: Path) -> None:
+    """Have a file into which nginx's workers write and which its master can open again.
+
+    nginx gives the file to its workers' user; root in the container has no more rights than others there and keeps its
+    own by the group.
+    """
+    file.touch()
+    file.chmod(0o664)
 
 
 def use(places: RouterPlaces, folder: Path) -> None:

@@ -18,6 +18,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -48,6 +49,8 @@ SURE_SECONDS = 1.0
 """After the earlier router was told to stop listening: until then its workers may not yet be known as ending."""
 WORKERS_END = 'grep -ls "[w]orker process is shutting down" /proc/[0-9]*/cmdline'
 """The brackets keep the command from finding itself."""
+FOUND_OR_NOT = (0, 1, 2)
+"""Statuses of grep; 2: a process was gone before it was read."""
 
 
 class RouterNotUpgraded(RouterNotConfigured):
@@ -115,54 +118,94 @@ class WantedRouter:
         return self.container(SEATS[0]).labels[DIGEST]
 
 
-async def ensure_router(engine: Engine, router: Router, wanted: WantedRouter) -> None:
-    """Let the router run as it is wanted; answers when its control socket does.
+@dataclass(frozen=True, slots=True)
+class Seated:
+    """A router's container, and what its nginx says."""
+
+    container: Container
+    places: RouterPlaces
+    runs: str | None
+    """Folder of the configuration that it runs with; None: nobody answers at its control socket. Docker's word that a
+    container runs is not enough: it says so of one that ends and starts again and again."""
+
+    @property
+    def serves(self) -> bool:
+        return self.runs is not None
+
+    @property
+    def digest(self) -> str | None:
+        return self.container.labels.get(DIGEST)
+
+
+async def ensure_router(engine: Engine, router: Router, wanted: WantedRouter) -> bool:
+    """Let the router run as it is wanted; answers when its control socket does. Other commands wait meanwhile.
+
+    Returns:
+        False: it is of an earlier image, and can be taken over from when the one before it has ended.
 
     Raises:
         RouterNotConfigured: nginx does not accept the configuration, or the new router did not come up. The one that
             ran goes on as it was.
         RouterAbsent: None ran, and the new one did not come up.
     """
+    async with router.alone() as alone:
+        return await _ensure(engine, alone, wanted)
+
+
+async def _ensure(engine: Engine, router: Router, wanted: WantedRouter) -> bool:
     name, earlier = router_name(wanted.instance), earlier_name(wanted.instance)
-    there, beside = await engine.container(name), await engine.container(earlier)
-    if there is not None and _serves(there) and there.labels.get(DIGEST) != wanted.digest:
-        await engine.ensure_container_gone(earlier, stop_seconds=0)   # what an upgrade shortly before left to end
+    there, beside = await _look(engine, router, wanted, name), await _look(engine, router, wanted, earlier)
+    if beside is not None and not beside.serves:   # after a crash or a reboot it has nothing to end
+        await engine.ensure_container_gone(earlier, stop_seconds=0)
+        beside = None
+    if there is not None and there.serves and there.digest != wanted.digest:
+        if beside is not None:
+            log.info("router_upgrade_waits", image=wanted.image)   # two seats: the third would cut off the first
+            await _go_on(engine, router, wanted, there.places)
+            return False
         await engine.ensure_renamed(name, earlier)
         there, beside = None, there
-    if there is not None and not _serves(there):
+    elif there is not None and not there.serves and not await _may_come_up(engine, wanted, there):
         await engine.ensure_container_gone(name, stop_seconds=0)
         there = None
-    before = wanted.places(beside.labels[PART]) if beside is not None and _serves(beside) else None
     try:
         if there is not None:
-            await _go_on(engine, router, wanted, wanted.places(there.labels[PART]))
+            await _go_on(engine, router, wanted, there.places)
         else:
-            await _start(engine, router, wanted, before)
+            await _start(engine, router, wanted, beside.places if beside is not None else None)
     except RouterAbsent as error:
-        if before is None or not await asyncio.to_thread(_listens, before, wanted):
+        if beside is None or not await _listens(wanted, beside):
             raise
-        raise await _go_back(engine, wanted, before) from error
-    await router.leave()
+        raise await _go_back(engine, router, wanted, beside.places) from error
+    if beside is None:
+        await asyncio.to_thread(wanted.places(SEATS[0]).earlier.unlink, missing_ok=True)
+    await router.leave(on=True)
+    return True
 
 
 async def end_earlier(engine: Engine, router: Router, wanted: WantedRouter) -> bool:
     """Bring the router that another one took over from a step nearer to its end. Returns whether there is none."""
-    there = await engine.container(earlier_name(wanted.instance))
+    seen = await _look(engine, router, wanted, earlier_name(wanted.instance))
     try:
-        if there is not None and _serves(there) and not await _has_ended(engine, router, wanted, there):
+        if seen is not None and seen.serves and not await _has_ended(engine, router, wanted, seen):
             return False
-    except DeployError as error:   # it does not run any more, or its nginx is too old for our file
+    except RouterNotConfigured as error:   # its nginx is too old for our file
         log.warning("earlier_router_cut_off", what=error.what, evidence=error.evidence)
-    await _forget_earlier(engine, wanted, there)
-    if there is not None:
+    await _forget_earlier(engine, wanted, seen)
+    if seen is not None:
         log.info("earlier_router_ended")
     return True
 
 
-async def end_earlier_ones(engine: Engine, router: Router, wanted: WantedRouter) -> None:
-    """`end_earlier`, for ever."""
+async def end_earlier_ones(engine: Engine, router: Router, wanted: WantedRouter, *, upgrade_waits: bool) -> None:
+    """`end_earlier`, for ever; then the upgrade that had to wait for it."""
     while True:
-        await end_earlier(engine, router, wanted)
+        try:
+            if await end_earlier(engine, router, wanted) and upgrade_waits:
+                upgrade_waits = False
+                await ensure_router(engine, router, wanted)
+        except DeployError as error:   # tried again; what it still has is not cut off for that
+            log.warning("earlier_router_not_ended", what=error.what, evidence=error.evidence)
         await asyncio.sleep(LOOK_SECONDS)
 
 
@@ -173,27 +216,33 @@ async def reopen_access_log(engine: Engine, instance: str) -> None:
         DeployError: It does not run.
     """
     await engine.send_signal(router_name(instance), "USR1")
-    there = await engine.container(earlier_name(instance))
-    if there is not None and there.running:
+    with suppress(DeployError):   # there is none, or it has just ended
         await engine.send_signal(earlier_name(instance), "USR1")
 
 
-def _serves(container: Container) -> bool:
-    """Whether it runs and is of a kind that can hand over."""
-    return container.running and container.labels.get(PART) in SEATS
+async def _look(engine: Engine, router: Router, wanted: WantedRouter, name: str) -> Seated | None:
+    there = await engine.container(name)
+    if there is None:
+        return None
+    seat = there.labels.get(PART)
+    places = wanted.places(seat if seat in SEATS else SEATS[0])
+    runs = await router.configuration(places) if there.running and seat in SEATS else None
+    return Seated(there, places, runs)
+
+
+async def _may_come_up(engine: Engine, wanted: WantedRouter, there: Seated) -> bool:
+    """Whether one that does not answer is only starting."""
+    return there.digest == wanted.digest and await _is_coming_up(engine, router_name(wanted.instance))
 
 
 async def _go_on(engine: Engine, router: Router, wanted: WantedRouter, places: RouterPlaces) -> None:
+    name = router_name(wanted.instance)
+    folder = await asyncio.to_thread(write_router_files, wanted.source, places, wanted.config)
     await asyncio.to_thread(lead, places.socket, places.own_socket.name)
-    before = await asyncio.to_thread(places.current.resolve)
-    folder = await _ensure_configured(engine, router_name(wanted.instance), wanted, places)
-    if not await _runs_with(router, folder):
-        await asyncio.to_thread(use, places, before)
-        raise RouterNotConfigured(
-            "nginx cannot begin with the router's new configuration; the one before stays in use",
-            where=router_name(wanted.instance), evidence=await engine.last_lines(router_name(wanted.instance), 5),
-            mend="often another program has the port: stop it, or choose another with router.http_port",
-        )
+    await _wait_until_listening(router, partial(_is_coming_up, engine, name))
+    await router.leave(on=False)
+    if await router.configuration(places) != str(folder):
+        await _reload(engine, router, name, places, folder)
 
 
 async def _start(engine: Engine, router: Router, wanted: WantedRouter, before: RouterPlaces | None) -> None:
@@ -210,7 +259,9 @@ async def _start(engine: Engine, router: Router, wanted: WantedRouter, before: R
         log.info("router_taken_over", image=wanted.image, seat=places.seat)
 
 
-async def _go_back(engine: Engine, wanted: WantedRouter, before: RouterPlaces) -> RouterNotUpgraded:
+async def _go_back(
+    engine: Engine, router: Router, wanted: WantedRouter, before: RouterPlaces,
+) -> RouterNotUpgraded:
     """Remove a router that did not come up: the one before goes on. Gives the error that says so."""
     name = router_name(wanted.instance)
     lines = await engine.last_lines(name, 5)
@@ -218,6 +269,7 @@ async def _go_back(engine: Engine, wanted: WantedRouter, before: RouterPlaces) -
     await engine.ensure_renamed(earlier_name(wanted.instance), name)
     await asyncio.to_thread(lead, before.socket, before.own_socket.name)
     await asyncio.to_thread(before.earlier.unlink, missing_ok=True)
+    await router.leave(on=False)
     why = f" ({lines[-1]})" if lines else ""
     return RouterNotUpgraded(
         f"a router of the image {wanted.image} did not start{why}; the one before goes on", where=name, evidence=lines,
@@ -225,37 +277,40 @@ async def _go_back(engine: Engine, wanted: WantedRouter, before: RouterPlaces) -
     )
 
 
-async def _has_ended(engine: Engine, router: Router, wanted: WantedRouter, earlier: Container) -> bool:
+async def _has_ended(engine: Engine, router: Router, wanted: WantedRouter, seen: Seated) -> bool:
     """Let the earlier router stop listening, and say whether it has nothing left to end.
 
     Its control socket answers on, so that changes reach who is held by it.
     """
-    name, places = earlier_name(wanted.instance), wanted.places(earlier.labels[PART])
-    if await asyncio.to_thread(_listens, places, wanted):
-        await router.leave()
+    name, places = earlier_name(wanted.instance), seen.places
+    if await _listens(wanted, seen):
+        await router.leave(on=True)
         await asyncio.sleep(wanted.goodbye_seconds)
-        await _ensure_configured(engine, name, _without_visitors(wanted), places)
+        now = await _look(engine, router, wanted, name)
+        if now is not None and now.serves and now.places == places:   # nobody went back to it meanwhile
+            quiet = await asyncio.to_thread(_write_without_visitors, places, wanted)
+            await _reload(engine, router, name, places, quiet)
         return False
     await asyncio.sleep(SURE_SECONDS)
-    return not (await engine.execute(name, ("sh", "-c", WORKERS_END))).stdout.strip()
+    ran = await engine.execute(name, ("sh", "-c", WORKERS_END))
+    return ran.status in FOUND_OR_NOT and not ran.stdout.strip()
 
 
-def _without_visitors(wanted: WantedRouter) -> WantedRouter:
-    return replace(wanted, config=replace(wanted.config, visitors=False))
+async def _listens(wanted: WantedRouter, seen: Seated) -> bool:
+    """Whether visitors come to it, or it has been told to listen no more."""
+    return seen.runs != str(await asyncio.to_thread(_write_without_visitors, seen.places, wanted))
 
 
-def _listens(places: RouterPlaces, wanted: WantedRouter) -> bool:
-    return places.current.resolve() != write_router_files(wanted.source, places, _without_visitors(wanted).config)
+def _write_without_visitors(places: RouterPlaces, wanted: WantedRouter) -> Path:
+    return write_router_files(wanted.source, places, replace(wanted.config, visitors=False))
 
 
-async def _ensure_configured(engine: Engine, name: str, wanted: WantedRouter, places: RouterPlaces) -> Path:
-    """Reload a running router when its configuration is another one than wanted, after nginx itself has tested it.
+async def _reload(engine: Engine, router: Router, name: str, places: RouterPlaces, folder: Path) -> None:
+    """Let a running router take another configuration, after nginx itself has tested it.
 
-    Gives the folder of the wanted one.
+    Raises:
+        RouterNotConfigured: It does not; the one before stays in use.
     """
-    folder = await asyncio.to_thread(write_router_files, wanted.source, places, wanted.config)
-    if places.current.resolve() == folder:
-        return folder
     ran = await engine.execute(name, ("nginx", "-t", "-q", "-c", str(folder / "nginx.conf")))
     if ran.status != 0:
         raise RouterNotConfigured(
@@ -263,17 +318,22 @@ async def _ensure_configured(engine: Engine, name: str, wanted: WantedRouter, pl
             where=name, evidence=tuple((ran.stderr or ran.stdout).decode(errors="replace").splitlines()[-10:]),
             mend="correct the router's settings; the lines above say what nginx does not like",
         )
+    before = await asyncio.to_thread(places.current.resolve)
     await asyncio.to_thread(use, places, folder)
     await engine.send_signal(name, "HUP")
-    return folder
+    if not await _comes_to(router, places, folder):   # a port that is taken shows only when it begins
+        await asyncio.to_thread(use, places, before)
+        raise RouterNotConfigured(
+            "nginx cannot begin with the router's new configuration; the one before stays in use",
+            where=name, evidence=await engine.last_lines(name, 5),
+            mend="often another program has the port: stop it, or choose another with router.http_port",
+        )
 
 
-async def _runs_with(router: Router, folder: Path) -> bool:
-    """Whether nginx runs with a configuration, or comes to it: a port that is taken shows only when it begins."""
-    await _wait_until_listening(router)
+async def _comes_to(router: Router, places: RouterPlaces, folder: Path) -> bool:
     try:
         async with asyncio.timeout(RELOAD_SECONDS):
-            while (await router.status(environments=False)).configuration != str(folder):   # noqa: ASYNC110
+            while await router.configuration(places) != str(folder):   # noqa: ASYNC110  nginx tells nobody
                 await asyncio.sleep(0.05)
     except TimeoutError:
         return False
@@ -305,12 +365,17 @@ async def _listens_now(router: Router) -> bool:
     return True
 
 
-async def _forget_earlier(engine: Engine, wanted: WantedRouter, there: Container | None) -> None:
-    if there is not None:
-        await engine.ensure_container_gone(earlier_name(wanted.instance), stop_seconds=STOP_SECONDS)
+async def _forget_earlier(engine: Engine, wanted: WantedRouter, seen: Seated | None) -> None:
+    await engine.ensure_container_gone(earlier_name(wanted.instance), stop_seconds=STOP_SECONDS)
     places = wanted.places(SEATS[0])
     await asyncio.to_thread(places.earlier.unlink, missing_ok=True)
-    if there is not None and there.labels.get(PART) in SEATS:
-        gone = replace(places, seat=there.labels[PART])
-        await asyncio.to_thread(shutil.rmtree, gone.own, ignore_errors=True)
-        await asyncio.to_thread(gone.own_socket.unlink, missing_ok=True)
+    if seen is not None:
+        await asyncio.to_thread(_clear_seat, seen.places)
+
+
+def _clear_seat(places: RouterPlaces) -> None:
+    """Remove what a router left, unless its seat is that of the one that serves."""
+    if places.socket.is_symlink() and places.socket.readlink().name == places.own_socket.name:
+        return
+    shutil.rmtree(places.own, ignore_errors=True)
+    places.own_socket.unlink(missing_ok=True)

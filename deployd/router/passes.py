@@ -31,8 +31,8 @@ def pass_link(key: bytes, environment: str, url: str, now: datetime) -> str:
 
 
 def ensure_pass_key(file: Path) -> None:
-    """Have a key; a file that is there is kept."""
-    if file.exists():
+    """Have a key; one that is there and whole is kept."""
+    if file.exists() and file.stat().st_size == KEY_BYTES:
         return
     new = file.with_suffix(".new")
     new.touch(mode=0o600)

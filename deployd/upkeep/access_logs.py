@@ -20,6 +20,7 @@ from deployd.deployment.places import Places
 from deployd.errors import DeployError
 from deployd.ids import EnvironmentName, ProjectId
 from deployd.router.access_line import AccessLine, parse_access_line
+from deployd.router.files import ensure_access_log
 from deployd.upkeep.traffic import Traffic
 
 log = structlog.get_logger()
@@ -55,7 +56,7 @@ class AccessLogs:
     async def serve(self) -> None:
         """Sort what comes, until cancelled."""
         position = Position(self._source)
-        await asyncio.to_thread(self._finish_turn)
+        await self._finish_turn()
         try:
             while True:
                 while await asyncio.to_thread(self._take, position):
@@ -69,6 +70,7 @@ class AccessLogs:
     async def _turn(self, position: Position) -> None:
         """Begin a new file; the old one is read to its end and removed."""
         await asyncio.to_thread(self._source.rename, self._old)
+        await asyncio.to_thread(ensure_access_log, self._source)
         try:
             await self._reopen()
         except DeployError as error:
@@ -81,17 +83,24 @@ class AccessLogs:
         await asyncio.to_thread(self._old.unlink, True)
         position.close()
 
-    def _finish_turn(self) -> None:
+    async def _finish_turn(self) -> None:
         """A daemon that was killed amid a turn: nginx still writes into the old file, or has left it."""
-        if not self._source.exists():
-            with suppress(FileNotFoundError):
-                self._old.rename(self._source)
-        elif self._old.exists():
-            rest = Position(self._old)
-            while self._take(rest):
-                pass
-            rest.close()
-            self._old.unlink()
+        if not await asyncio.to_thread(self._old.exists):
+            return
+        if not await asyncio.to_thread(self._source.exists):
+            await asyncio.to_thread(self._old.rename, self._source)
+            return
+        with suppress(DeployError):   # it does not run: then it writes nothing
+            await self._reopen()
+            await asyncio.sleep(LATE_SECONDS)
+        await asyncio.to_thread(self._take_rest)
+
+    def _take_rest(self) -> None:
+        rest = Position(self._old)
+        while self._take(rest):
+            pass
+        rest.close()
+        self._old.unlink()
 
     def _take(self, position: Position) -> bool:
         """Sort the next piece. Returns whether there may be more."""

@@ -12,13 +12,17 @@ from router_stand import Stand, ask, backend, docker, route, router, routes, run
 from deployd.deployment.places import Places
 from deployd.ids import EnvironmentName, ProjectId
 from deployd.project.model import RouteCache
-from deployd.router.control import Router
+from deployd.router.control import Router, RouterAbsent, RouterUnanswered
+from deployd.router.files import ensure_access_log
 from deployd.upkeep import access_logs
 from deployd.upkeep.access_logs import AccessLogs
 from deployd.upkeep.access_tail import AccessTail
 from deployd.upkeep.traffic import Traffic
 
 __all__ = ["router", "stand"]
+
+WORKERS = 33
+"""www-data, in the image."""
 
 
 async def wait_until(file: Path, count: int) -> list[dict[str, Any]]:
@@ -95,3 +99,26 @@ async def test_held_requests_and_the_routers_pages_are_in_it_too(
     assert found[0]["seconds"] >= 0.2
     assert "Permission denied" in docker("run", "--rm", "--user", "nobody", "-v", f"{stand.places.folder}:/seen",
                                          "deployd/router:1", "ls", "/seen/logs", check=False)
+
+
+async def test_nginx_can_be_tested_reloaded_and_started_again_after_a_turn_of_the_log() -> None:
+    with running_router() as fresh:
+        log = fresh.places.access_log
+        log.rename(log.with_suffix(".old"))
+        ensure_access_log(log)
+        docker("kill", "--signal", "USR1", fresh.name)
+        async with asyncio.timeout(10):
+            while log.stat().st_uid != WORKERS:   # nginx gives it to its workers
+                await asyncio.sleep(0.05)
+        configuration = str(fresh.places.current / "nginx.conf")
+        docker("exec", fresh.name, "nginx", "-t", "-q", "-c", configuration)
+        docker("restart", fresh.name)
+        async with fresh.router() as router:
+            async with asyncio.timeout(10):
+                while True:
+                    try:
+                        await router.complete()
+                        break
+                    except (RouterAbsent, RouterUnanswered):
+                        await asyncio.sleep(0.05)
+            assert (await ask(fresh, "nobody.test")).status == 404

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,7 +16,7 @@ from deployd.engine.specs import ContainerSpec
 from deployd.errors import DeployError
 from deployd.router.control import RouterAbsent
 from deployd.router.files import RouterNotConfigured
-from deployd.router.hand_over import RouterNotUpgraded, WantedRouter, end_earlier, ensure_router
+from deployd.router.hand_over import RouterNotUpgraded, WantedRouter, end_earlier, end_earlier_ones, ensure_router
 from deployd.router.places import RouterPlaces
 from deployd.router.render_nginx import RouterConfig
 
@@ -28,6 +30,8 @@ class There:
     labels: Mapping[str, str]
     running: bool = True
     restarts: int = 0
+    answers: bool = True
+    """Somebody listens at its control socket."""
 
 
 @dataclass
@@ -55,6 +59,8 @@ class Host:
     """The workers of the earlier router have something to end."""
     runs: dict[str, str] = field(default_factory=dict)
     """{seat: folder of the configuration that its nginx runs with}"""
+    leaving: frozenset[str] = frozenset()
+    """Seats whose connections end with their next answer."""
     left: int | None = None
     """Changes until the daemon is no more; None: it lives."""
 
@@ -71,7 +77,7 @@ class Host:
     async def ensure_container(self, spec: ContainerSpec, /) -> object:
         if spec.name not in self.there:
             self._change("start")
-            self.there[spec.name] = There(spec.labels)
+            self.there[spec.name] = There(spec.labels, answers=self.comes_up)
             self._begin(spec.name)
         return None
 
@@ -107,12 +113,26 @@ class Host:
     async def status(self, *, environments: bool) -> object:
         served = self.there.get(ROUTER)
         led_to = RouterPlaces(self.run).socket.readlink().name
-        if served is None or f"{served.labels[PART]}.sock" != led_to or not self.comes_up:
+        if served is None or f"{served.labels[PART]}.sock" != led_to or not served.answers:
             raise RouterAbsent("nobody listens")
         return SimpleNamespace(configuration=self.runs[served.labels[PART]])
 
-    async def leave(self) -> bool:
-        return RouterPlaces(self.run).earlier.is_symlink()
+    async def leave(self, *, on: bool) -> None:
+        places = RouterPlaces(self.run)
+        link = places.earlier if on else places.socket
+        if link.is_symlink():
+            seat = link.readlink().name.partition(".")[0]
+            self.leaving = self.leaving | {seat} if on else self.leaving - {seat}
+
+    async def configuration(self, places: RouterPlaces) -> str | None:
+        for there in self.there.values():
+            if there.labels.get(PART) == places.seat and there.running and there.answers:
+                return self.runs[places.seat]
+        return None
+
+    @asynccontextmanager
+    async def alone(self) -> AsyncIterator[Host]:
+        yield self
 
 
 @pytest.fixture
@@ -125,8 +145,8 @@ def wanted(host: Host, image_id: str = "one", port: int = 8080) -> WantedRouter:
     return WantedRouter("deployd", "deployd/router:1", image_id, host.run, SOURCE, config)
 
 
-async def ensure(host: Host, router: WantedRouter) -> None:
-    await ensure_router(host, host, router)  # type: ignore[arg-type]
+async def ensure(host: Host, router: WantedRouter) -> bool:
+    return await ensure_router(host, host, router)  # type: ignore[arg-type]
 
 
 async def end(host: Host, router: WantedRouter) -> bool:
@@ -189,11 +209,17 @@ async def test_a_new_image_takes_over_and_the_earlier_one_goes_when_it_has_nothi
     assert await end(host, newer)
 
 
-async def test_a_second_upgrade_does_not_wait_for_the_first_one_to_end(host: Host) -> None:
-    for image in ("one", "two", "three"):
-        await ensure(host, wanted(host, image))
-    assert host.did[-3:] == [f"remove {EARLIER}", "rename", "start"]
-    assert (host.there[ROUTER].labels[PART], host.there[EARLIER].labels[PART]) == ("a", "b")
+async def test_a_second_upgrade_waits_until_the_first_one_has_ended(host: Host) -> None:
+    await ensure(host, wanted(host))
+    await ensure(host, wanted(host, "two"))
+    third = wanted(host, "three")
+    assert not await ensure(host, third)
+    assert host.there[ROUTER].labels[DIGEST] == wanted(host, "two").digest
+    assert host.there[EARLIER].labels[DIGEST] == wanted(host, "one").digest
+    while not await end(host, third):
+        pass
+    assert await ensure(host, third)
+    assert host.there[ROUTER].labels[DIGEST] == third.digest
 
 
 async def test_a_router_that_has_stopped_is_started_anew(host: Host) -> None:
@@ -260,6 +286,8 @@ async def test_a_daemon_that_dies_at_any_step_is_gone_on_with(host: Host, left: 
         pass
     assert ROUTER in host.there or EARLIER in host.there, "somebody serves at every moment"
     host.left, host.comes_up = None, True
+    for there in host.there.values():   # Docker has started it again
+        there.answers = True
     await ensure(host, newer)
     while not await end(host, newer):
         pass
@@ -270,3 +298,98 @@ async def test_a_daemon_that_dies_at_any_step_is_gone_on_with(host: Host, left: 
     assert ":8080 " in configuration(host, serving[PART])
 
 
+async def test_an_upgrade_that_had_to_wait_is_made_when_the_one_before_has_ended(host: Host) -> None:
+    for image in ("one", "two"):
+        await ensure(host, wanted(host, image))
+    third = wanted(host, "three")
+    ending = asyncio.create_task(
+        end_earlier_ones(host, host, third, upgrade_waits=not await ensure(host, third)),  # type: ignore[arg-type]
+    )
+    await asyncio.sleep(60)
+    ending.cancel()
+    assert set(host.there) == {ROUTER}
+    assert host.there[ROUTER].labels[DIGEST] == third.digest
+
+
+async def test_a_failed_call_of_the_engine_does_not_cut_the_earlier_router_off(
+    host: Host, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    newer = wanted(host, "two")
+    for router in (wanted(host), newer):
+        await ensure(host, router)
+    host.at_work = True
+    assert not await end(host, newer)
+
+    async def silent(name: str, command: Sequence[str]) -> Ran:
+        raise DeployError("Docker did not answer within 10 s")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(host, "execute", silent)
+        with pytest.raises(DeployError):
+            await end(host, newer)
+    assert EARLIER in host.there
+
+
+async def test_a_daemon_that_dies_before_the_reload_makes_it_at_its_next_start(host: Host) -> None:
+    await ensure(host, wanted(host))
+    host.left = 0
+    with pytest.raises(PowerCut):
+        await ensure(host, wanted(host, port=8081))
+    host.left = None
+    await ensure(host, wanted(host, port=8081))
+    assert host.did[-1] == f"HUP {ROUTER}"
+
+
+async def test_after_a_reboot_in_an_upgrade_the_earlier_one_goes_and_nothing_of_the_other(host: Host) -> None:
+    newer = wanted(host, "two")
+    for router in (wanted(host), newer):
+        await ensure(host, router)
+    for there in host.there.values():
+        there.running = False
+    await ensure(host, newer)
+    assert await end(host, newer)
+    assert set(host.there) == {ROUTER}
+    assert RouterPlaces(host.run, host.there[ROUTER].labels[PART]).own.is_dir()
+
+
+async def test_one_that_ends_again_and_again_is_removed_and_not_the_one_that_serves(host: Host) -> None:
+    await ensure(host, wanted(host))
+    host.comes_up = False
+    host.left = 2
+    with pytest.raises(PowerCut):   # while it waits for the new one
+        await ensure(host, wanted(host, "two"))
+    host.left, host.comes_up = None, True
+    host.there[ROUTER].restarts = 9
+    await ensure(host, wanted(host, "three"))
+    assert host.there[EARLIER].labels[DIGEST] == wanted(host).digest
+    assert host.there[ROUTER].labels[DIGEST] == wanted(host, "three").digest
+
+
+async def test_a_router_that_serves_again_does_not_go_on_saying_goodbye(host: Host) -> None:
+    newer = wanted(host, "two")
+    for router in (wanted(host), newer):
+        await ensure(host, router)
+    assert host.leaving == {"a"}
+    del host.there[ROUTER]
+    host.comes_up = False
+    with pytest.raises(RouterNotUpgraded):
+        await ensure(host, newer)
+    assert host.leaving == frozenset()
+    assert not RouterPlaces(host.run).earlier.is_symlink()
+
+
+async def test_who_goes_back_while_the_earlier_one_says_goodbye_is_not_cut_off(host: Host) -> None:
+    newer = wanted(host, "two")
+    for router in (wanted(host), newer):
+        await ensure(host, router)
+    async with asyncio.TaskGroup() as group:
+        ending = group.create_task(end(host, replace(newer, goodbye_seconds=60)))
+        await asyncio.sleep(1)
+        del host.there[ROUTER]
+        host.comes_up = False
+        with pytest.raises(RouterNotUpgraded):
+            await ensure(host, newer)
+    assert not ending.result()
+    assert set(host.there) == {ROUTER}
+    assert RouterPlaces(host.run, "a").own.is_dir()
+    assert ":8080 " in configuration(host, "a")

@@ -36,3 +36,6 @@ def test_the_key_is_random_kept_and_for_root_only(tmp_path: Path) -> None:
     assert one.stat().st_mode & 0o777 == 0o600
     ensure_pass_key(one)
     assert one.read_bytes() == key
+    one.write_bytes(b"")   # a power cut
+    ensure_pass_key(one)
+    assert len(one.read_bytes()) == 32

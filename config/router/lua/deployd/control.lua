@@ -22,7 +22,7 @@ local COMMANDS = {
     ["/hand_over"] = function()
         return hand_over.give() or error({ refused = "nobody comes to this router: there is nothing to hand over" }, 0)
     end,
-    ["/leave"] = function() return hand_over.leave() end,
+    ["/leave"] = function(asked) return hand_over.leave(asked.on) end,
 }
 
 local function body()

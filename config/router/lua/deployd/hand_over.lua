@@ -84,12 +84,18 @@ end
 
 -- From now on connections of HTTP/1 end with their next answer (`Connection: close`): what is closed in silence when this
 -- router stops listening has not been used for a while.
-function _M.leave()
-    dict:set("leaving", true)
-    return { generation = dict:incr("generation", 1, 0) }
+function _M.leave(on)
+    if dict:get("leaving") ~= (on or nil) then
+        dict:set("leaving", on or nil)
+        dict:incr("generation", 1, 0)
+    end
+    return { generation = dict:get("generation") or 0 }
 end
 
 local function know(state)
+    if type(state) ~= "table" or state.format ~= routes.FORMAT then
+        return true  -- of another version of deployd, or nothing: the daemon tells
+    end
     for key, value in pairs(state.routes) do
         if not dict:safe_set(key, value) then
             return false
@@ -112,8 +118,9 @@ function _M.take(path)
     local state = cjson.decode(file:read("*a"))
     file:close()
     os.remove(path)
-    if state and state.format == routes.FORMAT and not know(state) then
-        ngx.log(ngx.ERR, "the memory for routes is too small for what the earlier router knew")
+    local ok, known = pcall(know, state)
+    if not (ok and known) then
+        ngx.log(ngx.ERR, "what the earlier router knew cannot be taken over: ", ok and "the memory is too small" or known)
         dict:flush_all()
     end
 end

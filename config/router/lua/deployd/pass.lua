@@ -33,11 +33,28 @@ local function signature(kind, environment, ends)
 end
 
 local function is_good(kind, environment, token)
+    if #settings.pass_key ~= DIGEST_BYTES then
+        return false  -- the file was cut off: the daemon writes another one when it starts
+    end
     local ends, signed = string.match(token or "", "^(%d+)%.(%x+)$")
     if not ends or #ends > 12 or #signed ~= 2 * DIGEST_BYTES or tonumber(ends) < ngx.time() then
         return false
     end
     return C.CRYPTO_memcmp(signature(kind, environment, ends), signed, #signed) == 0
+end
+
+-- Takes the pass out of what is passed on: it is no application's business.
+function _M.strip()
+    if not ngx.var["cookie_" .. COOKIE] then
+        return
+    end
+    local kept = {}
+    for part in string.gmatch(ngx.var.http_cookie or "", "[^;]+") do
+        if not string.find(part, "^%s*" .. COOKIE .. "=") then
+            kept[#kept + 1] = string.match(part, "^%s*(.-)%s*$")
+        end
+    end
+    ngx.req.set_header("Cookie", #kept > 0 and table.concat(kept, "; ") or nil)
 end
 
 -- Whether a path is that of an operator's link.

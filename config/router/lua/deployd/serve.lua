@@ -58,6 +58,7 @@ local function wait_until_open(host, entry)
 end
 
 local function to_outside(route)
+    pass.strip()
     var.deployd_target = route.targets[1][1] .. ":" .. route.targets[1][2]
     var.deployd_outside_host = route.outside_host
     if route.outside_path then
@@ -96,6 +97,9 @@ local function follow(route, scheme)
         return to_outside(route)
     end
     local context = ngx.ctx
+    if context.passes and not route.ssi then
+        pass.strip()  -- with SSI it is needed again for the parts
+    end
     if context.waited and not route.ssi then
         return balance.pin(route)  -- it stays here, so that its answer lets in the next one
     end
