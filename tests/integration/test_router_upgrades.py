@@ -175,6 +175,28 @@ async def test_who_is_held_by_the_earlier_router_is_released_by_the_same_switch(
     assert not old.seen
 
 
+async def test_a_second_upgrade_cuts_nobody_off(upgrades: Upgrades) -> None:
+    async def slowly(request: web.Request) -> web.StreamResponse:
+        answer = web.StreamResponse()
+        await answer.prepare(request)
+        for _ in range(40):
+            await answer.write(b"x")
+            await asyncio.sleep(0.1)
+        return answer
+
+    async with backend("shop", routes={"/slow": slowly}) as shop, asyncio.TaskGroup() as group:
+        await upgrades.router.switch(routes(SHOP, "1", route(HOST, shop.target)))
+        before = [group.create_task(ask(upgrades.stand, HOST, "/slow")) for _ in range(10)]
+        await asyncio.sleep(0.5)
+        assert await upgrades.upgrade()
+        between = [group.create_task(ask(upgrades.stand, HOST, "/slow")) for _ in range(10)]
+        assert not await upgrades.upgrade()
+        await upgrades.let_end()
+        assert await ensure_router(upgrades.engine, upgrades.router, upgrades.wanted)
+        await upgrades.let_end()
+        assert {(await task).body.count(b"x") for task in (*before, *between)} == {40}
+
+
 async def test_a_freeze_that_was_taken_over_ends_when_it_would_have(upgrades: Upgrades) -> None:
     async with backend("shop") as shop, asyncio.TaskGroup() as group:
         await upgrades.router.switch(routes(SHOP, "1", route(HOST, shop.target)))

@@ -30,9 +30,10 @@ class Upgrades:
     wanted: WantedRouter
     stand: Stand
 
-    async def upgrade(self) -> None:
+    async def upgrade(self) -> bool:
+        """Another image is wanted from now on. Returns whether it is there, or waits."""
         self.wanted = replace(self.wanted, image_id=secrets.token_hex(4))
-        await ensure_router(self.engine, self.router, self.wanted)
+        return await ensure_router(self.engine, self.router, self.wanted)
 
     async def let_end(self) -> None:
         async with asyncio.timeout(60):
