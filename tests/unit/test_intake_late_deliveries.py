@@ -46,7 +46,7 @@ class TellDouble:
 
 
 def deployment(pushed: CommitId | None, how: str = "github") -> Any:
-    activity = SimpleNamespace(trigger=SimpleNamespace(how=how), commit=pushed, branch="main")
+    activity = SimpleNamespace(kind="push", trigger=SimpleNamespace(how=how), commit=pushed, branch="main")
     return SimpleNamespace(project=SimpleNamespace(id="shop"), branch="main", activity=activity)
 
 
