@@ -174,9 +174,12 @@ async def _ensure(engine: Engine, router: Router, wanted: WantedRouter) -> bool:
         else:
             await _start(engine, router, wanted, beside.places if beside is not None else None)
     except RouterAbsent as error:
-        if beside is None or not await _listens(wanted, beside):
+        if beside is not None and await _listens(wanted, beside):
+            raise await _go_back(engine, router, wanted, beside.places) from error
+        if there is None:
             raise
-        raise await _go_back(engine, router, wanted, beside.places) from error
+        await engine.ensure_container_gone(name, stop_seconds=0)   # whatever keeps it from starting, a new one has not
+        await _start(engine, router, wanted, beside.places if beside is not None else None)
     if beside is None:
         await asyncio.to_thread(wanted.places(SEATS[0]).earlier.unlink, missing_ok=True)
     await router.leave(on=True)
@@ -239,6 +242,8 @@ async def _go_on(engine: Engine, router: Router, wanted: WantedRouter, places: R
     name = router_name(wanted.instance)
     folder = await asyncio.to_thread(write_router_files, wanted.source, places, wanted.config)
     await asyncio.to_thread(lead, places.socket, places.own_socket.name)
+    if await router.configuration(places) is None:   # it is starting; after a reboot its files may be gone
+        await asyncio.to_thread(use, places, folder)
     await _wait_until_listening(router, partial(_is_coming_up, engine, name))
     await router.leave(on=False)
     if await router.configuration(places) != str(folder):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -290,6 +291,30 @@ async def test_a_killed_router_starts_on_sockets_of_its_own(upgrades: Upgrades) 
     assert (await ask(upgrades.stand, "nobody.test")).status == 404
 
 
+
+
+@pytest.mark.parametrize("folder_is_there", [False, True])
+async def test_after_a_reboot_that_emptied_the_run_folder_the_router_comes_back(
+    upgrades: Upgrades, *, folder_is_there: bool,
+) -> None:
+    name = router_name(upgrades.wanted.instance)
+    await upgrades.upgrade()   # the power goes in the midst of an upgrade
+    for container in (name, earlier_name(upgrades.wanted.instance)):
+        docker("kill", container)
+    shutil.rmtree(upgrades.stand.places.folder)
+    if folder_is_there:
+        upgrades.stand.places.folder.mkdir()   # both are started again and again, and find nothing
+    for container in (name, earlier_name(upgrades.wanted.instance)):
+        docker("start", container, check=False)   # as Docker does when the host boots, before the daemon is there
+    await asyncio.sleep(0.5)
+    assert await ensure_router(upgrades.engine, upgrades.router, upgrades.wanted)
+    await upgrades.router.complete()
+    assert (await ask(upgrades.stand, "nobody.test")).status == 404
+    await upgrades.let_end()
+    assert await upgrades.names() == {name}
+    await upgrades.router.complete()
+    await upgrades.upgrade()
+    assert (await ask(upgrades.stand, "nobody.test")).status == 404
 
 
 async def test_other_users_cannot_ask_for_the_sockets(upgrades: Upgrades) -> None:
