@@ -19,6 +19,7 @@ from deployd.deployment.host import Host
 from deployd.deployment.view import Deployment
 from deployd.deployment.without_slug import end_without_slug
 from deployd.engine.docker import Engine
+from deployd.engine.errors import NotThere
 from deployd.engine.names import PART, ROLE, Names
 from deployd.engine.seen import ContainerSeen
 from deployd.errors import DeployError, Transient
@@ -132,7 +133,14 @@ class Mender:
         if (await read_at(self._store, key)).hands is not Hands.OURS:
             return BUSY_SECONDS
         self._back_off.started(container.name, loop.time())
-        await self._host.engine.start(container.name)
+        try:
+            await self._host.engine.start(container.name)
+        except NotThere:
+            if container.labels[ROLE] != "app":
+                raise
+            # It was made for the network of a web container that was being removed. It never starts; a new one does.
+            await self._host.engine.ensure_container_gone(container.name, stop_seconds=0)
+            return SOON_SECONDS
         log.warning("container_started_again", container=container.name, exit_status=seen.exit_status)
         return SOON_SECONDS
 

@@ -16,6 +16,7 @@ from deployd.activity.journal import write_result
 from deployd.deployment.hooks import Frozen
 from deployd.deployment.view import Deployment
 from deployd.engine.docker import EventFollower
+from deployd.engine.errors import NotThere
 from deployd.engine.names import ACTIVITY
 from deployd.engine.seen import ContainerSeen, EventSeen
 from deployd.errors import DeployError
@@ -37,6 +38,8 @@ class EngineDouble:
     started: list[tuple[str, float]] = field(default_factory=list)
     reachable: bool = True
     unstartable: set[str] = field(default_factory=set)
+    stranded: set[str] = field(default_factory=set)
+    """Made for the network of a container that is no more."""
 
     def add(self, name: str, labels: dict[str, str], address: str = "10.0.0.2", network: str = "") -> None:
         self.there[name] = ContainerSeen(name, name, "", "", labels, True, None, "none", {network: address})
@@ -55,12 +58,19 @@ class EngineDouble:
     async def container(self, name: str) -> ContainerSeen | None:
         return self.there.get(name)
 
+    async def ensure_container_gone(self, name: str, *, stop_seconds: int) -> None:
+        self.tell(name, "destroy")
+        del self.there[name]
+        self.stranded.discard(name)
+
     async def stop(self, name: str, stop_seconds: int) -> None:
         self.end(name)
 
     async def start(self, name: str) -> None:
         if name in self.unstartable:
             raise DeployError(f"{name} cannot be started")
+        if name in self.stranded:
+            raise NotThere(f"cannot start {name}: no such container: 732e")
         self.started.append((name, round(asyncio.get_running_loop().time(), 1)))
         started_at = BASE + timedelta(seconds=asyncio.get_running_loop().time())
         self.there[name] = replace(self.there[name], running=True, started_at=started_at)
@@ -240,6 +250,16 @@ async def test_a_container_that_somebody_removed_is_made_again(world: World) -> 
         assert [missing for missing, _ in world.remaker.asked] == [{("web", "app")}]
         assert world.addresses() == ["10.0.0.2", "10.0.0.7"]
         assert world.watch.degraded() == ()
+
+
+async def test_an_application_of_a_network_that_is_gone_is_made_anew(world: World) -> None:
+    async with watched(world):
+        name = world.name("app")
+        world.engine.stranded.add(name)
+        world.engine.end(name)
+        await asyncio.sleep(5)
+        assert world.engine.there[name].running
+        assert [asked for asked, _ in world.remaker.asked] == [{("app", "app")}]
 
 
 async def test_a_container_that_cannot_be_made_again_is_told_and_tried_again_with_growing_pauses(world: World) -> None:
