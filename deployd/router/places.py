@@ -47,7 +47,7 @@ class RouterPlaces:
     @property
     def earlier(self) -> Path:
         """A link to the control socket of the router that it took over from, while that one has something to end."""
-        return self.control / "earlier.sock"
+        return self.control / "former.sock"
 
     @property
     def pass_key(self) -> Path:
