@@ -9,8 +9,9 @@
         ─► when nothing is left (ten minutes at most) it is removed
 
 While both are there, every change is told to both (`control.py`): who is held by the earlier one is released by the
-same switch. Each step can be interrupted and is gone on with at the next start, from what is there. A router that does
-not come up is removed, and the earlier one goes on.
+same switch. There are two seats, so a further upgrade waits until the earlier one has ended. Each step can be
+interrupted and is gone on with at the next start, from what is there. A router that does not come up is removed, and
+the earlier one goes on.
 """
 
 from __future__ import annotations
@@ -189,14 +190,16 @@ async def _ensure(engine: Engine, router: Router, wanted: WantedRouter) -> bool:
 async def end_earlier(engine: Engine, router: Router, wanted: WantedRouter) -> bool:
     """Bring the router that another one took over from a step nearer to its end. Returns whether there is none."""
     seen = await _look(engine, router, wanted, earlier_name(wanted.instance))
+    if seen is None:   # nearly always
+        await asyncio.to_thread(wanted.places(SEATS[0]).earlier.unlink, missing_ok=True)
+        return True
     try:
-        if seen is not None and seen.serves and not await _has_ended(engine, router, wanted, seen):
+        if seen.serves and not await _has_ended(engine, router, wanted, seen):
             return False
     except RouterNotConfigured as error:   # its nginx is too old for our file
         log.warning("earlier_router_cut_off", what=error.what, evidence=error.evidence)
     await _forget_earlier(engine, wanted, seen)
-    if seen is not None:
-        log.info("earlier_router_ended")
+    log.info("earlier_router_ended")
     return True
 
 
@@ -370,12 +373,10 @@ async def _listens_now(router: Router) -> bool:
     return True
 
 
-async def _forget_earlier(engine: Engine, wanted: WantedRouter, seen: Seated | None) -> None:
+async def _forget_earlier(engine: Engine, wanted: WantedRouter, seen: Seated) -> None:
     await engine.ensure_container_gone(earlier_name(wanted.instance), stop_seconds=STOP_SECONDS)
-    places = wanted.places(SEATS[0])
-    await asyncio.to_thread(places.earlier.unlink, missing_ok=True)
-    if seen is not None:
-        await asyncio.to_thread(_clear_seat, seen.places)
+    await asyncio.to_thread(seen.places.earlier.unlink, missing_ok=True)
+    await asyncio.to_thread(_clear_seat, seen.places)
 
 
 def _clear_seat(places: RouterPlaces) -> None:
