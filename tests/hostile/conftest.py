@@ -1,0 +1,61 @@
+"""One real daemon, an attacker with a contributor's token for one project, and a neighbour who must notice nothing.
+
+Every test really tries it, and then looks on the host for what must not have happened.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from scripts.local_daemon import LocalDaemon
+from scripts.removal import left_behind, remove_all
+from scripts.repository import make_repository
+from tests.e2e.conftest import Developer, MakeDeveloper, write_start
+
+PROJECTS = ("mallory", "neighbour", "mounts", "scripts", "patterns", "reader", "refs", "modules", "network", "secrets",
+            "doors", "shares", "rounds", "pages", "headers")
+"""`mallory` attacks, `neighbour` must notice nothing; the others are for the files of these names."""
+
+
+def hostile_daemon(directory: Path, **settings: Any) -> LocalDaemon:
+    """A daemon with all the projects above, not started yet."""
+    projects: dict[str, dict[str, Any]] = {name: {} for name in PROJECTS}
+    return LocalDaemon(directory, projects, settings={"answer_seconds": 8, "drain_seconds": 5, **settings})
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def daemon() -> AsyncIterator[LocalDaemon]:
+    directory = Path(tempfile.mkdtemp(prefix="deployd-hostile-"))
+    daemon = hostile_daemon(directory)
+    try:
+        await daemon.start(limit_seconds=300)
+        yield daemon
+    finally:
+        await daemon.stop()
+        incidents = [line for line in daemon.log_file.read_text(errors="replace").splitlines() if "incident=" in line]
+        await remove_all(daemon.instance, directory)
+    assert incidents == [], "errors of deployd itself"
+    assert await left_behind(daemon.instance, directory) == []
+
+
+@pytest.fixture
+def developer(daemon: LocalDaemon, tmp_path: Path) -> MakeDeveloper:
+    """A developer with a new repository: a one-file Python application with the given files in it."""
+
+    async def make(project: str, files: dict[str, str] | None = None) -> Developer:
+        folder = tmp_path / project
+        shutil.rmtree(folder, ignore_errors=True)
+        await make_repository(folder, write_start(tmp_path / "start"))
+        made = Developer(daemon, folder, project)
+        if files:
+            await made.write(files)
+        return made
+
+    return make
