@@ -320,6 +320,9 @@ class Settings(_Frozen):
     domain: str = "{environment}-{project}.localhost"
     network_pool: str = "10.208.0.0/12"
     subnet_prefix: int = Field(26, ge=16, le=29)
+    first_uid: int = Field(2_000_000, ge=10_001, le=1_000_000_000)
+    """Each project's containers run as a user of their own: this number, and the next ones. Nobody else on the host
+    should have them."""
     limits: Limits = Limits()
     freeze_seconds: int = Field(60, ge=1, le=60)
     answer_seconds: int = Field(60, ge=1)

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
 from deployd.activity.log import Tell
-from deployd.deployment.containers import APP_UID, APP_USER, MEGABYTE, SCRIPTS_FOLDER
+from deployd.confined.trees import ensure_owner, remove_tree
+from deployd.deployment.containers import MEGABYTE, SCRIPTS_FOLDER
 from deployd.deployment.host import Host
+from deployd.deployment.identity import identity_binds
 from deployd.deployment.memory_full import memory_full, mend_memory
 from deployd.deployment.process_environment import merged_environment
 from deployd.deployment.together import together
@@ -24,7 +25,7 @@ from deployd.deployment.view import Deployment
 from deployd.deployment.wanted import build_variables
 from deployd.engine.errors import ScriptLost, ScriptOverran
 from deployd.engine.names import ACTIVITY, ENVIRONMENT, INSTANCE, PROJECT, ROLE
-from deployd.engine.script import Script, follow, is_lost, prepare, read_status, wrapper_command
+from deployd.engine.script import Script, age_seconds, follow, prepare, read_status, wrapper_command
 from deployd.engine.specs import Bind, ContainerSpec, NetworkSpec
 from deployd.environment.platform import APP_FOLDER, CACHE_FOLDER, About, build_environment
 from deployd.errors import DeployError
@@ -34,8 +35,6 @@ from deployd.recipes.build_steps import BuildStep, build_steps
 from deployd.recipes.paths import build_paths
 from deployd.slugs.errors import DiskFull
 
-MARK = "::deployd-step::"
-"""Begins the lines by which the build script says which step it is at; people never see them."""
 HOST_TRUST_STORE = Path("/etc/ssl/certs/ca-certificates.crt")
 TRUST_VARIABLES = (
     "SSL_CERT_FILE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "PIP_CERT", "NODE_EXTRA_CA_CERTS", "GIT_SSL_CAINFO",
@@ -76,7 +75,7 @@ async def build_apps(deployment: Deployment, host: Host, tell: Tell) -> Built:
 async def discard(deployment: Deployment, host: Host, tell: Tell) -> None:
     """Undo of a build: its containers and its workspaces go."""
     await remove_build_containers(deployment, host, tell)
-    await asyncio.to_thread(shutil.rmtree, host.places.work(deployment.id), True)
+    await remove_tree(host.places.work(deployment.id))
 
 
 async def remove_build_containers(deployment: Deployment, host: Host, tell: Tell) -> None:
@@ -92,77 +91,89 @@ async def remove_build_containers(deployment: Deployment, host: Host, tell: Tell
 
 
 async def _build(deployment: Deployment, host: Host, tell: Tell, app: Application, planned: PlannedApp) -> None:
+    """Build one application. Each step is a script of its own: which one runs is never read out of what is printed."""
     steps = build_steps(app)
     name = deployment.names.container(deployment.id, "build", app.name)
-    folder = host.places.build_scripts(deployment.id, app.name)
-    if await asyncio.to_thread(is_lost, Script(folder / "build")):   # the host went down under it
+    folder, owner = host.places.build_scripts(deployment.id, app.name), deployment.planned.version.uid
+    scripts = [Script(folder / f"build-{number}") for number in range(len(steps))]
+    there = await host.engine.container(name)
+    has_ended = await asyncio.to_thread(_has_ended, scripts)   # after the look: what has ended by itself says so
+    if not has_ended and (there is None or not there.running):
+        # The host went down under it. What its steps left in memory is gone, so all of them are run again.
         await host.engine.ensure_container_gone(name, stop_seconds=0)
-        await asyncio.to_thread(shutil.rmtree, folder.parent)
-    script = prepare(folder, "build", _script(steps))
-    if await asyncio.to_thread(read_status, script) is not None:
-        # It has ended: only its story is told. Its container may be gone, and its workspace is what will be packed.
-        there = await host.engine.container(name)
-    else:
-        if await host.engine.container(name) is None:
+        await remove_tree(folder.parent)
+        there = None
+    for step, script in zip(steps, scripts, strict=True):
+        await asyncio.to_thread(prepare, folder, script.name, _script(step), group=owner)
+    if not has_ended:   # else only its story is told: its container may be gone, its workspace is what will be packed
+        if there is None:
             workspace = host.places.workspace(deployment.id, app.name)
-            await host.code.export(deployment.project.id, deployment.commit, app.root, workspace, APP_UID)
-            await asyncio.to_thread(_make_writable, host.places.cache(deployment.project.id))
+            await host.code.export(deployment.project.id, deployment.commit, app.root, workspace, owner)
+            await _make_writable(host.places.cache(deployment.project.id), owner)
         if not steps:
             tell.line("nothing to run: its files are taken as they are", app=app.name)
             return
         await host.engine.ensure_network(build_network(deployment))
-        # A daemon before us may have made the container, and not have started it. Started twice, the wrapper refuses.
-        there = await host.engine.ensure_container(await _build_container(deployment, host, app, name, script))
-    await _follow(host, tell, app, steps, name, script)
+        there = await host.engine.ensure_container(await _build_container(deployment, host, app, name, scripts))
+    await _follow(deployment, host, tell, app, name, list(zip(steps, scripts, strict=True)))
     if there is not None:   # what it left running ends with it: nothing writes into its files while they are packed
         await host.engine.wait_until_dead(there)
 
 
+def _has_ended(scripts: list[Script]) -> bool:
+    """Whether one of them failed, or the last one is done."""
+    statuses = [read_status(script) for script in scripts]
+    return any(statuses) or statuses[-1:] == [0]
+
+
 async def _follow(
-    host: Host, tell: Tell, app: Application, steps: tuple[BuildStep, ...], container: str, script: Script,
+    deployment: Deployment, host: Host, tell: Tell, app: Application, container: str,
+    steps: list[tuple[BuildStep, Script]],
 ) -> None:
-    current = steps[0]
-    recent: list[str] = []
+    """Tell every step of a build to its end.
 
-    def on_line(text: str) -> None:
-        nonlocal current
-        if text.startswith(MARK):
-            current = steps[int(text.removeprefix(MARK))]
-            tell.line(current.title, app=app.name)
-            recent.clear()
-            return
-        recent.append(text)
-        del recent[:-20]
-        tell.line(text, app=app.name, stream="output")
+    Raises:
+        BuildFailed: One ended with another status than 0; those after it did not run.
+    """
+    for step, script in steps:
+        tell.line(step.title, app=app.name)
+        place = step.place or app.place
+        where = f"{place.file}:{place.line}" if place.line else place.file
+        recent: list[str] = []
 
-    def where() -> str:
-        place = current.place or app.place
-        return f"{place.file}:{place.line}" if place.line else place.file
+        def on_line(text: str, recent: list[str] = recent) -> None:
+            recent.append(text)
+            del recent[:-20]
+            tell.line(text, app=app.name, stream="output")
 
-    try:
-        status = await follow(script, on_line, host.engine, container, limit_seconds=host.settings.build.limit_seconds)
-    except (ScriptLost, ScriptOverran) as error:
-        error.where, error.evidence = where(), tuple(recent)   # without our own marks
-        raise
-    if status != 0:
-        full = await memory_full(host, container, status, host.settings.build.memory_mb)
-        mend = "mend the command that failed and push again; nothing was changed, visitors see what they saw before"
-        raise BuildFailed(
-            f"{current.title} of {app.name} ended with exit code {status}{full}",
-            where=where(),
-            evidence=tuple(recent),
-            mend=mend_memory(mend, full, "`build.memory_mb` in the operator's settings"),
-        )
+        spent = await asyncio.to_thread(_spent_seconds, steps[0][1], script)
+        try:
+            status = await follow(
+                script, on_line, host.engine, container, user=deployment.user,
+                limit_seconds=host.settings.build.limit_seconds - spent,
+            )
+        except (ScriptLost, ScriptOverran) as error:
+            error.where = where
+            raise
+        if status != 0:
+            full = await memory_full(host, container, status, host.settings.build.memory_mb)
+            mend = "mend the command that failed and push again; nothing was changed, visitors see what they saw before"
+            raise BuildFailed(
+                f"{step.title} of {app.name} ended with exit code {status}{full}",
+                where=where,
+                evidence=tuple(recent),
+                mend=mend_memory(mend, full, "`build.memory_mb` in the operator's settings"),
+            )
 
 
-def _script(steps: tuple[BuildStep, ...]) -> str:
-    """One script for all steps: each in a shell of its own, the first that fails ends the build with its status."""
-    lines = []
-    for number, step in enumerate(steps):
-        lines.append(f"echo '{MARK}{number}'")
-        lines.append(f"cd {APP_FOLDER} && (\n{step.script}\n)")
-        lines.append("status=$?; if [ $status -ne 0 ]; then exit $status; fi")
-    return "\n".join(lines) + "\n"
+def _spent_seconds(first: Script, script: Script) -> float:
+    """By the steps before a script."""
+    return age_seconds(first) - age_seconds(script)
+
+
+def _script(step: BuildStep) -> str:
+    """In a subshell: whatever it sets or leaves, its status is the script's."""
+    return f"cd {APP_FOLDER} && (\n{step.script}\n)\n"
 
 
 def build_network(deployment: Deployment) -> NetworkSpec:
@@ -172,10 +183,12 @@ def build_network(deployment: Deployment) -> NetworkSpec:
 
 
 async def _build_container(
-    deployment: Deployment, host: Host, app: Application, name: str, script: Script,
+    deployment: Deployment, host: Host, app: Application, name: str, scripts: list[Script],
 ) -> ContainerSpec:
     version = deployment.planned.version.app(app.name)
     assert version is not None, app.name
+    folder = host.places.build_scripts(deployment.id, app.name)
+    owned = f"uid={deployment.planned.version.uid},gid={deployment.planned.version.uid}"
     about = About(
         deployment.project.id, await host.facts.entropy(deployment.project.id), deployment.environment,
         deployment.branch, deployment.type, version.tree,
@@ -188,31 +201,32 @@ async def _build_container(
         image=version.image_id,
         labels=deployment.names.labels("build", app.name, deployment.id),
         entrypoint=(),
-        command=wrapper_command(script),
+        command=wrapper_command(*scripts),
         environment=merged_environment({**certificates, **build_paths(app)}, values),
-        user=APP_USER,
+        user=deployment.user,
         working_folder=APP_FOLDER,
         network=build_network(deployment).name,
         binds=(
             Bind(str(host.places.workspace(deployment.id, app.name)), APP_FOLDER),
             Bind(str(host.places.cache(deployment.project.id)), CACHE_FOLDER),
-            Bind(str(script.folder.parent), SCRIPTS_FOLDER),
+            Bind(str(folder), SCRIPTS_FOLDER),
+            *await identity_binds(folder.parent, deployment.planned.version.uid),
             *([Bind(str(HOST_TRUST_STORE), str(HOST_TRUST_STORE), read_only=True)] if trust else []),
         ),
         tmpfs={
             "/tmp": "rw,exec,nosuid,nodev,size=4g,mode=1777",
-            "/run": f"rw,nosuid,nodev,size=64m,uid={APP_UID},gid={APP_UID}",
-            "/home/web": f"rw,exec,nosuid,nodev,size=2g,uid={APP_UID},gid={APP_UID}",
+            "/run": f"rw,nosuid,nodev,size=64m,{owned}",
+            "/home/web": f"rw,exec,nosuid,nodev,size=2g,{owned}",
         },
         memory_bytes=host.settings.build.memory_mb * MEGABYTE,
         cpus=host.settings.build.cpus,
     )
 
 
-def _make_writable(folder: Path) -> None:
-    """Make a folder that builds write into. Several may ask for the same one at once."""
-    folder.mkdir(parents=True, exist_ok=True)
-    shutil.chown(folder, APP_UID, APP_UID)
+async def _make_writable(folder: Path, owner: int) -> None:
+    """Have a folder that builds write into. Several may ask for the same one at once."""
+    await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
+    await ensure_owner(folder, owner)
 
 
 def _refuse_without_room(host: Host) -> None:

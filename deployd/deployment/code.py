@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from deployd.confined.trees import ensure_owner
 from deployd.git.mirror import CommitInfo, Mirror
 from deployd.git.remote import Fetches
 from deployd.git.snapshot import read_at
@@ -101,17 +101,11 @@ class ProjectCode:
     async def changed_files(self, project: ProjectId, old: CommitId, new: CommitId, root: str) -> int | None:
         return await self._mirror(project).changed_files(old, new, root)
 
-    async def export(self, project: ProjectId, commit: CommitId, root: str, destination: Path, uid: int) -> None:
+    async def export(self, project: ProjectId, commit: CommitId, root: str, destination: Path, owner: int) -> None:
         """A workspace that belongs to the user of the build."""
         await export(self._mirror(project), commit, root, destination)
-        await asyncio.to_thread(_own, destination, uid)
+        await ensure_owner(destination, owner)
 
     def _mirror(self, project: ProjectId) -> Mirror:
         return Mirror(self._repository(project))
 
-
-def _own(folder: Path, uid: int) -> None:
-    os.chown(folder, uid, uid)
-    for at, folders, files in os.walk(folder):
-        for name in (*folders, *files):
-            os.chown(os.path.join(at, name), uid, uid, follow_symlinks=False)

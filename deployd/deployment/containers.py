@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from deployd.deployment.identity import identity_of
+from deployd.deployment.volumes import ordered
 from deployd.engine.names import Names
 from deployd.engine.specs import Bind, ContainerSpec
 from deployd.environment.platform import APP_FOLDER
@@ -22,8 +24,6 @@ from deployd.ids import ActivityId
 from deployd.project.model import Application, Instance
 from deployd.settings import Size
 
-APP_USER = "10000:10000"
-APP_UID = 10000
 RUN_FOLDER = "/run/app"
 CONFIG_FOLDER = "/etc/deployd"
 SCRIPTS_FOLDER = "/run/deployd/scripts"
@@ -43,10 +43,12 @@ class InstanceParts:
     image: str
     slug: Path
     """Where the slug is mounted on the host."""
-    volumes: Path
-    """Folder of the instance's local mounts on the host."""
-    shared_volumes: Path
-    """Folder that holds the volumes of network-storage services, one folder for each."""
+    uid: int
+    """Number of the user and group that everything of the project runs as."""
+    mounts: tuple[Path, ...]
+    """Where the folders of the instance's mounts are staged on the host, in the order of `volumes.ordered`."""
+    identity: Path
+    """Folder with `passwd` and `group`."""
     configuration: Path
     """Folder with `start`, `run-config.json` and what the runtime reads, seen at /etc/deployd."""
     scripts: Path
@@ -61,24 +63,20 @@ class InstanceParts:
     size: Size
 
     @property
-    def temporary(self) -> Path:
-        """Of mounts of the source `tmp`: on the disk, so that the web server sees them; it goes with the version."""
-        return self.configuration.parent / "tmp"
+    def user(self) -> str:
+        """As Docker wants it."""
+        return f"{self.uid}:{self.uid}"
+
+    @property
+    def owned(self) -> str:
+        """Options of a file system in memory that belongs to them."""
+        return f"uid={self.uid},gid={self.uid}"
 
 
 def mount_binds(parts: InstanceParts) -> tuple[Bind, ...]:
     """The read-write folders of an instance, in the order in which Docker may mount them."""
-    binds = []
-    for mount in sorted(parts.instance.mounts, key=lambda item: item.path):
-        local = parts.temporary if mount.source == "tmp" else parts.volumes
-        volume = parts.shared_volumes / mount.service if mount.service else local
-        binds.append(Bind(str(volume / mount.source_path), f"{APP_FOLDER}/{mount.path}"))
-    return tuple(binds)
-
-
-def mount_folders(parts: InstanceParts) -> tuple[Path, ...]:
-    """Folders on the host that must exist before the container starts."""
-    return tuple(Path(bind.source) for bind in mount_binds(parts))
+    pairs = zip(parts.mounts, ordered(parts.instance), strict=True)
+    return tuple(Bind(str(place), f"{APP_FOLDER}/{mount.path}") for place, mount in pairs)
 
 
 def app_container(parts: InstanceParts) -> ContainerSpec:
@@ -106,7 +104,7 @@ def _instance_container(
         command=("sh", f"{CONFIG_FOLDER}/start"),
         entrypoint=(),
         environment=parts.environment,
-        user=APP_USER,
+        user=parts.user,
         working_folder=APP_FOLDER,
         **network,
         binds=(
@@ -114,14 +112,15 @@ def _instance_container(
             Bind(str(parts.configuration), CONFIG_FOLDER, read_only=True),
             Bind(str(parts.configuration / "run-config.json"), "/run/config.json", read_only=True),
             Bind(str(parts.scripts), SCRIPTS_FOLDER),
+            *identity_of(parts.identity),
             *more,
             *mount_binds(parts),
         ),
         tmpfs={
             "/tmp": "rw,exec,nosuid,nodev,size=1g,mode=1777",
-            "/run": f"rw,nosuid,nodev,size=64m,uid={APP_UID},gid={APP_UID}",
-            "/var/log": f"rw,nosuid,nodev,size=128m,uid={APP_UID},gid={APP_UID}",
-            "/home/web": f"rw,exec,nosuid,nodev,size=256m,uid={APP_UID},gid={APP_UID}",
+            "/run": f"rw,nosuid,nodev,size=64m,{parts.owned}",
+            "/var/log": f"rw,nosuid,nodev,size=128m,{parts.owned}",
+            "/home/web": f"rw,exec,nosuid,nodev,size=256m,{parts.owned}",
         },
         memory_bytes=parts.size.memory_mb * MEGABYTE,
         cpus=parts.size.cpus,
@@ -139,7 +138,7 @@ def web_container(parts: InstanceParts, image: str, configuration: Path, address
         labels=parts.names.labels("web", parts.app.name, parts.activity),
         entrypoint=(),
         command=("nginx", "-e", "stderr", "-c", f"{CONFIG_FOLDER}/nginx.conf", "-g", "daemon off;"),
-        user=APP_USER,
+        user=parts.user,
         network=parts.names.network,
         address=address,
         aliases=(parts.names.alias(parts.activity, parts.app.name),),
@@ -148,12 +147,13 @@ def web_container(parts: InstanceParts, image: str, configuration: Path, address
         binds=(
             Bind(str(parts.slug), APP_FOLDER, read_only=True),
             Bind(str(configuration), CONFIG_FOLDER, read_only=True),
+            *identity_of(parts.identity),
             Bind(str(parts.sockets), RUN_FOLDER),
             *mounts,
         ),
         tmpfs={
             "/tmp": "rw,nosuid,nodev,size=1g,mode=1777",
-            "/run": f"rw,nosuid,nodev,size=16m,uid={APP_UID},gid={APP_UID}",
+            "/run": f"rw,nosuid,nodev,size=16m,{parts.owned}",
         },
         memory_bytes=256 * MEGABYTE,
         open_files=16_384,

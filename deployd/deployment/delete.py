@@ -7,11 +7,13 @@ branch that comes back finds it. `purge_data` is what takes it away, in the same
 from __future__ import annotations
 
 import asyncio
-import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from deployd.activity.log import Tell
+from deployd.confined.stages import ensure_unstaged
+from deployd.confined.trees import remove_tree
 from deployd.deployment.host import Host
 from deployd.deployment.removal import unmount_unused
 from deployd.deployment.together import together
@@ -45,7 +47,8 @@ async def remove_environment(deployment: Deployment, host: Host, tell: Tell) -> 
     if version is not None:
         await unmount_unused(host, version.apps, but_for=version.activity)
     data = host.places.data(project, environment)
-    await asyncio.to_thread(_remove_all_but, host.places.environment(project, environment), data)
+    await ensure_unstaged(host.places.all_stages(project, environment))
+    await _remove_all_but(host.places.environment(project, environment), data)
     days = host.settings.collect.deleted_days
     volumes = 0 if days else await _remove_data(deployment, host)
     await host.facts.forget(project, environment)
@@ -69,7 +72,7 @@ async def _remove_data(deployment: Deployment, host: Host) -> int:
     volumes = await host.engine.volumes(_labels(deployment))
     for volume in volumes:
         await host.engine.ensure_volume_gone(volume.name)
-    await asyncio.to_thread(shutil.rmtree, host.places.environment(project, environment), True)
+    await remove_tree(host.places.environment(project, environment))
     await host.facts.forget_secrets(project, environment)
     return len(volumes)
 
@@ -80,9 +83,9 @@ def _labels(deployment: Deployment) -> dict[str, str]:
     }
 
 
-def _remove_all_but(folder: Path, kept: Path) -> None:
-    for path in folder.iterdir() if folder.is_dir() else ():
+async def _remove_all_but(folder: Path, kept: Path) -> None:
+    for path in await asyncio.to_thread(lambda: list(folder.iterdir()) if folder.is_dir() else []):
         if path != kept:
-            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
-    if folder.is_dir() and not any(folder.iterdir()):
-        folder.rmdir()
+            await remove_tree(path)
+    with suppress(OSError):   # it is not there, or what is kept is in it
+        await asyncio.to_thread(folder.rmdir)

@@ -17,6 +17,7 @@ from deployd.deployment.removal import remove_version, unmount_unused
 from deployd.deployment.together import together
 from deployd.deployment.validate import read_config
 from deployd.deployment.view import Deployment
+from deployd.deployment.volumes import ensure_data_owner
 from deployd.deployment.without_slug import end_without_slug
 from deployd.engine.names import ACTIVITY, ENVIRONMENT, INSTANCE, PROJECT
 from deployd.engine.seen import ContainerSeen
@@ -34,6 +35,8 @@ class AppsUp:
 async def start_apps(deployment: Deployment, host: Host, tell: Tell) -> AppsUp:
     """Mount the slugs and start the app and web containers of every application; what is independent, side by side."""
     config = await read_config(deployment, host)
+    if await ensure_data_owner(deployment, host, deployment.planned.version.uid):
+        tell.line(f"the files of its mounts belong to the user {deployment.planned.version.uid} of the project now")
     containers: list[str] = []
     await end_without_slug(host, await _made_before(deployment, host))
     webs = {app.name: web_name(deployment, app) for app in config.applications}
@@ -77,6 +80,9 @@ async def start_workers(deployment: Deployment, host: Host, tell: Tell) -> AppsU
 async def remove_new(deployment: Deployment, host: Host, tell: Tell) -> None:
     """Undo of the deploy phase: whatever carries this activity's label goes, the old version stays as it is."""
     await remove_version(deployment, host, str(deployment.id))
+    before = deployment.planned.before
+    if before is not None:
+        await ensure_data_owner(deployment, host, before.uid)
     await unmount_unused(host, deployment.planned.version.apps, but_for=deployment.id)
 
 

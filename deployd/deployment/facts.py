@@ -52,6 +52,14 @@ class StateFacts:
             there = await self._store.write(lambda db: environments.ensure_entropy(db, project))
         return there
 
+    async def uid(self, project: ProjectId) -> int:
+        """Number of the user (and group) of a project, for all its containers; no other project ever has it."""
+        there = await self._store.read(lambda db: environments.uid_of(db, project))
+        if there is None:
+            first = self._settings.first_uid
+            there = await self._store.write(lambda db: environments.ensure_uid(db, project, first))
+        return there
+
     async def subnet(self, project: ProjectId, environment: EnvironmentName, network: str) -> str:
         """The environment's own subnet, free of everything that Docker and the host use.
 

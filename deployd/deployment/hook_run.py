@@ -5,10 +5,10 @@ A daemon that comes back after a restart re-attaches to a hook that runs, or rea
 
 from __future__ import annotations
 
+import asyncio
 from typing import ClassVar
 
 from deployd.activity.log import Tell
-from deployd.deployment.containers import APP_USER
 from deployd.deployment.host import Host
 from deployd.deployment.memory_full import memory_full, mend_memory
 from deployd.deployment.start_script import hook_script
@@ -43,7 +43,9 @@ async def run_hook(
     """
     scripts = host.places.instance(deployment.project.id, deployment.environment, deployment.id, app.name) / "scripts"
     container = deployment.names.container(deployment.id, "app", app.name)
-    script = prepare(scripts, name, hook_script(hook.script))
+    script = await asyncio.to_thread(
+        prepare, scripts, name, hook_script(hook.script), group=deployment.planned.version.uid,
+    )
     tell.line(f"{name.replace('_', '-')} hook runs", app=app.name)
     began = host.clock.now()
     recent: list[str] = []
@@ -53,11 +55,11 @@ async def run_hook(
         del recent[:-20]
         tell.line(text, app=app.name, stream="output")
 
-    await start_or_attach(host.engine, container, script, user=APP_USER, working_folder=APP_FOLDER)
+    await start_or_attach(host.engine, container, script, user=deployment.user, working_folder=APP_FOLDER)
     limit = host.settings.hook_limit_seconds
     who, where = f"the {name.replace('_', '-')} hook of {app.name}", f"{hook.place.file}:{hook.place.line}"
     try:
-        status = await follow(script, on_line, host.engine, container, limit_seconds=limit)
+        status = await follow(script, on_line, host.engine, container, user=deployment.user, limit_seconds=limit)
     except ScriptOverran:
         raise HookOverran(
             f"{who} was still running after {limit} s and was ended", where=where, evidence=tuple(recent),
@@ -83,4 +85,4 @@ async def end_hook(deployment: Deployment, host: Host, app: str, name: str) -> N
     """End a hook that still runs; none running is fine."""
     scripts = host.places.instance(deployment.project.id, deployment.environment, deployment.id, app) / "scripts"
     container = deployment.names.container(deployment.id, "app", app)
-    await end(host.engine, container, scripts / name)
+    await end(host.engine, container, scripts / name, user=deployment.user)

@@ -1,25 +1,25 @@
 """What an app or worker container is put together from: gathered from git, services and settings, written to the disk.
 
-The one place where the slug is mounted, mounts get their folders and an instance's configuration files are written.
+The one place where the slug is mounted, mounts are staged and an instance's configuration files are written.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
-import aiofiles
-import aiofiles.os
-
-from deployd.deployment.containers import APP_UID, SCRIPTS_FOLDER, InstanceParts, mount_folders
+from deployd.confined.beneath import open_folder
+from deployd.deployment.containers import SCRIPTS_FOLDER, InstanceParts
+from deployd.deployment.files import write_files
 from deployd.deployment.host import Host
+from deployd.deployment.identity import group, passwd
 from deployd.deployment.process_environment import merged_environment
 from deployd.deployment.service_container import credentials_of
 from deployd.deployment.start_script import start_script
 from deployd.deployment.view import Deployment
+from deployd.deployment.volumes import stage_mounts
 from deployd.deployment.wanted import routes_of
 from deployd.environment.platform import About, run_config_json, runtime_environment
 from deployd.environment.variables import variables_of
@@ -33,7 +33,7 @@ from deployd.services.families import family_of
 async def instance_parts(
     deployment: Deployment, host: Host, config: ProjectConfig, app: Application, instance: Instance, instance_name: str,
 ) -> InstanceParts:
-    """Everything that an instance's container is put together from; mounts the slug and makes the mounts' folders."""
+    """Everything that an instance's container is put together from; mounts the slug and stages the mounts."""
     version = deployment.planned.version.app(app.name)
     assert version is not None, app.name
     project, environment = deployment.project.id, deployment.environment
@@ -47,15 +47,17 @@ async def instance_parts(
         app, about, variables, commands=instance.commands, routes=routes.routes, relationships=relationships,
     )
     folder = host.places.instance(project, environment, deployment.id, instance_name)
+    uid = deployment.planned.version.uid
     parts = InstanceParts(
         names=deployment.names, activity=deployment.id, app=app, instance=instance, instance_name=instance_name,
         image=version.image_id,
-        slug=await host.slugs.ensure_mounted(version.slug),
-        volumes=host.places.volume(project, environment, instance_name),
-        shared_volumes=host.places.volume(project, environment, "shared"),
+        uid=uid,
+        mounts=await stage_mounts(deployment, host, instance, instance_name),
+        slug=await host.slugs.ensure_mounted(version.slug),   # after the mounts: who sees its slug sees them too
+        identity=folder / "identity",
         configuration=folder / "config",
         scripts=folder / "scripts",
-        sockets=folder / "sockets",
+        sockets=await _own_folder(folder, "sockets", uid),
         environment=merged_environment(runtime_paths(app), values),
         links=links_of(deployment, config, instance.relationships),
         size=host.settings.size(instance.size),
@@ -72,7 +74,8 @@ async def instance_parts(
     hook_ended = f"{SCRIPTS_FOLDER}/deploy/status" if hook_comes else None
     files["start"] = start_script(instance.commands, default, hook_ended=hook_ended)
     await write_files(parts.configuration, files)
-    await asyncio.to_thread(make_folders, (parts.scripts, parts.sockets, *mount_folders(parts)))
+    await write_files(parts.identity, {"passwd": passwd(uid), "group": group(uid)})
+    await asyncio.to_thread(parts.scripts.mkdir, mode=0o755, exist_ok=True)
     return parts
 
 
@@ -115,29 +118,13 @@ async def relationship_values(
     return values
 
 
-async def write_files(folder: Path, files: dict[str, str]) -> None:
-    """Write the files of a folder that a container will see; what is right stays: a container may be reading it.
-
-    In place, because a container sees a single file by its inode.
-    """
-    await aiofiles.os.makedirs(folder, exist_ok=True)
-    for name, text in files.items():
-        if await _read(folder / name) != text:
-            async with aiofiles.open(folder / name, "w") as file:
-                await file.write(text)
+async def _own_folder(root: Path, name: str, owner: int) -> Path:
+    """A folder that a container writes into, below one of root's."""
+    await asyncio.to_thread(root.mkdir, parents=True, exist_ok=True)
+    await asyncio.to_thread(_make_folder, root, name, owner)
+    return root / name
 
 
-async def _read(file: Path) -> str | None:
-    try:
-        async with aiofiles.open(file) as found:
-            return str(await found.read())
-    except FileNotFoundError:
-        return None
-
-
-def make_folders(folders: tuple[Path, ...]) -> None:
-    """Folders that the application writes in belong to its user."""
-    for folder in folders:
-        if not folder.is_dir():
-            folder.mkdir(parents=True)
-            shutil.chown(folder, APP_UID, APP_UID)
+def _make_folder(root: Path, name: str, owner: int) -> None:
+    with open_folder(root, name, make_for=owner):
+        pass

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from deployd.deployment.containers import APP_USER, app_container, web_container, worker_container
+from deployd.deployment.containers import app_container, web_container, worker_container
+from deployd.deployment.files import write_files
 from deployd.deployment.host import Host
-from deployd.deployment.instances import instance_parts, write_files
+from deployd.deployment.instances import instance_parts
 from deployd.deployment.start_script import hook_script
 from deployd.deployment.together import together
 from deployd.deployment.version import worker_part
@@ -57,7 +58,7 @@ async def start_app(
     await together(host.engine.create(spec) for spec in (web, own))
     await host.engine.ensure_container(web)
     await _start_beside(host, app, web, own)
-    await _run_post_start(host, app.web.instance, app.name, own.name, str(app.web.place))
+    await _run_post_start(host, app.web.instance, app.name, own, str(app.web.place))
     return web.name, own.name
 
 
@@ -71,9 +72,10 @@ async def start_worker(
     """
     part = worker_part(app.name, worker.name)
     parts = await instance_parts(deployment, host, config, app, worker.instance, part)
-    name = (await host.engine.ensure_container(worker_container(parts))).name
-    await _run_post_start(host, worker.instance, part, name, str(worker.place))
-    return name
+    spec = worker_container(parts)
+    await host.engine.ensure_container(spec)
+    await _run_post_start(host, worker.instance, part, spec, str(worker.place))
+    return spec.name
 
 
 async def _start_beside(host: Host, app: Application, web: ContainerSpec, own: ContainerSpec) -> None:
@@ -95,12 +97,12 @@ async def _start_beside(host: Host, app: Application, web: ContainerSpec, own: C
         ) from error
 
 
-async def _run_post_start(host: Host, instance: Instance, part: str, container: str, where: str) -> None:
+async def _run_post_start(host: Host, instance: Instance, part: str, container: ContainerSpec, where: str) -> None:
     command = instance.commands.post_start
     if not command:
         return
     ended = await host.engine.execute(
-        container, ("sh", "-c", hook_script(command)), user=APP_USER, working_folder=APP_FOLDER,
+        container.name, ("/bin/sh", "-c", hook_script(command)), user=container.user, working_folder=APP_FOLDER,
         limit_seconds=POST_START_SECONDS,
     )
     if ended.status != 0:

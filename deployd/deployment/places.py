@@ -51,6 +51,14 @@ class Places:
         """Configuration and scripts of one instance of one version; goes with its containers."""
         return self.version(project, environment, activity) / instance
 
+    def stages(self, project: ProjectId, environment: EnvironmentName, activity: ActivityId | str) -> Path:
+        """Where the mounts of one version are mounted for Docker, a folder for each instance (`confined/stages.py`)."""
+        return self.all_stages(project, environment) / str(activity)
+
+    def all_stages(self, project: ProjectId, environment: EnvironmentName) -> Path:
+        """Of all versions of an environment."""
+        return self.run / "stages" / project / environment
+
     def version(self, project: ProjectId, environment: EnvironmentName, activity: ActivityId) -> Path:
         return self.environment(project, environment) / "versions" / str(activity)
 

@@ -5,11 +5,11 @@ What is new begins with the build, and comes up while that goes on: nobody uses 
 
 from __future__ import annotations
 
-import asyncio
-import shutil
 from dataclasses import dataclass
 
 from deployd.activity.log import Tell
+from deployd.confined.stages import ensure_unstaged
+from deployd.confined.trees import remove_tree
 from deployd.deployment.addresses import fixed_addresses
 from deployd.deployment.host import Host
 from deployd.deployment.service_container import credentials_of, service_container
@@ -71,7 +71,8 @@ async def end_new_services(deployment: Deployment, host: Host, tell: Tell) -> No
     if deployment.planned.before is None:
         await host.engine.ensure_network_gone(names.network)
         folder = host.places.environment(deployment.project.id, deployment.environment)
-        await asyncio.to_thread(shutil.rmtree, folder, True)
+        await ensure_unstaged(host.places.all_stages(deployment.project.id, deployment.environment))
+        await remove_tree(folder)
 
 
 async def start_services(deployment: Deployment, host: Host, tell: Tell) -> ServicesUp:

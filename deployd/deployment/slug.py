@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 from dataclasses import dataclass
 
 from deployd.activity.log import Tell
+from deployd.confined.trees import remove_tree
 from deployd.deployment.host import Host
 from deployd.deployment.validate import read_config
 from deployd.deployment.view import Deployment
@@ -35,7 +35,7 @@ async def pack(deployment: Deployment, host: Host, tell: Tell) -> Packed:
         mount_points = tuple(dict.fromkeys(mount.path for mount in app.all_mounts()))
         for hidden in await asyncio.to_thread(covered_mounts, workspace, mount_points):
             tell.warn(f"the mount {hidden} hides what the code has at {hidden}: nobody sees it while {app.name} runs")
-        slug = await host.slugs.pack(workspace, planned.slug, mount_points)
+        slug = await host.slugs.pack(workspace, planned.slug, mount_points, owner=deployment.planned.version.uid)
         tell.line(f"{slug.files} files, {slug.size_bytes / 1e6:.1f} MB in {slug.seconds:.1f} s", app=app.name)
-    await asyncio.to_thread(shutil.rmtree, host.places.work(deployment.id), True)
+    await remove_tree(host.places.work(deployment.id))
     return Packed(tuple(packed))

@@ -12,12 +12,12 @@ Surprise: what is half taken is never put back, because only what the journal ca
 from __future__ import annotations
 
 import asyncio
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
 from deployd.activity.log import Tell
+from deployd.confined.trees import remove_tree
 from deployd.deployment.databases import (
     MEGABYTE,
     Database,
@@ -95,12 +95,13 @@ async def put_back_snapshot(deployment: Deployment, host: Host, tell: Tell) -> N
 
 async def remove_snapshot(deployment: Deployment, host: Host) -> None:
     """Let go of the snapshot of a deployment; none is fine."""
-    await asyncio.to_thread(shutil.rmtree, _folder(deployment, host), True)
+    await remove_tree(_folder(deployment, host))
 
 
 async def _take(deployment: Deployment, host: Host, tell: Tell, databases: tuple[Database, ...]) -> Taken:
     folder, names = _folder(deployment, host), tuple(database.name for database in databases)
-    await asyncio.to_thread(_make_empty, folder)
+    await remove_tree(folder)
+    await asyncio.to_thread(folder.mkdir, mode=0o700, parents=True)
     await asyncio.sleep(UNDER_WAY_SECONDS)
     began = asyncio.get_running_loop().time()
     try:
@@ -189,11 +190,6 @@ def _mark(deployment: Deployment, host: Host) -> Path:
     """There once everything is put back: the undo may be repeated when the snapshot is gone already. Goes with the
     version's folder."""
     return host.places.version(deployment.project.id, deployment.environment, deployment.id) / "snapshot-put-back"
-
-
-def _make_empty(folder: Path) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True, mode=0o700)
 
 
 def _touch(mark: Path) -> None:

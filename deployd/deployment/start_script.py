@@ -19,8 +19,9 @@ def start_script(commands: Commands, default: str | None, *, hook_ended: str | N
 
     Args:
         default: What to run without a start command: PHP's FPM; None waits, so that hooks and crons can run.
-        hook_ended: File that is there when the deploy hook has ended. Until then a start command that fails is started
-            again in here: one that needs its database migrated first must not take the container away from the hook.
+        hook_ended: File that has a number in it when the deploy hook has ended. Until then a start command that fails
+            is started again in here: one that needs its database migrated first must not take the container away from
+            the hook.
     """
     start = commands.start or default
     if start is None:
@@ -28,7 +29,7 @@ def start_script(commands: Commands, default: str | None, *, hook_ended: str | N
     # In the background, because a shell that waits for a program in the foreground passes no signal on: SIGTERM goes to
     # the whole group. Whatever the status, the container ends with 1: Docker's on-failure policy then starts it again.
     # A socket that an earlier start left would keep the next one from listening.
-    again = f"if [ ! -e {hook_ended} ]; then sleep 1 & wait $!; continue; fi\n" if hook_ended else ""
+    again = f"if ! grep -qs '[0-9]' {hook_ended}; then sleep 1 & wait $!; continue; fi\n" if hook_ended else ""
     return f"""\
 {PREAMBLE}{_subshell(commands.pre_start)}trap 'trap "" TERM; kill -TERM 0 $!; wait; exit 143' TERM
 while :; do

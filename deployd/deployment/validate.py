@@ -133,7 +133,8 @@ async def _earlier(
     earlier = await host.facts.version_of(target) if target is not None else None
     if earlier is None:
         raise CommitGone(f"there is no version {target} to go back to", mend="`deployd activities` shows what there is")
-    version = Version(deployment.id, earlier.commit, earlier.apps, earlier.services, earlier.routes)
+    version = Version(deployment.id, earlier.commit, earlier.apps, earlier.services, earlier.routes,
+                      await host.facts.uid(deployment.project.id))
     apps = []
     for app in earlier.apps:
         if not await host.slugs.has(app.slug):

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from deployd.ids import ActivityId, CommitId, SlugKey
 from deployd.plan import KeyParts, Live, LiveApp, LiveService
 
+FIRST_UID = 10_000
+"""What the containers of every project ran as, before each had a user of its own."""
+
 
 @dataclass(frozen=True, slots=True)
 class AppVersion:
@@ -42,6 +45,13 @@ class Version:
     services: tuple[ServiceVersion, ...]
     routes: tuple[str, ...]
     """URLs."""
+    uid: int = FIRST_UID
+    """Number of the user (and group) that its containers run as; versions from before each project had one lack it."""
+
+    @property
+    def user(self) -> str:
+        """As Docker wants it."""
+        return f"{self.uid}:{self.uid}"
 
     def as_live(self) -> Live:
         """The same, as the plan compares it."""

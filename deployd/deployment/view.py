@@ -70,5 +70,10 @@ class Deployment:
         return self.journal.result("fetch", Fetched).commit
 
     @property
+    def user(self) -> str:
+        """Who its containers run as: `uid:gid`."""
+        return self.planned.version.user
+
+    @property
     def planned(self) -> Planned:
         return self.journal.result("read_and_plan", Planned)

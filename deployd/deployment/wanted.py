@@ -180,7 +180,10 @@ async def find_wanted(
         kind = f"{service.kind}:{number}"   # what runs: its data are in the format of that version
         services.append(ServiceVersion(service.name, kind, image_id, service_digest(host.settings, service, image_id)))
     return Wanted(
-        Version(activity, commit, tuple(apps), tuple(services), tuple(route.url for route in routes.routes)),
+        Version(
+            activity, commit, tuple(apps), tuple(services), tuple(route.url for route in routes.routes),
+            await host.facts.uid(project.id),
+        ),
         tuple(wanted_apps),
         tuple(WantedService(item.name, item.type, item.digest) for item in services),
         (*warnings, *routes.warnings),

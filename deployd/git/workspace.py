@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import ClassVar
 from urllib.parse import urlsplit
 
+from deployd.confined.trees import remove_tree
 from deployd.errors import DeployError, Transient
 from deployd.git.mirror import Mirror, without_user
 from deployd.git.program import git
@@ -34,7 +35,8 @@ async def export(mirror: Mirror, commit: CommitId, root: str, destination: Path)
     Raises:
         SubmoduleMissing: A submodule has no HTTPS address, or its commit cannot be fetched.
     """
-    await asyncio.to_thread(_make_empty, destination)
+    await remove_tree(destination)   # of a build before: an application wrote into it
+    await asyncio.to_thread(destination.mkdir, parents=True)
     folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="export-", dir=mirror.path))
     env = {"GIT_INDEX_FILE": str(folder / "index"), "GIT_WORK_TREE": str(destination)}
     try:
@@ -110,8 +112,3 @@ def _submodule_missing(path: str, wanted: CommitId, error: DeployError) -> Submo
         evidence=error.evidence, mend="see whether its address can be read without a password",
     )
 
-
-def _make_empty(folder: Path) -> None:
-    if folder.exists():
-        shutil.rmtree(folder)
-    folder.mkdir(parents=True)

@@ -13,7 +13,7 @@ from deployd.project.model import NOWHERE, Application
 from deployd.recipes import caches, nodejs, php, python
 from deployd.recipes.step import BuildStep
 
-RECIPE_VERSION = 1
+RECIPE_VERSION = 2
 
 DEPENDENCIES = {
     "php": php.dependencies,

@@ -24,8 +24,6 @@ from deployd.process import ProgramFailed, run
 from deployd.slugs.errors import DiskFull, SlugDamaged, SlugMissing
 from deployd.slugs.mount_points import make_mount_points
 
-OWNER = 10_000
-"""The user that applications run as."""
 LEVEL = 1
 """Of zstd: packing is waited for at every push, and the levels above give little for their time."""
 MEGABYTE = 1_000_000
@@ -85,10 +83,13 @@ class SlugStore:
         """Every slug in storage, sorted by key."""
         return await asyncio.to_thread(self._list)
 
-    async def pack(self, workspace: Path, key: SlugKey, mount_points: tuple[str, ...] = ()) -> Slug:
+    async def pack(self, workspace: Path, key: SlugKey, mount_points: tuple[str, ...] = (), *, owner: int) -> Slug:
         """Pack a built tree. Missing folders of mounts are made in it first; `.git` at its top is left out.
 
         A slug that is there already is taken as it is.
+
+        Args:
+            owner: Number of the user and group that everything in it belongs to.
 
         Raises:
             DiskFull: There is too little room; nothing was written.
@@ -101,7 +102,7 @@ class SlugStore:
         part = self.folder / f"{key}.{uuid.uuid4().hex[:8]}.part"
         began = asyncio.get_running_loop().time()
         try:
-            output = await run(*self._command(workspace, part), limit_seconds=PACK_SECONDS)
+            output = await run(*self._command(workspace, part, owner), limit_seconds=PACK_SECONDS)
             checksum = await checksum_of(part)
             found = FILES.search(output.text)
             slug = Slug(
@@ -157,13 +158,13 @@ class SlugStore:
         """Remove what a crash left half packed. Only at the start of the daemon, when nothing is being packed."""
         await asyncio.to_thread(self._sweep)
 
-    def _command(self, workspace: Path, part: Path) -> tuple[str, ...]:
+    def _command(self, workspace: Path, part: Path, owner: int) -> tuple[str, ...]:
         # Without a look for duplicates: it compares files of the same size, and 30,000 of them took 20 s instead of 1.
         return (
             "mksquashfs", str(workspace), str(part), "-comp", "zstd", "-Xcompression-level", str(LEVEL),
             "-noappend", "-no-progress", "-no-recovery", "-no-xattrs", "-no-exports", "-no-duplicates",
             "-processors", str(self._processors),
-            "-force-uid", str(OWNER), "-force-gid", str(OWNER), "-e", ".git",
+            "-force-uid", str(owner), "-force-gid", str(owner), "-e", ".git",
         )
 
     def _publish(self, part: Path, note: Path, slug: Slug) -> Slug:

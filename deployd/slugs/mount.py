@@ -7,25 +7,13 @@ container keeps its slug even when the host has unmounted it.
 from __future__ import annotations
 
 import asyncio
-import re
-from dataclasses import dataclass
 from pathlib import Path
 
+from deployd.confined.mountinfo import Mounted, parse_mountinfo, read_mounts
 from deployd.process import ProgramFailed, run
 from deployd.slugs.errors import SlugNotMounted
 
 MOUNT_SECONDS = 30
-MOUNTINFO = Path("/proc/self/mountinfo")
-ESCAPE = re.compile(r"\\([0-7]{3})")
-
-
-@dataclass(frozen=True, slots=True)
-class Mounted:
-    """A line of the kernel's list of mounts."""
-
-    path: Path
-    kind: str
-    source: str
 
 
 async def ensure_mounted(slug: Path, folder: Path) -> Path:
@@ -85,26 +73,6 @@ def is_seen_by(pid: int, path: Path) -> bool:
     except OSError:
         return True
     return any(item.path == path and item.kind == "squashfs" for item in parse_mountinfo(text))
-
-
-def read_mounts() -> tuple[Mounted, ...]:
-    return parse_mountinfo(MOUNTINFO.read_text())
-
-
-def parse_mountinfo(text: str) -> tuple[Mounted, ...]:
-    """Mounts from the text of /proc/self/mountinfo, in its order."""
-    found = []
-    for line in text.splitlines():
-        before, _, after = line.partition(" - ")
-        if after:
-            kind, source, *_ = after.split(" ")
-            found.append(Mounted(Path(_unescape(before.split(" ")[4])), kind, _unescape(source)))
-    return tuple(found)
-
-
-def _unescape(text: str) -> str:
-    """The kernel writes spaces, tabs, line ends and backslashes as octal numbers of their bytes."""
-    return ESCAPE.sub(lambda match: chr(int(match[1], 8)), text)
 
 
 def _remove_empty(folder: Path) -> None:

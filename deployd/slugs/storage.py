@@ -31,9 +31,9 @@ class Slugs:
         """Every slug in storage."""
         return await self.store.list()
 
-    async def pack(self, workspace: Path, key: SlugKey, mount_points: tuple[str, ...]) -> Slug:
+    async def pack(self, workspace: Path, key: SlugKey, mount_points: tuple[str, ...], *, owner: int) -> Slug:
         """Pack a built tree; see `SlugStore.pack`."""
-        return await self.store.pack(workspace, key, mount_points)
+        return await self.store.pack(workspace, key, mount_points, owner=owner)
 
     async def ensure_mounted(self, key: SlugKey) -> Path:
         """The folder with the slug's files. It is verified before it is mounted, not again while it is.

@@ -164,6 +164,23 @@ def entropy_of(connection: sqlite3.Connection, project: ProjectId) -> str | None
     return row["entropy"] if row else None
 
 
+def ensure_uid(connection: sqlite3.Connection, project: ProjectId, first: int) -> int:
+    """The number of the user of a project's containers: the next one from `first` on. None is ever given twice."""
+    ensure_entropy(connection, project)   # which makes the row
+    connection.execute(
+        "UPDATE projects SET uid = (SELECT max(?, 1 + coalesce(max(uid), 0)) FROM projects)"
+        " WHERE id = ? AND uid IS NULL",
+        (first, project),
+    )
+    return uid_of(connection, project) or 0
+
+
+def uid_of(connection: sqlite3.Connection, project: ProjectId) -> int | None:
+    """None: it has none yet."""
+    row = connection.execute("SELECT uid FROM projects WHERE id = ?", (project,)).fetchone()
+    return row["uid"] if row else None
+
+
 def ensure_secret(
     connection: sqlite3.Connection, project: ProjectId, environment: EnvironmentName, service: str, name: str,
 ) -> str:

@@ -101,4 +101,10 @@ CREATE TABLE unneeded (
 """
 """What housekeeping saw without a need, and when first."""
 
-MIGRATIONS: tuple[str, ...] = (FIRST, FAILED_BY_TIME, OPEN_OF_ENVIRONMENT, UNNEEDED)
+UIDS = """
+ALTER TABLE projects ADD COLUMN uid INTEGER;
+CREATE UNIQUE INDEX projects_by_uid ON projects (uid);
+"""
+"""Each project's containers run as a user of their own."""
+
+MIGRATIONS: tuple[str, ...] = (FIRST, FAILED_BY_TIME, OPEN_OF_ENVIRONMENT, UNNEEDED, UIDS)

@@ -13,8 +13,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import shutil
-import time
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
@@ -25,13 +23,13 @@ from typing import Any
 import structlog
 
 from deployd.activity.masking import Masker
-from deployd.deployment.containers import APP_USER
+from deployd.confined.trees import remove_tree
 from deployd.deployment.cron_scripts import run_name, safe_name
 from deployd.deployment.host import Host
 from deployd.deployment.start_script import hook_script
 from deployd.deployment.view import Deployment
 from deployd.engine.errors import EngineOverran, EngineUnreachable, NotRunning, NotThere
-from deployd.engine.script import Script, end, follow, has_started, is_held, prepare, start_or_attach
+from deployd.engine.script import Script, age_seconds, end, follow, has_started, is_held, prepare, start_or_attach
 from deployd.environment.platform import APP_FOLDER
 from deployd.errors import DeployError
 from deployd.project.model import Application, Cron
@@ -59,6 +57,10 @@ class LiveCron:
     @property
     def container(self) -> str:
         return self.deployment.names.container(self.deployment.id, "app", self.app.name)
+
+    @property
+    def user(self) -> str:
+        return self.deployment.user
 
     @property
     def seed(self) -> str:
@@ -95,18 +97,21 @@ async def run_cron(
     """
     cron = live.cron
     lines: deque[str] = deque(maxlen=KEPT_LINES)
-    script = await asyncio.to_thread(prepare, live.scripts(host), run_name(cron.name, due), hook_script(cron.start))
+    script = await asyncio.to_thread(
+        prepare, live.scripts(host), run_name(cron.name, due), hook_script(cron.start),
+        group=live.deployment.planned.version.uid,
+    )
     bound = log.bind(project=live.deployment.project.id, environment=live.deployment.environment, app=live.app.name,
                      cron=cron.name)
     try:
         async with starts:
             again = await asyncio.to_thread(has_started, script)
-            await start_or_attach(host.engine, live.container, script, user=APP_USER, working_folder=APP_FOLDER)
+            await start_or_attach(host.engine, live.container, script, user=live.user, working_folder=APP_FOLDER)
         bound.info("cron_found_again" if again else "cron_started", due=due.isoformat())
         ended = await _until_ended(live, script, host, lines)
     except (NotThere, NotRunning) as error:
         ended = Ended("not_started", None, error.what)
-    seconds = await asyncio.to_thread(_age_seconds, script)
+    seconds = await asyncio.to_thread(age_seconds, script)
     level = bound.info if ended.state == "success" else bound.warning
     level("cron_ended", state=ended.state, status=ended.status, seconds=round(seconds, 2), what=ended.said or None)
     record = {
@@ -114,7 +119,8 @@ async def run_cron(
         "state": ended.state, "status": ended.status, "said": ended.said, "version": live.deployment.id,
         "output": [masker.mask(line) for line in lines],
     }
-    await asyncio.to_thread(_write_down, live.log_file(host), record, script.folder)
+    await asyncio.to_thread(_write_down, live.log_file(host), record)
+    await remove_tree(script.folder)
     return ended
 
 
@@ -123,7 +129,7 @@ async def _until_ended(live: LiveCron, script: Script, host: Host, lines: deque[
 
     async def end_in_time() -> None:
         nonlocal overran
-        await asyncio.sleep(live.cron.timeout_seconds - await asyncio.to_thread(_age_seconds, script))
+        await asyncio.sleep(live.cron.timeout_seconds - await asyncio.to_thread(age_seconds, script))
         overran = True
         await _end(live, script, host)
 
@@ -142,7 +148,9 @@ async def _until_ended(live: LiveCron, script: Script, host: Host, lines: deque[
 async def _follow(live: LiveCron, script: Script, host: Host, lines: deque[str]) -> int:
     while True:
         try:
-            return await follow(script, lines.append, host.engine, live.container, limit_seconds=FOR_EVER)
+            return await follow(
+                script, lines.append, host.engine, live.container, user=live.user, limit_seconds=FOR_EVER,
+            )
         except (EngineUnreachable, EngineOverran):   # the run goes on without Docker's daemon
             await asyncio.sleep(ENGINE_AGAIN_SECONDS)
             lines.clear()
@@ -153,28 +161,21 @@ async def _end(live: LiveCron, script: Script, host: Host) -> None:
     cron, patience = live.cron, float(live.cron.shutdown_timeout_seconds)
     with suppress(DeployError):   # follow tells how it ended, whatever happens here
         if cron.stop is None:
-            await end(host.engine, live.container, script.folder, grace_seconds=patience)
+            await end(host.engine, live.container, script.folder, user=live.user, grace_seconds=patience)
             return
         with suppress(TimeoutError):
             async with asyncio.timeout(patience):
                 with suppress(DeployError):
                     await host.engine.execute(
-                        live.container, ("sh", "-c", hook_script(cron.stop)), user=APP_USER,
+                        live.container, ("/bin/sh", "-c", hook_script(cron.stop)), user=live.user,
                         working_folder=APP_FOLDER, limit_seconds=max(patience, 1.0),
                     )
                 while await asyncio.to_thread(is_held, script):   # noqa: ASYNC110  the kernel tells nobody
                     await asyncio.sleep(LOOK_SECONDS)
-        await end(host.engine, live.container, script.folder, signals=("KILL",))
+        await end(host.engine, live.container, script.folder, user=live.user, signals=("KILL",))
 
 
-def _age_seconds(script: Script) -> float:
-    try:
-        return time.time() - (script.folder / "started").stat().st_mtime
-    except FileNotFoundError:
-        return 0.0
-
-
-def _write_down(file: Path, record: dict[str, Any], run: Path) -> None:
+def _write_down(file: Path, record: dict[str, Any]) -> None:
     """Durable before the folder of the run goes: else a crash between the two would lose it."""
     if not file.parent.parent.is_dir():   # the environment was deleted meanwhile
         return
@@ -186,4 +187,3 @@ def _write_down(file: Path, record: dict[str, Any], run: Path) -> None:
         lines.write(json.dumps(record, ensure_ascii=False) + "\n")
         lines.flush()
         os.fsync(lines.fileno())
-    shutil.rmtree(run, ignore_errors=True)

@@ -18,7 +18,10 @@ from deployd.deployment.host import Host
 from deployd.deployment.origin import live_containers
 from deployd.deployment.route_set import route_set
 from deployd.deployment.together import together
+from deployd.deployment.validate import read_config
+from deployd.deployment.version import FIRST_UID
 from deployd.deployment.view import Deployment
+from deployd.deployment.volumes import stage_version
 from deployd.deployment.without_slug import end_without_slug
 from deployd.engine.names import ENVIRONMENT, INSTANCE, PROJECT, ROLE
 from deployd.engine.seen import ContainerSeen
@@ -96,7 +99,12 @@ class Reconciler:
         return sorted(found, key=lambda item: ORDER[item.labels[ROLE]])
 
     async def mount(self, deployment: Deployment) -> None:
-        """Have the slugs of a live version where its containers look for them."""
+        """Have the slugs and mounts of a live version where its containers look for them.
+
+        The slugs come last: who sees its slug (`without_slug.py`) sees its mounts.
+        """
+        if deployment.planned.version.uid != FIRST_UID:   # else Docker was told the paths themselves
+            await stage_version(deployment, self._host, await read_config(deployment, self._host))
         for app in deployment.planned.version.apps:
             await self._host.slugs.ensure_mounted(app.slug)
 

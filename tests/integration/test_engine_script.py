@@ -25,7 +25,8 @@ from deployd.engine.script import (
 from deployd.engine.specs import Bind, ContainerSpec
 
 IMAGE = "deployd/base:trixie"
-USER = "10000:10000"
+UID = 2_000_123
+USER = f"{UID}:{UID}"
 
 
 @pytest.fixture
@@ -51,10 +52,10 @@ def spec(name: str, folder: Path, command: tuple[str, ...]) -> ContainerSpec:
 
 
 async def run_script(engine: Engine, container: str, folder: Path, text: str, **values) -> tuple[int, list[str]]:
-    script = prepare(folder, "deploy", text)
+    script = prepare(folder, "deploy", text, group=UID)
     lines: list[str] = []
     await start_or_attach(engine, container, script, user=USER, **values)
-    status = await follow(script, lines.append, engine, container, limit_seconds=30)
+    status = await follow(script, lines.append, engine, container, user=USER, limit_seconds=30)
     return status, lines
 
 
@@ -69,7 +70,7 @@ async def test_output_comes_in_order_and_the_status_is_the_last_commands(engine,
         engine, container, tmp_path, "echo one\necho two >&2\necho $WHO $(id -u) $(pwd)\nfalse\n(exit 7)",
         environment={"WHO": "me"}, working_folder="/usr",
     )
-    assert (status, lines) == (7, ["one", "two", "me 10000 /usr"])
+    assert (status, lines) == (7, ["one", "two", "me 2000123 /usr"])
 
 
 async def test_a_script_that_has_ended_is_not_run_again_but_told_again(engine, container, tmp_path):
@@ -79,7 +80,7 @@ async def test_a_script_that_has_ended_is_not_run_again_but_told_again(engine, c
 
 
 async def test_a_second_start_is_refused_by_the_wrapper_itself(engine, container, tmp_path):
-    script = prepare(tmp_path, "deploy", "echo ran; sleep 0.3")
+    script = prepare(tmp_path, "deploy", "echo ran; sleep 0.3", group=UID)
     starts = [engine.execute(container, wrapper_command(script), user=USER) for _ in range(4)]
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(start) for start in starts]
@@ -88,49 +89,49 @@ async def test_a_second_start_is_refused_by_the_wrapper_itself(engine, container
 
 
 async def test_another_daemon_attaches_where_the_first_one_left_off(engine, container, tmp_path):
-    script = prepare(tmp_path, "deploy", "echo one; while [ ! -e /tmp/go ]; do sleep 0.02; done; echo two; exit 3")
+    script = prepare(tmp_path, "deploy", "echo one; while [ ! -e /tmp/go ]; do sleep 0.02; done; echo two; exit 3", group=UID)
     await start_or_attach(engine, container, script, user=USER)
     seen: list[str] = []
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(1.5):
-            await follow(script, seen.append, engine, container, limit_seconds=30)
+            await follow(script, seen.append, engine, container, user=USER, limit_seconds=30)
     assert seen == ["one"]
     async with Engine() as other:
-        again = prepare(tmp_path, "deploy", "echo never")
+        again = prepare(tmp_path, "deploy", "echo never", group=UID)
         await start_or_attach(other, container, again, user=USER)
         await other.execute(container, ("touch", "/tmp/go"))
         rest: list[str] = []
-        status = await follow(again, rest.append, other, container, limit_seconds=30, offset=len("one\n"))
+        status = await follow(again, rest.append, other, container, user=USER, limit_seconds=30, offset=len("one\n"))
     assert (status, rest) == (3, ["two"])
 
 
 async def test_a_killed_container_loses_its_script(engine, container, tmp_path):
-    script = prepare(tmp_path, "deploy", "echo begun; sleep 60")
+    script = prepare(tmp_path, "deploy", "echo begun; sleep 60", group=UID)
     await start_or_attach(engine, container, script, user=USER)
-    await until((script.folder / "pid").exists)
+    await until((script.folder / "pid").read_text)
     await engine.send_signal(container, "SIGKILL")
     with pytest.raises(ScriptLost) as caught:
-        await follow(script, lambda line: None, engine, container, limit_seconds=30)
+        await follow(script, lambda line: None, engine, container, user=USER, limit_seconds=30)
     assert caught.value.evidence == ("begun",)
 
 
 async def test_a_killed_wrapper_loses_its_script(engine, container, tmp_path):
-    script = prepare(tmp_path, "deploy", "sleep 60")
+    script = prepare(tmp_path, "deploy", "sleep 60", group=UID)
     await start_or_attach(engine, container, script, user=USER)
-    await until((script.folder / "pid").exists)
+    await until((script.folder / "pid").read_text)
     assert is_held(script)
     for line in (await engine.execute(container, ("sh", "-c", "grep -l deployd-script /proc/[0-9]*/cmdline"))
                  ).stdout.decode().split():
         await engine.execute(container, ("sh", "-c", f"kill -KILL {line.split('/')[2]}"))
     with pytest.raises(ScriptLost):
-        await follow(script, lambda line: None, engine, container, limit_seconds=30)
+        await follow(script, lambda line: None, engine, container, user=USER, limit_seconds=30)
 
 
 async def test_a_script_that_overran_is_ended_with_all_that_it_started(engine, container, tmp_path):
-    script = prepare(tmp_path, "deploy", "echo begun; sleep 1234 & sleep 1234; echo never")
+    script = prepare(tmp_path, "deploy", "echo begun; sleep 1234 & sleep 1234; echo never", group=UID)
     await start_or_attach(engine, container, script, user=USER)
     with pytest.raises(ScriptOverran) as caught:
-        await follow(script, lambda line: None, engine, container, limit_seconds=0.5)
+        await follow(script, lambda line: None, engine, container, user=USER, limit_seconds=0.5)
     assert caught.value.evidence == ("begun",)
     assert read_status(script) == 143
     count = "cat /proc/[0-9]*/cmdline | tr '\\0' ' ' | grep -c 'sleep [1]234'"
@@ -140,19 +141,19 @@ async def test_a_script_that_overran_is_ended_with_all_that_it_started(engine, c
 
 async def test_a_script_that_will_not_end_is_killed(engine, container, tmp_path, monkeypatch):
     monkeypatch.setattr(scripts, "END_SECONDS", 0.5)
-    script = prepare(tmp_path, "deploy", "trap '' TERM; while :; do sleep 0.05; done")
+    script = prepare(tmp_path, "deploy", "trap '' TERM; while :; do sleep 0.05; done", group=UID)
     await start_or_attach(engine, container, script, user=USER)
-    await until((script.folder / "pid").exists)
+    await until((script.folder / "pid").read_text)
     await asyncio.sleep(0.2)
-    await end(engine, container, script.folder)
+    await end(engine, container, script.folder, user=USER)
     assert not is_held(script)
     assert read_status(script) == 137
-    await end(engine, container, script.folder)
+    await end(engine, container, script.folder, user=USER)
 
 
 async def test_nothing_to_end_is_fine(engine, container, tmp_path):
-    await end(engine, container, tmp_path / "none")
-    await end(engine, container, prepare(tmp_path, "deploy", "true").folder)
+    await end(engine, container, tmp_path / "none", user=USER)
+    await end(engine, container, prepare(tmp_path, "deploy", "true", group=UID).folder, user=USER)
 
 
 async def test_what_a_script_leaves_behind_does_not_keep_it_open(engine, container, tmp_path):
@@ -190,11 +191,11 @@ async def test_a_long_line_and_a_lot_of_output_come_through(engine, container, t
 
 async def test_a_build_is_the_main_process_of_its_container(engine, tmp_path):
     name = f"test-engine-{uuid.uuid4().hex[:8]}"
-    script = prepare(tmp_path, "build", "echo building; exit 4")
+    script = prepare(tmp_path, "build", "echo building; exit 4", group=UID)
     try:
         await engine.ensure_container(spec(name, tmp_path, wrapper_command(script)))
         lines: list[str] = []
-        assert await follow(script, lines.append, engine, name, limit_seconds=30) == 4
+        assert await follow(script, lines.append, engine, name, user=USER, limit_seconds=30) == 4
         assert lines == ["building"]
         assert await engine.wait_until_ended(name, 10) == 4
         await engine.ensure_container(spec(name, tmp_path, wrapper_command(script)))     # as after a reboot
@@ -205,15 +206,15 @@ async def test_a_build_is_the_main_process_of_its_container(engine, tmp_path):
 
 
 async def test_a_build_without_its_container_is_lost(engine, tmp_path):
-    script = prepare(tmp_path, "build", "true")
+    script = prepare(tmp_path, "build", "true", group=UID)
     with pytest.raises(ScriptLost):
-        await follow(script, lambda line: None, engine, "test-engine-none", limit_seconds=30)
+        await follow(script, lambda line: None, engine, "test-engine-none", user=USER, limit_seconds=30)
 
 
 async def test_a_script_goes_on_without_whoever_started_it(engine, container, tmp_path):
-    script: Script = prepare(tmp_path, "deploy", "sleep 0.5; echo done")
+    script: Script = prepare(tmp_path, "deploy", "sleep 0.5; echo done", group=UID)
     async with Engine() as gone:
         await start_or_attach(gone, container, script, user=USER)
     await until(lambda: read_status(script) is not None)
     assert read_status(script) == 0
-    assert os.stat(script.folder / "status").st_uid == 10_000
+    assert os.stat(script.folder / "status").st_uid == 0

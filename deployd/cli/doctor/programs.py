@@ -59,7 +59,7 @@ async def _try_slug(folder: Path) -> Finding:
     workspace, mounted = folder / "workspace", folder / "mounted"
     workspace.mkdir()
     (workspace / "text").write_text(TRIAL_TEXT)
-    slug = await SlugStore(folder / "slugs", min_free_bytes=0).pack(workspace, TRIAL_KEY)
+    slug = await SlugStore(folder / "slugs", min_free_bytes=0).pack(workspace, TRIAL_KEY, owner=0)
     try:
         await ensure_mounted(slug.path, mounted)
         read = (mounted / "text").read_text()

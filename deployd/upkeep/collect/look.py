@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import suppress
@@ -12,6 +11,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from deployd.activity.journal import Journal, read_result
+from deployd.confined.trees import size_of, sizes_of
 from deployd.deployment.host import Host
 from deployd.deployment.version import Version
 from deployd.deployment.view import Planned
@@ -53,8 +53,10 @@ async def look(store: Store, host: Host, now: datetime) -> tuple[Thing, ...]:
     rows = await store.read(lambda db: _read(
         db, host.settings.keep_versions, now - timedelta(days=rules.cache_days), now - timedelta(days=rules.log_days),
     ))
-    found = [*await _slugs(host, rows), *await _volumes(host, rows), *await _images(host, rows)]
-    return (*found, *await asyncio.to_thread(lambda: list(_files(host, rows))))
+    return (
+        *await _slugs(host, rows), *await _volumes(host, rows), *await _images(host, rows), *await _caches(host, rows),
+        *await _of_activities(host, rows), *await asyncio.to_thread(lambda: list(_logs(host, rows))),
+    )
 
 
 def _read(db: sqlite3.Connection, keep: int, cache_before: datetime, log_before: datetime) -> Rows:
@@ -109,12 +111,14 @@ async def _volumes(host: Host, rows: Rows) -> list[Thing]:
     gone: dict[tuple[str, str], int] = dict.fromkeys(rows.with_secrets - rows.environments, 0)
     for path in host.places.all_data():
         gone.setdefault((path.parent.parent.name, path.parent.name), 0)
-    for volume in await host.engine.volumes({INSTANCE: host.settings.instance}):
+    volumes = await host.engine.volumes({INSTANCE: host.settings.instance})
+    sizes = await sizes_of([folder / volume.name for volume in volumes])
+    for volume in volumes:
         labels = volume.labels
         key = (labels.get(PROJECT, ""), labels.get(ENVIRONMENT, ""))
         if ACTIVITY in labels or not all(key):
             continue
-        size = await asyncio.to_thread(size_of, folder / volume.name)
+        size = sizes[folder / volume.name]
         if key in rows.environments or key in rows.busy:
             is_used = (*key, labels.get(PART, "")) in rows.services or key in rows.busy
             found.append(Thing("volume", volume.name, size, why="its service is not there any more",
@@ -123,9 +127,7 @@ async def _volumes(host: Host, rows: Rows) -> list[Thing]:
             gone[key] = gone.get(key, 0) + size
     for key, size in gone.items():
         if key not in rows.environments:
-            mounts = await asyncio.to_thread(
-                size_of, host.places.data(ProjectId(key[0]), EnvironmentName(key[1])),
-            )
+            mounts = await size_of(host.places.data(ProjectId(key[0]), EnvironmentName(key[1])))
             found.append(Thing("data", "/".join(key), size + mounts, why="its environment was deleted",
                                needed_by="an activity" if key in rows.busy else ""))
     return found
@@ -140,33 +142,40 @@ async def _images(host: Host, rows: Rows) -> list[Thing]:
     ]
 
 
-def _files(host: Host, rows: Rows) -> Iterator[Thing]:
-    state, budget = host.places.state, host.settings.collect.cache_mb * MEGABYTE
-    for path in (state / "caches").glob("*"):
-        size = size_of(path)
+async def _caches(host: Host, rows: Rows) -> list[Thing]:
+    found, budget = [], host.settings.collect.cache_mb * MEGABYTE
+    folders = await asyncio.to_thread(lambda: list((host.places.state / "caches").glob("*")))
+    for path, size in (await sizes_of(folders)).items():
         is_busy = any(project == path.name for project, _ in rows.busy)
         is_used = path.name in rows.active_projects and size <= budget
-        yield Thing("cache", path.name, size, needed_by="its project" if is_used or is_busy else "",
-                    why="it is over its budget" if size > budget else "nothing was pushed for long")
-    for path in (state / "work").glob("*"):
-        yield Thing("workspace", path.name, size_of(path), why="its build has ended",
-                    needed_by="an activity" if path.name in rows.open else "")
-    for kind, pattern in (("version", "*/*/versions/*"), ("snapshot", "*/*/snapshots/*")):
-        for path in (state / "environments").glob(pattern):
+        found.append(Thing("cache", path.name, size, needed_by="its project" if is_used or is_busy else "",
+                           why="it is over its budget" if size > budget else "nothing was pushed for long"))
+    return found
+
+
+async def _of_activities(host: Host, rows: Rows) -> list[Thing]:
+    """Folders that have the number of their activity as their name."""
+    found, state = [], host.places.state
+    folders = await asyncio.to_thread(lambda: {
+        kind: list(state.glob(pattern)) for kind, pattern in (
+            ("workspace", "work/*"), ("version", "environments/*/*/versions/*"),
+            ("snapshot", "environments/*/*/snapshots/*"),
+        )
+    })
+    sizes = await sizes_of([path for paths in folders.values() for path in paths])
+    for path in folders["workspace"]:
+        found.append(Thing("workspace", path.name, sizes[path], why="its build has ended",
+                           needed_by="an activity" if path.name in rows.open else ""))
+    for kind in ("version", "snapshot"):
+        for path in folders[kind]:
             key = (path.parent.parent.parent.name, path.parent.parent.name)
             needed = path.name in rows.live or path.name in rows.open or key in rows.busy
-            yield Thing(kind, str(path.relative_to(state / "environments")), size_of(path),   # type: ignore[arg-type]
-                        needed_by="an environment" if needed else "", why="its deployment has ended")
+            found.append(Thing(kind, str(path.relative_to(state / "environments")), sizes[path],
+                               needed_by="an environment" if needed else "", why="its deployment has ended"))
+    return found
+
+
+def _logs(host: Host, rows: Rows) -> Iterator[Thing]:
     for number in rows.old:
         log = host.places.logs / f"{number}.jsonl"
         yield Thing("log", str(number), log.stat().st_size if log.is_file() else 0, why="it ended long ago")
-
-
-def size_of(folder: Path) -> int:
-    """Bytes that a folder takes on its disk. Blocking; what goes away meanwhile does not count."""
-    total = 0
-    for place, _, names in os.walk(folder):
-        for name in names:
-            with suppress(OSError):
-                total += os.lstat(os.path.join(place, name)).st_blocks * 512
-    return total

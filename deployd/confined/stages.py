@@ -1,0 +1,122 @@
+"""Folders of tenants as Docker gets them: mounted on a path of root's, with the folder itself and not its path.
+
+Docker resolves the source of a mount at every start of a container, also at one that nobody asked us about. A tenant
+who moves his folder away and puts a link in its place would choose what is mounted then. So each folder is opened by
+descriptor once, and that descriptor is bound to a place below a folder of root's:
+
+    <stages>/<version's folder>/<number>   ── bind ──►   the folder that was opened, wherever it is moved
+
+As with slugs, the kernel is asked what is mounted, and nothing is remembered. Unmounting leaves containers what they
+have.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from deployd.confined.beneath import open_folder
+from deployd.confined.mountinfo import Mounted, read_mounts
+from deployd.errors import DeployError
+
+MS_NOSUID, MS_NODEV, MS_REMOUNT, MS_BIND = 2, 4, 32, 4096
+MNT_DETACH, UMOUNT_NOFOLLOW = 2, 8
+"""<sys/mount.h>, the same on every architecture."""
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class NotStaged(DeployError):
+    """A folder could not be mounted where Docker finds it."""
+
+    code: ClassVar[str] = "not-staged"
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """A folder of a tenant."""
+
+    root: Path
+    """Of root's, in a path of root's."""
+    below: str
+    """Where it is below that, as the project says it."""
+
+
+async def ensure_staged(stage: Path, folders: Sequence[Folder], owner: int) -> tuple[Path, ...]:
+    """Have each folder, and have it mounted at `stage/<its number>`. One caller at a time for each stage.
+
+    Args:
+        owner: Number of the user that folders which are made belong to.
+
+    Returns:
+        Where they are, in the same order.
+
+    Raises:
+        NotBeneath: The path of a folder leads through a link or a file.
+        NotStaged: The kernel refused.
+    """
+    return await asyncio.to_thread(_ensure_staged, stage, folders, owner)
+
+
+async def ensure_unstaged(stage: Path) -> None:
+    """Unmount everything below a folder of stages and remove it. Containers keep what they have; gone is fine."""
+    await asyncio.to_thread(_ensure_unstaged, stage)
+
+
+def staged(mounts: Sequence[Mounted], below: Path) -> Mapping[Path, Mounted]:
+    """{place: mount}, of all that is staged below a folder."""
+    return {item.path: item for item in mounts if below in item.path.parents}
+
+
+def _ensure_staged(stage: Path, folders: Sequence[Folder], owner: int) -> tuple[Path, ...]:
+    stage.mkdir(mode=0o711, parents=True, exist_ok=True)
+    there = staged(read_mounts(), stage.resolve())
+    places = []
+    for number, folder in enumerate(folders):
+        place = stage.resolve() / str(number)
+        mount = there.get(place)
+        if mount is not None and mount.removed:   # the tenant removed it: nobody can write into what is mounted
+            _unmount(place)
+            mount = None
+        if mount is None:
+            place.mkdir(mode=0o700, exist_ok=True)
+            folder.root.mkdir(mode=0o755, parents=True, exist_ok=True)
+            with open_folder(folder.root, folder.below, make_for=owner) as held:
+                if os.fstat(held).st_uid == 0:   # made on the way to another one
+                    os.fchown(held, owner, owner)
+                _bind(held, place)
+        places.append(place)
+    return tuple(places)
+
+
+def _ensure_unstaged(stage: Path) -> None:
+    stage = stage.resolve()
+    for place in sorted(staged(read_mounts(), stage), reverse=True):
+        _unmount(place)
+    for at, _, _ in os.walk(stage, topdown=False):   # only folders of ours are left
+        os.rmdir(at)
+
+
+def _bind(folder: int, place: Path) -> None:
+    """Bind what a descriptor holds: the kernel follows this link of /proc to the very folder, whatever it is called."""
+    _call("mount", f"/proc/self/fd/{folder}", place, MS_BIND)
+    _call("mount", "none", place, MS_REMOUNT | MS_BIND | MS_NOSUID | MS_NODEV)
+
+
+def _call(what: str, source: str, place: Path, flags: int) -> None:
+    if _libc.mount(source.encode(), os.fsencode(place), None, ctypes.c_ulong(flags), None) != 0:
+        number = ctypes.get_errno()
+        raise NotStaged(
+            f"cannot {what} a folder at {place}: {os.strerror(number)}",
+            mend="deployd needs root and the host's mount namespace: `deployd doctor` looks for them",
+        )
+
+
+def _unmount(place: Path) -> None:
+    if _libc.umount2(os.fsencode(place), MNT_DETACH | UMOUNT_NOFOLLOW) != 0:
+        number = ctypes.get_errno()
+        raise NotStaged(f"cannot unmount {place}: {os.strerror(number)}")

@@ -1,0 +1,106 @@
+"""The read-write folders of an environment: where Docker gets them from, and whom they belong to.
+
+    volumes/<instance>/<source_path>    data of the mounts of an instance, outlives deployments
+    volumes/shared/<service>/…          of a network storage, seen by all who mount it
+    versions/<version>/<instance>/tmp/… of the source `tmp`, goes with its version
+
+Applications write in there, so nobody uses these paths but `confined/stages.py`, which mounts each folder where a
+container cannot change what leads to it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from pathlib import Path
+
+from deployd.confined.beneath import open_folder, read_file, write_file
+from deployd.confined.stages import Folder, ensure_staged
+from deployd.confined.trees import give_tree
+from deployd.deployment.host import Host
+from deployd.deployment.version import FIRST_UID, worker_part
+from deployd.deployment.view import Deployment
+from deployd.project.model import Application, Instance, Mount, ProjectConfig
+
+OWNER_FILE, OWNER_BYTES = "owner", 16
+"""Beside the data, where no container writes: number of the user that all of it belongs to."""
+
+
+def ordered(instance: Instance) -> list[Mount]:
+    """The mounts of an instance, in the order in which they are staged, and in which Docker may mount them."""
+    return sorted(instance.mounts, key=lambda item: item.path)
+
+
+async def stage_mounts(
+    deployment: Deployment, host: Host, instance: Instance, instance_name: str,
+) -> tuple[Path, ...]:
+    """Have the folders of an instance's mounts, each mounted at a place of root's; in the order of `ordered`.
+
+    Raises:
+        NotBeneath: Something that the application made is in the way.
+    """
+    project, environment = deployment.project.id, deployment.environment
+    data = host.places.data(project, environment)
+    own = host.places.instance(project, environment, deployment.id, instance_name)
+    folders = []
+    for mount in ordered(instance):
+        if mount.source == "tmp":
+            folders.append(Folder(own / "tmp", mount.source_path))
+        else:
+            volume = f"shared/{mount.service}" if mount.service else instance_name
+            folders.append(Folder(data, f"{volume}/{mount.source_path}"))
+    stage = host.places.stages(project, environment, deployment.id) / instance_name
+    return await ensure_staged(stage, folders, deployment.planned.version.uid)
+
+
+async def stage_version(deployment: Deployment, host: Host, config: ProjectConfig) -> None:
+    """Have the mounts of all instances of a version where its containers look for them: after a reboot nothing is."""
+    for instance, name in instances_of(config.applications):
+        await stage_mounts(deployment, host, instance, name)
+
+
+def instances_of(apps: Iterable[Application]) -> list[tuple[Instance, str]]:
+    """Every instance with mounts, and its name among the parts of a version."""
+    found = [
+        (instance, name) for app in apps for instance, name in (
+            (app.web.instance, app.name),
+            *((worker.instance, worker_part(app.name, worker.name)) for worker in app.workers),
+        )
+    ]
+    return [(instance, name) for instance, name in found if instance.mounts]
+
+
+async def ensure_data_owner(deployment: Deployment, host: Host, uid: int) -> bool:
+    """Have all data of an environment's mounts belong to a user. May be repeated; mostly there is nothing to do.
+
+    Returns:
+        Whether it belonged to another one.
+
+    Raises:
+        ProgramFailed, ProgramOverran: Not all of it does; the next try goes on.
+    """
+    folder = host.places.environment(deployment.project.id, deployment.environment)
+    if await asyncio.to_thread(_owner, folder) == uid:
+        return False
+    data = host.places.data(deployment.project.id, deployment.environment)
+    given = await asyncio.to_thread(data.is_dir)
+    if given:
+        await give_tree(data, uid)
+    await asyncio.to_thread(_write_owner, folder, uid)
+    return given
+
+
+def _owner(folder: Path) -> int:
+    """Whom the data belongs to; that of environments from before this was kept belongs to the user of that time."""
+    try:
+        with open_folder(folder) as held:
+            text = read_file(held, OWNER_FILE, OWNER_BYTES)
+    except FileNotFoundError:
+        text = None
+    return int(text) if text and text.isdigit() else FIRST_UID
+
+
+def _write_owner(folder: Path, uid: int) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    with open_folder(folder) as held:
+        write_file(held, OWNER_FILE, str(uid).encode(), mode=0o600)
