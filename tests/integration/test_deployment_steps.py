@@ -74,7 +74,7 @@ async def test_each_step_twice_leaves_what_one_run_leaves(stand: Stand) -> None:
     assert stand.ran("twice") == stand.ran("once") == ["deploy", "post"]
     after = await stand.world("twice")
     assert own_part(after, "twice", both.activity) == own_part(world, "once", once.activity)
-    assert len(after["mounts"]) == len(world["mounts"]) + 1
+    assert len(after["mounts"]) == len(world["mounts"]) + 3, "a slug, and a mount of the application and of the worker"
     assert both.journal.result("switch", Switched).released == Released()
 
 

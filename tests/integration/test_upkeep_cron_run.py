@@ -16,6 +16,7 @@ from deployd.clock import SystemClock
 from deployd.deployment.containers import SCRIPTS_FOLDER
 from deployd.deployment.cron_scripts import read_runs, wait_for_crons
 from deployd.engine.docker import Engine
+from deployd.engine.script import is_held
 from deployd.engine.specs import Bind, ContainerSpec
 from deployd.project.model import Cron
 from deployd.upkeep.cron_run import LiveCron, run_cron
@@ -174,7 +175,7 @@ async def test_a_deployment_waits_for_a_running_cron_and_no_longer_than_its_limi
     deployment = SimpleNamespace(project=live.deployment.project, environment=KEY[1], planned=planned)
     async with asyncio.TaskGroup() as group:
         group.create_task(crons.run(replace(CRON, start="sleep 2")))
-        await until(lambda: list(live.scripts(crons.host).glob("cron-*/started")))
+        await until(lambda: [run for run, _ in read_runs(live.scripts(crons.host)) if is_held(run)])
         await wait_for_crons(deployment, crons.host, tell, limit_seconds=0.2)
         assert "still runs" in said[-1]
         said.clear()

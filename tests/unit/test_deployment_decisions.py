@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,6 +23,7 @@ from deployd.deployment.services import put_back_services
 from deployd.deployment.version import AppVersion, ServiceVersion, Version
 from deployd.deployment.view import Deployment, Fetched, Planned
 from deployd.engine.names import ACTIVITY, MADE_BY, PART, ROLE
+from deployd.engine.script import prepare
 from deployd.engine.seen import ContainerSeen, VolumeSeen
 from deployd.environment.naming import machine_name
 from deployd.errors import DeployError, Transient
@@ -185,14 +187,19 @@ async def test_a_thaw_of_a_new_environment_says_nothing_of_an_earlier_version(do
     assert (doubles.did, tell.said) == ([], [])
 
 
+def ended_with(folder: Path, status: int) -> None:
+    """The traces of a script that has ended."""
+    prepare(folder.parent, folder.name, "", group=os.getgid())
+    (folder / "started").write_text("yes\n")
+    (folder / "status").write_text(f"{status}\n")
+
+
 @pytest.mark.parametrize("keep", [False, True])
 async def test_a_failed_deploy_hook_counts_unless_the_policy_is_keep(doubles: Doubles, keep: bool) -> None:
     doubles.files = {".platform.app.yaml": HOOKED}
     made = deployment(None, keep=keep)
     traces = doubles.host.places.instance(SHOP, MAIN, NEW, "app") / "scripts" / "deploy"
-    traces.mkdir(parents=True)
-    (traces / "started").touch()
-    (traces / "status").write_text("3\n")   # a daemon before us started it
+    ended_with(traces, 3)   # a daemon before us started it
     tell: Any = QuietTell()
     if keep:
         assert (await hooks.run_deploy_hook(made, doubles.host, tell)).apps == ("app",)
@@ -205,9 +212,7 @@ async def test_a_failed_deploy_hook_counts_unless_the_policy_is_keep(doubles: Do
 async def test_a_hook_that_was_killed_for_want_of_memory_is_said_so(doubles: Doubles) -> None:
     doubles.files, doubles.memory_full = {".platform.app.yaml": HOOKED}, True
     traces = doubles.host.places.instance(SHOP, MAIN, NEW, "app") / "scripts" / "deploy"
-    traces.mkdir(parents=True)
-    (traces / "started").touch()
-    (traces / "status").write_text("137\n")
+    ended_with(traces, 137)
     tell: Any = QuietTell()
     with pytest.raises(HookFailed, match=r"its memory \(512 MB\) was full") as caught:
         await hooks.run_deploy_hook(deployment(None), doubles.host, tell)

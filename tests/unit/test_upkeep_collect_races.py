@@ -185,7 +185,8 @@ async def test_the_last_round_is_told_to_who_asks_for_the_status(tmp_path: Path,
         (stand.places.state / "work" / name).mkdir(parents=True)
     await stand.round()
     last = collected(stand.collector)
-    assert (last["things"], last["size_bytes"]) == ({"workspace": 2}, 0)
+    assert last["things"] == {"workspace": 2}
+    assert last["size_bytes"] > 0, "a folder takes a block"
     await stand.round()
     assert collected(stand.collector)["things"] == {}
 
