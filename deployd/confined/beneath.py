@@ -42,23 +42,31 @@ def open_folder(root: Path, relative: str = "", *, make_for: int | None = None) 
     """
     held = os.open(root, FOLDER)
     try:
-        for name in parts_of(relative):
+        for number, name in enumerate(parts := parts_of(relative), 1):
             if make_for is not None:
                 _make(held, name, make_for)
             try:
                 inner = os.open(name, FOLDER, dir_fd=held)
-            except OSError as error:
-                if isinstance(error, FileNotFoundError):
-                    raise
+            except FileNotFoundError:
+                raise
+            except OSError:
+                so_far = "/".join(parts[:number])
                 raise NotBeneath(
-                    f"{relative} is not a folder: {name} is a link or a file", where=str(root),
-                    mend=f"remove {name}, or make it a folder",
+                    f"{so_far} is {_kind(held, name)}, and no folder", where=str(root),
+                    mend=f"remove {so_far}, or make it a folder",
                 ) from None
             os.close(held)
             held = inner
         yield held
     finally:
         os.close(held)
+
+
+def _kind(parent: int, name: str) -> str:
+    with suppress(OSError):
+        if stat.S_ISLNK(os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode):
+            return "a symbolic link"
+    return "a file"
 
 
 def _make(parent: int, name: str, owner: int) -> None:

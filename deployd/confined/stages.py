@@ -97,7 +97,7 @@ def _ensure_unstaged(stage: Path) -> None:
     stage = stage.resolve()
     for place in sorted(staged(read_mounts(), stage), reverse=True):
         _unmount(place)
-    for at, _, _ in os.walk(stage, topdown=False):   # only folders of ours are left
+    for at, _, _ in os.walk(stage, topdown=False):   # noqa: TID251  only folders of ours are left
         os.rmdir(at)
 
 

@@ -83,6 +83,22 @@ async def sizes_of(folders: Collection[Path]) -> dict[Path, int]:
     return sizes
 
 
+async def count_files(folder: Path) -> tuple[int, int]:
+    """(regular files below a folder, bytes in them); nothing when it is not there."""
+    files = size = 0
+
+    def count(stream: str, line: str) -> None:
+        nonlocal files, size
+        if stream == "stdout":
+            files, size = files + 1, size + int(line)
+
+    await run(
+        "find", "-P", str(folder), "-xdev", "-type", "f", "-printf", "%s\\n", limit_seconds=MEASURE_SECONDS,
+        check=False, on_line=count,
+    )
+    return files, size
+
+
 async def size_of(folder: Path) -> int:
     """Bytes that one folder takes; see `sizes_of`."""
     return (await sizes_of([folder]))[folder]

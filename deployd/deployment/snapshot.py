@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from deployd.activity.log import Tell
-from deployd.confined.trees import remove_tree
+from deployd.confined.trees import count_files, remove_tree
 from deployd.deployment.databases import (
     MEGABYTE,
     Database,
@@ -29,7 +29,7 @@ from deployd.deployment.databases import (
 from deployd.deployment.hooks import Frozen
 from deployd.deployment.host import Host
 from deployd.deployment.view import Deployment
-from deployd.deployment.volume_copy import Measured, by_hand, measure
+from deployd.deployment.volume_copy import by_hand
 from deployd.engine.names import ACTIVITY, ENVIRONMENT, INSTANCE, PROJECT, ROLE
 from deployd.errors import DeployError
 
@@ -111,10 +111,10 @@ async def _take(deployment: Deployment, host: Host, tell: Tell, databases: tuple
             f"cannot take a snapshot of {', '.join(names)}: {error.what}", where=error.where, evidence=error.evidence,
             mend=error.mend,
         ) from error
-    found = await asyncio.to_thread(measure, folder)
+    files, size = await count_files(folder)
     seconds = asyncio.get_running_loop().time() - began
-    tell.line(f"snapshot of {', '.join(names)}: {found.size_bytes / MEGABYTE:.1f} MB in {seconds:.1f} s")
-    return Taken(names, found.files, found.size_bytes, round(seconds, 3))
+    tell.line(f"snapshot of {', '.join(names)}: {size / MEGABYTE:.1f} MB in {seconds:.1f} s")
+    return Taken(names, files, size, round(seconds, 3))
 
 
 async def _put_back(deployment: Deployment, host: Host, tell: Tell, taken: Taken) -> None:
@@ -137,10 +137,10 @@ async def _put_back(deployment: Deployment, host: Host, tell: Tell, taken: Taken
 
 
 async def _refuse_damaged(taken: Taken, folder: Path) -> None:
-    found = await asyncio.to_thread(measure, folder)
-    if found != Measured(taken.files, taken.size_bytes):
+    files, size = await count_files(folder)
+    if (files, size) != (taken.files, taken.size_bytes):
         raise DeployError(
-            f"the snapshot has {found.files} files with {found.size_bytes} bytes, and {taken.files} with "
+            f"the snapshot has {files} files with {size} bytes, and {taken.files} with "
             f"{taken.size_bytes} were written",
         )
 

@@ -6,10 +6,7 @@ anybody touches the same files again. It has the image of a service, which is th
 
 from __future__ import annotations
 
-import os
-import stat
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
@@ -38,14 +35,6 @@ class CopyFailed(DeployError):
     """The files of a service could not be copied."""
 
     code: ClassVar[str] = "copy-failed"
-
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """What lies in a folder."""
-
-    files: int
-    size_bytes: int
 
 
 async def copy_out(
@@ -95,15 +84,6 @@ async def copy_back(
 async def end_copying(deployment: Deployment, host: Host) -> None:
     """End what a daemon before us began to copy; nothing under way is fine."""
     await host.engine.ensure_container_gone(_name(deployment), stop_seconds=0)
-
-
-def measure(folder: Path) -> Measured:
-    """Everything below a folder; 0 files when it is not there."""
-    sizes = [
-        found.st_size for at, _, names in os.walk(folder) for name in names
-        if stat.S_ISREG((found := os.lstat(os.path.join(at, name))).st_mode)
-    ]
-    return Measured(len(sizes), sum(sizes))
 
 
 def by_hand(container: str, volume: str, image: str, folder: Path) -> str:

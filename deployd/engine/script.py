@@ -166,7 +166,7 @@ def _lay_out(folder: int, text: str, group: int) -> None:
         write_file(folder, name, content.encode(), mode=mode, group=group)
     with suppress(FileExistsError):
         os.mkfifo("pipe", 0o600, dir_fd=folder)
-    os.chown("pipe", 0, group, dir_fd=folder, follow_symlinks=False)
+    os.chown("pipe", 0, group, dir_fd=folder, follow_symlinks=False)   # noqa: TID251  in a folder of root's
     os.chmod("pipe", 0o660, dir_fd=folder)     # no link: nobody but root could write here until now
     os.fchmod(folder, 0o755)
 
@@ -194,7 +194,8 @@ def has_started(script: Script) -> bool:
             return os.path.lexists(script.folder)     # not root's: of an earlier version, and lost
         if read_file(folder, "begun", 1) is not None:
             return True
-        if not (read_file(folder, "started", READ_BYTES) or b"").startswith(b"yes"):
+        # It may take back what its wrapper wrote, and not the lock that its wrapper holds.
+        if not ((read_file(folder, "started", READ_BYTES) or b"").startswith(b"yes") or is_held(script)):
             return False
         # Seen for the first time: from here on its age does not depend on files that it can touch.
         write_file(folder, "begun", f"{time.time()}\n".encode(), mode=0o600)

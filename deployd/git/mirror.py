@@ -162,6 +162,6 @@ def _move_unless_there(new: Path, path: Path) -> None:
     try:
         new.rename(path)
     except OSError:
-        shutil.rmtree(new)
+        shutil.rmtree(new)   # noqa: TID251  an empty repository of our own
         if not (path / "HEAD").exists():
             raise

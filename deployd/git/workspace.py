@@ -46,7 +46,7 @@ async def export(mirror: Mirror, commit: CommitId, root: str, destination: Path)
             f"--prefix={destination}/", env=env, limit_seconds=EXPORT_SECONDS,
         )
     finally:
-        await asyncio.to_thread(shutil.rmtree, folder)
+        await asyncio.to_thread(shutil.rmtree, folder)   # noqa: TID251  of our own, with an index
     await _export_submodules(mirror, commit, root, destination)
 
 

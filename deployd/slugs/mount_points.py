@@ -7,10 +7,16 @@ a build make folders on the host.
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
+from deployd.confined.beneath import NotBeneath, open_folder
 from deployd.slugs.errors import MountPointBlocked
+
+ROOT = 0
+"""Who folders are made for: packing gives all that is in a slug to its user."""
 
 
 def make_mount_points(workspace: Path, mounts: Iterable[str]) -> None:
@@ -24,20 +30,17 @@ def make_mount_points(workspace: Path, mounts: Iterable[str]) -> None:
     """
     for mount in sorted(set(mounts)):
         *above, last = _parts(mount)
-        place = workspace
-        for name in above:
-            place /= name
-            if place.is_symlink() or (os.path.lexists(place) and not place.is_dir()):
-                raise MountPointBlocked(
-                    f"cannot have the mount {mount}: {place.relative_to(workspace)} is "
-                    f"{'a symbolic link' if place.is_symlink() else 'a file'} in what was built",
-                    mend="let the build leave a folder there, or nothing; or mount somewhere else",
-                )
-            place.mkdir(exist_ok=True)
-        place /= last
-        if place.is_symlink() or (os.path.lexists(place) and not place.is_dir()):
-            place.unlink()
-        place.mkdir(exist_ok=True)
+        try:
+            with open_folder(workspace, "/".join(above), make_for=ROOT) as held:
+                if (kind := _kind(held, last)) is not None and not stat.S_ISDIR(kind):
+                    os.unlink(last, dir_fd=held)
+                with suppress(FileExistsError):
+                    os.mkdir(last, dir_fd=held)
+        except NotBeneath as error:
+            raise MountPointBlocked(
+                f"cannot have the mount {mount}: in what was built, {error.what}",
+                mend="let the build leave a folder there, or nothing; or mount somewhere else",
+            ) from None
 
 
 def covered_mounts(workspace: Path, mounts: Iterable[str]) -> tuple[str, ...]:
@@ -46,14 +49,22 @@ def covered_mounts(workspace: Path, mounts: Iterable[str]) -> tuple[str, ...]:
 
 
 def _covers(workspace: Path, mount: str) -> bool:
-    place = workspace
-    for name in _parts(mount):
-        if place.is_symlink():
-            return False
-        place /= name
-    if place.is_symlink() or place.is_file():
-        return True
-    return place.is_dir() and any(place.iterdir())
+    *above, last = _parts(mount)
+    with suppress(FileNotFoundError, NotBeneath), open_folder(workspace, "/".join(above)) as held:
+        kind = _kind(held, last)
+        if kind is not None and stat.S_ISDIR(kind):
+            with open_folder(workspace, mount) as own, os.scandir(own) as entries:
+                return any(True for _ in entries)
+        return kind is not None
+    return False
+
+
+def _kind(folder: int, name: str) -> int | None:
+    """Mode of an entry; None when there is none."""
+    try:
+        return os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode
+    except FileNotFoundError:
+        return None
 
 
 def _parts(mount: str) -> list[str]:

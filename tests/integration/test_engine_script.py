@@ -89,7 +89,8 @@ async def test_a_second_start_is_refused_by_the_wrapper_itself(engine, container
 
 
 async def test_another_daemon_attaches_where_the_first_one_left_off(engine, container, tmp_path):
-    script = prepare(tmp_path, "deploy", "echo one; while [ ! -e /tmp/go ]; do sleep 0.02; done; echo two; exit 3", group=UID)
+    text = "echo one; while [ ! -e /tmp/go ]; do sleep 0.02; done; echo two; exit 3"
+    script = prepare(tmp_path, "deploy", text, group=UID)
     await start_or_attach(engine, container, script, user=USER)
     seen: list[str] = []
     with pytest.raises(TimeoutError):

@@ -1,0 +1,120 @@
+"""No code works by path in a folder that a container can write into: docs/security.md, "Files of tenants".
+
+Every place in the rooms below that opens, writes, lists or removes something by path is named here, with whose folder
+it is. Who adds one has to say so here, or goes through `deployd/confined`.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+SOURCES = Path(__file__).parent.parent.parent / "deployd"
+ROOMS = ("activity", "deployment", "engine", "git", "recipes", "services", "slugs", "upkeep")
+CALLS = frozenset({
+    "open", "read_text", "read_bytes", "write_text", "write_bytes", "touch", "mkdir", "makedirs", "rename", "unlink",
+    "rmdir", "rmtree", "symlink_to", "hardlink_to", "link", "symlink", "chown", "lchown", "chmod", "lchmod", "utime",
+    "walk", "fwalk", "scandir", "listdir", "iterdir", "glob", "rglob", "copy", "copy2", "copyfile", "copytree", "move",
+    "mkfifo", "mknod", "truncate", "statvfs", "stat", "lstat", "exists", "is_file", "is_dir", "is_symlink", "readlink",
+    "resolve", "lexists", "setxattr",
+})
+WHOSE = {
+    "activity/follower.py": ("open",
+        "logs/, root's"),
+    "activity/log.py": ("mkdir open",
+        "logs/, root's"),
+    "activity/memory.py": ("read_text",
+        "/proc/meminfo"),
+    "deployment/build.py": ("is_file mkdir statvfs",
+        "caches/, whose entries are root's; the tree in them by confined.trees; statvfs of the state"),
+    "deployment/carry.py": ("open",
+        "no file: the log of an activity"),
+    "deployment/code.py": ("exists resolve",
+        "repos/, root's"),
+    "deployment/cron_scripts.py": ("glob",
+        "names in a folder of scripts, which is root's; of an earlier version only names"),
+    "deployment/delete.py": ("exists is_dir iterdir rmdir",
+        "environments/<project>/<environment>, whose entries are root's"),
+    "deployment/facts.py": ("read_text",
+        "/proc/net/route"),
+    "deployment/files.py": ("makedirs open",
+        "configuration of containers, which they see read-only"),
+    "deployment/instances.py": ("mkdir",
+        "versions/<version>/<instance>, whose entries are root's"),
+    "deployment/places.py": ("glob",
+        "environments/, whose entries are root's"),
+    "deployment/removal.py": ("glob",
+        "versions/, whose entries are root's"),
+    "deployment/snapshot.py": ("exists mkdir touch",
+        "snapshots/ and versions/, root's"),
+    "deployment/volumes.py": ("is_dir mkdir",
+        "environments/<project>/<environment>, whose entries are root's"),
+    "engine/alive.py": ("read_text",
+        "/proc"),
+    "engine/containers.py": ("rename",
+        "no file: the name of a container"),
+    "engine/execs.py": ("read_text",
+        "/proc"),
+    "engine/image_recipes.py": ("is_file open read_bytes rglob stat",
+        "config/images, ours"),
+    "engine/images.py": ("open",
+        "config/images, ours"),
+    "engine/listening.py": ("read_text",
+        "/proc"),
+    "engine/memory.py": ("read_text",
+        "/proc and control groups"),
+    "engine/script.py": ("chmod chown lexists mkdir mkfifo open",
+        "by descriptors of confined.beneath; the folder of scripts itself is root's"),
+    "git/mirror.py": ("exists mkdir open read_text rename rmtree",
+        "repos/, root's"),
+    "git/snapshot.py": ("open",
+        "no file: objects of a repository"),
+    "git/workspace.py": ("mkdir resolve rmtree",
+        "work/, whose entries are root's, before a container sees them; a folder of its own in repos/"),
+    "slugs/archive.py": ("exists glob mkdir open read_bytes rename stat unlink utime",
+        "slugs/, root's"),
+    "slugs/mount.py": ("is_dir mkdir read_text resolve rmdir",
+        "run/mounts, root's"),
+    "slugs/mount_points.py": ("mkdir scandir stat unlink",
+        "a built tree after its container has ended; by descriptor"),
+    "upkeep/access_logs.py": ("exists is_dir open read_text rename unlink write_text",
+        "access logs, root's"),
+    "upkeep/access_tail.py": ("open stat",
+        "access logs, root's"),
+    "upkeep/collect/look.py": ("glob is_file stat",
+        "names of folders of root's; sizes by confined.trees"),
+    "upkeep/collect/remove.py": ("rename unlink",
+        "logs/ and caches/, whose entries are root's"),
+    "upkeep/cron_run.py": ("is_dir mkdir open rename stat",
+        "crons/, root's"),
+    "upkeep/lost_pushes.py": ("mkdir read_text rename write_text",
+        "tips of remotes, root's"),
+}
+"""{module: (what it calls, whose the files are)}"""
+
+
+def file_calls(source: Path) -> Iterator[tuple[int, str]]:
+    """(line, name) of calls that look like work with files. A name that is `str`'s or a list's too is left out."""
+    for node in ast.walk(ast.parse(source.read_text())):
+        if isinstance(node, ast.Call):
+            name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            names = [name, *(
+                argument.attr for argument in node.args if isinstance(argument, ast.Attribute)   # to_thread(path.mkdir)
+            )]
+            for called in names:
+                if called in CALLS:
+                    yield node.lineno, called
+
+
+def test_who_works_with_files_by_path_says_whose_they_are() -> None:
+    unknown, called = [], {name: set[str]() for name in WHOSE}
+    for room in ROOMS:
+        for source in sorted((SOURCES / room).rglob("*.py")):
+            module = str(source.relative_to(SOURCES))
+            allowed = WHOSE.get(module, ("", ""))[0].split()
+            for line, name in file_calls(source):
+                called.setdefault(module, set()).add(name)
+                unknown += [f"{module}:{line} {name}"] if name not in allowed else []
+    assert unknown == [], "below a folder that a container can write into use deployd.confined; else say whose it is"
+    assert called == {module: set(names.split()) for module, (names, _) in WHOSE.items()}, "some call less"
