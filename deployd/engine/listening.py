@@ -13,6 +13,8 @@ NAME_SERVER = "0B00007F"
 """127.0.0.11, where Docker answers a container's questions for names."""
 ACCEPTS = "00010000"
 """Flag of a Unix socket that was listened on (__SO_ACCEPTCON)."""
+MOST_CHARACTERS = 4_000_000
+"""Some 30,000 sockets."""
 
 
 def is_listening(pid: int, wanted: int | str) -> bool:
@@ -20,8 +22,8 @@ def is_listening(pid: int, wanted: int | str) -> bool:
     net = Path(f"/proc/{pid}/net")
     try:
         if isinstance(wanted, str):
-            return wanted in unix_listeners((net / "unix").read_text())
-        return any(wanted in tcp_listeners((net / name).read_text()) for name in ("tcp", "tcp6"))
+            return wanted in unix_listeners(_read(net / "unix"))
+        return any(wanted in tcp_listeners(_read(net / name)) for name in ("tcp", "tcp6"))
     except OSError:
         return False   # the process has ended
 
@@ -30,9 +32,15 @@ def listening_ports(pid: int) -> tuple[int, ...]:
     """TCP ports that are listened on in the network of a process, in order; none when it has ended."""
     net = Path(f"/proc/{pid}/net")
     try:
-        return tuple(sorted(set().union(*(tcp_listeners((net / name).read_text()) for name in ("tcp", "tcp6")))))
+        return tuple(sorted(set().union(*(tcp_listeners(_read(net / name)) for name in ("tcp", "tcp6")))))
     except OSError:
         return ()
+
+
+def _read(table: Path) -> str:
+    """A table of the kernel; no more than anybody needs. Its owner may open sockets by the hundred thousand."""
+    with table.open(errors="replace") as file:
+        return file.read(MOST_CHARACTERS)
 
 
 def tcp_listeners(text: str) -> set[int]:

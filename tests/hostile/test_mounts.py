@@ -63,9 +63,16 @@ web:
 mounts:
   whole: {{source: local, source_path: ""}}
   data: {{source: local, source_path: data}}
-  cache: {{source: tmp, source_path: cache}}
+  store: {{source: service, service: files, source_path: ""}}
+  inner: {{source: service, service: files, source_path: data}}
+  temporary: {{source: tmp, source_path: ""}}
+  cache: {{source: tmp, source_path: data}}
 {more}
 """
+SERVICES = "files:\n  type: network-storage:2.0\n  disk: 256\n"
+PAIRS = {"whole": "data", "store": "inner", "temporary": "cache"}
+"""{a mount that holds all of a volume: the mount whose folder `data` lies in there}"""
+FILES = {"server.py": SERVER, ".platform/services.yaml": SERVICES}
 
 
 async def run(developer: Developer, command: str) -> str:
@@ -96,7 +103,7 @@ def host_roots(pid: int) -> dict[str, str]:
 async def neighbours_file(daemon: LocalDaemon, developer: MakeDeveloper) -> Path:
     """A 0600 file in a mount of the neighbour, who is live."""
     text = APP.format(more="hooks: {deploy: 'umask 077; echo of-the-neighbour >data/private'}")
-    other = await developer("neighbour", {".platform.app.yaml": text, "server.py": SERVER})
+    other = await developer("neighbour", {".platform.app.yaml": text, **FILES})
     pushed = await other.push()
     assert pushed.deployed, pushed.lines
     (found,) = daemon.directory.glob("var/state/environments/neighbour/*/volumes/app/data/private")
@@ -107,7 +114,7 @@ async def test_links_in_mounts_lead_nowhere(
     daemon: LocalDaemon, developer: MakeDeveloper, neighbours_file: Path,
 ) -> None:
     """A.2, with one push and with two, and with Docker's own restarts."""
-    made = await developer("mounts", {".platform.app.yaml": APP.format(more=""), "server.py": SERVER})
+    made = await developer("mounts", {".platform.app.yaml": APP.format(more=""), **FILES})
     pushed = await made.push()
     assert pushed.deployed, pushed.lines
     (volumes,) = daemon.directory.glob("var/state/environments/mounts/*/volumes")
@@ -115,20 +122,25 @@ async def test_links_in_mounts_lead_nowhere(
 
     # Swapped while it is live; Docker starts the container again without asking us.
     for target in ("/", "/root", "/etc", str(neighbours_file.parent), "/var/run", "/proc/1/root"):
-        assert await run(made, f"cd whole && rm -rf old; mv data old; ln -s {target} data; ls -ld data") != ""
+        for whole in PAIRS:
+            said = await run(made, f"cd {whole} && rm -rf old; mv data old; ln -s {target} data; readlink data")
+            assert said == f"{target}\n"
         seen = await app_container(daemon, "mounts")
         await run(made, "exit")
         async with asyncio.timeout(60):
             while (again := await app_container(daemon, "mounts")) is None or again.pid in (None, seen.pid):
                 await asyncio.sleep(0.1)
-        roots = host_roots(again.pid)
-        assert roots["/app/data"].startswith(str(volumes)), roots["/app/data"]
+        roots, own = host_roots(again.pid), str(daemon.directory / "var/state/environments/mounts")
+        for whole, data in PAIRS.items():
+            assert roots[f"/app/{data}"] == f"{roots[f'/app/{whole}']}/old", "the folder that it was, where it is now"
+            assert roots[f"/app/{data}"].startswith(own)
         async with asyncio.timeout(60):
             while (await made.page())[0] != 200:
                 await asyncio.sleep(0.2)
-        listed = await run(made, "ls -la /app/data /app/whole/data/; cat /app/data/private /app/whole/data/private")
-        assert "of-the-neighbour" not in listed
-        await run(made, "cd whole && rm data && mv old data")
+        for whole, data in PAIRS.items():
+            listed = await run(made, f"ls -la {data} {whole}/data/; cat {data}/private {whole}/data/private")
+            assert "of-the-neighbour" not in listed
+            await run(made, f"cd {whole} && rm data && mv old data")
 
     # A second push that mounts what the first has prepared.
     await run(made, f"cd whole && ln -s / rootfs; ln -s {neighbours_file.parent} link; mkdir real; ln -s /etc real/in")
@@ -146,7 +158,7 @@ async def test_links_in_mounts_lead_nowhere(
 async def test_every_project_is_another_user(daemon: LocalDaemon, developer: MakeDeveloper) -> None:
     uids = set()
     for project in ("mounts", "neighbour"):
-        made = await developer(project, {".platform.app.yaml": APP.format(more=""), "server.py": SERVER})
+        made = await developer(project, {".platform.app.yaml": APP.format(more=""), **FILES})
         assert (await made.push()).deployed
         said = await run(made, "id -u; id -un; id -gn; stat -c %u /app/data /app/whole /app/server.py /home/web")
         uid, name, group, *owners = said.split()
@@ -164,7 +176,7 @@ async def test_every_project_is_another_user(daemon: LocalDaemon, developer: Mak
 async def test_a_tree_of_a_thousand_levels_is_measured_and_removed(
     daemon: LocalDaemon, developer: MakeDeveloper,
 ) -> None:
-    made = await developer("mounts", {".platform.app.yaml": APP.format(more=""), "server.py": SERVER})
+    made = await developer("mounts", {".platform.app.yaml": APP.format(more=""), **FILES})
     assert (await made.push("deep")).deployed
     deep = "import os\nos.chdir('/app/data')\nfor n in range(20000):\n os.mkdir('d'); os.chdir('d')"
     more = f"hooks:\n  deploy: python3 -c \"{_escaped(deep)}\""
