@@ -34,16 +34,13 @@ class Places:
         return self.state / "environments" / project / environment
 
     def data(self, project: ProjectId, environment: EnvironmentName) -> Path:
-        """Data of all mounts; outlives the environment for a time of grace."""
+        """Data of all mounts, a folder for each instance (`shop`, `shop--mailer`) and `shared`; outlives deployments, and
+        the environment for a time of grace."""
         return self.environment(project, environment) / "volumes"
 
     def all_data(self) -> list[Path]:
         """The data folders that there are, of environments that are there and of deleted ones. Blocking."""
         return sorted((self.state / "environments").glob("*/*/volumes"))
-
-    def volume(self, project: ProjectId, environment: EnvironmentName, instance: str) -> Path:
-        """Data of the mounts of an instance (`shop`, `shop--mailer`); outlives deployments."""
-        return self.data(project, environment) / instance
 
     def instance(
         self, project: ProjectId, environment: EnvironmentName, activity: ActivityId, instance: str,

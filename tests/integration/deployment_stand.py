@@ -168,7 +168,7 @@ class Stand:
 
     def ran(self, branch: str = "main") -> list[str]:
         """Which hooks ran in the environment, as they wrote it down themselves."""
-        file = self.host.places.volume(PROJECT, machine_name(branch), "app") / "data" / "ran"
+        file = self.host.places.data(PROJECT, machine_name(branch)) / "app" / "data" / "ran"
         return file.read_text().split() if file.exists() else []
 
 

@@ -33,7 +33,7 @@ FAILS = with_step(PUSH, "run_deploy_hook", raising(DeployError("no"), late=True)
 
 def owners(places: Places) -> set[int]:
     """Of everything in the data of the main environment's mounts, but for the folders on the way."""
-    data = places.volume(PROJECT, machine_name("main"), "app") / "data"
+    data = places.data(PROJECT, machine_name("main")) / "app" / "data"
     return {os.lstat(path).st_uid for path in (data, *data.rglob("*"))}
 
 
