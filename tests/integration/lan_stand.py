@@ -114,7 +114,7 @@ async def machine(name: str) -> AsyncIterator[Machine]:
 
 
 async def connect_machine(there: Machine, here: Machine | None, interface: str, number: int) -> None:
-    """A cable between a machine and another one, or this host; 192.168.`number`.1 is here, .2 is there, and the way out.
+    """A cable between a machine and another one, or this host: 192.168.`number`.1 is here, and the way out of there.
 
     Args:
         interface: Its name here.

@@ -1,4 +1,4 @@
-"""The rules in a real kernel, between three machines: a container, a host and what lies beyond it, over IPv4 and IPv6."""
+"""The rules in a real kernel, between three machines: a container, its host and what lies beyond; IPv4 and IPv6."""
 
 from __future__ import annotations
 
@@ -35,7 +35,8 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 WALL = Wall("deployd-test", ("dpte*",), RouterPorts("0.0.0.0", (80, 443), (443,)))
 OF_THE_HOST = ("192.168.201.1", "fd00:201::1", "192.168.202.1", "203.0.113.9", "11.55.55.55")
-BEYOND = (*METADATA, *METADATA_IPV6, *PRIVATE, "fd00:202::2", "fec0::7", "2001:db8::7", "2002:a00:1::7", "64:ff9b::a00:1")
+BEYOND = (*METADATA, *METADATA_IPV6, *PRIVATE, "fd00:202::2", "fec0::7", "2001:db8::7", "2002:a00:1::7",
+          "64:ff9b::a00:1")
 EVERYTHING = [target(address, kind=kind) for address in (*OF_THE_HOST, *BEYOND) for kind in ("tcp", "udp")]
 
 
