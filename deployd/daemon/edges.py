@@ -70,7 +70,9 @@ async def open_edges(stack: AsyncExitStack, settings: Settings, catalogue: Catal
     router = await stack.enter_async_context(open_router(RouterPlaces(settings.run)))
     masker = Masker(settings.secrets())
     masker.learn(await store.read(all_secrets))   # a hook that outlived the last daemon may print one
-    code = ProjectCode(Places(settings.state, settings.run).repository, settings.state / "hooks")
+    code = ProjectCode(
+        Places(settings.state, settings.run).repository, settings.state / "hooks", settings.containers.may_reach,
+    )
     started = await start_router(engine, router, settings, catalogue)
     return Edges(store, engine, router, SystemClock(), masker, code, started, wall)
 

@@ -10,11 +10,13 @@ from __future__ import annotations
 import asyncio
 import base64
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 from urllib.parse import unquote, urlsplit
 
 from deployd.errors import DeployError, Transient
+from deployd.git.gate import Gate
 from deployd.git.mirror import Mirror, without_user
 from deployd.git.program import git
 from deployd.ids import CommitId
@@ -27,12 +29,21 @@ FETCHING = {
     "GIT_HTTP_LOW_SPEED_LIMIT": "1", "GIT_HTTP_LOW_SPEED_TIME": "60",   # a server that packs for long still says so
     "GIT_SSH_COMMAND": "ssh -oBatchMode=yes -oConnectTimeout=15 -oServerAliveInterval=15",
 }
+STRANGERS = {
+    "GIT_ALLOW_PROTOCOL": "https",
+    "HOME": "/nonexistent",                        # a .netrc there has passwords, which curl would send
+    "https_proxy": "", "http_proxy": "", "no_proxy": "",   # the gate knows them; here they would lead past it
+}
+STRANGERS_OBJECTS = {
+    "fetch.fsckObjects": "true",                   # and as in pushes, old histories have these
+    **{f"fetch.fsck.{name}": "ignore" for name in ("missingSpaceBeforeDate", "zeroPaddedFilemode", "badTimezone")},
+}
 NOT_WORTH_ANOTHER_TRY = re.compile("|".join((
     "Authentication failed", "could not read Username", "could not read Password", "Permission denied",
     r"returned error: 4(?!08|29)\d\d", "not found", "does not appear to be a git repository", "not a git repository",
     "Host key verification failed", "SSL certificate problem", "certificate verification failed", "not our ref",
     "couldn't find remote ref", "is not a git command", "protocol .* is not supported", "Unsupported protocol",
-    "No space left on device",
+    "No space left on device", "CONNECT tunnel failed, response 40", "HTTP code 40. from proxy", "fsck error",
 )))
 """Words of git and ssh (in English: `program.py` sees to that)."""
 
@@ -70,7 +81,7 @@ class Fetches:
 
 
 async def fetch(
-    mirror: Mirror, url: str, *, token: str | None = None, wanted: CommitId | None = None,
+    mirror: Mirror, url: str, *, token: str | None = None, wanted: CommitId | None = None, gate: Gate | None = None,
     limit_seconds: float = FETCH_SECONDS,
 ) -> None:
     """Fetch all branches and tags of a remote; branches that are gone there go here too.
@@ -80,6 +91,7 @@ async def fetch(
     Args:
         token: Password for HTTP; it travels in the environment, never in an argument or a log.
         wanted: Fetch this commit instead, and no branch.
+        gate: The address is a stranger's: only https, only through this gate, with nothing of ours but what it brings.
 
     Raises:
         Transient: The remote could not be reached or did not answer; worth another try.
@@ -91,7 +103,7 @@ async def fetch(
         await git(
             mirror.path, "fetch", "--quiet", *(() if wanted else ("--prune", "--force")), "--no-tags",
             "--no-write-fetch-head", "--no-auto-maintenance", "--end-of-options", address, *refs,
-            env={**FETCHING, **secret}, limit_seconds=limit_seconds,
+            env={**FETCHING, **(_strangers(gate, secret) if gate else secret)}, limit_seconds=limit_seconds,
         )
     except ProgramFailed as error:
         failed = FetchFailed(
@@ -110,6 +122,17 @@ async def fetch(
 def is_worth_another_try(said: str) -> bool:
     """Whether a fetch that ended with these words may go well later: the network, or the remote, was not well."""
     return NOT_WORTH_ANOTHER_TRY.search(said) is None
+
+
+def _strangers(gate: Gate, secret: Mapping[str, str]) -> dict[str, str]:
+    """Environment of a fetch from an address that a stranger wrote."""
+    number = int(secret.get("GIT_CONFIG_COUNT", "0"))
+    settings = {**gate.configuration(), **STRANGERS_OBJECTS}
+    return {
+        **secret, **STRANGERS, "GIT_CONFIG_COUNT": str(number + len(settings)),
+        **{f"GIT_CONFIG_KEY_{at}": name for at, name in enumerate(settings, start=number)},
+        **{f"GIT_CONFIG_VALUE_{at}": value for at, value in enumerate(settings.values(), start=number)},
+    }
 
 
 def _split_secret(url: str, token: str | None) -> tuple[str, dict[str, str]]:
