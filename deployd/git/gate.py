@@ -24,6 +24,7 @@ from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from deployd.reach import LAST_PORT, Address, Opening, is_public
+from deployd.this_host import is_own
 
 HEAD_SECONDS, RESOLVE_SECONDS, CONNECT_SECONDS, CLOSE_SECONDS = 10.0, 20.0, 15.0, 5.0
 LONGEST_HEAD_BYTES = 8192
@@ -127,7 +128,8 @@ class Gate:
         return []
 
     def _may_reach(self, address: Address, port: int) -> bool:
-        return is_public(address) or any(opening.covers(address, port) for opening in self.openings)
+        opened = any(opening.covers(address, port) for opening in self.openings)
+        return opened or (is_public(address) and not is_own(address))
 
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, counted: bool) -> None:
         """Whatever comes from one side to the other, until one of them ends it."""

@@ -94,7 +94,7 @@ async def field(daemon: LocalDaemon, tmp_path_factory: pytest.TempPathFactory) -
     gateways = await _gateways(daemon)
     addresses = {
         "gateway of the neighbour": gateways["neighbour"], "docker0": gateways["bridge"],
-        "address of the host": _address_of_the_host(),
+        "address of the host": address_of_the_host(),
         "a container of the neighbour": await _address(daemon, "neighbour", "web"),
     }
     async with machine("lan") as lan:
@@ -228,7 +228,7 @@ async def _in_container(daemon: LocalDaemon, role: str, *argv: str) -> str:
     return (await run("docker", "exec", name, *argv)).text
 
 
-def _address_of_the_host() -> str:
+def address_of_the_host() -> str:
     """The one from which it would speak to the Internet; nothing is sent."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.connect((PUBLIC, 9))
