@@ -2,8 +2,10 @@
 
 One table for both that ask: the rules around containers (`firewall/`), and the fetching of submodules (`git/`).
 
-Surprise: `ipaddress` has `is_global`, and it is not enough. It calls multicast global, and Azure's wire server, which
-hands out secrets of the machine at an address that looks public.
+Surprise: `ipaddress` has `is_global`, and it is another question. It calls multicast global, and Azure's wire server,
+which hands out secrets of the machine at an address that looks public. And it does not call the networks global that
+are kept for documentation (192.0.2.0/24, 203.0.113.0/24, 2001:db8::/32 …): nobody has anything there to be kept from,
+and machines without the Internet use them in its place.
 """
 
 from __future__ import annotations
@@ -17,15 +19,14 @@ Network = IPv4Network | IPv6Network
 
 NOT_PUBLIC = tuple(map(IPv4Network, (
     "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24",
-    "192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24",
-    "224.0.0.0/4", "240.0.0.0/4",
+    "192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15", "224.0.0.0/4", "240.0.0.0/4",
     "168.63.129.16/32",   # Azure's wire server; the metadata of all other clouds lies in the networks above
 )))
-"""IANA's special-purpose addresses, and what clouds have beside them."""
+"""IANA's special-purpose addresses but for those of documentation, and what clouds have beside them."""
 PUBLIC_IPV6 = IPv6Network("2000::/3")
 """Nothing else is given out: RFC 4291, 2.4."""
-NOT_PUBLIC_IPV6 = tuple(map(IPv6Network, ("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20")))
-"""Teredo, documentation, 6to4: the first and the third carry an IPv4 address, which could be any."""
+NOT_PUBLIC_IPV6 = tuple(map(IPv6Network, ("2001::/23", "2002::/16")))
+"""Teredo, with what lies beside it, and 6to4: they carry an IPv4 address, which could be any."""
 
 LAST_PORT = 65_535
 WITH_PORT = re.compile(r"(\[[0-9a-fA-F:./]+\]|[0-9./]+):(\d{1,5})")
@@ -34,7 +35,7 @@ WITH_PORT = re.compile(r"(\[[0-9a-fA-F:./]+\]|[0-9./]+):(\d{1,5})")
 def is_public(address: Address) -> bool:
     """Whether everybody on the Internet reaches the same machine there."""
     if isinstance(address, IPv4Address):
-        return address.is_global and not any(address in network for network in NOT_PUBLIC)
+        return not any(address in network for network in NOT_PUBLIC)
     return address in PUBLIC_IPV6 and not any(address in network for network in NOT_PUBLIC_IPV6)
 
 

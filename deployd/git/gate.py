@@ -44,14 +44,18 @@ class Gate:
     """One gate, for one piece of work."""
 
     openings: tuple[Opening, ...]
-    most_bytes: int
+    most_bytes: float
     """Of all that comes back together."""
     resolve: Resolve
+    trusted: tuple[str, int] | None = None
+    """(host, port) that the operator named: it may be anywhere. Where it redirects to may not."""
     port: int = 0
     secret: str = field(default_factory=lambda: secrets.token_hex(16))
     """The loopback is everybody's on this host; the gate is not."""
     refused: list[str] = field(default_factory=list)
     """Hosts that lead where nobody may go, oldest first."""
+    failed: list[str] = field(default_factory=list)
+    """What else kept it from connecting, in words: git is only told a number."""
     received_bytes: int = 0
 
     @property
@@ -105,11 +109,14 @@ class Gate:
         host, port = wish
         proxy = None if proxy_bypass(host) else getproxies().get("https")
         addresses = await self._addresses(host, port)
-        good = [address for address in addresses if self._may_reach(address, port)]
-        if not good and (addresses or not proxy):
-            if addresses:
-                self.refused.append(host)
-            raise _Refused("403 Forbidden" if addresses else "502 Bad Gateway")
+        trusted = (host.lower(), port) == self.trusted
+        good = [address for address in addresses if trusted or self._may_reach(address, port)]
+        if addresses and not good:
+            self.refused.append(host)
+            raise _Refused("403 Forbidden")
+        if not addresses and not proxy:
+            self.failed.append(f"the name {host} has no address, or no name server answered")
+            raise _Refused("502 Bad Gateway")
         with suppress(OSError, TimeoutError):
             async with asyncio.timeout(CONNECT_SECONDS):
                 if proxy:   # it resolves names by itself, and the operator has it judge them
@@ -118,6 +125,7 @@ class Gate:
             with suppress(OSError, TimeoutError):
                 async with asyncio.timeout(CONNECT_SECONDS):
                     return await asyncio.open_connection(str(address), port)
+        self.failed.append(f"{host} does not take connections on port {port}")
         raise _Refused("502 Bad Gateway")
 
     async def _addresses(self, host: str, port: int) -> list[Address]:
@@ -149,14 +157,16 @@ class Gate:
 
 @asynccontextmanager
 async def open_gate(
-    openings: tuple[Opening, ...], most_bytes: int, resolve: Resolve | None = None,
+    openings: tuple[Opening, ...], most_bytes: float, resolve: Resolve | None = None,
+    *, trusted: tuple[str, int] | None = None,
 ) -> AsyncIterator[Gate]:
     """A gate that lets through to public addresses and to what the operator opened.
 
     Args:
         most_bytes: What may come back, over all connections.
+        trusted: (host, port) that may be anywhere.
     """
-    gate = Gate(openings, most_bytes, resolve or resolve_name)
+    gate = Gate(openings, most_bytes, resolve or resolve_name, trusted)
     connections: set[asyncio.Task[None]] = set()
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import math
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,7 +18,7 @@ from typing import ClassVar
 from urllib.parse import unquote, urlsplit
 
 from deployd.errors import DeployError, Transient
-from deployd.git.gate import Gate
+from deployd.git.gate import Gate, open_gate
 from deployd.git.mirror import Mirror, without_user
 from deployd.git.program import git
 from deployd.ids import CommitId
@@ -29,10 +31,12 @@ FETCHING = {
     "GIT_HTTP_LOW_SPEED_LIMIT": "1", "GIT_HTTP_LOW_SPEED_TIME": "60",   # a server that packs for long still says so
     "GIT_SSH_COMMAND": "ssh -oBatchMode=yes -oConnectTimeout=15 -oServerAliveInterval=15",
 }
+NO_PROXIES = {"https_proxy": "", "http_proxy": "", "no_proxy": ""}
+"""A gate knows them; beside it they would lead past it."""
 STRANGERS = {
+    **NO_PROXIES,
     "GIT_ALLOW_PROTOCOL": "https",
-    "HOME": "/nonexistent",                        # a .netrc there has passwords, which curl would send
-    "https_proxy": "", "http_proxy": "", "no_proxy": "",   # the gate knows them; here they would lead past it
+    "HOME": "/nonexistent",   # a .netrc there has passwords, which curl would send
 }
 STRANGERS_OBJECTS = {
     "fetch.fsckObjects": "true",                   # and as in pushes, old histories have these
@@ -98,16 +102,32 @@ async def fetch(
         FetchFailed: It does not know us, or has no such repository; another try would end the same.
     """
     address, secret = _split_secret(url, token)
+    if gate is not None:
+        await _fetch(mirror, address, wanted, {**_with_settings(secret, gate), **STRANGERS}, gate, limit_seconds)
+    elif (trusted := _https_host(address)) is None or os.environ.get("https_proxy"):   # a proxy has rules of its own
+        await _fetch(mirror, address, wanted, secret, None, limit_seconds)
+    else:
+        # The address is the operator's word; where its server redirects to is not.
+        async with open_gate((), math.inf, trusted=trusted) as own:
+            await _fetch(mirror, address, wanted, {**_with_settings(secret, own), **NO_PROXIES}, own, limit_seconds)
+
+
+async def _fetch(
+    mirror: Mirror, address: str, wanted: CommitId | None, env: Mapping[str, str], gate: Gate | None,
+    limit_seconds: float,
+) -> None:
     refs = [wanted] if wanted else ["+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"]
     try:
         await git(
             mirror.path, "fetch", "--quiet", *(() if wanted else ("--prune", "--force")), "--no-tags",
             "--no-write-fetch-head", "--no-auto-maintenance", "--end-of-options", address, *refs,
-            env={**FETCHING, **(_strangers(gate, secret) if gate else secret)}, limit_seconds=limit_seconds,
+            env={**FETCHING, **env}, limit_seconds=limit_seconds,
         )
     except ProgramFailed as error:
+        refused = tuple(f"{host} is not a public address" for host in gate.refused) if gate else ()
         failed = FetchFailed(
-            f"cannot fetch {without_user(url)}", evidence=error.output.last_lines(5),
+            f"cannot fetch {without_user(address)}",
+            evidence=(*error.output.last_lines(5), *refused, *(gate.failed[-1:] if gate else ())),
             mend="see whether the address and the token of the project's remote are right",
         )
         if not is_worth_another_try(error.output.stderr.decode(errors="replace")):
@@ -115,7 +135,7 @@ async def fetch(
         raise Transient(failed, FETCH_AGAIN_SECONDS) from None
     except ProgramOverran:
         raise Transient(FetchFailed(
-            f"{without_user(url)} did not answer within {limit_seconds:g} s", mend="see whether the remote is up",
+            f"{without_user(address)} did not answer within {limit_seconds:g} s", mend="see whether the remote is up",
         ), FETCH_AGAIN_SECONDS) from None
 
 
@@ -124,15 +144,24 @@ def is_worth_another_try(said: str) -> bool:
     return NOT_WORTH_ANOTHER_TRY.search(said) is None
 
 
-def _strangers(gate: Gate, secret: Mapping[str, str]) -> dict[str, str]:
-    """Environment of a fetch from an address that a stranger wrote."""
+def _with_settings(secret: Mapping[str, str], gate: Gate) -> dict[str, str]:
+    """The environment in which git goes through a gate, and looks at what it gets."""
     number = int(secret.get("GIT_CONFIG_COUNT", "0"))
-    settings = {**gate.configuration(), **STRANGERS_OBJECTS}
+    settings = {**gate.configuration(), **({} if gate.trusted else STRANGERS_OBJECTS)}
     return {
-        **secret, **STRANGERS, "GIT_CONFIG_COUNT": str(number + len(settings)),
+        **secret, "GIT_CONFIG_COUNT": str(number + len(settings)),
         **{f"GIT_CONFIG_KEY_{at}": name for at, name in enumerate(settings, start=number)},
         **{f"GIT_CONFIG_VALUE_{at}": value for at, value in enumerate(settings.values(), start=number)},
     }
+
+
+def _https_host(address: str) -> tuple[str, int] | None:
+    """(host, port) of an https address; None of others, and of what git itself will have to refuse."""
+    try:
+        parts = urlsplit(address)
+        return (parts.hostname, parts.port or 443) if parts.scheme == "https" and parts.hostname else None
+    except ValueError:
+        return None
 
 
 def _split_secret(url: str, token: str | None) -> tuple[str, dict[str, str]]:

@@ -16,6 +16,7 @@ from deployd.errors import DeployError, Transient
 from deployd.git import submodules
 from deployd.git.mirror import Mirror
 from deployd.git.program import git
+from deployd.git.remote import FetchFailed, fetch
 from deployd.git.submodules import SubmoduleMissing, SubmoduleRefused, SubmodulesTooLarge
 from deployd.git.workspace import export
 from deployd.ids import CommitId
@@ -184,6 +185,23 @@ async def test_a_redirect_to_this_host_is_not_followed(
                 await export(mirror, found, "", tmp_path / "workspace", (parse_opening(f"127.0.0.1:{port}"),))
             assert heads, "the server itself was asked"
     assert listener.connections == 0
+
+
+async def test_the_operators_remote_may_be_private_and_where_it_redirects_to_may_not(
+    mirror: Mirror, listener: Listener, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    answer = (f"HTTP/1.1 301 Moved\r\nLocation: https://127.0.0.1:{listener.port}/shop.git/info/refs?service="
+              "git-upload-pack\r\nContent-Length: 0\r\n\r\n")
+    async with tls_server(tmp_path, monkeypatch, answer) as (port, heads):
+        with pytest.raises(FetchFailed) as caught:
+            await fetch(mirror, f"https://127.0.0.1:{port}/shop.git", token="of-the-operator")
+    assert "127.0.0.1 is not a public address" in caught.value.evidence
+    assert any("authorization: basic" in head.lower() for head in heads)
+    assert listener.connections == 0
+    async with forge(tmp_path) as stand:
+        wanted = await push_library(stand, {"a": "1"})
+        await fetch(mirror, stand.repository("secret-of-eve", "lib"))
+    assert await mirror.resolve("refs/heads/main") == wanted
 
 
 async def test_no_password_of_this_host_travels(
