@@ -25,6 +25,7 @@ from pydantic import (
 
 from deployd.errors import DeployError
 from deployd.ids import ProjectId
+from deployd.reach import Opening, parse_opening
 
 PROJECT_ID = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
 LAST_PORT = 65_535
@@ -255,6 +256,22 @@ class BuildSettings(_Frozen):
     limit_seconds: int = Field(3600, ge=1)
 
 
+def _opening(value: Any) -> Opening:
+    if not isinstance(value, str):
+        raise ValueError("must be a text, as 10.0.0.5:5432")
+    return parse_opening(value)
+
+
+class ContainerSettings(_Frozen):
+    """What containers reach beside the Internet and their own environment."""
+
+    firewall: Literal["nftables", "none"] = "nftables"
+    """`nftables`: rules of ours keep them from the host and from private networks. `none`: they reach all that the host
+    does; only for a host on which everybody who may push is trusted with it."""
+    may_reach: tuple[Annotated[Opening, BeforeValidator(_opening)], ...] = ()
+    """Addresses of the host and of private networks that are open to every container, and to what is fetched."""
+
+
 class CollectSettings(_Frozen):
     """How long what nobody needs any more is kept; 0 days: it goes at the next round."""
 
@@ -339,6 +356,7 @@ class Settings(_Frozen):
     """What becomes of a push that is not yet in its freeze when a newer one comes to the same branch."""
     runtime_fallback: Literal["refuse", "nearest"] = "refuse"
     build: BuildSettings = BuildSettings()
+    containers: ContainerSettings = ContainerSettings()
     sizes: dict[str, Size] = Field(default_factory=dict)
     keep_versions: int = Field(5, ge=1)
     """Versions of each environment that a rollback can go back to."""

@@ -15,14 +15,16 @@ from pathlib import Path
 
 import aiodocker
 
-from deployd.engine.names import INSTANCE
+from deployd.engine.names import INSTANCE, bridge_prefix
+from deployd.firewall.kept import ensure_table_gone, is_there
+from deployd.firewall.rules import table_name
 from deployd.process import run
 
 OCTAL = re.compile(r"\\([0-7]{3})")
 
 
 async def remove_all(instance: str, directory: Path) -> list[str]:
-    """Remove containers, networks and volumes of an instance, and mounts, loop devices and files below its directory.
+    """Remove containers, networks, volumes and firewall of an instance, and all below its directory.
 
     Returns:
         What was removed, in words: `4 containers`, …
@@ -42,6 +44,8 @@ async def remove_all(instance: str, directory: Path) -> list[str]:
         for volume in volumes:
             await _ignore_missing((await docker.volumes.get(volume)).delete())
         removed.append(_many(len(volumes), "volume"))
+    if await ensure_table_gone(table_name(instance)):
+        removed.append("the firewall")
     mounts = mounts_below(directory)
     for mount in reversed(mounts):          # the innermost first
         await _unmount(mount)
@@ -63,6 +67,8 @@ async def left_behind(instance: str, directory: Path) -> list[str]:
         left = [f"container {container.id[:12]}" for container in await _containers(docker, instance)]
         left += [f"network {name}" for name in await _networks(docker, instance)]
         left += [f"volume {name}" for name in await _volumes(docker, instance)]
+    left += [f"interface {path.name}" for path in Path("/sys/class/net").glob(f"{bridge_prefix(instance)}*")]
+    left += [f"firewall {table_name(instance)}"] if await is_there(table_name(instance)) else []
     left += [f"mount {path}" for path in mounts_below(directory)]
     left += [f"loop device {path}" for path in loops_below(directory)]
     left += [f"process {pid} ({command})" for pid, command in processes_of(directory)]

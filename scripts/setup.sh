@@ -54,7 +54,7 @@ host_is_fit() {
 }
 
 debian_packages() {
-    local wanted=(ca-certificates curl git iproute2 kmod mmdebstrap mount procps python3 python3-venv squashfs-tools util-linux)
+    local wanted=(ca-certificates curl git iproute2 kmod mmdebstrap mount nftables procps python3 python3-venv squashfs-tools util-linux)
     command -v dockerd > /dev/null || wanted+=(docker.io)      # an Engine from docker.com is as good
     [ "$goal" != test ] || wanted+=(chromium pebble)            # a browser for the console, an authority for certificates
     [ "$goal" != bench ] || wanted+=(caddy docker.io webhook wrk)

@@ -19,6 +19,8 @@ from deployd.deployment.places import Places
 from deployd.engine.docker import Engine
 from deployd.engine.images import Images
 from deployd.errors import DeployError
+from deployd.firewall.kept import KeptTable
+from deployd.firewall.rules import table_name
 from deployd.router.control import Router, open_router
 from deployd.router.places import RouterPlaces
 from deployd.settings import Settings
@@ -26,6 +28,7 @@ from deployd.slugs.archive import SlugStore
 from deployd.slugs.storage import Slugs
 from deployd.state.environments import all_secrets
 from deployd.state.store import Store, open_store
+from deployd.upkeep.wall import WallKeeper
 
 MEGABYTE = 1_000_000
 
@@ -48,6 +51,7 @@ class Edges:
     code: ProjectCode
     """One for intake and deployments: what the check of a push has read is not read again."""
     router_started: RouterStarted
+    wall: WallKeeper
 
 
 async def open_edges(stack: AsyncExitStack, settings: Settings, catalogue: Catalogue) -> Edges:
@@ -61,12 +65,16 @@ async def open_edges(stack: AsyncExitStack, settings: Settings, catalogue: Catal
     store = await stack.enter_async_context(open_store(settings.state / "state.db"))
     refuse_taken_port(settings)   # before anything is started that a daemon that cannot serve would leave behind
     engine = await stack.enter_async_context(Engine(settings.docker_socket))
+    wall = WallKeeper(engine, settings, KeptTable(table_name(settings.instance), settings.state / "firewall.nft"))
+    await wall.ensure()   # before a container is started
     router = await stack.enter_async_context(open_router(RouterPlaces(settings.run)))
     masker = Masker(settings.secrets())
     masker.learn(await store.read(all_secrets))   # a hook that outlived the last daemon may print one
-    code = ProjectCode(Places(settings.state, settings.run).repository, settings.state / "hooks")
+    code = ProjectCode(
+        Places(settings.state, settings.run).repository, settings.state / "hooks", settings.containers.may_reach,
+    )
     started = await start_router(engine, router, settings, catalogue)
-    return Edges(store, engine, router, SystemClock(), masker, code, started)
+    return Edges(store, engine, router, SystemClock(), masker, code, started, wall)
 
 
 def _ensure_folder(folder: Path) -> None:

@@ -42,10 +42,10 @@ def health_of(edges: Edges) -> Health:
 
 def degraded(edges: Edges, watch: Watch, lanes: Lanes, limits: Limits, keeper: Keeper) -> list[str]:
     """What is not well though pushes can be taken: the router, environments, rows of a newer deployd, undos that are
-    stuck, certificates."""
+    stuck, certificates, the firewall."""
     return [
         *edges.router_started.troubles, *watch.degraded(), *lanes.left_alone.values(), *limits.waits.stuck,
-        *keeper.troubles(),
+        *keeper.troubles(), *edges.wall.troubles(),
     ]
 
 

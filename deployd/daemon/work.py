@@ -124,7 +124,7 @@ def _upkeep(
     lost = LostPushes(edges.store, host.settings.projects, edges.code, seen, edges.clock, wake)
     crons = Crons(edges.store, host, edges.router, edges.masker)
     return {
-        "watch": watch.serve, "lost pushes": lost.serve, "crons": crons.serve,
+        "watch": watch.serve, "firewall": edges.wall.serve, "lost pushes": lost.serve, "crons": crons.serve,
         "access logs": _access_logs(edges, host, traffic).serve,
         "earlier router": partial(
             end_earlier_ones, edges.engine, edges.router, edges.router_started.wanted,

@@ -24,7 +24,7 @@ from deployd.deployment.validate import read_config
 from deployd.deployment.view import Deployment
 from deployd.deployment.wanted import build_variables
 from deployd.engine.errors import ScriptLost, ScriptOverran
-from deployd.engine.names import ACTIVITY, ENVIRONMENT, INSTANCE, PROJECT, ROLE
+from deployd.engine.names import ACTIVITY, ENVIRONMENT, INSTANCE, PROJECT, ROLE, bridge_name
 from deployd.engine.script import Script, age_seconds, follow, prepare, read_status, wrapper_command
 from deployd.engine.specs import Bind, ContainerSpec, NetworkSpec
 from deployd.environment.platform import APP_FOLDER, CACHE_FOLDER, About, build_environment
@@ -179,7 +179,8 @@ def _script(step: BuildStep) -> str:
 def build_network(deployment: Deployment) -> NetworkSpec:
     """One for all builds, in which they see the Internet and not each other."""
     labels = {INSTANCE: deployment.instance, ROLE: "network"}
-    return NetworkSpec(f"{deployment.instance}-builds", "", labels, apart=True)
+    name = f"{deployment.instance}-builds"
+    return NetworkSpec(name, "", labels, apart=True, bridge=bridge_name(deployment.instance, name, ""))
 
 
 async def _build_container(

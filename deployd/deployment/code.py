@@ -14,6 +14,7 @@ from deployd.git.snapshot import read_at
 from deployd.git.workspace import export
 from deployd.ids import CommitId, ProjectId
 from deployd.project.model import MAGENTO, PLATFORMSH, ProjectConfig, ReadResult
+from deployd.reach import Opening
 from deployd.services.families import RUNNABLE
 from deployd.settings import ProjectSettings
 
@@ -24,7 +25,14 @@ MOST_KEPT = 2_000   # configurations; each is some kilobytes, and a thousand env
 class ProjectCode:
     """Mirrors by project. What was read of a commit is kept: it never changes, and every step asks for it again."""
 
-    def __init__(self, repository: Callable[[ProjectId], Path], hooks: Path) -> None:
+    def __init__(
+        self, repository: Callable[[ProjectId], Path], hooks: Path, openings: tuple[Opening, ...] = (),
+    ) -> None:
+        """
+        Args:
+            openings: Addresses that are not public and from which submodules may be fetched nevertheless.
+        """
+        self._openings = openings
         self._repository = repository
         self._hooks = hooks
         self._read: OrderedDict[tuple[ProjectId, CommitId], ReadResult] = OrderedDict()
@@ -103,7 +111,7 @@ class ProjectCode:
 
     async def export(self, project: ProjectId, commit: CommitId, root: str, destination: Path, owner: int) -> None:
         """A workspace that belongs to the user of the build."""
-        await export(self._mirror(project), commit, root, destination)
+        await export(self._mirror(project), commit, root, destination, self._openings)
         await ensure_owner(destination, owner)
 
     def _mirror(self, project: ProjectId) -> Mirror:

@@ -7,13 +7,15 @@ is looked up here, and addresses that are not public are refused.
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import socket
+from ipaddress import ip_address
 from typing import ClassVar
 from urllib.parse import urlsplit
 
 from deployd.errors import DeployError
+from deployd.reach import Address, is_public
 from deployd.router.table import Target
+from deployd.this_host import is_own
 
 LOOK_UP_SECONDS = 4
 """The switch takes ten seconds at most, and one that overran could not be undone: nobody would know what it did."""
@@ -32,8 +34,11 @@ class OutsideUnanswered(OutsideUnreachable):
     again_in_seconds: ClassVar[float | None] = 2.0
 
 
-async def find_targets(url: str, where: str) -> tuple[Target, ...]:
+async def find_targets(url: str, where: str, router_ports: tuple[int, ...]) -> tuple[Target, ...]:
     """Where the requests of a proxy route go.
+
+    Args:
+        router_ports: What of this host itself every visitor reaches: another environment may be meant.
 
     Raises:
         OutsideUnreachable: The name means nothing, or only addresses that are not public.
@@ -52,10 +57,14 @@ async def find_targets(url: str, where: str) -> tuple[Target, ...]:
             mend="correct `to`, or see whether the name server of the host answers",
         ) from None
     addresses = sorted({str(item[4][0]) for item in found})
-    public = [address for address in addresses if ipaddress.ip_address(address).is_global]
+    public = [address for address in addresses if _is_outside(ip_address(address), port, router_ports)]
     if not public:
         raise OutsideUnreachable(
             f"the proxy route to {url} leads to {', '.join(addresses)}, which is not a public address", where=where,
             mend="proxy routes are for hosts outside; an application of the project is an upstream",
         )
     return tuple(Target(address, port) for address in public)
+
+
+def _is_outside(address: Address, port: int, router_ports: tuple[int, ...]) -> bool:
+    return is_public(address) and (port in router_ports or not is_own(address))

@@ -31,11 +31,12 @@ async def route_set(deployment: Deployment, host: Host) -> RouteSet:
         if address and role in ("service", "web"):
             part = container.labels[PART]
             targets[part] = Target(address, WEB_PORT if role == "web" else ports.get(part, 0), container.name)
+    router_ports = tuple(filter(None, (host.settings.router.http_port, host.settings.router.https_port)))
     lead_outside = any(route.type == "proxy" for route in resolved.routes)
     return RouteSet(
         environment=deployment.key,
         version=str(version.activity),
-        routes=tuple(await together(_route(route, targets) for route in resolved.routes)),
+        routes=tuple(await together(_route(route, targets, router_ports) for route in resolved.routes)),
         robots=deployment.type == "production",
         access=_access(deployment.project.access_to(deployment.branch)),
         origin="" if lead_outside else routes_origin(host.settings, deployment.project, version, containers, network),
@@ -51,13 +52,13 @@ def _access(said: HttpAccess) -> Access | None:
     return Access(said.basic_auth, rules)
 
 
-async def _route(route: ResolvedRoute, targets: dict[str, Target]) -> Route:
+async def _route(route: ResolvedRoute, targets: dict[str, Target], router_ports: tuple[int, ...]) -> Route:
     template = route.template
     found: tuple[Target, ...] = ()
     if route.type == "upstream" and (target := targets.get(template.upstream or "")):
         found = (target,)
     elif route.type == "proxy" and route.to:
-        found = await find_targets(route.to, str(template.place))
+        found = await find_targets(route.to, str(template.place), router_ports)
     return Route(
         scheme=route.scheme, host=route.host, path=route.path, type=route.type,
         targets=found,

@@ -20,7 +20,7 @@ from deployd.deployment.view import Deployment
 from deployd.deployment.wanted import NO_CONTAINER
 from deployd.engine.addresses import given_by_docker
 from deployd.engine.errors import NotReady, SubnetTaken
-from deployd.engine.names import DIGEST, MADE_BY
+from deployd.engine.names import DIGEST, MADE_BY, bridge_name
 from deployd.engine.seen import ContainerSeen
 from deployd.engine.specs import NetworkSpec, VolumeSpec
 from deployd.errors import DeployError, Transient
@@ -138,7 +138,10 @@ async def ensure_network(deployment: Deployment, host: Host) -> None:
     subnet = await host.facts.subnet(deployment.project.id, deployment.environment, names.network)
     try:
         await host.engine.ensure_network(
-            NetworkSpec(names.network, subnet, names.labels("network"), given=given_by_docker(subnet)),
+            NetworkSpec(
+                names.network, subnet, names.labels("network"), given=given_by_docker(subnet),
+                bridge=bridge_name(names.instance, names.network, subnet),
+            ),
         )
     except SubnetTaken as error:
         raise Transient(error, SUBNET_AGAIN_SECONDS) from error   # since we looked: another one is chosen then

@@ -6,6 +6,8 @@ made.
 
 from __future__ import annotations
 
+import hashlib
+from base64 import b32encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -15,6 +17,23 @@ INSTANCE, PROJECT, ENVIRONMENT, ACTIVITY = "deployd", "deployd.project", "deploy
 ROLE, PART, DIGEST, MADE_BY = "deployd.role", "deployd.part", "deployd.digest", "deployd.made-by"
 """ROLE: `service`, `app`, `web`, `worker`, `build`, `router`. PART: its name in the files. DIGEST: of a service.
 MADE_BY: the activity that made the volume of a service, which outlives it."""
+
+
+def bridge_prefix(instance: str) -> str:
+    """How the host's interfaces of all our networks begin: by it the firewall knows them, also those yet to be made."""
+    return f"dp{_short(instance, 4)}"
+
+
+def bridge_name(instance: str, network: str, subnet: str) -> str:
+    """The host's interface of a network; the kernel takes 15 characters.
+
+    The subnet counts: an interface that a crash of Docker left behind has its old addresses, and is not taken again.
+    """
+    return bridge_prefix(instance) + _short(f"{network} {subnet}", 9)
+
+
+def _short(text: str, length: int) -> str:
+    return b32encode(hashlib.sha256(text.encode()).digest()).decode()[:length].lower()
 
 
 @dataclass(frozen=True, slots=True)

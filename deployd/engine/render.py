@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from deployd.engine.seen import BRIDGE_OPTION
 from deployd.engine.specs import Bind, ContainerSpec, Health, NetworkSpec, VolumeSpec
 
 NANOSECONDS = 1_000_000_000
@@ -67,7 +68,10 @@ def render_network(spec: NetworkSpec) -> dict[str, Any]:
         "Driver": "bridge",
         "Internal": spec.internal,
         "IPAM": {"Driver": "default", "Config": _addresses(spec)},
-        "Options": {"com.docker.network.bridge.enable_icc": "false"} if spec.apart else {},
+        "Options": {
+            **({"com.docker.network.bridge.enable_icc": "false"} if spec.apart else {}),
+            **({BRIDGE_OPTION: spec.bridge} if spec.bridge else {}),
+        },
         "Labels": dict(spec.labels),
     }
 

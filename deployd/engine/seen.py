@@ -12,6 +12,7 @@ Health = Literal["healthy", "unhealthy", "starting", "none"]
 NEVER = "0001-01-01"
 EXITED = re.compile(r"Exited \((\d+)\)")
 HEALTH = re.compile(r"\((?:health: )?(healthy|unhealthy|starting)\)")
+BRIDGE_OPTION = "com.docker.network.bridge.name"
 ALIVE = frozenset({"running", "paused", "restarting"})
 
 
@@ -62,6 +63,8 @@ class NetworkSeen:
     id: str
     subnets: tuple[str, ...]
     labels: Mapping[str, str]
+    bridge: str = ""
+    """Its interface on the host."""
 
     @property
     def subnet(self) -> str | None:
@@ -140,7 +143,7 @@ def read_network(data: Mapping[str, Any]) -> NetworkSeen:
     configs = (data.get("IPAM") or {}).get("Config") or []
     return NetworkSeen(
         data["Name"], data["Id"], tuple(item["Subnet"] for item in configs if item.get("Subnet")),
-        data.get("Labels") or {},
+        data.get("Labels") or {}, (data.get("Options") or {}).get(BRIDGE_OPTION) or f"br-{data['Id'][:12]}",
     )
 
 

@@ -88,6 +88,8 @@ class NetworkSpec:
     internal: bool = False
     apart: bool = False
     """Its containers reach the Internet and not each other."""
+    bridge: str = ""
+    """Its interface on the host, by which the firewall knows it; empty: Docker names it."""
     given: str = ""
     """CIDR within the subnet, out of which Docker gives addresses to containers that ask for none; empty: all of it."""
 

@@ -9,12 +9,16 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import math
+import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 from urllib.parse import unquote, urlsplit
 
 from deployd.errors import DeployError, Transient
+from deployd.git.gate import Gate, open_gate
 from deployd.git.mirror import Mirror, without_user
 from deployd.git.program import git
 from deployd.ids import CommitId
@@ -27,12 +31,23 @@ FETCHING = {
     "GIT_HTTP_LOW_SPEED_LIMIT": "1", "GIT_HTTP_LOW_SPEED_TIME": "60",   # a server that packs for long still says so
     "GIT_SSH_COMMAND": "ssh -oBatchMode=yes -oConnectTimeout=15 -oServerAliveInterval=15",
 }
+NO_PROXIES = {"https_proxy": "", "http_proxy": "", "no_proxy": ""}
+"""A gate knows them; beside it they would lead past it."""
+STRANGERS = {
+    **NO_PROXIES,
+    "GIT_ALLOW_PROTOCOL": "https",
+    "HOME": "/nonexistent",   # a .netrc there has passwords, which curl would send
+}
+STRANGERS_OBJECTS = {
+    "fetch.fsckObjects": "true",                   # and as in pushes, old histories have these
+    **{f"fetch.fsck.{name}": "ignore" for name in ("missingSpaceBeforeDate", "zeroPaddedFilemode", "badTimezone")},
+}
 NOT_WORTH_ANOTHER_TRY = re.compile("|".join((
     "Authentication failed", "could not read Username", "could not read Password", "Permission denied",
     r"returned error: 4(?!08|29)\d\d", "not found", "does not appear to be a git repository", "not a git repository",
     "Host key verification failed", "SSL certificate problem", "certificate verification failed", "not our ref",
     "couldn't find remote ref", "is not a git command", "protocol .* is not supported", "Unsupported protocol",
-    "No space left on device",
+    "No space left on device", "CONNECT tunnel failed, response 40", "HTTP code 40. from proxy", "fsck error",
 )))
 """Words of git and ssh (in English: `program.py` sees to that)."""
 
@@ -70,7 +85,7 @@ class Fetches:
 
 
 async def fetch(
-    mirror: Mirror, url: str, *, token: str | None = None, wanted: CommitId | None = None,
+    mirror: Mirror, url: str, *, token: str | None = None, wanted: CommitId | None = None, gate: Gate | None = None,
     limit_seconds: float = FETCH_SECONDS,
 ) -> None:
     """Fetch all branches and tags of a remote; branches that are gone there go here too.
@@ -80,22 +95,39 @@ async def fetch(
     Args:
         token: Password for HTTP; it travels in the environment, never in an argument or a log.
         wanted: Fetch this commit instead, and no branch.
+        gate: The address is a stranger's: only https, only through this gate, with nothing of ours but what it brings.
 
     Raises:
         Transient: The remote could not be reached or did not answer; worth another try.
         FetchFailed: It does not know us, or has no such repository; another try would end the same.
     """
     address, secret = _split_secret(url, token)
+    if gate is not None:
+        await _fetch(mirror, address, wanted, {**_with_settings(secret, gate), **STRANGERS}, gate, limit_seconds)
+    elif (trusted := _https_host(address)) is None or os.environ.get("https_proxy"):   # a proxy has rules of its own
+        await _fetch(mirror, address, wanted, secret, None, limit_seconds)
+    else:
+        # The address is the operator's word; where its server redirects to is not.
+        async with open_gate((), math.inf, trusted=trusted) as own:
+            await _fetch(mirror, address, wanted, {**_with_settings(secret, own), **NO_PROXIES}, own, limit_seconds)
+
+
+async def _fetch(
+    mirror: Mirror, address: str, wanted: CommitId | None, env: Mapping[str, str], gate: Gate | None,
+    limit_seconds: float,
+) -> None:
     refs = [wanted] if wanted else ["+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"]
     try:
         await git(
             mirror.path, "fetch", "--quiet", *(() if wanted else ("--prune", "--force")), "--no-tags",
             "--no-write-fetch-head", "--no-auto-maintenance", "--end-of-options", address, *refs,
-            env={**FETCHING, **secret}, limit_seconds=limit_seconds,
+            env={**FETCHING, **env}, limit_seconds=limit_seconds,
         )
     except ProgramFailed as error:
+        refused = tuple(f"{host} is not a public address" for host in gate.refused) if gate else ()
         failed = FetchFailed(
-            f"cannot fetch {without_user(url)}", evidence=error.output.last_lines(5),
+            f"cannot fetch {without_user(address)}",
+            evidence=(*error.output.last_lines(5), *refused, *(gate.failed[-1:] if gate else ())),
             mend="see whether the address and the token of the project's remote are right",
         )
         if not is_worth_another_try(error.output.stderr.decode(errors="replace")):
@@ -103,13 +135,33 @@ async def fetch(
         raise Transient(failed, FETCH_AGAIN_SECONDS) from None
     except ProgramOverran:
         raise Transient(FetchFailed(
-            f"{without_user(url)} did not answer within {limit_seconds:g} s", mend="see whether the remote is up",
+            f"{without_user(address)} did not answer within {limit_seconds:g} s", mend="see whether the remote is up",
         ), FETCH_AGAIN_SECONDS) from None
 
 
 def is_worth_another_try(said: str) -> bool:
     """Whether a fetch that ended with these words may go well later: the network, or the remote, was not well."""
     return NOT_WORTH_ANOTHER_TRY.search(said) is None
+
+
+def _with_settings(secret: Mapping[str, str], gate: Gate) -> dict[str, str]:
+    """The environment in which git goes through a gate, and looks at what it gets."""
+    number = int(secret.get("GIT_CONFIG_COUNT", "0"))
+    settings = {**gate.configuration(), **({} if gate.trusted else STRANGERS_OBJECTS)}
+    return {
+        **secret, "GIT_CONFIG_COUNT": str(number + len(settings)),
+        **{f"GIT_CONFIG_KEY_{at}": name for at, name in enumerate(settings, start=number)},
+        **{f"GIT_CONFIG_VALUE_{at}": value for at, value in enumerate(settings.values(), start=number)},
+    }
+
+
+def _https_host(address: str) -> tuple[str, int] | None:
+    """(host, port) of an https address; None of others, and of what git itself will have to refuse."""
+    try:
+        parts = urlsplit(address)
+        return (parts.hostname, parts.port or 443) if parts.scheme == "https" and parts.hostname else None
+    except ValueError:
+        return None
 
 
 def _split_secret(url: str, token: str | None) -> tuple[str, dict[str, str]]:

@@ -3,37 +3,40 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import shutil
 import tempfile
 from pathlib import Path
-from typing import ClassVar
-from urllib.parse import urlsplit
 
 from deployd.confined.trees import remove_tree
-from deployd.errors import DeployError, Transient
-from deployd.git.mirror import Mirror, without_user
+from deployd.git.mirror import Mirror
 from deployd.git.program import git
-from deployd.git.remote import FetchFailed, fetch
+from deployd.git.submodules import export_submodules
 from deployd.ids import CommitId
+from deployd.reach import Opening
 
 EXPORT_SECONDS = 600
 
 
-class SubmoduleMissing(DeployError):
-    """A submodule's commit could not be had."""
-
-    code: ClassVar[str] = "submodule-missing"
-
-
-async def export(mirror: Mirror, commit: CommitId, root: str, destination: Path) -> None:
+async def export(
+    mirror: Mirror, commit: CommitId, root: str, destination: Path, openings: tuple[Opening, ...] = (),
+) -> None:
     """Write the files of a folder at a commit into an empty folder, modes and symbolic links kept.
+
+    Args:
+        openings: Addresses that are not public and from which submodules may be fetched nevertheless.
+
+    Raises:
+        SubmoduleMissing, SubmoduleRefused, SubmodulesTooLarge: See `export_submodules`.
+    """
+    await _export_files(mirror, commit, root, destination)
+    await export_submodules(mirror, commit, root, destination, openings, _export_files)
+
+
+async def _export_files(mirror: Mirror, commit: CommitId, root: str, destination: Path) -> None:
+    """All but submodules.
 
     `git archive` would be shorter, but it leaves out what `.gitattributes` marks export-ignore, and the hosted
     platforms deploy that too. So a throw-away index is filled and checked out.
-
-    Raises:
-        SubmoduleMissing: A submodule has no HTTPS address, or its commit cannot be fetched.
     """
     await remove_tree(destination)   # of a build before: an application wrote into it
     await asyncio.to_thread(destination.mkdir, parents=True)
@@ -47,68 +50,4 @@ async def export(mirror: Mirror, commit: CommitId, root: str, destination: Path)
         )
     finally:
         await asyncio.to_thread(shutil.rmtree, folder)   # noqa: TID251  of our own, with an index
-    await _export_submodules(mirror, commit, root, destination)
-
-
-async def _export_submodules(mirror: Mirror, commit: CommitId, root: str, destination: Path) -> None:
-    listed = await git(mirror.path, "ls-tree", "-r", "-z", f"{commit}:{root}")
-    links = [entry for entry in listed.stdout.split(b"\0") if entry.startswith(b"160000 ")]
-    if not links:
-        return
-    urls = await _submodule_urls(mirror, commit)
-    for entry in links:
-        meta, _, name = entry.decode("utf-8", "surrogateescape").partition("\t")
-        whole = f"{root}/{name}" if root else name
-        module = await _module(mirror, whole, CommitId(meta.split()[2]), urls.get(whole, ""))
-        await export(module, CommitId(meta.split()[2]), "", destination / name)
-
-
-async def _module(mirror: Mirror, path: str, wanted: CommitId, url: str) -> Mirror:
-    """A mirror of a submodule, with the wanted commit in it."""
-    if urlsplit(url).scheme != "https":
-        raise SubmoduleMissing(
-            f"the submodule {path} has the address {without_user(url) or '(none)'};"
-            " only https:// addresses can be fetched",
-            where=".gitmodules", mend=f"change the url of {path} in .gitmodules",
-        )
-    folder = mirror.path.with_name(f"{mirror.path.stem}.modules")
-    module = Mirror(folder / hashlib.sha256(url.encode()).hexdigest())
-    await module.ensure()
-    for only in (None, wanted):   # a commit that no branch holds any more may still be had by its name
-        if await module.resolve(wanted) is not None:
-            break
-        try:
-            await fetch(module, url, wanted=only)
-        except FetchFailed as error:
-            raise _submodule_missing(path, wanted, error) from None
-        except Transient as error:
-            if only is None:
-                raise Transient(_submodule_missing(path, wanted, error.error), error.again_in_seconds) from None
-    if await module.resolve(wanted) is None:
-        raise SubmoduleMissing(
-            f"the submodule {path} wants the commit {wanted}, which {without_user(url)} does not have",
-            where=".gitmodules", mend="push that commit to the submodule's repository",
-        )
-    return module
-
-
-async def _submodule_urls(mirror: Mirror, commit: CommitId) -> dict[str, str]:
-    """{path: url} of .gitmodules at the commit."""
-    shown = await git(
-        mirror.path, "config", "-z", "--blob", f"{commit}:.gitmodules", "--get-regexp",
-        r"^submodule\..*\.(path|url)$", check=False,
-    )
-    entries = shown.stdout.decode("utf-8", "surrogateescape").split("\0")
-    values = dict(entry.split("\n", 1) for entry in entries if "\n" in entry)
-    return {
-        path: values.get(key.removesuffix(".path") + ".url", "")
-        for key, path in values.items() if key.endswith(".path")
-    }
-
-
-def _submodule_missing(path: str, wanted: CommitId, error: DeployError) -> SubmoduleMissing:
-    return SubmoduleMissing(
-        f"the submodule {path} at {wanted[:8]} cannot be had: {error.what}", where=".gitmodules",
-        evidence=error.evidence, mend="see whether its address can be read without a password",
-    )
 

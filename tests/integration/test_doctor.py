@@ -44,6 +44,7 @@ async def test_a_host_that_has_everything_is_well_without_a_daemon(tmp_path: Pat
     lines = output.text.splitlines()
     assert "✓ user        root" in lines
     assert "✓ slugs       packed, mounted and read one" in lines
+    assert any(text.startswith("✓ firewall    the kernel takes its rules; no addresses opened") for text in lines)
     assert any(text.startswith("✓ docker      ") for text in lines)
     assert any(text.startswith("! daemon      none answers at ") for text in lines)
     assert lines[-1].endswith(" 0 wrong")

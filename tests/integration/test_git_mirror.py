@@ -15,9 +15,11 @@ from deployd.errors import Transient
 from deployd.git.mirror import Mirror
 from deployd.git.program import git
 from deployd.git.remote import Fetches, FetchFailed, fetch
-from deployd.git.workspace import SubmoduleMissing, export
+from deployd.git.submodules import SubmoduleMissing
+from deployd.git.workspace import export
 from deployd.ids import CommitId
 from deployd.process import run
+from deployd.reach import parse_opening
 from tests.integration.intake_stand import (
     Stand,
     commit_files,
@@ -26,6 +28,8 @@ from tests.integration.intake_stand import (
     open_stand,
     refs_of,
 )
+
+LOOPBACK = (parse_opening("127.0.0.1"),)
 
 
 class Author:
@@ -294,8 +298,8 @@ async def test_submodules_are_fetched_over_https(author: Author, mirror: Mirror,
         await fetch(mirror, str(author.folder))
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("GIT_SSL_CAINFO", str(stand.folder / "tls.pem"))
-            await export(mirror, commit, "", tmp_path / "workspace")
-            await export(mirror, commit, "app", tmp_path / "app")
+            await export(mirror, commit, "", tmp_path / "workspace", LOOPBACK)
+            await export(mirror, commit, "app", tmp_path / "app", LOOPBACK)
     assert (tmp_path / "workspace/one/lib.php").read_text() == "wanted"
     assert (tmp_path / "workspace/app/two/lib.php").read_text() == "wanted"
     assert (tmp_path / "app/two/lib.php").read_text() == "wanted"
@@ -314,5 +318,5 @@ async def test_a_submodule_that_cannot_be_reached_is_named_with_its_commit(
     commit = await mirror.resolve("refs/heads/main")
     assert commit is not None
     with pytest.raises(Transient) as caught:
-        await export(mirror, commit, "", tmp_path / "workspace")
+        await export(mirror, commit, "", tmp_path / "workspace", LOOPBACK)
     assert "the submodule lib at cccccccc cannot be had" in caught.value.error.what

@@ -116,7 +116,7 @@ async def _install(host: SystemdHost, overrides: Mapping[str, str]) -> None:
     await host.sh("sh", "-c", f"mkdir /tmp/source && cd /source && cp -r {SOURCES} /tmp/source")
     pip = (f"{INSTALLED}/.venv/bin/pip", "install", "--quiet", "/tmp/source")
     await host.sh("env", f"PIP_CERT={CERTIFICATES}", *pip, limit_seconds=600)
-    await host.sh("sh", "-c", "mkdir -p /etc/deployd && cp /source/systemd/deployd.* /etc/systemd/system/")
+    await host.sh("sh", "-c", "mkdir -p /etc/deployd && cp /source/systemd/deployd* /etc/systemd/system/")
     await host.sh("ln", "-s", str(host.daemon.settings_file), "/etc/deployd/deployd.yaml")
     host.write_settings({"docker_socket": "/outside/docker.sock"})
     for unit, text in overrides.items():

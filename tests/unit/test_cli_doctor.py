@@ -21,6 +21,7 @@ from deployd.cli.doctor.network import HostRoute, judge_pool, parse_routes
 from deployd.cli.doctor.ports import look_at_ports, taken, try_port
 from deployd.cli.doctor.programs import judge_git, look_at_slugs
 from deployd.cli.doctor.settings import look_at_catalogue, look_at_settings
+from deployd.cli.doctor.wall import look_at_wall
 from deployd.engine.seen import EngineInfo
 from deployd.errors import DeployError
 from deployd.settings import Settings, config_folder
@@ -109,6 +110,16 @@ def test_a_catalogue_is_read(tmp_path: Path) -> None:
 def test_only_root_is_well() -> None:
     assert look_at_user(0).state == "well"
     assert look_at_user(1000).says == "this is user 1000: only root can mount slugs"
+
+
+async def test_a_host_without_a_firewall_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    without = Settings.model_validate({"containers": {"firewall": "none"}})
+    assert (await look_at_wall(without, user=0)).state == "doubt"
+    assert (await look_at_wall(Settings(), user=1000)).state == "doubt"
+    monkeypatch.setenv("PATH", str(tmp_path))
+    found = await look_at_wall(Settings(), user=0)
+    assert found.state == "wrong"
+    assert "apt-get install nftables" in found.mend
 
 
 def test_systemd_is_wished_for(tmp_path: Path) -> None:

@@ -70,6 +70,10 @@ def test_a_health_check_counts_in_nanoseconds():
 
 
 def test_a_network_has_the_subnet_that_it_was_given():
+    named = render_network(NetworkSpec("net", "10.1.0.0/26", {}, bridge="dpabcd", apart=True))
+    assert named["Options"] == {
+        "com.docker.network.bridge.enable_icc": "false", "com.docker.network.bridge.name": "dpabcd",
+    }
     body = render_network(NetworkSpec("net", "10.1.0.0/26", {"deployd": "test"}, internal=True))
     assert body["IPAM"]["Config"] == [{"Subnet": "10.1.0.0/26"}]
     assert body["Internal"] is True

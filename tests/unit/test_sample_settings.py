@@ -14,6 +14,7 @@ from deployd.settings import (
     AddressPermission,
     BuildSettings,
     CollectSettings,
+    ContainerSettings,
     EnvironmentSettings,
     HttpAccess,
     Limits,
@@ -41,7 +42,8 @@ def test_the_sample_settings_are_the_defaults() -> None:
 
 @pytest.mark.parametrize(("model", "file"), [
     (Settings, "deployd.yaml"), (RouterSettings, "deployd.yaml"), (Limits, "deployd.yaml"),
-    (BuildSettings, "deployd.yaml"), (CollectSettings, "deployd.yaml"), (Token, "deployd.yaml"),
+    (BuildSettings, "deployd.yaml"), (CollectSettings, "deployd.yaml"), (ContainerSettings, "deployd.yaml"),
+    (Token, "deployd.yaml"),
     (AddressPermission, "projects.d/shop.yaml"), (HttpAccess, "projects.d/shop.yaml"),
     (EnvironmentSettings, "projects.d/shop.yaml"),
     (ProjectSettings, "projects.d/shop.yaml"), (Remote, "projects.d/shop.yaml"), (Variable, "projects.d/shop.yaml"),

@@ -25,10 +25,13 @@ def test_listen_is_an_address_and_a_port(listen: str, address: tuple[str, int]) 
     {"listen": "127.0.0.1:99999"}, {"domain": "example.com"}, {"domain": "{environment}-{project}-{user}.example.com"},
     {"domain": "{environment}-{project}.{}"}, {"domain": "{environment}-{project}{"}, {"state": "relative/path"},
     {"network_pool": "10.0.0.1/12"}, {"freeze_seconds": 61}, {"instance": "Two Words"}, {"keep_versions": 0},
+    {"containers.may_reach.0": ["db.internal:5432"]}, {"containers.may_reach.0": [5432]},
+    {"containers.firewall": "off"},
 ])
 def test_what_cannot_be_used_is_refused_with_its_key(tmp_path: Path, wrong: dict[str, Any]) -> None:
     file = tmp_path / "deployd.yaml"
-    file.write_text(yaml.safe_dump(wrong))
+    room, _, key = next(iter(wrong)).partition(".")
+    file.write_text(yaml.safe_dump({room: {key.partition(".")[0]: wrong[f"{room}.{key}"]}} if key else wrong))
     with pytest.raises(SettingsInvalid) as caught:
         load_settings(file)
     assert caught.value.where == str(file)

@@ -19,6 +19,7 @@ from deployd.cli.doctor.network import look_at_network
 from deployd.cli.doctor.ports import look_at_ports
 from deployd.cli.doctor.programs import look_at_git, look_at_slugs
 from deployd.cli.doctor.settings import look_at_catalogue, look_at_settings
+from deployd.cli.doctor.wall import look_at_wall
 from deployd.cli.exits import FAILED
 from deployd.cli.talk import json_option
 from deployd.errors import DeployError
@@ -54,6 +55,7 @@ async def look(path: Path, user: int) -> AsyncIterator[Finding]:
     for finding in (*findings, *more, look_at_user(user), look_at_systemd(), look_at_clock(),
                     *look_at_folders(settings), look_at_network(settings)):
         yield finding
+    yield await look_at_wall(settings, user)
     yield await look_at_git()
     try:
         slugs = await look_at_slugs(settings, user)

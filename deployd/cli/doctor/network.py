@@ -12,8 +12,8 @@ from deployd.cli.doctor.finding import Finding, doubt, well
 from deployd.settings import Settings
 
 ROUTES = Path("/proc/net/route")
-OF_DOCKER = ("br-", "docker", "veth")
-"""Networks of Docker are no trouble: a subnet that one of them has is passed over."""
+OF_DOCKER = ("br-", "docker", "veth", "dp")
+"""Networks of Docker, the last of them ours, are no trouble: a subnet that one of them has is passed over."""
 
 
 @dataclass(frozen=True, slots=True)

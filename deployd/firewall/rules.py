@@ -1,0 +1,134 @@
+"""The rules around containers, as a file for `nft -f`. Pure.
+
+    from a container ──► the host itself  ──► opened? · the router's ports?            else refused
+                     └─► through the host ──► opened? · our own networks? · public?    else refused
+
+`opened` is what answers somebody else's question (the router's, for one), the host's own name servers on port 53, and
+`containers.may_reach`. Between our own networks Docker decides, as before: it keeps environments apart, and builds. An
+application's own `firewall` will be one more chain here, between `opened` and the question whether it is public.
+
+A table of our own with chains of our own on the kernel's hooks, and not a chain in Docker's tables: Docker puts its
+rules before others whenever it makes a network, `DOCKER-USER` does not see what goes to the host itself, and a refusal
+in any table is final. What we accept, later tables may still refuse.
+
+Surprise: refused and not dropped. A build that wants something closed is told at once, and does not hang.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from ipaddress import ip_address
+
+from deployd.reach import NOT_PUBLIC, NOT_PUBLIC_IPV6, PUBLIC_IPV6, Address, Opening
+
+PRIORITY = "filter - 10"
+"""Before other tables on the same hook, whose rules then see less; the outcome does not depend on it."""
+
+
+@dataclass(frozen=True, slots=True)
+class RouterPorts:
+    """Where visitors are served: containers reach it like any visitor, an application calls its own address."""
+
+    address: str
+    tcp: tuple[int, ...]
+    udp: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Wall:
+    """All that the rules are made of."""
+
+    table: str
+    bridges: tuple[str, ...]
+    """Names of the interfaces behind which our containers are; one that ends with `*` is the beginning of many."""
+    router: RouterPorts
+    name_servers: tuple[Address, ...] = ()
+    openings: tuple[Opening, ...] = ()
+
+
+def table_name(instance: str) -> str:
+    """One table for each daemon: several on a host do not disturb one another."""
+    return f"deployd-{instance}"
+
+
+def render_wall(wall: Wall) -> str:
+    """The whole table in one transaction: whatever there was of it is replaced, and at no moment there is none."""
+    return "\n".join((
+        f"table inet {wall.table}",            # so that there is one to delete
+        f"delete table inet {wall.table}",
+        f"table inet {wall.table} {{",
+        *_chain("input", [f"type filter hook input priority {PRIORITY}; policy accept;",
+                          *(f'iifname "{name}" jump to_host' for name in wall.bridges)]),
+        *_chain("forward", [f"type filter hook forward priority {PRIORITY}; policy accept;",
+                            *(f'iifname "{name}" oifname "{name}" accept' for name in wall.bridges),
+                            *(f'iifname "{name}" jump elsewhere' for name in wall.bridges)]),
+        *_chain("opened", [
+            "ct state established,related accept",
+            *(f"{_to(address)} meta l4proto {{ tcp, udp }} th dport 53 accept" for address in wall.name_servers),
+            *(f"{_to_opening(opening)} accept" for opening in wall.openings),
+        ]),
+        *_chain("to_host", [
+            "jump opened",
+            # How machines of one link find each other, the ARP of IPv6.
+            "icmpv6 type { nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert } accept",
+            *_to_router(wall.router),
+            "jump refused",
+        ]),
+        *_chain("elsewhere", [
+            "jump opened",
+            f"ip daddr {{ {', '.join(map(str, NOT_PUBLIC))} }} jump refused",
+            f"ip6 daddr != {PUBLIC_IPV6} jump refused",
+            f"ip6 daddr {{ {', '.join(map(str, NOT_PUBLIC_IPV6))} }} jump refused",
+        ]),
+        *_chain("refused", [
+            "meta l4proto tcp reject with tcp reset",
+            "reject with icmpx admin-prohibited",
+        ]),
+        "}", "",
+    ))
+
+
+def parse_name_servers(text: str) -> tuple[Address, ...]:
+    """Name servers of a resolv.conf that containers ask themselves: one on the loopback is asked by Docker for them."""
+    found: list[Address] = []
+    for line in text.splitlines():
+        words = line.split()
+        if len(words) > 1 and words[0] == "nameserver":
+            try:
+                address = ip_address(words[1].partition("%")[0])   # fe80::1%eth0
+            except ValueError:
+                continue
+            if not address.is_loopback and address not in found:
+                found.append(address)
+    return tuple(found)
+
+
+def _chain(name: str, rules: Sequence[str]) -> list[str]:
+    return [f"\tchain {name} {{", *(f"\t\t{rule}" for rule in rules), "\t}"]
+
+
+def _to(address: Address) -> str:
+    return f"{'ip' if address.version == 4 else 'ip6'} daddr {address}"
+
+
+def _to_opening(opening: Opening) -> str:
+    """As the container named it: a port that Docker publishes leads to a container behind it by now."""
+    where = f"ct original {'ip' if opening.network.version == 4 else 'ip6'} daddr {opening.network}"
+    if opening.port is None:
+        return where
+    return f"meta l4proto {{ tcp, udp }} {where} ct original proto-dst {opening.port}"
+
+
+def _to_router(router: RouterPorts) -> list[str]:
+    to = ""
+    with suppress(ValueError):   # nginx takes a name too
+        address = ip_address(router.address.strip("[]"))
+        if address.is_loopback:
+            return []   # containers cannot reach it there, and another program may have the port elsewhere
+        to = "" if address.is_unspecified else f"{_to(address)} "
+    return [
+        f"{to}{protocol} dport {{ {', '.join(map(str, ports))} }} accept"
+        for protocol, ports in (("tcp", router.tcp), ("udp", router.udp)) if ports
+    ]

@@ -1,0 +1,161 @@
+"""The firewall around containers: what its rules are made of, and how it is kept."""
+
+from __future__ import annotations
+
+import asyncio
+from ipaddress import ip_address
+
+import pytest
+
+from deployd.engine.names import bridge_name, bridge_prefix
+from deployd.engine.seen import NetworkSeen, read_network
+from deployd.errors import DeployError
+from deployd.firewall.kept import FirewallNotKept, KeptTable
+from deployd.firewall.rules import parse_name_servers, render_wall, table_name
+from deployd.settings import Settings
+from deployd.upkeep.wall import ROUND_SECONDS, WallKeeper, wall_of
+
+OURS = bridge_prefix("deployd")
+
+
+class TableDouble(KeptTable):
+    """Keeps nothing; says whether it would have had to put the rules."""
+
+    def __init__(self) -> None:
+        self.put: list[str] = []
+        self.there = False
+        self.broken = False
+        self.gone = 0
+
+    async def ensure(self, rules: str) -> bool:
+        if self.broken:
+            raise FirewallNotKept("cannot keep the firewall around containers: for a test")
+        if self.there and self.put[-1] == rules:
+            return False
+        self.put.append(rules)
+        self.there = True
+        return True
+
+    async def ensure_gone(self) -> None:
+        self.gone += 1
+
+
+class EngineDouble:
+    def __init__(self, *bridges: str) -> None:
+        self.bridges = bridges
+        self.away = False
+
+    async def networks(self, labels: dict[str, str]) -> tuple[NetworkSeen, ...]:
+        assert labels == {"deployd": "deployd"}
+        if self.away:
+            raise DeployError("Docker does not answer")
+        return tuple(NetworkSeen("n", "i", (), {}, bridge) for bridge in self.bridges)
+
+
+def settings(**more: object) -> Settings:
+    return Settings.model_validate(more)
+
+
+def keeper(engine: EngineDouble, table: TableDouble, **more: object) -> WallKeeper:
+    return WallKeeper(engine, settings(**more), table, lambda: (ip_address("10.0.0.53"),))
+
+
+def test_interfaces_of_networks_have_names_that_the_kernel_takes_and_begin_alike() -> None:
+    names = {bridge_name("deployd", f"deployd-shop-{number}", "10.208.0.0/26") for number in range(2000)}
+    assert len(names) == 2000
+    assert all(name.startswith(OURS) and len(name) == 15 for name in names)
+    assert bridge_prefix("other") != OURS
+    assert bridge_name("deployd", "a", "10.208.0.0/26") != bridge_name("deployd", "a", "10.208.0.64/26")
+
+
+def test_a_network_tells_its_interface_by_its_name_or_by_its_id() -> None:
+    data = {"Name": "n", "Id": "0123456789abcdef", "IPAM": {"Config": None}, "Labels": None}
+    assert read_network(data).bridge == "br-0123456789ab"
+    assert read_network({**data, "Options": {"com.docker.network.bridge.name": "dpx"}}).bridge == "dpx"
+
+
+def test_the_wall_is_made_of_settings_and_networks() -> None:
+    wall = wall_of(settings(
+        router={"http_port": 8080, "https_port": 8443, "http3": True}, containers={"may_reach": ["10.0.0.5:5432"]},
+    ), ("br-1",), (ip_address("10.0.0.53"),))
+    assert wall.table == table_name("deployd") == "deployd-deployd"
+    assert wall.bridges == (f"{OURS}*", "br-1")
+    assert (wall.router.tcp, wall.router.udp) == ((8080, 8443), (8443,))
+    text = render_wall(wall)
+    assert "ct original ip daddr 10.0.0.5/32 ct original proto-dst 5432 accept" in text
+    assert f'iifname "{OURS}*" oifname "{OURS}*" accept' in text
+    assert 'iifname "br-1" oifname "br-1" accept' in text
+    assert "ip daddr 10.0.0.53 meta l4proto { tcp, udp } th dport 53 accept" in text
+
+
+@pytest.mark.parametrize(("address", "rule"), [
+    ("0.0.0.0", "\ttcp dport { 80, 443 } accept"), ("::", "\ttcp dport { 80, 443 } accept"),
+    ("192.0.2.7", "\tip daddr 192.0.2.7 tcp dport { 80, 443 } accept"),
+    ("[2a00::7]", "\tip6 daddr 2a00::7 tcp dport { 80, 443 } accept"),
+    ("web.example", "\ttcp dport { 80, 443 } accept"),
+])
+def test_the_router_is_open_where_it_listens(address: str, rule: str) -> None:
+    assert rule in render_wall(wall_of(settings(router={"address": address}), (), ()))
+
+
+def test_a_router_on_the_loopback_opens_nothing() -> None:
+    assert "dport" not in render_wall(wall_of(settings(router={"address": "127.0.0.1"}), (), ()))
+
+
+def test_name_servers_are_those_that_containers_ask_themselves() -> None:
+    text = ("# nameserver 1.1.1.1\nnameserver 127.0.0.53\nsearch x\nnameserver 10.0.0.53\nnameserver\n"
+            "nameserver nonsense\nnameserver fe80::1%eth0\nnameserver 10.0.0.53\nnameserver ::1\n")
+    assert parse_name_servers(text) == (ip_address("10.0.0.53"), ip_address("fe80::1"))
+
+
+async def test_networks_of_an_earlier_version_are_in_it_and_stay_while_docker_is_away() -> None:
+    engine, table = EngineDouble(f"{OURS}abc", "br-9", "br-1"), TableDouble()
+    made = keeper(engine, table)
+    assert await made.ensure()
+    assert 'iifname "br-1" jump to_host' in table.put[-1]
+    assert f'iifname "{OURS}abc"' not in table.put[-1]
+    engine.away = True
+    assert not await made.ensure()
+    engine.away, engine.bridges = False, ("br-9",)
+    assert await made.ensure()
+    assert "br-1" not in table.put[-1]
+
+
+async def test_without_docker_what_will_be_made_is_closed_at_the_first_start() -> None:
+    engine, table = EngineDouble(), TableDouble()
+    engine.away = True
+    assert await keeper(engine, table).ensure()
+    assert f'iifname "{OURS}*" jump to_host' in table.put[-1]
+
+
+async def test_a_start_without_rules_is_no_start() -> None:
+    table = TableDouble()
+    table.broken = True
+    with pytest.raises(FirewallNotKept):
+        await keeper(EngineDouble(), table).ensure()
+
+
+async def test_an_operator_may_do_without() -> None:
+    table = TableDouble()
+    assert not await keeper(EngineDouble(), table, containers={"firewall": "none"}).ensure()
+    assert (table.put, table.gone) == ([], 1)
+
+
+@pytest.mark.looptime
+async def test_it_is_put_back_within_a_round_and_told_while_it_cannot_be() -> None:
+    table = TableDouble()
+    made = keeper(EngineDouble(), table)
+    await made.ensure()
+    async with asyncio.TaskGroup() as group:
+        rounds = group.create_task(made.serve())
+        table.there = False
+        await asyncio.sleep(ROUND_SECONDS + 1)
+        assert table.there
+        table.broken, table.there = True, False
+        await asyncio.sleep(ROUND_SECONDS)
+        [trouble] = made.troubles()
+        assert "containers may reach this host" in trouble
+        table.broken = False
+        await asyncio.sleep(ROUND_SECONDS)
+        assert (made.troubles(), table.there) == ((), True)
+        rounds.cancel()
