@@ -19,6 +19,8 @@ from deployd.deployment.places import Places
 from deployd.engine.docker import Engine
 from deployd.engine.images import Images
 from deployd.errors import DeployError
+from deployd.project.tree_limits import TreeLimits
+from deployd.reading.readers import open_readers
 from deployd.router.control import Router, open_router
 from deployd.router.places import RouterPlaces
 from deployd.settings import Settings
@@ -64,7 +66,9 @@ async def open_edges(stack: AsyncExitStack, settings: Settings, catalogue: Catal
     router = await stack.enter_async_context(open_router(RouterPlaces(settings.run)))
     masker = Masker(settings.secrets())
     masker.learn(await store.read(all_secrets))   # a hook that outlived the last daemon may print one
-    code = ProjectCode(Places(settings.state, settings.run).repository, settings.state / "hooks")
+    readers = await stack.enter_async_context(open_readers(settings.run))
+    limits = TreeLimits(settings.limits.tree_files, settings.limits.tree_mb * MEGABYTE)
+    code = ProjectCode(Places(settings.state, settings.run).repository, settings.state / "hooks", readers, limits)
     started = await start_router(engine, router, settings, catalogue)
     return Edges(store, engine, router, SystemClock(), masker, code, started)
 

@@ -23,6 +23,11 @@ from deployd.process import ProgramFailed, ProgramOverran
 FETCH_SECONDS = 540
 """A first fetch of a large repository takes minutes; one that stands still is ended long before that."""
 FETCH_AGAIN_SECONDS = 10.0
+BRANCHES_AND_TAGS = (
+    "+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*",
+    # names that are taken for something else (`environment/branches.py`): they need not even be here
+    "^refs/heads/HEAD", "^refs/heads/refs/*", "^refs/tags/HEAD", "^refs/tags/refs/*",
+)
 FETCHING = {
     "GIT_HTTP_LOW_SPEED_LIMIT": "1", "GIT_HTTP_LOW_SPEED_TIME": "60",   # a server that packs for long still says so
     "GIT_SSH_COMMAND": "ssh -oBatchMode=yes -oConnectTimeout=15 -oServerAliveInterval=15",
@@ -32,7 +37,7 @@ NOT_WORTH_ANOTHER_TRY = re.compile("|".join((
     r"returned error: 4(?!08|29)\d\d", "not found", "does not appear to be a git repository", "not a git repository",
     "Host key verification failed", "SSL certificate problem", "certificate verification failed", "not our ref",
     "couldn't find remote ref", "is not a git command", "protocol .* is not supported", "Unsupported protocol",
-    "No space left on device",
+    "No space left on device", "fsck error",
 )))
 """Words of git and ssh (in English: `program.py` sees to that)."""
 
@@ -86,7 +91,7 @@ async def fetch(
         FetchFailed: It does not know us, or has no such repository; another try would end the same.
     """
     address, secret = _split_secret(url, token)
-    refs = [wanted] if wanted else ["+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"]
+    refs = [wanted] if wanted else BRANCHES_AND_TAGS
     try:
         await git(
             mirror.path, "fetch", "--quiet", *(() if wanted else ("--prune", "--force")), "--no-tags",

@@ -11,12 +11,16 @@ from typing import ClassVar
 from urllib.parse import urlsplit
 
 from deployd.errors import DeployError, Transient
+from deployd.git.listing import SUBMODULE, ListingTooLong, list_tree, size_of
 from deployd.git.mirror import Mirror, without_user
 from deployd.git.program import git
 from deployd.git.remote import FetchFailed, fetch
 from deployd.ids import CommitId
+from deployd.project.tree_limits import TreeLimits
 
 EXPORT_SECONDS = 600
+MOST_SUBMODULES = 100
+DEEPEST_SUBMODULE = 5
 
 
 class SubmoduleMissing(DeployError):
@@ -25,15 +29,28 @@ class SubmoduleMissing(DeployError):
     code: ClassVar[str] = "submodule-missing"
 
 
-async def export(mirror: Mirror, commit: CommitId, root: str, destination: Path) -> None:
+async def export(
+    mirror: Mirror, commit: CommitId, root: str, destination: Path, limits: TreeLimits, *, depth: int = 0,
+) -> TreeLimits:
     """Write the files of a folder at a commit into an empty folder, modes and symbolic links kept.
 
     `git archive` would be shorter, but it leaves out what `.gitattributes` marks export-ignore, and the hosted
     platforms deploy that too. So a throw-away index is filled and checked out.
 
+    Args:
+        limits: Of all files together, submodules included; asked before git makes an index of them.
+        depth: How many submodules this one lies in.
+
+    Returns:
+        What is left of the limits.
+
     Raises:
         SubmoduleMissing: A submodule has no HTTPS address, or its commit cannot be fetched.
+        TreeTooLarge: There are more files than may be, or larger ones.
     """
+    listing = await _list_within(mirror, commit, root, limits)
+    files, size_bytes = listing.count(b"\0"), await asyncio.to_thread(size_of, listing)
+    limits.refuse(files, size_bytes)
     await asyncio.to_thread(_make_empty, destination)
     folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="export-", dir=mirror.path))
     env = {"GIT_INDEX_FILE": str(folder / "index"), "GIT_WORK_TREE": str(destination)}
@@ -45,20 +62,36 @@ async def export(mirror: Mirror, commit: CommitId, root: str, destination: Path)
         )
     finally:
         await asyncio.to_thread(shutil.rmtree, folder)
-    await _export_submodules(mirror, commit, root, destination)
+    left = TreeLimits(limits.files - files, limits.size_bytes - size_bytes)
+    links = [entry for entry in listing.split(b"\0") if entry.startswith(SUBMODULE)] if SUBMODULE in listing else []
+    return await _export_submodules(mirror, commit, root, destination, links, left, depth)
 
 
-async def _export_submodules(mirror: Mirror, commit: CommitId, root: str, destination: Path) -> None:
-    listed = await git(mirror.path, "ls-tree", "-r", "-z", f"{commit}:{root}")
-    links = [entry for entry in listed.stdout.split(b"\0") if entry.startswith(b"160000 ")]
+async def _list_within(mirror: Mirror, commit: CommitId, root: str, limits: TreeLimits) -> bytes:
+    try:
+        return await list_tree(mirror, commit, root, most_entries=limits.files)
+    except ListingTooLong:
+        raise limits.too_many_files() from None
+
+
+async def _export_submodules(
+    mirror: Mirror, commit: CommitId, root: str, destination: Path, links: list[bytes], left: TreeLimits, depth: int,
+) -> TreeLimits:
     if not links:
-        return
+        return left
+    if len(links) > MOST_SUBMODULES or depth >= DEEPEST_SUBMODULE:
+        raise SubmoduleMissing(
+            f"there are more than {MOST_SUBMODULES} submodules, or more than {DEEPEST_SUBMODULE} in one another",
+            where=".gitmodules", mend="take the code of some of them into the repository",
+        )
     urls = await _submodule_urls(mirror, commit)
     for entry in links:
         meta, _, name = entry.decode("utf-8", "surrogateescape").partition("\t")
         whole = f"{root}/{name}" if root else name
-        module = await _module(mirror, whole, CommitId(meta.split()[2]), urls.get(whole, ""))
-        await export(module, CommitId(meta.split()[2]), "", destination / name)
+        wanted = CommitId(meta.split()[2])
+        module = await _module(mirror, whole, wanted, urls.get(whole, ""))
+        left = await export(module, wanted, "", destination / name, left, depth=depth + 1)
+    return left
 
 
 async def _module(mirror: Mirror, path: str, wanted: CommitId, url: str) -> Mirror:
