@@ -61,7 +61,7 @@ def overran(why: str) -> ConfigurationOverran:
     """
     bound = {
         "cpu": f"needs more than {CPU_SECONDS} s of processor time",
-        "time": f"was not done after {WALL_SECONDS} s",
+        "time": "was not done in time",
         "memory": f"needs more than {MEMORY_BYTES >> 20:,} MB of memory",
     }.get(why, f"was ended ({why})")
     return ConfigurationOverran(f"reading the configuration {bound}, and was ended", mend=MEND)

@@ -93,7 +93,7 @@ class Nursery:
         uid = self._free.pop()
         pid = os.fork()
         if pid == 0:
-            _be_a_reader(connection, uid)
+            be_a_reader(connection, uid)
         child = Child(pid, os.pidfd_open(pid), connection, uid, time.monotonic() + self._wall_seconds)
         self._by_end[child.ended] = self._by_connection[connection.fileno()] = child
         self._poll.register(child.ended, select.EPOLLIN)
@@ -135,7 +135,7 @@ def _last_words(connection: socket.socket, why: str) -> None:
         pass   # nobody listens any more
 
 
-def _be_a_reader(connection: socket.socket, uid: int) -> None:
+def be_a_reader(connection: socket.socket, uid: int) -> None:
     """In the fork. Never returns."""
     status = 1
     try:

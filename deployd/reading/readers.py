@@ -137,10 +137,9 @@ class Readers:
         for tries_left in (1, 0):
             nursery, reading, writing = await self._connect()
             try:
-                async with asyncio.timeout(self._wall_seconds + GRACE_SECONDS):
-                    writing.write(question)
-                    await writing.drain()
-                    return await _converse(reading, writing, load)
+                writing.write(question)
+                await writing.drain()
+                return await self._converse(reading, writing, load)
             except TimeoutError:
                 self._give_up(nursery)   # it should have ended this reading
                 raise overran("time") from None
@@ -150,6 +149,31 @@ class Readers:
             finally:
                 writing.close()   # whoever hangs up ends the reading
         raise AssertionError("two tries end in an answer or an error")
+
+    async def _converse(self, reading: asyncio.StreamReader, writing: asyncio.StreamWriter, load: Load) -> bytes:
+        """Hand in the files that are asked for, until there is an answer.
+
+        Raises:
+            TimeoutError: The nursery says nothing, though it should have ended the reader by now.
+        """
+        left_bytes = MOST_BYTES
+        while True:
+            async with asyncio.timeout(self._wall_seconds + GRACE_SECONDS):
+                kind, body = await _hear(reading)
+            if kind == wire.ANSWER:
+                return body
+            if kind != wire.WANT:
+                raise _end(kind, body)
+            for name in body.decode("ascii", "replace").split():
+                content = await load(name, LARGEST_FILE_BYTES)
+                left_bytes -= len(content)
+                if left_bytes < 0:
+                    raise ConfigurationTooLarge(f"a reader asks for more than {MOST_BYTES:,} bytes")
+                with suppress(TimeoutError):   # what it says while it waits is its end; writing would lose that
+                    async with asyncio.timeout(0):
+                        raise _end(*await _hear(reading))
+                writing.write(message(wire.FILE, content))
+                await writing.drain()
 
     async def _connect(self) -> tuple[Process, asyncio.StreamReader, asyncio.StreamWriter]:
         for tries_left in (1, 0):
@@ -218,29 +242,18 @@ async def open_readers(folder: Path, *, wall_seconds: float = WALL_SECONDS) -> A
         yield readers
 
 
-async def _converse(reading: asyncio.StreamReader, writing: asyncio.StreamWriter, load: Load) -> bytes:
-    """Hand in the files that are asked for, until there is an answer."""
-    left_bytes = MOST_BYTES
-    while True:
-        kind, length = split_head(await reading.readexactly(HEAD.size))
-        if length > LARGEST_ANSWER_BYTES:
-            raise ReaderBroke("a reader says more than it may")
-        body = await reading.readexactly(length)
-        match kind:
-            case wire.ANSWER:
-                return body
-            case wire.WANT:
-                for name in body.decode("ascii", "replace").split():
-                    content = await load(name, LARGEST_FILE_BYTES)
-                    left_bytes -= len(content)
-                    if left_bytes < 0:
-                        raise ConfigurationTooLarge(f"a reader asks for more than {MOST_BYTES:,} bytes")
-                    writing.write(message(wire.FILE, content))
-                    await writing.drain()
-            case wire.ENDED:
-                raise overran(body.decode(errors="replace"))
-            case _:
-                raise ReaderBroke(body.decode(errors="replace"))
+async def _hear(reading: asyncio.StreamReader) -> tuple[bytes, bytes]:
+    """(kind, body) of the next message"""
+    kind, length = split_head(await reading.readexactly(HEAD.size))
+    if length > LARGEST_ANSWER_BYTES:
+        raise ReaderBroke("a reader says more than it may")
+    return kind, await reading.readexactly(length)
+
+
+def _end(kind: bytes, body: bytes) -> Exception:
+    """A reader that ended without an answer, as an error."""
+    said = body.decode(errors="replace")
+    return overran(said) if kind == wire.ENDED else ReaderBroke(said)
 
 
 def _result_of(answer: Any) -> ReadResult:
