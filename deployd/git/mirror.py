@@ -68,6 +68,8 @@ CONFIG = f"""\
 """
 
 
+ABOUT = "%H%x00%cI%x00%T%x00%<(100,trunc)%an%x00%<(200,trunc)%s"
+"""Cut by git: a subject can have as many megabytes as a commit may."""
 MOST_LOOSE = 2000
 """Loose objects; with more, git looks for them noticeably longer."""
 PACK_SECONDS = 1800
@@ -133,9 +135,10 @@ class Mirror:
         return {name: CommitId(commit) for commit, name in pairs}
 
     async def about(self, commit: CommitId, env: Mapping[str, str] | None = None) -> CommitInfo:
-        shown = await git(self.path, "show", "--no-patch", "--format=%H%x00%s%x00%an%x00%cI%x00%T", commit, env=env)
-        whole, subject, author, at, tree = shown.text.split("\0")
-        return CommitInfo(CommitId(whole), subject, author, at, TreeId(tree))
+        # not `git show`: even without a patch it compares the trees, and a tree can be made that has no end
+        shown = await git(self.path, "log", "--no-walk", f"--format={ABOUT}", "--end-of-options", commit, "--", env=env)
+        whole, at, tree, author, subject = shown.text.split("\0")
+        return CommitInfo(CommitId(whole), subject.rstrip(), author.rstrip(), at, TreeId(tree))
 
     async def tree_id(self, commit: CommitId, root: str) -> TreeId:
         """Git's id of a folder at a commit; "" is the whole repository."""

@@ -24,7 +24,7 @@ ACCEPTED, REFUSED = "accepted", "refused"
 SHOWN, VERDICT = ">", "="
 BEFORE = "pre-receive"
 RECEIVE_BYTES = 65_536
-MOST_REFS = 5_000
+MOST_REFS = 2_000
 TOO_MANY_REFS = f"a push may have {MOST_REFS} branches and tags: nothing was changed, push them in parts"
 NOT_RUNNING = {
     True: "deployd is not running: nothing can be deployed now and nothing was changed, push again when it is back",
