@@ -131,7 +131,8 @@ class Mirror:
     async def branches(self) -> dict[str, CommitId]:
         """{branch: commit}"""
         listed = await git(self.path, "for-each-ref", "--format=%(objectname) %(refname:lstrip=2)", "refs/heads")
-        pairs = (line.split(" ", 1) for line in listed.text.splitlines())
+        lines = listed.stdout.decode("utf-8", "surrogateescape").split("\n")   # `splitlines` knows more ends than git
+        pairs = (line.split(" ", 1) for line in lines if line)
         return {name: CommitId(commit) for commit, name in pairs}
 
     async def about(self, commit: CommitId, env: Mapping[str, str] | None = None) -> CommitInfo:

@@ -80,7 +80,7 @@ async def _asked(request: web.Request, intake: Intake) -> _Asked:
     project = intake.projects.get(ProjectId(name))
     if project is None:
         raise web.HTTPNotFound(text=json.dumps({"what": f"there is no project {name}"}))
-    updates = [item.split() for item in said["update"]]
+    updates = [item.split(" ", 2) for item in said["update"]]   # in names there is white space that git does not know
     pushes = [
         Push(project.id, ref.removeprefix(BRANCH), CommitId(old), CommitId(new), "git", who,
              options=tuple(said["option"]))

@@ -40,7 +40,7 @@ CUT = {
 def main() -> int:
     hook, path = sys.argv[1], sys.argv[2]
     before = hook == BEFORE
-    updates = sys.stdin.read().splitlines()
+    updates = os.fsdecode(sys.stdin.buffer.read()).split("\n")[:-1]   # `splitlines` knows more ends than git does
     if before and len(updates) > MOST_REFS:
         print(TOO_MANY_REFS)
         return 1

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
-import zlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -20,9 +18,8 @@ from deployd.git.workspace import SubmoduleMissing, export
 from deployd.ids import CommitId
 from deployd.process import run
 from deployd.project.tree_limits import TreeLimits, TreeTooLarge
+from tests.integration.git_objects import BLOB, LINK, SUBMODULE, TREE, bomb, write_commit, write_object, write_tree
 from tests.integration.intake_stand import Stand, developer_environment, open_stand, refs_of
-
-TREE, BLOB = "40000", "100644"
 
 
 @pytest.fixture
@@ -39,42 +36,11 @@ async def pushed(stand: Stand, *refs: str, limit_seconds: float = 60) -> tuple[i
     return output.status, output.stderr.decode(errors="replace")
 
 
-def write_object(folder: Path, kind: str, body: bytes) -> str:
-    """An object as git would never make it. Returns its id."""
-    whole = f"{kind} {len(body)}\0".encode() + body
-    name = hashlib.sha1(whole).hexdigest()
-    file = folder / ".git/objects" / name[:2] / name[2:]
-    file.parent.mkdir(exist_ok=True)
-    if not file.exists():
-        file.write_bytes(zlib.compress(whole))
-    return name
-
-
-def write_tree(folder: Path, *entries: tuple[str, str, str]) -> str:
-    return write_object(folder, "tree", b"".join(
-        f"{mode} {name}\0".encode("utf-8", "surrogateescape") + bytes.fromhex(target) for mode, name, target in entries
-    ))
-
-
-def write_commit(folder: Path, tree: str, more: str = "") -> CommitId:
-    person = "Ada <ada@example.com> 1700000000 +0000"
-    return CommitId(write_object(
-        folder, "commit", f"tree {tree}\n{more}author {person}\ncommitter {person}\n\nA change\n".encode(),
-    ))
-
-
-def bomb(folder: Path, depth: int = 10, width: int = 10, size: int = 1) -> CommitId:
-    """width^depth files with depth + 3 objects."""
-    target, mode = write_object(folder, "blob", b"x" * size), BLOB
-    for _ in range(depth):
-        target, mode = write_tree(folder, *((mode, f"a{number:02}", target) for number in range(width))), TREE
-    return write_commit(folder, target)
-
-
 @pytest.mark.parametrize("ref", [
     "refs/notes/commits", "refs/pull/1/head", "refs/remotes/origin/main", "refs/stash", "refs/x/y",
     "refs/heads/HEAD", "refs/heads/refs/heads/main", "refs/heads/-main", "refs/heads/FETCH_HEAD", "refs/heads/@",
     "refs/heads/" + "a" * 40, "refs/heads/" + "x" * 201, "refs/heads/mai\u202en", "refs/heads/ma\u200bin",
+    "refs/heads/ma\xa0in", "refs/heads/main\u2028x", "refs/heads/main\x85x", "refs/heads/ma\udcffin",
     "refs/tags/HEAD", "refs/tags/refs/heads/main", "refs/tags/-v1", "refs/tags/" + "0" * 40, "refs/tags/v\u202e1",
 ])
 async def test_an_odd_ref_is_refused_with_a_sentence_and_the_whole_push_with_it(stand: Stand, ref: str) -> None:
@@ -139,10 +105,18 @@ async def test_a_tip_is_only_ever_that_of_a_branch(stand: Stand, name: str) -> N
     assert await stand.mirror().tip(name) is None
 
 
+@pytest.mark.parametrize("name", ["main\u2028x", "main\x85x", "ma\udcffin", "größer"])
+async def test_every_branch_is_listed_under_its_own_name(stand: Stand, name: str) -> None:
+    commit = await stand.commit({"a": "1"})
+    await pushed(stand, "main")
+    await git(stand.mirror().path, "update-ref", f"refs/heads/{name}", commit)
+    assert await stand.mirror().branches() == {"main": commit, name: commit}
+
+
 async def test_odd_branches_of_a_remote_stay_there(stand: Stand, tmp_path: Path) -> None:
     commit = await stand.commit({"a": "1"})
-    for ref in ("refs/heads/HEAD", "refs/heads/refs/heads/main", "refs/tags/refs/heads/main", "refs/replace/" + "1" * 40,
-                "refs/notes/x", "refs/pull/1/head"):
+    for ref in ("refs/heads/HEAD", "refs/heads/refs/heads/main", "refs/tags/refs/heads/main",
+                f"refs/replace/{'1' * 40}", "refs/notes/x", "refs/pull/1/head"):
         await stand.developer("update-ref", ref, commit)
     mirror = Mirror(tmp_path / "far.git")
     await mirror.ensure()
@@ -182,11 +156,11 @@ async def test_objects_that_are_made_to_do_harm_are_refused(stand: Stand, kind: 
         "dot dot": (write_tree(work, (TREE, "..", inner)), ""),
         "slash": (write_tree(work, (BLOB, "../../x", blob)), ""),
         "twice": (write_tree(work, (BLOB, "x", blob), (BLOB, "x", blob)), ""),
-        "link and folder": (write_tree(work, ("120000", "x", blob), (TREE, "x", inner)), ""),
+        "link and folder": (write_tree(work, (LINK, "x", blob), (TREE, "x", inner)), ""),
         "no name": (write_tree(work, (BLOB, "", blob)), ""),
         "no such tree": ("b" * 40, ""),
         "two trees": (inner, f"tree {inner}\n"),
-        "gitmodules link": (write_tree(work, ("120000", ".gitmodules", blob)), ""),
+        "gitmodules link": (write_tree(work, (LINK, ".gitmodules", blob)), ""),
         "gitmodules url": (write_tree(work, (BLOB, ".gitmodules", write_object(
             work, "blob", b'[submodule "a"]\n\tpath = a\n\turl = --upload-pack=x\n'))), ""),
     }[kind]
@@ -229,7 +203,7 @@ async def test_folders_in_folders_without_end_are_refused(stand: Stand, tmp_path
 
 async def test_very_many_submodules_are_refused(stand: Stand, tmp_path: Path) -> None:
     work = stand.folder / "work"
-    entries = sorted(("160000", f"m{number}", "c" * 40) for number in range(101))
+    entries = sorted((SUBMODULE, f"m{number}", "c" * 40) for number in range(101))
     commit = write_commit(work, write_tree(work, *entries))
     await pushed(stand, f"{commit}:refs/heads/main")
     with pytest.raises(SubmoduleMissing) as caught:
