@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, TypeVar
 
 from aiohttp import web
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from deployd.api.errors import TooLarge, Unusable
 
 LARGEST_BYTES = 64_000_000
 """A plan of a tree with 500,000 files has 40 MB of paths."""
 LARGEST_NUMBER = 10**15
-
-
-def _decoded(value: Any) -> bytes:
-    try:
-        return base64.b64decode(value, validate=True)
-    except (TypeError, binascii.Error, ValueError):
-        raise ValueError("is not base64") from None
 
 
 class _Body(BaseModel):
@@ -40,18 +31,6 @@ class CollectBody(_Body):
     """Also the data of deleted environments whose time of grace is not over."""
 
 
-class PlanBody(_Body):
-    """A working tree as far as a plan needs it."""
-
-    branch: str = Field(min_length=1, max_length=255)
-    files: dict[str, Annotated[bytes, BeforeValidator(_decoded)]] = Field(default_factory=dict)
-    """Contents of the configuration files, in base64."""
-    paths: list[str] = Field(default_factory=list)
-    """Every path of the tree."""
-    listings: dict[str, str] = Field(default_factory=dict)
-    """{application root: digest of its files without the configuration}"""
-
-
 B = TypeVar("B", bound=_Body)
 
 
@@ -62,12 +41,21 @@ async def read_body(request: web.Request, kind: type[B]) -> B:
         TooLarge: It has more bytes than any that makes sense.
         Unusable: It is not what the route takes; all that is wrong is told at once.
     """
+    return parse_body(await read_bytes(request), kind)
+
+
+async def read_bytes(request: web.Request) -> bytes:
+    """The body of a request, unread.
+
+    Raises:
+        TooLarge: It has more bytes than any that makes sense.
+    """
     data = bytearray()
     async for chunk in request.content.iter_chunked(65_536):
         data += chunk
         if len(data) > LARGEST_BYTES:
             raise TooLarge(f"the body has more than {LARGEST_BYTES:,} bytes")
-    return parse_body(bytes(data), kind)
+    return bytes(data)
 
 
 def parse_body(data: bytes, kind: type[B]) -> B:

@@ -11,10 +11,10 @@ from deployd.activity.journal import read_result
 from deployd.activity.lanes import Lanes
 from deployd.api.board import activity_shape
 from deployd.api.errors import NotFound
-from deployd.api.shapes import ActivityShape, CollectShape, PassShape, ThingShape
+from deployd.api.shapes import ActivityShape, CollectShape, PassShape, PlanShape, ThingShape
 from deployd.clock import Clock
 from deployd.deployment.host import Host
-from deployd.deployment.preview import Offered, plan_offered
+from deployd.deployment.preview import plan_offered
 from deployd.deployment.steps import TABLES
 from deployd.deployment.version import Version
 from deployd.errors import DeployError
@@ -121,10 +121,10 @@ class StateDesk:
         """Take away now what nobody needs."""
         return _round_shape(await self._collector.collect(who, deleted=deleted))
 
-    async def plan(self, project: str, branch: str, offered: Offered) -> list[str]:
+    async def plan(self, project: str, body: bytes) -> PlanShape:
         """What a push of a working tree would do, one line each."""
-        plan = await plan_offered(self._host, self._project(project), branch, offered)
-        return [*plan.lines(), *(f"refused: {reason}" for reason in plan.refusals)]
+        branch, plan = await plan_offered(self._host, self._project(project), body)
+        return PlanShape(project, branch, (*plan.lines(), *(f"refused: {reason}" for reason in plan.refusals)))
 
     async def _enqueue(
         self, environment: Environment, kind: str, commit: CommitId, trigger: Trigger,

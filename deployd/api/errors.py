@@ -11,6 +11,7 @@ from aiohttp import web
 
 from deployd.engine.errors import EngineOverran, EngineUnreachable
 from deployd.errors import DeployError
+from deployd.reading.bounds import OfferUnusable, ReadersAbsent, TooManyReadings
 from deployd.router.control import RouterAbsent, RouterUnanswered
 from deployd.state.store import StateUnreadable, StateUnwritable
 
@@ -55,8 +56,10 @@ class Incident(DeployError):
     code: ClassVar[str] = "incident"
 
 
-STATUS = {NotFound: 404, Forbidden: 403, Unauthorized: 401, Unusable: 400, TooLarge: 413, Incident: 500}
-OUTSIDE = (EngineUnreachable, EngineOverran, RouterAbsent, RouterUnanswered, StateUnreadable, StateUnwritable)
+STATUS = {NotFound: 404, Forbidden: 403, Unauthorized: 401, Unusable: 400, OfferUnusable: 400, TooLarge: 413,
+          TooManyReadings: 429, Incident: 500}
+OUTSIDE = (EngineUnreachable, EngineOverran, RouterAbsent, RouterUnanswered, ReadersAbsent, StateUnreadable,
+           StateUnwritable)
 """Not the caller's fault: 503, it may go well later."""
 UNAVAILABLE = 503
 REFUSED = 409

@@ -13,10 +13,10 @@ from deployd.api.shapes import (
     EntryShape,
     EnvironmentShape,
     PassShape,
+    PlanShape,
     ProjectShape,
     StatusShape,
 )
-from deployd.deployment.preview import Offered
 
 
 class Lines(Protocol):
@@ -88,6 +88,6 @@ class Desk(Protocol):
     async def skip_undo(self, activity: int, who: str) -> ActivityShape: ...
     async def collectable(self, *, deleted: bool) -> CollectShape: ...
     async def collect(self, who: str, *, deleted: bool) -> CollectShape: ...
-    async def plan(self, project: str, branch: str, offered: Offered) -> list[str]:
+    async def plan(self, project: str, body: bytes) -> PlanShape:
         """What a push of a working tree would do, one line each."""
         ...

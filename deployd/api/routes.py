@@ -11,7 +11,7 @@ from aiohttp import web
 from pydantic import BaseModel
 
 from deployd.activity.line import Line
-from deployd.api.bodies import CollectBody, PlanBody, RollbackBody, read_body
+from deployd.api.bodies import CollectBody, RollbackBody, read_body, read_bytes
 from deployd.api.errors import Forbidden, NotFound, Unusable
 from deployd.api.metrics import CONTENT_TYPE, render_metrics
 from deployd.api.ports import Board, Desk, Lines
@@ -34,7 +34,7 @@ from deployd.api.shapes import (
     StatusShape,
     as_json,
 )
-from deployd.deployment.preview import Offered
+from deployd.reading.offer import PlanBody
 from deployd.state.activities import State
 
 VIEWER, CONTRIBUTOR, ADMIN = ROLES
@@ -223,10 +223,7 @@ class _Api:
         project = request.match_info["project"]
         if not caller.may_see(project):
             raise NotFound(f"there is no project {project}")
-        body = await read_body(request, PlanBody)
-        offered = Offered(body.files, frozenset(body.paths), body.listings)
-        plan = PlanShape(project, body.branch, tuple(await self._desk.plan(project, body.branch, offered)))
-        return web.json_response(as_json(plan))
+        return web.json_response(as_json(await self._desk.plan(project, await read_bytes(request))))
 
     async def _activity(self, request: web.Request, caller: Caller) -> ActivityShape:
         number = _number(request.match_info["id"], "the activity's number")

@@ -21,6 +21,8 @@ from deployd.engine.images import Images
 from deployd.errors import DeployError
 from deployd.firewall.kept import KeptTable
 from deployd.firewall.rules import table_name
+from deployd.project.tree_limits import TreeLimits
+from deployd.reading.readers import open_readers
 from deployd.router.control import Router, open_router
 from deployd.router.places import RouterPlaces
 from deployd.settings import Settings
@@ -70,8 +72,11 @@ async def open_edges(stack: AsyncExitStack, settings: Settings, catalogue: Catal
     router = await stack.enter_async_context(open_router(RouterPlaces(settings.run)))
     masker = Masker(settings.secrets())
     masker.learn(await store.read(all_secrets))   # a hook that outlived the last daemon may print one
+    readers = await stack.enter_async_context(open_readers(settings.run))
+    limits = TreeLimits(settings.limits.tree_files, settings.limits.tree_mb * MEGABYTE)
     code = ProjectCode(
-        Places(settings.state, settings.run).repository, settings.state / "hooks", settings.containers.may_reach,
+        Places(settings.state, settings.run).repository, settings.state / "hooks", readers, limits,
+        settings.containers.may_reach,
     )
     started = await start_router(engine, router, settings, catalogue)
     return Edges(store, engine, router, SystemClock(), masker, code, started, wall)

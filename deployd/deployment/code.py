@@ -8,25 +8,26 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from deployd.confined.trees import ensure_owner
+from deployd.deployment.configuration import Configurations
 from deployd.git.mirror import CommitInfo, Mirror
 from deployd.git.remote import Fetches
-from deployd.git.snapshot import read_at
 from deployd.git.workspace import export
 from deployd.ids import CommitId, ProjectId
-from deployd.project.model import MAGENTO, PLATFORMSH, ProjectConfig, ReadResult
+from deployd.project.model import ProjectConfig, ReadResult
+from deployd.project.tree_limits import TreeLimits
 from deployd.reach import Opening
-from deployd.services.families import RUNNABLE
+from deployd.reading.readers import OfferRead, Readers
 from deployd.settings import ProjectSettings
 
-DIALECTS = {"magento": MAGENTO, "platformsh": PLATFORMSH}
-MOST_KEPT = 2_000   # configurations; each is some kilobytes, and a thousand environments may be live
+MOST_KEPT = 2_000   # of what people read of commits
 
 
 class ProjectCode:
-    """Mirrors by project. What was read of a commit is kept: it never changes, and every step asks for it again."""
+    """Mirrors by project."""
 
     def __init__(
-        self, repository: Callable[[ProjectId], Path], hooks: Path, openings: tuple[Opening, ...] = (),
+        self, repository: Callable[[ProjectId], Path], hooks: Path, readers: Readers, limits: TreeLimits,
+        openings: tuple[Opening, ...] = (),
     ) -> None:
         """
         Args:
@@ -35,7 +36,8 @@ class ProjectCode:
         self._openings = openings
         self._repository = repository
         self._hooks = hooks
-        self._read: OrderedDict[tuple[ProjectId, CommitId], ReadResult] = OrderedDict()
+        self._limits = limits
+        self._configurations = Configurations(readers, limits)
         self._about: OrderedDict[tuple[ProjectId, CommitId], CommitInfo] = OrderedDict()
         self._ready: set[ProjectId] = set()
         self._fetches = Fetches()
@@ -55,7 +57,7 @@ class ProjectCode:
             await self._fetches.fetch(mirror, project.remote.url, token)
 
     async def tip(self, project: ProjectId, branch: str) -> CommitId | None:
-        return await self._mirror(project).resolve(f"refs/heads/{branch}")
+        return await self._mirror(project).tip(branch)
 
     async def branches(self, project: ProjectId) -> Mapping[str, CommitId]:
         mirror = self._mirror(project)
@@ -84,17 +86,11 @@ class ProjectCode:
         self, project: ProjectSettings, commit: CommitId, env: Mapping[str, str] | None = None,
     ) -> ReadResult:
         """The configuration at a commit, or all its errors."""
-        key = (project.id, commit)
-        if key not in self._read:
-            mirror = Mirror(await self.path(project))
-            dialect = DIALECTS[project.dialect] if project.dialect else None
-            self._read[key] = await read_at(
-                mirror, commit, dialect=dialect, tolerant=project.tolerant, runnable=RUNNABLE, env=env,
-            )
-            if len(self._read) > MOST_KEPT:
-                self._read.popitem(last=False)
-        self._read.move_to_end(key)
-        return self._read[key]
+        return await self._configurations.of_commit(project, Mirror(await self.path(project)), commit, env)
+
+    async def read_offer(self, project: ProjectSettings, body: bytes) -> OfferRead:
+        """What somebody offers for a plan, read."""
+        return await self._configurations.of_offer(project, body)
 
     async def tree(self, project: ProjectId, commit: CommitId, root: str) -> str:
         return await self._mirror(project).tree_id(commit, root) if root else (await self.about(project, commit)).tree
@@ -111,7 +107,7 @@ class ProjectCode:
 
     async def export(self, project: ProjectId, commit: CommitId, root: str, destination: Path, owner: int) -> None:
         """A workspace that belongs to the user of the build."""
-        await export(self._mirror(project), commit, root, destination, self._openings)
+        await export(self._mirror(project), commit, root, destination, self._limits, self._openings)
         await ensure_owner(destination, owner)
 
     def _mirror(self, project: ProjectId) -> Mirror:

@@ -34,8 +34,9 @@ class Places:
         return self.state / "environments" / project / environment
 
     def data(self, project: ProjectId, environment: EnvironmentName) -> Path:
-        """Data of all mounts, a folder for each instance (`shop`, `shop--mailer`) and `shared`. Outlives deployments, and
-        the environment for a time of grace."""
+        """Data of all mounts: a folder for each instance (`shop`, `shop--mailer`), and `shared`.
+
+        It outlives deployments, and the environment for a time of grace."""
         return self.environment(project, environment) / "volumes"
 
     def all_data(self) -> list[Path]:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
-from deployd.deployment.code import DIALECTS
 from deployd.deployment.host import Host
 from deployd.deployment.refused import ConfigurationRefused
 from deployd.deployment.wanted import find_wanted
@@ -15,59 +13,24 @@ from deployd.git.mirror import CommitInfo
 from deployd.ids import ActivityId, CommitId, ProjectId
 from deployd.plan import NOTHING_LIVE, Plan, make_plan
 from deployd.project.model import ProjectConfig, ReadResult
-from deployd.project.reader import read_project
 from deployd.project.report import render_findings
-from deployd.services.families import RUNNABLE
+from deployd.reading.readers import OfferRead
 from deployd.settings import ProjectSettings
 
 NO_COMMIT = CommitId("0" * 40)
 
 
-@dataclass(frozen=True, slots=True)
-class Offered:
-    """A working tree as far as a plan needs it."""
-
-    files: Mapping[str, bytes]
-    """{path: content} of the configuration files, with all that they include."""
-    paths: frozenset[str]
-    """Every path of the tree."""
-    listings: Mapping[str, str]
-    """{application root: digest of its files without the configuration}"""
-
-
-class OfferedTree:
-    """The reader's view of what was offered."""
-
-    def __init__(self, offered: Offered) -> None:
-        self._offered = offered
-
-    def paths(self) -> Iterable[str]:
-        return self._offered.paths
-
-    def read(self, path: str) -> bytes:
-        try:
-            return self._offered.files[path]
-        except KeyError:
-            raise FileNotFoundError(path) from None
-
-    def is_link(self, path: str) -> bool:
-        return False
-
-    def is_folder(self, path: str) -> bool:
-        return path == "" or any(other.startswith(f"{path}/") for other in self._offered.paths)
-
-
 class OfferedCode:
     """The `Code` of a deployment, answering from what was offered."""
 
-    def __init__(self, offered: Offered) -> None:
+    def __init__(self, offered: OfferRead) -> None:
         self._offered = offered
 
     async def read(self, project: ProjectSettings, commit: CommitId) -> ReadResult:
-        dialect = DIALECTS[project.dialect] if project.dialect else None
-        return read_project(
-            OfferedTree(self._offered), dialect=dialect, tolerant=project.tolerant, runnable=RUNNABLE,
-        )
+        return self._offered.result
+
+    async def read_offer(self, project: ProjectSettings, body: bytes) -> OfferRead:
+        return self._offered
 
     async def listing(self, project: ProjectId, commit: CommitId, root: str, config: ProjectConfig) -> str:
         return self._offered.listings.get(root, "")
@@ -89,21 +52,23 @@ class OfferedCode:
     async def export(self, project: ProjectId, commit: CommitId, root: str, destination: Path, uid: int) -> None: ...
 
 
-async def plan_offered(host: Host, project: ProjectSettings, branch: str, offered: Offered) -> Plan:
-    """The plan of a push to a branch.
+async def plan_offered(host: Host, project: ProjectSettings, body: bytes) -> tuple[str, Plan]:
+    """(the branch, the plan of a push to it)
 
     Raises:
+        OfferUnusable: The body is not what `POST …/plan` takes.
         ConfigurationRefused: The configuration has errors.
     """
-    seen = replace(host, code=OfferedCode(offered))
-    result = await seen.code.read(project, NO_COMMIT)
-    if result.config is None:
-        raise ConfigurationRefused(render_findings(result.findings), len(result.errors))
+    offered = await host.code.read_offer(project, body)
+    if offered.result.config is None:
+        raise ConfigurationRefused(render_findings(offered.result.findings), len(offered.result.errors))
+    seen, branch = replace(host, code=OfferedCode(offered)), offered.branch
     environment = machine_name(branch)
     live = await host.facts.live(project.id, environment)
     wanted = await find_wanted(
-        seen, project, environment, branch, ActivityId(0), NO_COMMIT, result.config, live, lambda _: None,
+        seen, project, environment, branch, ActivityId(0), NO_COMMIT, offered.result.config, live, lambda _: None,
     )
     before = live.as_live() if live else NOTHING_LIVE
     rolling = host.settings.strategy_of(project, branch) == "rolling"
-    return make_plan(wanted.apps, wanted.services, wanted.version.routes, before, rolling=rolling)
+    plan = make_plan(wanted.apps, wanted.services, wanted.version.routes, before, rolling=rolling)
+    return branch, plan

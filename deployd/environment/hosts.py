@@ -71,7 +71,8 @@ def resolve_routes(templates: Sequence[RouteTemplate], domains: Domains) -> Reso
             there = found.setdefault((route.scheme, route.host, route.path), route)
             if there is not route and "{all}" not in template.url:
                 clashes.append((there.template, template))
-    routes = sorted(found.values(), key=lambda route: templates.index(route.template))
+    order = {id(template): number for number, template in enumerate(templates)}   # comparing them would be quadratic
+    routes = sorted(found.values(), key=lambda route: order[id(route.template)])
     if domains.https_port is None:
         routes = _served_without_tls(routes, domains, warnings)
     else:
@@ -106,7 +107,8 @@ def _resolve(template: RouteTemplate, host: str, domain: str, domains: Domains) 
     path = urlsplit(template.url).path or "/"
     to = _target(template.to, domain, domains) if template.to else None
     redirects = tuple(   # the router itself puts the port to those: a pattern cannot be taken apart
-        replace(rule, to=_with_domains(rule.to, domain, domains)) for rule in template.redirects
+        replace(rule, to=_with_domains(rule.to, domain, domains)) if "{" in rule.to else rule
+        for rule in template.redirects
     )
     return ResolvedRoute(
         scheme, host, path, _url(scheme, host, path, domains), template, template.url, template.type, to,

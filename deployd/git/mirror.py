@@ -23,26 +23,53 @@ CONFIG = f"""\
     repositoryformatversion = 0
     bare = true
     logAllRefUpdates = true             ; a forced push can be found again
+    useReplaceRefs = false              ; a commit is what its id says, and nothing that was put in its place
 [receive]
     denyDeleteCurrent = ignore
     denyNonFastForwards = false
     advertisePushOptions = true
     maxInputSize = {2 * 1024**3}
     autoGc = false                      ; never in the middle of a push
-    fsckObjects = true
+[transfer]
+    fsckObjects = true                  ; pushed or fetched
 [receive "fsck"]                        ; old histories have these, and nothing is lost by them
     missingSpaceBeforeDate = ignore
     zeroPaddedFilemode = ignore
     badTimezone = ignore
+[fetch "fsck"]                          ; and forges have more of that kind
+    missingSpaceBeforeDate = ignore
+    zeroPaddedFilemode = ignore
+    badTimezone = ignore
+    badDate = ignore
+    badDateOverflow = ignore
+    zeroPaddedDate = ignore
+    badEmail = ignore
+    missingEmail = ignore
+    missingNameBeforeEmail = ignore
+    missingSpaceBeforeEmail = ignore
+    multipleAuthors = ignore
 [gc]
     auto = 0
 [uploadpack]
     allowFilter = true
+    hideRefs = refs                     ; branches and tags are shown, and whatever else an older version took is not
+    hideRefs = !refs/heads
+    hideRefs = !refs/tags
+[uploadpackfilter]                      ; the others can be made to cost much
+    allow = false
+[uploadpackfilter "blob:none"]
+    allow = true
+[uploadpackfilter "blob:limit"]
+    allow = true
+[uploadpackfilter "tree"]
+    allow = true
 [http]
     receivepack = true
 """
 
 
+ABOUT = "%H%x00%cI%x00%T%x00%<(100,trunc)%an%x00%<(200,trunc)%s"
+"""Cut by git: a subject can have as many megabytes as a commit may."""
 MOST_LOOSE = 2000
 """Loose objects; with more, git looks for them noticeably longer."""
 PACK_SECONDS = 1800
@@ -84,11 +111,16 @@ class Mirror:
         await asyncio.to_thread(_write_whole, self.path / "config", _render_config(hooks))
 
     async def resolve(self, ref: str, env: Mapping[str, str] | None = None) -> CommitId | None:
-        """The commit that a branch, tag or abbreviation names."""
+        """The commit that an id, a whole ref or an abbreviation names; for a branch see `tip`."""
         found = await git(
             self.path, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}",
             env=env, check=False,
         )
+        return CommitId(found.text) if found.status == 0 else None
+
+    async def tip(self, branch: str) -> CommitId | None:
+        """The commit of a branch, and of nothing else that could be called like it: a tag `refs/heads/main` is none."""
+        found = await git(self.path, "show-ref", "--verify", "--hash", f"refs/heads/{branch}", check=False)
         return CommitId(found.text) if found.status == 0 else None
 
     async def pack(self) -> None:
@@ -99,13 +131,15 @@ class Mirror:
     async def branches(self) -> dict[str, CommitId]:
         """{branch: commit}"""
         listed = await git(self.path, "for-each-ref", "--format=%(objectname) %(refname:lstrip=2)", "refs/heads")
-        pairs = (line.split(" ", 1) for line in listed.text.splitlines())
+        lines = listed.stdout.decode("utf-8", "surrogateescape").split("\n")   # `splitlines` knows more ends than git
+        pairs = (line.split(" ", 1) for line in lines if line)
         return {name: CommitId(commit) for commit, name in pairs}
 
     async def about(self, commit: CommitId, env: Mapping[str, str] | None = None) -> CommitInfo:
-        shown = await git(self.path, "show", "--no-patch", "--format=%H%x00%s%x00%an%x00%cI%x00%T", commit, env=env)
-        whole, subject, author, at, tree = shown.text.split("\0")
-        return CommitInfo(CommitId(whole), subject, author, at, TreeId(tree))
+        # not `git show`: even without a patch it compares the trees, and a tree can be made that has no end
+        shown = await git(self.path, "log", "--no-walk", f"--format={ABOUT}", "--end-of-options", commit, "--", env=env)
+        whole, at, tree, author, subject = shown.text.split("\0")
+        return CommitInfo(CommitId(whole), subject.rstrip(), author.rstrip(), at, TreeId(tree))
 
     async def tree_id(self, commit: CommitId, root: str) -> TreeId:
         """Git's id of a folder at a commit; "" is the whole repository."""
@@ -137,6 +171,7 @@ class Mirror:
     async def is_ancestor(self, older: CommitId, newer: CommitId) -> bool:
         """Whether one commit is contained in another."""
         return (await git(self.path, "merge-base", "--is-ancestor", older, newer, check=False)).status == 0
+
 
 def without_user(url: str) -> str:
     """An address as it may be shown: without a password."""

@@ -12,6 +12,8 @@ KEPT = (
     "PATH", "HOME", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "GIT_SSL_CAINFO",
     "https_proxy", "http_proxy", "no_proxy",
 )
+LARGEST_ALLOCATION = "1g"
+"""A file of 512 MB or more is streamed; a few bytes of deltas can stand for more than a host has."""
 QUARANTINE = ("GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_QUARANTINE_PATH")
 """Where the objects of a push lie until it is accepted; whoever looks at them must be told."""
 
@@ -21,8 +23,16 @@ def git_environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
     kept = {name: os.environ[name] for name in KEPT if name in os.environ}
     return {
         **kept, "LC_ALL": "C.UTF-8", "GIT_TERMINAL_PROMPT": "0", "GIT_ASKPASS": "/bin/false",
-        "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_OPTIONAL_LOCKS": "0", **(more or {}),
+        "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_OPTIONAL_LOCKS": "0",
+        "GIT_NO_REPLACE_OBJECTS": "1",   # refs/replace/* would make other files of a commit, or none
+        "GIT_ALLOC_LIMIT": LARGEST_ALLOCATION,
+        **(more or {}),
     }
+
+
+def git_argv(repository: Path, *arguments: str) -> tuple[str, ...]:
+    """The command line of git for a bare repository."""
+    return ("git", f"--git-dir={repository}", *arguments)
 
 
 async def git(
@@ -35,6 +45,6 @@ async def git(
         ProgramFailed: It ended with a status other than 0 (and `check`).
     """
     return await run(
-        "git", f"--git-dir={repository}", *arguments, env=git_environment(env), stdin=stdin,
+        *git_argv(repository, *arguments), env=git_environment(env), stdin=stdin,
         limit_seconds=limit_seconds, check=check, keep_bytes=keep_bytes,
     )

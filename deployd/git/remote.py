@@ -27,6 +27,11 @@ from deployd.process import ProgramFailed, ProgramOverran
 FETCH_SECONDS = 540
 """A first fetch of a large repository takes minutes; one that stands still is ended long before that."""
 FETCH_AGAIN_SECONDS = 10.0
+BRANCHES_AND_TAGS = (
+    "+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*",
+    # names that are taken for something else (`environment/branches.py`): they need not even be here
+    "^refs/heads/HEAD", "^refs/heads/refs/*", "^refs/tags/HEAD", "^refs/tags/refs/*",
+)
 FETCHING = {
     "GIT_HTTP_LOW_SPEED_LIMIT": "1", "GIT_HTTP_LOW_SPEED_TIME": "60",   # a server that packs for long still says so
     "GIT_SSH_COMMAND": "ssh -oBatchMode=yes -oConnectTimeout=15 -oServerAliveInterval=15",
@@ -116,7 +121,7 @@ async def _fetch(
     mirror: Mirror, address: str, wanted: CommitId | None, env: Mapping[str, str], gate: Gate | None,
     limit_seconds: float,
 ) -> None:
-    refs = [wanted] if wanted else ["+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"]
+    refs = [wanted] if wanted else BRANCHES_AND_TAGS
     try:
         await git(
             mirror.path, "fetch", "--quiet", *(() if wanted else ("--prune", "--force")), "--no-tags",

@@ -8,28 +8,42 @@ import tempfile
 from pathlib import Path
 
 from deployd.confined.trees import remove_tree
+from deployd.git.listing import ListingTooLong, list_tree, size_of
 from deployd.git.mirror import Mirror
 from deployd.git.program import git
 from deployd.git.submodules import export_submodules
 from deployd.ids import CommitId
+from deployd.project.tree_limits import TreeLimits
 from deployd.reach import Opening
 
 EXPORT_SECONDS = 600
 
 
 async def export(
-    mirror: Mirror, commit: CommitId, root: str, destination: Path, openings: tuple[Opening, ...] = (),
+    mirror: Mirror, commit: CommitId, root: str, destination: Path, limits: TreeLimits,
+    openings: tuple[Opening, ...] = (),
 ) -> None:
     """Write the files of a folder at a commit into an empty folder, modes and symbolic links kept.
 
     Args:
+        limits: Of the commit's own files; asked before git makes an index of them. Submodules have limits of their own.
         openings: Addresses that are not public and from which submodules may be fetched nevertheless.
 
     Raises:
+        TreeTooLarge: There are more files than may be, or larger ones.
         SubmoduleMissing, SubmoduleRefused, SubmodulesTooLarge: See `export_submodules`.
     """
+    await _refuse_too_large(mirror, commit, root, limits)
     await _export_files(mirror, commit, root, destination)
     await export_submodules(mirror, commit, root, destination, openings, _export_files)
+
+
+async def _refuse_too_large(mirror: Mirror, commit: CommitId, root: str, limits: TreeLimits) -> None:
+    try:
+        listing = await list_tree(mirror, commit, root, most_entries=limits.files)
+    except ListingTooLong:
+        raise limits.too_many_files() from None
+    limits.refuse(listing.count(b"\0"), await asyncio.to_thread(size_of, listing))
 
 
 async def _export_files(mirror: Mirror, commit: CommitId, root: str, destination: Path) -> None:
@@ -50,4 +64,3 @@ async def _export_files(mirror: Mirror, commit: CommitId, root: str, destination
         )
     finally:
         await asyncio.to_thread(shutil.rmtree, folder)   # noqa: TID251  of our own, with an index
-

@@ -31,6 +31,8 @@ SILENT_SECONDS = 120   # a client that sends nothing for so long in the middle o
 SERVICES = {"git-upload-pack": "upload-pack", "git-receive-pack": "receive-pack"}
 LEAST_FREE_BYTES = 1_000_000
 """With less git could not even begin to take a push."""
+BOUNDED = ("prlimit", "--cpu=1800", "--")
+"""A pack of 2 GB needs minutes; one that is made to be slow to unpack would take days."""
 ROLES_THAT_PUSH = ("contributor", "admin")
 NO_CACHE = {"Cache-Control": "no-cache, max-age=0, must-revalidate", "Pragma": "no-cache"}
 
@@ -127,7 +129,7 @@ async def _serve(
         **({"GIT_PROTOCOL": request.headers["Git-Protocol"]} if "Git-Protocol" in request.headers else {}),
     })
     async with open_process(
-        "git", SERVICES[service], *arguments, str(repository), env=env, with_stdin=with_body,
+        *BOUNDED, "git", SERVICES[service], *arguments, str(repository), env=env, with_stdin=with_body,
     ) as process, asyncio.TaskGroup() as group:
         if with_body:
             group.create_task(_pump_in(request, process), name="git request")

@@ -6,6 +6,7 @@ over the daemon's own Unix socket, which only root and the hooks can reach.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Sequence
 from contextlib import closing
@@ -16,11 +17,13 @@ from aiohttp import web
 from deployd.git.mirror import without_user
 from deployd.ids import ActivityId, CommitId, ProjectId
 from deployd.intake.ports import Intake
-from deployd.intake.push import Push
+from deployd.intake.push import NOTHING, Push
 from deployd.intake.receive_hook import ACCEPTED, REFUSED, SHOWN, VERDICT
+from deployd.intake.refs import BRANCH, Ref, refused_refs
 from deployd.settings import ProjectSettings
 
-BRANCH = "refs/heads/"
+LOOK_SECONDS = 300.0
+"""For all branches of a push together; each reading is bounded itself."""
 NO_WAIT = "no-wait"
 LINES = "text/plain"
 
@@ -62,8 +65,8 @@ class _Asked:
 
     project: ProjectSettings
     pushes: list[Push]
-    others: list[str]
-    """Refs that are no branches."""
+    others: list[Ref]
+    """Those that are no branches."""
     env: dict[str, str]
     """Where the objects lie until the push is accepted."""
 
@@ -77,13 +80,15 @@ async def _asked(request: web.Request, intake: Intake) -> _Asked:
     project = intake.projects.get(ProjectId(name))
     if project is None:
         raise web.HTTPNotFound(text=json.dumps({"what": f"there is no project {name}"}))
-    updates = [item.split() for item in said["update"]]
+    updates = [item.split(" ", 2) for item in said["update"]]   # in names there is white space that git does not know
     pushes = [
         Push(project.id, ref.removeprefix(BRANCH), CommitId(old), CommitId(new), "git", who,
              options=tuple(said["option"]))
         for old, new, ref in updates if ref.startswith(BRANCH)
     ]
-    others = [ref for _, _, ref in updates if not ref.startswith(BRANCH)]
+    others = [
+        Ref(ref, deleted=bool(NOTHING.fullmatch(new))) for _, new, ref in updates if not ref.startswith(BRANCH)
+    ]
     env = dict(item.split(" ", 1) for item in said["env"])
     return _Asked(project, pushes, others, env)
 
@@ -93,17 +98,20 @@ async def _look(intake: Intake, asked: _Asked) -> tuple[list[str], bool]:
     project = asked.project
     if project.remote is not None:
         return [f"the code of {project.id} comes from {without_user(project.remote.url)}", "mend: push there"], False
-    said, accepted = [f"{ref} is kept; only branches are deployed" for ref in asked.others], True
-    for push in asked.pushes:
-        if push.deleted:
-            if push.branch == project.production:
-                said += [f"{push.branch} is production: deleting it would delete the live environment with its data",
-                         "mend: name another branch with `production_branch` in the project's settings first"]
-                accepted = False
-            continue
-        verdict = await intake.checker.check(project, push.new, push.branch, asked.env)
-        said += verdict.lines
-        accepted = accepted and verdict.accepted
+    refusals = refused_refs(project, asked.pushes, asked.others)
+    if refusals:
+        return refusals, False
+    said, accepted = [f"{other.name} is kept; only branches are deployed" for other in asked.others], True
+    try:
+        async with asyncio.timeout(LOOK_SECONDS):
+            for push in asked.pushes:
+                if not push.deleted:
+                    verdict = await intake.checker.check(project, push.new, push.branch, asked.env)
+                    said += verdict.lines
+                    accepted = accepted and verdict.accepted
+    except TimeoutError:
+        said += [f"the branches could not be looked at within {LOOK_SECONDS:g} s", "mend: push fewer at once"]
+        return said, False
     return said, accepted
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from deployd.environment.branches import is_of_a_machine
+from deployd.environment.branches import is_of_a_machine, oddity
 from deployd.ids import CommitId
 from deployd.intake.push import NOTHING, Ignored, Push, Unreadable
 from deployd.settings import ProjectSettings
@@ -82,6 +82,9 @@ def read_push(
         return Unreadable("before and after are not ids of commits")
     if not belongs_to(project, repository):
         return Ignored(f"the push is of {repository}, and the remote of the project {project.id} is another repository")
+    odd = oddity(branch)
+    if odd:
+        return Ignored(f"the branch {branch} {odd}; it is not deployed")
     if is_of_a_machine(branch):
         return Ignored(f"{branch} is the branch of a merge queue or of a bot; these are not deployed")
     if NOTHING.fullmatch(new) and branch == project.production:

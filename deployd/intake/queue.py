@@ -41,6 +41,9 @@ class StateQueue:
 
     def _deploy(self, db: sqlite3.Connection, push: Push) -> Receipt:
         name = machine_name(push.branch)
+        there = environments.find(db, push.project, name)
+        if there is not None and there.branch != push.branch:
+            return Receipt(None, f"{push.branch} is not deployed: {there.branch} has an environment of that name")
         if push.how != "git":
             same = self._same(db, push)
             if same is not None:
@@ -57,7 +60,8 @@ class StateQueue:
 
     def _delete(self, db: sqlite3.Connection, push: Push) -> Receipt:
         name = machine_name(push.branch)
-        if environments.find(db, push.project, name) is None:
+        there = environments.find(db, push.project, name)
+        if there is None or there.branch != push.branch:
             return Receipt(None, f"{push.branch} was deleted; it had no environment")
         number = activities.enqueue(db, NewActivity(
             push.project, name, push.branch, "delete", TABLES["delete"].version, None,

@@ -24,6 +24,8 @@ ACCEPTED, REFUSED = "accepted", "refused"
 SHOWN, VERDICT = ">", "="
 BEFORE = "pre-receive"
 RECEIVE_BYTES = 65_536
+MOST_REFS = 2_000
+TOO_MANY_REFS = f"a push may have {MOST_REFS} branches and tags: nothing was changed, push them in parts"
 NOT_RUNNING = {
     True: "deployd is not running: nothing can be deployed now and nothing was changed, push again when it is back",
     False: "deployd is not running: the branch is stored, and is deployed when deployd is back",
@@ -38,6 +40,10 @@ CUT = {
 def main() -> int:
     hook, path = sys.argv[1], sys.argv[2]
     before = hook == BEFORE
+    updates = os.fsdecode(sys.stdin.buffer.read()).split("\n")[:-1]   # `splitlines` knows more ends than git does
+    if before and len(updates) > MOST_REFS:
+        print(TOO_MANY_REFS)
+        return 1
     try:
         connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
         connection.connect(path)
@@ -45,7 +51,7 @@ def main() -> int:
         print(NOT_RUNNING[before])
         return 1
     try:
-        connection.sendall(_request(hook))
+        connection.sendall(_request(hook, updates))
         for line in _answers(connection, before):
             if line in (VERDICT + ACCEPTED, VERDICT + REFUSED):
                 return 0 if line == VERDICT + ACCEPTED else 1
@@ -57,12 +63,12 @@ def main() -> int:
     return 1
 
 
-def _request(hook: str) -> bytes:
+def _request(hook: str, updates: list[str]) -> bytes:
     count = int(os.environ.get("GIT_PUSH_OPTION_COUNT", "0") or 0)
     said = [
         f"project {os.environ.get('DEPLOYD_PROJECT', '')}",
         f"who {os.environ.get('DEPLOYD_WHO', '')}",
-        *(f"update {line}" for line in sys.stdin.read().splitlines()),
+        *(f"update {line}" for line in updates),
         *(f"option {os.environ.get(f'GIT_PUSH_OPTION_{number}', '')}" for number in range(count)),
         *(f"env {name} {os.path.abspath(os.environ[name])}" for name in QUARANTINE if name in os.environ),
     ]

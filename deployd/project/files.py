@@ -1,6 +1,6 @@
 """The configuration files of a commit: which there are, in which dialect, and their documents. Pure: it reads a `Tree`.
 
-Symbolic links are never followed. A `NotLoaded` of the tree passes through untouched.
+Symbolic links are never followed. What the tree raises itself passes through untouched.
 """
 
 from __future__ import annotations

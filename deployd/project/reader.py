@@ -40,9 +40,6 @@ def read_project(
         dialect: The project's setting; None: the spelling that the commit has.
         tolerant: Unknown keys and numbers in quotes are warnings.
         runnable: Types of services that can be started; None: everything that the format knows is accepted.
-
-    Raises:
-        NotLoaded: the tree has the file but not its bytes; load them and read again.
     """
     findings = Findings(tolerant)
     config = None

@@ -18,6 +18,7 @@ class Tree(Protocol):
 
         Raises:
             FileNotFoundError: no such file, or it is a symbolic link or a folder.
+            Anything else (it is too large, git is gone) passes through the reader untouched.
         """
         ...
 
@@ -28,14 +29,3 @@ class Tree(Protocol):
     def is_folder(self, path: str) -> bool:
         """Whether the path is a folder (or a submodule); "" always is."""
         ...
-
-
-class NotLoaded(Exception):
-    """The file exists but its bytes are not here yet: raised by `Tree.read` of a partial clone.
-
-    The reader lets it pass untouched; the git side loads the missing blob and reads again.
-    """
-
-    def __init__(self, path: str) -> None:
-        super().__init__(path)
-        self.path = path

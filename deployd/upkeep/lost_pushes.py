@@ -28,7 +28,7 @@ import structlog
 
 from deployd.clock import Clock
 from deployd.deployment.steps import TABLES
-from deployd.environment.branches import is_of_a_machine
+from deployd.environment.branches import is_of_a_machine, oddity
 from deployd.environment.naming import machine_name
 from deployd.errors import DeployError, Transient
 from deployd.ids import ActivityId, CommitId, EnvironmentName, ProjectId
@@ -143,7 +143,7 @@ class LostPushes:
         if project.remote is not None:
             known = await asyncio.to_thread(self._known, project.id)
             await self._code.fetch(project)
-        tips = await self._code.branches(project.id)
+        tips = {branch: tip for branch, tip in (await self._code.branches(project.id)).items() if not oddity(branch)}
         if project.remote is not None:
             tips = {branch: tip for branch, tip in tips.items() if not is_of_a_machine(branch)}
         lost = [
@@ -183,6 +183,9 @@ class LostPushes:
             newest = _newest(db, lost.project, lost.environment)   # once more: the lost one may have come meanwhile
             kind = "delete" if lost.tip is None else "push"
             if newest is not None and (newest.kind, newest.commit) == (kind, lost.tip):
+                return None
+            there = environments.find(db, lost.project, lost.environment)
+            if there is not None and there.branch != lost.branch:   # a name that only looks the same
                 return None
             if kind == "push":
                 environments.ensure(db, lost.project, lost.environment, lost.branch, now)

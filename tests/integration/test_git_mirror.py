@@ -19,6 +19,7 @@ from deployd.git.submodules import SubmoduleMissing
 from deployd.git.workspace import export
 from deployd.ids import CommitId
 from deployd.process import run
+from deployd.project.tree_limits import TreeLimits
 from deployd.reach import parse_opening
 from tests.integration.intake_stand import (
     Stand,
@@ -194,14 +195,14 @@ async def test_files_keep_modes_links_and_names(author: Author, mirror: Mirror, 
     commit = await author.commit({})
     await fetch(mirror, str(author.folder))
     place = tmp_path / "workspace"
-    await export(mirror, commit, "", place)
+    await export(mirror, commit, "", place, TreeLimits())
     assert (place / "run.sh").stat().st_mode & stat.S_IXUSR
     assert not (place / "a").stat().st_mode & stat.S_IXUSR
     assert os.readlink(place / "to-a") == "a"
     assert os.readlink(place / "out") == "/etc/passwd"
     assert (place / "ä/ö .txt").read_text() == "x"
     assert (place / "hidden/.env").exists()      # git archive would leave it out
-    await export(mirror, commit, "app", place)
+    await export(mirror, commit, "app", place, TreeLimits())
     assert os.listdir(place) == ["only"]
     assert set(os.listdir(tmp_path)) == {"work", "repos", "workspace"}
     assert not [name for name in os.listdir(mirror.path) if name.startswith("export-")]
@@ -216,7 +217,7 @@ async def test_thirty_thousand_files_are_there_in_seconds(author: Author, mirror
     commit = await mirror.resolve("refs/heads/main")
     assert commit is not None
     began = time.monotonic()
-    await export(mirror, commit, "", tmp_path / "workspace")
+    await export(mirror, commit, "", tmp_path / "workspace", TreeLimits())
     taken = time.monotonic() - began
     counted = sum(len(files) for _, _, files in os.walk(tmp_path / "workspace"))
     assert counted == 30_000
@@ -260,7 +261,6 @@ async def test_changed_files_and_ancestors(author: Author, mirror: Mirror) -> No
     ("git@example.com:acme/lib.git", "only https:// addresses can be fetched"),
     ("../lib.git", "only https:// addresses can be fetched"),
     ("file:///etc", "only https:// addresses can be fetched"),
-    ("--upload-pack=touch /tmp/x", "only https:// addresses can be fetched"),
     ("", "has the address (none)"),
 ])
 async def test_a_submodule_that_may_not_be_fetched_is_named(
@@ -276,11 +276,19 @@ async def test_a_submodule_that_may_not_be_fetched_is_named(
     commit = await mirror.resolve("refs/heads/main")
     assert commit is not None
     with pytest.raises(SubmoduleMissing) as caught:
-        await export(mirror, commit, "", tmp_path / "workspace")
+        await export(mirror, commit, "", tmp_path / "workspace", TreeLimits())
     told = "\n".join(caught.value.lines())
     assert "libs/my lib" in told
     assert said in told
     assert ".gitmodules" in told
+
+
+async def test_objects_that_are_made_to_do_harm_are_not_fetched(author: Author, mirror: Mirror) -> None:
+    await author.commit({".gitmodules": '[submodule "lib"]\n\tpath = lib\n\turl = --upload-pack=touch /tmp/x\n'})
+    with pytest.raises(FetchFailed) as caught:
+        await fetch(mirror, str(author.folder))
+    assert "gitmodulesUrl" in "\n".join(caught.value.evidence)
+    assert await refs_of(mirror) == {}
 
 
 async def test_submodules_are_fetched_over_https(author: Author, mirror: Mirror, tmp_path: Path) -> None:
@@ -298,8 +306,8 @@ async def test_submodules_are_fetched_over_https(author: Author, mirror: Mirror,
         await fetch(mirror, str(author.folder))
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("GIT_SSL_CAINFO", str(stand.folder / "tls.pem"))
-            await export(mirror, commit, "", tmp_path / "workspace", LOOPBACK)
-            await export(mirror, commit, "app", tmp_path / "app", LOOPBACK)
+            await export(mirror, commit, "", tmp_path / "workspace", TreeLimits(), LOOPBACK)
+            await export(mirror, commit, "app", tmp_path / "app", TreeLimits(), LOOPBACK)
     assert (tmp_path / "workspace/one/lib.php").read_text() == "wanted"
     assert (tmp_path / "workspace/app/two/lib.php").read_text() == "wanted"
     assert (tmp_path / "app/two/lib.php").read_text() == "wanted"
@@ -318,5 +326,5 @@ async def test_a_submodule_that_cannot_be_reached_is_named_with_its_commit(
     commit = await mirror.resolve("refs/heads/main")
     assert commit is not None
     with pytest.raises(Transient) as caught:
-        await export(mirror, commit, "", tmp_path / "workspace", LOOPBACK)
+        await export(mirror, commit, "", tmp_path / "workspace", TreeLimits(), LOOPBACK)
     assert "the submodule lib at cccccccc cannot be had" in caught.value.error.what

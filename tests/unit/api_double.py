@@ -24,11 +24,12 @@ from deployd.api.shapes import (
     EntryShape,
     EnvironmentShape,
     PassShape,
+    PlanShape,
     ProjectShape,
     StatusShape,
     ThingShape,
 )
-from deployd.deployment.preview import Offered
+from deployd.reading.offer import parse_offer
 from deployd.router.table import RouterStatus
 from deployd.upkeep.traffic import Visits
 
@@ -225,9 +226,10 @@ class FakeDesk:
         self.asked.append(("collect", who, deleted))
         return COLLECTED
 
-    async def plan(self, project: str, branch: str, offered: Offered) -> list[str]:
-        self.asked.append(("plan", project, branch, offered))
-        return self.plan_lines
+    async def plan(self, project: str, body: bytes) -> PlanShape:
+        offered = parse_offer(body)
+        self.asked.append(("plan", project, offered.branch, offered))
+        return PlanShape(project, offered.branch, tuple(self.plan_lines))
 
     def _made(self, project: str, environment: str, kind: str) -> ActivityShape:
         if self.refusal:

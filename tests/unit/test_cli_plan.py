@@ -50,7 +50,7 @@ async def test_a_plan_is_shown_line_by_line(desk: FakeDesk, tree: Path) -> None:
     _, project, branch, offered = desk.asked[0]
     assert (project, branch) == ("shop", "main")
     assert offered.files == {".platform.app.yaml": APP.encode()}
-    assert offered.paths == {".platform.app.yaml", "server.py"}
+    assert set(offered.paths) == {".platform.app.yaml", "server.py"}
 
 
 async def test_a_plan_for_programs(desk: FakeDesk, tree: Path) -> None:

@@ -9,8 +9,8 @@ import time
 
 import pytest
 
+from deployd.errors import DeployError
 from deployd.project.reader import read_project
-from deployd.project.tree import NotLoaded
 from tests.unit.project_corpus import REPOSITORY
 from tests.unit.project_trees import DictTree
 
@@ -121,16 +121,16 @@ def test_hostile_files_are_read_in_little_memory() -> None:
     subprocess.run([sys.executable, "-c", code], check=True, cwd=REPOSITORY)
 
 
-def test_what_is_not_loaded_yet_passes_through_untouched() -> None:
-    class Partial(DictTree):
+def test_what_a_tree_raises_passes_through_untouched() -> None:
+    class Refusing(DictTree):
         def read(self, path: str) -> bytes:
             if path.endswith("services.yaml"):
-                raise NotLoaded(path)
+                raise DeployError("too large", where=path)
             return super().read(path)
 
-    with pytest.raises(NotLoaded) as raised:
-        read_project(Partial({APP: PHP, SERVICES: ""}))
-    assert raised.value.path == SERVICES
+    with pytest.raises(DeployError) as raised:
+        read_project(Refusing({APP: PHP, SERVICES: ""}))
+    assert raised.value.where == SERVICES
 
 
 def test_ten_thousand_redirects_are_no_problem() -> None:

@@ -3,27 +3,36 @@
 from __future__ import annotations
 
 import os
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
 import pytest
 
+from deployd.deployment.code import ProjectCode
 from deployd.git.mirror import Mirror
 from deployd.git.program import QUARANTINE
 from deployd.git.remote import fetch
-from deployd.git.snapshot import LARGEST_FILE_BYTES, ConfigurationTooLarge, Snapshot, read_at
-from deployd.ids import CommitId
+from deployd.ids import CommitId, ProjectId
 from deployd.process import run
-from deployd.project.model import PLATFORMSH
-from deployd.project.tree import NotLoaded
+from deployd.project.model import PLATFORMSH, ReadResult
+from deployd.project.tree_limits import TreeLimits
+from deployd.reading.bounds import LARGEST_FILE_BYTES, ConfigurationTooLarge
+from deployd.reading.readers import Readers, open_readers
+from deployd.settings import ProjectSettings
 from tests.integration.intake_stand import commit_files, developer_environment, make_working_tree
 
 APP = "name: app\ntype: python:3.13\nweb:\n  commands:\n    start: python3 server.py\n"
+PROJECT = ProjectSettings(id=ProjectId("shop"))
 
 
 class Repository:
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, readers: Readers) -> None:
         self.work = folder / "work"
         self.mirror = Mirror(folder / "shop.git")
+        self.code = ProjectCode(lambda _: self.mirror.path, folder / "hooks", readers, TreeLimits())
+
+    async def read(self, commit: CommitId, env: Mapping[str, str] | None = None) -> ReadResult:
+        return await self.code.read(PROJECT, commit, env)
 
     async def commit(self, files: dict[str, str | bytes]) -> CommitId:
         await commit_files(self.work, files)
@@ -36,31 +45,17 @@ class Repository:
 
 
 @pytest.fixture
-async def repository(tmp_path: Path) -> Repository:
-    made = Repository(tmp_path)
+async def readers(tmp_path: Path) -> AsyncIterator[Readers]:
+    async with open_readers(tmp_path) as readers:
+        yield readers
+
+
+@pytest.fixture
+async def repository(tmp_path: Path, readers: Readers) -> Repository:
+    made = Repository(tmp_path, readers)
     await make_working_tree(made.work)
     await made.mirror.ensure()
     return made
-
-
-async def test_a_snapshot_knows_every_path_and_reads_what_is_loaded(repository: Repository) -> None:
-    (repository.work / "link").symlink_to("a")
-    commit = await repository.commit({"a": "text", "folder/ö b": b"\0\xff", "bytes/\udcff": "x"})
-    snapshot = await Snapshot.open(repository.mirror, commit)
-    assert sorted(snapshot.paths()) == ["a", "bytes/\udcff", "folder/ö b", "link"]
-    assert snapshot.is_link("link")
-    assert snapshot.is_folder("folder")
-    assert snapshot.is_folder("")
-    assert not snapshot.is_folder("a")
-    with pytest.raises(NotLoaded) as caught:
-        snapshot.read("a")
-    assert caught.value.path == "a"
-    for absent in ("link", "folder", "none"):
-        with pytest.raises(FileNotFoundError):
-            snapshot.read(absent)
-    await snapshot.load(repository.mirror, ["a", "folder/ö b"])
-    assert snapshot.read("a") == b"text"
-    assert snapshot.read("folder/ö b") == b"\0\xff"
 
 
 async def test_the_configuration_is_read_with_what_it_includes(repository: Repository) -> None:
@@ -70,7 +65,7 @@ async def test_the_configuration_is_read_with_what_it_includes(repository: Repos
         ".platform/routes.yaml": '"https://{default}/": {type: upstream, upstream: "app:http"}\n',
         "server.py": "x" * 1000,
     })
-    result = await read_at(repository.mirror, commit)
+    result = await repository.read(commit)
     assert result.config is not None
     assert result.config.dialect == PLATFORMSH
     assert result.config.applications[0].hooks.build is not None
@@ -80,7 +75,7 @@ async def test_the_configuration_is_read_with_what_it_includes(repository: Repos
 
 async def test_errors_name_file_and_line(repository: Repository) -> None:
     commit = await repository.commit({".platform.app.yaml": APP + "hoks: {}\n"})
-    result = await read_at(repository.mirror, commit)
+    result = await repository.read(commit)
     assert result.config is None
     assert any(".platform.app.yaml:6" in str(finding.place) for finding in result.errors)
 
@@ -88,7 +83,7 @@ async def test_errors_name_file_and_line(repository: Repository) -> None:
 async def test_a_huge_configuration_file_is_refused(repository: Repository) -> None:
     commit = await repository.commit({".platform.app.yaml": APP + "#" * LARGEST_FILE_BYTES})
     with pytest.raises(ConfigurationTooLarge) as caught:
-        await read_at(repository.mirror, commit)
+        await repository.read(commit)
     assert caught.value.where == ".platform.app.yaml"
 
 
@@ -96,19 +91,19 @@ async def test_very_many_configuration_files_are_refused(repository: Repository)
     files: dict[str, str | bytes] = {f".platform/{number}.yaml": str(number) * 3_900_000 for number in range(9)}
     commit = await repository.commit({".platform.app.yaml": APP, **files})
     with pytest.raises(ConfigurationTooLarge):
-        await read_at(repository.mirror, commit)
+        await repository.read(commit)
 
 
 async def test_a_link_as_configuration_file_is_an_error_and_not_a_read_elsewhere(repository: Repository) -> None:
     (repository.work / ".platform.app.yaml").symlink_to("/etc/passwd")
     commit = await repository.commit({"a": "1"})
-    result = await read_at(repository.mirror, commit)
+    result = await repository.read(commit)
     assert result.config is None
     assert "root:" not in str(result.findings)
 
 
 async def test_an_empty_commit_is_told_and_not_raised(repository: Repository) -> None:
-    result = await read_at(repository.mirror, await repository.commit({}))
+    result = await repository.read(await repository.commit({}))
     assert result.config is None
 
 
@@ -122,7 +117,7 @@ async def test_objects_in_quarantine_are_read(repository: Repository, tmp_path: 
         str(repository.work / ".git/objects"), str(repository.mirror.path / "objects"),
         str(repository.work / ".git/objects"),
     ), strict=True))
-    result = await read_at(repository.mirror, commit, env=env)
+    result = await repository.read(commit, env)
     assert result.config is not None
     assert (await repository.mirror.about(commit, env)).subject == "Not pushed yet"
 

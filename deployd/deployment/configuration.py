@@ -1,0 +1,71 @@
+"""Configurations of commits, each read once by a reader and then kept: a commit never changes, and every step asks."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping
+
+from deployd.git.listing import ListingTooLong, list_tree
+from deployd.git.mirror import Mirror
+from deployd.git.objects import open_objects
+from deployd.ids import CommitId, ProjectId
+from deployd.project.model import MAGENTO, PLATFORMSH, ReadResult
+from deployd.project.tree_limits import TreeLimits
+from deployd.reading.reader import Asked
+from deployd.reading.readers import OfferRead, Readers
+from deployd.services.families import RUNNABLE
+from deployd.settings import ProjectSettings
+
+DIALECTS = {"magento": MAGENTO, "platformsh": PLATFORMSH}
+MOST_KEPT = 2_000   # most are some kilobytes, and a thousand environments may be live
+MOST_KEPT_BYTES = 64_000_000
+"""As answers of readers; as values they take some five times as much."""
+
+
+class Configurations:
+    """Reads what strangers wrote, always in a reader."""
+
+    def __init__(self, readers: Readers, limits: TreeLimits) -> None:
+        self._readers = readers
+        self._limits = limits
+        self._kept: OrderedDict[tuple[ProjectId, CommitId], tuple[ReadResult, int]] = OrderedDict()
+        self._kept_bytes = 0
+
+    async def of_commit(
+        self, project: ProjectSettings, mirror: Mirror, commit: CommitId, env: Mapping[str, str] | None,
+    ) -> ReadResult:
+        """
+        Raises:
+            ConfigurationTooLarge, ConfigurationOverran, TreeTooLarge: It cannot be read.
+        """
+        key = (project.id, commit)
+        if key not in self._kept:
+            self._keep(key, *await self._read(project, mirror, commit, env))
+        self._kept.move_to_end(key)
+        return self._kept[key][0]
+
+    async def of_offer(self, project: ProjectSettings, body: bytes) -> OfferRead:
+        """What `Readers.read_offer` says."""
+        return await self._readers.read_offer(project.id, self._asked(project, offer=body))
+
+    async def _read(
+        self, project: ProjectSettings, mirror: Mirror, commit: CommitId, env: Mapping[str, str] | None,
+    ) -> tuple[ReadResult, int]:
+        try:
+            listing = await list_tree(mirror, commit, most_entries=self._limits.files, env=env)
+        except ListingTooLong:
+            raise self._limits.too_many_files() from None
+        async with open_objects(mirror, env) as objects:
+            return await self._readers.read_commit(project.id, self._asked(project, listing=listing), objects.read)
+
+    def _asked(self, project: ProjectSettings, *, listing: bytes | None = None, offer: bytes = b"") -> Asked:
+        dialect = DIALECTS[project.dialect] if project.dialect else None
+        return Asked(self._limits, dialect, project.tolerant, RUNNABLE, listing, offer)
+
+    def _keep(self, key: tuple[ProjectId, CommitId], result: ReadResult, size_bytes: int) -> None:
+        _, before = self._kept.pop(key, (None, 0))   # another one may have read it meanwhile
+        self._kept[key] = result, size_bytes
+        self._kept_bytes += size_bytes - before
+        while len(self._kept) > 1 and (len(self._kept) > MOST_KEPT or self._kept_bytes > MOST_KEPT_BYTES):
+            _, (_, gone) = self._kept.popitem(last=False)
+            self._kept_bytes -= gone
