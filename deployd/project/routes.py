@@ -10,7 +10,7 @@ from typing import Literal, cast
 
 from deployd.project.keys import Key, Table
 from deployd.project.model import RouteCache, RouteTemplate
-from deployd.project.redirects import MOST_REDIRECTS, read_redirects
+from deployd.project.redirects import MOST_PATTERNS, MOST_REDIRECTS, count_patterns, read_redirects
 from deployd.project.relationships import split_endpoint
 from deployd.project.route_settings import SSI, STICKY, TLS, read_cache, read_switch, read_tls
 from deployd.project.route_urls import check_url, is_url
@@ -65,6 +65,14 @@ def read_routes(field: Field, targets: Targets) -> tuple[RouteTemplate, ...]:
             "too-many-routes",
             f"there are {len(entries):,} routes, at most {MOST_ROUTES} are allowed",
             "use `redirects` of one route for single paths, and wildcards for hosts",
+        )
+        return ()
+    patterns = sum(count_patterns(entry) for _, entry in entries)
+    if patterns > MOST_PATTERNS:   # said before any of them is looked at
+        field.wrong(
+            "too-many-patterns",
+            f"{patterns:,} redirects are regular expressions, at most {MOST_PATTERNS} are allowed in all routes",
+            "a request may have to be compared with each; write paths, which are looked up, or wider patterns",
         )
         return ()
     found: list[tuple[RouteTemplate, Field]] = []
