@@ -5,6 +5,7 @@ Routes are not in it. It changes only with the settings or with a new version of
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import PurePath, PurePosixPath
 
@@ -73,6 +74,20 @@ TEXT_TYPES = (
 """What is compressed besides HTML; images, videos, archives and `text/event-stream` are not."""
 
 
+LUA_VARIABLES = (
+    "environment", "route", "hsts", "client_verify", "client_dn", "client_certificate", "cache", "key", "ttl", "to",
+    "container", "target", "outside_host", "parts",
+)
+"""What Lua says of a request in nginx's variables, each with `deployd_` in front."""
+HIDDEN_VARIABLES = (
+    "hostname", "nginx_version", "pid", "document_root", "realpath_root", "request_filename", "server_addr",
+    "connection", "connection_requests", "proxy_host", "proxy_port", "upstream_addr", "upstream_cache_status",
+    "upstream_http_x_accel_expires",
+)
+"""Variables of nginx itself that say something of the router and not of the request: pages do not see them either."""
+OWN_VARIABLE = re.compile(r"\$(deployd_[a-z_]+[a-z])")
+
+
 def render_nginx(template: str, config: RouterConfig, places: RouterPlaces, folder: PurePath) -> str:
     """nginx.conf, complete.
 
@@ -85,6 +100,7 @@ def render_nginx(template: str, config: RouterConfig, places: RouterPlaces, fold
         autoescape=False,  # nginx.conf is not HTML; every value is a number, an address or a path of ours
         undefined=jinja2.StrictUndefined, keep_trailing_newline=True,
     )
+    own = [*(f"deployd_{name}" for name in LUA_VARIABLES), *OWN_VARIABLE.findall(template)]
     return environment.from_string(template).render(
         run=places.folder, own=places.own, taken=places.taken, socket=places.own_socket, config=folder,
         pass_key=places.pass_key,
@@ -101,6 +117,8 @@ def render_nginx(template: str, config: RouterConfig, places: RouterPlaces, fold
         connections=CONNECTIONS, backlog=BACKLOG, cache_mb=config.cache_mb,
         behind_cache=places.behind / "cache.sock",
         text_types=" ".join(TEXT_TYPES),
+        lua_variables=LUA_VARIABLES,
+        hidden=sorted({*HIDDEN_VARIABLES, *own}),
         http3=config.http3 and config.tls,
         access_log=places.access_log if config.access_log else None,
         client_requests=config.client_requests_per_second, client_burst=config.client_burst,

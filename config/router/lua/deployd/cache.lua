@@ -3,6 +3,8 @@
 -- The key begins with environment and version: environments share nothing, and a switch leaves the earlier answers behind,
 -- unreachable. How long an answer is kept is decided in keep.lua, behind the cache. A URL whose last answer was not to be
 -- kept goes straight to its container for a while, so that what cannot be cached pays nothing.
+local pattern = require "deployd.pattern"
+
 local passing = ngx.shared.passing
 local var = ngx.var
 
@@ -16,18 +18,18 @@ function _M.prepare(cache, environment, version)
     if not cache or not cache.enabled then
         return nil
     end
-    local found = { prefix = environment .. "\t" .. version .. "\t", ttl_seconds = cache.default_ttl_seconds,
+    local found = { environment = environment, prefix = environment .. "\t" .. version .. "\t", ttl_seconds = cache.default_ttl_seconds,
                     headers = {}, names = {}, patterns = {}, counts_cookies = false, any_cookie = false }
     for _, name in ipairs(cache.headers) do
         found.headers[#found.headers + 1] = "http_" .. string.gsub(string.lower(name), "-", "_")
     end
     for _, name in ipairs(cache.cookies) do
-        local pattern = string.match(name, "^/(.+)/$")
+        local expression = string.match(name, "^/(.+)/$")
         found.counts_cookies = true
         if name == "*" then
             found.any_cookie = true
-        elseif pattern then
-            found.patterns[#found.patterns + 1] = pattern
+        elseif expression then
+            found.patterns[#found.patterns + 1] = pattern.compile(expression)
         else
             found.names[name] = true
         end
@@ -35,24 +37,30 @@ function _M.prepare(cache, environment, version)
     return found
 end
 
-local function counts(cache, name)
+-- Whether a cookie makes a difference; nil and the reason when that cannot be said.
+local function counts(cache, name, budget)
     if cache.names[name] then
         return true
     end
-    for _, pattern in ipairs(cache.patterns) do
-        if ngx.re.find(name, pattern, "jo") then
-            return true
+    for _, wanted in ipairs(cache.patterns) do
+        local groups, reason = pattern.match(wanted, name, budget)
+        if groups or reason then
+            return groups and true, reason
         end
     end
     return false
 end
 
--- The cookies that count, in an order that does not depend on the client's.
+-- The cookies that count, in an order that does not depend on the client's; nil when that cannot be said.
 local function cookies(cache, sent)
-    local found = {}
+    local found, budget = {}, #cache.patterns > 0 and pattern.budget() or nil
     for name, value in string.gmatch(sent, "([^=;%s]+)=([^;]*)") do
-        if counts(cache, name) then
+        local does, reason = counts(cache, name, budget)
+        if does then
             found[#found + 1] = name .. "=" .. value
+        elseif reason then
+            pattern.say(cache.environment, reason)
+            return nil
         end
     end
     table.sort(found)
@@ -86,7 +94,11 @@ local function key_of(cache, scheme)
         key = key .. "\t" .. (var[header] or "")
     end
     local sent = cache.counts_cookies and var.http_cookie
-    return sent and key .. "\t" .. cookies(cache, sent) or key
+    if not sent then
+        return key
+    end
+    local counted = cookies(cache, sent)
+    return counted and key .. "\t" .. counted
 end
 
 -- What the visitor hears of the cache; of a page that is put together, what became of the page itself.
@@ -103,6 +115,10 @@ function _M.takes(cache, scheme)
         return false
     end
     local key = key_of(cache, scheme)
+    if not key then
+        say("BYPASS")
+        return false
+    end
     if #key > LONGEST_KEY or passing:get(key) then
         say("MISS")
         return false

@@ -2,6 +2,7 @@
 -- is written last, in one step, and every request reads it. Refusals are raised as {refused = sentence}.
 local cjson = require "cjson.safe"
 local clock = require "deployd.clock"
+local pattern = require "deployd.pattern"
 local queue = require "deployd.queue"
 local settings = require "deployd.settings"
 local tls = require "deployd.tls"
@@ -110,8 +111,8 @@ local function check_regexps(document)
     for _, route in ipairs(document.routes) do
         for _, rule in ipairs(route.redirects) do
             if rule.regexp then
-                local _, _, reason = ngx.re.find("", rule.path, "jo")
-                if reason then
+                local compiled, reason = pattern.compile(rule.path)
+                if not compiled then
                     refuse("the redirect " .. rule.path .. " is not a regular expression: " .. reason)
                 end
             end

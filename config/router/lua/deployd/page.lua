@@ -13,6 +13,7 @@ local PAGES = {
     forbidden = {},
     busy = { retry_after = 1 },
     pass = {},
+    rules = {},
 }
 local texts = {}
 

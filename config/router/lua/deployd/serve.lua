@@ -15,6 +15,7 @@ local page = require "deployd.page"
 local pass = require "deployd.pass"
 local redirect = require "deployd.redirect"
 local routes = require "deployd.routes"
+local ssi = require "deployd.ssi"
 local starting = require "deployd.starting"
 local tls = require "deployd.tls"
 local url = require "deployd.url"
@@ -118,6 +119,9 @@ end
 -- A part that a page includes (SSI): from a container of the same environment or from nowhere. The page itself was let
 -- in, so nothing is asked again, and a freeze that began meanwhile does not hold it.
 local function pass_part(entry, scheme)
+    if not ssi.takes_part() then
+        return "@nothing"
+    end
     local shown = entry and entry.environment.closed and pass.entry(entry) or entry
     local route = shown and match(shown[scheme], var.uri)
     if not route or route.type ~= "upstream" or #route.targets == 0 then

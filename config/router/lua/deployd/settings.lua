@@ -7,6 +7,7 @@ return {
     stalled_seconds = 10,  -- no answer for so long: the places of a release count as free again
     access_log = false,  -- path of the log; false: there is none
     configuration = "",  -- folder of the configuration that this nginx runs with
+    hidden = {},         -- names of variables that pages of applications do not see
     pass_key = "",       -- signs operators' passes
     pages = "",          -- folder of the pages below
 }
