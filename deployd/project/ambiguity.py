@@ -2,9 +2,9 @@
 
 `(a|aa)*` is one: a text of `n` letters has exponentially many ways through it, and a matcher that goes back (PCRE)
 tries them all before it says no. The pattern becomes an automaton with a state for each character that it names
-(Glushkov), whose edges are counted. A loop is ambiguous when one of its edges is there twice, or when two different states can be
-reached together by the same text and come together again (the product of the automaton with itself: Weideman et al.,
-"Analyzing Matching Time Behavior of Backtracking Regular Expression Matchers", 2016).
+(Glushkov), whose edges are counted. A loop is ambiguous when one of its edges is there twice, or when two different
+states can be reached together by the same text and come together again (the product of the automaton with itself:
+Weideman et al., "Analyzing Matching Time Behavior of Backtracking Regular Expression Matchers", 2016).
 
 Polynomial cost (`.*.*x`) is not looked for: honest rules have it, and the matchers have limits of their own.
 """

@@ -3,13 +3,16 @@
 -- The key begins with environment and version: environments share nothing, and a switch leaves the earlier answers behind,
 -- unreachable. How long an answer is kept is decided in keep.lua, behind the cache. A URL whose last answer was not to be
 -- kept goes straight to its container for a while, so that what cannot be cached pays nothing.
+local keep = require "deployd.keep"
 local pattern = require "deployd.pattern"
+local settings = require "deployd.settings"
 
 local passing = ngx.shared.passing
 local var = ngx.var
 
 local LONGEST_KEY = 4000      -- bytes; an absurd request is not worth a place
 local PASSING_SECONDS = 60
+local TOO_LARGE_SECONDS = 3600
 
 local _M = {}
 
@@ -18,7 +21,8 @@ function _M.prepare(cache, environment, version)
     if not cache or not cache.enabled then
         return nil
     end
-    local found = { environment = environment, prefix = environment .. "\t" .. version .. "\t", ttl_seconds = cache.default_ttl_seconds,
+    local zone = settings.zones[string.match(environment, "^[^/]*")] or "answers"
+    local found = { environment = environment, zone = zone, prefix = environment .. "\t" .. version .. "\t", ttl_seconds = cache.default_ttl_seconds,
                     headers = {}, names = {}, patterns = {}, counts_cookies = false, any_cookie = false }
     for _, name in ipairs(cache.headers) do
         found.headers[#found.headers + 1] = "http_" .. string.gsub(string.lower(name), "-", "_")
@@ -123,7 +127,7 @@ function _M.takes(cache, scheme)
         say("MISS")
         return false
     end
-    var.deployd_key, var.deployd_ttl = key, cache.ttl_seconds
+    var.deployd_key, var.deployd_ttl, var.deployd_zone = key, cache.ttl_seconds, cache.zone
     return true
 end
 
@@ -135,6 +139,13 @@ function _M.answered()
     say(SHOWN[status] or "MISS")
     if not SHOWN[status] and ngx.status < 500 and var.upstream_http_x_accel_expires == "0" then
         passing:set(var.deployd_key, true, PASSING_SECONDS)
+    end
+end
+
+-- Called when a request has ended: one that keep.lua broke off goes past the cache the next time.
+function _M.ended()
+    if (tonumber(var.upstream_response_length) or 0) > keep.LARGEST then
+        passing:set(var.deployd_key, true, TOO_LARGE_SECONDS)
     end
 end
 

@@ -5,6 +5,7 @@ local clock = require "deployd.clock"
 local pattern = require "deployd.pattern"
 local queue = require "deployd.queue"
 local settings = require "deployd.settings"
+local share = require "deployd.share"
 local tls = require "deployd.tls"
 
 local dict = ngx.shared.routes
@@ -129,6 +130,13 @@ local function check_authorities(document)
     end
 end
 
+local function check_share(name, document, text)
+    local problem = share.problem(name, share.size(document, text), names(), read_head)
+    if problem then
+        refuse(problem)
+    end
+end
+
 local function drop_document(name, number)
     if number and number ~= "" then
         dict:delete("doc:" .. name .. ":" .. number)
@@ -169,7 +177,7 @@ local function prepare(name, before, document, text)
     end
     head.version, head.document, head.digest = document.version, number, ngx.md5(text)
     head.hosts, head.pace = document.hosts, document.pace
-    head.origin = document.origin
+    head.origin, head.bytes = document.origin, share.size(document, text)
     return head, added
 end
 
@@ -210,6 +218,9 @@ function _M.set(document, text, release)
     local closed = before.freeze or before.maintenance
     if before.digest == ngx.md5(text) and not (release and closed) then
         return answer(before, { again = true })
+    end
+    if release then
+        check_share(name, document, text)
     end
     local head, added = prepare(name, before, document, text)
     if release then
@@ -266,6 +277,7 @@ function _M.preview(document, text)
     if not head or not (head.freeze or head.maintenance) then
         refuse("the environment " .. name .. " is open: nobody sees anything before others")
     end
+    check_share(name, document, text)
     check_regexps(document)
     check_authorities(document)
     local before, number = head.preview, tostring(dict:incr("documents", 1, 0))

@@ -54,7 +54,7 @@ function _M.environment(name)
         local preview = routes_of(name, head.preview, before.preview, known and known.preview)
         if routes and preview then
             known = {
-                name = name, raw = raw, head = head, index = routes, preview = head.preview and preview,
+                name = name, project = string.match(name, "^[^/]*"), raw = raw, head = head, index = routes, preview = head.preview and preview,
                 closed = (head.freeze or head.maintenance) and true or false,
                 asks = (head.freeze or head.maintenance or routes.access) and true or false,
             }

@@ -168,10 +168,16 @@ function _M.pass(scheme)
             return "@pass"
         end
     end
-    if not entry or entry.environment.asks or routes.leaving or compression.is_unsafe() then
+    if not entry then
         return by_hand()
     end
     local environment = entry.environment
+    if not environment.closed then
+        var.deployd_project = environment.project   -- its requests that are under way are counted (limit_conn); held ones not
+    end
+    if environment.asks or routes.leaving or compression.is_unsafe() then
+        return by_hand()
+    end
     if log.on then
         var.deployd_environment = environment.name
     end
