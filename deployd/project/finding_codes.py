@@ -85,7 +85,7 @@ CODES: dict[str, str] = {
     "path-too-long": "a path or a target over the bound",
     "too-many-rules": "more rules in an application's locations than the bound",
     "too-many-locations": "more locations than the bound",
-    "bad-header": "the value of a header has several lines",
+    "bad-header": "the value of a header has several lines, or is over the bound",
     "not-a-duration": "not a time such as `5m`",
     "not-a-size": "not a size such as `250m`",
     # crons, runtime

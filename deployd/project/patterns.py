@@ -146,6 +146,14 @@ def _explodes(parsed: Any) -> bool:
     return False
 
 
+def pattern_size(pattern: str) -> int:
+    """Bytes that a pattern takes in the router, about; 0 for one that cannot be used."""
+    try:
+        return _size(re._parser.parse(translate(pattern)[0]))  # type: ignore[attr-defined]
+    except (re.error, RecursionError, OverflowError):
+        return 0
+
+
 def _size(parsed: Any) -> int:
     """Bytes that PCRE compiles it to, about: it writes the repeats of a group out."""
     found = 0

@@ -36,7 +36,8 @@ REDIRECT = Table(
 CODES = (301, 302, 307, 308)
 MOST_REDIRECTS = 50_000  # the hosted platforms' own limit: configuration format 6.4
 MOST_PATTERNS = 500  # of a project: one request may have to be compared with all of them
-LONGEST_PATH = 2_000  # characters; a visitor's whole head has 16 KB
+LARGEST_PATTERNS = 500_000  # bytes of all of them, compiled; each worker of the router compiles them anew
+LONGEST_PATH = 2_000  # bytes; a visitor's may have 16 KB
 MOST_VARIABLES = 20  # in a target: each may stand for all of a visitor's path
 
 
@@ -94,10 +95,10 @@ def _redirect(path: str, entry: Field, fields: Fields, outer: int) -> PathRedire
             f"the path `{shown(path)}` does not begin with a slash",
             "add `regexp: true`" if re.search(r"[\^$()*\[]", path) else f'write "/{shown(path)}"',
         )
-    elif len(path) > LONGEST_PATH:
+    elif len(path.encode()) > LONGEST_PATH:
         entry.wrong_name(
             "path-too-long",
-            f"the path `{shown(path)}` has {len(path):,} characters, at most {LONGEST_PATH:,} are allowed",
+            f"the path `{shown(path)}` has {len(path.encode()):,} bytes, at most {LONGEST_PATH:,} are allowed",
             "lead a shorter path elsewhere",
         )
     if prefix is False and suffix:
