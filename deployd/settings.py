@@ -199,6 +199,12 @@ class RouterSettings(_Frozen):
     client_burst: int = Field(100, ge=1)
     client_connections: int | None = Field(None, ge=1)
     client_exempt: tuple[str, ...] = ()
+    project_requests: int = Field(4096, ge=1)
+    """Requests of one project that are under way at once; each takes two of a worker's 16,384 connections."""
+    project_routes_mb: int = Field(16, ge=1, le=1024)
+    """What the routes of one project may take of the router's memory."""
+    memory_mb: int = Field(2048, ge=256)
+    """Of the router's container, with what it keeps in the run folder."""
 
     @field_validator("client_exempt")
     @classmethod

@@ -17,7 +17,7 @@ from deployd.router.container import router_name
 from deployd.router.control import Router, RouterAbsent
 from deployd.router.files import RouterNotConfigured
 from deployd.router.hand_over import WantedRouter, ensure_router
-from deployd.router.render_nginx import RouterConfig
+from deployd.router.render_nginx import RouterConfig, routes_memory_mb
 from deployd.settings import Settings, config_folder
 
 log = structlog.get_logger()
@@ -50,11 +50,15 @@ async def start_router(engine: Engine, router: Router, settings: Settings, catal
         client_requests_per_second=settings.router.client_requests_per_second,
         client_burst=settings.router.client_burst, client_connections=settings.router.client_connections,
         client_exempt=settings.router.client_exempt,
+        projects=tuple(sorted(settings.projects)), project_requests=settings.router.project_requests,
+        project_routes_mb=settings.router.project_routes_mb,
+        routes_mb=routes_memory_mb(len(settings.projects), settings.router.project_routes_mb),
         certificate=PurePosixPath(certificate) if certificate else None,
         certificate_key=PurePosixPath(key) if key else None,
     )
     wanted = WantedRouter(
         settings.instance, image, image_id, settings.run, config_folder() / "router", config, certificates,
+        settings.router.memory_mb,
     )
     is_new = await engine.container(name) is None
     try:

@@ -156,6 +156,7 @@ def web_container(parts: InstanceParts, image: str, configuration: Path, address
             "/run": f"rw,nosuid,nodev,size=16m,{parts.owned}",
         },
         memory_bytes=256 * MEGABYTE,
+        cpus=max(1.0, parts.size.cpus),   # files are served fast, and no rule of a project takes the whole host
         open_files=16_384,
         restart="on-failure",
         stop_signal="SIGQUIT",   # nginx answers what is under way, then ends

@@ -15,6 +15,9 @@ from deployd.engine.names import ACTIVITY, PART, ROLE
 from deployd.engine.seen import ContainerSeen
 from deployd.settings import ProjectSettings, Settings
 
+FORM = "2"
+"""Another one when routes are made otherwise of the same parts: a daemon that is upgraded then tells them anew."""
+
 
 def live_containers(version: Version, found: Iterable[ContainerSeen]) -> list[ContainerSeen]:
     """The containers of a version among all of its environment."""
@@ -39,7 +42,7 @@ def routes_origin(
         (item.name, item.addresses.get(network, "")) for item in containers if item.labels[ROLE] in ("web", "service")
     )
     parts = (
-        __version__, settings.instance, settings.domain, repr(settings.router), repr(project), str(version.activity),
-        repr(addresses),
+        __version__, FORM, settings.instance, settings.domain, repr(settings.router), repr(project),
+        str(version.activity), repr(addresses),
     )
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]

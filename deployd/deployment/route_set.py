@@ -8,12 +8,13 @@ from deployd.deployment.outside import find_targets
 from deployd.deployment.together import together
 from deployd.deployment.validate import read_config
 from deployd.deployment.view import Deployment
-from deployd.deployment.wanted import routes_of, service_port
+from deployd.deployment.wanted import domains_of, routes_of, service_port
 from deployd.engine.names import ENVIRONMENT, INSTANCE, PART, PROJECT, ROLE
-from deployd.environment.hosts import ResolvedRoute
+from deployd.environment.hosts import Resolved, ResolvedRoute, cookies_within
+from deployd.environment.naming import shared_domain
 from deployd.recipes.web_server import WEB_PORT
 from deployd.router.table import Access, AddressRule, Route, RouteSet, Target
-from deployd.settings import HttpAccess
+from deployd.settings import HttpAccess, Settings
 
 
 async def route_set(deployment: Deployment, host: Host) -> RouteSet:
@@ -38,9 +39,17 @@ async def route_set(deployment: Deployment, host: Host) -> RouteSet:
         version=str(version.activity),
         routes=tuple(await together(_route(route, targets, router_ports) for route in resolved.routes)),
         robots=deployment.type == "production",
+        within=_within(resolved, deployment, host.settings),
         access=_access(deployment.project.access_to(deployment.branch)),
         origin="" if lead_outside else routes_origin(host.settings, deployment.project, version, containers, network),
     )
+
+
+def _within(resolved: Resolved, deployment: Deployment, settings: Settings) -> dict[str, str]:
+    domains = domains_of(settings, deployment.project, deployment.environment, deployment.branch)
+    shared = shared_domain(settings.domain)
+    found = {route.host: cookies_within(route.host, domains, shared) for route in resolved.routes}
+    return {host: domain for host, domain in found.items() if domain is not None}
 
 
 def _access(said: HttpAccess) -> Access | None:

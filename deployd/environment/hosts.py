@@ -60,6 +60,28 @@ class Resolved:
         return next((route for route in self.routes if route.primary), None)
 
 
+def cookies_within(host: str, domains: Domains, shared: str) -> str | None:
+    """The domain beyond which cookies of a host must not go, because hosts of other environments are there.
+
+    Args:
+        shared: What all hosts that deployd gives end with; see `shared_domain`.
+
+    Returns:
+        None: nobody else has a host beside it; a domain of the project's own is its own affair.
+    """
+    bare = host.removeprefix("*.")
+    if _is_below(bare, domains.development):
+        return domains.development
+    if not shared or not _is_below(bare, shared):
+        return None
+    own = [domain for domain in domains.own if domain != shared and _is_below(domain, shared)]
+    return max((domain for domain in own if _is_below(bare, domain)), key=len, default=None)
+
+
+def _is_below(host: str, domain: str) -> bool:
+    return host == domain or host.endswith(f".{domain}")
+
+
 def resolve_routes(templates: Sequence[RouteTemplate], domains: Domains) -> Resolved:
     """Every URL of the environment, the file's order kept, automatic redirects from http to https at the end."""
     warnings: list[str] = []

@@ -33,6 +33,13 @@ def environment_type(project: ProjectSettings, branch: str) -> EnvironmentType:
     return "staging" if branch == project.staging_branch else "development"
 
 
+def shared_domain(template: str) -> str:
+    """What the hosts of all environments end with: `{environment}.{project}.example.com` → `example.com`."""
+    labels = template.lower().split(".")
+    last = max(number for number, label in enumerate(labels) if "{" in label)
+    return ".".join(labels[last + 1:])
+
+
 def development_host(template: str, project: str, environment: str) -> str:
     """Host of an environment from the operator's template; a label over 63 characters is cut and made unique again."""
     host = template.format(project=project, environment=environment).lower()

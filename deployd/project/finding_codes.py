@@ -82,8 +82,10 @@ CODES: dict[str, str] = {
     "background-process": "a start command that ends in `&`",
     "bad-pattern": "not a regular expression, or one that could run for minutes",
     "pattern-too-long": "a regular expression over the bound",
-    "too-many-rules": "more rules in a location than the bound",
-    "bad-header": "the value of a header has several lines",
+    "path-too-long": "a path or a target over the bound",
+    "too-many-rules": "more rules in an application's locations than the bound",
+    "too-many-locations": "more locations than the bound",
+    "bad-header": "the value of a header has several lines, or is over the bound",
     "not-a-duration": "not a time such as `5m`",
     "not-a-size": "not a size such as `250m`",
     # crons, runtime
@@ -114,6 +116,8 @@ CODES: dict[str, str] = {
     "wildcard-certificate": "`*.` in front of a host needs a certificate of one's own",
     "too-many-routes": "more routes than the bound",
     "too-many-redirects": "more redirects than the bound",
+    "too-many-patterns": "more redirects that are regular expressions than the bound",
+    "too-many-keys": "more cookies or headers in the key of a cache than the bound",
     # .magento.env.yaml
     "no-such-stage": "ece-tools has no such stage",
     "no-such-variable": "ece-tools has no such variable",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from deployd.project.durations import read_expires
 from deployd.project.keys import Key
+from deployd.project.locations import MOST_RULES, read_index, read_passthru, read_root
 from deployd.project.model import Location, Rule
-from deployd.project.mounts import inside
+from deployd.project.nginx_variables import check_groups
 from deployd.project.patterns import check_pattern
 from deployd.project.shape import Field, Fields
 
@@ -41,14 +42,14 @@ def read_legacy_location(web: Fields) -> Location | None:
                 "move it into the location `/`",
             )
         return None
-    root = web.text("document_root")
+    root, index = web.get("document_root"), web.get("index_files")
     expires = read_expires(web.get("expires"))
     allowed, denied = _patterns(web.get("whitelist")), _patterns(web.get("blacklist"))
     return Location(
         "/",
-        root=inside(root) if root is not None else None,
+        root=read_root(root, absolute=True),
         passthru=_passthru(web.get("passthru")),
-        index=web.texts("index_files"),
+        index=read_index(index) if index else (),
         expires_seconds=-1 if expires is None else expires,
         allow=not allowed,
         rules=(
@@ -59,16 +60,21 @@ def read_legacy_location(web: Fields) -> Location | None:
 
 
 def _patterns(field: Field | None) -> list[str]:
+    items = field.items() if field else []
+    if field is not None and len(items) > MOST_RULES:
+        field.wrong_name(
+            "too-many-rules", f"there are {len(items):,} patterns, at most {MOST_RULES} are allowed",
+            "make patterns for groups of paths",
+        )
+        return []
     found = []
-    for item in field.items() if field else []:
+    for item in items:
         pattern = item.text()
-        if pattern is not None and check_pattern(item, pattern, of_key=False):
+        if pattern is not None and check_pattern(item, pattern, of_key=False) and check_groups(item, pattern):
             found.append(pattern)
     return found
 
 
 def _passthru(field: Field | None) -> bool | str:
-    from deployd.project.locations import read_passthru
-
     value = read_passthru(field)
     return False if value is None else value

@@ -9,10 +9,12 @@ from deployd.project.durations import read_expires, read_size_bytes
 from deployd.project.keys import Key, Table
 from deployd.project.model import Location, RequestBuffering, Rule
 from deployd.project.mounts import inside
+from deployd.project.nginx_literal import LONGEST_WORD, is_too_long, plain
+from deployd.project.nginx_variables import check_groups, check_variables
 from deployd.project.patterns import check_pattern
 from deployd.project.shape import Field, Fields
 from deployd.project.spelling import shown
-from deployd.project.yaml_nodes import ScalarNode
+from deployd.project.yaml_nodes import MapNode, Node, ScalarNode
 
 _IN_BOTH = (
     Key(
@@ -53,13 +55,32 @@ BUFFERING = Table(
 )
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", re.ASCII)
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f{};\"'\\]")  # would end or begin something in the web server's configuration
-MOST_RULES = 500
+_NOT_IN_HEADERS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+MOST_LOCATIONS = 200
+MOST_RULES = 500  # of all locations together
+LONGEST_PATH = 1_000  # bytes; with what is put around it, a word of nginx
 
 
 def read_locations(field: Field) -> tuple[Location, ...]:
     found: list[Location] = []
     there: dict[str, Field] = {}
-    for path, entry in field.entries(dots="a path begins with a slash"):
+    entries = field.entries(dots="a path begins with a slash")
+    if len(entries) > MOST_LOCATIONS:
+        field.wrong_name(
+            "too-many-locations",
+            f"there are {len(entries):,} locations, at most {MOST_LOCATIONS} are allowed",
+            "make one location for a group of paths, with `rules`",
+        )
+        return ()
+    rules = sum(_count_rules(entry.node) for _, entry in entries)
+    if rules > MOST_RULES:   # said before any of them is looked at
+        field.wrong_name(
+            "too-many-rules",
+            f"there are {rules:,} rules, at most {MOST_RULES} are allowed in all locations together",
+            "make patterns for groups of paths",
+        )
+        return ()
+    for path, entry in entries:
         if not path.startswith("/"):
             entry.wrong_name(
                 "slash-missing", f"the location `{shown(path)}` does not begin with a slash", f'write "/{shown(path)}"'
@@ -68,6 +89,8 @@ def read_locations(field: Field) -> tuple[Location, ...]:
             entry.wrong_name(
                 "bad-path", f"`{shown(path)}` is not a path", "write a plain prefix; patterns go into `rules`"
             )
+        else:
+            _check_length(entry, path, of_key=True)
         other = there.setdefault(path.rstrip("/"), entry)
         if other is not entry:
             entry.wrong_name(
@@ -85,9 +108,26 @@ def read_locations(field: Field) -> tuple[Location, ...]:
     return tuple(found)
 
 
+def _count_rules(location: Node) -> int:
+    rules = location.get("rules") if isinstance(location, MapNode) else None
+    return len(rules.value.entries) if rules is not None and isinstance(rules.value, MapNode) else 0
+
+
+def _check_length(field: Field, path: str, *, of_key: bool = False) -> None:
+    if len(path.encode()) > LONGEST_PATH:
+        say = field.wrong_name if of_key else field.wrong
+        say(
+            "path-too-long", f"`{shown(path)}` has {len(path.encode()):,} bytes, at most {LONGEST_PATH:,} are allowed",
+            "write a shorter path",
+        )
+
+
 def _location(path: str, fields: Fields) -> Location:
     root = read_root(fields.get("root"))
-    passthru = read_passthru(fields.get("passthru"))
+    passthru_field = fields.get("passthru")
+    passthru = read_passthru(passthru_field)
+    if passthru_field is not None:
+        check_variables(passthru_field, "")
     expires = read_expires(fields.get("expires"))
     rules = fields.get("rules")
     index = fields.get("index")
@@ -95,7 +135,7 @@ def _location(path: str, fields: Fields) -> Location:
         path=path,
         root=root,
         passthru=(root is None) if passthru is None else passthru,
-        index=_index(index) if index else (),
+        index=read_index(index) if index else (),
         expires_seconds=-1 if expires is None else expires,
         allow=fields.boolean("allow", True),
         scripts=fields.boolean("scripts", True),
@@ -105,12 +145,16 @@ def _location(path: str, fields: Fields) -> Location:
     )
 
 
-def read_root(field: Field | None) -> str | None:
-    """Folder of static files; an absolute path or one that leads out is wrong."""
+def read_root(field: Field | None, *, absolute: bool = False) -> str | None:
+    """Folder of static files; one that leads out is wrong.
+
+    Args:
+        absolute: A slash in front means nothing (old keys).
+    """
     text = field.text() if field else None
     if field is None or text is None:
         return None
-    if text.startswith("/") and text.strip("/"):
+    if text.startswith("/") and text.strip("/") and not absolute:
         field.wrong(
             "absolute-path",
             f"`{shown(text)}` is an absolute path, a root is a folder of the application",
@@ -124,6 +168,8 @@ def read_root(field: Field | None) -> str | None:
         )
     if path is None:
         field.wrong("outside-application", f"`{shown(text)}` leads out of the application", "write a path without `..`")
+    else:
+        _check_length(field, path)
     return path
 
 
@@ -153,6 +199,7 @@ def read_passthru(field: Field | None) -> bool | str | None:
     if _UNSAFE.search(value) or " " in value:
         field.wrong("bad-path", f"`{shown(value)}` is not a path", "write a path like `/index.php`")
         return None
+    _check_length(field, value)
     return value
 
 
@@ -164,16 +211,24 @@ def read_headers(field: Field | None) -> Mapping[str, str] | None:
         text = value.text()
         if not _HEADER.fullmatch(name):
             value.wrong_name("bad-name", f"`{shown(name)}` is not the name of a header", "use letters, digits and `-`")
-        elif text is not None and any(ord(character) < 32 for character in text.rstrip("\n")):
+        elif text is not None and _NOT_IN_HEADERS.search(text.rstrip("\n")):
             value.wrong(
                 "bad-header", f"the value of the header `{name}` has more than one line", "write it in one line"
+            )
+        elif text is not None and is_too_long(plain(text)):
+            value.wrong(
+                "bad-header",
+                f"the value of the header `{name}` has {len(plain(text).encode()):,} bytes as the web server reads it, "
+                f"at most {LONGEST_WORD:,} are allowed",
+                "make it shorter, or let the application send it",
             )
         elif text is not None:
             found[name] = text.rstrip("\n")
     return found
 
 
-def _index(field: Field) -> tuple[str, ...]:
+def read_index(field: Field) -> tuple[str, ...]:
+    """Names of files that stand for their folder."""
     names = []
     for item in field.items():
         name = item.text()
@@ -182,6 +237,7 @@ def _index(field: Field) -> tuple[str, ...]:
         if not name or "/" in name.strip("/") or _UNSAFE.search(name) or re.search(r"[\s$]", name):
             item.wrong("bad-path", f"`{shown(name)}` is not the name of a file", "write a name like `index.html`")
             continue
+        _check_length(item, name)
         names.append(name)
     return tuple(names)
 
@@ -196,26 +252,22 @@ def _buffering(fields: Fields) -> RequestBuffering:
 
 def _rules(field: Field) -> tuple[Rule, ...]:
     entries = field.entries(dots="a pattern cannot begin with a dot: write `[.]` or `^.`")
-    if len(entries) > MOST_RULES:
-        field.wrong_name(
-            "too-many-rules",
-            f"there are {len(entries):,} rules, at most {MOST_RULES} are allowed",
-            "make patterns for groups of paths",
-        )
-        return ()
     found = []
     for pattern, entry in entries:
-        usable = check_pattern(entry, pattern, of_key=True)
+        usable = check_pattern(entry, pattern, of_key=True) and check_groups(entry, pattern)
         if entry.is_null():
             found += [Rule(pattern)] if usable else []   # the first rule that matches keeps later ones off
             continue
         fields = entry.fields(RULE)
         if fields is None:
             continue
+        passthru = fields.get("passthru")
+        if passthru is not None and usable:
+            check_variables(passthru, pattern)
         rule = Rule(
             pattern,
             fields.maybe_boolean("allow"),
-            read_passthru(fields.get("passthru")),
+            read_passthru(passthru),
             fields.maybe_boolean("scripts"),
             read_expires(fields.get("expires")),
             read_headers(fields.get("headers")),

@@ -1,7 +1,8 @@
 """Regular expressions of rules, redirects and cookies: written for PCRE, checked here without ever being run. Pure.
 
 They are compiled by Python after a small translation, which finds syntax errors and their position. Nested repeats such
-as `(a+)+` are refused, because the web server would spend minutes on one request with them.
+as `(a+)+`, and loops that one text can go through in two ways, such as `(a|aa)*`, are refused: the web server would
+spend minutes on one request with them.
 """
 
 from __future__ import annotations
@@ -9,12 +10,16 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from deployd.project.ambiguity import ENDLESS, TooIntricate, is_ambiguous
 from deployd.project.model import Place
-from deployd.project.pcre import original_position, translate
+from deployd.project.nginx_literal import LONGEST_WORD, literal
+from deployd.project.pcre import has_flag, original_position, translate
 from deployd.project.shape import Field
 from deployd.project.spelling import shown
 
-LONGEST_PATTERN = 4000  # characters; nginx reads lines of 4 KB
+LONGEST_PATTERN = LONGEST_WORD
+MOST_REPEATS = 65_535  # a number in braces: pcre2pattern(3)
+LARGEST = 60_000  # bytes of a compiled pattern, about; PCRE has 64 KB
 
 
 def check_pattern(field: Field, pattern: str, *, of_key: bool) -> bool:
@@ -25,10 +30,11 @@ def check_pattern(field: Field, pattern: str, *, of_key: bool) -> bool:
     """
     node: Any = field.name if of_key and field.name else field.node
     say = field.wrong_name if of_key else field.wrong
-    if len(pattern) > LONGEST_PATTERN:
+    length = len(literal(pattern).encode())
+    if length > LONGEST_PATTERN:
         say(
             "pattern-too-long",
-            f"the regular expression has {len(pattern):,} characters, at most {LONGEST_PATTERN:,} are allowed",
+            f"the regular expression has {length:,} bytes as nginx reads it, at most {LONGEST_PATTERN:,} are allowed",
             "make it shorter, or several",
         )
         return False
@@ -54,6 +60,7 @@ def pattern_problem(pattern: str) -> tuple[str, int | None, str] | None:
         parsed = re._parser.parse(translated)  # type: ignore[attr-defined]
         re.compile(translated)
         explodes = _explodes(parsed)
+        ambiguous = not explodes and _is_ambiguous(pattern)
     except re.error as error:
         position = min(original_position(error.pos, moved), len(pattern)) if error.pos is not None else None
         return (
@@ -63,6 +70,14 @@ def pattern_problem(pattern: str) -> tuple[str, int | None, str] | None:
         )
     except (RecursionError, OverflowError):
         return f"the regular expression `{shown(pattern)}` is nested too deep", None, "make it simpler"
+    except TooIntricate:
+        return (
+            f"the regular expression `{shown(pattern)}` is too intricate to be sure that it ends soon",
+            None,
+            "take long lists out of what is repeated, or make several patterns",
+        )
+    if _size(parsed) > LARGEST:
+        return f"the regular expression `{shown(pattern)}` is too large", None, "repeat less, or a smaller part of it"
     if explodes:
         return (
             f"the regular expression `{shown(pattern)}` repeats a repeat, "
@@ -70,7 +85,21 @@ def pattern_problem(pattern: str) -> tuple[str, int | None, str] | None:
             None,
             "write one repeat: `(a+)+` finds nothing that `a+` does not",
         )
+    if ambiguous:
+        return (
+            f"the regular expression `{shown(pattern)}` repeats something in which one text can be found "
+            "in several ways, and one request could keep the server busy for minutes",
+            None,
+            "let what is repeated begin with different characters: `(a|aa)*` finds nothing that `a*` does not",
+        )
     return None
+
+
+def _is_ambiguous(pattern: str) -> bool:
+    """Looked at with its branches as they are written: Python makes `[aa]` of `(a|a)`, PCRE tries both."""
+    translated, _ = translate(pattern, keep_branches=True)
+    parsed = re._parser.parse(translated, re.VERBOSE if has_flag(pattern, "x") else 0)  # type: ignore[attr-defined]
+    return is_ambiguous(parsed, ignore_case=has_flag(pattern, "i"))
 
 
 _WORDS = (
@@ -104,26 +133,52 @@ def _mend(pattern: str, message: str) -> str:
     return next((mend for says, _, mend in _WORDS if says in message), otherwise)
 
 
-_MANY = 20  # a repeat that may run this often counts as endless
-
-
 def _explodes(parsed: Any) -> bool:
     """Whether a repeat holds nothing but another repeat, so that one text matches in endless ways."""
     for operation, argument in parsed:
         name = str(operation)
-        if name in ("MAX_REPEAT", "MIN_REPEAT"):
+        if name in ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT"):
             _least, most, body = argument
-            if int(most) >= _MANY and _is_only_repeats(body):
+            if int(most) >= ENDLESS and _is_only_repeats(body):
                 return True
         if any(_explodes(part) for part in _parts(name, argument)):
             return True
     return False
 
 
+def pattern_size(pattern: str) -> int:
+    """Bytes that a pattern takes in the router, about; 0 for one that cannot be used."""
+    try:
+        return _size(re._parser.parse(translate(pattern)[0]))  # type: ignore[attr-defined]
+    except (re.error, RecursionError, OverflowError):
+        return 0
+
+
+def _size(parsed: Any) -> int:
+    """Bytes that PCRE compiles it to, about: it writes the repeats of a group out."""
+    found = 0
+    for operation, argument in parsed:
+        name = str(operation)
+        inner = sum(_size(part) + 6 for part in _parts(name, argument))
+        if name.endswith("_REPEAT"):
+            least, most, body = int(argument[0]), int(argument[1]), argument[2]
+            if max(least, most if argument[1] is not re._constants.MAXREPEAT else 0) > MOST_REPEATS:  # type: ignore[attr-defined]
+                return LARGEST + 1
+            times = most if most <= MOST_REPEATS else least + 1
+            single = len(body) == 1 and not _parts(str(body[0][0]), body[0][1])
+            inner = inner + 6 if single else inner * max(times, 1)
+        found += inner or (36 if name == "IN" else 4)
+    return found
+
+
 def _parts(name: str, argument: Any) -> list[Any]:
     match name:
-        case "MAX_REPEAT" | "MIN_REPEAT":
+        case "MAX_REPEAT" | "MIN_REPEAT" | "POSSESSIVE_REPEAT":
             return [argument[2]]
+        case "ATOMIC_GROUP":
+            return [argument]
+        case "GROUPREF_EXISTS":
+            return [branch for branch in argument[1:] if branch is not None]
         case "SUBPATTERN":
             return [argument[-1]]
         case "BRANCH":
@@ -141,7 +196,7 @@ def _is_only_repeats(body: Any) -> bool:
         name = str(operation)
         if name in ("MAX_REPEAT", "MIN_REPEAT"):
             least, most, inner = argument
-            if int(most) >= _MANY or _is_only_repeats(inner):
+            if int(most) >= ENDLESS or _is_only_repeats(inner):
                 repeats += 1
             elif int(least) > 0:
                 return False

@@ -11,6 +11,7 @@ from deployd.project.patterns import check_pattern
 from deployd.project.route_urls import is_url
 from deployd.project.shape import Field, Fields
 from deployd.project.spelling import shown
+from deployd.project.yaml_nodes import MapNode, Node, ScalarNode
 
 REDIRECTS = Table(
     "redirects",
@@ -34,6 +35,27 @@ REDIRECT = Table(
 )
 CODES = (301, 302, 307, 308)
 MOST_REDIRECTS = 50_000  # the hosted platforms' own limit: configuration format 6.4
+MOST_PATTERNS = 500  # of a project: one request may have to be compared with all of them
+LARGEST_PATTERNS = 500_000  # bytes of all of them, compiled; each worker of the router compiles them anew
+LONGEST_PATH = 2_000  # bytes; a visitor's may have 16 KB
+MOST_VARIABLES = 20  # in a target: each may stand for all of a visitor's path
+
+
+def count_patterns(route: Field) -> int:
+    """How many redirects of a route are regular expressions, without looking at any of them."""
+    found: Node = route.node
+    for name in ("redirects", "paths"):
+        entry = found.get(name) if isinstance(found, MapNode) else None
+        if entry is None:
+            return 0
+        found = entry.value
+    rules = [entry.value for entry in found.entries] if isinstance(found, MapNode) else []
+    return sum(isinstance(rule, MapNode) and _is_pattern(rule) for rule in rules)
+
+
+def _is_pattern(rule: MapNode) -> bool:
+    entry = rule.get("regexp")
+    return entry is not None and isinstance(entry.value, ScalarNode) and entry.value.value is True
 
 
 def read_redirects(field: Field | None) -> tuple[PathRedirect, ...]:
@@ -73,6 +95,12 @@ def _redirect(path: str, entry: Field, fields: Fields, outer: int) -> PathRedire
             f"the path `{shown(path)}` does not begin with a slash",
             "add `regexp: true`" if re.search(r"[\^$()*\[]", path) else f'write "/{shown(path)}"',
         )
+    elif len(path.encode()) > LONGEST_PATH:
+        entry.wrong_name(
+            "path-too-long",
+            f"the path `{shown(path)}` has {len(path.encode()):,} bytes, at most {LONGEST_PATH:,} are allowed",
+            "lead a shorter path elsewhere",
+        )
     if prefix is False and suffix:
         suffix_field = fields.get("append_suffix")
         assert suffix_field is not None
@@ -80,6 +108,8 @@ def _redirect(path: str, entry: Field, fields: Fields, outer: int) -> PathRedire
     if to_field is not None and to is not None and not _leads_somewhere(to, regexp):
         mend = "begin with `https://` or a slash, without spaces"
         to_field.wrong("bad-url", f"`{shown(to)}` is neither a URL nor a path", mend)
+    if to_field is not None and to is not None:
+        _check_length(to_field, to)
     code = _code(fields.get("code"))
     expires = read_expires(fields.get("expires"))
     if to is None:
@@ -87,6 +117,19 @@ def _redirect(path: str, entry: Field, fields: Fields, outer: int) -> PathRedire
     return PathRedirect(
         path, to, regexp, prefix is not False, suffix is not False, code, outer if expires is None else expires
     )
+
+
+def _check_length(field: Field, to: str) -> None:
+    if len(to) > LONGEST_PATH:
+        field.wrong(
+            "path-too-long", f"the target has {len(to):,} characters, at most {LONGEST_PATH:,} are allowed",
+            "lead to a shorter URL",
+        )
+    elif to.count("$") > MOST_VARIABLES:
+        field.wrong(
+            "path-too-long", f"the target has {to.count('$')} variables, at most {MOST_VARIABLES} are allowed",
+            "name each part of the path once",
+        )
 
 
 def _leads_somewhere(to: str, regexp: bool) -> bool:

@@ -7,7 +7,7 @@ from typing import Literal, cast
 
 from deployd.project.keys import Key, Table
 from deployd.project.model import Hsts, RouteCache, RouteTls
-from deployd.project.patterns import LONGEST_PATTERN, pattern_problem
+from deployd.project.patterns import check_pattern
 from deployd.project.shape import Field, Fields
 from deployd.project.yaml_nodes import ScalarNode
 
@@ -57,6 +57,7 @@ HSTS = Table(
     noun="`strict_transport_security`",
 )
 _PEM = re.compile(r"-----BEGIN CERTIFICATE-----\s+[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----", re.ASCII)
+MOST_KEYS = 50  # each cookie of a visitor is compared with all of them
 FORBIDDEN_CACHE_HEADERS = ("accept-encoding", "connection", "proxy-authorization", "te", "upgrade")
 
 
@@ -95,7 +96,10 @@ def read_cache(field: Field | None) -> RouteCache:
 def _cache_headers(field: Field | None, default: tuple[str, ...]) -> tuple[str, ...]:
     if field is None:
         return default
-    for item in field.items():
+    items = field.items()
+    if _are_too_many(field, items):
+        return default
+    for item in items:
         name = item.raw.lower()
         if name in ("cookie", "cookies"):
             item.wrong(
@@ -110,15 +114,26 @@ def _cache_headers(field: Field | None, default: tuple[str, ...]) -> tuple[str, 
     return field.texts()
 
 
+def _are_too_many(field: Field, items: list[Field]) -> bool:
+    if len(items) <= MOST_KEYS:
+        return False
+    field.wrong(
+        "too-many-keys", f"the list has {len(items):,} entries, at most {MOST_KEYS} are allowed",
+        "name only what makes a difference",
+    )
+    return True
+
+
 def _cookies(field: Field | None, default: tuple[str, ...]) -> tuple[str, ...]:
     if field is None:
         return default
-    for item in field.items():
+    items = field.items()
+    if _are_too_many(field, items):
+        return default
+    for item in items:
         text = item.raw
         if len(text) > 2 and text[0] == text[-1] == "/":
-            problem = pattern_problem(text[1:-1][:LONGEST_PATTERN])
-            if problem:
-                item.wrong("bad-pattern", problem[0], problem[2])
+            check_pattern(item, text[1:-1], of_key=False)
     return field.texts()
 
 

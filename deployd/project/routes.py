@@ -10,7 +10,8 @@ from typing import Literal, cast
 
 from deployd.project.keys import Key, Table
 from deployd.project.model import RouteCache, RouteTemplate
-from deployd.project.redirects import MOST_REDIRECTS, read_redirects
+from deployd.project.patterns import pattern_size
+from deployd.project.redirects import LARGEST_PATTERNS, MOST_PATTERNS, MOST_REDIRECTS, count_patterns, read_redirects
 from deployd.project.relationships import split_endpoint
 from deployd.project.route_settings import SSI, STICKY, TLS, read_cache, read_switch, read_tls
 from deployd.project.route_urls import check_url, is_url
@@ -65,6 +66,14 @@ def read_routes(field: Field, targets: Targets) -> tuple[RouteTemplate, ...]:
             "too-many-routes",
             f"there are {len(entries):,} routes, at most {MOST_ROUTES} are allowed",
             "use `redirects` of one route for single paths, and wildcards for hosts",
+        )
+        return ()
+    patterns = sum(count_patterns(entry) for _, entry in entries)
+    if patterns > MOST_PATTERNS:   # said before any of them is looked at
+        field.wrong(
+            "too-many-patterns",
+            f"{patterns:,} redirects are regular expressions, at most {MOST_PATTERNS} are allowed in all routes",
+            "a request may have to be compared with each; write paths, which are looked up, or wider patterns",
         )
         return ()
     found: list[tuple[RouteTemplate, Field]] = []
@@ -198,7 +207,7 @@ def _check_together(found: list[tuple[RouteTemplate, Field]]) -> None:
     urls: dict[str, Field] = {}
     ids: dict[str, Field] = {}
     primary: Field | None = None
-    redirects = 0
+    redirects = size = 0
     for route, field in found:
         if route.url.startswith("https://*."):
             field.warn_name(
@@ -233,6 +242,14 @@ def _check_together(found: list[tuple[RouteTemplate, Field]]) -> None:
                 )
             primary = field
         redirects += len(route.redirects)
+        size += sum(pattern_size(rule.path) for rule in route.redirects if rule.regexp)
+    if size > LARGEST_PATTERNS:
+        found[0][1].wrong_name(
+            "too-many-patterns",
+            f"the regular expressions of all redirects have about {size:,} bytes when they are compiled, "
+            f"at most {LARGEST_PATTERNS:,} are allowed",
+            "repeat less in them (`{1,1000}` is written out a thousand times), or have fewer",
+        )
     if redirects > MOST_REDIRECTS:
         found[0][1].wrong_name(
             "too-many-redirects",

@@ -6,7 +6,7 @@ is there is run (PHP, `scripts`) or served (`allow`); a folder tries `index`; th
     location /media/ {                       one for each location
         location ~ "\.css$" { … }            one for each rule, in the file's order
         location ~ "\.php$" { … }            PHP only: script files
-        try_files /pub/media$rest_1 …        the location itself
+        try_files /pub/media$deployd_rest_1 …        the location itself
     }
 
 Surprise: `root` of nginx is always /app, and `try_files` names the whole path below it. `alias` would be the usual way,
@@ -20,6 +20,7 @@ from dataclasses import replace
 
 from deployd.environment.platform import APP_FOLDER, PORT, SOCKET
 from deployd.project.model import Application, Location, Rule
+from deployd.project.nginx_literal import literal, plain
 
 WEB_PORT = 80
 """Where the web container listens; the router comes here."""
@@ -29,13 +30,17 @@ HEALTH_PATH = "/.well-known/deployd/health"
 FASTCGI_PARAMETERS = {
     "QUERY_STRING": "$args", "REQUEST_METHOD": "$request_method", "CONTENT_TYPE": "$content_type",
     "CONTENT_LENGTH": "$content_length", "REQUEST_URI": "$request_uri", "DOCUMENT_URI": "$uri",
-    "SERVER_PROTOCOL": "$server_protocol", "REQUEST_SCHEME": "$forwarded_scheme", "HTTPS": "$forwarded_https",
+    "SERVER_PROTOCOL": "$server_protocol",
+    "REQUEST_SCHEME": "$deployd_forwarded_scheme", "HTTPS": "$deployd_forwarded_https",
     "GATEWAY_INTERFACE": "CGI/1.1", "SERVER_SOFTWARE": "nginx", "REMOTE_ADDR": "$remote_addr",
-    "REMOTE_PORT": "$remote_port", "SERVER_ADDR": "$server_addr", "SERVER_PORT": "$forwarded_port",
+    "REMOTE_PORT": "$remote_port", "SERVER_ADDR": "$server_addr", "SERVER_PORT": "$deployd_forwarded_port",
     "SERVER_NAME": "$host", "REDIRECT_STATUS": "200",
     "HTTP_PROXY": '""',   # never let a client set the proxy of the application (httpoxy)
 }
 FASTCGI_FILE = "fastcgi.conf"
+MATCH_LIMIT = "(*LIMIT_MATCH=300000)"
+"""In front of each rule's pattern (pcre2pattern(3)): some ten milliseconds, after which the request is answered 500.
+Without it PCRE goes on for a second, for each rule."""
 
 
 def web_server_files(app: Application, *, trusted: str) -> dict[str, str]:
@@ -51,16 +56,6 @@ def web_server_files(app: Application, *, trusted: str) -> dict[str, str]:
 def render_web_server(app: Application, *, trusted: str) -> str:
     """The whole nginx.conf of an application's web container; see `web_server_files`."""
     return "\n".join(_WebServer(app, trusted).lines()) + "\n"
-
-
-def quoted(text: str) -> str:
-    """A string of nginx: only a doubled backslash and the quote need care, `\\d` of a pattern stays as it is."""
-    return '"' + text.replace("\\\\", "\\\\\\\\").replace('"', '\\"') + '"'
-
-
-def literal(text: str) -> str:
-    """A string of nginx in which no variable is looked for."""
-    return quoted(text.replace("$", "${dollar}"))
 
 
 class _WebServer:
@@ -82,11 +77,11 @@ class _WebServer:
         yield f"    set_real_ip_from {self._trusted};"
         for number, location in enumerate(self._app.web.locations):
             prefix = location.path.rstrip("/")
-            yield f"    map $uri $rest_{number} {{"
+            yield f"    map $uri $deployd_rest_{number} {{"
             yield "        volatile;"
             # (?s) and \z: a line end in the path is a part of the name, and no way round a rule to the file without it
-            pattern = rf"~(?s)^{_escaped(prefix)}(?<r{number}>/.*)?\z"
-            yield f'        {quoted(pattern)} $r{number};'
+            pattern = rf"~(?s)^{_escaped(prefix)}(?<deployd_r{number}>/.*)?\z"
+            yield f'        {literal(pattern)} $deployd_r{number};'
             yield "    }"
         yield "    server {"
         yield f"        listen {WEB_PORT} default_server;"
@@ -100,17 +95,17 @@ class _WebServer:
     def _locations(self) -> Iterator[str]:
         for number, location in enumerate(self._app.web.locations):
             prefix = location.path.rstrip("/")
-            yield f"location {quoted(prefix + '/')} {{"
+            yield f"location {literal(prefix + '/')} {{"
             yield from ("    " + line for line in self._location(number, location))
             yield "}"
             if prefix:   # nginx allows nothing inside an exact location; there is neither script nor rule to look for
-                yield f"location = {quoted(prefix)} {{"
+                yield f"location = {literal(prefix)} {{"
                 yield from ("    " + line for line in self._settings(number, location, inside=False))
                 yield "}"
 
     def _location(self, number: int, location: Location) -> Iterator[str]:
         for rule in location.rules:
-            yield f"location ~ {quoted(rule.pattern)} {{"
+            yield f"location ~ {literal(MATCH_LIMIT + rule.pattern)} {{"
             yield from ("    " + line for line in self._settings(number, overlaid(location, rule)))
             yield "}"
         yield from self._settings(number, location)
@@ -120,7 +115,7 @@ class _WebServer:
         if not location.request_buffering.enabled:
             yield "proxy_request_buffering off;"
             yield "fastcgi_request_buffering off;"
-        file = None if location.root is None else f"/{location.root}$rest_{number}".replace("//", "/")
+        file = None if location.root is None else f"/{location.root}$deployd_rest_{number}".replace("//", "/")
         if self._fastcgi and inside:
             yield from self._scripts(file, location)
         if file is not None and location.allow:
@@ -129,7 +124,7 @@ class _WebServer:
             yield from self._index(file, scripts if location.scripts else [])
             static = [name for name in location.index if not self._is_script(name)]
             tries = [file, *(f"{file}/{name}" for name in static)]
-            yield f"try_files {' '.join(quoted(path) for path in tries)} {self._fallback(location)};"
+            yield f"try_files {' '.join(literal(path) for path in tries)} {self._fallback(location)};"
         else:
             if file is not None:   # what may be served says the rule that matches the index file's own path
                 yield from self._index(file, [
@@ -141,10 +136,10 @@ class _WebServer:
         """PHP files: run, or treated as if they were not there; their source is never served."""
         yield r'location ~ "\.php$" {'
         if file is not None and location.scripts:
-            yield "    set $url $uri;"   # before try_files makes it the path below /app
-            yield f"    try_files {quoted(file)} {self._fallback(location)};"
+            yield "    set $deployd_url $uri;"   # before try_files makes it the path below /app
+            yield f"    try_files {literal(file)} {self._fallback(location)};"
             yield f"    fastcgi_param SCRIPT_FILENAME {APP_FOLDER}$uri;"
-            yield "    fastcgi_param SCRIPT_NAME $url;"
+            yield "    fastcgi_param SCRIPT_NAME $deployd_url;"
             yield f"    fastcgi_pass {self._fastcgi_target()};"
             yield from ("    " + line for line in self._fastcgi_parameters())
         else:
@@ -154,7 +149,8 @@ class _WebServer:
     def _index(self, file: str, names: list[str]) -> Iterator[str]:
         """Make a folder's path that of the first index file that is there, and decide anew."""
         for name in names:
-            yield f"if (-f {quoted(f'{APP_FOLDER}{file}/{name}')}) {{ rewrite ^(.*?)/*$ $1/{name} last; }}"
+            there = literal(f"{APP_FOLDER}{file}/{name}")
+            yield f"if (-f {there}) {{ rewrite ^(.*?)/*$ {literal(f'$1/{name}')} last; }}"
 
     def _is_script(self, name: str) -> bool:
         return self._fastcgi and name.endswith(".php")
@@ -172,7 +168,7 @@ class _WebServer:
     def _passthru(self, target: str) -> str:
         path, _, arguments = target.partition("?")
         if "$" in target:
-            return quoted(target if arguments else f"{target}$is_args$args")
+            return literal(target if arguments else f"{target}$is_args$args")
         serving = max(
             (item for item in self._app.web.locations if f"{path}/".startswith(item.path.rstrip("/") + "/")),
             key=lambda item: len(item.path), default=None,
@@ -182,9 +178,9 @@ class _WebServer:
         file = f"/{root or ''}{below}".replace("//", "/")
         if not self._is_script(path):
             if root is not None:
-                return f"{quoted(file)} =404"
+                return f"{literal(file)} =404"
             if serving is not None and serving.passthru is True:   # the application is asked for that path
-                return quoted(target if arguments else f"{target}$is_args$args")
+                return literal(target if arguments else f"{target}$is_args$args")
             return "@application"
         self._fronts[target] = file
         return f"@front_{list(self._fronts).index(target)}"
@@ -192,7 +188,7 @@ class _WebServer:
     def _named_locations(self) -> Iterator[str]:
         yield "location @application {"
         if self._fastcgi:
-            yield f"    fastcgi_param SCRIPT_FILENAME {APP_FOLDER}/{self._main_root()}$uri;"
+            yield f"    fastcgi_param SCRIPT_FILENAME {literal(f'{APP_FOLDER}/{self._main_root()}$uri')};"
             yield "    fastcgi_param SCRIPT_NAME $uri;"
             yield f"    fastcgi_pass {self._fastcgi_target()};"
             yield from ("    " + line for line in self._fastcgi_parameters())
@@ -203,9 +199,9 @@ class _WebServer:
             path, _, arguments = target.partition("?")
             yield f"location @front_{number} {{"
             if arguments:   # the visitor's come after them
-                yield f"    set $args {quoted(f'{arguments}&$args')};"
-            yield f"    fastcgi_param SCRIPT_FILENAME {quoted(APP_FOLDER + file)};"
-            yield f"    fastcgi_param SCRIPT_NAME {quoted(path)};"
+                yield f"    set $args {literal(f'{arguments}&$args')};"
+            yield f"    fastcgi_param SCRIPT_FILENAME {literal(APP_FOLDER + file)};"
+            yield f"    fastcgi_param SCRIPT_NAME {literal(path)};"
             yield f"    fastcgi_pass {self._fastcgi_target()};"
             yield from ("    " + line for line in self._fastcgi_parameters())
             yield "}"
@@ -217,7 +213,7 @@ class _WebServer:
         return f"unix:{SOCKET}" if self._app.web.socket_family == "unix" else f"127.0.0.1:{PORT}"
 
     def _fastcgi_parameters(self) -> Iterator[str]:
-        yield f"fastcgi_param DOCUMENT_ROOT {quoted(f'{APP_FOLDER}/{self._main_root()}'.rstrip('/'))};"
+        yield f"fastcgi_param DOCUMENT_ROOT {literal(f'{APP_FOLDER}/{self._main_root()}'.rstrip('/'))};"
         yield f"include {FASTCGI_FILE};"   # beside nginx.conf
 
     def _proxy(self) -> Iterator[str]:
@@ -228,7 +224,7 @@ class _WebServer:
         yield "proxy_http_version 1.1;"
         yield "proxy_set_header Host $http_host;"
         yield "proxy_set_header Upgrade $http_upgrade;"
-        yield "proxy_set_header Connection $upgrade_or_keep;"
+        yield "proxy_set_header Connection $deployd_upgrade;"
         yield "proxy_read_timeout 3600s;"
         yield "proxy_buffering off;"
 
@@ -249,7 +245,7 @@ def overlaid(location: Location, rule: Rule) -> Location:
 def _caching(location: Location) -> Iterator[str]:
     own = any(name.lower() == "cache-control" for name in location.headers)   # beats `expires`
     yield "expires off;" if own else f"expires {_expires(location.expires_seconds)};"
-    yield from (f"add_header {quoted(name)} {literal(value)};" for name, value in _sorted(location.headers))
+    yield from (f"add_header {literal(name)} {plain(value)};" for name, value in _sorted(location.headers))
 
 
 def _expires(seconds: int) -> str:
@@ -289,9 +285,9 @@ http {
     fastcgi_buffers 16 32k;
     fastcgi_buffer_size 64k;
     fastcgi_read_timeout 3600s;
-    geo $dollar { default "$"; }
-    map $http_x_forwarded_proto $forwarded_scheme { https https; default http; }
-    map $http_x_forwarded_proto $forwarded_https { https on; default ""; }
-    map $http_x_forwarded_proto $forwarded_port { https 443; default 80; }
-    map $http_upgrade $upgrade_or_keep { "" ""; default upgrade; }
+    geo $deployd_dollar { default "$"; }
+    map $http_x_forwarded_proto $deployd_forwarded_scheme { https https; default http; }
+    map $http_x_forwarded_proto $deployd_forwarded_https { https on; default ""; }
+    map $http_x_forwarded_proto $deployd_forwarded_port { https 443; default 80; }
+    map $http_upgrade $deployd_upgrade { "" ""; default upgrade; }
     real_ip_header X-Client-IP;""".splitlines()

@@ -19,10 +19,13 @@ START = (
 )
 """Sockets that a killed nginx left would keep the next one from starting; and thousands of clients need files. The
 configuration is tested before anything is taken over."""
+MEGABYTE = 1024 * 1024
 CAPABILITIES = ("CHOWN", "KILL", "NET_BIND_SERVICE", "SETGID", "SETUID")
 """nginx's master gives folders to its workers, makes them another user, signals them, and binds ports below 1024."""
 
 STOP_SECONDS = 30
+MEMORY_MB = 2048
+"""What visitors make it need is not taken from the whole host; a worker over it is begun anew by nginx."""
 
 
 def router_name(instance: str) -> str:
@@ -36,6 +39,7 @@ def earlier_name(instance: str) -> str:
 
 def router_container(
     instance: str, image: str, image_id: str, places: RouterPlaces, certificates: Path | None = None,
+    memory_mb: int = MEMORY_MB,
 ) -> ContainerSpec:
     """The container of the router: the host's network, its own folder of the run folder, and little else.
 
@@ -43,11 +47,12 @@ def router_container(
         image_id: What `image` is now; another one than that of a running router is a reason to take over from it.
         places: Of the seat that it shall have.
         certificates: Folder of certificates and keys, seen read-only.
+        memory_mb: What it may take; files in memory (cache, access log) count.
     """
     binds = [Bind(str(places.folder), str(places.folder))]
     if certificates is not None:
         binds.append(Bind(str(certificates), str(certificates), read_only=True))
-    made_of = "\0".join((image_id, START, *CAPABILITIES, *(bind.source for bind in binds)))
+    made_of = "\0".join((image_id, START, *CAPABILITIES, *(bind.source for bind in binds), str(memory_mb)))
     return ContainerSpec(
         name=router_name(instance),
         image=image,
@@ -63,6 +68,7 @@ def router_container(
         binds=tuple(binds),
         tmpfs={"/tmp": "rw,nosuid,nodev,size=16m,mode=1777"},
         capabilities=CAPABILITIES,
+        memory_bytes=memory_mb * MEGABYTE,
         restart="unless-stopped",
         stop_seconds=STOP_SECONDS,
         stop_signal="SIGQUIT",

@@ -30,7 +30,7 @@ import structlog
 from deployd.engine.names import DIGEST, PART
 from deployd.engine.specs import ContainerSpec
 from deployd.errors import DeployError
-from deployd.router.container import STOP_SECONDS, earlier_name, router_container, router_name
+from deployd.router.container import MEMORY_MB, STOP_SECONDS, earlier_name, router_container, router_name
 from deployd.router.control import Router, RouterAbsent, RouterUnanswered
 from deployd.router.files import RouterNotConfigured, lead, use, write_router_files
 from deployd.router.places import SEATS, RouterPlaces
@@ -106,13 +106,16 @@ class WantedRouter:
     """config/router of the program."""
     config: RouterConfig
     certificates: Path | None = None
+    memory_mb: int = MEMORY_MB
     goodbye_seconds: float = GOODBYE_SECONDS
 
     def places(self, seat: str) -> RouterPlaces:
         return RouterPlaces(self.run, seat)
 
     def container(self, seat: str) -> ContainerSpec:
-        return router_container(self.instance, self.image, self.image_id, self.places(seat), self.certificates)
+        return router_container(
+            self.instance, self.image, self.image_id, self.places(seat), self.certificates, self.memory_mb,
+        )
 
     @property
     def digest(self) -> str:

@@ -36,6 +36,8 @@ def render_route_set(routes: RouteSet, *, pace: int = RELEASED_AT_ONCE) -> bytes
         "routes": [_route(route) for route in routes.routes],
         "tls": render_tls(routes.routes),
     }
+    if routes.within:
+        document["within"] = dict(routes.within)
     if routes.access is not None:
         document["access"] = _access(routes.access)
     return json.dumps(document, sort_keys=True, separators=(",", ":")).encode()

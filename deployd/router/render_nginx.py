@@ -5,6 +5,7 @@ Routes are not in it. It changes only with the settings or with a new version of
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import PurePath, PurePosixPath
 
@@ -51,7 +52,14 @@ class RouterConfig:
     """Networks that are not limited."""
     cache_mb: int = 256
     """Answers of applications that are kept, in the run folder."""
-    routes_mb: int = 64
+    projects: tuple[str, ...] = ()
+    """Those that have a share of the cache for themselves; the others have one together."""
+    project_requests: int = 4096
+    """Of one project, under way at once."""
+    project_routes_mb: int = 16
+    """What the routes of one project may take."""
+    routes_mb: int = 128
+    """Memory for all routes; see `routes_memory_mb`."""
     holds_mb: int = 32
 
     @property
@@ -59,6 +67,11 @@ class RouterConfig:
         return self.https_port is not None and self.certificate is not None and self.certificate_key is not None
 
 
+MOST_CACHES = 100
+KEYS_MB = 16
+"""Of all caches together: some 8,000 keys have room in one."""
+ROUTES_UNDER_WAY = 5
+"""Shares for what is there twice: earlier routes, and those that operators see, in deployments that go on."""
 CONNECTIONS = 16_384
 """Of each worker; nginx takes some 0.4 KB for each when it starts."""
 BACKLOG = 4096
@@ -73,6 +86,29 @@ TEXT_TYPES = (
 """What is compressed besides HTML; images, videos, archives and `text/event-stream` are not."""
 
 
+LUA_VARIABLES = (
+    "environment", "route", "hsts", "client_verify", "client_dn", "client_certificate", "cache", "key", "ttl", "to",
+    "container", "target", "outside_host", "parts", "project", "zone",
+)
+"""What Lua says of a request in nginx's variables, each with `deployd_` in front."""
+HIDDEN_VARIABLES = (
+    "hostname", "nginx_version", "pid", "document_root", "realpath_root", "request_filename", "server_addr",
+    "connection", "connection_requests", "proxy_host", "proxy_port", "upstream_addr", "upstream_cache_status",
+    "upstream_http_x_accel_expires",
+)
+"""Variables of nginx itself that say something of the router and not of the request: pages do not see them either."""
+OWN_VARIABLE = re.compile(r"\$(deployd_[a-z_]+[a-z])")
+
+
+def routes_memory_mb(projects: int, share_mb: int) -> int:
+    """Memory with which each project surely has its share. A power of two: when it changes, nginx forgets all routes.
+
+    Pages of it that nobody has written to cost nothing.
+    """
+    needed = (projects + ROUTES_UNDER_WAY) * share_mb * 5 // 4   # some of it is lost between pieces of different sizes
+    return max(64, 1 << (needed - 1).bit_length())
+
+
 def render_nginx(template: str, config: RouterConfig, places: RouterPlaces, folder: PurePath) -> str:
     """nginx.conf, complete.
 
@@ -85,6 +121,8 @@ def render_nginx(template: str, config: RouterConfig, places: RouterPlaces, fold
         autoescape=False,  # nginx.conf is not HTML; every value is a number, an address or a path of ours
         undefined=jinja2.StrictUndefined, keep_trailing_newline=True,
     )
+    caches = config.projects[:MOST_CACHES]
+    own = [*(f"deployd_{name}" for name in LUA_VARIABLES), *OWN_VARIABLE.findall(template)]
     return environment.from_string(template).render(
         run=places.folder, own=places.own, taken=places.taken, socket=places.own_socket, config=folder,
         pass_key=places.pass_key,
@@ -98,9 +136,14 @@ def render_nginx(template: str, config: RouterConfig, places: RouterPlaces, fold
         read_seconds=config.read_seconds, body_seconds=config.body_seconds,
         shutdown_seconds=config.shutdown_seconds, keep_seconds=config.shutdown_seconds // 2,
         routes_mb=config.routes_mb, holds_mb=config.holds_mb,
-        connections=CONNECTIONS, backlog=BACKLOG, cache_mb=config.cache_mb,
+        connections=CONNECTIONS, backlog=BACKLOG,
+        projects=caches, cache_share_mb=max(1, config.cache_mb // max(1, len(caches))),
+        cache_keys_mb=max(1, KEYS_MB // max(1, len(caches))),
+        project_requests=config.project_requests, project_routes_mb=config.project_routes_mb,
         behind_cache=places.behind / "cache.sock",
         text_types=" ".join(TEXT_TYPES),
+        lua_variables=LUA_VARIABLES,
+        hidden=sorted({*HIDDEN_VARIABLES, *own}),
         http3=config.http3 and config.tls,
         access_log=places.access_log if config.access_log else None,
         client_requests=config.client_requests_per_second, client_burst=config.client_burst,

@@ -76,6 +76,8 @@ class RouteSet:
     """False: every answer carries `X-Robots-Tag: noindex, nofollow`."""
     access: Access | None = None
     """None: everybody may see it."""
+    within: Mapping[str, str] = field(default_factory=dict)
+    """{host: the domain beyond which its cookies do not go}; other hosts may set cookies as they like."""
     attributes: Mapping[str, str] = field(default_factory=dict)
     origin: str = ""
     """What they were made from, in one text that the router keeps; empty: it cannot be told."""

@@ -26,6 +26,17 @@ def indented(depth: int) -> str:
     return "".join(f"{' ' * n}a:\n" for n in range(depth))
 
 
+def redirects(routes: int, count: int, rule: str) -> str:
+    return "".join(
+        f'"https://h{number}.{{default}}/":\n type: upstream\n upstream: "app:http"\n redirects:\n  paths:\n'
+        + "".join(f"   {rule.format(n=n)}\n" for n in range(count)) for number in range(routes)
+    )
+
+
+def cache(said: str) -> str:
+    return f'"https://{{default}}/": {{type: upstream, upstream: "app:http", cache: {{enabled: true, {said}}}}}\n'
+
+
 HOSTILE: dict[str, tuple[dict[str, str | bytes | None], str]] = {
     "billion laughs": ({APP: PHP + LAUGHS}, "too-much"),
     "a large value named often": ({APP: PHP + "variables:\n  x:\n    big: &big [" + "x, " * 900 + "x]\n" + MANY}, "too-much"),
@@ -71,6 +82,37 @@ HOSTILE: dict[str, tuple[dict[str, str | bytes | None], str]] = {
     "1,000 rules": ({APP: PHP.replace("root: x", "rules: {" + ", ".join(f"r{n}: {{}}" for n in range(1000)) + "}")}, "too-many-rules"),
     "51,000 redirects": ({APP: PHP, ROUTES: '"https://{default}/":\n type: upstream\n upstream: "app:http"\n redirects:\n  paths:\n' + "".join(
         f"   /o{n}: {{to: /n}}\n" for n in range(51_000))}, "too-many-redirects"),
+    "501 patterns in redirects": ({APP: PHP, ROUTES: redirects(1, 501, "'^/o{n}$': {{to: /n, regexp: true}}")}, "too-many-patterns"),
+    "20,000 patterns that explode": ({APP: PHP, ROUTES: redirects(1, 20_000, "'^/(a|aa|aaa)*[x-z]{n}$': {{to: /n, regexp: true}}")}, "too-many-patterns"),
+    "patterns in many routes": ({APP: PHP, ROUTES: redirects(101, 5, "'^/o{n}$': {{to: /n, regexp: true}}")}, "too-many-patterns"),
+    "patterns that are large when compiled": ({APP: PHP, ROUTES: redirects(1, 20, "'^/(?:a{{1,3}}b){{1,1000}}{n}$': {{to: /n, regexp: true}}")},
+                                              "too-many-patterns"),
+    "a redirect that explodes": ({APP: PHP, ROUTES: redirects(1, 1, "'^/(a|aa)*$': {{to: /n, regexp: true}}")}, "bad-pattern"),
+    "a path without end": ({APP: PHP, ROUTES: redirects(1, 1, f"? /{'a/' * 2000}\n   : {{{{to: /n}}}}")}, "path-too-long"),
+    "a target without end": ({APP: PHP, ROUTES: redirects(1, 1, f"/a: {{{{to: '/{'a' * 3000}'}}}}")}, "path-too-long"),
+    "a target that names the path often": ({APP: PHP, ROUTES: redirects(1, 1, f"'^/a': {{{{to: '{'/$uri' * 100}', regexp: true}}}}")}, "path-too-long"),
+    "1,000 cookies": ({APP: PHP, ROUTES: cache("cookies: [" + "/a/, " * 1000 + "]")}, "too-many-keys"),
+    "1,000 headers": ({APP: PHP, ROUTES: cache("headers: [" + "X-A, " * 1000 + "]")}, "too-many-keys"),
+    "a cookie that explodes": ({APP: PHP, ROUTES: cache("cookies: ['/(a|aa)*x/']")}, "bad-pattern"),
+    "a cookie that is long": ({APP: PHP, ROUTES: cache(f"cookies: ['/{'a' * 5000}/']")}, "pattern-too-long"),
+    "rules in many locations": ({APP: PHP.replace("{/: {root: x}}", "{" + ", ".join(f"/{n}: {{rules: {{a: {{}}, b: {{}}, c: {{}}}}}}" for n in range(190)) + "}")},
+                                "too-many-rules"),
+    "1,000 locations": ({APP: PHP.replace("{/: {root: x}}", "{" + ", ".join(f"/{n}: {{}}" for n in range(1000)) + "}")}, "too-many-locations"),
+    "a location without end": ({APP: PHP.replace("{/: {root: x}}", f"{{? /{'a' * 2000} : {{root: x}}}}")}, "path-too-long"),
+    "a root without end": ({APP: PHP.replace("root: x", f"root: {'a' * 2000}")}, "path-too-long"),
+    "an index without end": ({APP: PHP.replace("root: x", f"root: x, index: [{'a' * 2000}]")}, "path-too-long"),
+    "a passthru without end": ({APP: PHP.replace("root: x", f"root: x, passthru: /{'a' * 2000}")}, "path-too-long"),
+    "a header without end": ({APP: PHP.replace("root: x", f"root: x, headers: {{A: {'a' * 5000}}}")}, "bad-header"),
+    "a header of dollars": ({APP: PHP.replace("root: x", f"root: x, headers: {{A: '{'$' * 500}'}}")}, "bad-header"),
+    "a header with a bell": ({APP: PHP.replace("root: x", 'root: x, headers: {A: "a\\x07"}')}, "bad-header"),
+    "1,000 old rules": ({APP: "name: app\ntype: php:8.4\nweb: {document_root: x, whitelist: [" + "a, " * 1000 + "]}\n"}, "too-many-rules"),
+    "an old root with a quote": ({APP: "name: app\ntype: php:8.4\nweb: {document_root: 'x\";return 200 \"y'}\n"}, "bad-path"),
+    "an old root with a variable": ({APP: "name: app\ntype: php:8.4\nweb: {document_root: 'x/$http_x'}\n"}, "bad-path"),
+    "an old index with a quote": ({APP: "name: app\ntype: php:8.4\nweb: {document_root: x, index_files: ['a\";return 200 \"y']}\n"}, "bad-path"),
+    "a group with the name of a variable": ({APP: PHP.replace("root: x", "rules: {'^/(?<uri>.*)$': {allow: true}}")}, "bad-pattern"),
+    "a group with a name of ours": ({APP: PHP.replace("root: x", "rules: {'^/(?<deployd_dollar>.*)$': {allow: true}}")}, "bad-pattern"),
+    "a variable that is not there": ({APP: PHP.replace("root: x", "rules: {'^/(?<a>.*)$': {passthru: /x/$b}}")}, "bad-path"),
+    "a dollar without a name": ({APP: PHP.replace("root: x", "passthru: /x/$")}, "bad-path"),
     "a text include that is binary": ({APP: PHP + "hooks: {build: !include {type: string, path: x}}\n", "x": b"\x00\xff\xfe"}, "not-utf-8"),
     "a pattern that explodes": ({APP: PHP.replace("root: x", "rules: {'^(a+)+$': {allow: true}}")}, "bad-pattern"),
     "a pattern that is nested": ({APP: PHP.replace("root: x", "rules: {? '" + "(" * 1500 + ")" * 1500 + "' : {allow: true}}")}, "bad-pattern"),

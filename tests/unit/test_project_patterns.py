@@ -21,9 +21,23 @@ BAD = [
 ]
 EXPLODING = [r"(a+)+", r"(a*)*", r"(a+)*$", r"(([a-z])+)+", r"(.*)*x", r"(a|b+)+", r"((a+)?)*",
              r"(\s*)+", r"(?:a+){25,}", r"((((a+))))+", r"(?=(a+)+)b", r"(x+x*)+" ]
+AMBIGUOUS = [
+    r"^/(a|aa)*$", r"^/(a|aa|aaa)*[x-zN]$", r"(a|a)*b", r"(.|a)+", r"(\w|\d)+$", r"(a?b?)*c", r"(a{1,3})*", r"(a|b|ab)*c", r"(ab|a|b)+",
+    r"(?i)(a|A)*x", r"(?i:a|A)*x", r"(?>(a|aa)+)b", r"(a|aa)*+b", r"(x)?(?(1)(a|aa)+|b)", r"(?=(a|aa)*b)", r"(?<!x)(?!(a|aa)*b)c",
+    r"((a|aa){1,10}){1,10}", r"(a|aa){20}", r"(.*,){25}", r"(\s|\h)+", r"([a-c]|[c-f])+", r"(a+b?)+$", r"(/.*)+x", r"(/.+)+x", r"(?:(?:a|b)|a)*",
+    r"^(([a-z])+.)+[A-Z]([a-z])+$", r"(a|(?:aa))*", r"(a|[[:alpha:]])*x", r"(\p{L}|a)+", r"(?x)(a|a a)*", r"(a|\x{61}\x{61})*",
+    r"(a|\141\x61)*", r"(\V| )*x", r"(\H|\n)*x", r"(a|.a)*", r"(?<x>a|aa)*", r"(?|(a)|(aa))*", r"((a|aa)b?)*", r"(a|aa){0,}", r"(?:a|aa)+?x",
+]
+PLAIN = [
+    r"^/(en|de|fr)(/[^/]+)*/?$", r"([a-f0-9]{2})+", r"([a-f0-9]{32}/)*", r"(?:(?!foo).)*", r"^(.*)/(.*)/(.*)\.html$", r"(\d{1,3}\.){3}\d+",
+    r"^/([\w-]+/)*[\w-]+\.(css|js)$", r"((foo|bar|baz)/)*", r"(%[0-9a-f]{2}|[^%])*", r"^/(?:[^/]+/)*index\.php", r"(\.[^.]+)+$",
+    r"^/(?P<p>(?:[a-z]+-)*[a-z]+)$", r"(?i)^/(a|B)*$", r"([A-Z][a-z]*)+", r"(a|b|c|d|e|f|g|h)*", r"(a|aa){1,9}", r"(a|A)*", r"(\V|\n)*",
+]
+INTRICATE = ["(" + "|".join(f"a{number}" for number in range(600)) + ")*", "(a|b?c?)" * 300 + "*", "(a?){19}" * 200, "[a-z]*" * 600]
+LARGE = ["a{65536}", "a{70000,}", "(abc){6000}", "([a-z]){1,2000}", "(ab){70000,}"]
 
 
-@pytest.mark.parametrize("pattern", GOOD)
+@pytest.mark.parametrize("pattern", GOOD + PLAIN)
 def test_a_pattern_that_can_be_used(pattern: str) -> None:
     assert pattern_problem(pattern) is None
 
@@ -40,3 +54,24 @@ def test_a_repeat_of_repeats_is_refused(pattern: str) -> None:
     problem = pattern_problem(pattern)
     assert problem is not None
     assert "repeats a repeat" in problem[0]
+
+
+@pytest.mark.parametrize("pattern", AMBIGUOUS)
+def test_a_loop_through_which_one_text_leads_in_two_ways_is_refused(pattern: str) -> None:
+    problem = pattern_problem(pattern)
+    assert problem is not None
+    assert "in several ways" in problem[0] or "repeats a repeat" in problem[0]
+
+
+@pytest.mark.parametrize("pattern", INTRICATE)
+def test_what_cannot_be_looked_through_within_bounds_is_refused(pattern: str) -> None:
+    problem = pattern_problem(pattern)
+    assert problem is not None
+    assert "too intricate" in problem[0]
+
+
+@pytest.mark.parametrize("pattern", LARGE)
+def test_what_pcre_would_not_compile_is_refused(pattern: str) -> None:
+    problem = pattern_problem(pattern)
+    assert problem is not None
+    assert "too large" in problem[0]

@@ -47,14 +47,15 @@ def test_workers_are_one_for_each_core_unless_they_are_counted() -> None:
 
 
 def test_limits_of_clients_stand_in_it_only_when_they_are_asked_for() -> None:
-    assert "limit_" not in rendered(RouterConfig())
+    assert "limit_req" not in rendered(RouterConfig())
+    assert "client_connections" not in rendered(RouterConfig())
     text = rendered(RouterConfig(
         client_requests_per_second=5, client_burst=7, client_exempt=("192.0.2.0/24",),
     ))
     assert "rate=5r/s" in text
     assert "burst=7 nodelay" in text
     assert "192.0.2.0/24 1;" in text
-    assert "limit_conn" not in text
+    assert "client_connections" not in text
     assert "limit_conn client_connections 3;" in rendered(
         RouterConfig(client_connections=3))
 

@@ -3,11 +3,16 @@
 -- The key begins with environment and version: environments share nothing, and a switch leaves the earlier answers behind,
 -- unreachable. How long an answer is kept is decided in keep.lua, behind the cache. A URL whose last answer was not to be
 -- kept goes straight to its container for a while, so that what cannot be cached pays nothing.
+local keep = require "deployd.keep"
+local pattern = require "deployd.pattern"
+local settings = require "deployd.settings"
+
 local passing = ngx.shared.passing
 local var = ngx.var
 
 local LONGEST_KEY = 4000      -- bytes; an absurd request is not worth a place
 local PASSING_SECONDS = 60
+local TOO_LARGE_SECONDS = 3600
 
 local _M = {}
 
@@ -16,18 +21,19 @@ function _M.prepare(cache, environment, version)
     if not cache or not cache.enabled then
         return nil
     end
-    local found = { prefix = environment .. "\t" .. version .. "\t", ttl_seconds = cache.default_ttl_seconds,
+    local zone = settings.zones[string.match(environment, "^[^/]*")] or "answers"
+    local found = { environment = environment, zone = zone, prefix = environment .. "\t" .. version .. "\t", ttl_seconds = cache.default_ttl_seconds,
                     headers = {}, names = {}, patterns = {}, counts_cookies = false, any_cookie = false }
     for _, name in ipairs(cache.headers) do
         found.headers[#found.headers + 1] = "http_" .. string.gsub(string.lower(name), "-", "_")
     end
     for _, name in ipairs(cache.cookies) do
-        local pattern = string.match(name, "^/(.+)/$")
+        local expression = string.match(name, "^/(.+)/$")
         found.counts_cookies = true
         if name == "*" then
             found.any_cookie = true
-        elseif pattern then
-            found.patterns[#found.patterns + 1] = pattern
+        elseif expression then
+            found.patterns[#found.patterns + 1] = pattern.compile(expression)
         else
             found.names[name] = true
         end
@@ -35,24 +41,30 @@ function _M.prepare(cache, environment, version)
     return found
 end
 
-local function counts(cache, name)
+-- Whether a cookie makes a difference; nil and the reason when that cannot be said.
+local function counts(cache, name, budget)
     if cache.names[name] then
         return true
     end
-    for _, pattern in ipairs(cache.patterns) do
-        if ngx.re.find(name, pattern, "jo") then
-            return true
+    for _, wanted in ipairs(cache.patterns) do
+        local groups, reason = pattern.match(wanted, name, budget)
+        if groups or reason then
+            return groups and true, reason
         end
     end
     return false
 end
 
--- The cookies that count, in an order that does not depend on the client's.
+-- The cookies that count, in an order that does not depend on the client's; nil when that cannot be said.
 local function cookies(cache, sent)
-    local found = {}
+    local found, budget = {}, #cache.patterns > 0 and pattern.budget() or nil
     for name, value in string.gmatch(sent, "([^=;%s]+)=([^;]*)") do
-        if counts(cache, name) then
+        local does, reason = counts(cache, name, budget)
+        if does then
             found[#found + 1] = name .. "=" .. value
+        elseif reason then
+            pattern.say(cache.environment, reason)
+            return nil
         end
     end
     table.sort(found)
@@ -86,7 +98,11 @@ local function key_of(cache, scheme)
         key = key .. "\t" .. (var[header] or "")
     end
     local sent = cache.counts_cookies and var.http_cookie
-    return sent and key .. "\t" .. cookies(cache, sent) or key
+    if not sent then
+        return key
+    end
+    local counted = cookies(cache, sent)
+    return counted and key .. "\t" .. counted
 end
 
 -- What the visitor hears of the cache; of a page that is put together, what became of the page itself.
@@ -103,11 +119,15 @@ function _M.takes(cache, scheme)
         return false
     end
     local key = key_of(cache, scheme)
+    if not key then
+        say("BYPASS")
+        return false
+    end
     if #key > LONGEST_KEY or passing:get(key) then
         say("MISS")
         return false
     end
-    var.deployd_key, var.deployd_ttl = key, cache.ttl_seconds
+    var.deployd_key, var.deployd_ttl, var.deployd_zone = key, cache.ttl_seconds, cache.zone
     return true
 end
 
@@ -119,6 +139,13 @@ function _M.answered()
     say(SHOWN[status] or "MISS")
     if not SHOWN[status] and ngx.status < 500 and var.upstream_http_x_accel_expires == "0" then
         passing:set(var.deployd_key, true, PASSING_SECONDS)
+    end
+end
+
+-- Called when a request has ended: one that keep.lua broke off goes past the cache the next time.
+function _M.ended()
+    if (tonumber(var.upstream_response_length) or 0) > keep.LARGEST then
+        passing:set(var.deployd_key, true, TOO_LARGE_SECONDS)
     end
 end
 

@@ -2,8 +2,10 @@
 -- is written last, in one step, and every request reads it. Refusals are raised as {refused = sentence}.
 local cjson = require "cjson.safe"
 local clock = require "deployd.clock"
+local pattern = require "deployd.pattern"
 local queue = require "deployd.queue"
 local settings = require "deployd.settings"
+local share = require "deployd.share"
 local tls = require "deployd.tls"
 
 local dict = ngx.shared.routes
@@ -110,8 +112,8 @@ local function check_regexps(document)
     for _, route in ipairs(document.routes) do
         for _, rule in ipairs(route.redirects) do
             if rule.regexp then
-                local _, _, reason = ngx.re.find("", rule.path, "jo")
-                if reason then
+                local compiled, reason = pattern.compile(rule.path)
+                if not compiled then
                     refuse("the redirect " .. rule.path .. " is not a regular expression: " .. reason)
                 end
             end
@@ -125,6 +127,13 @@ local function check_authorities(document)
         if reason then
             refuse("the authorities for clients of " .. host .. " are not certificates: " .. reason)
         end
+    end
+end
+
+local function check_share(name, document, text)
+    local problem = share.problem(name, share.size(document, text), names(), read_head)
+    if problem then
+        refuse(problem)
     end
 end
 
@@ -168,7 +177,7 @@ local function prepare(name, before, document, text)
     end
     head.version, head.document, head.digest = document.version, number, ngx.md5(text)
     head.hosts, head.pace = document.hosts, document.pace
-    head.origin = document.origin
+    head.origin, head.bytes = document.origin, share.size(document, text)
     return head, added
 end
 
@@ -209,6 +218,9 @@ function _M.set(document, text, release)
     local closed = before.freeze or before.maintenance
     if before.digest == ngx.md5(text) and not (release and closed) then
         return answer(before, { again = true })
+    end
+    if release then
+        check_share(name, document, text)
     end
     local head, added = prepare(name, before, document, text)
     if release then
@@ -265,6 +277,7 @@ function _M.preview(document, text)
     if not head or not (head.freeze or head.maintenance) then
         refuse("the environment " .. name .. " is open: nobody sees anything before others")
     end
+    check_share(name, document, text)
     check_regexps(document)
     check_authorities(document)
     local before, number = head.preview, tostring(dict:incr("documents", 1, 0))

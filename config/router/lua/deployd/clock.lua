@@ -7,7 +7,7 @@ ffi.cdef [[
     int clock_gettime(int clock, deployd_timespec *now);
 ]]
 
-local MONOTONIC = 1
+local MONOTONIC, THREAD = 1, 3
 local C = ffi.C
 local now = ffi.new("deployd_timespec[1]")
 
@@ -15,6 +15,12 @@ local _M = {}
 
 function _M.now()
     C.clock_gettime(MONOTONIC, now)
+    return tonumber(now[0].seconds) + tonumber(now[0].nanoseconds) / 1e9
+end
+
+-- Seconds of a processor that this worker has used.
+function _M.spent()
+    C.clock_gettime(THREAD, now)
     return tonumber(now[0].seconds) + tonumber(now[0].nanoseconds) / 1e9
 end
 

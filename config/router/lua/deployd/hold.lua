@@ -8,10 +8,12 @@ local client = require "deployd.client"
 local clock = require "deployd.clock"
 local queue = require "deployd.queue"
 local routes = require "deployd.routes"
+local settings = require "deployd.settings"
 
 local TICK_SECONDS = 0.01
 local LOOK_SECONDS = 0.5  -- how often the leader asks who has left
 local lines = {}  -- {freeze number: line} of this worker
+local held = { all = 0, projects = {} }  -- how many wait in this worker: connections that nobody else can have meanwhile
 
 local _M = {}
 
@@ -38,8 +40,27 @@ local function hand_over(line)
     end
 end
 
-local function tell(waiting, verdict)
+local function count(project, by)
+    held.all = held.all + by
+    local now = (held.projects[project] or 0) + by
+    held.projects[project] = now > 0 and now or nil
+end
+
+-- Whether one request more may wait in this worker.
+local function is_full(project)
+    local most = settings.most_held_here
+    return held.all >= most.all or (held.projects[project] or 0) >= most.project
+end
+
+local function settle(waiting, verdict)
+    if not waiting.verdict then
+        count(waiting.project, -1)
+    end
     waiting.verdict = verdict
+end
+
+local function tell(waiting, verdict)
+    settle(waiting, verdict)
     waiting.wake:post(1)
 end
 
@@ -71,7 +92,7 @@ local function leave(line, waiting)
     if waiting.verdict or not queue.forget(line.number, waiting.ticket) then
         queue.answered(line.number)  -- it had been admitted, by this worker or by another one
     end
-    waiting.verdict = "left"
+    settle(waiting, "left")
 end
 
 local function look_who_left(line, now)
@@ -121,15 +142,19 @@ function _M.wait(environment, freeze)
         queue.count(number, "expired")
         return "expired"
     end
-    local ticket = queue.enter(number, freeze.most, now)
+    local project = string.match(environment, "^[^/]*")
+    local ticket = not is_full(project) and queue.enter(number, freeze.most, now)
     if not ticket then
         queue.count(number, "refused")
         return "refused"
     end
     local line = line_of(environment, number)
-    local waiting = { ticket = ticket, number = number, wake = semaphore.new(0), socket = client.socket() }
+    local waiting = {
+        ticket = ticket, number = number, project = project, wake = semaphore.new(0), socket = client.socket(),
+    }
     line.last = line.last + 1
     line.entries[line.last] = waiting
+    count(project, 1)
     ngx.ctx.waited = waiting
     ngx.on_abort(function()
         leave(line, waiting)

@@ -4,17 +4,20 @@
 -- answered over http, before the http routes of the same path: those are there to redirect to https.
 local access = require "deployd.access"
 local cache = require "deployd.cache"
+local pattern = require "deployd.pattern"
 local settings = require "deployd.settings"
 
 local _M = {}
 
-local function rules_by_path(redirects)
-    local rules = { exact = {}, prefix = {}, regexps = {} }
+local function rules_by_path(redirects, environment)
+    local rules = { exact = {}, prefix = {}, regexps = {}, longest = 0, environment = environment }
     for _, rule in ipairs(redirects) do
         if rule.regexp then
+            rule.pattern = assert(pattern.compile(rule.path))
             rules.regexps[#rules.regexps + 1] = rule
         elseif rule.prefix then
             rules.prefix[rule.path] = rule
+            rules.longest = math.max(rules.longest, #rule.path)
         else
             rules.exact[rule.path] = rule
         end
@@ -64,11 +67,12 @@ end
 function _M.build(document)
     local index = {
         http = {}, https = {}, tls = tls_by_host(document.tls or {}), robots = document.robots,
+        within = document.within or {},
         access = access.prepare(document.access),
     }
     for _, route in ipairs(document.routes) do
         if #route.redirects > 0 then
-            route.rules = rules_by_path(route.redirects)
+            route.rules = rules_by_path(route.redirects, document.environment)
         end
         route.redirects = nil
         route.next = 0

@@ -8,7 +8,7 @@ local EXPLICIT = { [200] = true, [203] = true, [204] = true, [300] = true, [301]
 local BY_DEFAULT = { [200] = true, [203] = true, [301] = true, [304] = true, [308] = true }
 local TEXT = { "^text/", "[/+]json", "[/+]xml", "javascript", "^image/", "^font/", "^application/wasm" }
 
-local _M = {}
+local _M = { LARGEST = LARGEST }
 
 local function one(value)
     return type(value) == "table" and table.concat(value, ", ") or value
@@ -78,10 +78,25 @@ end
 function _M.decide()
     local kept = seconds(tonumber(ngx.var.http_x_deployd_ttl) or 0)
     ngx.header["X-Accel-Expires"] = kept
+    if kept > 0 and not ngx.header["Content-Length"] then
+        ngx.ctx.bytes = 0
+    end
     if kept == 0 then
         ngx.header["X-Accel-Buffering"] = "no"
     elseif ngx.header["Vary"] then
         ngx.header["Vary"] = without_encoding(one(ngx.header["Vary"]))
+    end
+end
+
+-- Called for each piece of it. Who says nothing of the length and sends without end would fill the run folder: that answer
+-- is broken off, and the next one goes past the cache.
+function _M.piece()
+    local context = ngx.ctx
+    if context.bytes then
+        context.bytes = context.bytes + #ngx.arg[1]
+        if context.bytes > LARGEST then
+            return ngx.ERROR
+        end
     end
 end
 

@@ -13,6 +13,7 @@ local PAGES = {
     forbidden = {},
     busy = { retry_after = 1 },
     pass = {},
+    rules = {},
 }
 local texts = {}
 
@@ -68,7 +69,8 @@ function _M.send()
     local status = ngx.status
     local name = ngx.var.deployd_page
     if name == "" then
-        name = status == 404 and "unknown" or status == 429 and "busy" or "down"
+        name = status == 404 and "unknown" or status == 429 and "busy"
+            or ngx.var.limit_conn_status == "REJECTED" and "crowded" or "down"
     end
     if name == "password" then
         ngx.header["WWW-Authenticate"] = 'Basic realm="This site is not open to everybody", charset="UTF-8"'

@@ -1,4 +1,6 @@
 -- Where a redirect goes. Whole routes keep path and query; partial ones follow the rules of the configuration format 6.4.
+local page = require "deployd.page"
+local pattern = require "deployd.pattern"
 local routes = require "deployd.routes"
 local settings = require "deployd.settings"
 local url = require "deployd.url"
@@ -100,6 +102,29 @@ local function to_by_regexp(rule, groups)
     return go(absolute(to), rule.code, rule.expires_seconds)
 end
 
+-- The longest beginning of a path, up to a slash, that a rule can have. With a look at each of thousands of slashes a
+-- visitor's request would take long.
+local function first_prefix(path, longest)
+    if #path <= longest then
+        return path
+    end
+    local found = string.match(string.sub(path, 1, longest + 1), "^(.*)/")
+    return found == "" and "/" or found
+end
+
+local function by_regexp(rules, path)
+    local budget = pattern.budget()
+    for _, rule in ipairs(rules.regexps) do
+        local groups, reason = pattern.match(rule.pattern, path, budget)
+        if groups then
+            return to_by_regexp(rule, groups)
+        elseif reason then   -- not "no match": who writes such a path must not get past a rule by it
+            pattern.say(rules.environment, reason)
+            return page.exit("rules", 503)
+        end
+    end
+end
+
 -- Tries the partial redirects of a route; returns when none matches. The most exact rule wins: the path itself, then
 -- the longest prefix, then the regular expressions in the order of the file.
 function _M.partial(rules, path)
@@ -107,7 +132,7 @@ function _M.partial(rules, path)
     if rule then
         return go(url.appended(absolute(rule.to), "", rule.append_suffix and ngx.var.args), rule.code, rule.expires_seconds)
     end
-    local prefix = path
+    local prefix = first_prefix(path, rules.longest)
     while prefix do
         rule = rules.prefix[prefix]
         if rule then
@@ -119,12 +144,7 @@ function _M.partial(rules, path)
         end
         prefix = shorter
     end
-    for _, regexp in ipairs(rules.regexps) do
-        local groups = ngx.re.match(path, regexp.path, "jo")
-        if groups then
-            return to_by_regexp(regexp, groups)
-        end
-    end
+    return by_regexp(rules, path)
 end
 
 return _M

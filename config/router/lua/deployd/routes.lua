@@ -10,7 +10,7 @@ local cjson = require "cjson.safe"
 local index = require "deployd.index"
 
 local dict = ngx.shared.routes
-local NO_ROUTES = { http = {}, https = {}, tls = {}, robots = true }
+local NO_ROUTES = { http = {}, https = {}, tls = {}, within = {}, robots = true }
 local LONGEST_HOST = 253   -- of a DNS name; nobody shall make us look up thousands of labels
 local MOST_CACHED = 20000  -- hosts; wildcards make the number of names endless
 
@@ -54,7 +54,7 @@ function _M.environment(name)
         local preview = routes_of(name, head.preview, before.preview, known and known.preview)
         if routes and preview then
             known = {
-                name = name, raw = raw, head = head, index = routes, preview = head.preview and preview,
+                name = name, project = string.match(name, "^[^/]*"), raw = raw, head = head, index = routes, preview = head.preview and preview,
                 closed = (head.freeze or head.maintenance) and true or false,
                 asks = (head.freeze or head.maintenance or routes.access) and true or false,
             }
@@ -89,6 +89,7 @@ end
 local function entry_of(environment, routes, pattern)
     return {
         environment = environment, http = routes.http[pattern], https = routes.https[pattern], tls = routes.tls[pattern],
+        within = routes.within[pattern],
     }
 end
 

@@ -15,6 +15,7 @@ local page = require "deployd.page"
 local pass = require "deployd.pass"
 local redirect = require "deployd.redirect"
 local routes = require "deployd.routes"
+local ssi = require "deployd.ssi"
 local starting = require "deployd.starting"
 local tls = require "deployd.tls"
 local url = require "deployd.url"
@@ -118,6 +119,9 @@ end
 -- A part that a page includes (SSI): from a container of the same environment or from nowhere. The page itself was let
 -- in, so nothing is asked again, and a freeze that began meanwhile does not hold it.
 local function pass_part(entry, scheme)
+    if not ssi.takes_part() then
+        return "@nothing"
+    end
     local shown = entry and entry.environment.closed and pass.entry(entry) or entry
     local route = shown and match(shown[scheme], var.uri)
     if not route or route.type ~= "upstream" or #route.targets == 0 then
@@ -164,10 +168,16 @@ function _M.pass(scheme)
             return "@pass"
         end
     end
-    if not entry or entry.environment.asks or routes.leaving or compression.is_unsafe() then
+    if not entry then
         return by_hand()
     end
     local environment = entry.environment
+    if not environment.closed then
+        var.deployd_project = environment.project   -- its requests that are under way are counted (limit_conn); held ones not
+    end
+    if environment.asks or routes.leaving or compression.is_unsafe() then
+        return by_hand()
+    end
     if log.on then
         var.deployd_environment = environment.name
     end

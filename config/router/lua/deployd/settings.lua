@@ -7,6 +7,10 @@ return {
     stalled_seconds = 10,  -- no answer for so long: the places of a release count as free again
     access_log = false,  -- path of the log; false: there is none
     configuration = "",  -- folder of the configuration that this nginx runs with
+    share_bytes = 16e6,  -- of the memory for routes, for each project
+    most_held_here = { project = 10240, all = 14336 },  -- requests that a worker may hold: each has a connection
+    zones = {},          -- {project: name of its cache}
+    hidden = {},         -- names of variables that pages of applications do not see
     pass_key = "",       -- signs operators' passes
     pages = "",          -- folder of the pages below
 }
