@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import suppress
@@ -12,17 +11,22 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from deployd.activity.journal import Journal, read_result
+from deployd.activity.net import Net
+from deployd.deployment.disk_use import size_of
 from deployd.deployment.host import Host
 from deployd.deployment.version import Version
 from deployd.deployment.view import Planned
 from deployd.engine.names import ACTIVITY, ENVIRONMENT, INSTANCE, PART, PROJECT
 from deployd.ids import ActivityId, EnvironmentName, ProjectId
+from deployd.process import ProgramOverran
 from deployd.state import activities, entries, environments, unneeded
 from deployd.state.store import Store
-from deployd.upkeep.collect.things import Thing
+from deployd.upkeep.collect.things import Kind, Thing
 
 MEGABYTE = 1_000_000
+UNCOUNTED_BYTES = 10**15
 DOCKER_VOLUMES = "volumes"
+OF_DEPLOYMENTS: tuple[tuple[Kind, str], ...] = (("version", "*/*/versions/*"), ("snapshot", "*/*/snapshots/*"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +51,17 @@ class Rows:
     """Activities whose logs and rows nobody needs"""
 
 
-async def look(store: Store, host: Host, now: datetime) -> tuple[Thing, ...]:
-    """Everything that housekeeping knows, needed or not."""
+async def look(store: Store, host: Host, now: datetime, net: Net) -> tuple[Thing, ...]:
+    """Everything that housekeeping knows, needed or not. A kind that cannot be looked at keeps no other from going."""
     rules = host.settings.collect
     rows = await store.read(lambda db: _read(
         db, host.settings.keep_versions, now - timedelta(days=rules.cache_days), now - timedelta(days=rules.log_days),
     ))
-    found = [*await _slugs(host, rows), *await _volumes(host, rows), *await _images(host, rows)]
-    return (*found, *await asyncio.to_thread(lambda: list(_files(host, rows))))
+    found: list[Thing] = []
+    for kind in (_slugs, _volumes, _images, _files):
+        with net.contain(f"looking for {kind.__name__.strip('_')}"):
+            found += await kind(host, rows)
+    return tuple(found)
 
 
 def _read(db: sqlite3.Connection, keep: int, cache_before: datetime, log_before: datetime) -> Rows:
@@ -114,7 +121,7 @@ async def _volumes(host: Host, rows: Rows) -> list[Thing]:
         key = (labels.get(PROJECT, ""), labels.get(ENVIRONMENT, ""))
         if ACTIVITY in labels or not all(key):
             continue
-        size = await asyncio.to_thread(size_of, folder / volume.name)
+        size = await _size(folder / volume.name)
         if key in rows.environments or key in rows.busy:
             is_used = (*key, labels.get(PART, "")) in rows.services or key in rows.busy
             found.append(Thing("volume", volume.name, size, why="its service is not there any more",
@@ -123,9 +130,7 @@ async def _volumes(host: Host, rows: Rows) -> list[Thing]:
             gone[key] = gone.get(key, 0) + size
     for key, size in gone.items():
         if key not in rows.environments:
-            mounts = await asyncio.to_thread(
-                size_of, host.places.data(ProjectId(key[0]), EnvironmentName(key[1])),
-            )
+            mounts = await _size(host.places.data(ProjectId(key[0]), EnvironmentName(key[1])))
             found.append(Thing("data", "/".join(key), size + mounts, why="its environment was deleted",
                                needed_by="an activity" if key in rows.busy else ""))
     return found
@@ -140,33 +145,40 @@ async def _images(host: Host, rows: Rows) -> list[Thing]:
     ]
 
 
-def _files(host: Host, rows: Rows) -> Iterator[Thing]:
+async def _files(host: Host, rows: Rows) -> list[Thing]:
     state, budget = host.places.state, host.settings.collect.cache_mb * MEGABYTE
-    for path in (state / "caches").glob("*"):
-        size = size_of(path)
+    found = []
+    for path in await _folders(state / "caches", "*"):
+        size = await _size(path)
         is_busy = any(project == path.name for project, _ in rows.busy)
         is_used = path.name in rows.active_projects and size <= budget
-        yield Thing("cache", path.name, size, needed_by="its project" if is_used or is_busy else "",
-                    why="it is over its budget" if size > budget else "nothing was pushed for long")
-    for path in (state / "work").glob("*"):
-        yield Thing("workspace", path.name, size_of(path), why="its build has ended",
-                    needed_by="an activity" if path.name in rows.open else "")
-    for kind, pattern in (("version", "*/*/versions/*"), ("snapshot", "*/*/snapshots/*")):
-        for path in (state / "environments").glob(pattern):
+        found.append(Thing("cache", path.name, size, needed_by="its project" if is_used or is_busy else "",
+                           why="it is over its budget" if size > budget else "nothing was pushed for long"))
+    for path in await _folders(state / "work", "*"):
+        found.append(Thing("workspace", path.name, await _size(path), why="its build has ended",
+                           needed_by="an activity" if path.name in rows.open else ""))
+    for kind, pattern in OF_DEPLOYMENTS:
+        for path in await _folders(state / "environments", pattern):
             key = (path.parent.parent.parent.name, path.parent.parent.name)
             needed = path.name in rows.live or path.name in rows.open or key in rows.busy
-            yield Thing(kind, str(path.relative_to(state / "environments")), size_of(path),   # type: ignore[arg-type]
-                        needed_by="an environment" if needed else "", why="its deployment has ended")
+            found.append(Thing(kind, str(path.relative_to(state / "environments")), await _size(path),
+                               needed_by="an environment" if needed else "", why="its deployment has ended"))
+    return [*found, *await asyncio.to_thread(lambda: list(_logs(host, rows)))]
+
+
+async def _size(folder: Path) -> int:
+    """More than any budget when there are too many files to be counted: one project's must not hold up a round."""
+    try:
+        return await size_of(folder)
+    except ProgramOverran:
+        return UNCOUNTED_BYTES
+
+
+async def _folders(folder: Path, pattern: str) -> list[Path]:
+    return await asyncio.to_thread(lambda: sorted(folder.glob(pattern)))
+
+
+def _logs(host: Host, rows: Rows) -> Iterator[Thing]:
     for number in rows.old:
         log = host.places.logs / f"{number}.jsonl"
         yield Thing("log", str(number), log.stat().st_size if log.is_file() else 0, why="it ended long ago")
-
-
-def size_of(folder: Path) -> int:
-    """Bytes that a folder takes on its disk. Blocking; what goes away meanwhile does not count."""
-    total = 0
-    for place, _, names in os.walk(folder):
-        for name in names:
-            with suppress(OSError):
-                total += os.lstat(os.path.join(place, name)).st_blocks * 512
-    return total

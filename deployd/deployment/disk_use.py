@@ -1,0 +1,52 @@
+"""How much room folders take that strangers write into.
+
+du counts, and not a loop of ours: it is a program of its own that can be ended, follows no link, stays on its file
+system, and gets through trees that are deeper than a path may be long, or than Python may recurse.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from deployd.process import run
+
+LIMIT_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """What folders take."""
+
+    size_bytes: int
+    """On the disk; a sparse file counts with what it really takes."""
+    files: int
+    """Folders and links included: each is an inode, and a disk can run out of them while it has room."""
+
+
+async def read_use(*folders: Path, limit_seconds: float = LIMIT_SECONDS) -> Use:
+    """What folders take together; those that are not there take nothing.
+
+    Raises:
+        ProgramOverran: There are too many files to be counted in that time.
+    """
+    return Use(
+        await _sum(folders, "--block-size=1", limit_seconds), await _sum(folders, "--inodes", limit_seconds),
+    )
+
+
+async def size_of(folder: Path, *, limit_seconds: float = LIMIT_SECONDS) -> int:
+    """Bytes that a folder takes on its disk. What goes away meanwhile does not count.
+
+    Raises:
+        ProgramOverran: There are too many files to be counted in that time.
+    """
+    return await _sum((folder,), "--block-size=1", limit_seconds)
+
+
+async def _sum(folders: tuple[Path, ...], unit: str, limit_seconds: float) -> int:
+    counted = await run(
+        "du", "--summarize", "--one-file-system", unit, "--null", "--", *map(str, folders),
+        check=False, limit_seconds=limit_seconds,
+    )
+    return sum(int(item.split(b"\t")[0]) for item in counted.stdout.split(b"\0") if item)
