@@ -139,8 +139,10 @@ class Shares(_Frozen):
     """Files in them."""
     logs_mb: int = Field(2_000, ge=1)
     """Logs of activities; the oldest go first."""
-    streams: int = Field(50, ge=1)
-    """Logs that one token follows at once, and plans and transfers of git that it has under way."""
+    repository_mb: int = Field(10_000, ge=1)
+    """Of git, for a project whose code is pushed here."""
+    streams: int = Field(100, ge=1)
+    """Requests that one token has under way at once: logs that it follows, plans; and as many transfers of git."""
 
 
 Strategy = Literal["standard", "rolling"]

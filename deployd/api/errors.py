@@ -11,6 +11,7 @@ from aiohttp import web
 
 from deployd.engine.errors import EngineOverran, EngineUnreachable
 from deployd.errors import DeployError
+from deployd.intake.seats import TooMany
 from deployd.router.control import RouterAbsent, RouterUnanswered
 from deployd.state.store import StateUnreadable, StateUnwritable
 
@@ -55,7 +56,7 @@ class Incident(DeployError):
     code: ClassVar[str] = "incident"
 
 
-STATUS = {NotFound: 404, Forbidden: 403, Unauthorized: 401, Unusable: 400, TooLarge: 413, Incident: 500}
+STATUS = {NotFound: 404, Forbidden: 403, Unauthorized: 401, Unusable: 400, TooLarge: 413, Incident: 500, TooMany: 429}
 OUTSIDE = (EngineUnreachable, EngineOverran, RouterAbsent, RouterUnanswered, StateUnreadable, StateUnwritable)
 """Not the caller's fault: 503, it may go well later."""
 UNAVAILABLE = 503

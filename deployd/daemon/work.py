@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 from functools import partial
 
 import structlog
+from aiohttp import web
 
 from deployd.activity.endings import endings
 from deployd.activity.holding import Limits
@@ -29,6 +30,7 @@ from deployd.daemon.health import collected, degraded, health_of, measured
 from deployd.daemon.router_start import start_router
 from deployd.deployment.carry import Carrier
 from deployd.deployment.host import Host
+from deployd.deployment.share import refuse_beyond_share
 from deployd.intake.checker import CommitChecker
 from deployd.intake.followed import TerminalLogs
 from deployd.intake.hooks_folder import write_hooks
@@ -39,6 +41,7 @@ from deployd.intake.queue import StateQueue
 from deployd.intake.webhooks import webhook_routes
 from deployd.router.hand_over import end_earlier_ones, reopen_access_log
 from deployd.router.places import RouterPlaces
+from deployd.settings import Settings
 from deployd.systemd import keep_watchdog_fed, notify, ready, reloading
 from deployd.upkeep.access_logs import AccessLogs
 from deployd.upkeep.collect.collector import Collector
@@ -75,7 +78,7 @@ async def work(
     write_hooks(settings.state / "hooks", settings.api_socket)
     intake = Intake(
         settings.projects, settings.tokens, edges.code, CommitChecker(edges.code, host),
-        StateQueue(edges.store, edges.clock, lanes.wake), TerminalLogs(logs, edges.store),
+        StateQueue(edges.store, edges.clock, lanes.wake, settings), TerminalLogs(logs, edges.store),
     )
     keeper = certificate_keeper(edges, settings, nets.of("certificates"))
     with nets.of("certificates").contain("laying out what there is"):   # hosts without one show the router's own
@@ -97,9 +100,11 @@ async def work(
     )
     routes = api_routes(board, StateDesk(edges.store, host, lanes, edges.clock, collector))
     find = partial(find_caller, settings)
-    more = [*console_routes(board, find), *git_routes(intake), *webhook_routes(intake)]
+    more = [*console_routes(board, find), *_git_routes(intake, settings), *webhook_routes(intake)]
     await open_faces(
-        stack, settings, public_application(routes, more, find), local_application(routes, internal_routes(intake)),
+        stack, settings,
+        public_application(routes, more, find, settings.shares.streams),
+        local_application(routes, internal_routes(intake), settings.shares.streams),
     )
     log.info("daemon_ready", environments=live, listen=settings.listen, router=settings.router.http_port)
     async with asyncio.TaskGroup() as group:
@@ -126,6 +131,12 @@ async def work(
     return wish
 
 
+def _git_routes(intake: Intake, settings: Settings) -> list[web.RouteDef]:
+    return git_routes(
+        intake, settings.shares.streams, lambda project: settings.shares_of(project).repository_mb * MEGABYTE,
+    )
+
+
 async def _answers(board: StateBoard, nets: Nets) -> None:
     """Return when the daemon has answered a question, whatever the answer: it lives, and a start would mend nothing."""
     with nets.of("tasks").contain("asking whether pushes can be taken"):
@@ -138,7 +149,7 @@ def _upkeep(
     """What looks after everything between deployments: {name of the task: what it does for ever}"""
     seen = host.settings.state / "remotes"
     lost = LostPushes(edges.store, host.settings.projects, edges.code, seen, edges.clock, wake,
-                      net=nets.of("lost pushes"))
+                      net=nets.of("lost pushes"), refuse=partial(refuse_beyond_share, host.settings))
     crons = Crons(edges.store, host, edges.router, edges.masker, net=nets.of("crons"))
     return {
         "watch": watch.serve, "lost pushes": lost.serve, "crons": crons.serve,

@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import ClassVar
 
 from deployd.activity.log import Tell
+from deployd.deployment.build_room import ensure_cache_in_bounds, room_watched
 from deployd.deployment.containers import APP_UID, APP_USER, MEGABYTE, SCRIPTS_FOLDER
+from deployd.deployment.disk_use import ensure_tree_gone
 from deployd.deployment.host import Host
 from deployd.deployment.memory_full import memory_full, mend_memory
 from deployd.deployment.process_environment import merged_environment
@@ -65,6 +67,7 @@ async def build_apps(deployment: Deployment, host: Host, tell: Tell) -> Built:
         tell.line("nothing to build: every slug is there")
         return Built(())
     _refuse_without_room(host)
+    await ensure_cache_in_bounds(deployment, host, tell)
     config = await read_config(deployment, host)
     for item in planned:
         app = config.application(item.name)
@@ -76,7 +79,7 @@ async def build_apps(deployment: Deployment, host: Host, tell: Tell) -> Built:
 async def discard(deployment: Deployment, host: Host, tell: Tell) -> None:
     """Undo of a build: its containers and its workspaces go."""
     await remove_build_containers(deployment, host, tell)
-    await asyncio.to_thread(shutil.rmtree, host.places.work(deployment.id), True)
+    await ensure_tree_gone(host.places.work(deployment.id))
 
 
 async def remove_build_containers(deployment: Deployment, host: Host, tell: Tell) -> None:
@@ -113,7 +116,8 @@ async def _build(deployment: Deployment, host: Host, tell: Tell, app: Applicatio
         await host.engine.ensure_network(build_network(deployment))
         # A daemon before us may have made the container, and not have started it. Started twice, the wrapper refuses.
         there = await host.engine.ensure_container(await _build_container(deployment, host, app, name, script))
-    await _follow(host, tell, app, steps, name, script)
+    async with room_watched(deployment, host, app.name, name):
+        await _follow(host, tell, app, steps, name, script)
     if there is not None:   # what it left running ends with it: nothing writes into its files while they are packed
         await host.engine.wait_until_dead(there)
 

@@ -1,7 +1,7 @@
-"""How much room folders take that strangers write into.
+"""How much room folders take that strangers write into, and how they go.
 
-du counts, and not a loop of ours: it is a program of its own that can be ended, follows no link, stays on its file
-system, and gets through trees that are deeper than a path may be long, or than Python may recurse.
+du and rm do it, and not a loop of ours: they are programs of their own that can be ended, follow no link, stay on their
+file system, and get through trees that are deeper than a path may be long, or than Python may recurse.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from pathlib import Path
 from deployd.process import run
 
 LIMIT_SECONDS = 60.0
+REMOVAL_SECONDS = 240.0
+"""Less than the undo of a step may take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,15 @@ async def size_of(folder: Path, *, limit_seconds: float = LIMIT_SECONDS) -> int:
         ProgramOverran: There are too many files to be counted in that time.
     """
     return await _sum((folder,), "--block-size=1", limit_seconds)
+
+
+async def ensure_tree_gone(folder: Path, *, limit_seconds: float = REMOVAL_SECONDS) -> None:
+    """Remove a folder with all that is in it; not being there is fine. What cannot be removed is left.
+
+    Raises:
+        ProgramOverran: There is more than can be removed in that time; the next try goes on.
+    """
+    await run("rm", "-rf", "--one-file-system", "--", str(folder), check=False, limit_seconds=limit_seconds)
 
 
 async def _sum(folders: tuple[Path, ...], unit: str, limit_seconds: float) -> int:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 from dataclasses import dataclass
 
 from deployd.activity.log import Tell
+from deployd.deployment.disk_use import ensure_tree_gone
 from deployd.deployment.host import Host
 from deployd.deployment.validate import read_config
 from deployd.deployment.view import Deployment
@@ -37,5 +37,5 @@ async def pack(deployment: Deployment, host: Host, tell: Tell) -> Packed:
             tell.warn(f"the mount {hidden} hides what the code has at {hidden}: nobody sees it while {app.name} runs")
         slug = await host.slugs.pack(workspace, planned.slug, mount_points)
         tell.line(f"{slug.files} files, {slug.size_bytes / 1e6:.1f} MB in {slug.seconds:.1f} s", app=app.name)
-    await asyncio.to_thread(shutil.rmtree, host.places.work(deployment.id), True)
+    await ensure_tree_gone(host.places.work(deployment.id))
     return Packed(tuple(packed))

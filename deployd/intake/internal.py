@@ -93,6 +93,9 @@ async def _look(intake: Intake, asked: _Asked) -> tuple[list[str], bool]:
     project = asked.project
     if project.remote is not None:
         return [f"the code of {project.id} comes from {without_user(project.remote.url)}", "mend: push there"], False
+    refusal = await intake.queue.refusal(project.id, asked.pushes)   # first: reading thousands of commits takes long
+    if refusal is not None:
+        return refusal.lines(), False
     said, accepted = [f"{ref} is kept; only branches are deployed" for ref in asked.others], True
     for push in asked.pushes:
         if push.deleted:

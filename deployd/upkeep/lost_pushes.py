@@ -19,7 +19,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -28,6 +28,7 @@ import structlog
 
 from deployd.activity.net import Net
 from deployd.clock import Clock
+from deployd.deployment.share import Wanted
 from deployd.deployment.steps import TABLES
 from deployd.environment.branches import is_of_a_machine
 from deployd.environment.naming import machine_name
@@ -45,6 +46,7 @@ AT_ONCE = 16
 """Looks under way; one at a remote that hangs takes a minute, mostly."""
 CONFIRM_SECONDS = 20.0
 """A hook makes its activity within milliseconds, a webhook comes within seconds (GitHub: most within five)."""
+Refuse = Callable[[sqlite3.Connection, ProjectId, Collection[Wanted]], None]
 WHO = Trigger("deployd", "daemon")
 
 
@@ -83,13 +85,16 @@ class LostPushes:
     def __init__(
         self, store: Store, projects: Mapping[ProjectId, ProjectSettings], code: Code, seen: Path, clock: Clock,
         wake: Callable[[], None], *, confirm_seconds: float = CONFIRM_SECONDS, net: Net | None = None,
+        refuse: Refuse = lambda db, project, wanted: None,
     ) -> None:
         """
         Args:
             seen: Folder for what a remote had at the last look, one small file for each project.
             wake: Called when there is something new for the lanes.
+            refuse: Raises an error when the project may have no more; what is lost stays so until there is room.
         """
         self._net = net or Net("lost pushes")
+        self._refuse = refuse
         self._store = store
         self._projects = projects
         self._code = code
@@ -194,6 +199,7 @@ class LostPushes:
             kind = "delete" if lost.tip is None else "push"
             if newest is not None and (newest.kind, newest.commit) == (kind, lost.tip):
                 return None
+            self._refuse(db, lost.project, [Wanted(kind, lost.branch)])
             if kind == "push":
                 environments.ensure(db, lost.project, lost.environment, lost.branch, now)
             return activities.enqueue(db, NewActivity(

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import sqlite3
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from deployd.deployment.disk_use import ensure_tree_gone
 from deployd.deployment.host import Host
 from deployd.deployment.steps import TABLES
 from deployd.engine.names import ENVIRONMENT, INSTANCE, PROJECT
@@ -84,7 +84,7 @@ class Removal:
         """
         if await self._store.read(lambda db: unneeded.is_in_use(db, folder.name)):
             return False
-        await asyncio.to_thread(shutil.rmtree, folder, True)
+        await ensure_tree_gone(folder)
         return True
 
     async def _volume(self, name: str) -> bool:
@@ -103,9 +103,9 @@ class Removal:
             return False
         folder = self._host.places.cache(project)
         going = folder.with_name(f"{project}.going")
-        await asyncio.to_thread(shutil.rmtree, going, True)
+        await ensure_tree_gone(going)
         await asyncio.to_thread(folder.rename, going)
-        await asyncio.to_thread(shutil.rmtree, going, True)
+        await ensure_tree_gone(going)
         return True
 
     async def _is_busy(self, project: ProjectId, environment: EnvironmentName | None) -> bool:
