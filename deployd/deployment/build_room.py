@@ -86,7 +86,7 @@ async def _watch(deployment: Deployment, host: Host, app: str, container: str, l
             raise BuildTooLarge(
                 f"the build of {app} was ended: with the project's cache it has written {too_much}",
                 where=f"shares.{'build_mb' if use.size_bytes > most.size_bytes else 'build_files'}",
-                mend="write less, or have the operator raise the share; nothing was changed, visitors see what they saw",
+                mend="write less, or have the operator raise the share; nothing was changed",
             )
         await asyncio.sleep(max(look_seconds, PART_OF_THE_TIME * (loop.time() - began)))
 

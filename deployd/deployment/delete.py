@@ -7,11 +7,12 @@ branch that comes back finds it. `purge_data` is what takes it away, in the same
 from __future__ import annotations
 
 import asyncio
-import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from deployd.activity.log import Tell
+from deployd.deployment.disk_use import ensure_tree_gone
 from deployd.deployment.host import Host
 from deployd.deployment.removal import unmount_unused
 from deployd.deployment.together import together
@@ -45,7 +46,7 @@ async def remove_environment(deployment: Deployment, host: Host, tell: Tell) -> 
     if version is not None:
         await unmount_unused(host, version.apps, but_for=version.activity)
     data = host.places.data(project, environment)
-    await asyncio.to_thread(_remove_all_but, host.places.environment(project, environment), data)
+    await _remove_all_but(host.places.environment(project, environment), data)
     days = host.settings.collect.deleted_days
     volumes = 0 if days else await _remove_data(deployment, host)
     await host.facts.forget(project, environment)
@@ -69,7 +70,7 @@ async def _remove_data(deployment: Deployment, host: Host) -> int:
     volumes = await host.engine.volumes(_labels(deployment))
     for volume in volumes:
         await host.engine.ensure_volume_gone(volume.name)
-    await asyncio.to_thread(shutil.rmtree, host.places.environment(project, environment), True)
+    await ensure_tree_gone(host.places.environment(project, environment))
     await host.facts.forget_secrets(project, environment)
     return len(volumes)
 
@@ -80,9 +81,9 @@ def _labels(deployment: Deployment) -> dict[str, str]:
     }
 
 
-def _remove_all_but(folder: Path, kept: Path) -> None:
-    for path in folder.iterdir() if folder.is_dir() else ():
+async def _remove_all_but(folder: Path, kept: Path) -> None:
+    for path in await asyncio.to_thread(lambda: list(folder.iterdir()) if folder.is_dir() else []):
         if path != kept:
-            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
-    if folder.is_dir() and not any(folder.iterdir()):
-        folder.rmdir()
+            await ensure_tree_gone(path)
+    with suppress(OSError):   # it is not empty: what was kept is there; or it is gone already
+        await asyncio.to_thread(folder.rmdir)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 from collections.abc import Iterable
 
+from deployd.deployment.disk_use import ensure_tree_gone
 from deployd.deployment.host import Host
 from deployd.deployment.together import together
 from deployd.deployment.version import AppVersion
@@ -32,7 +32,7 @@ async def remove_version(deployment: Deployment, host: Host, activity: str) -> N
     for volume in await host.engine.volumes(labels):
         await host.engine.ensure_volume_gone(volume.name)
     folder = host.places.environment(deployment.project.id, deployment.environment) / "versions" / activity
-    await asyncio.to_thread(shutil.rmtree, folder, True)
+    await ensure_tree_gone(folder)
 
 
 async def versions_there(deployment: Deployment, host: Host) -> set[str]:

@@ -5,12 +5,11 @@ What is new begins with the build, and comes up while that goes on: nobody uses 
 
 from __future__ import annotations
 
-import asyncio
-import shutil
 from dataclasses import dataclass
 
 from deployd.activity.log import Tell
 from deployd.deployment.addresses import fixed_addresses
+from deployd.deployment.disk_use import ensure_tree_gone
 from deployd.deployment.host import Host
 from deployd.deployment.service_container import credentials_of, service_container
 from deployd.deployment.together import together
@@ -71,7 +70,7 @@ async def end_new_services(deployment: Deployment, host: Host, tell: Tell) -> No
     if deployment.planned.before is None:
         await host.engine.ensure_network_gone(names.network)
         folder = host.places.environment(deployment.project.id, deployment.environment)
-        await asyncio.to_thread(shutil.rmtree, folder, True)
+        await ensure_tree_gone(folder)
 
 
 async def start_services(deployment: Deployment, host: Host, tell: Tell) -> ServicesUp:
