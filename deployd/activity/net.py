@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
+from typing import ClassVar
 
 import structlog
 
@@ -34,6 +35,12 @@ TRACEBACK_AGAIN_SECONDS = 3600.0
 """An error of the same kind, at the same place of the program, has its traceback in the log once in so long."""
 MOST_TOLD = 10
 """Items of one loop that the status names."""
+
+
+class HostRefused(DeployError):
+    """The host's kernel did not do what was asked: a full disk, no descriptor left, something in the way."""
+
+    code: ClassVar[str] = "host-refused"
 
 
 @dataclass(slots=True)
@@ -172,20 +179,25 @@ class Net:
     def _told(self, item: str, error: Exception, *, is_news: bool) -> DeployError:
         if isinstance(error, Transient):
             error = error.error
+        bound = log.bind(loop=self.loop, item=item)
         if isinstance(error, DeployError):
             if is_news:
-                log.warning("item_failed", loop=self.loop, item=item, what=error.what, where=error.where,
-                            evidence=error.evidence, mend=error.mend)
+                bound.warning("item_failed", what=error.what, where=error.where, evidence=error.evidence,
+                              mend=error.mend)
             return error
         name, is_new = self._incident(error)
+        said = f"{type(error).__name__}: {error}"[:500]
+        is_ours = not isinstance(error, OSError)
         if is_new:
-            log.error("item_failed", loop=self.loop, item=item, incident=name, exc_info=error)
+            bound.error("item_failed", what=said, exc_info=error, **({"incident": name} if is_ours else {}))
         elif is_news:
-            log.warning("item_failed", loop=self.loop, item=item, as_in=name, what=str(error))
-        return Incident(
-            f"an error of deployd itself (incident {name}): {type(error).__name__}: {error}"[:500],
-            mend="it is tried again; the log of the daemon has the rest under the incident's name",
-        )
+            bound.warning("item_failed", what=said, as_in=name)
+        if is_ours:
+            return Incident(
+                f"an error of deployd itself (incident {name}): {said}",
+                mend="it is tried again; the log of the daemon has the rest under the incident's name",
+            )
+        return HostRefused(f"the host refused it: {said}", mend="see whether its disk is full, or what is in the way")
 
     def _incident(self, error: Exception) -> tuple[str, bool]:
         """(its name, whether its traceback has to be logged)"""

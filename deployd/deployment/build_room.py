@@ -10,11 +10,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import ClassVar
 
 from deployd.activity.explain import unwrap
 from deployd.activity.log import Tell
-from deployd.deployment.disk_use import Use, ensure_tree_gone, read_use, size_of
+from deployd.deployment.disk_use import Use, ensure_tree_gone, read_use
 from deployd.deployment.host import Host
 from deployd.deployment.view import Deployment
 from deployd.engine.names import INSTANCE, PROJECT, ROLE
@@ -45,50 +46,59 @@ async def room_watched(
     try:
         async with asyncio.TaskGroup() as group:
             watching = group.create_task(
-                _watch(deployment, host, app, container, look_seconds), name=f"room of the build of {app}",
+                _watch(deployment, host, app, look_seconds), name=f"room of the build of {app}",
             )
             yield
             watching.cancel()
     except ExceptionGroup as failed:
-        raise unwrap(failed) from None
+        error = unwrap(failed)
+        if isinstance(error, BuildTooLarge):   # only now: whoever follows the build would say that it was lost
+            await host.engine.ensure_container_gone(container, stop_seconds=0)
+        raise error from None
 
 
 async def ensure_cache_in_bounds(deployment: Deployment, host: Host, tell: Tell) -> None:
-    """Empty the cache of a project that has grown over its budget, unless another build of the project uses it."""
-    cache, most = host.places.cache(deployment.project.id), host.settings.collect.cache_mb * MEGABYTE
-    try:
-        size = await size_of(cache)
-    except ProgramOverran:
-        size = most + 1
+    """Empty the cache of a project that has grown over its budget, unless another build of the project uses it.
+
+    It counts with what a build writes: with more than half of that share no further build would find room.
+    """
+    cache, settings = host.places.cache(deployment.project.id), host.settings
+    shares = settings.shares_of(deployment.project.id)
+    most = Use(min(settings.collect.cache_mb, shares.build_mb // 2) * MEGABYTE, shares.build_files // 2)
+    use = await _use(most, cache)
     labels = {INSTANCE: deployment.instance, PROJECT: deployment.project.id, ROLE: "build"}
-    if size <= most or await host.engine.containers(labels):
+    if not (too_much := _too_much(use, most)) or await host.engine.containers(labels):
         return
     going = cache.with_name(f"{deployment.project.id}.going")
     await ensure_tree_gone(going)
     await asyncio.to_thread(cache.rename, going)   # first: who comes meanwhile gets a new one, and no half of this
     await ensure_tree_gone(going)
-    tell.warn(f"the cache of builds was emptied: it took {size // MEGABYTE} MB of {most // MEGABYTE} MB")
+    tell.warn(f"the cache of builds was emptied: it had {too_much}")
 
 
-async def _watch(deployment: Deployment, host: Host, app: str, container: str, look_seconds: float) -> None:
+async def _watch(deployment: Deployment, host: Host, app: str, look_seconds: float) -> None:
     shares = host.settings.shares_of(deployment.project.id)
     most = Use(shares.build_mb * MEGABYTE, shares.build_files)
     folders = host.places.workspace(deployment.id, app), host.places.cache(deployment.project.id)
     loop = asyncio.get_running_loop()
     while True:
         began = loop.time()
-        try:
-            use = await read_use(*folders)
-        except ProgramOverran:   # more files than can be counted in a minute
-            use = Use(most.size_bytes, most.files + 1)
+        use = await _use(most, *folders)
         if too_much := _too_much(use, most):
-            await host.engine.ensure_container_gone(container, stop_seconds=0)
             raise BuildTooLarge(
                 f"the build of {app} was ended: with the project's cache it has written {too_much}",
                 where=f"shares.{'build_mb' if use.size_bytes > most.size_bytes else 'build_files'}",
                 mend="write less, or have the operator raise the share; nothing was changed",
             )
         await asyncio.sleep(max(look_seconds, PART_OF_THE_TIME * (loop.time() - began)))
+
+
+async def _use(most: Use, *folders: Path) -> Use:
+    """More files than may be, when there are more than can be counted in a minute."""
+    try:
+        return await read_use(*folders)
+    except ProgramOverran:
+        return Use(most.size_bytes, most.files + 1)
 
 
 def _too_much(use: Use, most: Use) -> str:

@@ -6,6 +6,8 @@ file system, and get through trees that are deeper than a path may be long, or t
 
 from __future__ import annotations
 
+import asyncio
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,7 +54,8 @@ async def ensure_tree_gone(folder: Path, *, limit_seconds: float = REMOVAL_SECON
     Raises:
         ProgramOverran: There is more than can be removed in that time; the next try goes on.
     """
-    await run("rm", "-rf", "--one-file-system", "--", str(folder), check=False, limit_seconds=limit_seconds)
+    if await asyncio.to_thread(os.path.lexists, folder):
+        await run("rm", "-rf", "--one-file-system", "--", str(folder), check=False, limit_seconds=limit_seconds)
 
 
 async def _sum(folders: tuple[Path, ...], unit: str, limit_seconds: float) -> int:

@@ -29,10 +29,10 @@ def remote_away() -> DeployError:
 
 async def test_a_bug_is_told_at_once_and_goes_away_when_it_goes_well() -> None:
     net = Net("crons")
-    fail(net, "the crons of shop/main", FileExistsError(17, "File exists", "run-1"))
+    fail(net, "the crons of shop/main", KeyError("run-1"))
     [told] = net.troubles()
     assert told.startswith("crons: the crons of shop/main failed: an error of deployd itself (incident ")
-    assert "File exists: 'run-1'" in told
+    assert "KeyError: 'run-1'" in told
     assert "mend: it is tried again" in told
     with net.contain("the crons of shop/main") as tried:
         pass
@@ -45,6 +45,16 @@ async def test_an_expected_error_is_told_when_it_comes_twice_with_where_and_mend
     assert net.troubles() == []
     fail(net, "shop", remote_away())
     assert net.troubles() == ["lost pushes: shop failed 2 times: the remote does not answer (shop); mend: wait"]
+
+
+async def test_what_the_host_refuses_is_no_bug_and_is_told_when_it_comes_twice() -> None:
+    net = Net("crons")
+    with structlog.testing.capture_logs() as logs:
+        for _ in range(2):
+            fail(net, "a cron", FileExistsError(17, "File exists", "run-1"))
+    assert "the host refused it: FileExistsError: [Errno 17] File exists: 'run-1'" in net.troubles()[0]
+    assert not any("incident" in entry for entry in logs)
+    assert logs[0]["exc_info"], "its traceback says where"
 
 
 @pytest.mark.parametrize("error", [
@@ -113,7 +123,7 @@ async def test_a_task_that_fails_is_told_until_it_has_run_for_long() -> None:
 
     async def once() -> None:
         if not works.is_set():
-            raise OSError("away")
+            raise ValueError("away")
         await asyncio.Event().wait()
 
     async with asyncio.TaskGroup() as group:

@@ -71,8 +71,17 @@ class Poison(Exception):
     """Nobody has heard of it."""
 
 
+IN_REAL_TIME: dict[str, Case] = {}
+"""Those in which programs run: they know nothing of virtual time."""
+
+
 def case(test: Case) -> Case:
     CASES[test.__name__] = test
+    return test
+
+
+def real_case(test: Case) -> Case:
+    IN_REAL_TIME[test.__name__] = test
     return test
 
 
@@ -126,7 +135,7 @@ async def crons_of(
 async def a_cron_whose_files_cannot_be_written(folder: Path) -> tuple[Net, str]:
     net, begun = await crons_of(Stand(folder, TWO_CRONS))
     assert begun == ["good", "good"]
-    return net, "bad failed 2 times: an error of deployd itself"
+    return net, "bad failed 2 times: the host refused it: FileExistsError: [Errno 17] File exists"
 
 
 @case
@@ -336,7 +345,7 @@ async def collected(folder: Path, net: Net, break_it: Callable[[Any], None]) -> 
     return world, going
 
 
-@case
+@real_case
 async def a_thing_that_cannot_be_removed(folder: Path) -> tuple[Net, str]:
     async def remove(key: SlugKey, before: float) -> bool:
         return raise_poison() if key.startswith("a") else True
@@ -348,7 +357,7 @@ async def a_thing_that_cannot_be_removed(folder: Path) -> tuple[Net, str]:
     return net, f"removing slug {'a' * 64}"
 
 
-@case
+@real_case
 async def a_kind_of_thing_that_cannot_be_looked_for(folder: Path) -> tuple[Net, str]:
     net = Net("housekeeping")
     _, going = await collected(folder, net, lambda world: setattr(world.slugs, "list", raise_poison))
@@ -356,7 +365,7 @@ async def a_kind_of_thing_that_cannot_be_looked_for(folder: Path) -> tuple[Net, 
     return net, "looking for slugs"
 
 
-@case
+@real_case
 async def a_repository_that_cannot_be_packed(folder: Path) -> tuple[Net, str]:
     def break_it(world: Any) -> None:
         world.pack = lambda project: raise_poison() if project == "aa" else world.packed.append(project)
@@ -493,7 +502,16 @@ async def somebody_who_cannot_say_what_is_wrong(folder: Path) -> tuple[Net, str]
 
 @pytest.mark.parametrize("name", CASES)
 async def test_the_healthy_one_is_served_and_the_poisoned_one_is_told(tmp_path: Path, name: str) -> None:
-    net, says = await CASES[name](tmp_path)
+    is_told(*await CASES[name](tmp_path))
+
+
+@pytest.mark.looptime(False)
+@pytest.mark.parametrize("name", IN_REAL_TIME)
+async def test_so_it_is_in_rounds_in_which_programs_run(tmp_path: Path, name: str) -> None:
+    is_told(*await IN_REAL_TIME[name](tmp_path))
+
+
+def is_told(net: Net, says: str) -> None:
     assert net.failures > 0, "nothing was poisoned"
     if says:
         assert any(says in trouble for trouble in net.troubles()), net.troubles()

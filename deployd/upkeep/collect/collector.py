@@ -33,6 +33,8 @@ LOOK_SECONDS = 60
 """How often the free space is looked at between rounds."""
 DAEMON = "deployd"
 REMOVING = "removing "
+MOST_DELIVERIES = 10_000
+"""Answers to webhooks that are kept of a project; a forge repeats one within days."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,7 @@ class Collector:
             self._net.keep_only((_removing(going.thing) for going in planned.going), beginning=REMOVING)
             before = now - timedelta(days=self._host.settings.collect.log_days)
             with suppress(StateUnwritable):   # it is said above; the next round forgets them
-                await self._store.write(lambda db: rows.forget_deliveries(db, before))
+                await self._store.write(lambda db: rows.forget_deliveries(db, before, MOST_DELIVERIES))
             for project in self._host.settings.projects:
                 with self._net.contain(f"packing the repository of {project}"):
                     await self._pack_repository(project)

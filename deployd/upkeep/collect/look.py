@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -49,6 +49,8 @@ class Rows:
     """Where there was an activity lately"""
     old: tuple[ActivityId, ...]
     """Activities whose logs and rows nobody needs"""
+    ended: Mapping[ProjectId, Sequence[ActivityId]]
+    """Activities of each project that nothing refers to, newest first"""
 
 
 async def look(store: Store, host: Host, now: datetime, net: Net) -> tuple[Thing, ...]:
@@ -96,6 +98,7 @@ def _read(db: sqlite3.Connection, keep: int, cache_before: datetime, log_before:
         busy=busy,
         active_projects=frozenset(row["project"] for row in active) | {project for project, _ in busy},
         old=tuple(unneeded.old_activities(db, log_before, versions)),
+        ended=unneeded.ended_activities(db, versions),
     )
 
 
@@ -179,6 +182,19 @@ async def _folders(folder: Path, pattern: str) -> list[Path]:
 
 
 def _logs(host: Host, rows: Rows) -> Iterator[Thing]:
+    """Of activities that ended long ago, and the oldest of a project whose logs are more than its share."""
+    old = set(rows.old)
     for number in rows.old:
-        log = host.places.logs / f"{number}.jsonl"
-        yield Thing("log", str(number), log.stat().st_size if log.is_file() else 0, why="it ended long ago")
+        yield Thing("log", str(number), _log_bytes(host, number), why="it ended long ago")
+    for project, numbers in rows.ended.items():
+        left = host.settings.shares_of(project).logs_mb * MEGABYTE
+        for number in numbers:
+            size = _log_bytes(host, number)
+            left -= size
+            if left < 0 and number not in old:
+                yield Thing("log", str(number), size, why="the logs of its project take more than their share")
+
+
+def _log_bytes(host: Host, number: ActivityId) -> int:
+    log = host.places.logs / f"{number}.jsonl"
+    return log.stat().st_size if log.is_file() else 0
