@@ -124,6 +124,28 @@ class HttpAccess(_Frozen):
         return value
 
 
+class Shares(_Frozen):
+    """What one project may take of what all share, so that no project can take all of it."""
+
+    builds: int | None = Field(None, ge=1)
+    """Of `limits.builds` at once; None: all but one, as soon as there is another project."""
+    deploys: int | None = Field(None, ge=1)
+    """Of `limits.deploys`, as above; one of several is left for production."""
+    environments: int = Field(100, ge=1)
+    waiting: int = Field(200, ge=1)
+    """Activities that wait; further pushes are refused, but a few of production, rollbacks and deletes."""
+    build_mb: int = Field(20_000, ge=1)
+    """Workspace and cache together, while a build runs."""
+    build_files: int = Field(2_000_000, ge=1)
+    """Files in them."""
+    logs_mb: int = Field(2_000, ge=1)
+    """Logs of activities; the oldest go first."""
+    repository_mb: int = Field(10_000, ge=1)
+    """Of git, for a project whose code is pushed here."""
+    streams: int = Field(100, ge=1)
+    """Requests that one token has under way at once: logs that it follows, plans; and as many transfers of git."""
+
+
 Strategy = Literal["standard", "rolling"]
 """`standard`: visitors are held while the deploy hook runs. `rolling`: two versions can work side by side."""
 
@@ -158,6 +180,8 @@ class ProjectSettings(_Frozen):
     on_deploy_failure: Literal["revert", "keep"] | None = None
     snapshot_before_deploy: bool | None = None
     overtaken_builds: Literal["finish", "cancel"] | None = None
+    shares: Shares = Shares()
+    """Only what is named here is another than for the others."""
     strategy: Strategy | None = None
 
     @field_validator("id")
@@ -250,6 +274,8 @@ class TlsSettings(_Frozen):
 class Limits(_Frozen):
     builds: int = Field(2, ge=1)
     deploys: int = Field(4, ge=1)
+    environments: int = Field(1000, ge=1)
+    """Of all projects together."""
     memory_mb: int | None = Field(None, ge=256)
     """All that may be used on the host, by whatever runs there; None: what it has, less a reserve."""
     tree_files: int = Field(300_000, ge=1, le=500_000)
@@ -350,6 +376,8 @@ class Settings(_Frozen):
     """Each project's containers run as a user of their own: this number, and the next ones. Nobody else on the host
     should have them."""
     limits: Limits = Limits()
+    shares: Shares = Shares()
+    """Of each project that has no other."""
     freeze_seconds: int = Field(60, ge=1, le=60)
     answer_seconds: int = Field(60, ge=1)
     """How long a new version may take until it answers requests."""
@@ -435,6 +463,17 @@ class Settings(_Frozen):
         """How an environment is switched: what is said of the branch, else of the project, else of all."""
         own = project.environments[branch].strategy if branch in project.environments else None
         return own or project.strategy or self.strategy
+
+    def shares_of(self, project: str) -> Shares:
+        """What a project may take; those of the slots are numbers here."""
+        known = self.projects.get(ProjectId(project))
+        own = {name: getattr(known.shares, name) for name in known.shares.model_fields_set} if known else {}
+        shares = self.shares.model_copy(update=own)
+        kept = 1 if len(self.projects) > 1 else 0
+        return shares.model_copy(update={
+            "builds": shares.builds or max(1, self.limits.builds - kept),
+            "deploys": shares.deploys or max(1, self.limits.deploys - kept),
+        })
 
     @property
     def listen_address(self) -> tuple[str, int]:

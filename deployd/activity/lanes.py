@@ -15,6 +15,7 @@ import structlog
 
 from deployd.activity import wishes
 from deployd.activity.journal import Journal
+from deployd.activity.net import Net
 from deployd.activity.table import TableUnknown
 from deployd.activity.wish import Wish
 from deployd.clock import Clock
@@ -26,7 +27,7 @@ from deployd.state.store import Store
 
 log = structlog.get_logger()
 
-FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 5.0, 60.0
+LONGEST_PAUSE_SECONDS = 60.0
 """After something failed that no journal could take: mostly the database itself."""
 
 Lane = tuple[str, str]
@@ -53,11 +54,13 @@ class Lanes:
 
     def __init__(
         self, store: Store, carry: Carry, clock: Clock, may_be_overtaken: Overtakable = lambda activity, journal: False,
+        *, net: Net | None = None,
     ) -> None:
         """
         Args:
             may_be_overtaken: Whether a push that runs gives way to a newer one of its lane.
         """
+        self._net = net or Net("lanes")
         self._store = store
         self._carry = carry
         self._clock = clock
@@ -85,7 +88,8 @@ class Lanes:
                     if lane not in self._running and lane not in self._left_alone:
                         self._running[lane] = None
                         group.create_task(self._drain(lane), name=f"lane {'/'.join(lane)}")
-                await self._end_overtaken()
+                with self._net.contain("looking for pushes that were overtaken"):
+                    await self._end_overtaken()
                 await self._woken.wait()
 
     async def cancel(self, activity: ActivityId, who: str) -> bool:
@@ -134,14 +138,14 @@ class Lanes:
         """Wish the end of pushes that a newer one of their lane has overtaken, where that is wanted."""
         for activity, newer in await self._store.read(activities.overtaken):
             wish = self._wish_of(activity)
-            try:
-                if wish is not None and await self._store.write(partial(
+            if wish is None:
+                continue
+            with self._net.contain(f"ending activity {activity}, which was overtaken"):   # else it goes on
+                if await self._store.write(partial(
                     wishes.supersede, activity=activity, said=f"a newer push came: activity {newer}",
                     now=self._clock.now(), may_be=self._may_be_overtaken,
                 )):
                     wish.ask()
-            except DeployError as error:   # a full disk, mostly: the older push goes on, and so do all lanes
-                log.warning("overtaken_push_goes_on", activity=activity, why=error.what)
 
     def _nudge(self, activity: ActivityId) -> None:
         wish = self._wish_of(activity)
@@ -152,28 +156,32 @@ class Lanes:
         return next((running[1] for running in self._running.values() if running and running[0] == activity), None)
 
     async def _drain(self, lane: Lane) -> None:
-        pause = FIRST_PAUSE_SECONDS
+        item = f"the lane of {'/'.join(lane)}"
         try:
-            while True:
-                try:
-                    activity = await self._store.read(lambda db: activities.next_of_lane(db, *lane))
-                    if activity is None:
-                        return
-                    wish = Wish()
-                    self._running[lane] = (activity.id, wish)
-                    await self._carry(activity, wish)
-                    pause = FIRST_PAUSE_SECONDS
-                except TableUnknown as error:
-                    log.error("activity_left_alone", what=error.what)
-                    self._left_alone[lane] = error.what
-                    return
-                except Exception:
-                    log.exception("lane_failed", project=lane[0], environment=lane[1], again_in=pause)
-                    await asyncio.sleep(pause)
-                    pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+            goes_on = True
+            while goes_on:
+                with self._net.contain(item) as tried:
+                    goes_on = await self._carry_next(lane)
+                if tried.failed:
+                    await asyncio.sleep(min(tried.again_in, LONGEST_PAUSE_SECONDS))
         finally:
             self._running.pop(lane, None)
             self.wake()   # something may have come between the last look and now
+
+    async def _carry_next(self, lane: Lane) -> bool:
+        """Carry what comes next in a lane. False: there is nothing, or a newer deployd has to do it."""
+        activity = await self._store.read(lambda db: activities.next_of_lane(db, *lane))
+        if activity is None:
+            return False
+        wish = Wish()
+        self._running[lane] = (activity.id, wish)
+        try:
+            await self._carry(activity, wish)
+        except TableUnknown as error:
+            log.error("activity_left_alone", what=error.what)
+            self._left_alone[lane] = error.what
+            return False
+        return True
 
 
 def _nothing_stuck(activity: ActivityId) -> NothingStuck:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from typing import ClassVar
 
 import structlog
@@ -15,6 +16,7 @@ from deployd.api.shapes import ActivityShape, CollectShape, PassShape, PlanShape
 from deployd.clock import Clock
 from deployd.deployment.host import Host
 from deployd.deployment.preview import plan_offered
+from deployd.deployment.share import Wanted, refuse_beyond_share
 from deployd.deployment.steps import TABLES
 from deployd.deployment.version import Version
 from deployd.errors import DeployError
@@ -131,7 +133,11 @@ class StateDesk:
     ) -> ActivityShape:
         new = NewActivity(environment.project, environment.name, environment.branch, kind, TABLES[kind].version,
                           commit, trigger)
-        number = await self._store.write(lambda db: activities.enqueue(db, new, self._clock.now()))
+        def enqueue(db: sqlite3.Connection) -> ActivityId:
+            refuse_beyond_share(self._host.settings, db, environment.project, [Wanted(kind, environment.branch)])
+            return activities.enqueue(db, new, self._clock.now())
+
+        number = await self._store.write(enqueue)
         self._lanes.wake()
         return await self._shape(number)
 

@@ -11,6 +11,7 @@ from aiohttp import web
 
 from deployd.engine.errors import EngineOverran, EngineUnreachable
 from deployd.errors import DeployError
+from deployd.intake.seats import TooMany
 from deployd.reading.bounds import OfferUnusable, ReadersAbsent, TooManyReadings
 from deployd.router.control import RouterAbsent, RouterUnanswered
 from deployd.state.store import StateUnreadable, StateUnwritable
@@ -57,7 +58,7 @@ class Incident(DeployError):
 
 
 STATUS = {NotFound: 404, Forbidden: 403, Unauthorized: 401, Unusable: 400, OfferUnusable: 400, TooLarge: 413,
-          TooManyReadings: 429, Incident: 500}
+          TooManyReadings: 429, TooMany: 429, Incident: 500}
 OUTSIDE = (EngineUnreachable, EngineOverran, RouterAbsent, RouterUnanswered, ReadersAbsent, StateUnreadable,
            StateUnwritable)
 """Not the caller's fault: 503, it may go well later."""

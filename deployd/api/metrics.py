@@ -32,6 +32,8 @@ class Figures:
     slots: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     """{`builds`, `deployments`: (taken, waiting)}"""
     lost_lines: int = 0
+    loops: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    """{loop: (failures of its items since the daemon started, items that fail now)}"""
 
 
 def render_metrics(status: StatusShape, figures: Figures, may_see: Callable[[str], bool]) -> bytes:
@@ -67,6 +69,13 @@ def _of_the_daemon(status: StatusShape, figures: Figures) -> Iterator[Metric]:
         for kind, counts in figures.slots.items():
             slots.add_metric((kind,), counts[place])
         yield slots
+    failures = CounterMetricFamily("deployd_loop_failures", "Failures of single items in loops that serve many.",
+                                   labels=("loop",))
+    failing = GaugeMetricFamily("deployd_loop_failing", "Items that failed at their last try.", labels=("loop",))
+    for loop, (count, now) in figures.loops.items():
+        failures.add_metric((loop,), count)
+        failing.add_metric((loop,), now)
+    yield from (failures, failing)
     yield _gauge("deployd_router_up", "1 when the router answers.", int(figures.router is not None))
     yield CounterMetricFamily("deployd_access_log_lost_lines", "Requests that could not be counted or logged.",
                               value=figures.lost_lines)

@@ -11,24 +11,34 @@ from collections import deque
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import ClassVar
 
 import structlog
 
+from deployd.activity.net import Net
 from deployd.certificates.authority import Authority, NotIssued
 from deployd.certificates.certificate import Certificate, CertificateUnusable, parse_certificate
 from deployd.certificates.due import ENDS_SOON, covers, pause, renew_at
 from deployd.certificates.shelf import Refusals, Shelf, Window
 from deployd.certificates.wanted import Wanted
 from deployd.clock import Clock
+from deployd.errors import DeployError
 from deployd.ids import ProjectId
 from deployd.settings import OwnCertificate
 
 log = structlog.get_logger()
 
 LOOK_SECONDS = 5.0
+ASKING, SHOWING = "the certificate of ", "showing the certificate of "
 MOST_ORDERS, ORDERS_WITHIN = 50, timedelta(hours=1)
 """Let's Encrypt takes 300 of an account in three hours; a mistake of ours must not use them up."""
 KEPT_AFTER_END = timedelta(days=30)
+
+
+class NotShown(DeployError):
+    """The router cannot be given a certificate."""
+
+    code: ClassVar[str] = "certificate-not-shown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +61,14 @@ class Keeper:
 
     def __init__(
         self, wanted: Wanted, shelf: Shelf, window: Window, clock: Clock, authority: Authority | None,
-        own: tuple[OwnCertificate, ...] = (),
+        own: tuple[OwnCertificate, ...] = (), *, net: Net | None = None,
     ) -> None:
         """
         Args:
             authority: Who signs; None: nobody is asked.
             own: The operator's, which win.
         """
+        self._net = net or Net("certificates")
         self._wanted = wanted
         self._shelf = shelf
         self._window = window
@@ -78,15 +89,21 @@ class Keeper:
 
     async def serve(self) -> None:
         while True:
-            await self.round()
+            with self._net.contain("a round"):
+                await self.round()
             await asyncio.sleep(LOOK_SECONDS)
 
     async def round(self) -> None:
         """Have what is due, one host after the other, as far as the limits go."""
         await self._look()
         for host in sorted(self._hosts):
-            if self._is_due(host) and self._may_ask():
-                await self._ask(host)
+            # What goes wrong unexpectedly stands in the host's own refusal, and is shown with it.
+            with self._net.contain(f"{ASKING}{host}", shown=False) as tried:
+                if self._is_due(host) and self._may_ask():
+                    await self._ask(host)
+            if tried.error is not None:
+                self._refuse(host, tried.error)
+        self._net.keep_only((f"{ASKING}{host}" for host in self._hosts), beginning=ASKING)
 
     def known(self) -> list[HostCertificate]:
         """Every host, by name."""
@@ -112,11 +129,15 @@ class Keeper:
         shown = {host: self._kept[host] for host in self._hosts if host in self._kept and self._kept[host].ends > now}
         for certificate in self._own.values():   # they come last, and win
             shown |= {host: certificate for host in self._hosts if covers(certificate.names, host)}
-        self._window.show(shown)
+        not_shown = self._window.show(shown)
+        for host, why in not_shown.items():
+            self._net.failed(f"{SHOWING}{host}", NotShown(f"its certificate cannot be laid out: {why}", where=host))
+        self._net.keep_only((f"{SHOWING}{host}" for host in not_shown), beginning=SHOWING)
         over = {host for host, item in self._kept.items()
                 if host not in self._hosts and item.ends + KEPT_AFTER_END < now}
         for host in over:
-            self._shelf.drop(host)
+            with self._net.contain(f"dropping the certificate of {host}", shown=False):
+                self._shelf.drop(host)
         self._kept = {host: item for host, item in self._kept.items() if host not in over}
 
     def _read_own(self) -> None:
@@ -154,17 +175,21 @@ class Keeper:
         try:
             certificate = await self._authority.issue(host)
         except NotIssued as error:
-            before = self._refusals.get(host)
-            tries = before.tries + 1 if before else 1
-            why = "; ".join((error.what, *error.evidence))
-            self._refusals[host] = Refusals(tries, self._clock.now() + pause(tries), why)
-            log.warning("certificate_refused", host=host, tries=tries, what=why)
+            self._refuse(host, error)
         else:
             self._refusals.pop(host, None)
             self._kept[host] = certificate
             log.info("certificate_issued", host=host, by=self._authority.kind, ends=certificate.ends.isoformat())
         await asyncio.to_thread(self._show)
         await asyncio.to_thread(self._keep, host)
+
+    def _refuse(self, host: str, error: DeployError) -> None:
+        """It is asked for again after a pause that grows; the others are not held up by it."""
+        before = self._refusals.get(host)
+        tries = before.tries + 1 if before else 1
+        why = "; ".join((error.what, *error.evidence))
+        self._refusals[host] = Refusals(tries, self._clock.now() + pause(tries), why)
+        log.warning("certificate_refused", host=host, tries=tries, what=why)
 
     def _keep(self, host: str) -> None:
         """On the shelf, so that nobody is asked again after a restart."""

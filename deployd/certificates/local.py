@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from deployd.certificates.authority import NotIssued
 from deployd.certificates.certificate import Certificate, new_key, parse_certificate
 from deployd.certificates.shelf import write
 from deployd.clock import Clock
@@ -41,7 +42,13 @@ class LocalAuthority:
         return ""
 
     async def issue(self, host: str) -> Certificate:
-        return await asyncio.to_thread(self._issue, host)
+        try:
+            return await asyncio.to_thread(self._issue, host)
+        except ValueError as error:   # a name that no certificate can hold: letters that are not ASCII, mostly
+            raise NotIssued(
+                f"no certificate can be made for this name: {error}", where=host,
+                mend="write the name in its ASCII form (xn--…) in the routes or domains",
+            ) from None
 
     def _issue(self, host: str) -> Certificate:
         authority, key = self._own()

@@ -90,16 +90,25 @@ class Window:
         self._folder = certificates
         self._shown: dict[str, str] = {}
 
-    def show(self, certificates: Mapping[str, Certificate]) -> None:
-        """Have exactly these there: {name: certificate}"""
+    def show(self, certificates: Mapping[str, Certificate]) -> dict[str, str]:
+        """Have exactly these there: {name: certificate}
+
+        Returns:
+            {name: why it cannot be shown}: it is too long for a file's name, say.
+        """
+        failed = {}
         for name, certificate in certificates.items():
             if self._shown.get(name) != certificate.text:
-                write(self._folder / f"{name}.pem", certificate.text, 0o640, group=WWW_DATA)
-                self._shown[name] = certificate.text
+                try:
+                    write(self._folder / f"{name}.pem", certificate.text, 0o640, group=WWW_DATA)
+                    self._shown[name] = certificate.text
+                except (OSError, ValueError) as error:   # tried again at the next look
+                    failed[name] = str(error)
         for file in self._folder.glob("*.pem"):
             if file.stem not in certificates:
                 file.unlink(missing_ok=True)
                 self._shown.pop(file.stem, None)
+        return failed
 
 
 def write(file: Path, text: str, mode: int, *, group: int | None = None) -> None:

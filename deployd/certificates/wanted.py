@@ -6,11 +6,14 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from deployd.activity.journal import read_result
+from deployd.activity.net import Net
 from deployd.deployment.version import Version
 from deployd.ids import ActivityId, ProjectId
 from deployd.settings import Settings
 from deployd.state import environments
 from deployd.state.store import Store
+
+READING = "reading the hosts of "
 
 
 @dataclass
@@ -19,6 +22,7 @@ class Wanted:
 
     store: Store
     settings: Settings
+    net: Net = field(default_factory=lambda: Net("certificates"))
     _hosts: dict[ActivityId, frozenset[str]] = field(default_factory=dict)
 
     async def hosts(self) -> dict[str, ProjectId]:
@@ -26,11 +30,13 @@ class Wanted:
         live = [row for row in await self.store.read(environments.live_ones) if row.project in self.settings.projects]
         for gone in self._hosts.keys() - {row.activity for row in live}:
             del self._hosts[gone]
+        self.net.keep_only((f"{READING}{row.project}/{row.name}" for row in live), beginning=READING)
         found: dict[str, ProjectId] = {}
         for row in live:
             if row.activity not in self._hosts:
-                self._hosts[row.activity] = await self._read(row.activity)
-            found.update(dict.fromkeys(self._hosts[row.activity], row.project))
+                with self.net.contain(f"{READING}{row.project}/{row.name}"):
+                    self._hosts[row.activity] = await self._read(row.activity)
+            found.update(dict.fromkeys(self._hosts.get(row.activity, ()), row.project))
         return found
 
     async def _read(self, activity: ActivityId) -> frozenset[str]:

@@ -9,27 +9,35 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Collection, Iterable, Iterator
-from itertools import islice
+from dataclasses import dataclass
 from pathlib import Path
 
 from deployd.process import run
 
-REMOVE_SECONDS = 3_600
-OWN_SECONDS = 1_800
-MEASURE_SECONDS = 300
-AT_A_TIME = 200
-"""Folders for one program: a host has thousands."""
+REMOVE_SECONDS = 240.0
+"""Less than the undo of a step may take."""
+OWN_SECONDS = 1_800.0
+MEASURE_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """What folders take."""
+
+    size_bytes: int
+    """On the disk; a sparse file counts with what it really takes."""
+    files: int
+    """Folders and links included: each is an inode, and a disk can run out of them while it has room."""
 
 
 async def remove_tree(folder: Path) -> None:
-    """Remove a folder (or file) with all that is in it; not there is fine. What is mounted below it stays.
+    """Remove a folder (or file) with all that is in it; not there is fine. What cannot be removed is left.
 
     Raises:
-        ProgramFailed: Something of it stays.
+        ProgramOverran: There is more than can be removed in that time; the next try goes on.
     """
     if await asyncio.to_thread(os.path.lexists, folder):
-        await run("rm", "-rf", "--one-file-system", "--", str(folder), limit_seconds=REMOVE_SECONDS)
+        await run("rm", "-rf", "--one-file-system", "--", str(folder), check=False, limit_seconds=REMOVE_SECONDS)
 
 
 async def ensure_owner(folder: Path, owner: int) -> bool:
@@ -64,25 +72,6 @@ async def give_tree(folder: Path, owner: int) -> None:
     )
 
 
-async def sizes_of(folders: Collection[Path]) -> dict[Path, int]:
-    """{folder: bytes that it takes on its disk}; 0 for one that is not there. What goes away meanwhile does not count.
-
-    Raises:
-        ProgramOverran: There is too much to be counted.
-    """
-    sizes = dict.fromkeys(folders, 0)
-    for batch in batched(sizes, AT_A_TIME):
-        output = await run(
-            "du", "--summarize", "--block-size=1", "--one-file-system", "--null", "--", *map(str, batch),
-            limit_seconds=MEASURE_SECONDS, check=False,
-        )
-        for entry in output.stdout.split(b"\0"):
-            number, _, name = entry.partition(b"\t")
-            if name:
-                sizes[Path(os.fsdecode(name))] = int(number)
-    return sizes
-
-
 async def count_files(folder: Path) -> tuple[int, int]:
     """(regular files below a folder, bytes in them); nothing when it is not there."""
     files = size = 0
@@ -99,13 +88,29 @@ async def count_files(folder: Path) -> tuple[int, int]:
     return files, size
 
 
-async def size_of(folder: Path) -> int:
-    """Bytes that one folder takes; see `sizes_of`."""
-    return (await sizes_of([folder]))[folder]
+async def read_use(*folders: Path, limit_seconds: float = MEASURE_SECONDS) -> Use:
+    """What folders take together; those that are not there take nothing.
+
+    Raises:
+        ProgramOverran: There are too many files to be counted in that time.
+    """
+    return Use(
+        await _sum(folders, "--block-size=1", limit_seconds), await _sum(folders, "--inodes", limit_seconds),
+    )
 
 
-def batched(items: Iterable[Path], count: int) -> Iterator[tuple[Path, ...]]:
-    """The items, `count` at a time."""
-    left = iter(items)
-    while batch := tuple(islice(left, count)):
-        yield batch
+async def size_of(folder: Path, *, limit_seconds: float = MEASURE_SECONDS) -> int:
+    """Bytes that a folder takes on its disk. What goes away meanwhile does not count.
+
+    Raises:
+        ProgramOverran: There are too many files to be counted in that time.
+    """
+    return await _sum((folder,), "--block-size=1", limit_seconds)
+
+
+async def _sum(folders: tuple[Path, ...], unit: str, limit_seconds: float) -> int:
+    counted = await run(
+        "du", "--summarize", "--one-file-system", unit, "--null", "--", *map(str, folders),
+        check=False, limit_seconds=limit_seconds,
+    )
+    return sum(int(item.split(b"\t")[0]) for item in counted.stdout.split(b"\0") if item)

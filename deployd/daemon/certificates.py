@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from deployd.activity.net import Net
 from deployd.certificates.acme import AcmeAuthority
 from deployd.certificates.authority import Authority
 from deployd.certificates.keeper import Keeper
@@ -13,7 +14,7 @@ from deployd.router.places import RouterPlaces
 from deployd.settings import Settings
 
 
-def certificate_keeper(edges: Edges, settings: Settings) -> Keeper:
+def certificate_keeper(edges: Edges, settings: Settings, net: Net) -> Keeper:
     """Each kind of authority has a shelf of its own: what the local one signed is not shown when ACME is chosen."""
     tls, places, folder = settings.tls, RouterPlaces(settings.run), settings.state / "certificates"
     authorities: dict[str, Authority] = {
@@ -21,6 +22,6 @@ def certificate_keeper(edges: Edges, settings: Settings) -> Keeper:
         "local": LocalAuthority(folder / "local-authority", edges.clock),
     }
     return Keeper(
-        Wanted(edges.store, settings), Shelf(folder / tls.certificates), Window(places.certificates), edges.clock,
-        authorities.get(tls.certificates), tls.own,
+        Wanted(edges.store, settings, net), Shelf(folder / tls.certificates), Window(places.certificates), edges.clock,
+        authorities.get(tls.certificates), tls.own, net=net,
     )

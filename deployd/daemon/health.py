@@ -8,6 +8,7 @@ from typing import Any
 
 from deployd.activity.holding import Limits
 from deployd.activity.lanes import Lanes
+from deployd.activity.net import Nets
 from deployd.api.board import Health
 from deployd.api.metrics import Figures
 from deployd.certificates.keeper import Keeper
@@ -40,13 +41,20 @@ def health_of(edges: Edges) -> Health:
     return look
 
 
-def degraded(edges: Edges, watch: Watch, lanes: Lanes, limits: Limits, keeper: Keeper) -> list[str]:
+def degraded(edges: Edges, watch: Watch, lanes: Lanes, limits: Limits, keeper: Keeper, nets: Nets) -> list[str]:
     """What is not well though pushes can be taken: the router, environments, rows of a newer deployd, undos that are
-    stuck, certificates, the firewall."""
-    return [
-        *edges.router_started.troubles, *watch.degraded(), *lanes.left_alone.values(), *limits.waits.stuck,
-        *keeper.troubles(), *edges.wall.troubles(),
-    ]
+    stuck, certificates, the firewall, and what fails in the loops that serve many. Who cannot say what is wrong with
+    it is told too.
+    """
+    found: list[str] = []
+    for name, reasons in {
+        "the router": lambda: edges.router_started.troubles, "environments": watch.degraded,
+        "lanes": lambda: lanes.left_alone.values(), "undos": lambda: limits.waits.stuck,
+        "certificates": keeper.troubles, "the firewall": edges.wall.troubles,
+    }.items():
+        with nets.of("status").contain(name):
+            found += reasons()
+    return [*found, *nets.troubles()]
 
 
 def collected(collector: Collector) -> dict[str, Any]:
@@ -58,7 +66,7 @@ def collected(collector: Collector) -> dict[str, Any]:
     return {"at": last.at.isoformat(), "things": dict(sorted(things.items())), "size_bytes": last.size_bytes}
 
 
-async def measured(edges: Edges, traffic: Traffic, limits: Limits) -> Figures:
+async def measured(edges: Edges, traffic: Traffic, limits: Limits, nets: Nets) -> Figures:
     """What `/metrics` tells besides the status."""
     router: RouterStatus | None = None
     with suppress(DeployError):
@@ -67,5 +75,5 @@ async def measured(edges: Edges, traffic: Traffic, limits: Limits) -> Figures:
     slots = {"builds": limits.builds, "deployments": limits.deploys}
     return Figures(
         dict(traffic.visits), router, {name: (found.taken, found.waiting) for name, found in slots.items()},
-        traffic.lost_lines,
+        traffic.lost_lines, nets.figures(),
     )

@@ -14,6 +14,7 @@ from typing import ClassVar
 import structlog
 import uvloop
 
+from deployd.activity.net import Net
 from deployd.catalogue import Catalogue, load_catalogue
 from deployd.daemon.edges import FolderUnusable, host_of, open_edges
 from deployd.daemon.work import RELOAD, STOP, work
@@ -71,20 +72,19 @@ async def run_daemon(settings: Settings, catalogue: Catalogue, settings_file: Pa
     async with AsyncExitStack() as stack:
         edges = await open_edges(stack, settings, catalogue)
         host = await host_of(edges, settings, catalogue)
-        wish = await work(stack, edges, host, partial(_next_wish, wishes, settings_file))
+        wish = await work(stack, edges, host, partial(_next_wish, wishes, settings_file, Net("signals")))
     log.info("daemon_stopped", wish=wish)
     return wish
 
 
-async def _next_wish(wishes: asyncio.Queue[str], settings_file: Path) -> str:
+async def _next_wish(wishes: asyncio.Queue[str], settings_file: Path, net: Net) -> str:
     """A stop, or a reload with settings that are valid: others are told and change nothing."""
     while True:
         wish = await wishes.get()
         if wish == STOP:
             return wish
-        try:
+        with net.contain("reading the settings again") as tried:
             load_catalogue((await asyncio.to_thread(load_settings, settings_file)).catalogue_path)
-        except DeployError as error:
-            log.error("reload_refused", what=error.what, where=error.where, evidence=error.evidence)
-        else:
+        if tried.error is None:
             return wish
+        log.error("reload_refused", what=tried.error.what, where=tried.error.where, evidence=tried.error.evidence)

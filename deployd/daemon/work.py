@@ -8,12 +8,14 @@ from contextlib import AsyncExitStack
 from functools import partial
 
 import structlog
+from aiohttp import web
 
 from deployd.activity.endings import endings
 from deployd.activity.holding import Limits
 from deployd.activity.lanes import Lanes
 from deployd.activity.log import Logs
 from deployd.activity.memory import host_memory
+from deployd.activity.net import Nets
 from deployd.activity.slots import Slots
 from deployd.activity.supervised import supervised
 from deployd.api.applications import local_application, public_application
@@ -28,6 +30,7 @@ from deployd.daemon.health import collected, degraded, health_of, measured
 from deployd.daemon.router_start import start_router
 from deployd.deployment.carry import Carrier
 from deployd.deployment.host import Host
+from deployd.deployment.share import refuse_beyond_share
 from deployd.intake.checker import CommitChecker
 from deployd.intake.followed import TerminalLogs
 from deployd.intake.hooks_folder import write_hooks
@@ -38,6 +41,7 @@ from deployd.intake.queue import StateQueue
 from deployd.intake.webhooks import webhook_routes
 from deployd.router.hand_over import end_earlier_ones, reopen_access_log
 from deployd.router.places import RouterPlaces
+from deployd.settings import Settings
 from deployd.systemd import keep_watchdog_fed, notify, ready, reloading
 from deployd.upkeep.access_logs import AccessLogs
 from deployd.upkeep.collect.collector import Collector
@@ -56,51 +60,62 @@ async def work(
     stack: AsyncExitStack, edges: Edges, host: Host, next_wish: Callable[[], Awaitable[str]],
 ) -> str:
     """Put back what is live, then do all that a daemon does until `next_wish` says how it ends."""
-    settings = host.settings
+    settings, nets = host.settings, Nets()
     logs = Logs(host.places.logs, edges.clock, edges.masker, endings(edges.store))
     memory = host_memory(settings.limits.memory_mb)
     limits = Limits(
-        Slots(settings.limits.builds, memory, what="builds"),
-        Slots(settings.limits.deploys, memory, what="deployments"),
+        Slots(
+            settings.limits.builds, memory, what="builds", net=nets.of("slots"),
+            share_of=lambda project: settings.shares_of(project).builds or 1,
+        ),
+        Slots(
+            settings.limits.deploys, memory, what="deployments", net=nets.of("slots"), of_production=1,
+            share_of=lambda project: settings.shares_of(project).deploys or 1,
+        ),
     )
     carrier = Carrier(edges.store, host, logs, limits, edges.clock, memory.total_mb)
-    lanes = Lanes(edges.store, carrier, edges.clock, carrier.may_be_overtaken)
+    lanes = Lanes(edges.store, carrier, edges.clock, carrier.may_be_overtaken, net=nets.of("lanes"))
     write_hooks(settings.state / "hooks", settings.api_socket)
     intake = Intake(
         settings.projects, settings.tokens, edges.code, CommitChecker(edges.code, host),
-        StateQueue(edges.store, edges.clock, lanes.wake), TerminalLogs(logs, edges.store),
+        StateQueue(edges.store, edges.clock, lanes.wake, settings), TerminalLogs(logs, edges.store),
     )
-    keeper = certificate_keeper(edges, settings)
-    await keeper.lay_out()
-    reconciler = Reconciler(edges.store, host, edges.clock)
+    keeper = certificate_keeper(edges, settings, nets.of("certificates"))
+    with nets.of("certificates").contain("laying out what there is"):   # hosts without one show the router's own
+        await keeper.lay_out()
+    reconciler = Reconciler(edges.store, host, edges.clock, net=nets.of("putting back"))
     live = await reconciler.put_back()
     await edges.router.complete()
     watch = Watch(
         edges.store, host, reconciler, edges.router, edges.clock,
         partial(start_router, edges.engine, edges.router, settings, host.catalogue),
+        net=nets.of("watch"),
     )
     traffic = Traffic()
-    collector = Collector(edges.store, host, edges.clock, lanes.wake, edges.code.pack)
+    collector = Collector(edges.store, host, edges.clock, lanes.wake, edges.code.pack, net=nets.of("housekeeping"))
     board = StateBoard(
         edges.store, settings, logs, edges.clock, health_of(edges),
-        partial(degraded, edges, watch, lanes, limits, keeper),
-        limits.waits.of, partial(measured, edges, traffic, limits), partial(collected, collector), keeper.known,
+        partial(degraded, edges, watch, lanes, limits, keeper, nets),
+        limits.waits.of, partial(measured, edges, traffic, limits, nets), partial(collected, collector), keeper.known,
     )
     routes = api_routes(board, StateDesk(edges.store, host, lanes, edges.clock, collector))
     find = partial(find_caller, settings)
-    more = [*console_routes(board, find), *git_routes(intake), *webhook_routes(intake)]
+    more = [*console_routes(board, find), *_git_routes(intake, settings), *webhook_routes(intake)]
     await open_faces(
-        stack, settings, public_application(routes, more, find), local_application(routes, internal_routes(intake)),
+        stack, settings,
+        public_application(routes, more, find, settings.shares.streams),
+        local_application(routes, internal_routes(intake), settings.shares.streams),
     )
     log.info("daemon_ready", environments=live, listen=settings.listen, router=settings.router.http_port)
     async with asyncio.TaskGroup() as group:
+        for_ever: dict[str, Callable[[], Awaitable[None]]] = {
+            "lanes": lanes.serve, "watchdog": partial(keep_watchdog_fed, partial(_answers, board, nets)),
+            "collector": collector.serve, "certificates": keeper.serve,
+            **_upkeep(edges, host, watch, traffic, lanes.wake, nets),
+        }
         eternal = [
-            group.create_task(supervised("lanes", lanes.serve), name="lanes"),
-            group.create_task(supervised("watchdog", partial(keep_watchdog_fed, board.not_ready)), name="watchdog"),
-            *(group.create_task(supervised(name, once), name=name)
-              for name, once in _upkeep(edges, host, watch, traffic, lanes.wake).items()),
-            group.create_task(supervised("collector", collector.serve), name="collector"),
-            group.create_task(supervised("certificates", keeper.serve), name="certificates"),
+            group.create_task(supervised(name, once, net=nets.of("tasks")), name=name)
+            for name, once in for_ever.items()
         ]
         ready(f"{live} environments are live")
         wish = await next_wish()
@@ -116,16 +131,29 @@ async def work(
     return wish
 
 
+def _git_routes(intake: Intake, settings: Settings) -> list[web.RouteDef]:
+    return git_routes(
+        intake, settings.shares.streams, lambda project: settings.shares_of(project).repository_mb * MEGABYTE,
+    )
+
+
+async def _answers(board: StateBoard, nets: Nets) -> None:
+    """Return when the daemon has answered a question, whatever the answer: it lives, and a start would mend nothing."""
+    with nets.of("tasks").contain("asking whether pushes can be taken"):
+        await board.not_ready()
+
+
 def _upkeep(
-    edges: Edges, host: Host, watch: Watch, traffic: Traffic, wake: Callable[[], None],
+    edges: Edges, host: Host, watch: Watch, traffic: Traffic, wake: Callable[[], None], nets: Nets,
 ) -> dict[str, Callable[[], Awaitable[None]]]:
     """What looks after everything between deployments: {name of the task: what it does for ever}"""
     seen = host.settings.state / "remotes"
-    lost = LostPushes(edges.store, host.settings.projects, edges.code, seen, edges.clock, wake)
-    crons = Crons(edges.store, host, edges.router, edges.masker)
+    lost = LostPushes(edges.store, host.settings.projects, edges.code, seen, edges.clock, wake,
+                      net=nets.of("lost pushes"), refuse=partial(refuse_beyond_share, host.settings))
+    crons = Crons(edges.store, host, edges.router, edges.masker, net=nets.of("crons"))
     return {
         "watch": watch.serve, "firewall": edges.wall.serve, "lost pushes": lost.serve, "crons": crons.serve,
-        "access logs": _access_logs(edges, host, traffic).serve,
+        "access logs": _access_logs(edges, host, traffic, nets).serve,
         "earlier router": partial(
             end_earlier_ones, edges.engine, edges.router, edges.router_started.wanted,
             upgrade_waits=edges.router_started.upgrade_waits,
@@ -133,9 +161,9 @@ def _upkeep(
     }
 
 
-def _access_logs(edges: Edges, host: Host, traffic: Traffic) -> AccessLogs:
+def _access_logs(edges: Edges, host: Host, traffic: Traffic, nets: Nets) -> AccessLogs:
     places, settings = RouterPlaces(host.settings.run), host.settings
     return AccessLogs(
         places.access_log, host.places, traffic, partial(reopen_access_log, edges.engine, settings.instance),
-        most_bytes=settings.router.access_log_mb * MEGABYTE,
+        most_bytes=settings.router.access_log_mb * MEGABYTE, net=nets.of("access logs"),
     )

@@ -14,6 +14,7 @@ from typing import ClassVar
 
 from deployd.activity.log import Tell
 from deployd.confined.trees import ensure_owner, remove_tree
+from deployd.deployment.build_room import ensure_cache_in_bounds, room_watched
 from deployd.deployment.containers import MEGABYTE, SCRIPTS_FOLDER
 from deployd.deployment.host import Host
 from deployd.deployment.identity import identity_binds
@@ -64,6 +65,7 @@ async def build_apps(deployment: Deployment, host: Host, tell: Tell) -> Built:
         tell.line("nothing to build: every slug is there")
         return Built(())
     _refuse_without_room(host)
+    await ensure_cache_in_bounds(deployment, host, tell)
     config = await read_config(deployment, host)
     for item in planned:
         app = config.application(item.name)
@@ -115,7 +117,8 @@ async def _build(deployment: Deployment, host: Host, tell: Tell, app: Applicatio
             return
         await host.engine.ensure_network(build_network(deployment))
         there = await host.engine.ensure_container(await _build_container(deployment, host, app, name, scripts))
-    await _follow(deployment, host, tell, app, name, list(zip(steps, scripts, strict=True)))
+    async with room_watched(deployment, host, app.name, name):
+        await _follow(deployment, host, tell, app, name, list(zip(steps, scripts, strict=True)))
     if there is not None:   # what it left running ends with it: nothing writes into its files while they are packed
         await host.engine.wait_until_dead(there)
 

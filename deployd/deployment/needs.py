@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from deployd.activity.slots import NOTHING_MORE, Need
+from deployd.activity.slots import Need
 from deployd.activity.table import Step
 from deployd.deployment.view import Deployment
 from deployd.settings import Settings
@@ -18,12 +18,14 @@ def memory_needed(settings: Settings, total_mb: int, step: Step, deployment: Dep
     Args:
         total_mb: All the memory that there can be; the default limit of a build gives way to it.
     """
+    production = deployment.branch == deployment.project.production
     if step.phase == "build":
         if all(app.action != "build" for app in deployment.planned.plan.apps):
-            return NOTHING_MORE   # every slug is there
+            return Need(slot=False)   # every slug is there: a redeploy does not wait for the builds of others
         wanted = settings.build.memory_mb
         chosen = "memory_mb" in settings.build.model_fields_set
-        return Need(wanted if chosen else min(wanted, total_mb), "the build")   # one application after the other
+        # One application after the other.
+        return Need(wanted if chosen else min(wanted, total_mb), "the build", is_production=production)
     if step.phase == "deploy":
-        return Need(min(DEPLOYMENT_MB, total_mb), "the deployment")
-    return NOTHING_MORE
+        return Need(min(DEPLOYMENT_MB, total_mb), "the deployment", is_production=production)
+    return Need(is_production=production)

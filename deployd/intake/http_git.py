@@ -10,16 +10,18 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
 
 import structlog
 from aiohttp import ClientError, web
 
+from deployd.confined.trees import size_of
 from deployd.errors import DeployError
 from deployd.git.program import git_environment
 from deployd.ids import ProjectId
 from deployd.intake.ports import Intake
+from deployd.intake.seats import Seats, TooMany
 from deployd.intake.tokens import find_token
 from deployd.process import Process, open_process
 from deployd.settings import ProjectSettings, Token
@@ -33,21 +35,32 @@ LEAST_FREE_BYTES = 1_000_000
 """With less git could not even begin to take a push."""
 BOUNDED = ("prlimit", "--cpu=1800", "--")
 """A pack of 2 GB needs minutes; one that is made to be slow to unpack would take days."""
+STREAMS = 100
+REPOSITORY_BYTES = 10_000_000_000
 ROLES_THAT_PUSH = ("contributor", "admin")
 NO_CACHE = {"Cache-Control": "no-cache, max-age=0, must-revalidate", "Pragma": "no-cache"}
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def git_routes(intake: Intake) -> list[web.RouteDef]:
-    """Routes of the public application: /git/<project>.git/…"""
+def git_routes(
+    intake: Intake, streams: int = STREAMS, repository_bytes: Callable[[ProjectId], int] = lambda _: REPOSITORY_BYTES,
+) -> list[web.RouteDef]:
+    """Routes of the public application: /git/<project>.git/…
+
+    Args:
+        streams: Transfers that one token may have under way.
+        repository_bytes: What the repository of a project may take.
+    """
+    seats = Seats(streams)
 
     async def info_refs(request: web.Request) -> web.StreamResponse:
         service = request.query.get("service", "")
         if service not in SERVICES:
             return web.Response(status=403, text="only the smart protocol is spoken here: use a newer git\n")
         project, _ = _admit(request, intake, service)
-        await _refuse_without_room(intake, project, service)   # before anything is answered: git shows a refusal then
+        # Before anything is answered: git shows a refusal then.
+        await _refuse_without_room(intake, project, service, repository_bytes(project.id))
         response = web.StreamResponse(headers={"Content-Type": f"application/x-{service}-advertisement", **NO_CACHE})
         await response.prepare(request)
         if "version=2" not in request.headers.get("Git-Protocol", "").split(":") or service == "git-receive-pack":
@@ -59,9 +72,11 @@ def git_routes(intake: Intake) -> list[web.RouteDef]:
     def rpc(service: str) -> Handler:
         async def handle(request: web.Request) -> web.StreamResponse:
             project, token = _admit(request, intake, service)
-            response = web.StreamResponse(headers={"Content-Type": f"application/x-{service}-result", **NO_CACHE})
-            await response.prepare(request)
-            await _serve(request, response, intake, project, service, ("--stateless-rpc",), token, with_body=True)
+            with _seat(seats, token):
+                await _refuse_without_room(intake, project, service, repository_bytes(project.id))
+                response = web.StreamResponse(headers={"Content-Type": f"application/x-{service}-result", **NO_CACHE})
+                await response.prepare(request)
+                await _serve(request, response, intake, project, service, ("--stateless-rpc",), token, with_body=True)
             return response
         return handle
 
@@ -98,23 +113,45 @@ def _admit(request: web.Request, intake: Intake, service: str) -> tuple[ProjectS
     return project, token
 
 
-async def _refuse_without_room(intake: Intake, project: ProjectSettings, service: str) -> None:
+@contextmanager
+def _seat(seats: Seats, token: Token) -> Iterator[None]:
     """
     Raises:
-        HTTPInsufficientStorage: A push could not be stored.
+        HTTPTooManyRequests: The token has all of its seats.
+    """
+    try:
+        with seats.take(token.name):
+            yield
+    except TooMany as error:
+        raise web.HTTPTooManyRequests(text="".join(f"deployd: {line}\n" for line in error.lines())) from None
+
+
+async def _refuse_without_room(
+    intake: Intake, project: ProjectSettings, service: str, repository_bytes: int,
+) -> None:
+    """
+    Raises:
+        HTTPInsufficientStorage: A push could not be stored, or the repository has all that it may have.
     """
     try:
         repository = await intake.repositories.path(project)
         disk = await asyncio.to_thread(os.statvfs, repository)
-        if service != "git-receive-pack" or disk.f_bavail * disk.f_frsize >= LEAST_FREE_BYTES:
+        if service != "git-receive-pack":
             return
-        why = f"the disk of {repository} is full"
+        mend = "make room on the disk"
+        if disk.f_bavail * disk.f_frsize < LEAST_FREE_BYTES:
+            why = f"the disk of {repository} is full"
+        elif await size_of(repository) > repository_bytes:
+            why = f"its repository takes more than its share of {repository_bytes // 1_000_000} MB"
+            mend = "have the operator raise shares.repository_mb"
+        else:
+            return
     except (OSError, DeployError) as error:
-        why = f"its repository cannot be made: {error}"
+        why, mend = f"its repository cannot be made: {error}", "make room on the disk"
     log.error("git_refused", project=project.id, reason=why)
     raise web.HTTPInsufficientStorage(
         text=f"deployd: cannot take a push to {project.id}: {why}\n"
-             "nothing was changed and what is live goes on; make room on the disk and push again\n",
+             f"nothing was changed and what is live goes on; {mend} and push again\n",
     )
 
 

@@ -101,6 +101,9 @@ async def _look(intake: Intake, asked: _Asked) -> tuple[list[str], bool]:
     refusals = refused_refs(project, asked.pushes, asked.others)
     if refusals:
         return refusals, False
+    refusal = await intake.queue.refusal(project.id, asked.pushes)   # first: reading thousands of commits takes long
+    if refusal is not None:
+        return refusal.lines(), False
     said, accepted = [f"{other.name} is kept; only branches are deployed" for other in asked.others], True
     try:
         async with asyncio.timeout(LOOK_SECONDS):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from deployd.errors import DeployError
 from deployd.ids import ActivityId, CommitId, ProjectId
 from deployd.intake.push import Push, Receipt
 from deployd.settings import ProjectSettings, Token
@@ -31,6 +32,10 @@ class Checker(Protocol):
 class Queue(Protocol):
     async def push(self, push: Push) -> Receipt:
         """Make an activity of a push. Durable when it returns."""
+        ...
+
+    async def refusal(self, project: ProjectId, pushes: Sequence[Push]) -> DeployError | None:
+        """Why pushes that come together are more than the project may have."""
         ...
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from deployd.clock import Clock
+from deployd.deployment.share import ShareTaken, Wanted, refuse_beyond_share
 from deployd.deployment.steps import TABLES
 from deployd.environment.naming import machine_name
+from deployd.ids import ProjectId
 from deployd.intake.push import Push, Receipt
+from deployd.settings import Settings
 from deployd.state import activities, deliveries, environments
 from deployd.state.activities import NewActivity, Trigger
 from deployd.state.deliveries import Delivery
@@ -18,7 +21,8 @@ from deployd.state.store import Store
 class StateQueue:
     """Makes activities in state.db and wakes the lanes."""
 
-    def __init__(self, store: Store, clock: Clock, wake: Callable[[], None]) -> None:
+    def __init__(self, store: Store, clock: Clock, wake: Callable[[], None], settings: Settings) -> None:
+        self._settings = settings
         self._store = store
         self._clock = clock
         self._wake = wake
@@ -29,11 +33,25 @@ class StateQueue:
         self._wake()
         return receipt
 
+    async def refusal(self, project: ProjectId, pushes: Sequence[Push]) -> ShareTaken | None:
+        """Why pushes that come together are more than the project may have; asked before git takes them."""
+        def ask(db: sqlite3.Connection) -> ShareTaken | None:
+            try:
+                refuse_beyond_share(self._settings, db, project, [_wanted(push) for push in pushes])
+            except ShareTaken as error:
+                return error
+            return None
+
+        return await self._store.read(ask)
+
     def _enqueue(self, db: sqlite3.Connection, push: Push) -> Receipt:
         known = deliveries.find(db, push.how, push.project, push.delivery) if push.delivery else None
         if known is not None:
             return Receipt(known.activity, known.said, again=True)
-        receipt = self._delete(db, push) if push.deleted else self._deploy(db, push)
+        try:
+            receipt = self._delete(db, push) if push.deleted else self._deploy(db, push)
+        except ShareTaken as error:   # the branch has moved: it is deployed when there is room, as a lost push
+            receipt = Receipt(None, f"{push.branch} is not deployed now: {error.what}; {error.mend}")
         if push.delivery:
             answer = Delivery(receipt.activity, receipt.said)
             deliveries.add(db, push.how, push.project, push.delivery, answer, self._clock.now())
@@ -48,6 +66,7 @@ class StateQueue:
             same = self._same(db, push)
             if same is not None:
                 return Receipt(None, f"{push.branch} at {push.new[:8]} is activity {same} already")
+        refuse_beyond_share(self._settings, db, push.project, [_wanted(push)])
         now = self._clock.now()
         goes_on = activities.latest(db, project=push.project, environment=name, states=("in_progress",), limit=1)
         environments.ensure(db, push.project, name, push.branch, now)
@@ -63,6 +82,7 @@ class StateQueue:
         there = environments.find(db, push.project, name)
         if there is None or there.branch != push.branch:
             return Receipt(None, f"{push.branch} was deleted; it had no environment")
+        refuse_beyond_share(self._settings, db, push.project, [_wanted(push)])
         number = activities.enqueue(db, NewActivity(
             push.project, name, push.branch, "delete", TABLES["delete"].version, None,
             Trigger(push.who, push.how, push.delivery),
@@ -80,3 +100,7 @@ class StateQueue:
         if newest and newest[0].commit == push.new and newest[0].state in ("pending", "in_progress", "success"):
             return newest[0].id
         return None
+
+
+def _wanted(push: Push) -> Wanted:
+    return Wanted("delete" if push.deleted else "push", push.branch)

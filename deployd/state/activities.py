@@ -131,6 +131,14 @@ def open_lanes(connection: sqlite3.Connection) -> list[tuple[ProjectId, Environm
     return [(ProjectId(row["project"]), EnvironmentName(row["environment"])) for row in rows]
 
 
+def waiting_in(connection: sqlite3.Connection, project: str) -> list[tuple[EnvironmentName, str]]:
+    """(environment, kind) of what waits in a project."""
+    rows = connection.execute(
+        f"SELECT environment, kind FROM activities WHERE project = ? AND state = 'pending' AND {IS_OPEN}", (project,),
+    )
+    return [(EnvironmentName(row["environment"]), row["kind"]) for row in rows]
+
+
 def next_of_lane(connection: sqlite3.Connection, project: str, environment: str) -> Activity | None:
     """What runs in a lane, else what has waited longest."""
     row = connection.execute(

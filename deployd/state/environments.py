@@ -63,6 +63,11 @@ def list_all(connection: sqlite3.Connection, project: str | None = None) -> list
     return [_environment(row) for row in rows]
 
 
+def count_by_project(connection: sqlite3.Connection) -> dict[str, int]:
+    """{project: environments}; projects without any are not in it."""
+    return dict(connection.execute("SELECT project, count(*) FROM environments GROUP BY project").fetchall())
+
+
 def find(connection: sqlite3.Connection, project: ProjectId, name: EnvironmentName) -> Environment | None:
     row = connection.execute(
         "SELECT environments.*, at AS live_since FROM environments LEFT JOIN versions ON activity = live_activity"

@@ -90,6 +90,28 @@ def forget_activity(connection: sqlite3.Connection, activity: ActivityId) -> Non
         connection.execute(statement, (activity,))
 
 
-def forget_deliveries(connection: sqlite3.Connection, before: datetime) -> int:
-    """Forget deliveries of webhooks that came before a moment; forges repeat them for some days at most."""
-    return connection.execute("DELETE FROM deliveries WHERE at < ?", (before.isoformat(),)).rowcount
+def forget_deliveries(connection: sqlite3.Connection, before: datetime, most: int) -> int:
+    """Forget deliveries of webhooks that came before a moment; forges repeat them for some days at most.
+
+    Args:
+        most: So many of each project stay, the newest.
+    """
+    return connection.execute(
+        "DELETE FROM deliveries WHERE at < ? OR (forge, project, delivery) IN (SELECT forge, project, delivery FROM"
+        " (SELECT *, row_number() OVER (PARTITION BY project ORDER BY at DESC) AS place FROM deliveries)"
+        " WHERE place > ?)", (before.isoformat(), most),
+    ).rowcount
+
+
+def ended_activities(
+    connection: sqlite3.Connection, kept: Iterable[ActivityId],
+) -> dict[ProjectId, list[ActivityId]]:
+    """Activities that ended and that nothing refers to any more, newest first; as `old_activities`, however old."""
+    staying, found = set(kept), dict[ProjectId, list[ActivityId]]()
+    for row in connection.execute(
+        "SELECT id, project FROM activities WHERE ended_at IS NOT NULL"
+        " AND id NOT IN (SELECT max(id) FROM activities GROUP BY project, environment, kind) ORDER BY id DESC",
+    ):
+        if row["id"] not in staying:
+            found.setdefault(ProjectId(row["project"]), []).append(ActivityId(row["id"]))
+    return found

@@ -16,6 +16,7 @@ from typing import IO
 
 import structlog
 
+from deployd.activity.net import Net
 from deployd.deployment.places import Places
 from deployd.errors import DeployError
 from deployd.ids import EnvironmentName, ProjectId
@@ -39,6 +40,7 @@ class AccessLogs:
 
     def __init__(
         self, source: Path, places: Places, traffic: Traffic, reopen: Callable[[], Awaitable[None]], *, most_bytes: int,
+        net: Net | None = None,
     ) -> None:
         """
         Args:
@@ -46,6 +48,7 @@ class AccessLogs:
             reopen: Lets nginx open its log anew.
             most_bytes: What the log of one environment may take.
         """
+        self._net = net or Net("access logs")
         self._source = source
         self._old = source.with_suffix(".old")
         self._places = places
@@ -105,12 +108,14 @@ class AccessLogs:
     def _take(self, position: Position) -> bool:
         """Sort the next piece. Returns whether there may be more."""
         piece = position.read(MOST_BYTES)
-        by_environment: dict[str, list[bytes]] = defaultdict(list)
+        by_environment: dict[str, list[AccessLine]] = defaultdict(list)
         for line in self._parsed(piece):
-            self._traffic.count(line.environment, line.status, line.seconds)
-            by_environment[line.environment].append(line.text)
-        for environment, texts in by_environment.items():
-            self._keep(environment, texts)
+            by_environment[line.environment].append(line)
+        for environment, lines in by_environment.items():
+            with self._net.contain(f"the access log of {environment}") as tried:
+                self._sort(environment, lines)
+            if tried.failed:
+                self._traffic.lost_lines += len(lines)
         if piece:
             position.keep()
         return len(piece) >= MOST_BYTES // 2
@@ -122,6 +127,12 @@ class AccessLogs:
                 yield line
             elif raw:
                 self._traffic.lost_lines += 1
+
+    def _sort(self, environment: str, lines: list[AccessLine]) -> None:
+        """What visitors of one environment did; what they sent, and what its application answered, is strangers'."""
+        for line in lines:
+            self._traffic.count(environment, line.status, line.seconds)
+        self._keep(environment, [line.text for line in lines])
 
     def _keep(self, environment: str, texts: list[bytes]) -> None:
         project, _, name = environment.partition("/")

@@ -19,6 +19,7 @@ from weakref import WeakValueDictionary
 import structlog
 
 from deployd.activity.masking import Masker
+from deployd.activity.net import Net
 from deployd.deployment.cron_scripts import read_runs
 from deployd.deployment.host import Host
 from deployd.deployment.validate import read_config
@@ -61,8 +62,9 @@ class Crons:
 
     def __init__(
         self, store: Store, host: Host, router: Router, masker: Masker, *, next_due: NextDue = scheduled,
-        run: RunCron = run_cron, read_seconds: float = READ_SECONDS,
+        run: RunCron = run_cron, read_seconds: float = READ_SECONDS, net: Net | None = None,
     ) -> None:
+        self._net = net or Net("crons")
         self._store = store
         self._host = host
         self._router = router
@@ -95,18 +97,22 @@ class Crons:
         for gone in self._due.keys() - crons.keys():
             del self._due[gone]
         for key, live in crons.items():
-            known = self._due.get(key)
-            if known is not None and known[0].cron.spec == live.cron.spec:
-                if known[1] > now:
-                    continue
-                self._start(key, known[1], group)
-            following = self._next_due(live, now)
-            self._due.pop(key, None)
-            if following is not None:
-                self._due[key] = (live, following)
+            with self._net.contain(_schedule(key)):
+                self._start_one_due(key, live, now, group)
         soonest = min((moment for _, moment in self._due.values()), default=None)
         seconds = (soonest - now).total_seconds() if soonest else self._read_seconds
         return min(max(seconds, 0.01), self._read_seconds)
+
+    def _start_one_due(self, key: CronKey, live: LiveCron, now: datetime, group: asyncio.TaskGroup) -> None:
+        known = self._due.get(key)
+        if known is not None and known[0].cron.spec == live.cron.spec:
+            if known[1] > now:
+                return
+            self._start(key, known[1], group)
+        self._due.pop(key, None)
+        following = self._next_due(live, now)
+        if following is not None:
+            self._due[key] = (live, following)
 
     def _start(self, key: CronKey, due: datetime, group: asyncio.TaskGroup) -> None:
         if key in self._waiting or key in self._running - self._begun:
@@ -121,11 +127,8 @@ class Crons:
     async def _carry(self, key: CronKey, due: datetime | None, attached: LiveCron | None = None) -> None:
         try:
             while due is not None:
-                try:
+                with self._net.contain(_run(key)):
                     await self._run(key, due, attached)
-                except DeployError as error:
-                    log.warning("cron_not_run", project=key[0], environment=key[1], app=key[2], cron=key[3],
-                                what=error.what)
                 attached, due = None, self._waiting.pop(key, None)
         finally:
             self._running.discard(key)   # no await since the look at who waits
@@ -165,11 +168,14 @@ class Crons:
         for key, activity in live.items():
             if key in self._known and self._known[key][0] == activity:
                 continue   # the crons of a version never change
-            try:
-                self._known[key] = (activity, await self._read_one(key))
-            except DeployError as error:
-                log.warning("crons_not_read", project=key[0], environment=key[1], what=error.what)
-        return {cron: found for _, crons in self._known.values() for cron, found in crons.items()}
+            if self._net.may_try(_reading(key)):
+                with self._net.contain(_reading(key)):
+                    self._known[key] = (activity, await self._read_one(key))
+        found = {cron: live for _, crons in self._known.values() for cron, live in crons.items()}
+        self._net.keep_only(
+            [*map(_reading, live), *(name(cron) for cron in found for name in (_schedule, _run, _left))],
+        )
+        return found
 
     async def _read_one(self, key: Key) -> dict[CronKey, LiveCron]:
         deployment = await read_live(self._store, self._host.settings, self._host.clock, key)
@@ -184,11 +190,29 @@ class Crons:
     async def _attach(self, group: asyncio.TaskGroup) -> None:
         """Go on with the runs that a daemon before us left behind."""
         for key, live in (await self._read()).items():
-            self._masker.learn(await self._store.read(
-                lambda db, at=key: environments.secrets_of(db, at[0], at[1]),   # type: ignore[misc]
-            ))
-            runs = await asyncio.to_thread(read_runs, live.scripts(self._host), live.cron.name)
-            for script, due in runs:
-                if has_started(script) and key not in self._running:
-                    self._running.add(key)
-                    group.create_task(self._carry(key, due, live), name=f"cron {'/'.join(key)}")
+            with self._net.contain(_left(key)):
+                await self._attach_one(key, live, group)
+
+    async def _attach_one(self, key: CronKey, live: LiveCron, group: asyncio.TaskGroup) -> None:
+        self._masker.learn(await self._store.read(lambda db: environments.secrets_of(db, key[0], key[1])))
+        runs = await asyncio.to_thread(read_runs, live.scripts(self._host), live.cron.name)
+        for script, due in runs:
+            if has_started(script) and key not in self._running:
+                self._running.add(key)
+                group.create_task(self._carry(key, due, live), name=f"cron {'/'.join(key)}")
+
+
+def _reading(key: Key) -> str:
+    return f"reading the crons of {'/'.join(key)}"
+
+
+def _schedule(key: CronKey) -> str:
+    return f"the schedule of {'/'.join(key)}"
+
+
+def _run(key: CronKey) -> str:
+    return f"the run of {'/'.join(key)}"
+
+
+def _left(key: CronKey) -> str:
+    return f"what was left of {'/'.join(key)}"

@@ -19,14 +19,16 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 import structlog
 
+from deployd.activity.net import Net
 from deployd.clock import Clock
+from deployd.deployment.share import Wanted
 from deployd.deployment.steps import TABLES
 from deployd.environment.branches import is_of_a_machine, oddity
 from deployd.environment.naming import machine_name
@@ -44,6 +46,7 @@ AT_ONCE = 16
 """Looks under way; one at a remote that hangs takes a minute, mostly."""
 CONFIRM_SECONDS = 20.0
 """A hook makes its activity within milliseconds, a webhook comes within seconds (GitHub: most within five)."""
+Refuse = Callable[[sqlite3.Connection, ProjectId, Collection[Wanted]], None]
 WHO = Trigger("deployd", "daemon")
 
 
@@ -81,13 +84,17 @@ class LostPushes:
 
     def __init__(
         self, store: Store, projects: Mapping[ProjectId, ProjectSettings], code: Code, seen: Path, clock: Clock,
-        wake: Callable[[], None], *, confirm_seconds: float = CONFIRM_SECONDS,
+        wake: Callable[[], None], *, confirm_seconds: float = CONFIRM_SECONDS, net: Net | None = None,
+        refuse: Refuse = lambda db, project, wanted: None,
     ) -> None:
         """
         Args:
             seen: Folder for what a remote had at the last look, one small file for each project.
             wake: Called when there is something new for the lanes.
+            refuse: Raises an error when the project may have no more; what is lost stays so until there is room.
         """
+        self._net = net or Net("lost pushes")
+        self._refuse = refuse
         self._store = store
         self._projects = projects
         self._code = code
@@ -109,24 +116,32 @@ class LostPushes:
         places = asyncio.Semaphore(AT_ONCE)
         async with asyncio.TaskGroup() as group:
             looks = [
-                group.create_task(self._look_twice(project, places), name=f"look at the branches of {project.id}")
+                group.create_task(self._look_contained(project, places), name=f"look at the branches of {project.id}")
                 for project in self._projects.values()
             ]
         return [number for look in looks for number in look.result()]
 
+    async def _look_contained(self, project: ProjectSettings, places: asyncio.Semaphore) -> list[ActivityId]:
+        with self._net.contain(f"looking for lost pushes of {project.id}"):
+            return await self._look_twice(project, places)
+        return []
+
     async def _look_twice(self, project: ProjectSettings, places: asyncio.Semaphore) -> list[ActivityId]:
         first = seen = await self._look_at(project, places)
-        made = []
+        made, failed = [], set()
         if first is not None and first.lost:
             await asyncio.sleep(self._confirm_seconds)
             seen = await self._look_at(project, places)
             for lost in first.lost & seen.lost if seen is not None else ():
-                number = await self._make(lost)
-                made += [number] if number is not None else []
+                with self._net.contain(f"{_making(project)}{lost.branch}") as tried:
+                    number = await self._make(lost)
+                    made += [number] if number is not None else []
+                failed |= {lost} if tried.failed else set()
+        self._net.keep_only((f"{_making(project)}{lost.branch}" for lost in failed), beginning=_making(project))
         if made:
             self._wake()
         if first is not None and seen is not None:
-            await self._remember(project.id, seen, first.lost)
+            await self._remember(project.id, seen, first.lost - failed)
         return made
 
     async def _look_at(self, project: ProjectSettings, places: asyncio.Semaphore) -> _Seen | None:
@@ -187,6 +202,7 @@ class LostPushes:
             there = environments.find(db, lost.project, lost.environment)
             if there is not None and there.branch != lost.branch:   # a name that only looks the same
                 return None
+            self._refuse(db, lost.project, [Wanted(kind, lost.branch)])
             if kind == "push":
                 environments.ensure(db, lost.project, lost.environment, lost.branch, now)
             return activities.enqueue(db, NewActivity(
@@ -206,7 +222,11 @@ class LostPushes:
         return found
 
     async def _remember(self, project: ProjectId, seen: _Seen, first: frozenset[Lost]) -> None:
-        """Write down what a remote had, after what it lacked was made; what was lost for the first time is left out."""
+        """Write down what a remote had, after what it lacked was made; what is still lost is left out.
+
+        Args:
+            first: What was lost at the first look already, and was made.
+        """
         if self._projects[project].remote is None:
             return
         left_out = {lost.branch for lost in seen.lost - first}
@@ -219,6 +239,10 @@ class LostPushes:
             new.rename(self._folder / f"{project}.json")
 
         await asyncio.to_thread(write)
+
+
+def _making(project: ProjectSettings) -> str:
+    return f"making what was lost of {project.id}/"
 
 
 def _newest(db: sqlite3.Connection, project: ProjectId, environment: EnvironmentName) -> activities.Activity | None:

@@ -14,6 +14,7 @@ from functools import partial
 
 import structlog
 
+from deployd.activity.net import Net
 from deployd.clock import Clock
 from deployd.deployment.host import Host
 from deployd.deployment.view import Deployment
@@ -54,7 +55,9 @@ class Mender:
 
     def __init__(
         self, store: Store, host: Host, reconciler: Reconciler, clock: Clock, back_off: BackOff, remake: Remake,
+        net: Net,
     ) -> None:
+        self._net = net
         self._store = store
         self._host = host
         self._reconciler = reconciler
@@ -83,18 +86,22 @@ class Mender:
             f"{deployment.names.network}-", [_remaking(deployment), *(item.name for item in containers)],
         )
         missing = missing_parts(deployment.planned.version, containers)
+        mending = f"mending {'/'.join(key)}: "
         waits: list[float | None] = []
         failed: list[str] = []
-        for step in (
+        for number, step in enumerate((
             *((partial(self._remake, key, deployment, missing),) if missing else ()),
             *(partial(self._start, key, deployment, item) for item in containers if not item.running),
             *(partial(self._rejoin, key, deployment, app.name) for app in deployment.planned.version.apps),
-        ):
-            try:
+        )):
+            # The other containers and the routes must not suffer from it; it is shown with its environment.
+            with self._net.contain(f"{mending}{number}", shown=False) as tried:
                 waits.append(await step())
-            except DeployError as error:   # the other containers and the routes must not suffer from it
-                failed.append(error.what)
+            if tried.error is not None:
+                failed.append(tried.error.what)
                 waits.append(FAILED_SECONDS)
+        if not failed:
+            self._net.keep_only((), beginning=mending)
         if not await self._reconciler.put_routes(key, deployment):
             return Look(BUSY_SECONDS, None)
         again_in = min((wait for wait in waits if wait is not None), default=None)

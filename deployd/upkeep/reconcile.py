@@ -13,6 +13,7 @@ from datetime import datetime
 
 import structlog
 
+from deployd.activity.net import Net
 from deployd.clock import Clock
 from deployd.deployment.host import Host
 from deployd.deployment.origin import live_containers
@@ -44,9 +45,10 @@ ORDER = {"service": 0, "web": 1, "app": 2, "worker": 3}
 class Reconciler:
     """Puts back what is live."""
 
-    def __init__(self, store: Store, host: Host, clock: Clock) -> None:
+    def __init__(self, store: Store, host: Host, clock: Clock, *, net: Net | None = None) -> None:
+        self._net = net or Net("putting back")
         self._store = store
-        self._surveyor = Surveyor(store, host)
+        self._surveyor = Surveyor(store, host, self._net)
         self._host = host
         self._clock = clock
         self._put: dict[Key, RouteSet] = {}
@@ -78,15 +80,16 @@ class Reconciler:
 
         async def one(key: Key) -> bool:
             async with slots:
-                try:
+                # Not shown: the watch looks at it from now on, and shows what it finds.
+                with self._net.contain(f"putting back {'/'.join(key)}", shown=False) as tried:
                     deployment = await read_live(self._store, self._host.settings, self._clock, key)
                     if deployment is not None:
                         await put_back(key, deployment)
                     return deployment is not None
-                except DeployError as error:
-                    log.error("environment_not_put_back", project=key[0], environment=key[1], what=error.what)
+                if tried.error is not None:
+                    log.error("environment_not_put_back", project=key[0], environment=key[1], what=tried.error.what)
                     await self._shut(key)
-                    return False
+                return False
 
         return sum(await together(one(key) for key in sorted(keys)))
 
@@ -178,9 +181,7 @@ class Reconciler:
 
         Else they would be unknown, which says that there is no such site. The watch tries again.
         """
-        try:
+        with self._net.contain(f"shutting {'/'.join(key)}", shown=False):
             deployment = await read_live(self._store, self._host.settings, self._clock, key)
             if deployment is not None and await self._host.router.look(deployment.key) is None:
                 await self._host.router.put(shut_routes(deployment.key, deployment.planned.version), over=None)
-        except DeployError as error:
-            log.error("environment_not_shut", project=key[0], environment=key[1], what=error.what)

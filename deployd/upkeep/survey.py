@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from deployd.activity.journal import read_result
+from deployd.activity.net import Net
 from deployd.deployment.host import Host
 from deployd.deployment.origin import live_containers, routes_origin
 from deployd.deployment.version import Version
@@ -55,6 +56,7 @@ class Surveyor:
 
     store: Store
     host: Host
+    net: Net = field(default_factory=lambda: Net("survey"))
     _versions: dict[Key, tuple[ActivityId, Version]] = field(default_factory=dict)
 
     async def survey(self) -> Survey:
@@ -71,9 +73,13 @@ class Surveyor:
         for number, (key, row) in enumerate(live.items()):
             if number % AT_A_TIME == 0:
                 await asyncio.sleep(0)
-            version = await self._version(key, row.activity) if key not in found.busy else None
-            if version is not None and self._is_well(key, version, found):
-                well[key] = version
+            if key in found.busy:
+                continue
+            with self.net.contain(f"the survey of {'/'.join(key)}", shown=False):   # the closer look shows it
+                version = await self._version(key, row.activity)
+                if version is not None and self._is_well(key, version, found):
+                    well[key] = version
+        self.net.keep_only((f"the survey of {'/'.join(key)}" for key in live), beginning="the survey of ")
         return Survey(frozenset(live), well)
 
     async def _version(self, key: Key, activity: ActivityId) -> Version | None:

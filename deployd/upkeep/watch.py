@@ -22,6 +22,7 @@ from typing import Protocol
 
 import structlog
 
+from deployd.activity.net import Net
 from deployd.clock import Clock
 from deployd.deployment.host import Host
 from deployd.deployment.version import Version
@@ -52,6 +53,7 @@ ROUTER_AGAIN_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 30.0
 AT_ONCE = 4
 TELLING = frozenset({"die", "start", "destroy", "health_status: unhealthy", "health_status: healthy"})
+LOOK_AT = "the look at "
 ROUTER: Key = (ProjectId(""), EnvironmentName("router"))
 """Stands among the environments for the router itself; no project has an empty name."""
 
@@ -68,18 +70,19 @@ class Watch:
 
     def __init__(
         self, store: Store, host: Host, reconciler: Reconciler, router: Router, clock: Clock,
-        ensure_router: Callable[[], Awaitable[object]], *, remake: Remake = remake,
+        ensure_router: Callable[[], Awaitable[object]], *, remake: Remake = remake, net: Net | None = None,
     ) -> None:
         """
         Args:
             ensure_router: Makes the router's container when somebody removed it.
         """
+        self._net = net or Net("watch")
         self._store = store
         self._host = host
         self._reconciler = reconciler
         self._router = router
         self._back_off = BackOff()
-        self._mender = Mender(store, host, reconciler, clock, self._back_off, remake)
+        self._mender = Mender(store, host, reconciler, clock, self._back_off, remake, self._net)
         self._ensure_router = ensure_router
         self._troubles: dict[Key, str] = {}
         self._tended: dict[Key, asyncio.Event] = {}
@@ -95,21 +98,24 @@ class Watch:
             group.create_task(self._follow(group), name="docker events")
             while True:
                 await asyncio.sleep(SWEEP_SECONDS)
-                await self._sweep(group)
+                with self._net.contain("the look at all environments"):
+                    await self._sweep(group)
 
     async def _follow(self, group: asyncio.TaskGroup) -> None:
         pause = 1.0
         while True:
-            try:
-                async with self._host.engine.events({INSTANCE: self._host.settings.instance}) as events:
-                    # After the following has begun: nothing falls in between.
-                    group.create_task(self._find_left_behind(await self._sweep(group), group), name="left behind")
-                    pause = 1.0
-                    while (event := await events.take()) is not None:
-                        self._hear(event, group)
-                log.warning("docker_events_ended", again_in=pause)
-            except DeployError as error:
-                log.warning("docker_events_ended", what=error.what, again_in=pause)
+            with self._net.contain("following Docker's events"):
+                try:
+                    async with self._host.engine.events({INSTANCE: self._host.settings.instance}) as events:
+                        # After the following has begun: nothing falls in between.
+                        group.create_task(self._find_left_behind(await self._sweep(group), group), name="left behind")
+                        pause = 1.0
+                        while (event := await events.take()) is not None:
+                            with self._net.contain(f"an event of {event.name}"):
+                                self._hear(event, group)
+                    log.warning("docker_events_ended", again_in=pause)
+                except DeployError as error:
+                    log.warning("docker_events_ended", what=error.what, again_in=pause)
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
 
@@ -127,10 +133,12 @@ class Watch:
 
     async def _sweep(self, group: asyncio.TaskGroup) -> Mapping[Key, Version]:
         """Notice all but those that one survey finds well. Gives these: {environment: what is live}"""
-        try:
+        survey = None
+        with self._net.contain("one survey of all environments"), suppress(DeployError):
             survey = await self._reconciler.survey()
-        except DeployError:   # told by the looks at each, and mended there
+        if survey is None:   # told by the looks at each, and mended there
             survey = Survey(frozenset(await read_keys(self._store)), {})
+        self._net.keep_only(map(_look_at, (ROUTER, *survey.live)), beginning=LOOK_AT)
         for gone in self._troubles.keys() - {ROUTER, *survey.live}:
             del self._troubles[gone]
         for key in (ROUTER, *(survey.live - survey.well.keys()), *self._troubles):
@@ -140,12 +148,13 @@ class Watch:
     async def _find_left_behind(self, well: Mapping[Key, Version], group: asyncio.TaskGroup) -> None:
         """Notice applications whose web containers came back while nobody followed the events: lists do not show it."""
         for key, version in well.items():
-            names = Names(self._host.settings.instance, *key)
-            try:
+            with self._net.contain(f"looking for what was left behind in {'/'.join(key)}") as tried:
+                names = Names(self._host.settings.instance, *key)
                 for app in version.apps:
                     if await left_behind(self._host.engine, names, version.activity, app.name):
                         self._notice(key, group)
-            except DeployError:   # told by the closer look
+            if tried.failed:   # told by the closer look
+                self._net.succeeded(f"looking for what was left behind in {'/'.join(key)}")
                 self._notice(key, group)
 
     def _notice(self, key: Key, group: asyncio.TaskGroup) -> None:
@@ -167,11 +176,17 @@ class Watch:
                 news = noticed.is_set()
                 noticed.clear()
                 async with self._slots:
-                    again = await self._look_told(key)
+                    again = await self._look_contained(key)
                 if again is None and news:
                     again = SURE_SECONDS
         finally:
             del self._tended[key]   # no await since the last look at `noticed`
+
+    async def _look_contained(self, key: Key) -> float | None:
+        """The look whose unexpected failure ends neither the looks at others nor the next one at this."""
+        with self._net.contain(_look_at(key)) as tried:
+            return await self._look_told(key)
+        return min(tried.again_in, LONGEST_PAUSE_SECONDS)
 
     async def _look_told(self, key: Key) -> float | None:
         try:
@@ -216,3 +231,7 @@ class Watch:
             log.warning("router_told_everything", environments=count)
         self._nginx_started = status.started
         return Look()
+
+
+def _look_at(key: Key) -> str:
+    return f"{LOOK_AT}{'/'.join(key).strip('/')}"

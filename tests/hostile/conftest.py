@@ -23,10 +23,15 @@ PROJECTS = ("mallory", "neighbour", "mounts", "scripts", "patterns", "reader", "
             "doors", "shares", "rounds", "pages", "headers")
 """`mallory` attacks, `neighbour` must notice nothing; the others are for the files of these names."""
 
+OWN_SETTINGS: dict[str, dict[str, Any]] = {
+    # Small shares, so that they are soon taken; the floods of this project meet them.
+    "shares": {"shares": {"environments": 16, "waiting": 16, "build_mb": 300, "build_files": 30_000}},
+}
+
 
 def hostile_daemon(directory: Path, **settings: Any) -> LocalDaemon:
     """A daemon with all the projects above, not started yet."""
-    projects: dict[str, dict[str, Any]] = {name: {} for name in PROJECTS}
+    projects: dict[str, dict[str, Any]] = {name: OWN_SETTINGS.get(name, {}) for name in PROJECTS}
     return LocalDaemon(directory, projects, settings={"answer_seconds": 8, "drain_seconds": 5, **settings})
 
 

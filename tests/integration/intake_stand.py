@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -56,6 +56,10 @@ class QueueDouble:
     pushes: list[Push] = field(default_factory=list)
     answers: dict[str, Receipt] = field(default_factory=dict)
     broken: DeployError | None = None
+    full: DeployError | None = None
+
+    async def refusal(self, project: ProjectId, pushes: Sequence[Push]) -> DeployError | None:
+        return self.full
 
     async def push(self, push: Push) -> Receipt:
         if self.broken is not None:

@@ -182,8 +182,8 @@ async def test_a_redirect_to_this_host_is_not_followed(
                   "git-upload-pack\r\nContent-Length: 0\r\n\r\n")
         async with tls_server(tmp_path, monkeypatch, answer) as (port, heads):
             found = await commit(mirror, naming(f"https://127.0.0.1:{port}/lib.git"), {"lib": WANTED})
+            opened = (parse_opening(f"127.0.0.1:{port}"),)
             with pytest.raises((DeployError, Transient)):
-                opened = (parse_opening(f"127.0.0.1:{port}"),)
                 await export(mirror, found, "", tmp_path / "workspace", TreeLimits(), opened)
             assert heads, "the server itself was asked"
     assert listener.connections == 0

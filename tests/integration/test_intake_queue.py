@@ -15,6 +15,7 @@ from deployd.environment.naming import machine_name
 from deployd.ids import ActivityId, CommitId, ProjectId
 from deployd.intake.push import Push
 from deployd.intake.queue import StateQueue
+from deployd.settings import Settings
 from deployd.state import activities, environments
 from deployd.state.activities import Activity
 from deployd.state.store import Store, open_store
@@ -25,10 +26,11 @@ PUSH = Push(SHOP, "main", A, B, "github", "ada", "delivery-1")
 
 
 class Queue:
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, settings: Settings | None = None) -> None:
+        settings = settings or Settings()
         self.store = store
         self.woken = 0
-        self._queue = StateQueue(store, SystemClock(), self._wake)
+        self._queue = StateQueue(store, SystemClock(), self._wake, settings)
         self.push = self._queue.push
 
     def _wake(self) -> None:

@@ -2,12 +2,13 @@
 
 import asyncio
 import random
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from deployd.activity.memory import HostMemory, Memory, host_memory, read_memory, usable_mb
-from deployd.activity.slots import LOOK_AGAIN_SECONDS, Need, NeverFits, Slots
+from deployd.activity.slots import LOOK_AGAIN_SECONDS, NOTHING_MORE, Need, NeverFits, Slots
 
 pytestmark = pytest.mark.looptime
 
@@ -207,3 +208,99 @@ def test_the_kernel_s_figures_are_read(tmp_path: Path) -> None:
     assert (usable_mb(4096), usable_mb(1024)) == (3687, 768)
     assert host_memory(1000).total_mb == 1000
     assert host_memory(None).free_mb() < read_memory().total_mb
+
+
+def shared(count: int, share: int, of_production: int = 0) -> Slots:
+    return Slots(count, what="builds", share_of=lambda project: share, of_production=of_production)
+
+
+PRODUCTION = Need(is_production=True)
+
+
+async def test_a_project_leaves_a_slot_for_the_others_whenever_they_come() -> None:
+    slots, order, told = shared(2, 1), [], []
+    async with asyncio.TaskGroup() as group:
+        for _ in range(12):
+            group.create_task(hold(slots, "flood", order, 3600))
+        await asyncio.sleep(1000)
+        assert (order, slots.taken, slots.waiting) == (["flood"], 1, 11)
+        waiting = group.create_task(_wait_in(slots, "flood", told))
+        group.create_task(hold(slots, "neighbour", order))
+        await asyncio.sleep(1)
+        assert order == ["flood", "neighbour"], "an hour of the other's does not concern it"
+        waiting.cancel()
+    assert told[-1] == "flood has 1 of the 2 slots for builds, which is its share"
+    assert len(order) == 13
+
+
+async def _wait_in(slots: Slots, project: str, told: list[str], need: Need = NOTHING_MORE) -> None:
+    async with slots.hold(project, need, told.append):
+        raise AssertionError("it was cancelled while it waited")
+
+
+async def test_production_comes_before_what_else_its_project_has_waiting() -> None:
+    slots, order = shared(2, 1), []
+
+    async def work(name: str, need: Need) -> None:
+        async with slots.hold("shop", need):
+            order.append(name)
+            await asyncio.sleep(10)
+
+    async with asyncio.TaskGroup() as group:
+        for name in ("a", "b", "main", "c", "main again"):
+            group.create_task(work(name, Need(is_production=name.startswith("main"))))
+    assert order == ["a", "main", "main again", "b", "c"]
+
+
+async def test_previews_leave_a_part_of_the_share_to_production() -> None:
+    slots, order = shared(4, 3, of_production=1), []
+    async with asyncio.TaskGroup() as group:
+        for _ in range(5):
+            group.create_task(hold(slots, "shop", order, 3600))
+        await asyncio.sleep(1)
+        assert slots.taken == 2
+        async with asyncio.timeout(1), slots.hold("shop", PRODUCTION):
+            assert slots.taken == 3
+            told: list[str] = []
+            more = group.create_task(_wait_in(slots, "shop", told, PRODUCTION))
+            await asyncio.sleep(0.1)
+            more.cancel()
+            assert "which is its share" in told[-1]
+
+
+async def test_what_has_nothing_to_do_waits_for_nobody() -> None:
+    slots, order = shared(1, 1), []
+    async with asyncio.TaskGroup() as group:
+        group.create_task(hold(slots, "flood", order))
+        await asyncio.sleep(1)
+        async with asyncio.timeout(1), slots.hold("shop", Need(slot=False)), slots.hold("flood", Need(slot=False)):
+            assert slots.taken == 1
+
+
+@pytest.mark.parametrize("seed", range(10))
+async def test_no_project_ever_holds_more_than_its_share_and_all_are_served(seed: int) -> None:
+    chance = random.Random(seed)
+    slots, running, done = shared(4, 3, of_production=1), Counter[str](), 0
+
+    async def work(project: str, need: Need) -> None:
+        nonlocal done
+        async with slots.hold(project, need):
+            running[project] += 1
+            try:
+                assert running[project] <= 3
+                assert running.total() <= 4
+                await asyncio.sleep(chance.choice([0, 0.5, 1]))
+                done += 1
+            finally:
+                running[project] -= 1
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [
+            group.create_task(work(f"p{chance.randrange(3)}", Need(is_production=chance.random() < 0.3)))
+            for _ in range(60)
+        ]
+        for task in chance.sample(tasks, 20):
+            await asyncio.sleep(chance.choice([0, 0.5]))
+            task.cancel()
+    assert done == sum(not task.cancelled() for task in tasks)
+    assert (slots.taken, slots.waiting) == (0, 0)

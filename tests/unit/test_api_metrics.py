@@ -9,7 +9,7 @@ from deployd.api.shapes import StatusShape
 from deployd.router.table import EnvironmentTraffic, Released, RouterStatus
 from deployd.upkeep.traffic import Visits
 
-LABELS = ("project", "environment", "class", "le", "kind", "state")
+LABELS = ("loop", "project", "environment", "class", "le", "kind", "state")
 STATUS = StatusShape("0.1.0", "degraded", ("why",), 60, {"pending": 1, "in_progress": 2, "failed_last_hour": 3}, {}, {},
                      {"free_mb": 5, "needed_mb": 1})
 
@@ -29,7 +29,7 @@ def figures() -> Figures:
         visits.count(status, seconds)
     traffic = EnvironmentTraffic("7", True, 9.0, False, 4, Released(5, 1.5))
     router = RouterStatus(1, 1, True, 1000, {"shop/main": traffic}, 4, 5, 6, 7, 8)
-    return Figures({"shop/main": visits, "blog/main": Visits()}, router, {"builds": (1, 2)}, 9)
+    return Figures({"shop/main": visits, "blog/main": Visits()}, router, {"builds": (1, 2)}, 9, {"crons": (3, 1)})
 
 
 def test_each_figure_has_its_place() -> None:
@@ -44,6 +44,7 @@ def test_each_figure_has_its_place() -> None:
     assert (found["deployd_held_requests shop main"], found["deployd_longest_wait_seconds shop main"]) == (4, 1.5)
     assert (found["deployd_router_released_requests_total"], found["deployd_router_up"]) == (5, 1)
     assert (found["deployd_slots_taken builds"], found["deployd_slots_waiting builds"]) == (1, 2)
+    assert (found["deployd_loop_failures_total crons"], found["deployd_loop_failing crons"]) == (3, 1)
     assert (found["deployd_activities in_progress"], found["deployd_degraded"]) == (2, 1)
     assert (found["deployd_disk_free_bytes"], found["deployd_access_log_lost_lines_total"]) == (5_000_000, 9)
 

@@ -68,8 +68,9 @@ class Hosts:
 class WindowDouble:
     shown: dict[str, Certificate] = field(default_factory=dict)
 
-    def show(self, certificates: dict[str, Certificate]) -> None:
+    def show(self, certificates: dict[str, Certificate]) -> dict[str, str]:
         self.shown = dict(certificates)
+        return {}
 
 
 @dataclass

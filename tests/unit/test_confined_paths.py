@@ -68,8 +68,6 @@ WHOSE = {
         "by descriptors of confined.beneath; the folder of scripts itself is root's"),
     "git/mirror.py": ("exists mkdir open read_text rename rmtree",
         "repos/, root's"),
-    "git/snapshot.py": ("open",
-        "no file: objects of a repository"),
     "git/gate.py": ("resolve",
         "no file: the name of a host"),
     "git/submodules.py": ("glob lstat resolve unlink",

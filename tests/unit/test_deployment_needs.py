@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from deployd.activity.slots import NOTHING_MORE, Need
+from deployd.activity.slots import Need
 from deployd.deployment.needs import memory_needed
 from deployd.deployment.steps import PUSH
 from deployd.ids import SlugKey
@@ -28,14 +28,14 @@ def test_a_build_needs_its_limit_and_the_default_limit_gives_way_on_a_small_host
     settings: dict[str, Any], total_mb: int, needed: int,
 ) -> None:
     found = memory_needed(Settings.model_validate(settings), total_mb, BUILD, deployment(None, plan=plan("build")))
-    assert found == Need(needed, "the build")
+    assert found == Need(needed, "the build", is_production=True)
 
 
-def test_reused_slugs_need_nothing() -> None:
-    assert memory_needed(Settings(), 8000, BUILD, deployment(None, plan=plan("reuse"))) == NOTHING_MORE
+def test_reused_slugs_need_nothing_and_no_slot_of_those_that_build() -> None:
+    assert memory_needed(Settings(), 8000, BUILD, deployment(None, plan=plan("reuse"))) == Need(slot=False)
 
 
 def test_a_deployment_needs_little_whatever_its_limits_are() -> None:
-    assert memory_needed(Settings(), 8000, DEPLOY, deployment(None)) == Need(256, "the deployment")
+    assert memory_needed(Settings(), 8000, DEPLOY, deployment(None)) == Need(256, "the deployment", is_production=True)
     assert memory_needed(Settings(), 128, DEPLOY, deployment(None)).memory_mb == 128
-    assert memory_needed(Settings(), 8000, PUSH.step("switch"), deployment(None)) == NOTHING_MORE
+    assert memory_needed(Settings(), 8000, PUSH.step("switch"), deployment(None)) == Need(is_production=True)

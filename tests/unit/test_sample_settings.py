@@ -22,6 +22,7 @@ from deployd.settings import (
     Remote,
     RouterSettings,
     Settings,
+    Shares,
     Token,
     Variable,
     load_settings,
@@ -41,7 +42,7 @@ def test_the_sample_settings_are_the_defaults() -> None:
 
 
 @pytest.mark.parametrize(("model", "file"), [
-    (Settings, "deployd.yaml"), (RouterSettings, "deployd.yaml"), (Limits, "deployd.yaml"),
+    (Settings, "deployd.yaml"), (RouterSettings, "deployd.yaml"), (Limits, "deployd.yaml"), (Shares, "deployd.yaml"),
     (BuildSettings, "deployd.yaml"), (CollectSettings, "deployd.yaml"), (ContainerSettings, "deployd.yaml"),
     (Token, "deployd.yaml"),
     (AddressPermission, "projects.d/shop.yaml"), (HttpAccess, "projects.d/shop.yaml"),

@@ -121,5 +121,15 @@ def test_old_activities_go_but_for_those_by_which_a_lost_push_is_known(db: sqlit
 def test_deliveries_are_forgotten_in_time(db: sqlite3.Connection) -> None:
     for name, at in (("old", NOW - days(100)), ("new", NOW)):
         deliveries.add(db, "github", SHOP, name, Delivery(None, "said"), at)
-    assert unneeded.forget_deliveries(db, NOW - days(90)) == 1
+    assert unneeded.forget_deliveries(db, NOW - days(90), 100) == 1
     assert deliveries.find(db, "github", SHOP, "new") is not None
+
+
+def test_of_a_flood_of_deliveries_the_newest_are_kept_and_a_neighbours_are_not_touched(db: sqlite3.Connection) -> None:
+    for number in range(50):
+        deliveries.add(db, "github", SHOP, f"d{number}", Delivery(None, "said"), NOW + days(number / 100))
+    deliveries.add(db, "github", "neighbour", "d0", Delivery(None, "said"), NOW)
+    assert unneeded.forget_deliveries(db, NOW - days(90), 10) == 40
+    assert deliveries.find(db, "github", SHOP, "d49") is not None
+    assert deliveries.find(db, "github", SHOP, "d39") is None
+    assert deliveries.find(db, "github", "neighbour", "d0") is not None

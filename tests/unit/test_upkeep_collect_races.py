@@ -183,6 +183,7 @@ async def test_the_last_round_is_told_to_who_asks_for_the_status(tmp_path: Path,
     assert collected(stand.collector) == {}
     for name in ("1", "2"):
         (stand.places.state / "work" / name).mkdir(parents=True)
+        (stand.places.state / "work" / name / "file").write_bytes(b"x" * 10_000)
     await stand.round()
     last = collected(stand.collector)
     assert last["things"] == {"workspace": 2}
@@ -217,3 +218,17 @@ async def test_rounds_come_by_the_clock_and_sooner_while_the_disk_is_short(
             async with asyncio.timeout(3600 + 200):
                 await stand.collector.serve()
         assert rounds == expected
+
+
+async def test_the_oldest_logs_of_a_project_go_when_they_are_more_than_its_share(
+    tmp_path: Path, store: MemoryStore,
+) -> None:
+    stand = Stand(tmp_path, store, shares={"logs_mb": 1})
+    numbers = [stand.push("failed") for _ in range(5)]
+    stand.places.logs.mkdir(parents=True)
+    for number in numbers:
+        (stand.places.logs / f"{number}.jsonl").write_bytes(b"x" * 400_000)
+    gone = sorted(int(name) for kind, name in await stand.round() if kind == "log")
+    assert gone == numbers[:2], "the newest stays, whatever it takes, and two fit"
+    assert not (stand.places.logs / f"{numbers[0]}.jsonl").exists()
+    assert (stand.places.logs / f"{numbers[4]}.jsonl").exists()

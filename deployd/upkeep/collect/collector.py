@@ -11,9 +11,9 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from deployd.activity.net import Net
 from deployd.clock import Clock
 from deployd.deployment.host import Host
-from deployd.errors import DeployError
 from deployd.ids import ProjectId
 from deployd.settings import CollectSettings
 from deployd.state import unneeded as rows
@@ -32,6 +32,9 @@ SHORT_SECONDS = 300
 LOOK_SECONDS = 60
 """How often the free space is looked at between rounds."""
 DAEMON = "deployd"
+REMOVING = "removing "
+MOST_DELIVERIES = 10_000
+"""Answers to webhooks that are kept of a project; a forge repeats one within days."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +55,14 @@ class Collector:
 
     def __init__(
         self, store: Store, host: Host, clock: Clock, wake: Callable[[], None],
-        pack: Callable[[ProjectId], Awaitable[None]],
+        pack: Callable[[ProjectId], Awaitable[None]], *, net: Net | None = None,
     ) -> None:
         """
         Args:
             wake: Called when there is something new for the lanes.
             pack: Packs the repository of a project.
         """
+        self._net = net or Net("housekeeping")
         self._pack_repository = pack
         self._store = store
         self._host = host
@@ -75,10 +79,8 @@ class Collector:
             if not minutes:
                 await asyncio.Event().wait()
             await self._wait_until_due(minutes * 60)
-            try:
+            with self._net.contain("a round"):
                 await self.collect(DAEMON)
-            except DeployError as error:
-                log.warning("collect_failed", why=error.what)
 
     async def _wait_until_due(self, every_seconds: float) -> None:
         waited = 0.0
@@ -98,21 +100,23 @@ class Collector:
             deleted: Also the data of deleted environments whose time of grace is not over.
         """
         now = self._clock.now()
-        things = await look(self._store, self._host, now)
+        things = await look(self._store, self._host, now, self._net)
         return await self._decide(things, await self._store.read(rows.since), now, deleted)
 
     async def collect(self, who: str, *, deleted: bool = False) -> Round:
         """Take away what nobody needs; what cannot be taken is left for the next round, and told in the log."""
         async with self._turn:
             now = self._clock.now()
-            things = await look(self._store, self._host, now)
+            things = await look(self._store, self._host, now, self._net)
             planned = await self._decide(things, await self._note(things, now), now, deleted)
             gone = [going for going in planned.going if await self._remove(going, who, now)]
+            self._net.keep_only((_removing(going.thing) for going in planned.going), beginning=REMOVING)
             before = now - timedelta(days=self._host.settings.collect.log_days)
             with suppress(StateUnwritable):   # it is said above; the next round forgets them
-                await self._store.write(lambda db: rows.forget_deliveries(db, before))
+                await self._store.write(lambda db: rows.forget_deliveries(db, before, MOST_DELIVERIES))
             for project in self._host.settings.projects:
-                await self._pack(project)
+                with self._net.contain(f"packing the repository of {project}"):
+                    await self._pack_repository(project)
             self.last = Round(now, tuple(gone), planned.short)
             if gone:
                 log.info("collected", things=len(gone), megabytes=self.last.size_bytes // MEGABYTE, who=who)
@@ -137,22 +141,17 @@ class Collector:
         return Round(now, what_goes(things, since, rules, now), short)
 
     async def _remove(self, going: Going, who: str, now: datetime) -> bool:
-        thing = going.thing
-        try:
+        thing, done = going.thing, False
+        with self._net.contain(_removing(thing)):
             done = await self._removal.remove(thing, who, now)
-        except (DeployError, OSError) as error:
-            log.warning("not_collected", kind=thing.kind, name=thing.name, why=str(error))
-            return False
         if done:
             log.info("collected_thing", kind=thing.kind, name=thing.name, why=thing.why,
                      megabytes=thing.size_bytes // MEGABYTE)
         return done
 
-    async def _pack(self, project: ProjectId) -> None:
-        try:
-            await self._pack_repository(project)
-        except DeployError as error:
-            log.warning("repository_not_packed", project=project, why=error.what)
+
+def _removing(thing: Thing) -> str:
+    return f"{REMOVING}{thing.kind} {thing.name}"
 
 
 def seconds_to_wait(waited: float, every_seconds: float, *, short: bool) -> float:

@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from deployd.activity.journal import Journal, read_result
-from deployd.confined.trees import size_of, sizes_of
+from deployd.activity.net import Net
+from deployd.confined.trees import size_of
 from deployd.deployment.host import Host
 from deployd.deployment.version import Version
 from deployd.deployment.view import Planned
 from deployd.engine.names import ACTIVITY, ENVIRONMENT, INSTANCE, PART, PROJECT
 from deployd.ids import ActivityId, EnvironmentName, ProjectId
+from deployd.process import ProgramOverran
 from deployd.state import activities, entries, environments, unneeded
 from deployd.state.store import Store
-from deployd.upkeep.collect.things import Thing
+from deployd.upkeep.collect.things import Kind, Thing
 
 MEGABYTE = 1_000_000
+UNCOUNTED_BYTES = 10**15
 DOCKER_VOLUMES = "volumes"
+OF_DEPLOYMENTS: tuple[tuple[Kind, str], ...] = (("version", "*/*/versions/*"), ("snapshot", "*/*/snapshots/*"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,18 +49,21 @@ class Rows:
     """Where there was an activity lately"""
     old: tuple[ActivityId, ...]
     """Activities whose logs and rows nobody needs"""
+    ended: Mapping[ProjectId, Sequence[ActivityId]]
+    """Activities of each project that nothing refers to, newest first"""
 
 
-async def look(store: Store, host: Host, now: datetime) -> tuple[Thing, ...]:
-    """Everything that housekeeping knows, needed or not."""
+async def look(store: Store, host: Host, now: datetime, net: Net) -> tuple[Thing, ...]:
+    """Everything that housekeeping knows, needed or not. A kind that cannot be looked at keeps no other from going."""
     rules = host.settings.collect
     rows = await store.read(lambda db: _read(
         db, host.settings.keep_versions, now - timedelta(days=rules.cache_days), now - timedelta(days=rules.log_days),
     ))
-    return (
-        *await _slugs(host, rows), *await _volumes(host, rows), *await _images(host, rows), *await _caches(host, rows),
-        *await _of_activities(host, rows), *await asyncio.to_thread(lambda: list(_logs(host, rows))),
-    )
+    found: list[Thing] = []
+    for kind in (_slugs, _volumes, _images, _files):
+        with net.contain(f"looking for {kind.__name__.strip('_')}"):
+            found += await kind(host, rows)
+    return tuple(found)
 
 
 def _read(db: sqlite3.Connection, keep: int, cache_before: datetime, log_before: datetime) -> Rows:
@@ -91,6 +98,7 @@ def _read(db: sqlite3.Connection, keep: int, cache_before: datetime, log_before:
         busy=busy,
         active_projects=frozenset(row["project"] for row in active) | {project for project, _ in busy},
         old=tuple(unneeded.old_activities(db, log_before, versions)),
+        ended=unneeded.ended_activities(db, versions),
     )
 
 
@@ -112,13 +120,12 @@ async def _volumes(host: Host, rows: Rows) -> list[Thing]:
     for path in host.places.all_data():
         gone.setdefault((path.parent.parent.name, path.parent.name), 0)
     volumes = await host.engine.volumes({INSTANCE: host.settings.instance})
-    sizes = await sizes_of([folder / volume.name for volume in volumes])
     for volume in volumes:
         labels = volume.labels
         key = (labels.get(PROJECT, ""), labels.get(ENVIRONMENT, ""))
         if ACTIVITY in labels or not all(key):
             continue
-        size = sizes[folder / volume.name]
+        size = await _size(folder / volume.name)
         if key in rows.environments or key in rows.busy:
             is_used = (*key, labels.get(PART, "")) in rows.services or key in rows.busy
             found.append(Thing("volume", volume.name, size, why="its service is not there any more",
@@ -127,7 +134,7 @@ async def _volumes(host: Host, rows: Rows) -> list[Thing]:
             gone[key] = gone.get(key, 0) + size
     for key, size in gone.items():
         if key not in rows.environments:
-            mounts = await size_of(host.places.data(ProjectId(key[0]), EnvironmentName(key[1])))
+            mounts = await _size(host.places.data(ProjectId(key[0]), EnvironmentName(key[1])))
             found.append(Thing("data", "/".join(key), size + mounts, why="its environment was deleted",
                                needed_by="an activity" if key in rows.busy else ""))
     return found
@@ -142,40 +149,53 @@ async def _images(host: Host, rows: Rows) -> list[Thing]:
     ]
 
 
-async def _caches(host: Host, rows: Rows) -> list[Thing]:
-    found, budget = [], host.settings.collect.cache_mb * MEGABYTE
-    folders = await asyncio.to_thread(lambda: list((host.places.state / "caches").glob("*")))
-    for path, size in (await sizes_of(folders)).items():
+async def _files(host: Host, rows: Rows) -> list[Thing]:
+    state, budget = host.places.state, host.settings.collect.cache_mb * MEGABYTE
+    found = []
+    for path in await _folders(state / "caches", "*"):
+        size = await _size(path)
         is_busy = any(project == path.name for project, _ in rows.busy)
         is_used = path.name in rows.active_projects and size <= budget
         found.append(Thing("cache", path.name, size, needed_by="its project" if is_used or is_busy else "",
                            why="it is over its budget" if size > budget else "nothing was pushed for long"))
-    return found
-
-
-async def _of_activities(host: Host, rows: Rows) -> list[Thing]:
-    """Folders that have the number of their activity as their name."""
-    found, state = [], host.places.state
-    folders = await asyncio.to_thread(lambda: {
-        kind: list(state.glob(pattern)) for kind, pattern in (
-            ("workspace", "work/*"), ("version", "environments/*/*/versions/*"),
-            ("snapshot", "environments/*/*/snapshots/*"),
-        )
-    })
-    sizes = await sizes_of([path for paths in folders.values() for path in paths])
-    for path in folders["workspace"]:
-        found.append(Thing("workspace", path.name, sizes[path], why="its build has ended",
+    for path in await _folders(state / "work", "*"):
+        found.append(Thing("workspace", path.name, await _size(path), why="its build has ended",
                            needed_by="an activity" if path.name in rows.open else ""))
-    for kind in ("version", "snapshot"):
-        for path in folders[kind]:
+    for kind, pattern in OF_DEPLOYMENTS:
+        for path in await _folders(state / "environments", pattern):
             key = (path.parent.parent.parent.name, path.parent.parent.name)
             needed = path.name in rows.live or path.name in rows.open or key in rows.busy
-            found.append(Thing(kind, str(path.relative_to(state / "environments")), sizes[path],
+            found.append(Thing(kind, str(path.relative_to(state / "environments")), await _size(path),
                                needed_by="an environment" if needed else "", why="its deployment has ended"))
-    return found
+    return [*found, *await asyncio.to_thread(lambda: list(_logs(host, rows)))]
+
+
+async def _size(folder: Path) -> int:
+    """More than any budget when there are too many files to be counted: one project's must not hold up a round."""
+    try:
+        return await size_of(folder)
+    except ProgramOverran:
+        return UNCOUNTED_BYTES
+
+
+async def _folders(folder: Path, pattern: str) -> list[Path]:
+    return await asyncio.to_thread(lambda: sorted(folder.glob(pattern)))
 
 
 def _logs(host: Host, rows: Rows) -> Iterator[Thing]:
+    """Of activities that ended long ago, and the oldest of a project whose logs are more than its share."""
+    old = set(rows.old)
     for number in rows.old:
-        log = host.places.logs / f"{number}.jsonl"
-        yield Thing("log", str(number), log.stat().st_size if log.is_file() else 0, why="it ended long ago")
+        yield Thing("log", str(number), _log_bytes(host, number), why="it ended long ago")
+    for project, numbers in rows.ended.items():
+        left = host.settings.shares_of(project).logs_mb * MEGABYTE
+        for number in numbers:
+            size = _log_bytes(host, number)
+            left -= size
+            if left < 0 and number not in old:
+                yield Thing("log", str(number), size, why="the logs of its project take more than their share")
+
+
+def _log_bytes(host: Host, number: ActivityId) -> int:
+    log = host.places.logs / f"{number}.jsonl"
+    return log.stat().st_size if log.is_file() else 0

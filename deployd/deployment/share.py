@@ -1,0 +1,86 @@
+"""Whether a project may have one more environment, or one more activity that waits.
+
+Asked in the transaction that would make it, so that two pushes at once do not get past it. Some room is kept back for
+what is live: production, rollbacks and deletes still find a place when a flood of previews has taken the rest.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import ClassVar
+
+from deployd.environment.naming import machine_name
+from deployd.errors import DeployError
+from deployd.ids import EnvironmentName, ProjectId
+from deployd.settings import Settings
+from deployd.state import activities, environments
+
+KEPT_FOR_LIVE = 20
+"""Activities that may wait beyond `shares.waiting` when they change what visitors see, or make room."""
+CHANGES_WHAT_IS_LIVE = frozenset({"rollback", "delete", "purge"})
+
+
+class ShareTaken(DeployError):
+    """A project has what it may have of something that all share; what it has goes on."""
+
+    code: ClassVar[str] = "share-taken"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """An activity that is to be made."""
+
+    kind: str
+    branch: str
+
+    @property
+    def environment(self) -> EnvironmentName:
+        return machine_name(self.branch)
+
+
+def refuse_beyond_share(
+    settings: Settings, db: sqlite3.Connection, project: ProjectId, wanted: Collection[Wanted],
+) -> None:
+    """
+    Raises:
+        ShareTaken: Together they are more than the project may have.
+    """
+    known = settings.projects.get(project)
+    production = known.production if known else ""
+    _refuse_environments(db, settings, project, [
+        item.environment for item in wanted if item.kind == "push" and item.branch != production
+    ])
+    waiting = activities.waiting_in(db, project)
+    superseded = {environment for environment, kind in waiting if kind == "push"}
+    more = sum(item.kind != "push" or item.environment not in superseded for item in wanted)
+    for_live = all(item.branch == production or item.kind in CHANGES_WHAT_IS_LIVE for item in wanted)
+    share = settings.shares_of(project).waiting
+    if more and len(waiting) + more > share + (KEPT_FOR_LIVE if for_live else 0):
+        raise ShareTaken(
+            f"{len(waiting)} activities of {project} wait already, and {share} may", where="shares.waiting",
+            mend="wait until some have ended, or cancel those that nobody needs (`deployd cancel`)",
+        )
+
+
+def _refuse_environments(
+    db: sqlite3.Connection, settings: Settings, project: ProjectId, wanted: Collection[EnvironmentName],
+) -> None:
+    there = environments.count_by_project(db)
+    new = {name for name in wanted if environments.find(db, project, name) is None}
+    if not new:
+        return
+    share, own = settings.shares_of(project).environments, there.get(project, 0)
+    if own + len(new) > share:
+        raise ShareTaken(
+            f"{project} has {own} environments, {len(new)} more are wanted, and {share} may be",
+            where="shares.environments",
+            mend="delete branches that nobody needs (`git push --delete`), or have the operator raise the share",
+        )
+    if sum(there.values()) + len(new) > settings.limits.environments:
+        raise ShareTaken(
+            f"this host has {sum(there.values())} environments, and {settings.limits.environments} may be",
+            where="limits.environments",
+            mend="delete branches that nobody needs (`git push --delete`), or have the operator raise the limit",
+        )

@@ -1,0 +1,47 @@
+"""How much each token has under way at once: requests of the API, logs that are followed, transfers of git.
+
+Each costs a connection, and some a process or a thread; nobody may take so many that none are left for the others.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import ClassVar
+
+from deployd.errors import DeployError
+
+
+class TooMany(DeployError):
+    """A token has as much under way as it may."""
+
+    code: ClassVar[str] = "too-many"
+
+
+class Seats:
+    """One for each door."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._taken: Counter[str] = Counter()
+
+    @contextmanager
+    def take(self, token: str) -> Iterator[None]:
+        """A seat for as long as the block lasts.
+
+        Raises:
+            TooMany: The token has all of its seats.
+        """
+        if self._taken[token] >= self._most:
+            raise TooMany(
+                f"the token {token} has {self._most} requests under way already", where="shares.streams",
+                mend="end some of them, or wait until they have ended",
+            )
+        self._taken[token] += 1
+        try:
+            yield
+        finally:
+            self._taken[token] -= 1
+            if not self._taken[token]:
+                del self._taken[token]

@@ -1,0 +1,138 @@
+"""What one project may take of what all share: environments, activities that wait, requests under way, disk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+
+from deployd.deployment.share import KEPT_FOR_LIVE, ShareTaken, Wanted, refuse_beyond_share
+from deployd.environment.naming import machine_name
+from deployd.ids import CommitId, ProjectId
+from deployd.intake.seats import Seats, TooMany
+from deployd.settings import Settings
+from deployd.state import activities, environments
+from deployd.state.activities import NewActivity, Trigger
+from tests.unit.state_in_memory import MemoryStore
+
+NOW = datetime(2026, 3, 2, tzinfo=UTC)
+FLOOD, NEIGHBOUR = ProjectId("flood"), ProjectId("neighbour")
+SETTINGS = Settings.model_validate({
+    "limits": {"environments": 8}, "shares": {"environments": 5, "waiting": 3},
+    "projects": {"flood": {}, "neighbour": {}, "large": {"shares": {"environments": 50}}},
+})
+
+
+@pytest.fixture
+def store() -> Iterator[MemoryStore]:
+    store = MemoryStore()
+    yield store
+    store.close()
+
+
+def has(store: MemoryStore, project: ProjectId, *branches: str) -> None:
+    for branch in branches:
+        environments.ensure(store.db, project, machine_name(branch), branch, NOW)
+
+
+def waits(store: MemoryStore, project: ProjectId, *wanted: Wanted) -> None:
+    for item in wanted:
+        activities.enqueue(store.db, NewActivity(
+            project, item.environment, item.branch, item.kind, 1, CommitId("a" * 40), Trigger("eve", "git")), NOW)
+
+
+def ask(store: MemoryStore, project: ProjectId, *wanted: Wanted, settings: Settings = SETTINGS) -> None:
+    refuse_beyond_share(settings, store.db, project, wanted)
+
+
+def pushes(*branches: str) -> list[Wanted]:
+    return [Wanted("push", branch) for branch in branches]
+
+
+def test_a_flood_of_branches_is_refused_whole_with_a_mend_and_known_branches_go_on(store: MemoryStore) -> None:
+    has(store, FLOOD, "main", "a", "b", "c")
+    with pytest.raises(ShareTaken, match="flood has 4 environments, 2 more are wanted, and 5 may be") as refused:
+        ask(store, FLOOD, *pushes("d", "e"))
+    assert "git push --delete" in refused.value.mend
+    assert refused.value.where == "shares.environments"
+    ask(store, FLOOD, *pushes("d"))
+    ask(store, FLOOD, *pushes("a", "b", "c"))
+
+
+def test_ten_thousand_branches_in_one_push_are_one_refusal(store: MemoryStore) -> None:
+    with pytest.raises(ShareTaken):
+        ask(store, FLOOD, *pushes(*(f"b{number}" for number in range(10_000))))
+
+
+def test_the_neighbour_has_its_own_share_as_long_as_the_host_has_room(store: MemoryStore) -> None:
+    has(store, FLOOD, *"abcde")
+    ask(store, NEIGHBOUR, *pushes("main", "x", "y"))
+    has(store, NEIGHBOUR, *"xyz")
+    with pytest.raises(ShareTaken, match="this host has 8 environments, and 8 may be"):
+        ask(store, NEIGHBOUR, *pushes("u"))
+
+
+def test_a_project_may_be_given_another_share(store: MemoryStore) -> None:
+    assert SETTINGS.shares_of("large").environments == 50
+    assert SETTINGS.shares_of("large").waiting == 3, "only what it names is another"
+
+
+@pytest.mark.parametrize("wanted", [
+    Wanted("push", "main"), Wanted("delete", "a"), Wanted("rollback", "a"), Wanted("redeploy", "main"),
+])
+def test_what_is_live_finds_a_place_in_a_full_queue(store: MemoryStore, wanted: Wanted) -> None:
+    has(store, FLOOD, "main", "a", "b", "c")
+    waits(store, FLOOD, *pushes("a", "b", "c"))
+    with pytest.raises(ShareTaken, match="3 activities of flood wait already, and 3 may"):
+        ask(store, FLOOD, Wanted("redeploy", "a"))
+    ask(store, FLOOD, wanted)
+    waits(store, FLOOD, *[Wanted("rollback", "a")] * KEPT_FOR_LIVE)
+    with pytest.raises(ShareTaken):
+        ask(store, FLOOD, wanted)
+
+
+def test_production_needs_no_room_among_previews(store: MemoryStore) -> None:
+    has(store, FLOOD, *"abcde")
+    ask(store, FLOOD, *pushes("main"))
+
+
+def test_a_newer_push_takes_the_place_of_the_one_that_waits(store: MemoryStore) -> None:
+    has(store, FLOOD, "a", "b", "c")
+    waits(store, FLOOD, *pushes("a", "b", "c"))
+    ask(store, FLOOD, *pushes("a"))
+    with pytest.raises(ShareTaken):
+        ask(store, FLOOD, *pushes("a"), Wanted("redeploy", "b"))
+
+
+def test_what_runs_does_not_count_as_waiting(store: MemoryStore) -> None:
+    has(store, FLOOD, "a", "b", "c", "d")
+    waits(store, FLOOD, *pushes("a", "b", "c"))
+    activities.begin(store.db, activities.open_ones(store.db)[0].id, NOW)
+    ask(store, FLOOD, *pushes("d"))
+
+
+@pytest.mark.parametrize(("projects", "limits", "shares", "expected"), [
+    (1, {}, {}, (2, 4)), (2, {}, {}, (1, 3)), (2, {"builds": 1, "deploys": 1}, {}, (1, 1)),
+    (2, {"builds": 8}, {"builds": 2, "deploys": 4}, (2, 4)),
+])
+def test_one_slot_is_left_for_others_as_soon_as_there_are_others(
+    projects: int, limits: dict[str, int], shares: dict[str, int], expected: tuple[int, int],
+) -> None:
+    names = [f"p{number}" for number in range(projects)]
+    settings = Settings.model_validate({"limits": limits, "shares": shares, "projects": dict.fromkeys(names)})
+    found = settings.shares_of("p0")
+    assert (found.builds, found.deploys) == expected
+
+
+def test_a_token_has_so_many_seats_and_others_have_theirs() -> None:
+    seats = Seats(2)
+    with seats.take("eve"), seats.take("eve"):
+        with pytest.raises(TooMany, match="the token eve has 2 requests under way already"), seats.take("eve"):
+            raise AssertionError("there was no seat")
+        with seats.take("ada"):
+            pass
+    with pytest.raises(ValueError, match="its own"), seats.take("eve"):
+        raise ValueError("its own")
+    with seats.take("eve"), seats.take("eve"):
+        pass
