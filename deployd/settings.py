@@ -6,6 +6,7 @@ Reads files, decides nothing. Every path of the daemon comes from here, so that 
 from __future__ import annotations
 
 import ipaddress
+import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -69,6 +70,15 @@ class Variable(_Frozen):
     visible_runtime: bool = True
     applications: tuple[str, ...] = ()
     """Applications that see it; none named: all."""
+
+    @field_validator("value")
+    @classmethod
+    def _can_be_written_as_json(cls, value: Any) -> Any:
+        try:
+            json.dumps(value)
+        except (TypeError, ValueError):
+            raise ValueError("YAML reads this as a date or the like, and JSON has none: put it into quotes") from None
+        return value
 
 
 def _plain_values_are_variables(value: Any) -> Any:
@@ -178,6 +188,16 @@ class ProjectSettings(_Frozen):
     @property
     def production(self) -> str:
         return self.production_branch or self.default_branch
+
+    def sensitive(self) -> dict[str, Any]:
+        """{key in the settings: value} of all variables that must not be read in a log."""
+        levels = {"variables": self.variables} | {
+            f"environments.{branch}.variables": item.variables for branch, item in self.environments.items()
+        }
+        return {
+            f"{key}.{name}": variable.value
+            for key, level in levels.items() for name, variable in level.items() if variable.sensitive
+        }
 
 
 class RouterSettings(_Frozen):
@@ -419,18 +439,14 @@ class Settings(_Frozen):
     def catalogue_path(self) -> Path:
         return self.catalogue or config_folder() / "catalogue.yaml"
 
-    def secrets(self) -> list[str]:
-        """Everything that must not be read in a log."""
+    def secrets(self) -> list[Any]:
+        """Everything that must not be read in a log: texts, and values that applications get as JSON."""
         found = [token.secret for token in self.tokens]
         for project in self.projects.values():
             if project.remote:
                 found += [*project.remote.webhook_secrets, *([project.remote.token] if project.remote.token else [])]
-        levels = [
-            level for project in self.projects.values()
-            for level in (project.variables, *(item.variables for item in project.environments.values()))
-        ]
-        sensitive = [str(variable.value) for level in levels for variable in level.values() if variable.sensitive]
-        return [secret.get_secret_value() for secret in found] + sensitive
+        sensitive = [value for project in self.projects.values() for value in project.sensitive().values()]
+        return [*(secret.get_secret_value() for secret in found), *sensitive]
 
     def size(self, name: str) -> Size:
         """Memory and processors of a size of the project files; unknown names get AUTO's."""

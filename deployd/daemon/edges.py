@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+import structlog
+
 from deployd.activity.masking import Masker
+from deployd.activity.secret_forms import is_maskable
 from deployd.catalogue import Catalogue
 from deployd.clock import Clock, SystemClock
 from deployd.daemon.faces import refuse_taken_port
@@ -19,6 +22,7 @@ from deployd.deployment.places import Places
 from deployd.engine.docker import Engine
 from deployd.engine.images import Images
 from deployd.errors import DeployError
+from deployd.operator_log import configure_log
 from deployd.router.control import Router, open_router
 from deployd.router.places import RouterPlaces
 from deployd.settings import Settings
@@ -26,6 +30,8 @@ from deployd.slugs.archive import SlugStore
 from deployd.slugs.storage import Slugs
 from deployd.state.environments import all_secrets
 from deployd.state.store import Store, open_store
+
+log = structlog.get_logger()
 
 MEGABYTE = 1_000_000
 
@@ -63,10 +69,19 @@ async def open_edges(stack: AsyncExitStack, settings: Settings, catalogue: Catal
     engine = await stack.enter_async_context(Engine(settings.docker_socket))
     router = await stack.enter_async_context(open_router(RouterPlaces(settings.run)))
     masker = Masker(settings.secrets())
+    configure_log(masker.mask)
+    _tell_unmaskable(settings)
     masker.learn(await store.read(all_secrets))   # a hook that outlived the last daemon may print one
     code = ProjectCode(Places(settings.state, settings.run).repository, settings.state / "hooks")
     started = await start_router(engine, router, settings, catalogue)
     return Edges(store, engine, router, SystemClock(), masker, code, started)
+
+
+def _tell_unmaskable(settings: Settings) -> None:
+    for project in settings.projects.values():
+        for key, value in project.sensitive().items():
+            if not is_maskable(value):
+                log.warning("variable_cannot_be_masked", project=project.id, variable=key, why="it is too short")
 
 
 def _ensure_folder(folder: Path) -> None:
