@@ -31,12 +31,30 @@ PROJECT_ID = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
 LAST_PORT = 65_535
 HASHED = re.compile(r"\$[56]\$(?!rounds=)")
 """Two milliseconds a guess. Slower kinds would hold up everybody: nginx's worker waits for the result."""
+LEAST_CHARACTERS = 16
+"""Of a token and of a webhook's secret: what `openssl rand -hex 8` gives."""
+LEAST_DIFFERENT = 6
+"""Different characters in it; `xxxxxxxxxxxxxxxx` is a place to be filled."""
+PLACEHOLDERS = re.compile(
+    r"(change|replace).?(me|this)|placeholder|example|your.?(secret|token)|password|openssl|…", re.IGNORECASE,
+)
 PACKAGED_CONFIG = Path(__file__).parent / "_config"
 
 
 def config_folder() -> Path:
     """The folder config/ that came with the program: of the wheel, or of the checkout."""
     return PACKAGED_CONFIG if PACKAGED_CONFIG.is_dir() else Path(__file__).parent.parent / "config"
+
+
+def weakness_of(secret: str) -> str:
+    """Why a secret can be guessed; empty when it cannot."""
+    if len(secret) < LEAST_CHARACTERS:
+        return f"it has {len(secret)} characters, and {LEAST_CHARACTERS} are the least"
+    if len(set(secret)) < LEAST_DIFFERENT:
+        return "it repeats itself"
+    if PLACEHOLDERS.search(secret):
+        return "it is a word that holds the place of a secret"
+    return ""
 
 
 class SettingsInvalid(DeployError):
@@ -420,6 +438,24 @@ class Settings(_Frozen):
                     " choose one of them"
                 )
         return self
+
+    @model_validator(mode="after")
+    def _secrets_cannot_be_guessed(self) -> Settings:
+        weak = [f"{key}: {why}" for key, secret in self._keys() if (why := weakness_of(secret.get_secret_value()))]
+        if weak:
+            raise ValueError("; ".join(weak) + "; make another with: openssl rand -hex 24")
+        return self
+
+    def _keys(self) -> list[tuple[str, SecretStr]]:
+        """Everything that opens a door of ours, and where it stands."""
+        return [
+            *((f"tokens.{number} ({token.name})", token.secret) for number, token in enumerate(self.tokens)),
+            *(
+                (f"projects.{project.id}.remote.webhook_secrets.{number}", secret)
+                for project in self.projects.values() if project.remote
+                for number, secret in enumerate(project.remote.webhook_secrets)
+            ),
+        ]
 
     def strategy_of(self, project: ProjectSettings, branch: str) -> Strategy:
         """How an environment is switched: what is said of the branch, else of the project, else of all."""

@@ -59,7 +59,8 @@ class Masker:
             return text
         searched = _without_halves(text)
         found = sorted(place for shelf in self._shelves for place in shelf.find(searched))
-        parts, kept = [], 0
+        parts: list[str] = []
+        kept = 0
         for begin, end in found:
             if end <= kept:
                 continue

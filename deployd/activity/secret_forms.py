@@ -60,9 +60,10 @@ def _inner_json(text: str) -> Json:
     if text.lstrip()[:1] not in ("{", "["):
         return None
     try:
-        return json.loads(text)
+        inner: Json = json.loads(text)
     except (ValueError, RecursionError):
         return None
+    return inner
 
 
 def _written(part: str) -> Iterator[str]:

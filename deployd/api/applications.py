@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import structlog
 from aiohttp import web
 
 from deployd import __version__
-from deployd.api.errors import Forbidden, Handler, Unauthorized, errors_as_json
+from deployd.api.door import Door, FindCaller, refuse_remembered
+from deployd.api.errors import Handler, Unauthorized, errors_as_json
 from deployd.api.openapi import openapi
 from deployd.api.routes import ApiRoute, refuse_role
 from deployd.api.shapes import NOBODY, Caller
@@ -19,31 +21,30 @@ log = structlog.get_logger()
 LARGEST_BODY_BYTES = 2**31
 """Of a push; git itself is told the same limit."""
 
-FindCaller = Callable[[str | None], Caller | None]
-"""The caller of an Authorization header."""
-
 
 def public_application(
-    routes: Sequence[ApiRoute], more: Sequence[web.RouteDef], find: FindCaller,
+    routes: Sequence[ApiRoute], more: Sequence[web.RouteDef], find: FindCaller, door: Door | None = None,
+    middlewares: Sequence[Any] = (),
 ) -> web.Application:
     """The application on `listen`.
 
     Args:
         more: Routes that look after their callers themselves: the console, git and webhooks.
+        middlewares: What sees every request first.
     """
-    return _application(routes, more, find)
+    return _application(routes, more, find, [*middlewares, errors_as_json, (door or Door()).guard(find)])
 
 
 def local_application(routes: Sequence[ApiRoute], more: Sequence[web.RouteDef]) -> web.Application:
     """The application on the daemon's own socket, which only root can open."""
     local = Caller("operator", "admin")
-    return _application(routes, more, lambda _: local)
+    return _application(routes, more, lambda _: local, [errors_as_json])
 
 
 def _application(
-    routes: Sequence[ApiRoute], more: Sequence[web.RouteDef], find: FindCaller,
+    routes: Sequence[ApiRoute], more: Sequence[web.RouteDef], find: FindCaller, middlewares: Sequence[Any],
 ) -> web.Application:
-    app = web.Application(middlewares=[errors_as_json], client_max_size=LARGEST_BODY_BYTES)
+    app = web.Application(middlewares=middlewares, client_max_size=LARGEST_BODY_BYTES)
     document = openapi(routes, __version__)
 
     async def describe(_: web.Request) -> web.Response:
@@ -60,10 +61,10 @@ def _guarded(route: ApiRoute, find: FindCaller) -> Handler:
         caller = find(request.headers.get("Authorization")) or NOBODY
         if route.role:
             if caller == NOBODY:
-                log.warning("api_refused", path=request.path, source=request.remote)
                 raise Unauthorized("this needs a token", mend="send it as `Authorization: Bearer …`")
+            if route.method != "GET":
+                refuse_remembered(request)
             refuse_role(caller, route.role)
-            refuse_other_sites(request)
         answer = await route.handler(request, caller)
         if route.method != "GET":
             log.info("api_asked", method=route.method, path=request.path, caller=caller.name,
@@ -71,14 +72,3 @@ def _guarded(route: ApiRoute, find: FindCaller) -> Handler:
         return answer
 
     return handle
-
-
-def refuse_other_sites(request: web.Request) -> None:
-    """Browsers send a password that they remember along with whatever a page of another site asks for.
-
-    Raises:
-        Forbidden: Such a page wants to change something.
-    """
-    site = request.headers.get("Sec-Fetch-Site", "none")
-    if request.method != "GET" and site not in ("none", "same-origin"):
-        raise Forbidden("a page of another site asked for this", mend="ask from deployd's own pages, or with a program")

@@ -32,6 +32,10 @@ class Figures:
     slots: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     """{`builds`, `deployments`: (taken, waiting)}"""
     lost_lines: int = 0
+    refused_sign_ins: int = 0
+    """Wrong tokens and signatures, and tokens that were not looked at."""
+    held_back_addresses: int = 0
+    """From which no token is looked at now."""
 
 
 def render_metrics(status: StatusShape, figures: Figures, may_see: Callable[[str], bool]) -> bytes:
@@ -67,6 +71,9 @@ def _of_the_daemon(status: StatusShape, figures: Figures) -> Iterator[Metric]:
         for kind, counts in figures.slots.items():
             slots.add_metric((kind,), counts[place])
         yield slots
+    yield CounterMetricFamily("deployd_refused_sign_ins", "Wrong tokens and signatures, and those not looked at.",
+                              value=figures.refused_sign_ins)
+    yield _gauge("deployd_held_back_addresses", "From which no token is looked at now.", figures.held_back_addresses)
     yield _gauge("deployd_router_up", "1 when the router answers.", int(figures.router is not None))
     yield CounterMetricFamily("deployd_access_log_lost_lines", "Requests that could not be counted or logged.",
                               value=figures.lost_lines)

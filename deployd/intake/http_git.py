@@ -56,6 +56,8 @@ def git_routes(intake: Intake) -> list[web.RouteDef]:
 
     def rpc(service: str) -> Handler:
         async def handle(request: web.Request) -> web.StreamResponse:
+            if request.content_type != f"application/x-{service}-request":   # what no form of a browser can send
+                raise web.HTTPUnsupportedMediaType(text="deployd: only git speaks here\n")
             project, token = _admit(request, intake, service)
             response = web.StreamResponse(headers={"Content-Type": f"application/x-{service}-result", **NO_CACHE})
             await response.prepare(request)
@@ -81,8 +83,6 @@ def _admit(request: web.Request, intake: Intake, service: str) -> tuple[ProjectS
     name = ProjectId(request.match_info["project"])
     token = find_token(intake.tokens, request.headers.get("Authorization"))
     if token is None:
-        if "Authorization" in request.headers:
-            log.warning("git_refused", project=name, source=request.remote, reason="unknown token")
         raise web.HTTPUnauthorized(
             headers={"WWW-Authenticate": 'Basic realm="deployd", charset="UTF-8"'},
             text="deployd: the password must be one of its tokens; any user name will do\n",

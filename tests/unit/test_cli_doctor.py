@@ -25,7 +25,7 @@ from deployd.engine.seen import EngineInfo
 from deployd.errors import DeployError
 from deployd.settings import Settings, config_folder
 
-TOKEN = "tokens: [{name: ada, role: admin, secret: abcdef}]\n"
+TOKEN = "tokens: [{name: ada, role: admin, secret: 0123456789abcdef}]\n"
 TCP = """\
   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
    0: 0100007F:2120 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 12345 1 ffff 100 0 0 10 0
