@@ -29,6 +29,7 @@ from deployd.ids import ProjectId
 
 PROJECT_ID = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
 LAST_PORT = 65_535
+DEFAULT_KEY = Path("/etc/deployd/key")
 HASHED = re.compile(r"\$[56]\$(?!rounds=)")
 """Two milliseconds a guess. Slower kinds would hold up everybody: nginx's worker waits for the result."""
 LEAST_CHARACTERS = 16
@@ -348,6 +349,8 @@ class Settings(_Frozen):
     """Puts state and run under one folder."""
     state: Path = Path("/var/lib/deployd")
     run: Path = Path("/run/deployd")
+    key_file: Path | None = None
+    """Of the secrets in state.db."""
     catalogue: Path | None = None
     docker_socket: Path = Path("/var/run/docker.sock")
     listen: str = "127.0.0.1:8480"
@@ -395,7 +398,7 @@ class Settings(_Frozen):
             }}
         return values
 
-    @field_validator("directory", "state", "run")
+    @field_validator("directory", "state", "run", "key_file")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         if value is not None and not value.is_absolute():
@@ -470,6 +473,11 @@ class Settings(_Frozen):
     @property
     def api_socket(self) -> Path:
         return self.run / "api.sock"
+
+    @property
+    def key_path(self) -> Path:
+        """Not in `state`: who copies the database must not have its key with it."""
+        return self.key_file or (self.directory / "key" if self.directory else DEFAULT_KEY)
 
     @property
     def catalogue_path(self) -> Path:

@@ -15,6 +15,7 @@ from deployd.catalogue import Catalogue
 from deployd.clock import Clock, SystemClock
 from deployd.daemon.faces import refuse_taken_port
 from deployd.daemon.router_start import RouterStarted, start_router
+from deployd.daemon.sealer import open_sealer
 from deployd.deployment.code import ProjectCode
 from deployd.deployment.facts import StateFacts
 from deployd.deployment.host import Host
@@ -28,7 +29,8 @@ from deployd.router.places import RouterPlaces
 from deployd.settings import Settings
 from deployd.slugs.archive import SlugStore
 from deployd.slugs.storage import Slugs
-from deployd.state.environments import all_secrets
+from deployd.state.sealing import Sealer
+from deployd.state.secrets import all_secrets
 from deployd.state.store import Store, open_store
 
 log = structlog.get_logger()
@@ -51,6 +53,7 @@ class Edges:
     router: Router
     clock: Clock
     masker: Masker
+    sealer: Sealer
     code: ProjectCode
     """One for intake and deployments: what the check of a push has read is not read again."""
     router_started: RouterStarted
@@ -71,10 +74,12 @@ async def open_edges(stack: AsyncExitStack, settings: Settings, catalogue: Catal
     masker = Masker(settings.secrets())
     configure_log(masker.mask)
     _tell_unmaskable(settings)
-    masker.learn(await store.read(all_secrets))   # a hook that outlived the last daemon may print one
+    sealer = await open_sealer(store, settings)
+    # A hook that outlived the last daemon may print one.
+    masker.learn(await store.read(lambda db: all_secrets(db, sealer)))
     code = ProjectCode(Places(settings.state, settings.run).repository, settings.state / "hooks")
     started = await start_router(engine, router, settings, catalogue)
-    return Edges(store, engine, router, SystemClock(), masker, code, started)
+    return Edges(store, engine, router, SystemClock(), masker, sealer, code, started)
 
 
 def _tell_unmaskable(settings: Settings) -> None:
@@ -106,5 +111,5 @@ async def host_of(edges: Edges, settings: Settings, catalogue: Catalogue) -> Hos
         images=Images(edges.engine.docker, catalogue),
         slugs=Slugs(slugs, places.mounts),
         router=edges.router,
-        facts=StateFacts(edges.store, edges.engine, settings, edges.clock, edges.masker),
+        facts=StateFacts(edges.store, edges.engine, settings, edges.clock, edges.masker, edges.sealer),
     )

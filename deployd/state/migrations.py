@@ -101,4 +101,11 @@ CREATE TABLE unneeded (
 """
 """What housekeeping saw without a need, and when first."""
 
-MIGRATIONS: tuple[str, ...] = (FIRST, FAILED_BY_TIME, OPEN_OF_ENVIRONMENT, UNNEEDED)
+MARKS = """
+CREATE TABLE marks (
+    name TEXT PRIMARY KEY
+) WITHOUT ROWID;
+"""
+"""What was done once to the whole database and is not to be done again."""
+
+MIGRATIONS: tuple[str, ...] = (FIRST, FAILED_BY_TIME, OPEN_OF_ENVIRONMENT, UNNEEDED, MARKS)

@@ -184,9 +184,6 @@ class Crons:
     async def _attach(self, group: asyncio.TaskGroup) -> None:
         """Go on with the runs that a daemon before us left behind."""
         for key, live in (await self._read()).items():
-            self._masker.learn(await self._store.read(
-                lambda db, at=key: environments.secrets_of(db, at[0], at[1]),   # type: ignore[misc]
-            ))
             runs = await asyncio.to_thread(read_runs, live.scripts(self._host), live.cron.name)
             for script, due in runs:
                 if has_started(script) and key not in self._running:
