@@ -20,6 +20,7 @@ from deployd.deployment.code import ProjectCode
 from deployd.deployment.facts import StateFacts
 from deployd.deployment.host import Host
 from deployd.deployment.places import Places
+from deployd.deployment.service_secrets import ROOT, lay_out_secrets
 from deployd.engine.docker import Engine
 from deployd.engine.images import Images
 from deployd.errors import DeployError
@@ -30,7 +31,7 @@ from deployd.settings import Settings
 from deployd.slugs.archive import SlugStore
 from deployd.slugs.storage import Slugs
 from deployd.state.sealing import Sealer
-from deployd.state.secrets import all_secrets
+from deployd.state.secrets import all_secrets, secrets_named
 from deployd.state.store import Store, open_store
 
 log = structlog.get_logger()
@@ -77,6 +78,7 @@ async def open_edges(stack: AsyncExitStack, settings: Settings, catalogue: Catal
     sealer = await open_sealer(store, settings)
     # A hook that outlived the last daemon may print one.
     masker.learn(await store.read(lambda db: all_secrets(db, sealer)))
+    await lay_out_secrets(settings.run, await store.read(lambda db: secrets_named(db, sealer, ROOT)))
     code = ProjectCode(Places(settings.state, settings.run).repository, settings.state / "hooks")
     started = await start_router(engine, router, settings, catalogue)
     return Edges(store, engine, router, SystemClock(), masker, sealer, code, started)

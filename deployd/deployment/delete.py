@@ -14,6 +14,7 @@ from pathlib import Path
 from deployd.activity.log import Tell
 from deployd.deployment.host import Host
 from deployd.deployment.removal import unmount_unused
+from deployd.deployment.service_secrets import forget_secret_files
 from deployd.deployment.together import together
 from deployd.deployment.view import Deployment
 from deployd.engine.names import ACTIVITY, ENVIRONMENT, INSTANCE, PROJECT
@@ -71,6 +72,7 @@ async def _remove_data(deployment: Deployment, host: Host) -> int:
         await host.engine.ensure_volume_gone(volume.name)
     await asyncio.to_thread(shutil.rmtree, host.places.environment(project, environment), True)
     await host.facts.forget_secrets(project, environment)
+    await forget_secret_files(host.places.run, project, environment)
     return len(volumes)
 
 

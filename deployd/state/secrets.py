@@ -64,6 +64,19 @@ def all_secrets(connection: sqlite3.Connection, sealer: Sealer) -> list[str]:
     return [sealer.open(stored, *about) for _, about, stored in _rows(connection)]
 
 
+def secrets_named(
+    connection: sqlite3.Connection, sealer: Sealer, name: str,
+) -> list[tuple[ProjectId, EnvironmentName, str, str]]:
+    """(project, environment, service, secret) of all that have this name."""
+    return [
+        (ProjectId(row["project"]), EnvironmentName(row["environment"]), row["service"],
+         sealer.open(row["secret"], *tuple(row)[:4]))
+        for row in connection.execute(
+            "SELECT project, environment, service, name, secret FROM secrets WHERE name = ?", (name,),
+        )
+    ]
+
+
 def forget_secrets(connection: sqlite3.Connection, project: ProjectId, name: EnvironmentName) -> None:
     """The environment's data is gone too."""
     connection.execute("DELETE FROM secrets WHERE project = ? AND environment = ?", (project, name))
