@@ -18,7 +18,7 @@ import resource
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import structlog
 from aiohttp import web
@@ -129,8 +129,7 @@ class Connection(asyncio.Protocol):
         self.source = "unknown"
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)   # uvloop's are none by their class
         peer = transport.get_extra_info("peername")
         self.source = source_of(peer[0] if isinstance(peer, tuple) else None)
         self._inner.connection_made(transport)
