@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import sqlite3
 from dataclasses import dataclass
@@ -13,7 +14,8 @@ import pytest_asyncio
 
 from deployd.process import run
 from scripts.local_daemon import LocalDaemon
-from tests.e2e.conftest import APP, Developer
+from scripts.repository import make_repository
+from tests.e2e.conftest import APP, Developer, write_start
 from tests.hostile.conftest import SENSITIVE
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -83,16 +85,11 @@ class Printed:
 
     me: Developer
     places: dict[str, str]
-
-    def __str__(self) -> str:
-        return "printed"
+    """{where: all that is read there}"""
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def printed(daemon: LocalDaemon, tmp_path_factory: pytest.TempPathFactory) -> Printed:
-    from scripts.repository import make_repository
-    from tests.e2e.conftest import write_start
-
     folder = tmp_path_factory.mktemp("secrets")
     await make_repository(folder / "work", write_start(folder / "start"))
     me = Developer(daemon, folder / "work", "secrets")
@@ -245,8 +242,6 @@ async def _inspect(daemon: LocalDaemon, role: str, part: str) -> dict[str, Any]:
 
 async def _passwords(me: Developer) -> dict[str, str]:
     """{service: password of its endpoint}, as the application finds them."""
-    import base64
-
     app = await _inspect(me.daemon, "app", "app")
     variables = dict(item.partition("=")[::2] for item in app["Config"]["Env"])
     found = json.loads(base64.b64decode(variables["PLATFORM_RELATIONSHIPS"]))
