@@ -24,7 +24,7 @@ async def test_each_form_is_written_and_only_root_gets_there(tmp_path: Path) -> 
     assert secret_file(tmp_path, *WHOSE, "rabbitmq.conf").read_text() == "default_pass = very-secret\n"
     for path in (secrets_folder(tmp_path), *secrets_folder(tmp_path).rglob("*")):
         assert path.stat().st_mode & 0o777 == (0o700 if path.is_dir() else 0o444)
-    assert not [path for path in tmp_path.rglob(".*")], "nothing half written is left"
+    assert not list(tmp_path.rglob(".*")), "nothing half written is left"
 
 
 async def test_a_file_is_replaced_only_when_its_password_is_another(tmp_path: Path) -> None:
