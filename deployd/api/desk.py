@@ -17,6 +17,7 @@ from deployd.deployment.host import Host
 from deployd.deployment.preview import Offered, plan_offered
 from deployd.deployment.steps import TABLES
 from deployd.deployment.version import Version
+from deployd.deployment.wanted import cannot_be_masked
 from deployd.errors import DeployError
 from deployd.ids import ActivityId, CommitId, EnvironmentName, ProjectId
 from deployd.router.passes import LINK_LIFETIME, pass_link
@@ -123,8 +124,9 @@ class StateDesk:
 
     async def plan(self, project: str, branch: str, offered: Offered) -> list[str]:
         """What a push of a working tree would do, one line each."""
-        plan = await plan_offered(self._host, self._project(project), branch, offered)
-        return [*plan.lines(), *(f"refused: {reason}" for reason in plan.refusals)]
+        of = self._project(project)
+        plan = await plan_offered(self._host, of, branch, offered)
+        return [*plan.lines(), *cannot_be_masked(of), *(f"refused: {reason}" for reason in plan.refusals)]
 
     async def _enqueue(
         self, environment: Environment, kind: str, commit: CommitId, trigger: Trigger,

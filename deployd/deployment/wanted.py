@@ -184,11 +184,12 @@ async def find_wanted(
         Version(activity, commit, tuple(apps), tuple(services), tuple(route.url for route in routes.routes)),
         tuple(wanted_apps),
         tuple(WantedService(item.name, item.type, item.digest) for item in services),
-        (*warnings, *routes.warnings, *_cannot_be_masked(project)),
+        (*warnings, *routes.warnings, *cannot_be_masked(project)),
     )
 
 
-def _cannot_be_masked(project: ProjectSettings) -> list[str]:
+def cannot_be_masked(project: ProjectSettings) -> list[str]:
+    """Warnings about sensitive values that are too short."""
     return [
         f"{key} is sensitive and has fewer than {SHORTEST} characters: it cannot be masked in logs; ask the operator"
         " for a longer one"

@@ -99,6 +99,16 @@ def test_secrets_that_others_can_read_are_in_doubt(tmp_path: Path) -> None:
     assert [item.state for item in look_at_settings(file)[1]] == ["well"]
 
 
+def test_sensitive_values_that_cannot_be_masked_are_in_doubt(tmp_path: Path) -> None:
+    file = tmp_path / "deployd.yaml"
+    file.touch(mode=0o600)
+    variables = "variables: {'env:PIN': {value: 1234, sensitive: true}, 'env:KEY': {value: abcdef, sensitive: true}}"
+    file.write_text(TOKEN + f"projects: {{shop: {{{variables}}}}}\n")
+    assert [item.says for item in look_at_settings(file)[1] if item.state != "well"] == [
+        "variables.env:PIN of shop is too short to be masked in logs",
+    ]
+
+
 def test_a_catalogue_is_read(tmp_path: Path) -> None:
     assert look_at_catalogue(settings(tmp_path))[1][0].state == "well"
     nothing, found = look_at_catalogue(settings(tmp_path, catalogue=str(tmp_path / "none.yaml")))
