@@ -7,8 +7,9 @@ webhook must be answered, and the daemon must live until there is room again.
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from contextlib import suppress
-from typing import TextIO
+from typing import Any, TextIO
 
 import structlog
 
@@ -29,8 +30,15 @@ class Unfailing:
             self._stream.flush()
 
 
-def configure_log() -> None:
-    """Tracebacks without the values of variables: structlog shows those by itself, and secrets may be among them."""
+def configure_log(mask: Callable[[str], str] = str) -> None:
+    """Tracebacks without the values of variables: structlog shows those by itself, and secrets may be among them.
+
+    Args:
+        mask: Takes secrets out of a whole entry: what programs said and what went wrong stands in it too.
+    """
+    def masked(_logger: Any, _method: str, entry: Any) -> str:
+        return mask(entry)
+
     colors, plain = sys.stdout.isatty(), structlog.dev.plain_traceback
     structlog.configure(
         processors=[
@@ -38,6 +46,7 @@ def configure_log() -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso"),
             structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=plain),
+            masked,
         ],
         logger_factory=structlog.PrintLoggerFactory(Unfailing(sys.stdout)),  # type: ignore[arg-type]
     )

@@ -6,6 +6,7 @@ Reads files, decides nothing. Every path of the daemon comes from here, so that 
 from __future__ import annotations
 
 import ipaddress
+import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -29,14 +30,33 @@ from deployd.reach import Opening, parse_opening
 
 PROJECT_ID = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
 LAST_PORT = 65_535
+DEFAULT_KEY = Path("/etc/deployd/key")
 HASHED = re.compile(r"\$[56]\$(?!rounds=)")
 """Two milliseconds a guess. Slower kinds would hold up everybody: nginx's worker waits for the result."""
+LEAST_CHARACTERS = 16
+"""Of a token and of a webhook's secret: what `openssl rand -hex 8` gives."""
+LEAST_DIFFERENT = 6
+"""Different characters in it; `xxxxxxxxxxxxxxxx` is a place to be filled."""
+PLACEHOLDERS = re.compile(
+    r"(change|replace).?(me|this)|placeholder|example|your.?(secret|token)|password|openssl|…", re.IGNORECASE,
+)
 PACKAGED_CONFIG = Path(__file__).parent / "_config"
 
 
 def config_folder() -> Path:
     """The folder config/ that came with the program: of the wheel, or of the checkout."""
     return PACKAGED_CONFIG if PACKAGED_CONFIG.is_dir() else Path(__file__).parent.parent / "config"
+
+
+def weakness_of(secret: str) -> str:
+    """Why a secret can be guessed; empty when it cannot."""
+    if len(secret) < LEAST_CHARACTERS:
+        return f"it has {len(secret)} characters, and {LEAST_CHARACTERS} are the least"
+    if len(set(secret)) < LEAST_DIFFERENT:
+        return "it repeats itself"
+    if PLACEHOLDERS.search(secret):
+        return "it is a word that holds the place of a secret"
+    return ""
 
 
 class SettingsInvalid(DeployError):
@@ -70,6 +90,15 @@ class Variable(_Frozen):
     visible_runtime: bool = True
     applications: tuple[str, ...] = ()
     """Applications that see it; none named: all."""
+
+    @field_validator("value")
+    @classmethod
+    def _can_be_written_as_json(cls, value: Any) -> Any:
+        try:
+            json.dumps(value)
+        except (TypeError, ValueError):
+            raise ValueError("YAML reads this as a date or the like, and JSON has none: put it into quotes") from None
+        return value
 
 
 def _plain_values_are_variables(value: Any) -> Any:
@@ -203,6 +232,16 @@ class ProjectSettings(_Frozen):
     @property
     def production(self) -> str:
         return self.production_branch or self.default_branch
+
+    def sensitive(self) -> dict[str, Any]:
+        """{key in the settings: value} of all variables that must not be read in a log."""
+        levels = {"variables": self.variables} | {
+            f"environments.{branch}.variables": item.variables for branch, item in self.environments.items()
+        }
+        return {
+            f"{key}.{name}": variable.value
+            for key, level in levels.items() for name, variable in level.items() if variable.sensitive
+        }
 
 
 class RouterSettings(_Frozen):
@@ -362,6 +401,8 @@ class Settings(_Frozen):
     """Puts state and run under one folder."""
     state: Path = Path("/var/lib/deployd")
     run: Path = Path("/run/deployd")
+    key_file: Path | None = None
+    """Of the secrets in state.db."""
     catalogue: Path | None = None
     docker_socket: Path = Path("/var/run/docker.sock")
     listen: str = "127.0.0.1:8480"
@@ -415,7 +456,7 @@ class Settings(_Frozen):
             }}
         return values
 
-    @field_validator("directory", "state", "run")
+    @field_validator("directory", "state", "run", "key_file")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         if value is not None and not value.is_absolute():
@@ -459,6 +500,24 @@ class Settings(_Frozen):
                 )
         return self
 
+    @model_validator(mode="after")
+    def _secrets_cannot_be_guessed(self) -> Settings:
+        weak = [f"{key}: {why}" for key, secret in self._keys() if (why := weakness_of(secret.get_secret_value()))]
+        if weak:
+            raise ValueError("; ".join(weak) + "; make another with: openssl rand -hex 24")
+        return self
+
+    def _keys(self) -> list[tuple[str, SecretStr]]:
+        """Everything that opens a door of ours, and where it stands."""
+        return [
+            *((f"tokens.{number} ({token.name})", token.secret) for number, token in enumerate(self.tokens)),
+            *(
+                (f"projects.{project.id}.remote.webhook_secrets.{number}", secret)
+                for project in self.projects.values() if project.remote
+                for number, secret in enumerate(project.remote.webhook_secrets)
+            ),
+        ]
+
     def strategy_of(self, project: ProjectSettings, branch: str) -> Strategy:
         """How an environment is switched: what is said of the branch, else of the project, else of all."""
         own = project.environments[branch].strategy if branch in project.environments else None
@@ -485,21 +544,22 @@ class Settings(_Frozen):
         return self.run / "api.sock"
 
     @property
+    def key_path(self) -> Path:
+        """Not in `state`: who copies the database must not have its key with it."""
+        return self.key_file or (self.directory / "key" if self.directory else DEFAULT_KEY)
+
+    @property
     def catalogue_path(self) -> Path:
         return self.catalogue or config_folder() / "catalogue.yaml"
 
-    def secrets(self) -> list[str]:
-        """Everything that must not be read in a log."""
+    def secrets(self) -> list[Any]:
+        """Everything that must not be read in a log: texts, and values that applications get as JSON."""
         found = [token.secret for token in self.tokens]
         for project in self.projects.values():
             if project.remote:
                 found += [*project.remote.webhook_secrets, *([project.remote.token] if project.remote.token else [])]
-        levels = [
-            level for project in self.projects.values()
-            for level in (project.variables, *(item.variables for item in project.environments.values()))
-        ]
-        sensitive = [str(variable.value) for level in levels for variable in level.values() if variable.sensitive]
-        return [secret.get_secret_value() for secret in found] + sensitive
+        sensitive = [value for project in self.projects.values() for value in project.sensitive().values()]
+        return [*(secret.get_secret_value() for secret in found), *sensitive]
 
     def size(self, name: str) -> Size:
         """Memory and processors of a size of the project files; unknown names get AUTO's."""

@@ -19,7 +19,6 @@ import structlog
 from deployd.activity.follower import End, Follower, HowEnded
 from deployd.activity.line import Line, write_line
 from deployd.activity.masking import Masker
-from deployd.activity.plain_text import plain_text
 from deployd.clock import Clock
 from deployd.errors import DeployError
 from deployd.ids import ActivityId
@@ -74,6 +73,10 @@ class Tell:
         """The last line: how the activity ended."""
         self._write("end", text, where=state)
 
+    def clean(self, text: str) -> str:
+        """A text as it may stand in the log, and wherever else people read what became of the activity."""
+        return self._masker.clean(text)
+
     def close(self) -> None:
         os.close(self._file)
 
@@ -88,12 +91,9 @@ class Tell:
             self._lost = 0 if self._lost == lost else lost
         self._number += 1
 
-        def clean(written: str) -> str:   # before the cut: half a secret would not be known again
-            return self._masker.mask(plain_text(written))
-
         line = Line(
-            self._number, self._clock.now().isoformat(), kind, self._phase, _short(clean(text)), app, clean(where),
-            tuple(_short(clean(item)) for item in more),
+            self._number, self._clock.now().isoformat(), kind, self._phase, _short(self.clean(text)), app,
+            self.clean(where), tuple(_short(self.clean(item)) for item in more),
         )
         self._append(write_line(line) + b"\n")
         self._wake()

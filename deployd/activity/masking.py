@@ -1,45 +1,149 @@
-"""Keeping secrets out of logs. Pure but for the set of secrets that it learns.
+"""Keeping secrets out of logs. Pure but for the secrets that it learns.
 
-Surprise: no regular expression. A thousand environments have some ten thousand secrets, and an alternation of so many
-is tried one by one at each character; here it is one look into a set, however many there are.
+Every form of every secret (`secret_forms.py`) is cut into blocks of eight characters. One automaton looks for all
+blocks at once, however many there are, and what stands around a block in the text is compared with what stands around
+it in the form. So a secret is found that the end of a line or a program cut in two, and where it was cut need not be
+known.
+Surprise: there are several automata. One cannot be added to, so each is for a few hundred secrets only, and only the
+youngest is ever made anew.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-SHORTEST = 6   # a shorter one would mask ordinary words
+from ahocorasick_rs import AhoCorasick
+
+from deployd.activity.plain_text import plain_text
+from deployd.activity.secret_forms import forms_of
+from deployd.project.model import Json
+
 MASK = "***"
+BLOCK = 8
+PIECE = 16
+"""So much of a secret is masked wherever it stands."""
+PIECE_AT_AN_END = 12
+"""So much of it is masked where the beginning or the end of a line has cut it."""
+CUT_MARK = " […]"
+"""Ends a line that was too long."""
+MOST_ALIKE = 8
+"""Places in forms that one block stands for; more only when a secret repeats itself, and then any of them will do."""
+MOST_FORMS = 5_000
+"""Of one automaton: it is made in some 0.05 s."""
 
 
 class Masker:
     """Replaces every secret that it was told of."""
 
-    def __init__(self, secrets: Iterable[str] = ()) -> None:
-        self._by_beginning: dict[str, list[str]] = {}
-        """{first characters: secrets that begin so, longest first}"""
+    def __init__(self, secrets: Iterable[Json] = ()) -> None:
+        self._known: set[str] = set()
+        self._shelves: list[_Shelf] = [_Shelf()]
         self.learn(secrets)
 
-    def learn(self, secrets: Iterable[str]) -> None:
+    def learn(self, secrets: Iterable[Json]) -> None:
+        """Mask these too from now on: texts, and values that applications get as JSON."""
         for secret in secrets:
-            if len(secret) < SHORTEST:
-                continue
-            alike = self._by_beginning.setdefault(secret[:SHORTEST], [])
-            if secret not in alike:
-                alike.append(secret)
-                alike.sort(key=len, reverse=True)
+            for form in forms_of(secret) - self._known:
+                self._known.add(form)
+                if self._shelves[-1].is_full:
+                    self._shelves.append(_Shelf())
+                self._shelves[-1].add(form)
+
+    def clean(self, text: str) -> str:
+        """What a program wrote, as it may be shown: plain text without secrets. Colours within a secret hide it not."""
+        return self.mask(plain_text(text))
 
     def mask(self, text: str) -> str:
-        known = self._by_beginning
-        if not known:
+        """The text with every secret replaced, and every piece of one that is long enough to be worth something."""
+        if len(text) < BLOCK // 2 or not self._known:
             return text
-        parts, place, kept = [], 0, 0
-        while place <= len(text) - SHORTEST:
-            alike = known.get(text[place:place + SHORTEST])
-            found = next((secret for secret in alike if text.startswith(secret, place)), None) if alike else None
-            if found is None:
-                place += 1
+        searched = _without_halves(text)
+        found = sorted(place for shelf in self._shelves for place in shelf.find(searched))
+        parts: list[str] = []
+        kept = 0
+        for begin, end in found:
+            if end <= kept:
                 continue
-            parts += [text[kept:place], MASK]
-            place = kept = place + len(found)
+            if begin > kept or not parts:
+                parts += [text[kept:begin], MASK]
+            kept = end
         return "".join((*parts, text[kept:])) if parts else text
+
+
+class _Shelf:
+    """Some forms, and the automaton that finds their blocks."""
+
+    def __init__(self) -> None:
+        self._places: dict[str, list[tuple[str, int]]] = {}
+        """{block: forms that have it, and where}"""
+        self._forms = 0
+        self._blocks: list[str] = []
+        self._automaton: AhoCorasick | None = None
+
+    @property
+    def is_full(self) -> bool:
+        return self._forms >= MOST_FORMS
+
+    def add(self, form: str) -> None:
+        self._forms += 1
+        self._automaton = None
+        last = max(0, len(form) - BLOCK)
+        # One that is masked as a whole only is found by its beginning.
+        starts = (*range(0, last, BLOCK), last) if len(form) >= PIECE else (0,)
+        for start in starts:
+            alike = self._places.setdefault(form[start:start + BLOCK], [])
+            if len(alike) < MOST_ALIKE or start == 0:   # by its beginning each is found, whoever begins the same
+                alike.append((form, start))
+
+    def find(self, text: str) -> list[tuple[int, int]]:
+        """(begin, end) of what is to be masked."""
+        if not self._places:
+            return []
+        if self._automaton is None:
+            self._blocks = list(self._places)
+            self._automaton = AhoCorasick(self._blocks)
+        end_of_text = len(text) - (len(CUT_MARK) if text.endswith(CUT_MARK) else 0)
+        found: list[tuple[int, int]] = []
+        covered: dict[str, int] = {}
+        """{form: up to where it was compared already}; else a text that repeats a block would be read for each again"""
+        for number, at, _ in self._automaton.find_matches_as_indexes(text, overlapping=True):
+            for form, start in self._places[self._blocks[number]]:
+                if at < covered.get(form, 0):
+                    continue
+                begin, end = _around(text, at, form, start, end_of_text)
+                is_cut = (begin == 0 or begin == at - start) and (end >= end_of_text or end == at - start + len(form))
+                if _is_worth_masking(end - begin, len(form), is_cut=is_cut):
+                    found.append((begin, end))
+                    covered[form] = end
+        return found
+
+
+def _around(text: str, at: int, form: str, start: int, end_of_text: int) -> tuple[int, int]:
+    """How far text and form are the same around a block that is at `at` in the one and at `start` in the other."""
+    shift = at - start
+    if text.startswith(form, max(shift, 0)) and shift >= 0:
+        return shift, shift + len(form)
+    begin, end = at, at + min(BLOCK, len(form))
+    while begin > max(shift, 0) and text[begin - 1] == form[begin - 1 - shift]:
+        begin -= 1
+    furthest = min(shift + len(form), end_of_text)
+    while end < furthest and text[end] == form[end - shift]:
+        end += 1
+    return begin, end
+
+
+def _is_worth_masking(size: int, whole: int, *, is_cut: bool) -> bool:
+    """
+    Args:
+        is_cut: Where text and form are no longer the same, one of them ends.
+    """
+    return size == whole or size >= (PIECE_AT_AN_END if is_cut and whole >= PIECE else PIECE)
+
+
+def _without_halves(text: str) -> str:
+    """The text as the automaton takes it: a character that is half of one, which no encoding has, becomes a mark."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "replace").decode()
+    return text

@@ -154,17 +154,17 @@ async def _failed(run: Run, step: Step, error: BaseException, journal: Journal) 
         # The switch: only a certain "nothing was switched" is a failure; every other end is looked into and done again.
         seconds = min(DOUBT_AGAIN_SECONDS * 2 ** journal.count(step.name, IN_DOUBT), LONGEST_PAUSE_SECONDS)
         run.tell.warn(f"{told.what}; whether it was done is not known, done again in {seconds:.0f} s")
-        await run.journal.write(step.name, IN_DOUBT, result=_in(run, seconds), said=told.what)
+        await run.journal.write(step.name, IN_DOUBT, result=_in(run, seconds), said=run.tell.clean(told.what))
         return
     run.tell.error(told)
-    await run.journal.write(step.name, FAILED, said=told.what)
+    await run.journal.write(step.name, FAILED, said=run.tell.clean(told.what))
 
 
 async def _again(run: Run, step: Step, again: Transient, journal: Journal) -> None:
     tries = journal.count(step.name, AGAIN_AT) + 1
     seconds = min(again.again_in_seconds * 2 ** (tries - 1), LONGEST_PAUSE_SECONDS)
     run.tell.warn(f"{again.error.what}; tried again in {seconds:.0f} s ({tries} of {TRIES - 1})")
-    await run.journal.write(step.name, AGAIN_AT, result=_in(run, seconds), said=again.error.what)
+    await run.journal.write(step.name, AGAIN_AT, result=_in(run, seconds), said=run.tell.clean(again.error.what))
 
 
 async def _undo(run: Run, step: Step, journal: Journal) -> None:
@@ -181,7 +181,7 @@ async def _undo(run: Run, step: Step, journal: Journal) -> None:
             f"cannot undo {_words(step)}, done again in {pause:.0f} s: {told.what}",
             where=told.where, evidence=told.evidence, mend=told.mend,
         ))
-        await run.journal.write(step.name, STUCK, result=_in(run, pause), said=told.what)
+        await run.journal.write(step.name, STUCK, result=_in(run, pause), said=run.tell.clean(told.what))
     else:
         await run.journal.write(step.name, UNDONE, result=None if found is None else write_result(found))
 

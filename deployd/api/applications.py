@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
+from typing import Any
 
 import structlog
 from aiohttp import web
 
 from deployd import __version__
-from deployd.api.errors import Forbidden, Handler, Unauthorized, errors_as_json
+from deployd.api.door import Door, FindCaller, refuse_remembered
+from deployd.api.errors import Handler, Unauthorized, errors_as_json
 from deployd.api.openapi import openapi
 from deployd.api.routes import ApiRoute, refuse_role
 from deployd.api.shapes import NOBODY, Caller
@@ -22,20 +24,20 @@ LARGEST_BODY_BYTES = 2**31
 """Of a push; git itself is told the same limit."""
 
 STREAMS = 100
-FindCaller = Callable[[str | None], Caller | None]
-"""The caller of an Authorization header."""
 
 
 def public_application(
-    routes: Sequence[ApiRoute], more: Sequence[web.RouteDef], find: FindCaller, streams: int = STREAMS,
+    routes: Sequence[ApiRoute], more: Sequence[web.RouteDef], find: FindCaller, door: Door | None = None,
+    middlewares: Sequence[Any] = (), streams: int = STREAMS,
 ) -> web.Application:
     """The application on `listen`.
 
     Args:
-        streams: Requests that one token may have under way.
         more: Routes that look after their callers themselves: the console, git and webhooks.
+        middlewares: What sees every request first.
+        streams: Requests that one token may have under way.
     """
-    return _application(routes, more, find, streams)
+    return _application(routes, more, find, [*middlewares, errors_as_json, (door or Door()).guard(find)], streams)
 
 
 def local_application(
@@ -43,14 +45,15 @@ def local_application(
 ) -> web.Application:
     """The application on the daemon's own socket, which only root can open."""
     local = Caller("operator", "admin")
-    return _application(routes, more, lambda _: local, streams)
+    return _application(routes, more, lambda _: local, [errors_as_json], streams)
 
 
 def _application(
-    routes: Sequence[ApiRoute], more: Sequence[web.RouteDef], find: FindCaller, streams: int,
+    routes: Sequence[ApiRoute], more: Sequence[web.RouteDef], find: FindCaller, middlewares: Sequence[Any],
+    streams: int,
 ) -> web.Application:
     seats = Seats(streams)
-    app = web.Application(middlewares=[errors_as_json], client_max_size=LARGEST_BODY_BYTES)
+    app = web.Application(middlewares=middlewares, client_max_size=LARGEST_BODY_BYTES)
     document = openapi(routes, __version__)
 
     async def describe(_: web.Request) -> web.Response:
@@ -67,10 +70,10 @@ def _guarded(route: ApiRoute, find: FindCaller, seats: Seats) -> Handler:
         caller = find(request.headers.get("Authorization")) or NOBODY
         if route.role:
             if caller == NOBODY:
-                log.warning("api_refused", path=request.path, source=request.remote)
                 raise Unauthorized("this needs a token", mend="send it as `Authorization: Bearer …`")
+            if route.method != "GET":
+                refuse_remembered(request)
             refuse_role(caller, route.role)
-            refuse_other_sites(request)
         with seats.take(caller.name) if caller != NOBODY else nullcontext():
             answer = await route.handler(request, caller)
         if route.method != "GET":
@@ -79,14 +82,3 @@ def _guarded(route: ApiRoute, find: FindCaller, seats: Seats) -> Handler:
         return answer
 
     return handle
-
-
-def refuse_other_sites(request: web.Request) -> None:
-    """Browsers send a password that they remember along with whatever a page of another site asks for.
-
-    Raises:
-        Forbidden: Such a page wants to change something.
-    """
-    site = request.headers.get("Sec-Fetch-Site", "none")
-    if request.method != "GET" and site not in ("none", "same-origin"):
-        raise Forbidden("a page of another site asked for this", mend="ask from deployd's own pages, or with a program")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated, TypeVar
 
 from aiohttp import web
@@ -12,6 +13,7 @@ from deployd.api.errors import TooLarge, Unusable
 LARGEST_BYTES = 64_000_000
 """A plan of a tree with 500,000 files has 40 MB of paths."""
 LARGEST_NUMBER = 10**15
+READ_SECONDS = 120.0
 
 
 class _Body(BaseModel):
@@ -39,7 +41,7 @@ async def read_body(request: web.Request, kind: type[B]) -> B:
 
     Raises:
         TooLarge: It has more bytes than any that makes sense.
-        Unusable: It is not what the route takes; all that is wrong is told at once.
+        Unusable: It is not what the route takes; all that is wrong is told at once. Or it did not come in time.
     """
     return parse_body(await read_bytes(request), kind)
 
@@ -49,12 +51,17 @@ async def read_bytes(request: web.Request) -> bytes:
 
     Raises:
         TooLarge: It has more bytes than any that makes sense.
+        Unusable: It did not come in time.
     """
     data = bytearray()
-    async for chunk in request.content.iter_chunked(65_536):
-        data += chunk
-        if len(data) > LARGEST_BYTES:
-            raise TooLarge(f"the body has more than {LARGEST_BYTES:,} bytes")
+    try:
+        async with asyncio.timeout(READ_SECONDS):
+            async for chunk in request.content.iter_chunked(65_536):
+                data += chunk
+                if len(data) > LARGEST_BYTES:
+                    raise TooLarge(f"the body has more than {LARGEST_BYTES:,} bytes")
+    except TimeoutError:
+        raise Unusable(f"the body did not come within {READ_SECONDS:g} s") from None
     return bytes(data)
 
 

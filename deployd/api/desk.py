@@ -19,6 +19,7 @@ from deployd.deployment.preview import plan_offered
 from deployd.deployment.share import Wanted, refuse_beyond_share
 from deployd.deployment.steps import TABLES
 from deployd.deployment.version import Version
+from deployd.deployment.wanted import cannot_be_masked
 from deployd.errors import DeployError
 from deployd.ids import ActivityId, CommitId, EnvironmentName, ProjectId
 from deployd.router.passes import LINK_LIFETIME, pass_link
@@ -125,8 +126,10 @@ class StateDesk:
 
     async def plan(self, project: str, body: bytes) -> PlanShape:
         """What a push of a working tree would do, one line each."""
-        branch, plan = await plan_offered(self._host, self._project(project), body)
-        return PlanShape(project, branch, (*plan.lines(), *(f"refused: {reason}" for reason in plan.refusals)))
+        of = self._project(project)
+        branch, plan = await plan_offered(self._host, of, body)
+        refused = (f"refused: {reason}" for reason in plan.refusals)
+        return PlanShape(project, branch, (*plan.lines(), *cannot_be_masked(of), *refused))
 
     async def _enqueue(
         self, environment: Environment, kind: str, commit: CommitId, trigger: Trigger,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 from collections.abc import Awaitable, Callable
 from typing import ClassVar
@@ -51,14 +52,32 @@ class TooLarge(DeployError):
     code: ClassVar[str] = "too-large"
 
 
+class Misdirected(DeployError):
+    """A browser asks by a name that is not known to be this daemon's."""
+
+    code: ClassVar[str] = "misdirected"
+
+
+class TooManyTries(DeployError):
+    """Wrong tokens came from this address; the next one is looked at later."""
+
+    code: ClassVar[str] = "too-many-tries"
+
+    def __init__(self, what: str, *, again_seconds: float, mend: str = "") -> None:
+        super().__init__(what, mend=mend)
+        self.again_seconds = again_seconds
+
+
 class Incident(DeployError):
     """An error of deployd itself. Its name stands in the operator's log, with the traceback."""
 
     code: ClassVar[str] = "incident"
 
 
-STATUS = {NotFound: 404, Forbidden: 403, Unauthorized: 401, Unusable: 400, OfferUnusable: 400, TooLarge: 413,
-          TooManyReadings: 429, TooMany: 429, Incident: 500}
+STATUS = {
+    NotFound: 404, Forbidden: 403, Unauthorized: 401, Unusable: 400, OfferUnusable: 400, TooLarge: 413,
+    Misdirected: 421, TooManyTries: 429, TooManyReadings: 429, TooMany: 429, Incident: 500,
+}
 OUTSIDE = (EngineUnreachable, EngineOverran, RouterAbsent, RouterUnanswered, ReadersAbsent, StateUnreadable,
            StateUnwritable)
 """Not the caller's fault: 503, it may go well later."""
@@ -72,6 +91,8 @@ def status_of(error: DeployError) -> int:
 
 def headers_of(error: DeployError) -> dict[str, str]:
     """What belongs to an error besides its status, however its text is told."""
+    if isinstance(error, TooManyTries):
+        return {"Retry-After": str(math.ceil(error.again_seconds))}
     return {"WWW-Authenticate": 'Basic realm="deployd"'} if isinstance(error, Unauthorized) else {}
 
 

@@ -34,6 +34,10 @@ class Figures:
     lost_lines: int = 0
     loops: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     """{loop: (failures of its items since the daemon started, items that fail now)}"""
+    refused_sign_ins: int = 0
+    """Wrong tokens and signatures, and tokens that were not looked at."""
+    held_back_addresses: int = 0
+    """From which no token is looked at now."""
 
 
 def render_metrics(status: StatusShape, figures: Figures, may_see: Callable[[str], bool]) -> bytes:
@@ -76,6 +80,9 @@ def _of_the_daemon(status: StatusShape, figures: Figures) -> Iterator[Metric]:
         failures.add_metric((loop,), count)
         failing.add_metric((loop,), now)
     yield from (failures, failing)
+    yield CounterMetricFamily("deployd_refused_sign_ins", "Wrong tokens and signatures, and those not looked at.",
+                              value=figures.refused_sign_ins)
+    yield _gauge("deployd_held_back_addresses", "From which no token is looked at now.", figures.held_back_addresses)
     yield _gauge("deployd_router_up", "1 when the router answers.", int(figures.router is not None))
     yield CounterMetricFamily("deployd_access_log_lost_lines", "Requests that could not be counted or logged.",
                               value=figures.lost_lines)

@@ -9,10 +9,9 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import structlog
 from aiohttp import web
 
-from deployd.api.applications import FindCaller
+from deployd.api.door import FindCaller
 from deployd.api.errors import NotFound, Unauthorized, headers_of, status_of, with_errors_told
 from deployd.api.ports import Board
 from deployd.api.routes import VIEWER, refuse_role
@@ -22,8 +21,6 @@ from deployd.console.render import FILES, read_file, render
 from deployd.console.requests import LINES, STATUSES, newest_of, parse_wanted
 from deployd.console.visitors import traffic_of, visitors_now
 from deployd.errors import DeployError
-
-log = structlog.get_logger()
 
 OVERVIEW = "/"
 ENVIRONMENT = "/projects/{project}/environments/{environment}"
@@ -63,11 +60,8 @@ def console_routes(board: Board, find: FindCaller) -> list[web.RouteDef]:
 
 def _guarded(page: Page, find: FindCaller) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     async def answer(request: web.Request) -> web.Response:
-        authorization = request.headers.get("Authorization")
-        caller = find(authorization)
+        caller = find(request.headers.get("Authorization"))
         if caller is None:
-            if authorization:
-                log.warning("console_refused", path=request.path, source=request.remote)
             raise Unauthorized("this page needs a token")
         refuse_role(caller, VIEWER)
         return _html(await page(request, caller))

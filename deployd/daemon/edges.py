@@ -7,20 +7,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+import structlog
+
 from deployd.activity.masking import Masker
+from deployd.activity.secret_forms import is_maskable
 from deployd.catalogue import Catalogue
 from deployd.clock import Clock, SystemClock
 from deployd.daemon.faces import refuse_taken_port
 from deployd.daemon.router_start import RouterStarted, start_router
+from deployd.daemon.sealer import open_sealer
 from deployd.deployment.code import ProjectCode
 from deployd.deployment.facts import StateFacts
 from deployd.deployment.host import Host
 from deployd.deployment.places import Places
+from deployd.deployment.service_secrets import ROOT, lay_out_secrets
 from deployd.engine.docker import Engine
 from deployd.engine.images import Images
 from deployd.errors import DeployError
 from deployd.firewall.kept import KeptTable
 from deployd.firewall.rules import table_name
+from deployd.operator_log import configure_log
 from deployd.project.tree_limits import TreeLimits
 from deployd.reading.readers import open_readers
 from deployd.router.control import Router, open_router
@@ -28,9 +34,12 @@ from deployd.router.places import RouterPlaces
 from deployd.settings import Settings
 from deployd.slugs.archive import SlugStore
 from deployd.slugs.storage import Slugs
-from deployd.state.environments import all_secrets
+from deployd.state.sealing import Sealer
+from deployd.state.secrets import all_secrets, secrets_named
 from deployd.state.store import Store, open_store
 from deployd.upkeep.wall import WallKeeper
+
+log = structlog.get_logger()
 
 MEGABYTE = 1_000_000
 
@@ -50,6 +59,7 @@ class Edges:
     router: Router
     clock: Clock
     masker: Masker
+    sealer: Sealer
     code: ProjectCode
     """One for intake and deployments: what the check of a push has read is not read again."""
     router_started: RouterStarted
@@ -71,7 +81,12 @@ async def open_edges(stack: AsyncExitStack, settings: Settings, catalogue: Catal
     await wall.ensure()   # before a container is started
     router = await stack.enter_async_context(open_router(RouterPlaces(settings.run)))
     masker = Masker(settings.secrets())
-    masker.learn(await store.read(all_secrets))   # a hook that outlived the last daemon may print one
+    configure_log(masker.mask)
+    _tell_unmaskable(settings)
+    sealer = await open_sealer(store, settings)
+    # A hook that outlived the last daemon may print one.
+    masker.learn(await store.read(lambda db: all_secrets(db, sealer)))
+    await lay_out_secrets(settings.run, await store.read(lambda db: secrets_named(db, sealer, ROOT)))
     readers = await stack.enter_async_context(open_readers(settings.run))
     limits = TreeLimits(settings.limits.tree_files, settings.limits.tree_mb * MEGABYTE)
     code = ProjectCode(
@@ -79,7 +94,14 @@ async def open_edges(stack: AsyncExitStack, settings: Settings, catalogue: Catal
         settings.containers.may_reach,
     )
     started = await start_router(engine, router, settings, catalogue)
-    return Edges(store, engine, router, SystemClock(), masker, code, started, wall)
+    return Edges(store, engine, router, SystemClock(), masker, sealer, code, started, wall)
+
+
+def _tell_unmaskable(settings: Settings) -> None:
+    for project in settings.projects.values():
+        for key, value in project.sensitive().items():
+            if not is_maskable(value):
+                log.warning("variable_cannot_be_masked", project=project.id, variable=key, why="it is too short")
 
 
 def _ensure_folder(folder: Path) -> None:
@@ -104,5 +126,5 @@ async def host_of(edges: Edges, settings: Settings, catalogue: Catalogue) -> Hos
         images=Images(edges.engine.docker, catalogue),
         slugs=Slugs(slugs, places.mounts),
         router=edges.router,
-        facts=StateFacts(edges.store, edges.engine, settings, edges.clock, edges.masker),
+        facts=StateFacts(edges.store, edges.engine, settings, edges.clock, edges.masker, edges.sealer),
     )

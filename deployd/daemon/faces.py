@@ -7,17 +7,20 @@ import errno
 import os
 import socket
 from contextlib import AsyncExitStack
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from aiohttp import web
 
 from deployd.api.shapes import Caller
+from deployd.daemon.connections import BoundedRunner, Connections
 from deployd.errors import DeployError
 from deployd.intake.tokens import find_token
 from deployd.settings import Settings
 from deployd.systemd import is_passed_a_socket, passed_socket
 
 STOP_SECONDS = 5.0
+LINGERING_SECONDS = 2.0
+"""How long the body of a request is still read that was answered without it."""
 
 
 class PortTaken(DeployError):
@@ -32,7 +35,10 @@ async def open_faces(
     """The Unix socket first: whoever sees the public port can already be answered by the receive hooks."""
     settings.api_socket.unlink(missing_ok=True)
     for app in (local, public):
-        runner = web.AppRunner(app, shutdown_timeout=STOP_SECONDS, access_log=None)
+        more: dict[str, Any] = {"shutdown_timeout": STOP_SECONDS, "access_log": None}
+        runner = web.AppRunner(app, **more) if app is local else BoundedRunner(
+            app, Connections(), lingering_time=LINGERING_SECONDS, **more,
+        )
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         if app is local:

@@ -14,6 +14,7 @@ from deployd.api.metrics import Figures
 from deployd.certificates.keeper import Keeper
 from deployd.daemon.edges import Edges
 from deployd.errors import DeployError
+from deployd.intake.guesses import Guesses
 from deployd.router.table import RouterStatus
 from deployd.upkeep.collect.collector import Collector
 from deployd.upkeep.traffic import Traffic
@@ -66,7 +67,7 @@ def collected(collector: Collector) -> dict[str, Any]:
     return {"at": last.at.isoformat(), "things": dict(sorted(things.items())), "size_bytes": last.size_bytes}
 
 
-async def measured(edges: Edges, traffic: Traffic, limits: Limits, nets: Nets) -> Figures:
+async def measured(edges: Edges, traffic: Traffic, limits: Limits, nets: Nets, guesses: Guesses) -> Figures:
     """What `/metrics` tells besides the status."""
     router: RouterStatus | None = None
     with suppress(DeployError):
@@ -75,5 +76,5 @@ async def measured(edges: Edges, traffic: Traffic, limits: Limits, nets: Nets) -
     slots = {"builds": limits.builds, "deployments": limits.deploys}
     return Figures(
         dict(traffic.visits), router, {name: (found.taken, found.waiting) for name, found in slots.items()},
-        traffic.lost_lines, nets.figures(),
+        traffic.lost_lines, nets.figures(), guesses.total, guesses.held_back,
     )

@@ -21,9 +21,12 @@ from deployd.activity.supervised import supervised
 from deployd.api.applications import local_application, public_application
 from deployd.api.board import StateBoard
 from deployd.api.desk import StateDesk
+from deployd.api.door import Door
+from deployd.api.origins import Ours
 from deployd.api.routes import api_routes
 from deployd.console.routes import console_routes
 from deployd.daemon.certificates import certificate_keeper
+from deployd.daemon.connections import heads_counted
 from deployd.daemon.edges import MEGABYTE, Edges
 from deployd.daemon.faces import find_caller, open_faces
 from deployd.daemon.health import collected, degraded, health_of, measured
@@ -33,6 +36,7 @@ from deployd.deployment.host import Host
 from deployd.deployment.share import refuse_beyond_share
 from deployd.intake.checker import CommitChecker
 from deployd.intake.followed import TerminalLogs
+from deployd.intake.guesses import Guesses
 from deployd.intake.hooks_folder import write_hooks
 from deployd.intake.http_git import git_routes
 from deployd.intake.internal import internal_routes
@@ -91,20 +95,22 @@ async def work(
         partial(start_router, edges.engine, edges.router, settings, host.catalogue),
         net=nets.of("watch"),
     )
-    traffic = Traffic()
+    traffic, guesses = Traffic(), Guesses()
     collector = Collector(edges.store, host, edges.clock, lanes.wake, edges.code.pack, net=nets.of("housekeeping"))
     board = StateBoard(
         edges.store, settings, logs, edges.clock, health_of(edges),
         partial(degraded, edges, watch, lanes, limits, keeper, nets),
-        limits.waits.of, partial(measured, edges, traffic, limits, nets), partial(collected, collector), keeper.known,
+        limits.waits.of, partial(measured, edges, traffic, limits, nets, guesses), partial(collected, collector),
+        keeper.known,
     )
     routes = api_routes(board, StateDesk(edges.store, host, lanes, edges.clock, collector))
     find = partial(find_caller, settings)
-    more = [*console_routes(board, find), *_git_routes(intake, settings), *webhook_routes(intake)]
+    more = [*console_routes(board, find), *_git_routes(intake, settings), *webhook_routes(intake, guesses=guesses)]
+    door = Door(Ours(settings.public_url, settings.listen_address[0]), guesses)
+    streams = settings.shares.streams
     await open_faces(
-        stack, settings,
-        public_application(routes, more, find, settings.shares.streams),
-        local_application(routes, internal_routes(intake), settings.shares.streams),
+        stack, settings, public_application(routes, more, find, door, [heads_counted], streams),
+        local_application(routes, internal_routes(intake), streams),
     )
     log.info("daemon_ready", environments=live, listen=settings.listen, router=settings.router.http_port)
     async with asyncio.TaskGroup() as group:

@@ -16,6 +16,7 @@ from deployd.confined.stages import ensure_unstaged
 from deployd.confined.trees import remove_tree
 from deployd.deployment.host import Host
 from deployd.deployment.removal import unmount_unused
+from deployd.deployment.service_secrets import forget_secret_files
 from deployd.deployment.together import together
 from deployd.deployment.view import Deployment
 from deployd.engine.names import ACTIVITY, ENVIRONMENT, INSTANCE, PROJECT
@@ -74,6 +75,7 @@ async def _remove_data(deployment: Deployment, host: Host) -> int:
         await host.engine.ensure_volume_gone(volume.name)
     await remove_tree(host.places.environment(project, environment))
     await host.facts.forget_secrets(project, environment)
+    await forget_secret_files(host.places.run, project, environment)
     return len(volumes)
 
 

@@ -16,7 +16,8 @@ from deployd.engine.docker import Engine
 from deployd.engine.subnets import next_subnet, overlaps, parse_host_routes
 from deployd.ids import ActivityId, EnvironmentName, ProjectId, SlugKey
 from deployd.settings import Settings
-from deployd.state import activities, entries, environments
+from deployd.state import activities, entries, environments, secrets
+from deployd.state.sealing import Sealer
 from deployd.state.store import Store
 
 HOST_ROUTES = Path("/proc/net/route")
@@ -25,12 +26,15 @@ HOST_ROUTES = Path("/proc/net/route")
 class StateFacts:
     """Facts about environments in state.db. Secrets that it hands out are masked in every log from then on."""
 
-    def __init__(self, store: Store, engine: Engine, settings: Settings, clock: Clock, masker: Masker) -> None:
+    def __init__(
+        self, store: Store, engine: Engine, settings: Settings, clock: Clock, masker: Masker, sealer: Sealer,
+    ) -> None:
         self._store = store
         self._engine = engine
         self._settings = settings
         self._clock = clock
         self._masker = masker
+        self._sealer = sealer
 
     async def live(self, project: ProjectId, environment: EnvironmentName) -> Version | None:
         text = await self._store.read(lambda db: environments.live_version(db, project, environment))
@@ -47,15 +51,18 @@ class StateFacts:
         return read_result(text, Version) if text else None
 
     async def entropy(self, project: ProjectId) -> str:
-        there = await self._store.read(lambda db: environments.entropy_of(db, project))   # which waits for no disk
+        # Read first: that waits for no disk.
+        there = await self._store.read(lambda db: secrets.entropy_of(db, self._sealer, project))
         if there is None:
-            there = await self._store.write(lambda db: environments.ensure_entropy(db, project))
+            there = await self._store.write(lambda db: secrets.ensure_entropy(db, self._sealer, project))
+        self._masker.learn([there])
         return there
 
     async def uid(self, project: ProjectId) -> int:
         """Number of the user (and group) of a project, for all its containers; no other project ever has it."""
         there = await self._store.read(lambda db: environments.uid_of(db, project))
         if there is None:
+            await self.entropy(project)   # which makes the project's row
             first = self._settings.first_uid
             there = await self._store.write(lambda db: environments.ensure_uid(db, project, first))
         return there
@@ -77,9 +84,9 @@ class StateFacts:
 
     async def secret(self, project: ProjectId, environment: EnvironmentName, service: str, name: str) -> str:
         key = (project, environment, service, name)
-        there = await self._store.read(lambda db: environments.secret_of(db, *key))
+        there = await self._store.read(lambda db: secrets.secret_of(db, self._sealer, *key))
         if there is None:
-            there = await self._store.write(lambda db: environments.ensure_secret(db, *key))
+            there = await self._store.write(lambda db: secrets.ensure_secret(db, self._sealer, *key))
         self._masker.learn([there])
         return there
 
@@ -93,7 +100,7 @@ class StateFacts:
 
     async def forget_secrets(self, project: ProjectId, environment: EnvironmentName) -> None:
         """Its data is gone as well."""
-        await self._store.write(lambda db: environments.forget_secrets(db, project, environment))
+        await self._store.write(lambda db: secrets.forget_secrets(db, project, environment))
 
     async def slugs_in_use(self, but_for: ActivityId | None = None) -> frozenset[SlugKey]:
         """Slugs of all live versions, and of those that deployments under way are about to start.

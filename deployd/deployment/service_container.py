@@ -4,33 +4,43 @@ from __future__ import annotations
 
 from deployd.deployment.containers import MEGABYTE
 from deployd.deployment.host import Host
+from deployd.deployment.service_secrets import ROOT, ensure_secret_files, secret_file
 from deployd.deployment.version import ServiceVersion
 from deployd.deployment.view import Deployment
 from deployd.engine.names import DIGEST
 from deployd.engine.specs import Bind, ContainerSpec
 from deployd.project.model import Service
 from deployd.services.families import family_of
-from deployd.services.family import Credential
+from deployd.services.family import SECRET_FILE, Credential
 
 
 async def service_container(
     deployment: Deployment, host: Host, service: Service, version: ServiceVersion, address: str,
 ) -> ContainerSpec:
-    """The specification of a service's container. It has no activity: it outlives them."""
+    """The specification of a service's container, and the files of its own that it sees. It has no activity: it
+    outlives them."""
     size = host.settings.size(service.size)
     names = deployment.names
     parts = family_of(service).parts(service, memory_mb=size.memory_mb)
-    root = await host.facts.secret(deployment.project.id, deployment.environment, service.name, "root")
+    whose = (deployment.project.id, deployment.environment, service.name)
+    run_folder = host.places.run
+    if parts.secret_files:
+        await ensure_secret_files(run_folder, *whose, await host.facts.secret(*whose, ROOT))
+    files = tuple(
+        Bind(str(secret_file(run_folder, *whose, form)), path, read_only=True)
+        for form, path in parts.secret_files.items()
+    )
+    data = (Bind(names.volume(service.name), parts.volume_path),) if parts.volume_path else ()
     return ContainerSpec(
         name=names.service(service.name),
         image=version.image_id,
         labels={**names.labels("service", service.name), DIGEST: version.digest},
         command=parts.command,
-        environment={**parts.environment, **dict.fromkeys(parts.secret_environment, root)},
+        environment={**parts.environment, **dict.fromkeys(parts.secret_environment, SECRET_FILE)},
         network=names.network,
         address=address,
         aliases=(service.name,),
-        binds=(Bind(names.volume(service.name), parts.volume_path),) if parts.volume_path else (),
+        binds=(*data, *files),
         tmpfs=parts.tmpfs,
         capabilities=parts.capabilities,
         memory_bytes=size.memory_mb * MEGABYTE,

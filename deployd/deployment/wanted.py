@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
+from deployd.activity.secret_forms import SHORTEST, is_maskable
 from deployd.catalogue import Choice
 from deployd.deployment.host import Host
 from deployd.deployment.refused import ConfigurationRefused
@@ -186,8 +187,17 @@ async def find_wanted(
         ),
         tuple(wanted_apps),
         tuple(WantedService(item.name, item.type, item.digest) for item in services),
-        (*warnings, *routes.warnings),
+        (*warnings, *routes.warnings, *cannot_be_masked(project)),
     )
+
+
+def cannot_be_masked(project: ProjectSettings) -> list[str]:
+    """Warnings about sensitive values that are too short."""
+    return [
+        f"{key} is sensitive and has fewer than {SHORTEST} characters: it cannot be masked in logs; ask the operator"
+        " for a longer one"
+        for key, value in project.sensitive().items() if not is_maskable(value)
+    ]
 
 
 def service_digest(settings: Settings, service: Service, image_id: str) -> str:

@@ -71,6 +71,8 @@ def git_routes(
 
     def rpc(service: str) -> Handler:
         async def handle(request: web.Request) -> web.StreamResponse:
+            if request.content_type != f"application/x-{service}-request":   # what no form of a browser can send
+                raise web.HTTPUnsupportedMediaType(text="deployd: only git speaks here\n")
             project, token = _admit(request, intake, service)
             with _seat(seats, token):
                 await _refuse_without_room(intake, project, service, repository_bytes(project.id))
@@ -98,8 +100,6 @@ def _admit(request: web.Request, intake: Intake, service: str) -> tuple[ProjectS
     name = ProjectId(request.match_info["project"])
     token = find_token(intake.tokens, request.headers.get("Authorization"))
     if token is None:
-        if "Authorization" in request.headers:
-            log.warning("git_refused", project=name, source=request.remote, reason="unknown token")
         raise web.HTTPUnauthorized(
             headers={"WWW-Authenticate": 'Basic realm="deployd", charset="UTF-8"'},
             text="deployd: the password must be one of its tokens; any user name will do\n",

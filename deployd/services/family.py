@@ -16,6 +16,10 @@ from deployd.project.model import Service
 SERVICE_CAPABILITIES = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID")
 """What an entrypoint needs to own its volume and to become the service's user; the service itself has none of them."""
 
+SECRET_FORMS: Mapping[str, str] = {"password": "{}", "rabbitmq.conf": "default_pass = {}\n"}
+"""{name: how the file is written}. Of each service there are all: after a start of the host its kind is not known."""
+SECRET_FILE = "/run/secrets/root"
+
 Secret = Callable[[str], str]
 """Gives the kept password of a name: an endpoint's, or `root`."""
 
@@ -48,7 +52,7 @@ class Parts:
     command: tuple[str, ...] | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     secret_environment: tuple[str, ...] = ()
-    """Further variables, whose value is the secret `root`."""
+    """Further variables: each names the file with the secret `root`."""
     volume_path: str | None = None
     """Where the data lie; None: nothing outlives the container."""
     tmpfs: Mapping[str, str] = field(default_factory=dict)
@@ -60,6 +64,9 @@ class Parts:
     a snapshot of its data, whole, at one moment."""
     settle: tuple[str, ...] = ()
     """Program to run in it right before, so that less is left to be recovered; empty: none is needed."""
+    secret_files: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """{one of `SECRET_FORMS`: where the container sees the secret `root` in it}. Not in `repr`, of which a digest is
+    made: services without a secret are not to be made anew for it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from typing import Any
 from deployd.project.model import Service
 from deployd.services.family import (
     RUN_AND_TMP,
+    SECRET_FILE,
     Copying,
     Credential,
     Execute,
@@ -23,7 +24,8 @@ from deployd.services.family import (
 
 PORT = 3306
 DEFAULT_ENDPOINT, DEFAULT_USER = "mysql", "user"
-AS_ROOT = 'MYSQL_PWD="$MARIADB_ROOT_PASSWORD" exec'
+# A container of an earlier deployd has the password itself in its environment.
+AS_ROOT = 'MYSQL_PWD="${MARIADB_ROOT_PASSWORD-$(cat "$MARIADB_ROOT_PASSWORD_FILE")}" exec'
 CLIENT = ("sh", "-c", f"{AS_ROOT} mariadb --user=root --batch --skip-column-names")
 
 READ = ("SELECT", "CREATE TEMPORARY TABLES", "SHOW VIEW")
@@ -64,7 +66,8 @@ class MariaDb:
             health=health(ready),
             command=("mariadbd", *_flags(service, memory_mb)),
             environment={"MARIADB_ROOT_HOST": "localhost"},
-            secret_environment=("MARIADB_ROOT_PASSWORD",),
+            secret_environment=("MARIADB_ROOT_PASSWORD_FILE",),
+            secret_files={"password": SECRET_FILE},
             volume_path="/var/lib/mysql",
             tmpfs=RUN_AND_TMP,
             open_files=16_384,

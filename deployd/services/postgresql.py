@@ -16,6 +16,7 @@ from typing import Any
 from deployd.project.model import Service
 from deployd.services.family import (
     RUN_AND_TMP,
+    SECRET_FILE,
     Copying,
     Credential,
     Execute,
@@ -56,7 +57,8 @@ class PostgreSql:
             # While an official image prepares its data, a server answers on the socket only: not ready yet.
             health=health("pg_isready --quiet --host=127.0.0.1 --username=postgres"),
             command=("postgres", *(word for name, value in flags.items() for word in ("-c", f"{name}={value}"))),
-            secret_environment=("POSTGRES_PASSWORD",),
+            secret_environment=("POSTGRES_PASSWORD_FILE",),
+            secret_files={"password": SECRET_FILE},
             volume_path="/var/lib/postgresql/data",
             tmpfs=RUN_AND_TMP,
             shm_bytes=max(64, memory_mb // 4) * MEGABYTE,   # parallel queries share their work there

@@ -52,7 +52,7 @@ class RabbitMq:
                 "RABBITMQ_DEFAULT_USER": OPERATOR,
                 "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": f"{calm} {watermark}",
             },
-            secret_environment=("RABBITMQ_DEFAULT_PASS",),
+            secret_files={"rabbitmq.conf": "/etc/rabbitmq/conf.d/90-deployd.conf"},   # no image of it knows `_FILE`
             volume_path="/var/lib/rabbitmq",
             tmpfs=RUN_AND_TMP,
             open_files=16_384,

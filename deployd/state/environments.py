@@ -1,17 +1,13 @@
-"""Environments, what was live in them, their subnets and secrets."""
+"""Environments, what was live in them, and their subnets."""
 
 from __future__ import annotations
 
-import secrets
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
 from deployd.ids import ActivityId, EnvironmentName, ProjectId
-
-ENTROPY_CHARACTERS = 56   # as on the hosted platforms
-SECRET_BYTES = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +44,6 @@ def ensure(
 def forget(connection: sqlite3.Connection, project: ProjectId, name: EnvironmentName) -> None:
     """The environment is gone; activities and their journals stay, and its secrets do as long as its data is kept."""
     connection.execute("DELETE FROM environments WHERE project = ? AND name = ?", (project, name))
-
-
-def forget_secrets(connection: sqlite3.Connection, project: ProjectId, name: EnvironmentName) -> None:
-    """Its data is gone too."""
-    connection.execute("DELETE FROM secrets WHERE project = ? AND environment = ?", (project, name))
 
 
 def list_all(connection: sqlite3.Connection, project: str | None = None) -> list[Environment]:
@@ -154,24 +145,11 @@ def ensure_subnet(
     return chosen
 
 
-def ensure_entropy(connection: sqlite3.Connection, project: ProjectId) -> str:
-    """Random characters that belong to a project for ever."""
-    connection.execute(
-        "INSERT INTO projects (id, entropy) VALUES (?, ?) ON CONFLICT DO NOTHING",
-        (project, secrets.token_hex(ENTROPY_CHARACTERS // 2)),
-    )
-    return entropy_of(connection, project) or ""
-
-
-def entropy_of(connection: sqlite3.Connection, project: ProjectId) -> str | None:
-    """None: it has none yet."""
-    row = connection.execute("SELECT entropy FROM projects WHERE id = ?", (project,)).fetchone()
-    return row["entropy"] if row else None
-
-
 def ensure_uid(connection: sqlite3.Connection, project: ProjectId, first: int) -> int:
-    """The number of the user of a project's containers: the next one from `first` on. None is ever given twice."""
-    ensure_entropy(connection, project)   # which makes the row
+    """The number of the user of a project's containers: the next one from `first` on. None is ever given twice.
+
+    The project's row is there: whoever has an entropy has one.
+    """
     connection.execute(
         "UPDATE projects SET uid = (SELECT max(?, 1 + coalesce(max(uid), 0)) FROM projects)"
         " WHERE id = ? AND uid IS NULL",
@@ -184,43 +162,6 @@ def uid_of(connection: sqlite3.Connection, project: ProjectId) -> int | None:
     """None: it has none yet."""
     row = connection.execute("SELECT uid FROM projects WHERE id = ?", (project,)).fetchone()
     return row["uid"] if row else None
-
-
-def ensure_secret(
-    connection: sqlite3.Connection, project: ProjectId, environment: EnvironmentName, service: str, name: str,
-) -> str:
-    """A password, made when it is first asked for."""
-    key = (project, environment, service, name)
-    connection.execute(
-        "INSERT INTO secrets (project, environment, service, name, secret) VALUES (?, ?, ?, ?, ?)"
-        " ON CONFLICT DO NOTHING",
-        (*key, secrets.token_urlsafe(SECRET_BYTES)),
-    )
-    return secret_of(connection, *key) or ""
-
-
-def secret_of(
-    connection: sqlite3.Connection, project: ProjectId, environment: EnvironmentName, service: str, name: str,
-) -> str | None:
-    """None: nobody has asked for it yet."""
-    row = connection.execute(
-        "SELECT secret FROM secrets WHERE project = ? AND environment = ? AND service = ? AND name = ?",
-        (project, environment, service, name),
-    ).fetchone()
-    return row["secret"] if row else None
-
-
-def all_secrets(connection: sqlite3.Connection) -> list[str]:
-    """Everything secret that was made for any environment."""
-    return [row["secret"] for row in connection.execute("SELECT secret FROM secrets")]
-
-
-def secrets_of(connection: sqlite3.Connection, project: ProjectId, environment: EnvironmentName) -> list[str]:
-    """Everything secret that was made for an environment, so that it can be masked."""
-    rows = connection.execute(
-        "SELECT secret FROM secrets WHERE project = ? AND environment = ?", (project, environment),
-    )
-    return [row["secret"] for row in rows]
 
 
 def _environment(row: sqlite3.Row) -> Environment:

@@ -107,4 +107,11 @@ CREATE UNIQUE INDEX projects_by_uid ON projects (uid);
 """
 """Each project's containers run as a user of their own."""
 
-MIGRATIONS: tuple[str, ...] = (FIRST, FAILED_BY_TIME, OPEN_OF_ENVIRONMENT, UNNEEDED, UIDS)
+MARKS = """
+CREATE TABLE marks (
+    name TEXT PRIMARY KEY
+) WITHOUT ROWID;
+"""
+"""What was done once to the whole database and is not to be done again."""
+
+MIGRATIONS: tuple[str, ...] = (FIRST, FAILED_BY_TIME, OPEN_OF_ENVIRONMENT, UNNEEDED, UIDS, MARKS)

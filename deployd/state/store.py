@@ -103,6 +103,21 @@ class Store:
                 raise
             raise StateUnreadable(f"cannot read {self._path}: {error}", mend="look at the disk") from None
 
+    async def write_anew(self) -> None:
+        """Write the whole file anew: what was deleted before it was overwritten is in no free page afterwards.
+
+        Raises:
+            StateUnwritable: There is no room for a second one.
+        """
+        await asyncio.get_running_loop().run_in_executor(self._writer, self._vacuum)
+
+    def _vacuum(self) -> None:
+        try:
+            self._write_connection.execute("VACUUM")
+            self._write_connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        except sqlite3.Error as error:
+            raise self._unwritable(error) from None
+
     async def _write_until_closed(self) -> None:
         closed = False
         while not (closed and self._pending.empty()):
@@ -162,6 +177,7 @@ class Store:
             self._write_connection = _connect(self._path)
             self._write_connection.execute("PRAGMA journal_mode=WAL")
             self._write_connection.execute("PRAGMA synchronous=FULL")
+            self._write_connection.execute("PRAGMA secure_delete=ON")   # what is deleted or changed is overwritten
             _migrate(self._write_connection, self._path)
             self._read_connection = _connect(self._path)
             self._read_connection.execute("PRAGMA query_only=ON")

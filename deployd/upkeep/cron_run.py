@@ -116,8 +116,8 @@ async def run_cron(
     level("cron_ended", state=ended.state, status=ended.status, seconds=round(seconds, 2), what=ended.said or None)
     record = {
         "due": due.isoformat(), "ended": host.clock.now().isoformat(), "seconds": round(seconds, 2),
-        "state": ended.state, "status": ended.status, "said": ended.said, "version": live.deployment.id,
-        "output": [masker.mask(line) for line in lines],
+        "state": ended.state, "status": ended.status, "said": masker.clean(ended.said), "version": live.deployment.id,
+        "output": [masker.clean(line) for line in lines],
     }
     await asyncio.to_thread(_write_down, live.log_file(host), record)
     await remove_tree(script.folder)

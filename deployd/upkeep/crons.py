@@ -194,7 +194,6 @@ class Crons:
                 await self._attach_one(key, live, group)
 
     async def _attach_one(self, key: CronKey, live: LiveCron, group: asyncio.TaskGroup) -> None:
-        self._masker.learn(await self._store.read(lambda db: environments.secrets_of(db, key[0], key[1])))
         runs = await asyncio.to_thread(read_runs, live.scripts(self._host), live.cron.name)
         for script, due in runs:
             if has_started(script) and key not in self._running:

@@ -107,7 +107,7 @@ async def test_a_wrong_token_is_refused_and_the_secret_is_not_logged(me: Develop
                        env={"PATH": "/usr/bin:/bin", "GIT_TERMINAL_PROMPT": "0", "no_proxy": "127.0.0.1"})
     assert answer.status != 0
     log = me.daemon.log_file.read_text()
-    assert "git_refused" in log
+    assert "sign_in_failed" in log
     assert "127.0.0.1" in log
     assert "wrong-secret-1" not in log
 

@@ -29,9 +29,21 @@ OWN_SETTINGS: dict[str, dict[str, Any]] = {
 }
 
 
+KEY_LINES = [(f"{number:02d}Kq9/x+Z" * 8)[:64] for number in range(12)]
+SENSITIVE = {
+    "env:SHOP_KEY": "k3J9x/2mZ7+B5nL1w\"8tY4'C6s$0fG&hA9eU3iO7q=5zX1c",
+    "env:SHOP_PEM": "\n".join(["-----BEGIN PRIVATE KEY-----", *KEY_LINES, "-----END PRIVATE KEY-----"]),
+    "env:SHOP_JSON": {"user": "u", "deep": [{"password": "t9Vq-leaf-of-JSON-77aX"}]},
+    "env:SHOP_PIN": "1234",
+}
+"""Of the project `secrets`."""
+
+
 def hostile_daemon(directory: Path, **settings: Any) -> LocalDaemon:
     """A daemon with all the projects above, not started yet."""
     projects: dict[str, dict[str, Any]] = {name: OWN_SETTINGS.get(name, {}) for name in PROJECTS}
+    sensitive = {name: {"value": value, "sensitive": True} for name, value in SENSITIVE.items()}
+    projects["secrets"] = {"variables": sensitive}
     return LocalDaemon(directory, projects, settings={"answer_seconds": 8, "drain_seconds": 5, **settings})
 
 

@@ -107,9 +107,10 @@ FILES: Mapping[str, str] = {
     "migrate.sh": MAKE,
 }
 DUMPS: Mapping[str, str] = {
-    "maria": 'MYSQL_PWD="$MARIADB_ROOT_PASSWORD" mariadb-dump --user=root --databases main legacy --routines --events '
+    "maria": 'export MYSQL_PWD="$(cat "$MARIADB_ROOT_PASSWORD_FILE")"; '
+             "mariadb-dump --user=root --databases main legacy --routines --events "
              "--triggers --hex-blob --skip-dump-date && "
-             'MYSQL_PWD="$MARIADB_ROOT_PASSWORD" mariadb --user=root --execute="'
+             'mariadb --user=root --execute="'
              "SELECT table_name, auto_increment, table_collation FROM information_schema.tables "
              "WHERE table_schema IN ('main', 'legacy') ORDER BY 1; SELECT User, Host FROM mysql.user ORDER BY 1, 2; "
              'SHOW GRANTS FOR admin"',

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import secrets
+import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import aiodocker
 
@@ -16,7 +18,7 @@ from deployd.errors import DeployError
 from deployd.process import Output, run
 from deployd.project.model import Endpoint, Json, Service
 from deployd.services.families import family_of
-from deployd.services.family import Credential
+from deployd.services.family import SECRET_FILE, SECRET_FORMS, Credential, Parts
 from deployd.settings import config_folder
 
 LABEL = f"deployd=test-services-{os.getpid()}-{secrets.token_hex(3)}"
@@ -44,11 +46,30 @@ class Stand:
 
     name: str
     service: Service
+    folder: Path
+    """For its files."""
+    as_before: bool = False
+    """In the shape that containers had when the password of root stood in a variable."""
     passwords: dict[str, str] = field(default_factory=dict)
 
     def secret(self, name: str) -> str:
         # With the characters that break quoting.
         return self.passwords.setdefault(name, f"{secrets.token_hex(8)}'\"\\$ `{name}")
+
+    def _secret(self, parts: Parts) -> list[str]:
+        if self.as_before:
+            names = [name.removesuffix("_FILE") for name in parts.secret_environment]
+            return [word for name in names for word in ("-e", f"{name}={self.secret('root')}")]
+        return [
+            *(word for name in parts.secret_environment for word in ("-e", f"{name}={SECRET_FILE}")),
+            *(word for form, path in parts.secret_files.items() for word in ("-v", f"{self._file(form)}:{path}:ro")),
+        ]
+
+    def _file(self, form: str) -> Path:
+        file = self.folder / form
+        file.write_text(SECRET_FORMS[form].format(self.secret("root")))
+        file.chmod(0o444)
+        return file
 
     @property
     def credentials(self) -> Mapping[str, Credential]:
@@ -68,14 +89,13 @@ class Stand:
             f"--memory={MEMORY_MB}m", *(f"--cap-add={name}" for name in parts.capabilities),
             *(f"--tmpfs={path}:{text}" for path, text in parts.tmpfs.items()),
             *(word for name, value in parts.environment.items() for word in ("-e", f"{name}={value}")),
-            *(word for name in parts.secret_environment for word in ("-e", name)),
+            *self._secret(parts),
             *(["-v", f"{self.name}:{parts.volume_path}"] if parts.volume_path else []),
             *([f"--ulimit=nofile={parts.open_files}:{parts.open_files}"] if parts.open_files else []),
             *([f"--shm-size={parts.shm_bytes}"] if parts.shm_bytes else []),
         ]
-        env = {**os.environ, **{name: self.secret("root") for name in parts.secret_environment}}
         image = await image_of(self.service.kind, self.service.version)
-        await run("docker", "run", "--detach", *options, image, *(parts.command or ()), env=env)
+        await run("docker", "run", "--detach", *options, image, *(parts.command or ()))
         until = " ".join("'" + word.replace("'", "'\\''") + "'" for word in parts.health.command)
         try:
             await run("docker", "exec", self.name, "sh", "-c", f"until {until} 2>/dev/null; do sleep 0.2; done",
@@ -102,15 +122,16 @@ class Stand:
 
 
 @asynccontextmanager
-async def standing(wanted: Service) -> AsyncIterator[Stand]:
+async def standing(wanted: Service, *, as_before: bool = False) -> AsyncIterator[Stand]:
     """Started, ready, not provisioned; everything of it is gone afterwards."""
-    stand = Stand(f"test-services-{wanted.kind}-{secrets.token_hex(4)}", wanted)
-    await run("docker", "network", "create", "--label", LABEL, stand.name)
-    await run("docker", "volume", "create", "--label", LABEL, stand.name)
-    try:
-        await stand.start()
-        yield stand
-    finally:
-        await run("docker", "rm", "--force", "--volumes", stand.name, check=False)
-        await run("docker", "volume", "rm", stand.name, check=False)
-        await run("docker", "network", "rm", stand.name, check=False)
+    with tempfile.TemporaryDirectory(prefix="test-services-") as folder:
+        stand = Stand(f"test-services-{wanted.kind}-{secrets.token_hex(4)}", wanted, Path(folder), as_before)
+        await run("docker", "network", "create", "--label", LABEL, stand.name)
+        await run("docker", "volume", "create", "--label", LABEL, stand.name)
+        try:
+            await stand.start()
+            yield stand
+        finally:
+            await run("docker", "rm", "--force", "--volumes", stand.name, check=False)
+            await run("docker", "volume", "rm", stand.name, check=False)
+            await run("docker", "network", "rm", stand.name, check=False)

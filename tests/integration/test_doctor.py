@@ -26,7 +26,7 @@ def write(folder: Path, **more: Any) -> Path:
     values = {
         "instance": "test-doctor", "directory": str(folder / "var"), "listen": f"127.0.0.1:{free_port()}",
         "router": {"address": "127.0.0.1", "http_port": free_port(), "https_port": None},
-        "tokens": [{"name": "ada", "role": "admin", "secret": "abcdef"}], "projects": {"shop": {}}, **more,
+        "tokens": [{"name": "ada", "role": "admin", "secret": "0123456789abcdef"}], "projects": {"shop": {}}, **more,
     }
     file = folder / "deployd.yaml"
     file.touch(mode=0o600)

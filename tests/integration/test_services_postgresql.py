@@ -81,3 +81,14 @@ async def test_a_dump_can_be_read_back():
         await sql(stand, "postgresql", "DROP TABLE t")
         await stand.execute(copying.restore, dump)
         assert (await sql(stand, "reader", "SELECT a FROM t")).text == "7"
+
+
+async def test_a_container_of_an_earlier_deployd_goes_on_and_its_data_with_the_next_one():
+    """Its password stands in a variable."""
+    async with standing(WANTED, as_before=True) as stand:
+        await stand.provision()
+        await sql(stand, "postgresql", "CREATE TABLE t (a INT); INSERT INTO t VALUES (7)")
+        stand.as_before = False
+        await stand.restart()
+        await stand.provision()
+        assert (await sql(stand, "postgresql", "SELECT a FROM t")).text == "7"

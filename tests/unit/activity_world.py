@@ -96,6 +96,9 @@ class QuietTell:
     def __init__(self) -> None:
         self.said: list[tuple[str, Any]] = []
 
+    def clean(self, text: str) -> str:
+        return text
+
     def __getattr__(self, kind: str) -> Any:
         return lambda *values, **named: self.said.append((kind, values[0]))
 

@@ -67,15 +67,13 @@ async def test_secrets_are_masked_wherever_they_stand(logs: Logs, tmp_path: Path
 def test_the_masker_prefers_the_longest_secret_and_leaves_short_ones() -> None:
     masker = Masker(["abcdefg", "abcdefgh", "abc"])
     masker.learn(["zzzzzz", "abcdef"])
-    assert masker.mask("abcdefghi abcdefg abcdefi abc zzzzzzzzzzzzz") == "***i *** ***i abc ******z"
+    assert masker.mask("abcdefghi abcdefg abcdefi abc zzzzzzzzzzzzz") == "***i *** ***i abc ***z"
     assert Masker().mask("abcdefg") == "abcdefg"
 
 
 def test_masking_takes_no_longer_with_many_secrets() -> None:
-    masker = Masker(f"{number:06d}-secret-of-a-service" for number in range(20_000))
-    assert masker.mask("x 019999-secret-of-a-service y 020000-secret-of-a-service") == (
-        "x *** y 020000-secret-of-a-service"
-    )
+    masker = Masker(f"{number:06d}-secret" for number in range(20_000))
+    assert masker.mask("x 019999-secret y 020000-secret") == "x *** y 020000-secret"
 
 
 async def test_a_very_long_line_is_cut_with_a_mark(logs: Logs) -> None:

@@ -321,3 +321,45 @@ async def test_an_access_log_is_read_by_who_sees_the_project(client: Client, boa
     assert (await get(client, url, CARL))[0] == 404
     assert (await get(client, url.replace("main", "nothing"), ADA))[0] == 404
     assert (await get(client, f"{url}?lines=x", ADA))[0] == 400
+
+
+@pytest.mark.parametrize("path", [REDEPLOY, ROLLBACK, "/api/v1/activities/3/cancel", "/api/v1/collect"])
+async def test_a_password_that_browsers_remember_changes_nothing(client: Client, desk: FakeDesk, path: str) -> None:
+    basic = base64.b64encode(b"whoever:secret-of-ada").decode()
+    status, told = await post(client, path, {}, {"Authorization": f"Basic {basic}"})
+    assert (status, told["code"]) == (403, "forbidden")
+    assert desk.asked == []
+
+
+@pytest.mark.parametrize("headers", [
+    {"Origin": "http://evil.example"}, {"Origin": "null"}, {"Referer": "http://evil.example/", "Authorization": ""},
+    {"Host": "evil.example", "Origin": "http://evil.example"},
+])
+@pytest.mark.parametrize("path", [REDEPLOY, "/hooks/github/shop", "/git/shop.git/git-receive-pack", "/nothing"])
+async def test_no_route_takes_what_another_sites_page_sends(
+    client: Client, desk: FakeDesk, path: str, headers: dict[str, str],
+) -> None:
+    status, told = await post(client, path, {}, {**ADA, **headers})
+    assert (status, told["code"]) in [(403, "forbidden"), (421, "misdirected")]
+    assert desk.asked == []
+
+
+async def test_who_guesses_tokens_waits_and_others_do_not(client: Client) -> None:
+    guess = {"Authorization": "Bearer a-guess"}
+    seen = [(await get(client, "/api/v1/projects", guess))[0] for _ in range(15)]
+    assert seen == [401] * 11 + [429] * 4
+    async with client.get("/status", headers=VERA) as answer:
+        assert answer.status == 429, "right, and never seen from this address: who guesses must not learn it"
+        assert 1 <= int(answer.headers["Retry-After"]) <= 300
+        assert (await answer.json())["code"] == "too-many-tries"
+    assert (await get(client, "/healthz", {}))[0] == 200
+    there = {"X-Forwarded-For": "192.0.2.9"}
+    assert (await get(client, "/api/v1/projects", {**VERA, **there}))[0] == 200
+
+
+async def test_a_token_that_was_right_here_before_is_let_in_whoever_guesses(client: Client) -> None:
+    assert (await get(client, "/api/v1/projects", VERA))[0] == 200
+    for number in range(15):
+        await get(client, "/api/v1/projects", {"Authorization": f"Bearer guess-{number}"})
+    assert (await get(client, "/api/v1/projects", VERA))[0] == 200
+    assert (await get(client, "/api/v1/projects", ADA))[0] == 429

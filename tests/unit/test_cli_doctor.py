@@ -26,7 +26,7 @@ from deployd.engine.seen import EngineInfo
 from deployd.errors import DeployError
 from deployd.settings import Settings, config_folder
 
-TOKEN = "tokens: [{name: ada, role: admin, secret: abcdef}]\n"
+TOKEN = "tokens: [{name: ada, role: admin, secret: 0123456789abcdef}]\n"
 TCP = """\
   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
    0: 0100007F:2120 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 12345 1 ffff 100 0 0 10 0
@@ -98,6 +98,16 @@ def test_secrets_that_others_can_read_are_in_doubt(tmp_path: Path) -> None:
     assert look_at_settings(file)[1][1].mend == f"chmod 600 {file}"
     file.chmod(0o600)
     assert [item.state for item in look_at_settings(file)[1]] == ["well"]
+
+
+def test_sensitive_values_that_cannot_be_masked_are_in_doubt(tmp_path: Path) -> None:
+    file = tmp_path / "deployd.yaml"
+    file.touch(mode=0o600)
+    variables = "variables: {'env:PIN': {value: 1234, sensitive: true}, 'env:KEY': {value: abcdef, sensitive: true}}"
+    file.write_text(TOKEN + f"projects: {{shop: {{{variables}}}}}\n")
+    assert [item.says for item in look_at_settings(file)[1] if item.state != "well"] == [
+        "variables.env:PIN of shop is too short to be masked in logs",
+    ]
 
 
 def test_a_catalogue_is_read(tmp_path: Path) -> None:

@@ -84,7 +84,7 @@ async def test_the_address_of_a_wrong_token_is_in_the_operators_log_and_the_toke
     with capture_logs() as logs:
         await page(client, "/", {}, 401)
         await page(client, "/", {"Authorization": "Bearer wrong"}, 401)
-    assert [item["event"] for item in logs] == ["console_refused"]
+    assert [item["event"] for item in logs] == ["sign_in_failed"]
     assert "wrong" not in str(logs)
 
 

@@ -280,7 +280,7 @@ async def test_a_new_environment_takes_its_network_and_folder_along(doubles: Dou
 
 async def test_slugs_of_live_versions_and_of_deployments_under_way_are_in_use() -> None:
     store = MemoryStore()
-    facts = StateFacts(store, None, None, None, None)  # type: ignore[arg-type]
+    facts = StateFacts(store, None, None, None, None, None)  # type: ignore[arg-type]
     ids = []
     for name in ("main", "dev", "done"):
         environments.ensure(store.db, SHOP, machine_name(name), name, NOW)

@@ -8,7 +8,7 @@ import pytest
 
 from deployd.project.model import Endpoint, Place, Service
 from deployd.services.families import FAMILIES, ServiceNotSupported, family_of
-from deployd.services.family import Credential
+from deployd.services.family import SECRET_FILE, SECRET_FORMS, Credential
 from deployd.services.rabbitmq import password_hash
 
 EXAMPLE_KEYS = {
@@ -161,3 +161,23 @@ def test_a_kind_that_deployd_cannot_run_is_named_with_its_place():
         family_of(Service("search", "opensearch", "3", "opensearch:3", place=Place(".platform/services.yaml", 4, 1)))
     assert raised.value.where == ".platform/services.yaml:4:1"
     assert "rabbitmq" in raised.value.what
+
+
+@pytest.mark.parametrize(("kind", "digest"), [
+    ("redis", "15db89125ccdcdf0"), ("redis-persistent", "4aef90e27b08ce70"), ("valkey", "348cef4c2b100aed"),
+    ("valkey-persistent", "b8387ad2c2a1fd71"),
+])
+def test_a_service_without_a_secret_is_not_made_anew_by_an_upgrade(kind, digest):
+    """The digests are those of deployd 0.1.0."""
+    it = Service("it", kind, "1", f"{kind}:1", 512)
+    parts = family_of(it).parts(it, memory_mb=512)
+    assert hashlib.sha256(repr(parts).encode()).hexdigest()[:16] == digest
+    assert not parts.secret_files
+
+
+@pytest.mark.parametrize("kind", FAMILIES)
+def test_a_secret_is_named_by_files_that_are_written(kind):
+    parts = family_of(service(kind)).parts(service(kind), memory_mb=512)
+    assert set(parts.secret_files) <= set(SECRET_FORMS)
+    assert all(name.endswith("_FILE") for name in parts.secret_environment)
+    assert not parts.secret_environment or SECRET_FILE in parts.secret_files.values()

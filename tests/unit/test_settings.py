@@ -99,3 +99,43 @@ def test_a_public_authority_is_not_asked_before_its_terms_are_agreed_to() -> Non
     with pytest.raises(ValidationError, match="agree_to_terms: true"):
         Settings.model_validate({"tls": {"certificates": "acme"}})
     assert Settings.model_validate({"tls": {"certificates": "acme", "acme": {"agree_to_terms": True}}})
+
+
+@pytest.mark.parametrize("secret", [
+    "", "abc", "0123456789abcde", "x" * 40, "abababababababababab", "change-me-change-me-1",
+    "changeme-changeme-changeme", "openssl rand -hex 24 makes one", "replace-this-with-a-token",
+    "your-secret-goes-here", "my-password-is-long-enough", "an-example-secret-0123", "…………………… 0123456789",
+])
+@pytest.mark.parametrize("place", ["token", "webhook"])
+def test_a_secret_that_can_be_guessed_is_refused_with_its_key(tmp_path: Path, place: str, secret: str) -> None:
+    (tmp_path / "projects.d").mkdir()
+    remote = {"url": "https://git.example/shop.git", "webhook_secrets": ["0f1e2d3c4b5a69788796a5b4", secret]}
+    values = {"tokens": [{"name": "ada", "secret": secret}]} if place == "token" else {}
+    (tmp_path / "deployd.yaml").write_text(yaml.safe_dump(values))
+    (tmp_path / "projects.d/shop.yaml").write_text(yaml.safe_dump({"remote": remote} if place == "webhook" else {}))
+    with pytest.raises(SettingsInvalid) as caught:
+        load_settings(tmp_path / "deployd.yaml")
+    (said,) = caught.value.evidence
+    key = "tokens.0 (ada)" if place == "token" else "projects.shop.remote.webhook_secrets.1"
+    assert said.startswith(f"settings: {key}: it ")
+    assert not secret or secret not in said
+
+
+@pytest.mark.parametrize("secret", ["0123456789abcdef", "k3J9xQ2mZ7vB5nL1wR8tY4pC", "correct horse battery staple"])
+def test_a_long_secret_is_taken(secret: str) -> None:
+    Settings.model_validate({"tokens": [{"name": "ada", "secret": secret}]})
+
+
+def test_a_value_that_is_no_json_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "deployd.yaml").write_text("projects: {shop: {variables: {'env:DAY': 2024-01-01}}}")
+    with pytest.raises(SettingsInvalid) as caught:
+        load_settings(tmp_path / "deployd.yaml")
+    assert "quotes" in caught.value.evidence[0]
+
+
+def test_sensitive_values_are_known_with_their_keys() -> None:
+    found = project(
+        variables={"env:A": "open", "env:B": {"value": {"x": "y"}, "sensitive": True}},
+        environments={"dev": {"variables": {"c": {"value": 12, "sensitive": True}}}},
+    )
+    assert found.sensitive() == {"variables.env:B": {"x": "y"}, "environments.dev.variables.c": 12}

@@ -7,13 +7,15 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from deployd.ids import ActivityId, CommitId, EnvironmentName, ProjectId
-from deployd.state import activities, deliveries, entries, environments
+from deployd.state import activities, deliveries, entries, environments, secrets
 from deployd.state.activities import MAY_BECOME, NewActivity, State, Trigger
 from deployd.state.deliveries import Delivery
 from deployd.state.entries import Entry
+from deployd.state.sealing import Sealer
 from tests.unit.state_in_memory import MemoryStore
 
 SHOP, MAIN = ProjectId("shop"), EnvironmentName("main-bvxea6i")
+SEALER = Sealer([bytes(32)])
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 STATES: list[State] = ["pending", "in_progress", "success", "failed", "cancelled", "superseded"]
 
@@ -179,17 +181,18 @@ def test_a_delivery_is_answered_once_for_each_forge_and_project(db: sqlite3.Conn
 
 
 def test_secrets_and_entropy_are_made_once_and_differ(db: sqlite3.Connection) -> None:
-    entropy = environments.ensure_entropy(db, SHOP)
+    entropy = secrets.ensure_entropy(db, SEALER, SHOP)
     assert len(entropy) == 56
-    assert environments.ensure_entropy(db, SHOP) == entropy
-    assert environments.ensure_entropy(db, ProjectId("blog")) != entropy
-    secret = environments.ensure_secret(db, SHOP, MAIN, "db", "mysql")
-    assert environments.ensure_secret(db, SHOP, MAIN, "db", "mysql") == secret
-    others = {environments.ensure_secret(db, SHOP, EnvironmentName("dev"), "db", "mysql"),
-              environments.ensure_secret(db, SHOP, MAIN, "db", "admin"),
-              environments.ensure_secret(db, ProjectId("blog"), MAIN, "db", "mysql")}
+    assert secrets.ensure_entropy(db, SEALER, SHOP) == entropy
+    more = {secrets.ensure_entropy(db, SEALER, ProjectId("blog"))}
+    assert entropy not in more
+    secret = secrets.ensure_secret(db, SEALER, SHOP, MAIN, "db", "mysql")
+    assert secrets.ensure_secret(db, SEALER, SHOP, MAIN, "db", "mysql") == secret
+    others = {secrets.ensure_secret(db, SEALER, SHOP, EnvironmentName("dev"), "db", "mysql"),
+              secrets.ensure_secret(db, SEALER, SHOP, MAIN, "db", "admin"),
+              secrets.ensure_secret(db, SEALER, ProjectId("blog"), MAIN, "db", "mysql")}
     assert len(others | {secret}) == 4
-    assert set(environments.all_secrets(db)) == others | {secret}
+    assert set(secrets.all_secrets(db, SEALER)) == others | {secret, entropy, *more}
 
 
 def test_a_subnet_is_chosen_once_and_never_twice(db: sqlite3.Connection) -> None:
@@ -230,10 +233,10 @@ def test_versions_are_kept_for_rollbacks_and_one_of_them_is_live(db: sqlite3.Con
 def test_a_forgotten_environment_keeps_its_secrets_as_long_as_its_data(db: sqlite3.Connection) -> None:
     environments.ensure(db, SHOP, MAIN, "main", NOW)
     number = push(db)
-    old = environments.ensure_secret(db, SHOP, MAIN, "db", "mysql")
+    old = secrets.ensure_secret(db, SEALER, SHOP, MAIN, "db", "mysql")
     environments.forget(db, SHOP, MAIN)
     assert environments.find(db, SHOP, MAIN) is None
-    assert environments.ensure_secret(db, SHOP, MAIN, "db", "mysql") == old
-    environments.forget_secrets(db, SHOP, MAIN)
-    assert environments.ensure_secret(db, SHOP, MAIN, "db", "mysql") != old
+    assert secrets.ensure_secret(db, SEALER, SHOP, MAIN, "db", "mysql") == old
+    secrets.forget_secrets(db, SHOP, MAIN)
+    assert secrets.ensure_secret(db, SEALER, SHOP, MAIN, "db", "mysql") != old
     assert activities.find(db, number) is not None

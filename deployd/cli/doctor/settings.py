@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from deployd.activity.secret_forms import is_maskable
 from deployd.catalogue import Catalogue, load_catalogue
 from deployd.cli.doctor.finding import Finding, doubt, well
 from deployd.errors import DeployError
@@ -46,6 +47,12 @@ def _doubts(path: Path, settings: Settings) -> list[Finding]:
         names = " ".join(map(str, readable))
         found.append(doubt("settings", "others on this host can read the settings, and there are secrets in them",
                            f"chmod 600 {names}"))
+    for project in settings.projects.values():
+        short = [key for key, value in project.sensitive().items() if not is_maskable(value)]
+        found += [
+            doubt("settings", f"{key} of {project.id} is too short to be masked in logs", "make it longer")
+            for key in short
+        ]
     return found
 
 
