@@ -491,7 +491,9 @@ async def a_kernel_that_does_not_say_how_much_memory_there_is(folder: Path) -> t
 async def somebody_who_cannot_say_what_is_wrong(folder: Path) -> tuple[Net, str]:
     nets = Nets()
     told = degraded(
-        SimpleNamespace(router_started=SimpleNamespace(troubles=("the router is old",))),  # type: ignore[arg-type]
+        SimpleNamespace(   # type: ignore[arg-type]
+            router_started=SimpleNamespace(troubles=("the router is old",)), wall=SimpleNamespace(troubles=list),
+        ),
         SimpleNamespace(degraded=raise_poison), SimpleNamespace(left_alone={}),  # type: ignore[arg-type]
         SimpleNamespace(waits=SimpleNamespace(stuck=["activity 7 is stuck"])),  # type: ignore[arg-type]
         SimpleNamespace(troubles=list), nets,  # type: ignore[arg-type]
