@@ -317,7 +317,7 @@ class Limits(_Frozen):
     """Of all projects together."""
     memory_mb: int | None = Field(None, ge=256)
     """All that may be used on the host, by whatever runs there; None: what it has, less a reserve."""
-    tree_files: int = Field(300_000, ge=1, le=500_000)
+    tree_files: int = Field(500_000, ge=1, le=500_000)
     """Files and folders of a commit; what an export would write is counted before anything is written."""
     tree_mb: int = Field(4096, ge=1)
 

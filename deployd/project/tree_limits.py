@@ -18,7 +18,7 @@ class TreeTooLarge(DeployError):
 class TreeLimits:
     """How large a commit may be, submodules each for itself."""
 
-    files: int = 300_000
+    files: int = 500_000
     size_bytes: int = 4_096_000_000
 
     def too_many_files(self, where: str = "") -> TreeTooLarge:

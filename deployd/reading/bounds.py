@@ -48,6 +48,7 @@ class ReadersAbsent(DeployError):
     """The process that makes readers does not start."""
 
     code: ClassVar[str] = "readers-absent"
+    again_in_seconds: ClassVar[float | None] = 5.0
 
 
 TOLD = {kind.code: kind for kind in (ConfigurationTooLarge, ConfigurationOverran, TreeTooLarge, OfferUnusable)}

@@ -43,6 +43,7 @@ LIMITS = {
     resource.RLIMIT_NOFILE: (8, 8),
     resource.RLIMIT_CORE: (0, 0),
 }
+LIBC = ctypes.CDLL(None, use_errno=True)
 PR_SET_PDEATHSIG = 1
 POLITE = 5
 """Niceness: while a hostile reading takes its seconds, the daemon and the others come first."""
@@ -85,7 +86,7 @@ def confine(uid: int) -> None:
     os.setresuid(uid, uid, uid)
     for name, values in LIMITS.items():
         resource.setrlimit(name, values)
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _answer(asked: Asked, line: Line) -> bytes:
