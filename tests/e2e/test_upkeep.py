@@ -50,7 +50,7 @@ async def test_the_router_follows_a_web_container_to_another_address(live: Devel
     web = await container_of(live, "web")
     network = f"{live.daemon.instance}-{live.project}-{machine_name('main')}"
     before = await address_of(web)
-    other = before.rpartition(".")[0] + "." + str(int(before.rpartition(".")[2]) + 20)
+    other = before.rpartition(".")[0] + "." + str(int(before.rpartition(".")[2]) ^ 16)   # in the same half of a /26
     await run("docker", "network", "disconnect", network, web)
     await run("docker", "network", "connect", "--ip", other, network, web)
     await run("docker", "restart", "--time", "1", web, limit_seconds=60)

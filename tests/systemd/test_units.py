@@ -10,6 +10,7 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
+from deployd.firewall.rules import table_name
 from scripts.repository import make_repository
 from tests.e2e.conftest import APP, SERVER, Developer
 from tests.systemd.host import SystemdHost, systemd_host
@@ -50,6 +51,18 @@ async def me(host: SystemdHost, tmp_path_factory: pytest.TempPathFactory) -> Dev
 async def test_a_hardened_service_is_ready_when_systemd_says_so_and_deploys(host: SystemdHost, me: Developer) -> None:
     seen = await host.show("ActiveState", "SubState", "Type", "NRestarts")
     assert seen == {**RUNNING, "Type": "notify", "NRestarts": "0"}
+    assert await me.page() == (200, "first on main")
+
+
+async def test_the_firewall_is_there_after_a_boot_before_docker_is(host: SystemdHost, me: Developer) -> None:
+    table = ("table", "inet", table_name(host.daemon.instance))
+    await host.systemctl("stop", "deployd.service")
+    await host.sh("cp", f"{host.daemon.directory}/var/state/firewall.nft", "/var/lib/deployd/firewall.nft")
+    await host.sh("nft", "delete", *table)
+    await host.systemctl("start", "deployd-firewall.service")
+    assert "jump refused" in (await host.sh("nft", "list", *table)).text
+    assert "docker.service" in (await host.show("Before", unit="deployd-firewall.service"))["Before"]
+    await host.systemctl("start", "deployd.service")
     assert await me.page() == (200, "first on main")
 
 
