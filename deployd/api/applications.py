@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import structlog
@@ -11,7 +11,7 @@ from aiohttp import web
 
 from deployd import __version__
 from deployd.api.door import Door, FindCaller, refuse_remembered
-from deployd.api.errors import Handler, Unauthorized, errors_as_json
+from deployd.api.errors import MASK, Handler, Unauthorized, errors_as_json
 from deployd.api.openapi import openapi
 from deployd.api.routes import ApiRoute, refuse_role
 from deployd.api.shapes import NOBODY, Caller
@@ -24,15 +24,18 @@ LARGEST_BODY_BYTES = 2**31
 
 def public_application(
     routes: Sequence[ApiRoute], more: Sequence[web.RouteDef], find: FindCaller, door: Door | None = None,
-    middlewares: Sequence[Any] = (),
+    middlewares: Sequence[Any] = (), mask: Callable[[str], str] = str,
 ) -> web.Application:
     """The application on `listen`.
 
     Args:
         more: Routes that look after their callers themselves: the console, git and webhooks.
         middlewares: What sees every request first.
+        mask: See `MASK`.
     """
-    return _application(routes, more, find, [*middlewares, errors_as_json, (door or Door()).guard(find)])
+    app = _application(routes, more, find, [*middlewares, errors_as_json, (door or Door()).guard(find)])
+    app[MASK] = mask
+    return app
 
 
 def local_application(routes: Sequence[ApiRoute], more: Sequence[web.RouteDef]) -> web.Application:

@@ -96,7 +96,7 @@ async def work(
     more = [*console_routes(board, find), *git_routes(intake), *webhook_routes(intake, guesses=guesses)]
     door = Door(Ours(settings.public_url, settings.listen_address[0]), guesses)
     await open_faces(
-        stack, settings, public_application(routes, more, find, door, [heads_counted]),
+        stack, settings, public_application(routes, more, find, door, [heads_counted], edges.masker.mask),
         local_application(routes, internal_routes(intake)),
     )
     log.info("daemon_ready", environments=live, listen=settings.listen, router=settings.router.http_port)
