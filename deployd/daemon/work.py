@@ -24,7 +24,7 @@ from deployd.api.origins import Ours
 from deployd.api.routes import api_routes
 from deployd.console.routes import console_routes
 from deployd.daemon.certificates import certificate_keeper
-from deployd.daemon.connections import heads_counted
+from deployd.daemon.connections import heads_counted, let_in
 from deployd.daemon.edges import MEGABYTE, Edges
 from deployd.daemon.faces import find_caller, open_faces
 from deployd.daemon.health import collected, degraded, health_of, measured
@@ -94,7 +94,7 @@ async def work(
     routes = api_routes(board, StateDesk(edges.store, host, lanes, edges.clock, collector))
     find = partial(find_caller, settings)
     more = [*console_routes(board, find), *git_routes(intake), *webhook_routes(intake, guesses=guesses)]
-    door = Door(Ours(settings.public_url, settings.listen_address[0]), guesses)
+    door = Door(Ours(settings.public_url, settings.listen_address[0]), guesses, let_in)
     await open_faces(
         stack, settings, public_application(routes, more, find, door, [heads_counted], edges.masker.mask),
         local_application(routes, internal_routes(intake)),

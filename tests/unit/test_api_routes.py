@@ -59,7 +59,8 @@ async def client(board: FakeBoard, desk: FakeDesk) -> AsyncIterator[Client]:
     async def git(_: web.Request) -> web.Response:
         raise web.HTTPNotFound(text="no such repository")
 
-    app = public_application(api_routes(board, desk), [web.get("/git/{name}", git)], find, mask=Masker(["geheim-123"]).mask)
+    masker = Masker(["geheim-123"])
+    app = public_application(api_routes(board, desk), [web.get("/git/{name}", git)], find, mask=masker.mask)
     with capture_logs():
         async with TestClient(TestServer(app)) as opened:
             yield opened
