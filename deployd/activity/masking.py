@@ -4,7 +4,7 @@ Every form of every secret (`secret_forms.py`) is cut into blocks of eight chara
 blocks at once, however many there are, and what stands around a block in the text is compared with what stands around
 it in the form. So a secret is found that the end of a line or a program cut in two, and where it was cut need not be
 known.
-Surprise: there are several automata. One cannot be added to, so each is for a few hundred secrets only, and only the
+Surprise: there are several automata. One cannot be added to, so each is for some thousand secrets only, and only the
 youngest is ever made anew.
 """
 
@@ -28,8 +28,8 @@ CUT_MARK = " […]"
 """Ends a line that was too long."""
 MOST_ALIKE = 8
 """Places in forms that one block stands for; more only when a secret repeats itself, and then any of them will do."""
-MOST_FORMS = 5_000
-"""Of one automaton: it is made in some 0.05 s."""
+MOST_FORMS = 8_000
+"""Of one automaton: it is made in 0.1 s at most, and most installations have one."""
 
 
 class Masker:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from typing import Any
 
@@ -12,7 +12,7 @@ from aiohttp import web
 
 from deployd import __version__
 from deployd.api.door import Door, FindCaller, refuse_remembered
-from deployd.api.errors import Handler, Unauthorized, errors_as_json
+from deployd.api.errors import MASK, Handler, Unauthorized, errors_as_json
 from deployd.api.openapi import openapi
 from deployd.api.routes import ApiRoute, refuse_role
 from deployd.api.shapes import NOBODY, Caller
@@ -28,16 +28,20 @@ STREAMS = 100
 
 def public_application(
     routes: Sequence[ApiRoute], more: Sequence[web.RouteDef], find: FindCaller, door: Door | None = None,
-    middlewares: Sequence[Any] = (), streams: int = STREAMS,
+    middlewares: Sequence[Any] = (), mask: Callable[[str], str] = str, streams: int = STREAMS,
 ) -> web.Application:
     """The application on `listen`.
 
     Args:
         more: Routes that look after their callers themselves: the console, git and webhooks.
         middlewares: What sees every request first.
+        mask: See `MASK`.
         streams: Requests that one token may have under way.
     """
-    return _application(routes, more, find, [*middlewares, errors_as_json, (door or Door()).guard(find)], streams)
+    guards = [*middlewares, errors_as_json, (door or Door()).guard(find)]
+    app = _application(routes, more, find, guards, streams)
+    app[MASK] = mask
+    return app
 
 
 def local_application(

@@ -22,12 +22,18 @@ FindCaller = Callable[[str | None], Caller | None]
 """The caller of an Authorization header."""
 
 
+def _nothing(_: web.Request) -> None:
+    """Nobody wants to know."""
+
+
 @dataclass(frozen=True, slots=True)
 class Door:
     """Who is let in at all; what they may is the routes' business."""
 
     ours: Ours = field(default_factory=Ours)
     guesses: Guesses = field(default_factory=Guesses)
+    let_in: Callable[[web.Request], None] = _nothing
+    """Told of each request whose token is right."""
 
     def guard(self, find: FindCaller) -> Callable[[web.Request, Handler], object]:
         """A middleware.
@@ -58,6 +64,7 @@ class Door:
                 log.warning("sign_in_failed", path=request.path[:200], source=source)
         else:
             self.guesses.was_right(source, caller.name)
+            self.let_in(request)
 
 
 def refuse_remembered(request: web.Request) -> None:

@@ -20,6 +20,8 @@ from deployd.state.store import StateUnreadable, StateUnwritable
 log = structlog.get_logger()
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+MASK: web.AppKey[Callable[[str], str]] = web.AppKey("mask")
+"""Takes secrets out of what an error says: its evidence is what a program wrote."""
 
 
 class NotFound(DeployError):
@@ -124,6 +126,7 @@ async def with_errors_told(
     try:
         return await handler(request)
     except DeployError as error:
+        _mask(error, request.config_dict.get(MASK, str))
         return tell(error)
     except (web.HTTPException, ConnectionError):
         raise
@@ -134,6 +137,11 @@ async def with_errors_told(
             f"an error of deployd itself (incident {name})", where=request.path,
             mend="tell the operator the incident's name; the daemon's log has the rest",
         ))
+
+
+def _mask(error: DeployError, mask: Callable[[str], str]) -> None:
+    error.what, error.where, error.mend = mask(error.what), mask(error.where), mask(error.mend)
+    error.evidence = tuple(mask(line) for line in error.evidence)
 
 
 def _is_ours(request: web.Request) -> bool:

@@ -3,12 +3,13 @@
 aiohttp waits for the head of a first request for an hour, and for as many as come. Here each connection stands between
 the socket and aiohttp's own handler:
 
-    made ──► waits for a head ──► is served ──► waits for the next head ──► …
-                 │ head_seconds                     │ idle_seconds
-                 └──────────► closed ◄──────────────┘
+    made ──► waits for a head ──► is asked for something ──► waits for the next head ──► …
+                 │ head_seconds        │ answer_seconds           │ idle_seconds
+                 └─────────────────────┴──► closed ◄──────────────┘
 
-When too many wait, the one goes that has waited for longest, first of the address that has most. So nobody is refused:
-a request that is sent at once is served, however many others dawdle.
+Who has shown a right token is let in, and takes as long as it takes. All others are strangers, also while a body of
+theirs is read. When there are too many strangers, the one goes that came first, of the address that has most. So nobody
+is refused: a request that is sent at once is answered, however many others dawdle.
 """
 
 from __future__ import annotations
@@ -37,12 +38,14 @@ TOLD_AGAIN_SECONDS = 60.0
 class ConnectionLimits:
     head_seconds: float = 15.0
     """Until the head of a request is here, from when the connection is made."""
+    answer_seconds: float = 60.0
+    """Until a stranger is answered: a webhook's body has 9 seconds, a status some more when Docker hangs."""
     idle_seconds: float = 75.0
     """Between an answer and the next head."""
-    waiting: int = 1_000
-    waiting_of_one: int = 250
+    strangers: int = 1_000
+    strangers_of_one: int = 250
     """Of one address. A proxy keeps some dozens open."""
-    served_of_one: int = 1_000
+    let_in_of_one: int = 1_000
     """Of one address. Each follower of a log is one; behind a proxy all come from one address."""
 
 
@@ -51,18 +54,18 @@ class Connections:
 
     def __init__(self, limits: ConnectionLimits | None = None) -> None:
         self.limits = limits or ConnectionLimits()
-        self._waiting: dict[Connection, None] = {}
-        """In the order in which they began to wait."""
-        self._waiting_of: Counter[str] = Counter()
+        self._strangers: dict[Connection, None] = {}
+        """In the order in which they became strangers."""
+        self._strangers_of: Counter[str] = Counter()
         self._open_of: Counter[str] = Counter()
         self._most = resource.getrlimit(resource.RLIMIT_NOFILE)[0] // SHARE_OF_DESCRIPTORS
         self.open = 0
         self._told = -TOLD_AGAIN_SECONDS
 
     @property
-    def waiting(self) -> int:
-        """How many wait for a head."""
-        return len(self._waiting)
+    def strangers(self) -> int:
+        """How many have not shown a token."""
+        return len(self._strangers)
 
     def of(self, make: Callable[[], asyncio.Protocol]) -> Callable[[], Connection]:
         """A factory of protocols that bounds those of another."""
@@ -73,41 +76,41 @@ class Connections:
         source = connection.source
         self.open += 1
         self._open_of[source] += 1
-        served = self._open_of[source] - self._waiting_of[source]
-        if served > self.limits.served_of_one or self.open > self._most:
+        let_in = self._open_of[source] - self._strangers_of[source]
+        if let_in > self.limits.let_in_of_one or self.open > self._most:
             self._tell("connection_refused", source)
             return False
         return True
 
     def closed(self, connection: Connection) -> None:
-        self.served(connection)
+        self.is_let_in(connection)
         self.open -= 1
         self._open_of[connection.source] -= 1
         self._open_of += Counter()   # without those that are 0
 
-    def waits(self, connection: Connection) -> None:
-        """It waits for a head from now on; another one may have to go for it."""
-        if connection in self._waiting:
+    def is_stranger(self, connection: Connection) -> None:
+        """It has shown nothing from now on; another one may have to go for it."""
+        if connection in self._strangers:
             return
-        self._waiting[connection] = None
-        self._waiting_of[connection.source] += 1
-        if self._waiting_of[connection.source] > self.limits.waiting_of_one:
+        self._strangers[connection] = None
+        self._strangers_of[connection.source] += 1
+        if self._strangers_of[connection.source] > self.limits.strangers_of_one:
             self._end_oldest(connection.source)
-        elif self.waiting > self.limits.waiting:
-            self._end_oldest(max(self._waiting_of, key=self._waiting_of.__getitem__))
+        elif self.strangers > self.limits.strangers:
+            self._end_oldest(max(self._strangers_of, key=self._strangers_of.__getitem__))
 
-    def served(self, connection: Connection) -> None:
-        """It waits no longer."""
-        if connection in self._waiting:
-            del self._waiting[connection]
-            self._waiting_of[connection.source] -= 1
-            if not self._waiting_of[connection.source]:
-                del self._waiting_of[connection.source]
+    def is_let_in(self, connection: Connection) -> None:
+        """It has shown a right token, or is gone."""
+        if connection in self._strangers:
+            del self._strangers[connection]
+            self._strangers_of[connection.source] -= 1
+            if not self._strangers_of[connection.source]:
+                del self._strangers_of[connection.source]
 
     def _end_oldest(self, source: str) -> None:
         self._tell("connections_cut", source)
-        oldest = next(item for item in self._waiting if item.source == source)
-        self.served(oldest)
+        oldest = next(item for item in self._strangers if item.source == source)
+        self.is_let_in(oldest)
         oldest.end()
 
     def _tell(self, event: str, source: str) -> None:
@@ -115,7 +118,7 @@ class Connections:
         now = asyncio.get_running_loop().time()
         if now - self._told >= TOLD_AGAIN_SECONDS:
             self._told = now
-            log.warning(event, source=source, open=self.open, waiting=self.waiting)
+            log.warning(event, source=source, open=self.open, strangers=self.strangers)
 
 
 class Connection(asyncio.Protocol):
@@ -157,8 +160,12 @@ class Connection(asyncio.Protocol):
 
     def head_arrived(self) -> None:
         """A request is here, whole but for its body."""
+        self._wait(self._all.limits.answer_seconds)
+
+    def let_in(self) -> None:
+        """It brought a right token."""
         self._cancel()
-        self._all.served(self)
+        self._all.is_let_in(self)
 
     def answered(self) -> None:
         """The next head is waited for, if there is one."""
@@ -174,7 +181,7 @@ class Connection(asyncio.Protocol):
     def _wait(self, seconds: float) -> None:
         self._cancel()
         self._deadline = asyncio.get_running_loop().call_later(seconds, self.end)
-        self._all.waits(self)
+        self._all.is_stranger(self)
 
     def _cancel(self) -> None:
         if self._deadline is not None:
@@ -185,14 +192,27 @@ class Connection(asyncio.Protocol):
 @web.middleware
 async def heads_counted(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Tells a connection that a request has arrived, and that it was answered. The outermost of all."""
-    connection = request.transport.get_protocol() if request.transport else None
-    if not isinstance(connection, Connection):   # the daemon's own socket, or a test
+    connection = _connection_of(request)
+    if connection is None:
         return await handler(request)
     connection.head_arrived()
     try:
         return await handler(request)
     finally:
         connection.answered()
+
+
+def let_in(request: web.Request) -> None:
+    """Tells a connection that it brought a right token."""
+    connection = _connection_of(request)
+    if connection is not None:
+        connection.let_in()
+
+
+def _connection_of(request: web.Request) -> Connection | None:
+    """None: it came by the daemon's own socket, or in a test, or it is gone."""
+    connection = request.transport.get_protocol() if request.transport else None
+    return connection if isinstance(connection, Connection) else None
 
 
 class BoundedRunner(web.AppRunner):

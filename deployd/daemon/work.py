@@ -26,7 +26,7 @@ from deployd.api.origins import Ours
 from deployd.api.routes import api_routes
 from deployd.console.routes import console_routes
 from deployd.daemon.certificates import certificate_keeper
-from deployd.daemon.connections import heads_counted
+from deployd.daemon.connections import heads_counted, let_in
 from deployd.daemon.edges import MEGABYTE, Edges
 from deployd.daemon.faces import find_caller, open_faces
 from deployd.daemon.health import collected, degraded, health_of, measured
@@ -106,10 +106,10 @@ async def work(
     routes = api_routes(board, StateDesk(edges.store, host, lanes, edges.clock, collector))
     find = partial(find_caller, settings)
     more = [*console_routes(board, find), *_git_routes(intake, settings), *webhook_routes(intake, guesses=guesses)]
-    door = Door(Ours(settings.public_url, settings.listen_address[0]), guesses)
-    streams = settings.shares.streams
+    door = Door(Ours(settings.public_url, settings.listen_address[0]), guesses, let_in)
+    mask, streams = edges.masker.mask, settings.shares.streams
     await open_faces(
-        stack, settings, public_application(routes, more, find, door, [heads_counted], streams),
+        stack, settings, public_application(routes, more, find, door, [heads_counted], mask, streams),
         local_application(routes, internal_routes(intake), streams),
     )
     log.info("daemon_ready", environments=live, listen=settings.listen, router=settings.router.http_port)

@@ -138,8 +138,12 @@ async def test_wrong_signatures_are_told_a_few_times_and_large_ones_not_read(
     assert daemon.log_file.read_text()[logged:].count("webhook_refused") <= 10
 
 
-@pytest.mark.parametrize("said", [b"", b"GET / HTTP/1.1\r\nHost: x\r\nX: ", b"POST /hooks/github/doors HTTP/1.1\r\n"],
-                         ids=["nothing", "half a head", "a line"])
+HOOK = (b"POST /hooks/github/doors HTTP/1.1\r\nHost: x\r\nContent-Length: 999\r\nX-GitHub-Event: push\r\n"
+        b"X-Hub-Signature-256: sha256=00\r\n\r\n{")
+
+
+@pytest.mark.parametrize("said", [b"", b"GET / HTTP/1.1\r\nHost: x\r\nX: ", b"POST / HTTP/1.1\r\n", HOOK],
+                         ids=["nothing", "half a head", "a line", "half a body"])
 async def test_two_thousand_slow_connections_keep_nobody_out(
     daemon: LocalDaemon, developer: MakeDeveloper, said: bytes,
 ) -> None:

@@ -14,6 +14,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from structlog.testing import capture_logs
 
+from deployd.activity.masking import Masker
 from deployd.api import bodies
 from deployd.api.applications import public_application
 from deployd.api.openapi import openapi
@@ -58,7 +59,8 @@ async def client(board: FakeBoard, desk: FakeDesk) -> AsyncIterator[Client]:
     async def git(_: web.Request) -> web.Response:
         raise web.HTTPNotFound(text="no such repository")
 
-    app = public_application(api_routes(board, desk), [web.get("/git/{name}", git)], find)
+    masker = Masker(["geheim-123"])
+    app = public_application(api_routes(board, desk), [web.get("/git/{name}", git)], find, mask=masker.mask)
     with capture_logs():
         async with TestClient(TestServer(app)) as opened:
             yield opened
@@ -363,3 +365,10 @@ async def test_a_token_that_was_right_here_before_is_let_in_whoever_guesses(clie
         await get(client, "/api/v1/projects", {"Authorization": f"Bearer guess-{number}"})
     assert (await get(client, "/api/v1/projects", VERA))[0] == 200
     assert (await get(client, "/api/v1/projects", ADA))[0] == 429
+
+
+async def test_errors_say_no_secret(client: Client, desk: FakeDesk) -> None:
+    desk.refusal = DeployError("cannot fetch with geheim-123", evidence=("| geheim-123",), where="geheim-123", mend="m")
+    status, told = await post(client, REDEPLOY)
+    assert (status, told["what"], told["where"]) == (409, "cannot fetch with ***", "***")
+    assert told["evidence"] == ["| ***"]

@@ -10,9 +10,11 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from deployd.daemon.connections import BoundedRunner, ConnectionLimits, Connections, heads_counted
+from deployd.daemon.connections import BoundedRunner, ConnectionLimits, Connections, heads_counted, let_in
 
-QUICK = ConnectionLimits(head_seconds=0.3, idle_seconds=0.3, waiting=20, waiting_of_one=10, served_of_one=15)
+QUICK = ConnectionLimits(
+    head_seconds=0.3, answer_seconds=0.3, idle_seconds=0.3, strangers=20, strangers_of_one=10, let_in_of_one=15,
+)
 HANG_SECONDS = 20
 
 Reading = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -25,7 +27,9 @@ async def served(limits: ConnectionLimits) -> AsyncIterator[tuple[int, asyncio.E
 
     async def answer(request: web.Request) -> web.Response:
         if request.path == "/slow":
+            let_in(request)
             await go.wait()
+        await request.read()
         return web.Response(text="here")
 
     app = web.Application(middlewares=[heads_counted])
@@ -70,8 +74,11 @@ async def until(what: Callable[[], bool]) -> None:
             await asyncio.sleep(0.01)
 
 
-@pytest.mark.parametrize("said", [b"", b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow: ", b"G", b"\r\n\r\n"])
-async def test_a_head_that_does_not_come_ends_the_connection(said: bytes) -> None:
+@pytest.mark.parametrize("said", [
+    b"", b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow: ", b"G", b"\r\n\r\n",
+    b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf",
+])
+async def test_a_request_that_does_not_come_ends_the_connection(said: bytes) -> None:
     async with served(QUICK) as (port, _, _), AsyncExitStack() as stack, asyncio.timeout(HANG_SECONDS):
         reader, _ = await opened(stack, port, said)
         assert await is_over(reader)
@@ -108,12 +115,15 @@ async def test_a_request_that_takes_long_is_not_cut() -> None:
         assert await answer == "here"
 
 
-async def test_those_that_waited_longest_go_and_new_ones_are_answered() -> None:
-    patient = ConnectionLimits(waiting=20, waiting_of_one=10)
+@pytest.mark.parametrize("said", [
+    b"GET / HTTP/1.1\r\n", b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf",
+])
+async def test_those_that_came_first_go_and_new_ones_are_answered(said: bytes) -> None:
+    patient = ConnectionLimits(strangers=20, strangers_of_one=10)
     async with served(patient) as (port, _, connections), AsyncExitStack() as stack:
-        slow = [await opened(stack, port, b"GET / HTTP/1.1\r\n") for _ in range(30)]
+        slow = [await opened(stack, port, said) for _ in range(30)]
         assert await answer_of(port) == "here"
-        await until(lambda: connections.waiting <= 10)
+        await until(lambda: connections.strangers <= 10)
         ends = [reader.at_eof() or reader.exception() is not None for reader, _ in slow]
         assert ends == sorted(ends, reverse=True), "the oldest first"
         assert sum(ends) >= 20
@@ -122,7 +132,7 @@ async def test_those_that_waited_longest_go_and_new_ones_are_answered() -> None:
 async def test_one_address_is_served_so_many_at_once_and_they_are_not_cut_for_new_ones() -> None:
     async with served(QUICK) as (port, go, connections), AsyncExitStack() as stack:
         heads = [await opened(stack, port, b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n") for _ in range(15)]
-        await until(lambda: connections.waiting == 0)
+        await until(lambda: connections.strangers == 0)
         with pytest.raises(aiohttp.ClientError):
             await answer_of(port)
         go.set()
@@ -136,6 +146,6 @@ async def test_nothing_is_left_of_connections_that_ended() -> None:
         for _ in range(40):
             await opened(stack, port)
         await until(lambda: connections.open == 0)
-        assert connections.waiting == 0
+        assert connections.strangers == 0
         assert not connections._open_of
-        assert not connections._waiting_of
+        assert not connections._strangers_of
