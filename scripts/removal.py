@@ -9,12 +9,12 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-import shutil
 from collections.abc import Awaitable
 from pathlib import Path
 
 import aiodocker
 
+from deployd.deployment.disk_use import ensure_tree_gone
 from deployd.engine.names import INSTANCE
 from deployd.process import run
 
@@ -52,7 +52,7 @@ async def remove_all(instance: str, directory: Path) -> list[str]:
     if loops:
         removed.append(_many(len(loops), "loop device"))
     if directory.exists():
-        await asyncio.to_thread(shutil.rmtree, directory)
+        await ensure_tree_gone(directory)   # a hostile tree may be deeper than Python can recurse
         removed.append(f"the folder {directory}")
     return [item for item in removed if not item.startswith("0 ")]
 
