@@ -9,12 +9,12 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-import shutil
 from collections.abc import Awaitable
 from pathlib import Path
 
 import aiodocker
 
+from deployd.confined.trees import remove_tree
 from deployd.engine.names import INSTANCE, bridge_prefix
 from deployd.firewall.kept import ensure_table_gone, is_there
 from deployd.firewall.rules import table_name
@@ -56,7 +56,7 @@ async def remove_all(instance: str, directory: Path) -> list[str]:
     if loops:
         removed.append(_many(len(loops), "loop device"))
     if directory.exists():
-        await asyncio.to_thread(shutil.rmtree, directory)
+        await remove_tree(directory)   # a hostile tree may be deeper than Python can recurse
         removed.append(f"the folder {directory}")
     return [item for item in removed if not item.startswith("0 ")]
 

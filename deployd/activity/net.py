@@ -141,6 +141,10 @@ class Net:
         """Whether the pause after the item's last failure is over, if there was one."""
         return self.pause_seconds(item) <= 0
 
+    def fails(self, item: str) -> bool:
+        """Whether its last try failed."""
+        return item in self._failing
+
     def pause_seconds(self, item: str) -> float:
         known = self._failing.get(item)
         return max(0.0, known.again_at - self._now()) if known else 0.0

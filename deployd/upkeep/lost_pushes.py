@@ -44,6 +44,9 @@ log = structlog.get_logger()
 AGAIN_SECONDS = 300.0
 AT_ONCE = 16
 """Looks under way; one at a remote that hangs takes a minute, mostly."""
+MOST_FAILED = 20
+"""Branches of a project that cannot be made, in one look."""
+MAKING = "making what was lost of "
 CONFIRM_SECONDS = 20.0
 """A hook makes its activity within milliseconds, a webhook comes within seconds (GitHub: most within five)."""
 Refuse = Callable[[sqlite3.Connection, ProjectId, Collection[Wanted]], None]
@@ -128,21 +131,33 @@ class LostPushes:
 
     async def _look_twice(self, project: ProjectSettings, places: asyncio.Semaphore) -> list[ActivityId]:
         first = seen = await self._look_at(project, places)
-        made, failed = [], set()
+        made: list[ActivityId] = []
+        failed: set[Lost] = set()
         if first is not None and first.lost:
             await asyncio.sleep(self._confirm_seconds)
             seen = await self._look_at(project, places)
-            for lost in first.lost & seen.lost if seen is not None else ():
-                with self._net.contain(f"{_making(project)}{lost.branch}") as tried:
-                    number = await self._make(lost)
-                    made += [number] if number is not None else []
-                failed |= {lost} if tried.failed else set()
-        self._net.keep_only((f"{_making(project)}{lost.branch}" for lost in failed), beginning=_making(project))
+            if seen is not None:
+                made, failed = await self._make_all(first.lost & seen.lost)
+        self._net.keep_only(map(_making, failed), beginning=f"{MAKING}{project.id}/")
         if made:
             self._wake()
         if first is not None and seen is not None:
             await self._remember(project.id, seen, first.lost - failed)
         return made
+
+    async def _make_all(self, lost: frozenset[Lost]) -> tuple[list[ActivityId], set[Lost]]:
+        """(activities that were made, what is still lost): a flood beyond the project's share is not tried whole."""
+        made: list[ActivityId] = []
+        failed: set[Lost] = set()
+        for item in sorted(lost, key=lambda item: self._net.fails(_making(item))):   # those that failed come last
+            if len(failed) >= MOST_FAILED:
+                failed.add(item)
+                continue
+            with self._net.contain(_making(item)) as tried:
+                number = await self._make(item)
+                made += [number] if number is not None else []
+            failed |= {item} if tried.failed else set()
+        return made, failed
 
     async def _look_at(self, project: ProjectSettings, places: asyncio.Semaphore) -> _Seen | None:
         """None: it cannot be looked at now."""
@@ -241,8 +256,8 @@ class LostPushes:
         await asyncio.to_thread(write)
 
 
-def _making(project: ProjectSettings) -> str:
-    return f"making what was lost of {project.id}/"
+def _making(lost: Lost) -> str:
+    return f"{MAKING}{lost.project}/{lost.branch}"
 
 
 def _newest(db: sqlite3.Connection, project: ProjectId, environment: EnvironmentName) -> activities.Activity | None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from deployd.activity.journal import write_result
+from deployd.activity.net import Net
 from deployd.deployment.places import Places
 from deployd.deployment.version import ServiceVersion, Version
 from deployd.engine.docker import Engine
@@ -76,7 +77,7 @@ class Stand:
         return f"{self.name}-{service}"
 
     async def look(self) -> dict[tuple[str, str], Thing]:
-        return {thing.key: thing for thing in await look(self.store, self._host, BASE)}   # type: ignore[arg-type]
+        return {thing.key: thing for thing in await look(self.store, self._host, BASE, Net("look"))}   # type: ignore[arg-type]
 
 
 @pytest.fixture

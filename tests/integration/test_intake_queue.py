@@ -31,7 +31,7 @@ class Queue:
         self.store = store
         self.woken = 0
         self._queue = StateQueue(store, SystemClock(), self._wake, settings)
-        self.push = self._queue.push
+        self.push, self.refusal = self._queue.push, self._queue.refusal
 
     def _wake(self) -> None:
         self.woken += 1
@@ -143,3 +143,45 @@ async def test_branches_that_look_alike_have_environments_of_their_own(queue: Qu
     there = await queue.store.read(lambda db: environments.list_all(db, SHOP))
     assert len({environment.name for environment in there}) == 4
     assert {activity.state for activity in await queue.all()} == {"pending"}
+
+
+FULL = Settings.model_validate({"projects": {"shop": {}}, "shares": {"environments": 2}})
+
+
+@pytest.fixture
+async def full(tmp_path: Path) -> AsyncIterator[Queue]:
+    """A project that has all environments that it may have."""
+    async with open_store(tmp_path / "state.db") as store:
+        queue = Queue(store, FULL)
+        for branch in ("main", "a"):
+            await queue.push(dataclasses.replace(PUSH, branch=branch, delivery=branch))
+        yield queue
+
+
+async def test_a_branch_beyond_the_share_makes_nothing_and_is_told_with_the_mend(full: Queue) -> None:
+    more = dataclasses.replace(PUSH, branch="b", delivery="b", how="git")
+    receipt = await full.push(more)
+    assert receipt.activity is None
+    assert "b is not deployed now: shop has 2 environments, 1 more are wanted, and 2 may be" in receipt.said
+    assert len(await full.all()) == 2
+    assert await full.store.read(lambda db: environments.find(db, SHOP, machine_name("b"))) is None
+    refusal = await full.refusal(SHOP, [more])
+    assert refusal is not None
+    assert "delete branches" in refusal.mend
+    assert await full.refusal(SHOP, [dataclasses.replace(PUSH, branch="a", how="git")]) is None
+
+
+async def test_a_webhook_beyond_the_share_is_answered_the_same_when_it_is_sent_again(full: Queue) -> None:
+    more = dataclasses.replace(PUSH, branch="b", delivery="b")
+    first, again = await full.push(more), await full.push(more)
+    assert (again.said, again.again) == (first.said, True)
+
+
+async def test_two_pushes_at_once_do_not_get_past_the_share(tmp_path: Path) -> None:
+    async with open_store(tmp_path / "state.db") as store:
+        queue = Queue(store, FULL)
+        async with asyncio.TaskGroup() as group:
+            for number in range(20):
+                push = dataclasses.replace(PUSH, branch=f"b{number}", delivery=str(number), how="git")
+                group.create_task(queue.push(push))
+        assert len(await store.read(lambda db: environments.list_all(db, SHOP))) == 2

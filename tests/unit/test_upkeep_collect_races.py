@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -24,6 +25,7 @@ from deployd.state import activities, environments
 from deployd.state.activities import NewActivity, Trigger
 from deployd.state.store import StateUnwritable
 from deployd.upkeep.collect.collector import SHORT_SECONDS, Collector, seconds_to_wait
+from deployd.upkeep.collect.look import MOST_CRON_LOGS
 from tests.unit.state_in_memory import MemoryStore
 from tests.unit.upkeep_stand import BASE, KEY, MAIN, SHOP, LoopClock
 
@@ -232,3 +234,18 @@ async def test_the_oldest_logs_of_a_project_go_when_they_are_more_than_its_share
     assert gone == numbers[:2], "the newest stays, whatever it takes, and two fit"
     assert not (stand.places.logs / f"{numbers[0]}.jsonl").exists()
     assert (stand.places.logs / f"{numbers[4]}.jsonl").exists()
+
+
+async def test_crons_that_are_called_otherwise_with_every_push_leave_so_many_logs(
+    tmp_path: Path, store: MemoryStore,
+) -> None:
+    stand = Stand(tmp_path, store)
+    folder = stand.places.environment(SHOP, MAIN) / "crons"
+    folder.mkdir(parents=True)
+    for number in range(MOST_CRON_LOGS + 3):
+        file = folder / f"app-{number}.log"
+        file.write_text("{}\n")
+        os.utime(file, (number, number))
+    gone = [name.rpartition("/")[2] for kind, name in await stand.round() if kind == "cron log"]
+    assert sorted(gone) == ["app-0.log", "app-1.log", "app-2.log"]
+    assert len(list(folder.iterdir())) == MOST_CRON_LOGS

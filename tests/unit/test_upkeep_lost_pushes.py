@@ -17,7 +17,7 @@ from deployd.settings import ProjectSettings, Remote
 from deployd.state import activities, environments
 from deployd.state.activities import Activity, NewActivity, State, Trigger
 from deployd.state.store import Store, open_store
-from deployd.upkeep.lost_pushes import LostPushes
+from deployd.upkeep.lost_pushes import MOST_FAILED, LostPushes
 
 A, B = CommitId("a" * 40), CommitId("b" * 40)
 SHOP = ProjectId("shop")
@@ -210,3 +210,22 @@ async def test_a_remote_that_hangs_keeps_no_other_project_waiting(stand: Stand) 
     assert activity is not None
     assert activity.project == other
     assert fetched.count(other) == 2
+
+
+async def test_branches_beyond_the_share_stay_lost_and_are_made_when_there_is_room(stand: Stand) -> None:
+    room, asked = False, 0
+
+    def refuse(db: object, project: ProjectId, wanted: object) -> None:
+        nonlocal asked
+        asked += 1
+        if not room:
+            raise DeployError("the project has all that it may have")
+
+    stand.code.mirror = {f"b{number}": A for number in range(500)}
+    projects = {SHOP: ProjectSettings(id=SHOP)}
+    lost = LostPushes(stand.store, projects, stand.code, stand.folder, SystemClock(), stand._wake, confirm_seconds=0,
+                      refuse=refuse)
+    assert await lost.look() == []
+    assert asked == MOST_FAILED, "a flood is not asked for one by one"
+    room = True
+    assert len(await lost.look()) == 500

@@ -24,6 +24,8 @@ from deployd.state.store import Store
 from deployd.upkeep.collect.things import Kind, Thing
 
 MEGABYTE = 1_000_000
+MOST_CRON_LOGS = 200
+"""Of an environment; a cron has two at most."""
 UNCOUNTED_BYTES = 10**15
 DOCKER_VOLUMES = "volumes"
 OF_DEPLOYMENTS: tuple[tuple[Kind, str], ...] = (("version", "*/*/versions/*"), ("snapshot", "*/*/snapshots/*"))
@@ -167,7 +169,7 @@ async def _files(host: Host, rows: Rows) -> list[Thing]:
             needed = path.name in rows.live or path.name in rows.open or key in rows.busy
             found.append(Thing(kind, str(path.relative_to(state / "environments")), await _size(path),
                                needed_by="an environment" if needed else "", why="its deployment has ended"))
-    return [*found, *await asyncio.to_thread(lambda: list(_logs(host, rows)))]
+    return [*found, *await asyncio.to_thread(lambda: [*_logs(host, rows), *_cron_logs(state / "environments")])]
 
 
 async def _size(folder: Path) -> int:
@@ -194,6 +196,15 @@ def _logs(host: Host, rows: Rows) -> Iterator[Thing]:
             left -= size
             if left < 0 and number not in old:
                 yield Thing("log", str(number), size, why="the logs of its project take more than their share")
+
+
+def _cron_logs(environments: Path) -> Iterator[Thing]:
+    """The oldest ones of an environment whose crons are called otherwise with every push."""
+    for folder in environments.glob("*/*/crons"):
+        logs = sorted(folder.iterdir(), key=lambda log: log.lstat().st_mtime, reverse=True)
+        for log in logs[MOST_CRON_LOGS:]:
+            yield Thing("cron log", str(log.relative_to(environments)), log.lstat().st_size,
+                        why="its environment has many newer ones")
 
 
 def _log_bytes(host: Host, number: ActivityId) -> int:

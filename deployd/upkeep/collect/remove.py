@@ -51,6 +51,9 @@ class Removal:
                 await self._store.write(lambda db: unneeded.forget_activity(db, ActivityId(int(thing.name))))
                 log = self._host.places.logs / f"{thing.name}.jsonl"
                 await asyncio.to_thread(log.unlink, missing_ok=True)
+            case "cron log":
+                log = self._host.places.state / "environments" / thing.name
+                await asyncio.to_thread(log.unlink, missing_ok=True)
             case "cache":
                 return await self._cache(ProjectId(thing.name))
             case "workspace":
