@@ -14,6 +14,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -225,7 +226,7 @@ class Router:
     ) -> dict[str, Any]:
         body = asked if isinstance(asked, bytes) else json.dumps(asked).encode()
         try:
-            async with session.post(f"http://router/{name}", params=query, data=body) as answer:
+            async with session.post(f"http://router/{name}", params=query, data=BytesIO(body)) as answer:
                 status, text = answer.status, await answer.text()
         except aiohttp.ClientConnectorError as error:
             raise RouterAbsent(

@@ -1,9 +1,11 @@
+# ruff: noqa: E501   rows of tables are lines
 """Server side includes: parts of a page from the same environment, each cached as its own route says."""
 
 from __future__ import annotations
 
 import asyncio
 import itertools
+import re
 import zlib
 from collections.abc import Mapping
 from typing import Any
@@ -143,3 +145,78 @@ async def test_a_page_that_is_put_together_stands_in_the_access_log_once(
         await asyncio.sleep(1.5)
     lines = [line for line in stand.places.access_log.read_text().splitlines() if f'"host":"{host}"' in line]
     assert [line.split("\t")[:2] for line in lines] == [[environment, "200"]]
+
+
+@pytest.mark.parametrize("cache", [NO_CACHE, CACHE])
+@pytest.mark.parametrize("times", [1, 2, 30])
+async def test_a_page_that_includes_itself_has_parts_to_a_bound(
+    stand: Stand, router: Router, cache: RouteCache, times: int,
+) -> None:
+    environment, host = unique("itself")
+    asked = 0
+
+    async def page(request: web.Request) -> web.Response:
+        nonlocal asked
+        asked += 1
+        includes = "".join(f'<!--#include virtual="/{number}?{request.path_qs}" -->' for number in range(times))
+        return web.Response(text=f"p{includes}", content_type="text/html")
+
+    async with backend("shop", routes={"/{all:.*}": page}) as shop:
+        await router.switch(routes(environment, "1", route(host, shop.target, ssi=True, cache=cache)))
+        for _ in range(3):
+            asked = 0
+            answer = await ask(stand, host)
+            assert answer.status == 200
+            assert asked == 1 + 48   # of the whole page, at any depth
+
+
+SHOWN = ("hostname", "pid", "nginx_version", "server_addr", "document_root", "upstream_addr", "proxy_host")
+
+
+@pytest.mark.parametrize("cache", [NO_CACHE, CACHE])
+@pytest.mark.parametrize("form", [
+    '<!--#echo var="{name}" -->', '<!--#echo var="{upper}" default="" -->', '<!--#set var="x" value="${name}" --><!--#echo var="x" default="" -->',
+    '<!--#set var="x" value="a${{{name}}}b" --><!--#echo var="x" -->', '<!--#if expr="${name}" -->seen<!--#endif -->',
+    '<!--#include virtual="/part?${name}" -->',
+])
+async def test_pages_do_not_show_what_the_router_knows(
+    stand: Stand, router: Router, cache: RouteCache, form: str,
+) -> None:
+    """Its variables are there for who asks nginx, and not for a page."""
+    environment, host = unique("echo")
+    own = re.findall(r"\$(deployd_[a-z_]+)", (stand.places.current / "nginx.conf").read_text())
+    names = sorted({*own, *SHOWN})
+    assert len(names) > 25
+    text = "|".join(f"[{form.format(name=name, upper=name.upper())}]" for name in names)
+
+    async def page(request: web.Request) -> web.Response:
+        said = f"({request.query_string})" if request.path == "/part" else text
+        return web.Response(text=said, content_type="text/html")
+
+    async with backend("shop", routes={"/{all:.*}": page}) as shop:
+        await router.switch(routes(environment, "1", route(host, shop.target, ssi=True, cache=cache)))
+        shown = (await ask(stand, host)).body.decode()
+    empty = {"[]", "[(none)]", "[ab]", "[()]"}
+    assert shown.count("|") == len(names) - 1
+    assert set(shown.split("|")) <= empty
+
+
+async def test_variables_of_a_page_and_of_its_visitor_are_still_there(stand: Stand, router: Router) -> None:
+    environment, host = unique("own")
+    page = '<!--#set var="x" value="mine" --><!--#echo var="x" -->,<!--#echo var="arg_q" -->,<!--#echo var="http_x_visitor" -->'
+    async with backend("shop", routes=pages({"/": page})) as shop:
+        await router.switch(routes(environment, "1", route(host, shop.target, ssi=True)))
+        assert (await ask(stand, host, "/?q=1", headers="X-Visitor: v\r\n")).body == b"mine,1,v"
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "identity", "x"])
+async def test_a_page_that_comes_encoded_although_it_was_asked_for_as_text_is_not_put_together(
+    stand: Stand, router: Router, encoding: str,
+) -> None:
+    environment, host = unique("encoded")
+    page = 'secret <!--#echo var="deployd_route" -->'
+    async with backend("shop", routes=pages({"/": page}, **{"Content-Encoding": encoding})) as shop:
+        await router.switch(routes(environment, "1", route(host, shop.target, ssi=True)))
+        answer = await ask(stand, host)
+    assert answer.status == 502
+    assert answer.body == b"This page was to be put together of text, and the application has encoded it.\n"

@@ -4,7 +4,7 @@
 -- sets itself comes first there, so each page begins with lines that set ours to nothing, ahead of the application's own.
 local settings = require "deployd.settings"
 
-local MOST_PARTS = 100   -- of a page, with the parts of its parts; nginx itself goes 50 levels deep
+local MOST_PARTS = 48    -- of a page, with the parts of its parts; at 50 levels nginx gives up, and never ends the page
 local var = ngx.var
 local hiding
 
