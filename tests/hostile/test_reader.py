@@ -121,7 +121,7 @@ HOSTILE: dict[str, tuple[Callable[[], dict[str, str | bytes]], str, str]] = {
     "a deep pattern":       (lambda: {CONFIG: RULES + f"        ? '{'(' * 1900}{')' * 1900}'\n        : {{}}\n"}, "",
                              "nested too deep"),
     "a counted pattern":    (lambda: {CONFIG: RULES + "        '(a{1,65000}){1,65000}': {allow: true}\n"}, "", "error"),
-    "slow patterns":        (lambda: {CONFIG: SLOW}, "", "more than 10 s of processor time"),
+    "slow patterns":        (lambda: {CONFIG: SLOW}, "", "and was ended"),
 }
 
 
