@@ -141,3 +141,12 @@ async def test_branches_that_look_alike_have_environments_of_their_own(queue: Qu
     there = await queue.store.read(lambda db: environments.list_all(db, SHOP))
     assert len({environment.name for environment in there}) == 4
     assert {activity.state for activity in await queue.all()} == {"pending"}
+
+
+async def test_a_branch_does_not_get_or_delete_the_environment_of_a_namesake(queue: Queue) -> None:
+    """Names of environments hold 35 bits of a hash, which somebody who wants to can make equal."""
+    name, now = machine_name("main"), SystemClock().now()
+    await queue.store.write(lambda db: environments.ensure(db, SHOP, name, "another", now))
+    assert (await queue.push(PUSH)).said == "main is not deployed: another has an environment of that name"
+    assert (await queue.push(to(ZERO, "delivery-2"))).said == "main was deleted; it had no environment"
+    assert await queue.all() == []
