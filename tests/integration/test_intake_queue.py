@@ -185,3 +185,12 @@ async def test_two_pushes_at_once_do_not_get_past_the_share(tmp_path: Path) -> N
                 push = dataclasses.replace(PUSH, branch=f"b{number}", delivery=str(number), how="git")
                 group.create_task(queue.push(push))
         assert len(await store.read(lambda db: environments.list_all(db, SHOP))) == 2
+
+
+async def test_a_branch_does_not_get_or_delete_the_environment_of_a_namesake(queue: Queue) -> None:
+    """Names of environments hold 35 bits of a hash, which somebody who wants to can make equal."""
+    name, now = machine_name("main"), SystemClock().now()
+    await queue.store.write(lambda db: environments.ensure(db, SHOP, name, "another", now))
+    assert (await queue.push(PUSH)).said == "main is not deployed: another has an environment of that name"
+    assert (await queue.push(to(ZERO, "delivery-2"))).said == "main was deleted; it had no environment"
+    assert await queue.all() == []

@@ -229,3 +229,16 @@ async def test_branches_beyond_the_share_stay_lost_and_are_made_when_there_is_ro
     assert asked == MOST_FAILED, "a flood is not asked for one by one"
     room = True
     assert len(await lost.look()) == 500
+
+
+@pytest.mark.parametrize("name", ["HEAD", "refs/heads/main", "-x", "main\u2028x", "ma\udcffin", "a" * 40])
+async def test_an_odd_branch_that_lies_there_already_is_left_alone(stand: Stand, name: str) -> None:
+    stand.code.mirror = {"main": B, name: A}
+    assert [activity.branch for activity in await stand.look()] == ["main"]
+
+
+async def test_a_branch_that_has_the_name_of_another_ones_environment_is_left_alone(stand: Stand) -> None:
+    now = SystemClock().now()
+    await stand.store.write(lambda db: environments.ensure(db, SHOP, machine_name("main"), "another", now))
+    stand.code.mirror = {"main": A}
+    assert await stand.look() == []
