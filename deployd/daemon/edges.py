@@ -70,7 +70,8 @@ async def open_edges(stack: AsyncExitStack, settings: Settings, catalogue: Catal
     """Open everything, and start the router when it does not run.
 
     Raises:
-        DeployError: Something cannot be had; nothing that was started for it is left behind.
+        DeployError: Something cannot be had; nothing that was started for it is left behind. The firewall
+            stays: what runs from before is behind it.
     """
     for folder in (settings.state, settings.run):
         _ensure_folder(folder)

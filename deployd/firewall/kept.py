@@ -40,12 +40,13 @@ class KeptTable:
 
         Raises:
             FirewallNotKept: They are not there.
+            OSError: They are new, and cannot be written for the next boot; what was there before is there.
         """
         if rules == self._rules and self._seen and await _seen(self._name) == self._seen:
             return False
+        await asyncio.to_thread(_write_unless_same, self._file, rules)   # on a full disk nothing is to be written here
         await _nft("-f", "-", stdin=rules)
         self._rules, self._seen = rules, await _seen(self._name)
-        await asyncio.to_thread(_write_whole, self._file, rules)
         return True
 
     async def ensure_gone(self) -> None:
@@ -99,7 +100,9 @@ async def _nft(*arguments: str, stdin: str | None = None, check: bool = True) ->
     return output
 
 
-def _write_whole(file: Path, text: str) -> None:
+def _write_unless_same(file: Path, text: str) -> None:
+    if file.exists() and file.read_text() == text:
+        return
     new = file.with_suffix(".new")
     new.write_text(text)
     os.replace(new, file)

@@ -81,6 +81,9 @@ class WallKeeper:
             except DeployError as error:
                 self._trouble = f"{error.what}; containers may reach this host and private networks"
                 log.error("firewall_not_kept", what=error.what, evidence=error.evidence, mend=error.mend)
+            except OSError as error:   # a full disk
+                self._trouble = f"the firewall around containers is as it was: new rules cannot be written ({error})"
+                log.error("firewall_not_written", what=str(error))
             else:
                 self._trouble = ""
 

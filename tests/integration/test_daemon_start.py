@@ -9,6 +9,8 @@ import pytest
 
 from deployd.engine.docker import Engine
 from deployd.engine.names import INSTANCE
+from deployd.firewall.kept import ensure_table_gone
+from deployd.firewall.rules import table_name
 from deployd.process import run
 from scripts.local_daemon import ROOT, LocalDaemon
 
@@ -29,6 +31,7 @@ async def test_a_full_disk_is_said_in_a_sentence(tiny_disk: Path) -> None:
     assert "full" in said
     assert "mend:" in said
     assert "Traceback" not in said
+    await ensure_table_gone(table_name(daemon.instance))   # closed is closed, also when the rest cannot be had
 
 
 async def test_a_taken_port_is_said_before_anything_is_started(tmp_path: Path) -> None:

@@ -190,6 +190,20 @@ async def test_the_next_boot_finds_the_rules_in_a_file(street: Street) -> None:
     assert await street.reached(target("192.168.201.1"), target("10.99.7.7"), target(PUBLIC)) == {target(PUBLIC)}
 
 
+async def test_what_is_put_back_needs_no_room_on_the_disk(street: Street) -> None:
+    rules = render_wall(WALL)
+    await street.table.ensure(rules)
+    street.file.with_suffix(".new").mkdir()   # nothing can be written there
+    try:
+        await street.nft("flush", "ruleset")
+        assert await street.table.ensure(rules) is True
+        with pytest.raises(OSError, match="directory"):
+            await street.table.ensure(render_wall(replace(WALL, openings=(parse_opening("10.99.7.7"),))))
+        assert await street.reached(target("10.99.7.7")) == set()
+    finally:
+        street.file.with_suffix(".new").rmdir()
+
+
 async def test_gone_is_gone_and_may_be_asked_for_twice(street: Street) -> None:
     await street.table.ensure(render_wall(WALL))
     assert await is_there(WALL.table)
