@@ -8,8 +8,8 @@ the socket and aiohttp's own handler:
                  └─────────────────────┴──► closed ◄──────────────┘
 
 Who has shown a right token is let in, and takes as long as it takes. All others are strangers, also while a body of
-theirs is read. When there are too many strangers, the one goes that came first, of the address that has most. So nobody
-is refused: a request that is sent at once is answered, however many others dawdle.
+theirs is read. When there are too many strangers, the one goes of which nothing was heard for longest, of the address
+that has most. So nobody is refused: a request that is sent at once is answered, however many others dawdle.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ class ConnectionLimits:
     """Until a stranger is answered: a webhook's body has 9 seconds, a status some more when Docker hangs."""
     idle_seconds: float = 75.0
     """Between an answer and the next head."""
-    strangers: int = 1_000
-    strangers_of_one: int = 250
-    """Of one address. A proxy keeps some dozens open."""
+    strangers: int = 2_500
+    strangers_of_one: int = 1_000
+    """Of one address: a proxy, or a forge that delivers a burst of webhooks, has some hundreds open."""
     let_in_of_one: int = 1_000
     """Of one address. Each follower of a log is one; behind a proxy all come from one address."""
 
@@ -55,7 +55,7 @@ class Connections:
     def __init__(self, limits: ConnectionLimits | None = None) -> None:
         self.limits = limits or ConnectionLimits()
         self._strangers: dict[Connection, None] = {}
-        """In the order in which they became strangers."""
+        """In the order in which something was heard of them; letters of a head are nothing."""
         self._strangers_of: Counter[str] = Counter()
         self._open_of: Counter[str] = Counter()
         self._most = resource.getrlimit(resource.RLIMIT_NOFILE)[0] // SHARE_OF_DESCRIPTORS
@@ -85,12 +85,13 @@ class Connections:
     def closed(self, connection: Connection) -> None:
         self.is_let_in(connection)
         self.open -= 1
-        self._open_of[connection.source] -= 1
-        self._open_of += Counter()   # without those that are 0
+        _count_down(self._open_of, connection.source)
 
     def is_stranger(self, connection: Connection) -> None:
         """It has shown nothing from now on; another one may have to go for it."""
-        if connection in self._strangers:
+        if connection in self._strangers:   # a request of it has come or was answered: it is behind all others again
+            del self._strangers[connection]
+            self._strangers[connection] = None
             return
         self._strangers[connection] = None
         self._strangers_of[connection.source] += 1
@@ -103,9 +104,7 @@ class Connections:
         """It has shown a right token, or is gone."""
         if connection in self._strangers:
             del self._strangers[connection]
-            self._strangers_of[connection.source] -= 1
-            if not self._strangers_of[connection.source]:
-                del self._strangers_of[connection.source]
+            _count_down(self._strangers_of, connection.source)
 
     def _end_oldest(self, source: str) -> None:
         self._tell("connections_cut", source)
@@ -119,6 +118,13 @@ class Connections:
         if now - self._told >= TOLD_AGAIN_SECONDS:
             self._told = now
             log.warning(event, source=source, open=self.open, strangers=self.strangers)
+
+
+def _count_down(counts: Counter[str], source: str) -> None:
+    """An address that has none is forgotten: there are many."""
+    counts[source] -= 1
+    if not counts[source]:
+        del counts[source]
 
 
 class Connection(asyncio.Protocol):

@@ -149,3 +149,17 @@ async def test_nothing_is_left_of_connections_that_ended() -> None:
         assert connections.strangers == 0
         assert not connections._open_of
         assert not connections._strangers_of
+
+
+async def test_a_stranger_that_asks_again_is_behind_those_that_say_nothing() -> None:
+    patient = ConnectionLimits(strangers=20, strangers_of_one=10)
+    async with served(patient) as (port, _, connections), AsyncExitStack() as stack, asyncio.timeout(HANG_SECONDS):
+        reader, writer = await opened(stack, port)
+        for _ in range(5):
+            await until(lambda: connections.open >= 1)
+            writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert (await reader.readuntil(b"here")).startswith(b"HTTP/1.1 200")
+            for _ in range(6):
+                await opened(stack, port, b"GET")
+            await asyncio.sleep(0)
+            await until(lambda: connections.strangers <= 10)
