@@ -17,7 +17,7 @@ from deployd.confined.trees import ensure_owner, remove_tree
 from deployd.deployment.build_room import ensure_cache_in_bounds, room_watched
 from deployd.deployment.containers import MEGABYTE, SCRIPTS_FOLDER
 from deployd.deployment.host import Host
-from deployd.deployment.identity import identity_binds
+from deployd.deployment.identity import ensure_identity, identity_binds
 from deployd.deployment.memory_full import memory_full, mend_memory
 from deployd.deployment.process_environment import merged_environment
 from deployd.deployment.together import together
@@ -214,7 +214,7 @@ async def _build_container(
             Bind(str(host.places.workspace(deployment.id, app.name)), APP_FOLDER),
             Bind(str(host.places.cache(deployment.project.id)), CACHE_FOLDER),
             Bind(str(folder), SCRIPTS_FOLDER),
-            *await identity_binds(folder.parent, deployment.planned.version.uid),
+            *identity_binds(await ensure_identity(folder.parent, deployment.planned.version.uid)),
             *([Bind(str(HOST_TRUST_STORE), str(HOST_TRUST_STORE), read_only=True)] if trust else []),
         ),
         tmpfs={

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deployd.deployment.identity import identity_of
+from deployd.deployment.identity import identity_binds
 from deployd.deployment.volumes import ordered
 from deployd.engine.names import Names
 from deployd.engine.specs import Bind, ContainerSpec
@@ -112,7 +112,7 @@ def _instance_container(
             Bind(str(parts.configuration), CONFIG_FOLDER, read_only=True),
             Bind(str(parts.configuration / "run-config.json"), "/run/config.json", read_only=True),
             Bind(str(parts.scripts), SCRIPTS_FOLDER),
-            *identity_of(parts.identity),
+            *identity_binds(parts.identity),
             *more,
             *mount_binds(parts),
         ),
@@ -147,7 +147,7 @@ def web_container(parts: InstanceParts, image: str, configuration: Path, address
         binds=(
             Bind(str(parts.slug), APP_FOLDER, read_only=True),
             Bind(str(configuration), CONFIG_FOLDER, read_only=True),
-            *identity_of(parts.identity),
+            *identity_binds(parts.identity),
             Bind(str(parts.sockets), RUN_FOLDER),
             *mounts,
         ),

@@ -31,13 +31,13 @@ def group(gid: int) -> str:
     return f"root:x:0:\ndaemon:x:1:\ntty:x:5:\nmail:x:8:\nwww-data:x:33:\nnogroup:x:65534:\nweb:x:{gid}:\n"
 
 
-async def identity_binds(folder: Path, uid: int) -> tuple[Bind, ...]:
-    """What a container needs to know its own user by name; written below a folder of root's."""
-    own = folder / FOLDER
-    await write_files(own, {"passwd": passwd(uid), "group": group(uid)})
-    return identity_of(own)
+async def ensure_identity(parent: Path, uid: int) -> Path:
+    """Have the folder with both files, below a folder of root's."""
+    folder = parent / FOLDER
+    await write_files(folder, {"passwd": passwd(uid), "group": group(uid)})
+    return folder
 
 
-def identity_of(folder: Path) -> tuple[Bind, ...]:
-    """The same, written already."""
+def identity_binds(folder: Path) -> tuple[Bind, ...]:
+    """What a container needs to know its own user by name."""
     return tuple(Bind(str(folder / name), f"/etc/{name}", read_only=True) for name in ("passwd", "group"))

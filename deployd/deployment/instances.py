@@ -14,7 +14,7 @@ from deployd.confined.beneath import open_folder
 from deployd.deployment.containers import SCRIPTS_FOLDER, InstanceParts
 from deployd.deployment.files import write_files
 from deployd.deployment.host import Host
-from deployd.deployment.identity import group, passwd
+from deployd.deployment.identity import ensure_identity
 from deployd.deployment.process_environment import merged_environment
 from deployd.deployment.service_container import credentials_of
 from deployd.deployment.start_script import start_script
@@ -54,7 +54,7 @@ async def instance_parts(
         uid=uid,
         mounts=await stage_mounts(deployment, host, instance, instance_name),
         slug=await host.slugs.ensure_mounted(version.slug),   # after the mounts: who sees its slug sees them too
-        identity=folder / "identity",
+        identity=await ensure_identity(folder, uid),
         configuration=folder / "config",
         scripts=folder / "scripts",
         sockets=await _own_folder(folder, "sockets", uid),
@@ -74,7 +74,6 @@ async def instance_parts(
     hook_ended = f"{SCRIPTS_FOLDER}/deploy/status" if hook_comes else None
     files["start"] = start_script(instance.commands, default, hook_ended=hook_ended)
     await write_files(parts.configuration, files)
-    await write_files(parts.identity, {"passwd": passwd(uid), "group": group(uid)})
     await asyncio.to_thread(parts.scripts.mkdir, mode=0o755, exist_ok=True)
     return parts
 
