@@ -81,7 +81,7 @@ async def test_a_thaw_forgets_what_only_operators_saw(stand: Stand, router: Rout
             assert (await with_cookie(stand, host, text)).backend == "new"
             await router.thaw(environment)
             assert (await with_cookie(stand, host, text)).backend == "old"
-        assert (await router.status()).free_bytes == free
+        assert (await router.status()).free_bytes >= free   # a page of small pieces may have become free meanwhile
         with pytest.raises(RouterRefused, match="is open"):
             await router.preview(routes(environment, "2", route(host, new.target)))
 

@@ -142,9 +142,10 @@ function _M.answered()
     end
 end
 
--- Called when a request has ended: one that keep.lua broke off goes past the cache the next time.
+-- Called when a request has ended: one that keep.lua broke off, or nearly so, goes past the cache the next time.
 function _M.ended()
-    if (tonumber(var.upstream_response_length) or 0) > keep.LARGEST then
+    local length = tonumber(var.upstream_response_length) or 0
+    if length > keep.LARGEST / 2 and not var.upstream_http_content_length then   -- the end of it may not have come
         passing:set(var.deployd_key, true, TOO_LARGE_SECONDS)
     end
 end
