@@ -1,8 +1,8 @@
 """The loop that carries an activity from step to step: intent is durable before the act, the outcome after it.
 
-One of the two places that catch every exception (the other is `supervised`): an expected error is told, anything else
-is a bug of deployd, and is told as one. Whatever happens here, the journal says it, and `next_move` decides what
-follows.
+One of the three places that catch every exception (the others are `supervised` and `net.py`): an expected error is
+told, anything else is a bug of deployd, and is told as one. Whatever happens here, the journal says it, and `next_move`
+decides what follows.
 """
 
 from __future__ import annotations

@@ -109,8 +109,11 @@ async def size_of(folder: Path, *, limit_seconds: float = MEASURE_SECONDS) -> in
 
 
 async def _sum(folders: tuple[Path, ...], unit: str, limit_seconds: float) -> int:
+    there = await asyncio.to_thread(lambda: [str(folder) for folder in folders if os.path.lexists(folder)])
+    if not there:
+        return 0
     counted = await run(
-        "du", "--summarize", "--one-file-system", unit, "--null", "--", *map(str, folders),
+        "du", "--summarize", "--one-file-system", unit, "--null", "--", *there,
         check=False, limit_seconds=limit_seconds,
     )
     return sum(int(item.split(b"\t")[0]) for item in counted.stdout.split(b"\0") if item)

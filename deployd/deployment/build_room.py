@@ -81,7 +81,9 @@ async def _watch(deployment: Deployment, host: Host, app: str, look_seconds: flo
     most = Use(shares.build_mb * MEGABYTE, shares.build_files)
     folders = host.places.workspace(deployment.id, app), host.places.cache(deployment.project.id)
     loop = asyncio.get_running_loop()
+    pause = look_seconds
     while True:
+        await asyncio.sleep(pause)   # first: most builds are over before it
         began = loop.time()
         use = await _use(most, *folders)
         if too_much := _too_much(use, most):
@@ -90,7 +92,7 @@ async def _watch(deployment: Deployment, host: Host, app: str, look_seconds: flo
                 where=f"shares.{'build_mb' if use.size_bytes > most.size_bytes else 'build_files'}",
                 mend="write less, or have the operator raise the share; nothing was changed",
             )
-        await asyncio.sleep(max(look_seconds, PART_OF_THE_TIME * (loop.time() - began)))
+        pause = max(look_seconds, PART_OF_THE_TIME * (loop.time() - began))
 
 
 async def _use(most: Use, *folders: Path) -> Use:
