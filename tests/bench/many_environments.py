@@ -60,7 +60,7 @@ async def fill(state: Path, instance: str, projects: list[ProjectId], branches: 
                 workspace.mkdir(parents=True)
                 for name, text in FILES.items():
                     (workspace / name).write_text(text)
-                await slugs.pack(workspace, key)
+                await slugs.pack(workspace, key, owner=2_000_000)
 
             def write(
                 db: sqlite3.Connection, project: ProjectId = project, place: int = place,

@@ -50,7 +50,7 @@ async def _ours(folder: Path, number: int) -> tuple[float, float, float]:
     slugs = Slugs(SlugStore(folder / "slugs"), folder / "mounts")
     key = SlugKey(f"{number:064x}")
     began = time.perf_counter()
-    slug = await slugs.pack(folder / "tree", key, ())
+    slug = await slugs.pack(folder / "tree", key, (), owner=2_000_000)
     packed = time.perf_counter()
     try:
         mounted = await slugs.ensure_mounted(key)

@@ -14,7 +14,8 @@ from deployd.git.mirror import Mirror
 from deployd.git.objects import ObjectUnreadable, open_objects
 from deployd.git.program import git
 from deployd.git.remote import fetch
-from deployd.git.workspace import SubmoduleMissing, export
+from deployd.git.submodules import SubmodulesTooLarge
+from deployd.git.workspace import export
 from deployd.ids import CommitId
 from deployd.process import run
 from deployd.project.tree_limits import TreeLimits, TreeTooLarge
@@ -206,7 +207,7 @@ async def test_very_many_submodules_are_refused(stand: Stand, tmp_path: Path) ->
     entries = sorted((SUBMODULE, f"m{number}", "c" * 40) for number in range(101))
     commit = write_commit(work, write_tree(work, *entries))
     await pushed(stand, f"{commit}:refs/heads/main")
-    with pytest.raises(SubmoduleMissing) as caught:
+    with pytest.raises(SubmodulesTooLarge) as caught:
         await export(stand.mirror(), commit, "", tmp_path / "out", TreeLimits())
     assert "more than 100 submodules" in caught.value.what
 

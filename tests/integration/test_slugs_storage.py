@@ -13,6 +13,7 @@ from deployd.slugs.errors import DiskFull, SlugDamaged, SlugMissing
 from deployd.slugs.mount import is_seen_by, mounted, mounts_below
 from deployd.slugs.storage import Slugs
 
+OWNER = 2_000_000
 KEY = SlugKey("a1" * 32)
 
 
@@ -38,7 +39,7 @@ async def slugs(tmp_path):
 
 
 async def test_what_was_packed_can_be_read_but_not_written(slugs, workspace):
-    slug = await slugs.pack(workspace, KEY, ("var/cache",))
+    slug = await slugs.pack(workspace, KEY, ("var/cache",), owner=OWNER)
     assert slug.files == 2
     assert slug.size_bytes == slug.path.stat().st_size
     assert await slugs.has(KEY)
@@ -47,7 +48,7 @@ async def test_what_was_packed_can_be_read_but_not_written(slugs, workspace):
     assert (folder / "link").readlink() == Path("src/run")
     assert (folder / "var/cache").is_dir()
     assert not (folder / ".git").exists()
-    assert {path.lstat().st_uid for path in folder.rglob("*")} == {10_000}
+    assert {path.lstat().st_uid for path in folder.rglob("*")} == {OWNER}
     with pytest.raises(OSError, match="Read-only"):
         (folder / "new").write_text("")
     options = next(line for line in Path("/proc/self/mounts").read_text().splitlines() if str(folder) in line)
@@ -55,7 +56,7 @@ async def test_what_was_packed_can_be_read_but_not_written(slugs, workspace):
 
 
 async def test_the_kernel_says_whether_a_process_sees_a_slug(slugs, workspace):
-    await slugs.pack(workspace, KEY, ())
+    await slugs.pack(workspace, KEY, (), owner=OWNER)
     folder = await slugs.ensure_mounted(KEY)
     assert is_seen_by(os.getpid(), folder)
     await slugs.ensure_unmounted(KEY)
@@ -64,7 +65,7 @@ async def test_the_kernel_says_whether_a_process_sees_a_slug(slugs, workspace):
 
 
 async def test_mounting_and_unmounting_may_happen_twice_and_leave_no_loop_device(slugs, workspace):
-    slug = await slugs.pack(workspace, KEY, ())
+    slug = await slugs.pack(workspace, KEY, (), owner=OWNER)
     async with asyncio.TaskGroup() as group:
         for _ in range(5):
             group.create_task(slugs.ensure_mounted(KEY))
@@ -84,14 +85,14 @@ async def test_mounting_and_unmounting_may_happen_twice_and_leave_no_loop_device
 async def test_the_same_slug_packed_twice_at_once_is_one_whole_slug(slugs, workspace):
     async with asyncio.TaskGroup() as group:
         for _ in range(3):
-            group.create_task(slugs.pack(workspace, KEY, ()))
+            group.create_task(slugs.pack(workspace, KEY, (), owner=OWNER))
     await slugs.store.verify(KEY)
     assert sorted(path.suffix for path in slugs.store.folder.iterdir()) == [".json", ".squashfs"]
     assert [slug.key for slug in await slugs.store.list()] == [KEY]
 
 
 async def test_a_damaged_slug_is_not_mounted_but_taken_away(slugs, workspace):
-    slug = await slugs.pack(workspace, KEY, ())
+    slug = await slugs.pack(workspace, KEY, (), owner=OWNER)
     with slug.path.open("r+b") as file:
         file.seek(slug.size_bytes // 2)
         byte = file.read(1)
@@ -105,15 +106,15 @@ async def test_a_damaged_slug_is_not_mounted_but_taken_away(slugs, workspace):
 
 
 async def test_a_slug_that_is_too_short_is_not_there_and_is_packed_again(slugs, workspace):
-    slug = await slugs.pack(workspace, KEY, ())
+    slug = await slugs.pack(workspace, KEY, (), owner=OWNER)
     os.truncate(slug.path, 100)
     assert not await slugs.has(KEY)
-    await slugs.pack(workspace, KEY, ())
+    await slugs.pack(workspace, KEY, (), owner=OWNER)
     await slugs.store.verify(KEY)
 
 
 async def test_half_a_slug_of_a_crash_is_swept_away(slugs, workspace):
-    await slugs.pack(workspace, KEY, ())
+    await slugs.pack(workspace, KEY, (), owner=OWNER)
     (slugs.store.folder / f"{KEY}.1234.part").write_text("half")
     await slugs.store.sweep()
     assert len(list(slugs.store.folder.iterdir())) == 2
@@ -125,7 +126,7 @@ async def test_half_a_slug_of_a_crash_is_swept_away(slugs, workspace):
 async def test_without_room_nothing_is_packed(tmp_path, workspace):
     store = SlugStore(tmp_path / "slugs", min_free_bytes=1 << 60)
     with pytest.raises(DiskFull, match="have to stay free"):
-        await store.pack(workspace, KEY)
+        await store.pack(workspace, KEY, owner=OWNER)
     assert not list(store.folder.iterdir())
 
 
@@ -136,7 +137,7 @@ async def test_a_disk_that_fills_up_while_packing_says_so_and_leaves_nothing(tmp
     await run("mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(small))
     try:
         with pytest.raises(DiskFull):
-            await SlugStore(small, min_free_bytes=0).pack(workspace, KEY)
+            await SlugStore(small, min_free_bytes=0).pack(workspace, KEY, owner=OWNER)
         assert not list(small.iterdir())
     finally:
         await run("umount", str(small))

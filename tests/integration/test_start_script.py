@@ -22,7 +22,7 @@ async def test_until_the_deploy_hook_has_ended_it_is_started_again_in_there(tmp_
         while not (tmp_path / "starts").exists() or len((tmp_path / "starts").read_text()) < 2:
             await asyncio.sleep(0.05)
         assert not running.done()
-        hook_ended.touch()
+        hook_ended.write_text("0\n")
     assert running.result().status == 1
 
 
