@@ -10,6 +10,7 @@ import asyncio
 import os
 import shutil
 import stat
+import sys
 import threading
 from contextlib import suppress
 from pathlib import Path
@@ -19,6 +20,7 @@ import aiohttp
 import pytest
 from yarl import URL
 
+from deployd import process
 from deployd.confined.beneath import NotBeneath, open_folder
 from deployd.confined.mountinfo import read_mounts
 from deployd.confined.stages import Folder, ensure_staged, ensure_unstaged
@@ -297,3 +299,30 @@ async def test_what_is_made_for_a_tenant_is_his_and_what_is_there_stays(tmp_path
         pass
     owners = [(tmp_path / name).stat().st_uid for name in ("there", "there/new", "there/new/inner")]
     assert owners == [12_345, OTHER, OTHER]
+
+
+@pytest.mark.parametrize("name", [b"\xff\xfe", b"a\x0bb", "a\u2028b\x85c".encode(), b"a\\134 b\n\t - c", b"a - b\r"])
+async def test_a_folder_that_is_renamed_hides_no_mount(tmp_path: Path, name: bytes) -> None:
+    """In mounts of its own: what everybody else on this host reads is not to be spoiled when this fails."""
+    done = await process.run(
+        "unshare", "--mount", "--propagation", "private", sys.executable, "-c", RENAME, str(tmp_path), name.hex(),
+        cwd=Path(__file__).parents[2],
+    )
+    assert done.text.split() == ["staged", "seen", "gone"]
+
+
+RENAME = """\
+import asyncio, os, sys
+from pathlib import Path
+from deployd.confined.mountinfo import read_mounts
+from deployd.confined.stages import Folder, ensure_staged, ensure_unstaged, staged
+root, stage = Path(sys.argv[1]) / "root", Path(sys.argv[1]) / "stage"
+places = asyncio.run(ensure_staged(stage, [Folder(root, ""), Folder(root, "data")], 2_000_777))
+print("staged")
+os.rename(places[0] / "data", os.fsencode(places[0]) + b"/" + bytes.fromhex(sys.argv[2]))
+if set(staged(read_mounts(), stage)) == set(places):
+    print("seen")
+asyncio.run(ensure_unstaged(stage))
+if not stage.exists():
+    print("gone")
+"""
