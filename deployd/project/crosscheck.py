@@ -8,6 +8,28 @@ from deployd.project.findings import Findings
 from deployd.project.model import Application, Place, Relationship, RouteTemplate, Service
 from deployd.project.spelling import listed, nearest, shown
 
+MOST_MOUNTS = 300
+"""In all instances together. Each is a mount of the host for each version, and the kernel has 100,000 for all."""
+MOST_WORKERS = 100
+"""In all applications together: each is a container."""
+
+
+def check_counts(applications: Sequence[Application], findings: Findings) -> None:
+    """What each instance or application has of its own, and all of them together take from the host."""
+    mounts = [mount for application in applications for mount in application.all_mounts()]
+    if len(mounts) > MOST_MOUNTS:
+        findings.error(
+            "too-many-mounts", mounts[MOST_MOUNTS].place,
+            f"there are {len(mounts):,} mounts, those that workers take over included, and {MOST_MOUNTS} may be",
+            "mount a folder that has the others in it, or write `mounts: {}` for workers that need none",
+        )
+    workers = [worker for application in applications for worker in application.workers]
+    if len(workers) > MOST_WORKERS:
+        findings.error(
+            "too-many-workers", workers[MOST_WORKERS].place,
+            f"there are {len(workers):,} workers, at most {MOST_WORKERS} are allowed", "use fewer",
+        )
+
 
 def check_circles(applications: Sequence[Application], services: Sequence[Service], findings: Findings) -> None:
     """Applications that wait for each other cannot be started; with a service between them, one side is left out."""
