@@ -158,6 +158,9 @@ async def test_redeploys_by_the_hundred_end_at_the_share_and_a_rollback_finds_a_
 
 
 WRITES: dict[str, tuple[str, str]] = {
+    "for ever into a file of its own script": (
+        "while :; do head -c 20000000 /dev/zero >> /run/deployd/scripts/build-0/pid; sleep 0.05; done", "300 MB may be",
+    ),
     "for ever into its workspace": ("while :; do head -c 20000000 /dev/zero >> big; sleep 0.05; done", "300 MB may be"),
     "for ever into the cache": (
         'while :; do head -c 20000000 /dev/zero >> "$PLATFORM_CACHE_DIR/big"; sleep 0.05; done', "300 MB may be",
