@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,25 +27,29 @@ class Mounted:
     source: str
     removed: bool = False
     """The folder that is mounted there was removed where it came from."""
+    folder_bytes: int = 0
+    """Length of the path of what is mounted there, in its own file system; a tenant may have moved it anywhere."""
 
 
 def read_mounts() -> tuple[Mounted, ...]:
     """All that our own namespace has mounted. Blocking."""
-    return parse_mountinfo(MOUNTINFO.read_bytes())
+    with MOUNTINFO.open("rb") as lines:
+        return tuple(parse_mountinfo(lines))
 
 
-def parse_mountinfo(text: bytes) -> tuple[Mounted, ...]:
-    """Mounts from the text of /proc/self/mountinfo, in its order."""
-    found = []
-    for line in text.split(b"\n"):   # and no other line ends: names may have those that Python knows beside it
+def parse_mountinfo(lines: Iterable[bytes]) -> Iterator[Mounted]:
+    """Mounts from the lines of /proc/self/mountinfo, in its order.
+
+    In bytes, because names may have what ends a line of text; one by one, because each may have many megabytes.
+    """
+    for line in lines:
         before, _, after = line.partition(b" - ")
         if after:
             kind, source, *_ = after.split(b" ")
             _, _, _, root, path, *_ = before.split(b" ")
-            found.append(Mounted(
-                Path(_unescape(path)), _unescape(kind), _unescape(source), root.endswith(REMOVED),
-            ))
-    return tuple(found)
+            yield Mounted(
+                Path(_unescape(path)), _unescape(kind), _unescape(source), root.endswith(REMOVED), len(root),
+            )
 
 
 def _unescape(text: bytes) -> str:

@@ -311,6 +311,35 @@ async def test_a_folder_that_is_renamed_hides_no_mount(tmp_path: Path, name: byt
     assert done.text.split() == ["staged", "seen", "gone"]
 
 
+async def test_a_folder_that_is_moved_where_docker_cannot_read_it_is_unmounted(tmp_path: Path) -> None:
+    done = await process.run(
+        "unshare", "--mount", "--propagation", "private", sys.executable, "-c", DEEP, str(tmp_path),
+        cwd=Path(__file__).parents[2],
+    )
+    assert done.text.split() == ["75000", "1", "shallow", "gone"]
+    await remove_tree(tmp_path / "root")
+
+
+DEEP = """\
+import asyncio, os, sys
+from pathlib import Path
+from deployd.confined.mountinfo import read_mounts
+from deployd.confined.stages import Folder, ensure_none_deep, ensure_staged, ensure_unstaged, staged
+root, stages = Path(sys.argv[1]) / "root", Path(sys.argv[1]) / "stages"
+places = asyncio.run(ensure_staged(stages / "1", [Folder(root, ""), Folder(root, "data")], 2_000_777))
+held = whole = os.open(places[0], os.O_RDONLY)
+for _ in range(300):
+    os.mkdir("d" * 250, dir_fd=held)
+    held = os.open("d" * 250, os.O_RDONLY, dir_fd=held)
+os.rename("data", "data", src_dir_fd=whole, dst_dir_fd=held)
+print(max(item.folder_bytes for item in read_mounts()) // 1000 * 1000)
+print(len(asyncio.run(ensure_none_deep(stages))))
+if set(staged(read_mounts(), stages)) == {places[0]} and max(item.folder_bytes for item in read_mounts()) < 4096:
+    print("shallow")
+asyncio.run(ensure_unstaged(stages / "1"))
+if not (stages / "1").exists():
+    print("gone")
+"""
 RENAME = """\
 import asyncio, os, sys
 from pathlib import Path

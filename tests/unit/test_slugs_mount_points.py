@@ -1,5 +1,6 @@
 """Mount points in a built tree, the kernel's list of mounts."""
 
+import io
 from pathlib import Path
 
 import pytest
@@ -63,7 +64,7 @@ def test_the_kernels_list_of_mounts_is_read_with_its_escapes():
         b"22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/vda rw\n"
         b"99 22 7:0 / /srv/my\\040slugs/a ro,nosuid,nodev - squashfs /dev/loop0 ro,errors=continue\n"
     )
-    root, slug = parse_mountinfo(text)
+    root, slug = parse_mountinfo(io.BytesIO(text))
     assert root.path == Path("/")
     assert (slug.path, slug.kind, slug.source) == (Path("/srv/my slugs/a"), "squashfs", "/dev/loop0")
 
@@ -77,4 +78,4 @@ def test_what_a_tenant_calls_a_folder_that_is_mounted_hides_no_mount(name):
         b"98 22 8:1 /srv/" + name + b" /run/stages/0 rw,nosuid,nodev - ext4 /dev/vda rw\n"
         b"99 22 7:0 / /srv/slugs/a ro,nosuid,nodev - squashfs /dev/loop0 ro\n"
     )
-    assert [item.path for item in parse_mountinfo(text)] == [Path("/run/stages/0"), Path("/srv/slugs/a")]
+    assert [item.path for item in parse_mountinfo(io.BytesIO(text))] == [Path("/run/stages/0"), Path("/srv/slugs/a")]
