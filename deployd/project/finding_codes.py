@@ -103,6 +103,8 @@ CODES: dict[str, str] = {
     "too-many-services": "more services than the bound",
     "too-many-mounts": "more mounts than the bound, in all instances together",
     "too-many-workers": "more workers than the bound, in all applications together",
+    "too-many-crons": "more crons than the bound, in all applications together",
+    "too-many-relationships": "more relationships than the bound, in all instances together",
     # routes
     "scheme-missing": "a route without `https://` or `http://`",
     "bad-url": "not a URL",
