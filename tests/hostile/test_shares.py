@@ -190,6 +190,16 @@ END
 }
 
 
+async def test_a_build_that_leaves_a_file_without_an_end_is_not_packed(me: Developer) -> None:
+    """It takes no room, and packing would read it with all processors of the host for ten minutes."""
+    await me.write({".platform.app.yaml": with_build("truncate -s 1T big")})
+    async with asyncio.timeout(60):
+        pushed = await me.push("sparse")
+    assert not pushed.deployed
+    assert "what was built of app is 1099511 MB long, and 300 MB may be" in "\n".join(pushed.lines)
+    await me.push("sparse", delete=True)
+
+
 @pytest.mark.parametrize("name", WRITES)
 async def test_a_build_that_writes_is_ended_and_leaves_nothing(me: Developer, name: str) -> None:
     script, says = WRITES[name]
