@@ -16,6 +16,7 @@ import asyncio
 import ctypes
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -114,6 +115,8 @@ def _ensure_none_deep(below: Path) -> tuple[Path, ...]:
     ]
     for place in reversed(deep):
         _unmount(place)
+        with suppress(OSError):   # another one lies below it
+            os.rmdir(place)   # else Docker would start a container on the empty folder of root's
     return tuple(deep)
 
 
