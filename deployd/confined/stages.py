@@ -16,6 +16,7 @@ import asyncio
 import ctypes
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -27,6 +28,8 @@ from deployd.errors import DeployError
 MS_NOSUID, MS_NODEV, MS_REMOUNT, MS_BIND = 2, 4, 32, 4096
 MNT_DETACH, UMOUNT_NOFOLLOW = 2, 8
 """<sys/mount.h>, the same on every architecture."""
+LONGEST_BYTES = 8_192
+"""Of the path of a folder, as the kernel's list of mounts tells it. Twice PATH_MAX, because it escapes some letters."""
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -67,6 +70,18 @@ async def ensure_unstaged(stage: Path) -> None:
     await asyncio.to_thread(_ensure_unstaged, stage)
 
 
+async def ensure_none_deep(below: Path) -> tuple[Path, ...]:
+    """Unmount stages whose folders their tenants have moved where no path of the kernel's is long enough to lead.
+
+    The kernel's list of mounts has the whole path of each. Docker reads it at every start of a container, whosever it
+    is, and gives up at a line of 65,536 bytes.
+
+    Returns:
+        What was unmounted. Containers that run keep what they have.
+    """
+    return await asyncio.to_thread(_ensure_none_deep, below)
+
+
 def staged(mounts: Sequence[Mounted], below: Path) -> Mapping[Path, Mounted]:
     """{place: mount}, of all that is staged below a folder."""
     return {item.path: item for item in mounts if below in item.path.parents}
@@ -93,9 +108,22 @@ def _ensure_staged(stage: Path, folders: Sequence[Folder], owner: int) -> tuple[
     return tuple(places)
 
 
+def _ensure_none_deep(below: Path) -> tuple[Path, ...]:
+    below = below.resolve()
+    deep = [
+        item.path for item in read_mounts() if item.folder_bytes > LONGEST_BYTES and below in item.path.parents
+    ]
+    for place in reversed(deep):
+        _unmount(place)
+        with suppress(OSError):   # another one lies below it
+            os.rmdir(place)   # else Docker would start a container on the empty folder of root's
+    return tuple(deep)
+
+
 def _ensure_unstaged(stage: Path) -> None:
     stage = stage.resolve()
-    for place in sorted(staged(read_mounts(), stage), reverse=True):
+    # Not out of `staged`: what two callers mounted at once lies one above the other at one place.
+    for place in [item.path for item in reversed(read_mounts()) if stage in item.path.parents]:
         _unmount(place)
     for at, _, _ in os.walk(stage, topdown=False):   # noqa: TID251  only folders of ours are left
         os.rmdir(at)

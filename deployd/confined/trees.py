@@ -108,6 +108,15 @@ async def size_of(folder: Path, *, limit_seconds: float = MEASURE_SECONDS) -> in
     return await _sum((folder,), "--block-size=1", limit_seconds)
 
 
+async def bytes_to_read(folder: Path, *, limit_seconds: float = MEASURE_SECONDS) -> int:
+    """Bytes in the files of a folder, of sparse files their holes too: what somebody has to read who reads all of them.
+
+    Raises:
+        ProgramOverran: There are too many files to be counted in that time.
+    """
+    return await _sum((folder,), "--bytes", limit_seconds)
+
+
 async def _sum(folders: tuple[Path, ...], unit: str, limit_seconds: float) -> int:
     there = await asyncio.to_thread(lambda: [str(folder) for folder in folders if os.path.lexists(folder)])
     if not there:

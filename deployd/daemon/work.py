@@ -50,6 +50,7 @@ from deployd.systemd import keep_watchdog_fed, notify, ready, reloading
 from deployd.upkeep.access_logs import AccessLogs
 from deployd.upkeep.collect.collector import Collector
 from deployd.upkeep.crons import Crons
+from deployd.upkeep.deep_stages import keep_stages_shallow
 from deployd.upkeep.lost_pushes import LostPushes
 from deployd.upkeep.reconcile import Reconciler
 from deployd.upkeep.traffic import Traffic
@@ -160,6 +161,7 @@ def _upkeep(
     return {
         "watch": watch.serve, "firewall": edges.wall.serve, "lost pushes": lost.serve, "crons": crons.serve,
         "access logs": _access_logs(edges, host, traffic, nets).serve,
+        "deep stages": partial(keep_stages_shallow, host.places.stages_root, nets.of("deep stages")),
         "earlier router": partial(
             end_earlier_ones, edges.engine, edges.router, edges.router_started.wanted,
             upgrade_waits=edges.router_started.upgrade_waits,

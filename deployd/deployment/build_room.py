@@ -79,7 +79,10 @@ async def ensure_cache_in_bounds(deployment: Deployment, host: Host, tell: Tell)
 async def _watch(deployment: Deployment, host: Host, app: str, look_seconds: float) -> None:
     shares = host.settings.shares_of(deployment.project.id)
     most = Use(shares.build_mb * MEGABYTE, shares.build_files)
-    folders = host.places.workspace(deployment.id, app), host.places.cache(deployment.project.id)
+    folders = (   # all that its container can write into on a disk; what its scripts say has no bound of its own there
+        host.places.workspace(deployment.id, app), host.places.build_scripts(deployment.id, app),
+        host.places.cache(deployment.project.id),
+    )
     loop = asyncio.get_running_loop()
     pause = look_seconds
     while True:

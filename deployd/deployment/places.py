@@ -55,7 +55,11 @@ class Places:
 
     def all_stages(self, project: ProjectId, environment: EnvironmentName) -> Path:
         """Of all versions of an environment."""
-        return self.run / "stages" / project / environment
+        return self.stages_root / project / environment
+
+    @property
+    def stages_root(self) -> Path:
+        return self.run / "stages"
 
     def version(self, project: ProjectId, environment: EnvironmentName, activity: ActivityId) -> Path:
         return self.environment(project, environment) / "versions" / str(activity)

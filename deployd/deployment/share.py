@@ -28,6 +28,12 @@ class ShareTaken(DeployError):
     code: ClassVar[str] = "share-taken"
 
 
+class NameTaken(ShareTaken):
+    """What an environment would have in Docker could be called like another project's."""
+
+    code: ClassVar[str] = "environment-name-taken"
+
+
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """An activity that is to be made."""
@@ -46,7 +52,9 @@ def refuse_beyond_share(
     """
     Raises:
         ShareTaken: Together they are more than the project may have.
+        NameTaken: One is called like another project's.
     """
+    _refuse_names(db, project, [item.environment for item in wanted if item.kind == "push"])
     known = settings.projects.get(project)
     production = known.production if known else ""
     _refuse_environments(db, settings, project, [
@@ -62,6 +70,26 @@ def refuse_beyond_share(
             f"{len(waiting)} activities of {project} wait already, and {share} may", where="shares.waiting",
             mend="wait until some have ended, or cancel those that nobody needs (`deployd cancel`)",
         )
+
+
+def _refuse_names(db: sqlite3.Connection, project: ProjectId, wanted: Collection[EnvironmentName]) -> None:
+    """In Docker, where project and environment are joined with hyphens, and a service's name after them.
+
+    Seven characters of a hash stand in between, and a stranger finds equal ones in an hour: then a branch of `shop`
+    would have the network and the data of `shop-api`.
+    """
+    new = {name for name in wanted if environments.find(db, project, name) is None}
+    if not new:
+        return
+    others = [(other, f"{other}-{name}-") for other, name in environments.names_taken(db) if other != project]
+    for name in sorted(new):
+        own = f"{project}-{name}-"
+        for other, taken in others:
+            if taken.startswith(own) or own.startswith(taken):
+                raise NameTaken(
+                    f"the environment {name} of {project} would be called like one of {other}",
+                    mend="give the branch another name",
+                )
 
 
 def _refuse_environments(

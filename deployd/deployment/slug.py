@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
 
 from deployd.activity.log import Tell
-from deployd.confined.trees import remove_tree
+from deployd.confined.trees import bytes_to_read, remove_tree
 from deployd.deployment.host import Host
 from deployd.deployment.validate import read_config
 from deployd.deployment.view import Deployment
+from deployd.errors import DeployError
 from deployd.ids import SlugKey
 from deployd.slugs.mount_points import covered_mounts
+
+MEGABYTE = 1_000_000
+
+
+class BuiltTooLarge(DeployError):
+    """What was built is too much to be packed: it may take no room on the disk and be terabytes to read."""
+
+    code: ClassVar[str] = "built-too-large"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +43,7 @@ async def pack(deployment: Deployment, host: Host, tell: Tell) -> Packed:
         if await host.slugs.has(planned.slug):
             continue
         workspace = host.places.workspace(deployment.id, app.name)
+        await _refuse_too_large(deployment, host, app.name, workspace)
         mount_points = tuple(dict.fromkeys(mount.path for mount in app.all_mounts()))
         for hidden in await asyncio.to_thread(covered_mounts, workspace, mount_points):
             tell.warn(f"the mount {hidden} hides what the code has at {hidden}: nobody sees it while {app.name} runs")
@@ -39,3 +51,14 @@ async def pack(deployment: Deployment, host: Host, tell: Tell) -> Packed:
         tell.line(f"{slug.files} files, {slug.size_bytes / 1e6:.1f} MB in {slug.seconds:.1f} s", app=app.name)
     await remove_tree(host.places.work(deployment.id))
     return Packed(tuple(packed))
+
+
+async def _refuse_too_large(deployment: Deployment, host: Host, app: str, workspace: Path) -> None:
+    """Packing reads all of it, with all processors of the host; what a build may write does not bound sparse files."""
+    most_mb = host.settings.shares_of(deployment.project.id).build_mb
+    there_mb = await bytes_to_read(workspace) // MEGABYTE
+    if there_mb > most_mb:
+        raise BuiltTooLarge(
+            f"what was built of {app} is {there_mb} MB long, and {most_mb} MB may be", where="shares.build_mb",
+            mend="let the build leave no sparse files, or have the operator raise the share; nothing was changed",
+        )

@@ -13,6 +13,7 @@ from deployd.engine.errors import (
     EngineOverran,
     EngineRefused,
     EngineUnreachable,
+    MountsUnreadable,
     NameTaken,
     NoSuchImage,
     NotRunning,
@@ -40,6 +41,7 @@ BY_WORDS: tuple[tuple[str, type[DeployError]], ...] = (
     ("volume is in use", StillInUse),
     ("is already in use by container", NameTaken),
     ("is not running", NotRunning),
+    ("token too long", MountsUnreadable),
 )
 """What Docker writes in its messages; its statuses alone do not tell these apart."""
 

@@ -32,6 +32,13 @@ class EngineRefused(DeployError):
     code: ClassVar[str] = "engine-refused"
 
 
+class MountsUnreadable(EngineRefused):
+    """Docker starts nothing: somebody moved a folder that is mounted too deep. Upkeep soon takes that mount away."""
+
+    code: ClassVar[str] = "mounts-unreadable"
+    again_in_seconds: ClassVar[float | None] = 3.0
+
+
 class NotThere(DeployError):
     """The container, network or volume does not exist."""
 

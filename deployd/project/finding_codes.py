@@ -101,6 +101,10 @@ CODES: dict[str, str] = {
     "no-such-core": "a core that is not defined under `cores`",
     "unused-service": "no application uses the service; it runs all the same",
     "too-many-services": "more services than the bound",
+    "too-many-mounts": "more mounts than the bound, in all instances together",
+    "too-many-workers": "more workers than the bound, in all applications together",
+    "too-many-crons": "more crons than the bound, in all applications together",
+    "too-many-relationships": "more relationships than the bound, in all instances together",
     # routes
     "scheme-missing": "a route without `https://` or `http://`",
     "bad-url": "not a URL",

@@ -25,6 +25,9 @@ MOUNT = Table(
     ),
     noun="a mount",
 )
+LONGEST_PATH = 1_000
+"""Bytes. It stands in the kernel's list of mounts, of which Docker takes no line over 65,536."""
+_TOO_LONG = (f"the path has more than {LONGEST_PATH:,} bytes", "use a shorter one")
 SOURCES = {"local": "local", "service": "service", "tmp": "tmp", "instance": "local", "temporary": "tmp"}
 
 
@@ -43,7 +46,10 @@ def read_mounts(field: Field | None, targets: Targets) -> tuple[Mount, ...]:
 
 def _read_one(name: str, field: Field, targets: Targets) -> Mount | None:
     path = inside(name)
-    if not path:
+    if path is not None and _is_too_long(path):
+        field.wrong_name("bad-path", *_TOO_LONG)
+        path = ""
+    elif not path:
         field.wrong_name(
             "outside-application" if path is None else "bad-path",
             f"`{shown(name)}` is not a folder inside the application",
@@ -77,6 +83,8 @@ def _read_one(name: str, field: Field, targets: Targets) -> Mount | None:
     source_path = path if written is None else inside(written)
     if path_field is not None and source_path is None:
         path_field.wrong("bad-path", f"`{shown(written or '')}` leads out of the volume", "write a path without `..`")
+    elif path_field is not None and source_path is not None and _is_too_long(source_path):
+        path_field.wrong("bad-path", *_TOO_LONG)
     service = None
     if kind == "service":
         service = _service(service_field, targets)
@@ -108,7 +116,13 @@ def _read_legacy(path: str, field: Field) -> Mount | None:
             f"write `{{source: local, source_path: {path}}}`, or in the old form `shared:files/{path}`",
         )
         return None
+    if _is_too_long(inner):
+        field.wrong("bad-path", *_TOO_LONG)
     return Mount(path, "local", inner, None, field.place)
+
+
+def _is_too_long(path: str) -> bool:
+    return len(path.encode()) > LONGEST_PATH
 
 
 def inside(path: str) -> str | None:

@@ -12,6 +12,7 @@ from deployd.project.application import APPLICATION, Definition, read_applicatio
 from deployd.project.applications import find_applications
 from deployd.project.crosscheck import (
     check_circles,
+    check_counts,
     check_names,
     check_reachable,
     check_runnable,
@@ -75,6 +76,7 @@ def _read(files: Files, dialect: Dialect, findings: Findings) -> ProjectConfig |
     )
     check_services_of_services(sound, names, targets.complete, findings)
     check_circles(applications, sound, findings)
+    check_counts(applications, findings)
     check_magento_env(tuple(applications), files)
     if not findings.has_errors():
         findings.tell_once()

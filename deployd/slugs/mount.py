@@ -69,10 +69,10 @@ async def mounts_below(folder: Path) -> tuple[Mounted, ...]:
 def is_seen_by(pid: int, path: Path) -> bool:
     """Whether a process finds a slug at a path, in the mounts of its own container. One that is gone needs none."""
     try:
-        text = Path(f"/proc/{pid}/mountinfo").read_text()
+        with Path(f"/proc/{pid}/mountinfo").open("rb") as lines:
+            return any(item.path == path and item.kind == "squashfs" for item in parse_mountinfo(lines))
     except OSError:
         return True
-    return any(item.path == path and item.kind == "squashfs" for item in parse_mountinfo(text))
 
 
 def _remove_empty(folder: Path) -> None:

@@ -59,6 +59,12 @@ def count_by_project(connection: sqlite3.Connection) -> dict[str, int]:
     return dict(connection.execute("SELECT project, count(*) FROM environments GROUP BY project").fetchall())
 
 
+def names_taken(connection: sqlite3.Connection) -> list[tuple[str, str]]:
+    """(project, environment) of all that there are, and of deleted ones whose data is kept."""
+    rows = connection.execute("SELECT project, name FROM environments UNION SELECT project, environment FROM secrets")
+    return [(row[0], row[1]) for row in rows]
+
+
 def find(connection: sqlite3.Connection, project: ProjectId, name: EnvironmentName) -> Environment | None:
     row = connection.execute(
         "SELECT environments.*, at AS live_since FROM environments LEFT JOIN versions ON activity = live_activity"

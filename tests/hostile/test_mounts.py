@@ -10,6 +10,7 @@ import asyncio
 import os
 import shutil
 import stat
+import sys
 import threading
 from contextlib import suppress
 from pathlib import Path
@@ -19,6 +20,7 @@ import aiohttp
 import pytest
 from yarl import URL
 
+from deployd import process
 from deployd.confined.beneath import NotBeneath, open_folder
 from deployd.confined.mountinfo import read_mounts
 from deployd.confined.stages import Folder, ensure_staged, ensure_unstaged
@@ -297,3 +299,60 @@ async def test_what_is_made_for_a_tenant_is_his_and_what_is_there_stays(tmp_path
         pass
     owners = [(tmp_path / name).stat().st_uid for name in ("there", "there/new", "there/new/inner")]
     assert owners == [12_345, OTHER, OTHER]
+
+
+@pytest.mark.parametrize("name", [b"\xff\xfe", b"a\x0bb", "a\u2028b\x85c".encode(), b"a\\134 b\n\t - c", b"a - b\r"])
+async def test_a_folder_that_is_renamed_hides_no_mount(tmp_path: Path, name: bytes) -> None:
+    """In mounts of its own: what everybody else on this host reads is not to be spoiled when this fails."""
+    done = await process.run(
+        "unshare", "--mount", "--propagation", "private", sys.executable, "-c", RENAME, str(tmp_path), name.hex(),
+        cwd=Path(__file__).parents[2],
+    )
+    assert done.text.split() == ["staged", "seen", "gone"]
+
+
+async def test_a_folder_that_is_moved_where_docker_cannot_read_it_is_unmounted(tmp_path: Path) -> None:
+    done = await process.run(
+        "unshare", "--mount", "--propagation", "private", sys.executable, "-c", DEEP, str(tmp_path),
+        cwd=Path(__file__).parents[2],
+    )
+    assert done.text.split() == ["75000", "1", "shallow", "gone"]
+    await remove_tree(tmp_path / "root")
+
+
+DEEP = """\
+import asyncio, os, sys
+from pathlib import Path
+from deployd.confined.mountinfo import read_mounts
+from deployd.confined.stages import Folder, ensure_none_deep, ensure_staged, ensure_unstaged, staged
+root, stages = Path(sys.argv[1]) / "root", Path(sys.argv[1]) / "stages"
+places = asyncio.run(ensure_staged(stages / "1", [Folder(root, ""), Folder(root, "data")], 2_000_777))
+held = whole = os.open(places[0], os.O_RDONLY)
+for _ in range(300):
+    os.mkdir("d" * 250, dir_fd=held)
+    held = os.open("d" * 250, os.O_RDONLY, dir_fd=held)
+os.rename("data", "data", src_dir_fd=whole, dst_dir_fd=held)
+longest = lambda: max(item.folder_bytes for item in read_mounts())
+print(longest() // 1000 * 1000)
+print(len(asyncio.run(ensure_none_deep(stages))))
+if set(staged(read_mounts(), stages)) == {places[0]} and not places[1].exists() and longest() < 4096:
+    print("shallow")
+asyncio.run(ensure_unstaged(stages / "1"))
+if not (stages / "1").exists():
+    print("gone")
+"""
+RENAME = """\
+import asyncio, os, sys
+from pathlib import Path
+from deployd.confined.mountinfo import read_mounts
+from deployd.confined.stages import Folder, ensure_staged, ensure_unstaged, staged
+root, stage = Path(sys.argv[1]) / "root", Path(sys.argv[1]) / "stage"
+places = asyncio.run(ensure_staged(stage, [Folder(root, ""), Folder(root, "data")], 2_000_777))
+print("staged")
+os.rename(places[0] / "data", os.fsencode(places[0]) + b"/" + bytes.fromhex(sys.argv[2]))
+if set(staged(read_mounts(), stage)) == set(places):
+    print("seen")
+asyncio.run(ensure_unstaged(stage))
+if not stage.exists():
+    print("gone")
+"""

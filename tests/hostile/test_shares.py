@@ -158,6 +158,9 @@ async def test_redeploys_by_the_hundred_end_at_the_share_and_a_rollback_finds_a_
 
 
 WRITES: dict[str, tuple[str, str]] = {
+    "for ever into a file of its own script": (
+        "while :; do head -c 20000000 /dev/zero >> /run/deployd/scripts/build-0/pid; sleep 0.05; done", "300 MB may be",
+    ),
     "for ever into its workspace": ("while :; do head -c 20000000 /dev/zero >> big; sleep 0.05; done", "300 MB may be"),
     "for ever into the cache": (
         'while :; do head -c 20000000 /dev/zero >> "$PLATFORM_CACHE_DIR/big"; sleep 0.05; done', "300 MB may be",
@@ -185,6 +188,16 @@ for number in itertools.count():
 END
 """, "more than 30000 files"),
 }
+
+
+async def test_a_build_that_leaves_a_file_without_an_end_is_not_packed(me: Developer) -> None:
+    """It takes no room, and packing would read it with all processors of the host for ten minutes."""
+    await me.write({".platform.app.yaml": with_build("truncate -s 1T big")})
+    async with asyncio.timeout(60):
+        pushed = await me.push("sparse")
+    assert not pushed.deployed
+    assert "what was built of app is 1099511 MB long, and 300 MB may be" in "\n".join(pushed.lines)
+    await me.push("sparse", delete=True)
 
 
 @pytest.mark.parametrize("name", WRITES)

@@ -80,7 +80,7 @@ WHOSE = {
         "work/, whose entries are root's, before a container sees them; a folder of its own in repos/"),
     "slugs/archive.py": ("exists glob mkdir open read_bytes rename stat unlink utime",
         "slugs/, root's"),
-    "slugs/mount.py": ("is_dir mkdir read_text resolve rmdir",
+    "slugs/mount.py": ("is_dir mkdir open resolve rmdir",
         "run/mounts, root's"),
     "slugs/mount_points.py": ("mkdir scandir stat unlink",
         "a built tree after its container has ended; by descriptor"),

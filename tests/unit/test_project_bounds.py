@@ -56,6 +56,16 @@ HOSTILE: dict[str, tuple[dict[str, str | bytes | None], str]] = {
     "10,000 routes": ({APP: PHP, ROUTES: "".join(f'"https://h{n}.example/": {{type: upstream, upstream: "app:http"}}\n'
                                                  for n in range(10_000))}, "too-many-routes"),
     "1,000 services": ({APP: PHP, SERVICES: "".join(f"s{n}: {{type: redis:8.0}}\n" for n in range(1000))}, "too-many-services"),
+    "1,000 mounts": ({APP: PHP + "mounts:\n" + "".join(f"  m{n}: {{source: local}}\n" for n in range(1000))}, "too-many-mounts"),
+    "mounts of many workers": ({APP: PHP + "mounts:\n" + "".join(f"  m{n}: {{source: local}}\n" for n in range(40))
+                                + "workers:\n" + "".join(f"  w{n}: {{commands: {{start: x}}}}\n" for n in range(20))}, "too-many-mounts"),
+    "20,000 crons": ({APP: PHP + "crons:\n" + "".join(f"  c{n}: {{spec: '* * * * *', commands: {{start: x}}}}\n" for n in range(20_000))}, "too-many-crons"),
+    "5,000 relationships": ({APP: PHP + "relationships:\n" + "".join(f"  r{n}: 'db:redis'\n" for n in range(5_000)),
+                             SERVICES: "db: {type: redis:8.0}\n"}, "too-many-relationships"),
+    "1,000 workers": ({APP: PHP + "workers:\n" + "".join(f"  w{n}: {{commands: {{start: x}}}}\n" for n in range(1000))}, "too-many-workers"),
+    "a mount of a thousand levels": ({APP: PHP + "mounts: {m: {source: local, source_path: '" + "d/" * 1000 + "'}}\n"}, "bad-path"),
+    "a mount below a thousand levels": ({APP: PHP + "mounts:\n  ? '" + "d/" * 1000 + "'\n  : {source: local}\n"}, "bad-path"),
+    "a mount of the old form of a thousand levels": ({APP: PHP + "mounts: {m: 'shared:files/" + "d/" * 1000 + "'}\n"}, "bad-path"),
     "1,000 applications": ({f"a{n}/{APP}": PHP for n in range(1000)}, "too-many-applications"),
     "an include of itself": ({APP: "!include .platform.app.yaml\n"}, "include-cycle"),
     "includes that fan out": ({APP: PHP + "variables: !include a0.yaml\n", **{

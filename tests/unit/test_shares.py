@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from deployd.deployment.share import KEPT_FOR_LIVE, ShareTaken, Wanted, refuse_beyond_share
+from deployd.deployment.share import KEPT_FOR_LIVE, NameTaken, ShareTaken, Wanted, refuse_beyond_share
 from deployd.environment.naming import machine_name
 from deployd.ids import CommitId, ProjectId
 from deployd.intake.seats import Seats, TooMany
@@ -58,6 +58,28 @@ def test_a_flood_of_branches_is_refused_whole_with_a_mend_and_known_branches_go_
     assert refused.value.where == "shares.environments"
     ask(store, FLOOD, *pushes("d"))
     ask(store, FLOOD, *pushes("a", "b", "c"))
+
+
+@pytest.mark.parametrize("first", ["shop", "shop-api"])
+def test_no_environment_is_called_like_one_of_another_project(store: MemoryStore, first: str) -> None:
+    """`shop` with a branch `api` and a service `y-db`, `shop-api` with a branch `x` and a service `db`: one volume."""
+    ends = [(ProjectId("shop"), "api"), (ProjectId("shop-api"), machine_name("api").removeprefix("api-"))]
+    (one, his), (two, own) = ends if first == "shop" else ends[::-1]
+    has(store, one, his)
+    with pytest.raises(NameTaken, match=f"of {two} would be called like one of {one}"):
+        ask(store, two, *pushes("main", own))
+    ask(store, two, *pushes("main"))
+    has(store, two, own)
+    ask(store, two, *pushes(own))   # it was there before
+
+
+def test_data_that_is_kept_of_a_deleted_environment_keeps_its_name(store: MemoryStore) -> None:
+    store.db.execute(
+        "INSERT INTO secrets (project, environment, service, name, secret) VALUES ('shop', ?, 'db', 'root', 'x')",
+        (machine_name("api"),),
+    )
+    with pytest.raises(NameTaken):
+        ask(store, ProjectId("shop-api"), *pushes(machine_name("api").removeprefix("api-")))
 
 
 def test_ten_thousand_branches_in_one_push_are_one_refusal(store: MemoryStore) -> None:

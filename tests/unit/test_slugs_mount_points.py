@@ -1,5 +1,6 @@
 """Mount points in a built tree, the kernel's list of mounts."""
 
+import io
 from pathlib import Path
 
 import pytest
@@ -60,9 +61,21 @@ def test_mounts_that_hide_something_are_named_once(tmp_path):
 
 def test_the_kernels_list_of_mounts_is_read_with_its_escapes():
     text = (
-        "22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/vda rw\n"
-        "99 22 7:0 / /srv/my\\040slugs/a ro,nosuid,nodev - squashfs /dev/loop0 ro,errors=continue\n"
+        b"22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/vda rw\n"
+        b"99 22 7:0 / /srv/my\\040slugs/a ro,nosuid,nodev - squashfs /dev/loop0 ro,errors=continue\n"
     )
-    root, slug = parse_mountinfo(text)
+    root, slug = parse_mountinfo(io.BytesIO(text))
     assert root.path == Path("/")
     assert (slug.path, slug.kind, slug.source) == (Path("/srv/my slugs/a"), "squashfs", "/dev/loop0")
+
+
+@pytest.mark.parametrize("name", [
+    b"\xff\xfe", b"a\x0bb", b"a\x0cb", b"a\rb", b"a\x1cb\x1db\x1eb", "a\x85b\u2028c\u2029d".encode(),
+    b"\\134777", b"//deleted",
+])
+def test_what_a_tenant_calls_a_folder_that_is_mounted_hides_no_mount(name):
+    text = (
+        b"98 22 8:1 /srv/" + name + b" /run/stages/0 rw,nosuid,nodev - ext4 /dev/vda rw\n"
+        b"99 22 7:0 / /srv/slugs/a ro,nosuid,nodev - squashfs /dev/loop0 ro\n"
+    )
+    assert [item.path for item in parse_mountinfo(io.BytesIO(text))] == [Path("/run/stages/0"), Path("/srv/slugs/a")]
