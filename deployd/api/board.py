@@ -34,7 +34,7 @@ from deployd.state import activities, entries, environments
 from deployd.state.activities import Activity
 from deployd.state.environments import Environment
 from deployd.state.store import Store
-from deployd.upkeep.access_tail import AccessTail
+from deployd.upkeep.access_tail import AT_ONCE, AccessTail
 
 MEGABYTE = 1_000_000
 MOST_OLD = 1_000
@@ -79,6 +79,7 @@ class StateBoard:
         self._collected = collected
         self._certificates = certificates
         self._tails: WeakSet[AccessTail] = WeakSet()
+        self._turns = asyncio.Semaphore(AT_ONCE)
         self._began = time.monotonic()
         self._versions: dict[ActivityId, tuple[str, str]] = {}
         """{activity: commit and first URL of its version}"""
@@ -215,7 +216,7 @@ class StateBoard:
     async def access_log(self, project: str, environment: str, lines: int) -> AccessTail:
         for found in await self._store.read(lambda db: environments.list_all(db, ProjectId(project))):
             if environment in (found.name, found.branch):
-                tail = AccessTail(self._places.access_log(found.project, found.name), lines)
+                tail = AccessTail(self._places.access_log(found.project, found.name), lines, self._turns)
                 self._tails.add(tail)
                 return tail
         raise NotFound(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any
 
 from aiohttp import web
@@ -21,12 +22,17 @@ from deployd.console.render import FILES, read_file, render
 from deployd.console.requests import LINES, STATUSES, newest_of, parse_wanted
 from deployd.console.visitors import traffic_of, visitors_now
 from deployd.errors import DeployError
+from deployd.intake.seats import Seats, Turns
 
 OVERVIEW = "/"
 ENVIRONMENT = "/projects/{project}/environments/{environment}"
 ACCESS_LOG = f"{ENVIRONMENT}/access-log"
 PAGES = (OVERVIEW, ENVIRONMENT, ACCESS_LOG)
 
+PAGES_OF_ONE = 50
+"""Pages that one token may wait for."""
+AT_ONCE, AT_ONCE_OF_ONE = 4, 2
+"""Pages that are made at the same time. One may have looked at thousands of requests, and is made in a thread."""
 ACTIVITIES = 10
 FOLLOW_SECONDS = 5
 """New requests stand in the log a second or two after they ended."""
@@ -51,20 +57,32 @@ def console_routes(board: Board, find: FindCaller) -> list[web.RouteDef]:
     """Routes of the public application: the pages and what belongs to them."""
     console = _Console(board)
     handlers = (console.overview, console.environment, console.access_log)
+    room = _Room(Seats(PAGES_OF_ONE), Turns(AT_ONCE, AT_ONCE_OF_ONE))
     return [
-        *(web.get(path, _guarded(handler, find)) for path, handler in zip(PAGES, handlers, strict=True)),
-        web.get("/projects/{rest:.*}", _guarded(_nothing, find)),
+        *(web.get(path, _guarded(handler, find, room)) for path, handler in zip(PAGES, handlers, strict=True)),
+        web.get("/projects/{rest:.*}", _guarded(_nothing, find, room)),
         *(web.get(f"/console/{name}", _file(name)) for name in FILES),
     ]
 
 
-def _guarded(page: Page, find: FindCaller) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+@dataclass(frozen=True, slots=True)
+class _Room:
+    """How many pages are asked for and made at once."""
+
+    seats: Seats
+    turns: Turns
+
+
+def _guarded(page: Page, find: FindCaller, room: _Room) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     async def answer(request: web.Request) -> web.Response:
         caller = find(request.headers.get("Authorization"))
         if caller is None:
             raise Unauthorized("this page needs a token")
         refuse_role(caller, VIEWER)
-        return _html(await page(request, caller))
+        with room.seats.take(caller.name):
+            async with room.turns.take(caller.name):
+                text = await page(request, caller)
+        return _html(text)
 
     async def handle(request: web.Request) -> web.StreamResponse:
         return await with_errors_told(request, answer, _told)

@@ -5,9 +5,10 @@ Each costs a connection, and some a process or a thread; nobody may take so many
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+import asyncio
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import ClassVar
 
 from deployd.errors import DeployError
@@ -45,3 +46,17 @@ class Seats:
             self._taken[token] -= 1
             if not self._taken[token]:
                 del self._taken[token]
+
+
+class Turns:
+    """For what costs much and is soon done: a few at once, fewer of one token; all others wait in their order."""
+
+    def __init__(self, most: int, most_of_one: int) -> None:
+        self._all = asyncio.Semaphore(most)
+        self._of: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(most_of_one))
+
+    @asynccontextmanager
+    async def take(self, token: str) -> AsyncIterator[None]:
+        """A turn for as long as the block lasts."""
+        async with self._of[token], self._all:
+            yield

@@ -281,3 +281,28 @@ async def test_held_requests_reach_the_new_version_and_the_crowd_is_let_in_by_an
         answers = [await task for task in waiting]
     assert {(answer.status, answer.backend) for answer in answers} == {(200, "new")}
     assert (await router.status()).environments[environment].held_now == 0
+
+
+@pytest.mark.parametrize("cookie", [
+    "; ".join(("a" * 7_900,) * 6), " " * 7_900 + "b", "=" * 7_900, "a=b; " + "c " * 3_900,
+], ids=["no sign", "blanks", "signs", "words"])
+async def test_cookies_that_are_none_cost_no_more_than_others(stand: Stand, router: Router, cookie: str) -> None:
+    """To look for `=` from each letter on held a worker for seconds."""
+    environment, host = unique("signs")
+    listed = RouteCache(cookies=("kept", "/^deployd/"))
+    lines = "".join(f"Cookie: {one}\r\n" for one in cookie.split("; "))
+    async with backend("shop") as shop:
+        await router.switch(routes(environment, "1", route(host, shop.target, cache=listed)))
+        async with asyncio.timeout(20), asyncio.TaskGroup() as group:
+            asked = [group.create_task(ask(stand, host, headers=lines)) for _ in range(20)]
+    assert {answer.result().status for answer in asked} == {200}
+
+
+async def test_the_values_of_two_headers_are_not_those_of_two_others(stand: Stand, router: Router) -> None:
+    environment, host = unique("apart")
+    listed = RouteCache(headers=("X-One", "X-Two"), cookies=("kept",))
+    async with counting(router, environment, host, listed) as app:
+        app.headers = {"Cache-Control": "max-age=60"}
+        for headers in ("X-One: a\tb\r\n", "X-One: a\r\nX-Two: b\r\nCookie: x=1\r\n"):
+            assert (await ask(stand, host, headers=headers)).headers["x-platform-cache"] == "MISS"
+        assert len(app.seen) == 2

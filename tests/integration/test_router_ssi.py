@@ -220,3 +220,73 @@ async def test_a_page_that_comes_encoded_although_it_was_asked_for_as_text_is_no
         answer = await ask(stand, host)
     assert answer.status == 502
     assert answer.body == b"This page was to be put together of text, and the application has encoded it.\n"
+
+
+DOUBLED = '<!--#set var="a" value="aaaaaaaa" -->' + '<!--#set var="a" value="$a$a" -->' * 40 + '<!--#echo var="a" -->'
+SLOW = '<!--#set var="a" value="{}!" -->'.format("a" * 60) + '<!--#if expr="$a = /(a|aa)*[xyz]/" -->y<!--#endif -->' * 300
+ERROR = "[an error occurred while processing the directive]"
+HARMFUL = {
+    "a variable that doubles": (DOUBLED, ERROR * 40 + "aaaaaaaa"),
+    "a variable that doubles, in braces": (DOUBLED.replace("$a$a", "${a}${a}"), ERROR * 40 + "aaaaaaaa"),
+    "a variable that doubles, other spelling": (
+        DOUBLED.replace('value="$a$a" -->', "value = '$a$a'\t-->"), ERROR * 40 + "aaaaaaaa"),
+    "a value with a quote in it": ('<!--#set var="a" value="x\\" y" -->-->', f"{ERROR}-->"),
+    "patterns with loops": (SLOW, f"{ERROR}y{ERROR}" * 300),
+    "a command without its end": ('<!--#set var="a" value="$a$a"' + " " * 4000, f'{ERROR}set var="a" value="$a$a"' + " " * 4000),
+    "a command in a command": ('<!--#nothing <!--#set var="a" value="$a$a" -->.', f"{ERROR}."),
+    "a condition that was not begun": ("<!--#else -->" * 3, ERROR * 3),
+    "conditions in conditions": ('<!--#if expr="$x" --><!--#if expr="$x" --><!--#endif -->', ""),
+    "unknown commands": ('<!--#exec cmd="ls" --><!--#printenv -->', ERROR * 2),
+}
+
+
+@pytest.mark.parametrize("cut", [1, 7, 100_000])
+@pytest.mark.parametrize("name", HARMFUL)
+async def test_no_command_of_a_page_costs_the_router_more_than_a_little(
+    stand: Stand, router: Router, name: str, cut: int,
+) -> None:
+    """However the page is cut into pieces on its way."""
+    environment, host = unique("costs")
+    text, expected = HARMFUL[name]
+
+    async def page(request: web.Request) -> web.StreamResponse:
+        answer = web.StreamResponse(headers={"Content-Type": "text/html"})
+        await answer.prepare(request)
+        for start in range(0, min(len(text), 400 * cut), cut):
+            await answer.write(text[start:start + cut].encode())
+        await answer.write(text[400 * cut:].encode())
+        return answer
+
+    async with backend("shop", routes={"/{all:.*}": page}) as shop:
+        await router.switch(routes(environment, "1", route(host, shop.target, ssi=True)))
+        assert (await ask(stand, host)).body.decode() == expected
+
+
+async def test_commands_of_a_page_and_of_its_parts_are_counted_together(stand: Stand, router: Router) -> None:
+    environment, host = unique("counted")
+    echo = '<!--#echo var="arg_x" -->'
+    texts = {"/": '<!--#include virtual="/part?x=1" -->' * 3 + echo * 200, "/part": echo * 100}
+    async with backend("shop", routes=pages(texts)) as shop:
+        await router.switch(routes(environment, "1", route(host, shop.target, ssi=True)))
+        shown = (await ask(stand, host, "/?x=1")).body.decode()
+    assert shown.replace(ERROR, "").count("1") <= 200
+
+
+GOOD = (
+    ('<!--#if expr="$arg_q" -->y<!--#else -->n<!--#endif -->', "y"),
+    ('<!--#if expr="$arg_q = 2" -->a<!--#elif expr="$arg_q != 2" -->b<!--#endif -->', "b"),
+    ('<!--#if expr="$http_x_visitor = /Mobile|Phone/" -->m<!--#endif -->', "m"),
+    ("<!--#set var='x' value='<$arg_q>' --><!--#echo var=\"x\" encoding=\"none\" -->", "<1>"),
+    ('<!--# echo var="arg_z" default="-" -->', "-"),
+    ('<!--#config errmsg="?" -->.<!--#block name="b" -->B<!--#endblock -->.', ".."),
+    ("<!-- a comment --><!-.", "<!-- a comment --><!-."),
+)
+
+
+@pytest.mark.parametrize(("text", "expected"), GOOD)
+async def test_usual_commands_are_worked_out(stand: Stand, router: Router, text: str, expected: str) -> None:
+    environment, host = unique("usual")
+    async with backend("shop", routes=pages({"/": text})) as shop:
+        await router.switch(routes(environment, "1", route(host, shop.target, ssi=True)))
+        answer = await ask(stand, host, "/?q=1", headers="X-Visitor: A Phone\r\n")
+    assert answer.body.decode() == expected

@@ -58,8 +58,12 @@ end
 -- The cookies that count, in an order that does not depend on the client's; nil when that cannot be said.
 local function cookies(cache, sent)
     local found, budget = {}, #cache.patterns > 0 and pattern.budget() or nil
-    for name, value in string.gmatch(sent, "([^=;%s]+)=([^;]*)") do
-        local does, reason = counts(cache, name, budget)
+    for cookie in string.gmatch(sent, "[^;]+") do   -- one at a time: to look for `=` from each letter on would take seconds
+        local name, value = string.match(cookie, "^%s*([^=%s]+)=(.*)$")
+        local does, reason
+        if name then
+            does, reason = counts(cache, name, budget)
+        end
         if does then
             found[#found + 1] = name .. "=" .. value
         elseif reason then
@@ -92,17 +96,22 @@ local function url()
     return var.request_uri
 end
 
+-- A key with one value more. Its length stands in front: no value looks like two.
+local function with(key, value)
+    return key .. "\t" .. #value .. ":" .. value
+end
+
 local function key_of(cache, scheme)
     local key = cache.prefix .. scheme .. "://" .. var.host .. url()
     for _, header in ipairs(cache.headers) do
-        key = key .. "\t" .. (var[header] or "")
+        key = with(key, var[header] or "")
     end
     local sent = cache.counts_cookies and var.http_cookie
     if not sent then
         return key
     end
     local counted = cookies(cache, sent)
-    return counted and key .. "\t" .. counted
+    return counted and with(key, counted)
 end
 
 -- What the visitor hears of the cache; of a page that is put together, what became of the page itself.

@@ -9,7 +9,7 @@ local regex = require "resty.core.regex"
 local C = ffi.C
 local NO_MATCH = -1
 local LONGEST_SECONDS = 0.02     -- of a processor's time: what else the host does counts for nobody
-local BETWEEN = 16               -- comparisons between two looks at the clock; lua_regex_match_limit bounds each
+local LONGEST_TEXT = 2000        -- bytes. lua_regex_match_limit counts anew from each letter on at which a match may begin
 local SAY_SECONDS = 60
 local MOST_SAID = 1000
 local said, said_count = {}, 0   -- {environment: when it was said last} of this worker
@@ -27,21 +27,20 @@ end
 
 -- What one request may take; made for each.
 function _M.budget()
-    return { left = BETWEEN }
+    return {}
 end
 
 local function is_over(budget)
-    budget.left = budget.left - 1
-    if budget.left > 0 then
-        return false
-    end
     local now = clock.spent()
-    budget.left, budget.began = BETWEEN, budget.began or now
+    budget.began = budget.began or now
     return now - budget.began > LONGEST_SECONDS
 end
 
 -- The groups of a match, {[0] = all of it, …}; nil when there is none; nil and the reason when that cannot be said.
 function _M.match(pattern, text, budget)
+    if #text > LONGEST_TEXT then
+        return nil, "what is to be compared with its patterns has more than " .. LONGEST_TEXT .. " bytes"
+    end
     if is_over(budget) then
         return nil, "all of its patterns together took longer than " .. LONGEST_SECONDS * 1000 .. " ms"
     end

@@ -1,7 +1,9 @@
 -- Pages that are put together (SSI): what they cost, and what they can show.
 --
 -- nginx's SSI module shows any variable to who asks for it (`echo`, `$name` in a value), ours too. A variable that a page
--- sets itself comes first there, so each page begins with lines that set ours to nothing, ahead of the application's own.
+-- sets itself comes first there, so each page begins with lines that set ours to nothing, ahead of the application's own. Of
+-- the application's commands only those get that far that cost little (commands.lua).
+local commands = require "deployd.commands"
 local settings = require "deployd.settings"
 
 local MOST_PARTS = 48    -- of a page, with the parts of its parts; at 50 levels nginx gives up, and never ends the page
@@ -25,11 +27,20 @@ function _M.takes_part()
     return parts <= MOST_PARTS
 end
 
+local spend = commands.spender(
+    function() return tonumber(var.deployd_room) end,
+    function(rest) var.deployd_room = rest end
+)
+
 -- Called when the answer of an application begins.
 function _M.began()
     local header = ngx.header
     local content_type = header["Content-Type"]
-    if ngx.is_subrequest or not content_type or not string.find(string.lower(content_type), "text/html", 1, true) then
+    if not content_type or not string.find(string.lower(content_type), "text/html", 1, true) then
+        return
+    end
+    ngx.ctx.commands = {}
+    if ngx.is_subrequest then
         return
     end
     if header["Content-Encoding"] then   -- it was asked for as text; nobody can put this together
@@ -43,6 +54,9 @@ end
 -- Called for each piece of it.
 function _M.piece()
     local context = ngx.ctx
+    if context.commands then
+        ngx.arg[1] = commands.piece(context.commands, ngx.arg[1], ngx.arg[2], spend)
+    end
     if not context.is_page then
         return
     end
