@@ -111,7 +111,8 @@ def _ensure_staged(stage: Path, folders: Sequence[Folder], owner: int) -> tuple[
 def _ensure_none_deep(below: Path) -> tuple[Path, ...]:
     below = below.resolve()
     deep = [
-        item.path for item in read_mounts() if item.folder_bytes > LONGEST_BYTES and below in item.path.parents
+        item.path for item in read_mounts(longer_than=LONGEST_BYTES)
+        if item.folder_bytes > LONGEST_BYTES and below in item.path.parents
     ]
     for place in reversed(deep):
         _unmount(place)
