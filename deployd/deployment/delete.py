@@ -22,6 +22,10 @@ from deployd.deployment.view import Deployment
 from deployd.engine.names import ACTIVITY, ENVIRONMENT, INSTANCE, PROJECT
 
 
+UNDER_WAY_SECONDS = 0.5
+"""Requests that the router had sent on before its routes went reach their containers within this time."""
+
+
 @dataclass(frozen=True, slots=True)
 class Deleted:
     containers: int
@@ -39,6 +43,8 @@ async def remove_environment(deployment: Deployment, host: Host, tell: Tell) -> 
     project, environment = deployment.project.id, deployment.environment
     await host.router.remove(deployment.key)
     version = await host.facts.live(project, environment)
+    if version is not None:
+        await asyncio.sleep(UNDER_WAY_SECONDS)
     containers = await host.engine.containers(_labels(deployment))
     await together(host.engine.ensure_container_gone(container.name, stop_seconds=10) for container in containers)
     for volume in await host.engine.volumes(_labels(deployment)):

@@ -218,4 +218,4 @@ async def test_an_honest_plan_is_made_after_all_that(daemon: LocalDaemon) -> Non
     async with daemon.session() as session, session.post("/api/v1/projects/headers/plan", json=body) as answer:
         assert answer.status == 200
         lines = (await answer.json())["lines"]
-    assert "app: build (first build)" in lines
+    assert any(line.startswith("app: build (") for line in lines), lines

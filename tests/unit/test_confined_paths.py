@@ -88,7 +88,7 @@ WHOSE = {
         "access logs, root's"),
     "upkeep/access_tail.py": ("open stat",
         "access logs, root's"),
-    "upkeep/collect/look.py": ("glob is_file stat",
+    "upkeep/collect/look.py": ("glob is_file iterdir lstat stat",
         "names of folders of root's; sizes by confined.trees"),
     "upkeep/collect/remove.py": ("rename unlink",
         "logs/ and caches/, whose entries are root's"),
