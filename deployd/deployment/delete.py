@@ -21,7 +21,6 @@ from deployd.deployment.together import together
 from deployd.deployment.view import Deployment
 from deployd.engine.names import ACTIVITY, ENVIRONMENT, INSTANCE, PROJECT
 
-
 UNDER_WAY_SECONDS = 0.5
 """Requests that the router had sent on before its routes went reach their containers within this time."""
 
