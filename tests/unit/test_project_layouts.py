@@ -184,8 +184,9 @@ def test_an_empty_list_of_applications_is_none() -> None:
 
 
 def test_more_warnings_than_anybody_reads_are_left_out() -> None:
-    crons = "".join(f"    c{number}: {{spec: '* * * * *', cmd: x}}\n" for number in range(1000))
-    result = read({APP: PHP + "crons:\n" + crons})
+    crons = "".join(f"    c{number}: {{spec: '* * * * *', cmd: x}}\n" for number in range(290))
+    workers = "".join(f"    w{number}: {{timezone: UTC, commands: {{start: x}}}}\n" for number in range(90))
+    result = read({APP: PHP + "crons:\n" + crons + "workers:\n" + workers})
     assert result.config is not None
-    assert len(result.config.applications[0].crons) == 1000
+    assert len(result.config.applications[0].crons) == 290
     assert len(result.warnings) == 300

@@ -19,7 +19,7 @@ from deployd.git.remote import is_worth_another_try
 PAGE = (Path(__file__).parents[2] / "docs" / "deployment.md").read_text()
 BY_KIND = {
     "EngineUnreachable": 3.0, "RouterAbsent": 1.0, "RouterUnanswered": 1.0, "OutsideUnanswered": 2.0,
-    "ImageNotFetched": 10.0, "ReadersAbsent": 5.0,
+    "ImageNotFetched": 10.0, "ReadersAbsent": 5.0, "MountsUnreadable": 3.0,
 }
 
 
