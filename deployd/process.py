@@ -165,6 +165,12 @@ class Process:
     def pid(self) -> int:
         return self._process.pid
 
+    def end(self) -> None:
+        """Kill it and whatever it has started; its pipes are at their end then."""
+        if self._process.returncode is None:
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+
     async def wait(self) -> int:
         """Exit status; negative when a signal ended it. Read the pipes meanwhile, or it may never end."""
         return await self._process.wait()
@@ -200,8 +206,7 @@ async def open_process(
         yield Process(process)
     finally:
         if process.returncode is None:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+            Process(process).end()
             await process.wait()
         if process.stdin is not None:
             process.stdin.close()

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
 from typing import Annotated, TypeVar
 
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from deployd.api.errors import TooLarge, Unusable
+from deployd.intake.seats import Turns
 
 LARGEST_BYTES = 64_000_000
 """A plan of a tree with 500,000 files has 40 MB of paths."""
 LARGEST_NUMBER = 10**15
 READ_SECONDS = 120.0
+LARGE_BYTES = 1_000_000
+LARGE_AT_ONCE, LARGE_AT_ONCE_OF_ONE = 4, 1
+"""Large bodies that are read at the same time, of all tokens and of one."""
 
 
 class _Body(BaseModel):
@@ -46,8 +51,12 @@ async def read_body(request: web.Request, kind: type[B]) -> B:
     return parse_body(await read_bytes(request), kind)
 
 
-async def read_bytes(request: web.Request) -> bytes:
-    """The body of a request, unread.
+async def read_bytes(request: web.Request, turns: Turns | None = None, token: str = "") -> bytes:
+    """The body of a request, not looked at.
+
+    Args:
+        turns: Which a large one waits for, its rest unread.
+        token: Of whom it comes.
 
     Raises:
         TooLarge: It has more bytes than any that makes sense.
@@ -55,11 +64,15 @@ async def read_bytes(request: web.Request) -> bytes:
     """
     data = bytearray()
     try:
-        async with asyncio.timeout(READ_SECONDS):
+        async with asyncio.timeout(READ_SECONDS), AsyncExitStack() as turn:
+            is_large = turns is None
             async for chunk in request.content.iter_chunked(65_536):
                 data += chunk
                 if len(data) > LARGEST_BYTES:
                     raise TooLarge(f"the body has more than {LARGEST_BYTES:,} bytes")
+                if turns is not None and len(data) > LARGE_BYTES and not is_large:
+                    is_large = True
+                    await turn.enter_async_context(turns.take(token))
     except TimeoutError:
         raise Unusable(f"the body did not come within {READ_SECONDS:g} s") from None
     return bytes(data)

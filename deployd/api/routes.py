@@ -11,7 +11,14 @@ from aiohttp import web
 from pydantic import BaseModel
 
 from deployd.activity.line import Line
-from deployd.api.bodies import CollectBody, RollbackBody, read_body, read_bytes
+from deployd.api.bodies import (
+    LARGE_AT_ONCE,
+    LARGE_AT_ONCE_OF_ONE,
+    CollectBody,
+    RollbackBody,
+    read_body,
+    read_bytes,
+)
 from deployd.api.errors import Forbidden, NotFound, Unusable
 from deployd.api.metrics import CONTENT_TYPE, render_metrics
 from deployd.api.ports import Board, Desk, Lines
@@ -34,6 +41,7 @@ from deployd.api.shapes import (
     StatusShape,
     as_json,
 )
+from deployd.intake.seats import Turns
 from deployd.reading.offer import PlanBody
 from deployd.state.activities import State
 
@@ -123,6 +131,7 @@ class _Api:
     def __init__(self, board: Board, desk: Desk) -> None:
         self._board = board
         self._desk = desk
+        self._bodies = Turns(LARGE_AT_ONCE, LARGE_AT_ONCE_OF_ONE)
 
     async def healthz(self, _: web.Request, _caller: Caller) -> web.Response:
         return web.json_response(as_json(AliveShape(alive=True)))
@@ -223,7 +232,8 @@ class _Api:
         project = request.match_info["project"]
         if not caller.may_see(project):
             raise NotFound(f"there is no project {project}")
-        return web.json_response(as_json(await self._desk.plan(project, await read_bytes(request))))
+        body = await read_bytes(request, self._bodies, caller.name)
+        return web.json_response(as_json(await self._desk.plan(project, body)))
 
     async def _activity(self, request: web.Request, caller: Caller) -> ActivityShape:
         number = _number(request.match_info["id"], "the activity's number")

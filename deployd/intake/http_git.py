@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 
 import structlog
 from aiohttp import ClientError, web
@@ -21,7 +21,7 @@ from deployd.errors import DeployError
 from deployd.git.program import git_environment
 from deployd.ids import ProjectId
 from deployd.intake.ports import Intake
-from deployd.intake.seats import Seats, TooMany
+from deployd.intake.seats import Seats, TooMany, Turns
 from deployd.intake.tokens import find_token
 from deployd.process import Process, open_process
 from deployd.settings import ProjectSettings, Token
@@ -29,13 +29,18 @@ from deployd.settings import ProjectSettings, Token
 log = structlog.get_logger()
 
 CHUNK_BYTES = 65_536
-SILENT_SECONDS = 120   # a client that sends nothing for so long in the middle of a pack is gone
+SILENT_SECONDS = 120   # a client that sends or reads nothing for so long in the middle of a pack is gone
+READING = "git-upload-pack"
 SERVICES = {"git-upload-pack": "upload-pack", "git-receive-pack": "receive-pack"}
 LEAST_FREE_BYTES = 1_000_000
 """With less git could not even begin to take a push."""
-BOUNDED = ("prlimit", "--cpu=1800", "--")
-"""A pack of 2 GB needs minutes; one that is made to be slow to unpack would take days."""
+BOUNDED = ("nice", "-n", "5", "prlimit", "--cpu=1800", f"--data={4 * 1024**3}", "--")
+"""A pack of 2 GB needs minutes; one that is made to be slow to unpack would take days. What a client may name before it
+(millions of refs) git keeps in memory."""
 STREAMS = 100
+AT_ONCE, AT_ONCE_OF_ONE = 256, 8
+"""Processes that answer readers; whoever comes when a token has that many waits for one of them to end. Pushes are not
+among them: they stay until the deployment is done."""
 REPOSITORY_BYTES = 10_000_000_000
 ROLES_THAT_PUSH = ("contributor", "admin")
 NO_CACHE = {"Cache-Control": "no-cache, max-age=0, must-revalidate", "Pragma": "no-cache"}
@@ -52,21 +57,25 @@ def git_routes(
         streams: Transfers that one token may have under way.
         repository_bytes: What the repository of a project may take.
     """
-    seats = Seats(streams)
+    seats, turns = Seats(streams), Turns(AT_ONCE, AT_ONCE_OF_ONE)
 
     async def info_refs(request: web.Request) -> web.StreamResponse:
         service = request.query.get("service", "")
         if service not in SERVICES:
             return web.Response(status=403, text="only the smart protocol is spoken here: use a newer git\n")
-        project, _ = _admit(request, intake, service)
-        # Before anything is answered: git shows a refusal then.
-        await _refuse_without_room(intake, project, service, repository_bytes(project.id))
-        response = web.StreamResponse(headers={"Content-Type": f"application/x-{service}-advertisement", **NO_CACHE})
-        await response.prepare(request)
-        if "version=2" not in request.headers.get("Git-Protocol", "").split(":") or service == "git-receive-pack":
-            await response.write(_packet(f"# service={service}\n") + b"0000")
-        arguments = ("--stateless-rpc", "--http-backend-info-refs")
-        await _serve(request, response, intake, project, service, arguments, None, with_body=False)
+        project, token = _admit(request, intake, service)
+        with _seat(seats, token):
+            # Before anything is answered: git shows a refusal then.
+            await _refuse_without_room(intake, project, service, repository_bytes(project.id))
+            kind = f"application/x-{service}-advertisement"
+            response = web.StreamResponse(headers={"Content-Type": kind, **NO_CACHE})
+            arguments = ("--stateless-rpc", "--http-backend-info-refs")
+            with suppress(ConnectionError):   # who asked has left
+                await response.prepare(request)
+                if "version=2" not in request.headers.get("Git-Protocol", "").split(":") or service != READING:
+                    await response.write(_packet(f"# service={service}\n") + b"0000")
+                async with turns.take(token.name):
+                    await _serve(request, response, intake, project, service, arguments, None, with_body=False)
         return response
 
     def rpc(service: str) -> Handler:
@@ -77,8 +86,13 @@ def git_routes(
             with _seat(seats, token):
                 await _refuse_without_room(intake, project, service, repository_bytes(project.id))
                 response = web.StreamResponse(headers={"Content-Type": f"application/x-{service}-result", **NO_CACHE})
-                await response.prepare(request)
-                await _serve(request, response, intake, project, service, ("--stateless-rpc",), token, with_body=True)
+                turn = turns.take(token.name) if service == READING else nullcontext()
+                with suppress(ConnectionError):
+                    await response.prepare(request)
+                    async with turn:
+                        await _serve(
+                            request, response, intake, project, service, ("--stateless-rpc",), token, with_body=True,
+                        )
             return response
         return handle
 
@@ -173,20 +187,27 @@ async def _serve(
         errors = group.create_task(process.stderr.read(), name="git errors")
         there = True
         while chunk := await process.stdout.read(CHUNK_BYTES):
-            there = there and await _written(response, chunk)
+            there = there and await _written(request, response, chunk)
+            if not there and service == READING:
+                process.end()
         status = await process.wait()
-    if status != 0:
+    if status != 0 and there:
         log.warning("git_failed", project=project.id, service=service, status=status,
                     said=errors.result()[-500:].decode(errors="replace"))
     if there:
         await response.write_eof()
 
 
-async def _written(response: web.StreamResponse, chunk: bytes) -> bool:
+async def _written(request: web.Request, response: web.StreamResponse, chunk: bytes) -> bool:
     """Whether the client is still there to read it."""
     try:
-        await response.write(chunk)
+        async with asyncio.timeout(SILENT_SECONDS):
+            await response.write(chunk)
     except ConnectionError:
+        return False
+    except TimeoutError:   # or git would wait for it as long as the connection lasts
+        if request.transport is not None:
+            request.transport.abort()
         return False
     return True
 

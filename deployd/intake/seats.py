@@ -6,7 +6,7 @@ Each costs a connection, and some a process or a thread; nobody may take so many
 from __future__ import annotations
 
 import asyncio
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import ClassVar
@@ -49,14 +49,24 @@ class Seats:
 
 
 class Turns:
-    """For what costs much and is soon done: a few at once, fewer of one token; all others wait in their order."""
+    """For what costs much and is soon done: a few at once, fewer of one (a token, an address); all others wait in their
+    order."""
 
     def __init__(self, most: int, most_of_one: int) -> None:
         self._all = asyncio.Semaphore(most)
-        self._of: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(most_of_one))
+        self._most_of_one = most_of_one
+        self._of: dict[str, asyncio.Semaphore] = {}
+        self._there: Counter[str] = Counter()
 
     @asynccontextmanager
-    async def take(self, token: str) -> AsyncIterator[None]:
+    async def take(self, who: str) -> AsyncIterator[None]:
         """A turn for as long as the block lasts."""
-        async with self._of[token], self._all:
-            yield
+        own = self._of.setdefault(who, asyncio.Semaphore(self._most_of_one))
+        self._there[who] += 1
+        try:
+            async with own, self._all:
+                yield
+        finally:
+            self._there[who] -= 1
+            if not self._there[who]:   # there are many addresses
+                del self._there[who], self._of[who]

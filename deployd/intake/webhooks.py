@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -27,6 +28,7 @@ from deployd.intake.guesses import Guesses, source_of
 from deployd.intake.payload import Headers
 from deployd.intake.ports import Intake
 from deployd.intake.push import Delivered, Ignored, Ping, Push, Receipt, Unreadable
+from deployd.intake.seats import Turns
 from deployd.settings import ProjectSettings
 
 log = structlog.get_logger()
@@ -35,6 +37,8 @@ LARGEST_BODY_BYTES = 26_000_000   # GitHub delivers nothing over 25 MB: webhook 
 READ_SECONDS = 9.0                # both forges give up after 10: webhook docs
 LARGE_BYTES = 200_000             # from here on hashing and parsing would hold up the loop for milliseconds
 CHUNK_BYTES = 65_536
+LARGE_AT_ONCE, LARGE_AT_ONCE_OF_ONE = 8, 2
+"""Large bodies that are read at the same time, of all addresses and of one: nobody has proved anything yet."""
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -60,6 +64,7 @@ def webhook_routes(
     """Routes of the public application: POST /hooks/{github,gitlab}/<project>."""
     time = clock or SystemClock()
     wrong = guesses or Guesses()
+    turns = Turns(LARGE_AT_ONCE, LARGE_AT_ONCE_OF_ONE)
     nobody = secrets.token_hex(32)   # stands in for the secret of projects that are not there
 
     def handler(name: str, forge: Forge) -> Handler:
@@ -69,7 +74,7 @@ def webhook_routes(
             if not forge.has_proof(request.headers):
                 return _unproved(name, request, "no signature or token was sent", wrong)
             most = LARGE_BYTES if _has_to_wait(wrong, request) else LARGEST_BODY_BYTES
-            body = await _read(request, read_seconds, most)
+            body = await _read(request, read_seconds, most, turns)
             now = time.now()
 
             def look() -> Delivered | None:
@@ -111,8 +116,8 @@ def _has_to_wait(wrong: Guesses, request: web.Request) -> bool:
     return wrong.pause_seconds(_source(request)) > 0
 
 
-async def _read(request: web.Request, limit_seconds: float, most_bytes: int) -> bytes:
-    """The raw body.
+async def _read(request: web.Request, limit_seconds: float, most_bytes: int, turns: Turns) -> bytes:
+    """The raw body. A large one waits for its turn, its rest unread.
 
     Raises:
         HTTPRequestEntityTooLarge: It is larger than any forge sends; seen by its length before it is read.
@@ -123,11 +128,15 @@ async def _read(request: web.Request, limit_seconds: float, most_bytes: int) -> 
         raise web.HTTPRequestEntityTooLarge(most_bytes, length)
     body = bytearray()
     try:
-        async with asyncio.timeout(limit_seconds):
+        async with asyncio.timeout(limit_seconds), AsyncExitStack() as turn:
+            is_large = False
             async for chunk in request.content.iter_chunked(CHUNK_BYTES):
                 body += chunk
                 if len(body) > most_bytes:
                     raise web.HTTPRequestEntityTooLarge(most_bytes, len(body))
+                if len(body) > LARGE_BYTES and not is_large:
+                    is_large = True
+                    await turn.enter_async_context(turns.take(_source(request)))
     except TimeoutError:
         raise web.HTTPRequestTimeout(text=f"the body did not come within {limit_seconds:g} s\n") from None
     return bytes(body)

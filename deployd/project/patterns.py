@@ -96,10 +96,17 @@ def pattern_problem(pattern: str) -> tuple[str, int | None, str] | None:
 
 
 def _is_ambiguous(pattern: str) -> bool:
-    """Looked at with its branches as they are written: Python makes `[aa]` of `(a|a)`, PCRE tries both."""
+    """Looked at with its branches as they are written: Python makes `[aa]` of `(a|a)`, PCRE tries both.
+
+    With the flag `x` both ways: it may be for a part only (`(?x:)#(a|aa)*`), and what one of them takes for a comment
+    the other one runs.
+    """
     translated, _ = translate(pattern, keep_branches=True)
-    parsed = re._parser.parse(translated, re.VERBOSE if has_flag(pattern, "x") else 0)  # type: ignore[attr-defined]
-    return is_ambiguous(parsed, ignore_case=has_flag(pattern, "i"))
+    ways = (0, re.VERBOSE) if has_flag(pattern, "x") else (0,)
+    return any(
+        is_ambiguous(re._parser.parse(translated, way), ignore_case=has_flag(pattern, "i"))  # type: ignore[attr-defined]
+        for way in ways
+    )
 
 
 _WORDS = (

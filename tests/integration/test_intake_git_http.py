@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gzip
 import os
 import signal
+import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import aiohttp
 import pytest
 
+from deployd.intake.http_git import AT_ONCE_OF_ONE
 from deployd.process import open_process, run
 from tests.integration.intake_stand import Stand, developer_environment, open_stand, refs_of
 
@@ -164,3 +167,41 @@ async def test_projects_that_are_not_there_look_like_those_one_may_not_see(
         assert answer.status == 404
     async with client.get(f"{stand.url}/git/no-such.git/info/refs?service=git-upload-pack") as answer:
         assert answer.status == 401
+
+
+async def test_who_does_not_read_what_he_asks_for_has_few_processes_and_others_are_answered(stand: Stand) -> None:
+    """Each request for the branches was a process that waited for its reader for ever: 300 of them, and nobody was
+    answered for a quarter of a minute."""
+    stand.logs.end()
+    commit = await stand.commit({"a": "1"})
+    await stand.developer("push", stand.repository(), "main")
+    mirror = stand.folder / "repos" / "shop.git"
+    tags = "".join(f"create refs/tags/{number}-{'n' * 200} {commit}\n" for number in range(20_000))
+    await run("git", f"--git-dir={mirror}", "update-ref", "--stdin", stdin=tags.encode())
+    with contextlib.ExitStack() as stack:
+        for _ in range(40):
+            mute = stack.enter_context(socket.create_connection(("127.0.0.1", stand.port)))
+            mute.sendall(
+                b"GET /git/shop.git/info/refs?service=git-upload-pack HTTP/1.1\r\nHost: a\r\n"
+                b"Authorization: " + ADA["Authorization"].encode() + b"\r\n\r\n",
+            )
+        seen = 0
+        for _ in range(20):
+            await asyncio.sleep(0.1)
+            seen = max(seen, len(_processes_of(mirror)))
+        assert 0 < seen <= AT_ONCE_OF_ONE
+        other = {"Authorization": aiohttp.encode_basic_auth("any", "secret-of-eve")}
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(30)) as session, session.get(
+            f"http://127.0.0.1:{stand.port}/git/shop.git/info/refs?service=git-upload-pack", headers=other,
+        ) as answer:
+            assert (answer.status, len(await answer.read()) > 4_000_000) == (200, True)
+
+
+def _processes_of(repository: Path) -> list[str]:
+    """Those of git that serve it now."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            if entry.name.isdigit() and str(repository).encode() in (entry / "cmdline").read_bytes():
+                found.append(entry.name)
+    return found

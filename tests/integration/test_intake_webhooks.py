@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import io
 import json
 import time
@@ -247,3 +248,36 @@ async def test_two_hundred_deliveries_at_once_are_all_taken(stand: Stand, send: 
     assert {task.result()[0] for task in sent} == {202}
     assert len(stand.queue.pushes) == 200
     assert time.monotonic() - began < 10
+
+
+async def test_large_bodies_that_nobody_has_signed_are_read_a_few_at_once(tmp_path: Path) -> None:
+    """Sixty of them, sent slowly, took 1.6 GB."""
+    async with open_stand(tmp_path, {"shop": {}}) as stand:
+        before, opened = _kilobytes(), []
+        try:
+            for _ in range(40):
+                _, writer = await asyncio.open_connection("127.0.0.1", stand.port)
+                opened.append(writer)
+                writer.write(
+                    b"POST /hooks/github/shop HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+                    b"X-Hub-Signature-256: sha256=" + b"0" * 64 + b"\r\nX-GitHub-Event: push\r\n"
+                    b"Content-Length: 20000000\r\n\r\n" + b"a" * 100,
+                )
+            for _ in range(19):
+                for writer in opened:
+                    with contextlib.suppress(TimeoutError, ConnectionError):
+                        async with asyncio.timeout(0.05):
+                            await writer.drain()
+                            writer.write(b"a" * 1_000_000)
+                if _kilobytes() - before > 600_000:
+                    break
+            sent = _kilobytes() - before
+        finally:
+            for writer in opened:
+                writer.close()
+    assert sent < 600_000   # what this test itself could not send is in it
+
+
+def _kilobytes() -> int:
+    status = Path("/proc/self/status").read_text()
+    return int(status.split("VmRSS:")[1].split()[0])
