@@ -40,6 +40,18 @@ async def remove_tree(folder: Path) -> None:
         await run("rm", "-rf", "--one-file-system", "--", str(folder), check=False, limit_seconds=REMOVE_SECONDS)
 
 
+async def own_tree(folder: Path, owner: int) -> None:
+    """Have a folder that was just made, and all that is in it, belong to a user (and the group of the same number).
+
+    Raises:
+        ProgramFailed, ProgramOverran: Not all of it does.
+    """
+    await run(
+        "chown", "--no-dereference", "--recursive", "-P", f"{owner}:{owner}", "--", str(folder),
+        limit_seconds=OWN_SECONDS,
+    )
+
+
 async def ensure_owner(folder: Path, owner: int) -> bool:
     """Have a folder and all that is in it belong to a user (and the group of the same number).
 
@@ -94,9 +106,13 @@ async def read_use(*folders: Path, limit_seconds: float = MEASURE_SECONDS) -> Us
     Raises:
         ProgramOverran: There are too many files to be counted in that time.
     """
-    return Use(
-        await _sum(folders, "--block-size=1", limit_seconds), await _sum(folders, "--inodes", limit_seconds),
-    )
+    try:
+        async with asyncio.TaskGroup() as group:   # side by side: to start a program takes longer than to count a little
+            size = group.create_task(_sum(folders, "--block-size=1", limit_seconds), name="du of bytes")
+            files = group.create_task(_sum(folders, "--inodes", limit_seconds), name="du of files")
+    except ExceptionGroup as failed:
+        raise failed.exceptions[0] from None
+    return Use(size.result(), files.result())
 
 
 async def size_of(folder: Path, *, limit_seconds: float = MEASURE_SECONDS) -> int:

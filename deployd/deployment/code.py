@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from deployd.confined.trees import ensure_owner
+from deployd.confined.trees import own_tree
 from deployd.deployment.configuration import Configurations
 from deployd.git.mirror import CommitInfo, Mirror
 from deployd.git.remote import Fetches
@@ -108,7 +108,7 @@ class ProjectCode:
     async def export(self, project: ProjectId, commit: CommitId, root: str, destination: Path, owner: int) -> None:
         """A workspace that belongs to the user of the build."""
         await export(self._mirror(project), commit, root, destination, self._limits, self._openings)
-        await ensure_owner(destination, owner)
+        await own_tree(destination, owner)
 
     def _mirror(self, project: ProjectId) -> Mirror:
         return Mirror(self._repository(project))

@@ -171,12 +171,13 @@ class Submodules:
 
 
 async def export_submodules(
-    mirror: Mirror, commit: CommitId, root: str, destination: Path, openings: tuple[Opening, ...],
+    mirror: Mirror, commit: CommitId, root: str, listing: bytes, destination: Path, openings: tuple[Opening, ...],
     export_files: ExportFiles,
 ) -> None:
     """Write what a commit has of submodules below a folder into a workspace.
 
     Args:
+        listing: Of the commit's files below that folder; see `list_tree`.
         openings: Addresses that are not public and may be fetched from nevertheless.
 
     Raises:
@@ -184,7 +185,7 @@ async def export_submodules(
         SubmoduleRefused: One leads to an address that is not public, or its path leads out of the workspace.
         SubmodulesTooLarge: There is too much of them.
     """
-    found = await read_submodules(mirror, commit, root)
+    found = await _submodules_of(mirror, commit, root, listing)
     if not found:
         return
     folder = mirror.path.with_name(f"{mirror.path.stem}.modules")
@@ -201,7 +202,13 @@ async def export_submodules(
 async def read_submodules(mirror: Mirror, commit: CommitId, root: str) -> tuple[Submodule, ...]:
     """Submodules of a commit below a folder, in the order of its tree."""
     listed = await git(mirror.path, "ls-tree", "-r", "-z", f"{commit}:{root}")
-    links = [entry for entry in listed.stdout.split(b"\0") if entry.startswith(GITLINK)]
+    return await _submodules_of(mirror, commit, root, listed.stdout)
+
+
+async def _submodules_of(mirror: Mirror, commit: CommitId, root: str, listing: bytes) -> tuple[Submodule, ...]:
+    if GITLINK not in listing:   # as nearly always: no need to take it apart
+        return ()
+    links = [entry for entry in listing.split(b"\0") if entry.startswith(GITLINK)]
     if not links:
         return ()
     urls, text = await _read_list(mirror, commit)

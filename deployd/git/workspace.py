@@ -33,17 +33,18 @@ async def export(
         TreeTooLarge: There are more files than may be, or larger ones.
         SubmoduleMissing, SubmoduleRefused, SubmodulesTooLarge: See `export_submodules`.
     """
-    await _refuse_too_large(mirror, commit, root, limits)
+    listing = await _list_within(mirror, commit, root, limits)
     await _export_files(mirror, commit, root, destination)
-    await export_submodules(mirror, commit, root, destination, openings, _export_files)
+    await export_submodules(mirror, commit, root, listing, destination, openings, _export_files)
 
 
-async def _refuse_too_large(mirror: Mirror, commit: CommitId, root: str, limits: TreeLimits) -> None:
+async def _list_within(mirror: Mirror, commit: CommitId, root: str, limits: TreeLimits) -> bytes:
     try:
         listing = await list_tree(mirror, commit, root, most_entries=limits.files)
     except ListingTooLong:
         raise limits.too_many_files() from None
     limits.refuse(listing.count(b"\0"), await asyncio.to_thread(size_of, listing))
+    return listing
 
 
 async def _export_files(mirror: Mirror, commit: CommitId, root: str, destination: Path) -> None:

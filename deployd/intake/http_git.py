@@ -12,6 +12,7 @@ import asyncio
 import os
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
+from pathlib import Path
 
 import structlog
 from aiohttp import ClientError, web
@@ -42,6 +43,8 @@ AT_ONCE, AT_ONCE_OF_ONE = 256, 8
 """Processes that answer readers; whoever comes when a token has that many waits for one of them to end. Pushes are not
 among them: they stay until the deployment is done."""
 REPOSITORY_BYTES = 10_000_000_000
+COUNTED_SECONDS = 10.0
+"""How long what was counted of a repository is good."""
 ROLES_THAT_PUSH = ("contributor", "admin")
 NO_CACHE = {"Cache-Control": "no-cache, max-age=0, must-revalidate", "Pragma": "no-cache"}
 
@@ -57,7 +60,7 @@ def git_routes(
         streams: Transfers that one token may have under way.
         repository_bytes: What the repository of a project may take.
     """
-    seats, turns = Seats(streams), Turns(AT_ONCE, AT_ONCE_OF_ONE)
+    seats, turns, sizes = Seats(streams), Turns(AT_ONCE, AT_ONCE_OF_ONE), _Sizes()
 
     async def info_refs(request: web.Request) -> web.StreamResponse:
         service = request.query.get("service", "")
@@ -66,7 +69,7 @@ def git_routes(
         project, token = _admit(request, intake, service)
         with _seat(seats, token):
             # Before anything is answered: git shows a refusal then.
-            await _refuse_without_room(intake, project, service, repository_bytes(project.id))
+            await _refuse_without_room(intake, project, service, sizes, repository_bytes(project.id))
             kind = f"application/x-{service}-advertisement"
             response = web.StreamResponse(headers={"Content-Type": kind, **NO_CACHE})
             arguments = ("--stateless-rpc", "--http-backend-info-refs")
@@ -84,7 +87,7 @@ def git_routes(
                 raise web.HTTPUnsupportedMediaType(text="deployd: only git speaks here\n")
             project, token = _admit(request, intake, service)
             with _seat(seats, token):
-                await _refuse_without_room(intake, project, service, repository_bytes(project.id))
+                await _refuse_without_room(intake, project, service, sizes, repository_bytes(project.id))
                 response = web.StreamResponse(headers={"Content-Type": f"application/x-{service}-result", **NO_CACHE})
                 turn = turns.take(token.name) if service == READING else nullcontext()
                 with suppress(ConnectionError):
@@ -140,8 +143,23 @@ def _seat(seats: Seats, token: Token) -> Iterator[None]:
         raise web.HTTPTooManyRequests(text="".join(f"deployd: {line}\n" for line in error.lines())) from None
 
 
+class _Sizes:
+    """What repositories take. To count is a program, and a push asks twice within a moment."""
+
+    def __init__(self) -> None:
+        self._known: dict[Path, tuple[float, int]] = {}
+
+    async def of(self, repository: Path) -> int:
+        now = asyncio.get_running_loop().time()
+        counted, size = self._known.get(repository, (-COUNTED_SECONDS, 0))
+        if now - counted >= COUNTED_SECONDS:
+            size = await size_of(repository)
+            self._known[repository] = (now, size)
+        return size
+
+
 async def _refuse_without_room(
-    intake: Intake, project: ProjectSettings, service: str, repository_bytes: int,
+    intake: Intake, project: ProjectSettings, service: str, sizes: _Sizes, repository_bytes: int,
 ) -> None:
     """
     Raises:
@@ -155,7 +173,7 @@ async def _refuse_without_room(
         mend = "make room on the disk"
         if disk.f_bavail * disk.f_frsize < LEAST_FREE_BYTES:
             why = f"the disk of {repository} is full"
-        elif await size_of(repository) > repository_bytes:
+        elif await sizes.of(repository) > repository_bytes:
             why = f"its repository takes more than its share of {repository_bytes // 1_000_000} MB"
             mend = "have the operator raise shares.repository_mb"
         else:
