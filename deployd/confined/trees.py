@@ -107,7 +107,7 @@ async def read_use(*folders: Path, limit_seconds: float = MEASURE_SECONDS) -> Us
         ProgramOverran: There are too many files to be counted in that time.
     """
     try:
-        async with asyncio.TaskGroup() as group:   # side by side: to start a program takes longer than to count a little
+        async with asyncio.TaskGroup() as group:   # side by side: to start a program takes longer than to count
             size = group.create_task(_sum(folders, "--block-size=1", limit_seconds), name="du of bytes")
             files = group.create_task(_sum(folders, "--inodes", limit_seconds), name="du of files")
     except ExceptionGroup as failed:
