@@ -10,6 +10,7 @@ youngest is ever made anew.
 
 from __future__ import annotations
 
+import bisect
 from collections.abc import Iterable
 
 from ahocorasick_rs import AhoCorasick
@@ -27,7 +28,10 @@ PIECE_AT_AN_END = 12
 CUT_MARK = " […]"
 """Ends a line that was too long."""
 MOST_ALIKE = 8
-"""Places in forms that one block stands for; more only when a secret repeats itself, and then any of them will do."""
+"""Places further on in forms that one block stands for; more only when a secret repeats itself, and then any of them
+will do. By its beginning each is found, whoever begins the same."""
+COMPARED = 256
+"""Characters of a text by which the form is found that has most of them; what follows is compared in the form."""
 MOST_FORMS = 8_000
 """Of one automaton: it is made in 0.1 s at most, and most installations have one."""
 
@@ -75,7 +79,9 @@ class _Shelf:
 
     def __init__(self) -> None:
         self._places: dict[str, list[tuple[str, int]]] = {}
-        """{block: forms that have it, and where}"""
+        """{block: forms that have it further on, and where}"""
+        self._beginnings: dict[str, _Beginnings] = {}
+        """{block: forms that begin with it}"""
         self._forms = 0
         self._blocks: list[str] = []
         self._automaton: AhoCorasick | None = None
@@ -87,27 +93,29 @@ class _Shelf:
     def add(self, form: str) -> None:
         self._forms += 1
         self._automaton = None
-        last = max(0, len(form) - BLOCK)
-        # One that is masked as a whole only is found by its beginning.
-        starts = (*range(0, last, BLOCK), last) if len(form) >= PIECE else (0,)
-        for start in starts:
+        self._beginnings.setdefault(form[:BLOCK], _Beginnings()).add(form)
+        if len(form) < PIECE:   # it is masked as a whole only, and found by its beginning
+            return
+        last = len(form) - BLOCK
+        for start in (*range(BLOCK, last, BLOCK), last):
             alike = self._places.setdefault(form[start:start + BLOCK], [])
-            if len(alike) < MOST_ALIKE or start == 0:   # by its beginning each is found, whoever begins the same
+            if len(alike) < MOST_ALIKE:
                 alike.append((form, start))
 
     def find(self, text: str) -> list[tuple[int, int]]:
         """(begin, end) of what is to be masked."""
-        if not self._places:
+        if not self._beginnings:
             return []
         if self._automaton is None:
-            self._blocks = list(self._places)
+            self._blocks = list(self._places.keys() | self._beginnings.keys())
             self._automaton = AhoCorasick(self._blocks)
         end_of_text = len(text) - (len(CUT_MARK) if text.endswith(CUT_MARK) else 0)
         found: list[tuple[int, int]] = []
         covered: dict[str, int] = {}
         """{form: up to where it was compared already}; else a text that repeats a block would be read for each again"""
         for number, at, _ in self._automaton.find_matches_as_indexes(text, overlapping=True):
-            for form, start in self._places[self._blocks[number]]:
+            block = self._blocks[number]
+            for form, start in (*self._beginning(block, text, at), *self._places.get(block, ())):
                 if at < covered.get(form, 0):
                     continue
                 begin, end = _around(text, at, form, start, end_of_text)
@@ -116,6 +124,33 @@ class _Shelf:
                     found.append((begin, end))
                     covered[form] = end
         return found
+
+
+    def _beginning(self, block: str, text: str, at: int) -> list[tuple[str, int]]:
+        begin = self._beginnings.get(block)
+        return [(form, 0) for form in begin.like(text, at)] if begin is not None else []
+
+
+class _Beginnings:
+    """Forms that begin with the same block, however many: addresses of one host, keys of one maker."""
+
+    def __init__(self) -> None:
+        self._short: set[str] = set()
+        """Of which nothing but the whole counts."""
+        self._long: list[str] = []
+        """In their order: those that have most in common with a text stand beside its place."""
+
+    def add(self, form: str) -> None:
+        if len(form) < PIECE:
+            self._short.add(form)
+        else:
+            bisect.insort(self._long, form)
+
+    def like(self, text: str, at: int) -> list[str]:
+        """Of those that a text has at a place: all short ones, and of the long ones those with most of it."""
+        found = [part for size in range(1, PIECE) if (part := text[at:at + size]) in self._short] if self._short else []
+        place = bisect.bisect(self._long, text[at:at + COMPARED])
+        return [*found, *self._long[max(0, place - 1):place + 1]]
 
 
 def _around(text: str, at: int, form: str, start: int, end_of_text: int) -> tuple[int, int]:

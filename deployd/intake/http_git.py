@@ -43,6 +43,10 @@ AT_ONCE, AT_ONCE_OF_ONE = 256, 8
 """Processes that answer readers; whoever comes when a token has that many waits for one of them to end. Pushes are not
 among them: they stay until the deployment is done."""
 REPOSITORY_BYTES = 10_000_000_000
+COMMANDS_BYTES = 4_000_000
+"""Of the lines for branches and tags of one push: some 20,000, ten times as many as are taken."""
+LENGTH_DIGITS = 4
+"""Begin each line of git's protocol; they count themselves. Fewer than that, and it is no line but a mark."""
 COUNTED_SECONDS = 10.0
 """How long what was counted of a repository is good."""
 ROLES_THAT_PUSH = ("contributor", "admin")
@@ -201,7 +205,8 @@ async def _serve(
         *BOUNDED, "git", SERVICES[service], *arguments, str(repository), env=env, with_stdin=with_body,
     ) as process, asyncio.TaskGroup() as group:
         if with_body:
-            group.create_task(_pump_in(request, process), name="git request")
+            commands = _Commands() if service == "git-receive-pack" else None
+            group.create_task(_pump_in(request, process, commands), name="git request")
         errors = group.create_task(process.stderr.read(), name="git errors")
         there = True
         while chunk := await process.stdout.read(CHUNK_BYTES):
@@ -230,11 +235,47 @@ async def _written(request: web.Request, response: web.StreamResponse, chunk: by
     return True
 
 
-async def _pump_in(request: web.Request, process: Process) -> None:
+class _Commands:
+    """What a push begins with: a line for each branch and tag, up to an empty one (gitprotocol-pack).
+
+    git keeps them all in memory before a hook can count them; two million took 700 MB.
+    """
+
+    def __init__(self) -> None:
+        self._rest = b""
+        self._size = 0
+        self._ended = False
+
+    def are_too_many(self, chunk: bytes) -> bool:
+        """
+        Args:
+            chunk: What comes next of the request.
+        """
+        if self._ended:
+            return False
+        self._rest += chunk
+        while len(self._rest) >= LENGTH_DIGITS:
+            try:
+                size = int(self._rest[:LENGTH_DIGITS], 16)
+            except ValueError:   # git itself says what it thinks of it
+                size = 0
+            if size < LENGTH_DIGITS:
+                self._ended, self._rest = True, b""
+            elif len(self._rest) < size:
+                break
+            else:
+                self._rest, self._size = self._rest[size:], self._size + size
+        return self._size + len(self._rest) > COMMANDS_BYTES
+
+
+async def _pump_in(request: web.Request, process: Process, commands: _Commands | None) -> None:
     """The request's body into git. aiohttp has inflated it when git sent it compressed, a piece at a time."""
     # git has read enough, the client left or fell silent in the middle: git sees the end and takes nothing half
     with suppress(ConnectionError, ClientError, TimeoutError):
         while chunk := await _some(request):
+            if commands is not None and commands.are_too_many(chunk):
+                log.warning("git_refused", path=request.path, reason="more branches and tags than a push may have")
+                break
             process.stdin.write(chunk)
             await process.stdin.drain()
     process.stdin.close()

@@ -7,6 +7,7 @@ import html
 import json
 import re
 import shlex
+import time
 from collections.abc import Callable
 from urllib.parse import quote, quote_plus, urlencode
 
@@ -152,3 +153,21 @@ def test_a_text_without_a_secret_is_left_as_it_is(secrets: list[str], text: str)
     known = Masker(secrets)
     if not any(form[:8] in text for secret in secrets for form in forms_of(secret)):
         assert known.mask(text) == text or any(len(secret) >= 16 for secret in secrets)
+
+
+def test_thousands_of_secrets_that_begin_alike_are_told_apart_and_do_not_add_up() -> None:
+    """Each was compared at every place of a line at which they could begin: minutes, for a page of such lines."""
+    begin = "https://user:"
+    secrets = [f"{begin}{number:06d}@example.test/{number:06d}" for number in range(5_000)]
+    masker = Masker(secrets)
+    assert masker.mask(f"see {secrets[1234]} now") == "see *** now"
+    assert masker.mask(f"see {secrets[4999][:24]} now") == "see *** now"
+    began = time.monotonic()
+    for _ in range(50):
+        masker.mask("https://" * 2_000)
+    assert time.monotonic() - began < 60, "it took five minutes"
+
+
+def test_a_short_secret_that_is_the_beginning_of_another_is_masked_as_a_whole() -> None:
+    masker = Masker(["abcdefgh1", "abcdefgh1-and-much-more-of-it"])
+    assert masker.mask("is abcdefgh1, and abcdefgh1-and-").startswith("is ***, and ***")
