@@ -7,6 +7,7 @@ moved to is what its container sees.
 
 from __future__ import annotations
 
+import ctypes
 import os
 import stat
 from collections.abc import Iterator
@@ -19,6 +20,9 @@ from deployd.errors import DeployError
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 """O_NONBLOCK: a pipe that was put there must not keep us waiting for who writes into it."""
+FALLOC_FL_KEEP_SIZE = 1
+"""<linux/falloc.h>; Python has only the call that makes the file longer."""
+_libc = ctypes.CDLL(None, use_errno=True)
 
 
 class NotBeneath(DeployError):
@@ -111,14 +115,20 @@ def read_file(folder: int, name: str, most: int, *, offset: int = 0) -> bytes | 
         os.close(handle)
 
 
-def write_file(folder: int, name: str, content: bytes, *, mode: int, group: int = 0) -> None:
-    """Have a file of root's in a folder of root's; one of this name is replaced in one rename. Blocking."""
+def write_file(folder: int, name: str, content: bytes, *, mode: int, group: int = 0, room_bytes: int = 0) -> None:
+    """Have a file of root's in a folder of root's; one of this name is replaced in one rename. Blocking.
+
+    Args:
+        room_bytes: So much can be written into it, whatever becomes of the disk; where its file system can do that.
+    """
     new = f".{name}.new"
     with suppress(FileNotFoundError):
         os.unlink(new, dir_fd=folder)
     handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=folder)
     with os.fdopen(handle, "wb") as file:
         file.write(content)
+        if room_bytes:
+            _libc.fallocate(handle, FALLOC_FL_KEEP_SIZE, ctypes.c_long(0), ctypes.c_long(room_bytes))
         os.fchown(handle, 0, group)
         os.fchmod(handle, mode)
     os.rename(new, name, src_dir_fd=folder, dst_dir_fd=folder)

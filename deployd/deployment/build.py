@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from deployd.activity.log import Tell
 from deployd.confined.trees import ensure_owner, remove_tree
@@ -108,14 +109,19 @@ async def _build(deployment: Deployment, host: Host, tell: Tell, app: Applicatio
     for step, script in zip(steps, scripts, strict=True):
         await asyncio.to_thread(prepare, folder, script.name, _script(step), group=owner)
     if not has_ended:   # else only its story is told: its container may be gone, its workspace is what will be packed
+        preparing: list[Coroutine[Any, Any, object]] = []
         if there is None:
             workspace = host.places.workspace(deployment.id, app.name)
-            await host.code.export(deployment.project.id, deployment.commit, app.root, workspace, owner)
-            await _make_writable(host.places.cache(deployment.project.id), owner)
+            preparing += [
+                host.code.export(deployment.project.id, deployment.commit, app.root, workspace, owner),
+                _make_writable(host.places.cache(deployment.project.id), owner),
+            ]
+        if steps:
+            preparing.append(host.engine.ensure_network(build_network(deployment)))
+        await together(preparing)
         if not steps:
             tell.line("nothing to run: its files are taken as they are", app=app.name)
             return
-        await host.engine.ensure_network(build_network(deployment))
         there = await host.engine.ensure_container(await _build_container(deployment, host, app, name, scripts))
     async with room_watched(deployment, host, app.name, name):
         await _follow(deployment, host, tell, app, name, list(zip(steps, scripts, strict=True)))

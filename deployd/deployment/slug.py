@@ -10,6 +10,7 @@ from typing import ClassVar
 from deployd.activity.log import Tell
 from deployd.confined.trees import bytes_to_read, remove_tree
 from deployd.deployment.host import Host
+from deployd.deployment.together import together
 from deployd.deployment.validate import read_config
 from deployd.deployment.view import Deployment
 from deployd.errors import DeployError
@@ -43,18 +44,24 @@ async def pack(deployment: Deployment, host: Host, tell: Tell) -> Packed:
         if await host.slugs.has(planned.slug):
             continue
         workspace = host.places.workspace(deployment.id, app.name)
-        await _refuse_too_large(deployment, host, app.name, workspace)
         mount_points = tuple(dict.fromkeys(mount.path for mount in app.all_mounts()))
         for hidden in await asyncio.to_thread(covered_mounts, workspace, mount_points):
             tell.warn(f"the mount {hidden} hides what the code has at {hidden}: nobody sees it while {app.name} runs")
-        slug = await host.slugs.pack(workspace, planned.slug, mount_points, owner=deployment.planned.version.uid)
+        packing = host.slugs.pack(workspace, planned.slug, mount_points, owner=deployment.planned.version.uid)
+        # Counted while it is packed, which ends with what is wrong: nobody waits for the counting.
+        slug, _ = await together([packing, _refuse_too_large(deployment, host, app.name, workspace)])
+        assert slug is not None, planned
         tell.line(f"{slug.files} files, {slug.size_bytes / 1e6:.1f} MB in {slug.seconds:.1f} s", app=app.name)
     await remove_tree(host.places.work(deployment.id))
     return Packed(tuple(packed))
 
 
 async def _refuse_too_large(deployment: Deployment, host: Host, app: str, workspace: Path) -> None:
-    """Packing reads all of it, with all processors of the host; what a build may write does not bound sparse files."""
+    """Packing reads all of it, with all processors of the host; what a build may write does not bound sparse files.
+
+    Raises:
+        BuiltTooLarge: There is more to read than a build may write.
+    """
     most_mb = host.settings.shares_of(deployment.project.id).build_mb
     there_mb = await bytes_to_read(workspace) // MEGABYTE
     if there_mb > most_mb:

@@ -51,6 +51,8 @@ SLICE_BYTES = 2_048
 OUTPUT_BYTES = 64 * 1024 * 1024
 """A script that writes for ever must not fill the disk. What it writes beyond this is read, so that it can go on, and
 not kept."""
+KEPT_BACK_BYTES = 65_536
+"""Of the disk, for what a script says of it: one that fills the disk can still say so."""
 SHORTEST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.02, 0.25
 LOOK_SECONDS = 1.0
 START_SECONDS = 30.0
@@ -163,7 +165,8 @@ def _lay_out(folder: int, text: str, group: int) -> None:
         ("script", text, 0o644), ("lock", "", 0o644), ("started", "no \n", 0o660), ("pid", "", 0o660),
         ("output", "", 0o660), ("status", BLANKS, 0o660),
     ):
-        write_file(folder, name, content.encode(), mode=mode, group=group)
+        room = KEPT_BACK_BYTES if name == "output" else 0
+        write_file(folder, name, content.encode(), mode=mode, group=group, room_bytes=room)
     with suppress(FileExistsError):
         os.mkfifo("pipe", 0o600, dir_fd=folder)
     os.chown("pipe", 0, group, dir_fd=folder, follow_symlinks=False)   # noqa: TID251  in a folder of root's
