@@ -82,7 +82,8 @@ def _environment(
     """What one push leaves when it has ended well."""
     now, name = datetime.now(UTC), machine_name(branch)
     environments.ensure(db, project, name, branch, now)
-    db.execute("INSERT INTO projects (id, entropy) VALUES (?, 'e')", (project,))   # the daemon seals it at its start
+    # The daemon seals it at its start.
+    db.execute("INSERT OR IGNORE INTO projects (id, entropy) VALUES (?, 'e')", (project,))
     subnet = f"{address.rpartition('.')[0]}.{int(address.rpartition('.')[2]) - 2}/26"
     environments.ensure_subnet(db, project, name, lambda taken: subnet)
     number = activities.enqueue(db, NewActivity(project, name, branch, "push", PUSH.version, commit, WHO), now)
