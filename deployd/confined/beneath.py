@@ -29,6 +29,10 @@ class NotBeneath(DeployError):
     """A path leads through a link, a file, or out of the folder that it has to stay in."""
 
     code: ClassVar[str] = "not-beneath"
+    kind = "something else"
+    """What is in the way, in words."""
+    number = 0
+    """Of the folder, where several were asked for."""
 
 
 @contextmanager
@@ -55,10 +59,12 @@ def open_folder(root: Path, relative: str = "", *, make_for: int | None = None) 
                 raise
             except OSError:
                 so_far = "/".join(parts[:number])
-                raise NotBeneath(
-                    f"{so_far} is {_kind(held, name)}, and no folder", where=str(root),
-                    mend=f"remove {so_far}, or make it a folder",
-                ) from None
+                kind = _kind(held, name)
+                blocked = NotBeneath(
+                    f"{so_far} is {kind}, and no folder", where=str(root), mend=f"remove {so_far}, or make it a folder",
+                )
+                blocked.kind = kind
+                raise blocked from None
             os.close(held)
             held = inner
         yield held

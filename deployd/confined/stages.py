@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from deployd.confined.beneath import open_folder
+from deployd.confined.beneath import NotBeneath, open_folder
 from deployd.confined.mountinfo import Mounted, read_mounts
 from deployd.errors import DeployError
 
@@ -59,7 +59,7 @@ async def ensure_staged(stage: Path, folders: Sequence[Folder], owner: int) -> t
         Where they are, in the same order.
 
     Raises:
-        NotBeneath: The path of a folder leads through a link or a file.
+        NotBeneath: The path of a folder leads through a link or a file; its `number` says of which.
         NotStaged: The kernel refused.
     """
     return await asyncio.to_thread(_ensure_staged, stage, folders, owner)
@@ -100,10 +100,16 @@ def _ensure_staged(stage: Path, folders: Sequence[Folder], owner: int) -> tuple[
         if mount is None:
             place.mkdir(mode=0o700, exist_ok=True)
             folder.root.mkdir(mode=0o755, parents=True, exist_ok=True)
-            with open_folder(folder.root, folder.below, make_for=owner) as held:
-                if os.fstat(held).st_uid == 0:   # made on the way to another one
-                    os.fchown(held, owner, owner)
-                _bind(held, place)
+            try:
+                with open_folder(folder.root, folder.below, make_for=owner) as held:
+                    if os.fstat(held).st_uid == 0:   # made on the way to another one
+                        os.fchown(held, owner, owner)
+                    _bind(held, place)
+            except NotBeneath as error:
+                error.number = number
+                raise
+        # Each time: a daemon that was killed between the two calls has left it without.
+        _call("mount", "none", place, MS_REMOUNT | MS_BIND | MS_NOSUID | MS_NODEV)
         places.append(place)
     return tuple(places)
 
@@ -133,7 +139,6 @@ def _ensure_unstaged(stage: Path) -> None:
 def _bind(folder: int, place: Path) -> None:
     """Bind what a descriptor holds: the kernel follows this link of /proc to the very folder, whatever it is called."""
     _call("mount", f"/proc/self/fd/{folder}", place, MS_BIND)
-    _call("mount", "none", place, MS_REMOUNT | MS_BIND | MS_NOSUID | MS_NODEV)
 
 
 def _call(what: str, source: str, place: Path, flags: int) -> None:

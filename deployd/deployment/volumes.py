@@ -13,17 +13,25 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from pathlib import Path
+from typing import ClassVar
 
-from deployd.confined.beneath import open_folder, read_file, write_file
+from deployd.confined.beneath import NotBeneath, open_folder, read_file, write_file
 from deployd.confined.stages import Folder, ensure_staged
 from deployd.confined.trees import give_tree
 from deployd.deployment.host import Host
 from deployd.deployment.version import FIRST_UID, worker_part
 from deployd.deployment.view import Deployment
+from deployd.errors import DeployError
 from deployd.project.model import Application, Instance, Mount, ProjectConfig
 
 OWNER_FILE, OWNER_BYTES = "owner", 16
 """Beside the data, where no container writes: number of the user that all of it belongs to."""
+
+
+class MountBlocked(DeployError):
+    """The folder of a mount cannot be had: its application has put a link or a file in its place."""
+
+    code: ClassVar[str] = "mount-blocked"
 
 
 def ordered(instance: Instance) -> list[Mount]:
@@ -37,20 +45,29 @@ async def stage_mounts(
     """Have the folders of an instance's mounts, each mounted at a place of root's; in the order of `ordered`.
 
     Raises:
-        NotBeneath: Something that the application made is in the way.
+        MountBlocked: Something that the application made is in the way.
     """
     project, environment = deployment.project.id, deployment.environment
     data = host.places.data(project, environment)
     own = host.places.instance(project, environment, deployment.id, instance_name)
-    folders = []
-    for mount in ordered(instance):
+    mounts, folders = ordered(instance), []
+    for mount in mounts:
         if mount.source == "tmp":
             folders.append(Folder(own / "tmp", mount.source_path))
         else:
             volume = f"shared/{mount.service}" if mount.service else instance_name
             folders.append(Folder(data, f"{volume}/{mount.source_path}"))
     stage = host.places.stages(project, environment, deployment.id) / instance_name
-    return await ensure_staged(stage, folders, deployment.planned.version.uid)
+    try:
+        return await ensure_staged(stage, folders, deployment.planned.version.uid)
+    except NotBeneath as error:
+        mount = mounts[error.number]
+        raise MountBlocked(
+            f"cannot have the mount {mount.path} of {instance_name}: on the way to its folder there is {error.kind}",
+            where=str(mount.place),
+            mend=f"remove what the application or a hook put in the place of `source_path: {mount.source_path}`, or"
+                 " give the mount another one",
+        ) from None
 
 
 async def stage_version(deployment: Deployment, host: Host, config: ProjectConfig) -> None:
