@@ -18,6 +18,7 @@ from deployd.deployment.together import together
 from deployd.deployment.validate import read_config
 from deployd.deployment.view import Deployment
 from deployd.deployment.volumes import ensure_data_owner
+from deployd.deployment.waiting import waiting_of
 from deployd.deployment.without_slug import end_without_slug
 from deployd.engine.names import ACTIVITY, ENVIRONMENT, INSTANCE, PROJECT
 from deployd.engine.seen import ContainerSeen
@@ -33,19 +34,34 @@ class AppsUp:
 
 
 async def start_apps(deployment: Deployment, host: Host, tell: Tell) -> AppsUp:
-    """Mount the slugs and start the app and web containers of every application; what is independent, side by side."""
-    config = await read_config(deployment, host)
-    if await ensure_data_owner(deployment, host, deployment.planned.version.uid):
-        tell.line(f"the files of its mounts belong to the user {deployment.planned.version.uid} of the project now")
+    """Mount the slugs and start the app and web containers of every application; what is independent, side by side.
+
+    An application that needs something that is replaced is made, and started after it.
+    """
+    config, waiting = await read_config(deployment, host), waiting_of(deployment)
+    if not waiting.new_owner:
+        await ensure_data_owner(deployment, host, deployment.planned.version.uid)
     containers: list[str] = []
     await end_without_slug(host, await _made_before(deployment, host))
-    webs = {app.name: web_name(deployment, app) for app in config.applications}
-    addresses = await fixed_addresses(deployment, host, list(webs.values()))
-    web_image = await host.images.ensure(host.catalogue.web, tell.line)
+    image, addresses = await web_image_and_addresses(deployment, host, tell, config)
     for app in in_order_of_need(config):
-        containers += await start_app(deployment, host, config, app, web_image, addresses[webs[app.name]])
-    await together(_greet(deployment, host, tell, app) for app in config.applications)
+        waits = waiting.includes(app, config)
+        containers += await start_app(
+            deployment, host, config, app, image, addresses[web_name(deployment, app)], only_make=waits,
+        )
+        if waits:
+            tell.line("is started when what it needs is replaced", app=app.name)
+    await together(greet(deployment, host, tell, app) for app in config.applications
+                   if not waiting.includes(app, config))
     return AppsUp(tuple(containers))
+
+
+async def web_image_and_addresses(
+    deployment: Deployment, host: Host, tell: Tell, config: ProjectConfig,
+) -> tuple[str, dict[str, str]]:
+    """The image of web containers, and the address that each keeps, by its name."""
+    addresses = await fixed_addresses(deployment, host, [web_name(deployment, app) for app in config.applications])
+    return await host.images.ensure(host.catalogue.web, tell.line), addresses
 
 
 async def _made_before(deployment: Deployment, host: Host) -> tuple[ContainerSeen, ...]:
@@ -56,7 +72,7 @@ async def _made_before(deployment: Deployment, host: Host) -> tuple[ContainerSee
     })
 
 
-async def _greet(deployment: Deployment, host: Host, tell: Tell, app: Application) -> None:
+async def greet(deployment: Deployment, host: Host, tell: Tell, app: Application) -> None:
     """Wait until the application listens. It is asked nothing: new code must not answer before its deploy hook ran."""
     patience = min(SOFT_START_SECONDS, host.settings.answer_seconds)
     if await wait_until_listening(deployment, host, app, patience):

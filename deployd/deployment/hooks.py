@@ -15,6 +15,7 @@ from deployd.deployment.host import Host
 from deployd.deployment.route_set import route_set
 from deployd.deployment.validate import read_config
 from deployd.deployment.view import Deployment
+from deployd.deployment.waiting import waiting_of
 from deployd.engine.names import ACTIVITY, ENVIRONMENT, INSTANCE, PART, PROJECT, ROLE
 from deployd.errors import DeployError
 from deployd.router.table import Released, RouteSet
@@ -32,16 +33,15 @@ class HookRan:
 
 
 async def freeze(deployment: Deployment, host: Host, tell: Tell) -> Frozen:
-    """Hold new requests and stop the old workers, when a deploy hook will run and something is live.
+    """Hold new requests and stop the old workers, when something is live and a deploy hook will run, or something is
+    replaced that visitors need.
 
     Crons that run are waited for before, for a minute at most: they hold no visitors up.
     """
     await wait_for_crons(deployment, host, tell)
-    planned = deployment.planned
-    if not planned.plan.run_deploy_hook or planned.before is None or planned.plan.rolling:
+    if deployment.planned.before is None:
         return Frozen(False)
-    config = await read_config(deployment, host)
-    if not any(app.hooks.deploy for app in config.applications):
+    if not waiting_of(deployment).anything and not await _hook_comes(deployment, host):
         return Frozen(False)
     routes = await _routes_for_operators(deployment, host, tell)   # may look names up: before anybody is held
     await host.router.freeze(deployment.key, host.settings.freeze_seconds)
@@ -50,6 +50,14 @@ async def freeze(deployment: Deployment, host: Host, tell: Tell) -> Frozen:
         await _show_to_operators(routes, host, tell)
     await stop_old_workers(deployment, host, tell)
     return Frozen(True)
+
+
+async def _hook_comes(deployment: Deployment, host: Host) -> bool:
+    """Whether a deploy hook will run that the earlier version must not be visited beside."""
+    plan = deployment.planned.plan
+    if not plan.run_deploy_hook or plan.rolling:
+        return False
+    return any(app.hooks.deploy for app in (await read_config(deployment, host)).applications)
 
 
 async def _routes_for_operators(deployment: Deployment, host: Host, tell: Tell) -> RouteSet | None:

@@ -20,7 +20,9 @@ from deployd.deployment.service_container import credentials_of
 from deployd.deployment.start_script import start_script
 from deployd.deployment.view import Deployment
 from deployd.deployment.volumes import stage_mounts
+from deployd.deployment.waiting import waiting_of
 from deployd.deployment.wanted import routes_of
+from deployd.engine.seen import ContainerSeen
 from deployd.environment.platform import About, run_config_json, runtime_environment
 from deployd.environment.variables import variables_of
 from deployd.project.model import Application, Instance, ProjectConfig, Relationship
@@ -99,7 +101,7 @@ async def relationship_values(
         service = config.service(item.target)
         container = links_of(deployment, config, (item,))[f"{item.name}.internal"]
         seen = await host.engine.container(container)
-        address = seen.addresses.get(deployment.names.network, "") if seen else ""
+        address = await _address_of(deployment, host, seen, item.target)
         if service is None:
             app = config.application(item.target)
             values[item.name] = [{
@@ -115,6 +117,17 @@ async def relationship_values(
         )
         values[item.name] = [{**value, "cluster": f"{deployment.project.id}-{deployment.environment}"}]
     return values
+
+
+async def _address_of(deployment: Deployment, host: Host, seen: ContainerSeen | None, target: str) -> str:
+    """Where something is found, once the deployment is live."""
+    network = deployment.names.network
+    if target in waiting_of(deployment).services and (seen is None or network not in seen.own_addresses):
+        # It was made when Docker gave all addresses; what replaces it gets one that it keeps.
+        seen = await host.engine.container(deployment.names.next_service(target, deployment.id)) or seen
+    if seen is None:
+        return ""
+    return seen.addresses.get(network) or seen.own_addresses.get(network, "")
 
 
 async def _own_folder(root: Path, name: str, owner: int) -> Path:

@@ -40,12 +40,14 @@ def web_name(deployment: Deployment, app: Application) -> str:
 
 
 async def start_app(
-    deployment: Deployment, host: Host, config: ProjectConfig, app: Application, web_image: str, address: str,
+    deployment: Deployment, host: Host, config: ProjectConfig, app: Application, web_image: str, address: str, *,
+    only_make: bool = False,
 ) -> tuple[str, str]:
     """Mount the slug of an application and start its web and app containers. Gives their names.
 
     Args:
         address: That the web container keeps.
+        only_make: The app container is made and not started.
 
     Raises:
         WebServerEnded: Its nginx ended at once.
@@ -57,6 +59,8 @@ async def start_app(
     web, own = web_container(parts, web_image, folder, address), app_container(parts)
     await together(host.engine.create(spec) for spec in (web, own))
     await host.engine.ensure_container(web)
+    if only_make:
+        return web.name, own.name
     await _start_beside(host, app, web, own)
     await _run_post_start(host, app.web.instance, app.name, own, str(app.web.place))
     return web.name, own.name

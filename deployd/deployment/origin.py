@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from deployd import __version__
 from deployd.deployment.version import Version
-from deployd.engine.names import ACTIVITY, PART, ROLE
+from deployd.engine.names import ACTIVITY, PART, ROLE, is_set_aside
 from deployd.engine.seen import ContainerSeen
 from deployd.settings import ProjectSettings, Settings
 
@@ -24,7 +24,8 @@ def live_containers(version: Version, found: Iterable[ContainerSeen]) -> list[Co
     services = {service.name for service in version.services}
     return [
         item for item in found
-        if (item.labels[ROLE] == "service" and item.labels.get(PART) in services)
+        if (item.labels[ROLE] == "service" and (part := item.labels.get(PART)) in services
+            and not is_set_aside(item.name, part or ""))
         or (item.labels[ROLE] in ("app", "web", "worker") and item.labels.get(ACTIVITY) == str(version.activity))
     ]
 

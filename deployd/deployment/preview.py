@@ -7,6 +7,7 @@ from pathlib import Path
 
 from deployd.deployment.host import Host
 from deployd.deployment.refused import ConfigurationRefused
+from deployd.deployment.volumes import files_to_give
 from deployd.deployment.wanted import find_wanted
 from deployd.environment.naming import machine_name
 from deployd.git.mirror import CommitInfo
@@ -70,5 +71,9 @@ async def plan_offered(host: Host, project: ProjectSettings, body: bytes) -> tup
     )
     before = live.as_live() if live else NOTHING_LIVE
     rolling = host.settings.strategy_of(project, branch) == "rolling"
-    plan = make_plan(wanted.apps, wanted.services, wanted.version.routes, before, rolling=rolling)
+    plan = make_plan(
+        wanted.apps, wanted.services, wanted.version.routes, before, rolling=rolling,
+        freeze_seconds=host.settings.freeze_seconds,
+        given_files=await files_to_give(host, project.id, environment, live, wanted.version.uid),
+    )
     return branch, plan

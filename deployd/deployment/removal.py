@@ -37,6 +37,15 @@ async def remove_version(deployment: Deployment, host: Host, activity: str) -> N
     await remove_tree(folder)
 
 
+async def end_new_apps(deployment: Deployment, host: Host) -> None:
+    """End the applications that a deployment started, at once; their containers stay. None is fine."""
+    for container in await host.engine.containers({
+        INSTANCE: deployment.instance, PROJECT: deployment.project.id, ENVIRONMENT: deployment.environment,
+        ACTIVITY: str(deployment.id), ROLE: "app",
+    }):
+        await host.engine.stop(container.name, 0)
+
+
 async def versions_there(deployment: Deployment, host: Host) -> set[str]:
     """Activities of which something is there: of an interrupted removal the containers may be gone already."""
     labels = {INSTANCE: deployment.instance, PROJECT: deployment.project.id, ENVIRONMENT: deployment.environment}

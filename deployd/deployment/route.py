@@ -17,6 +17,7 @@ from deployd.deployment.host import Host
 from deployd.deployment.probe import wait_until_answering
 from deployd.deployment.removal import remove_version, unmount_unused, versions_there
 from deployd.deployment.route_set import route_set
+from deployd.deployment.services import remove_set_aside
 from deployd.deployment.snapshot import remove_snapshot
 from deployd.deployment.validate import read_config
 from deployd.deployment.view import Deployment
@@ -83,7 +84,7 @@ async def switch(deployment: Deployment, host: Host, tell: Tell) -> Switched:
     except DeployError as error:
         await _refuse_unless_switched(deployment, host, error)
         raise
-    await host.facts.set_live(deployment.project.id, deployment.environment, deployment.planned.version)
+    await host.facts.set_live(deployment.project.id, deployment.environment, deployment.version)
     if words := words_of_switch(released):
         tell.line(words)
     for url in deployment.planned.urls[:3]:
@@ -150,6 +151,7 @@ async def _retire(deployment: Deployment, host: Host, tell: Tell) -> Retired:
         if planned.action == "remove":
             await host.engine.ensure_container_gone(deployment.names.service(planned.name), stop_seconds=60)
             tell.line(f"service {planned.name} removed, its volume is kept")
+    await remove_set_aside(deployment, host)
     await remove_snapshot(deployment, host)
     before = deployment.planned.before
     await unmount_unused(host, before.apps if before else ())

@@ -1,63 +1,54 @@
-"""The first half of phase 4: network and services, kept, created or made anew, and what is provisioned in them.
+"""The first half of phase 4: network and services. What is new is made, what stays is kept, and a container is laid
+ready for each service that is made anew.
 
-What is new begins with the build, and comes up while that goes on: nobody uses it yet. What is live waits its turn.
+What is new begins with the build, and comes up while that goes on: nobody uses it yet. What visitors use is replaced
+when they are held, and not before (`replace.py`).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 
 from deployd.activity.log import Tell
 from deployd.confined.stages import ensure_unstaged
 from deployd.confined.trees import remove_tree
-from deployd.deployment.addresses import fixed_addresses
 from deployd.deployment.host import Host
-from deployd.deployment.service_container import credentials_of, service_container
+from deployd.deployment.results import ServicesUp
+from deployd.deployment.service_back import have_service_as_before, is_as_before, services_before
+from deployd.deployment.service_up import (
+    Wanted,
+    container_spec,
+    ensure_provisioned,
+    ensure_running,
+    new_volume,
+    wanted_services,
+)
 from deployd.deployment.together import together
 from deployd.deployment.validate import read_config
-from deployd.deployment.version import ServiceVersion
 from deployd.deployment.view import Deployment
-from deployd.deployment.wanted import NO_CONTAINER
+from deployd.deployment.volumes import belongs_to_another
 from deployd.engine.addresses import given_by_docker
-from deployd.engine.errors import NotReady, SubnetTaken
-from deployd.engine.names import DIGEST, MADE_BY, bridge_name
-from deployd.engine.seen import ContainerSeen
-from deployd.engine.specs import NetworkSpec, VolumeSpec
-from deployd.errors import DeployError, Transient
-from deployd.project.model import ProjectConfig, Service
-from deployd.services.families import family_of
+from deployd.engine.errors import SubnetTaken
+from deployd.engine.names import DIGEST, ENVIRONMENT, INSTANCE, PART, PROJECT, ROLE, bridge_name, is_set_aside
+from deployd.engine.specs import NetworkSpec
+from deployd.errors import Transient
 
-READY_SECONDS = 180
 SUBNET_AGAIN_SECONDS = 1.0
-
-
-class ServiceNotReady(DeployError):
-    """A service container did not become healthy in its time, or what it must hold could not be made in it."""
-
-    code = "service-not-ready"
-
-
-@dataclass(frozen=True, slots=True)
-class ServicesUp:
-    services: tuple[str, ...]
 
 
 async def begin_services(deployment: Deployment, host: Host, tell: Tell) -> None:
     """Network of the environment, and its new services started: they come up while the code is built.
 
-    What is live is not touched here: a service that is made anew waits for `start_services`.
+    What is live is not touched here: a service that is made anew waits for the freeze.
 
     Raises:
         Transient: Somebody else was faster to take the subnet.
     """
     config = await read_config(deployment, host)
     await ensure_network(deployment, host)
-    new = {change.name for change in deployment.planned.plan.services if change.action == "create"}
-    wanted = [(service, version) for service, version in _wanted(deployment, config) if service.name in new]
-    addresses = await _addresses(deployment, host, [service for service, _ in wanted])
-    await together(
-        _ensure_running(deployment, host, service, version, addresses[service.name]) for service, version in wanted
-    )
+    new = frozenset(change.name for change in deployment.planned.plan.services if change.action == "create")
+    wanted = await wanted_services(deployment, host, config, new)
+    await together(ensure_running(deployment, host, item) for item in wanted)
 
 
 async def end_new_services(deployment: Deployment, host: Host, tell: Tell) -> None:
@@ -66,7 +57,7 @@ async def end_new_services(deployment: Deployment, host: Host, tell: Tell) -> No
     for change in deployment.planned.plan.services:
         if change.action == "create":
             await host.engine.ensure_container_gone(names.service(change.name), stop_seconds=0)
-            for volume in await host.engine.volumes(_new_volume(deployment, change.name)):
+            for volume in await host.engine.volumes(new_volume(deployment, change.name)):
                 await host.engine.ensure_volume_gone(volume.name)
     if deployment.planned.before is None:
         await host.engine.ensure_network_gone(names.network)
@@ -78,19 +69,21 @@ async def end_new_services(deployment: Deployment, host: Host, tell: Tell) -> No
 async def start_services(deployment: Deployment, host: Host, tell: Tell) -> ServicesUp:
     """Network, volumes and services of the environment, ready and provisioned, independent ones side by side.
 
+    Of a service whose container becomes another one, that is made and not started.
+
     Raises:
         ServiceNotReady: A service did not come up; its last log lines are the evidence.
         Transient: Somebody else was faster to take the subnet.
     """
     config = await read_config(deployment, host)
     await ensure_network(deployment, host)
-    wanted = _wanted(deployment, config)
-    addresses = await _addresses(deployment, host, [service for service, _ in wanted])
-    await together(
-        _ensure_service(deployment, host, tell, service, version, addresses[service.name])
-        for service, version in wanted
+    wanted = await wanted_services(deployment, host, config)
+    replaced = await together(_ensure_service(deployment, host, tell, item) for item in wanted)
+    return ServicesUp(
+        tuple(service.name for service in config.services),
+        tuple(item.name for item, anew in zip(wanted, replaced, strict=True) if anew),
+        await belongs_to_another(deployment, host, deployment.planned.version.uid),
     )
-    return ServicesUp(tuple(service.name for service in config.services))
 
 
 async def make_service_again(deployment: Deployment, host: Host, name: str) -> None:
@@ -100,30 +93,32 @@ async def make_service_again(deployment: Deployment, host: Host, name: str) -> N
         ServiceNotReady: It did not come up.
     """
     config = await read_config(deployment, host)
-    service, version = next(pair for pair in _wanted(deployment, config) if pair[0].name == name)
-    address = (await _addresses(deployment, host, [service]))[name]
-    seen = await _ensure_running(deployment, host, service, version, address)
-    await _ensure_provisioned(deployment, host, service, version, seen)
+    [wanted] = await wanted_services(deployment, host, config, frozenset({name}))
+    seen = await ensure_running(deployment, host, wanted)
+    await ensure_provisioned(deployment, host, wanted, seen.name)
 
 
 async def put_back_services(deployment: Deployment, host: Host, tell: Tell) -> None:
-    """Undo: services that are new go; those that were made anew become what they were."""
+    """Undo: services that are new go, and what was laid ready. Those that an earlier deployd made anew before the
+    freeze become what they were."""
     await end_new_services(deployment, host, tell)
-    planned = deployment.planned
-    earlier = {version.name: version for version in planned.before.services} if planned.before else {}
-    for change in planned.plan.services:
-        if change.action == "recreate" and planned.before is not None:
-            result = await host.code.read(deployment.project, planned.before.commit)
-            service = result.config.service(change.name) if result.config else None
-            if service is not None:
-                address = (await _addresses(deployment, host, [service]))[service.name]
-                await _ensure_service(deployment, host, tell, service, earlier[change.name], address)
+    for wanted in await services_before(deployment, host):
+        if not await is_as_before(deployment, host, wanted):
+            await have_service_as_before(deployment, host, wanted)
+            await ensure_provisioned(deployment, host, wanted, deployment.names.service(wanted.name))
+    await remove_set_aside(deployment, host)
 
 
-def _wanted(deployment: Deployment, config: ProjectConfig) -> list[tuple[Service, ServiceVersion]]:
-    """Services that are a container, each with its version of this deployment."""
-    versions = {version.name: version for version in deployment.planned.version.services}
-    return [(service, versions[service.name]) for service in config.services if service.kind not in NO_CONTAINER]
+async def remove_set_aside(deployment: Deployment, host: Host) -> None:
+    """Remove containers of services that wait for their turn, or had it."""
+    found = await host.engine.containers({
+        INSTANCE: deployment.instance, PROJECT: deployment.project.id, ENVIRONMENT: deployment.environment,
+        ROLE: "service",
+    })
+    await together(
+        host.engine.ensure_container_gone(item.name, stop_seconds=0)
+        for item in found if is_set_aside(item.name, item.labels.get(PART, ""))
+    )
 
 
 async def ensure_network(deployment: Deployment, host: Host) -> None:
@@ -147,68 +142,19 @@ async def ensure_network(deployment: Deployment, host: Host) -> None:
         raise Transient(error, SUBNET_AGAIN_SECONDS) from error   # since we looked: another one is chosen then
 
 
-async def _addresses(deployment: Deployment, host: Host, services: list[Service]) -> dict[str, str]:
-    """{service: the address that it keeps}, also when its container is made anew."""
-    containers = {service.name: deployment.names.service(service.name) for service in services}
-    found = await fixed_addresses(deployment, host, list(containers.values()))
-    return {name: found[container] for name, container in containers.items()}
-
-
-def _new_volume(deployment: Deployment, service: str) -> dict[str, str]:
-    """Labels of a service's volume; not on one that was kept from the time when there was such a service before."""
-    return {**deployment.names.labels("volume", service), MADE_BY: str(deployment.id)}
-
-
-async def _ensure_running(
-    deployment: Deployment, host: Host, service: Service, version: ServiceVersion, address: str,
-) -> ContainerSeen:
-    """Have the service's container run as its version wants it, with its volume. Maybe it is not ready yet."""
-    spec = await service_container(deployment, host, service, version, address)
-    there = await host.engine.container(spec.name)
-    if there is not None and there.labels.get(DIGEST) != version.digest:
-        await host.engine.ensure_container_gone(spec.name, stop_seconds=60)
-        there = None
-    if there is not None and there.running:
-        return there
-    names = deployment.names
-    if any(bind.source == names.volume(service.name) for bind in spec.binds):
-        await host.engine.ensure_volume(VolumeSpec(names.volume(service.name), _new_volume(deployment, service.name)))
-    return await host.engine.ensure_container(spec)
-
-
-async def _ensure_service(
-    deployment: Deployment, host: Host, tell: Tell, service: Service, version: ServiceVersion, address: str,
-) -> None:
-    seen = await _ensure_running(deployment, host, service, version, address)
-    planned = next((change for change in deployment.planned.plan.services if change.name == service.name), None)
+async def _ensure_service(deployment: Deployment, host: Host, tell: Tell, wanted: Wanted) -> bool:
+    """Have a service as its version wants it. True: it waits for the freeze."""
+    seen = await host.engine.container(deployment.names.service(wanted.name))
+    if seen is not None and seen.labels.get(DIGEST) != wanted.version.digest:
+        spec = await container_spec(deployment, host, wanted)
+        await host.engine.create(replace(spec, name=deployment.names.next_service(wanted.name, deployment.id)))
+        tell.line("is replaced when visitors are held", app=wanted.name)
+        return True
+    seen = await ensure_running(deployment, host, wanted)
+    planned = next((change for change in deployment.planned.plan.services if change.name == wanted.name), None)
     if planned is not None and planned.action == "keep" and seen.health == "healthy":
-        tell.line("kept", app=service.name)
-        return
-    await _ensure_provisioned(deployment, host, service, version, seen)
-    tell.line(f"{version.type} ready", app=service.name)
-
-
-async def _ensure_provisioned(
-    deployment: Deployment, host: Host, service: Service, version: ServiceVersion, seen: ContainerSeen,
-) -> None:
-    try:
-        await host.engine.wait_until_healthy(seen.name, READY_SECONDS)
-    except NotReady as error:
-        raise ServiceNotReady(
-            error.what.replace(seen.name, f"the service {service.name} ({version.type})"), where=str(service.place),
-            evidence=error.evidence, mend="its last lines above say why; often it is its configuration or its `size`",
-        ) from None
-    credentials = await credentials_of(deployment, host, service)
-
-    async def execute(argv: tuple[str, ...], stdin: bytes | None = None) -> bytes:
-        result = await host.engine.execute(seen.name, argv, stdin=stdin, limit_seconds=60)
-        if result.status != 0:
-            raise ServiceNotReady(
-                f"{service.name} ({version.type}) is up, but its users and databases cannot be set up",
-                where=str(service.place),
-                evidence=tuple((result.stderr or result.stdout).decode(errors="replace").splitlines()[-20:]),
-                mend="look at the configuration of the service",
-            )
-        return result.stdout
-
-    await family_of(service).provision(execute, service, credentials)
+        tell.line("kept", app=wanted.name)
+        return False
+    await ensure_provisioned(deployment, host, wanted, seen.name)
+    tell.line(f"{wanted.version.type} ready", app=wanted.name)
+    return False

@@ -28,9 +28,10 @@ from deployd.deployment.databases import (
 )
 from deployd.deployment.hooks import Frozen
 from deployd.deployment.host import Host
+from deployd.deployment.removal import end_new_apps
 from deployd.deployment.view import Deployment
 from deployd.deployment.volume_copy import by_hand
-from deployd.engine.names import ACTIVITY, ENVIRONMENT, INSTANCE, PROJECT, ROLE
+from deployd.deployment.waiting import waiting_of
 from deployd.errors import DeployError
 
 UNDER_WAY_SECONDS = 0.5
@@ -88,7 +89,7 @@ async def put_back_snapshot(deployment: Deployment, host: Host, tell: Tell) -> N
     taken = _taken(deployment)
     if taken is None:
         await end_half_copied(deployment, host, await databases_before(deployment, host))
-    elif taken.services and deployment.journal.last("run_deploy_hook") is not None:
+    elif taken.services and _may_have_changed(deployment):
         await _put_back(deployment, host, tell, taken)
     await remove_snapshot(deployment, host)
 
@@ -126,7 +127,7 @@ async def _put_back(deployment: Deployment, host: Host, tell: Tell, taken: Taken
     folder = _folder(deployment, host)
     try:
         await _refuse_damaged(taken, folder)
-        await _end_new_apps(deployment, host)
+        await end_new_apps(deployment, host)   # they go anyway, and must not write into what is put back
         await replace_files(deployment, host, databases, folder)
     except DeployError as error:
         raise _not_put_back(deployment, error, databases, folder) from error
@@ -143,15 +144,6 @@ async def _refuse_damaged(taken: Taken, folder: Path) -> None:
             f"the snapshot has {files} files with {size} bytes, and {taken.files} with "
             f"{taken.size_bytes} were written",
         )
-
-
-async def _end_new_apps(deployment: Deployment, host: Host) -> None:
-    """They go anyway, and must not write into what is put back."""
-    for container in await host.engine.containers({
-        INSTANCE: deployment.instance, PROJECT: deployment.project.id, ENVIRONMENT: deployment.environment,
-        ACTIVITY: str(deployment.id), ROLE: "app",
-    }):
-        await host.engine.stop(container.name, 0)
 
 
 def _not_put_back(
@@ -180,6 +172,18 @@ def _taken(deployment: Deployment) -> Taken | None:
         return deployment.journal.result("take_snapshot", Taken)
     except LookupError:
         return None
+
+
+def copied_services(deployment: Deployment) -> tuple[str, ...]:
+    """Those of which there is a whole snapshot."""
+    taken = _taken(deployment)
+    return taken.services if taken else ()
+
+
+def _may_have_changed(deployment: Deployment) -> bool:
+    """Whether a deploy hook was begun, or a service made anew: one in a newer version upgrades its files."""
+    anew = waiting_of(deployment).services and deployment.journal.last("replace_services") is not None
+    return bool(anew) or deployment.journal.last("run_deploy_hook") is not None
 
 
 def _folder(deployment: Deployment, host: Host) -> Path:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import dataclasses
 
 from deployd.activity.table import (
     AGAIN,
@@ -17,13 +17,13 @@ from deployd.activity.table import (
     Step,
     Table,
 )
-from deployd.deployment import build, delete, deploy, hooks, route, services, slug, snapshot, validate
+from deployd.deployment import build, delete, deploy, hooks, replace, route, services, slug, snapshot, validate
 from deployd.deployment.host import Host
 from deployd.deployment.view import Deployment
 
 MINUTE = 60
 
-PUSH: Table[Deployment, Host] = Table("push", version=2, steps=(
+PUSH: Table[Deployment, Host] = Table("push", version=3, steps=(
     #     phase       step                       undone by               limit        visitors   after a restart
     Step("validate", validate.fetch,             NOTHING,                10 * MINUTE, AS_BEFORE, AGAIN),
     Step("validate", validate.read_and_plan,     NOTHING,                10 * MINUTE, AS_BEFORE, AGAIN),
@@ -35,6 +35,8 @@ PUSH: Table[Deployment, Host] = Table("push", version=2, steps=(
     Step("hooks",    hooks.freeze,               hooks.thaw_to_old,      2 * MINUTE,  HELD,      AGAIN),
     Step("hooks",    snapshot.take_snapshot,     snapshot.put_back_snapshot, 30 * MINUTE, HELD,   AGAIN,
          undo_limit_seconds=60 * MINUTE),
+    Step("hooks",    replace.replace_services,   replace.put_back_replaced, 15 * MINUTE, HELD,    AGAIN,
+         undo_limit_seconds=15 * MINUTE),
     Step("hooks",    hooks.run_deploy_hook,      hooks.end_and_put_back, 65 * MINUTE, HELD,      ATTACH),
     Step("route",    route.wait_until_healthy,   NOTHING,                2 * MINUTE,  HELD,      AGAIN),
     Step("route",    route.switch,               NO_WAY_BACK,            10,          RELEASED,  AGAIN),
@@ -47,7 +49,13 @@ PUSH: Table[Deployment, Host] = Table("push", version=2, steps=(
 ROLLBACK = PUSH.without("build", "slug")
 """To an earlier version: its slugs, its configuration, its images."""
 
-PUSH_1 = replace(PUSH, version=1, steps=tuple(step for step in PUSH.steps if step.name != "take_snapshot"))
+PUSH_2 = dataclasses.replace(PUSH, version=2)
+"""When services were made anew before the freeze. What is open goes on with the step in which that is done now, which
+finds nothing to do where it was done already."""
+
+PUSH_1 = dataclasses.replace(
+    PUSH, version=1, steps=tuple(step for step in PUSH.steps if step.name != "take_snapshot"),
+)
 """Before there were snapshots."""
 
 DELETE: Table[Deployment, Host] = Table("delete", version=1, steps=(
@@ -67,6 +75,7 @@ TABLES = {"push": PUSH, "redeploy": PUSH, "rollback": ROLLBACK, "delete": DELETE
 
 EARLIER = {
     ("push", 1): PUSH_1, ("redeploy", 1): PUSH_1, ("rollback", 1): PUSH_1.without("build", "slug"),
+    ("push", 2): PUSH_2, ("redeploy", 2): PUSH_2, ("rollback", 2): PUSH_2.without("build", "slug"),
 }
 """Tables by which an earlier deployd may have begun something that is still open: {(kind, version): table}"""
 

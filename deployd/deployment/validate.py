@@ -7,7 +7,8 @@ from deployd.deployment.host import Host
 from deployd.deployment.refused import ConfigurationRefused
 from deployd.deployment.version import Version
 from deployd.deployment.view import Deployment, Fetched, Planned
-from deployd.deployment.wanted import find_wanted, routes_of
+from deployd.deployment.volumes import files_to_give
+from deployd.deployment.wanted import find_wanted, routes_of, wanted_services
 from deployd.errors import DeployError, Transient
 from deployd.ids import CommitId
 from deployd.plan import NOTHING_LIVE, WantedApp, WantedService, make_plan
@@ -92,7 +93,7 @@ async def read_and_plan(deployment: Deployment, host: Host, tell: Tell) -> Plann
     config = await read_config(deployment, host, tell if first_try else None)
     before = await host.facts.live(project.id, deployment.environment)
     if deployment.activity.kind == "rollback":
-        version, apps, services = await _earlier(deployment, host)
+        version, apps, services = await _earlier(deployment, host, config)
     else:
         wanted = await find_wanted(
             host, project, deployment.environment, deployment.branch, deployment.id, deployment.commit, config, before,
@@ -104,6 +105,8 @@ async def read_and_plan(deployment: Deployment, host: Host, tell: Tell) -> Plann
     plan = make_plan(
         apps, services, version.routes, before.as_live() if before else NOTHING_LIVE,
         rolling=host.settings.strategy_of(project, deployment.branch) == "rolling",
+        freeze_seconds=host.settings.freeze_seconds,
+        given_files=await files_to_give(host, project.id, deployment.environment, before, version.uid),
     )
     for line in plan.lines():
         tell.line(line)
@@ -126,7 +129,7 @@ async def read_config(deployment: Deployment, host: Host, tell: Tell | None = No
 
 
 async def _earlier(
-    deployment: Deployment, host: Host,
+    deployment: Deployment, host: Host, config: ProjectConfig,
 ) -> tuple[Version, tuple[WantedApp, ...], tuple[WantedService, ...]]:
     """The version that a rollback goes back to, under the containers' names of this activity."""
     target = deployment.activity.trigger.to
@@ -143,5 +146,4 @@ async def _earlier(
                 mend="push the older commit again: it will be built anew",
             )
         apps.append(WantedApp(app.name, app.slug, app.parts, True, app.running))
-    services = tuple(WantedService(item.name, item.type, item.digest) for item in earlier.services)
-    return version, tuple(apps), services
+    return version, tuple(apps), wanted_services(host.settings, config, earlier.services)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 from deployd.ids import ActivityId, CommitId, SlugKey
 from deployd.plan import KeyParts, Live, LiveApp, LiveService
@@ -32,6 +33,8 @@ class ServiceVersion:
     type: str
     image_id: str
     digest: str
+    ready_seconds: float | None = None
+    """How long it took when it was last made anew; None: it never was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +60,16 @@ class Version:
         """The same, as the plan compares it."""
         return Live(
             {app.name: LiveApp(app.slug, app.parts, app.running) for app in self.apps},
-            {service.name: LiveService(service.type, service.digest) for service in self.services},
+            {item.name: LiveService(item.type, item.digest, item.ready_seconds) for item in self.services},
             self.routes,
         )
+
+    def with_seconds(self, measured: Mapping[str, float], before: Version | None) -> Version:
+        """The same, with how long its services took, now or earlier."""
+        known = {item.name: item.ready_seconds for item in before.services} if before else {}
+        return replace(self, services=tuple(
+            replace(item, ready_seconds=measured.get(item.name, known.get(item.name))) for item in self.services
+        ))
 
     def app(self, name: str) -> AppVersion | None:
         return next((app for app in self.apps if app.name == name), None)

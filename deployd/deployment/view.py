@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 
-from deployd.activity.journal import Journal
+from deployd.activity.journal import DONE, Journal, write_result
+from deployd.deployment.results import Replaced
 from deployd.deployment.version import Version
 from deployd.engine.names import Names
 from deployd.environment.naming import EnvironmentType, environment_type
@@ -12,6 +14,7 @@ from deployd.ids import ActivityId, CommitId, EnvironmentName
 from deployd.plan import Plan
 from deployd.settings import ProjectSettings
 from deployd.state.activities import Activity
+from deployd.state.entries import Entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,3 +80,33 @@ class Deployment:
     @property
     def planned(self) -> Planned:
         return self.journal.result("read_and_plan", Planned)
+
+    @property
+    def version(self) -> Version:
+        """As it goes live, with what its steps found out."""
+        try:
+            measured = self.journal.result("replace_services", Replaced).seconds
+        except LookupError:
+            measured = {}
+        return self.planned.version.with_seconds(measured, self.planned.before)
+
+    def container(self, role: str, part: str) -> str:
+        """The name of one of its containers: `app`, `web` or `worker`."""
+        return self.names.container(self.id, role, part)
+
+
+def of_version(
+    version: Version, activity: Activity, project: ProjectSettings, instance: str, at: datetime,
+) -> Deployment:
+    """A version as the deployment that made it, as far as its containers and routes need that.
+
+    Args:
+        activity: Of the same environment; its number is not taken.
+    """
+    journal = Journal((
+        Entry("fetch", DONE, at, write_result(Fetched(version.commit))),
+        Entry("read_and_plan", DONE, at, write_result(
+            Planned(version, None, Plan((), (), run_deploy_hook=False), version.routes),
+        )),
+    ))
+    return Deployment(replace(activity, id=version.activity), project, instance, journal)

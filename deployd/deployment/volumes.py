@@ -17,11 +17,12 @@ from typing import ClassVar
 
 from deployd.confined.beneath import NotBeneath, open_folder, read_file, write_file
 from deployd.confined.stages import Folder, ensure_staged
-from deployd.confined.trees import give_tree
+from deployd.confined.trees import count_files, give_tree
 from deployd.deployment.host import Host
-from deployd.deployment.version import FIRST_UID, worker_part
+from deployd.deployment.version import FIRST_UID, Version, worker_part
 from deployd.deployment.view import Deployment
 from deployd.errors import DeployError
+from deployd.ids import EnvironmentName, ProjectId
 from deployd.project.model import Application, Instance, Mount, ProjectConfig
 
 OWNER_FILE, OWNER_BYTES = "owner", 16
@@ -105,6 +106,23 @@ async def ensure_data_owner(deployment: Deployment, host: Host, uid: int) -> boo
         await give_tree(data, uid)
     await asyncio.to_thread(_write_owner, folder, uid)
     return given
+
+
+async def belongs_to_another(deployment: Deployment, host: Host, uid: int) -> bool:
+    """Whether there is data of mounts, of another user: giving it away takes it from who has it."""
+    folder = host.places.environment(deployment.project.id, deployment.environment)
+    data = host.places.data(deployment.project.id, deployment.environment)
+    return await asyncio.to_thread(lambda: _owner(folder) != uid and data.is_dir())
+
+
+async def files_to_give(
+    host: Host, project: ProjectId, environment: EnvironmentName, before: Version | None, uid: int,
+) -> int:
+    """How many files of mounts get another owner, when a version of this user follows one of another."""
+    data = host.places.data(project, environment)
+    if before is None or before.uid == uid or not await asyncio.to_thread(data.is_dir):
+        return 0
+    return (await count_files(data))[0]
 
 
 def _owner(folder: Path) -> int:

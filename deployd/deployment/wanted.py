@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
@@ -186,9 +186,23 @@ async def find_wanted(
             await host.facts.uid(project.id),
         ),
         tuple(wanted_apps),
-        tuple(WantedService(item.name, item.type, item.digest) for item in services),
+        wanted_services(host.settings, config, services),
         (*warnings, *routes.warnings, *cannot_be_masked(project)),
     )
+
+
+def wanted_services(
+    settings: Settings, config: ProjectConfig, versions: Iterable[ServiceVersion],
+) -> tuple[WantedService, ...]:
+    """Services as the plan compares them."""
+    usual = {service.name: _usual_seconds(settings, service) for service in config.services}
+    return tuple(WantedService(item.name, item.type, item.digest, usual.get(item.name, 0.0)) for item in versions)
+
+
+def _usual_seconds(settings: Settings, service: Service) -> float:
+    if service.kind in NO_CONTAINER:
+        return 0.0
+    return family_of(service).parts(service, memory_mb=settings.size(service.size).memory_mb).usual_seconds
 
 
 def cannot_be_masked(project: ProjectSettings) -> list[str]:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-LISTEN_TCP = "0A"
+LISTEN_TCP, ESTABLISHED = "0A", "01"
+LOCALHOST = "0100007F"
 NAME_SERVER = "0B00007F"
 """127.0.0.11, where Docker answers a container's questions for names."""
 ACCEPTS = "00010000"
@@ -54,3 +55,25 @@ def unix_listeners(text: str) -> set[str]:
     """Paths, from the text of /proc/net/unix."""
     rows = (line.split() for line in text.splitlines()[1:])
     return {row[7] for row in rows if len(row) > 7 and row[3] == ACCEPTS}
+
+
+def connections_to(pid: int, port: int, path: str) -> int:
+    """How many connections lead to a port of 127.0.0.1, or to a Unix socket, in the network of a process."""
+    net = Path(f"/proc/{pid}/net")
+    try:
+        return tcp_connections(_read(net / "tcp"), port) + unix_connections(_read(net / "unix"), path)
+    except OSError:
+        return 0   # the process has ended
+
+
+def tcp_connections(text: str, port: int) -> int:
+    """Established ones to a port of 127.0.0.1, seen from who opened them; from the text of /proc/net/tcp."""
+    wanted = f"{LOCALHOST}:{port:04X}"
+    rows = (line.split() for line in text.splitlines()[1:])
+    return sum(len(row) > 3 and row[2] == wanted and row[3] == ESTABLISHED for row in rows)
+
+
+def unix_connections(text: str, path: str) -> int:
+    """Those that were accepted, or wait for that; from the text of /proc/net/unix."""
+    rows = (line.split() for line in text.splitlines()[1:])
+    return sum(len(row) > 7 and row[7] == path and row[3] != ACCEPTS for row in rows)

@@ -18,6 +18,14 @@ ROLE, PART, DIGEST, MADE_BY = "deployd.role", "deployd.part", "deployd.digest", 
 """ROLE: `service`, `app`, `web`, `worker`, `build`, `router`. PART: its name in the files. DIGEST: of a service.
 MADE_BY: the activity that made the volume of a service, which outlives it."""
 
+ASIDE = ".."
+"""In the name of a service's container that is laid ready or put aside; its labels cannot be changed later."""
+
+
+def is_set_aside(container: str, service: str) -> bool:
+    """Whether a container of a service is not the one that is in use."""
+    return f"-{service}{ASIDE}" in container and not container.endswith(f"-{service}")
+
 
 def bridge_prefix(instance: str) -> str:
     """How the host's interfaces of all our networks begin: by it the firewall knows them, also those yet to be made."""
@@ -51,6 +59,14 @@ class Names:
     def service(self, name: str) -> str:
         """The container of a service; it outlives activities."""
         return f"{self.network}-{name}"
+
+    def next_service(self, name: str, activity: ActivityId) -> str:
+        """The container that is to become a service's, until it gets its name."""
+        return f"{self.service(name)}{ASIDE}next-{activity}"
+
+    def earlier_service(self, name: str, activity: ActivityId) -> str:
+        """The container that was a service's until an activity replaced it."""
+        return f"{self.service(name)}{ASIDE}earlier-{activity}"
 
     def volume(self, name: str) -> str:
         """The volume with a service's data."""

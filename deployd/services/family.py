@@ -64,6 +64,8 @@ class Parts:
     a snapshot of its data, whole, at one moment."""
     settle: tuple[str, ...] = ()
     """Program to run in it right before, so that less is left to be recovered; empty: none is needed."""
+    usual_seconds: float = field(default=3.0, repr=False)
+    """From the end of one container until another one is ready on its data, as a rule. Not in `repr` either."""
     secret_files: Mapping[str, str] = field(default_factory=dict, repr=False)
     """{one of `SECRET_FORMS`: where the container sees the secret `root` in it}. Not in `repr`, of which a digest is
     made: services without a secret are not to be made anew for it."""

@@ -62,6 +62,7 @@ class MariaDb:
         networking = "--execute='SELECT @@skip_networking' 2>/dev/null"
         ready = f'test "$({AS_ROOT} mariadb --user=root --batch --skip-column-names {networking})" = 0'
         return Parts(
+            usual_seconds=4.0,
             port=PORT,
             health=health(ready),
             command=("mariadbd", *_flags(service, memory_mb)),

@@ -44,6 +44,7 @@ class RabbitMq:
         # Erlang spins while it waits for work, and reserves memory for each file that it might open.
         calm = "+sbwt none +sbwtdcpu none +sbwtdio none"
         return Parts(
+            usual_seconds=12.0,
             port=PORT,
             # A connection that says nothing is not logged; asking with rabbitmqctl would start an Erlang machine.
             health=health(f"(exec 3<>/dev/tcp/127.0.0.1/{PORT})", "bash"),

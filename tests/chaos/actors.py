@@ -20,7 +20,7 @@ from scripts.git_push import git_environment
 from scripts.local_daemon import LocalDaemon
 from scripts.repository import commit
 from tests.chaos.record import read_live, read_open
-from tests.chaos.sample import Mood, Place, files_of, first_files
+from tests.chaos.sample import Mood, Place, files_of, first_files, services_file
 
 REST_SECONDS = 1.0
 LOOK_SECONDS = 0.2
@@ -142,8 +142,12 @@ class Actor:
     async def _push_new(self, mood: Mood) -> None:
         self._number += 1
         made = Made(f"v{self._number}", mood)
-        await self._write(files_of(made.text, mood), made)
+        await self._write({**files_of(made.text, mood), **self._services()}, made)
         await self._push()
+
+    def _services(self) -> dict[str, str]:
+        """The service in another size now and then: it is replaced while visitors are held."""
+        return services_file("S" if self._number % 3 == 1 else "M") if self.with_service else {}
 
     async def _write(self, files: dict[str, str], made: Made) -> None:
         for name, text in files.items():

@@ -26,7 +26,7 @@ async def stand(tmp_path: Path) -> AsyncIterator[Stand]:
     directory = Path(tempfile.mkdtemp(prefix="deployd-kill-"))
     daemon = LocalDaemon(directory, {"kill": {}}, instance=f"test-kill-{os.urandom(3).hex()}",
                          settings={"answer_seconds": 10})
-    actors = {place: Actor(daemon, place, tmp_path / place.branch, False, 1) for place in (MAIN, SIDE)}
+    actors = {place: Actor(daemon, place, tmp_path / place.branch, place == MAIN, 1) for place in (MAIN, SIDE)}
     made = Stand(daemon, actors, Visitors(daemon, (MAIN, SIDE)))
     try:
         await daemon.start(limit_seconds=300)

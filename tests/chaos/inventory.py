@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from deployd.engine.names import ACTIVITY, ENVIRONMENT, INSTANCE, PART, PROJECT, ROLE
+from deployd.engine.names import ACTIVITY, ENVIRONMENT, INSTANCE, PART, PROJECT, ROLE, is_set_aside
 from deployd.process import run
 from scripts.local_daemon import LocalDaemon
 from scripts.removal import loops_below, mounts_below
@@ -30,20 +30,24 @@ async def _in_docker(instance: str, lives: Sequence[Live]) -> list[str]:
     }.items():
         for name, labels in await _labelled(instance, *command):
             live = by_key.get((labels.get(PROJECT, ""), labels.get(ENVIRONMENT, "")))
-            if not _is_owned(labels, live):
+            if not _is_owned(name, labels, live):
                 found.append(f"{kind} {name}")
     there = defaultdict(set)
     for _, labels in await _labelled(instance, "ps"):
-        there[labels.get(PROJECT), labels.get(ENVIRONMENT)].add((labels[ROLE], labels.get(ACTIVITY)))
+        which = labels.get(PART) if labels[ROLE] == "service" else labels.get(ACTIVITY)
+        there[labels.get(PROJECT), labels.get(ENVIRONMENT)].add((labels[ROLE], which))
     for live in lives:
         wanted = {(role, str(live.activity)) for role in ("app", "web", "worker")}
-        found += [f"not there: the running {role} of activity {activity}, live in {live.project}/{live.branch}"
+        wanted |= {("service", name) for name in live.services}
+        found += [f"not there: the running {role} of {activity}, live in {live.project}/{live.branch}"
                   for role, activity in sorted(wanted - there[live.project, live.environment])]
     return found
 
 
-def _is_owned(labels: dict[str, str], live: Live | None) -> bool:
+def _is_owned(name: str, labels: dict[str, str], live: Live | None) -> bool:
     role = labels[ROLE]
+    if role == "service" and is_set_aside(name, labels[PART]):
+        return False
     if role == "router" or (role == "network" and PROJECT not in labels):
         return True
     if live is None:

@@ -70,10 +70,7 @@ class Page(BaseHTTPRequestHandler):
 
 ThreadingHTTPServer(("", int(os.environ["PORT"])), Page).serve_forever()
 '''
-CACHE = {
-    "relationships": 'relationships:\n  cache: "store:redis"\n',
-    "services": "store:\n  type: redis:8.0\n",
-}
+RELATIONSHIPS = 'relationships:\n  cache: "store:redis"\n'
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +89,13 @@ class Place:
 
 def first_files(*, with_service: bool) -> dict[str, str]:
     """What stays the same from version to version."""
-    app = APP.format(relationships=CACHE["relationships"] if with_service else "")
-    services = {".platform/services.yaml": CACHE["services"]} if with_service else {}
+    app = APP.format(relationships=RELATIONSHIPS if with_service else "")
+    services = services_file("M") if with_service else {}
     return {".platform.app.yaml": app, "server.py": SERVER, **services, **files_of("v0", "calm")}
+
+
+def services_file(size: str) -> dict[str, str]:
+    return {".platform/services.yaml": f"store:\n  type: redis:8.0\n  size: {size}\n"}
 
 
 def files_of(text: str, mood: Mood) -> dict[str, str]:

@@ -17,12 +17,16 @@ from deployd.clock import SystemClock
 from deployd.deployment import deploy, hooks, route
 from deployd.deployment.facts import StateFacts
 from deployd.deployment.hook_run import HookFailed
+from deployd.deployment.origin import live_containers
 from deployd.deployment.places import Places
 from deployd.deployment.removal import unmount_unused
+from deployd.deployment.results import Replaced, ServicesUp
 from deployd.deployment.services import put_back_services
+from deployd.deployment.steps import table_of
 from deployd.deployment.version import AppVersion, ServiceVersion, Version
 from deployd.deployment.view import Deployment, Fetched, Planned
-from deployd.engine.names import ACTIVITY, MADE_BY, PART, ROLE
+from deployd.deployment.waiting import waiting_of
+from deployd.engine.names import ACTIVITY, MADE_BY, PART, ROLE, is_set_aside
 from deployd.engine.script import prepare
 from deployd.engine.seen import ContainerSeen, VolumeSeen
 from deployd.environment.naming import machine_name
@@ -185,6 +189,76 @@ async def test_a_thaw_of_a_new_environment_says_nothing_of_an_earlier_version(do
     tell: Any = QuietTell()
     await hooks.thaw_to_old(deployment(None), doubles.host, tell)
     assert (doubles.did, tell.said) == ([], [])
+
+
+@pytest.mark.parametrize("up", [ServicesUp(("store",), replaced=("store",)), ServicesUp((), new_owner=True)])
+async def test_visitors_are_held_for_what_is_replaced_though_no_hook_runs(doubles: Doubles, up: ServicesUp) -> None:
+    doubles.files = {".platform.app.yaml": APP}
+    plan = Plan((), (), run_deploy_hook=False, rolling=True)
+    made = with_result(deployment(version(OLD, "a"), plan=plan), "start_services", up)
+    assert (await hooks.freeze(made, doubles.host, QuietTell())).held  # type: ignore[arg-type]
+    new = with_result(deployment(None, plan=plan), "start_services", up)
+    assert not (await hooks.freeze(new, doubles.host, QuietTell())).held  # type: ignore[arg-type]
+
+
+def test_an_application_waits_for_what_it_needs_straight_or_by_others() -> None:
+    text = "".join(
+        f"- {{name: {name}, type: 'python:3.13', source: {{root: {name}}}, relationships: {{it: '{needed}'}},"
+        " web: {commands: {start: x}}}\n"
+        for name, needed in {"front": "back:http", "back": "store:redis", "other": "cache:redis"}.items()
+    )
+    result = read_project(DictTree({
+        ".platform/applications.yaml": text, "front/x": "", "back/x": "", "other/x": "",
+        ".platform/services.yaml": "store: {type: 'redis:8.0'}\ncache: {type: 'redis:8.0'}\n",
+        ".platform/routes.yaml": "https://{default}/: {type: upstream, upstream: 'front:http'}\n",
+    }))
+    config = result.config
+    assert config is not None, result.errors
+    made = with_result(deployment(version(OLD, "a")), "start_services", ServicesUp((), replaced=("store",)))
+    waiting = waiting_of(made)
+    assert [app.name for app in config.applications if waiting.includes(app, config)] == ["front", "back"]
+    assert not any(waiting_of(deployment(None)).includes(app, config) for app in config.applications)
+    owner = waiting_of(with_result(made, "start_services", ServicesUp((), new_owner=True)))
+    assert all(owner.includes(app, config) for app in config.applications)
+
+
+def test_what_an_earlier_deployd_began_and_had_replaced_at_once_has_nothing_to_wait_for() -> None:
+    entry = Entry("start_services", DONE, NOW, '{"services": ["store"]}')
+    made = deployment(version(OLD, "a"))
+    assert not waiting_of(replace(made, journal=Journal((*made.journal.entries, entry)))).anything
+    for kind in ("push", "redeploy", "rollback"):
+        for number in (1, 2):
+            table = table_of(kind, number)
+            assert table is not None
+            assert "replace_services" in [step.name for step in table.steps], "what was not replaced yet still is"
+
+
+def with_result(made: Deployment, step: str, result: object) -> Deployment:
+    entry = Entry(step, DONE, NOW, write_result(result))
+    return replace(made, journal=Journal((*made.journal.entries, entry)))
+
+
+def test_a_container_that_was_put_aside_is_not_the_services_own() -> None:
+    names = deployment(None).names
+    own = ContainerSeen(names.service("db"), "i", "", "", names.labels("service", "db"), True, None, "none", {})
+    found = [
+        replace(own, name=name) for name in (names.next_service("db", NEW), own.name, names.earlier_service("db", NEW))
+    ]
+    assert live_containers(version(OLD, "a", "db"), found) == [own]
+    odd = names.service("db..next-8")
+    assert not is_set_aside(odd, "db..next-8"), "a service that is called so"
+
+
+async def test_seconds_of_a_replacement_are_kept_with_the_version() -> None:
+    before = version(OLD, "a", "store").with_seconds({"store": 7.5}, None)
+    made = deployment(before)
+    made = replace(made, journal=Journal((*made.journal.entries[:1], replace(
+        made.journal.entries[1],
+        result=write_result(replace(made.planned, version=version(NEW, "b", "store", "cache"))),
+    ))))
+    assert [item.ready_seconds for item in made.version.services] == [7.5, None]
+    done = with_result(made, "replace_services", Replaced({"cache": 1.5}))
+    assert [item.ready_seconds for item in done.version.services] == [7.5, 1.5]
 
 
 def ended_with(folder: Path, status: int) -> None:

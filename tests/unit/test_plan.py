@@ -85,3 +85,21 @@ def test_a_rolling_switch_needs_services_that_both_versions_can_use() -> None:
     assert f"switch: with a freeze this time, because {DB.name} cannot serve two versions at once" in anew.lines()
     first = make_plan([changed], [DB], ROUTES, NOTHING_LIVE, rolling=True)
     assert (first.rolling, first.switch_why) == (False, "")
+
+
+def test_the_plan_says_what_is_replaced_while_visitors_are_held_and_whether_that_takes_longer() -> None:
+    anew = replace(DB, digest="e", usual_seconds=4)
+    assert make_plan([APP], [anew], ROUTES, LIVE).lines()[-1] == "visitors: held while db is replaced, for some 4 s"
+    slow = replace(LIVE, services={"db": LiveService("mariadb:11.8", "d", ready_seconds=74.6)})
+    assert make_plan([APP], [anew], ROUTES, slow, freeze_seconds=60).lines()[-1] == (
+        "visitors: held while db is replaced, for some 75 s; after 60 s (`freeze_seconds`) they see the maintenance"
+        " page until the new version is live"
+    )
+    files = make_plan([APP], [anew], ROUTES, LIVE, given_files=200_000).held_why
+    assert files == "held while db, the owner of the files in its mounts are replaced, for some 14 s"
+    assert make_plan([APP], [DB, anew], ROUTES, NOTHING_LIVE).held_why == "", "nobody visits it yet"
+    assert make_plan([APP], [DB], ROUTES, LIVE).held_why == ""
+
+
+def test_how_long_a_service_took_makes_no_other_version_of_it() -> None:
+    assert LiveService("mariadb:11.8", "d", 3.0) == LiveService("mariadb:11.8", "d")

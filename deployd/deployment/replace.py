@@ -1,0 +1,139 @@
+"""What the version before needs and this one has otherwise is replaced while visitors are held: services, and the owner
+of the files in mounts. Then the applications start that need it.
+
+    before the freeze   image there ─► container made, not started (`services.py`, `deploy.py`)
+    in it               requests under way answered ─► old one stopped, put aside ─► new one gets its name, runs, ready
+    undone              new applications ended ─► new one removed ─► old one gets its name back, runs, ready
+    after the switch    what was put aside is removed (`retire_old`)
+
+Both containers have the same volume and the same address, so never do both run. An application that is connected with
+what goes away would answer its next visitor with an error: that is why those of the new version start after it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from deployd.activity.log import Tell
+from deployd.deployment.answered import wait_until_answered
+from deployd.deployment.deploy import greet, in_order_of_need, web_image_and_addresses
+from deployd.deployment.hooks import Frozen
+from deployd.deployment.host import Host
+from deployd.deployment.one_app import start_app, web_name
+from deployd.deployment.probe import wait_until_listening
+from deployd.deployment.removal import end_new_apps
+from deployd.deployment.results import Replaced
+from deployd.deployment.service_back import have_service_as_before, services_before
+from deployd.deployment.service_up import Wanted, ensure_provisioned, ensure_running, wanted_services
+from deployd.deployment.snapshot import copied_services
+from deployd.deployment.together import together
+from deployd.deployment.validate import read_config
+from deployd.deployment.version import Version
+from deployd.deployment.view import Deployment, of_version
+from deployd.deployment.volumes import ensure_data_owner
+from deployd.deployment.waiting import Waiting, waiting_of
+from deployd.engine.names import DIGEST
+from deployd.project.model import Application, ProjectConfig
+
+STOP_SECONDS = 60
+
+
+async def replace_services(deployment: Deployment, host: Host, tell: Tell) -> Replaced:
+    """Replace what waited for the freeze, and start the applications that need it.
+
+    Raises:
+        ServiceNotReady: A service did not come up; its last log lines are the evidence.
+    """
+    waiting = waiting_of(deployment)
+    if not waiting.anything:
+        return Replaced()
+    began = asyncio.get_running_loop().time()
+    config = await read_config(deployment, host)
+    await wait_until_answered(deployment, host, tell)
+    wanted = await wanted_services(deployment, host, config, waiting.services)
+    seconds = await together(_replace(deployment, host, tell, item) for item in wanted)
+    if await ensure_data_owner(deployment, host, deployment.planned.version.uid):
+        tell.line(f"the files of its mounts belong to the user {deployment.planned.version.uid} of the project now")
+    apps = [app for app in in_order_of_need(config) if waiting.includes(app, config)]
+    await _start(deployment, host, tell, config, apps)
+    _tell_seconds(deployment, host, tell, waiting, asyncio.get_running_loop().time() - began)
+    return Replaced(
+        {item.name: round(took, 1) for item, took in zip(wanted, seconds, strict=True)},
+        tuple(app.name for app in apps),
+    )
+
+
+async def put_back_replaced(deployment: Deployment, host: Host, tell: Tell) -> None:
+    """Undo: what was replaced becomes what it was, while visitors are still held. May be repeated.
+
+    Raises:
+        ServiceNotReady: A service does not come up as it was.
+    """
+    waiting, before = waiting_of(deployment), deployment.planned.before
+    if not waiting.anything or before is None:
+        return
+    await end_new_apps(deployment, host)   # they go anyway, and must not write into what is put back
+    await together(_put_back(deployment, host, tell, item) for item in await services_before(deployment, host))
+    await ensure_data_owner(deployment, host, before.uid)
+    await _start_anew(deployment, host, waiting, before)
+
+
+async def _replace(deployment: Deployment, host: Host, tell: Tell, wanted: Wanted) -> float:
+    """Seconds from the end of the old one until the new one is ready."""
+    began = asyncio.get_running_loop().time()
+    names, engine = deployment.names, host.engine
+    own, following = names.service(wanted.name), names.next_service(wanted.name, deployment.id)
+    there = await engine.container(own)
+    if there is not None and there.labels.get(DIGEST) != wanted.version.digest:
+        await engine.stop(own, STOP_SECONDS)
+        await engine.ensure_renamed(own, names.earlier_service(wanted.name, deployment.id))
+        there = None
+    if there is None and await engine.container(following) is not None:
+        await engine.ensure_renamed(following, own)
+    await ensure_running(deployment, host, wanted)
+    await ensure_provisioned(deployment, host, wanted, own)
+    seconds = asyncio.get_running_loop().time() - began
+    tell.line(f"{wanted.version.type} ready, replaced in {seconds:.1f} s", app=wanted.name)
+    return seconds
+
+
+async def _put_back(deployment: Deployment, host: Host, tell: Tell, wanted: Wanted) -> None:
+    await have_service_as_before(deployment, host, wanted)
+    if wanted.name not in copied_services(deployment):   # else its files are put back next
+        await ensure_provisioned(deployment, host, wanted, deployment.names.service(wanted.name))
+    tell.line(f"{wanted.version.type} as before again", app=wanted.name)
+
+
+async def _start(
+    deployment: Deployment, host: Host, tell: Tell, config: ProjectConfig, apps: list[Application],
+) -> None:
+    if not apps:
+        return
+    image, addresses = await web_image_and_addresses(deployment, host, tell, config)
+    for app in apps:
+        await start_app(deployment, host, config, app, image, addresses[web_name(deployment, app)])
+    await together(greet(deployment, host, tell, app) for app in apps)
+
+
+async def _start_anew(deployment: Deployment, host: Host, waiting: Waiting, before: Version) -> None:
+    """Have the applications of the version before connect anew with what came back, before they are visited again."""
+    earlier = of_version(before, deployment.activity, deployment.project, deployment.instance, host.clock.now())
+    config = await read_config(earlier, host)
+    for app in in_order_of_need(config):
+        if Waiting(waiting.services).includes(app, config):
+            container = earlier.container("app", app.name)
+            await host.engine.stop(container)
+            await host.engine.start(container)
+            await wait_until_listening(earlier, host, app, host.settings.answer_seconds)
+
+
+def _tell_seconds(deployment: Deployment, host: Host, tell: Tell, waiting: Waiting, seconds: float) -> None:
+    what = ", ".join(sorted(waiting.services)) or "the owner of its files"
+    tell.line(f"replaced {what} in {seconds:.1f} s, and started what needs it")
+    freeze = deployment.journal.last("freeze")
+    if freeze is None or not deployment.journal.result("freeze", Frozen).held:
+        return
+    held, limit = (host.clock.now() - freeze.at).total_seconds(), host.settings.freeze_seconds
+    if held > limit:
+        tell.warn(f"visitors were to be held for {limit:g} s, and this took {held:.0f} s: who came later sees the"
+                  " maintenance page until the switch")
