@@ -25,6 +25,8 @@ COMMANDS = {
              "Links that show you a new version while visitors wait for it, or see the maintenance page."),
     "redeploy": ("deployd.cli.redeploy:redeploy", "Deploy what is live in an environment once more."),
     "rollback": ("deployd.cli.rollback:rollback", "Take an environment back to an earlier version."),
+    "lock": ("deployd.cli.lock:lock", "Keep what is live: pushes are taken and built, and wait until `deployd unlock`."),
+    "unlock": ("deployd.cli.lock:unlock", "Let pushes go live again; the one that was built and waits goes on at once."),
     "cancel": ("deployd.cli.cancel:cancel", "End an activity before its switch."),
     "undo": ("deployd.cli.undo:undo",
              "Try an undo that is stuck at once, or skip it: then what it would have undone is yours to put right."),
