@@ -158,9 +158,11 @@ class Actor:
 
     async def _ask(self, path: str, body: dict[str, bool] | None = None) -> None:
         try:
-            async with self.daemon.session() as session, asyncio.timeout(ASK_SECONDS):
-                async with session.post(path, json=body or {}) as answer:
-                    await answer.read()
+            async with (
+                self.daemon.session() as session, asyncio.timeout(ASK_SECONDS),
+                session.post(path, json=body or {}) as answer,
+            ):
+                await answer.read()
         except (aiohttp.ClientError, TimeoutError):
             return   # nobody there, or it died over it
 
