@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field, field_validator
 
 from deployd.settings.frozen import Frozen
 
-HASHED = re.compile(r"\$[56]\$(?!rounds=)")
+HASHED = re.compile(r"\$[56]\$(?!rounds=)[!-#%-9;-~]+(\$[./0-9A-Za-z]+)?")
 """Two milliseconds a guess. Slower kinds would hold up everybody: nginx's worker waits for the result."""
 
 
@@ -47,8 +47,8 @@ class HttpAccess(Frozen):
     @classmethod
     def _passwords_are_hashed(cls, value: dict[str, str]) -> dict[str, str]:
         for name, hashed in value.items():
-            if not name or ":" in name:
-                raise ValueError(f"{name!r} cannot be a name: it is empty or has a colon")
-            if not HASHED.match(hashed):
+            if not name or ":" in name or not name.isprintable():
+                raise ValueError(f"{name!r} cannot be a name: it is empty, has a colon, or cannot be shown")
+            if not HASHED.fullmatch(hashed):
                 raise ValueError(f"the password of {name} is not hashed as openssl passwd -6 does it")
         return value

@@ -7,15 +7,18 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from deployd.reach import Opening, parse_opening
-from deployd.settings.frozen import Frozen
+from deployd.settings.frozen import MOST, Frozen
+
+LEAST_CPUS, MOST_CPUS = 0.01, 1000.0   # Docker takes no less
 
 
 class BuildSettings(Frozen):
     trust_store: Literal["host", "none"] = "host"
     """`host`: the build sees the host's certificates, so that package managers work behind an inspecting proxy."""
-    memory_mb: int = Field(2048, ge=128)
-    cpus: float = Field(2.0, gt=0)
-    limit_seconds: int = Field(3600, ge=1)
+    memory_mb: int = Field(2048, ge=128, le=MOST)
+    cpus: float = Field(2.0, ge=LEAST_CPUS, le=MOST_CPUS)
+    limit_seconds: int = Field(3600, ge=1, le=4000)
+    """The step's own limit of 70 minutes bounds it."""
 
 
 def _opening(value: Any) -> Opening:
@@ -35,8 +38,8 @@ class ContainerSettings(Frozen):
 
 
 class Size(Frozen):
-    memory_mb: int = Field(ge=32)
-    cpus: float = Field(gt=0)
+    memory_mb: int = Field(ge=32, le=MOST)
+    cpus: float = Field(ge=LEAST_CPUS, le=MOST_CPUS)
 
 
 DEFAULT_SIZES = {

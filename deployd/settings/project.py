@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import AfterValidator, Field, SecretStr, field_validator
 
 from deployd.ids import ProjectId
+from deployd.settings import words
 from deployd.settings.access import HttpAccess
 from deployd.settings.frozen import Frozen
+from deployd.settings.hosts import host_name
 from deployd.settings.limits import Shares
 from deployd.settings.variables import Variable, Variables
 
@@ -30,6 +32,25 @@ class Remote(Frozen):
     token: SecretStr | None = None
     """Password for fetching over HTTPS."""
 
+    @field_validator("url")
+    @classmethod
+    def _url_is_one_of_git(cls, value: str) -> str:
+        return words.remote_url(value)
+
+    @field_validator("webhook_secrets")
+    @classmethod
+    def _secrets_can_be_sent(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        for secret in value:
+            words.secret(secret.get_secret_value())
+        return value
+
+    @field_validator("token")
+    @classmethod
+    def _token_can_be_sent(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            words.secret(value.get_secret_value())
+        return value
+
 
 class EnvironmentSettings(Frozen):
     """What an operator says of one branch."""
@@ -48,7 +69,7 @@ class ProjectSettings(Frozen):
     production_branch: str | None = None
     staging_branch: str | None = "staging"
     remote: Remote | None = None
-    domains: tuple[str, ...] = ()
+    domains: tuple[Annotated[str, AfterValidator(host_name)], ...] = ()
     """Domains of production, the first is `{default}`."""
     variables: Variables = Field(default_factory=dict)
     environments: dict[str, EnvironmentSettings] = Field(default_factory=dict)
@@ -70,6 +91,31 @@ class ProjectSettings(Frozen):
     def _id_is_a_label(cls, value: str) -> str:
         if not PROJECT_ID.fullmatch(value):
             raise ValueError(f"{value!r} is not a project id: lower-case letters, digits and hyphens, at most 32")
+        return value
+
+    @field_validator("title")
+    @classmethod
+    def _title_is_a_line(cls, value: str) -> str:
+        return words.line(value)
+
+    @field_validator("default_branch", "production_branch", "staging_branch")
+    @classmethod
+    def _branches_can_be_branches(cls, value: str | None) -> str | None:
+        return None if value is None else words.branch(value)
+
+    @field_validator("environments")
+    @classmethod
+    def _environments_are_branches(cls, value: dict[str, EnvironmentSettings]) -> dict[str, EnvironmentSettings]:
+        for branch in value:
+            words.branch(branch)
+        return value
+
+    @field_validator("domains")
+    @classmethod
+    def _domains_stand_once(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        twice = next((name for number, name in enumerate(value) if name in value[:number]), None)
+        if twice is not None:
+            raise ValueError(f"{twice} stands twice")
         return value
 
     def environment_variables(self, branch: str) -> dict[str, Variable]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, field_validator
+from pydantic import AfterValidator, BeforeValidator, field_validator
 
 from deployd.settings.frozen import Frozen
 
@@ -25,7 +25,7 @@ class Variable(Frozen):
     @classmethod
     def _can_be_written_as_json(cls, value: Any) -> Any:
         try:
-            json.dumps(value)
+            json.dumps(value, allow_nan=False)
         except (TypeError, ValueError):
             raise ValueError("YAML reads this as a date or the like, and JSON has none: put it into quotes") from None
         return value
@@ -40,4 +40,14 @@ def _plain_values_are_variables(value: Any) -> Any:
     }
 
 
-Variables = Annotated[dict[str, Variable], BeforeValidator(_plain_values_are_variables)]
+def _names_can_be_names(variables: dict[str, Variable]) -> dict[str, Variable]:
+    for name in variables:
+        own = name.removeprefix("env:").removeprefix("php:")
+        if not own or not name.isprintable() or "=" in own:
+            raise ValueError(f"{name!r} cannot be the name of a variable: it is empty, has `=`, or cannot be shown")
+    return variables
+
+
+Variables = Annotated[
+    dict[str, Variable], BeforeValidator(_plain_values_are_variables), AfterValidator(_names_can_be_names)
+]

@@ -9,19 +9,20 @@ import ipaddress
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from deployd.ids import ProjectId
+from deployd.settings import words
 from deployd.settings.containers import DEFAULT_SIZES, BuildSettings, ContainerSettings, Size
-from deployd.settings.frozen import Frozen
+from deployd.settings.contradictions import Wrong, contradictions
+from deployd.settings.frozen import MOST, Frozen
+from deployd.settings.hosts import host_template
 from deployd.settings.limits import CollectSettings, Limits, Shares
 from deployd.settings.project import ProjectSettings, Strategy
 from deployd.settings.router import RouterSettings, TlsSettings
-from deployd.settings.secrets import weakness_of
 from deployd.settings.shipped import config_folder
 from deployd.settings.tokens import Token
 
-LAST_PORT = 65_535
 DEFAULT_KEY = Path("/etc/deployd/key")
 
 
@@ -51,8 +52,8 @@ class Settings(Frozen):
     shares: Shares = Shares()
     """Of each project that has no other."""
     freeze_seconds: int = Field(60, ge=1, le=60)
-    answer_seconds: int = Field(60, ge=1)
-    """How long a new version may take until it answers requests."""
+    answer_seconds: int = Field(60, ge=1, le=110)
+    """How long a new version may take until it answers requests; the step's own limit bounds it."""
     hook_limit_seconds: int = Field(3600, ge=1, le=3600)
     """How long a deploy or post_deploy hook may run; then it is ended."""
     on_deploy_failure: Literal["revert", "keep"] = "revert"
@@ -67,9 +68,9 @@ class Settings(Frozen):
     build: BuildSettings = BuildSettings()
     containers: ContainerSettings = ContainerSettings()
     sizes: dict[str, Size] = Field(default_factory=dict)
-    keep_versions: int = Field(5, ge=1)
+    keep_versions: int = Field(5, ge=1, le=MOST)
     """Versions of each environment that a rollback can go back to."""
-    min_free_disk_mb: int = Field(1024, ge=0)
+    min_free_disk_mb: int = Field(1024, ge=0, le=1000 * MOST)
     collect: CollectSettings = CollectSettings()
     tokens: tuple[Token, ...] = ()
     projects: dict[ProjectId, ProjectSettings] = Field(default_factory=dict)
@@ -77,7 +78,7 @@ class Settings(Frozen):
     @model_validator(mode="before")
     @classmethod
     def _one_directory_moves_all(cls, values: Any) -> Any:
-        if isinstance(values, dict) and values.get("directory"):
+        if isinstance(values, dict) and isinstance(values.get("directory"), str | Path) and values["directory"]:
             folder = Path(values["directory"])
             values = {"state": folder / "state", "run": folder / "run", **values}
         if isinstance(values, dict) and isinstance(values.get("projects"), dict):
@@ -87,67 +88,53 @@ class Settings(Frozen):
             }}
         return values
 
-    @field_validator("directory", "state", "run", "key_file")
+    @field_validator("directory", "state", "run")
     @classmethod
-    def _absolute(cls, value: Path | None) -> Path | None:
-        if value is not None and not value.is_absolute():
-            raise ValueError(f"{value} is not an absolute path")
-        return value
+    def _folders_are_absolute(cls, value: Path | None) -> Path | None:
+        return None if value is None else words.folder(value)
+
+    @field_validator("key_file", "catalogue", "docker_socket")
+    @classmethod
+    def _files_are_absolute(cls, value: Path | None) -> Path | None:
+        return None if value is None else words.absolute(value)
 
     @field_validator("network_pool")
     @classmethod
-    def _pool_is_a_network(cls, value: str) -> str:
-        ipaddress.ip_network(value)
+    def _pool_is_a_network_of_containers(cls, value: str) -> str:
+        pool = ipaddress.IPv4Network(value)
+        if pool.is_loopback or pool.is_multicast or pool.is_link_local or pool.is_unspecified or pool.prefixlen < 8:
+            raise ValueError(f"{value} is not a range that containers can have addresses of, as 10.208.0.0/12")
         return value
 
     @field_validator("domain")
     @classmethod
-    def _domain_names_both(cls, value: str) -> str:
-        if "{environment}" not in value or "{project}" not in value:
-            raise ValueError("must contain {environment} and {project}, e.g. {environment}-{project}.example.com")
-        try:
-            value.format(environment="main", project="shop")
-        except (LookupError, ValueError):
-            raise ValueError("only {environment} and {project} can stand in braces") from None
-        return value
+    def _domain_makes_hosts(cls, value: str) -> str:
+        return host_template(value)
 
     @field_validator("listen")
     @classmethod
     def _listen_names_a_port(cls, value: str) -> str:
-        host, colon, port = value.rpartition(":")
-        if not colon or not port.isdecimal() or not 1 <= int(port) <= LAST_PORT or (":" in host and host[0] != "["):
-            raise ValueError(f"{value!r} is not an address and a port, as 127.0.0.1:8480 or [::1]:8480")
+        return words.address_and_port(value)
+
+    @field_validator("public_url")
+    @classmethod
+    def _public_url_is_an_address(cls, value: str) -> str:
+        return words.web_url(value)
+
+    @field_validator("sizes")
+    @classmethod
+    def _sizes_are_known(cls, value: dict[str, Size]) -> dict[str, Size]:
+        for name in value:
+            if name not in DEFAULT_SIZES:
+                raise ValueError(f"no project can ask for a size {name!r}; there are {', '.join(DEFAULT_SIZES)}")
         return value
 
     @model_validator(mode="after")
-    def _a_snapshot_needs_a_freeze(self) -> Settings:
-        for project in self.projects.values():
-            branches = [name for name in ("", *project.environments) if self.strategy_of(project, name) == "rolling"]
-            own = project.snapshot_before_deploy
-            if branches and (self.snapshot_before_deploy if own is None else own):
-                raise ValueError(
-                    f"project {project.id}: snapshot_before_deploy needs a freeze, and strategy rolling has none;"
-                    " choose one of them"
-                )
+    def _nothing_contradicts(self) -> Settings:
+        found = tuple(contradictions(self))
+        if found:
+            raise Wrong(found)
         return self
-
-    @model_validator(mode="after")
-    def _secrets_cannot_be_guessed(self) -> Settings:
-        weak = [f"{key}: {why}" for key, secret in self._keys() if (why := weakness_of(secret.get_secret_value()))]
-        if weak:
-            raise ValueError("; ".join(weak) + "; make another with: openssl rand -hex 24")
-        return self
-
-    def _keys(self) -> list[tuple[str, SecretStr]]:
-        """Everything that opens a door of ours, and where it stands."""
-        return [
-            *((f"tokens.{number} ({token.name})", token.secret) for number, token in enumerate(self.tokens)),
-            *(
-                (f"projects.{project.id}.remote.webhook_secrets.{number}", secret)
-                for project in self.projects.values() if project.remote
-                for number, secret in enumerate(project.remote.webhook_secrets)
-            ),
-        ]
 
     def strategy_of(self, project: ProjectSettings, branch: str) -> Strategy:
         """How an environment is switched: what is said of the branch, else of the project, else of all."""
