@@ -19,6 +19,7 @@ from deployd.deployment.build_room import ensure_cache_in_bounds, room_watched
 from deployd.deployment.containers import MEGABYTE, SCRIPTS_FOLDER
 from deployd.deployment.host import Host
 from deployd.deployment.identity import ensure_identity, identity_binds
+from deployd.deployment.kernel_limits import refuse_too_large
 from deployd.deployment.memory_full import memory_full, mend_memory
 from deployd.deployment.process_environment import merged_environment
 from deployd.deployment.together import together
@@ -204,6 +205,7 @@ async def _build_container(
         deployment.branch, deployment.type, version.tree,
     )
     values = build_environment(app, about, build_variables(deployment.project, app, deployment.branch))
+    refuse_too_large(f"the build of {app.name}", values, app.place)
     trust = host.settings.build.trust_store == "host" and await asyncio.to_thread(HOST_TRUST_STORE.is_file)
     certificates = {variable: str(HOST_TRUST_STORE) for variable in TRUST_VARIABLES} if trust else {}
     return ContainerSpec(

@@ -14,11 +14,13 @@ from typing import ClassVar, Protocol
 from deployd.activity.secret_forms import SHORTEST, is_maskable
 from deployd.catalogue import Choice
 from deployd.deployment.host import Host
+from deployd.deployment.kernel_limits import too_large_to_start
 from deployd.deployment.refused import ConfigurationRefused
 from deployd.deployment.together import together
 from deployd.deployment.version import AppVersion, ServiceVersion, Version, worker_part
 from deployd.environment.application_json import application_json
 from deployd.environment.hosts import Domains, Resolved, resolve_routes
+from deployd.environment.kernel import MOST_VALUE_BYTES, value_bytes
 from deployd.environment.naming import development_host
 from deployd.environment.platform import encoded, routes_json
 from deployd.environment.variables import Variables, variables_of
@@ -33,8 +35,7 @@ from deployd.slugs.key import build_part, slug_key
 
 NO_CONTAINER = WITHOUT_CONTAINER
 """Service types that are a folder on the host and no container."""
-MOST_ROUTES_BYTES = 131_072 - len("MAGENTO_CLOUD_ROUTES=") - 1
-"""A variable of Linux with its name and its end has 128 KB at most; nothing can be started with a larger one."""
+MOST_ROUTES_BYTES = MOST_VALUE_BYTES - value_bytes("MAGENTO_CLOUD_ROUTES", "")
 
 
 class ExtensionNotThere(DeployError):
@@ -154,7 +155,7 @@ async def find_wanted(
     """
     errors, warnings = images_missing(host, project, config)
     routes = routes_of(host.settings, project, environment, branch, config)
-    errors += wrong_routes(routes)
+    errors += wrong_routes(routes) or too_large_to_start(config, project, branch, routes.routes)
     if errors:
         raise ConfigurationRefused.because(errors)
     nearest = (project.runtime_fallback or host.settings.runtime_fallback) == "nearest"

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from deployd.deployment.code import ProjectCode
 from deployd.deployment.host import Host
+from deployd.deployment.kernel_limits import too_large_to_start
 from deployd.deployment.wanted import images_missing, routes_of, wrong_routes
 from deployd.environment.naming import machine_name
 from deployd.errors import DeployError
@@ -33,5 +34,6 @@ class CommitChecker:
         if result.config is None:
             return Verdict(False, tuple(render_findings(result.findings)))
         errors, _ = images_missing(self._host, project, result.config)
-        errors += wrong_routes(routes_of(self._host.settings, project, machine_name(branch), branch, result.config))
+        routes = routes_of(self._host.settings, project, machine_name(branch), branch, result.config)
+        errors += wrong_routes(routes) or too_large_to_start(result.config, project, branch, routes.routes)
         return Verdict(not errors, tuple(line for error in errors for line in (*error.lines(), "")))

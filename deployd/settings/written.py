@@ -5,6 +5,7 @@ Surprise: PyYAML takes the last of two keys of one name without a word; here the
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,17 +74,22 @@ def _compose(content: bytes) -> tuple[yaml.Node | None, Any]:
         root = loader.get_single_node()
         if root is None:
             return None, None
-        _refuse_keys_twice(root, set())
+        _refuse_oddities(root, set())
         return root, loader.construct_document(root)
     finally:
         loader.dispose()
 
 
-def _refuse_keys_twice(node: yaml.Node, seen: set[int]) -> None:
+def _refuse_oddities(node: yaml.Node, seen: set[int]) -> None:
+    """Keys that are there twice, and texts that no program could be given."""
     if id(node) in seen:   # an alias
         return
     seen.add(id(node))
-    if isinstance(node, yaml.MappingNode):
+    if isinstance(node, yaml.ScalarNode):
+        if re.search("[\0\ud800-\udfff]", node.value):
+            odd = "this holds a zero byte, or half a character: nothing can be started with it"
+            raise yaml.MarkedYAMLError(problem=odd, problem_mark=node.start_mark)
+    elif isinstance(node, yaml.MappingNode):
         keys: set[str] = set()
         for key, value in node.value:
             if isinstance(key, yaml.ScalarNode):
@@ -91,10 +97,11 @@ def _refuse_keys_twice(node: yaml.Node, seen: set[int]) -> None:
                     twice = f"the key {key.value} is there twice"
                     raise yaml.MarkedYAMLError(problem=twice, problem_mark=key.start_mark)
                 keys.add(key.value)
-            _refuse_keys_twice(value, seen)
+            _refuse_oddities(key, seen)
+            _refuse_oddities(value, seen)
     elif isinstance(node, yaml.SequenceNode):
         for item in node.value:
-            _refuse_keys_twice(item, seen)
+            _refuse_oddities(item, seen)
 
 
 def _child(node: yaml.Node | None, part: str | int) -> tuple[yaml.Node, int] | None:

@@ -172,6 +172,14 @@ def test_a_key_that_is_there_twice_is_refused(tmp_path: Path, text: str, line: i
     assert caught.value.where.startswith(f"{tmp_path}/deployd.yaml:{line}:")
 
 
+@pytest.mark.parametrize("text", ["projects: {shop: {variables: {'env:A': \"a\\0b\"}}}", "listen: \"\\ud800\""])
+def test_a_text_that_no_program_could_be_given_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "deployd.yaml").write_text(f"# first\n{text}\n")
+    with pytest.raises(SettingsInvalid, match="zero byte") as caught:
+        load_settings(tmp_path / "deployd.yaml")
+    assert caught.value.where.startswith(f"{tmp_path}/deployd.yaml:2:")
+
+
 def test_a_file_that_nobody_would_read_is_refused(tmp_path: Path) -> None:
     (tmp_path / "projects.d").mkdir()
     (tmp_path / "deployd.yaml").write_text("")
