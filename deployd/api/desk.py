@@ -20,6 +20,7 @@ from deployd.deployment.share import Wanted, refuse_beyond_share
 from deployd.deployment.steps import TABLES
 from deployd.deployment.version import Version
 from deployd.deployment.wanted import cannot_be_masked
+from deployd.environment.variables import doubtful_variables
 from deployd.errors import DeployError
 from deployd.ids import ActivityId, CommitId, EnvironmentName, ProjectId
 from deployd.router.passes import LINK_LIFETIME, pass_link
@@ -129,7 +130,7 @@ class StateDesk:
         of = self._project(project)
         branch, plan = await plan_offered(self._host, of, body)
         refused = (f"refused: {reason}" for reason in plan.refusals)
-        return PlanShape(project, branch, (*plan.lines(), *cannot_be_masked(of), *refused))
+        return PlanShape(project, branch, (*plan.lines(), *cannot_be_masked(of), *doubtful_variables(of), *refused))
 
     async def _enqueue(
         self, environment: Environment, kind: str, commit: CommitId, trigger: Trigger,

@@ -23,7 +23,7 @@ from deployd.environment.hosts import Domains, Resolved, resolve_routes
 from deployd.environment.kernel import MOST_VALUE_BYTES, value_bytes
 from deployd.environment.naming import development_host
 from deployd.environment.platform import encoded, routes_json
-from deployd.environment.variables import Variables, variables_of
+from deployd.environment.variables import Variables, doubtful_variables, variables_of
 from deployd.errors import DeployError
 from deployd.ids import ActivityId, CommitId, EnvironmentName
 from deployd.plan import KeyParts, WantedApp, WantedService
@@ -188,7 +188,7 @@ async def find_wanted(
         ),
         tuple(wanted_apps),
         tuple(WantedService(item.name, item.type, item.digest) for item in services),
-        (*warnings, *routes.warnings, *cannot_be_masked(project)),
+        (*warnings, *routes.warnings, *cannot_be_masked(project), *doubtful_variables(project)),
     )
 
 

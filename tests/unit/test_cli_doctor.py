@@ -111,6 +111,15 @@ def test_sensitive_values_that_cannot_be_masked_are_in_doubt(tmp_path: Path) -> 
     ]
 
 
+def test_a_variable_that_no_program_finds_is_in_doubt(tmp_path: Path) -> None:
+    file = tmp_path / "deployd.yaml"
+    file.touch(mode=0o600)
+    file.write_text(TOKEN + "projects: {shop: {variables: {'env:my-key': x}}}\n")
+    [found] = [item for item in look_at_settings(file)[1] if item.state != "well"]
+    assert found.says.startswith("shop: variables.env:my-key: no program finds it")
+    assert found.mend == "use another name"
+
+
 def test_a_catalogue_is_read(tmp_path: Path) -> None:
     assert look_at_catalogue(settings(tmp_path))[1][0].state == "well"
     nothing, found = look_at_catalogue(settings(tmp_path, catalogue=str(tmp_path / "none.yaml")))
