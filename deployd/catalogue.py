@@ -110,6 +110,13 @@ class Catalogue(_Frozen):
         """
         return _find("service", self.services, kind, version, nearest)
 
+    def versions(self) -> dict[str, tuple[str, ...]]:
+        """{runtime or kind of service: its versions, oldest first}"""
+        return {
+            name: tuple(sorted(versions, key=_numbers))
+            for group in (self.runtimes, self.services) for name, versions in group.items()
+        }
+
     def entries(self) -> Iterator[tuple[str, Entry]]:
         """Every image once, as (name, entry), bases before what stands on them. Names: `php:8.4`, `web`, `trixie`."""
         seen: set[str] = set()

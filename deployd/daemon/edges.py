@@ -19,6 +19,7 @@ from deployd.daemon.sealer import open_sealer
 from deployd.deployment.code import ProjectCode
 from deployd.deployment.facts import StateFacts
 from deployd.deployment.host import Host
+from deployd.deployment.images_missing import versions_there
 from deployd.deployment.places import Places
 from deployd.deployment.service_secrets import ROOT, lay_out_secrets
 from deployd.engine.docker import Engine
@@ -93,7 +94,7 @@ async def open_edges(stack: AsyncExitStack, settings: Settings, catalogue: Catal
     limits = TreeLimits(settings.limits.tree_files, settings.limits.tree_mb * MEGABYTE)
     code = ProjectCode(
         Places(settings.state, settings.run).repository, settings.state / "hooks", readers, limits,
-        settings.containers.may_reach,
+        settings.containers.may_reach, versions_there(catalogue),
     )
     started = await start_router(engine, router, settings, catalogue)
     return Edges(store, engine, router, SystemClock(), masker, sealer, code, started, wall)

@@ -9,11 +9,10 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
 
 from deployd.activity.secret_forms import SHORTEST, is_maskable
-from deployd.catalogue import Choice
 from deployd.deployment.host import Host
+from deployd.deployment.images_missing import NO_CONTAINER, images_missing
 from deployd.deployment.kernel_limits import too_large_to_start
 from deployd.deployment.refused import ConfigurationRefused
 from deployd.deployment.together import together
@@ -27,27 +26,13 @@ from deployd.environment.variables import Variables, doubtful_variables, variabl
 from deployd.errors import DeployError
 from deployd.ids import ActivityId, CommitId, EnvironmentName
 from deployd.plan import KeyParts, WantedApp, WantedService
-from deployd.project.model import Application, Place, ProjectConfig, Service
+from deployd.project.model import Application, ProjectConfig, Service
 from deployd.recipes.build_steps import RECIPE_VERSION
-from deployd.services.families import WITHOUT_CONTAINER, family_of
+from deployd.services.families import family_of
 from deployd.settings import ProjectSettings, Settings
 from deployd.slugs.key import build_part, slug_key
 
-NO_CONTAINER = WITHOUT_CONTAINER
-"""Service types that are a folder on the host and no container."""
 MOST_ROUTES_BYTES = MOST_VALUE_BYTES - value_bytes("MAGENTO_CLOUD_ROUTES", "")
-
-
-class ExtensionNotThere(DeployError):
-    """An application asks for a PHP extension that its image does not have."""
-
-    code: ClassVar[str] = "extension-not-there"
-
-
-class Find(Protocol):
-    """How the catalogue is asked for a runtime or a service."""
-
-    def __call__(self, name: str, version: str, /, *, nearest: bool) -> Choice: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,55 +80,6 @@ def build_variables(project: ProjectSettings, app: Application, branch: str) -> 
     return variables_of(app, app.web.instance, project, branch, building=True)
 
 
-def images_missing(host: Host, project: ProjectSettings, config: ProjectConfig) -> tuple[list[DeployError], list[str]]:
-    """Runtimes and services of the configuration that this host does not have, and warnings about stand-ins."""
-    nearest = (project.runtime_fallback or host.settings.runtime_fallback) == "nearest"
-    errors: list[DeployError] = []
-    warnings: list[str] = []
-
-    def look(find: Find, name: str, version: str, place: Place) -> None:
-        try:
-            warning = find(name, version, nearest=nearest).warning
-        except DeployError as error:
-            error.where = error.where or str(place)
-            errors.append(error)
-        else:
-            warnings.extend([f"{place}: {warning}"] if warning else [])
-
-    for app in config.applications:
-        look(host.catalogue.runtime, app.runtime_name, app.version, app.type_place)
-        if not errors:
-            choice = host.catalogue.runtime(app.runtime_name, app.version, nearest=nearest)
-            missing, left_out = _extensions(app, choice)
-            errors.extend(missing)
-            warnings.extend(left_out)
-    for service in config.services:
-        if service.kind not in NO_CONTAINER:
-            look(host.catalogue.service, service.kind, service.version, service.type_place)
-    return errors, warnings
-
-
-def _extensions(app: Application, choice: Choice) -> tuple[list[DeployError], list[str]]:
-    """PHP extensions that the image does not have, and those that are accepted and not loaded."""
-    known = choice.entry.extensions
-    if known is None:
-        return [], []
-    there = {*known.default, *known.optional, *known.built_in}
-    named = [extension.name.lower() for extension in app.runtime.extensions]
-    missing = [name for name in named if name not in there and name not in known.left_out]
-    errors: list[DeployError] = [
-        ExtensionNotThere(
-            f"the extension {name} is not in {app.runtime_name}:{choice.version} on this host",
-            where=str(app.type_place), mend=f"take it out of runtime.extensions; there are: {', '.join(sorted(there))}",
-        )
-        for name in missing
-    ]
-    return errors, [
-        f"{app.type_place}: the extension {name} is accepted and not loaded: it is the agent of a monitoring service"
-        for name in named if name in known.left_out
-    ]
-
-
 async def find_wanted(
     host: Host, project: ProjectSettings, environment: EnvironmentName, branch: str,
     activity: ActivityId, commit: CommitId, config: ProjectConfig, live: Version | None,
@@ -153,12 +89,13 @@ async def find_wanted(
     Raises:
         ConfigurationRefused: It asks for a runtime or a service that this host does not have.
     """
-    errors, warnings = images_missing(host, project, config)
+    nearest = host.settings.takes_nearest(project)
+    refusals, warnings = images_missing(host.catalogue, config.images_asked(), nearest=nearest)
+    errors = [refusal.error for refusal in refusals]
     routes = routes_of(host.settings, project, environment, branch, config)
     errors += wrong_routes(routes) or too_large_to_start(config, project, branch, routes.routes)
     if errors:
         raise ConfigurationRefused.because(errors)
-    nearest = (project.runtime_fallback or host.settings.runtime_fallback) == "nearest"
     apps, wanted_apps = [], []
     for app in config.applications:
         choice = host.catalogue.runtime(app.runtime_name, app.version, nearest=nearest)

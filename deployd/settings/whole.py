@@ -141,6 +141,10 @@ class Settings(Frozen):
         own = project.environments[branch].strategy if branch in project.environments else None
         return own or project.strategy or self.strategy
 
+    def takes_nearest(self, project: ProjectSettings) -> bool:
+        """Whether another version is taken than the one that a project asks for, when the host does not have it."""
+        return (project.runtime_fallback or self.runtime_fallback) == "nearest"
+
     def shares_of(self, project: str) -> Shares:
         """What a project may take; those of the slots are numbers here."""
         known = self.projects.get(ProjectId(project))
