@@ -19,6 +19,7 @@ from deployd.deployment.build_room import ensure_cache_in_bounds, room_watched
 from deployd.deployment.containers import MEGABYTE, SCRIPTS_FOLDER
 from deployd.deployment.host import Host
 from deployd.deployment.identity import ensure_identity, identity_binds
+from deployd.deployment.images_missing import instead_of
 from deployd.deployment.kernel_limits import refuse_too_large
 from deployd.deployment.memory_full import memory_full, mend_memory
 from deployd.deployment.process_environment import merged_environment
@@ -169,7 +170,7 @@ async def _follow(
             full = await memory_full(host, container, status, host.settings.build.memory_mb)
             mend = "mend the command that failed and push again; nothing was changed, visitors see what they saw before"
             raise BuildFailed(
-                f"{step.title} of {app.name} ended with exit code {status}{full}",
+                f"{step.title} of {app.name} ended with exit code {status}{full}{instead_of(host.catalogue, app)}",
                 where=where,
                 evidence=tuple(recent),
                 mend=mend_memory(mend, full, "`build.memory_mb` in the operator's settings"),

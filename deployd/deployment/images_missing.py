@@ -5,14 +5,15 @@ Asked when a commit is received, when a deployment is planned, and in `deployd c
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from deployd.catalogue import Catalogue, Choice
+from deployd.catalogue import Catalogue, Choice, VersionNotThere
 from deployd.deployment.refused import ConfigurationRefused
+from deployd.deployment.version import ServiceVersion
 from deployd.errors import DeployError
-from deployd.project.model import ImageAsked, Place, ReadResult
+from deployd.project.model import Application, ImageAsked, Place, ReadResult, Service
 from deployd.project.report import render_findings
 from deployd.project.service_types import SERVICE_TYPES
 from deployd.services.families import WITHOUT_CONTAINER
@@ -43,17 +44,24 @@ def versions_there(catalogue: Catalogue) -> dict[str, tuple[str, ...]]:
 
 
 def images_missing(
-    catalogue: Catalogue, images: Iterable[ImageAsked], *, nearest: bool,
+    catalogue: Catalogue, images: Iterable[ImageAsked], *, nearest: bool, kept: Mapping[str, str] | None = None,
 ) -> tuple[list[Refusal], list[str]]:
-    """What is missing, and warnings about what is taken instead."""
+    """What is missing, and warnings about what is taken instead.
+
+    Args:
+        kept: {service: version whose data are there}
+    """
     refusals: list[Refusal] = []
     warnings: list[str] = []
     for image in images:
         if image.name in NO_CONTAINER:
             continue
-        find = catalogue.service if image.is_service else catalogue.runtime
         try:
-            choice = find(image.name, image.version, nearest=nearest)
+            if image.is_service:
+                data_of = kept.get(image.of) if kept else None
+                choice = catalogue.service(image.name, image.version, nearest=nearest, kept=data_of)
+            else:
+                choice = catalogue.runtime(image.name, image.version, nearest=nearest)
         except DeployError as error:
             error.where = error.where or str(image.place)
             refusals.append(Refusal(error, image.place, f"{image.name}:{image.version}"))
@@ -63,6 +71,24 @@ def images_missing(
         refusals += missing
         warnings += left_out
     return refusals, warnings
+
+
+def kept_versions(live: Sequence[ServiceVersion], services: Sequence[Service]) -> dict[str, str]:
+    """{service: version that runs}, of services that go on being of the same kind."""
+    kinds = {service.name: service.kind for service in services}
+    types = {item.name: item.type.partition(":") for item in live}
+    return {name: version for name, (kind, _, version) in types.items() if kinds.get(name) == kind}
+
+
+def instead_of(catalogue: Catalogue, app: Application) -> str:
+    """` (with python:3.11, as this host has no python:3.8)`, to be said where something fails; mostly empty."""
+    try:
+        choice = catalogue.runtime(app.runtime_name, app.version, nearest=True)
+    except VersionNotThere:
+        return ""
+    if choice.version == app.version:
+        return ""
+    return f" (with {app.runtime_name}:{choice.version}, as this host has no {app.type})"
 
 
 def refused_files(result: ReadResult, catalogue: Catalogue, *, nearest: bool) -> ConfigurationRefused:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from deployd.activity.secret_forms import SHORTEST, is_maskable
 from deployd.deployment.host import Host
-from deployd.deployment.images_missing import NO_CONTAINER, images_missing
+from deployd.deployment.images_missing import NO_CONTAINER, images_missing, kept_versions
 from deployd.deployment.kernel_limits import too_large_to_start
 from deployd.deployment.refused import ConfigurationRefused
 from deployd.deployment.together import together
@@ -90,7 +90,8 @@ async def find_wanted(
         ConfigurationRefused: It asks for a runtime or a service that this host does not have.
     """
     nearest = host.settings.takes_nearest(project)
-    refusals, warnings = images_missing(host.catalogue, config.images_asked(), nearest=nearest)
+    kept = kept_versions(live.services if live else (), config.services)
+    refusals, warnings = images_missing(host.catalogue, config.images_asked(), nearest=nearest, kept=kept)
     errors = [refusal.error for refusal in refusals]
     routes = routes_of(host.settings, project, environment, branch, config)
     errors += wrong_routes(routes) or too_large_to_start(config, project, branch, routes.routes)
@@ -114,7 +115,9 @@ async def find_wanted(
     for service in config.services:
         image_id, number = "", service.version
         if service.kind not in NO_CONTAINER:
-            choice = host.catalogue.service(service.kind, service.version, nearest=nearest)
+            choice = host.catalogue.service(
+                service.kind, service.version, nearest=nearest, kept=kept.get(service.name),
+            )
             image_id, number = await host.images.ensure(choice.entry, tell), choice.version
         kind = f"{service.kind}:{number}"   # what runs: its data are in the format of that version
         services.append(ServiceVersion(service.name, kind, image_id, service_digest(host.settings, service, image_id)))

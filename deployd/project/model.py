@@ -286,6 +286,8 @@ class Application:
     stack: Stack | None = None
     place: Place = NOWHERE
     type_place: Place = NOWHERE
+    places: Mapping[str, Place] = field(default_factory=nothing)
+    """{`dependencies.php`: where it stands}, of keys whose commands may fail in a build."""
 
     @property
     def type(self) -> str:
@@ -401,6 +403,8 @@ class ImageAsked:
     place: Place
     is_service: bool = False
     extensions: tuple[str, ...] = ()
+    of: str = ""
+    """Name of the application or service."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -426,9 +430,10 @@ class ProjectConfig:
         """In the order of the files."""
         return (
             *(ImageAsked(app.runtime_name, app.version, app.type_place,
-                         extensions=tuple(extension.name for extension in app.runtime.extensions))
+                         extensions=tuple(extension.name for extension in app.runtime.extensions), of=app.name)
               for app in self.applications),
-            *(ImageAsked(service.kind, service.version, service.type_place, True) for service in self.services),
+            *(ImageAsked(service.kind, service.version, service.type_place, True, of=service.name)
+              for service in self.services),
         )
 
     def application(self, name: str) -> Application | None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from deployd.catalogue import load_catalogue
-from deployd.deployment.images_missing import images_missing, versions_there
+from deployd.deployment.images_missing import images_missing, instead_of, kept_versions, versions_there
+from deployd.deployment.version import ServiceVersion
 from deployd.project.reader import read_project
 from deployd.services.families import RUNNABLE
 from deployd.settings import config_folder
@@ -72,3 +73,26 @@ def test_all_that_is_missing_is_told_also_of_files_that_are_wrong() -> None:
         "ruby:3.3", "the extension snmp", "golang:1.26", "mariadb:12.3",
     ], "what is wrong by itself (nodejs:7, solr) is told once"
     assert all(refusal.place.line for refusal in refusals)
+
+
+@pytest.mark.parametrize(("kind", "said"), [
+    ("python:3.8", " (with python:3.11, as this host has no python:3.8)"), ("python:3.13", ""), ("ruby:3.3", ""),
+])
+def test_what_fails_on_the_nearest_runtime_says_so_again(kind: str, said: str) -> None:
+    config = read_project(DictTree({".platform.app.yaml": f"name: shop\ntype: '{kind}'\n"})).config
+    assert config is not None
+    assert instead_of(CATALOGUE, config.applications[0]) == said
+
+
+def test_a_live_service_between_two_versions_stays_where_its_data_are() -> None:
+    files = {".platform.app.yaml": "name: shop\ntype: 'php:8.4'\n",
+             ".platform/services.yaml": "db: {type: 'postgresql:16', disk: 512}\n"}
+    config = read_project(DictTree(files)).config
+    assert config is not None
+    live = [ServiceVersion("db", "postgresql:17", "", ""), ServiceVersion("gone", "redis:8.0", "", "")]
+    kept = kept_versions(live, config.services)
+    assert kept == {"db": "17"}
+    for known, taken in ((kept, "17"), ({}, "15")):
+        _, [warning] = images_missing(CATALOGUE, config.images_asked(), nearest=True, kept=known)
+        assert f"postgresql:{taken}, the nearest, is used instead" in warning
+    assert kept_versions([ServiceVersion("db", "mariadb:11.8", "", "")], config.services) == {}
