@@ -25,7 +25,14 @@ MOST_KEPT_BYTES = 64_000_000
 class Configurations:
     """Reads what strangers wrote, always in a reader."""
 
-    def __init__(self, readers: Readers, limits: TreeLimits) -> None:
+    def __init__(
+        self, readers: Readers, limits: TreeLimits, there: Mapping[str, tuple[str, ...]] | None = None,
+    ) -> None:
+        """
+        Args:
+            there: {runtime or kind of service: versions that the host has}, for advice.
+        """
+        self._there = there
         self._readers = readers
         self._limits = limits
         self._kept: OrderedDict[tuple[ProjectId, CommitId], tuple[ReadResult, int]] = OrderedDict()
@@ -60,7 +67,7 @@ class Configurations:
 
     def _asked(self, project: ProjectSettings, *, listing: bytes | None = None, offer: bytes = b"") -> Asked:
         dialect = DIALECTS[project.dialect] if project.dialect else None
-        return Asked(self._limits, dialect, project.tolerant, RUNNABLE, listing, offer)
+        return Asked(self._limits, dialect, project.tolerant, RUNNABLE, self._there, listing, offer)
 
     def _keep(self, key: tuple[ProjectId, CommitId], result: ReadResult, size_bytes: int) -> None:
         _, before = self._kept.pop(key, (None, 0))   # another one may have read it meanwhile

@@ -10,6 +10,7 @@ from typing import ClassVar
 
 from deployd.activity.log import Tell
 from deployd.deployment.host import Host
+from deployd.deployment.images_missing import instead_of
 from deployd.deployment.memory_full import memory_full, mend_memory
 from deployd.deployment.start_script import hook_script
 from deployd.deployment.view import Deployment
@@ -73,7 +74,7 @@ async def run_hook(
         full = await memory_full(host, container, status, host.settings.size(app.web.instance.size).memory_mb)
         mend = "make what failed repeatable, or undo it by hand, and push again"
         raise HookFailed(
-            f"{who} ended with exit code {status} after {seconds:.0f} s{full}",
+            f"{who} ended with exit code {status} after {seconds:.0f} s{full}{instead_of(host.catalogue, app)}",
             where=where,
             evidence=tuple(recent),
             mend=mend_memory(mend, full, "`size` of the application"),

@@ -14,7 +14,8 @@ from deployd.activity.log import Tell
 from deployd.deployment.freeze_words import words_of_switch
 from deployd.deployment.hook_run import end_hook, run_hook
 from deployd.deployment.host import Host
-from deployd.deployment.probe import wait_until_answering
+from deployd.deployment.images_missing import instead_of
+from deployd.deployment.probe import NotAnswering, wait_until_answering
 from deployd.deployment.removal import remove_version, unmount_unused, versions_there
 from deployd.deployment.route_set import route_set
 from deployd.deployment.snapshot import remove_snapshot
@@ -65,7 +66,11 @@ async def wait_until_healthy(deployment: Deployment, host: Host, tell: Tell) -> 
     """
     config = await read_config(deployment, host)
     for app in config.applications:
-        await wait_until_answering(deployment, host, app, host.settings.answer_seconds)
+        try:
+            await wait_until_answering(deployment, host, app, host.settings.answer_seconds)
+        except NotAnswering as error:
+            error.what += instead_of(host.catalogue, app)
+            raise
     await route_set(deployment, host)   # what is wrong with the routes comes out while there is a way back
     return Healthy(tuple(app.name for app in config.applications))
 

@@ -12,12 +12,12 @@ from deployd.confined.stages import ensure_unstaged
 from deployd.confined.trees import remove_tree
 from deployd.deployment.addresses import fixed_addresses
 from deployd.deployment.host import Host
+from deployd.deployment.images_missing import NO_CONTAINER
 from deployd.deployment.service_container import credentials_of, service_container
 from deployd.deployment.together import together
 from deployd.deployment.validate import read_config
 from deployd.deployment.version import ServiceVersion
 from deployd.deployment.view import Deployment
-from deployd.deployment.wanted import NO_CONTAINER
 from deployd.engine.addresses import given_by_docker
 from deployd.engine.errors import NotReady, SubnetTaken
 from deployd.engine.names import DIGEST, MADE_BY, bridge_name
