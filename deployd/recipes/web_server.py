@@ -38,6 +38,9 @@ WEB_PORT = 80
 HEALTH_PATH = "/.well-known/deployd/health"
 """Answered by the web container itself, for the check that nginx is up."""
 
+NOWHERE = "/.deployd-nothing"
+BARE = r"~(?s)[^/]\z"
+ALL = r"(?s)^(.*)\z"
 MATCH_LIMIT = "(*LIMIT_MATCH=300000)"
 """In front of each rule's pattern (pcre2pattern(3)): some ten milliseconds, after which the request is answered 500.
 Without it PCRE goes on for a second, for each rule."""
@@ -86,6 +89,11 @@ class _WebServer:
             pattern = rf"~(?s)^{_escaped(prefix)}(?<deployd_r{number}>/.*)?\z"
             yield f'        {literal(pattern)} $deployd_r{number};'
             yield "    }"
+            yield f"    map $uri $deployd_bare_{number} {{"   # the same of a path that does not end in a slash
+            yield "        volatile;"
+            yield f'        {literal(BARE)} $deployd_rest_{number};'
+            yield f"        default {NOWHERE};"
+            yield "    }"
         for number, seconds in enumerate(self._expires):
             # a file that the application hands out (X-Accel-Redirect) goes with the application's word
             yield f'    map $upstream_http_cache_control$upstream_http_expires $deployd_expires_{number} {{'
@@ -121,22 +129,24 @@ class _WebServer:
 
     def _settings(self, number: int, location: Location, *, inside: bool = True) -> Iterator[str]:
         yield from render_body_rules(self._app, location.request_buffering)
-        file = None if location.root is None else f"/{location.root}$deployd_rest_{number}".replace("//", "/")
+        root = None if location.root is None else f"/{location.root}".rstrip("/")
+        file = None if root is None else f"{root}$deployd_rest_{number}"
         if self._fastcgi and inside:
             yield from self._scripts(file, location)
         yield from self._caching(location)
+        scripts = [name for name in location.index if self._is_script(name) and location.scripts]
+        static = [name for name in location.index if not self._is_script(name)]
         if file is not None and location.allow:
-            scripts = [name for name in location.index if self._is_script(name)]
-            yield from self._index(file, scripts if location.scripts else [])
-            static = [name for name in location.index if not self._is_script(name)]
+            yield from _with_slash(f"{root}$deployd_bare_{number}", [*scripts, *static])
+            yield from _index(file, scripts)
             tries = [file, *(f"{file}/{name}" for name in static)]
             yield f"try_files {' '.join(literal(path) for path in tries)} {self._fallback(location)};"
         else:
             if file is not None:   # what may be served says the rule that matches the index file's own path
-                yield from self._index(file, [
-                    name for name in location.index if (location.scripts if self._is_script(name) else location.rules)
-                ])
-            yield f"try_files /.deployd-nothing {self._fallback(location, refused='=403')};"
+                names = [*scripts, *(static if location.rules else ())]
+                yield from _with_slash(f"{root}$deployd_bare_{number}", names)
+                yield from _index(file, [name for name in location.index if name in names])
+            yield f"try_files {NOWHERE} {self._fallback(location, refused='=403')};"
 
     def _scripts(self, file: str | None, location: Location) -> Iterator[str]:
         """PHP files: run, or treated as if they were not there; their source is never served."""
@@ -147,14 +157,8 @@ class _WebServer:
             runs = self._run(f"{APP_FOLDER}$uri", "$deployd_url", location.request_buffering)
             yield from ("    " + line for line in runs)
         else:
-            yield f"    try_files /.deployd-nothing {self._fallback(location, refused='=403')};"
+            yield f"    try_files {NOWHERE} {self._fallback(location, refused='=403')};"
         yield "}"
-
-    def _index(self, file: str, names: list[str]) -> Iterator[str]:
-        """Make a folder's path that of the first index file that is there, and decide anew."""
-        for name in names:
-            there = literal(f"{APP_FOLDER}{file}/{name}")
-            yield f"if (-f {there}) {{ rewrite ^(.*?)/*$ {literal(f'$1/{name}')} last; }}"
 
     def _is_script(self, name: str) -> bool:
         return self._fastcgi and name.endswith(".php")
@@ -223,6 +227,19 @@ class _WebServer:
         yield "expires off;" if own else f"expires $deployd_expires_{number};"
         yield SAID
         yield from (f"add_header {literal(name)} {plain(value)};" for name, value in _sorted(location.headers))
+
+
+def _with_slash(bare: str, names: list[str]) -> Iterator[str]:
+    """Lead the path of a folder that has an index file to the same with a slash: relative links need it."""
+    for name in names:
+        yield f"if (-f {literal(f'{APP_FOLDER}{bare}/{name}')}) {{ rewrite {literal(ALL)} $1/ permanent; }}"
+
+
+def _index(file: str, names: list[str]) -> Iterator[str]:
+    """Make a folder's path that of the first index file that is there, and decide anew."""
+    for name in names:
+        there = literal(f"{APP_FOLDER}{file}/{name}")
+        yield f"if (-f {there}) {{ rewrite ^(.*?)/*$ {literal(f'$1/{name}')} last; }}"
 
 
 def overlaid(location: Location, rule: Rule) -> Location:

@@ -29,6 +29,7 @@ MAGENTO = (
     Location("/papers", root="papers", scripts=False, rules=(
         Rule(r"\.bak\z", allow=False), Rule(r"^/papers/hidden/", allow=False), Rule(r"/\.", allow=False),
     )),
+    Location("/manual", root="manual", index=("index.html", "index.htm"), passthru="/index.php"),
     Location("/.well-known/webfinger", passthru="/other.php?service=webfinger"),
 )
 FILES = {
@@ -36,6 +37,8 @@ FILES = {
     "pub/style.css": "css", "pub/robots.txt": "robots", "pub/media/a.txt": "media", "pub/media/evil.php": SHOW,
     "pub/static/logo.svg": "<svg/>", "outside.txt": "treasure", "book/index.html": "cover",
     "book/one/index.html": "one", "book/draft.txt": "draft", "papers/a.txt": "paper", "papers/a.bak": "treasure",
+    "pub/admin/index.php": SHOW, "pub/admin/déep er/index.php": SHOW, "pub/empty/a.txt": "x",
+    "manual/index.html": "manual", "manual/a/index.htm": "page",
     "papers/hidden/a.txt": "treasure", "papers/.env": "treasure",
 }
 
@@ -128,10 +131,33 @@ async def test_the_routers_word_about_client_and_scheme_reaches_php(magento: Ask
 
 async def test_an_index_file_is_served_when_a_rule_allows_it(magento: Ask) -> None:
     assert (await magento("/book/"))[:2] == (200, "cover")
-    assert (await magento("/book"))[:2] == (200, "cover")
     assert (await magento("/book/one/?x=1"))[:2] == (200, "one")
     assert (await magento("/book/draft.txt"))[0] == 403
     assert (await magento("/book/missing/"))[0] == 403
+
+
+async def test_a_folder_without_its_slash_leads_to_itself_with_one(magento: Ask) -> None:
+    """Else the links of its page, which are relative to it, lead elsewhere."""
+    for path, location in (
+        ("/book", "/book/"), ("/book/one", "/book/one/"), ("/book/one?x=1&y=%2F", "/book/one/?x=1&y=%2F"),
+        ("/admin", "/admin/"), ("/admin/d%C3%A9ep%20er", "/admin/d%C3%A9ep%20er/"), ("//book/one", "/book/one/"),
+        ("/x/../book/one", "/book/one/"), ("//evil.example/../book/one", "/book/one/"),
+        ("/manual", "/manual/"), ("/manual/a", "/manual/a/"),
+    ):
+        status, _, headers = await magento(path, **{"X-Forwarded-Proto": "https", "Host": "shop.example:8443"})
+        assert (status, headers.get("Location")) == (301, location), path
+    for path, text in (
+        ("/book/", "cover"), ("/book/one/", "one"), ("/admin/", '"script":"\\/admin\\/index.php"'),
+        ("/book/one//", "one"), ("/manual/", "manual"), ("/manual/a/", "page"), ("/empty", '"file":"index.php"'),
+        ("/book/index.html", "cover"), ("/bo%0aok", '"file":"index.php"'),
+    ):
+        status, body, _ = await magento(path)
+        assert (status, text in body) == (200, True), (path, body)
+    for path in ("/book/draft.txt", "/papers", "/papers/hidden", "/static"):   # no folder, or none with an index file
+        assert (await magento(path))[0] != 301, path
+    for path in ("/book/one%0d%0aX-Evil:%201", "/book/%0d%0a", "/admin/d%C3%A9ep%20er%0aX-Evil:1"):
+        _, _, headers = await magento(path)
+        assert "X-Evil" not in headers
 
 
 async def test_a_front_controller_gets_arguments_of_its_own(magento: Ask) -> None:
