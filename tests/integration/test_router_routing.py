@@ -206,12 +206,20 @@ async def test_a_proxy_route_reaches_a_host_outside_under_its_own_name(stand: St
             route(host, outside.target, path="/foo", type="proxy", to=f"{to}/"),
             route(host, outside.target, path="/bar/", type="proxy", to=f"{to}/base"),
         ))
-        for path in ("/keep/this?x=1", "/docs/page?x=1", "/foo/index.html", "/foo", "/bar/x", "/bar/%7F%20%3F"):
+        for path in (
+            "/keep/this?x=1", "/docs/page?x=1", "/foo/index.html", "/foo", "/bar/x", "/bar/%7F%20%3F", "/docs/a%2Fb",
+        ):
             assert (await ask(stand, host, path)).status == 200, path
-    assert [seen["path"] for seen in outside.seen] == [
-        "/keep/this?x=1", "/en/manual/page?x=1", "/index.html", "/", "/base/x", "/base/%7F%20%3F",
+        forged = "".join(f"{name}: forged\r\n" for name in (
+            "X-Client-IP", "X-Client-SSL", "X-Client-Verify", "X-Client-DN", "X-Client-Cert", "X-Original-Route",
+            "X-Forwarded-Port", "X-Real-IP", "Forwarded",
+        ))
+        await ask(stand, host, "/keep", headers=forged)
+    assert [seen["path"] for seen in outside.seen[:-1]] == [
+        "/keep/this?x=1", "/en/manual/page?x=1", "/index.html", "/", "/base/x", "/base/%7F%20%3F", "/en/manual/a%2Fb",
     ]
     assert outside.seen[0]["headers"]["Host"] == f"outside.test:{outside.port}"
+    assert "forged" not in str(outside.seen[-1]["headers"]), "a location inherits no header when it sets one itself"
 
 
 async def test_the_application_cannot_steer_the_router_by_its_headers(stand: Stand, router: Router) -> None:

@@ -65,8 +65,9 @@ local function to_outside(route)
     var.deployd_target = route.targets[1][1] .. ":" .. route.targets[1][2]
     var.deployd_outside_host = route.outside_host
     if route.outside_path then
-        ngx.req.set_uri(url.joined(route.outside_path, string.sub(var.uri, #route.path + 1)), false, true)  -- any byte
-    end
+        local path = url.joined(url.tidy(route.outside_path), url.behind(url.raw_path(var.request_uri), var.uri, #route.path))
+        var.deployd_outside_uri = path .. var.is_args .. (var.args or "")
+    end   -- without one nginx passes the request's own on, as it is
     return ngx.exec(route.outside_tls and "@outside_https" or "@outside_http")
 end
 
