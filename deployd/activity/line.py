@@ -15,7 +15,7 @@ class Line:
     at: str
     """ISO 8601, UTC."""
     kind: str
-    """`phase`, `line`, `output`, `warn`, `done`, `error` or `end`."""
+    """`phase`, `line`, `output`, `warn`, `done`, `error`, `held` or `end`."""
     phase: str
     text: str
     app: str = ""

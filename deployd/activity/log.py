@@ -70,6 +70,10 @@ class Tell:
         more = tuple(f"| {line}" for line in error.evidence) + ((f"mend: {error.mend}",) if error.mend else ())
         self._write("error", error.what, where=error.where, more=more)
 
+    def held(self, text: str, *, mend: str) -> None:
+        """It waits until somebody lets it go on; whoever pushed is told so and need not look on."""
+        self._write("held", text, more=(f"mend: {mend}",))
+
     def end(self, state: str, text: str) -> None:
         """The last line: how the activity ended."""
         self._write("end", text, where=state)

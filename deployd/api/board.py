@@ -20,7 +20,15 @@ from deployd.api.entry import entry_shape
 from deployd.api.errors import NotFound
 from deployd.api.fresh import Fresh
 from deployd.api.metrics import Figures
-from deployd.api.shapes import ActivityShape, CertificateShape, EntryShape, EnvironmentShape, ProjectShape, StatusShape
+from deployd.api.shapes import (
+    ActivityShape,
+    CertificateShape,
+    EntryShape,
+    EnvironmentShape,
+    LockShape,
+    ProjectShape,
+    StatusShape,
+)
 from deployd.certificates.keeper import HostCertificate
 from deployd.clock import Clock
 from deployd.deployment.places import Places
@@ -30,9 +38,10 @@ from deployd.environment.naming import environment_type
 from deployd.git.mirror import without_user
 from deployd.ids import ActivityId, EnvironmentName, ProjectId
 from deployd.settings import Settings
-from deployd.state import activities, entries, environments
+from deployd.state import activities, entries, environments, locks
 from deployd.state.activities import Activity
 from deployd.state.environments import Environment
+from deployd.state.locks import Lock
 from deployd.state.store import Store
 from deployd.upkeep.access_tail import AT_ONCE, AccessTail
 
@@ -140,8 +149,9 @@ class StateBoard:
         found = await self._store.read(lambda db: environments.list_all(db, project))
         await self._read_versions(found)
         newest = {(item.project, item.environment): item for item in await self._store.read(activities.newest_of_each)}
+        locked = {(item.project, item.environment): item for item in await self._store.read(locks.list_all)}
         return [
-            self._shape(item, newest.get((item.project, item.name)))
+            self._shape(item, newest.get((item.project, item.name)), locked.get((item.project, item.name)))
             for item in found if item.project in self._settings.projects
         ]
 
@@ -162,10 +172,10 @@ class StateBoard:
         if len(self._versions) > 2 * len(live) + MOST_OLD:
             self._versions = {activity: self._versions[activity] for activity in live & self._versions.keys()}
 
-    def _shape(self, found: Environment, newest: Activity | None) -> EnvironmentShape:
+    def _shape(self, found: Environment, newest: Activity | None, lock: Lock | None) -> EnvironmentShape:
         project = self._settings.projects[found.project]
         commit, url = self._versions.get(found.live_activity or ActivityId(0), ("", ""))
-        doing = newest.id if newest and newest.state in activities.OPEN else None
+        doing = newest.id if newest and newest.state in activities.OPEN and not newest.held else None
         if doing is not None:
             state = "deploying"
         elif newest is not None and newest.state == "failed":
@@ -175,7 +185,7 @@ class StateBoard:
         url = url or f"http://{domains_of(self._settings, project, found.name, found.branch).default}/"
         return EnvironmentShape(
             found.project, found.name, found.branch, environment_type(project, found.branch), state, url,
-            commit, found.live_activity, _text(found.live_since), doing,
+            commit, found.live_activity, _text(found.live_since), doing, lock_shape(lock) if lock else None,
         )
 
     def certificates(self) -> list[CertificateShape]:
@@ -202,7 +212,7 @@ class StateBoard:
         return activity_shape(found, self._waits(found.id)) if found else None
 
     async def journal(self, number: int) -> list[EntryShape]:
-        found = await self._store.read(lambda db: entries.of_activity(db, ActivityId(number)))
+        found = await self._store.read(lambda db: entries.all_of_activity(db, ActivityId(number)))
         return [entry_shape(item) for item in found]
 
     async def figures(self) -> Figures:
@@ -256,8 +266,12 @@ def activity_shape(found: Activity, waits: str = "") -> ActivityShape:
     return ActivityShape(
         found.id, found.project, found.environment, found.branch, found.kind, found.commit or "", found.state,
         found.reason, found.trigger.who, found.trigger.how, found.created_at.isoformat(), _text(found.started_at),
-        _text(ended), seconds, waits,
+        _text(ended), seconds, found.reason if found.held else waits,
     )
+
+
+def lock_shape(lock: Lock) -> LockShape:
+    return LockShape(lock.who, lock.reason, lock.at.isoformat())
 
 
 def _text(moment: datetime | None) -> str:

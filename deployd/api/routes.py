@@ -15,6 +15,7 @@ from deployd.api.bodies import (
     LARGE_AT_ONCE,
     LARGE_AT_ONCE_OF_ONE,
     CollectBody,
+    LockBody,
     RollbackBody,
     read_body,
     read_bytes,
@@ -33,6 +34,7 @@ from deployd.api.shapes import (
     CollectShape,
     EntryShape,
     EnvironmentShape,
+    LockedShape,
     PassShape,
     PlanShape,
     ProjectShape,
@@ -110,6 +112,10 @@ def api_routes(board: Board, desk: Desk) -> tuple[ApiRoute, ...]:
         ApiRoute("POST", f"{environment}/rollback", CONTRIBUTOR,
                  "go back to the version before the live one, or to that of an activity", asked.rollback,
                  ActivityShape, body=RollbackBody, status=ACCEPTED),
+        ApiRoute("POST", f"{environment}/lock", CONTRIBUTOR, "keep what is live: pushes are built, and wait",
+                 asked.lock, LockedShape, body=LockBody),
+        ApiRoute("POST", f"{environment}/unlock", CONTRIBUTOR, "let the pushes go live that were held", asked.unlock,
+                 LockedShape),
         ApiRoute("POST", f"{environment}/pass", CONTRIBUTOR,
                  "links that show a new version while visitors wait for it", asked.make_pass, PassShape),
         ApiRoute("POST", f"{activity}/cancel", CONTRIBUTOR, "end an activity before its switch", asked.cancel,
@@ -201,7 +207,16 @@ class _Api:
     async def rollback(self, request: web.Request, caller: Caller) -> web.Response:
         project, environment = self._environment(request, caller)
         body = await read_body(request, RollbackBody)
-        return _accepted(await self._desk.rollback(project, environment, body.to, caller.name))
+        return _accepted(await self._desk.rollback(project, environment, body.to, caller.name, lock=body.lock))
+
+    async def lock(self, request: web.Request, caller: Caller) -> web.Response:
+        project, environment = self._environment(request, caller)
+        body = await read_body(request, LockBody)
+        return web.json_response(as_json(await self._desk.lock(project, environment, body.reason, caller.name)))
+
+    async def unlock(self, request: web.Request, caller: Caller) -> web.Response:
+        project, environment = self._environment(request, caller)
+        return web.json_response(as_json(await self._desk.unlock(project, environment, caller.name)))
 
     async def make_pass(self, request: web.Request, caller: Caller) -> web.Response:
         project, environment = self._environment(request, caller)

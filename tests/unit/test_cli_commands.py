@@ -228,6 +228,22 @@ async def test_a_rollback_names_its_version(cli: Cli, desk: FakeDesk) -> None:
     assert [asked[3] for asked in desk.asked] == [1, None]
 
 
+async def test_a_rollback_says_whether_it_locks(cli: Cli, desk: FakeDesk) -> None:
+    await cli("rollback", "shop", "main", "--no-lock")
+    await cli("rollback", "shop", "next", "--lock")
+    assert [asked[-1] for asked in desk.asked] == [False, True]
+
+
+async def test_a_lock_says_what_it_does_not_hold_and_how_to_end_it(cli: Cli, desk: FakeDesk) -> None:
+    locked = await cli("lock", "shop", "main", "--reason", "the sale")
+    assert "pushes are built and wait; `deployd unlock shop main` lets them go live" in locked.output
+    assert "activity 3 runs already" in locked.output
+    unlocked = await cli("unlock", "shop", "main")
+    assert unlocked.output == "shop/main is unlocked\nactivity 4 goes on: deployd log -f 4\n"
+    assert desk.asked == [("lock", "shop", "main", "the sale", "operator"), ("unlock", "shop", "main", "operator")]
+    assert json.loads((await cli("lock", "shop", "main", "--json")).output)["lock"]["who"] == "operator"
+
+
 async def test_a_refusal_ends_with_6_and_says_how_to_mend_it(cli: Cli) -> None:
     result = await cli("rollback", "shop", "main", "--to", "99")
     assert (result.exit_code, result.stdout) == (6, "")
