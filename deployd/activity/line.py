@@ -21,7 +21,7 @@ class Line:
     app: str = ""
     where: str = ""
     more: tuple[str, ...] = ()
-    """Evidence and mend of an error."""
+    """Evidence and mend of an error; evidence of a warning."""
 
 
 def write_line(line: Line) -> bytes:

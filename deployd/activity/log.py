@@ -58,8 +58,9 @@ class Tell:
     def progress(self, done: int, of: int, what: str = "") -> None:
         self._write("line", f"{done} of {of} {what}".rstrip())
 
-    def warn(self, text: str) -> None:
-        self._write("warn", text)
+    def warn(self, text: str, evidence: tuple[str, ...] = ()) -> None:
+        """What somebody should know, with what was seen."""
+        self._write("warn", text, more=tuple(f"| {line}" for line in evidence))
 
     def done(self, text: str) -> None:
         self._write("done", text)

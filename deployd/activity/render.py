@@ -24,7 +24,7 @@ def render_line(line: Line) -> list[str]:
         case "output":
             return [f"    {who}│ {line.text}"]
         case "warn":
-            return [f"  ! {line.text}"]
+            return [f"  ! {line.text}", *(f"    {item}" for item in line.more)]
         case "done":
             return [f"  ✓ {line.text}"]
         case "error":

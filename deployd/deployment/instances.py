@@ -19,6 +19,7 @@ from deployd.deployment.kernel_limits import refuse_too_large
 from deployd.deployment.process_environment import merged_environment
 from deployd.deployment.service_container import credentials_of
 from deployd.deployment.start_script import start_script
+from deployd.deployment.starts import lay_out_starts
 from deployd.deployment.view import Deployment
 from deployd.deployment.volumes import stage_mounts
 from deployd.deployment.wanted import routes_of
@@ -78,6 +79,7 @@ async def instance_parts(
     files["start"] = start_script(instance.commands, default, hook_ended=hook_ended)
     await write_files(parts.configuration, files)
     await asyncio.to_thread(parts.scripts.mkdir, mode=0o755, exist_ok=True)
+    await asyncio.to_thread(lay_out_starts, parts.scripts, group=uid)
     return parts
 
 
