@@ -44,6 +44,8 @@ WHOSE = {
         "configuration of containers, which they see read-only"),
     "deployment/instances.py": ("mkdir",
         "versions/<version>/<instance>, whose entries are root's"),
+    "deployment/mount_snapshot.py": ("write_text",
+        "snapshots/, root's; mounts by confined.trees_program"),
     "deployment/places.py": ("glob",
         "environments/, whose entries are root's"),
     "deployment/removal.py": ("glob",
