@@ -58,7 +58,9 @@ class Settings(Frozen):
     """How long a deploy or post_deploy hook may run; then it is ended."""
     on_deploy_failure: Literal["revert", "keep"] = "revert"
     snapshot_before_deploy: bool = False
-    """Copy the databases before the deploy hook, and put them back when the deployment is reverted."""
+    """Copy databases and mounts before the deploy hook, and put them back when the deployment is reverted."""
+    snapshot_mounts_mb: int = Field(500, ge=0)
+    """Of mounts so much is copied at most; what would be more is left out, and told. 0: none of them."""
     strategy: Strategy = "standard"
     drain_seconds: int = Field(30, ge=0, le=240)
     """How long what is open on the earlier version may go on after the switch; the step's own limit bounds it."""
