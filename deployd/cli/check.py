@@ -13,7 +13,7 @@ import click
 
 from deployd.cli.exits import CONFIGURATION, WELL
 
-_DIALECTS = ("magento", "platformsh")
+_DIALECTS = ("magento", "platformsh", "upsun")
 
 
 @click.command()
@@ -28,12 +28,12 @@ _DIALECTS = ("magento", "platformsh")
 def check(directory: Path, as_json: bool, project_dialect: str | None, tolerant: bool) -> None:
     """Check the configuration files of DIRECTORY, as a push would."""
     from deployd.cli.disk_tree import DiskTree
-    from deployd.project.model import MAGENTO, PLATFORMSH
+    from deployd.project.model import DIALECTS
     from deployd.project.reader import read_project
     from deployd.project.report import findings_as_json, render_findings
     from deployd.services.families import RUNNABLE
 
-    dialect = {"magento": MAGENTO, "platformsh": PLATFORMSH, None: None}[project_dialect]
+    dialect = next((item for item in DIALECTS.values() if item.name == project_dialect), None)
     result = read_project(DiskTree(directory), dialect=dialect, tolerant=tolerant, runnable=RUNNABLE)
     if as_json:
         click.echo(json.dumps({"valid": not result.errors, "findings": findings_as_json(result.findings)}, indent=2))

@@ -14,7 +14,7 @@ from pathlib import Path
 from deployd.cli.git_index import tracked_files
 
 MOST_FILES = 500_000  # a home folder by mistake must not take minutes
-_CONFIGURATION = (".magento", ".platform")
+_CONFIGURATION = (".magento", ".platform", ".upsun")
 
 
 class DiskTree:

@@ -9,14 +9,13 @@ from deployd.git.listing import ListingTooLong, list_tree
 from deployd.git.mirror import Mirror
 from deployd.git.objects import open_objects
 from deployd.ids import CommitId, ProjectId
-from deployd.project.model import MAGENTO, PLATFORMSH, ReadResult
+from deployd.project.model import DIALECTS, ReadResult
 from deployd.project.tree_limits import TreeLimits
 from deployd.reading.reader import Asked
 from deployd.reading.readers import OfferRead, Readers
 from deployd.services.families import RUNNABLE
 from deployd.settings import ProjectSettings
 
-DIALECTS = {"magento": MAGENTO, "platformsh": PLATFORMSH}
 MOST_KEPT = 2_000   # most are some kilobytes, and a thousand environments may be live
 MOST_KEPT_BYTES = 64_000_000
 """As answers of readers; as values they take some five times as much."""

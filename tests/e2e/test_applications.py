@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from deployd.process import run as run_program
+from scripts.demo import SAMPLES
 from tests.e2e.conftest import APP, SERVER, MakeDeveloper
 
 UNIX_SERVER = """\
@@ -104,3 +105,13 @@ async def test_a_push_is_told_what_the_check_says_word_for_word(developer: MakeD
     assert said.text.count("error:") == 3
     for line in said.text.splitlines():
         assert line in told
+
+
+async def test_a_project_in_the_spelling_of_upsun_is_deployed(developer: MakeDeveloper) -> None:
+    me = await developer("local", SAMPLES / "tally")
+    pushed = await me.push()
+    assert pushed.deployed, pushed.lines
+    status, text = await me.page()
+    visits, *lines = text.splitlines()
+    assert (status, visits.split()[0]) == (200, "visits")
+    assert lines == ["the worker asks cache.internal", "built by a script of the configuration folder"]
