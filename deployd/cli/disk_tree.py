@@ -42,6 +42,9 @@ class DiskTree:
     def is_folder(self, path: str) -> bool:
         return not self._leaves(path) and (self.root / path).is_dir()
 
+    def is_submodule(self, path: str) -> bool:
+        return path != "" and self.is_folder(path) and (self.root / path / ".git").exists()
+
     def _leaves(self, path: str) -> bool:
         """Whether a part of the path is a link, leads up or belongs to git."""
         parts = path.split("/")

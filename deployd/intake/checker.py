@@ -34,4 +34,10 @@ class CommitChecker:
             return Verdict(False, tuple(render_findings(result.findings)))
         errors, _ = images_missing(self._host, project, result.config)
         errors += wrong_routes(routes_of(self._host.settings, project, machine_name(branch), branch, result.config))
-        return Verdict(not errors, tuple(line for error in errors for line in (*error.lines(), "")))
+        try:
+            looked = await self._code.look_at_submodules(project, commit, result.config, env)
+        except DeployError as error:
+            return Verdict(False, tuple(error.lines()))
+        errors += looked.errors
+        told = [line for error in errors for line in (*error.lines(), "")]
+        return Verdict(not errors, (*told, *looked.notes()))

@@ -191,4 +191,10 @@ def _root(fields: Fields, definition: Definition, files: Files) -> str:
             f"there is no folder `{shown(root)}` in the commit",
             "write a path from the repository's root; `/` is the root itself",
         )
+    elif files.tree.is_submodule(root):
+        field.wrong(
+            "not-supported",
+            f"`{shown(root)}` is a submodule, and the root of an application must be a folder of this repository",
+            "name the folder around it, and go into the submodule in the hooks and commands",
+        )
     return root

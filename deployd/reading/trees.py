@@ -64,6 +64,9 @@ class CommitTree:
     def is_folder(self, path: str) -> bool:
         return path == "" or self._entries.get(path, ("", "", 0))[0] in (FOLDER, SUBMODULE)
 
+    def is_submodule(self, path: str) -> bool:
+        return self._entries.get(path, ("", "", 0))[0] == SUBMODULE
+
     def _refuse_long_paths(self) -> None:
         longest = max(self._entries, key=len, default="")
         if len(longest) > LONGEST_PATH_BYTES:
@@ -118,6 +121,9 @@ class OfferedTree:
 
     def is_folder(self, path: str) -> bool:
         return path == "" or path in self._folders
+
+    def is_submodule(self, path: str) -> bool:
+        return False
 
 
 def _folders_of(path: str) -> Iterable[str]:
