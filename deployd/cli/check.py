@@ -18,7 +18,7 @@ from deployd.cli.exits import CANNOT_RUN, CONFIGURATION, WELL
 if TYPE_CHECKING:   # loaded when it runs: `--help` need not wait for it
     from deployd.project.model import ProjectConfig
 
-_DIALECTS = ("magento", "platformsh")
+_DIALECTS = ("magento", "platformsh", "upsun")
 
 
 @click.command()
@@ -44,7 +44,7 @@ def check(
     from deployd.cli.check_host import host_findings
     from deployd.cli.disk_tree import DiskTree
     from deployd.deployment.images_missing import versions_there
-    from deployd.project.model import MAGENTO, PLATFORMSH
+    from deployd.project.model import DIALECTS
     from deployd.project.reader import read_project
     from deployd.project.report import findings_as_json, render_findings
     from deployd.services.families import RUNNABLE
@@ -52,8 +52,8 @@ def check(
     known = known_catalogue(settings, catalogue)
     tree = DiskTree(directory)
     result = read_project(
-        tree, dialect={"magento": MAGENTO, "platformsh": PLATFORMSH, None: None}[project_dialect], tolerant=tolerant,
-        runnable=RUNNABLE, there=versions_there(known.catalogue),
+        tree, dialect=next((item for item in DIALECTS.values() if item.name == project_dialect), None),
+        tolerant=tolerant, runnable=RUNNABLE, there=versions_there(known.catalogue),
     )
     of_host = host_findings(result, tree, known.catalogue, nearest=nearest or known.nearest)
     findings = (*result.findings, *of_host.findings)

@@ -115,7 +115,7 @@ async def _build(deployment: Deployment, host: Host, tell: Tell, app: Applicatio
         if there is None:
             workspace = host.places.workspace(deployment.id, app.name)
             preparing += [
-                host.code.export(deployment.project.id, deployment.commit, app.root, workspace, owner),
+                host.code.export(deployment.project, deployment.commit, app.root, workspace, owner),
                 _make_writable(host.places.cache(deployment.project.id), owner),
             ]
         if steps:

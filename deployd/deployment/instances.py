@@ -47,6 +47,7 @@ async def instance_parts(
     routes = routes_of(host.settings, deployment.project, environment, deployment.branch, config)
     values = runtime_environment(
         app, about, variables, commands=instance.commands, routes=routes.routes, relationships=relationships,
+        of_services=config.dialect.service_variables,
     )
     merged = merged_environment(runtime_paths(app), values)
     refuse_too_large(instance_name, merged, app.place)

@@ -10,6 +10,7 @@ from deployd.deployment.images_missing import refused_files
 from deployd.deployment.wanted import find_wanted
 from deployd.environment.naming import machine_name
 from deployd.git.mirror import CommitInfo
+from deployd.git.submodule_look import Looked
 from deployd.ids import ActivityId, CommitId, ProjectId
 from deployd.plan import NOTHING_LIVE, Plan, make_plan
 from deployd.project.model import ProjectConfig, ReadResult
@@ -48,7 +49,12 @@ class OfferedCode:
     async def about(self, project: ProjectId, commit: CommitId) -> CommitInfo:
         raise NotImplementedError
 
-    async def export(self, project: ProjectId, commit: CommitId, root: str, destination: Path, uid: int) -> None: ...
+    async def look_at_submodules(self, project: ProjectSettings, commit: CommitId, config: ProjectConfig) -> Looked:
+        return Looked()
+
+    async def export(
+        self, project: ProjectSettings, commit: CommitId, root: str, destination: Path, uid: int,
+    ) -> None: ...
 
 
 async def plan_offered(host: Host, project: ProjectSettings, body: bytes) -> tuple[str, Plan]:

@@ -16,7 +16,8 @@ from deployd.deployment.freeze_words import words_of_switch
 from deployd.deployment.hook_run import end_hook, run_hook
 from deployd.deployment.host import Host
 from deployd.deployment.images_missing import instead_of
-from deployd.deployment.probe import NotAnswering, wait_until_answering
+from deployd.deployment.not_answering import NotAnswering
+from deployd.deployment.probe import wait_until_answering
 from deployd.deployment.removal import remove_version, unmount_unused, versions_there
 from deployd.deployment.route_set import route_set
 from deployd.deployment.snapshot import remove_snapshot

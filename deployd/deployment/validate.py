@@ -85,10 +85,13 @@ async def read_and_plan(deployment: Deployment, host: Host, tell: Tell) -> Plann
     Raises:
         ConfigurationRefused: It has errors; nothing was changed.
         PlanRefused: It would lose data.
+        SubmoduleMissing, SubmoduleRefused, SubmodulesTooLarge: A build would fail for want of a submodule.
     """
     project = deployment.project
     first_try = deployment.journal.last("read_and_plan") is None   # another one need not repeat the warnings
     config = await read_config(deployment, host, tell if first_try else None)
+    if deployment.activity.kind == "push" and project.remote is not None:   # of others the pusher was told
+        await _look_at_submodules(deployment, host, config, tell)
     before = await host.facts.live(project.id, deployment.environment)
     if deployment.activity.kind == "rollback":
         version, apps, services = await _earlier(deployment, host)
@@ -111,6 +114,17 @@ async def read_and_plan(deployment: Deployment, host: Host, tell: Tell) -> Plann
     routes = routes_of(host.settings, project, deployment.environment, deployment.branch, config)
     upstream = [route for route in routes.routes if route.type == "upstream"]
     return Planned(version, before, plan, tuple(route.url for route in sorted(upstream, key=lambda r: not r.primary)))
+
+
+async def _look_at_submodules(deployment: Deployment, host: Host, config: ProjectConfig, tell: Tell) -> None:
+    looked = await host.code.look_at_submodules(deployment.project, deployment.commit, config)
+    for note in looked.notes():
+        tell.warn(note)
+    for other in looked.errors[1:]:
+        for line in other.lines():
+            tell.line(line)
+    if looked.errors:
+        raise looked.errors[0]
 
 
 async def read_config(deployment: Deployment, host: Host, tell: Tell | None = None) -> ProjectConfig:

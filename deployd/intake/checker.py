@@ -38,4 +38,10 @@ class CommitChecker:
         errors: list[DeployError] = [refusal.error for refusal in refusals]
         routes = routes_of(self._host.settings, project, machine_name(branch), branch, result.config)
         errors += wrong_routes(routes) or too_large_to_start(result.config, project, branch, routes.routes)
-        return Verdict(not errors, tuple(line for error in errors for line in (*error.lines(), "")))
+        try:
+            looked = await self._code.look_at_submodules(project, commit, result.config, env)
+        except DeployError as error:
+            return Verdict(False, tuple(error.lines()))
+        errors += looked.errors
+        told = [line for error in errors for line in (*error.lines(), "")]
+        return Verdict(not errors, (*told, *looked.notes()))

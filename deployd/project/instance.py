@@ -24,6 +24,8 @@ SIZES = ("AUTO", "XS", "S", "M", "L", "XL", "2XL", "4XL")
 PROFILES = ("HIGH_CPU", "BALANCED", "HIGH_MEMORY", "HIGHER_MEMORY")
 ROLES = ("viewer", "contributor", "admin")
 LEAST_DISK_MB = 128
+SIZED = ("local", "storage")
+"""Sources of mounts that an instance's `disk` is for."""
 SIZE = "write `size: L`, or ask the operator for larger `sizes`"
 DISK = "Docker's volumes have no quota and share the disk of the host"
 DISK_MEND = "nothing to change here: leave room on the host"
@@ -79,7 +81,8 @@ def read_instance(scope: Scope, commands: Commands, targets: Targets) -> Instanc
     mounts = read_mounts(scope.get("mounts"), targets)
     disk_mb = disk.integer(LEAST_DISK_MB, 100_000_000, "MB") if disk else None
     mounts_field = scope.get("mounts")
-    if disk is None and mounts_field is not None and any(mount.source == "local" for mount in mounts):
+    sized = targets.dialect.sizes_disks
+    if sized and disk is None and mounts_field is not None and any(mount.source in SIZED for mount in mounts):
         mounts_field.warn_name(
             "disk-missing",
             "there are local mounts, but `disk` does not say how large they may grow",

@@ -46,8 +46,7 @@ EXTENSION = Table(
 )
 
 
-def read_runtime(application: Fields, runtime: str, version: str) -> Runtime:
-    field = application.get("runtime")
+def read_runtime(field: Field | None, runtime: str, version: str) -> Runtime:
     if field is None:
         return Runtime()
     if runtime not in ("php", "hhvm"):

@@ -76,7 +76,7 @@ class ProjectSettings(Frozen):
     """{branch: what is only said of it}"""
     http_access: HttpAccess = HttpAccess()
     """Of every environment that says nothing itself."""
-    dialect: Literal["magento", "platformsh"] | None = None
+    dialect: Literal["magento", "platformsh", "upsun"] | None = None
     tolerant: bool = False
     runtime_fallback: Literal["refuse", "nearest"] | None = None
     on_deploy_failure: Literal["revert", "keep"] | None = None

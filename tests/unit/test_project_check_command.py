@@ -121,9 +121,12 @@ def test_json_is_one_document(tmp_path: Path) -> None:
 def test_the_spelling_can_be_named(tmp_path: Path) -> None:
     (tmp_path / ".platform.app.yaml").write_text(GOOD)
     (tmp_path / ".magento.app.yaml").write_text(GOOD.replace("shop", "mymagento"))
+    (tmp_path / ".upsun").mkdir()
+    (tmp_path / ".upsun" / "config.yaml").write_text("applications: {myupsun: {type: 'php:8.4'}}\n")
     assert "(shop)" in run(str(tmp_path), "--project-dialect", "platformsh")[1]
     assert "(mymagento)" in run(str(tmp_path), "--project-dialect", "magento")[1]
-    assert run(str(tmp_path), "--project-dialect", "upsun")[0] == 2
+    assert "(myupsun)" in run(str(tmp_path), "--project-dialect", "upsun")[1]
+    assert run(str(tmp_path), "--project-dialect", "docker")[0] == 2
 
 
 def test_a_folder_that_is_not_there_is_a_wrong_use(tmp_path: Path) -> None:
