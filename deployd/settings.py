@@ -365,6 +365,14 @@ class CollectSettings(_Frozen):
     """Activities that ended, with their logs."""
 
 
+class OutputSettings(_Frozen):
+    """What is kept of the output of containers that went, of each environment; the oldest goes first."""
+
+    kept_mb: int = Field(20, ge=0)
+    """0: nothing."""
+    kept_days: float = Field(7, ge=0)
+
+
 class Size(_Frozen):
     memory_mb: int = Field(ge=32)
     cpus: float = Field(gt=0)
@@ -440,6 +448,7 @@ class Settings(_Frozen):
     """Versions of each environment that a rollback can go back to."""
     min_free_disk_mb: int = Field(1024, ge=0)
     collect: CollectSettings = CollectSettings()
+    output: OutputSettings = OutputSettings()
     tokens: tuple[Token, ...] = ()
     projects: dict[ProjectId, ProjectSettings] = Field(default_factory=dict)
 

@@ -12,6 +12,7 @@ from typing import ClassVar
 
 from deployd.activity.log import Tell
 from deployd.deployment.freeze_words import words_of_switch
+from deployd.deployment.gone import ensure_gone
 from deployd.deployment.hook_run import end_hook, run_hook
 from deployd.deployment.host import Host
 from deployd.deployment.probe import wait_until_answering
@@ -148,7 +149,7 @@ async def _retire(deployment: Deployment, host: Host, tell: Tell) -> Retired:
         tell.line(f"what was still open on the earlier version after {host.settings.drain_seconds} s was closed")
     for planned in deployment.planned.plan.services:
         if planned.action == "remove":
-            await host.engine.ensure_container_gone(deployment.names.service(planned.name), stop_seconds=60)
+            await ensure_gone(host, deployment.names.service(planned.name), stop_seconds=60)
             tell.line(f"service {planned.name} removed, its volume is kept")
     await remove_snapshot(deployment, host)
     before = deployment.planned.before
