@@ -87,6 +87,19 @@ class Client:
         async for item in self._stream(path, {"lines": str(lines), "follow": "1" if follow else "0"}):
             yield item
 
+    async def output(
+        self, project: str, environment: str, asked: Mapping[str, str | int | None], *, follow: bool,
+    ) -> AsyncIterator[dict[str, Any]]:
+        """Lines that containers and crons of an environment printed; with `follow` without end.
+
+        Args:
+            asked: As the API's route takes it.
+        """
+        path = f"{_environment(project, environment)}/logs"
+        query = {name: str(value) for name, value in asked.items() if value is not None}
+        async for item in self._stream(path, {**query, "follow": "1" if follow else "0"}):
+            yield item
+
     async def _stream(self, path: str, query: Mapping[str, str]) -> AsyncIterator[dict[str, Any]]:
         no_end = aiohttp.ClientTimeout(total=None, sock_read=60)
         try:

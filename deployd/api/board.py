@@ -37,6 +37,9 @@ from deployd.deployment.wanted import domains_of
 from deployd.environment.naming import environment_type
 from deployd.git.mirror import without_user
 from deployd.ids import ActivityId, EnvironmentName, ProjectId
+from deployd.output.follower import OutputFollower
+from deployd.output.outputs import Outputs
+from deployd.output.sources import Wanted
 from deployd.settings import Settings
 from deployd.state import activities, entries, environments, locks
 from deployd.state.activities import Activity
@@ -66,7 +69,7 @@ class StateBoard:
         degraded: Callable[[], Sequence[str]] = tuple, waits: Callable[[ActivityId], str] = lambda _: "",
         measured: Callable[[], Awaitable[Figures]] | None = None,
         collected: Callable[[], dict[str, Any]] = dict,
-        certificates: Callable[[], Sequence[HostCertificate]] = tuple,
+        certificates: Callable[[], Sequence[HostCertificate]] = tuple, outputs: Outputs | None = None,
     ) -> None:
         """
         Args:
@@ -75,6 +78,7 @@ class StateBoard:
             measured: For `/metrics`.
             collected: The last round of housekeeping; empty before the first one.
             certificates: What each host shows over TLS.
+            outputs: What containers print.
         """
         self._store = store
         self._settings = settings
@@ -87,6 +91,7 @@ class StateBoard:
         self._measured = measured
         self._collected = collected
         self._certificates = certificates
+        self._outputs = outputs
         self._tails: WeakSet[AccessTail] = WeakSet()
         self._turns = asyncio.Semaphore(AT_ONCE)
         self._began = time.monotonic()
@@ -224,18 +229,31 @@ class StateBoard:
             return Figures()
 
     async def access_log(self, project: str, environment: str, lines: int) -> AccessTail:
+        found = await self._find(project, environment)
+        tail = AccessTail(self._places.access_log(found.project, found.name), lines, self._turns)
+        self._tails.add(tail)
+        return tail
+
+    async def output(
+        self, project: str, environment: str, wanted: Wanted, *, start: str, lines: int | None,
+    ) -> OutputFollower:
+        found = await self._find(project, environment)
+        assert self._outputs is not None, "a board without outputs is asked for one"
+        return self._outputs.follow(found.project, found.name, wanted, start=start, lines=lines)
+
+    async def _find(self, project: str, environment: str) -> Environment:
         for found in await self._store.read(lambda db: environments.list_all(db, ProjectId(project))):
             if environment in (found.name, found.branch):
-                tail = AccessTail(self._places.access_log(found.project, found.name), lines, self._turns)
-                self._tails.add(tail)
-                return tail
+                return found
         raise NotFound(
             f"the project {project} has no environment {environment}",
             mend=f"`deployd environments --project {project}` shows what there is",
         )
 
     def end_followers(self) -> None:
-        """Let those stop who read an access log: the daemon does."""
+        """Let those stop who read an access log or what containers print: the daemon does."""
+        if self._outputs is not None:
+            self._outputs.end_followers()
         for tail in self._tails:
             tail.end()
 

@@ -138,6 +138,28 @@ class LockedShape:
 
 
 @dataclass(frozen=True, slots=True)
+class OutputShape:
+    """A line that a container or a cron of an environment printed."""
+
+    time: str
+    """ISO 8601 with nanoseconds, UTC: the place of the line too. `after` goes on behind it."""
+    project: str
+    environment: str
+    app: str
+    """Empty for a service."""
+    kind: str
+    """`app`, `web` (the web server in front of it), `worker`, `service` or `cron`."""
+    name: str
+    """Of the application, worker, service or cron."""
+    version: int | None
+    """The activity that made the version; null for a service, which outlives them."""
+    stream: str
+    """`stdout` or `stderr`; `output` of a cron; `deployd` for what deployd itself says."""
+    text: str
+    """Without commands to a terminal; secrets are masked, and a line of more than 16 KiB is cut with a mark."""
+
+
+@dataclass(frozen=True, slots=True)
 class PassShape:
     """An operator's pass: it shows a new version while visitors wait for it."""
 

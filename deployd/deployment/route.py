@@ -13,6 +13,7 @@ from typing import ClassVar
 from deployd.activity.log import Tell
 from deployd.deployment.ended_starts import tell_ended_starts
 from deployd.deployment.freeze_words import words_of_switch
+from deployd.deployment.gone import ensure_gone
 from deployd.deployment.hook_run import end_hook, run_hook
 from deployd.deployment.host import Host
 from deployd.deployment.images_missing import instead_of
@@ -164,7 +165,7 @@ async def _retire(deployment: Deployment, host: Host, tell: Tell) -> Retired:
         tell.line(f"what was still open on the earlier version after {host.settings.drain_seconds} s was closed")
     for planned in deployment.planned.plan.services:
         if planned.action == "remove":
-            await host.engine.ensure_container_gone(deployment.names.service(planned.name), stop_seconds=60)
+            await ensure_gone(host, deployment.names.service(planned.name), stop_seconds=60)
             tell.line(f"service {planned.name} removed, its volume is kept")
     await remove_snapshot(deployment, host)
     await tell_ended_starts(deployment, host, await read_config(deployment, host), tell)

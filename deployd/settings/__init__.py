@@ -5,7 +5,7 @@ Everybody asks here, so that the files behind it may be cut otherwise.
 
 from deployd.settings.access import AddressPermission, HttpAccess
 from deployd.settings.containers import BuildSettings, ContainerSettings, Size
-from deployd.settings.limits import CollectSettings, Limits, Shares
+from deployd.settings.limits import CollectSettings, Limits, OutputSettings, Shares
 from deployd.settings.load import load_settings
 from deployd.settings.project import EnvironmentSettings, ProjectSettings, Remote, Strategy
 from deployd.settings.router import AcmeSettings, OwnCertificate, RouterSettings, TlsSettings
@@ -24,6 +24,7 @@ __all__ = [
     "EnvironmentSettings",
     "HttpAccess",
     "Limits",
+    "OutputSettings",
     "OwnCertificate",
     "ProjectSettings",
     "Remote",

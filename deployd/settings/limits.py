@@ -58,3 +58,11 @@ class CollectSettings(Frozen):
     """One that is larger is emptied."""
     log_days: float = Field(90, ge=0, le=MOST_DAYS)
     """Activities that ended, with their logs."""
+
+
+class OutputSettings(Frozen):
+    """What is kept of the output of containers that went, of each environment; the oldest goes first."""
+
+    kept_mb: int = Field(20, ge=0, le=MOST)
+    """0: nothing."""
+    kept_days: float = Field(7, ge=0, le=MOST_DAYS)

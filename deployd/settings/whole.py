@@ -17,7 +17,7 @@ from deployd.settings.containers import DEFAULT_SIZES, BuildSettings, ContainerS
 from deployd.settings.contradictions import Wrong, contradictions
 from deployd.settings.frozen import MOST, Frozen
 from deployd.settings.hosts import host_template
-from deployd.settings.limits import CollectSettings, Limits, Shares
+from deployd.settings.limits import CollectSettings, Limits, OutputSettings, Shares
 from deployd.settings.project import ProjectSettings, Strategy
 from deployd.settings.router import RouterSettings, TlsSettings
 from deployd.settings.shipped import config_folder
@@ -59,7 +59,7 @@ class Settings(Frozen):
     on_deploy_failure: Literal["revert", "keep"] = "revert"
     snapshot_before_deploy: bool = False
     """Copy databases and mounts before the deploy hook, and put them back when the deployment is reverted."""
-    snapshot_mounts_mb: int = Field(500, ge=0)
+    snapshot_mounts_mb: int = Field(500, ge=0, le=MOST)
     """Of mounts so much is copied at most; what would be more is left out, and told. 0: none of them."""
     strategy: Strategy = "standard"
     drain_seconds: int = Field(30, ge=0, le=240)
@@ -74,6 +74,7 @@ class Settings(Frozen):
     """Versions of each environment that a rollback can go back to."""
     min_free_disk_mb: int = Field(1024, ge=0, le=1000 * MOST)
     collect: CollectSettings = CollectSettings()
+    output: OutputSettings = OutputSettings()
     tokens: tuple[Token, ...] = ()
     projects: dict[ProjectId, ProjectSettings] = Field(default_factory=dict)
 

@@ -89,6 +89,9 @@ class Doubles:
         asked = {name: labels[name] for name in (ROLE, PART, ACTIVITY) if name in labels}
         return [item for item in self.found if asked.items() <= item.labels.items()]
 
+    async def container(self, name: str) -> ContainerSeen:
+        return ContainerSeen(name, "", "", "", {}, running=True, exit_status=None, health="none", addresses={})
+
     async def ran_out_of_memory(self, name: str) -> bool:
         return self.memory_full
 
@@ -98,7 +101,9 @@ class Doubles:
     async def start(self, name: str) -> None:
         self.did.append(f"start {name}")
 
-    async def stop(self, name: str) -> None:
+    async def stop(self, name: str, stop_seconds: int | None = None) -> None:
+        if self.error:
+            raise self.error
         self.did.append(f"stop {name}")
 
     async def ensure_container_gone(self, name: str, stop_seconds: int) -> None:
