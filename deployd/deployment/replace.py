@@ -17,10 +17,10 @@ import asyncio
 from deployd.activity.log import Tell
 from deployd.deployment.answered import wait_until_answered
 from deployd.deployment.deploy import greet, in_order_of_need, web_image_and_addresses
+from deployd.deployment.greeting import wait_until_listening
 from deployd.deployment.hooks import Frozen
 from deployd.deployment.host import Host
 from deployd.deployment.one_app import start_app, web_name
-from deployd.deployment.probe import wait_until_listening
 from deployd.deployment.removal import end_new_apps
 from deployd.deployment.results import Replaced
 from deployd.deployment.service_back import have_service_as_before, services_before

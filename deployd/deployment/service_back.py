@@ -6,11 +6,12 @@
 
 from __future__ import annotations
 
+from deployd.deployment.gone import ensure_gone
 from deployd.deployment.host import Host
+from deployd.deployment.images_missing import NO_CONTAINER
 from deployd.deployment.service_up import Wanted, ensure_running, with_addresses
 from deployd.deployment.view import Deployment
 from deployd.deployment.waiting import waiting_of
-from deployd.deployment.wanted import NO_CONTAINER
 from deployd.engine.names import DIGEST
 
 STOP_SECONDS = 60
@@ -43,7 +44,7 @@ async def have_service_as_before(deployment: Deployment, host: Host, wanted: Wan
     own = deployment.names.service(wanted.name)
     there = await host.engine.container(own)
     if there is None or there.labels.get(DIGEST) != wanted.version.digest:
-        await host.engine.ensure_container_gone(own, STOP_SECONDS)
+        await ensure_gone(host, own, stop_seconds=STOP_SECONDS)
         earlier = deployment.names.earlier_service(wanted.name, deployment.id)
         if await host.engine.container(earlier) is not None:
             await host.engine.ensure_renamed(earlier, own)

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from deployd.deployment.addresses import fixed_addresses
 from deployd.deployment.host import Host
+from deployd.deployment.images_missing import NO_CONTAINER
 from deployd.deployment.service_container import credentials_of, service_container
 from deployd.deployment.version import ServiceVersion
 from deployd.deployment.view import Deployment
-from deployd.deployment.wanted import NO_CONTAINER
 from deployd.engine.errors import NotReady
 from deployd.engine.names import MADE_BY
 from deployd.engine.seen import ContainerSeen

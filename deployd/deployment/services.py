@@ -12,6 +12,7 @@ from dataclasses import replace
 from deployd.activity.log import Tell
 from deployd.confined.stages import ensure_unstaged
 from deployd.confined.trees import remove_tree
+from deployd.deployment.gone import ensure_gone
 from deployd.deployment.host import Host
 from deployd.deployment.results import ServicesUp
 from deployd.deployment.service_back import have_service_as_before, is_as_before, services_before
@@ -56,7 +57,7 @@ async def end_new_services(deployment: Deployment, host: Host, tell: Tell) -> No
     names = deployment.names
     for change in deployment.planned.plan.services:
         if change.action == "create":
-            await host.engine.ensure_container_gone(names.service(change.name), stop_seconds=0)
+            await ensure_gone(host, names.service(change.name), stop_seconds=0)
             for volume in await host.engine.volumes(new_volume(deployment, change.name)):
                 await host.engine.ensure_volume_gone(volume.name)
     if deployment.planned.before is None:
@@ -116,7 +117,7 @@ async def remove_set_aside(deployment: Deployment, host: Host) -> None:
         ROLE: "service",
     })
     await together(
-        host.engine.ensure_container_gone(item.name, stop_seconds=0)
+        ensure_gone(host, item, stop_seconds=0)
         for item in found if is_set_aside(item.name, item.labels.get(PART, ""))
     )
 

@@ -17,7 +17,7 @@ from deployd.activity.table import (
     Step,
     Table,
 )
-from deployd.deployment import build, delete, deploy, hooks, replace, route, services, slug, snapshot, validate
+from deployd.deployment import build, delete, deploy, hooks, lock, replace, route, services, slug, snapshot, validate
 from deployd.deployment.host import Host
 from deployd.deployment.view import Deployment
 
@@ -30,6 +30,7 @@ PUSH: Table[Deployment, Host] = Table("push", version=3, steps=(
     Step("build",    build.build_apps,           build.discard,          70 * MINUTE, AS_BEFORE, ATTACH,
          beside=Beside(services.begin_services,  services.end_new_services)),
     Step("slug",     slug.pack,                  NOTHING,                10 * MINUTE, AS_BEFORE, AGAIN),
+    Step("slug",     lock.wait_for_unlock,       NOTHING,                1 * MINUTE,  AS_BEFORE, AGAIN),
     Step("deploy",   services.start_services,    services.put_back_services, 10 * MINUTE, AS_BEFORE, AGAIN),
     Step("deploy",   deploy.start_apps,          deploy.remove_new,      5 * MINUTE,  AS_BEFORE, AGAIN),
     Step("hooks",    hooks.freeze,               hooks.thaw_to_old,      2 * MINUTE,  HELD,      AGAIN),
@@ -49,12 +50,14 @@ PUSH: Table[Deployment, Host] = Table("push", version=3, steps=(
 ROLLBACK = PUSH.without("build", "slug")
 """To an earlier version: its slugs, its configuration, its images."""
 
-PUSH_2 = dataclasses.replace(PUSH, version=2)
-"""When services were made anew before the freeze. What is open goes on with the step in which that is done now, which
-finds nothing to do where it was done already."""
+PUSH_2 = dataclasses.replace(
+    PUSH, version=2, steps=tuple(step for step in PUSH.steps if step.name != "wait_for_unlock"),
+)
+"""Before there were locks, and when services were made anew before the freeze. What is open goes on with the step in
+which that is done now, which finds nothing to do where it was done already."""
 
 PUSH_1 = dataclasses.replace(
-    PUSH, version=1, steps=tuple(step for step in PUSH.steps if step.name != "take_snapshot"),
+    PUSH_2, version=1, steps=tuple(step for step in PUSH_2.steps if step.name != "take_snapshot"),
 )
 """Before there were snapshots."""
 
