@@ -65,6 +65,14 @@ async def ensure_staged(stage: Path, folders: Sequence[Folder], owner: int) -> t
     return await asyncio.to_thread(_ensure_staged, stage, folders, owner)
 
 
+async def are_staged(places: Sequence[Path]) -> bool:
+    """Whether something is mounted at each place, and is there still: a tenant may have removed it."""
+    if not places:
+        return True
+    found = {item.path: item for item in await asyncio.to_thread(read_mounts)}
+    return all(place in found and not found[place].removed for place in places)
+
+
 async def ensure_unstaged(stage: Path) -> None:
     """Unmount everything below a folder of stages and remove it. Containers keep what they have; gone is fine."""
     await asyncio.to_thread(_ensure_unstaged, stage)

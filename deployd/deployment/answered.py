@@ -40,7 +40,8 @@ async def wait_until_answered(deployment: Deployment, host: Host, tell: Tell) ->
 
 async def _web_servers(deployment: Deployment, host: Host, before: Version) -> list[int]:
     names = deployment.names
-    found = [await host.engine.container(names.container(before.activity, "web", app.name)) for app in before.apps]
+    webs = [names.container(before.home(app.name), "web", app.name) for app in before.apps]
+    found = [await host.engine.container(web) for web in webs]
     return [seen.pid for seen in found if seen is not None and seen.pid is not None]
 
 

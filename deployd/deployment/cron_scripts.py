@@ -59,7 +59,7 @@ async def wait_for_crons(deployment: Deployment, host: Host, tell: Tell, limit_s
     if before is None:
         return
     folders = [
-        host.places.instance(deployment.project.id, deployment.environment, before.activity, app.name) / "scripts"
+        host.places.instance(deployment.project.id, deployment.environment, before.home(app.name), app.name) / "scripts"
         for app in before.apps
     ]
     running = await asyncio.to_thread(_running, folders)

@@ -5,55 +5,79 @@ Everything made here carries the activity in its name and labels; the undo finds
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import replace
 
 from deployd.activity.log import Tell
 from deployd.deployment.addresses import fixed_addresses
 from deployd.deployment.greeting import wait_until_listening
 from deployd.deployment.hooks import stop_old_workers
 from deployd.deployment.host import Host
+from deployd.deployment.kept import find_home
 from deployd.deployment.one_app import start_app, start_worker, web_name
 from deployd.deployment.removal import remove_version, unmount_unused
+from deployd.deployment.results import AppsUp
 from deployd.deployment.together import together
 from deployd.deployment.validate import read_config
+from deployd.deployment.version import worker_part
 from deployd.deployment.view import Deployment
 from deployd.deployment.volumes import ensure_data_owner
 from deployd.deployment.waiting import waiting_of
 from deployd.deployment.without_slug import end_without_slug
-from deployd.engine.names import ACTIVITY, ENVIRONMENT, INSTANCE, PROJECT
+from deployd.engine.names import ACTIVITY, ENVIRONMENT, INSTANCE, PART, PROJECT
 from deployd.engine.seen import ContainerSeen
+from deployd.ids import ActivityId
 from deployd.project.model import Application, ProjectConfig
 
 SOFT_START_SECONDS = 15
 """How long an application may take to listen before the freeze; one that needs its deploy hook first never does."""
 
 
-@dataclass(frozen=True, slots=True)
-class AppsUp:
-    containers: tuple[str, ...]
-
-
 async def start_apps(deployment: Deployment, host: Host, tell: Tell) -> AppsUp:
     """Mount the slugs and start the app and web containers of every application; what is independent, side by side.
 
-    An application that needs something that is replaced is made, and started after it.
+    One that needs something that is replaced is made, and started after it. One of which nothing has changed goes on in
+    the containers that it has.
     """
     config, waiting = await read_config(deployment, host), waiting_of(deployment)
     if not waiting.new_owner:
         await ensure_data_owner(deployment, host, deployment.planned.version.uid)
+    made = await _made_before(deployment, host)
+    await end_without_slug(host, made)
+    image = await host.images.ensure(host.catalogue.web, tell.line)
+    begun = {item.labels.get(PART, "") for item in made}
+    deployment = replace(deployment, kept=await _find_kept(deployment, host, tell, config, image, begun))
+    new = [app for app in in_order_of_need(config) if deployment.home(app.name) == deployment.id]
+    addresses = await fixed_addresses(deployment, host, [web_name(deployment, app) for app in new])
     containers: list[str] = []
-    await end_without_slug(host, await _made_before(deployment, host))
-    image, addresses = await web_image_and_addresses(deployment, host, tell, config)
-    for app in in_order_of_need(config):
+    for app in new:
         waits = waiting.includes(app, config)
         containers += await start_app(
             deployment, host, config, app, image, addresses[web_name(deployment, app)], only_make=waits,
         )
         if waits:
             tell.line("is started when what it needs is replaced", app=app.name)
-    await together(greet(deployment, host, tell, app) for app in config.applications
-                   if not waiting.includes(app, config))
-    return AppsUp(tuple(containers))
+    await together(greet(deployment, host, tell, app) for app in new if not waiting.includes(app, config))
+    return AppsUp(tuple(containers), deployment.kept or {})
+
+
+async def _find_kept(
+    deployment: Deployment, host: Host, tell: Tell, config: ProjectConfig, image: str, begun: Collection[str],
+) -> dict[str, ActivityId]:
+    """Applications that go on in their containers.
+
+    Args:
+        begun: Those of which a daemon before us made containers: it found that they have to be new.
+    """
+    kept: dict[str, ActivityId] = {}
+    for app in in_order_of_need(config):   # whether one stays depends on those that it has relationships to
+        if app.name in begun:
+            continue
+        home = await find_home(replace(deployment, kept=kept), host, config, app, image)
+        if home is not None:
+            kept[app.name] = home
+            tell.line("goes on in its containers: nothing that it sees has changed", app=app.name)
+    return kept
 
 
 async def web_image_and_addresses(
@@ -88,7 +112,11 @@ async def greet(deployment: Deployment, host: Host, tell: Tell, app: Application
 async def start_workers(deployment: Deployment, host: Host, tell: Tell) -> AppsUp:
     """Start the workers of the new version, after the switch: old and new code never work side by side."""
     config = await read_config(deployment, host)
-    await stop_old_workers(deployment, host, tell)   # they go on until now when nobody was held
+    own = [
+        deployment.container("worker", worker_part(app.name, worker.name))
+        for app in config.applications for worker in app.workers
+    ]
+    await stop_old_workers(deployment, host, tell, but_for=own)   # they go on until now when nobody was held
     started = []
     for app in config.applications:
         for worker in app.workers:

@@ -32,7 +32,7 @@ async def _look(deployment: Deployment, host: Host, app: Application, role: str,
     starts = await asyncio.to_thread(read_starts, scripts_of(deployment, host, part))
     if starts is None or not (starts.ended or starts.has_no_environment):
         return
-    lines = await host.engine.last_lines(deployment.names.container(deployment.id, role, part))
+    lines = await host.engine.last_lines(deployment.container(role, part))
     what = f"the start command of the {'worker ' if role == 'worker' else ''}{part}"
     failed = environment_error(lines, app.root, what)
     if failed is not None:

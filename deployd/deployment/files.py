@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import aiofiles
 import aiofiles.os
 
 
-async def write_files(folder: Path, files: dict[str, str]) -> None:
+async def write_files(folder: Path, files: Mapping[str, str]) -> None:
     """Write the files of a folder that a container will see; what is right stays: a container may be reading it.
 
     In place, because a container sees a single file by its inode.

@@ -38,7 +38,7 @@ async def wait_until_listening(
     if not is_needed(app):
         await _wait_until_begun(deployment, host, app, scripts)
         return None
-    web = deployment.names.container(deployment.id, "web", app.name)
+    web = deployment.container("web", app.name)
     seen = await host.engine.container(web)
     if seen is None or seen.pid is None:
         return False
@@ -62,7 +62,7 @@ async def _refuse_without_environment(
     deployment: Deployment, host: Host, app: Application, starts: Starts | None,
 ) -> None:
     if starts is not None and starts.has_no_environment:
-        raise await environment_failed(host, app, deployment.names.container(deployment.id, "app", app.name))
+        raise await environment_failed(host, app, deployment.container("app", app.name))
 
 
 async def _wait_until_begun(deployment: Deployment, host: Host, app: Application, scripts: Path) -> None:

@@ -9,10 +9,12 @@ import asyncio
 from typing import ClassVar
 
 from deployd.activity.log import Tell
+from deployd.confined.trees import remove_tree
 from deployd.deployment.environment_file import environment_error
 from deployd.deployment.host import Host
 from deployd.deployment.images_missing import instead_of
 from deployd.deployment.memory_full import memory_full, mend_memory
+from deployd.deployment.needed import scripts_of
 from deployd.deployment.not_running import REFUSED, why_not_running
 from deployd.deployment.start_script import hook_script
 from deployd.deployment.view import Deployment
@@ -21,6 +23,8 @@ from deployd.engine.script import end, follow, prepare, start_or_attach
 from deployd.environment.platform import APP_FOLDER
 from deployd.errors import DeployError
 from deployd.project.model import Application, Hook
+
+HOOKS = ("deploy", "post_deploy")
 
 
 class HookFailed(DeployError):
@@ -44,10 +48,10 @@ async def run_hook(
         HookFailed: Its status was not 0.
         HookOverran: It took longer than `hook_limit_seconds`.
     """
-    scripts = host.places.instance(deployment.project.id, deployment.environment, deployment.id, app.name) / "scripts"
-    container = deployment.names.container(deployment.id, "app", app.name)
+    container = deployment.container("app", app.name)
     script = await asyncio.to_thread(
-        prepare, scripts, name, hook_script(hook.script), group=deployment.planned.version.uid,
+        prepare, scripts_of(deployment, host, app.name), script_name(deployment, app.name, name),
+        hook_script(hook.script), group=deployment.planned.version.uid,
     )
     tell.line(f"{name.replace('_', '-')} hook runs", app=app.name)
     began = host.clock.now()
@@ -91,6 +95,20 @@ async def run_hook(
 
 async def end_hook(deployment: Deployment, host: Host, app: str, name: str) -> None:
     """End a hook that still runs; none running is fine."""
-    scripts = host.places.instance(deployment.project.id, deployment.environment, deployment.id, app) / "scripts"
-    container = deployment.names.container(deployment.id, "app", app)
-    await end(host.engine, container, scripts / name, user=deployment.user)
+    folder = scripts_of(deployment, host, app) / script_name(deployment, app, name)
+    await end(host.engine, deployment.container("app", app), folder, user=deployment.user)
+
+
+def script_name(deployment: Deployment, app: str, hook: str) -> str:
+    """The name of a hook's script: in containers that are kept there are those of earlier deployments."""
+    return hook if deployment.home(app) == deployment.id else f"{hook}-{deployment.id}"
+
+
+async def forget_hooks(deployment: Deployment, host: Host, app: str) -> None:
+    """Remove what hooks of earlier deployments left in containers that are kept, but for those that made them."""
+    scripts = scripts_of(deployment, host, app)
+    there = await asyncio.to_thread(lambda: [folder for hook in HOOKS for folder in scripts.glob(f"{hook}-*")])
+    own = {script_name(deployment, app, hook) for hook in HOOKS}
+    for folder in there:
+        if folder.name not in own:
+            await remove_tree(folder)

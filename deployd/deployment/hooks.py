@@ -5,6 +5,7 @@ The freeze has one absolute end, kept by the router: if the daemon dies, request
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from deployd.activity.log import Tell
@@ -12,6 +13,7 @@ from deployd.deployment.cron_scripts import wait_for_crons
 from deployd.deployment.freeze_words import words_of_thaw
 from deployd.deployment.hook_run import HookFailed, end_hook, run_hook
 from deployd.deployment.host import Host
+from deployd.deployment.origin import live_containers
 from deployd.deployment.route_set import route_set
 from deployd.deployment.validate import read_config
 from deployd.deployment.view import Deployment
@@ -76,10 +78,16 @@ async def _show_to_operators(routes: RouteSet, host: Host, tell: Tell) -> None:
         tell.warn(f"operators cannot see the new version before it is live: {error.what}")
 
 
-async def stop_old_workers(deployment: Deployment, host: Host, tell: Tell) -> None:
-    """Let the workers of earlier versions finish and end; none is fine."""
+async def stop_old_workers(
+    deployment: Deployment, host: Host, tell: Tell, but_for: Collection[str] = (),
+) -> None:
+    """Let the workers of earlier versions finish and end; none is fine.
+
+    Args:
+        but_for: Names of containers that are kept.
+    """
     for worker in await host.engine.containers(_workers(deployment)):
-        if worker.running and worker.labels[ACTIVITY] != str(deployment.id):
+        if worker.running and worker.labels[ACTIVITY] != str(deployment.id) and worker.name not in but_for:
             await host.engine.stop(worker.name)
             tell.line(f"worker {worker.labels[PART]} stopped")
 
@@ -95,7 +103,7 @@ async def thaw_to_old(deployment: Deployment, host: Host, tell: Tell) -> Release
         return None   # nobody was held
     released = await host.router.thaw(deployment.key)
     tell.line(f"visitors: on the earlier version again; {words_of_thaw(released)}")
-    for worker in await host.engine.containers({**_workers(deployment), ACTIVITY: str(before.activity)}):
+    for worker in live_containers(before, await host.engine.containers(_workers(deployment))):
         if not worker.running:
             await host.engine.start(worker.name)
     return released

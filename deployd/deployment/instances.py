@@ -1,12 +1,15 @@
 """What an app or worker container is put together from: gathered from git, services and settings, written to the disk.
 
-The one place where the slug is mounted, mounts are staged and an instance's configuration files are written.
+What it is (`describe_instance`) is known before any of it is there, so that it can be compared with a container that
+runs. The one place where the slug is mounted, mounts are staged and an instance's configuration files are written.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,7 @@ from deployd.confined.beneath import open_folder
 from deployd.deployment.containers import SCRIPTS_FOLDER, InstanceParts
 from deployd.deployment.files import write_files
 from deployd.deployment.host import Host
+from deployd.deployment.identity import FOLDER as IDENTITY
 from deployd.deployment.identity import ensure_identity
 from deployd.deployment.kernel_limits import refuse_too_large
 from deployd.deployment.process_environment import merged_environment
@@ -21,9 +25,9 @@ from deployd.deployment.service_container import credentials_of
 from deployd.deployment.start_script import start_script
 from deployd.deployment.starts import lay_out_starts
 from deployd.deployment.view import Deployment
-from deployd.deployment.volumes import stage_mounts
+from deployd.deployment.volumes import mount_places, stage_mounts
 from deployd.deployment.waiting import waiting_of
-from deployd.deployment.wanted import routes_of
+from deployd.deployment.wanted import digest, routes_of
 from deployd.engine.seen import ContainerSeen
 from deployd.environment.platform import About, run_config_json, runtime_environment
 from deployd.environment.variables import variables_of
@@ -34,10 +38,21 @@ from deployd.recipes.web_server import WEB_PORT
 from deployd.services.families import family_of
 
 
-async def instance_parts(
+@dataclass(frozen=True, slots=True)
+class Described:
+    """What an instance's container is put together from; nothing of it need be there yet."""
+
+    parts: InstanceParts
+    files: Mapping[str, str]
+    """Its configuration: {name: text}"""
+    seen: str
+    """Digest of these, as far as they do not depend on the deployment that writes them."""
+
+
+async def describe_instance(
     deployment: Deployment, host: Host, config: ProjectConfig, app: Application, instance: Instance, instance_name: str,
-) -> InstanceParts:
-    """Everything that an instance's container is put together from; mounts the slug and stages the mounts."""
+) -> Described:
+    """Everything that an instance's container is put together from. Changes nothing."""
     version = deployment.planned.version.app(app.name)
     assert version is not None, app.name
     project, environment = deployment.project.id, deployment.environment
@@ -53,18 +68,18 @@ async def instance_parts(
     )
     merged = merged_environment(runtime_paths(app), values)
     refuse_too_large(instance_name, merged, app.place)
-    folder = host.places.instance(project, environment, deployment.id, instance_name)
-    uid = deployment.planned.version.uid
+    home = deployment.home(instance_name)
+    folder = host.places.instance(project, environment, home, instance_name)
     parts = InstanceParts(
-        names=deployment.names, activity=deployment.id, app=app, instance=instance, instance_name=instance_name,
+        names=deployment.names, activity=home, app=app, instance=instance, instance_name=instance_name,
         image=version.image_id,
-        uid=uid,
-        mounts=await stage_mounts(deployment, host, instance, instance_name),
-        slug=await host.slugs.ensure_mounted(version.slug),   # after the mounts: who sees its slug sees them too
-        identity=await ensure_identity(folder, uid),
+        uid=deployment.planned.version.uid,
+        mounts=await asyncio.to_thread(mount_places, deployment, host, instance, instance_name),
+        slug=host.slugs.place(version.slug),
+        identity=folder / IDENTITY,
         configuration=folder / "config",
         scripts=folder / "scripts",
-        sockets=await _own_folder(folder, "sockets", uid),
+        sockets=folder / "sockets",
         environment=merged,
         links=links_of(deployment, config, instance.relationships),
         size=host.settings.size(instance.size),
@@ -79,21 +94,32 @@ async def instance_parts(
         default = fpm_start(app) if instance is app.web.instance else None
     hook_comes = instance is app.web.instance and app.hooks.deploy and deployment.planned.plan.run_deploy_hook
     hook_ended = f"{SCRIPTS_FOLDER}/deploy/status" if hook_comes else None
-    files["start"] = start_script(instance.commands, default, hook_ended=hook_ended)
-    await write_files(parts.configuration, files)
+    seen = digest({**files, "start": start_script(instance.commands, default)})
+    return Described(parts, {**files, "start": start_script(instance.commands, default, hook_ended=hook_ended)}, seen)
+
+
+async def lay_out(deployment: Deployment, host: Host, described: Described) -> None:
+    """Have everything on the disk that an instance's container sees; mounts the slug and stages the mounts."""
+    parts = described.parts
+    folder = parts.configuration.parent
+    version = deployment.planned.version.app(parts.app.name)
+    assert version is not None, parts.app.name
+    await stage_mounts(deployment, host, parts.instance, parts.instance_name)
+    await host.slugs.ensure_mounted(version.slug)   # after the mounts: who sees its slug sees them too
+    await ensure_identity(folder, parts.uid)
+    await _own_folder(folder, parts.sockets.name, parts.uid)
+    await write_files(parts.configuration, described.files)
     await asyncio.to_thread(parts.scripts.mkdir, mode=0o755, exist_ok=True)
-    await asyncio.to_thread(lay_out_starts, parts.scripts, group=uid)
-    return parts
+    await asyncio.to_thread(lay_out_starts, parts.scripts, group=parts.uid)
 
 
 def links_of(
     deployment: Deployment, config: ProjectConfig, relationships: tuple[Relationship, ...],
 ) -> dict[str, str]:
     """{`database.internal`: container}: names that only this instance sees, so that two apps may use one name twice."""
-    names = deployment.names
     return {
-        f"{item.name}.internal": names.container(deployment.id, "web", item.target)
-        if config.application(item.target) else names.service(item.target)
+        f"{item.name}.internal": deployment.container("web", item.target)
+        if config.application(item.target) else deployment.names.service(item.target)
         for item in relationships
     }
 

@@ -23,4 +23,4 @@ def wanted_socket(app: Application) -> int | str:
 
 def scripts_of(deployment: Deployment, host: Host, part: str) -> Path:
     """The folder of what the scripts of an instance say."""
-    return host.places.instance(deployment.project.id, deployment.environment, deployment.id, part) / "scripts"
+    return host.places.instance(deployment.project.id, deployment.environment, deployment.home(part), part) / "scripts"

@@ -69,7 +69,7 @@ async def not_answering(
         seen: What the last request met.
         has_answered: It did so before.
     """
-    web, container = (deployment.names.container(deployment.id, role, app.name) for role in ("web", "app"))
+    web, container = (deployment.container(role, app.name) for role in ("web", "app"))
     own, front = await host.engine.container(container), await host.engine.container(web)
     lines = await host.engine.last_lines(container, LINES)
     if (starts is None or not starts.runs) and (failed := environment_error(

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import ClassVar
 
 from deployd.deployment.containers import app_container, web_container, worker_container
 from deployd.deployment.environment_file import environment_error
 from deployd.deployment.files import write_files
+from deployd.deployment.gone import ensure_gone
 from deployd.deployment.host import Host
-from deployd.deployment.instances import instance_parts
+from deployd.deployment.instances import Described, describe_instance, lay_out
 from deployd.deployment.not_running import REFUSED, why_not_running
 from deployd.deployment.start_script import hook_script
 from deployd.deployment.together import together
 from deployd.deployment.version import worker_part
 from deployd.deployment.view import Deployment
+from deployd.deployment.wanted import digest
+from deployd.engine.names import DIGEST
 from deployd.engine.specs import ContainerSpec
 from deployd.environment.platform import APP_FOLDER
 from deployd.errors import DeployError
@@ -38,7 +44,32 @@ POST_START_SECONDS = 300
 
 def web_name(deployment: Deployment, app: Application) -> str:
     """The name of an application's web container."""
-    return deployment.names.container(deployment.id, "web", app.name)
+    return deployment.container("web", app.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What the two containers of an application are made of."""
+
+    described: Described
+    web: ContainerSpec
+    own: ContainerSpec
+    web_folder: Path
+    web_files: Mapping[str, str]
+
+
+async def made_of(
+    deployment: Deployment, host: Host, config: ProjectConfig, app: Application, web_image: str, address: str,
+) -> Made:
+    """Changes nothing. The label DIGEST of both containers stands for all that they see and can be told apart by."""
+    described = await describe_instance(deployment, host, config, app, app.web.instance, app.name)
+    home = deployment.home(app.name)
+    folder = host.places.version(deployment.project.id, deployment.environment, home) / f"{app.name}-web"
+    files = web_server_files(app, trusted=host.settings.network_pool)
+    web, own = web_container(described.parts, web_image, folder, address), app_container(described.parts)
+    seen = digest([described.seen, files, repr(replace(web, address=None)), repr(own)])
+    web, own = (replace(spec, labels={**spec.labels, DIGEST: seen}) for spec in (web, own))
+    return Made(described, web, own, folder, files)
 
 
 async def start_app(
@@ -55,10 +86,10 @@ async def start_app(
         WebServerEnded: Its nginx ended at once.
         PostStartFailed: Its `post_start` did.
     """
-    parts = await instance_parts(deployment, host, config, app, app.web.instance, app.name)
-    folder = host.places.version(deployment.project.id, deployment.environment, deployment.id) / f"{app.name}-web"
-    await write_files(folder, web_server_files(app, trusted=host.settings.network_pool))
-    web, own = web_container(parts, web_image, folder, address), app_container(parts)
+    made = await made_of(deployment, host, config, app, web_image, address)
+    web, own = made.web, made.own
+    await lay_out(deployment, host, made.described)
+    await write_files(made.web_folder, made.web_files)
     await together(host.engine.create(spec) for spec in (web, own))
     await host.engine.ensure_container(web)
     if only_make:
@@ -73,12 +104,22 @@ async def start_worker(
 ) -> str:
     """Start the container of a worker. Gives its name.
 
+    That of an application which is kept goes on, or is started again, when it is the same; else another one is made.
+
     Raises:
         PostStartFailed: Its `post_start` ended with another status than 0.
     """
     part = worker_part(app.name, worker.name)
-    parts = await instance_parts(deployment, host, config, app, worker.instance, part)
-    spec = worker_container(parts)
+    described = await describe_instance(deployment, host, config, app, worker.instance, part)
+    spec = worker_container(described.parts)
+    spec = replace(spec, labels={**spec.labels, DIGEST: digest([described.seen, repr(spec)])})
+    if deployment.home(part) != deployment.id:
+        there = await host.engine.container(spec.name)
+        if there is not None and there.labels.get(DIGEST) != spec.labels[DIGEST]:
+            await ensure_gone(host, there, stop_seconds=None)
+        elif there is not None and there.running:
+            return spec.name
+    await lay_out(deployment, host, described)
     await host.engine.ensure_container(spec)
     await _run_post_start(host, app, worker.instance, part, spec, str(worker.place))
     return spec.name

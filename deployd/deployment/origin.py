@@ -22,11 +22,14 @@ FORM = "3"
 def live_containers(version: Version, found: Iterable[ContainerSeen]) -> list[ContainerSeen]:
     """The containers of a version among all of its environment."""
     services = {service.name for service in version.services}
+    homes = {part: str(app.made_by) for app in version.apps if app.made_by for part in (app.name, *app.workers)}
+    own = str(version.activity)
     return [
         item for item in found
         if (item.labels[ROLE] == "service" and (part := item.labels.get(PART)) in services
             and not is_set_aside(item.name, part or ""))
-        or (item.labels[ROLE] in ("app", "web", "worker") and item.labels.get(ACTIVITY) == str(version.activity))
+        or (item.labels[ROLE] in ("app", "web", "worker")
+            and item.labels.get(ACTIVITY) == homes.get(item.labels.get(PART, ""), own))
     ]
 
 

@@ -108,7 +108,7 @@ class _Probe:
         return own is not None and own.restarts >= ENDED_IN_VAIN
 
     def _name(self, role: str) -> str:
-        return self.deployment.names.container(self.deployment.id, role, self.app.name)
+        return self.deployment.container(role, self.app.name)
 
     async def _find_address(self) -> str | None:
         web = await self.host.engine.container(self._name("web"))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 from deployd.confined.stages import ensure_unstaged
 from deployd.confined.trees import remove_tree
@@ -12,31 +13,45 @@ from deployd.deployment.host import Host
 from deployd.deployment.together import together
 from deployd.deployment.version import AppVersion
 from deployd.deployment.view import Deployment
-from deployd.engine.names import ACTIVITY, ENVIRONMENT, INSTANCE, PROJECT, ROLE
+from deployd.engine.names import ACTIVITY, ENVIRONMENT, INSTANCE, PART, PROJECT, ROLE
 from deployd.engine.seen import ContainerSeen
 from deployd.ids import ActivityId, SlugKey
 
 STOP_SECONDS = 15
 
 
-async def remove_version(deployment: Deployment, host: Host, activity: str) -> None:
+async def remove_version(
+    deployment: Deployment, host: Host, activity: str, *, but_for: frozenset[str] = frozenset(),
+) -> None:
     """Remove everything that carries the label of an activity.
 
     The web server goes first: it ends when its last request is answered, and needs the application for that. Downloads
     and WebSockets count as requests; what is open when `drain_seconds` are over is closed.
+
+    Args:
+        but_for: Applications and workers that go on.
     """
     labels = {
         INSTANCE: deployment.instance, PROJECT: deployment.project.id, ENVIRONMENT: deployment.environment,
         ACTIVITY: activity,
     }
-    found = await host.engine.containers(labels)
+    found = [item for item in await host.engine.containers(labels) if item.labels.get(PART) not in but_for]
     await _remove(host, [item for item in found if item.labels[ROLE] == "web"], host.settings.drain_seconds)
     await _remove(host, [item for item in found if item.labels[ROLE] != "web"], STOP_SECONDS)
     for volume in await host.engine.volumes(labels):
         await host.engine.ensure_volume_gone(volume.name)
-    folder = host.places.environment(deployment.project.id, deployment.environment) / "versions" / activity
-    await ensure_unstaged(host.places.stages(deployment.project.id, deployment.environment, activity))
-    await remove_tree(folder)
+    folder = _versions(deployment, host) / activity
+    stages = host.places.stages(deployment.project.id, deployment.environment, activity)
+    if not but_for:
+        await ensure_unstaged(stages)
+        await remove_tree(folder)
+        return
+    for stage in await _below(stages):
+        if stage.name not in but_for:
+            await ensure_unstaged(stage)
+    for path in await _below(folder):
+        if path.name not in _folders_of(but_for):
+            await remove_tree(path)
 
 
 async def end_new_apps(deployment: Deployment, host: Host) -> None:
@@ -48,14 +63,37 @@ async def end_new_apps(deployment: Deployment, host: Host) -> None:
         await host.engine.stop(container.name, 0)
 
 
-async def versions_there(deployment: Deployment, host: Host) -> set[str]:
-    """Activities of which something is there: of an interrupted removal the containers may be gone already."""
+async def versions_there(
+    deployment: Deployment, host: Host, kept: Mapping[str, frozenset[str]],
+) -> set[str]:
+    """Activities of which something is there: of an interrupted removal the containers may be gone already.
+
+    Args:
+        kept: {activity: applications and workers of it that go on}; they do not count.
+    """
     labels = {INSTANCE: deployment.instance, PROJECT: deployment.project.id, ENVIRONMENT: deployment.environment}
-    folder = host.places.environment(deployment.project.id, deployment.environment) / "versions"
     found = [item.labels for item in await host.engine.containers(labels)]
     found += [item.labels for item in await host.engine.volumes(labels)]
-    folders = await asyncio.to_thread(lambda: [path.name for path in folder.glob("*")])
-    return {*folders, *(item[ACTIVITY] for item in found if ACTIVITY in item)}
+    there = {item[ACTIVITY] for item in found
+             if ACTIVITY in item and item.get(PART) not in kept.get(item[ACTIVITY], frozenset())}
+    for folder in await _below(_versions(deployment, host)):
+        parts = kept.get(folder.name)
+        if parts is None or any(path.name not in _folders_of(parts) for path in await _below(folder)):
+            there.add(folder.name)
+    return there
+
+
+def _versions(deployment: Deployment, host: Host) -> Path:
+    return host.places.environment(deployment.project.id, deployment.environment) / "versions"
+
+
+def _folders_of(parts: frozenset[str]) -> frozenset[str]:
+    """Below the folder of a version."""
+    return parts | {f"{part}-web" for part in parts}
+
+
+async def _below(folder: Path) -> list[Path]:
+    return await asyncio.to_thread(lambda: sorted(folder.glob("*")))
 
 
 async def unmount_unused(host: Host, apps: Iterable[AppVersion], *, but_for: ActivityId | None = None) -> None:

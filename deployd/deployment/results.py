@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from deployd.ids import ActivityId
+
 
 @dataclass(frozen=True, slots=True)
 class ServicesUp:
@@ -15,6 +17,16 @@ class ServicesUp:
     """Those that are made anew when visitors are held."""
     new_owner: bool = False
     """The files of the environment's mounts belong to another user, and are given to the project's."""
+
+
+@dataclass(frozen=True, slots=True)
+class AppsUp:
+    """Of `start_apps`."""
+
+    containers: tuple[str, ...]
+    """That were started."""
+    kept: Mapping[str, ActivityId] = field(default_factory=dict)
+    """{application that goes on in its containers: the deployment that made these}"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from deployd.activity.log import Tell
 from deployd.deployment.ended_starts import tell_ended_starts
 from deployd.deployment.freeze_words import words_of_switch
 from deployd.deployment.gone import ensure_gone
-from deployd.deployment.hook_run import end_hook, run_hook
+from deployd.deployment.hook_run import end_hook, forget_hooks, run_hook
 from deployd.deployment.host import Host
 from deployd.deployment.images_missing import instead_of
 from deployd.deployment.not_answering import NotAnswering
@@ -156,12 +156,16 @@ def _seconds_to_drain(deployment: Deployment, now: datetime) -> float:
 async def _retire(deployment: Deployment, host: Host, tell: Tell) -> Retired:
     for app in deployment.planned.version.apps:   # one that its step did not wait for any longer
         await end_hook(deployment, host, app.name, "post_deploy")
-    old = sorted(await versions_there(deployment, host) - {str(deployment.id)})
+    kept = deployment.version.kept_parts()
+    old = sorted(await versions_there(deployment, host, kept) - {str(deployment.id)})
     if old:
         await asyncio.sleep(_seconds_to_drain(deployment, host.clock.now()))
     began = asyncio.get_running_loop().time()
     for activity in old:
-        await remove_version(deployment, host, activity)
+        await remove_version(deployment, host, activity, but_for=kept.get(activity, frozenset()))
+    for app in deployment.version.apps:
+        if app.made_by is not None:
+            await forget_hooks(deployment, host, app.name)
     if asyncio.get_running_loop().time() - began > host.settings.drain_seconds > 0:
         tell.line(f"what was still open on the earlier version after {host.settings.drain_seconds} s was closed")
     for planned in deployment.planned.plan.services:

@@ -20,7 +20,7 @@ from deployd.settings import HttpAccess, Settings
 async def route_set(deployment: Deployment, host: Host) -> RouteSet:
     """The routes of the deployment's version, with the addresses that its web containers have now."""
     config = await read_config(deployment, host)
-    version, network = deployment.planned.version, deployment.names.network
+    version, network = deployment.version, deployment.names.network
     resolved = routes_of(host.settings, deployment.project, deployment.environment, deployment.branch, config)
     ports = {service.name: service_port(host.settings, service) for service in config.services}
     containers = live_containers(version, await host.engine.containers({

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from deployd.activity.log import Tell
 from deployd.deployment.host import Host
 from deployd.deployment.images_missing import refused_files
@@ -150,7 +152,8 @@ async def _earlier(
     earlier = await host.facts.version_of(target) if target is not None else None
     if earlier is None:
         raise CommitGone(f"there is no version {target} to go back to", mend="`deployd activities` shows what there is")
-    version = Version(deployment.id, earlier.commit, earlier.apps, earlier.services, earlier.routes,
+    apps_then = tuple(replace(app, made_by=None) for app in earlier.apps)
+    version = Version(deployment.id, earlier.commit, apps_then, earlier.services, earlier.routes,
                       await host.facts.uid(deployment.project.id))
     apps = []
     for app in earlier.apps:

@@ -25,6 +25,9 @@ class AppVersion:
     running: str
     workers: tuple[str, ...] = ()
     """Of which there is a container each; versions from before this was kept name none."""
+    made_by: ActivityId | None = None
+    """The deployment whose containers these are, when it was not that of the version: nothing that they see has changed
+    since."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +71,31 @@ class Version:
         """The same, with how long its services took, now or earlier."""
         known = {item.name: item.ready_seconds for item in before.services} if before else {}
         return replace(self, services=tuple(
-            replace(item, ready_seconds=measured.get(item.name, known.get(item.name))) for item in self.services
+            replace(item, ready_seconds=measured.get(item.name, known.get(item.name, item.ready_seconds)))
+            for item in self.services
         ))
+
+    def with_homes(self, kept: Mapping[str, ActivityId]) -> Version:
+        """The same, with the applications whose containers are those of an earlier deployment: {application: which}."""
+        return replace(self, apps=tuple(replace(app, made_by=kept.get(app.name, app.made_by)) for app in self.apps))
+
+    def home(self, part: str) -> ActivityId:
+        """Whose containers an application has, or a worker."""
+        app = self.app_of(part)
+        return app.made_by if app is not None and app.made_by is not None else self.activity
+
+    def kept_parts(self) -> dict[str, frozenset[str]]:
+        """{number of an earlier deployment: applications and workers of this version that are in its containers}"""
+        found: dict[str, frozenset[str]] = {}
+        for app in self.apps:
+            if app.made_by is not None:
+                home = str(app.made_by)
+                found[home] = found.get(home, frozenset()) | {app.name, *app.workers}
+        return found
+
+    def app_of(self, part: str) -> AppVersion | None:
+        """The application that a part is, or is a worker of."""
+        return next((app for app in self.apps if part == app.name or part in app.workers), None)
 
     def app(self, name: str) -> AppVersion | None:
         return next((app for app in self.apps if app.name == name), None)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from deployd.activity.journal import DONE, Journal, write_result
-from deployd.deployment.results import Replaced
+from deployd.deployment.results import AppsUp, Replaced
 from deployd.deployment.version import Version
 from deployd.engine.names import Names
 from deployd.environment.naming import EnvironmentType, environment_type
@@ -42,6 +43,8 @@ class Deployment:
     project: ProjectSettings
     instance: str
     journal: Journal
+    kept: Mapping[str, ActivityId] | None = None
+    """{application that goes on in its containers: the deployment that made these}; None: as the journal says."""
 
     @property
     def id(self) -> ActivityId:
@@ -88,11 +91,24 @@ class Deployment:
             measured = self.journal.result("replace_services", Replaced).seconds
         except LookupError:
             measured = {}
-        return self.planned.version.with_seconds(measured, self.planned.before)
+        return self.planned.version.with_homes(self._kept).with_seconds(measured, self.planned.before)
+
+    def home(self, part: str) -> ActivityId:
+        """Whose containers an application or a worker has: those of an earlier deployment, when they are kept."""
+        return self.planned.version.with_homes(self._kept).home(part)
 
     def container(self, role: str, part: str) -> str:
-        """The name of one of its containers: `app`, `web` or `worker`."""
-        return self.names.container(self.id, role, part)
+        """The name of the container of an application or a worker: `app`, `web` or `worker`."""
+        return self.names.container(self.home(part), role, part)
+
+    @property
+    def _kept(self) -> Mapping[str, ActivityId]:
+        if self.kept is not None:
+            return self.kept
+        try:
+            return self.journal.result("start_apps", AppsUp).kept
+        except LookupError:
+            return {}
 
 
 def of_version(

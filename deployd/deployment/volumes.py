@@ -50,7 +50,7 @@ async def stage_mounts(
     """
     project, environment = deployment.project.id, deployment.environment
     data = host.places.data(project, environment)
-    own = host.places.instance(project, environment, deployment.id, instance_name)
+    own = host.places.instance(project, environment, deployment.home(instance_name), instance_name)
     mounts, folders = ordered(instance), []
     for mount in mounts:
         if mount.source == "tmp":
@@ -58,7 +58,7 @@ async def stage_mounts(
         else:
             volume = f"shared/{mount.service}" if mount.service else instance_name
             folders.append(Folder(data, f"{volume}/{mount.source_path}"))
-    stage = host.places.stages(project, environment, deployment.id) / instance_name
+    stage = stage_of(deployment, host, instance_name)
     try:
         return await ensure_staged(stage, folders, deployment.planned.version.uid)
     except NotBeneath as error:
@@ -69,6 +69,18 @@ async def stage_mounts(
             mend=f"remove what the application or a hook put in the place of `source_path: {mount.source_path}`, or"
                  " give the mount another one",
         ) from None
+
+
+def stage_of(deployment: Deployment, host: Host, instance_name: str) -> Path:
+    """Where the mounts of an instance are mounted for Docker."""
+    project, environment = deployment.project.id, deployment.environment
+    return host.places.stages(project, environment, deployment.home(instance_name)) / instance_name
+
+
+def mount_places(deployment: Deployment, host: Host, instance: Instance, instance_name: str) -> tuple[Path, ...]:
+    """What `stage_mounts` gives, of mounts that need not be staged. Blocking."""
+    stage = stage_of(deployment, host, instance_name).resolve()
+    return tuple(stage / str(number) for number in range(len(instance.mounts)))
 
 
 async def stage_version(deployment: Deployment, host: Host, config: ProjectConfig) -> None:

@@ -35,6 +35,10 @@ class Slugs:
         """Pack a built tree; see `SlugStore.pack`."""
         return await self.store.pack(workspace, key, mount_points, owner=owner)
 
+    def place(self, key: SlugKey) -> Path:
+        """Where a slug is mounted, when it is."""
+        return self.mounts / key
+
     async def ensure_mounted(self, key: SlugKey) -> Path:
         """The folder with the slug's files. It is verified before it is mounted, not again while it is.
 
@@ -42,7 +46,7 @@ class Slugs:
             SlugMissing, SlugDamaged: There is nothing to mount; the next deployment builds it again.
             SlugNotMounted: The host refused.
         """
-        folder = self.mounts / key
+        folder = self.place(key)
         async with self._turn(key):
             if await mounted(folder):
                 return folder

@@ -50,14 +50,17 @@ def kept_versions(connection: sqlite3.Connection, keep: int) -> dict[ActivityId,
 
 
 def is_in_use(connection: sqlite3.Connection, activity: str) -> bool:
-    """Whether an activity waits, runs or is what visitors see. Once this is over, it never comes again.
+    """Whether an activity waits, runs or is what visitors see, or its containers are. Once this is over, it never comes
+    again.
 
     Args:
         activity: Its number, as the name of a folder; what is no number is not in use.
     """
     return connection.execute(
-        "SELECT 1 FROM activities WHERE CAST(id AS TEXT) = ? AND (state IN ('pending', 'in_progress')"
-        " OR id IN (SELECT live_activity FROM environments))", (activity,),
+        "SELECT 1 FROM activities WHERE CAST(id AS TEXT) = ?1 AND (state IN ('pending', 'in_progress')"
+        " OR id IN (SELECT live_activity FROM environments)) UNION ALL"
+        " SELECT 1 FROM environments JOIN versions ON activity = live_activity, json_each(version, '$.apps') AS app"
+        " WHERE CAST(json_extract(app.value, '$.made_by') AS TEXT) = ?1", (activity,),
     ).fetchone() is not None
 
 

@@ -27,6 +27,7 @@ from deployd.confined.trees import remove_tree
 from deployd.deployment.cron_scripts import run_name, safe_name
 from deployd.deployment.environment_file import environment_error
 from deployd.deployment.host import Host
+from deployd.deployment.needed import scripts_of
 from deployd.deployment.start_script import hook_script
 from deployd.deployment.view import Deployment
 from deployd.engine.errors import EngineOverran, EngineUnreachable, NotRunning, NotThere
@@ -57,7 +58,7 @@ class LiveCron:
 
     @property
     def container(self) -> str:
-        return self.deployment.names.container(self.deployment.id, "app", self.app.name)
+        return self.deployment.container("app", self.app.name)
 
     @property
     def user(self) -> str:
@@ -69,9 +70,7 @@ class LiveCron:
         return f"{self.deployment.project.id}/{self.deployment.environment}/{self.app.name}/{self.cron.name}"
 
     def scripts(self, host: Host) -> Path:
-        deployment = self.deployment
-        folder = host.places.instance(deployment.project.id, deployment.environment, deployment.id, self.app.name)
-        return folder / "scripts"
+        return scripts_of(self.deployment, host, self.app.name)
 
     def log_file(self, host: Host) -> Path:
         folder = host.places.crons(self.deployment.project.id, self.deployment.environment)

@@ -153,7 +153,7 @@ class Mender:
 
     async def _rejoin(self, key: Key, deployment: Deployment, app: str) -> float | None:
         """Start an application again whose web container has been started later than it."""
-        inner = await left_behind(self._host.engine, deployment.names, deployment.id, app)
+        inner = await left_behind(self._host.engine, deployment.names, deployment.home(app), app)
         if inner is None:
             return None
         loop = asyncio.get_running_loop()

@@ -57,7 +57,7 @@ async def remake(
         if not await is_ours():
             return False
         if "web" in gone:
-            await ensure_gone(host, deployment.names.container(deployment.id, "app", app.name), stop_seconds=None)
+            await ensure_gone(host, deployment.container("app", app.name), stop_seconds=None)
         address = (await fixed_addresses(deployment, host, [web_name(deployment, app)]))[web_name(deployment, app)]
         image = await host.images.ensure(host.catalogue.web, lambda line: log.info("web_image", line=line))
         await start_app(deployment, host, config, app, image, address)

@@ -155,7 +155,7 @@ class Watch:
             with self._net.contain(f"looking for what was left behind in {'/'.join(key)}") as tried:
                 names = Names(self._host.settings.instance, *key)
                 for app in version.apps:
-                    if await left_behind(self._host.engine, names, version.activity, app.name):
+                    if await left_behind(self._host.engine, names, version.home(app.name), app.name):
                         self._notice(key, group)
             if tried.failed:   # told by the closer look
                 self._net.succeeded(f"looking for what was left behind in {'/'.join(key)}")

@@ -110,10 +110,15 @@ class Stand:
 
     async def deploy(
         self, what: CommitId, table: Table[Any, Any] = PUSH, *, branch: str = "main", wish: Wish | None = None,
+        kind: str = "push", to: ActivityId | None = None,
     ) -> Ended:
-        """Carry one activity to its end."""
+        """Carry one activity to its end.
+
+        Args:
+            to: Where a rollback goes.
+        """
         store, clock, name = self.edges.store, self.edges.clock, machine_name(branch)
-        new = NewActivity(PROJECT, name, branch, "push", 1, what, Trigger("ada", "git"))
+        new = NewActivity(PROJECT, name, branch, kind, 1, what, Trigger("ada", "git", to=to))
         number = await store.write(lambda db: activities.enqueue(db, new, clock.now()))
         await store.write(lambda db: activities.begin(db, number, clock.now()))
         await store.write(lambda db: environments.ensure(db, PROJECT, name, branch, clock.now()))

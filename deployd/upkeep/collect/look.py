@@ -42,7 +42,7 @@ class Rows:
     environments: frozenset[tuple[str, str]]
     with_secrets: frozenset[tuple[str, str]]
     live: frozenset[str]
-    """Numbers of the activities whose versions are live"""
+    """Numbers of the activities whose versions are live, and of those whose containers such a version goes on in"""
     open: frozenset[str]
     """Numbers of activities that wait or run"""
     busy: frozenset[tuple[str, str]]
@@ -95,7 +95,9 @@ def _read(db: sqlite3.Connection, keep: int, cache_before: datetime, log_before:
         services=frozenset(services),
         environments=frozenset((item.project, item.name) for item in there),
         with_secrets=frozenset(unneeded.environments_with_secrets(db)),
-        live=frozenset(str(number) for number in live),
+        live=frozenset(str(number) for number in live) | frozenset(
+            home for number, version in versions.items() if number in live for home in version.kept_parts()
+        ),
         open=frozenset(str(activity.id) for activity in opened),
         busy=busy,
         active_projects=frozenset(row["project"] for row in active) | {project for project, _ in busy},
