@@ -37,7 +37,7 @@ async def _in_docker(instance: str, lives: Sequence[Live]) -> list[str]:
         which = labels.get(PART) if labels[ROLE] == "service" else labels.get(ACTIVITY)
         there[labels.get(PROJECT), labels.get(ENVIRONMENT)].add((labels[ROLE], which))
     for live in lives:
-        wanted = {(role, str(live.activity)) for role in ("app", "web", "worker")}
+        wanted = {(role, home) for role in ("app", "web", "worker") for home in live.homes}
         wanted |= {("service", name) for name in live.services}
         found += [f"not there: the running {role} of {activity}, live in {live.project}/{live.branch}"
                   for role, activity in sorted(wanted - there[live.project, live.environment])]
@@ -53,7 +53,7 @@ def _is_owned(name: str, labels: dict[str, str], live: Live | None) -> bool:
     if live is None:
         return False
     if role in OF_A_VERSION:
-        return labels.get(ACTIVITY) == str(live.activity)
+        return labels.get(ACTIVITY) in live.homes
     return role == "network" or (role in ("service", "volume") and labels.get(PART) in live.services)
 
 
@@ -81,10 +81,10 @@ def _mounted(directory: Path, lives: Sequence[Live]) -> Iterator[str]:
 def _on_disk(state: Path, lives: Sequence[Live]) -> Iterator[str]:
     yield from (f"file {path}" for pattern in ("work/*", "slugs/*.part", "slugs/*.note", "environments/*/*/snapshots/*")
                 for path in state.glob(pattern))
-    live = {(item.project, item.environment): str(item.activity) for item in lives}
+    live = {(item.project, item.environment): item.homes for item in lives}
     for folder in state.glob("environments/*/*"):
-        activity = live.get((folder.parent.name, folder.name))
-        if activity is None:
+        homes = live.get((folder.parent.name, folder.name))
+        if homes is None:
             yield f"folder {folder}"
             continue
-        yield from (f"folder {path}" for path in folder.glob("versions/*") if path.name != activity)
+        yield from (f"folder {path}" for path in folder.glob("versions/*") if path.name not in homes)

@@ -63,6 +63,8 @@ class Live:
     activity: int
     slugs: frozenset[str]
     services: frozenset[str]
+    homes: frozenset[str]
+    """Numbers of the activities whose containers these are."""
 
 
 def read_records(state: Path) -> list[Record]:
@@ -89,6 +91,7 @@ def read_live(state: Path) -> list[Live]:
             found.append(Live(
                 project, name, branch, activity, frozenset(app["slug"] for app in version["apps"]),
                 frozenset(service["name"] for service in version["services"]),
+                frozenset(str(app.get("made_by") or activity) for app in version["apps"]),
             ))
         return found
 

@@ -18,11 +18,11 @@ from deployd.catalogue import load_catalogue
 from deployd.clock import SystemClock
 from deployd.deployment import deploy, hooks, route
 from deployd.deployment.facts import StateFacts
-from deployd.deployment.hook_run import HookFailed
+from deployd.deployment.hook_run import HookFailed, script_name
 from deployd.deployment.origin import live_containers
 from deployd.deployment.places import Places
 from deployd.deployment.removal import unmount_unused
-from deployd.deployment.results import Replaced, ServicesUp
+from deployd.deployment.results import AppsUp, Replaced, ServicesUp
 from deployd.deployment.services import put_back_services
 from deployd.deployment.steps import table_of
 from deployd.deployment.version import AppVersion, ServiceVersion, Version
@@ -267,6 +267,47 @@ async def test_seconds_of_a_replacement_are_kept_with_the_version() -> None:
     assert [item.ready_seconds for item in made.version.services] == [7.5, None]
     done = with_result(made, "replace_services", Replaced({"cache": 1.5}))
     assert [item.ready_seconds for item in done.version.services] == [7.5, 1.5]
+
+
+def kept_from(activity: ActivityId, made_by: ActivityId) -> Version:
+    """With an application `app` and a worker of it, in the containers of an earlier deployment, and an own one."""
+    made = version(activity, "a")
+    app = replace(made.apps[0], workers=("app--tick",), made_by=made_by)
+    return replace(made, apps=(app, replace(app, name="other", workers=(), made_by=None)))
+
+
+def test_containers_that_are_kept_belong_to_the_version_and_those_of_their_deployment_to_none() -> None:
+    found = [
+        seen(role, part, activity)
+        for role, part in (("app", "app"), ("web", "app"), ("worker", "app--tick"), ("app", "other"))
+        for activity in (ActivityId(5), OLD)
+    ]
+    live = live_containers(kept_from(OLD, ActivityId(5)), found)
+    assert [item.name for item in live] == ["app-app-5", "app-web-5", "app--tick-worker-5", "other-app-7"]
+    assert kept_from(OLD, ActivityId(5)).kept_parts() == {"5": frozenset({"app", "app--tick"})}
+
+
+async def test_a_thaw_starts_the_workers_that_were_kept(doubles: Doubles) -> None:
+    doubles.found = [
+        seen("worker", "app--tick", ActivityId(5), running=False), seen("worker", "app--tick", OLD, running=False),
+    ]
+    await hooks.thaw_to_old(deployment(kept_from(OLD, ActivityId(5))), doubles.host, QuietTell())  # type: ignore[arg-type]
+    assert doubles.did == ["thaw", "start app--tick-worker-5"]
+
+
+async def test_only_workers_that_are_not_kept_are_stopped_after_the_switch(doubles: Doubles) -> None:
+    doubles.found = [seen("worker", "app--tick", OLD), seen("worker", "gone", OLD)]
+    made = deployment(version(OLD, "a"))
+    await hooks.stop_old_workers(made, doubles.host, QuietTell(), but_for=["app--tick-worker-7"])  # type: ignore[arg-type]
+    assert doubles.did == ["stop gone-worker-7"]
+
+
+def test_the_version_that_goes_live_says_whose_containers_it_goes_on_in() -> None:
+    made = with_result(deployment(version(OLD, "a")), "start_apps", AppsUp((), {"app": ActivityId(5)}))
+    assert made.version.app("app") == replace(version(NEW, "b").apps[0], made_by=ActivityId(5))
+    assert made.container("web", "app") == made.names.container(ActivityId(5), "web", "app")
+    assert script_name(made, "app", "deploy") == "deploy-8", "beside those of the deployments before"
+    assert script_name(deployment(None), "app", "deploy") == "deploy"
 
 
 def ended_with(folder: Path, status: int) -> None:

@@ -21,7 +21,7 @@ from deployd.deployment.version import AppVersion, Version
 from deployd.ids import ActivityId, CommitId, SlugKey
 from deployd.plan import KeyParts
 from deployd.settings import Settings
-from deployd.state import activities, environments
+from deployd.state import activities, environments, unneeded
 from deployd.state.activities import NewActivity, Trigger
 from deployd.state.store import StateUnwritable
 from deployd.upkeep.collect.collector import SHORT_SECONDS, Collector, seconds_to_wait
@@ -148,6 +148,19 @@ async def test_files_of_a_version_that_went_live_while_housekeeping_looked_stay(
     stand.engine.meanwhile = deploy
     await stand.round()
     assert made[1].exists()
+
+
+async def test_files_of_containers_that_a_later_version_goes_on_in_stay(tmp_path: Path, store: MemoryStore) -> None:
+    stand = Stand(tmp_path, store)
+    home, between, live = (stand.push("success") for _ in range(3))
+    folders = {number: stand.folders(number)[1] for number in (home, between, live)}
+    environments.ensure(store.db, SHOP, MAIN, "main", BASE)
+    kept = version(live, SLUG).with_homes({"app": home})
+    environments.set_live(store.db, SHOP, MAIN, live, write_result(kept), BASE)
+    await stand.round()
+    assert {number: folder.exists() for number, folder in folders.items()} == {home: True, between: False, live: True}
+    assert unneeded.is_in_use(store.db, str(home)), "also when it is asked again, right before it goes"
+    assert not unneeded.is_in_use(store.db, str(between))
 
 
 async def test_a_folder_of_no_activity_does_not_end_the_round(tmp_path: Path, store: MemoryStore) -> None:
