@@ -3,6 +3,7 @@
 What it sees is the whole of what its containers are made of: image, slug, variables, relationships and their
 addresses, mounts, configuration, size, web server. A digest of that is a label of both containers. It is compared with
 the digest of what they would be made of now, under their own name; so whatever is ever added to it counts.
+A container that has ended and was started again, by whomever, is not kept: who pushes may well do so to mend that.
 A redeploy is asked for to have things started anew, and keeps none.
 """
 
@@ -48,7 +49,7 @@ async def find_home(
     made = await made_of(as_it_is, host, config, app, web_image, "")
     for spec in (made.web, made.own):
         there = await host.engine.container(spec.name)
-        if there is None or not there.running or there.restarts or there.labels.get(DIGEST) != spec.labels[DIGEST]:
+        if there is None or not there.running or there.has_ended or there.labels.get(DIGEST) != spec.labels[DIGEST]:
             return None
     return home
 

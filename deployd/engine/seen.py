@@ -55,6 +55,8 @@ class ContainerSeen:
     """Of its first process, on the host. None: not running, or it comes from a list."""
     out_of_memory: bool = False
     """It ended, and before that something in it was killed for want of memory; False in a list."""
+    has_ended: bool = False
+    """At some time, whether it runs again or not; False in a list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +120,7 @@ def read_container(data: Mapping[str, Any]) -> ContainerSeen:
         restarts=int(data.get("RestartCount") or 0),
         pid=int(state["Pid"]) or None,
         out_of_memory=bool(state.get("OOMKilled")),
+        has_ended=read_time(state.get("FinishedAt") or "") is not None,
     )
 
 

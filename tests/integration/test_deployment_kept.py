@@ -140,6 +140,10 @@ async def stay_and_go(stand: Stand, first: Ended) -> None:
     assert kept(needed) == {}, "front's links lead to another container"
     same = await stand.deploy(await stand.write({"README": "nobody sees it"}))
     assert set(kept(same)) == {"back", "front"}, stand.told(same)
+    for engine_does in (stand.host.engine.stop, stand.host.engine.start):
+        await engine_does(f"{stand.daemon.instance}-{PROJECT}-{machine_name('main')}-front-app-{needed.activity}")
+    mended = await stand.deploy(await stand.write({"README": "nor this"}))
+    assert set(kept(mended)) == {"back"}, "whose containers have ended is started anew"
     started = await stand.deploy(await stand.write({}), kind="redeploy")
     assert started.end.state == "success", stand.told(started)
     assert kept(started) == {}, "who asks for a redeploy wants things started anew"
