@@ -134,14 +134,15 @@ def read_application(definition: Definition, fields: Fields, files: Files, targe
     name = _name(definition, fields)
     kind = _type(fields)
     runtime, version = kind if kind else ("", "")
+    root = _root(fields, definition, files)
     application = Application(
         name=name or definition.label,
         runtime_name=runtime,
         version=version,
-        root=_root(fields, definition, files),
+        root=root,
         web=read_web(fields, runtime, targets),
         workers=read_workers(fields, targets),
-        build=read_build(fields, runtime),
+        build=read_build(fields, runtime, lambda: _names_in(files, root)),
         dependencies=read_dependencies(fields),
         hooks=read_hooks(fields),
         runtime=read_runtime(fields, runtime, version),
@@ -154,6 +155,12 @@ def read_application(definition: Definition, fields: Fields, files: Files, targe
         places=_places(fields),
     )
     return application if name and kind else None
+
+
+def _names_in(files: Files, root: str) -> frozenset[str]:
+    prefix = f"{root}/" if root else ""
+    paths = (path.removeprefix(prefix) for path in files.tree.paths() if path.startswith(prefix))
+    return frozenset(path for path in paths if "/" not in path)
 
 
 def _places(fields: Fields) -> Mapping[str, Place]:
