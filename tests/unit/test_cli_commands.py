@@ -284,7 +284,7 @@ def test_without_a_daemon_everything_ends_with_4(socket: Path, argv: tuple[str, 
 async def test_collect_says_what_would_go_and_takes_it_away(cli: Cli, desk: FakeDesk) -> None:
     result = await cli("collect", "--dry-run", "--deleted")
     assert result.output.splitlines()[1].split() == [
-        "data", "shop/old-abc", "7.6", "MB", "2026-05-04", "10:00:00", "its", "environment", "was", "deleted",
+        "data", "shop/old-abc", "7.2", "MB", "2026-05-04", "10:00:00", "its", "environment", "was", "deleted",
     ]
     assert result.output.splitlines()[-1] == "1 things would go, 7.2 MB"
     assert json.loads((await cli("collect", "--json")).output)["things"][0]["kind"] == "data"
