@@ -46,9 +46,9 @@ from deployd.state.activities import Activity
 from deployd.state.environments import Environment
 from deployd.state.locks import Lock
 from deployd.state.store import Store
+from deployd.units import MEGABYTE
 from deployd.upkeep.access_tail import AT_ONCE, AccessTail
 
-MEGABYTE = 1_000_000
 MOST_OLD = 1_000
 """Versions that are kept though nothing shows them any more."""
 FRESH_SECONDS = 1.0

@@ -21,7 +21,7 @@ from deployd.api.bodies import (
     read_body,
     read_bytes,
 )
-from deployd.api.errors import Forbidden, NotFound, Unusable
+from deployd.api.errors import Forbidden, NotFound
 from deployd.api.metrics import CONTENT_TYPE, render_metrics
 from deployd.api.ports import Board, Bulk, Desk, Lines
 from deployd.api.query import number_of, place_in_output, wanted_output
@@ -46,6 +46,7 @@ from deployd.api.shapes import (
     StatusShape,
     as_json,
 )
+from deployd.errors import Unusable
 from deployd.intake.seats import Turns
 from deployd.reading.offer import PlanBody
 from deployd.state.activities import State

@@ -39,11 +39,11 @@ from deployd.slugs.storage import Slugs
 from deployd.state.sealing import Sealer
 from deployd.state.secrets import all_secrets, secrets_named
 from deployd.state.store import Store, open_store
+from deployd.units import MEGABYTE
 from deployd.upkeep.wall import WallKeeper
 
 log = structlog.get_logger()
 
-MEGABYTE = 1_000_000
 
 
 class FolderUnusable(DeployError):

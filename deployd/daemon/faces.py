@@ -23,10 +23,10 @@ LINGERING_SECONDS = 2.0
 """How long the body of a request is still read that was answered without it."""
 
 
-class PortTaken(DeployError):
+class AddressTaken(DeployError):
     """The address of the HTTP face is in use."""
 
-    code: ClassVar[str] = "port-taken"
+    code: ClassVar[str] = "address-taken"
 
 
 async def open_faces(
@@ -50,7 +50,7 @@ async def open_faces(
             site = web.SockSite(runner, passed) if passed else web.TCPSite(runner, *settings.listen_address)
             await site.start()
         except OSError as error:
-            raise _port_taken(settings, error) from None
+            raise _address_taken(settings, error) from None
 
 
 def find_caller(settings: Settings, authorization: str | None) -> Caller | None:
@@ -62,7 +62,7 @@ def find_caller(settings: Settings, authorization: str | None) -> Caller | None:
 def refuse_taken_port(settings: Settings) -> None:
     """
     Raises:
-        PortTaken: The address of the HTTP face is in use, or not of this host.
+        AddressTaken: The address of the HTTP face is in use, or not of this host.
     """
     if is_passed_a_socket():
         return
@@ -73,12 +73,12 @@ def refuse_taken_port(settings: Settings) -> None:
                 trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 trial.bind(address)
     except OSError as error:
-        raise _port_taken(settings, error) from None
+        raise _address_taken(settings, error) from None
 
 
-def _port_taken(settings: Settings, error: OSError) -> PortTaken:
+def _address_taken(settings: Settings, error: OSError) -> AddressTaken:
     why = "another program has the port" if error.errno == errno.EADDRINUSE else error.strerror
-    return PortTaken(
+    return AddressTaken(
         f"cannot listen on {settings.listen}: {why}", where="listen",
         mend="stop the program that has the port, or choose another with `listen`",
     )

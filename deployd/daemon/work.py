@@ -27,7 +27,7 @@ from deployd.api.routes import api_routes
 from deployd.console.routes import console_routes
 from deployd.daemon.certificates import certificate_keeper
 from deployd.daemon.connections import heads_counted, let_in
-from deployd.daemon.edges import MEGABYTE, Edges
+from deployd.daemon.edges import Edges
 from deployd.daemon.faces import find_caller, open_faces
 from deployd.daemon.health import collected, degraded, health_of, measured
 from deployd.daemon.router_start import start_router
@@ -50,6 +50,7 @@ from deployd.router.hand_over import end_earlier_ones, reopen_access_log
 from deployd.router.places import RouterPlaces
 from deployd.settings import Settings
 from deployd.systemd import keep_watchdog_fed, notify, ready, reloading
+from deployd.units import MEGABYTE
 from deployd.upkeep.access_logs import AccessLogs
 from deployd.upkeep.collect.collector import Collector
 from deployd.upkeep.crons import Crons

@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 from deployd.activity.log import Tell
 from deployd.confined.trees import ensure_owner, remove_tree
 from deployd.deployment.build_room import ensure_cache_in_bounds, room_watched
-from deployd.deployment.containers import MEGABYTE, SCRIPTS_FOLDER
+from deployd.deployment.containers import SCRIPTS_FOLDER
 from deployd.deployment.host import Host
 from deployd.deployment.identity import ensure_identity, identity_binds
 from deployd.deployment.images_missing import instead_of
@@ -38,6 +38,7 @@ from deployd.project.model import Application
 from deployd.recipes.build_steps import BuildStep, build_steps
 from deployd.recipes.paths import build_paths
 from deployd.slugs.errors import DiskFull
+from deployd.units import MEGABYTE
 
 HOST_TRUST_STORE = Path("/etc/ssl/certs/ca-certificates.crt")
 TRUST_VARIABLES = (

@@ -23,11 +23,11 @@ from deployd.environment.platform import APP_FOLDER
 from deployd.ids import ActivityId
 from deployd.project.model import Application, Instance
 from deployd.settings import Size
+from deployd.units import MEGABYTE
 
 RUN_FOLDER = "/run/app"
 CONFIG_FOLDER = "/etc/deployd"
 SCRIPTS_FOLDER = "/run/deployd/scripts"
-MEGABYTE = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,6 @@ from deployd.activity.explain import unwrap
 from deployd.activity.log import Tell
 from deployd.confined.trees import count_files, remove_tree
 from deployd.deployment.databases import (
-    MEGABYTE,
     Database,
     copy_files,
     databases_before,
@@ -45,6 +44,7 @@ from deployd.deployment.view import Deployment
 from deployd.deployment.volume_copy import by_hand
 from deployd.engine.names import ACTIVITY, ENVIRONMENT, INSTANCE, PROJECT, ROLE
 from deployd.errors import DeployError
+from deployd.units import megabytes
 
 UNDER_WAY_SECONDS = 0.5
 """Requests that the router had sent on before the freeze end within this time, mostly."""
@@ -140,7 +140,7 @@ async def _take(
     seconds = asyncio.get_running_loop().time() - began
     taken = Taken(services, files, size, round(seconds, 3), tuple(name for _, name in kept))
     if taken.names:
-        tell.line(f"snapshot of {', '.join(taken.names)}: {size / MEGABYTE:.1f} MB in {seconds:.1f} s")
+        tell.line(f"snapshot of {', '.join(taken.names)}: {megabytes(size):.1f} MB in {seconds:.1f} s")
     return taken
 
 
@@ -175,7 +175,7 @@ async def _put_back(deployment: Deployment, host: Host, tell: Tell, taken: Taken
         raise _not_put_back(deployment, error, taken, databases, folder) from error
     seconds = asyncio.get_running_loop().time() - began
     tell.line(f"{', '.join(taken.names)} as before the deploy hook again: the snapshot of "
-              f"{taken.size_bytes / MEGABYTE:.1f} MB was put back in {seconds:.1f} s")
+              f"{megabytes(taken.size_bytes):.1f} MB was put back in {seconds:.1f} s")
     await asyncio.to_thread(_touch, mark)
 
 

@@ -106,7 +106,7 @@ async def test_a_status_ends_with_1_when_it_is_degraded(cli: Cli, board: FakeBoa
     assert result.output.splitlines() == [
         "deployd 0.1.0: ok, up 60 s", "activities: 2 in progress, 1 waiting, 3 failed in the last hour",
         "router: 7 requests held", "disk: 5000 MB free",
-        "housekeeping: 7 things went, 61.4 MB, 2026-05-04T10:00:00+00:00",
+        "housekeeping: 7 things went, 58.6 MB, 2026-05-04T10:00:00+00:00",
     ]
     board.reasons = ("Docker does not answer",)
     result = await cli("status")
@@ -300,9 +300,9 @@ def test_without_a_daemon_everything_ends_with_4(socket: Path, argv: tuple[str, 
 async def test_collect_says_what_would_go_and_takes_it_away(cli: Cli, desk: FakeDesk) -> None:
     result = await cli("collect", "--dry-run", "--deleted")
     assert result.output.splitlines()[1].split() == [
-        "data", "shop/old-abc", "7.6", "MB", "2026-05-04", "10:00:00", "its", "environment", "was", "deleted",
+        "data", "shop/old-abc", "7.2", "MB", "2026-05-04", "10:00:00", "its", "environment", "was", "deleted",
     ]
-    assert result.output.splitlines()[-1] == "1 things would go, 7.6 MB"
+    assert result.output.splitlines()[-1] == "1 things would go, 7.2 MB"
     assert json.loads((await cli("collect", "--json")).output)["things"][0]["kind"] == "data"
     assert desk.asked == [("collectable", True), ("collect", "operator", False)]
 
