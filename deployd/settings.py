@@ -419,7 +419,7 @@ class Settings(_Frozen):
     limits: Limits = Limits()
     shares: Shares = Shares()
     """Of each project that has no other."""
-    freeze_seconds: int = Field(60, ge=1, le=60)
+    freeze_seconds: int = Field(60, ge=1, le=300)
     answer_seconds: int = Field(60, ge=1)
     """How long a new version may take until it answers requests."""
     hook_limit_seconds: int = Field(3600, ge=1, le=3600)
