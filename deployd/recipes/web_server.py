@@ -61,6 +61,11 @@ def render_web_server(app: Application, *, trusted: str) -> str:
     return "\n".join(_WebServer(app, trusted).lines()) + "\n"
 
 
+def asks_application(app: Application) -> bool:
+    """Whether any request ever gets to the application; else it serves files alone, and need not listen."""
+    return app.web.protocol == "fastcgi" or any("@application" in line for line in _WebServer(app, "").locations())
+
+
 class _WebServer:
     """Collects what the file needs at its top level while the locations are written."""
 
@@ -78,7 +83,7 @@ class _WebServer:
         return self._app.web.protocol == "fastcgi"
 
     def lines(self) -> Iterator[str]:
-        locations = list(self._locations())
+        locations = list(self.locations())
         yield from HEAD
         yield f"    set_real_ip_from {self._trusted};"
         for number, location in enumerate(self._app.web.locations):
@@ -109,7 +114,7 @@ class _WebServer:
         yield "    }"
         yield "}"
 
-    def _locations(self) -> Iterator[str]:
+    def locations(self) -> Iterator[str]:
         for number, location in enumerate(self._app.web.locations):
             prefix = location.path.rstrip("/")
             yield f"location {literal(prefix + '/')} {{"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 
 import aiohttp
 from aiohttp import web
@@ -90,6 +91,21 @@ async def test_headers_of_the_router_are_set_and_forged_ones_are_taken_away(stan
     assert headers["x-original-route"] == "http://{default}/"
     assert headers["cookie"] == "a=b"
     assert headers["x-request-id"] == answer.headers["x-request-id"]
+
+
+async def test_no_two_requests_have_the_same_name(stand: Stand, router: Router) -> None:
+    environment, host = unique("names")
+    async with backend("shop") as shop:
+        await router.switch(routes(environment, "1", route(host, shop.target)))
+        async with aiohttp.ClientSession(headers={"Host": host}) as session:
+            for _ in range(300):   # more than a worker names at once
+                async with session.get(stand.url()) as answer:
+                    assert answer.status == 200
+    named = [{name.lower(): value for name, value in seen["headers"].items()}["x-request-id"] for seen in shop.seen]
+    assert len(set(named)) == len(named) == 300
+    assert all(re.fullmatch(r"[0-9a-f]{32}", name) for name in named)
+    other, unknown = [(await ask(stand, "nobody.test")).headers["x-request-id"] for _ in range(2)]
+    assert other != unknown
 
 
 async def test_only_production_may_be_found_by_search_engines(stand: Stand, router: Router) -> None:
