@@ -51,7 +51,7 @@ class Settings(Frozen):
     limits: Limits = Limits()
     shares: Shares = Shares()
     """Of each project that has no other."""
-    freeze_seconds: int = Field(60, ge=1, le=60)
+    freeze_seconds: int = Field(60, ge=1, le=300)
     answer_seconds: int = Field(60, ge=1, le=110)
     """How long a new version may take until it answers requests; the step's own limit bounds it."""
     hook_limit_seconds: int = Field(3600, ge=1, le=3600)
