@@ -175,6 +175,8 @@ class Shares(_Frozen):
     """Requests that one token has under way at once: logs that it follows, plans; and as many transfers of git."""
 
 
+Wanted = Literal["any", "success"]
+"""What a new version has to answer before the switch: `any`, but for a gateway error; `success`: less than 400."""
 Strategy = Literal["standard", "rolling"]
 """`standard`: visitors are held while the deploy hook runs. `rolling`: two versions can work side by side."""
 
@@ -186,6 +188,7 @@ class EnvironmentSettings(_Frozen):
     http_access: HttpAccess | None = None
     """None: as the project says."""
     strategy: Strategy | None = None
+    answer: Wanted | None = None
 
 
 class ProjectSettings(_Frozen):
@@ -212,6 +215,7 @@ class ProjectSettings(_Frozen):
     shares: Shares = Shares()
     """Only what is named here is another than for the others."""
     strategy: Strategy | None = None
+    answer: Wanted | None = None
 
     @field_validator("id")
     @classmethod
@@ -422,6 +426,8 @@ class Settings(_Frozen):
     freeze_seconds: int = Field(60, ge=1, le=60)
     answer_seconds: int = Field(60, ge=1)
     """How long a new version may take until it answers requests."""
+    answer: Wanted = "any"
+    """What it has to answer on its own hosts."""
     hook_limit_seconds: int = Field(3600, ge=1, le=3600)
     """How long a deploy or post_deploy hook may run; then it is ended."""
     on_deploy_failure: Literal["revert", "keep"] = "revert"
@@ -522,6 +528,11 @@ class Settings(_Frozen):
         """How an environment is switched: what is said of the branch, else of the project, else of all."""
         own = project.environments[branch].strategy if branch in project.environments else None
         return own or project.strategy or self.strategy
+
+    def answer_of(self, project: ProjectSettings, branch: str) -> Wanted:
+        """What a new version of an environment has to answer: as is said of the branch, else the project, else all."""
+        own = project.environments[branch].answer if branch in project.environments else None
+        return own or project.answer or self.answer
 
     def shares_of(self, project: str) -> Shares:
         """What a project may take; those of the slots are numbers here."""
