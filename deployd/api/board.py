@@ -41,8 +41,9 @@ from deployd.output.follower import OutputFollower
 from deployd.output.outputs import Outputs
 from deployd.output.sources import Wanted
 from deployd.settings import Settings
-from deployd.state import activities, entries, environments, locks
+from deployd.state import activities, answers, entries, environments, locks
 from deployd.state.activities import Activity
+from deployd.state.answers import WrongAnswer
 from deployd.state.environments import Environment
 from deployd.state.locks import Lock
 from deployd.state.store import Store
@@ -99,6 +100,7 @@ class StateBoard:
         """{activity: commit and first URL of its version}"""
         self._healths = Fresh(self._look, FRESH_SECONDS)
         self._statuses = Fresh(self._status, FRESH_SECONDS)
+        self._wrong = Fresh(self._wrong_answers, FRESH_SECONDS)
         self._environments = Fresh(partial(self.environments, None), FRESH_SECONDS)
 
     async def not_ready(self) -> list[str]:
@@ -107,7 +109,8 @@ class StateBoard:
     async def status(self, *, with_environments: bool, with_names: bool) -> StatusShape:
         """At most a second old."""
         seen = await self._statuses.get()
-        troubles = tuple(self._degraded())
+        wrong = [f"{item.project}/{item.environment}: {item.said}" for item in await self._wrong.get()]
+        troubles = (*self._degraded(), *wrong)
         if troubles:
             counted = f"{len(troubles)} of the environments and the router are not as they should be"
             reasons = (*seen.reasons, *(troubles if with_names else (counted,)))
@@ -138,6 +141,9 @@ class StateBoard:
             disk={"free_mb": free, "needed_mb": self._settings.min_free_disk_mb}, collected=self._collected(),
         )
 
+    async def _wrong_answers(self) -> Sequence[WrongAnswer]:
+        return await self._store.read(answers.wrong_ones)
+
     async def projects(self) -> list[ProjectShape]:
         found = await self._store.read(environments.list_all)
         address = self._settings.public_url or f"http://{self._settings.listen}"
@@ -154,9 +160,15 @@ class StateBoard:
         found = await self._store.read(lambda db: environments.list_all(db, project))
         await self._read_versions(found)
         newest = {(item.project, item.environment): item for item in await self._store.read(activities.newest_of_each)}
+        wrong: dict[tuple[str, str], tuple[str, ...]] = {}
+        for one in await self._wrong_answers():
+            wrong[one.project, one.environment] = (*wrong.get((one.project, one.environment), ()), one.said)
         locked = {(item.project, item.environment): item for item in await self._store.read(locks.list_all)}
         return [
-            self._shape(item, newest.get((item.project, item.name)), locked.get((item.project, item.name)))
+            replace(
+                self._shape(item, newest.get((item.project, item.name)), locked.get((item.project, item.name))),
+                answers=wrong.get((item.project, item.name), ()),
+            )
             for item in found if item.project in self._settings.projects
         ]
 

@@ -51,6 +51,9 @@ class EnvironmentShape:
     doing: int | None = None
     """The activity that waits or runs; one that is held by the lock does not count."""
     lock: LockShape | None = None
+    answers: tuple[str, ...] = ()
+    """What visitors get that is worse than when it became live, a sentence for each URL; seen after a way back, and
+    gone when they get it no more."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,7 @@ from deployd.settings import Settings
 from deployd.systemd import keep_watchdog_fed, notify, ready, reloading
 from deployd.units import MEGABYTE
 from deployd.upkeep.access_logs import AccessLogs
+from deployd.upkeep.answers import Answers
 from deployd.upkeep.collect.collector import Collector
 from deployd.upkeep.crons import Crons
 from deployd.upkeep.deep_stages import keep_stages_shallow
@@ -83,7 +84,7 @@ async def work(
             share_of=lambda project: settings.shares_of(project).deploys or 1,
         ),
     )
-    carrier = Carrier(edges.store, host, logs, limits, edges.clock, memory.total_mb)
+    carrier = Carrier(edges.store, host, logs, limits, edges.clock, memory.total_mb, nets.of("way back"))
     lanes = Lanes(edges.store, carrier, edges.clock, carrier.may_be_overtaken, net=nets.of("lanes"))
     write_hooks(settings.state / "hooks", settings.api_socket)
     intake = Intake(
@@ -166,9 +167,11 @@ def _upkeep(
     seen = host.settings.state / "remotes"
     lost = LostPushes(edges.store, host.settings.projects, edges.code, seen, edges.clock, wake,
                       net=nets.of("lost pushes"), refuse=partial(refuse_beyond_share, host.settings))
+    wrong = Answers(edges.store, host, edges.clock, net=nets.of("answers"))
     crons = Crons(edges.store, host, edges.router, edges.masker, net=nets.of("crons"))
     return {
         "watch": watch.serve, "firewall": edges.wall.serve, "lost pushes": lost.serve, "crons": crons.serve,
+        "answers": wrong.serve,
         "access logs": _access_logs(edges, host, traffic, nets).serve,
         "kept output": partial(
             keep_output_bounded, host.places.all_output, kept_bounds(host.settings), nets.of("kept output"),

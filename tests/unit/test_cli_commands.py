@@ -21,7 +21,7 @@ from deployd.api.shapes import as_json
 from deployd.cli.main import main
 from deployd.engine.errors import EngineUnreachable
 from deployd.process import open_process, run
-from tests.unit.api_double import FakeBoard, FakeDesk, activity, ending, line, open_fake_daemon
+from tests.unit.api_double import FakeBoard, FakeDesk, activity, ending, environment, line, open_fake_daemon
 from tests.unit.project_corpus import REPOSITORY
 
 Cli = Callable[..., Coroutine[Any, Any, Result]]
@@ -71,6 +71,13 @@ async def test_lists_are_tables_for_people(cli: Cli, command: str, shown: list[s
     for text in shown:
         assert text in result.output
     assert "\x1b" not in result.output
+
+
+async def test_what_answers_wrongly_is_named_below_the_environments(cli: Cli, board: FakeBoard) -> None:
+    board.running = [environment("shop", answers=("visitors get 503 at http://shop.test/",)), environment("blog")]
+    output = (await cli("environments")).output
+    assert "live, answers wrongly" in output
+    assert output.splitlines()[-1] == "! shop main: visitors get 503 at http://shop.test/"
 
 
 async def test_lists_are_whole_items_for_programs(cli: Cli, board: FakeBoard) -> None:

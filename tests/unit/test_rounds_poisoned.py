@@ -29,12 +29,16 @@ from deployd.certificates.local import LocalAuthority
 from deployd.certificates.shelf import Shelf, Window
 from deployd.certificates.wanted import Wanted
 from deployd.daemon.health import degraded
+from deployd.deployment.view import Deployment
+from deployd.deployment.visit_words import Visit
 from deployd.environment.naming import machine_name
 from deployd.ids import CommitId, ProjectId, SlugKey
 from deployd.settings import ProjectSettings
 from deployd.state import activities, environments
 from deployd.state.activities import Activity, NewActivity, Trigger
+from deployd.state.answers import put_wrong, wrong_ones
 from deployd.upkeep.access_logs import AccessLogs
+from deployd.upkeep.answers import Answers
 from deployd.upkeep.collect.collector import Collector
 from deployd.upkeep.cron_run import LiveCron
 from deployd.upkeep.crons import Crons, scheduled
@@ -322,6 +326,22 @@ async def an_access_log_that_cannot_be_sorted(folder: Path) -> tuple[Net, str]:
     assert desk.paths("staging") == ["/1"]
     assert desk.traffic.lost_lines == 2
     return net, "the access log of shop/main"
+
+
+@case
+async def an_environment_that_cannot_be_asked_again(folder: Path) -> tuple[Net, str]:
+    stand, net = Stand(folder), Net("answers")
+    poison(stand)
+    for name in (BAD, KEY[1]):
+        put_wrong(stand.store.db, SHOP, name, {f"http://{name}/": "503 Service Unavailable"}, BASE)
+
+    async def ask(live: Deployment, host: Any) -> tuple[Visit, ...]:
+        return (Visit(f"http://{live.environment}/", 200),)
+
+    async with running(Answers(stand.store, stand.host, stand.clock, ask=ask, net=net).serve):
+        await asyncio.sleep(1)
+    assert [item.environment for item in wrong_ones(stand.store.db)] == [BAD]
+    return net, f"asking shop/{BAD}"
 
 
 async def collected(folder: Path, net: Net, break_it: Callable[[Any], None]) -> tuple[Any, list[tuple[str, str]]]:
