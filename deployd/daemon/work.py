@@ -51,6 +51,7 @@ from deployd.upkeep.access_logs import AccessLogs
 from deployd.upkeep.collect.collector import Collector
 from deployd.upkeep.crons import Crons
 from deployd.upkeep.deep_stages import keep_stages_shallow
+from deployd.upkeep.going import remove_what_goes
 from deployd.upkeep.lost_pushes import LostPushes
 from deployd.upkeep.reconcile import Reconciler
 from deployd.upkeep.traffic import Traffic
@@ -162,6 +163,7 @@ def _upkeep(
         "watch": watch.serve, "firewall": edges.wall.serve, "lost pushes": lost.serve, "crons": crons.serve,
         "access logs": _access_logs(edges, host, traffic, nets).serve,
         "deep stages": partial(keep_stages_shallow, host.places.stages_root, nets.of("deep stages")),
+        "what goes": partial(remove_what_goes, host.places.going, nets.of("what goes")),
         "earlier router": partial(
             end_earlier_ones, edges.engine, edges.router, edges.router_started.wanted,
             upgrade_waits=edges.router_started.upgrade_waits,
