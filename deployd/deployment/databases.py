@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deployd.deployment.host import Host
+from deployd.deployment.images_missing import NO_CONTAINER
 from deployd.deployment.together import together
 from deployd.deployment.validate import read_config
 from deployd.deployment.view import Deployment
 from deployd.deployment.volume_copy import copy_back, copy_out, end_copying
-from deployd.deployment.wanted import NO_CONTAINER
 from deployd.engine.names import MADE_BY
 from deployd.errors import DeployError
 from deployd.services.families import family_of

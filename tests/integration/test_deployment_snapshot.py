@@ -150,7 +150,7 @@ async def test_without_room_the_hook_does_not_run_and_the_error_says_what_is_lac
     assert snapshots(stand) == []
 
 
-async def test_after_success_the_new_data_stay_and_what_the_snapshot_left_out_was_told(stand: Stand) -> None:
+async def test_after_success_the_new_data_stay_and_what_was_left_out_of_the_snapshot_is_told(stand: Stand) -> None:
     before = await dumps(stand)
     (await mount(stand) / "large").write_bytes(b"x" * 2_000_000)
 
