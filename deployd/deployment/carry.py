@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -104,7 +103,7 @@ class Carrier:
         return begun
 
     async def _carry(self, activity: Activity, table: Table[Deployment, Host], wish: Wish, tell: Tell) -> None:
-        began = asyncio.get_running_loop().time()
+        began = activity.started_at or self.clock.now()   # maybe before the daemon did
         log.info("activity_started", kind=activity.kind, branch=activity.branch, commit=activity.commit)
         journal = StateJournal(self.store, activity.id, self.clock)
         project = self.host.settings.projects.get(activity.project)
@@ -115,7 +114,7 @@ class Carrier:
                 activity, table, self.host, self._view_of(project), journal, wish, tell, self.limits, self.clock,
                 partial(memory_needed, self.host.settings, self.memory_mb),
             ))
-        seconds = asyncio.get_running_loop().time() - began
+        seconds = (self.clock.now() - began).total_seconds()
         if end.state == "pending":
             await self._hold(activity, end.reason, tell)
             return
