@@ -71,6 +71,7 @@ class StateBoard:
         measured: Callable[[], Awaitable[Figures]] | None = None,
         collected: Callable[[], dict[str, Any]] = dict,
         certificates: Callable[[], Sequence[HostCertificate]] = tuple, outputs: Outputs | None = None,
+        began: float | None = None,
     ) -> None:
         """
         Args:
@@ -80,6 +81,7 @@ class StateBoard:
             collected: The last round of housekeeping; empty before the first one.
             certificates: What each host shows over TLS.
             outputs: What containers print.
+            began: When the daemon did, by the monotonic clock; None: now.
         """
         self._store = store
         self._settings = settings
@@ -95,7 +97,7 @@ class StateBoard:
         self._outputs = outputs
         self._tails: WeakSet[AccessTail] = WeakSet()
         self._turns = asyncio.Semaphore(AT_ONCE)
-        self._began = time.monotonic()
+        self._began = time.monotonic() if began is None else began
         self._versions: dict[ActivityId, tuple[str, str]] = {}
         """{activity: commit and first URL of its version}"""
         self._healths = Fresh(self._look, FRESH_SECONDS)

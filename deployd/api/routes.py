@@ -47,6 +47,7 @@ from deployd.api.shapes import (
     as_json,
 )
 from deployd.errors import Unusable
+from deployd.intake.lasting import LASTING
 from deployd.intake.seats import Turns
 from deployd.reading.offer import PlanBody
 from deployd.state.activities import State
@@ -211,7 +212,8 @@ class _Api:
         project, environment = self._environment(request, caller)
         start, lines = place_in_output(request.query)
         found = await self._board.output(project, environment, wanted_output(request.query), start=start, lines=lines)
-        return await _stream(request, found, follow=request.query.get("follow") == "1")
+        # Docker is asked for it: a reload ends it, and the reader comes again with the place of its last line.
+        return await _stream(request, found, follow=request.query.get("follow") == "1", lasts=False)
 
     async def redeploy(self, request: web.Request, caller: Caller) -> web.Response:
         project, environment = self._environment(request, caller)
@@ -295,10 +297,18 @@ def _accepted(activity: ActivityShape) -> web.Response:
     return web.json_response(as_json(activity), status=ACCEPTED)
 
 
-async def _stream(request: web.Request, lines: Lines | Bulk, *, follow: bool) -> web.StreamResponse:
-    """What is there, and with `follow` what comes, until it ends or the reader leaves, or takes nothing any more."""
+async def _stream(
+    request: web.Request, lines: Lines | Bulk, *, follow: bool, lasts: bool = True,
+) -> web.StreamResponse:
+    """What is there, and with `follow` what comes, until it ends or the reader leaves, or takes nothing any more.
+
+    Args:
+        lasts: It goes on when the daemon reads its settings again.
+    """
     response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
     await response.prepare(request)
+    if follow and lasts:
+        request[LASTING] = True
     try:
         while (taken := await (lines.take() if follow else lines.rest())) is not None:
             if not taken and not follow:

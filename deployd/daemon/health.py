@@ -13,6 +13,7 @@ from deployd.api.board import Health
 from deployd.api.metrics import Figures
 from deployd.certificates.keeper import Keeper
 from deployd.daemon.edges import Edges
+from deployd.daemon.lasting import Lasting
 from deployd.errors import DeployError
 from deployd.intake.guesses import Guesses
 from deployd.router.table import RouterStatus
@@ -42,7 +43,9 @@ def health_of(edges: Edges) -> Health:
     return look
 
 
-def degraded(edges: Edges, watch: Watch, lanes: Lanes, limits: Limits, keeper: Keeper, nets: Nets) -> list[str]:
+def degraded(
+    edges: Edges, watch: Watch, lanes: Lanes, limits: Limits, keeper: Keeper, nets: Nets, lasting: Lasting,
+) -> list[str]:
     """What is not well though pushes can be taken: the router, environments, rows of a newer deployd, undos that are
     stuck, certificates, the firewall, and what fails in the loops that serve many. Who cannot say what is wrong with
     it is told too.
@@ -51,7 +54,7 @@ def degraded(edges: Edges, watch: Watch, lanes: Lanes, limits: Limits, keeper: K
     for name, reasons in {
         "the router": lambda: edges.router_started.troubles, "environments": watch.degraded,
         "lanes": lambda: lanes.left_alone.values(), "undos": lambda: limits.waits.stuck,
-        "certificates": keeper.troubles, "the firewall": edges.wall.troubles,
+        "certificates": keeper.troubles, "the firewall": edges.wall.troubles, "reload": lasting.troubles,
     }.items():
         with nets.of("status").contain(name):
             found += reasons()

@@ -21,6 +21,7 @@ from deployd.confined.trees import size_of
 from deployd.errors import DeployError
 from deployd.git.program import git_environment
 from deployd.ids import ProjectId
+from deployd.intake.lasting import LASTING
 from deployd.intake.ports import Intake
 from deployd.intake.seats import Seats, TooMany, Turns
 from deployd.intake.tokens import find_token
@@ -202,6 +203,7 @@ async def _serve(
         "DEPLOYD_WHO": token.name if token else "",
         **({"GIT_PROTOCOL": request.headers["Git-Protocol"]} if "Git-Protocol" in request.headers else {}),
     })
+    request[LASTING] = True
     async with open_process(
         *BOUNDED, "git", SERVICES[service], *arguments, str(repository), env=env, with_stdin=with_body,
     ) as process, asyncio.TaskGroup() as group:

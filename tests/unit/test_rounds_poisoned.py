@@ -516,7 +516,7 @@ async def somebody_who_cannot_say_what_is_wrong(folder: Path) -> tuple[Net, str]
         ),
         SimpleNamespace(degraded=raise_poison), SimpleNamespace(left_alone={}),  # type: ignore[arg-type]
         SimpleNamespace(waits=SimpleNamespace(stuck=["activity 7 is stuck"])),  # type: ignore[arg-type]
-        SimpleNamespace(troubles=list), nets,  # type: ignore[arg-type]
+        SimpleNamespace(troubles=list), nets, SimpleNamespace(troubles=list),  # type: ignore[arg-type]
     )
     assert told[:2] == ["the router is old", "activity 7 is stuck"]
     return nets.of("status"), "environments"
@@ -571,7 +571,8 @@ NEEDS_NONE = {
     "upkeep/collect/remove.py:_volume": "one thing's",
     "upkeep/collect/look.py:_volumes": "what is needed must be known whole, before anything of the kind goes",
     "upkeep/collect/look.py:_files": "as above; each folder is counted by a program of its own, with a limit",
-    "daemon/faces.py:open_faces": "the start: a door that cannot be opened ends it",
+    "daemon/faces.py:open": "the start: a door that cannot be opened ends it",
+    "daemon/faces.py:_set_up": "as above", "daemon/faces.py:close": "two sockets of the daemon's own",
 }
 """Loops over what belongs to one item, and those that must not go on: {file:function: why}"""
 
