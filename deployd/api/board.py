@@ -20,7 +20,15 @@ from deployd.api.entry import entry_shape
 from deployd.api.errors import NotFound
 from deployd.api.fresh import Fresh
 from deployd.api.metrics import Figures
-from deployd.api.shapes import ActivityShape, CertificateShape, EntryShape, EnvironmentShape, ProjectShape, StatusShape
+from deployd.api.shapes import (
+    ActivityShape,
+    CertificateShape,
+    EntryShape,
+    EnvironmentShape,
+    LockShape,
+    ProjectShape,
+    StatusShape,
+)
 from deployd.certificates.keeper import HostCertificate
 from deployd.clock import Clock
 from deployd.deployment.places import Places
@@ -29,10 +37,14 @@ from deployd.deployment.wanted import domains_of
 from deployd.environment.naming import environment_type
 from deployd.git.mirror import without_user
 from deployd.ids import ActivityId, EnvironmentName, ProjectId
+from deployd.output.follower import OutputFollower
+from deployd.output.outputs import Outputs
+from deployd.output.sources import Wanted
 from deployd.settings import Settings
-from deployd.state import activities, entries, environments
+from deployd.state import activities, entries, environments, locks
 from deployd.state.activities import Activity
 from deployd.state.environments import Environment
+from deployd.state.locks import Lock
 from deployd.state.store import Store
 from deployd.upkeep.access_tail import AT_ONCE, AccessTail
 
@@ -57,7 +69,7 @@ class StateBoard:
         degraded: Callable[[], Sequence[str]] = tuple, waits: Callable[[ActivityId], str] = lambda _: "",
         measured: Callable[[], Awaitable[Figures]] | None = None,
         collected: Callable[[], dict[str, Any]] = dict,
-        certificates: Callable[[], Sequence[HostCertificate]] = tuple,
+        certificates: Callable[[], Sequence[HostCertificate]] = tuple, outputs: Outputs | None = None,
     ) -> None:
         """
         Args:
@@ -66,6 +78,7 @@ class StateBoard:
             measured: For `/metrics`.
             collected: The last round of housekeeping; empty before the first one.
             certificates: What each host shows over TLS.
+            outputs: What containers print.
         """
         self._store = store
         self._settings = settings
@@ -78,6 +91,7 @@ class StateBoard:
         self._measured = measured
         self._collected = collected
         self._certificates = certificates
+        self._outputs = outputs
         self._tails: WeakSet[AccessTail] = WeakSet()
         self._turns = asyncio.Semaphore(AT_ONCE)
         self._began = time.monotonic()
@@ -140,8 +154,9 @@ class StateBoard:
         found = await self._store.read(lambda db: environments.list_all(db, project))
         await self._read_versions(found)
         newest = {(item.project, item.environment): item for item in await self._store.read(activities.newest_of_each)}
+        locked = {(item.project, item.environment): item for item in await self._store.read(locks.list_all)}
         return [
-            self._shape(item, newest.get((item.project, item.name)))
+            self._shape(item, newest.get((item.project, item.name)), locked.get((item.project, item.name)))
             for item in found if item.project in self._settings.projects
         ]
 
@@ -162,10 +177,10 @@ class StateBoard:
         if len(self._versions) > 2 * len(live) + MOST_OLD:
             self._versions = {activity: self._versions[activity] for activity in live & self._versions.keys()}
 
-    def _shape(self, found: Environment, newest: Activity | None) -> EnvironmentShape:
+    def _shape(self, found: Environment, newest: Activity | None, lock: Lock | None) -> EnvironmentShape:
         project = self._settings.projects[found.project]
         commit, url = self._versions.get(found.live_activity or ActivityId(0), ("", ""))
-        doing = newest.id if newest and newest.state in activities.OPEN else None
+        doing = newest.id if newest and newest.state in activities.OPEN and not newest.held else None
         if doing is not None:
             state = "deploying"
         elif newest is not None and newest.state == "failed":
@@ -175,7 +190,7 @@ class StateBoard:
         url = url or f"http://{domains_of(self._settings, project, found.name, found.branch).default}/"
         return EnvironmentShape(
             found.project, found.name, found.branch, environment_type(project, found.branch), state, url,
-            commit, found.live_activity, _text(found.live_since), doing,
+            commit, found.live_activity, _text(found.live_since), doing, lock_shape(lock) if lock else None,
         )
 
     def certificates(self) -> list[CertificateShape]:
@@ -202,7 +217,7 @@ class StateBoard:
         return activity_shape(found, self._waits(found.id)) if found else None
 
     async def journal(self, number: int) -> list[EntryShape]:
-        found = await self._store.read(lambda db: entries.of_activity(db, ActivityId(number)))
+        found = await self._store.read(lambda db: entries.all_of_activity(db, ActivityId(number)))
         return [entry_shape(item) for item in found]
 
     async def figures(self) -> Figures:
@@ -214,18 +229,31 @@ class StateBoard:
             return Figures()
 
     async def access_log(self, project: str, environment: str, lines: int) -> AccessTail:
+        found = await self._find(project, environment)
+        tail = AccessTail(self._places.access_log(found.project, found.name), lines, self._turns)
+        self._tails.add(tail)
+        return tail
+
+    async def output(
+        self, project: str, environment: str, wanted: Wanted, *, start: str, lines: int | None,
+    ) -> OutputFollower:
+        found = await self._find(project, environment)
+        assert self._outputs is not None, "a board without outputs is asked for one"
+        return self._outputs.follow(found.project, found.name, wanted, start=start, lines=lines)
+
+    async def _find(self, project: str, environment: str) -> Environment:
         for found in await self._store.read(lambda db: environments.list_all(db, ProjectId(project))):
             if environment in (found.name, found.branch):
-                tail = AccessTail(self._places.access_log(found.project, found.name), lines, self._turns)
-                self._tails.add(tail)
-                return tail
+                return found
         raise NotFound(
             f"the project {project} has no environment {environment}",
             mend=f"`deployd environments --project {project}` shows what there is",
         )
 
     def end_followers(self) -> None:
-        """Let those stop who read an access log: the daemon does."""
+        """Let those stop who read an access log or what containers print: the daemon does."""
+        if self._outputs is not None:
+            self._outputs.end_followers()
         for tail in self._tails:
             tail.end()
 
@@ -256,8 +284,12 @@ def activity_shape(found: Activity, waits: str = "") -> ActivityShape:
     return ActivityShape(
         found.id, found.project, found.environment, found.branch, found.kind, found.commit or "", found.state,
         found.reason, found.trigger.who, found.trigger.how, found.created_at.isoformat(), _text(found.started_at),
-        _text(ended), seconds, waits,
+        _text(ended), seconds, found.reason if found.held else waits,
     )
+
+
+def lock_shape(lock: Lock) -> LockShape:
+    return LockShape(lock.who, lock.reason, lock.at.isoformat())
 
 
 def _text(moment: datetime | None) -> str:

@@ -19,6 +19,8 @@ from deployd.deployment.build_room import ensure_cache_in_bounds, room_watched
 from deployd.deployment.containers import MEGABYTE, SCRIPTS_FOLDER
 from deployd.deployment.host import Host
 from deployd.deployment.identity import ensure_identity, identity_binds
+from deployd.deployment.images_missing import instead_of
+from deployd.deployment.kernel_limits import refuse_too_large
 from deployd.deployment.memory_full import memory_full, mend_memory
 from deployd.deployment.process_environment import merged_environment
 from deployd.deployment.together import together
@@ -168,7 +170,7 @@ async def _follow(
             full = await memory_full(host, container, status, host.settings.build.memory_mb)
             mend = "mend the command that failed and push again; nothing was changed, visitors see what they saw before"
             raise BuildFailed(
-                f"{step.title} of {app.name} ended with exit code {status}{full}",
+                f"{step.title} of {app.name} ended with exit code {status}{full}{instead_of(host.catalogue, app)}",
                 where=where,
                 evidence=tuple(recent),
                 mend=mend_memory(mend, full, "`build.memory_mb` in the operator's settings"),
@@ -204,6 +206,7 @@ async def _build_container(
         deployment.branch, deployment.type, version.tree,
     )
     values = build_environment(app, about, build_variables(deployment.project, app, deployment.branch))
+    refuse_too_large(f"the build of {app.name}", values, app.place)
     trust = host.settings.build.trust_store == "host" and await asyncio.to_thread(HOST_TRUST_STORE.is_file)
     certificates = {variable: str(HOST_TRUST_STORE) for variable in TRUST_VARIABLES} if trust else {}
     return ContainerSpec(

@@ -28,17 +28,18 @@ class ProjectCode:
 
     def __init__(
         self, repository: Callable[[ProjectId], Path], hooks: Path, readers: Readers, limits: TreeLimits,
-        openings: tuple[Opening, ...] = (),
+        openings: tuple[Opening, ...] = (), there: Mapping[str, tuple[str, ...]] | None = None,
     ) -> None:
         """
         Args:
             openings: Addresses that are not public and from which submodules may be fetched nevertheless.
+            there: {runtime or kind of service: versions that the host has}, for advice.
         """
         self._openings = openings
         self._repository = repository
         self._hooks = hooks
         self._limits = limits
-        self._configurations = Configurations(readers, limits)
+        self._configurations = Configurations(readers, limits, there)
         self._about: OrderedDict[tuple[ProjectId, CommitId], CommitInfo] = OrderedDict()
         self._ready: set[ProjectId] = set()
         self._fetches = Fetches()

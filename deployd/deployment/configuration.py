@@ -36,7 +36,14 @@ class _Kept:
 class Configurations:
     """Reads what strangers wrote, always in a reader."""
 
-    def __init__(self, readers: Readers, limits: TreeLimits) -> None:
+    def __init__(
+        self, readers: Readers, limits: TreeLimits, there: Mapping[str, tuple[str, ...]] | None = None,
+    ) -> None:
+        """
+        Args:
+            there: {runtime or kind of service: versions that the host has}, for advice.
+        """
+        self._there = there
         self._readers = readers
         self._limits = limits
         self._kept: OrderedDict[tuple[ProjectId, CommitId], _Kept] = OrderedDict()
@@ -86,7 +93,7 @@ class Configurations:
 
     def _asked(self, project: ProjectSettings, *, listing: bytes | None = None, offer: bytes = b"") -> Asked:
         dialect = DIALECTS[project.dialect] if project.dialect else None
-        return Asked(self._limits, dialect, project.tolerant, RUNNABLE, listing, offer)
+        return Asked(self._limits, dialect, project.tolerant, RUNNABLE, self._there, listing, offer)
 
     def _keep(self, key: tuple[ProjectId, CommitId], found: _Kept) -> None:
         before = self._kept.pop(key, None)   # another one may have read it meanwhile

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from deployd.activity.log import Tell
 from deployd.deployment.host import Host
-from deployd.deployment.refused import ConfigurationRefused
+from deployd.deployment.images_missing import refused_files
 from deployd.deployment.version import Version
 from deployd.deployment.view import Deployment, Fetched, Planned
 from deployd.deployment.wanted import find_wanted, routes_of
@@ -12,7 +12,6 @@ from deployd.errors import DeployError, Transient
 from deployd.ids import CommitId
 from deployd.plan import NOTHING_LIVE, WantedApp, WantedService, make_plan
 from deployd.project.model import ProjectConfig
-from deployd.project.report import render_findings
 
 REMOTE_BEHIND_SECONDS = 5.0
 
@@ -132,7 +131,8 @@ async def read_config(deployment: Deployment, host: Host, tell: Tell | None = No
     """The configuration at the deployment's commit. The same commit always gives the same, so later steps ask again."""
     result = await host.code.read(deployment.project, deployment.commit)
     if result.config is None:
-        raise ConfigurationRefused(render_findings(result.findings), len(result.errors))
+        nearest = host.settings.takes_nearest(deployment.project)
+        raise refused_files(result, host.catalogue, nearest=nearest)
     if tell is not None:
         for warning in result.warnings:
             tell.warn(f"{warning.place}: {warning.what}" + (f"; {warning.mend}" if warning.mend else ""))

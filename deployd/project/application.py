@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from deployd.project.build import read_build, read_dependencies, read_hooks
@@ -10,7 +11,7 @@ from deployd.project.crons import read_crons
 from deployd.project.files import Files
 from deployd.project.instance import INSTANCE_KEYS
 from deployd.project.keys import Key, Table
-from deployd.project.model import Application
+from deployd.project.model import Application, Place
 from deployd.project.mounts import inside
 from deployd.project.operations import read_operations, read_preflight, read_source_operations
 from deployd.project.runtime import read_runtime
@@ -151,8 +152,19 @@ def read_application(definition: Definition, fields: Fields, files: Files, targe
         preflight=read_preflight(fields),
         place=definition.name.place if definition.name else fields.place,
         type_place=type_field.place if (type_field := fields.get("type")) else fields.place,
+        places=_places(fields),
     )
     return application if name and kind else None
+
+
+def _places(fields: Fields) -> Mapping[str, Place]:
+    found = {}
+    for name in ("build", "dependencies", "runtime"):
+        field = fields.get(name)
+        if field is not None and isinstance(field.node, MapNode):
+            found[name] = (field.name or field.node).place
+            found |= {f"{name}.{entry.key.text}": entry.key.place for entry in field.node.entries}
+    return found
 
 
 def _name(definition: Definition, fields: Fields) -> str | None:

@@ -64,6 +64,8 @@ CODES: dict[str, str] = {
     "bad-path": "not a path",
     "not-an-address": "not an IP address or network",
     "empty-rule": "a rule of the firewall that allows nothing",
+    "null-variable": "a variable is null, and becomes the text `null`",
+    "variable-overwritten": "a variable of a name that deployd sets itself",
     "prefix-missing": "a variable without a prefix such as `env`",
     # relationships and mounts
     "no-such-service": "no service or application of this name",

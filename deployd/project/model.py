@@ -314,6 +314,8 @@ class Application:
     stack: Stack | None = None
     place: Place = NOWHERE
     type_place: Place = NOWHERE
+    places: Mapping[str, Place] = field(default_factory=nothing)
+    """{`dependencies.php`: where it stands}, of keys whose commands may fail in a build."""
 
     @property
     def type(self) -> str:
@@ -420,6 +422,20 @@ class RouteTemplate:
 
 
 @dataclass(frozen=True, slots=True)
+class ImageAsked:
+    """A runtime or a service that must be in the catalogue of the host."""
+
+    name: str
+    """`php`; of a service its kind, `mariadb` for `mysql`."""
+    version: str
+    place: Place
+    is_service: bool = False
+    extensions: tuple[str, ...] = ()
+    of: str = ""
+    """Name of the application or service."""
+
+
+@dataclass(frozen=True, slots=True)
 class ProjectConfig:
     """Everything that the files of one commit say."""
 
@@ -439,6 +455,16 @@ class ProjectConfig:
             return frozenset(path for path in self.files if is_merged_file(path, self.dialect))
         own = {path for path in self.files if path.rsplit("/", 1)[-1] == self.dialect.app_file}
         return frozenset({*own, self.dialect.folder})
+
+    def images_asked(self) -> tuple[ImageAsked, ...]:
+        """In the order of the files."""
+        return (
+            *(ImageAsked(app.runtime_name, app.version, app.type_place,
+                         extensions=tuple(extension.name for extension in app.runtime.extensions), of=app.name)
+              for app in self.applications),
+            *(ImageAsked(service.kind, service.version, service.type_place, True, of=service.name)
+              for service in self.services),
+        )
 
     def application(self, name: str) -> Application | None:
         return next((app for app in self.applications if app.name == name), None)
@@ -473,6 +499,8 @@ class ReadResult:
 
     config: ProjectConfig | None
     findings: tuple[Finding, ...] = field(default=())
+    images: tuple[ImageAsked, ...] = ()
+    """Of a configuration that is refused: whether the host has them is told with all else that is wrong."""
 
     @property
     def errors(self) -> tuple[Finding, ...]:

@@ -6,6 +6,7 @@ then all of them together. Nothing stops at the first error; what depends on som
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -36,7 +37,8 @@ from deployd.project.yaml_nodes import Node
 
 
 def read_project(
-    tree: Tree, *, dialect: Dialect | None = None, tolerant: bool = False, runnable: frozenset[str] | None = None
+    tree: Tree, *, dialect: Dialect | None = None, tolerant: bool = False, runnable: frozenset[str] | None = None,
+    there: Mapping[str, Sequence[str]] | None = None,
 ) -> ReadResult:
     """Read and check every configuration file of a commit.
 
@@ -44,15 +46,19 @@ def read_project(
         dialect: The project's setting; None: the spelling that the commit has.
         tolerant: Unknown keys and numbers in quotes are warnings.
         runnable: Types of services that can be started; None: everything that the format knows is accepted.
+        there: {runtime or kind of service: versions that the host has}, for advice; None: nobody knows.
     """
-    findings = Findings(tolerant)
+    findings = Findings(tolerant, there=there)
     config = None
     with suppress(Enough):
         files = Files(tree, findings)
         config = _read(files, choose_dialect(files, dialect), findings)
         if config is not None and runnable is not None:
             check_runnable(config.services, runnable, findings)
-    return ReadResult(None if findings.has_errors() else config, findings.all())
+    if config is None or not findings.has_errors():
+        return ReadResult(config, findings.all())
+    wrong = {finding.place for finding in findings.found if finding.severity == "error"}
+    return ReadResult(None, findings.all(), tuple(item for item in config.images_asked() if item.place not in wrong))
 
 
 @dataclass(frozen=True, slots=True)
