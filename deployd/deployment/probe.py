@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import aiohttp
 
+from deployd.deployment.gone import where_it_is_kept
 from deployd.deployment.host import Host
 from deployd.deployment.memory_full import memory_full, mend_memory
 from deployd.deployment.view import Deployment
@@ -84,7 +85,8 @@ async def wait_until_answering(deployment: Deployment, host: Host, app: Applicat
     except TimeoutError:
         pass
     seconds = asyncio.get_running_loop().time() - began
-    raise await _not_answering(host, app, web, container, f"{app.name} does not answer after {seconds:.0f} s", seen)
+    what = f"{app.name} does not answer after {seconds:.0f} s"
+    raise await _not_answering(deployment, host, app, web, container, what, seen)
 
 
 async def _starts_in_vain(host: Host, container: str) -> bool:
@@ -94,7 +96,7 @@ async def _starts_in_vain(host: Host, container: str) -> bool:
 
 
 async def _not_answering(
-    host: Host, app: Application, web: str, container: str, what: str, seen: str,
+    deployment: Deployment, host: Host, app: Application, web: str, container: str, what: str, seen: str,
 ) -> NotAnswering:
     own, front = await host.engine.container(container), await host.engine.container(web)
     lines = await host.engine.last_lines(container, 20)
@@ -120,7 +122,8 @@ async def _not_answering(
         why = seen
     return NotAnswering(
         f"{what}: {why}{full}", where=str(app.web.place), evidence=tuple(lines),
-        mend=mend_memory(mend, full, "`size` of the application"),
+        mend=f"{mend_memory(mend, full, '`size` of the application')}; "
+             f"{where_it_is_kept(deployment, app.name)} shows all that it printed",
     )
 
 
