@@ -20,7 +20,15 @@ from deployd.api.entry import entry_shape
 from deployd.api.errors import NotFound
 from deployd.api.fresh import Fresh
 from deployd.api.metrics import Figures
-from deployd.api.shapes import ActivityShape, CertificateShape, EntryShape, EnvironmentShape, ProjectShape, StatusShape
+from deployd.api.shapes import (
+    ActivityShape,
+    CertificateShape,
+    EntryShape,
+    EnvironmentShape,
+    ProjectShape,
+    StatusShape,
+    UseShape,
+)
 from deployd.certificates.keeper import HostCertificate
 from deployd.clock import Clock
 from deployd.deployment.places import Places
@@ -38,6 +46,8 @@ from deployd.state.activities import Activity
 from deployd.state.environments import Environment
 from deployd.state.store import Store
 from deployd.upkeep.access_tail import AT_ONCE, AccessTail
+from deployd.upkeep.usage.keeper import Usage
+from deployd.upkeep.usage.parts import Use
 
 MEGABYTE = 1_000_000
 MOST_OLD = 1_000
@@ -61,6 +71,7 @@ class StateBoard:
         measured: Callable[[], Awaitable[Figures]] | None = None,
         collected: Callable[[], dict[str, Any]] = dict,
         certificates: Callable[[], Sequence[HostCertificate]] = tuple, outputs: Outputs | None = None,
+        usage: Usage | None = None,
     ) -> None:
         """
         Args:
@@ -70,6 +81,7 @@ class StateBoard:
             collected: The last round of housekeeping; empty before the first one.
             certificates: What each host shows over TLS.
             outputs: What containers print.
+            usage: What they use.
         """
         self._store = store
         self._settings = settings
@@ -83,6 +95,7 @@ class StateBoard:
         self._collected = collected
         self._certificates = certificates
         self._outputs = outputs
+        self._usage = usage
         self._tails: WeakSet[AccessTail] = WeakSet()
         self._turns = asyncio.Semaphore(AT_ONCE)
         self._began = time.monotonic()
@@ -181,7 +194,15 @@ class StateBoard:
         return EnvironmentShape(
             found.project, found.name, found.branch, environment_type(project, found.branch), state, url,
             commit, found.live_activity, _text(found.live_since), doing,
+            tuple(self._usage.killed(found.project, found.name)) if self._usage is not None else (),
         )
+
+    async def uses(self, project: str | None, environment: str | None) -> list[UseShape]:
+        if project is not None and environment is not None:
+            environment = (await self._find(project, environment)).name
+        found = await self._usage.uses(project, environment) if self._usage is not None else []
+        at = self._clock.now().isoformat()
+        return [use_shape(item, at) for item in found]
 
     def certificates(self) -> list[CertificateShape]:
         return [
@@ -275,6 +296,14 @@ def activity_shape(found: Activity, waits: str = "") -> ActivityShape:
         found.id, found.project, found.environment, found.branch, found.kind, found.commit or "", found.state,
         found.reason, found.trigger.who, found.trigger.how, found.created_at.isoformat(), _text(found.started_at),
         _text(ended), seconds, waits,
+    )
+
+
+def use_shape(use: Use, at: str) -> UseShape:
+    part = use.part
+    return UseShape(
+        at, part.project, part.environment, part.kind, part.name, use.containers, round(use.cpu_seconds, 6),
+        use.memory_bytes, use.memory_limit_bytes, use.restarts, use.kills, _text(use.killed_at), use.disk_bytes,
     )
 
 
