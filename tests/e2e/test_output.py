@@ -8,8 +8,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import aiohttp
+
 from deployd.environment.naming import machine_name
-from deployd.process import Process, open_process, run
+from deployd.process import Output, Process, open_process, run
 from tests.e2e.conftest import APP, SERVER, Developer, MakeDeveloper
 
 PRINTS = SERVER.replace("ThreadingHTTPServer((", '''print("this is", Path("/app/text").read_text().strip(), flush=True)
@@ -39,6 +41,14 @@ async def test_what_an_environment_prints_is_there_whatever_happens_to_its_conta
         away = await until(follower, "asked for GET /while-it-is-away")
         assert [line["time"] for line in first + second + away] == sorted(
             {line["time"] for line in first + second + away}), "each once"
+
+    used = json.loads((await asked(me, "top", "--json", me.project, BRANCH)).text)
+    assert {(use["kind"], use["name"]) for use in used} == {("app", "app"), ("web", "app"), ("worker", "app--mailer")}
+    assert all(use["containers"] == 1 and use["cpu_seconds"] > 0 and use["memory_bytes"] > 0 for use in used)
+    async with aiohttp.ClientSession() as session, session.get(
+        f"{me.daemon.api}/metrics", headers={"Authorization": f"Bearer {me.daemon.token}"},
+    ) as answer:
+        assert f'environment="{machine_name(BRANCH)}",kind="worker",name="app--mailer"' in await answer.text()
 
     old = await shown(me, "--version", str(version))
     assert {line["name"] for line in old} == {"app", "mailer"}
@@ -76,7 +86,9 @@ async def until(follower: Process, text: str) -> list[dict[str, Any]]:
 
 
 async def shown(me: Developer, *options: str) -> list[dict[str, Any]]:
-    output = await run(
-        sys.executable, "-m", "deployd", "logs", "--socket", str(socket_of(me)), "--json", *options, me.project, BRANCH,
-    )
+    output = await asked(me, "logs", "--json", *options, me.project, BRANCH)
     return [json.loads(line) for line in output.text.splitlines()]
+
+
+async def asked(me: Developer, verb: str, *options: str) -> Output:
+    return await run(sys.executable, "-m", "deployd", verb, "--socket", str(socket_of(me)), *options)
