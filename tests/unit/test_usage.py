@@ -16,7 +16,7 @@ from deployd.engine.names import Names
 from deployd.engine.seen import ContainerSeen, EventSeen
 from deployd.errors import DeployError
 from deployd.ids import ActivityId, EnvironmentName, ProjectId
-from deployd.upkeep.usage.keeper import Usage
+from deployd.upkeep.usage.keeper import MOST_AT_ONCE, Usage
 from deployd.upkeep.usage.parts import MOST_PARTS, OTHERS, Part, Use, bounded
 
 pytestmark = pytest.mark.looptime
@@ -168,6 +168,18 @@ async def test_docker_is_asked_once_for_each_start_of_a_container(world: World) 
     await asyncio.sleep(OLDEST_SECONDS + 1)   # maybe nobody told of a change
     await world.usage.uses()
     assert world.docker.asked.count("list") == 3
+
+
+async def test_a_thousand_containers_are_asked_for_a_few_at_a_time(world: World) -> None:
+    for number in range(120):
+        world.docker.run(seen(f"c{number:03}"))
+    async with asyncio.TaskGroup() as group:
+        serving = group.create_task(world.usage.serve())
+        await asyncio.sleep(1)
+        assert len(world.docker.asked) == 1 + MOST_AT_ONCE
+        await asyncio.sleep(15)
+        serving.cancel()
+    assert len(set(world.docker.asked)) == 121
 
 
 async def test_a_part_is_what_its_containers_use_together(world: World) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from deployd.activity.net import Net
@@ -22,6 +23,8 @@ SETTLE_SECONDS = 5.0
 """After a container was started: a deployment starts many, and has the first word."""
 SOON_SECONDS = 0.2
 """After Docker told of a kill: more come together."""
+MOST_AT_ONCE = 50
+"""Containers that Docker is asked for in one look."""
 FRESH_SECONDS = 1.0
 MOST_TOLD = 20
 """Sentences on `/status`."""
@@ -48,6 +51,7 @@ class Usage:
         self._written: dict[str, int] | None = None
         self._details: dict[str, ContainerSeen] = {}
         """{container: as it was after its last start}"""
+        self._asked: set[str] = set()
         self._stale: set[str] = set()
         self._news = asyncio.Event()
         self._settle = SETTLE_SECONDS
@@ -70,15 +74,13 @@ class Usage:
     async def serve(self) -> None:
         """Look at what was killed, and at what was started, for ever."""
         while True:
+            self._news.clear()   # before the look: what comes meanwhile is looked at in the next one
             with self._net.contain("the look at what was killed"):
                 await self.look()
-            try:
+            with suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_SECONDS):
                     await self._news.wait()
                     await asyncio.sleep(self._settle)
-            except TimeoutError:
-                pass
-            self._news.clear()
             self._settle = SETTLE_SECONDS
 
     async def look(self) -> None:
@@ -160,13 +162,18 @@ class Usage:
     async def _ask_for_details(self, containers: list[ContainerSeen]) -> None:
         here = {item.id for item in containers}
         self._details = {name: seen for name, seen in self._details.items() if name in here}
-        for name in here & (self._stale | (here - self._details.keys())):
+        self._asked &= here
+        wanted = sorted(here & (self._stale | (here - self._asked)))
+        for name in wanted[:MOST_AT_ONCE]:
             self._stale.discard(name)
+            self._asked.add(name)
             with self._net.contain("asking for a container"):
                 seen = await self._engine.container(name)
                 if seen is not None:
                     self._details[name] = seen
         self._stale &= here
+        if len(wanted) > MOST_AT_ONCE:
+            self._news.set()   # the others soon, and not all of a thousand environments at once
 
 
 def part_of_labels(event: EventSeen) -> Part | None:
