@@ -28,6 +28,7 @@ from deployd.api.shapes import (
     LockShape,
     ProjectShape,
     StatusShape,
+    UseShape,
 )
 from deployd.certificates.keeper import HostCertificate
 from deployd.clock import Clock
@@ -49,6 +50,8 @@ from deployd.state.locks import Lock
 from deployd.state.store import Store
 from deployd.units import MEGABYTE
 from deployd.upkeep.access_tail import AT_ONCE, AccessTail
+from deployd.upkeep.usage.keeper import Usage
+from deployd.upkeep.usage.parts import Use
 
 MOST_OLD = 1_000
 """Versions that are kept though nothing shows them any more."""
@@ -71,7 +74,7 @@ class StateBoard:
         measured: Callable[[], Awaitable[Figures]] | None = None,
         collected: Callable[[], dict[str, Any]] = dict,
         certificates: Callable[[], Sequence[HostCertificate]] = tuple, outputs: Outputs | None = None,
-        began: float | None = None,
+        usage: Usage | None = None, began: float | None = None,
     ) -> None:
         """
         Args:
@@ -81,6 +84,7 @@ class StateBoard:
             collected: The last round of housekeeping; empty before the first one.
             certificates: What each host shows over TLS.
             outputs: What containers print.
+            usage: What they use.
             began: When the daemon did, by the monotonic clock; None: now.
         """
         self._store = store
@@ -95,6 +99,7 @@ class StateBoard:
         self._collected = collected
         self._certificates = certificates
         self._outputs = outputs
+        self._usage = usage
         self._tails: WeakSet[AccessTail] = WeakSet()
         self._turns = asyncio.Semaphore(AT_ONCE)
         self._began = time.monotonic() if began is None else began
@@ -205,7 +210,15 @@ class StateBoard:
         return EnvironmentShape(
             found.project, found.name, found.branch, environment_type(project, found.branch), state, url,
             commit, found.live_activity, _text(found.live_since), doing, lock_shape(lock) if lock else None,
+            killed=tuple(self._usage.killed(found.project, found.name)) if self._usage is not None else (),
         )
+
+    async def uses(self, project: str | None, environment: str | None) -> list[UseShape]:
+        if project is not None and environment is not None:
+            environment = (await self._find(project, environment)).name
+        found = await self._usage.uses(project, environment) if self._usage is not None else []
+        at = self._clock.now().isoformat()
+        return [use_shape(item, at) for item in found]
 
     def certificates(self) -> list[CertificateShape]:
         return [
@@ -304,6 +317,14 @@ def activity_shape(found: Activity, waits: str = "") -> ActivityShape:
 
 def lock_shape(lock: Lock) -> LockShape:
     return LockShape(lock.who, lock.reason, lock.at.isoformat())
+
+
+def use_shape(use: Use, at: str) -> UseShape:
+    part = use.part
+    return UseShape(
+        at, part.project, part.environment, part.kind, part.name, use.containers, round(use.cpu_seconds, 6),
+        use.memory_bytes, use.memory_limit_bytes, use.restarts, use.kills, _text(use.killed_at), use.disk_bytes,
+    )
 
 
 def _text(moment: datetime | None) -> str:

@@ -44,6 +44,7 @@ from deployd.api.shapes import (
     ReadyShape,
     RequestShape,
     StatusShape,
+    UseShape,
     as_json,
 )
 from deployd.errors import Unusable
@@ -101,6 +102,8 @@ def api_routes(board: Board, desk: Desk) -> tuple[ApiRoute, ...]:
                  many=True),
         ApiRoute("GET", "/api/v1/environments", VIEWER, "environments, of one project or of all", asked.environments,
                  EnvironmentShape, many=True, query=("project",)),
+        ApiRoute("GET", "/api/v1/usage", VIEWER, "what applications, workers and services use now", asked.usage,
+                 UseShape, many=True, query=("project", "environment")),
         ApiRoute("GET", "/api/v1/certificates", VIEWER, "what each host shows over TLS, and what stands in the way",
                  asked.certificates, CertificateShape, many=True, query=("project",)),
         ApiRoute("GET", "/api/v1/activities", VIEWER, "activities, newest first", asked.activities, ActivityShape,
@@ -171,6 +174,15 @@ class _Api:
 
     async def environments(self, request: web.Request, caller: Caller) -> web.Response:
         found = await self._board.environments(request.query.get("project"))
+        return _list([item for item in found if caller.may_see(item.project)])
+
+    async def usage(self, request: web.Request, caller: Caller) -> web.Response:
+        project, environment = request.query.get("project"), request.query.get("environment")
+        if project is not None and not caller.may_see(project):
+            raise NotFound(f"there is no project {project}")
+        if project is None and environment is not None:
+            raise Unusable("an environment is one of a project", mend="name the `project` too")
+        found = await self._board.uses(project, environment)
         return _list([item for item in found if caller.may_see(item.project)])
 
     async def certificates(self, request: web.Request, caller: Caller) -> web.Response:

@@ -62,6 +62,8 @@ from deployd.upkeep.kept_output import keep_output_bounded
 from deployd.upkeep.lost_pushes import LostPushes
 from deployd.upkeep.reconcile import Reconciler
 from deployd.upkeep.traffic import Traffic
+from deployd.upkeep.usage.disks import Disks
+from deployd.upkeep.usage.keeper import Usage
 from deployd.upkeep.watch import Watch
 
 log = structlog.get_logger()
@@ -101,10 +103,12 @@ async def work(
     live = await reconciler.put_back()
     await edges.router.complete()
     crowd = Crowd(edges.engine, settings.instance)
+    disks = Disks(edges.engine, host.places, settings.instance, nets.of("disks"))
+    usage = Usage(edges.engine, crowd, disks, edges.clock, settings.run / "memory-kills.json", net=nets.of("usage"))
     watch = Watch(
         edges.store, host, reconciler, edges.router, edges.clock,
         partial(start_router, edges.engine, edges.router, settings, host.catalogue),
-        net=nets.of("watch"), hear=crowd.hear,
+        net=nets.of("watch"), hear=(crowd.hear, usage.hear),
     )
     traffic, guesses = Traffic(), Guesses()
     outputs = Outputs(
@@ -113,9 +117,9 @@ async def work(
     collector = Collector(edges.store, host, edges.clock, lanes.wake, edges.code.pack, net=nets.of("housekeeping"))
     board = StateBoard(
         edges.store, settings, logs, edges.clock, health_of(edges),
-        partial(degraded, edges, watch, lanes, limits, keeper, nets, lasting),
-        limits.waits.of, partial(measured, edges, traffic, limits, nets, guesses), partial(collected, collector),
-        keeper.known, outputs, lasting.began,
+        partial(degraded, edges, watch, lanes, limits, keeper, nets, usage, lasting),
+        limits.waits.of, partial(measured, edges, traffic, limits, nets, guesses, usage), partial(collected, collector),
+        keeper.known, outputs, usage, lasting.began,
     )
     lasting.boards.add(board)
     routes = api_routes(board, StateDesk(edges.store, host, lanes, edges.clock, collector))
@@ -131,7 +135,7 @@ async def work(
     async with asyncio.TaskGroup() as group:
         for_ever: dict[str, Callable[[], Awaitable[None]]] = {
             "lanes": lanes.serve, "watchdog": partial(keep_watchdog_fed, partial(_answers, board, nets)),
-            "collector": collector.serve, "certificates": keeper.serve,
+            "usage": usage.serve, "disks": disks.serve, "collector": collector.serve, "certificates": keeper.serve,
             **_upkeep(edges, host, watch, traffic, lanes.wake, nets),
         }
         eternal = [

@@ -120,6 +120,7 @@ async def daemon() -> AsyncIterator[LocalDaemon]:
     projects: dict[str, dict[str, Any]] = {
         **{name: {} for name in PROJECTS}, "forge": {"remote": forge},
         "data": {"snapshot_before_deploy": True}, "rolling": {"strategy": "rolling"},
+        "printing": {"variables": {"env:token": {"value": "kept-from-logs", "sensitive": True}}},
         "hooked": LEVELS, "hasty": {"overtaken_builds": "cancel"},
         "visited": {
             "variables": {"env:token": {"value": "kept-from-logs-too", "sensitive": True}},
