@@ -9,8 +9,10 @@ import ipaddress
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
+from urllib.parse import unquote, urlsplit
 
 import yaml
 from pydantic import (
@@ -30,6 +32,8 @@ from deployd.reach import Opening, parse_opening
 
 PROJECT_ID = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
 LAST_PORT = 65_535
+SMTP_PORT = 25
+"""Where programs look for it in containers."""
 DEFAULT_KEY = Path("/etc/deployd/key")
 HASHED = re.compile(r"\$[56]\$(?!rounds=)")
 """Two milliseconds a guess. Slower kinds would hold up everybody: nginx's worker waits for the result."""
@@ -40,6 +44,8 @@ LEAST_DIFFERENT = 6
 PLACEHOLDERS = re.compile(
     r"(change|replace).?(me|this)|placeholder|example|your.?(secret|token)|password|openssl|…", re.IGNORECASE,
 )
+MAILBOX = re.compile(r"[!-;=?A-~]{1,64}@[A-Za-z0-9.\[\]:-]{1,255}", re.ASCII)
+RELAY_PORTS = {"smtp": 587, "smtps": 465}
 PACKAGED_CONFIG = Path(__file__).parent / "_config"
 
 
@@ -63,6 +69,34 @@ class SettingsInvalid(DeployError):
     """The settings cannot be used; all that is wrong is told at once."""
 
     code: ClassVar[str] = "settings-invalid"
+
+
+@dataclass(frozen=True, slots=True)
+class RelayAddress:
+    """Where a relay is."""
+
+    host: str
+    port: int
+    tls: bool
+    """From the first byte; without it by STARTTLS, where the relay offers it or a password is sent."""
+    user: str
+
+
+def parse_relay(text: str) -> RelayAddress:
+    """
+    Raises:
+        ValueError: It is no address of a relay; the text has no password in it.
+    """
+    try:
+        url = urlsplit(text)
+        host, port = url.hostname, url.port
+    except ValueError:
+        host, port = None, None
+    if host is None or url.scheme not in RELAY_PORTS or url.path not in ("", "/") or url.query or url.fragment:
+        raise ValueError("a relay is written as smtp://relay.example.com:587 or smtps://user@relay.example.com")
+    if url.password is not None:
+        raise ValueError("the relay's password is a key of its own, `password`")
+    return RelayAddress(host, port or RELAY_PORTS[url.scheme], url.scheme == "smtps", unquote(url.username or ""))
 
 
 class _Frozen(BaseModel):
@@ -173,6 +207,53 @@ class Shares(_Frozen):
     """Of git, for a project whose code is pushed here."""
     streams: int = Field(100, ge=1)
     """Requests that one token has under way at once: logs that it follows, plans; and as many transfers of git."""
+    mail_mb: int = Field(50, ge=1)
+    """The box of one environment; the oldest mails go first. As much may wait for a relay, and is not taken away."""
+    mails_per_minute: int = Field(300, ge=1)
+    """Of one environment; more are refused for a while."""
+
+
+class MailRelay(_Frozen):
+    """Whom the mails of production are handed to."""
+
+    relay: str | None = None
+    """`smtp://user@host:587`, `smtps://user@host`; None: the mails stay in the box."""
+    password: SecretStr | None = None
+    """Of the user in `relay`."""
+    sender: str | None = None
+    """The envelope's sender, for relays that take only theirs; None: as the application says."""
+
+    @field_validator("relay")
+    @classmethod
+    def _is_an_address(cls, value: str | None) -> str | None:
+        if value is not None:
+            parse_relay(value)
+        return value
+
+    @field_validator("sender")
+    @classmethod
+    def _is_a_mailbox(cls, value: str | None) -> str | None:
+        if value is not None and not MAILBOX.fullmatch(value):
+            raise ValueError(f"{value!r} is not an address as deploy@example.com")
+        return value
+
+    @model_validator(mode="after")
+    def _user_and_password_belong_together(self) -> MailRelay:
+        if (self.password is not None) != bool(self.relay and parse_relay(self.relay).user):
+            raise ValueError("a relay with a password has a user, as smtps://user@relay.example.com, and the reverse")
+        return self
+
+
+class MailSettings(MailRelay):
+    """What becomes of the mails that applications send."""
+
+    enabled: bool = True
+    """False: containers are told that there is no mail, and nobody listens for it."""
+    port: int = Field(8425, ge=1025, le=65535)
+    """Of the host, on the addresses of environments' networks; containers see port 25."""
+    message_mb: int = Field(25, ge=1, le=1000)
+    keep_days: float = Field(14, gt=0)
+    """How long a mail stays in its box."""
 
 
 Strategy = Literal["standard", "rolling"]
@@ -212,6 +293,8 @@ class ProjectSettings(_Frozen):
     shares: Shares = Shares()
     """Only what is named here is another than for the others."""
     strategy: Strategy | None = None
+    mail: MailRelay | None = None
+    """None: the relay of all projects."""
 
     @field_validator("id")
     @classmethod
@@ -440,6 +523,7 @@ class Settings(_Frozen):
     """Versions of each environment that a rollback can go back to."""
     min_free_disk_mb: int = Field(1024, ge=0)
     collect: CollectSettings = CollectSettings()
+    mail: MailSettings = MailSettings()
     tokens: tuple[Token, ...] = ()
     projects: dict[ProjectId, ProjectSettings] = Field(default_factory=dict)
 
@@ -534,6 +618,16 @@ class Settings(_Frozen):
             "deploys": shares.deploys or max(1, self.limits.deploys - kept),
         })
 
+    def relay_of(self, project: ProjectSettings, branch: str) -> MailRelay | None:
+        """Whom the mails of a branch's environment are handed to; None: they stay in its box."""
+        relay = project.mail or self.mail
+        return relay if branch == project.production and relay.relay else None
+
+    @property
+    def smtp_port(self) -> int:
+        """Where the host takes mails; without rules of ours nobody leads port 25 to another one."""
+        return SMTP_PORT if self.containers.firewall == "none" else self.mail.port
+
     @property
     def listen_address(self) -> tuple[str, int]:
         host, _, port = self.listen.rpartition(":")
@@ -558,6 +652,8 @@ class Settings(_Frozen):
         for project in self.projects.values():
             if project.remote:
                 found += [*project.remote.webhook_secrets, *([project.remote.token] if project.remote.token else [])]
+        relays = [self.mail, *(project.mail for project in self.projects.values() if project.mail)]
+        found += [relay.password for relay in relays if relay.password]
         sensitive = [value for project in self.projects.values() for value in project.sensitive().values()]
         return [*(secret.get_secret_value() for secret in found), *sensitive]
 

@@ -12,6 +12,7 @@ from deployd.api.shapes import (
     CollectShape,
     EntryShape,
     EnvironmentShape,
+    MailShape,
     PassShape,
     PlanShape,
     ProjectShape,
@@ -73,6 +74,22 @@ class Board(Protocol):
 
         Raises:
             NotFound: There is no such environment.
+        """
+        ...
+
+    async def mails(self, project: str, environment: str) -> list[MailShape]:
+        """The mails in the box of an environment (machine name or branch), newest first.
+
+        Raises:
+            NotFound: There is no such environment.
+        """
+        ...
+
+    async def mail(self, project: str, environment: str, number: int) -> bytes:
+        """One of them, byte for byte.
+
+        Raises:
+            NotFound: There is none.
         """
         ...
 

@@ -44,14 +44,15 @@ def health_of(edges: Edges) -> Health:
 
 def degraded(edges: Edges, watch: Watch, lanes: Lanes, limits: Limits, keeper: Keeper, nets: Nets) -> list[str]:
     """What is not well though pushes can be taken: the router, environments, rows of a newer deployd, undos that are
-    stuck, certificates, the firewall, and what fails in the loops that serve many. Who cannot say what is wrong with
-    it is told too.
+    stuck, certificates, the firewall, mails, and what fails in the loops that serve many. Who cannot say what is wrong
+    with it is told too.
     """
     found: list[str] = []
     for name, reasons in {
         "the router": lambda: edges.router_started.troubles, "environments": watch.degraded,
         "lanes": lambda: lanes.left_alone.values(), "undos": lambda: limits.waits.stuck,
         "certificates": keeper.troubles, "the firewall": edges.wall.troubles,
+        "mail": edges.mail.troubles,
     }.items():
         with nets.of("status").contain(name):
             found += reasons()

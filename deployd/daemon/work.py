@@ -159,7 +159,8 @@ def _upkeep(
                       net=nets.of("lost pushes"), refuse=partial(refuse_beyond_share, host.settings))
     crons = Crons(edges.store, host, edges.router, edges.masker, net=nets.of("crons"))
     return {
-        "watch": watch.serve, "firewall": edges.wall.serve, "lost pushes": lost.serve, "crons": crons.serve,
+        "watch": watch.serve, "firewall": edges.wall.serve, "mail": edges.mail.serve,
+        "lost pushes": lost.serve, "crons": crons.serve,
         "access logs": _access_logs(edges, host, traffic, nets).serve,
         "deep stages": partial(keep_stages_shallow, host.places.stages_root, nets.of("deep stages")),
         "earlier router": partial(

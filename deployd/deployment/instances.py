@@ -45,6 +45,7 @@ async def instance_parts(
     routes = routes_of(host.settings, deployment.project, environment, deployment.branch, config)
     values = runtime_environment(
         app, about, variables, commands=instance.commands, routes=routes.routes, relationships=relationships,
+        smtp_host=await host.facts.gateway(project, environment) if host.settings.mail.enabled else "",
     )
     folder = host.places.instance(project, environment, deployment.id, instance_name)
     uid = deployment.planned.version.uid

@@ -67,8 +67,13 @@ def runtime_environment(
     commands: Commands,
     routes: Sequence[ResolvedRoute],
     relationships: Mapping[str, list[dict[str, Any]]],
+    smtp_host: str = "",
 ) -> dict[str, str]:
-    """What the application, its workers, hooks and crons get."""
+    """What the application, its workers, hooks and crons get.
+
+    Args:
+        smtp_host: Where it brings its mails, on port 25; empty: there is no mail.
+    """
     root = next((location.root for location in app.web.locations if location.path == "/"), None)
     platform = {
         "APP_DIR": APP_FOLDER,
@@ -82,7 +87,7 @@ def runtime_environment(
         "PROJECT_ENTROPY": about.entropy,
         "RELATIONSHIPS": encoded(dict(relationships)),
         "ROUTES": encoded(routes_json(routes)),
-        "SMTP_HOST": "",
+        "SMTP_HOST": smtp_host,
         "TREE_ID": about.tree,
         "VARIABLES": encoded(dict(variables.platform)),
     }

@@ -21,7 +21,7 @@ from deployd.api.shapes import as_json
 from deployd.cli.main import main
 from deployd.engine.errors import EngineUnreachable
 from deployd.process import open_process, run
-from tests.unit.api_double import FakeBoard, FakeDesk, activity, ending, line, open_fake_daemon
+from tests.unit.api_double import MAIL, FakeBoard, FakeDesk, activity, ending, line, open_fake_daemon
 from tests.unit.project_corpus import REPOSITORY
 
 Cli = Callable[..., Coroutine[Any, Any, Result]]
@@ -319,3 +319,12 @@ async def test_a_pass_is_shown_as_a_link_that_can_be_opened(cli: Cli, desk: Fake
     assert (await cli("pass", "shop", "main")).stdout == "http://shop.test/pass?1.f\n"
     assert json.loads((await cli("pass", "shop", "main", "--json")).stdout)["links"] == ["http://shop.test/pass?1.f"]
     assert {asked[:3] for asked in desk.asked} == {("pass", "shop", "main")}
+
+
+async def test_mails_are_a_table_and_one_of_them_is_read_or_taken_as_it_is(cli: Cli) -> None:
+    assert "Hello" in (await cli("mail", "shop", "main")).output
+    assert json.loads((await cli("mail", "shop", "main", "--json")).output)[0]["recipients"] == ["b@c.test"]
+    assert (await cli("mail", "shop", "main", "1")).output.splitlines()[:2] == ["From: a@shop.test", "Subject: Grüße"]
+    assert (await cli("mail", "shop", "main", "1", "--raw")).stdout_bytes == MAIL
+    missing = await cli("mail", "shop", "main", "2")
+    assert (missing.exit_code, "there is no mail 2" in missing.output) == (5, True)
