@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from deployd.environment.application_json import application_json
+from deployd.environment.application_json import application_json, hooks_json
 from deployd.environment.hosts import ResolvedRoute
 from deployd.environment.naming import EnvironmentType
 from deployd.environment.variables import Variables
@@ -56,7 +56,11 @@ def build_environment(app: Application, about: About, variables: Variables) -> d
         "VARIABLES": encoded(dict(variables.platform)),
         "VENDOR": "deployd",
     }
-    return {**variables.environment, **_in_both_spellings(platform), "CI": "true"}
+    magento = encoded(application_json(app, building=True) | {"hooks": hooks_json(app)})
+    return {
+        **variables.environment, **_in_both_spellings(platform), f"{MAGENTO.variable_prefix}APPLICATION": magento,
+        "CI": "true",
+    }
 
 
 def runtime_environment(
