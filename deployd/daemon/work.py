@@ -25,7 +25,7 @@ from deployd.api.door import Door
 from deployd.api.origins import Ours
 from deployd.api.routes import api_routes
 from deployd.console.routes import console_routes
-from deployd.daemon.certificates import certificate_keeper
+from deployd.daemon.certificates import certificate_keeper, ensure_authority
 from deployd.daemon.connections import heads_counted, let_in
 from deployd.daemon.edges import MEGABYTE, Edges
 from deployd.daemon.faces import find_caller, open_faces
@@ -86,6 +86,8 @@ async def work(
         StateQueue(edges.store, edges.clock, lanes.wake, settings), TerminalLogs(logs, edges.store),
     )
     keeper = certificate_keeper(edges, settings, nets.of("certificates"))
+    with nets.of("certificates").contain("making the local authority"):
+        await ensure_authority(edges, settings)
     with nets.of("certificates").contain("laying out what there is"):   # hosts without one show the router's own
         await keeper.lay_out()
     reconciler = Reconciler(edges.store, host, edges.clock, net=nets.of("putting back"))

@@ -15,17 +15,19 @@ from deployd.deployment.containers import SCRIPTS_FOLDER, InstanceParts
 from deployd.deployment.files import write_files
 from deployd.deployment.host import Host
 from deployd.deployment.identity import ensure_identity
+from deployd.deployment.own_hosts import own_hosts
 from deployd.deployment.process_environment import merged_environment
 from deployd.deployment.service_container import credentials_of
 from deployd.deployment.start_script import start_script
+from deployd.deployment.trust import STORE, VARIABLES, ensure_trust
 from deployd.deployment.view import Deployment
 from deployd.deployment.volumes import stage_mounts
 from deployd.deployment.wanted import routes_of
 from deployd.environment.platform import About, run_config_json, runtime_environment
 from deployd.environment.variables import variables_of
 from deployd.project.model import Application, Instance, ProjectConfig, Relationship
-from deployd.recipes.paths import runtime_paths
-from deployd.recipes.php_fpm import fpm_start, render_fpm, render_php_ini
+from deployd.recipes.paths import SIZED_INI_FOLDER, runtime_paths
+from deployd.recipes.php_fpm import fpm_start, render_fpm, render_php_ini, render_sized_ini
 from deployd.recipes.web_server import WEB_PORT
 from deployd.services.families import family_of
 
@@ -42,10 +44,12 @@ async def instance_parts(
     about = About(
         project, await host.facts.entropy(project), environment, deployment.branch, deployment.type, version.tree,
     )
+    gateway = await host.facts.gateway(project, environment)
+    trust = await ensure_trust(host.settings)
     routes = routes_of(host.settings, deployment.project, environment, deployment.branch, config)
     values = runtime_environment(
         app, about, variables, commands=instance.commands, routes=routes.routes, relationships=relationships,
-        smtp_host=await host.facts.gateway(project, environment) if host.settings.mail.enabled else "",
+        smtp_host=gateway if host.settings.mail.enabled else "",
     )
     folder = host.places.instance(project, environment, deployment.id, instance_name)
     uid = deployment.planned.version.uid
@@ -59,7 +63,9 @@ async def instance_parts(
         configuration=folder / "config",
         scripts=folder / "scripts",
         sockets=await _own_folder(folder, "sockets", uid),
-        environment=merged_environment(runtime_paths(app), values),
+        environment=merged_environment({**_trusted(trust), **runtime_paths(app)}, values),
+        hosts={**own_hosts(routes.routes, host.settings.router.address, gateway), **instance.additional_hosts},
+        trust=trust,
         links=links_of(deployment, config, instance.relationships),
         size=host.settings.size(instance.size),
     )
@@ -70,6 +76,8 @@ async def instance_parts(
     if app.runtime_name == "php":
         files["php-fpm.conf"] = render_fpm(app, parts.size.memory_mb, parts.size.cpus)
         files["php.ini"] = render_php_ini(app, variables.php)
+        sized = {"php.ini": render_sized_ini(parts.size.memory_mb)}
+        await write_files(parts.configuration / Path(SIZED_INI_FOLDER).name, sized)
         default = fpm_start(app) if instance is app.web.instance else None
     hook_comes = instance is app.web.instance and app.hooks.deploy and deployment.planned.plan.run_deploy_hook
     hook_ended = f"{SCRIPTS_FOLDER}/deploy/status" if hook_comes else None
@@ -77,6 +85,11 @@ async def instance_parts(
     await write_files(parts.configuration, files)
     await asyncio.to_thread(parts.scripts.mkdir, mode=0o755, exist_ok=True)
     return parts
+
+
+def _trusted(trust: Path | None) -> dict[str, str]:
+    """For programs with a store of their own."""
+    return dict.fromkeys(VARIABLES, str(STORE)) if trust else {}
 
 
 def links_of(
