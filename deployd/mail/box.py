@@ -3,8 +3,8 @@
     <project>/<environment>/17.eml      the message, byte for byte
                             17.json     its note (`letter.py`)
 
-All of it below the folder in which the postman stands, and only he writes there. Of each mail only its number, size and
-state are in memory; there may be a thousand environments with some hundred mails each.
+All of it below the folder in which the postman stands, and only he writes there. Of each mail only its number, age,
+size and state are in memory; there may be a thousand environments with some hundred mails each.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ DRAFT = ".draft-"
 
 @dataclass(frozen=True, slots=True)
 class Kept:
+    at: float
     size_bytes: int
     waits: bool
     again_at: float
@@ -122,13 +123,12 @@ class Box:
 
     def forget_older(self, seconds: float) -> None:
         """Take away what has lain there for so long."""
-        for number in [number for number, kept in self._kept.items() if not kept.waits]:
-            letter = self.read(number)
-            if letter is None or letter.at < time.time() - seconds:
-                self.remove(number)
+        oldest = time.time() - seconds
+        for number in [number for number, kept in self._kept.items() if not kept.waits and kept.at < oldest]:
+            self.remove(number)
 
     def _remember(self, letter: Letter) -> None:
-        self._kept[letter.id] = Kept(letter.size_bytes, letter.state == WAITS, letter.again_at)
+        self._kept[letter.id] = Kept(letter.at, letter.size_bytes, letter.state == WAITS, letter.again_at)
 
     def _note(self, number: int) -> Path:
         return self.folder / f"{number}.json"

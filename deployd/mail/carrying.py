@@ -58,12 +58,15 @@ class Carrier:
             if letter is None or message is None or relay is None or letter.state != WAITS:
                 box.remove(number)
                 return False
-            handed = await hand_over(relay, letter, message)
-            kept = after(letter, handed, now())
-            if kept is None:
-                box.remove(number)
-            else:
-                box.write(kept)
+            try:
+                handed = await hand_over(relay, letter, message)
+                kept = after(letter, handed, now())
+                if kept is None:
+                    box.remove(number)
+                else:
+                    box.write(kept)
+            except Exception as error:   # noqa: BLE001  the net of this process: one mail keeps no other one
+                handed = Handed(letter.recipients, f"it cannot be handed over: {error!r}", is_relays=True)
         self._failed = self._failed + 1 if handed.is_relays else 0
         self._tell(handed)
         return handed.is_relays

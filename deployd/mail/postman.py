@@ -45,7 +45,7 @@ POLITE = 10
 AT_ONCE = 4
 """Mails that are handed to relays; each is in memory as a whole."""
 SWEEP_SECONDS = 600.0
-AGAIN_SECONDS = 10.0
+AGAIN_SECONDS = 2.0
 """Until an address is tried again that could not be listened on."""
 LARGEST_ROUND_BYTES = 64_000_000
 MOST_TROUBLES = 20
@@ -84,13 +84,16 @@ class Postman:
     async def _tell(self, told: Round) -> None:
         self._told = told
         wanted = {address.name: address for address in told.addresses}
-        for name in [name for name in self._places if name not in wanted]:
+        for name in (self._places.keys() | self._closed.keys()) - wanted.keys():
             self._close(name)
             self._end_carrier(name)
-            del self._places[name]
+            self._places.pop(name, None)
             self._closed.pop(name, None)
         for name, address in wanted.items():
-            await self._put(name, address, told)
+            try:
+                await self._put(name, address, told)
+            except OSError as error:   # a full disk
+                self._closed[name] = f"cannot have a box for {name}: {error.strerror}"
         self.say()
 
     async def _put(self, name: str, address: Address, told: Round) -> None:
@@ -141,7 +144,9 @@ class Postman:
         while True:
             await asyncio.sleep(AGAIN_SECONDS)
             for name in list(self._closed):
-                if self._told is not None and name in self._places:
+                if name in self._doors:   # opened meanwhile
+                    self._closed.pop(name)
+                elif self._told is not None and name in self._places:
                     await self._open(name, self._places[name], self._told.port)
             self.say()
 
@@ -150,10 +155,13 @@ class Postman:
             await asyncio.sleep(SWEEP_SECONDS)
             if self._told is None:
                 continue
+            for place in list(self._places.values()):
+                with suppress(OSError):
+                    place.sweep()
+                await asyncio.sleep(0)
+            known = frozenset(self._places)
             with suppress(OSError):
-                for place in list(self._places.values()):
-                    await asyncio.to_thread(place.sweep)
-                await asyncio.to_thread(forget_strays, Path(), self._places.keys(), self._told.keep_seconds)
+                await asyncio.to_thread(forget_strays, Path(), known, self._told.keep_seconds)
 
 
 def become(uid: int, folder: Path) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import smtplib
 import socket
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -15,7 +17,7 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
-from deployd.mail.box import MOST_LETTERS, Box
+from deployd.mail.box import MOST_LETTERS, Box, forget_strays
 from deployd.mail.letter import Letter
 from deployd.mail.office import POSTMAN_UID, Office
 from deployd.mail.place import MOST_CONNECTIONS
@@ -265,10 +267,29 @@ async def test_an_address_that_is_taken_is_told_and_tried_again(stand: Stand) ->
         try:
             await until(lambda: stand.office.troubles() != ())
             assert "cannot take mails of shop/new" in stand.office.troubles()[0]
+            other.close()
+            await until(lambda: stand.office.troubles() == () and stand.answers(address))
         finally:
             serving.cancel()
             with suppress(asyncio.CancelledError):
                 await serving
+
+
+def test_what_is_old_goes_and_what_waits_stays(tmp_path: Path) -> None:
+    box = Box(tmp_path / "shop" / "main")
+    for at, state in ((time.time(), "kept"), (1.0, "kept"), (1.0, "waits")):
+        draft = box.draft()
+        draft.write_bytes(b"x")
+        box.add(draft, Letter(0, at, "a@b.de", (PERSON,), 1, "", state), 1_000_000)
+    box.forget_older(3600.0)
+    assert [box.read(number) is not None for number in (1, 2, 3)] == [True, False, True]
+    gone, live = tmp_path / "shop" / "gone", tmp_path / "shop" / "main"
+    gone.mkdir()
+    for folder in (gone, live):
+        (folder / "9.eml").write_bytes(b"x")
+        os.utime(folder / "9.eml", (1, 1))
+    forget_strays(tmp_path, {"shop/main"}, 3600.0)
+    assert (gone.exists(), (live / "9.eml").exists()) == (False, True)
 
 
 def test_a_box_has_bounds_in_number_too(tmp_path: Path) -> None:
