@@ -57,8 +57,14 @@ class Client:
     async def redeploy(self, project: str, environment: str) -> Any:
         return await self.post(f"{_environment(project, environment)}/redeploy")
 
-    async def rollback(self, project: str, environment: str, to: int | None) -> Any:
-        return await self.post(f"{_environment(project, environment)}/rollback", {"to": to})
+    async def rollback(self, project: str, environment: str, to: int | None, *, lock: bool | None = None) -> Any:
+        return await self.post(f"{_environment(project, environment)}/rollback", {"to": to, "lock": lock})
+
+    async def lock(self, project: str, environment: str, reason: str) -> Any:
+        return await self.post(f"{_environment(project, environment)}/lock", {"reason": reason})
+
+    async def unlock(self, project: str, environment: str) -> Any:
+        return await self.post(f"{_environment(project, environment)}/unlock")
 
     async def make_pass(self, project: str, environment: str) -> Any:
         return await self.post(f"{_environment(project, environment)}/pass")
@@ -89,6 +95,18 @@ class Client:
         found = await self._ask("GET", f"{_environment(project, environment)}/mail/{number}", raw=True)
         assert isinstance(found, bytes)
         return found
+    async def output(
+        self, project: str, environment: str, asked: Mapping[str, str | int | None], *, follow: bool,
+    ) -> AsyncIterator[dict[str, Any]]:
+        """Lines that containers and crons of an environment printed; with `follow` without end.
+
+        Args:
+            asked: As the API's route takes it.
+        """
+        path = f"{_environment(project, environment)}/logs"
+        query = {name: str(value) for name, value in asked.items() if value is not None}
+        async for item in self._stream(path, {**query, "follow": "1" if follow else "0"}):
+            yield item
 
     async def _stream(self, path: str, query: Mapping[str, str]) -> AsyncIterator[dict[str, Any]]:
         no_end = aiohttp.ClientTimeout(total=None, sock_read=60)

@@ -58,8 +58,9 @@ class Tell:
     def progress(self, done: int, of: int, what: str = "") -> None:
         self._write("line", f"{done} of {of} {what}".rstrip())
 
-    def warn(self, text: str) -> None:
-        self._write("warn", text)
+    def warn(self, text: str, evidence: tuple[str, ...] = ()) -> None:
+        """What somebody should know, with what was seen."""
+        self._write("warn", text, more=tuple(f"| {line}" for line in evidence))
 
     def done(self, text: str) -> None:
         self._write("done", text)
@@ -68,6 +69,10 @@ class Tell:
         """What went wrong, where, what was seen and how to mend it."""
         more = tuple(f"| {line}" for line in error.evidence) + ((f"mend: {error.mend}",) if error.mend else ())
         self._write("error", error.what, where=error.where, more=more)
+
+    def held(self, text: str, *, mend: str) -> None:
+        """It waits until somebody lets it go on; whoever pushed is told so and need not look on."""
+        self._write("held", text, more=(f"mend: {mend}",))
 
     def end(self, state: str, text: str) -> None:
         """The last line: how the activity ended."""

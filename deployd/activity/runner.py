@@ -25,6 +25,7 @@ from deployd.activity.journal import (
     STUCK,
     UNDOING,
     UNDONE,
+    WISH,
     Journal,
     write_result,
 )
@@ -32,10 +33,11 @@ from deployd.activity.log import Tell
 from deployd.activity.machine import Finish, Undo, Wait, next_move, past_the_way_back
 from deployd.activity.slots import NOTHING_MORE, Need, NeverFits
 from deployd.activity.table import NO_WAY_BACK, Step, Table, Visitors
-from deployd.activity.wish import TimeOver, Wish, WishCame
+from deployd.activity.wish import Hold, TimeOver, Wish, WishCame
 from deployd.clock import Clock
 from deployd.errors import DeployError, Transient
 from deployd.state.activities import Activity
+from deployd.state.entries import HELD
 
 TRIES = 5
 UNDO_AGAIN_SECONDS = 5.0
@@ -128,6 +130,8 @@ async def _do(run: Run, step: Step, journal: Journal) -> None:
             result = write_result(await beside.do(step, run.view_of(run.activity, journal), run.host, run.tell))
     except WishCame:
         return   # the wish is in the journal already
+    except Hold as hold:
+        await run.journal.write("", WISH, result=HELD, said=run.tell.clean(str(hold)))
     except TimeOver:
         await _failed(run, step, _overran(step, step.limit_seconds), journal)
     except Exception as error:   # noqa: BLE001  the one net: expected errors are told, bugs get an incident

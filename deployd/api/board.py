@@ -25,6 +25,7 @@ from deployd.api.shapes import (
     CertificateShape,
     EntryShape,
     EnvironmentShape,
+    LockShape,
     MailShape,
     ProjectShape,
     StatusShape,
@@ -39,10 +40,14 @@ from deployd.git.mirror import without_user
 from deployd.ids import ActivityId, EnvironmentName, ProjectId
 from deployd.mail.letter import Letter
 from deployd.mail.seen import read_box, read_message
+from deployd.output.follower import OutputFollower
+from deployd.output.outputs import Outputs
+from deployd.output.sources import Wanted
 from deployd.settings import Settings
-from deployd.state import activities, entries, environments
+from deployd.state import activities, entries, environments, locks
 from deployd.state.activities import Activity
 from deployd.state.environments import Environment
+from deployd.state.locks import Lock
 from deployd.state.store import Store
 from deployd.upkeep.access_tail import AT_ONCE, AccessTail
 
@@ -67,7 +72,7 @@ class StateBoard:
         degraded: Callable[[], Sequence[str]] = tuple, waits: Callable[[ActivityId], str] = lambda _: "",
         measured: Callable[[], Awaitable[Figures]] | None = None,
         collected: Callable[[], dict[str, Any]] = dict,
-        certificates: Callable[[], Sequence[HostCertificate]] = tuple,
+        certificates: Callable[[], Sequence[HostCertificate]] = tuple, outputs: Outputs | None = None,
     ) -> None:
         """
         Args:
@@ -76,6 +81,7 @@ class StateBoard:
             measured: For `/metrics`.
             collected: The last round of housekeeping; empty before the first one.
             certificates: What each host shows over TLS.
+            outputs: What containers print.
         """
         self._store = store
         self._settings = settings
@@ -88,6 +94,7 @@ class StateBoard:
         self._measured = measured
         self._collected = collected
         self._certificates = certificates
+        self._outputs = outputs
         self._tails: WeakSet[AccessTail] = WeakSet()
         self._turns = asyncio.Semaphore(AT_ONCE)
         self._began = time.monotonic()
@@ -150,8 +157,9 @@ class StateBoard:
         found = await self._store.read(lambda db: environments.list_all(db, project))
         await self._read_versions(found)
         newest = {(item.project, item.environment): item for item in await self._store.read(activities.newest_of_each)}
+        locked = {(item.project, item.environment): item for item in await self._store.read(locks.list_all)}
         return [
-            self._shape(item, newest.get((item.project, item.name)))
+            self._shape(item, newest.get((item.project, item.name)), locked.get((item.project, item.name)))
             for item in found if item.project in self._settings.projects
         ]
 
@@ -172,10 +180,10 @@ class StateBoard:
         if len(self._versions) > 2 * len(live) + MOST_OLD:
             self._versions = {activity: self._versions[activity] for activity in live & self._versions.keys()}
 
-    def _shape(self, found: Environment, newest: Activity | None) -> EnvironmentShape:
+    def _shape(self, found: Environment, newest: Activity | None, lock: Lock | None) -> EnvironmentShape:
         project = self._settings.projects[found.project]
         commit, url = self._versions.get(found.live_activity or ActivityId(0), ("", ""))
-        doing = newest.id if newest and newest.state in activities.OPEN else None
+        doing = newest.id if newest and newest.state in activities.OPEN and not newest.held else None
         if doing is not None:
             state = "deploying"
         elif newest is not None and newest.state == "failed":
@@ -185,7 +193,7 @@ class StateBoard:
         url = url or f"http://{domains_of(self._settings, project, found.name, found.branch).default}/"
         return EnvironmentShape(
             found.project, found.name, found.branch, environment_type(project, found.branch), state, url,
-            commit, found.live_activity, _text(found.live_since), doing,
+            commit, found.live_activity, _text(found.live_since), doing, lock_shape(lock) if lock else None,
         )
 
     def certificates(self) -> list[CertificateShape]:
@@ -212,7 +220,7 @@ class StateBoard:
         return activity_shape(found, self._waits(found.id)) if found else None
 
     async def journal(self, number: int) -> list[EntryShape]:
-        found = await self._store.read(lambda db: entries.of_activity(db, ActivityId(number)))
+        found = await self._store.read(lambda db: entries.all_of_activity(db, ActivityId(number)))
         return [entry_shape(item) for item in found]
 
     async def figures(self) -> Figures:
@@ -244,6 +252,13 @@ class StateBoard:
                            mend=f"`deployd mail {found.project} {found.name}` shows what there is")
         return message
 
+    async def output(
+        self, project: str, environment: str, wanted: Wanted, *, start: str, lines: int | None,
+    ) -> OutputFollower:
+        found = await self._find(project, environment)
+        assert self._outputs is not None, "a board without outputs is asked for one"
+        return self._outputs.follow(found.project, found.name, wanted, start=start, lines=lines)
+
     async def _find(self, project: str, environment: str) -> Environment:
         """
         Raises:
@@ -258,7 +273,9 @@ class StateBoard:
         )
 
     def end_followers(self) -> None:
-        """Let those stop who read an access log: the daemon does."""
+        """Let those stop who read an access log or what containers print: the daemon does."""
+        if self._outputs is not None:
+            self._outputs.end_followers()
         for tail in self._tails:
             tail.end()
 
@@ -289,7 +306,7 @@ def activity_shape(found: Activity, waits: str = "") -> ActivityShape:
     return ActivityShape(
         found.id, found.project, found.environment, found.branch, found.kind, found.commit or "", found.state,
         found.reason, found.trigger.who, found.trigger.how, found.created_at.isoformat(), _text(found.started_at),
-        _text(ended), seconds, waits,
+        _text(ended), seconds, found.reason if found.held else waits,
     )
 
 
@@ -305,6 +322,10 @@ def _moment(seconds: float) -> str:
         return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
     except (ValueError, OverflowError, OSError):
         return ""   # a note that is none of ours
+
+
+def lock_shape(lock: Lock) -> LockShape:
+    return LockShape(lock.who, lock.reason, lock.at.isoformat())
 
 
 def _text(moment: datetime | None) -> str:

@@ -12,12 +12,14 @@ from deployd.api.shapes import (
     CollectShape,
     EntryShape,
     EnvironmentShape,
+    LockedShape,
     MailShape,
     PassShape,
     PlanShape,
     ProjectShape,
     StatusShape,
 )
+from deployd.output.sources import Wanted
 
 
 class Lines(Protocol):
@@ -31,6 +33,14 @@ class Lines(Protocol):
         """Further lines that are there already, without waiting; empty when there are no more."""
         ...
 
+    def close(self) -> None: ...
+
+
+class Bulk(Protocol):
+    """The same where there is too much for a value of each line."""
+
+    async def take(self) -> bytes | None: ...
+    async def rest(self) -> bytes: ...
     def close(self) -> None: ...
 
 
@@ -85,6 +95,20 @@ class Board(Protocol):
         """
         ...
 
+    async def output(
+        self, project: str, environment: str, wanted: Wanted, *, start: str, lines: int | None,
+    ) -> Bulk:
+        """What containers of an environment (machine name or branch) printed, and what they print.
+
+        Args:
+            start: No line that is older, as a place (`output/outputs.py`); empty: all.
+            lines: The last ones only, and those that come.
+
+        Raises:
+            NotFound: There is no such environment.
+        """
+        ...
+
     async def mail(self, project: str, environment: str, number: int) -> bytes:
         """One of them, byte for byte.
 
@@ -98,7 +122,11 @@ class Desk(Protocol):
     """What can be asked for. Each raises a DeployError when it cannot be done."""
 
     async def redeploy(self, project: str, environment: str, who: str) -> ActivityShape: ...
-    async def rollback(self, project: str, environment: str, to: int | None, who: str) -> ActivityShape: ...
+    async def rollback(
+        self, project: str, environment: str, to: int | None, who: str, *, lock: bool | None = None,
+    ) -> ActivityShape: ...
+    async def lock(self, project: str, environment: str, reason: str, who: str) -> LockedShape: ...
+    async def unlock(self, project: str, environment: str, who: str) -> LockedShape: ...
     async def cancel(self, activity: int, who: str) -> ActivityShape: ...
     async def make_pass(self, project: str, environment: str, who: str) -> PassShape: ...
     async def retry_undo(self, activity: int) -> ActivityShape: ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -15,13 +16,15 @@ from deployd.api.bodies import (
     LARGE_AT_ONCE,
     LARGE_AT_ONCE_OF_ONE,
     CollectBody,
+    LockBody,
     RollbackBody,
     read_body,
     read_bytes,
 )
 from deployd.api.errors import Forbidden, NotFound, Unusable
 from deployd.api.metrics import CONTENT_TYPE, render_metrics
-from deployd.api.ports import Board, Desk, Lines
+from deployd.api.ports import Board, Bulk, Desk, Lines
+from deployd.api.query import number_of, place_in_output, wanted_output
 from deployd.api.shapes import (
     EVERY,
     NOBODY,
@@ -33,7 +36,9 @@ from deployd.api.shapes import (
     CollectShape,
     EntryShape,
     EnvironmentShape,
+    LockedShape,
     MailShape,
+    OutputShape,
     PassShape,
     PlanShape,
     ProjectShape,
@@ -51,9 +56,9 @@ STATES: tuple[str, ...] = get_args(State)
 ACCEPTED = 202
 MOST_ITEMS = 1000
 MESSAGE = "message/rfc822"
+STALLED_SECONDS = 120.0
+"""A reader who takes nothing for so long is cut off: what it reads is kept open for it."""
 MOST_REQUESTS = 100_000
-DIGITS = 15
-"""More than a number of ours ever has."""
 
 Handler = Callable[[web.Request, Caller], Awaitable[web.StreamResponse]]
 """Who asks is NOBODY on routes that need no token."""
@@ -111,11 +116,18 @@ def api_routes(board: Board, desk: Desk) -> tuple[ApiRoute, ...]:
                  asked.mails, MailShape, many=True),
         ApiRoute("GET", f"{environment}/mail/{{id}}", CONTRIBUTOR, "one of them, byte for byte", asked.mail, str,
                  text=MESSAGE),
+        ApiRoute("GET", f"{environment}/logs", VIEWER, "what its containers and crons print", asked.output,
+                 OutputShape, stream=True,
+                 query=("app", "worker", "service", "cron", "version", "since", "after", "lines", "follow")),
         ApiRoute("POST", f"{environment}/redeploy", CONTRIBUTOR, "deploy what is live once more", asked.redeploy,
                  ActivityShape, status=ACCEPTED),
         ApiRoute("POST", f"{environment}/rollback", CONTRIBUTOR,
                  "go back to the version before the live one, or to that of an activity", asked.rollback,
                  ActivityShape, body=RollbackBody, status=ACCEPTED),
+        ApiRoute("POST", f"{environment}/lock", CONTRIBUTOR, "keep what is live: pushes are built, and wait",
+                 asked.lock, LockedShape, body=LockBody),
+        ApiRoute("POST", f"{environment}/unlock", CONTRIBUTOR, "let the pushes go live that were held", asked.unlock,
+                 LockedShape),
         ApiRoute("POST", f"{environment}/pass", CONTRIBUTOR,
                  "links that show a new version while visitors wait for it", asked.make_pass, PassShape),
         ApiRoute("POST", f"{activity}/cancel", CONTRIBUTOR, "end an activity before its switch", asked.cancel,
@@ -172,7 +184,7 @@ class _Api:
 
     async def activities(self, request: web.Request, caller: Caller) -> web.Response:
         query = request.query
-        limit = min(_number(query.get("limit", "50"), "limit"), MOST_ITEMS)
+        limit = min(number_of(query.get("limit", "50"), "limit"), MOST_ITEMS)
         state = query.get("state")
         if state is not None and state not in STATES:
             raise Unusable(f"there is no state {state!r}", mend=f"name one of: {', '.join(STATES)}")
@@ -190,13 +202,13 @@ class _Api:
 
     async def log(self, request: web.Request, caller: Caller) -> web.StreamResponse:
         found = await self._activity(request, caller)
-        after = _number(request.query.get("after", "0"), "after")
+        after = number_of(request.query.get("after", "0"), "after")
         follow = request.query.get("follow") == "1"
         return await _stream(request, self._board.log(found.id, after), follow=follow)
 
     async def access_log(self, request: web.Request, caller: Caller) -> web.StreamResponse:
         project, environment = self._environment(request, caller)
-        lines = min(_number(request.query.get("lines", "100"), "lines"), MOST_REQUESTS)
+        lines = min(number_of(request.query.get("lines", "100"), "lines"), MOST_REQUESTS)
         found = await self._board.access_log(project, environment, lines)
         return await _stream(request, found, follow=request.query.get("follow") == "1")
 
@@ -205,12 +217,18 @@ class _Api:
 
     async def mail(self, request: web.Request, caller: Caller) -> web.Response:
         project, environment = self._environment(request, caller)
-        number = _number(request.match_info["id"], "the mail's number")
+        number = number_of(request.match_info["id"], "the mail's number")
         message = await self._board.mail(project, environment, number)
         return web.Response(body=message, headers={   # no browser shows what a stranger wrote as a page of ours
             "Content-Type": MESSAGE, "Content-Disposition": f'attachment; filename="{number}.eml"',
             "X-Content-Type-Options": "nosniff",
         })
+
+    async def output(self, request: web.Request, caller: Caller) -> web.StreamResponse:
+        project, environment = self._environment(request, caller)
+        start, lines = place_in_output(request.query)
+        found = await self._board.output(project, environment, wanted_output(request.query), start=start, lines=lines)
+        return await _stream(request, found, follow=request.query.get("follow") == "1")
 
     async def redeploy(self, request: web.Request, caller: Caller) -> web.Response:
         project, environment = self._environment(request, caller)
@@ -219,7 +237,16 @@ class _Api:
     async def rollback(self, request: web.Request, caller: Caller) -> web.Response:
         project, environment = self._environment(request, caller)
         body = await read_body(request, RollbackBody)
-        return _accepted(await self._desk.rollback(project, environment, body.to, caller.name))
+        return _accepted(await self._desk.rollback(project, environment, body.to, caller.name, lock=body.lock))
+
+    async def lock(self, request: web.Request, caller: Caller) -> web.Response:
+        project, environment = self._environment(request, caller)
+        body = await read_body(request, LockBody)
+        return web.json_response(as_json(await self._desk.lock(project, environment, body.reason, caller.name)))
+
+    async def unlock(self, request: web.Request, caller: Caller) -> web.Response:
+        project, environment = self._environment(request, caller)
+        return web.json_response(as_json(await self._desk.unlock(project, environment, caller.name)))
 
     async def make_pass(self, request: web.Request, caller: Caller) -> web.Response:
         project, environment = self._environment(request, caller)
@@ -254,7 +281,7 @@ class _Api:
         return web.json_response(as_json(await self._desk.plan(project, body)))
 
     async def _activity(self, request: web.Request, caller: Caller) -> ActivityShape:
-        number = _number(request.match_info["id"], "the activity's number")
+        number = number_of(request.match_info["id"], "the activity's number")
         found = await self._board.activity(number)
         if found is None or not caller.may_see(found.project):
             raise NotFound(f"there is no activity {number}")
@@ -285,16 +312,21 @@ def _accepted(activity: ActivityShape) -> web.Response:
     return web.json_response(as_json(activity), status=ACCEPTED)
 
 
-async def _stream(request: web.Request, lines: Lines, *, follow: bool) -> web.StreamResponse:
-    """What is there, and with `follow` what comes, until it ends or the reader leaves."""
+async def _stream(request: web.Request, lines: Lines | Bulk, *, follow: bool) -> web.StreamResponse:
+    """What is there, and with `follow` what comes, until it ends or the reader leaves, or takes nothing any more."""
     response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
     await response.prepare(request)
     try:
         while (taken := await (lines.take() if follow else lines.rest())) is not None:
             if not taken and not follow:
                 break
-            await response.write(_encoded(taken))
+            async with asyncio.timeout(STALLED_SECONDS):
+                await response.write(_encoded(taken))
     except ConnectionError:
+        return response
+    except TimeoutError:
+        if request.transport is not None:
+            request.transport.abort()
         return response
     finally:
         lines.close()
@@ -307,12 +339,8 @@ def _refuse_unless_all(caller: Caller) -> None:
         raise Forbidden("housekeeping is for those who may see every project", mend="use an admin's token for `*`")
 
 
-def _encoded(lines: list[dict[str, Any]]) -> bytes:
+def _encoded(lines: list[dict[str, Any]] | bytes) -> bytes:
     """A heartbeat is an empty line: a reader who has left is noticed, and proxies see that it lives."""
+    if isinstance(lines, bytes):
+        return lines or b"\n"
     return "".join(f"{json.dumps(line)}\n" for line in lines).encode() or b"\n"
-
-
-def _number(text: str, what: str) -> int:
-    if not (text.isascii() and text.isdecimal() and len(text) <= DIGITS):
-        raise Unusable(f"{what} must be a whole number, not {text[:DIGITS]!r}")
-    return int(text)

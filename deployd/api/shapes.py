@@ -23,6 +23,17 @@ class ProjectShape:
 
 
 @dataclass(frozen=True, slots=True)
+class LockShape:
+    """Why an environment keeps what is live: pushes are built, and wait."""
+
+    who: str
+    reason: str
+    """In their own words; may be empty."""
+    since: str
+    """ISO 8601, UTC."""
+
+
+@dataclass(frozen=True, slots=True)
 class EnvironmentShape:
     project: str
     name: str
@@ -38,7 +49,8 @@ class EnvironmentShape:
     since: str
     """When it became live: ISO 8601, UTC; empty when nothing is."""
     doing: int | None = None
-    """The activity that waits or runs."""
+    """The activity that waits or runs; one that is held by the lock does not count."""
+    lock: LockShape | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +71,7 @@ class ActivityShape:
     ended_at: str
     seconds: float | None
     waits: str = ""
-    """What it waits for while it is in progress: a slot, memory, or an undo that is stuck."""
+    """What it waits for: a slot, memory, an undo that is stuck; or, pending, that its environment is unlocked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +144,41 @@ class MailShape:
     tries: int
     again_at: str
     """When it is tried again: ISO 8601, UTC; empty when it is not."""
+
+
+@dataclass(frozen=True, slots=True)
+class LockedShape:
+    """What a lock, or its end, means for activities."""
+
+    project: str
+    environment: str
+    branch: str
+    lock: LockShape | None
+    """None: it is unlocked."""
+    activities: tuple[int, ...]
+    """Locked: those that run, which a lock does not end. Unlocked: those that were held, and go on now."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutputShape:
+    """A line that a container or a cron of an environment printed."""
+
+    time: str
+    """ISO 8601 with nanoseconds, UTC: the place of the line too. `after` goes on behind it."""
+    project: str
+    environment: str
+    app: str
+    """Empty for a service."""
+    kind: str
+    """`app`, `web` (the web server in front of it), `worker`, `service` or `cron`."""
+    name: str
+    """Of the application, worker, service or cron."""
+    version: int | None
+    """The activity that made the version; null for a service, which outlives them."""
+    stream: str
+    """`stdout` or `stderr`; `output` of a cron; `deployd` for what deployd itself says."""
+    text: str
+    """Without commands to a terminal; secrets are masked, and a line of more than 16 KiB is cut with a mark."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,8 +32,10 @@ from deployd.daemon.faces import find_caller, open_faces
 from deployd.daemon.health import collected, degraded, health_of, measured
 from deployd.daemon.router_start import start_router
 from deployd.deployment.carry import Carrier
+from deployd.deployment.gone import kept_bounds
 from deployd.deployment.host import Host
 from deployd.deployment.share import refuse_beyond_share
+from deployd.engine.crowd import Crowd
 from deployd.intake.checker import CommitChecker
 from deployd.intake.followed import TerminalLogs
 from deployd.intake.guesses import Guesses
@@ -43,6 +45,7 @@ from deployd.intake.internal import internal_routes
 from deployd.intake.ports import Intake
 from deployd.intake.queue import StateQueue
 from deployd.intake.webhooks import webhook_routes
+from deployd.output.outputs import Outputs
 from deployd.router.hand_over import end_earlier_ones, reopen_access_log
 from deployd.router.places import RouterPlaces
 from deployd.settings import Settings
@@ -51,6 +54,7 @@ from deployd.upkeep.access_logs import AccessLogs
 from deployd.upkeep.collect.collector import Collector
 from deployd.upkeep.crons import Crons
 from deployd.upkeep.deep_stages import keep_stages_shallow
+from deployd.upkeep.kept_output import keep_output_bounded
 from deployd.upkeep.lost_pushes import LostPushes
 from deployd.upkeep.reconcile import Reconciler
 from deployd.upkeep.traffic import Traffic
@@ -93,18 +97,22 @@ async def work(
     reconciler = Reconciler(edges.store, host, edges.clock, net=nets.of("putting back"))
     live = await reconciler.put_back()
     await edges.router.complete()
+    crowd = Crowd(edges.engine, settings.instance)
     watch = Watch(
         edges.store, host, reconciler, edges.router, edges.clock,
         partial(start_router, edges.engine, edges.router, settings, host.catalogue),
-        net=nets.of("watch"),
+        net=nets.of("watch"), hear=crowd.hear,
     )
     traffic, guesses = Traffic(), Guesses()
+    outputs = Outputs(
+        edges.engine, crowd, host.places.output, host.places.crons, edges.masker.clean_all, edges.clock,
+    )
     collector = Collector(edges.store, host, edges.clock, lanes.wake, edges.code.pack, net=nets.of("housekeeping"))
     board = StateBoard(
         edges.store, settings, logs, edges.clock, health_of(edges),
         partial(degraded, edges, watch, lanes, limits, keeper, nets),
         limits.waits.of, partial(measured, edges, traffic, limits, nets, guesses), partial(collected, collector),
-        keeper.known,
+        keeper.known, outputs,
     )
     routes = api_routes(board, StateDesk(edges.store, host, lanes, edges.clock, collector))
     find = partial(find_caller, settings)
@@ -164,6 +172,9 @@ def _upkeep(
         "watch": watch.serve, "firewall": edges.wall.serve, "mail": edges.mail.serve,
         "lost pushes": lost.serve, "crons": crons.serve,
         "access logs": _access_logs(edges, host, traffic, nets).serve,
+        "kept output": partial(
+            keep_output_bounded, host.places.all_output, kept_bounds(host.settings), nets.of("kept output"),
+        ),
         "deep stages": partial(keep_stages_shallow, host.places.stages_root, nets.of("deep stages")),
         "earlier router": partial(
             end_earlier_ones, edges.engine, edges.router, edges.router_started.wanted,

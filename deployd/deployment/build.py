@@ -19,6 +19,8 @@ from deployd.deployment.build_room import ensure_cache_in_bounds, room_watched
 from deployd.deployment.containers import MEGABYTE, SCRIPTS_FOLDER
 from deployd.deployment.host import Host
 from deployd.deployment.identity import ensure_identity, identity_binds
+from deployd.deployment.images_missing import instead_of
+from deployd.deployment.kernel_limits import refuse_too_large
 from deployd.deployment.memory_full import memory_full, mend_memory
 from deployd.deployment.process_environment import merged_environment
 from deployd.deployment.together import together
@@ -109,7 +111,7 @@ async def _build(deployment: Deployment, host: Host, tell: Tell, app: Applicatio
         if there is None:
             workspace = host.places.workspace(deployment.id, app.name)
             preparing += [
-                host.code.export(deployment.project.id, deployment.commit, app.root, workspace, owner),
+                host.code.export(deployment.project, deployment.commit, app.root, workspace, owner),
                 _make_writable(host.places.cache(deployment.project.id), owner),
             ]
         if steps:
@@ -164,7 +166,7 @@ async def _follow(
             full = await memory_full(host, container, status, host.settings.build.memory_mb)
             mend = "mend the command that failed and push again; nothing was changed, visitors see what they saw before"
             raise BuildFailed(
-                f"{step.title} of {app.name} ended with exit code {status}{full}",
+                f"{step.title} of {app.name} ended with exit code {status}{full}{instead_of(host.catalogue, app)}",
                 where=where,
                 evidence=tuple(recent),
                 mend=mend_memory(mend, full, "`build.memory_mb` in the operator's settings"),
@@ -200,6 +202,7 @@ async def _build_container(
         deployment.branch, deployment.type, version.tree,
     )
     values = build_environment(app, about, build_variables(deployment.project, app, deployment.branch))
+    refuse_too_large(f"the build of {app.name}", values, app.place)
     trust = host.settings.build.trust_store == "host" and await asyncio.to_thread(STORE.is_file)
     certificates = dict.fromkeys(VARIABLES, str(STORE)) if trust else {}
     return ContainerSpec(

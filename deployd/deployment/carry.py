@@ -25,9 +25,9 @@ from deployd.deployment.steps import LEAVING, table_of
 from deployd.deployment.view import Deployment
 from deployd.ids import ActivityId
 from deployd.settings import ProjectSettings
-from deployd.state import activities, entries, environments
+from deployd.state import activities, entries, environments, locks
 from deployd.state.activities import Activity
-from deployd.state.entries import Entry
+from deployd.state.entries import HELD, Entry
 from deployd.state.store import Store
 
 log = structlog.get_logger()
@@ -116,6 +116,9 @@ class Carrier:
                 partial(memory_needed, self.host.settings, self.memory_mb),
             ))
         seconds = asyncio.get_running_loop().time() - began
+        if end.state == "pending":
+            await self._hold(activity, end.reason, tell)
+            return
         await self.store.write(
             lambda db: activities.finish(db, activity.id, end.state, end.reason, self.clock.now()),
         )
@@ -127,6 +130,25 @@ class Carrier:
                 await self._tell_visitors(activity, table, await journal.read(), tell)
         log.info("activity_ended", state=end.state, reason=end.reason, seconds=round(seconds, 2))
         tell.end(end.state, said)
+
+    async def _hold(self, activity: Activity, reason: str, tell: Tell) -> None:
+        """Let it wait for the unlock; when that has come since the lock was seen, it begins anew at once."""
+        waits = await self.store.write(lambda db: self._held(db, activity, reason))
+        log.info("activity_held" if waits else "activity_begun_anew", reason=reason)
+        if waits:
+            tell.held(f"{activity.kind} of {activity.branch} is built and waits: {reason}",
+                      mend=f"deployd unlock {activity.project} {activity.branch}")
+
+    def _held(self, db: sqlite3.Connection, activity: Activity, reason: str) -> bool:
+        entries.append(db, activity.id, Entry("", HELD, self.clock.now(), None, reason))
+        activities.hold(db, activity.id, reason)
+        waits = locks.find(db, activity.project, activity.environment) is not None
+        if not waits:
+            activities.release(db, activity.project, activity.environment)
+        newer = activities.newer_push(db, activity)
+        if newer is not None:
+            activities.finish(db, activity.id, "superseded", f"a newer push came: activity {newer}", self.clock.now())
+        return waits and newer is None
 
     async def _tell_visitors(
         self, activity: Activity, table: Table[Deployment, Host], journal: Journal, tell: Tell,

@@ -54,6 +54,7 @@ async def remove_environment(deployment: Deployment, host: Host, tell: Tell) -> 
         await unmount_unused(host, version.apps, but_for=version.activity)
     data = host.places.data(project, environment)
     await ensure_unstaged(host.places.all_stages(project, environment))
+    await remove_tree(host.places.output(project, environment))
     await _remove_all_but(host.places.environment(project, environment), data)
     days = host.settings.collect.deleted_days
     volumes = 0 if days else await _remove_data(deployment, host)

@@ -18,7 +18,8 @@ from deployd.engine.docker import Engine
 from deployd.engine.subnets import next_subnet, overlaps, parse_host_routes
 from deployd.ids import ActivityId, EnvironmentName, ProjectId, SlugKey
 from deployd.settings import Settings
-from deployd.state import activities, entries, environments, secrets
+from deployd.state import activities, entries, environments, locks, secrets
+from deployd.state.locks import Lock
 from deployd.state.sealing import Sealer
 from deployd.state.store import Store
 
@@ -108,6 +109,10 @@ class StateFacts:
     async def exists(self, project: ProjectId, environment: EnvironmentName) -> bool:
         """Whether the environment is there; one that is deleted and whose data is kept is not."""
         return await self._store.read(lambda db: environments.find(db, project, environment)) is not None
+
+    async def lock(self, project: ProjectId, environment: EnvironmentName) -> Lock | None:
+        """Who keeps the environment as it is; None: nobody."""
+        return await self._store.read(lambda db: locks.find(db, project, environment))
 
     async def forget(self, project: ProjectId, environment: EnvironmentName) -> None:
         """The environment is gone; its activities and their logs stay, and its secrets as long as its data."""

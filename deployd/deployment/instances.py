@@ -15,10 +15,12 @@ from deployd.deployment.containers import SCRIPTS_FOLDER, InstanceParts
 from deployd.deployment.files import write_files
 from deployd.deployment.host import Host
 from deployd.deployment.identity import ensure_identity
+from deployd.deployment.kernel_limits import refuse_too_large
 from deployd.deployment.own_hosts import own_hosts
 from deployd.deployment.process_environment import merged_environment
 from deployd.deployment.service_container import credentials_of
 from deployd.deployment.start_script import start_script
+from deployd.deployment.starts import lay_out_starts
 from deployd.deployment.trust import STORE, VARIABLES, ensure_trust
 from deployd.deployment.view import Deployment
 from deployd.deployment.volumes import stage_mounts
@@ -50,7 +52,10 @@ async def instance_parts(
     values = runtime_environment(
         app, about, variables, commands=instance.commands, routes=routes.routes, relationships=relationships,
         smtp_host=gateway if host.settings.mail.enabled else "",
+        of_services=config.dialect.service_variables,
     )
+    merged = merged_environment({**_trusted(trust), **runtime_paths(app)}, values)
+    refuse_too_large(instance_name, merged, app.place)
     folder = host.places.instance(project, environment, deployment.id, instance_name)
     uid = deployment.planned.version.uid
     parts = InstanceParts(
@@ -63,9 +68,9 @@ async def instance_parts(
         configuration=folder / "config",
         scripts=folder / "scripts",
         sockets=await _own_folder(folder, "sockets", uid),
-        environment=merged_environment({**_trusted(trust), **runtime_paths(app)}, values),
         hosts={**own_hosts(routes.routes, host.settings.router.address, gateway), **instance.additional_hosts},
         trust=trust,
+        environment=merged,
         links=links_of(deployment, config, instance.relationships),
         size=host.settings.size(instance.size),
     )
@@ -84,6 +89,7 @@ async def instance_parts(
     files["start"] = start_script(instance.commands, default, hook_ended=hook_ended)
     await write_files(parts.configuration, files)
     await asyncio.to_thread(parts.scripts.mkdir, mode=0o755, exist_ok=True)
+    await asyncio.to_thread(lay_out_starts, parts.scripts, group=uid)
     return parts
 
 

@@ -72,6 +72,18 @@ class Places:
         """Requests of its visitors, a line of JSON each."""
         return self.environment(project, environment) / "access.log"
 
+    def output(self, project: ProjectId, environment: EnvironmentName) -> Path:
+        """What its containers that went had printed."""
+        return self.all_output / project / environment
+
+    @property
+    def all_output(self) -> Path:
+        return self.state / "output"
+
+    def crons(self, project: ProjectId, environment: EnvironmentName) -> Path:
+        """Runs of its crons, a file of JSON for each cron."""
+        return self.environment(project, environment) / "crons"
+
     @property
     def slugs(self) -> Path:
         return self.state / "slugs"

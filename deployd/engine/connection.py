@@ -33,6 +33,8 @@ class Connection:
         self.path = Path(path)
         self._open: aiodocker.Docker | None = None
         self._connector: aiohttp.UnixConnector | None = None
+        self._folder: Path | None = None
+        """Docker's own, when it was asked for."""
         self._creating_networks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     @property

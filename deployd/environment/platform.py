@@ -15,6 +15,7 @@ from typing import Any
 from deployd.environment.application_json import application_json, hooks_json
 from deployd.environment.hosts import ResolvedRoute
 from deployd.environment.naming import EnvironmentType
+from deployd.environment.service_variables import service_variables
 from deployd.environment.variables import Variables
 from deployd.project.model import MAGENTO, PLATFORMSH, Application, Commands
 
@@ -72,11 +73,13 @@ def runtime_environment(
     routes: Sequence[ResolvedRoute],
     relationships: Mapping[str, list[dict[str, Any]]],
     smtp_host: str = "",
+    of_services: bool = False,
 ) -> dict[str, str]:
     """What the application, its workers, hooks and crons get.
 
     Args:
         smtp_host: Where it brings its mails, on port 25; empty: there is no mail.
+        of_services: Each relationship in variables of its own, too; one that the project sets itself wins.
     """
     root = next((location.root for location in app.web.locations if location.path == "/"), None)
     platform = {
@@ -100,7 +103,8 @@ def runtime_environment(
         if text is not None:
             platform[name] = text
     socket = {"SOCKET": SOCKET} if app.web.socket_family == "unix" else {"PORT": str(PORT)}
-    return {**variables.environment, **_in_both_spellings(platform), **socket}
+    services = service_variables(relationships) if of_services else {}
+    return {**services, **variables.environment, **_in_both_spellings(platform), **socket}
 
 
 def routes_json(routes: Sequence[ResolvedRoute]) -> dict[str, Any]:

@@ -54,9 +54,13 @@ NOT_INSTALLED = ("python2", "ruby", "java")
 """Further languages of the hosted platforms, whose package managers deployd does not start."""
 
 
-def read_build(application: Fields, runtime: str) -> Build:
+def read_build(application: Fields, runtime: str, *, composed: bool = False) -> Build:
+    """
+    Args:
+        composed: The runtime is that of a composable image, which no flavor builds unless one is written.
+    """
     fields = application.fields("build", BUILD)
-    flavor = DEFAULT_FLAVORS.get(runtime, "none")
+    flavor = "none" if composed else DEFAULT_FLAVORS.get(runtime, "none")
     if fields is None:
         return Build(flavor)
     field = fields.get("flavor")

@@ -29,3 +29,7 @@ class Tree(Protocol):
     def is_folder(self, path: str) -> bool:
         """Whether the path is a folder (or a submodule); "" always is."""
         ...
+
+    def is_submodule(self, path: str) -> bool:
+        """Whether the folder is another repository, which is fetched when the application is built."""
+        ...

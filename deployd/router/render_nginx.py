@@ -88,7 +88,7 @@ TEXT_TYPES = (
 
 LUA_VARIABLES = (
     "environment", "route", "hsts", "client_verify", "client_dn", "client_certificate", "cache", "key", "ttl", "to",
-    "container", "target", "outside_host", "parts", "project", "room", "zone",
+    "container", "id", "cut", "target", "outside_host", "outside_uri", "parts", "project", "room", "zone",
 )
 """What Lua says of a request in nginx's variables, each with `deployd_` in front."""
 HIDDEN_VARIABLES = (

@@ -25,6 +25,7 @@ import structlog
 from deployd.activity.masking import Masker
 from deployd.confined.trees import remove_tree
 from deployd.deployment.cron_scripts import run_name, safe_name
+from deployd.deployment.environment_file import environment_error
 from deployd.deployment.host import Host
 from deployd.deployment.start_script import hook_script
 from deployd.deployment.view import Deployment
@@ -73,7 +74,7 @@ class LiveCron:
         return folder / "scripts"
 
     def log_file(self, host: Host) -> Path:
-        folder = host.places.environment(self.deployment.project.id, self.deployment.environment) / "crons"
+        folder = host.places.crons(self.deployment.project.id, self.deployment.environment)
         return folder / f"{self.app.name}-{safe_name(self.cron.name)}.log"
 
 
@@ -117,6 +118,7 @@ async def run_cron(
     record = {
         "due": due.isoformat(), "ended": host.clock.now().isoformat(), "seconds": round(seconds, 2),
         "state": ended.state, "status": ended.status, "said": masker.clean(ended.said), "version": live.deployment.id,
+        "app": live.app.name, "cron": cron.name,
         "output": [masker.clean(line) for line in lines],
     }
     await asyncio.to_thread(_write_down, live.log_file(host), record)
@@ -138,6 +140,8 @@ async def _until_ended(live: LiveCron, script: Script, host: Host, lines: deque[
         try:
             status = await _follow(live, script, host, lines)
             said = f"its timeout of {live.cron.timeout_seconds} s was over" if overran else ""
+            if status != 0 and (failed := environment_error(lines, live.app.root, f"the cron {live.cron.name}")):
+                said = f"{failed.what} ({failed.where}): {' | '.join(failed.evidence)}"
             ended = Ended("overran" if overran else "success" if status == 0 else "failed", status, said)
         except DeployError as error:   # ScriptLost, as a rule
             ended = Ended("lost", None, error.what)

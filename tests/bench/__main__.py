@@ -17,7 +17,7 @@ from tests.bench.outcome import Outcome, write
 
 NAMES = (
     "intake", "slug", "router", "routes", "upgrade", "freeze", "mixed", "push-to-live", "unchanged", "rollback",
-    "check", "branches", "idle",
+    "check", "branches", "idle", "logs",
 )
 """Each is a module of its own, with `async def measure(say) -> Outcome`."""
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 
 from deployd.process import run as run_program
+from scripts.demo import SAMPLES
+from scripts.git_push import git_environment
 from tests.e2e.conftest import APP, SERVER, MakeDeveloper
 
 UNIX_SERVER = """\
@@ -104,3 +106,25 @@ async def test_a_push_is_told_what_the_check_says_word_for_word(developer: MakeD
     assert said.text.count("error:") == 3
     for line in said.text.splitlines():
         assert line in told
+
+
+async def test_a_project_in_the_spelling_of_upsun_is_deployed(developer: MakeDeveloper) -> None:
+    me = await developer("local", SAMPLES / "tally")
+    pushed = await me.push()
+    assert pushed.deployed, pushed.lines
+    status, text = await me.page()
+    visits, *lines = text.splitlines()
+    assert (status, visits.split()[0]) == (200, "visits")
+    assert lines == ["the worker asks cache.internal", "built by a script of the configuration folder"]
+
+
+async def test_a_submodule_that_cannot_be_had_is_told_before_the_push_is_taken(developer: MakeDeveloper) -> None:
+    me = await developer("local")
+    for path in ("themes/shop", "lib"):
+        await run_program("git", "update-index", "--add", "--cacheinfo", f"160000,{'c' * 40},{path}", cwd=me.folder)
+    await run_program("git", "commit", "--quiet", "-m", "Two", cwd=me.folder, env=git_environment())
+    pushed = await me.push()
+    told = "\n".join(pushed.lines)
+    assert "pre-receive hook declined" in told
+    assert "the submodule themes/shop has no address: there is no .gitmodules" in told
+    assert "the submodule lib has no address: there is no .gitmodules" in told

@@ -150,7 +150,7 @@ async def test_redeploys_by_the_hundred_end_at_the_share_and_a_rollback_finds_a_
     await me.write({".platform.app.yaml": SLOW_BUILD})
     await me.push("slow", options=("no-wait",))
     try:
-        answers = [await ask(me.daemon, "POST", f"{url}/main/rollback") for _ in range(60)]
+        answers = [await ask(me.daemon, "POST", f"{url}/main/rollback", json={"lock": False}) for _ in range(60)]
         refused = [answer for status, answer in answers if status == 409]
         assert refused
         assert {answer["code"] for answer in refused} == {"share-taken"}

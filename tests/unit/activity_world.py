@@ -3,7 +3,7 @@
 A script says what happens at the n-th try of a step: `fail`, `bug`, `again` (Transient), `away` (an error of a kind
 that goes away), `over` (its limit), `wish` (a cancel comes while it runs), `late` (the same, but the step ends well all
 the same), `crash` (the daemon dies in it), `doubt` (done, but nobody heard), `refused` (certainly not done), `nap` (it
-takes ten seconds).
+takes ten seconds), `hold` (it finds that the activity has to wait for somebody).
 Undos are scripted the same way, as `-step`.
 """
 
@@ -31,7 +31,7 @@ from deployd.activity.table import (
     Step,
     Table,
 )
-from deployd.activity.wish import Wish
+from deployd.activity.wish import Hold, Wish
 from deployd.errors import DeployError, Transient
 from deployd.state.entries import Entry
 
@@ -197,6 +197,8 @@ async def _happen(what: str, host: World) -> None:
         case "late":
             host.cancel()
             host.cancel()
+        case "hold":
+            raise Hold("main is locked by ada")
         case "crash":
             raise Crash
         case "doubt":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -23,6 +24,8 @@ from deployd.api.shapes import (
     CollectShape,
     EntryShape,
     EnvironmentShape,
+    LockedShape,
+    LockShape,
     MailShape,
     PassShape,
     PlanShape,
@@ -30,6 +33,7 @@ from deployd.api.shapes import (
     StatusShape,
     ThingShape,
 )
+from deployd.output.sources import Wanted
 from deployd.reading.offer import parse_offer
 from deployd.router.table import RouterStatus
 from deployd.upkeep.traffic import Visits
@@ -101,6 +105,31 @@ class FakeLines:
         self._board.closed += 1
 
 
+class FakeOutput:
+    """What containers print: what is there, then what the test adds; `breaks` as for logs."""
+
+    def __init__(self, board: FakeBoard, start: str) -> None:
+        self._board, self._start = board, start
+
+    async def rest(self) -> bytes:
+        found = [item for item in self._board.printed if item["time"][:-1] >= self._start]
+        if found:
+            self._start = found[-1]["time"][:-1] + "\0"
+        return "".join(f"{json.dumps(item)}\n" for item in found).encode()
+
+    async def take(self) -> bytes | None:
+        if found := await self.rest():
+            return found
+        if self._board.breaks:
+            self._board.breaks -= 1
+            return None
+        await asyncio.sleep(0.02)
+        return b""
+
+    def close(self) -> None:
+        self._board.closed += 1
+
+
 @dataclass
 class FakeBoard:
     known: list[ActivityShape] = field(default_factory=list)
@@ -116,6 +145,9 @@ class FakeBoard:
     """{machine name of an environment: URLs}"""
     hosts: Sequence[CertificateShape] = tuple(certificate(f"{name}.test", name) for name in ("shop", "blog"))
     router: RouterStatus | None = None
+    printed: list[dict[str, Any]] = field(default_factory=list)
+    """What containers print."""
+    asked_output: list[tuple[Wanted, str, int | None]] = field(default_factory=list)
 
     async def status(self, *, with_environments: bool, with_names: bool) -> StatusShape:
         status = StatusShape(
@@ -173,6 +205,14 @@ class FakeBoard:
         visits["shop/main-bvxea6i"].count(200, 0.03)
         return Figures(visits, self.router, {"builds": (1, 2)})
 
+    async def output(
+        self, project: str, environment: str, wanted: Wanted, *, start: str, lines: int | None,
+    ) -> FakeOutput:
+        if environment == "nothing":
+            raise NotFound(f"the project {project} has no environment nothing", mend="`deployd environments`")
+        self.asked_output.append((wanted, start, lines))
+        return FakeOutput(self, start)
+
     async def access_log(self, project: str, environment: str, lines: int) -> FakeLines:
         if environment == "nothing":
             raise NotFound(f"the project {project} has no environment nothing", mend="`deployd environments`")
@@ -201,8 +241,18 @@ class FakeDesk:
         self.asked.append(("redeploy", project, environment, who))
         return self._made(project, environment, "redeploy")
 
-    async def rollback(self, project: str, environment: str, to: int | None, who: str) -> ActivityShape:
-        self.asked.append(("rollback", project, environment, to, who))
+    async def lock(self, project: str, environment: str, reason: str, who: str) -> LockedShape:
+        self.asked.append(("lock", project, environment, reason, who))
+        return LockedShape(project, "main-bvxea6i", environment, LockShape(who, reason, AT), (3,))
+
+    async def unlock(self, project: str, environment: str, who: str) -> LockedShape:
+        self.asked.append(("unlock", project, environment, who))
+        return LockedShape(project, "main-bvxea6i", environment, None, (4,))
+
+    async def rollback(
+        self, project: str, environment: str, to: int | None, who: str, *, lock: bool | None = None,
+    ) -> ActivityShape:
+        self.asked.append(("rollback", project, environment, to, who, *([] if lock is None else [lock])))
         if to == 99:
             raise NothingLive("main has no version 99 to go back to", mend="versions that were live: 1")
         return self._made(project, environment, "rollback")

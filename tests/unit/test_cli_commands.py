@@ -228,6 +228,22 @@ async def test_a_rollback_names_its_version(cli: Cli, desk: FakeDesk) -> None:
     assert [asked[3] for asked in desk.asked] == [1, None]
 
 
+async def test_a_rollback_says_whether_it_locks(cli: Cli, desk: FakeDesk) -> None:
+    await cli("rollback", "shop", "main", "--no-lock")
+    await cli("rollback", "shop", "next", "--lock")
+    assert [asked[-1] for asked in desk.asked] == [False, True]
+
+
+async def test_a_lock_says_what_it_does_not_hold_and_how_to_end_it(cli: Cli, desk: FakeDesk) -> None:
+    locked = await cli("lock", "shop", "main", "--reason", "the sale")
+    assert "pushes are built and wait; `deployd unlock shop main` lets them go live" in locked.output
+    assert "activity 3 runs already" in locked.output
+    unlocked = await cli("unlock", "shop", "main")
+    assert unlocked.output == "shop/main is unlocked\nactivity 4 goes on: deployd log -f 4\n"
+    assert desk.asked == [("lock", "shop", "main", "the sale", "operator"), ("unlock", "shop", "main", "operator")]
+    assert json.loads((await cli("lock", "shop", "main", "--json")).output)["lock"]["who"] == "operator"
+
+
 async def test_a_refusal_ends_with_6_and_says_how_to_mend_it(cli: Cli) -> None:
     result = await cli("rollback", "shop", "main", "--to", "99")
     assert (result.exit_code, result.stdout) == (6, "")
@@ -328,3 +344,49 @@ async def test_mails_are_a_table_and_one_of_them_is_read_or_taken_as_it_is(cli: 
     assert (await cli("mail", "shop", "main", "1", "--raw")).stdout_bytes == MAIL
     missing = await cli("mail", "shop", "main", "2")
     assert (missing.exit_code, "there is no mail 2" in missing.output) == (5, True)
+def printed(number: int, text: str, **more: Any) -> dict[str, Any]:
+    return {"time": f"2026-05-04T10:00:0{number}.5Z", "project": "shop", "environment": "main-bvxea6i", "app": "shop",
+            "kind": "app", "name": "shop", "version": 1, "stream": "stdout", "text": text, **more}
+
+
+async def test_output_is_shown_with_who_printed_it(cli: Cli, board: FakeBoard) -> None:
+    board.printed = [
+        printed(1, "\x1b[2Jhello"), printed(2, "sent", kind="worker", name="mailer"), printed(3, "x", kind="web"),
+        printed(4, "ready", kind="service", app="", name="db", version=None),
+        printed(5, "done", kind="cron", name="nightly", stream="output"),
+    ]
+    result = await cli("logs", "shop", "main")
+    assert result.output.splitlines() == [
+        "2026-05-04 10:00:01 shop | hello", "2026-05-04 10:00:02 shop worker mailer | sent",
+        "2026-05-04 10:00:03 shop web | x", "2026-05-04 10:00:04 db | ready",
+        "2026-05-04 10:00:05 shop cron nightly | done",
+    ]
+    as_json = (await cli("logs", "shop", "main", "--json")).output.splitlines()
+    assert [json.loads(line) for line in as_json] == board.printed
+    assert (await cli("logs", "shop", "nothing")).exit_code == 5
+
+
+async def test_output_is_asked_for_as_the_options_say(cli: Cli, board: FakeBoard) -> None:
+    await cli("logs", "shop", "main", "--worker", "mailer", "--version", "3", "-n", "7")
+    await cli("logs", "shop", "main", "--since", "2026-05-04T10:00:01.5Z")
+    await cli("logs", "shop", "main", "--since", "10m")
+    first, second, third = board.asked_output
+    assert (first[0].worker, first[0].version, first[2]) == ("mailer", 3, 7)
+    assert second[1:] == ("2026-05-04T10:00:01.5\0", None)
+    assert third[1] > "2026"
+
+
+async def test_following_output_goes_on_behind_the_last_line_when_the_daemon_comes_back(
+    board: FakeBoard, desk: FakeDesk, socket: Path,
+) -> None:
+    board.printed, board.breaks = [printed(1, "one")], 1
+    argv = [sys.executable, "-m", "deployd", "logs", "--socket", str(socket), "-f", "shop", "main"]
+    async with open_fake_daemon(socket, board, desk), open_process(*argv, cwd=REPOSITORY) as process:
+        assert b"one" in await process.stdout.readline()
+        while board.breaks:
+            await asyncio.sleep(0.01)
+        board.printed.append(printed(2, "two"))
+        assert b"two" in await process.stdout.readline()
+        os.kill(process.pid, signal.SIGINT)
+        assert await process.wait() == 0
+    assert [start for _, start, _ in board.asked_output] == ["", "2026-05-04T10:00:01.5\0"]

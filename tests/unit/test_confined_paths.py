@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 SOURCES = Path(__file__).parent.parent.parent / "deployd"
-ROOMS = ("activity", "deployment", "engine", "git", "recipes", "services", "slugs", "upkeep")
+ROOMS = ("activity", "deployment", "engine", "git", "output", "recipes", "services", "slugs", "upkeep")
 CALLS = frozenset({
     "open", "read_text", "read_bytes", "write_text", "write_bytes", "touch", "mkdir", "makedirs", "rename", "unlink",
     "rmdir", "rmtree", "symlink_to", "hardlink_to", "link", "symlink", "chown", "lchown", "chmod", "lchmod", "utime",
@@ -44,6 +44,8 @@ WHOSE = {
         "configuration of containers, which they see read-only"),
     "deployment/instances.py": ("mkdir",
         "versions/<version>/<instance>, whose entries are root's"),
+    "deployment/mount_snapshot.py": ("write_text",
+        "snapshots/, root's; mounts by confined.trees_program"),
     "deployment/places.py": ("glob",
         "environments/, whose entries are root's"),
     "deployment/removal.py": ("glob",
@@ -56,6 +58,8 @@ WHOSE = {
         "the host's store and certificates/, root's or the operator's"),
     "deployment/volumes.py": ("is_dir mkdir",
         "environments/<project>/<environment>, whose entries are root's"),
+    "deployment/starts.py": ("stat",
+        "by a descriptor of confined.beneath"),
     "engine/alive.py": ("read_text",
         "/proc"),
     "engine/containers.py": ("rename",
@@ -66,9 +70,13 @@ WHOSE = {
         "config/images, ours"),
     "engine/images.py": ("open",
         "config/images, ours"),
-    "engine/listening.py": ("open",
+    "engine/listening.py": ("open read_text readlink scandir",
         "/proc"),
     "engine/memory.py": ("read_text",
+        "/proc and control groups"),
+    "engine/pause_keeper.py": ("open",
+        "control groups, whose names are Docker's"),
+    "engine/pauses.py": ("exists read_text write_text",
         "/proc and control groups"),
     "engine/script.py": ("chmod chown lexists mkdir mkfifo open",
         "by descriptors of confined.beneath; the folder of scripts itself is root's"),
@@ -80,6 +88,12 @@ WHOSE = {
         "a workspace before a container sees it, and links in it refused; mirrors in repos/, root's"),
     "git/workspace.py": ("mkdir rmtree",
         "work/, whose entries are root's, before a container sees them; a folder of its own in repos/"),
+    "output/files.py": ("open stat",
+        "Docker's own, root's, and what is kept of them"),
+    "output/keep.py": ("copyfile glob hardlink_to mkdir rename rmdir stat unlink write_bytes",
+        "output/, root's"),
+    "output/sources.py": ("glob open read_bytes",
+        "output/ and crons/, root's"),
     "slugs/archive.py": ("exists glob mkdir open read_bytes rename stat unlink utime",
         "slugs/, root's"),
     "slugs/mount.py": ("is_dir mkdir open resolve rmdir",
@@ -96,6 +110,8 @@ WHOSE = {
         "logs/ and caches/, whose entries are root's"),
     "upkeep/cron_run.py": ("is_dir mkdir open rename stat",
         "crons/, root's"),
+    "upkeep/kept_output.py": ("glob",
+        "output/, root's"),
     "upkeep/wall.py": ("read_text",
         "/proc"),
     "upkeep/lost_pushes.py": ("mkdir read_text rename write_text",

@@ -100,7 +100,7 @@ FILES = [
     Row("16", "R", {APP: PHP + "hooks: {build: !include {type: string, path: ../../../etc/passwd}}\n"}, ("leads out of the repository",)),
     Row("17", "R", {APP: PHP + "hooks: !!python/object:os.system {}\n"}, ("the tag `!!python/object:os.system`",)),
     Row("18", "A", {LIST: "- !include pip.app.yaml\n", ".platform/pip.app.yaml": PHP}),
-    Row("19", "W", {APP: PHP, ".magento.app.yaml": PHP, ROUTES: f"{ROUTE}}}\n"}, ("both spellings", "`.platform.app.yaml` and `.platform/` are read")),
+    Row("19", "W", {APP: PHP, ".magento.app.yaml": PHP, ROUTES: f"{ROUTE}}}\n"}, ("several spellings", "`.platform.app.yaml` and `.platform/` are read")),
 ]
 BASE = [
     R("22", "", "needs the key `name`", base="type: php:8.4\n" + WEB),
