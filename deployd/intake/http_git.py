@@ -21,11 +21,13 @@ from deployd.confined.trees import size_of
 from deployd.errors import DeployError
 from deployd.git.program import git_environment
 from deployd.ids import ProjectId
+from deployd.intake.lasting import LASTING
 from deployd.intake.ports import Intake
 from deployd.intake.seats import Seats, TooMany, Turns
 from deployd.intake.tokens import find_token
 from deployd.process import Process, open_process
 from deployd.settings import ProjectSettings, Token
+from deployd.units import MEGABYTE
 
 log = structlog.get_logger()
 
@@ -42,7 +44,7 @@ STREAMS = 100
 AT_ONCE, AT_ONCE_OF_ONE = 256, 8
 """Processes that answer readers; whoever comes when a token has that many waits for one of them to end. Pushes are not
 among them: they stay until the deployment is done."""
-REPOSITORY_BYTES = 10_000_000_000
+REPOSITORY_BYTES = 10_000 * MEGABYTE
 COMMANDS_BYTES = 4_000_000
 """Of the lines for branches and tags of one push: some 20,000, ten times as many as are taken."""
 LENGTH_DIGITS = 4
@@ -188,7 +190,7 @@ async def _refuse_without_room(
         if disk.f_bavail * disk.f_frsize < LEAST_FREE_BYTES:
             why = f"the disk of {repository} is full"
         elif await sizes.of(repository) > repository_bytes:
-            why = f"its repository takes more than its share of {repository_bytes // 1_000_000} MB"
+            why = f"its repository takes more than its share of {repository_bytes // MEGABYTE} MB"
             mend = "have the operator raise shares.repository_mb"
         else:
             return
@@ -211,6 +213,7 @@ async def _serve(
         "DEPLOYD_WHO": token.name if token else "",
         **({"GIT_PROTOCOL": request.headers["Git-Protocol"]} if "Git-Protocol" in request.headers else {}),
     })
+    request[LASTING] = True
     async with open_process(
         *BOUNDED, "git", SERVICES[service], *arguments, str(repository), env=env, with_stdin=with_body,
     ) as process, asyncio.TaskGroup() as group:
