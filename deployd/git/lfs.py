@@ -26,6 +26,7 @@ from deployd.git.gate import Gate, open_gate
 from deployd.git.lfs_pointers import Content, Pointer, by_object
 from deployd.git.mirror import without_user
 from deployd.reach import Opening
+from deployd.units import megabytes
 
 MOST_BYTES, MOST_OBJECTS = 4 * 1024**3, 20_000
 BATCH, AT_ONCE = 100, 4
@@ -91,7 +92,7 @@ async def fill(
     room = (await asyncio.to_thread(shutil.disk_usage, workspace)).free - ROOM_BYTES
     if size_bytes > room:
         raise LfsMissing(
-            f"the files of Git LFS have {size_bytes / 1e6:,.0f} MB, and there is no room for them",
+            f"the files of Git LFS have {megabytes(size_bytes):,.0f} MB, and there is no room for them",
             where=pointers[0].path, mend="make room on the disk",
         )
     asking = _Asking(server, workspace)
