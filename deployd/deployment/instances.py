@@ -20,10 +20,12 @@ from deployd.deployment.host import Host
 from deployd.deployment.identity import FOLDER as IDENTITY
 from deployd.deployment.identity import ensure_identity
 from deployd.deployment.kernel_limits import refuse_too_large
+from deployd.deployment.own_hosts import own_hosts
 from deployd.deployment.process_environment import merged_environment
 from deployd.deployment.service_container import credentials_of
 from deployd.deployment.start_script import start_script
 from deployd.deployment.starts import lay_out_starts
+from deployd.deployment.trust import STORE, VARIABLES, ensure_trust
 from deployd.deployment.view import Deployment
 from deployd.deployment.volumes import mount_places, stage_mounts
 from deployd.deployment.waiting import waiting_of
@@ -32,8 +34,8 @@ from deployd.engine.seen import ContainerSeen
 from deployd.environment.platform import About, run_config_json, runtime_environment
 from deployd.environment.variables import variables_of
 from deployd.project.model import Application, Instance, ProjectConfig, Relationship
-from deployd.recipes.paths import runtime_paths
-from deployd.recipes.php_fpm import fpm_start, render_fpm, render_php_ini
+from deployd.recipes.paths import SIZED_INI_FOLDER, runtime_paths
+from deployd.recipes.php_fpm import fpm_start, render_fpm, render_php_ini, render_sized_ini
 from deployd.recipes.web_server import WEB_PORT
 from deployd.services.families import family_of
 
@@ -44,7 +46,7 @@ class Described:
 
     parts: InstanceParts
     files: Mapping[str, str]
-    """Its configuration: {name: text}"""
+    """Its configuration: {path below its folder: text}"""
     seen: str
     """Digest of these, as far as they do not depend on the deployment that writes them."""
 
@@ -52,7 +54,7 @@ class Described:
 async def describe_instance(
     deployment: Deployment, host: Host, config: ProjectConfig, app: Application, instance: Instance, instance_name: str,
 ) -> Described:
-    """Everything that an instance's container is put together from. Changes nothing."""
+    """Everything that an instance's container is put together from. Changes nothing that it sees."""
     version = deployment.planned.version.app(app.name)
     assert version is not None, app.name
     project, environment = deployment.project.id, deployment.environment
@@ -61,12 +63,15 @@ async def describe_instance(
     about = About(
         project, await host.facts.entropy(project), environment, deployment.branch, deployment.type, version.tree,
     )
+    gateway = await host.facts.gateway(project, environment)
+    trust = await ensure_trust(host.settings)
     routes = routes_of(host.settings, deployment.project, environment, deployment.branch, config)
     values = runtime_environment(
         app, about, variables, commands=instance.commands, routes=routes.routes, relationships=relationships,
+        smtp_host=gateway if host.settings.mail.enabled else "",
         of_services=config.dialect.service_variables,
     )
-    merged = merged_environment(runtime_paths(app), values)
+    merged = merged_environment({**_trusted(trust), **runtime_paths(app)}, values)
     refuse_too_large(instance_name, merged, app.place)
     home = deployment.home(instance_name)
     folder = host.places.instance(project, environment, home, instance_name)
@@ -80,6 +85,8 @@ async def describe_instance(
         configuration=folder / "config",
         scripts=folder / "scripts",
         sockets=folder / "sockets",
+        hosts={**own_hosts(routes.routes, host.settings.router.address, gateway), **instance.additional_hosts},
+        trust=trust,
         environment=merged,
         links=links_of(deployment, config, instance.relationships),
         size=host.settings.size(instance.size),
@@ -91,6 +98,7 @@ async def describe_instance(
     if app.runtime_name == "php":
         files["php-fpm.conf"] = render_fpm(app, parts.size.memory_mb, parts.size.cpus)
         files["php.ini"] = render_php_ini(app, variables.php)
+        files[f"{Path(SIZED_INI_FOLDER).name}/php.ini"] = render_sized_ini(parts.size.memory_mb)
         default = fpm_start(app) if instance is app.web.instance else None
     hook_comes = instance is app.web.instance and app.hooks.deploy and deployment.planned.plan.run_deploy_hook
     hook_ended = f"{SCRIPTS_FOLDER}/deploy/status" if hook_comes else None
@@ -108,9 +116,16 @@ async def lay_out(deployment: Deployment, host: Host, described: Described) -> N
     await host.slugs.ensure_mounted(version.slug)   # after the mounts: who sees its slug sees them too
     await ensure_identity(folder, parts.uid)
     await _own_folder(folder, parts.sockets.name, parts.uid)
-    await write_files(parts.configuration, described.files)
+    for name, text in described.files.items():
+        path = parts.configuration / name
+        await write_files(path.parent, {path.name: text})
     await asyncio.to_thread(parts.scripts.mkdir, mode=0o755, exist_ok=True)
     await asyncio.to_thread(lay_out_starts, parts.scripts, group=parts.uid)
+
+
+def _trusted(trust: Path | None) -> dict[str, str]:
+    """For programs with a store of their own."""
+    return dict.fromkeys(VARIABLES, str(STORE)) if trust else {}
 
 
 def links_of(

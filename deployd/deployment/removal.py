@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from deployd.confined.going import put_aside
 from deployd.confined.stages import ensure_unstaged
-from deployd.confined.trees import remove_tree
 from deployd.deployment.gone import ensure_gone
 from deployd.deployment.host import Host
 from deployd.deployment.together import together
@@ -44,14 +44,14 @@ async def remove_version(
     stages = host.places.stages(deployment.project.id, deployment.environment, activity)
     if not but_for:
         await ensure_unstaged(stages)
-        await remove_tree(folder)
+        await put_aside(folder, host.places.going)
         return
     for stage in await _below(stages):
         if stage.name not in but_for:
             await ensure_unstaged(stage)
     for path in await _below(folder):
         if path.name not in _folders_of(but_for):
-            await remove_tree(path)
+            await put_aside(path, host.places.going)
 
 
 async def end_new_apps(deployment: Deployment, host: Host) -> None:

@@ -16,6 +16,7 @@ import asyncio
 
 from deployd.activity.log import Tell
 from deployd.deployment.answered import wait_until_answered
+from deployd.deployment.as_live import as_live
 from deployd.deployment.deploy import greet, in_order_of_need, web_image_and_addresses
 from deployd.deployment.greeting import wait_until_listening
 from deployd.deployment.hooks import Frozen
@@ -29,7 +30,7 @@ from deployd.deployment.snapshot import copied_services
 from deployd.deployment.together import together
 from deployd.deployment.validate import read_config
 from deployd.deployment.version import Version
-from deployd.deployment.view import Deployment, of_version
+from deployd.deployment.view import Deployment
 from deployd.deployment.volumes import ensure_data_owner
 from deployd.deployment.waiting import Waiting, waiting_of
 from deployd.engine.names import DIGEST
@@ -117,7 +118,9 @@ async def _start(
 
 async def _start_anew(deployment: Deployment, host: Host, waiting: Waiting, before: Version) -> None:
     """Have the applications of the version before connect anew with what came back, before they are visited again."""
-    earlier = of_version(before, deployment.activity, deployment.project, deployment.instance, host.clock.now())
+    earlier = as_live(
+        before, host.settings, deployment.project, deployment.environment, deployment.branch, host.clock.now(),
+    )
     config = await read_config(earlier, host)
     for app in in_order_of_need(config):
         if Waiting(waiting.services).includes(app, config):

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import dataclass
 
-from deployd.activity.journal import DONE, Journal, write_result
+from deployd.activity.journal import Journal
 from deployd.deployment.results import AppsUp, Replaced
 from deployd.deployment.version import Version
 from deployd.engine.names import Names
@@ -15,7 +14,6 @@ from deployd.ids import ActivityId, CommitId, EnvironmentName
 from deployd.plan import Plan
 from deployd.settings import ProjectSettings
 from deployd.state.activities import Activity
-from deployd.state.entries import Entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,20 +107,3 @@ class Deployment:
             return self.journal.result("start_apps", AppsUp).kept
         except LookupError:
             return {}
-
-
-def of_version(
-    version: Version, activity: Activity, project: ProjectSettings, instance: str, at: datetime,
-) -> Deployment:
-    """A version as the deployment that made it, as far as its containers and routes need that.
-
-    Args:
-        activity: Of the same environment; its number is not taken.
-    """
-    journal = Journal((
-        Entry("fetch", DONE, at, write_result(Fetched(version.commit))),
-        Entry("read_and_plan", DONE, at, write_result(
-            Planned(version, None, Plan((), (), run_deploy_hook=False), version.routes),
-        )),
-    ))
-    return Deployment(replace(activity, id=version.activity), project, instance, journal)
