@@ -9,7 +9,7 @@ import asyncio
 from typing import ClassVar
 
 from deployd.activity.log import Tell
-from deployd.confined.trees import remove_tree
+from deployd.confined.going import put_aside
 from deployd.deployment.environment_file import environment_error
 from deployd.deployment.host import Host
 from deployd.deployment.images_missing import instead_of
@@ -110,4 +110,4 @@ async def forget_hooks(deployment: Deployment, host: Host, app: str) -> None:
     own = {script_name(deployment, app, hook) for hook in HOOKS}
     for folder in there:
         if folder.name not in own:
-            await remove_tree(folder)
+            await put_aside(folder, host.places.going)
