@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from deployd.activity.log import Tell
-from deployd.confined.trees import ensure_owner, remove_tree
+from deployd.confined.going import put_aside
+from deployd.confined.trees import ensure_owner
 from deployd.deployment.build_room import ensure_cache_in_bounds, room_watched
 from deployd.deployment.containers import SCRIPTS_FOLDER
 from deployd.deployment.host import Host
@@ -24,6 +25,7 @@ from deployd.deployment.kernel_limits import refuse_too_large
 from deployd.deployment.memory_full import memory_full, mend_memory
 from deployd.deployment.process_environment import merged_environment
 from deployd.deployment.together import together
+from deployd.deployment.trust import STORE, VARIABLES
 from deployd.deployment.validate import read_config
 from deployd.deployment.view import Deployment
 from deployd.deployment.wanted import build_variables
@@ -40,10 +42,8 @@ from deployd.recipes.paths import build_paths
 from deployd.slugs.errors import DiskFull
 from deployd.units import MEGABYTE
 
-HOST_TRUST_STORE = Path("/etc/ssl/certs/ca-certificates.crt")
-TRUST_VARIABLES = (
-    "SSL_CERT_FILE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "PIP_CERT", "NODE_EXTRA_CA_CERTS", "GIT_SSL_CAINFO",
-)
+GOING_SECONDS, LOOK_SECONDS = 120.0, 0.25
+"""How long a build waits for room that is being made."""
 
 
 class BuildFailed(DeployError):
@@ -68,7 +68,7 @@ async def build_apps(deployment: Deployment, host: Host, tell: Tell) -> Built:
     if not planned:
         tell.line("nothing to build: every slug is there")
         return Built(())
-    _refuse_without_room(host)
+    await _refuse_without_room(host)
     await ensure_cache_in_bounds(deployment, host, tell)
     config = await read_config(deployment, host)
     for item in planned:
@@ -81,7 +81,7 @@ async def build_apps(deployment: Deployment, host: Host, tell: Tell) -> Built:
 async def discard(deployment: Deployment, host: Host, tell: Tell) -> None:
     """Undo of a build: its containers and its workspaces go."""
     await remove_build_containers(deployment, host, tell)
-    await remove_tree(host.places.work(deployment.id))
+    await put_aside(host.places.work(deployment.id), host.places.going)
 
 
 async def remove_build_containers(deployment: Deployment, host: Host, tell: Tell) -> None:
@@ -107,7 +107,7 @@ async def _build(deployment: Deployment, host: Host, tell: Tell, app: Applicatio
     if not has_ended and (there is None or not there.running):
         # The host went down under it. What its steps left in memory is gone, so all of them are run again.
         await host.engine.ensure_container_gone(name, stop_seconds=0)
-        await remove_tree(folder.parent)
+        await put_aside(folder.parent, host.places.going)
         there = None
     for step, script in zip(steps, scripts, strict=True):
         await asyncio.to_thread(prepare, folder, script.name, _script(step), group=owner)
@@ -208,8 +208,8 @@ async def _build_container(
     )
     values = build_environment(app, about, build_variables(deployment.project, app, deployment.branch))
     refuse_too_large(f"the build of {app.name}", values, app.place)
-    trust = host.settings.build.trust_store == "host" and await asyncio.to_thread(HOST_TRUST_STORE.is_file)
-    certificates = {variable: str(HOST_TRUST_STORE) for variable in TRUST_VARIABLES} if trust else {}
+    trust = host.settings.build.trust_store == "host" and await asyncio.to_thread(STORE.is_file)
+    certificates = dict.fromkeys(VARIABLES, str(STORE)) if trust else {}
     return ContainerSpec(
         name=name,
         image=version.image_id,
@@ -225,7 +225,7 @@ async def _build_container(
             Bind(str(host.places.cache(deployment.project.id)), CACHE_FOLDER),
             Bind(str(folder), SCRIPTS_FOLDER),
             *identity_binds(await ensure_identity(folder.parent, deployment.planned.version.uid)),
-            *([Bind(str(HOST_TRUST_STORE), str(HOST_TRUST_STORE), read_only=True)] if trust else []),
+            *([Bind(str(STORE), str(STORE), read_only=True)] if trust else []),
         ),
         tmpfs={
             "/tmp": "rw,exec,nosuid,nodev,size=4g,mode=1777",
@@ -243,11 +243,20 @@ async def _make_writable(folder: Path, owner: int) -> None:
     await ensure_owner(folder, owner)
 
 
-def _refuse_without_room(host: Host) -> None:
-    usage = os.statvfs(host.places.state)
-    free_mb = usage.f_bavail * usage.f_frsize // MEGABYTE
-    if free_mb < host.settings.min_free_disk_mb:
-        raise DiskFull(
-            f"cannot build: only {free_mb} of {host.settings.min_free_disk_mb} MB are free at {host.places.state}",
-            mend="make room on the disk, or lower min_free_disk_mb; nothing was changed",
-        )
+async def _refuse_without_room(host: Host) -> None:
+    """What a build before has left may still be on its way to be removed: that is waited for."""
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    while (free_mb := _free_mb(host.places.state)) < host.settings.min_free_disk_mb:
+        goes = await asyncio.to_thread(lambda: any(host.places.going.glob("*")))
+        if not goes or loop.time() - began > GOING_SECONDS:
+            raise DiskFull(
+                f"cannot build: only {free_mb} of {host.settings.min_free_disk_mb} MB are free at {host.places.state}",
+                mend="make room on the disk, or lower min_free_disk_mb; nothing was changed",
+            )
+        await asyncio.sleep(LOOK_SECONDS)
+
+
+def _free_mb(folder: Path) -> int:
+    usage = os.statvfs(folder)
+    return usage.f_bavail * usage.f_frsize // MEGABYTE

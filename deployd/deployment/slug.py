@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import ClassVar
 
 from deployd.activity.log import Tell
-from deployd.confined.trees import bytes_to_read, remove_tree
+from deployd.confined.going import put_aside
+from deployd.confined.trees import bytes_to_read
 from deployd.deployment.host import Host
 from deployd.deployment.together import together
 from deployd.deployment.validate import read_config
@@ -51,7 +52,7 @@ async def pack(deployment: Deployment, host: Host, tell: Tell) -> Packed:
         slug, _ = await together([packing, _refuse_too_large(deployment, host, app.name, workspace)])
         assert slug is not None, planned
         tell.line(f"{slug.files} files, {megabytes(slug.size_bytes):.1f} MB in {slug.seconds:.1f} s", app=app.name)
-    await remove_tree(host.places.work(deployment.id))
+    await put_aside(host.places.work(deployment.id), host.places.going)
     return Packed(tuple(packed))
 
 

@@ -20,7 +20,8 @@ from typing import ClassVar
 
 from deployd.activity.explain import unwrap
 from deployd.activity.log import Tell
-from deployd.confined.trees import count_files, remove_tree
+from deployd.confined.going import put_aside
+from deployd.confined.trees import count_files
 from deployd.deployment.databases import (
     Database,
     copy_files,
@@ -115,14 +116,14 @@ async def put_back_snapshot(deployment: Deployment, host: Host, tell: Tell) -> N
 
 async def remove_snapshot(deployment: Deployment, host: Host) -> None:
     """Let go of the snapshot of a deployment; none is fine."""
-    await remove_tree(_folder(deployment, host))
+    await put_aside(_folder(deployment, host), host.places.going)
 
 
 async def _take(
     deployment: Deployment, host: Host, tell: Tell, databases: tuple[Database, ...], folders: tuple[str, ...],
 ) -> Taken:
     folder, services = _folder(deployment, host), tuple(database.name for database in databases)
-    await remove_tree(folder)
+    await put_aside(folder, host.places.going)
     await asyncio.to_thread(folder.mkdir, mode=0o700, parents=True)
     async with open_keeping(deployment, host, tell, folders, folder) as keeping:
         await asyncio.sleep(UNDER_WAY_SECONDS)
