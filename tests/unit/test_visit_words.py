@@ -80,7 +80,7 @@ def test_what_is_well_means_nothing(status: int) -> None:
 
 @pytest.mark.parametrize(("now", "before", "worse"), [
     (503, 200, True), (503, None, True), (404, 404, False), (404, 200, True), (200, 503, False), (503, 503, True),
-    (0, 0, True), (403, 404, True),
+    (0, 0, True), (403, 404, True), (429, 200, False),
 ])
 def test_only_what_is_worse_than_it_was_is_wrong_and_errors_of_a_server_always(
     now: int, before: int | None, worse: bool,
