@@ -7,7 +7,7 @@ made into an error with the text, the line and the shell. Pure.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -37,8 +37,9 @@ class Failure:
     evidence: tuple[str, ...]
 
 
-def find_failure(lines: Sequence[str]) -> Failure | None:
+def find_failure(written: Iterable[str]) -> Failure | None:
     """The last time that `.environment` ended a shell which wrote these lines; None: it did not."""
+    lines = list(written)
     told = [number for number, line in enumerate(lines) if _status(line) is not None]
     if not told:
         return None
@@ -54,7 +55,7 @@ def find_failure(lines: Sequence[str]) -> Failure | None:
     )
 
 
-def environment_error(lines: Sequence[str], root: str, before: str) -> EnvironmentFileFailed | None:
+def environment_error(lines: Iterable[str], root: str, before: str) -> EnvironmentFileFailed | None:
     """
     Args:
         lines: What a container, a hook or a cron wrote, oldest first.
