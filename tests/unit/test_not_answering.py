@@ -124,9 +124,9 @@ class EngineDouble:
 
 @pytest.mark.parametrize(("engine", "said", "where"), [
     (EngineDouble([]), "refused", ""),
-    (EngineDouble(["killed"], restarts=3), "could not be run: its container does not stay up (started anew 3 times)", ""),
+    (EngineDouble(["killed"], restarts=3), "its container does not stay up (started anew 3 times)", ""),
     (EngineDouble(["killed"], running=False), "its container does not stay up", ""),
-    (EngineDouble(["s: 3: ./.environment: A: parameter not set", END], restarts=1), "was never begun", ".environment:3"),
+    (EngineDouble(["s: 3: ./.environment: A: not set", END], restarts=1), "was never begun", ".environment:3"),
 ], ids=["it runs", "it restarts", "it has ended", ".environment"])
 async def test_a_command_whose_container_does_not_run_says_why(engine: EngineDouble, said: str, where: str) -> None:
     host: Any = SimpleNamespace(engine=engine)
