@@ -73,6 +73,11 @@ class Client:
         """What a push would do; `offered` is the body that the API's route takes."""
         return await self.post(f"/api/v1/projects/{quote(project, safe='')}/plan", offered)
 
+    async def usage(self, project: str | None, environment: str | None) -> list[dict[str, Any]]:
+        """What applications, workers and services use now."""
+        found = await self.get("/api/v1/usage", project=project, environment=environment)
+        return list(found["items"])
+
     async def log(self, activity: int, *, follow: bool, after: int = 0) -> AsyncIterator[dict[str, Any]]:
         """Lines of an activity's log; with `follow` until it ends."""
         path = f"/api/v1/activities/{activity}/log"
@@ -85,6 +90,19 @@ class Client:
         """Requests of an environment's visitors, oldest first; with `follow` without end."""
         path = f"{_environment(project, environment)}/access-log"
         async for item in self._stream(path, {"lines": str(lines), "follow": "1" if follow else "0"}):
+            yield item
+
+    async def output(
+        self, project: str, environment: str, asked: Mapping[str, str | int | None], *, follow: bool,
+    ) -> AsyncIterator[dict[str, Any]]:
+        """Lines that containers and crons of an environment printed; with `follow` without end.
+
+        Args:
+            asked: As the API's route takes it.
+        """
+        path = f"{_environment(project, environment)}/logs"
+        query = {name: str(value) for name, value in asked.items() if value is not None}
+        async for item in self._stream(path, {**query, "follow": "1" if follow else "0"}):
             yield item
 
     async def _stream(self, path: str, query: Mapping[str, str]) -> AsyncIterator[dict[str, Any]]:

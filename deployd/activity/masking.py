@@ -11,7 +11,8 @@ youngest is ever made anew.
 from __future__ import annotations
 
 import bisect
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import accumulate
 
 from ahocorasick_rs import AhoCorasick
 
@@ -56,6 +57,25 @@ class Masker:
     def clean(self, text: str) -> str:
         """What a program wrote, as it may be shown: plain text without secrets. Colours within a secret hide it not."""
         return self.mask(plain_text(text))
+
+    def clean_all(self, texts: Sequence[str]) -> list[str]:
+        """`clean` of each, for many at once: most have neither a command to a terminal nor a piece of a secret."""
+        plain = [text if text.isprintable() else plain_text(text) for text in texts]
+        for number in self._doubtful(plain):
+            plain[number] = self.mask(plain[number])
+        return plain
+
+    def _doubtful(self, texts: list[str]) -> set[int]:
+        """Which of these have a block of a secret: all texts are searched in one go, whose finds may lie over two."""
+        if not self._known or not texts:
+            return set()
+        ends = list(accumulate(len(text) + 1 for text in texts))
+        searched = _without_halves("\n".join(texts))
+        found: set[int] = set()
+        for shelf in self._shelves:
+            for begin, end in shelf.blocks_in(searched):
+                found.update(range(bisect.bisect_right(ends, begin), bisect.bisect_right(ends, end - 1) + 1))
+        return found
 
     def mask(self, text: str) -> str:
         """The text with every secret replaced, and every piece of one that is long enough to be worth something."""
@@ -102,18 +122,28 @@ class _Shelf:
             if len(alike) < MOST_ALIKE:
                 alike.append((form, start))
 
+    def blocks_in(self, text: str) -> list[tuple[int, int]]:
+        """(begin, end) of blocks; of those that lie over each other one at least."""
+        if not self._beginnings:
+            return []
+        return [(begin, end) for _, begin, end in self._searcher().find_matches_as_indexes(text)]
+
+    def _searcher(self) -> AhoCorasick:
+        if self._automaton is None:
+            self._blocks = list(self._places.keys() | self._beginnings.keys())
+            self._automaton = AhoCorasick(self._blocks)
+        return self._automaton
+
     def find(self, text: str) -> list[tuple[int, int]]:
         """(begin, end) of what is to be masked."""
         if not self._beginnings:
             return []
-        if self._automaton is None:
-            self._blocks = list(self._places.keys() | self._beginnings.keys())
-            self._automaton = AhoCorasick(self._blocks)
+        automaton = self._searcher()
         end_of_text = len(text) - (len(CUT_MARK) if text.endswith(CUT_MARK) else 0)
         found: list[tuple[int, int]] = []
         covered: dict[str, int] = {}
         """{form: up to where it was compared already}; else a text that repeats a block would be read for each again"""
-        for number, at, _ in self._automaton.find_matches_as_indexes(text, overlapping=True):
+        for number, at, _ in automaton.find_matches_as_indexes(text, overlapping=True):
             block = self._blocks[number]
             for form, start in (*self._beginning(block, text, at), *self._places.get(block, ())):
                 if at < covered.get(form, 0):

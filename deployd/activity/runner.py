@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, ClassVar, Protocol
 
 from deployd.activity import beside
@@ -87,8 +87,7 @@ class Run:
 
 async def run(run: Run) -> Finish:
     """Carry an activity to its end; may be called again after any crash."""
-    phase = ""
-    began = asyncio.get_running_loop().time()
+    phase, began = "", run.clock.now()
     async with Holding(run.activity, run.table, run.limits, run.tell) as holding:
         while True:
             journal = await run.journal.read()
@@ -106,7 +105,8 @@ async def run(run: Run) -> Finish:
             if move.step.phase != phase:
                 if phase:
                     _tell_seconds(run, phase, began)
-                phase, began = move.step.phase, asyncio.get_running_loop().time()
+                phase = move.step.phase
+                began = _begin_of(run, phase, journal)
                 run.tell.phase(phase)
             if await _has_room(run, holding, move.step, journal):
                 await _do(run, move.step, journal)
@@ -253,5 +253,12 @@ def visitors_after(table: Table[Any, Any], journal: Journal) -> str:
     return f"visitors {(Visitors.ON_NEW if done else Visitors.AS_BEFORE).value}"
 
 
-def _tell_seconds(run: Run, phase: str, began: float) -> None:
-    run.tell.done(f"{phase} took {asyncio.get_running_loop().time() - began:.1f} s")
+def _begin_of(run: Run, phase: str, journal: Journal) -> datetime:
+    """When a phase began: maybe before the daemon did."""
+    steps = {step.name for step in run.table.steps if step.phase == phase}
+    return next((entry.at for entry in journal.entries if entry.step in steps and entry.event == STARTED),
+                run.clock.now())
+
+
+def _tell_seconds(run: Run, phase: str, began: datetime) -> None:
+    run.tell.done(f"{phase} took {(run.clock.now() - began).total_seconds():.1f} s")

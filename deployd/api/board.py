@@ -28,6 +28,7 @@ from deployd.api.shapes import (
     LockShape,
     ProjectShape,
     StatusShape,
+    UseShape,
 )
 from deployd.certificates.keeper import HostCertificate
 from deployd.clock import Clock
@@ -37,6 +38,9 @@ from deployd.deployment.wanted import domains_of
 from deployd.environment.naming import environment_type
 from deployd.git.mirror import without_user
 from deployd.ids import ActivityId, EnvironmentName, ProjectId
+from deployd.output.follower import OutputFollower
+from deployd.output.outputs import Outputs
+from deployd.output.sources import Wanted
 from deployd.settings import Settings
 from deployd.state import activities, answers, entries, environments, locks
 from deployd.state.activities import Activity
@@ -44,9 +48,11 @@ from deployd.state.answers import WrongAnswer
 from deployd.state.environments import Environment
 from deployd.state.locks import Lock
 from deployd.state.store import Store
+from deployd.units import MEGABYTE
 from deployd.upkeep.access_tail import AT_ONCE, AccessTail
+from deployd.upkeep.usage.keeper import Usage
+from deployd.upkeep.usage.parts import Use
 
-MEGABYTE = 1_000_000
 MOST_OLD = 1_000
 """Versions that are kept though nothing shows them any more."""
 FRESH_SECONDS = 1.0
@@ -67,7 +73,8 @@ class StateBoard:
         degraded: Callable[[], Sequence[str]] = tuple, waits: Callable[[ActivityId], str] = lambda _: "",
         measured: Callable[[], Awaitable[Figures]] | None = None,
         collected: Callable[[], dict[str, Any]] = dict,
-        certificates: Callable[[], Sequence[HostCertificate]] = tuple,
+        certificates: Callable[[], Sequence[HostCertificate]] = tuple, outputs: Outputs | None = None,
+        usage: Usage | None = None, began: float | None = None,
     ) -> None:
         """
         Args:
@@ -76,6 +83,9 @@ class StateBoard:
             measured: For `/metrics`.
             collected: The last round of housekeeping; empty before the first one.
             certificates: What each host shows over TLS.
+            outputs: What containers print.
+            usage: What they use.
+            began: When the daemon did, by the monotonic clock; None: now.
         """
         self._store = store
         self._settings = settings
@@ -88,9 +98,11 @@ class StateBoard:
         self._measured = measured
         self._collected = collected
         self._certificates = certificates
+        self._outputs = outputs
+        self._usage = usage
         self._tails: WeakSet[AccessTail] = WeakSet()
         self._turns = asyncio.Semaphore(AT_ONCE)
-        self._began = time.monotonic()
+        self._began = time.monotonic() if began is None else began
         self._versions: dict[ActivityId, tuple[str, str]] = {}
         """{activity: commit and first URL of its version}"""
         self._healths = Fresh(self._look, FRESH_SECONDS)
@@ -198,7 +210,15 @@ class StateBoard:
         return EnvironmentShape(
             found.project, found.name, found.branch, environment_type(project, found.branch), state, url,
             commit, found.live_activity, _text(found.live_since), doing, lock_shape(lock) if lock else None,
+            killed=tuple(self._usage.killed(found.project, found.name)) if self._usage is not None else (),
         )
+
+    async def uses(self, project: str | None, environment: str | None) -> list[UseShape]:
+        if project is not None and environment is not None:
+            environment = (await self._find(project, environment)).name
+        found = await self._usage.uses(project, environment) if self._usage is not None else []
+        at = self._clock.now().isoformat()
+        return [use_shape(item, at) for item in found]
 
     def certificates(self) -> list[CertificateShape]:
         return [
@@ -236,18 +256,31 @@ class StateBoard:
             return Figures()
 
     async def access_log(self, project: str, environment: str, lines: int) -> AccessTail:
+        found = await self._find(project, environment)
+        tail = AccessTail(self._places.access_log(found.project, found.name), lines, self._turns)
+        self._tails.add(tail)
+        return tail
+
+    async def output(
+        self, project: str, environment: str, wanted: Wanted, *, start: str, lines: int | None,
+    ) -> OutputFollower:
+        found = await self._find(project, environment)
+        assert self._outputs is not None, "a board without outputs is asked for one"
+        return self._outputs.follow(found.project, found.name, wanted, start=start, lines=lines)
+
+    async def _find(self, project: str, environment: str) -> Environment:
         for found in await self._store.read(lambda db: environments.list_all(db, ProjectId(project))):
             if environment in (found.name, found.branch):
-                tail = AccessTail(self._places.access_log(found.project, found.name), lines, self._turns)
-                self._tails.add(tail)
-                return tail
+                return found
         raise NotFound(
             f"the project {project} has no environment {environment}",
             mend=f"`deployd environments --project {project}` shows what there is",
         )
 
     def end_followers(self) -> None:
-        """Let those stop who read an access log: the daemon does."""
+        """Let those stop who read an access log or what containers print: the daemon does."""
+        if self._outputs is not None:
+            self._outputs.end_followers()
         for tail in self._tails:
             tail.end()
 
@@ -284,6 +317,14 @@ def activity_shape(found: Activity, waits: str = "") -> ActivityShape:
 
 def lock_shape(lock: Lock) -> LockShape:
     return LockShape(lock.who, lock.reason, lock.at.isoformat())
+
+
+def use_shape(use: Use, at: str) -> UseShape:
+    part = use.part
+    return UseShape(
+        at, part.project, part.environment, part.kind, part.name, use.containers, round(use.cpu_seconds, 6),
+        use.memory_bytes, use.memory_limit_bytes, use.restarts, use.kills, _text(use.killed_at), use.disk_bytes,
+    )
 
 
 def _text(moment: datetime | None) -> str:

@@ -21,6 +21,7 @@ from deployd.deployment.steps import TABLES
 from deployd.deployment.version import Version
 from deployd.deployment.wanted import cannot_be_masked
 from deployd.environment.naming import environment_type, machine_name
+from deployd.environment.variables import doubtful_variables
 from deployd.errors import DeployError
 from deployd.ids import ActivityId, CommitId, EnvironmentName, ProjectId
 from deployd.router.passes import LINK_LIFETIME, pass_link
@@ -182,7 +183,8 @@ class StateDesk:
         refused = (f"refused: {reason}" for reason in plan.refusals)
         lock = await self._store.read(lambda db: locks.find(db, of.id, machine_name(branch)))
         locked = (f"waits when it is built: {lock.said(branch)}",) if lock else ()
-        return PlanShape(project, branch, (*plan.lines(), *cannot_be_masked(of), *locked, *refused))
+        said = (*plan.lines(), *cannot_be_masked(of), *doubtful_variables(of), *locked, *refused)
+        return PlanShape(project, branch, said)
 
     async def _enqueue(
         self, environment: Environment, kind: str, commit: CommitId, trigger: Trigger, lock: Lock | None = None,

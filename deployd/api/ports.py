@@ -17,7 +17,9 @@ from deployd.api.shapes import (
     PlanShape,
     ProjectShape,
     StatusShape,
+    UseShape,
 )
+from deployd.output.sources import Wanted
 
 
 class Lines(Protocol):
@@ -31,6 +33,14 @@ class Lines(Protocol):
         """Further lines that are there already, without waiting; empty when there are no more."""
         ...
 
+    def close(self) -> None: ...
+
+
+class Bulk(Protocol):
+    """The same where there is too much for a value of each line."""
+
+    async def take(self) -> bytes | None: ...
+    async def rest(self) -> bytes: ...
     def close(self) -> None: ...
 
 
@@ -71,6 +81,28 @@ class Board(Protocol):
     async def figures(self) -> Figures: ...
     async def access_log(self, project: str, environment: str, lines: int) -> Lines:
         """The last requests of an environment (machine name or branch), and those that come.
+
+        Raises:
+            NotFound: There is no such environment.
+        """
+        ...
+
+    async def output(
+        self, project: str, environment: str, wanted: Wanted, *, start: str, lines: int | None,
+    ) -> Bulk:
+        """What containers of an environment (machine name or branch) printed, and what they print.
+
+        Args:
+            start: No line that is older, as a place (`output/outputs.py`); empty: all.
+            lines: The last ones only, and those that come.
+
+        Raises:
+            NotFound: There is no such environment.
+        """
+        ...
+
+    async def uses(self, project: str | None, environment: str | None) -> list[UseShape]:
+        """What parts of environments use now, of all, of a project, or of an environment (machine name or branch).
 
         Raises:
             NotFound: There is no such environment.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -20,9 +21,10 @@ from deployd.api.bodies import (
     read_body,
     read_bytes,
 )
-from deployd.api.errors import Forbidden, NotFound, Unusable
+from deployd.api.errors import Forbidden, NotFound
 from deployd.api.metrics import CONTENT_TYPE, render_metrics
-from deployd.api.ports import Board, Desk, Lines
+from deployd.api.ports import Board, Bulk, Desk, Lines
+from deployd.api.query import number_of, place_in_output, wanted_output
 from deployd.api.shapes import (
     EVERY,
     NOBODY,
@@ -35,14 +37,18 @@ from deployd.api.shapes import (
     EntryShape,
     EnvironmentShape,
     LockedShape,
+    OutputShape,
     PassShape,
     PlanShape,
     ProjectShape,
     ReadyShape,
     RequestShape,
     StatusShape,
+    UseShape,
     as_json,
 )
+from deployd.errors import Unusable
+from deployd.intake.lasting import LASTING
 from deployd.intake.seats import Turns
 from deployd.reading.offer import PlanBody
 from deployd.state.activities import State
@@ -51,9 +57,9 @@ VIEWER, CONTRIBUTOR, ADMIN = ROLES
 STATES: tuple[str, ...] = get_args(State)
 ACCEPTED = 202
 MOST_ITEMS = 1000
+STALLED_SECONDS = 120.0
+"""A reader who takes nothing for so long is cut off: what it reads is kept open for it."""
 MOST_REQUESTS = 100_000
-DIGITS = 15
-"""More than a number of ours ever has."""
 
 Handler = Callable[[web.Request, Caller], Awaitable[web.StreamResponse]]
 """Who asks is NOBODY on routes that need no token."""
@@ -96,6 +102,8 @@ def api_routes(board: Board, desk: Desk) -> tuple[ApiRoute, ...]:
                  many=True),
         ApiRoute("GET", "/api/v1/environments", VIEWER, "environments, of one project or of all", asked.environments,
                  EnvironmentShape, many=True, query=("project",)),
+        ApiRoute("GET", "/api/v1/usage", VIEWER, "what applications, workers and services use now", asked.usage,
+                 UseShape, many=True, query=("project", "environment")),
         ApiRoute("GET", "/api/v1/certificates", VIEWER, "what each host shows over TLS, and what stands in the way",
                  asked.certificates, CertificateShape, many=True, query=("project",)),
         ApiRoute("GET", "/api/v1/activities", VIEWER, "activities, newest first", asked.activities, ActivityShape,
@@ -107,6 +115,9 @@ def api_routes(board: Board, desk: Desk) -> tuple[ApiRoute, ...]:
                  stream=True, query=("after", "follow")),
         ApiRoute("GET", f"{environment}/access-log", VIEWER, "its last requests, and those that come", asked.access_log,
                  RequestShape, stream=True, query=("lines", "follow")),
+        ApiRoute("GET", f"{environment}/logs", VIEWER, "what its containers and crons print", asked.output,
+                 OutputShape, stream=True,
+                 query=("app", "worker", "service", "cron", "version", "since", "after", "lines", "follow")),
         ApiRoute("POST", f"{environment}/redeploy", CONTRIBUTOR, "deploy what is live once more", asked.redeploy,
                  ActivityShape, status=ACCEPTED),
         ApiRoute("POST", f"{environment}/rollback", CONTRIBUTOR,
@@ -165,6 +176,15 @@ class _Api:
         found = await self._board.environments(request.query.get("project"))
         return _list([item for item in found if caller.may_see(item.project)])
 
+    async def usage(self, request: web.Request, caller: Caller) -> web.Response:
+        project, environment = request.query.get("project"), request.query.get("environment")
+        if project is not None and not caller.may_see(project):
+            raise NotFound(f"there is no project {project}")
+        if project is None and environment is not None:
+            raise Unusable("an environment is one of a project", mend="name the `project` too")
+        found = await self._board.uses(project, environment)
+        return _list([item for item in found if caller.may_see(item.project)])
+
     async def certificates(self, request: web.Request, caller: Caller) -> web.Response:
         project = request.query.get("project")
         found = [item for item in self._board.certificates() if project in (None, item.project)]
@@ -172,7 +192,7 @@ class _Api:
 
     async def activities(self, request: web.Request, caller: Caller) -> web.Response:
         query = request.query
-        limit = min(_number(query.get("limit", "50"), "limit"), MOST_ITEMS)
+        limit = min(number_of(query.get("limit", "50"), "limit"), MOST_ITEMS)
         state = query.get("state")
         if state is not None and state not in STATES:
             raise Unusable(f"there is no state {state!r}", mend=f"name one of: {', '.join(STATES)}")
@@ -190,15 +210,22 @@ class _Api:
 
     async def log(self, request: web.Request, caller: Caller) -> web.StreamResponse:
         found = await self._activity(request, caller)
-        after = _number(request.query.get("after", "0"), "after")
+        after = number_of(request.query.get("after", "0"), "after")
         follow = request.query.get("follow") == "1"
         return await _stream(request, self._board.log(found.id, after), follow=follow)
 
     async def access_log(self, request: web.Request, caller: Caller) -> web.StreamResponse:
         project, environment = self._environment(request, caller)
-        lines = min(_number(request.query.get("lines", "100"), "lines"), MOST_REQUESTS)
+        lines = min(number_of(request.query.get("lines", "100"), "lines"), MOST_REQUESTS)
         found = await self._board.access_log(project, environment, lines)
         return await _stream(request, found, follow=request.query.get("follow") == "1")
+
+    async def output(self, request: web.Request, caller: Caller) -> web.StreamResponse:
+        project, environment = self._environment(request, caller)
+        start, lines = place_in_output(request.query)
+        found = await self._board.output(project, environment, wanted_output(request.query), start=start, lines=lines)
+        # Docker is asked for it: a reload ends it, and the reader comes again with the place of its last line.
+        return await _stream(request, found, follow=request.query.get("follow") == "1", lasts=False)
 
     async def redeploy(self, request: web.Request, caller: Caller) -> web.Response:
         project, environment = self._environment(request, caller)
@@ -251,7 +278,7 @@ class _Api:
         return web.json_response(as_json(await self._desk.plan(project, body)))
 
     async def _activity(self, request: web.Request, caller: Caller) -> ActivityShape:
-        number = _number(request.match_info["id"], "the activity's number")
+        number = number_of(request.match_info["id"], "the activity's number")
         found = await self._board.activity(number)
         if found is None or not caller.may_see(found.project):
             raise NotFound(f"there is no activity {number}")
@@ -282,16 +309,29 @@ def _accepted(activity: ActivityShape) -> web.Response:
     return web.json_response(as_json(activity), status=ACCEPTED)
 
 
-async def _stream(request: web.Request, lines: Lines, *, follow: bool) -> web.StreamResponse:
-    """What is there, and with `follow` what comes, until it ends or the reader leaves."""
+async def _stream(
+    request: web.Request, lines: Lines | Bulk, *, follow: bool, lasts: bool = True,
+) -> web.StreamResponse:
+    """What is there, and with `follow` what comes, until it ends or the reader leaves, or takes nothing any more.
+
+    Args:
+        lasts: It goes on when the daemon reads its settings again.
+    """
     response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
     await response.prepare(request)
+    if follow and lasts:
+        request[LASTING] = True
     try:
         while (taken := await (lines.take() if follow else lines.rest())) is not None:
             if not taken and not follow:
                 break
-            await response.write(_encoded(taken))
+            async with asyncio.timeout(STALLED_SECONDS):
+                await response.write(_encoded(taken))
     except ConnectionError:
+        return response
+    except TimeoutError:
+        if request.transport is not None:
+            request.transport.abort()
         return response
     finally:
         lines.close()
@@ -304,12 +344,8 @@ def _refuse_unless_all(caller: Caller) -> None:
         raise Forbidden("housekeeping is for those who may see every project", mend="use an admin's token for `*`")
 
 
-def _encoded(lines: list[dict[str, Any]]) -> bytes:
+def _encoded(lines: list[dict[str, Any]] | bytes) -> bytes:
     """A heartbeat is an empty line: a reader who has left is noticed, and proxies see that it lives."""
+    if isinstance(lines, bytes):
+        return lines or b"\n"
     return "".join(f"{json.dumps(line)}\n" for line in lines).encode() or b"\n"
-
-
-def _number(text: str, what: str) -> int:
-    if not (text.isascii() and text.isdecimal() and len(text) <= DIGITS):
-        raise Unusable(f"{what} must be a whole number, not {text[:DIGITS]!r}")
-    return int(text)

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from deployd.cli.talk import ask, json_option, project_option, show, socket_option
+from deployd.cli.terminal import harmless
 
 
 @click.command()
@@ -24,8 +25,8 @@ def environments(socket: Path, project: str | None, as_json: bool) -> None:
     show(items, columns, as_json=as_json)
     if not as_json:
         for item in items:
-            for answer in item["answers"]:
-                click.echo(f"! {item['project']} {item['branch']}: {answer}")
+            for sentence in (*item["answers"], *item["killed"]):
+                click.echo(f"! {item['project']}/{item['branch']}: {harmless(sentence)}")
 
 
 def _state(item: dict[str, Any]) -> str:

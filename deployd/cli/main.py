@@ -19,6 +19,8 @@ COMMANDS = {
     "activities": ("deployd.cli.activities:activities", "Pushes, redeploys and rollbacks, newest first."),
     "log": ("deployd.cli.log:log", "The log of an activity; without a number, of the newest one."),
     "access-log": ("deployd.cli.access_log:access_log", "Requests of an environment's visitors, oldest first."),
+    "logs": ("deployd.cli.logs:logs", "What the containers and crons of an environment print, oldest first."),
+    "top": ("deployd.cli.top:top", "What applications, workers and services use, those that use most first."),
     "certificates": ("deployd.cli.certificates:certificates",
                      "What each host shows over TLS, and what stands in the way of a better one."),
     "pass": ("deployd.cli.operator_pass:operator_pass",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -108,7 +107,7 @@ class Carrier:
         return begun
 
     async def _carry(self, activity: Activity, table: Table[Deployment, Host], wish: Wish, tell: Tell) -> None:
-        began = asyncio.get_running_loop().time()
+        began = activity.started_at or self.clock.now()   # maybe before the daemon did
         log.info("activity_started", kind=activity.kind, branch=activity.branch, commit=activity.commit)
         journal = StateJournal(self.store, activity.id, self.clock)
         project = self.host.settings.projects.get(activity.project)
@@ -120,7 +119,7 @@ class Carrier:
                 partial(memory_needed, self.host.settings, self.memory_mb),
                 partial(self._ask_live, activity, table, tell, news_only=True),
             ))
-        seconds = asyncio.get_running_loop().time() - began
+        seconds = (self.clock.now() - began).total_seconds()
         if end.state == "pending":
             await self._hold(activity, end.reason, tell)
             return

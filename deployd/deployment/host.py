@@ -17,6 +17,7 @@ from deployd.deployment.places import Places
 from deployd.deployment.version import Version
 from deployd.engine.docker import Engine
 from deployd.git.mirror import CommitInfo
+from deployd.git.submodule_look import Looked
 from deployd.ids import ActivityId, CommitId, EnvironmentName, ProjectId, SlugKey
 from deployd.project.model import ProjectConfig, ReadResult
 from deployd.reading.readers import OfferRead
@@ -38,7 +39,12 @@ class Code(Protocol):
     async def tree(self, project: ProjectId, commit: CommitId, root: str) -> str: ...
     async def listing(self, project: ProjectId, commit: CommitId, root: str, config: ProjectConfig) -> str: ...
     async def changed_files(self, project: ProjectId, old: CommitId, new: CommitId, root: str) -> int | None: ...
-    async def export(self, project: ProjectId, commit: CommitId, root: str, destination: Path, owner: int) -> None: ...
+    async def look_at_submodules(
+        self, project: ProjectSettings, commit: CommitId, config: ProjectConfig,
+    ) -> Looked: ...
+    async def export(
+        self, project: ProjectSettings, commit: CommitId, root: str, destination: Path, owner: int,
+    ) -> None: ...
 
 
 class Slugs(Protocol):

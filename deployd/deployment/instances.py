@@ -15,6 +15,7 @@ from deployd.deployment.containers import SCRIPTS_FOLDER, InstanceParts
 from deployd.deployment.files import write_files
 from deployd.deployment.host import Host
 from deployd.deployment.identity import ensure_identity
+from deployd.deployment.kernel_limits import refuse_too_large
 from deployd.deployment.process_environment import merged_environment
 from deployd.deployment.service_container import credentials_of
 from deployd.deployment.start_script import start_script
@@ -46,7 +47,10 @@ async def instance_parts(
     routes = routes_of(host.settings, deployment.project, environment, deployment.branch, config)
     values = runtime_environment(
         app, about, variables, commands=instance.commands, routes=routes.routes, relationships=relationships,
+        of_services=config.dialect.service_variables,
     )
+    merged = merged_environment(runtime_paths(app), values)
+    refuse_too_large(instance_name, merged, app.place)
     folder = host.places.instance(project, environment, deployment.id, instance_name)
     uid = deployment.planned.version.uid
     parts = InstanceParts(
@@ -59,7 +63,7 @@ async def instance_parts(
         configuration=folder / "config",
         scripts=folder / "scripts",
         sockets=await _own_folder(folder, "sockets", uid),
-        environment=merged_environment(runtime_paths(app), values),
+        environment=merged,
         links=links_of(deployment, config, instance.relationships),
         size=host.settings.size(instance.size),
     )

@@ -24,6 +24,11 @@ class Places:
         """Workspaces and scripts of a build; gone when it is packed."""
         return self.state / "work" / str(activity)
 
+    @property
+    def going(self) -> Path:
+        """What goes, until it is removed: nobody waits for that."""
+        return self.state / "going"
+
     def workspace(self, activity: ActivityId, app: str) -> Path:
         return self.work(activity) / app / "app"
 
@@ -71,6 +76,18 @@ class Places:
     def access_log(self, project: ProjectId, environment: EnvironmentName) -> Path:
         """Requests of its visitors, a line of JSON each."""
         return self.environment(project, environment) / "access.log"
+
+    def output(self, project: ProjectId, environment: EnvironmentName) -> Path:
+        """What its containers that went had printed."""
+        return self.all_output / project / environment
+
+    @property
+    def all_output(self) -> Path:
+        return self.state / "output"
+
+    def crons(self, project: ProjectId, environment: EnvironmentName) -> Path:
+        """Runs of its crons, a file of JSON for each cron."""
+        return self.environment(project, environment) / "crons"
 
     @property
     def slugs(self) -> Path:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 
+from deployd.confined.going import put_aside
 from deployd.confined.stages import ensure_unstaged
-from deployd.confined.trees import remove_tree
+from deployd.deployment.gone import ensure_gone
 from deployd.deployment.host import Host
 from deployd.deployment.together import together
 from deployd.deployment.version import AppVersion
 from deployd.deployment.view import Deployment
 from deployd.engine.names import ACTIVITY, ENVIRONMENT, INSTANCE, PROJECT, ROLE
+from deployd.engine.seen import ContainerSeen
 from deployd.ids import ActivityId, SlugKey
 
 STOP_SECONDS = 15
@@ -28,13 +30,13 @@ async def remove_version(deployment: Deployment, host: Host, activity: str) -> N
         ACTIVITY: activity,
     }
     found = await host.engine.containers(labels)
-    await _remove(host, [item.name for item in found if item.labels[ROLE] == "web"], host.settings.drain_seconds)
-    await _remove(host, [item.name for item in found if item.labels[ROLE] != "web"], STOP_SECONDS)
+    await _remove(host, [item for item in found if item.labels[ROLE] == "web"], host.settings.drain_seconds)
+    await _remove(host, [item for item in found if item.labels[ROLE] != "web"], STOP_SECONDS)
     for volume in await host.engine.volumes(labels):
         await host.engine.ensure_volume_gone(volume.name)
     folder = host.places.environment(deployment.project.id, deployment.environment) / "versions" / activity
     await ensure_unstaged(host.places.stages(deployment.project.id, deployment.environment, activity))
-    await remove_tree(folder)
+    await put_aside(folder, host.places.going)
 
 
 async def versions_there(deployment: Deployment, host: Host) -> set[str]:
@@ -59,5 +61,5 @@ async def unmount_unused(host: Host, apps: Iterable[AppVersion], *, but_for: Act
         await host.slugs.ensure_unmounted(slug, unless=is_used)
 
 
-async def _remove(host: Host, names: list[str], stop_seconds: int) -> None:
-    await together(host.engine.ensure_container_gone(name, stop_seconds=stop_seconds) for name in names)
+async def _remove(host: Host, found: list[ContainerSeen], stop_seconds: int) -> None:
+    await together(ensure_gone(host, container, stop_seconds=stop_seconds) for container in found)

@@ -14,8 +14,11 @@ from deployd.activity.log import Tell
 from deployd.deployment.answers import refuse_errors, tell_answers
 from deployd.deployment.ended_starts import tell_ended_starts
 from deployd.deployment.freeze_words import words_of_switch
+from deployd.deployment.gone import ensure_gone
 from deployd.deployment.hook_run import end_hook, run_hook
 from deployd.deployment.host import Host
+from deployd.deployment.images_missing import instead_of
+from deployd.deployment.not_answering import NotAnswering
 from deployd.deployment.probe import wait_until_answering
 from deployd.deployment.removal import remove_version, unmount_unused, versions_there
 from deployd.deployment.route_set import route_set
@@ -24,6 +27,7 @@ from deployd.deployment.together import together
 from deployd.deployment.validate import read_config
 from deployd.deployment.view import Deployment
 from deployd.errors import DeployError, Transient
+from deployd.project.model import Application
 from deployd.router.control import RouterUnanswered
 from deployd.router.table import Released
 
@@ -68,11 +72,18 @@ async def wait_until_healthy(deployment: Deployment, host: Host, tell: Tell) -> 
         AnswersWithError: One answers visitors with an error, where the settings want it to do better.
     """
     config = await read_config(deployment, host)
-    seconds = host.settings.answer_seconds
-    await together(wait_until_answering(deployment, host, app, seconds) for app in config.applications)
+    await together(_answering(deployment, host, app) for app in config.applications)
     routes = await route_set(deployment, host)   # what is wrong with them comes out while there is a way back
     await refuse_errors(deployment, host, routes)
     return Healthy(tuple(app.name for app in config.applications))
+
+
+async def _answering(deployment: Deployment, host: Host, app: Application) -> None:
+    try:
+        await wait_until_answering(deployment, host, app, host.settings.answer_seconds)
+    except NotAnswering as error:
+        error.what += instead_of(host.catalogue, app)
+        raise
 
 
 async def switch(deployment: Deployment, host: Host, tell: Tell) -> Switched:
@@ -155,7 +166,7 @@ async def _retire(deployment: Deployment, host: Host, tell: Tell) -> Retired:
         tell.line(f"what was still open on the earlier version after {host.settings.drain_seconds} s was closed")
     for planned in deployment.planned.plan.services:
         if planned.action == "remove":
-            await host.engine.ensure_container_gone(deployment.names.service(planned.name), stop_seconds=60)
+            await ensure_gone(host, deployment.names.service(planned.name), stop_seconds=60)
             tell.line(f"service {planned.name} removed, its volume is kept")
     await remove_snapshot(deployment, host)
     await tell_ended_starts(deployment, host, await read_config(deployment, host), tell)

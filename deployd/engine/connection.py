@@ -33,6 +33,8 @@ class Connection:
         self.path = Path(path)
         self._open: aiodocker.Docker | None = None
         self._connector: aiohttp.UnixConnector | None = None
+        self._folder: Path | None = None
+        """Docker's own, when it was asked for."""
         self._creating_networks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     @property
@@ -73,6 +75,12 @@ class Connection:
             str(info["ServerVersion"]), self.api_version, str(info["Driver"]), int(info["NCPU"]), int(info["MemTotal"]),
             str(info.get("CgroupVersion", "1")), bool(info.get("MemoryLimit", True)), str(info["DockerRootDir"]),
         )
+
+    async def folder(self) -> Path:
+        """Where it keeps everything; asked of it once."""
+        if self._folder is None:
+            self._folder = Path((await self.about()).folder)
+        return self._folder
 
     async def _stream(self, what: str, path: str, params: Mapping[str, str]) -> aiohttp.ClientResponse:
         """An answer that goes on; the caller closes it."""

@@ -7,6 +7,7 @@ import json
 from collections import deque
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import aiohttp
 
@@ -61,6 +62,10 @@ class EventFollower:
 
 
 class Logs(Containers):
+    async def log_file(self, container_id: str) -> Path:
+        """Where Docker writes down what a container prints (`json-file`)."""
+        return await self.folder() / "containers" / container_id / f"{container_id}-json.log"
+
     async def last_lines(self, name: str, count: int = EVIDENCE_LINES) -> tuple[str, ...]:
         """The last lines that a container wrote, oldest first; nothing when it is gone."""
         params = {"stdout": "1", "stderr": "1", "tail": str(count)}

@@ -74,7 +74,7 @@ class LiveCron:
         return folder / "scripts"
 
     def log_file(self, host: Host) -> Path:
-        folder = host.places.environment(self.deployment.project.id, self.deployment.environment) / "crons"
+        folder = host.places.crons(self.deployment.project.id, self.deployment.environment)
         return folder / f"{self.app.name}-{safe_name(self.cron.name)}.log"
 
 
@@ -118,6 +118,7 @@ async def run_cron(
     record = {
         "due": due.isoformat(), "ended": host.clock.now().isoformat(), "seconds": round(seconds, 2),
         "state": ended.state, "status": ended.status, "said": masker.clean(ended.said), "version": live.deployment.id,
+        "app": live.app.name, "cron": cron.name,
         "output": [masker.clean(line) for line in lines],
     }
     await asyncio.to_thread(_write_down, live.log_file(host), record)

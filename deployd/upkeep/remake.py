@@ -14,6 +14,7 @@ import structlog
 
 from deployd.deployment.addresses import fixed_addresses
 from deployd.deployment.deploy import in_order_of_need
+from deployd.deployment.gone import ensure_gone
 from deployd.deployment.host import Host
 from deployd.deployment.one_app import start_app, start_worker, web_name
 from deployd.deployment.services import ensure_network, make_service_again
@@ -56,7 +57,7 @@ async def remake(
         if not await is_ours():
             return False
         if "web" in gone:
-            await host.engine.ensure_container_gone(deployment.names.container(deployment.id, "app", app.name))
+            await ensure_gone(host, deployment.names.container(deployment.id, "app", app.name), stop_seconds=None)
         address = (await fixed_addresses(deployment, host, [web_name(deployment, app)]))[web_name(deployment, app)]
         image = await host.images.ensure(host.catalogue.web, lambda line: log.info("web_image", line=line))
         await start_app(deployment, host, config, app, image, address)

@@ -20,7 +20,7 @@ from scripts.removal import left_behind, remove_all
 from scripts.repository import commit, make_repository
 
 PROJECTS = ("shop", "pair", "reuse", "broken", "keys", "hooked", "local", "upkeep", "lanes", "crowd", "downgrade",
-            "drained", "console", "passes", "foreground")
+            "drained", "console", "passes", "foreground", "visited", "reloaded")
 INCIDENT_LINES, LOG_LINES = 60, 80
 SECRET = "the-secret-of-the-webhook"
 """Of the project `forge`, whose code is fetched from a repository beside the daemon's directory."""
@@ -120,6 +120,7 @@ async def daemon() -> AsyncIterator[LocalDaemon]:
     projects: dict[str, dict[str, Any]] = {
         **{name: {} for name in PROJECTS}, "forge": {"remote": forge},
         "data": {"snapshot_before_deploy": True}, "rolling": {"strategy": "rolling"},
+        "printing": {"variables": {"env:token": {"value": "kept-from-logs", "sensitive": True}}},
         "hooked": LEVELS, "hasty": {"overtaken_builds": "cancel"},
         "visited": {
             "variables": {"env:token": {"value": "kept-from-logs-too", "sensitive": True}},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -30,7 +31,9 @@ from deployd.api.shapes import (
     ProjectShape,
     StatusShape,
     ThingShape,
+    UseShape,
 )
+from deployd.output.sources import Wanted
 from deployd.reading.offer import parse_offer
 from deployd.router.table import RouterStatus
 from deployd.upkeep.traffic import Visits
@@ -101,6 +104,31 @@ class FakeLines:
         self._board.closed += 1
 
 
+class FakeOutput:
+    """What containers print: what is there, then what the test adds; `breaks` as for logs."""
+
+    def __init__(self, board: FakeBoard, start: str) -> None:
+        self._board, self._start = board, start
+
+    async def rest(self) -> bytes:
+        found = [item for item in self._board.printed if item["time"][:-1] >= self._start]
+        if found:
+            self._start = found[-1]["time"][:-1] + "\0"
+        return "".join(f"{json.dumps(item)}\n" for item in found).encode()
+
+    async def take(self) -> bytes | None:
+        if found := await self.rest():
+            return found
+        if self._board.breaks:
+            self._board.breaks -= 1
+            return None
+        await asyncio.sleep(0.02)
+        return b""
+
+    def close(self) -> None:
+        self._board.closed += 1
+
+
 @dataclass
 class FakeBoard:
     known: list[ActivityShape] = field(default_factory=list)
@@ -116,6 +144,12 @@ class FakeBoard:
     """{machine name of an environment: URLs}"""
     hosts: Sequence[CertificateShape] = tuple(certificate(f"{name}.test", name) for name in ("shop", "blog"))
     router: RouterStatus | None = None
+    used: list[list[UseShape]] = field(default_factory=lambda: [[]])
+    """What is used at the first question, the second, and so on."""
+    asked_uses: list[tuple[str | None, str | None]] = field(default_factory=list)
+    printed: list[dict[str, Any]] = field(default_factory=list)
+    """What containers print."""
+    asked_output: list[tuple[Wanted, str, int | None]] = field(default_factory=list)
 
     async def status(self, *, with_environments: bool, with_names: bool) -> StatusShape:
         status = StatusShape(
@@ -172,6 +206,21 @@ class FakeBoard:
         visits = {name: Visits() for name in ("shop/main-bvxea6i", "blog/main-bvxea6i")}
         visits["shop/main-bvxea6i"].count(200, 0.03)
         return Figures(visits, self.router, {"builds": (1, 2)})
+
+    async def uses(self, project: str | None, environment: str | None) -> list[UseShape]:
+        if environment == "nothing":
+            raise NotFound(f"the project {project} has no environment nothing")
+        self.asked_uses.append((project, environment))
+        return [item for item in self.used[min(len(self.asked_uses), len(self.used)) - 1]
+                if project in (None, item.project)]
+
+    async def output(
+        self, project: str, environment: str, wanted: Wanted, *, start: str, lines: int | None,
+    ) -> FakeOutput:
+        if environment == "nothing":
+            raise NotFound(f"the project {project} has no environment nothing", mend="`deployd environments`")
+        self.asked_output.append((wanted, start, lines))
+        return FakeOutput(self, start)
 
     async def access_log(self, project: str, environment: str, lines: int) -> FakeLines:
         if environment == "nothing":

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
+import aiohttp
 import jsonschema
 import pytest
 import pytest_asyncio
@@ -19,12 +21,13 @@ from deployd.api import bodies
 from deployd.api.applications import public_application
 from deployd.api.openapi import openapi
 from deployd.api.routes import api_routes
-from deployd.api.shapes import Caller
+from deployd.api.shapes import Caller, UseShape
 from deployd.engine.errors import EngineUnreachable
 from deployd.errors import DeployError
 from deployd.intake.tokens import find_token
+from deployd.output.sources import Wanted
 from deployd.settings import Token
-from tests.unit.api_double import FakeBoard, FakeDesk, activity, ending, line
+from tests.unit.api_double import AT, FakeBoard, FakeDesk, activity, ending, line
 
 Client = TestClient[web.Request, web.Application]
 TOKENS = [
@@ -323,6 +326,59 @@ async def test_an_access_log_is_read_by_who_sees_the_project(client: Client, boa
     assert (await get(client, url, CARL))[0] == 404
     assert (await get(client, url.replace("main", "nothing"), ADA))[0] == 404
     assert (await get(client, f"{url}?lines=x", ADA))[0] == 400
+
+
+async def test_what_containers_print_is_read_by_who_sees_the_project(client: Client, board: FakeBoard) -> None:
+    board.printed = [{"time": "2026-05-04T10:00:00.5Z", "text": "x"}]
+    url = "/api/v1/projects/shop/environments/main/logs"
+    for follow in ("0", "1"):
+        async with client.get(f"{url}?follow={follow}", headers=VERA) as answer:
+            assert json.loads(await answer.content.readline())["text"] == "x"
+    assert (await get(client, url, CARL))[0] == 404
+    assert (await get(client, url.replace("main", "nothing"), ADA))[0] == 404
+
+
+@pytest.mark.parametrize(("query", "asked"), [
+    ("", (Wanted(), "", 100)), ("lines=99999999", (Wanted(), "", 10_000)),
+    ("app=shop&worker=m&service=db&cron=n&version=7&lines=5", (Wanted("shop", "m", "db", "n", 7), "", 5)),
+    ("since=2026-05-04T12:00:00%2B02:00", (Wanted(), "2026-05-04T10:00:00", None)),
+    ("since=2026-05-04&lines=9", (Wanted(), "2026-05-04T00:00:00", 9)),
+    ("after=2026-05-04T10:00:00.123456789Z", (Wanted(), "2026-05-04T10:00:00.123456789\0", None)),
+])
+async def test_output_is_asked_for_by_name_and_place(
+    client: Client, board: FakeBoard, query: str, asked: tuple[Wanted, str, int | None],
+) -> None:
+    async with client.get(f"/api/v1/projects/shop/environments/main/logs?{query}", headers=VERA) as answer:
+        assert await answer.read() == b""
+    assert board.asked_output == [asked]
+
+
+async def test_what_is_used_is_told_to_who_sees_the_project(client: Client, board: FakeBoard) -> None:
+    board.used = [[UseShape(AT, name, "main-bvxea6i", "app", name, 1, 2.5, 100, None, 0, 0, "", None)
+                   for name in ("shop", "blog")]]
+    assert [item["project"] for item in (await get(client, "/api/v1/usage", ADA))[1]["items"]] == ["shop", "blog"]
+    assert [item["project"] for item in (await get(client, "/api/v1/usage", CARL))[1]["items"]] == ["blog"]
+    assert (await get(client, "/api/v1/usage?project=shop&environment=main", VERA))[0] == 200
+    assert (await get(client, "/api/v1/usage?project=shop&environment=nothing", VERA))[0] == 404
+    assert (await get(client, "/api/v1/usage?project=shop", CARL))[0] == 404
+    assert (await get(client, "/api/v1/usage?environment=main", ADA))[0] == 400
+
+
+@pytest.mark.parametrize("query", ["since=x", "after=x", "after=2026-05-04T10:00:00Z%0A", "lines=-1", "version=x"])
+async def test_what_is_no_place_is_told(client: Client, query: str) -> None:
+    assert (await get(client, f"/api/v1/projects/shop/environments/main/logs?{query}", VERA))[0] == 400
+
+
+async def test_a_reader_who_takes_nothing_any_more_is_cut_off(
+    client: Client, board: FakeBoard, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("deployd.api.routes.STALLED_SECONDS", 0.05)
+    board.printed = [{"time": "2026-05-04T10:00:00.5Z", "text": "x" * 20_000_000}]
+    async with client.get("/api/v1/projects/shop/environments/main/logs?follow=1", headers=VERA) as answer:
+        while not board.closed:
+            await asyncio.sleep(0.01)
+        with pytest.raises(aiohttp.ClientError):
+            await answer.read()
 
 
 @pytest.mark.parametrize("path", [REDEPLOY, ROLLBACK, "/api/v1/activities/3/cancel", "/api/v1/collect"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 
 from deployd.activity.journal import DONE, STARTED, Journal, write_result
+from deployd.catalogue import load_catalogue
 from deployd.clock import SystemClock
 from deployd.deployment import deploy, hooks, route
 from deployd.deployment.facts import StateFacts
@@ -32,7 +34,7 @@ from deployd.plan import KeyParts, Plan, PlannedService
 from deployd.project.reader import read_project
 from deployd.router.control import RouterRefused, RouterUnanswered
 from deployd.router.table import Released
-from deployd.settings import ProjectSettings, Settings
+from deployd.settings import ProjectSettings, Settings, config_folder
 from deployd.state import activities, entries, environments
 from deployd.state.activities import Activity, NewActivity, Trigger
 from deployd.state.entries import Entry
@@ -77,6 +79,7 @@ class Doubles:
         return SimpleNamespace(
             settings=Settings(instance="test", state=self.folder, run=self.folder), code=self, engine=self, slugs=self,
             router=self, facts=self, clock=SystemClock(), places=Places(self.folder, self.folder),
+            catalogue=load_catalogue(config_folder() / "catalogue.yaml"),
         )
 
     async def read(self, project: ProjectSettings, commit: CommitId) -> Any:
@@ -85,6 +88,9 @@ class Doubles:
     async def containers(self, labels: dict[str, str]) -> list[ContainerSeen]:
         asked = {name: labels[name] for name in (ROLE, PART, ACTIVITY) if name in labels}
         return [item for item in self.found if asked.items() <= item.labels.items()]
+
+    async def container(self, name: str) -> ContainerSeen:
+        return ContainerSeen(name, "", "", "", {}, running=True, exit_status=None, health="none", addresses={})
 
     async def ran_out_of_memory(self, name: str) -> bool:
         return self.memory_full
@@ -95,7 +101,9 @@ class Doubles:
     async def start(self, name: str) -> None:
         self.did.append(f"start {name}")
 
-    async def stop(self, name: str) -> None:
+    async def stop(self, name: str, stop_seconds: int | None = None) -> None:
+        if self.error:
+            raise self.error
         self.did.append(f"stop {name}")
 
     async def ensure_container_gone(self, name: str, stop_seconds: int) -> None:
@@ -210,6 +218,14 @@ async def test_a_failed_deploy_hook_counts_unless_the_policy_is_keep(doubles: Do
     else:
         with pytest.raises(HookFailed):
             await hooks.run_deploy_hook(made, doubles.host, tell)
+
+
+async def test_a_hook_that_fails_on_a_stand_in_for_its_runtime_says_so(doubles: Doubles) -> None:
+    doubles.files = {".platform.app.yaml": re.sub("type: .*", "type: python:3.8", HOOKED)}
+    ended_with(doubles.host.places.instance(SHOP, MAIN, NEW, "app") / "scripts" / "deploy", 1)
+    tell: Any = QuietTell()
+    with pytest.raises(HookFailed, match=r"code 1 after \d+ s \(with python:3\.11, as this host has no python:3\.8\)"):
+        await hooks.run_deploy_hook(deployment(None), doubles.host, tell)
 
 
 async def test_a_hook_that_was_killed_for_want_of_memory_is_said_so(doubles: Doubles) -> None:

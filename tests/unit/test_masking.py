@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import json
+import random
 import re
 import shlex
 import time
@@ -171,3 +172,15 @@ def test_thousands_of_secrets_that_begin_alike_are_told_apart_and_do_not_add_up(
 def test_a_short_secret_that_is_the_beginning_of_another_is_masked_as_a_whole() -> None:
     masker = Masker(["abcdefgh1", "abcdefgh1-and-much-more-of-it"])
     assert masker.mask("is abcdefgh1, and abcdefgh1-and-").startswith("is ***, and ***")
+
+
+def test_many_lines_are_cleaned_as_each_is() -> None:
+    dice = random.Random(3)
+    secrets = ["shrt", "a\nmulti-line\nsecret-value", *(f"secret-number-{n}-{n ** 9}" for n in range(30))]
+    masker = Masker(secrets)
+    pieces = [*secrets, "plain", "\x1b[31m", "\t", "ü" * 9, "secret-n", "umber-7-", "\ud800", "\r", " ", "multi-line"]
+    lines = ["".join(dice.choice(pieces)[dice.randrange(3):] for _ in range(dice.randrange(5))) for _ in range(3_000)]
+    lines = [line.replace("\n", " ") for line in lines]
+    assert masker.clean_all(lines) == [masker.clean(line) for line in lines]
+    assert Masker().clean_all(["\x1b[2Jx", "y"]) == ["x", "y"]
+    assert masker.clean_all([]) == []

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -33,6 +35,7 @@ from deployd.deployment.view import Deployment
 from deployd.deployment.visit_words import Visit
 from deployd.environment.naming import machine_name
 from deployd.ids import CommitId, ProjectId, SlugKey
+from deployd.output.keep import KeptBounds
 from deployd.settings import ProjectSettings
 from deployd.state import activities, environments
 from deployd.state.activities import Activity, NewActivity, Trigger
@@ -42,6 +45,7 @@ from deployd.upkeep.answers import Answers
 from deployd.upkeep.collect.collector import Collector
 from deployd.upkeep.cron_run import LiveCron
 from deployd.upkeep.crons import Crons, scheduled
+from deployd.upkeep.kept_output import keep_output_bounded
 from deployd.upkeep.lost_pushes import LostPushes
 from deployd.upkeep.reconcile import Reconciler
 from deployd.upkeep.survey import Surveyor
@@ -516,10 +520,28 @@ async def somebody_who_cannot_say_what_is_wrong(folder: Path) -> tuple[Net, str]
         ),
         SimpleNamespace(degraded=raise_poison), SimpleNamespace(left_alone={}),  # type: ignore[arg-type]
         SimpleNamespace(waits=SimpleNamespace(stuck=["activity 7 is stuck"])),  # type: ignore[arg-type]
-        SimpleNamespace(troubles=list), nets,  # type: ignore[arg-type]
+        SimpleNamespace(troubles=list), nets, SimpleNamespace(troubles=list),  # type: ignore[arg-type]
     )
     assert told[:2] == ["the router is old", "activity 7 is stuck"]
     return nets.of("status"), "environments"
+
+
+@case
+async def kept_output(tmp_path: Path) -> tuple[Net, str]:
+    """What cannot be looked at is a file where a folder should be, in which nothing is counted."""
+    for name in ("bad", "good"):
+        kept = tmp_path / "shop" / name / "container"
+        kept.mkdir(parents=True)
+        (kept / "log").write_text("x")
+        os.utime(kept / "log", (0, 0))
+    (tmp_path / "shop" / "bad" / "container" / "log").unlink()
+    (tmp_path / "shop" / "bad" / "container" / "log").mkdir()
+    net = Net("kept output")
+    async with running(partial(keep_output_bounded, tmp_path, KeptBounds(10, 7), net)):
+        while net.failures < 2:   # at the second time it is told
+            await asyncio.sleep(60)
+    assert not (tmp_path / "shop" / "good").exists()
+    return net, "the kept output of shop/bad"
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -571,7 +593,8 @@ NEEDS_NONE = {
     "upkeep/collect/remove.py:_volume": "one thing's",
     "upkeep/collect/look.py:_volumes": "what is needed must be known whole, before anything of the kind goes",
     "upkeep/collect/look.py:_files": "as above; each folder is counted by a program of its own, with a limit",
-    "daemon/faces.py:open_faces": "the start: a door that cannot be opened ends it",
+    "daemon/faces.py:open": "the start: a door that cannot be opened ends it",
+    "daemon/faces.py:_set_up": "as above", "daemon/faces.py:close": "two sockets of the daemon's own",
 }
 """Loops over what belongs to one item, and those that must not go on: {file:function: why}"""
 

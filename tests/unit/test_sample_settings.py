@@ -18,6 +18,7 @@ from deployd.settings import (
     EnvironmentSettings,
     HttpAccess,
     Limits,
+    OutputSettings,
     ProjectSettings,
     Remote,
     RouterSettings,
@@ -44,7 +45,7 @@ def test_the_sample_settings_are_the_defaults() -> None:
 @pytest.mark.parametrize(("model", "file"), [
     (Settings, "deployd.yaml"), (RouterSettings, "deployd.yaml"), (Limits, "deployd.yaml"), (Shares, "deployd.yaml"),
     (BuildSettings, "deployd.yaml"), (CollectSettings, "deployd.yaml"), (ContainerSettings, "deployd.yaml"),
-    (Token, "deployd.yaml"),
+    (OutputSettings, "deployd.yaml"),    (Token, "deployd.yaml"),
     (AddressPermission, "projects.d/shop.yaml"), (HttpAccess, "projects.d/shop.yaml"),
     (EnvironmentSettings, "projects.d/shop.yaml"),
     (ProjectSettings, "projects.d/shop.yaml"), (Remote, "projects.d/shop.yaml"), (Variable, "projects.d/shop.yaml"),
@@ -60,7 +61,7 @@ def test_every_key_stands_in_the_sample(model: type[BaseModel], file: str) -> No
     assert missing == []
 
 
-@pytest.mark.parametrize("name", ["shop", "guestbook"])
+@pytest.mark.parametrize("name", ["shop", "guestbook", "tally"])
 def test_a_sample_project_is_accepted_and_has_only_what_is_not_built_yet(name: str) -> None:
     result = read_project(DiskTree(CONFIG / "samples" / name))
     assert result.config is not None

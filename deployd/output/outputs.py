@@ -1,0 +1,105 @@
+"""All readers of what containers print, and where the sources of an environment are found."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from weakref import WeakSet
+
+from deployd.clock import Clock
+from deployd.engine.crowd import Crowd
+from deployd.engine.docker import Engine
+from deployd.engine.names import ENVIRONMENT, PROJECT
+from deployd.ids import EnvironmentName, ProjectId
+from deployd.output.follower import AT_ONCE, OutputFollower
+from deployd.output.reader import Clean, time_of
+from deployd.output.sources import Source, Wanted, cron_sources, distinct, kept_sources, source_of
+
+Folder = Callable[[ProjectId, EnvironmentName], Path]
+LOOK_AGAIN_SECONDS = 10.0
+"""For crons that ran for the first time: nobody tells of them."""
+
+
+class Outputs:
+    """Follows what an environment prints, for as many readers as there are."""
+
+    def __init__(self, engine: Engine, crowd: Crowd, kept: Folder, crons: Folder, clean: Clean, clock: Clock) -> None:
+        """
+        Args:
+            kept: Where it is kept of an environment's containers that went.
+            crons: Where the runs of its crons are written down.
+        """
+        self._engine = engine
+        self._crowd = crowd
+        self._kept = kept
+        self._crons = crons
+        self._clean = clean
+        self._clock = clock
+        self._turns = asyncio.Semaphore(AT_ONCE)
+        self._followers: WeakSet[OutputFollower] = WeakSet()
+
+    def follow(
+        self, project: ProjectId, environment: EnvironmentName, wanted: Wanted, *, start: str, lines: int | None,
+    ) -> OutputFollower:
+        """
+        Args:
+            start: No line that is older; empty: all.
+            lines: The last ones only, and those that come.
+        """
+        look = _Look(self, project, environment, wanted)
+        follower = OutputFollower(
+            look.find, (project, environment), self._clean, self._turns, start=start, lines=lines,
+            end=time_of(self._clock.now().isoformat()),
+        )
+        self._followers.add(follower)
+        return follower
+
+    def end_followers(self) -> None:
+        """Let all readers stop: the daemon does."""
+        for follower in self._followers:
+            follower.end()
+
+    async def sources(self, project: ProjectId, environment: EnvironmentName) -> list[Source]:
+        """Everything that printed something in an environment, or may."""
+        containers = [
+            item for item in await self._crowd.containers()
+            if (item.labels.get(PROJECT), item.labels.get(ENVIRONMENT)) == (project, environment)
+        ]
+        logs = [await self._engine.log_file(item.id) for item in containers]
+        there = [source_of(item, file) for item, file in zip(containers, logs, strict=True)]
+        return distinct([
+            *(source for source in there if source is not None),
+            *await asyncio.to_thread(lambda: [*kept_sources(self._kept(project, environment))]),
+            *await asyncio.to_thread(lambda: [*cron_sources(self._crons(project, environment))]),
+        ])
+
+    @property
+    def seen(self) -> int:
+        """Another number when containers came or went."""
+        return self._crowd.generation
+
+
+class _Look:
+    """What one reader knows of where to look."""
+
+    def __init__(self, outputs: Outputs, project: ProjectId, environment: EnvironmentName, wanted: Wanted) -> None:
+        self._outputs = outputs
+        self._of = (project, environment)
+        self._wanted = wanted
+        self._seen = -1
+        self._looked = 0.0
+
+    async def find(self) -> list[Source] | None:
+        now = asyncio.get_running_loop().time()
+        if self._seen == self._outputs.seen and now - self._looked < LOOK_AGAIN_SECONDS:
+            return None
+        self._looked = now
+        self._seen = self._outputs.seen   # before the look: what is heard meanwhile is looked at next time
+        return [source for source in await self._outputs.sources(*self._of) if self._wanted.has(source)]
+
+
+def place_of(moment: datetime) -> str:
+    """A date as a place in the output."""
+    return time_of(moment.isoformat())
