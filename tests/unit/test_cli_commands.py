@@ -77,7 +77,7 @@ async def test_what_answers_wrongly_is_named_below_the_environments(cli: Cli, bo
     board.running = [environment("shop", answers=("visitors get 503 at http://shop.test/",)), environment("blog")]
     output = (await cli("environments")).output
     assert "live, answers wrongly" in output
-    assert output.splitlines()[-1] == "! shop main: visitors get 503 at http://shop.test/"
+    assert output.splitlines()[-1] == "! shop/main: visitors get 503 at http://shop.test/"
 
 
 async def test_lists_are_whole_items_for_programs(cli: Cli, board: FakeBoard) -> None:
