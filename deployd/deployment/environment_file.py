@@ -43,15 +43,16 @@ def find_failure(written: Iterable[str]) -> Failure | None:
     told = [number for number, line in enumerate(lines) if _status(line) is not None]
     if not told:
         return None
-    at = told[-1]
-    before = [line for line in lines[max(told[-2] + 1 if told[1:] else 0, at - EVIDENCE_LINES):at] if line.strip()]
-    shown = list(_lines_of_file(lines[at + 1:at + 1 + EVIDENCE_LINES]))
-    if before and (said := SHELL_SAID.match(before[-1])):
-        return Failure(_status(lines[at]) or 0, int(said[1]), tuple(before[-2:]))
+    status = _status(lines[told[-1]]) or 0
+    before = [line for line in lines[told[-2] + 1 if told[1:] else 0:told[-1]] if line.strip()]
+    shown = _lines_of_file(before)
+    said = before[:len(before) - len(shown)][-EVIDENCE_LINES:]
+    if said and (found := SHELL_SAID.match(said[-1])):
+        return Failure(status, int(found[1]), tuple(said[-2:]))
     leaving = [number for number, text in shown if re.search(r"\b(exit|exec)\b", text)]
     return Failure(
-        _status(lines[at]) or 0, leaving[0] if len(leaving) == 1 else 0,
-        (*before, *(f"{NAME}:{number}: {text}" for number, text in shown)),
+        status, leaving[0] if len(leaving) == 1 else 0,
+        (*said, *(f"{NAME}:{number}: {text}" for number, text in shown)),
     )
 
 
@@ -80,11 +81,11 @@ def _status(line: str) -> int | None:
 
 
 def _lines_of_file(lines: Sequence[str]) -> list[tuple[int, str]]:
-    """Those that the shell's last words show, which come right after them."""
-    found = []
-    for line in lines:
+    """Those that the shell shows last, because they can have ended it."""
+    found: list[tuple[int, str]] = []
+    for line in reversed(lines[-EVIDENCE_LINES:]):
         shown = LINE_OF_FILE.fullmatch(line)
         if shown is None:
             break
-        found.append((int(shown[1]), shown[2].strip()))
+        found.insert(0, (int(shown[1]), shown[2].strip()))
     return found

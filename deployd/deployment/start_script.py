@@ -24,8 +24,8 @@ def _preamble(and_then: str = "") -> str:
         and_then: What else is done when `.environment` ends the shell.
     """
     told = (
-        f'deployd_status=$?; echo "{ENVIRONMENT_ENDED} $deployd_status" >&2; '
-        f'/bin/grep -nEm 5 "{ENDS_A_SHELL}" .environment >&2{and_then}'
+        f'deployd_status=$?; /bin/grep -nEm 5 "{ENDS_A_SHELL}" .environment >&2; '
+        f'echo "{ENVIRONMENT_ENDED} $deployd_status" >&2{and_then}'
     )
     return (
         f"cd {APP_FOLDER} || exit 1\n"

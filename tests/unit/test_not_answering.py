@@ -49,12 +49,13 @@ def test_the_last_that_it_met_counts_and_other_lines_say_nothing() -> None:
 def test_the_line_is_the_one_that_dash_tells() -> None:
     said = '/etc/deployd/start: 12: ./.environment: Syntax error: "(" unexpected'
     assert find_failure(["before", said, END, said, END]) == Failure(2, 12, (said,))
+    assert find_failure(["before", said, "1:set -e", END]) == Failure(2, 12, ("before", said))
 
 
 def test_of_an_exit_that_says_nothing_the_line_is_looked_for() -> None:
-    lines = [f"{ENVIRONMENT_ENDED} 3", "1:set -e", "4:test -n \"$A\" || exit 3", "app: something else"]
+    lines = ["1:set -e", "4:test -n \"$A\" || exit 3", f"{ENVIRONMENT_ENDED} 3", "app: something else"]
     assert find_failure(lines) == Failure(3, 4, (".environment:1: set -e", '.environment:4: test -n "$A" || exit 3'))
-    lines = [f"{ENVIRONMENT_ENDED} 3", "2:exit 2", "4:exit 3"]
+    lines = ["2:exit 2", "4:exit 3", f"{ENVIRONMENT_ENDED} 3"]
     assert find_failure(lines) == Failure(3, 0, (".environment:2: exit 2", ".environment:4: exit 3"))
 
 
