@@ -109,7 +109,7 @@ def test_one_url_of_each_host_and_container_is_asked() -> None:
 ])
 def test_a_url_is_what_visitors_write(scheme: str, ports: dict[str, int], url: str) -> None:
     route = Route(scheme, "a.test", "/x/", "upstream")   # type: ignore[arg-type]
-    assert str(url_of(route, RouterSettings(**ports))) == url
+    assert url_of(route, RouterSettings(**ports)) == url
 
 
 def test_what_a_new_version_has_to_answer_is_said_of_a_branch_a_project_or_all() -> None:
