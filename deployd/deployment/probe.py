@@ -120,7 +120,9 @@ class _Probe:
             own = await self.host.engine.container(self._name("app"))
             self.first = own.pid if own is not None and own.running else None
             return self.first is not None
-        return await asyncio.to_thread(is_alive, self.first)
+        if not await asyncio.to_thread(is_alive, self.first):
+            self.first = None
+        return self.first is not None
 
     async def _listens_itself(self) -> bool:
         if self.first is None or self.starts is None or not self.starts.runs:
