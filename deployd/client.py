@@ -73,6 +73,11 @@ class Client:
         """What a push would do; `offered` is the body that the API's route takes."""
         return await self.post(f"/api/v1/projects/{quote(project, safe='')}/plan", offered)
 
+    async def usage(self, project: str | None, environment: str | None) -> list[dict[str, Any]]:
+        """What applications, workers and services use now."""
+        found = await self.get("/api/v1/usage", project=project, environment=environment)
+        return list(found["items"])
+
     async def log(self, activity: int, *, follow: bool, after: int = 0) -> AsyncIterator[dict[str, Any]]:
         """Lines of an activity's log; with `follow` until it ends."""
         path = f"/api/v1/activities/{activity}/log"

@@ -8,9 +8,9 @@ decides what follows.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, ClassVar, Protocol
 
 from deployd.activity import beside
@@ -62,6 +62,10 @@ class JournalStore(Protocol):
         ...
 
 
+async def _nothing_more(journal: Journal) -> None:
+    """What is done, when nobody says otherwise, when an undo is stuck."""
+
+
 @dataclass(frozen=True)
 class Run:
     """Everything that carrying one activity needs."""
@@ -77,12 +81,13 @@ class Run:
     clock: Clock
     need_of: Callable[[Step, Any], Need] = lambda step, view: NOTHING_MORE
     """(step, view) -> the memory that its phase needs"""
+    when_stuck: Callable[[Journal], Awaitable[None]] = _nothing_more
+    """Done when an undo could not be done; the journal says so already. Raises nothing that it can help."""
 
 
 async def run(run: Run) -> Finish:
     """Carry an activity to its end; may be called again after any crash."""
-    phase = ""
-    began = asyncio.get_running_loop().time()
+    phase, began = "", run.clock.now()
     async with Holding(run.activity, run.table, run.limits, run.tell) as holding:
         while True:
             journal = await run.journal.read()
@@ -100,7 +105,8 @@ async def run(run: Run) -> Finish:
             if move.step.phase != phase:
                 if phase:
                     _tell_seconds(run, phase, began)
-                phase, began = move.step.phase, asyncio.get_running_loop().time()
+                phase = move.step.phase
+                began = _begin_of(run, phase, journal)
                 run.tell.phase(phase)
             if await _has_room(run, holding, move.step, journal):
                 await _do(run, move.step, journal)
@@ -186,6 +192,7 @@ async def _undo(run: Run, step: Step, journal: Journal) -> None:
             where=told.where, evidence=told.evidence, mend=told.mend,
         ))
         await run.journal.write(step.name, STUCK, result=_in(run, pause), said=run.tell.clean(told.what))
+        await run.when_stuck(journal)
     else:
         await run.journal.write(step.name, UNDONE, result=None if found is None else write_result(found))
 
@@ -243,5 +250,12 @@ def visitors_after(table: Table[Any, Any], journal: Journal) -> str:
     return f"visitors {(Visitors.ON_NEW if done else Visitors.AS_BEFORE).value}"
 
 
-def _tell_seconds(run: Run, phase: str, began: float) -> None:
-    run.tell.done(f"{phase} took {asyncio.get_running_loop().time() - began:.1f} s")
+def _begin_of(run: Run, phase: str, journal: Journal) -> datetime:
+    """When a phase began: maybe before the daemon did."""
+    steps = {step.name for step in run.table.steps if step.phase == phase}
+    return next((entry.at for entry in journal.entries if entry.step in steps and entry.event == STARTED),
+                run.clock.now())
+
+
+def _tell_seconds(run: Run, phase: str, began: datetime) -> None:
+    run.tell.done(f"{phase} took {(run.clock.now() - began).total_seconds():.1f} s")

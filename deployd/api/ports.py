@@ -18,6 +18,7 @@ from deployd.api.shapes import (
     PlanShape,
     ProjectShape,
     StatusShape,
+    UseShape,
 )
 from deployd.output.sources import Wanted
 
@@ -103,6 +104,14 @@ class Board(Protocol):
         Args:
             start: No line that is older, as a place (`output/outputs.py`); empty: all.
             lines: The last ones only, and those that come.
+
+        Raises:
+            NotFound: There is no such environment.
+        """
+        ...
+
+    async def uses(self, project: str | None, environment: str | None) -> list[UseShape]:
+        """What parts of environments use now, of all, of a project, or of an environment (machine name or branch).
 
         Raises:
             NotFound: There is no such environment.

@@ -21,7 +21,7 @@ from deployd.api.bodies import (
     read_body,
     read_bytes,
 )
-from deployd.api.errors import Forbidden, NotFound, Unusable
+from deployd.api.errors import Forbidden, NotFound
 from deployd.api.metrics import CONTENT_TYPE, render_metrics
 from deployd.api.ports import Board, Bulk, Desk, Lines
 from deployd.api.query import number_of, place_in_output, wanted_output
@@ -45,8 +45,11 @@ from deployd.api.shapes import (
     ReadyShape,
     RequestShape,
     StatusShape,
+    UseShape,
     as_json,
 )
+from deployd.errors import Unusable
+from deployd.intake.lasting import LASTING
 from deployd.intake.seats import Turns
 from deployd.reading.offer import PlanBody
 from deployd.state.activities import State
@@ -101,6 +104,8 @@ def api_routes(board: Board, desk: Desk) -> tuple[ApiRoute, ...]:
                  many=True),
         ApiRoute("GET", "/api/v1/environments", VIEWER, "environments, of one project or of all", asked.environments,
                  EnvironmentShape, many=True, query=("project",)),
+        ApiRoute("GET", "/api/v1/usage", VIEWER, "what applications, workers and services use now", asked.usage,
+                 UseShape, many=True, query=("project", "environment")),
         ApiRoute("GET", "/api/v1/certificates", VIEWER, "what each host shows over TLS, and what stands in the way",
                  asked.certificates, CertificateShape, many=True, query=("project",)),
         ApiRoute("GET", "/api/v1/activities", VIEWER, "activities, newest first", asked.activities, ActivityShape,
@@ -177,6 +182,15 @@ class _Api:
         found = await self._board.environments(request.query.get("project"))
         return _list([item for item in found if caller.may_see(item.project)])
 
+    async def usage(self, request: web.Request, caller: Caller) -> web.Response:
+        project, environment = request.query.get("project"), request.query.get("environment")
+        if project is not None and not caller.may_see(project):
+            raise NotFound(f"there is no project {project}")
+        if project is None and environment is not None:
+            raise Unusable("an environment is one of a project", mend="name the `project` too")
+        found = await self._board.uses(project, environment)
+        return _list([item for item in found if caller.may_see(item.project)])
+
     async def certificates(self, request: web.Request, caller: Caller) -> web.Response:
         project = request.query.get("project")
         found = [item for item in self._board.certificates() if project in (None, item.project)]
@@ -228,7 +242,8 @@ class _Api:
         project, environment = self._environment(request, caller)
         start, lines = place_in_output(request.query)
         found = await self._board.output(project, environment, wanted_output(request.query), start=start, lines=lines)
-        return await _stream(request, found, follow=request.query.get("follow") == "1")
+        # Docker is asked for it: a reload ends it, and the reader comes again with the place of its last line.
+        return await _stream(request, found, follow=request.query.get("follow") == "1", lasts=False)
 
     async def redeploy(self, request: web.Request, caller: Caller) -> web.Response:
         project, environment = self._environment(request, caller)
@@ -312,10 +327,18 @@ def _accepted(activity: ActivityShape) -> web.Response:
     return web.json_response(as_json(activity), status=ACCEPTED)
 
 
-async def _stream(request: web.Request, lines: Lines | Bulk, *, follow: bool) -> web.StreamResponse:
-    """What is there, and with `follow` what comes, until it ends or the reader leaves, or takes nothing any more."""
+async def _stream(
+    request: web.Request, lines: Lines | Bulk, *, follow: bool, lasts: bool = True,
+) -> web.StreamResponse:
+    """What is there, and with `follow` what comes, until it ends or the reader leaves, or takes nothing any more.
+
+    Args:
+        lasts: It goes on when the daemon reads its settings again.
+    """
     response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
     await response.prepare(request)
+    if follow and lasts:
+        request[LASTING] = True
     try:
         while (taken := await (lines.take() if follow else lines.rest())) is not None:
             if not taken and not follow:

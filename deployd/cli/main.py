@@ -21,6 +21,7 @@ COMMANDS = {
     "access-log": ("deployd.cli.access_log:access_log", "Requests of an environment's visitors, oldest first."),
     "mail": ("deployd.cli.mail:mail", "Mails that an environment's applications sent and that lie here, newest first."),
     "logs": ("deployd.cli.logs:logs", "What the containers and crons of an environment print, oldest first."),
+    "top": ("deployd.cli.top:top", "What applications, workers and services use, those that use most first."),
     "certificates": ("deployd.cli.certificates:certificates",
                      "What each host shows over TLS, and what stands in the way of a better one."),
     "pass": ("deployd.cli.operator_pass:operator_pass",

@@ -41,11 +41,11 @@ from deployd.slugs.storage import Slugs
 from deployd.state.sealing import Sealer
 from deployd.state.secrets import all_secrets, secrets_named
 from deployd.state.store import Store, open_store
+from deployd.units import MEGABYTE
 from deployd.upkeep.wall import WallKeeper
 
 log = structlog.get_logger()
 
-MEGABYTE = 1_000_000
 
 
 class FolderUnusable(DeployError):
@@ -71,8 +71,11 @@ class Edges:
     mail: Office
 
 
-async def open_edges(stack: AsyncExitStack, settings: Settings, catalogue: Catalogue) -> Edges:
+async def open_edges(stack: AsyncExitStack, settings: Settings, catalogue: Catalogue, *, listens: bool) -> Edges:
     """Open everything, and start the router when it does not run.
+
+    Args:
+        listens: The public port is ours already.
 
     Raises:
         DeployError: Something cannot be had; nothing that was started for it is left behind. The firewall
@@ -81,7 +84,8 @@ async def open_edges(stack: AsyncExitStack, settings: Settings, catalogue: Catal
     for folder in (settings.state, settings.run):
         _ensure_folder(folder)
     store = await stack.enter_async_context(open_store(settings.state / "state.db"))
-    refuse_taken_port(settings)   # before anything is started that a daemon that cannot serve would leave behind
+    if not listens:
+        refuse_taken_port(settings)   # before anything is started that a daemon that cannot serve would leave behind
     engine = await stack.enter_async_context(Engine(settings.docker_socket))
     wall = WallKeeper(engine, settings, KeptTable(table_name(settings.instance), settings.state / "firewall.nft"))
     await wall.ensure()   # before a container is started

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from deployd.activity.log import Tell
-from deployd.confined.trees import ensure_owner, remove_tree
+from deployd.confined.going import put_aside
+from deployd.confined.trees import ensure_owner
 from deployd.deployment.build_room import ensure_cache_in_bounds, room_watched
-from deployd.deployment.containers import MEGABYTE, SCRIPTS_FOLDER
+from deployd.deployment.containers import SCRIPTS_FOLDER
 from deployd.deployment.host import Host
 from deployd.deployment.identity import ensure_identity, identity_binds
 from deployd.deployment.images_missing import instead_of
@@ -39,6 +40,10 @@ from deployd.project.model import Application
 from deployd.recipes.build_steps import BuildStep, build_steps
 from deployd.recipes.paths import build_paths
 from deployd.slugs.errors import DiskFull
+from deployd.units import MEGABYTE
+
+GOING_SECONDS, LOOK_SECONDS = 120.0, 0.25
+"""How long a build waits for room that is being made."""
 
 
 class BuildFailed(DeployError):
@@ -63,7 +68,7 @@ async def build_apps(deployment: Deployment, host: Host, tell: Tell) -> Built:
     if not planned:
         tell.line("nothing to build: every slug is there")
         return Built(())
-    _refuse_without_room(host)
+    await _refuse_without_room(host)
     await ensure_cache_in_bounds(deployment, host, tell)
     config = await read_config(deployment, host)
     for item in planned:
@@ -76,7 +81,7 @@ async def build_apps(deployment: Deployment, host: Host, tell: Tell) -> Built:
 async def discard(deployment: Deployment, host: Host, tell: Tell) -> None:
     """Undo of a build: its containers and its workspaces go."""
     await remove_build_containers(deployment, host, tell)
-    await remove_tree(host.places.work(deployment.id))
+    await put_aside(host.places.work(deployment.id), host.places.going)
 
 
 async def remove_build_containers(deployment: Deployment, host: Host, tell: Tell) -> None:
@@ -102,7 +107,7 @@ async def _build(deployment: Deployment, host: Host, tell: Tell, app: Applicatio
     if not has_ended and (there is None or not there.running):
         # The host went down under it. What its steps left in memory is gone, so all of them are run again.
         await host.engine.ensure_container_gone(name, stop_seconds=0)
-        await remove_tree(folder.parent)
+        await put_aside(folder.parent, host.places.going)
         there = None
     for step, script in zip(steps, scripts, strict=True):
         await asyncio.to_thread(prepare, folder, script.name, _script(step), group=owner)
@@ -238,11 +243,20 @@ async def _make_writable(folder: Path, owner: int) -> None:
     await ensure_owner(folder, owner)
 
 
-def _refuse_without_room(host: Host) -> None:
-    usage = os.statvfs(host.places.state)
-    free_mb = usage.f_bavail * usage.f_frsize // MEGABYTE
-    if free_mb < host.settings.min_free_disk_mb:
-        raise DiskFull(
-            f"cannot build: only {free_mb} of {host.settings.min_free_disk_mb} MB are free at {host.places.state}",
-            mend="make room on the disk, or lower min_free_disk_mb; nothing was changed",
-        )
+async def _refuse_without_room(host: Host) -> None:
+    """What a build before has left may still be on its way to be removed: that is waited for."""
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    while (free_mb := _free_mb(host.places.state)) < host.settings.min_free_disk_mb:
+        goes = await asyncio.to_thread(lambda: any(host.places.going.glob("*")))
+        if not goes or loop.time() - began > GOING_SECONDS:
+            raise DiskFull(
+                f"cannot build: only {free_mb} of {host.settings.min_free_disk_mb} MB are free at {host.places.state}",
+                mend="make room on the disk, or lower min_free_disk_mb; nothing was changed",
+            )
+        await asyncio.sleep(LOOK_SECONDS)
+
+
+def _free_mb(folder: Path) -> int:
+    usage = os.statvfs(folder)
+    return usage.f_bavail * usage.f_frsize // MEGABYTE

@@ -17,7 +17,7 @@ from deployd.deployment.not_running import REFUSED, why_not_running
 from deployd.deployment.start_script import hook_script
 from deployd.deployment.view import Deployment
 from deployd.engine.errors import ScriptLost, ScriptOverran
-from deployd.engine.script import end, follow, prepare, start_or_attach
+from deployd.engine.script import age_seconds, end, follow, prepare, start_or_attach
 from deployd.environment.platform import APP_FOLDER
 from deployd.errors import DeployError
 from deployd.project.model import Application, Hook
@@ -50,7 +50,6 @@ async def run_hook(
         prepare, scripts, name, hook_script(hook.script), group=deployment.planned.version.uid,
     )
     tell.line(f"{name.replace('_', '-')} hook runs", app=app.name)
-    began = host.clock.now()
     recent: list[str] = []
 
     def on_line(text: str) -> None:
@@ -74,7 +73,7 @@ async def run_hook(
     except ScriptLost as error:
         error.what, error.where = f"{who} was ended from outside: it left no exit status", where
         raise
-    seconds = (host.clock.now() - began).total_seconds()
+    seconds = await asyncio.to_thread(age_seconds, script)   # it may have begun before the daemon did
     if status != 0:
         if failed := environment_error(recent, app.root, who):
             raise HookFailed(failed.what, where=failed.where, evidence=failed.evidence, mend=failed.mend)

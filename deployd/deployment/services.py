@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from deployd.activity.log import Tell
+from deployd.confined.going import put_aside
 from deployd.confined.stages import ensure_unstaged
-from deployd.confined.trees import remove_tree
 from deployd.deployment.addresses import fixed_addresses
 from deployd.deployment.gone import ensure_gone
 from deployd.deployment.host import Host
@@ -73,7 +73,7 @@ async def end_new_services(deployment: Deployment, host: Host, tell: Tell) -> No
         await host.engine.ensure_network_gone(names.network)
         folder = host.places.environment(deployment.project.id, deployment.environment)
         await ensure_unstaged(host.places.all_stages(deployment.project.id, deployment.environment))
-        await remove_tree(folder)
+        await put_aside(folder, host.places.going)
 
 
 async def start_services(deployment: Deployment, host: Host, tell: Tell) -> ServicesUp:

@@ -20,9 +20,9 @@ from typing import ClassVar
 
 from deployd.activity.explain import unwrap
 from deployd.activity.log import Tell
-from deployd.confined.trees import count_files, remove_tree
+from deployd.confined.going import put_aside
+from deployd.confined.trees import count_files
 from deployd.deployment.databases import (
-    MEGABYTE,
     Database,
     copy_files,
     databases_before,
@@ -45,6 +45,7 @@ from deployd.deployment.view import Deployment
 from deployd.deployment.volume_copy import by_hand
 from deployd.engine.names import ACTIVITY, ENVIRONMENT, INSTANCE, PROJECT, ROLE
 from deployd.errors import DeployError
+from deployd.units import megabytes
 
 UNDER_WAY_SECONDS = 0.5
 """Requests that the router had sent on before the freeze end within this time, mostly."""
@@ -115,14 +116,14 @@ async def put_back_snapshot(deployment: Deployment, host: Host, tell: Tell) -> N
 
 async def remove_snapshot(deployment: Deployment, host: Host) -> None:
     """Let go of the snapshot of a deployment; none is fine."""
-    await remove_tree(_folder(deployment, host))
+    await put_aside(_folder(deployment, host), host.places.going)
 
 
 async def _take(
     deployment: Deployment, host: Host, tell: Tell, databases: tuple[Database, ...], folders: tuple[str, ...],
 ) -> Taken:
     folder, services = _folder(deployment, host), tuple(database.name for database in databases)
-    await remove_tree(folder)
+    await put_aside(folder, host.places.going)
     await asyncio.to_thread(folder.mkdir, mode=0o700, parents=True)
     async with open_keeping(deployment, host, tell, folders, folder) as keeping:
         await asyncio.sleep(UNDER_WAY_SECONDS)
@@ -140,7 +141,7 @@ async def _take(
     seconds = asyncio.get_running_loop().time() - began
     taken = Taken(services, files, size, round(seconds, 3), tuple(name for _, name in kept))
     if taken.names:
-        tell.line(f"snapshot of {', '.join(taken.names)}: {size / MEGABYTE:.1f} MB in {seconds:.1f} s")
+        tell.line(f"snapshot of {', '.join(taken.names)}: {megabytes(size):.1f} MB in {seconds:.1f} s")
     return taken
 
 
@@ -175,7 +176,7 @@ async def _put_back(deployment: Deployment, host: Host, tell: Tell, taken: Taken
         raise _not_put_back(deployment, error, taken, databases, folder) from error
     seconds = asyncio.get_running_loop().time() - began
     tell.line(f"{', '.join(taken.names)} as before the deploy hook again: the snapshot of "
-              f"{taken.size_bytes / MEGABYTE:.1f} MB was put back in {seconds:.1f} s")
+              f"{megabytes(taken.size_bytes):.1f} MB was put back in {seconds:.1f} s")
     await asyncio.to_thread(_touch, mark)
 
 

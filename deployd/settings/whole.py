@@ -19,7 +19,7 @@ from deployd.settings.frozen import MOST, Frozen
 from deployd.settings.hosts import host_template
 from deployd.settings.limits import CollectSettings, Limits, OutputSettings, Shares
 from deployd.settings.mail import MailRelay, MailSettings
-from deployd.settings.project import ProjectSettings, Strategy
+from deployd.settings.project import AnswerWanted, ProjectSettings, Strategy
 from deployd.settings.router import RouterSettings, TlsSettings
 from deployd.settings.shipped import config_folder
 from deployd.settings.tokens import Token
@@ -54,9 +54,11 @@ class Settings(Frozen):
     limits: Limits = Limits()
     shares: Shares = Shares()
     """Of each project that has no other."""
-    freeze_seconds: int = Field(60, ge=1, le=60)
+    freeze_seconds: int = Field(60, ge=1, le=300)
     answer_seconds: int = Field(60, ge=1, le=110)
     """How long a new version may take until it answers requests; the step's own limit bounds it."""
+    answer: AnswerWanted = "any"
+    """What it has to answer on its own hosts."""
     hook_limit_seconds: int = Field(3600, ge=1, le=3600)
     """How long a deploy or post_deploy hook may run; then it is ended."""
     on_deploy_failure: Literal["revert", "keep"] = "revert"
@@ -162,6 +164,11 @@ class Settings(Frozen):
             "builds": shares.builds or max(1, self.limits.builds - kept),
             "deploys": shares.deploys or max(1, self.limits.deploys - kept),
         })
+
+    def answer_of(self, project: ProjectSettings, branch: str) -> AnswerWanted:
+        """What a new version of an environment has to answer: as is said of the branch, else the project, else all."""
+        own = project.environments[branch].answer if branch in project.environments else None
+        return own or project.answer or self.answer
 
     def relay_of(self, project: ProjectSettings, branch: str) -> MailRelay | None:
         """Whom the mails of a branch's environment are handed to; None: they stay in its box."""

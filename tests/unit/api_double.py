@@ -32,6 +32,7 @@ from deployd.api.shapes import (
     ProjectShape,
     StatusShape,
     ThingShape,
+    UseShape,
 )
 from deployd.output.sources import Wanted
 from deployd.reading.offer import parse_offer
@@ -145,6 +146,9 @@ class FakeBoard:
     """{machine name of an environment: URLs}"""
     hosts: Sequence[CertificateShape] = tuple(certificate(f"{name}.test", name) for name in ("shop", "blog"))
     router: RouterStatus | None = None
+    used: list[list[UseShape]] = field(default_factory=lambda: [[]])
+    """What is used at the first question, the second, and so on."""
+    asked_uses: list[tuple[str | None, str | None]] = field(default_factory=list)
     printed: list[dict[str, Any]] = field(default_factory=list)
     """What containers print."""
     asked_output: list[tuple[Wanted, str, int | None]] = field(default_factory=list)
@@ -204,6 +208,13 @@ class FakeBoard:
         visits = {name: Visits() for name in ("shop/main-bvxea6i", "blog/main-bvxea6i")}
         visits["shop/main-bvxea6i"].count(200, 0.03)
         return Figures(visits, self.router, {"builds": (1, 2)})
+
+    async def uses(self, project: str | None, environment: str | None) -> list[UseShape]:
+        if environment == "nothing":
+            raise NotFound(f"the project {project} has no environment nothing")
+        self.asked_uses.append((project, environment))
+        return [item for item in self.used[min(len(self.asked_uses), len(self.used)) - 1]
+                if project in (None, item.project)]
 
     async def output(
         self, project: str, environment: str, wanted: Wanted, *, start: str, lines: int | None,

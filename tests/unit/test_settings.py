@@ -25,7 +25,7 @@ def test_listen_is_an_address_and_a_port(listen: str, address: tuple[str, int]) 
     {"listen": "abc"}, {"listen": "8480"}, {"listen": "127.0.0.1:"}, {"listen": "127.0.0.1:0"}, {"listen": "::1:8480"},
     {"listen": "127.0.0.1:99999"}, {"domain": "example.com"}, {"domain": "{environment}-{project}-{user}.example.com"},
     {"domain": "{environment}-{project}.{}"}, {"domain": "{environment}-{project}{"}, {"state": "relative/path"},
-    {"network_pool": "10.0.0.1/12"}, {"freeze_seconds": 61}, {"instance": "Two Words"}, {"keep_versions": 0},
+    {"network_pool": "10.0.0.1/12"}, {"freeze_seconds": 301}, {"instance": "Two Words"}, {"keep_versions": 0},
     {"containers.may_reach.0": ["db.internal:5432"]}, {"containers.may_reach.0": [5432]},
     {"containers.firewall": "off"},
 ])
