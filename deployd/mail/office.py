@@ -20,6 +20,8 @@ POSTMAN_UID = 2_000_000_100
 """Nobody's, as those of readers (`reading/nursery.py`)."""
 LOOK_SECONDS = 30.0
 """Environments are looked at so often without being told of one."""
+TRUST = ("SSL_CERT_FILE", "SSL_CERT_DIR")
+"""Where OpenSSL looks for whom it trusts, for relays of a company."""
 LONGEST_WORDS_BYTES = 100_000
 
 
@@ -62,7 +64,10 @@ class Office:
         await asyncio.to_thread(_ensure_folder, self._folder)
         async with open_process(
             sys.executable, "-s", "-m", "deployd.mail.postman", str(self._folder), str(POSTMAN_UID),
-            env={"PATH": os.defpath, "LC_ALL": "C.UTF-8", "PYTHONPATH": str(Path(deployd.__path__[0]).parent)},
+            env={
+                "PATH": os.defpath, "LC_ALL": "C.UTF-8", "PYTHONPATH": str(Path(deployd.__path__[0]).parent),
+                **{name: os.environ[name] for name in TRUST if name in os.environ},
+            },
         ) as postman, asyncio.TaskGroup() as group:
             last_words = group.create_task(_last_words(postman), name="postman's errors")
             telling = group.create_task(self._tell(postman), name="telling the postman")
