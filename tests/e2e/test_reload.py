@@ -62,7 +62,10 @@ async def test_nobody_is_refused_and_who_follows_goes_on(developer: MakeDevelope
 
 async def _refused_reload(me: Developer) -> None:
     good = me.daemon.settings_file.read_text()
-    for bad, what in (("\nfreeze_seconds: many\n", "freeze_seconds"), ("\ncatalogue: /nowhere.yaml\n", "nowhere")):
+    for bad, what in (
+        ("\nfreeze_seconds: many\n", "freeze_seconds"), ("\ncatalogue: /nowhere.yaml\n", "nowhere.yaml"),
+        ("\ndocker_socket: /elsewhere.sock\n", "elsewhere.sock"),   # valid, and the daemon does not get ready with it
+    ):
         me.daemon.settings_file.write_text(good + bad)
         os.kill(_pid(me), signal.SIGHUP)
         reasons = await _until_reasons(me, what)
