@@ -8,7 +8,7 @@ decides what follows.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Protocol
@@ -62,6 +62,10 @@ class JournalStore(Protocol):
         ...
 
 
+async def _nothing_more(journal: Journal) -> None:
+    """What is done, when nobody says otherwise, when an undo is stuck."""
+
+
 @dataclass(frozen=True)
 class Run:
     """Everything that carrying one activity needs."""
@@ -77,6 +81,8 @@ class Run:
     clock: Clock
     need_of: Callable[[Step, Any], Need] = lambda step, view: NOTHING_MORE
     """(step, view) -> the memory that its phase needs"""
+    when_stuck: Callable[[Journal], Awaitable[None]] = _nothing_more
+    """Done when an undo could not be done; the journal says so already. Raises nothing that it can help."""
 
 
 async def run(run: Run) -> Finish:
@@ -186,6 +192,7 @@ async def _undo(run: Run, step: Step, journal: Journal) -> None:
             where=told.where, evidence=told.evidence, mend=told.mend,
         ))
         await run.journal.write(step.name, STUCK, result=_in(run, pause), said=run.tell.clean(told.what))
+        await run.when_stuck(journal)
     else:
         await run.journal.write(step.name, UNDONE, result=None if found is None else write_result(found))
 

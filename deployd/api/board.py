@@ -7,7 +7,7 @@ import shutil
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 from weakref import WeakSet
@@ -26,8 +26,10 @@ from deployd.api.shapes import (
     EntryShape,
     EnvironmentShape,
     LockShape,
+    MailShape,
     ProjectShape,
     StatusShape,
+    UseShape,
 )
 from deployd.certificates.keeper import HostCertificate
 from deployd.clock import Clock
@@ -37,18 +39,23 @@ from deployd.deployment.wanted import domains_of
 from deployd.environment.naming import environment_type
 from deployd.git.mirror import without_user
 from deployd.ids import ActivityId, EnvironmentName, ProjectId
+from deployd.mail.letter import Letter
+from deployd.mail.seen import read_box, read_message
 from deployd.output.follower import OutputFollower
 from deployd.output.outputs import Outputs
 from deployd.output.sources import Wanted
 from deployd.settings import Settings
-from deployd.state import activities, entries, environments, locks
+from deployd.state import activities, answers, entries, environments, locks
 from deployd.state.activities import Activity
+from deployd.state.answers import WrongAnswer
 from deployd.state.environments import Environment
 from deployd.state.locks import Lock
 from deployd.state.store import Store
+from deployd.units import MEGABYTE
 from deployd.upkeep.access_tail import AT_ONCE, AccessTail
+from deployd.upkeep.usage.keeper import Usage
+from deployd.upkeep.usage.parts import Use
 
-MEGABYTE = 1_000_000
 MOST_OLD = 1_000
 """Versions that are kept though nothing shows them any more."""
 FRESH_SECONDS = 1.0
@@ -70,7 +77,7 @@ class StateBoard:
         measured: Callable[[], Awaitable[Figures]] | None = None,
         collected: Callable[[], dict[str, Any]] = dict,
         certificates: Callable[[], Sequence[HostCertificate]] = tuple, outputs: Outputs | None = None,
-        began: float | None = None,
+        usage: Usage | None = None, began: float | None = None,
     ) -> None:
         """
         Args:
@@ -80,6 +87,7 @@ class StateBoard:
             collected: The last round of housekeeping; empty before the first one.
             certificates: What each host shows over TLS.
             outputs: What containers print.
+            usage: What they use.
             began: When the daemon did, by the monotonic clock; None: now.
         """
         self._store = store
@@ -94,6 +102,7 @@ class StateBoard:
         self._collected = collected
         self._certificates = certificates
         self._outputs = outputs
+        self._usage = usage
         self._tails: WeakSet[AccessTail] = WeakSet()
         self._turns = asyncio.Semaphore(AT_ONCE)
         self._began = time.monotonic() if began is None else began
@@ -101,6 +110,7 @@ class StateBoard:
         """{activity: commit and first URL of its version}"""
         self._healths = Fresh(self._look, FRESH_SECONDS)
         self._statuses = Fresh(self._status, FRESH_SECONDS)
+        self._wrong = Fresh(self._wrong_answers, FRESH_SECONDS)
         self._environments = Fresh(partial(self.environments, None), FRESH_SECONDS)
 
     async def not_ready(self) -> list[str]:
@@ -109,7 +119,8 @@ class StateBoard:
     async def status(self, *, with_environments: bool, with_names: bool) -> StatusShape:
         """At most a second old."""
         seen = await self._statuses.get()
-        troubles = tuple(self._degraded())
+        wrong = [f"{item.project}/{item.environment}: {item.said}" for item in await self._wrong.get()]
+        troubles = (*self._degraded(), *wrong)
         if troubles:
             counted = f"{len(troubles)} of the environments and the router are not as they should be"
             reasons = (*seen.reasons, *(troubles if with_names else (counted,)))
@@ -140,6 +151,9 @@ class StateBoard:
             disk={"free_mb": free, "needed_mb": self._settings.min_free_disk_mb}, collected=self._collected(),
         )
 
+    async def _wrong_answers(self) -> Sequence[WrongAnswer]:
+        return await self._store.read(answers.wrong_ones)
+
     async def projects(self) -> list[ProjectShape]:
         found = await self._store.read(environments.list_all)
         address = self._settings.public_url or f"http://{self._settings.listen}"
@@ -156,9 +170,15 @@ class StateBoard:
         found = await self._store.read(lambda db: environments.list_all(db, project))
         await self._read_versions(found)
         newest = {(item.project, item.environment): item for item in await self._store.read(activities.newest_of_each)}
+        wrong: dict[tuple[str, str], tuple[str, ...]] = {}
+        for one in await self._wrong_answers():
+            wrong[one.project, one.environment] = (*wrong.get((one.project, one.environment), ()), one.said)
         locked = {(item.project, item.environment): item for item in await self._store.read(locks.list_all)}
         return [
-            self._shape(item, newest.get((item.project, item.name)), locked.get((item.project, item.name)))
+            replace(
+                self._shape(item, newest.get((item.project, item.name)), locked.get((item.project, item.name))),
+                answers=wrong.get((item.project, item.name), ()),
+            )
             for item in found if item.project in self._settings.projects
         ]
 
@@ -193,7 +213,15 @@ class StateBoard:
         return EnvironmentShape(
             found.project, found.name, found.branch, environment_type(project, found.branch), state, url,
             commit, found.live_activity, _text(found.live_since), doing, lock_shape(lock) if lock else None,
+            killed=tuple(self._usage.killed(found.project, found.name)) if self._usage is not None else (),
         )
+
+    async def uses(self, project: str | None, environment: str | None) -> list[UseShape]:
+        if project is not None and environment is not None:
+            environment = (await self._find(project, environment)).name
+        found = await self._usage.uses(project, environment) if self._usage is not None else []
+        at = self._clock.now().isoformat()
+        return [use_shape(item, at) for item in found]
 
     def certificates(self) -> list[CertificateShape]:
         return [
@@ -236,6 +264,21 @@ class StateBoard:
         self._tails.add(tail)
         return tail
 
+    async def mails(self, project: str, environment: str) -> list[MailShape]:
+        found = await self._find(project, environment)
+        async with self._turns:
+            letters = await asyncio.to_thread(read_box, self._settings.state, found.project, found.name)
+        return [mail_shape(letter) for letter in letters]
+
+    async def mail(self, project: str, environment: str, number: int) -> bytes:
+        found = await self._find(project, environment)
+        async with self._turns:
+            message = await asyncio.to_thread(read_message, self._settings.state, found.project, found.name, number)
+        if message is None:
+            raise NotFound(f"there is no mail {number} in the box of {found.project}/{found.name}",
+                           mend=f"`deployd mail {found.project} {found.name}` shows what there is")
+        return message
+
     async def output(
         self, project: str, environment: str, wanted: Wanted, *, start: str, lines: int | None,
     ) -> OutputFollower:
@@ -244,6 +287,10 @@ class StateBoard:
         return self._outputs.follow(found.project, found.name, wanted, start=start, lines=lines)
 
     async def _find(self, project: str, environment: str) -> Environment:
+        """
+        Raises:
+            NotFound: The project has no environment of this name or branch.
+        """
         for found in await self._store.read(lambda db: environments.list_all(db, ProjectId(project))):
             if environment in (found.name, found.branch):
                 return found
@@ -290,8 +337,30 @@ def activity_shape(found: Activity, waits: str = "") -> ActivityShape:
     )
 
 
+def mail_shape(letter: Letter) -> MailShape:
+    return MailShape(
+        letter.id, _moment(letter.at), letter.sender, letter.recipients, letter.subject, letter.size_bytes,
+        letter.state, letter.why, letter.tries, _moment(letter.again_at) if letter.again_at else "",
+    )
+
+
+def _moment(seconds: float) -> str:
+    try:
+        return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
+    except (ValueError, OverflowError, OSError):
+        return ""   # a note that is none of ours
+
+
 def lock_shape(lock: Lock) -> LockShape:
     return LockShape(lock.who, lock.reason, lock.at.isoformat())
+
+
+def use_shape(use: Use, at: str) -> UseShape:
+    part = use.part
+    return UseShape(
+        at, part.project, part.environment, part.kind, part.name, use.containers, round(use.cpu_seconds, 6),
+        use.memory_bytes, use.memory_limit_bytes, use.restarts, use.kills, _text(use.killed_at), use.disk_bytes,
+    )
 
 
 def _text(moment: datetime | None) -> str:

@@ -9,7 +9,8 @@ from typing import Annotated, TypeVar
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from deployd.api.errors import TooLarge, Unusable
+from deployd.api.errors import TooLarge
+from deployd.errors import Unusable
 from deployd.intake.seats import Turns
 
 LARGEST_BYTES = 64_000_000

@@ -5,7 +5,7 @@ Names and labels are stable. Environments appear only to callers who may see the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
 
@@ -15,7 +15,9 @@ from prometheus_client.registry import Collector
 
 from deployd.api.shapes import StatusShape
 from deployd.router.table import RouterStatus
+from deployd.units import MEGABYTE
 from deployd.upkeep.traffic import BOUNDS_SECONDS, Visits
+from deployd.upkeep.usage.parts import Use
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 WHO = ("project", "environment")
@@ -34,6 +36,8 @@ class Figures:
     lost_lines: int = 0
     loops: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     """{loop: (failures of its items since the daemon started, items that fail now)}"""
+    uses: Sequence[Use] = ()
+    """What parts of environments use; bounded for each environment."""
     refused_sign_ins: int = 0
     """Wrong tokens and signatures, and tokens that were not looked at."""
     held_back_addresses: int = 0
@@ -62,7 +66,7 @@ class _Once(Collector):
 def _of_the_daemon(status: StatusShape, figures: Figures) -> Iterator[Metric]:
     yield _gauge("deployd_up_seconds", "Since the daemon started.", status.uptime_seconds)
     yield _gauge("deployd_degraded", "1 when something is not as it should be.", int(status.state != "ok"))
-    yield _gauge("deployd_disk_free_bytes", "On the disk of the state.", status.disk["free_mb"] * 1_000_000)
+    yield _gauge("deployd_disk_free_bytes", "On the disk of the state.", status.disk["free_mb"] * MEGABYTE)
     activities = GaugeMetricFamily("deployd_activities", "Activities that wait, run, or failed in the last hour.",
                                    labels=("state",))
     for state, count in status.activities.items():
@@ -124,6 +128,38 @@ def _of_environments(figures: Figures, may_see: Callable[[str], bool]) -> Iterat
             longest.add_metric(who, traffic.freeze.longest_seconds)
             frozen.add_metric(who, int(traffic.frozen or traffic.maintenance))
     yield from (held, longest, frozen)
+    yield from _of_parts([use for use in figures.uses if may_see(use.part.project)])
+
+
+def _of_parts(uses: Sequence[Use]) -> Iterator[Metric]:
+    """Labels are those of the project's files, and no containers': they stay the same over deployments."""
+    labels = (*WHO, "kind", "name")
+    running = [use for use in uses if use.containers]
+    cpu = CounterMetricFamily("deployd_part_cpu_seconds", "Of processors, since its containers began.", labels=labels)
+    restarts = CounterMetricFamily("deployd_part_restarts", "By Docker, because a container ended.", labels=labels)
+    kills = CounterMetricFamily("deployd_part_memory_kills", "Processes that the kernel killed for want of memory.",
+                                labels=labels)
+    containers = GaugeMetricFamily("deployd_part_containers", "That run.", labels=labels)
+    memory = GaugeMetricFamily("deployd_part_memory_bytes", "That the kernel cannot give away.", labels=labels)
+    limits = GaugeMetricFamily("deployd_part_memory_limit_bytes", "That it may use at most.", labels=labels)
+    disk = GaugeMetricFamily("deployd_part_disk_bytes", "Mounts or a service's data, as counted last.", labels=labels)
+    for use in uses:
+        who = _labels(use)
+        if use.part.kind != "shared":
+            for family, count in ((containers, use.containers), (restarts, use.restarts), (kills, use.kills)):
+                family.add_metric(who, count)
+        if use.disk_bytes is not None:
+            disk.add_metric(who, use.disk_bytes)
+    for use in running:
+        cpu.add_metric(_labels(use), use.cpu_seconds)
+        memory.add_metric(_labels(use), use.memory_bytes)
+        if use.memory_limit_bytes is not None:
+            limits.add_metric(_labels(use), use.memory_limit_bytes)
+    yield from (containers, cpu, memory, limits, restarts, kills, disk)
+
+
+def _labels(use: Use) -> tuple[str, str, str, str]:
+    return use.part.project, use.part.environment, use.part.kind, use.part.name
 
 
 def _who(environment: str) -> tuple[str, str]:

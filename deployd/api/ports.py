@@ -13,10 +13,12 @@ from deployd.api.shapes import (
     EntryShape,
     EnvironmentShape,
     LockedShape,
+    MailShape,
     PassShape,
     PlanShape,
     ProjectShape,
     StatusShape,
+    UseShape,
 )
 from deployd.output.sources import Wanted
 
@@ -86,6 +88,14 @@ class Board(Protocol):
         """
         ...
 
+    async def mails(self, project: str, environment: str) -> list[MailShape]:
+        """The mails in the box of an environment (machine name or branch), newest first.
+
+        Raises:
+            NotFound: There is no such environment.
+        """
+        ...
+
     async def output(
         self, project: str, environment: str, wanted: Wanted, *, start: str, lines: int | None,
     ) -> Bulk:
@@ -97,6 +107,22 @@ class Board(Protocol):
 
         Raises:
             NotFound: There is no such environment.
+        """
+        ...
+
+    async def uses(self, project: str | None, environment: str | None) -> list[UseShape]:
+        """What parts of environments use now, of all, of a project, or of an environment (machine name or branch).
+
+        Raises:
+            NotFound: There is no such environment.
+        """
+        ...
+
+    async def mail(self, project: str, environment: str, number: int) -> bytes:
+        """One of them, byte for byte.
+
+        Raises:
+            NotFound: There is none.
         """
         ...
 

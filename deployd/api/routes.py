@@ -21,7 +21,7 @@ from deployd.api.bodies import (
     read_body,
     read_bytes,
 )
-from deployd.api.errors import Forbidden, NotFound, Unusable
+from deployd.api.errors import Forbidden, NotFound
 from deployd.api.metrics import CONTENT_TYPE, render_metrics
 from deployd.api.ports import Board, Bulk, Desk, Lines
 from deployd.api.query import number_of, place_in_output, wanted_output
@@ -37,6 +37,7 @@ from deployd.api.shapes import (
     EntryShape,
     EnvironmentShape,
     LockedShape,
+    MailShape,
     OutputShape,
     PassShape,
     PlanShape,
@@ -44,8 +45,10 @@ from deployd.api.shapes import (
     ReadyShape,
     RequestShape,
     StatusShape,
+    UseShape,
     as_json,
 )
+from deployd.errors import Unusable
 from deployd.intake.lasting import LASTING
 from deployd.intake.seats import Turns
 from deployd.reading.offer import PlanBody
@@ -55,6 +58,7 @@ VIEWER, CONTRIBUTOR, ADMIN = ROLES
 STATES: tuple[str, ...] = get_args(State)
 ACCEPTED = 202
 MOST_ITEMS = 1000
+MESSAGE = "message/rfc822"
 STALLED_SECONDS = 120.0
 """A reader who takes nothing for so long is cut off: what it reads is kept open for it."""
 MOST_REQUESTS = 100_000
@@ -100,6 +104,8 @@ def api_routes(board: Board, desk: Desk) -> tuple[ApiRoute, ...]:
                  many=True),
         ApiRoute("GET", "/api/v1/environments", VIEWER, "environments, of one project or of all", asked.environments,
                  EnvironmentShape, many=True, query=("project",)),
+        ApiRoute("GET", "/api/v1/usage", VIEWER, "what applications, workers and services use now", asked.usage,
+                 UseShape, many=True, query=("project", "environment")),
         ApiRoute("GET", "/api/v1/certificates", VIEWER, "what each host shows over TLS, and what stands in the way",
                  asked.certificates, CertificateShape, many=True, query=("project",)),
         ApiRoute("GET", "/api/v1/activities", VIEWER, "activities, newest first", asked.activities, ActivityShape,
@@ -111,6 +117,10 @@ def api_routes(board: Board, desk: Desk) -> tuple[ApiRoute, ...]:
                  stream=True, query=("after", "follow")),
         ApiRoute("GET", f"{environment}/access-log", VIEWER, "its last requests, and those that come", asked.access_log,
                  RequestShape, stream=True, query=("lines", "follow")),
+        ApiRoute("GET", f"{environment}/mail", CONTRIBUTOR, "mails of its applications that lie here, newest first",
+                 asked.mails, MailShape, many=True),
+        ApiRoute("GET", f"{environment}/mail/{{id}}", CONTRIBUTOR, "one of them, byte for byte", asked.mail, str,
+                 text=MESSAGE),
         ApiRoute("GET", f"{environment}/logs", VIEWER, "what its containers and crons print", asked.output,
                  OutputShape, stream=True,
                  query=("app", "worker", "service", "cron", "version", "since", "after", "lines", "follow")),
@@ -172,6 +182,15 @@ class _Api:
         found = await self._board.environments(request.query.get("project"))
         return _list([item for item in found if caller.may_see(item.project)])
 
+    async def usage(self, request: web.Request, caller: Caller) -> web.Response:
+        project, environment = request.query.get("project"), request.query.get("environment")
+        if project is not None and not caller.may_see(project):
+            raise NotFound(f"there is no project {project}")
+        if project is None and environment is not None:
+            raise Unusable("an environment is one of a project", mend="name the `project` too")
+        found = await self._board.uses(project, environment)
+        return _list([item for item in found if caller.may_see(item.project)])
+
     async def certificates(self, request: web.Request, caller: Caller) -> web.Response:
         project = request.query.get("project")
         found = [item for item in self._board.certificates() if project in (None, item.project)]
@@ -206,6 +225,18 @@ class _Api:
         lines = min(number_of(request.query.get("lines", "100"), "lines"), MOST_REQUESTS)
         found = await self._board.access_log(project, environment, lines)
         return await _stream(request, found, follow=request.query.get("follow") == "1")
+
+    async def mails(self, request: web.Request, caller: Caller) -> web.Response:
+        return _list(await self._board.mails(*self._environment(request, caller)))
+
+    async def mail(self, request: web.Request, caller: Caller) -> web.Response:
+        project, environment = self._environment(request, caller)
+        number = number_of(request.match_info["id"], "the mail's number")
+        message = await self._board.mail(project, environment, number)
+        return web.Response(body=message, headers={   # no browser shows what a stranger wrote as a page of ours
+            "Content-Type": MESSAGE, "Content-Disposition": f'attachment; filename="{number}.eml"',
+            "X-Content-Type-Options": "nosniff",
+        })
 
     async def output(self, request: web.Request, caller: Caller) -> web.StreamResponse:
         project, environment = self._environment(request, caller)

@@ -51,6 +51,11 @@ class EnvironmentShape:
     doing: int | None = None
     """The activity that waits or runs; one that is held by the lock does not count."""
     lock: LockShape | None = None
+    answers: tuple[str, ...] = ()
+    """What visitors get that is worse than when it became live, a sentence for each URL; seen after a way back, and
+    gone when they get it no more."""
+    killed: tuple[str, ...] = ()
+    """Processes that the kernel killed within the last hour because their memory was full, a sentence for each part."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +130,28 @@ class RequestShape:
 
 
 @dataclass(frozen=True, slots=True)
+class MailShape:
+    """A mail that an application of an environment sent."""
+
+    id: int
+    at: str
+    """When it came: ISO 8601, UTC."""
+    sender: str
+    """Of the envelope."""
+    recipients: tuple[str, ...]
+    """Who has not got it."""
+    subject: str
+    size_bytes: int
+    state: str
+    """`kept` in the box, `waits` for the relay, or `refused` by it; what the relay took is not here any more."""
+    why: str
+    """What the relay said last."""
+    tries: int
+    again_at: str
+    """When it is tried again: ISO 8601, UTC; empty when it is not."""
+
+
+@dataclass(frozen=True, slots=True)
 class LockedShape:
     """What a lock, or its end, means for activities."""
 
@@ -167,6 +194,35 @@ class PassShape:
     """One for each host of the environment, in the order of the project's file; good for ten minutes."""
     ends: str
     """ISO 8601."""
+
+
+@dataclass(frozen=True, slots=True)
+class UseShape:
+    """What an application, worker or service uses now."""
+
+    at: str
+    """When it was read: ISO 8601, UTC. `cpu_seconds` of two answers say how much of a processor it uses."""
+    project: str
+    environment: str
+    kind: str
+    """`app`, `web`, `worker`, `service`; `shared` is on disk only."""
+    name: str
+    """A worker's is `app--worker`."""
+    containers: int
+    """That run: none while it is away, two during a deployment."""
+    cpu_seconds: float
+    """Of processors, since its containers were started."""
+    memory_bytes: int
+    """That the kernel cannot give away."""
+    memory_limit_bytes: int | None
+    restarts: int
+    """By Docker, because a container ended."""
+    kills: int
+    """Processes that the kernel killed for want of memory."""
+    killed_at: str
+    """When the last one was: ISO 8601, UTC; empty when none was since the daemon began."""
+    disk_bytes: int | None
+    """Mounts, or a service's data, as counted within the last minutes; null: not counted yet."""
 
 
 @dataclass(frozen=True, slots=True)

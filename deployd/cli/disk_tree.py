@@ -45,6 +45,16 @@ class DiskTree:
     def is_submodule(self, path: str) -> bool:
         return path != "" and self.is_folder(path) and (self.root / path / ".git").exists()
 
+    def size(self, path: str) -> int:
+        try:
+            return (self.root / path).lstat().st_size
+        except OSError:
+            return 0
+
+    @property
+    def smudges(self) -> bool:
+        return (self.root / ".git" / "lfs").is_dir()
+
     def _leaves(self, path: str) -> bool:
         """Whether a part of the path is a link, leads up or belongs to git."""
         parts = path.split("/")

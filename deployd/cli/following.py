@@ -17,6 +17,7 @@ import click
 from deployd.activity.line import Line
 from deployd.activity.render import render_line
 from deployd.cli.exits import FAILED, INTERRUPTED
+from deployd.cli.patience import Patience
 from deployd.cli.talk import ask, run_asking
 from deployd.cli.terminal import harmless
 from deployd.client import Client, DaemonUnreachable, open_client
@@ -100,22 +101,23 @@ async def _follow(socket: Path, activity: int, screen: Screen) -> None:
         DaemonUnreachable: It was never there, or went and did not come back.
     """
     loop = asyncio.get_running_loop()
-    met, last_heard = False, loop.time()
+    patience = Patience(RESTART_SECONDS, loop.time())
     while not screen.state:
+        began = loop.time()
         broken = DaemonUnreachable(f"the log of activity {activity} broke off",
                                    mend=f"`deployd log -f {activity}` goes on when the daemon is there again")
         try:
             async with open_client(socket) as client:
                 async for raw in client.log(activity, follow=True, after=screen.last):
-                    met, last_heard = True, loop.time()
+                    patience.heard(loop.time())
                     screen.show(raw)
-                met = True
+                patience.has_met = True
         except DaemonUnreachable as error:
-            if not met:
+            if not patience.has_met:
                 raise
             broken = error
         if not screen.state:
-            if loop.time() - last_heard > RESTART_SECONDS:
+            if patience.is_over(began, loop.time()):
                 raise broken
             await asyncio.sleep(LOOK_AGAIN_SECONDS)
 

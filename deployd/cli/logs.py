@@ -15,6 +15,7 @@ from typing import Any
 
 import click
 
+from deployd.cli.patience import Patience
 from deployd.cli.talk import json_option, run_asking, socket_option
 from deployd.cli.terminal import harmless
 from deployd.client import DaemonUnreachable, open_client
@@ -22,8 +23,6 @@ from deployd.client import DaemonUnreachable, open_client
 RESTART_SECONDS = 60.0
 """How long a daemon that has gone is waited for."""
 LOOK_AGAIN_SECONDS = 0.5
-LONGEST_NO_SECONDS = 2.0
-"""A daemon that is away refuses at once; who waited longer was connected."""
 AGO = re.compile(r"([0-9]+)(s|m|h|d)")
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 COLOURS = {"stderr": "yellow", "deployd": "cyan"}
@@ -86,7 +85,7 @@ async def _show(
         DaemonUnreachable: It was never there, or went and did not come back.
     """
     loop = asyncio.get_running_loop()
-    met, gone_since = False, loop.time()
+    patience = Patience(RESTART_SECONDS, loop.time())
     while True:
         if screen.last is not None:
             asked = {**asked, "since": None, "lines": None, "after": screen.last}
@@ -94,20 +93,12 @@ async def _show(
         try:
             async with open_client(socket) as client:
                 async for line in client.output(project, environment, asked, follow=follow):
-                    met = True
+                    patience.heard(loop.time())
                     screen.show(line)
-            met, gone_since = True, loop.time()
-        except DaemonUnreachable as error:
-            met = met or loop.time() - began > LONGEST_NO_SECONDS
-            if not met or not follow:
+            patience.heard(loop.time())
+        except DaemonUnreachable:
+            if not follow or patience.is_over(began, loop.time()):
                 raise
-            if loop.time() - began > LONGEST_NO_SECONDS:   # it was there meanwhile, and nothing was printed
-                gone_since = loop.time()
-            if loop.time() - gone_since > RESTART_SECONDS:
-                raise DaemonUnreachable(
-                    f"what {project}/{environment} prints broke off: {error.what}",
-                    mend="`deployd logs -f` goes on when the daemon is there again; --since takes the `time` of a line",
-                ) from None
         if not follow:
             return
         await asyncio.sleep(LOOK_AGAIN_SECONDS)

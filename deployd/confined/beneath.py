@@ -33,6 +33,8 @@ class NotBeneath(DeployError):
     """What is in the way, in words."""
     number = 0
     """Of the folder, where several were asked for."""
+    held = ""
+    """What in that folder another one is to be mounted on, when it is this."""
 
 
 @contextmanager

@@ -17,17 +17,21 @@ from deployd.api.errors import NotFound, Unauthorized, headers_of, status_of, wi
 from deployd.api.ports import Board
 from deployd.api.routes import VIEWER, refuse_role
 from deployd.api.shapes import EVERY, Caller, EnvironmentShape
+from deployd.console.output import KINDS as OF_KINDS
+from deployd.console.output import newest_lines, parse_wanted_lines
 from deployd.console.overview import grouped
 from deployd.console.render import FILES, read_file, render
 from deployd.console.requests import LINES, STATUSES, newest_of, parse_wanted
 from deployd.console.visitors import traffic_of, visitors_now
 from deployd.errors import DeployError
 from deployd.intake.seats import Seats, Turns
+from deployd.output.sources import Wanted
 
 OVERVIEW = "/"
 ENVIRONMENT = "/projects/{project}/environments/{environment}"
 ACCESS_LOG = f"{ENVIRONMENT}/access-log"
-PAGES = (OVERVIEW, ENVIRONMENT, ACCESS_LOG)
+OUTPUT = f"{ENVIRONMENT}/logs"
+PAGES = (OVERVIEW, ENVIRONMENT, ACCESS_LOG, OUTPUT)
 
 PAGES_OF_ONE = 50
 """Pages that one token may wait for."""
@@ -56,7 +60,7 @@ Page = Callable[[web.Request, Caller], Awaitable[str]]
 def console_routes(board: Board, find: FindCaller) -> list[web.RouteDef]:
     """Routes of the public application: the pages and what belongs to them."""
     console = _Console(board)
-    handlers = (console.overview, console.environment, console.access_log)
+    handlers = (console.overview, console.environment, console.access_log, console.output)
     room = _Room(Seats(PAGES_OF_ONE), Turns(AT_ONCE, AT_ONCE_OF_ONE))
     return [
         *(web.get(path, _guarded(handler, find, room)) for path, handler in zip(PAGES, handlers, strict=True)),
@@ -152,6 +156,15 @@ class _Console:
             several_hosts=len({item.host for item in shown}) > 1,
         )
 
+    async def output(self, request: web.Request, caller: Caller) -> str:
+        found = await self._environment(request, caller)
+        wanted = parse_wanted_lines(request.query)
+        shown, looked_at = await asyncio.to_thread(newest_lines, await self._printed(found, wanted.looks_at), wanted)
+        return await _rendered(
+            "output.html", caller=caller, environment=found, wanted=wanted, printed=shown, looked_at=looked_at,
+            kinds=OF_KINDS, lines=LINES, follow_seconds=FOLLOW_SECONDS,
+        )
+
     async def _environment(self, request: web.Request, caller: Caller) -> EnvironmentShape:
         """The environment of the address (machine name or branch).
 
@@ -165,6 +178,16 @@ class _Console:
                 return item
         raise NotFound(f"there is no environment {name} of a project {project}",
                        mend="it was deleted, or the address has a typing error, or the token is for other projects")
+
+    async def _printed(self, environment: EnvironmentShape, lines: int) -> bytes:
+        output = await self._board.output(environment.project, environment.name, Wanted(), start="", lines=lines)
+        found: list[bytes] = []
+        try:
+            while taken := await output.rest():
+                found.append(taken)
+        finally:
+            output.close()
+        return b"".join(found)
 
     async def _requests(self, environment: EnvironmentShape, lines: int) -> list[dict[str, Any]]:
         tail = await self._board.access_log(environment.project, environment.name, lines)

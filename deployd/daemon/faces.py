@@ -31,10 +31,10 @@ LINGERING_SECONDS = 2.0
 """How long the body of a request is still read that was answered without it."""
 
 
-class PortTaken(DeployError):
+class AddressTaken(DeployError):
     """The address of the HTTP face is in use."""
 
-    code: ClassVar[str] = "port-taken"
+    code: ClassVar[str] = "address-taken"
 
 
 class Faces:
@@ -59,7 +59,7 @@ class Faces:
         be answered by the receive hooks.
 
         Raises:
-            PortTaken: The public port cannot be had.
+            AddressTaken: The public port cannot be had.
         """
         if not self._runners:
             await self._set_up()
@@ -77,7 +77,7 @@ class Faces:
         try:
             await self._listen(settings)
         except OSError as error:
-            raise _port_taken(settings, error) from None
+            raise _address_taken(settings, error) from None
 
     async def hold(self) -> None:
         """Let requests wait for the next `open`; those that do not last end before."""
@@ -141,7 +141,7 @@ def find_caller(settings: Settings, authorization: str | None) -> Caller | None:
 def refuse_taken_port(settings: Settings) -> None:
     """
     Raises:
-        PortTaken: The address of the HTTP face is in use, or not of this host.
+        AddressTaken: The address of the HTTP face is in use, or not of this host.
     """
     if is_passed_a_socket():
         return
@@ -152,7 +152,7 @@ def refuse_taken_port(settings: Settings) -> None:
                 trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 trial.bind(address)
     except OSError as error:
-        raise _port_taken(settings, error) from None
+        raise _address_taken(settings, error) from None
 
 
 def _is_still_let_in(request: web.Request, before: Settings | None, now: Settings) -> bool:
@@ -168,9 +168,9 @@ def _request(message: Any, payload: Any, protocol: Any, writer: Any, task: Any) 
     )
 
 
-def _port_taken(settings: Settings, error: OSError) -> PortTaken:
+def _address_taken(settings: Settings, error: OSError) -> AddressTaken:
     why = "another program has the port" if error.errno == errno.EADDRINUSE else error.strerror
-    return PortTaken(
+    return AddressTaken(
         f"cannot listen on {settings.listen}: {why}", where="listen",
         mend="stop the program that has the port, or choose another with `listen`",
     )

@@ -19,6 +19,8 @@ from deployd.intake.guesses import Guesses
 from deployd.router.table import RouterStatus
 from deployd.upkeep.collect.collector import Collector
 from deployd.upkeep.traffic import Traffic
+from deployd.upkeep.usage.keeper import Usage
+from deployd.upkeep.usage.parts import Use
 from deployd.upkeep.watch import Watch
 
 
@@ -44,17 +46,19 @@ def health_of(edges: Edges) -> Health:
 
 
 def degraded(
-    edges: Edges, watch: Watch, lanes: Lanes, limits: Limits, keeper: Keeper, nets: Nets, lasting: Lasting,
+    edges: Edges, watch: Watch, lanes: Lanes, limits: Limits, keeper: Keeper, nets: Nets, usage: Usage,
+    lasting: Lasting,
 ) -> list[str]:
     """What is not well though pushes can be taken: the router, environments, rows of a newer deployd, undos that are
-    stuck, certificates, the firewall, and what fails in the loops that serve many. Who cannot say what is wrong with
-    it is told too.
+    stuck, certificates, the firewall, mails, what the kernel killed, and what fails in the loops that serve many. Who
+    cannot say what is wrong with it is told too.
     """
     found: list[str] = []
     for name, reasons in {
         "the router": lambda: edges.router_started.troubles, "environments": watch.degraded,
         "lanes": lambda: lanes.left_alone.values(), "undos": lambda: limits.waits.stuck,
         "certificates": keeper.troubles, "the firewall": edges.wall.troubles, "reload": lasting.troubles,
+        "what was killed": usage.troubles, "mail": edges.mail.troubles,
     }.items():
         with nets.of("status").contain(name):
             found += reasons()
@@ -70,14 +74,19 @@ def collected(collector: Collector) -> dict[str, Any]:
     return {"at": last.at.isoformat(), "things": dict(sorted(things.items())), "size_bytes": last.size_bytes}
 
 
-async def measured(edges: Edges, traffic: Traffic, limits: Limits, nets: Nets, guesses: Guesses) -> Figures:
+async def measured(
+    edges: Edges, traffic: Traffic, limits: Limits, nets: Nets, guesses: Guesses, usage: Usage,
+) -> Figures:
     """What `/metrics` tells besides the status."""
     router: RouterStatus | None = None
     with suppress(DeployError):
         router = await edges.router.status()
         traffic.forget_all_but(router.environments)
+    uses: list[Use] = []
+    with suppress(DeployError):
+        uses = await usage.for_monitors()
     slots = {"builds": limits.builds, "deployments": limits.deploys}
     return Figures(
         dict(traffic.visits), router, {name: (found.taken, found.waiting) for name, found in slots.items()},
-        traffic.lost_lines, nets.figures(), guesses.total, guesses.held_back,
+        traffic.lost_lines, nets.figures(), uses, guesses.total, guesses.held_back,
     )

@@ -24,9 +24,9 @@ from deployd.api.door import Door
 from deployd.api.origins import Ours
 from deployd.api.routes import api_routes
 from deployd.console.routes import console_routes
-from deployd.daemon.certificates import certificate_keeper
+from deployd.daemon.certificates import certificate_keeper, ensure_authority
 from deployd.daemon.connections import let_in
-from deployd.daemon.edges import MEGABYTE, Edges
+from deployd.daemon.edges import Edges
 from deployd.daemon.faces import find_caller
 from deployd.daemon.health import collected, degraded, health_of, measured
 from deployd.daemon.lasting import Lasting
@@ -51,7 +51,9 @@ from deployd.router.places import RouterPlaces
 from deployd.settings import Settings
 from deployd.state import activities
 from deployd.systemd import keep_watchdog_fed, notify, ready, reloading
+from deployd.units import MEGABYTE
 from deployd.upkeep.access_logs import AccessLogs
+from deployd.upkeep.answers import Answers
 from deployd.upkeep.collect.collector import Collector
 from deployd.upkeep.crons import Crons
 from deployd.upkeep.deep_stages import keep_stages_shallow
@@ -60,6 +62,8 @@ from deployd.upkeep.kept_output import keep_output_bounded
 from deployd.upkeep.lost_pushes import LostPushes
 from deployd.upkeep.reconcile import Reconciler
 from deployd.upkeep.traffic import Traffic
+from deployd.upkeep.usage.disks import Disks
+from deployd.upkeep.usage.keeper import Usage
 from deployd.upkeep.watch import Watch
 
 log = structlog.get_logger()
@@ -85,7 +89,7 @@ async def work(
             share_of=lambda project: settings.shares_of(project).deploys or 1,
         ),
     )
-    carrier = Carrier(edges.store, host, logs, limits, edges.clock, memory.total_mb)
+    carrier = Carrier(edges.store, host, logs, limits, edges.clock, memory.total_mb, nets.of("way back"))
     lanes = Lanes(edges.store, carrier, edges.clock, carrier.may_be_overtaken, net=nets.of("lanes"))
     write_hooks(settings.state / "hooks", settings.api_socket)
     intake = Intake(
@@ -93,16 +97,20 @@ async def work(
         StateQueue(edges.store, edges.clock, lanes.wake, settings), TerminalLogs(logs, edges.store),
     )
     keeper = certificate_keeper(edges, settings, nets.of("certificates"))
+    with nets.of("certificates").contain("making the local authority"):
+        await ensure_authority(edges, settings)
     with nets.of("certificates").contain("laying out what there is"):   # hosts without one show the router's own
         await keeper.lay_out()
     reconciler = Reconciler(edges.store, host, edges.clock, net=nets.of("putting back"))
     live = await reconciler.put_back()
     await edges.router.complete()
     crowd = Crowd(edges.engine, settings.instance)
+    disks = Disks(edges.engine, host.places, settings.instance, nets.of("disks"))
+    usage = Usage(edges.engine, crowd, disks, edges.clock, settings.run / "memory-kills.json", net=nets.of("usage"))
     watch = Watch(
         edges.store, host, reconciler, edges.router, edges.clock,
         partial(start_router, edges.engine, edges.router, settings, host.catalogue),
-        net=nets.of("watch"), hear=crowd.hear,
+        net=nets.of("watch"), hear=(crowd.hear, usage.hear),
     )
     traffic, guesses = Traffic(), Guesses()
     outputs = Outputs(
@@ -111,9 +119,9 @@ async def work(
     collector = Collector(edges.store, host, edges.clock, lanes.wake, edges.code.pack, net=nets.of("housekeeping"))
     board = StateBoard(
         edges.store, settings, logs, edges.clock, health_of(edges),
-        partial(degraded, edges, watch, lanes, limits, keeper, nets, lasting),
-        limits.waits.of, partial(measured, edges, traffic, limits, nets, guesses), partial(collected, collector),
-        keeper.known, outputs, lasting.began,
+        partial(degraded, edges, watch, lanes, limits, keeper, nets, usage, lasting),
+        limits.waits.of, partial(measured, edges, traffic, limits, nets, guesses, usage), partial(collected, collector),
+        keeper.known, outputs, usage, lasting.began,
     )
     lasting.boards.add(board)
     routes = api_routes(board, StateDesk(edges.store, host, lanes, edges.clock, collector))
@@ -129,7 +137,7 @@ async def work(
     async with asyncio.TaskGroup() as group:
         for_ever: dict[str, Callable[[], Awaitable[None]]] = {
             "lanes": lanes.serve, "watchdog": partial(keep_watchdog_fed, partial(_answers, board, nets)),
-            "collector": collector.serve, "certificates": keeper.serve,
+            "usage": usage.serve, "disks": disks.serve, "collector": collector.serve, "certificates": keeper.serve,
             **_upkeep(edges, host, watch, traffic, lanes.wake, nets),
         }
         eternal = [
@@ -178,9 +186,11 @@ def _upkeep(
     seen = host.settings.state / "remotes"
     lost = LostPushes(edges.store, host.settings.projects, edges.code, seen, edges.clock, wake,
                       net=nets.of("lost pushes"), refuse=partial(refuse_beyond_share, host.settings))
+    wrong = Answers(edges.store, host, edges.clock, net=nets.of("answers"))
     crons = Crons(edges.store, host, edges.router, edges.masker, net=nets.of("crons"))
     return {
-        "watch": watch.serve, "firewall": edges.wall.serve, "lost pushes": lost.serve, "crons": crons.serve,
+        "watch": watch.serve, "firewall": edges.wall.serve, "mail": edges.mail.serve,
+        "lost pushes": lost.serve, "crons": crons.serve, "answers": wrong.serve,
         "access logs": _access_logs(edges, host, traffic, nets).serve,
         "kept output": partial(
             keep_output_bounded, host.places.all_output, kept_bounds(host.settings), nets.of("kept output"),

@@ -22,8 +22,8 @@ from deployd.deployment.view import Deployment
 from deployd.engine.names import INSTANCE, PROJECT, ROLE
 from deployd.errors import DeployError
 from deployd.process import ProgramOverran
+from deployd.units import MEGABYTE
 
-MEGABYTE = 1_000_000
 LOOK_SECONDS = 2.0
 PART_OF_THE_TIME = 20
 """Counting may take a twentieth of the time, so that builds do not get slower by it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 import structlog
@@ -12,15 +12,17 @@ import structlog
 from deployd.activity.holding import Limits
 from deployd.activity.journal import UNDONE, Journal, check_succession
 from deployd.activity.log import Logs, Tell
-from deployd.activity.machine import Finish, has_touched_visitors
+from deployd.activity.machine import Finish, has_touched_visitors, past_the_way_back
+from deployd.activity.net import Net
 from deployd.activity.runner import Run, run, visitors_after
 from deployd.activity.table import Table, TableUnknown
 from deployd.activity.wish import Wish
 from deployd.clock import Clock
+from deployd.deployment.answers import tell_way_back
 from deployd.deployment.hooks import freeze
 from deployd.deployment.host import Host
 from deployd.deployment.needs import memory_needed
-from deployd.deployment.steps import LEAVING, table_of
+from deployd.deployment.steps import LEAVING, QUIET_PHASES, table_of
 from deployd.deployment.view import Deployment
 from deployd.ids import ActivityId
 from deployd.settings import ProjectSettings
@@ -63,6 +65,8 @@ class Carrier:
     clock: Clock
     memory_mb: int
     """All that builds and deployments may count on."""
+    net: Net = field(default_factory=lambda: Net("way back"))
+    """For what an activity must not fail of."""
 
     async def __call__(self, activity: Activity, wish: Wish) -> None:
         """Carry an activity to its end.
@@ -113,20 +117,23 @@ class Carrier:
             end = await run(Run(
                 activity, table, self.host, self._view_of(project), journal, wish, tell, self.limits, self.clock,
                 partial(memory_needed, self.host.settings, self.memory_mb),
+                partial(self._ask_live, activity, table, tell, news_only=True),
             ))
         seconds = (self.clock.now() - began).total_seconds()
         if end.state == "pending":
             await self._hold(activity, end.reason, tell)
             return
-        await self.store.write(
-            lambda db: activities.finish(db, activity.id, end.state, end.reason, self.clock.now()),
-        )
         if end.state == "success":
             said = f"{activity.kind} of {activity.branch} done in {seconds:.1f} s"
         else:
             said = f"{activity.kind} of {activity.branch} {end.state}: {end.reason}"
-            if activity.kind not in LEAVING:
-                await self._tell_visitors(activity, table, await journal.read(), tell)
+            if activity.kind not in LEAVING:   # before its row ends: a daemon that dies meanwhile comes here again
+                ended = await journal.read()
+                await self._tell_visitors(activity, table, ended, tell)
+                await self._ask_live(activity, table, tell, ended)
+        await self.store.write(
+            lambda db: activities.finish(db, activity.id, end.state, end.reason, self.clock.now()),
+        )
         log.info("activity_ended", state=end.state, reason=end.reason, seconds=round(seconds, 2))
         tell.end(end.state, said)
 
@@ -157,6 +164,19 @@ class Carrier:
             tell.line("visitors: nothing is live here yet")
         elif (thaw := journal.last(freeze.__name__)) is None or thaw.event != UNDONE:
             tell.line(visitors_after(table, journal))
+
+    async def _ask_live(
+        self, activity: Activity, table: Table[Deployment, Host], tell: Tell, journal: Journal, *,
+        news_only: bool = False,
+    ) -> None:
+        """After a way back, and where it is stuck: what visitors of the version that goes on get."""
+        project = self.host.settings.projects.get(activity.project)
+        touched = any(journal.last(step.name) for step in table.steps if step.phase not in QUIET_PHASES)
+        if project is None or not touched or past_the_way_back(table, journal):
+            return
+        # The activity ends, or its undo is tried again, whatever comes of it.
+        with self.net.contain(f"asking {activity.project}/{activity.environment} after a way back", shown=False):
+            await tell_way_back(self._view_of(project)(activity, journal), self.host, tell, news_only=news_only)
 
     def _view_of(self, project: ProjectSettings) -> Callable[[Activity, Journal], Deployment]:
         def view(activity: Activity, journal: Journal) -> Deployment:

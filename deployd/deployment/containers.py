@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from deployd.deployment.identity import identity_binds
+from deployd.deployment.trust import STORE
 from deployd.deployment.volumes import ordered
 from deployd.engine.names import Names
 from deployd.engine.specs import Bind, ContainerSpec
@@ -23,11 +24,14 @@ from deployd.environment.platform import APP_FOLDER
 from deployd.ids import ActivityId
 from deployd.project.model import Application, Instance
 from deployd.settings import Size
+from deployd.units import MEGABYTE
 
 RUN_FOLDER = "/run/app"
 CONFIG_FOLDER = "/etc/deployd"
 SCRIPTS_FOLDER = "/run/deployd/scripts"
-MEGABYTE = 1024 * 1024
+BODIES_MB = 768
+"""Of the bodies of requests that nginx reads before the application gets them: three of the largest at once. A further
+one is answered 500."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,10 @@ class InstanceParts:
     the volume ("volume has active mounts")."""
     environment: Mapping[str, str]
     links: Mapping[str, str]
+    hosts: Mapping[str, str]
+    """{name: address} of its hosts file."""
+    trust: Path | None
+    """What it trusts over TLS in place of what its image does."""
     size: Size
 
     @property
@@ -90,7 +98,7 @@ def app_container(parts: InstanceParts) -> ContainerSpec:
 
 
 def worker_container(parts: InstanceParts) -> ContainerSpec:
-    network = {"network": parts.names.network, "links": parts.links, "hosts": parts.instance.additional_hosts}
+    network = {"network": parts.names.network, "links": parts.links, "hosts": parts.hosts}
     return _instance_container(parts, "worker", parts.instance_name, network, ())
 
 
@@ -113,6 +121,7 @@ def _instance_container(
             Bind(str(parts.configuration / "run-config.json"), "/run/config.json", read_only=True),
             Bind(str(parts.scripts), SCRIPTS_FOLDER),
             *identity_binds(parts.identity),
+            *([Bind(str(parts.trust), str(STORE), read_only=True)] if parts.trust else []),
             *more,
             *mount_binds(parts),
         ),
@@ -143,7 +152,7 @@ def web_container(parts: InstanceParts, image: str, configuration: Path, address
         address=address,
         aliases=(parts.names.alias(parts.activity, parts.app.name),),
         links=parts.links,
-        hosts=parts.instance.additional_hosts,
+        hosts=parts.hosts,
         binds=(
             Bind(str(parts.slug), APP_FOLDER, read_only=True),
             Bind(str(configuration), CONFIG_FOLDER, read_only=True),
@@ -152,10 +161,10 @@ def web_container(parts: InstanceParts, image: str, configuration: Path, address
             *mounts,
         ),
         tmpfs={
-            "/tmp": "rw,nosuid,nodev,size=1g,mode=1777",
+            "/tmp": f"rw,nosuid,nodev,size={BODIES_MB}m,mode=1777",
             "/run": f"rw,nosuid,nodev,size=16m,{parts.owned}",
         },
-        memory_bytes=256 * MEGABYTE,
+        memory_bytes=(256 + BODIES_MB) * MEGABYTE,   # what lies in memory counts, and nginx must not be killed for it
         cpus=max(1.0, parts.size.cpus),   # files are served fast, and no rule of a project takes the whole host
         open_files=16_384,
         restart="on-failure",

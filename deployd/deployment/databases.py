@@ -20,11 +20,11 @@ from deployd.engine.names import MADE_BY
 from deployd.errors import DeployError
 from deployd.services.families import family_of
 from deployd.services.family import READY_MARK, Parts
+from deployd.units import MEGABYTE
 
 SETTLE_SECONDS, COPY_SECONDS, PAUSE_SECONDS = 120, 1500, 1530
 READY_SECONDS = 600
 """One that was copied while it ran reads its log again before it answers."""
-MEGABYTE = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)

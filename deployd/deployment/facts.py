@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -12,11 +13,12 @@ from deployd.activity.masking import Masker
 from deployd.clock import Clock
 from deployd.deployment.version import Version
 from deployd.deployment.view import Planned
+from deployd.engine.addresses import gateway_of
 from deployd.engine.docker import Engine
 from deployd.engine.subnets import next_subnet, overlaps, parse_host_routes
 from deployd.ids import ActivityId, EnvironmentName, ProjectId, SlugKey
 from deployd.settings import Settings
-from deployd.state import activities, entries, environments, locks, secrets
+from deployd.state import activities, answers, entries, environments, locks, secrets
 from deployd.state.locks import Lock
 from deployd.state.sealing import Sealer
 from deployd.state.store import Store
@@ -29,13 +31,19 @@ class StateFacts:
 
     def __init__(
         self, store: Store, engine: Engine, settings: Settings, clock: Clock, masker: Masker, sealer: Sealer,
+        told: Callable[[], None] = lambda: None,
     ) -> None:
+        """
+        Args:
+            told: Called when an environment has got its subnet.
+        """
         self._store = store
         self._engine = engine
         self._settings = settings
         self._clock = clock
         self._masker = masker
         self._sealer = sealer
+        self._told = told
 
     async def live(self, project: ProjectId, environment: EnvironmentName) -> Version | None:
         text = await self._store.read(lambda db: environments.live_version(db, project, environment))
@@ -77,11 +85,18 @@ class StateFacts:
         used = {subnet for item in networks for subnet in item.subnets}
         used.update(parse_host_routes(await asyncio.to_thread(HOST_ROUTES.read_text)))
         there = any(item.name == network for item in networks)
-        return await self._store.write(lambda db: environments.ensure_subnet(
+        subnet = await self._store.write(lambda db: environments.ensure_subnet(
             db, project, environment,
             lambda taken: next_subnet(self._settings.network_pool, self._settings.subnet_prefix, used | taken),
             lambda subnet: there or not overlaps(subnet, used),
         ))
+        self._told()
+        return subnet
+
+    async def gateway(self, project: ProjectId, environment: EnvironmentName) -> str:
+        """The host's address in the environment's network; empty as long as it has none."""
+        subnet = await self._store.read(lambda db: environments.subnet_of(db, project, environment))
+        return gateway_of(subnet) if subnet else ""
 
     async def secret(self, project: ProjectId, environment: EnvironmentName, service: str, name: str) -> str:
         key = (project, environment, service, name)
@@ -98,6 +113,24 @@ class StateFacts:
     async def lock(self, project: ProjectId, environment: EnvironmentName) -> Lock | None:
         """Who keeps the environment as it is; None: nobody."""
         return await self._store.read(lambda db: locks.find(db, project, environment))
+
+    async def usual_answers(self, project: ProjectId, environment: EnvironmentName) -> dict[str, int]:
+        """{URL: status, when what is live had become so}"""
+        return await self._store.read(lambda db: answers.usual(db, project, environment))
+
+    async def set_usual_answers(
+        self, project: ProjectId, environment: EnvironmentName, statuses: Mapping[str, int],
+    ) -> None:
+        """Write down what a version answers that has become live: {URL: status}."""
+        now = self._clock.now()
+        await self._store.write(lambda db: answers.put_usual(db, project, environment, statuses, now))
+
+    async def set_wrong_answers(
+        self, project: ProjectId, environment: EnvironmentName, wrong: Mapping[str, str],
+    ) -> bool:
+        """Write down what visitors get now that is worse than usual: {URL: answer}. False: that was known."""
+        now = self._clock.now()
+        return await self._store.write(lambda db: answers.put_wrong(db, project, environment, wrong, now))
 
     async def forget(self, project: ProjectId, environment: EnvironmentName) -> None:
         """The environment is gone; its activities and their logs stay, and its secrets as long as its data."""

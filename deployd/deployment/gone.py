@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from deployd.deployment.host import Host
+from deployd.deployment.view import Deployment
 from deployd.engine.names import ENVIRONMENT, PROJECT
 from deployd.engine.seen import ContainerSeen
 from deployd.ids import EnvironmentName, ProjectId
@@ -28,6 +29,11 @@ async def ensure_gone(host: Host, container: ContainerSeen | str, *, stop_second
         folder = host.places.output(ProjectId(project), EnvironmentName(environment))
         await keep_output(host.engine, seen, folder, kept_bounds(host.settings))
     await host.engine.ensure_container_gone(seen.name, stop_seconds=0)
+
+
+def where_it_is_kept(deployment: Deployment, app: str) -> str:
+    """The command that shows all that a version printed, also when it failed."""
+    return f"`deployd logs {deployment.project.id} {deployment.branch} --version {deployment.id} --app {app}`"
 
 
 def kept_bounds(settings: Settings) -> KeptBounds:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from deployd.deployment.environment_file import environment_error
+from deployd.deployment.gone import where_it_is_kept
 from deployd.deployment.host import Host
 from deployd.deployment.memory_full import memory_full, mend_memory
 from deployd.deployment.needed import wanted_socket
@@ -89,7 +90,8 @@ async def not_answering(
         why, mend = await _words_of_silence(host, app, web, front.pid, seen, mend)
     return NotAnswering(
         f"{what}: {why}{full}", where=str(app.web.place), evidence=tuple(lines),
-        mend=mend_memory(mend, full, "`size` of the application"),
+        mend=f"{mend_memory(mend, full, '`size` of the application')}; "
+             f"{where_it_is_kept(deployment, app.name)} shows all that it printed",
     )
 
 

@@ -7,6 +7,7 @@ from typing import ClassVar
 from deployd.deployment.containers import app_container, web_container, worker_container
 from deployd.deployment.environment_file import environment_error
 from deployd.deployment.files import write_files
+from deployd.deployment.gone import where_it_is_kept
 from deployd.deployment.host import Host
 from deployd.deployment.instances import instance_parts
 from deployd.deployment.not_running import REFUSED, why_not_running
@@ -59,7 +60,7 @@ async def start_app(
     web, own = web_container(parts, web_image, folder, address), app_container(parts)
     await together(host.engine.create(spec) for spec in (web, own))
     await host.engine.ensure_container(web)
-    await _start_beside(host, app, web, own)
+    await _start_beside(deployment, host, app, web, own)
     await _run_post_start(host, app, app.web.instance, app.name, own, str(app.web.place))
     return web.name, own.name
 
@@ -80,7 +81,9 @@ async def start_worker(
     return spec.name
 
 
-async def _start_beside(host: Host, app: Application, web: ContainerSpec, own: ContainerSpec) -> None:
+async def _start_beside(
+    deployment: Deployment, host: Host, app: Application, web: ContainerSpec, own: ContainerSpec,
+) -> None:
     """Start the application, which joins the network of its web container and cannot do so when that has ended.
 
     Raises:
@@ -95,7 +98,8 @@ async def _start_beside(host: Host, app: Application, web: ContainerSpec, own: C
         raise WebServerEnded(
             f"the web server of {app.name} ended as soon as it was started",
             where=str(app.web.place), evidence=tuple(await host.engine.last_lines(web.name, 10)),
-            mend="its lines are above: mostly it is a rule in `web.locations` that nginx does not take",
+            mend="its lines are above: mostly it is a rule in `web.locations` that nginx does not take; "
+                 f"{where_it_is_kept(deployment, app.name)} shows all of them",
         ) from error
 
 

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import ClassVar
 
 from deployd.activity.log import Tell
+from deployd.deployment.answers import refuse_errors, tell_answers
 from deployd.deployment.ended_starts import tell_ended_starts
 from deployd.deployment.freeze_words import words_of_switch
 from deployd.deployment.gone import ensure_gone
@@ -68,9 +69,12 @@ async def wait_until_healthy(deployment: Deployment, host: Host, tell: Tell) -> 
 
     Raises:
         NotAnswering: One does not; its last output is the evidence.
+        AnswersWithError: One answers visitors with an error, where the settings want it to do better.
     """
     config = await read_config(deployment, host)
-    await together([*(_answering(deployment, host, app) for app in config.applications), _try_routes(deployment, host)])
+    await together(_answering(deployment, host, app) for app in config.applications)
+    routes = await route_set(deployment, host)   # what is wrong with them comes out while there is a way back
+    await refuse_errors(deployment, host, routes)
     return Healthy(tuple(app.name for app in config.applications))
 
 
@@ -80,11 +84,6 @@ async def _answering(deployment: Deployment, host: Host, app: Application) -> No
     except NotAnswering as error:
         error.what += instead_of(host.catalogue, app)
         raise
-
-
-async def _try_routes(deployment: Deployment, host: Host) -> None:
-    """What is wrong with the routes comes out while there is a way back."""
-    await route_set(deployment, host)
 
 
 async def switch(deployment: Deployment, host: Host, tell: Tell) -> Switched:
@@ -140,9 +139,11 @@ async def retire_old(deployment: Deployment, host: Host, tell: Tell) -> Retired:
         Transient: Something is still there; old workers must not work beside the new ones.
     """
     try:
-        return await _retire(deployment, host, tell)
+        _, retired = await together([tell_answers(deployment, host, tell), _retire(deployment, host, tell)])
     except DeployError as error:
         raise Transient(error, RETIRE_AGAIN_SECONDS) from error
+    assert retired is not None
+    return retired
 
 
 def _seconds_to_drain(deployment: Deployment, now: datetime) -> float:

@@ -23,7 +23,6 @@ from deployd.activity.log import Tell
 from deployd.confined.going import put_aside
 from deployd.confined.trees import count_files
 from deployd.deployment.databases import (
-    MEGABYTE,
     Database,
     copy_files,
     databases_before,
@@ -46,6 +45,7 @@ from deployd.deployment.view import Deployment
 from deployd.deployment.volume_copy import by_hand
 from deployd.engine.names import ACTIVITY, ENVIRONMENT, INSTANCE, PROJECT, ROLE
 from deployd.errors import DeployError
+from deployd.units import megabytes
 
 UNDER_WAY_SECONDS = 0.5
 """Requests that the router had sent on before the freeze end within this time, mostly."""
@@ -141,7 +141,7 @@ async def _take(
     seconds = asyncio.get_running_loop().time() - began
     taken = Taken(services, files, size, round(seconds, 3), tuple(name for _, name in kept))
     if taken.names:
-        tell.line(f"snapshot of {', '.join(taken.names)}: {size / MEGABYTE:.1f} MB in {seconds:.1f} s")
+        tell.line(f"snapshot of {', '.join(taken.names)}: {megabytes(size):.1f} MB in {seconds:.1f} s")
     return taken
 
 
@@ -176,7 +176,7 @@ async def _put_back(deployment: Deployment, host: Host, tell: Tell, taken: Taken
         raise _not_put_back(deployment, error, taken, databases, folder) from error
     seconds = asyncio.get_running_loop().time() - began
     tell.line(f"{', '.join(taken.names)} as before the deploy hook again: the snapshot of "
-              f"{taken.size_bytes / MEGABYTE:.1f} MB was put back in {seconds:.1f} s")
+              f"{megabytes(taken.size_bytes):.1f} MB was put back in {seconds:.1f} s")
     await asyncio.to_thread(_touch, mark)
 
 

@@ -63,6 +63,9 @@ PURGE: Table[Deployment, Host] = Table("purge", version=1, steps=(
 ))
 """Of a deleted environment's data, when its time of grace is over."""
 
+QUIET_PHASES = frozenset({"validate", "build", "slug"})
+"""Phases that change nothing that is live."""
+
 LEAVING = frozenset({"delete", "purge"})
 """Kinds of activity after which there is no environment."""
 

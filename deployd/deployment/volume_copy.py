@@ -15,6 +15,7 @@ from deployd.deployment.host import Host
 from deployd.deployment.view import Deployment
 from deployd.engine.specs import Bind, ContainerSpec
 from deployd.errors import DeployError
+from deployd.units import megabytes
 
 NO_ROOM = 75
 """Exit status of OUT when the copy would leave too little room."""
@@ -60,8 +61,8 @@ async def copy_out(
     if status == NO_ROOM:
         need, free = (int(word) * KIBIBYTE for word in lines[-1].split())
         raise CopyFailed(
-            f"it needs {need / 1e6:.0f} MB, and {free / 1e6:.0f} MB are free at {folder}, "
-            f"of which {keep_free_bytes / 1e6:.0f} MB have to stay free",
+            f"it needs {megabytes(need):.0f} MB, and {megabytes(free):.0f} MB are free at {folder}, "
+            f"of which {megabytes(keep_free_bytes):.0f} MB have to stay free",
             mend="make room on the disk, or lower min_free_disk_mb",
         )
     if status != 0:

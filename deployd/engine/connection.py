@@ -76,6 +76,12 @@ class Connection:
             str(info.get("CgroupVersion", "1")), bool(info.get("MemoryLimit", True)), str(info["DockerRootDir"]),
         )
 
+    async def folder(self) -> Path:
+        """Where it keeps everything; asked of it once."""
+        if self._folder is None:
+            self._folder = Path((await self.about()).folder)
+        return self._folder
+
     async def _stream(self, what: str, path: str, params: Mapping[str, str]) -> aiohttp.ClientResponse:
         """An answer that goes on; the caller closes it."""
         url = f"{self.docker.docker_host}/{self.docker.api_version}/{path}"

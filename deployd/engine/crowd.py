@@ -11,7 +11,7 @@ from deployd.engine.names import INSTANCE
 from deployd.engine.seen import ContainerSeen, EventSeen
 
 CHANGES = frozenset({"create", "start", "die", "destroy", "rename"})
-OLDEST_SECONDS = 30.0
+OLDEST_SECONDS = 120.0
 """While the stream of events is broken nobody tells of a change."""
 
 
@@ -33,7 +33,7 @@ class Crowd:
             self.generation += 1
 
     async def containers(self) -> tuple[ContainerSeen, ...]:
-        """As they were when the last change was heard of, or half a minute ago."""
+        """As they were when the last change was heard of, or two minutes ago."""
         async with self._listing:
             now = asyncio.get_running_loop().time()
             if self._listed != self.generation or now - self._listed_at > OLDEST_SECONDS:

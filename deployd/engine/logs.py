@@ -63,10 +63,8 @@ class EventFollower:
 
 class Logs(Containers):
     async def log_file(self, container_id: str) -> Path:
-        """Where Docker writes down what a container prints (`json-file`); asked of it once."""
-        if self._folder is None:
-            self._folder = Path((await self.about()).folder)
-        return self._folder / "containers" / container_id / f"{container_id}-json.log"
+        """Where Docker writes down what a container prints (`json-file`)."""
+        return await self.folder() / "containers" / container_id / f"{container_id}-json.log"
 
     async def last_lines(self, name: str, count: int = EVIDENCE_LINES) -> tuple[str, ...]:
         """The last lines that a container wrote, oldest first; nothing when it is gone."""

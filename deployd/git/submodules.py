@@ -34,6 +34,7 @@ from deployd.git.submodule_list import (
 from deployd.ids import CommitId
 from deployd.process import ProgramOverran
 from deployd.reach import Opening
+from deployd.units import MEGABYTE
 
 MOST, DEEPEST = 100, 5
 MOST_RECEIVED_BYTES = 1024**3
@@ -136,7 +137,7 @@ class Submodules:
             if self.gate.is_over:
                 await remove_tree(module.path)
                 raise SubmodulesTooLarge(
-                    f"the submodules are larger than {MOST_RECEIVED_BYTES // 1024**2} MiB; the last one was"
+                    f"the submodules are larger than {MOST_RECEIVED_BYTES // MEGABYTE} MB; the last one was"
                     f" {wanted.shown}", where=wanted.where,
                     mend="keep large files elsewhere, or rewrite the submodule's history without them",
                 ) from None

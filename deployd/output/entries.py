@@ -27,8 +27,18 @@ class EntryReader:
     """Whole lines of one container's file in, lines that the container wrote out; very long ones are cut."""
 
     def __init__(self) -> None:
-        self._open: dict[str, str] = {}
-        """{stream: what there is of a line that has not ended}"""
+        self._open: dict[str, tuple[str, str]] = {}
+        """{stream: (time, what there is of a line that has not ended)}"""
+
+    @property
+    def is_amid_a_line(self) -> bool:
+        return bool(self._open)
+
+    def end(self) -> list[Entry]:
+        """What there is of lines that have not ended: a container ended, or asks something and waits."""
+        found = [_cut(time, stream, text) for stream, (time, text) in self._open.items()]
+        self._open = {}
+        return found
 
     def feed(self, chunk: bytes) -> list[Entry]:
         pieces = _parsed(chunk)
@@ -38,13 +48,16 @@ class EntryReader:
 
     def _joined(self, pieces: list[Piece]) -> Iterator[Entry]:
         for log, stream, time in pieces:
-            text = self._open.pop(stream, "") + log
-            if not text.endswith("\n"):
-                self._open[stream] = text[:LONGEST_LINE_BYTES + 1]
-            elif len(text) > LONGEST_LINE_BYTES + 1:
-                yield time[:-1], stream, text[:LONGEST_LINE_BYTES] + CUT_MARK
+            text = self._open.pop(stream, ("", ""))[1] + log
+            if text.endswith("\n"):
+                yield _cut(time[:-1], stream, text[:-1])
             else:
-                yield time[:-1], stream, text[:-1]
+                self._open[stream] = (time[:-1], text[:LONGEST_LINE_BYTES + 1])
+
+
+def _cut(time: str, stream: str, text: str) -> Entry:
+    is_long = len(text) > LONGEST_LINE_BYTES
+    return time, stream, text[:LONGEST_LINE_BYTES] + CUT_MARK if is_long else text
 
 
 def _parsed(chunk: bytes) -> list[Piece]:

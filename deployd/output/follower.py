@@ -26,6 +26,8 @@ HEARTBEAT_SECONDS = 10.0
 MOST_BYTES = 4 * 1024 * 1024
 """Read in one round, of all sources together; five times as much memory when it is parsed."""
 MOST_OF_ONE_BYTES, LEAST_OF_ONE_BYTES = 256 * 1024, 64 * 1024
+PATIENCE = 4
+"""Rounds, for the end of a line that was printed in part."""
 MOST_HELD = 20_000
 """Lines of one source that wait for those of others."""
 AT_ONCE = 1
@@ -139,7 +141,7 @@ class OutputFollower:
             if not follow and reader.held and reader.held[-1][0] > self._end:
                 reader.has_more = False
             elif len(reader.held) < MOST_HELD:
-                reader.fill(share)
+                reader.fill(share, PATIENCE if follow else 0)
 
     def _leave(self) -> None:
         """Close what will not grow any more and was read to its end."""

@@ -37,22 +37,31 @@ class Reader:
         self._files = OutputFiles(source.log)
         self._files.start_at("" if self._is_cron else start)
         self._entries = EntryReader()
+        self._silent = 0
         self._whose = whose
         self._about = self._about_of(source.version)
         self._start = start
         self._last = start.rstrip("\0")
         self._clean = clean
 
-    def fill(self, most_bytes: int) -> None:
+    def fill(self, most_bytes: int, patience: int = 0) -> None:
+        """Read on.
+
+        Args:
+            patience: Readings that find nothing, until a line that has not ended is held as it is.
+        """
         chunk = self._files.read(most_bytes)
         self.has_more = len(chunk) > most_bytes // 2
         if self._files.lost:
             self._files.lost = False
             self.held.append(_row(self.held[-1][0] if self.held else self._last, self._about, OURS, LOST))
+        self._silent = 0 if chunk else self._silent + 1
         if chunk and self._is_cron:
             self._hold_runs(chunk)
         elif chunk:
             self._hold(self._entries.feed(chunk))
+        elif self._entries.is_amid_a_line and self._silent > patience:
+            self._hold(self._entries.end())
 
     def take(self, horizon: str | None) -> list[Row]:
         """What is held, up to a time; None: all of it."""

@@ -135,14 +135,17 @@ def read_application(definition: Definition, fields: Fields, files: Files, targe
     targets = replace(targets, own=name or definition.label)
     kind = read_kind(fields)
     runtime, version = (kind.runtime, kind.version) if kind else ("", "")
+    root = _root(fields, definition, files)
     application = Application(
         name=name or definition.label,
         runtime_name=runtime,
         version=version,
-        root=_root(fields, definition, files),
+        root=root,
         web=read_web(fields, runtime, targets),
         workers=read_workers(fields, targets),
-        build=read_build(fields, runtime, composed=kind is not None and kind.composed),
+        build=read_build(
+            fields, runtime, lambda: _names_in(files, root), composed=kind is not None and kind.composed,
+        ),
         dependencies=read_dependencies(fields),
         hooks=read_hooks(fields),
         runtime=read_runtime((kind and kind.settings) or fields.get("runtime"), runtime, version),
@@ -155,6 +158,12 @@ def read_application(definition: Definition, fields: Fields, files: Files, targe
         places=_places(fields),
     )
     return application if name and kind else None
+
+
+def _names_in(files: Files, root: str) -> frozenset[str]:
+    prefix = f"{root}/" if root else ""
+    paths = (path.removeprefix(prefix) for path in files.tree.paths() if path.startswith(prefix))
+    return frozenset(path for path in paths if "/" not in path)
 
 
 def _places(fields: Fields) -> Mapping[str, Place]:

@@ -14,6 +14,7 @@ from deployd.project.tree import Tree
 from deployd.project.yaml_loader import load_yaml
 from deployd.project.yaml_nodes import Node
 
+ATTRIBUTES = ".gitattributes"
 FOLDER_FILES = ("applications.yaml", "services.yaml", "routes.yaml")
 MOST_APPLICATIONS = 100
 
@@ -131,7 +132,7 @@ def _config_paths(paths: Iterable[str]) -> frozenset[str]:
     merged = [dialect for dialect in DIALECTS.values() if dialect.is_merged]
     separate = [dialect for dialect in DIALECTS.values() if not dialect.is_merged]
     names = (*(dialect.app_file for dialect in separate), ".magento.env.yaml")
-    by_name = (*names, *(f"{name[:-5]}.yml" for name in names))
+    by_name = (*names, *(f"{name[:-5]}.yml" for name in names), ATTRIBUTES)
     folder_names = [f"{dialect.folder}/{name}" for dialect in separate for name in FOLDER_FILES]
     folder_files = {*folder_names, *(f"{name[:-5]}.yml" for name in folder_names)}
     return frozenset(

@@ -11,6 +11,7 @@ CODES: dict[str, str] = {
     "two-dialects": "files of several spellings are there; the message says which one is read",
     "two-definitions": "two files in `.upsun/` define the same application, service or route",
     "other-dialect": "the project is set to one spelling, the commit has the other",
+    "lfs-pointer": "Git LFS keeps the content of a file elsewhere, and a build gets the pointer in its place",
     "yml-not-read": "a file ends in `.yml`; only `.yaml` is read",
     "routes-missing": "several applications and no routes, so none can be guessed",
     "symbolic-link": "a configuration file or an included one is a symbolic link, which is never followed",

@@ -173,6 +173,7 @@ def _whose_storage(field: Field | None, targets: Targets) -> str:
 
 
 def _check_nesting(found: list[tuple[Mount, Field]]) -> None:
+    """What is shared cannot hold what is an instance's own: the manual's only bound on mounts inside others."""
     by_path: dict[str, tuple[Mount, Field]] = {}
     for mount, field in sorted(found, key=lambda item: item[0].path):
         if mount.path in by_path:
@@ -189,10 +190,11 @@ def _check_nesting(found: list[tuple[Mount, Field]]) -> None:
             outer = by_path.get("/".join(parts[:count]))
             if outer is None:
                 continue
-            if (outer[0].source, outer[0].service) != (mount.source, mount.service):
+            same = (outer[0].source, outer[0].service) == (mount.source, mount.service)
+            if outer[0].source == "service" and not same:
                 field.wrong_name(
                     "nested-mount",
-                    f"the mount `{mount.path}` stands inside the mount `{outer[0].path}`, from another source",
+                    f"the mount `{mount.path}` stands inside the mount `{outer[0].path}`, which is shared",
                     f"mount {listed([mount.path, outer[0].path], 'and')} side by side, or only the outer one",
                     related=(outer[1].place,),
                 )
@@ -200,5 +202,5 @@ def _check_nesting(found: list[tuple[Mount, Field]]) -> None:
                 field.warn_name(
                     "nested-mount",
                     f"the mount `{mount.path}` stands inside the mount `{outer[0].path}`",
-                    "the outer one alone would do",
+                    "the outer one alone would do" if same else "it hides what the outer one has there",
                 )

@@ -24,6 +24,7 @@ from deployd.project.crosscheck import (
 from deployd.project.files import Files, choose_dialect
 from deployd.project.findings import Enough, Findings
 from deployd.project.includes import Includes
+from deployd.project.lfs import check_lfs
 from deployd.project.magento_env import check_magento_env
 from deployd.project.merged import read_merged
 from deployd.project.model import Application, Dialect, Place, ProjectConfig, ReadResult, RouteTemplate, Service
@@ -99,6 +100,7 @@ def _read(files: Files, dialect: Dialect, findings: Findings) -> ProjectConfig |
     check_circles(applications, sound, findings)
     check_counts(applications, findings)
     check_magento_env(tuple(applications), files)
+    check_lfs(files)
     if not findings.has_errors():
         findings.tell_once()
         check_reachable(applications, findings)

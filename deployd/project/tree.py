@@ -33,3 +33,12 @@ class Tree(Protocol):
     def is_submodule(self, path: str) -> bool:
         """Whether the folder is another repository, which is fetched when the application is built."""
         ...
+
+    def size(self, path: str) -> int:
+        """Bytes of a file; 0 when that is not known."""
+        ...
+
+    @property
+    def smudges(self) -> bool:
+        """Whether Git LFS has put contents in the place of its pointers, so that they cannot be seen here."""
+        ...

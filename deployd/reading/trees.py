@@ -67,6 +67,13 @@ class CommitTree:
     def is_submodule(self, path: str) -> bool:
         return self._entries.get(path, ("", "", 0))[0] == SUBMODULE
 
+    def size(self, path: str) -> int:
+        return self._entries.get(path, ("", "", 0))[2]
+
+    @property
+    def smudges(self) -> bool:
+        return False
+
     def _refuse_long_paths(self) -> None:
         longest = max(self._entries, key=len, default="")
         if len(longest) > LONGEST_PATH_BYTES:
@@ -123,6 +130,13 @@ class OfferedTree:
         return path == "" or path in self._folders
 
     def is_submodule(self, path: str) -> bool:
+        return False
+
+    def size(self, path: str) -> int:
+        return len(self._files.get(path, b""))
+
+    @property
+    def smudges(self) -> bool:
         return False
 
 

@@ -13,11 +13,14 @@ from deployd.settings.access import HttpAccess
 from deployd.settings.frozen import Frozen
 from deployd.settings.hosts import host_name
 from deployd.settings.limits import Shares
+from deployd.settings.mail import MailRelay
 from deployd.settings.variables import Variable, Variables
 
 PROJECT_ID = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
 
 
+AnswerWanted = Literal["any", "success"]
+"""What a new version has to answer before the switch: `any`, but for a gateway error; `success`: less than 400."""
 Strategy = Literal["standard", "rolling"]
 """`standard`: visitors are held while the deploy hook runs. `rolling`: two versions can work side by side."""
 
@@ -59,6 +62,7 @@ class EnvironmentSettings(Frozen):
     http_access: HttpAccess | None = None
     """None: as the project says."""
     strategy: Strategy | None = None
+    answer: AnswerWanted | None = None
 
 
 class ProjectSettings(Frozen):
@@ -85,6 +89,9 @@ class ProjectSettings(Frozen):
     shares: Shares = Shares()
     """Only what is named here is another than for the others."""
     strategy: Strategy | None = None
+    answer: AnswerWanted | None = None
+    mail: MailRelay | None = None
+    """None: the relay of all projects."""
 
     @field_validator("id")
     @classmethod

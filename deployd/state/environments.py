@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from deployd.ids import ActivityId, EnvironmentName, ProjectId
-from deployd.state import locks
+from deployd.state import answers, locks
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,7 @@ def forget(connection: sqlite3.Connection, project: ProjectId, name: Environment
     """The environment is gone; activities and their journals stay, and its secrets do as long as its data is kept."""
     connection.execute("DELETE FROM environments WHERE project = ? AND name = ?", (project, name))
     locks.remove(connection, project, name)
+    answers.remove(connection, project, name)
 
 
 def list_all(connection: sqlite3.Connection, project: str | None = None) -> list[Environment]:
@@ -151,6 +152,21 @@ def ensure_subnet(
     chosen = choose(frozenset(other["subnet"] for other in rows))
     connection.execute("UPDATE environments SET subnet = ? WHERE project = ? AND name = ?", (chosen, project, name))
     return chosen
+
+
+def subnets(connection: sqlite3.Connection) -> list[tuple[ProjectId, EnvironmentName, str, str]]:
+    """(project, environment, branch, subnet) of all that have one."""
+    rows = connection.execute(
+        "SELECT project, name, branch, subnet FROM environments WHERE subnet IS NOT NULL ORDER BY project, name",
+    )
+    return [(row["project"], row["name"], row["branch"], row["subnet"]) for row in rows]
+
+
+def subnet_of(connection: sqlite3.Connection, project: ProjectId, name: EnvironmentName) -> str | None:
+    row = connection.execute(
+        "SELECT subnet FROM environments WHERE project = ? AND name = ?", (project, name),
+    ).fetchone()
+    return row["subnet"] if row else None
 
 
 def ensure_uid(connection: sqlite3.Connection, project: ProjectId, first: int) -> int:

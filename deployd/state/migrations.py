@@ -127,4 +127,17 @@ ALTER TABLE activities ADD COLUMN held INTEGER NOT NULL DEFAULT 0;
 """
 """Who keeps an environment as it is, and which activities wait for that."""
 
-MIGRATIONS: tuple[str, ...] = (FIRST, FAILED_BY_TIME, OPEN_OF_ENVIRONMENT, UNNEEDED, UIDS, MARKS, LOCKS)
+ANSWERS = """
+CREATE TABLE answers (
+    project TEXT NOT NULL,
+    environment TEXT NOT NULL,
+    url TEXT NOT NULL,
+    usual INTEGER,
+    wrong TEXT NOT NULL DEFAULT '',
+    since TEXT NOT NULL,
+    PRIMARY KEY (project, environment, url)
+) WITHOUT ROWID;
+"""
+"""What environments answered when their versions became live, and what they answer wrongly since."""
+
+MIGRATIONS: tuple[str, ...] = (FIRST, FAILED_BY_TIME, OPEN_OF_ENVIRONMENT, UNNEEDED, UIDS, MARKS, LOCKS, ANSWERS)

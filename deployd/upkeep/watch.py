@@ -16,7 +16,7 @@ environment is deleted.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Protocol
 
@@ -71,12 +71,12 @@ class Watch:
     def __init__(
         self, store: Store, host: Host, reconciler: Reconciler, router: Router, clock: Clock,
         ensure_router: Callable[[], Awaitable[object]], *, remake: Remake = remake, net: Net | None = None,
-        hear: Callable[[EventSeen], None] = lambda _: None,
+        hear: Sequence[Callable[[EventSeen], None]] = (),
     ) -> None:
         """
         Args:
             ensure_router: Makes the router's container when somebody removed it.
-            hear: Told of every event too.
+            hear: Who is told of every event too.
         """
         self._net = net or Net("watch")
         self._store = store
@@ -86,7 +86,7 @@ class Watch:
         self._back_off = BackOff()
         self._mender = Mender(store, host, reconciler, clock, self._back_off, remake, self._net)
         self._ensure_router = ensure_router
-        self._tell_of = hear
+        self._listeners = hear
         self._troubles: dict[Key, str] = {}
         self._tended: dict[Key, asyncio.Event] = {}
         self._slots = asyncio.Semaphore(AT_ONCE)
@@ -123,7 +123,8 @@ class Watch:
             pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
 
     def _hear(self, event: EventSeen, group: asyncio.TaskGroup) -> None:
-        self._tell_of(event)
+        for listener in self._listeners:
+            listener(event)
         role = event.labels.get(ROLE)
         if event.kind != "container" or event.action not in TELLING:
             return

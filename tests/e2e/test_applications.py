@@ -57,13 +57,17 @@ name: app
 type: python:3.13
 mounts:
   thumbs: {source: tmp}
+  kept: {source: local}
+  kept/shared: {source: service, service: files, source_path: of-all}
+disk: 256
 web:
   commands:
     start: python3 server.py
-    post_start: test "$SAID" = here && echo made > thumbs/web.txt
+    post_start: test "$SAID" = here && echo made > thumbs/web.txt && echo shared > kept/shared/x.txt
   locations:
     /: {passthru: true}
     /thumbs: {root: thumbs}
+    /kept: {root: kept}
 workers:
   mailer:
     commands:
@@ -79,10 +83,13 @@ https://www.{default}/:
 """
 
 
-async def test_post_start_temporary_mounts_and_redirects_of_every_route_are_honoured(developer: MakeDeveloper) -> None:
+async def test_post_start_mounts_within_others_and_redirects_of_every_route_are_honoured(
+    developer: MakeDeveloper,
+) -> None:
     me = await developer("local", files={
         ".platform.app.yaml": PLACES.replace("WORKER", "3"), ".environment": "export SAID=here\n",
         ".platform/routes.yaml": REDIRECTED,
+        ".platform/services.yaml": "files: {type: 'network-storage:1.0', disk: 256}\n",
     })
     pushed = await me.push()
     assert "the post_start command of app--mailer ended with exit code 3" in "\n".join(pushed.lines)
@@ -90,6 +97,9 @@ async def test_post_start_temporary_mounts_and_redirects_of_every_route_are_hono
     pushed = await me.push()
     assert pushed.deployed, pushed.lines
     assert await me.page(path="/thumbs/web.txt") == (200, "made\n")
+    assert await me.page(path="/kept/shared/x.txt") == (200, "shared\n")
+    (found,) = me.daemon.directory.glob("var/state/environments/local/*/volumes/shared/files/of-all/x.txt")
+    assert found.read_text() == "shared\n", "a storage inside a mount of the application's own"
     assert (await me.page(path="/old", subdomain="www"))[0] == 302
     assert (await me.page(path="/new", subdomain="www"))[0] == 301
 

@@ -119,6 +119,8 @@ class World:
     tell: QuietTell = field(default_factory=QuietTell)
     limits: Limits = field(default_factory=lambda: Limits(Slots(1), Slots(1)))
     need_of: Any = lambda step, view: NOTHING_MORE
+    stuck: list[str] = field(default_factory=list)
+    """Steps whose undos could not be done, when that was told."""
 
     def next_of(self, name: str) -> str:
         waiting = self.script.get(name)
@@ -134,8 +136,12 @@ class World:
         self.wish = Wish()
         return await run(Run(
             SimpleNamespace(id=1, project="shop"), table, self, lambda activity, journal: journal, self.journal,  # type: ignore[arg-type]
-            self.wish, self.tell, self.limits, self.journal.clock, self.need_of,  # type: ignore[arg-type]
+            self.wish, self.tell, self.limits, self.journal.clock, self.need_of, self._when_stuck,  # type: ignore[arg-type]
         ))
+
+    async def _when_stuck(self, journal: Journal) -> None:
+        entry = (await self.journal.read()).stuck()
+        self.stuck.append(entry.step if entry else "nothing")
 
     async def carry(self, table: Table[Any, Any]) -> Finish:
         """To the end, with a new daemon after each crash."""

@@ -26,17 +26,20 @@ from deployd.api.shapes import (
     EnvironmentShape,
     LockedShape,
     LockShape,
+    MailShape,
     PassShape,
     PlanShape,
     ProjectShape,
     StatusShape,
     ThingShape,
+    UseShape,
 )
 from deployd.output.sources import Wanted
 from deployd.reading.offer import parse_offer
 from deployd.router.table import RouterStatus
 from deployd.upkeep.traffic import Visits
 
+MAIL = "From: a@shop.test\r\nSubject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\n\r\nEs grüßt\r\nder Laden\r\n".encode()
 AT = "2026-05-04T10:00:00+00:00"
 COLLECTED = CollectShape(AT, 7_600_000, False, (
     ThingShape("data", "shop/old-abc", "its environment was deleted", 7_600_000, AT),
@@ -143,6 +146,9 @@ class FakeBoard:
     """{machine name of an environment: URLs}"""
     hosts: Sequence[CertificateShape] = tuple(certificate(f"{name}.test", name) for name in ("shop", "blog"))
     router: RouterStatus | None = None
+    used: list[list[UseShape]] = field(default_factory=lambda: [[]])
+    """What is used at the first question, the second, and so on."""
+    asked_uses: list[tuple[str | None, str | None]] = field(default_factory=list)
     printed: list[dict[str, Any]] = field(default_factory=list)
     """What containers print."""
     asked_output: list[tuple[Wanted, str, int | None]] = field(default_factory=list)
@@ -203,6 +209,13 @@ class FakeBoard:
         visits["shop/main-bvxea6i"].count(200, 0.03)
         return Figures(visits, self.router, {"builds": (1, 2)})
 
+    async def uses(self, project: str | None, environment: str | None) -> list[UseShape]:
+        if environment == "nothing":
+            raise NotFound(f"the project {project} has no environment nothing")
+        self.asked_uses.append((project, environment))
+        return [item for item in self.used[min(len(self.asked_uses), len(self.used)) - 1]
+                if project in (None, item.project)]
+
     async def output(
         self, project: str, environment: str, wanted: Wanted, *, start: str, lines: int | None,
     ) -> FakeOutput:
@@ -215,6 +228,15 @@ class FakeBoard:
         if environment == "nothing":
             raise NotFound(f"the project {project} has no environment nothing", mend="`deployd environments`")
         return FakeLines(self, 0, max(-1, len(self.logs.get(0, [])) - lines - 1))
+
+    async def mails(self, project: str, environment: str) -> list[MailShape]:
+        return [MailShape(1, AT, "a@shop.test", ("b@c.test",), "Hello", len(MAIL), "kept", "",
+                          0, "")]
+
+    async def mail(self, project: str, environment: str, number: int) -> bytes:
+        if number != 1:
+            raise NotFound(f"there is no mail {number} in the box of {project}/{environment}")
+        return MAIL
 
 
 @dataclass

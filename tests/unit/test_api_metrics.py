@@ -7,9 +7,11 @@ from prometheus_client.parser import text_string_to_metric_families
 from deployd.api.metrics import Figures, render_metrics
 from deployd.api.shapes import StatusShape
 from deployd.router.table import EnvironmentTraffic, Released, RouterStatus
+from deployd.units import MEGABYTE
 from deployd.upkeep.traffic import Visits
+from deployd.upkeep.usage.parts import Part, Use
 
-LABELS = ("loop", "project", "environment", "class", "le", "kind", "state")
+LABELS = ("loop", "project", "environment", "class", "le", "kind", "name", "state")
 STATUS = StatusShape("0.1.0", "degraded", ("why",), 60, {"pending": 1, "in_progress": 2, "failed_last_hour": 3}, {}, {},
                      {"free_mb": 5, "needed_mb": 1})
 
@@ -46,7 +48,25 @@ def test_each_figure_has_its_place() -> None:
     assert (found["deployd_slots_taken builds"], found["deployd_slots_waiting builds"]) == (1, 2)
     assert (found["deployd_loop_failures_total crons"], found["deployd_loop_failing crons"]) == (3, 1)
     assert (found["deployd_activities in_progress"], found["deployd_degraded"]) == (2, 1)
-    assert (found["deployd_disk_free_bytes"], found["deployd_access_log_lost_lines_total"]) == (5_000_000, 9)
+    assert (found["deployd_disk_free_bytes"], found["deployd_access_log_lost_lines_total"]) == (5 * MEGABYTE, 9)
+
+
+def test_parts_of_environments_have_their_places() -> None:
+    uses = (
+        Use(Part("shop", "main", "worker", "shop--mailer"), 2, 3.5, 100, 200, 4, 5, None, 600),
+        Use(Part("shop", "main", "service", "db"), restarts=7), Use(Part("blog", "main", "app", "blog"), 1),
+        Use(Part("shop", "main", "shared", "shared"), disk_bytes=9),
+    )
+    found = samples(Figures(uses=uses), "shop")
+    told = {name: value for name, value in found.items() if name.startswith("deployd_part") and "mailer" in name}
+    assert told == {f"deployd_part_{name} shop main worker shop--mailer": value for name, value in {
+        "containers": 2, "cpu_seconds_total": 3.5, "memory_bytes": 100, "memory_limit_bytes": 200,
+        "restarts_total": 4, "memory_kills_total": 5, "disk_bytes": 600,
+    }.items()}
+    assert found["deployd_part_containers shop main service db"] == 0
+    assert "deployd_part_memory_bytes shop main service db" not in found
+    assert [name for name in found if "shared" in name] == ["deployd_part_disk_bytes shop main shared shared"]
+    assert not [name for name in found if "blog" in name]
 
 
 def test_environments_are_told_only_to_who_may_see_them() -> None:

@@ -20,14 +20,14 @@ from deployd.activity.masking import Masker
 from deployd.api import bodies
 from deployd.api.applications import public_application
 from deployd.api.openapi import openapi
-from deployd.api.routes import api_routes
-from deployd.api.shapes import Caller
+from deployd.api.routes import MESSAGE, api_routes
+from deployd.api.shapes import Caller, UseShape
 from deployd.engine.errors import EngineUnreachable
 from deployd.errors import DeployError
 from deployd.intake.tokens import find_token
 from deployd.output.sources import Wanted
 from deployd.settings import Token
-from tests.unit.api_double import FakeBoard, FakeDesk, activity, ending, line
+from tests.unit.api_double import AT, FakeBoard, FakeDesk, activity, ending, line
 
 Client = TestClient[web.Request, web.Application]
 TOKENS = [
@@ -289,7 +289,7 @@ async def test_every_answer_is_as_the_document_describes_it(client: Client, boar
                 described = operation["responses"][str(answer.status)]["content"][answer.content_type]["schema"]
                 texts = (await answer.text()).splitlines() if "ndjson" in answer.content_type else [await answer.text()]
             for text in texts:
-                value = text if answer.content_type == "text/plain" else json.loads(text)
+                value = text if answer.content_type in ("text/plain", MESSAGE) else json.loads(text)
                 jsonschema.validate(value, {**described, "components": document["components"]})
             asked.add(f"{method.upper()} {path}")
     assert asked == {f"{route.method} {route.path}" for route in api_routes(board, desk)}
@@ -351,6 +351,17 @@ async def test_output_is_asked_for_by_name_and_place(
     async with client.get(f"/api/v1/projects/shop/environments/main/logs?{query}", headers=VERA) as answer:
         assert await answer.read() == b""
     assert board.asked_output == [asked]
+
+
+async def test_what_is_used_is_told_to_who_sees_the_project(client: Client, board: FakeBoard) -> None:
+    board.used = [[UseShape(AT, name, "main-bvxea6i", "app", name, 1, 2.5, 100, None, 0, 0, "", None)
+                   for name in ("shop", "blog")]]
+    assert [item["project"] for item in (await get(client, "/api/v1/usage", ADA))[1]["items"]] == ["shop", "blog"]
+    assert [item["project"] for item in (await get(client, "/api/v1/usage", CARL))[1]["items"]] == ["blog"]
+    assert (await get(client, "/api/v1/usage?project=shop&environment=main", VERA))[0] == 200
+    assert (await get(client, "/api/v1/usage?project=shop&environment=nothing", VERA))[0] == 404
+    assert (await get(client, "/api/v1/usage?project=shop", CARL))[0] == 404
+    assert (await get(client, "/api/v1/usage?environment=main", ADA))[0] == 400
 
 
 @pytest.mark.parametrize("query", ["since=x", "after=x", "after=2026-05-04T10:00:00Z%0A", "lines=-1", "version=x"])

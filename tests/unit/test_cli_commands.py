@@ -17,11 +17,11 @@ from click.testing import CliRunner, Result
 from structlog.testing import capture_logs
 
 from deployd.api.routes import MOST_ITEMS
-from deployd.api.shapes import as_json
+from deployd.api.shapes import UseShape, as_json
 from deployd.cli.main import main
 from deployd.engine.errors import EngineUnreachable
 from deployd.process import open_process, run
-from tests.unit.api_double import FakeBoard, FakeDesk, activity, ending, line, open_fake_daemon
+from tests.unit.api_double import AT, MAIL, FakeBoard, FakeDesk, activity, ending, environment, line, open_fake_daemon
 from tests.unit.project_corpus import REPOSITORY
 
 Cli = Callable[..., Coroutine[Any, Any, Result]]
@@ -73,6 +73,13 @@ async def test_lists_are_tables_for_people(cli: Cli, command: str, shown: list[s
     assert "\x1b" not in result.output
 
 
+async def test_what_answers_wrongly_is_named_below_the_environments(cli: Cli, board: FakeBoard) -> None:
+    board.running = [environment("shop", answers=("visitors get 503 at http://shop.test/",)), environment("blog")]
+    output = (await cli("environments")).output
+    assert "live, answers wrongly" in output
+    assert output.splitlines()[-1] == "! shop main: visitors get 503 at http://shop.test/"
+
+
 async def test_lists_are_whole_items_for_programs(cli: Cli, board: FakeBoard) -> None:
     assert json.loads((await cli("projects", "--json")).output) == as_json(await board.projects())
     assert json.loads((await cli("environments", "--json")).output) == as_json(await board.environments(None))
@@ -106,7 +113,7 @@ async def test_a_status_ends_with_1_when_it_is_degraded(cli: Cli, board: FakeBoa
     assert result.output.splitlines() == [
         "deployd 0.1.0: ok, up 60 s", "activities: 2 in progress, 1 waiting, 3 failed in the last hour",
         "router: 7 requests held", "disk: 5000 MB free",
-        "housekeeping: 7 things went, 61.4 MB, 2026-05-04T10:00:00+00:00",
+        "housekeeping: 7 things went, 58.6 MB, 2026-05-04T10:00:00+00:00",
     ]
     board.reasons = ("Docker does not answer",)
     result = await cli("status")
@@ -300,9 +307,9 @@ def test_without_a_daemon_everything_ends_with_4(socket: Path, argv: tuple[str, 
 async def test_collect_says_what_would_go_and_takes_it_away(cli: Cli, desk: FakeDesk) -> None:
     result = await cli("collect", "--dry-run", "--deleted")
     assert result.output.splitlines()[1].split() == [
-        "data", "shop/old-abc", "7.6", "MB", "2026-05-04", "10:00:00", "its", "environment", "was", "deleted",
+        "data", "shop/old-abc", "7.2", "MB", "2026-05-04", "10:00:00", "its", "environment", "was", "deleted",
     ]
-    assert result.output.splitlines()[-1] == "1 things would go, 7.6 MB"
+    assert result.output.splitlines()[-1] == "1 things would go, 7.2 MB"
     assert json.loads((await cli("collect", "--json")).output)["things"][0]["kind"] == "data"
     assert desk.asked == [("collectable", True), ("collect", "operator", False)]
 
@@ -337,6 +344,52 @@ async def test_a_pass_is_shown_as_a_link_that_can_be_opened(cli: Cli, desk: Fake
     assert {asked[:3] for asked in desk.asked} == {("pass", "shop", "main")}
 
 
+def used(name: str, at: str, cpu: float, **more: Any) -> UseShape:
+    values: dict[str, Any] = {
+        "containers": 1, "memory_bytes": 41_300_000, "memory_limit_bytes": 536_870_912, "restarts": 1, "kills": 2,
+        "killed_at": AT, "disk_bytes": None, **more,
+    }
+    return UseShape(at, "shop", "main-bvxea6i", "worker", name, cpu_seconds=cpu, **values)
+
+
+async def test_top_says_how_busy_parts_were_between_two_looks(
+    cli: Cli, board: FakeBoard, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("deployd.cli.top.BETWEEN_SECONDS", 0.0)
+    before, after = "2026-05-04T10:00:00+00:00", "2026-05-04T10:00:02+00:00"
+    board.used = [
+        [used("calm", before, 5.0), used("busy", before, 1.0), used("again", before, 50.0)],
+        [used("calm", after, 5.02), used("busy", after, 2.5, disk_bytes=1_200_000_000), used("again", after, 0.2),
+         used("new", after, 9.0), used("away", after, 0.0, containers=0, memory_bytes=0)],
+    ]
+    shown = (await cli("top", "shop", "main")).output.splitlines()
+    assert [line.split()[3:] for line in shown[1:]] == [
+        ["busy", "75.0", "%", "41.3", "MB", "536.9", "MB", "1", "2", "1.2", "GB"],
+        ["again", "10.0", "%", "41.3", "MB", "536.9", "MB", "1", "2", "-"],
+        ["calm", "1.0", "%", "41.3", "MB", "536.9", "MB", "1", "2", "-"],
+        ["new", "0.0", "%", "41.3", "MB", "536.9", "MB", "1", "2", "-"],
+        ["away", "-", "-", "536.9", "MB", "1", "2", "-"],
+    ]
+    assert board.asked_uses == [("shop", "main")] * 2
+    found = json.loads((await cli("top", "--json")).output)
+    assert [(item["name"], item["cores"]) for item in found][:2] == [("again", 0.0), ("busy", 0.0)], "nothing went on"
+    assert (await cli("top", "shop", "nothing")).exit_code == 5
+
+
+async def test_what_the_kernel_killed_stands_below_the_environments(cli: Cli, board: FakeBoard) -> None:
+    board.running = (environment("shop", killed=("the kernel killed a process of the worker shop--mailer",)),)
+    assert (await cli("environments")).output.splitlines()[-1] == (
+        "! shop/main: the kernel killed a process of the worker shop--mailer"
+    )
+
+
+async def test_mails_are_a_table_and_one_of_them_is_read_or_taken_as_it_is(cli: Cli) -> None:
+    assert "Hello" in (await cli("mail", "shop", "main")).output
+    assert json.loads((await cli("mail", "shop", "main", "--json")).output)[0]["recipients"] == ["b@c.test"]
+    assert (await cli("mail", "shop", "main", "1")).output.splitlines()[:2] == ["From: a@shop.test", "Subject: Grüße"]
+    assert (await cli("mail", "shop", "main", "1", "--raw")).stdout_bytes == MAIL
+    missing = await cli("mail", "shop", "main", "2")
+    assert (missing.exit_code, "there is no mail 2" in missing.output) == (5, True)
 def printed(number: int, text: str, **more: Any) -> dict[str, Any]:
     return {"time": f"2026-05-04T10:00:0{number}.5Z", "project": "shop", "environment": "main-bvxea6i", "app": "shop",
             "kind": "app", "name": "shop", "version": 1, "stream": "stdout", "text": text, **more}

@@ -150,6 +150,33 @@ async def test_an_access_log_is_filtered(client: Client) -> None:
     assert "status cannot be" in (await page(client, f"{SHOP_LOG}?status=9xx", status=400)).said.lower()
 
 
+def printed(number: int, text: str, **more: Any) -> dict[str, Any]:
+    return {"time": f"2026-05-04T10:00:{number:02}.5Z", "kind": "app", "app": "shop", "name": "shop", "text": text,
+            "stream": "stdout", "version": 1, **more}
+
+
+async def test_output_shows_the_newest_lines_and_may_be_filtered(client: Client, board: FakeBoard) -> None:
+    board.printed = [printed(number, f"line {number}") for number in range(30)]
+    board.printed.append(printed(30, HOSTILE, kind="worker", name="mailer"))
+    found = await page(client, f"{SHOP}/logs?lines=20")
+    assert found.cells[3:6] == ["2026-05-04 10:00:11", "app shop", "line 11"]
+    assert len(found.all("tr")) == 21
+    assert not found.all("script")
+    found = await page(client, f"{SHOP}/logs?kind=worker&text=MAIL")
+    assert found.cells[3:5] == ["2026-05-04 10:00:30", "worker mailer"]
+    assert "1 of the last 31 lines" in found.said
+    assert [asked[2] for asked in board.asked_output] == [20, 5_000]
+    assert "None of the last 31 lines is like that." in (await page(client, f"{SHOP}/logs?text=nowhere")).said
+    assert "kind cannot be" in (await page(client, f"{SHOP}/logs?kind=x", status=400)).said.lower()
+    board.printed = []
+    assert "Nothing was printed yet" in (await page(client, f"{SHOP}/logs")).said
+
+
+async def test_what_was_killed_stands_on_the_environments_page(client: Client, board: FakeBoard) -> None:
+    board.running = [environment("shop", killed=("the kernel killed a process of the worker mailer",))]
+    assert "the kernel killed a process of the worker mailer" in (await page(client, SHOP)).said
+
+
 async def test_several_hosts_are_told_apart(client: Client, board: FakeBoard) -> None:
     board.logs[0] = [visited(number=0), visited(number=1, host="www.shop.test", status=0)]
     found = await page(client, SHOP_LOG)

@@ -130,6 +130,9 @@ class Doubles:
     async def preview(self, routes: Any) -> None:
         self.did.append(f"preview {routes.version}")
 
+    async def set_usual_answers(self, project: Any, environment: Any, statuses: Any) -> None:
+        self.did.append(f"answers {statuses}")
+
     async def thaw(self, environment: str) -> Released:
         self.did.append("thaw")
         return Released()

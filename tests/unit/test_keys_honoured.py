@@ -113,12 +113,14 @@ def test_the_web_server_sees_temporary_mounts_and_a_worker_has_its_own(tmp_path:
             names=Names("deployd", "shop", "main"), activity=ActivityId(1), app=app, instance=app.web.instance,
             instance_name=name, image="image", slug=tmp_path, uid=2_000_000, mounts=(tmp_path / name / "0",),
             identity=tmp_path, sockets=tmp_path, configuration=tmp_path / name / "config", scripts=tmp_path,
-            environment={}, links={}, size=Size(memory_mb=128, cpus=1),
+            environment={}, links={}, hosts={}, trust=None, size=Size(memory_mb=128, cpus=1),
         )
 
     (bind,) = mount_binds(parts("app"))
     assert (bind.source, bind.target) == (f"{tmp_path}/app/0", "/app/public/thumbs")
     web = web_container(parts("app"), "web", tmp_path, "10.0.0.2")
     assert {(item.source, item.read_only) for item in web.binds if item.target == bind.target} == {(bind.source, True)}
+    in_memory = sum(int(re.search(r"size=(\d+)m", options)[1]) for options in web.tmpfs.values())   # type: ignore[index]
+    assert web.memory_bytes >= (in_memory + 128) * 1024 * 1024, "visitors' uploads fill it, and nginx goes on"
     worker = worker_container(parts("app--w"))
     assert f"{tmp_path}/app--w/0" in {item.source for item in worker.binds}

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -29,15 +31,21 @@ from deployd.certificates.local import LocalAuthority
 from deployd.certificates.shelf import Shelf, Window
 from deployd.certificates.wanted import Wanted
 from deployd.daemon.health import degraded
+from deployd.deployment.view import Deployment
+from deployd.deployment.visit_words import Visit
 from deployd.environment.naming import machine_name
 from deployd.ids import CommitId, ProjectId, SlugKey
+from deployd.output.keep import KeptBounds
 from deployd.settings import ProjectSettings
 from deployd.state import activities, environments
 from deployd.state.activities import Activity, NewActivity, Trigger
+from deployd.state.answers import put_wrong, wrong_ones
 from deployd.upkeep.access_logs import AccessLogs
+from deployd.upkeep.answers import Answers
 from deployd.upkeep.collect.collector import Collector
 from deployd.upkeep.cron_run import LiveCron
 from deployd.upkeep.crons import Crons, scheduled
+from deployd.upkeep.kept_output import keep_output_bounded
 from deployd.upkeep.lost_pushes import LostPushes
 from deployd.upkeep.reconcile import Reconciler
 from deployd.upkeep.survey import Surveyor
@@ -324,6 +332,22 @@ async def an_access_log_that_cannot_be_sorted(folder: Path) -> tuple[Net, str]:
     return net, "the access log of shop/main"
 
 
+@case
+async def an_environment_that_cannot_be_asked_again(folder: Path) -> tuple[Net, str]:
+    stand, net = Stand(folder), Net("answers")
+    poison(stand)
+    for name in (BAD, KEY[1]):
+        put_wrong(stand.store.db, SHOP, name, {f"http://{name}/": "503 Service Unavailable"}, BASE)
+
+    async def ask(live: Deployment, host: Any) -> tuple[Visit, ...]:
+        return (Visit(f"http://{live.environment}/", 200),)
+
+    async with running(Answers(stand.store, stand.host, stand.clock, ask=ask, net=net).serve):
+        await asyncio.sleep(1)
+    assert [item.environment for item in wrong_ones(stand.store.db)] == [BAD]
+    return net, f"asking shop/{BAD}"
+
+
 async def collected(folder: Path, net: Net, break_it: Callable[[Any], None]) -> tuple[Any, list[tuple[str, str]]]:
     """A round over two slugs and a workspace that nobody needs."""
     store = MemoryStore()
@@ -493,6 +517,7 @@ async def somebody_who_cannot_say_what_is_wrong(folder: Path) -> tuple[Net, str]
     told = degraded(
         SimpleNamespace(   # type: ignore[arg-type]
             router_started=SimpleNamespace(troubles=("the router is old",)), wall=SimpleNamespace(troubles=list),
+            mail=SimpleNamespace(troubles=lambda: ("mail: the relay is away",)),
         ),
         SimpleNamespace(degraded=raise_poison), SimpleNamespace(left_alone={}),  # type: ignore[arg-type]
         SimpleNamespace(waits=SimpleNamespace(stuck=["activity 7 is stuck"])),  # type: ignore[arg-type]
@@ -500,6 +525,24 @@ async def somebody_who_cannot_say_what_is_wrong(folder: Path) -> tuple[Net, str]
     )
     assert told[:2] == ["the router is old", "activity 7 is stuck"]
     return nets.of("status"), "environments"
+
+
+@case
+async def kept_output(tmp_path: Path) -> tuple[Net, str]:
+    """What cannot be looked at is a file where a folder should be, in which nothing is counted."""
+    for name in ("bad", "good"):
+        kept = tmp_path / "shop" / name / "container"
+        kept.mkdir(parents=True)
+        (kept / "log").write_text("x")
+        os.utime(kept / "log", (0, 0))
+    (tmp_path / "shop" / "bad" / "container" / "log").unlink()
+    (tmp_path / "shop" / "bad" / "container" / "log").mkdir()
+    net = Net("kept output")
+    async with running(partial(keep_output_bounded, tmp_path, KeptBounds(10, 7), net)):
+        while net.failures < 2:   # at the second time it is told
+            await asyncio.sleep(60)
+    assert not (tmp_path / "shop" / "good").exists()
+    return net, "the kept output of shop/bad"
 
 
 @pytest.mark.parametrize("name", CASES)

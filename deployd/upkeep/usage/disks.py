@@ -1,0 +1,69 @@
+"""What mounts and data of services take on the disk, counted by `du` one after the other, and not often.
+
+One round begins ten minutes after the last one, or later: counting may take a hundredth of the time and no more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from deployd.activity.net import Net
+from deployd.confined.trees import size_of
+from deployd.deployment.places import Places
+from deployd.engine.docker import Engine
+from deployd.engine.names import ACTIVITY, ENVIRONMENT, INSTANCE, PART, PROJECT
+from deployd.upkeep.usage.parts import Part
+
+PAUSE_SECONDS = 600.0
+SHARE = 100
+"""One part in so many of the time is for counting."""
+LIMIT_SECONDS = 60.0
+"""For one folder; one with more files is not told."""
+SHARED = "shared"
+
+
+class Disks:
+    """Knows what was counted last."""
+
+    def __init__(self, engine: Engine, places: Places, instance: str, net: Net) -> None:
+        self._engine = engine
+        self._places = places
+        self._instance = instance
+        self._net = net
+        self.known: Mapping[Part, int] = {}
+        """{part: bytes}"""
+
+    async def serve(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            began = loop.time()
+            with self._net.contain("counting what is on the disk"):
+                await self.count()
+            await asyncio.sleep(max(PAUSE_SECONDS, SHARE * (loop.time() - began)))
+
+    async def count(self) -> None:
+        """One round."""
+        folders = await asyncio.to_thread(lambda: [*self._mounts()]) + await self._volumes()
+        found: dict[Part, int] = {}
+        for part, folder in folders:
+            with self._net.contain(f"counting what {part.name} of {part.project}/{part.environment} has on the disk"):
+                found[part] = await size_of(folder, limit_seconds=LIMIT_SECONDS)
+        self.known = found
+
+    def _mounts(self) -> Iterator[tuple[Part, Path]]:
+        for data in self._places.all_data():
+            environment = data.parent
+            for folder in data.iterdir():
+                kind = SHARED if folder.name == SHARED else "worker" if "--" in folder.name else "app"
+                yield Part(environment.parent.name, environment.name, kind, folder.name), folder
+
+    async def _volumes(self) -> list[tuple[Part, Path]]:
+        volumes = await self._engine.volumes({INSTANCE: self._instance})
+        folder = await self._engine.folder()
+        return [
+            (Part(item.labels[PROJECT], item.labels[ENVIRONMENT], "service", item.labels[PART]),
+             folder / "volumes" / item.name / "_data")
+            for item in volumes if {PROJECT, ENVIRONMENT, PART} <= item.labels.keys() and ACTIVITY not in item.labels
+        ]
