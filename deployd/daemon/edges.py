@@ -71,7 +71,9 @@ class Edges:
     mail: Office
 
 
-async def open_edges(stack: AsyncExitStack, settings: Settings, catalogue: Catalogue, *, listens: bool) -> Edges:
+async def open_edges(
+    stack: AsyncExitStack, settings: Settings, catalogue: Catalogue, *, listens: bool = False,
+) -> Edges:
     """Open everything, and start the router when it does not run.
 
     Args:
