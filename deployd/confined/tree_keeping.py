@@ -31,6 +31,7 @@ from deployd.confined.kept_trees import (
     walk,
     write_entries,
 )
+from deployd.units import megabytes
 
 MOST_ENTRIES = 200_000
 """Of all trees together; ten seconds of work."""
@@ -67,7 +68,7 @@ class Bounds:
             LeftOut: One of them is reached.
         """
         if self.spent_bytes > self.size_bytes:
-            raise LeftOut(f"more than {self.size_bytes / 1e6:.0f} MB would have to be copied (snapshot_mounts_mb)")
+            raise LeftOut(f"more than {megabytes(self.size_bytes):.0f} MB would have to be copied (snapshot_mounts_mb)")
         if self.entries < 0:
             raise LeftOut(f"there are more than {MOST_ENTRIES:,} files")
         if self.spent_bytes > self.room_bytes:

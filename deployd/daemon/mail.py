@@ -11,8 +11,7 @@ from deployd.mail.seen import FOLDER
 from deployd.settings import MailRelay, Settings, parse_relay
 from deployd.state import environments
 from deployd.state.store import Store
-
-MEGABYTE = 1_000_000
+from deployd.units import MEGABYTE
 
 
 def mail_office(store: Store, settings: Settings, employment: Employment | None = None) -> Office:

@@ -116,7 +116,7 @@ async def _build(deployment: Deployment, host: Host, tell: Tell, app: Applicatio
         if there is None:
             workspace = host.places.workspace(deployment.id, app.name)
             preparing += [
-                host.code.export(deployment.project, deployment.commit, app.root, workspace, owner),
+                _export(deployment, host, tell, app, workspace),
                 _make_writable(host.places.cache(deployment.project.id), owner),
             ]
         if steps:
@@ -130,6 +130,12 @@ async def _build(deployment: Deployment, host: Host, tell: Tell, app: Applicatio
         await _follow(deployment, host, tell, app, name, list(zip(steps, scripts, strict=True)))
     if there is not None:   # what it left running ends with it: nothing writes into its files while they are packed
         await host.engine.wait_until_dead(there)
+
+
+async def _export(deployment: Deployment, host: Host, tell: Tell, app: Application, workspace: Path) -> None:
+    owner = deployment.planned.version.uid
+    for note in await host.code.export(deployment.project, deployment.commit, app.root, workspace, owner):
+        tell.warn(note)
 
 
 def _has_ended(scripts: list[Script]) -> bool:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from deployd.confined.trees import own_tree
 from deployd.deployment.configuration import Configurations
+from deployd.git.lfs import LfsServer, server_of
 from deployd.git.mirror import CommitInfo, Mirror, without_user
 from deployd.git.remote import Fetches
 from deployd.git.submodule_look import Looked, SubmoduleLook
@@ -119,14 +120,24 @@ class ProjectCode:
 
     async def export(
         self, project: ProjectSettings, commit: CommitId, root: str, destination: Path, owner: int,
-    ) -> None:
-        """A workspace that belongs to the user of the build."""
+    ) -> list[str]:
+        """A workspace that belongs to the user of the build. Returns what people should know of it."""
         mirror = self._mirror(project.id)
-        await export(mirror, commit, root, destination, self._limits, self._openings, remote_of(project))
+        notes = await export(
+            mirror, commit, root, destination, self._limits, self._openings, remote_of(project), lfs_of(project),
+        )
         await own_tree(destination, owner)
+        return notes
 
     def _mirror(self, project: ProjectId) -> Mirror:
         return Mirror(self._repository(project))
+
+
+def lfs_of(project: ProjectSettings) -> LfsServer | None:
+    remote = project.remote
+    if remote is None or not remote.lfs:
+        return None
+    return server_of(remote.url, remote.token.get_secret_value() if remote.token else None)
 
 
 def remote_of(project: ProjectSettings) -> str | None:

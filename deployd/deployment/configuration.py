@@ -93,7 +93,8 @@ class Configurations:
 
     def _asked(self, project: ProjectSettings, *, listing: bytes | None = None, offer: bytes = b"") -> Asked:
         dialect = DIALECTS[project.dialect] if project.dialect else None
-        return Asked(self._limits, dialect, project.tolerant, RUNNABLE, self._there, listing, offer)
+        lfs = project.remote is not None and project.remote.lfs and project.remote.url.startswith("https:")
+        return Asked(self._limits, dialect, project.tolerant, RUNNABLE, self._there, listing, offer, lfs)
 
     def _keep(self, key: tuple[ProjectId, CommitId], found: _Kept) -> None:
         before = self._kept.pop(key, None)   # another one may have read it meanwhile

@@ -22,6 +22,7 @@ from deployd.deployment.view import Deployment
 from deployd.errors import DeployError
 from deployd.process import Process, open_process, run
 from deployd.project.model import ProjectConfig
+from deployd.units import MEGABYTE
 
 PROGRAM = (sys.executable, "-I", "-m", "deployd.confined.trees_program")
 FOLDER = ".mounts"
@@ -30,7 +31,6 @@ REQUEST = "put-back.json"
 KEEP_SECONDS, WRITE_SECONDS = 10.0, 10.0
 """To copy, and to have it on the disk: visitors wait."""
 BACK_SECONDS = 1_500.0
-MEGABYTE = 1_000_000
 
 
 class MountsNotPutBack(DeployError):

@@ -53,8 +53,9 @@ class OfferedCode:
         return Looked()
 
     async def export(
-        self, project: ProjectSettings, commit: CommitId, root: str, destination: Path, uid: int,
-    ) -> None: ...
+        self, project: ProjectSettings, commit: CommitId, root: str, destination: Path, owner: int,
+    ) -> list[str]:
+        return []
 
 
 async def plan_offered(host: Host, project: ProjectSettings, body: bytes) -> tuple[str, Plan]:

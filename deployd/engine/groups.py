@@ -111,7 +111,7 @@ def _figures_2(folders: Folders) -> GroupFigures:
     used = int((group / "memory.current").read_text())
     idle = _value(group / "memory.stat", "inactive_file")
     limit = (group / "memory.max").read_text().strip()
-    cpu = _value(group / "cpu.stat", "usage_usec") / 1e6
+    cpu = _value(group / "cpu.stat", "usage_usec") / 1_000_000
     return GroupFigures(cpu, max(0, used - idle), None if limit == "max" else int(limit), _kills_2(folders))
 
 

@@ -13,13 +13,14 @@ import math
 import os
 import stat
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
 from deployd.confined.trees import remove_tree
 from deployd.errors import DeployError, Transient
 from deployd.git.gate import Gate, open_gate
+from deployd.git.lfs_pointers import find_pointers
 from deployd.git.mirror import Mirror, without_user
 from deployd.git.program import git
 from deployd.git.remote import FETCH_SECONDS, FetchFailed, fetch
@@ -29,6 +30,7 @@ from deployd.git.submodule_list import (
     SubmoduleMissing,
     read_submodules,
     refuse_unusable,
+    shown,
     submodules_of,
 )
 from deployd.ids import CommitId
@@ -69,6 +71,8 @@ class Submodules:
     count: int = 0
     files: int = 0
     size_bytes: int = 0
+    notes: list[str] = field(default_factory=list)
+    """What people should know of what was exported."""
 
     async def export(
         self, found: tuple[Submodule, ...], root: str, destination: Path, export_files: ExportFiles, depth: int = 0,
@@ -78,8 +82,15 @@ class Submodules:
         for submodule in found:
             place = await asyncio.to_thread(_place, destination, submodule, root)
             module = await self.mirror_of(submodule)
-            await self.measure(module, submodule)
+            listing = await self.measure(module, submodule)
             await export_files(module, submodule.commit, "", place)
+            pointers = await asyncio.to_thread(find_pointers, place, listing)
+            if pointers:
+                self.notes.append(
+                    f"{submodule.shown}/{shown(pointers[0].path)}"
+                    + (f" and {len(pointers) - 1:,} more" if len(pointers) > 1 else "")
+                    + " of a submodule: Git LFS keeps the content, and the build gets the pointer"
+                )
             inner = await read_submodules(module, submodule.commit, submodule.url)
             await self.export(inner, "", place, export_files, depth + 1)
 
@@ -150,28 +161,29 @@ class Submodules:
                 ) from None
             raise
 
-    async def measure(self, module: Mirror, wanted: Submodule) -> None:
-        """Look how much would be written, before it is: a tree can name a file many times."""
+    async def measure(self, module: Mirror, wanted: Submodule) -> bytes:
+        """Look how much would be written, before it is: a tree can name a file many times. Returns its listing."""
         try:
             listed = await git(module.path, "ls-tree", "-r", "-l", "-z", wanted.commit, limit_seconds=LIST_SECONDS)
             sizes = [line.split(None, 4)[3] for line in listed.stdout.split(b"\0") if line]
             too_large = len(listed.stdout) > MOST_FILES * 1000
         except (ProgramOverran, IndexError):   # more than can be listed, or more than is kept of a list
-            sizes, too_large = [], True
+            listed, sizes, too_large = None, [], True
         self.files += len(sizes)
         self.size_bytes += sum(int(size) for size in sizes if size.isdigit())
-        if too_large or self.files > MOST_FILES or self.size_bytes > MOST_BYTES:
+        if listed is None or too_large or self.files > MOST_FILES or self.size_bytes > MOST_BYTES:
             raise SubmodulesTooLarge(
                 f"the submodules have more than {MOST_FILES:,} files or {MOST_BYTES // 1024**3} GiB;"
                 f" the last one was {wanted.shown}", where=wanted.where, mend="take what is not needed out of them",
             )
+        return listed.stdout
 
 
 async def export_submodules(
     mirror: Mirror, commit: CommitId, root: str, listing: bytes, destination: Path, openings: tuple[Opening, ...],
     export_files: ExportFiles, base: str | None = None,
-) -> None:
-    """Write what a commit has of submodules below a folder into a workspace.
+) -> list[str]:
+    """Write what a commit has of submodules below a folder into a workspace. Returns what people should know of them.
 
     Args:
         listing: Of the commit's files below that folder; see `list_tree`.
@@ -185,10 +197,12 @@ async def export_submodules(
     """
     found = await submodules_of(mirror, commit, root, listing, base)
     if not found:
-        return
+        return []
     try:
         async with asyncio.timeout(ALL_SECONDS), open_gate(openings, MOST_RECEIVED_BYTES) as gate:
-            await Submodules(modules_of(mirror), gate).export(found, root, destination, export_files)
+            submodules = Submodules(modules_of(mirror), gate)
+            await submodules.export(found, root, destination, export_files)
+            return submodules.notes
     except TimeoutError:
         raise SubmodulesTooLarge(
             f"fetching the submodules took longer than {ALL_SECONDS / 60:.0f} minutes", where=FILE,

@@ -8,6 +8,8 @@ import tempfile
 from pathlib import Path
 
 from deployd.confined.trees import remove_tree
+from deployd.git.lfs import LfsServer, fill
+from deployd.git.lfs_pointers import LISTS, find_pointers
 from deployd.git.listing import ListingTooLong, list_tree, size_of
 from deployd.git.mirror import Mirror
 from deployd.git.program import git
@@ -21,22 +23,41 @@ EXPORT_SECONDS = 600
 
 async def export(
     mirror: Mirror, commit: CommitId, root: str, destination: Path, limits: TreeLimits,
-    openings: tuple[Opening, ...] = (), base: str | None = None,
-) -> None:
+    openings: tuple[Opening, ...] = (), base: str | None = None, lfs: LfsServer | None = None,
+) -> list[str]:
     """Write the files of a folder at a commit into an empty folder, modes and symbolic links kept.
+
+    Returns:
+        What people should know of them.
 
     Args:
         limits: Of the commit's own files; asked before git makes an index of them. Submodules have limits of their own.
         openings: Addresses that are not public and from which submodules may be fetched nevertheless.
         base: What relative addresses of submodules are relative to: the address of the repository's own remote.
+        lfs: Who has the contents of files that are pointers of Git LFS; None: they stay pointers.
 
     Raises:
         TreeTooLarge: There are more files than may be, or larger ones.
         SubmoduleMissing, SubmoduleRefused, SubmodulesTooLarge: See `export_submodules`.
+        LfsMissing, Transient: See `fill`.
     """
     listing = await _list_within(mirror, commit, root, limits)
     await _export_files(mirror, commit, root, destination)
-    await export_submodules(mirror, commit, root, listing, destination, openings, _export_files, base)
+    if lfs is not None:
+        above = await _attributes_above(mirror, commit, root)
+        pointers = await asyncio.to_thread(find_pointers, destination, listing, above)
+        if pointers:
+            await fill(pointers, destination, lfs, openings)
+    return await export_submodules(mirror, commit, root, listing, destination, openings, _export_files, base)
+
+
+async def _attributes_above(mirror: Mirror, commit: CommitId, root: str) -> bytes:
+    """What `.gitattributes` say that lie above a folder, and so count in it."""
+    parts, said = root.split("/") if root else [], b""
+    for count in range(len(parts)):
+        path = "/".join([*parts[:count], LISTS])
+        said += (await git(mirror.path, "cat-file", "blob", f"{commit}:{path}", check=False)).stdout
+    return said
 
 
 async def _list_within(mirror: Mirror, commit: CommitId, root: str, limits: TreeLimits) -> bytes:

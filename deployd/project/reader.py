@@ -38,7 +38,7 @@ from deployd.project.yaml_nodes import Node
 
 def read_project(
     tree: Tree, *, dialect: Dialect | None = None, tolerant: bool = False, runnable: frozenset[str] | None = None,
-    there: Mapping[str, Sequence[str]] | None = None,
+    there: Mapping[str, Sequence[str]] | None = None, lfs: bool = False,
 ) -> ReadResult:
     """Read and check every configuration file of a commit.
 
@@ -47,6 +47,7 @@ def read_project(
         tolerant: Unknown keys and numbers in quotes are warnings.
         runnable: Types of services that can be started; None: everything that the format knows is accepted.
         there: {runtime or kind of service: versions that the host has}, for advice; None: nobody knows.
+        lfs: Builds get what pointers of Git LFS stand for, so nothing is said of them.
     """
     findings = Findings(tolerant, there=there)
     config = None
@@ -55,6 +56,8 @@ def read_project(
         config = _read(files, choose_dialect(files, dialect), findings)
         if config is not None and runnable is not None:
             check_runnable(config.services, runnable, findings)
+        if not lfs:
+            check_lfs(files)
     if config is None or not findings.has_errors():
         return ReadResult(config, findings.all())
     wrong = {finding.place for finding in findings.found if finding.severity == "error"}
@@ -100,7 +103,6 @@ def _read(files: Files, dialect: Dialect, findings: Findings) -> ProjectConfig |
     check_circles(applications, sound, findings)
     check_counts(applications, findings)
     check_magento_env(tuple(applications), files)
-    check_lfs(files)
     if not findings.has_errors():
         findings.tell_once()
         check_reachable(applications, findings)

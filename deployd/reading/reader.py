@@ -60,6 +60,8 @@ class Asked:
     there: Mapping[str, tuple[str, ...]] | None = None
     listing: bytes | None = None
     offer: bytes = b""
+    lfs: bool = False
+    """The contents of Git LFS are fetched for builds."""
 
 
 def serve(connection: socket.socket, uid: int) -> None:
@@ -109,6 +111,7 @@ def _answer(asked: Asked, line: Line) -> bytes:
 def _as_json(asked: Asked, tree: Tree, more: Mapping[str, Any]) -> bytes:
     result = read_project(
         tree, dialect=asked.dialect, tolerant=asked.tolerant, runnable=asked.runnable, there=asked.there,
+        lfs=asked.lfs,
     )
     answer = json.dumps({"result": as_plain(result), **more}).encode()
     if len(answer) > LARGEST_ANSWER_BYTES:

@@ -34,6 +34,8 @@ class Remote(Frozen):
     """The signing secret; during a change of secrets the old and the new one."""
     token: SecretStr | None = None
     """Password for fetching over HTTPS."""
+    lfs: bool = True
+    """Files of Git LFS are fetched from beside it, when it is read over HTTPS."""
 
     @field_validator("url")
     @classmethod

@@ -120,6 +120,11 @@ async def test_a_push_is_told_what_the_check_says_word_for_word(developer: MakeD
 
 async def test_a_project_in_the_spelling_of_upsun_is_deployed(developer: MakeDeveloper) -> None:
     me = await developer("local", SAMPLES / "tally")
+    socket = str(me.daemon.directory / "var" / "run" / "api.sock")
+    planned = await run_program(
+        sys.executable, "-m", "deployd", "plan", "--socket", socket, "-p", "local", str(me.folder), check=False,
+    )
+    assert "tally: build" in planned.text, planned.text
     pushed = await me.push()
     assert pushed.deployed, pushed.lines
     status, text = await me.page()

@@ -155,6 +155,15 @@ async def test_what_was_had_before_a_push_is_taken_needs_no_server_in_the_build(
     assert (tmp_path / "workspace/lib/deep/lib.php").read_text() == "of the library"
 
 
+async def test_pointers_of_git_lfs_in_a_submodule_are_told(mirror: Mirror, tmp_path: Path) -> None:
+    pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{'4d' * 32}\nsize 12\n"
+    async with forge(tmp_path) as stand:
+        wanted = await push_library(stand, {".gitattributes": "*.png filter=lfs\n", "a.png": pointer, "b.png": pointer})
+        found = await commit(mirror, naming(stand.repository("secret-of-eve", "lib")), {"lib": wanted})
+        (note,) = await export(mirror, found, "", tmp_path / "workspace", TreeLimits(), LOOPBACK)
+    assert note.startswith("lib/a.png and 1 more of a submodule: Git LFS keeps the content")
+
+
 async def test_everything_that_can_never_be_had_is_told_at_once(mirror: Mirror, tmp_path: Path) -> None:
     async with forge(tmp_path) as stand:
         url = stand.repository("secret-of-eve", "lib")

@@ -84,6 +84,8 @@ WHOSE = {
         "repos/, root's"),
     "git/gate.py": ("resolve",
         "no file: the name of a host"),
+    "git/lfs_pointers.py": ("open unlink",
+        "a workspace before a container sees it, by descriptors of confined.beneath; a file beside it, in work/"),
     "git/submodules.py": ("glob lstat resolve unlink",
         "a workspace before a container sees it, and links in it refused; mirrors in repos/, root's"),
     "git/workspace.py": ("mkdir rmtree",
