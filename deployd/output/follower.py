@@ -15,6 +15,7 @@ import asyncio
 import heapq
 import json
 import threading
+import time
 from collections.abc import Awaitable, Callable
 from operator import itemgetter
 
@@ -118,7 +119,11 @@ class OutputFollower:
     async def _round(self, *, follow: bool) -> bytes:
         sources = await self._find()
         async with self._turns:
-            return await asyncio.to_thread(self._read, sources, follow)
+            began = time.perf_counter()
+            found = await asyncio.to_thread(self._read, sources, follow)
+            if self._has_more:   # of the interpreter no more than half, however much is printed and however many read
+                await asyncio.sleep(time.perf_counter() - began)
+            return found
 
     def _read(self, sources: list[Source] | None, follow: bool) -> bytes:
         with self._reading:

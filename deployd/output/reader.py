@@ -10,6 +10,7 @@ from typing import Any
 from deployd.output.entries import Entry, EntryReader
 from deployd.output.files import OutputFiles, last_times
 from deployd.output.sources import CRON, Source
+from deployd.process import LONGEST_LINE_BYTES
 
 Clean = Callable[[Sequence[str]], list[str]]
 """Lines as they may be shown: plain text, secrets masked."""
@@ -51,7 +52,7 @@ class Reader:
             patience: Readings that find nothing, until a line that has not ended is held as it is.
         """
         chunk = self._files.read(most_bytes)
-        self.has_more = len(chunk) > most_bytes // 2
+        self.has_more = self._files.has_younger or len(chunk) > most_bytes - LONGEST_LINE_BYTES
         if self._files.lost:
             self._files.lost = False
             self.held.append(_row(self.held[-1][0] if self.held else self._last, self._about, OURS, LOST))

@@ -114,6 +114,16 @@ async def test_a_reader_goes_on_behind_the_last_line_that_it_had(environment: En
         assert texts(await whole(environment.follow(start=place))) == everything[cut + 1:]
 
 
+async def test_what_is_kept_in_several_files_is_read_to_its_end(environment: Environment) -> None:
+    log = environment.container("a", grows=False)
+    for number in range(3):
+        write(log, range(number * 10, number * 10 + 10))
+        if number < 2:
+            set_aside(log)
+    assert len(await whole(environment.follow())) == 30
+    assert len(await taken(environment.follow(), 30)) == 30
+
+
 async def test_the_last_lines_are_those_of_all_together(environment: Environment) -> None:
     write(environment.container("a"), range(1_000))
     write(environment.container("b"), range(1_000, 1_010))

@@ -19,7 +19,7 @@ from deployd.upkeep.usage.parts import Part, Use, added, bounded, part_of
 from deployd.upkeep.usage.ports import Engine
 
 LOOK_SECONDS = 60.0
-SETTLE_SECONDS = 5.0
+SETTLE_SECONDS = 15.0
 """After a container was started: a deployment starts many, and has the first word."""
 SOON_SECONDS = 0.2
 """After Docker told of a kill: more come together."""
