@@ -143,7 +143,7 @@ class OutputFollower:
     def _fill(self, *, follow: bool) -> None:
         share = min(max(MOST_BYTES // max(len(self._readers), 1), LEAST_OF_ONE_BYTES), MOST_OF_ONE_BYTES)
         for reader in self._readers.values():
-            if not follow and reader.held and reader.held[-1][0] > self._end:
+            if not follow and reader.newest > self._end:
                 reader.has_more = False
             elif len(reader.held) < MOST_HELD:
                 reader.fill(share, PATIENCE if follow else 0)
@@ -151,7 +151,7 @@ class OutputFollower:
     def _leave(self) -> None:
         """Close what will not grow any more and was read to its end."""
         for name, reader in [*self._readers.items()]:
-            if name not in self._growing and not reader.held and not reader.has_more:
+            if name not in self._growing and not reader.held and reader.is_at_end:
                 reader.close()
                 self._read_up.add(name)
                 del self._readers[name]

@@ -120,8 +120,10 @@ async def test_what_is_kept_in_several_files_is_read_to_its_end(environment: Env
         write(log, range(number * 10, number * 10 + 10))
         if number < 2:
             set_aside(log)
-    assert len(await whole(environment.follow())) == 30
-    assert len(await taken(environment.follow(), 30)) == 30
+    with log.open("ab") as file:
+        file.write(entry(30, "without an end"))
+    for found in (await whole(environment.follow()), await taken(environment.follow(), 31)):
+        assert texts(found) == [*(f"line {number}" for number in range(30)), "without an end"]
 
 
 async def test_the_last_lines_are_those_of_all_together(environment: Environment) -> None:
@@ -139,6 +141,12 @@ async def test_a_container_that_prints_without_end_has_an_end_for_who_does_not_f
     log = environment.container("a")
     write(log, range(10_000))
     assert len(await whole(environment.follow(end=time_of(99)[:-1]))) == 100
+    follower = environment.follow(end=time_of(99)[:-1])
+    while await follower.rest():
+        write(log, range(10_000, 20_000))   # as fast as it is read, and faster
+    (reader,) = follower._readers.values()
+    assert reader.newest < time_of(10_000), "the rest is not even looked at"
+    follower.close()
 
 
 async def test_lost_lines_are_told_where_they_are_missing(environment: Environment) -> None:
