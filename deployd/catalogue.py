@@ -102,13 +102,23 @@ class Catalogue(_Frozen):
         """
         return _find("runtime", self.runtimes, name, version, nearest)
 
-    def service(self, kind: str, version: str, *, nearest: bool = False) -> Choice:
+    def service(self, kind: str, version: str, *, nearest: bool = False, kept: str | None = None) -> Choice:
         """The image of a service; `kind` is normalised (`mariadb`, not `mysql`).
+
+        Args:
+            kept: A version whose data are there: it stays when no other one is nearer.
 
         Raises:
             VersionNotThere: There is none, or none of this version (and not `nearest`).
         """
-        return _find("service", self.services, kind, version, nearest)
+        return _find("service", self.services, kind, version, nearest, kept)
+
+    def versions(self) -> dict[str, tuple[str, ...]]:
+        """{runtime or kind of service: its versions, oldest first}"""
+        return {
+            name: tuple(sorted(versions, key=_numbers))
+            for group in (self.runtimes, self.services) for name, versions in group.items()
+        }
 
     def entries(self) -> Iterator[tuple[str, Entry]]:
         """Every image once, as (name, entry), bases before what stands on them. Names: `php:8.4`, `web`, `trixie`."""
@@ -171,7 +181,8 @@ def _with_folders(value: Any, beside: Path) -> Any:
     return value
 
 
-def _find(what: str, group: Mapping[str, Mapping[str, Entry]], name: str, version: str, nearest: bool) -> Choice:
+def _find(what: str, group: Mapping[str, Mapping[str, Entry]], name: str, version: str, nearest: bool,
+          kept: str | None = None) -> Choice:
     versions = group.get(name)
     if not versions:
         raise VersionNotThere(
@@ -188,6 +199,8 @@ def _find(what: str, group: Mapping[str, Mapping[str, Entry]], name: str, versio
                  "or set runtime_fallback: nearest for the project",
         )
     taken = min(versions, key=lambda item: _distance(version, item))
+    if kept is not None and kept in versions and _distance(version, kept)[0] == _distance(version, taken)[0]:
+        taken = kept
     warning = f"{name}:{version} is not on this host; {name}:{taken}, the nearest, is used instead"
     return Choice(versions[taken], taken, warning)
 
@@ -196,8 +209,10 @@ def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(part) if part.isdigit() else 0 for part in version.split("."))
 
 
-def _distance(wanted: str, there: str) -> tuple[int, tuple[int, ...]]:
-    """Least is nearest; of two as near, the newer one. `3` is as near to every 3.x."""
+def _distance(wanted: str, there: str) -> tuple[int, bool, tuple[int, ...]]:
+    """Least is nearest; of two as near, the older one: it has what the wanted one had. `3` is as near to every 3.x, and
+    means the newest of them."""
     ours, theirs = _numbers(wanted), _numbers(there)
     minors = theirs[1] - ours[1] if len(ours) > 1 and len(theirs) > 1 else 0
-    return abs((theirs[0] - ours[0]) * MAJOR + minors), tuple(-number for number in theirs)
+    further = (theirs[0] - ours[0]) * MAJOR + minors
+    return abs(further), further > 0, tuple(-number for number in theirs)

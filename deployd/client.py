@@ -57,8 +57,14 @@ class Client:
     async def redeploy(self, project: str, environment: str) -> Any:
         return await self.post(f"{_environment(project, environment)}/redeploy")
 
-    async def rollback(self, project: str, environment: str, to: int | None) -> Any:
-        return await self.post(f"{_environment(project, environment)}/rollback", {"to": to})
+    async def rollback(self, project: str, environment: str, to: int | None, *, lock: bool | None = None) -> Any:
+        return await self.post(f"{_environment(project, environment)}/rollback", {"to": to, "lock": lock})
+
+    async def lock(self, project: str, environment: str, reason: str) -> Any:
+        return await self.post(f"{_environment(project, environment)}/lock", {"reason": reason})
+
+    async def unlock(self, project: str, environment: str) -> Any:
+        return await self.post(f"{_environment(project, environment)}/unlock")
 
     async def make_pass(self, project: str, environment: str) -> Any:
         return await self.post(f"{_environment(project, environment)}/pass")

@@ -37,6 +37,12 @@ class DeployError(Exception):
         return [head, *(f"| {line}" for line in self.evidence), *([f"mend: {self.mend}"] if self.mend else [])]
 
 
+class Unusable(DeployError):
+    """What somebody sent is not what was asked for."""
+
+    code: ClassVar[str] = "unusable"
+
+
 class Transient(Exception):
     """Raised in place of an error that is worth another try here; the machine counts, waits and gives up.
 

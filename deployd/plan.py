@@ -183,7 +183,7 @@ def _plan_services(services: Sequence[WantedService], live: Live) -> Iterator[Pl
             yield PlannedService(service.name, "recreate", "its configuration or image changed, data kept")
     for name in live.services:
         if name not in {service.name for service in services}:
-            yield PlannedService(name, "remove", "no longer in services.yaml; its volume is kept")
+            yield PlannedService(name, "remove", "no longer among the services; its volume is kept")
 
 
 def _deploy_hook(

@@ -46,7 +46,6 @@ def passed_socket() -> socket.socket | None:
     """The listening socket of deployd.socket; None when nothing was passed. Whoever takes it owns it: ask only once."""
     if not is_passed_a_socket():
         return None
-    os.set_inheritable(FIRST_PASSED, True)   # it outlives a reload, which is this program started again in its place
     return socket.socket(fileno=FIRST_PASSED)
 
 

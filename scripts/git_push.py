@@ -11,7 +11,7 @@ from pathlib import Path
 
 from deployd.process import run
 
-FAILED = re.compile(r"^remote: +✗ push of .* (failed|cancelled)\b")
+FAILED = re.compile(r"^remote: +(✗|■) push of ")
 ERASE = re.compile(r"\x1b\[K|\s+$")
 
 

@@ -6,7 +6,7 @@
                  │  └──► FAILED
                  └─────► UNDOING ─► UNDONE        also from AGAIN, DONE and FAILED
                             └─────► STUCK ─► UNDOING … or SKIPPED, with the name of who skipped it
-    WISH: a person's cancel or a newer push; belongs to no step
+    WISH: a person's cancel, a newer push, or a lock that was found; belongs to no step
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter
 
-from deployd.state.entries import Entry
+from deployd.state.entries import HELD, Entry
 
 STARTED, DONE, FAILED, AGAIN_AT, IN_DOUBT = "started", "done", "failed", "again", "in_doubt"
 UNDOING, UNDONE, STUCK, SKIPPED, WISH = "undoing", "undone", "stuck", "skipped", "wish"
@@ -53,7 +53,9 @@ class Journal:
         return sum(entry.step == step and entry.event == event for entry in self.entries)
 
     def wish(self) -> Entry | None:
-        return next((entry for entry in self.entries if entry.event == WISH), None)
+        """The first one. That the activity is held counts as long as nobody wants more of it."""
+        wishes = [entry for entry in self.entries if entry.event == WISH]
+        return next((entry for entry in wishes if entry.result != HELD), wishes[0] if wishes else None)
 
     def stuck(self) -> Entry | None:
         """The undo that failed and has not been begun again; there is one at most, for they go one after the other."""

@@ -15,13 +15,13 @@ class Line:
     at: str
     """ISO 8601, UTC."""
     kind: str
-    """`phase`, `line`, `output`, `warn`, `done`, `error` or `end`."""
+    """`phase`, `line`, `output`, `warn`, `done`, `error`, `held` or `end`."""
     phase: str
     text: str
     app: str = ""
     where: str = ""
     more: tuple[str, ...] = ()
-    """Evidence and mend of an error."""
+    """Evidence and mend of an error; evidence of a warning."""
 
 
 def write_line(line: Line) -> bytes:

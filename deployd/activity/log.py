@@ -58,8 +58,9 @@ class Tell:
     def progress(self, done: int, of: int, what: str = "") -> None:
         self._write("line", f"{done} of {of} {what}".rstrip())
 
-    def warn(self, text: str) -> None:
-        self._write("warn", text)
+    def warn(self, text: str, evidence: tuple[str, ...] = ()) -> None:
+        """What somebody should know, with what was seen."""
+        self._write("warn", text, more=tuple(f"| {line}" for line in evidence))
 
     def done(self, text: str) -> None:
         self._write("done", text)
@@ -68,6 +69,10 @@ class Tell:
         """What went wrong, where, what was seen and how to mend it."""
         more = tuple(f"| {line}" for line in error.evidence) + ((f"mend: {error.mend}",) if error.mend else ())
         self._write("error", error.what, where=error.where, more=more)
+
+    def held(self, text: str, *, mend: str) -> None:
+        """It waits until somebody lets it go on; whoever pushed is told so and need not look on."""
+        self._write("held", text, more=(f"mend: {mend}",))
 
     def end(self, state: str, text: str) -> None:
         """The last line: how the activity ended."""
@@ -124,26 +129,36 @@ async def _unknown(activity: ActivityId) -> End | None:
 class Logs:
     """All activity logs of a daemon."""
 
-    def __init__(self, folder: Path, clock: Clock, masker: Masker, how_ended: HowEnded = _unknown) -> None:
+    def __init__(
+        self, folder: Path, clock: Clock, masker: Masker | None = None, how_ended: HowEnded = _unknown,
+    ) -> None:
         """
         Args:
             how_ended: Asked in silence, so that a follower ends with an activity that wrote no last line: one that was
                 superseded while it waited has no log at all.
         """
-        self._folder = folder
+        self.folder = folder
         self._how_ended = how_ended
         self._clock = clock
-        self._masker = masker
+        self._masker = masker or Masker(())
         self._followers: dict[ActivityId, set[asyncio.Event]] = {}
         self.stopping = False
         """The daemon stops: followers end before their activities do."""
+
+    def go_on_with(self, masker: Masker, how_ended: HowEnded) -> None:
+        """The settings were read again: other secrets, another way to the database. Who follows a log goes on."""
+        self._masker, self._how_ended = masker, how_ended
+
+    def wait(self) -> None:
+        """There is no database to ask for now."""
+        self._how_ended = _unknown
 
     def open(self, activity: ActivityId) -> Tell:
         """The log of an activity, to write; goes on where it ended."""
         return Tell(self.path(activity), self._clock, self._masker, lambda: self._wake(activity))
 
     def path(self, activity: ActivityId) -> Path:
-        return self._folder / f"{activity}.jsonl"
+        return self.folder / f"{activity}.jsonl"
 
     def follow(self, activity: ActivityId, after: int = 0) -> Follower:
         """Read a log to its end and further, as it grows.

@@ -28,6 +28,7 @@ from deployd.activity.journal import (
 )
 from deployd.activity.table import NO_WAY_BACK, NOTHING, Step, Table, Visitors
 from deployd.state.activities import State
+from deployd.state.entries import HELD
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,9 @@ class Finish:
 
 
 Move = Do | Undo | Wait | Finish
+
+ENDS: dict[str, State] = {"superseded": "superseded", HELD: "pending"}
+"""{what was wished: how it ends}; all else is a cancel. Who is held waits, and is done anew one day."""
 
 
 def past_the_way_back(table: Table[Any, Any], journal: Journal) -> bool:
@@ -100,7 +104,7 @@ def _back_out(table: Table[Any, Any], journal: Journal) -> Move:
     if failure is not None:
         return Finish("failed", failure.said + left)
     assert wish is not None
-    return Finish("superseded" if wish.result == "superseded" else "cancelled", wish.said + left)
+    return Finish(ENDS.get(wish.result or "", "cancelled"), wish.said + left)
 
 
 __all__ = ["FAILED", "Do", "Finish", "Move", "Undo", "Wait", "next_move", "past_the_way_back"]

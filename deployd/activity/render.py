@@ -24,12 +24,14 @@ def render_line(line: Line) -> list[str]:
         case "output":
             return [f"    {who}│ {line.text}"]
         case "warn":
-            return [f"  ! {line.text}"]
+            return [f"  ! {line.text}", *(f"    {item}" for item in line.more)]
         case "done":
             return [f"  ✓ {line.text}"]
         case "error":
             head = f"✗ {line.phase + ': ' if line.phase else ''}{line.text}"
             return [f"{head}   {line.where}" if line.where else head, *(f"  {item}" for item in line.more)]
+        case "held":
+            return [f"■ {line.text}", *(f"  {item}" for item in line.more)]
         case "end":
             return [f"{END_MARKS.get(line.where, '•')} {line.text}"]
         case _:

@@ -8,9 +8,9 @@ decides what follows.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, ClassVar, Protocol
 
 from deployd.activity import beside
@@ -25,6 +25,7 @@ from deployd.activity.journal import (
     STUCK,
     UNDOING,
     UNDONE,
+    WISH,
     Journal,
     write_result,
 )
@@ -32,10 +33,11 @@ from deployd.activity.log import Tell
 from deployd.activity.machine import Finish, Undo, Wait, next_move, past_the_way_back
 from deployd.activity.slots import NOTHING_MORE, Need, NeverFits
 from deployd.activity.table import NO_WAY_BACK, Step, Table, Visitors
-from deployd.activity.wish import TimeOver, Wish, WishCame
+from deployd.activity.wish import Hold, TimeOver, Wish, WishCame
 from deployd.clock import Clock
 from deployd.errors import DeployError, Transient
 from deployd.state.activities import Activity
+from deployd.state.entries import HELD
 
 TRIES = 5
 UNDO_AGAIN_SECONDS = 5.0
@@ -60,6 +62,10 @@ class JournalStore(Protocol):
         ...
 
 
+async def _nothing_more(journal: Journal) -> None:
+    """What is done, when nobody says otherwise, when an undo is stuck."""
+
+
 @dataclass(frozen=True)
 class Run:
     """Everything that carrying one activity needs."""
@@ -75,12 +81,13 @@ class Run:
     clock: Clock
     need_of: Callable[[Step, Any], Need] = lambda step, view: NOTHING_MORE
     """(step, view) -> the memory that its phase needs"""
+    when_stuck: Callable[[Journal], Awaitable[None]] = _nothing_more
+    """Done when an undo could not be done; the journal says so already. Raises nothing that it can help."""
 
 
 async def run(run: Run) -> Finish:
     """Carry an activity to its end; may be called again after any crash."""
-    phase = ""
-    began = asyncio.get_running_loop().time()
+    phase, began = "", run.clock.now()
     async with Holding(run.activity, run.table, run.limits, run.tell) as holding:
         while True:
             journal = await run.journal.read()
@@ -98,7 +105,8 @@ async def run(run: Run) -> Finish:
             if move.step.phase != phase:
                 if phase:
                     _tell_seconds(run, phase, began)
-                phase, began = move.step.phase, asyncio.get_running_loop().time()
+                phase = move.step.phase
+                began = _begin_of(run, phase, journal)
                 run.tell.phase(phase)
             if await _has_room(run, holding, move.step, journal):
                 await _do(run, move.step, journal)
@@ -128,6 +136,8 @@ async def _do(run: Run, step: Step, journal: Journal) -> None:
             result = write_result(await beside.do(step, run.view_of(run.activity, journal), run.host, run.tell))
     except WishCame:
         return   # the wish is in the journal already
+    except Hold as hold:
+        await run.journal.write("", WISH, result=HELD, said=run.tell.clean(str(hold)))
     except TimeOver:
         await _failed(run, step, _overran(step, step.limit_seconds), journal)
     except Exception as error:   # noqa: BLE001  the one net: expected errors are told, bugs get an incident
@@ -182,6 +192,7 @@ async def _undo(run: Run, step: Step, journal: Journal) -> None:
             where=told.where, evidence=told.evidence, mend=told.mend,
         ))
         await run.journal.write(step.name, STUCK, result=_in(run, pause), said=run.tell.clean(told.what))
+        await run.when_stuck(journal)
     else:
         await run.journal.write(step.name, UNDONE, result=None if found is None else write_result(found))
 
@@ -239,5 +250,12 @@ def visitors_after(table: Table[Any, Any], journal: Journal) -> str:
     return f"visitors {(Visitors.ON_NEW if done else Visitors.AS_BEFORE).value}"
 
 
-def _tell_seconds(run: Run, phase: str, began: float) -> None:
-    run.tell.done(f"{phase} took {asyncio.get_running_loop().time() - began:.1f} s")
+def _begin_of(run: Run, phase: str, journal: Journal) -> datetime:
+    """When a phase began: maybe before the daemon did."""
+    steps = {step.name for step in run.table.steps if step.phase == phase}
+    return next((entry.at for entry in journal.entries if entry.step in steps and entry.event == STARTED),
+                run.clock.now())
+
+
+def _tell_seconds(run: Run, phase: str, began: datetime) -> None:
+    run.tell.done(f"{phase} took {(run.clock.now() - began).total_seconds():.1f} s")

@@ -16,6 +16,10 @@ class WishCame(Exception):
     """A wish ended the scope."""
 
 
+class Hold(Exception):
+    """A step found that the activity has to wait until somebody lets it go on; what it began is undone."""
+
+
 class TimeOver(Exception):
     """The scope's own time is over. Not a `TimeoutError`: a step may raise one of its own, which is another thing."""
 

@@ -10,7 +10,7 @@ from deployd.activity.journal import SKIPPED, WISH, Journal
 from deployd.ids import ActivityId
 from deployd.state import activities, entries
 from deployd.state.activities import Activity
-from deployd.state.entries import Entry
+from deployd.state.entries import HELD, Entry
 
 
 def end(db: sqlite3.Connection, activity: ActivityId, said: str, now: datetime) -> bool:
@@ -32,10 +32,15 @@ def supersede(
     if found is None or found.state not in activities.OPEN:
         return False
     journal = Journal(entries.of_activity(db, activity))
-    if journal.wish() is not None or not may_be(found, journal):
+    if _ends_already(journal) or not may_be(found, journal):
         return False
     entries.append(db, activity, Entry("", WISH, now, "superseded", said))
     return True
+
+
+def _ends_already(journal: Journal) -> bool:
+    wish = journal.wish()
+    return wish is not None and wish.result != HELD   # who is only held would wait for an unlock
 
 
 def stuck_step(db: sqlite3.Connection, activity: ActivityId) -> str | None:

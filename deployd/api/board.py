@@ -25,6 +25,7 @@ from deployd.api.shapes import (
     CertificateShape,
     EntryShape,
     EnvironmentShape,
+    LockShape,
     ProjectShape,
     StatusShape,
     UseShape,
@@ -41,15 +42,17 @@ from deployd.output.follower import OutputFollower
 from deployd.output.outputs import Outputs
 from deployd.output.sources import Wanted
 from deployd.settings import Settings
-from deployd.state import activities, entries, environments
+from deployd.state import activities, answers, entries, environments, locks
 from deployd.state.activities import Activity
+from deployd.state.answers import WrongAnswer
 from deployd.state.environments import Environment
+from deployd.state.locks import Lock
 from deployd.state.store import Store
+from deployd.units import MEGABYTE
 from deployd.upkeep.access_tail import AT_ONCE, AccessTail
 from deployd.upkeep.usage.keeper import Usage
 from deployd.upkeep.usage.parts import Use
 
-MEGABYTE = 1_000_000
 MOST_OLD = 1_000
 """Versions that are kept though nothing shows them any more."""
 FRESH_SECONDS = 1.0
@@ -71,7 +74,7 @@ class StateBoard:
         measured: Callable[[], Awaitable[Figures]] | None = None,
         collected: Callable[[], dict[str, Any]] = dict,
         certificates: Callable[[], Sequence[HostCertificate]] = tuple, outputs: Outputs | None = None,
-        usage: Usage | None = None,
+        usage: Usage | None = None, began: float | None = None,
     ) -> None:
         """
         Args:
@@ -82,6 +85,7 @@ class StateBoard:
             certificates: What each host shows over TLS.
             outputs: What containers print.
             usage: What they use.
+            began: When the daemon did, by the monotonic clock; None: now.
         """
         self._store = store
         self._settings = settings
@@ -98,11 +102,12 @@ class StateBoard:
         self._usage = usage
         self._tails: WeakSet[AccessTail] = WeakSet()
         self._turns = asyncio.Semaphore(AT_ONCE)
-        self._began = time.monotonic()
+        self._began = time.monotonic() if began is None else began
         self._versions: dict[ActivityId, tuple[str, str]] = {}
         """{activity: commit and first URL of its version}"""
         self._healths = Fresh(self._look, FRESH_SECONDS)
         self._statuses = Fresh(self._status, FRESH_SECONDS)
+        self._wrong = Fresh(self._wrong_answers, FRESH_SECONDS)
         self._environments = Fresh(partial(self.environments, None), FRESH_SECONDS)
 
     async def not_ready(self) -> list[str]:
@@ -111,7 +116,8 @@ class StateBoard:
     async def status(self, *, with_environments: bool, with_names: bool) -> StatusShape:
         """At most a second old."""
         seen = await self._statuses.get()
-        troubles = tuple(self._degraded())
+        wrong = [f"{item.project}/{item.environment}: {item.said}" for item in await self._wrong.get()]
+        troubles = (*self._degraded(), *wrong)
         if troubles:
             counted = f"{len(troubles)} of the environments and the router are not as they should be"
             reasons = (*seen.reasons, *(troubles if with_names else (counted,)))
@@ -142,6 +148,9 @@ class StateBoard:
             disk={"free_mb": free, "needed_mb": self._settings.min_free_disk_mb}, collected=self._collected(),
         )
 
+    async def _wrong_answers(self) -> Sequence[WrongAnswer]:
+        return await self._store.read(answers.wrong_ones)
+
     async def projects(self) -> list[ProjectShape]:
         found = await self._store.read(environments.list_all)
         address = self._settings.public_url or f"http://{self._settings.listen}"
@@ -158,8 +167,15 @@ class StateBoard:
         found = await self._store.read(lambda db: environments.list_all(db, project))
         await self._read_versions(found)
         newest = {(item.project, item.environment): item for item in await self._store.read(activities.newest_of_each)}
+        wrong: dict[tuple[str, str], tuple[str, ...]] = {}
+        for one in await self._wrong_answers():
+            wrong[one.project, one.environment] = (*wrong.get((one.project, one.environment), ()), one.said)
+        locked = {(item.project, item.environment): item for item in await self._store.read(locks.list_all)}
         return [
-            self._shape(item, newest.get((item.project, item.name)))
+            replace(
+                self._shape(item, newest.get((item.project, item.name)), locked.get((item.project, item.name))),
+                answers=wrong.get((item.project, item.name), ()),
+            )
             for item in found if item.project in self._settings.projects
         ]
 
@@ -180,10 +196,10 @@ class StateBoard:
         if len(self._versions) > 2 * len(live) + MOST_OLD:
             self._versions = {activity: self._versions[activity] for activity in live & self._versions.keys()}
 
-    def _shape(self, found: Environment, newest: Activity | None) -> EnvironmentShape:
+    def _shape(self, found: Environment, newest: Activity | None, lock: Lock | None) -> EnvironmentShape:
         project = self._settings.projects[found.project]
         commit, url = self._versions.get(found.live_activity or ActivityId(0), ("", ""))
-        doing = newest.id if newest and newest.state in activities.OPEN else None
+        doing = newest.id if newest and newest.state in activities.OPEN and not newest.held else None
         if doing is not None:
             state = "deploying"
         elif newest is not None and newest.state == "failed":
@@ -193,8 +209,8 @@ class StateBoard:
         url = url or f"http://{domains_of(self._settings, project, found.name, found.branch).default}/"
         return EnvironmentShape(
             found.project, found.name, found.branch, environment_type(project, found.branch), state, url,
-            commit, found.live_activity, _text(found.live_since), doing,
-            tuple(self._usage.killed(found.project, found.name)) if self._usage is not None else (),
+            commit, found.live_activity, _text(found.live_since), doing, lock_shape(lock) if lock else None,
+            killed=tuple(self._usage.killed(found.project, found.name)) if self._usage is not None else (),
         )
 
     async def uses(self, project: str | None, environment: str | None) -> list[UseShape]:
@@ -228,7 +244,7 @@ class StateBoard:
         return activity_shape(found, self._waits(found.id)) if found else None
 
     async def journal(self, number: int) -> list[EntryShape]:
-        found = await self._store.read(lambda db: entries.of_activity(db, ActivityId(number)))
+        found = await self._store.read(lambda db: entries.all_of_activity(db, ActivityId(number)))
         return [entry_shape(item) for item in found]
 
     async def figures(self) -> Figures:
@@ -295,8 +311,12 @@ def activity_shape(found: Activity, waits: str = "") -> ActivityShape:
     return ActivityShape(
         found.id, found.project, found.environment, found.branch, found.kind, found.commit or "", found.state,
         found.reason, found.trigger.who, found.trigger.how, found.created_at.isoformat(), _text(found.started_at),
-        _text(ended), seconds, waits,
+        _text(ended), seconds, found.reason if found.held else waits,
     )
+
+
+def lock_shape(lock: Lock) -> LockShape:
+    return LockShape(lock.who, lock.reason, lock.at.isoformat())
 
 
 def use_shape(use: Use, at: str) -> UseShape:

@@ -10,9 +10,9 @@ import structlog
 
 from deployd.activity.journal import read_result
 from deployd.activity.lanes import Lanes
-from deployd.api.board import activity_shape
+from deployd.api.board import activity_shape, lock_shape
 from deployd.api.errors import NotFound
-from deployd.api.shapes import ActivityShape, CollectShape, PassShape, PlanShape, ThingShape
+from deployd.api.shapes import ActivityShape, CollectShape, LockedShape, PassShape, PlanShape, ThingShape
 from deployd.clock import Clock
 from deployd.deployment.host import Host
 from deployd.deployment.preview import plan_offered
@@ -20,14 +20,17 @@ from deployd.deployment.share import Wanted, refuse_beyond_share
 from deployd.deployment.steps import TABLES
 from deployd.deployment.version import Version
 from deployd.deployment.wanted import cannot_be_masked
+from deployd.environment.naming import environment_type, machine_name
+from deployd.environment.variables import doubtful_variables
 from deployd.errors import DeployError
 from deployd.ids import ActivityId, CommitId, EnvironmentName, ProjectId
 from deployd.router.passes import LINK_LIFETIME, pass_link
 from deployd.router.places import RouterPlaces
 from deployd.settings import ProjectSettings
-from deployd.state import activities, environments
-from deployd.state.activities import NewActivity, Trigger
+from deployd.state import activities, environments, locks
+from deployd.state.activities import Activity, NewActivity, Trigger
 from deployd.state.environments import Environment
+from deployd.state.locks import Lock
 from deployd.state.store import Store
 from deployd.upkeep.collect.collector import Collector, Round
 
@@ -38,6 +41,12 @@ class NothingLive(DeployError):
     """The environment has never been live, or there is no version to go back to."""
 
     code: ClassVar[str] = "nothing-live"
+
+
+class NotLocked(DeployError):
+    """The environment is not locked."""
+
+    code: ClassVar[str] = "not-locked"
 
 
 class AlreadyEnded(DeployError):
@@ -65,9 +74,12 @@ class StateDesk:
             raise NothingLive(f"nothing is live in {found.branch}", mend="push the branch")
         return await self._enqueue(found, "redeploy", live.commit, Trigger(who, "api"))
 
-    async def rollback(self, project: str, environment: str, to: int | None, who: str) -> ActivityShape:
+    async def rollback(
+        self, project: str, environment: str, to: int | None, who: str, *, lock: bool | None = None,
+    ) -> ActivityShape:
         """Go back to an earlier version; without a number to the newest one that is another than the live one.
 
+        Production is locked with it unless that is not wanted: else the next push would take the rollback away again.
         A redeploy of an unchanged version makes a version like the one before: to go back to that would change nothing.
         """
         found = await self._environment(project, environment)
@@ -85,7 +97,47 @@ class StateDesk:
                 f"{found.branch} has no version {to if to is not None else 'before the live one'} to go back to",
                 mend=f"versions that were live, by their activity: {there}",
             )
-        return await self._enqueue(found, "rollback", known[chosen].commit, Trigger(who, "api", to=chosen))
+        locks_it = lock if lock is not None else self._is_production(found)
+        return await self._enqueue(
+            found, "rollback", known[chosen].commit, Trigger(who, "api", to=chosen),
+            lock=self._lock_of(found, who, f"rolled back to activity {chosen}") if locks_it else None,
+        )
+
+    async def lock(self, project: str, environment: str, reason: str, who: str) -> LockedShape:
+        """Keep what is live: pushes are built, and wait. What runs already goes on, and is named."""
+        found = await self._environment(project, environment)
+        made = self._lock_of(found, who, _one_line(reason))
+
+        def lock(db: sqlite3.Connection) -> list[Activity]:
+            locks.put(db, made)
+            return activities.latest(
+                db, project=found.project, environment=found.name, states=("in_progress",),
+            )
+
+        running = await self._store.write(lock)
+        log.info("environment_locked", project=found.project, environment=found.name, who=who, reason=made.reason)
+        return LockedShape(found.project, found.name, found.branch, lock_shape(made),
+                           tuple(item.id for item in running))
+
+    async def unlock(self, project: str, environment: str, who: str) -> LockedShape:
+        """Let what was held go on.
+
+        Raises:
+            NotLocked: Nobody has locked it.
+        """
+        found = await self._environment(project, environment)
+
+        def unlock(db: sqlite3.Connection) -> list[ActivityId] | None:
+            if not locks.remove(db, found.project, found.name):
+                return None
+            return activities.release(db, found.project, found.name)
+
+        released = await self._store.write(unlock)
+        if released is None:
+            raise NotLocked(f"{found.branch} is not locked")
+        log.info("environment_unlocked", project=found.project, environment=found.name, who=who)
+        self._lanes.wake()
+        return LockedShape(found.project, found.name, found.branch, None, tuple(released))
 
     async def make_pass(self, project: str, environment: str, who: str) -> PassShape:
         """Links for an operator, one for each host of what is live."""
@@ -129,20 +181,31 @@ class StateDesk:
         of = self._project(project)
         branch, plan = await plan_offered(self._host, of, body)
         refused = (f"refused: {reason}" for reason in plan.refusals)
-        return PlanShape(project, branch, (*plan.lines(), *cannot_be_masked(of), *refused))
+        lock = await self._store.read(lambda db: locks.find(db, of.id, machine_name(branch)))
+        locked = (f"waits when it is built: {lock.said(branch)}",) if lock else ()
+        said = (*plan.lines(), *cannot_be_masked(of), *doubtful_variables(of), *locked, *refused)
+        return PlanShape(project, branch, said)
 
     async def _enqueue(
-        self, environment: Environment, kind: str, commit: CommitId, trigger: Trigger,
+        self, environment: Environment, kind: str, commit: CommitId, trigger: Trigger, lock: Lock | None = None,
     ) -> ActivityShape:
         new = NewActivity(environment.project, environment.name, environment.branch, kind, TABLES[kind].version,
                           commit, trigger)
         def enqueue(db: sqlite3.Connection) -> ActivityId:
             refuse_beyond_share(self._host.settings, db, environment.project, [Wanted(kind, environment.branch)])
+            if lock is not None:   # with the wish: a push that comes now is held already
+                locks.put(db, lock)
             return activities.enqueue(db, new, self._clock.now())
 
         number = await self._store.write(enqueue)
         self._lanes.wake()
         return await self._shape(number)
+
+    def _is_production(self, environment: Environment) -> bool:
+        return environment_type(self._host.settings.projects[environment.project], environment.branch) == "production"
+
+    def _lock_of(self, environment: Environment, who: str, reason: str) -> Lock:
+        return Lock(environment.project, environment.name, who, reason, self._clock.now())
 
     async def _shape(self, number: ActivityId) -> ActivityShape:
         found = await self._store.read(lambda db: activities.find(db, number))
@@ -165,6 +228,11 @@ class StateDesk:
             f"the project {project} has no environment {EnvironmentName(environment)}",
             mend=f"`deployd environments --project {project}` shows what there is",
         )
+
+
+def _one_line(text: str) -> str:
+    """What somebody wrote, as every pusher's terminal may show it."""
+    return "".join(letter for letter in " ".join(text.split()) if letter.isprintable())
 
 
 def is_same(one: Version, other: Version) -> bool:

@@ -10,8 +10,9 @@ from typing import ClassVar
 import structlog
 from aiohttp import web
 
+from deployd.activity.explain import Incident
 from deployd.engine.errors import EngineOverran, EngineUnreachable
-from deployd.errors import DeployError
+from deployd.errors import DeployError, Unusable
 from deployd.intake.seats import TooMany
 from deployd.reading.bounds import OfferUnusable, ReadersAbsent, TooManyReadings
 from deployd.router.control import RouterAbsent, RouterUnanswered
@@ -42,12 +43,6 @@ class Unauthorized(DeployError):
     code: ClassVar[str] = "unauthorized"
 
 
-class Unusable(DeployError):
-    """A parameter means nothing."""
-
-    code: ClassVar[str] = "unusable"
-
-
 class TooLarge(DeployError):
     """A body has too many bytes."""
 
@@ -68,12 +63,6 @@ class TooManyTries(DeployError):
     def __init__(self, what: str, *, again_seconds: float, mend: str = "") -> None:
         super().__init__(what, mend=mend)
         self.again_seconds = again_seconds
-
-
-class Incident(DeployError):
-    """An error of deployd itself. Its name stands in the operator's log, with the traceback."""
-
-    code: ClassVar[str] = "incident"
 
 
 STATUS = {

@@ -15,6 +15,7 @@ from prometheus_client.registry import Collector
 
 from deployd.api.shapes import StatusShape
 from deployd.router.table import RouterStatus
+from deployd.units import MEGABYTE
 from deployd.upkeep.traffic import BOUNDS_SECONDS, Visits
 from deployd.upkeep.usage.parts import Use
 
@@ -65,7 +66,7 @@ class _Once(Collector):
 def _of_the_daemon(status: StatusShape, figures: Figures) -> Iterator[Metric]:
     yield _gauge("deployd_up_seconds", "Since the daemon started.", status.uptime_seconds)
     yield _gauge("deployd_degraded", "1 when something is not as it should be.", int(status.state != "ok"))
-    yield _gauge("deployd_disk_free_bytes", "On the disk of the state.", status.disk["free_mb"] * 1_000_000)
+    yield _gauge("deployd_disk_free_bytes", "On the disk of the state.", status.disk["free_mb"] * MEGABYTE)
     activities = GaugeMetricFamily("deployd_activities", "Activities that wait, run, or failed in the last hour.",
                                    labels=("state",))
     for state, count in status.activities.items():

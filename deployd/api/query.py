@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from deployd.api.errors import Unusable
+from deployd.errors import Unusable
 from deployd.output.outputs import place_of
 from deployd.output.sources import Wanted
 

@@ -16,11 +16,12 @@ from deployd.api.bodies import (
     LARGE_AT_ONCE,
     LARGE_AT_ONCE_OF_ONE,
     CollectBody,
+    LockBody,
     RollbackBody,
     read_body,
     read_bytes,
 )
-from deployd.api.errors import Forbidden, NotFound, Unusable
+from deployd.api.errors import Forbidden, NotFound
 from deployd.api.metrics import CONTENT_TYPE, render_metrics
 from deployd.api.ports import Board, Bulk, Desk, Lines
 from deployd.api.query import number_of, place_in_output, wanted_output
@@ -35,6 +36,7 @@ from deployd.api.shapes import (
     CollectShape,
     EntryShape,
     EnvironmentShape,
+    LockedShape,
     OutputShape,
     PassShape,
     PlanShape,
@@ -45,6 +47,8 @@ from deployd.api.shapes import (
     UseShape,
     as_json,
 )
+from deployd.errors import Unusable
+from deployd.intake.lasting import LASTING
 from deployd.intake.seats import Turns
 from deployd.reading.offer import PlanBody
 from deployd.state.activities import State
@@ -119,6 +123,10 @@ def api_routes(board: Board, desk: Desk) -> tuple[ApiRoute, ...]:
         ApiRoute("POST", f"{environment}/rollback", CONTRIBUTOR,
                  "go back to the version before the live one, or to that of an activity", asked.rollback,
                  ActivityShape, body=RollbackBody, status=ACCEPTED),
+        ApiRoute("POST", f"{environment}/lock", CONTRIBUTOR, "keep what is live: pushes are built, and wait",
+                 asked.lock, LockedShape, body=LockBody),
+        ApiRoute("POST", f"{environment}/unlock", CONTRIBUTOR, "let the pushes go live that were held", asked.unlock,
+                 LockedShape),
         ApiRoute("POST", f"{environment}/pass", CONTRIBUTOR,
                  "links that show a new version while visitors wait for it", asked.make_pass, PassShape),
         ApiRoute("POST", f"{activity}/cancel", CONTRIBUTOR, "end an activity before its switch", asked.cancel,
@@ -216,7 +224,8 @@ class _Api:
         project, environment = self._environment(request, caller)
         start, lines = place_in_output(request.query)
         found = await self._board.output(project, environment, wanted_output(request.query), start=start, lines=lines)
-        return await _stream(request, found, follow=request.query.get("follow") == "1")
+        # Docker is asked for it: a reload ends it, and the reader comes again with the place of its last line.
+        return await _stream(request, found, follow=request.query.get("follow") == "1", lasts=False)
 
     async def redeploy(self, request: web.Request, caller: Caller) -> web.Response:
         project, environment = self._environment(request, caller)
@@ -225,7 +234,16 @@ class _Api:
     async def rollback(self, request: web.Request, caller: Caller) -> web.Response:
         project, environment = self._environment(request, caller)
         body = await read_body(request, RollbackBody)
-        return _accepted(await self._desk.rollback(project, environment, body.to, caller.name))
+        return _accepted(await self._desk.rollback(project, environment, body.to, caller.name, lock=body.lock))
+
+    async def lock(self, request: web.Request, caller: Caller) -> web.Response:
+        project, environment = self._environment(request, caller)
+        body = await read_body(request, LockBody)
+        return web.json_response(as_json(await self._desk.lock(project, environment, body.reason, caller.name)))
+
+    async def unlock(self, request: web.Request, caller: Caller) -> web.Response:
+        project, environment = self._environment(request, caller)
+        return web.json_response(as_json(await self._desk.unlock(project, environment, caller.name)))
 
     async def make_pass(self, request: web.Request, caller: Caller) -> web.Response:
         project, environment = self._environment(request, caller)
@@ -291,10 +309,18 @@ def _accepted(activity: ActivityShape) -> web.Response:
     return web.json_response(as_json(activity), status=ACCEPTED)
 
 
-async def _stream(request: web.Request, lines: Lines | Bulk, *, follow: bool) -> web.StreamResponse:
-    """What is there, and with `follow` what comes, until it ends or the reader leaves, or takes nothing any more."""
+async def _stream(
+    request: web.Request, lines: Lines | Bulk, *, follow: bool, lasts: bool = True,
+) -> web.StreamResponse:
+    """What is there, and with `follow` what comes, until it ends or the reader leaves, or takes nothing any more.
+
+    Args:
+        lasts: It goes on when the daemon reads its settings again.
+    """
     response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
     await response.prepare(request)
+    if follow and lasts:
+        request[LASTING] = True
     try:
         while (taken := await (lines.take() if follow else lines.rest())) is not None:
             if not taken and not follow:

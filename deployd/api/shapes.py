@@ -23,6 +23,17 @@ class ProjectShape:
 
 
 @dataclass(frozen=True, slots=True)
+class LockShape:
+    """Why an environment keeps what is live: pushes are built, and wait."""
+
+    who: str
+    reason: str
+    """In their own words; may be empty."""
+    since: str
+    """ISO 8601, UTC."""
+
+
+@dataclass(frozen=True, slots=True)
 class EnvironmentShape:
     project: str
     name: str
@@ -38,7 +49,11 @@ class EnvironmentShape:
     since: str
     """When it became live: ISO 8601, UTC; empty when nothing is."""
     doing: int | None = None
-    """The activity that waits or runs."""
+    """The activity that waits or runs; one that is held by the lock does not count."""
+    lock: LockShape | None = None
+    answers: tuple[str, ...] = ()
+    """What visitors get that is worse than when it became live, a sentence for each URL; seen after a way back, and
+    gone when they get it no more."""
     killed: tuple[str, ...] = ()
     """Processes that the kernel killed within the last hour because their memory was full, a sentence for each part."""
 
@@ -61,7 +76,7 @@ class ActivityShape:
     ended_at: str
     seconds: float | None
     waits: str = ""
-    """What it waits for while it is in progress: a slot, memory, or an undo that is stuck."""
+    """What it waits for: a slot, memory, an undo that is stuck; or, pending, that its environment is unlocked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +127,19 @@ class RequestShape:
     user_agent: str
     request: str
     """Its id, as in `X-Request-Id`."""
+
+
+@dataclass(frozen=True, slots=True)
+class LockedShape:
+    """What a lock, or its end, means for activities."""
+
+    project: str
+    environment: str
+    branch: str
+    lock: LockShape | None
+    """None: it is unlocked."""
+    activities: tuple[int, ...]
+    """Locked: those that run, which a lock does not end. Unlocked: those that were held, and go on now."""
 
 
 @dataclass(frozen=True, slots=True)

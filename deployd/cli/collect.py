@@ -11,8 +11,8 @@ import click
 from deployd.cli.talk import ask, json_option, show, socket_option
 
 COLUMNS = ("kind", "name", "size", "since", "why")
-UNITS = ("B", "kB", "MB", "GB", "TB")
-THOUSAND = 1000
+UNITS = ("B", "kB", "MB", "GB", "TB")   # each of 1024 of the one before, as in `units.py`
+STEP = 1024
 
 
 @click.command()
@@ -43,7 +43,7 @@ def _row(thing: dict[str, Any]) -> dict[str, str]:
 def size(count: float) -> str:
     """Bytes for people: `7.6 MB`."""
     for unit in UNITS:
-        if count < THOUSAND or unit == UNITS[-1]:
+        if count < STEP or unit == UNITS[-1]:
             return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= THOUSAND
+        count /= STEP
     raise AssertionError(count)

@@ -14,7 +14,7 @@ from pathlib import Path
 from deployd.cli.git_index import tracked_files
 
 MOST_FILES = 500_000  # a home folder by mistake must not take minutes
-_CONFIGURATION = (".magento", ".platform")
+_CONFIGURATION = (".magento", ".platform", ".upsun")
 
 
 class DiskTree:
@@ -41,6 +41,19 @@ class DiskTree:
 
     def is_folder(self, path: str) -> bool:
         return not self._leaves(path) and (self.root / path).is_dir()
+
+    def is_submodule(self, path: str) -> bool:
+        return path != "" and self.is_folder(path) and (self.root / path / ".git").exists()
+
+    def size(self, path: str) -> int:
+        try:
+            return (self.root / path).lstat().st_size
+        except OSError:
+            return 0
+
+    @property
+    def smudges(self) -> bool:
+        return (self.root / ".git" / "lfs").is_dir()
 
     def _leaves(self, path: str) -> bool:
         """Whether a part of the path is a link, leads up or belongs to git."""

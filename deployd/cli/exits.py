@@ -9,5 +9,6 @@ CONFIGURATION = 3
 UNREACHABLE = 4
 NO_SUCH_THING = 5
 REFUSED = 6
+CANNOT_RUN = 7
 INTERRUPTED = 130
 """By Ctrl-C, as shells say it; what was asked for goes on."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ctypes
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import ClassVar
@@ -33,6 +33,8 @@ class NotBeneath(DeployError):
     """What is in the way, in words."""
     number = 0
     """Of the folder, where several were asked for."""
+    held = ""
+    """What in that folder another one is to be mounted on, when it is this."""
 
 
 @contextmanager
@@ -65,6 +67,24 @@ def open_folder(root: Path, relative: str = "", *, make_for: int | None = None) 
                 )
                 blocked.kind = kind
                 raise blocked from None
+            os.close(held)
+            held = inner
+        yield held
+    finally:
+        os.close(held)
+
+
+@contextmanager
+def open_beneath(folder: int, names: Sequence[str]) -> Iterator[int]:
+    """A descriptor of a folder below one that is open. Blocking.
+
+    Raises:
+        OSError: There is none, or a link leads to it.
+    """
+    held = os.dup(folder)
+    try:
+        for name in names:
+            inner = os.open(name, FOLDER, dir_fd=held)
             os.close(held)
             held = inner
         yield held

@@ -47,6 +47,8 @@ class Folder:
     """Of root's, in a path of root's."""
     below: str
     """Where it is below that, as the project says it."""
+    holds: tuple[str, ...] = ()
+    """Folders within it on which others are mounted. Docker cannot make them where the outer one is read-only."""
 
 
 async def ensure_staged(stage: Path, folders: Sequence[Folder], owner: int) -> tuple[Path, ...]:
@@ -108,10 +110,21 @@ def _ensure_staged(stage: Path, folders: Sequence[Folder], owner: int) -> tuple[
             except NotBeneath as error:
                 error.number = number
                 raise
+            _make_held(folder, number, owner)
         # Each time: a daemon that was killed between the two calls has left it without.
         _call("mount", "none", place, MS_REMOUNT | MS_BIND | MS_NOSUID | MS_NODEV)
         places.append(place)
     return tuple(places)
+
+
+def _make_held(folder: Folder, number: int, owner: int) -> None:
+    for path in folder.holds:
+        try:
+            with open_folder(folder.root, f"{folder.below}/{path}", make_for=owner):
+                pass
+        except NotBeneath as error:
+            error.number, error.held = number, path
+            raise
 
 
 def _ensure_none_deep(below: Path) -> tuple[Path, ...]:

@@ -30,14 +30,22 @@ class Use:
     """Folders and links included: each is an inode, and a disk can run out of them while it has room."""
 
 
-async def remove_tree(folder: Path) -> None:
+async def remove_tree(folder: Path, *, gently: bool = False) -> None:
     """Remove a folder (or file) with all that is in it; not there is fine. What cannot be removed is left.
+
+    In the way of a push nobody waits for that: `confined/going.py` has it put aside.
+
+    Args:
+        gently: Let everybody else go first.
 
     Raises:
         ProgramOverran: There is more than can be removed in that time; the next try goes on.
     """
     if await asyncio.to_thread(os.path.lexists, folder):
-        await run("rm", "-rf", "--one-file-system", "--", str(folder), check=False, limit_seconds=REMOVE_SECONDS)
+        await run(
+            *(("nice", "-n", "19") if gently else ()), "rm", "-rf", "--one-file-system", "--", str(folder),
+            check=False, limit_seconds=REMOVE_SECONDS,
+        )
 
 
 async def own_tree(folder: Path, owner: int) -> None:

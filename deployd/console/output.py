@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
 
-from deployd.api.errors import Unusable
 from deployd.console.requests import LINES
+from deployd.errors import Unusable
 
 KINDS = {
     "": "all", "app": "applications", "web": "web servers", "worker": "workers", "service": "services", "cron": "crons",

@@ -11,8 +11,8 @@ from itertools import islice
 from typing import Any
 from urllib.parse import urlencode
 
-from deployd.api.errors import Unusable
 from deployd.api.shapes import RequestShape
+from deployd.errors import Unusable
 
 STATUSES = {
     "": "all", "2xx": "2xx: answered", "3xx": "3xx: led elsewhere", "4xx": "4xx: refused or not found",

@@ -195,7 +195,6 @@ class Connection(asyncio.Protocol):
             self._deadline = None
 
 
-@web.middleware
 async def heads_counted(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Tells a connection that a request has arrived, and that it was answered. The outermost of all."""
     connection = _connection_of(request)
@@ -221,11 +220,11 @@ def _connection_of(request: web.Request) -> Connection | None:
     return connection if isinstance(connection, Connection) else None
 
 
-class BoundedRunner(web.AppRunner):
+class BoundedRunner(web.ServerRunner):
     """A runner whose sites have bounded connections: they ask it for `server`, and call that for each connection."""
 
-    def __init__(self, app: web.Application, connections: Connections, **more: Any) -> None:
-        super().__init__(app, **more)
+    def __init__(self, inner: web.Server, connections: Connections, **more: Any) -> None:
+        super().__init__(inner, **more)
         self._connections = connections
 
     @property

@@ -19,10 +19,12 @@ from deployd.daemon.sealer import open_sealer
 from deployd.deployment.code import ProjectCode
 from deployd.deployment.facts import StateFacts
 from deployd.deployment.host import Host
+from deployd.deployment.images_missing import versions_there
 from deployd.deployment.places import Places
 from deployd.deployment.service_secrets import ROOT, lay_out_secrets
 from deployd.engine.docker import Engine
 from deployd.engine.images import Images
+from deployd.environment.variables import doubtful_variables
 from deployd.errors import DeployError
 from deployd.firewall.kept import KeptTable
 from deployd.firewall.rules import table_name
@@ -37,11 +39,11 @@ from deployd.slugs.storage import Slugs
 from deployd.state.sealing import Sealer
 from deployd.state.secrets import all_secrets, secrets_named
 from deployd.state.store import Store, open_store
+from deployd.units import MEGABYTE
 from deployd.upkeep.wall import WallKeeper
 
 log = structlog.get_logger()
 
-MEGABYTE = 1_000_000
 
 
 class FolderUnusable(DeployError):
@@ -66,8 +68,11 @@ class Edges:
     wall: WallKeeper
 
 
-async def open_edges(stack: AsyncExitStack, settings: Settings, catalogue: Catalogue) -> Edges:
+async def open_edges(stack: AsyncExitStack, settings: Settings, catalogue: Catalogue, *, listens: bool) -> Edges:
     """Open everything, and start the router when it does not run.
+
+    Args:
+        listens: The public port is ours already.
 
     Raises:
         DeployError: Something cannot be had; nothing that was started for it is left behind. The firewall
@@ -76,14 +81,15 @@ async def open_edges(stack: AsyncExitStack, settings: Settings, catalogue: Catal
     for folder in (settings.state, settings.run):
         _ensure_folder(folder)
     store = await stack.enter_async_context(open_store(settings.state / "state.db"))
-    refuse_taken_port(settings)   # before anything is started that a daemon that cannot serve would leave behind
+    if not listens:
+        refuse_taken_port(settings)   # before anything is started that a daemon that cannot serve would leave behind
     engine = await stack.enter_async_context(Engine(settings.docker_socket))
     wall = WallKeeper(engine, settings, KeptTable(table_name(settings.instance), settings.state / "firewall.nft"))
     await wall.ensure()   # before a container is started
     router = await stack.enter_async_context(open_router(RouterPlaces(settings.run)))
     masker = Masker(settings.secrets())
     configure_log(masker.mask)
-    _tell_unmaskable(settings)
+    _tell_doubtful_variables(settings)
     sealer = await open_sealer(store, settings)
     # A hook that outlived the last daemon may print one.
     masker.learn(await store.read(lambda db: all_secrets(db, sealer)))
@@ -92,17 +98,19 @@ async def open_edges(stack: AsyncExitStack, settings: Settings, catalogue: Catal
     limits = TreeLimits(settings.limits.tree_files, settings.limits.tree_mb * MEGABYTE)
     code = ProjectCode(
         Places(settings.state, settings.run).repository, settings.state / "hooks", readers, limits,
-        settings.containers.may_reach,
+        settings.containers.may_reach, versions_there(catalogue),
     )
     started = await start_router(engine, router, settings, catalogue)
     return Edges(store, engine, router, SystemClock(), masker, sealer, code, started, wall)
 
 
-def _tell_unmaskable(settings: Settings) -> None:
+def _tell_doubtful_variables(settings: Settings) -> None:
     for project in settings.projects.values():
         for key, value in project.sensitive().items():
             if not is_maskable(value):
                 log.warning("variable_cannot_be_masked", project=project.id, variable=key, why="it is too short")
+        for what in doubtful_variables(project):
+            log.warning("variable_in_doubt", project=project.id, what=what)
 
 
 def _ensure_folder(folder: Path) -> None:

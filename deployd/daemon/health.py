@@ -13,6 +13,7 @@ from deployd.api.board import Health
 from deployd.api.metrics import Figures
 from deployd.certificates.keeper import Keeper
 from deployd.daemon.edges import Edges
+from deployd.daemon.lasting import Lasting
 from deployd.errors import DeployError
 from deployd.intake.guesses import Guesses
 from deployd.router.table import RouterStatus
@@ -46,6 +47,7 @@ def health_of(edges: Edges) -> Health:
 
 def degraded(
     edges: Edges, watch: Watch, lanes: Lanes, limits: Limits, keeper: Keeper, nets: Nets, usage: Usage,
+    lasting: Lasting,
 ) -> list[str]:
     """What is not well though pushes can be taken: the router, environments, rows of a newer deployd, undos that are
     stuck, certificates, the firewall, what the kernel killed, and what fails in the loops that serve many. Who cannot
@@ -55,7 +57,8 @@ def degraded(
     for name, reasons in {
         "the router": lambda: edges.router_started.troubles, "environments": watch.degraded,
         "lanes": lambda: lanes.left_alone.values(), "undos": lambda: limits.waits.stuck,
-        "certificates": keeper.troubles, "the firewall": edges.wall.troubles, "what was killed": usage.troubles,
+        "certificates": keeper.troubles, "the firewall": edges.wall.troubles, "reload": lasting.troubles,
+        "what was killed": usage.troubles,
     }.items():
         with nets.of("status").contain(name):
             found += reasons()

@@ -45,7 +45,8 @@ async def start_router(engine: Engine, router: Router, settings: Settings, catal
     certificate, key = await ensure_default_certificate(certificates) if certificates else (None, None)
     config = RouterConfig(
         address=settings.router.address, http_port=settings.router.http_port, workers=settings.router.workers,
-        max_held=settings.router.max_held, cache_mb=settings.router.cache_mb, https_port=settings.router.https_port,
+        max_held=settings.router.max_held, freeze_seconds=settings.freeze_seconds,
+        cache_mb=settings.router.cache_mb, https_port=settings.router.https_port,
         http3=settings.router.http3, access_log=settings.router.access_log_mb > 0,
         client_requests_per_second=settings.router.client_requests_per_second,
         client_burst=settings.router.client_burst, client_connections=settings.router.client_connections,

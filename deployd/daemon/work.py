@@ -13,7 +13,6 @@ from aiohttp import web
 from deployd.activity.endings import endings
 from deployd.activity.holding import Limits
 from deployd.activity.lanes import Lanes
-from deployd.activity.log import Logs
 from deployd.activity.memory import host_memory
 from deployd.activity.net import Nets
 from deployd.activity.slots import Slots
@@ -26,10 +25,11 @@ from deployd.api.origins import Ours
 from deployd.api.routes import api_routes
 from deployd.console.routes import console_routes
 from deployd.daemon.certificates import certificate_keeper
-from deployd.daemon.connections import heads_counted, let_in
-from deployd.daemon.edges import MEGABYTE, Edges
-from deployd.daemon.faces import find_caller, open_faces
+from deployd.daemon.connections import let_in
+from deployd.daemon.edges import Edges
+from deployd.daemon.faces import find_caller
 from deployd.daemon.health import collected, degraded, health_of, measured
+from deployd.daemon.lasting import Lasting
 from deployd.daemon.router_start import start_router
 from deployd.deployment.carry import Carrier
 from deployd.deployment.gone import kept_bounds
@@ -49,11 +49,15 @@ from deployd.output.outputs import Outputs
 from deployd.router.hand_over import end_earlier_ones, reopen_access_log
 from deployd.router.places import RouterPlaces
 from deployd.settings import Settings
+from deployd.state import activities
 from deployd.systemd import keep_watchdog_fed, notify, ready, reloading
+from deployd.units import MEGABYTE
 from deployd.upkeep.access_logs import AccessLogs
+from deployd.upkeep.answers import Answers
 from deployd.upkeep.collect.collector import Collector
 from deployd.upkeep.crons import Crons
 from deployd.upkeep.deep_stages import keep_stages_shallow
+from deployd.upkeep.going import remove_what_goes
 from deployd.upkeep.kept_output import keep_output_bounded
 from deployd.upkeep.lost_pushes import LostPushes
 from deployd.upkeep.reconcile import Reconciler
@@ -68,11 +72,12 @@ STOP, RELOAD = "stop", "reload"
 
 
 async def work(
-    stack: AsyncExitStack, edges: Edges, host: Host, next_wish: Callable[[], Awaitable[str]],
+    stack: AsyncExitStack, edges: Edges, host: Host, lasting: Lasting, next_wish: Callable[[], Awaitable[str]],
 ) -> str:
     """Put back what is live, then do all that a daemon does until `next_wish` says how it ends."""
-    settings, nets = host.settings, Nets()
-    logs = Logs(host.places.logs, edges.clock, edges.masker, endings(edges.store))
+    settings, nets, logs = host.settings, Nets(), lasting.logs(host.places.logs)
+    logs.go_on_with(edges.masker, endings(edges.store))
+    stack.callback(logs.wait)
     memory = host_memory(settings.limits.memory_mb)
     limits = Limits(
         Slots(
@@ -84,7 +89,7 @@ async def work(
             share_of=lambda project: settings.shares_of(project).deploys or 1,
         ),
     )
-    carrier = Carrier(edges.store, host, logs, limits, edges.clock, memory.total_mb)
+    carrier = Carrier(edges.store, host, logs, limits, edges.clock, memory.total_mb, nets.of("way back"))
     lanes = Lanes(edges.store, carrier, edges.clock, carrier.may_be_overtaken, net=nets.of("lanes"))
     write_hooks(settings.state / "hooks", settings.api_socket)
     intake = Intake(
@@ -112,17 +117,18 @@ async def work(
     collector = Collector(edges.store, host, edges.clock, lanes.wake, edges.code.pack, net=nets.of("housekeeping"))
     board = StateBoard(
         edges.store, settings, logs, edges.clock, health_of(edges),
-        partial(degraded, edges, watch, lanes, limits, keeper, nets, usage),
+        partial(degraded, edges, watch, lanes, limits, keeper, nets, usage, lasting),
         limits.waits.of, partial(measured, edges, traffic, limits, nets, guesses, usage), partial(collected, collector),
-        keeper.known, outputs, usage,
+        keeper.known, outputs, usage, lasting.began,
     )
+    lasting.boards.add(board)
     routes = api_routes(board, StateDesk(edges.store, host, lanes, edges.clock, collector))
     find = partial(find_caller, settings)
     more = [*console_routes(board, find), *_git_routes(intake, settings), *webhook_routes(intake, guesses=guesses)]
     door = Door(Ours(settings.public_url, settings.listen_address[0]), guesses, let_in)
     mask, streams = edges.masker.mask, settings.shares.streams
-    await open_faces(
-        stack, settings, public_application(routes, more, find, door, [heads_counted], mask, streams),
+    await lasting.faces.open(
+        stack, settings, public_application(routes, more, find, door, (), mask, streams),
         local_application(routes, internal_routes(intake), streams),
     )
     log.info("daemon_ready", environments=live, listen=settings.listen, router=settings.router.http_port)
@@ -137,16 +143,25 @@ async def work(
             for name, once in for_ever.items()
         ]
         ready(f"{live} environments are live")
+        lasting.is_ready = True
         wish = await next_wish()
         if wish == STOP:
             notify("STOPPING=1")
         else:
             reloading()
         log.info("daemon_stops", wish=wish)
-        logs.end_followers()   # first: else closing the faces waits for them
-        board.end_followers()
+        if wish == STOP:
+            lasting.end_followers()
+        else:
+            outputs.end_followers()   # Docker is asked for these; they come again
+            await lasting.faces.hold()
         for task in eternal:
             task.cancel()
+    if wish == STOP:
+        await lasting.faces.close()   # while there is still something to answer with
+    else:
+        opened = await edges.store.read(activities.open_ones)
+        lasting.tell_followers([item.id for item in opened if item.state == "in_progress"])
     return wish
 
 
@@ -169,14 +184,17 @@ def _upkeep(
     seen = host.settings.state / "remotes"
     lost = LostPushes(edges.store, host.settings.projects, edges.code, seen, edges.clock, wake,
                       net=nets.of("lost pushes"), refuse=partial(refuse_beyond_share, host.settings))
+    wrong = Answers(edges.store, host, edges.clock, net=nets.of("answers"))
     crons = Crons(edges.store, host, edges.router, edges.masker, net=nets.of("crons"))
     return {
         "watch": watch.serve, "firewall": edges.wall.serve, "lost pushes": lost.serve, "crons": crons.serve,
+        "answers": wrong.serve,
         "access logs": _access_logs(edges, host, traffic, nets).serve,
         "kept output": partial(
             keep_output_bounded, host.places.all_output, kept_bounds(host.settings), nets.of("kept output"),
         ),
         "deep stages": partial(keep_stages_shallow, host.places.stages_root, nets.of("deep stages")),
+        "what goes": partial(remove_what_goes, host.places.going, nets.of("what goes")),
         "earlier router": partial(
             end_earlier_ones, edges.engine, edges.router, edges.router_started.wanted,
             upgrade_waits=edges.router_started.upgrade_waits,

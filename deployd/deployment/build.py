@@ -14,11 +14,14 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from deployd.activity.log import Tell
-from deployd.confined.trees import ensure_owner, remove_tree
+from deployd.confined.going import put_aside
+from deployd.confined.trees import ensure_owner
 from deployd.deployment.build_room import ensure_cache_in_bounds, room_watched
-from deployd.deployment.containers import MEGABYTE, SCRIPTS_FOLDER
+from deployd.deployment.containers import SCRIPTS_FOLDER
 from deployd.deployment.host import Host
 from deployd.deployment.identity import ensure_identity, identity_binds
+from deployd.deployment.images_missing import instead_of
+from deployd.deployment.kernel_limits import refuse_too_large
 from deployd.deployment.memory_full import memory_full, mend_memory
 from deployd.deployment.process_environment import merged_environment
 from deployd.deployment.together import together
@@ -36,11 +39,14 @@ from deployd.project.model import Application
 from deployd.recipes.build_steps import BuildStep, build_steps
 from deployd.recipes.paths import build_paths
 from deployd.slugs.errors import DiskFull
+from deployd.units import MEGABYTE
 
 HOST_TRUST_STORE = Path("/etc/ssl/certs/ca-certificates.crt")
 TRUST_VARIABLES = (
     "SSL_CERT_FILE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "PIP_CERT", "NODE_EXTRA_CA_CERTS", "GIT_SSL_CAINFO",
 )
+GOING_SECONDS, LOOK_SECONDS = 120.0, 0.25
+"""How long a build waits for room that is being made."""
 
 
 class BuildFailed(DeployError):
@@ -65,7 +71,7 @@ async def build_apps(deployment: Deployment, host: Host, tell: Tell) -> Built:
     if not planned:
         tell.line("nothing to build: every slug is there")
         return Built(())
-    _refuse_without_room(host)
+    await _refuse_without_room(host)
     await ensure_cache_in_bounds(deployment, host, tell)
     config = await read_config(deployment, host)
     for item in planned:
@@ -78,7 +84,7 @@ async def build_apps(deployment: Deployment, host: Host, tell: Tell) -> Built:
 async def discard(deployment: Deployment, host: Host, tell: Tell) -> None:
     """Undo of a build: its containers and its workspaces go."""
     await remove_build_containers(deployment, host, tell)
-    await remove_tree(host.places.work(deployment.id))
+    await put_aside(host.places.work(deployment.id), host.places.going)
 
 
 async def remove_build_containers(deployment: Deployment, host: Host, tell: Tell) -> None:
@@ -104,7 +110,7 @@ async def _build(deployment: Deployment, host: Host, tell: Tell, app: Applicatio
     if not has_ended and (there is None or not there.running):
         # The host went down under it. What its steps left in memory is gone, so all of them are run again.
         await host.engine.ensure_container_gone(name, stop_seconds=0)
-        await remove_tree(folder.parent)
+        await put_aside(folder.parent, host.places.going)
         there = None
     for step, script in zip(steps, scripts, strict=True):
         await asyncio.to_thread(prepare, folder, script.name, _script(step), group=owner)
@@ -113,7 +119,7 @@ async def _build(deployment: Deployment, host: Host, tell: Tell, app: Applicatio
         if there is None:
             workspace = host.places.workspace(deployment.id, app.name)
             preparing += [
-                host.code.export(deployment.project.id, deployment.commit, app.root, workspace, owner),
+                host.code.export(deployment.project, deployment.commit, app.root, workspace, owner),
                 _make_writable(host.places.cache(deployment.project.id), owner),
             ]
         if steps:
@@ -168,7 +174,7 @@ async def _follow(
             full = await memory_full(host, container, status, host.settings.build.memory_mb)
             mend = "mend the command that failed and push again; nothing was changed, visitors see what they saw before"
             raise BuildFailed(
-                f"{step.title} of {app.name} ended with exit code {status}{full}",
+                f"{step.title} of {app.name} ended with exit code {status}{full}{instead_of(host.catalogue, app)}",
                 where=where,
                 evidence=tuple(recent),
                 mend=mend_memory(mend, full, "`build.memory_mb` in the operator's settings"),
@@ -204,6 +210,7 @@ async def _build_container(
         deployment.branch, deployment.type, version.tree,
     )
     values = build_environment(app, about, build_variables(deployment.project, app, deployment.branch))
+    refuse_too_large(f"the build of {app.name}", values, app.place)
     trust = host.settings.build.trust_store == "host" and await asyncio.to_thread(HOST_TRUST_STORE.is_file)
     certificates = {variable: str(HOST_TRUST_STORE) for variable in TRUST_VARIABLES} if trust else {}
     return ContainerSpec(
@@ -239,11 +246,20 @@ async def _make_writable(folder: Path, owner: int) -> None:
     await ensure_owner(folder, owner)
 
 
-def _refuse_without_room(host: Host) -> None:
-    usage = os.statvfs(host.places.state)
-    free_mb = usage.f_bavail * usage.f_frsize // MEGABYTE
-    if free_mb < host.settings.min_free_disk_mb:
-        raise DiskFull(
-            f"cannot build: only {free_mb} of {host.settings.min_free_disk_mb} MB are free at {host.places.state}",
-            mend="make room on the disk, or lower min_free_disk_mb; nothing was changed",
-        )
+async def _refuse_without_room(host: Host) -> None:
+    """What a build before has left may still be on its way to be removed: that is waited for."""
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    while (free_mb := _free_mb(host.places.state)) < host.settings.min_free_disk_mb:
+        goes = await asyncio.to_thread(lambda: any(host.places.going.glob("*")))
+        if not goes or loop.time() - began > GOING_SECONDS:
+            raise DiskFull(
+                f"cannot build: only {free_mb} of {host.settings.min_free_disk_mb} MB are free at {host.places.state}",
+                mend="make room on the disk, or lower min_free_disk_mb; nothing was changed",
+            )
+        await asyncio.sleep(LOOK_SECONDS)
+
+
+def _free_mb(folder: Path) -> int:
+    usage = os.statvfs(folder)
+    return usage.f_bavail * usage.f_frsize // MEGABYTE

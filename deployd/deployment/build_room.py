@@ -15,14 +15,15 @@ from typing import ClassVar
 
 from deployd.activity.explain import unwrap
 from deployd.activity.log import Tell
-from deployd.confined.trees import Use, read_use, remove_tree
+from deployd.confined.going import put_aside
+from deployd.confined.trees import Use, read_use
 from deployd.deployment.host import Host
 from deployd.deployment.view import Deployment
 from deployd.engine.names import INSTANCE, PROJECT, ROLE
 from deployd.errors import DeployError
 from deployd.process import ProgramOverran
+from deployd.units import MEGABYTE
 
-MEGABYTE = 1_000_000
 LOOK_SECONDS = 2.0
 PART_OF_THE_TIME = 20
 """Counting may take a twentieth of the time, so that builds do not get slower by it."""
@@ -69,10 +70,7 @@ async def ensure_cache_in_bounds(deployment: Deployment, host: Host, tell: Tell)
     labels = {INSTANCE: deployment.instance, PROJECT: deployment.project.id, ROLE: "build"}
     if not (too_much := _too_much(use, most)) or await host.engine.containers(labels):
         return
-    going = cache.with_name(f"{deployment.project.id}.going")
-    await remove_tree(going)
-    await asyncio.to_thread(cache.rename, going)   # first: who comes meanwhile gets a new one, and no half of this
-    await remove_tree(going)
+    await put_aside(cache, host.places.going)   # who comes meanwhile gets a new one, and no half of this
     tell.warn(f"the cache of builds was emptied: it had {too_much}")
 
 

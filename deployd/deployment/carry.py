@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import sqlite3
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 import structlog
@@ -13,21 +12,23 @@ import structlog
 from deployd.activity.holding import Limits
 from deployd.activity.journal import UNDONE, Journal, check_succession
 from deployd.activity.log import Logs, Tell
-from deployd.activity.machine import Finish, has_touched_visitors
+from deployd.activity.machine import Finish, has_touched_visitors, past_the_way_back
+from deployd.activity.net import Net
 from deployd.activity.runner import Run, run, visitors_after
 from deployd.activity.table import Table, TableUnknown
 from deployd.activity.wish import Wish
 from deployd.clock import Clock
+from deployd.deployment.answers import tell_way_back
 from deployd.deployment.hooks import freeze
 from deployd.deployment.host import Host
 from deployd.deployment.needs import memory_needed
-from deployd.deployment.steps import LEAVING, table_of
+from deployd.deployment.steps import LEAVING, QUIET_PHASES, table_of
 from deployd.deployment.view import Deployment
 from deployd.ids import ActivityId
 from deployd.settings import ProjectSettings
-from deployd.state import activities, entries, environments
+from deployd.state import activities, entries, environments, locks
 from deployd.state.activities import Activity
-from deployd.state.entries import Entry
+from deployd.state.entries import HELD, Entry
 from deployd.state.store import Store
 
 log = structlog.get_logger()
@@ -64,6 +65,8 @@ class Carrier:
     clock: Clock
     memory_mb: int
     """All that builds and deployments may count on."""
+    net: Net = field(default_factory=lambda: Net("way back"))
+    """For what an activity must not fail of."""
 
     async def __call__(self, activity: Activity, wish: Wish) -> None:
         """Carry an activity to its end.
@@ -104,7 +107,7 @@ class Carrier:
         return begun
 
     async def _carry(self, activity: Activity, table: Table[Deployment, Host], wish: Wish, tell: Tell) -> None:
-        began = asyncio.get_running_loop().time()
+        began = activity.started_at or self.clock.now()   # maybe before the daemon did
         log.info("activity_started", kind=activity.kind, branch=activity.branch, commit=activity.commit)
         journal = StateJournal(self.store, activity.id, self.clock)
         project = self.host.settings.projects.get(activity.project)
@@ -114,19 +117,44 @@ class Carrier:
             end = await run(Run(
                 activity, table, self.host, self._view_of(project), journal, wish, tell, self.limits, self.clock,
                 partial(memory_needed, self.host.settings, self.memory_mb),
+                partial(self._ask_live, activity, table, tell, news_only=True),
             ))
-        seconds = asyncio.get_running_loop().time() - began
-        await self.store.write(
-            lambda db: activities.finish(db, activity.id, end.state, end.reason, self.clock.now()),
-        )
+        seconds = (self.clock.now() - began).total_seconds()
+        if end.state == "pending":
+            await self._hold(activity, end.reason, tell)
+            return
         if end.state == "success":
             said = f"{activity.kind} of {activity.branch} done in {seconds:.1f} s"
         else:
             said = f"{activity.kind} of {activity.branch} {end.state}: {end.reason}"
-            if activity.kind not in LEAVING:
-                await self._tell_visitors(activity, table, await journal.read(), tell)
+            if activity.kind not in LEAVING:   # before its row ends: a daemon that dies meanwhile comes here again
+                ended = await journal.read()
+                await self._tell_visitors(activity, table, ended, tell)
+                await self._ask_live(activity, table, tell, ended)
+        await self.store.write(
+            lambda db: activities.finish(db, activity.id, end.state, end.reason, self.clock.now()),
+        )
         log.info("activity_ended", state=end.state, reason=end.reason, seconds=round(seconds, 2))
         tell.end(end.state, said)
+
+    async def _hold(self, activity: Activity, reason: str, tell: Tell) -> None:
+        """Let it wait for the unlock; when that has come since the lock was seen, it begins anew at once."""
+        waits = await self.store.write(lambda db: self._held(db, activity, reason))
+        log.info("activity_held" if waits else "activity_begun_anew", reason=reason)
+        if waits:
+            tell.held(f"{activity.kind} of {activity.branch} is built and waits: {reason}",
+                      mend=f"deployd unlock {activity.project} {activity.branch}")
+
+    def _held(self, db: sqlite3.Connection, activity: Activity, reason: str) -> bool:
+        entries.append(db, activity.id, Entry("", HELD, self.clock.now(), None, reason))
+        activities.hold(db, activity.id, reason)
+        waits = locks.find(db, activity.project, activity.environment) is not None
+        if not waits:
+            activities.release(db, activity.project, activity.environment)
+        newer = activities.newer_push(db, activity)
+        if newer is not None:
+            activities.finish(db, activity.id, "superseded", f"a newer push came: activity {newer}", self.clock.now())
+        return waits and newer is None
 
     async def _tell_visitors(
         self, activity: Activity, table: Table[Deployment, Host], journal: Journal, tell: Tell,
@@ -136,6 +164,19 @@ class Carrier:
             tell.line("visitors: nothing is live here yet")
         elif (thaw := journal.last(freeze.__name__)) is None or thaw.event != UNDONE:
             tell.line(visitors_after(table, journal))
+
+    async def _ask_live(
+        self, activity: Activity, table: Table[Deployment, Host], tell: Tell, journal: Journal, *,
+        news_only: bool = False,
+    ) -> None:
+        """After a way back, and where it is stuck: what visitors of the version that goes on get."""
+        project = self.host.settings.projects.get(activity.project)
+        touched = any(journal.last(step.name) for step in table.steps if step.phase not in QUIET_PHASES)
+        if project is None or not touched or past_the_way_back(table, journal):
+            return
+        # The activity ends, or its undo is tried again, whatever comes of it.
+        with self.net.contain(f"asking {activity.project}/{activity.environment} after a way back", shown=False):
+            await tell_way_back(self._view_of(project)(activity, journal), self.host, tell, news_only=news_only)
 
     def _view_of(self, project: ProjectSettings) -> Callable[[Activity, Journal], Deployment]:
         def view(activity: Activity, journal: Journal) -> Deployment:

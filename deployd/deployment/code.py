@@ -9,8 +9,9 @@ from pathlib import Path
 
 from deployd.confined.trees import own_tree
 from deployd.deployment.configuration import Configurations
-from deployd.git.mirror import CommitInfo, Mirror
+from deployd.git.mirror import CommitInfo, Mirror, without_user
 from deployd.git.remote import Fetches
+from deployd.git.submodule_look import Looked, SubmoduleLook
 from deployd.git.workspace import export
 from deployd.ids import CommitId, ProjectId
 from deployd.project.model import ProjectConfig, ReadResult
@@ -27,20 +28,22 @@ class ProjectCode:
 
     def __init__(
         self, repository: Callable[[ProjectId], Path], hooks: Path, readers: Readers, limits: TreeLimits,
-        openings: tuple[Opening, ...] = (),
+        openings: tuple[Opening, ...] = (), there: Mapping[str, tuple[str, ...]] | None = None,
     ) -> None:
         """
         Args:
             openings: Addresses that are not public and from which submodules may be fetched nevertheless.
+            there: {runtime or kind of service: versions that the host has}, for advice.
         """
         self._openings = openings
         self._repository = repository
         self._hooks = hooks
         self._limits = limits
-        self._configurations = Configurations(readers, limits)
+        self._configurations = Configurations(readers, limits, there)
         self._about: OrderedDict[tuple[ProjectId, CommitId], CommitInfo] = OrderedDict()
         self._ready: set[ProjectId] = set()
         self._fetches = Fetches()
+        self._look = SubmoduleLook()
 
     async def path(self, project: ProjectSettings) -> Path:
         """The bare repository, made when it is not there."""
@@ -105,11 +108,27 @@ class ProjectCode:
     async def changed_files(self, project: ProjectId, old: CommitId, new: CommitId, root: str) -> int | None:
         return await self._mirror(project).changed_files(old, new, root)
 
-    async def export(self, project: ProjectId, commit: CommitId, root: str, destination: Path, owner: int) -> None:
+    async def look_at_submodules(
+        self, project: ProjectSettings, commit: CommitId, config: ProjectConfig, env: Mapping[str, str] | None = None,
+    ) -> Looked:
+        """Have the submodules that the builds of a commit will need, and say which cannot be had."""
+        mirror = Mirror(await self.path(project))
+        listing = await self._configurations.submodules_of(project, mirror, commit, env)
+        roots = [app.root for app in config.applications]
+        return await self._look.at(mirror, commit, listing, roots, remote_of(project), self._openings, env)
+
+    async def export(
+        self, project: ProjectSettings, commit: CommitId, root: str, destination: Path, owner: int,
+    ) -> None:
         """A workspace that belongs to the user of the build."""
-        await export(self._mirror(project), commit, root, destination, self._limits, self._openings)
+        mirror = self._mirror(project.id)
+        await export(mirror, commit, root, destination, self._limits, self._openings, remote_of(project))
         await own_tree(destination, owner)
 
     def _mirror(self, project: ProjectId) -> Mirror:
         return Mirror(self._repository(project))
 
+
+def remote_of(project: ProjectSettings) -> str | None:
+    """Without its password: the repository says what is fetched from there, and that may be somebody else's."""
+    return without_user(project.remote.url) if project.remote is not None else None

@@ -23,11 +23,14 @@ from deployd.environment.platform import APP_FOLDER
 from deployd.ids import ActivityId
 from deployd.project.model import Application, Instance
 from deployd.settings import Size
+from deployd.units import MEGABYTE
 
 RUN_FOLDER = "/run/app"
 CONFIG_FOLDER = "/etc/deployd"
 SCRIPTS_FOLDER = "/run/deployd/scripts"
-MEGABYTE = 1024 * 1024
+BODIES_MB = 768
+"""Of the bodies of requests that nginx reads before the application gets them: three of the largest at once. A further
+one is answered 500."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,10 +155,10 @@ def web_container(parts: InstanceParts, image: str, configuration: Path, address
             *mounts,
         ),
         tmpfs={
-            "/tmp": "rw,nosuid,nodev,size=1g,mode=1777",
+            "/tmp": f"rw,nosuid,nodev,size={BODIES_MB}m,mode=1777",
             "/run": f"rw,nosuid,nodev,size=16m,{parts.owned}",
         },
-        memory_bytes=256 * MEGABYTE,
+        memory_bytes=(256 + BODIES_MB) * MEGABYTE,   # what lies in memory counts, and nginx must not be killed for it
         cpus=max(1.0, parts.size.cpus),   # files are served fast, and no rule of a project takes the whole host
         open_files=16_384,
         restart="on-failure",

@@ -11,20 +11,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deployd.deployment.host import Host
+from deployd.deployment.images_missing import NO_CONTAINER
 from deployd.deployment.together import together
 from deployd.deployment.validate import read_config
 from deployd.deployment.view import Deployment
 from deployd.deployment.volume_copy import copy_back, copy_out, end_copying
-from deployd.deployment.wanted import NO_CONTAINER
 from deployd.engine.names import MADE_BY
 from deployd.errors import DeployError
 from deployd.services.families import family_of
 from deployd.services.family import READY_MARK, Parts
+from deployd.units import MEGABYTE
 
-SETTLE_SECONDS, COPY_SECONDS = 120, 1500
+SETTLE_SECONDS, COPY_SECONDS, PAUSE_SECONDS = 120, 1500, 1530
 READY_SECONDS = 600
 """One that was copied while it ran reads its log again before it answers."""
-MEGABYTE = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +62,13 @@ async def copy_files(deployment: Deployment, host: Host, databases: tuple[Databa
     """
     await together(_settle(host, database) for database in databases)
     try:
-        await together(host.engine.ensure_paused(database.container) for database in databases)
         await copy_out(
             deployment, host, _volumes(databases), databases[0].image, folder,
             keep_free_bytes=host.settings.min_free_disk_mb * MEGABYTE, limit_seconds=COPY_SECONDS,
+            still=host.engine.paused([database.container for database in databases], PAUSE_SECONDS),
         )
     finally:
-        await together(_let_go_on(host, database.container) for database in databases)
+        await together(_ask_soon(host, database.container) for database in databases)
 
 
 async def replace_files(deployment: Deployment, host: Host, databases: tuple[Database, ...], folder: Path) -> None:
@@ -86,7 +86,8 @@ async def replace_files(deployment: Deployment, host: Host, databases: tuple[Dat
 async def end_half_copied(deployment: Deployment, host: Host, databases: Iterable[Database]) -> None:
     """End what a daemon before us began to copy, and let the databases go on."""
     await end_copying(deployment, host)
-    await together(_let_go_on(host, database.container) for database in databases)
+    await together(host.engine.ensure_going_on(database.container) for database in databases)
+    await together(_ask_soon(host, database.container) for database in databases)
 
 
 async def _settle(host: Host, database: Database) -> None:
@@ -99,10 +100,12 @@ async def _settle(host: Host, database: Database) -> None:
         raise DeployError(f"{argv[0]} ended with exit status {ended.status}", evidence=tuple(lines[-20:]))
 
 
-async def _let_go_on(host: Host, container: str) -> None:
-    await host.engine.ensure_not_paused(container)
-    with suppress(DeployError):   # Docker calls what was paused unhealthy until it has asked again: let it ask soon
-        await host.engine.execute(container, ("rm", "-f", READY_MARK))
+async def _ask_soon(host: Host, container: str) -> None:
+    """Docker calls unhealthy what stood still for long, until it has asked again: let it ask each second."""
+    with suppress(DeployError):
+        seen = await host.engine.container(container)
+        if seen is not None and seen.health == "unhealthy":
+            await host.engine.execute(container, ("rm", "-f", READY_MARK))
 
 
 def _volumes(databases: Iterable[Database]) -> Mapping[str, str]:

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deployd.activity.log import Tell
+from deployd.confined.going import put_aside
 from deployd.confined.stages import ensure_unstaged
-from deployd.confined.trees import remove_tree
 from deployd.deployment.host import Host
 from deployd.deployment.removal import unmount_unused
 from deployd.deployment.service_secrets import forget_secret_files
@@ -54,8 +54,8 @@ async def remove_environment(deployment: Deployment, host: Host, tell: Tell) -> 
         await unmount_unused(host, version.apps, but_for=version.activity)
     data = host.places.data(project, environment)
     await ensure_unstaged(host.places.all_stages(project, environment))
-    await remove_tree(host.places.output(project, environment))
-    await _remove_all_but(host.places.environment(project, environment), data)
+    await put_aside(host.places.output(project, environment), host.places.going)
+    await _remove_all_but(host.places.environment(project, environment), data, host.places.going)
     days = host.settings.collect.deleted_days
     volumes = 0 if days else await _remove_data(deployment, host)
     await host.facts.forget(project, environment)
@@ -79,7 +79,7 @@ async def _remove_data(deployment: Deployment, host: Host) -> int:
     volumes = await host.engine.volumes(_labels(deployment))
     for volume in volumes:
         await host.engine.ensure_volume_gone(volume.name)
-    await remove_tree(host.places.environment(project, environment))
+    await put_aside(host.places.environment(project, environment), host.places.going)
     await host.facts.forget_secrets(project, environment)
     await forget_secret_files(host.places.run, project, environment)
     return len(volumes)
@@ -91,9 +91,9 @@ def _labels(deployment: Deployment) -> dict[str, str]:
     }
 
 
-async def _remove_all_but(folder: Path, kept: Path) -> None:
+async def _remove_all_but(folder: Path, kept: Path, going: Path) -> None:
     for path in await asyncio.to_thread(lambda: list(folder.iterdir()) if folder.is_dir() else []):
         if path != kept:
-            await remove_tree(path)
+            await put_aside(path, going)
     with suppress(OSError):   # it is not there, or what is kept is in it
         await asyncio.to_thread(folder.rmdir)

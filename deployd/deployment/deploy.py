@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 from deployd.activity.log import Tell
 from deployd.deployment.addresses import fixed_addresses
+from deployd.deployment.greeting import wait_until_listening
 from deployd.deployment.hooks import stop_old_workers
 from deployd.deployment.host import Host
 from deployd.deployment.one_app import start_app, start_worker, web_name
-from deployd.deployment.probe import wait_until_listening
 from deployd.deployment.removal import remove_version, unmount_unused
 from deployd.deployment.together import together
 from deployd.deployment.validate import read_config
@@ -59,7 +59,11 @@ async def _made_before(deployment: Deployment, host: Host) -> tuple[ContainerSee
 async def _greet(deployment: Deployment, host: Host, tell: Tell, app: Application) -> None:
     """Wait until the application listens. It is asked nothing: new code must not answer before its deploy hook ran."""
     patience = min(SOFT_START_SECONDS, host.settings.answer_seconds)
-    if await wait_until_listening(deployment, host, app, patience):
+    listens = await wait_until_listening(deployment, host, app, patience)
+    if listens is None:
+        started = app.web.instance.commands.start is not None
+        tell.line("serves files" + ("; no request gets to its start command" if started else ""), app=app.name)
+    elif listens:
         tell.line("listens", app=app.name)
     else:
         tell.line("does not listen yet; it may need its deploy hook", app=app.name)

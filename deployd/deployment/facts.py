@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,7 +17,8 @@ from deployd.engine.docker import Engine
 from deployd.engine.subnets import next_subnet, overlaps, parse_host_routes
 from deployd.ids import ActivityId, EnvironmentName, ProjectId, SlugKey
 from deployd.settings import Settings
-from deployd.state import activities, entries, environments, secrets
+from deployd.state import activities, answers, entries, environments, locks, secrets
+from deployd.state.locks import Lock
 from deployd.state.sealing import Sealer
 from deployd.state.store import Store
 
@@ -93,6 +95,28 @@ class StateFacts:
     async def exists(self, project: ProjectId, environment: EnvironmentName) -> bool:
         """Whether the environment is there; one that is deleted and whose data is kept is not."""
         return await self._store.read(lambda db: environments.find(db, project, environment)) is not None
+
+    async def lock(self, project: ProjectId, environment: EnvironmentName) -> Lock | None:
+        """Who keeps the environment as it is; None: nobody."""
+        return await self._store.read(lambda db: locks.find(db, project, environment))
+
+    async def usual_answers(self, project: ProjectId, environment: EnvironmentName) -> dict[str, int]:
+        """{URL: status, when what is live had become so}"""
+        return await self._store.read(lambda db: answers.usual(db, project, environment))
+
+    async def set_usual_answers(
+        self, project: ProjectId, environment: EnvironmentName, statuses: Mapping[str, int],
+    ) -> None:
+        """Write down what a version answers that has become live: {URL: status}."""
+        now = self._clock.now()
+        await self._store.write(lambda db: answers.put_usual(db, project, environment, statuses, now))
+
+    async def set_wrong_answers(
+        self, project: ProjectId, environment: EnvironmentName, wrong: Mapping[str, str],
+    ) -> bool:
+        """Write down what visitors get now that is worse than usual: {URL: answer}. False: that was known."""
+        now = self._clock.now()
+        return await self._store.write(lambda db: answers.put_wrong(db, project, environment, wrong, now))
 
     async def forget(self, project: ProjectId, environment: EnvironmentName) -> None:
         """The environment is gone; its activities and their logs stay, and its secrets as long as its data."""

@@ -9,12 +9,15 @@ import asyncio
 from typing import ClassVar
 
 from deployd.activity.log import Tell
+from deployd.deployment.environment_file import environment_error
 from deployd.deployment.host import Host
+from deployd.deployment.images_missing import instead_of
 from deployd.deployment.memory_full import memory_full, mend_memory
+from deployd.deployment.not_running import REFUSED, why_not_running
 from deployd.deployment.start_script import hook_script
 from deployd.deployment.view import Deployment
 from deployd.engine.errors import ScriptLost, ScriptOverran
-from deployd.engine.script import end, follow, prepare, start_or_attach
+from deployd.engine.script import age_seconds, end, follow, prepare, start_or_attach
 from deployd.environment.platform import APP_FOLDER
 from deployd.errors import DeployError
 from deployd.project.model import Application, Hook
@@ -47,7 +50,6 @@ async def run_hook(
         prepare, scripts, name, hook_script(hook.script), group=deployment.planned.version.uid,
     )
     tell.line(f"{name.replace('_', '-')} hook runs", app=app.name)
-    began = host.clock.now()
     recent: list[str] = []
 
     def on_line(text: str) -> None:
@@ -55,9 +57,12 @@ async def run_hook(
         del recent[:-20]
         tell.line(text, app=app.name, stream="output")
 
-    await start_or_attach(host.engine, container, script, user=deployment.user, working_folder=APP_FOLDER)
-    limit = host.settings.hook_limit_seconds
     who, where = f"the {name.replace('_', '-')} hook of {app.name}", f"{hook.place.file}:{hook.place.line}"
+    try:
+        await start_or_attach(host.engine, container, script, user=deployment.user, working_folder=APP_FOLDER)
+    except REFUSED as error:
+        raise await why_not_running(host, app, container, who, error) from error
+    limit = host.settings.hook_limit_seconds
     try:
         status = await follow(script, on_line, host.engine, container, user=deployment.user, limit_seconds=limit)
     except ScriptOverran:
@@ -68,12 +73,14 @@ async def run_hook(
     except ScriptLost as error:
         error.what, error.where = f"{who} was ended from outside: it left no exit status", where
         raise
-    seconds = (host.clock.now() - began).total_seconds()
+    seconds = await asyncio.to_thread(age_seconds, script)   # it may have begun before the daemon did
     if status != 0:
+        if failed := environment_error(recent, app.root, who):
+            raise HookFailed(failed.what, where=failed.where, evidence=failed.evidence, mend=failed.mend)
         full = await memory_full(host, container, status, host.settings.size(app.web.instance.size).memory_mb)
         mend = "make what failed repeatable, or undo it by hand, and push again"
         raise HookFailed(
-            f"{who} ended with exit code {status} after {seconds:.0f} s{full}",
+            f"{who} ended with exit code {status} after {seconds:.0f} s{full}{instead_of(host.catalogue, app)}",
             where=where,
             evidence=tuple(recent),
             mend=mend_memory(mend, full, "`size` of the application"),

@@ -15,9 +15,11 @@ from deployd.deployment.containers import SCRIPTS_FOLDER, InstanceParts
 from deployd.deployment.files import write_files
 from deployd.deployment.host import Host
 from deployd.deployment.identity import ensure_identity
+from deployd.deployment.kernel_limits import refuse_too_large
 from deployd.deployment.process_environment import merged_environment
 from deployd.deployment.service_container import credentials_of
 from deployd.deployment.start_script import start_script
+from deployd.deployment.starts import lay_out_starts
 from deployd.deployment.view import Deployment
 from deployd.deployment.volumes import stage_mounts
 from deployd.deployment.wanted import routes_of
@@ -45,7 +47,10 @@ async def instance_parts(
     routes = routes_of(host.settings, deployment.project, environment, deployment.branch, config)
     values = runtime_environment(
         app, about, variables, commands=instance.commands, routes=routes.routes, relationships=relationships,
+        of_services=config.dialect.service_variables,
     )
+    merged = merged_environment(runtime_paths(app), values)
+    refuse_too_large(instance_name, merged, app.place)
     folder = host.places.instance(project, environment, deployment.id, instance_name)
     uid = deployment.planned.version.uid
     parts = InstanceParts(
@@ -58,7 +63,7 @@ async def instance_parts(
         configuration=folder / "config",
         scripts=folder / "scripts",
         sockets=await _own_folder(folder, "sockets", uid),
-        environment=merged_environment(runtime_paths(app), values),
+        environment=merged,
         links=links_of(deployment, config, instance.relationships),
         size=host.settings.size(instance.size),
     )
@@ -75,6 +80,7 @@ async def instance_parts(
     files["start"] = start_script(instance.commands, default, hook_ended=hook_ended)
     await write_files(parts.configuration, files)
     await asyncio.to_thread(parts.scripts.mkdir, mode=0o755, exist_ok=True)
+    await asyncio.to_thread(lay_out_starts, parts.scripts, group=uid)
     return parts
 
 

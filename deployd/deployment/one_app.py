@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import ClassVar
 
 from deployd.deployment.containers import app_container, web_container, worker_container
+from deployd.deployment.environment_file import environment_error
 from deployd.deployment.files import write_files
 from deployd.deployment.gone import where_it_is_kept
 from deployd.deployment.host import Host
 from deployd.deployment.instances import instance_parts
+from deployd.deployment.not_running import REFUSED, why_not_running
 from deployd.deployment.start_script import hook_script
 from deployd.deployment.together import together
 from deployd.deployment.version import worker_part
@@ -59,7 +61,7 @@ async def start_app(
     await together(host.engine.create(spec) for spec in (web, own))
     await host.engine.ensure_container(web)
     await _start_beside(deployment, host, app, web, own)
-    await _run_post_start(host, app.web.instance, app.name, own, str(app.web.place))
+    await _run_post_start(host, app, app.web.instance, app.name, own, str(app.web.place))
     return web.name, own.name
 
 
@@ -75,7 +77,7 @@ async def start_worker(
     parts = await instance_parts(deployment, host, config, app, worker.instance, part)
     spec = worker_container(parts)
     await host.engine.ensure_container(spec)
-    await _run_post_start(host, worker.instance, part, spec, str(worker.place))
+    await _run_post_start(host, app, worker.instance, part, spec, str(worker.place))
     return spec.name
 
 
@@ -101,17 +103,23 @@ async def _start_beside(
         ) from error
 
 
-async def _run_post_start(host: Host, instance: Instance, part: str, container: ContainerSpec, where: str) -> None:
+async def _run_post_start(
+    host: Host, app: Application, instance: Instance, part: str, container: ContainerSpec, where: str,
+) -> None:
     command = instance.commands.post_start
     if not command:
         return
-    ended = await host.engine.execute(
-        container.name, ("/bin/sh", "-c", hook_script(command)), user=container.user, working_folder=APP_FOLDER,
-        limit_seconds=POST_START_SECONDS,
-    )
+    who = f"the post_start command of {part}"
+    try:
+        ended = await host.engine.execute(
+            container.name, ("/bin/sh", "-c", hook_script(command)), user=container.user, working_folder=APP_FOLDER,
+            limit_seconds=POST_START_SECONDS,
+        )
+    except REFUSED as error:
+        raise await why_not_running(host, app, container.name, who, error) from error
     if ended.status != 0:
-        raise PostStartFailed(
-            f"the post_start command of {part} ended with exit code {ended.status}", where=where,
-            evidence=tuple((ended.stdout + ended.stderr).decode(errors="replace").splitlines()[-20:]),
+        lines = (ended.stdout + ended.stderr).decode(errors="replace").splitlines()[-20:]
+        raise environment_error(lines, app.root, who) or PostStartFailed(
+            f"{who} ended with exit code {ended.status}", where=where, evidence=tuple(lines),
             mend="mend the command, or let it end with 0 when what it waits for may come later",
         )

@@ -15,7 +15,7 @@ from deployd.engine.names import ACTIVITY, PART, ROLE
 from deployd.engine.seen import ContainerSeen
 from deployd.settings import ProjectSettings, Settings
 
-FORM = "2"
+FORM = "3"
 """Another one when routes are made otherwise of the same parts: a daemon that is upgraded then tells them anew."""
 
 

@@ -24,6 +24,11 @@ class Places:
         """Workspaces and scripts of a build; gone when it is packed."""
         return self.state / "work" / str(activity)
 
+    @property
+    def going(self) -> Path:
+        """What goes, until it is removed: nobody waits for that."""
+        return self.state / "going"
+
     def workspace(self, activity: ActivityId, app: str) -> Path:
         return self.work(activity) / app / "app"
 

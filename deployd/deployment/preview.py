@@ -6,14 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from deployd.deployment.host import Host
-from deployd.deployment.refused import ConfigurationRefused
+from deployd.deployment.images_missing import refused_files
 from deployd.deployment.wanted import find_wanted
 from deployd.environment.naming import machine_name
 from deployd.git.mirror import CommitInfo
+from deployd.git.submodule_look import Looked
 from deployd.ids import ActivityId, CommitId, ProjectId
 from deployd.plan import NOTHING_LIVE, Plan, make_plan
 from deployd.project.model import ProjectConfig, ReadResult
-from deployd.project.report import render_findings
 from deployd.reading.readers import OfferRead
 from deployd.settings import ProjectSettings
 
@@ -49,7 +49,12 @@ class OfferedCode:
     async def about(self, project: ProjectId, commit: CommitId) -> CommitInfo:
         raise NotImplementedError
 
-    async def export(self, project: ProjectId, commit: CommitId, root: str, destination: Path, uid: int) -> None: ...
+    async def look_at_submodules(self, project: ProjectSettings, commit: CommitId, config: ProjectConfig) -> Looked:
+        return Looked()
+
+    async def export(
+        self, project: ProjectSettings, commit: CommitId, root: str, destination: Path, uid: int,
+    ) -> None: ...
 
 
 async def plan_offered(host: Host, project: ProjectSettings, body: bytes) -> tuple[str, Plan]:
@@ -61,7 +66,7 @@ async def plan_offered(host: Host, project: ProjectSettings, body: bytes) -> tup
     """
     offered = await host.code.read_offer(project, body)
     if offered.result.config is None:
-        raise ConfigurationRefused(render_findings(offered.result.findings), len(offered.result.errors))
+        raise refused_files(offered.result, host.catalogue, nearest=host.settings.takes_nearest(project))
     seen, branch = replace(host, code=OfferedCode(offered)), offered.branch
     environment = machine_name(branch)
     live = await host.facts.live(project.id, environment)

@@ -1,139 +1,146 @@
-"""Whether an application listens, asked of the kernel, and answers, asked of it: straight, past the router."""
+"""Whether a new version answers, asked straight, past the router, and will go on to do so.
+
+As far as that can be seen before the switch: its start command runs, and it is looked at for a moment
+(`steadiness.py`). What is wrong when it does not is put into words in `not_answering.py`.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from typing import ClassVar
+from dataclasses import dataclass, field
 
 import aiohttp
 
-from deployd.deployment.gone import where_it_is_kept
 from deployd.deployment.host import Host
-from deployd.deployment.memory_full import memory_full, mend_memory
+from deployd.deployment.needed import is_needed, scripts_of, wanted_socket
+from deployd.deployment.not_answering import NO_ANSWER, not_answering
+from deployd.deployment.starts import Starts, read_starts
+from deployd.deployment.steadiness import ENDED_IN_VAIN, Steadiness
 from deployd.deployment.view import Deployment
-from deployd.engine.listening import is_listening, listening_ports
-from deployd.environment.platform import PORT, SOCKET
-from deployd.errors import DeployError
+from deployd.engine.alive import is_alive
+from deployd.engine.listening import listens_itself
 from deployd.project.model import Application
 from deployd.recipes.web_server import WEB_PORT
 
 GATEWAY_ERRORS = frozenset({502, 503, 504})
 """What the web container says while nothing listens behind it; any other answer is the application's."""
 PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, PAUSE_GROWTH = 0.005, 0.2, 1.1
+BETWEEN_ANSWERS_SECONDS = 0.015
 LOOK_SECONDS = 1.0
-MOST_RESTARTS = 6
-"""A start command that ended so often, some six seconds long, will not become well by waiting."""
-KILLED_LINE = "the start command ended with status 137"
-"""By start_script; of a container that was started anew the kernel's count is gone."""
-
-
-class NotAnswering(DeployError):
-    """An application's containers are up, but nothing answers requests."""
-
-    code: ClassVar[str] = "not-answering"
-
-
-async def wait_until_listening(
-    deployment: Deployment, host: Host, app: Application, limit_seconds: float,
-) -> bool:
-    """Wait until the application has its socket open; False at the end of the time. The kernel is asked, not it."""
-    if app.web.instance.commands.start is None and app.runtime_name != "php":
-        return True   # nothing but files
-    web = deployment.names.container(deployment.id, "web", app.name)
-    seen = await host.engine.container(web)
-    if seen is None or seen.pid is None:
-        return False
-    wanted = SOCKET if app.web.socket_family == "unix" else PORT
-    pause = PAUSE_SECONDS
-    try:
-        async with asyncio.timeout(limit_seconds):
-            while not await asyncio.to_thread(is_listening, seen.pid, wanted):
-                await asyncio.sleep(pause)
-                pause = min(pause * PAUSE_GROWTH, LONGEST_PAUSE_SECONDS)
-    except TimeoutError:
-        return False
-    return True
+ASK_SECONDS = 10.0
 
 
 async def wait_until_answering(deployment: Deployment, host: Host, app: Application, limit_seconds: float) -> None:
-    """Wait until the application answers a GET / with anything but a gateway error.
+    """Wait until the application answers GET / with anything but a gateway error, several times, and its start command
+    runs meanwhile.
 
     Raises:
         NotAnswering: Nothing answered in time, or its start command ends again and again; its last output is the
             evidence.
+        EnvironmentFileFailed: Its `.environment` ended the shell.
     """
-    names = deployment.names
-    web, container = (names.container(deployment.id, role, app.name) for role in ("web", "app"))
-    seen = "no connection"
-    pause = PAUSE_SECONDS
-    began = looked = asyncio.get_running_loop().time()
-    try:
-        async with asyncio.timeout(limit_seconds), aiohttp.ClientSession() as session:
-            while True:
-                there = await host.engine.container(web)
-                address = there.addresses.get(names.network) if there and there.running else None
-                if address:
-                    seen = await _ask(session, address)
-                    if not seen:
-                        return
-                if asyncio.get_running_loop().time() - looked > LOOK_SECONDS:
-                    looked = asyncio.get_running_loop().time()
-                    if await _starts_in_vain(host, container):
+    loop = asyncio.get_running_loop()
+    began, pause = loop.time(), PAUSE_SECONDS
+    async with aiohttp.ClientSession() as session:
+        probe = _Probe(deployment, host, app, session, began)
+        try:
+            async with asyncio.timeout(limit_seconds):
+                while not await probe.is_enough():
+                    if await probe.is_in_vain():
                         break
-                await asyncio.sleep(pause)
-                pause = min(pause * PAUSE_GROWTH, LONGEST_PAUSE_SECONDS)
-    except TimeoutError:
-        pass
-    seconds = asyncio.get_running_loop().time() - began
-    what = f"{app.name} does not answer after {seconds:.0f} s"
-    raise await _not_answering(deployment, host, app, web, container, what, seen)
-
-
-async def _starts_in_vain(host: Host, container: str) -> bool:
-    """Whether waiting longer is of no use; visitors are held meanwhile."""
-    seen = await host.engine.container(container)
-    return seen is not None and seen.restarts >= MOST_RESTARTS
-
-
-async def _not_answering(
-    deployment: Deployment, host: Host, app: Application, web: str, container: str, what: str, seen: str,
-) -> NotAnswering:
-    own, front = await host.engine.container(container), await host.engine.container(web)
-    lines = await host.engine.last_lines(container, 20)
-    wanted = "SOCKET" if app.web.socket_family == "unix" else "PORT"
-    mend = f"the start command must listen on ${wanted}; " + (
-        "its output is above" if lines else "it has written nothing so far"
+                    pause = min(pause * PAUSE_GROWTH, LONGEST_PAUSE_SECONDS)
+                    await asyncio.sleep(pause if probe.seen else BETWEEN_ANSWERS_SECONDS)
+                else:
+                    return
+        except TimeoutError:
+            pass
+    seconds, has_answered = loop.time() - began, probe.steady.has_answered
+    what = f"{app.name} answered, and did not go on to do so" if has_answered else (
+        f"{app.name} does not answer" + (f" after {seconds:.0f} s" if seconds >= 1 else "")
     )
-    megabytes = host.settings.size(app.web.instance.size).memory_mb
-    full = await memory_full(host, container, 0, megabytes) or (
-        f"; its memory ({megabytes} MB) was full, most likely" if KILLED_LINE in lines else ""
-    )
-    if front is None or front.pid is None:
-        lines, why = await host.engine.last_lines(web, 20) or lines, "its web server does not run"
-    elif own is None or own.restarts:
-        why = f"its start command ends again and again (started anew {own.restarts if own else 0} times)"
-        mend = "mend the start command; its output is above"
-    elif wanted == "PORT" and not await asyncio.to_thread(is_listening, front.pid, PORT):
-        others = [port for port in await asyncio.to_thread(listening_ports, front.pid) if port != WEB_PORT]
-        why = f"nothing listens on $PORT ({PORT})" + (
-            f", it listens on {', '.join(map(str, others))} instead" if others else ""
+    raise await not_answering(deployment, host, app, what, probe.seen, probe.starts, has_answered=has_answered)
+
+
+@dataclass
+class _Probe:
+    """Looks at one application until they are enough. Docker is asked once as long as all is well, then the kernel."""
+
+    deployment: Deployment
+    host: Host
+    app: Application
+    session: aiohttp.ClientSession
+    asked_docker_at: float
+    steady: Steadiness = field(default_factory=Steadiness)
+    starts: Starts | None = None
+    seen: str = "no connection"
+    """What is wrong; empty when the application answered."""
+    address: str | None = None
+    """Of its web container."""
+    first: int | None = None
+    """The first process of its own container, as the host counts."""
+
+    async def is_enough(self) -> bool:
+        self.address = self.address or await self._find_address()
+        if self.address is not None:
+            self.seen = NO_ANSWER   # when the time is over while it is asked
+            self.seen = await _ask(self.session, self.address)
+        if self.seen:
+            self.address = self.first = None
+        elif not is_needed(self.app):
+            return True   # nothing but files
+        scripts = scripts_of(self.deployment, self.host, self.app.name)
+        self.starts = await asyncio.to_thread(read_starts, scripts) if is_needed(self.app) else None
+        answered = not self.seen and await self._is_up()
+        return self.steady.look(
+            asyncio.get_running_loop().time(), self.starts, answered=answered,
+            age_seconds=self._age(), itself=answered and await self._listens_itself(),
         )
-    else:
-        why = seen
-    return NotAnswering(
-        f"{what}: {why}{full}", where=str(app.web.place), evidence=tuple(lines),
-        mend=f"{mend_memory(mend, full, '`size` of the application')}; "
-             f"{where_it_is_kept(deployment, app.name)} shows all that it printed",
-    )
+
+    async def is_in_vain(self) -> bool:
+        """Whether waiting longer is of no use; visitors are held meanwhile."""
+        if self.steady.is_in_vain(self.starts):
+            return True
+        now = asyncio.get_running_loop().time()
+        if not is_needed(self.app) or now - self.asked_docker_at < LOOK_SECONDS:
+            return False
+        self.asked_docker_at = now   # also of a container whose script writes nothing down
+        own = await self.host.engine.container(self._name("app"))
+        return own is not None and own.restarts >= ENDED_IN_VAIN
+
+    def _name(self, role: str) -> str:
+        return self.deployment.names.container(self.deployment.id, role, self.app.name)
+
+    async def _find_address(self) -> str | None:
+        web = await self.host.engine.container(self._name("web"))
+        return web.addresses.get(self.deployment.names.network) if web is not None and web.running else None
+
+    async def _is_up(self) -> bool:
+        """Whether its own container runs, and is not just started again."""
+        if self.first is None or (self.starts is not None and self.starts.begun != self.steady.begun):
+            own = await self.host.engine.container(self._name("app"))
+            self.first = own.pid if own is not None and own.running else None
+            return self.first is not None
+        return await asyncio.to_thread(is_alive, self.first)
+
+    async def _listens_itself(self) -> bool:
+        if self.first is None or self.starts is None or not self.starts.runs:
+            return False
+        return await asyncio.to_thread(listens_itself, self.first, self.starts.pid, wanted_socket(self.app))
+
+    def _age(self) -> float:
+        return self.host.clock.now().timestamp() - self.starts.written_at if self.starts is not None else 0.0
 
 
 async def _ask(session: aiohttp.ClientSession, address: str) -> str:
     """What is wrong; empty when the application answered."""
     try:
         async with session.get(
-            f"http://{address}:{WEB_PORT}/", allow_redirects=False, timeout=aiohttp.ClientTimeout(total=10),
+            f"http://{address}:{WEB_PORT}/", allow_redirects=False,
+            timeout=aiohttp.ClientTimeout(total=ASK_SECONDS),
             headers={"User-Agent": "deployd health check", "X-Deployd-Probe": "1"},
         ) as answer:
             return f"status {answer.status}" if answer.status in GATEWAY_ERRORS else ""
-    except (aiohttp.ClientError, TimeoutError) as error:
+    except TimeoutError:
+        return NO_ANSWER
+    except aiohttp.ClientError as error:
         return f"no answer ({type(error).__name__})"

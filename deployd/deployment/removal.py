@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 
+from deployd.confined.going import put_aside
 from deployd.confined.stages import ensure_unstaged
-from deployd.confined.trees import remove_tree
 from deployd.deployment.gone import ensure_gone
 from deployd.deployment.host import Host
 from deployd.deployment.together import together
@@ -36,7 +36,7 @@ async def remove_version(deployment: Deployment, host: Host, activity: str) -> N
         await host.engine.ensure_volume_gone(volume.name)
     folder = host.places.environment(deployment.project.id, deployment.environment) / "versions" / activity
     await ensure_unstaged(host.places.stages(deployment.project.id, deployment.environment, activity))
-    await remove_tree(folder)
+    await put_aside(folder, host.places.going)
 
 
 async def versions_there(deployment: Deployment, host: Host) -> set[str]:

@@ -11,17 +11,23 @@ from datetime import datetime
 from typing import ClassVar
 
 from deployd.activity.log import Tell
+from deployd.deployment.answers import refuse_errors, tell_answers
+from deployd.deployment.ended_starts import tell_ended_starts
 from deployd.deployment.freeze_words import words_of_switch
 from deployd.deployment.gone import ensure_gone
 from deployd.deployment.hook_run import end_hook, run_hook
 from deployd.deployment.host import Host
+from deployd.deployment.images_missing import instead_of
+from deployd.deployment.not_answering import NotAnswering
 from deployd.deployment.probe import wait_until_answering
 from deployd.deployment.removal import remove_version, unmount_unused, versions_there
 from deployd.deployment.route_set import route_set
 from deployd.deployment.snapshot import remove_snapshot
+from deployd.deployment.together import together
 from deployd.deployment.validate import read_config
 from deployd.deployment.view import Deployment
 from deployd.errors import DeployError, Transient
+from deployd.project.model import Application
 from deployd.router.control import RouterUnanswered
 from deployd.router.table import Released
 
@@ -63,12 +69,21 @@ async def wait_until_healthy(deployment: Deployment, host: Host, tell: Tell) -> 
 
     Raises:
         NotAnswering: One does not; its last output is the evidence.
+        AnswersWithError: One answers visitors with an error, where the settings want it to do better.
     """
     config = await read_config(deployment, host)
-    for app in config.applications:
-        await wait_until_answering(deployment, host, app, host.settings.answer_seconds)
-    await route_set(deployment, host)   # what is wrong with the routes comes out while there is a way back
+    await together(_answering(deployment, host, app) for app in config.applications)
+    routes = await route_set(deployment, host)   # what is wrong with them comes out while there is a way back
+    await refuse_errors(deployment, host, routes)
     return Healthy(tuple(app.name for app in config.applications))
+
+
+async def _answering(deployment: Deployment, host: Host, app: Application) -> None:
+    try:
+        await wait_until_answering(deployment, host, app, host.settings.answer_seconds)
+    except NotAnswering as error:
+        error.what += instead_of(host.catalogue, app)
+        raise
 
 
 async def switch(deployment: Deployment, host: Host, tell: Tell) -> Switched:
@@ -124,9 +139,11 @@ async def retire_old(deployment: Deployment, host: Host, tell: Tell) -> Retired:
         Transient: Something is still there; old workers must not work beside the new ones.
     """
     try:
-        return await _retire(deployment, host, tell)
+        _, retired = await together([tell_answers(deployment, host, tell), _retire(deployment, host, tell)])
     except DeployError as error:
         raise Transient(error, RETIRE_AGAIN_SECONDS) from error
+    assert retired is not None
+    return retired
 
 
 def _seconds_to_drain(deployment: Deployment, now: datetime) -> float:
@@ -152,6 +169,7 @@ async def _retire(deployment: Deployment, host: Host, tell: Tell) -> Retired:
             await ensure_gone(host, deployment.names.service(planned.name), stop_seconds=60)
             tell.line(f"service {planned.name} removed, its volume is kept")
     await remove_snapshot(deployment, host)
+    await tell_ended_starts(deployment, host, await read_config(deployment, host), tell)
     before = deployment.planned.before
     await unmount_unused(host, before.apps if before else ())
     return Retired(tuple(old))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from deployd.deployment.containers import MEGABYTE
 from deployd.deployment.host import Host
 from deployd.deployment.service_secrets import ROOT, ensure_secret_files, secret_file
 from deployd.deployment.version import ServiceVersion
@@ -12,6 +11,7 @@ from deployd.engine.specs import Bind, ContainerSpec
 from deployd.project.model import Service
 from deployd.services.families import family_of
 from deployd.services.family import SECRET_FILE, Credential
+from deployd.units import MEGABYTE
 
 
 async def service_container(

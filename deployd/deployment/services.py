@@ -8,17 +8,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from deployd.activity.log import Tell
+from deployd.confined.going import put_aside
 from deployd.confined.stages import ensure_unstaged
-from deployd.confined.trees import remove_tree
 from deployd.deployment.addresses import fixed_addresses
 from deployd.deployment.gone import ensure_gone
 from deployd.deployment.host import Host
+from deployd.deployment.images_missing import NO_CONTAINER
 from deployd.deployment.service_container import credentials_of, service_container
 from deployd.deployment.together import together
 from deployd.deployment.validate import read_config
 from deployd.deployment.version import ServiceVersion
 from deployd.deployment.view import Deployment
-from deployd.deployment.wanted import NO_CONTAINER
 from deployd.engine.addresses import given_by_docker
 from deployd.engine.errors import NotReady, SubnetTaken
 from deployd.engine.names import DIGEST, MADE_BY, bridge_name
@@ -73,7 +73,7 @@ async def end_new_services(deployment: Deployment, host: Host, tell: Tell) -> No
         await host.engine.ensure_network_gone(names.network)
         folder = host.places.environment(deployment.project.id, deployment.environment)
         await ensure_unstaged(host.places.all_stages(deployment.project.id, deployment.environment))
-        await remove_tree(folder)
+        await put_aside(folder, host.places.going)
 
 
 async def start_services(deployment: Deployment, host: Host, tell: Tell) -> ServicesUp:

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import ClassVar
 
 from deployd.activity.log import Tell
-from deployd.confined.trees import bytes_to_read, remove_tree
+from deployd.confined.going import put_aside
+from deployd.confined.trees import bytes_to_read
 from deployd.deployment.host import Host
 from deployd.deployment.together import together
 from deployd.deployment.validate import read_config
@@ -16,8 +17,7 @@ from deployd.deployment.view import Deployment
 from deployd.errors import DeployError
 from deployd.ids import SlugKey
 from deployd.slugs.mount_points import covered_mounts
-
-MEGABYTE = 1_000_000
+from deployd.units import MEGABYTE, megabytes
 
 
 class BuiltTooLarge(DeployError):
@@ -51,8 +51,8 @@ async def pack(deployment: Deployment, host: Host, tell: Tell) -> Packed:
         # Counted while it is packed, which ends with what is wrong: nobody waits for the counting.
         slug, _ = await together([packing, _refuse_too_large(deployment, host, app.name, workspace)])
         assert slug is not None, planned
-        tell.line(f"{slug.files} files, {slug.size_bytes / 1e6:.1f} MB in {slug.seconds:.1f} s", app=app.name)
-    await remove_tree(host.places.work(deployment.id))
+        tell.line(f"{slug.files} files, {megabytes(slug.size_bytes):.1f} MB in {slug.seconds:.1f} s", app=app.name)
+    await put_aside(host.places.work(deployment.id), host.places.going)
     return Packed(tuple(packed))
 
 

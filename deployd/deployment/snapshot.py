@@ -1,7 +1,9 @@
-"""The databases as they were before the deploy hook: copied in the freeze, put back when the deployment is reverted.
+"""Databases and mounts as they were before the deploy hook: copied in the freeze, put back when it is reverted.
 
     take_snapshot       databases paused ─► their files copied ─► they go on    it exists once the journal has its end
+                        mounts kept beside that
     put_back_snapshot   new containers ended ─► databases stopped ─► files put back ─► databases started
+                                             ─► mounts put back
 
 All are paused at once, so that the snapshot is of one moment; whoever talks to one waits, and no connection breaks.
 Files hold users, privileges, routines, sequences and large objects like any row, and copying them is several times
@@ -16,10 +18,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from deployd.activity.explain import unwrap
 from deployd.activity.log import Tell
-from deployd.confined.trees import count_files, remove_tree
+from deployd.confined.going import put_aside
+from deployd.confined.trees import count_files
 from deployd.deployment.databases import (
-    MEGABYTE,
     Database,
     copy_files,
     databases_before,
@@ -28,10 +31,21 @@ from deployd.deployment.databases import (
 )
 from deployd.deployment.hooks import Frozen
 from deployd.deployment.host import Host
+from deployd.deployment.mount_snapshot import (
+    Keeping,
+    by_hand_command,
+    folders_of,
+    open_keeping,
+    put_mounts_back,
+    write_request,
+)
+from deployd.deployment.together import together
+from deployd.deployment.validate import read_config
 from deployd.deployment.view import Deployment
 from deployd.deployment.volume_copy import by_hand
 from deployd.engine.names import ACTIVITY, ENVIRONMENT, INSTANCE, PROJECT, ROLE
 from deployd.errors import DeployError
+from deployd.units import megabytes
 
 UNDER_WAY_SECONDS = 0.5
 """Requests that the router had sent on before the freeze end within this time, mostly."""
@@ -44,7 +58,7 @@ class SnapshotNotTaken(DeployError):
 
 
 class SnapshotNotPutBack(DeployError):
-    """The databases are not as they were before the deploy hook; the snapshot is kept."""
+    """Databases or mounts are not as they were before the deploy hook; the snapshot is kept."""
 
     code: ClassVar[str] = "snapshot-not-put-back"
 
@@ -56,10 +70,16 @@ class Taken:
     files: int = 0
     size_bytes: int = 0
     seconds: float = 0.0
+    mounts: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What people call what is in it."""
+        return (*self.services, *(f"the mount {folder}" for folder in self.mounts))
 
 
 async def take_snapshot(deployment: Deployment, host: Host, tell: Tell) -> Taken:
-    """Copy the data of the environment's databases, when that is wanted and a deploy hook is about to change them.
+    """Copy the environment's databases and mounts, when that is wanted and a deploy hook is about to change them.
 
     Raises:
         SnapshotNotTaken: There is too little room, or a database does not let itself be copied.
@@ -73,10 +93,11 @@ async def take_snapshot(deployment: Deployment, host: Host, tell: Tell) -> Taken
         await end_half_copied(deployment, host, databases)
     if not wanted:
         return Taken(())
-    if not databases:
-        tell.line("no snapshot: there is no database that was there before")
+    folders = folders_of(await read_config(deployment, host))
+    if not databases and not folders:
+        tell.line("no snapshot: there is no database that was there before, and no mount")
         return Taken(())
-    return await _take(deployment, host, tell, databases)
+    return await _take(deployment, host, tell, databases, folders)
 
 
 async def put_back_snapshot(deployment: Deployment, host: Host, tell: Tell) -> None:
@@ -88,33 +109,53 @@ async def put_back_snapshot(deployment: Deployment, host: Host, tell: Tell) -> N
     taken = _taken(deployment)
     if taken is None:
         await end_half_copied(deployment, host, await databases_before(deployment, host))
-    elif taken.services and deployment.journal.last("run_deploy_hook") is not None:
+    elif taken.names and deployment.journal.last("run_deploy_hook") is not None:
         await _put_back(deployment, host, tell, taken)
     await remove_snapshot(deployment, host)
 
 
 async def remove_snapshot(deployment: Deployment, host: Host) -> None:
     """Let go of the snapshot of a deployment; none is fine."""
-    await remove_tree(_folder(deployment, host))
+    await put_aside(_folder(deployment, host), host.places.going)
 
 
-async def _take(deployment: Deployment, host: Host, tell: Tell, databases: tuple[Database, ...]) -> Taken:
-    folder, names = _folder(deployment, host), tuple(database.name for database in databases)
-    await remove_tree(folder)
+async def _take(
+    deployment: Deployment, host: Host, tell: Tell, databases: tuple[Database, ...], folders: tuple[str, ...],
+) -> Taken:
+    folder, services = _folder(deployment, host), tuple(database.name for database in databases)
+    await put_aside(folder, host.places.going)
     await asyncio.to_thread(folder.mkdir, mode=0o700, parents=True)
-    await asyncio.sleep(UNDER_WAY_SECONDS)
-    began = asyncio.get_running_loop().time()
-    try:
-        await copy_files(deployment, host, databases, folder)
-    except DeployError as error:
-        raise SnapshotNotTaken(
-            f"cannot take a snapshot of {', '.join(names)}: {error.what}", where=error.where, evidence=error.evidence,
-            mend=error.mend,
-        ) from error
+    async with open_keeping(deployment, host, tell, folders, folder) as keeping:
+        await asyncio.sleep(UNDER_WAY_SECONDS)
+        began = asyncio.get_running_loop().time()
+        try:
+            kept = await _copy(deployment, host, keeping, databases, folder)
+        except DeployError as error:
+            raise SnapshotNotTaken(
+                f"cannot take a snapshot of {', '.join(services)}: {error.what}", where=error.where,
+                evidence=error.evidence, mend=error.mend,
+            ) from error
+    if kept:
+        await asyncio.to_thread(write_request, deployment, host, kept, folder)
     files, size = await count_files(folder)
     seconds = asyncio.get_running_loop().time() - began
-    tell.line(f"snapshot of {', '.join(names)}: {size / MEGABYTE:.1f} MB in {seconds:.1f} s")
-    return Taken(names, files, size, round(seconds, 3))
+    taken = Taken(services, files, size, round(seconds, 3), tuple(name for _, name in kept))
+    if taken.names:
+        tell.line(f"snapshot of {', '.join(taken.names)}: {megabytes(size):.1f} MB in {seconds:.1f} s")
+    return taken
+
+
+async def _copy(
+    deployment: Deployment, host: Host, keeping: Keeping, databases: tuple[Database, ...], folder: Path,
+) -> tuple[tuple[int, str], ...]:
+    try:
+        async with asyncio.TaskGroup() as group:
+            mounts = group.create_task(keeping.keep(), name="snapshot of mounts")
+            if databases:
+                group.create_task(copy_files(deployment, host, databases, folder), name="snapshot of databases")
+    except ExceptionGroup as failed:
+        raise unwrap(failed) from None
+    return mounts.result()
 
 
 async def _put_back(deployment: Deployment, host: Host, tell: Tell, taken: Taken) -> None:
@@ -127,12 +168,15 @@ async def _put_back(deployment: Deployment, host: Host, tell: Tell, taken: Taken
     try:
         await _refuse_damaged(taken, folder)
         await _end_new_apps(deployment, host)
-        await replace_files(deployment, host, databases, folder)
+        await together((
+            *((replace_files(deployment, host, databases, folder),) if databases else ()),
+            *((put_mounts_back(folder),) if taken.mounts else ()),
+        ))
     except DeployError as error:
-        raise _not_put_back(deployment, error, databases, folder) from error
+        raise _not_put_back(deployment, error, taken, databases, folder) from error
     seconds = asyncio.get_running_loop().time() - began
-    tell.line(f"{', '.join(taken.services)} as before the deploy hook again: the snapshot of "
-              f"{taken.size_bytes / MEGABYTE:.1f} MB was put back in {seconds:.1f} s")
+    tell.line(f"{', '.join(taken.names)} as before the deploy hook again: the snapshot of "
+              f"{megabytes(taken.size_bytes):.1f} MB was put back in {seconds:.1f} s")
     await asyncio.to_thread(_touch, mark)
 
 
@@ -155,14 +199,15 @@ async def _end_new_apps(deployment: Deployment, host: Host) -> None:
 
 
 def _not_put_back(
-    deployment: Deployment, error: DeployError, databases: tuple[Database, ...], folder: Path,
+    deployment: Deployment, error: DeployError, taken: Taken, databases: tuple[Database, ...], folder: Path,
 ) -> SnapshotNotPutBack:
-    names = ", ".join(database.name for database in databases)
-    commands = " && ".join(
-        by_hand(database.container, database.volume, database.image, folder / database.name) for database in databases
-    )
+    commands = " && ".join((
+        *(by_hand(database.container, database.volume, database.image, folder / database.name)
+          for database in databases),
+        *((" ".join(by_hand_command(folder)),) if taken.mounts else ()),
+    ))
     return SnapshotNotPutBack(
-        f"{names} cannot be made what they were before the deploy hook: {error.what}",
+        f"{', '.join(taken.names)} cannot be made what they were before the deploy hook: {error.what}",
         where=str(folder), evidence=error.evidence,
         mend=f"the snapshot is kept in {folder}; mend the cause and `deployd undo retry {deployment.id}`, or put it "
              f"back by hand ({commands}) and `deployd undo skip {deployment.id}`",

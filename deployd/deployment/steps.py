@@ -17,19 +17,20 @@ from deployd.activity.table import (
     Step,
     Table,
 )
-from deployd.deployment import build, delete, deploy, hooks, route, services, slug, snapshot, validate
+from deployd.deployment import build, delete, deploy, hooks, lock, route, services, slug, snapshot, validate
 from deployd.deployment.host import Host
 from deployd.deployment.view import Deployment
 
 MINUTE = 60
 
-PUSH: Table[Deployment, Host] = Table("push", version=2, steps=(
+PUSH: Table[Deployment, Host] = Table("push", version=3, steps=(
     #     phase       step                       undone by               limit        visitors   after a restart
     Step("validate", validate.fetch,             NOTHING,                10 * MINUTE, AS_BEFORE, AGAIN),
     Step("validate", validate.read_and_plan,     NOTHING,                10 * MINUTE, AS_BEFORE, AGAIN),
     Step("build",    build.build_apps,           build.discard,          70 * MINUTE, AS_BEFORE, ATTACH,
          beside=Beside(services.begin_services,  services.end_new_services)),
     Step("slug",     slug.pack,                  NOTHING,                10 * MINUTE, AS_BEFORE, AGAIN),
+    Step("slug",     lock.wait_for_unlock,       NOTHING,                1 * MINUTE,  AS_BEFORE, AGAIN),
     Step("deploy",   services.start_services,    services.put_back_services, 10 * MINUTE, AS_BEFORE, AGAIN),
     Step("deploy",   deploy.start_apps,          deploy.remove_new,      5 * MINUTE,  AS_BEFORE, AGAIN),
     Step("hooks",    hooks.freeze,               hooks.thaw_to_old,      2 * MINUTE,  HELD,      AGAIN),
@@ -47,7 +48,10 @@ PUSH: Table[Deployment, Host] = Table("push", version=2, steps=(
 ROLLBACK = PUSH.without("build", "slug")
 """To an earlier version: its slugs, its configuration, its images."""
 
-PUSH_1 = replace(PUSH, version=1, steps=tuple(step for step in PUSH.steps if step.name != "take_snapshot"))
+PUSH_2 = replace(PUSH, version=2, steps=tuple(step for step in PUSH.steps if step.name != "wait_for_unlock"))
+"""Before there were locks."""
+
+PUSH_1 = replace(PUSH_2, version=1, steps=tuple(step for step in PUSH_2.steps if step.name != "take_snapshot"))
 """Before there were snapshots."""
 
 DELETE: Table[Deployment, Host] = Table("delete", version=1, steps=(
@@ -59,6 +63,9 @@ PURGE: Table[Deployment, Host] = Table("purge", version=1, steps=(
 ))
 """Of a deleted environment's data, when its time of grace is over."""
 
+QUIET_PHASES = frozenset({"validate", "build", "slug"})
+"""Phases that change nothing that is live."""
+
 LEAVING = frozenset({"delete", "purge"})
 """Kinds of activity after which there is no environment."""
 
@@ -67,6 +74,7 @@ TABLES = {"push": PUSH, "redeploy": PUSH, "rollback": ROLLBACK, "delete": DELETE
 
 EARLIER = {
     ("push", 1): PUSH_1, ("redeploy", 1): PUSH_1, ("rollback", 1): PUSH_1.without("build", "slug"),
+    ("push", 2): PUSH_2, ("redeploy", 2): PUSH_2, ("rollback", 2): PUSH_2.without("build", "slug"),
 }
 """Tables by which an earlier deployd may have begun something that is still open: {(kind, version): table}"""
 

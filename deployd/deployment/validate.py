@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from deployd.activity.log import Tell
 from deployd.deployment.host import Host
-from deployd.deployment.refused import ConfigurationRefused
+from deployd.deployment.images_missing import refused_files
 from deployd.deployment.version import Version
 from deployd.deployment.view import Deployment, Fetched, Planned
 from deployd.deployment.wanted import find_wanted, routes_of
@@ -12,7 +12,6 @@ from deployd.errors import DeployError, Transient
 from deployd.ids import CommitId
 from deployd.plan import NOTHING_LIVE, WantedApp, WantedService, make_plan
 from deployd.project.model import ProjectConfig
-from deployd.project.report import render_findings
 
 REMOTE_BEHIND_SECONDS = 5.0
 
@@ -86,10 +85,13 @@ async def read_and_plan(deployment: Deployment, host: Host, tell: Tell) -> Plann
     Raises:
         ConfigurationRefused: It has errors; nothing was changed.
         PlanRefused: It would lose data.
+        SubmoduleMissing, SubmoduleRefused, SubmodulesTooLarge: A build would fail for want of a submodule.
     """
     project = deployment.project
     first_try = deployment.journal.last("read_and_plan") is None   # another one need not repeat the warnings
     config = await read_config(deployment, host, tell if first_try else None)
+    if deployment.activity.kind == "push" and project.remote is not None:   # of others the pusher was told
+        await _look_at_submodules(deployment, host, config, tell)
     before = await host.facts.live(project.id, deployment.environment)
     if deployment.activity.kind == "rollback":
         version, apps, services = await _earlier(deployment, host)
@@ -114,11 +116,23 @@ async def read_and_plan(deployment: Deployment, host: Host, tell: Tell) -> Plann
     return Planned(version, before, plan, tuple(route.url for route in sorted(upstream, key=lambda r: not r.primary)))
 
 
+async def _look_at_submodules(deployment: Deployment, host: Host, config: ProjectConfig, tell: Tell) -> None:
+    looked = await host.code.look_at_submodules(deployment.project, deployment.commit, config)
+    for note in looked.notes():
+        tell.warn(note)
+    for other in looked.errors[1:]:
+        for line in other.lines():
+            tell.line(line)
+    if looked.errors:
+        raise looked.errors[0]
+
+
 async def read_config(deployment: Deployment, host: Host, tell: Tell | None = None) -> ProjectConfig:
     """The configuration at the deployment's commit. The same commit always gives the same, so later steps ask again."""
     result = await host.code.read(deployment.project, deployment.commit)
     if result.config is None:
-        raise ConfigurationRefused(render_findings(result.findings), len(result.errors))
+        nearest = host.settings.takes_nearest(deployment.project)
+        raise refused_files(result, host.catalogue, nearest=nearest)
     if tell is not None:
         for warning in result.warnings:
             tell.warn(f"{warning.place}: {warning.what}" + (f"; {warning.mend}" if warning.mend else ""))

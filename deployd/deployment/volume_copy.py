@@ -7,6 +7,7 @@ anybody touches the same files again. It has the image of a service, which is th
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
 from pathlib import Path
 from typing import ClassVar
 
@@ -14,6 +15,7 @@ from deployd.deployment.host import Host
 from deployd.deployment.view import Deployment
 from deployd.engine.specs import Bind, ContainerSpec
 from deployd.errors import DeployError
+from deployd.units import megabytes
 
 NO_ROOM = 75
 """Exit status of OUT when the copy would leave too little room."""
@@ -39,11 +41,12 @@ class CopyFailed(DeployError):
 
 async def copy_out(
     deployment: Deployment, host: Host, volumes: Mapping[str, str], image: str, folder: Path, *, keep_free_bytes: int,
-    limit_seconds: float,
+    limit_seconds: float, still: AbstractAsyncContextManager[None],
 ) -> None:
     """Copy volumes below a folder, one folder for each.
 
     Args:
+        still: Entered when all is ready to be copied; who writes into the volumes stands still in it.
         volumes: {folder below `folder`: volume}.
         image: Of any service; it has to have `cp`.
         keep_free_bytes: What has to stay free on the disk.
@@ -54,12 +57,12 @@ async def copy_out(
     binds = (*(Bind(volume, f"/from/{name}", read_only=True) for name, volume in volumes.items()),
              Bind(str(folder), "/to"))
     spec = _container(deployment, image, binds, OUT, str(keep_free_bytes // KIBIBYTE))
-    status, lines = await _run(host, spec, limit_seconds)
+    status, lines = await _run(host, spec, limit_seconds, still)
     if status == NO_ROOM:
         need, free = (int(word) * KIBIBYTE for word in lines[-1].split())
         raise CopyFailed(
-            f"it needs {need / 1e6:.0f} MB, and {free / 1e6:.0f} MB are free at {folder}, "
-            f"of which {keep_free_bytes / 1e6:.0f} MB have to stay free",
+            f"it needs {megabytes(need):.0f} MB, and {megabytes(free):.0f} MB are free at {folder}, "
+            f"of which {megabytes(keep_free_bytes):.0f} MB have to stay free",
             mend="make room on the disk, or lower min_free_disk_mb",
         )
     if status != 0:
@@ -109,12 +112,15 @@ def _container(
     )
 
 
-async def _run(host: Host, spec: ContainerSpec, limit_seconds: float) -> tuple[int, tuple[str, ...]]:
+async def _run(
+    host: Host, spec: ContainerSpec, limit_seconds: float, still: AbstractAsyncContextManager[None] | None = None,
+) -> tuple[int, tuple[str, ...]]:
     await host.engine.ensure_container_gone(spec.name, stop_seconds=0)
     try:
         await host.engine.create(spec)
-        await host.engine.start(spec.name)
-        status = await host.engine.wait_until_ended(spec.name, limit_seconds)
+        async with still or nullcontext():
+            await host.engine.start(spec.name)
+            status = await host.engine.wait_until_ended(spec.name, limit_seconds)
         return status, await host.engine.last_lines(spec.name)
     finally:
         await host.engine.ensure_container_gone(spec.name, stop_seconds=0)

@@ -52,22 +52,35 @@ async def stage_mounts(
     own = host.places.instance(project, environment, deployment.id, instance_name)
     mounts, folders = ordered(instance), []
     for mount in mounts:
+        held = mounts_within(mount, mounts)
         if mount.source == "tmp":
-            folders.append(Folder(own / "tmp", mount.source_path))
+            folders.append(Folder(own / "tmp", mount.source_path, held))
         else:
             volume = f"shared/{mount.service}" if mount.service else instance_name
-            folders.append(Folder(data, f"{volume}/{mount.source_path}"))
+            folders.append(Folder(data, f"{volume}/{mount.source_path}", held))
     stage = host.places.stages(project, environment, deployment.id) / instance_name
     try:
         return await ensure_staged(stage, folders, deployment.planned.version.uid)
     except NotBeneath as error:
         mount = mounts[error.number]
+        if error.held:
+            raise MountBlocked(
+                f"cannot have the mount {mount.path}/{error.held} of {instance_name} within {mount.path}: in its place,"
+                f" or on the way to it, there is {error.kind}", where=str(mount.place),
+                mend="remove what the application or a hook put there, or mount the two side by side",
+            ) from None
         raise MountBlocked(
             f"cannot have the mount {mount.path} of {instance_name}: on the way to its folder there is {error.kind}",
             where=str(mount.place),
             mend=f"remove what the application or a hook put in the place of `source_path: {mount.source_path}`, or"
                  " give the mount another one",
         ) from None
+
+
+def mounts_within(outer: Mount, mounts: Iterable[Mount]) -> tuple[str, ...]:
+    """Where in a mount others of the same instance are mounted."""
+    prefix = f"{outer.path}/"
+    return tuple(mount.path.removeprefix(prefix) for mount in mounts if mount.path.startswith(prefix))
 
 
 async def stage_version(deployment: Deployment, host: Host, config: ProjectConfig) -> None:

@@ -9,44 +9,30 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
 
 from deployd.activity.secret_forms import SHORTEST, is_maskable
-from deployd.catalogue import Choice
 from deployd.deployment.host import Host
+from deployd.deployment.images_missing import NO_CONTAINER, images_missing, kept_versions
+from deployd.deployment.kernel_limits import too_large_to_start
 from deployd.deployment.refused import ConfigurationRefused
 from deployd.deployment.together import together
 from deployd.deployment.version import AppVersion, ServiceVersion, Version, worker_part
 from deployd.environment.application_json import application_json
 from deployd.environment.hosts import Domains, Resolved, resolve_routes
+from deployd.environment.kernel import MOST_VALUE_BYTES, value_bytes
 from deployd.environment.naming import development_host
 from deployd.environment.platform import encoded, routes_json
-from deployd.environment.variables import Variables, variables_of
+from deployd.environment.variables import Variables, doubtful_variables, variables_of
 from deployd.errors import DeployError
 from deployd.ids import ActivityId, CommitId, EnvironmentName
 from deployd.plan import KeyParts, WantedApp, WantedService
-from deployd.project.model import Application, Place, ProjectConfig, Service
+from deployd.project.model import Application, ProjectConfig, Service
 from deployd.recipes.build_steps import RECIPE_VERSION
-from deployd.services.families import WITHOUT_CONTAINER, family_of
+from deployd.services.families import family_of
 from deployd.settings import ProjectSettings, Settings
 from deployd.slugs.key import build_part, slug_key
 
-NO_CONTAINER = WITHOUT_CONTAINER
-"""Service types that are a folder on the host and no container."""
-MOST_ROUTES_BYTES = 131_072 - len("MAGENTO_CLOUD_ROUTES=") - 1
-"""A variable of Linux with its name and its end has 128 KB at most; nothing can be started with a larger one."""
-
-
-class ExtensionNotThere(DeployError):
-    """An application asks for a PHP extension that its image does not have."""
-
-    code: ClassVar[str] = "extension-not-there"
-
-
-class Find(Protocol):
-    """How the catalogue is asked for a runtime or a service."""
-
-    def __call__(self, name: str, version: str, /, *, nearest: bool) -> Choice: ...
+MOST_ROUTES_BYTES = MOST_VALUE_BYTES - value_bytes("MAGENTO_CLOUD_ROUTES", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,55 +80,6 @@ def build_variables(project: ProjectSettings, app: Application, branch: str) -> 
     return variables_of(app, app.web.instance, project, branch, building=True)
 
 
-def images_missing(host: Host, project: ProjectSettings, config: ProjectConfig) -> tuple[list[DeployError], list[str]]:
-    """Runtimes and services of the configuration that this host does not have, and warnings about stand-ins."""
-    nearest = (project.runtime_fallback or host.settings.runtime_fallback) == "nearest"
-    errors: list[DeployError] = []
-    warnings: list[str] = []
-
-    def look(find: Find, name: str, version: str, place: Place) -> None:
-        try:
-            warning = find(name, version, nearest=nearest).warning
-        except DeployError as error:
-            error.where = error.where or str(place)
-            errors.append(error)
-        else:
-            warnings.extend([f"{place}: {warning}"] if warning else [])
-
-    for app in config.applications:
-        look(host.catalogue.runtime, app.runtime_name, app.version, app.type_place)
-        if not errors:
-            choice = host.catalogue.runtime(app.runtime_name, app.version, nearest=nearest)
-            missing, left_out = _extensions(app, choice)
-            errors.extend(missing)
-            warnings.extend(left_out)
-    for service in config.services:
-        if service.kind not in NO_CONTAINER:
-            look(host.catalogue.service, service.kind, service.version, service.type_place)
-    return errors, warnings
-
-
-def _extensions(app: Application, choice: Choice) -> tuple[list[DeployError], list[str]]:
-    """PHP extensions that the image does not have, and those that are accepted and not loaded."""
-    known = choice.entry.extensions
-    if known is None:
-        return [], []
-    there = {*known.default, *known.optional, *known.built_in}
-    named = [extension.name.lower() for extension in app.runtime.extensions]
-    missing = [name for name in named if name not in there and name not in known.left_out]
-    errors: list[DeployError] = [
-        ExtensionNotThere(
-            f"the extension {name} is not in {app.runtime_name}:{choice.version} on this host",
-            where=str(app.type_place), mend=f"take it out of runtime.extensions; there are: {', '.join(sorted(there))}",
-        )
-        for name in missing
-    ]
-    return errors, [
-        f"{app.type_place}: the extension {name} is accepted and not loaded: it is the agent of a monitoring service"
-        for name in named if name in known.left_out
-    ]
-
-
 async def find_wanted(
     host: Host, project: ProjectSettings, environment: EnvironmentName, branch: str,
     activity: ActivityId, commit: CommitId, config: ProjectConfig, live: Version | None,
@@ -152,12 +89,14 @@ async def find_wanted(
     Raises:
         ConfigurationRefused: It asks for a runtime or a service that this host does not have.
     """
-    errors, warnings = images_missing(host, project, config)
+    nearest = host.settings.takes_nearest(project)
+    kept = kept_versions(live.services if live else (), config.services)
+    refusals, warnings = images_missing(host.catalogue, config.images_asked(), nearest=nearest, kept=kept)
+    errors = [refusal.error for refusal in refusals]
     routes = routes_of(host.settings, project, environment, branch, config)
-    errors += wrong_routes(routes)
+    errors += wrong_routes(routes) or too_large_to_start(config, project, branch, routes.routes)
     if errors:
         raise ConfigurationRefused.because(errors)
-    nearest = (project.runtime_fallback or host.settings.runtime_fallback) == "nearest"
     apps, wanted_apps = [], []
     for app in config.applications:
         choice = host.catalogue.runtime(app.runtime_name, app.version, nearest=nearest)
@@ -176,7 +115,9 @@ async def find_wanted(
     for service in config.services:
         image_id, number = "", service.version
         if service.kind not in NO_CONTAINER:
-            choice = host.catalogue.service(service.kind, service.version, nearest=nearest)
+            choice = host.catalogue.service(
+                service.kind, service.version, nearest=nearest, kept=kept.get(service.name),
+            )
             image_id, number = await host.images.ensure(choice.entry, tell), choice.version
         kind = f"{service.kind}:{number}"   # what runs: its data are in the format of that version
         services.append(ServiceVersion(service.name, kind, image_id, service_digest(host.settings, service, image_id)))
@@ -187,7 +128,7 @@ async def find_wanted(
         ),
         tuple(wanted_apps),
         tuple(WantedService(item.name, item.type, item.digest) for item in services),
-        (*warnings, *routes.warnings, *cannot_be_masked(project)),
+        (*warnings, *routes.warnings, *cannot_be_masked(project), *doubtful_variables(project)),
     )
 
 

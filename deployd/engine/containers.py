@@ -10,7 +10,7 @@ from contextlib import suppress
 from deployd.engine.alive import is_alive
 from deployd.engine.connection import Connection
 from deployd.engine.edge import LIMIT_SECONDS, ask
-from deployd.engine.errors import EngineOverran, EngineRefused, NameTaken, NotRunning, NotThere
+from deployd.engine.errors import EngineOverran, EngineRefused, NameTaken, NotThere
 from deployd.engine.render import render_container
 from deployd.engine.seen import ContainerSeen, read_container, read_listed_container
 from deployd.engine.specs import ContainerSpec
@@ -92,28 +92,6 @@ class Containers(Connection):
         limit = LIMIT_SECONDS + (LONGEST_STOP_SECONDS if stop_seconds is None else stop_seconds)
         with suppress(NotThere):
             await ask(f"stop the container {name}", self.docker.containers.container(name).stop(t=stop_seconds), limit)
-
-    async def ensure_paused(self, name: str) -> None:
-        """Stop the clock of everything in a running container; whoever talks to it waits. Paused already is fine.
-
-        Raises:
-            NotThere, NotRunning: There is no such container, or it does not run.
-        """
-        try:
-            await ask(f"pause the container {name}", self.docker.containers.container(name).pause())
-        except EngineRefused as error:
-            if "already paused" not in error.what:
-                raise
-
-    async def ensure_not_paused(self, name: str) -> None:
-        """Let a paused container go on; not paused, or gone, is fine."""
-        try:
-            await ask(f"let the container {name} go on", self.docker.containers.container(name).unpause())
-        except (NotThere, NotRunning):
-            return
-        except EngineRefused as error:
-            if "not paused" not in error.what:
-                raise
 
     async def ensure_container_gone(self, name: str, stop_seconds: int | None = None) -> None:
         """Stop a container and remove it with its anonymous volumes. Gone already is fine.

@@ -9,9 +9,10 @@ from deployd.engine.execs import ExecResult, Execs
 from deployd.engine.logs import EventFollower, LogFollower, Logs
 from deployd.engine.memory import Memory
 from deployd.engine.networks import Networks, Volumes
+from deployd.engine.pauses import Pauses
 
 
-class Engine(Logs, Memory, Execs, Networks, Volumes):
+class Engine(Logs, Memory, Pauses, Execs, Networks, Volumes):
     """One Docker Engine; enter it to connect. Every `ensure` may run twice, every call has a limit.
 
     Raises:

@@ -81,6 +81,12 @@ class NotRunning(DeployError):
     code: ClassVar[str] = "not-running"
 
 
+class NotPaused(DeployError):
+    """Containers could not be made to stand still, or went on before they were to."""
+
+    code: ClassVar[str] = "not-paused"
+
+
 class NotReady(DeployError):
     """A container did not become ready in its time, or ended; its last log lines are the evidence."""
 

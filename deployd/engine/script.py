@@ -42,13 +42,14 @@ from deployd.engine.errors import NotRunning, NotThere, ScriptLost, ScriptOverra
 from deployd.engine.execs import ExecResult
 from deployd.engine.seen import ContainerSeen
 from deployd.process import LineCutter
+from deployd.units import MEGABYTE
 
 SCRIPTS_FOLDER = "/run/deployd/scripts"
 """Where a container sees `<folder>`."""
 CHUNK_BYTES = 1_000_000
 SLICE_BYTES = 2_048
 """Is cut into lines and told at once, which may be a thousand lines; then others get their turn in the loop."""
-OUTPUT_BYTES = 64 * 1024 * 1024
+OUTPUT_BYTES = 64 * MEGABYTE
 """A script that writes for ever must not fill the disk. What it writes beyond this is read, so that it can go on, and
 not kept."""
 KEPT_BACK_BYTES = 65_536
@@ -364,7 +365,7 @@ class _Tail:
     def end(self) -> None:
         self._cutter.end()
         if self._offset >= OUTPUT_BYTES:
-            self._tell(f"[…] what it wrote after {OUTPUT_BYTES // 1024**2} MB was not kept")
+            self._tell(f"[…] what it wrote after {OUTPUT_BYTES // MEGABYTE} MB was not kept")
 
 
 async def _is_lost(script: Script, engine: Engine, container: str, waited_seconds: float) -> bool:

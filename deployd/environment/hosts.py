@@ -83,7 +83,7 @@ def _is_below(host: str, domain: str) -> bool:
 
 
 def resolve_routes(templates: Sequence[RouteTemplate], domains: Domains) -> Resolved:
-    """Every URL of the environment, the file's order kept, automatic redirects from http to https at the end."""
+    """Every URL of the environment, the file's order kept; what is made for the other scheme stands at the end."""
     warnings: list[str] = []
     clashes: list[tuple[RouteTemplate, RouteTemplate]] = []
     found: dict[tuple[str, str, str], ResolvedRoute] = {}
@@ -98,7 +98,8 @@ def resolve_routes(templates: Sequence[RouteTemplate], domains: Domains) -> Reso
     if domains.https_port is None:
         routes = _served_without_tls(routes, domains, warnings)
     else:
-        routes += list(_redirects_to_https(routes, found, domains))
+        made = [*_redirects_to_https(routes, found, domains), *_also_over_https(routes, domains)]
+        routes += made
     return Resolved(_with_primary(routes), tuple(warnings), tuple(clashes))
 
 
@@ -168,6 +169,32 @@ def _redirects_to_https(
                 "http", route.host, route.path, _url("http", route.host, route.path, domains), route.template,
                 "http" + route.original_url.removeprefix("https"), "redirect", route.url,
             )
+
+
+def _also_over_https(routes: Sequence[ResolvedRoute], domains: Domains) -> Iterator[ResolvedRoute]:
+    """The same over https, for hosts of which the file says nothing over https.
+
+    The hosted platforms told at the end of a push with `http://{default}/` and a redirect from `http://www.{default}/`:
+
+        http://main.example/ is served by application `shop`
+        http://www.main.example/ redirects to http://main.example/
+        https://main.example/ is served by application `shop`
+        https://www.main.example/ redirects to http://main.example/
+    """
+    secure = {route.host for route in routes if route.scheme == "https"}
+    for route in routes:
+        if route.host in secure or _leads_to_https(route):
+            continue
+        yield replace(
+            route, scheme="https", url=_url("https", route.host, route.path, domains),
+            original_url="https" + route.original_url.removeprefix("http"),
+        )
+
+
+def _leads_to_https(route: ResolvedRoute) -> bool:
+    """A redirect to its own host, which would go round in circles there."""
+    target = urlsplit(route.to or "")
+    return route.type == "redirect" and target.scheme == "https" and target.netloc.partition(":")[0] == route.host
 
 
 def _served_without_tls(

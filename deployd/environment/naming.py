@@ -43,7 +43,10 @@ def shared_domain(template: str) -> str:
 def development_host(template: str, project: str, environment: str) -> str:
     """Host of an environment from the operator's template; a label over 63 characters is cut and made unique again."""
     host = template.format(project=project, environment=environment).lower()
-    first, dot, rest = host.partition(".")
-    if len(first) > LONGEST_LABEL:
-        first = f"{first[:LONGEST_LABEL - 8].rstrip('-')}-{hashlib.sha256(first.encode()).hexdigest()[:7]}"
-    return first + dot + rest
+    return ".".join(map(_cut, host.split(".")))
+
+
+def _cut(label: str) -> str:
+    if len(label) <= LONGEST_LABEL:
+        return label
+    return f"{label[:LONGEST_LABEL - 8].rstrip('-')}-{hashlib.sha256(label.encode()).hexdigest()[:7]}"

@@ -15,6 +15,7 @@ from typing import Any
 from deployd.environment.application_json import application_json
 from deployd.environment.hosts import ResolvedRoute
 from deployd.environment.naming import EnvironmentType
+from deployd.environment.service_variables import service_variables
 from deployd.environment.variables import Variables
 from deployd.project.model import MAGENTO, PLATFORMSH, Application, Commands
 
@@ -67,8 +68,13 @@ def runtime_environment(
     commands: Commands,
     routes: Sequence[ResolvedRoute],
     relationships: Mapping[str, list[dict[str, Any]]],
+    of_services: bool = False,
 ) -> dict[str, str]:
-    """What the application, its workers, hooks and crons get."""
+    """What the application, its workers, hooks and crons get.
+
+    Args:
+        of_services: Each relationship in variables of its own, too; one that the project sets itself wins.
+    """
     root = next((location.root for location in app.web.locations if location.path == "/"), None)
     platform = {
         "APP_DIR": APP_FOLDER,
@@ -91,7 +97,8 @@ def runtime_environment(
         if text is not None:
             platform[name] = text
     socket = {"SOCKET": SOCKET} if app.web.socket_family == "unix" else {"PORT": str(PORT)}
-    return {**variables.environment, **_in_both_spellings(platform), **socket}
+    services = service_variables(relationships) if of_services else {}
+    return {**services, **variables.environment, **_in_both_spellings(platform), **socket}
 
 
 def routes_json(routes: Sequence[ResolvedRoute]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from deployd.project.model import MAGENTO, Application, Instance, Json
+from deployd.project.variables import NULL, VARIABLE_NAME, overwritten
 from deployd.settings import ProjectSettings
 
 
@@ -48,6 +49,27 @@ def variables_of(
     php = {name[4:]: as_ini(value) for name, value in values.items() if name.startswith("php:")}
     platform = {name: value for name, value in values.items() if not name.startswith("env:")}
     return Variables(environment, platform, php)
+
+
+def doubtful_variables(project: ProjectSettings) -> list[str]:
+    """Warnings about variables of the operator that programs do not find as they are written, each with its key."""
+    levels = [("variables", project.variables), *(
+        (f"environments.{branch}.variables", item.variables) for branch, item in project.environments.items()
+    )]
+    found = []
+    for key, level in levels:
+        for written, variable in level.items():
+            if not written.startswith("env:"):
+                continue
+            name = written[4:].upper()
+            if not VARIABLE_NAME.fullmatch(name):
+                found.append(f"{key}.{written}: no program finds it, because the shell that starts them passes on only "
+                             "names of letters, digits and `_` that do not begin with a digit; use another name")
+            elif why := overwritten(name, unix=None):
+                found.append(f"{key}.{written}: {name} {why}; remove it, or use another name")
+            if variable.value is None:
+                found.append(f'{key}.{written}: {name} {NULL}; write "" for an empty one, or remove it')
+    return found
 
 
 def as_text(value: Json) -> str:

@@ -21,13 +21,14 @@ EXPORT_SECONDS = 600
 
 async def export(
     mirror: Mirror, commit: CommitId, root: str, destination: Path, limits: TreeLimits,
-    openings: tuple[Opening, ...] = (),
+    openings: tuple[Opening, ...] = (), base: str | None = None,
 ) -> None:
     """Write the files of a folder at a commit into an empty folder, modes and symbolic links kept.
 
     Args:
         limits: Of the commit's own files; asked before git makes an index of them. Submodules have limits of their own.
         openings: Addresses that are not public and from which submodules may be fetched nevertheless.
+        base: What relative addresses of submodules are relative to: the address of the repository's own remote.
 
     Raises:
         TreeTooLarge: There are more files than may be, or larger ones.
@@ -35,7 +36,7 @@ async def export(
     """
     listing = await _list_within(mirror, commit, root, limits)
     await _export_files(mirror, commit, root, destination)
-    await export_submodules(mirror, commit, root, listing, destination, openings, _export_files)
+    await export_submodules(mirror, commit, root, listing, destination, openings, _export_files, base)
 
 
 async def _list_within(mirror: Mirror, commit: CommitId, root: str, limits: TreeLimits) -> bytes:

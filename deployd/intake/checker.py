@@ -6,12 +6,13 @@ from collections.abc import Mapping
 
 from deployd.deployment.code import ProjectCode
 from deployd.deployment.host import Host
-from deployd.deployment.wanted import images_missing, routes_of, wrong_routes
+from deployd.deployment.images_missing import images_missing, refused_files
+from deployd.deployment.kernel_limits import too_large_to_start
+from deployd.deployment.wanted import routes_of, wrong_routes
 from deployd.environment.naming import machine_name
 from deployd.errors import DeployError
 from deployd.ids import CommitId
 from deployd.intake.ports import Verdict
-from deployd.project.report import render_findings
 from deployd.settings import ProjectSettings
 
 
@@ -30,8 +31,17 @@ class CommitChecker:
             result = await self._code.read(project, commit, env)
         except DeployError as error:
             return Verdict(False, tuple(error.lines()))
+        nearest = self._host.settings.takes_nearest(project)
         if result.config is None:
-            return Verdict(False, tuple(render_findings(result.findings)))
-        errors, _ = images_missing(self._host, project, result.config)
-        errors += wrong_routes(routes_of(self._host.settings, project, machine_name(branch), branch, result.config))
-        return Verdict(not errors, tuple(line for error in errors for line in (*error.lines(), "")))
+            return Verdict(False, refused_files(result, self._host.catalogue, nearest=nearest).evidence)
+        refusals, _ = images_missing(self._host.catalogue, result.config.images_asked(), nearest=nearest)
+        errors: list[DeployError] = [refusal.error for refusal in refusals]
+        routes = routes_of(self._host.settings, project, machine_name(branch), branch, result.config)
+        errors += wrong_routes(routes) or too_large_to_start(result.config, project, branch, routes.routes)
+        try:
+            looked = await self._code.look_at_submodules(project, commit, result.config, env)
+        except DeployError as error:
+            return Verdict(False, tuple(error.lines()))
+        errors += looked.errors
+        told = [line for error in errors for line in (*error.lines(), "")]
+        return Verdict(not errors, (*told, *looked.notes()))

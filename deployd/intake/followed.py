@@ -32,10 +32,12 @@ class TerminalLogs:
 class TerminalLog:
     def __init__(self, follower: Follower) -> None:
         self._follower = follower
+        self._held = False
 
     async def take(self) -> list[str] | None:
-        """Further lines; empty after a while of silence; None when the activity has ended."""
-        lines = await self._follower.take()
+        """Further lines; empty after a while of silence; None when the activity has ended, or waits for somebody."""
+        lines = None if self._held else await self._follower.take()
+        self._held = any(line.kind == "held" for line in lines or ())
         return None if lines is None else [text for line in lines for text in render_line(line)]
 
     def close(self) -> None:

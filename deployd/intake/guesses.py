@@ -52,6 +52,11 @@ class Guesses:
         """How many addresses have to wait now."""
         return sum(self._pause(found) > 0 for found in self._failures.values())
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether no address has guessed wrongly of late: then nobody need be asked where they come from."""
+        return not self._failures
+
     def pause_seconds(self, source: str, token: str | None = None) -> float:
         """How long an address has to wait until its next token is looked at; 0: it need not.
 

@@ -21,11 +21,13 @@ from deployd.confined.trees import size_of
 from deployd.errors import DeployError
 from deployd.git.program import git_environment
 from deployd.ids import ProjectId
+from deployd.intake.lasting import LASTING
 from deployd.intake.ports import Intake
 from deployd.intake.seats import Seats, TooMany, Turns
 from deployd.intake.tokens import find_token
 from deployd.process import Process, open_process
 from deployd.settings import ProjectSettings, Token
+from deployd.units import MEGABYTE
 
 log = structlog.get_logger()
 
@@ -42,13 +44,18 @@ STREAMS = 100
 AT_ONCE, AT_ONCE_OF_ONE = 256, 8
 """Processes that answer readers; whoever comes when a token has that many waits for one of them to end. Pushes are not
 among them: they stay until the deployment is done."""
-REPOSITORY_BYTES = 10_000_000_000
+REPOSITORY_BYTES = 10_000 * MEGABYTE
 COMMANDS_BYTES = 4_000_000
 """Of the lines for branches and tags of one push: some 20,000, ten times as many as are taken."""
 LENGTH_DIGITS = 4
 """Begin each line of git's protocol; they count themselves. Fewer than that, and it is no line but a mark."""
 COUNTED_SECONDS = 10.0
 """How long what was counted of a repository is good."""
+NO_LFS = (
+    "deployd keeps no files of Git LFS. Let git have them itself (git lfs migrate export --everything --include=...),"
+    " or name a server for them in .lfsconfig; GIT_LFS_SKIP_PUSH=1 git push pushes without them"
+)
+"""What git-lfs prints. Without an answer of its kind it says that the repository does not exist."""
 ROLES_THAT_PUSH = ("contributor", "admin")
 NO_CACHE = {"Cache-Control": "no-cache, max-age=0, must-revalidate", "Pragma": "no-cache"}
 
@@ -103,8 +110,13 @@ def git_routes(
             return response
         return handle
 
+    async def no_lfs(request: web.Request) -> web.Response:
+        _admit(request, intake, READING)
+        return web.json_response({"message": NO_LFS}, status=501, content_type="application/vnd.git-lfs+json")
+
     base = "/git/{project}.git"
     return [
+        web.route("*", f"{base}/info/lfs/{{rest:.*}}", no_lfs),
         web.get(f"{base}/info/refs", info_refs),
         *(web.post(f"{base}/{service}", rpc(service)) for service in SERVICES),
     ]
@@ -178,7 +190,7 @@ async def _refuse_without_room(
         if disk.f_bavail * disk.f_frsize < LEAST_FREE_BYTES:
             why = f"the disk of {repository} is full"
         elif await sizes.of(repository) > repository_bytes:
-            why = f"its repository takes more than its share of {repository_bytes // 1_000_000} MB"
+            why = f"its repository takes more than its share of {repository_bytes // MEGABYTE} MB"
             mend = "have the operator raise shares.repository_mb"
         else:
             return
@@ -201,6 +213,7 @@ async def _serve(
         "DEPLOYD_WHO": token.name if token else "",
         **({"GIT_PROTOCOL": request.headers["Git-Protocol"]} if "Git-Protocol" in request.headers else {}),
     })
+    request[LASTING] = True
     async with open_process(
         *BOUNDED, "git", SERVICES[service], *arguments, str(repository), env=env, with_stdin=with_body,
     ) as process, asyncio.TaskGroup() as group:

@@ -16,6 +16,7 @@ from aiohttp import web
 
 from deployd.git.mirror import without_user
 from deployd.ids import ActivityId, CommitId, ProjectId
+from deployd.intake.lasting import LASTING
 from deployd.intake.ports import Intake
 from deployd.intake.push import NOTHING, Push
 from deployd.intake.receive_hook import ACCEPTED, REFUSED, SHOWN, VERDICT
@@ -133,6 +134,7 @@ class _Answer:
 
     async def __aenter__(self) -> _Answer:
         await self.response.prepare(self._request)
+        self._request[LASTING] = True
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> bool:

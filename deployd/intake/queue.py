@@ -12,7 +12,7 @@ from deployd.environment.naming import machine_name
 from deployd.ids import ProjectId
 from deployd.intake.push import Push, Receipt
 from deployd.settings import Settings
-from deployd.state import activities, deliveries, environments
+from deployd.state import activities, deliveries, environments, locks
 from deployd.state.activities import NewActivity, Trigger
 from deployd.state.deliveries import Delivery
 from deployd.state.store import Store
@@ -75,6 +75,9 @@ class StateQueue:
             Trigger(push.who, push.how, push.delivery),
         ), now)
         said = f"activity {number}: {push.branch} at {push.new[:8]} to environment {name}"
+        lock = locks.find(db, push.project, name)
+        if lock is not None:
+            said += f", which waits when it is built: {lock.said(push.branch)}"
         return Receipt(number, f"{said}, after activity {goes_on[0].id}, which goes on" if goes_on else said)
 
     def _delete(self, db: sqlite3.Connection, push: Push) -> Receipt:
@@ -87,7 +90,9 @@ class StateQueue:
             push.project, name, push.branch, "delete", TABLES["delete"].version, None,
             Trigger(push.who, push.how, push.delivery),
         ), self._clock.now())
-        return Receipt(number, f"activity {number}: {push.branch} was deleted, environment {name} goes with it")
+        lock = locks.find(db, push.project, name)
+        when = f" when it is unlocked: {lock.said(push.branch)}" if lock else ""
+        return Receipt(number, f"activity {number}: {push.branch} was deleted, environment {name} goes with it{when}")
 
     @staticmethod
     def _same(db: sqlite3.Connection, push: Push) -> int | None:

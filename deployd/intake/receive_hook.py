@@ -44,21 +44,23 @@ def main() -> int:
     if before and len(updates) > MOST_REFS:
         print(TOO_MANY_REFS)
         return 1
-    try:
-        connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
-        connection.connect(path)
-    except OSError:
-        print(NOT_RUNNING[before])
-        return 1
-    try:
-        connection.sendall(_request(hook, updates))
-        for line in _answers(connection, before):
-            if line in (VERDICT + ACCEPTED, VERDICT + REFUSED):
-                return 0 if line == VERDICT + ACCEPTED else 1
-            if line.startswith(SHOWN):
-                print(line[1:], flush=True)
-    except (OSError, ValueError):   # cut off
-        pass
+    # To ask once more whether a push may be accepted harms nobody: a daemon that reads its settings again cuts us off.
+    for _ in range(1 + before):
+        try:
+            connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+            connection.connect(path)
+        except OSError:
+            print(NOT_RUNNING[before])
+            return 1
+        try:
+            connection.sendall(_request(hook, updates))
+            for line in _answers(connection, before):
+                if line in (VERDICT + ACCEPTED, VERDICT + REFUSED):
+                    return 0 if line == VERDICT + ACCEPTED else 1
+                if line.startswith(SHOWN):
+                    print(line[1:], flush=True)
+        except (OSError, ValueError):   # cut off
+            pass
     print(CUT[before])
     return 1
 

@@ -113,7 +113,7 @@ def _source(request: web.Request) -> str:
 def _has_to_wait(wrong: Guesses, request: web.Request) -> bool:
     """Whether many wrong signatures came from there. What is small is looked at nevertheless: everybody can make a
     forge send wrong ones, and the right ones come from the same addresses."""
-    return wrong.pause_seconds(_source(request)) > 0
+    return not wrong.is_empty and wrong.pause_seconds(_source(request)) > 0
 
 
 async def _read(request: web.Request, limit_seconds: float, most_bytes: int, turns: Turns) -> bytes:

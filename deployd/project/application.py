@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 from deployd.project.build import read_build, read_dependencies, read_hooks
 from deployd.project.crons import read_crons
 from deployd.project.files import Files
 from deployd.project.instance import INSTANCE_KEYS
 from deployd.project.keys import Key, Table
-from deployd.project.model import Application
+from deployd.project.model import Application, Place
 from deployd.project.mounts import inside
 from deployd.project.operations import read_operations, read_preflight, read_source_operations
 from deployd.project.runtime import read_runtime
-from deployd.project.runtimes import RUNTIMES
 from deployd.project.shape import Field, Fields
 from deployd.project.spelling import shown
+from deployd.project.stack import read_kind
 from deployd.project.targets import Targets
-from deployd.project.types import read_type
 from deployd.project.web import read_web
 from deployd.project.workers import read_workers
 from deployd.project.yaml_nodes import MapNode, ScalarNode
@@ -36,9 +36,7 @@ APPLICATION = Table(
         Key(
             "stack",
             "list or mapping",
-            "composable images are built with Nix, which deployd does not do",
-            treatment="refused",
-            mend="write a `type` such as `php:8.4` and install other tools under `dependencies`",
+            "of `type: composable:…`: one runtime alone is read as that `type`, several or packages are **refused**",
         ),
         *INSTANCE_KEYS,
         Key("source", "mapping", "where the code is"),
@@ -69,7 +67,10 @@ APPLICATION = Table(
         **dict.fromkeys(("locations", "commands", "upstream", "document_root"), "indent it below `web`"),
         **dict.fromkeys(("extensions", "disabled_extensions", "xdebug"), "indent it below `runtime`"),
         **dict.fromkeys(("deploy", "post_deploy"), "indent it below `hooks`"),
-        **{name: f"put it into the file `{name}.yaml` of the configuration folder" for name in ("services", "routes")},
+        **{
+            name: f"put it into the file `{name}.yaml` of the configuration folder; for Upsun, to the top of the file"
+            for name in ("services", "routes")
+        },
         "flavor": "indent it below `build`",
         "root": "indent it below `source`",
         "env": "indent it below `variables`",
@@ -131,27 +132,48 @@ def check_name(field: Field, name: str) -> bool:
 def read_application(definition: Definition, fields: Fields, files: Files, targets: Targets) -> Application | None:
     """The application, or None when it has no usable name or type."""
     name = _name(definition, fields)
-    kind = _type(fields)
-    runtime, version = kind if kind else ("", "")
+    targets = replace(targets, own=name or definition.label)
+    kind = read_kind(fields)
+    runtime, version = (kind.runtime, kind.version) if kind else ("", "")
+    root = _root(fields, definition, files)
     application = Application(
         name=name or definition.label,
         runtime_name=runtime,
         version=version,
-        root=_root(fields, definition, files),
+        root=root,
         web=read_web(fields, runtime, targets),
         workers=read_workers(fields, targets),
-        build=read_build(fields, runtime),
+        build=read_build(
+            fields, runtime, lambda: _names_in(files, root), composed=kind is not None and kind.composed,
+        ),
         dependencies=read_dependencies(fields),
         hooks=read_hooks(fields),
-        runtime=read_runtime(fields, runtime, version),
+        runtime=read_runtime((kind and kind.settings) or fields.get("runtime"), runtime, version),
         crons=read_crons(fields),
         source_operations=read_source_operations(fields.fields("source", SOURCE)),
         operations=read_operations(fields),
         preflight=read_preflight(fields),
         place=definition.name.place if definition.name else fields.place,
         type_place=type_field.place if (type_field := fields.get("type")) else fields.place,
+        places=_places(fields),
     )
     return application if name and kind else None
+
+
+def _names_in(files: Files, root: str) -> frozenset[str]:
+    prefix = f"{root}/" if root else ""
+    paths = (path.removeprefix(prefix) for path in files.tree.paths() if path.startswith(prefix))
+    return frozenset(path for path in paths if "/" not in path)
+
+
+def _places(fields: Fields) -> Mapping[str, Place]:
+    found = {}
+    for name in ("build", "dependencies", "runtime"):
+        field = fields.get(name)
+        if field is not None and isinstance(field.node, MapNode):
+            found[name] = (field.name or field.node).place
+            found |= {f"{name}.{entry.key.text}": entry.key.place for entry in field.node.entries}
+    return found
 
 
 def _name(definition: Definition, fields: Fields) -> str | None:
@@ -172,20 +194,6 @@ def _name(definition: Definition, fields: Fields) -> str | None:
     return key.text if check_name(field or Field(key, fields.key, fields.findings), key.text) else None
 
 
-def _type(fields: Fields) -> tuple[str, str] | None:
-    if fields.get("stack") is not None:
-        return None
-    field = fields.require("type", "say which runtime: `type: php:8.4`")
-    if field is None:
-        return None
-    return read_type(
-        field,
-        {name: versions for name, versions in RUNTIMES.items() if name != "composable"},
-        "no-such-runtime",
-        "runtime",
-    )
-
-
 def _root(fields: Fields, definition: Definition, files: Files) -> str:
     source = fields.fields("source", SOURCE)
     field = source.get("root") if source else None
@@ -203,5 +211,11 @@ def _root(fields: Fields, definition: Definition, files: Files) -> str:
             "no-such-folder",
             f"there is no folder `{shown(root)}` in the commit",
             "write a path from the repository's root; `/` is the root itself",
+        )
+    elif files.tree.is_submodule(root):
+        field.wrong(
+            "not-supported",
+            f"`{shown(root)}` is a submodule, and the root of an application must be a folder of this repository",
+            "name the folder around it, and go into the submodule in the hooks and commands",
         )
     return root

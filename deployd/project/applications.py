@@ -45,14 +45,27 @@ def find_applications(files: Files, dialect: Dialect, includes: Includes) -> tup
         document = files.document(listed_path)
         if document is None:
             return found, False
-        of_list = list(_of_list(document, dialect, includes, files))
-        complete = complete and None not in of_list
-        found += [item for item in of_list if item is not None]
+        listed, sound = listed_applications(document, (dialect.folder, ""), includes, files)
+        return [*found, *listed], complete and sound
     return found, complete
 
 
-def _of_list(document: Node, dialect: Dialect, includes: Includes, files: Files) -> Iterator[Definition | None]:
-    document = includes.document_of(document, (dialect.folder, ""))
+def listed_applications(
+    document: Node, bases: tuple[str, ...], includes: Includes, files: Files,
+) -> tuple[list[Definition], bool]:
+    """The definitions of a list or mapping of applications, and whether every one could be read.
+
+    Args:
+        bases: Folders below which includes are looked for, after the application's root when it names one.
+    """
+    found = list(_of_list(document, bases, includes, files))
+    return [item for item in found if item is not None], None not in found
+
+
+def _of_list(
+    document: Node, bases: tuple[str, ...], includes: Includes, files: Files,
+) -> Iterator[Definition | None]:
+    document = includes.document_of(document, bases)
     if is_null(document):
         return
     entries: list[tuple[ScalarNode | None, Node]] = []
@@ -78,7 +91,7 @@ def _of_list(document: Node, dialect: Dialect, includes: Includes, files: Files)
         entries = []
         yield None
     for number, (key, node) in enumerate(entries):
-        yield _definition(node, "", key, (dialect.folder, ""), includes, f"number {number + 1}", files)
+        yield _definition(node, "", key, bases, includes, f"number {number + 1}", files)
 
 
 def _definition(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Collection, Mapping
 
 from deployd.project.keys import Key, Table
 from deployd.project.model import Build, BuildCache, Hook, Hooks, Json
@@ -16,7 +17,7 @@ BUILD = Table(
         Key(
             "flavor",
             "`composer`, `symfony`, `default` or `none`",
-            "the usual build of the runtime, before the build hook; `drupal` is **refused**",
+            "the usual build of the runtime, before the build hook; `drupal` is **refused** where there is a make file",
             "PHP `composer`, Node.js `default`, else `none`",
         ),
         Key("caches", "mapping", "folders that come back in a later build when the watched files are the same", "`{}`"),
@@ -49,21 +50,35 @@ FLAVORS: dict[str, tuple[str, ...]] = {
 }
 DEFAULT_FLAVORS = {"php": "composer", "hhvm": "composer", "nodejs": "default"}
 NOT_BUILT = {"drupal": "drush make is not run; build in the build hook, with `flavor: none`"}
+MAKE_FILE = re.compile(r"(project|drupal-org(-core)?)\.make(\.ya?ml)?|[^/]+\.profile")
+"""In the application's root: what the flavor `drupal` builds from. Without one it takes the files as they are."""
 LANGUAGES = ("php", "python", "python3", "nodejs")
 NOT_INSTALLED = ("python2", "ruby", "java")
 """Further languages of the hosted platforms, whose package managers deployd does not start."""
 
 
-def read_build(application: Fields, runtime: str) -> Build:
+def read_build(
+    application: Fields, runtime: str, files: Callable[[], Collection[str]] = tuple, *, composed: bool = False,
+) -> Build:
+    """
+    Args:
+        files: Gives the names of the files in the application's root.
+        composed: The runtime is that of a composable image, which no flavor builds unless one is written.
+    """
     fields = application.fields("build", BUILD)
-    flavor = DEFAULT_FLAVORS.get(runtime, "none")
+    flavor = "none" if composed else DEFAULT_FLAVORS.get(runtime, "none")
     if fields is None:
         return Build(flavor)
     field = fields.get("flavor")
     written = field.text() if field else None
     if field is not None and written in NOT_BUILT and written in FLAVORS.get(runtime, ()):
+        flavor = "none"
         why, _, mend = NOT_BUILT[written].partition("; ")
-        field.wrong("not-supported", f"the build flavor `{written}` cannot be honoured: {why}", mend)
+        if any(map(MAKE_FILE.fullmatch, files())):
+            field.wrong("not-supported", f"the build flavor `{written}` cannot be honoured: {why}", mend)
+        else:
+            what = f"the build flavor `{written}` finds nothing to build from: the files are taken as they are"
+            field.warn("not-honoured", what, "write `flavor: none`, which is the same without a make file")
     elif field is not None and written is not None:
         allowed = FLAVORS.get(runtime, ("none",))
         if written not in allowed and not (written == "default" and runtime):

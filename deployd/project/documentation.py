@@ -20,6 +20,7 @@ from deployd.project.includes import INCLUDE
 from deployd.project.instance import INSTANCE_KEYS, RESOURCES
 from deployd.project.keys import Key, Table
 from deployd.project.locations import BUFFERING, LOCATION, RULE
+from deployd.project.merged import DOCUMENT
 from deployd.project.mounts import MOUNT
 from deployd.project.operations import OPERATION, OPERATION_COMMANDS, PREFLIGHT, SOURCE_OPERATION
 from deployd.project.redirects import REDIRECT, REDIRECTS
@@ -32,16 +33,19 @@ from deployd.project.runtimes import RUNTIMES, Versions
 from deployd.project.service_types import SERVICE_TYPES
 from deployd.project.services import SERVICE
 from deployd.project.solr import SOLR, SOLR_CORE, SOLR_ENDPOINT
+from deployd.project.stack import STACK
 from deployd.project.vault import VAULT, VAULT_KEY
 from deployd.project.web import COMMANDS, UPSTREAM, WEB
 from deployd.project.workers import COMMANDS as WORKER_COMMANDS
 from deployd.project.workers import WORKER
 
 SECTIONS: tuple[tuple[str, tuple[Table, ...]], ...] = (
+    ("Upsun's one document", (DOCUMENT,)),
     (
         "The application",
         (
             APPLICATION,
+            STACK,
             SOURCE,
             SOURCE_OPERATION,
             RELATIONSHIP,

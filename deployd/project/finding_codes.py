@@ -7,11 +7,13 @@ from __future__ import annotations
 
 CODES: dict[str, str] = {
     # files
-    "no-application": "the commit has neither an app file nor `applications.yaml`",
-    "two-dialects": "both spellings are there; the message says which one is read",
+    "no-application": "the commit has neither an app file nor `applications.yaml`, nor `applications` for Upsun",
+    "two-dialects": "files of several spellings are there; the message says which one is read",
+    "two-definitions": "two files in `.upsun/` define the same application, service or route",
     "other-dialect": "the project is set to one spelling, the commit has the other",
+    "lfs-pointer": "Git LFS keeps the content of a file elsewhere, and a build gets the pointer in its place",
     "yml-not-read": "a file ends in `.yml`; only `.yaml` is read",
-    "routes-missing": "several applications and no routes file, so no route can be guessed",
+    "routes-missing": "several applications and no routes, so none can be guessed",
     "symbolic-link": "a configuration file or an included one is a symbolic link, which is never followed",
     "file-too-large": "a file, an included file or an archive is over the bound",
     "not-utf-8": "a file is not UTF-8",
@@ -62,6 +64,8 @@ CODES: dict[str, str] = {
     "bad-path": "not a path",
     "not-an-address": "not an IP address or network",
     "empty-rule": "a rule of the firewall that allows nothing",
+    "null-variable": "a variable is null, and becomes the text `null`",
+    "variable-overwritten": "a variable of a name that deployd sets itself",
     "prefix-missing": "a variable without a prefix such as `env`",
     # relationships and mounts
     "no-such-service": "no service or application of this name",

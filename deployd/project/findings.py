@@ -6,6 +6,7 @@ said already (an alias is read as often as it is used), and ends the reading at 
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -31,6 +32,8 @@ class Findings:
     lines: dict[str, list[str]] = field(default_factory=dict)
     """{file: its lines}"""
     stopped: bool = False
+    there: Mapping[str, Sequence[str]] | None = None
+    """{runtime or kind of service: versions that the host has}: nothing else is advised. None: nobody knows."""
     _seen: set[tuple[str, Place, str]] = field(default_factory=set)
     _once: dict[str, tuple[str, Node, str, str]] = field(default_factory=dict)
     """{what: (code, where, mend, key)} of what is said once, and only when nothing is wrong"""

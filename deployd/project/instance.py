@@ -12,18 +12,20 @@ from dataclasses import dataclass
 
 from deployd.project.firewall import read_firewall
 from deployd.project.keys import Key, Table
-from deployd.project.model import Commands, Instance, Json, Resources
+from deployd.project.model import Commands, Instance, Resources
 from deployd.project.mounts import read_mounts
 from deployd.project.relationships import read_relationships
 from deployd.project.shape import Field, Fields
 from deployd.project.spelling import guess, nearest, shown
 from deployd.project.targets import Targets
-from deployd.project.yaml_nodes import ScalarNode
+from deployd.project.variables import read_variables
 
 SIZES = ("AUTO", "XS", "S", "M", "L", "XL", "2XL", "4XL")
 PROFILES = ("HIGH_CPU", "BALANCED", "HIGH_MEMORY", "HIGHER_MEMORY")
 ROLES = ("viewer", "contributor", "admin")
 LEAST_DISK_MB = 128
+SIZED = ("local", "storage")
+"""Sources of mounts that an instance's `disk` is for."""
 SIZE = "write `size: L`, or ask the operator for larger `sizes`"
 DISK = "Docker's volumes have no quota and share the disk of the host"
 DISK_MEND = "nothing to change here: leave room on the host"
@@ -57,8 +59,6 @@ RESOURCES = Table(
     noun="`resources`",
 )
 _HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?", re.ASCII)
-INI_NAME = re.compile(r"[A-Za-z0-9_.-]+", re.ASCII)
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,8 @@ def read_instance(scope: Scope, commands: Commands, targets: Targets) -> Instanc
     mounts = read_mounts(scope.get("mounts"), targets)
     disk_mb = disk.integer(LEAST_DISK_MB, 100_000_000, "MB") if disk else None
     mounts_field = scope.get("mounts")
-    if disk is None and mounts_field is not None and any(mount.source == "local" for mount in mounts):
+    sized = targets.dialect.sizes_disks
+    if sized and disk is None and mounts_field is not None and any(mount.source in SIZED for mount in mounts):
         mounts_field.warn_name(
             "disk-missing",
             "there are local mounts, but `disk` does not say how large they may grow",
@@ -93,7 +94,7 @@ def read_instance(scope: Scope, commands: Commands, targets: Targets) -> Instanc
         disk_mb=disk_mb,
         mounts=mounts,
         relationships=read_relationships(scope.get("relationships"), targets),
-        variables=read_variables(scope.get("variables")),
+        variables=read_variables(scope.get("variables"), scope.application.node),
         access=_access(scope.get("access")),
         firewall=read_firewall(scope.get("firewall")),
         resources=read_resources(scope.get("resources")),
@@ -101,38 +102,6 @@ def read_instance(scope: Scope, commands: Commands, targets: Targets) -> Instanc
         additional_hosts=_hosts(scope.get("additional_hosts")),
         timezone=read_timezone(scope.get("timezone")),
     )
-
-
-def read_variables(field: Field | None) -> Mapping[str, Mapping[str, Json]]:
-    """{prefix: {name: value}}"""
-    if field is None:
-        return {}
-    found: dict[str, dict[str, Json]] = {}
-    for prefix, names in field.entries(dots="write the prefix without the dot"):
-        if names.is_null():
-            continue
-        if isinstance(names.node, ScalarNode):
-            names.wrong(
-                "prefix-missing",
-                f"`{shown(prefix)}` stands where the prefix of variables is expected",
-                f"put it below a prefix: `env: {{{shown(prefix)}: …}}` makes an environment variable",
-            )
-            continue
-        found[prefix] = {}
-        for name, value in names.entries(dots="write the name without the dot"):
-            if prefix == "env" and not _VARIABLE.fullmatch(name):
-                value.wrong_name(
-                    "bad-name",
-                    f"`{shown(name)}` cannot be the name of an environment variable",
-                    "use letters, digits and `_`, not beginning with a digit",
-                )
-                continue
-            if prefix == "php" and not INI_NAME.fullmatch(name):
-                what = f"`{shown(name)}` cannot be the name of a setting of PHP"
-                value.wrong_name("bad-name", what, "write one like `memory_limit`")
-                continue
-            found[prefix][name] = value.json()
-    return found
 
 
 def read_resources(field: Field | None) -> Resources | None:

@@ -40,16 +40,43 @@ NOWHERE = Place("")
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """The three things in which Magento Commerce Cloud and Platform.sh differ."""
+    """What Magento Commerce Cloud, Platform.sh and Upsun differ in; what each key means is the same in all of them."""
 
-    name: Literal["magento", "platformsh"]
+    name: Literal["magento", "platformsh", "upsun"]
     app_file: str
+    """Name of an application's file; "" where every YAML file of the folder has a part of one document."""
     folder: str
     variable_prefix: str
+    service_variables: bool = False
+    """Each relationship is in variables of its own, too: `DATABASE_HOST`."""
+    sizes_disks: bool = True
+    """The files say how large disks are; else this is no setting of the project."""
+
+    @property
+    def is_merged(self) -> bool:
+        return not self.app_file
+
+    @property
+    def files(self) -> str:
+        """How a sentence names its files."""
+        return f"`{self.folder}/*.yaml`" if self.is_merged else f"`{self.app_file}` and `{self.folder}/`"
+
+    def file_of(self, part: Literal["applications", "services", "routes"]) -> str:
+        """Where people write a part of the configuration."""
+        return f"{self.folder}/{'config' if self.is_merged else part}.yaml"
 
 
 MAGENTO = Dialect("magento", ".magento.app.yaml", ".magento", "MAGENTO_CLOUD_")
 PLATFORMSH = Dialect("platformsh", ".platform.app.yaml", ".platform", "PLATFORM_")
+UPSUN = Dialect("upsun", "", ".upsun", "PLATFORM_", service_variables=True, sizes_disks=False)
+DIALECTS = {dialect.name: dialect for dialect in (MAGENTO, PLATFORMSH, UPSUN)}
+"""{name: dialect}"""
+
+
+def is_merged_file(path: str, dialect: Dialect, ending: str | tuple[str, ...] = ".yaml") -> bool:
+    """Whether a file is part of the one document of a dialect: at the first level of its folder (Upsun's manual)."""
+    folder, _, name = path.rpartition("/")
+    return folder == dialect.folder and name.endswith(ending)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +97,11 @@ class Mount:
 
     path: str
     """Below the application's root, without outer slashes (`pub/media`)."""
-    source: Literal["local", "service", "tmp"]
+    source: Literal["local", "service", "storage", "tmp"]
     source_path: str
     """Folder in the volume; "" is the whole volume."""
     service: str | None = None
+    """Whose volume it is, if not the instance's own: a network storage's, or with `storage` an application's."""
     place: Place = NOWHERE
 
 
@@ -286,6 +314,8 @@ class Application:
     stack: Stack | None = None
     place: Place = NOWHERE
     type_place: Place = NOWHERE
+    places: Mapping[str, Place] = field(default_factory=nothing)
+    """{`dependencies.php`: where it stands}, of keys whose commands may fail in a build."""
 
     @property
     def type(self) -> str:
@@ -392,6 +422,20 @@ class RouteTemplate:
 
 
 @dataclass(frozen=True, slots=True)
+class ImageAsked:
+    """A runtime or a service that must be in the catalogue of the host."""
+
+    name: str
+    """`php`; of a service its kind, `mariadb` for `mysql`."""
+    version: str
+    place: Place
+    is_service: bool = False
+    extensions: tuple[str, ...] = ()
+    of: str = ""
+    """Name of the application or service."""
+
+
+@dataclass(frozen=True, slots=True)
 class ProjectConfig:
     """Everything that the files of one commit say."""
 
@@ -407,8 +451,20 @@ class ProjectConfig:
 
         Files that the configuration includes from the code (a hook's script) are not among them: a build may read them.
         """
+        if self.dialect.is_merged:   # what else is in the folder is code, as on Upsun: scripts that a build may run
+            return frozenset(path for path in self.files if is_merged_file(path, self.dialect))
         own = {path for path in self.files if path.rsplit("/", 1)[-1] == self.dialect.app_file}
         return frozenset({*own, self.dialect.folder})
+
+    def images_asked(self) -> tuple[ImageAsked, ...]:
+        """In the order of the files."""
+        return (
+            *(ImageAsked(app.runtime_name, app.version, app.type_place,
+                         extensions=tuple(extension.name for extension in app.runtime.extensions), of=app.name)
+              for app in self.applications),
+            *(ImageAsked(service.kind, service.version, service.type_place, True, of=service.name)
+              for service in self.services),
+        )
 
     def application(self, name: str) -> Application | None:
         return next((app for app in self.applications if app.name == name), None)
@@ -443,6 +499,8 @@ class ReadResult:
 
     config: ProjectConfig | None
     findings: tuple[Finding, ...] = field(default=())
+    images: tuple[ImageAsked, ...] = ()
+    """Of a configuration that is refused: whether the host has them is told with all else that is wrong."""
 
     @property
     def errors(self) -> tuple[Finding, ...]:

@@ -16,19 +16,27 @@ MOUNT = Table(
     (
         Key(
             "source",
-            "`local`, `service` or `tmp`",
+            "`local`, `storage`, `service` or `tmp`",
+            "`local` is the instance's own, `storage` the application's: its workers have the same; "
             "`tmp` begins empty with each deployment; `instance` is read as `local`, `temporary` as `tmp`",
             "required",
         ),
         Key("source_path", "path in the volume", '`""` is the whole volume', "the mount's own path"),
-        Key("service", "name of a `network-storage` service", "with `source: service` only"),
+        Key(
+            "service",
+            "name of a service or application",
+            "with `service`: of a `network-storage`; with `storage`: of the application whose storage it is",
+            "with `storage`: the application itself",
+        ),
     ),
     noun="a mount",
 )
 LONGEST_PATH = 1_000
 """Bytes. It stands in the kernel's list of mounts, of which Docker takes no line over 65,536."""
 _TOO_LONG = (f"the path has more than {LONGEST_PATH:,} bytes", "use a shorter one")
-SOURCES = {"local": "local", "service": "service", "tmp": "tmp", "instance": "local", "temporary": "tmp"}
+SOURCES = {
+    "local": "local", "service": "service", "storage": "storage", "tmp": "tmp", "instance": "local", "temporary": "tmp",
+}
 
 
 def read_mounts(field: Field | None, targets: Targets) -> tuple[Mount, ...]:
@@ -61,23 +69,14 @@ def _read_one(name: str, field: Field, targets: Targets) -> Mount | None:
     fields = field.fields(MOUNT)
     if fields is None:
         return None
-    source_field = fields.require("source", "add `source: local`, `service` or `tmp`")
+    source_field = fields.require("source", "add `source: local`, `storage`, `service` or `tmp`")
     source = source_field.text() if source_field else None
     if source_field is None or source is None:
         return None
-    if source == "storage":
-        source_field.wrong(
-            "not-supported",
-            "the source `storage` makes a network storage by itself, which deployd does not",
-            "define a `network-storage` service and write `source: service`",
-        )
-        return None
     if source not in SOURCES:
-        source_field.wrong(
-            "not-allowed", f"`{shown(source)}` is not a source of mounts", guess(source, ("local", "service", "tmp"))
-        )
+        source_field.wrong("not-allowed", f"`{shown(source)}` is not a source of mounts", guess(source, tuple(SOURCES)))
         return None
-    kind = cast(Literal["local", "service", "tmp"], SOURCES[source])
+    kind = cast(Literal["local", "service", "storage", "tmp"], SOURCES[source])
     path_field, service_field = fields.get("source_path"), fields.get("service")
     written = path_field.text() if path_field else None
     source_path = path if written is None else inside(written)
@@ -90,6 +89,8 @@ def _read_one(name: str, field: Field, targets: Targets) -> Mount | None:
         service = _service(service_field, targets)
         if fields.require("service", "name a `network-storage` service") is None or service is None:
             return None
+    elif kind == "storage":
+        service = _whose_storage(service_field, targets)
     elif service_field is not None:
         service_field.wrong_name(
             "not-together",
@@ -98,7 +99,7 @@ def _read_one(name: str, field: Field, targets: Targets) -> Mount | None:
         )
     if source_path is None:
         return None
-    return Mount(path, kind, source_path, service if kind == "service" else None, field.place)
+    return Mount(path, kind, source_path, service, field.place)
 
 
 def _read_legacy(path: str, field: Field) -> Mount | None:
@@ -142,7 +143,7 @@ def _service(field: Field | None, targets: Targets) -> str | None:
             mend = (
                 f"did you mean `{near}`?"
                 if near
-                else f"define it in {targets.dialect.folder}/services.yaml with a `type: network-storage:1.0`"
+                else f"define it in {targets.dialect.file_of('services')} with a `type: network-storage:1.0`"
             )
             field.wrong("no-such-service", f"there is no service `{shown(name)}`", mend)
         return None
@@ -158,7 +159,21 @@ def _service(field: Field | None, targets: Targets) -> str | None:
     return name
 
 
+def _whose_storage(field: Field | None, targets: Targets) -> str:
+    """The application whose storage a mount is of: its own, or one that it names."""
+    name = targets.own if field is None else field.text()
+    if field is not None and name is not None and name not in targets.applications and targets.complete:
+        near = nearest(name, targets.applications)
+        field.wrong(
+            "no-such-service",
+            f"there is no application `{shown(name)}`, whose storage this could be",
+            f"did you mean `{near}`?" if near else "name an application, or remove it for the storage of its own",
+        )
+    return name or targets.own
+
+
 def _check_nesting(found: list[tuple[Mount, Field]]) -> None:
+    """What is shared cannot hold what is an instance's own: the manual's only bound on mounts inside others."""
     by_path: dict[str, tuple[Mount, Field]] = {}
     for mount, field in sorted(found, key=lambda item: item[0].path):
         if mount.path in by_path:
@@ -175,10 +190,11 @@ def _check_nesting(found: list[tuple[Mount, Field]]) -> None:
             outer = by_path.get("/".join(parts[:count]))
             if outer is None:
                 continue
-            if (outer[0].source, outer[0].service) != (mount.source, mount.service):
+            same = (outer[0].source, outer[0].service) == (mount.source, mount.service)
+            if outer[0].source == "service" and not same:
                 field.wrong_name(
                     "nested-mount",
-                    f"the mount `{mount.path}` stands inside the mount `{outer[0].path}`, from another source",
+                    f"the mount `{mount.path}` stands inside the mount `{outer[0].path}`, which is shared",
                     f"mount {listed([mount.path, outer[0].path], 'and')} side by side, or only the outer one",
                     related=(outer[1].place,),
                 )
@@ -186,5 +202,5 @@ def _check_nesting(found: list[tuple[Mount, Field]]) -> None:
                 field.warn_name(
                     "nested-mount",
                     f"the mount `{mount.path}` stands inside the mount `{outer[0].path}`",
-                    "the outer one alone would do",
+                    "the outer one alone would do" if same else "it hides what the outer one has there",
                 )

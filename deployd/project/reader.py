@@ -6,10 +6,12 @@ then all of them together. Nothing stops at the first error; what depends on som
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 
 from deployd.project.application import APPLICATION, Definition, read_application
-from deployd.project.applications import find_applications
+from deployd.project.applications import find_applications, listed_applications
 from deployd.project.crosscheck import (
     check_circles,
     check_counts,
@@ -22,7 +24,9 @@ from deployd.project.crosscheck import (
 from deployd.project.files import Files, choose_dialect
 from deployd.project.findings import Enough, Findings
 from deployd.project.includes import Includes
+from deployd.project.lfs import check_lfs
 from deployd.project.magento_env import check_magento_env
+from deployd.project.merged import read_merged
 from deployd.project.model import Application, Dialect, Place, ProjectConfig, ReadResult, RouteTemplate, Service
 from deployd.project.routes import read_routes
 from deployd.project.services import read_services
@@ -33,7 +37,8 @@ from deployd.project.yaml_nodes import Node
 
 
 def read_project(
-    tree: Tree, *, dialect: Dialect | None = None, tolerant: bool = False, runnable: frozenset[str] | None = None
+    tree: Tree, *, dialect: Dialect | None = None, tolerant: bool = False, runnable: frozenset[str] | None = None,
+    there: Mapping[str, Sequence[str]] | None = None,
 ) -> ReadResult:
     """Read and check every configuration file of a commit.
 
@@ -41,31 +46,48 @@ def read_project(
         dialect: The project's setting; None: the spelling that the commit has.
         tolerant: Unknown keys and numbers in quotes are warnings.
         runnable: Types of services that can be started; None: everything that the format knows is accepted.
+        there: {runtime or kind of service: versions that the host has}, for advice; None: nobody knows.
     """
-    findings = Findings(tolerant)
+    findings = Findings(tolerant, there=there)
     config = None
     with suppress(Enough):
         files = Files(tree, findings)
         config = _read(files, choose_dialect(files, dialect), findings)
         if config is not None and runnable is not None:
             check_runnable(config.services, runnable, findings)
-    return ReadResult(None if findings.has_errors() else config, findings.all())
+    if config is None or not findings.has_errors():
+        return ReadResult(config, findings.all())
+    wrong = {finding.place for finding in findings.found if finding.severity == "error"}
+    return ReadResult(None, findings.all(), tuple(item for item in config.images_asked() if item.place not in wrong))
+
+
+@dataclass(frozen=True, slots=True)
+class _Documents:
+    """What the files of a dialect say, tags resolved; None where no file says it."""
+
+    definitions: list[Definition]
+    services: Node | None
+    routes: Node | None
+    complete: bool
+    """Whether every application could be read."""
+    services_read: bool
+    routes_written: bool
 
 
 def _read(files: Files, dialect: Dialect, findings: Findings) -> ProjectConfig | None:
     includes = Includes(files, findings)
-    definitions, complete = find_applications(files, dialect, includes)
+    documents = (_merged if dialect.is_merged else _separate)(files, dialect, includes)
+    definitions, complete = documents.definitions, documents.complete
     if not definitions and complete:
         _no_application(dialect, findings)
-    services_document, services_read = _document(files, dialect, "services.yaml", includes)
-    routes_document, _ = _document(files, dialect, "routes.yaml", includes)
     services: dict[str, Service | None] = {}
-    if services_document is not None:
-        services = dict(read_services(services_document, Field(services_document, "services", findings)))
+    if documents.services is not None:
+        field = Field(documents.services, "services", findings)
+        services = dict(read_services(documents.services, field, disk_needed=dialect.sizes_disks))
     names = frozenset(definition.written_name for definition in definitions if definition.written_name)
-    targets = Targets(dialect, services, names, complete and services_read)
+    targets = Targets(dialect, services, names, complete and documents.services_read)
     applications = [item for definition in definitions if (item := _application(definition, files, targets, findings))]
-    routes = _routes(routes_document, files, dialect, definitions, complete, targets, findings)
+    routes = _routes(documents, targets, findings)
     sound = [service for service in services.values() if service is not None]
     check_names(
         [
@@ -78,11 +100,33 @@ def _read(files: Files, dialect: Dialect, findings: Findings) -> ProjectConfig |
     check_circles(applications, sound, findings)
     check_counts(applications, findings)
     check_magento_env(tuple(applications), files)
+    check_lfs(files)
     if not findings.has_errors():
         findings.tell_once()
         check_reachable(applications, findings)
         check_unused_services(applications, sound, routes, findings)
     return ProjectConfig(dialect, tuple(applications), tuple(sound), routes, tuple(files.used))
+
+
+def _merged(files: Files, dialect: Dialect, includes: Includes) -> _Documents:
+    merged, bases = read_merged(files, dialect, includes), (dialect.folder, "")
+    applications = merged.get("applications")
+    definitions, sound = (
+        ([], True) if applications is None else listed_applications(applications, ("", dialect.folder), includes, files)
+    )
+    services, routes = (
+        part and includes.resolve(part, bases) for part in (merged.get("services"), merged.get("routes"))
+    )
+    complete = sound and merged.complete
+    return _Documents(definitions, services, routes, complete, merged.complete, routes is not None)
+
+
+def _separate(files: Files, dialect: Dialect, includes: Includes) -> _Documents:
+    definitions, complete = find_applications(files, dialect, includes)
+    services, services_read = _document(files, dialect, "services.yaml", includes)
+    routes, _ = _document(files, dialect, "routes.yaml", includes)
+    written = dialect.file_of("routes") in files.config_paths
+    return _Documents(definitions, services, routes, complete, services_read, written)
 
 
 def _document(files: Files, dialect: Dialect, name: str, includes: Includes) -> tuple[Node | None, bool]:
@@ -100,38 +144,30 @@ def _application(definition: Definition, files: Files, targets: Targets, finding
     return read_application(definition, fields, files, targets)
 
 
-def _routes(
-    document: Node | None,
-    files: Files,
-    dialect: Dialect,
-    definitions: list[Definition],
-    complete: bool,
-    targets: Targets,
-    findings: Findings,
-) -> tuple[RouteTemplate, ...]:
-    if document is not None:
-        return read_routes(Field(document, "routes", findings), targets)
-    path = f"{dialect.folder}/routes.yaml"
-    if path in files.config_paths or not complete:
+def _routes(documents: _Documents, targets: Targets, findings: Findings) -> tuple[RouteTemplate, ...]:
+    if documents.routes is not None:
+        return read_routes(Field(documents.routes, "routes", findings), targets)
+    if documents.routes_written or not documents.complete:
         return ()
-    names = [definition.written_name for definition in definitions]
+    path = targets.dialect.file_of("routes")
+    names = [definition.written_name for definition in documents.definitions]
     if len(names) == 1 and names[0]:
         return (RouteTemplate("https://{default}/", "upstream", names[0], "http", place=Place(path)),)
     if len(names) > 1:
+        where = "below `routes` in" if targets.dialect.is_merged else "in a new file"
         findings.error(
             "routes-missing",
             Place(path),
-            f"there is no routes file, and with {len(names)} applications none can be guessed",
-            f'create {path}, for instance with `"https://{{default}}/": '
+            f"there are no routes, and with {len(names)} applications none can be guessed",
+            f'write them {where} {path}, for instance `"https://{{default}}/": '
             f'{{type: upstream, upstream: "{names[0] or "app"}:http"}}`',
         )
     return ()
 
 
 def _no_application(dialect: Dialect, findings: Findings) -> None:
-    findings.error(
-        "no-application",
-        Place(dialect.app_file),
-        "the commit has no application",
-        f"create {dialect.app_file}, or {dialect.folder}/applications.yaml for several",
-    )
+    mend = f"create {dialect.app_file}, or {dialect.folder}/applications.yaml for several"
+    if dialect.is_merged:
+        mend = f"write `applications: {{app: {{type: …}}}}` in {dialect.file_of('applications')}"
+    place = Place(dialect.app_file or dialect.file_of("applications"))
+    findings.error("no-application", place, "the commit has no application", mend)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from deployd.project.instance import INI_NAME
 from deployd.project.keys import Key, Table
 from deployd.project.model import Extension, Json, Runtime
 from deployd.project.php_extensions import extension_names, extension_state
 from deployd.project.shape import Field, Fields
 from deployd.project.spelling import nearest, shown
+from deployd.project.variables import INI_NAME
 from deployd.project.yaml_nodes import MapNode
 
 RUNTIME = Table(
@@ -46,8 +46,7 @@ EXTENSION = Table(
 )
 
 
-def read_runtime(application: Fields, runtime: str, version: str) -> Runtime:
-    field = application.get("runtime")
+def read_runtime(field: Field | None, runtime: str, version: str) -> Runtime:
     if field is None:
         return Runtime()
     if runtime not in ("php", "hhvm"):

@@ -127,10 +127,14 @@ def _varnish(kind: str, version: str, fields: Fields | None, service: Fields) ->
 
 def _check_vcl(field: Field, vcl: str) -> None:
     """What the platform puts around the text, and what it needs in it (configuration format 5.4)."""
+    said = _VCL_COMMENT.sub(" ", vcl)
     for pattern, what in _GENERATED_VCL:
-        if re.search(pattern, vcl, re.MULTILINE):
-            field.wrong("bad-vcl", f"the VCL has {what}, which is generated", "remove it")
-    if "backend_hint" not in vcl:
+        if re.search(pattern, said, re.MULTILINE):
+            field.warn(
+                "bad-vcl", f"the VCL has {what}, which is generated",
+                "remove it; the manual of the hosted platforms forbids it",
+            )
+    if "backend_hint" not in said:
         field.warn(
             "bad-vcl",
             "the VCL does not set `req.backend_hint`, so no request reaches an application",
@@ -145,6 +149,7 @@ def _mercure(kind: str, version: str, fields: Fields | None, service: Fields) ->
     return Configuration((), default_endpoints(kind), rest)
 
 
+_VCL_COMMENT = re.compile(r"/\*[^*]*(?:\*(?!/)[^*]*)*(?:\*/|\Z)|(?:#|//)[^\n]*")
 _GENERATED_VCL = (
     (r"^\s*vcl\s+\d", "a version line"),
     (r"^\s*sub\s+vcl_init\b", "a subroutine `vcl_init`"),

@@ -52,8 +52,12 @@ MOST_SERVICES = 100
 _VERSIONS = {name: known.versions for name, known in SERVICE_TYPES.items()}
 
 
-def read_services(document: Node, field_of: Field) -> Mapping[str, Service | None]:
-    """{name: service}, in the file's order; None where the definition has an error."""
+def read_services(document: Node, field_of: Field, *, disk_needed: bool = True) -> Mapping[str, Service | None]:
+    """{name: service}, in the file's order; None where the definition has an error.
+
+    Args:
+        disk_needed: What keeps data says how much.
+    """
     if field_of.is_null():
         return {}
     found: dict[str, Service | None] = {}
@@ -68,12 +72,12 @@ def read_services(document: Node, field_of: Field) -> Mapping[str, Service | Non
     for name, field in entries:
         named = check_name(Field(field.name or document, field.key, field.findings), name)
         fields = field.fields(SERVICE)
-        service = _read_service(name, fields, field) if fields is not None else None
+        service = _read_service(name, fields, field, disk_needed) if fields is not None else None
         found[name] = service if named else None
     return found
 
 
-def _read_service(name: str, fields: Fields, field: Field) -> Service | None:
+def _read_service(name: str, fields: Fields, field: Field, disk_needed: bool) -> Service | None:
     type_field = fields.require("type", "say which service: `type: mariadb:11.8`")
     kind = read_type(type_field, _VERSIONS, "no-such-service-type", "type of service") if type_field else None
     fields.entries("access")
@@ -88,7 +92,7 @@ def _read_service(name: str, fields: Fields, field: Field) -> Service | None:
         return None
     written, version = kind
     known = SERVICE_TYPES[written]
-    disk = _disk(fields, written, field)
+    disk = _disk(fields, written, field, disk_needed)
     configuration = read_configuration(known.means or written, version, fields)
     if written == "network-storage" and not _LABEL.fullmatch(name):
         field.wrong_name(
@@ -117,7 +121,7 @@ def _read_service(name: str, fields: Fields, field: Field) -> Service | None:
     )
 
 
-def _disk(fields: Fields, kind: str, field: Field) -> int | None:
+def _disk(fields: Fields, kind: str, field: Field, needed: bool) -> int | None:
     least = SERVICE_TYPES[kind].least_disk_mb
     disk = fields.get("disk")
     if least is None:
@@ -129,6 +133,8 @@ def _disk(fields: Fields, kind: str, field: Field) -> int | None:
             )
         return None
     if disk is None:
+        if not needed:
+            return None
         field.findings.error(
             "missing-key",
             field.name or field.node,

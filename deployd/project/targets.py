@@ -18,6 +18,8 @@ class Targets:
     applications: frozenset[str]
     complete: bool
     """Whether every file could be read; if not, what seems to be missing may be there."""
+    own: str = ""
+    """Name of the application whose ways are read."""
 
     def endpoint_of(self, field: Field, target: str, endpoint: str | None, noun: str = "relationship") -> str | None:
         """The endpoint with its default filled in; None with a finding when there is no such way in."""
@@ -91,7 +93,7 @@ class Targets:
 
     def _missing(self, field: Field, target: str, noun: str) -> None:
         near = nearest(target, [*self.services, *self.applications])
-        file = f"{self.dialect.folder}/services.yaml"
+        file = self.dialect.file_of("services")
         names = [*self.services, *(sorted(self.applications) if len(self.applications) > 1 else ())]
         if near:
             mend = f"did you mean `{near}`?"

@@ -29,3 +29,16 @@ class Tree(Protocol):
     def is_folder(self, path: str) -> bool:
         """Whether the path is a folder (or a submodule); "" always is."""
         ...
+
+    def is_submodule(self, path: str) -> bool:
+        """Whether the folder is another repository, which is fetched when the application is built."""
+        ...
+
+    def size(self, path: str) -> int:
+        """Bytes of a file; 0 when that is not known."""
+        ...
+
+    @property
+    def smudges(self) -> bool:
+        """Whether Git LFS has put contents in the place of its pointers, so that they cannot be seen here."""
+        ...

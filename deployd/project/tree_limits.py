@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from deployd.errors import DeployError
+from deployd.units import MEGABYTE, megabytes
 
 
 class TreeTooLarge(DeployError):
@@ -19,7 +20,7 @@ class TreeLimits:
     """How large a commit may be, submodules each for itself."""
 
     files: int = 500_000
-    size_bytes: int = 4_096_000_000
+    size_bytes: int = 4_096 * MEGABYTE
 
     def too_many_files(self, where: str = "") -> TreeTooLarge:
         return TreeTooLarge(
@@ -37,7 +38,7 @@ class TreeLimits:
             raise self.too_many_files(where)
         if size_bytes > self.size_bytes:
             raise TreeTooLarge(
-                f"the files of the commit have {size_bytes / 1e6:,.0f} MB,"
-                f" at most {self.size_bytes / 1e6:,.0f} MB can be deployed", where=where,
+                f"the files of the commit have {megabytes(size_bytes):,.0f} MB,"
+                f" at most {megabytes(self.size_bytes):,.0f} MB can be deployed", where=where,
                 mend="keep large files in a mount; the operator can raise `limits.tree_mb`",
             )

@@ -2,50 +2,77 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from deployd.project.runtimes import Versions
+from deployd.project.service_types import SERVICE_TYPES
 from deployd.project.shape import Field
 from deployd.project.spelling import guess, listed, nearest, shown
 
 
 def read_type(field: Field, known: Mapping[str, Versions], code: str, noun: str) -> tuple[str, str] | None:
     """Name and version as written, or None with a finding; a retired version is a warning."""
-    written = field.text()
+    written, there = field.text(), field.findings.there
     if written is None:
         return None
     name, colon, version = written.partition(":")
     if name not in known:
-        field.wrong(code, f"`{shown(name)}` is not a {noun}", _with_version(name, known, version))
+        here = {word: item for word, item in known.items() if there is None or _kind(word) in there}
+        field.wrong(code, f"`{shown(name)}` is not a {noun}", _with_version(name, here or known, version))
         return None
     versions = known[name]
+    offered = versions.supported or versions.all
+    if there is not None:
+        offered = tuple(item for item in there.get(_kind(name), ()) if item in versions.all)
+    nothing = "" if offered else f"this host has no {name} at all"
     if not colon or not version:
-        newest = versions.all[-1]
         field.wrong(
             "version-missing",
             f"the type `{shown(written)}` has no version",
-            f"write `{name}:{newest}`; there are {listed(versions.all, 'and')}",
+            nothing or f"write `{name}:{offered[-1]}`; "
+                       f"there are {listed(versions.all if there is None else offered, 'and')}",
         )
         return None
     if version not in versions.all:
-        near = _nearest_version(version, versions.all)
-        choice = versions.supported or versions.all
+        near = _nearest_version(version, versions.all if there is None else offered)
+        today = "Supported today" if there is None else "This host has"
         field.wrong(
             "no-such-version",
             f"there is no version `{shown(version)}` of {name}",
-            (f"did you mean `{name}:{near}`? Supported" if near else "supported")
-            + f" today: {listed([f'{name}:{item}' for item in choice])}",
+            nothing or (f"did you mean `{name}:{near}`? {today}" if near else today.lower())
+            + f": {listed([f'{name}:{item}' for item in offered])}",
         )
         return None
     if version in versions.retired:
-        kept = versions.supported
         field.warn(
-            "retired-version",
-            f"`{written}` is retired on the hosted platforms",
-            f"plan the way to `{name}:{kept[-1]}`" if kept else "plan the way to another runtime",
+            "retired-version", f"`{written}` is retired on the hosted platforms",
+            nothing or _way_on(name, version, offered, versions.supported),
         )
     return name, version
+
+
+def _kind(name: str) -> str:
+    """`mariadb` of `mysql`: by this word catalogues know it."""
+    known = SERVICE_TYPES.get(name)
+    return known.means or name if known else name
+
+
+def _way_on(name: str, version: str, offered: Sequence[str], supported: Sequence[str]) -> str:
+    """Forwards only: data do not go back, and what is advised must be there."""
+    newer = [item for item in offered if _age(item) > _age(version)]
+    best = max([item for item in newer if item in supported] or newer, default=None, key=_age)
+    if best is not None:
+        return f"plan the way to `{name}:{best}`"
+    return "there is nothing newer to go to yet" if supported else "plan the way to another runtime"
+
+
+def _age(version: str) -> tuple[float, float]:
+    """`1` stands for the newest of all 1.x."""
+    major, dot, _ = version.partition(".")
+    numbers = _numbers(version) or (0, 0)
+    return numbers[0], numbers[1] if dot and major else math.inf
 
 
 def _nearest_version(written: str, known: tuple[str, ...]) -> str | None:
@@ -53,7 +80,7 @@ def _nearest_version(written: str, known: tuple[str, ...]) -> str | None:
     numbers = _numbers(written)
     if numbers is None:
         return nearest(written, known)
-    return min(known, key=lambda version: _distance(numbers, _numbers(version) or (0, 0)))
+    return min(known, default=None, key=lambda version: _distance(numbers, _numbers(version) or (0, 0)))
 
 
 def _numbers(version: str) -> tuple[int, int] | None:

@@ -95,6 +95,9 @@ class _Composer:
         length = event.end_mark.column - event.start_mark.column
         if event.end_mark.line != event.start_mark.line or length < 1:
             length = 1
+        if "\0" in event.value:   # no variable, argument, path or line of a configuration can hold it
+            what = "this holds a zero byte (`\\0`), and nothing can be started with it"
+            self._refuse("not-text", event, what, "remove it")
         plain = event.style in (None, "")
         node = ScalarNode(
             self.file,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from deployd.errors import DeployError
+from deployd.errors import DeployError, Unusable
 from deployd.project.tree_limits import TreeTooLarge
 
 CPU_SECONDS = 10
@@ -32,10 +32,8 @@ class ConfigurationOverran(DeployError):
     code: ClassVar[str] = "configuration-overran"
 
 
-class OfferUnusable(DeployError):
+class OfferUnusable(Unusable):
     """What was sent for a plan is not what `POST …/plan` takes."""
-
-    code: ClassVar[str] = "unusable"
 
 
 class TooManyReadings(DeployError):

@@ -57,6 +57,7 @@ class Asked:
     dialect: Dialect | None = None
     tolerant: bool = False
     runnable: frozenset[str] | None = None
+    there: Mapping[str, tuple[str, ...]] | None = None
     listing: bytes | None = None
     offer: bytes = b""
 
@@ -106,7 +107,9 @@ def _answer(asked: Asked, line: Line) -> bytes:
 
 
 def _as_json(asked: Asked, tree: Tree, more: Mapping[str, Any]) -> bytes:
-    result = read_project(tree, dialect=asked.dialect, tolerant=asked.tolerant, runnable=asked.runnable)
+    result = read_project(
+        tree, dialect=asked.dialect, tolerant=asked.tolerant, runnable=asked.runnable, there=asked.there,
+    )
     answer = json.dumps({"result": as_plain(result), **more}).encode()
     if len(answer) > LARGEST_ANSWER_BYTES:
         raise ConfigurationTooLarge(

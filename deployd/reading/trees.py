@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from deployd.project.model import MAGENTO, PLATFORMSH
+from deployd.project.model import DIALECTS
 from deployd.project.tree_limits import TreeLimits, TreeTooLarge
 from deployd.reading.bounds import (
     LARGEST_FILE_BYTES,
@@ -64,6 +64,16 @@ class CommitTree:
     def is_folder(self, path: str) -> bool:
         return path == "" or self._entries.get(path, ("", "", 0))[0] in (FOLDER, SUBMODULE)
 
+    def is_submodule(self, path: str) -> bool:
+        return self._entries.get(path, ("", "", 0))[0] == SUBMODULE
+
+    def size(self, path: str) -> int:
+        return self._entries.get(path, ("", "", 0))[2]
+
+    @property
+    def smudges(self) -> bool:
+        return False
+
     def _refuse_long_paths(self) -> None:
         longest = max(self._entries, key=len, default="")
         if len(longest) > LONGEST_PATH_BYTES:
@@ -74,8 +84,8 @@ class CommitTree:
 
     def _likely(self) -> list[str]:
         """Files that will be read for certain: fetched together, they cost one wait."""
-        names = {MAGENTO.app_file, PLATFORMSH.app_file, ".magento.env.yaml"}
-        folders = {MAGENTO.folder, PLATFORMSH.folder}
+        names = {*(dialect.app_file for dialect in DIALECTS.values()), ".magento.env.yaml"}
+        folders = {dialect.folder for dialect in DIALECTS.values()}
         return [
             path for path, (mode, _, _) in self._entries.items() if mode not in (LINK, FOLDER, SUBMODULE)
             and (posixpath.basename(path) in names or (path.split("/", 1)[0] in folders and path.endswith(".yaml")))
@@ -118,6 +128,16 @@ class OfferedTree:
 
     def is_folder(self, path: str) -> bool:
         return path == "" or path in self._folders
+
+    def is_submodule(self, path: str) -> bool:
+        return False
+
+    def size(self, path: str) -> int:
+        return len(self._files.get(path, b""))
+
+    @property
+    def smudges(self) -> bool:
+        return False
 
 
 def _folders_of(path: str) -> Iterable[str]:

@@ -7,7 +7,8 @@ RECIPE_VERSION when a change here should make every slug anew.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from deployd.project.model import NOWHERE, Application
 from deployd.recipes import caches, nodejs, php, python
@@ -31,21 +32,27 @@ def build_steps(app: Application) -> tuple[BuildStep, ...]:
 
 def _steps(app: Application) -> Iterator[BuildStep]:
     if app.runtime_name == "php":
-        yield from php.settings(app)
-    yield from caches.restore(app)
+        yield from _at(app, php.settings(app), "runtime.extensions", "runtime")
+    yield from _at(app, caches.restore(app), "build.caches")
     for language, packages in app.dependencies.items():
         if language in DEPENDENCIES:
-            yield from DEPENDENCIES[language](packages)
+            yield from _at(app, DEPENDENCIES[language](packages), f"dependencies.{language}")
         else:
             yield _cannot(f"dependencies of {language}", "the package managers here are composer, npm and pip")
     if app.build.flavor in FLAVORS:
-        yield FLAVORS[app.build.flavor]()
+        yield from _at(app, [FLAVORS[app.build.flavor]()], "build.flavor", "build")
     elif app.build.flavor != "none":
         yield _cannot(f"the build flavor {app.build.flavor}", "set `build.flavor: none` and build in the build hook")
     if app.hooks.build is not None:
         place = app.hooks.build.place
         yield BuildStep("the build hook", app.hooks.build.script, place if place != NOWHERE else None)
-    yield from caches.keep(app)
+    yield from _at(app, caches.keep(app), "build.caches")
+
+
+def _at(app: Application, steps: Iterable[BuildStep], *keys: str) -> Iterator[BuildStep]:
+    """Steps with the place of the first of these keys that is written; else of the type, which brings them."""
+    place = next((app.places[key] for key in keys if key in app.places), app.type_place)
+    return (replace(step, place=None if place == NOWHERE else place) for step in steps)
 
 
 def _cannot(what: str, mend: str) -> BuildStep:

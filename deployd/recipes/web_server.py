@@ -17,27 +17,30 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from typing import TypeVar
 
-from deployd.environment.platform import APP_FOLDER, PORT, SOCKET
-from deployd.project.model import Application, Location, Rule
+from deployd.environment.platform import APP_FOLDER
+from deployd.project.model import Application, Location, RequestBuffering, Rule
 from deployd.project.nginx_literal import literal, plain
+from deployd.recipes.web_upstream import (
+    FASTCGI_FILE,
+    FASTCGI_PARAMETERS,
+    SAID,
+    render_body_rules,
+    render_fastcgi,
+    render_http,
+)
+
+Item = TypeVar("Item")
 
 WEB_PORT = 80
 """Where the web container listens; the router comes here."""
 HEALTH_PATH = "/.well-known/deployd/health"
 """Answered by the web container itself, for the check that nginx is up."""
 
-FASTCGI_PARAMETERS = {
-    "QUERY_STRING": "$args", "REQUEST_METHOD": "$request_method", "CONTENT_TYPE": "$content_type",
-    "CONTENT_LENGTH": "$content_length", "REQUEST_URI": "$request_uri", "DOCUMENT_URI": "$uri",
-    "SERVER_PROTOCOL": "$server_protocol",
-    "REQUEST_SCHEME": "$deployd_forwarded_scheme", "HTTPS": "$deployd_forwarded_https",
-    "GATEWAY_INTERFACE": "CGI/1.1", "SERVER_SOFTWARE": "nginx", "REMOTE_ADDR": "$remote_addr",
-    "REMOTE_PORT": "$remote_port", "SERVER_ADDR": "$server_addr", "SERVER_PORT": "$deployd_forwarded_port",
-    "SERVER_NAME": "$host", "REDIRECT_STATUS": "200",
-    "HTTP_PROXY": '""',   # never let a client set the proxy of the application (httpoxy)
-}
-FASTCGI_FILE = "fastcgi.conf"
+NOWHERE = "/.deployd-nothing"
+BARE = r"~(?s)[^/]\z"
+ALL = r"(?s)^(.*)\z"
 MATCH_LIMIT = "(*LIMIT_MATCH=300000)"
 """In front of each rule's pattern (pcre2pattern(3)): some ten milliseconds, after which the request is answered 500.
 Without it PCRE goes on for a second, for each rule."""
@@ -58,21 +61,29 @@ def render_web_server(app: Application, *, trusted: str) -> str:
     return "\n".join(_WebServer(app, trusted).lines()) + "\n"
 
 
+def asks_application(app: Application) -> bool:
+    """Whether any request ever gets to the application; else it serves files alone, and need not listen."""
+    return app.web.protocol == "fastcgi" or any("@application" in line for line in _WebServer(app, "").locations())
+
+
 class _WebServer:
     """Collects what the file needs at its top level while the locations are written."""
 
     def __init__(self, app: Application, trusted: str) -> None:
         self._app = app
         self._trusted = trusted
-        self._fronts: dict[str, str] = {}
-        """{URL of a front controller, with its own arguments: its path below /app}"""
+        self._applications: list[RequestBuffering] = []
+        """A named location for each: it hears nothing of the location that a request comes from."""
+        self._fronts: list[tuple[str, str, RequestBuffering]] = []
+        """(URL of a front controller, with its own arguments; its path below /app), a named location for each"""
+        self._expires: list[int] = []
 
     @property
     def _fastcgi(self) -> bool:
         return self._app.web.protocol == "fastcgi"
 
     def lines(self) -> Iterator[str]:
-        locations = list(self._locations())
+        locations = list(self.locations())
         yield from HEAD
         yield f"    set_real_ip_from {self._trusted};"
         for number, location in enumerate(self._app.web.locations):
@@ -83,6 +94,17 @@ class _WebServer:
             pattern = rf"~(?s)^{_escaped(prefix)}(?<deployd_r{number}>/.*)?\z"
             yield f'        {literal(pattern)} $deployd_r{number};'
             yield "    }"
+            yield f"    map $uri $deployd_bare_{number} {{"   # the same of a path that does not end in a slash
+            yield "        volatile;"
+            yield f'        {literal(BARE)} $deployd_rest_{number};'
+            yield f"        default {NOWHERE};"
+            yield "    }"
+        for number, seconds in enumerate(self._expires):
+            # a file that the application hands out (X-Accel-Redirect) goes with the application's word
+            yield f'    map $upstream_http_cache_control$upstream_http_expires $deployd_expires_{number} {{'
+            yield f'        "" {_expires(seconds)};'
+            yield '        default off;'
+            yield "    }"
         yield "    server {"
         yield f"        listen {WEB_PORT} default_server;"
         yield f"        root {APP_FOLDER};"
@@ -92,7 +114,7 @@ class _WebServer:
         yield "    }"
         yield "}"
 
-    def _locations(self) -> Iterator[str]:
+    def locations(self) -> Iterator[str]:
         for number, location in enumerate(self._app.web.locations):
             prefix = location.path.rstrip("/")
             yield f"location {literal(prefix + '/')} {{"
@@ -111,26 +133,25 @@ class _WebServer:
         yield from self._settings(number, location)
 
     def _settings(self, number: int, location: Location, *, inside: bool = True) -> Iterator[str]:
-        yield f"client_max_body_size {location.request_buffering.max_request_size_bytes};"   # 0 is without a bound
-        if not location.request_buffering.enabled:
-            yield "proxy_request_buffering off;"
-            yield "fastcgi_request_buffering off;"
-        file = None if location.root is None else f"/{location.root}$deployd_rest_{number}".replace("//", "/")
+        yield from render_body_rules(self._app, location.request_buffering)
+        root = None if location.root is None else f"/{location.root}".rstrip("/")
+        file = None if root is None else f"{root}$deployd_rest_{number}"
         if self._fastcgi and inside:
             yield from self._scripts(file, location)
+        yield from self._caching(location)
+        scripts = [name for name in location.index if self._is_script(name) and location.scripts]
+        static = [name for name in location.index if not self._is_script(name)]
         if file is not None and location.allow:
-            yield from _caching(location)
-            scripts = [name for name in location.index if self._is_script(name)]
-            yield from self._index(file, scripts if location.scripts else [])
-            static = [name for name in location.index if not self._is_script(name)]
+            yield from _with_slash(f"{root}$deployd_bare_{number}", [*scripts, *static])
+            yield from _index(file, scripts)
             tries = [file, *(f"{file}/{name}" for name in static)]
             yield f"try_files {' '.join(literal(path) for path in tries)} {self._fallback(location)};"
         else:
             if file is not None:   # what may be served says the rule that matches the index file's own path
-                yield from self._index(file, [
-                    name for name in location.index if (location.scripts if self._is_script(name) else location.rules)
-                ])
-            yield f"try_files /.deployd-nothing {self._fallback(location, refused='=403')};"
+                names = [*scripts, *(static if location.rules else ())]
+                yield from _with_slash(f"{root}$deployd_bare_{number}", names)
+                yield from _index(file, [name for name in location.index if name in names])
+            yield f"try_files {NOWHERE} {self._fallback(location, refused='=403')};"
 
     def _scripts(self, file: str | None, location: Location) -> Iterator[str]:
         """PHP files: run, or treated as if they were not there; their source is never served."""
@@ -138,19 +159,11 @@ class _WebServer:
         if file is not None and location.scripts:
             yield "    set $deployd_url $uri;"   # before try_files makes it the path below /app
             yield f"    try_files {literal(file)} {self._fallback(location)};"
-            yield f"    fastcgi_param SCRIPT_FILENAME {APP_FOLDER}$uri;"
-            yield "    fastcgi_param SCRIPT_NAME $deployd_url;"
-            yield f"    fastcgi_pass {self._fastcgi_target()};"
-            yield from ("    " + line for line in self._fastcgi_parameters())
+            runs = self._run(f"{APP_FOLDER}$uri", "$deployd_url", location.request_buffering)
+            yield from ("    " + line for line in runs)
         else:
-            yield f"    try_files /.deployd-nothing {self._fallback(location, refused='=403')};"
+            yield f"    try_files {NOWHERE} {self._fallback(location, refused='=403')};"
         yield "}"
-
-    def _index(self, file: str, names: list[str]) -> Iterator[str]:
-        """Make a folder's path that of the first index file that is there, and decide anew."""
-        for name in names:
-            there = literal(f"{APP_FOLDER}{file}/{name}")
-            yield f"if (-f {there}) {{ rewrite ^(.*?)/*$ {literal(f'$1/{name}')} last; }}"
 
     def _is_script(self, name: str) -> bool:
         return self._fastcgi and name.endswith(".php")
@@ -161,11 +174,14 @@ class _WebServer:
             case False:
                 return refused
             case True:
-                return "@application"
+                return self._application(location)
             case str(target):
-                return self._passthru(target)
+                return self._passthru(target, location)
 
-    def _passthru(self, target: str) -> str:
+    def _application(self, location: Location) -> str:
+        return f"@application_{_number_of(location.request_buffering, self._applications)}"
+
+    def _passthru(self, target: str, location: Location) -> str:
         path, _, arguments = target.partition("?")
         if "$" in target:
             return literal(target if arguments else f"{target}$is_args$args")
@@ -181,52 +197,54 @@ class _WebServer:
                 return f"{literal(file)} =404"
             if serving is not None and serving.passthru is True:   # the application is asked for that path
                 return literal(target if arguments else f"{target}$is_args$args")
-            return "@application"
-        self._fronts[target] = file
-        return f"@front_{list(self._fronts).index(target)}"
+            return self._application(location)
+        return f"@front_{_number_of((target, file, location.request_buffering), self._fronts)}"
 
     def _named_locations(self) -> Iterator[str]:
-        yield "location @application {"
-        if self._fastcgi:
-            yield f"    fastcgi_param SCRIPT_FILENAME {literal(f'{APP_FOLDER}/{self._main_root()}$uri')};"
-            yield "    fastcgi_param SCRIPT_NAME $uri;"
-            yield f"    fastcgi_pass {self._fastcgi_target()};"
-            yield from ("    " + line for line in self._fastcgi_parameters())
-        else:
-            yield from ("    " + line for line in self._proxy())
-        yield "}"
-        for number, (target, file) in enumerate(self._fronts.items()):
+        for number, buffering in enumerate(self._applications):
+            yield f"location @application_{number} {{"
+            yield from ("    " + line for line in render_body_rules(self._app, buffering))
+            if self._fastcgi:
+                file = literal(f"{APP_FOLDER}/{self._main_root()}$uri")
+                yield from ("    " + line for line in self._run(file, "$uri", buffering))
+            else:
+                yield from ("    " + line for line in render_http(self._app))
+            yield "}"
+        for number, (target, file, buffering) in enumerate(self._fronts):
             path, _, arguments = target.partition("?")
             yield f"location @front_{number} {{"
+            yield from ("    " + line for line in render_body_rules(self._app, buffering))
             if arguments:   # the visitor's come after them
                 yield f"    set $args {literal(f'{arguments}&$args')};"
-            yield f"    fastcgi_param SCRIPT_FILENAME {literal(APP_FOLDER + file)};"
-            yield f"    fastcgi_param SCRIPT_NAME {literal(path)};"
-            yield f"    fastcgi_pass {self._fastcgi_target()};"
-            yield from ("    " + line for line in self._fastcgi_parameters())
+            yield from ("    " + line for line in self._run(literal(APP_FOLDER + file), literal(path), buffering))
             yield "}"
 
     def _main_root(self) -> str:
         return next((item.root or "" for item in self._app.web.locations if item.path == "/"), "")
 
-    def _fastcgi_target(self) -> str:
-        return f"unix:{SOCKET}" if self._app.web.socket_family == "unix" else f"127.0.0.1:{PORT}"
+    def _run(self, script: str, url: str, buffering: RequestBuffering) -> Iterator[str]:
+        return render_fastcgi(self._app, script, url, document_root=self._main_root(), buffering=buffering)
 
-    def _fastcgi_parameters(self) -> Iterator[str]:
-        yield f"fastcgi_param DOCUMENT_ROOT {literal(f'{APP_FOLDER}/{self._main_root()}'.rstrip('/'))};"
-        yield f"include {FASTCGI_FILE};"   # beside nginx.conf
+    def _caching(self, location: Location) -> Iterator[str]:
+        """What files get, in this location and in none inside it."""
+        own = any(name.lower() == "cache-control" for name in location.headers)   # beats `expires`
+        number = None if own else _number_of(location.expires_seconds, self._expires)
+        yield "expires off;" if own else f"expires $deployd_expires_{number};"
+        yield SAID
+        yield from (f"add_header {literal(name)} {plain(value)};" for name, value in _sorted(location.headers))
 
-    def _proxy(self) -> Iterator[str]:
-        if self._app.web.socket_family == "unix":
-            yield f"proxy_pass http://unix:{SOCKET}:;"
-        else:
-            yield f"proxy_pass http://127.0.0.1:{PORT};"   # the application shares this network
-        yield "proxy_http_version 1.1;"
-        yield "proxy_set_header Host $http_host;"
-        yield "proxy_set_header Upgrade $http_upgrade;"
-        yield "proxy_set_header Connection $deployd_upgrade;"
-        yield "proxy_read_timeout 3600s;"
-        yield "proxy_buffering off;"
+
+def _with_slash(bare: str, names: list[str]) -> Iterator[str]:
+    """Lead the path of a folder that has an index file to the same with a slash: relative links need it."""
+    for name in names:
+        yield f"if (-f {literal(f'{APP_FOLDER}{bare}/{name}')}) {{ rewrite {literal(ALL)} $1/ permanent; }}"
+
+
+def _index(file: str, names: list[str]) -> Iterator[str]:
+    """Make a folder's path that of the first index file that is there, and decide anew."""
+    for name in names:
+        there = literal(f"{APP_FOLDER}{file}/{name}")
+        yield f"if (-f {there}) {{ rewrite ^(.*?)/*$ {literal(f'$1/{name}')} last; }}"
 
 
 def overlaid(location: Location, rule: Rule) -> Location:
@@ -242,10 +260,11 @@ def overlaid(location: Location, rule: Rule) -> Location:
     )
 
 
-def _caching(location: Location) -> Iterator[str]:
-    own = any(name.lower() == "cache-control" for name in location.headers)   # beats `expires`
-    yield "expires off;" if own else f"expires {_expires(location.expires_seconds)};"
-    yield from (f"add_header {literal(name)} {plain(value)};" for name, value in _sorted(location.headers))
+def _number_of(item: Item, items: list[Item]) -> int:
+    """Its place in the list; put behind the others when it is new."""
+    if item not in items:
+        items.append(item)
+    return items.index(item)
 
 
 def _expires(seconds: int) -> str:

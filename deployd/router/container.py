@@ -12,6 +12,7 @@ from pathlib import Path
 from deployd.engine.names import DIGEST, INSTANCE, PART, ROLE
 from deployd.engine.specs import Bind, ContainerSpec
 from deployd.router.places import RouterPlaces
+from deployd.units import MEGABYTE
 
 START = (
     'ulimit -n "$(ulimit -Hn)"; rm -f "$1" "$2"/* "$3"; nginx -t -q -c "$4/nginx.conf" || exit 1; '
@@ -19,7 +20,6 @@ START = (
 )
 """Sockets that a killed nginx left would keep the next one from starting; and thousands of clients need files. The
 configuration is tested before anything is taken over."""
-MEGABYTE = 1024 * 1024
 CAPABILITIES = ("CHOWN", "KILL", "NET_BIND_SERVICE", "SETGID", "SETUID")
 """nginx's master gives folders to its workers, makes them another user, signals them, and binds ports below 1024."""
 

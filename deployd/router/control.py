@@ -30,8 +30,9 @@ from deployd.router.table import Freeze, Released, RouterStatus, RouteSet
 log = structlog.get_logger()
 
 LIMIT_SECONDS = 5.0
-LONGEST_FREEZE_SECONDS = 60.0
-"""Visitors wait no longer than that, whatever is asked for (design, section 4)."""
+LONGEST_FREEZE_SECONDS = 300.0
+"""Visitors wait no longer than that, whatever is asked for. It is half of the time that workers of nginx have to end
+what they have (`RouterConfig.shutdown_seconds`): who is held when nginx reloads still gets an answer."""
 
 
 class RouterRefused(DeployError):

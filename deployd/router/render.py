@@ -78,9 +78,10 @@ def _route(route: Route) -> dict[str, Any]:
 
 
 def _redirect(rule: PathRedirect) -> dict[str, Any]:
+    path = rule.path if rule.regexp else unquote(rule.path)   # nginx compares what it has decoded
     every = rule.prefix and not rule.regexp and rule.path != "/"   # `/old/` and what is below it, and `/old`
     return {
-        "path": rule.path.rstrip("/") if every else rule.path,
+        "path": path.rstrip("/") if every else path,
         "to": rule.to, "regexp": rule.regexp, "prefix": rule.prefix,
         "append_suffix": rule.append_suffix, "code": rule.code, "expires_seconds": rule.expires_seconds,
     }
@@ -91,7 +92,7 @@ def _outside(route: Route) -> dict[str, Any]:
     url = urlsplit(route.to or "")
     found: dict[str, Any] = {"outside_host": url.netloc.rpartition("@")[2], "outside_tls": url.scheme == "https"}
     if url.path:
-        found["outside_path"] = unquote(url.path)   # nginx encodes it again
+        found["outside_path"] = url.path
     return found
 
 

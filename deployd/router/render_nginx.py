@@ -29,6 +29,8 @@ class RouterConfig:
     workers: int | None = None
     """None: one for each core."""
     max_held: int = 10_000
+    freeze_seconds: int = 60
+    """How long a request may be held."""
     pace: int = 64
     stalled_seconds: int = 10
     """After so long without an answer, the places of a paced release count as free again."""
@@ -74,6 +76,11 @@ ROUTES_UNDER_WAY = 5
 """Shares for what is there twice: earlier routes, and those that operators see, in deployments that go on."""
 CONNECTIONS = 16_384
 """Of each worker; nginx takes some 0.4 KB for each when it starts."""
+KEEPALIVE_SECONDS = 75
+"""How long a connection may be idle."""
+ALIVE = "60s:20s:6"
+"""When the kernel asks clients of which nothing is heard: who is held for minutes is not forgotten by what is between,
+and who is gone without a word does not wait."""
 BACKLOG = 4096
 """Connections that wait to be accepted: thousands of clients may come at once. The kernel's somaxconn bounds it."""
 
@@ -88,7 +95,7 @@ TEXT_TYPES = (
 
 LUA_VARIABLES = (
     "environment", "route", "hsts", "client_verify", "client_dn", "client_certificate", "cache", "key", "ttl", "to",
-    "container", "target", "outside_host", "parts", "project", "room", "zone",
+    "container", "id", "cut", "target", "outside_host", "outside_uri", "parts", "project", "room", "zone",
 )
 """What Lua says of a request in nginx's variables, each with `deployd_` in front."""
 HIDDEN_VARIABLES = (
@@ -136,7 +143,7 @@ def render_nginx(template: str, config: RouterConfig, places: RouterPlaces, fold
         read_seconds=config.read_seconds, body_seconds=config.body_seconds,
         shutdown_seconds=config.shutdown_seconds, keep_seconds=config.shutdown_seconds // 2,
         routes_mb=config.routes_mb, holds_mb=config.holds_mb,
-        connections=CONNECTIONS, backlog=BACKLOG,
+        connections=CONNECTIONS, backlog=BACKLOG, alive=ALIVE,
         projects=caches, cache_share_mb=max(1, config.cache_mb // max(1, len(caches))),
         cache_keys_mb=max(1, KEYS_MB // max(1, len(caches))),
         project_requests=config.project_requests, project_routes_mb=config.project_routes_mb,
@@ -144,7 +151,7 @@ def render_nginx(template: str, config: RouterConfig, places: RouterPlaces, fold
         text_types=" ".join(TEXT_TYPES),
         lua_variables=LUA_VARIABLES,
         hidden=sorted({*HIDDEN_VARIABLES, *own}),
-        http3=config.http3 and config.tls,
+        http3=config.http3 and config.tls, quiet_seconds=max(KEEPALIVE_SECONDS, config.freeze_seconds + 15),
         access_log=places.access_log if config.access_log else None,
         client_requests=config.client_requests_per_second, client_burst=config.client_burst,
         client_connections=config.client_connections, client_exempt=config.client_exempt,

@@ -25,13 +25,13 @@ from deployd.services.family import (
     health,
     relationship_object,
 )
+from deployd.units import MEGABYTE
 
 PORT = 5432
 DEFAULT_ENDPOINT, DEFAULT_USER = "postgresql", "main"
 CLIENT = ("psql", "--username=postgres", "--no-psqlrc", "--quiet", "--tuples-only", "--no-align",
           "--set=ON_ERROR_STOP=1", "--dbname=postgres")
 LEVELS = ("admin", "rw", "ro")
-MEGABYTE = 1024 * 1024
 
 READ = "SELECT"
 WRITE = "SELECT, INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER"

@@ -23,6 +23,7 @@ from deployd.services.family import (
     health,
     relationship_object,
 )
+from deployd.units import MEGABYTE
 
 PORT = 5672
 DEFAULT_ENDPOINT, DEFAULT_USER = "rabbitmq", "guest"
@@ -40,7 +41,7 @@ class RabbitMq:
     """`rabbitmq`"""
 
     def parts(self, service: Service, *, memory_mb: int) -> Parts:
-        watermark = f"-rabbit vm_memory_high_watermark {{absolute,{memory_mb * 1024 * 1024 * 6 // 10}}}"
+        watermark = f"-rabbit vm_memory_high_watermark {{absolute,{memory_mb * MEGABYTE * 6 // 10}}}"
         # Erlang spins while it waits for work, and reserves memory for each file that it might open.
         calm = "+sbwt none +sbwtdcpu none +sbwtdio none"
         return Parts(

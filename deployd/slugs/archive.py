@@ -23,10 +23,10 @@ from deployd.ids import SlugKey
 from deployd.process import ProgramFailed, run
 from deployd.slugs.errors import DiskFull, SlugDamaged, SlugMissing
 from deployd.slugs.mount_points import make_mount_points
+from deployd.units import MEGABYTE
 
 LEVEL = 1
 """Of zstd: packing is waited for at every push, and the levels above give little for their time."""
-MEGABYTE = 1_000_000
 MIN_FREE_BYTES = 500 * MEGABYTE
 PACK_SECONDS, CHECK_SECONDS = 600, 300
 KEY = re.compile(r"[0-9a-f]{64}")

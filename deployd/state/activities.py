@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Literal
 
 from deployd.ids import ActivityId, CommitId, EnvironmentName, ProjectId
+from deployd.state import locks
 
 State = Literal["pending", "in_progress", "success", "failed", "cancelled", "superseded"]
 OPEN: tuple[State, ...] = ("pending", "in_progress")
@@ -17,9 +18,9 @@ IS_OPEN = "state IN ('pending', 'in_progress')"
 """Word for word as the indexes of open activities have it: else SQLite does not use them."""
 MAY_BECOME: dict[State, tuple[State, ...]] = {
     "pending": ("in_progress", "cancelled", "superseded"),
-    "in_progress": ("success", "failed", "cancelled", "superseded"),
+    "in_progress": ("success", "failed", "cancelled", "superseded", "pending"),
 }
-"""Legal successions; said once more in the SQL below."""
+"""Legal successions; said once more in the SQL below. Who is held waits again, and is done anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,8 @@ class Activity:
     created_at: datetime
     started_at: datetime | None = None
     ended_at: datetime | None = None
+    held: bool = False
+    """It waits until somebody unlocks its environment; `reason` says who locked it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +69,17 @@ class NewActivity:
 
 
 def enqueue(connection: sqlite3.Connection, new: NewActivity, now: datetime) -> ActivityId:
-    """Add an activity to its lane. A push makes the older pushes superseded that still wait there."""
+    """Add an activity to its lane. A push makes the older pushes superseded that still wait there.
+
+    The end of an environment that is locked is held at once: there is nothing that could be built before.
+    """
+    lock = locks.find(connection, new.project, new.environment) if new.kind == "delete" else None
     cursor = connection.execute(
         "INSERT INTO activities"
-        " (project, environment, branch, kind, table_version, commit_id, cause, state, created_at)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, 'pending', ?)",
+        " (project, environment, branch, kind, table_version, commit_id, cause, state, created_at, held, reason)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, 'pending', ?, ?, ?)",
         (new.project, new.environment, new.branch, new.kind, new.table_version, new.commit,
-         json.dumps(asdict(new.trigger)), now.isoformat()),
+         json.dumps(asdict(new.trigger)), now.isoformat(), lock is not None, lock.said(new.branch) if lock else ""),
     )
     number = ActivityId(cursor.lastrowid or 0)
     if new.kind == "push":
@@ -87,7 +94,7 @@ def enqueue(connection: sqlite3.Connection, new: NewActivity, now: datetime) -> 
 def begin(connection: sqlite3.Connection, activity: ActivityId, now: datetime) -> bool:
     """pending → in_progress; one that is in progress already stays so. False: it has ended meanwhile."""
     return connection.execute(
-        "UPDATE activities SET state = 'in_progress', started_at = coalesce(started_at, ?)"
+        "UPDATE activities SET state = 'in_progress', reason = '', started_at = coalesce(started_at, ?)"
         " WHERE id = ? AND state IN ('pending', 'in_progress')",
         (now.isoformat(), activity),
     ).rowcount == 1
@@ -101,6 +108,32 @@ def finish(connection: sqlite3.Connection, activity: ActivityId, state: State, r
         f"UPDATE activities SET state = ?, reason = ?, ended_at = ? WHERE id = ? AND state IN ({marks})",
         (state, reason, now.isoformat(), activity, *allowed),
     ).rowcount == 1
+
+
+def hold(connection: sqlite3.Connection, activity: ActivityId, reason: str) -> bool:
+    """in_progress → pending, until its environment is unlocked. False: it has ended already."""
+    return connection.execute(
+        "UPDATE activities SET state = 'pending', held = 1, reason = ? WHERE id = ? AND state IN ('in_progress')",
+        (reason, activity),
+    ).rowcount == 1
+
+
+def newer_push(connection: sqlite3.Connection, activity: Activity) -> ActivityId | None:
+    """The newest push of the lane that came after an activity and waits."""
+    row = connection.execute(
+        "SELECT max(id) FROM activities WHERE project = ? AND environment = ? AND kind = 'push' AND id > ?"
+        f" AND state = 'pending' AND {IS_OPEN}", (activity.project, activity.environment, activity.id),
+    ).fetchone()
+    return ActivityId(row[0]) if row[0] is not None else None
+
+
+def release(connection: sqlite3.Connection, project: str, environment: str) -> list[ActivityId]:
+    """Let what was held in a lane go on, oldest first."""
+    rows = connection.execute(
+        "UPDATE activities SET held = 0, reason = '' WHERE project = ? AND environment = ? AND held = 1"
+        f" AND {IS_OPEN} RETURNING id", (project, environment),
+    ).fetchall()
+    return sorted(ActivityId(row["id"]) for row in rows)
 
 
 def cancel_waiting(connection: sqlite3.Connection, activity: ActivityId, reason: str, now: datetime) -> bool:
@@ -125,7 +158,7 @@ def open_ones(connection: sqlite3.Connection) -> list[Activity]:
 def open_lanes(connection: sqlite3.Connection) -> list[tuple[ProjectId, EnvironmentName]]:
     """Lanes that have something open: first those where it runs (a freeze may be on there), then by age."""
     rows = connection.execute(
-        "SELECT project, environment FROM activities WHERE state IN ('pending', 'in_progress')"
+        "SELECT project, environment FROM activities WHERE state IN ('pending', 'in_progress') AND held = 0"
         " GROUP BY project, environment ORDER BY max(state = 'in_progress') DESC, min(id)",
     )
     return [(ProjectId(row["project"]), EnvironmentName(row["environment"])) for row in rows]
@@ -140,9 +173,10 @@ def waiting_in(connection: sqlite3.Connection, project: str) -> list[tuple[Envir
 
 
 def next_of_lane(connection: sqlite3.Connection, project: str, environment: str) -> Activity | None:
-    """What runs in a lane, else what has waited longest."""
+    """What runs in a lane, else what has waited longest and is not held."""
     row = connection.execute(
         "SELECT * FROM activities WHERE project = ? AND environment = ? AND state IN ('pending', 'in_progress')"
+        " AND held = 0"
         " ORDER BY state = 'in_progress' DESC, id LIMIT 1", (project, environment),
     ).fetchone()
     return _activity(row) if row else None
@@ -229,7 +263,7 @@ def _activity(row: sqlite3.Row) -> Activity:
         commit=CommitId(row["commit_id"]) if row["commit_id"] else None,
         trigger=Trigger(**json.loads(row["cause"])), state=row["state"], reason=row["reason"],
         created_at=datetime.fromisoformat(row["created_at"]), started_at=_date(row["started_at"]),
-        ended_at=_date(row["ended_at"]),
+        ended_at=_date(row["ended_at"]), held=bool(row["held"]),
     )
 
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
 from deployd.ids import ActivityId
+
+HELD = "held"
+"""The activity waits for an unlock and is done anew after it: what stands before this is history."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +33,19 @@ def append(connection: sqlite3.Connection, activity: ActivityId, entry: Entry) -
 
 
 def of_activity(connection: sqlite3.Connection, activity: ActivityId) -> tuple[Entry, ...]:
-    """Oldest first."""
-    rows = connection.execute("SELECT * FROM journal WHERE activity = ? ORDER BY number", (activity,))
+    """What counts, oldest first: the entries since it was held last."""
+    return _entries(connection.execute(
+        "SELECT * FROM journal WHERE activity = ? AND number > (SELECT coalesce(max(number), 0) FROM journal"
+        f" WHERE activity = ? AND event = '{HELD}') ORDER BY number", (activity, activity),
+    ))
+
+
+def all_of_activity(connection: sqlite3.Connection, activity: ActivityId) -> tuple[Entry, ...]:
+    """What counts and what is history, oldest first."""
+    return _entries(connection.execute("SELECT * FROM journal WHERE activity = ? ORDER BY number", (activity,)))
+
+
+def _entries(rows: Iterable[sqlite3.Row]) -> tuple[Entry, ...]:
     return tuple(
         Entry(row["step"], row["event"], datetime.fromisoformat(row["at"]), row["result"], row["said"]) for row in rows
     )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from deployd.ids import ActivityId, EnvironmentName, ProjectId
+from deployd.state import answers, locks
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,8 @@ def ensure(
 def forget(connection: sqlite3.Connection, project: ProjectId, name: EnvironmentName) -> None:
     """The environment is gone; activities and their journals stay, and its secrets do as long as its data is kept."""
     connection.execute("DELETE FROM environments WHERE project = ? AND name = ?", (project, name))
+    locks.remove(connection, project, name)
+    answers.remove(connection, project, name)
 
 
 def list_all(connection: sqlite3.Connection, project: str | None = None) -> list[Environment]:

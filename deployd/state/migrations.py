@@ -114,4 +114,30 @@ CREATE TABLE marks (
 """
 """What was done once to the whole database and is not to be done again."""
 
-MIGRATIONS: tuple[str, ...] = (FIRST, FAILED_BY_TIME, OPEN_OF_ENVIRONMENT, UNNEEDED, UIDS, MARKS)
+LOCKS = """
+CREATE TABLE locks (
+    project TEXT NOT NULL,
+    environment TEXT NOT NULL,
+    who TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    at TEXT NOT NULL,
+    PRIMARY KEY (project, environment)
+) WITHOUT ROWID;
+ALTER TABLE activities ADD COLUMN held INTEGER NOT NULL DEFAULT 0;
+"""
+"""Who keeps an environment as it is, and which activities wait for that."""
+
+ANSWERS = """
+CREATE TABLE answers (
+    project TEXT NOT NULL,
+    environment TEXT NOT NULL,
+    url TEXT NOT NULL,
+    usual INTEGER,
+    wrong TEXT NOT NULL DEFAULT '',
+    since TEXT NOT NULL,
+    PRIMARY KEY (project, environment, url)
+) WITHOUT ROWID;
+"""
+"""What environments answered when their versions became live, and what they answer wrongly since."""
+
+MIGRATIONS: tuple[str, ...] = (FIRST, FAILED_BY_TIME, OPEN_OF_ENVIRONMENT, UNNEEDED, UIDS, MARKS, LOCKS, ANSWERS)

@@ -25,6 +25,7 @@ import structlog
 from deployd.activity.masking import Masker
 from deployd.confined.trees import remove_tree
 from deployd.deployment.cron_scripts import run_name, safe_name
+from deployd.deployment.environment_file import environment_error
 from deployd.deployment.host import Host
 from deployd.deployment.start_script import hook_script
 from deployd.deployment.view import Deployment
@@ -139,6 +140,8 @@ async def _until_ended(live: LiveCron, script: Script, host: Host, lines: deque[
         try:
             status = await _follow(live, script, host, lines)
             said = f"its timeout of {live.cron.timeout_seconds} s was over" if overran else ""
+            if status != 0 and (failed := environment_error(lines, live.app.root, f"the cron {live.cron.name}")):
+                said = f"{failed.what} ({failed.where}): {' | '.join(failed.evidence)}"
             ended = Ended("overran" if overran else "success" if status == 0 else "failed", status, said)
         except DeployError as error:   # ScriptLost, as a rule
             ended = Ended("lost", None, error.what)

@@ -15,22 +15,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
-from deployd.activity.journal import DONE, Journal, read_result, write_result
+from deployd.activity.journal import DONE, Journal, read_result
 from deployd.clock import Clock
+from deployd.deployment.as_live import as_live
 from deployd.deployment.hooks import Frozen
-from deployd.deployment.steps import table_of
+from deployd.deployment.steps import QUIET_PHASES, table_of
 from deployd.deployment.version import Version
-from deployd.deployment.view import Deployment, Fetched, Planned
+from deployd.deployment.view import Deployment
 from deployd.ids import ActivityId, EnvironmentName, ProjectId
-from deployd.plan import Plan
 from deployd.settings import Settings
 from deployd.state import activities, entries, environments
-from deployd.state.activities import Activity, Trigger
-from deployd.state.entries import Entry
+from deployd.state.activities import Activity
 from deployd.state.store import Store
-
-QUIET_PHASES = frozenset({"validate", "build", "slug"})
-"""Phases that change nothing that is live."""
 
 Key = tuple[ProjectId, EnvironmentName]
 
@@ -68,17 +64,7 @@ async def read_live(store: Store, settings: Settings, clock: Clock, key: Key) ->
     if text is None or environment is None:
         return None
     version = read_result(text, Version)
-    now = clock.now()
-    planned = Planned(version, None, Plan((), (), run_deploy_hook=False), version.routes)
-    journal = Journal((
-        Entry("fetch", DONE, now, write_result(Fetched(version.commit))),
-        Entry("read_and_plan", DONE, now, write_result(planned)),
-    ))
-    activity = Activity(
-        version.activity, project, name, environment.branch, "push", 1, version.commit, Trigger("deployd", "daemon"),
-        "success", "", now,
-    )
-    return Deployment(activity, settings.projects[project], settings.instance, journal)
+    return as_live(version, settings, settings.projects[project], name, environment.branch, clock.now())
 
 
 async def read_running(store: Store, settings: Settings, activity: Activity) -> Deployment:

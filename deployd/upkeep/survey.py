@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from deployd.activity.journal import read_result
 from deployd.activity.net import Net
 from deployd.deployment.host import Host
+from deployd.deployment.images_missing import NO_CONTAINER
 from deployd.deployment.origin import live_containers, routes_origin
 from deployd.deployment.version import Version
-from deployd.deployment.wanted import NO_CONTAINER
 from deployd.engine.names import ENVIRONMENT, INSTANCE, PART, PROJECT, ROLE, Names
 from deployd.engine.seen import ContainerSeen
 from deployd.ids import ActivityId, EnvironmentName, ProjectId, SlugKey

@@ -42,7 +42,7 @@ async def _roll_back(stand: Stand, expected: str) -> float:
     async with stand.daemon.session() as session:
         began = time.perf_counter()
         path = f"/api/v1/projects/{PROJECT}/environments/{machine_name('main')}/rollback"
-        async with session.post(path) as answer:
+        async with session.post(path, json={"lock": False}) as answer:
             assert answer.status < 300, await answer.text()
         served = await stand.wait_until_served(PROJECT, expected)
         await _wait_until_idle(session)

@@ -110,7 +110,7 @@ class Actor:
         await self._ask(f"{self._environment}/redeploy")
 
     async def roll_back(self) -> None:
-        await self._ask(f"{self._environment}/rollback")
+        await self._ask(f"{self._environment}/rollback", {"lock": False})   # else all pushes after it wait
 
     async def delete_only(self) -> None:
         """Delete the branch; its environment goes with it."""
@@ -156,9 +156,12 @@ class Actor:
                                         options=("no-wait",), force=True, limit_seconds=PUSH_SECONDS)
         return pushed.status == 0
 
-    async def _ask(self, path: str) -> None:
+    async def _ask(self, path: str, body: dict[str, bool] | None = None) -> None:
         try:
-            async with self.daemon.session() as session, asyncio.timeout(ASK_SECONDS), session.post(path) as answer:
+            async with (
+                self.daemon.session() as session, asyncio.timeout(ASK_SECONDS),
+                session.post(path, json=body or {}) as answer,
+            ):
                 await answer.read()
         except (aiohttp.ClientError, TimeoutError):
             return   # nobody there, or it died over it

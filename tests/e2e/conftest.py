@@ -20,7 +20,7 @@ from scripts.removal import left_behind, remove_all
 from scripts.repository import commit, make_repository
 
 PROJECTS = ("shop", "pair", "reuse", "broken", "keys", "hooked", "local", "upkeep", "lanes", "crowd", "downgrade",
-            "drained", "console", "passes")
+            "drained", "console", "passes", "foreground", "visited", "reloaded")
 INCIDENT_LINES, LOG_LINES = 60, 80
 SECRET = "the-secret-of-the-webhook"
 """Of the project `forge`, whose code is fetched from a repository beside the daemon's directory."""
@@ -122,6 +122,10 @@ async def daemon() -> AsyncIterator[LocalDaemon]:
         "data": {"snapshot_before_deploy": True}, "rolling": {"strategy": "rolling"},
         "printing": {"variables": {"env:token": {"value": "kept-from-logs", "sensitive": True}}},
         "hooked": LEVELS, "hasty": {"overtaken_builds": "cancel"},
+        "visited": {
+            "variables": {"env:token": {"value": "kept-from-logs-too", "sensitive": True}},
+            "environments": {"strict": {"answer": "success"}},
+        },
         "routed": {"domains": ["one.test", "two.test"]},
         "edge": {"http_access": {"basic_auth": {"ada": HASH_OF_X}}, "environments": {"main": {"http_access": {}}}},
     }

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 
 from deployd.process import run as run_program
+from scripts.demo import SAMPLES
+from scripts.git_push import git_environment
 from tests.e2e.conftest import APP, SERVER, MakeDeveloper
 
 UNIX_SERVER = """\
@@ -55,13 +57,17 @@ name: app
 type: python:3.13
 mounts:
   thumbs: {source: tmp}
+  kept: {source: local}
+  kept/shared: {source: service, service: files, source_path: of-all}
+disk: 256
 web:
   commands:
     start: python3 server.py
-    post_start: test "$SAID" = here && echo made > thumbs/web.txt
+    post_start: test "$SAID" = here && echo made > thumbs/web.txt && echo shared > kept/shared/x.txt
   locations:
     /: {passthru: true}
     /thumbs: {root: thumbs}
+    /kept: {root: kept}
 workers:
   mailer:
     commands:
@@ -77,10 +83,13 @@ https://www.{default}/:
 """
 
 
-async def test_post_start_temporary_mounts_and_redirects_of_every_route_are_honoured(developer: MakeDeveloper) -> None:
+async def test_post_start_mounts_within_others_and_redirects_of_every_route_are_honoured(
+    developer: MakeDeveloper,
+) -> None:
     me = await developer("local", files={
         ".platform.app.yaml": PLACES.replace("WORKER", "3"), ".environment": "export SAID=here\n",
         ".platform/routes.yaml": REDIRECTED,
+        ".platform/services.yaml": "files: {type: 'network-storage:1.0', disk: 256}\n",
     })
     pushed = await me.push()
     assert "the post_start command of app--mailer ended with exit code 3" in "\n".join(pushed.lines)
@@ -88,6 +97,9 @@ async def test_post_start_temporary_mounts_and_redirects_of_every_route_are_hono
     pushed = await me.push()
     assert pushed.deployed, pushed.lines
     assert await me.page(path="/thumbs/web.txt") == (200, "made\n")
+    assert await me.page(path="/kept/shared/x.txt") == (200, "shared\n")
+    (found,) = me.daemon.directory.glob("var/state/environments/local/*/volumes/shared/files/of-all/x.txt")
+    assert found.read_text() == "shared\n", "a storage inside a mount of the application's own"
     assert (await me.page(path="/old", subdomain="www"))[0] == 302
     assert (await me.page(path="/new", subdomain="www"))[0] == 301
 
@@ -104,3 +116,25 @@ async def test_a_push_is_told_what_the_check_says_word_for_word(developer: MakeD
     assert said.text.count("error:") == 3
     for line in said.text.splitlines():
         assert line in told
+
+
+async def test_a_project_in_the_spelling_of_upsun_is_deployed(developer: MakeDeveloper) -> None:
+    me = await developer("local", SAMPLES / "tally")
+    pushed = await me.push()
+    assert pushed.deployed, pushed.lines
+    status, text = await me.page()
+    visits, *lines = text.splitlines()
+    assert (status, visits.split()[0]) == (200, "visits")
+    assert lines == ["the worker asks cache.internal", "built by a script of the configuration folder"]
+
+
+async def test_a_submodule_that_cannot_be_had_is_told_before_the_push_is_taken(developer: MakeDeveloper) -> None:
+    me = await developer("local")
+    for path in ("themes/shop", "lib"):
+        await run_program("git", "update-index", "--add", "--cacheinfo", f"160000,{'c' * 40},{path}", cwd=me.folder)
+    await run_program("git", "commit", "--quiet", "-m", "Two", cwd=me.folder, env=git_environment())
+    pushed = await me.push()
+    told = "\n".join(pushed.lines)
+    assert "pre-receive hook declined" in told
+    assert "the submodule themes/shop has no address: there is no .gitmodules" in told
+    assert "the submodule lib has no address: there is no .gitmodules" in told

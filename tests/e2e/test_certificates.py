@@ -23,6 +23,10 @@ from tests.e2e.pebble import pebble
 
 DOMAIN = "{environment}-{project}.deployd.dev"
 ROUTES = '"https://{default}/": {type: upstream, upstream: "app:http"}\n'
+HTTP_ALONE = """
+"http://{default}/": {type: upstream, upstream: "app:http"}
+"http://www.{default}/": {type: redirect, to: "http://{default}/"}
+"""
 VALID_SECONDS = 45
 LIMIT_SECONDS = 120.0
 
@@ -77,13 +81,17 @@ async def test_an_authority_of_ones_own_signs_and_the_operators_files_win(tmp_pa
     host = development_host(DOMAIN, "shop", machine_name("main"))
     try:
         await daemon.start()
-        me = await _developer(daemon, tmp_path)
+        me = await _developer(daemon, tmp_path, HTTP_ALONE)
         assert (await me.push()).deployed
         await _serial(https_port, host, lambda seen: "deployd on" in seen.issuer.rfc4514_string())
         trusted = ssl.create_default_context(
             cafile=str(directory / "var/state/certificates/local-authority/authority.pem"))
-        _, writer = await asyncio.open_connection("127.0.0.1", https_port, ssl=trusted, server_hostname=host)
-        writer.close()
+        for name, status in ((host, 200), (f"www.{host}", 301)):   # the platforms make both for `http://` alone
+            await _serial(https_port, name, lambda seen: "deployd on" in seen.issuer.rfc4514_string())
+            reader, writer = await asyncio.open_connection("127.0.0.1", https_port, ssl=trusted, server_hostname=name)
+            writer.write(f"GET / HTTP/1.1\r\nHost: {name}\r\nConnection: close\r\n\r\n".encode())
+            assert (await reader.readline()).startswith(f"HTTP/1.1 {status} ".encode())
+            writer.close()
 
         files = {"certificate": f"{tmp_path}/own.pem", "key": f"{tmp_path}/own.key"}
         await run(
@@ -102,8 +110,8 @@ async def test_an_authority_of_ones_own_signs_and_the_operators_files_win(tmp_pa
     assert await left_behind(daemon.instance, directory) == []
 
 
-async def _developer(daemon: LocalDaemon, folder: Path) -> Developer:
-    start = write_start(folder / "start", {".platform/routes.yaml": ROUTES})
+async def _developer(daemon: LocalDaemon, folder: Path, routes: str = ROUTES) -> Developer:
+    start = write_start(folder / "start", {".platform/routes.yaml": routes})
     await make_repository(folder / "shop", start)
     return Developer(daemon, folder / "shop", "shop")
 

@@ -78,7 +78,7 @@ async def test_slugs_stay_as_long_as_an_environment_can_go_back_to_them(me: Deve
         assert last["collected"]["size_bytes"] == would["size_bytes"]
     async with me.daemon.session() as session:
         path = f"/api/v1/projects/keep/environments/{machine_name('main')}/rollback"
-        async with session.post(path, json={}) as answer:
+        async with session.post(path, json={"lock": False}) as answer:
             number = (await answer.json())["id"]
         assert await ended(session, number) == "success"
     assert await me.page() == (200, "v1 on main")

@@ -31,12 +31,23 @@ async def test_a_configuration_error_refuses_the_push_and_names_the_place(me: De
     assert await me.page() == (200, "first on main")
 
 
-async def test_a_version_that_is_not_there_is_refused_with_the_list_of_what_is(me: Developer) -> None:
-    await me.write({".platform.app.yaml": APP.replace("3.13", "3.9")})
+async def test_all_that_is_wrong_is_told_at_once_with_the_list_of_versions_that_are_there(me: Developer) -> None:
+    await me.write({".platform.app.yaml": APP.replace("3.13", "3.9") + "hokes: {}\n"})
     pushed = await me.push()
     text = "\n".join(pushed.lines)
     assert pushed.status != 0
-    assert "python:3.13" in text
+    assert "there is python:3.11, python:3.13" in text
+    assert "did you mean `hooks`?" in text
+    assert await me.page() == (200, "first on main")
+
+
+async def test_what_linux_starts_nothing_with_is_refused_with_its_name_and_size(me: Developer) -> None:
+    await me.write({".platform.app.yaml": APP + f"hooks:\n  deploy: '{'x' * 140_000}'\n"})
+    pushed = await me.push()
+    text = "\n".join(pushed.lines)
+    assert pushed.status != 0
+    assert "PLATFORM_APPLICATION of app would have 18" in text
+    assert "most of it hooks.deploy (140,0" in text
     assert await me.page() == (200, "first on main")
 
 

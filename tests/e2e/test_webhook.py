@@ -11,6 +11,7 @@ import uuid
 from typing import Any
 
 from deployd.process import run
+from scripts.git_push import git_environment
 from tests.e2e.conftest import APP, SECRET, Developer, MakeDeveloper
 
 NOTHING = "0" * 40
@@ -50,12 +51,16 @@ async def test_a_deleted_branch_and_what_is_no_push_are_answered_politely(develo
 
 async def push_to_forge(me: Developer, text: str) -> str:
     """What a developer does with a forge that deployd knows nothing of."""
+    commit = await me.write({"text": text})
+    await send_to_forge(me)
+    return commit
+
+
+async def send_to_forge(me: Developer) -> None:
     remote = me.daemon.directory / "forge.git"
     if not remote.exists():
         await run("git", "init", "--quiet", "--bare", "--initial-branch=main", str(remote))
-    commit = await me.write({"text": text})
     await run("git", "push", "--quiet", "--force", str(remote), "HEAD:refs/heads/main", cwd=me.folder)
-    return commit
 
 
 async def deliver(
@@ -99,3 +104,19 @@ async def test_a_wrong_configuration_is_told_in_the_log_as_the_check_says_it(dev
         told = await got.text()
     for line in said.text.splitlines():
         assert json.dumps(line, ensure_ascii=False)[1:-1] in told or line in told, (line, told)
+
+
+async def test_a_submodule_that_cannot_be_had_is_told_before_anything_is_built(developer: MakeDeveloper) -> None:
+    me = await developer("forge")
+    await me.write({".gitmodules": '[submodule "lib"]\n\tpath = lib\n\turl = ../lib.git\n'})
+    await run("git", "update-index", "--add", "--cacheinfo", f"160000,{'c' * 40},lib", cwd=me.folder)
+    await run("git", "commit", "--quiet", "-m", "Linked", cwd=me.folder, env=git_environment())
+    commit = (await run("git", "rev-parse", "HEAD", cwd=me.folder)).text
+    await send_to_forge(me)
+    _, answer = await deliver(me, commit)
+    assert await state_of(me, answer["activity"]) == "failed"
+    async with me.daemon.session() as session, session.get(f"/api/v1/activities/{answer['activity']}/log") as got:
+        told = await got.text()
+    beside = f"file://{me.daemon.directory}/lib.git"   # the forge of this test is a folder
+    assert f"the submodule lib has the address {beside}; only https:// addresses can be fetched" in told
+    assert {json.loads(line)["phase"] for line in told.splitlines()} == {"validate"}

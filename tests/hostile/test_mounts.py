@@ -214,6 +214,26 @@ async def test_a_stage_leads_out_of_its_folder_on_no_way(tmp_path: Path, path: s
     assert not [item for item in read_mounts() if tmp_path in item.path.parents]
 
 
+@pytest.mark.parametrize("path", ["link", "link/x", "file", "file/x", "../outside/x", "pipe"])
+async def test_what_others_are_mounted_on_is_made_in_its_own_mount_and_nowhere_else(tmp_path: Path, path: str) -> None:
+    root, outside, stage = tmp_path / "root", tmp_path / "outside", tmp_path / "stage"
+    (root / "outer").mkdir(parents=True)
+    outside.mkdir()
+    (root / "outer/link").symlink_to(outside)
+    (root / "outer/file").touch()
+    os.mkfifo(root / "outer/pipe")
+    try:
+        with pytest.raises(NotBeneath) as caught:
+            await ensure_staged(stage, [Folder(root, "other"), Folder(root, "outer", (path,))], OTHER)
+        assert (caught.value.number, caught.value.held) == (1, path)
+        assert os.listdir(outside) == []
+        await ensure_unstaged(stage)
+        await ensure_staged(stage, [Folder(root, "outer", ("a/b",))], OTHER)
+        assert (root / "outer/a/b").stat().st_uid == OTHER
+    finally:
+        await ensure_unstaged(stage)
+
+
 async def test_a_stage_stays_what_it_was_when_its_folder_is_moved_replaced_or_removed(tmp_path: Path) -> None:
     root, stage, secret = tmp_path / "root", tmp_path / "stage", tmp_path / "secret"
     secret.mkdir()

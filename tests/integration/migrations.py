@@ -22,7 +22,7 @@ mounts:
     source: local
     source_path: data
 hooks:
-  deploy: echo begun >> data/ran && sh migrate.sh
+  deploy: sh migrate.sh
 """
 SERVICES = """\
 maria:

@@ -13,10 +13,12 @@ import pytest
 import pytest_asyncio
 
 from deployd.activity.wish import Wish
+from deployd.confined.trees import give_tree
 from deployd.deployment.snapshot import Taken
 from deployd.deployment.steps import PUSH
 from deployd.environment.naming import machine_name
 from deployd.errors import DeployError
+from deployd.process import run
 from tests.integration.deployment_stand import (
     PROJECT,
     Stand,
@@ -62,20 +64,45 @@ async def started_at(stand: Stand) -> list[datetime | None]:
     return [seen.started_at if seen else None for seen in found]
 
 
+SPOIL_MOUNT = """\
+touch data/.maintenance.flag
+echo more >> data/log
+rm -r data/media && ln -s /etc data/media
+"""
+
+
+async def mount(stand: Stand) -> Path:
+    [folder] = stand.host.settings.state.glob("environments/*/*/volumes/app/data")
+    return folder
+
+
+async def mounted(stand: Stand) -> str:
+    """All that is in the mount, with contents, owners, bits and times."""
+    return (await run("sh", "-c", "find . -printf '%P %y %m %U %G %T@ %l\\n' | sort; cat log media/picture",
+                      cwd=await mount(stand))).text
+
+
 def snapshots(stand: Stand) -> list[Path]:
     return list(stand.host.settings.state.glob("environments/*/*/snapshots/*"))
 
 
 async def test_a_failed_migration_is_undone_row_for_row_and_the_old_version_serves(stand: Stand) -> None:
-    before, world = await dumps(stand), await stand.world()
-    ended = await stand.deploy(await stand.write({"text": "never", "migrate.sh": f"{SPOIL}\nexit 1\n"}))
+    folder = await mount(stand)
+    (folder / "media").mkdir()
+    (folder / "media/picture").write_text("picture\n")
+    (folder / "log").write_text("one\n")
+    await give_tree(folder, folder.stat().st_uid)
+    before, world, files = await dumps(stand), await stand.world(), await mounted(stand)
+    script = f"{SPOIL_MOUNT}\n{SPOIL}\nexit 1\n"
+    ended = await stand.deploy(await stand.write({"text": "never", "migrate.sh": script}))
     assert ended.end.state == "failed"
     assert "deploy hook" in ended.end.reason
     assert difference(before, await dumps(stand)) == []
+    assert await mounted(stand) == files
     assert await stand.page() == (200, "first on main")
     assert await stand.world() == world
     taken = ended.journal.result("take_snapshot", Taken)
-    assert set(taken.services) == set(SERVICES)
+    assert (set(taken.services), taken.mounts) == (set(SERVICES), ("app/data",))
     log = stand.host.places.logs.joinpath(f"{ended.activity}.jsonl").read_text()
     assert "snapshot of" in log
     assert "as before the deploy hook again" in log
@@ -123,10 +150,23 @@ async def test_without_room_the_hook_does_not_run_and_the_error_says_what_is_lac
     assert snapshots(stand) == []
 
 
-async def test_after_success_the_new_data_stay_and_the_snapshot_goes(stand: Stand) -> None:
+async def test_after_success_the_new_data_stay_and_what_was_left_out_of_the_snapshot_is_told(stand: Stand) -> None:
     before = await dumps(stand)
-    ended = await stand.deploy(await stand.write({"text": "second", "migrate.sh": SPOIL}))
+    (await mount(stand) / "large").write_bytes(b"x" * 2_000_000)
+
+    def within_a_megabyte(do: Any) -> Any:
+        async def take(view: Any, host: Any, tell: Any) -> Any:
+            settings = host.settings.model_copy(update={"snapshot_mounts_mb": 1})
+            return await do(view, replace(host, settings=settings), tell)
+        return take
+
+    table = with_step(PUSH, "take_snapshot", within_a_megabyte)
+    ended = await stand.deploy(await stand.write({"text": "second", "migrate.sh": SPOIL}), table)
     assert ended.end.state == "success", ended.end
+    taken = ended.journal.result("take_snapshot", Taken)
+    assert (set(taken.services), taken.mounts) == (set(SERVICES), ())
+    log = stand.host.places.logs.joinpath(f"{ended.activity}.jsonl").read_text()
+    assert "the mount app/data is not in the snapshot: more than 1 MB would have to be copied" in log
     assert await stand.page() == (200, "second on main")
     after = await dumps(stand)
     assert all(after[service] != before[service] for service in SERVICES)

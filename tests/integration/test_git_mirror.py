@@ -15,7 +15,7 @@ from deployd.errors import Transient
 from deployd.git.mirror import Mirror
 from deployd.git.program import git
 from deployd.git.remote import Fetches, FetchFailed, fetch
-from deployd.git.submodules import SubmoduleMissing
+from deployd.git.submodule_list import SubmoduleMissing
 from deployd.git.workspace import export
 from deployd.ids import CommitId
 from deployd.process import run
@@ -261,7 +261,7 @@ async def test_changed_files_and_ancestors(author: Author, mirror: Mirror) -> No
     ("git@example.com:acme/lib.git", "only https:// addresses can be fetched"),
     ("../lib.git", "only https:// addresses can be fetched"),
     ("file:///etc", "only https:// addresses can be fetched"),
-    ("", "has the address (none)"),
+    ("", "has no address: .gitmodules does not name one"),
 ])
 async def test_a_submodule_that_may_not_be_fetched_is_named(
     author: Author, mirror: Mirror, tmp_path: Path, url: str, said: str,

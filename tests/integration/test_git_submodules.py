@@ -17,7 +17,9 @@ from deployd.git import submodules
 from deployd.git.mirror import Mirror
 from deployd.git.program import git
 from deployd.git.remote import FetchFailed, fetch
-from deployd.git.submodules import SubmoduleMissing, SubmoduleRefused, SubmodulesTooLarge
+from deployd.git.submodule_list import SubmoduleMissing
+from deployd.git.submodule_look import Looked, SubmoduleLook
+from deployd.git.submodules import SubmoduleRefused, SubmodulesTooLarge
 from deployd.git.workspace import export
 from deployd.ids import CommitId
 from deployd.process import run
@@ -120,8 +122,60 @@ async def test_a_list_that_git_does_not_read_or_that_names_files_gives_no_addres
     found = await commit(mirror, text.replace("{folder}", str(tmp_path)), {"lib": WANTED})
     with pytest.raises(SubmoduleMissing) as caught:
         await export(mirror, found, "", tmp_path / "workspace", TreeLimits())
-    assert "has the address (none)" in caught.value.what
+    assert "has no address: .gitmodules does not name one" in caught.value.what
     assert not (tmp_path / "owned").exists()
+
+
+async def test_a_submodule_without_a_list_is_told_by_its_own_path(mirror: Mirror, tmp_path: Path) -> None:
+    tree = await git(mirror.path, "mktree", "--missing", stdin=f"160000 commit {WANTED}\tthemes\n".encode())
+    found = await commit_tree(mirror, tree.text)
+    with pytest.raises(SubmoduleMissing) as caught:
+        await export(mirror, found, "", tmp_path / "workspace", TreeLimits())
+    assert (caught.value.where, "there is no .gitmodules" in caught.value.what) == ("themes", True)
+    assert "git rm --cached themes" in caught.value.mend
+
+
+async def look(mirror: Mirror, found: CommitId, base: str | None = None, seconds: float = 20.0) -> Looked:
+    listing = (await git(mirror.path, "ls-tree", "-r", "-z", found)).stdout
+    return await SubmoduleLook().at(mirror, found, listing, ("",), base, LOOPBACK, None, limit_seconds=seconds)
+
+
+async def test_what_was_had_before_a_push_is_taken_needs_no_server_in_the_build(mirror: Mirror, tmp_path: Path) -> None:
+    async with forge(tmp_path) as stand:
+        url = stand.repository("secret-of-eve", "lib")
+        inner = await push_library(stand, {"lib.php": "of the library", ".gitmodules": naming("../lib.git", "deep")})
+        await stand.developer("update-index", "--add", "--cacheinfo", f"160000,{inner},deep")   # beside its parent
+        await stand.developer("commit", "--quiet", "-m", "Deeper")
+        await stand.developer("push", "--quiet", "--push-option=no-wait", stand.repository(project="lib"), "main")
+        wanted = CommitId((await stand.developer("rev-parse", "HEAD")).text)
+        found = await commit(mirror, naming("./lib.git"), {"lib": wanted})
+        looked = await look(mirror, found, url.rpartition("/")[0])
+        assert looked.errors == [], looked.errors[0].lines()
+    await export(mirror, found, "", tmp_path / "workspace", TreeLimits(), LOOPBACK, url.rpartition("/")[0])
+    assert (tmp_path / "workspace/lib/deep/lib.php").read_text() == "of the library"
+
+
+async def test_everything_that_can_never_be_had_is_told_at_once(mirror: Mirror, tmp_path: Path) -> None:
+    async with forge(tmp_path) as stand:
+        url = stand.repository("secret-of-eve", "lib")
+        await push_library(stand, {"a": "1"})
+        listed = {"gone": url, "ssh": "ssh://example.com/lib.git", "near": "../lib.git", "far": "https://10.9.8.7/lib.git"}
+        text = "".join(naming(address, path, path) for path, address in listed.items())
+        found = await commit(mirror, text, {**dict.fromkeys(listed, WANTED), "none": WANTED})
+        told = {error.what.split()[2]: error.what for error in (await look(mirror, found)).errors}
+        assert sorted(told) == ["far", "gone", "near", "none", "ssh"]
+        assert "and there is no remote that it is relative to" in told["near"]
+        assert (await look(mirror, found)).unseen == []
+        of_others = (await git(mirror.path, "ls-tree", "-r", "-z", found)).stdout
+        only = await SubmoduleLook().at(mirror, found, of_others, ("ssh", "other"), None, LOOPBACK, None)
+        assert [error.what.split()[2] for error in only.errors] == ["ssh"]   # what no application has is not asked for
+
+
+async def test_a_server_that_does_not_answer_is_left_to_the_build(mirror: Mirror, listener: Listener) -> None:
+    found = await commit(mirror, naming(f"https://127.0.0.1:{listener.port}/lib.git"), {"lib": WANTED})
+    looked = await look(mirror, found, seconds=0.1)
+    assert (looked.errors, [item.path for item in looked.unseen]) == ([], ["lib"])
+    assert looked.notes() == ["the submodule lib was not had in time; the build asks for it again"]
 
 
 async def test_a_list_that_is_a_link_is_not_followed(mirror: Mirror, tmp_path: Path) -> None:

@@ -205,3 +205,12 @@ def _processes_of(repository: Path) -> list[str]:
             if entry.name.isdigit() and str(repository).encode() in (entry / "cmdline").read_bytes():
                 found.append(entry.name)
     return found
+
+
+async def test_a_client_of_git_lfs_is_told_why_and_what_to_do(stand: Stand, client: aiohttp.ClientSession) -> None:
+    url = stand.repository().replace("any:secret-of-ada@", "") + "/info/lfs/objects/batch"
+    async with client.post(url, json={"operation": "upload"}) as answer:
+        assert answer.status == 401
+    async with client.post(url, json={"operation": "upload"}, headers=ADA) as answer:
+        assert (answer.status, answer.content_type) == (501, "application/vnd.git-lfs+json")
+        assert (await answer.json(content_type=None))["message"].startswith("deployd keeps no files of Git LFS.")

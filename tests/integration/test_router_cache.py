@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
 import aiohttp
 import pytest
 from aiohttp import web
+from multidict import CIMultiDict
 from router_stand import Answer, Stand, ask, backend, docker, route, router, routes, stand, unique, wait_until_held
 
 from deployd.project.model import RouteCache
@@ -27,7 +28,7 @@ class Counting:
 
     def __init__(self) -> None:
         self.numbers = itertools.count(1)
-        self.headers: dict[str, str] = {}
+        self.headers: Mapping[str, str] = {}
         self.seen: list[web.Request] = []
         self.target = Target("127.0.0.1", 0)
 
@@ -68,6 +69,34 @@ async def test_only_what_the_application_allows_is_kept(stand: Stand, router: Ro
         assert shown(await ask(stand, host, "/cookie")) != shown(await ask(stand, host, "/cookie"))
         app.headers = {"Cache-Control": "max-age=60", "Vary": "*"}
         assert shown(await ask(stand, host, "/star")) != shown(await ask(stand, host, "/star"))
+
+
+async def test_what_the_application_calls_private_is_never_kept_whatever_stands_before_it_says(
+    stand: Stand, router: Router,
+) -> None:
+    """The web container of the application repeats its word in a header of ours (`SAID` of recipes/web_upstream.py)."""
+    environment, host = unique("said")
+    shared, word = {"Cache-Control": "max-age=60"}, "X-Deployd-Cache-Control"
+    private: tuple[dict[str, str], ...] = (
+        shared | {word: "private"}, shared | {word: "No-Store"}, shared | {word: 'max-age=60, no-cache="Set-Cookie"'},
+        {word: "private"}, {"Cache-Control": 'public, PRIVATE="x", max-age=60'}, {"Pragma": "no-cache"},
+        shared | {"Vary": "Accept, *"}, shared | {"Vary": "X-Client-IP"}, shared | {"Vary": "accept,x-forwarded-for"},
+        shared | {"Vary": "X-Request-Id"}, shared | {"Set-Cookie": "a=b"}, {"Set-Cookie": "a=b"},
+    )
+    async with counting(router, environment, host, RouteCache(default_ttl_seconds=60)) as app:
+        for number, app.headers in enumerate((*private, shared | {"Pragma": "no-cache"}, shared | {word: "max-age=5"})):
+            first, second = [await ask(stand, host, f"/{number}") for _ in range(2)]
+            kept = number >= len(private)
+            assert (first.body == second.body) == kept, app.headers
+            assert second.headers["x-platform-cache"] == ("HIT" if kept else "MISS"), app.headers
+            assert word.lower() not in second.headers, "visitors do not see it"
+        several = CIMultiDict([("Cache-Control", "max-age=60"), ("Cache-Control", "private")])
+        app.headers = several
+        assert shown(await ask(stand, host, "/twice")) != shown(await ask(stand, host, "/twice"))
+        app.headers = shared
+        await ask(stand, host, "/kept")
+        for headers in ("Authorization: Bearer x\r\n", "Cookie: a=b\r\n"):
+            assert shown(await ask(stand, host, "/kept", headers=headers))[1] == "BYPASS"
 
 
 async def test_a_default_time_counts_when_the_application_says_nothing(stand: Stand, router: Router) -> None:

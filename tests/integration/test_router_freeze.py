@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -211,11 +212,26 @@ async def test_a_switch_may_be_said_twice_and_a_lost_answer_looked_up(stand: Sta
         assert (await router.status()).generation == generation
 
 
+async def test_the_kernel_asks_whether_a_held_client_is_still_there(stand: Stand, router: Router) -> None:
+    """So nothing between forgets a connection on which nothing is said for minutes."""
+    environment, host = unique("alive")
+    async with backend("shop") as shop, asyncio.TaskGroup() as group:
+        await router.switch(routes(environment, "1", route(host, shop.target)))
+        await router.freeze(environment, 30)
+        waiting = group.create_task(ask(stand, host))
+        await wait_until_held(router, environment, 1)
+        rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+        timers = [row[5][:2] for row in rows if row[1].endswith(f":{stand.port:04X}") and row[3] == "01"]
+        assert "02" in timers   # proc(5): 2 is the keepalive timer
+        await router.thaw(environment)
+        assert (await waiting).status == 200
+
+
 async def test_a_second_freeze_keeps_the_end_of_the_first(stand: Stand, router: Router) -> None:
     environment, host = unique("twice")
     async with backend("shop") as shop:
         await router.switch(routes(environment, "1", route(host, shop.target)))
-        assert (await router.freeze(environment, 600)).seconds_left == 60   # never longer, whatever is asked
+        assert (await router.freeze(environment, 600)).seconds_left == 300   # never longer, whatever is asked
         await router.thaw(environment)
         await router.freeze(environment, 2)
         freeze = await router.freeze(environment, 30)

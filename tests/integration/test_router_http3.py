@@ -78,6 +78,8 @@ class Seen:
     body: bytes
     issuer: str
     resumed: bool
+    patience: float | None
+    """Seconds of silence after which the router ends a connection."""
 
     @property
     def status(self) -> int:
@@ -117,7 +119,7 @@ class Door:
             assert isinstance(found, Client)
             headers, body = await found.get(f"{host}:{self.port}")
             issuer = found.shown.issuer.rfc4514_string() if found.shown else ""
-            return Seen(headers, body, issuer, found.resumed)
+            return Seen(headers, body, issuer, found.resumed, found._quic._remote_max_idle_timeout)
 
     async def set(self, *found: Route) -> None:
         await self.router.switch(routes("shop/main", "1", *found))
@@ -132,6 +134,7 @@ async def door(tmp_path: Path) -> AsyncIterator[Door]:
     port = free_port()
     with running_router(
         https_port=port, certificate=PurePosixPath(certificate), certificate_key=PurePosixPath(key), http3=True,
+        freeze_seconds=300,
     ) as stand:
         async with stand.router() as router, backend("shop") as shop:
             await router.complete()
@@ -147,6 +150,7 @@ async def test_http_3_has_the_same_routes_and_the_same_freeze(door: Door) -> Non
         assert f'alt-svc: h3=":{door.port}"; ma=86400' in told.text.lower()
         seen = await door.get("localhost")
         assert (seen.status, b'"shop"' in seen.body) == (200, True)
+        assert seen.patience == 315, "a held client may be silent as long as a freeze lasts"
         assert door.shop.seen[-1]["headers"]["X-Client-SSL"] == "on"
 
         await door.router.freeze("shop/main", 30)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 
 import aiohttp
 from aiohttp import web
@@ -90,6 +91,21 @@ async def test_headers_of_the_router_are_set_and_forged_ones_are_taken_away(stan
     assert headers["x-original-route"] == "http://{default}/"
     assert headers["cookie"] == "a=b"
     assert headers["x-request-id"] == answer.headers["x-request-id"]
+
+
+async def test_no_two_requests_have_the_same_name(stand: Stand, router: Router) -> None:
+    environment, host = unique("names")
+    async with backend("shop") as shop:
+        await router.switch(routes(environment, "1", route(host, shop.target)))
+        async with aiohttp.ClientSession(headers={"Host": host}) as session:
+            for _ in range(300):   # more than a worker names at once
+                async with session.get(stand.url()) as answer:
+                    assert answer.status == 200
+    named = [{name.lower(): value for name, value in seen["headers"].items()}["x-request-id"] for seen in shop.seen]
+    assert len(set(named)) == len(named) == 300
+    assert all(re.fullmatch(r"[0-9a-f]{32}", name) for name in named)
+    other, unknown = [(await ask(stand, "nobody.test")).headers["x-request-id"] for _ in range(2)]
+    assert other != unknown
 
 
 async def test_only_production_may_be_found_by_search_engines(stand: Stand, router: Router) -> None:
@@ -190,12 +206,20 @@ async def test_a_proxy_route_reaches_a_host_outside_under_its_own_name(stand: St
             route(host, outside.target, path="/foo", type="proxy", to=f"{to}/"),
             route(host, outside.target, path="/bar/", type="proxy", to=f"{to}/base"),
         ))
-        for path in ("/keep/this?x=1", "/docs/page?x=1", "/foo/index.html", "/foo", "/bar/x", "/bar/%7F%20%3F"):
+        for path in (
+            "/keep/this?x=1", "/docs/page?x=1", "/foo/index.html", "/foo", "/bar/x", "/bar/%7F%20%3F", "/docs/a%2Fb",
+        ):
             assert (await ask(stand, host, path)).status == 200, path
-    assert [seen["path"] for seen in outside.seen] == [
-        "/keep/this?x=1", "/en/manual/page?x=1", "/index.html", "/", "/base/x", "/base/%7F%20%3F",
+        forged = "".join(f"{name}: forged\r\n" for name in (
+            "X-Client-IP", "X-Client-SSL", "X-Client-Verify", "X-Client-DN", "X-Client-Cert", "X-Original-Route",
+            "X-Forwarded-Port", "X-Real-IP", "Forwarded",
+        ))
+        await ask(stand, host, "/keep", headers=forged)
+    assert [seen["path"] for seen in outside.seen[:-1]] == [
+        "/keep/this?x=1", "/en/manual/page?x=1", "/index.html", "/", "/base/x", "/base/%7F%20%3F", "/en/manual/a%2Fb",
     ]
     assert outside.seen[0]["headers"]["Host"] == f"outside.test:{outside.port}"
+    assert "forged" not in str(outside.seen[-1]["headers"]), "a location inherits no header when it sets one itself"
 
 
 async def test_the_application_cannot_steer_the_router_by_its_headers(stand: Stand, router: Router) -> None:

@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
-import secrets
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
-import aiohttp
 import pytest
-from yarl import URL
+from web_stand import Ask, asker, web_containers
 
-from deployd.process import run
 from deployd.project.model import Application, Commands, Instance, Location, Rule, Web
-from deployd.recipes.web_server import web_server_files
 
-FPM = "[global]\nerror_log=/dev/stderr\n[www]\nlisten=/run/app/app.sock\npm=static\npm.max_children=2\nclear_env=no\n"
 SHOW = '<?php echo json_encode(["script" => $_SERVER["SCRIPT_NAME"], "uri" => $_SERVER["REQUEST_URI"], '
 SHOW += '"file" => basename(__FILE__), "ip" => $_SERVER["REMOTE_ADDR"], "https" => $_SERVER["HTTPS"] ?? "", '
 SHOW += '"query" => $_SERVER["QUERY_STRING"]]);'
@@ -37,6 +29,7 @@ MAGENTO = (
     Location("/papers", root="papers", scripts=False, rules=(
         Rule(r"\.bak\z", allow=False), Rule(r"^/papers/hidden/", allow=False), Rule(r"/\.", allow=False),
     )),
+    Location("/manual", root="manual", index=("index.html", "index.htm"), passthru="/index.php"),
     Location("/.well-known/webfinger", passthru="/other.php?service=webfinger"),
 )
 FILES = {
@@ -44,57 +37,17 @@ FILES = {
     "pub/style.css": "css", "pub/robots.txt": "robots", "pub/media/a.txt": "media", "pub/media/evil.php": SHOW,
     "pub/static/logo.svg": "<svg/>", "outside.txt": "treasure", "book/index.html": "cover",
     "book/one/index.html": "one", "book/draft.txt": "draft", "papers/a.txt": "paper", "papers/a.bak": "treasure",
+    "pub/admin/index.php": SHOW, "pub/admin/déep er/index.php": SHOW, "pub/empty/a.txt": "x",
+    "manual/index.html": "manual", "manual/a/index.htm": "page",
     "papers/hidden/a.txt": "treasure", "papers/.env": "treasure",
 }
 
-Ask = Callable[..., Coroutine[Any, Any, tuple[int, str, Any]]]
-
-
-async def answers(ask: Ask) -> bool:
-    """Whether nginx and FPM behind it have their sockets open."""
-    try:
-        return (await ask("/"))[0] != 502
-    except aiohttp.ClientConnectorError:
-        return False
-
-
 @pytest.fixture
 async def magento(tmp_path: Path) -> AsyncIterator[Ask]:
-    """nginx and PHP-FPM in containers of their own, sharing a socket, as in an environment."""
-    tmp_path.chmod(0o755)
-    for name, text in FILES.items():
-        (tmp_path / "app" / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / "app" / name).write_text(text)
-    socket = tmp_path / "socket"
-    socket.mkdir()
-    os.chown(socket, 10_000, 10_000)
     app = Application("shop", "php", "8.4", "", Web(Instance(Commands()), "unix", "fastcgi", MAGENTO))
-    (tmp_path / "config").mkdir()
-    for name, text in web_server_files(app, trusted="172.16.0.0/12").items():
-        (tmp_path / "config" / name).write_text(text)
-    (tmp_path / "fpm.conf").write_text(FPM)
-    mark = secrets.token_hex(4)
-    shared = ("-v", f"{tmp_path}/app:/app:ro", "-v", f"{socket}:/run/app", "--user", "10000:10000", "--entrypoint", "")
-    await run("docker", "run", "-d", "--name", f"test-fpm-{mark}", *shared, "-v", f"{tmp_path}/fpm.conf:/fpm.conf:ro",
-              "deployd/php:8.4", "sh", "-c", "exec $(command -v php-fpm8.4 || command -v php-fpm) -F -y /fpm.conf")
-    await run("docker", "run", "-d", "--name", f"test-web-{mark}", *shared, "-v", f"{tmp_path}/config:/etc/deployd:ro",
-              "--tmpfs", "/tmp", "deployd/web:1", "nginx", "-e", "stderr", "-c", "/etc/deployd/nginx.conf",
-              "-g", "daemon off;")
-    template = "{{.NetworkSettings.IPAddress}}"
-    address = (await run("docker", "inspect", "-f", template, f"test-web-{mark}")).text
-    async with aiohttp.ClientSession(auto_decompress=False) as session:
-
-        async def ask(path: str, **headers: str) -> tuple[int, str, Any]:
-            url = URL(f"http://{address}{path}", encoded=True)   # as it stands: a client of bad will mends nothing
-            async with session.get(url, headers=headers, allow_redirects=False) as answer:
-                return answer.status, await answer.text(), answer.headers
-
-        async with asyncio.timeout(60):
-            while not await answers(ask):
-                await asyncio.sleep(0.1)
+    async with web_containers(tmp_path, app, FILES) as address, asker(address) as ask:
         assert (await ask("/.well-known/deployd/health"))[0] == 200
         yield ask
-    await run("docker", "rm", "-f", f"test-fpm-{mark}", f"test-web-{mark}")
 
 
 async def test_magentos_locations_are_served_as_on_the_hosted_platform(magento: Ask) -> None:
@@ -178,10 +131,33 @@ async def test_the_routers_word_about_client_and_scheme_reaches_php(magento: Ask
 
 async def test_an_index_file_is_served_when_a_rule_allows_it(magento: Ask) -> None:
     assert (await magento("/book/"))[:2] == (200, "cover")
-    assert (await magento("/book"))[:2] == (200, "cover")
     assert (await magento("/book/one/?x=1"))[:2] == (200, "one")
     assert (await magento("/book/draft.txt"))[0] == 403
     assert (await magento("/book/missing/"))[0] == 403
+
+
+async def test_a_folder_without_its_slash_leads_to_itself_with_one(magento: Ask) -> None:
+    """Else the links of its page, which are relative to it, lead elsewhere."""
+    for path, location in (
+        ("/book", "/book/"), ("/book/one", "/book/one/"), ("/book/one?x=1&y=%2F", "/book/one/?x=1&y=%2F"),
+        ("/admin", "/admin/"), ("/admin/d%C3%A9ep%20er", "/admin/d%C3%A9ep%20er/"), ("//book/one", "/book/one/"),
+        ("/x/../book/one", "/book/one/"), ("//evil.example/../book/one", "/book/one/"),
+        ("/manual", "/manual/"), ("/manual/a", "/manual/a/"),
+    ):
+        status, _, headers = await magento(path, **{"X-Forwarded-Proto": "https", "Host": "shop.example:8443"})
+        assert (status, headers.get("Location")) == (301, location), path
+    for path, text in (
+        ("/book/", "cover"), ("/book/one/", "one"), ("/admin/", '"script":"\\/admin\\/index.php"'),
+        ("/book/one//", "one"), ("/manual/", "manual"), ("/manual/a/", "page"), ("/empty", '"file":"index.php"'),
+        ("/book/index.html", "cover"), ("/bo%0aok", '"file":"index.php"'),
+    ):
+        status, body, _ = await magento(path)
+        assert (status, text in body) == (200, True), (path, body)
+    for path in ("/book/draft.txt", "/papers", "/papers/hidden", "/static"):   # no folder, or none with an index file
+        assert (await magento(path))[0] != 301, path
+    for path in ("/book/one%0d%0aX-Evil:%201", "/book/%0d%0a", "/admin/d%C3%A9ep%20er%0aX-Evil:1"):
+        _, _, headers = await magento(path)
+        assert "X-Evil" not in headers
 
 
 async def test_a_front_controller_gets_arguments_of_its_own(magento: Ask) -> None:

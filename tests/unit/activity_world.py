@@ -3,7 +3,7 @@
 A script says what happens at the n-th try of a step: `fail`, `bug`, `again` (Transient), `away` (an error of a kind
 that goes away), `over` (its limit), `wish` (a cancel comes while it runs), `late` (the same, but the step ends well all
 the same), `crash` (the daemon dies in it), `doubt` (done, but nobody heard), `refused` (certainly not done), `nap` (it
-takes ten seconds).
+takes ten seconds), `hold` (it finds that the activity has to wait for somebody).
 Undos are scripted the same way, as `-step`.
 """
 
@@ -31,7 +31,7 @@ from deployd.activity.table import (
     Step,
     Table,
 )
-from deployd.activity.wish import Wish
+from deployd.activity.wish import Hold, Wish
 from deployd.errors import DeployError, Transient
 from deployd.state.entries import Entry
 
@@ -119,6 +119,8 @@ class World:
     tell: QuietTell = field(default_factory=QuietTell)
     limits: Limits = field(default_factory=lambda: Limits(Slots(1), Slots(1)))
     need_of: Any = lambda step, view: NOTHING_MORE
+    stuck: list[str] = field(default_factory=list)
+    """Steps whose undos could not be done, when that was told."""
 
     def next_of(self, name: str) -> str:
         waiting = self.script.get(name)
@@ -134,8 +136,12 @@ class World:
         self.wish = Wish()
         return await run(Run(
             SimpleNamespace(id=1, project="shop"), table, self, lambda activity, journal: journal, self.journal,  # type: ignore[arg-type]
-            self.wish, self.tell, self.limits, self.journal.clock, self.need_of,  # type: ignore[arg-type]
+            self.wish, self.tell, self.limits, self.journal.clock, self.need_of, self._when_stuck,  # type: ignore[arg-type]
         ))
+
+    async def _when_stuck(self, journal: Journal) -> None:
+        entry = (await self.journal.read()).stuck()
+        self.stuck.append(entry.step if entry else "nothing")
 
     async def carry(self, table: Table[Any, Any]) -> Finish:
         """To the end, with a new daemon after each crash."""
@@ -197,6 +203,8 @@ async def _happen(what: str, host: World) -> None:
         case "late":
             host.cancel()
             host.cancel()
+        case "hold":
+            raise Hold("main is locked by ada")
         case "crash":
             raise Crash
         case "doubt":

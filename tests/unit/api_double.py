@@ -24,6 +24,8 @@ from deployd.api.shapes import (
     CollectShape,
     EntryShape,
     EnvironmentShape,
+    LockedShape,
+    LockShape,
     PassShape,
     PlanShape,
     ProjectShape,
@@ -239,8 +241,18 @@ class FakeDesk:
         self.asked.append(("redeploy", project, environment, who))
         return self._made(project, environment, "redeploy")
 
-    async def rollback(self, project: str, environment: str, to: int | None, who: str) -> ActivityShape:
-        self.asked.append(("rollback", project, environment, to, who))
+    async def lock(self, project: str, environment: str, reason: str, who: str) -> LockedShape:
+        self.asked.append(("lock", project, environment, reason, who))
+        return LockedShape(project, "main-bvxea6i", environment, LockShape(who, reason, AT), (3,))
+
+    async def unlock(self, project: str, environment: str, who: str) -> LockedShape:
+        self.asked.append(("unlock", project, environment, who))
+        return LockedShape(project, "main-bvxea6i", environment, None, (4,))
+
+    async def rollback(
+        self, project: str, environment: str, to: int | None, who: str, *, lock: bool | None = None,
+    ) -> ActivityShape:
+        self.asked.append(("rollback", project, environment, to, who, *([] if lock is None else [lock])))
         if to == 99:
             raise NothingLive("main has no version 99 to go back to", mend="versions that were live: 1")
         return self._made(project, environment, "rollback")

@@ -13,7 +13,7 @@ from deployd.cli.disk_tree import DiskTree
 REPOSITORY = Path(__file__).resolve().parents[2]
 CORPUS = REPOSITORY.parent / "shared" / "corpus"
 SAMPLES = REPOSITORY / "config" / "samples"
-MARKS = (".platform", ".magento", ".platform.app.yaml", ".magento.app.yaml")
+MARKS = (".platform", ".magento", ".upsun", ".platform.app.yaml", ".magento.app.yaml")
 SCRIPT, VCL = "echo stand-in\n", "sub vcl_recv { set req.backend_hint = app.backend(); }\n"
 
 STAND_INS: dict[str, dict[str, str]] = {

@@ -25,5 +25,13 @@ class DictTree:
     def is_link(self, path: str) -> bool:
         return path in self.files and self.files[path] is None
 
+    smudges = False
+
+    def size(self, path: str) -> int:
+        return len(self.files.get(path) or b"")
+
+    def is_submodule(self, path: str) -> bool:
+        return f"{path}/.git" in self.files
+
     def is_folder(self, path: str) -> bool:
         return path in self.folders

@@ -77,6 +77,12 @@ async def test_an_undo_that_is_stuck_is_named_until_it_is_done() -> None:
     assert world.limits.waits.stuck == []
 
 
+async def test_whoever_wants_to_know_is_told_of_each_undo_that_is_stuck_when_the_journal_has_it() -> None:
+    world = World({"hook": ["fail"], "-freeze": ["fail"] * 2})
+    await world.carry(PUSH)
+    assert world.stuck == ["freeze", "freeze"]
+
+
 async def test_an_undo_that_is_stuck_is_tried_at_once_when_somebody_says_so() -> None:
     world = World({"hook": ["fail"], "-freeze": ["fail"] * 4})
     async with asyncio.TaskGroup() as group:

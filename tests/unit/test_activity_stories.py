@@ -50,6 +50,10 @@ STORIES = [
     ("post:late retire:crash", f"{TO_SWITCH} post retire ! retire = success"),
     ("switch:late post:crash", f"{TO_SWITCH} post ! post retire = success"),
     ("switch:late retire:again", f"{TO_SWITCH} post retire retire = success"),
+    # Held: what was begun is undone, and it waits; whoever wants its end gets it.
+    ("pack:hold", "plan build pack -build = pending"),
+    ("pack:hold -build:crash", "plan build pack -build ! -build = pending"),
+    ("pack:hold -build:late", "plan build pack -build = cancelled"),
     # The switch: in doubt it is done again, never undone; refused for certain, everything else is undone.
     ("switch:doubt", f"{TO_SWITCH} switch post retire = success"),
     ("switch:over", f"{TO_SWITCH} switch post retire = success"),

@@ -19,6 +19,7 @@ from deployd.ids import ActivityId, CommitId, EnvironmentName, ProjectId
 from deployd.settings import Settings
 from deployd.state import activities, entries, environments
 from deployd.state.activities import NewActivity, Trigger
+from deployd.state.answers import put_wrong
 from deployd.state.entries import Entry
 from tests.unit.state_in_memory import MemoryStore
 
@@ -194,6 +195,18 @@ async def test_troubles_of_environments_are_counted_for_strangers(world: World) 
     assert (await world.board.status(with_environments=False, with_names=True)).reasons == tuple(world.troubles)
     hidden = await world.board.status(with_environments=False, with_names=False)
     assert hidden.state == "degraded"
+    assert hidden.reasons == ("1 of the environments and the router are not as they should be",)
+
+
+async def test_answers_worse_than_usual_are_told_with_their_environment_and_on_the_status(world: World) -> None:
+    await world.finish(await world.add(), "failed")
+    answer = {"http://shop.test/": "503 Service Unavailable"}
+    await world.store.write(lambda db: put_wrong(db, SHOP, MAIN, answer, NOW))
+    said = "visitors get 503 Service Unavailable at http://shop.test/ since 2026-05-04 10:00 UTC"
+    status = await world.board.status(with_environments=True, with_names=True)
+    assert (status.state, status.reasons) == ("degraded", (f"shop/{MAIN}: {said}",))
+    assert [item.answers for item in status.environments] == [(said,)]
+    hidden = await world.board.status(with_environments=False, with_names=False)
     assert hidden.reasons == ("1 of the environments and the router are not as they should be",)
 
 

@@ -12,7 +12,7 @@ from typing import Any, cast
 import pytest
 
 from deployd.activity.journal import read_result, write_result
-from deployd.api.desk import AlreadyEnded, NothingLive, StateDesk
+from deployd.api.desk import AlreadyEnded, NothingLive, NotLocked, StateDesk
 from deployd.api.errors import NotFound
 from deployd.deployment.host import Host
 from deployd.deployment.version import AppVersion, Version
@@ -20,7 +20,7 @@ from deployd.ids import ActivityId, CommitId, EnvironmentName, ProjectId, SlugKe
 from deployd.plan import KeyParts
 from deployd.router.places import RouterPlaces
 from deployd.settings import Settings
-from deployd.state import activities, environments
+from deployd.state import activities, environments, locks
 from deployd.state.activities import NewActivity, Trigger
 from tests.unit.state_in_memory import MemoryStore
 
@@ -168,3 +168,27 @@ async def test_nobody_passes_where_nothing_is_live(world: World) -> None:
     await world.store.write(lambda db: environments.ensure(db, SHOP, MAIN, "main", NOW))
     with pytest.raises(NothingLive, match="nobody waits there"):
         await world.desk.make_pass("shop", "main", "ada")
+
+
+async def test_a_rollback_of_production_locks_it_unless_that_is_not_wanted(world: World) -> None:
+    await world.went_live(version("a"), version("b"))
+    await world.desk.rollback("shop", "main", None, "ada", lock=False)
+    assert await world.store.read(locks.list_all) == []
+    await world.desk.rollback("shop", "main", None, "ada")
+    (lock,) = await world.store.read(locks.list_all)
+    assert (lock.who, lock.reason) == ("ada", "rolled back to activity 1")
+
+
+async def test_a_lock_names_what_runs_and_an_unlock_what_goes_on(world: World) -> None:
+    await world.went_live(version("a"))
+    with pytest.raises(NotLocked, match="main is not locked"):
+        await world.desk.unlock("shop", "main", "ada")
+    running = (await world.desk.redeploy("shop", "main", "ada")).id
+    await world.store.write(lambda db: activities.begin(db, running, NOW))
+    locked = await world.desk.lock("shop", "main", " the\nsale\x1b[31m ", "ada")
+    assert locked.lock is not None
+    assert (locked.activities, locked.lock.reason) == ((running,), "the sale[31m")
+    await world.store.write(lambda db: activities.hold(db, running, "locked"))
+    woken = world.lanes.woken
+    unlocked = await world.desk.unlock("shop", MAIN, "ada")
+    assert (unlocked.lock, unlocked.activities, world.lanes.woken) == (None, (running,), woken + 1)

@@ -7,6 +7,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from deployd.api.metrics import Figures, render_metrics
 from deployd.api.shapes import StatusShape
 from deployd.router.table import EnvironmentTraffic, Released, RouterStatus
+from deployd.units import MEGABYTE
 from deployd.upkeep.traffic import Visits
 from deployd.upkeep.usage.parts import Part, Use
 
@@ -47,7 +48,7 @@ def test_each_figure_has_its_place() -> None:
     assert (found["deployd_slots_taken builds"], found["deployd_slots_waiting builds"]) == (1, 2)
     assert (found["deployd_loop_failures_total crons"], found["deployd_loop_failing crons"]) == (3, 1)
     assert (found["deployd_activities in_progress"], found["deployd_degraded"]) == (2, 1)
-    assert (found["deployd_disk_free_bytes"], found["deployd_access_log_lost_lines_total"]) == (5_000_000, 9)
+    assert (found["deployd_disk_free_bytes"], found["deployd_access_log_lost_lines_total"]) == (5 * MEGABYTE, 9)
 
 
 def test_parts_of_environments_have_their_places() -> None:

@@ -62,12 +62,13 @@ def test_a_runtime_that_is_not_there_is_refused_even_when_the_nearest_would_do(c
 
 @pytest.mark.parametrize(("kind", "name", "asked", "taken"), [
     ("runtime", "php", "7.4", "8.2"),
-    ("runtime", "php", "8.3", "8.4"),      # as near to both: the newer one
+    ("runtime", "php", "8.3", "8.2"),      # as near to both: the older one
     ("runtime", "php", "8.5", "8.4"),
     ("runtime", "php", "8", "8.4"),
     ("runtime", "nodejs", "22", "20"),
     ("runtime", "nodejs", "8.11", "18"),
-    ("runtime", "python", "3.12", "3.13"),
+    ("runtime", "python", "3.12", "3.11"), ("runtime", "python", "3.10", "3.11"), ("runtime", "python", "3", "3.13"),
+    ("runtime", "nodejs", "19", "18"), ("service", "postgresql", "16", "15"), ("service", "postgresql", "14", "15"),
     ("service", "mariadb", "10.2", "10.11"),
     ("service", "mariadb", "11.4", "11.8"),
     ("service", "redis", "6.2", "7.0"),
@@ -109,3 +110,11 @@ def test_a_missing_file_says_how_to_name_another(tmp_path):
     with pytest.raises(CatalogueInvalid) as raised:
         load_catalogue(tmp_path / "none.yaml")
     assert "catalogue" in raised.value.mend
+
+
+@pytest.mark.parametrize(("asked", "kept", "taken"), [
+    ("16", None, "15"), ("16", "17", "17"), ("16", "15", "15"), ("14", "17", "15"), ("16", "9.6", "15"),
+    ("17", "15", "17"),
+])
+def test_a_service_keeps_the_version_of_its_data_when_no_other_is_nearer(catalogue, asked, kept, taken):
+    assert catalogue.service("postgresql", asked, nearest=True, kept=kept).version == taken

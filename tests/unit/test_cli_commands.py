@@ -73,6 +73,13 @@ async def test_lists_are_tables_for_people(cli: Cli, command: str, shown: list[s
     assert "\x1b" not in result.output
 
 
+async def test_what_answers_wrongly_is_named_below_the_environments(cli: Cli, board: FakeBoard) -> None:
+    board.running = [environment("shop", answers=("visitors get 503 at http://shop.test/",)), environment("blog")]
+    output = (await cli("environments")).output
+    assert "live, answers wrongly" in output
+    assert output.splitlines()[-1] == "! shop main: visitors get 503 at http://shop.test/"
+
+
 async def test_lists_are_whole_items_for_programs(cli: Cli, board: FakeBoard) -> None:
     assert json.loads((await cli("projects", "--json")).output) == as_json(await board.projects())
     assert json.loads((await cli("environments", "--json")).output) == as_json(await board.environments(None))
@@ -106,7 +113,7 @@ async def test_a_status_ends_with_1_when_it_is_degraded(cli: Cli, board: FakeBoa
     assert result.output.splitlines() == [
         "deployd 0.1.0: ok, up 60 s", "activities: 2 in progress, 1 waiting, 3 failed in the last hour",
         "router: 7 requests held", "disk: 5000 MB free",
-        "housekeeping: 7 things went, 61.4 MB, 2026-05-04T10:00:00+00:00",
+        "housekeeping: 7 things went, 58.6 MB, 2026-05-04T10:00:00+00:00",
     ]
     board.reasons = ("Docker does not answer",)
     result = await cli("status")
@@ -228,6 +235,22 @@ async def test_a_rollback_names_its_version(cli: Cli, desk: FakeDesk) -> None:
     assert [asked[3] for asked in desk.asked] == [1, None]
 
 
+async def test_a_rollback_says_whether_it_locks(cli: Cli, desk: FakeDesk) -> None:
+    await cli("rollback", "shop", "main", "--no-lock")
+    await cli("rollback", "shop", "next", "--lock")
+    assert [asked[-1] for asked in desk.asked] == [False, True]
+
+
+async def test_a_lock_says_what_it_does_not_hold_and_how_to_end_it(cli: Cli, desk: FakeDesk) -> None:
+    locked = await cli("lock", "shop", "main", "--reason", "the sale")
+    assert "pushes are built and wait; `deployd unlock shop main` lets them go live" in locked.output
+    assert "activity 3 runs already" in locked.output
+    unlocked = await cli("unlock", "shop", "main")
+    assert unlocked.output == "shop/main is unlocked\nactivity 4 goes on: deployd log -f 4\n"
+    assert desk.asked == [("lock", "shop", "main", "the sale", "operator"), ("unlock", "shop", "main", "operator")]
+    assert json.loads((await cli("lock", "shop", "main", "--json")).output)["lock"]["who"] == "operator"
+
+
 async def test_a_refusal_ends_with_6_and_says_how_to_mend_it(cli: Cli) -> None:
     result = await cli("rollback", "shop", "main", "--to", "99")
     assert (result.exit_code, result.stdout) == (6, "")
@@ -284,9 +307,9 @@ def test_without_a_daemon_everything_ends_with_4(socket: Path, argv: tuple[str, 
 async def test_collect_says_what_would_go_and_takes_it_away(cli: Cli, desk: FakeDesk) -> None:
     result = await cli("collect", "--dry-run", "--deleted")
     assert result.output.splitlines()[1].split() == [
-        "data", "shop/old-abc", "7.6", "MB", "2026-05-04", "10:00:00", "its", "environment", "was", "deleted",
+        "data", "shop/old-abc", "7.2", "MB", "2026-05-04", "10:00:00", "its", "environment", "was", "deleted",
     ]
-    assert result.output.splitlines()[-1] == "1 things would go, 7.6 MB"
+    assert result.output.splitlines()[-1] == "1 things would go, 7.2 MB"
     assert json.loads((await cli("collect", "--json")).output)["things"][0]["kind"] == "data"
     assert desk.asked == [("collectable", True), ("collect", "operator", False)]
 

@@ -79,7 +79,8 @@ def test_settings_that_cannot_be_used_leave_the_defaults(tmp_path: Path) -> None
     assert used == Settings()
     assert [item.state for item in found] == ["wrong", "doubt"]
     (tmp_path / "deployd.yaml").write_text("lissen: 127.0.0.1:1\n")
-    assert look_at_settings(tmp_path / "deployd.yaml")[1][0].evidence == ("lissen: there is no such key",)
+    said = "lissen: there is no such key   deployd.yaml:1"
+    assert look_at_settings(tmp_path / "deployd.yaml")[1][0].evidence == (said,)
 
 
 def test_settings_without_tokens_and_projects_are_in_doubt(tmp_path: Path) -> None:
@@ -108,6 +109,15 @@ def test_sensitive_values_that_cannot_be_masked_are_in_doubt(tmp_path: Path) -> 
     assert [item.says for item in look_at_settings(file)[1] if item.state != "well"] == [
         "variables.env:PIN of shop is too short to be masked in logs",
     ]
+
+
+def test_a_variable_that_no_program_finds_is_in_doubt(tmp_path: Path) -> None:
+    file = tmp_path / "deployd.yaml"
+    file.touch(mode=0o600)
+    file.write_text(TOKEN + "projects: {shop: {variables: {'env:my-key': x}}}\n")
+    [found] = [item for item in look_at_settings(file)[1] if item.state != "well"]
+    assert found.says.startswith("shop: variables.env:my-key: no program finds it")
+    assert found.mend == "use another name"
 
 
 def test_a_catalogue_is_read(tmp_path: Path) -> None:
@@ -220,15 +230,16 @@ def test_a_port_is_tried_by_taking_it(listening: int) -> None:
 
 
 def test_a_port_of_another_program_is_wrong_and_names_it(listening: int, tmp_path: Path) -> None:
-    found = look_at_ports(settings(tmp_path, listen=f"127.0.0.1:{listening}", router={"http_port": listening,
-                                                                                      "https_port": None}), None)
+    used = settings(tmp_path, listen=f"127.0.0.1:{listening}", router={"https_port": None})
+    of_both = used.router.model_copy(update={"http_port": listening})   # which is refused when it is read
+    found = look_at_ports(used.model_copy(update={"router": of_both}), None)
     assert [item.state for item in found] == ["wrong", "wrong"]
     assert f"(process {os.getpid()}) has it (listen)" in found[0].says
     assert found[1].mend == "stop that program, or choose another port with `router.http_port`"
 
 
 def test_a_port_is_ours_when_the_daemons_socket_is_of_the_same_process(listening: int, tmp_path: Path) -> None:
-    used = settings(tmp_path, listen=f"127.0.0.1:{listening}", router={"http_port": listening, "https_port": None})
+    used = settings(tmp_path, listen=f"127.0.0.1:{listening}", router={"https_port": None})
     used.run.mkdir()
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(str(used.api_socket))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
 
 import aiohttp
 import pytest
@@ -25,17 +26,18 @@ async def served(limits: ConnectionLimits) -> AsyncIterator[tuple[int, asyncio.E
     """(port, what lets `/slow` answer, the connections)"""
     go = asyncio.Event()
 
-    async def answer(request: web.Request) -> web.Response:
+    async def answer(request: Any) -> web.Response:
         if request.path == "/slow":
             let_in(request)
             await go.wait()
         await request.read()
         return web.Response(text="here")
 
-    app = web.Application(middlewares=[heads_counted])
-    app.router.add_route("*", "/{path:.*}", answer)
+    async def counted(request: Any) -> web.StreamResponse:
+        return await heads_counted(request, answer)
+
     connections = Connections(limits)
-    runner = BoundedRunner(app, connections, access_log=None, shutdown_timeout=0.1)
+    runner = BoundedRunner(web.Server(counted, access_log=None), connections, shutdown_timeout=0.1)
     await runner.setup()
     try:
         site = web.TCPSite(runner, "127.0.0.1", 0)

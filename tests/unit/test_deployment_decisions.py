@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 
 from deployd.activity.journal import DONE, STARTED, Journal, write_result
+from deployd.catalogue import load_catalogue
 from deployd.clock import SystemClock
 from deployd.deployment import deploy, hooks, route
 from deployd.deployment.facts import StateFacts
@@ -32,7 +34,7 @@ from deployd.plan import KeyParts, Plan, PlannedService
 from deployd.project.reader import read_project
 from deployd.router.control import RouterRefused, RouterUnanswered
 from deployd.router.table import Released
-from deployd.settings import ProjectSettings, Settings
+from deployd.settings import ProjectSettings, Settings, config_folder
 from deployd.state import activities, entries, environments
 from deployd.state.activities import Activity, NewActivity, Trigger
 from deployd.state.entries import Entry
@@ -77,6 +79,7 @@ class Doubles:
         return SimpleNamespace(
             settings=Settings(instance="test", state=self.folder, run=self.folder), code=self, engine=self, slugs=self,
             router=self, facts=self, clock=SystemClock(), places=Places(self.folder, self.folder),
+            catalogue=load_catalogue(config_folder() / "catalogue.yaml"),
         )
 
     async def read(self, project: ProjectSettings, commit: CommitId) -> Any:
@@ -126,6 +129,9 @@ class Doubles:
 
     async def preview(self, routes: Any) -> None:
         self.did.append(f"preview {routes.version}")
+
+    async def set_usual_answers(self, project: Any, environment: Any, statuses: Any) -> None:
+        self.did.append(f"answers {statuses}")
 
     async def thaw(self, environment: str) -> Released:
         self.did.append("thaw")
@@ -212,6 +218,14 @@ async def test_a_failed_deploy_hook_counts_unless_the_policy_is_keep(doubles: Do
     else:
         with pytest.raises(HookFailed):
             await hooks.run_deploy_hook(made, doubles.host, tell)
+
+
+async def test_a_hook_that_fails_on_a_stand_in_for_its_runtime_says_so(doubles: Doubles) -> None:
+    doubles.files = {".platform.app.yaml": re.sub("type: .*", "type: python:3.8", HOOKED)}
+    ended_with(doubles.host.places.instance(SHOP, MAIN, NEW, "app") / "scripts" / "deploy", 1)
+    tell: Any = QuietTell()
+    with pytest.raises(HookFailed, match=r"code 1 after \d+ s \(with python:3\.11, as this host has no python:3\.8\)"):
+        await hooks.run_deploy_hook(deployment(None), doubles.host, tell)
 
 
 async def test_a_hook_that_was_killed_for_want_of_memory_is_said_so(doubles: Doubles) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from deployd.activity.table import NO_WAY_BACK, NOTHING, Restart, Step
-from deployd.deployment.steps import DELETE, PUSH
+from deployd.deployment.steps import DELETE, PURGE, PUSH, TABLES
 
 PAGE = Path(__file__).parents[2] / "docs" / "deployment.md"
 RESTART = {Restart.AGAIN: "done again", Restart.ATTACH: "re-attached"}
@@ -25,12 +25,12 @@ def row(step: Step) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-@pytest.mark.parametrize("table", [PUSH, DELETE], ids=lambda table: table.name)
+@pytest.mark.parametrize("table", [PUSH, DELETE, PURGE], ids=lambda table: table.name)
 def test_the_page_shows_every_step_in_its_order(table: object) -> None:
     assert "\n".join(row(step) for step in table.steps) in PAGE.read_text()  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("table", [PUSH, DELETE], ids=lambda table: table.name)
+@pytest.mark.parametrize("table", [PUSH, DELETE, PURGE], ids=lambda table: table.name)
 def test_a_table_makes_sense(table: object) -> None:
     steps: tuple[Step, ...] = table.steps  # type: ignore[attr-defined]
     names = [step.name for step in steps]
@@ -42,3 +42,8 @@ def test_a_table_makes_sense(table: object) -> None:
                and steps.index(step) < closing[0]), "what goes on by itself has to be ended"
     assert all(step.undone_by not in (NOTHING, NO_WAY_BACK) for step in steps
                if step.beside is not None and step.beside.undone_by is not NOTHING), "both are undone, or nothing is"
+
+
+def test_every_table_stands_on_the_page_or_leaves_out_steps_of_one() -> None:
+    shown = {step.name for table in (PUSH, DELETE, PURGE) for step in table.steps}
+    assert {step.name for table in TABLES.values() for step in table.steps} == shown

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from deployd.environment.naming import development_host, environment_type, machine_name
 from deployd.settings import ProjectSettings
 
@@ -30,11 +32,11 @@ def test_a_very_long_branch_gives_a_name_that_fits_a_host_name() -> None:
     assert len(name) <= 40
 
 
-def test_only_the_first_label_of_a_host_is_cut_and_it_stays_unique() -> None:
+@pytest.mark.parametrize("template", ["{environment}-{project}.example.com", "www.{environment}-{project}.example.com"])
+def test_a_label_of_a_host_that_is_too_long_is_cut_and_stays_unique(template: str) -> None:
     long, other = "a" * 40, "a" * 39 + "b"
-    template = "{environment}-{project}.example.com"
     host = development_host(template, "p" * 32, long)
-    assert len(host.split(".")[0]) <= 63
+    assert max(map(len, host.split("."))) <= 63
     assert host.endswith(".example.com")
     assert host != development_host(template, "p" * 32, other)
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import base64
 import json
+import subprocess
 from typing import Any
 
+import pytest
+
+from deployd.deployment.process_environment import OURS
 from deployd.environment.hosts import Domains, resolve_routes
 from deployd.environment.platform import About, build_environment, routes_json, runtime_environment
-from deployd.environment.variables import Variables, variables_of
+from deployd.environment.variables import Variables, doubtful_variables, variables_of
 from deployd.project.model import (
     Application,
     Commands,
@@ -23,7 +27,10 @@ from deployd.project.model import (
     RouteTls,
     Web,
 )
+from deployd.project.reader import read_project
+from deployd.project.variables import OWN_NAMES, OWN_PLATFORM_NAMES, VARIABLE_NAME
 from deployd.settings import ProjectSettings
+from tests.unit.project_trees import DictTree
 
 APP = Application(
     name="shop", runtime_name="php", version="8.4", root="",
@@ -151,3 +158,47 @@ def test_builds_of_magento_do_not_see_an_environments_variables_unless_they_are_
 
 def test_php_off_is_the_word_again_that_yaml_made_a_boolean_of() -> None:
     assert of_levels({"php": {"display_errors": False}}, {}).php == {"display_errors": "Off"}
+
+
+def test_the_names_that_we_set_ourselves_are_known_to_who_warns_of_them() -> None:
+    prefixed = {name for values in (runtime(), build_environment(APP, ABOUT, Variables())) for name in values}
+    ours = {name.removeprefix("PLATFORM_") for name in prefixed if name.startswith("PLATFORM_")}
+    assert ours | {"PRE_APP_COMMAND", "POST_APP_COMMAND"} == OWN_PLATFORM_NAMES
+    assert set(OURS) == OWN_NAMES
+
+
+def test_variables_that_programs_do_not_find_as_they_are_written_are_told_with_their_keys() -> None:
+    project = ProjectSettings.model_validate({
+        "id": "shop",
+        "variables": {"env:MY-KEY": "x", "env:a.b": "x", "env:1ST": "x", "env:PORT": 80, "env:good": "x", "a-b": "x",
+                      "php:a.b": "x", "env:EMPTY": None},
+        "environments": {"dev": {"variables": {"env:platform_routes": "x", "env:PLATFORM_MINE": "x"}}},
+    })
+    assert [text.split(" ")[0] for text in doubtful_variables(project)] == [
+        "variables.env:MY-KEY:", "variables.env:a.b:", "variables.env:1ST:", "variables.env:PORT:",
+        "variables.env:EMPTY:", "environments.dev.variables.env:platform_routes:",
+    ]
+    assert "shell" in doubtful_variables(project)[0]
+    assert "is null, and programs find the text `null`" in doubtful_variables(project)[4]
+
+
+def test_a_shell_drops_names_that_are_none() -> None:
+    environment = {"GOOD_1": "x", "MY-KEY": "x", "a.b": "x", "1ST": "x"}
+    shown = subprocess.run(["/bin/dash", "-c", "exec env"], env=environment, capture_output=True, text=True, check=True)
+    names = {line.partition("=")[0] for line in shown.stdout.splitlines()} & set(environment)
+    assert names == {name for name in environment if VARIABLE_NAME.fullmatch(name)}
+
+
+@pytest.mark.parametrize(("text", "codes"), [
+    ("variables: {env: {PORT: 80}}", ["variable-overwritten"]), ("variables: {env: {A: null}}", ["null-variable"]),
+    ("variables: {env: {A: ~, PORT: }}", ["null-variable", "null-variable", "variable-overwritten"]),
+    ("variables: {env: {SOCKET: x, PLATFORM_MINE: x, MODE: x}}", []), ("variables: {php: {PORT: null}}", []),
+    ("variables: {env: {PATH: x, PLATFORM_ROUTES: x}}", ["variable-overwritten"] * 2),
+    ("variables: {env: {PORT: 80, SOCKET: x}}\nweb: {upstream: {socket_family: unix}}", ["variable-overwritten"]),
+])
+def test_a_variable_of_the_application_that_is_overwritten_or_null_is_warned_of(text: str, codes: list[str]) -> None:
+    result = read_project(DictTree({".platform.app.yaml": f"name: shop\ntype: 'nodejs:24'\n{text}\n"}))
+    found = [finding for finding in result.findings if "variable" in finding.code]
+    assert sorted(finding.code for finding in found) == codes
+    assert {finding.place.line for finding in found} <= {3}
+    assert result.config is not None

@@ -100,7 +100,7 @@ FILES = [
     Row("16", "R", {APP: PHP + "hooks: {build: !include {type: string, path: ../../../etc/passwd}}\n"}, ("leads out of the repository",)),
     Row("17", "R", {APP: PHP + "hooks: !!python/object:os.system {}\n"}, ("the tag `!!python/object:os.system`",)),
     Row("18", "A", {LIST: "- !include pip.app.yaml\n", ".platform/pip.app.yaml": PHP}),
-    Row("19", "W", {APP: PHP, ".magento.app.yaml": PHP, ROUTES: f"{ROUTE}}}\n"}, ("both spellings", "`.platform.app.yaml` and `.platform/` are read")),
+    Row("19", "W", {APP: PHP, ".magento.app.yaml": PHP, ROUTES: f"{ROUTE}}}\n"}, ("several spellings", "`.platform.app.yaml` and `.platform/` are read")),
 ]
 BASE = [
     R("22", "", "needs the key `name`", base="type: php:8.4\n" + WEB),
@@ -141,7 +141,10 @@ MOUNTS = [
     R("52", "disk: 512\nmounts: {var: {source_path: var}}\n", "needs the key `source`"),
     R("53", "disk: 512\nmounts: {var: {source: nfs}}\n", "`nfs` is not a source", "`local`"),
     W("54", "mounts: {.cache: {source: tmp}}\n", "`.cache` is ignored", "`/.cache`"),
-    R("55", "disk: 512\nmounts: {var: {source: service, service: storage}, var/cache: {source: local}}\n", "stands inside the mount `var`", services=STORAGE),
+    R("55", "disk: 512\nmounts: {var: {source: service, service: storage}, var/cache: {source: local}}\n", "stands inside the mount `var`, which is shared", services=STORAGE),
+    W("55a", "disk: 512\nmounts: {var: {source: local}, var/shared: {source: service, service: storage}}\n", "stands inside the mount `var`", services=STORAGE),
+    W("55b", "disk: 512\nmounts: {var: {source: local}, var/cache: {source: tmp}}\n", "stands inside the mount `var`"),
+    R("55c", "mounts: {var: {source: service, service: storage}, var/cache: {source: tmp}}\n", "stands inside the mount `var`, which is shared", services=STORAGE),
     A("56", "disk: 512\nmounts: {var/a: {source: service, service: storage}, var/b: {source: tmp}, var/c: {source: local}}\n", services=STORAGE),
     R("57", "mounts: {var: {source: service}}\n", "needs the key `service`"),
     R("59", "mounts: {../x: {source: tmp}}\n", "not a folder inside the application"),

@@ -128,3 +128,11 @@ def test_a_damaged_index_says_nothing(tmp_path: Path, data: bytes) -> None:
 def test_without_git_everything_counts(tmp_path: Path) -> None:
     make(tmp_path, "node_modules/x/.platform.app.yaml")
     assert list(DiskTree(tmp_path).paths()) == ["node_modules/x/.platform.app.yaml"]
+
+
+def test_a_folder_with_a_repository_of_its_own_is_a_submodule(tmp_path: Path) -> None:
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "lib" / ".git").write_text("gitdir: ../.git/modules/lib\n")
+    (tmp_path / ".git").mkdir()
+    tree = DiskTree(tmp_path)
+    assert [path for path in ("", "lib", "other") if tree.is_submodule(path)] == ["lib"]

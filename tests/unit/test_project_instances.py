@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from deployd.project.model import Application, Commands, Cron, Extension, FirewallRule, Hook, Mount
 from deployd.project.reader import read_project
 from deployd.project.report import render_findings
@@ -126,6 +128,7 @@ def test_the_flavor_is_that_of_the_runtime() -> None:
 
     assert [flavor("php:8.4"), flavor("nodejs:24"), flavor("python:3.14"), flavor("golang:1.26")] == ["composer", "default", "none", "none"]
     assert flavor("php:8.4", "build: {flavor: none}") == "none"
+    assert flavor("php:8.4", "build: {flavor: drupal}") == "none"
     assert flavor("python:3.14", "build: {flavor: default}") == "none"
 
 
@@ -140,3 +143,31 @@ def test_the_root_is_the_folder_of_the_file_unless_the_source_says_otherwise() -
     assert app(text).root == ""
     assert app(text + "source: {root: /code/}").root == "code"
     assert app(text + "source: {root: /}").root == ""
+
+
+@pytest.mark.parametrize(("name", "accepted"), [
+    ("project.make", False), ("project.make.yml", False), ("drupal-org-core.make", False), ("shop.profile", False),
+    ("sub/project.make", True), ("index.php", True), ("remake.php", True),
+])
+def test_the_flavor_of_drupal_is_refused_only_where_there_is_something_to_make(name: str, accepted: bool) -> None:
+    text = "name: shop\ntype: php:8.4\nbuild: {flavor: drupal}\nsource: {root: /}\n"
+    result = read_project(DictTree({".platform.app.yaml": text, name: ""}))
+    assert (result.config is not None) == accepted
+    assert any("`drupal`" in finding.what for finding in result.findings)
+
+
+@pytest.mark.parametrize(("vcl", "said"), [
+    ("vcl 4.1;\n", "a version line"), ("import std;\n", "an import"), ("sub vcl_init { }\n", "a subroutine"),
+    ("# vcl 4.1;\n/* an example:\nvcl 4.1;\nimport std;\nsub vcl_init { }\n*/\n// import std;\n", ""),
+    ("import xkey;\nsub vcl_fini { }\n", ""),
+])
+def test_parts_of_a_vcl_that_are_generated_are_warned_of_unless_they_are_comments(vcl: str, said: str) -> None:
+    text = vcl + "sub vcl_recv { set req.backend_hint = app.backend(); }\n"
+    result = read_project(DictTree({
+        ".platform.app.yaml": "name: shop\ntype: php:8.4\n", ".platform/config.vcl": text,
+        ".platform/services.yaml": "cache:\n  type: varnish:6.0\n  relationships: {app: 'shop:http'}\n"
+                                   "  configuration: {vcl: !include {type: string, path: config.vcl}}\n",
+    }))
+    found = [finding.what for finding in result.findings if finding.code == "bad-vcl"]
+    assert result.config is not None
+    assert [what.startswith(f"the VCL has {said}") for what in found] == ([True] if said else [])

@@ -19,11 +19,13 @@ from deployd.project.model import (
     Runtime,
     Web,
 )
+from deployd.project.reader import read_project
 from deployd.recipes.build_steps import build_steps
 from deployd.recipes.paths import DEFAULT_EXTENSIONS, build_paths, runtime_paths
 from deployd.recipes.php_fpm import fpm_workers, render_fpm, render_php_ini
 from deployd.recipes.python import requirement
 from deployd.settings import config_folder
+from tests.unit.project_trees import DictTree
 
 
 def app(language: str = "php", *, socket: str = "unix", variables: dict | None = None, **more: object) -> Application:
@@ -48,6 +50,34 @@ def test_dependencies_come_first_then_the_flavor_then_the_hook():
     ]
     hook = build_steps(it)[-2]
     assert (hook.script, hook.place) == ("set -e\nmake\n", place)
+
+
+def test_each_step_points_at_the_key_that_asks_for_it():
+    text = """\
+name: shop
+type: nodejs:20
+build:
+    caches: {deps: {watch: [package.json]}}
+dependencies:
+    nodejs: {yarn: "*"}
+    python3:
+        yq: "3.4"
+hooks:
+    build: make
+"""
+    found = read_project(DictTree({".platform.app.yaml": text})).config.applications[0]
+    assert [(step.title, step.place.line) for step in build_steps(found)] == [
+        ("the cache deps", 4), ("dependencies of Node.js", 6), ("dependencies of Python", 7), ("npm install", 3),
+        ("the build hook", 10), ("the cache deps", 4),
+    ]
+    php = "name: shop\ntype: php:8.4\nruntime:\n    extensions: [redis]\n"
+    found = read_project(DictTree({".platform.app.yaml": php})).config.applications[0]
+    assert [(step.title, step.place.line) for step in build_steps(found)] == [
+        ("PHP's settings", 4), ("composer install", 2),
+    ], "the type brings the flavor"
+    flavor = php + "build: {flavor: composer}\n"
+    found = read_project(DictTree({".platform.app.yaml": flavor})).config.applications[0]
+    assert build_steps(found)[-1].place.line == 5
 
 
 def test_an_application_that_wants_nothing_has_no_steps():

@@ -31,13 +31,17 @@ from deployd.certificates.local import LocalAuthority
 from deployd.certificates.shelf import Shelf, Window
 from deployd.certificates.wanted import Wanted
 from deployd.daemon.health import degraded
+from deployd.deployment.view import Deployment
+from deployd.deployment.visit_words import Visit
 from deployd.environment.naming import machine_name
 from deployd.ids import CommitId, ProjectId, SlugKey
 from deployd.output.keep import KeptBounds
 from deployd.settings import ProjectSettings
 from deployd.state import activities, environments
 from deployd.state.activities import Activity, NewActivity, Trigger
+from deployd.state.answers import put_wrong, wrong_ones
 from deployd.upkeep.access_logs import AccessLogs
+from deployd.upkeep.answers import Answers
 from deployd.upkeep.collect.collector import Collector
 from deployd.upkeep.cron_run import LiveCron
 from deployd.upkeep.crons import Crons, scheduled
@@ -328,6 +332,22 @@ async def an_access_log_that_cannot_be_sorted(folder: Path) -> tuple[Net, str]:
     return net, "the access log of shop/main"
 
 
+@case
+async def an_environment_that_cannot_be_asked_again(folder: Path) -> tuple[Net, str]:
+    stand, net = Stand(folder), Net("answers")
+    poison(stand)
+    for name in (BAD, KEY[1]):
+        put_wrong(stand.store.db, SHOP, name, {f"http://{name}/": "503 Service Unavailable"}, BASE)
+
+    async def ask(live: Deployment, host: Any) -> tuple[Visit, ...]:
+        return (Visit(f"http://{live.environment}/", 200),)
+
+    async with running(Answers(stand.store, stand.host, stand.clock, ask=ask, net=net).serve):
+        await asyncio.sleep(1)
+    assert [item.environment for item in wrong_ones(stand.store.db)] == [BAD]
+    return net, f"asking shop/{BAD}"
+
+
 async def collected(folder: Path, net: Net, break_it: Callable[[Any], None]) -> tuple[Any, list[tuple[str, str]]]:
     """A round over two slugs and a workspace that nobody needs."""
     store = MemoryStore()
@@ -573,7 +593,8 @@ NEEDS_NONE = {
     "upkeep/collect/remove.py:_volume": "one thing's",
     "upkeep/collect/look.py:_volumes": "what is needed must be known whole, before anything of the kind goes",
     "upkeep/collect/look.py:_files": "as above; each folder is counted by a program of its own, with a limit",
-    "daemon/faces.py:open_faces": "the start: a door that cannot be opened ends it",
+    "daemon/faces.py:open": "the start: a door that cannot be opened ends it",
+    "daemon/faces.py:_set_up": "as above", "daemon/faces.py:close": "two sockets of the daemon's own",
 }
 """Loops over what belongs to one item, and those that must not go on: {file:function: why}"""
 

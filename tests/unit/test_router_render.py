@@ -60,7 +60,10 @@ def test_prefixes_lose_a_trailing_slash_but_patterns_and_single_paths_stay_as_th
 
 def test_paths_are_decoded_as_nginx_decodes_what_it_compares_them_with() -> None:
     route = rendered(Route("http", "a.test", "/caf%C3%A9/", "proxy", (A,), to="http://docs.test/a%20b/"))["routes"][0]
-    assert (route["path"], route["outside_path"]) == ("/café/", "/a b/")
+    assert (route["path"], route["outside_path"]) == ("/café/", "/a%20b/")   # the router passes the second one on
+    rules = (PathRedirect("/caf%C3%A9", "/x"), PathRedirect("^/%C3", "/$1", regexp=True))
+    redirects = rendered(Route("http", "a.test", "/", "upstream", (A,), redirects=rules))["routes"][0]["redirects"]
+    assert [rule["path"] for rule in redirects] == ["/café", "^/%C3"]
 
 
 def test_equal_sets_give_equal_text() -> None:

@@ -66,7 +66,7 @@ def test_http_3_needs_a_certificate_and_a_log_is_written_unless_it_is_switched_o
         https_port=443, certificate=CERTIFICATE, certificate_key=KEY, http3=True,
     ))
     assert "listen 0.0.0.0:443 quic reuseport;" in text
-    assert "access_log /r/router/logs/access.log requests" in text
+    assert "access_log /r/router/logs/access.log environment" in text
     silent = rendered(RouterConfig(access_log=False))
     assert "/r/logs" not in silent
     assert "settings.access_log = false" in silent

@@ -61,7 +61,7 @@ def test_every_key_stands_in_the_sample(model: type[BaseModel], file: str) -> No
     assert missing == []
 
 
-@pytest.mark.parametrize("name", ["shop", "guestbook"])
+@pytest.mark.parametrize("name", ["shop", "guestbook", "tally"])
 def test_a_sample_project_is_accepted_and_has_only_what_is_not_built_yet(name: str) -> None:
     result = read_project(DiskTree(CONFIG / "samples" / name))
     assert result.config is not None

@@ -7,10 +7,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from deployd.ids import ActivityId, CommitId, EnvironmentName, ProjectId
-from deployd.state import activities, deliveries, entries, environments, secrets
+from deployd.state import activities, deliveries, entries, environments, locks, secrets
 from deployd.state.activities import MAY_BECOME, NewActivity, State, Trigger
 from deployd.state.deliveries import Delivery
 from deployd.state.entries import Entry
+from deployd.state.locks import Lock
 from deployd.state.sealing import Sealer
 from tests.unit.state_in_memory import MemoryStore
 
@@ -86,6 +87,65 @@ def test_only_who_waits_is_cancelled_at_once(db: sqlite3.Connection, state: Stat
     put_into(db, number, state)
     assert activities.cancel_waiting(db, number, "by ann", NOW) == (state == "pending")
     assert state_of(db, number) == ("cancelled" if state == "pending" else state)
+
+
+def lock(db: sqlite3.Connection) -> None:
+    locks.put(db, Lock(SHOP, MAIN, "ada", "the sale", NOW))
+
+
+def test_who_is_held_waits_for_the_unlock_and_lets_others_pass(db: sqlite3.Connection) -> None:
+    lock(db)
+    number = push(db)
+    activities.begin(db, number, NOW)
+    assert activities.hold(db, number, "main is locked by ada")
+    assert not activities.hold(db, number, "twice")
+    assert (activities.open_lanes(db), activities.next_of_lane(db, SHOP, MAIN)) == ([], None)
+    rollback = push(db, kind="rollback")
+    passes = activities.next_of_lane(db, SHOP, MAIN)
+    assert passes is not None
+    assert passes.id == rollback
+    activities.begin(db, rollback, NOW)
+    activities.finish(db, rollback, "success", "", NOW)
+    assert locks.remove(db, SHOP, MAIN)
+    assert not locks.remove(db, SHOP, MAIN)
+    assert activities.release(db, SHOP, MAIN) == [number]
+    assert activities.release(db, SHOP, MAIN) == []
+    goes_on = activities.next_of_lane(db, SHOP, MAIN)
+    assert goes_on is not None
+    assert (goes_on.id, goes_on.held, goes_on.reason) == (number, False, "")
+
+
+def test_a_newer_push_takes_the_place_of_one_that_is_held(db: sqlite3.Connection) -> None:
+    held = push(db)
+    activities.begin(db, held, NOW)
+    activities.hold(db, held, "locked")
+    newer = push(db)
+    assert state_of(db, held) == "superseded"
+    assert activities.release(db, SHOP, MAIN) == []
+    found = activities.find(db, held)
+    assert found is not None
+    assert activities.newer_push(db, found) == newer
+
+
+def test_what_stands_before_a_hold_is_history(db: sqlite3.Connection) -> None:
+    number = push(db)
+    happened = (("fetch", "started"), ("fetch", "done"), ("", "wish"), ("", entries.HELD), ("fetch", "started"))
+    for step, event in happened:
+        entries.append(db, number, Entry(step, event, NOW))
+    assert [entry.event for entry in entries.of_activity(db, number)] == ["started"]
+    assert len(entries.all_of_activity(db, number)) == 5
+
+
+def test_the_end_of_a_locked_environment_waits_for_the_unlock(db: sqlite3.Connection) -> None:
+    environments.ensure(db, SHOP, MAIN, "main", NOW)
+    lock(db)
+    number = push(db, kind="delete")
+    found = activities.find(db, number)
+    assert found is not None
+    assert (found.held, found.reason) == (True, "main is locked by ada since 2026-01-01 12:00 UTC: the sale")
+    assert activities.next_of_lane(db, SHOP, MAIN) is None
+    environments.forget(db, SHOP, MAIN)
+    assert locks.list_all(db) == []
 
 
 def test_a_push_supersedes_waiting_pushes_of_its_own_lane_only(db: sqlite3.Connection) -> None:

@@ -11,8 +11,8 @@ from pathlib import Path
 from deployd.cli.doctor.finding import Finding, doubt, well, wrong
 from deployd.router.places import LONGEST_SOCKET_PATH, RouterPlaces
 from deployd.settings import Settings
+from deployd.units import MEGABYTE
 
-MEGABYTE = 1_000_000
 COMFORT = 4
 """Times the space that has to stay free; with less, the next builds may be refused."""
 SYSTEMD = Path("/run/systemd/system")

@@ -7,6 +7,7 @@ from pathlib import Path
 from deployd.activity.secret_forms import is_maskable
 from deployd.catalogue import Catalogue, load_catalogue
 from deployd.cli.doctor.finding import Finding, doubt, well
+from deployd.environment.variables import doubtful_variables
 from deployd.errors import DeployError
 from deployd.settings import Settings, load_settings
 
@@ -52,6 +53,10 @@ def _doubts(path: Path, settings: Settings) -> list[Finding]:
         found += [
             doubt("settings", f"{key} of {project.id} is too short to be masked in logs", "make it longer")
             for key in short
+        ]
+        found += [
+            doubt("settings", f"{project.id}: {what}", mend.strip())
+            for what, _, mend in (text.rpartition(";") for text in doubtful_variables(project))
         ]
     return found
 

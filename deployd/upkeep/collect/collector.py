@@ -19,7 +19,8 @@ from deployd.settings import CollectSettings
 from deployd.state import unneeded as rows
 from deployd.state.store import StateUnwritable, Store
 from deployd.state.unneeded import Key
-from deployd.upkeep.collect.look import MEGABYTE, look
+from deployd.units import MEGABYTE
+from deployd.upkeep.collect.look import look
 from deployd.upkeep.collect.remove import Removal
 from deployd.upkeep.collect.things import Going, Rules, Thing, unneeded, what_goes
 

@@ -21,9 +21,9 @@ from deployd.ids import ActivityId, EnvironmentName, ProjectId
 from deployd.process import ProgramOverran
 from deployd.state import activities, entries, environments, unneeded
 from deployd.state.store import Store
+from deployd.units import MEGABYTE
 from deployd.upkeep.collect.things import Kind, Thing
 
-MEGABYTE = 1_000_000
 MOST_CRON_LOGS = 200
 """Of an environment; a cron has two at most."""
 UNCOUNTED_BYTES = 10**15

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from deployd.confined.going import put_aside
 from deployd.confined.stages import ensure_unstaged
 from deployd.confined.trees import remove_tree
 from deployd.deployment.host import Host
@@ -110,10 +111,7 @@ class Removal:
         if await self._is_busy(project, None):
             return False
         folder = self._host.places.cache(project)
-        going = folder.with_name(f"{project}.going")
-        await remove_tree(going)
-        await asyncio.to_thread(folder.rename, going)
-        await remove_tree(going)
+        await put_aside(folder, self._host.places.going)
         return True
 
     async def _is_busy(self, project: ProjectId, environment: EnvironmentName | None) -> bool:

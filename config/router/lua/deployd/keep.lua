@@ -2,11 +2,16 @@
 -- nginx reads the time to live before any Lua of the outer server sees the answer: it is told by X-Accel-Expires.
 --
 -- What is not kept streams through unbuffered, as it does without a cache.
+--
+-- The web container repeats what the application itself said (deployd/recipes/web_upstream.py). What that forbids is not kept,
+-- whatever became of `Cache-Control` on the way.
 local LARGEST = 16 * 1024 * 1024
 local EXPLICIT = { [200] = true, [203] = true, [204] = true, [300] = true, [301] = true, [302] = true, [304] = true,
                    [307] = true, [308] = true, [404] = true, [410] = true }
 local BY_DEFAULT = { [200] = true, [203] = true, [301] = true, [304] = true, [308] = true }
 local TEXT = { "^text/", "[/+]json", "[/+]xml", "javascript", "^image/", "^font/", "^application/wasm" }
+
+local OF_ONE_REQUEST = { ["x-client-ip"] = true, ["x-forwarded-for"] = true, ["x-request-id"] = true }
 
 local _M = { LARGEST = LARGEST }
 
@@ -14,15 +19,35 @@ local function one(value)
     return type(value) == "table" and table.concat(value, ", ") or value
 end
 
--- Seconds that Cache-Control allows, 0 when it forbids, nil when it does not say.
+local function forbids(control)
+    control = string.lower(control)
+    return string.find(control, "private", 1, true) or string.find(control, "no-store", 1, true)
+        or string.find(control, "no-cache", 1, true)
+end
+
+-- Seconds that Cache-Control allows, nil when it does not say.
 local function allowed(control)
     control = string.lower(control)
-    if string.find(control, "private", 1, true) or string.find(control, "no-store", 1, true)
-        or string.find(control, "no-cache", 1, true) then
-        return 0
-    end
     return tonumber(string.match(control, "s%-maxage%s*=%s*\"?(%d+)"))
         or tonumber(string.match(control, "max%-age%s*=%s*\"?(%d+)"))
+end
+
+-- Whether an answer is for its own request only. What the router itself tells containers of a visitor (the address) is in no
+-- header of the visitor's, so nginx cannot tell two answers apart by it.
+local function differs_always(vary)
+    for name in string.gmatch(string.lower(vary), "[^,%s]+") do
+        if name == "*" or OF_ONE_REQUEST[name] then
+            return true
+        end
+    end
+    return false
+end
+
+-- Whether the answer says of itself that it is for nobody else.
+local function is_private(control)
+    local header, said = ngx.header, ngx.var.upstream_http_x_deployd_cache_control
+    return header["Set-Cookie"] or differs_always(one(header["Vary"]) or "")
+        or forbids(control or one(header["Pragma"]) or "") or (said and forbids(said))
 end
 
 local function until_expiry(expires)
@@ -46,9 +71,9 @@ end
 
 local function seconds(by_default)
     local header, status = ngx.header, ngx.status
-    local vary, control, expires = one(header["Vary"]) or "", one(header["Cache-Control"]), one(header["Expires"])
-    if not EXPLICIT[status] or header["Set-Cookie"] or header["Content-Encoding"]
-        or string.find(vary, "*", 1, true) or string.find(header["Content-Type"] or "", "text/event-stream", 1, true)
+    local control, expires = one(header["Cache-Control"]), one(header["Expires"])
+    if not EXPLICIT[status] or is_private(control) or header["Content-Encoding"]
+        or string.find(header["Content-Type"] or "", "text/event-stream", 1, true)
         or not is_bounded() then
         return 0
     end

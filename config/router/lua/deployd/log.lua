@@ -5,6 +5,10 @@ local settings = require "deployd.settings"
 local LOOK_SECONDS = 5
 local MOST_BYTES = 64 * 1024 * 1024
 
+local SHORT_BYTES = 4000   -- of a request's head: what is written of it needs no limit of its own
+
+local var = ngx.var
+
 local _M = { on = false }
 
 local function look()
@@ -12,6 +16,15 @@ local function look()
     _M.on = file ~= nil and file:seek("end") < MOST_BYTES
     if file then
         file:close()
+    end
+end
+
+-- Has the request written to the log of an environment when it ends; of a long one only the beginnings of its words.
+function _M.note(environment)
+    if tonumber(var.request_length) < SHORT_BYTES then
+        var.deployd_environment = environment
+    else
+        var.deployd_environment, var.deployd_cut = "", environment   -- it may have grown since it was noted first
     end
 end
 

@@ -36,20 +36,9 @@ local function go(to, code, expires_seconds)
     return ngx.redirect(to, code)
 end
 
--- The raw path of the request, as the client wrote it.
-local function raw_path()
-    return (string.gsub(string.gsub(ngx.var.request_uri, "^https?://[^/?]*", ""), "[?#].*$", ""))
-end
-
--- What follows the path of a route, as the client wrote it if that can be told: `/x/../docs/y` and `/docs%2Fy` are below
--- `/docs` too.
-local function rest_of(route)
-    local path, raw = route.path, raw_path()
-    local rest = string.sub(raw, #path + 1)
-    if string.sub(raw, 1, #path) == path and (string.sub(path, -1) == "/" or string.find(rest, "^/") or rest == "") then
-        return rest
-    end
-    return url.escaped(string.sub(ngx.var.uri, #path + 1))
+-- What follows so many bytes of the path, as the client wrote it.
+local function behind(count)
+    return url.behind(url.raw_path(ngx.var.request_uri), ngx.var.uri, count)
 end
 
 -- `*.` in a target stands for what it stands for in the route's own host.
@@ -64,7 +53,7 @@ end
 
 -- Everything of the route goes to `to`; what follows the route's path is appended.
 function _M.whole(route)
-    return go(url.appended(_M.reachable(unstarred(route.to, route)), rest_of(route), ngx.var.args), 301, nil)
+    return go(url.appended(_M.reachable(unstarred(route.to, route)), behind(#route.path), ngx.var.args), 301, nil)
 end
 
 local function absolute(to)
@@ -74,18 +63,16 @@ local function absolute(to)
     return _M.reachable(to)
 end
 
-local function to_by_prefix(rule, suffix)
-    if not rule.append_suffix then
-        return go(absolute(rule.to), rule.code, rule.expires_seconds)
-    end
-    return go(url.appended(absolute(rule.to), url.escaped(suffix), ngx.var.args), rule.code, rule.expires_seconds)
+-- The query goes along with every redirect.
+local function to_with(rule, suffix)
+    return go(url.appended(absolute(rule.to), suffix, ngx.var.args), rule.code, rule.expires_seconds)
 end
 
 local function variable(name, groups)
     if string.find(name, "^%d+$") then
         return url.escaped(groups[tonumber(name)] or "")
     elseif name == "uri" then
-        return url.escaped(ngx.var.uri)
+        return behind(0)
     elseif name == "args" or name == "is_args" or string.find(name, "^arg_") then
         return ngx.var[name] or ""
     end
@@ -93,13 +80,17 @@ local function variable(name, groups)
 end
 
 local function to_by_regexp(rule, groups)
+    local args = ngx.var.args
     local to = string.gsub(rule.to, "%$([%w_]+)", function(name)
+        if name == "args" or name == "is_args" or string.find(name, "^arg_") then
+            args = nil   -- the rule says itself what becomes of the query
+        end
         return (string.gsub(variable(name, groups), "%c", ""))
     end)
     if not string.find(rule.to, "^//") then
         to = string.gsub(to, "^/[/\\]+", "/")  -- what was captured does not choose the host
     end
-    return go(absolute(to), rule.code, rule.expires_seconds)
+    return go(url.appended(absolute(to), "", args), rule.code, rule.expires_seconds)
 end
 
 -- The longest beginning of a path, up to a slash, that a rule can have. With a look at each of thousands of slashes a
@@ -130,13 +121,13 @@ end
 function _M.partial(rules, path)
     local rule = rules.exact[path]
     if rule then
-        return go(url.appended(absolute(rule.to), "", rule.append_suffix and ngx.var.args), rule.code, rule.expires_seconds)
+        return to_with(rule, "")
     end
     local prefix = first_prefix(path, rules.longest)
     while prefix do
         rule = rules.prefix[prefix]
         if rule then
-            return to_by_prefix(rule, string.sub(path, #prefix + 1))
+            return to_with(rule, rule.append_suffix and behind(#prefix) or "")
         end
         local shorter = string.match(prefix, "^(.*)/[^/]*$")
         if shorter == "" then

@@ -14,6 +14,7 @@ local log = require "deployd.log"
 local page = require "deployd.page"
 local pass = require "deployd.pass"
 local redirect = require "deployd.redirect"
+local request_id = require "deployd.request_id"
 local routes = require "deployd.routes"
 local ssi = require "deployd.ssi"
 local starting = require "deployd.starting"
@@ -22,6 +23,7 @@ local url = require "deployd.url"
 
 local var = ngx.var
 local find = routes.find
+local next_id = request_id.next
 local byte = string.byte
 local DOT = 46                           -- the second character of every /.well-known/ and of nearly no other path
 
@@ -63,8 +65,9 @@ local function to_outside(route)
     var.deployd_target = route.targets[1][1] .. ":" .. route.targets[1][2]
     var.deployd_outside_host = route.outside_host
     if route.outside_path then
-        ngx.req.set_uri(url.joined(route.outside_path, string.sub(var.uri, #route.path + 1)), false, true)  -- any byte
-    end
+        local path = url.joined(url.tidy(route.outside_path), url.behind(url.raw_path(var.request_uri), var.uri, #route.path))
+        var.deployd_outside_uri = path .. var.is_args .. (var.args or "")
+    end   -- without one nginx passes the request's own on, as it is
     return ngx.exec(route.outside_tls and "@outside_https" or "@outside_http")
 end
 
@@ -160,6 +163,7 @@ function _M.pass(scheme)
     if ngx.is_subrequest then
         return pass_part(entry, scheme)
     end
+    var.deployd_id = next_id()
     local uri = var.uri
     if byte(uri, 2) == DOT then
         if challenge.is_asked(uri) then
@@ -179,7 +183,7 @@ function _M.pass(scheme)
         return by_hand()
     end
     if log.on then
-        var.deployd_environment = environment.name
+        log.note(environment.name)
     end
     local route = match(entry[scheme], uri)
     if not route or not route.plain then
@@ -215,7 +219,7 @@ function _M.handle(scheme)
         compression.forbid()
     end
     if log.on then
-        var.deployd_environment = entry.environment.name
+        log.note(entry.environment.name)
     end
     local refusal, status = verdict(entry, scheme, host)
     if refusal then

@@ -26,4 +26,33 @@ function _M.escaped(path)
     end))
 end
 
+-- A path as somebody wrote it, with everything encoded that has to be; what is encoded stays as it is (`%2F` is no slash).
+function _M.tidy(raw)
+    return (string.gsub(string.gsub(raw, "%%%f[^%x]", "%%25"), "[^%w%-%._~!$&'()*+,;=:@/%%]", function(byte)
+        return string.format("%%%02X", string.byte(byte))
+    end))
+end
+
+local function decoded(raw)
+    return (string.gsub(raw, "%%(%x%x)", function(pair) return string.char(tonumber(pair, 16)) end))
+end
+
+-- The raw path of a request, as the client wrote it, without host and query.
+function _M.raw_path(request_uri)
+    return (string.gsub(string.gsub(request_uri, "^%a+://[^/?]*", ""), "[?#].*$", ""))
+end
+
+-- What follows the first `count` bytes of a path (`uri`, decoded), as the client wrote it. Where nginx has changed more than
+-- decoded it (`/x/../docs/y`, `//docs`), it cannot be told and is encoded anew.
+function _M.behind(raw, uri, count)
+    if decoded(raw) ~= uri then
+        return _M.escaped(string.sub(uri, count + 1))
+    end
+    local at = 1
+    for _ = 1, count do
+        at = at + (string.byte(raw, at) == 37 and 3 or 1)   -- a percent sign
+    end
+    return (string.gsub(_M.tidy(string.sub(raw, at)), "^%%2[fF]", "/"))   -- there it ends a part of the path
+end
+
 return _M

@@ -1,0 +1,37 @@
+"""Trees that go, put where nobody waits for their removal: sixty thousand files take a disk half a minute.
+
+One rename, whatever is in a tree, and the way of a push goes on. What was put aside is removed by a task of the daemon,
+one tree after the other and with the lowest priority, also what a daemon before has left.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import uuid
+from pathlib import Path
+
+from deployd.confined.trees import remove_tree
+
+
+async def put_aside(tree: Path, going: Path) -> None:
+    """Have a folder (or file) of root's be gone from its place. Not there is fine.
+
+    Args:
+        going: Folder for what goes. On another disk than the tree it is of no use: then the tree is removed at once.
+    """
+    try:
+        await asyncio.to_thread(_put_aside, tree, going)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        if error.errno not in (errno.EXDEV, errno.EBUSY, errno.ENOSPC):
+            raise
+        await remove_tree(tree)
+
+
+def _put_aside(tree: Path, going: Path) -> None:
+    os.lstat(tree)
+    going.mkdir(mode=0o700, parents=True, exist_ok=True)
+    os.rename(tree, going / uuid.uuid4().hex)

@@ -1,0 +1,91 @@
+"""A program of its own that keeps trees of a tenant, or makes them again what they were: killable, and no work of ours.
+
+    python -I -m deployd.confined.trees_program          keeps them, asked by a line of JSON on its input
+    python -I -m deployd.confined.trees_program FILE     puts them back, asked by a file
+
+To keep them it looks at them first, and copies when a second line says that visitors wait now. It says a line of JSON
+for each tree, and ends early when its input is closed: then nobody waits for it. What puts back goes on to its end.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import select
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from deployd.confined.tree_keeping import Bounds, LeftOut, keep, look, shares_contents
+from deployd.confined.tree_return import put_back
+from deployd.errors import DeployError
+
+
+def main() -> None:
+    try:
+        if sys.argv[1:]:
+            put_all_back(json.loads(Path(sys.argv[1]).read_bytes()))
+        else:
+            keep_all(json.loads(sys.stdin.buffer.readline()))
+    except (DeployError, OSError) as error:
+        sys.exit(why(error))
+
+
+def keep_all(asked: dict[str, Any]) -> None:
+    root, to = Path(asked["root"]), Path(asked["to"])
+    to.mkdir(mode=0o700)
+    room = os.statvfs(to)
+    bounds = Bounds(
+        asked["size_bytes"], time.monotonic() + asked["seconds"], asked["seconds"],
+        room.f_bavail * room.f_frsize - asked["keep_free_bytes"], shares=shares_contents(to),
+    )
+    sizes = {}
+    for number, folder in enumerate(asked["folders"]):
+        try:
+            sizes[number] = look(root, folder, bounds)
+        except FileNotFoundError:
+            sizes[number] = 0
+        except (LeftOut, DeployError, OSError) as error:
+            say({"folder": folder, "left_out": why(error)})
+    if not sys.stdin.buffer.readline():
+        return
+    bounds.is_over, bounds.end = is_over, time.monotonic() + asked["seconds"]
+    for number in sorted(sizes, key=sizes.__getitem__):
+        folder = asked["folders"][number]
+        try:
+            files, size_bytes = keep(root, folder, to, number, bounds)
+            say({"folder": folder, "number": number, "files": files, "size_bytes": size_bytes})
+        except (LeftOut, DeployError, OSError) as error:
+            say({"folder": folder, "left_out": why(error)})
+    handle = os.open(to, os.O_RDONLY | os.O_DIRECTORY)
+    os.fsync(handle)
+
+
+def put_all_back(asked: dict[str, Any]) -> None:
+    kept_in = Path(asked["from"])
+    handle = os.open(kept_in, os.O_RDONLY | os.O_DIRECTORY)
+    fcntl.flock(handle, fcntl.LOCK_EX)   # one that a daemon before us started may not have ended yet
+    changed = sum(
+        put_back(Path(asked["root"]), folder, kept_in, number, Path(asked["aside"]), asked["owner"])
+        for number, folder in asked["folders"]
+    )
+    say({"changed": changed})
+
+
+def is_over() -> bool:
+    return bool(select.select([0], [], [], 0)[0])
+
+
+def why(error: Exception) -> str:
+    return error.what if isinstance(error, DeployError) else str(error)
+
+
+def say(line: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(line) + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

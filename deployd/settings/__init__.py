@@ -1,0 +1,42 @@
+"""What the operator wrote in deployd.yaml and projects.d/, validated and frozen.
+
+Everybody asks here, so that the files behind it may be cut otherwise.
+"""
+
+from deployd.settings.access import AddressPermission, HttpAccess
+from deployd.settings.containers import BuildSettings, ContainerSettings, Size
+from deployd.settings.limits import CollectSettings, Limits, OutputSettings, Shares
+from deployd.settings.load import load_settings
+from deployd.settings.project import EnvironmentSettings, ProjectSettings, Remote, Strategy
+from deployd.settings.router import AcmeSettings, OwnCertificate, RouterSettings, TlsSettings
+from deployd.settings.shipped import config_folder
+from deployd.settings.tokens import Token
+from deployd.settings.variables import Variable
+from deployd.settings.whole import Settings
+from deployd.settings.written import SettingsInvalid
+
+__all__ = [
+    "AcmeSettings",
+    "AddressPermission",
+    "BuildSettings",
+    "CollectSettings",
+    "ContainerSettings",
+    "EnvironmentSettings",
+    "HttpAccess",
+    "Limits",
+    "OutputSettings",
+    "OwnCertificate",
+    "ProjectSettings",
+    "Remote",
+    "RouterSettings",
+    "Settings",
+    "SettingsInvalid",
+    "Shares",
+    "Size",
+    "Strategy",
+    "TlsSettings",
+    "Token",
+    "Variable",
+    "config_folder",
+    "load_settings",
+]

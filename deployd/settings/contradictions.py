@@ -1,0 +1,101 @@
+"""Settings that are right one by one and cannot be used together. Pure; all of them are told at once."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from deployd.settings.secrets import weakness_of
+
+if TYPE_CHECKING:   # it asks here
+    from deployd.settings.whole import Settings
+
+At = tuple[str | int, ...]
+"""The way to a key: ("projects", "shop", "domains", 0)."""
+
+
+class Wrong(ValueError):
+    """What is wrong, and with which keys."""
+
+    def __init__(self, found: tuple[tuple[At, str], ...]) -> None:
+        super().__init__("; ".join(f"{'.'.join(map(str, at))}: {what}" for at, what in found))
+        self.found = found
+
+
+def contradictions(settings: Settings) -> Iterator[tuple[At, str]]:
+    yield from _projects_of_other_names(settings)
+    yield from _domains_of_several(settings)
+    yield from _snapshots_without_a_freeze(settings)
+    yield from _tokens_that_are_one(settings)
+    yield from _weak_secrets(settings)
+    yield from _state_that_does_not_last(settings)
+    yield from _ports_of_two(settings)
+    pool = ipaddress.IPv4Network(settings.network_pool)
+    if pool.prefixlen > settings.subnet_prefix:
+        yield ("subnet_prefix",), f"a /{settings.subnet_prefix} does not fit into the network_pool {pool}"
+
+
+def _projects_of_other_names(settings: Settings) -> Iterator[tuple[At, str]]:
+    for name, project in settings.projects.items():
+        if project.id != name:
+            yield ("projects", name, "id"), f"the project is called {name} by its file; leave `id` out"
+
+
+def _domains_of_several(settings: Settings) -> Iterator[tuple[At, str]]:
+    taken: dict[str, str] = {}
+    for project in settings.projects.values():
+        for number, domain in enumerate(project.domains):
+            other = taken.setdefault(domain, project.id)
+            if other != project.id:
+                at = "projects", project.id, "domains", number
+                yield at, f"{domain} is a domain of {other} too; visitors can see one"
+
+
+def _snapshots_without_a_freeze(settings: Settings) -> Iterator[tuple[At, str]]:
+    for project in settings.projects.values():
+        rolls = any(settings.strategy_of(project, name) == "rolling" for name in ("", *project.environments))
+        own = project.snapshot_before_deploy
+        if rolls and (settings.snapshot_before_deploy if own is None else own):
+            yield ("projects", project.id), (
+                "snapshot_before_deploy needs a freeze, and strategy rolling has none; choose one of them"
+            )
+
+
+def _tokens_that_are_one(settings: Settings) -> Iterator[tuple[At, str]]:
+    names: set[str] = set()
+    secrets: dict[str, str] = {}
+    for number, token in enumerate(settings.tokens):
+        if token.name in names:
+            yield ("tokens", number, "name"), f"there is another token {token.name}; nobody could tell them apart"
+        names.add(token.name)
+        other = secrets.setdefault(token.secret.get_secret_value(), token.name)
+        if other != token.name:
+            yield ("tokens", number, "secret"), f"it is the secret of {other} too, and who comes with it is {other}"
+
+
+def _weak_secrets(settings: Settings) -> Iterator[tuple[At, str]]:
+    """Of everything that opens a door of ours."""
+    keys = [(("tokens", number, "secret"), token.secret) for number, token in enumerate(settings.tokens)]
+    hooks = [
+        (("projects", project.id, "remote", "webhook_secrets", number), secret)
+        for project in settings.projects.values() if project.remote
+        for number, secret in enumerate(project.remote.webhook_secrets)
+    ]
+    for at, secret in (*keys, *hooks):
+        if why := weakness_of(secret.get_secret_value()):
+            yield at, f"{why}; make another with: openssl rand -hex 24"
+
+
+def _state_that_does_not_last(settings: Settings) -> Iterator[tuple[At, str]]:
+    if settings.run in settings.state.parents:
+        yield ("state",), f"{settings.state} lies in `run` ({settings.run}), which a reboot empties"
+
+
+def _ports_of_two(settings: Settings) -> Iterator[tuple[At, str]]:
+    """The daemon and the router listen side by side, unless each has an address of its own."""
+    host, port = settings.listen_address
+    everywhere = {"0.0.0.0", "::"}
+    apart = host != settings.router.address and not everywhere & {host, settings.router.address}
+    if port in (settings.router.http_port, settings.router.https_port) and not apart:
+        yield ("listen",), f"port {port} is the router's: `router.http_port` or `router.https_port`"

@@ -1,0 +1,146 @@
+"""What the operator says of one project: projects.d/NAME.yaml."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, SecretStr, field_validator
+
+from deployd.ids import ProjectId
+from deployd.settings import words
+from deployd.settings.access import HttpAccess
+from deployd.settings.frozen import Frozen
+from deployd.settings.hosts import host_name
+from deployd.settings.limits import Shares
+from deployd.settings.variables import Variable, Variables
+
+PROJECT_ID = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
+
+
+AnswerWanted = Literal["any", "success"]
+"""What a new version has to answer before the switch: `any`, but for a gateway error; `success`: less than 400."""
+Strategy = Literal["standard", "rolling"]
+"""`standard`: visitors are held while the deploy hook runs. `rolling`: two versions can work side by side."""
+
+
+class Remote(Frozen):
+    """Where the code of a project lives when it is not pushed to deployd itself."""
+
+    url: str
+    forge: Literal["github", "gitlab"] | None = None
+    webhook_secrets: tuple[SecretStr, ...] = ()
+    """The signing secret; during a change of secrets the old and the new one."""
+    token: SecretStr | None = None
+    """Password for fetching over HTTPS."""
+
+    @field_validator("url")
+    @classmethod
+    def _url_is_one_of_git(cls, value: str) -> str:
+        return words.remote_url(value)
+
+    @field_validator("webhook_secrets")
+    @classmethod
+    def _secrets_can_be_sent(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        for secret in value:
+            words.secret(secret.get_secret_value())
+        return value
+
+    @field_validator("token")
+    @classmethod
+    def _token_can_be_sent(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            words.secret(value.get_secret_value())
+        return value
+
+
+class EnvironmentSettings(Frozen):
+    """What an operator says of one branch."""
+
+    variables: Variables = Field(default_factory=dict)
+    http_access: HttpAccess | None = None
+    """None: as the project says."""
+    strategy: Strategy | None = None
+    answer: AnswerWanted | None = None
+
+
+class ProjectSettings(Frozen):
+    id: ProjectId
+    title: str = ""
+    default_branch: str = "main"
+    """The branch that is production, unless `production_branch` names another."""
+    production_branch: str | None = None
+    staging_branch: str | None = "staging"
+    remote: Remote | None = None
+    domains: tuple[Annotated[str, AfterValidator(host_name)], ...] = ()
+    """Domains of production, the first is `{default}`."""
+    variables: Variables = Field(default_factory=dict)
+    environments: dict[str, EnvironmentSettings] = Field(default_factory=dict)
+    """{branch: what is only said of it}"""
+    http_access: HttpAccess = HttpAccess()
+    """Of every environment that says nothing itself."""
+    dialect: Literal["magento", "platformsh", "upsun"] | None = None
+    tolerant: bool = False
+    runtime_fallback: Literal["refuse", "nearest"] | None = None
+    on_deploy_failure: Literal["revert", "keep"] | None = None
+    snapshot_before_deploy: bool | None = None
+    overtaken_builds: Literal["finish", "cancel"] | None = None
+    shares: Shares = Shares()
+    """Only what is named here is another than for the others."""
+    strategy: Strategy | None = None
+    answer: AnswerWanted | None = None
+
+    @field_validator("id")
+    @classmethod
+    def _id_is_a_label(cls, value: str) -> str:
+        if not PROJECT_ID.fullmatch(value):
+            raise ValueError(f"{value!r} is not a project id: lower-case letters, digits and hyphens, at most 32")
+        return value
+
+    @field_validator("title")
+    @classmethod
+    def _title_is_a_line(cls, value: str) -> str:
+        return words.line(value)
+
+    @field_validator("default_branch", "production_branch", "staging_branch")
+    @classmethod
+    def _branches_can_be_branches(cls, value: str | None) -> str | None:
+        return None if value is None else words.branch(value)
+
+    @field_validator("environments")
+    @classmethod
+    def _environments_are_branches(cls, value: dict[str, EnvironmentSettings]) -> dict[str, EnvironmentSettings]:
+        for branch in value:
+            words.branch(branch)
+        return value
+
+    @field_validator("domains")
+    @classmethod
+    def _domains_stand_once(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        twice = next((name for number, name in enumerate(value) if name in value[:number]), None)
+        if twice is not None:
+            raise ValueError(f"{twice} stands twice")
+        return value
+
+    def environment_variables(self, branch: str) -> dict[str, Variable]:
+        """Variables of one environment; they win over the project's."""
+        return self.environments[branch].variables if branch in self.environments else {}
+
+    def access_to(self, branch: str) -> HttpAccess:
+        """Who may see the environment of a branch."""
+        own = self.environments[branch].http_access if branch in self.environments else None
+        return self.http_access if own is None else own
+
+    @property
+    def production(self) -> str:
+        return self.production_branch or self.default_branch
+
+    def sensitive(self) -> dict[str, Any]:
+        """{key in the settings: value} of all variables that must not be read in a log."""
+        levels = {"variables": self.variables} | {
+            f"environments.{branch}.variables": item.variables for branch, item in self.environments.items()
+        }
+        return {
+            f"{key}.{name}": variable.value
+            for key, level in levels.items() for name, variable in level.items() if variable.sensitive
+        }

@@ -1,0 +1,59 @@
+"""Locks of environments: what is live there stays, and pushes wait, built, until somebody takes the lock away."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from datetime import datetime
+
+from deployd.ids import EnvironmentName, ProjectId
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """Why an environment keeps what is live there."""
+
+    project: ProjectId
+    environment: EnvironmentName
+    who: str
+    reason: str
+    """In somebody's own words; may be empty."""
+    at: datetime
+
+    def said(self, branch: str) -> str:
+        """For people: `main is locked by ada since 2026-05-04 10:00 UTC: the sale`."""
+        since = f"{branch} is locked by {self.who} since {self.at:%Y-%m-%d %H:%M} UTC"
+        return f"{since}: {self.reason}" if self.reason else since
+
+
+def find(connection: sqlite3.Connection, project: str, environment: str) -> Lock | None:
+    row = connection.execute(
+        "SELECT * FROM locks WHERE project = ? AND environment = ?", (project, environment),
+    ).fetchone()
+    return _lock(row) if row else None
+
+
+def list_all(connection: sqlite3.Connection) -> list[Lock]:
+    return [_lock(row) for row in connection.execute("SELECT * FROM locks")]
+
+
+def put(connection: sqlite3.Connection, lock: Lock) -> None:
+    """Lock an environment; one that is locked already has the new reason from now on."""
+    connection.execute(
+        "INSERT INTO locks (project, environment, who, reason, at) VALUES (?, ?, ?, ?, ?)"
+        " ON CONFLICT (project, environment) DO UPDATE SET who = excluded.who, reason = excluded.reason,"
+        " at = excluded.at",
+        (lock.project, lock.environment, lock.who, lock.reason, lock.at.isoformat()),
+    )
+
+
+def remove(connection: sqlite3.Connection, project: str, environment: str) -> bool:
+    """Take the lock away. False: there is none."""
+    return connection.execute(
+        "DELETE FROM locks WHERE project = ? AND environment = ?", (project, environment),
+    ).rowcount == 1
+
+
+def _lock(row: sqlite3.Row) -> Lock:
+    return Lock(ProjectId(row["project"]), EnvironmentName(row["environment"]), row["who"], row["reason"],
+                datetime.fromisoformat(row["at"]))

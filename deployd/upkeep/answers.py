@@ -1,0 +1,78 @@
+"""Environments whose visitors get something worse than usual, asked again until they do not.
+
+Who found that out is a deployment that was reverted (`deployment/answers.py`); here it is only seen when it is over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from deployd.activity.net import Net
+from deployd.clock import Clock
+from deployd.deployment.answers import ask_live
+from deployd.deployment.host import Host
+from deployd.deployment.view import Deployment
+from deployd.deployment.visit_words import Visit, worse_than_usual
+from deployd.errors import DeployError
+from deployd.state import answers
+from deployd.state.store import Store
+from deployd.upkeep.live import Hands, Key, read_at, read_live
+
+log = structlog.get_logger()
+
+EVERY_SECONDS = 5.0
+
+
+Ask = Callable[[Deployment, Host], Awaitable[tuple[Visit, ...]]]
+
+
+class Answers:
+    """Asks again what answered wrongly."""
+
+    def __init__(
+        self, store: Store, host: Host, clock: Clock, *, ask: Ask = ask_live, net: Net | None = None,
+    ) -> None:
+        self._ask_live = ask
+        self._net = net or Net("answers")
+        self._store = store
+        self._host = host
+        self._clock = clock
+
+    async def serve(self) -> None:
+        while True:
+            with self._net.contain("the look at wrong answers"):
+                await self.look()
+            await asyncio.sleep(EVERY_SECONDS)
+
+    async def look(self) -> None:
+        """Ask each environment that is known to answer wrongly once."""
+        found = await self._store.read(answers.wrong_ones)
+        keys = sorted({(item.project, item.environment) for item in found})
+        self._net.keep_only(map(_asking, keys), beginning=_asking(()))
+        for key in keys:
+            with self._net.contain(_asking(key)):
+                await self._ask(key)
+
+    async def _ask(self, key: Key) -> None:
+        live = await read_live(self._store, self._host.settings, self._clock, key)
+        if live is None:
+            await self._store.write(lambda db: answers.remove(db, *key))
+            return
+        if (await read_at(self._store, key)).hands is not Hands.OURS:
+            return   # a deployment says itself what comes of it
+        try:
+            visits = await self._ask_live(live, self._host)
+        except DeployError as error:   # Docker or the router: told by the watch
+            log.info("answers_not_seen", environment=live.key, what=error.what)
+            return
+        usual = await self._store.read(lambda db: answers.usual(db, *key))
+        wrong = {visit.url: visit.answer for visit in worse_than_usual(visits, usual)}
+        if await self._store.write(lambda db: answers.put_wrong(db, *key, wrong, self._clock.now())):
+            log.info("answers_changed", environment=live.key, wrong=wrong)
+
+
+def _asking(key: tuple[str, ...]) -> str:
+    return f"asking {'/'.join(key)}"

@@ -1,0 +1,58 @@
+"""What was put aside is removed by a task that nobody waits for, and that one stubborn tree does not stop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from deployd.activity.net import Net
+from deployd.confined.going import put_aside
+from deployd.process import run
+from deployd.upkeep.going import remove_what_goes
+
+
+@pytest.fixture
+async def other_disk(tmp_path: Path) -> AsyncIterator[Path]:
+    folder = tmp_path / "state" / "other"
+    folder.mkdir(parents=True)
+    await run("mount", "-t", "tmpfs", "tmpfs", str(folder))
+    yield folder
+    for place in (folder, *tmp_path.glob("going/*/mounted")):
+        await run("umount", str(place), check=False)
+
+
+async def test_a_tree_is_gone_from_its_place_at_once_and_from_the_disk_by_and_by(
+    tmp_path: Path, other_disk: Path,
+) -> None:
+    going, state, net = tmp_path / "going", tmp_path / "state", Net("what goes")
+    workspace, elsewhere, stubborn = state / "work", other_disk / "work", state / "stubborn"
+    for tree in (workspace, elsewhere):
+        tree.mkdir()
+        for number in range(500):
+            (tree / str(number)).write_text("x")
+    (stubborn / "mounted").mkdir(parents=True)
+    await put_aside(state / "nothing", going)
+    assert not going.exists()
+    await put_aside(workspace, going)
+    assert not workspace.exists()
+    [aside] = going.iterdir()
+    assert len(list(aside.iterdir())) == 500
+    await put_aside(elsewhere, going)   # no rename leads from there: removed on the spot
+    assert (elsewhere.exists(), list(going.iterdir())) == (False, [aside])
+    await put_aside(stubborn, going)
+    [bad] = [path for path in going.iterdir() if path != aside]
+    bad = bad.rename(going / "0")   # before all others
+    await run("mount", "-t", "tmpfs", "tmpfs", str(bad / "mounted"))
+    async with asyncio.timeout(30), asyncio.TaskGroup() as group:
+        removing = group.create_task(remove_what_goes(going, net, round_seconds=0.01))
+        while list(going.iterdir()) != [bad]:
+            await asyncio.sleep(0.01)
+        assert (net.failing, net.failures) == (1, 1), "counted, and tried again after a pause"
+        await run("umount", str(bad / "mounted"))
+        await run("rm", "-r", str(bad))   # as it says
+        while net.failing:
+            await asyncio.sleep(0.01)
+        removing.cancel()
