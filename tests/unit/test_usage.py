@@ -144,6 +144,14 @@ async def test_what_was_killed_before_is_not_news_to_the_next_daemon(world: Worl
     world.start()
     await world.look()
     assert world.usage.troubles() == []
+    world.docker.run(seen("c", part="shop--killed"), kills=1)
+    world.tell(seen("c", part="shop--killed"), "start")
+    await world.look()
+    (told,) = world.usage.troubles()
+    world.start()
+    await world.look()
+    assert world.usage.troubles() == [told], "at the time when it was"
+    world.docker.there = [item for item in world.docker.there if item.id != "c"]
     world.start()
     world.docker.run(seen("a"), kills=6)   # while no daemon was there
     world.docker.run(seen("b", part="shop--indexer"), kills=1)
