@@ -9,8 +9,7 @@ from deployd.engine.seen import ContainerSeen
 from deployd.ids import EnvironmentName, ProjectId
 from deployd.output.keep import KeptBounds, keep_output
 from deployd.settings import Settings
-
-MEGABYTE = 1_000_000
+from deployd.units import MEGABYTE
 
 
 async def ensure_gone(host: Host, container: ContainerSeen | str, *, stop_seconds: int | None) -> None:

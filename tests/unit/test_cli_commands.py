@@ -77,7 +77,7 @@ async def test_what_answers_wrongly_is_named_below_the_environments(cli: Cli, bo
     board.running = [environment("shop", answers=("visitors get 503 at http://shop.test/",)), environment("blog")]
     output = (await cli("environments")).output
     assert "live, answers wrongly" in output
-    assert output.splitlines()[-1] == "! shop main: visitors get 503 at http://shop.test/"
+    assert output.splitlines()[-1] == "! shop/main: visitors get 503 at http://shop.test/"
 
 
 async def test_lists_are_whole_items_for_programs(cli: Cli, board: FakeBoard) -> None:
@@ -364,11 +364,11 @@ async def test_top_says_how_busy_parts_were_between_two_looks(
     ]
     shown = (await cli("top", "shop", "main")).output.splitlines()
     assert [line.split()[3:] for line in shown[1:]] == [
-        ["busy", "75.0", "%", "41.3", "MB", "536.9", "MB", "1", "2", "1.2", "GB"],
-        ["again", "10.0", "%", "41.3", "MB", "536.9", "MB", "1", "2", "-"],
-        ["calm", "1.0", "%", "41.3", "MB", "536.9", "MB", "1", "2", "-"],
-        ["new", "0.0", "%", "41.3", "MB", "536.9", "MB", "1", "2", "-"],
-        ["away", "-", "-", "536.9", "MB", "1", "2", "-"],
+        ["busy", "75.0", "%", "39.4", "MB", "512.0", "MB", "1", "2", "1.1", "GB"],
+        ["again", "10.0", "%", "39.4", "MB", "512.0", "MB", "1", "2", "-"],
+        ["calm", "1.0", "%", "39.4", "MB", "512.0", "MB", "1", "2", "-"],
+        ["new", "0.0", "%", "39.4", "MB", "512.0", "MB", "1", "2", "-"],
+        ["away", "-", "-", "512.0", "MB", "1", "2", "-"],
     ]
     assert board.asked_uses == [("shop", "main")] * 2
     found = json.loads((await cli("top", "--json")).output)

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from deployd.clock import Clock
+from deployd.units import MEGABYTE
 from deployd.upkeep.usage.parts import Part
 
 TOLD = timedelta(hours=1)
 """So long after the last one it stands on `/status`."""
 FORGOTTEN = timedelta(days=1)
-MEGABYTE = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
