@@ -92,6 +92,14 @@ class Client:
         async for item in self._stream(path, {"lines": str(lines), "follow": "1" if follow else "0"}):
             yield item
 
+    async def mails(self, project: str, environment: str) -> Any:
+        return await self.get(f"{_environment(project, environment)}/mail")
+
+    async def mail(self, project: str, environment: str, number: int) -> bytes:
+        """A mail of an environment's box, byte for byte."""
+        found = await self._ask("GET", f"{_environment(project, environment)}/mail/{number}", raw=True)
+        assert isinstance(found, bytes)
+        return found
     async def output(
         self, project: str, environment: str, asked: Mapping[str, str | int | None], *, follow: bool,
     ) -> AsyncIterator[dict[str, Any]]:
@@ -120,12 +128,12 @@ class Client:
         except aiohttp.ClientError as error:
             raise self._unreachable(error) from None
 
-    async def _ask(self, method: str, path: str, **more: Any) -> Any:
+    async def _ask(self, method: str, path: str, *, raw: bool = False, **more: Any) -> Any:
         try:
             async with self._session.request(method, path, **more) as answer:
                 if answer.status >= 400 and path not in ("/status", "/readyz"):
                     raise Refused(answer.status, await _told(answer))
-                return await answer.json()
+                return await (answer.read() if raw else answer.json())
         except (aiohttp.ClientError, TimeoutError) as error:
             raise self._unreachable(error) from None
 

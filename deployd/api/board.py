@@ -7,7 +7,7 @@ import shutil
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 from weakref import WeakSet
@@ -26,6 +26,7 @@ from deployd.api.shapes import (
     EntryShape,
     EnvironmentShape,
     LockShape,
+    MailShape,
     ProjectShape,
     StatusShape,
     UseShape,
@@ -38,6 +39,8 @@ from deployd.deployment.wanted import domains_of
 from deployd.environment.naming import environment_type
 from deployd.git.mirror import without_user
 from deployd.ids import ActivityId, EnvironmentName, ProjectId
+from deployd.mail.letter import Letter
+from deployd.mail.seen import read_box, read_message
 from deployd.output.follower import OutputFollower
 from deployd.output.outputs import Outputs
 from deployd.output.sources import Wanted
@@ -261,6 +264,21 @@ class StateBoard:
         self._tails.add(tail)
         return tail
 
+    async def mails(self, project: str, environment: str) -> list[MailShape]:
+        found = await self._find(project, environment)
+        async with self._turns:
+            letters = await asyncio.to_thread(read_box, self._settings.state, found.project, found.name)
+        return [mail_shape(letter) for letter in letters]
+
+    async def mail(self, project: str, environment: str, number: int) -> bytes:
+        found = await self._find(project, environment)
+        async with self._turns:
+            message = await asyncio.to_thread(read_message, self._settings.state, found.project, found.name, number)
+        if message is None:
+            raise NotFound(f"there is no mail {number} in the box of {found.project}/{found.name}",
+                           mend=f"`deployd mail {found.project} {found.name}` shows what there is")
+        return message
+
     async def output(
         self, project: str, environment: str, wanted: Wanted, *, start: str, lines: int | None,
     ) -> OutputFollower:
@@ -269,6 +287,10 @@ class StateBoard:
         return self._outputs.follow(found.project, found.name, wanted, start=start, lines=lines)
 
     async def _find(self, project: str, environment: str) -> Environment:
+        """
+        Raises:
+            NotFound: The project has no environment of this name or branch.
+        """
         for found in await self._store.read(lambda db: environments.list_all(db, ProjectId(project))):
             if environment in (found.name, found.branch):
                 return found
@@ -313,6 +335,20 @@ def activity_shape(found: Activity, waits: str = "") -> ActivityShape:
         found.reason, found.trigger.who, found.trigger.how, found.created_at.isoformat(), _text(found.started_at),
         _text(ended), seconds, found.reason if found.held else waits,
     )
+
+
+def mail_shape(letter: Letter) -> MailShape:
+    return MailShape(
+        letter.id, _moment(letter.at), letter.sender, letter.recipients, letter.subject, letter.size_bytes,
+        letter.state, letter.why, letter.tries, _moment(letter.again_at) if letter.again_at else "",
+    )
+
+
+def _moment(seconds: float) -> str:
+    try:
+        return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
+    except (ValueError, OverflowError, OSError):
+        return ""   # a note that is none of ours
 
 
 def lock_shape(lock: Lock) -> LockShape:

@@ -13,6 +13,7 @@ from deployd.api.shapes import (
     EntryShape,
     EnvironmentShape,
     LockedShape,
+    MailShape,
     PassShape,
     PlanShape,
     ProjectShape,
@@ -87,6 +88,14 @@ class Board(Protocol):
         """
         ...
 
+    async def mails(self, project: str, environment: str) -> list[MailShape]:
+        """The mails in the box of an environment (machine name or branch), newest first.
+
+        Raises:
+            NotFound: There is no such environment.
+        """
+        ...
+
     async def output(
         self, project: str, environment: str, wanted: Wanted, *, start: str, lines: int | None,
     ) -> Bulk:
@@ -106,6 +115,14 @@ class Board(Protocol):
 
         Raises:
             NotFound: There is no such environment.
+        """
+        ...
+
+    async def mail(self, project: str, environment: str, number: int) -> bytes:
+        """One of them, byte for byte.
+
+        Raises:
+            NotFound: There is none.
         """
         ...
 

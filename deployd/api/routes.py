@@ -37,6 +37,7 @@ from deployd.api.shapes import (
     EntryShape,
     EnvironmentShape,
     LockedShape,
+    MailShape,
     OutputShape,
     PassShape,
     PlanShape,
@@ -57,6 +58,7 @@ VIEWER, CONTRIBUTOR, ADMIN = ROLES
 STATES: tuple[str, ...] = get_args(State)
 ACCEPTED = 202
 MOST_ITEMS = 1000
+MESSAGE = "message/rfc822"
 STALLED_SECONDS = 120.0
 """A reader who takes nothing for so long is cut off: what it reads is kept open for it."""
 MOST_REQUESTS = 100_000
@@ -115,6 +117,10 @@ def api_routes(board: Board, desk: Desk) -> tuple[ApiRoute, ...]:
                  stream=True, query=("after", "follow")),
         ApiRoute("GET", f"{environment}/access-log", VIEWER, "its last requests, and those that come", asked.access_log,
                  RequestShape, stream=True, query=("lines", "follow")),
+        ApiRoute("GET", f"{environment}/mail", CONTRIBUTOR, "mails of its applications that lie here, newest first",
+                 asked.mails, MailShape, many=True),
+        ApiRoute("GET", f"{environment}/mail/{{id}}", CONTRIBUTOR, "one of them, byte for byte", asked.mail, str,
+                 text=MESSAGE),
         ApiRoute("GET", f"{environment}/logs", VIEWER, "what its containers and crons print", asked.output,
                  OutputShape, stream=True,
                  query=("app", "worker", "service", "cron", "version", "since", "after", "lines", "follow")),
@@ -219,6 +225,18 @@ class _Api:
         lines = min(number_of(request.query.get("lines", "100"), "lines"), MOST_REQUESTS)
         found = await self._board.access_log(project, environment, lines)
         return await _stream(request, found, follow=request.query.get("follow") == "1")
+
+    async def mails(self, request: web.Request, caller: Caller) -> web.Response:
+        return _list(await self._board.mails(*self._environment(request, caller)))
+
+    async def mail(self, request: web.Request, caller: Caller) -> web.Response:
+        project, environment = self._environment(request, caller)
+        number = number_of(request.match_info["id"], "the mail's number")
+        message = await self._board.mail(project, environment, number)
+        return web.Response(body=message, headers={   # no browser shows what a stranger wrote as a page of ours
+            "Content-Type": MESSAGE, "Content-Disposition": f'attachment; filename="{number}.eml"',
+            "X-Content-Type-Options": "nosniff",
+        })
 
     async def output(self, request: web.Request, caller: Caller) -> web.StreamResponse:
         project, environment = self._environment(request, caller)

@@ -130,6 +130,28 @@ class RequestShape:
 
 
 @dataclass(frozen=True, slots=True)
+class MailShape:
+    """A mail that an application of an environment sent."""
+
+    id: int
+    at: str
+    """When it came: ISO 8601, UTC."""
+    sender: str
+    """Of the envelope."""
+    recipients: tuple[str, ...]
+    """Who has not got it."""
+    subject: str
+    size_bytes: int
+    state: str
+    """`kept` in the box, `waits` for the relay, or `refused` by it; what the relay took is not here any more."""
+    why: str
+    """What the relay said last."""
+    tries: int
+    again_at: str
+    """When it is tried again: ISO 8601, UTC; empty when it is not."""
+
+
+@dataclass(frozen=True, slots=True)
 class LockedShape:
     """What a lock, or its end, means for activities."""
 

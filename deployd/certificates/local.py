@@ -38,6 +38,10 @@ class LocalAuthority:
         """What people have to trust."""
         return self._folder / "authority.pem"
 
+    def ensure_made(self) -> None:
+        """Have a certificate, before anybody is to trust it. Blocking."""
+        self._own()
+
     def why_not(self, host: str) -> str:
         return ""
 

@@ -19,6 +19,7 @@ COMMANDS = {
     "activities": ("deployd.cli.activities:activities", "Pushes, redeploys and rollbacks, newest first."),
     "log": ("deployd.cli.log:log", "The log of an activity; without a number, of the newest one."),
     "access-log": ("deployd.cli.access_log:access_log", "Requests of an environment's visitors, oldest first."),
+    "mail": ("deployd.cli.mail:mail", "Mails that an environment's applications sent and that lie here, newest first."),
     "logs": ("deployd.cli.logs:logs", "What the containers and crons of an environment print, oldest first."),
     "top": ("deployd.cli.top:top", "What applications, workers and services use, those that use most first."),
     "certificates": ("deployd.cli.certificates:certificates",

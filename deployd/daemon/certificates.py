@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from deployd.activity.net import Net
 from deployd.certificates.acme import AcmeAuthority
 from deployd.certificates.authority import Authority
@@ -10,8 +12,15 @@ from deployd.certificates.local import LocalAuthority
 from deployd.certificates.shelf import Shelf, Window
 from deployd.certificates.wanted import Wanted
 from deployd.daemon.edges import Edges
+from deployd.deployment.trust import local_authority
 from deployd.router.places import RouterPlaces
 from deployd.settings import Settings
+
+
+async def ensure_authority(edges: Edges, settings: Settings) -> None:
+    """Have the local authority's certificate, where there is one: the first containers trust it already."""
+    if settings.tls.certificates == "local":
+        await asyncio.to_thread(LocalAuthority(local_authority(settings.state), edges.clock).ensure_made)
 
 
 def certificate_keeper(edges: Edges, settings: Settings, net: Net) -> Keeper:
@@ -19,7 +28,7 @@ def certificate_keeper(edges: Edges, settings: Settings, net: Net) -> Keeper:
     tls, places, folder = settings.tls, RouterPlaces(settings.run), settings.state / "certificates"
     authorities: dict[str, Authority] = {
         "acme": AcmeAuthority(tls.acme, folder, places.challenges),
-        "local": LocalAuthority(folder / "local-authority", edges.clock),
+        "local": LocalAuthority(local_authority(settings.state), edges.clock),
     }
     return Keeper(
         Wanted(edges.store, settings, net), Shelf(folder / tls.certificates), Window(places.certificates), edges.clock,

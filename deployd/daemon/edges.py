@@ -14,6 +14,7 @@ from deployd.activity.secret_forms import is_maskable
 from deployd.catalogue import Catalogue
 from deployd.clock import Clock, SystemClock
 from deployd.daemon.faces import refuse_taken_port
+from deployd.daemon.mail import mail_office
 from deployd.daemon.router_start import RouterStarted, start_router
 from deployd.daemon.sealer import open_sealer
 from deployd.deployment.code import ProjectCode
@@ -28,6 +29,7 @@ from deployd.environment.variables import doubtful_variables
 from deployd.errors import DeployError
 from deployd.firewall.kept import KeptTable
 from deployd.firewall.rules import table_name
+from deployd.mail.office import Office
 from deployd.operator_log import configure_log
 from deployd.project.tree_limits import TreeLimits
 from deployd.reading.readers import open_readers
@@ -66,6 +68,7 @@ class Edges:
     """One for intake and deployments: what the check of a push has read is not read again."""
     router_started: RouterStarted
     wall: WallKeeper
+    mail: Office
 
 
 async def open_edges(stack: AsyncExitStack, settings: Settings, catalogue: Catalogue, *, listens: bool) -> Edges:
@@ -101,7 +104,8 @@ async def open_edges(stack: AsyncExitStack, settings: Settings, catalogue: Catal
         settings.containers.may_reach, versions_there(catalogue),
     )
     started = await start_router(engine, router, settings, catalogue)
-    return Edges(store, engine, router, SystemClock(), masker, sealer, code, started, wall)
+    return Edges(store, engine, router, SystemClock(), masker, sealer, code, started, wall,
+                 mail_office(store, settings))
 
 
 def _tell_doubtful_variables(settings: Settings) -> None:
@@ -135,5 +139,6 @@ async def host_of(edges: Edges, settings: Settings, catalogue: Catalogue) -> Hos
         images=Images(edges.engine.docker, catalogue),
         slugs=Slugs(slugs, places.mounts),
         router=edges.router,
-        facts=StateFacts(edges.store, edges.engine, settings, edges.clock, edges.masker, edges.sealer),
+        facts=StateFacts(edges.store, edges.engine, settings, edges.clock, edges.masker, edges.sealer,
+                         edges.mail.wake),
     )

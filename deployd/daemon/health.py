@@ -50,15 +50,15 @@ def degraded(
     lasting: Lasting,
 ) -> list[str]:
     """What is not well though pushes can be taken: the router, environments, rows of a newer deployd, undos that are
-    stuck, certificates, the firewall, what the kernel killed, and what fails in the loops that serve many. Who cannot
-    say what is wrong with it is told too.
+    stuck, certificates, the firewall, mails, what the kernel killed, and what fails in the loops that serve many. Who
+    cannot say what is wrong with it is told too.
     """
     found: list[str] = []
     for name, reasons in {
         "the router": lambda: edges.router_started.troubles, "environments": watch.degraded,
         "lanes": lambda: lanes.left_alone.values(), "undos": lambda: limits.waits.stuck,
         "certificates": keeper.troubles, "the firewall": edges.wall.troubles, "reload": lasting.troubles,
-        "what was killed": usage.troubles,
+        "what was killed": usage.troubles, "mail": edges.mail.troubles,
     }.items():
         with nets.of("status").contain(name):
             found += reasons()

@@ -24,7 +24,7 @@ from deployd.api.door import Door
 from deployd.api.origins import Ours
 from deployd.api.routes import api_routes
 from deployd.console.routes import console_routes
-from deployd.daemon.certificates import certificate_keeper
+from deployd.daemon.certificates import certificate_keeper, ensure_authority
 from deployd.daemon.connections import let_in
 from deployd.daemon.edges import Edges
 from deployd.daemon.faces import find_caller
@@ -97,6 +97,8 @@ async def work(
         StateQueue(edges.store, edges.clock, lanes.wake, settings), TerminalLogs(logs, edges.store),
     )
     keeper = certificate_keeper(edges, settings, nets.of("certificates"))
+    with nets.of("certificates").contain("making the local authority"):
+        await ensure_authority(edges, settings)
     with nets.of("certificates").contain("laying out what there is"):   # hosts without one show the router's own
         await keeper.lay_out()
     reconciler = Reconciler(edges.store, host, edges.clock, net=nets.of("putting back"))
@@ -187,8 +189,8 @@ def _upkeep(
     wrong = Answers(edges.store, host, edges.clock, net=nets.of("answers"))
     crons = Crons(edges.store, host, edges.router, edges.masker, net=nets.of("crons"))
     return {
-        "watch": watch.serve, "firewall": edges.wall.serve, "lost pushes": lost.serve, "crons": crons.serve,
-        "answers": wrong.serve,
+        "watch": watch.serve, "firewall": edges.wall.serve, "mail": edges.mail.serve,
+        "lost pushes": lost.serve, "crons": crons.serve, "answers": wrong.serve,
         "access logs": _access_logs(edges, host, traffic, nets).serve,
         "kept output": partial(
             keep_output_bounded, host.places.all_output, kept_bounds(host.settings), nets.of("kept output"),

@@ -25,6 +25,7 @@ from deployd.deployment.kernel_limits import refuse_too_large
 from deployd.deployment.memory_full import memory_full, mend_memory
 from deployd.deployment.process_environment import merged_environment
 from deployd.deployment.together import together
+from deployd.deployment.trust import STORE, VARIABLES
 from deployd.deployment.validate import read_config
 from deployd.deployment.view import Deployment
 from deployd.deployment.wanted import build_variables
@@ -41,10 +42,6 @@ from deployd.recipes.paths import build_paths
 from deployd.slugs.errors import DiskFull
 from deployd.units import MEGABYTE
 
-HOST_TRUST_STORE = Path("/etc/ssl/certs/ca-certificates.crt")
-TRUST_VARIABLES = (
-    "SSL_CERT_FILE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "PIP_CERT", "NODE_EXTRA_CA_CERTS", "GIT_SSL_CAINFO",
-)
 GOING_SECONDS, LOOK_SECONDS = 120.0, 0.25
 """How long a build waits for room that is being made."""
 
@@ -211,8 +208,8 @@ async def _build_container(
     )
     values = build_environment(app, about, build_variables(deployment.project, app, deployment.branch))
     refuse_too_large(f"the build of {app.name}", values, app.place)
-    trust = host.settings.build.trust_store == "host" and await asyncio.to_thread(HOST_TRUST_STORE.is_file)
-    certificates = {variable: str(HOST_TRUST_STORE) for variable in TRUST_VARIABLES} if trust else {}
+    trust = host.settings.build.trust_store == "host" and await asyncio.to_thread(STORE.is_file)
+    certificates = dict.fromkeys(VARIABLES, str(STORE)) if trust else {}
     return ContainerSpec(
         name=name,
         image=version.image_id,
@@ -228,7 +225,7 @@ async def _build_container(
             Bind(str(host.places.cache(deployment.project.id)), CACHE_FOLDER),
             Bind(str(folder), SCRIPTS_FOLDER),
             *identity_binds(await ensure_identity(folder.parent, deployment.planned.version.uid)),
-            *([Bind(str(HOST_TRUST_STORE), str(HOST_TRUST_STORE), read_only=True)] if trust else []),
+            *([Bind(str(STORE), str(STORE), read_only=True)] if trust else []),
         ),
         tmpfs={
             "/tmp": "rw,exec,nosuid,nodev,size=4g,mode=1777",

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from deployd.deployment.identity import identity_binds
+from deployd.deployment.trust import STORE
 from deployd.deployment.volumes import ordered
 from deployd.engine.names import Names
 from deployd.engine.specs import Bind, ContainerSpec
@@ -63,6 +64,10 @@ class InstanceParts:
     the volume ("volume has active mounts")."""
     environment: Mapping[str, str]
     links: Mapping[str, str]
+    hosts: Mapping[str, str]
+    """{name: address} of its hosts file."""
+    trust: Path | None
+    """What it trusts over TLS in place of what its image does."""
     size: Size
 
     @property
@@ -93,7 +98,7 @@ def app_container(parts: InstanceParts) -> ContainerSpec:
 
 
 def worker_container(parts: InstanceParts) -> ContainerSpec:
-    network = {"network": parts.names.network, "links": parts.links, "hosts": parts.instance.additional_hosts}
+    network = {"network": parts.names.network, "links": parts.links, "hosts": parts.hosts}
     return _instance_container(parts, "worker", parts.instance_name, network, ())
 
 
@@ -116,6 +121,7 @@ def _instance_container(
             Bind(str(parts.configuration / "run-config.json"), "/run/config.json", read_only=True),
             Bind(str(parts.scripts), SCRIPTS_FOLDER),
             *identity_binds(parts.identity),
+            *([Bind(str(parts.trust), str(STORE), read_only=True)] if parts.trust else []),
             *more,
             *mount_binds(parts),
         ),
@@ -146,7 +152,7 @@ def web_container(parts: InstanceParts, image: str, configuration: Path, address
         address=address,
         aliases=(parts.names.alias(parts.activity, parts.app.name),),
         links=parts.links,
-        hosts=parts.instance.additional_hosts,
+        hosts=parts.hosts,
         binds=(
             Bind(str(parts.slug), APP_FOLDER, read_only=True),
             Bind(str(configuration), CONFIG_FOLDER, read_only=True),

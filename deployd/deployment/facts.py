@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from deployd.activity.masking import Masker
 from deployd.clock import Clock
 from deployd.deployment.version import Version
 from deployd.deployment.view import Planned
+from deployd.engine.addresses import gateway_of
 from deployd.engine.docker import Engine
 from deployd.engine.subnets import next_subnet, overlaps, parse_host_routes
 from deployd.ids import ActivityId, EnvironmentName, ProjectId, SlugKey
@@ -30,13 +31,19 @@ class StateFacts:
 
     def __init__(
         self, store: Store, engine: Engine, settings: Settings, clock: Clock, masker: Masker, sealer: Sealer,
+        told: Callable[[], None] = lambda: None,
     ) -> None:
+        """
+        Args:
+            told: Called when an environment has got its subnet.
+        """
         self._store = store
         self._engine = engine
         self._settings = settings
         self._clock = clock
         self._masker = masker
         self._sealer = sealer
+        self._told = told
 
     async def live(self, project: ProjectId, environment: EnvironmentName) -> Version | None:
         text = await self._store.read(lambda db: environments.live_version(db, project, environment))
@@ -78,11 +85,18 @@ class StateFacts:
         used = {subnet for item in networks for subnet in item.subnets}
         used.update(parse_host_routes(await asyncio.to_thread(HOST_ROUTES.read_text)))
         there = any(item.name == network for item in networks)
-        return await self._store.write(lambda db: environments.ensure_subnet(
+        subnet = await self._store.write(lambda db: environments.ensure_subnet(
             db, project, environment,
             lambda taken: next_subnet(self._settings.network_pool, self._settings.subnet_prefix, used | taken),
             lambda subnet: there or not overlaps(subnet, used),
         ))
+        self._told()
+        return subnet
+
+    async def gateway(self, project: ProjectId, environment: EnvironmentName) -> str:
+        """The host's address in the environment's network; empty as long as it has none."""
+        subnet = await self._store.read(lambda db: environments.subnet_of(db, project, environment))
+        return gateway_of(subnet) if subnet else ""
 
     async def secret(self, project: ProjectId, environment: EnvironmentName, service: str, name: str) -> str:
         key = (project, environment, service, name)

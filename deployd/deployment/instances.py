@@ -16,18 +16,20 @@ from deployd.deployment.files import write_files
 from deployd.deployment.host import Host
 from deployd.deployment.identity import ensure_identity
 from deployd.deployment.kernel_limits import refuse_too_large
+from deployd.deployment.own_hosts import own_hosts
 from deployd.deployment.process_environment import merged_environment
 from deployd.deployment.service_container import credentials_of
 from deployd.deployment.start_script import start_script
 from deployd.deployment.starts import lay_out_starts
+from deployd.deployment.trust import STORE, VARIABLES, ensure_trust
 from deployd.deployment.view import Deployment
 from deployd.deployment.volumes import stage_mounts
 from deployd.deployment.wanted import routes_of
 from deployd.environment.platform import About, run_config_json, runtime_environment
 from deployd.environment.variables import variables_of
 from deployd.project.model import Application, Instance, ProjectConfig, Relationship
-from deployd.recipes.paths import runtime_paths
-from deployd.recipes.php_fpm import fpm_start, render_fpm, render_php_ini
+from deployd.recipes.paths import SIZED_INI_FOLDER, runtime_paths
+from deployd.recipes.php_fpm import fpm_start, render_fpm, render_php_ini, render_sized_ini
 from deployd.recipes.web_server import WEB_PORT
 from deployd.services.families import family_of
 
@@ -44,12 +46,15 @@ async def instance_parts(
     about = About(
         project, await host.facts.entropy(project), environment, deployment.branch, deployment.type, version.tree,
     )
+    gateway = await host.facts.gateway(project, environment)
+    trust = await ensure_trust(host.settings)
     routes = routes_of(host.settings, deployment.project, environment, deployment.branch, config)
     values = runtime_environment(
         app, about, variables, commands=instance.commands, routes=routes.routes, relationships=relationships,
+        smtp_host=gateway if host.settings.mail.enabled else "",
         of_services=config.dialect.service_variables,
     )
-    merged = merged_environment(runtime_paths(app), values)
+    merged = merged_environment({**_trusted(trust), **runtime_paths(app)}, values)
     refuse_too_large(instance_name, merged, app.place)
     folder = host.places.instance(project, environment, deployment.id, instance_name)
     uid = deployment.planned.version.uid
@@ -63,6 +68,8 @@ async def instance_parts(
         configuration=folder / "config",
         scripts=folder / "scripts",
         sockets=await _own_folder(folder, "sockets", uid),
+        hosts={**own_hosts(routes.routes, host.settings.router.address, gateway), **instance.additional_hosts},
+        trust=trust,
         environment=merged,
         links=links_of(deployment, config, instance.relationships),
         size=host.settings.size(instance.size),
@@ -74,6 +81,8 @@ async def instance_parts(
     if app.runtime_name == "php":
         files["php-fpm.conf"] = render_fpm(app, parts.size.memory_mb, parts.size.cpus)
         files["php.ini"] = render_php_ini(app, variables.php)
+        sized = {"php.ini": render_sized_ini(parts.size.memory_mb)}
+        await write_files(parts.configuration / Path(SIZED_INI_FOLDER).name, sized)
         default = fpm_start(app) if instance is app.web.instance else None
     hook_comes = instance is app.web.instance and app.hooks.deploy and deployment.planned.plan.run_deploy_hook
     hook_ended = f"{SCRIPTS_FOLDER}/deploy/status" if hook_comes else None
@@ -82,6 +91,11 @@ async def instance_parts(
     await asyncio.to_thread(parts.scripts.mkdir, mode=0o755, exist_ok=True)
     await asyncio.to_thread(lay_out_starts, parts.scripts, group=uid)
     return parts
+
+
+def _trusted(trust: Path | None) -> dict[str, str]:
+    """For programs with a store of their own."""
+    return dict.fromkeys(VARIABLES, str(STORE)) if trust else {}
 
 
 def links_of(

@@ -17,6 +17,11 @@ def given_by_docker(subnet: str) -> str:
     return str(_halves(subnet)[0])
 
 
+def gateway_of(subnet: str) -> str:
+    """The host's address in a network: Docker takes the first one."""
+    return str(ipaddress.IPv4Network(subnet)[1])
+
+
 def own_addresses(
     subnet: str, there: Mapping[str, str], wanted: Sequence[str], taken: Iterable[str] = (), *, begin: int = 0,
 ) -> dict[str, str]:

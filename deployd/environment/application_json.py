@@ -2,6 +2,9 @@
 
 It is the normalised definition: defaults filled in, durations as strings with `s`. A build sees less of it, because
 what it does not see is not part of the slug's key.
+
+Surprise: in the spelling of Magento's cloud a build sees the hooks of the deployment too. ece-tools look there whether
+there are any; what these say is not part of the key all the same.
 """
 
 from __future__ import annotations
@@ -13,6 +16,10 @@ from deployd.project.model import Application, Instance, Location, Mount, Relati
 
 def application_json(app: Application, *, building: bool) -> dict[str, Any]:
     instance = app.web.instance
+    """
+    Args:
+        building: As a build sees it.
+    """
     shown: dict[str, Any] = {
         "name": app.name,
         "type": app.type,
@@ -35,15 +42,18 @@ def application_json(app: Application, *, building: bool) -> dict[str, Any]:
     return shown | {
         "access": dict(instance.access) or {"ssh": "contributor"},
         "relationships": relationships_json(instance.relationships),
-        "hooks": shown["hooks"] | {
-            "deploy": app.hooks.deploy.script if app.hooks.deploy else None,
-            "post_deploy": app.hooks.post_deploy.script if app.hooks.post_deploy else None,
-        },
+        "hooks": hooks_json(app),
         "crons": {cron.name: {"spec": cron.spec, "commands": {"start": cron.start, "stop": cron.stop}}
                   for cron in app.crons},
         "web": _web_json(app),
         "workers": {worker.name: _instance_json(worker.instance) for worker in app.workers},
     }
+
+
+def hooks_json(app: Application) -> dict[str, str | None]:
+    """Every hook with its script; None for one that there is not."""
+    hooks = {"build": app.hooks.build, "deploy": app.hooks.deploy, "post_deploy": app.hooks.post_deploy}
+    return {name: hook.script if hook else None for name, hook in hooks.items()}
 
 
 def mounts_json(mounts: tuple[Mount, ...]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from deployd.environment.application_json import application_json
+from deployd.environment.application_json import application_json, hooks_json
 from deployd.environment.hosts import ResolvedRoute
 from deployd.environment.naming import EnvironmentType
 from deployd.environment.service_variables import service_variables
@@ -57,7 +57,11 @@ def build_environment(app: Application, about: About, variables: Variables) -> d
         "VARIABLES": encoded(dict(variables.platform)),
         "VENDOR": "deployd",
     }
-    return {**variables.environment, **_in_both_spellings(platform), "CI": "true"}
+    magento = encoded(application_json(app, building=True) | {"hooks": hooks_json(app)})
+    return {
+        **variables.environment, **_in_both_spellings(platform), f"{MAGENTO.variable_prefix}APPLICATION": magento,
+        "CI": "true",
+    }
 
 
 def runtime_environment(
@@ -68,11 +72,13 @@ def runtime_environment(
     commands: Commands,
     routes: Sequence[ResolvedRoute],
     relationships: Mapping[str, list[dict[str, Any]]],
+    smtp_host: str = "",
     of_services: bool = False,
 ) -> dict[str, str]:
     """What the application, its workers, hooks and crons get.
 
     Args:
+        smtp_host: Where it brings its mails, on port 25; empty: there is no mail.
         of_services: Each relationship in variables of its own, too; one that the project sets itself wins.
     """
     root = next((location.root for location in app.web.locations if location.path == "/"), None)
@@ -88,7 +94,7 @@ def runtime_environment(
         "PROJECT_ENTROPY": about.entropy,
         "RELATIONSHIPS": encoded(dict(relationships)),
         "ROUTES": encoded(routes_json(routes)),
-        "SMTP_HOST": "",
+        "SMTP_HOST": smtp_host,
         "TREE_ID": about.tree,
         "VARIABLES": encoded(dict(variables.platform)),
     }

@@ -1,7 +1,10 @@
 """The rules around containers, as a file for `nft -f`. Pure.
 
-    from a container ──► the host itself  ──► opened? · the router's ports?            else refused
+    from a container ──► the host itself  ──► opened? · the router's ports? · mail?    else refused
                      └─► through the host ──► opened? · our own networks? · public?    else refused
+
+Mail is port 25 of the gateway of one's own network. It is led to a port of ours, because a mail server of the host may
+have port 25 on all addresses; that one stays closed.
 
 `opened` is what answers somebody else's question (the router's, for one), the host's own name servers on port 53, and
 `containers.may_reach`. Between our own networks Docker decides, as before: it keeps environments apart, and builds. An
@@ -25,6 +28,11 @@ from deployd.reach import NOT_PUBLIC, NOT_PUBLIC_IPV6, PUBLIC_IPV6, Address, Ope
 
 PRIORITY = "filter - 10"
 """Before other tables on the same hook, whose rules then see less; the outcome does not depend on it."""
+NAT_PRIORITY = "dstnat - 10"
+"""Before Docker's rules for published ports."""
+SMTP = 25
+OWN_GATEWAY = "fib daddr . iif type local"
+"""To the host's address in the network that it came from: one rule for all networks, and for those to come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +54,8 @@ class Wall:
     router: RouterPorts
     name_servers: tuple[Address, ...] = ()
     openings: tuple[Opening, ...] = ()
+    mail_port: int | None = None
+    """Where the host takes mails of containers, who ask for port 25 of their network's gateway; None: nowhere."""
 
 
 def table_name(instance: str) -> str:
@@ -64,6 +74,9 @@ def render_wall(wall: Wall) -> str:
         *_chain("forward", [f"type filter hook forward priority {PRIORITY}; policy accept;",
                             *(f'iifname "{name}" oifname "{name}" accept' for name in wall.bridges),
                             *(f'iifname "{name}" jump elsewhere' for name in wall.bridges)]),
+        *(_chain("mail", [f"type nat hook prerouting priority {NAT_PRIORITY}; policy accept;",
+                          *(f'iifname "{name}" {OWN_GATEWAY} tcp dport {SMTP} redirect to :{wall.mail_port}'
+                            for name in wall.bridges)]) if wall.mail_port else ()),
         *_chain("opened", [
             "ct state established,related accept",
             *(f"{_to(address)} meta l4proto {{ tcp, udp }} th dport 53 accept" for address in wall.name_servers),
@@ -74,6 +87,7 @@ def render_wall(wall: Wall) -> str:
             # How machines of one link find each other, the ARP of IPv6.
             "icmpv6 type { nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert } accept",
             *_to_router(wall.router),
+            *([f"{OWN_GATEWAY} tcp dport {wall.mail_port} accept"] if wall.mail_port else []),
             "jump refused",
         ]),
         *_chain("elsewhere", [

@@ -15,6 +15,8 @@ EXTENSIONS_FOLDER = "/etc/php/extensions"
 APP_INI_FOLDER = "/etc/php/app.d"
 """Holds a link to the application's own php.ini."""
 RUN_INI_FOLDER = "/etc/deployd"
+SIZED_INI_FOLDER = f"{RUN_INI_FOLDER}/sized"
+"""What depends on the container's memory: before the application's own settings, which may say otherwise."""
 BUILD_INI_FOLDER = "/tmp/.deployd"
 
 DEFAULT_EXTENSIONS = (
@@ -31,7 +33,7 @@ def build_paths(app: Application) -> dict[str, str]:
     """For the build container. Package managers keep what they download in the cache folder, which outlives it."""
     kept = f"{CACHE_FOLDER}/.deployd"
     return {
-        **_paths(app, BUILD_INI_FOLDER),
+        **_paths(app, [APP_INI_FOLDER, BUILD_INI_FOLDER]),
         "COMPOSER_CACHE_DIR": f"{kept}/composer",
         "NPM_CONFIG_CACHE": f"{kept}/npm",
         "PIP_CACHE_DIR": f"{kept}/pip",
@@ -41,16 +43,16 @@ def build_paths(app: Application) -> dict[str, str]:
 
 def runtime_paths(app: Application) -> dict[str, str]:
     """For the application, its workers, hooks and crons."""
-    return _paths(app, RUN_INI_FOLDER)
+    return _paths(app, [SIZED_INI_FOLDER, APP_INI_FOLDER, RUN_INI_FOLDER])
 
 
-def _paths(app: Application, ini_folder: str) -> dict[str, str]:
+def _paths(app: Application, ini_folders: list[str]) -> dict[str, str]:
     paths = {
         "PATH": f"{GLOBAL_FOLDER}/bin:{APP_FOLDER}/.local/bin:{SYSTEM_PATH}",
         "PYTHONUSERBASE": GLOBAL_FOLDER,   # where `pip install` of an ordinary user installs to, and is looked for
     }
     if app.runtime_name == "php":
-        paths["PHP_INI_SCAN_DIR"] = ":".join([*_extension_folders(app), APP_INI_FOLDER, ini_folder])
+        paths["PHP_INI_SCAN_DIR"] = ":".join([*_extension_folders(app), *ini_folders])
     return paths
 
 

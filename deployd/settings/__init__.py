@@ -7,6 +7,7 @@ from deployd.settings.access import AddressPermission, HttpAccess
 from deployd.settings.containers import BuildSettings, ContainerSettings, Size
 from deployd.settings.limits import CollectSettings, Limits, OutputSettings, Shares
 from deployd.settings.load import load_settings
+from deployd.settings.mail import MailRelay, MailSettings, parse_relay
 from deployd.settings.project import EnvironmentSettings, ProjectSettings, Remote, Strategy
 from deployd.settings.router import AcmeSettings, OwnCertificate, RouterSettings, TlsSettings
 from deployd.settings.shipped import config_folder
@@ -24,6 +25,8 @@ __all__ = [
     "EnvironmentSettings",
     "HttpAccess",
     "Limits",
+    "MailRelay",
+    "MailSettings",
     "OutputSettings",
     "OwnCertificate",
     "ProjectSettings",
@@ -39,4 +42,5 @@ __all__ = [
     "Variable",
     "config_folder",
     "load_settings",
+    "parse_relay",
 ]

@@ -99,3 +99,6 @@ def _ports_of_two(settings: Settings) -> Iterator[tuple[At, str]]:
     apart = host != settings.router.address and not everywhere & {host, settings.router.address}
     if port in (settings.router.http_port, settings.router.https_port) and not apart:
         yield ("listen",), f"port {port} is the router's: `router.http_port` or `router.https_port`"
+    taken = {settings.router.http_port, settings.router.https_port, port}
+    if settings.mail.enabled and settings.smtp_port in taken:   # containers reach both at the same address
+        yield ("mail", "port"), f"port {settings.smtp_port} is the router's or that of `listen`"

@@ -27,6 +27,10 @@ class Shares(Frozen):
     """Of git, for a project whose code is pushed here."""
     streams: int = Field(100, ge=1, le=MOST)
     """Requests that one token has under way at once: logs that it follows, plans; and as many transfers of git."""
+    mail_mb: int = Field(50, ge=1, le=MOST)
+    """The box of one environment; the oldest mails go first. As much may wait for a relay, and is not taken away."""
+    mails_per_minute: int = Field(300, ge=1, le=MOST)
+    """Of one environment; more are refused for a while."""
 
 
 class Limits(Frozen):

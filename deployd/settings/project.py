@@ -13,6 +13,7 @@ from deployd.settings.access import HttpAccess
 from deployd.settings.frozen import Frozen
 from deployd.settings.hosts import host_name
 from deployd.settings.limits import Shares
+from deployd.settings.mail import MailRelay
 from deployd.settings.variables import Variable, Variables
 
 PROJECT_ID = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
@@ -89,6 +90,8 @@ class ProjectSettings(Frozen):
     """Only what is named here is another than for the others."""
     strategy: Strategy | None = None
     answer: AnswerWanted | None = None
+    mail: MailRelay | None = None
+    """None: the relay of all projects."""
 
     @field_validator("id")
     @classmethod

@@ -18,11 +18,14 @@ from deployd.settings.contradictions import Wrong, contradictions
 from deployd.settings.frozen import MOST, Frozen
 from deployd.settings.hosts import host_template
 from deployd.settings.limits import CollectSettings, Limits, OutputSettings, Shares
+from deployd.settings.mail import MailRelay, MailSettings
 from deployd.settings.project import AnswerWanted, ProjectSettings, Strategy
 from deployd.settings.router import RouterSettings, TlsSettings
 from deployd.settings.shipped import config_folder
 from deployd.settings.tokens import Token
 
+SMTP_PORT = 25
+"""Where programs look for it in containers."""
 DEFAULT_KEY = Path("/etc/deployd/key")
 
 
@@ -77,6 +80,7 @@ class Settings(Frozen):
     min_free_disk_mb: int = Field(1024, ge=0, le=1000 * MOST)
     collect: CollectSettings = CollectSettings()
     output: OutputSettings = OutputSettings()
+    mail: MailSettings = MailSettings()
     tokens: tuple[Token, ...] = ()
     projects: dict[ProjectId, ProjectSettings] = Field(default_factory=dict)
 
@@ -166,6 +170,16 @@ class Settings(Frozen):
         own = project.environments[branch].answer if branch in project.environments else None
         return own or project.answer or self.answer
 
+    def relay_of(self, project: ProjectSettings, branch: str) -> MailRelay | None:
+        """Whom the mails of a branch's environment are handed to; None: they stay in its box."""
+        relay = project.mail or self.mail
+        return relay if branch == project.production and relay.relay else None
+
+    @property
+    def smtp_port(self) -> int:
+        """Where the host takes mails; without rules of ours nobody leads port 25 to another one."""
+        return SMTP_PORT if self.containers.firewall == "none" else self.mail.port
+
     @property
     def listen_address(self) -> tuple[str, int]:
         host, _, port = self.listen.rpartition(":")
@@ -190,6 +204,8 @@ class Settings(Frozen):
         for project in self.projects.values():
             if project.remote:
                 found += [*project.remote.webhook_secrets, *([project.remote.token] if project.remote.token else [])]
+        relays = [self.mail, *(project.mail for project in self.projects.values() if project.mail)]
+        found += [relay.password for relay in relays if relay.password]
         sensitive = [value for project in self.projects.values() for value in project.sensitive().values()]
         return [*(secret.get_secret_value() for secret in found), *sensitive]
 

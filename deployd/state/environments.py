@@ -154,6 +154,21 @@ def ensure_subnet(
     return chosen
 
 
+def subnets(connection: sqlite3.Connection) -> list[tuple[ProjectId, EnvironmentName, str, str]]:
+    """(project, environment, branch, subnet) of all that have one."""
+    rows = connection.execute(
+        "SELECT project, name, branch, subnet FROM environments WHERE subnet IS NOT NULL ORDER BY project, name",
+    )
+    return [(row["project"], row["name"], row["branch"], row["subnet"]) for row in rows]
+
+
+def subnet_of(connection: sqlite3.Connection, project: ProjectId, name: EnvironmentName) -> str | None:
+    row = connection.execute(
+        "SELECT subnet FROM environments WHERE project = ? AND name = ?", (project, name),
+    ).fetchone()
+    return row["subnet"] if row else None
+
+
 def ensure_uid(connection: sqlite3.Connection, project: ProjectId, first: int) -> int:
     """The number of the user of a project's containers: the next one from `first` on. None is ever given twice.
 

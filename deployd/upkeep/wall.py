@@ -106,6 +106,7 @@ def wall_of(settings: Settings, earlier: tuple[str, ...], name_servers: tuple[Ad
         router=RouterPorts(router.address, (router.http_port, *https), https if router.http3 else ()),
         name_servers=name_servers,
         openings=settings.containers.may_reach,
+        mail_port=settings.mail.port if settings.mail.enabled else None,
     )
 
 

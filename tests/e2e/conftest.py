@@ -15,7 +15,7 @@ import pytest_asyncio
 from yarl import URL
 
 from scripts.git_push import Pushed
-from scripts.local_daemon import LocalDaemon
+from scripts.local_daemon import LocalDaemon, free_port
 from scripts.removal import left_behind, remove_all
 from scripts.repository import commit, make_repository
 
@@ -127,6 +127,7 @@ async def daemon() -> AsyncIterator[LocalDaemon]:
             "environments": {"strict": {"answer": "success"}},
         },
         "routed": {"domains": ["one.test", "two.test"]},
+        "mails": {"mail": {"relay": f"smtp://127.0.0.1:{free_port()}"}},
         "edge": {"http_access": {"basic_auth": {"ada": HASH_OF_X}}, "environments": {"main": {"http_access": {}}}},
     }
     daemon = LocalDaemon(directory, projects, settings={"answer_seconds": 8, "drain_seconds": 5})

@@ -18,11 +18,32 @@ from deployd.process import run
 from scripts.local_daemon import LocalDaemon, free_port
 from scripts.removal import left_behind, remove_all
 from scripts.repository import make_repository
-from tests.e2e.conftest import Developer, write_start
+from tests.e2e.conftest import APP, Developer, write_start
 from tests.e2e.pebble import pebble
 
 DOMAIN = "{environment}-{project}.deployd.dev"
 ROUTES = '"https://{default}/": {type: upstream, upstream: "app:http"}\n'
+WARMING = f"""\
+{APP}
+hooks:
+  post_deploy: python3 warm.py
+"""
+WARM = """
+import base64, json, os, subprocess, time
+routes = json.loads(base64.b64decode(os.environ["PLATFORM_ROUTES"]))
+url = next(url for url in routes if url.startswith("https:"))
+for argv in (
+    ["python3", "-c", "import sys, urllib.request as r; print(r.urlopen(sys.argv[1]).read().decode())"],
+    ["curl", "-sSf"], ["node", "-e", "fetch(process.argv[1]).then(a => a.text()).then(console.log)"],
+):
+    for _ in range(300):   # until the host has its certificate, in every worker of the router
+        ended = subprocess.run([*argv, url], capture_output=True, text=True)
+        if ended.returncode == 0:
+            break
+        assert "certificate" in ended.stderr.lower(), ended.stderr
+        time.sleep(0.1)
+    print("warmed:", ended.stdout.strip())
+"""
 HTTP_ALONE = """
 "http://{default}/": {type: upstream, upstream: "app:http"}
 "http://www.{default}/": {type: redirect, to: "http://{default}/"}
@@ -72,17 +93,20 @@ async def test_a_pushed_host_gets_a_certificate_that_is_kept_and_renewed_and_a_r
 
 async def test_an_authority_of_ones_own_signs_and_the_operators_files_win(tmp_path: Path) -> None:
     directory = Path(tempfile.mkdtemp(prefix="deployd-e2e-"))
-    https_port = free_port()
+    http_port, https_port = free_port(), free_port()
     settings: dict[str, Any] = {
-        "domain": DOMAIN, "router": {"address": "127.0.0.1", "http_port": free_port(), "https_port": https_port},
+        "domain": DOMAIN, "router": {"address": "0.0.0.0", "http_port": http_port, "https_port": https_port},
         "tls": {"certificates": "local"},
     }
-    daemon = LocalDaemon(directory, {"shop": {}}, settings=settings)
+    daemon = LocalDaemon(directory, {"shop": {}}, settings=settings, http_port=http_port)
     host = development_host(DOMAIN, "shop", machine_name("main"))
     try:
         await daemon.start()
         me = await _developer(daemon, tmp_path, HTTP_ALONE)
-        assert (await me.push()).deployed
+        await me.write({".platform.app.yaml": WARMING, "warm.py": WARM})
+        pushed = await me.push()
+        assert pushed.deployed, "\n".join(pushed.lines)
+        assert "\n".join(pushed.lines).count("warmed: first on main") == 3, pushed.lines
         await _serial(https_port, host, lambda seen: "deployd on" in seen.issuer.rfc4514_string())
         trusted = ssl.create_default_context(
             cafile=str(directory / "var/state/certificates/local-authority/authority.pem"))

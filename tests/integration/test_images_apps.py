@@ -23,7 +23,7 @@ from deployd.project.model import (
 )
 from deployd.recipes.build_steps import build_steps
 from deployd.recipes.paths import build_paths, runtime_paths
-from deployd.recipes.php_fpm import fpm_start, render_fpm, render_php_ini
+from deployd.recipes.php_fpm import fpm_start, render_fpm, render_php_ini, render_sized_ini
 from deployd.settings import config_folder
 from tests.integration.service_stand import LABEL, image_of
 
@@ -69,6 +69,21 @@ async def build(it: Application, volume: str, *options: str) -> str:
     return (await in_app(it, volume, script, "--tmpfs=/cache:uid=10000,gid=10000", *options, env=build_paths(it))).text
 
 
+ADDON = """
+echo '{"name": "addon", "version": "1.0.0", "gypfile": true}' > package.json
+echo '{"targets": [{"target_name": "addon", "sources": ["addon.c"]}]}' > binding.gyp
+cat > addon.c <<'END'
+#include <node_api.h>
+static napi_value Init(napi_env env, napi_value exports) {
+    napi_value answer;
+    napi_create_int32(env, 42, &answer);
+    return answer;
+}
+NAPI_MODULE(NODE_GYP_MODULE_NAME, Init)
+END
+"""
+
+
 @pytest.mark.parametrize(("language", "version"), [
     ("php", "8.4"), ("php", "8.2"), ("python", "3.13"), ("python", "3.11"), ("nodejs", "20"), ("nodejs", "18"),
 ])
@@ -77,8 +92,8 @@ async def test_every_image_has_the_tools_that_hooks_call_and_an_ordinary_user(la
     async with workspace(language) as volume:
         found = await in_app(it, volume, """
             id -u; id -g; echo "$HOME"
-            for tool in bash curl git jq patch rsync unzip mariadb mysql psql redis-cli timeout xargs \
-                    node npm python3 pip make g++; do
+            for tool in bash bzip2 curl file git jq patch rsync unzip wget mariadb mysql psql redis-cli timeout xargs \
+                    node npm python3 pip make g++ php composer sendmail /usr/lib/sendmail; do
                 command -v "$tool" > /dev/null || echo "no $tool"
             done
             touch /etc/x 2>/dev/null && echo writable
@@ -111,6 +126,17 @@ async def test_an_extension_that_the_image_lacks_ends_the_build_and_an_agent_doe
         "the extension swoole is not in the image of php:8.4; remove it from runtime.extensions")
 
 
+@pytest.mark.parametrize("version", ["20", "18"])
+async def test_a_native_addon_is_compiled_against_the_headers_of_the_image(version):
+    it = app("nodejs", version, build=Build("default"), hooks=Hooks(Hook(
+        "node -e 'console.log(require(\"./build/Release/addon.node\"))'; php -r 'echo PHP_MAJOR_VERSION, \"\\n\";'",
+    )))
+    async with workspace("nodejs") as volume:
+        await in_app(it, volume, ADDON, env={})
+        output = await build(it, volume, "--network=none")   # where node-gyp would look for headers
+    assert output.splitlines()[-2:] == ["42", "8"]
+
+
 @pytest.mark.parametrize("version", ["8.4", "8.2"])
 async def test_every_extension_of_the_catalogue_can_be_loaded_together(version):
     wanted = load_catalogue(config_folder() / "catalogue.yaml").runtime("php", version).entry.extensions
@@ -126,12 +152,17 @@ async def test_every_extension_of_the_catalogue_can_be_loaded_together(version):
 async def test_fpm_answers_on_its_socket_with_the_applications_own_settings(tmp_path):
     it = app("php", "8.4", runtime=Runtime(extensions=(Extension("redis"),)))
     (tmp_path / "php-fpm.conf").write_text(render_fpm(it, 256))
+    (tmp_path / "sized").mkdir()
+    (tmp_path / "sized" / "php.ini").write_text(render_sized_ini(1024))
     (tmp_path / "php.ini").write_text(render_php_ini(it, {"memory_limit": "321M"}))
     tmp_path.chmod(0o755)
     code = ("<?php echo json_encode([ini_get('memory_limit'), ini_get('precision'), ini_get('upload_max_filesize'), "
-            "extension_loaded('redis'), $_ENV['GREETING'], getmyuid()]); error_log('a line for the log');")
+            "extension_loaded('redis'), $_ENV['GREETING'], ini_get('opcache.memory_consumption'), "
+            "ini_get('opcache.interned_strings_buffer'), ini_get('sendmail_path'), getmyuid()]);"
+            " error_log('a line for the log');")
     script = f"""
-        printf 'precision = 9\\nmemory_limit = 1M\\n' > /app/php.ini; cat > /app/index.php <<'END'
+        printf 'precision = 9\\nmemory_limit = 1M\\nopcache.interned_strings_buffer = 40\\n' > /app/php.ini
+        cat > /app/index.php <<'END'
 {code}
 END
         ({fpm_start(it)}) 2> /tmp/log & sleep 1
@@ -147,7 +178,7 @@ END
     async with workspace("php") as volume:
         mounts = (f"--volume={tmp_path}:/etc/deployd:ro", "--tmpfs=/run/app:uid=10000,gid=10000")
         output = await in_app(it, volume, script, *mounts, env={**runtime_paths(it), "GREETING": "hello"})
-    assert b'["321M","9","64M",true,"hello",' in output.stdout, output
+    assert b'["321M","9","64M",true,"hello","256","40","\\/usr\\/sbin\\/sendmail -t -i",' in output.stdout, output
     assert b"a line for the log" in output.stdout
     assert b"ready to handle connections" in output.stdout
 

@@ -26,6 +26,7 @@ from deployd.api.shapes import (
     EnvironmentShape,
     LockedShape,
     LockShape,
+    MailShape,
     PassShape,
     PlanShape,
     ProjectShape,
@@ -38,6 +39,7 @@ from deployd.reading.offer import parse_offer
 from deployd.router.table import RouterStatus
 from deployd.upkeep.traffic import Visits
 
+MAIL = "From: a@shop.test\r\nSubject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\n\r\nEs grüßt\r\nder Laden\r\n".encode()
 AT = "2026-05-04T10:00:00+00:00"
 COLLECTED = CollectShape(AT, 7_600_000, False, (
     ThingShape("data", "shop/old-abc", "its environment was deleted", 7_600_000, AT),
@@ -226,6 +228,15 @@ class FakeBoard:
         if environment == "nothing":
             raise NotFound(f"the project {project} has no environment nothing", mend="`deployd environments`")
         return FakeLines(self, 0, max(-1, len(self.logs.get(0, [])) - lines - 1))
+
+    async def mails(self, project: str, environment: str) -> list[MailShape]:
+        return [MailShape(1, AT, "a@shop.test", ("b@c.test",), "Hello", len(MAIL), "kept", "",
+                          0, "")]
+
+    async def mail(self, project: str, environment: str, number: int) -> bytes:
+        if number != 1:
+            raise NotFound(f"there is no mail {number} in the box of {project}/{environment}")
+        return MAIL
 
 
 @dataclass

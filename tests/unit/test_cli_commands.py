@@ -21,7 +21,7 @@ from deployd.api.shapes import UseShape, as_json
 from deployd.cli.main import main
 from deployd.engine.errors import EngineUnreachable
 from deployd.process import open_process, run
-from tests.unit.api_double import AT, FakeBoard, FakeDesk, activity, ending, environment, line, open_fake_daemon
+from tests.unit.api_double import AT, MAIL, FakeBoard, FakeDesk, activity, ending, environment, line, open_fake_daemon
 from tests.unit.project_corpus import REPOSITORY
 
 Cli = Callable[..., Coroutine[Any, Any, Result]]
@@ -383,6 +383,13 @@ async def test_what_the_kernel_killed_stands_below_the_environments(cli: Cli, bo
     )
 
 
+async def test_mails_are_a_table_and_one_of_them_is_read_or_taken_as_it_is(cli: Cli) -> None:
+    assert "Hello" in (await cli("mail", "shop", "main")).output
+    assert json.loads((await cli("mail", "shop", "main", "--json")).output)[0]["recipients"] == ["b@c.test"]
+    assert (await cli("mail", "shop", "main", "1")).output.splitlines()[:2] == ["From: a@shop.test", "Subject: Grüße"]
+    assert (await cli("mail", "shop", "main", "1", "--raw")).stdout_bytes == MAIL
+    missing = await cli("mail", "shop", "main", "2")
+    assert (missing.exit_code, "there is no mail 2" in missing.output) == (5, True)
 def printed(number: int, text: str, **more: Any) -> dict[str, Any]:
     return {"time": f"2026-05-04T10:00:0{number}.5Z", "project": "shop", "environment": "main-bvxea6i", "app": "shop",
             "kind": "app", "name": "shop", "version": 1, "stream": "stdout", "text": text, **more}

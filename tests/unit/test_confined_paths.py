@@ -52,6 +52,8 @@ WHOSE = {
         "run/secrets, root's; containers see their own file read-only"),
     "deployment/snapshot.py": ("exists mkdir touch",
         "snapshots/ and versions/, root's"),
+    "deployment/trust.py": ("is_file read_text",
+        "the host's store and certificates/, root's or the operator's"),
     "deployment/volumes.py": ("is_dir mkdir",
         "environments/<project>/<environment>, whose entries are root's"),
     "deployment/starts.py": ("stat",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import subprocess
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -70,6 +71,16 @@ def test_run_time_variables_are_absent_from_a_build_and_not_empty() -> None:
 def test_the_build_does_not_see_hooks_that_are_not_part_of_the_slugs_key() -> None:
     build = decoded(build_environment(APP, ABOUT, Variables())["PLATFORM_APPLICATION"])
     assert set(build["hooks"]) == {"build"}
+
+
+def test_the_build_of_a_magento_sees_that_there_is_a_post_deploy_hook() -> None:
+    """As ece-tools look for it: `isset($application['hooks']['post_deploy'])`, and null is not set."""
+    build = build_environment(APP, ABOUT, Variables())
+    found = decoded(build["MAGENTO_CLOUD_APPLICATION"])
+    assert found["hooks"] == {"build": None, "deploy": "migrate\n", "post_deploy": "warm\n"}
+    assert {**found, "hooks": None} == {**decoded(build["PLATFORM_APPLICATION"]), "hooks": None}
+    without = build_environment(replace(APP, hooks=Hooks()), ABOUT, Variables())
+    assert decoded(without["MAGENTO_CLOUD_APPLICATION"])["hooks"]["post_deploy"] is None
     assert "relationships" not in build
 
 

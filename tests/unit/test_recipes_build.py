@@ -22,7 +22,7 @@ from deployd.project.model import (
 from deployd.project.reader import read_project
 from deployd.recipes.build_steps import build_steps
 from deployd.recipes.paths import DEFAULT_EXTENSIONS, build_paths, runtime_paths
-from deployd.recipes.php_fpm import fpm_workers, render_fpm, render_php_ini
+from deployd.recipes.php_fpm import fpm_workers, render_fpm, render_php_ini, render_sized_ini
 from deployd.recipes.python import requirement
 from deployd.settings import config_folder
 from tests.unit.project_trees import DictTree
@@ -131,7 +131,7 @@ def test_global_programs_are_on_the_path_of_builds_and_of_run_time():
 def test_extensions_are_loaded_by_their_folders():
     it = app(runtime=Runtime(extensions=(Extension("redis"), Extension("json-like"), Extension("curl"))))
     assert runtime_paths(it)["PHP_INI_SCAN_DIR"] == (
-        ":/etc/php/extensions/redis:/etc/php/extensions/json-like:/etc/php/app.d:/etc/deployd")
+        ":/etc/php/extensions/redis:/etc/php/extensions/json-like:/etc/deployd/sized:/etc/php/app.d:/etc/deployd")
     assert build_paths(it)["PHP_INI_SCAN_DIR"].endswith(":/etc/php/app.d:/tmp/.deployd")
 
 
@@ -156,6 +156,17 @@ def test_the_catalogue_says_the_same_of_default_extensions():
 ])
 def test_workers_follow_the_memory_and_the_hints(memory, cpus, hints, workers):
     assert fpm_workers(app(runtime=Runtime(**hints)), memory, cpus) == workers
+
+
+@pytest.mark.parametrize(("memory", "opcache", "strings", "scripts"), [
+    (64, 32, 8, 16_229), (128, 32, 8, 16_229), (512, 128, 16, 16_229), (1024, 256, 32, 65_407), (2048, 512, 64, 65_407),
+    (65_536, 512, 64, 65_407),
+])
+def test_opcache_follows_the_memory(memory, opcache, strings, scripts):
+    assert render_sized_ini(memory) == (
+        f"opcache.memory_consumption = {opcache}\nopcache.interned_strings_buffer = {strings}\n"
+        f"opcache.max_accelerated_files = {scripts}\n"
+    )
 
 
 def test_the_pool_is_written_as_the_expected_file():

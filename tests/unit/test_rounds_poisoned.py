@@ -517,6 +517,7 @@ async def somebody_who_cannot_say_what_is_wrong(folder: Path) -> tuple[Net, str]
     told = degraded(
         SimpleNamespace(   # type: ignore[arg-type]
             router_started=SimpleNamespace(troubles=("the router is old",)), wall=SimpleNamespace(troubles=list),
+            mail=SimpleNamespace(troubles=lambda: ("mail: the relay is away",)),
         ),
         SimpleNamespace(degraded=raise_poison), SimpleNamespace(left_alone={}),  # type: ignore[arg-type]
         SimpleNamespace(waits=SimpleNamespace(stuck=["activity 7 is stuck"])),  # type: ignore[arg-type]

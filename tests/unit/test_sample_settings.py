@@ -18,6 +18,7 @@ from deployd.settings import (
     EnvironmentSettings,
     HttpAccess,
     Limits,
+    MailSettings,
     OutputSettings,
     ProjectSettings,
     Remote,
@@ -45,7 +46,7 @@ def test_the_sample_settings_are_the_defaults() -> None:
 @pytest.mark.parametrize(("model", "file"), [
     (Settings, "deployd.yaml"), (RouterSettings, "deployd.yaml"), (Limits, "deployd.yaml"), (Shares, "deployd.yaml"),
     (BuildSettings, "deployd.yaml"), (CollectSettings, "deployd.yaml"), (ContainerSettings, "deployd.yaml"),
-    (OutputSettings, "deployd.yaml"),    (Token, "deployd.yaml"),
+    (OutputSettings, "deployd.yaml"), (Token, "deployd.yaml"), (MailSettings, "deployd.yaml"),
     (AddressPermission, "projects.d/shop.yaml"), (HttpAccess, "projects.d/shop.yaml"),
     (EnvironmentSettings, "projects.d/shop.yaml"),
     (ProjectSettings, "projects.d/shop.yaml"), (Remote, "projects.d/shop.yaml"), (Variable, "projects.d/shop.yaml"),

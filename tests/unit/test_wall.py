@@ -98,8 +98,17 @@ def test_the_router_is_open_where_it_listens(address: str, rule: str) -> None:
     assert rule in render_wall(wall_of(settings(router={"address": address}), (), ()))
 
 
+def test_mail_is_port_25_of_the_own_gateway_and_only_where_there_is_mail() -> None:
+    rules = render_wall(wall_of(settings(mail={"port": 9925}), ("br-1",), ()))
+    for name in (f"{OURS}*", "br-1"):
+        assert f'iifname "{name}" fib daddr . iif type local tcp dport 25 redirect to :9925' in rules
+    assert "fib daddr . iif type local tcp dport 9925 accept" in rules
+    assert "9925" not in render_wall(wall_of(settings(mail={"port": 9925, "enabled": False}), (), ()))
+
+
 def test_a_router_on_the_loopback_opens_nothing() -> None:
-    assert "dport" not in render_wall(wall_of(settings(router={"address": "127.0.0.1"}), (), ()))
+    found = settings(router={"address": "127.0.0.1"}, mail={"enabled": False})
+    assert "dport" not in render_wall(wall_of(found, (), ()))
 
 
 def test_name_servers_are_those_that_containers_ask_themselves() -> None:

@@ -1,0 +1,66 @@
+"""`deployd mail`"""
+
+from __future__ import annotations
+
+import sys
+from contextlib import suppress
+from email import message_from_bytes, policy
+from email.message import MIMEPart
+from pathlib import Path
+
+import click
+
+from deployd.cli.talk import ask, json_option, show, socket_option
+from deployd.cli.terminal import harmless
+
+COLUMNS = ("id", "at", "state", "sender", "to", "subject", "why")
+HEADERS = ("Date", "From", "To", "Cc", "Reply-To", "Subject")
+
+
+@click.command()
+@socket_option
+@json_option
+@click.option("--raw", is_flag=True, help="The mail byte for byte, for a mail program.")
+@click.argument("project")
+@click.argument("environment")
+@click.argument("id", metavar="[ID]", type=click.IntRange(min=1), required=False)
+def mail(socket: Path, as_json: bool, raw: bool, project: str, environment: str, id: int | None) -> None:
+    """Mails that an environment's applications sent and that lie here, newest first.
+
+    With ID, one of them. Mails of all environments but production lie in the box, and those of production that the
+    relay has not taken.
+    """
+    number = id   # as people read it
+    if number is None:
+        found = ask(socket, lambda client: client.mails(project, environment))["items"]
+        people = [{**item, "at": item["at"][:19].replace("T", " "), "to": ", ".join(item["recipients"])}
+                  for item in found]
+        show(found if as_json else people, COLUMNS, as_json=as_json)
+        return
+    message = ask(socket, lambda client: client.mail(project, environment, number))
+    if raw:
+        sys.stdout.buffer.write(message)
+        return
+    for line in lines_of(message):
+        click.echo(harmless(line))
+
+
+def lines_of(message: bytes) -> list[str]:
+    """A mail for people: its usual headers, its text, and what else is in it."""
+    found = message_from_bytes(message, policy=policy.default)
+    lines = [f"{name}: {found[name]}" for name in HEADERS if found[name]]
+    body = found.get_body(("plain", "html"))
+    if body is not None:
+        lines += ["", *_text_of(body).splitlines()]
+    parts = [part for part in found.walk() if part is not body and not part.is_multipart()]
+    if parts:
+        lines += ["", *(f"[{part.get_content_type()} {part.get_filename() or ''}]" for part in parts)]
+    return lines
+
+
+def _text_of(part: MIMEPart) -> str:
+    if part.get_content_charset() is not None:
+        with suppress(LookupError, ValueError):   # a character set that nobody knows
+            return str(part.get_content())
+    content = part.get_payload(decode=True)
+    return content.decode(errors="replace") if isinstance(content, bytes) else ""

@@ -1,0 +1,54 @@
+"""The postman's office as the settings want it: who sends from which network, and who takes it further."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from deployd.ids import EnvironmentName, ProjectId
+from deployd.mail.office import Office
+from deployd.mail.round import Address, Relay, Round
+from deployd.mail.seen import FOLDER
+from deployd.settings import MailRelay, Settings, parse_relay
+from deployd.state import environments
+from deployd.state.store import Store
+
+MEGABYTE = 1_000_000
+
+
+def mail_office(store: Store, settings: Settings) -> Office:
+    async def read() -> Round:
+        return round_of(settings, await store.read(environments.subnets))
+
+    return Office(settings.state / FOLDER, read, enabled=settings.mail.enabled)
+
+
+def round_of(
+    settings: Settings, subnets: Iterable[tuple[ProjectId, EnvironmentName, str, str]],
+) -> Round:
+    """
+    Args:
+        subnets: (project, environment, branch, subnet); those of projects that are not in the settings have no mail.
+    """
+    addresses = []
+    for project, environment, branch, subnet in subnets:
+        known = settings.projects.get(project)
+        if known is not None:
+            shares = settings.shares_of(project)
+            addresses.append(Address(
+                project, environment, subnet, shares.mail_mb * MEGABYTE, shares.mails_per_minute,
+                _relay(settings.relay_of(known, branch)),
+            ))
+    return Round(
+        settings.smtp_port, settings.mail.message_mb * MEGABYTE, settings.mail.keep_days * 86_400,
+        settings.min_free_disk_mb * MEGABYTE, tuple(addresses),
+    )
+
+
+def _relay(found: MailRelay | None) -> Relay | None:
+    if found is None or found.relay is None:
+        return None
+    where = parse_relay(found.relay)
+    return Relay(
+        where.host, where.port, where.tls, where.user, found.password.get_secret_value() if found.password else "",
+        found.sender or "",
+    )

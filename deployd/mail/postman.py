@@ -1,0 +1,203 @@
+"""The process that speaks with containers and relays, as a user who owns nothing but the boxes.
+
+    python -m deployd.mail.postman FOLDER UID      says what is wrong, a line of JSON each time that it changes
+
+It is told the environments over its standard input, a line of JSON each time that they change, and ends when that does.
+A process of its own: whoever floods it, or takes it over, has neither the daemon's loop nor its rights.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import codecs
+import ctypes
+import importlib
+import json
+import logging
+import os
+import resource
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+from deployd.mail.box import forget_strays
+from deployd.mail.carrying import Carrier
+from deployd.mail.door import Door, listener
+from deployd.mail.place import Place
+from deployd.mail.round import Address, Round, parse_round
+
+NEEDED_LATER = ("concurrent.futures.thread", "email.charset", "email.message", "traceback")
+"""Modules that are loaded in the middle of a conversation; he may not read ours then."""
+CODECS = (
+    "ascii", "utf-8", "utf-7", "utf-16", "latin-1", *(f"iso8859-{part}" for part in range(2, 12)), "iso8859-15",
+    "cp1250", "cp1251", "cp1252", "koi8-r", "koi8-u", "gb2312", "gbk", "gb18030", "big5", "euc-jp", "shift-jis",
+    "iso2022-jp", "euc-kr", "idna", "raw-unicode-escape",
+)
+"""The same, of subjects."""
+LIBC = ctypes.CDLL(None, use_errno=True)
+PR_SET_KEEPCAPS, PR_SET_NO_NEW_PRIVS = 8, 38
+CAPABILITIES_3 = 0x20080522
+"""<linux/capability.h>: the version of the call."""
+NET_BIND_SERVICE = 1 << 10
+MOST_DESCRIPTORS = 65_536
+MEMORY_BYTES = 2_000_000_000
+POLITE = 10
+AT_ONCE = 4
+"""Mails that are handed to relays; each is in memory as a whole."""
+SWEEP_SECONDS = 600.0
+AGAIN_SECONDS = 2.0
+"""Until an address is tried again that could not be listened on."""
+LARGEST_ROUND_BYTES = 64_000_000
+MOST_TROUBLES = 20
+
+
+class Postman:
+    """All environments."""
+
+    def __init__(self) -> None:
+        self._places: dict[str, Place] = {}
+        self._doors: dict[str, asyncio.Server] = {}
+        self._closed: dict[str, str] = {}
+        """{environment: why nobody listens there}"""
+        self._carriers: dict[str, tuple[Carrier, asyncio.Task[None]]] = {}
+        self._told: Round | None = None
+        self._said = ""
+        self._turns = asyncio.Semaphore(AT_ONCE)
+
+    async def serve(self) -> None:
+        """Until the daemon has gone."""
+        async with asyncio.TaskGroup() as group:
+            self._group = group
+            chores = [group.create_task(self._sweep(), name="sweep"), group.create_task(self._again(), name="again")]
+            await self._listen()
+            for task in (*chores, *(task for _, task in self._carriers.values())):
+                task.cancel()
+            for door in self._doors.values():
+                door.close()
+
+    async def _listen(self) -> None:
+        reader = asyncio.StreamReader(limit=LARGEST_ROUND_BYTES)
+        await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+        while line := await reader.readline():
+            await self._tell(parse_round(line))
+
+    async def _tell(self, told: Round) -> None:
+        self._told = told
+        wanted = {address.name: address for address in told.addresses}
+        for name in (self._places.keys() | self._closed.keys()) - wanted.keys():
+            self._close(name)
+            self._end_carrier(name)
+            self._places.pop(name, None)
+            self._closed.pop(name, None)
+        for name, address in wanted.items():
+            try:
+                await self._put(name, address, told)
+            except OSError as error:   # a full disk
+                self._closed[name] = f"cannot have a box for {name}: {error.strerror}"
+        self.say()
+
+    async def _put(self, name: str, address: Address, told: Round) -> None:
+        place = self._places.get(name)
+        if place is None:
+            place = self._places[name] = Place(address, told)
+        else:
+            if place.address.subnet != address.subnet:
+                self._close(name)
+            if place.address.relay != address.relay:
+                self._end_carrier(name)
+            place.tell(address, told)
+        if name not in self._doors:
+            await self._open(name, place, told.port)
+        if address.relay is not None and name not in self._carriers:
+            carrier = Carrier(place, self._turns, self.say)
+            self._carriers[name] = carrier, self._group.create_task(carrier.serve(), name=f"mails of {name}")
+
+    async def _open(self, name: str, place: Place, port: int) -> None:
+        gateway = place.address.gateway
+        try:
+            opened = listener(gateway, port)
+        except OSError as error:
+            self._closed[name] = f"cannot take mails of {name} at {gateway}:{port}: {error.strerror}"
+            return
+        self._closed.pop(name, None)
+        self._doors[name] = await asyncio.get_running_loop().create_server(lambda: Door(place), sock=opened)
+
+    def _close(self, name: str) -> None:
+        door = self._doors.pop(name, None)
+        if door is not None:
+            door.close()
+
+    def _end_carrier(self, name: str) -> None:
+        carrier = self._carriers.pop(name, None)
+        if carrier is not None:
+            carrier[1].cancel()
+
+    def say(self) -> None:
+        """Tell the daemon what is wrong, when it is something else than before."""
+        troubles = [*self._closed.values(), *(carrier.trouble for carrier, _ in self._carriers.values())]
+        said = json.dumps([trouble for trouble in troubles if trouble][:MOST_TROUBLES])
+        if said != self._said:
+            self._said = said
+            print(said, flush=True)
+
+    async def _again(self) -> None:
+        while True:
+            await asyncio.sleep(AGAIN_SECONDS)
+            for name in list(self._closed):
+                if name in self._doors:   # opened meanwhile
+                    self._closed.pop(name)
+                elif self._told is not None and name in self._places:
+                    await self._open(name, self._places[name], self._told.port)
+            self.say()
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            if self._told is None:
+                continue
+            for place in list(self._places.values()):
+                with suppress(OSError):
+                    place.sweep()
+                await asyncio.sleep(0)
+            known = frozenset(self._places)
+            with suppress(OSError):
+                await asyncio.to_thread(forget_strays, Path(), known, self._told.keep_seconds)
+
+
+def become(uid: int, folder: Path) -> None:
+    """Stand in the folder of the boxes, as its user, with no other right than to listen on a low port.
+
+    Raises:
+        OSError: The kernel refuses.
+    """
+    os.chdir(folder)
+    os.umask(0o077)
+    os.nice(POLITE)
+    hard = min(MOST_DESCRIPTORS, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if LIBC.prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0):
+        raise OSError(ctypes.get_errno(), "cannot keep a capability")
+    os.setgroups([])
+    os.setresgid(uid, uid, uid)
+    os.setresuid(uid, uid, uid)
+    head = (ctypes.c_uint32 * 2)(CAPABILITIES_3, 0)
+    sets = (ctypes.c_uint32 * 6)(NET_BIND_SERVICE, NET_BIND_SERVICE, 0, 0, 0, 0)
+    if LIBC.capset(head, sets) or LIBC.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0):
+        raise OSError(ctypes.get_errno(), "cannot give up rights")
+
+
+def main() -> None:
+    folder, uid = Path(sys.argv[1]), int(sys.argv[2])
+    for name in NEEDED_LATER:
+        importlib.import_module(name)
+    for codec in CODECS:
+        codecs.lookup(codec)
+    logging.disable()   # aiosmtpd tells every command
+    become(uid, folder)
+    asyncio.run(Postman().serve())
+
+
+if __name__ == "__main__":
+    main()
