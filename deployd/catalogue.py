@@ -6,16 +6,18 @@ Reads one file and decides; images are made by `engine/images.py`. A version is 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from deployd.errors import DeployError
+from deployd.written import read_written
 
+IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,254}", re.ASCII)
 MAJOR = 1000   # from 7.4 it is less far to 8.2 than to 8.4, and from 10.2 to 10.11 than to any 11
 
 
@@ -65,6 +67,13 @@ class Entry(_Frozen):
     packages: tuple[str, ...] = ()
     extensions: Extensions | None = None
     """What is known of a PHP image; the build itself looks whether what it was asked for is loaded."""
+
+    @field_validator("image")
+    @classmethod
+    def _image_is_a_name(cls, value: str) -> str:
+        if not IMAGE.fullmatch(value):
+            raise ValueError(f"{value!r} is not the name of an image, as deployd/php:8.4")
+        return value
 
     @model_validator(mode="after")
     def _one_way(self) -> Entry:
@@ -154,20 +163,17 @@ def load_catalogue(path: Path) -> Catalogue:
     Raises:
         CatalogueInvalid: It is missing, is not YAML, or says something that is not allowed.
     """
+    written = read_written(
+        path, CatalogueInvalid, "the catalogue", missing="name the file with `catalogue` in the settings",
+    )
     try:
-        values = yaml.safe_load(path.read_bytes())
-    except OSError as error:
-        raise CatalogueInvalid(f"the catalogue cannot be read: {error.strerror}", where=str(path),
-                               mend="name the file with `catalogue` in the settings") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise CatalogueInvalid(f"the catalogue is not YAML: {error}", where=str(path),
-                               mend="correct the file") from None
-    if not isinstance(values, dict):
-        raise CatalogueInvalid("the catalogue must be a mapping of keys to values", where=str(path))
-    try:
-        return Catalogue.model_validate(_with_folders(values, path.parent.absolute()))
+        return Catalogue.model_validate(_with_folders(written.values, path.parent.absolute()))
     except ValidationError as error:
-        found = tuple(f"{'.'.join(map(str, item['loc'])) or 'catalogue'}: {item['msg']}" for item in error.errors())
+        found = tuple(
+            f"{'.'.join(map(str, item['loc'])) or 'catalogue'}: {item['msg'].removeprefix('Value error, ')}"
+            f"   {path.name}:{written.line_of(item['loc'])}"
+            for item in error.errors()
+        )
         raise CatalogueInvalid("the catalogue is not valid", where=str(path), evidence=found,
                                mend="correct the keys named above; versions must be quoted") from None
 

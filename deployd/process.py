@@ -165,6 +165,10 @@ class Process:
     def pid(self) -> int:
         return self._process.pid
 
+    @property
+    def has_ended(self) -> bool:
+        return self._process.returncode is not None
+
     def end(self) -> None:
         """Kill it and whatever it has started; its pipes are at their end then."""
         if self._process.returncode is None:

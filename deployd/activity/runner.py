@@ -8,7 +8,7 @@ decides what follows.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Protocol
@@ -81,8 +81,8 @@ class Run:
     clock: Clock
     need_of: Callable[[Step, Any], Need] = lambda step, view: NOTHING_MORE
     """(step, view) -> the memory that its phase needs"""
-    when_stuck: Callable[[Journal], Awaitable[None]] = _nothing_more
-    """Done when an undo could not be done; the journal says so already. Raises nothing that it can help."""
+    when_stuck: Callable[[Journal], Coroutine[Any, Any, None]] = _nothing_more
+    """Done while an undo that is stuck waits for its next try. Raises nothing that it can help."""
 
 
 async def run(run: Run) -> Finish:
@@ -192,7 +192,6 @@ async def _undo(run: Run, step: Step, journal: Journal) -> None:
             where=told.where, evidence=told.evidence, mend=told.mend,
         ))
         await run.journal.write(step.name, STUCK, result=_in(run, pause), said=run.tell.clean(told.what))
-        await run.when_stuck(journal)
     else:
         await run.journal.write(step.name, UNDONE, result=None if found is None else write_result(found))
 
@@ -215,11 +214,15 @@ async def _waited(run: Run, wait: Wait) -> bool:
 
 async def _waited_stuck(run: Run, step: Step, seconds: float) -> bool:
     """Wait until the undo is to be tried again, or an operator says that it goes now. False: it was skipped."""
-    stuck = (await run.journal.read()).last(step.name)
+    journal = await run.journal.read()
+    stuck = journal.last(step.name)
     why = stuck.said if stuck else ""
     run.limits.waits.say(run.activity.id, f"cannot undo {_words(step)}: {why}", stuck=True)
     try:
-        await run.wish.pause(seconds)
+        async with asyncio.TaskGroup() as group:
+            telling = group.create_task(run.when_stuck(journal), name="what a stuck undo means")
+            await run.wish.pause(seconds)
+            telling.cancel()   # the undo comes first
     finally:
         run.limits.waits.done(run.activity.id)
     last = (await run.journal.read()).last(step.name)

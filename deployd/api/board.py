@@ -284,7 +284,7 @@ class StateBoard:
     ) -> OutputFollower:
         found = await self._find(project, environment)
         assert self._outputs is not None, "a board without outputs is asked for one"
-        return self._outputs.follow(found.project, found.name, wanted, start=start, lines=lines)
+        return await self._outputs.follow(found.project, found.name, wanted, start=start, lines=lines)
 
     async def _find(self, project: str, environment: str) -> Environment:
         """

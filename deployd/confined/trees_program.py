@@ -22,6 +22,8 @@ from deployd.confined.tree_keeping import Bounds, LeftOut, keep, look, shares_co
 from deployd.confined.tree_return import put_back
 from deployd.errors import DeployError
 
+LOOK_SECONDS = 2.0
+
 
 def main() -> None:
     try:
@@ -41,8 +43,9 @@ def keep_all(asked: dict[str, Any]) -> None:
         asked["size_bytes"], time.monotonic() + asked["seconds"], asked["seconds"],
         room.f_bavail * room.f_frsize - asked["keep_free_bytes"], shares=shares_contents(to),
     )
-    sizes = {}
+    sizes, last = {}, bounds.end
     for number, folder in enumerate(asked["folders"]):
+        bounds.end = min(last, time.monotonic() + LOOK_SECONDS)   # one that takes long keeps no other from its turn
         try:
             sizes[number] = look(root, folder, bounds)
         except FileNotFoundError:

@@ -15,7 +15,7 @@ from aiohttp import web
 from deployd.api.door import FindCaller
 from deployd.api.errors import NotFound, Unauthorized, headers_of, status_of, with_errors_told
 from deployd.api.ports import Board
-from deployd.api.routes import VIEWER, refuse_role
+from deployd.api.routes import CONTRIBUTOR, VIEWER, refuse_role
 from deployd.api.shapes import EVERY, Caller, EnvironmentShape
 from deployd.console.output import KINDS as OF_KINDS
 from deployd.console.output import newest_lines, parse_wanted_lines
@@ -31,13 +31,15 @@ OVERVIEW = "/"
 ENVIRONMENT = "/projects/{project}/environments/{environment}"
 ACCESS_LOG = f"{ENVIRONMENT}/access-log"
 OUTPUT = f"{ENVIRONMENT}/logs"
-PAGES = (OVERVIEW, ENVIRONMENT, ACCESS_LOG, OUTPUT)
+MAIL = f"{ENVIRONMENT}/mail"
+PAGES = (OVERVIEW, ENVIRONMENT, ACCESS_LOG, OUTPUT, MAIL)
 
 PAGES_OF_ONE = 50
 """Pages that one token may wait for."""
 AT_ONCE, AT_ONCE_OF_ONE = 4, 2
 """Pages that are made at the same time. One may have looked at thousands of requests, and is made in a thread."""
 ACTIVITIES = 10
+MOST_MAILS = 200
 FOLLOW_SECONDS = 5
 """New requests stand in the log a second or two after they ended."""
 KINDS = {
@@ -60,7 +62,7 @@ Page = Callable[[web.Request, Caller], Awaitable[str]]
 def console_routes(board: Board, find: FindCaller) -> list[web.RouteDef]:
     """Routes of the public application: the pages and what belongs to them."""
     console = _Console(board)
-    handlers = (console.overview, console.environment, console.access_log, console.output)
+    handlers = (console.overview, console.environment, console.access_log, console.output, console.mail)
     room = _Room(Seats(PAGES_OF_ONE), Turns(AT_ONCE, AT_ONCE_OF_ONE))
     return [
         *(web.get(path, _guarded(handler, find, room)) for path, handler in zip(PAGES, handlers, strict=True)),
@@ -164,6 +166,12 @@ class _Console:
             "output.html", caller=caller, environment=found, wanted=wanted, printed=shown, looked_at=looked_at,
             kinds=OF_KINDS, lines=LINES, follow_seconds=FOLLOW_SECONDS,
         )
+
+    async def mail(self, request: web.Request, caller: Caller) -> str:
+        refuse_role(caller, CONTRIBUTOR)   # as in the API: there are links to reset passwords in mails
+        found = await self._environment(request, caller)
+        mails = (await self._board.mails(found.project, found.name))[:MOST_MAILS]
+        return await _rendered("mail.html", caller=caller, environment=found, mails=mails)
 
     async def _environment(self, request: web.Request, caller: Caller) -> EnvironmentShape:
         """The environment of the address (machine name or branch).

@@ -14,6 +14,7 @@ from deployd.activity.secret_forms import is_maskable
 from deployd.catalogue import Catalogue
 from deployd.clock import Clock, SystemClock
 from deployd.daemon.faces import refuse_taken_port
+from deployd.daemon.lasting import Lasting
 from deployd.daemon.mail import mail_office
 from deployd.daemon.router_start import RouterStarted, start_router
 from deployd.daemon.sealer import open_sealer
@@ -71,11 +72,13 @@ class Edges:
     mail: Office
 
 
-async def open_edges(stack: AsyncExitStack, settings: Settings, catalogue: Catalogue, *, listens: bool) -> Edges:
+async def open_edges(
+    stack: AsyncExitStack, settings: Settings, catalogue: Catalogue, lasting: Lasting | None = None,
+) -> Edges:
     """Open everything, and start the router when it does not run.
 
     Args:
-        listens: The public port is ours already.
+        lasting: What is open already, from before a reload.
 
     Raises:
         DeployError: Something cannot be had; nothing that was started for it is left behind. The firewall
@@ -84,7 +87,7 @@ async def open_edges(stack: AsyncExitStack, settings: Settings, catalogue: Catal
     for folder in (settings.state, settings.run):
         _ensure_folder(folder)
     store = await stack.enter_async_context(open_store(settings.state / "state.db"))
-    if not listens:
+    if lasting is None or not lasting.faces.listens_on(settings):
         refuse_taken_port(settings)   # before anything is started that a daemon that cannot serve would leave behind
     engine = await stack.enter_async_context(Engine(settings.docker_socket))
     wall = WallKeeper(engine, settings, KeptTable(table_name(settings.instance), settings.state / "firewall.nft"))
@@ -105,7 +108,7 @@ async def open_edges(stack: AsyncExitStack, settings: Settings, catalogue: Catal
     )
     started = await start_router(engine, router, settings, catalogue)
     return Edges(store, engine, router, SystemClock(), masker, sealer, code, started, wall,
-                 mail_office(store, settings))
+                 mail_office(store, settings, lasting.postman if lasting else None))
 
 
 def _tell_doubtful_variables(settings: Settings) -> None:

@@ -1,4 +1,4 @@
-"""What outlives a reload: the sockets, who follows a log, and why the last reload was refused."""
+"""What outlives a reload: sockets, the postman, who follows a log, and why the last reload was refused."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from deployd.clock import Clock, SystemClock
 from deployd.daemon.faces import Faces
 from deployd.errors import DeployError
 from deployd.ids import ActivityId
+from deployd.mail.office import Employment
 
 READS_AGAIN = "the daemon reads its settings again, the log goes on"
 
@@ -24,6 +25,7 @@ class Lasting:
     """One for the life of the process."""
 
     faces: Faces = field(default_factory=Faces)
+    postman: Employment = field(default_factory=Employment)
     clock: Clock = field(default_factory=SystemClock)
     boards: WeakSet[StateBoard] = field(default_factory=WeakSet)
     """Also those of before a reload, as long as somebody reads a log of theirs."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from deployd.ids import EnvironmentName, ProjectId
-from deployd.mail.office import Office
+from deployd.mail.office import Employment, Office
 from deployd.mail.round import Address, Relay, Round
 from deployd.mail.seen import FOLDER
 from deployd.settings import MailRelay, Settings, parse_relay
@@ -14,11 +14,11 @@ from deployd.state.store import Store
 from deployd.units import MEGABYTE
 
 
-def mail_office(store: Store, settings: Settings) -> Office:
+def mail_office(store: Store, settings: Settings, employment: Employment | None = None) -> Office:
     async def read() -> Round:
         return round_of(settings, await store.read(environments.subnets))
 
-    return Office(settings.state / FOLDER, read, enabled=settings.mail.enabled)
+    return Office(settings.state / FOLDER, read, enabled=settings.mail.enabled, employment=employment)
 
 
 def round_of(

@@ -97,6 +97,7 @@ async def run_daemon(read: Read) -> None:
                 now, earlier = earlier, None
     finally:
         await lasting.faces.close()
+        await lasting.postman.end()
 
 
 async def _serve_with(read: Read, lasting: Lasting, wishes: asyncio.Queue[str]) -> Read | None:
@@ -107,8 +108,7 @@ async def _serve_with(read: Read, lasting: Lasting, wishes: asyncio.Queue[str]) 
         return await _next_wish(wishes, wanted, lasting)
 
     async with AsyncExitStack() as stack:
-        listens = lasting.faces.listens_on(read.settings)
-        edges = await open_edges(stack, read.settings, read.catalogue, listens=listens)
+        edges = await open_edges(stack, read.settings, read.catalogue, lasting)
         host = await host_of(edges, read.settings, read.catalogue)
         wish = await work(stack, edges, host, lasting, next_wish)
     log.info("daemon_stopped", wish=wish)

@@ -68,8 +68,10 @@ async def tell_way_back(deployment: Deployment, host: Host, tell: Tell, *, news_
 
     Args:
         deployment: That was reverted, or is being so.
-        news_only: Say nothing that is known already.
+        news_only: Say nothing that is known already, nor while visitors are held or see the maintenance page.
     """
+    if news_only and await host.router.is_closed(deployment.key):
+        return
     version = await host.facts.live(deployment.project.id, deployment.environment)
     if version is None:
         return

@@ -7,7 +7,7 @@ made into an error with the text, the line and the shell. Pure.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -37,24 +37,26 @@ class Failure:
     evidence: tuple[str, ...]
 
 
-def find_failure(lines: Sequence[str]) -> Failure | None:
+def find_failure(written: Iterable[str]) -> Failure | None:
     """The last time that `.environment` ended a shell which wrote these lines; None: it did not."""
+    lines = list(written)
     told = [number for number, line in enumerate(lines) if _status(line) is not None]
     if not told:
         return None
-    at = told[-1]
-    before = [line for line in lines[max(told[-2] + 1 if told[1:] else 0, at - EVIDENCE_LINES):at] if line.strip()]
-    shown = list(_lines_of_file(lines[at + 1:at + 1 + EVIDENCE_LINES]))
-    if before and (said := SHELL_SAID.match(before[-1])):
-        return Failure(_status(lines[at]) or 0, int(said[1]), tuple(before[-2:]))
+    status = _status(lines[told[-1]]) or 0
+    before = [line for line in lines[told[-2] + 1 if told[1:] else 0:told[-1]] if line.strip()]
+    shown = _lines_of_file(before)
+    said = before[:len(before) - len(shown)][-EVIDENCE_LINES:]
+    if said and (found := SHELL_SAID.match(said[-1])):
+        return Failure(status, int(found[1]), tuple(said[-2:]))
     leaving = [number for number, text in shown if re.search(r"\b(exit|exec)\b", text)]
     return Failure(
-        _status(lines[at]) or 0, leaving[0] if len(leaving) == 1 else 0,
-        (*before, *(f"{NAME}:{number}: {text}" for number, text in shown)),
+        status, leaving[0] if len(leaving) == 1 else 0,
+        (*said, *(f"{NAME}:{number}: {text}" for number, text in shown)),
     )
 
 
-def environment_error(lines: Sequence[str], root: str, before: str) -> EnvironmentFileFailed | None:
+def environment_error(lines: Iterable[str], root: str, before: str) -> EnvironmentFileFailed | None:
     """
     Args:
         lines: What a container, a hook or a cron wrote, oldest first.
@@ -79,11 +81,11 @@ def _status(line: str) -> int | None:
 
 
 def _lines_of_file(lines: Sequence[str]) -> list[tuple[int, str]]:
-    """Those that the shell's last words show, which come right after them."""
-    found = []
-    for line in lines:
+    """Those that the shell shows last, because they can have ended it."""
+    found: list[tuple[int, str]] = []
+    for line in reversed(lines[-EVIDENCE_LINES:]):
         shown = LINE_OF_FILE.fullmatch(line)
         if shown is None:
             break
-        found.append((int(shown[1]), shown[2].strip()))
+        found.insert(0, (int(shown[1]), shown[2].strip()))
     return found

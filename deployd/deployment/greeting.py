@@ -10,16 +10,13 @@ from deployd.deployment.host import Host
 from deployd.deployment.needed import is_needed, scripts_of, wanted_socket
 from deployd.deployment.not_answering import environment_failed
 from deployd.deployment.starts import NOTHING_YET, Starts, read_starts
-from deployd.deployment.steadiness import ENDED_IN_VAIN
+from deployd.deployment.steadiness import waits_for_its_hook
 from deployd.deployment.view import Deployment
 from deployd.engine.listening import is_listening
 from deployd.project.model import Application
 
 PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, PAUSE_GROWTH = 0.005, 0.2, 1.1
 BEGIN_SECONDS = 1.0
-FAILS_WITHOUT_ITS_HOOK = 3
-"""A start command that was begun so often before its deploy hook has run waits for that, and nobody needs to wait for
-it."""
 
 
 async def wait_until_listening(
@@ -50,7 +47,7 @@ async def wait_until_listening(
                 if listens:
                     return True
                 await _refuse_without_environment(deployment, host, app, starts)
-                if starts is not None and _waits_in_vain(starts):
+                if starts is not None and waits_for_its_hook(starts):
                     return False
                 await asyncio.sleep(pause)
                 pause = min(pause * PAUSE_GROWTH, LONGEST_PAUSE_SECONDS)
@@ -78,7 +75,3 @@ async def _wait_until_begun(deployment: Deployment, host: Host, app: Application
 
 def _look(pid: int, wanted: int | str, scripts: Path) -> tuple[bool, Starts | None]:
     return is_listening(pid, wanted), read_starts(scripts)
-
-
-def _waits_in_vain(starts: Starts) -> bool:
-    return starts.ended >= ENDED_IN_VAIN or (not starts.runs and starts.begun >= FAILS_WITHOUT_ITS_HOOK + starts.ended)

@@ -22,6 +22,8 @@ NO_ANSWER = "no answer in time"
 KILLED_LINE = "the start command ended with status 137"
 """By start_script; of a container that was started anew the kernel's count is gone."""
 LINES = 20
+LINES_SECONDS = 1.0
+"""A container's last lines come to Docker a moment after they were written."""
 FOREGROUND = (
     "a start command has to stay as long as its server: run the server in the foreground, without `&` at its end and"
     " without its option to become a daemon, and with `exec` when a script starts it"
@@ -52,11 +54,19 @@ class NotAnswering(DeployError):
 
 async def environment_failed(host: Host, app: Application, container: str) -> DeployError:
     """The error of an application whose `.environment` ended the shell of its start command."""
-    lines = await host.engine.last_lines(container, LINES)
     before = f"the start command of {app.name}"
-    return environment_error(lines, app.root, before) or NotAnswering(
-        f".environment ended the shell, and {before} was never begun", where=str(app.web.place), evidence=tuple(lines),
-    )
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    while True:
+        lines = await host.engine.last_lines(container, LINES)
+        if failed := environment_error(lines, app.root, before):
+            return failed
+        if loop.time() - began > LINES_SECONDS:
+            return NotAnswering(
+                f".environment ended the shell, and {before} was never begun", where=str(app.web.place),
+                evidence=tuple(lines), mend="see what it sets up: it is read by sh, which is dash here",
+            )
+        await asyncio.sleep(LINES_SECONDS / 20)
 
 
 async def not_answering(

@@ -116,11 +116,13 @@ class _Probe:
 
     async def _is_up(self) -> bool:
         """Whether its own container runs, and is not just started again."""
-        if self.first is None or (self.starts is not None and self.starts.begun != self.steady.begun):
-            own = await self.host.engine.container(self._name("app"))
-            self.first = own.pid if own is not None and own.running else None
-            return self.first is not None
-        return await asyncio.to_thread(is_alive, self.first)
+        is_known = self.first is not None and (self.starts is None or self.starts.begun == self.steady.begun)
+        if is_known and self.first is not None and await asyncio.to_thread(is_alive, self.first):
+            return True
+        # Also when the kernel shows no such process: a daemon in a container of its own sees none of Docker's.
+        own = await self.host.engine.container(self._name("app"))
+        self.first = own.pid if own is not None and own.running else None
+        return self.first is not None
 
     async def _listens_itself(self) -> bool:
         if self.first is None or self.starts is None or not self.starts.runs:

@@ -24,8 +24,8 @@ def _preamble(and_then: str = "") -> str:
         and_then: What else is done when `.environment` ends the shell.
     """
     told = (
-        f'deployd_status=$?; {and_then}echo "{ENVIRONMENT_ENDED} $deployd_status" >&2; '
-        f'/bin/grep -nEm 5 "{ENDS_A_SHELL}" .environment >&2'
+        f'deployd_status=$?; /bin/grep -nEm 5 "{ENDS_A_SHELL}" .environment >&2; '
+        f'echo "{ENVIRONMENT_ENDED} $deployd_status" >&2{and_then}'
     )
     return (
         f"cd {APP_FOLDER} || exit 1\n"
@@ -58,7 +58,7 @@ def start_script(commands: Commands, default: str | None, *, hook_ended: str | N
             the hook.
     """
     start = commands.start or default
-    before = SAY + _preamble(f"deployd_say {ENVIRONMENT_FAILED} 0 $deployd_status; ")
+    before = SAY + _preamble(f"; deployd_say {ENVIRONMENT_FAILED} 0 $deployd_status")
     if start is None:
         return f"{before}deployd_say {RUNNING} 1 0\nexec sleep infinity\n"
     # In the background, because a shell that waits for a program in the foreground passes no signal on: SIGTERM goes to

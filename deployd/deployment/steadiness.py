@@ -23,6 +23,17 @@ ENDED_IN_VAIN, ANSWERED_IN_VAIN = 6, 2
 servers' answers it ended will never."""
 
 
+FAILS_WITHOUT_ITS_HOOK = 3
+"""A start command that was begun so often before its deploy hook has run waits for that."""
+
+
+def waits_for_its_hook(starts: Starts) -> bool:
+    """Whether it is of no use to wait for a start command before the deploy hook has run; visitors are not held yet."""
+    if starts.ended >= ENDED_IN_VAIN:
+        return True
+    return not starts.runs and starts.begun - starts.ended >= FAILS_WITHOUT_ITS_HOOK
+
+
 @dataclass
 class Steadiness:
     """What was seen of one application, look by look."""

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Sequence
+from urllib.parse import quote, urljoin
 
 import aiohttp
-from yarl import URL
 
 from deployd.deployment.page_text import MOST_BYTES, first_lines
 from deployd.deployment.together import together
@@ -24,6 +24,7 @@ MOST_ASKED = 5
 LIMIT_SECONDS = 5.0
 USUAL_PORTS = {"http": 80, "https": 443}
 ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+PATH_KEPT = "/%:@!$&'()*+,;=~"
 HEADERS = {"User-Agent": "deployd health check", "Accept": "text/html,*/*;q=0.8", "Accept-Encoding": "identity"}
 
 
@@ -71,45 +72,58 @@ def _asked(routes: Sequence[Route]) -> Iterator[Route]:
             yield route
 
 
-def url_of(route: Route, settings: RouterSettings) -> URL:
+def url_of(route: Route, settings: RouterSettings) -> str:
     """As visitors write it. Pure."""
-    port = settings.https_port if route.scheme == "https" else settings.http_port
-    return URL.build(
-        scheme=route.scheme, host=route.host, port=None if port == USUAL_PORTS[route.scheme] else port, path=route.path,
-    )
+    return f"{route.scheme}://{_authority(route, settings)}{quote(route.path, safe=PATH_KEPT)}"
+
+
+def _port(route: Route, settings: RouterSettings) -> int:
+    return (settings.https_port if route.scheme == "https" else settings.http_port) or USUAL_PORTS[route.scheme]
+
+
+def _authority(route: Route, settings: RouterSettings) -> str:
+    port = _port(route, settings)
+    return route.host if port == USUAL_PORTS[route.scheme] else f"{route.host}:{port}"
+
+
+def _address(route: Route, settings: RouterSettings, *, straight: bool) -> str:
+    """Where it is asked. Pure."""
+    host, port = ANY_ADDRESS.get(settings.address, settings.address), _port(route, settings)
+    if straight:
+        host, port = route.targets[0].address, route.targets[0].port
+    host = f"[{host}]" if ":" in host else host
+    return f"{'http' if straight else route.scheme}://{host}:{port}{quote(route.path, safe=PATH_KEPT)}"
 
 
 async def _ask(session: aiohttp.ClientSession, route: Route, settings: RouterSettings, *, straight: bool) -> Visit:
-    url = url_of(route, settings)
-    headers = {"Host": url.authority}
+    url, authority = url_of(route, settings), _authority(route, settings)
+    headers = {"Host": authority}
     if straight:
-        address = url.with_scheme("http").with_host(route.targets[0].address).with_port(route.targets[0].port)
         headers |= {
-            "X-Forwarded-Proto": route.scheme, "X-Forwarded-Host": url.authority, "X-Forwarded-Port": str(url.port),
-            "X-Original-Route": route.original_url,
+            "X-Forwarded-Proto": route.scheme, "X-Forwarded-Host": authority,
+            "X-Forwarded-Port": str(_port(route, settings)), "X-Original-Route": route.original_url,
         }
-    else:
-        address = url.with_host(ANY_ADDRESS.get(settings.address, settings.address)).with_port(url.port)
     try:
         async with session.get(
-            address, headers=headers, allow_redirects=False, ssl=False,   # a certificate is the router's own business
+            _address(route, settings, straight=straight), headers=headers, allow_redirects=False,
+            ssl=False,   # what its certificate says is said elsewhere
             server_hostname=None if straight else route.host,
         ) as answer:
             body = await _beginning(answer.content, (session.timeout.total or LIMIT_SECONDS) / 5)
             return Visit(
-                str(url), answer.status, first_lines(body, answer.headers.get("Content-Type", "")),
+                url, answer.status, first_lines(body, answer.headers.get("Content-Type", "")),
                 in_circles=300 <= answer.status < 400 and _leads_to(answer.headers.get("Location", ""), url),
             )
     except TimeoutError:
-        return Visit(str(url), why=f"no answer within {session.timeout.total:g} s")
+        return Visit(url, why=f"no answer within {session.timeout.total:g} s")
     except (aiohttp.ClientError, ValueError, OSError) as error:
-        return Visit(str(url), why=f"no answer ({type(error).__name__})")
+        return Visit(url, why=f"no answer ({type(error).__name__})")
 
 
-def _leads_to(location: str, url: URL) -> bool:
+def _leads_to(location: str, url: str) -> bool:
     """Whether a redirect leads to the URL that it came from. Pure."""
     try:
-        return bool(location) and url.join(URL(location)) == url
+        return bool(location) and urljoin(url, location) == url
     except ValueError:
         return False
 

@@ -87,11 +87,13 @@ def sentence(visit: Visit) -> str:
 
 def worse_than_usual(visits: Sequence[Visit], usual: dict[str, int]) -> tuple[Visit, ...]:
     """Those that answer badly, and did not do so when their version became live; errors of a server are never usual.
+    One that was asked too often (429) says nothing of what others get.
 
     Args:
         usual: {URL: what it answered then}; one that is not known is expected to be well.
     """
     return tuple(
         visit for visit in visits
-        if not visit.is_well and (usual.get(visit.url) != visit.status or not 0 < visit.status < 500)
+        if not visit.is_well and visit.status != HTTPStatus.TOO_MANY_REQUESTS
+        and (usual.get(visit.url) != visit.status or not 0 < visit.status < 500)
     )

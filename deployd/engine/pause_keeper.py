@@ -44,29 +44,27 @@ def main(limit_seconds: float, files: Sequence[str]) -> None:
     keeper = os.fork()
     if keeper == 0:
         keep(limit_seconds, files)
-    _, status = os.waitpid(keeper, 0)
-    if status != 0:   # killed
-        let_go_on(files)
+    os.waitpid(keeper, 0)
+    let_go_on(files)   # however it ended: it may have been killed in the midst of that
 
 
 def keep(limit_seconds: float, files: Sequence[str]) -> NoReturn:
     os.setsid()
     leave_unit()
     signal.signal(signal.SIGTERM, end)
-    said, status = "", 1
+    said = ""
     try:
         pause(files)
         say("paused")
         asked, _, _ = select.select([0], [], [], limit_seconds)
         why = "asked" if asked else f"late {limit_seconds:g}"
         said = why if all(is_paused(file) for file in files) else "broken"
-        status = 0
     except (OSError, NotPaused) as error:
-        said, status = f"refused {error}", 0
+        said = f"refused {error}"
     finally:
         if let_go_on(files):
             say(said)
-        os._exit(status)
+        os._exit(0)
 
 
 def end(*_: object) -> NoReturn:
@@ -83,11 +81,11 @@ def leave_unit() -> None:
 
 
 def pause(files: Sequence[str]) -> None:
-    end, rounds = time.monotonic() + SETTLE_SECONDS, 0
+    last, rounds = time.monotonic() + SETTLE_SECONDS, 0
     for file in files:
         write(file, FREEZE[os.path.basename(file)])
     while waiting := [file for file in files if not is_paused(file)]:
-        if time.monotonic() > end:
+        if time.monotonic() > last:
             raise NotPaused(f"{waiting[0]}: its processes do not stand still after {SETTLE_SECONDS:g} s")
         rounds += 1
         time.sleep(LOOK_AGAIN_SECONDS)

@@ -96,7 +96,9 @@ async def _nft(*arguments: str, stdin: str | None = None, check: bool = True) ->
     except (ProgramMissing, ProgramOverran) as error:
         raise FirewallNotKept(f"{what}: {error.what}", mend=MEND) from None
     if check and output.status != 0:
-        raise FirewallNotKept(f"{what}: the kernel does not take its rules", evidence=output.last_lines(5), mend=MEND)
+        raise FirewallNotKept(f"{what}: the kernel does not take its rules", evidence=output.last_lines(5), mend=(
+            f"{MEND}; a kernel without nft_fib, nft_nat or nft_redir takes them with `mail: {{enabled: false}}`"
+        ))
     return output
 
 

@@ -7,7 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import ClassVar
 
@@ -20,6 +20,8 @@ POSTMAN_UID = 2_000_000_100
 """Nobody's, as those of readers (`reading/nursery.py`)."""
 LOOK_SECONDS = 30.0
 """Environments are looked at so often without being told of one."""
+TRUST = ("SSL_CERT_FILE", "SSL_CERT_DIR")
+"""Where OpenSSL looks for whom it trusts, for relays of a company."""
 LONGEST_WORDS_BYTES = 100_000
 
 
@@ -29,15 +31,49 @@ class PostmanEnded(DeployError):
     code: ClassVar[str] = "postman-ended"
 
 
+class Employment:
+    """The postman's process. It outlives a reload, so that no container is refused meanwhile."""
+
+    def __init__(self) -> None:
+        self._open = AsyncExitStack()
+        self._argv: tuple[str, ...] = ()
+        self._postman: Process | None = None
+
+    async def have(self, *argv: str) -> Process:
+        """The one who runs, when he was started so; else a new one."""
+        if self._postman is None or self._postman.has_ended or argv != self._argv:
+            await self.end()
+            self._postman = await self._open.enter_async_context(open_process(
+                *argv,
+                env={
+                    "PATH": os.defpath, "LC_ALL": "C.UTF-8", "PYTHONPATH": str(Path(deployd.__path__[0]).parent),
+                    **{name: os.environ[name] for name in TRUST if name in os.environ},
+                },
+            ))
+            self._argv = argv
+        return self._postman
+
+    async def end(self) -> None:
+        """None is fine."""
+        await self._open.aclose()
+        self._postman = None
+
+
 class Office:
     """Has a postman for as long as the daemon runs."""
 
-    def __init__(self, folder: Path, read_round: Callable[[], Awaitable[Round]], *, enabled: bool = True) -> None:
+    def __init__(
+        self, folder: Path, read_round: Callable[[], Awaitable[Round]], *, enabled: bool = True,
+        employment: Employment | None = None,
+    ) -> None:
         """
         Args:
             folder: Of the boxes; made for the postman's user.
             read_round: What he has to know now.
+            employment: With the postman of before a reload; None: he ends with `serve`.
         """
+        self._employment = employment or Employment()
+        self._is_lasting = employment is not None
         self._folder = folder
         self._read_round = read_round
         self._enabled = enabled
@@ -58,12 +94,20 @@ class Office:
             PostmanEnded: He did.
         """
         if not self._enabled:
+            await self._employment.end()
             await asyncio.Event().wait()
         await asyncio.to_thread(_ensure_folder, self._folder)
-        async with open_process(
+        postman = await self._employment.have(
             sys.executable, "-s", "-m", "deployd.mail.postman", str(self._folder), str(POSTMAN_UID),
-            env={"PATH": os.defpath, "LC_ALL": "C.UTF-8", "PYTHONPATH": str(Path(deployd.__path__[0]).parent)},
-        ) as postman, asyncio.TaskGroup() as group:
+        )
+        try:
+            await self._attend(postman)
+        finally:
+            if not self._is_lasting:
+                await self._employment.end()
+
+    async def _attend(self, postman: Process) -> None:
+        async with asyncio.TaskGroup() as group:
             last_words = group.create_task(_last_words(postman), name="postman's errors")
             telling = group.create_task(self._tell(postman), name="telling the postman")
             await self._listen(postman)

@@ -80,6 +80,11 @@ class OutputFiles:
                 return b""
             self._files.popleft().file.close()
 
+    @property
+    def has_younger(self) -> bool:
+        """There is a file behind the one that is read."""
+        return len(self._files) > 1
+
     def close(self) -> None:
         while self._files:
             self._files.popleft().file.close()

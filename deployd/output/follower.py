@@ -15,6 +15,7 @@ import asyncio
 import heapq
 import json
 import threading
+import time
 from collections.abc import Awaitable, Callable
 from operator import itemgetter
 
@@ -118,7 +119,11 @@ class OutputFollower:
     async def _round(self, *, follow: bool) -> bytes:
         sources = await self._find()
         async with self._turns:
-            return await asyncio.to_thread(self._read, sources, follow)
+            began = time.perf_counter()
+            found = await asyncio.to_thread(self._read, sources, follow)
+            if self._has_more:   # of the interpreter no more than half, however much is printed and however many read
+                await asyncio.sleep(time.perf_counter() - began)
+            return found
 
     def _read(self, sources: list[Source] | None, follow: bool) -> bytes:
         with self._reading:
@@ -138,7 +143,7 @@ class OutputFollower:
     def _fill(self, *, follow: bool) -> None:
         share = min(max(MOST_BYTES // max(len(self._readers), 1), LEAST_OF_ONE_BYTES), MOST_OF_ONE_BYTES)
         for reader in self._readers.values():
-            if not follow and reader.held and reader.held[-1][0] > self._end:
+            if not follow and reader.newest > self._end:
                 reader.has_more = False
             elif len(reader.held) < MOST_HELD:
                 reader.fill(share, PATIENCE if follow else 0)
@@ -146,7 +151,7 @@ class OutputFollower:
     def _leave(self) -> None:
         """Close what will not grow any more and was read to its end."""
         for name, reader in [*self._readers.items()]:
-            if name not in self._growing and not reader.held and not reader.has_more:
+            if name not in self._growing and not reader.held and reader.is_at_end:
                 reader.close()
                 self._read_up.add(name)
                 del self._readers[name]

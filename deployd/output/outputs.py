@@ -11,7 +11,9 @@ from weakref import WeakSet
 from deployd.clock import Clock
 from deployd.engine.crowd import Crowd
 from deployd.engine.docker import Engine
+from deployd.engine.errors import EngineRefused
 from deployd.engine.names import ENVIRONMENT, PROJECT
+from deployd.errors import DeployError
 from deployd.ids import EnvironmentName, ProjectId
 from deployd.output.follower import AT_ONCE, OutputFollower
 from deployd.output.reader import Clean, time_of
@@ -40,15 +42,19 @@ class Outputs:
         self._turns = asyncio.Semaphore(AT_ONCE)
         self._followers: WeakSet[OutputFollower] = WeakSet()
 
-    def follow(
+    async def follow(
         self, project: ProjectId, environment: EnvironmentName, wanted: Wanted, *, start: str, lines: int | None,
     ) -> OutputFollower:
         """
         Args:
             start: No line that is older; empty: all.
             lines: The last ones only, and those that come.
+
+        Raises:
+            DeployError: Docker does not say what there is.
         """
         look = _Look(self, project, environment, wanted)
+        await look.begin()
         follower = OutputFollower(
             look.find, (project, environment), self._clean, self._turns, start=start, lines=lines,
             end=time_of(self._clock.now().isoformat()),
@@ -68,6 +74,11 @@ class Outputs:
             if (item.labels.get(PROJECT), item.labels.get(ENVIRONMENT)) == (project, environment)
         ]
         logs = [await self._engine.log_file(item.id) for item in containers]
+        if logs and not await asyncio.to_thread(logs[0].parent.parent.is_dir):
+            raise EngineRefused(
+                f"cannot read what containers print: Docker says that it is in {logs[0].parent.parent}, and it is not",
+                mend="deployd has to run on the host of its Docker, and see the same folders",
+            )
         there = [source_of(item, file) for item, file in zip(containers, logs, strict=True)]
         return distinct([
             *(source for source in there if source is not None),
@@ -88,16 +99,30 @@ class _Look:
         self._outputs = outputs
         self._of = (project, environment)
         self._wanted = wanted
+        self._found: list[Source] | None = None
         self._seen = -1
         self._looked = 0.0
 
+    async def begin(self) -> None:
+        """Look for the first time, while it can be told what is wrong."""
+        self._found = await self._look()
+
     async def find(self) -> list[Source] | None:
         now = asyncio.get_running_loop().time()
-        if self._seen == self._outputs.seen and now - self._looked < LOOK_AGAIN_SECONDS:
-            return None
-        self._looked = now
+        found, self._found = self._found, None
+        if found is None:
+            if self._seen == self._outputs.seen and now - self._looked < LOOK_AGAIN_SECONDS:
+                return None
+            try:
+                found = await self._look()
+            except DeployError:   # Docker is away: what is known goes on being read, and it is asked again
+                return None
+        return [source for source in found if self._wanted.has(source)]
+
+    async def _look(self) -> list[Source]:
+        self._looked = asyncio.get_running_loop().time()
         self._seen = self._outputs.seen   # before the look: what is heard meanwhile is looked at next time
-        return [source for source in await self._outputs.sources(*self._of) if self._wanted.has(source)]
+        return await self._outputs.sources(*self._of)
 
 
 def place_of(moment: datetime) -> str:

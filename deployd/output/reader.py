@@ -10,6 +10,7 @@ from typing import Any
 from deployd.output.entries import Entry, EntryReader
 from deployd.output.files import OutputFiles, last_times
 from deployd.output.sources import CRON, Source
+from deployd.process import LONGEST_LINE_BYTES
 
 Clean = Callable[[Sequence[str]], list[str]]
 """Lines as they may be shown: plain text, secrets masked."""
@@ -44,6 +45,16 @@ class Reader:
         self._last = start.rstrip("\0")
         self._clean = clean
 
+    @property
+    def newest(self) -> str:
+        """Time of the youngest line that was read."""
+        return self.held[-1][0] if self.held else self._last
+
+    @property
+    def is_at_end(self) -> bool:
+        """The last reading found nothing, and no line is open."""
+        return self._silent > 0 and not self._entries.is_amid_a_line
+
     def fill(self, most_bytes: int, patience: int = 0) -> None:
         """Read on.
 
@@ -51,10 +62,10 @@ class Reader:
             patience: Readings that find nothing, until a line that has not ended is held as it is.
         """
         chunk = self._files.read(most_bytes)
-        self.has_more = len(chunk) > most_bytes // 2
+        self.has_more = self._files.has_younger or len(chunk) > most_bytes - LONGEST_LINE_BYTES
         if self._files.lost:
             self._files.lost = False
-            self.held.append(_row(self.held[-1][0] if self.held else self._last, self._about, OURS, LOST))
+            self.held.append(_row(self.newest, self._about, OURS, LOST))
         self._silent = 0 if chunk else self._silent + 1
         if chunk and self._is_cron:
             self._hold_runs(chunk)

@@ -78,9 +78,11 @@ CONNECTIONS = 16_384
 """Of each worker; nginx takes some 0.4 KB for each when it starts."""
 KEEPALIVE_SECONDS = 75
 """How long a connection may be idle."""
-ALIVE = "60s:20s:6"
-"""When the kernel asks clients of which nothing is heard: who is held for minutes is not forgotten by what is between,
-and who is gone without a word does not wait."""
+ALIVE = "60s:60s:30"
+"""When the kernel asks clients of which nothing is heard: after a minute, then each minute, 30 times till it gives up.
+So nothing between forgets who is held for minutes. Surprise: of thousands that came at once all are asked at once, and
+what does not fit into the kernel's queue is lost (1,000 packets on loopback): of 10,000 held clients 1,995 were given
+up after six such questions. The long count is what keeps them."""
 BACKLOG = 4096
 """Connections that wait to be accepted: thousands of clients may come at once. The kernel's somaxconn bounds it."""
 

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import ValidationError
 
+from deployd.errors import DeployError
 from deployd.settings.contradictions import At, Wrong
 from deployd.settings.whole import Settings
-from deployd.settings.written import SettingsInvalid, Written, read_written
+from deployd.written import Written, read_written
+
+
+class SettingsInvalid(DeployError):
+    """The settings cannot be used; all that is wrong is told at once."""
+
+    code: ClassVar[str] = "settings-invalid"
 
 
 def load_settings(path: Path) -> Settings:
@@ -19,7 +26,7 @@ def load_settings(path: Path) -> Settings:
     Raises:
         SettingsInvalid: A file is missing, is not YAML, or says something that is not allowed.
     """
-    main = read_written(path)
+    main = _read(path)
     projects = main.values.get("projects") or {}
     if not isinstance(projects, dict):
         raise SettingsInvalid("`projects` must be a mapping of ids to settings", mend="or use files in projects.d/",
@@ -44,6 +51,13 @@ def load_settings(path: Path) -> Settings:
         ) from None
 
 
+def _read(path: Path) -> Written:
+    return read_written(
+        path, SettingsInvalid, "the settings",
+        missing="copy config/deployd.yaml to that place, or name another with --settings",
+    )
+
+
 def _files_of_projects(path: Path) -> dict[str, Written]:
     folder = path.parent / "projects.d"
     for file in folder.glob("*.yml"):
@@ -51,7 +65,7 @@ def _files_of_projects(path: Path) -> dict[str, Written]:
             f"{file.name} would not be read: only names that end in .yaml are", where=str(file),
             mend=f"call it {file.stem}.yaml, or take it away",
         )
-    return {file.stem: read_written(file) for file in sorted(folder.glob("*.yaml"))}
+    return {file.stem: _read(file) for file in sorted(folder.glob("*.yaml"))}
 
 
 def _told(error: ValidationError) -> Iterator[tuple[At, str]]:

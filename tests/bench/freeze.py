@@ -15,6 +15,7 @@ from tests.bench.peers import backends
 from tests.integration.router_stand import Target, route, routes, running_router, wait_until_held
 
 HOST, ENVIRONMENT = "bench.localhost", "bench/main"
+AT_ONCE = 2_500
 KILOBYTES_EACH = 16.0
 OLD, NEW = "old", "new"
 TICKS = 100   # of processor time, in a second: proc(5)
@@ -44,8 +45,10 @@ async def hold(
             frozen = time.perf_counter()
             await router.freeze(ENVIRONMENT, freeze_seconds)
             async with asyncio.TaskGroup() as group:
-                waiting = [group.create_task(_client(stand.port, freeze_seconds + 30)) for _ in range(clients)]
-                await wait_until_held(router, ENVIRONMENT, clients, limit_seconds=50)
+                waiting: list[asyncio.Task[str]] = []
+                for come in range(AT_ONCE, clients + 1, AT_ONCE):   # the clients' own program answers meanwhile, too
+                    waiting += [group.create_task(_client(stand.port, freeze_seconds + 30)) for _ in range(AT_ONCE)]
+                    await wait_until_held(router, ENVIRONMENT, come, limit_seconds=50)
                 held, opened = pss_kb(pids), descriptors(pids)
                 say(f"{clients} are held")
                 ticks, rest = processor_ticks(pids), max(0.0, seconds - (time.perf_counter() - frozen))
@@ -62,7 +65,8 @@ async def hold(
     wrong = sum(answers.values()) - answers[NEW]
     each = round((max(held, later) - before) / clients, 1)
     figures: dict[str, int | float] = {
-        "clients": clients, "released": released.held, "lost": lost, "wrong": wrong, "kilobytes_each": each,
+        "clients": clients, "released": released.held, "left": released.left, "lost": lost, "wrong": wrong,
+        "kilobytes_each": each,
         "descriptors_each": round((opened - open_before) / clients, 2),
         "longest_wait_seconds": round(released.longest_seconds, 1), "drain_seconds": round(drained, 3),
     }

@@ -126,7 +126,7 @@ async def daemon() -> AsyncIterator[LocalDaemon]:
             "variables": {"env:token": {"value": "kept-from-logs-too", "sensitive": True}},
             "environments": {"strict": {"answer": "success"}},
         },
-        "routed": {"domains": ["one.test", "two.test"]},
+        "routed": {"domains": ["One.TEST.", "two.test"]},
         "mails": {"mail": {"relay": f"smtp://127.0.0.1:{free_port()}"}},
         "edge": {"http_access": {"basic_auth": {"ada": HASH_OF_X}}, "environments": {"main": {"http_access": {}}}},
     }

@@ -44,7 +44,6 @@ def files(command: str = "python3 server.py", more: str = "", **written: str) ->
 
 ENDS_LATER = "main"
 FOREGROUND = ("run the server in the foreground",)
-ARRAY, ARRAY_SAID = {".environment": "A=1\nexport A=(1 2)\n"}, (".environment:2", 'Syntax error: "(" unexpected')
 CASES: dict[str, tuple[dict[str, str], tuple[str, ...]]] = {
     ENDS_LATER: (files("python3 server.py & sleep 1"), FOREGROUND),
     "ends-at-once": (files("sh run.sh", **{"run.sh": RUN}), FOREGROUND),
@@ -52,8 +51,7 @@ CASES: dict[str, tuple[dict[str, str], tuple[str, ...]]] = {
     "hangs": (files("HANG=1 ANSWER= python3 odd.py", **{"odd.py": ODD}), ("the connection, and no answer comes",)),
     "closes": (files("ANSWER= python3 odd.py", **{"odd.py": ODD}), ("closes it without an answer",)),
     "no-http": (files("ANSWER=SSH-2.0-x python3 odd.py", **{"odd.py": ODD}), ("what it answers is not HTTP",)),
-    "array": (files(**ARRAY), ARRAY_SAID),
-    "array-hooked": (files(more=HOOK, **ARRAY), ARRAY_SAID),
+    "array": (files(more=HOOK, **{".environment": "A=1\nexport A=(1 2)\n"}), (".environment:2", '"(" unexpected')),
     "exit": (files(more=HOOK, **{".environment": "A=1\n\nexit 3\n"}), (".environment:3", "with status 3", "exit 3")),
     "unset": (files(**{".environment": "set -u\nexport B=$NOPE\n"}), (".environment:2", "NOPE: parameter not set")),
 }

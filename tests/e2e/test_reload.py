@@ -13,6 +13,7 @@ import time
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -35,7 +36,7 @@ async def test_nobody_is_refused_and_who_follows_goes_on(developer: MakeDevelope
         pushing = group.create_task(me.push(options=()))
         number = await _when_hook_runs(me)
         following = group.create_task(_follow(me, number))
-        up = (await _status(me))["uptime_seconds"]
+        up, postmen = (await _status(me))["uptime_seconds"], _postmen(me)
         async with _asking(me) as answers:
             for _ in range(2):
                 await _reload(me)
@@ -53,6 +54,8 @@ async def test_nobody_is_refused_and_who_follows_goes_on(developer: MakeDevelope
     assert lines[-1]["kind"] == "end"
     assert await me.page() == (200, "second on main")
     assert (await _status(me))["uptime_seconds"] >= up
+    assert len(postmen) == 1
+    assert _postmen(me) == postmen, "containers can send mails all the while"
     kinds = {kind for kind, _ in answers}
     assert kinds == {"status", "webhook", "ls-remote"}
     assert {answer for _, answer in answers} <= {"200", "202", "204", "0"}, "nobody was refused"
@@ -62,7 +65,10 @@ async def test_nobody_is_refused_and_who_follows_goes_on(developer: MakeDevelope
 
 async def _refused_reload(me: Developer) -> None:
     good = me.daemon.settings_file.read_text()
-    for bad, what in (("\nfreeze_seconds: many\n", "freeze_seconds"), ("\ncatalogue: /nowhere.yaml\n", "nowhere")):
+    for bad, what in (
+        ("\nfreeze_seconds: many\n", "freeze_seconds"), ("\ncatalogue: /nowhere.yaml\n", "nowhere.yaml"),
+        ("\ndocker_socket: /elsewhere.sock\n", "elsewhere.sock"),   # valid, and the daemon does not get ready with it
+    ):
         me.daemon.settings_file.write_text(good + bad)
         os.kill(_pid(me), signal.SIGHUP)
         reasons = await _until_reasons(me, what)
@@ -98,6 +104,18 @@ def _pid(me: Developer) -> int:
     pid = me.daemon.running()
     assert pid is not None
     return pid
+
+
+def _postmen(me: Developer) -> list[int]:
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+            if parent == _pid(me) and b"deployd.mail.postman" in (folder / "cmdline").read_bytes():
+                found.append(int(folder.name))
+        except OSError:
+            continue
+    return found
 
 
 async def _reload(me: Developer) -> None:

@@ -6,12 +6,15 @@ import asyncio
 import os
 import smtplib
 import socket
+import ssl
+import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
@@ -23,6 +26,7 @@ from deployd.mail.office import POSTMAN_UID, Office
 from deployd.mail.place import MOST_CONNECTIONS
 from deployd.mail.round import Address, Relay, Round
 from deployd.mail.seen import FOLDER, read_box, read_message
+from deployd.process import run
 
 LIMIT_SECONDS = 60.0
 NETWORKS = count(1)
@@ -61,8 +65,15 @@ class OperatorsRelay:
         return "250 OK"
 
     @contextmanager
-    def open(self) -> Iterator[OperatorsRelay]:
-        more = {"authenticator": self.check, "auth_require_tls": False} if self.password else {}
+    def open(self, certificate: Path | None = None) -> Iterator[OperatorsRelay]:
+        """
+        Args:
+            certificate: With its key, for TLS from the first byte.
+        """
+        more: dict[str, Any] = {"authenticator": self.check, "auth_require_tls": False} if self.password else {}
+        if certificate is not None:
+            more["ssl_context"] = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+            more["ssl_context"].load_cert_chain(certificate)
         controller = Controller(self, hostname="127.0.0.1", port=self.port, **more)
         controller.start()
         try:
@@ -256,6 +267,37 @@ async def test_a_password_is_sent_over_tls_only_and_a_wrong_one_is_told(stand: S
             stand.office.wake()
             await until(lambda: "530" in "".join(stand.office.troubles()))
     assert relay.taken == []
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+async def test_a_relay_over_tls_gets_the_password_when_it_shows_whom_it_is(
+    stand: Stand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trusted: bool,
+) -> None:
+    relay, pem = OperatorsRelay(free_port(), password="the-right-one"), tmp_path / "relay.pem"
+    await run(
+        "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=r",
+        "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(pem), "-out", f"{pem}.crt",
+    )
+    pem.write_text(pem.read_text() + Path(f"{pem}.crt").read_text())
+    store = Path(tempfile.mkdtemp(prefix="deployd-postman-"))   # pytest's own folder is closed to him
+    store.chmod(0o755)
+    (store / "trusted.crt").write_bytes(Path(f"{pem}.crt").read_bytes() if trusted else b"")
+    monkeypatch.setenv("SSL_CERT_FILE", str(store / "trusted.crt"))
+    told = Relay("127.0.0.1", relay.port, tls=True, user="shop", password="the-right-one", sender="bounce@host.test")
+    production = new_address("main", told)
+    stand.told = replace(stand.told, addresses=(production,))
+    with relay.open(pem):
+        async with stand.open():
+            with stand.client(production) as client:
+                send(client)
+            await until(lambda: bool(relay.taken or stand.office.troubles()))
+            if trusted:
+                assert [(item.mail_from, item.rcpt_tos) for item in relay.taken] == [("bounce@host.test", [PERSON])]
+            else:
+                assert "certificate verify failed" in stand.office.troubles()[0]
+                assert relay.taken == []
+    (store / "trusted.crt").unlink()
+    store.rmdir()
 
 
 async def test_an_address_that_is_taken_is_told_and_tried_again(stand: Stand) -> None:

@@ -14,6 +14,7 @@ from deployd.activity.masking import Masker
 from deployd.clock import SystemClock
 from deployd.engine.crowd import Crowd
 from deployd.engine.docker import Engine
+from deployd.engine.errors import EngineRefused
 from deployd.engine.names import Names
 from deployd.engine.specs import ContainerSpec
 from deployd.ids import ActivityId, EnvironmentName, ProjectId
@@ -46,7 +47,7 @@ class Stand:
         )
 
     async def printed(self, lines: int | None = None) -> list[dict[str, str]]:
-        follower = self.outputs.follow(SHOP, MAIN, Wanted(version=7), start="", lines=lines)
+        follower = await self.outputs.follow(SHOP, MAIN, Wanted(version=7), start="", lines=lines)
         found = b""
         while text := await follower.rest():
             found += text
@@ -66,8 +67,14 @@ async def stand(tmp_path: Path) -> AsyncIterator[Stand]:
         await engine.ensure_container_gone(made.name, stop_seconds=0)
 
 
-async def test_what_a_container_prints_is_followed_bounded_cleaned_and_kept(stand: Stand) -> None:
-    follower = stand.outputs.follow(SHOP, MAIN, Wanted(), start="", lines=None)
+async def test_what_a_container_prints_is_followed_bounded_cleaned_and_kept(
+    stand: Stand, tmp_path: Path,
+) -> None:
+    folder, stand.engine._folder = stand.engine._folder, tmp_path
+    with pytest.raises(EngineRefused, match="cannot read what containers print"):
+        await stand.printed()
+    stand.engine._folder = folder
+    follower = await stand.outputs.follow(SHOP, MAIN, Wanted(), start="", lines=None)
     found: list[dict[str, str]] = []
     async with asyncio.timeout(60):
         while not found or found[-1]["text"] != "without an end":

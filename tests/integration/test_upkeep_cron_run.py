@@ -40,7 +40,7 @@ class CronStand:
     async def live(self, cron: Cron = CRON) -> LiveCron:
         deployment = await read_live(self.stand.store, self.host.settings, self.host.clock, KEY)
         assert deployment is not None
-        app = SimpleNamespace(name="app")
+        app = SimpleNamespace(name="app", root="")
         return LiveCron(deployment, app, cron)
 
     async def run(self, cron: Cron, minute: int = 0):
@@ -88,6 +88,15 @@ async def test_a_run_that_fails_says_its_status_and_no_secret(crons: CronStand) 
     ended = await crons.run(replace(CRON, start="echo my very-secret; exit 3"))
     assert (ended.state, ended.status) == ("failed", 3)
     assert (await crons.records())[0]["output"] == ["my ***"]
+
+
+async def test_a_run_that_never_began_because_of_the_environment_file_says_so(crons: CronStand) -> None:
+    written = await crons.run(replace(CRON, start="echo 'export A=(1 2)' >.environment"))
+    assert written.state == "success"
+    ended = await crons.run(CRON, 1)
+    assert (ended.state, ended.status) == ("failed", 2)
+    assert "the cron tidy up was never begun (.environment:1)" in ended.said
+    assert 'Syntax error: "(" unexpected' in (await crons.records())[1]["said"]
 
 
 async def test_only_the_last_lines_are_kept(crons: CronStand) -> None:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp import web
 
 from deployd.deployment.visit import visit_containers, visit_router
+from deployd.process import run
 from deployd.router.table import Access, Route, RouteSet, Target
 from deployd.settings import RouterSettings
 
@@ -19,7 +23,7 @@ HEAD = b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\n"
 
 
 @asynccontextmanager
-async def listening(answer: Answer) -> Any:
+async def listening(answer: Answer, tls: ssl.SSLContext | None = None) -> Any:
     """A server's port."""
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -30,7 +34,7 @@ async def listening(answer: Answer) -> Any:
         finally:
             writer.close()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls)
     try:
         yield server.sockets[0].getsockname()[1]
     finally:
@@ -97,3 +101,20 @@ async def test_it_is_asked_by_its_own_host_straight_and_through_the_router() -> 
     own = f"shop.test:{port}"
     straight = (own, "http", "http://{default}/")
     assert seen == [straight, (own, None, None), straight], "nobody of ours has a password"
+
+
+async def test_over_tls_it_is_asked_by_its_own_name_whatever_the_certificate_says(tmp_path: Path) -> None:
+    names: list[str | None] = []
+    await run(
+        "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "1",
+        "-subj", "/CN=other.test", "-keyout", str(tmp_path / "key"), "-out", str(tmp_path / "certificate"),
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "certificate", tmp_path / "key")
+    context.sni_callback = lambda _, name, __: names.append(name)
+    async with listening(says(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"), context) as port:
+        found = routes(port)
+        found = replace(found, routes=(replace(found.routes[0], scheme="https"),))
+        [visit] = await visit_router(found, RouterSettings(https_port=port))
+    assert (visit.url, visit.status, visit.why) == (f"https://shop.test:{port}/", 200, "")
+    assert names == ["shop.test"]

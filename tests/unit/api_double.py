@@ -151,6 +151,8 @@ class FakeBoard:
     asked_uses: list[tuple[str | None, str | None]] = field(default_factory=list)
     printed: list[dict[str, Any]] = field(default_factory=list)
     """What containers print."""
+    mailed: list[MailShape] | None = None
+    """None: one mail."""
     asked_output: list[tuple[Wanted, str, int | None]] = field(default_factory=list)
 
     async def status(self, *, with_environments: bool, with_names: bool) -> StatusShape:
@@ -230,8 +232,9 @@ class FakeBoard:
         return FakeLines(self, 0, max(-1, len(self.logs.get(0, [])) - lines - 1))
 
     async def mails(self, project: str, environment: str) -> list[MailShape]:
-        return [MailShape(1, AT, "a@shop.test", ("b@c.test",), "Hello", len(MAIL), "kept", "",
-                          0, "")]
+        if self.mailed is not None:
+            return self.mailed
+        return [MailShape(1, AT, "a@shop.test", ("b@c.test",), "Hello", len(MAIL), "kept", "", 0, "")]
 
     async def mail(self, project: str, environment: str, number: int) -> bytes:
         if number != 1:

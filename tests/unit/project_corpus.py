@@ -41,6 +41,7 @@ STAND_INS: dict[str, dict[str, str]] = {
         "upsun-redirectionio/x": "", "psh-redirectionio/x": "", "docs/x": "", "sites/x": "",
     },
     "platformsh__template-builder": {"build.sh": SCRIPT, "search/build.sh": SCRIPT},
+    "pvhee__platformsh-example-drupal": {"project.make": ""},
     "soujava__user-microservices": {"user/pom.xml": "", "client/pom.xml": ""},
 }
 

@@ -118,3 +118,21 @@ def test_a_missing_file_says_how_to_name_another(tmp_path):
 ])
 def test_a_service_keeps_the_version_of_its_data_when_no_other_is_nearer(catalogue, asked, kept, taken):
     assert catalogue.service("postgresql", asked, nearest=True, kept=kept).version == taken
+
+
+@pytest.mark.parametrize(("text", "said"), [
+    ("web: {image: x}\nrouter: {image: x}\nruntimes:\n  php:\n    8.4: {image: 'two words'}\n",
+     "runtimes.php.8.4.image: 'two words' is not the name of an image, as deployd/php:8.4   catalogue.yaml:5"),
+    ("web: {image: x}\nrouter: {imag: x}\n", "router.image: Field required   catalogue.yaml:2"),
+])
+def test_what_is_wrong_is_told_with_its_line(tmp_path, text, said):
+    with pytest.raises(CatalogueInvalid) as raised:
+        load_catalogue(written(tmp_path, text.replace("8.4:", "'8.4':")))
+    assert said in raised.value.evidence
+
+
+def test_a_version_that_is_there_twice_is_refused(tmp_path):
+    text = "web: {image: x}\nrouter: {image: x}\nruntimes:\n  php:\n    '8.4': {image: x}\n    \"8.4\": {image: y}\n"
+    with pytest.raises(CatalogueInvalid, match=r"the key 8\.4 is there twice") as raised:
+        load_catalogue(written(tmp_path, text))
+    assert raised.value.where.endswith("catalogue.yaml:6:5")

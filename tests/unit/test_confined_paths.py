@@ -96,6 +96,8 @@ WHOSE = {
         "Docker's own, root's, and what is kept of them"),
     "output/keep.py": ("copyfile glob hardlink_to mkdir rename rmdir stat unlink write_bytes",
         "output/, root's"),
+    "output/outputs.py": ("is_dir",
+        "Docker's own, root's"),
     "output/sources.py": ("glob open read_bytes",
         "output/ and crons/, root's"),
     "slugs/archive.py": ("exists glob mkdir open read_bytes rename stat unlink utime",

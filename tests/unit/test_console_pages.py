@@ -16,7 +16,7 @@ from structlog.testing import capture_logs
 
 from deployd.api.applications import public_application
 from deployd.api.routes import api_routes
-from deployd.api.shapes import Caller
+from deployd.api.shapes import Caller, MailShape
 from deployd.console.routes import PAGES, console_routes
 from deployd.intake.tokens import find_token
 from deployd.router.table import EnvironmentTraffic, Released, RouterStatus
@@ -29,8 +29,9 @@ Client = TestClient[web.Request, web.Application]
 TOKENS = [
     Token.model_validate({"name": "vera", "role": "viewer", "secret": "secret-of-vera"}),
     Token.model_validate({"name": "carl", "role": "viewer", "secret": "secret-of-carl", "projects": ["blog"]}),
+    Token.model_validate({"name": "dora", "role": "contributor", "secret": "secret-of-dora"}),
 ]
-VERA, CARL = ({"Authorization": f"Bearer secret-of-{name}"} for name in ("vera", "carl"))
+VERA, CARL, DORA = ({"Authorization": f"Bearer secret-of-{name}"} for name in ("vera", "carl", "dora"))
 SHOP = "/projects/shop/environments/main-bvxea6i"
 SHOP_LOG = f"{SHOP}/access-log"
 HOSTILE = '"\'><script>alert(1)</script><img src=x onerror=alert(2)>\x00\u202e{{7*7}}</td></table>'
@@ -170,6 +171,20 @@ async def test_output_shows_the_newest_lines_and_may_be_filtered(client: Client,
     assert "kind cannot be" in (await page(client, f"{SHOP}/logs?kind=x", status=400)).said.lower()
     board.printed = []
     assert "Nothing was printed yet" in (await page(client, f"{SHOP}/logs")).said
+
+
+async def test_mails_are_shown_to_contributors_and_led_to_as_files(client: Client, board: FakeBoard) -> None:
+    board.mailed = [MailShape(2, "2026-05-04T10:00:00+00:00", "a@shop.test", tuple(f"{n}@c.test" for n in range(7)),
+                              HOSTILE, 900, "waits", HOSTILE, 1, "2026-05-04T10:01:00+00:00")]
+    found = await page(client, f"{SHOP}/mail", DORA)
+    assert found.cells[7:10] == ["◐ waits", "2026-05-04 10:00",
+                                 "0@c.test, 1@c.test, 2@c.test, 3@c.test, 4@c.test and 2 more"]
+    assert not found.all("script")
+    assert f"/api/v1{SHOP}/mail/2" in found.links
+    assert f"{SHOP}/mail" in (await page(client, SHOP)).links
+    await page(client, f"{SHOP}/mail", VERA, status=403)
+    board.mailed = []
+    assert "No mail lies here." in (await page(client, f"{SHOP}/mail", DORA)).said
 
 
 async def test_what_was_killed_stands_on_the_environments_page(client: Client, board: FakeBoard) -> None:

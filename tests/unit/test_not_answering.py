@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import os
 import socket
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from deployd.deployment.environment_file import Failure, environment_error, find_failure
 from deployd.deployment.not_answering import words_of_nginx
+from deployd.deployment.not_running import why_not_running
 from deployd.deployment.start_script import ENVIRONMENT_ENDED
+from deployd.engine.errors import EngineRefused
 from deployd.engine.listening import is_listening, listens_itself, tcp_listeners, unix_listeners
+from deployd.engine.seen import ContainerSeen
 from deployd.process import run
 from deployd.project.model import Application, Commands, Instance, Location, Rule, Web
 from deployd.recipes.web_server import asks_application
@@ -44,12 +49,13 @@ def test_the_last_that_it_met_counts_and_other_lines_say_nothing() -> None:
 def test_the_line_is_the_one_that_dash_tells() -> None:
     said = '/etc/deployd/start: 12: ./.environment: Syntax error: "(" unexpected'
     assert find_failure(["before", said, END, said, END]) == Failure(2, 12, (said,))
+    assert find_failure(["before", said, "1:set -e", END]) == Failure(2, 12, ("before", said))
 
 
 def test_of_an_exit_that_says_nothing_the_line_is_looked_for() -> None:
-    lines = [f"{ENVIRONMENT_ENDED} 3", "1:set -e", "4:test -n \"$A\" || exit 3", "app: something else"]
+    lines = ["1:set -e", "4:test -n \"$A\" || exit 3", f"{ENVIRONMENT_ENDED} 3", "app: something else"]
     assert find_failure(lines) == Failure(3, 4, (".environment:1: set -e", '.environment:4: test -n "$A" || exit 3'))
-    lines = [f"{ENVIRONMENT_ENDED} 3", "2:exit 2", "4:exit 3"]
+    lines = ["2:exit 2", "4:exit 3", f"{ENVIRONMENT_ENDED} 3"]
     assert find_failure(lines) == Failure(3, 0, (".environment:2: exit 2", ".environment:4: exit 3"))
 
 
@@ -101,3 +107,30 @@ async def test_who_listens_itself_is_told_from_who_has_a_child_that_does() -> No
         assert not listens_itself(parent, os.getpid(), port + 1)
         ended = await run("sh", "-c", "echo $$")
         assert not listens_itself(parent, int(ended.text), port), "it has ended"
+
+
+class EngineDouble:
+    """Knows one container."""
+
+    def __init__(self, lines: list[str], *, restarts: int = 0, running: bool = True) -> None:
+        self._lines = tuple(lines)
+        self._seen = ContainerSeen("c", "id", "i", "i", {}, running, None, "none", {}, restarts=restarts)
+
+    async def container(self, name: str) -> ContainerSeen:
+        return self._seen
+
+    async def last_lines(self, name: str, count: int = 20) -> tuple[str, ...]:
+        return self._lines
+
+
+@pytest.mark.parametrize(("engine", "said", "where"), [
+    (EngineDouble([]), "refused", ""),
+    (EngineDouble(["killed"], restarts=3), "its container does not stay up (started anew 3 times)", ""),
+    (EngineDouble(["killed"], running=False), "its container does not stay up", ""),
+    (EngineDouble(["s: 3: ./.environment: A: not set", END], restarts=1), "was never begun", ".environment:3"),
+], ids=["it runs", "it restarts", "it has ended", ".environment"])
+async def test_a_command_whose_container_does_not_run_says_why(engine: EngineDouble, said: str, where: str) -> None:
+    host: Any = SimpleNamespace(engine=engine)
+    error = await why_not_running(host, app(), "c", "the deploy hook of app", EngineRefused("refused"))
+    assert said in error.what
+    assert error.where == where

@@ -15,7 +15,7 @@ from deployd.units import MEGABYTE, megabytes
 
 ROOT = Path(deployd.__file__).parent
 OTHER_MEGABYTES = re.compile(
-    r"MEGABYTE\s*=|/\s*1e6|/\s*10\*\*6|_mb\W{1,4}\*\s*(1_000_000|1024\s*\*)|//\s*(1_000_000|1024\*\*2)",
+    r"MEGABYTE\s*=|/\s*(1e6|10\*\*6).*MB|_mb\W{1,4}\*\s*(1_000_000|1024\s*\*)|//\s*(1_000_000|1024\*\*2)",
 )
 """Ways in which one could be something else."""
 

@@ -6,17 +6,43 @@ import asyncio
 import json
 import random
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from deployd.activity.masking import Masker
+from deployd.clock import SystemClock
+from deployd.engine.names import Names
+from deployd.engine.seen import ContainerSeen
+from deployd.errors import DeployError
+from deployd.ids import ActivityId, EnvironmentName, ProjectId
 from deployd.output.follower import OutputFollower
+from deployd.output.outputs import Outputs
 from deployd.output.sources import Source, Wanted, cron_sources
 from tests.unit.test_output_files import entry, set_aside, time_of, write
 
 NOW = "2026-05-04T12:00:00"
+
+
+SHOP, MAIN = ProjectId("shop"), EnvironmentName("main-bvxea6p")
+
+
+@dataclass
+class Docker:
+    folder: Path
+    there: tuple[ContainerSeen, ...]
+    is_away: bool = False
+    generation: int = 0
+
+    async def containers(self) -> tuple[ContainerSeen, ...]:
+        if self.is_away:
+            raise DeployError("Docker does not answer")
+        return self.there
+
+    async def log_file(self, name: str) -> Path:
+        return self.folder / "containers" / name / f"{name}-json.log"
 
 
 class Environment:
@@ -114,6 +140,18 @@ async def test_a_reader_goes_on_behind_the_last_line_that_it_had(environment: En
         assert texts(await whole(environment.follow(start=place))) == everything[cut + 1:]
 
 
+async def test_what_is_kept_in_several_files_is_read_to_its_end(environment: Environment) -> None:
+    log = environment.container("a", grows=False)
+    for number in range(3):
+        write(log, range(number * 10, number * 10 + 10))
+        if number < 2:
+            set_aside(log)
+    with log.open("ab") as file:
+        file.write(entry(30, "without an end"))
+    for found in (await whole(environment.follow()), await taken(environment.follow(), 31)):
+        assert texts(found) == [*(f"line {number}" for number in range(30)), "without an end"]
+
+
 async def test_the_last_lines_are_those_of_all_together(environment: Environment) -> None:
     write(environment.container("a"), range(1_000))
     write(environment.container("b"), range(1_000, 1_010))
@@ -129,6 +167,12 @@ async def test_a_container_that_prints_without_end_has_an_end_for_who_does_not_f
     log = environment.container("a")
     write(log, range(10_000))
     assert len(await whole(environment.follow(end=time_of(99)[:-1]))) == 100
+    follower = environment.follow(end=time_of(99)[:-1])
+    while await follower.rest():
+        write(log, range(10_000, 20_000))   # as fast as it is read, and faster
+    (reader,) = follower._readers.values()
+    assert reader.newest < time_of(10_000), "the rest is not even looked at"
+    follower.close()
 
 
 async def test_lost_lines_are_told_where_they_are_missing(environment: Environment) -> None:
@@ -180,6 +224,29 @@ async def test_a_reader_that_leaves_amid_a_round_leaves_no_file_open(environment
     await asyncio.sleep(0.05)
     assert not follower._readers
     assert await follower.take() is None
+
+
+async def test_who_reads_goes_on_while_docker_is_away_and_is_told_when_it_is_from_the_beginning(
+    tmp_path: Path,
+) -> None:
+    log = tmp_path / "containers" / "a" / "a-json.log"
+    log.parent.mkdir(parents=True)
+    write(log, range(3))
+    labels = Names("test", SHOP, MAIN).labels("app", "shop", ActivityId(7))
+    docker = Docker(tmp_path, (ContainerSeen("a", "a", "", "", labels, True, None, "none", {}),))
+    outputs = Outputs(
+        docker, docker, lambda *_: tmp_path, lambda *_: tmp_path, Masker().clean_all, SystemClock(),  # type: ignore[arg-type]
+    )
+    follower = await outputs.follow(SHOP, MAIN, Wanted(), start="", lines=None)
+    assert len(await taken(follower, 3)) == 3
+    docker.is_away, docker.generation = True, 1
+    write(log, [3])
+    assert texts(await taken(follower, 1)) == ["line 3"]
+    with pytest.raises(DeployError):
+        await outputs.follow(SHOP, MAIN, Wanted(), start="", lines=None)
+    outputs.end_followers()
+    assert await follower.take() is None
+    follower.close()
 
 
 async def test_silence_is_told_and_the_end_too(environment: Environment) -> None:

@@ -22,6 +22,7 @@ REFUSED: dict[str, tuple[set[str], str]] = {
         {"no-such-service-type"},
         "a fixture with a type of service that no platform knows: opensearchsearch",
     ),
+    "pvhee__platformsh-example-drupal": ({"not-supported"}, "Drupal 7 by drush make, which deployd does not run"),
 }
 """{project: (codes of its errors, why that is right)}"""
 

@@ -522,7 +522,7 @@ async def somebody_who_cannot_say_what_is_wrong(folder: Path) -> tuple[Net, str]
         SimpleNamespace(degraded=raise_poison), SimpleNamespace(left_alone={}),  # type: ignore[arg-type]
         SimpleNamespace(waits=SimpleNamespace(stuck=["activity 7 is stuck"])),  # type: ignore[arg-type]
         SimpleNamespace(troubles=list), nets, SimpleNamespace(troubles=list),  # type: ignore[arg-type]
-        SimpleNamespace(troubles=list),  # type: ignore[arg-type]
+        SimpleNamespace(troubles=tuple),  # type: ignore[arg-type]
     )
     assert told[:2] == ["the router is old", "activity 7 is stuck"]
     return nets.of("status"), "environments"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path, PurePosixPath
 
+from deployd.router.control import LONGEST_FREEZE_SECONDS
 from deployd.router.places import RouterPlaces
 from deployd.router.render_nginx import RouterConfig, render_nginx
 
@@ -32,6 +34,22 @@ def test_with_a_certificate_there_is_a_server_with_tls() -> None:
     assert "ssl_certificate /k/default.pem;" in text
     assert "settings.https_port = 443" in text
     assert 'handle("https")' in text
+
+
+def test_no_held_client_is_given_up_because_some_questions_of_the_kernel_are_lost() -> None:
+    text = rendered(RouterConfig(https_port=443, certificate=CERTIFICATE, certificate_key=KEY))
+    asked = re.findall(r"so_keepalive=(\d+)s:(\d+)s:(\d+);", text)
+    assert len(asked) == 2, "over http and https"
+    for idle, between, times in asked:
+        assert int(idle) + int(between) * int(times) > 2 * LONGEST_FREEZE_SECONDS
+
+
+def test_a_held_client_of_http_3_may_be_silent_for_as_long_as_a_freeze_lasts() -> None:
+    for freeze_seconds, quiet_seconds in ((1, 75), (60, 75), (300, 315)):
+        text = rendered(RouterConfig(
+            https_port=443, certificate=CERTIFICATE, certificate_key=KEY, http3=True, freeze_seconds=freeze_seconds,
+        ))
+        assert f"keepalive_timeout {quiet_seconds}s;   # QUIC" in text
 
 
 def test_the_host_header_has_a_port_only_when_it_is_an_unusual_one() -> None:

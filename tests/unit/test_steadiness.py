@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from deployd.deployment.starts import ENDED, FIRST, RUNNING, WAITING, Starts, parse_starts
-from deployd.deployment.steadiness import SETTLED_SECONDS, Steadiness
+import pytest
+
+from deployd.deployment.starts import ENDED, FIRST, NOTHING_YET, RUNNING, WAITING, Starts, parse_starts
+from deployd.deployment.steadiness import SETTLED_SECONDS, Steadiness, waits_for_its_hook
 
 RUNS = Starts(1, 0, RUNNING, 7)
 
@@ -74,6 +76,15 @@ def test_waiting_is_in_vain_when_it_ends_again_and_again_and_sooner_when_its_orp
     assert not steady.is_in_vain(Starts(2, 1, ENDED))
     assert steady.is_in_vain(Starts(3, 2, ENDED))
     assert Steadiness().is_in_vain(parse_starts(b"0 0 environment 0 2\n"))
+
+
+@pytest.mark.parametrize(("starts", "waits"), [
+    (Starts(), False), (Starts(1, 0, RUNNING, 7), False), (Starts(3, 0, RUNNING, 7), False),
+    (Starts(2, 0, WAITING), False), (Starts(3, 0, WAITING), True), (Starts(5, 5, ENDED), False),
+    (Starts(6, 6, ENDED), True), (Starts(4, 4, NOTHING_YET), False),
+])
+def test_what_fails_without_its_deploy_hook_is_not_waited_for(starts: Starts, waits: bool) -> None:
+    assert waits_for_its_hook(starts) is waits
 
 
 def test_what_a_container_writes_is_read_strictly() -> None:

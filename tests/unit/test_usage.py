@@ -16,7 +16,7 @@ from deployd.engine.names import Names
 from deployd.engine.seen import ContainerSeen, EventSeen
 from deployd.errors import DeployError
 from deployd.ids import ActivityId, EnvironmentName, ProjectId
-from deployd.upkeep.usage.keeper import MOST_AT_ONCE, Usage
+from deployd.upkeep.usage.keeper import MOST_AT_ONCE, SETTLE_SECONDS, Usage
 from deployd.upkeep.usage.parts import MOST_PARTS, OTHERS, Part, Use, bounded
 
 pytestmark = pytest.mark.looptime
@@ -144,6 +144,14 @@ async def test_what_was_killed_before_is_not_news_to_the_next_daemon(world: Worl
     world.start()
     await world.look()
     assert world.usage.troubles() == []
+    world.docker.run(seen("c", part="shop--killed"), kills=1)
+    world.tell(seen("c", part="shop--killed"), "start")
+    await world.look()
+    (told,) = world.usage.troubles()
+    world.start()
+    await world.look()
+    assert world.usage.troubles() == [told], "at the time when it was"
+    world.docker.there = [item for item in world.docker.there if item.id != "c"]
     world.start()
     world.docker.run(seen("a"), kills=6)   # while no daemon was there
     world.docker.run(seen("b", part="shop--indexer"), kills=1)
@@ -177,7 +185,7 @@ async def test_a_thousand_containers_are_asked_for_a_few_at_a_time(world: World)
         serving = group.create_task(world.usage.serve())
         await asyncio.sleep(1)
         assert len(world.docker.asked) == 1 + MOST_AT_ONCE
-        await asyncio.sleep(15)
+        await asyncio.sleep(2 * SETTLE_SECONDS + 1)
         serving.cancel()
     assert len(set(world.docker.asked)) == 121
 

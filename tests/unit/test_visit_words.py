@@ -80,7 +80,7 @@ def test_what_is_well_means_nothing(status: int) -> None:
 
 @pytest.mark.parametrize(("now", "before", "worse"), [
     (503, 200, True), (503, None, True), (404, 404, False), (404, 200, True), (200, 503, False), (503, 503, True),
-    (0, 0, True), (403, 404, True),
+    (0, 0, True), (403, 404, True), (429, 200, False),
 ])
 def test_only_what_is_worse_than_it_was_is_wrong_and_errors_of_a_server_always(
     now: int, before: int | None, worse: bool,
@@ -109,7 +109,7 @@ def test_one_url_of_each_host_and_container_is_asked() -> None:
 ])
 def test_a_url_is_what_visitors_write(scheme: str, ports: dict[str, int], url: str) -> None:
     route = Route(scheme, "a.test", "/x/", "upstream")   # type: ignore[arg-type]
-    assert str(url_of(route, RouterSettings(**ports))) == url
+    assert url_of(route, RouterSettings(**ports)) == url
 
 
 def test_what_a_new_version_has_to_answer_is_said_of_a_branch_a_project_or_all() -> None:

@@ -16,6 +16,8 @@ from deployd.engine.docker import Engine
 from deployd.engine.names import ACTIVITY, ENVIRONMENT, INSTANCE, PART, PROJECT
 from deployd.upkeep.usage.parts import Part
 
+FIRST_SECONDS = 60.0
+"""After the daemon's start, which has enough to do."""
 PAUSE_SECONDS = 600.0
 SHARE = 100
 """One part in so many of the time is for counting."""
@@ -37,6 +39,7 @@ class Disks:
 
     async def serve(self) -> None:
         loop = asyncio.get_running_loop()
+        await asyncio.sleep(FIRST_SECONDS)
         while True:
             began = loop.time()
             with self._net.contain("counting what is on the disk"):

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Mapping
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 
 from deployd.activity.net import Net
@@ -14,12 +15,12 @@ from deployd.engine.crowd import Crowd
 from deployd.engine.groups import GroupFigures, Groups
 from deployd.engine.seen import ContainerSeen, EventSeen
 from deployd.upkeep.usage.disks import Disks
-from deployd.upkeep.usage.kills import Kills
+from deployd.upkeep.usage.kills import Before, Kills
 from deployd.upkeep.usage.parts import Part, Use, added, bounded, part_of
 from deployd.upkeep.usage.ports import Engine
 
 LOOK_SECONDS = 60.0
-SETTLE_SECONDS = 5.0
+SETTLE_SECONDS = 15.0
 """After a container was started: a deployment starts many, and has the first word."""
 SOON_SECONDS = 0.2
 """After Docker told of a kill: more come together."""
@@ -48,7 +49,7 @@ class Usage:
         self._groups = groups or Groups()
         self._net = net or Net("usage")
         self._kills = Kills(clock, _read(kept))
-        self._written: dict[str, int] | None = None
+        self._written: dict[str, Before] | None = None
         self._details: dict[str, ContainerSeen] = {}
         """{container: as it was after its last start}"""
         self._asked: set[str] = set()
@@ -93,8 +94,8 @@ class Usage:
             self._kills.counted(container.id, part, count, limit_bytes)
         self._kills.looked()
         self._kills.forget_old({item.id for item in containers})
-        if self._kills.counts != self._written:
-            self._written = self._kills.counts
+        if self._kills.seen != self._written:
+            self._written = self._kills.seen
             await asyncio.to_thread(_write, self._kept, self._written)
 
     async def for_monitors(self) -> list[Use]:
@@ -182,14 +183,18 @@ def part_of_labels(event: EventSeen) -> Part | None:
     return part_of(ContainerSeen(event.name, event.id, "", "", labels, True, None, "none", {}))
 
 
-def _read(kept: Path) -> Mapping[str, int] | None:
+def _read(kept: Path) -> Mapping[str, Before] | None:
     try:
-        return {str(name): int(count) for name, count in json.loads(kept.read_bytes()).items()}
+        return {
+            str(name): Before(int(count), datetime.fromisoformat(at) if at else None)
+            for name, (count, at) in json.loads(kept.read_bytes()).items()
+        }
     except (OSError, ValueError, AttributeError, TypeError):
         return None
 
 
-def _write(kept: Path, counts: Mapping[str, int]) -> None:
+def _write(kept: Path, seen: Mapping[str, Before]) -> None:
     unfinished = kept.with_suffix(".new")
-    unfinished.write_text(json.dumps(counts))
+    found = {name: (item.count, item.at.isoformat() if item.at else "") for name, item in seen.items()}
+    unfinished.write_text(json.dumps(found))
     unfinished.rename(kept)

@@ -20,6 +20,15 @@ TOLD = timedelta(hours=1)
 FORGOTTEN = timedelta(days=1)
 
 
+@dataclass(frozen=True, slots=True)
+class Before:
+    """Of a group, as it was seen."""
+
+    count: int = 0
+    at: datetime | None = None
+    """When the last one was killed."""
+
+
 @dataclass
 class _Container:
     """Of one container that is or was there."""
@@ -40,11 +49,11 @@ class _Container:
 class Kills:
     """Of all containers, since the daemon was started."""
 
-    def __init__(self, clock: Clock, before: Mapping[str, int] | None = None) -> None:
+    def __init__(self, clock: Clock, before: Mapping[str, Before] | None = None) -> None:
         """
         Args:
-            before: Counts of groups that an earlier daemon had seen; None: nobody knows when those were that are
-                there already, and only their number is told.
+            before: What an earlier daemon had seen of groups; None: nobody knows when those were that are there
+                already, and only their number is told.
         """
         self._clock = clock
         self._before = before
@@ -52,9 +61,9 @@ class Kills:
         self._looked = False
 
     @property
-    def counts(self) -> dict[str, int]:
-        """Of the groups as they were seen last, for a daemon that comes after this one."""
-        return {name: known.last for name, known in self._known.items() if known.last}
+    def seen(self) -> dict[str, Before]:
+        """The groups as they were seen last, for a daemon that comes after this one."""
+        return {name: Before(known.last, known.at) for name, known in self._known.items() if known.last}
 
     def looked(self) -> None:
         """Every container was looked at: what comes now is new."""
@@ -70,8 +79,9 @@ class Kills:
         if known is None and not count:
             return
         if known is None and not self._looked:
-            seen = count if self._before is None else min(self._before.get(container_id, 0), count)
-            known = self._known[container_id] = _Container(part, last=seen, by_group=seen)
+            before = Before(count) if self._before is None else self._before.get(container_id, Before())
+            last = min(before.count, count)
+            known = self._known[container_id] = _Container(part, last=last, by_group=last, at=before.at)
 
         def take(known: _Container) -> None:
             known.by_group += count - known.last if count >= known.last else count   # else it was started again

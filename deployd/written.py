@@ -9,17 +9,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import yaml
 
 from deployd.errors import DeployError
-
-
-class SettingsInvalid(DeployError):
-    """The settings cannot be used; all that is wrong is told at once."""
-
-    code: ClassVar[str] = "settings-invalid"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,30 +35,34 @@ class Written:
         return line
 
 
-def read_written(path: Path) -> Written:
+def read_written(path: Path, refused: type[DeployError], noun: str, *, missing: str) -> Written:
     """
+    Args:
+        refused: What is raised when it cannot be used.
+        noun: What the file is, in words.
+        missing: How to mend that there is none.
+
     Raises:
-        SettingsInvalid: It is missing, is no YAML, has a key twice, or is no mapping.
+        DeployError: It is missing, is no YAML, has a key twice, or is no mapping.
     """
     try:
         root, values = _compose(path.read_bytes())
     except FileNotFoundError:
-        raise SettingsInvalid("there is no settings file", where=str(path),
-                              mend="copy config/deployd.yaml to that place, or name another with --settings") from None
+        raise refused(f"there is no file with {noun}", where=str(path), mend=missing) from None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
-        raise SettingsInvalid(
-            f"the settings are not YAML: {error.problem}",
+        raise refused(
+            f"{noun} cannot be used: {error.problem}",
             where=f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path), mend="correct the file",
         ) from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:   # not UTF-8, a month 13, a number of 5,000 digits
-        raise SettingsInvalid(f"the settings are not YAML: {error}", where=str(path), mend="correct the file") from None
+        raise refused(f"{noun} cannot be used: {error}", where=str(path), mend="correct the file") from None
     except OSError as error:
-        raise SettingsInvalid(f"the settings cannot be read: {error.strerror}", where=str(path)) from None
+        raise refused(f"{noun} cannot be read: {error.strerror}", where=str(path), mend=missing) from None
     if values is None:
         return Written({}, path, None)
     if not isinstance(values, dict):
-        raise SettingsInvalid("the settings must be a mapping of keys to values", where=str(path))
+        raise refused(f"{noun} must be a mapping of keys to values", where=str(path))
     return Written(values, path, root)
 
 
