@@ -11,6 +11,8 @@ from deployd.activity.line import Line, parse_line
 from deployd.ids import ActivityId
 
 HEARTBEAT_SECONDS = 10.0
+LAST_LINE_SECONDS = 0.5
+"""From an activity's end in the database to its last line in the log; without that its end is told in other words."""
 READ_BYTES = 1_000_000
 
 
@@ -78,9 +80,11 @@ class Follower:
         end = await self._how_ended()
         if end is None:
             return []
-        lines = await asyncio.to_thread(self._read)   # its last line may have come while we asked
-        if lines or self._over:
-            return lines
+        for pause in (0.0, LAST_LINE_SECONDS):   # its last line may have come while we asked, or comes now
+            await asyncio.sleep(pause)
+            lines = await asyncio.to_thread(self._read)
+            if lines or self._over:
+                return lines
         self._over = True
         said = f"{end.state}: {end.said}" if end.said else end.state
         return [Line(self._after + 1, end.at, "end", "", said, where=end.state)]

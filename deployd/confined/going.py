@@ -13,16 +13,24 @@ import uuid
 from pathlib import Path
 
 from deployd.confined.trees import remove_tree
+from deployd.units import MEGABYTE
+
+SHORT_BYTES, SHORT_PART = 1024 * MEGABYTE, 0.05
+"""With less free than the smaller of both, so many bytes and that part of the disk, room is wanted at once."""
 
 
 async def put_aside(tree: Path, going: Path) -> None:
     """Have a folder (or file) of root's be gone from its place. Not there is fine.
 
     Args:
-        going: Folder for what goes. On another disk than the tree it is of no use: then the tree is removed at once.
+        going: Folder for what goes. On another disk than the tree it is of no use: then the tree is removed at once. So
+            it is on a disk that is nearly full: whoever comes next needs the room, the database first of all.
     """
     try:
-        await asyncio.to_thread(_put_aside, tree, going)
+        if await asyncio.to_thread(_is_short, tree):
+            await remove_tree(tree)
+        else:
+            await asyncio.to_thread(_put_aside, tree, going)
     except FileNotFoundError:
         return
     except OSError as error:
@@ -35,3 +43,8 @@ def _put_aside(tree: Path, going: Path) -> None:
     os.lstat(tree)
     going.mkdir(mode=0o700, parents=True, exist_ok=True)
     os.rename(tree, going / uuid.uuid4().hex)
+
+
+def _is_short(tree: Path) -> bool:
+    disk = os.statvfs(tree)
+    return disk.f_bavail * disk.f_frsize < min(SHORT_BYTES, SHORT_PART * disk.f_blocks * disk.f_frsize)

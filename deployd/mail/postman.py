@@ -17,6 +17,7 @@ import logging
 import os
 import resource
 import sys
+from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 
@@ -59,6 +60,8 @@ class Postman:
         self._doors: dict[str, asyncio.Server] = {}
         self._closed: dict[str, str] = {}
         """{environment: why nobody listens there}"""
+        self._tries: Counter[str] = Counter()
+        """{environment: how often nobody could}; told from the second time on: a postman before may be leaving."""
         self._carriers: dict[str, tuple[Carrier, asyncio.Task[None]]] = {}
         self._told: Round | None = None
         self._said = ""
@@ -89,6 +92,7 @@ class Postman:
             self._end_carrier(name)
             self._places.pop(name, None)
             self._closed.pop(name, None)
+            self._tries.pop(name, None)
         for name, address in wanted.items():
             try:
                 await self._put(name, address, told)
@@ -118,8 +122,10 @@ class Postman:
             opened = listener(gateway, port)
         except OSError as error:
             self._closed[name] = f"cannot take mails of {name} at {gateway}:{port}: {error.strerror}"
+            self._tries[name] += 1
             return
         self._closed.pop(name, None)
+        self._tries.pop(name, None)
         self._doors[name] = await asyncio.get_running_loop().create_server(lambda: Door(place), sock=opened)
 
     def _close(self, name: str) -> None:
@@ -134,7 +140,8 @@ class Postman:
 
     def say(self) -> None:
         """Tell the daemon what is wrong, when it is something else than before."""
-        troubles = [*self._closed.values(), *(carrier.trouble for carrier, _ in self._carriers.values())]
+        closed = (why for name, why in self._closed.items() if self._tries[name] != 1)
+        troubles = [*closed, *(carrier.trouble for carrier, _ in self._carriers.values())]
         said = json.dumps([trouble for trouble in troubles if trouble][:MOST_TROUBLES])
         if said != self._said:
             self._said = said

@@ -56,3 +56,15 @@ async def test_a_tree_is_gone_from_its_place_at_once_and_from_the_disk_by_and_by
         while net.failing:
             await asyncio.sleep(0.01)
         removing.cancel()
+
+
+async def test_on_a_disk_that_is_nearly_full_the_room_is_made_at_once(
+    tmp_path: Path, other_disk: Path,
+) -> None:
+    await run("mount", "-o", "remount,size=2m", str(other_disk))
+    tree, going = other_disk / "work", other_disk / "going"
+    tree.mkdir()
+    (tree / "large").write_bytes(b"x" * 2_000_000)
+    await put_aside(tree, going)
+    assert not tree.exists()
+    assert not going.exists()

@@ -210,6 +210,24 @@ async def test_an_activity_that_wrote_no_end_is_asked_for_its_own(tmp_path: Path
     tell.close()
 
 
+async def test_the_last_line_is_waited_for_when_the_end_is_known_before_it(tmp_path: Path) -> None:
+    async def how_ended(activity: ActivityId) -> End | None:
+        return End("failed", "it went wrong", "2026-01-01T00:00:00+00:00")
+
+    logs = Logs(tmp_path, LoopClock(), Masker(), how_ended)
+    tell = logs.open(ONE)
+    tell.line("one")
+    follower = logs.follow(ONE)
+    assert [line.text for line in await follower.take() or []] == ["one"]
+    async with asyncio.TaskGroup() as group:
+        taking = group.create_task(follower.take())
+        await asyncio.sleep(0.2)
+        tell.end("failed", "push of main failed: it went wrong")
+    assert [line.text for line in taking.result() or []] == ["push of main failed: it went wrong"]
+    assert await follower.take() is None
+    tell.close()
+
+
 async def test_a_log_can_be_read_only_by_its_owner(logs: Logs) -> None:
     tell = logs.open(ONE)
     tell.close()
