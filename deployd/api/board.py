@@ -333,7 +333,7 @@ def activity_shape(found: Activity, waits: str = "") -> ActivityShape:
     return ActivityShape(
         found.id, found.project, found.environment, found.branch, found.kind, found.commit or "", found.state,
         found.reason, found.trigger.who, found.trigger.how, found.created_at.isoformat(), _text(found.started_at),
-        _text(ended), seconds, found.reason if found.held else waits,
+        _text(ended), seconds, found.reason if found.held and found.state in activities.OPEN else waits,
     )
 
 

@@ -109,7 +109,7 @@ class StateDesk:
         made = self._lock_of(found, who, _one_line(reason))
 
         def lock(db: sqlite3.Connection) -> list[Activity]:
-            locks.put(db, made)
+            activities.lock(db, made, found.branch)
             return activities.latest(
                 db, project=found.project, environment=found.name, states=("in_progress",),
             )
@@ -194,7 +194,7 @@ class StateDesk:
         def enqueue(db: sqlite3.Connection) -> ActivityId:
             refuse_beyond_share(self._host.settings, db, environment.project, [Wanted(kind, environment.branch)])
             if lock is not None:   # with the wish: a push that comes now is held already
-                locks.put(db, lock)
+                activities.lock(db, lock, environment.branch)
             return activities.enqueue(db, new, self._clock.now())
 
         number = await self._store.write(enqueue)

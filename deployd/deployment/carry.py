@@ -140,12 +140,15 @@ class Carrier:
     async def _hold(self, activity: Activity, reason: str, tell: Tell) -> None:
         """Let it wait for the unlock; when that has come since the lock was seen, it begins anew at once."""
         waits = await self.store.write(lambda db: self._held(db, activity, reason))
-        log.info("activity_held" if waits else "activity_begun_anew", reason=reason)
+        log.info("activity_held" if waits else "activity_not_held", reason=reason)
         if waits:
             tell.held(f"{activity.kind} of {activity.branch} is built and waits: {reason}",
                       mend=f"deployd unlock {activity.project} {activity.branch}")
 
     def _held(self, db: sqlite3.Connection, activity: Activity, reason: str) -> bool:
+        wish = Journal(entries.of_activity(db, activity.id)).wish()
+        if wish is not None and wish.result != HELD:   # came since the last look: its lane carries it to that end
+            return False
         entries.append(db, activity.id, Entry("", HELD, self.clock.now(), None, reason))
         activities.hold(db, activity.id, reason)
         waits = locks.find(db, activity.project, activity.environment) is not None

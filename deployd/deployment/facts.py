@@ -154,5 +154,5 @@ def _versions_in_use(db: sqlite3.Connection) -> list[Version]:
     found = [read_result(text, Version) for _, _, text in environments.live_versions(db)]
     for activity in activities.open_ones(db):
         with suppress(LookupError):
-            found.append(Journal(entries.of_activity(db, activity.id)).result("read_and_plan", Planned).version)
+            found.append(Journal(entries.all_of_activity(db, activity.id)).result("read_and_plan", Planned).version)
     return found

@@ -11,6 +11,7 @@ from typing import Literal
 
 from deployd.ids import ActivityId, CommitId, EnvironmentName, ProjectId
 from deployd.state import locks
+from deployd.state.locks import Lock
 
 State = Literal["pending", "in_progress", "success", "failed", "cancelled", "superseded"]
 OPEN: tuple[State, ...] = ("pending", "in_progress")
@@ -92,10 +93,10 @@ def enqueue(connection: sqlite3.Connection, new: NewActivity, now: datetime) -> 
 
 
 def begin(connection: sqlite3.Connection, activity: ActivityId, now: datetime) -> bool:
-    """pending → in_progress; one that is in progress already stays so. False: it has ended meanwhile."""
+    """pending → in_progress; one that is in progress already stays so. False: it has ended, or is held, meanwhile."""
     return connection.execute(
         "UPDATE activities SET state = 'in_progress', reason = '', started_at = coalesce(started_at, ?)"
-        " WHERE id = ? AND state IN ('pending', 'in_progress')",
+        " WHERE id = ? AND state IN ('pending', 'in_progress') AND held = 0",
         (now.isoformat(), activity),
     ).rowcount == 1
 
@@ -113,9 +114,18 @@ def finish(connection: sqlite3.Connection, activity: ActivityId, state: State, r
 def hold(connection: sqlite3.Connection, activity: ActivityId, reason: str) -> bool:
     """in_progress → pending, until its environment is unlocked. False: it has ended already."""
     return connection.execute(
-        "UPDATE activities SET state = 'pending', held = 1, reason = ? WHERE id = ? AND state IN ('in_progress')",
-        (reason, activity),
+        "UPDATE activities SET state = 'pending', held = 1, reason = ?, started_at = NULL"
+        " WHERE id = ? AND state IN ('in_progress')", (reason, activity),
     ).rowcount == 1
+
+
+def lock(connection: sqlite3.Connection, lock: Lock, branch: str) -> None:
+    """Lock an environment. Its end is held from now on, if it still waits: nothing else would stop it."""
+    locks.put(connection, lock)
+    connection.execute(
+        "UPDATE activities SET held = 1, reason = ? WHERE project = ? AND environment = ? AND kind = 'delete'"
+        f" AND state = 'pending' AND {IS_OPEN}", (lock.said(branch), lock.project, lock.environment),
+    )
 
 
 def newer_push(connection: sqlite3.Connection, activity: Activity) -> ActivityId | None:

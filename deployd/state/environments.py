@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from deployd.ids import ActivityId, EnvironmentName, ProjectId
-from deployd.state import answers, locks
+from deployd.state import activities, answers, locks
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +43,13 @@ def ensure(
 
 
 def forget(connection: sqlite3.Connection, project: ProjectId, name: EnvironmentName) -> None:
-    """The environment is gone; activities and their journals stay, and its secrets do as long as its data is kept."""
+    """The environment is gone; activities and their journals stay, and its secrets do as long as its data is kept.
+
+    Its lock goes with it, and nobody could take it away any more: what was held goes on.
+    """
     connection.execute("DELETE FROM environments WHERE project = ? AND name = ?", (project, name))
     locks.remove(connection, project, name)
+    activities.release(connection, project, name)
     answers.remove(connection, project, name)
 
 

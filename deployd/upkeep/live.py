@@ -89,7 +89,7 @@ def _at(db: sqlite3.Connection, key: Key) -> At:
     live = environment.live_activity if environment else None
     opened = activities.latest(db, project=project, environment=name, states=activities.OPEN)
     running = next((activity for activity in opened if activity.state == "in_progress"), None)
-    if any(activity.kind == "delete" for activity in opened):
+    if any(activity.kind == "delete" and not activity.held for activity in opened):
         return At(Hands.NOBODY, live, running)
     if running is None:
         return At(Hands.OURS, live)

@@ -192,3 +192,16 @@ async def test_a_lock_names_what_runs_and_an_unlock_what_goes_on(world: World) -
     woken = world.lanes.woken
     unlocked = await world.desk.unlock("shop", MAIN, "ada")
     assert (unlocked.lock, unlocked.activities, world.lanes.woken) == (None, (running,), woken + 1)
+
+
+@pytest.mark.parametrize("by_rollback", [False, True])
+async def test_a_lock_holds_the_end_of_the_environment_that_waits(world: World, *, by_rollback: bool) -> None:
+    await world.went_live(version("a"), version("b"))
+    new = NewActivity(SHOP, MAIN, "main", "delete", 1, None, Trigger("ada", "git"))
+    end: ActivityId = await world.store.write(lambda db: activities.enqueue(db, new, NOW))
+    if by_rollback:
+        await world.desk.rollback("shop", "main", None, "ada")
+    else:
+        await world.desk.lock("shop", "main", "the sale", "ada")
+    found = await world.store.read(lambda db: activities.find(db, end))
+    assert found.held

@@ -74,7 +74,8 @@ def _read(db: sqlite3.Connection, keep: int, cache_before: datetime, log_before:
     opened = activities.open_ones(db)
     for activity in opened:
         with suppress(LookupError):
-            planned = Journal(entries.of_activity(db, activity.id)).result("read_and_plan", Planned)
+            # History too: what was built before a lock held it waits to go live.
+            planned = Journal(entries.all_of_activity(db, activity.id)).result("read_and_plan", Planned)
             versions[activity.id] = planned.version
         # A rollback that still waits has no plan yet, and a push before it may take its target off the list.
         target = activity.trigger.to

@@ -1,0 +1,150 @@
+"""What a lock holds: it touches nothing of what is live, it stays built, and whatever is wanted of it is heard."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from deployd.activity import wishes
+from deployd.activity.journal import DONE, WISH, write_result
+from deployd.api.board import activity_shape
+from deployd.deployment.carry import Carrier
+from deployd.deployment.facts import _versions_in_use
+from deployd.deployment.view import Planned
+from deployd.ids import ActivityId, CommitId, EnvironmentName, ProjectId
+from deployd.plan import Plan
+from deployd.state import activities, entries, environments, locks
+from deployd.state.activities import Activity, NewActivity, Trigger
+from deployd.state.entries import HELD, Entry
+from deployd.state.locks import Lock
+from deployd.upkeep.collect.look import _read
+from deployd.upkeep.live import Hands, read_at
+from tests.unit.state_in_memory import MemoryStore
+from tests.unit.test_deployment_decisions import version
+
+SHOP, MAIN = ProjectId("shop"), EnvironmentName("main-bvxea6i")
+NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
+LOCK = Lock(SHOP, MAIN, "ada", "the sale", NOW)
+MISSING: Any = None
+
+
+@pytest.fixture
+def store() -> Iterator[MemoryStore]:
+    made = MemoryStore()
+    environments.ensure(made.db, SHOP, MAIN, "main", NOW)
+    yield made
+    made.close()
+
+
+def enqueue(db: sqlite3.Connection, kind: str = "push") -> ActivityId:
+    return activities.enqueue(
+        db, NewActivity(SHOP, MAIN, "main", kind, 1, CommitId("c" * 40), Trigger("ada", "git")), NOW,
+    )
+
+
+def found(db: sqlite3.Connection, number: ActivityId) -> Activity:
+    activity = activities.find(db, number)
+    assert activity is not None
+    return activity
+
+
+def begin_and_find_lock(db: sqlite3.Connection) -> ActivityId:
+    """A push that was planned and built, and whose undo is done: about to be held."""
+    activities.lock(db, LOCK, "main")
+    number = enqueue(db)
+    activities.begin(db, number, NOW)
+    planned = Planned(version(number, "h"), None, Plan((), ()), ())
+    entries.append(db, number, Entry("read_and_plan", DONE, NOW, write_result(planned)))
+    entries.append(db, number, Entry("", WISH, NOW, HELD, "locked"))
+    return number
+
+
+def carrier(store: MemoryStore) -> Carrier:
+    clock: Any = SimpleNamespace(now=lambda: NOW)
+    holder: Any = store
+    return Carrier(holder, MISSING, MISSING, MISSING, clock, 0)
+
+
+def hold(store: MemoryStore, number: ActivityId) -> bool:
+    return carrier(store)._held(store.db, found(store.db, number), "locked")
+
+
+def test_what_is_live_is_looked_after_while_its_end_is_held(store: MemoryStore) -> None:
+    activities.lock(store.db, LOCK, "main")
+    enqueue(store.db, "delete")
+    whole: Any = store
+    assert asyncio.run(read_at(whole, (SHOP, MAIN))).hands is Hands.OURS
+    activities.release(store.db, SHOP, MAIN)
+    assert asyncio.run(read_at(whole, (SHOP, MAIN))).hands is Hands.NOBODY
+
+
+def test_a_lock_holds_the_end_that_waits_already_and_one_that_is_about_to_begin(store: MemoryStore) -> None:
+    end, push = enqueue(store.db, "delete"), enqueue(store.db)
+    activities.lock(store.db, LOCK, "main")
+    assert (found(store.db, end).held, found(store.db, push).held) == (True, False)
+    assert found(store.db, end).reason == LOCK.said("main")
+    assert not activities.begin(store.db, end, NOW)
+    assert activities.release(store.db, SHOP, MAIN) == [end]
+    assert activities.begin(store.db, end, NOW)
+
+
+def test_an_end_that_runs_is_not_held(store: MemoryStore) -> None:
+    end = enqueue(store.db, "delete")
+    activities.begin(store.db, end, NOW)
+    activities.lock(store.db, LOCK, "main")
+    assert (found(store.db, end).held, found(store.db, end).state) == (False, "in_progress")
+
+
+def test_nothing_is_held_for_ever_when_the_environment_is_gone_with_its_lock(store: MemoryStore) -> None:
+    first = enqueue(store.db, "delete")
+    activities.begin(store.db, first, NOW)
+    activities.lock(store.db, LOCK, "main")
+    second = enqueue(store.db, "delete")   # delivered twice
+    assert found(store.db, second).held
+    environments.forget(store.db, SHOP, MAIN)
+    activities.finish(store.db, first, "success", "", NOW)
+    goes_on = activities.next_of_lane(store.db, SHOP, MAIN)
+    assert goes_on is not None
+    assert goes_on.id == second
+
+
+def test_what_a_held_push_built_is_in_use(store: MemoryStore) -> None:
+    number = begin_and_find_lock(store.db)
+    assert hold(store, number)
+    assert [item.activity for item in _versions_in_use(store.db)] == [number]
+    assert "h" * 64 in _read(store.db, 1, NOW, NOW).slugs
+
+
+def test_a_cancel_that_comes_just_before_it_is_held_is_heard(store: MemoryStore) -> None:
+    number = begin_and_find_lock(store.db)
+    assert wishes.end(store.db, number, "cancelled by bob", NOW)
+    assert not hold(store, number)
+    assert not found(store.db, number).held
+    next_one = activities.next_of_lane(store.db, SHOP, MAIN)   # its lane carries it to its end
+    assert next_one is not None
+    assert (next_one.id, next_one.state) == (number, "in_progress")
+
+
+def test_the_time_of_a_push_begins_anew_after_the_unlock(store: MemoryStore) -> None:
+    number = begin_and_find_lock(store.db)
+    assert hold(store, number)
+    assert found(store.db, number).started_at is None
+    locks.remove(store.db, SHOP, MAIN)
+    activities.release(store.db, SHOP, MAIN)
+    later = NOW + timedelta(days=3)
+    activities.begin(store.db, number, later)
+    assert found(store.db, number).started_at == later
+
+
+def test_who_has_ended_waits_for_nothing(store: MemoryStore) -> None:
+    number = begin_and_find_lock(store.db)
+    assert hold(store, number)
+    assert activity_shape(found(store.db, number)).waits == "locked"
+    activities.cancel_waiting(store.db, number, "cancelled by bob", NOW)
+    assert activity_shape(found(store.db, number)).waits == ""
