@@ -193,7 +193,8 @@ class StateDesk:
                           commit, trigger)
         def enqueue(db: sqlite3.Connection) -> ActivityId:
             refuse_beyond_share(self._host.settings, db, environment.project, [Wanted(kind, environment.branch)])
-            if lock is not None:   # with the wish: a push that comes now is held already
+            # With the wish: a push that comes now is held already. Somebody's own lock keeps its words.
+            if lock is not None and locks.find(db, lock.project, lock.environment) is None:
                 activities.lock(db, lock, environment.branch)
             return activities.enqueue(db, new, self._clock.now())
 

@@ -179,6 +179,14 @@ async def test_a_rollback_of_production_locks_it_unless_that_is_not_wanted(world
     assert (lock.who, lock.reason) == ("ada", "rolled back to activity 1")
 
 
+async def test_a_rollback_leaves_somebodys_own_lock_its_words(world: World) -> None:
+    await world.went_live(version("a"), version("b"))
+    await world.desk.lock("shop", "main", "the sale", "ada")
+    await world.desk.rollback("shop", "main", None, "bob")
+    (lock,) = await world.store.read(locks.list_all)
+    assert (lock.who, lock.reason) == ("ada", "the sale")
+
+
 async def test_a_lock_names_what_runs_and_an_unlock_what_goes_on(world: World) -> None:
     await world.went_live(version("a"))
     with pytest.raises(NotLocked, match="main is not locked"):

@@ -5,7 +5,7 @@ local settings = require "deployd.settings"
 local LOOK_SECONDS = 5
 local MOST_BYTES = 64 * 1024 * 1024
 
-local SHORT_BYTES = 4000   -- of a request's head: what is written of it needs no limit of its own
+local SHORT_BYTES = 4000   -- of a request's head as it came: what is written of it needs no limit of its own
 
 local var = ngx.var
 
@@ -20,8 +20,9 @@ local function look()
 end
 
 -- Has the request written to the log of an environment when it ends; of a long one only the beginnings of its words.
-function _M.note(environment)
-    if tonumber(var.request_length) < SHORT_BYTES then
+-- Over TLS a head may have come compressed (HTTP/2, HTTP/3): a byte stands for a long word that was sent once.
+function _M.note(environment, scheme)
+    if scheme == "http" and tonumber(var.request_length) < SHORT_BYTES then
         var.deployd_environment = environment
     else
         var.deployd_environment, var.deployd_cut = "", environment   -- it may have grown since it was noted first

@@ -183,7 +183,7 @@ function _M.pass(scheme)
         return by_hand()
     end
     if log.on then
-        log.note(environment.name)
+        log.note(environment.name, scheme)
     end
     local route = match(entry[scheme], uri)
     if not route or not route.plain then
@@ -219,7 +219,7 @@ function _M.handle(scheme)
         compression.forbid()
     end
     if log.on then
-        log.note(entry.environment.name)
+        log.note(entry.environment.name, scheme)
     end
     local refusal, status = verdict(entry, scheme, host)
     if refusal then
