@@ -160,6 +160,16 @@ def write_file(folder: int, name: str, content: bytes, *, mode: int, group: int 
     os.rename(new, name, src_dir_fd=folder, dst_dir_fd=folder)
 
 
+def sync_disk(folder: int) -> None:
+    """Have all that was written to the disk of a folder be on it. Blocking.
+
+    Raises:
+        OSError: Not all of it is.
+    """
+    if _libc.syncfs(folder) != 0:
+        raise OSError(ctypes.get_errno(), f"syncfs: {os.strerror(ctypes.get_errno())}")
+
+
 def is_roots(folder: int) -> bool:
     """Whether a folder belongs to root and nobody else may write into it."""
     seen = os.fstat(folder)

@@ -181,6 +181,8 @@ class _Returning:
     def _special(self, held: int, entry: Kept, live: os.stat_result | None) -> None:
         kind = {"link": stat.S_IFLNK, "pipe": stat.S_IFIFO, "socket": stat.S_IFSOCK}[entry.kind]
         same = live is not None and live.st_ino == entry.inode and stat.S_IFMT(live.st_mode) == kind
+        if same and entry.kind == "link":   # one that was made anew gets the number of the one that was removed
+            same = os.readlink(entry.name, dir_fd=held) == entry.target
         if live is not None and not same:
             self._away(held, entry.name)
         if not same:

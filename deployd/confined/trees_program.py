@@ -18,6 +18,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from deployd.confined.beneath import sync_disk
 from deployd.confined.tree_keeping import Bounds, LeftOut, keep, look, shares_contents
 from deployd.confined.tree_return import put_back
 from deployd.errors import DeployError
@@ -74,6 +75,7 @@ def put_all_back(asked: dict[str, Any]) -> None:
         put_back(Path(asked["root"]), folder, kept_in, number, Path(asked["aside"]), asked["owner"])
         for number, folder in asked["folders"]
     )
+    sync_disk(handle)   # what comes next is journalled, and then the snapshot goes
     say({"changed": changed})
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
@@ -113,13 +114,17 @@ async def open_keeping(
 
 
 def write_request(deployment: Deployment, host: Host, kept: Sequence[tuple[int, str]], snapshot: Path) -> None:
-    """How to put the mounts back, for the program and for a person who starts it. Blocking."""
-    (snapshot / FOLDER / REQUEST).write_text(json.dumps({
+    """How to put the mounts back, for the program and for a person who starts it; on the disk. Blocking."""
+    request = json.dumps({
         "do": "put back", "root": str(host.places.data(deployment.project.id, deployment.environment)),
         "from": str(snapshot / FOLDER), "folders": kept, "owner": deployment.planned.version.uid,
         # Goes with the version, when visitors wait no longer.
         "aside": str(host.places.version(deployment.project.id, deployment.environment, deployment.id) / "aside"),
-    }))
+    })
+    with (snapshot / FOLDER / REQUEST).open("w", encoding="utf-8") as file:
+        file.write(request)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 async def put_mounts_back(snapshot: Path) -> int:

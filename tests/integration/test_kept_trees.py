@@ -8,11 +8,14 @@ import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 
-from deployd.confined.beneath import NotBeneath
+from deployd.confined import trees_program
+from deployd.confined.beneath import NotBeneath, sync_disk
+from deployd.confined.kept_trees import tree_file
 from deployd.confined.tree_keeping import Bounds, LeftOut, keep, look
 from deployd.confined.tree_return import put_back
 from deployd.confined.trees import remove_tree
@@ -163,6 +166,67 @@ def test_what_changed_in_the_very_moment_of_keeping_is_put_back_whatever_its_tim
         file.write_text("new")
         back(data, to)
         assert file.read_text() == "old"
+
+
+def test_a_link_that_was_removed_and_made_again_leads_where_it_led(tmp_path: Path) -> None:
+    """ext4 gives it the number of the one before; elsewhere that is written down as if it had."""
+    data, to = tmp_path / "data" / "shop", tmp_path / "kept"
+    data.mkdir(parents=True)
+    to.mkdir()
+    (data / "current").symlink_to("releases/1")
+    keep(data.parent, "shop", to, 0, bounds())
+    before = (data / "current").lstat().st_ino
+    (data / "current").unlink()
+    (data / "current").symlink_to("releases/2")
+    text = tree_file(to, 0).read_text()
+    tree_file(to, 0).write_text(text.replace(f",{before},", f",{(data / 'current').lstat().st_ino},"))
+    back(data, to)
+    assert os.readlink(data / "current") == "releases/1"
+
+
+def test_a_file_full_of_holes_is_left_out_before_its_pieces_are_all_counted(tmp_path: Path) -> None:
+    data, to = tmp_path / "data" / "shop", tmp_path / "kept"
+    data.mkdir(parents=True)
+    to.mkdir()
+    with (data / "holes").open("wb") as file:
+        for number in range(50):
+            file.seek(number * 2 * 65_536)
+            file.write(b"x")
+    keep(data.parent, "shop", to, 0, bounds(entries=51))
+    with pytest.raises(LeftOut, match="pieces of files"):
+        keep(data.parent, "shop", to, 1, bounds(entries=50))
+
+
+def test_what_is_on_another_disk_than_the_snapshot_is_left_out_as_it_could_not_be_put_back(data: Path) -> None:
+    with TemporaryDirectory(dir="/dev/shm") as other:
+        if os.stat(other).st_dev == data.stat().st_dev:
+            pytest.skip("temporary files are in memory here")
+        with pytest.raises(LeftOut, match="another disk"):
+            keep(data.parent, "shop", Path(other), 0, bounds())
+        assert os.listdir(other) == []
+
+
+def test_what_was_put_back_is_on_the_disk_before_that_is_said(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+) -> None:
+    to, synced = kept(data, tmp_path), list[tuple[int, str]]()
+    monkeypatch.setattr(trees_program, "sync_disk", lambda folder: synced.append(
+        (os.fstat(folder).st_dev, (data / "var/log/system.log").read_text() + capsys.readouterr().out),
+    ))
+    spoil(data)
+    trees_program.put_all_back({
+        "root": str(data.parent), "from": str(to), "folders": [[0, "shop"]], "aside": str(to / "aside"), "owner": OWNER,
+    })
+    assert synced == [(data.stat().st_dev, "one\n")]
+    assert '"changed"' in capsys.readouterr().out
+
+
+def test_a_disk_is_synced_by_a_descriptor_or_refuses(tmp_path: Path) -> None:
+    handle = os.open(tmp_path, os.O_RDONLY)
+    sync_disk(handle)
+    os.close(handle)
+    with pytest.raises(OSError, match="syncfs"):
+        sync_disk(handle)
 
 
 def test_what_stands_on_the_way_out_leads_nowhere(data: Path, tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ WHOSE = {
         "the folder of an instance's scripts: root's, a container adds nothing to it"),
     "deployment/instances.py": ("mkdir",
         "versions/<version>/<instance>, whose entries are root's"),
-    "deployment/mount_snapshot.py": ("write_text",
+    "deployment/mount_snapshot.py": ("open",
         "snapshots/, root's; mounts by confined.trees_program"),
     "deployment/places.py": ("glob",
         "environments/, whose entries are root's"),
