@@ -38,14 +38,14 @@ PREAMBLE = _preamble()
 SAY = f"""\
 deployd_say() {{
 deployd_begun= deployd_ended=
-[ -w {STARTS_FILE} ] && read -r deployd_begun deployd_ended deployd_rest <{STARTS_FILE} || return 0
+[ -w {STARTS_FILE} ] && IFS=' ' read -r deployd_begun deployd_ended deployd_rest <{STARTS_FILE} || return 0
 case $deployd_begun,$deployd_ended in *[!0-9,]* | ,* | *,) return 0 ;; esac
 case $1 in {RUNNING}) deployd_begun=$((deployd_begun + 1)) ;; {ENDED}) deployd_ended=$((deployd_ended + 1)) ;; esac
-printf '%-60s\\n' "$deployd_begun $deployd_ended $*" 1<>{STARTS_FILE} || :
+printf '%-60s\\n' "$deployd_begun $deployd_ended $1 $2 $3" 1<>{STARTS_FILE} || :
 }}
 """
 """Builtins of the shell only: no program is started for it. In one write over what was there, as a full disk allows.
-Whatever its application has done to the file, nothing but this fails."""
+Whatever its application has done to the file, or `.environment` to IFS, nothing but this fails."""
 
 
 def start_script(commands: Commands, default: str | None, *, hook_ended: str | None = None) -> str:

@@ -108,6 +108,15 @@ async def test_what_an_environment_file_sets_is_seen_and_its_options_keep_ours_g
     assert (hook.status, hook.stdout) == (5, b"one\n")
 
 
+async def test_an_environment_file_may_set_what_the_shell_cuts_words_at(tmp_path: Path) -> None:
+    await asyncio.to_thread(lay_out_starts, tmp_path, group=os.getgid())
+    (tmp_path / ".environment").write_text("IFS=','\n")
+    await run("sh", "-c", moved(start_script(Commands(start="exit 6"), None), tmp_path), check=False)
+    starts = await asyncio.to_thread(read_starts, tmp_path)
+    assert starts is not None
+    assert (starts.begun, starts.ended, starts.state, starts.status) == (1, 1, ENDED, 6)
+
+
 def moved(text: str, folder: Path) -> str:
     """A script that finds its folders in another one."""
     return text.replace(STARTS_FILE, str(folder / "starts")).replace(APP_FOLDER, str(folder))
