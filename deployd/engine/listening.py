@@ -98,22 +98,22 @@ def _read(table: Path) -> str:
 
 def tcp_listeners(text: str) -> dict[int, frozenset[str]]:
     """{port: numbers of the sockets}, from the text of /proc/net/tcp or tcp6; without that of Docker's name server."""
-    found: dict[int, frozenset[str]] = {}
+    found: dict[int, set[str]] = {}
     for row in (line.split() for line in text.splitlines()[1:]):
         if len(row) > 9 and row[3] == LISTEN_TCP:
             address, _, port = row[1].rpartition(":")
             if address != NAME_SERVER:
-                found[int(port, 16)] = found.get(int(port, 16), frozenset()) | {row[9]}
-    return found
+                found.setdefault(int(port, 16), set()).add(row[9])
+    return {port: frozenset(sockets) for port, sockets in found.items()}
 
 
 def unix_listeners(text: str) -> dict[str, frozenset[str]]:
     """{path: numbers of the sockets}, from the text of /proc/net/unix."""
-    found: dict[str, frozenset[str]] = {}
+    found: dict[str, set[str]] = {}
     for row in (line.split() for line in text.splitlines()[1:]):
         if len(row) > 7 and row[3] == ACCEPTS:
-            found[row[7]] = found.get(row[7], frozenset()) | {row[6]}
-    return found
+            found.setdefault(row[7], set()).add(row[6])
+    return {path: frozenset(sockets) for path, sockets in found.items()}
 
 
 def connections_to(pid: int, port: int, path: str) -> int:

@@ -5,9 +5,16 @@ from __future__ import annotations
 import os
 import socket
 import threading
+import time
 from pathlib import Path
 
-from deployd.engine.listening import connections_to, tcp_connections, unix_connections
+from deployd.engine.listening import (
+    connections_to,
+    tcp_connections,
+    tcp_listeners,
+    unix_connections,
+    unix_listeners,
+)
 
 
 def test_connections_to_the_application_are_counted_and_no_others() -> None:
@@ -36,3 +43,14 @@ def test_connections_to_a_unix_socket_are_counted_from_their_beginning_to_their_
                 assert connections_to(os.getpid(), 1, path) == 1
         assert connections_to(threading.get_native_id(), 1, path) == 0
     assert connections_to(2**22 + 1, 1, path) == 0, "there is no such process"
+
+
+def test_ten_thousands_that_listen_in_one_place_take_no_longer_than_in_many() -> None:
+    count = 20_000
+    tcp = "head\n" + "".join(
+        f"   0: 00000000:1F90 00000000:0000 0A 0:0 0:0 0 1000 0 {1_000_000 + number}\n" for number in range(count)
+    )
+    unix = "head\n" + "".join(f"0: 2 0 00010000 0001 01 {1_000_000 + number} /run/app\n" for number in range(count))
+    began = time.process_time()
+    assert len(tcp_listeners(tcp)[8080]) == len(unix_listeners(unix)["/run/app"]) == count
+    assert time.process_time() - began < 1
