@@ -64,7 +64,8 @@ class Pauses(Containers):
         seen = await self.container(name)
         file = await asyncio.to_thread(pause_file, seen.pid, seen.id) if seen and seen.pid else None
         if file is not None:
-            await asyncio.to_thread(file.write_text, THAW[file.name])
+            with suppress(FileNotFoundError):   # it has ended meanwhile
+                await asyncio.to_thread(file.write_text, THAW[file.name])
 
     async def _pause_file(self, name: str) -> Path:
         seen = await self.container(name)

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from unittest.mock import MagicMock
 
 import pytest
 
-from deployd.engine.pauses import pause_file
+from deployd.engine import pauses
+from deployd.engine.errors import EngineRefused
+from deployd.engine.pauses import Pauses, pause_file
 
 ID = "ab" * 32
 
@@ -30,3 +35,23 @@ def test_the_file_of_the_container_and_of_no_other_group(tmp_path: Path, said: s
         path.write_text(text)
     assert pause_file(7, ID, tmp_path / "proc", tmp_path / "cgroup") == (file if found else None)
     assert pause_file(8, ID, tmp_path / "proc", tmp_path / "cgroup") is None
+
+
+async def test_a_container_that_ends_while_it_is_let_go_on_is_fine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Ending(Pauses):
+        docker: Any = MagicMock()
+
+        def __init__(self) -> None:
+            """Of an Engine that is asked nothing."""
+
+        async def container(self, name: str) -> Any:
+            return SimpleNamespace(pid=7, id=ID)
+
+    async def not_paused(*_: object) -> None:
+        raise EngineRefused("it is not paused")
+
+    monkeypatch.setattr(pauses, "ask", not_paused)
+    monkeypatch.setattr(pauses, "pause_file", lambda *_: tmp_path / "gone" / "freezer.state")
+    await Ending().ensure_going_on("db")
