@@ -45,6 +45,6 @@ def place_in_output(query: Mapping[str, str]) -> tuple[str, int | None]:
         return "", DEFAULT_LINES if count is None else count
     try:
         moment = datetime.fromisoformat(since)
-    except ValueError:
+        return place_of(moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)), count
+    except (ValueError, OverflowError):   # in UTC some date is before the year 1
         raise Unusable(f"since must be a date (ISO 8601), not {since[:40]!r}") from None
-    return place_of(moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)), count

@@ -46,7 +46,15 @@ def mail(socket: Path, as_json: bool, raw: bool, project: str, environment: str,
 
 
 def lines_of(message: bytes) -> list[str]:
-    """A mail for people: its usual headers, its text, and what else is in it."""
+    """A mail for people: its usual headers, its text, and what else is in it; byte for byte when it cannot be read."""
+    try:
+        lines = _read(message)
+    except (ValueError, LookupError, AttributeError, RecursionError):   # Python's own parser stumbles over some
+        lines = message.decode(errors="replace").splitlines()
+    return [line.encode(errors="replace").decode() for line in lines]   # UTF-7 may give halves of characters
+
+
+def _read(message: bytes) -> list[str]:
     found = message_from_bytes(message, policy=policy.default)
     lines = [f"{name}: {found[name]}" for name in HEADERS if found[name]]
     body = found.get_body(("plain", "html"))

@@ -6,6 +6,7 @@ All of them are read-only: whatever a page of another site makes a browser ask f
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -40,6 +41,8 @@ AT_ONCE, AT_ONCE_OF_ONE = 4, 2
 """Pages that are made at the same time. One may have looked at thousands of requests, and is made in a thread."""
 ACTIVITIES = 10
 MOST_MAILS = 200
+MOST_PRINTED_BYTES = 16_000_000
+"""Of lines that are looked at for a page, the newest: a container may print some of 16 KiB."""
 FOLLOW_SECONDS = 5
 """New requests stand in the log a second or two after they ended."""
 KINDS = {
@@ -189,10 +192,14 @@ class _Console:
 
     async def _printed(self, environment: EnvironmentShape, lines: int) -> bytes:
         output = await self._board.output(environment.project, environment.name, Wanted(), start="", lines=lines)
-        found: list[bytes] = []
+        found: deque[bytes] = deque()
+        size = 0
         try:
             while taken := await output.rest():
                 found.append(taken)
+                size += len(taken)
+                while size > MOST_PRINTED_BYTES and len(found) > 1:
+                    size -= len(found.popleft())
         finally:
             output.close()
         return b"".join(found)

@@ -63,6 +63,7 @@ class Box:
 
     def draft(self) -> Path:
         """Where a message is written that is just coming."""
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)   # `forget_strays` may have met it while it was new
         self._drafts += 1
         return self.folder / f"{DRAFT}{self._drafts}"
 
@@ -93,18 +94,38 @@ class Box:
 
     def remove(self, number: int) -> None:
         self._kept.pop(number, None)
-        for file in (self._note(number), self._message(number)):
+        for file in (self._message(number), self._note(number)):   # a message without a note would lie there for ever
             file.unlink(missing_ok=True)
 
     def read(self, number: int) -> Letter | None:
-        with suppress(OSError):
+        """None: there is none.
+
+        Raises:
+            OSError: It cannot be read now.
+        """
+        with suppress(FileNotFoundError):
             return parse_letter(self._note(number).read_bytes())
         return None
 
     def message(self, number: int) -> bytes | None:
-        with suppress(OSError):
+        """None: there is none.
+
+        Raises:
+            OSError: It cannot be read now.
+        """
+        with suppress(FileNotFoundError):
             return self._message(number).read_bytes()
         return None
+
+    def make_durable(self, number: int) -> None:
+        """Have a note, and that it and its message are there, outlive a power cut. Blocking."""
+        with suppress(FileNotFoundError):   # it was taken away for others meanwhile
+            for place in (self._note(number), self.folder):
+                handle = os.open(place, os.O_RDONLY)
+                try:
+                    os.fsync(handle)
+                finally:
+                    os.close(handle)
 
     def next_waiting(self) -> tuple[int, float] | None:
         """(number, when it is due) of the one that is due first."""

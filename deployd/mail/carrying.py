@@ -53,12 +53,13 @@ class Carrier:
         """Try one mail. Whether the relay itself failed."""
         box, relay = self._place.box, self._place.address.relay
         async with self._turns:
-            letter = await asyncio.to_thread(box.read, number)
-            message = await asyncio.to_thread(box.message, number)
-            if letter is None or message is None or relay is None or letter.state != WAITS:
-                box.remove(number)
-                return False
+            letter = None
             try:
+                letter = await asyncio.to_thread(box.read, number)
+                message = await asyncio.to_thread(box.message, number)
+                if letter is None or message is None or relay is None or letter.state != WAITS:
+                    box.remove(number)
+                    return False
                 handed = await hand_over(relay, letter, message)
                 kept = after(letter, handed, now())
                 if kept is None:
@@ -66,7 +67,8 @@ class Carrier:
                 else:
                     box.write(kept)
             except Exception as error:   # noqa: BLE001  the net of this process: one mail keeps no other one
-                handed = Handed(letter.recipients, f"it cannot be handed over: {error!r}", is_relays=True)
+                left = letter.recipients if letter is not None else ()
+                handed = Handed(left, f"it cannot be handed over: {error!r}", is_relays=True)
         self._failed = self._failed + 1 if handed.is_relays else 0
         self._tell(handed)
         return handed.is_relays

@@ -53,6 +53,7 @@ def parse_letter(data: bytes) -> Letter | None:
         texts = [found["sender"], found["subject"], found["state"], found["why"], *found["recipients"]]
         if found["state"] not in STATES or not all(isinstance(item, str) for item in texts):
             return None
+        "".join(texts).encode()   # halves of characters would break every page that shows them
         return Letter(
             int(found["id"]), float(found["at"]), found["sender"], tuple(found["recipients"])[:MOST_RECIPIENTS],
             int(found["size_bytes"]), found["subject"][:LONGEST_SUBJECT], found["state"], found["why"][:LONGEST_WHY],
@@ -69,6 +70,7 @@ def subject_of(head: bytes) -> str:
         text = str(make_header(decode_header(found)))
     except (HeaderParseError, LookupError, ValueError):
         text = found
+    text = text.encode(errors="replace").decode()   # UTF-7 may give halves of characters, which no page can show
     return " ".join(text.split())[:LONGEST_SUBJECT]
 
 

@@ -64,9 +64,10 @@ class Place:
             subject = subject_of(file.read(HEAD_BYTES))
             await asyncio.to_thread(os.fsync, file.fileno())
         waits = self.address.relay is not None
-        self.box.add(draft, Letter(
+        letter = self.box.add(draft, Letter(
             0, time.time(), sender, recipients, size_bytes, subject, WAITS if waits else KEPT, again_at=0.0,
         ), self.address.box_bytes)
+        await asyncio.to_thread(self.box.make_durable, letter.id)
         if waits:
             self.letter_waits.set()
 

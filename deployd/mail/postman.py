@@ -85,7 +85,7 @@ class Postman:
             await self._tell(parse_round(line))
 
     async def _tell(self, told: Round) -> None:
-        self._told = told
+        before, self._told = self._told, told
         wanted = {address.name: address for address in told.addresses}
         for name in (self._places.keys() | self._closed.keys()) - wanted.keys():
             self._close(name)
@@ -93,12 +93,20 @@ class Postman:
             self._places.pop(name, None)
             self._closed.pop(name, None)
             self._tries.pop(name, None)
-        for name, address in wanted.items():
-            try:
-                await self._put(name, address, told)
-            except OSError as error:   # a full disk
-                self._closed[name] = f"cannot have a box for {name}: {error.strerror}"
+        if before is not None and before.port != told.port:
+            for name in list(self._doors):
+                self._close(name)
+        for address in wanted.values():
+            await self._try(address, told)
+        self._said = ""   # a daemon that has read its settings again knows nothing of what was said before
         self.say()
+
+    async def _try(self, address: Address, told: Round) -> None:
+        self._closed.pop(address.name, None)
+        try:
+            await self._put(address.name, address, told)
+        except OSError as error:   # a full disk
+            self._closed[address.name] = f"cannot have a box for {address.name}: {error.strerror}"
 
     async def _put(self, name: str, address: Address, told: Round) -> None:
         place = self._places.get(name)
@@ -124,7 +132,6 @@ class Postman:
             self._closed[name] = f"cannot take mails of {name} at {gateway}:{port}: {error.strerror}"
             self._tries[name] += 1
             return
-        self._closed.pop(name, None)
         self._tries.pop(name, None)
         self._doors[name] = await asyncio.get_running_loop().create_server(lambda: Door(place), sock=opened)
 
@@ -150,11 +157,11 @@ class Postman:
     async def _again(self) -> None:
         while True:
             await asyncio.sleep(AGAIN_SECONDS)
-            for name in list(self._closed):
-                if name in self._doors:   # opened meanwhile
-                    self._closed.pop(name)
-                elif self._told is not None and name in self._places:
-                    await self._open(name, self._places[name], self._told.port)
+            if (told := self._told) is None:
+                continue
+            for address in told.addresses:
+                if told is self._told and address.name in self._closed:
+                    await self._try(address, told)
             self.say()
 
     async def _sweep(self) -> None:

@@ -39,17 +39,21 @@ class Opened:
     number: int
     """Its inode."""
     offset: int = 0
+    is_cut: bool = False
+    """The last reading got as much as was wanted: there may be more."""
 
 
 class OutputFiles:
     """Output of one container, from a place on."""
 
-    def __init__(self, log: Path) -> None:
+    def __init__(self, log: Path, longest_bytes: int = LONGEST_ENTRY_BYTES) -> None:
         """
         Args:
             log: The file that grows, or grew.
+            longest_bytes: Of a line; what is longer is none.
         """
         self._log = log
+        self._longest_bytes = longest_bytes
         self._files: deque[Opened] = deque()
         """What is to be read, oldest first; the last one may grow."""
         self.lost = False
@@ -72,7 +76,7 @@ class OutputFiles:
             current = self._files[0]
             is_last = len(self._files) == 1
             was_set_aside = not is_last or self._was_set_aside(current)   # before the reading: then it grows no more
-            if chunk := _whole_lines(current, most_bytes):
+            if chunk := _whole_lines(current, most_bytes, self._longest_bytes):
                 return chunk
             if not was_set_aside:
                 return b""
@@ -81,9 +85,9 @@ class OutputFiles:
             self._files.popleft().file.close()
 
     @property
-    def has_younger(self) -> bool:
-        """There is a file behind the one that is read."""
-        return len(self._files) > 1
+    def has_more(self) -> bool:
+        """There is a file behind the one that is read, or that one was not read to its end."""
+        return len(self._files) > 1 or any(item.is_cut for item in self._files)
 
     def close(self) -> None:
         while self._files:
@@ -148,14 +152,15 @@ def _numbers(log: Path) -> list[int]:
     return found
 
 
-def _whole_lines(current: Opened, most_bytes: int) -> bytes:
+def _whole_lines(current: Opened, most_bytes: int, longest_bytes: int) -> bytes:
     data = os.pread(current.file.fileno(), most_bytes, current.offset)
     end = data.rfind(b"\n") + 1
-    if not end and len(data) == most_bytes and most_bytes < LONGEST_ENTRY_BYTES:
-        return _whole_lines(current, LONGEST_ENTRY_BYTES)
-    if not end and len(data) >= LONGEST_ENTRY_BYTES:   # no line of Docker's: a hole that a power cut left
+    current.is_cut = len(data) == most_bytes
+    if not end and len(data) == most_bytes and most_bytes < longest_bytes:
+        return _whole_lines(current, longest_bytes, longest_bytes)
+    if not end and len(data) >= longest_bytes:   # no line of Docker's: a hole that a power cut left
         current.offset += len(data)
-        return _whole_lines(current, most_bytes)
+        return _whole_lines(current, most_bytes, longest_bytes)
     current.offset += end
     return data[:end]
 

@@ -17,7 +17,7 @@ import structlog
 
 from deployd.engine.docker import Engine
 from deployd.engine.seen import ContainerSeen
-from deployd.output.files import OLDER
+from deployd.output.files import OLDER, TRIES
 from deployd.output.sources import ABOUT, LOG, Source, source_of, write_about
 
 log = structlog.get_logger()
@@ -64,7 +64,6 @@ def _keep(source: Source, folder: Path, bounds: KeptBounds) -> None:
     if not there:   # it never printed anything
         return
     kept = folder / source.id[:12]
-    kept.mkdir(parents=True, exist_ok=True, mode=0o700)
     for end, file in there:
         with suppress(FileExistsError):
             _link(file, kept / (LOG + end), bounds.most_bytes)
@@ -75,13 +74,19 @@ def _keep(source: Source, folder: Path, bounds: KeptBounds) -> None:
 
 
 def _link(file: Path, to: Path, most_bytes: int) -> None:
-    try:
-        to.hardlink_to(file)
-    except FileExistsError:
-        raise
-    except OSError:   # another file system, or one without second names
-        if _size(file) <= most_bytes:
-            shutil.copyfile(file, to)
+    for _ in range(TRIES):
+        try:
+            to.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            to.hardlink_to(file)
+            return
+        except FileNotFoundError:   # `trim`, for a container that goes too, met the folder while it was empty
+            continue
+        except FileExistsError:
+            raise
+        except OSError:   # another file system, or one without second names
+            break
+    if _size(file) <= most_bytes:
+        shutil.copyfile(file, to)
 
 
 def _size(file: Path) -> int:

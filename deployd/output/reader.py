@@ -8,15 +8,16 @@ from json.encoder import encode_basestring_ascii
 from typing import Any
 
 from deployd.output.entries import Entry, EntryReader
-from deployd.output.files import OutputFiles, last_times
+from deployd.output.files import LONGEST_ENTRY_BYTES, OutputFiles, last_times
 from deployd.output.sources import CRON, Source
-from deployd.process import LONGEST_LINE_BYTES
 
 Clean = Callable[[Sequence[str]], list[str]]
 """Lines as they may be shown: plain text, secrets masked."""
 Row = tuple[str, str]
 """(time, a line of JSON)"""
 LOST = "lines were lost here: more was printed than is kept until it is read"
+LONGEST_RUN_BYTES = 16 * 1024 * 1024
+"""Of a record of a cron: 200 lines of 16 KiB, and what JSON adds to them."""
 OURS = "deployd"
 """Stands for the stream of what deployd itself has to say."""
 
@@ -35,7 +36,7 @@ class Reader:
         self.has_more = False
         """The last reading did not come to the end."""
         self._is_cron = source.kind == CRON
-        self._files = OutputFiles(source.log)
+        self._files = OutputFiles(source.log, LONGEST_RUN_BYTES if self._is_cron else LONGEST_ENTRY_BYTES)
         self._files.start_at("" if self._is_cron else start)
         self._entries = EntryReader()
         self._silent = 0
@@ -62,7 +63,7 @@ class Reader:
             patience: Readings that find nothing, until a line that has not ended is held as it is.
         """
         chunk = self._files.read(most_bytes)
-        self.has_more = self._files.has_younger or len(chunk) > most_bytes - LONGEST_LINE_BYTES
+        self.has_more = self._files.has_more
         if self._files.lost:
             self._files.lost = False
             self.held.append(_row(self.newest, self._about, OURS, LOST))
@@ -114,7 +115,7 @@ def last_times_of(source: Source, count: int) -> list[str]:
     """When the last lines of a source were written; of a cron, when its last runs ended."""
     if source.kind != CRON:
         return last_times(source.log, count)
-    files = OutputFiles(source.log)
+    files = OutputFiles(source.log, LONGEST_RUN_BYTES)
     files.start_at("")
     times: list[str] = []
     try:

@@ -10,7 +10,7 @@ import ssl
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, chdir, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
@@ -21,9 +21,10 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from deployd.mail.box import MOST_LETTERS, Box, forget_strays
+from deployd.mail.carrying import Carrier
 from deployd.mail.letter import Letter
-from deployd.mail.office import POSTMAN_UID, Office
-from deployd.mail.place import MOST_CONNECTIONS
+from deployd.mail.office import POSTMAN_UID, Employment, Office
+from deployd.mail.place import MOST_CONNECTIONS, Place
 from deployd.mail.round import Address, Relay, Round
 from deployd.mail.seen import FOLDER, read_box, read_message
 from deployd.process import run
@@ -96,10 +97,10 @@ class Stand:
     office: Office = field(init=False)
 
     def __post_init__(self) -> None:
-        async def read() -> Round:
-            return self.told
+        self.office = Office(self.state / FOLDER, self.read)
 
-        self.office = Office(self.state / FOLDER, read)
+    async def read(self) -> Round:
+        return self.told
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Stand]:
@@ -315,6 +316,119 @@ async def test_an_address_that_is_taken_is_told_and_tried_again(stand: Stand) ->
             serving.cancel()
             with suppress(asyncio.CancelledError):
                 await serving
+
+
+async def test_a_box_that_cannot_be_had_is_tried_again(stand: Stand) -> None:
+    [address] = stand.told.addresses
+    (stand.state / FOLDER / "shop").mkdir(parents=True)
+    (stand.state / FOLDER / "shop" / "new").write_text("in the way")
+    (stand.state / FOLDER / "shop").chmod(0o777)
+    serving = asyncio.create_task(stand.office.serve())
+    try:
+        await until(lambda: stand.office.troubles() != ())
+        assert "cannot have a box for shop/new" in stand.office.troubles()[0]
+        (stand.state / FOLDER / "shop" / "new").unlink()
+        await until(lambda: stand.office.troubles() == () and stand.answers(address))
+    finally:
+        serving.cancel()
+        with suppress(asyncio.CancelledError):
+            await serving
+
+
+async def test_a_reload_changes_the_port_and_forgets_no_trouble(stand: Stand) -> None:
+    [address] = stand.told.addresses
+    taken = new_address("taken")
+    stand.told = replace(stand.told, addresses=(address, taken))
+    employment = Employment()
+    with socket.socket() as other, socket.socket() as more:
+        other.bind((taken.gateway, stand.told.port))
+        other.listen()
+        try:
+            for port in (stand.told.port, stand.told.port, free_port()):
+                stand.told = replace(stand.told, port=port)
+                if port != other.getsockname()[1]:
+                    more.bind((taken.gateway, port))
+                    more.listen()
+                office = Office(stand.state / FOLDER, stand.read, employment=employment)
+                serving = asyncio.create_task(office.serve())
+                try:
+                    await until(lambda office=office: office.troubles() != () and stand.answers(address))
+                    assert f"cannot take mails of shop/taken at {taken.gateway}:{port}" in office.troubles()[0]
+                finally:
+                    serving.cancel()
+                    with suppress(asyncio.CancelledError):
+                        await serving
+        finally:
+            await employment.end()
+
+
+async def test_a_mail_that_cannot_be_read_now_is_not_taken_away(tmp_path: Path) -> None:
+    address = new_address("main", Relay("127.0.0.1", free_port(), False, "", "", ""))
+    with chdir(tmp_path):
+        place = Place(address, Round(25, 1_000, 86_400.0, 0, (address,)))
+    box = place.box = Box(tmp_path / "box")
+    draft = box.draft()
+    draft.write_bytes(b"x")
+    box.add(draft, Letter(0, time.time(), "a@b.de", (PERSON,), 1, "", "waits"), 1_000_000)
+    message = tmp_path / "box" / "1.eml"
+    message.rename(tmp_path / "moved")
+    message.mkdir()   # as good as a disk that gives an error
+    told = asyncio.Event()
+    carrier = Carrier(place, asyncio.Semaphore(1), told.set)
+    carrying = asyncio.create_task(carrier.serve())
+    async with asyncio.timeout(LIMIT_SECONDS):
+        await told.wait()
+    carrying.cancel()
+    with suppress(asyncio.CancelledError):
+        await carrying
+    assert "cannot be handed over" in carrier.trouble
+    assert box.read(1) is not None
+    assert box.waiting == 1
+
+
+async def test_a_mail_that_was_taken_is_on_the_disk_with_its_note(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    address = new_address("main")
+    with chdir(tmp_path):
+        place = Place(address, Round(25, 1_000, 86_400.0, 0, (address,)))
+        synced: list[int] = []
+        monkeypatch.setattr(os, "fsync", lambda handle: synced.append(os.fstat(handle).st_ino))
+        draft = place.box.draft()
+        draft.write_bytes(b"x")
+        await place.take(draft, "a@b.de", (PERSON,), 1)
+        folder = place.box.folder
+        assert synced == [(folder / "1.eml").stat().st_ino, (folder / "1.json").stat().st_ino, folder.stat().st_ino]
+
+
+def test_a_postman_who_is_killed_while_he_takes_a_mail_away_leaves_no_message_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    box = Box(tmp_path)
+    for _ in range(2):
+        draft = box.draft()
+        draft.write_bytes(b"x")
+        box.add(draft, Letter(0, 1.0, "a@b.de", (PERSON,), 1, ""), 1_000_000)
+    unlink, removed = Path.unlink, count(1)
+
+    def killed(file: Path, missing_ok: bool = False) -> None:
+        if next(removed) == 2:
+            raise KeyboardInterrupt
+        unlink(file, missing_ok=missing_ok)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "unlink", killed)
+        with pytest.raises(KeyboardInterrupt):
+            box.remove(1)
+    Box(tmp_path).forget_older(3600.0)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_box_that_was_taken_for_a_stray_is_made_again(tmp_path: Path) -> None:
+    box = Box(tmp_path / "shop" / "new")
+    forget_strays(tmp_path, frozenset(), 3600.0)
+    assert not box.folder.exists()
+    box.draft().write_bytes(b"x")
 
 
 def test_what_is_old_goes_and_what_waits_stays(tmp_path: Path) -> None:

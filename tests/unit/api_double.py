@@ -106,6 +106,9 @@ class FakeLines:
         self._board.closed += 1
 
 
+MOST_AT_ONCE = 50
+
+
 class FakeOutput:
     """What containers print: what is there, then what the test adds; `breaks` as for logs."""
 
@@ -113,7 +116,7 @@ class FakeOutput:
         self._board, self._start = board, start
 
     async def rest(self) -> bytes:
-        found = [item for item in self._board.printed if item["time"][:-1] >= self._start]
+        found = [item for item in self._board.printed if item["time"][:-1] >= self._start][:MOST_AT_ONCE]
         if found:
             self._start = found[-1]["time"][:-1] + "\0"
         return "".join(f"{json.dumps(item)}\n" for item in found).encode()

@@ -364,7 +364,9 @@ async def test_what_is_used_is_told_to_who_sees_the_project(client: Client, boar
     assert (await get(client, "/api/v1/usage?environment=main", ADA))[0] == 400
 
 
-@pytest.mark.parametrize("query", ["since=x", "after=x", "after=2026-05-04T10:00:00Z%0A", "lines=-1", "version=x"])
+@pytest.mark.parametrize("query", [
+    "since=x", "since=0001-01-01T00:00:00%2B14:00", "after=x", "after=2026-05-04T10:00:00Z%0A", "lines=-1", "version=x",
+])
 async def test_what_is_no_place_is_told(client: Client, query: str) -> None:
     assert (await get(client, f"/api/v1/projects/shop/environments/main/logs?{query}", VERA))[0] == 400
 

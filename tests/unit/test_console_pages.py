@@ -173,6 +173,13 @@ async def test_output_shows_the_newest_lines_and_may_be_filtered(client: Client,
     assert "Nothing was printed yet" in (await page(client, f"{SHOP}/logs")).said
 
 
+async def test_of_output_with_huge_lines_the_newest_are_looked_at(client: Client, board: FakeBoard) -> None:
+    board.printed = [printed(number, f"line {number} " + 400_000 * "x") for number in range(55)]
+    found = await page(client, f"{SHOP}/logs?text=line")
+    assert "5 of the last 5 lines" in found.said
+    assert "line 54" in found.cells[-1]
+
+
 async def test_mails_are_shown_to_contributors_and_led_to_as_files(client: Client, board: FakeBoard) -> None:
     board.mailed = [MailShape(2, "2026-05-04T10:00:00+00:00", "a@shop.test", tuple(f"{n}@c.test" for n in range(7)),
                               HOSTILE, 900, "waits", HOSTILE, 1, "2026-05-04T10:01:00+00:00")]

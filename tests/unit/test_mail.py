@@ -109,6 +109,7 @@ def test_what_everybody_has_got_is_gone_and_pauses_grow_to_an_hour() -> None:
     (b"Subject: =?utf-8?b?R3LDvMOfZQ==?= =?iso-8859-1?q?=E4?=\n\n", "Gr\u00fc\u00dfe\u00e4"),
     (b"Subject: =?nonsense?q?x?=\n\n", "=?nonsense?q?x?="), (b"Subject: =?utf-8?b?%%%?=\n\n", ""),
     (b"Subject: \xff\xfe\x00\n\n", "\ufffd\ufffd\x00"), (b"Subject: " + b"x" * 100_000, "x" * 200), (b"", ""),
+    (b"Subject: half =?utf-7?q?+2AA-?=\n\n", "half ?"),
 ])
 def test_the_subject_is_what_people_read(head: bytes, subject: str) -> None:
     assert subject_of(head) == subject
@@ -117,6 +118,7 @@ def test_the_subject_is_what_people_read(head: bytes, subject: str) -> None:
 @pytest.mark.parametrize("note", [
     b"", b"{}", b"[" * 50_000, b'{"id": 1}', write_letter(LETTER).replace(b"waits", b"gone"),
     write_letter(LETTER).replace(b'"b@c.test"', b"17"), write_letter(LETTER).replace(b"1000.0", b"Infinity"),
+    write_letter(LETTER).replace(b"Hello", b"\\ud800"),
 ])
 def test_a_note_that_is_none_of_ours_is_passed_over(note: bytes) -> None:
     found = parse_letter(note)
@@ -131,3 +133,6 @@ def test_people_read_headers_text_and_what_else_is_in_a_mail() -> None:
            b" filename=a.png\r\n\r\nPNG\r\n--x--\r\n")
     assert lines_of(two) == ["Subject: s", "", "na\ufffdve", "", "[image/png a.png]"]
     assert lines_of(b"\xff\x00 no mail at all") == ["", "\ufffd\x00 no mail at all"]
+    halves = b"Subject: =?utf-7?q?+2AA-?=\r\nContent-Type: text/plain; charset=utf-7\r\n\r\nx +2AA- y\r\n"
+    assert lines_of(halves) == halves.decode().splitlines()
+    assert lines_of(halves.partition(b"\n")[2]) == ["", "x ? y"]

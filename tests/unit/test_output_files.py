@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from deployd.engine.names import Names
+from deployd.engine.seen import ContainerSeen
+from deployd.ids import ActivityId, EnvironmentName, ProjectId
 from deployd.output.entries import EntryReader
 from deployd.output.files import OutputFiles, last_times
-from deployd.output.keep import DAY_SECONDS, KeptBounds, trim
-from deployd.output.sources import ABOUT
+from deployd.output.keep import DAY_SECONDS, KeptBounds, keep_output, trim
+from deployd.output.sources import ABOUT, kept_sources
 from deployd.process import LONGEST_LINE_BYTES
 
 SECOND = "2026-05-04T10:{:02}:{:02}.{:09}Z"
@@ -158,6 +163,33 @@ def kept(folder: Path, name: str, sizes: dict[str, int], age_days: float, now: f
     for end, size in sizes.items():
         (folder / name / f"log{end}").write_bytes(b"x" * size)
         os.utime(folder / name / f"log{end}", (now, now - age_days * DAY_SECONDS - len(end)))
+
+
+def test_what_is_kept_is_kept_though_another_container_goes_at_the_same_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    folder, log = tmp_path / "output", tmp_path / "c-json.log"
+    write(log, range(3))
+    bounds, link, met = KeptBounds(10_000, 7), Path.hardlink_to, []
+
+    def hardlink_to(to: Path, file: Path) -> None:
+        if not met:   # between the folder and its first file
+            met.append(to)
+            trim(folder, bounds, 0.0)
+        link(to, file)
+
+    monkeypatch.setattr(Path, "hardlink_to", hardlink_to)
+
+    class Docker:
+        async def log_file(self, _container_id: str) -> Path:
+            return log
+
+    docker: Any = Docker()
+    labels = Names("test", ProjectId("shop"), EnvironmentName("main")).labels("app", "shop", ActivityId(7))
+    seen = ContainerSeen("c", "c" * 64, "", "", labels, True, None, "none", {})
+    asyncio.run(keep_output(docker, seen, folder, bounds))
+    [source] = kept_sources(folder)
+    assert source.log.read_bytes() == log.read_bytes()
 
 
 def test_what_is_kept_is_bounded_in_bytes_and_days_and_the_oldest_goes_first(tmp_path: Path) -> None:

@@ -152,6 +152,17 @@ async def test_what_is_kept_in_several_files_is_read_to_its_end(environment: Env
         assert texts(found) == [*(f"line {number}" for number in range(30)), "without an end"]
 
 
+async def test_lines_behind_old_ones_and_a_long_one_are_come_to(environment: Environment) -> None:
+    log = environment.container("a")
+    for number in range(80):   # the more there are, the less is read of each at once
+        environment.container(f"silent-{number}").touch()
+    short = b"".join(entry(number, "o" * 49 + "\n") for number in range(100, 200)) * 10   # 100 KB or a little more
+    data = short + entry(200, "\x01" * 10_000 + "\n") + short[:short.index(b"\n", 46_000) + 1]
+    data += entry(300, "\x01" * 6_700 + "\n") + b"".join(entry(number) for number in range(400, 403))
+    log.write_bytes(data)
+    assert texts(await whole(environment.follow(start=time_of(400)[:-1]))) == ["line 400", "line 401", "line 402"]
+
+
 async def test_the_last_lines_are_those_of_all_together(environment: Environment) -> None:
     write(environment.container("a"), range(1_000))
     write(environment.container("b"), range(1_000, 1_010))
@@ -212,6 +223,20 @@ async def test_runs_of_crons_stand_among_the_others(environment: Environment, tm
         "app": "shop", "kind": "cron", "name": "nightly", "version": 9, "stream": "output",
     }
     assert texts(await whole(environment.follow(lines=1))) == ["line 501"]
+
+
+async def test_a_cron_that_prints_long_lines_is_shown_whole(environment: Environment, tmp_path: Path) -> None:
+    crons, lines = tmp_path / "crons", [f"{number} " + "x" * 16_000 for number in range(200)]
+    crons.mkdir()
+    records = [
+        {"ended": f"2026-05-04T10:00:0{number}+00:00", "seconds": 0.2, "state": "success", "status": 0, "app": "shop",
+         "cron": "nightly", "output": lines} for number in range(2)
+    ]
+    (crons / "shop-nightly.log").write_text("".join(json.dumps(record) + "\n" for record in records))
+    environment.sources += cron_sources(crons)
+    told = [*lines, "run success with exit status 0 after 0.2 s"]
+    assert texts(await whole(environment.follow())) == [*told, *told]
+    assert texts(await whole(environment.follow(lines=5))) == told, "lines of a run have one time"
 
 
 async def test_a_reader_that_leaves_amid_a_round_leaves_no_file_open(environment: Environment) -> None:
