@@ -55,6 +55,9 @@ def read_written(path: Path, refused: type[DeployError], noun: str, *, missing: 
             f"{noun} cannot be used: {error.problem}",
             where=f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path), mend="correct the file",
         ) from None
+    except (KeyError, AttributeError):   # PyYAML's words for `!!bool maybe` and `!!timestamp soon`
+        raise refused(f"{noun} cannot be used: a value is not of the type that its tag `!!…` names", where=str(path),
+                      mend="remove the tag") from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:   # not UTF-8, a month 13, a number of 5,000 digits
         raise refused(f"{noun} cannot be used: {error}", where=str(path), mend="correct the file") from None
     except OSError as error:

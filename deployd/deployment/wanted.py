@@ -5,6 +5,7 @@ The only thing that looks here is the catalogue, git and slug storage; comparing
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 from collections.abc import Callable, Iterable
@@ -94,7 +95,9 @@ async def find_wanted(
     refusals, warnings = images_missing(host.catalogue, config.images_asked(), nearest=nearest, kept=kept)
     errors = [refusal.error for refusal in refusals]
     routes = routes_of(host.settings, project, environment, branch, config)
-    errors += wrong_routes(routes) or too_large_to_start(config, project, branch, routes.routes)
+    errors += wrong_routes(routes) or await asyncio.to_thread(   # a large one takes a tenth of a second
+        too_large_to_start, config, project, branch, routes.routes,
+    )
     if errors:
         raise ConfigurationRefused.because(errors)
     apps, wanted_apps = [], []

@@ -15,11 +15,11 @@ from deployd.project.model import Application, Instance, Location, Mount, Relati
 
 
 def application_json(app: Application, *, building: bool) -> dict[str, Any]:
-    instance = app.web.instance
     """
     Args:
         building: As a build sees it.
     """
+    instance = app.web.instance
     shown: dict[str, Any] = {
         "name": app.name,
         "type": app.type,

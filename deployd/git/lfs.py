@@ -25,10 +25,11 @@ from deployd.errors import DeployError, Transient
 from deployd.git.gate import Gate, open_gate
 from deployd.git.lfs_pointers import Content, Pointer, by_object
 from deployd.git.mirror import without_user
+from deployd.git.submodule_list import shown
 from deployd.reach import Opening
 from deployd.units import megabytes
 
-MOST_BYTES, MOST_OBJECTS = 4 * 1024**3, 20_000
+MOST_BYTES, MOST_FILES = 4 * 1024**3, 20_000
 BATCH, AT_ONCE = 100, 4
 LARGEST_ANSWER_BYTES = 4_000_000
 ALL_SECONDS, AGAIN_SECONDS = 1200.0, 10.0
@@ -37,6 +38,7 @@ JSON = "application/vnd.git-lfs+json"
 CERTIFICATES = "GIT_SSL_CAINFO"
 """As git knows certificates, so that one setting of the operator counts for both."""
 NOT_SENT = ("host", "proxy-authorization", "connection", "content-length", "transfer-encoding")
+NO_ADDRESS = "the server names an address that nobody can ask"
 SHOWN = 5
 ROOM_BYTES = 1024**3
 """That stay free."""
@@ -83,17 +85,18 @@ async def fill(
         Transient: The server did not answer.
     """
     objects = by_object(pointers)
-    size_bytes = sum(items[0].size_bytes for items in objects.values())
-    if size_bytes > MOST_BYTES or len(objects) > MOST_OBJECTS:
+    sizes = sorted(items[0].size_bytes for items in objects.values())
+    size_bytes = sum(items[0].size_bytes * len(items) for items in objects.values())   # one of them may stand often
+    if size_bytes > MOST_BYTES or len(pointers) > MOST_FILES:
         raise LfsMissing(
-            f"the files of Git LFS are more than {MOST_OBJECTS:,}, or have more than {MOST_BYTES // 1024**3} GiB",
-            where=pointers[0].path, mend="keep them in a mount",
+            f"the files of Git LFS are more than {MOST_FILES:,}, or have more than {MOST_BYTES // 1024**3} GiB",
+            where=shown(pointers[0].path), mend="keep them in a mount",
         )
     room = (await asyncio.to_thread(shutil.disk_usage, workspace)).free - ROOM_BYTES
-    if size_bytes > room:
+    if size_bytes + sum(sizes[-AT_ONCE:]) > room:   # as it comes, each is there once more
         raise LfsMissing(
             f"the files of Git LFS have {megabytes(size_bytes):,.0f} MB, and there is no room for them",
-            where=pointers[0].path, mend="make room on the disk",
+            where=shown(pointers[0].path), mend="make room on the disk",
         )
     asking = _Asking(server, workspace)
     try:
@@ -110,13 +113,13 @@ async def fill(
         raise Transient(_missing(server, pointers, asking.unwell[-1:]), AGAIN_SECONDS)
     if asking.left:
         lost = [item for item in pointers if item.oid in asking.left]
-        raise _missing(server, lost, [f"{item.path}: {asking.left[item.oid]}" for item in lost[:SHOWN]])
+        raise _missing(server, lost, [f"{shown(item.path)}: {asking.left[item.oid]}" for item in lost[:SHOWN]])
 
 
 def _missing(server: LfsServer, lost: Sequence[Pointer], why: list[str]) -> LfsMissing:
     count = f"{len(lost):,} files" if len(lost) > 1 else "a file"
     return LfsMissing(
-        f"cannot have {count} of Git LFS from {server.url}", where=lost[0].path, evidence=tuple(why),
+        f"cannot have {count} of Git LFS from {server.url}", where=shown(lost[0].path), evidence=tuple(why),
         mend="see whether the remote's token may read them; with `lfs: false` of the remote a build gets the pointers",
     )
 
@@ -178,7 +181,7 @@ class _Asking:
             headers={"Accept": JSON, "Content-Type": JSON, **({"Authorization": login} if login else {})},
             **self._through,
         ) as answer:
-            said = await answer.content.read(LARGEST_ANSWER_BYTES)
+            said = bytearray()   # which may come a byte at a time
             while len(said) < LARGEST_ANSWER_BYTES and (more := await answer.content.read(LARGEST_ANSWER_BYTES)):
                 said += more
             _refuse(answer.status)
@@ -203,12 +206,16 @@ class _Asking:
             await asyncio.to_thread(content.put)
         except _Refused as refused:
             self.left[pointers[0].oid] = str(refused)
+        except aiohttp.InvalidURL:
+            self.left[pointers[0].oid] = NO_ADDRESS
         except UNWELL as error:
             refused_hosts = self.gate.refused if self.gate else []
             if refused_hosts:
                 self.left[pointers[0].oid] = f"{refused_hosts[-1]} is not a public address"
             else:
                 self.unwell.append(f"{type(error).__name__}: {error}"[:200])
+        except ValueError:   # a password in it and a header with another one; a host that TLS does not take
+            self.left[pointers[0].oid] = NO_ADDRESS
         finally:
             await asyncio.to_thread(content.end)
 
@@ -227,7 +234,7 @@ def _place_of(said: Any) -> tuple[str, dict[str, str]]:
             raise _Refused(f"the server says {int(said['error']['code'])}")
         action = said["actions"]["download"]
         url, headers = str(action["href"]), dict(action.get("header") or {})
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):   # Infinity is a number of Python's JSON
         raise _Refused("the server does not say where it is") from None
     if not url.startswith("https://"):
         raise _Refused("the server names an address that is not https")

@@ -9,6 +9,8 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import tempfile
+import threading
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -16,9 +18,8 @@ from pathlib import Path
 
 from deployd.confined.beneath import FILE, NotBeneath, open_folder, read_file
 
-LEAST_BYTES, MOST_BYTES = 120, 1_023
-"""Of a pointer: its lines, and what git-lfs's specification allows."""
-MOST_LOOKED_AT = 20_000
+LEAST_BYTES, MOST_BYTES = 126, 140
+"""Of a pointer: what its three lines come to. So hardly anything else is read, whatever else the commit has."""
 LARGEST_LIST = 100_000
 COPY_BYTES = 1 << 20
 LISTS = ".gitattributes"
@@ -50,7 +51,7 @@ def find_pointers(workspace: Path, listing: bytes, above: bytes = b"") -> list[P
         for path, _ in files if path.rpartition("/")[2] == LISTS
     ):
         return []
-    small = [path for path, size in files if LEAST_BYTES <= size <= MOST_BYTES][:MOST_LOOKED_AT]
+    small = [path for path, size in files if LEAST_BYTES <= size <= MOST_BYTES]
     return [
         Pointer(path, found[1].decode(), int(found[2]))
         for path in small if (found := POINTER.fullmatch(_read(workspace, path, MOST_BYTES + 1) or b""))
@@ -74,63 +75,69 @@ def _read(workspace: Path, path: str, most: int) -> bytes | None:
 
 @dataclass
 class Content:
-    """What comes for one object, written beside the first of its pointers as it comes. Blocking."""
+    """What comes for one object, kept in a file without a name as it comes. Blocking.
+
+    A thread goes on when whoever waits for it is cancelled. So `end` waits for it: the number of a file that is closed
+    under it is soon another file's.
+    """
 
     workspace: Path
     pointers: tuple[Pointer, ...]
     digest: hashlib._Hash = field(default_factory=hashlib.sha256)
     size_bytes: int = 0
     handle: int = -1
+    ended: bool = False
+    turn: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def wanted(self) -> Pointer:
         return self.pointers[0]
 
     def begin(self) -> None:
-        self.end()
-        self.digest, self.size_bytes = hashlib.sha256(), 0
-        self.handle = os.open(
-            self.workspace.parent / f"lfs-{self.wanted.oid}",
-            os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600,
-        )
+        with self.turn, tempfile.TemporaryFile(dir=self.workspace.parent) as file:
+            if not self.ended:
+                self.handle = os.dup(file.fileno())
 
     def take(self, chunk: bytes) -> bool:
         """Whether there may be more."""
-        self.size_bytes += len(chunk)
-        self.digest.update(chunk)
-        if self.size_bytes <= self.wanted.size_bytes:
+        with self.turn:
+            self.size_bytes += len(chunk)
+            self.digest.update(chunk)
+            if self.ended or self.size_bytes > self.wanted.size_bytes:
+                return False
             _write(self.handle, chunk)
-        return self.size_bytes <= self.wanted.size_bytes
+            return True
 
     def is_right(self) -> bool:
         return (self.size_bytes, self.digest.hexdigest()) == (self.wanted.size_bytes, self.wanted.oid)
 
     def put(self) -> None:
         """Have it in the place of all its pointers."""
-        for pointer in self.pointers:
-            folder, _, name = pointer.path.rpartition("/")
-            with open_folder(self.workspace, folder) as held:
-                target = os.open(name, FILE | os.O_WRONLY | os.O_TRUNC, dir_fd=held)
-                try:
-                    _copy(self.handle, target, self.size_bytes)
-                finally:
-                    os.close(target)
+        with self.turn:
+            for pointer in self.pointers:
+                folder, _, name = pointer.path.rpartition("/")
+                with open_folder(self.workspace, folder) as held:
+                    target = os.open(name, FILE | os.O_WRONLY | os.O_TRUNC, dir_fd=held)
+                    try:
+                        self._copy(target)
+                    finally:
+                        os.close(target)
+
+    def _copy(self, target: int) -> None:
+        done = 0
+        while done < self.size_bytes:
+            chunk = b"" if self.ended else os.pread(self.handle, COPY_BYTES, done)
+            if not chunk:
+                raise OSError("the file ended early")
+            _write(target, chunk)
+            done += len(chunk)
 
     def end(self) -> None:
-        if self.handle >= 0:
-            os.close(self.handle)
-            self.handle = -1
-            (self.workspace.parent / f"lfs-{self.wanted.oid}").unlink(missing_ok=True)
-
-
-def _copy(source: int, target: int, size_bytes: int) -> None:
-    done = 0
-    while done < size_bytes:
-        chunk = os.pread(source, COPY_BYTES, done)
-        if not chunk:
-            raise OSError("the file ended early")
-        _write(target, chunk)
-        done += len(chunk)
+        self.ended = True
+        with self.turn:
+            if self.handle >= 0:
+                os.close(self.handle)
+                self.handle = -1
 
 
 def _write(handle: int, chunk: bytes) -> None:

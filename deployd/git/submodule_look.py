@@ -68,7 +68,7 @@ class SubmoduleLook:
                 await _have(Submodules(modules_of(mirror), gate, ends_at), found, looked)
             except DeployError as error:   # there are too many of them
                 looked.errors.append(error)
-        if looked.unseen:
+        if looked.unseen and ends_at > now:   # else nobody was waited for, and a push a minute would look at nothing
             self._slow_until[mirror.path] = asyncio.get_running_loop().time() + SLOW_SECONDS
         return looked
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from deployd.confined.trees import remove_tree
 from deployd.git.lfs import LfsServer, fill
-from deployd.git.lfs_pointers import LISTS, find_pointers
+from deployd.git.lfs_pointers import FILTER, LARGEST_LIST, LISTS, find_pointers
 from deployd.git.listing import ListingTooLong, list_tree, size_of
 from deployd.git.mirror import Mirror
 from deployd.git.program import git
@@ -52,12 +52,19 @@ async def export(
 
 
 async def _attributes_above(mirror: Mirror, commit: CommitId, root: str) -> bytes:
-    """What `.gitattributes` say that lie above a folder, and so count in it."""
-    parts, said = root.split("/") if root else [], b""
+    """What the first `.gitattributes` says that lies above a folder, and so counts in it, and speaks of Git LFS.
+
+    One at a time and up to a bound: one large file can stand in each of a hundred folders.
+    """
+    parts = root.split("/") if root else []
     for count in range(len(parts)):
-        path = "/".join([*parts[:count], LISTS])
-        said += (await git(mirror.path, "cat-file", "blob", f"{commit}:{path}", check=False)).stdout
-    return said
+        name = "/".join([*parts[:count], LISTS])
+        said = (await git(
+            mirror.path, "cat-file", "blob", f"{commit}:{name}", check=False, keep_bytes=LARGEST_LIST,
+        )).stdout
+        if FILTER in said:
+            return said
+    return b""
 
 
 async def _list_within(mirror: Mirror, commit: CommitId, root: str, limits: TreeLimits) -> bytes:

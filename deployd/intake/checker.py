@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 
 from deployd.deployment.code import ProjectCode
@@ -37,7 +38,9 @@ class CommitChecker:
         refusals, _ = images_missing(self._host.catalogue, result.config.images_asked(), nearest=nearest)
         errors: list[DeployError] = [refusal.error for refusal in refusals]
         routes = routes_of(self._host.settings, project, machine_name(branch), branch, result.config)
-        errors += wrong_routes(routes) or too_large_to_start(result.config, project, branch, routes.routes)
+        errors += wrong_routes(routes) or await asyncio.to_thread(   # a large one takes a tenth of a second
+            too_large_to_start, result.config, project, branch, routes.routes,
+        )
         try:
             looked = await self._code.look_at_submodules(project, commit, result.config, env)
         except DeployError as error:

@@ -88,8 +88,8 @@ def _weak_secrets(settings: Settings) -> Iterator[tuple[At, str]]:
 
 
 def _state_that_does_not_last(settings: Settings) -> Iterator[tuple[At, str]]:
-    if settings.run in settings.state.parents:
-        yield ("state",), f"{settings.state} lies in `run` ({settings.run}), which a reboot empties"
+    if settings.run in (settings.state, *settings.state.parents):
+        yield ("state",), f"{settings.state} is or lies in `run` ({settings.run}), which a reboot empties"
 
 
 def _ports_of_two(settings: Settings) -> Iterator[tuple[At, str]]:

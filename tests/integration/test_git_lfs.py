@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import os
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
@@ -17,9 +18,10 @@ from aiohttp import encode_basic_auth, web
 
 from deployd.errors import Transient
 from deployd.git.lfs import JSON, LfsMissing, LfsServer, server_of
+from deployd.git.lfs_pointers import LISTS, Content, Pointer, find_pointers
 from deployd.git.mirror import Mirror
 from deployd.git.program import git
-from deployd.git.workspace import export
+from deployd.git.workspace import _attributes_above, export
 from deployd.ids import CommitId
 from deployd.process import run
 from deployd.project.tree_limits import TreeLimits
@@ -151,6 +153,9 @@ async def test_without_a_list_or_a_server_a_pointer_stays_what_it_is(mirror: Mir
     ({"actions": {"download": {"href": "https://127.0.0.1:{port}/bucket/{film}"}}}, "what came is another content"),
     ({"actions": {"download": {"href": "https://127.0.0.1:{port}/nothing"}}}, "answered 404"),
     ({"actions": {"download": {"href": "https://127.0.0.1:{port}/x", "header": {"A": "b\r\nHost: c"}}}}, "a header that is none"),
+    ({"error": {"code": float("inf")}}, "does not say where it is"),
+    ({"actions": {"download": {"href": "https://127.0.0.1:x/"}}}, "nobody can ask"),
+    ({"actions": {"download": {"href": "https://a:b@127.0.0.1:{port}/x", "header": {"Authorization": "c"}}}}, "nobody can ask"),
 ])
 async def test_what_cannot_be_had_is_named_and_no_build_begins(
     mirror: Mirror, store: Store, tmp_path: Path, said: dict[str, Any], why: str,
@@ -204,3 +209,60 @@ async def test_a_link_on_the_way_to_a_pointer_leads_nowhere(mirror: Mirror, stor
 def test_the_server_is_beside_a_remote_that_is_read_over_https(remote: str, url: str | None) -> None:
     found = server_of(remote, None)
     assert (found.url if found else None) == url
+
+
+async def test_one_content_that_stands_often_counts_as_often(mirror: Mirror, store: Store, tmp_path: Path) -> None:
+    """A few kilobytes of a push would fill the disk: each pointer is another copy."""
+    large = pointer(LOGO).replace(f"size {len(LOGO)}".encode(), b"size 1073741824")
+    names = {f"{number}.png": large for number in range(5)}
+    found = await commit_of(mirror, {".gitattributes": ATTRIBUTES, **names})
+    with pytest.raises(LfsMissing, match="or have more than 4 GiB"):
+        await export(mirror, found, "", tmp_path / "workspace", TreeLimits(), lfs=store.server)
+    assert store.heads == []
+
+
+def test_pointers_behind_many_small_files_are_found(tmp_path: Path) -> None:
+    (tmp_path / ".gitattributes").write_bytes(ATTRIBUTES)
+    (tmp_path / "z.png").write_bytes(pointer(LOGO))
+    sizes = {".gitattributes": len(ATTRIBUTES), **{f"a/{number}": 130 for number in range(20_001)}, "z.png": len(pointer(LOGO))}
+    listing = b"".join(f"100644 blob {'0' * 40} {size}\t{name}\0".encode() for name, size in sizes.items())
+    assert [found.path for found in find_pointers(tmp_path, listing)] == ["z.png"]
+
+
+async def test_a_name_that_is_no_text_can_be_told(mirror: Mirror, store: Store, tmp_path: Path) -> None:
+    blob = (await git(mirror.path, "hash-object", "-w", "--stdin", stdin=pointer(b"nobody has it"))).text
+    listed = (await git(mirror.path, "hash-object", "-w", "--stdin", stdin=ATTRIBUTES)).text
+    rows = b"100644 blob %b\t.gitattributes\n100644 blob %b\t\xff\x1b.png\n" % (listed.encode(), blob.encode())
+    found = await commit_tree(mirror, (await git(mirror.path, "mktree", stdin=rows)).text)
+    with pytest.raises(LfsMissing) as caught:
+        await export(mirror, found, "", tmp_path / "workspace", TreeLimits(), lfs=store.server)
+    text = "\n".join(caught.value.lines())
+    assert "\x1b" not in text
+    assert text.encode()
+
+
+async def test_a_large_list_in_each_folder_above_is_read_up_to_a_bound(mirror: Mirror) -> None:
+    found = await commit_of(mirror, {f"{'a/' * depth}{LISTS}": b"#" * 300_000 for depth in range(10)})
+    assert await _attributes_above(mirror, found, "a/" * 9 + "a") == b""
+    said = await commit_of(mirror, {LISTS: ATTRIBUTES + b"#" * 300_000, f"a/{LISTS}": ATTRIBUTES})
+    assert await _attributes_above(mirror, said, "a/b") == ATTRIBUTES
+
+
+async def test_a_content_that_ends_while_it_is_written_leaves_other_files_alone(tmp_path: Path) -> None:
+    """Who waits is cancelled, its thread is not; the number of a closed file would soon be another file's."""
+    (tmp_path / "workspace").mkdir()
+    (tmp_path / "workspace/a").touch()
+    content = Content(tmp_path / "workspace", (Pointer("a", "0" * 64, 10),))
+    content.begin()
+    assert content.take(b"12345")
+    assert [path.name for path in tmp_path.iterdir()] == ["workspace"]
+    with content.turn:   # a thread is at it
+        ending = asyncio.create_task(asyncio.to_thread(content.end))
+        await asyncio.sleep(0.2)
+        assert os.fstat(content.handle).st_size == 5
+    await ending
+    assert (content.handle, content.take(b"67890")) == (-1, False)
+    with pytest.raises(OSError, match="ended early"):
+        content.put()
+    content.begin()
+    assert content.handle == -1

@@ -187,6 +187,18 @@ async def test_a_server_that_does_not_answer_is_left_to_the_build(mirror: Mirror
     assert looked.notes() == ["the submodule lib was not had in time; the build asks for it again"]
 
 
+async def test_who_was_not_asked_is_not_taken_for_slow_again(mirror: Mirror, listener: Listener) -> None:
+    """A branch a minute would keep all later ones from being looked at."""
+    found = await commit(mirror, naming(f"https://127.0.0.1:{listener.port}/lib.git"), {"lib": WANTED})
+    listing = (await git(mirror.path, "ls-tree", "-r", "-z", found)).stdout
+    looks, until = SubmoduleLook(), []
+    for _ in range(2):
+        looked = await looks.at(mirror, found, listing, ("",), None, LOOPBACK, None, limit_seconds=0.1)
+        assert [item.path for item in looked.unseen] == ["lib"]
+        until.append(looks._slow_until[mirror.path])
+    assert until[0] == until[1]
+
+
 async def test_a_list_that_is_a_link_is_not_followed(mirror: Mirror, tmp_path: Path) -> None:
     """git refuses the whole tree."""
     (tmp_path / "secret").write_text(naming("https://127.0.0.1:1/of-the-host.git"))

@@ -99,7 +99,7 @@ WRONG: list[tuple[str, str]] = [   # (what the file says, the key that is named)
     ("public_url: deploy.example.com", "public_url"), ("public_url: 'https://a b/'", "public_url"),
     ("listen: 'two words:80'", "listen"), ("listen: '[::1:80'", "listen"), ("listen: '٣:80'", "listen"),
     ("run: /run/dep loyd", "run"), ("state: /", "state"), ("state: /srv/../etc", "state"),
-    ("{state: /run/deployd/state}", "state"), ("directory: 5", "directory"),
+    ("{state: /run/deployd/state}", "state"), ("{state: /run/deployd}", "state"), ("directory: 5", "directory"),
     ("catalogue: catalogue.yaml", "catalogue"), ("docker_socket: docker.sock", "docker_socket"),
     ("router: {address: a b}", "router.address"), ("router: {address: '127.0.0.1:80'}", "router.address"),
     ("router: {http_port: 443}", "router"), ("{listen: '0.0.0.0:443'}", "listen"),
@@ -198,6 +198,13 @@ def test_what_is_no_yaml_is_named_with_its_place(tmp_path: Path) -> None:
         load_settings(tmp_path / "deployd.yaml")
     assert caught.value.where == f"{tmp_path}/deployd.yaml:3:1"
     assert "\n" not in caught.value.what
+
+
+@pytest.mark.parametrize("text", ["router: {http3: !!bool maybe}", "domain: !!timestamp soon"])
+def test_a_value_that_is_not_what_its_tag_says_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "deployd.yaml").write_text(text)
+    with pytest.raises(SettingsInvalid, match="tag"):
+        load_settings(tmp_path / "deployd.yaml")
 
 
 def project(**more: Any) -> ProjectSettings:
