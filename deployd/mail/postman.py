@@ -107,6 +107,7 @@ class Postman:
             await self._put(address.name, address, told)
         except OSError as error:   # a full disk
             self._closed[address.name] = f"cannot have a box for {address.name}: {error.strerror}"
+            self._tries.pop(address.name, None)   # told at once
 
     async def _put(self, name: str, address: Address, told: Round) -> None:
         place = self._places.get(name)
