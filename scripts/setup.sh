@@ -107,11 +107,23 @@ python_environment() {
 
 engine_version() { curl --silent --fail --max-time 5 --unix-socket /var/run/docker.sock http://docker/version 2> /dev/null | sed -n 's/.*"Version":"\([0-9][0-9.a-z+~-]*\)","ApiVersion".*/\1/p' | grep . ; }
 
+engine_answers() { curl --silent --fail --max-time 5 --output /dev/null --unix-socket /var/run/docker.sock http://docker/_ping; }
+
+dockerd_runs() { pgrep --exact --runstates R,S,D dockerd > /dev/null; }      # a zombie does not
+
+# What an Engine that was killed leaves behind keeps the next one from starting: dockerd takes any process that has the
+# number in containerd.pid for its containerd, waits 15 s for it and ends. The number may be another program's by now.
+forget_dead_engine() {
+    local pid
+    rm -f /var/run/docker.pid
+    pid=$(cat /var/run/docker/containerd/containerd.pid 2> /dev/null) || return 0
+    pgrep --exact --runstates R,S,D containerd | grep -qx "$pid" || rm -f /var/run/docker/containerd/containerd.pid
+}
+
 docker_engine() {
-    local version
-    if curl --silent --fail --max-time 5 --output /dev/null --unix-socket /var/run/docker.sock http://docker/_ping; then
-        version=$(engine_version || echo "version unknown")
-        found="answers ($version)"
+    local tries start
+    if engine_answers; then
+        found="answers ($(engine_version || echo "version unknown"))"
         return
     fi
     if [ -d /run/systemd/system ]; then
@@ -119,21 +131,28 @@ docker_engine() {
         systemctl start docker || fail "cannot start Docker: systemctl status docker says why"
     else
         say "Docker Engine: none answers and there is no systemd; starting dockerd, log in build/dockerd.log"
-        rm -f /var/run/docker.pid
-        # A session of its own, and not our lock: it outlives this script and the terminal.
-        setsid --fork dockerd > build/dockerd.log 2>&1 < /dev/null 9>&-
     fi
-    local tries
-    for tries in $(seq 1 300); do
-        if curl --silent --fail --max-time 5 --output /dev/null --unix-socket /var/run/docker.sock http://docker/_ping; then
-            [ -d /run/systemd/system ] || cp /var/run/docker.pid build/dockerd.pid
-            found="started ($(engine_version || echo "version unknown"))"
-            return
+    # dockerd gives its containerd 15 s, which a busy machine may need more than once.
+    for start in 1 2 3; do
+        if [ ! -d /run/systemd/system ]; then
+            forget_dead_engine
+            # A session of its own, and not our lock: it outlives this script and the terminal.
+            setsid --fork dockerd > build/dockerd.log 2>&1 < /dev/null 9>&-
         fi
-        if [ "$tries" -gt 25 ] && [ ! -d /run/systemd/system ] && ! pgrep -x dockerd > /dev/null; then
-            break
-        fi
-        sleep 0.2
+        for tries in $(seq 1 300); do
+            if engine_answers; then
+                [ -d /run/systemd/system ] || cp /var/run/docker.pid build/dockerd.pid
+                found="started ($(engine_version || echo "version unknown"))"
+                return
+            fi
+            if [ "$tries" -gt 25 ] && [ ! -d /run/systemd/system ] && ! dockerd_runs; then
+                break
+            fi
+            sleep 0.2
+        done
+        # One that neither answers nor ends is not helped by a second one beside it.
+        if [ -d /run/systemd/system ] || dockerd_runs; then break; fi
+        say "Docker Engine: dockerd ended at start $start of 3: $(tail -n 1 build/dockerd.log)"
     done
     tail -n 10 build/dockerd.log >&2 2> /dev/null || true
     fail "cannot start a Docker Engine: the lines above are its last"
