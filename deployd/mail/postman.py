@@ -17,7 +17,7 @@ import logging
 import os
 import resource
 import sys
-from collections import Counter
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -48,6 +48,8 @@ AT_ONCE = 4
 SWEEP_SECONDS = 600.0
 AGAIN_SECONDS = 2.0
 """Until an address is tried again that could not be listened on."""
+LEAVING_SECONDS = 5.0
+"""That a postman before may still have an address; a round of the daemon does not shorten it."""
 LARGEST_ROUND_BYTES = 64_000_000
 MOST_TROUBLES = 20
 
@@ -60,8 +62,8 @@ class Postman:
         self._doors: dict[str, asyncio.Server] = {}
         self._closed: dict[str, str] = {}
         """{environment: why nobody listens there}"""
-        self._tries: Counter[str] = Counter()
-        """{environment: how often nobody could}; told from the second time on: a postman before may be leaving."""
+        self._busy_since: dict[str, float] = {}
+        """{environment: when its address was first found taken}; told later: a postman before may be leaving."""
         self._carriers: dict[str, tuple[Carrier, asyncio.Task[None]]] = {}
         self._told: Round | None = None
         self._said = ""
@@ -92,7 +94,7 @@ class Postman:
             self._end_carrier(name)
             self._places.pop(name, None)
             self._closed.pop(name, None)
-            self._tries.pop(name, None)
+            self._busy_since.pop(name, None)
         if before is not None and before.port != told.port:
             for name in list(self._doors):
                 self._close(name)
@@ -107,7 +109,7 @@ class Postman:
             await self._put(address.name, address, told)
         except OSError as error:   # a full disk
             self._closed[address.name] = f"cannot have a box for {address.name}: {error.strerror}"
-            self._tries.pop(address.name, None)   # told at once
+            self._busy_since.pop(address.name, None)   # told at once
 
     async def _put(self, name: str, address: Address, told: Round) -> None:
         place = self._places.get(name)
@@ -131,9 +133,9 @@ class Postman:
             opened = listener(gateway, port)
         except OSError as error:
             self._closed[name] = f"cannot take mails of {name} at {gateway}:{port}: {error.strerror}"
-            self._tries[name] += 1
+            self._busy_since.setdefault(name, time.monotonic())
             return
-        self._tries.pop(name, None)
+        self._busy_since.pop(name, None)
         self._doors[name] = await asyncio.get_running_loop().create_server(lambda: Door(place), sock=opened)
 
     def _close(self, name: str) -> None:
@@ -148,7 +150,8 @@ class Postman:
 
     def say(self) -> None:
         """Tell the daemon what is wrong, when it is something else than before."""
-        closed = (why for name, why in self._closed.items() if self._tries[name] != 1)
+        patient_since = time.monotonic() - LEAVING_SECONDS
+        closed = (why for name, why in self._closed.items() if self._busy_since.get(name, 0.0) <= patient_since)
         troubles = [*closed, *(carrier.trouble for carrier, _ in self._carriers.values())]
         said = json.dumps([trouble for trouble in troubles if trouble][:MOST_TROUBLES])
         if said != self._said:

@@ -150,6 +150,7 @@ async def test_a_nursery_that_dies_is_replaced_and_costs_nobody_a_reading(reader
         times += 1
         if times == 1:
             os.kill(nursery, signal.SIGKILL)
+            await until(lambda: nursery not in processes("deployd.reading.nursery", str(tmp_path)))
         return APP
 
     result, _ = await readers.read_commit(

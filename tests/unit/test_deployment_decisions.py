@@ -81,8 +81,9 @@ class Doubles:
     @property
     def host(self) -> Any:
         return SimpleNamespace(
-            settings=Settings(instance="test", state=self.folder, run=self.folder), code=self, engine=self, slugs=self,
-            router=self, facts=self, clock=SystemClock(), places=Places(self.folder, self.folder),
+            settings=Settings(instance="test", state=self.folder, run=self.folder.with_name(f"{self.folder.name}-run")),
+            code=self, engine=self, slugs=self, router=self, facts=self, clock=SystemClock(),
+            places=Places(self.folder, self.folder),
             catalogue=load_catalogue(config_folder() / "catalogue.yaml"),
         )
 

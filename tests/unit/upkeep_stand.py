@@ -143,7 +143,7 @@ class Stand:
 
         async def is_seen_by(pid: int) -> bool:
             return pid not in self.without_slug
-        settings = Settings(instance=INSTANCE, state=self.folder, run=self.folder,
+        settings = Settings(instance=INSTANCE, state=self.folder, run=self.folder.with_name(f"{self.folder.name}-run"),
                             projects={SHOP: ProjectSettings(id=SHOP)})
         return SimpleNamespace(
             settings=settings, clock=self.clock, places=Places(self.folder, self.folder), engine=self.engine,
