@@ -44,9 +44,9 @@ def check(
     from deployd.cli.check_host import host_findings
     from deployd.cli.disk_tree import DiskTree
     from deployd.deployment.images_missing import versions_there
+    from deployd.project.findings.report import findings_as_json, render_findings
     from deployd.project.model import DIALECTS
     from deployd.project.reader import read_project
-    from deployd.project.report import findings_as_json, render_findings
     from deployd.services.families import RUNNABLE
 
     known = known_catalogue(settings, catalogue)

@@ -10,7 +10,7 @@ from deployd.deployment.kernel_limits import too_large_to_start
 from deployd.errors import DeployError
 from deployd.ids import ProjectId
 from deployd.project.model import Finding, Place, ReadResult
-from deployd.project.tree import Tree
+from deployd.project.tree.tree import Tree
 from deployd.settings import ProjectSettings
 
 ANY_PROJECT = ProjectSettings(id=ProjectId("project"))

@@ -23,9 +23,9 @@ from deployd.git.program import git
 from deployd.git.working_tree import tree_of_directory
 from deployd.ids import CommitId
 from deployd.process import ProgramFailed
+from deployd.project.findings.report import render_findings
 from deployd.project.model import ProjectConfig
 from deployd.project.reader import read_project
-from deployd.project.report import render_findings
 from deployd.services.families import RUNNABLE
 
 REFUSAL = "refused:"

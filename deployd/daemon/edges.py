@@ -32,7 +32,7 @@ from deployd.firewall.kept import KeptTable
 from deployd.firewall.rules import table_name
 from deployd.mail.office import Office
 from deployd.operator_log import configure_log
-from deployd.project.tree_limits import TreeLimits
+from deployd.project.tree.limits import TreeLimits
 from deployd.reading.readers import open_readers
 from deployd.router.control import Router, open_router
 from deployd.router.places import RouterPlaces

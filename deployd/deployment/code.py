@@ -16,7 +16,7 @@ from deployd.git.submodule_look import Looked, SubmoduleLook
 from deployd.git.workspace import export
 from deployd.ids import CommitId, ProjectId
 from deployd.project.model import ProjectConfig, ReadResult
-from deployd.project.tree_limits import TreeLimits
+from deployd.project.tree.limits import TreeLimits
 from deployd.reach import Opening
 from deployd.reading.readers import OfferRead, Readers
 from deployd.settings import ProjectSettings

@@ -12,7 +12,7 @@ from deployd.git.objects import open_objects
 from deployd.git.submodule_list import links_of
 from deployd.ids import CommitId, ProjectId
 from deployd.project.model import DIALECTS, ReadResult
-from deployd.project.tree_limits import TreeLimits
+from deployd.project.tree.limits import TreeLimits
 from deployd.reading.reader import Asked
 from deployd.reading.readers import OfferRead, Readers
 from deployd.services.families import RUNNABLE

@@ -13,9 +13,9 @@ from deployd.catalogue import Catalogue, Choice, VersionNotThere
 from deployd.deployment.refused import ConfigurationRefused
 from deployd.deployment.version import ServiceVersion
 from deployd.errors import DeployError
+from deployd.project.findings.report import render_findings
 from deployd.project.model import Application, ImageAsked, Place, ReadResult, Service
-from deployd.project.report import render_findings
-from deployd.project.service_types import SERVICE_TYPES
+from deployd.project.offered.services import SERVICE_TYPES
 from deployd.services.families import WITHOUT_CONTAINER
 
 NO_CONTAINER = WITHOUT_CONTAINER

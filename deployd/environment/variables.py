@@ -9,8 +9,8 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from deployd.project.application.variables import NULL, VARIABLE_NAME, overwritten
 from deployd.project.model import MAGENTO, Application, Instance, Json
-from deployd.project.variables import NULL, VARIABLE_NAME, overwritten
 from deployd.settings import ProjectSettings
 
 

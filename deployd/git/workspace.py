@@ -15,7 +15,7 @@ from deployd.git.mirror import Mirror
 from deployd.git.program import git
 from deployd.git.submodules import export_submodules
 from deployd.ids import CommitId
-from deployd.project.tree_limits import TreeLimits
+from deployd.project.tree.limits import TreeLimits
 from deployd.reach import Opening
 
 EXPORT_SECONDS = 600

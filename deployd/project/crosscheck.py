@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from deployd.project.findings import Findings
+from deployd.project.findings.findings import Findings
+from deployd.project.findings.spelling import listed, nearest, shown
 from deployd.project.model import Application, Place, Relationship, RouteTemplate, Service
-from deployd.project.spelling import listed, nearest, shown
 
 MOST_MOUNTS = 300
 """In all instances together. Each is a mount of the host for each version, and the kernel has 100,000 for all."""

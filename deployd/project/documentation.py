@@ -7,37 +7,37 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from deployd.project import databases as db
-from deployd.project import service_configuration as sc
-from deployd.project.application import APPLICATION, SOURCE
-from deployd.project.build import BUILD, CACHE, HOOKS
-from deployd.project.crons import COMMANDS as CRON_COMMANDS
-from deployd.project.crons import CRON
-from deployd.project.finding_codes import CODES
-from deployd.project.firewall import FIREWALL
-from deployd.project.firewall import RULE as FIREWALL_RULE
-from deployd.project.includes import INCLUDE
-from deployd.project.instance import INSTANCE_KEYS, RESOURCES
-from deployd.project.keys import Key, Table
-from deployd.project.locations import BUFFERING, LOCATION, RULE
-from deployd.project.merged import DOCUMENT
-from deployd.project.mounts import MOUNT
-from deployd.project.operations import OPERATION, OPERATION_COMMANDS, PREFLIGHT, SOURCE_OPERATION
-from deployd.project.redirects import REDIRECT, REDIRECTS
-from deployd.project.relationships import RELATIONSHIP
-from deployd.project.route_settings import CACHE as ROUTE_CACHE
-from deployd.project.route_settings import HSTS, SSI, STICKY, TLS
-from deployd.project.routes import ROUTE
-from deployd.project.runtime import EXTENSION, RUNTIME, SIZING, XDEBUG
-from deployd.project.runtimes import RUNTIMES, Versions
-from deployd.project.service_types import SERVICE_TYPES
-from deployd.project.services import SERVICE
-from deployd.project.solr import SOLR, SOLR_CORE, SOLR_ENDPOINT
-from deployd.project.stack import STACK
-from deployd.project.vault import VAULT, VAULT_KEY
-from deployd.project.web import COMMANDS, UPSTREAM, WEB
-from deployd.project.workers import COMMANDS as WORKER_COMMANDS
-from deployd.project.workers import WORKER
+from deployd.project.application.build import BUILD, CACHE, HOOKS
+from deployd.project.application.crons import COMMANDS as CRON_COMMANDS
+from deployd.project.application.crons import CRON
+from deployd.project.application.definition import APPLICATION, SOURCE
+from deployd.project.application.firewall import FIREWALL
+from deployd.project.application.firewall import RULE as FIREWALL_RULE
+from deployd.project.application.instance import INSTANCE_KEYS, RESOURCES
+from deployd.project.application.locations import BUFFERING, LOCATION, RULE
+from deployd.project.application.mounts import MOUNT
+from deployd.project.application.operations import OPERATION, OPERATION_COMMANDS, PREFLIGHT, SOURCE_OPERATION
+from deployd.project.application.relationships import RELATIONSHIP
+from deployd.project.application.runtime import EXTENSION, RUNTIME, SIZING, XDEBUG
+from deployd.project.application.stack import STACK
+from deployd.project.application.web import COMMANDS, UPSTREAM, WEB
+from deployd.project.application.workers import COMMANDS as WORKER_COMMANDS
+from deployd.project.application.workers import WORKER
+from deployd.project.fields.keys import Key, Table
+from deployd.project.findings.codes import CODES
+from deployd.project.offered.runtimes import RUNTIMES, Versions
+from deployd.project.offered.services import SERVICE_TYPES
+from deployd.project.routes.definitions import ROUTE
+from deployd.project.routes.redirects import REDIRECT, REDIRECTS
+from deployd.project.routes.settings import CACHE as ROUTE_CACHE
+from deployd.project.routes.settings import HSTS, SSI, STICKY, TLS
+from deployd.project.services import configuration as sc
+from deployd.project.services import databases as db
+from deployd.project.services.definitions import SERVICE
+from deployd.project.services.solr import SOLR, SOLR_CORE, SOLR_ENDPOINT
+from deployd.project.services.vault import VAULT, VAULT_KEY
+from deployd.project.tree.includes import INCLUDE
+from deployd.project.tree.merged import DOCUMENT
 
 SECTIONS: tuple[tuple[str, tuple[Table, ...]], ...] = (
     ("Upsun's one document", (DOCUMENT,)),

@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from deployd.project.application import APPLICATION, Definition, read_application
-from deployd.project.applications import find_applications, listed_applications
+from deployd.project.application.definition import APPLICATION, Definition, read_application
+from deployd.project.application.find import find_applications, listed_applications
+from deployd.project.application.magento_env import check_magento_env
 from deployd.project.crosscheck import (
     check_circles,
     check_counts,
@@ -21,19 +22,18 @@ from deployd.project.crosscheck import (
     check_services_of_services,
     check_unused_services,
 )
-from deployd.project.files import Files, choose_dialect
-from deployd.project.findings import Enough, Findings
-from deployd.project.includes import Includes
-from deployd.project.lfs import check_lfs
-from deployd.project.magento_env import check_magento_env
-from deployd.project.merged import read_merged
+from deployd.project.fields.shape import Field, Fields, under
+from deployd.project.findings.findings import Enough, Findings
 from deployd.project.model import Application, Dialect, Place, ProjectConfig, ReadResult, RouteTemplate, Service
-from deployd.project.routes import read_routes
-from deployd.project.services import read_services
-from deployd.project.shape import Field, Fields, under
+from deployd.project.routes.definitions import read_routes
+from deployd.project.services.definitions import read_services
 from deployd.project.targets import Targets
-from deployd.project.tree import Tree
-from deployd.project.yaml_nodes import Node
+from deployd.project.tree.files import Files, choose_dialect
+from deployd.project.tree.includes import Includes
+from deployd.project.tree.lfs import check_lfs
+from deployd.project.tree.merged import read_merged
+from deployd.project.tree.tree import Tree
+from deployd.project.yaml.nodes import Node
 
 
 def read_project(

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from deployd.project.fields.shape import Field
+from deployd.project.findings.spelling import listed, nearest, shown
 from deployd.project.model import Dialect, Service
-from deployd.project.shape import Field
-from deployd.project.spelling import listed, nearest, shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ def _endpoint_hint(service: Service, endpoint: str, names: list[str]) -> str:
 
 def default_endpoint(service: Service) -> str | None:
     """The endpoint that is meant when none is written: the one called like its kind's, if it is still there."""
-    from deployd.project.service_types import SERVICE_TYPES
+    from deployd.project.offered.services import SERVICE_TYPES
 
     usual = SERVICE_TYPES[service.kind].endpoints
     return next((item.name for item in service.endpoints if usual and item.name == usual[0]), None)

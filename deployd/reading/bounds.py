@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from deployd.errors import DeployError, Unusable
-from deployd.project.tree_limits import TreeTooLarge
+from deployd.project.tree.limits import TreeTooLarge
 
 CPU_SECONDS = 10
 """The largest configuration of the tests, 50,000 redirects, takes a second and a half."""

@@ -24,7 +24,7 @@ from pathlib import Path
 
 import deployd.project
 from deployd.project.reader import read_project
-from deployd.project.tree_limits import TreeLimits
+from deployd.project.tree.limits import TreeLimits
 from deployd.reading import reader
 from deployd.reading.reader import LIBC
 from deployd.reading.trees import OfferedTree

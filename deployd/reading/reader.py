@@ -21,8 +21,8 @@ from typing import Any
 from deployd.errors import DeployError
 from deployd.project.model import Dialect
 from deployd.project.reader import read_project
-from deployd.project.tree import Tree
-from deployd.project.tree_limits import TreeLimits
+from deployd.project.tree.limits import TreeLimits
+from deployd.project.tree.tree import Tree
 from deployd.reading.bounds import (
     CPU_SECONDS,
     LARGEST_ANSWER_BYTES,

@@ -6,7 +6,7 @@ import posixpath
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from deployd.project.model import DIALECTS
-from deployd.project.tree_limits import TreeLimits, TreeTooLarge
+from deployd.project.tree.limits import TreeLimits, TreeTooLarge
 from deployd.reading.bounds import (
     LARGEST_FILE_BYTES,
     LONGEST_PATH_BYTES,

@@ -20,8 +20,8 @@ from dataclasses import replace
 from typing import TypeVar
 
 from deployd.environment.platform import APP_FOLDER
+from deployd.project.fields.nginx_literal import literal, plain
 from deployd.project.model import Application, Location, RequestBuffering, Rule
-from deployd.project.nginx_literal import literal, plain
 from deployd.recipes.web_upstream import (
     FASTCGI_FILE,
     FASTCGI_PARAMETERS,

@@ -13,8 +13,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from deployd.environment.platform import APP_FOLDER, PORT, SOCKET
+from deployd.project.fields.nginx_literal import literal
 from deployd.project.model import Application, RequestBuffering
-from deployd.project.nginx_literal import literal
 
 FASTCGI_PARAMETERS = {
     "QUERY_STRING": "$args", "REQUEST_METHOD": "$request_method", "CONTENT_TYPE": "$content_type",

@@ -24,7 +24,7 @@ from deployd.git.program import git
 from deployd.git.workspace import _attributes_above, export
 from deployd.ids import CommitId
 from deployd.process import run
-from deployd.project.tree_limits import TreeLimits
+from deployd.project.tree.limits import TreeLimits
 from tests.integration.test_git_submodules import commit_tree
 
 LOGO, FILM = b"\x89PNG" + b"x" * 400_000, b"film" * 100_000

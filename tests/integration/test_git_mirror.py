@@ -19,7 +19,7 @@ from deployd.git.submodule_list import SubmoduleMissing
 from deployd.git.workspace import export
 from deployd.ids import CommitId
 from deployd.process import run
-from deployd.project.tree_limits import TreeLimits
+from deployd.project.tree.limits import TreeLimits
 from deployd.reach import parse_opening
 from tests.integration.intake_stand import (
     Stand,

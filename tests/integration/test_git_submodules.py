@@ -23,7 +23,7 @@ from deployd.git.submodules import SubmoduleRefused, SubmodulesTooLarge
 from deployd.git.workspace import export
 from deployd.ids import CommitId
 from deployd.process import run
-from deployd.project.tree_limits import TreeLimits
+from deployd.project.tree.limits import TreeLimits
 from deployd.reach import parse_opening
 from tests.integration.intake_stand import Stand, open_stand
 from tests.integration.test_git_gate import Listener, listening

@@ -18,7 +18,7 @@ from deployd.git.submodules import SubmodulesTooLarge
 from deployd.git.workspace import export
 from deployd.ids import CommitId
 from deployd.process import run
-from deployd.project.tree_limits import TreeLimits, TreeTooLarge
+from deployd.project.tree.limits import TreeLimits, TreeTooLarge
 from tests.integration.git_objects import BLOB, LINK, SUBMODULE, TREE, bomb, write_commit, write_object, write_tree
 from tests.integration.intake_stand import Stand, developer_environment, open_stand, refs_of
 

@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 from yarl import URL
 
 from deployd.process import run
+from deployd.project.fields.nginx_literal import DOLLAR, literal, plain
+from deployd.project.fields.nginx_variables import ITS_OWN
 from deployd.project.model import Application, Commands, Instance, Location, Rule, Web
-from deployd.project.nginx_literal import DOLLAR, literal, plain
-from deployd.project.nginx_variables import ITS_OWN
 from deployd.recipes.web_server import web_server_files
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -15,7 +15,7 @@ from deployd.git.remote import fetch
 from deployd.ids import CommitId, ProjectId
 from deployd.process import run
 from deployd.project.model import PLATFORMSH, ReadResult
-from deployd.project.tree_limits import TreeLimits
+from deployd.project.tree.limits import TreeLimits
 from deployd.reading.bounds import LARGEST_FILE_BYTES, ConfigurationTooLarge
 from deployd.reading.readers import Readers, open_readers
 from deployd.settings import ProjectSettings

@@ -16,7 +16,7 @@ import pytest
 
 from deployd.ids import ProjectId
 from deployd.project.model import ReadResult
-from deployd.project.tree_limits import TreeLimits, TreeTooLarge
+from deployd.project.tree.limits import TreeLimits, TreeTooLarge
 from deployd.reading.bounds import (
     ConfigurationOverran,
     ConfigurationTooLarge,

@@ -11,10 +11,10 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from deployd.project.fields.patterns import pattern_problem
+from deployd.project.findings.report import findings_as_json, render_findings
 from deployd.project.model import Place, ReadResult
-from deployd.project.patterns import pattern_problem
 from deployd.project.reader import read_project
-from deployd.project.report import findings_as_json, render_findings
 from tests.unit.project_corpus import corpus_projects
 from tests.unit.project_trees import DictTree
 

@@ -11,10 +11,10 @@ import yaml
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from deployd.project.findings import Findings
-from deployd.project.yaml_loader import load_yaml
-from deployd.project.yaml_nodes import MapNode, Node
-from deployd.project.yaml_scalars import plain_value
+from deployd.project.findings.findings import Findings
+from deployd.project.yaml.loader import load_yaml
+from deployd.project.yaml.nodes import MapNode, Node
+from deployd.project.yaml.scalars import plain_value
 
 SCALARS = st.one_of(
     st.sampled_from(["yes", "No", "ON", "off", "true", "FALSE", "null", "~", "Null", "", "010", "0o10", "0x1F", "0b101", "1_000", "1:30",

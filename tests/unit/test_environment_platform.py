@@ -14,6 +14,7 @@ from deployd.deployment.process_environment import OURS
 from deployd.environment.hosts import Domains, resolve_routes
 from deployd.environment.platform import About, build_environment, routes_json, runtime_environment
 from deployd.environment.variables import Variables, doubtful_variables, variables_of
+from deployd.project.application.variables import OWN_NAMES, OWN_PLATFORM_NAMES, VARIABLE_NAME
 from deployd.project.model import (
     Application,
     Commands,
@@ -29,7 +30,6 @@ from deployd.project.model import (
     Web,
 )
 from deployd.project.reader import read_project
-from deployd.project.variables import OWN_NAMES, OWN_PLATFORM_NAMES, VARIABLE_NAME
 from deployd.settings import ProjectSettings
 from tests.unit.project_trees import DictTree
 

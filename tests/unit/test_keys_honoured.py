@@ -14,10 +14,10 @@ from deployd.engine.names import Names
 from deployd.environment.hosts import Domains, resolve_routes
 from deployd.ids import ActivityId
 from deployd.project import model
-from deployd.project.build import FLAVORS, LANGUAGES, NOT_BUILT
+from deployd.project.application.build import FLAVORS, LANGUAGES, NOT_BUILT
 from deployd.project.model import Application, Commands, Instance, Mount, PathRedirect, RouteTemplate, Web
+from deployd.project.offered.services import SERVICE_TYPES
 from deployd.project.reader import read_project
-from deployd.project.service_types import SERVICE_TYPES
 from deployd.recipes.build_steps import DEPENDENCIES
 from deployd.recipes.build_steps import FLAVORS as BUILT
 from deployd.services.families import RUNNABLE

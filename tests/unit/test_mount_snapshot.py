@@ -12,9 +12,9 @@ import pytest
 
 from deployd.deployment.mount_snapshot import FOLDER, REQUEST, folders_of, write_request
 from deployd.deployment.places import Places
+from deployd.project.findings.report import render_findings
 from deployd.project.model import ProjectConfig
 from deployd.project.reader import read_project
-from deployd.project.report import render_findings
 from tests.unit.project_trees import DictTree
 
 APPLICATIONS = """

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from deployd.project.findings.report import render_findings
 from deployd.project.reader import read_project
-from deployd.project.report import render_findings
 from tests.unit.project_trees import DictTree
 
 WEB = 'web: {locations: {"/": {root: public, passthru: /index.php}}}\n'

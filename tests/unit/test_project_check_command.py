@@ -136,7 +136,7 @@ def test_a_folder_that_is_not_there_is_a_wrong_use(tmp_path: Path) -> None:
 @pytest.mark.parametrize("module", ["deployd.cli.check", "deployd.project.reader"])
 def test_a_check_starts_without_the_heavy_libraries(module: str) -> None:
     code = (
-        f"import sys, {module}, deployd.project.reader, deployd.project.report, deployd.cli.disk_tree\n"
+        f"import sys, {module}, deployd.project.reader, deployd.project.findings.report, deployd.cli.disk_tree\n"
         "heavy = {'aiohttp', 'jinja2', 'pydantic', 'asyncio', 'sqlite3', 'rich', 'subprocess'} & set(sys.modules)\n"
         "assert not heavy, heavy"
     )

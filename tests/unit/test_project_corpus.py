@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
+from deployd.project.findings.report import count, render_findings
 from deployd.project.reader import read_project
-from deployd.project.report import count, render_findings
 from tests.conftest import SHOWN_AT_THE_END
 from tests.unit.project_corpus import CorpusProject, corpus_projects
 

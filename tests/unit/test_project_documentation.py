@@ -5,20 +5,22 @@ from __future__ import annotations
 
 import ast
 import os
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
-from deployd.project import documentation, shape
+from deployd.project import documentation
 from deployd.project.documentation import SECTIONS, with_generated
-from deployd.project.finding_codes import CODES
-from deployd.project.keys import Table
+from deployd.project.fields import shape
+from deployd.project.fields.keys import Table
+from deployd.project.findings.codes import CODES
 from deployd.project.reader import read_project
 from tests.unit.project_corpus import REPOSITORY
 from tests.unit.project_trees import DictTree
 
 PAGE = REPOSITORY / "docs" / "configuration.md"
-SOURCES = sorted((REPOSITORY / "deployd" / "project").glob("*.py"))
+SOURCES = sorted((REPOSITORY / "deployd" / "project").rglob("*.py"))
 CASES = sorted((Path(__file__).parent / "expected" / "project").glob("*.txt"))
 
 
@@ -35,7 +37,7 @@ def test_every_table_of_the_reader_is_on_the_page() -> None:
     for source in SOURCES:
         if source.stem in ("documentation", "magento_env"):
             continue
-        module = __import__(f"deployd.project.{source.stem}", fromlist=["x"])
+        module = import_module(".".join(source.relative_to(REPOSITORY).with_suffix("").parts))
         for name, value in vars(module).items():
             if isinstance(value, Table):
                 assert id(value) in shown, f"{source.stem}.{name}"
@@ -44,7 +46,7 @@ def test_every_table_of_the_reader_is_on_the_page() -> None:
 def test_every_documented_code_is_used() -> None:
     """The other way round is an assertion where findings are collected."""
     constants = {
-        node.value for source in SOURCES if source.stem != "finding_codes"
+        node.value for source in SOURCES if source.stem != "codes"
         for node in ast.walk(ast.parse(source.read_text())) if isinstance(node, ast.Constant) and isinstance(node.value, str)
     }
     assert set(CODES) - constants == {"no-such-schema", "no-such-database"}   # `no-such-{noun}`

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import pytest
 
+from deployd.project.findings.report import render_findings
 from deployd.project.model import Application, Commands, Cron, Extension, FirewallRule, Hook, Mount
 from deployd.project.reader import read_project
-from deployd.project.report import render_findings
 from tests.unit.project_trees import DictTree
 
 

@@ -9,9 +9,9 @@ import tarfile
 
 import pytest
 
+from deployd.project.findings.report import render_findings
 from deployd.project.model import MAGENTO, PLATFORMSH, Dialect, ReadResult
 from deployd.project.reader import read_project
-from deployd.project.report import render_findings
 from tests.unit.project_trees import DictTree
 
 PHP = "name: app\ntype: php:8.4\nweb: {locations: {/: {root: x}}}\n"

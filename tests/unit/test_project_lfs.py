@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from deployd.cli.disk_tree import DiskTree
-from deployd.project.files import Files
-from deployd.project.findings import Findings
-from deployd.project.lfs import MOST_LOOKED_AT, find_pointers
+from deployd.project.findings.findings import Findings
 from deployd.project.reader import read_project
-from deployd.project.tree_limits import TreeLimits
+from deployd.project.tree.files import Files
+from deployd.project.tree.lfs import MOST_LOOKED_AT, find_pointers
+from deployd.project.tree.limits import TreeLimits
 from deployd.reading.trees import CommitTree
 from tests.unit.project_trees import DictTree
 

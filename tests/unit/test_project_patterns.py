@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from deployd.project.patterns import pattern_problem
+from deployd.project.fields.patterns import pattern_problem
 
 GOOD = [
     r"[[a]", r"[a||b&&c~~d]", r"[]a]", r"[^]a]", r"\p{L}+\P{Lu}", r"[\p{L}\x{1F600}]", r"\x{e9}", r"[^[:space:]]", r"\Gx\X",

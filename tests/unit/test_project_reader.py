@@ -1,8 +1,8 @@
 """The reader as a whole: real projects in, values out."""
 
+from deployd.project.findings.report import render_findings
 from deployd.project.model import MAGENTO, PLATFORMSH, Mount
 from deployd.project.reader import read_project
-from deployd.project.report import render_findings
 from tests.unit.project_trees import DictTree
 
 MAGENTO_2018 = {

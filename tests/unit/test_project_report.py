@@ -2,9 +2,9 @@
 
 import json
 
+from deployd.project.findings.report import count, findings_as_json, render_findings
 from deployd.project.model import Finding, Place
 from deployd.project.reader import read_project
-from deployd.project.report import count, findings_as_json, render_findings
 from tests.unit.project_trees import DictTree
 
 

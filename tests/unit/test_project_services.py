@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import pytest
 
+from deployd.project.findings.report import render_findings
 from deployd.project.model import Endpoint, Service
+from deployd.project.offered.services import SERVICE_TYPES
 from deployd.project.reader import read_project
-from deployd.project.report import render_findings
-from deployd.project.service_types import SERVICE_TYPES
 from tests.unit.project_trees import DictTree
 
 APP = "name: app\ntype: php:8.4\nweb: {locations: {/: {root: x}}}\n"

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 import pytest
 
 from deployd.environment.service_variables import service_variables
+from deployd.project.findings.report import render_findings
 from deployd.project.model import PLATFORMSH, UPSUN, Mount, ProjectConfig, Worker
 from deployd.project.reader import read_project
-from deployd.project.report import render_findings
-from deployd.project.tree_limits import TreeLimits
+from deployd.project.tree.limits import TreeLimits
 from deployd.reading.trees import CommitTree, OfferedTree
 from tests.unit.project_trees import DictTree
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from deployd.project.findings.report import render_findings
 from deployd.project.reader import read_project
-from deployd.project.report import render_findings
 from tests.unit.project_trees import DictTree
 
 FOLDER = Path(__file__).parent / "expected" / "project"

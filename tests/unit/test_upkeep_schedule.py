@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from deployd.project.crons import spec_problem
+from deployd.project.application.crons import spec_problem
 from deployd.upkeep.schedule import next_due, plain_spec
 
 MONDAY = datetime(2026, 3, 2, 10, 7, 30, tzinfo=UTC)

@@ -1,0 +1,1 @@
+"""One application: what its file says, part by part."""

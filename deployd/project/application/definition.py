@@ -1,0 +1,221 @@
+"""One application: the body of an app file or an item of `applications.yaml` (configuration format 4). Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from deployd.project.application.build import read_build, read_dependencies, read_hooks
+from deployd.project.application.crons import read_crons
+from deployd.project.application.instance import INSTANCE_KEYS
+from deployd.project.application.mounts import inside
+from deployd.project.application.operations import read_operations, read_preflight, read_source_operations
+from deployd.project.application.runtime import read_runtime
+from deployd.project.application.stack import read_kind
+from deployd.project.application.web import read_web
+from deployd.project.application.workers import read_workers
+from deployd.project.fields.keys import Key, Table
+from deployd.project.fields.shape import Field, Fields
+from deployd.project.findings.spelling import shown
+from deployd.project.model import Application, Place
+from deployd.project.targets import Targets
+from deployd.project.tree.files import Files
+from deployd.project.yaml.nodes import MapNode, ScalarNode
+
+APPLICATION = Table(
+    "application",
+    (
+        Key(
+            "name",
+            "string",
+            "lower-case letters, digits, `-` and `_`; unique in the project",
+            "the key in `applications.yaml`",
+        ),
+        Key("type", "`runtime:version`", "the image that builds and runs it", "required"),
+        Key(
+            "stack",
+            "list or mapping",
+            "of `type: composable:…`: one runtime alone is read as that `type`, several or packages are **refused**",
+        ),
+        *INSTANCE_KEYS,
+        Key("source", "mapping", "where the code is"),
+        Key("build", "mapping", "the flavor"),
+        Key("dependencies", "mapping of mappings", "tools, installed before the build hook", "`{}`"),
+        Key("hooks", "mapping", "scripts of the build and the deployment", "`{}`"),
+        Key("web", "mapping", "how it is reached over HTTP", "`{}`"),
+        Key("workers", "mapping", "processes without HTTP", "`{}`"),
+        Key("crons", "mapping", "commands by the clock, run in the application's container", "`{}`"),
+        Key("runtime", "mapping", "settings of the language", "`{}`"),
+        Key(
+            "operations",
+            "mapping",
+            "commands on demand in the running container cannot be started yet",
+            treatment="warned",
+            mend="run the command by a cron or a hook",
+        ),
+        Key(
+            "preflight",
+            "mapping",
+            "there are no checks of known holes, to switch on or off",
+            treatment="warned",
+            mend="remove it, or keep it for another host",
+        ),
+    ),
+    noun="an application",
+    elsewhere={
+        **dict.fromkeys(("locations", "commands", "upstream", "document_root"), "indent it below `web`"),
+        **dict.fromkeys(("extensions", "disabled_extensions", "xdebug"), "indent it below `runtime`"),
+        **dict.fromkeys(("deploy", "post_deploy"), "indent it below `hooks`"),
+        **{
+            name: f"put it into the file `{name}.yaml` of the configuration folder; for Upsun, to the top of the file"
+            for name in ("services", "routes")
+        },
+        "flavor": "indent it below `build`",
+        "root": "indent it below `source`",
+        "env": "indent it below `variables`",
+        "toolstack": "write `type: php:8.4` and `build: {flavor: composer}`, which took its place in 2015",
+    },
+)
+SOURCE = Table(
+    "source",
+    (
+        Key(
+            "root",
+            "path in the repository",
+            "folder of the code; `/` is the repository's root",
+            "the folder of the app file",
+        ),
+        Key(
+            "operations",
+            "mapping",
+            "source operations are not run",
+            treatment="warned",
+            mend="run the command yourself and push the result",
+        ),
+    ),
+    noun="`source`",
+)
+NAME = re.compile(r"[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """An application that was found and not read yet."""
+
+    node: MapNode
+    default_root: str
+    """Folder of the app file; "" for `applications.yaml`."""
+    name: ScalarNode | None
+    """Where the name stands: the value of `name`, or the key in `applications.yaml`."""
+    label: str
+    """How findings call it before its name is known."""
+
+    @property
+    def written_name(self) -> str | None:
+        return self.name.text if self.name is not None else None
+
+
+def check_name(field: Field, name: str) -> bool:
+    """Whether a name of an application or a service can be one; it becomes part of host and container names."""
+    if NAME.fullmatch(name):
+        return True
+    suggestion = re.sub(r"[^a-z0-9_-]+", "-", name.lower()).strip("-_")[:63]
+    field.wrong(
+        "bad-name",
+        f"`{shown(name)}` cannot be a name",
+        "use lower-case letters, digits, `-` and `_`, at most 63" + (f": `{suggestion}`" if suggestion else ""),
+    )
+    return False
+
+
+def read_application(definition: Definition, fields: Fields, files: Files, targets: Targets) -> Application | None:
+    """The application, or None when it has no usable name or type."""
+    name = _name(definition, fields)
+    targets = replace(targets, own=name or definition.label)
+    kind = read_kind(fields)
+    runtime, version = (kind.runtime, kind.version) if kind else ("", "")
+    root = _root(fields, definition, files)
+    application = Application(
+        name=name or definition.label,
+        runtime_name=runtime,
+        version=version,
+        root=root,
+        web=read_web(fields, runtime, targets),
+        workers=read_workers(fields, targets),
+        build=read_build(
+            fields, runtime, lambda: _names_in(files, root), composed=kind is not None and kind.composed,
+        ),
+        dependencies=read_dependencies(fields),
+        hooks=read_hooks(fields),
+        runtime=read_runtime((kind and kind.settings) or fields.get("runtime"), runtime, version),
+        crons=read_crons(fields),
+        source_operations=read_source_operations(fields.fields("source", SOURCE)),
+        operations=read_operations(fields),
+        preflight=read_preflight(fields),
+        place=definition.name.place if definition.name else fields.place,
+        type_place=type_field.place if (type_field := fields.get("type")) else fields.place,
+        places=_places(fields),
+    )
+    return application if name and kind else None
+
+
+def _names_in(files: Files, root: str) -> frozenset[str]:
+    prefix = f"{root}/" if root else ""
+    paths = (path.removeprefix(prefix) for path in files.tree.paths() if path.startswith(prefix))
+    return frozenset(path for path in paths if "/" not in path)
+
+
+def _places(fields: Fields) -> Mapping[str, Place]:
+    found = {}
+    for name in ("build", "dependencies", "runtime"):
+        field = fields.get(name)
+        if field is not None and isinstance(field.node, MapNode):
+            found[name] = (field.name or field.node).place
+            found |= {f"{name}.{entry.key.text}": entry.key.place for entry in field.node.entries}
+    return found
+
+
+def _name(definition: Definition, fields: Fields) -> str | None:
+    field = fields.get("name")
+    if field is not None and field.text() is None:
+        return None
+    if definition.name is None:
+        fields.require("name", "say what the application is called: `name: app`")
+        return None
+    key = definition.name
+    if field is not None and field.raw != key.text:
+        field.wrong(
+            "two-names",
+            f"the application is called `{shown(key.text)}` by its key and `{shown(field.raw)}` here",
+            "remove `name`, the key is the name",
+            related=(key.place,),
+        )
+    return key.text if check_name(field or Field(key, fields.key, fields.findings), key.text) else None
+
+
+def _root(fields: Fields, definition: Definition, files: Files) -> str:
+    source = fields.fields("source", SOURCE)
+    field = source.get("root") if source else None
+    written = field.text() if field else None
+    if field is None or written is None:
+        return definition.default_root
+    root = inside(written)
+    if root is None:
+        field.wrong(
+            "outside-repository", f"`{shown(written)}` leads out of the repository", "write a path without `..`"
+        )
+        return definition.default_root
+    if not files.tree.is_folder(root):
+        field.wrong(
+            "no-such-folder",
+            f"there is no folder `{shown(root)}` in the commit",
+            "write a path from the repository's root; `/` is the root itself",
+        )
+    elif files.tree.is_submodule(root):
+        field.wrong(
+            "not-supported",
+            f"`{shown(root)}` is a submodule, and the root of an application must be a folder of this repository",
+            "name the folder around it, and go into the submodule in the hooks and commands",
+        )
+    return root

@@ -1,0 +1,109 @@
+"""`web`: commands, upstream and what the web server does with it (configuration format 4.8). Pure."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal, cast
+
+from deployd.project.application.instance import INSTANCE_KEYS, Scope, read_instance
+from deployd.project.application.legacy_web import LEGACY_KEYS, read_legacy_location
+from deployd.project.application.locations import read_locations
+from deployd.project.fields.keys import Key, Table
+from deployd.project.fields.shape import Fields
+from deployd.project.model import Commands, Location, Place, Web
+from deployd.project.targets import Targets
+
+WEB = Table(
+    "web",
+    (
+        Key("commands", "mapping", "the process that serves"),
+        Key("upstream", "mapping", "how the web server reaches it"),
+        Key("locations", "mapping of paths", "what is served how", "all to the process"),
+        *INSTANCE_KEYS,
+        *LEGACY_KEYS,
+    ),
+    noun="`web`",
+)
+COMMANDS = Table(
+    "web.commands",
+    (
+        Key("start", "shell command", "the long-running process, run by dash; restarted when it ends", "PHP: PHP-FPM"),
+        Key("pre_start", "shell command", "once before each start"),
+        Key("post_start", "shell command", "after the start, before the router sends requests"),
+    ),
+    noun="`commands`",
+)
+UPSTREAM = Table(
+    "web.upstream",
+    (
+        Key(
+            "socket_family",
+            "`tcp` or `unix`",
+            "`tcp`: the port in `PORT`; `unix`: the path in `SOCKET`",
+            "`tcp`; PHP `unix`",
+        ),
+        Key("protocol", "`http` or `fastcgi`", default="`http`; PHP `fastcgi`"),
+    ),
+    noun="`upstream`",
+)
+_BACKGROUND = re.compile(r"(?<![&|>])&\s*$")
+
+
+def read_web(application: Fields, runtime: str, targets: Targets) -> Web:
+    """The web instance, defaults of the runtime filled in."""
+    fields = application.fields("web", WEB)
+    commands = read_commands(fields, start_needed=runtime != "php", table=COMMANDS) if fields else Commands()
+    family, protocol = _upstream(fields, runtime, commands)
+    instance = read_instance(Scope(fields, application), commands, targets)
+    place = fields.place if fields else Place(application.place.file, application.place.line, application.place.column)
+    return Web(instance, family, protocol, _locations(fields, application, runtime, commands), place)
+
+
+def read_commands(fields: Fields, *, start_needed: bool, table: Table) -> Commands:
+    """Commands of the web instance or of a worker."""
+    commands = fields.fields("commands", table)
+    if commands is None:
+        return Commands()
+    start_field = (
+        commands.require("start", "say which command starts the process") if start_needed else commands.get("start")
+    )
+    start = start_field.text() if start_field else None
+    if start_field is not None and start is not None and _BACKGROUND.search(start.rstrip()):
+        start_field.warn(
+            "background-process",
+            "the command ends in `&`, so it seems to end at once and is started again and again",
+            "remove the `&`; the process must stay in the foreground",
+        )
+    post_start = commands.text("post_start") if table.key("post_start") else None
+    return Commands(start, commands.text("pre_start"), post_start)
+
+
+def _upstream(
+    fields: Fields | None, runtime: str, commands: Commands
+) -> tuple[Literal["tcp", "unix"], Literal["http", "fastcgi"]]:
+    upstream = fields.fields("upstream", UPSTREAM) if fields else None
+    family, protocol = ("unix", "fastcgi") if runtime == "php" else ("tcp", "http")
+    if upstream is not None:
+        family_field, protocol_field = upstream.get("socket_family"), upstream.get("protocol")
+        family = (family_field.one_of(("tcp", "unix")) if family_field else None) or family
+        protocol = (protocol_field.one_of(("http", "fastcgi")) if protocol_field else None) or protocol
+        if protocol_field is not None and runtime == "php" and protocol == "http" and not commands.start:
+            protocol_field.warn(
+                "not-together",
+                "PHP-FPM speaks `fastcgi` and no `http`, so no request will be answered",
+                "remove `protocol`, or name a program that speaks HTTP under `commands: {start: …}`",
+            )
+    return cast(Literal["tcp", "unix"], family), cast(Literal["http", "fastcgi"], protocol)
+
+
+def _locations(fields: Fields | None, application: Fields, runtime: str, commands: Commands) -> tuple[Location, ...]:
+    if fields is not None:
+        legacy = read_legacy_location(fields)
+        if legacy is not None:
+            return (legacy,)
+        locations = fields.get("locations")
+        if locations is not None:
+            return read_locations(locations)
+    if runtime != "php" and commands.start:
+        return (Location("/", passthru=True),)
+    return ()

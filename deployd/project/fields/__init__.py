@@ -1,0 +1,1 @@
+"""Single values and how they are checked: numbers, durations, patterns, types, keys."""

@@ -1,0 +1,1 @@
+"""All that is wrong with a commit's files, collected, worded and reported."""

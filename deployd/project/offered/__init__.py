@@ -1,0 +1,1 @@
+"""What the hosted platforms ever offered: runtimes, services, extensions, time zones."""

@@ -1,0 +1,1 @@
+"""The routes file: URL patterns and where they lead."""

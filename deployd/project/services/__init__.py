@@ -1,0 +1,1 @@
+"""The services file: types, sizes and typed configuration."""
