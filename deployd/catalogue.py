@@ -1,6 +1,6 @@
 """Which image stands behind each `type` of the project files: config/catalogue.yaml, read, checked and looked up.
 
-Reads one file and decides; images are made by `engine/images.py`. A version is a label, as on the hosted platforms:
+Reads one file and decides; images are made by `engine/docker`. A version is a label, as on the hosted platforms:
 `8.4` is asked for and found, or it is not. Only with `nearest` is another one taken, and then a sentence says so.
 """
 

@@ -164,7 +164,7 @@ images() {
     [ "$goal" = demo ] || wanted+=(python:3.13 nodejs:20 postgresql:17 rabbitmq:4.0)
     local status=0
     # All lines of the builds go to the log; the terminal sees which image is made, and how long it took.
-    .venv/bin/python -u -m deployd.engine.images "${wanted[@]}" 2>&1 < /dev/null 9>&- \
+    .venv/bin/python -u -m deployd.engine.docker.images "${wanted[@]}" 2>&1 < /dev/null 9>&- \
         | tee $images_log \
         | { grep --line-buffered -E '^[^ ]+: (making|pulling|there after [0-9]+ s)$' || true; } \
         | sed -u 's/^/setup: image /' || status=$?

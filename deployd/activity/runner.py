@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Protocol
 
-from deployd.activity import beside
+from deployd.activity import parallel
 from deployd.activity.explain import as_transient, explain, unwrap
 from deployd.activity.holding import Holding, Limits
 from deployd.activity.journal import (
@@ -133,7 +133,7 @@ async def _do(run: Run, step: Step, journal: Journal) -> None:
     await run.journal.write(step.name, STARTED)   # intent: durable before the act
     try:
         async with run.wish.limit(step.limit_seconds, may_end=may_end):
-            result = write_result(await beside.do(step, run.view_of(run.activity, journal), run.host, run.tell))
+            result = write_result(await parallel.do(step, run.view_of(run.activity, journal), run.host, run.tell))
     except WishCame:
         return   # the wish is in the journal already
     except Hold as hold:
@@ -182,7 +182,7 @@ async def _undo(run: Run, step: Step, journal: Journal) -> None:
     scope = asyncio.timeout(step.undo_limit_seconds)
     try:
         async with scope:
-            found = await beside.undo(step, run.view_of(run.activity, journal), run.host, run.tell)
+            found = await parallel.undo(step, run.view_of(run.activity, journal), run.host, run.tell)
     except Exception as error:   # noqa: BLE001  the one net: an undo that fails is stuck, shown, and tried again
         cause = _overran(step, step.undo_limit_seconds) if scope.expired() else unwrap(error)
         told = explain(cause, run.activity.id, _words(step))

@@ -31,7 +31,7 @@ from deployd.api.shapes import (
     StatusShape,
     UseShape,
 )
-from deployd.certificates.keeper import HostCertificate
+from deployd.certificates.manager import HostCertificate
 from deployd.clock import Clock
 from deployd.deployment.places import Places
 from deployd.deployment.version import Version

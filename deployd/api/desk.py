@@ -25,7 +25,7 @@ from deployd.environment.variables import doubtful_variables
 from deployd.errors import DeployError
 from deployd.ids import ActivityId, CommitId, EnvironmentName, ProjectId
 from deployd.router.passes import LINK_LIFETIME, pass_link
-from deployd.router.places import RouterPlaces
+from deployd.router.paths import RouterPlaces
 from deployd.settings import ProjectSettings
 from deployd.state import activities, environments, locks
 from deployd.state.activities import Activity, NewActivity, Trigger

@@ -24,7 +24,7 @@ from deployd import __version__
 from deployd.certificates.authority import NotIssued
 from deployd.certificates.certificate import Certificate, CertificateUnusable, new_key, parse_certificate
 from deployd.certificates.due import why_not_public
-from deployd.certificates.shelf import write
+from deployd.certificates.storage import write
 from deployd.settings import AcmeSettings
 
 T = TypeVar("T")

@@ -16,7 +16,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from deployd.certificates.authority import NotIssued
 from deployd.certificates.certificate import Certificate, new_key, parse_certificate
-from deployd.certificates.shelf import write
+from deployd.certificates.storage import write
 from deployd.clock import Clock
 
 AUTHORITY_DAYS, HOST_DAYS = 3650, 90

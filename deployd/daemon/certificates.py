@@ -7,13 +7,13 @@ import asyncio
 from deployd.activity.net import Net
 from deployd.certificates.acme import AcmeAuthority
 from deployd.certificates.authority import Authority
-from deployd.certificates.keeper import Keeper
 from deployd.certificates.local import LocalAuthority
-from deployd.certificates.shelf import Shelf, Window
+from deployd.certificates.manager import Keeper
+from deployd.certificates.storage import Shelf, Window
 from deployd.certificates.wanted import Wanted
 from deployd.daemon.edges import Edges
 from deployd.deployment.trust import local_authority
-from deployd.router.places import RouterPlaces
+from deployd.router.paths import RouterPlaces
 from deployd.settings import Settings
 
 

@@ -16,7 +16,6 @@ from deployd.clock import Clock, SystemClock
 from deployd.daemon.faces import refuse_taken_port
 from deployd.daemon.lasting import Lasting
 from deployd.daemon.mail import mail_office
-from deployd.daemon.router_start import RouterStarted, start_router
 from deployd.daemon.sealer import open_sealer
 from deployd.deployment.code import ProjectCode
 from deployd.deployment.facts import StateFacts
@@ -24,8 +23,8 @@ from deployd.deployment.host import Host
 from deployd.deployment.images_missing import versions_there
 from deployd.deployment.places import Places
 from deployd.deployment.service_secrets import ROOT, lay_out_secrets
-from deployd.engine.docker import Engine
-from deployd.engine.images import Images
+from deployd.engine.docker.engine import Engine
+from deployd.engine.docker.images import Images
 from deployd.environment.variables import doubtful_variables
 from deployd.errors import DeployError
 from deployd.firewall.kept import KeptTable
@@ -35,7 +34,8 @@ from deployd.operator_log import configure_log
 from deployd.project.tree.limits import TreeLimits
 from deployd.reading.readers import open_readers
 from deployd.router.control import Router, open_router
-from deployd.router.places import RouterPlaces
+from deployd.router.paths import RouterPlaces
+from deployd.router_process.start import RouterStarted, start_router
 from deployd.settings import Settings
 from deployd.slugs.archive import SlugStore
 from deployd.slugs.storage import Slugs

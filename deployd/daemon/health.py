@@ -11,7 +11,7 @@ from deployd.activity.lanes import Lanes
 from deployd.activity.net import Nets
 from deployd.api.board import Health
 from deployd.api.metrics import Figures
-from deployd.certificates.keeper import Keeper
+from deployd.certificates.manager import Keeper
 from deployd.daemon.edges import Edges
 from deployd.daemon.lasting import Lasting
 from deployd.errors import DeployError

@@ -30,12 +30,11 @@ from deployd.daemon.edges import Edges
 from deployd.daemon.faces import find_caller
 from deployd.daemon.health import collected, degraded, health_of, measured
 from deployd.daemon.lasting import Lasting
-from deployd.daemon.router_start import start_router
 from deployd.deployment.carry import Carrier
 from deployd.deployment.gone import kept_bounds
 from deployd.deployment.host import Host
 from deployd.deployment.share import refuse_beyond_share
-from deployd.engine.crowd import Crowd
+from deployd.engine.docker.crowd import Crowd
 from deployd.intake.checker import CommitChecker
 from deployd.intake.followed import TerminalLogs
 from deployd.intake.guesses import Guesses
@@ -46,8 +45,9 @@ from deployd.intake.ports import Intake
 from deployd.intake.queue import StateQueue
 from deployd.intake.webhooks import webhook_routes
 from deployd.output.outputs import Outputs
-from deployd.router.hand_over import end_earlier_ones, reopen_access_log
-from deployd.router.places import RouterPlaces
+from deployd.router.paths import RouterPlaces
+from deployd.router_process.start import start_router
+from deployd.router_process.upgrade import end_earlier_ones, reopen_access_log
 from deployd.settings import Settings
 from deployd.state import activities
 from deployd.systemd import keep_watchdog_fed, notify, ready, reloading

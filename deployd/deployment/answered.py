@@ -12,7 +12,7 @@ from deployd.activity.log import Tell
 from deployd.deployment.host import Host
 from deployd.deployment.version import Version
 from deployd.deployment.view import Deployment
-from deployd.engine.listening import connections_to
+from deployd.engine.docker.listening import connections_to
 from deployd.environment.platform import PORT, SOCKET
 
 ARRIVE_SECONDS = 0.3

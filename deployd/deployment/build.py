@@ -37,8 +37,8 @@ from deployd.environment.platform import APP_FOLDER, CACHE_FOLDER, About, build_
 from deployd.errors import DeployError
 from deployd.plan import PlannedApp
 from deployd.project.model import Application
-from deployd.recipes.build_steps import BuildStep, build_steps
-from deployd.recipes.paths import build_paths
+from deployd.runtimes.build_steps import BuildStep, build_steps
+from deployd.runtimes.paths import build_paths
 from deployd.slugs.errors import DiskFull
 from deployd.units import MEGABYTE
 

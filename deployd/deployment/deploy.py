@@ -25,7 +25,7 @@ from deployd.deployment.volumes import ensure_data_owner
 from deployd.deployment.waiting import waiting_of
 from deployd.deployment.without_slug import end_without_slug
 from deployd.engine.names import ACTIVITY, ENVIRONMENT, INSTANCE, PART, PROJECT
-from deployd.engine.seen import ContainerSeen
+from deployd.engine.observed import ContainerSeen
 from deployd.ids import ActivityId
 from deployd.project.model import Application, ProjectConfig
 

@@ -14,7 +14,7 @@ from deployd.clock import Clock
 from deployd.deployment.version import Version
 from deployd.deployment.view import Planned
 from deployd.engine.addresses import gateway_of
-from deployd.engine.docker import Engine
+from deployd.engine.docker.engine import Engine
 from deployd.engine.subnets import next_subnet, overlaps, parse_host_routes
 from deployd.ids import ActivityId, EnvironmentName, ProjectId, SlugKey
 from deployd.settings import Settings

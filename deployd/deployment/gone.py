@@ -5,7 +5,7 @@ from __future__ import annotations
 from deployd.deployment.host import Host
 from deployd.deployment.view import Deployment
 from deployd.engine.names import ENVIRONMENT, PROJECT
-from deployd.engine.seen import ContainerSeen
+from deployd.engine.observed import ContainerSeen
 from deployd.ids import EnvironmentName, ProjectId
 from deployd.output.keep import KeptBounds, keep_output
 from deployd.settings import Settings

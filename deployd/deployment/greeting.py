@@ -12,7 +12,7 @@ from deployd.deployment.not_answering import environment_failed
 from deployd.deployment.starts import NOTHING_YET, Starts, read_starts
 from deployd.deployment.steadiness import waits_for_its_hook
 from deployd.deployment.view import Deployment
-from deployd.engine.listening import is_listening
+from deployd.engine.docker.listening import is_listening
 from deployd.project.model import Application
 
 PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, PAUSE_GROWTH = 0.005, 0.2, 1.1

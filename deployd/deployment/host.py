@@ -15,7 +15,7 @@ from deployd.catalogue import Catalogue, Entry
 from deployd.clock import Clock
 from deployd.deployment.places import Places
 from deployd.deployment.version import Version
-from deployd.engine.docker import Engine
+from deployd.engine.docker.engine import Engine
 from deployd.git.mirror import CommitInfo
 from deployd.git.submodule_look import Looked
 from deployd.ids import ActivityId, CommitId, EnvironmentName, ProjectId, SlugKey

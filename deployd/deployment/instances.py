@@ -30,13 +30,13 @@ from deployd.deployment.view import Deployment
 from deployd.deployment.volumes import mount_places, stage_mounts
 from deployd.deployment.waiting import waiting_of
 from deployd.deployment.wanted import digest, routes_of
-from deployd.engine.seen import ContainerSeen
+from deployd.engine.observed import ContainerSeen
 from deployd.environment.platform import About, run_config_json, runtime_environment
 from deployd.environment.variables import variables_of
 from deployd.project.model import Application, Instance, ProjectConfig, Relationship
-from deployd.recipes.paths import SIZED_INI_FOLDER, runtime_paths
-from deployd.recipes.php_fpm import fpm_start, render_fpm, render_php_ini, render_sized_ini
-from deployd.recipes.web_server import WEB_PORT
+from deployd.runtimes.paths import SIZED_INI_FOLDER, runtime_paths
+from deployd.runtimes.php_fpm import fpm_start, render_fpm, render_php_ini, render_sized_ini
+from deployd.runtimes.web_server import WEB_PORT
 from deployd.services.families import family_of
 
 

@@ -8,7 +8,7 @@ from deployd.deployment.host import Host
 from deployd.deployment.view import Deployment
 from deployd.environment.platform import PORT, SOCKET
 from deployd.project.model import Application
-from deployd.recipes.web_server import asks_application
+from deployd.runtimes.web_server import asks_application
 
 
 def is_needed(app: Application) -> bool:

@@ -13,10 +13,10 @@ from deployd.deployment.memory_full import memory_full, mend_memory
 from deployd.deployment.needed import wanted_socket
 from deployd.deployment.starts import Starts
 from deployd.deployment.view import Deployment
-from deployd.engine.listening import is_listening, listening_ports
+from deployd.engine.docker.listening import is_listening, listening_ports
 from deployd.errors import DeployError
 from deployd.project.model import Application
-from deployd.recipes.web_server import WEB_PORT
+from deployd.runtimes.web_server import WEB_PORT
 
 NO_ANSWER = "no answer in time"
 KILLED_LINE = "the start command ended with status 137"

@@ -24,7 +24,7 @@ from deployd.engine.specs import ContainerSpec
 from deployd.environment.platform import APP_FOLDER
 from deployd.errors import DeployError
 from deployd.project.model import Application, Instance, ProjectConfig, Worker
-from deployd.recipes.web_server import web_server_files
+from deployd.runtimes.web_server import web_server_files
 
 
 class WebServerEnded(DeployError):

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from deployd import __version__
 from deployd.deployment.version import Version
 from deployd.engine.names import ACTIVITY, PART, ROLE, is_set_aside
-from deployd.engine.seen import ContainerSeen
+from deployd.engine.observed import ContainerSeen
 from deployd.settings import ProjectSettings, Settings
 
 FORM = "3"

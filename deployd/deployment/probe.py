@@ -17,10 +17,10 @@ from deployd.deployment.not_answering import NO_ANSWER, not_answering
 from deployd.deployment.starts import Starts, read_starts
 from deployd.deployment.steadiness import ENDED_IN_VAIN, Steadiness
 from deployd.deployment.view import Deployment
-from deployd.engine.alive import is_alive
-from deployd.engine.listening import listens_itself
+from deployd.engine.docker.alive import is_alive
+from deployd.engine.docker.listening import listens_itself
 from deployd.project.model import Application
-from deployd.recipes.web_server import WEB_PORT
+from deployd.runtimes.web_server import WEB_PORT
 
 GATEWAY_ERRORS = frozenset({502, 503, 504})
 """What the web container says while nothing listens behind it; any other answer is the application's."""

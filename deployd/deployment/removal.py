@@ -14,7 +14,7 @@ from deployd.deployment.together import together
 from deployd.deployment.version import AppVersion
 from deployd.deployment.view import Deployment
 from deployd.engine.names import ACTIVITY, ENVIRONMENT, INSTANCE, PART, PROJECT, ROLE
-from deployd.engine.seen import ContainerSeen
+from deployd.engine.observed import ContainerSeen
 from deployd.ids import ActivityId, SlugKey
 
 STOP_SECONDS = 15

@@ -12,8 +12,8 @@ from deployd.deployment.wanted import domains_of, routes_of, service_port
 from deployd.engine.names import ENVIRONMENT, INSTANCE, PART, PROJECT, ROLE
 from deployd.environment.hosts import Resolved, ResolvedRoute, cookies_within
 from deployd.environment.naming import shared_domain
-from deployd.recipes.web_server import WEB_PORT
 from deployd.router.table import Access, AddressRule, Route, RouteSet, Target
+from deployd.runtimes.web_server import WEB_PORT
 from deployd.settings import HttpAccess, Settings
 
 

@@ -12,7 +12,7 @@ from deployd.deployment.version import ServiceVersion
 from deployd.deployment.view import Deployment
 from deployd.engine.errors import NotReady
 from deployd.engine.names import MADE_BY
-from deployd.engine.seen import ContainerSeen
+from deployd.engine.observed import ContainerSeen
 from deployd.engine.specs import ContainerSpec, VolumeSpec
 from deployd.errors import DeployError
 from deployd.project.model import ProjectConfig, Service

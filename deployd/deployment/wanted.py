@@ -28,7 +28,7 @@ from deployd.errors import DeployError
 from deployd.ids import ActivityId, CommitId, EnvironmentName
 from deployd.plan import KeyParts, WantedApp, WantedService
 from deployd.project.model import Application, ProjectConfig, Service
-from deployd.recipes.build_steps import RECIPE_VERSION
+from deployd.runtimes.build_steps import RECIPE_VERSION
 from deployd.services.families import family_of
 from deployd.settings import ProjectSettings, Settings
 from deployd.slugs.key import build_part, slug_key

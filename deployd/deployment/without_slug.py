@@ -12,7 +12,7 @@ import structlog
 
 from deployd.deployment.host import Host
 from deployd.engine.names import ROLE
-from deployd.engine.seen import ContainerSeen
+from deployd.engine.observed import ContainerSeen
 
 log = structlog.get_logger()
 

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import structlog
 
-from deployd.engine.docker import Engine
-from deployd.engine.seen import ContainerSeen
+from deployd.engine.docker.engine import Engine
+from deployd.engine.observed import ContainerSeen
 from deployd.output.files import OLDER, TRIES
 from deployd.output.sources import ABOUT, LOG, Source, source_of, write_about
 

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from deployd.engine.names import ACTIVITY, PART, ROLE
-from deployd.engine.seen import ContainerSeen
+from deployd.engine.observed import ContainerSeen
 
 OF_APPLICATIONS = frozenset({"app", "web"})
 ROLES = OF_APPLICATIONS | {"worker", "service"}

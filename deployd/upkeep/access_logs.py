@@ -21,7 +21,7 @@ from deployd.deployment.places import Places
 from deployd.errors import DeployError
 from deployd.ids import EnvironmentName, ProjectId
 from deployd.router.access_line import AccessLine, parse_access_line
-from deployd.router.files import ensure_access_log
+from deployd.router_process.files import ensure_access_log
 from deployd.upkeep.traffic import Traffic
 
 log = structlog.get_logger()

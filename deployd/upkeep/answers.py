@@ -19,7 +19,7 @@ from deployd.deployment.visit_words import Visit, worse_than_usual
 from deployd.errors import DeployError
 from deployd.state import answers
 from deployd.state.store import Store
-from deployd.upkeep.live import Hands, Key, read_at, read_live
+from deployd.upkeep.ownership import Hands, Key, read_at, read_live
 
 log = structlog.get_logger()
 

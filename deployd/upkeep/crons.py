@@ -29,7 +29,7 @@ from deployd.ids import ActivityId, EnvironmentName, ProjectId
 from deployd.state import environments
 from deployd.state.store import Store
 from deployd.upkeep.cron_run import LiveCron, run_cron
-from deployd.upkeep.live import Hands, Key, read_at, read_live
+from deployd.upkeep.ownership import Hands, Key, read_at, read_live
 from deployd.upkeep.schedule import next_due
 
 log = structlog.get_logger()

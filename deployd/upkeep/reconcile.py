@@ -25,13 +25,13 @@ from deployd.deployment.view import Deployment
 from deployd.deployment.volumes import stage_version
 from deployd.deployment.without_slug import end_without_slug
 from deployd.engine.names import ENVIRONMENT, INSTANCE, PROJECT, ROLE
-from deployd.engine.seen import ContainerSeen
+from deployd.engine.observed import ContainerSeen
 from deployd.errors import DeployError
 from deployd.router.table import RouteSet
 from deployd.state.activities import Activity
 from deployd.state.store import Store
-from deployd.upkeep.live import Hands, Key, read_at, read_keys, read_live, read_running
-from deployd.upkeep.shut import shut_routes
+from deployd.upkeep.closed_routes import shut_routes
+from deployd.upkeep.ownership import Hands, Key, read_at, read_keys, read_live, read_running
 from deployd.upkeep.survey import Survey, Surveyor
 
 log = structlog.get_logger()

@@ -18,12 +18,12 @@ from deployd.deployment.images_missing import NO_CONTAINER
 from deployd.deployment.origin import live_containers, routes_origin
 from deployd.deployment.version import Version
 from deployd.engine.names import ENVIRONMENT, INSTANCE, PART, PROJECT, ROLE, Names
-from deployd.engine.seen import ContainerSeen
+from deployd.engine.observed import ContainerSeen
 from deployd.ids import ActivityId, EnvironmentName, ProjectId, SlugKey
 from deployd.router.table import RouterStatus
 from deployd.state import activities, environments
 from deployd.state.store import Store
-from deployd.upkeep.live import Key
+from deployd.upkeep.ownership import Key
 
 AT_A_TIME = 50
 """Environments that are judged before others get their turn in the loop: some milliseconds."""

@@ -16,7 +16,7 @@ from typing import Protocol
 import structlog
 
 from deployd.engine.names import INSTANCE, bridge_prefix
-from deployd.engine.seen import NetworkSeen
+from deployd.engine.observed import NetworkSeen
 from deployd.errors import DeployError
 from deployd.firewall.kept import KeptTable
 from deployd.firewall.rules import RouterPorts, Wall, parse_name_servers, render_wall, table_name

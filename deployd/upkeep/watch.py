@@ -27,17 +27,17 @@ from deployd.clock import Clock
 from deployd.deployment.host import Host
 from deployd.deployment.version import Version
 from deployd.engine.names import ENVIRONMENT, INSTANCE, PROJECT, ROLE, Names
-from deployd.engine.seen import EventSeen
+from deployd.engine.observed import EventSeen
 from deployd.errors import DeployError
 from deployd.ids import EnvironmentName, ProjectId
-from deployd.router.container import router_name
 from deployd.router.table import RouterStatus
+from deployd.router_process.container import router_name
 from deployd.state.store import Store
 from deployd.upkeep.back_off import BackOff
-from deployd.upkeep.live import Key, read_keys
-from deployd.upkeep.mend import Look, Mender, left_behind
+from deployd.upkeep.ownership import Key, read_keys
 from deployd.upkeep.reconcile import Reconciler
-from deployd.upkeep.remake import Remake, remake
+from deployd.upkeep.recreate import Remake, remake
+from deployd.upkeep.repair import Look, Mender, left_behind
 from deployd.upkeep.survey import Survey
 
 log = structlog.get_logger()

@@ -25,7 +25,7 @@ from deployd.confined.beneath import NotBeneath, open_folder
 from deployd.confined.mountinfo import read_mounts
 from deployd.confined.stages import Folder, ensure_staged, ensure_unstaged
 from deployd.confined.trees import ensure_owner, remove_tree, size_of
-from deployd.engine.docker import Engine
+from deployd.engine.docker.engine import Engine
 from deployd.engine.names import INSTANCE, PROJECT, ROLE
 from scripts.local_daemon import LocalDaemon
 from tests.e2e.conftest import Developer, MakeDeveloper

@@ -11,8 +11,8 @@ import pytest
 import pytest_asyncio
 from yarl import URL
 
-from deployd.router.container import router_name
-from deployd.router.render_nginx import HIDDEN_VARIABLES, LUA_VARIABLES
+from deployd.router_process.container import router_name
+from deployd.router_process.nginx_conf import HIDDEN_VARIABLES, LUA_VARIABLES
 from tests.e2e.conftest import APP, Developer, MakeDeveloper
 from tests.integration.router_stand import docker
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from deployd.engine.docker import Engine
+from deployd.engine.docker.engine import Engine
 from deployd.engine.errors import ScriptLost, ScriptOverran
 from deployd.engine.script import (
     SCRIPTS_FOLDER,

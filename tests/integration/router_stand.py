@@ -22,13 +22,13 @@ import pytest
 from aiohttp import web
 
 from deployd.engine.specs import ContainerSpec
-from deployd.router.certificate import ensure_default_certificate
-from deployd.router.container import router_container
 from deployd.router.control import Router, open_router
-from deployd.router.files import lead, use, write_router_files
-from deployd.router.places import RouterPlaces
-from deployd.router.render_nginx import RouterConfig
+from deployd.router.paths import RouterPlaces
 from deployd.router.table import Route, RouteSet, Target
+from deployd.router_process.container import router_container
+from deployd.router_process.default_certificate import ensure_default_certificate
+from deployd.router_process.files import lead, use, write_router_files
+from deployd.router_process.nginx_conf import RouterConfig
 
 SOURCE = Path(__file__).parents[2] / "config" / "router"
 IMAGE = "deployd/router:1"
@@ -45,7 +45,7 @@ def docker(*arguments: str, check: bool = True) -> str:
 def ensure_image() -> None:
     """As the set-up and the daemon make it: anew when its Dockerfile has changed."""
     ran = subprocess.run(
-        (sys.executable, "-m", "deployd.engine.images", "router"), cwd=SOURCE.parents[1], capture_output=True,
+        (sys.executable, "-m", "deployd.engine.docker.images", "router"), cwd=SOURCE.parents[1], capture_output=True,
         text=True, check=False,
     )
     assert ran.returncode == 0, ran.stderr

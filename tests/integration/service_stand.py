@@ -13,7 +13,7 @@ from pathlib import Path
 import aiodocker
 
 from deployd.catalogue import load_catalogue
-from deployd.engine.images import Images
+from deployd.engine.docker.images import Images
 from deployd.errors import DeployError
 from deployd.process import Output, run
 from deployd.project.model import Endpoint, Json, Service

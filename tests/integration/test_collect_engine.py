@@ -14,8 +14,8 @@ from deployd.activity.journal import write_result
 from deployd.activity.net import Net
 from deployd.deployment.places import Places
 from deployd.deployment.version import ServiceVersion, Version
-from deployd.engine.docker import Engine
-from deployd.engine.image_recipes import RECIPE_LABEL
+from deployd.engine.docker.engine import Engine
+from deployd.engine.docker.image_recipes import RECIPE_LABEL
 from deployd.engine.specs import VolumeSpec
 from deployd.ids import CommitId
 from deployd.process import run

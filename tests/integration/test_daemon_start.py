@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from deployd.engine.docker import Engine
+from deployd.engine.docker.engine import Engine
 from deployd.engine.names import INSTANCE
 from deployd.firewall.kept import ensure_table_gone
 from deployd.firewall.rules import table_name

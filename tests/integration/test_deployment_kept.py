@@ -17,8 +17,8 @@ from deployd.environment.naming import machine_name
 from deployd.errors import DeployError
 from deployd.ids import ActivityId
 from deployd.state import unneeded
-from deployd.upkeep.live import read_live
-from deployd.upkeep.remake import remake
+from deployd.upkeep.ownership import read_live
+from deployd.upkeep.recreate import remake
 from tests.e2e.conftest import SERVER
 from tests.integration.deployment_stand import PROJECT, Ended, Stand, deployment_stand, done_twice, raising, with_step
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from deployd.engine.docker import Engine
+from deployd.engine.docker.engine import Engine
 from deployd.engine.errors import (
     EngineOverran,
     EngineRefused,

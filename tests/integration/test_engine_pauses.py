@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from deployd.engine.docker import Engine
+from deployd.engine.docker.engine import Engine
+from deployd.engine.docker.pause_keeper import is_paused
+from deployd.engine.docker.pauses import KEEPER, pause_file
 from deployd.engine.errors import NotPaused, NotRunning
-from deployd.engine.pause_keeper import is_paused
-from deployd.engine.pauses import KEEPER, pause_file
 from deployd.engine.specs import ContainerSpec, Health
 from deployd.process import open_process, run
 
@@ -23,7 +23,7 @@ IMAGE = "deployd/base:trixie"
 COUNTING = ("sh", "-c", "while :; do echo . >> /tmp/count; sleep 0.01; done")
 HOLDER = """\
 import asyncio, sys
-from deployd.engine.docker import Engine
+from deployd.engine.docker.engine import Engine
 async def main():
     async with Engine() as engine, engine.paused([sys.argv[1]], 60):
         print("paused", flush=True)

@@ -21,9 +21,9 @@ from deployd.project.model import (
     Runtime,
     Web,
 )
-from deployd.recipes.build_steps import build_steps
-from deployd.recipes.paths import build_paths, runtime_paths
-from deployd.recipes.php_fpm import fpm_start, render_fpm, render_php_ini, render_sized_ini
+from deployd.runtimes.build_steps import build_steps
+from deployd.runtimes.paths import build_paths, runtime_paths
+from deployd.runtimes.php_fpm import fpm_start, render_fpm, render_php_ini, render_sized_ini
 from deployd.settings import config_folder
 from tests.integration.service_stand import LABEL, image_of
 

@@ -12,8 +12,8 @@ import pytest
 
 from deployd.activity.masking import Masker
 from deployd.clock import SystemClock
-from deployd.engine.crowd import Crowd
-from deployd.engine.docker import Engine
+from deployd.engine.docker.crowd import Crowd
+from deployd.engine.docker.engine import Engine
 from deployd.engine.errors import EngineRefused
 from deployd.engine.names import Names
 from deployd.engine.specs import ContainerSpec

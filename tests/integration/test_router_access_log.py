@@ -13,7 +13,7 @@ from deployd.deployment.places import Places
 from deployd.ids import EnvironmentName, ProjectId
 from deployd.project.model import RouteCache
 from deployd.router.control import Router, RouterAbsent, RouterUnanswered
-from deployd.router.files import ensure_access_log
+from deployd.router_process.files import ensure_access_log
 from deployd.upkeep import access_logs
 from deployd.upkeep.access_logs import AccessLogs
 from deployd.upkeep.access_tail import AccessTail

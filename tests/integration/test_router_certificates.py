@@ -16,9 +16,9 @@ from cryptography import x509
 from router_stand import Stand, backend, docker, free_port, route, routes, running_router, wait_until_held
 
 from deployd.certificates.local import LocalAuthority
-from deployd.certificates.shelf import Window, write
+from deployd.certificates.storage import Window, write
 from deployd.clock import SystemClock
-from deployd.router.certificate import ensure_default_certificate
+from deployd.router_process.default_certificate import ensure_default_certificate
 
 IN_A_ROW = 20
 CHALLENGE = "/.well-known/acme-challenge/"

@@ -13,9 +13,9 @@ from router_stand import Backend, Stand, backend, docker, free_port, route, rout
 
 from deployd.process import run
 from deployd.project.model import Hsts, RouteCache, RouteTls
-from deployd.router.certificate import ensure_default_certificate
 from deployd.router.control import Router, RouterRefused
 from deployd.router.table import Route
+from deployd.router_process.default_certificate import ensure_default_certificate
 
 
 @dataclass

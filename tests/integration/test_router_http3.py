@@ -22,13 +22,13 @@ from cryptography import x509
 from router_stand import Backend, Stand, backend, docker, free_port, route, routes, running_router, wait_until_held
 
 from deployd.certificates.local import LocalAuthority
-from deployd.certificates.shelf import Window
+from deployd.certificates.storage import Window
 from deployd.clock import SystemClock
 from deployd.process import run
 from deployd.project.model import Hsts, RouteTls
-from deployd.router.certificate import ensure_default_certificate
 from deployd.router.control import Router
 from deployd.router.table import Route
+from deployd.router_process.default_certificate import ensure_default_certificate
 
 
 class Client(QuicConnectionProtocol):

@@ -15,7 +15,7 @@ from router_stand import Stand, ask, backend, route, routes, running_router, wai
 
 from deployd.project.model import PathRedirect, RouteCache
 from deployd.router.control import Router, RouterRefused
-from deployd.router.render_nginx import routes_memory_mb
+from deployd.router_process.nginx_conf import routes_memory_mb
 
 MEGABYTE = 1024 * 1024
 CONNECTIONS = 128
@@ -26,7 +26,7 @@ CACHE = RouteCache(default_ttl_seconds=600, cookies=())
 def stand() -> Iterator[Stand]:
     """With small shares and one worker, which has all of its connections."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("deployd.router.render_nginx.CONNECTIONS", CONNECTIONS)
+        patch.setattr("deployd.router_process.nginx_conf.CONNECTIONS", CONNECTIONS)
         with running_router(
             workers=1, project_routes_mb=1, routes_mb=routes_memory_mb(2, 1), project_requests=5, cache_mb=64,
             projects=("mallory", "neighbour"),

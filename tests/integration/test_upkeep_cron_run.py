@@ -15,13 +15,13 @@ from deployd.activity.masking import Masker
 from deployd.clock import SystemClock
 from deployd.deployment.containers import SCRIPTS_FOLDER
 from deployd.deployment.cron_scripts import read_runs, wait_for_crons
-from deployd.engine.docker import Engine
+from deployd.engine.docker.engine import Engine
 from deployd.engine.script import is_held
 from deployd.engine.specs import Bind, ContainerSpec
 from deployd.project.model import Cron
 from deployd.upkeep.cron_run import LiveCron, run_cron
 from deployd.upkeep.crons import Crons
-from deployd.upkeep.live import read_live
+from deployd.upkeep.ownership import read_live
 from tests.unit.upkeep_stand import APP, BASE, KEY, Stand
 
 IMAGE = "deployd/base:trixie"

@@ -9,8 +9,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from deployd.clock import SystemClock
-from deployd.engine.crowd import Crowd
-from deployd.engine.docker import Engine
+from deployd.engine.docker.crowd import Crowd
+from deployd.engine.docker.engine import Engine
 from deployd.engine.names import Names
 from deployd.engine.specs import ContainerSpec
 from deployd.ids import ActivityId, EnvironmentName, ProjectId

@@ -11,13 +11,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from deployd.engine.docker import Engine
-from deployd.router.certificate import ensure_default_certificate
-from deployd.router.container import earlier_name, router_name
+from deployd.engine.docker.engine import Engine
 from deployd.router.control import Router, open_router
-from deployd.router.hand_over import WantedRouter, end_earlier, ensure_router
-from deployd.router.places import RouterPlaces
-from deployd.router.render_nginx import RouterConfig
+from deployd.router.paths import RouterPlaces
+from deployd.router_process.container import earlier_name, router_name
+from deployd.router_process.default_certificate import ensure_default_certificate
+from deployd.router_process.nginx_conf import RouterConfig
+from deployd.router_process.upgrade import WantedRouter, end_earlier, ensure_router
 from tests.integration.router_stand import IMAGE, SOURCE, Stand, docker, ensure_image, free_port
 
 

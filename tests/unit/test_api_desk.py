@@ -18,7 +18,7 @@ from deployd.deployment.host import Host
 from deployd.deployment.version import AppVersion, Version
 from deployd.ids import ActivityId, CommitId, EnvironmentName, ProjectId, SlugKey
 from deployd.plan import KeyParts
-from deployd.router.places import RouterPlaces
+from deployd.router.paths import RouterPlaces
 from deployd.settings import Settings
 from deployd.state import activities, environments, locks
 from deployd.state.activities import NewActivity, Trigger

@@ -14,9 +14,9 @@ from cryptography import x509
 from deployd.certificates.authority import NotIssued
 from deployd.certificates.certificate import Certificate, CertificateUnusable, new_key, parse_certificate
 from deployd.certificates.due import LONGEST_PAUSE, covers, pause, renew_at, why_not_public
-from deployd.certificates.keeper import LOOK_SECONDS, MOST_ORDERS, Keeper
 from deployd.certificates.local import LocalAuthority
-from deployd.certificates.shelf import Shelf
+from deployd.certificates.manager import LOOK_SECONDS, MOST_ORDERS, Keeper
+from deployd.certificates.storage import Shelf
 from deployd.certificates.wanted import https_hosts
 from deployd.ids import ProjectId
 from deployd.settings import OwnCertificate

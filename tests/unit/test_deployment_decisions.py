@@ -29,8 +29,8 @@ from deployd.deployment.version import AppVersion, ServiceVersion, Version
 from deployd.deployment.view import Deployment, Fetched, Planned
 from deployd.deployment.waiting import waiting_of
 from deployd.engine.names import ACTIVITY, MADE_BY, PART, ROLE, is_set_aside
+from deployd.engine.observed import ContainerSeen, VolumeSeen
 from deployd.engine.script import prepare
-from deployd.engine.seen import ContainerSeen, VolumeSeen
 from deployd.environment.naming import machine_name
 from deployd.errors import DeployError, Transient
 from deployd.ids import ActivityId, CommitId, ProjectId, SlugKey

@@ -6,7 +6,8 @@ import struct
 import aiodocker
 import pytest
 
-from deployd.engine.edge import ask, translated
+from deployd.engine.docker.edge import ask, translated
+from deployd.engine.docker.frames import FrameLines
 from deployd.engine.errors import (
     EngineOverran,
     EngineRefused,
@@ -19,8 +20,7 @@ from deployd.engine.errors import (
     StillInUse,
     SubnetTaken,
 )
-from deployd.engine.frames import FrameLines
-from deployd.engine.seen import read_event, read_listed_container, read_network, read_time
+from deployd.engine.observed import read_event, read_listed_container, read_network, read_time
 
 
 @pytest.mark.parametrize(("status", "message", "kind"), [

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from deployd.engine.groups import GroupFigures, Groups
+from deployd.engine.docker.groups import GroupFigures, Groups
 
 ID = "abc123"
 ONE = {

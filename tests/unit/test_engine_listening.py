@@ -8,7 +8,7 @@ import threading
 import time
 from pathlib import Path
 
-from deployd.engine.listening import (
+from deployd.engine.docker.listening import (
     connections_to,
     tcp_connections,
     tcp_listeners,

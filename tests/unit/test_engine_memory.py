@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from deployd.engine.memory import killed_for_memory
+from deployd.engine.docker.memory import killed_for_memory
 
 ONE = ("12:pids:/docker/abc\n7:memory:/docker/abc\n0::/docker/abc\n", "memory/docker/abc/memory.oom_control",
        "oom_kill_disable 0\nunder_oom 0\noom_kill 3\n")

@@ -1,6 +1,6 @@
 """What the Engine asks Docker for."""
 
-from deployd.engine.render import render_container, render_network, render_volume
+from deployd.engine.docker.render import render_container, render_network, render_volume
 from deployd.engine.specs import Bind, ContainerSpec, Health, NetworkSpec, VolumeSpec
 
 BARE = ContainerSpec("web", "image", {"deployd": "test"})

@@ -24,7 +24,7 @@ from deployd.state.activities import Activity, NewActivity, Trigger
 from deployd.state.entries import HELD, Entry
 from deployd.state.locks import Lock
 from deployd.upkeep.collect.look import _read
-from deployd.upkeep.live import Hands, read_at
+from deployd.upkeep.ownership import Hands, read_at
 from tests.unit.state_in_memory import MemoryStore
 from tests.unit.test_deployment_decisions import version
 

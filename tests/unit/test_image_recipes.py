@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from deployd.catalogue import Build, Catalogue, Entry
-from deployd.engine.image_recipes import (
+from deployd.engine.docker.image_recipes import (
     NoDockerfile,
     build_context,
     mmdebstrap_command,

@@ -18,8 +18,8 @@ from deployd.project.application.build import FLAVORS, LANGUAGES, NOT_BUILT
 from deployd.project.model import Application, Commands, Instance, Mount, PathRedirect, RouteTemplate, Web
 from deployd.project.offered.services import SERVICE_TYPES
 from deployd.project.reader import read_project
-from deployd.recipes.build_steps import DEPENDENCIES
-from deployd.recipes.build_steps import FLAVORS as BUILT
+from deployd.runtimes.build_steps import DEPENDENCIES
+from deployd.runtimes.build_steps import FLAVORS as BUILT
 from deployd.services.families import RUNNABLE
 from deployd.settings import Size
 from tests.unit.project_corpus import REPOSITORY

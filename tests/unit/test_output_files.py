@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from deployd.engine.names import Names
-from deployd.engine.seen import ContainerSeen
+from deployd.engine.observed import ContainerSeen
 from deployd.ids import ActivityId, EnvironmentName, ProjectId
 from deployd.output.entries import EntryReader
 from deployd.output.files import OutputFiles, last_times

@@ -15,7 +15,7 @@ import pytest
 from deployd.activity.masking import Masker
 from deployd.clock import SystemClock
 from deployd.engine.names import Names
-from deployd.engine.seen import ContainerSeen
+from deployd.engine.observed import ContainerSeen
 from deployd.errors import DeployError
 from deployd.ids import ActivityId, EnvironmentName, ProjectId
 from deployd.output.follower import OutputFollower

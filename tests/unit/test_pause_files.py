@@ -9,9 +9,9 @@ from unittest.mock import MagicMock
 
 import pytest
 
-from deployd.engine import pauses
+from deployd.engine.docker import pauses
+from deployd.engine.docker.pauses import Pauses, pause_file
 from deployd.engine.errors import EngineRefused
-from deployd.engine.pauses import Pauses, pause_file
 
 ID = "ab" * 32
 

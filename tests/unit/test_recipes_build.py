@@ -20,10 +20,10 @@ from deployd.project.model import (
     Web,
 )
 from deployd.project.reader import read_project
-from deployd.recipes.build_steps import build_steps
-from deployd.recipes.paths import DEFAULT_EXTENSIONS, build_paths, runtime_paths
-from deployd.recipes.php_fpm import fpm_workers, render_fpm, render_php_ini, render_sized_ini
-from deployd.recipes.python import requirement
+from deployd.runtimes.build_steps import build_steps
+from deployd.runtimes.paths import DEFAULT_EXTENSIONS, build_paths, runtime_paths
+from deployd.runtimes.php_fpm import fpm_workers, render_fpm, render_php_ini, render_sized_ini
+from deployd.runtimes.python import requirement
 from deployd.settings import config_folder
 from tests.unit.project_trees import DictTree
 

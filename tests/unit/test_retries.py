@@ -12,7 +12,7 @@ import pytest
 
 import deployd
 from deployd.activity.explain import as_transient, unwrap
-from deployd.engine.images import ImageNotFetched, not_made
+from deployd.engine.docker.images import ImageNotFetched, not_made
 from deployd.errors import DeployError, Transient
 from deployd.git.remote import is_worth_another_try
 

@@ -26,9 +26,9 @@ from deployd.activity.memory import Memory
 from deployd.activity.net import Net, Nets
 from deployd.activity.slots import LOOK_AGAIN_SECONDS, Need, Slots
 from deployd.certificates.certificate import Certificate
-from deployd.certificates.keeper import Keeper
 from deployd.certificates.local import LocalAuthority
-from deployd.certificates.shelf import Shelf, Window
+from deployd.certificates.manager import Keeper
+from deployd.certificates.storage import Shelf, Window
 from deployd.certificates.wanted import Wanted
 from deployd.daemon.health import degraded
 from deployd.deployment.view import Deployment
@@ -589,7 +589,7 @@ DEPLOYD = Path(__file__).parents[2] / "deployd"
 WATCHED = ("upkeep", "certificates", "daemon", "activity/lanes.py", "activity/slots.py")
 """Where the loops are that serve many projects."""
 NEEDS_NONE = {
-    "upkeep/remake.py:remake": "one environment's; the look at it is contained",
+    "upkeep/recreate.py:remake": "one environment's; the look at it is contained",
     "upkeep/reconcile.py:mount": "one environment's", "upkeep/reconcile.py:_start": "one environment's",
     "certificates/acme.py:_order": "one host's; asking for it is contained",
     "upkeep/collect/remove.py:_volume": "one thing's",

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from deployd.engine.names import DIGEST, PART
-from deployd.router.container import router_container
-from deployd.router.files import RouterNotConfigured, write_router_files
-from deployd.router.places import RouterPlaces
-from deployd.router.render_nginx import RouterConfig
+from deployd.router.paths import RouterPlaces
+from deployd.router_process.container import router_container
+from deployd.router_process.files import RouterNotConfigured, write_router_files
+from deployd.router_process.nginx_conf import RouterConfig
 
 SOURCE = Path(__file__).parents[2] / "config" / "router"
 RUN = Path("/run/deployd")

@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 
 from deployd.router.control import Router, RouterAbsent, RouterRefused, RouterUnanswered, open_router
-from deployd.router.places import RouterPlaces
+from deployd.router.paths import RouterPlaces
 from deployd.router.table import Released, RouteSet
 
 ROUTES = RouteSet("shop/main", "2", ())

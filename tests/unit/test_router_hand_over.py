@@ -15,10 +15,10 @@ from deployd.engine.names import DIGEST, PART
 from deployd.engine.specs import ContainerSpec
 from deployd.errors import DeployError
 from deployd.router.control import RouterAbsent
-from deployd.router.files import RouterNotConfigured
-from deployd.router.hand_over import RouterNotUpgraded, WantedRouter, end_earlier, end_earlier_ones, ensure_router
-from deployd.router.places import RouterPlaces
-from deployd.router.render_nginx import RouterConfig
+from deployd.router.paths import RouterPlaces
+from deployd.router_process.files import RouterNotConfigured
+from deployd.router_process.nginx_conf import RouterConfig
+from deployd.router_process.upgrade import RouterNotUpgraded, WantedRouter, end_earlier, end_earlier_ones, ensure_router
 
 SOURCE = Path(__file__).parents[2] / "config" / "router"
 pytestmark = pytest.mark.looptime

@@ -6,8 +6,8 @@ import re
 from pathlib import Path, PurePosixPath
 
 from deployd.router.control import LONGEST_FREEZE_SECONDS
-from deployd.router.places import RouterPlaces
-from deployd.router.render_nginx import RouterConfig, render_nginx
+from deployd.router.paths import RouterPlaces
+from deployd.router_process.nginx_conf import RouterConfig, render_nginx
 
 TEMPLATE = (Path(__file__).parents[2] / "config" / "router" / "nginx.conf.j2").read_text()
 PLACES = RouterPlaces(Path("/r"))

@@ -11,7 +11,7 @@ import pytest
 from deployd.activity.journal import write_result
 from deployd.deployment.hooks import Frozen
 from deployd.errors import DeployError
-from deployd.upkeep.live import read_live
+from deployd.upkeep.ownership import read_live
 from deployd.upkeep.reconcile import Reconciler
 from tests.unit.test_upkeep_watch import EngineDouble
 from tests.unit.upkeep_stand import KEY, Stand

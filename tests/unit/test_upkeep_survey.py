@@ -11,7 +11,7 @@ import pytest
 
 from deployd.deployment.origin import routes_origin
 from deployd.engine.names import ACTIVITY
-from deployd.engine.seen import ContainerSeen
+from deployd.engine.observed import ContainerSeen
 from deployd.ids import ActivityId
 from deployd.router.table import EnvironmentTraffic, Released, RouterStatus
 from deployd.upkeep.survey import Surveyor

@@ -15,10 +15,10 @@ import pytest
 from deployd.activity.journal import write_result
 from deployd.deployment.hooks import Frozen
 from deployd.deployment.view import Deployment
-from deployd.engine.docker import EventFollower
+from deployd.engine.docker.engine import EventFollower
 from deployd.engine.errors import NotThere
 from deployd.engine.names import ACTIVITY
-from deployd.engine.seen import ContainerSeen, EventSeen
+from deployd.engine.observed import ContainerSeen, EventSeen
 from deployd.errors import DeployError
 from deployd.upkeep.back_off import BackOff
 from deployd.upkeep.reconcile import Reconciler

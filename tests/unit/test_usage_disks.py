@@ -11,7 +11,7 @@ import pytest
 from deployd.activity.net import Net
 from deployd.deployment.places import Places
 from deployd.engine.names import Names
-from deployd.engine.seen import VolumeSeen
+from deployd.engine.observed import VolumeSeen
 from deployd.ids import ActivityId, EnvironmentName, ProjectId
 from deployd.process import ProgramOverran
 from deployd.upkeep.usage import disks as module

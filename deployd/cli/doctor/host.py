@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from deployd.cli.doctor.finding import Finding, doubt, well, wrong
-from deployd.router.places import LONGEST_SOCKET_PATH, RouterPlaces
+from deployd.router.paths import LONGEST_SOCKET_PATH, RouterPlaces
 from deployd.settings import Settings
 from deployd.units import MEGABYTE
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from deployd.activity.net import Net
 from deployd.clock import Clock
-from deployd.engine.crowd import Crowd
-from deployd.engine.groups import GroupFigures, Groups
-from deployd.engine.seen import ContainerSeen, EventSeen
+from deployd.engine.docker.crowd import Crowd
+from deployd.engine.docker.groups import GroupFigures, Groups
+from deployd.engine.observed import ContainerSeen, EventSeen
 from deployd.upkeep.usage.disks import Disks
 from deployd.upkeep.usage.kills import Before, Kills
 from deployd.upkeep.usage.parts import Part, Use, added, bounded, part_of

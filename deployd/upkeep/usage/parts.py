@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from deployd.engine.names import ENVIRONMENT, PART, PROJECT, ROLE
-from deployd.engine.seen import ContainerSeen
+from deployd.engine.observed import ContainerSeen
 
 ROLES = frozenset({"app", "web", "worker", "service"})
 MOST_PARTS = 50

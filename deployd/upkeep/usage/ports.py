@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from deployd.engine.seen import ContainerSeen
+from deployd.engine.observed import ContainerSeen
 
 
 class Engine(Protocol):

@@ -18,7 +18,7 @@ from pathlib import Path
 import structlog
 
 from deployd.certificates.certificate import Certificate, CertificateUnusable, parse_certificate
-from deployd.router.places import WWW_DATA
+from deployd.router.paths import WWW_DATA
 
 log = structlog.get_logger()
 

@@ -7,12 +7,12 @@ import json
 from collections.abc import Mapping
 from contextlib import suppress
 
-from deployd.engine.alive import is_alive
-from deployd.engine.connection import Connection
-from deployd.engine.edge import LIMIT_SECONDS, ask
+from deployd.engine.docker.alive import is_alive
+from deployd.engine.docker.connection import Connection
+from deployd.engine.docker.edge import LIMIT_SECONDS, ask
+from deployd.engine.docker.render import render_container
 from deployd.engine.errors import EngineOverran, EngineRefused, NameTaken, NotThere
-from deployd.engine.render import render_container
-from deployd.engine.seen import ContainerSeen, read_container, read_listed_container
+from deployd.engine.observed import ContainerSeen, read_container, read_listed_container
 from deployd.engine.specs import ContainerSpec
 
 LONGEST_STOP_SECONDS = 600

@@ -15,10 +15,10 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
-from deployd.engine.containers import Containers
-from deployd.engine.edge import ask
+from deployd.engine.docker.containers import Containers
+from deployd.engine.docker.edge import ask
+from deployd.engine.docker.pause_keeper import THAW
 from deployd.engine.errors import EngineOverran, EngineRefused, NotPaused, NotRunning, NotThere
-from deployd.engine.pause_keeper import THAW
 from deployd.process import Process, open_process
 
 KEEPER = Path(__file__).with_name("pause_keeper.py")

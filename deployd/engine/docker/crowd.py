@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import asyncio
 
-from deployd.engine.containers import Containers
+from deployd.engine.docker.containers import Containers
 from deployd.engine.names import INSTANCE
-from deployd.engine.seen import ContainerSeen, EventSeen
+from deployd.engine.observed import ContainerSeen, EventSeen
 
 CHANGES = frozenset({"create", "start", "die", "destroy", "rename"})
 OLDEST_SECONDS = 120.0

@@ -6,8 +6,8 @@ import shlex
 from collections.abc import Iterator, Mapping
 
 from deployd.project.model import Json
-from deployd.recipes.paths import GLOBAL_FOLDER
-from deployd.recipes.step import BuildStep
+from deployd.runtimes.build_step import BuildStep
+from deployd.runtimes.paths import GLOBAL_FOLDER
 
 
 def default() -> BuildStep:

@@ -30,11 +30,11 @@ import structlog
 from deployd.engine.names import DIGEST, PART
 from deployd.engine.specs import ContainerSpec
 from deployd.errors import DeployError
-from deployd.router.container import MEMORY_MB, STOP_SECONDS, earlier_name, router_container, router_name
 from deployd.router.control import Router, RouterAbsent, RouterUnanswered
-from deployd.router.files import RouterNotConfigured, lead, use, write_router_files
-from deployd.router.places import SEATS, RouterPlaces
-from deployd.router.render_nginx import RouterConfig
+from deployd.router.paths import SEATS, RouterPlaces
+from deployd.router_process.container import MEMORY_MB, STOP_SECONDS, earlier_name, router_container, router_name
+from deployd.router_process.files import RouterNotConfigured, lead, use, write_router_files
+from deployd.router_process.nginx_conf import RouterConfig
 
 log = structlog.get_logger()
 

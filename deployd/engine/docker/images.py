@@ -1,4 +1,4 @@
-"""Images of the catalogue, made or pulled when they are not there: `python -m deployd.engine.images [name…]`.
+"""Images of the catalogue, made or pulled when they are not there: `python -m deployd.engine.docker.images [name…]`.
 
 An image is made through the Engine's own builder, from nothing but Debian's packages. A Debian base comes from
 mmdebstrap and is unpacked into an empty image, so that no registry is needed.
@@ -18,8 +18,8 @@ import aiodocker
 import aiohttp
 
 from deployd.catalogue import Catalogue, Entry, load_catalogue
-from deployd.engine.edge import UNREACHABLE, translated
-from deployd.engine.image_recipes import (
+from deployd.engine.docker.edge import UNREACHABLE, translated
+from deployd.engine.docker.image_recipes import (
     RECIPE_LABEL,
     build_context,
     mmdebstrap_command,

@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Iterator, Mapping
 
 from deployd.project.model import Json
-from deployd.recipes.step import BuildStep
+from deployd.runtimes.build_step import BuildStep
 
 BARE_VERSION = re.compile(r"[0-9][0-9A-Za-z.!+*_-]*")
 

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from deployd.project.model import NOWHERE, Application
-from deployd.recipes import caches, nodejs, php, python
-from deployd.recipes.step import BuildStep
+from deployd.runtimes import caches, nodejs, php, python
+from deployd.runtimes.build_step import BuildStep
 
 RECIPE_VERSION = 2
 

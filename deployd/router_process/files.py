@@ -14,8 +14,8 @@ from typing import ClassVar
 
 from deployd.errors import DeployError
 from deployd.router.passes import ensure_pass_key
-from deployd.router.places import LONGEST_SOCKET_PATH, WWW_DATA, RouterPlaces
-from deployd.router.render_nginx import RouterConfig, render_nginx
+from deployd.router.paths import LONGEST_SOCKET_PATH, WWW_DATA, RouterPlaces
+from deployd.router_process.nginx_conf import RouterConfig, render_nginx
 
 ELSEWHERE = PurePosixPath("/elsewhere")
 

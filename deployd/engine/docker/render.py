@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from deployd.engine.seen import BRIDGE_OPTION
+from deployd.engine.observed import BRIDGE_OPTION
 from deployd.engine.specs import Bind, ContainerSpec, Health, NetworkSpec, VolumeSpec
 
 NANOSECONDS = 1_000_000_000

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from deployd.engine.names import DIGEST, INSTANCE, PART, ROLE
 from deployd.engine.specs import Bind, ContainerSpec
-from deployd.router.places import RouterPlaces
+from deployd.router.paths import RouterPlaces
 from deployd.units import MEGABYTE
 
 START = (

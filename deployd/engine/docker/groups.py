@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from deployd.engine.memory import GROUPS, PROCESSES
+from deployd.engine.docker.memory import GROUPS, PROCESSES
 
 T = TypeVar("T")
 Folders = Mapping[str, Path]

@@ -22,7 +22,7 @@ from typing import TypeVar
 from deployd.environment.platform import APP_FOLDER
 from deployd.project.fields.nginx_literal import literal, plain
 from deployd.project.model import Application, Location, RequestBuffering, Rule
-from deployd.recipes.web_upstream import (
+from deployd.runtimes.web_upstream import (
     FASTCGI_FILE,
     FASTCGI_PARAMETERS,
     SAID,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from deployd.engine.containers import Containers
+from deployd.engine.docker.containers import Containers
 
 PROCESSES = Path("/proc")
 GROUPS = Path("/sys/fs/cgroup")

@@ -18,10 +18,10 @@ from typing import Any
 
 import aiodocker
 
-from deployd.engine.connection import Connection
-from deployd.engine.edge import ask
+from deployd.engine.docker.connection import Connection
+from deployd.engine.docker.edge import ask
+from deployd.engine.docker.frames import FrameReader
 from deployd.engine.errors import EngineOverran, NotThere
-from deployd.engine.frames import FrameReader
 from deployd.errors import DeployError
 
 CHUNK_BYTES = 65_536

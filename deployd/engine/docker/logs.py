@@ -11,11 +11,11 @@ from pathlib import Path
 
 import aiohttp
 
-from deployd.engine.containers import Containers, label_filter
-from deployd.engine.edge import UNREACHABLE, ask, translated
+from deployd.engine.docker.containers import Containers, label_filter
+from deployd.engine.docker.edge import UNREACHABLE, ask, translated
+from deployd.engine.docker.frames import FrameLines
 from deployd.engine.errors import NotReady, NotThere
-from deployd.engine.frames import FrameLines
-from deployd.engine.seen import ContainerSeen, EventSeen, read_event
+from deployd.engine.observed import ContainerSeen, EventSeen, read_event
 
 CHUNK_BYTES = 65_536
 EVIDENCE_LINES = 20

@@ -19,17 +19,17 @@ from deployd.clock import Clock
 from deployd.deployment.host import Host
 from deployd.deployment.view import Deployment
 from deployd.deployment.without_slug import end_without_slug
-from deployd.engine.docker import Engine
+from deployd.engine.docker.engine import Engine
 from deployd.engine.errors import NotThere
 from deployd.engine.names import PART, ROLE, Names
-from deployd.engine.seen import ContainerSeen
+from deployd.engine.observed import ContainerSeen
 from deployd.errors import DeployError, Transient
 from deployd.ids import ActivityId
 from deployd.state.store import Store
 from deployd.upkeep.back_off import BackOff
-from deployd.upkeep.live import Hands, Key, read_at, read_live
+from deployd.upkeep.ownership import Hands, Key, read_at, read_live
 from deployd.upkeep.reconcile import Reconciler
-from deployd.upkeep.remake import Remake
+from deployd.upkeep.recreate import Remake
 from deployd.upkeep.survey import Part, missing_parts
 
 log = structlog.get_logger()

@@ -7,10 +7,10 @@ import shlex
 from collections.abc import Iterator, Mapping
 
 from deployd.project.model import Application, Json
-from deployd.recipes.magento import HOTFIXES
-from deployd.recipes.paths import BUILD_INI_FOLDER, GLOBAL_FOLDER
-from deployd.recipes.php_fpm import render_php_ini
-from deployd.recipes.step import BuildStep
+from deployd.runtimes.build_step import BuildStep
+from deployd.runtimes.magento import HOTFIXES
+from deployd.runtimes.paths import BUILD_INI_FOLDER, GLOBAL_FOLDER
+from deployd.runtimes.php_fpm import render_php_ini
 
 COMPOSER = "composer --no-ansi --no-interaction"
 INSTALL_OPTIONS = "--no-progress --prefer-dist --optimize-autoloader"

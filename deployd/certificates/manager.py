@@ -19,7 +19,7 @@ from deployd.activity.net import Net
 from deployd.certificates.authority import Authority, NotIssued
 from deployd.certificates.certificate import Certificate, CertificateUnusable, parse_certificate
 from deployd.certificates.due import ENDS_SOON, covers, pause, renew_at
-from deployd.certificates.shelf import Refusals, Shelf, Window
+from deployd.certificates.storage import Refusals, Shelf, Window
 from deployd.certificates.wanted import Wanted
 from deployd.clock import Clock
 from deployd.errors import DeployError

@@ -11,7 +11,7 @@ from pathlib import PurePath, PurePosixPath
 
 import jinja2
 
-from deployd.router.places import RouterPlaces
+from deployd.router.paths import RouterPlaces
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,9 @@ from weakref import WeakValueDictionary
 import aiodocker
 import aiohttp
 
-from deployd.engine.edge import UNREACHABLE, ask, translated
+from deployd.engine.docker.edge import UNREACHABLE, ask, translated
 from deployd.engine.errors import EngineTooOld
-from deployd.engine.seen import EngineInfo
+from deployd.engine.observed import EngineInfo
 
 SOCKET = Path("/var/run/docker.sock")
 OLDEST_API, NEWEST_API = (1, 41), (1, 47)

@@ -5,11 +5,11 @@ It knows nothing of deployments, and decides nothing but "is it there already".
 
 from __future__ import annotations
 
-from deployd.engine.execs import ExecResult, Execs
-from deployd.engine.logs import EventFollower, LogFollower, Logs
-from deployd.engine.memory import Memory
-from deployd.engine.networks import Networks, Volumes
-from deployd.engine.pauses import Pauses
+from deployd.engine.docker.execs import ExecResult, Execs
+from deployd.engine.docker.logs import EventFollower, LogFollower, Logs
+from deployd.engine.docker.memory import Memory
+from deployd.engine.docker.networks import Networks, Volumes
+from deployd.engine.docker.pauses import Pauses
 
 
 class Engine(Logs, Memory, Pauses, Execs, Networks, Volumes):

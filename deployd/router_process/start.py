@@ -8,16 +8,16 @@ from pathlib import PurePosixPath
 import structlog
 
 from deployd.catalogue import Catalogue
-from deployd.engine.docker import Engine
-from deployd.engine.images import ImageNotMade, Images
-from deployd.engine.seen import ContainerSeen
+from deployd.engine.docker.engine import Engine
+from deployd.engine.docker.images import ImageNotMade, Images
+from deployd.engine.observed import ContainerSeen
 from deployd.errors import DeployError
-from deployd.router.certificate import ensure_default_certificate
-from deployd.router.container import router_name
 from deployd.router.control import Router, RouterAbsent
-from deployd.router.files import RouterNotConfigured
-from deployd.router.hand_over import WantedRouter, ensure_router
-from deployd.router.render_nginx import RouterConfig, routes_memory_mb
+from deployd.router_process.container import router_name
+from deployd.router_process.default_certificate import ensure_default_certificate
+from deployd.router_process.files import RouterNotConfigured
+from deployd.router_process.nginx_conf import RouterConfig, routes_memory_mb
+from deployd.router_process.upgrade import WantedRouter, ensure_router
 from deployd.settings import Settings, config_folder
 
 log = structlog.get_logger()

@@ -1,0 +1,1 @@
+"""Each kind of application: how it is built, and how its runtime is started."""
