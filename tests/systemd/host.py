@@ -21,6 +21,7 @@ from scripts.removal import left_behind, remove_all
 
 IMAGE = "deployd-test/systemd:trixie"
 CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
+POOL = "10.224.0.0/16"   # a machine of its own: daemons of other tests have the usual pool, and listen on its gateways
 INSTALLED = "/opt/deployd"
 SOURCES = "pyproject.toml README.md LICENSE deployd config"
 # What the unit's CapabilityBoundingSet names, and what systemd itself needs beyond Docker's own set.
@@ -118,7 +119,7 @@ async def _install(host: SystemdHost, overrides: Mapping[str, str]) -> None:
     await host.sh("env", f"PIP_CERT={CERTIFICATES}", *pip, limit_seconds=600)
     await host.sh("sh", "-c", "mkdir -p /etc/deployd && cp /source/systemd/deployd* /etc/systemd/system/")
     await host.sh("ln", "-s", str(host.daemon.settings_file), "/etc/deployd/deployd.yaml")
-    host.write_settings({"docker_socket": "/outside/docker.sock"})
+    host.write_settings({"docker_socket": "/outside/docker.sock", "network_pool": POOL})
     for unit, text in overrides.items():
         await host.sh("mkdir", "-p", f"/etc/systemd/system/{unit}.d")
         await host.sh("sh", "-c", 'printf %s "$2" > "$1"', "sh", f"/etc/systemd/system/{unit}.d/test.conf", text)
