@@ -33,9 +33,7 @@ from deployd.api.shapes import (
 )
 from deployd.certificates.manager import HostCertificate
 from deployd.clock import Clock
-from deployd.deployment.places import Places
-from deployd.deployment.version import Version
-from deployd.deployment.wanted import domains_of
+from deployd.environment.hosts import domains_of
 from deployd.environment.naming import environment_type
 from deployd.git.mirror import without_user
 from deployd.ids import ActivityId, EnvironmentName, ProjectId
@@ -44,6 +42,8 @@ from deployd.mail.seen import read_box, read_message
 from deployd.output.follower import OutputFollower
 from deployd.output.outputs import Outputs
 from deployd.output.sources import Wanted
+from deployd.release.paths import Places
+from deployd.release.version import Version
 from deployd.settings import Settings
 from deployd.state import activities, answers, entries, environments, locks
 from deployd.state.activities import Activity

@@ -14,16 +14,16 @@ from deployd.api.board import activity_shape, lock_shape
 from deployd.api.errors import NotFound
 from deployd.api.shapes import ActivityShape, CollectShape, LockedShape, PassShape, PlanShape, ThingShape
 from deployd.clock import Clock
-from deployd.deployment.host import Host
+from deployd.deployment.desired import cannot_be_masked
 from deployd.deployment.preview import plan_offered
 from deployd.deployment.share import Wanted, refuse_beyond_share
 from deployd.deployment.steps import TABLES
-from deployd.deployment.version import Version
-from deployd.deployment.wanted import cannot_be_masked
 from deployd.environment.naming import environment_type, machine_name
 from deployd.environment.variables import doubtful_variables
 from deployd.errors import DeployError
 from deployd.ids import ActivityId, CommitId, EnvironmentName, ProjectId
+from deployd.release.ports import Host
+from deployd.release.version import Version
 from deployd.router.passes import LINK_LIFETIME, pass_link
 from deployd.router.paths import RouterPlaces
 from deployd.settings import ProjectSettings

@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 
 from deployd.activity.journal import read_result
 from deployd.activity.net import Net
-from deployd.deployment.version import Version
 from deployd.ids import ActivityId, ProjectId
+from deployd.release.version import Version
 from deployd.settings import Settings
 from deployd.state import environments
 from deployd.state.store import Store

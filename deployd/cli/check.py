@@ -43,10 +43,10 @@ def check(
     from deployd.cli.catalogue_known import known_catalogue
     from deployd.cli.check_host import host_findings
     from deployd.cli.disk_tree import DiskTree
-    from deployd.deployment.images_missing import versions_there
     from deployd.project.findings.report import findings_as_json, render_findings
     from deployd.project.model import DIALECTS
     from deployd.project.reader import read_project
+    from deployd.release.images_missing import versions_there
     from deployd.services.families import RUNNABLE
 
     known = known_catalogue(settings, catalogue)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from deployd.catalogue import Catalogue
-from deployd.deployment.images_missing import images_missing
-from deployd.deployment.kernel_limits import too_large_to_start
 from deployd.errors import DeployError
 from deployd.ids import ProjectId
 from deployd.project.model import Finding, Place, ReadResult
 from deployd.project.tree.tree import Tree
+from deployd.release.applications.kernel_limits import too_large_to_start
+from deployd.release.images_missing import images_missing
 from deployd.settings import ProjectSettings
 
 ANY_PROJECT = ProjectSettings(id=ProjectId("project"))

@@ -12,7 +12,7 @@ from deployd.certificates.manager import Keeper
 from deployd.certificates.storage import Shelf, Window
 from deployd.certificates.wanted import Wanted
 from deployd.daemon.edges import Edges
-from deployd.deployment.trust import local_authority
+from deployd.release.trust import local_authority
 from deployd.router.paths import RouterPlaces
 from deployd.settings import Settings
 

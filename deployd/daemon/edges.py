@@ -17,12 +17,6 @@ from deployd.daemon.faces import refuse_taken_port
 from deployd.daemon.lasting import Lasting
 from deployd.daemon.mail import mail_office
 from deployd.daemon.sealer import open_sealer
-from deployd.deployment.code import ProjectCode
-from deployd.deployment.facts import StateFacts
-from deployd.deployment.host import Host
-from deployd.deployment.images_missing import versions_there
-from deployd.deployment.places import Places
-from deployd.deployment.service_secrets import ROOT, lay_out_secrets
 from deployd.engine.docker.engine import Engine
 from deployd.engine.docker.images import Images
 from deployd.environment.variables import doubtful_variables
@@ -33,6 +27,12 @@ from deployd.mail.office import Office
 from deployd.operator_log import configure_log
 from deployd.project.tree.limits import TreeLimits
 from deployd.reading.readers import open_readers
+from deployd.release.code import ProjectCode
+from deployd.release.images_missing import versions_there
+from deployd.release.paths import Places
+from deployd.release.ports import Host
+from deployd.release.services.secrets import ROOT, lay_out_secrets
+from deployd.release.store import StateFacts
 from deployd.router.control import Router, open_router
 from deployd.router.paths import RouterPlaces
 from deployd.router_process.start import RouterStarted, start_router

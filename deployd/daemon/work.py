@@ -31,8 +31,6 @@ from deployd.daemon.faces import find_caller
 from deployd.daemon.health import collected, degraded, health_of, measured
 from deployd.daemon.lasting import Lasting
 from deployd.deployment.carry import Carrier
-from deployd.deployment.gone import kept_bounds
-from deployd.deployment.host import Host
 from deployd.deployment.share import refuse_beyond_share
 from deployd.engine.docker.crowd import Crowd
 from deployd.intake.checker import CommitChecker
@@ -45,6 +43,8 @@ from deployd.intake.ports import Intake
 from deployd.intake.queue import StateQueue
 from deployd.intake.webhooks import webhook_routes
 from deployd.output.outputs import Outputs
+from deployd.release.gone import kept_bounds
+from deployd.release.ports import Host
 from deployd.router.paths import RouterPlaces
 from deployd.router_process.start import start_router
 from deployd.router_process.upgrade import end_earlier_ones, reopen_access_log

@@ -17,18 +17,8 @@ from deployd.activity.log import Tell
 from deployd.confined.going import put_aside
 from deployd.confined.trees import ensure_owner
 from deployd.deployment.build_room import ensure_cache_in_bounds, room_watched
-from deployd.deployment.containers import SCRIPTS_FOLDER
-from deployd.deployment.host import Host
-from deployd.deployment.identity import ensure_identity, identity_binds
-from deployd.deployment.images_missing import instead_of
-from deployd.deployment.kernel_limits import refuse_too_large
-from deployd.deployment.memory_full import memory_full, mend_memory
-from deployd.deployment.process_environment import merged_environment
-from deployd.deployment.together import together
-from deployd.deployment.trust import STORE, VARIABLES
-from deployd.deployment.validate import read_config
+from deployd.deployment.desired import build_variables
 from deployd.deployment.view import Deployment
-from deployd.deployment.wanted import build_variables
 from deployd.engine.errors import ScriptLost, ScriptOverran
 from deployd.engine.names import ACTIVITY, ENVIRONMENT, INSTANCE, PROJECT, ROLE, bridge_name
 from deployd.engine.script import Script, age_seconds, follow, prepare, read_status, wrapper_command
@@ -37,6 +27,16 @@ from deployd.environment.platform import APP_FOLDER, CACHE_FOLDER, About, build_
 from deployd.errors import DeployError
 from deployd.plan import PlannedApp
 from deployd.project.model import Application
+from deployd.release.applications.containers import SCRIPTS_FOLDER
+from deployd.release.applications.kernel_limits import refuse_too_large
+from deployd.release.applications.process_environment import merged_environment
+from deployd.release.configuration import read_config
+from deployd.release.identity import ensure_identity, identity_binds
+from deployd.release.images_missing import instead_of
+from deployd.release.out_of_memory import memory_full, mend_memory
+from deployd.release.ports import Host
+from deployd.release.together import together
+from deployd.release.trust import STORE, VARIABLES
 from deployd.runtimes.build_steps import BuildStep, build_steps
 from deployd.runtimes.paths import build_paths
 from deployd.slugs.errors import DiskFull
@@ -70,7 +70,7 @@ async def build_apps(deployment: Deployment, host: Host, tell: Tell) -> Built:
         return Built(())
     await _refuse_without_room(host)
     await ensure_cache_in_bounds(deployment, host, tell)
-    config = await read_config(deployment, host)
+    config = await read_config(deployment.release, host)
     for item in planned:
         app = config.application(item.name)
         assert app is not None, item

@@ -17,11 +17,11 @@ from deployd.activity.explain import unwrap
 from deployd.activity.log import Tell
 from deployd.confined.going import put_aside
 from deployd.confined.trees import Use, read_use
-from deployd.deployment.host import Host
 from deployd.deployment.view import Deployment
 from deployd.engine.names import INSTANCE, PROJECT, ROLE
 from deployd.errors import DeployError
 from deployd.process import ProgramOverran
+from deployd.release.ports import Host
 from deployd.units import MEGABYTE
 
 LOOK_SECONDS = 2.0

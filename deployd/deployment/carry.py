@@ -18,13 +18,13 @@ from deployd.activity.runner import Run, run, visitors_after
 from deployd.activity.table import Table, TableUnknown
 from deployd.activity.wish import Wish
 from deployd.clock import Clock
-from deployd.deployment.answers import tell_way_back
+from deployd.deployment.admission import memory_needed
 from deployd.deployment.hooks import freeze
-from deployd.deployment.host import Host
-from deployd.deployment.needs import memory_needed
 from deployd.deployment.steps import LEAVING, QUIET_PHASES, table_of
 from deployd.deployment.view import Deployment
 from deployd.ids import ActivityId
+from deployd.release.answers.reports import tell_way_back
+from deployd.release.ports import Host
 from deployd.settings import ProjectSettings
 from deployd.state import activities, entries, environments, locks
 from deployd.state.activities import Activity
@@ -179,7 +179,7 @@ class Carrier:
             return
         # The activity ends, or its undo is tried again, whatever comes of it.
         with self.net.contain(f"asking {activity.project}/{activity.environment} after a way back", shown=False):
-            await tell_way_back(self._view_of(project)(activity, journal), self.host, tell, news_only=news_only)
+            await tell_way_back(self._view_of(project)(activity, journal).place, self.host, tell, news_only=news_only)
 
     def _view_of(self, project: ProjectSettings) -> Callable[[Activity, Journal], Deployment]:
         def view(activity: Activity, journal: Journal) -> Deployment:

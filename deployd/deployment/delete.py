@@ -14,12 +14,12 @@ from pathlib import Path
 from deployd.activity.log import Tell
 from deployd.confined.going import put_aside
 from deployd.confined.stages import ensure_unstaged
-from deployd.deployment.host import Host
-from deployd.deployment.removal import unmount_unused
-from deployd.deployment.service_secrets import forget_secret_files
-from deployd.deployment.together import together
 from deployd.deployment.view import Deployment
 from deployd.engine.names import ACTIVITY, ENVIRONMENT, INSTANCE, PROJECT
+from deployd.release.ports import Host
+from deployd.release.removal import unmount_unused
+from deployd.release.services.secrets import forget_secret_files
+from deployd.release.together import together
 
 UNDER_WAY_SECONDS = 0.5
 """Requests that the router had sent on before its routes went reach their containers within this time."""

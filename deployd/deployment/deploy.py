@@ -9,28 +9,25 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from deployd.activity.log import Tell
-from deployd.deployment.addresses import fixed_addresses
-from deployd.deployment.greeting import wait_until_listening
 from deployd.deployment.hooks import stop_old_workers
-from deployd.deployment.host import Host
 from deployd.deployment.kept import find_home
-from deployd.deployment.one_app import start_app, start_worker, web_name
-from deployd.deployment.removal import remove_version, unmount_unused
 from deployd.deployment.results import AppsUp
-from deployd.deployment.together import together
-from deployd.deployment.validate import read_config
-from deployd.deployment.version import worker_part
 from deployd.deployment.view import Deployment
-from deployd.deployment.volumes import ensure_data_owner
 from deployd.deployment.waiting import waiting_of
-from deployd.deployment.without_slug import end_without_slug
 from deployd.engine.names import ACTIVITY, ENVIRONMENT, INSTANCE, PART, PROJECT
 from deployd.engine.observed import ContainerSeen
 from deployd.ids import ActivityId
-from deployd.project.model import Application, ProjectConfig
-
-SOFT_START_SECONDS = 15
-"""How long an application may take to listen before the freeze; one that needs its deploy hook first never does."""
+from deployd.project.model import ProjectConfig
+from deployd.release.answers.greeting import greet
+from deployd.release.applications.addresses import fixed_addresses
+from deployd.release.applications.stale_mounts import end_without_slug
+from deployd.release.applications.start import in_order_of_need, start_app, start_worker, web_name
+from deployd.release.configuration import read_config
+from deployd.release.data.volumes import ensure_data_owner
+from deployd.release.ports import Host
+from deployd.release.removal import remove_version, unmount_unused
+from deployd.release.together import together
+from deployd.release.version import worker_part
 
 
 async def start_apps(deployment: Deployment, host: Host, tell: Tell) -> AppsUp:
@@ -39,25 +36,25 @@ async def start_apps(deployment: Deployment, host: Host, tell: Tell) -> AppsUp:
     One that needs something that is replaced is made, and started after it. One of which nothing has changed goes on in
     the containers that it has.
     """
-    config, waiting = await read_config(deployment, host), waiting_of(deployment)
+    config, waiting = await read_config(deployment.release, host), waiting_of(deployment)
     if not waiting.new_owner:
-        await ensure_data_owner(deployment, host, deployment.planned.version.uid)
+        await ensure_data_owner(deployment.release, host, deployment.planned.version.uid)
     made = await _made_before(deployment, host)
     await end_without_slug(host, made)
     image = await host.images.ensure(host.catalogue.web, tell.line)
     begun = {item.labels.get(PART, "") for item in made}
     deployment = replace(deployment, kept=await _find_kept(deployment, host, tell, config, image, begun))
     new = [app for app in in_order_of_need(config) if deployment.home(app.name) == deployment.id]
-    addresses = await fixed_addresses(deployment, host, [web_name(deployment, app) for app in new])
+    addresses = await fixed_addresses(deployment.release, host, [web_name(deployment.release, app) for app in new])
     containers: list[str] = []
     for app in new:
         waits = waiting.includes(app, config)
         containers += await start_app(
-            deployment, host, config, app, image, addresses[web_name(deployment, app)], only_make=waits,
+            deployment.release, host, config, app, image, addresses[web_name(deployment.release, app)], only_make=waits,
         )
         if waits:
             tell.line("is started when what it needs is replaced", app=app.name)
-    await together(greet(deployment, host, tell, app) for app in new if not waiting.includes(app, config))
+    await together(greet(deployment.release, host, tell, app) for app in new if not waiting.includes(app, config))
     return AppsUp(tuple(containers), deployment.kept or {})
 
 
@@ -80,14 +77,6 @@ async def _find_kept(
     return kept
 
 
-async def web_image_and_addresses(
-    deployment: Deployment, host: Host, tell: Tell, config: ProjectConfig,
-) -> tuple[str, dict[str, str]]:
-    """The image of web containers, and the address that each keeps, by its name."""
-    addresses = await fixed_addresses(deployment, host, [web_name(deployment, app) for app in config.applications])
-    return await host.images.ensure(host.catalogue.web, tell.line), addresses
-
-
 async def _made_before(deployment: Deployment, host: Host) -> tuple[ContainerSeen, ...]:
     """Containers of this deployment that a daemon before us made; Docker itself may have started them since then."""
     return await host.engine.containers({
@@ -96,22 +85,9 @@ async def _made_before(deployment: Deployment, host: Host) -> tuple[ContainerSee
     })
 
 
-async def greet(deployment: Deployment, host: Host, tell: Tell, app: Application) -> None:
-    """Wait until the application listens. It is asked nothing: new code must not answer before its deploy hook ran."""
-    patience = min(SOFT_START_SECONDS, host.settings.answer_seconds)
-    listens = await wait_until_listening(deployment, host, app, patience)
-    if listens is None:
-        started = app.web.instance.commands.start is not None
-        tell.line("serves files" + ("; no request gets to its start command" if started else ""), app=app.name)
-    elif listens:
-        tell.line("listens", app=app.name)
-    else:
-        tell.line("does not listen yet; it may need its deploy hook", app=app.name)
-
-
 async def start_workers(deployment: Deployment, host: Host, tell: Tell) -> AppsUp:
     """Start the workers of the new version, after the switch: old and new code never work side by side."""
-    config = await read_config(deployment, host)
+    config = await read_config(deployment.release, host)
     own = [
         deployment.container("worker", worker_part(app.name, worker.name))
         for app in config.applications for worker in app.workers
@@ -120,33 +96,15 @@ async def start_workers(deployment: Deployment, host: Host, tell: Tell) -> AppsU
     started = []
     for app in config.applications:
         for worker in app.workers:
-            started.append(await start_worker(deployment, host, config, app, worker))
+            started.append(await start_worker(deployment.release, host, config, app, worker))
             tell.line(f"worker {worker.name} started", app=app.name)
     return AppsUp(tuple(started))
 
 
 async def remove_new(deployment: Deployment, host: Host, tell: Tell) -> None:
     """Undo of the deploy phase: whatever carries this activity's label goes, the old version stays as it is."""
-    await remove_version(deployment, host, str(deployment.id))
+    await remove_version(deployment.release, host, str(deployment.id))
     before = deployment.planned.before
     if before is not None:
-        await ensure_data_owner(deployment, host, before.uid)
+        await ensure_data_owner(deployment.release, host, before.uid)
     await unmount_unused(host, deployment.planned.version.apps, but_for=deployment.id)
-
-
-def in_order_of_need(config: ProjectConfig) -> list[Application]:
-    """Applications, those that others have relationships to first. There are no circles: the reader refuses them."""
-    ordered: list[Application] = []
-
-    def visit(app: Application) -> None:
-        if app in ordered:
-            return
-        for relationship in app.web.instance.relationships:
-            target = config.application(relationship.target)
-            if target is not None and target is not app:
-                visit(target)
-        ordered.append(app)
-
-    for app in config.applications:
-        visit(app)
-    return ordered

@@ -8,13 +8,13 @@ from __future__ import annotations
 import asyncio
 
 from deployd.activity.log import Tell
-from deployd.deployment.environment_file import environment_error
-from deployd.deployment.host import Host
-from deployd.deployment.needed import is_needed, scripts_of
-from deployd.deployment.starts import Starts, read_starts
-from deployd.deployment.version import worker_part
 from deployd.deployment.view import Deployment
 from deployd.project.model import Application, ProjectConfig
+from deployd.release.applications.environment_file import environment_error
+from deployd.release.applications.needed import is_needed, scripts_of
+from deployd.release.applications.starts import Starts, read_starts
+from deployd.release.ports import Host
+from deployd.release.version import worker_part
 
 EVIDENCE_LINES = 5
 
@@ -29,7 +29,7 @@ async def tell_ended_starts(deployment: Deployment, host: Host, config: ProjectC
 
 
 async def _look(deployment: Deployment, host: Host, app: Application, role: str, part: str, tell: Tell) -> None:
-    starts = await asyncio.to_thread(read_starts, scripts_of(deployment, host, part))
+    starts = await asyncio.to_thread(read_starts, scripts_of(deployment.release, host, part))
     if starts is None or not (starts.ended or starts.has_no_environment):
         return
     lines = await host.engine.last_lines(deployment.container(role, part))

@@ -9,17 +9,17 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from deployd.activity.log import Tell
-from deployd.deployment.cron_scripts import wait_for_crons
-from deployd.deployment.freeze_words import words_of_thaw
-from deployd.deployment.hook_run import HookFailed, end_hook, run_hook
-from deployd.deployment.host import Host
-from deployd.deployment.origin import live_containers
-from deployd.deployment.route_set import route_set
-from deployd.deployment.validate import read_config
+from deployd.deployment.freeze_report import words_of_thaw
 from deployd.deployment.view import Deployment
 from deployd.deployment.waiting import waiting_of
 from deployd.engine.names import ACTIVITY, ENVIRONMENT, INSTANCE, PART, PROJECT, ROLE
 from deployd.errors import DeployError
+from deployd.release.applications.cron_runs import wait_for_crons
+from deployd.release.applications.hook_runs import HookFailed, end_hook, run_hook
+from deployd.release.configuration import read_config
+from deployd.release.fingerprint import live_containers
+from deployd.release.ports import Host
+from deployd.release.routes import route_set
 from deployd.router.table import Released, RouteSet
 
 
@@ -40,7 +40,7 @@ async def freeze(deployment: Deployment, host: Host, tell: Tell) -> Frozen:
 
     Crons that run are waited for before, for a minute at most: they hold no visitors up.
     """
-    await wait_for_crons(deployment, host, tell)
+    await wait_for_crons(deployment.before, host, tell)
     if deployment.planned.before is None:
         return Frozen(False)
     if not waiting_of(deployment).anything and not await _hook_comes(deployment, host):
@@ -59,12 +59,12 @@ async def _hook_comes(deployment: Deployment, host: Host) -> bool:
     plan = deployment.planned.plan
     if not plan.run_deploy_hook or plan.rolling:
         return False
-    return any(app.hooks.deploy for app in (await read_config(deployment, host)).applications)
+    return any(app.hooks.deploy for app in (await read_config(deployment.release, host)).applications)
 
 
 async def _routes_for_operators(deployment: Deployment, host: Host, tell: Tell) -> RouteSet | None:
     try:
-        return await route_set(deployment, host)
+        return await route_set(deployment.release, host)
     except DeployError as error:   # told again, as a failure, before the switch
         tell.warn(f"operators cannot see the new version before it is live: {error.what}")
         return None
@@ -119,13 +119,13 @@ async def run_deploy_hook(deployment: Deployment, host: Host, tell: Tell) -> Hoo
     if not deployment.planned.plan.run_deploy_hook:
         tell.line(f"deploy hook not run: {deployment.planned.plan.deploy_hook_why}")
         return HookRan(())
-    config = await read_config(deployment, host)
+    config = await read_config(deployment.release, host)
     ran = []
     for app in config.applications:
         if app.hooks.deploy is None:
             continue
         try:
-            await run_hook(deployment, host, tell, app, "deploy", app.hooks.deploy)
+            await run_hook(deployment.release, host, tell, app, "deploy", app.hooks.deploy)
         except HookFailed as error:
             if not _goes_on(deployment, host):
                 raise
@@ -142,9 +142,9 @@ def _goes_on(deployment: Deployment, host: Host) -> bool:
 
 async def end_and_put_back(deployment: Deployment, host: Host, tell: Tell) -> None:
     """Undo of the hook: one that still runs is ended before its container goes."""
-    config = await read_config(deployment, host)
+    config = await read_config(deployment.release, host)
     for app in config.applications:
-        await end_hook(deployment, host, app.name, "deploy")
+        await end_hook(deployment.release, host, app.name, "deploy")
 
 
 def _workers(deployment: Deployment) -> dict[str, str]:

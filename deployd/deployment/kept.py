@@ -13,17 +13,17 @@ import asyncio
 from dataclasses import replace
 
 from deployd.confined.stages import are_staged
-from deployd.deployment.host import Host
-from deployd.deployment.needed import scripts_of
-from deployd.deployment.one_app import made_of
-from deployd.deployment.starts import read_starts
-from deployd.deployment.version import AppVersion
 from deployd.deployment.view import Deployment
-from deployd.deployment.volumes import mount_places
 from deployd.deployment.waiting import waiting_of
 from deployd.engine.names import DIGEST
 from deployd.ids import ActivityId
 from deployd.project.model import Application, ProjectConfig
+from deployd.release.applications.needed import scripts_of
+from deployd.release.applications.start import made_of
+from deployd.release.applications.starts import read_starts
+from deployd.release.data.volumes import mount_places
+from deployd.release.ports import Host
+from deployd.release.version import AppVersion
 
 ANEW = frozenset({"redeploy"})
 """Kinds of activity after which everything has been started anew."""
@@ -46,7 +46,7 @@ async def find_home(
     as_it_is = replace(deployment, kept={**(deployment.kept or {}), app.name: home})
     if not await _is_well(as_it_is, host, app):
         return None
-    made = await made_of(as_it_is, host, config, app, web_image, "")
+    made = await made_of(as_it_is.release, host, config, app, web_image, "")
     for spec in (made.web, made.own):
         there = await host.engine.container(spec.name)
         if there is None or not there.running or there.has_ended or there.labels.get(DIGEST) != spec.labels[DIGEST]:
@@ -60,6 +60,6 @@ def _is_same(before: AppVersion | None, now: AppVersion | None) -> bool:
 
 async def _is_well(deployment: Deployment, host: Host, app: Application) -> bool:
     """Whether its start command has never ended, and its mounts are there."""
-    starts = await asyncio.to_thread(read_starts, scripts_of(deployment, host, app.name))
-    places = await asyncio.to_thread(mount_places, deployment, host, app.web.instance, app.name)
+    starts = await asyncio.to_thread(read_starts, scripts_of(deployment.release, host, app.name))
+    places = await asyncio.to_thread(mount_places, deployment.release, host, app.web.instance, app.name)
     return (starts is None or starts.ended == 0) and await are_staged(places)

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from deployd.activity.log import Tell
 from deployd.activity.wish import Hold
-from deployd.deployment.host import Host
 from deployd.deployment.view import Deployment
+from deployd.release.ports import Host
 
 
 @dataclass(frozen=True, slots=True)

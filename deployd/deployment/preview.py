@@ -5,10 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from deployd.deployment.host import Host
-from deployd.deployment.images_missing import refused_files
-from deployd.deployment.volumes import files_to_give
-from deployd.deployment.wanted import find_wanted
+from deployd.deployment.desired import find_wanted
 from deployd.environment.naming import machine_name
 from deployd.git.mirror import CommitInfo
 from deployd.git.submodule_look import Looked
@@ -16,6 +13,9 @@ from deployd.ids import ActivityId, CommitId, ProjectId
 from deployd.plan import NOTHING_LIVE, Plan, make_plan
 from deployd.project.model import ProjectConfig, ReadResult
 from deployd.reading.readers import OfferRead
+from deployd.release.data.volumes import files_to_give
+from deployd.release.images_missing import refused_files
+from deployd.release.ports import Host
 from deployd.settings import ProjectSettings
 
 NO_COMMIT = CommitId("0" * 40)

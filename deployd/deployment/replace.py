@@ -15,26 +15,24 @@ from __future__ import annotations
 import asyncio
 
 from deployd.activity.log import Tell
-from deployd.deployment.answered import wait_until_answered
-from deployd.deployment.as_live import as_live
-from deployd.deployment.deploy import greet, in_order_of_need, web_image_and_addresses
-from deployd.deployment.greeting import wait_until_listening
 from deployd.deployment.hooks import Frozen
-from deployd.deployment.host import Host
-from deployd.deployment.one_app import start_app, web_name
-from deployd.deployment.removal import end_new_apps
 from deployd.deployment.results import Replaced
 from deployd.deployment.service_back import have_service_as_before, services_before
-from deployd.deployment.service_up import Wanted, ensure_provisioned, ensure_running, wanted_services
 from deployd.deployment.snapshot import copied_services
-from deployd.deployment.together import together
-from deployd.deployment.validate import read_config
-from deployd.deployment.version import Version
 from deployd.deployment.view import Deployment
-from deployd.deployment.volumes import ensure_data_owner
 from deployd.deployment.waiting import Waiting, waiting_of
 from deployd.engine.names import DIGEST
 from deployd.project.model import Application, ProjectConfig
+from deployd.release.answers.answered import wait_until_answered
+from deployd.release.answers.greeting import greet, wait_until_listening
+from deployd.release.applications.start import in_order_of_need, start_app, web_image_and_addresses, web_name
+from deployd.release.configuration import read_config
+from deployd.release.data.volumes import ensure_data_owner
+from deployd.release.ports import Host
+from deployd.release.release import Release
+from deployd.release.removal import end_new_apps
+from deployd.release.services.service import Wanted, ensure_provisioned, ensure_running, wanted_services
+from deployd.release.together import together
 
 STOP_SECONDS = 60
 
@@ -49,11 +47,11 @@ async def replace_services(deployment: Deployment, host: Host, tell: Tell) -> Re
     if not waiting.anything:
         return Replaced()
     began = asyncio.get_running_loop().time()
-    config = await read_config(deployment, host)
-    await wait_until_answered(deployment, host, tell)
-    wanted = await wanted_services(deployment, host, config, waiting.services)
+    config = await read_config(deployment.release, host)
+    await wait_until_answered(deployment.before, host, tell)
+    wanted = await wanted_services(deployment.release, host, config, waiting.services)
     seconds = await together(_replace(deployment, host, tell, item) for item in wanted)
-    if await ensure_data_owner(deployment, host, deployment.planned.version.uid):
+    if await ensure_data_owner(deployment.release, host, deployment.planned.version.uid):
         tell.line(f"the files of its mounts belong to the user {deployment.planned.version.uid} of the project now")
     apps = [app for app in in_order_of_need(config) if waiting.includes(app, config)]
     await _start(deployment, host, tell, config, apps)
@@ -70,13 +68,13 @@ async def put_back_replaced(deployment: Deployment, host: Host, tell: Tell) -> N
     Raises:
         ServiceNotReady: A service does not come up as it was.
     """
-    waiting, before = waiting_of(deployment), deployment.planned.before
+    waiting, before = waiting_of(deployment), deployment.before
     if not waiting.anything or before is None:
         return
-    await end_new_apps(deployment, host)   # they go anyway, and must not write into what is put back
+    await end_new_apps(deployment.release, host)   # they go anyway, and must not write into what is put back
     await together(_put_back(deployment, host, tell, item) for item in await services_before(deployment, host))
-    await ensure_data_owner(deployment, host, before.uid)
-    await _start_anew(deployment, host, waiting, before)
+    await ensure_data_owner(deployment.release, host, before.version.uid)
+    await _start_anew(before, host, waiting)
 
 
 async def _replace(deployment: Deployment, host: Host, tell: Tell, wanted: Wanted) -> float:
@@ -91,8 +89,8 @@ async def _replace(deployment: Deployment, host: Host, tell: Tell, wanted: Wante
         there = None
     if there is None and await engine.container(following) is not None:
         await engine.ensure_renamed(following, own)
-    await ensure_running(deployment, host, wanted)
-    await ensure_provisioned(deployment, host, wanted, own)
+    await ensure_running(deployment.release, host, wanted)
+    await ensure_provisioned(deployment.release, host, wanted, own)
     seconds = asyncio.get_running_loop().time() - began
     tell.line(f"{wanted.version.type} ready, replaced in {seconds:.1f} s", app=wanted.name)
     return seconds
@@ -101,7 +99,7 @@ async def _replace(deployment: Deployment, host: Host, tell: Tell, wanted: Wante
 async def _put_back(deployment: Deployment, host: Host, tell: Tell, wanted: Wanted) -> None:
     await have_service_as_before(deployment, host, wanted)
     if wanted.name not in copied_services(deployment):   # else its files are put back next
-        await ensure_provisioned(deployment, host, wanted, deployment.names.service(wanted.name))
+        await ensure_provisioned(deployment.release, host, wanted, deployment.names.service(wanted.name))
     tell.line(f"{wanted.version.type} as before again", app=wanted.name)
 
 
@@ -110,17 +108,14 @@ async def _start(
 ) -> None:
     if not apps:
         return
-    image, addresses = await web_image_and_addresses(deployment, host, tell, config)
+    image, addresses = await web_image_and_addresses(deployment.release, host, tell, config)
     for app in apps:
-        await start_app(deployment, host, config, app, image, addresses[web_name(deployment, app)])
-    await together(greet(deployment, host, tell, app) for app in apps)
+        await start_app(deployment.release, host, config, app, image, addresses[web_name(deployment.release, app)])
+    await together(greet(deployment.release, host, tell, app) for app in apps)
 
 
-async def _start_anew(deployment: Deployment, host: Host, waiting: Waiting, before: Version) -> None:
+async def _start_anew(earlier: Release, host: Host, waiting: Waiting) -> None:
     """Have the applications of the version before connect anew with what came back, before they are visited again."""
-    earlier = as_live(
-        before, host.settings, deployment.project, deployment.environment, deployment.branch, host.clock.now(),
-    )
     config = await read_config(earlier, host)
     for app in in_order_of_need(config):
         if Waiting(waiting.services).includes(app, config):

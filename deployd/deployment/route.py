@@ -11,24 +11,24 @@ from datetime import datetime
 from typing import ClassVar
 
 from deployd.activity.log import Tell
-from deployd.deployment.answers import refuse_errors, tell_answers
 from deployd.deployment.ended_starts import tell_ended_starts
-from deployd.deployment.freeze_words import words_of_switch
-from deployd.deployment.gone import ensure_gone
-from deployd.deployment.hook_run import end_hook, forget_hooks, run_hook
-from deployd.deployment.host import Host
-from deployd.deployment.images_missing import instead_of
-from deployd.deployment.not_answering import NotAnswering
-from deployd.deployment.probe import wait_until_answering
-from deployd.deployment.removal import remove_version, unmount_unused, versions_there
-from deployd.deployment.route_set import route_set
+from deployd.deployment.freeze_report import words_of_switch
 from deployd.deployment.services import remove_set_aside
 from deployd.deployment.snapshot import remove_snapshot
-from deployd.deployment.together import together
-from deployd.deployment.validate import read_config
 from deployd.deployment.view import Deployment
 from deployd.errors import DeployError, Transient
 from deployd.project.model import Application
+from deployd.release.answers.not_answering import NotAnswering
+from deployd.release.answers.probe import wait_until_answering
+from deployd.release.answers.reports import refuse_errors, tell_answers
+from deployd.release.applications.hook_runs import end_hook, forget_hooks, run_hook
+from deployd.release.configuration import read_config
+from deployd.release.gone import ensure_gone
+from deployd.release.images_missing import instead_of
+from deployd.release.ports import Host
+from deployd.release.removal import remove_version, unmount_unused, versions_there
+from deployd.release.routes import route_set
+from deployd.release.together import together
 from deployd.router.control import RouterUnanswered
 from deployd.router.table import Released
 
@@ -72,16 +72,16 @@ async def wait_until_healthy(deployment: Deployment, host: Host, tell: Tell) -> 
         NotAnswering: One does not; its last output is the evidence.
         AnswersWithError: One answers visitors with an error, where the settings want it to do better.
     """
-    config = await read_config(deployment, host)
+    config = await read_config(deployment.release, host)
     await together(_answering(deployment, host, app) for app in config.applications)
-    routes = await route_set(deployment, host)   # what is wrong with them comes out while there is a way back
-    await refuse_errors(deployment, host, routes)
+    routes = await route_set(deployment.release, host)   # what is wrong with them comes out while there is a way back
+    await refuse_errors(deployment.release, host, routes)
     return Healthy(tuple(app.name for app in config.applications))
 
 
 async def _answering(deployment: Deployment, host: Host, app: Application) -> None:
     try:
-        await wait_until_answering(deployment, host, app, host.settings.answer_seconds)
+        await wait_until_answering(deployment.release, host, app, host.settings.answer_seconds)
     except NotAnswering as error:
         error.what += instead_of(host.catalogue, app)
         raise
@@ -94,7 +94,7 @@ async def switch(deployment: Deployment, host: Host, tell: Tell) -> Switched:
         NotSwitched: Certainly nothing was switched; requests are held until the freeze ends.
     """
     try:
-        released = await host.router.switch(await route_set(deployment, host))
+        released = await host.router.switch(await route_set(deployment.release, host))
     except RouterUnanswered:
         raise   # nobody knows: it is done again
     except DeployError as error:
@@ -124,11 +124,11 @@ async def run_post_deploy(deployment: Deployment, host: Host, tell: Tell) -> Pos
         HookFailed: A hook's last command ended with another status than 0.
         HookOverran: A hook did not end in its time.
     """
-    config = await read_config(deployment, host)
+    config = await read_config(deployment.release, host)
     ran = []
     for app in config.applications:
         if app.hooks.post_deploy is not None:
-            await run_hook(deployment, host, tell, app, "post_deploy", app.hooks.post_deploy)
+            await run_hook(deployment.release, host, tell, app, "post_deploy", app.hooks.post_deploy)
             ran.append(app.name)
     return PostDeployed(tuple(ran))
 
@@ -140,7 +140,7 @@ async def retire_old(deployment: Deployment, host: Host, tell: Tell) -> Retired:
         Transient: Something is still there; old workers must not work beside the new ones.
     """
     try:
-        _, retired = await together([tell_answers(deployment, host, tell), _retire(deployment, host, tell)])
+        _, retired = await together([tell_answers(deployment.release, host, tell), _retire(deployment, host, tell)])
     except DeployError as error:
         raise Transient(error, RETIRE_AGAIN_SECONDS) from error
     assert retired is not None
@@ -156,17 +156,17 @@ def _seconds_to_drain(deployment: Deployment, now: datetime) -> float:
 
 async def _retire(deployment: Deployment, host: Host, tell: Tell) -> Retired:
     for app in deployment.planned.version.apps:   # one that its step did not wait for any longer
-        await end_hook(deployment, host, app.name, "post_deploy")
+        await end_hook(deployment.release, host, app.name, "post_deploy")
     kept = deployment.version.kept_parts()
-    old = sorted(await versions_there(deployment, host, kept) - {str(deployment.id)})
+    old = sorted(await versions_there(deployment.release, host, kept) - {str(deployment.id)})
     if old:
         await asyncio.sleep(_seconds_to_drain(deployment, host.clock.now()))
     began = asyncio.get_running_loop().time()
     for activity in old:
-        await remove_version(deployment, host, activity, but_for=kept.get(activity, frozenset()))
+        await remove_version(deployment.release, host, activity, but_for=kept.get(activity, frozenset()))
     for app in deployment.version.apps:
         if app.made_by is not None:
-            await forget_hooks(deployment, host, app.name)
+            await forget_hooks(deployment.release, host, app.name)
     if asyncio.get_running_loop().time() - began > host.settings.drain_seconds > 0:
         tell.line(f"what was still open on the earlier version after {host.settings.drain_seconds} s was closed")
     for planned in deployment.planned.plan.services:
@@ -175,7 +175,7 @@ async def _retire(deployment: Deployment, host: Host, tell: Tell) -> Retired:
             tell.line(f"service {planned.name} removed, its volume is kept")
     await remove_set_aside(deployment, host)
     await remove_snapshot(deployment, host)
-    await tell_ended_starts(deployment, host, await read_config(deployment, host), tell)
+    await tell_ended_starts(deployment, host, await read_config(deployment.release, host), tell)
     before = deployment.planned.before
     await unmount_unused(host, before.apps if before else ())
     return Retired(tuple(old))

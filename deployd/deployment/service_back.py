@@ -6,13 +6,13 @@
 
 from __future__ import annotations
 
-from deployd.deployment.gone import ensure_gone
-from deployd.deployment.host import Host
-from deployd.deployment.images_missing import NO_CONTAINER
-from deployd.deployment.service_up import Wanted, ensure_running, with_addresses
 from deployd.deployment.view import Deployment
 from deployd.deployment.waiting import waiting_of
 from deployd.engine.names import DIGEST
+from deployd.release.gone import ensure_gone
+from deployd.release.images_missing import NO_CONTAINER
+from deployd.release.ports import Host
+from deployd.release.services.service import Wanted, ensure_running, with_addresses
 
 STOP_SECONDS = 60
 
@@ -30,7 +30,7 @@ async def services_before(deployment: Deployment, host: Host) -> list[Wanted]:
         if version.name in names and result.config and (service := result.config.service(version.name))
         and service.kind not in NO_CONTAINER
     ]
-    return await with_addresses(deployment, host, found)
+    return await with_addresses(deployment.release, host, found)
 
 
 async def is_as_before(deployment: Deployment, host: Host, wanted: Wanted) -> bool:
@@ -48,4 +48,4 @@ async def have_service_as_before(deployment: Deployment, host: Host, wanted: Wan
         earlier = deployment.names.earlier_service(wanted.name, deployment.id)
         if await host.engine.container(earlier) is not None:
             await host.engine.ensure_renamed(earlier, own)
-    await ensure_running(deployment, host, wanted)
+    await ensure_running(deployment.release, host, wanted)

@@ -12,11 +12,16 @@ from dataclasses import replace
 from deployd.activity.log import Tell
 from deployd.confined.going import put_aside
 from deployd.confined.stages import ensure_unstaged
-from deployd.deployment.gone import ensure_gone
-from deployd.deployment.host import Host
 from deployd.deployment.results import ServicesUp
 from deployd.deployment.service_back import have_service_as_before, is_as_before, services_before
-from deployd.deployment.service_up import (
+from deployd.deployment.view import Deployment
+from deployd.engine.names import DIGEST, ENVIRONMENT, INSTANCE, PART, PROJECT, ROLE, is_set_aside
+from deployd.release.configuration import read_config
+from deployd.release.data.volumes import belongs_to_another
+from deployd.release.gone import ensure_gone
+from deployd.release.ports import Host
+from deployd.release.services.network import ensure_network
+from deployd.release.services.service import (
     Wanted,
     container_spec,
     ensure_provisioned,
@@ -24,17 +29,7 @@ from deployd.deployment.service_up import (
     new_volume,
     wanted_services,
 )
-from deployd.deployment.together import together
-from deployd.deployment.validate import read_config
-from deployd.deployment.view import Deployment
-from deployd.deployment.volumes import belongs_to_another
-from deployd.engine.addresses import given_by_docker
-from deployd.engine.errors import SubnetTaken
-from deployd.engine.names import DIGEST, ENVIRONMENT, INSTANCE, PART, PROJECT, ROLE, bridge_name, is_set_aside
-from deployd.engine.specs import NetworkSpec
-from deployd.errors import Transient
-
-SUBNET_AGAIN_SECONDS = 1.0
+from deployd.release.together import together
 
 
 async def begin_services(deployment: Deployment, host: Host, tell: Tell) -> None:
@@ -45,11 +40,11 @@ async def begin_services(deployment: Deployment, host: Host, tell: Tell) -> None
     Raises:
         Transient: Somebody else was faster to take the subnet.
     """
-    config = await read_config(deployment, host)
-    await ensure_network(deployment, host)
+    config = await read_config(deployment.release, host)
+    await ensure_network(deployment.release, host)
     new = frozenset(change.name for change in deployment.planned.plan.services if change.action == "create")
-    wanted = await wanted_services(deployment, host, config, new)
-    await together(ensure_running(deployment, host, item) for item in wanted)
+    wanted = await wanted_services(deployment.release, host, config, new)
+    await together(ensure_running(deployment.release, host, item) for item in wanted)
 
 
 async def end_new_services(deployment: Deployment, host: Host, tell: Tell) -> None:
@@ -58,7 +53,7 @@ async def end_new_services(deployment: Deployment, host: Host, tell: Tell) -> No
     for change in deployment.planned.plan.services:
         if change.action == "create":
             await ensure_gone(host, names.service(change.name), stop_seconds=0)
-            for volume in await host.engine.volumes(new_volume(deployment, change.name)):
+            for volume in await host.engine.volumes(new_volume(deployment.release, change.name)):
                 await host.engine.ensure_volume_gone(volume.name)
     if deployment.planned.before is None:
         await host.engine.ensure_network_gone(names.network)
@@ -76,27 +71,15 @@ async def start_services(deployment: Deployment, host: Host, tell: Tell) -> Serv
         ServiceNotReady: A service did not come up; its last log lines are the evidence.
         Transient: Somebody else was faster to take the subnet.
     """
-    config = await read_config(deployment, host)
-    await ensure_network(deployment, host)
-    wanted = await wanted_services(deployment, host, config)
+    config = await read_config(deployment.release, host)
+    await ensure_network(deployment.release, host)
+    wanted = await wanted_services(deployment.release, host, config)
     replaced = await together(_ensure_service(deployment, host, tell, item) for item in wanted)
     return ServicesUp(
         tuple(service.name for service in config.services),
         tuple(item.name for item, anew in zip(wanted, replaced, strict=True) if anew),
-        await belongs_to_another(deployment, host, deployment.planned.version.uid),
+        await belongs_to_another(deployment.release, host, deployment.planned.version.uid),
     )
-
-
-async def make_service_again(deployment: Deployment, host: Host, name: str) -> None:
-    """Have a service of the deployment's version whose container somebody removed, on the volume that it had.
-
-    Raises:
-        ServiceNotReady: It did not come up.
-    """
-    config = await read_config(deployment, host)
-    [wanted] = await wanted_services(deployment, host, config, frozenset({name}))
-    seen = await ensure_running(deployment, host, wanted)
-    await ensure_provisioned(deployment, host, wanted, seen.name)
 
 
 async def put_back_services(deployment: Deployment, host: Host, tell: Tell) -> None:
@@ -106,7 +89,7 @@ async def put_back_services(deployment: Deployment, host: Host, tell: Tell) -> N
     for wanted in await services_before(deployment, host):
         if not await is_as_before(deployment, host, wanted):
             await have_service_as_before(deployment, host, wanted)
-            await ensure_provisioned(deployment, host, wanted, deployment.names.service(wanted.name))
+            await ensure_provisioned(deployment.release, host, wanted, deployment.names.service(wanted.name))
     await remove_set_aside(deployment, host)
 
 
@@ -122,40 +105,19 @@ async def remove_set_aside(deployment: Deployment, host: Host) -> None:
     )
 
 
-async def ensure_network(deployment: Deployment, host: Host) -> None:
-    """Have the environment's network; one that is there keeps the subnet that it has.
-
-    Raises:
-        Transient: Somebody else was faster to take the subnet.
-    """
-    names = deployment.names
-    if await host.engine.network(names.network) is not None:
-        return
-    subnet = await host.facts.subnet(deployment.project.id, deployment.environment, names.network)
-    try:
-        await host.engine.ensure_network(
-            NetworkSpec(
-                names.network, subnet, names.labels("network"), given=given_by_docker(subnet),
-                bridge=bridge_name(names.instance, names.network, subnet),
-            ),
-        )
-    except SubnetTaken as error:
-        raise Transient(error, SUBNET_AGAIN_SECONDS) from error   # since we looked: another one is chosen then
-
-
 async def _ensure_service(deployment: Deployment, host: Host, tell: Tell, wanted: Wanted) -> bool:
     """Have a service as its version wants it. True: it waits for the freeze."""
     seen = await host.engine.container(deployment.names.service(wanted.name))
     if seen is not None and seen.labels.get(DIGEST) != wanted.version.digest:
-        spec = await container_spec(deployment, host, wanted)
+        spec = await container_spec(deployment.release, host, wanted)
         await host.engine.create(replace(spec, name=deployment.names.next_service(wanted.name, deployment.id)))
         tell.line("is replaced when visitors are held", app=wanted.name)
         return True
-    seen = await ensure_running(deployment, host, wanted)
+    seen = await ensure_running(deployment.release, host, wanted)
     planned = next((change for change in deployment.planned.plan.services if change.name == wanted.name), None)
     if planned is not None and planned.action == "keep" and seen.health == "healthy":
         tell.line("kept", app=wanted.name)
         return False
-    await ensure_provisioned(deployment, host, wanted, seen.name)
+    await ensure_provisioned(deployment.release, host, wanted, seen.name)
     tell.line(f"{wanted.version.type} ready", app=wanted.name)
     return False

@@ -10,12 +10,12 @@ from typing import ClassVar
 from deployd.activity.log import Tell
 from deployd.confined.going import put_aside
 from deployd.confined.trees import bytes_to_read
-from deployd.deployment.host import Host
-from deployd.deployment.together import together
-from deployd.deployment.validate import read_config
 from deployd.deployment.view import Deployment
 from deployd.errors import DeployError
 from deployd.ids import SlugKey
+from deployd.release.configuration import read_config
+from deployd.release.ports import Host
+from deployd.release.together import together
 from deployd.slugs.mount_points import covered_mounts
 from deployd.units import MEGABYTE, megabytes
 
@@ -33,7 +33,7 @@ class Packed:
 
 async def pack(deployment: Deployment, host: Host, tell: Tell) -> Packed:
     """Pack each built application; a slug that is there already is taken as it is."""
-    config = await read_config(deployment, host)
+    config = await read_config(deployment.release, host)
     packed = []
     for planned in deployment.planned.plan.apps:
         if planned.action != "build":

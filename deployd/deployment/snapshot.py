@@ -22,16 +22,19 @@ from deployd.activity.explain import unwrap
 from deployd.activity.log import Tell
 from deployd.confined.going import put_aside
 from deployd.confined.trees import count_files
-from deployd.deployment.databases import (
+from deployd.deployment.hooks import Frozen
+from deployd.deployment.view import Deployment
+from deployd.deployment.waiting import waiting_of
+from deployd.errors import DeployError
+from deployd.release.configuration import read_config
+from deployd.release.data.databases import (
     Database,
     copy_files,
     databases_before,
     end_half_copied,
     replace_files,
 )
-from deployd.deployment.hooks import Frozen
-from deployd.deployment.host import Host
-from deployd.deployment.mount_snapshot import (
+from deployd.release.data.mount_copy import (
     Keeping,
     by_hand_command,
     folders_of,
@@ -39,13 +42,10 @@ from deployd.deployment.mount_snapshot import (
     put_mounts_back,
     write_request,
 )
-from deployd.deployment.removal import end_new_apps
-from deployd.deployment.together import together
-from deployd.deployment.validate import read_config
-from deployd.deployment.view import Deployment
-from deployd.deployment.volume_copy import by_hand
-from deployd.deployment.waiting import waiting_of
-from deployd.errors import DeployError
+from deployd.release.data.volume_copy import by_hand
+from deployd.release.ports import Host
+from deployd.release.removal import end_new_apps
+from deployd.release.together import together
 from deployd.units import megabytes
 
 UNDER_WAY_SECONDS = 0.5
@@ -89,12 +89,12 @@ async def take_snapshot(deployment: Deployment, host: Host, tell: Tell) -> Taken
     wanted = _wanted(deployment, host) and deployment.journal.result("freeze", Frozen).held
     if not wanted and not half_taken:
         return Taken(())
-    databases = await databases_before(deployment, host)
+    databases = await databases_before(deployment.release, host)
     if half_taken:
-        await end_half_copied(deployment, host, databases)
+        await end_half_copied(deployment.release, host, databases)
     if not wanted:
         return Taken(())
-    folders = folders_of(await read_config(deployment, host))
+    folders = folders_of(await read_config(deployment.release, host))
     if not databases and not folders:
         tell.line("no snapshot: there is no database that was there before, and no mount")
         return Taken(())
@@ -109,7 +109,7 @@ async def put_back_snapshot(deployment: Deployment, host: Host, tell: Tell) -> N
     """
     taken = _taken(deployment)
     if taken is None:
-        await end_half_copied(deployment, host, await databases_before(deployment, host))
+        await end_half_copied(deployment.release, host, await databases_before(deployment.release, host))
     elif taken.names and _may_have_changed(deployment):
         await _put_back(deployment, host, tell, taken)
     await remove_snapshot(deployment, host)
@@ -126,7 +126,7 @@ async def _take(
     folder, services = _folder(deployment, host), tuple(database.name for database in databases)
     await put_aside(folder, host.places.going)
     await asyncio.to_thread(folder.mkdir, mode=0o700, parents=True)
-    async with open_keeping(deployment, host, tell, folders, folder) as keeping:
+    async with open_keeping(deployment.release, host, tell, folders, folder) as keeping:
         await asyncio.sleep(UNDER_WAY_SECONDS)
         began = asyncio.get_running_loop().time()
         try:
@@ -137,7 +137,7 @@ async def _take(
                 evidence=error.evidence, mend=error.mend,
             ) from error
     if kept:
-        await asyncio.to_thread(write_request, deployment, host, kept, folder)
+        await asyncio.to_thread(write_request, deployment.release, host, kept, folder)
     files, size = await count_files(folder)
     seconds = asyncio.get_running_loop().time() - began
     taken = Taken(services, files, size, round(seconds, 3), tuple(name for _, name in kept))
@@ -153,7 +153,7 @@ async def _copy(
         async with asyncio.TaskGroup() as group:
             mounts = group.create_task(keeping.keep(), name="snapshot of mounts")
             if databases:
-                group.create_task(copy_files(deployment, host, databases, folder), name="snapshot of databases")
+                group.create_task(copy_files(deployment.release, host, databases, folder), name="snapshot of databases")
     except ExceptionGroup as failed:
         raise unwrap(failed) from None
     return mounts.result()
@@ -164,13 +164,13 @@ async def _put_back(deployment: Deployment, host: Host, tell: Tell, taken: Taken
     if mark.exists():
         return
     began = asyncio.get_running_loop().time()
-    databases = tuple(item for item in await databases_before(deployment, host) if item.name in taken.services)
+    databases = tuple(item for item in await databases_before(deployment.release, host) if item.name in taken.services)
     folder = _folder(deployment, host)
     try:
         await _refuse_damaged(taken, folder)
-        await end_new_apps(deployment, host)   # they go anyway, and must not write into what is put back
+        await end_new_apps(deployment.release, host)   # they go anyway, and must not write into what is put back
         await together((
-            *((replace_files(deployment, host, databases, folder),) if databases else ()),
+            *((replace_files(deployment.release, host, databases, folder),) if databases else ()),
             *((put_mounts_back(folder),) if taken.mounts else ()),
         ))
     except DeployError as error:

@@ -18,8 +18,8 @@ from deployd.activity.table import (
     Table,
 )
 from deployd.deployment import build, delete, deploy, hooks, lock, replace, route, services, slug, snapshot, validate
-from deployd.deployment.host import Host
 from deployd.deployment.view import Deployment
+from deployd.release.ports import Host
 
 MINUTE = 60
 

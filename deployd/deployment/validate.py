@@ -5,16 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 
 from deployd.activity.log import Tell
-from deployd.deployment.host import Host
-from deployd.deployment.images_missing import refused_files
-from deployd.deployment.version import Version
+from deployd.deployment.desired import find_wanted, wanted_services
 from deployd.deployment.view import Deployment, Fetched, Planned
-from deployd.deployment.volumes import files_to_give
-from deployd.deployment.wanted import find_wanted, routes_of, wanted_services
+from deployd.environment.hosts import routes_of
 from deployd.errors import DeployError, Transient
 from deployd.ids import CommitId
 from deployd.plan import NOTHING_LIVE, WantedApp, WantedService, make_plan
 from deployd.project.model import ProjectConfig
+from deployd.release.configuration import config_of
+from deployd.release.data.volumes import files_to_give
+from deployd.release.ports import Host
+from deployd.release.version import Version
 
 REMOTE_BEHIND_SECONDS = 5.0
 
@@ -92,7 +93,7 @@ async def read_and_plan(deployment: Deployment, host: Host, tell: Tell) -> Plann
     """
     project = deployment.project
     first_try = deployment.journal.last("read_and_plan") is None   # another one need not repeat the warnings
-    config = await read_config(deployment, host, tell if first_try else None)
+    config = await config_of(project, deployment.commit, host, tell if first_try else None)
     if deployment.activity.kind == "push" and project.remote is not None:   # of others the pusher was told
         await _look_at_submodules(deployment, host, config, tell)
     before = await host.facts.live(project.id, deployment.environment)
@@ -130,18 +131,6 @@ async def _look_at_submodules(deployment: Deployment, host: Host, config: Projec
             tell.line(line)
     if looked.errors:
         raise looked.errors[0]
-
-
-async def read_config(deployment: Deployment, host: Host, tell: Tell | None = None) -> ProjectConfig:
-    """The configuration at the deployment's commit. The same commit always gives the same, so later steps ask again."""
-    result = await host.code.read(deployment.project, deployment.commit)
-    if result.config is None:
-        nearest = host.settings.takes_nearest(deployment.project)
-        raise refused_files(result, host.catalogue, nearest=nearest)
-    if tell is not None:
-        for warning in result.warnings:
-            tell.warn(f"{warning.place}: {warning.what}" + (f"; {warning.mend}" if warning.mend else ""))
-    return result.config
 
 
 async def _earlier(

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from deployd.activity.journal import Journal
 from deployd.deployment.results import AppsUp, Replaced
-from deployd.deployment.version import Version
 from deployd.engine.names import Names
 from deployd.environment.naming import EnvironmentType, environment_type
 from deployd.ids import ActivityId, CommitId, EnvironmentName
 from deployd.plan import Plan
+from deployd.release.release import Environment, Release
+from deployd.release.version import Version
 from deployd.settings import ProjectSettings
 from deployd.state.activities import Activity
 
@@ -68,6 +69,25 @@ class Deployment:
     @property
     def names(self) -> Names:
         return Names(self.instance, self.project.id, self.environment)
+
+    @property
+    def place(self) -> Environment:
+        return Environment(self.instance, self.project, self.environment, self.branch)
+
+    @property
+    def release(self) -> Release:
+        """The one that it makes, as far as it is made."""
+        return Release(
+            self.instance, self.project, self.environment, self.branch, self.planned.version.with_homes(self._kept),
+            awaits_hook=self.planned.plan.run_deploy_hook,
+        )
+
+    @property
+    def before(self) -> Release | None:
+        """What was live when it was planned; None for a new environment."""
+        return None if self.planned.before is None else replace(
+            self.release, version=self.planned.before, awaits_hook=False,
+        )
 
     @property
     def commit(self) -> CommitId:

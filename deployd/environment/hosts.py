@@ -11,7 +11,10 @@ from dataclasses import dataclass, replace
 from typing import Literal, cast
 from urllib.parse import urlsplit
 
-from deployd.project.model import PathRedirect, RouteTemplate
+from deployd.environment.naming import development_host
+from deployd.ids import EnvironmentName
+from deployd.project.model import PathRedirect, ProjectConfig, RouteTemplate
+from deployd.settings import ProjectSettings, Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,3 +223,18 @@ def _with_primary(routes: Sequence[ResolvedRoute]) -> tuple[ResolvedRoute, ...]:
     upstream = [route for route in routes if route.type == "upstream"]
     chosen = next((route for route in upstream if route.template.primary), upstream[0] if upstream else None)
     return tuple(replace(route, primary=route is chosen) for route in routes)
+
+
+def domains_of(settings: Settings, project: ProjectSettings, environment: EnvironmentName, branch: str) -> Domains:
+    return Domains(
+        development_host(settings.domain, project.id, environment),
+        project.domains if branch == project.production else (),
+        settings.router.http_port,
+        settings.router.https_port,
+    )
+
+
+def routes_of(
+    settings: Settings, project: ProjectSettings, environment: EnvironmentName, branch: str, config: ProjectConfig,
+) -> Resolved:
+    return resolve_routes(config.routes, domains_of(settings, project, environment, branch))

@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
-from deployd.deployment.code import ProjectCode
-from deployd.deployment.host import Host
-from deployd.deployment.images_missing import images_missing, refused_files
-from deployd.deployment.kernel_limits import too_large_to_start
-from deployd.deployment.wanted import routes_of, wrong_routes
+from deployd.deployment.desired import wrong_routes
+from deployd.environment.hosts import routes_of
 from deployd.environment.naming import machine_name
 from deployd.errors import DeployError
 from deployd.ids import CommitId
 from deployd.intake.ports import Verdict
+from deployd.release.applications.kernel_limits import too_large_to_start
+from deployd.release.code import ProjectCode
+from deployd.release.images_missing import images_missing, refused_files
+from deployd.release.ports import Host
 from deployd.settings import ProjectSettings
 
 

@@ -17,9 +17,9 @@ from typing import IO
 import structlog
 
 from deployd.activity.net import Net
-from deployd.deployment.places import Places
 from deployd.errors import DeployError
 from deployd.ids import EnvironmentName, ProjectId
+from deployd.release.paths import Places
 from deployd.router.access_line import AccessLine, parse_access_line
 from deployd.router_process.files import ensure_access_log
 from deployd.upkeep.traffic import Traffic

@@ -1,6 +1,6 @@
 """Environments whose visitors get something worse than usual, asked again until they do not.
 
-Who found that out is a deployment that was reverted (`deployment/answers.py`); here it is only seen when it is over.
+Who found that out is a deployment that was reverted (`release/answers`); here it is only seen when it is over.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ import structlog
 
 from deployd.activity.net import Net
 from deployd.clock import Clock
-from deployd.deployment.answers import ask_live
-from deployd.deployment.host import Host
-from deployd.deployment.view import Deployment
-from deployd.deployment.visit_words import Visit, worse_than_usual
 from deployd.errors import DeployError
+from deployd.release.answers.reports import ask_live
+from deployd.release.answers.visit_words import Visit, worse_than_usual
+from deployd.release.ports import Host
+from deployd.release.release import Release
 from deployd.state import answers
 from deployd.state.store import Store
 from deployd.upkeep.ownership import Hands, Key, read_at, read_live
@@ -26,7 +26,7 @@ log = structlog.get_logger()
 EVERY_SECONDS = 5.0
 
 
-Ask = Callable[[Deployment, Host], Awaitable[tuple[Visit, ...]]]
+Ask = Callable[[Release, Host], Awaitable[tuple[Visit, ...]]]
 
 
 class Answers:
@@ -57,7 +57,7 @@ class Answers:
                 await self._ask(key)
 
     async def _ask(self, key: Key) -> None:
-        live = await read_live(self._store, self._host.settings, self._clock, key)
+        live = await read_live(self._store, self._host.settings, key)
         if live is None:
             await self._store.write(lambda db: answers.remove(db, *key))
             return

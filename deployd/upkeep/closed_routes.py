@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 from urllib.parse import urlsplit
 
-from deployd.deployment.version import Version
+from deployd.release.version import Version
 from deployd.router.table import Route, RouteSet
 
 

@@ -24,17 +24,17 @@ import structlog
 
 from deployd.activity.masking import Masker
 from deployd.confined.trees import remove_tree
-from deployd.deployment.cron_scripts import run_name, safe_name
-from deployd.deployment.environment_file import environment_error
-from deployd.deployment.host import Host
-from deployd.deployment.needed import scripts_of
-from deployd.deployment.start_script import hook_script
-from deployd.deployment.view import Deployment
 from deployd.engine.errors import EngineOverran, EngineUnreachable, NotRunning, NotThere
 from deployd.engine.script import Script, age_seconds, end, follow, has_started, is_held, prepare, start_or_attach
 from deployd.environment.platform import APP_FOLDER
 from deployd.errors import DeployError
 from deployd.project.model import Application, Cron
+from deployd.release.applications.cron_runs import run_name, safe_name
+from deployd.release.applications.environment_file import environment_error
+from deployd.release.applications.needed import scripts_of
+from deployd.release.applications.start_script import hook_script
+from deployd.release.ports import Host
+from deployd.release.release import Release
 
 log = structlog.get_logger()
 
@@ -52,28 +52,28 @@ FOR_EVER = 2.0 * 86_400
 class LiveCron:
     """A cron of a version that is live."""
 
-    deployment: Deployment
+    release: Release
     app: Application
     cron: Cron
 
     @property
     def container(self) -> str:
-        return self.deployment.container("app", self.app.name)
+        return self.release.container("app", self.app.name)
 
     @property
     def user(self) -> str:
-        return self.deployment.user
+        return self.release.user
 
     @property
     def seed(self) -> str:
         """What `H` is drawn from."""
-        return f"{self.deployment.project.id}/{self.deployment.environment}/{self.app.name}/{self.cron.name}"
+        return f"{self.release.project.id}/{self.release.environment}/{self.app.name}/{self.cron.name}"
 
     def scripts(self, host: Host) -> Path:
-        return scripts_of(self.deployment, host, self.app.name)
+        return scripts_of(self.release, host, self.app.name)
 
     def log_file(self, host: Host) -> Path:
-        folder = host.places.crons(self.deployment.project.id, self.deployment.environment)
+        folder = host.places.crons(self.release.project.id, self.release.environment)
         return folder / f"{self.app.name}-{safe_name(self.cron.name)}.log"
 
 
@@ -99,9 +99,9 @@ async def run_cron(
     lines: deque[str] = deque(maxlen=KEPT_LINES)
     script = await asyncio.to_thread(
         prepare, live.scripts(host), run_name(cron.name, due), hook_script(cron.start),
-        group=live.deployment.planned.version.uid,
+        group=live.release.version.uid,
     )
-    bound = log.bind(project=live.deployment.project.id, environment=live.deployment.environment, app=live.app.name,
+    bound = log.bind(project=live.release.project.id, environment=live.release.environment, app=live.app.name,
                      cron=cron.name)
     try:
         async with starts:
@@ -116,7 +116,7 @@ async def run_cron(
     level("cron_ended", state=ended.state, status=ended.status, seconds=round(seconds, 2), what=ended.said or None)
     record = {
         "due": due.isoformat(), "ended": host.clock.now().isoformat(), "seconds": round(seconds, 2),
-        "state": ended.state, "status": ended.status, "said": masker.clean(ended.said), "version": live.deployment.id,
+        "state": ended.state, "status": ended.status, "said": masker.clean(ended.said), "version": live.release.id,
         "app": live.app.name, "cron": cron.name,
         "output": [masker.clean(line) for line in lines],
     }

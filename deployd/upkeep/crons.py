@@ -20,12 +20,12 @@ import structlog
 
 from deployd.activity.masking import Masker
 from deployd.activity.net import Net
-from deployd.deployment.cron_scripts import read_runs
-from deployd.deployment.host import Host
-from deployd.deployment.validate import read_config
 from deployd.engine.script import has_started
 from deployd.errors import DeployError
 from deployd.ids import ActivityId, EnvironmentName, ProjectId
+from deployd.release.applications.cron_runs import read_runs
+from deployd.release.configuration import read_config
+from deployd.release.ports import Host
 from deployd.state import environments
 from deployd.state.store import Store
 from deployd.upkeep.cron_run import LiveCron, run_cron
@@ -178,12 +178,12 @@ class Crons:
         return found
 
     async def _read_one(self, key: Key) -> dict[CronKey, LiveCron]:
-        deployment = await read_live(self._store, self._host.settings, self._host.clock, key)
-        if deployment is None:
+        release = await read_live(self._store, self._host.settings, key)
+        if release is None:
             return {}
-        config = await read_config(deployment, self._host)
+        config = await read_config(release, self._host)
         return {
-            (*key, app.name, cron.name): LiveCron(deployment, app, cron)
+            (*key, app.name, cron.name): LiveCron(release, app, cron)
             for app in config.applications for cron in app.crons
         }
 

@@ -16,13 +16,12 @@ from datetime import datetime
 from enum import Enum
 
 from deployd.activity.journal import DONE, Journal, read_result
-from deployd.clock import Clock
-from deployd.deployment.as_live import as_live
 from deployd.deployment.hooks import Frozen
 from deployd.deployment.steps import QUIET_PHASES, table_of
-from deployd.deployment.version import Version
 from deployd.deployment.view import Deployment
 from deployd.ids import ActivityId, EnvironmentName, ProjectId
+from deployd.release.release import Release, live_release
+from deployd.release.version import Version
 from deployd.settings import Settings
 from deployd.state import activities, entries, environments
 from deployd.state.activities import Activity
@@ -54,8 +53,8 @@ class At:
     """The switch has begun and its end is not known yet."""
 
 
-async def read_live(store: Store, settings: Settings, clock: Clock, key: Key) -> Deployment | None:
-    """The deployment that made what is live in an environment, as far as its routes need it."""
+async def read_live(store: Store, settings: Settings, key: Key) -> Release | None:
+    """What is live in an environment."""
     project, name = key
     if project not in settings.projects:
         return None
@@ -64,7 +63,7 @@ async def read_live(store: Store, settings: Settings, clock: Clock, key: Key) ->
     if text is None or environment is None:
         return None
     version = read_result(text, Version)
-    return as_live(version, settings, settings.projects[project], name, environment.branch, clock.now())
+    return live_release(settings, settings.projects[project], name, environment.branch, version)
 
 
 async def read_running(store: Store, settings: Settings, activity: Activity) -> Deployment:

@@ -15,18 +15,18 @@ import structlog
 
 from deployd.activity.net import Net
 from deployd.clock import Clock
-from deployd.deployment.host import Host
-from deployd.deployment.origin import live_containers
-from deployd.deployment.route_set import route_set
-from deployd.deployment.together import together
-from deployd.deployment.validate import read_config
-from deployd.deployment.version import FIRST_UID
-from deployd.deployment.view import Deployment
-from deployd.deployment.volumes import stage_version
-from deployd.deployment.without_slug import end_without_slug
 from deployd.engine.names import ENVIRONMENT, INSTANCE, PROJECT, ROLE
 from deployd.engine.observed import ContainerSeen
 from deployd.errors import DeployError
+from deployd.release.applications.stale_mounts import end_without_slug
+from deployd.release.configuration import read_config
+from deployd.release.data.volumes import stage_version
+from deployd.release.fingerprint import live_containers
+from deployd.release.ports import Host
+from deployd.release.release import Release
+from deployd.release.routes import route_set
+from deployd.release.together import together
+from deployd.release.version import FIRST_UID
 from deployd.router.table import RouteSet
 from deployd.state.activities import Activity
 from deployd.state.store import Store
@@ -75,17 +75,17 @@ class Reconciler:
         self._put.clear()
         return await self._for_each(self._tell_router, await read_keys(self._store))
 
-    async def _for_each(self, put_back: Callable[[Key, Deployment], Awaitable[None]], keys: Collection[Key]) -> int:
+    async def _for_each(self, put_back: Callable[[Key, Release], Awaitable[None]], keys: Collection[Key]) -> int:
         slots = asyncio.Semaphore(AT_ONCE)
 
         async def one(key: Key) -> bool:
             async with slots:
                 # Not shown: the watch looks at it from now on, and shows what it finds.
                 with self._net.contain(f"putting back {'/'.join(key)}", shown=False) as tried:
-                    deployment = await read_live(self._store, self._host.settings, self._clock, key)
-                    if deployment is not None:
-                        await put_back(key, deployment)
-                    return deployment is not None
+                    release = await read_live(self._store, self._host.settings, key)
+                    if release is not None:
+                        await put_back(key, release)
+                    return release is not None
                 if tried.error is not None:
                     log.error("environment_not_put_back", project=key[0], environment=key[1], what=tried.error.what)
                     await self._shut(key)
@@ -93,35 +93,35 @@ class Reconciler:
 
         return sum(await together(one(key) for key in sorted(keys)))
 
-    async def containers(self, deployment: Deployment) -> list[ContainerSeen]:
+    async def containers(self, release: Release) -> list[ContainerSeen]:
         """The containers of a live version, in the order in which they are started."""
         labels = {
-            INSTANCE: deployment.instance, PROJECT: deployment.project.id, ENVIRONMENT: deployment.environment,
+            INSTANCE: release.instance, PROJECT: release.project.id, ENVIRONMENT: release.environment,
         }
-        found = live_containers(deployment.planned.version, await self._host.engine.containers(labels))
+        found = live_containers(release.version, await self._host.engine.containers(labels))
         return sorted(found, key=lambda item: ORDER[item.labels[ROLE]])
 
-    async def mount(self, deployment: Deployment) -> None:
+    async def mount(self, release: Release) -> None:
         """Have the slugs and mounts of a live version where its containers look for them.
 
         The slugs come last: who sees its slug (`without_slug.py`) sees its mounts.
         """
-        if deployment.planned.version.uid != FIRST_UID:   # else Docker was told the paths themselves
-            await stage_version(deployment, self._host, await read_config(deployment, self._host))
-        for app in deployment.planned.version.apps:
+        if release.version.uid != FIRST_UID:   # else Docker was told the paths themselves
+            await stage_version(release, self._host, await read_config(release, self._host))
+        for app in release.version.apps:
             await self._host.slugs.ensure_mounted(app.slug)
 
-    async def put_routes(self, key: Key, deployment: Deployment) -> bool:
+    async def put_routes(self, key: Key, release: Release) -> bool:
         """Tell the router the addresses that the containers have now, when they are others than it was told.
 
         Gives False, and does nothing, when a deployment has its hands on the environment or another version is live.
         """
-        routes = await route_set(deployment, self._host)
+        routes = await route_set(release, self._host)
         over = await self._host.router.look(routes.environment)   # first: who switches after it wins
         if self._put.get(key) == routes and over == routes.version:
             return True
         at = await read_at(self._store, key)
-        if at.hands is not Hands.OURS or at.live != deployment.id:
+        if at.hands is not Hands.OURS or at.live != release.id:
             return False
         if not await self._host.router.put(routes, over=over):
             return False
@@ -131,23 +131,23 @@ class Reconciler:
         self._put[key] = routes
         return True
 
-    async def _start(self, key: Key, deployment: Deployment) -> None:
-        await self.mount(deployment)
-        await end_without_slug(self._host, await self.containers(deployment))
+    async def _start(self, key: Key, release: Release) -> None:
+        await self.mount(release)
+        await end_without_slug(self._host, await self.containers(release))
         at = await read_at(self._store, key)
-        for container in await self.containers(deployment):
+        for container in await self.containers(release):
             # A deployment that is gone on with has stopped the old workers, and starts them when it gives up.
             if not container.running and not (at.frozen_at and container.labels[ROLE] == "worker"):
                 await self._host.engine.start(container.name)
                 log.info("container_started", container=container.name)
-        await self._tell_router(key, deployment)
+        await self._tell_router(key, release)
 
-    async def _tell_router(self, key: Key, deployment: Deployment) -> None:
-        routes = await route_set(deployment, self._host)
+    async def _tell_router(self, key: Key, release: Release) -> None:
+        routes = await route_set(release, self._host)
         over = await self._host.router.look(routes.environment)
         at = await read_at(self._store, key)
         # A switch whose answer was lost may have been carried out: then visitors are on the new version already.
-        if at.hands is Hands.NOBODY or at.live != deployment.id or (at.switching and over):
+        if at.hands is Hands.NOBODY or at.live != release.id or (at.switching and over):
             return
         # The freeze comes first: nobody may get through to the earlier version while a deploy hook changes its data.
         frozen = at.frozen_at is not None and await self._freeze_again(key, routes, at.frozen_at)
@@ -170,11 +170,11 @@ class Reconciler:
 
     async def _show_to_operators(self, running: Activity) -> None:
         """Lead who has a pass to the version that is being made live. Nothing fails for that."""
-        deployment = await read_running(self._store, self._host.settings, running)
+        release = await read_running(self._store, self._host.settings, running)
         try:
-            await self._host.router.preview(await route_set(deployment, self._host))
+            await self._host.router.preview(await route_set(release.release, self._host))
         except DeployError as error:   # the freeze may have ended meanwhile
-            log.warning("new_version_not_shown", environment=deployment.key, what=error.what)
+            log.warning("new_version_not_shown", environment=release.key, what=error.what)
 
     async def _shut(self, key: Key) -> None:
         """Let the hosts of an environment that cannot be put back answer 503, when the router does not know them.
@@ -182,6 +182,6 @@ class Reconciler:
         Else they would be unknown, which says that there is no such site. The watch tries again.
         """
         with self._net.contain(f"shutting {'/'.join(key)}", shown=False):
-            deployment = await read_live(self._store, self._host.settings, self._clock, key)
-            if deployment is not None and await self._host.router.look(deployment.key) is None:
-                await self._host.router.put(shut_routes(deployment.key, deployment.planned.version), over=None)
+            release = await read_live(self._store, self._host.settings, key)
+            if release is not None and await self._host.router.look(release.key) is None:
+                await self._host.router.put(shut_routes(release.key, release.version), over=None)

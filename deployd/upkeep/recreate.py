@@ -12,24 +12,24 @@ from collections.abc import Awaitable, Callable, Collection
 
 import structlog
 
-from deployd.deployment.addresses import fixed_addresses
-from deployd.deployment.deploy import in_order_of_need
-from deployd.deployment.gone import ensure_gone
-from deployd.deployment.host import Host
-from deployd.deployment.one_app import start_app, start_worker, web_name
-from deployd.deployment.services import ensure_network, make_service_again
-from deployd.deployment.validate import read_config
-from deployd.deployment.version import worker_part
-from deployd.deployment.view import Deployment
+from deployd.release.applications.addresses import fixed_addresses
+from deployd.release.applications.start import in_order_of_need, start_app, start_worker, web_name
+from deployd.release.configuration import read_config
+from deployd.release.gone import ensure_gone
+from deployd.release.ports import Host
+from deployd.release.release import Release
+from deployd.release.services.network import ensure_network
+from deployd.release.services.service import make_service_again
+from deployd.release.version import worker_part
 from deployd.upkeep.survey import Part
 
 log = structlog.get_logger()
 
-Remake = Callable[[Deployment, Host, Collection[Part], Callable[[], Awaitable[bool]]], Awaitable[bool]]
+Remake = Callable[[Release, Host, Collection[Part], Callable[[], Awaitable[bool]]], Awaitable[bool]]
 
 
 async def remake(
-    deployment: Deployment, host: Host, missing: Collection[Part], is_ours: Callable[[], Awaitable[bool]],
+    release: Release, host: Host, missing: Collection[Part], is_ours: Callable[[], Awaitable[bool]],
 ) -> bool:
     """Make what is missing.
 
@@ -42,14 +42,14 @@ async def remake(
     Raises:
         DeployError: It cannot be made; a service does not come up, or its image is gone.
     """
-    config = await read_config(deployment, host)
-    await ensure_network(deployment, host)
+    config = await read_config(release, host)
+    await ensure_network(release, host)
     for role, name in sorted(missing):
         if role == "service":
             if not await is_ours():
                 return False
-            await make_service_again(deployment, host, name)
-            _log(deployment, role, name)
+            await make_service_again(release, host, name)
+            _log(release, role, name)
     for app in in_order_of_need(config):
         gone = [role for role in ("web", "app") if (role, app.name) in missing]
         if not gone:
@@ -57,22 +57,22 @@ async def remake(
         if not await is_ours():
             return False
         if "web" in gone:
-            await ensure_gone(host, deployment.container("app", app.name), stop_seconds=None)
-        address = (await fixed_addresses(deployment, host, [web_name(deployment, app)]))[web_name(deployment, app)]
+            await ensure_gone(host, release.container("app", app.name), stop_seconds=None)
+        address = (await fixed_addresses(release, host, [web_name(release, app)]))[web_name(release, app)]
         image = await host.images.ensure(host.catalogue.web, lambda line: log.info("web_image", line=line))
-        await start_app(deployment, host, config, app, image, address)
-        _log(deployment, " and ".join(gone), app.name)
+        await start_app(release, host, config, app, image, address)
+        _log(release, " and ".join(gone), app.name)
     for app in config.applications:
         for worker in app.workers:
             if ("worker", worker_part(app.name, worker.name)) in missing:
                 if not await is_ours():
                     return False
-                await start_worker(deployment, host, config, app, worker)
-                _log(deployment, "worker", worker.name)
+                await start_worker(release, host, config, app, worker)
+                _log(release, "worker", worker.name)
     return True
 
 
-def _log(deployment: Deployment, role: str, name: str) -> None:
+def _log(release: Release, role: str, name: str) -> None:
     log.warning(
-        "container_made_again", project=deployment.project.id, environment=deployment.environment, role=role, part=name,
+        "container_made_again", project=release.project.id, environment=release.environment, role=role, part=name,
     )

@@ -16,15 +16,15 @@ import structlog
 
 from deployd.activity.net import Net
 from deployd.clock import Clock
-from deployd.deployment.host import Host
-from deployd.deployment.view import Deployment
-from deployd.deployment.without_slug import end_without_slug
 from deployd.engine.docker.engine import Engine
 from deployd.engine.errors import NotThere
 from deployd.engine.names import PART, ROLE, Names
 from deployd.engine.observed import ContainerSeen
 from deployd.errors import DeployError, Transient
 from deployd.ids import ActivityId
+from deployd.release.applications.stale_mounts import end_without_slug
+from deployd.release.ports import Host
+from deployd.release.release import Release
 from deployd.state.store import Store
 from deployd.upkeep.back_off import BackOff
 from deployd.upkeep.ownership import Hands, Key, read_at, read_live
@@ -73,26 +73,26 @@ class Mender:
         Raises:
             DeployError: Docker or the router did not do it.
         """
-        deployment = await read_live(self._store, self._host.settings, self._clock, key)
+        release = await read_live(self._store, self._host.settings, key)
         hands = (await read_at(self._store, key)).hands
-        if deployment is None or hands is Hands.NOBODY:
+        if release is None or hands is Hands.NOBODY:
             return Look()
         if hands is Hands.DEPLOYMENT:
             return Look(BUSY_SECONDS, None)
-        containers = await self._reconciler.containers(deployment)
+        containers = await self._reconciler.containers(release)
         if await end_without_slug(self._host, containers):
-            containers = await self._reconciler.containers(deployment)
+            containers = await self._reconciler.containers(release)
         self._back_off.keep_only(
-            f"{deployment.names.network}-", [_remaking(deployment), *(item.name for item in containers)],
+            f"{release.names.network}-", [_remaking(release), *(item.name for item in containers)],
         )
-        missing = missing_parts(deployment.planned.version, containers)
+        missing = missing_parts(release.version, containers)
         mending = f"mending {'/'.join(key)}: "
         waits: list[float | None] = []
         failed: list[str] = []
         for number, step in enumerate((
-            *((partial(self._remake, key, deployment, missing),) if missing else ()),
-            *(partial(self._start, key, deployment, item) for item in containers if not item.running),
-            *(partial(self._rejoin, key, deployment, app.name) for app in deployment.planned.version.apps),
+            *((partial(self._remake, key, release, missing),) if missing else ()),
+            *(partial(self._start, key, release, item) for item in containers if not item.running),
+            *(partial(self._rejoin, key, release, app.name) for app in release.version.apps),
         )):
             # The other containers and the routes must not suffer from it; it is shown with its environment.
             with self._net.contain(f"{mending}{number}", shown=False) as tried:
@@ -102,15 +102,15 @@ class Mender:
                 waits.append(FAILED_SECONDS)
         if not failed:
             self._net.keep_only((), beginning=mending)
-        if not await self._reconciler.put_routes(key, deployment):
+        if not await self._reconciler.put_routes(key, release):
             return Look(BUSY_SECONDS, None)
         again_in = min((wait for wait in waits if wait is not None), default=None)
         return Look(again_in, (*failed, *self._missing(key, missing), *self._wrong(containers)))
 
-    async def _remake(self, key: Key, deployment: Deployment, missing: Collection[Part]) -> float | None:
+    async def _remake(self, key: Key, release: Release, missing: Collection[Part]) -> float | None:
         """Make again what somebody removed, with growing pauses when that happens again and again."""
         loop = asyncio.get_running_loop()
-        name = _remaking(deployment)
+        name = _remaking(release)
         wait = self._back_off.wait_seconds(name, loop.time())
         if wait > 0:
             return wait + SOON_SECONDS
@@ -120,14 +120,14 @@ class Mender:
             return (await read_at(self._store, key)).hands is Hands.OURS
 
         try:
-            made = await self._make_again(deployment, self._host, missing, is_ours)
+            made = await self._make_again(release, self._host, missing, is_ours)
         except (DeployError, Transient) as error:
             self._not_made[key] = str(error)
             return FAILED_SECONDS
         self._not_made.pop(key, None)
         return SOON_SECONDS if made else BUSY_SECONDS
 
-    async def _start(self, key: Key, deployment: Deployment, container: ContainerSeen) -> float | None:
+    async def _start(self, key: Key, release: Release, container: ContainerSeen) -> float | None:
         """Start a container that has ended, when its time has come. Gives the seconds until it is to be looked at."""
         loop = asyncio.get_running_loop()
         wait = self._back_off.wait_seconds(container.name, loop.time())
@@ -136,7 +136,7 @@ class Mender:
         seen = await self._host.engine.container(container.name)
         if seen is None or seen.running:   # it has come back by itself, or is gone: the event is on its way
             return None
-        await self._reconciler.mount(deployment)
+        await self._reconciler.mount(release)
         if (await read_at(self._store, key)).hands is not Hands.OURS:
             return BUSY_SECONDS
         self._back_off.started(container.name, loop.time())
@@ -151,9 +151,9 @@ class Mender:
         log.warning("container_started_again", container=container.name, exit_status=seen.exit_status)
         return SOON_SECONDS
 
-    async def _rejoin(self, key: Key, deployment: Deployment, app: str) -> float | None:
+    async def _rejoin(self, key: Key, release: Release, app: str) -> float | None:
         """Start an application again whose web container has been started later than it."""
-        inner = await left_behind(self._host.engine, deployment.names, deployment.home(app), app)
+        inner = await left_behind(self._host.engine, release.names, release.home(app), app)
         if inner is None:
             return None
         loop = asyncio.get_running_loop()
@@ -188,9 +188,9 @@ class Mender:
         return tuple(wrong)
 
 
-def _remaking(deployment: Deployment) -> str:
+def _remaking(release: Release) -> str:
     """What the back-off calls it: of one version, because the next one begins anew. No container's name has a blank."""
-    return f"{deployment.names.network}- remaking {deployment.id}"
+    return f"{release.names.network}- remaking {release.id}"
 
 
 async def left_behind(engine: Engine, names: Names, activity: ActivityId, app: str) -> ContainerSeen | None:

@@ -13,13 +13,13 @@ from dataclasses import dataclass, field
 
 from deployd.activity.journal import read_result
 from deployd.activity.net import Net
-from deployd.deployment.host import Host
-from deployd.deployment.images_missing import NO_CONTAINER
-from deployd.deployment.origin import live_containers, routes_origin
-from deployd.deployment.version import Version
 from deployd.engine.names import ENVIRONMENT, INSTANCE, PART, PROJECT, ROLE, Names
 from deployd.engine.observed import ContainerSeen
 from deployd.ids import ActivityId, EnvironmentName, ProjectId, SlugKey
+from deployd.release.fingerprint import live_containers, routes_origin
+from deployd.release.images_missing import NO_CONTAINER
+from deployd.release.ports import Host
+from deployd.release.version import Version
 from deployd.router.table import RouterStatus
 from deployd.state import activities, environments
 from deployd.state.store import Store

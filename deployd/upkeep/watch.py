@@ -24,12 +24,12 @@ import structlog
 
 from deployd.activity.net import Net
 from deployd.clock import Clock
-from deployd.deployment.host import Host
-from deployd.deployment.version import Version
 from deployd.engine.names import ENVIRONMENT, INSTANCE, PROJECT, ROLE, Names
 from deployd.engine.observed import EventSeen
 from deployd.errors import DeployError
 from deployd.ids import EnvironmentName, ProjectId
+from deployd.release.ports import Host
+from deployd.release.version import Version
 from deployd.router.table import RouterStatus
 from deployd.router_process.container import router_name
 from deployd.state.store import Store

@@ -14,7 +14,6 @@ from pathlib import Path
 from deployd.activity.journal import DONE, STARTED, write_result
 from deployd.deployment.route import Switched
 from deployd.deployment.steps import PUSH
-from deployd.deployment.version import AppVersion, Version
 from deployd.deployment.view import Fetched, Planned
 from deployd.engine.names import Names
 from deployd.environment.naming import machine_name
@@ -22,6 +21,7 @@ from deployd.git.mirror import Mirror
 from deployd.git.program import git
 from deployd.ids import CommitId, ProjectId, SlugKey
 from deployd.plan import KeyParts, Plan
+from deployd.release.version import AppVersion, Version
 from deployd.router.table import Released
 from deployd.slugs.archive import SlugStore
 from deployd.state import activities, entries, environments

@@ -30,13 +30,13 @@ from deployd.activity.wish import Wish
 from deployd.catalogue import load_catalogue
 from deployd.daemon.edges import Edges, host_of, open_edges
 from deployd.deployment.carry import StateJournal
-from deployd.deployment.host import Host
 from deployd.deployment.steps import PUSH
 from deployd.deployment.view import Deployment
 from deployd.engine.names import INSTANCE
 from deployd.environment.naming import machine_name
 from deployd.ids import ActivityId, CommitId, ProjectId
 from deployd.process import run as run_program
+from deployd.release.ports import Host
 from deployd.settings import load_settings
 from deployd.state import activities, environments
 from deployd.state.activities import NewActivity, Trigger

@@ -12,13 +12,13 @@ import pytest
 
 from deployd.activity.journal import write_result
 from deployd.activity.net import Net
-from deployd.deployment.places import Places
-from deployd.deployment.version import ServiceVersion, Version
 from deployd.engine.docker.engine import Engine
 from deployd.engine.docker.image_recipes import RECIPE_LABEL
 from deployd.engine.specs import VolumeSpec
 from deployd.ids import CommitId
 from deployd.process import run
+from deployd.release.paths import Places
+from deployd.release.version import ServiceVersion, Version
 from deployd.settings import Settings
 from deployd.state import activities, environments
 from deployd.state.activities import NewActivity, Trigger

@@ -115,7 +115,7 @@ async def stay_and_go(stand: Stand, first: Ended) -> None:
     assert (await ids_of(stand, "back"), await stand.world()) == (back, world), "workers too"
     assert await pages(stand) == ["front 3 on main", "back first on main"]
 
-    live = await read_live(stand.edges.store, stand.host.settings, stand.edges.clock, (PROJECT, machine_name("main")))
+    live = await read_live(stand.edges.store, stand.host.settings, (PROJECT, machine_name("main")))
     assert live is not None
     web = live.container("web", "back")
     assert web.endswith(f"-{first.activity}")

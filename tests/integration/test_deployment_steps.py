@@ -224,7 +224,9 @@ async def test_a_web_server_that_ends_at_once_is_named_with_its_own_words(
     stand: Stand, change: CommitId, monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     before = await stand.world()
-    monkeypatch.setattr("deployd.deployment.one_app.web_server_files", lambda *_, **__: {"nginx.conf": "nonsense;\n"})
+    monkeypatch.setattr(
+        "deployd.release.applications.start.web_server_files", lambda *_, **__: {"nginx.conf": "nonsense;\n"},
+    )
     ended = await stand.deploy(change)
     assert (ended.end.state, ended.end.reason) == ("failed", "the web server of app ended as soon as it was started")
     assert "unknown directive" in stand.told(ended)

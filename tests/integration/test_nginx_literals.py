@@ -22,7 +22,7 @@ from deployd.process import run
 from deployd.project.fields.nginx_literal import DOLLAR, literal, plain
 from deployd.project.fields.nginx_variables import ITS_OWN
 from deployd.project.model import Application, Commands, Instance, Location, Rule, Web
-from deployd.runtimes.web_server import web_server_files
+from deployd.release.applications.web_server import web_server_files
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

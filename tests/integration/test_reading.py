@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from deployd.deployment.code import ProjectCode
 from deployd.git.mirror import Mirror
 from deployd.git.program import QUARANTINE
 from deployd.git.remote import fetch
@@ -18,6 +17,7 @@ from deployd.project.model import PLATFORMSH, ReadResult
 from deployd.project.tree.limits import TreeLimits
 from deployd.reading.bounds import LARGEST_FILE_BYTES, ConfigurationTooLarge
 from deployd.reading.readers import Readers, open_readers
+from deployd.release.code import ProjectCode
 from deployd.settings import ProjectSettings
 from tests.integration.intake_stand import commit_files, developer_environment, make_working_tree
 

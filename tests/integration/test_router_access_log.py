@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from router_stand import Stand, ask, backend, docker, route, router, routes, running_router, stand, unique
 
-from deployd.deployment.places import Places
 from deployd.ids import EnvironmentName, ProjectId
 from deployd.project.model import RouteCache
+from deployd.release.paths import Places
 from deployd.router.control import Router, RouterAbsent, RouterUnanswered
 from deployd.router_process.files import ensure_access_log
 from deployd.upkeep import access_logs

@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from deployd.deployment.environment_file import environment_error
-from deployd.deployment.start_script import hook_script, start_script
-from deployd.deployment.starts import (
+from deployd.environment.platform import APP_FOLDER
+from deployd.process import run
+from deployd.project.model import Commands
+from deployd.release.applications.environment_file import environment_error
+from deployd.release.applications.start_script import hook_script, start_script
+from deployd.release.applications.starts import (
     ENDED,
     NOTHING_YET,
     RUNNING,
@@ -19,9 +22,6 @@ from deployd.deployment.starts import (
     lay_out_starts,
     read_starts,
 )
-from deployd.environment.platform import APP_FOLDER
-from deployd.process import run
-from deployd.project.model import Commands
 
 
 async def test_a_start_command_that_fails_ends_its_container(tmp_path: Path) -> None:

@@ -7,11 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from deployd.deployment.places import Places
 from deployd.deployment.steps import PUSH
-from deployd.deployment.version import FIRST_UID
 from deployd.environment.naming import machine_name
 from deployd.errors import DeployError
+from deployd.release.paths import Places
+from deployd.release.version import FIRST_UID
 from tests.integration.deployment_stand import FILES, PROJECT, Stand, deployment_stand, raising, with_step
 
 

@@ -13,12 +13,12 @@ import pytest
 
 from deployd.activity.masking import Masker
 from deployd.clock import SystemClock
-from deployd.deployment.containers import SCRIPTS_FOLDER
-from deployd.deployment.cron_scripts import read_runs, wait_for_crons
 from deployd.engine.docker.engine import Engine
 from deployd.engine.script import is_held
 from deployd.engine.specs import Bind, ContainerSpec
 from deployd.project.model import Cron
+from deployd.release.applications.containers import SCRIPTS_FOLDER
+from deployd.release.applications.cron_runs import read_runs, wait_for_crons
 from deployd.upkeep.cron_run import LiveCron, run_cron
 from deployd.upkeep.crons import Crons
 from deployd.upkeep.ownership import read_live
@@ -38,7 +38,7 @@ class CronStand:
         self.masker = Masker(["very-secret"])
 
     async def live(self, cron: Cron = CRON) -> LiveCron:
-        deployment = await read_live(self.stand.store, self.host.settings, self.host.clock, KEY)
+        deployment = await read_live(self.stand.store, self.host.settings, KEY)
         assert deployment is not None
         app = SimpleNamespace(name="app", root="")
         return LiveCron(deployment, app, cron)

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from deployd.deployment.visit import visit_containers, visit_router
 from deployd.process import run
+from deployd.release.answers.visit import visit_containers, visit_router
 from deployd.router.table import Access, Route, RouteSet, Target
 from deployd.settings import RouterSettings
 

@@ -15,7 +15,7 @@ from yarl import URL
 
 from deployd.process import run
 from deployd.project.model import Application
-from deployd.runtimes.web_server import web_server_files
+from deployd.release.applications.web_server import web_server_files
 
 FPM = "[global]\nerror_log=/dev/stderr\n[www]\nlisten=/run/app/app.sock\npm=static\npm.max_children=2\nclear_env=no\n"
 PHP = ("deployd/php:8.4", "sh", "-c", "exec $(command -v php-fpm8.4 || command -v php-fpm) -F -y /fpm.conf")

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from deployd.deployment.places import Places
+from deployd.release.paths import Places
 from deployd.router.access_line import parse_access_line
 from deployd.router.control import RouterAbsent
 from deployd.upkeep import access_logs

@@ -14,8 +14,8 @@ from deployd.activity.journal import write_result
 from deployd.activity.log import Logs
 from deployd.activity.masking import Masker
 from deployd.api.board import StateBoard
-from deployd.deployment.version import Version
 from deployd.ids import ActivityId, CommitId, EnvironmentName, ProjectId
+from deployd.release.version import Version
 from deployd.settings import Settings
 from deployd.state import activities, entries, environments
 from deployd.state.activities import NewActivity, Trigger

@@ -14,10 +14,10 @@ import pytest
 from deployd.activity.journal import read_result, write_result
 from deployd.api.desk import AlreadyEnded, NothingLive, NotLocked, StateDesk
 from deployd.api.errors import NotFound
-from deployd.deployment.host import Host
-from deployd.deployment.version import AppVersion, Version
 from deployd.ids import ActivityId, CommitId, EnvironmentName, ProjectId, SlugKey
 from deployd.plan import KeyParts
+from deployd.release.ports import Host
+from deployd.release.version import AppVersion, Version
 from deployd.router.paths import RouterPlaces
 from deployd.settings import Settings
 from deployd.state import activities, environments, locks

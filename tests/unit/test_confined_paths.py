@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 SOURCES = Path(__file__).parent.parent.parent / "deployd"
-ROOMS = ("activity", "deployment", "engine", "git", "output", "recipes", "services", "slugs", "upkeep")
+ROOMS = ("activity", "deployment", "engine", "git", "output", "release", "runtimes", "services", "slugs", "upkeep")
 CALLS = frozenset({
     "open", "read_text", "read_bytes", "write_text", "write_bytes", "touch", "mkdir", "makedirs", "rename", "unlink",
     "rmdir", "rmtree", "symlink_to", "hardlink_to", "link", "symlink", "chown", "lchown", "chmod", "lchmod", "utime",
@@ -30,35 +30,35 @@ WHOSE = {
         "caches/, whose entries are root's; the tree in them by confined.trees; statvfs of the state, names in going/"),
     "deployment/carry.py": ("open",
         "no file: the log of an activity"),
-    "deployment/code.py": ("exists",
+    "release/code.py": ("exists",
         "repos/, root's"),
-    "deployment/cron_scripts.py": ("glob",
+    "release/applications/cron_runs.py": ("glob",
         "names in a folder of scripts, which is root's; of an earlier version only names"),
     "deployment/delete.py": ("exists is_dir iterdir rmdir",
         "environments/<project>/<environment>, whose entries are root's"),
-    "deployment/facts.py": ("read_text",
+    "release/store.py": ("read_text",
         "/proc/net/route"),
-    "deployment/files.py": ("makedirs open",
+    "release/files.py": ("makedirs open",
         "configuration of containers, which they see read-only"),
-    "deployment/hook_run.py": ("glob",
+    "release/applications/hook_runs.py": ("glob",
         "the folder of an instance's scripts: root's, a container adds nothing to it"),
-    "deployment/instances.py": ("mkdir",
+    "release/applications/instances.py": ("mkdir",
         "versions/<version>/<instance>, whose entries are root's"),
-    "deployment/mount_snapshot.py": ("open",
+    "release/data/mount_copy.py": ("open",
         "snapshots/, root's; mounts by confined.trees_program"),
-    "deployment/places.py": ("glob",
+    "release/paths.py": ("glob",
         "environments/, whose entries are root's"),
-    "deployment/removal.py": ("glob",
+    "release/removal.py": ("glob",
         "versions/, whose entries are root's"),
-    "deployment/service_secrets.py": ("exists mkdir open read_text rename resolve unlink",
+    "release/services/secrets.py": ("exists mkdir open read_text rename resolve unlink",
         "run/secrets, root's; containers see their own file read-only"),
     "deployment/snapshot.py": ("exists mkdir touch",
         "snapshots/ and versions/, root's"),
-    "deployment/trust.py": ("is_file read_text",
+    "release/trust.py": ("is_file read_text",
         "the host's store and certificates/, root's or the operator's"),
-    "deployment/volumes.py": ("is_dir mkdir resolve",
+    "release/data/volumes.py": ("is_dir mkdir resolve",
         "environments/<project>/<environment>, whose entries are root's"),
-    "deployment/starts.py": ("stat",
+    "release/applications/starts.py": ("stat",
         "by a descriptor of confined.beneath"),
     "engine/docker/alive.py": ("read_text",
         "/proc"),
@@ -161,7 +161,8 @@ def test_who_works_with_files_by_path_says_whose_they_are() -> None:
 def test_nobody_in_the_way_of_a_push_waits_for_a_tree_to_be_removed() -> None:
     """It is put aside: `deployd/confined/going.py`."""
     removing = [
-        str(source.relative_to(SOURCES)) for source in sorted((SOURCES / "deployment").rglob("*.py"))
+        str(source.relative_to(SOURCES))
+        for room in ("deployment", "release") for source in sorted((SOURCES / room).rglob("*.py"))
         if "remove_tree(" in source.read_text()
     ]
-    assert removing == ["deployment/service_secrets.py"], "passwords, of which there are a few"
+    assert removing == ["release/services/secrets.py"], "passwords, of which there are a few"

@@ -17,15 +17,9 @@ from deployd.activity.journal import DONE, STARTED, Journal, write_result
 from deployd.catalogue import load_catalogue
 from deployd.clock import SystemClock
 from deployd.deployment import deploy, hooks, route
-from deployd.deployment.facts import StateFacts
-from deployd.deployment.hook_run import HookFailed, script_name
-from deployd.deployment.origin import live_containers
-from deployd.deployment.places import Places
-from deployd.deployment.removal import unmount_unused
 from deployd.deployment.results import AppsUp, Replaced, ServicesUp
 from deployd.deployment.services import put_back_services
 from deployd.deployment.steps import table_of
-from deployd.deployment.version import AppVersion, ServiceVersion, Version
 from deployd.deployment.view import Deployment, Fetched, Planned
 from deployd.deployment.waiting import waiting_of
 from deployd.engine.names import ACTIVITY, MADE_BY, PART, ROLE, is_set_aside
@@ -36,6 +30,12 @@ from deployd.errors import DeployError, Transient
 from deployd.ids import ActivityId, CommitId, ProjectId, SlugKey
 from deployd.plan import KeyParts, Plan, PlannedService
 from deployd.project.reader import read_project
+from deployd.release.applications.hook_runs import HookFailed, script_name
+from deployd.release.fingerprint import live_containers
+from deployd.release.paths import Places
+from deployd.release.removal import unmount_unused
+from deployd.release.store import StateFacts
+from deployd.release.version import AppVersion, ServiceVersion, Version
 from deployd.router.control import RouterRefused, RouterUnanswered
 from deployd.router.table import Released
 from deployd.settings import ProjectSettings, Settings, config_folder

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from deployd.activity.slots import Need
-from deployd.deployment.needs import memory_needed
+from deployd.deployment.admission import memory_needed
 from deployd.deployment.steps import PUSH
 from deployd.ids import SlugKey
 from deployd.plan import Plan, PlannedApp

@@ -6,8 +6,8 @@ import ipaddress
 
 import pytest
 
-from deployd.deployment import outside
-from deployd.deployment.outside import OutsideUnreachable, find_targets
+from deployd.release import external_upstreams as outside
+from deployd.release.external_upstreams import OutsideUnreachable, find_targets
 from deployd.router.table import Target
 
 ROUTER = (80, 443)

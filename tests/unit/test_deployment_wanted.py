@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from deployd.deployment.wanted import MOST_ROUTES_BYTES, wrong_routes
+from deployd.deployment.desired import MOST_ROUTES_BYTES, wrong_routes
 from deployd.environment.hosts import Domains, resolve_routes
 from deployd.project.model import Place, RouteTemplate, RouteTls
 

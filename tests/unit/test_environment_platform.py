@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from deployd.deployment.process_environment import OURS
 from deployd.environment.hosts import Domains, resolve_routes
 from deployd.environment.platform import About, build_environment, routes_json, runtime_environment
 from deployd.environment.variables import Variables, doubtful_variables, variables_of
@@ -30,6 +29,7 @@ from deployd.project.model import (
     Web,
 )
 from deployd.project.reader import read_project
+from deployd.release.applications.process_environment import OURS
 from deployd.settings import ProjectSettings
 from tests.unit.project_trees import DictTree
 

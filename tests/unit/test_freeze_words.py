@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from deployd.deployment.freeze_words import words_of_switch, words_of_thaw
+from deployd.deployment.freeze_report import words_of_switch, words_of_thaw
 from deployd.router.table import Released
 
 

@@ -9,12 +9,12 @@ from collections.abc import Mapping
 
 import pytest
 
-from deployd.deployment.kernel_limits import TooLargeToStart, refuse_too_large, too_large_to_start
 from deployd.environment.kernel import MOST_VALUE_BYTES, beyond_kernel, value_bytes
 from deployd.environment.platform import About, build_environment, runtime_environment
 from deployd.environment.variables import variables_of
 from deployd.project.model import NOWHERE, ProjectConfig
 from deployd.project.reader import read_project
+from deployd.release.applications.kernel_limits import TooLargeToStart, refuse_too_large, too_large_to_start
 from deployd.settings import ProjectSettings
 from tests.unit.project_trees import DictTree
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from deployd.deployment.containers import InstanceParts, mount_binds, web_container, worker_container
 from deployd.engine.names import Names
 from deployd.environment.hosts import Domains, resolve_routes
 from deployd.ids import ActivityId
@@ -18,6 +17,7 @@ from deployd.project.application.build import FLAVORS, LANGUAGES, NOT_BUILT
 from deployd.project.model import Application, Commands, Instance, Mount, PathRedirect, RouteTemplate, Web
 from deployd.project.offered.services import SERVICE_TYPES
 from deployd.project.reader import read_project
+from deployd.release.applications.containers import InstanceParts, mount_binds, web_container, worker_container
 from deployd.runtimes.build_steps import DEPENDENCIES
 from deployd.runtimes.build_steps import FLAVORS as BUILT
 from deployd.services.families import RUNNABLE

@@ -10,11 +10,11 @@ from typing import Any, cast
 
 import pytest
 
-from deployd.deployment.mount_snapshot import FOLDER, REQUEST, folders_of, write_request
-from deployd.deployment.places import Places
 from deployd.project.findings.report import render_findings
 from deployd.project.model import ProjectConfig
 from deployd.project.reader import read_project
+from deployd.release.data.mount_copy import FOLDER, REQUEST, folders_of, write_request
+from deployd.release.paths import Places
 from tests.unit.project_trees import DictTree
 
 APPLICATIONS = """
@@ -62,7 +62,7 @@ def test_how_to_put_them_back_is_on_the_disk_before_the_snapshot_counts(
     (tmp_path / FOLDER).mkdir()
     deployment = SimpleNamespace(
         project=SimpleNamespace(id="shop"), environment="main", id=7,
-        planned=SimpleNamespace(version=SimpleNamespace(uid=23_456)),
+        version=SimpleNamespace(uid=23_456),
     )
     host = SimpleNamespace(places=Places(tmp_path / "state", tmp_path / "run"))
     write_request(cast(Any, deployment), cast(Any, host), [(0, "shared/one/up")], tmp_path)

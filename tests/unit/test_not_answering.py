@@ -9,16 +9,16 @@ from typing import Any
 
 import pytest
 
-from deployd.deployment.environment_file import Failure, environment_error, find_failure
-from deployd.deployment.not_answering import words_of_nginx
-from deployd.deployment.not_running import why_not_running
-from deployd.deployment.start_script import ENVIRONMENT_ENDED
 from deployd.engine.docker.listening import is_listening, listens_itself, tcp_listeners, unix_listeners
 from deployd.engine.errors import EngineRefused
 from deployd.engine.observed import ContainerSeen
 from deployd.process import run
 from deployd.project.model import Application, Commands, Instance, Location, Rule, Web
-from deployd.runtimes.web_server import asks_application
+from deployd.release.answers.not_answering import words_of_nginx
+from deployd.release.answers.not_running import why_not_running
+from deployd.release.applications.environment_file import Failure, environment_error, find_failure
+from deployd.release.applications.start_script import ENVIRONMENT_ENDED
+from deployd.release.applications.web_server import asks_application
 
 ERROR = "2026/11/29 02:12:01 [error] 7#7: *1 {} while reading response header from upstream, client: 10.0.0.1"
 END = f"{ENVIRONMENT_ENDED} 2"

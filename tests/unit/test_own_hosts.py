@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from deployd.deployment.own_hosts import own_hosts
-from deployd.deployment.trust import ensure_trust, local_authority
 from deployd.environment.hosts import Domains, resolve_routes
 from deployd.project.model import RouteTemplate
+from deployd.release.applications.own_hosts import own_hosts
+from deployd.release.trust import ensure_trust, local_authority
 from deployd.settings import Settings
 
 ROUTES = resolve_routes([

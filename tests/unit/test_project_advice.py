@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from deployd.catalogue import load_catalogue
-from deployd.deployment.images_missing import images_missing, instead_of, kept_versions, versions_there
-from deployd.deployment.version import ServiceVersion
 from deployd.project.reader import read_project
+from deployd.release.images_missing import images_missing, instead_of, kept_versions, versions_there
+from deployd.release.version import ServiceVersion
 from deployd.services.families import RUNNABLE
 from deployd.settings import config_folder
 from tests.unit.project_trees import DictTree

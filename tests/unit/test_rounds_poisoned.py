@@ -32,10 +32,10 @@ from deployd.certificates.storage import Shelf, Window
 from deployd.certificates.wanted import Wanted
 from deployd.daemon.health import degraded
 from deployd.deployment.view import Deployment
-from deployd.deployment.visit_words import Visit
 from deployd.environment.naming import machine_name
 from deployd.ids import CommitId, ProjectId, SlugKey
 from deployd.output.keep import KeptBounds
+from deployd.release.answers.visit_words import Visit
 from deployd.settings import ProjectSettings
 from deployd.state import activities, environments
 from deployd.state.activities import Activity, NewActivity, Trigger

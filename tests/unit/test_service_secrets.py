@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from deployd.deployment.service_secrets import (
+from deployd.ids import EnvironmentName, ProjectId
+from deployd.release.services.secrets import (
     SecretsNotLaidOut,
     ensure_secret_files,
     forget_secret_files,
     secret_file,
     secrets_folder,
 )
-from deployd.ids import EnvironmentName, ProjectId
 
 WHOSE = (ProjectId("shop"), EnvironmentName("main"), "db")
 

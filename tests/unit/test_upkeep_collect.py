@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deployd.activity.journal import write_result
-from deployd.deployment.version import Version
 from deployd.ids import ActivityId, CommitId, EnvironmentName, ProjectId
+from deployd.release.version import Version
 from deployd.settings import CollectSettings
 from deployd.state import activities, deliveries, entries, environments, unneeded
 from deployd.state.activities import NewActivity, Trigger

@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 
 from deployd.activity.journal import write_result
 from deployd.daemon.health import collected
-from deployd.deployment.places import Places
-from deployd.deployment.version import AppVersion, Version
 from deployd.ids import ActivityId, CommitId, SlugKey
 from deployd.plan import KeyParts
+from deployd.release.paths import Places
+from deployd.release.version import AppVersion, Version
 from deployd.settings import Settings
 from deployd.state import activities, environments, unneeded
 from deployd.state.activities import NewActivity, Trigger

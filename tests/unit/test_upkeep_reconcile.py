@@ -60,7 +60,7 @@ async def test_a_freeze_that_ended_while_it_was_put_back_holds_nobody(
 
 async def test_a_look_that_began_before_a_switch_does_not_lead_visitors_back(world: World) -> None:
     stand = world.stand
-    earlier = await read_live(stand.store, stand.host.settings, stand.clock, KEY)
+    earlier = await read_live(stand.store, stand.host.settings, KEY)
     assert earlier is not None
     assert await world.reconciler.put_routes(KEY, earlier)
     [routes] = stand.router.put_sets
@@ -72,7 +72,7 @@ async def test_a_look_that_began_before_a_switch_does_not_lead_visitors_back(wor
 
 async def test_a_switch_right_before_routes_are_put_wins(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     stand, asked = world.stand, world.stand.router.look
-    earlier = await read_live(stand.store, stand.host.settings, stand.clock, KEY)
+    earlier = await read_live(stand.store, stand.host.settings, KEY)
     assert earlier is not None
     assert await world.reconciler.put_routes(KEY, earlier)
     [routes] = stand.router.put_sets

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from deployd.deployment.origin import routes_origin
 from deployd.engine.names import ACTIVITY
 from deployd.engine.observed import ContainerSeen
 from deployd.ids import ActivityId
+from deployd.release.fingerprint import routes_origin
 from deployd.router.table import EnvironmentTraffic, Released, RouterStatus
 from deployd.upkeep.survey import Surveyor
 from tests.unit.upkeep_stand import KEY, SHOP, Stand

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from deployd.activity.net import Net
-from deployd.deployment.places import Places
 from deployd.engine.names import Names
 from deployd.engine.observed import VolumeSeen
 from deployd.ids import ActivityId, EnvironmentName, ProjectId
 from deployd.process import ProgramOverran
+from deployd.release.paths import Places
 from deployd.upkeep.usage import disks as module
 from deployd.upkeep.usage.disks import FIRST_SECONDS, PAUSE_SECONDS, Disks
 from deployd.upkeep.usage.parts import Part

@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from deployd.deployment.page_text import LONGEST_LINE, first_lines
-from deployd.deployment.visit import asked, url_of
-from deployd.deployment.visit_words import Visit, sentence, usually, worse_than_usual
 from deployd.environment.naming import machine_name
 from deployd.ids import ProjectId
+from deployd.release.answers.page_text import LONGEST_LINE, first_lines
+from deployd.release.answers.visit import asked, url_of
+from deployd.release.answers.visit_words import Visit, sentence, usually, worse_than_usual
 from deployd.router.table import Route, Target
 from deployd.settings import RouterSettings, Settings
 from deployd.state.answers import put_usual, put_wrong, remove, usual, wrong_ones

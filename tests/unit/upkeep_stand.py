@@ -12,8 +12,6 @@ from types import SimpleNamespace
 from typing import Any
 
 from deployd.activity.journal import write_result
-from deployd.deployment.places import Places
-from deployd.deployment.version import AppVersion, Version
 from deployd.deployment.view import Fetched, Planned
 from deployd.engine.names import Names
 from deployd.environment.naming import machine_name
@@ -21,6 +19,8 @@ from deployd.errors import DeployError
 from deployd.ids import ActivityId, CommitId, ProjectId, SlugKey
 from deployd.plan import KeyParts, Plan
 from deployd.project.reader import read_project
+from deployd.release.paths import Places
+from deployd.release.version import AppVersion, Version
 from deployd.router.table import EnvironmentTraffic, Released, RouterStatus, RouteSet
 from deployd.settings import ProjectSettings, Settings
 from deployd.state import activities, entries, environments

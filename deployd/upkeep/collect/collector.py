@@ -13,8 +13,8 @@ import structlog
 
 from deployd.activity.net import Net
 from deployd.clock import Clock
-from deployd.deployment.host import Host
 from deployd.ids import ProjectId
+from deployd.release.ports import Host
 from deployd.settings import CollectSettings
 from deployd.state import unneeded as rows
 from deployd.state.store import StateUnwritable, Store

@@ -13,12 +13,12 @@ from pathlib import Path
 from deployd.activity.journal import Journal, read_result
 from deployd.activity.net import Net
 from deployd.confined.trees import size_of
-from deployd.deployment.host import Host
-from deployd.deployment.version import Version
 from deployd.deployment.view import Planned
 from deployd.engine.names import ACTIVITY, ENVIRONMENT, INSTANCE, PART, PROJECT
 from deployd.ids import ActivityId, EnvironmentName, ProjectId
 from deployd.process import ProgramOverran
+from deployd.release.ports import Host
+from deployd.release.version import Version
 from deployd.state import activities, entries, environments, unneeded
 from deployd.state.store import Store
 from deployd.units import MEGABYTE

@@ -11,10 +11,10 @@ from pathlib import Path
 from deployd.confined.going import put_aside
 from deployd.confined.stages import ensure_unstaged
 from deployd.confined.trees import remove_tree
-from deployd.deployment.host import Host
 from deployd.deployment.steps import TABLES
 from deployd.engine.names import ENVIRONMENT, INSTANCE, PROJECT
 from deployd.ids import ActivityId, EnvironmentName, ProjectId, SlugKey
+from deployd.release.ports import Host
 from deployd.state import activities, unneeded
 from deployd.state.activities import NewActivity, Trigger
 from deployd.state.store import Store

@@ -3,7 +3,7 @@
 --
 -- What is not kept streams through unbuffered, as it does without a cache.
 --
--- The web container repeats what the application itself said (deployd/runtimes/web_upstream.py). What that forbids is not kept,
+-- The web container repeats what the application itself said (deployd/release/applications/web_upstream.py). What that forbids is not kept,
 -- whatever became of `Cache-Control` on the way.
 local LARGEST = 16 * 1024 * 1024
 local EXPLICIT = { [200] = true, [203] = true, [204] = true, [300] = true, [301] = true, [302] = true, [304] = true,

@@ -1,0 +1,168 @@
+"""What a commit wants of an environment, ready to be compared with what is live.
+
+The only thing that looks here is the catalogue, git and slug storage; comparing is the business of `plan.py`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from deployd.activity.secret_forms import SHORTEST, is_maskable
+from deployd.environment.application_json import application_json
+from deployd.environment.hosts import Resolved, routes_of
+from deployd.environment.kernel import MOST_VALUE_BYTES, value_bytes
+from deployd.environment.platform import encoded, routes_json
+from deployd.environment.variables import Variables, doubtful_variables, variables_of
+from deployd.errors import DeployError
+from deployd.ids import ActivityId, CommitId, EnvironmentName
+from deployd.plan import KeyParts, WantedApp, WantedService
+from deployd.project.model import Application, ProjectConfig, Service
+from deployd.release.applications.kernel_limits import too_large_to_start
+from deployd.release.digests import digest, service_digest
+from deployd.release.images_missing import NO_CONTAINER, images_missing, kept_versions
+from deployd.release.ports import Host
+from deployd.release.refused import ConfigurationRefused
+from deployd.release.together import together
+from deployd.release.version import AppVersion, ServiceVersion, Version, worker_part
+from deployd.runtimes.build_steps import RECIPE_VERSION
+from deployd.services.families import family_of
+from deployd.settings import ProjectSettings, Settings
+from deployd.slugs.key import build_part, slug_key
+
+MOST_ROUTES_BYTES = MOST_VALUE_BYTES - value_bytes("MAGENTO_CLOUD_ROUTES", "")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A version that is not live yet, with what the plan needs to know beside it."""
+
+    version: Version
+    apps: tuple[WantedApp, ...]
+    services: tuple[WantedService, ...]
+    warnings: tuple[str, ...]
+
+
+def wrong_routes(routes: Resolved) -> list[DeployError]:
+    """What only shows with the domains of an environment (configuration format 6.2 and 6.7)."""
+    errors = [
+        DeployError(f"the routes {one.url} and {other.url} are one URL here", where=str(other.place), mend="keep one")
+        for one, other in routes.clashes
+    ]
+    size = len(encoded(routes_json(routes.routes)))
+    if size > MOST_ROUTES_BYTES:
+        errors.append(DeployError(
+            f"PLATFORM_ROUTES would have {size:,} bytes, and a variable has {MOST_ROUTES_BYTES:,} at most",
+            where=str(routes.routes[0].template.place),
+            mend="use wildcards and `redirects`; authorities for clients count for each of their routes",
+        ))
+    return errors
+
+
+def build_variables(project: ProjectSettings, app: Application, branch: str) -> Variables:
+    return variables_of(app, app.web.instance, project, branch, building=True)
+
+
+async def find_wanted(
+    host: Host, project: ProjectSettings, environment: EnvironmentName, branch: str,
+    activity: ActivityId, commit: CommitId, config: ProjectConfig, live: Version | None,
+    tell: Callable[[str], None],
+) -> Wanted:
+    """
+    Raises:
+        ConfigurationRefused: It asks for a runtime or a service that this host does not have.
+    """
+    nearest = host.settings.takes_nearest(project)
+    kept = kept_versions(live.services if live else (), config.services)
+    refusals, warnings = images_missing(host.catalogue, config.images_asked(), nearest=nearest, kept=kept)
+    errors = [refusal.error for refusal in refusals]
+    routes = routes_of(host.settings, project, environment, branch, config)
+    errors += wrong_routes(routes) or await asyncio.to_thread(   # a large one takes a tenth of a second
+        too_large_to_start, config, project, branch, routes.routes,
+    )
+    if errors:
+        raise ConfigurationRefused.because(errors)
+    apps, wanted_apps = [], []
+    for app in config.applications:
+        choice = host.catalogue.runtime(app.runtime_name, app.version, nearest=nearest)
+        image_id = await host.images.ensure(choice.entry, tell)
+        version = await _app_version(host, project, branch, commit, config, app, image_id)
+        before = live.app(app.name) if live else None
+        changed = None
+        if live and before and before.parts.tree != version.parts.tree:
+            changed = await host.code.changed_files(project.id, live.commit, commit, app.root)
+        exists = await host.slugs.has(version.slug)
+        apps.append(version)
+        wanted_apps.append(WantedApp(
+            app.name, version.slug, version.parts, exists, version.running, changed, app.hooks.deploy is not None,
+        ))
+    services = []
+    for service in config.services:
+        image_id, number = "", service.version
+        if service.kind not in NO_CONTAINER:
+            choice = host.catalogue.service(
+                service.kind, service.version, nearest=nearest, kept=kept.get(service.name),
+            )
+            image_id, number = await host.images.ensure(choice.entry, tell), choice.version
+        kind = f"{service.kind}:{number}"   # what runs: its data are in the format of that version
+        services.append(ServiceVersion(service.name, kind, image_id, service_digest(host.settings, service, image_id)))
+    return Wanted(
+        Version(
+            activity, commit, tuple(apps), tuple(services), tuple(route.url for route in routes.routes),
+            await host.facts.uid(project.id),
+        ),
+        tuple(wanted_apps),
+        wanted_services(host.settings, config, services),
+        (*warnings, *routes.warnings, *cannot_be_masked(project), *doubtful_variables(project)),
+    )
+
+
+def wanted_services(
+    settings: Settings, config: ProjectConfig, versions: Iterable[ServiceVersion],
+) -> tuple[WantedService, ...]:
+    """Services as the plan compares them."""
+    usual = {service.name: _usual_seconds(settings, service) for service in config.services}
+    return tuple(WantedService(item.name, item.type, item.digest, usual.get(item.name, 0.0)) for item in versions)
+
+
+def _usual_seconds(settings: Settings, service: Service) -> float:
+    if service.kind in NO_CONTAINER:
+        return 0.0
+    return family_of(service).parts(service, memory_mb=settings.size(service.size).memory_mb).usual_seconds
+
+
+def cannot_be_masked(project: ProjectSettings) -> list[str]:
+    """Warnings about sensitive values that are too short."""
+    return [
+        f"{key} is sensitive and has fewer than {SHORTEST} characters: it cannot be masked in logs; ask the operator"
+        " for a longer one"
+        for key, value in project.sensitive().items() if not is_maskable(value)
+    ]
+
+
+async def _app_version(
+    host: Host, project: ProjectSettings, branch: str, commit: CommitId, config: ProjectConfig, app: Application,
+    image_id: str,
+) -> AppVersion:
+    listing, tree = await together([
+        host.code.listing(project.id, commit, app.root, config), host.code.tree(project.id, commit, app.root),
+    ])
+    settings = build_part(app)
+    variables = build_variables(project, app, branch)
+    visible = {"environment": dict(variables.environment), "platform": dict(variables.platform)}
+    parts = KeyParts(listing, digest(settings), digest(visible), image_id, str(RECIPE_VERSION))
+    return AppVersion(
+        app.name,
+        slug_key(project.id, app.name, listing, settings, visible, image_id, RECIPE_VERSION),
+        tree,
+        image_id,
+        parts,
+        _running_digest(project, app, branch),
+        tuple(worker_part(app.name, worker.name) for worker in app.workers),
+    )
+
+
+def _running_digest(project: ProjectSettings, app: Application, branch: str) -> str:
+    variables = variables_of(app, app.web.instance, project, branch, building=False)
+    return digest([application_json(app, building=False), dict(variables.environment), dict(variables.platform)])

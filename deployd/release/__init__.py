@@ -1,0 +1,1 @@
+"""One version of an environment: all that it takes to run it, look at it, repair it and remove it."""

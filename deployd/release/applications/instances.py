@@ -1,0 +1,189 @@
+"""What an app or worker container is put together from: gathered from git, services and settings, written to the disk.
+
+What it is (`describe_instance`) is known before any of it is there, so that it can be compared with a container that
+runs. The one place where the slug is mounted, mounts are staged and an instance's configuration files are written.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from deployd.confined.beneath import open_folder
+from deployd.engine.observed import ContainerSeen
+from deployd.environment.hosts import routes_of
+from deployd.environment.platform import About, run_config_json, runtime_environment
+from deployd.environment.variables import variables_of
+from deployd.project.model import Application, Instance, ProjectConfig, Relationship
+from deployd.release.applications.containers import SCRIPTS_FOLDER, InstanceParts
+from deployd.release.applications.kernel_limits import refuse_too_large
+from deployd.release.applications.own_hosts import own_hosts
+from deployd.release.applications.process_environment import merged_environment
+from deployd.release.applications.start_script import start_script
+from deployd.release.applications.starts import lay_out_starts
+from deployd.release.applications.web_server import WEB_PORT
+from deployd.release.data.volumes import mount_places, stage_mounts
+from deployd.release.digests import digest
+from deployd.release.files import write_files
+from deployd.release.identity import FOLDER as IDENTITY
+from deployd.release.identity import ensure_identity
+from deployd.release.ports import Host
+from deployd.release.release import Release
+from deployd.release.services.containers import credentials_of
+from deployd.release.trust import STORE, VARIABLES, ensure_trust
+from deployd.runtimes.paths import SIZED_INI_FOLDER, runtime_paths
+from deployd.runtimes.php_fpm import fpm_start, render_fpm, render_php_ini, render_sized_ini
+from deployd.services.families import family_of
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """What an instance's container is put together from; nothing of it need be there yet."""
+
+    parts: InstanceParts
+    files: Mapping[str, str]
+    """Its configuration: {path below its folder: text}"""
+    seen: str
+    """Digest of these, as far as they do not depend on the deployment that writes them."""
+
+
+async def describe_instance(
+    release: Release, host: Host, config: ProjectConfig, app: Application, instance: Instance, instance_name: str,
+) -> Described:
+    """Everything that an instance's container is put together from. Changes nothing that it sees."""
+    version = release.version.app(app.name)
+    assert version is not None, app.name
+    project, environment = release.project.id, release.environment
+    relationships = await relationship_values(release, host, config, instance.relationships)
+    variables = variables_of(app, instance, release.project, release.branch, building=False)
+    about = About(
+        project, await host.facts.entropy(project), environment, release.branch, release.type, version.tree,
+    )
+    gateway = await host.facts.gateway(project, environment)
+    trust = await ensure_trust(host.settings)
+    routes = routes_of(host.settings, release.project, environment, release.branch, config)
+    values = runtime_environment(
+        app, about, variables, commands=instance.commands, routes=routes.routes, relationships=relationships,
+        smtp_host=gateway if host.settings.mail.enabled else "",
+        of_services=config.dialect.service_variables,
+    )
+    merged = merged_environment({**_trusted(trust), **runtime_paths(app)}, values)
+    refuse_too_large(instance_name, merged, app.place)
+    home = release.home(instance_name)
+    folder = host.places.instance(project, environment, home, instance_name)
+    parts = InstanceParts(
+        names=release.names, activity=home, app=app, instance=instance, instance_name=instance_name,
+        image=version.image_id,
+        uid=release.version.uid,
+        mounts=await asyncio.to_thread(mount_places, release, host, instance, instance_name),
+        slug=host.slugs.place(version.slug),
+        identity=folder / IDENTITY,
+        configuration=folder / "config",
+        scripts=folder / "scripts",
+        sockets=folder / "sockets",
+        hosts={**own_hosts(routes.routes, host.settings.router.address, gateway), **instance.additional_hosts},
+        trust=trust,
+        environment=merged,
+        links=links_of(release, config, instance.relationships),
+        size=host.settings.size(instance.size),
+    )
+    files = {"run-config.json": json.dumps(run_config_json(
+        app, memory_mb=parts.size.memory_mb, cpus=parts.size.cpus, relationships=relationships, routes=routes.routes,
+    ))}
+    default = None
+    if app.runtime_name == "php":
+        files["php-fpm.conf"] = render_fpm(app, parts.size.memory_mb, parts.size.cpus)
+        files["php.ini"] = render_php_ini(app, variables.php)
+        files[f"{Path(SIZED_INI_FOLDER).name}/php.ini"] = render_sized_ini(parts.size.memory_mb)
+        default = fpm_start(app) if instance is app.web.instance else None
+    hook_comes = instance is app.web.instance and app.hooks.deploy and release.awaits_hook
+    hook_ended = f"{SCRIPTS_FOLDER}/deploy/status" if hook_comes else None
+    seen = digest({**files, "start": start_script(instance.commands, default)})
+    return Described(parts, {**files, "start": start_script(instance.commands, default, hook_ended=hook_ended)}, seen)
+
+
+async def lay_out(release: Release, host: Host, described: Described) -> None:
+    """Have everything on the disk that an instance's container sees; mounts the slug and stages the mounts."""
+    parts = described.parts
+    folder = parts.configuration.parent
+    version = release.version.app(parts.app.name)
+    assert version is not None, parts.app.name
+    await stage_mounts(release, host, parts.instance, parts.instance_name)
+    await host.slugs.ensure_mounted(version.slug)   # after the mounts: who sees its slug sees them too
+    await ensure_identity(folder, parts.uid)
+    await _own_folder(folder, parts.sockets.name, parts.uid)
+    for name, text in described.files.items():
+        path = parts.configuration / name
+        await write_files(path.parent, {path.name: text})
+    await asyncio.to_thread(parts.scripts.mkdir, mode=0o755, exist_ok=True)
+    await asyncio.to_thread(lay_out_starts, parts.scripts, group=parts.uid)
+
+
+def _trusted(trust: Path | None) -> dict[str, str]:
+    """For programs with a store of their own."""
+    return dict.fromkeys(VARIABLES, str(STORE)) if trust else {}
+
+
+def links_of(
+    release: Release, config: ProjectConfig, relationships: tuple[Relationship, ...],
+) -> dict[str, str]:
+    """{`database.internal`: container}: names that only this instance sees, so that two apps may use one name twice."""
+    return {
+        f"{item.name}.internal": release.container("web", item.target)
+        if config.application(item.target) else release.names.service(item.target)
+        for item in relationships
+    }
+
+
+async def relationship_values(
+    release: Release, host: Host, config: ProjectConfig, relationships: tuple[Relationship, ...],
+) -> dict[str, list[dict[str, Any]]]:
+    """Content of PLATFORM_RELATIONSHIPS: {relationship: [endpoint object]}."""
+    values: dict[str, list[dict[str, Any]]] = {}
+    for item in relationships:
+        service = config.service(item.target)
+        container = links_of(release, config, (item,))[f"{item.name}.internal"]
+        seen = await host.engine.container(container)
+        address = await _address_of(release, host, seen, item.target)
+        if service is None:
+            app = config.application(item.target)
+            values[item.name] = [{
+                "service": item.target, "host": f"{item.name}.internal", "hostname": container, "ip": address,
+                "rel": item.endpoint, "scheme": "http", "port": WEB_PORT, "path": None, "query": {}, "fragment": None,
+                "username": None, "password": None, "type": app.type if app else "", "public": False,
+                "host_mapped": False, "cluster": f"{release.project.id}-{release.environment}",
+            }]
+            continue
+        credential = (await credentials_of(release, host, service))[item.endpoint]
+        value = family_of(service).relationship_value(
+            service, item.name, item.endpoint, credential, ip=address, hostname=container,
+        )
+        values[item.name] = [{**value, "cluster": f"{release.project.id}-{release.environment}"}]
+    return values
+
+
+async def _address_of(release: Release, host: Host, seen: ContainerSeen | None, target: str) -> str:
+    """Where something is found, once the deployment is live."""
+    network = release.names.network
+    if seen is None or network not in seen.own_addresses:
+        # It was made when Docker gave all addresses; what replaces it gets one that it keeps.
+        seen = await host.engine.container(release.names.next_service(target, release.id)) or seen
+    if seen is None:
+        return ""
+    return seen.addresses.get(network) or seen.own_addresses.get(network, "")
+
+
+async def _own_folder(root: Path, name: str, owner: int) -> Path:
+    """A folder that a container writes into, below one of root's."""
+    await asyncio.to_thread(root.mkdir, parents=True, exist_ok=True)
+    await asyncio.to_thread(_make_folder, root, name, owner)
+    return root / name
+
+
+def _make_folder(root: Path, name: str, owner: int) -> None:
+    with open_folder(root, name, make_for=owner):
+        pass

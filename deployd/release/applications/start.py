@@ -1,0 +1,197 @@
+"""The containers of one application or worker, started as a version wants them; what is there already is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import ClassVar
+
+from deployd.activity.log import Tell
+from deployd.engine.names import DIGEST
+from deployd.engine.specs import ContainerSpec
+from deployd.environment.platform import APP_FOLDER
+from deployd.errors import DeployError
+from deployd.project.model import Application, Instance, ProjectConfig, Worker
+from deployd.release.answers.not_running import REFUSED, why_not_running
+from deployd.release.applications.addresses import fixed_addresses
+from deployd.release.applications.containers import app_container, web_container, worker_container
+from deployd.release.applications.environment_file import environment_error
+from deployd.release.applications.instances import Described, describe_instance, lay_out
+from deployd.release.applications.start_script import hook_script
+from deployd.release.applications.web_server import web_server_files
+from deployd.release.digests import digest
+from deployd.release.files import write_files
+from deployd.release.gone import ensure_gone, where_it_is_kept
+from deployd.release.ports import Host
+from deployd.release.release import Release
+from deployd.release.together import together
+from deployd.release.version import worker_part
+
+
+class WebServerEnded(DeployError):
+    """nginx in an application's web container ended at once."""
+
+    code: ClassVar[str] = "web-server-ended"
+
+
+class PostStartFailed(DeployError):
+    """The `post_start` command of an instance ended with another status than 0."""
+
+    code: ClassVar[str] = "post-start-failed"
+
+
+POST_START_SECONDS = 300
+
+
+def web_name(release: Release, app: Application) -> str:
+    """The name of an application's web container."""
+    return release.container("web", app.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What the two containers of an application are made of."""
+
+    described: Described
+    web: ContainerSpec
+    own: ContainerSpec
+    web_folder: Path
+    web_files: Mapping[str, str]
+
+
+async def made_of(
+    release: Release, host: Host, config: ProjectConfig, app: Application, web_image: str, address: str,
+) -> Made:
+    """Changes nothing. The label DIGEST of both containers stands for all that they see and can be told apart by."""
+    described = await describe_instance(release, host, config, app, app.web.instance, app.name)
+    home = release.home(app.name)
+    folder = host.places.version(release.project.id, release.environment, home) / f"{app.name}-web"
+    files = web_server_files(app, trusted=host.settings.network_pool)
+    web, own = web_container(described.parts, web_image, folder, address), app_container(described.parts)
+    seen = digest([described.seen, files, repr(replace(web, address=None)), repr(own)])
+    web, own = (replace(spec, labels={**spec.labels, DIGEST: seen}) for spec in (web, own))
+    return Made(described, web, own, folder, files)
+
+
+async def start_app(
+    release: Release, host: Host, config: ProjectConfig, app: Application, web_image: str, address: str, *,
+    only_make: bool = False,
+) -> tuple[str, str]:
+    """Mount the slug of an application and start its web and app containers. Gives their names.
+
+    Args:
+        address: That the web container keeps.
+        only_make: The app container is made and not started.
+
+    Raises:
+        WebServerEnded: Its nginx ended at once.
+        PostStartFailed: Its `post_start` did.
+    """
+    made = await made_of(release, host, config, app, web_image, address)
+    web, own = made.web, made.own
+    await lay_out(release, host, made.described)
+    await write_files(made.web_folder, made.web_files)
+    await together(host.engine.create(spec) for spec in (web, own))
+    await host.engine.ensure_container(web)
+    if only_make:
+        return web.name, own.name
+    await _start_beside(release, host, app, web, own)
+    await _run_post_start(host, app, app.web.instance, app.name, own, str(app.web.place))
+    return web.name, own.name
+
+
+async def start_worker(
+    release: Release, host: Host, config: ProjectConfig, app: Application, worker: Worker,
+) -> str:
+    """Start the container of a worker. Gives its name.
+
+    That of an application which is kept goes on, or is started again, when it is the same; else another one is made.
+
+    Raises:
+        PostStartFailed: Its `post_start` ended with another status than 0.
+    """
+    part = worker_part(app.name, worker.name)
+    described = await describe_instance(release, host, config, app, worker.instance, part)
+    spec = worker_container(described.parts)
+    spec = replace(spec, labels={**spec.labels, DIGEST: digest([described.seen, repr(spec)])})
+    if release.home(part) != release.id:
+        there = await host.engine.container(spec.name)
+        if there is not None and there.labels.get(DIGEST) != spec.labels[DIGEST]:
+            await ensure_gone(host, there, stop_seconds=None)
+        elif there is not None and there.running:
+            return spec.name
+    await lay_out(release, host, described)
+    await host.engine.ensure_container(spec)
+    await _run_post_start(host, app, worker.instance, part, spec, str(worker.place))
+    return spec.name
+
+
+async def _start_beside(
+    release: Release, host: Host, app: Application, web: ContainerSpec, own: ContainerSpec,
+) -> None:
+    """Start the application, which joins the network of its web container and cannot do so when that has ended.
+
+    Raises:
+        WebServerEnded: It has; its last log lines are the evidence.
+    """
+    try:
+        await host.engine.ensure_container(own)
+    except DeployError as error:
+        seen = await host.engine.container(web.name)
+        if seen is not None and seen.running and not seen.restarts:
+            raise
+        raise WebServerEnded(
+            f"the web server of {app.name} ended as soon as it was started",
+            where=str(app.web.place), evidence=tuple(await host.engine.last_lines(web.name, 10)),
+            mend="its lines are above: mostly it is a rule in `web.locations` that nginx does not take; "
+                 f"{where_it_is_kept(release, app.name)} shows all of them",
+        ) from error
+
+
+async def _run_post_start(
+    host: Host, app: Application, instance: Instance, part: str, container: ContainerSpec, where: str,
+) -> None:
+    command = instance.commands.post_start
+    if not command:
+        return
+    who = f"the post_start command of {part}"
+    try:
+        ended = await host.engine.execute(
+            container.name, ("/bin/sh", "-c", hook_script(command)), user=container.user, working_folder=APP_FOLDER,
+            limit_seconds=POST_START_SECONDS,
+        )
+    except REFUSED as error:
+        raise await why_not_running(host, app, container.name, who, error) from error
+    if ended.status != 0:
+        lines = (ended.stdout + ended.stderr).decode(errors="replace").splitlines()[-20:]
+        raise environment_error(lines, app.root, who) or PostStartFailed(
+            f"{who} ended with exit code {ended.status}", where=where, evidence=tuple(lines),
+            mend="mend the command, or let it end with 0 when what it waits for may come later",
+        )
+
+
+async def web_image_and_addresses(
+    release: Release, host: Host, tell: Tell, config: ProjectConfig,
+) -> tuple[str, dict[str, str]]:
+    """The image of web containers, and the address that each keeps, by its name."""
+    addresses = await fixed_addresses(release, host, [web_name(release, app) for app in config.applications])
+    return await host.images.ensure(host.catalogue.web, tell.line), addresses
+
+
+def in_order_of_need(config: ProjectConfig) -> list[Application]:
+    """Applications, those that others have relationships to first. There are no circles: the reader refuses them."""
+    ordered: list[Application] = []
+
+    def visit(app: Application) -> None:
+        if app in ordered:
+            return
+        for relationship in app.web.instance.relationships:
+            target = config.application(relationship.target)
+            if target is not None and target is not app:
+                visit(target)
+        ordered.append(app)
+
+    for app in config.applications:
+        visit(app)
+    return ordered

@@ -1,0 +1,145 @@
+"""The repositories of all projects, as the steps of a deployment use them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from deployd.confined.trees import own_tree
+from deployd.git.lfs import LfsServer, server_of
+from deployd.git.mirror import CommitInfo, Mirror, without_user
+from deployd.git.remote import Fetches
+from deployd.git.submodule_look import Looked, SubmoduleLook
+from deployd.git.workspace import export
+from deployd.ids import CommitId, ProjectId
+from deployd.project.model import ProjectConfig, ReadResult
+from deployd.project.tree.limits import TreeLimits
+from deployd.reach import Opening
+from deployd.reading.readers import OfferRead, Readers
+from deployd.release.configuration import Configurations
+from deployd.settings import ProjectSettings
+
+MOST_KEPT = 2_000   # of what people read of commits
+
+
+class ProjectCode:
+    """Mirrors by project."""
+
+    def __init__(
+        self, repository: Callable[[ProjectId], Path], hooks: Path, readers: Readers, limits: TreeLimits,
+        openings: tuple[Opening, ...] = (), there: Mapping[str, tuple[str, ...]] | None = None,
+    ) -> None:
+        """
+        Args:
+            openings: Addresses that are not public and from which submodules may be fetched nevertheless.
+            there: {runtime or kind of service: versions that the host has}, for advice.
+        """
+        self._openings = openings
+        self._repository = repository
+        self._hooks = hooks
+        self._limits = limits
+        self._configurations = Configurations(readers, limits, there)
+        self._about: OrderedDict[tuple[ProjectId, CommitId], CommitInfo] = OrderedDict()
+        self._ready: set[ProjectId] = set()
+        self._fetches = Fetches()
+        self._look = SubmoduleLook()
+
+    async def path(self, project: ProjectSettings) -> Path:
+        """The bare repository, made when it is not there."""
+        mirror = Mirror(self._repository(project.id))
+        if project.id not in self._ready:
+            await mirror.ensure(self._hooks, project.default_branch)
+            self._ready.add(project.id)
+        return mirror.path
+
+    async def fetch(self, project: ProjectSettings) -> None:
+        if project.remote is not None:
+            mirror = Mirror(await self.path(project))
+            token = project.remote.token.get_secret_value() if project.remote.token else None
+            await self._fetches.fetch(mirror, project.remote.url, token)
+
+    async def tip(self, project: ProjectId, branch: str) -> CommitId | None:
+        return await self._mirror(project).tip(branch)
+
+    async def branches(self, project: ProjectId) -> Mapping[str, CommitId]:
+        mirror = self._mirror(project)
+        return await mirror.branches() if mirror.path.exists() else {}
+
+    async def about(self, project: ProjectId, commit: CommitId) -> CommitInfo:
+        key = (project, commit)
+        if key not in self._about:
+            self._about[key] = await self._mirror(project).about(commit)
+            if len(self._about) > MOST_KEPT:
+                self._about.popitem(last=False)
+        return self._about[key]
+
+    async def pack(self, project: ProjectId) -> None:
+        """Pack a repository that has gathered many loose objects."""
+        mirror = self._mirror(project)
+        if await asyncio.to_thread(mirror.path.exists):
+            await mirror.pack()
+
+    async def contains(self, project: ProjectId, branch: str, commit: CommitId) -> bool:
+        """Whether a commit is merged into a branch."""
+        tip = await self.tip(project, branch)
+        return tip is not None and await self._mirror(project).is_ancestor(commit, tip)
+
+    async def read(
+        self, project: ProjectSettings, commit: CommitId, env: Mapping[str, str] | None = None,
+    ) -> ReadResult:
+        """The configuration at a commit, or all its errors."""
+        return await self._configurations.of_commit(project, Mirror(await self.path(project)), commit, env)
+
+    async def read_offer(self, project: ProjectSettings, body: bytes) -> OfferRead:
+        """What somebody offers for a plan, read."""
+        return await self._configurations.of_offer(project, body)
+
+    async def tree(self, project: ProjectId, commit: CommitId, root: str) -> str:
+        return await self._mirror(project).tree_id(commit, root) if root else (await self.about(project, commit)).tree
+
+    async def listing(self, project: ProjectId, commit: CommitId, root: str, config: ProjectConfig) -> str:
+        """Digest of an application's files without the configuration files: editing a cron must not rebuild.
+
+        Files that the configuration includes from the code (a hook's script) count: a build may read them.
+        """
+        return await self._mirror(project).listing_digest(commit, root, config.configuration_paths())
+
+    async def changed_files(self, project: ProjectId, old: CommitId, new: CommitId, root: str) -> int | None:
+        return await self._mirror(project).changed_files(old, new, root)
+
+    async def look_at_submodules(
+        self, project: ProjectSettings, commit: CommitId, config: ProjectConfig, env: Mapping[str, str] | None = None,
+    ) -> Looked:
+        """Have the submodules that the builds of a commit will need, and say which cannot be had."""
+        mirror = Mirror(await self.path(project))
+        listing = await self._configurations.submodules_of(project, mirror, commit, env)
+        roots = [app.root for app in config.applications]
+        return await self._look.at(mirror, commit, listing, roots, remote_of(project), self._openings, env)
+
+    async def export(
+        self, project: ProjectSettings, commit: CommitId, root: str, destination: Path, owner: int,
+    ) -> list[str]:
+        """A workspace that belongs to the user of the build. Returns what people should know of it."""
+        mirror = self._mirror(project.id)
+        notes = await export(
+            mirror, commit, root, destination, self._limits, self._openings, remote_of(project), lfs_of(project),
+        )
+        await own_tree(destination, owner)
+        return notes
+
+    def _mirror(self, project: ProjectId) -> Mirror:
+        return Mirror(self._repository(project))
+
+
+def lfs_of(project: ProjectSettings) -> LfsServer | None:
+    remote = project.remote
+    if remote is None or not remote.lfs:
+        return None
+    return server_of(remote.url, remote.token.get_secret_value() if remote.token else None)
+
+
+def remote_of(project: ProjectSettings) -> str | None:
+    """Without its password: the repository says what is fetched from there, and that may be somebody else's."""
+    return without_user(project.remote.url) if project.remote is not None else None

@@ -1,0 +1,1 @@
+"""What of an environment outlives its versions: volumes, mounts, databases, and their copies."""

@@ -1,0 +1,39 @@
+"""Removing a container of an environment for good: what it printed is kept before."""
+
+from __future__ import annotations
+
+from deployd.engine.names import ENVIRONMENT, PROJECT
+from deployd.engine.observed import ContainerSeen
+from deployd.ids import EnvironmentName, ProjectId
+from deployd.output.keep import KeptBounds, keep_output
+from deployd.release.ports import Host
+from deployd.release.release import Release
+from deployd.settings import Settings
+from deployd.units import MEGABYTE
+
+
+async def ensure_gone(host: Host, container: ContainerSeen | str, *, stop_seconds: int | None) -> None:
+    """Stop a container, keep what it printed to its last line, and remove it. Gone already is fine.
+
+    Args:
+        stop_seconds: How long it may take to end by itself; 0 kills it at once; None as its spec says.
+    """
+    seen = await host.engine.container(container) if isinstance(container, str) else container
+    if seen is None:
+        return
+    if stop_seconds != 0:
+        await host.engine.stop(seen.name, stop_seconds)
+    project, environment = seen.labels.get(PROJECT, ""), seen.labels.get(ENVIRONMENT, "")
+    if project and environment:
+        folder = host.places.output(ProjectId(project), EnvironmentName(environment))
+        await keep_output(host.engine, seen, folder, kept_bounds(host.settings))
+    await host.engine.ensure_container_gone(seen.name, stop_seconds=0)
+
+
+def where_it_is_kept(release: Release, app: str) -> str:
+    """The command that shows all that a version printed, also when it failed."""
+    return f"`deployd logs {release.project.id} {release.branch} --version {release.id} --app {app}`"
+
+
+def kept_bounds(settings: Settings) -> KeptBounds:
+    return KeptBounds(settings.output.kept_mb * MEGABYTE, settings.output.kept_days)

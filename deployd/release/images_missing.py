@@ -1,0 +1,119 @@
+"""Runtimes, services and extensions that a configuration asks for and this host does not have, all at once. Pure.
+
+Asked when a commit is received, when a deployment is planned, and in `deployd check`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from deployd.catalogue import Catalogue, Choice, VersionNotThere
+from deployd.errors import DeployError
+from deployd.project.findings.report import render_findings
+from deployd.project.model import Application, ImageAsked, Place, ReadResult, Service
+from deployd.project.offered.services import SERVICE_TYPES
+from deployd.release.refused import ConfigurationRefused
+from deployd.release.version import ServiceVersion
+from deployd.services.families import WITHOUT_CONTAINER
+
+NO_CONTAINER = WITHOUT_CONTAINER
+"""Service types that are a folder on the host and no container."""
+
+
+class ExtensionNotThere(DeployError):
+    """An application asks for a PHP extension that its image does not have."""
+
+    code: ClassVar[str] = "extension-not-there"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Something that the host does not have, and where it is asked for."""
+
+    error: DeployError
+    place: Place
+    name: str
+    """`python:3.8`, `extension mongodb`."""
+
+
+def versions_there(catalogue: Catalogue) -> dict[str, tuple[str, ...]]:
+    """What may be advised: {runtime or kind of service: versions}."""
+    return catalogue.versions() | {kind: SERVICE_TYPES[kind].versions.all for kind in WITHOUT_CONTAINER}
+
+
+def images_missing(
+    catalogue: Catalogue, images: Iterable[ImageAsked], *, nearest: bool, kept: Mapping[str, str] | None = None,
+) -> tuple[list[Refusal], list[str]]:
+    """What is missing, and warnings about what is taken instead.
+
+    Args:
+        kept: {service: version whose data are there}
+    """
+    refusals: list[Refusal] = []
+    warnings: list[str] = []
+    for image in images:
+        if image.name in NO_CONTAINER:
+            continue
+        try:
+            if image.is_service:
+                data_of = kept.get(image.of) if kept else None
+                choice = catalogue.service(image.name, image.version, nearest=nearest, kept=data_of)
+            else:
+                choice = catalogue.runtime(image.name, image.version, nearest=nearest)
+        except DeployError as error:
+            error.where = error.where or str(image.place)
+            refusals.append(Refusal(error, image.place, f"{image.name}:{image.version}"))
+            continue
+        warnings += [f"{image.place}: {choice.warning}"] if choice.warning else []
+        missing, left_out = _extensions(image, choice)
+        refusals += missing
+        warnings += left_out
+    return refusals, warnings
+
+
+def kept_versions(live: Sequence[ServiceVersion], services: Sequence[Service]) -> dict[str, str]:
+    """{service: version that runs}, of services that go on being of the same kind."""
+    kinds = {service.name: service.kind for service in services}
+    types = {item.name: item.type.partition(":") for item in live}
+    return {name: version for name, (kind, _, version) in types.items() if kinds.get(name) == kind}
+
+
+def instead_of(catalogue: Catalogue, app: Application) -> str:
+    """` (with python:3.11, as this host has no python:3.8)`, to be said where something fails; mostly empty."""
+    try:
+        choice = catalogue.runtime(app.runtime_name, app.version, nearest=True)
+    except VersionNotThere:
+        return ""
+    if choice.version == app.version:
+        return ""
+    return f" (with {app.runtime_name}:{choice.version}, as this host has no {app.type})"
+
+
+def refused_files(result: ReadResult, catalogue: Catalogue, *, nearest: bool) -> ConfigurationRefused:
+    """Why files that cannot be used are refused; with it what this host lacks, so that nobody has to push twice."""
+    refusals, _ = images_missing(catalogue, result.images, nearest=nearest)
+    more = [line for refusal in refusals for line in ("", *refusal.error.lines())]
+    return ConfigurationRefused([*render_findings(result.findings), *more], len(result.errors) + len(refusals))
+
+
+def _extensions(image: ImageAsked, choice: Choice) -> tuple[list[Refusal], list[str]]:
+    """PHP extensions that the image does not have, and those that are accepted and not loaded."""
+    known = choice.entry.extensions
+    if known is None:
+        return [], []
+    there = {*known.default, *known.optional, *known.built_in}
+    named = [name.lower() for name in image.extensions]
+    missing = [name for name in named if name not in there and name not in known.left_out]
+    refusals = [
+        Refusal(ExtensionNotThere(
+            f"the extension {name} is not in {image.name}:{choice.version} on this host", where=str(image.place),
+            mend=f"take it out of runtime.extensions; there are: {', '.join(sorted(there))}",
+        ), image.place, f"the extension {name}")
+        for name in missing
+    ]
+    return refusals, [
+        f"{image.place}: the extension {name} is accepted and not loaded: it is the agent of a monitoring service"
+        for name in named if name in known.left_out
+    ]

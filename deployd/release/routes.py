@@ -1,0 +1,77 @@
+"""The routes of a version, with the addresses that its containers have now."""
+
+from __future__ import annotations
+
+from deployd.engine.names import ENVIRONMENT, INSTANCE, PART, PROJECT, ROLE
+from deployd.environment.hosts import Resolved, ResolvedRoute, cookies_within, domains_of, routes_of
+from deployd.environment.naming import shared_domain
+from deployd.release.applications.web_server import WEB_PORT
+from deployd.release.configuration import read_config
+from deployd.release.digests import service_port
+from deployd.release.external_upstreams import find_targets
+from deployd.release.fingerprint import live_containers, routes_origin
+from deployd.release.ports import Host
+from deployd.release.release import Release
+from deployd.release.together import together
+from deployd.router.table import Access, AddressRule, Route, RouteSet, Target
+from deployd.settings import HttpAccess, Settings
+
+
+async def route_set(release: Release, host: Host) -> RouteSet:
+    """The routes of the deployment's version, with the addresses that its web containers have now."""
+    config = await read_config(release, host)
+    version, network = release.version, release.names.network
+    resolved = routes_of(host.settings, release.project, release.environment, release.branch, config)
+    ports = {service.name: service_port(host.settings, service) for service in config.services}
+    containers = live_containers(version, await host.engine.containers({
+        INSTANCE: release.instance, PROJECT: release.project.id, ENVIRONMENT: release.environment,
+    }))
+    targets: dict[str, Target] = {}
+    for container in containers:
+        address, role = container.addresses.get(network), container.labels[ROLE]
+        if address and role in ("service", "web"):
+            part = container.labels[PART]
+            targets[part] = Target(address, WEB_PORT if role == "web" else ports.get(part, 0), container.name)
+    router_ports = tuple(filter(None, (host.settings.router.http_port, host.settings.router.https_port)))
+    lead_outside = any(route.type == "proxy" for route in resolved.routes)
+    return RouteSet(
+        environment=release.key,
+        version=str(version.activity),
+        routes=tuple(await together(_route(route, targets, router_ports) for route in resolved.routes)),
+        robots=release.type == "production",
+        within=_within(resolved, release, host.settings),
+        access=_access(release.project.access_to(release.branch)),
+        origin="" if lead_outside else routes_origin(host.settings, release.project, version, containers, network),
+    )
+
+
+def _within(resolved: Resolved, release: Release, settings: Settings) -> dict[str, str]:
+    domains = domains_of(settings, release.project, release.environment, release.branch)
+    shared = shared_domain(settings.domain)
+    found = {route.host: cookies_within(route.host, domains, shared) for route in resolved.routes}
+    return {host: domain for host, domain in found.items() if domain is not None}
+
+
+def _access(said: HttpAccess) -> Access | None:
+    if not said.basic_auth and not said.addresses:
+        return None
+    rules = tuple(
+        AddressRule(rule.permission == "allow", network) for rule in said.addresses for network in rule.networks
+    )
+    return Access(said.basic_auth, rules)
+
+
+async def _route(route: ResolvedRoute, targets: dict[str, Target], router_ports: tuple[int, ...]) -> Route:
+    template = route.template
+    found: tuple[Target, ...] = ()
+    if route.type == "upstream" and (target := targets.get(template.upstream or "")):
+        found = (target,)
+    elif route.type == "proxy" and route.to:
+        found = await find_targets(route.to, str(template.place), router_ports)
+    return Route(
+        scheme=route.scheme, host=route.host, path=route.path, type=route.type,
+        targets=found,
+        to=route.to, original_url=route.original_url,
+        redirects=route.redirects,
+        cache=template.cache, ssi=template.ssi, sticky=template.sticky, tls=template.tls,
+    )

@@ -1,0 +1,1 @@
+"""The containers of services, their secrets, and what is set up in them."""

@@ -1,0 +1,63 @@
+"""What a service's container is put together from, and the credentials of those who use it."""
+
+from __future__ import annotations
+
+from deployd.engine.names import DIGEST
+from deployd.engine.specs import Bind, ContainerSpec
+from deployd.project.model import Service
+from deployd.release.ports import Host
+from deployd.release.release import Release
+from deployd.release.services.secrets import ROOT, ensure_secret_files, secret_file
+from deployd.release.version import ServiceVersion
+from deployd.services.families import family_of
+from deployd.services.family import SECRET_FILE, Credential
+from deployd.units import MEGABYTE
+
+
+async def service_container(
+    release: Release, host: Host, service: Service, version: ServiceVersion, address: str,
+) -> ContainerSpec:
+    """The specification of a service's container, and the files of its own that it sees. It has no activity: it
+    outlives them."""
+    size = host.settings.size(service.size)
+    names = release.names
+    parts = family_of(service).parts(service, memory_mb=size.memory_mb)
+    whose = (release.project.id, release.environment, service.name)
+    run_folder = host.places.run
+    if parts.secret_files:
+        await ensure_secret_files(run_folder, *whose, await host.facts.secret(*whose, ROOT))
+    files = tuple(
+        Bind(str(secret_file(run_folder, *whose, form)), path, read_only=True)
+        for form, path in parts.secret_files.items()
+    )
+    data = (Bind(names.volume(service.name), parts.volume_path),) if parts.volume_path else ()
+    return ContainerSpec(
+        name=names.service(service.name),
+        image=version.image_id,
+        labels={**names.labels("service", service.name), DIGEST: version.digest},
+        command=parts.command,
+        environment={**parts.environment, **dict.fromkeys(parts.secret_environment, SECRET_FILE)},
+        network=names.network,
+        address=address,
+        aliases=(service.name,),
+        binds=(*data, *files),
+        tmpfs=parts.tmpfs,
+        capabilities=parts.capabilities,
+        memory_bytes=size.memory_mb * MEGABYTE,
+        cpus=size.cpus,
+        open_files=parts.open_files,
+        shm_bytes=parts.shm_bytes,
+        health=parts.health,
+        restart="unless-stopped",
+        stop_seconds=60,
+    )
+
+
+async def credentials_of(release: Release, host: Host, service: Service) -> dict[str, Credential]:
+    """{endpoint: credential}; secrets are made on first use and kept."""
+    project, environment = release.project.id, release.environment
+    secrets = {
+        endpoint.name: await host.facts.secret(project, environment, service.name, endpoint.name)
+        for endpoint in service.endpoints
+    }
+    return dict(family_of(service).credentials(service, secrets.__getitem__))

@@ -1,0 +1,165 @@
+"""What is kept of environments between their deployments, out of the database."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from deployd.activity.journal import Journal, read_result, write_result
+from deployd.activity.masking import Masker
+from deployd.clock import Clock
+from deployd.engine.addresses import gateway_of
+from deployd.engine.docker.engine import Engine
+from deployd.engine.subnets import next_subnet, overlaps, parse_host_routes
+from deployd.ids import ActivityId, EnvironmentName, ProjectId, SlugKey
+from deployd.release.version import Version
+from deployd.settings import Settings
+from deployd.state import activities, answers, entries, environments, locks, secrets
+from deployd.state.locks import Lock
+from deployd.state.sealing import Sealer
+from deployd.state.store import Store
+
+HOST_ROUTES = Path("/proc/net/route")
+
+
+class StateFacts:
+    """Facts about environments in state.db. Secrets that it hands out are masked in every log from then on."""
+
+    def __init__(
+        self, store: Store, engine: Engine, settings: Settings, clock: Clock, masker: Masker, sealer: Sealer,
+        told: Callable[[], None] = lambda: None,
+    ) -> None:
+        """
+        Args:
+            told: Called when an environment has got its subnet.
+        """
+        self._store = store
+        self._engine = engine
+        self._settings = settings
+        self._clock = clock
+        self._masker = masker
+        self._sealer = sealer
+        self._told = told
+
+    async def live(self, project: ProjectId, environment: EnvironmentName) -> Version | None:
+        text = await self._store.read(lambda db: environments.live_version(db, project, environment))
+        return read_result(text, Version) if text else None
+
+    async def set_live(self, project: ProjectId, environment: EnvironmentName, version: Version) -> None:
+        text, now = write_result(version), self._clock.now()
+        await self._store.write(
+            lambda db: environments.set_live(db, project, environment, version.activity, text, now),
+        )
+
+    async def version_of(self, activity: ActivityId) -> Version | None:
+        text = await self._store.read(lambda db: environments.version_of(db, activity))
+        return read_result(text, Version) if text else None
+
+    async def entropy(self, project: ProjectId) -> str:
+        # Read first: that waits for no disk.
+        there = await self._store.read(lambda db: secrets.entropy_of(db, self._sealer, project))
+        if there is None:
+            there = await self._store.write(lambda db: secrets.ensure_entropy(db, self._sealer, project))
+        self._masker.learn([there])
+        return there
+
+    async def uid(self, project: ProjectId) -> int:
+        """Number of the user (and group) of a project, for all its containers; no other project ever has it."""
+        there = await self._store.read(lambda db: environments.uid_of(db, project))
+        if there is None:
+            await self.entropy(project)   # which makes the project's row
+            first = self._settings.first_uid
+            there = await self._store.write(lambda db: environments.ensure_uid(db, project, first))
+        return there
+
+    async def subnet(self, project: ProjectId, environment: EnvironmentName, network: str) -> str:
+        """The environment's own subnet, free of everything that Docker and the host use.
+
+        It is kept from then on, unless somebody else took it while there was no network of the environment.
+        """
+        networks = await self._engine.networks({})
+        used = {subnet for item in networks for subnet in item.subnets}
+        used.update(parse_host_routes(await asyncio.to_thread(HOST_ROUTES.read_text)))
+        there = any(item.name == network for item in networks)
+        subnet = await self._store.write(lambda db: environments.ensure_subnet(
+            db, project, environment,
+            lambda taken: next_subnet(self._settings.network_pool, self._settings.subnet_prefix, used | taken),
+            lambda subnet: there or not overlaps(subnet, used),
+        ))
+        self._told()
+        return subnet
+
+    async def gateway(self, project: ProjectId, environment: EnvironmentName) -> str:
+        """The host's address in the environment's network; empty as long as it has none."""
+        subnet = await self._store.read(lambda db: environments.subnet_of(db, project, environment))
+        return gateway_of(subnet) if subnet else ""
+
+    async def secret(self, project: ProjectId, environment: EnvironmentName, service: str, name: str) -> str:
+        key = (project, environment, service, name)
+        there = await self._store.read(lambda db: secrets.secret_of(db, self._sealer, *key))
+        if there is None:
+            there = await self._store.write(lambda db: secrets.ensure_secret(db, self._sealer, *key))
+        self._masker.learn([there])
+        return there
+
+    async def exists(self, project: ProjectId, environment: EnvironmentName) -> bool:
+        """Whether the environment is there; one that is deleted and whose data is kept is not."""
+        return await self._store.read(lambda db: environments.find(db, project, environment)) is not None
+
+    async def lock(self, project: ProjectId, environment: EnvironmentName) -> Lock | None:
+        """Who keeps the environment as it is; None: nobody."""
+        return await self._store.read(lambda db: locks.find(db, project, environment))
+
+    async def usual_answers(self, project: ProjectId, environment: EnvironmentName) -> dict[str, int]:
+        """{URL: status, when what is live had become so}"""
+        return await self._store.read(lambda db: answers.usual(db, project, environment))
+
+    async def set_usual_answers(
+        self, project: ProjectId, environment: EnvironmentName, statuses: Mapping[str, int],
+    ) -> None:
+        """Write down what a version answers that has become live: {URL: status}."""
+        now = self._clock.now()
+        await self._store.write(lambda db: answers.put_usual(db, project, environment, statuses, now))
+
+    async def set_wrong_answers(
+        self, project: ProjectId, environment: EnvironmentName, wrong: Mapping[str, str],
+    ) -> bool:
+        """Write down what visitors get now that is worse than usual: {URL: answer}. False: that was known."""
+        now = self._clock.now()
+        return await self._store.write(lambda db: answers.put_wrong(db, project, environment, wrong, now))
+
+    async def forget(self, project: ProjectId, environment: EnvironmentName) -> None:
+        """The environment is gone; its activities and their logs stay, and its secrets as long as its data."""
+        await self._store.write(lambda db: environments.forget(db, project, environment))
+
+    async def forget_secrets(self, project: ProjectId, environment: EnvironmentName) -> None:
+        """Its data is gone as well."""
+        await self._store.write(lambda db: secrets.forget_secrets(db, project, environment))
+
+    async def slugs_in_use(self, but_for: ActivityId | None = None) -> frozenset[SlugKey]:
+        """Slugs of all live versions, and of those that deployments under way are about to start.
+
+        Args:
+            but_for: An activity whose version does not count.
+        """
+        versions = await self._store.read(_versions_in_use)
+        return frozenset(app.slug for version in versions if version.activity != but_for for app in version.apps)
+
+
+@dataclass(frozen=True, slots=True)
+class _Planned:
+    """Of the result of `read_and_plan`, what is asked for here."""
+
+    version: Version
+
+
+def _versions_in_use(db: sqlite3.Connection) -> list[Version]:
+    found = [read_result(text, Version) for _, _, text in environments.live_versions(db)]
+    for activity in activities.open_ones(db):
+        with suppress(LookupError):
+            found.append(Journal(entries.all_of_activity(db, activity.id)).result("read_and_plan", _Planned).version)
+    return found
