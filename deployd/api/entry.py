@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from deployd.activity.journal import DONE, UNDONE, read_result
 from deployd.api.shapes import EntryShape, FreezeShape
-from deployd.deployment.route import Switched
+from deployd.deployment.results import Switched
 from deployd.router.table import Released
 from deployd.state.entries import Entry
 

@@ -32,7 +32,8 @@ from deployd.daemon.health import collected, degraded, health_of, measured
 from deployd.daemon.lasting import Lasting
 from deployd.deployment.carry import Carrier
 from deployd.deployment.share import refuse_beyond_share
-from deployd.engine.docker.crowd import Crowd
+from deployd.engine.crowd import Crowd
+from deployd.engine.docker.groups import Groups
 from deployd.intake.checker import CommitChecker
 from deployd.intake.followed import TerminalLogs
 from deployd.intake.guesses import Guesses
@@ -106,7 +107,10 @@ async def work(
     await edges.router.complete()
     crowd = Crowd(edges.engine, settings.instance)
     disks = Disks(edges.engine, host.places, settings.instance, nets.of("disks"))
-    usage = Usage(edges.engine, crowd, disks, edges.clock, settings.run / "memory-kills.json", net=nets.of("usage"))
+    usage = Usage(
+        edges.engine, crowd, disks, edges.clock, settings.run / "memory-kills.json", groups=Groups(),
+        net=nets.of("usage"),
+    )
     watch = Watch(
         edges.store, host, reconciler, edges.router, edges.clock,
         partial(start_router, edges.engine, edges.router, settings, host.catalogue),

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Coroutine
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -18,9 +17,10 @@ from deployd.confined.going import put_aside
 from deployd.confined.trees import ensure_owner
 from deployd.deployment.build_room import ensure_cache_in_bounds, room_watched
 from deployd.deployment.desired import build_variables
+from deployd.deployment.results import Built
 from deployd.deployment.view import Deployment
 from deployd.engine.errors import ScriptLost, ScriptOverran
-from deployd.engine.names import ACTIVITY, ENVIRONMENT, INSTANCE, PROJECT, ROLE, bridge_name
+from deployd.engine.names import INSTANCE, ROLE, bridge_name
 from deployd.engine.script import Script, age_seconds, follow, prepare, read_status, wrapper_command
 from deployd.engine.specs import Bind, ContainerSpec, NetworkSpec
 from deployd.environment.platform import APP_FOLDER, CACHE_FOLDER, About, build_environment
@@ -52,11 +52,6 @@ class BuildFailed(DeployError):
     code: ClassVar[str] = "build-failed"
 
 
-@dataclass(frozen=True, slots=True)
-class Built:
-    apps: tuple[str, ...]
-
-
 async def build_apps(deployment: Deployment, host: Host, tell: Tell) -> Built:
     """Build every application that the plan names, one after the other; log lines carry the application's name.
 
@@ -86,10 +81,7 @@ async def discard(deployment: Deployment, host: Host, tell: Tell) -> None:
 
 async def remove_build_containers(deployment: Deployment, host: Host, tell: Tell) -> None:
     """Gone already is fine. They have ended with their builds, so no visitor has to wait for Docker to clean up."""
-    labels = {
-        INSTANCE: deployment.instance, PROJECT: deployment.project.id, ENVIRONMENT: deployment.environment,
-        ACTIVITY: str(deployment.id), ROLE: "build",
-    }
+    labels = deployment.names.labels("build", activity=deployment.id)
     await together(
         host.engine.ensure_container_gone(container.name, stop_seconds=0)
         for container in await host.engine.containers(labels)

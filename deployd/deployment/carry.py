@@ -19,7 +19,6 @@ from deployd.activity.table import Table, TableUnknown
 from deployd.activity.wish import Wish
 from deployd.clock import Clock
 from deployd.deployment.admission import memory_needed
-from deployd.deployment.hooks import freeze
 from deployd.deployment.steps import LEAVING, QUIET_PHASES, table_of
 from deployd.deployment.view import Deployment
 from deployd.ids import ActivityId
@@ -165,7 +164,7 @@ class Carrier:
         """What visitors see after a failure; who thawed has said it already, with how many had waited."""
         if await self.host.facts.live(activity.project, activity.environment) is None:
             tell.line("visitors: nothing is live here yet")
-        elif (thaw := journal.last(freeze.__name__)) is None or thaw.event != UNDONE:
+        elif (thaw := journal.last("freeze")) is None or thaw.event != UNDONE:
             tell.line(visitors_after(table, journal))
 
     async def _ask_live(

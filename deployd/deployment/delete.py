@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from deployd.activity.log import Tell
 from deployd.confined.going import put_aside
 from deployd.confined.stages import ensure_unstaged
+from deployd.deployment.results import Deleted
 from deployd.deployment.view import Deployment
-from deployd.engine.names import ACTIVITY, ENVIRONMENT, INSTANCE, PROJECT
+from deployd.engine.names import ACTIVITY
 from deployd.release.ports import Host
 from deployd.release.removal import unmount_unused
 from deployd.release.services.secrets import forget_secret_files
@@ -23,12 +23,6 @@ from deployd.release.together import together
 
 UNDER_WAY_SECONDS = 0.5
 """Requests that the router had sent on before its routes went reach their containers within this time."""
-
-
-@dataclass(frozen=True, slots=True)
-class Deleted:
-    containers: int
-    volumes: int
 
 
 async def remove_environment(deployment: Deployment, host: Host, tell: Tell) -> Deleted:
@@ -44,9 +38,9 @@ async def remove_environment(deployment: Deployment, host: Host, tell: Tell) -> 
     version = await host.facts.live(project, environment)
     if version is not None:
         await asyncio.sleep(UNDER_WAY_SECONDS)
-    containers = await host.engine.containers(_labels(deployment))
+    containers = await host.engine.containers(deployment.names.labels())
     await together(host.engine.ensure_container_gone(container.name, stop_seconds=10) for container in containers)
-    for volume in await host.engine.volumes(_labels(deployment)):
+    for volume in await host.engine.volumes(deployment.names.labels()):
         if ACTIVITY in volume.labels:   # of a version, and no data
             await host.engine.ensure_volume_gone(volume.name)
     await host.engine.ensure_network_gone(deployment.names.network)
@@ -76,19 +70,13 @@ async def purge_data(deployment: Deployment, host: Host, tell: Tell) -> Deleted:
 
 async def _remove_data(deployment: Deployment, host: Host) -> int:
     project, environment = deployment.project.id, deployment.environment
-    volumes = await host.engine.volumes(_labels(deployment))
+    volumes = await host.engine.volumes(deployment.names.labels())
     for volume in volumes:
         await host.engine.ensure_volume_gone(volume.name)
     await put_aside(host.places.environment(project, environment), host.places.going)
     await host.facts.forget_secrets(project, environment)
     await forget_secret_files(host.places.run, project, environment)
     return len(volumes)
-
-
-def _labels(deployment: Deployment) -> dict[str, str]:
-    return {
-        INSTANCE: deployment.instance, PROJECT: deployment.project.id, ENVIRONMENT: deployment.environment,
-    }
 
 
 async def _remove_all_but(folder: Path, kept: Path, going: Path) -> None:

@@ -9,12 +9,11 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from deployd.activity.log import Tell
-from deployd.deployment.hooks import stop_old_workers
 from deployd.deployment.kept import find_home
 from deployd.deployment.results import AppsUp
 from deployd.deployment.view import Deployment
 from deployd.deployment.waiting import waiting_of
-from deployd.engine.names import ACTIVITY, ENVIRONMENT, INSTANCE, PART, PROJECT
+from deployd.engine.names import PART
 from deployd.engine.observed import ContainerSeen
 from deployd.ids import ActivityId
 from deployd.project.model import ProjectConfig
@@ -22,6 +21,7 @@ from deployd.release.answers.greeting import greet
 from deployd.release.applications.addresses import fixed_addresses
 from deployd.release.applications.stale_mounts import end_without_slug
 from deployd.release.applications.start import in_order_of_need, start_app, start_worker, web_name
+from deployd.release.applications.workers import stop_old_workers
 from deployd.release.configuration import read_config
 from deployd.release.data.volumes import ensure_data_owner
 from deployd.release.ports import Host
@@ -79,10 +79,7 @@ async def _find_kept(
 
 async def _made_before(deployment: Deployment, host: Host) -> tuple[ContainerSeen, ...]:
     """Containers of this deployment that a daemon before us made; Docker itself may have started them since then."""
-    return await host.engine.containers({
-        INSTANCE: deployment.instance, PROJECT: deployment.project.id, ENVIRONMENT: deployment.environment,
-        ACTIVITY: str(deployment.id),
-    })
+    return await host.engine.containers(deployment.names.labels(activity=deployment.id))
 
 
 async def start_workers(deployment: Deployment, host: Host, tell: Tell) -> AppsUp:
@@ -92,7 +89,7 @@ async def start_workers(deployment: Deployment, host: Host, tell: Tell) -> AppsU
         deployment.container("worker", worker_part(app.name, worker.name))
         for app in config.applications for worker in app.workers
     ]
-    await stop_old_workers(deployment, host, tell, but_for=own)   # they go on until now when nobody was held
+    await stop_old_workers(deployment.release, host, tell, but_for=own)   # they go on until now when nobody was held
     started = []
     for app in config.applications:
         for worker in app.workers:

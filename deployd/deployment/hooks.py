@@ -5,33 +5,20 @@ The freeze has one absolute end, kept by the router: if the daemon dies, request
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
-
 from deployd.activity.log import Tell
 from deployd.deployment.freeze_report import words_of_thaw
+from deployd.deployment.results import Frozen, HookRan
 from deployd.deployment.view import Deployment
 from deployd.deployment.waiting import waiting_of
-from deployd.engine.names import ACTIVITY, ENVIRONMENT, INSTANCE, PART, PROJECT, ROLE
 from deployd.errors import DeployError
 from deployd.release.applications.cron_runs import wait_for_crons
 from deployd.release.applications.hook_runs import HookFailed, end_hook, run_hook
+from deployd.release.applications.workers import stop_old_workers
 from deployd.release.configuration import read_config
 from deployd.release.fingerprint import live_containers
 from deployd.release.ports import Host
 from deployd.release.routes import route_set
 from deployd.router.table import Released, RouteSet
-
-
-@dataclass(frozen=True, slots=True)
-class Frozen:
-    held: bool
-    """False: there was nobody to hold, or no hook that needs it, or the strategy is rolling."""
-
-
-@dataclass(frozen=True, slots=True)
-class HookRan:
-    apps: tuple[str, ...]
 
 
 async def freeze(deployment: Deployment, host: Host, tell: Tell) -> Frozen:
@@ -50,7 +37,7 @@ async def freeze(deployment: Deployment, host: Host, tell: Tell) -> Frozen:
     tell.line(f"requests are held, for {host.settings.freeze_seconds} s at most")
     if routes is not None:
         await _show_to_operators(routes, host, tell)
-    await stop_old_workers(deployment, host, tell)
+    await stop_old_workers(deployment.release, host, tell)
     return Frozen(True)
 
 
@@ -78,20 +65,6 @@ async def _show_to_operators(routes: RouteSet, host: Host, tell: Tell) -> None:
         tell.warn(f"operators cannot see the new version before it is live: {error.what}")
 
 
-async def stop_old_workers(
-    deployment: Deployment, host: Host, tell: Tell, but_for: Collection[str] = (),
-) -> None:
-    """Let the workers of earlier versions finish and end; none is fine.
-
-    Args:
-        but_for: Names of containers that are kept.
-    """
-    for worker in await host.engine.containers(_workers(deployment)):
-        if worker.running and worker.labels[ACTIVITY] != str(deployment.id) and worker.name not in but_for:
-            await host.engine.stop(worker.name)
-            tell.line(f"worker {worker.labels[PART]} stopped")
-
-
 async def thaw_to_old(deployment: Deployment, host: Host, tell: Tell) -> Released | None:
     """Undo of the freeze: release what was held to the version that was live, then start its workers again.
 
@@ -103,7 +76,7 @@ async def thaw_to_old(deployment: Deployment, host: Host, tell: Tell) -> Release
         return None   # nobody was held
     released = await host.router.thaw(deployment.key)
     tell.line(f"visitors: on the earlier version again; {words_of_thaw(released)}")
-    for worker in live_containers(before, await host.engine.containers(_workers(deployment))):
+    for worker in live_containers(before, await host.engine.containers(deployment.names.labels("worker"))):
         if not worker.running:
             await host.engine.start(worker.name)
     return released
@@ -145,10 +118,3 @@ async def end_and_put_back(deployment: Deployment, host: Host, tell: Tell) -> No
     config = await read_config(deployment.release, host)
     for app in config.applications:
         await end_hook(deployment.release, host, app.name, "deploy")
-
-
-def _workers(deployment: Deployment) -> dict[str, str]:
-    return {
-        INSTANCE: deployment.instance, PROJECT: deployment.project.id, ENVIRONMENT: deployment.environment,
-        ROLE: "worker",
-    }

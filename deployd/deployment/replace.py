@@ -15,10 +15,8 @@ from __future__ import annotations
 import asyncio
 
 from deployd.activity.log import Tell
-from deployd.deployment.hooks import Frozen
-from deployd.deployment.results import Replaced
+from deployd.deployment.results import Frozen, Replaced
 from deployd.deployment.service_back import have_service_as_before, services_before
-from deployd.deployment.snapshot import copied_services
 from deployd.deployment.view import Deployment
 from deployd.deployment.waiting import Waiting, waiting_of
 from deployd.engine.names import DIGEST
@@ -98,7 +96,7 @@ async def _replace(deployment: Deployment, host: Host, tell: Tell, wanted: Wante
 
 async def _put_back(deployment: Deployment, host: Host, tell: Tell, wanted: Wanted) -> None:
     await have_service_as_before(deployment, host, wanted)
-    if wanted.name not in copied_services(deployment):   # else its files are put back next
+    if wanted.name not in deployment.copied_services:   # else its files are put back next
         await ensure_provisioned(deployment.release, host, wanted, deployment.names.service(wanted.name))
     tell.line(f"{wanted.version.type} as before again", app=wanted.name)
 

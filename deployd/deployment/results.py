@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
-from deployd.ids import ActivityId
+from deployd.ids import ActivityId, CommitId, SlugKey
+from deployd.plan import Plan
+from deployd.release.version import Version
+from deployd.router.table import Released
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,3 +41,83 @@ class Replaced:
     """{service: how long visitors would have missed it}"""
     apps: tuple[str, ...] = ()
     """Those that had to wait for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    commit: CommitId
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What validate decided; every later step goes by it."""
+
+    version: Version
+    before: Version | None
+    """What was live; None for a new environment."""
+    plan: Plan
+    urls: tuple[str, ...]
+    """Where people look at it, the primary one first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    apps: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    slugs: tuple[SlugKey, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    held: bool
+    """False: there was nobody to hold, or no hook that needs it, or the strategy is rolling."""
+
+
+@dataclass(frozen=True, slots=True)
+class HookRan:
+    apps: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    services: tuple[str, ...]
+    """Empty: none was wanted, or there is nothing to copy."""
+    files: int = 0
+    size_bytes: int = 0
+    seconds: float = 0.0
+    mounts: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What people call what is in it."""
+        return (*self.services, *(f"the mount {folder}" for folder in self.mounts))
+
+
+@dataclass(frozen=True, slots=True)
+class Healthy:
+    apps: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Switched:
+    at: datetime
+    released: Released
+
+
+@dataclass(frozen=True, slots=True)
+class PostDeployed:
+    apps: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Retired:
+    versions: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    containers: int
+    volumes: int

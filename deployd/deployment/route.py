@@ -6,15 +6,13 @@ The switch is the point of no return: before it everything is undone, after it a
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
 from deployd.activity.log import Tell
 from deployd.deployment.ended_starts import tell_ended_starts
 from deployd.deployment.freeze_report import words_of_switch
-from deployd.deployment.services import remove_set_aside
-from deployd.deployment.snapshot import remove_snapshot
+from deployd.deployment.results import Healthy, PostDeployed, Retired, Switched
 from deployd.deployment.view import Deployment
 from deployd.errors import DeployError, Transient
 from deployd.project.model import Application
@@ -23,14 +21,15 @@ from deployd.release.answers.probe import wait_until_answering
 from deployd.release.answers.reports import refuse_errors, tell_answers
 from deployd.release.applications.hook_runs import end_hook, forget_hooks, run_hook
 from deployd.release.configuration import read_config
+from deployd.release.data.mount_copy import remove_snapshot
 from deployd.release.gone import ensure_gone
 from deployd.release.images_missing import instead_of
 from deployd.release.ports import Host
 from deployd.release.removal import remove_version, unmount_unused, versions_there
 from deployd.release.routes import route_set
+from deployd.release.services.service import remove_set_aside
 from deployd.release.together import together
 from deployd.router.control import RouterUnanswered
-from deployd.router.table import Released
 
 DRAIN_SECONDS = 0.3
 """Requests that the router sent on just before the switch arrive at the old web server within this time."""
@@ -42,27 +41,6 @@ class NotSwitched(DeployError):
 
     code: ClassVar[str] = "not-switched"
     certainly_not_done: ClassVar[bool] = True
-
-
-@dataclass(frozen=True, slots=True)
-class Healthy:
-    apps: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Switched:
-    at: datetime
-    released: Released
-
-
-@dataclass(frozen=True, slots=True)
-class PostDeployed:
-    apps: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Retired:
-    versions: tuple[str, ...]
 
 
 async def wait_until_healthy(deployment: Deployment, host: Host, tell: Tell) -> Healthy:
@@ -173,8 +151,8 @@ async def _retire(deployment: Deployment, host: Host, tell: Tell) -> Retired:
         if planned.action == "remove":
             await ensure_gone(host, deployment.names.service(planned.name), stop_seconds=60)
             tell.line(f"service {planned.name} removed, its volume is kept")
-    await remove_set_aside(deployment, host)
-    await remove_snapshot(deployment, host)
+    await remove_set_aside(deployment.place, host)
+    await remove_snapshot(deployment.release, host)
     await tell_ended_starts(deployment, host, await read_config(deployment.release, host), tell)
     before = deployment.planned.before
     await unmount_unused(host, before.apps if before else ())

@@ -15,7 +15,7 @@ from deployd.confined.stages import ensure_unstaged
 from deployd.deployment.results import ServicesUp
 from deployd.deployment.service_back import have_service_as_before, is_as_before, services_before
 from deployd.deployment.view import Deployment
-from deployd.engine.names import DIGEST, ENVIRONMENT, INSTANCE, PART, PROJECT, ROLE, is_set_aside
+from deployd.engine.names import DIGEST
 from deployd.release.configuration import read_config
 from deployd.release.data.volumes import belongs_to_another
 from deployd.release.gone import ensure_gone
@@ -27,6 +27,7 @@ from deployd.release.services.service import (
     ensure_provisioned,
     ensure_running,
     new_volume,
+    remove_set_aside,
     wanted_services,
 )
 from deployd.release.together import together
@@ -90,19 +91,7 @@ async def put_back_services(deployment: Deployment, host: Host, tell: Tell) -> N
         if not await is_as_before(deployment, host, wanted):
             await have_service_as_before(deployment, host, wanted)
             await ensure_provisioned(deployment.release, host, wanted, deployment.names.service(wanted.name))
-    await remove_set_aside(deployment, host)
-
-
-async def remove_set_aside(deployment: Deployment, host: Host) -> None:
-    """Remove containers of services that wait for their turn, or had it."""
-    found = await host.engine.containers({
-        INSTANCE: deployment.instance, PROJECT: deployment.project.id, ENVIRONMENT: deployment.environment,
-        ROLE: "service",
-    })
-    await together(
-        ensure_gone(host, item, stop_seconds=0)
-        for item in found if is_set_aside(item.name, item.labels.get(PART, ""))
-    )
+    await remove_set_aside(deployment.place, host)
 
 
 async def _ensure_service(deployment: Deployment, host: Host, tell: Tell, wanted: Wanted) -> bool:

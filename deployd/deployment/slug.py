@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
 from deployd.activity.log import Tell
 from deployd.confined.going import put_aside
 from deployd.confined.trees import bytes_to_read
+from deployd.deployment.results import Packed
 from deployd.deployment.view import Deployment
 from deployd.errors import DeployError
-from deployd.ids import SlugKey
 from deployd.release.configuration import read_config
 from deployd.release.ports import Host
 from deployd.release.together import together
@@ -24,11 +23,6 @@ class BuiltTooLarge(DeployError):
     """What was built is too much to be packed: it may take no room on the disk and be terabytes to read."""
 
     code: ClassVar[str] = "built-too-large"
-
-
-@dataclass(frozen=True, slots=True)
-class Packed:
-    slugs: tuple[SlugKey, ...]
 
 
 async def pack(deployment: Deployment, host: Host, tell: Tell) -> Packed:

@@ -14,7 +14,6 @@ Surprise: what is half taken is never put back, because only what the journal ca
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
@@ -22,7 +21,7 @@ from deployd.activity.explain import unwrap
 from deployd.activity.log import Tell
 from deployd.confined.going import put_aside
 from deployd.confined.trees import count_files
-from deployd.deployment.hooks import Frozen
+from deployd.deployment.results import Frozen, Taken
 from deployd.deployment.view import Deployment
 from deployd.deployment.waiting import waiting_of
 from deployd.errors import DeployError
@@ -40,6 +39,7 @@ from deployd.release.data.mount_copy import (
     folders_of,
     open_keeping,
     put_mounts_back,
+    remove_snapshot,
     write_request,
 )
 from deployd.release.data.volume_copy import by_hand
@@ -62,21 +62,6 @@ class SnapshotNotPutBack(DeployError):
     """Databases or mounts are not as they were before the deploy hook; the snapshot is kept."""
 
     code: ClassVar[str] = "snapshot-not-put-back"
-
-
-@dataclass(frozen=True, slots=True)
-class Taken:
-    services: tuple[str, ...]
-    """Empty: none was wanted, or there is nothing to copy."""
-    files: int = 0
-    size_bytes: int = 0
-    seconds: float = 0.0
-    mounts: tuple[str, ...] = ()
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """What people call what is in it."""
-        return (*self.services, *(f"the mount {folder}" for folder in self.mounts))
 
 
 async def take_snapshot(deployment: Deployment, host: Host, tell: Tell) -> Taken:
@@ -107,17 +92,12 @@ async def put_back_snapshot(deployment: Deployment, host: Host, tell: Tell) -> N
     Raises:
         SnapshotNotPutBack: They did not; says where the snapshot is and how a person puts it back.
     """
-    taken = _taken(deployment)
+    taken = deployment.taken
     if taken is None:
         await end_half_copied(deployment.release, host, await databases_before(deployment.release, host))
     elif taken.names and _may_have_changed(deployment):
         await _put_back(deployment, host, tell, taken)
-    await remove_snapshot(deployment, host)
-
-
-async def remove_snapshot(deployment: Deployment, host: Host) -> None:
-    """Let go of the snapshot of a deployment; none is fine."""
-    await put_aside(_folder(deployment, host), host.places.going)
+    await remove_snapshot(deployment.release, host)
 
 
 async def _take(
@@ -209,20 +189,6 @@ def _not_put_back(
 def _wanted(deployment: Deployment, host: Host) -> bool:
     own = deployment.project.snapshot_before_deploy
     return host.settings.snapshot_before_deploy if own is None else own
-
-
-def _taken(deployment: Deployment) -> Taken | None:
-    """None: the snapshot was begun and is not whole."""
-    try:
-        return deployment.journal.result("take_snapshot", Taken)
-    except LookupError:
-        return None
-
-
-def copied_services(deployment: Deployment) -> tuple[str, ...]:
-    """Those of which there is a whole snapshot."""
-    taken = _taken(deployment)
-    return taken.services if taken else ()
 
 
 def _may_have_changed(deployment: Deployment) -> bool:

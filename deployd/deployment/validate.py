@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from deployd.activity.log import Tell
 from deployd.deployment.desired import find_wanted, wanted_services
-from deployd.deployment.view import Deployment, Fetched, Planned
+from deployd.deployment.results import Fetched, Planned
+from deployd.deployment.view import Deployment
 from deployd.environment.hosts import routes_of
 from deployd.errors import DeployError, Transient
 from deployd.ids import CommitId

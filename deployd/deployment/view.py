@@ -6,32 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from deployd.activity.journal import Journal
-from deployd.deployment.results import AppsUp, Replaced
+from deployd.deployment.results import AppsUp, Fetched, Planned, Replaced, Taken
 from deployd.engine.names import Names
 from deployd.environment.naming import EnvironmentType, environment_type
 from deployd.ids import ActivityId, CommitId, EnvironmentName
-from deployd.plan import Plan
 from deployd.release.release import Environment, Release
 from deployd.release.version import Version
 from deployd.settings import ProjectSettings
 from deployd.state.activities import Activity
-
-
-@dataclass(frozen=True, slots=True)
-class Fetched:
-    commit: CommitId
-
-
-@dataclass(frozen=True, slots=True)
-class Planned:
-    """What validate decided; every later step goes by it."""
-
-    version: Version
-    before: Version | None
-    """What was live; None for a new environment."""
-    plan: Plan
-    urls: tuple[str, ...]
-    """Where people look at it, the primary one first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +51,19 @@ class Deployment:
     @property
     def names(self) -> Names:
         return Names(self.instance, self.project.id, self.environment)
+
+    @property
+    def taken(self) -> Taken | None:
+        """Its snapshot; None: there is none, or it was begun and is not whole."""
+        try:
+            return self.journal.result("take_snapshot", Taken)
+        except LookupError:
+            return None
+
+    @property
+    def copied_services(self) -> tuple[str, ...]:
+        """Those of which there is a whole snapshot."""
+        return self.taken.services if self.taken else ()
 
     @property
     def place(self) -> Environment:

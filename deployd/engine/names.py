@@ -80,10 +80,8 @@ class Names:
         """Host name of an application's container, one for each version: old and new stand side by side."""
         return f"{part}-{activity}"
 
-    def labels(self, role: str, part: str = "", activity: ActivityId | None = None) -> Mapping[str, str]:
-        labels = {INSTANCE: self.instance, PROJECT: self.project, ENVIRONMENT: self.environment, ROLE: role}
-        if part:
-            labels[PART] = part
-        if activity is not None:
-            labels[ACTIVITY] = str(activity)
-        return labels
+    def labels(self, role: str = "", part: str = "", activity: ActivityId | str = "") -> Mapping[str, str]:
+        """What is made with, and found again by: of the whole environment, or of what is asked for in it."""
+        labels = {INSTANCE: self.instance, PROJECT: self.project, ENVIRONMENT: self.environment}
+        more = {ROLE: role, PART: part, ACTIVITY: str(activity)}
+        return labels | {label: value for label, value in more.items() if value}

@@ -183,3 +183,23 @@ def _own_addresses(data: Mapping[str, Any]) -> dict[str, str]:
 def _networks(data: Mapping[str, Any]) -> Mapping[str, Any]:
     networks: Mapping[str, Any] = (data.get("NetworkSettings") or {}).get("Networks") or {}
     return networks
+
+
+@dataclass(frozen=True, slots=True)
+class GroupFigures:
+    cpu_seconds: float
+    """Since the container was started."""
+    memory_bytes: int
+    """Without what the kernel would give away before anything is killed: files that were read and are not in use."""
+    memory_limit_bytes: int | None
+    kills: int
+    """Processes that were killed for want of memory since the container was started, its children's too."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExecResult:
+    """How a command in a container ended, and the end of what it wrote, 16 MB of each stream."""
+
+    status: int
+    stdout: bytes
+    stderr: bytes

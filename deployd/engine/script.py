@@ -38,9 +38,8 @@ from pathlib import Path
 from typing import Protocol
 
 from deployd.confined.beneath import FILE, NotBeneath, is_roots, open_folder, read_file, write_file
-from deployd.engine.docker.execs import ExecResult
 from deployd.engine.errors import NotRunning, NotThere, ScriptLost, ScriptOverran
-from deployd.engine.observed import ContainerSeen
+from deployd.engine.observed import ContainerSeen, ExecResult
 from deployd.process import LineCutter
 from deployd.units import MEGABYTE
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import structlog
 
-from deployd.engine.docker.engine import Engine
+from deployd.engine.engine import Engine
 from deployd.engine.observed import ContainerSeen
 from deployd.output.files import OLDER, TRIES
 from deployd.output.sources import ABOUT, LOG, Source, source_of, write_about

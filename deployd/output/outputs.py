@@ -9,8 +9,8 @@ from pathlib import Path
 from weakref import WeakSet
 
 from deployd.clock import Clock
-from deployd.engine.docker.crowd import Crowd
-from deployd.engine.docker.engine import Engine
+from deployd.engine.crowd import Crowd
+from deployd.engine.engine import Engine
 from deployd.engine.errors import EngineRefused
 from deployd.engine.names import ENVIRONMENT, PROJECT
 from deployd.errors import DeployError

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from deployd.catalogue import Catalogue, Entry
 from deployd.clock import Clock
-from deployd.engine.docker.engine import Engine
+from deployd.engine.engine import Engine
 from deployd.git.mirror import CommitInfo
 from deployd.git.submodule_look import Looked
 from deployd.ids import ActivityId, CommitId, EnvironmentName, ProjectId, SlugKey

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from deployd.confined.going import put_aside
 from deployd.confined.stages import ensure_unstaged
-from deployd.engine.names import ACTIVITY, ENVIRONMENT, INSTANCE, PART, PROJECT, ROLE
+from deployd.engine.names import ACTIVITY, PART, ROLE
 from deployd.engine.observed import ContainerSeen
 from deployd.ids import ActivityId, SlugKey
 from deployd.release.gone import ensure_gone
@@ -31,10 +31,7 @@ async def remove_version(
     Args:
         but_for: Applications and workers that go on.
     """
-    labels = {
-        INSTANCE: release.instance, PROJECT: release.project.id, ENVIRONMENT: release.environment,
-        ACTIVITY: activity,
-    }
+    labels = release.names.labels(activity=activity)
     found = [item for item in await host.engine.containers(labels) if item.labels.get(PART) not in but_for]
     await _remove(host, [item for item in found if item.labels[ROLE] == "web"], host.settings.drain_seconds)
     await _remove(host, [item for item in found if item.labels[ROLE] != "web"], STOP_SECONDS)
@@ -56,10 +53,7 @@ async def remove_version(
 
 async def end_new_apps(release: Release, host: Host) -> None:
     """End the applications that a deployment started, at once; their containers stay. None is fine."""
-    for container in await host.engine.containers({
-        INSTANCE: release.instance, PROJECT: release.project.id, ENVIRONMENT: release.environment,
-        ACTIVITY: str(release.id), ROLE: "app",
-    }):
+    for container in await host.engine.containers(release.names.labels("app", activity=release.id)):
         await host.engine.stop(container.name, 0)
 
 
@@ -71,7 +65,7 @@ async def versions_there(
     Args:
         kept: {activity: applications and workers of it that go on}; they do not count.
     """
-    labels = {INSTANCE: release.instance, PROJECT: release.project.id, ENVIRONMENT: release.environment}
+    labels = release.names.labels()
     found = [item.labels for item in await host.engine.containers(labels)]
     found += [item.labels for item in await host.engine.volumes(labels)]
     there = {item[ACTIVITY] for item in found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from deployd.engine.names import ENVIRONMENT, INSTANCE, PART, PROJECT, ROLE
+from deployd.engine.names import PART, ROLE
 from deployd.environment.hosts import Resolved, ResolvedRoute, cookies_within, domains_of, routes_of
 from deployd.environment.naming import shared_domain
 from deployd.release.applications.web_server import WEB_PORT
@@ -23,9 +23,7 @@ async def route_set(release: Release, host: Host) -> RouteSet:
     version, network = release.version, release.names.network
     resolved = routes_of(host.settings, release.project, release.environment, release.branch, config)
     ports = {service.name: service_port(host.settings, service) for service in config.services}
-    containers = live_containers(version, await host.engine.containers({
-        INSTANCE: release.instance, PROJECT: release.project.id, ENVIRONMENT: release.environment,
-    }))
+    containers = live_containers(version, await host.engine.containers(release.names.labels()))
     targets: dict[str, Target] = {}
     for container in containers:
         address, role = container.addresses.get(network), container.labels[ROLE]

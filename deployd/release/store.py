@@ -13,7 +13,7 @@ from deployd.activity.journal import Journal, read_result, write_result
 from deployd.activity.masking import Masker
 from deployd.clock import Clock
 from deployd.engine.addresses import gateway_of
-from deployd.engine.docker.engine import Engine
+from deployd.engine.engine import Engine
 from deployd.engine.subnets import next_subnet, overlaps, parse_host_routes
 from deployd.ids import ActivityId, EnvironmentName, ProjectId, SlugKey
 from deployd.release.version import Version

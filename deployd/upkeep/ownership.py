@@ -16,7 +16,7 @@ from datetime import datetime
 from enum import Enum
 
 from deployd.activity.journal import DONE, Journal, read_result
-from deployd.deployment.hooks import Frozen
+from deployd.deployment.results import Frozen
 from deployd.deployment.steps import QUIET_PHASES, table_of
 from deployd.deployment.view import Deployment
 from deployd.ids import ActivityId, EnvironmentName, ProjectId

@@ -15,7 +15,7 @@ import structlog
 
 from deployd.activity.net import Net
 from deployd.clock import Clock
-from deployd.engine.names import ENVIRONMENT, INSTANCE, PROJECT, ROLE
+from deployd.engine.names import ROLE
 from deployd.engine.observed import ContainerSeen
 from deployd.errors import DeployError
 from deployd.release.applications.stale_mounts import end_without_slug
@@ -95,9 +95,7 @@ class Reconciler:
 
     async def containers(self, release: Release) -> list[ContainerSeen]:
         """The containers of a live version, in the order in which they are started."""
-        labels = {
-            INSTANCE: release.instance, PROJECT: release.project.id, ENVIRONMENT: release.environment,
-        }
+        labels = release.names.labels()
         found = live_containers(release.version, await self._host.engine.containers(labels))
         return sorted(found, key=lambda item: ORDER[item.labels[ROLE]])
 

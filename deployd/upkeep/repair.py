@@ -16,7 +16,7 @@ import structlog
 
 from deployd.activity.net import Net
 from deployd.clock import Clock
-from deployd.engine.docker.engine import Engine
+from deployd.engine.engine import Engine
 from deployd.engine.errors import NotThere
 from deployd.engine.names import PART, ROLE, Names
 from deployd.engine.observed import ContainerSeen

@@ -12,9 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from deployd.activity.journal import DONE, STARTED, write_result
-from deployd.deployment.route import Switched
+from deployd.deployment.results import Fetched, Planned, Switched
 from deployd.deployment.steps import PUSH
-from deployd.deployment.view import Fetched, Planned
 from deployd.engine.names import Names
 from deployd.environment.naming import machine_name
 from deployd.git.mirror import Mirror

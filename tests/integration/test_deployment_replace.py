@@ -15,10 +15,8 @@ import pytest_asyncio
 from yarl import URL
 
 from deployd.activity.journal import AGAIN_AT
-from deployd.deployment.hooks import Frozen
-from deployd.deployment.results import Replaced
+from deployd.deployment.results import Frozen, Planned, Replaced
 from deployd.deployment.steps import PUSH
-from deployd.deployment.view import Planned
 from deployd.environment.naming import machine_name
 from deployd.errors import DeployError, Transient
 from tests.integration.deployment_stand import PROJECT, Stand, deployment_stand, raising, undone_twice, with_step

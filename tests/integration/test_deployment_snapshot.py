@@ -14,7 +14,7 @@ import pytest_asyncio
 
 from deployd.activity.wish import Wish
 from deployd.confined.trees import give_tree
-from deployd.deployment.snapshot import Taken
+from deployd.deployment.results import Taken
 from deployd.deployment.steps import PUSH
 from deployd.environment.naming import machine_name
 from deployd.errors import DeployError

@@ -16,9 +16,9 @@ import pytest_asyncio
 from deployd.activity.journal import IN_DOUBT
 from deployd.activity.table import NO_WAY_BACK, NOTHING
 from deployd.activity.wish import Wish
-from deployd.deployment.route import NotSwitched, Switched
+from deployd.deployment.results import Planned, Switched
+from deployd.deployment.route import NotSwitched
 from deployd.deployment.steps import PUSH
-from deployd.deployment.view import Planned
 from deployd.environment.naming import machine_name
 from deployd.errors import DeployError
 from deployd.ids import CommitId

@@ -12,7 +12,7 @@ import pytest
 
 from deployd.activity.masking import Masker
 from deployd.clock import SystemClock
-from deployd.engine.docker.crowd import Crowd
+from deployd.engine.crowd import Crowd
 from deployd.engine.docker.engine import Engine
 from deployd.engine.errors import EngineRefused
 from deployd.engine.names import Names

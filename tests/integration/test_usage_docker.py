@@ -9,8 +9,9 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from deployd.clock import SystemClock
-from deployd.engine.docker.crowd import Crowd
+from deployd.engine.crowd import Crowd
 from deployd.engine.docker.engine import Engine
+from deployd.engine.docker.groups import Groups
 from deployd.engine.names import Names
 from deployd.engine.specs import ContainerSpec
 from deployd.ids import ActivityId, EnvironmentName, ProjectId
@@ -28,7 +29,9 @@ async def test_a_child_that_the_kernel_killed_is_told_and_figures_are_the_kernel
     async with Engine() as engine:
         crowd = Crowd(engine, names.instance)
         disks = SimpleNamespace(known={})
-        usage = Usage(engine, crowd, disks, SystemClock(), tmp_path / "kills.json")  # type: ignore[arg-type]
+        usage = Usage(
+            engine, crowd, disks, SystemClock(), tmp_path / "kills.json", groups=Groups(),  # type: ignore[arg-type]
+        )
         await usage.look()
         try:
             await engine.ensure_container(ContainerSpec(

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from deployd.activity.journal import write_result
 from deployd.api.entry import entry_shape
 from deployd.api.shapes import FreezeShape
-from deployd.deployment.route import Switched
+from deployd.deployment.results import Switched
 from deployd.router.table import Released
 from deployd.state.entries import Entry
 

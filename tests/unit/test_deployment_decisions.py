@@ -17,10 +17,10 @@ from deployd.activity.journal import DONE, STARTED, Journal, write_result
 from deployd.catalogue import load_catalogue
 from deployd.clock import SystemClock
 from deployd.deployment import deploy, hooks, route
-from deployd.deployment.results import AppsUp, Replaced, ServicesUp
+from deployd.deployment.results import AppsUp, Fetched, Planned, Replaced, ServicesUp
 from deployd.deployment.services import put_back_services
 from deployd.deployment.steps import table_of
-from deployd.deployment.view import Deployment, Fetched, Planned
+from deployd.deployment.view import Deployment
 from deployd.deployment.waiting import waiting_of
 from deployd.engine.names import ACTIVITY, MADE_BY, PART, ROLE, is_set_aside
 from deployd.engine.observed import ContainerSeen, VolumeSeen

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from deployd.engine.docker.groups import GroupFigures, Groups
+from deployd.engine.docker.groups import Groups
+from deployd.engine.observed import GroupFigures
 
 ID = "abc123"
 ONE = {

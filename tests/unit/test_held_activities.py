@@ -15,7 +15,7 @@ from deployd.activity import wishes
 from deployd.activity.journal import DONE, WISH, write_result
 from deployd.api.board import activity_shape
 from deployd.deployment.carry import Carrier
-from deployd.deployment.view import Planned
+from deployd.deployment.results import Planned
 from deployd.ids import ActivityId, CommitId, EnvironmentName, ProjectId
 from deployd.plan import Plan
 from deployd.release.store import _versions_in_use

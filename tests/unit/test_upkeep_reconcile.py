@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from deployd.activity.journal import write_result
-from deployd.deployment.hooks import Frozen
+from deployd.deployment.results import Frozen
 from deployd.errors import DeployError
 from deployd.upkeep.ownership import read_live
 from deployd.upkeep.reconcile import Reconciler

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from deployd.activity.journal import write_result
-from deployd.deployment.hooks import Frozen
+from deployd.deployment.results import Frozen
 from deployd.deployment.view import Deployment
 from deployd.engine.docker.engine import EventFollower
 from deployd.engine.errors import NotThere

@@ -10,10 +10,9 @@ from typing import Any
 
 import pytest
 
-from deployd.engine.docker.crowd import OLDEST_SECONDS, Crowd
-from deployd.engine.docker.groups import GroupFigures
+from deployd.engine.crowd import OLDEST_SECONDS, Crowd
 from deployd.engine.names import Names
-from deployd.engine.observed import ContainerSeen, EventSeen
+from deployd.engine.observed import ContainerSeen, EventSeen, GroupFigures
 from deployd.errors import DeployError
 from deployd.ids import ActivityId, EnvironmentName, ProjectId
 from deployd.upkeep.usage.keeper import MOST_AT_ONCE, SETTLE_SECONDS, Usage

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from deployd.activity.journal import write_result
-from deployd.deployment.view import Fetched, Planned
+from deployd.deployment.results import Fetched, Planned
 from deployd.engine.names import Names
 from deployd.environment.naming import machine_name
 from deployd.errors import DeployError

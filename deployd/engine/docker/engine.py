@@ -5,14 +5,16 @@ It knows nothing of deployments, and decides nothing but "is it there already".
 
 from __future__ import annotations
 
-from deployd.engine.docker.execs import ExecResult, Execs
+from deployd.engine.docker.execs import Execs
 from deployd.engine.docker.logs import EventFollower, LogFollower, Logs
 from deployd.engine.docker.memory import Memory
 from deployd.engine.docker.networks import Networks, Volumes
 from deployd.engine.docker.pauses import Pauses
+from deployd.engine.docker.probes import Probes
+from deployd.engine.observed import ExecResult
 
 
-class Engine(Logs, Memory, Pauses, Execs, Networks, Volumes):
+class Engine(Logs, Memory, Pauses, Execs, Networks, Volumes, Probes):
     """One Docker Engine; enter it to connect. Every `ensure` may run twice, every call has a limit.
 
     Raises:

@@ -12,7 +12,6 @@ import os
 import signal
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,20 +21,12 @@ from deployd.engine.docker.connection import Connection
 from deployd.engine.docker.edge import ask
 from deployd.engine.docker.frames import FrameReader
 from deployd.engine.errors import EngineOverran, NotThere
+from deployd.engine.observed import ExecResult
 from deployd.errors import DeployError
 
 CHUNK_BYTES = 65_536
 KEEP_BYTES = 16_000_000
 QUIET_SECONDS = 0.25
-
-
-@dataclass(frozen=True, slots=True)
-class ExecResult:
-    """How a command in a container ended, and the last KEEP_BYTES of what it wrote."""
-
-    status: int
-    stdout: bytes
-    stderr: bytes
 
 
 class Execs(Connection):

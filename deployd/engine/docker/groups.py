@@ -8,11 +8,11 @@ another kind by the first process of the container.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 from deployd.engine.docker.memory import GROUPS, PROCESSES
+from deployd.engine.observed import GroupFigures
 
 T = TypeVar("T")
 Folders = Mapping[str, Path]
@@ -22,17 +22,6 @@ PLACES = ("docker/{}", "system.slice/docker-{}.scope")
 NO_LIMIT = 1 << 60
 """Version 1 writes a number that is as large when there is none."""
 MOST_KNOWN = 5_000
-
-
-@dataclass(frozen=True, slots=True)
-class GroupFigures:
-    cpu_seconds: float
-    """Since the container was started."""
-    memory_bytes: int
-    """Without what the kernel would give away before anything is killed: files that were read and are not in use."""
-    memory_limit_bytes: int | None
-    kills: int
-    """Processes that were killed for want of memory since the container was started, its children's too."""
 
 
 class Groups:

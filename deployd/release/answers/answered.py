@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 
 from deployd.activity.log import Tell
-from deployd.engine.docker.listening import connections_to
 from deployd.environment.platform import PORT, SOCKET
 from deployd.release.ports import Host
 from deployd.release.release import Release
@@ -29,7 +28,7 @@ async def wait_until_answered(before: Release | None, host: Host, tell: Tell) ->
     pids = await _web_servers(before, host)
     try:
         async with asyncio.timeout(ANSWER_SECONDS):
-            while count := await asyncio.to_thread(_under_way, pids):   # noqa: ASYNC110  the kernel tells nobody
+            while count := await host.engine.connections_to(pids, PORT, SOCKET):   # noqa: ASYNC110  the kernel tells nobody
                 await asyncio.sleep(LOOK_SECONDS)
     except TimeoutError:
         tell.warn(f"{count} requests to the earlier version are still open after {ANSWER_SECONDS:.0f} s, and what they "
@@ -40,7 +39,3 @@ async def _web_servers(before: Release, host: Host) -> list[int]:
     webs = [before.container("web", app.name) for app in before.version.apps]
     found = [await host.engine.container(web) for web in webs]
     return [seen.pid for seen in found if seen is not None and seen.pid is not None]
-
-
-def _under_way(pids: list[int]) -> int:
-    return sum(connections_to(pid, PORT, SOCKET) for pid in pids)

@@ -7,7 +7,6 @@ from contextlib import suppress
 from pathlib import Path
 
 from deployd.activity.log import Tell
-from deployd.engine.docker.listening import is_listening
 from deployd.project.model import Application
 from deployd.release.answers.not_answering import environment_failed
 from deployd.release.answers.steadiness import waits_for_its_hook
@@ -44,9 +43,9 @@ async def wait_until_listening(
     try:
         async with asyncio.timeout(limit_seconds):
             while True:
-                listens, starts = await asyncio.to_thread(_look, seen.pid, wanted_socket(app), scripts)
-                if listens:
+                if await host.engine.is_listening(seen.pid, wanted_socket(app)):
                     return True
+                starts = await asyncio.to_thread(read_starts, scripts)
                 await _refuse_without_environment(release, host, app, starts)
                 if starts is not None and waits_for_its_hook(starts):
                     return False
@@ -72,10 +71,6 @@ async def _wait_until_begun(release: Release, host: Host, app: Application, scri
                 await asyncio.sleep(PAUSE_SECONDS)
                 starts = await asyncio.to_thread(read_starts, scripts)
     await _refuse_without_environment(release, host, app, starts)
-
-
-def _look(pid: int, wanted: int | str, scripts: Path) -> tuple[bool, Starts | None]:
-    return is_listening(pid, wanted), read_starts(scripts)
 
 
 SOFT_START_SECONDS = 15

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Sequence
 from typing import ClassVar
 
-from deployd.engine.docker.listening import is_listening, listening_ports
 from deployd.errors import DeployError
 from deployd.project.model import Application
 from deployd.release.applications.environment_file import environment_error
@@ -128,8 +127,8 @@ async def _words_of_silence(
 ) -> tuple[str, str]:
     """(why, mend) of a start command that runs, and does not answer."""
     wanted, name = wanted_socket(app), "SOCKET" if app.web.socket_family == "unix" else "PORT"
-    if not await asyncio.to_thread(is_listening, front, wanted):
-        others = [port for port in await asyncio.to_thread(listening_ports, front) if port != WEB_PORT]
+    if not await host.engine.is_listening(front, wanted):
+        others = [port for port in await host.engine.listening_ports(front) if port != WEB_PORT]
         return f"nothing listens on ${name} ({wanted})" + (
             f", it listens on {', '.join(map(str, others))} instead" if others else ""
         ), f"the start command must listen on ${name}; {output}"

@@ -11,8 +11,6 @@ from dataclasses import dataclass, field
 
 import aiohttp
 
-from deployd.engine.docker.alive import is_alive
-from deployd.engine.docker.listening import listens_itself
 from deployd.project.model import Application
 from deployd.release.answers.not_answering import NO_ANSWER, not_answering
 from deployd.release.answers.steadiness import ENDED_IN_VAIN, Steadiness
@@ -117,7 +115,7 @@ class _Probe:
     async def _is_up(self) -> bool:
         """Whether its own container runs, and is not just started again."""
         is_known = self.first is not None and (self.starts is None or self.starts.begun == self.steady.begun)
-        if is_known and self.first is not None and await asyncio.to_thread(is_alive, self.first):
+        if is_known and self.first is not None and await self.host.engine.is_alive(self.first):
             return True
         # Also when the kernel shows no such process: a daemon in a container of its own sees none of Docker's.
         own = await self.host.engine.container(self._name("app"))
@@ -127,7 +125,7 @@ class _Probe:
     async def _listens_itself(self) -> bool:
         if self.first is None or self.starts is None or not self.starts.runs:
             return False
-        return await asyncio.to_thread(listens_itself, self.first, self.starts.pid, wanted_socket(self.app))
+        return await self.host.engine.listens_itself(self.first, self.starts.pid, wanted_socket(self.app))
 
     def _age(self) -> float:
         return self.host.clock.now().timestamp() - self.starts.written_at if self.starts is not None else 0.0

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from deployd.engine.addresses import own_addresses
 from deployd.engine.errors import NotThere
-from deployd.engine.names import ENVIRONMENT, INSTANCE, PROJECT
 from deployd.release.ports import Host
 from deployd.release.release import Release
 
@@ -25,9 +24,7 @@ async def fixed_addresses(release: Release, host: Host, containers: list[str]) -
     network = await host.engine.network(name)
     if network is None or network.subnet is None:
         raise NotThere(f"cannot give addresses: the network {name} was removed meanwhile")
-    found = await host.engine.containers({
-        INSTANCE: release.instance, PROJECT: release.project.id, ENVIRONMENT: release.environment,
-    })
+    found = await host.engine.containers(release.names.labels())
     own = {item.name: item.own_addresses[name] for item in found if name in item.own_addresses}
     given = [item.addresses[name] for item in found if name in item.addresses]
     return own_addresses(network.subnet, own, containers, given, begin=release.id)

@@ -18,6 +18,7 @@ from typing import Any, ClassVar
 from pydantic import BaseModel
 
 from deployd.activity.log import Tell
+from deployd.confined.going import put_aside
 from deployd.errors import DeployError
 from deployd.process import Process, open_process, run
 from deployd.project.model import ProjectConfig
@@ -155,3 +156,9 @@ def _ask(program: Process, request: dict[str, Any]) -> None:
 def _parents(folder: str) -> Iterator[str]:
     parts = folder.split("/")
     return ("/".join(parts[:count]) for count in range(1, len(parts)))
+
+
+async def remove_snapshot(release: Release, host: Host) -> None:
+    """Let go of the snapshot that a deployment took; none is fine."""
+    folder = host.places.snapshot(release.project.id, release.environment, release.id)
+    await put_aside(folder, host.places.going)

@@ -5,17 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from deployd.engine.errors import NotReady
-from deployd.engine.names import MADE_BY
+from deployd.engine.names import MADE_BY, PART, is_set_aside
 from deployd.engine.observed import ContainerSeen
 from deployd.engine.specs import ContainerSpec, VolumeSpec
 from deployd.errors import DeployError
 from deployd.project.model import ProjectConfig, Service
 from deployd.release.applications.addresses import fixed_addresses
 from deployd.release.configuration import read_config
+from deployd.release.gone import ensure_gone
 from deployd.release.images_missing import NO_CONTAINER
 from deployd.release.ports import Host
-from deployd.release.release import Release
+from deployd.release.release import Environment, Release
 from deployd.release.services.containers import credentials_of, service_container
+from deployd.release.together import together
 from deployd.release.version import ServiceVersion
 from deployd.services.families import family_of
 
@@ -129,3 +131,12 @@ async def make_service_again(release: Release, host: Host, name: str) -> None:
     [wanted] = await wanted_services(release, host, config, frozenset({name}))
     seen = await ensure_running(release, host, wanted)
     await ensure_provisioned(release, host, wanted, seen.name)
+
+
+async def remove_set_aside(environment: Environment, host: Host) -> None:
+    """Remove containers of services that wait for their turn, or had it."""
+    found = await host.engine.containers(environment.names.labels("service"))
+    await together(
+        ensure_gone(host, item, stop_seconds=0)
+        for item in found if is_set_aside(item.name, item.labels.get(PART, ""))
+    )

@@ -13,7 +13,7 @@ from pathlib import Path
 from deployd.activity.journal import Journal, read_result
 from deployd.activity.net import Net
 from deployd.confined.trees import size_of
-from deployd.deployment.view import Planned
+from deployd.deployment.results import Planned
 from deployd.engine.names import ACTIVITY, ENVIRONMENT, INSTANCE, PART, PROJECT
 from deployd.ids import ActivityId, EnvironmentName, ProjectId
 from deployd.process import ProgramOverran

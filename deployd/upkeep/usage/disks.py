@@ -11,7 +11,7 @@ from pathlib import Path
 
 from deployd.activity.net import Net
 from deployd.confined.trees import size_of
-from deployd.engine.docker.engine import Engine
+from deployd.engine.engine import Engine
 from deployd.engine.names import ACTIVITY, ENVIRONMENT, INSTANCE, PART, PROJECT
 from deployd.release.paths import Places
 from deployd.upkeep.usage.parts import Part

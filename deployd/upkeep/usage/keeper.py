@@ -11,9 +11,9 @@ from pathlib import Path
 
 from deployd.activity.net import Net
 from deployd.clock import Clock
-from deployd.engine.docker.crowd import Crowd
-from deployd.engine.docker.groups import GroupFigures, Groups
-from deployd.engine.observed import ContainerSeen, EventSeen
+from deployd.engine.crowd import Crowd
+from deployd.engine.engine import Figures
+from deployd.engine.observed import ContainerSeen, EventSeen, GroupFigures
 from deployd.upkeep.usage.disks import Disks
 from deployd.upkeep.usage.kills import Before, Kills
 from deployd.upkeep.usage.parts import Part, Use, added, bounded, part_of
@@ -35,7 +35,7 @@ class Usage:
     """Knows of each container what only Docker knows, asked once for each start: its restarts and its process."""
 
     def __init__(
-        self, engine: Engine, crowd: Crowd, disks: Disks, clock: Clock, kept: Path, *, groups: Groups | None = None,
+        self, engine: Engine, crowd: Crowd, disks: Disks, clock: Clock, kept: Path, *, groups: Figures,
         net: Net | None = None,
     ) -> None:
         """
@@ -46,7 +46,7 @@ class Usage:
         self._crowd = crowd
         self._disks = disks
         self._kept = kept
-        self._groups = groups or Groups()
+        self._groups = groups
         self._net = net or Net("usage")
         self._kills = Kills(clock, _read(kept))
         self._written: dict[str, Before] | None = None

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import asyncio
 
-from deployd.engine.docker.containers import Containers
+from deployd.engine.engine import Containers
 from deployd.engine.names import INSTANCE
 from deployd.engine.observed import ContainerSeen, EventSeen
 
