@@ -11,18 +11,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from deployd.project.model import NOWHERE, Application
-from deployd.runtimes import caches, nodejs, php, python
+from deployd.runtimes import caches
 from deployd.runtimes.build_step import BuildStep
+from deployd.runtimes.known import KNOWN, runtime_of
 
 RECIPE_VERSION = 2
 
-DEPENDENCIES = {
-    "php": php.dependencies,
-    "nodejs": nodejs.dependencies,
-    "python": python.dependencies,
-    "python3": python.dependencies,
-}
-FLAVORS = {"composer": php.composer, "symfony": php.composer, "default": nodejs.default}
+FLAVORS = {name: step for runtime in KNOWN.values() for name, step in runtime.flavors.items()}
 
 
 def build_steps(app: Application) -> tuple[BuildStep, ...]:
@@ -31,12 +26,12 @@ def build_steps(app: Application) -> tuple[BuildStep, ...]:
 
 
 def _steps(app: Application) -> Iterator[BuildStep]:
-    if app.runtime_name == "php":
-        yield from _at(app, php.settings(app), "runtime.extensions", "runtime")
+    yield from _at(app, runtime_of(app).settings(app), "runtime.extensions", "runtime")
     yield from _at(app, caches.restore(app), "build.caches")
     for language, packages in app.dependencies.items():
-        if language in DEPENDENCIES:
-            yield from _at(app, DEPENDENCIES[language](packages), f"dependencies.{language}")
+        installs = KNOWN[language].dependencies if language in KNOWN else None
+        if installs is not None:
+            yield from _at(app, installs(packages), f"dependencies.{language}")
         else:
             yield _cannot(f"dependencies of {language}", "the package managers here are composer, npm and pip")
     if app.build.flavor in FLAVORS:

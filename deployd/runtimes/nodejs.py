@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 
 from deployd.project.model import Json
 from deployd.runtimes.build_step import BuildStep
-from deployd.runtimes.paths import GLOBAL_FOLDER
+from deployd.runtimes.folders import GLOBAL_FOLDER
+from deployd.runtimes.runtime import Runtime
 
 
 def default() -> BuildStep:
@@ -31,3 +32,6 @@ def dependencies(packages: Mapping[str, Json]) -> Iterator[BuildStep]:
     if wanted:
         yield BuildStep("dependencies of Node.js",
                         f"npm install --global --prefix {GLOBAL_FOLDER} --no-audit {' '.join(wanted)}\n")
+
+
+NODEJS = Runtime("nodejs", dependencies, {"default": default})

@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
 
 from deployd.project.model import Application, Json
 from deployd.runtimes.build_step import BuildStep
+from deployd.runtimes.folders import GLOBAL_FOLDER
 from deployd.runtimes.magento import HOTFIXES
-from deployd.runtimes.paths import BUILD_INI_FOLDER, GLOBAL_FOLDER
-from deployd.runtimes.php_fpm import render_php_ini
+from deployd.runtimes.php_fpm import fpm_start, render_fpm, render_php_ini, render_sized_ini
+from deployd.runtimes.php_ini import APP_INI_FOLDER, BUILD_INI_FOLDER, RUN_INI_FOLDER, SIZED_INI_FOLDER, scan_dir
+from deployd.runtimes.runtime import Runtime
 
 COMPOSER = "composer --no-ansi --no-interaction"
 INSTALL_OPTIONS = "--no-progress --prefer-dist --optimize-autoloader"
@@ -84,6 +88,29 @@ mkdir -p {folder}
 """)
 
 
+def build_variables(app: Application) -> Mapping[str, str]:
+    return scan_dir(app, [APP_INI_FOLDER, BUILD_INI_FOLDER])
+
+
+def run_variables(app: Application) -> Mapping[str, str]:
+    return scan_dir(app, [SIZED_INI_FOLDER, APP_INI_FOLDER, RUN_INI_FOLDER])
+
+
+def files(app: Application, settings: Mapping[str, Any], memory_mb: int, cpus: float) -> Mapping[str, str]:
+    """What PHP and FPM read when an instance starts."""
+    return {
+        "php-fpm.conf": render_fpm(app, memory_mb, cpus),
+        "php.ini": render_php_ini(app, settings),
+        f"{Path(SIZED_INI_FOLDER).name}/php.ini": render_sized_ini(memory_mb),
+    }
+
+
 def _file(path: str, text: str) -> str:
     """A command that writes a file; nothing in the text is expanded."""
     return f"cat > {path} <<'END-OF-FILE'\n{text}END-OF-FILE"
+
+
+PHP = Runtime(
+    "php", dependencies, {"composer": composer, "symfony": composer}, settings, build_variables, run_variables, files,
+    fpm_start,
+)

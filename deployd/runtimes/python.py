@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 
 from deployd.project.model import Json
 from deployd.runtimes.build_step import BuildStep
+from deployd.runtimes.runtime import Runtime
 
 BARE_VERSION = re.compile(r"[0-9][0-9A-Za-z.!+*_-]*")
 
@@ -34,3 +35,6 @@ def requirement(name: str, constraint: Json) -> str:
     if text in ("", "*", "latest"):
         return name
     return f"{name}=={text}" if BARE_VERSION.fullmatch(text) else f"{name}{text}"
+
+
+PYTHON, PYTHON3 = Runtime("python", dependencies), Runtime("python3", dependencies)

@@ -18,8 +18,8 @@ from deployd.project.model import Application, Commands, Instance, Mount, PathRe
 from deployd.project.offered.services import SERVICE_TYPES
 from deployd.project.reader import read_project
 from deployd.release.applications.containers import InstanceParts, mount_binds, web_container, worker_container
-from deployd.runtimes.build_steps import DEPENDENCIES
 from deployd.runtimes.build_steps import FLAVORS as BUILT
+from deployd.runtimes.known import KNOWN
 from deployd.services.families import RUNNABLE
 from deployd.settings import Size
 from tests.unit.project_corpus import REPOSITORY
@@ -71,7 +71,7 @@ def test_a_key_without_effect_has_a_warning(text: str) -> None:
 
 
 def test_what_the_reader_accepts_for_a_build_is_what_builds_can_do() -> None:
-    assert set(LANGUAGES) == set(DEPENDENCIES)
+    assert set(LANGUAGES) == set(KNOWN)
     accepted = {flavor for flavors in FLAVORS.values() for flavor in flavors} - set(NOT_BUILT) - {"none"}
     assert accepted == set(BUILT)
 

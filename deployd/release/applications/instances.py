@@ -35,8 +35,8 @@ from deployd.release.ports import Host
 from deployd.release.release import Release
 from deployd.release.services.containers import credentials_of
 from deployd.release.trust import STORE, VARIABLES, ensure_trust
-from deployd.runtimes.paths import SIZED_INI_FOLDER, runtime_paths
-from deployd.runtimes.php_fpm import fpm_start, render_fpm, render_php_ini, render_sized_ini
+from deployd.runtimes.known import runtime_of
+from deployd.runtimes.paths import runtime_paths
 from deployd.services.families import family_of
 
 
@@ -94,12 +94,9 @@ async def describe_instance(
     files = {"run-config.json": json.dumps(run_config_json(
         app, memory_mb=parts.size.memory_mb, cpus=parts.size.cpus, relationships=relationships, routes=routes.routes,
     ))}
-    default = None
-    if app.runtime_name == "php":
-        files["php-fpm.conf"] = render_fpm(app, parts.size.memory_mb, parts.size.cpus)
-        files["php.ini"] = render_php_ini(app, variables.php)
-        files[f"{Path(SIZED_INI_FOLDER).name}/php.ini"] = render_sized_ini(parts.size.memory_mb)
-        default = fpm_start(app) if instance is app.web.instance else None
+    runtime = runtime_of(app)
+    files.update(runtime.files(app, variables.php, parts.size.memory_mb, parts.size.cpus))
+    default = runtime.start(app) if runtime.start is not None and instance is app.web.instance else None
     hook_comes = instance is app.web.instance and app.hooks.deploy and release.awaits_hook
     hook_ended = f"{SCRIPTS_FOLDER}/deploy/status" if hook_comes else None
     seen = digest({**files, "start": start_script(instance.commands, default)})

@@ -9,11 +9,13 @@ from deployd.project.model import Application
 from deployd.release.applications.web_server import asks_application
 from deployd.release.ports import Host
 from deployd.release.release import Release
+from deployd.runtimes.known import runtime_of
 
 
 def is_needed(app: Application) -> bool:
     """Whether any request gets to a process of the application; else nginx serves its files, and nobody listens."""
-    return (app.web.instance.commands.start is not None or app.runtime_name == "php") and asks_application(app)
+    runs = app.web.instance.commands.start is not None or runtime_of(app).start is not None
+    return runs and asks_application(app)
 
 
 def wanted_socket(app: Application) -> int | str:

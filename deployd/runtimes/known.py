@@ -1,0 +1,15 @@
+"""The runtimes that builds and instances know something of; of any other the image is all there is to it. Pure."""
+
+from __future__ import annotations
+
+from deployd.project.model import Application
+from deployd.runtimes.nodejs import NODEJS
+from deployd.runtimes.php import PHP
+from deployd.runtimes.python import PYTHON, PYTHON3
+from deployd.runtimes.runtime import Runtime
+
+KNOWN = {runtime.name: runtime for runtime in (PHP, NODEJS, PYTHON, PYTHON3)}
+
+
+def runtime_of(app: Application) -> Runtime:
+    return KNOWN.get(app.runtime_name) or Runtime(app.runtime_name)

@@ -1,0 +1,44 @@
+"""A runtime: all that is special about one kind of application. A file and a row of `known.py` for each. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from deployd.project.model import Application, Json
+from deployd.runtimes.build_step import BuildStep
+
+Steps = Iterable[BuildStep]
+
+
+def no_steps(app: Application) -> Steps:
+    return ()
+
+
+def no_variables(app: Application) -> Mapping[str, str]:
+    return {}
+
+
+def no_files(app: Application, settings: Mapping[str, Any], memory_mb: int, cpus: float) -> Mapping[str, str]:
+    return {}
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    name: str
+    """As in `type: name:version`."""
+    dependencies: Callable[[Mapping[str, Json]], Steps] | None = None
+    """Of `dependencies.<name>`: {package: constraint}; None: there is no package manager for them."""
+    flavors: Mapping[str, Callable[[], BuildStep]] = field(default_factory=dict)
+    """Build flavors that it brings, for whichever application asks for them."""
+    settings: Callable[[Application], Steps] = no_steps
+    """What a build begins with."""
+    build_variables: Callable[[Application], Mapping[str, str]] = no_variables
+    run_variables: Callable[[Application], Mapping[str, str]] = no_variables
+    """Environment of builds, and of all that runs later."""
+    files: Callable[[Application, Mapping[str, Any], int, float], Mapping[str, str]] = no_files
+    """(application, settings from variables named like the runtime, memory in MB, CPUs) to {path below the folder of an
+    instance's configuration: text}."""
+    start: Callable[[Application], str] | None = None
+    """What a web instance runs whose file names no start command; None: nothing."""
