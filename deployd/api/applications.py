@@ -11,11 +11,13 @@ import structlog
 from aiohttp import web
 
 from deployd import __version__
+from deployd.access.actions import refuse_unless_may
+from deployd.access.caller import NOBODY, Caller
+from deployd.access.errors import Unauthorized
 from deployd.api.door import Door, FindCaller, refuse_remembered
-from deployd.api.errors import MASK, Handler, Unauthorized, errors_as_json
+from deployd.api.errors import MASK, Handler, errors_as_json
 from deployd.api.openapi import openapi
-from deployd.api.routes import ApiRoute, refuse_role
-from deployd.api.shapes import NOBODY, Caller
+from deployd.api.routes import ApiRoute
 from deployd.intake.seats import Seats
 
 log = structlog.get_logger()
@@ -72,12 +74,12 @@ def _guarded(route: ApiRoute, find: FindCaller, seats: Seats) -> Handler:
     async def handle(request: web.Request) -> web.StreamResponse:
         began = time.monotonic()
         caller = find(request.headers.get("Authorization")) or NOBODY
-        if route.role:
+        if route.action is not None:
             if caller == NOBODY:
                 raise Unauthorized("this needs a token", mend="send it as `Authorization: Bearer …`")
             if route.method != "GET":
                 refuse_remembered(request)
-            refuse_role(caller, route.role)
+            refuse_unless_may(caller, route.action)
         with seats.take(caller.name) if caller != NOBODY else nullcontext():
             answer = await route.handler(request, caller)
         if route.method != "GET":

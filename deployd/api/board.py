@@ -13,11 +13,11 @@ from typing import Any
 from weakref import WeakSet
 
 from deployd import __version__
+from deployd.access.errors import NotFound
 from deployd.activity.follower import Follower
 from deployd.activity.journal import read_result
 from deployd.activity.log import Logs
 from deployd.api.entry import entry_shape
-from deployd.api.errors import NotFound
 from deployd.api.fresh import Fresh
 from deployd.api.metrics import Figures
 from deployd.api.shapes import (

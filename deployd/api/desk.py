@@ -8,10 +8,10 @@ from typing import ClassVar
 
 import structlog
 
+from deployd.access.errors import NotFound
 from deployd.activity.journal import read_result
 from deployd.activity.lanes import Lanes
 from deployd.api.board import activity_shape, lock_shape
-from deployd.api.errors import NotFound
 from deployd.api.shapes import ActivityShape, CollectShape, LockedShape, PassShape, PlanShape, ThingShape
 from deployd.clock import Clock
 from deployd.deployment.desired import cannot_be_masked

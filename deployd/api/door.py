@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 import structlog
 from aiohttp import web
 
-from deployd.api.errors import Forbidden, Handler, TooManyTries
+from deployd.access.caller import Caller
+from deployd.access.errors import Forbidden
+from deployd.api.errors import Handler, TooManyTries
 from deployd.api.origins import Ours
-from deployd.api.shapes import Caller
 from deployd.intake.guesses import Guesses, source_of
 
 log = structlog.get_logger()

@@ -10,6 +10,7 @@ from typing import ClassVar
 import structlog
 from aiohttp import web
 
+from deployd.access.errors import Forbidden, NotFound, Unauthorized
 from deployd.activity.explain import Incident
 from deployd.engine.errors import EngineOverran, EngineUnreachable
 from deployd.errors import DeployError, Unusable
@@ -23,24 +24,6 @@ log = structlog.get_logger()
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 MASK: web.AppKey[Callable[[str], str]] = web.AppKey("mask")
 """Takes secrets out of what an error says: its evidence is what a program wrote."""
-
-
-class NotFound(DeployError):
-    """There is no such thing, or the caller may not know of it."""
-
-    code: ClassVar[str] = "not-found"
-
-
-class Forbidden(DeployError):
-    """The caller's role does not do this."""
-
-    code: ClassVar[str] = "forbidden"
-
-
-class Unauthorized(DeployError):
-    """No token, or an unknown one."""
-
-    code: ClassVar[str] = "unauthorized"
 
 
 class TooLarge(DeployError):

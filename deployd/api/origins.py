@@ -13,7 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from deployd.api.errors import Forbidden, Misdirected
+from deployd.access.errors import Forbidden
+from deployd.api.errors import Misdirected
 
 READS = frozenset({"GET", "HEAD", "OPTIONS"})
 MARKS = ("Origin", "Referer", "Sec-Fetch-Site")

@@ -11,6 +11,9 @@ from typing import Any, get_args
 from aiohttp import web
 from pydantic import BaseModel
 
+from deployd.access.actions import LEAST, Action
+from deployd.access.caller import EVERY, NOBODY, Caller
+from deployd.access.errors import Forbidden, NotFound
 from deployd.activity.line import Line
 from deployd.api.bodies import (
     LARGE_AT_ONCE,
@@ -21,17 +24,12 @@ from deployd.api.bodies import (
     read_body,
     read_bytes,
 )
-from deployd.api.errors import Forbidden, NotFound
 from deployd.api.metrics import CONTENT_TYPE, render_metrics
 from deployd.api.ports import Board, Bulk, Desk, Lines
 from deployd.api.query import number_of, place_in_output, wanted_output
 from deployd.api.shapes import (
-    EVERY,
-    NOBODY,
-    ROLES,
     ActivityShape,
     AliveShape,
-    Caller,
     CertificateShape,
     CollectShape,
     EntryShape,
@@ -54,7 +52,6 @@ from deployd.intake.seats import Turns
 from deployd.reading.offer import PlanBody
 from deployd.state.activities import State
 
-VIEWER, CONTRIBUTOR, ADMIN = ROLES
 STATES: tuple[str, ...] = get_args(State)
 ACCEPTED = 202
 MOST_ITEMS = 1000
@@ -73,8 +70,8 @@ class ApiRoute:
 
     method: str
     path: str
-    role: str
-    """The least role; `""` needs no token."""
+    action: Action | None
+    """None needs no token."""
     says: str
     handler: Handler
     shape: type
@@ -87,66 +84,72 @@ class ApiRoute:
     body: type[BaseModel] | None = None
     status: int = 200
 
+    @property
+    def role(self) -> str:
+        """The least role that may ask; `""` for everybody."""
+        return LEAST[self.action].value if self.action is not None else ""
+
 
 def api_routes(board: Board, desk: Desk) -> tuple[ApiRoute, ...]:
     asked = _Api(board, desk)
     project, activity = "/api/v1/projects/{project}", "/api/v1/activities/{id}"
     environment = f"{project}/environments/{{environment}}"
     return (
-        ApiRoute("GET", "/healthz", "", "alive: the daemon's loop answers", asked.healthz, AliveShape),
-        ApiRoute("GET", "/readyz", "", "ready to take pushes; 503 with the reasons when it is not", asked.readyz,
+        ApiRoute("GET", "/healthz", None, "alive: the daemon's loop answers", asked.healthz, AliveShape),
+        ApiRoute("GET", "/readyz", None, "ready to take pushes; 503 with the reasons when it is not", asked.readyz,
                  ReadyShape),
-        ApiRoute("GET", "/status", "", "what monitoring polls; environments only with a token", asked.status,
+        ApiRoute("GET", "/status", None, "what monitoring polls; environments only with a token", asked.status,
                  StatusShape, query=("environments",)),
-        ApiRoute("GET", "/metrics", "", "figures for Prometheus; environments only with a token", asked.metrics, str,
+        ApiRoute("GET", "/metrics", None, "figures for Prometheus; environments only with a token", asked.metrics, str,
                  text=CONTENT_TYPE),
-        ApiRoute("GET", "/api/v1/projects", VIEWER, "projects that the caller may see", asked.projects, ProjectShape,
-                 many=True),
-        ApiRoute("GET", "/api/v1/environments", VIEWER, "environments, of one project or of all", asked.environments,
-                 EnvironmentShape, many=True, query=("project",)),
-        ApiRoute("GET", "/api/v1/usage", VIEWER, "what applications, workers and services use now", asked.usage,
+        ApiRoute("GET", "/api/v1/projects", Action.SEE, "projects that the caller may see", asked.projects,
+                 ProjectShape, many=True),
+        ApiRoute("GET", "/api/v1/environments", Action.SEE, "environments, of one project or of all",
+                 asked.environments, EnvironmentShape, many=True, query=("project",)),
+        ApiRoute("GET", "/api/v1/usage", Action.SEE, "what applications, workers and services use now", asked.usage,
                  UseShape, many=True, query=("project", "environment")),
-        ApiRoute("GET", "/api/v1/certificates", VIEWER, "what each host shows over TLS, and what stands in the way",
+        ApiRoute("GET", "/api/v1/certificates", Action.SEE, "what each host shows over TLS, and what stands in the way",
                  asked.certificates, CertificateShape, many=True, query=("project",)),
-        ApiRoute("GET", "/api/v1/activities", VIEWER, "activities, newest first", asked.activities, ActivityShape,
+        ApiRoute("GET", "/api/v1/activities", Action.SEE, "activities, newest first", asked.activities, ActivityShape,
                  many=True, query=("project", "environment", "state", "limit")),
-        ApiRoute("GET", activity, VIEWER, "one activity", asked.activity, ActivityShape),
-        ApiRoute("GET", f"{activity}/journal", VIEWER, "every entry of its journal, oldest first", asked.journal,
+        ApiRoute("GET", activity, Action.SEE, "one activity", asked.activity, ActivityShape),
+        ApiRoute("GET", f"{activity}/journal", Action.SEE, "every entry of its journal, oldest first", asked.journal,
                  EntryShape, many=True),
-        ApiRoute("GET", f"{activity}/log", VIEWER, "its log, a line of JSON for each line", asked.log, Line,
+        ApiRoute("GET", f"{activity}/log", Action.SEE, "its log, a line of JSON for each line", asked.log, Line,
                  stream=True, query=("after", "follow")),
-        ApiRoute("GET", f"{environment}/access-log", VIEWER, "its last requests, and those that come", asked.access_log,
-                 RequestShape, stream=True, query=("lines", "follow")),
-        ApiRoute("GET", f"{environment}/mail", CONTRIBUTOR, "mails of its applications that lie here, newest first",
-                 asked.mails, MailShape, many=True),
-        ApiRoute("GET", f"{environment}/mail/{{id}}", CONTRIBUTOR, "one of them, byte for byte", asked.mail, str,
+        ApiRoute("GET", f"{environment}/access-log", Action.SEE, "its last requests, and those that come",
+                 asked.access_log, RequestShape, stream=True, query=("lines", "follow")),
+        ApiRoute("GET", f"{environment}/mail", Action.READ_MAIL,
+                 "mails of its applications that lie here, newest first", asked.mails, MailShape, many=True),
+        ApiRoute("GET", f"{environment}/mail/{{id}}", Action.READ_MAIL, "one of them, byte for byte", asked.mail, str,
                  text=MESSAGE),
-        ApiRoute("GET", f"{environment}/logs", VIEWER, "what its containers and crons print", asked.output,
+        ApiRoute("GET", f"{environment}/logs", Action.SEE, "what its containers and crons print", asked.output,
                  OutputShape, stream=True,
                  query=("app", "worker", "service", "cron", "version", "since", "after", "lines", "follow")),
-        ApiRoute("POST", f"{environment}/redeploy", CONTRIBUTOR, "deploy what is live once more", asked.redeploy,
+        ApiRoute("POST", f"{environment}/redeploy", Action.DEPLOY, "deploy what is live once more", asked.redeploy,
                  ActivityShape, status=ACCEPTED),
-        ApiRoute("POST", f"{environment}/rollback", CONTRIBUTOR,
+        ApiRoute("POST", f"{environment}/rollback", Action.DEPLOY,
                  "go back to the version before the live one, or to that of an activity", asked.rollback,
                  ActivityShape, body=RollbackBody, status=ACCEPTED),
-        ApiRoute("POST", f"{environment}/lock", CONTRIBUTOR, "keep what is live: pushes are built, and wait",
+        ApiRoute("POST", f"{environment}/lock", Action.LOCK, "keep what is live: pushes are built, and wait",
                  asked.lock, LockedShape, body=LockBody),
-        ApiRoute("POST", f"{environment}/unlock", CONTRIBUTOR, "let the pushes go live that were held", asked.unlock,
+        ApiRoute("POST", f"{environment}/unlock", Action.LOCK, "let the pushes go live that were held", asked.unlock,
                  LockedShape),
-        ApiRoute("POST", f"{environment}/pass", CONTRIBUTOR,
+        ApiRoute("POST", f"{environment}/pass", Action.PREVIEW,
                  "links that show a new version while visitors wait for it", asked.make_pass, PassShape),
-        ApiRoute("POST", f"{activity}/cancel", CONTRIBUTOR, "end an activity before its switch", asked.cancel,
+        ApiRoute("POST", f"{activity}/cancel", Action.CANCEL, "end an activity before its switch", asked.cancel,
                  ActivityShape, status=ACCEPTED),
-        ApiRoute("POST", f"{activity}/undo/retry", CONTRIBUTOR, "try an undo that is stuck at once", asked.retry_undo,
+        ApiRoute("POST", f"{activity}/undo/retry", Action.CANCEL, "try an undo that is stuck at once", asked.retry_undo,
                  ActivityShape, status=ACCEPTED),
-        ApiRoute("POST", f"{activity}/undo/skip", ADMIN, "leave an undo that is stuck, and go on with the rest",
-                 asked.skip_undo, ActivityShape, status=ACCEPTED),
-        ApiRoute("GET", "/api/v1/collect", ADMIN, "what housekeeping would take away now", asked.collectable,
+        ApiRoute("POST", f"{activity}/undo/skip", Action.SKIP_UNDO,
+                 "leave an undo that is stuck, and go on with the rest", asked.skip_undo, ActivityShape,
+                 status=ACCEPTED),
+        ApiRoute("GET", "/api/v1/collect", Action.COLLECT, "what housekeeping would take away now", asked.collectable,
                  CollectShape, query=("deleted",)),
-        ApiRoute("POST", "/api/v1/collect", ADMIN, "take away now what nobody needs any more", asked.collect,
+        ApiRoute("POST", "/api/v1/collect", Action.COLLECT, "take away now what nobody needs any more", asked.collect,
                  CollectShape, body=CollectBody),
-        ApiRoute("POST", f"{project}/plan", VIEWER, "what a push of a working tree would do", asked.plan, PlanShape,
-                 body=PlanBody),
+        ApiRoute("POST", f"{project}/plan", Action.PLAN, "what a push of a working tree would do", asked.plan,
+                 PlanShape, body=PlanBody),
     )
 
 
@@ -308,15 +311,6 @@ class _Api:
         if not caller.may_see(project):
             raise NotFound(f"there is no project {project}")
         return project, environment
-
-
-def refuse_role(caller: Caller, least: str) -> None:
-    """
-    Raises:
-        Forbidden: The caller's role does less.
-    """
-    if ROLES.index(caller.role) < ROLES.index(least):
-        raise Forbidden(f"{caller.name} is a {caller.role}, and this needs a {least}")
 
 
 def _list(items: Any) -> web.Response:

@@ -6,9 +6,6 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from functools import cache
 from typing import Any
 
-EVERY = "*"
-"""Stands for every project in a token's list."""
-
 
 @dataclass(frozen=True, slots=True)
 class ProjectShape:
@@ -319,19 +316,6 @@ class ErrorShape:
     evidence: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Who asks: a token, or whoever may open the daemon's own socket."""
-
-    name: str
-    role: str
-    projects: tuple[str, ...] = (EVERY,)
-
-    def may_see(self, project: str) -> bool:
-        return EVERY in self.projects or project in self.projects
-
-
-NOBODY = Caller("", "", ())
 ROLES = ("viewer", "contributor", "admin")
 
 

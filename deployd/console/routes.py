@@ -13,11 +13,13 @@ from typing import Any
 
 from aiohttp import web
 
+from deployd.access.actions import Action, refuse_unless_may
+from deployd.access.caller import EVERY, Caller
+from deployd.access.errors import NotFound, Unauthorized
 from deployd.api.door import FindCaller
-from deployd.api.errors import NotFound, Unauthorized, headers_of, status_of, with_errors_told
+from deployd.api.errors import headers_of, status_of, with_errors_told
 from deployd.api.ports import Board
-from deployd.api.routes import CONTRIBUTOR, VIEWER, refuse_role
-from deployd.api.shapes import EVERY, Caller, EnvironmentShape
+from deployd.api.shapes import EnvironmentShape
 from deployd.console.output import KINDS as OF_KINDS
 from deployd.console.output import newest_lines, parse_wanted_lines
 from deployd.console.overview import grouped
@@ -87,7 +89,7 @@ def _guarded(page: Page, find: FindCaller, room: _Room) -> Callable[[web.Request
         caller = find(request.headers.get("Authorization"))
         if caller is None:
             raise Unauthorized("this page needs a token")
-        refuse_role(caller, VIEWER)
+        refuse_unless_may(caller, Action.SEE)
         with room.seats.take(caller.name):
             async with room.turns.take(caller.name):
                 text = await page(request, caller)
@@ -171,7 +173,7 @@ class _Console:
         )
 
     async def mail(self, request: web.Request, caller: Caller) -> str:
-        refuse_role(caller, CONTRIBUTOR)   # as in the API: there are links to reset passwords in mails
+        refuse_unless_may(caller, Action.READ_MAIL)
         found = await self._environment(request, caller)
         mails = (await self._board.mails(found.project, found.name))[:MOST_MAILS]
         return await _rendered("mail.html", caller=caller, environment=found, mails=mails)

@@ -15,12 +15,11 @@ from typing import Any, ClassVar
 
 from aiohttp import web
 
+from deployd.access.tokens import find_caller
 from deployd.api.applications import LARGEST_BODY_BYTES
-from deployd.api.shapes import Caller
 from deployd.daemon.connections import BoundedRunner, Connections, heads_counted
 from deployd.daemon.gate import Gate
 from deployd.errors import DeployError
-from deployd.intake.tokens import find_token
 from deployd.settings import Settings
 from deployd.systemd import is_passed_a_socket, passed_socket
 
@@ -130,12 +129,6 @@ class Faces:
         self._sites[face] = (where, site)
         if earlier is not None:
             await earlier.stop()
-
-
-def find_caller(settings: Settings, authorization: str | None) -> Caller | None:
-    """Whose token a request brings; None: nobody's."""
-    token = find_token(settings.tokens, authorization)
-    return Caller(token.name, token.role, token.projects) if token else None
 
 
 def refuse_taken_port(settings: Settings) -> None:

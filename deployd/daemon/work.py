@@ -10,6 +10,7 @@ from functools import partial
 import structlog
 from aiohttp import web
 
+from deployd.access.tokens import find_caller
 from deployd.activity.endings import endings
 from deployd.activity.holding import Limits
 from deployd.activity.lanes import Lanes
@@ -27,7 +28,6 @@ from deployd.console.routes import console_routes
 from deployd.daemon.certificates import certificate_keeper, ensure_authority
 from deployd.daemon.connections import let_in
 from deployd.daemon.edges import Edges
-from deployd.daemon.faces import find_caller
 from deployd.daemon.health import collected, degraded, health_of, measured
 from deployd.daemon.lasting import Lasting
 from deployd.deployment.carry import Carrier

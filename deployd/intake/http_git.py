@@ -17,6 +17,8 @@ from pathlib import Path
 import structlog
 from aiohttp import ClientError, web
 
+from deployd.access.actions import Action, may
+from deployd.access.tokens import find_token
 from deployd.confined.trees import size_of
 from deployd.errors import DeployError
 from deployd.git.program import git_environment
@@ -24,7 +26,6 @@ from deployd.ids import ProjectId
 from deployd.intake.lasting import LASTING
 from deployd.intake.ports import Intake
 from deployd.intake.seats import Seats, TooMany, Turns
-from deployd.intake.tokens import find_token
 from deployd.process import Process, open_process
 from deployd.settings import ProjectSettings, Token
 from deployd.units import MEGABYTE
@@ -56,7 +57,6 @@ NO_LFS = (
     " or name a server for them in .lfsconfig; GIT_LFS_SKIP_PUSH=1 git push pushes without them"
 )
 """What git-lfs prints. Without an answer of its kind it says that the repository does not exist."""
-ROLES_THAT_PUSH = ("contributor", "admin")
 NO_CACHE = {"Cache-Control": "no-cache, max-age=0, must-revalidate", "Pragma": "no-cache"}
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -141,7 +141,7 @@ def _admit(request: web.Request, intake: Intake, service: str) -> tuple[ProjectS
     if project is None or not token.may_see(name):
         log.warning("git_refused", project=name, source=request.remote, token=token.name, reason="no such project")
         raise web.HTTPNotFound(text=f"deployd: there is no project {name} for the token {token.name}\n")
-    if service == "git-receive-pack" and token.role not in ROLES_THAT_PUSH:
+    if service == "git-receive-pack" and not may(token.role, Action.PUSH):
         raise web.HTTPForbidden(text=f"deployd: the token {token.name} is a {token.role}'s and may not push\n")
     return project, token
 

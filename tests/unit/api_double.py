@@ -12,10 +12,10 @@ from typing import Any
 
 from aiohttp import web
 
+from deployd.access.errors import NotFound
 from deployd.activity.line import Line
 from deployd.api.applications import local_application
 from deployd.api.desk import NothingLive
-from deployd.api.errors import NotFound
 from deployd.api.metrics import Figures
 from deployd.api.routes import api_routes
 from deployd.api.shapes import (

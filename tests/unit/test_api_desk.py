@@ -11,9 +11,9 @@ from typing import Any, cast
 
 import pytest
 
+from deployd.access.errors import NotFound
 from deployd.activity.journal import read_result, write_result
 from deployd.api.desk import AlreadyEnded, NothingLive, NotLocked, StateDesk
-from deployd.api.errors import NotFound
 from deployd.ids import ActivityId, CommitId, EnvironmentName, ProjectId, SlugKey
 from deployd.plan import KeyParts
 from deployd.release.ports import Host

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from deployd.api.errors import Forbidden, Misdirected
+from deployd.access.errors import Forbidden
+from deployd.api.errors import Misdirected
 from deployd.api.origins import Ours
 
 EVIL = "http://evil.example"

@@ -16,15 +16,16 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from structlog.testing import capture_logs
 
+from deployd.access.caller import Caller
+from deployd.access.tokens import find_token
 from deployd.activity.masking import Masker
 from deployd.api import bodies
 from deployd.api.applications import public_application
 from deployd.api.openapi import openapi
 from deployd.api.routes import MESSAGE, api_routes
-from deployd.api.shapes import Caller, UseShape
+from deployd.api.shapes import UseShape
 from deployd.engine.errors import EngineUnreachable
 from deployd.errors import DeployError
-from deployd.intake.tokens import find_token
 from deployd.output.sources import Wanted
 from deployd.settings import Token
 from tests.unit.api_double import AT, FakeBoard, FakeDesk, activity, ending, line

@@ -14,11 +14,12 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from structlog.testing import capture_logs
 
+from deployd.access.caller import Caller
+from deployd.access.tokens import find_token
 from deployd.api.applications import public_application
 from deployd.api.routes import api_routes
-from deployd.api.shapes import Caller, MailShape
+from deployd.api.shapes import MailShape
 from deployd.console.routes import PAGES, console_routes
-from deployd.intake.tokens import find_token
 from deployd.router.table import EnvironmentTraffic, Released, RouterStatus
 from deployd.settings import Token
 from tests.unit.api_double import AT, FakeBoard, FakeDesk, activity, certificate, environment

@@ -7,7 +7,7 @@ from base64 import b64encode
 import pytest
 from pydantic import SecretStr
 
-from deployd.intake.tokens import find_token
+from deployd.access.tokens import find_token
 from deployd.settings import Token
 
 ADA = Token(name="ada", secret=SecretStr("pass:with:colons"))

@@ -7,7 +7,8 @@ import binascii
 import hmac
 from collections.abc import Sequence
 
-from deployd.settings import Token
+from deployd.access.caller import Caller
+from deployd.settings import Settings, Token
 
 
 def find_token(tokens: Sequence[Token], authorization: str | None) -> Token | None:
@@ -36,3 +37,9 @@ def _secret(authorization: str) -> str:
     except (binascii.Error, UnicodeDecodeError):
         return ""
     return password
+
+
+def find_caller(settings: Settings, authorization: str | None) -> Caller | None:
+    """Whose token a request brings; None: nobody's."""
+    token = find_token(settings.tokens, authorization)
+    return Caller(token.name, token.role, token.projects) if token else None

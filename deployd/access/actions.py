@@ -1,0 +1,63 @@
+"""What can be done, and who may: one table, for the API, the console and git. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum
+
+from deployd.access.caller import Caller
+from deployd.access.errors import Forbidden
+
+
+class Role(Enum):
+    """From the least to the most: who has one may all that the roles before it may."""
+
+    VIEWER = "viewer"
+    CONTRIBUTOR = "contributor"
+    ADMIN = "admin"
+
+    def includes(self, other: Role) -> bool:
+        order = list(Role)
+        return order.index(self) >= order.index(other)
+
+
+class Action(Enum):
+    SEE = "see what there is, and how it is"
+    PLAN = "ask what a push would do"
+    PUSH = "push, and delete branches"
+    DEPLOY = "redeploy, and roll back"
+    LOCK = "lock environments, and unlock them"
+    CANCEL = "end an activity before its switch, or try its undo again"
+    PREVIEW = "see a new version while visitors wait for it"
+    READ_MAIL = "read mails of applications: there are links to reset passwords in them"
+    SKIP_UNDO = "leave an undo that is stuck"
+    COLLECT = "take away what nobody needs any more"
+
+
+LEAST: Mapping[Action, Role] = {
+    Action.SEE: Role.VIEWER,
+    Action.PLAN: Role.VIEWER,
+    Action.PUSH: Role.CONTRIBUTOR,
+    Action.DEPLOY: Role.CONTRIBUTOR,
+    Action.LOCK: Role.CONTRIBUTOR,
+    Action.CANCEL: Role.CONTRIBUTOR,
+    Action.PREVIEW: Role.CONTRIBUTOR,
+    Action.READ_MAIL: Role.CONTRIBUTOR,
+    Action.SKIP_UNDO: Role.ADMIN,
+    Action.COLLECT: Role.ADMIN,
+}
+"""The least role that does it."""
+
+
+def may(role: str, action: Action) -> bool:
+    """Whether a role does it. An unknown role does nothing."""
+    return role in {known.value for known in Role} and Role(role).includes(LEAST[action])
+
+
+def refuse_unless_may(caller: Caller, action: Action) -> None:
+    """
+    Raises:
+        Forbidden: The caller's role does not do this.
+    """
+    if not may(caller.role, action):
+        raise Forbidden(f"{caller.name} is a {caller.role}, and this needs a {LEAST[action].value}")
