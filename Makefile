@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down test lint bench chaos clean
+.PHONY: help demo demo-down test unit lint bench chaos clean
 
 PYTHON := .venv/bin/python
 
@@ -19,6 +19,10 @@ demo-down: ## remove all that the demo made
 test: ## all tests, on real parts (ARGS='-k name' goes to pytest)
 	@scripts/setup.sh test
 	@$(PYTHON) -m pytest --numprocesses $$(($$(nproc) + 1)) --dist loadfile $(ARGS)
+
+unit: ## the tests that need no Docker and are over in a minute (ARGS goes to pytest)
+	@scripts/setup.sh lint
+	@$(PYTHON) -m pytest --quiet --numprocesses $$(nproc) --dist loadfile $(ARGS) tests/unit
 
 lint: ## ruff, mypy, the walls between the rooms, dependencies
 	@scripts/setup.sh lint
