@@ -211,13 +211,16 @@ async def open_process(
     finally:
         if process.returncode is None:
             Process(process).end()
-            await process.wait()
-        if process.stdin is not None:
-            process.stdin.close()
-        # asyncio keeps the pipes open when nobody has read them to the end
-        transport = getattr(process, "_transport", None)
-        if transport is not None:
-            transport.close()
+        # asyncio keeps a pipe open that nobody has read to its end. Before Python 3.12.4 it then never says that the
+        # program has ended (gh-119710): whoever stops in the middle of a long output would wait for ever.
+        transport = process._transport   # type: ignore[attr-defined]
+        for number in (1, 2):
+            transport.get_pipe_transport(number).close()
+        stdin = transport.get_pipe_transport(0)
+        if stdin is not None and (stdin.get_write_buffer_size() or not stdin.is_closing()):
+            stdin.abort()   # nobody takes what is still to be written
+        await process.wait()
+        transport.close()
 
 
 async def _write(process: Process, data: bytes) -> None:

@@ -180,14 +180,12 @@ async def test_a_deployment_waits_for_a_running_cron_and_no_longer_than_its_limi
     live = await crons.live()
     said: list[str] = []
     tell = SimpleNamespace(line=said.append, warn=said.append)
-    planned = SimpleNamespace(before=crons.stand.version)
-    deployment = SimpleNamespace(project=live.deployment.project, environment=KEY[1], planned=planned)
     async with asyncio.TaskGroup() as group:
         group.create_task(crons.run(replace(CRON, start="sleep 2")))
         await until(lambda: [run for run, _ in read_runs(live.scripts(crons.host)) if is_held(run)])
-        await wait_for_crons(deployment, crons.host, tell, limit_seconds=0.2)
+        await wait_for_crons(live.release, crons.host, tell, limit_seconds=0.2)
         assert "still runs" in said[-1]
         said.clear()
-        await wait_for_crons(deployment, crons.host, tell)
+        await wait_for_crons(live.release, crons.host, tell)
     assert len(said) == 1
     assert "waits for cron-tidy-up" in said[0]

@@ -1,0 +1,53 @@
+"""Programs that are left in the middle: whoever stops reading, or writing, does not wait for ever."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from deployd.process import ProgramOverran, open_process, run
+
+LIMIT_SECONDS = 20.0
+
+
+async def test_who_stops_in_the_middle_of_a_long_output_goes_on() -> None:
+    for output in ("yes", "yes >&2", "yes & yes >&2"):
+        async with asyncio.timeout(LIMIT_SECONDS), open_process("sh", "-c", output, with_stdin=False) as process:
+            await asyncio.sleep(0.2)   # the reader's buffer is full, and nobody listens to the pipe any more
+        assert process.has_ended
+
+
+async def test_who_is_cancelled_in_the_middle_of_a_long_output_goes_on() -> None:
+    async def begin() -> None:
+        async with open_process("yes", with_stdin=False) as process:
+            await process.stdout.read(1)
+            await asyncio.sleep(LIMIT_SECONDS)
+
+    async with asyncio.timeout(LIMIT_SECONDS):
+        task = asyncio.get_running_loop().create_task(begin())
+        await asyncio.sleep(0.5)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+
+async def test_who_had_more_to_write_than_is_read_goes_on() -> None:
+    """Also when somebody whom it started, in a session of its own, has the other end still open."""
+    async with asyncio.timeout(LIMIT_SECONDS):
+        async with open_process("sh", "-c", "setsid sleep 1 & exec sleep 100") as process:
+            process.stdin.write(bytes(5_000_000))
+            await asyncio.sleep(0.1)
+        async with open_process("sleep", "100") as process:
+            process.stdin.write(bytes(5_000_000))
+            process.stdin.close()
+        with pytest.raises(ProgramOverran):
+            await run("sleep", "100", stdin=bytes(5_000_000), limit_seconds=0.2)
+
+
+async def test_what_has_ended_by_itself_has_its_status() -> None:
+    async with open_process("sh", "-c", "echo out; echo err >&2; exit 3") as process:
+        assert await process.stdout.read() == b"out\n"
+        assert await process.wait() == 3
+    assert process.has_ended
+    assert (await run("sh", "-c", "head -c 1; exit 4", stdin=bytes(1_000_000), check=False)).status == 4
