@@ -30,3 +30,8 @@ def test_who_adds_something_is_told_where_in_one_sentence() -> None:
     assert rows.keys() == {
         "a service", "a runtime", "a forge", "a step", "a kind of activity", "a command", "a page", "an engine",
     }
+
+
+def test_unit_tests_lie_as_the_rooms_do() -> None:
+    folders = {path.name for path in Path(__file__).parent.iterdir() if path.is_dir() and not path.name.startswith("__")}
+    assert folders - ROOMS == {"expected"}

@@ -12,7 +12,7 @@ from deployd.router_process.container import router_container
 from deployd.router_process.files import RouterNotConfigured, write_router_files
 from deployd.router_process.nginx_conf import RouterConfig
 
-SOURCE = Path(__file__).parents[2] / "config" / "router"
+SOURCE = Path(__file__).parents[3] / "config" / "router"
 RUN = Path("/run/deployd")
 CONFIG = RouterConfig(http_port=8080)
 

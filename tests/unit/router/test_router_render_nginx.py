@@ -9,7 +9,7 @@ from deployd.router.control import LONGEST_FREEZE_SECONDS
 from deployd.router.paths import RouterPlaces
 from deployd.router_process.nginx_conf import RouterConfig, render_nginx
 
-TEMPLATE = (Path(__file__).parents[2] / "config" / "router" / "nginx.conf.j2").read_text()
+TEMPLATE = (Path(__file__).parents[3] / "config" / "router" / "nginx.conf.j2").read_text()
 PLACES = RouterPlaces(Path("/r"))
 CERTIFICATE, KEY = PurePosixPath("/k/default.pem"), PurePosixPath("/k/default.key")
 

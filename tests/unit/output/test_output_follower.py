@@ -21,7 +21,7 @@ from deployd.ids import ActivityId, EnvironmentName, ProjectId
 from deployd.output.follower import OutputFollower
 from deployd.output.outputs import Outputs
 from deployd.output.sources import Source, Wanted, cron_sources
-from tests.unit.test_output_files import entry, set_aside, time_of, write
+from tests.unit.output.test_output_files import entry, set_aside, time_of, write
 
 NOW = "2026-05-04T12:00:00"
 

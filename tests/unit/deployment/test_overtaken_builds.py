@@ -13,7 +13,7 @@ from deployd.deployment.carry import Carrier
 from deployd.deployment.steps import PUSH
 from deployd.settings import Settings
 from deployd.state.entries import Entry
-from tests.unit.test_deployment_decisions import deployment
+from tests.unit.deployment.test_deployment_decisions import deployment
 
 STEPS = [step.name for step in PUSH.steps]
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

@@ -12,7 +12,7 @@ from deployd.deployment.steps import PUSH
 from deployd.ids import SlugKey
 from deployd.plan import Plan, PlannedApp
 from deployd.settings import Settings
-from tests.unit.test_deployment_decisions import deployment
+from tests.unit.deployment.test_deployment_decisions import deployment
 
 BUILD, DEPLOY = PUSH.step("build_apps"), PUSH.step("start_services")
 

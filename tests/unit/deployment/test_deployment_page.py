@@ -7,7 +7,7 @@ import pytest
 from deployd.activity.table import NO_WAY_BACK, NOTHING, Restart, Step
 from deployd.deployment.steps import DELETE, PURGE, PUSH, TABLES
 
-PAGE = Path(__file__).parents[2] / "docs" / "deployment.md"
+PAGE = Path(__file__).parents[3] / "docs" / "deployment.md"
 RESTART = {Restart.AGAIN: "done again", Restart.ATTACH: "re-attached"}
 
 

@@ -14,7 +14,7 @@ from deployd.deployment.steps import PUSH
 from deployd.settings import ProjectSettings, Settings
 from deployd.state.entries import Entry
 from tests.unit.activity_world import QuietTell
-from tests.unit.test_deployment_decisions import NOW, SHOP, deployment
+from tests.unit.deployment.test_deployment_decisions import NOW, SHOP, deployment
 
 pytestmark = pytest.mark.looptime
 

@@ -15,7 +15,7 @@ from deployd.project.findings.report import render_findings
 from deployd.project.reader import read_project
 from tests.unit.project_trees import DictTree
 
-FOLDER = Path(__file__).parent / "expected" / "project"
+FOLDER = Path(__file__).parents[1] / "expected" / "project"
 CASES = sorted(FOLDER.glob("*.txt"))
 MESSAGE = "message"
 

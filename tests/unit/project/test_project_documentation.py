@@ -21,7 +21,7 @@ from tests.unit.project_trees import DictTree
 
 PAGE = REPOSITORY / "docs" / "configuration.md"
 SOURCES = sorted((REPOSITORY / "deployd" / "project").rglob("*.py"))
-CASES = sorted((Path(__file__).parent / "expected" / "project").glob("*.txt"))
+CASES = sorted((Path(__file__).parents[1] / "expected" / "project").glob("*.txt"))
 
 
 def test_the_page_is_current() -> None:

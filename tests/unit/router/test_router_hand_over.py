@@ -20,7 +20,7 @@ from deployd.router_process.files import RouterNotConfigured
 from deployd.router_process.nginx_conf import RouterConfig
 from deployd.router_process.upgrade import RouterNotUpgraded, WantedRouter, end_earlier, end_earlier_ones, ensure_router
 
-SOURCE = Path(__file__).parents[2] / "config" / "router"
+SOURCE = Path(__file__).parents[3] / "config" / "router"
 pytestmark = pytest.mark.looptime
 ROUTER, EARLIER = "deployd-router", "deployd-router-earlier"
 

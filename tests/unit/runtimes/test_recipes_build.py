@@ -171,7 +171,7 @@ def test_opcache_follows_the_memory(memory, opcache, strings, scripts):
 
 
 def test_the_pool_is_written_as_the_expected_file():
-    expected = Path(__file__).parent / "expected" / "php-fpm.conf"
+    expected = Path(__file__).parents[1] / "expected" / "php-fpm.conf"
     assert render_fpm(app(runtime=Runtime(request_terminate_timeout_seconds=300)), 512) == expected.read_text()
 
 
