@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from functools import partial
 from typing import ClassVar
 
 import structlog
@@ -16,8 +17,8 @@ from deployd.api.shapes import ActivityShape, CollectShape, LockedShape, PassSha
 from deployd.clock import Clock
 from deployd.deployment.desired import cannot_be_masked
 from deployd.deployment.preview import plan_offered
-from deployd.deployment.share import Wanted, refuse_beyond_share
-from deployd.deployment.steps import TABLES
+from deployd.deployment.requests import ask_for
+from deployd.deployment.share import refuse_beyond_share
 from deployd.environment.naming import environment_type, machine_name
 from deployd.environment.variables import doubtful_variables
 from deployd.errors import DeployError
@@ -28,7 +29,7 @@ from deployd.router.passes import LINK_LIFETIME, pass_link
 from deployd.router.paths import RouterPlaces
 from deployd.settings import ProjectSettings
 from deployd.state import activities, environments, locks
-from deployd.state.activities import Activity, NewActivity, Trigger
+from deployd.state.activities import Activity, Trigger
 from deployd.state.environments import Environment
 from deployd.state.locks import Lock
 from deployd.state.store import Store
@@ -189,14 +190,14 @@ class StateDesk:
     async def _enqueue(
         self, environment: Environment, kind: str, commit: CommitId, trigger: Trigger, lock: Lock | None = None,
     ) -> ActivityShape:
-        new = NewActivity(environment.project, environment.name, environment.branch, kind, TABLES[kind].version,
-                          commit, trigger)
         def enqueue(db: sqlite3.Connection) -> ActivityId:
-            refuse_beyond_share(self._host.settings, db, environment.project, [Wanted(kind, environment.branch)])
             # With the wish: a push that comes now is held already. Somebody's own lock keeps its words.
             if lock is not None and locks.find(db, lock.project, lock.environment) is None:
                 activities.lock(db, lock, environment.branch)
-            return activities.enqueue(db, new, self._clock.now())
+            return ask_for(
+                db, partial(refuse_beyond_share, self._host.settings), kind, environment.project, environment.name,
+                environment.branch, commit, trigger, now=self._clock.now(),
+            )
 
         number = await self._store.write(enqueue)
         self._lanes.wake()

@@ -19,7 +19,7 @@ from deployd.activity.table import Table, TableUnknown
 from deployd.activity.wish import Wish
 from deployd.clock import Clock
 from deployd.deployment.admission import memory_needed
-from deployd.deployment.steps import LEAVING, QUIET_PHASES, table_of
+from deployd.deployment.steps import KINDS, QUIET_PHASES, table_of
 from deployd.deployment.view import Deployment
 from deployd.ids import ActivityId
 from deployd.release.answers.reports import tell_way_back
@@ -101,7 +101,7 @@ class Carrier:
         """The row of the environment is made here once more: a delete that ran since the push took it away."""
         now = self.clock.now()
         begun = activities.begin(db, activity.id, now)
-        if begun and activity.kind not in LEAVING:
+        if begun and not KINDS[activity.kind].ends_environment:
             environments.ensure(db, activity.project, activity.environment, activity.branch, now)
         return begun
 
@@ -126,7 +126,8 @@ class Carrier:
             said = f"{activity.kind} of {activity.branch} done in {seconds:.1f} s"
         else:
             said = f"{activity.kind} of {activity.branch} {end.state}: {end.reason}"
-            if activity.kind not in LEAVING:   # before its row ends: a daemon that dies meanwhile comes here again
+            # Before its row ends: a daemon that dies meanwhile comes here again.
+            if not KINDS[activity.kind].ends_environment:
                 ended = await journal.read()
                 await self._tell_visitors(activity, table, ended, tell)
                 await self._ask_live(activity, table, tell, ended)

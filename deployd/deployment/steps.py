@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import dataclass
 
 from deployd.activity.table import (
     AGAIN,
@@ -73,11 +74,26 @@ PURGE: Table[Deployment, Host] = Table("purge", version=1, steps=(
 QUIET_PHASES = frozenset({"validate", "build", "slug"})
 """Phases that change nothing that is live."""
 
-LEAVING = frozenset({"delete", "purge"})
-"""Kinds of activity after which there is no environment."""
 
-TABLES = {"push": PUSH, "redeploy": PUSH, "rollback": ROLLBACK, "delete": DELETE, "purge": PURGE}
-"""{kind of activity: its table}"""
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of activity: everything that is special about it."""
+
+    table: Table[Deployment, Host]
+    makes_environment: bool = False
+    ends_environment: bool = False
+    """Afterwards there is none."""
+    has_share: bool = True
+    """It counts for what a project may have waiting."""
+
+
+KINDS = {
+    "push": Kind(PUSH, makes_environment=True),
+    "redeploy": Kind(PUSH),
+    "rollback": Kind(ROLLBACK),
+    "delete": Kind(DELETE, ends_environment=True),
+    "purge": Kind(PURGE, ends_environment=True, has_share=False),   # the daemon's own
+}
 
 EARLIER = {
     ("push", 1): PUSH_1, ("redeploy", 1): PUSH_1, ("rollback", 1): PUSH_1.without("build", "slug"),
@@ -88,5 +104,5 @@ EARLIER = {
 
 def table_of(kind: str, version: int) -> Table[Deployment, Host] | None:
     """The table that a row names; None when a newer deployd began it."""
-    newest = TABLES.get(kind)
-    return newest if newest is not None and newest.version == version else EARLIER.get((kind, version))
+    newest = KINDS.get(kind)
+    return newest.table if newest is not None and newest.table.version == version else EARLIER.get((kind, version))

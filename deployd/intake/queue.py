@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from deployd.clock import Clock
+from deployd.deployment.requests import ask_for
 from deployd.deployment.share import ShareTaken, Wanted, refuse_beyond_share
-from deployd.deployment.steps import TABLES
 from deployd.environment.naming import machine_name
-from deployd.ids import ProjectId
+from deployd.ids import ActivityId, CommitId, ProjectId
 from deployd.intake.push import Push, Receipt
 from deployd.settings import Settings
 from deployd.state import activities, deliveries, environments, locks
-from deployd.state.activities import NewActivity, Trigger
+from deployd.state.activities import Trigger
 from deployd.state.deliveries import Delivery
 from deployd.state.store import Store
 
@@ -66,14 +67,8 @@ class StateQueue:
             same = self._same(db, push)
             if same is not None:
                 return Receipt(None, f"{push.branch} at {push.new[:8]} is activity {same} already")
-        refuse_beyond_share(self._settings, db, push.project, [_wanted(push)])
-        now = self._clock.now()
         goes_on = activities.latest(db, project=push.project, environment=name, states=("in_progress",), limit=1)
-        environments.ensure(db, push.project, name, push.branch, now)
-        number = activities.enqueue(db, NewActivity(
-            push.project, name, push.branch, "push", TABLES["push"].version, push.new,
-            Trigger(push.who, push.how, push.delivery),
-        ), now)
+        number = self._ask_for(db, push, "push", push.new)
         said = f"activity {number}: {push.branch} at {push.new[:8]} to environment {name}"
         lock = locks.find(db, push.project, name)
         if lock is not None:
@@ -85,14 +80,16 @@ class StateQueue:
         there = environments.find(db, push.project, name)
         if there is None or there.branch != push.branch:
             return Receipt(None, f"{push.branch} was deleted; it had no environment")
-        refuse_beyond_share(self._settings, db, push.project, [_wanted(push)])
-        number = activities.enqueue(db, NewActivity(
-            push.project, name, push.branch, "delete", TABLES["delete"].version, None,
-            Trigger(push.who, push.how, push.delivery),
-        ), self._clock.now())
+        number = self._ask_for(db, push, "delete", None)
         lock = locks.find(db, push.project, name)
         when = f" when it is unlocked: {lock.said(push.branch)}" if lock else ""
         return Receipt(number, f"activity {number}: {push.branch} was deleted, environment {name} goes with it{when}")
+
+    def _ask_for(self, db: sqlite3.Connection, push: Push, kind: str, commit: CommitId | None) -> ActivityId:
+        return ask_for(
+            db, partial(refuse_beyond_share, self._settings), kind, push.project, machine_name(push.branch),
+            push.branch, commit, Trigger(push.who, push.how, push.delivery), now=self._clock.now(),
+        )
 
     @staticmethod
     def _same(db: sqlite3.Connection, push: Push) -> int | None:

@@ -19,7 +19,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -28,15 +28,14 @@ import structlog
 
 from deployd.activity.net import Net
 from deployd.clock import Clock
-from deployd.deployment.share import Wanted
-from deployd.deployment.steps import TABLES
+from deployd.deployment.requests import Refuse, ask_for
 from deployd.environment.branches import is_of_a_machine, oddity
 from deployd.environment.naming import machine_name
 from deployd.errors import DeployError, Transient
 from deployd.ids import ActivityId, CommitId, EnvironmentName, ProjectId
 from deployd.settings import ProjectSettings
 from deployd.state import activities, environments
-from deployd.state.activities import NewActivity, Trigger
+from deployd.state.activities import Trigger
 from deployd.state.store import Store
 
 log = structlog.get_logger()
@@ -49,7 +48,6 @@ MOST_FAILED = 20
 MAKING = "making what was lost of "
 CONFIRM_SECONDS = 20.0
 """A hook makes its activity within milliseconds, a webhook comes within seconds (GitHub: most within five)."""
-Refuse = Callable[[sqlite3.Connection, ProjectId, Collection[Wanted]], None]
 WHO = Trigger("deployd", "daemon")
 
 
@@ -217,12 +215,9 @@ class LostPushes:
             there = environments.find(db, lost.project, lost.environment)
             if there is not None and there.branch != lost.branch:   # a name that only looks the same
                 return None
-            self._refuse(db, lost.project, [Wanted(kind, lost.branch)])
-            if kind == "push":
-                environments.ensure(db, lost.project, lost.environment, lost.branch, now)
-            return activities.enqueue(db, NewActivity(
-                lost.project, lost.environment, lost.branch, kind, TABLES[kind].version, lost.tip, WHO,
-            ), now)
+            return ask_for(
+                db, self._refuse, kind, lost.project, lost.environment, lost.branch, lost.tip, WHO, now=now,
+            )
 
         number = await self._store.write(make)
         if number is not None:

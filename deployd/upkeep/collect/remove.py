@@ -6,17 +6,20 @@ import asyncio
 import sqlite3
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from deployd.confined.going import put_aside
 from deployd.confined.stages import ensure_unstaged
 from deployd.confined.trees import remove_tree
-from deployd.deployment.steps import TABLES
+from deployd.deployment.requests import ask_for
+from deployd.deployment.share import refuse_beyond_share
+from deployd.deployment.steps import KINDS
 from deployd.engine.names import ENVIRONMENT, INSTANCE, PROJECT
 from deployd.ids import ActivityId, EnvironmentName, ProjectId, SlugKey
 from deployd.release.ports import Host
 from deployd.state import activities, unneeded
-from deployd.state.activities import NewActivity, Trigger
+from deployd.state.activities import Trigger
 from deployd.state.store import Store
 from deployd.upkeep.collect.things import Thing
 
@@ -35,6 +38,7 @@ class Removal:
         self._store = store
         self._host = host
         self._wake = wake
+        self._refuse = partial(refuse_beyond_share, host.settings)
 
     async def remove(self, thing: Thing, who: str, now: datetime) -> bool:
         """Take a thing away. False: somebody has come to need it, or it is left to its lane."""
@@ -66,14 +70,14 @@ class Removal:
     async def _purge(self, project: str, environment: str, who: str, now: datetime) -> bool:
         """Into the environment's own lane: there it meets no deployment of a branch that comes back."""
         def enqueue(db: sqlite3.Connection) -> bool:
-            known = activities.newest_of_kinds(db, project, environment, tuple(TABLES))
+            known = activities.newest_of_kinds(db, project, environment, tuple(KINDS))
             if known is not None and known.state in activities.OPEN:
                 return False
             branch = known.branch if known else environment
-            activities.enqueue(db, NewActivity(
-                ProjectId(project), EnvironmentName(environment), branch, "purge", TABLES["purge"].version, None,
-                Trigger(who, "daemon"),
-            ), now)
+            ask_for(
+                db, self._refuse, "purge", ProjectId(project), EnvironmentName(environment), branch, None,
+                Trigger(who, "daemon"), now=now,
+            )
             return True
 
         if ProjectId(project) not in self._host.settings.projects or not await self._store.write(enqueue):
