@@ -164,11 +164,19 @@ async def _close_when_ended(
     before = -1
     while True:
         seen = await found.inspect()
-        if before == arrived[0] and (not seen["Running"] or (sees_processes and not await _process(seen))):
+        if before == arrived[0] and await _has_ended(seen, sees_processes=sees_processes):
             break
         before = arrived[0]
         await asyncio.sleep(QUIET_SECONDS)
     writer.transport.abort()
+
+
+async def _has_ended(seen: Mapping[str, Any], *, sees_processes: bool) -> bool:
+    """Not so before it has begun: on a busy host Docker takes a while to start it, and then it neither runs nor has a
+    status, or runs without a number."""
+    if not seen["Running"]:
+        return seen["ExitCode"] is not None
+    return sees_processes and int(seen.get("Pid") or 0) > 1 and not await _process(seen)
 
 
 async def _status(found: aiodocker.execs.Exec) -> int:
