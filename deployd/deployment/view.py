@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from deployd.activity.journal import Journal
 from deployd.deployment.results import AppsUp, Fetched, Planned, Replaced, Taken
 from deployd.engine.names import Names
-from deployd.environment.naming import EnvironmentType, environment_type
+from deployd.environment.naming import EnvironmentType
 from deployd.ids import ActivityId, CommitId, EnvironmentName
 from deployd.release.release import Environment, Release
 from deployd.release.version import Version
@@ -41,16 +41,16 @@ class Deployment:
 
     @property
     def type(self) -> EnvironmentType:
-        return environment_type(self.project, self.branch)
+        return self.place.type
 
     @property
     def key(self) -> str:
         """What the router calls the environment."""
-        return f"{self.project.id}/{self.environment}"
+        return self.place.key
 
     @property
     def names(self) -> Names:
-        return Names(self.instance, self.project.id, self.environment)
+        return self.place.names
 
     @property
     def taken(self) -> Taken | None:
@@ -91,7 +91,7 @@ class Deployment:
     @property
     def user(self) -> str:
         """Who its containers run as: `uid:gid`."""
-        return self.planned.version.user
+        return self.release.user
 
     @property
     def planned(self) -> Planned:
@@ -104,15 +104,15 @@ class Deployment:
             measured = self.journal.result("replace_services", Replaced).seconds
         except LookupError:
             measured = {}
-        return self.planned.version.with_homes(self._kept).with_seconds(measured, self.planned.before)
+        return self.release.version.with_seconds(measured, self.planned.before)
 
     def home(self, part: str) -> ActivityId:
         """Whose containers an application or a worker has: those of an earlier deployment, when they are kept."""
-        return self.planned.version.with_homes(self._kept).home(part)
+        return self.release.home(part)
 
     def container(self, role: str, part: str) -> str:
         """The name of the container of an application or a worker: `app`, `web` or `worker`."""
-        return self.names.container(self.home(part), role, part)
+        return self.release.container(role, part)
 
     @property
     def _kept(self) -> Mapping[str, ActivityId]:
