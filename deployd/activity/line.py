@@ -6,6 +6,8 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from deployd.activity.colours import STYLES, Span
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
@@ -22,17 +24,31 @@ class Line:
     where: str = ""
     more: tuple[str, ...] = ()
     """Evidence and mend of an error; evidence of a warning."""
+    colours: tuple[Span, ...] = ()
+    """Of a program's output; see `colours.py`."""
 
 
 def write_line(line: Line) -> bytes:
     """A line as bytes of the file, without its line break."""
-    return json.dumps(asdict(line), ensure_ascii=False).encode("utf-8", "replace")
+    values = asdict(line)
+    if not line.colours:   # most have none, and there are many
+        del values["colours"]
+    return json.dumps(values, ensure_ascii=False).encode("utf-8", "replace")
 
 
 def parse_line(raw: bytes | str) -> Line | None:
     """A line of the file as a value; None for one that was torn when the daemon died or the disk was full."""
     try:
         values: dict[str, Any] = json.loads(raw)
-        return Line(**{**values, "more": tuple(values["more"])})
+        colours = tuple(_span(span) for span in values.get("colours", ()))
+        return Line(**{**values, "more": tuple(values["more"]), "colours": colours})
     except (ValueError, TypeError, KeyError):
         return None
+
+
+def _span(values: Any) -> Span:
+    """Checked word for word: these become names of classes in HTML."""
+    first, length, style = values
+    if not set(str(style).split()) <= STYLES:
+        raise ValueError(f"no style: {style!r}")
+    return int(first), int(length), str(style)

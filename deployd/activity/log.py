@@ -16,6 +16,7 @@ from pathlib import Path
 
 import structlog
 
+from deployd.activity.colours import coloured
 from deployd.activity.follower import End, Follower, HowEnded
 from deployd.activity.line import Line, write_line
 from deployd.activity.masking import Masker
@@ -95,10 +96,12 @@ class Tell:
             self._write("warn", f"{lost} lines are missing here: they could not be written")
             self._lost = 0 if self._lost == lost else lost
         self._number += 1
-
+        shown = _short(self.clean(text))
+        plain, colours = coloured(text) if kind == "output" else (shown, ())
         line = Line(
-            self._number, self._clock.now().isoformat(), kind, self._phase, _short(self.clean(text)), app,
+            self._number, self._clock.now().isoformat(), kind, self._phase, shown, app,
             self.clean(where), tuple(_short(self.clean(item)) for item in more),
+            colours if plain == shown else (),   # a secret was masked: they would lie elsewhere now
         )
         self._append(write_line(line) + b"\n")
         self._wake()

@@ -12,7 +12,7 @@ import pytest
 from deployd.activity import follower as follower_module
 from deployd.activity import log as log_module
 from deployd.activity.follower import End
-from deployd.activity.line import Line
+from deployd.activity.line import Line, parse_line
 from deployd.activity.log import Logs
 from deployd.activity.masking import Masker
 from deployd.activity.render import render_line
@@ -62,6 +62,27 @@ async def test_secrets_are_masked_wherever_they_stand(logs: Logs, tmp_path: Path
     text = logs.path(ONE).read_text()
     assert "geheim" not in text
     assert text.count("***") == 7
+
+
+async def test_the_colours_of_programs_are_kept_unless_they_lie_in_a_line_with_a_secret(logs: Logs) -> None:
+    tell = logs.open(ONE)
+    tell.line("all \x1b[31mred\x1b[0m", stream="stdout")
+    tell.line("\x1b[31mgeh\x1b[32meim-123\x1b[0m", stream="stdout")
+    tell.line("\x1b[31mof deployd\x1b[0m")
+    tell.line("plain", stream="stdout")
+    tell.end("success", "done")
+    tell.close()
+    assert [(line.text, line.colours) for line in (await read_all(logs))[:-1]] == [
+        ("all red", ((4, 3, "red"),)), ("***", ()), ("of deployd", ()), ("plain", ()),
+    ]
+    assert logs.path(ONE).read_text().count("colours") == 1
+
+
+@pytest.mark.parametrize("colours", ['[[0, 1, "x\\" onclick="]]', '[[0, 1]]', "[7]", '[["a", 1, "red"]]'])
+def test_a_style_that_is_none_makes_no_line(colours: str) -> None:
+    text = '{"number": 1, "at": "", "kind": "output", "phase": "", "text": "a", "more": [], "colours": %s}'
+    assert parse_line(text % colours) is None
+    assert parse_line(text % '[[0, 1, "red bold"]]') is not None
 
 
 def test_the_masker_prefers_the_longest_secret_and_leaves_short_ones() -> None:
