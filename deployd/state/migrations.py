@@ -140,4 +140,44 @@ CREATE TABLE answers (
 """
 """What environments answered when their versions became live, and what they answer wrongly since."""
 
-MIGRATIONS: tuple[str, ...] = (FIRST, FAILED_BY_TIME, OPEN_OF_ENVIRONMENT, UNNEEDED, UIDS, MARKS, LOCKS, ANSWERS)
+PEOPLE = """
+CREATE TABLE sessions (
+    id TEXT PRIMARY KEY,
+    token TEXT NOT NULL,
+    proof TEXT NOT NULL,
+    began TEXT NOT NULL,
+    seen TEXT NOT NULL,
+    ends TEXT NOT NULL,
+    address TEXT NOT NULL,
+    agent TEXT NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE audit (
+    number INTEGER PRIMARY KEY,
+    project TEXT NOT NULL,
+    deed TEXT NOT NULL,
+    hash TEXT NOT NULL
+);
+CREATE INDEX audit_of_project ON audit (project, number);
+CREATE TRIGGER audit_only_grows BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'the audit log only grows'); END;
+CREATE TRIGGER audit_goes_on BEFORE INSERT ON audit
+    WHEN NEW.number IS NOT (SELECT coalesce(max(number), 0) + 1 FROM audit)
+    BEGIN SELECT RAISE(ABORT, 'the audit log only grows'); END;
+CREATE TRIGGER audit_is_kept BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 'the audit log only grows'); END;
+
+CREATE TABLE repeats (
+    who TEXT NOT NULL,
+    key TEXT NOT NULL,
+    asked TEXT NOT NULL,
+    at TEXT NOT NULL,
+    status INTEGER NOT NULL,
+    answer TEXT NOT NULL,
+    PRIMARY KEY (who, key)
+) WITHOUT ROWID;
+CREATE INDEX repeats_by_time ON repeats (at);
+"""
+"""Browsers that are signed in, who changed what, and requests that are not done twice."""
+
+MIGRATIONS: tuple[str, ...] = (
+    FIRST, FAILED_BY_TIME, OPEN_OF_ENVIRONMENT, UNNEEDED, UIDS, MARKS, LOCKS, ANSWERS, PEOPLE,
+)
