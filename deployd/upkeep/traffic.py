@@ -25,12 +25,12 @@ class Visits:
     seconds: float = 0.0
 
     def count(self, status: int, seconds: float) -> None:
-        self.classes[_class_of(status)] += 1
+        self.classes[class_of(status)] += 1
         self.buckets[bisect_left(BOUNDS_SECONDS, seconds)] += 1
         self.seconds += seconds
 
 
-def _class_of(status: int) -> str:
+def class_of(status: int) -> str:
     """Of what an application answers it may be any three digits; 0: the client left before there was an answer."""
     found = f"{status // 100}xx"
     return found if found in CLASSES else "5xx" if status else "4xx"
