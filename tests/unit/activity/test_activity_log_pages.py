@@ -1,0 +1,74 @@
+"""Logs read in pieces."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from deployd.activity.line import Line, write_line
+from deployd.activity.log_pages import PhaseStart, find_lines, plain_lines, read_page
+
+
+def log(folder: Path, *lines: Line) -> Path:
+    file = folder / "7.jsonl"
+    file.write_bytes(b"".join(write_line(line) + b"\n" for line in lines))
+    return file
+
+
+def line(number: int, text: str, kind: str = "output", **more: str) -> Line:
+    return Line(number, "2026-05-04T10:00:00+00:00", kind, "build", text, **more)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return log(tmp_path, *(line(n, "build" if n == 3 else f"line {n}", "phase" if n == 3 else "output")
+                           for n in range(1, 11)))
+
+
+def test_the_end_of_a_log_is_what_is_read_first(file: Path) -> None:
+    page = read_page(file, 4)
+    assert [one.number for one in page.lines] == [7, 8, 9, 10]
+    assert (page.before, page.after, page.last) == (6, 0, 10)
+    assert page.phases == (PhaseStart("build", 3, "2026-05-04T10:00:00+00:00"),)
+
+
+@pytest.mark.parametrize(("start", "numbers", "before", "after"), [
+    (1, [1, 2, 3], 0, 7), (5, [5, 6, 7], 4, 3), (10, [10], 9, 0), (99, [10], 9, 0), (-3, [1, 2, 3], 0, 7),
+])
+def test_a_log_is_read_from_a_line_on(file: Path, start: int, numbers: list[int], before: int, after: int) -> None:
+    page = read_page(file, 3, start=start)
+    assert ([one.number for one in page.lines], page.before, page.after) == (numbers, before, after)
+
+
+def test_a_line_is_found_by_its_number_though_others_were_torn(tmp_path: Path) -> None:
+    file = log(tmp_path, line(1, "one"), line(2, "two"))
+    with file.open("ab") as more:
+        whole = b"".join(write_line(line(number, str(number))) + b"\n" for number in (3, 4))
+        more.write(b'{"number": 3, "te\n\n{}\n' + whole + b"{")
+    assert [one.number for one in read_page(file, 9, start=4).lines] == [4]
+    assert [one.number for one in read_page(file, 9, start=3).lines] == [3, 4]
+    assert [one.number for one in read_page(file, 9).lines] == [1, 2, 3, 4]
+
+
+def test_a_log_that_is_not_there_is_empty(tmp_path: Path) -> None:
+    page = read_page(tmp_path / "none", 9)
+    assert (page.lines, page.last, page.phases) == ((), 0, ())
+    assert read_page(tmp_path / "none", 9, start=5).lines == ()
+    assert find_lines(tmp_path / "none", "x", 9) == ([], 0)
+
+
+def test_texts_are_found_in_any_case_and_wherever_they_stand(tmp_path: Path) -> None:
+    file = log(
+        tmp_path, line(1, 'say "ÄRGER" \\o/'), line(2, "nothing", app="shop"),
+        line(3, "no", where=".platform.app.yaml"), Line(4, "", "error", "build", "bad", more=("| npm ERR!",)), line(5, "colours"),
+    )
+    for text, numbers in (('"ärger"', [1]), ("\\O/", [1]), ("Shop", [2]), ("APP.yaml", [3]), ("npm err", [4]),
+                          ("number", []), ("colours", [5])):
+        assert [one.number for one in find_lines(file, text, 9)[0]] == numbers, text
+    found, count = find_lines(file, "o", 2)
+    assert ([one.number for one in found], count) == ([3, 5], 4)
+
+
+def test_a_log_can_be_had_as_plain_text(file: Path) -> None:
+    assert plain_lines(file).decode().splitlines()[1:4] == ["    │ line 2", "▸ build", "    │ line 4"]
