@@ -61,7 +61,8 @@ def test_a_log_that_is_not_there_is_empty(tmp_path: Path) -> None:
 def test_texts_are_found_in_any_case_and_wherever_they_stand(tmp_path: Path) -> None:
     file = log(
         tmp_path, line(1, 'say "ÄRGER" \\o/'), line(2, "nothing", app="shop"),
-        line(3, "no", where=".platform.app.yaml"), Line(4, "", "error", "build", "bad", more=("| npm ERR!",)), line(5, "colours"),
+        line(3, "no", where=".platform.app.yaml"), Line(4, "", "error", "build", "bad", more=("| npm ERR!",)),
+        line(5, "colours"),
     )
     for text, numbers in (('"ärger"', [1]), ("\\O/", [1]), ("Shop", [2]), ("APP.yaml", [3]), ("npm err", [4]),
                           ("number", []), ("colours", [5])):
