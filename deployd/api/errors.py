@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import secrets
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict, dataclass
 from typing import ClassVar
 
 import structlog
@@ -48,6 +49,18 @@ class TooManyTries(DeployError):
         self.again_seconds = again_seconds
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErrorShape:
+    """Why something cannot be had or done."""
+
+    code: str
+    """Stable; for programs."""
+    what: str
+    where: str
+    mend: str
+    evidence: tuple[str, ...]
+
+
 STATUS = {
     NotFound: 404, Forbidden: 403, Unauthorized: 401, Unusable: 400, OfferUnusable: 400, TooLarge: 413,
     Misdirected: 421, TooManyTries: 429, TooManyReadings: 429, TooMany: 429, Incident: 500,
@@ -72,9 +85,10 @@ def headers_of(error: DeployError) -> dict[str, str]:
 
 def told(error: DeployError) -> web.Response:
     """An expected error as an answer."""
-    body = {"code": error.code, "what": error.what, "where": error.where, "mend": error.mend,
-            "evidence": list(error.evidence)}
-    return web.json_response(body, status=status_of(error), headers=headers_of(error))
+    body = ErrorShape(
+        code=error.code, what=error.what, where=error.where, mend=error.mend, evidence=tuple(error.evidence),
+    )
+    return web.json_response(asdict(body), status=status_of(error), headers=headers_of(error))
 
 
 @web.middleware

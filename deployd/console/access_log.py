@@ -1,32 +1,48 @@
-"""Which requests of an access log are wanted, and which those are. Pure.
+"""The page with requests of an access log, and which of them are wanted.
 
 What stands in a request was written by strangers; it is compared and shown, and nothing else.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from itertools import islice
 from typing import Any
 from urllib.parse import urlencode
 
-from deployd.api.shapes import RequestShape
+from deployd.console.asked import Asked
+from deployd.console.lines import FOLLOW_SECONDS, LINES, parse_lines
+from deployd.console.render import rendered
 from deployd.errors import Unusable
+from deployd.queries.access_logs import RequestShape
 
 STATUSES = {
     "": "all", "2xx": "2xx: answered", "3xx": "3xx: led elsewhere", "4xx": "4xx: refused or not found",
     "5xx": "5xx: failed", "0": "0: left before an answer",
 }
 """{value of the filter: what people read}"""
-LINES = (20, 100, 500, 1000)
 MOST_LOOKED_AT = 20_000
 """Of the log, for a filter: reading and comparing them takes 0.25 s, in threads."""
 EMPTY = {"str": "", "int": 0, "float": 0.0}
 
 
+async def access_log(asked: Asked) -> str:
+    """The newest requests that are wanted."""
+    found = await asked.environment()
+    wanted = parse_wanted_requests(asked.query)
+    looked_at = await _read_log(asked, found.project, found.name, wanted.looks_at)
+    shown = await asyncio.to_thread(newest_of, looked_at, wanted)
+    return await rendered(
+        "access_log.html", caller=asked.caller, environment=found, wanted=wanted, requests=shown,
+        looked_at=len(looked_at), statuses=STATUSES, lines=LINES, follow_seconds=FOLLOW_SECONDS,
+        several_hosts=len({item.host for item in shown}) > 1,
+    )
+
+
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class WantedRequests:
     """What the form says."""
 
     status: str = ""
@@ -53,22 +69,20 @@ class Wanted:
         return urlencode({name: value for name, value in found.items() if value})
 
     @property
-    def still(self) -> Wanted:
+    def still(self) -> WantedRequests:
         """The same on a page that does not load itself."""
         return replace(self, follow=False)
 
 
-def parse_wanted(query: Mapping[str, str]) -> Wanted:
+def parse_wanted_requests(query: Mapping[str, str]) -> WantedRequests:
     """
     Raises:
         Unusable: A value is none that the form offers.
     """
-    status, lines = query.get("status", ""), query.get("lines", "100")
+    status = query.get("status", "")
     if status not in STATUSES:
         raise Unusable(f"status cannot be {status[:20]!r}", mend=f"one of {', '.join(filter(None, STATUSES))}, or none")
-    if lines not in map(str, LINES):
-        raise Unusable(f"lines cannot be {lines[:20]!r}", mend=f"one of {', '.join(map(str, LINES))}")
-    return Wanted(status, query.get("path", "").strip(), int(lines), query.get("follow") == "1")
+    return WantedRequests(status, query.get("path", "").strip(), parse_lines(query), query.get("follow") == "1")
 
 
 def parse_request(item: Mapping[str, Any]) -> RequestShape:
@@ -76,7 +90,7 @@ def parse_request(item: Mapping[str, Any]) -> RequestShape:
     return RequestShape(**{field.name: item.get(field.name, EMPTY[str(field.type)]) for field in fields(RequestShape)})
 
 
-def newest_of(items: Sequence[Mapping[str, Any]], wanted: Wanted) -> list[RequestShape]:
+def newest_of(items: Sequence[Mapping[str, Any]], wanted: WantedRequests) -> list[RequestShape]:
     """Those that are wanted, newest first.
 
     Args:
@@ -86,7 +100,18 @@ def newest_of(items: Sequence[Mapping[str, Any]], wanted: Wanted) -> list[Reques
     return list(islice(fit, wanted.lines))
 
 
-def _fits(request: RequestShape, wanted: Wanted) -> bool:
+def _fits(request: RequestShape, wanted: WantedRequests) -> bool:
     if wanted.status and wanted.status[0] != str(request.status)[:1]:
         return False
     return wanted.path.casefold() in request.path.casefold()
+
+
+async def _read_log(asked: Asked, project: str, environment: str, lines: int) -> list[dict[str, Any]]:
+    tail = await asked.queries.access_logs.follow(project, environment, lines)
+    found: list[dict[str, Any]] = []
+    try:
+        while taken := await tail.rest():
+            found += taken
+    finally:
+        tail.close()
+    return found

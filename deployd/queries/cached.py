@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-class Fresh(Generic[T]):
+class Cached(Generic[T]):
     """Whoever comes while it is being made waits for the same one."""
 
     def __init__(self, make: Callable[[], Awaitable[T]], seconds: float) -> None:

@@ -1,24 +1,64 @@
-"""What a push of files that are not here yet would do: the deployment's own plan, from digests instead of a commit."""
+"""Plans: what a push of files that are not here yet would do, by a deployment's own rules.
+
+Digests of the files stand for the commit that there is not.
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from deployd.deployment.desired import find_wanted
+from deployd.deployment.desired import cannot_be_masked, find_wanted
 from deployd.environment.naming import machine_name
+from deployd.environment.variables import doubtful_variables
 from deployd.git.mirror import CommitInfo
 from deployd.git.submodule_look import Looked
 from deployd.ids import ActivityId, CommitId, ProjectId
 from deployd.plan import NOTHING_LIVE, Plan, make_plan
 from deployd.project.model import ProjectConfig, ReadResult
+from deployd.queries.projects import find_project
 from deployd.reading.readers import OfferRead
 from deployd.release.data.volumes import files_to_give
 from deployd.release.images_missing import refused_files
 from deployd.release.ports import Host
 from deployd.settings import ProjectSettings
+from deployd.state import locks
+from deployd.state.store import Store
 
 NO_COMMIT = CommitId("0" * 40)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanShape:
+    project: str
+    branch: str
+    lines: tuple[str, ...]
+    """What would be done and why, one sentence each; those with `refused:` in front say why a push would be refused."""
+
+
+class PlanQueries:
+    def __init__(self, store: Store, host: Host) -> None:
+        self._store = store
+        self._host = host
+
+    async def of_push(self, project: str, body: bytes) -> PlanShape:
+        """What a push of a working tree would do, one line each.
+
+        Args:
+            body: As `deployd plan` sends it (`reading/offer.py`).
+
+        Raises:
+            NotFound: There is no such project.
+            OfferUnusable: The body is not what `POST …/plan` takes.
+            ConfigurationRefused: The configuration has errors.
+        """
+        of = find_project(self._host.settings, project)
+        branch, plan = await plan_offered(self._host, of, body)
+        refused = (f"refused: {reason}" for reason in plan.refusals)
+        lock = await self._store.read(lambda db: locks.find(db, of.id, machine_name(branch)))
+        locked = (f"waits when it is built: {lock.said(branch)}",) if lock else ()
+        said = (*plan.lines(), *cannot_be_masked(of), *doubtful_variables(of), *locked, *refused)
+        return PlanShape(project=project, branch=branch, lines=said)
 
 
 class OfferedCode:
@@ -60,12 +100,7 @@ class OfferedCode:
 
 
 async def plan_offered(host: Host, project: ProjectSettings, body: bytes) -> tuple[str, Plan]:
-    """(the branch, the plan of a push to it)
-
-    Raises:
-        OfferUnusable: The body is not what `POST …/plan` takes.
-        ConfigurationRefused: The configuration has errors.
-    """
+    """(the branch, the plan of a push to it)"""
     offered = await host.code.read_offer(project, body)
     if offered.result.config is None:
         raise refused_files(offered.result, host.catalogue, nearest=host.settings.takes_nearest(project))

@@ -1,4 +1,4 @@
-"""What stands behind the question mark of an address, as values. Pure."""
+"""Output of containers and crons, and which lines of it a reader wants."""
 
 from __future__ import annotations
 
@@ -6,20 +6,34 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
+from aiohttp import web
+
+from deployd.access.actions import Action
+from deployd.api.answers import stream
+from deployd.api.asked import Asked, number_of
+from deployd.api.route import ENVIRONMENT, ApiRoute, Resource
 from deployd.errors import Unusable
 from deployd.output.outputs import place_of
 from deployd.output.sources import Wanted
+from deployd.queries.output import OutputShape
 
-DIGITS = 15
-"""More than a number of ours ever has."""
+output = Resource()
+
 DEFAULT_LINES, MOST_LINES = 100, 10_000
 TIME_OF_LINE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?Z")
 
 
-def number_of(text: str, what: str) -> int:
-    if not (text.isascii() and text.isdecimal() and len(text) <= DIGITS):
-        raise Unusable(f"{what} must be a whole number, not {text[:DIGITS]!r}")
-    return int(text)
+@output.row(ApiRoute("GET", f"{ENVIRONMENT}/logs", Action.SEE, "what its containers and crons print", OutputShape,
+                     stream=True,
+                     query=("app", "worker", "service", "cron", "version", "since", "after", "lines", "follow")))
+async def follow_output(asked: Asked) -> web.StreamResponse:
+    project, environment = asked.environment()
+    start, lines = place_in_output(asked.query)
+    found = await asked.queries.output.follow(
+        project, environment, wanted_output(asked.query), start=start, lines=lines,
+    )
+    # Docker is asked for it: a reload ends it, and the reader comes again with the place of its last line.
+    return await stream(asked.request, found, follow=asked.is_set("follow"), lasts=False)
 
 
 def wanted_output(query: Mapping[str, str]) -> Wanted:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from deployd.activity.journal import write_result
-from deployd.api.entry import entry_shape
-from deployd.api.shapes import FreezeShape
 from deployd.deployment.results import Switched
+from deployd.queries.journal import FreezeShape, entry_shape
 from deployd.router.table import Released
 from deployd.state.entries import Entry
 
 AT = datetime(2026, 11, 28, 12, tzinfo=UTC)
-DID, SHOWN = Released(6, 0.9, 1, 2, 3), FreezeShape(6, 0.9, 1, 2, 3)
+DID = Released(6, 0.9, 1, 2, 3)
+SHOWN = FreezeShape(held=6, longest_wait_seconds=0.9, expired=1, left=2, refused=3)
 
 
 def test_the_end_of_a_freeze_tells_what_it_did() -> None:
