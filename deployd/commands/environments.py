@@ -48,7 +48,7 @@ class EnvironmentCommands:
     async def redeploy(self, project: str, environment: str, who: str) -> ActivityShape:
         """Deploy the commit that is live once more."""
         found = await self._environments.find_configured(project, environment)
-        live = await self._host.facts.live(found.project, found.name)
+        live = await self._host.facts.live(found.id)
         if live is None:
             raise NothingLive(f"nothing is live in {found.branch}", mend="push the branch")
         return await self._enqueue(found, "redeploy", live.commit, Trigger(who, "api"))
@@ -76,7 +76,7 @@ class EnvironmentCommands:
         """
         keep = self._host.settings.keep_versions
         versions = await self._store.read(
-            lambda db: environments.earlier_versions(db, environment.project, environment.name, keep + 1),
+            lambda db: environments.earlier_versions(db, environment.id, keep + 1),
         )
         known = {number: read_result(text, Version) for number, _, text in versions}
         live = known.pop(environment.live_activity, None) if environment.live_activity else None
@@ -95,11 +95,11 @@ class EnvironmentCommands:
     ) -> ActivityShape:
         def enqueue(db: sqlite3.Connection) -> ActivityId:
             # With the activity: a push that comes now is held already. Somebody's own lock keeps its words.
-            if lock is not None and locks.find(db, lock.project, lock.environment) is None:
+            if lock is not None and locks.find(db, lock.environment) is None:
                 activities.lock(db, lock, environment.branch)
             return ask_for(
-                db, partial(refuse_beyond_share, self._host.settings), kind, environment.project, environment.name,
-                environment.branch, commit, trigger, now=self._host.clock.now(),
+                db, partial(refuse_beyond_share, self._host.settings), kind, environment.id, environment.branch,
+                commit, trigger, now=self._host.clock.now(),
             )
 
         number = await self._store.write(enqueue)

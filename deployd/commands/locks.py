@@ -62,9 +62,7 @@ class LockCommands:
 
         def lock(db: sqlite3.Connection) -> list[Activity]:
             activities.lock(db, made, found.branch)
-            return activities.latest(
-                db, project=found.project, environment=found.name, states=("in_progress",),
-            )
+            return activities.latest(db, environment=found.id, states=("in_progress",))
 
         running = await self._store.write(lock)
         log.info("environment_locked", project=found.project, environment=found.name, who=who, reason=made.reason)
@@ -79,9 +77,9 @@ class LockCommands:
         found = await self._environments.find_configured(project, environment)
 
         def unlock(db: sqlite3.Connection) -> list[ActivityId] | None:
-            if not locks.remove(db, found.project, found.name):
+            if not locks.remove(db, found.id):
                 return None
-            return activities.release(db, found.project, found.name)
+            return activities.release(db, found.id)
 
         released = await self._store.write(unlock)
         if released is None:
@@ -92,7 +90,7 @@ class LockCommands:
 
 
 def make_lock(environment: Environment, who: str, reason: str, now: datetime) -> Lock:
-    return Lock(environment.project, environment.name, who, reason, now)
+    return Lock(environment.id, who, reason, now)
 
 
 def _locked(environment: Environment, lock: LockShape | None, of: list[ActivityId]) -> LockedShape:

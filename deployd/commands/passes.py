@@ -35,12 +35,12 @@ class PassCommands:
     async def make(self, project: str, environment: str, who: str) -> PassShape:
         """Links for an operator, one for each host of what is live."""
         found = await self._environments.find_configured(project, environment)
-        live = await self._host.facts.live(found.project, found.name)
+        live = await self._host.facts.live(found.id)
         if live is None:
             raise NothingLive(f"nothing is live in {found.branch}: nobody waits there", mend="push the branch")
         key, now = await asyncio.to_thread(self._key.read_bytes), self._host.clock.now()
         links = dict.fromkeys(
-            pass_link(key, f"{found.project}/{found.name}", url, now) for url in live.routes if "*" not in url
+            pass_link(key, str(found.id), url, now) for url in live.routes if "*" not in url
         )
         log.info("pass_made", project=found.project, environment=found.name, who=who)
         return PassShape(links=tuple(links), ends=(now + LINK_LIFETIME).isoformat())

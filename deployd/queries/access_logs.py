@@ -59,6 +59,6 @@ class AccessLogQueries:
             NotFound: There is no such environment.
         """
         found = await self._environments.find(project, environment)
-        tail = AccessTail(self._places.access_log(found.project, found.name), lines, self._turns)
+        tail = AccessTail(self._places.access_log(found.id), lines, self._turns)
         self._tails.add(tail)
         return tail

@@ -106,7 +106,7 @@ class FollowedLog:
 def activity_shape(found: Activity, waits: str = "") -> ActivityShape:
     ended = found.ended_at
     return ActivityShape(
-        id=found.id, project=found.project, environment=found.environment, branch=found.branch, kind=found.kind,
+        id=found.id, project=found.project, environment=found.environment.name, branch=found.branch, kind=found.kind,
         commit=found.commit or "", state=found.state, reason=found.reason, who=found.trigger.who,
         how=found.trigger.how, created_at=found.created_at.isoformat(), started_at=iso(found.started_at),
         ended_at=iso(ended),

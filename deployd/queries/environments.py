@@ -9,7 +9,7 @@ from deployd.access.errors import NotFound
 from deployd.activity.journal import read_result
 from deployd.environment.hosts import domains_of
 from deployd.environment.naming import environment_type
-from deployd.ids import ActivityId, EnvironmentName, ProjectId
+from deployd.ids import ActivityId, EnvironmentId, EnvironmentName, ProjectId
 from deployd.queries.live_versions import LiveVersions
 from deployd.queries.projects import find_project
 from deployd.queries.times import iso
@@ -22,8 +22,8 @@ from deployd.state.environments import Environment
 from deployd.state.locks import Lock
 from deployd.state.store import Store
 
-Killed = Callable[[str, str], Sequence[str]]
-"""What the kernel killed in an environment of a project within the last hour, a sentence for each part."""
+Killed = Callable[[EnvironmentId], Sequence[str]]
+"""What the kernel killed in an environment within the last hour, a sentence for each part."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,14 +73,11 @@ class EnvironmentQueries:
         """Of one project or of all that the settings name."""
         rows = await self._store.read(lambda db: environments.list_all(db, project))
         await self._versions.learn(row.live_activity for row in rows)
-        newest = {(item.project, item.environment): item for item in await self._store.read(activities.newest_of_each)}
-        locked = {(item.project, item.environment): item for item in await self._store.read(locks.list_all)}
+        newest = {item.environment: item for item in await self._store.read(activities.newest_of_each)}
+        locked = {item.environment: item for item in await self._store.read(locks.list_all)}
         wrong = _by_environment(await self.wrong_answers())
         return [
-            self._shape(
-                row, newest.get((row.project, row.name)), locked.get((row.project, row.name)),
-                wrong.get((row.project, row.name), ()),
-            )
+            self._shape(row, newest.get(row.id), locked.get(row.id), wrong.get(row.id, ()))
             for row in rows if row.project in self._settings.projects
         ]
 
@@ -109,7 +106,7 @@ class EnvironmentQueries:
     async def addresses(self, project: str, environment: str) -> list[str]:
         """URLs of the routes that are live in an environment (machine name), in the order of the project's file."""
         text = await self._store.read(
-            lambda db: environments.live_version(db, ProjectId(project), EnvironmentName(environment)),
+            lambda db: environments.live_version(db, EnvironmentId(ProjectId(project), EnvironmentName(environment))),
         )
         return list(read_result(text, Version).routes) if text else []
 
@@ -123,13 +120,13 @@ class EnvironmentQueries:
         project = self._settings.projects[row.project]
         commit, url = self._versions.of(row.live_activity)
         doing = newest.id if newest and newest.state in activities.OPEN and not newest.held else None
-        default = domains_of(self._settings, project, row.name, row.branch).default
+        default = domains_of(self._settings, project, row.id, row.branch).default
         return EnvironmentShape(
             project=row.project, name=row.name, branch=row.branch, type=environment_type(project, row.branch),
             state=_state(doing, newest, commit), url=url or f"http://{default}/", commit=commit,
             activity=row.live_activity, since=iso(row.live_since), doing=doing,
             lock=lock_shape(lock) if lock else None, answers=wrong,
-            killed=tuple(self._killed(row.project, row.name)),
+            killed=tuple(self._killed(row.id)),
         )
 
 
@@ -145,8 +142,8 @@ def _state(doing: ActivityId | None, newest: Activity | None, commit: str) -> st
     return "live" if commit else "new"
 
 
-def _by_environment(found: Sequence[WrongAnswer]) -> Mapping[tuple[str, str], tuple[str, ...]]:
-    said: dict[tuple[str, str], tuple[str, ...]] = {}
+def _by_environment(found: Sequence[WrongAnswer]) -> Mapping[EnvironmentId, tuple[str, ...]]:
+    said: dict[EnvironmentId, tuple[str, ...]] = {}
     for one in found:
-        said[one.project, one.environment] = (*said.get((one.project, one.environment), ()), one.said)
+        said[one.environment] = (*said.get(one.environment, ()), one.said)
     return said

@@ -50,4 +50,4 @@ class OutputQueries:
             NotFound: There is no such environment.
         """
         found = await self._environments.find(project, environment)
-        return await self._outputs.follow(found.project, found.name, wanted, start=start, lines=lines)
+        return await self._outputs.follow(found.id, wanted, start=start, lines=lines)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from deployd.deployment.desired import cannot_be_masked, find_wanted
-from deployd.environment.naming import machine_name
+from deployd.environment.naming import environment_of_branch
 from deployd.environment.variables import doubtful_variables
 from deployd.git.mirror import CommitInfo
 from deployd.git.submodule_look import Looked
@@ -55,7 +55,7 @@ class PlanQueries:
         of = find_project(self._host.settings, project)
         branch, plan = await plan_offered(self._host, of, body)
         refused = (f"refused: {reason}" for reason in plan.refusals)
-        lock = await self._store.read(lambda db: locks.find(db, of.id, machine_name(branch)))
+        lock = await self._store.read(lambda db: locks.find(db, environment_of_branch(of.id, branch)))
         locked = (f"waits when it is built: {lock.said(branch)}",) if lock else ()
         said = (*plan.lines(), *cannot_be_masked(of), *doubtful_variables(of), *locked, *refused)
         return PlanShape(project=project, branch=branch, lines=said)
@@ -105,8 +105,8 @@ async def plan_offered(host: Host, project: ProjectSettings, body: bytes) -> tup
     if offered.result.config is None:
         raise refused_files(offered.result, host.catalogue, nearest=host.settings.takes_nearest(project))
     seen, branch = replace(host, code=OfferedCode(offered)), offered.branch
-    environment = machine_name(branch)
-    live = await host.facts.live(project.id, environment)
+    environment = environment_of_branch(project.id, branch)
+    live = await host.facts.live(environment)
     wanted = await find_wanted(
         seen, project, environment, branch, ActivityId(0), NO_COMMIT, offered.result.config, live, lambda _: None,
     )
@@ -115,6 +115,6 @@ async def plan_offered(host: Host, project: ProjectSettings, body: bytes) -> tup
     plan = make_plan(
         wanted.apps, wanted.services, wanted.version.routes, before, rolling=rolling,
         freeze_seconds=host.settings.freeze_seconds,
-        given_files=await files_to_give(host, project.id, environment, live, wanted.version.uid),
+        given_files=await files_to_give(host, environment, live, wanted.version.uid),
     )
     return branch, plan

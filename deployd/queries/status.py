@@ -91,7 +91,7 @@ class StatusQueries:
             with_names: Reasons may name projects and environments.
         """
         seen = await self._statuses.get()
-        wrong = [f"{item.project}/{item.environment}: {item.said}" for item in await self._wrong.get()]
+        wrong = [f"{item.environment}: {item.said}" for item in await self._wrong.get()]
         troubles = (*self._health.troubles(), *wrong)
         if troubles:
             counted = f"{len(troubles)} of the environments and the router are not as they should be"

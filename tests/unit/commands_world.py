@@ -13,7 +13,7 @@ from deployd.commands.activities import ActivityCommands
 from deployd.commands.environments import EnvironmentCommands
 from deployd.commands.locks import LockCommands
 from deployd.commands.passes import PassCommands
-from deployd.ids import ActivityId, CommitId, EnvironmentName, ProjectId, SlugKey
+from deployd.ids import ActivityId, CommitId, EnvironmentId, EnvironmentName, ProjectId, SlugKey
 from deployd.plan import KeyParts
 from deployd.queries.environments import EnvironmentQueries
 from deployd.release.ports import Host
@@ -25,6 +25,7 @@ from tests.unit.state_in_memory import MemoryStore
 
 NOW = datetime(2026, 5, 4, 10, 0, tzinfo=UTC)
 SHOP, MAIN = ProjectId("shop"), EnvironmentName("main-bvxea6i")
+SHOP_MAIN = EnvironmentId(SHOP, MAIN)
 PARTS = KeyParts("tree", "settings", "variables", "image", "recipe")
 
 
@@ -54,26 +55,26 @@ class World:
         clock = SimpleNamespace(now=lambda: NOW)
         host = cast(Host, SimpleNamespace(settings=settings, facts=self, clock=clock))
         store, lanes = cast(Any, self.store), cast(Any, self.lanes)
-        known = EnvironmentQueries(store, settings, lambda _project, _name: ())
+        known = EnvironmentQueries(store, settings, lambda _: ())
         self.environments = EnvironmentCommands(store, host, known, lanes.wake)
         self.locks = LockCommands(store, clock, known, lanes.wake)
         self.passes = PassCommands(host, known)
         self.activities = ActivityCommands(store, lanes)
 
-    async def live(self, project: ProjectId, environment: EnvironmentName) -> Version | None:
-        text = await self.store.read(lambda db: environments.live_version(db, project, environment))
+    async def live(self, environment: EnvironmentId) -> Version | None:
+        text = await self.store.read(lambda db: environments.live_version(db, environment))
         return read_result(text, Version) if text else None
 
     async def went_live(self, *versions: Version) -> None:
         """One push after the other."""
-        new = NewActivity(SHOP, MAIN, "main", "push", 1, CommitId("0" * 40), Trigger("ada", "git"))
+        new = NewActivity(SHOP_MAIN, "main", "push", 1, CommitId("0" * 40), Trigger("ada", "git"))
 
         def write(db: Any, item: Version) -> None:
-            environments.ensure(db, SHOP, MAIN, "main", NOW)
+            environments.ensure(db, SHOP_MAIN, "main", NOW)
             number = activities.enqueue(db, new, NOW)
             activities.begin(db, number, NOW)
             activities.finish(db, number, "success", "", NOW)
-            environments.set_live(db, SHOP, MAIN, number, write_result(replace(item, activity=number)), NOW)
+            environments.set_live(db, SHOP_MAIN, number, write_result(replace(item, activity=number)), NOW)
 
         for item in versions:
             await self.store.write(lambda db, item=item: write(db, item))

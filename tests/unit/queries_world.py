@@ -10,7 +10,7 @@ from typing import Any
 
 from deployd.activity.log import Logs
 from deployd.activity.masking import Masker
-from deployd.ids import ActivityId, CommitId, EnvironmentName, ProjectId
+from deployd.ids import ActivityId, CommitId, EnvironmentId, EnvironmentName, ProjectId
 from deployd.queries.activities import ActivityQueries
 from deployd.queries.environments import EnvironmentQueries
 from deployd.queries.projects import ProjectQueries
@@ -22,6 +22,7 @@ from tests.unit.state_in_memory import MemoryStore
 
 NOW = datetime(2026, 5, 4, 10, 0, tzinfo=UTC)
 SHOP, MAIN = ProjectId("shop"), EnvironmentName("main-bvxea6i")
+SHOP_MAIN = EnvironmentId(SHOP, MAIN)
 
 
 class FixedClock:
@@ -42,7 +43,7 @@ class World:
         clock, store = FixedClock(), self.store
         logs = Logs(folder / "logs", clock, Masker([]))
         self.projects = ProjectQueries(store, self.settings)   # type: ignore[arg-type]
-        self.environments = EnvironmentQueries(store, self.settings, lambda _project, _name: ())   # type: ignore[arg-type]
+        self.environments = EnvironmentQueries(store, self.settings, lambda _: ())   # type: ignore[arg-type]
         self.activities = ActivityQueries(store, logs, clock, lambda number: self.waits.get(number, ""))   # type: ignore[arg-type]
         health = Health(self.look, lambda: self.troubles)
         self.status = StatusQueries(health, self.activities, self.environments, self.settings, time.monotonic())
@@ -53,10 +54,10 @@ class World:
         return Footing(engine={"reachable": True}, router={"reachable": True, "held_now": 0}, reasons=self.reasons)
 
     async def add(self, kind: str = "push", branch: str = "main", name: EnvironmentName = MAIN) -> ActivityId:
-        new = NewActivity(SHOP, name, branch, kind, 1, CommitId("a" * 40), Trigger("ada", "git"))
+        new = NewActivity(EnvironmentId(SHOP, name), branch, kind, 1, CommitId("a" * 40), Trigger("ada", "git"))
 
         def write(db: Any) -> ActivityId:
-            environments.ensure(db, SHOP, name, branch, NOW)
+            environments.ensure(db, EnvironmentId(SHOP, name), branch, NOW)
             return activities.enqueue(db, new, NOW)
 
         number: ActivityId = await self.store.write(write)

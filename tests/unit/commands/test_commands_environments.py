@@ -10,7 +10,7 @@ import pytest
 from deployd.access.errors import NotFound
 from deployd.commands.environments import NothingLive
 from deployd.state import environments
-from tests.unit.commands_world import MAIN, NOW, SHOP, World, version
+from tests.unit.commands_world import MAIN, NOW, SHOP_MAIN, World, version
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ async def test_a_redeploy_takes_the_commit_that_is_live(world: World) -> None:
 
 
 async def test_nothing_live_cannot_be_redeployed(world: World) -> None:
-    await world.store.write(lambda db: environments.ensure(db, SHOP, MAIN, "main", NOW))
+    await world.store.write(lambda db: environments.ensure(db, SHOP_MAIN, "main", NOW))
     with pytest.raises(NothingLive, match="nothing is live in main"):
         await world.environments.redeploy("shop", "main", "ada")
     with pytest.raises(NothingLive, match="no version before the live one"):

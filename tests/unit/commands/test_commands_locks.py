@@ -11,7 +11,7 @@ from deployd.commands.locks import NotLocked
 from deployd.ids import ActivityId
 from deployd.state import activities, locks
 from deployd.state.activities import NewActivity, Trigger
-from tests.unit.commands_world import MAIN, NOW, SHOP, World, version
+from tests.unit.commands_world import MAIN, NOW, SHOP_MAIN, World, version
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ async def test_a_lock_names_what_runs_and_an_unlock_what_goes_on(world: World) -
 @pytest.mark.parametrize("by_rollback", [False, True])
 async def test_a_lock_holds_the_end_of_the_environment_that_waits(world: World, *, by_rollback: bool) -> None:
     await world.went_live(version("a"), version("b"))
-    new = NewActivity(SHOP, MAIN, "main", "delete", 1, None, Trigger("ada", "git"))
+    new = NewActivity(SHOP_MAIN, "main", "delete", 1, None, Trigger("ada", "git"))
     end: ActivityId = await world.store.write(lambda db: activities.enqueue(db, new, NOW))
     if by_rollback:
         await world.environments.rollback("shop", "main", None, "ada")

@@ -11,7 +11,7 @@ import pytest
 from deployd.commands.environments import NothingLive
 from deployd.router.paths import RouterPlaces
 from deployd.state import environments
-from tests.unit.commands_world import MAIN, NOW, SHOP, World, version
+from tests.unit.commands_world import NOW, SHOP_MAIN, World, version
 
 
 @pytest.fixture
@@ -34,6 +34,6 @@ async def test_a_pass_has_a_link_for_each_host_of_what_is_live(world: World) -> 
 
 
 async def test_nobody_passes_where_nothing_is_live(world: World) -> None:
-    await world.store.write(lambda db: environments.ensure(db, SHOP, MAIN, "main", NOW))
+    await world.store.write(lambda db: environments.ensure(db, SHOP_MAIN, "main", NOW))
     with pytest.raises(NothingLive, match="nobody waits there"):
         await world.passes.make("shop", "main", "ada")

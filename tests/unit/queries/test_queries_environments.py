@@ -11,7 +11,7 @@ from deployd.activity.journal import write_result
 from deployd.ids import CommitId
 from deployd.release.version import Version
 from deployd.state import environments
-from tests.unit.queries_world import MAIN, NOW, SHOP, World
+from tests.unit.queries_world import MAIN, NOW, SHOP_MAIN, World
 
 
 @pytest.fixture
@@ -38,6 +38,6 @@ async def test_the_addresses_of_an_environment_are_those_of_its_live_version(wor
     assert await world.environments.addresses("shop", MAIN) == []
     routes = ("https://shop.test/", "http://shop.test/")
     version = write_result(Version(number, CommitId("a" * 40), (), (), routes))
-    await world.store.write(lambda db: environments.set_live(db, SHOP, MAIN, number, version, NOW))
+    await world.store.write(lambda db: environments.set_live(db, SHOP_MAIN, number, version, NOW))
     assert await world.environments.addresses("shop", MAIN) == list(routes)
     assert await world.environments.addresses("other", MAIN) == []

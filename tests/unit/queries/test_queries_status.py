@@ -11,7 +11,7 @@ import pytest
 from deployd.ids import ActivityId, EnvironmentName
 from deployd.state import activities
 from deployd.state.answers import put_wrong
-from tests.unit.queries_world import MAIN, NOW, SHOP, World
+from tests.unit.queries_world import MAIN, NOW, SHOP_MAIN, World
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ async def test_troubles_of_environments_are_counted_for_strangers(world: World) 
 async def test_answers_worse_than_usual_are_told_with_their_environment_and_on_the_status(world: World) -> None:
     await world.finish(await world.add(), "failed")
     answer = {"http://shop.test/": "503 Service Unavailable"}
-    await world.store.write(lambda db: put_wrong(db, SHOP, MAIN, answer, NOW))
+    await world.store.write(lambda db: put_wrong(db, SHOP_MAIN, answer, NOW))
     said = "visitors get 503 Service Unavailable at http://shop.test/ since 2026-05-04 10:00 UTC"
     status = await world.status.now(with_environments=True, with_names=True)
     assert (status.state, status.reasons) == ("degraded", (f"shop/{MAIN}: {said}",))
