@@ -15,14 +15,16 @@ from deployd import __version__
 from deployd.access.actions import refuse_unless_may
 from deployd.access.caller import NOBODY, Caller
 from deployd.access.errors import Unauthorized
+from deployd.access.tokens import FindCaller
 from deployd.api.asked import Api, Asked
-from deployd.api.door import Door, FindCaller, refuse_remembered
-from deployd.api.errors import MASK, errors_as_json
-from deployd.api.errors import Handler as Answer
+from deployd.api.errors import errors_as_json
 from deployd.api.openapi import openapi
 from deployd.api.route import ApiRoute, Handler
 from deployd.api.routes import HANDLERS, ROUTES
-from deployd.intake.seats import Seats
+from deployd.http.door import Door, refuse_remembered
+from deployd.http.errors import MASK
+from deployd.http.errors import Handler as Answer
+from deployd.http.seats import Seats
 
 log = structlog.get_logger()
 

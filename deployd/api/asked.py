@@ -12,7 +12,7 @@ from deployd.access.caller import Caller
 from deployd.access.errors import NotFound
 from deployd.commands.commands import Commands
 from deployd.errors import Unusable
-from deployd.intake.seats import Turns
+from deployd.http.seats import Turns
 from deployd.queries.activities import ActivityShape
 from deployd.queries.queries import Queries
 

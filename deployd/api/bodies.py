@@ -9,9 +9,9 @@ from typing import TypeVar
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from deployd.api.errors import TooLarge
 from deployd.errors import Unusable
-from deployd.intake.seats import Turns
+from deployd.http.errors import TooLarge
+from deployd.http.seats import Turns
 
 LARGEST_BYTES = 64_000_000
 """A plan of a tree with 500,000 files has 40 MB of paths."""

@@ -12,8 +12,7 @@ from aiohttp import web
 
 from deployd.access.actions import Action, refuse_unless_may
 from deployd.access.errors import NotFound, Unauthorized
-from deployd.api.door import FindCaller
-from deployd.api.errors import headers_of, status_of, with_errors_told
+from deployd.access.tokens import FindCaller
 from deployd.console.access_log import access_log
 from deployd.console.asked import Asked, Page
 from deployd.console.environment import environment
@@ -22,7 +21,8 @@ from deployd.console.output import output
 from deployd.console.overview import overview
 from deployd.console.render import FILES, read_file, render
 from deployd.errors import DeployError
-from deployd.intake.seats import Seats, Turns
+from deployd.http.errors import headers_of, status_of, with_errors_told
+from deployd.http.seats import Seats, Turns
 from deployd.queries.queries import Queries
 
 ENVIRONMENT = "/projects/{project}/environments/{environment}"

@@ -13,7 +13,7 @@ from deployd.certificates.manager import Keeper
 from deployd.daemon.edges import Edges
 from deployd.daemon.lasting import Lasting
 from deployd.errors import DeployError
-from deployd.intake.guesses import Guesses
+from deployd.http.guesses import Guesses
 from deployd.queries.figures import Figures
 from deployd.queries.status import Footing
 from deployd.router.table import RouterStatus

@@ -20,8 +20,6 @@ from deployd.activity.slots import Slots
 from deployd.activity.supervised import supervised
 from deployd.api.applications import Public, local_application, public_application
 from deployd.api.asked import Api
-from deployd.api.door import Door
-from deployd.api.origins import Ours
 from deployd.console.routes import console_routes
 from deployd.daemon.certificates import certificate_keeper, ensure_authority
 from deployd.daemon.connections import let_in
@@ -33,9 +31,11 @@ from deployd.deployment.carry import Carrier
 from deployd.deployment.share import refuse_beyond_share
 from deployd.engine.crowd import Crowd
 from deployd.engine.docker.groups import Groups
+from deployd.http.door import Door
+from deployd.http.guesses import Guesses
+from deployd.http.origins import Ours
 from deployd.intake.checker import CommitChecker
 from deployd.intake.followed import TerminalLogs
-from deployd.intake.guesses import Guesses
 from deployd.intake.hooks_folder import write_hooks
 from deployd.intake.http_git import git_routes
 from deployd.intake.internal import internal_routes

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from deployd.api.errors import REFUSED, STATUS, UNAVAILABLE
 from deployd.api.openapi import openapi
 from deployd.api.route import ApiRoute
 from deployd.api.routes import ROUTES
+from deployd.http.errors import REFUSED, STATUS, UNAVAILABLE
 from deployd.queries.status import StatusShape
 from tests.unit.project_corpus import REPOSITORY
 

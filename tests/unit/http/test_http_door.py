@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from deployd.access.errors import Forbidden
-from deployd.api.errors import Misdirected
-from deployd.api.origins import Ours
+from deployd.http.errors import Misdirected
+from deployd.http.origins import Ours
 
 EVIL = "http://evil.example"
 PLAIN = Ours(host="0.0.0.0")

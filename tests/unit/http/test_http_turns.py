@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from deployd.intake.seats import Turns
+from deployd.http.seats import Turns
 
 
 async def test_one_token_has_its_share_of_the_turns_and_the_others_have_the_rest() -> None:

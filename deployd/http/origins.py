@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from deployd.access.errors import Forbidden
-from deployd.api.errors import Misdirected
+from deployd.http.errors import Misdirected
 
 READS = frozenset({"GET", "HEAD", "OPTIONS"})
 MARKS = ("Origin", "Referer", "Sec-Fetch-Site")

@@ -13,14 +13,12 @@ from aiohttp import web
 
 from deployd.access.caller import Caller
 from deployd.access.errors import Forbidden
-from deployd.api.errors import Handler, TooManyTries
-from deployd.api.origins import Ours
-from deployd.intake.guesses import Guesses, source_of
+from deployd.access.tokens import FindCaller
+from deployd.http.errors import Handler, TooManyTries
+from deployd.http.guesses import Guesses, source_of
+from deployd.http.origins import Ours
 
 log = structlog.get_logger()
-
-FindCaller = Callable[[str | None], Caller | None]
-"""The caller of an Authorization header."""
 
 
 def _nothing(_: web.Request) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from structlog.testing import capture_logs
 
-from deployd.intake.guesses import (
+from deployd.http.guesses import (
     FREE,
     LONGEST_PAUSE_SECONDS,
     MOST_ADDRESSES,
