@@ -1,0 +1,26 @@
+"""What ends an activity, and what does not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from deployd.commands.activities import AlreadyEnded
+from tests.unit.commands_world import World, version
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    made = World(tmp_path)
+    yield made
+    made.store.close()
+
+
+async def test_what_has_ended_is_not_cancelled(world: World) -> None:
+    await world.went_live(version("a"))
+    with pytest.raises(AlreadyEnded, match="activity 1 has ended already"):
+        await world.activities.cancel(1, "ada")
+    world.lanes.open = {1}
+    assert (await world.activities.cancel(1, "ada")).id == 1
