@@ -15,11 +15,15 @@ FindCaller = Callable[[str | None], Caller | None]
 
 
 def find_token(tokens: Sequence[Token], authorization: str | None) -> Token | None:
-    """The token of an Authorization header; None when there is none or it is not known.
+    """The token of an Authorization header; None when there is none or it is not known."""
+    return find_secret(tokens, _secret(authorization or ""))
+
+
+def find_secret(tokens: Sequence[Token], secret: str) -> Token | None:
+    """The token that has this secret; None: there is none.
 
     Every token is compared, in constant time: how long it takes tells nothing about which one was nearly right.
     """
-    secret = _secret(authorization or "")
     if not secret:
         return None
     found = None

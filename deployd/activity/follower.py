@@ -46,7 +46,7 @@ class Follower:
         self._rest = b""
         self._over = False
 
-    async def take(self) -> list[Line] | None:
+    async def take(self, silence_seconds: float | None = None) -> list[Line] | None:
         """Further lines, oldest first; empty after some seconds of silence; None after the last one."""
         if self._over:
             self.close()
@@ -54,12 +54,12 @@ class Follower:
         self._event.clear()   # before the reading: what is written after it wakes us
         lines = await self._look()
         if lines or self._over:
-            return lines or await self.take()
+            return lines or await self.take(silence_seconds)
         if self._stopping():
             self.close()
             return None
         try:
-            async with asyncio.timeout(HEARTBEAT_SECONDS):
+            async with asyncio.timeout(silence_seconds or HEARTBEAT_SECONDS):
                 await self._event.wait()
         except TimeoutError:
             return []

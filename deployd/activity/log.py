@@ -12,6 +12,8 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import structlog
@@ -34,8 +36,17 @@ READ_BYTES = 1_000_000
 class Tell:
     """What the steps of one activity say to people."""
 
-    def __init__(self, path: Path, clock: Clock, masker: Masker, wake: Callable[[], None]) -> None:
+    def __init__(
+        self, path: Path, clock: Clock, masker: Masker, wake: Callable[[], None],
+        now: Callable[[str], None] = lambda phase: None,
+    ) -> None:
+        """
+        Args:
+            wake: Called when there is another line.
+            now: Called with the phase that begins; empty: there is none any more.
+        """
         self._path = path
+        self._now = now
         self._clock = clock
         self._masker = masker
         self._wake = wake
@@ -50,6 +61,7 @@ class Tell:
     def phase(self, phase: str) -> None:
         """A phase begins."""
         self._phase = phase
+        self._now(phase)
         self._write("phase", phase)
 
     def line(self, text: str, *, app: str = "", stream: str = "") -> None:
@@ -84,6 +96,7 @@ class Tell:
         return self._masker.clean(text)
 
     def close(self) -> None:
+        self._now("")
         os.close(self._file)
 
     def _write(self, kind: str, text: str, *, app: str = "", where: str = "", more: tuple[str, ...] = ()) -> None:
@@ -125,6 +138,12 @@ class Tell:
             self._torn = False
 
 
+@dataclass(frozen=True, slots=True)
+class PhaseNow:
+    phase: str
+    since: datetime
+
+
 async def _unknown(activity: ActivityId) -> End | None:
     return None
 
@@ -145,6 +164,7 @@ class Logs:
         self._clock = clock
         self._masker = masker or Masker(())
         self._followers: dict[ActivityId, set[asyncio.Event]] = {}
+        self._phases: dict[ActivityId, PhaseNow] = {}
         self.stopping = False
         """The daemon stops: followers end before their activities do."""
 
@@ -158,7 +178,20 @@ class Logs:
 
     def open(self, activity: ActivityId) -> Tell:
         """The log of an activity, to write; goes on where it ended."""
-        return Tell(self.path(activity), self._clock, self._masker, lambda: self._wake(activity))
+        return Tell(
+            self.path(activity), self._clock, self._masker, lambda: self._wake(activity),
+            lambda phase: self._note_phase(activity, phase),
+        )
+
+    def phase(self, activity: ActivityId) -> PhaseNow | None:
+        """What an activity does now; None: nothing, or it has not said so yet."""
+        return self._phases.get(activity)
+
+    def _note_phase(self, activity: ActivityId, phase: str) -> None:
+        if phase:
+            self._phases[activity] = PhaseNow(phase, self._clock.now())
+        else:
+            self._phases.pop(activity, None)
 
     def path(self, activity: ActivityId) -> Path:
         return self.folder / f"{activity}.jsonl"

@@ -15,13 +15,13 @@ from deployd import __version__
 from deployd.access.actions import refuse_unless_may
 from deployd.access.caller import NOBODY, Caller
 from deployd.access.errors import Unauthorized
-from deployd.access.tokens import FindCaller
 from deployd.api.asked import Api, Asked
 from deployd.api.errors import errors_as_json
 from deployd.api.openapi import openapi
 from deployd.api.route import ApiRoute, Handler
 from deployd.api.routes import HANDLERS, ROUTES
-from deployd.http.door import Door, refuse_remembered
+from deployd.http.callers import Callers
+from deployd.http.door import Door
 from deployd.http.errors import MASK
 from deployd.http.errors import Handler as Answer
 from deployd.http.seats import Seats
@@ -38,7 +38,7 @@ STREAMS = 100
 class Public:
     """How strangers are met on `listen`."""
 
-    find: FindCaller
+    callers: Callers
     door: Door = field(default_factory=Door)
     mask: Callable[[str], str] = str
     """See `MASK`."""
@@ -53,7 +53,8 @@ def public_application(
         more: Routes that look after their callers themselves: the console, git and webhooks.
         streams: Requests that one token may have under way.
     """
-    app = _application(api, more, public.find, [errors_as_json, public.door.guard(public.find)], streams)
+    middlewares = [errors_as_json, public.door.guard(public.callers.by_header)]
+    app = _application(api, more, public.callers, middlewares, streams)
     app[MASK] = public.mask
     return app
 
@@ -61,15 +62,15 @@ def public_application(
 def local_application(api: Api, more: Sequence[web.RouteDef], streams: int = STREAMS) -> web.Application:
     """The application on the daemon's own socket, which only root can open."""
     local = Caller("operator", "admin")
-    return _application(api, more, lambda _: local, [errors_as_json], streams)
+    return _application(api, more, Callers(lambda _: local), [errors_as_json], streams)
 
 
 def _application(
-    api: Api, more: Sequence[web.RouteDef], find: FindCaller, middlewares: Sequence[Any], streams: int,
+    api: Api, more: Sequence[web.RouteDef], callers: Callers, middlewares: Sequence[Any], streams: int,
 ) -> web.Application:
     app = web.Application(middlewares=middlewares, client_max_size=LARGEST_BODY_BYTES)
     document = openapi(ROUTES, __version__)
-    guard = _Guard(api, find, Seats(streams))
+    guard = _Guard(api, callers, Seats(streams))
 
     async def describe(_: web.Request) -> web.Response:
         return web.json_response(document)
@@ -86,14 +87,14 @@ class _Guard:
     """Lets to a handler who may come to it."""
 
     api: Api
-    find: FindCaller
+    callers: Callers
     seats: Seats
 
     def before(self, route: ApiRoute, handler: Handler) -> Answer:
         async def handle(request: web.Request) -> web.StreamResponse:
             began = time.monotonic()
-            caller = self.find(request.headers.get("Authorization")) or NOBODY
-            _refuse_unless_let(route, request, caller)
+            caller = self.callers.of(request) or NOBODY
+            _refuse_unless_let(route, request, caller, self.callers)
             with self.seats.take(caller.name) if caller != NOBODY else nullcontext():
                 answer = await handler(Asked(request, caller, self.api))
             if route.method != "GET":
@@ -104,7 +105,7 @@ class _Guard:
         return handle
 
 
-def _refuse_unless_let(route: ApiRoute, request: web.Request, caller: Caller) -> None:
+def _refuse_unless_let(route: ApiRoute, request: web.Request, caller: Caller, callers: Callers) -> None:
     """
     Raises:
         Unauthorized: The route needs a token, and there is none that is known.
@@ -115,5 +116,5 @@ def _refuse_unless_let(route: ApiRoute, request: web.Request, caller: Caller) ->
     if caller == NOBODY:
         raise Unauthorized("this needs a token", mend="send it as `Authorization: Bearer …`")
     if route.method != "GET":
-        refuse_remembered(request)
+        callers.refuse_remembered(request)
     refuse_unless_may(caller, route.action)

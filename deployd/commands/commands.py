@@ -5,15 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from deployd.commands.activities import ActivityCommands
+from deployd.commands.audit import AuditCommands
 from deployd.commands.environments import EnvironmentCommands
 from deployd.commands.housekeeping import HousekeepingCommands
 from deployd.commands.locks import LockCommands
 from deployd.commands.passes import PassCommands
+from deployd.commands.sessions import Sessions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Commands:
     environments: EnvironmentCommands
+    sessions: Sessions
+    audit: AuditCommands
     locks: LockCommands
     passes: PassCommands
     activities: ActivityCommands

@@ -14,7 +14,6 @@ from urllib.parse import urlencode
 
 from deployd.console.asked import Asked
 from deployd.console.lines import FOLLOW_SECONDS, LINES, parse_lines
-from deployd.console.render import rendered
 from deployd.errors import Unusable
 from deployd.queries.access_logs import RequestShape
 
@@ -34,8 +33,8 @@ async def access_log(asked: Asked) -> str:
     wanted = parse_wanted_requests(asked.query)
     looked_at = await _read_log(asked, found.project, found.name, wanted.looks_at)
     shown = await asyncio.to_thread(newest_of, looked_at, wanted)
-    return await rendered(
-        "access_log.html", caller=asked.caller, environment=found, wanted=wanted, requests=shown,
+    return await asked.page(
+        "access_log.html", environment=found, wanted=wanted, requests=shown,
         looked_at=len(looked_at), statuses=STATUSES, lines=LINES, follow_seconds=FOLLOW_SECONDS,
         several_hosts=len({item.host for item in shown}) > 1,
     )

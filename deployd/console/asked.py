@@ -1,12 +1,20 @@
-"""What a page is handed: who asks, for what, and all that can be asked."""
+"""What a page is handed: who asks, for what, and all that can be asked and done."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from deployd.access.caller import Caller
+from deployd.access.cookies import csrf_word
 from deployd.access.errors import NotFound
+from deployd.commands.commands import Commands
+from deployd.console.live import Board
+from deployd.console.render import rendered
+from deployd.errors import Unusable
+from deployd.http.event_stream import Events
+from deployd.queries.activities import ActivityShape
 from deployd.queries.environments import EnvironmentShape
 from deployd.queries.queries import Queries
 
@@ -15,11 +23,24 @@ from deployd.queries.queries import Queries
 class Asked:
     caller: Caller
     queries: Queries
+    commands: Commands
+    board: Board
     path: str
     names: Mapping[str, str]
-    """Of the path: {`project`, `environment`}, where it has them."""
+    """Of the path: {`project`, `environment`, `id`}, where it has them."""
     query: Mapping[str, str]
     """What stands behind the question mark."""
+    cookie: str = ""
+    """Of the browser that signed in; empty for programs, which see no forms."""
+    from_id: str = ""
+    """The last event that a browser got of a page that it follows."""
+
+    @property
+    def csrf(self) -> str:
+        return csrf_word(self.cookie) if self.cookie else ""
+
+    async def page(self, template: str, /, **values: Any) -> str:
+        return await rendered(template, caller=self.caller, csrf=self.csrf, path=self.path, **values)
 
     async def environment(self) -> EnvironmentShape:
         """The environment of the address (machine name or branch).
@@ -35,6 +56,35 @@ class Asked:
         raise NotFound(f"there is no environment {name} of a project {project}",
                        mend="it was deleted, or the address has a typing error, or the token is for other projects")
 
+    async def activity(self) -> ActivityShape:
+        """The activity of the address.
+
+        Raises:
+            NotFound: There is none for this caller.
+        """
+        found = await self.queries.activities.find(int(self.names["id"]))
+        if found is None or not self.caller.may_see(found.project):
+            raise NotFound(f"there is no activity {self.names['id']}",
+                           mend="it is too old to be kept, or the token is for other projects")
+        return found
+
+    def number(self, name: str) -> int | None:
+        """A number behind the question mark.
+
+        Raises:
+            Unusable: It is none.
+        """
+        text = self.query.get(name, "")
+        if not text:
+            return None
+        if not (text.isascii() and text.isdecimal() and len(text) < 16):
+            raise Unusable(f"{name} cannot be {text[:20]!r}", mend="a number")
+        return int(text)
+
 
 Page = Callable[[Asked], Awaitable[str]]
 """Makes the HTML of a page."""
+Follow = Callable[[Asked], Awaitable[Events]]
+"""Tells a page what changes."""
+Form = Callable[[Asked, Mapping[str, str]], Awaitable[str]]
+"""Does what the fields of a form say, and gives the path of the page that is shown then."""

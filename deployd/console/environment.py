@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from deployd.console.asked import Asked
-from deployd.console.render import rendered
 from deployd.console.visitors import traffic_of, visitors_now
 
 ACTIVITIES = 10
@@ -18,8 +17,8 @@ async def environment(asked: Asked) -> str:
     queries, found = asked.queries, await asked.environment()
     certificates = {item.host: item for item in queries.certificates.all() if item.project == found.project}
     router = (await queries.figures.now()).router
-    return await rendered(
-        "environment.html", caller=asked.caller, environment=found, visitors=visitors_now(found, router),
+    return await asked.page(
+        "environment.html", environment=found, visitors=visitors_now(found, router),
         traffic=traffic_of(found, router), certificates=certificates, kinds=KINDS,
         addresses=await queries.environments.addresses(found.project, found.name),
         activities=await queries.activities.latest([found.project], found.name, None, ACTIVITIES),

@@ -15,7 +15,6 @@ from urllib.parse import urlencode
 
 from deployd.console.asked import Asked
 from deployd.console.lines import FOLLOW_SECONDS, LINES, parse_lines
-from deployd.console.render import rendered
 from deployd.errors import Unusable
 from deployd.output.sources import Wanted
 
@@ -35,8 +34,8 @@ async def output(asked: Asked) -> str:
     wanted = parse_wanted_lines(asked.query)
     printed = await _read_printed(asked, found.project, found.name, wanted.looks_at)
     shown, looked_at = await asyncio.to_thread(newest_lines, printed, wanted)
-    return await rendered(
-        "output.html", caller=asked.caller, environment=found, wanted=wanted, printed=shown, looked_at=looked_at,
+    return await asked.page(
+        "output.html", environment=found, wanted=wanted, printed=shown, looked_at=looked_at,
         kinds=KINDS, lines=LINES, follow_seconds=FOLLOW_SECONDS,
     )
 

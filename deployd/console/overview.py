@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from deployd.access.caller import EVERY
 from deployd.console.asked import Asked
-from deployd.console.render import rendered
+from deployd.console.live import Part, Parts
 from deployd.console.visitors import Visitors, visitors_now
+from deployd.http.event_stream import Events
 from deployd.queries.activities import ActivityShape
 from deployd.queries.environments import EnvironmentShape
 from deployd.queries.projects import ProjectShape
@@ -16,12 +17,58 @@ from deployd.router.table import RouterStatus
 
 
 async def overview(asked: Asked) -> str:
+    """`q` narrows it to rows in which its words stand."""
+    place, parts = await asked.board.now(_key(asked), lambda: _look(asked))
+    wanted = asked.query.get("q", "").strip()[:200]
+    projects = [item for item in await asked.queries.projects.all() if asked.caller.may_see(item.id)]
+    return await asked.page(
+        "overview.html", groups=[(project, _rows_of(project, parts, wanted)) for project in projects],
+        reasons=parts["reasons"], wanted=wanted, live=f"/events?from={place}",
+    )
+
+
+async def follow_overview(asked: Asked) -> Events:
+    place = asked.from_id or asked.query.get("from", "")
+    return asked.board.follow(_key(asked), lambda: _look(asked), place)
+
+
+def _key(asked: Asked) -> str:
+    """The overview is the same for all who see the same projects."""
+    return f"overview {' '.join(sorted(asked.caller.projects))}"
+
+
+async def _look(asked: Asked) -> Parts:
     caller, queries = asked.caller, asked.queries
     projects = [item for item in await queries.projects.all() if caller.may_see(item.id)]
     router = (await queries.figures.now()).router
     groups = grouped(projects, await queries.environments.all(), await queries.activities.newest(), router)
     status = await queries.status.now(with_environments=False, with_names=EVERY in caller.projects)
-    return await rendered("overview.html", caller=caller, groups=groups, reasons=status.reasons)
+    return {"reasons": Part("reasons", {"reasons": status.reasons})} | {
+        row_id(row.environment): Part("environment_row", {
+            "row": row, "phase": queries.runs.phase(row.environment.doing) if row.environment.doing else None,
+        })
+        for group in groups for row in group.rows
+    }
+
+
+def row_id(environment: EnvironmentShape) -> str:
+    """Of its element. Ids of projects and machine names have no dots."""
+    return f"e.{environment.project}.{environment.name}"
+
+
+def _rows_of(project: ProjectShape, parts: Parts, wanted: str) -> list[tuple[str, Part]]:
+    return [
+        (name, part) for name, part in parts.items()
+        if name.startswith(f"e.{project.id}.") and _fits(part.values["row"], wanted)
+    ]
+
+
+def _fits(row: Row, wanted: str) -> bool:
+    """Whether all words stand in what is shown of an environment."""
+    of = row.environment
+    shown = (of.project, of.branch, of.type, of.state, of.subject, of.author, of.url, row.visitors.see)
+    text = " ".join(shown).casefold()
+    return all(word in text for word in wanted.casefold().split())
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,16 @@
 """Values become HTML. Everything is escaped: access logs are written by strangers, reasons by programs.
 
-The pages need no JavaScript and have none; styles lie in one file, so that the policy allows neither within a page.
+Styles and the script lie in files of their own, so that the policy allows neither within a page. Every page can be read
+and every action be done without the script, which only keeps pages current.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections.abc import Mapping
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,14 +19,15 @@ import jinja2
 from markupsafe import Markup
 
 from deployd import __version__
+from deployd.access.actions import Action, may
 
 FOLDER = Path(__file__).parent
-FILES = {"console.css": "text/css", "icon.svg": "image/svg+xml"}
+FILES = {"console.css": "text/css", "console.js": "text/javascript", "icon.svg": "image/svg+xml"}
 """{file: its type}; everybody may have them, the page that asks for a token too."""
 TONES = {
-    "good": ("live", "open", "success", "valid"),
-    "busy": ("deploying", "held", "in_progress", "pending", "waits"),
-    "bad": ("failed", "maintenance", "refused"),
+    "good": ("done", "live", "open", "success", "valid"),
+    "busy": ("deploying", "held", "in_progress", "pending", "running", "undoing", "waits"),
+    "bad": ("failed", "maintenance", "refused", "stuck"),
 }
 """{tone: words that have it}; all others are quiet."""
 SIGNS = {"good": "●", "busy": "◐", "bad": "▲", "quiet": "○"}
@@ -32,14 +35,25 @@ SIGNS = {"good": "●", "busy": "◐", "bad": "▲", "quiet": "○"}
 MINUTE = 60
 
 
-def render(page: str, **values: Any) -> str:
+def render(page: str, /, **values: Any) -> str:
     """A page from its template."""
     return _templates().get_template(page).render(values)
 
 
-async def rendered(page: str, **values: Any) -> str:
+async def rendered(page: str, /, **values: Any) -> str:
     """In a thread: a thousand rows take 0.1 s, in which nobody else would be answered."""
-    return await asyncio.to_thread(render, page, **values)
+    return await asyncio.to_thread(partial(render, page, **values))
+
+
+def render_part(name: str, macro: str, values: Mapping[str, Any]) -> str:
+    """An element of a page, by a macro of `live.html`."""
+    made: Markup = getattr(_live(), macro)(name, **values)
+    return str(made).strip()
+
+
+@cache
+def _live() -> Any:
+    return _templates().get_template("live.html").module
 
 
 @cache
@@ -53,11 +67,18 @@ def _templates() -> jinja2.Environment:
         loader=jinja2.FileSystemLoader(FOLDER / "templates"), autoescape=True, undefined=jinja2.StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )
-    made.filters |= {"moment": moment, "duration": duration, "state": state, "host": host}
+    made.filters |= {
+        "moment": moment, "duration": duration, "state": state, "host": host, "age": age, "running": running,
+    }
     # A new look has a new address, so browsers may keep the file for ever.
-    made.globals |= {name.partition(".")[0]: f"/console/{name}?{_digest(name)}" for name in FILES}
-    made.globals["version"] = __version__
+    made.globals |= {name.replace(".", "_"): f"/console/{name}?{_digest(name)}" for name in FILES}
+    made.globals |= {"version": __version__, "part": _part, "Action": Action, "may": may}
     return made
+
+
+def _part(name: str, part: Any) -> Markup:
+    """A part within its page."""
+    return Markup(render_part(name, part.macro, part.values))
 
 
 def _digest(name: str) -> str:
@@ -77,6 +98,26 @@ def moment(text: str, *, seconds: bool = False) -> str:
         return text
     shown = f"{read:%Y-%m-%d %H:%M:%S}" if seconds else f"{read:%Y-%m-%d %H:%M}"
     return Markup('<time datetime="{}">{}</time>').format(read.isoformat(), shown)
+
+
+def age(text: str) -> str:
+    """A date that the page's script shows as `3 min ago`, and that is a date without it."""
+    return _time(text, "ago")
+
+
+def running(text: str) -> str:
+    """A date that the page's script shows as the time since then, and that is a date without it."""
+    return _time(text, "since")
+
+
+def _time(text: str, shown: str) -> str:
+    try:
+        read = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    made = Markup('<time datetime="{}" data-shown="{}" title="{}">{}{}</time>')
+    before, exact = "since " if shown == "since" else "", f"{read:%Y-%m-%d %H:%M}"
+    return made.format(read.isoformat(), shown, f"{read:%Y-%m-%d %H:%M:%S} UTC", before, exact)
 
 
 def duration(seconds: float | None) -> str:

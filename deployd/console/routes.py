@@ -1,59 +1,111 @@
-"""The pages, and who may see them: the same callers as of the API, by the same tokens.
+"""The pages, what they are told while they are open, and the forms on them: one table.
 
-All of them are read-only: whatever a page of another site makes a browser ask for, nothing changes.
+Pages and streams are for everybody with a token or a session. Forms are for browsers that signed in: each carries a
+word that no page of another site can know, and leads to a page when it is done (303), so that loading that one again
+does nothing twice. Programs use the API.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from urllib.parse import urlencode
 
 from aiohttp import web
 
 from deployd.access.actions import Action, refuse_unless_may
-from deployd.access.errors import NotFound, Unauthorized
-from deployd.access.tokens import FindCaller
+from deployd.access.caller import Caller
+from deployd.access.cookies import COOKIE, SECURE_COOKIE, cookie_of, is_csrf_word
+from deployd.access.errors import Forbidden, NotFound, Unauthorized
+from deployd.commands.audit import Doing, action_of
+from deployd.commands.commands import Commands
 from deployd.console.access_log import access_log
-from deployd.console.asked import Asked, Page
+from deployd.console.activity import activity, cancel, follow_activity, raw_log, retry_undo, skip_undo
+from deployd.console.asked import Asked, Follow, Form, Page
 from deployd.console.environment import environment
+from deployd.console.live import Board
 from deployd.console.mails import mails
 from deployd.console.output import output
-from deployd.console.overview import overview
+from deployd.console.overview import follow_overview, overview
 from deployd.console.render import FILES, read_file, render
+from deployd.console.sessions import end_session, sessions
 from deployd.errors import DeployError
+from deployd.http.callers import Callers
+from deployd.http.door import Door
 from deployd.http.errors import headers_of, status_of, with_errors_told
+from deployd.http.event_stream import Streams
+from deployd.http.guesses import source_of
 from deployd.http.seats import Seats, Turns
 from deployd.queries.queries import Queries
 
 ENVIRONMENT = "/projects/{project}/environments/{environment}"
+ACTIVITY = r"/activities/{id:\d{1,15}}"
 PAGES: Mapping[str, Page] = {
     "/": overview,
     ENVIRONMENT: environment,
     f"{ENVIRONMENT}/access-log": access_log,
     f"{ENVIRONMENT}/logs": output,
     f"{ENVIRONMENT}/mail": mails,
+    ACTIVITY: activity,
+    "/sessions": sessions,
+}
+STREAMS: Mapping[str, Follow] = {
+    "/events": follow_overview,
+    f"{ACTIVITY}/events": follow_activity,
+}
+FORMS: Mapping[str, Form] = {
+    f"{ACTIVITY}/cancel": cancel,
+    f"{ACTIVITY}/undo/retry": retry_undo,
+    f"{ACTIVITY}/undo/skip": skip_undo,
+    "/sessions/end": end_session,
 }
 
 PAGES_OF_ONE = 50
 """Pages that one token may wait for."""
+STREAMS_OF_ONE = 600
+"""Pages that the browsers of one token may have open: a team has one token, sometimes."""
 AT_ONCE, AT_ONCE_OF_ONE = 4, 2
 """Pages that are made at the same time. One may have looked at thousands of requests, and is made in a thread."""
+LARGEST_FORM_BYTES = 100_000
+FORM_TYPE = "application/x-www-form-urlencoded"
 SAFE = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
-                               "base-uri 'none'; frame-ancestors 'none'",
-    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; "
+                               "img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
+    "Cross-Origin-Opener-Policy": "same-origin",
 }
 FOR_NOBODY_ELSE = {**SAFE, "Cache-Control": "no-store"}
 FOR_EVER = {**SAFE, "Cache-Control": "public, max-age=31536000, immutable"}
+SIGN_IN, SIGN_OUT = "/sign-in", "/sign-out"
+FIELDS: web.RequestKey[dict[str, str]] = web.RequestKey("fields", dict)
+NOT_HARMLESS = frozenset({"csrf", "token"})
+"""Fields that are never put into an address."""
 
 
-def console_routes(queries: Queries, find: FindCaller) -> list[web.RouteDef]:
+@dataclass(frozen=True, kw_only=True)
+class Console:
+    """What is behind the pages."""
+
+    queries: Queries
+    commands: Commands
+    callers: Callers
+    board: Board
+    streams: Streams
+    door: Door
+
+
+def console_routes(console: Console) -> list[web.RouteDef]:
     """Routes of the public application: the pages and what belongs to them."""
-    guard = _Guard(queries, find, Seats(PAGES_OF_ONE), Turns(AT_ONCE, AT_ONCE_OF_ONE))
+    guard = _Guard(console, Seats(PAGES_OF_ONE), Seats(STREAMS_OF_ONE), Turns(AT_ONCE, AT_ONCE_OF_ONE))
     return [
-        *(web.get(path, guard.before(page)) for path, page in PAGES.items()),
-        web.get("/projects/{rest:.*}", guard.before(_nothing)),
+        web.get(SIGN_IN, guard.show_sign_in), web.post(SIGN_IN, guard.sign_in), web.post(SIGN_OUT, guard.sign_out),
+        *(web.get(path, guard.before_page(page)) for path, page in PAGES.items()),
+        *(web.get(path, guard.before_stream(follow)) for path, follow in STREAMS.items()),
+        *(web.post(path, guard.before_form(form)) for path, form in FORMS.items()),
+        web.get(f"{ACTIVITY}/log.txt", guard.raw_log),
+        web.get("/projects/{rest:.*}", guard.before_page(_nothing)),
+        web.get("/activities/{rest:.*}", guard.before_page(_nothing)),
         *(web.get(f"/console/{name}", _file(name)) for name in FILES),
     ]
 
@@ -62,32 +114,189 @@ def console_routes(queries: Queries, find: FindCaller) -> list[web.RouteDef]:
 class _Guard:
     """Lets to a page who may see it, a few at once."""
 
-    queries: Queries
-    find: FindCaller
+    console: Console
     seats: Seats
+    open_pages: Seats
     turns: Turns
 
-    def before(self, page: Page) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    def before_page(self, page: Page) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         async def answer(request: web.Request) -> web.Response:
-            caller = self.find(request.headers.get("Authorization"))
-            if caller is None:
-                raise Unauthorized("this page needs a token")
-            refuse_unless_may(caller, Action.SEE)
-            asked = Asked(caller, self.queries, request.path, request.match_info, request.query)
-            with self.seats.take(caller.name):
-                async with self.turns.take(caller.name):
-                    text = await page(asked)
-            return _html(text)
+            asked = self._asked(request)
+            with self.seats.take(asked.caller.name):
+                async with self.turns.take(asked.caller.name):
+                    return _html(await page(asked))
 
+        return self._with_errors_told(answer)
+
+    def before_stream(self, follow: Follow) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+        async def answer(request: web.Request) -> web.StreamResponse:
+            asked = self._asked(request)
+            with self.open_pages.take(asked.caller.name):
+                return await self.console.streams.answer(request, await follow(asked))
+
+        return self._with_errors_told(answer)
+
+    def before_form(self, form: Form) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+        async def answer(request: web.Request) -> web.Response:
+            fields = await _fields(request)
+            asked = self._asked(request)
+            self._refuse_strange(asked, fields)
+            with self.seats.take(asked.caller.name):
+                async with self.console.commands.audit.noting(_doing(asked, request)):
+                    place = await form(asked, fields)
+            raise web.HTTPSeeOther(place, headers=FOR_NOBODY_ELSE)
+
+        return self._with_errors_told(answer)
+
+    async def raw_log(self, request: web.Request) -> web.StreamResponse:
+        async def answer(request: web.Request) -> web.Response:
+            asked = self._asked(request)
+            async with self.turns.take(asked.caller.name):
+                text = await raw_log(asked)
+            return web.Response(body=text, content_type="text/plain", charset="utf-8", headers={
+                **FOR_NOBODY_ELSE, "Content-Disposition": f'attachment; filename="activity-{asked.names["id"]}.txt"',
+            })
+
+        return await with_errors_told(request, answer, self._teller(request))
+
+    async def show_sign_in(self, request: web.Request) -> web.StreamResponse:
+        return _html(_sign_in_page(_local(request.query.get("next", "/"))))
+
+    async def sign_in(self, request: web.Request) -> web.StreamResponse:
+        async def answer(request: web.Request) -> web.Response:
+            fields = await _fields(request)
+            secret, place = fields.get("token", "").strip(), _local(fields.get("next", "/"))
+            caller = self.console.callers.by_header(f"Bearer {secret}") if secret else None
+            self.console.door.bound_guesses(request, caller)
+            assert self.console.callers.sessions is not None
+            try:
+                cookie, session = await self.console.callers.sessions.sign_in(
+                    secret, _source(request), request.headers.get("User-Agent", ""),
+                )
+            except Unauthorized as error:
+                return _html(_sign_in_page(place, error), status_of(error))
+            response = web.HTTPSeeOther(place, headers=FOR_NOBODY_ELSE)
+            secure = _is_secure(request)
+            response.set_cookie(
+                SECURE_COOKIE if secure else COOKIE, cookie, httponly=True, samesite="Lax", secure=secure, path="/",
+                max_age=int((session.ends - session.began).total_seconds()),
+            )
+            raise response
+
+        return await with_errors_told(request, answer, self._teller(request))
+
+    async def sign_out(self, request: web.Request) -> web.StreamResponse:
+        async def answer(request: web.Request) -> web.Response:
+            cookie = cookie_of(request.cookies)
+            sessions = self.console.callers.sessions
+            session = sessions.find(cookie) if sessions is not None else None
+            if session is not None and is_csrf_word(cookie, (await _fields(request)).get("csrf", "")):
+                assert sessions is not None
+                await sessions.end(session.id, session.token)
+            response = web.HTTPSeeOther(SIGN_IN, headers=FOR_NOBODY_ELSE)
+            for name in (COOKIE, SECURE_COOKIE):
+                response.del_cookie(name, path="/", secure=name == SECURE_COOKIE, httponly=True, samesite="Lax")
+            raise response
+
+        return await with_errors_told(request, answer, self._teller(request))
+
+    def _asked(self, request: web.Request) -> Asked:
+        """
+        Raises:
+            Unauthorized, Forbidden: Nobody who is known asks, or somebody who may not.
+        """
+        caller = self.console.callers.of(request)
+        if caller is None:
+            raise Unauthorized("this page needs a token")
+        refuse_unless_may(caller, Action.SEE)
+        cookie = "" if "Authorization" in request.headers else cookie_of(request.cookies)
+        return Asked(
+            caller, self.console.queries, self.console.commands, self.console.board, request.path, request.match_info,
+            request.query, cookie, request.headers.get("Last-Event-ID", ""),
+        )
+
+    def _refuse_strange(self, asked: Asked, fields: Mapping[str, str]) -> None:
+        """
+        Raises:
+            Forbidden: The form is on no page that we made for this session.
+        """
+        if not asked.cookie:
+            raise Forbidden("forms are for browsers that have signed in", mend="programs use the API")
+        if not is_csrf_word(asked.cookie, fields.get("csrf", "")):
+            raise Forbidden("this form is not from a page of this session", mend="load the page again, and press again")
+
+    def _with_errors_told(
+        self, answer: Callable[[web.Request], Awaitable[web.StreamResponse]],
+    ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         async def handle(request: web.Request) -> web.StreamResponse:
-            return await with_errors_told(request, answer, _told)
+            return await with_errors_told(request, answer, self._teller(request))
 
         return handle
 
+    def _teller(self, request: web.Request) -> Callable[[DeployError], web.Response]:
+        def tell(error: DeployError) -> web.Response:
+            if isinstance(error, Unauthorized):
+                known = "Authorization" in request.headers
+                page = _sign_in_page(_back(request), Unauthorized("this token is not known") if known else None)
+                return _html(page, status_of(error), {"WWW-Authenticate": 'Bearer realm="deployd"'})
+            caller = self._caller_of_error(request)
+            csrf = ""
+            return _html(
+                render("error.html", error=error, caller=caller, csrf=csrf, path=request.path, back=_back(request)),
+                status_of(error), headers_of(error),
+            )
 
-def _told(error: DeployError) -> web.Response:
-    page = "sign_in.html" if isinstance(error, Unauthorized) else "error.html"
-    return _html(render(page, error=error, caller=None), status_of(error), headers_of(error))
+        return tell
+
+    def _caller_of_error(self, request: web.Request) -> Caller | None:
+        return self.console.callers.of(request)
+
+
+def _doing(asked: Asked, request: web.Request) -> Doing:
+    names = dict(request.match_info)
+    return Doing(
+        who=asked.caller.name, by="console", address=_source(request), action=action_of(request.path, names),
+        names=names,
+    )
+
+
+def _sign_in_page(place: str, error: DeployError | None = None) -> str:
+    return render("sign_in.html", caller=None, csrf="", path=SIGN_IN, error=error, next=place)
+
+
+async def _fields(request: web.Request) -> dict[str, str]:
+    """What a form says; files and doubled fields are none."""
+    if (request.content_length or 0) > LARGEST_FORM_BYTES or request.content_type != FORM_TYPE:
+        return {}
+    fields = {name: value for name, value in (await request.post()).items() if isinstance(value, str)}
+    request[FIELDS] = fields
+    return fields
+
+
+def _back(request: web.Request) -> str:
+    """Where somebody was who has to sign in first: of a form, the page that it is on, with what was typed."""
+    if request.method == "GET":
+        return _local(request.path_qs.removesuffix("/events"))
+    typed = {
+        name: value for name, value in request.get(FIELDS, {}).items() if name not in NOT_HARMLESS and value
+    }
+    page = request.path.rsplit("/", 1)[0].removesuffix("/undo") or "/"
+    return _local(f"{page}?{urlencode(typed)}" if typed else page)
+
+
+def _local(path: str) -> str:
+    """A path of ours, whatever was asked for: nobody is led elsewhere."""
+    is_ours = path.startswith("/") and not path.startswith("//") and "\\" not in path and path.isprintable()
+    return path if is_ours and not path.startswith((SIGN_IN, SIGN_OUT)) else "/"
+
+
+def _is_secure(request: web.Request) -> bool:
+    """Whether the browser came over TLS; a proxy before us may have taken that off."""
+    return request.secure or request.headers.get("X-Forwarded-Proto", "").lower() == "https"
+
+
+def _source(request: web.Request) -> str:
+    return source_of(request.remote, request.headers.get("X-Forwarded-For", ""))
 
 
 def _html(text: str, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:

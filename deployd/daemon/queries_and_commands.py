@@ -10,25 +10,30 @@ from deployd.activity.lanes import Lanes
 from deployd.activity.log import Logs
 from deployd.certificates.manager import HostCertificate
 from deployd.commands.activities import ActivityCommands
+from deployd.commands.audit import AuditCommands
 from deployd.commands.commands import Commands
 from deployd.commands.environments import EnvironmentCommands
 from deployd.commands.housekeeping import HousekeepingCommands
 from deployd.commands.locks import LockCommands
 from deployd.commands.passes import PassCommands
+from deployd.commands.sessions import Sessions
 from deployd.daemon.edges import Edges
 from deployd.daemon.lasting import Lasting
 from deployd.output.outputs import Outputs
 from deployd.queries.access_logs import AccessLogQueries
 from deployd.queries.activities import ActivityQueries, Waits
+from deployd.queries.audit import AuditQueries
 from deployd.queries.certificates import CertificateQueries
 from deployd.queries.environments import EnvironmentQueries
 from deployd.queries.figures import FigureQueries, Figures
 from deployd.queries.housekeeping import HousekeepingQueries
+from deployd.queries.logs import LogQueries
 from deployd.queries.mails import MailQueries
 from deployd.queries.output import OutputQueries
 from deployd.queries.plans import PlanQueries
 from deployd.queries.projects import ProjectQueries
 from deployd.queries.queries import Queries
+from deployd.queries.runs import RunQueries
 from deployd.queries.status import Health, StatusQueries
 from deployd.queries.usage import UsageQueries
 from deployd.release.ports import Host
@@ -62,6 +67,9 @@ def queries_of(edges: Edges, host: Host, lasting: Lasting, watching: Watching) -
         projects=ProjectQueries(store, settings),
         environments=environments,
         activities=activities,
+        runs=RunQueries(store, watching.logs, edges.clock),
+        logs=LogQueries(watching.logs),
+        audit=AuditQueries(store),
         status=StatusQueries(watching.health, activities, environments, settings, lasting.began),
         figures=FigureQueries(watching.measure),
         certificates=CertificateQueries(watching.certificates),
@@ -74,10 +82,14 @@ def queries_of(edges: Edges, host: Host, lasting: Lasting, watching: Watching) -
     )
 
 
-def commands_of(store: Store, host: Host, lanes: Lanes, collector: Collector, queries: Queries) -> Commands:
+def commands_of(
+    store: Store, host: Host, lanes: Lanes, collector: Collector, queries: Queries, sessions: Sessions,
+) -> Commands:
     """What can be done."""
     return Commands(
         environments=EnvironmentCommands(store, host, queries.environments, lanes.wake),
+        sessions=sessions,
+        audit=AuditCommands(store, host.clock),
         locks=LockCommands(store, host.clock, queries.environments, lanes.wake),
         passes=PassCommands(host, queries.environments),
         activities=ActivityCommands(store, lanes),

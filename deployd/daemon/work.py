@@ -20,7 +20,9 @@ from deployd.activity.slots import Slots
 from deployd.activity.supervised import supervised
 from deployd.api.applications import Public, local_application, public_application
 from deployd.api.asked import Api
-from deployd.console.routes import console_routes
+from deployd.commands.sessions import Sessions
+from deployd.console.live import Board
+from deployd.console.routes import Console, console_routes
 from deployd.daemon.certificates import certificate_keeper, ensure_authority
 from deployd.daemon.connections import let_in
 from deployd.daemon.edges import Edges
@@ -31,7 +33,9 @@ from deployd.deployment.carry import Carrier
 from deployd.deployment.share import refuse_beyond_share
 from deployd.engine.crowd import Crowd
 from deployd.engine.docker.groups import Groups
+from deployd.http.callers import Callers
 from deployd.http.door import Door
+from deployd.http.event_stream import Streams
 from deployd.http.guesses import Guesses
 from deployd.http.origins import Ours
 from deployd.intake.checker import CommitChecker
@@ -133,19 +137,25 @@ async def work(
             measure=partial(measured, edges, traffic, limits, nets, guesses, usage),
         ),
     )
-    api = Api(queries, commands_of(edges.store, host, lanes, collector, queries))
-    find = partial(find_caller, settings)
-    more = [*console_routes(queries, find), *_git_routes(intake, settings), *webhook_routes(intake, guesses=guesses)]
+    sessions = Sessions(edges.store, settings, edges.clock)
+    await sessions.load()
+    commands = commands_of(edges.store, host, lanes, collector, queries, sessions)
+    api = Api(queries, commands)
+    callers = Callers(partial(find_caller, settings), sessions)
+    board, streams = Board(nets.of("console")), Streams()
     door = Door(Ours(settings.public_url, settings.listen_address[0]), guesses, let_in)
+    console = Console(queries=queries, commands=commands, callers=callers, board=board, streams=streams, door=door)
+    more = [*console_routes(console), *_git_routes(intake, settings), *webhook_routes(intake, guesses=guesses)]
     await lasting.faces.open(
         stack, settings,
-        public_application(api, more, Public(find, door, edges.masker.mask), settings.shares.streams),
+        public_application(api, more, Public(callers, door, edges.masker.mask), settings.shares.streams),
         local_application(api, internal_routes(intake), settings.shares.streams),
     )
     log.info("daemon_ready", environments=live, listen=settings.listen, router=settings.router.http_port)
     async with asyncio.TaskGroup() as group:
         for_ever: dict[str, Callable[[], Awaitable[None]]] = {
             "lanes": lanes.serve, "watchdog": partial(keep_watchdog_fed, partial(_answers, queries.status, nets)),
+            "sessions": sessions.serve, "console": board.serve,
             "usage": usage.serve, "disks": disks.serve, "collector": collector.serve, "certificates": keeper.serve,
             **_upkeep(edges, host, watch, traffic, lanes.wake, nets),
         }
@@ -161,6 +171,7 @@ async def work(
         else:
             reloading()
         log.info("daemon_stops", wish=wish)
+        streams.end()   # their browsers come back
         outputs.end_followers()   # Docker is asked for these; after a reload they come again
         if wish == STOP:
             lasting.end_followers()

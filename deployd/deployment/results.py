@@ -46,6 +46,9 @@ class Replaced:
 @dataclass(frozen=True, slots=True)
 class Fetched:
     commit: CommitId
+    subject: str = ""
+    """The first line of its message; what somebody wrote."""
+    author: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,8 @@ from deployd.release.data.volumes import files_to_give
 from deployd.release.ports import Host
 from deployd.release.version import Version
 
+LONGEST_SUBJECT = 200
+"""Characters that are kept of the first line of a commit's message, and of its author's name."""
 REMOTE_BEHIND_SECONDS = 5.0
 
 
@@ -49,7 +51,7 @@ async def fetch(deployment: Deployment, host: Host, tell: Tell) -> Fetched:
         commit = activity.commit or await _tip(deployment, host)
     about = await host.code.about(deployment.project.id, commit)
     tell.line(f"{commit[:8]} {about.subject} ({about.author})")
-    return Fetched(commit)
+    return Fetched(commit, about.subject[:LONGEST_SUBJECT], about.author[:LONGEST_SUBJECT])
 
 
 async def _live(deployment: Deployment, host: Host) -> CommitId:

@@ -12,7 +12,6 @@ import structlog
 from aiohttp import web
 
 from deployd.access.caller import Caller
-from deployd.access.errors import Forbidden
 from deployd.access.tokens import FindCaller
 from deployd.http.errors import Handler, TooManyTries
 from deployd.http.guesses import Guesses, source_of
@@ -44,12 +43,17 @@ class Door:
             self.ours.refuse_others(request.method, request.headers)
             authorization = request.headers.get("Authorization")
             if authorization:
-                self._bound_guesses(request, find(authorization))
+                self.bound_guesses(request, find(authorization))
             return await handler(request)
 
         return pass_door
 
-    def _bound_guesses(self, request: web.Request, caller: Caller | None) -> None:
+    def bound_guesses(self, request: web.Request, caller: Caller | None) -> None:
+        """Count a token that was shown.
+
+        Raises:
+            TooManyTries: Too many wrong ones came from this address.
+        """
         source = source_of(request.remote, request.headers.get("X-Forwarded-For", ""))
         pause = self.guesses.pause_seconds(source, caller.name if caller else None)
         if pause > 0:   # right or wrong: who guesses must not learn it
@@ -64,15 +68,3 @@ class Door:
         else:
             self.guesses.was_right(source, caller.name)
             self.let_in(request)
-
-
-def refuse_remembered(request: web.Request) -> None:
-    """
-    Raises:
-        Forbidden: The token came as a password of Basic, which browsers send by themselves; it is good for reading.
-    """
-    if request.headers.get("Authorization", "").lower().startswith("basic "):
-        raise Forbidden(
-            "a token that is sent as a password (Basic) is good for reading only",
-            mend="send it as `Authorization: Bearer …`",
-        )

@@ -48,6 +48,9 @@ class EnvironmentShape:
     """`live`, `deploying`, `failed` (the last activity failed, what was live goes on) or `new` (nothing is live)."""
     url: str
     commit: str
+    subject: str = ""
+    """The first line of the commit's message."""
+    author: str = ""
     activity: int | None
     """Whose version is live."""
     since: str
@@ -118,12 +121,13 @@ class EnvironmentQueries:
         self, row: Environment, newest: Activity | None, lock: Lock | None, wrong: tuple[str, ...],
     ) -> EnvironmentShape:
         project = self._settings.projects[row.project]
-        commit, url = self._versions.of(row.live_activity)
+        live = self._versions.of(row.live_activity)
         doing = newest.id if newest and newest.state in activities.OPEN and not newest.held else None
         default = domains_of(self._settings, project, row.id, row.branch).default
         return EnvironmentShape(
             project=row.project, name=row.name, branch=row.branch, type=environment_type(project, row.branch),
-            state=_state(doing, newest, commit), url=url or f"http://{default}/", commit=commit,
+            state=_state(doing, newest, live.commit), url=live.url or f"http://{default}/", commit=live.commit,
+            subject=live.subject, author=live.author,
             activity=row.live_activity, since=iso(row.live_since), doing=doing,
             lock=lock_shape(lock) if lock else None, answers=wrong,
             killed=tuple(self._killed(row.id)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from deployd.activity.journal import DONE, UNDONE, read_result
@@ -31,6 +32,12 @@ class EntryShape:
     said: str
     freeze: FreezeShape | None = None
     """What the freeze did that ended with it: with the switch, or undone when the deployment was reverted."""
+
+
+def freeze_of(journal: Sequence[Entry]) -> FreezeShape | None:
+    """What the last freeze of an activity did; None: there was none, or it goes on."""
+    found = [did for entry in journal if (did := _freeze_that_ended(entry)) is not None]
+    return _freeze_shape(found[-1]) if found else None
 
 
 def entry_shape(entry: Entry) -> EntryShape:

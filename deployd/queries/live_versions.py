@@ -2,36 +2,61 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
 
-from deployd.activity.journal import read_result
-from deployd.ids import ActivityId
+from deployd.activity.journal import Journal, read_result
+from deployd.deployment.results import Fetched
+from deployd.ids import ActivityId, CommitId
 from deployd.release.version import Version
-from deployd.state import environments
+from deployd.state import entries, environments
 from deployd.state.store import Store
 
 MOST_OLD = 1_000
 """Versions that are kept though nothing shows them any more."""
-NOTHING = ("", "")
+
+
+@dataclass(frozen=True, slots=True)
+class LiveVersion:
+    commit: str = ""
+    url: str = ""
+    """Of the first route."""
+    subject: str = ""
+    author: str = ""
+
+
+NOTHING = LiveVersion()
 
 
 class LiveVersions:
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._known: dict[ActivityId, tuple[str, str]] = {}
-        """{activity: commit and first URL of its version}"""
+        self._known: dict[ActivityId, LiveVersion] = {}
 
     async def learn(self, shown: Iterable[ActivityId | None]) -> None:
         """Have those that are live now; None: nothing is."""
         live = {activity for activity in shown if activity is not None}
         for activity in live - self._known.keys():
-            text = await self._store.read(lambda db, number=activity: environments.version_of(db, number))  # type: ignore[misc]
-            if text is not None:
-                version = read_result(text, Version)
-                self._known[activity] = (version.commit, version.routes[0] if version.routes else "")
+            found = await self._store.read(partial(_read, activity))
+            if found is not None:
+                self._known[activity] = found
         if len(self._known) > 2 * len(live) + MOST_OLD:
             self._known = {activity: self._known[activity] for activity in live & self._known.keys()}
 
-    def of(self, activity: ActivityId | None) -> tuple[str, str]:
-        """(commit, first URL); empty when it is not known or nothing is live"""
+    def of(self, activity: ActivityId | None) -> LiveVersion:
+        """Empty when it is not known or nothing is live."""
         return NOTHING if activity is None else self._known.get(activity, NOTHING)
+
+
+def _read(activity: ActivityId, db: sqlite3.Connection) -> LiveVersion | None:
+    text = environments.version_of(db, activity)
+    if text is None:
+        return None
+    version, fetched = read_result(text, Version), Fetched(CommitId(""))
+    with suppress(LookupError):   # its activity may be forgotten already
+        fetched = Journal(entries.of_activity(db, activity)).result("fetch", Fetched)
+    url = version.routes[0] if version.routes else ""
+    return LiveVersion(version.commit, url, fetched.subject, fetched.author)

@@ -6,14 +6,17 @@ from dataclasses import dataclass
 
 from deployd.queries.access_logs import AccessLogQueries
 from deployd.queries.activities import ActivityQueries
+from deployd.queries.audit import AuditQueries
 from deployd.queries.certificates import CertificateQueries
 from deployd.queries.environments import EnvironmentQueries
 from deployd.queries.figures import FigureQueries
 from deployd.queries.housekeeping import HousekeepingQueries
+from deployd.queries.logs import LogQueries
 from deployd.queries.mails import MailQueries
 from deployd.queries.output import OutputQueries
 from deployd.queries.plans import PlanQueries
 from deployd.queries.projects import ProjectQueries
+from deployd.queries.runs import RunQueries
 from deployd.queries.status import StatusQueries
 from deployd.queries.usage import UsageQueries
 
@@ -23,6 +26,9 @@ class Queries:
     projects: ProjectQueries
     environments: EnvironmentQueries
     activities: ActivityQueries
+    runs: RunQueries
+    logs: LogQueries
+    audit: AuditQueries
     status: StatusQueries
     figures: FigureQueries
     certificates: CertificateQueries

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, Page, Route, async_playwright
+from playwright.async_api import Browser, Page, async_playwright
 from yarl import URL
 
 from tests.e2e.conftest import APP, Developer, MakeDeveloper
@@ -59,6 +59,16 @@ class Visitor:
                 return
         raise AssertionError(f"the keyboard does not reach {text}")
 
+    async def sign_in(self, me: Developer, path: str = "/") -> None:
+        """By the keyboard; then the page is there that was asked for."""
+        await self.page.goto(me.daemon.api + path)
+        assert (await self.page.evaluate(FOCUS))["text"] == "Token"
+        await self.page.keyboard.type(me.daemon.token)
+        async with self.page.expect_navigation():
+            await self.page.keyboard.press("Enter")
+        # The answer to a page without a token is no fault, but Chromium says so.
+        self.complaints = [said for said in self.complaints if "401" not in said]
+
     async def follow(self, text: str, href: str = "") -> None:
         """Go where a link leads, by the keyboard."""
         await self.tab_to(text, href)
@@ -95,9 +105,9 @@ async def test_a_person_finds_an_environment_and_reads_who_visited_it(
     machine_name = URL(me.daemon.url("console")).host or ""
     await visit(me, "/<script>alert(1)</script>?q=<b>", HOSTILE)
 
-    context = await browser.new_context(http_credentials={"username": "anybody", "password": me.daemon.token})
+    context = await browser.new_context()
     person = Visitor(await context.new_page())
-    await person.page.goto(me.daemon.api)
+    await person.sign_in(me)
     row = person.page.get_by_role("row").filter(has_text=machine_name)
     assert "live" in await row.inner_text()
     assert "open" in await row.inner_text()
@@ -151,9 +161,9 @@ async def test_a_person_sees_how_many_visitors_are_held(developer: MakeDeveloper
     me = await developer("console")
     await me.push("slow")
     await me.write({".platform.app.yaml": f"{APP}hooks:\n  deploy: sleep 8\n"})
-    context = await browser.new_context(http_credentials={"username": "anybody", "password": me.daemon.token})
+    context = await browser.new_context()
     person = Visitor(await context.new_page())
-    await person.page.goto(me.daemon.api)
+    await person.sign_in(me)
     row = person.page.get_by_role("row").filter(has_text=URL(me.daemon.url("console", "slow")).host or "")
 
     async with asyncio.TaskGroup() as group, asyncio.timeout(120):
@@ -177,21 +187,106 @@ async def test_a_person_sees_how_many_visitors_are_held(developer: MakeDeveloper
     await context.close()
 
 
-async def test_who_has_no_token_is_told_how_to_get_in(developer: MakeDeveloper, browser: Browser) -> None:
+async def test_who_has_no_token_is_led_to_the_sign_in_and_back(developer: MakeDeveloper, browser: Browser) -> None:
     me = await developer("console")
-
-    async def without_its_question(route: Route) -> None:
-        """A browser without a window cannot be asked for a password, and shows no page then."""
-        answer = await route.fetch()
-        headers = {name: value for name, value in answer.headers.items() if name != "www-authenticate"}
-        await route.fulfill(status=answer.status, headers=headers, body=await answer.body())
-
     context = await browser.new_context()
-    await context.route("**/*", without_its_question)
     person = Visitor(await context.new_page())
-    answer = await person.page.goto(me.daemon.api)
+    answer = await person.page.goto(f"{me.daemon.api}/sessions?kept=yes")
     assert answer is not None
     assert answer.status == 401
-    assert "the password is a token" in await person.page.inner_text("main")
     await person.is_fit_for_everybody()
+    await person.page.keyboard.type("no-token-of-anybody")
+    async with person.page.expect_navigation():
+        await person.page.keyboard.press("Enter")
+    assert "This token is not known" in await person.page.inner_text("main")
+    await person.page.keyboard.type(me.daemon.token)
+    async with person.page.expect_navigation():
+        await person.page.keyboard.press("Enter")
+    assert URL(person.page.url).path_qs == "/sessions?kept=yes"
+    assert "this one" in await person.page.inner_text("main")
+    [cookie] = await context.cookies()
+    assert (cookie["httpOnly"], cookie["sameSite"]) == (True, "Lax")
+    await person.is_fit_for_everybody()
+
+    other = await context.new_page()
+    await other.goto(me.daemon.api)
+    await person.tab_to("Sign out")
+    async with person.page.expect_navigation():
+        await person.page.keyboard.press("Enter")
+    again = await other.reload()
+    assert again is not None
+    assert again.status == 401
+    assert await context.cookies() == []
+    await context.close()
+
+
+async def test_a_push_is_watched_to_its_end_and_a_failure_read(developer: MakeDeveloper, browser: Browser) -> None:
+    me = await developer("console")
+    await me.push("watched")
+    build = "echo plain; printf '\\033[31mred text\\033[0m <b>bold</b>\\n'; sleep 3; echo the end of it"
+    await me.write({".platform.app.yaml": f"{APP}hooks:\n  build: |\n    {build}\n  deploy: exit 7\n"})
+    context = await browser.new_context()
+    person = Visitor(await context.new_page())
+    await person.sign_in(me, "/?q=watched")
+    row = person.page.get_by_role("row").filter(has_text="watched")
+
+    async with asyncio.TaskGroup() as group, asyncio.timeout(120):
+        push = group.create_task(me.push("watched"))
+        await row.get_by_text("deploying").wait_for()   # without loading the page again
+        await row.get_by_text("build, for").wait_for()
+        await row.get_by_role("link", name="push ").click()
+        await person.page.get_by_text("red text").wait_for()
+        assert not push.done(), "the log is on the page before the push is over"
+        red = person.page.locator("#log .c-red")
+        assert await red.inner_text() == "red text"
+        assert "<b>bold</b>" in await person.page.inner_text("#log"), "nothing of a program is HTML"
+        await person.page.get_by_text("That is all.").wait_for()
+    assert not push.result().deployed
+    log = await person.page.inner_text("#log")
+    assert "the deploy hook of app ended with exit code 7" in log
+    assert "mend:" in log
+    assert "failed" in await person.page.inner_text("#facts")
+    numbers = await person.page.eval_on_selector_all(
+        "#log [id^=L]", "found => found.map(it => Number(it.id.slice(1)))",
+    )
+    assert numbers == list(range(1, len(numbers) + 1)), "without a gap, and none twice"
+    assert await person.page.locator(".waterfall rect.bar.failed").count() > 0
+
+    await person.page.reload()
+    assert await person.page.inner_text("#log") == log
+    await person.is_fit_for_everybody()
+    line = await person.page.get_by_text("red text").locator("xpath=ancestor::li").get_attribute("id")
+    await person.page.goto(f"{person.page.url}#{line}")
+    await person.page.get_by_label("Text in a line").fill("BOLD")
+    async with person.page.expect_navigation():
+        await person.page.keyboard.press("Enter")
+    assert await person.page.locator("ol.log li").count() == 1
+    await person.is_fit_for_everybody()
+    async with person.page.expect_download() as download:
+        await person.page.get_by_role("link", name="Download as text").click()
+    text = (await (await download.value).path()).read_text()
+    assert "│ red text <b>bold</b>" in text
+    assert person.complaints == []
+    await context.close()
+
+
+async def test_a_push_is_cancelled_with_javascript_off(developer: MakeDeveloper, browser: Browser) -> None:
+    me = await developer("console")
+    await me.write({".platform.app.yaml": f"{APP}hooks:\n  build: sleep 60\n"})
+    context = await browser.new_context(java_script_enabled=False)
+    page = await context.new_page()
+    await page.goto(me.daemon.api)
+    await page.get_by_label("Token").fill(me.daemon.token)
+    await page.get_by_role("button", name="Sign in").click()
+    async with asyncio.TaskGroup() as group, asyncio.timeout(120):
+        push = group.create_task(me.push("cancelled"))
+        while not await page.get_by_role("row").filter(has_text="cancelled").filter(has_text="in progress").count():
+            await page.reload()
+            await asyncio.sleep(0.2)
+        await page.get_by_role("row").filter(has_text="cancelled").get_by_role("link", name="push ").click()
+        await page.get_by_role("button", name="Cancel push").click()
+    assert not push.result().deployed
+    while "cancelled" not in await page.inner_text("#facts"):
+        await page.reload()
+    assert "by e2e" in await page.inner_text("#facts") or "cancelled by" in await page.inner_text("#facts")
     await context.close()

@@ -185,6 +185,9 @@ class FakeQueries:
             "environments": {"all": self.environments, "addresses": self.addresses},
             "activities": {"latest": self.activities, "newest": self.newest, "find": self.activity,
                            "journal": self.journal, "log": self.log},
+            "runs": {"phase": lambda number: None},
+            "logs": {},
+            "audit": {},
             "status": {"now": self.status, "not_ready": self.not_ready},
             "figures": {"now": self.figures},
             "certificates": {"all": self.certificates},
@@ -316,6 +319,8 @@ class FakeCommands:
             "passes": {"make": self.make_pass},
             "activities": {"cancel": self.cancel, "retry_undo": self.retry_undo, "skip_undo": self.skip_undo},
             "housekeeping": {"collect": self.collect},
+            "sessions": {"of": lambda token: []},
+            "audit": {},
         }
         return Commands(**{noun: cast(Any, SimpleNamespace(**done)) for noun, done in nouns.items()})
 

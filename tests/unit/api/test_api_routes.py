@@ -65,7 +65,7 @@ async def client(queries: FakeQueries, commands: FakeCommands) -> AsyncIterator[
 
     masker = Masker(["geheim-123"])
     app = public_application(
-        api_of(queries, commands), [web.get("/git/{name}", git)], Public(find, mask=masker.mask),
+        api_of(queries, commands), [web.get("/git/{name}", git)], Public(Callers(find), mask=masker.mask),
     )
     with capture_logs():
         async with TestClient(TestServer(app)) as opened:

@@ -16,8 +16,13 @@ from structlog.testing import capture_logs
 
 from deployd.access.caller import Caller
 from deployd.access.tokens import find_token
+from deployd.activity.net import Net
 from deployd.api.applications import Public, public_application
-from deployd.console.routes import PAGES, console_routes
+from deployd.console.live import Board
+from deployd.console.routes import PAGES, Console, console_routes
+from deployd.http.callers import Callers
+from deployd.http.door import Door
+from deployd.http.event_stream import Streams
 from deployd.router.table import EnvironmentTraffic, Released, RouterStatus
 from deployd.settings import Token
 from tests.unit.api_double import AT, FakeCommands, FakeQueries, activity, api_of, certificate, environment, mail
@@ -59,9 +64,10 @@ async def client(queries: FakeQueries) -> AsyncIterator[Client]:
         token = find_token(TOKENS, authorization)
         return Caller(token.name, token.role, token.projects) if token else None
 
-    app = public_application(
-        api_of(queries, FakeCommands(queries)), console_routes(queries.by_noun, find), Public(find),
-    )
+    callers, door, commands = Callers(find), Door(), FakeCommands(queries)
+    console = Console(queries=queries.by_noun, commands=commands.by_noun, callers=callers, board=Board(Net("console")),
+                      streams=Streams(), door=door)
+    app = public_application(api_of(queries, commands), console_routes(console), Public(callers, door))
     async with TestClient(TestServer(app)) as made:
         yield made
 

@@ -1,0 +1,176 @@
+"""The page of an activity: its log as it is written, its phases beside those of earlier runs, and what can be done."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from deployd.access.actions import Action, refuse_unless_may
+from deployd.activity.line import Line
+from deployd.activity.log_pages import LogPage, PhaseStart
+from deployd.console.asked import Asked
+from deployd.console.live import Part, Parts
+from deployd.console.waterfall import Waterfall, waterfall
+from deployd.http.event_stream import SILENCE_SECONDS, Event, Events
+from deployd.queries.activities import ActivityShape
+from deployd.queries.runs import Run
+
+MOST_LINES = 1_000
+"""Of a log that stand on a page; the others are a link away."""
+MOST_FOUND = 500
+LOOK_SECONDS = 1.0
+OPEN = ("pending", "in_progress")
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """The lines of a phase that stand on the page."""
+
+    start: PhaseStart | None
+    """None: what stands before the first phase."""
+    seconds: float | None
+    lines: tuple[Line, ...]
+    missing: int
+    """Lines of the phase that do not stand here."""
+
+
+async def activity(asked: Asked) -> str:
+    """A log of 200,000 lines is opened at its end, or where `from` says."""
+    found = await asked.activity()
+    start, wanted = asked.number("from"), asked.query.get("q", "").strip()[:200]
+    logs = asked.queries.logs
+    page = await logs.page(found.id, MOST_LINES, start)
+    matches, count = await logs.find(found.id, wanted, MOST_FOUND) if wanted else ([], 0)
+    run = await asked.queries.runs.find(found.id)
+    assert run is not None, found.id
+    at_end = page.after == 0 and not wanted
+    return await asked.page(
+        "activity.html", activity=found, run=run, parts=_parts(found, run), page=page, sections=sections(page),
+        wanted=wanted, matches=matches, count=count, is_open=found.state in OPEN,
+        live=f"/activities/{found.id}/events?after={page.last}" if at_end else "",
+        journal=await asked.queries.activities.journal(found.id), segments=segments,
+    )
+
+
+async def follow_activity(asked: Asked) -> Events:
+    """Its lines as they are written, and what changes beside them."""
+    found = await asked.activity()
+    from_id = asked.from_id if asked.from_id.isdecimal() and len(asked.from_id) < 16 else ""
+    after = int(from_id) if from_id else asked.number("after") or 0
+    return _follow(asked, found.id, after)
+
+
+async def _follow(asked: Asked, number: int, after: int) -> Events:
+    log = asked.queries.logs.follow(number, after)
+    before: Parts = {}
+    silence = 0.0
+    try:
+        while True:
+            lines = await log.take(LOOK_SECONDS)
+            for line in lines or ():
+                yield Event("line", json.dumps(shown_line(line), ensure_ascii=False), str(line.number))
+            parts = await _parts_now(asked, number)
+            for name, part in parts.items():
+                if before.get(name) != part:
+                    yield part.event(name)
+            silence = 0.0 if lines or parts != before else silence + LOOK_SECONDS
+            before = parts
+            if lines is None:
+                yield Event("end", "")
+                return
+            if silence >= SILENCE_SECONDS:
+                silence = 0.0
+                yield None
+    finally:
+        log.close()
+
+
+async def _parts_now(asked: Asked, number: int) -> Parts:
+    found = await asked.queries.activities.find(number)
+    run = await asked.queries.runs.find(number)
+    assert found is not None
+    assert run is not None
+    return _parts(found, run)
+
+
+def _parts(found: ActivityShape, run: Run) -> Parts:
+    fall: Waterfall = waterfall(run.timeline, run.earlier, run.now)
+    return {
+        "facts": Part("activity_facts", {"activity": found, "run": _without_time(run)}),
+        "waterfall": Part("activity_waterfall", {"fall": fall, "kind": found.kind}),
+        "deeds": Part("activity_deeds", {"activity": found, "stuck": run.stuck}),
+    }
+
+
+def _without_time(run: Run) -> Mapping[str, Any]:
+    """What of a run stands in words; time passes in the waterfall alone."""
+    return {name: getattr(run, name) for name in ("phase", "subject", "author", "commit", "before", "freeze", "stuck")}
+
+
+def sections(page: LogPage) -> list[Section]:
+    """The lines of a page by phase, folded on the page."""
+    found: list[Section] = []
+    starts: list[PhaseStart | None] = [None, *page.phases]
+    for number, start in enumerate(starts):
+        following = starts[number + 1] if number + 1 < len(starts) else None
+        first = start.number if start else 0
+        end = following.number if following else 10**15
+        lines = tuple(line for line in page.lines if first <= line.number < end and line.kind != "phase")
+        total = end - first - 1 if following and start else len(lines)
+        if start is None and not lines:
+            continue
+        found.append(Section(start, _seconds(start, following), lines, max(0, total - len(lines))))
+    return found
+
+
+def _seconds(start: PhaseStart | None, following: PhaseStart | None) -> float | None:
+    if start is None or following is None:
+        return None
+    return (datetime.fromisoformat(following.at) - datetime.fromisoformat(start.at)).total_seconds()
+
+
+def segments(line: Line) -> list[tuple[str, str]]:
+    """(text, style) of a line, one after the other; no style is an empty one."""
+    found, end = [], 0
+    for first, length, style in line.colours:
+        found += [(line.text[end:first], ""), (line.text[first:first + length], style)]
+        end = first + length
+    return [(text, style) for text, style in (*found, (line.text[end:], "")) if text]
+
+
+def shown_line(line: Line) -> dict[str, Any]:
+    """A line for the script of the page, which makes texts and classes of it, and never HTML."""
+    values = asdict(line)
+    return {name: values[name] for name in ("number", "at", "kind", "phase", "app", "where", "more")} | {
+        "segments": segments(line),
+    }
+
+
+async def raw_log(asked: Asked) -> bytes:
+    """The whole log as plain text."""
+    found = await asked.activity()
+    return await asked.queries.logs.plain(found.id)
+
+
+async def cancel(asked: Asked, _: Mapping[str, str]) -> str:
+    refuse_unless_may(asked.caller, Action.CANCEL)
+    found = await asked.activity()
+    await asked.commands.activities.cancel(found.id, asked.caller.name)
+    return f"/activities/{found.id}"
+
+
+async def retry_undo(asked: Asked, _: Mapping[str, str]) -> str:
+    refuse_unless_may(asked.caller, Action.CANCEL)
+    found = await asked.activity()
+    await asked.commands.activities.retry_undo(found.id)
+    return f"/activities/{found.id}"
+
+
+async def skip_undo(asked: Asked, _: Mapping[str, str]) -> str:
+    refuse_unless_may(asked.caller, Action.SKIP_UNDO)
+    found = await asked.activity()
+    await asked.commands.activities.skip_undo(found.id, asked.caller.name)
+    return f"/activities/{found.id}"

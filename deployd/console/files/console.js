@@ -1,0 +1,183 @@
+// Keeps an open page current. Every page can be read, and every action be done, without it.
+//
+// One stream for each page (browsers open six connections to a host). Parts are HTML that the server escaped; lines of
+// logs, which programs and strangers wrote, come as text and become text.
+"use strict"
+
+const SECOND = 1000, MINUTE = 60, HOUR = 3600, DAY = 86400
+const MOST_LINES = 20000   // on a page; older ones go, a link leads to them
+
+// Times ---------------------------------------------------------------------------------------------------------------
+
+function inWords(seconds) {
+  if (seconds < MINUTE) return `${Math.floor(seconds)} s`
+  if (seconds < HOUR) return `${Math.floor(seconds / MINUTE)} min`
+  if (seconds < DAY) return `${Math.floor(seconds / HOUR)} h`
+  return `${Math.floor(seconds / DAY)} d`
+}
+
+function showTimes(within = document) {
+  for (const time of within.querySelectorAll("time[data-shown]")) {
+    const seconds = Math.max(0, (Date.now() - Date.parse(time.dateTime)) / SECOND)
+    const text = time.dataset.shown === "ago" ? `${inWords(seconds)} ago` : `for ${inWords(seconds)}`
+    if (time.textContent !== text) time.textContent = text
+  }
+}
+
+// Parts ---------------------------------------------------------------------------------------------------------------
+
+function put(part) {
+  const there = document.getElementById(part.id)
+  if (!there) return
+  const template = document.createElement("template")
+  template.innerHTML = part.html
+  const made = template.content.firstElementChild
+  if (!made) return
+  const focused = there.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null
+  there.replaceWith(made)
+  showTimes(made.parentNode || document)
+  if (focused) made.querySelector(`[href="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true })
+}
+
+// Loads the page again without leaving it: what was typed and where one looks stays.
+async function loadAgain() {
+  const answer = await fetch(location.href, { headers: { Accept: "text/html" }, credentials: "same-origin" })
+  if (!answer.ok) return location.reload()
+  const made = new DOMParser().parseFromString(await answer.text(), "text/html")
+  const field = document.activeElement?.id, main = made.querySelector("main")
+  if (!main) return location.reload()
+  document.querySelector("main").replaceWith(main)
+  if (field) document.getElementById(field)?.focus({ preventScroll: true })
+  showTimes()
+  filterRows()
+}
+
+// Logs ----------------------------------------------------------------------------------------------------------------
+
+function follows() {
+  return innerHeight + scrollY >= document.documentElement.scrollHeight - 80
+}
+
+function element(name, className, text) {
+  const made = document.createElement(name)
+  if (className) made.className = className
+  if (text !== undefined) made.textContent = text
+  return made
+}
+
+function lineOf(line) {
+  const made = element("li", line.kind)
+  made.id = `L${line.number}`
+  const number = element("a", "n", String(line.number))
+  number.href = `#L${line.number}`
+  number.setAttribute("aria-label", `Line ${line.number}`)
+  const text = element("span", "t")
+  if (line.app) text.append(element("b", "", line.app), " ")
+  for (const [piece, style] of line.segments) {
+    text.append(style ? element("span", style.split(" ").map(word => `c-${word}`).join(" "), piece) : piece)
+  }
+  if (line.where && line.kind === "error") text.append(" ", element("i", "", line.where))
+  for (const more of line.more) text.append(element("span", "m", more))
+  made.append(number, text)
+  return made
+}
+
+function listFor(line, log) {
+  if (line.kind === "phase") {
+    const phase = element("details", "phase")
+    phase.open = true
+    phase.dataset.phase = line.phase
+    const title = element("summary", "", line.phase)
+    title.id = `L${line.number}`
+    phase.append(title, element("ol", "log"))
+    log.append(phase)
+    return null
+  }
+  const lists = log.querySelectorAll("ol.log")
+  if (lists.length) return lists[lists.length - 1]
+  const made = element("ol", "log")
+  log.append(made)
+  return made
+}
+
+function append(lines) {
+  const log = document.getElementById("log")
+  if (!log) return
+  const stays = follows()
+  document.getElementById("no-line")?.remove()
+  for (const line of lines) {
+    if (document.getElementById(`L${line.number}`)) continue   // a reconnect gives none twice; neither do we
+    listFor(line, log)?.append(lineOf(line))
+  }
+  const all = log.getElementsByTagName("li")
+  while (all.length > MOST_LINES) all[0].remove()
+  if (stays) scrollTo({ top: document.documentElement.scrollHeight })
+}
+
+// The stream ----------------------------------------------------------------------------------------------------------
+
+function follow(address) {
+  const stream = new EventSource(address)
+  const connection = document.getElementById("connection")
+  const say = text => { if (connection && connection.textContent !== text) connection.textContent = text }
+  let waiting = [], due = false
+  const flush = () => { due = false; append(waiting); waiting = [] }
+  stream.addEventListener("open", () => say(""))
+  stream.addEventListener("error", () => {
+    if (stream.readyState === EventSource.CLOSED) {   // refused: the session is over, or the thing is gone
+      say("not current: load the page again")
+    } else {
+      say("not current: connecting again")
+    }
+  })
+  stream.addEventListener("part", event => put(JSON.parse(event.data)))
+  stream.addEventListener("line", event => {
+    waiting.push(JSON.parse(event.data))
+    if (!due) { due = true; requestAnimationFrame(flush) }   // hundreds at once are drawn once
+    if (document.hidden) flush()
+  })
+  stream.addEventListener("reload", loadAgain)
+  stream.addEventListener("end", () => {
+    stream.close()
+    for (const form of document.querySelectorAll(".while-open")) form.remove()
+    const end = document.getElementById("end")
+    if (end) end.textContent = "That is all."
+  })
+}
+
+// The filter ----------------------------------------------------------------------------------------------------------
+
+function filterRows() {
+  const field = document.querySelector("form.filter input")
+  if (!field) return
+  const words = field.value.toLowerCase().split(/\s+/).filter(Boolean)
+  for (const section of document.querySelectorAll("main section[id^='of-']")) {
+    for (const row of section.querySelectorAll("tbody tr")) {
+      const text = `${section.dataset.project} ${row.textContent}`.toLowerCase()
+      row.hidden = !words.every(word => text.includes(word))
+    }
+  }
+}
+
+function filter() {
+  const field = document.querySelector("form.filter input")
+  if (!field) return
+  field.addEventListener("input", () => {
+    const query = field.value.trim() ? `?q=${encodeURIComponent(field.value.trim())}` : ""
+    history.replaceState(null, "", location.pathname + query)
+    filterRows()
+  })
+}
+
+showTimes()
+setInterval(showTimes, SECOND)
+filter()
+document.addEventListener("keydown", event => {
+  const typing = ["INPUT", "SELECT", "TEXTAREA"].includes(document.activeElement?.tagName)
+  if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey) {
+    const field = document.getElementById("q")
+    if (field) { event.preventDefault(); field.focus() }
+  }
+})
+if (location.hash === "#end") scrollTo({ top: document.documentElement.scrollHeight })
+if (document.body.dataset.live) follow(document.body.dataset.live)

@@ -1,0 +1,164 @@
+"""Pages that stay current: what changed of a page is rendered once more and sent, part by part.
+
+A part is an element with an id, its template and the values that stand in it. Values are compared, not HTML: of a
+thousand environments only those are rendered of which something is different.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from deployd.activity.net import Net
+from deployd.console.render import render_part
+from deployd.http.event_stream import SILENCE_SECONDS, Event, Events
+
+LOOK_SECONDS = 1.0
+"""How often it is looked whether something changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """An element of a page that may change."""
+
+    macro: str
+    """Of `templates/live.html`; it makes one element with the id of the part."""
+    values: Mapping[str, Any]
+
+    def html(self, name: str) -> str:
+        return render_part(name, self.macro, self.values)
+
+    def event(self, name: str, place: str = "") -> Event:
+        return Event("part", json.dumps({"id": name, "html": self.html(name)}, ensure_ascii=False), place)
+
+
+Parts = Mapping[str, Part]
+"""{id of the element: it}"""
+Look = Callable[[], Awaitable[Parts]]
+
+
+@dataclass(slots=True)
+class _Shown:
+    """What several readers look at."""
+
+    look: Look
+    parts: Parts = field(default_factory=dict)
+    version: int = 0
+    changed_at: Mapping[str, int] = field(default_factory=dict)
+    """{id: the version in which it changed last}"""
+    order_changed_at: int = 0
+    """The version in which something came, went, or moved."""
+    readers: int = 0
+    news: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def look_again(self) -> None:
+        parts = await self.look()
+        new = {name for name, part in parts.items() if self.parts.get(name) != part}
+        moved = list(parts) != list(self.parts)
+        if not new and not moved:
+            return
+        self.version += 1
+        if moved:
+            self.order_changed_at = self.version
+        self.changed_at = {name: self.version if name in new else self.changed_at[name] for name in parts}
+        self.parts = parts
+        news, self.news = self.news, asyncio.Event()
+        news.set()
+
+    def changed_since(self, version: int) -> list[str]:
+        return [name for name, at in self.changed_at.items() if at > version]
+
+
+class Board:
+    """What is shown to several readers alike, looked at once for all of them."""
+
+    def __init__(self, net: Net) -> None:
+        self._net = net
+        self._shown: dict[str, _Shown] = {}
+        self._name = secrets.token_hex(4)
+        """Of this daemon's run: versions of another run mean nothing."""
+
+    async def serve(self) -> None:
+        """Look at what somebody reads, for ever."""
+        while True:
+            for key, shown in list(self._shown.items()):
+                if shown.readers:
+                    with self._net.contain(f"looking at the page {key}"):
+                        await shown.look_again()
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def now(self, key: str, look: Look) -> tuple[str, Parts]:
+        """(the place from which a page goes on, its parts)
+
+        Args:
+            key: Of what is the same for several readers.
+        """
+        shown = self._shown.setdefault(key, _Shown(look))
+        if not shown.readers:   # nobody looks: it may have changed
+            shown.look = look
+            await shown.look_again()
+        return self._place(shown), shown.parts
+
+    async def follow(self, key: str, look: Look, place: str) -> Events:
+        """What changes from a place on. A page from before this daemon's start is loaded again."""
+        shown = self._shown.setdefault(key, _Shown(look))
+        shown.readers += 1
+        try:
+            known = self._version_of(place, shown)
+            while True:
+                if known is None or shown.order_changed_at > known:
+                    known = shown.version
+                    yield Event("reload", "", self._place(shown))
+                elif known < shown.version:
+                    place, changed, known = self._place(shown), shown.changed_since(known), shown.version
+                    parts = shown.parts
+                    for name in changed:
+                        yield parts[name].event(name, place if name == changed[-1] else "")
+                elif not await _within(shown.news, SILENCE_SECONDS):
+                    yield None
+        finally:
+            shown.readers -= 1
+
+    def _place(self, shown: _Shown) -> str:
+        return f"{self._name}.{shown.version}"
+
+    def _version_of(self, place: str, shown: _Shown) -> int | None:
+        name, _, version = place.partition(".")
+        if name != self._name or not version.isdecimal() or len(version) > 15:
+            return None
+        return int(version) if int(version) <= shown.version else None
+
+
+async def follow_parts(look: Look, *, is_over: Callable[[], bool] = lambda: False) -> Events:
+    """The parts of a page for one reader: all of them, then those that change.
+
+    Args:
+        is_over: Whether nothing will change any more, asked after each look.
+    """
+    before: Parts = {}
+    silence = 0.0
+    while True:
+        parts = await look()
+        changed = [(name, part) for name, part in parts.items() if before.get(name) != part]
+        for name, part in changed:
+            yield part.event(name)
+        before, silence = parts, 0.0 if changed else silence + LOOK_SECONDS
+        if is_over():
+            return
+        if silence >= SILENCE_SECONDS:
+            silence = 0.0
+            yield None
+        await asyncio.sleep(LOOK_SECONDS)
+
+
+async def _within(news: asyncio.Event, seconds: float) -> bool:
+    try:
+        async with asyncio.timeout(seconds):
+            await news.wait()
+    except TimeoutError:
+        return False
+    return True
