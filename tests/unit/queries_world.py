@@ -38,12 +38,13 @@ class World:
         self.troubles: list[str] = []
         self.waits: dict[ActivityId, str] = {}
         self.reasons: tuple[str, ...] = ()
+        self.killed: dict[EnvironmentId, tuple[str, ...]] = {}
         self.settings = Settings.model_validate({"directory": str(folder), "projects": {"shop": {}}, **settings})
         self.settings.state.mkdir(parents=True)
         clock, store = FixedClock(), self.store
         logs = Logs(folder / "logs", clock, Masker([]))
         self.projects = ProjectQueries(store, self.settings)   # type: ignore[arg-type]
-        self.environments = EnvironmentQueries(store, self.settings, lambda _: ())   # type: ignore[arg-type]
+        self.environments = EnvironmentQueries(store, self.settings, lambda id: self.killed.get(id, ()))   # type: ignore[arg-type]
         self.activities = ActivityQueries(store, logs, clock, lambda number: self.waits.get(number, ""))   # type: ignore[arg-type]
         health = Health(self.look, lambda: self.troubles)
         self.status = StatusQueries(health, self.activities, self.environments, self.settings, time.monotonic())

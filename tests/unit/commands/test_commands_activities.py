@@ -2,20 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from deployd.commands.activities import AlreadyEnded
 from tests.unit.commands_world import World, version
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    made = World(tmp_path)
-    yield made
-    made.store.close()
 
 
 async def test_what_has_ended_is_not_cancelled(world: World) -> None:

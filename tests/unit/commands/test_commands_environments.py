@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from deployd.access.errors import NotFound
 from deployd.commands.environments import NothingLive
 from deployd.state import environments
 from tests.unit.commands_world import MAIN, NOW, SHOP_MAIN, World, version
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    made = World(tmp_path)
-    yield made
-    made.store.close()
 
 
 async def test_a_redeploy_takes_the_commit_that_is_live(world: World) -> None:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from deployd.commands.locks import NotLocked
@@ -12,13 +9,6 @@ from deployd.ids import ActivityId
 from deployd.state import activities, locks
 from deployd.state.activities import NewActivity, Trigger
 from tests.unit.commands_world import MAIN, NOW, SHOP_MAIN, World, version
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    made = World(tmp_path)
-    yield made
-    made.store.close()
 
 
 async def test_a_rollback_of_production_locks_it_unless_that_is_not_wanted(world: World) -> None:

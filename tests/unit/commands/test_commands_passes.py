@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -12,13 +10,6 @@ from deployd.commands.environments import NothingLive
 from deployd.router.paths import RouterPlaces
 from deployd.state import environments
 from tests.unit.commands_world import NOW, SHOP_MAIN, World, version
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    made = World(tmp_path)
-    yield made
-    made.store.close()
 
 
 async def test_a_pass_has_a_link_for_each_host_of_what_is_live(world: World) -> None:

@@ -2,22 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
-
 from deployd.ids import EnvironmentName
 from deployd.state import entries
 from deployd.state.entries import Entry
 from tests.unit.queries_world import NOW, World
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    made = World(tmp_path)
-    yield made
-    made.store.close()
 
 
 async def test_an_activity_says_what_it_waits_for(world: World) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,13 +11,6 @@ from deployd.ids import ActivityId, EnvironmentName
 from deployd.state import activities
 from deployd.state.answers import put_wrong
 from tests.unit.queries_world import MAIN, NOW, SHOP_MAIN, World
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    made = World(tmp_path)
-    yield made
-    made.store.close()
 
 
 async def test_many_monitors_share_one_look(world: World) -> None:
