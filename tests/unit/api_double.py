@@ -60,7 +60,7 @@ def activity(number: int, project: str = "shop", **more: Any) -> ActivityShape:
 def environment(project: str, branch: str = "main", **more: Any) -> EnvironmentShape:
     values: dict[str, Any] = {
         "name": "main-bvxea6i", "type": "production", "state": "live", "url": f"http://{project}.test/",
-        "commit": "48c43b99", "activity": 1, "since": AT, **more,
+        "commit": "48c43b99", "subject": "Mend the door", "author": "Ada", "activity": 1, "since": AT, **more,
     }
     return EnvironmentShape(project=project, branch=branch, **values)
 
@@ -88,7 +88,7 @@ def use(name: str, at: str = AT, **more: Any) -> UseShape:
 
 
 def line(number: int, text: str, kind: str = "line", **more: Any) -> dict[str, Any]:
-    values = {"at": AT, "phase": "build", "app": "", "where": "", "more": [], **more}
+    values = {"at": AT, "phase": "build", "app": "", "where": "", "more": [], "colours": [], **more}
     return {"number": number, "kind": kind, "text": text, **values}
 
 

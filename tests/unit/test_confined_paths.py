@@ -126,6 +126,10 @@ WHOSE = {
         "run/, root's"),
     "upkeep/wall.py": ("read_text",
         "/proc"),
+    "upkeep/traffic_history.py": ("read_text replace write_text",
+        "environments/, root's"),
+    "activity/log_pages.py": ("read_bytes",
+        "logs/, root's"),
     "upkeep/lost_pushes.py": ("mkdir read_text rename write_text",
         "tips of remotes, root's"),
 }

@@ -26,6 +26,7 @@ from deployd.api.resources.mails import MESSAGE
 from deployd.api.routes import ROUTES
 from deployd.engine.errors import EngineUnreachable
 from deployd.errors import DeployError
+from deployd.http.callers import Callers
 from deployd.output.sources import Wanted
 from deployd.settings import Token
 from tests.unit.api_double import FakeCommands, FakeQueries, activity, api_of, ending, line, use
