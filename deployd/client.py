@@ -60,6 +60,18 @@ class Client:
     async def rollback(self, project: str, environment: str, to: int | None, *, lock: bool | None = None) -> Any:
         return await self.post(f"{_environment(project, environment)}/rollback", {"to": to, "lock": lock})
 
+    async def delete(self, project: str, environment: str) -> Any:
+        return await self._ask("DELETE", _environment(project, environment), json={})
+
+    async def versions(self, project: str, environment: str) -> list[dict[str, Any]]:
+        """What was live in an environment, newest first."""
+        found = await self.get(f"{_environment(project, environment)}/versions")
+        return list(found["items"])
+
+    async def forecast(self, project: str, environment: str, kind: str, to: int | None = None) -> Any:
+        """What a redeploy, a rollback or a deletion would do."""
+        return await self.get(f"{_environment(project, environment)}/forecast", kind=kind, to=to)
+
     async def lock(self, project: str, environment: str, reason: str) -> Any:
         return await self.post(f"{_environment(project, environment)}/lock", {"reason": reason})
 

@@ -26,6 +26,7 @@ class Action(Enum):
     PLAN = "ask what a push would do"
     PUSH = "push, and delete branches"
     DEPLOY = "redeploy, and roll back"
+    DELETE = "delete environments"
     LOCK = "lock environments, and unlock them"
     CANCEL = "end an activity before its switch, or try its undo again"
     PREVIEW = "see a new version while visitors wait for it"
@@ -39,6 +40,7 @@ LEAST: Mapping[Action, Role] = {
     Action.PLAN: Role.VIEWER,
     Action.PUSH: Role.CONTRIBUTOR,
     Action.DEPLOY: Role.CONTRIBUTOR,
+    Action.DELETE: Role.CONTRIBUTOR,
     Action.LOCK: Role.CONTRIBUTOR,
     Action.CANCEL: Role.CONTRIBUTOR,
     Action.PREVIEW: Role.CONTRIBUTOR,

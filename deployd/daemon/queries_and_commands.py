@@ -26,6 +26,7 @@ from deployd.queries.audit import AuditQueries
 from deployd.queries.certificates import CertificateQueries
 from deployd.queries.environments import EnvironmentQueries
 from deployd.queries.figures import FigureQueries, Figures
+from deployd.queries.forecasts import ForecastQueries
 from deployd.queries.housekeeping import HousekeepingQueries
 from deployd.queries.logs import LogQueries
 from deployd.queries.mails import MailQueries
@@ -36,6 +37,7 @@ from deployd.queries.queries import Queries
 from deployd.queries.runs import RunQueries
 from deployd.queries.status import Health, StatusQueries
 from deployd.queries.usage import UsageQueries
+from deployd.queries.versions import VersionQueries
 from deployd.release.ports import Host
 from deployd.state.store import Store
 from deployd.upkeep.access_tail import AT_ONCE
@@ -61,11 +63,14 @@ def queries_of(edges: Edges, host: Host, lasting: Lasting, watching: Watching) -
     """What can be asked."""
     store, settings = edges.store, host.settings
     environments = EnvironmentQueries(store, settings, watching.usage.killed)
+    versions = VersionQueries(store, settings, environments)
     activities = ActivityQueries(store, watching.logs, edges.clock, watching.waits)
     turns = asyncio.Semaphore(AT_ONCE)   # one for all: threads are for others too
     return Queries(
         projects=ProjectQueries(store, settings),
         environments=environments,
+        versions=versions,
+        forecasts=ForecastQueries(store, host, environments, versions),
         activities=activities,
         runs=RunQueries(store, watching.logs, edges.clock),
         logs=LogQueries(watching.logs),

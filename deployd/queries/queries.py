@@ -10,6 +10,7 @@ from deployd.queries.audit import AuditQueries
 from deployd.queries.certificates import CertificateQueries
 from deployd.queries.environments import EnvironmentQueries
 from deployd.queries.figures import FigureQueries
+from deployd.queries.forecasts import ForecastQueries
 from deployd.queries.housekeeping import HousekeepingQueries
 from deployd.queries.logs import LogQueries
 from deployd.queries.mails import MailQueries
@@ -19,12 +20,15 @@ from deployd.queries.projects import ProjectQueries
 from deployd.queries.runs import RunQueries
 from deployd.queries.status import StatusQueries
 from deployd.queries.usage import UsageQueries
+from deployd.queries.versions import VersionQueries
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Queries:
     projects: ProjectQueries
     environments: EnvironmentQueries
+    versions: VersionQueries
+    forecasts: ForecastQueries
     activities: ActivityQueries
     runs: RunQueries
     logs: LogQueries

@@ -188,6 +188,8 @@ class LostPushes:
         newest = await self._store.read(lambda db: _newest(db, environment_of_branch(project, branch)))
         if newest is None:   # it never had an environment: new, unless the remote had it before we came
             return known is not None and known.get(branch) != tip
+        if newest.kind == "delete" and newest.trigger.how == "api":   # somebody ended it, and the branch stayed
+            return newest.commit != tip
         return not (newest.kind == "push" and newest.commit == tip)
 
     async def _gone(self, project: ProjectSettings, tips: Mapping[str, CommitId]) -> list[Lost]:

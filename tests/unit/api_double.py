@@ -18,7 +18,6 @@ from deployd.activity.line import Line
 from deployd.api.applications import local_application
 from deployd.api.asked import Api
 from deployd.commands.commands import Commands
-from deployd.commands.environments import NothingLive
 from deployd.commands.locks import LockedShape
 from deployd.commands.passes import PassShape
 from deployd.output.sources import Wanted
@@ -26,6 +25,7 @@ from deployd.queries.activities import ActivityShape
 from deployd.queries.certificates import CertificateShape
 from deployd.queries.environments import EnvironmentShape, LockShape
 from deployd.queries.figures import Figures
+from deployd.queries.forecasts import ForecastKind, ForecastShape
 from deployd.queries.housekeeping import CollectShape, ThingShape
 from deployd.queries.journal import EntryShape
 from deployd.queries.mails import MailShape
@@ -34,6 +34,7 @@ from deployd.queries.projects import ProjectShape
 from deployd.queries.queries import Queries
 from deployd.queries.status import StatusShape
 from deployd.queries.usage import UseShape
+from deployd.queries.versions import NothingLive, VersionShape
 from deployd.reading.offer import parse_offer
 from deployd.router.table import RouterStatus
 from deployd.upkeep.traffic import Visits
@@ -85,6 +86,14 @@ def use(name: str, at: str = AT, **more: Any) -> UseShape:
         "disk_bytes": None, **more,
     }
     return UseShape(name=name, at=at, **values)
+
+
+def version(number: int, *, live: bool = False, **more: Any) -> VersionShape:
+    values: dict[str, Any] = {
+        "kind": "push", "commit": f"{number:040x}", "subject": f"change {number}", "author": "Ada", "who": "ada",
+        "how": "git", "since": AT, "seconds": 12.5, **more,
+    }
+    return VersionShape(activity=number, live=live, **values)
 
 
 def line(number: int, text: str, kind: str = "line", **more: Any) -> dict[str, Any]:
@@ -183,6 +192,8 @@ class FakeQueries:
         nouns: dict[str, Any] = {
             "projects": {"all": self.projects},
             "environments": {"all": self.environments, "addresses": self.addresses},
+            "versions": {"all": self.versions},
+            "forecasts": {"of": self.forecast},
             "activities": {"latest": self.activities, "newest": self.newest, "find": self.activity,
                            "journal": self.journal, "log": self.log},
             "runs": {"phase": lambda number: None},
@@ -230,6 +241,21 @@ class FakeQueries:
 
     async def addresses(self, project: str, environment: str) -> list[str]:
         return self.routes.get(environment, [])
+
+    async def versions(self, project: str, environment: str) -> list[VersionShape]:
+        if environment == "nothing":
+            raise NotFound(f"the project {project} has no environment nothing")
+        return [version(3, live=True), version(1)]
+
+    async def forecast(
+        self, kind: ForecastKind, project: str, environment: str, to: int | None = None,
+    ) -> ForecastShape:
+        return ForecastShape(
+            kind=kind, project=project, environment="main-bvxea6i", branch="main", type="production",
+            before=version(3, live=True), after=None if kind == "delete" else version(to or 1), same_code=False,
+            same_configuration=True, lines=("app: reuse (built before with the same input)",), refused=(),
+            data="stays as it is", locks=kind == "rollback", last_seconds=12.5, newest=3,
+        )
 
     async def newest(self) -> list[ActivityShape]:
         return list({(item.project, item.environment): item for item in sorted(self.known, key=lambda item: item.id)}
@@ -314,7 +340,7 @@ class FakeCommands:
     @property
     def by_noun(self) -> Commands:
         nouns: dict[str, Any] = {
-            "environments": {"redeploy": self.redeploy, "rollback": self.rollback},
+            "environments": {"redeploy": self.redeploy, "rollback": self.rollback, "delete": self.delete},
             "locks": {"lock": self.lock, "unlock": self.unlock},
             "passes": {"make": self.make_pass},
             "activities": {"cancel": self.cancel, "retry_undo": self.retry_undo, "skip_undo": self.skip_undo},
@@ -324,9 +350,13 @@ class FakeCommands:
         }
         return Commands(**{noun: cast(Any, SimpleNamespace(**done)) for noun, done in nouns.items()})
 
-    async def redeploy(self, project: str, environment: str, who: str) -> ActivityShape:
-        self.asked.append(("redeploy", project, environment, who))
+    async def redeploy(self, project: str, environment: str, who: str, *, seen: int | None = None) -> ActivityShape:
+        self.asked.append(("redeploy", project, environment, who, *([] if seen is None else [seen])))
         return self._made(project, environment, "redeploy")
+
+    async def delete(self, project: str, environment: str, who: str, *, seen: int | None = None) -> ActivityShape:
+        self.asked.append(("delete", project, environment, who, *([] if seen is None else [seen])))
+        return self._made(project, environment, "delete")
 
     async def lock(self, project: str, environment: str, reason: str, who: str) -> LockedShape:
         self.asked.append(("lock", project, environment, reason, who))
@@ -343,8 +373,10 @@ class FakeCommands:
 
     async def rollback(
         self, project: str, environment: str, to: int | None, who: str, *, lock: bool | None = None,
+        seen: int | None = None,
     ) -> ActivityShape:
-        self.asked.append(("rollback", project, environment, to, who, *([] if lock is None else [lock])))
+        more = [value for value in (lock, seen) if value is not None]
+        self.asked.append(("rollback", project, environment, to, who, *more))
         if to == 99:
             raise NothingLive("main has no version 99 to go back to", mend="versions that were live: 1")
         return self._made(project, environment, "rollback")
