@@ -1,9 +1,13 @@
-"""The page of an environment: its addresses with their certificates, its visitors, its last activities."""
+"""The page of an environment: what is live, its visitors, what can be done with it, its last activities."""
 
 from __future__ import annotations
 
+from deployd.access.errors import NotFound
 from deployd.console.asked import Asked
+from deployd.console.live import Part, Parts, follow_parts
 from deployd.console.visitors import traffic_of, visitors_now
+from deployd.http.event_stream import Events
+from deployd.queries.environments import EnvironmentShape
 
 ACTIVITIES = 10
 KINDS = {
@@ -16,10 +20,45 @@ KINDS = {
 async def environment(asked: Asked) -> str:
     queries, found = asked.queries, await asked.environment()
     certificates = {item.host: item for item in queries.certificates.all() if item.project == found.project}
-    router = (await queries.figures.now()).router
     return await asked.page(
-        "environment.html", environment=found, visitors=visitors_now(found, router),
-        traffic=traffic_of(found, router), certificates=certificates, kinds=KINDS,
+        "environment.html", environment=found, parts_now=await _look(asked, found),
+        certificates=certificates, kinds=KINDS,
         addresses=await queries.environments.addresses(found.project, found.name),
-        activities=await queries.activities.latest([found.project], found.name, None, ACTIVITIES),
+        versions=await queries.versions.all(found.project, found.name),
+        live=f"{asked.path}/events",
     )
+
+
+async def follow_environment(asked: Asked) -> Events:
+    """What changes on the page."""
+    await asked.environment()   # else there is nothing to follow
+    gone, before = False, dict[str, Part]()
+
+    async def look() -> Parts:
+        nonlocal gone, before
+        try:
+            before = await _look(asked, await asked.environment())
+        except NotFound:   # it was deleted: the page says so when it comes back
+            gone = True
+        return before
+
+    return follow_parts(look, is_over=lambda: gone)
+
+
+async def _look(asked: Asked, found: EnvironmentShape) -> dict[str, Part]:
+    queries = asked.queries
+    router = (await queries.figures.now()).router
+    doing = await queries.activities.find(found.doing) if found.doing is not None else None
+    visitors = visitors_now(found, router)
+    return {
+        "facts": Part("environment_facts", {
+            "environment": found, "visitors": visitors, "doing": doing,
+            "phase": queries.runs.phase(found.doing) if found.doing is not None else None,
+        }),
+        "freeze-figures": Part("environment_freeze", {
+            "traffic": traffic_of(found, router), "unknown": visitors.see == "unknown",
+        }),
+        "last-activities": Part("environment_activities", {
+            "activities": await queries.activities.latest([found.project], found.name, None, ACTIVITIES),
+        }),
+    }

@@ -22,7 +22,8 @@ from deployd.commands.commands import Commands
 from deployd.console.access_log import access_log
 from deployd.console.activity import activity, cancel, follow_activity, raw_log, retry_undo, skip_undo
 from deployd.console.asked import Asked, Follow, Form, Page
-from deployd.console.environment import environment
+from deployd.console.confirm import confirm, delete, lock, redeploy, revert, unlock
+from deployd.console.environment import environment, follow_environment
 from deployd.console.live import Board
 from deployd.console.mails import mails
 from deployd.console.output import output
@@ -43,6 +44,7 @@ ACTIVITY = r"/activities/{id:\d{1,15}}"
 PAGES: Mapping[str, Page] = {
     "/": overview,
     ENVIRONMENT: environment,
+    f"{ENVIRONMENT}/confirm": confirm,
     f"{ENVIRONMENT}/access-log": access_log,
     f"{ENVIRONMENT}/logs": output,
     f"{ENVIRONMENT}/mail": mails,
@@ -52,12 +54,18 @@ PAGES: Mapping[str, Page] = {
 STREAMS: Mapping[str, Follow] = {
     "/events": follow_overview,
     f"{ACTIVITY}/events": follow_activity,
+    f"{ENVIRONMENT}/events": follow_environment,
 }
 FORMS: Mapping[str, Form] = {
     f"{ACTIVITY}/cancel": cancel,
     f"{ACTIVITY}/undo/retry": retry_undo,
     f"{ACTIVITY}/undo/skip": skip_undo,
     "/sessions/end": end_session,
+    f"{ENVIRONMENT}/redeploy": redeploy,
+    f"{ENVIRONMENT}/revert": revert,
+    f"{ENVIRONMENT}/lock": lock,
+    f"{ENVIRONMENT}/unlock": unlock,
+    f"{ENVIRONMENT}/delete": delete,
 }
 
 PAGES_OF_ONE = 50
