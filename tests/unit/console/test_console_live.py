@@ -34,7 +34,7 @@ class Page:
 @asynccontextmanager
 async def board() -> AsyncIterator[Board]:
     made = Board(Net("console"))
-    task = asyncio.ensure_future(made.serve())   # noqa: TID251
+    task = asyncio.ensure_future(made.serve())
     yield made
     task.cancel()
     with suppress(asyncio.CancelledError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
+from contextlib import suppress
 
 import pytest
 from aiohttp import ClientError, web
@@ -45,9 +46,8 @@ async def test_events_are_sent_as_they_come_and_streams_can_be_ended() -> None:
         assert await answer.content.readexactly(len(told)) == told
         streams.end()
         await asyncio.wait_for(closed.wait(), 5)
-        with pytest.raises(ClientError):
-            await answer.content.readexactly(1)
-            raise ClientError("it ended in order")   # either will do: the browser comes back
+        with suppress(ClientError):   # in order or not: the browser comes back
+            assert await answer.content.read() == b""
 
 
 async def test_who_goes_away_is_noticed_and_costs_nothing_more() -> None:
