@@ -60,7 +60,9 @@ REFUSED = 409
 
 
 def status_of(error: DeployError) -> int:
-    return UNAVAILABLE if isinstance(error, OUTSIDE) else STATUS.get(type(error), REFUSED)
+    if isinstance(error, OUTSIDE):
+        return UNAVAILABLE
+    return next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), REFUSED)
 
 
 def headers_of(error: DeployError) -> dict[str, str]:
