@@ -16,6 +16,7 @@ from deployd.api.resources.housekeeping import housekeeping
 from deployd.api.resources.locks import locks
 from deployd.api.resources.mails import mails
 from deployd.api.resources.output import output
+from deployd.api.resources.parts import parts
 from deployd.api.resources.passes import passes
 from deployd.api.resources.plans import plans
 from deployd.api.resources.projects import projects
@@ -23,8 +24,8 @@ from deployd.api.resources.usage import usage
 from deployd.api.route import ApiRoute, Handler
 
 RESOURCES = (
-    daemon, projects, plans, environments, locks, passes, access_logs, output, mails, usage, certificates, activities,
-    housekeeping,
+    daemon, projects, plans, environments, parts, locks, passes, access_logs, output, mails, usage, certificates,
+    activities, housekeeping,
 )
 HANDLERS: Mapping[ApiRoute, Handler] = {
     route: handler for resource in RESOURCES for route, handler in resource.handlers.items()

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from deployd.access.errors import NotFound
 from deployd.console.asked import Asked
+from deployd.console.drawing import Drawing, drawing
 from deployd.console.live import Part, Parts, follow_parts
 from deployd.console.visitors import traffic_of, visitors_now
+from deployd.errors import DeployError
 from deployd.http.event_stream import Events
 from deployd.queries.environments import EnvironmentShape
 
@@ -58,7 +60,19 @@ async def _look(asked: Asked, found: EnvironmentShape) -> dict[str, Part]:
         "freeze-figures": Part("environment_freeze", {
             "traffic": traffic_of(found, router), "unknown": visitors.see == "unknown",
         }),
+        "drawing": await _drawing(asked, found),
         "last-activities": Part("environment_activities", {
             "activities": await queries.activities.latest([found.project], found.name, None, ACTIVITIES),
         }),
     }
+
+
+async def _drawing(asked: Asked, found: EnvironmentShape) -> Part:
+    picture: Drawing | None = None
+    wrong = ""
+    try:
+        parts = await asked.queries.parts.of(found.project, found.name)
+        picture = drawing(parts, await asked.queries.usage.now(found.project, found.name))
+    except DeployError as error:   # Docker does not answer: the rest of the page is there
+        wrong = f"What it is made of cannot be told now: {error.what}"
+    return Part("environment_drawing", {"picture": picture, "wrong": wrong})

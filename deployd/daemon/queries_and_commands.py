@@ -31,6 +31,7 @@ from deployd.queries.housekeeping import HousekeepingQueries
 from deployd.queries.logs import LogQueries
 from deployd.queries.mails import MailQueries
 from deployd.queries.output import OutputQueries
+from deployd.queries.parts import PartQueries
 from deployd.queries.plans import PlanQueries
 from deployd.queries.projects import ProjectQueries
 from deployd.queries.queries import Queries
@@ -71,6 +72,7 @@ def queries_of(edges: Edges, host: Host, lasting: Lasting, watching: Watching) -
         environments=environments,
         versions=versions,
         forecasts=ForecastQueries(store, host, environments, versions),
+        parts=PartQueries(store, host, environments),
         activities=activities,
         runs=RunQueries(store, watching.logs, edges.clock),
         logs=LogQueries(watching.logs),

@@ -15,6 +15,7 @@ from deployd.queries.housekeeping import HousekeepingQueries
 from deployd.queries.logs import LogQueries
 from deployd.queries.mails import MailQueries
 from deployd.queries.output import OutputQueries
+from deployd.queries.parts import PartQueries
 from deployd.queries.plans import PlanQueries
 from deployd.queries.projects import ProjectQueries
 from deployd.queries.runs import RunQueries
@@ -29,6 +30,7 @@ class Queries:
     environments: EnvironmentQueries
     versions: VersionQueries
     forecasts: ForecastQueries
+    parts: PartQueries
     activities: ActivityQueries
     runs: RunQueries
     logs: LogQueries

@@ -29,6 +29,16 @@ from deployd.queries.forecasts import ForecastKind, ForecastShape
 from deployd.queries.housekeeping import CollectShape, ThingShape
 from deployd.queries.journal import EntryShape
 from deployd.queries.mails import MailShape
+from deployd.queries.parts import (
+    ApplicationShape,
+    InstanceShape,
+    MountShape,
+    PartsShape,
+    RelationshipShape,
+    RouteShape,
+    ServiceShape,
+    VariableShape,
+)
 from deployd.queries.plans import PlanShape
 from deployd.queries.projects import ProjectShape
 from deployd.queries.queries import Queries
@@ -94,6 +104,24 @@ def version(number: int, *, live: bool = False, **more: Any) -> VersionShape:
         "how": "git", "since": AT, "seconds": 12.5, **more,
     }
     return VersionShape(activity=number, live=live, **values)
+
+
+PARTS = PartsShape(
+    project="shop", environment="main-bvxea6i", activity=3,
+    routes=(RouteShape(url="https://shop.test/", type="upstream", upstream="app", to="", primary=True),
+            RouteShape(url="http://shop.test/", type="redirect", upstream="", to="https://shop.test/", primary=False)),
+    applications=(ApplicationShape(
+        name="app", type="php:8.4",
+        web=InstanceShape(
+            name="app", relationships=(RelationshipShape(name="database", target="db", endpoint="mysql"),),
+            mounts=(MountShape(path="var", source="local", service=""),),
+        ),
+        workers=(InstanceShape(name="app--mailer", relationships=(), mounts=()),),
+        variables=(VariableShape(name="LEVEL", value="<b>one</b>", of="project"),
+                   VariableShape(name="API_TOKEN", value=None, of="environment")),
+    ),),
+    services=(ServiceShape(name="db", type="mariadb:11.8"),),
+)
 
 
 def line(number: int, text: str, kind: str = "line", **more: Any) -> dict[str, Any]:
@@ -194,6 +222,7 @@ class FakeQueries:
             "environments": {"all": self.environments, "addresses": self.addresses},
             "versions": {"all": self.versions},
             "forecasts": {"of": self.forecast},
+            "parts": {"of": self.parts_of},
             "activities": {"latest": self.activities, "newest": self.newest, "find": self.activity,
                            "journal": self.journal, "log": self.log},
             "runs": {"phase": lambda number: None},
@@ -256,6 +285,9 @@ class FakeQueries:
             same_configuration=True, lines=("app: reuse (built before with the same input)",), refused=(),
             data="stays as it is", locks=kind == "rollback", last_seconds=12.5, newest=3,
         )
+
+    async def parts_of(self, project: str, environment: str) -> PartsShape:
+        return PARTS
 
     async def newest(self) -> list[ActivityShape]:
         return list({(item.project, item.environment): item for item in sorted(self.known, key=lambda item: item.id)}

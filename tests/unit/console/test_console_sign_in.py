@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -140,7 +141,12 @@ async def test_a_form_does_what_it_says_and_is_noted(client: Client, world: Worl
     assert entry.said == "activity 7"
 
 
-@pytest.mark.parametrize("path", [path.replace(r"{id:\d{1,15}}", "7") for path in FORMS])
+SHOP = {r"{id:\d{1,15}}": "7", "{project}": "shop", "{environment}": "main-bvxea6i"}
+
+
+@pytest.mark.parametrize("path", [
+    reduce(lambda path, name: path.replace(name, SHOP[name]), SHOP, path) for path in FORMS
+])
 @pytest.mark.parametrize("fields", [{}, {"csrf": ""}, {"csrf": "x" * 43}, {"csrf": "é"}])
 async def test_a_form_of_another_page_does_nothing(
     client: Client, world: World, path: str, fields: dict[str, str],
