@@ -20,12 +20,13 @@ from deployd.api.resources.parts import parts
 from deployd.api.resources.passes import passes
 from deployd.api.resources.plans import plans
 from deployd.api.resources.projects import projects
+from deployd.api.resources.traffic import traffic
 from deployd.api.resources.usage import usage
 from deployd.api.route import ApiRoute, Handler
 
 RESOURCES = (
-    daemon, projects, plans, environments, parts, locks, passes, access_logs, output, mails, usage, certificates,
-    activities, housekeeping,
+    daemon, projects, plans, environments, parts, locks, passes, traffic, access_logs, output, mails, usage,
+    certificates, activities, housekeeping,
 )
 HANDLERS: Mapping[ApiRoute, Handler] = {
     route: handler for resource in RESOURCES for route, handler in resource.handlers.items()

@@ -15,13 +15,13 @@ from deployd.queries.parts import ApplicationShape, InstanceShape, PartsShape
 from deployd.queries.usage import UseShape
 from deployd.units import MEGABYTE
 
-COLUMNS = (0.0, 290.0, 500.0, 760.0)
-WIDTHS = (230.0, 150.0, 200.0, 220.0)
+COLUMNS = (0.0, 330.0, 530.0, 790.0)
+WIDTHS = (280.0, 150.0, 210.0, 230.0)
 WIDTH = COLUMNS[-1] + WIDTHS[-1]
 HEIGHT, GAP = 44.0, 12.0
 MOST_ROUTES = 8
 """Of an application, in the drawing; the table has all."""
-LONGEST = (34, 20, 28, 30)
+LONGEST = (32, 16, 24, 26)
 """Characters of a text that fit into a box of each column."""
 ON_DISK = "network-storage"
 
@@ -38,7 +38,7 @@ class Item:
     more: str
     """Its type, or what it leads to."""
     state: str = ""
-    """`running`, `away`, or empty: it does not run by itself."""
+    """`runs`, `away`, or empty: it does not run by itself."""
     memory_bytes: int | None = None
     limit_bytes: int | None = None
     disk_bytes: int | None = None
@@ -135,7 +135,7 @@ def _running(
     to: tuple[tuple[str, str], ...] = (),
 ) -> Item:
     return Item(
-        id, column, kind, name, more, "running" if use and use.containers else "away",
+        id, column, kind, name, more, "runs" if use and use.containers else "away",
         use.memory_bytes // MEGABYTE * MEGABYTE if use and use.containers else None,   # else it changes all the time
         use.memory_limit_bytes if use else None, use.disk_bytes if use else None, to,
     )

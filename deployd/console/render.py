@@ -26,7 +26,7 @@ FOLDER = Path(__file__).parent
 FILES = {"console.css": "text/css", "console.js": "text/javascript", "icon.svg": "image/svg+xml"}
 """{file: its type}; everybody may have them, the page that asks for a token too."""
 TONES = {
-    "good": ("done", "live", "open", "success", "valid"),
+    "good": ("done", "live", "open", "runs", "success", "valid"),
     "busy": ("deploying", "held", "in_progress", "pending", "running", "undoing", "waits"),
     "bad": ("away", "failed", "maintenance", "refused", "stuck"),
 }

@@ -37,12 +37,14 @@ from deployd.queries.projects import ProjectQueries
 from deployd.queries.queries import Queries
 from deployd.queries.runs import RunQueries
 from deployd.queries.status import Health, StatusQueries
+from deployd.queries.traffic import TrafficQueries
 from deployd.queries.usage import UsageQueries
 from deployd.queries.versions import VersionQueries
 from deployd.release.ports import Host
 from deployd.state.store import Store
 from deployd.upkeep.access_tail import AT_ONCE
 from deployd.upkeep.collect.collector import Collector
+from deployd.upkeep.traffic_history import Histories
 from deployd.upkeep.usage.keeper import Usage
 
 
@@ -54,6 +56,7 @@ class Watching:
     waits: Waits
     usage: Usage
     outputs: Outputs
+    histories: Histories
     collector: Collector
     certificates: Callable[[], Sequence[HostCertificate]]
     health: Health
@@ -81,6 +84,7 @@ def queries_of(edges: Edges, host: Host, lasting: Lasting, watching: Watching) -
         figures=FigureQueries(watching.measure),
         certificates=CertificateQueries(watching.certificates),
         usage=UsageQueries(watching.usage, environments, edges.clock),
+        traffic=TrafficQueries(store, environments, watching.histories, edges.clock),
         access_logs=AccessLogQueries(host.places, environments, lasting.tails, turns),
         output=OutputQueries(watching.outputs, environments),
         mails=MailQueries(settings.state, environments, turns),

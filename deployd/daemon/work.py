@@ -38,6 +38,7 @@ from deployd.http.door import Door
 from deployd.http.event_stream import Streams
 from deployd.http.guesses import Guesses
 from deployd.http.origins import Ours
+from deployd.ids import EnvironmentId
 from deployd.intake.checker import CommitChecker
 from deployd.intake.followed import TerminalLogs
 from deployd.intake.hooks_folder import write_hooks
@@ -67,6 +68,7 @@ from deployd.upkeep.kept_output import keep_output_bounded
 from deployd.upkeep.lost_pushes import LostPushes
 from deployd.upkeep.reconcile import Reconciler
 from deployd.upkeep.traffic import Traffic
+from deployd.upkeep.traffic_history import Histories
 from deployd.upkeep.usage.disks import Disks
 from deployd.upkeep.usage.keeper import Usage
 from deployd.upkeep.watch import Watch
@@ -121,6 +123,7 @@ async def work(
         net=nets.of("watch"), hear=(crowd.hear, usage.hear),
     )
     traffic, guesses = Traffic(), Guesses()
+    histories = Histories(lambda key: host.places.environment(EnvironmentId.read(key)))
     outputs = Outputs(
         edges.engine, crowd, host.places.output, host.places.crons, edges.masker.clean_all, edges.clock,
     )
@@ -129,6 +132,7 @@ async def work(
         edges, host, lasting,
         Watching(
             logs=logs, waits=limits.waits.of, usage=usage, outputs=outputs, collector=collector,
+            histories=histories,
             certificates=keeper.known,
             health=Health(
                 partial(footing, edges), partial(degraded, edges, watch, lanes, limits, keeper, nets, usage, lasting),
@@ -157,7 +161,8 @@ async def work(
             "lanes": lanes.serve, "watchdog": partial(keep_watchdog_fed, partial(_answers, queries.status, nets)),
             "sessions": sessions.serve, "console": board.serve,
             "usage": usage.serve, "disks": disks.serve, "collector": collector.serve, "certificates": keeper.serve,
-            **_upkeep(edges, host, watch, traffic, lanes.wake, nets),
+            **_upkeep(edges, host, watch, lanes.wake, nets),
+            "access logs": _access_logs(edges, host, traffic, histories, nets).serve,
         }
         eternal = [
             group.create_task(supervised(name, once, net=nets.of("tasks")), name=name)
@@ -200,7 +205,7 @@ async def _answers(status: StatusQueries, nets: Nets) -> None:
 
 
 def _upkeep(
-    edges: Edges, host: Host, watch: Watch, traffic: Traffic, wake: Callable[[], None], nets: Nets,
+    edges: Edges, host: Host, watch: Watch, wake: Callable[[], None], nets: Nets,
 ) -> dict[str, Callable[[], Awaitable[None]]]:
     """What looks after everything between deployments: {name of the task: what it does for ever}"""
     seen = host.settings.state / "remotes"
@@ -211,7 +216,6 @@ def _upkeep(
     return {
         "watch": watch.serve, "firewall": edges.wall.serve, "mail": edges.mail.serve,
         "lost pushes": lost.serve, "crons": crons.serve, "answers": wrong.serve,
-        "access logs": _access_logs(edges, host, traffic, nets).serve,
         "kept output": partial(
             keep_output_bounded, host.places.all_output, kept_bounds(host.settings), nets.of("kept output"),
         ),
@@ -224,9 +228,10 @@ def _upkeep(
     }
 
 
-def _access_logs(edges: Edges, host: Host, traffic: Traffic, nets: Nets) -> AccessLogs:
+def _access_logs(edges: Edges, host: Host, traffic: Traffic, histories: Histories, nets: Nets) -> AccessLogs:
     places, settings = RouterPlaces(host.settings.run), host.settings
     return AccessLogs(
         places.access_log, host.places, traffic, partial(reopen_access_log, edges.engine, settings.instance),
         most_bytes=settings.router.access_log_mb * MEGABYTE, net=nets.of("access logs"),
+        histories=histories,
     )

@@ -20,6 +20,7 @@ from deployd.queries.plans import PlanQueries
 from deployd.queries.projects import ProjectQueries
 from deployd.queries.runs import RunQueries
 from deployd.queries.status import StatusQueries
+from deployd.queries.traffic import TrafficQueries
 from deployd.queries.usage import UsageQueries
 from deployd.queries.versions import VersionQueries
 
@@ -39,6 +40,7 @@ class Queries:
     figures: FigureQueries
     certificates: CertificateQueries
     usage: UsageQueries
+    traffic: TrafficQueries
     access_logs: AccessLogQueries
     output: OutputQueries
     mails: MailQueries

@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -20,6 +21,7 @@ from deployd.api.asked import Api
 from deployd.commands.commands import Commands
 from deployd.commands.locks import LockedShape
 from deployd.commands.passes import PassShape
+from deployd.ids import ActivityId
 from deployd.output.sources import Wanted
 from deployd.queries.activities import ActivityShape
 from deployd.queries.certificates import CertificateShape
@@ -43,11 +45,13 @@ from deployd.queries.plans import PlanShape
 from deployd.queries.projects import ProjectShape
 from deployd.queries.queries import Queries
 from deployd.queries.status import StatusShape
+from deployd.queries.traffic import Held, HeldShape, PointShape, TrafficShape
 from deployd.queries.usage import UseShape
 from deployd.queries.versions import NothingLive, VersionShape
 from deployd.reading.offer import parse_offer
 from deployd.router.table import RouterStatus
 from deployd.upkeep.traffic import Visits
+from deployd.upkeep.traffic_history import History, Point
 
 MAIL = "From: a@shop.test\r\nSubject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\n\r\nEs grüßt\r\nder Laden\r\n".encode()
 AT = "2026-05-04T10:00:00+00:00"
@@ -232,6 +236,7 @@ class FakeQueries:
             "figures": {"now": self.figures},
             "certificates": {"all": self.certificates},
             "usage": {"now": self.uses},
+            "traffic": {"of": self.traffic_of, "history": self.history},
             "access_logs": {"follow": self.access_log},
             "output": {"follow": self.output},
             "mails": {"all": self.mails, "message": self.message},
@@ -288,6 +293,17 @@ class FakeQueries:
 
     async def parts_of(self, project: str, environment: str) -> PartsShape:
         return PARTS
+
+    async def traffic_of(self, project: str, environment: str, span: str) -> TrafficShape:
+        point = PointShape(at=AT, classes={"2xx": 3}, median_seconds=0.01, slow_seconds=0.5)
+        held = HeldShape(activity=3, kind="push", began=AT, ended="", held=2, longest_seconds=1.5)
+        return TrafficShape(span=span, slot_seconds=60, points=(point,), freezes=(held,))
+
+    async def history(self, project: str, environment: str, span: str) -> tuple[list[Point], list[Held]]:
+        history, now = History(), datetime.fromisoformat(AT)
+        for status in (200, 200, 404, 502):
+            history.count(now.timestamp(), status, 0.2)
+        return history.points(span, now.timestamp()), [Held(ActivityId(3), "push", now, now, 2, 1.5)]
 
     async def newest(self) -> list[ActivityShape]:
         return list({(item.project, item.environment): item for item in sorted(self.known, key=lambda item: item.id)}
