@@ -72,6 +72,13 @@ class Client:
         """What a redeploy, a rollback or a deletion would do."""
         return await self.get(f"{_environment(project, environment)}/forecast", kind=kind, to=to)
 
+    async def crons(self, project: str, environment: str) -> list[dict[str, Any]]:
+        found = await self.get(f"{_environment(project, environment)}/crons")
+        return list(found["items"])
+
+    async def run_cron(self, project: str, environment: str, app: str, cron: str) -> Any:
+        return await self.post(f"{_environment(project, environment)}/crons/run", {"app": app, "cron": cron})
+
     async def lock(self, project: str, environment: str, reason: str) -> Any:
         return await self.post(f"{_environment(project, environment)}/lock", {"reason": reason})
 

@@ -27,6 +27,7 @@ class Action(Enum):
     PUSH = "push, and delete branches"
     DEPLOY = "redeploy, and roll back"
     DELETE = "delete environments"
+    RUN_CRON = "run crons now"
     LOCK = "lock environments, and unlock them"
     CANCEL = "end an activity before its switch, or try its undo again"
     PREVIEW = "see a new version while visitors wait for it"
@@ -41,6 +42,7 @@ LEAST: Mapping[Action, Role] = {
     Action.PUSH: Role.CONTRIBUTOR,
     Action.DEPLOY: Role.CONTRIBUTOR,
     Action.DELETE: Role.CONTRIBUTOR,
+    Action.RUN_CRON: Role.CONTRIBUTOR,
     Action.LOCK: Role.CONTRIBUTOR,
     Action.CANCEL: Role.CONTRIBUTOR,
     Action.PREVIEW: Role.CONTRIBUTOR,

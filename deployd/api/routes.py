@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from deployd.api.resources.access_logs import access_logs
 from deployd.api.resources.activities import activities
 from deployd.api.resources.certificates import certificates
+from deployd.api.resources.crons import crons
 from deployd.api.resources.daemon import daemon
 from deployd.api.resources.environments import environments
 from deployd.api.resources.housekeeping import housekeeping
@@ -25,7 +26,7 @@ from deployd.api.resources.usage import usage
 from deployd.api.route import ApiRoute, Handler
 
 RESOURCES = (
-    daemon, projects, plans, environments, parts, locks, passes, traffic, access_logs, output, mails, usage,
+    daemon, projects, plans, environments, parts, crons, locks, passes, traffic, access_logs, output, mails, usage,
     certificates, activities, housekeeping,
 )
 HANDLERS: Mapping[ApiRoute, Handler] = {

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from deployd.commands.activities import ActivityCommands
 from deployd.commands.audit import AuditCommands
+from deployd.commands.crons import CronCommands
 from deployd.commands.environments import EnvironmentCommands
 from deployd.commands.housekeeping import HousekeepingCommands
 from deployd.commands.locks import LockCommands
@@ -19,6 +20,7 @@ class Commands:
     sessions: Sessions
     audit: AuditCommands
     locks: LockCommands
+    crons: CronCommands
     passes: PassCommands
     activities: ActivityCommands
     housekeeping: HousekeepingCommands

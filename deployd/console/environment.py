@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 from deployd.access.errors import NotFound
 from deployd.console.asked import Asked
 from deployd.console.charts import Freeze, chart
+from deployd.console.confirm import address_of
+from deployd.console.crons import MOST_CRONS
 from deployd.console.drawing import Drawing, drawing
 from deployd.console.live import Part, Parts, follow_parts
 from deployd.console.visitors import traffic_of, visitors_now
 from deployd.errors import DeployError, Unusable
 from deployd.http.event_stream import Events
+from deployd.queries.crons import CronShape
 from deployd.queries.environments import EnvironmentShape
 from deployd.upkeep.traffic_history import SPANS
 
@@ -31,10 +35,14 @@ async def environment(asked: Asked) -> str:
     queries, found = asked.queries, await asked.environment()
     certificates = {item.host: item for item in queries.certificates.all() if item.project == found.project}
     span = span_of(asked)
+    made_of = None
+    with suppress(DeployError):   # the drawing says what is wrong
+        made_of = await queries.parts.of(found.project, found.name)
     points, _ = await queries.traffic.history(found.project, found.name, span)
     return await asked.page(
         "environment.html", environment=found, parts_now=await Look(asked, span).parts(),
         certificates=certificates, kinds=KINDS, spans=SPANS, span=span, points=points,
+        applications=made_of.applications if made_of else (),
         addresses=await queries.environments.addresses(found.project, found.name),
         versions=await queries.versions.all(found.project, found.name),
         live=f"{asked.path}/events?span={span}",
@@ -93,6 +101,7 @@ class Look:
             }),
             "drawing": await self._seldom("drawing", DRAWN_SECONDS, self._drawing, found),
             "traffic": await self._seldom("traffic", TRAFFIC_SECONDS, self._traffic, found),
+            "crons-now": await self._seldom("crons", DRAWN_SECONDS, self._crons, found),
             "freeze-figures": Part("environment_freeze", {
                 "traffic": traffic_of(found, router), "unknown": visitors.see == "unknown",
             }),
@@ -119,6 +128,12 @@ class Look:
         except DeployError as error:   # Docker does not answer: the rest of the page is there
             wrong = f"What it is made of cannot be told now: {error.what}"
         return Part("environment_drawing", {"picture": picture, "wrong": wrong})
+
+    async def _crons(self, found: EnvironmentShape) -> Part:
+        crons: list[CronShape] = []
+        with suppress(DeployError):   # the drawing says what is wrong
+            crons = await self._asked.queries.crons.all(found.project, found.name)
+        return Part("environment_crons", {"crons": crons[:MOST_CRONS], "address": address_of(found)})
 
     async def _traffic(self, found: EnvironmentShape) -> Part:
         points, held = await self._asked.queries.traffic.history(found.project, found.name, self._span)

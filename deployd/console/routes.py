@@ -23,6 +23,7 @@ from deployd.console.access_log import access_log
 from deployd.console.activity import activity, cancel, follow_activity, raw_log, retry_undo, skip_undo
 from deployd.console.asked import Asked, Follow, Form, Page
 from deployd.console.confirm import confirm, delete, lock, redeploy, revert, unlock
+from deployd.console.crons import crons, follow_crons, run_cron
 from deployd.console.environment import environment, follow_environment
 from deployd.console.live import Board
 from deployd.console.mails import mails
@@ -45,6 +46,7 @@ PAGES: Mapping[str, Page] = {
     "/": overview,
     ENVIRONMENT: environment,
     f"{ENVIRONMENT}/confirm": confirm,
+    f"{ENVIRONMENT}/crons": crons,
     f"{ENVIRONMENT}/access-log": access_log,
     f"{ENVIRONMENT}/logs": output,
     f"{ENVIRONMENT}/mail": mails,
@@ -55,6 +57,7 @@ STREAMS: Mapping[str, Follow] = {
     "/events": follow_overview,
     f"{ACTIVITY}/events": follow_activity,
     f"{ENVIRONMENT}/events": follow_environment,
+    f"{ENVIRONMENT}/crons/events": follow_crons,
 }
 FORMS: Mapping[str, Form] = {
     f"{ACTIVITY}/cancel": cancel,
@@ -66,6 +69,7 @@ FORMS: Mapping[str, Form] = {
     f"{ENVIRONMENT}/lock": lock,
     f"{ENVIRONMENT}/unlock": unlock,
     f"{ENVIRONMENT}/delete": delete,
+    f"{ENVIRONMENT}/crons/run": run_cron,
 }
 
 PAGES_OF_ONE = 50

@@ -12,6 +12,7 @@ from deployd.certificates.manager import HostCertificate
 from deployd.commands.activities import ActivityCommands
 from deployd.commands.audit import AuditCommands
 from deployd.commands.commands import Commands
+from deployd.commands.crons import CronCommands
 from deployd.commands.environments import EnvironmentCommands
 from deployd.commands.housekeeping import HousekeepingCommands
 from deployd.commands.locks import LockCommands
@@ -24,6 +25,7 @@ from deployd.queries.access_logs import AccessLogQueries
 from deployd.queries.activities import ActivityQueries, Waits
 from deployd.queries.audit import AuditQueries
 from deployd.queries.certificates import CertificateQueries
+from deployd.queries.crons import CronQueries
 from deployd.queries.environments import EnvironmentQueries
 from deployd.queries.figures import FigureQueries, Figures
 from deployd.queries.forecasts import ForecastQueries
@@ -44,6 +46,7 @@ from deployd.release.ports import Host
 from deployd.state.store import Store
 from deployd.upkeep.access_tail import AT_ONCE
 from deployd.upkeep.collect.collector import Collector
+from deployd.upkeep.crons import Crons
 from deployd.upkeep.traffic_history import Histories
 from deployd.upkeep.usage.keeper import Usage
 
@@ -57,6 +60,7 @@ class Watching:
     usage: Usage
     outputs: Outputs
     histories: Histories
+    crons: Crons
     collector: Collector
     certificates: Callable[[], Sequence[HostCertificate]]
     health: Health
@@ -76,6 +80,7 @@ def queries_of(edges: Edges, host: Host, lasting: Lasting, watching: Watching) -
         versions=versions,
         forecasts=ForecastQueries(store, host, environments, versions),
         parts=PartQueries(store, host, environments),
+        crons=CronQueries(store, host, environments, watching.crons),
         activities=activities,
         runs=RunQueries(store, watching.logs, edges.clock),
         logs=LogQueries(watching.logs),
@@ -94,7 +99,7 @@ def queries_of(edges: Edges, host: Host, lasting: Lasting, watching: Watching) -
 
 
 def commands_of(
-    store: Store, host: Host, lanes: Lanes, collector: Collector, queries: Queries, sessions: Sessions,
+    store: Store, host: Host, lanes: Lanes, collector: Collector, queries: Queries, sessions: Sessions, crons: Crons,
 ) -> Commands:
     """What can be done."""
     return Commands(
@@ -102,6 +107,7 @@ def commands_of(
         sessions=sessions,
         audit=AuditCommands(store, host.clock),
         locks=LockCommands(store, host.clock, queries.environments, lanes.wake),
+        crons=CronCommands(queries.environments, crons),
         passes=PassCommands(host, queries.environments),
         activities=ActivityCommands(store, lanes),
         housekeeping=HousekeepingCommands(collector),

@@ -123,6 +123,7 @@ async def work(
         net=nets.of("watch"), hear=(crowd.hear, usage.hear),
     )
     traffic, guesses = Traffic(), Guesses()
+    crons = Crons(edges.store, host, edges.router, edges.masker, net=nets.of("crons"))
     histories = Histories(lambda key: host.places.environment(EnvironmentId.read(key)))
     outputs = Outputs(
         edges.engine, crowd, host.places.output, host.places.crons, edges.masker.clean_all, edges.clock,
@@ -132,7 +133,7 @@ async def work(
         edges, host, lasting,
         Watching(
             logs=logs, waits=limits.waits.of, usage=usage, outputs=outputs, collector=collector,
-            histories=histories,
+            histories=histories, crons=crons,
             certificates=keeper.known,
             health=Health(
                 partial(footing, edges), partial(degraded, edges, watch, lanes, limits, keeper, nets, usage, lasting),
@@ -143,7 +144,7 @@ async def work(
     )
     sessions = Sessions(edges.store, settings, edges.clock)
     await sessions.load()
-    commands = commands_of(edges.store, host, lanes, collector, queries, sessions)
+    commands = commands_of(edges.store, host, lanes, collector, queries, sessions, crons)
     api = Api(queries, commands)
     callers = Callers(partial(find_caller, settings), sessions)
     board, streams = Board(nets.of("console")), Streams()
@@ -162,6 +163,7 @@ async def work(
             "sessions": sessions.serve, "console": board.serve,
             "usage": usage.serve, "disks": disks.serve, "collector": collector.serve, "certificates": keeper.serve,
             **_upkeep(edges, host, watch, lanes.wake, nets),
+            "crons": crons.serve,
             "access logs": _access_logs(edges, host, traffic, histories, nets).serve,
         }
         eternal = [
@@ -212,10 +214,9 @@ def _upkeep(
     lost = LostPushes(edges.store, host.settings.projects, edges.code, seen, edges.clock, wake,
                       net=nets.of("lost pushes"), refuse=partial(refuse_beyond_share, host.settings))
     wrong = Answers(edges.store, host, edges.clock, net=nets.of("answers"))
-    crons = Crons(edges.store, host, edges.router, edges.masker, net=nets.of("crons"))
     return {
         "watch": watch.serve, "firewall": edges.wall.serve, "mail": edges.mail.serve,
-        "lost pushes": lost.serve, "crons": crons.serve, "answers": wrong.serve,
+        "lost pushes": lost.serve, "answers": wrong.serve,
         "kept output": partial(
             keep_output_bounded, host.places.all_output, kept_bounds(host.settings), nets.of("kept output"),
         ),

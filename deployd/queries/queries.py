@@ -8,6 +8,7 @@ from deployd.queries.access_logs import AccessLogQueries
 from deployd.queries.activities import ActivityQueries
 from deployd.queries.audit import AuditQueries
 from deployd.queries.certificates import CertificateQueries
+from deployd.queries.crons import CronQueries
 from deployd.queries.environments import EnvironmentQueries
 from deployd.queries.figures import FigureQueries
 from deployd.queries.forecasts import ForecastQueries
@@ -32,6 +33,7 @@ class Queries:
     versions: VersionQueries
     forecasts: ForecastQueries
     parts: PartQueries
+    crons: CronQueries
     activities: ActivityQueries
     runs: RunQueries
     logs: LogQueries

@@ -19,12 +19,14 @@ from deployd.activity.line import Line
 from deployd.api.applications import local_application
 from deployd.api.asked import Api
 from deployd.commands.commands import Commands
+from deployd.commands.crons import CronWantedShape
 from deployd.commands.locks import LockedShape
 from deployd.commands.passes import PassShape
 from deployd.ids import ActivityId
 from deployd.output.sources import Wanted
 from deployd.queries.activities import ActivityShape
 from deployd.queries.certificates import CertificateShape
+from deployd.queries.crons import CronRunShape, CronShape
 from deployd.queries.environments import EnvironmentShape, LockShape
 from deployd.queries.figures import Figures
 from deployd.queries.forecasts import ForecastKind, ForecastShape
@@ -227,6 +229,7 @@ class FakeQueries:
             "versions": {"all": self.versions},
             "forecasts": {"of": self.forecast},
             "parts": {"of": self.parts_of},
+            "crons": {"all": self.crons, "runs": self.cron_runs},
             "activities": {"latest": self.activities, "newest": self.newest, "find": self.activity,
                            "journal": self.journal, "log": self.log},
             "runs": {"phase": lambda number: None},
@@ -304,6 +307,17 @@ class FakeQueries:
         for status in (200, 200, 404, 502):
             history.count(now.timestamp(), status, 0.2)
         return history.points(span, now.timestamp()), [Held(ActivityId(3), "push", now, now, 2, 1.5)]
+
+    async def crons(self, project: str, environment: str) -> list[CronShape]:
+        (last, *_) = await self.cron_runs(project, environment, "app", "tidy", 1)
+        return [CronShape(app="app", name="tidy", spec="*/5 * * * *", timezone="", start="rm <all>", next_due=AT,
+                          state="idle", last=last)]
+
+    async def cron_runs(
+        self, project: str, environment: str, app: str, cron: str, limit: int,
+    ) -> list[CronRunShape]:
+        return [CronRunShape(app=app, cron=cron, due=AT, ended=AT, seconds=1.5, state="failed", status=3,
+                             said="", version=3, who="ada", output=("gone", "<b>wrong</b>"))]
 
     async def newest(self) -> list[ActivityShape]:
         return list({(item.project, item.environment): item for item in sorted(self.known, key=lambda item: item.id)}
@@ -389,6 +403,7 @@ class FakeCommands:
     def by_noun(self) -> Commands:
         nouns: dict[str, Any] = {
             "environments": {"redeploy": self.redeploy, "rollback": self.rollback, "delete": self.delete},
+            "crons": {"run": self.run_cron},
             "locks": {"lock": self.lock, "unlock": self.unlock},
             "passes": {"make": self.make_pass},
             "activities": {"cancel": self.cancel, "retry_undo": self.retry_undo, "skip_undo": self.skip_undo},
@@ -428,6 +443,12 @@ class FakeCommands:
         if to == 99:
             raise NothingLive("main has no version 99 to go back to", mend="versions that were live: 1")
         return self._made(project, environment, "rollback")
+
+    async def run_cron(
+        self, project: str, environment: str, app: str, cron: str, who: str,
+    ) -> CronWantedShape:
+        self.asked.append(("run cron", project, environment, app, cron, who))
+        return CronWantedShape(project=project, environment="main-bvxea6i", app=app, cron=cron, due=AT)
 
     async def make_pass(self, project: str, environment: str, who: str) -> PassShape:
         self.asked.append(("pass", project, environment, who))
