@@ -27,7 +27,7 @@ from deployd.console.crons import crons, follow_crons, run_cron
 from deployd.console.environment import environment, follow_environment
 from deployd.console.live import Board
 from deployd.console.mails import mails
-from deployd.console.output import output
+from deployd.console.output import follow_output, output
 from deployd.console.overview import follow_overview, overview
 from deployd.console.render import FILES, read_file, render
 from deployd.console.sessions import end_session, sessions
@@ -58,6 +58,7 @@ STREAMS: Mapping[str, Follow] = {
     f"{ACTIVITY}/events": follow_activity,
     f"{ENVIRONMENT}/events": follow_environment,
     f"{ENVIRONMENT}/crons/events": follow_crons,
+    f"{ENVIRONMENT}/logs/events": follow_output,
 }
 FORMS: Mapping[str, Form] = {
     f"{ACTIVITY}/cancel": cancel,

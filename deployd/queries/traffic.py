@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from deployd.activity.journal import DONE, UNDONE
+from deployd.activity.journal import DONE, UNDONE, read_result
 from deployd.clock import Clock
+from deployd.deployment.results import Frozen
 from deployd.errors import Unusable
 from deployd.ids import ActivityId, EnvironmentId
 from deployd.queries.environments import EnvironmentQueries
@@ -131,8 +132,10 @@ class TrafficQueries:
 
 def held_of(activity: ActivityId, kind: str, journal: Sequence[Entry]) -> Held | None:
     """The freeze of an activity; None: nobody was to be held. Pure."""
-    began = next((entry.at for entry in journal if (entry.step, entry.event) == ("freeze", DONE)
-                  and '"held": true' in (entry.result or "")), None)
+    began = next((
+        entry.at for entry in journal if (entry.step, entry.event) == ("freeze", DONE)
+        and entry.result is not None and read_result(entry.result, Frozen).held
+    ), None)
     if began is None:
         return None
     ends = (("switch", DONE), ("freeze", UNDONE))

@@ -241,7 +241,7 @@ class FakeQueries:
             "usage": {"now": self.uses},
             "traffic": {"of": self.traffic_of, "history": self.history},
             "access_logs": {"follow": self.access_log},
-            "output": {"follow": self.output},
+            "output": {"follow": self.output, "names": self.printers},
             "mails": {"all": self.mails, "message": self.message},
             "housekeeping": {"collectable": self.collectable},
             "plans": {"of_push": self.plan},
@@ -318,6 +318,9 @@ class FakeQueries:
     ) -> list[CronRunShape]:
         return [CronRunShape(app=app, cron=cron, due=AT, ended=AT, seconds=1.5, state="failed", status=3,
                              said="", version=3, who="ada", output=("gone", "<b>wrong</b>"))]
+
+    async def printers(self, project: str, environment: str) -> list[tuple[str, str]]:
+        return [("app", "app"), ("service", "db")]
 
     async def newest(self) -> list[ActivityShape]:
         return list({(item.project, item.environment): item for item in sorted(self.known, key=lambda item: item.id)}

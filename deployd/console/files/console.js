@@ -114,6 +114,27 @@ function append(lines) {
   if (stays) scrollTo({ top: document.documentElement.scrollHeight })
 }
 
+// What containers print: rows of a table, texts only.
+function appendPrinted(lines) {
+  const body = document.querySelector("#printed tbody")
+  if (!body) return
+  const stays = follows()
+  for (const line of lines) {
+    const row = element("tr"), time = element("td", "time"), who = element("td")
+    row.setAttribute("role", "row")
+    const made = element("time", "", line.time.slice(0, 19).replace("T", " "))
+    made.dateTime = line.time
+    time.append(made)
+    who.append(element("span", "quiet", line.kind), " ", line.name)
+    const cells = [time, who, element("td", "path", line.text)]
+    for (const cell of cells) cell.setAttribute("role", "cell")
+    row.append(...cells)
+    body.append(row)
+  }
+  while (body.rows.length > MOST_LINES) body.rows[0].remove()
+  if (stays) scrollTo({ top: document.documentElement.scrollHeight })
+}
+
 // The stream ----------------------------------------------------------------------------------------------------------
 
 function follow(address) {
@@ -136,6 +157,7 @@ function follow(address) {
     if (!due) { due = true; requestAnimationFrame(flush) }   // hundreds at once are drawn once
     if (document.hidden) flush()
   })
+  stream.addEventListener("printed", event => appendPrinted(JSON.parse(event.data)))
   stream.addEventListener("reload", loadAgain)
   stream.addEventListener("end", () => {
     stream.close()
