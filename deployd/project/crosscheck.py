@@ -6,7 +6,11 @@ from collections.abc import Mapping, Sequence
 
 from deployd.project.findings.findings import Findings
 from deployd.project.findings.spelling import listed, nearest, shown
-from deployd.project.model import Application, Place, Relationship, RouteTemplate, Service
+from deployd.project.model.application import Application
+from deployd.project.model.container import Relationship
+from deployd.project.model.place import Place
+from deployd.project.model.routes import RouteTemplate
+from deployd.project.model.service import Service
 
 MOST_MOUNTS = 300
 """In all instances together. Each is a mount of the host for each version, and the kernel has 100,000 for all."""

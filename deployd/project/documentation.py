@@ -31,11 +31,8 @@ from deployd.project.routes.definitions import ROUTE
 from deployd.project.routes.redirects import REDIRECT, REDIRECTS
 from deployd.project.routes.settings import CACHE as ROUTE_CACHE
 from deployd.project.routes.settings import HSTS, SSI, STICKY, TLS
-from deployd.project.services import configuration as sc
-from deployd.project.services import databases as db
+from deployd.project.services import mercure, mysql, postgresql, rabbitmq, redis, search, solr, varnish, vault
 from deployd.project.services.definitions import SERVICE
-from deployd.project.services.solr import SOLR, SOLR_CORE, SOLR_ENDPOINT
-from deployd.project.services.vault import VAULT, VAULT_KEY
 from deployd.project.tree.includes import INCLUDE
 from deployd.project.tree.merged import DOCUMENT
 
@@ -72,22 +69,22 @@ SECTIONS: tuple[tuple[str, tuple[Table, ...]], ...] = (
         "Services",
         (
             SERVICE,
-            db.MYSQL,
-            db.MYSQL_ENDPOINT,
-            db.PROPERTIES,
-            db.POSTGRESQL,
-            db.POSTGRESQL_ENDPOINT,
-            sc.REDIS,
-            sc.SEARCH,
-            sc.AUTHENTICATION,
-            sc.RABBITMQ,
-            SOLR,
-            SOLR_CORE,
-            SOLR_ENDPOINT,
-            sc.VARNISH,
-            VAULT,
-            VAULT_KEY,
-            sc.MERCURE,
+            mysql.CONFIGURATION,
+            mysql.ENDPOINT,
+            mysql.PROPERTIES,
+            postgresql.CONFIGURATION,
+            postgresql.ENDPOINT,
+            redis.CONFIGURATION,
+            search.CONFIGURATION,
+            search.AUTHENTICATION,
+            rabbitmq.CONFIGURATION,
+            solr.CONFIGURATION,
+            solr.CORE,
+            solr.ENDPOINT,
+            varnish.CONFIGURATION,
+            vault.CONFIGURATION,
+            vault.KEY,
+            mercure.CONFIGURATION,
         ),
     ),
     ("Routes", (ROUTE, REDIRECTS, REDIRECT, ROUTE_CACHE, SSI, STICKY, TLS, HSTS)),

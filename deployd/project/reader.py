@@ -24,7 +24,13 @@ from deployd.project.crosscheck import (
 )
 from deployd.project.fields.shape import Field, Fields, under
 from deployd.project.findings.findings import Enough, Findings
-from deployd.project.model import Application, Dialect, Place, ProjectConfig, ReadResult, RouteTemplate, Service
+from deployd.project.model.application import Application
+from deployd.project.model.dialect import Dialect
+from deployd.project.model.findings import ReadResult
+from deployd.project.model.place import Place
+from deployd.project.model.project import ProjectConfig
+from deployd.project.model.routes import RouteTemplate
+from deployd.project.model.service import Service
 from deployd.project.routes.definitions import read_routes
 from deployd.project.services.definitions import read_services
 from deployd.project.targets import Targets

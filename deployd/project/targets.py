@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from deployd.project.fields.shape import Field
 from deployd.project.findings.spelling import listed, nearest, shown
-from deployd.project.model import Dialect, Service
+from deployd.project.model.dialect import Dialect
+from deployd.project.model.service import Service
 
 
 @dataclass(frozen=True, slots=True)

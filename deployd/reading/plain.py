@@ -36,7 +36,11 @@ def as_plain(value: Any) -> Any:
 def _record_as_plain(value: Any) -> dict[str, Any]:
     kind: Any = type(value)
     pairs = ((name, getattr(value, name), default) for name, default in _defaults(kind))
-    return {name: as_plain(item) for name, item, default in pairs if item is not default}
+    named = _named(kind)
+    return {
+        name: {type(item).__name__: as_plain(item)} if name in named and item is not None else as_plain(item)
+        for name, item, default in pairs if item is not default
+    }
 
 
 def from_plain(kind: type[T], data: Any) -> T:
@@ -59,6 +63,16 @@ def _defaults(kind: Any) -> tuple[tuple[str, Any], ...]:
 
 
 @cache
+def _named(kind: Any) -> frozenset[str]:
+    """Fields whose value is one of several classes: its class is written with it, {class: its fields}."""
+    return frozenset(name for name, hint in get_type_hints(kind).items() if len(_classes(get_args(hint))) > 1)
+
+
+def _classes(kinds: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple(kind for kind in kinds if is_dataclass(kind))
+
+
+@cache
 def _decoder(kind: Any) -> Decode:
     origin, arguments = get_origin(kind), get_args(kind)
     if is_dataclass(kind):
@@ -68,6 +82,10 @@ def _decoder(kind: Any) -> Decode:
     if origin is Literal:
         return _one_of(arguments)
     if origin in (Union, types.UnionType):
+        classes = _classes(arguments)
+        if len(classes) > 1:
+            others = tuple(_decoder(item) for item in arguments if item not in classes)
+            return _either((_one_of_classes(classes), *others))
         return _either(tuple(map(_decoder, arguments)))
     if origin is tuple:
         return _sequence(_decoder(arguments[0]))
@@ -108,6 +126,18 @@ def _either(decoders: tuple[Decode, ...]) -> Decode:
             except NotOfThatShape:
                 continue
         raise NotOfThatShape("none of the types of a field")
+
+    return decode
+
+
+def _one_of_classes(classes: tuple[Any, ...]) -> Decode:
+    decoders = {kind.__name__: _record(kind) for kind in classes}
+
+    def decode(value: Any) -> Any:
+        if not isinstance(value, dict) or len(value) != 1 or not value.keys() <= decoders.keys():
+            raise NotOfThatShape(f"none of {', '.join(decoders)}")
+        ((name, fields_of_it),) = value.items()
+        return decoders[name](fields_of_it)
 
     return decode
 

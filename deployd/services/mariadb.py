@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from deployd.project.model import Service
+from deployd.project.model import MysqlConfiguration, MysqlProperties, Service
 from deployd.services.family import (
     RUN_AND_TMP,
     SECRET_FILE,
@@ -40,18 +40,7 @@ SERVER_LEVELS = {"replication": REPLICATE, "replication-admin": REPLICATE + LEAD
 
 USERS = "SELECT DISTINCT User FROM mysql.user WHERE Host = '%' AND User NOT IN ('', 'root') AND is_role = 'N'"
 GRANTS = "SELECT User, Db FROM mysql.db WHERE Host = '%'"
-PROPERTIES = {
-    "default_charset": "character-set-server", "default_collation": "collation-server",
-    "optimizer_switch": "optimizer-switch", "innodb_adaptive_hash_index": "innodb-adaptive-hash-index",
-    "optimizer_use_condition_selectivity": "optimizer-use-condition-selectivity",
-    "table_definition_cache": "table-definition-cache", "table_open_cache": "table-open-cache",
-    "wsrep_sync_wait": "wsrep-sync-wait",
-}
-MEGABYTE_PROPERTIES = {"max_allowed_packet": "max-allowed-packet", "max_heap_table_size": "max-heap-table-size"}
-DEFAULT_PROPERTIES: Mapping[str, Any] = {
-    "max_allowed_packet": 16, "max_heap_table_size": 32, "default_charset": "utf8mb4",
-    "default_collation": "utf8mb4_unicode_ci", "table_definition_cache": 400, "table_open_cache": 400,
-}
+
 
 
 class MariaDb:
@@ -114,15 +103,24 @@ def _flags(service: Service, memory_mb: int) -> Iterator[str]:
     yield "--skip-name-resolve"         # a lookup of each client's address would wait for the network's DNS
     yield "--performance-schema=OFF"    # 100 MB that nobody looks at
     yield f"--aria-pagecache-buffer-size={16 if memory_mb < 1024 else 64}M"
-    given = service.configuration.get("properties")
-    properties = {**DEFAULT_PROPERTIES, **(given if isinstance(given, dict) else {})}
-    if isinstance(given, dict) and "default_charset" in given and "default_collation" not in given:
-        del properties["default_collation"]     # the server has one for each character set, and refuses another's
-    for name, value in properties.items():
-        if name in MEGABYTE_PROPERTIES:
-            yield f"--{MEGABYTE_PROPERTIES[name]}={value}M"
-        elif name in PROPERTIES:
-            yield f"--{PROPERTIES[name]}={value}"
+    yield from _flags_of_properties(service.configured(MysqlConfiguration).properties)
+
+
+def _flags_of_properties(properties: MysqlProperties) -> Iterator[str]:
+    """In an order that stays: with another one, each container would be made anew."""
+    flags = {
+        "max-allowed-packet": f"{properties.max_allowed_packet_mb}M",
+        "max-heap-table-size": f"{properties.max_heap_table_size_mb}M",
+        "character-set-server": properties.default_charset,
+        "collation-server": properties.default_collation,
+        "table-definition-cache": properties.table_definition_cache,
+        "table-open-cache": properties.table_open_cache,
+        "optimizer-switch": properties.optimizer_switch,
+        "optimizer-use-condition-selectivity": properties.optimizer_use_condition_selectivity,
+        "innodb-adaptive-hash-index": properties.innodb_adaptive_hash_index,
+        "wsrep-sync-wait": properties.wsrep_sync_wait,
+    }
+    return (f"--{name}={value}" for name, value in flags.items() if value is not None)
 
 
 def _schemas(service: Service) -> Iterator[str]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from deployd.project.model import Service
+from deployd.project.model import PostgresqlConfiguration, Service
 from deployd.services.family import (
     RUN_AND_TMP,
     SECRET_FILE,
@@ -116,12 +116,12 @@ def _nobody_else(users: Mapping[str, Credential]) -> Iterator[str]:
 
 
 def _database(service: Service, database: str) -> Iterator[str]:
-    given = service.configuration
+    wanted = service.configured(PostgresqlConfiguration)
     options = (
         f"OWNER {_name(database + ':admin')} TEMPLATE template0 "
-        f"ENCODING {_text(str(given.get('default_charset') or 'UTF8'))} "
-        f"LC_COLLATE {_text(str(given.get('default_collation') or 'C.UTF-8'))} "
-        f"LC_CTYPE {_text(str(given.get('default_ctype') or 'C.UTF-8'))}"
+        f"ENCODING {_text(wanted.default_charset)} "
+        f"LC_COLLATE {_text(wanted.default_collation)} "
+        f"LC_CTYPE {_text(wanted.default_ctype)}"
     )
     yield _unless(f"SELECT FROM pg_database WHERE datname = {_text(database)}",
                   f"CREATE DATABASE {_name(database)} {options}")
@@ -155,9 +155,8 @@ def _inside(service: Service, database: str) -> Iterator[str]:
     admin, rw, ro = (_name(f"{database}:{level}") for level in LEVELS)
     yield f"\\connect {_name(database)}"
     yield "SET log_min_error_statement = panic;"
-    extensions = service.configuration.get("extensions")
-    for extension in extensions if isinstance(extensions, list) else ():
-        yield f"CREATE EXTENSION IF NOT EXISTS {_name(str(extension))};"
+    for extension in service.configured(PostgresqlConfiguration).extensions:
+        yield f"CREATE EXTENSION IF NOT EXISTS {_name(extension)};"
     yield f"ALTER SCHEMA public OWNER TO {admin};"
     yield "REVOKE CREATE ON SCHEMA public FROM PUBLIC;"
     yield f"GRANT USAGE ON SCHEMA public TO {rw}, {ro};"

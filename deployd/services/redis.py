@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from deployd.project.model import Service
+from deployd.project.model import RedisConfiguration, Service
 from deployd.services.family import (
     RUN_AND_TMP,
     Copying,
@@ -34,7 +34,7 @@ class Redis:
         limit_mb = max(16, memory_mb * 3 // 4)
         if self.persistent and service.disk_mb:
             limit_mb = max(16, min(limit_mb, service.disk_mb // 2))
-        policy = str(service.configuration.get("maxmemory_policy") or "allkeys-lru")
+        policy = service.configured(RedisConfiguration).maxmemory_policy
         return Parts(
             port=PORT,
             health=health(f'test "$({self.flavour}-cli ping)" = PONG'),

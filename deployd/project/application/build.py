@@ -9,7 +9,8 @@ from deployd.project.application.mounts import inside
 from deployd.project.fields.keys import Key, Table
 from deployd.project.fields.shape import Field, Fields
 from deployd.project.findings.spelling import guess, listed, shown
-from deployd.project.model import Build, BuildCache, Hook, Hooks, Json
+from deployd.project.model.application import Build, BuildCache, Hook, Hooks
+from deployd.project.model.json import Json
 
 BUILD = Table(
     "build",

@@ -18,7 +18,8 @@ from deployd.project.application.workers import read_workers
 from deployd.project.fields.keys import Key, Table
 from deployd.project.fields.shape import Field, Fields
 from deployd.project.findings.spelling import shown
-from deployd.project.model import Application, Place
+from deployd.project.model.application import Application
+from deployd.project.model.place import Place
 from deployd.project.targets import Targets
 from deployd.project.tree.files import Files
 from deployd.project.yaml.nodes import MapNode, ScalarNode

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from deployd.project.application.definition import Definition
 from deployd.project.application.mounts import inside
 from deployd.project.fields.shape import Field
-from deployd.project.model import Dialect, Place
+from deployd.project.model.dialect import Dialect
+from deployd.project.model.place import Place
 from deployd.project.tree.files import MOST_APPLICATIONS, Files
 from deployd.project.tree.includes import Includes
 from deployd.project.yaml.nodes import Entry, ListNode, MapNode, Node, ScalarNode, TagNode, is_null

@@ -7,7 +7,7 @@ import ipaddress
 from deployd.project.fields.keys import Key, Table
 from deployd.project.fields.shape import Field
 from deployd.project.findings.spelling import shown
-from deployd.project.model import FirewallRule
+from deployd.project.model.container import FirewallRule
 
 FIREWALL = Table(
     "firewall", (Key("outbound", "list of rules", "checked, but not enforced yet", "`[]`", "noted"),), noun="`firewall`"

@@ -17,7 +17,8 @@ from deployd.project.application.variables import read_variables
 from deployd.project.fields.keys import Key, Table
 from deployd.project.fields.shape import Field, Fields
 from deployd.project.findings.spelling import guess, nearest, shown
-from deployd.project.model import Commands, Instance, Resources
+from deployd.project.model.application import Commands, Instance
+from deployd.project.model.container import Resources
 from deployd.project.targets import Targets
 
 SIZES = ("AUTO", "XS", "S", "M", "L", "XL", "2XL", "4XL")

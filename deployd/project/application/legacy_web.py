@@ -8,7 +8,7 @@ from deployd.project.fields.keys import Key
 from deployd.project.fields.nginx_variables import check_groups
 from deployd.project.fields.patterns import check_pattern
 from deployd.project.fields.shape import Field, Fields
-from deployd.project.model import Location, Rule
+from deployd.project.model.web import Location, Rule
 
 LEGACY_KEYS = (
     Key("document_root", "path", "old form of `locations`: root"),

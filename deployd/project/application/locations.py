@@ -13,7 +13,7 @@ from deployd.project.fields.nginx_variables import check_groups, check_variables
 from deployd.project.fields.patterns import check_pattern
 from deployd.project.fields.shape import Field, Fields
 from deployd.project.findings.spelling import shown
-from deployd.project.model import Location, RequestBuffering, Rule
+from deployd.project.model.web import Location, RequestBuffering, Rule
 from deployd.project.yaml.nodes import MapNode, Node, ScalarNode
 
 _IN_BOTH = (

@@ -12,7 +12,7 @@ from deployd.project.fields.keys import Key, Table
 from deployd.project.fields.shape import Field
 from deployd.project.findings.findings import Findings
 from deployd.project.findings.spelling import guess, listed, nearest, shown
-from deployd.project.model import Application
+from deployd.project.model.application import Application
 from deployd.project.tree.files import Files
 from deployd.project.yaml.nodes import ListNode, MapNode, is_null
 

@@ -7,7 +7,7 @@ from typing import Literal, cast
 from deployd.project.fields.keys import Key, Table
 from deployd.project.fields.shape import Field
 from deployd.project.findings.spelling import guess, listed, nearest, shown
-from deployd.project.model import Mount
+from deployd.project.model.application import Mount
 from deployd.project.targets import Targets
 from deployd.project.yaml.nodes import ScalarNode
 

@@ -7,7 +7,7 @@ import re
 from deployd.project.fields.keys import Key, Table
 from deployd.project.fields.shape import Field
 from deployd.project.findings.spelling import shown
-from deployd.project.model import Relationship
+from deployd.project.model.container import Relationship
 from deployd.project.targets import Targets
 from deployd.project.yaml.nodes import MapNode
 

@@ -6,7 +6,8 @@ from deployd.project.application.variables import INI_NAME
 from deployd.project.fields.keys import Key, Table
 from deployd.project.fields.shape import Field, Fields
 from deployd.project.findings.spelling import nearest, shown
-from deployd.project.model import Extension, Json, Runtime
+from deployd.project.model.application import Extension, Runtime
+from deployd.project.model.json import Json
 from deployd.project.offered.php_extensions import extension_names, extension_state
 from deployd.project.yaml.nodes import MapNode
 

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 
 from deployd.project.fields.shape import Field
 from deployd.project.findings.spelling import shown
-from deployd.project.model import MAGENTO, PLATFORMSH, Json
+from deployd.project.model.dialect import MAGENTO, PLATFORMSH
+from deployd.project.model.json import Json
 from deployd.project.yaml.nodes import MapNode, Node, ScalarNode
 
 INI_NAME = re.compile(r"[A-Za-z0-9_.-]+", re.ASCII)

@@ -10,7 +10,9 @@ from deployd.project.application.legacy_web import LEGACY_KEYS, read_legacy_loca
 from deployd.project.application.locations import read_locations
 from deployd.project.fields.keys import Key, Table
 from deployd.project.fields.shape import Fields
-from deployd.project.model import Commands, Location, Place, Web
+from deployd.project.model.application import Commands, Web
+from deployd.project.model.place import Place
+from deployd.project.model.web import Location
 from deployd.project.targets import Targets
 
 WEB = Table(

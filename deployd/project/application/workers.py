@@ -10,7 +10,7 @@ from deployd.project.application.web import read_commands
 from deployd.project.fields.keys import Key, Table
 from deployd.project.fields.shape import Fields
 from deployd.project.findings.spelling import shown
-from deployd.project.model import Worker
+from deployd.project.model.application import Worker
 from deployd.project.targets import Targets
 
 _OF_THE_APPLICATION = ("build", "dependencies", "crons", "hooks", "web", "runtime", "type", "source", "name", "workers")

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from deployd.project.fields.keys import Table
 from deployd.project.findings.findings import Findings
 from deployd.project.findings.spelling import guess, listed, nearest, shown
-from deployd.project.model import Json, Place
+from deployd.project.model.json import Json
+from deployd.project.model.place import Place
 from deployd.project.yaml.nodes import ListNode, MapNode, Node, ScalarNode, is_empty, is_null
 
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
@@ -250,10 +251,6 @@ class Fields:
     def fields(self, name: str, table: Table) -> Fields | None:
         field = self.get(name)
         return None if field is None else field.fields(table)
-
-    def json_of_names(self, name: str) -> dict[str, Json]:
-        """A free mapping as JSON."""
-        return {key: field.json() for key, field in self.entries(name)}
 
     def _check_keys(self) -> None:
         for name, field in self._fields.items():

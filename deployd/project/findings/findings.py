@@ -11,7 +11,8 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from deployd.project.findings.codes import CODES
-from deployd.project.model import Finding, Place
+from deployd.project.model.findings import Finding
+from deployd.project.model.place import Place
 from deployd.project.yaml.nodes import Node
 
 MOST_FINDINGS = 300  # nobody mends more in one go, and a hostile file must not fill the memory

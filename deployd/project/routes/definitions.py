@@ -13,7 +13,7 @@ from deployd.project.fields.keys import Key, Table
 from deployd.project.fields.patterns import pattern_size
 from deployd.project.fields.shape import Field, Fields
 from deployd.project.findings.spelling import guess, shown
-from deployd.project.model import RouteCache, RouteTemplate
+from deployd.project.model.routes import RouteCache, RouteTemplate
 from deployd.project.routes.redirects import (
     LARGEST_PATTERNS,
     MOST_PATTERNS,

@@ -9,7 +9,7 @@ from deployd.project.fields.keys import Key, Table
 from deployd.project.fields.patterns import check_pattern
 from deployd.project.fields.shape import Field, Fields
 from deployd.project.findings.spelling import shown
-from deployd.project.model import PathRedirect
+from deployd.project.model.routes import PathRedirect
 from deployd.project.routes.urls import is_url
 from deployd.project.yaml.nodes import MapNode, Node, ScalarNode
 

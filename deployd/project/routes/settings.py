@@ -8,7 +8,7 @@ from typing import Literal, cast
 from deployd.project.fields.keys import Key, Table
 from deployd.project.fields.patterns import check_pattern
 from deployd.project.fields.shape import Field, Fields
-from deployd.project.model import Hsts, RouteCache, RouteTls
+from deployd.project.model.routes import Hsts, RouteCache, RouteTls
 from deployd.project.yaml.nodes import ScalarNode
 
 CACHE = Table(

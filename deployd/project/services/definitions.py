@@ -22,9 +22,10 @@ from deployd.project.fields.keys import Key, Table
 from deployd.project.fields.shape import Field, Fields
 from deployd.project.fields.types import read_type
 from deployd.project.findings.spelling import shown
-from deployd.project.model import Relationship, Service
+from deployd.project.model.container import Relationship
+from deployd.project.model.service import Service
 from deployd.project.offered.services import SERVICE_TYPES
-from deployd.project.services.configuration import read_configuration
+from deployd.project.services.kinds import read_configuration
 from deployd.project.yaml.nodes import Node
 
 SERVICE = Table(
@@ -93,7 +94,7 @@ def _read_service(name: str, fields: Fields, field: Field, disk_needed: bool) ->
     written, version = kind
     known = SERVICE_TYPES[written]
     disk = _disk(fields, written, field, disk_needed)
-    configuration = read_configuration(known.means or written, version, fields)
+    found = read_configuration(known.means or written, fields)
     if written == "network-storage" and not _LABEL.fullmatch(name):
         field.wrong_name(
             "bad-name",
@@ -109,9 +110,9 @@ def _read_service(name: str, fields: Fields, field: Field, disk_needed: bool) ->
         type=type_field.raw,
         disk_mb=disk,
         size=size_name,
-        schemas=configuration.schemas,
-        endpoints=configuration.endpoints,
-        configuration=configuration.rest,
+        schemas=found.schemas,
+        endpoints=found.endpoints or (),
+        configuration=found.configuration,
         relationships=relationships,
         firewall=firewall,
         resources=resources,

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from deployd.project.findings.findings import Findings
-from deployd.project.model import DIALECTS, PLATFORMSH, UPSUN, Dialect, Place, is_merged_file
+from deployd.project.model.dialect import DIALECTS, PLATFORMSH, UPSUN, Dialect, is_merged_file
+from deployd.project.model.place import Place
 from deployd.project.tree.tree import Tree
 from deployd.project.yaml.loader import load_yaml
 from deployd.project.yaml.nodes import Node

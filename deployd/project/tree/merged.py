@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from deployd.project.fields.keys import Key, Table
 from deployd.project.fields.shape import Field, under
 from deployd.project.findings.spelling import shown
-from deployd.project.model import Dialect
+from deployd.project.model.dialect import Dialect
 from deployd.project.tree.files import Files
 from deployd.project.tree.includes import Includes
 from deployd.project.yaml.nodes import Entry, MapNode, ScalarNode, is_null

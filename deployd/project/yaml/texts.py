@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from deployd.project.findings.findings import Findings
-from deployd.project.model import Place
+from deployd.project.model.place import Place
 
 LARGEST_FILE = 4 << 20  # bytes; 50,000 redirects fit, the largest real file of the corpus has 25 KB
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from deployd.project.model import Endpoint, Place, ProjectConfig, ReadResult
+from deployd.project.model import Endpoint, Place, ProjectConfig, ReadResult, RedisConfiguration, Service
 from deployd.project.reader import read_project
 from deployd.reading.plain import NotOfThatShape, as_plain, from_plain
 from deployd.reading.readers import OfferRead
@@ -78,3 +78,16 @@ def test_a_mapping_where_a_list_belongs_is_no_list() -> None:
         from_plain(ProjectConfig, {
             "dialect": {"name": "magento", "app_file": "", "folder": "", "variable_prefix": ""}, "applications": {},
         })
+
+
+@pytest.mark.parametrize("configuration", [
+    {}, {"os.system": {}}, {"RedisConfiguration": {"maxmemory_policy": 1}}, {"RedisConfiguration": []},
+    {"RedisConfiguration": {}, "MercureConfiguration": {}}, {"Service": {}}, "RedisConfiguration",
+])
+def test_a_configuration_of_a_service_is_of_one_of_its_classes(configuration: Any) -> None:
+    service = {"name": "it", "kind": "redis", "version": "8.0", "type": "redis:8.0"}
+    wanted = {**service, "configuration": {"RedisConfiguration": {"maxmemory_policy": "noeviction"}}}
+    assert from_plain(Service, wanted).configuration == RedisConfiguration("noeviction")
+    assert as_plain(from_plain(Service, wanted)) == wanted
+    with pytest.raises(NotOfThatShape):
+        from_plain(Service, {**service, "configuration": configuration})

@@ -6,10 +6,19 @@ import json
 
 import pytest
 
-from deployd.project.model import Endpoint, Place, Service
+from deployd.project.model import (
+    Endpoint,
+    MysqlConfiguration,
+    MysqlProperties,
+    Place,
+    PostgresqlConfiguration,
+    Service,
+)
+from deployd.project.reader import read_project
 from deployd.services.families import FAMILIES, ServiceNotSupported, family_of
 from deployd.services.family import SECRET_FILE, SECRET_FORMS, Credential
 from deployd.services.rabbitmq import password_hash
+from tests.unit.project_trees import DictTree
 
 EXAMPLE_KEYS = {
     "username", "password", "scheme", "host", "port", "path", "query", "fragment", "ip", "hostname", "service", "rel",
@@ -28,6 +37,13 @@ def service(kind: str, *endpoints: Endpoint, **more: object) -> Service:
     return Service("it", kind, "1", f"{kind}:1", 512, **{
         "schemas": (schema,) if schema else (), "endpoints": endpoints or (default,), **more,
     })
+
+
+def read_service(text: str) -> Service:
+    app = "name: app\ntype: php:8.4\nweb: {locations: {/: {root: x}}}\n"
+    config = read_project(DictTree({".platform.app.yaml": app, ".platform/services.yaml": f"it: {text}"})).config
+    assert config
+    return config.services[0]
 
 
 class Recorder:
@@ -94,7 +110,9 @@ def test_memory_of_redis_follows_the_size_and_of_a_persistent_one_the_disk():
 
 
 def test_settings_of_mariadb_become_flags_over_the_defaults():
-    it = service("mariadb", configuration={"properties": {"max_allowed_packet": 64, "default_charset": "latin1"}})
+    it = service("mariadb", configuration=MysqlConfiguration(MysqlProperties(
+        max_allowed_packet_mb=64, default_charset="latin1", default_collation=None,
+    )))
     flags = family_of(it).parts(it, memory_mb=1000).command
     assert "--innodb-buffer-pool-size=450M" in flags
     assert "--max-allowed-packet=64M" in flags
@@ -103,14 +121,13 @@ def test_settings_of_mariadb_become_flags_over_the_defaults():
 
 
 def test_another_charset_brings_its_own_collation_unless_one_is_named():
-    def collations(properties: dict) -> list[str]:
-        it = service("mariadb", configuration={"properties": properties})
+    def collations(properties: str) -> list[str]:
+        it = read_service(f"{{type: 'mariadb:11.8', disk: 512, configuration: {{properties: {properties}}}}}")
         return [flag for flag in family_of(it).parts(it, memory_mb=512).command if "collation" in flag]
 
-    assert collations({}) == ["--collation-server=utf8mb4_unicode_ci"]
-    assert collations({"default_charset": "latin1"}) == []
-    named = {"default_charset": "latin1", "default_collation": "latin1_bin"}
-    assert collations(named) == ["--collation-server=latin1_bin"]
+    assert collations("{}") == ["--collation-server=utf8mb4_unicode_ci"]
+    assert collations("{default_charset: latin1}") == []
+    assert collations("{default_charset: latin1, default_collation: latin1_bin}") == ["--collation-server=latin1_bin"]
 
 
 async def test_passwords_go_by_standard_input_and_not_by_arguments():
@@ -139,7 +156,7 @@ async def test_mariadb_grants_before_it_revokes_and_drops_only_users_that_are_no
 
 async def test_postgresql_names_are_quoted_and_data_are_never_dropped():
     it = service("postgresql", Endpoint("a\"b", "shop-data", {"shop-data": "ro"}), schemas=("shop-data",),
-                 configuration={"extensions": ["pg_trgm"], "default_collation": "C"})
+                 configuration=PostgresqlConfiguration(extensions=("pg_trgm",), default_collation="C"))
     execute = Recorder()
     await family_of(it).provision(execute, it, {"a\"b": Credential("a\"b", "it's", None)})
     text = execute.stdin.decode()
