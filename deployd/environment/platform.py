@@ -15,7 +15,7 @@ from typing import Any
 from deployd.environment.application_json import application_json, hooks_json
 from deployd.environment.hosts import ResolvedRoute
 from deployd.environment.naming import EnvironmentType
-from deployd.environment.service_variables import service_variables
+from deployd.environment.relationships import Related, endpoint_objects, relationship_variables
 from deployd.environment.variables import Variables
 from deployd.project.model import MAGENTO, PLATFORMSH, Application, Commands
 
@@ -43,6 +43,16 @@ class About:
     """Git tree id of the application's root."""
 
 
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What an application finds around it at run time."""
+
+    routes: tuple[ResolvedRoute, ...] = ()
+    relationships: tuple[Related, ...] = ()
+    smtp_host: str = ""
+    """Where it brings its mails, on port 25; empty: there is no mail."""
+
+
 def build_environment(app: Application, about: About, variables: Variables) -> dict[str, str]:
     """What the build container gets."""
     platform = {
@@ -65,20 +75,12 @@ def build_environment(app: Application, about: About, variables: Variables) -> d
 
 
 def runtime_environment(
-    app: Application,
-    about: About,
-    variables: Variables,
-    *,
-    commands: Commands,
-    routes: Sequence[ResolvedRoute],
-    relationships: Mapping[str, list[dict[str, Any]]],
-    smtp_host: str = "",
+    app: Application, about: About, variables: Variables, *, commands: Commands, around: Surroundings,
     of_services: bool = False,
 ) -> dict[str, str]:
     """What the application, its workers, hooks and crons get.
 
     Args:
-        smtp_host: Where it brings its mails, on port 25; empty: there is no mail.
         of_services: Each relationship in variables of its own, too; one that the project sets itself wins.
     """
     root = next((location.root for location in app.web.locations if location.path == "/"), None)
@@ -92,9 +94,9 @@ def runtime_environment(
         "ENVIRONMENT_TYPE": about.type,
         "PROJECT": about.project,
         "PROJECT_ENTROPY": about.entropy,
-        "RELATIONSHIPS": encoded(dict(relationships)),
-        "ROUTES": encoded(routes_json(routes)),
-        "SMTP_HOST": smtp_host,
+        "RELATIONSHIPS": encoded(endpoint_objects(around.relationships)),
+        "ROUTES": encoded(routes_json(around.routes)),
+        "SMTP_HOST": around.smtp_host,
         "TREE_ID": about.tree,
         "VARIABLES": encoded(dict(variables.platform)),
     }
@@ -103,7 +105,7 @@ def runtime_environment(
         if text is not None:
             platform[name] = text
     socket = {"SOCKET": SOCKET} if app.web.socket_family == "unix" else {"PORT": str(PORT)}
-    services = service_variables(relationships) if of_services else {}
+    services = relationship_variables(around.relationships) if of_services else {}
     return {**services, **variables.environment, **_in_both_spellings(platform), **socket}
 
 
@@ -144,15 +146,13 @@ def _route_json(route: ResolvedRoute) -> dict[str, Any]:
     }
 
 
-def run_config_json(
-    app: Application, *, memory_mb: int, cpus: float, relationships: Mapping[str, Any], routes: Sequence[ResolvedRoute],
-) -> dict[str, Any]:
+def run_config_json(app: Application, *, memory_mb: int, cpus: float, around: Surroundings) -> dict[str, Any]:
     """Content of /run/config.json; start commands size their heap by `.info.limits.memory` (in MB)."""
     return {
         "info": {"limits": {"memory": memory_mb, "cpu": cpus}},
         "application": application_json(app, building=False),
-        "relationships": dict(relationships),
-        "routes": routes_json(routes),
+        "relationships": endpoint_objects(around.relationships),
+        "routes": routes_json(around.routes),
     }
 
 

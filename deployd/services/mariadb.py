@@ -7,19 +7,17 @@ granted first, what it does not have is revoked after it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
+from deployd.environment.relationships import Connection, Credential
 from deployd.project.model import MysqlConfiguration, MysqlProperties, Service
 from deployd.services.family import (
     RUN_AND_TMP,
     SECRET_FILE,
     Copying,
-    Credential,
     Execute,
     Parts,
     Secret,
     health,
-    relationship_object,
 )
 
 PORT = 3306
@@ -45,6 +43,8 @@ GRANTS = "SELECT User, Db FROM mysql.db WHERE Host = '%'"
 
 class MariaDb:
     """`mariadb`, and `mysql`, which is read as `mariadb`."""
+
+    connection = Connection("mysql", PORT, {"is_master": True})
 
     def parts(self, service: Service, *, memory_mb: int) -> Parts:
         # While an official image prepares its data, a server without networking answers on the socket: not ready yet.
@@ -77,12 +77,6 @@ class MariaDb:
         granted = {(row[0], row[1].replace("\\\\", "\\")) for row in rows if len(row) > 1}
         statements = [*_schemas(service), *_users(service, credentials, users), *_grants(service, granted)]
         await execute(CLIENT, "".join(f"{statement};\n" for statement in statements).encode())
-
-    def relationship_value(
-        self, service: Service, relationship: str, endpoint: str, credential: Credential, ip: str, hostname: str,
-    ) -> dict[str, Any]:
-        return relationship_object(service, relationship, endpoint, credential, ip, hostname,
-                                   scheme="mysql", port=PORT, query={"is_master": True})
 
     def copying(self, service: Service) -> Copying | None:
         dump = (f"{AS_ROOT} mariadb-dump --user=root --single-transaction --quick --routines --events --triggers "

@@ -11,19 +11,17 @@ So an endpoint can go and another can come without a table changing hands.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
+from deployd.environment.relationships import Connection, Credential
 from deployd.project.model import PostgresqlConfiguration, Service
 from deployd.services.family import (
     RUN_AND_TMP,
     SECRET_FILE,
     Copying,
-    Credential,
     Execute,
     Parts,
     Secret,
     health,
-    relationship_object,
 )
 from deployd.units import MEGABYTE
 
@@ -44,6 +42,8 @@ done"""
 
 class PostgreSql:
     """`postgresql`"""
+
+    connection = Connection("pgsql", PORT, {"is_master": True})
 
     def parts(self, service: Service, *, memory_mb: int) -> Parts:
         flags = {
@@ -75,12 +75,6 @@ class PostgreSql:
 
     async def provision(self, execute: Execute, service: Service, credentials: Mapping[str, Credential]) -> None:
         await execute(CLIENT, "\n".join(statements(service, credentials)).encode() + b"\n")
-
-    def relationship_value(
-        self, service: Service, relationship: str, endpoint: str, credential: Credential, ip: str, hostname: str,
-    ) -> dict[str, Any]:
-        return relationship_object(service, relationship, endpoint, credential, ip, hostname,
-                                   scheme="pgsql", port=PORT, query={"is_master": True})
 
     def copying(self, service: Service) -> Copying | None:
         return Copying(("sh", "-c", DUMP, "sh", *service.schemas), CLIENT) if service.schemas else None

@@ -10,18 +10,16 @@ import base64
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Any
 
+from deployd.environment.relationships import Connection, Credential
 from deployd.project.model import Service
 from deployd.services.family import (
     RUN_AND_TMP,
     Copying,
-    Credential,
     Execute,
     Parts,
     Secret,
     health,
-    relationship_object,
 )
 from deployd.units import MEGABYTE
 
@@ -39,6 +37,8 @@ status=$?; rm -f "$file"; exit $status"""
 
 class RabbitMq:
     """`rabbitmq`"""
+
+    connection = Connection("amqp", PORT)
 
     def parts(self, service: Service, *, memory_mb: int) -> Parts:
         watermark = f"-rabbit vm_memory_high_watermark {{absolute,{memory_mb * MEGABYTE * 6 // 10}}}"
@@ -68,11 +68,6 @@ class RabbitMq:
 
     async def provision(self, execute: Execute, service: Service, credentials: Mapping[str, Credential]) -> None:
         await execute(("sh", "-c", IMPORT), definitions(service, credentials))
-
-    def relationship_value(
-        self, service: Service, relationship: str, endpoint: str, credential: Credential, ip: str, hostname: str,
-    ) -> dict[str, Any]:
-        return relationship_object(service, relationship, endpoint, credential, ip, hostname, scheme="amqp", port=PORT)
 
     def copying(self, service: Service) -> Copying | None:
         return None   # messages cannot be read without taking them

@@ -15,10 +15,20 @@ from typing import Any, ClassVar
 from deployd.environment.application_json import application_json
 from deployd.environment.hosts import ResolvedRoute
 from deployd.environment.kernel import MOST_VALUE_BYTES, Beyond, beyond_kernel, value_bytes
-from deployd.environment.platform import PREFIXES, About, build_environment, encoded, routes_json, runtime_environment
+from deployd.environment.platform import (
+    PORT,
+    PREFIXES,
+    About,
+    Surroundings,
+    build_environment,
+    encoded,
+    routes_json,
+    runtime_environment,
+)
+from deployd.environment.relationships import Address, Connection, Credential, Related
 from deployd.environment.variables import variables_of
 from deployd.errors import DeployError
-from deployd.project.model import Application, Instance, Place, ProjectConfig, Service
+from deployd.project.model import Application, Instance, Place, ProjectConfig, Relationship, Service
 from deployd.release.applications.start_script import hook_script
 from deployd.services.families import FAMILIES
 from deployd.settings import ProjectSettings
@@ -76,7 +86,7 @@ def _of_application(
     for who, instance, place in instances:
         values = runtime_environment(
             app, about, variables_of(app, instance, project, branch, building=False), commands=instance.commands,
-            routes=(), relationships=_relationships(config, instance),
+            around=Surroundings(relationships=_relationships(config, instance)),
         )
         values |= {f"{prefix}ROUTES": routes for prefix in PREFIXES}
         for found in beyond_kernel(values):
@@ -141,18 +151,16 @@ def _most_of(found: Beyond, app: Application, values: Mapping[str, str]) -> str:
     return f", most of it {longest} ({sizes[longest]:,})" if longest else ""
 
 
-def _relationships(config: ProjectConfig, instance: Instance) -> dict[str, list[dict[str, Any]]]:
-    """As `instances.relationship_values` makes them, with nothing shorter than it will be."""
-    values = {}
-    for item in instance.relationships:
-        service = config.service(item.target)
-        family = FAMILIES.get(service.kind) if service else None
-        value: dict[str, Any] = {"service": item.target, "rel": item.endpoint, "more": LONG * 6}
-        if service and family:
-            credential = family.credentials(service, lambda _: LONG).get(item.endpoint)
-            if credential is not None:
-                value = dict(family.relationship_value(
-                    service, item.name, item.endpoint, credential, ip="255.255.255.255", hostname=LONG * 2,
-                ))
-        values[item.name] = [{**value, "cluster": LONG * 2}]
-    return values
+def _relationships(config: ProjectConfig, instance: Instance) -> tuple[Related, ...]:
+    """As `instances.related` makes them, with nothing shorter than it will be."""
+    return tuple(_related(config, item) for item in instance.relationships)
+
+
+def _related(config: ProjectConfig, item: Relationship) -> Related:
+    service = config.service(item.target)
+    family = FAMILIES.get(service.kind) if service else None
+    address = Address(hostname=LONG * 2, ip="255.255.255.255", cluster=LONG * 2)
+    if service is None or family is None:
+        return Related(item.name, item.target, item.endpoint, LONG, Connection(LONG, PORT), address)
+    credential = family.credentials(service, lambda _: LONG).get(item.endpoint, Credential(LONG, LONG, LONG))
+    return Related(item.name, item.target, item.endpoint, service.type, family.connection, address, credential)

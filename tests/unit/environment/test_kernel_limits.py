@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import pytest
 
 from deployd.environment.kernel import MOST_VALUE_BYTES, beyond_kernel, value_bytes
-from deployd.environment.platform import About, build_environment, runtime_environment
+from deployd.environment.platform import About, Surroundings, build_environment, runtime_environment
 from deployd.environment.variables import variables_of
 from deployd.project.model import NOWHERE, ProjectConfig
 from deployd.project.reader import read_project
@@ -106,7 +106,7 @@ def test_what_is_told_before_is_not_less_than_what_is_started() -> None:
                    "db: {type: 'mariadb:11.8', disk: 512}\ncache: {type: 'redis:8.0'}\n")
     app = found.applications[0]
     variables = variables_of(app, app.web.instance, SHOP, "main", building=False)
-    values = runtime_environment(app, ABOUT, variables, commands=app.web.instance.commands, routes=(), relationships={})
+    values = runtime_environment(app, ABOUT, variables, commands=app.web.instance.commands, around=Surroundings())
     assert not too_large_to_start(found, SHOP, "main")
     refuse_too_large("shop", values, NOWHERE)
     refuse_too_large("shop", build_environment(app, ABOUT, variables), NOWHERE)

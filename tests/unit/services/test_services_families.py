@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from deployd.environment.relationships import Address, Credential, Related
 from deployd.project.model import (
     Endpoint,
     MysqlConfiguration,
@@ -16,13 +17,13 @@ from deployd.project.model import (
 )
 from deployd.project.reader import read_project
 from deployd.services.families import FAMILIES, ServiceNotSupported, family_of
-from deployd.services.family import SECRET_FILE, SECRET_FORMS, Credential
+from deployd.services.family import SECRET_FILE, SECRET_FORMS
 from deployd.services.rabbitmq import password_hash
 from tests.unit.project_trees import DictTree
 
 EXAMPLE_KEYS = {
     "username", "password", "scheme", "host", "port", "path", "query", "fragment", "ip", "hostname", "service", "rel",
-    "type", "public", "host_mapped",
+    "type", "public", "host_mapped", "cluster",
 }
 DEFAULTS = {
     "mariadb": ("mysql", "main"), "postgresql": ("postgresql", "main"), "redis": ("redis", None),
@@ -81,8 +82,11 @@ def test_a_relationship_object_has_all_keys_of_the_public_example(kind, user, sc
     it = service(kind)
     endpoint, path = DEFAULTS[kind]
     credential = family_of(it).credentials(it, secret)[endpoint]
-    value = family_of(it).relationship_value(it, "database", endpoint, credential, "10.0.0.2", "host-of-it")
+    address = Address("host-of-it", "10.0.0.2", "shop-main")
+    connection = family_of(it).connection
+    value = Related("database", it.name, endpoint, it.type, connection, address, credential).as_json()
     assert set(value) == EXAMPLE_KEYS
+    assert connection.port == family_of(it).parts(it, memory_mb=512).port
     assert (value["username"], value["scheme"], value["port"], value["path"]) == (user, scheme, port, path)
     assert (value["host"], value["ip"], value["hostname"]) == ("database.internal", "10.0.0.2", "host-of-it")
     assert (value["service"], value["rel"], value["type"]) == ("it", endpoint, f"{kind}:1")
