@@ -8,21 +8,23 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from deployd.project.application.build import BUILD, CACHE, HOOKS
+from deployd.project.application.commands import COMMANDS
 from deployd.project.application.crons import COMMANDS as CRON_COMMANDS
 from deployd.project.application.crons import CRON
 from deployd.project.application.definition import APPLICATION, SOURCE
-from deployd.project.application.firewall import FIREWALL
-from deployd.project.application.firewall import RULE as FIREWALL_RULE
-from deployd.project.application.instance import INSTANCE_KEYS, RESOURCES
+from deployd.project.application.instance import INSTANCE_KEYS
 from deployd.project.application.locations import BUFFERING, LOCATION, RULE
 from deployd.project.application.mounts import MOUNT
 from deployd.project.application.operations import OPERATION, OPERATION_COMMANDS, PREFLIGHT, SOURCE_OPERATION
 from deployd.project.application.relationships import RELATIONSHIP
 from deployd.project.application.runtime import EXTENSION, RUNTIME, SIZING, XDEBUG
 from deployd.project.application.stack import STACK
-from deployd.project.application.web import COMMANDS, UPSTREAM, WEB
+from deployd.project.application.web import UPSTREAM, WEB
 from deployd.project.application.workers import COMMANDS as WORKER_COMMANDS
 from deployd.project.application.workers import WORKER
+from deployd.project.container.firewall import FIREWALL
+from deployd.project.container.firewall import RULE as FIREWALL_RULE
+from deployd.project.container.resources import RESOURCES
 from deployd.project.fields.keys import Key, Table
 from deployd.project.findings.codes import CODES
 from deployd.project.offered.runtimes import RUNTIMES, Versions
@@ -34,7 +36,7 @@ from deployd.project.routes.settings import HSTS, SSI, STICKY, TLS
 from deployd.project.services import mercure, mysql, postgresql, rabbitmq, redis, search, solr, varnish, vault
 from deployd.project.services.definitions import SERVICE
 from deployd.project.tree.includes import INCLUDE
-from deployd.project.tree.merged import DOCUMENT
+from deployd.project.tree.merged_document import DOCUMENT
 
 SECTIONS: tuple[tuple[str, tuple[Table, ...]], ...] = (
     ("Upsun's one document", (DOCUMENT,)),

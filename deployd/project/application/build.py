@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Mapping
 
-from deployd.project.application.mounts import inside
+from deployd.project.fields.fields import Field, Fields
 from deployd.project.fields.keys import Key, Table
-from deployd.project.fields.shape import Field, Fields
 from deployd.project.findings.spelling import guess, listed, shown
 from deployd.project.model.application import Build, BuildCache, Hook, Hooks
 from deployd.project.model.json import Json
+from deployd.project.tree.tree import inside
 
 BUILD = Table(
     "build",

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator
+from dataclasses import dataclass
 
-from deployd.project.application.definition import Definition
-from deployd.project.application.mounts import inside
-from deployd.project.fields.shape import Field
+from deployd.project.fields.fields import Field
 from deployd.project.model.dialect import Dialect
 from deployd.project.model.place import Place
 from deployd.project.tree.files import MOST_APPLICATIONS, Files
 from deployd.project.tree.includes import Includes
+from deployd.project.tree.tree import inside
 from deployd.project.yaml.nodes import Entry, ListNode, MapNode, Node, ScalarNode, TagNode, is_null
 
 
@@ -145,3 +145,20 @@ def _source_root(node: Node) -> str | None:
     if root is None or not isinstance(root.value, ScalarNode) or is_null(root.value):
         return None
     return inside(root.value.text)
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """An application that was found and not read yet."""
+
+    node: MapNode
+    default_root: str
+    """Folder of the app file; "" for `applications.yaml`."""
+    name: ScalarNode | None
+    """Where the name stands: the value of `name`, or the key in `applications.yaml`."""
+    label: str
+    """How findings call it before its name is known."""
+
+    @property
+    def written_name(self) -> str | None:
+        return self.name.text if self.name is not None else None

@@ -10,29 +10,31 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from deployd.project.application.firewall import read_firewall
 from deployd.project.application.mounts import read_mounts
 from deployd.project.application.relationships import read_relationships
 from deployd.project.application.variables import read_variables
-from deployd.project.fields.keys import Key, Table
-from deployd.project.fields.shape import Field, Fields
+from deployd.project.container.firewall import read_firewall
+from deployd.project.container.resources import (
+    ACCESS,
+    ACCESS_MEND,
+    DISK,
+    DISK_MEND,
+    FILTER,
+    PROFILES,
+    SIZE,
+    SIZES,
+    read_resources,
+)
+from deployd.project.fields.fields import Field, Fields
+from deployd.project.fields.keys import Key
 from deployd.project.findings.spelling import guess, nearest, shown
 from deployd.project.model.application import Commands, Instance
-from deployd.project.model.container import Resources
-from deployd.project.targets import Targets
+from deployd.project.relationship_targets import Targets
 
-SIZES = ("AUTO", "XS", "S", "M", "L", "XL", "2XL", "4XL")
-PROFILES = ("HIGH_CPU", "BALANCED", "HIGH_MEMORY", "HIGHER_MEMORY")
 ROLES = ("viewer", "contributor", "admin")
 LEAST_DISK_MB = 128
 SIZED = ("local", "storage")
 """Sources of mounts that an instance's `disk` is for."""
-SIZE = "write `size: L`, or ask the operator for larger `sizes`"
-DISK = "Docker's volumes have no quota and share the disk of the host"
-DISK_MEND = "nothing to change here: leave room on the host"
-ACCESS = "who may do what is said by deployd's tokens and keys"
-ACCESS_MEND = "remove it, or keep it for another host"
-FILTER = "filter on the host, if it matters"
 INSTANCE_KEYS = (
     Key(
         "size",
@@ -50,14 +52,6 @@ INSTANCE_KEYS = (
     Key("variables", "mapping of mappings", "by prefix: `env`, `php` and others", "`{}`"),
     Key("firewall", "mapping: `outbound`", "outbound traffic is not filtered yet", treatment="warned", mend=FILTER),
     Key("additional_hosts", "mapping of host name to IP address", "lines of the container's hosts file", "`{}`"),
-)
-RESOURCES = Table(
-    "resources",
-    (
-        Key("base_memory", "integer, MB", treatment="noted"),
-        Key("memory_ratio", "integer, MB", treatment="noted"),
-    ),
-    noun="`resources`",
 )
 _HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?", re.ASCII)
 
@@ -102,15 +96,6 @@ def read_instance(scope: Scope, commands: Commands, targets: Targets) -> Instanc
         container_profile=profile.one_of(PROFILES) if profile else None,
         additional_hosts=_hosts(scope.get("additional_hosts")),
         timezone=read_timezone(scope.get("timezone")),
-    )
-
-
-def read_resources(field: Field | None) -> Resources | None:
-    fields = field.fields(RESOURCES) if field else None
-    if fields is None:
-        return None
-    return Resources(
-        fields.integer("base_memory", 1, 1_000_000, "MB"), fields.integer("memory_ratio", 1, 1_000_000, "MB")
     )
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import posixpath
 
+from deployd.project.fields.fields import Field
 from deployd.project.fields.keys import Key, Table
-from deployd.project.fields.shape import Field
 from deployd.project.findings.findings import Findings
 from deployd.project.findings.spelling import guess, listed, nearest, shown
 from deployd.project.model.application import Application

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Literal, cast
 
+from deployd.project.fields.fields import Field
 from deployd.project.fields.keys import Key, Table
-from deployd.project.fields.shape import Field
 from deployd.project.findings.spelling import guess, listed, nearest, shown
 from deployd.project.model.application import Mount
-from deployd.project.targets import Targets
+from deployd.project.relationship_targets import Targets
+from deployd.project.tree.tree import inside
 from deployd.project.yaml.nodes import ScalarNode
 
 MOUNT = Table(
@@ -124,12 +125,6 @@ def _read_legacy(path: str, field: Field) -> Mount | None:
 
 def _is_too_long(path: str) -> bool:
     return len(path.encode()) > LONGEST_PATH
-
-
-def inside(path: str) -> str | None:
-    """A path without outer slashes and dots; None when it leads out."""
-    parts = [part for part in path.split("/") if part not in ("", ".")]
-    return None if ".." in parts or "\0" in path or "\n" in path else "/".join(parts)
 
 
 def _service(field: Field | None, targets: Targets) -> str | None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from deployd.project.application.instance import ROLES
+from deployd.project.fields.fields import Fields
 from deployd.project.fields.keys import Key, Table
-from deployd.project.fields.shape import Fields
 from deployd.project.model.application import Operation, Preflight
 
 SOURCE_OPERATION = Table(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from deployd.project.application.variables import INI_NAME
+from deployd.project.fields.fields import Field, Fields
 from deployd.project.fields.keys import Key, Table
-from deployd.project.fields.shape import Field, Fields
 from deployd.project.findings.spelling import nearest, shown
 from deployd.project.model.application import Extension, Runtime
 from deployd.project.model.json import Json

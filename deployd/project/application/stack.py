@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from deployd.project.fields.fields import Field, Fields
 from deployd.project.fields.keys import Key, Table
-from deployd.project.fields.shape import Field, Fields
 from deployd.project.fields.types import read_type
 from deployd.project.findings.spelling import listed, shown
 from deployd.project.offered.runtimes import RUNTIMES

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from deployd.project.fields.shape import Field
+from deployd.project.fields.fields import Field
 from deployd.project.findings.spelling import shown
 from deployd.project.model.dialect import MAGENTO, PLATFORMSH
 from deployd.project.model.json import Json

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from typing import Literal, cast
 
+from deployd.project.application.commands import COMMANDS, read_commands
 from deployd.project.application.instance import INSTANCE_KEYS, Scope, read_instance
 from deployd.project.application.legacy_web import LEGACY_KEYS, read_legacy_location
 from deployd.project.application.locations import read_locations
+from deployd.project.fields.fields import Fields
 from deployd.project.fields.keys import Key, Table
-from deployd.project.fields.shape import Fields
 from deployd.project.model.application import Commands, Web
 from deployd.project.model.place import Place
 from deployd.project.model.web import Location
-from deployd.project.targets import Targets
+from deployd.project.relationship_targets import Targets
 
 WEB = Table(
     "web",
@@ -25,15 +25,6 @@ WEB = Table(
         *LEGACY_KEYS,
     ),
     noun="`web`",
-)
-COMMANDS = Table(
-    "web.commands",
-    (
-        Key("start", "shell command", "the long-running process, run by dash; restarted when it ends", "PHP: PHP-FPM"),
-        Key("pre_start", "shell command", "once before each start"),
-        Key("post_start", "shell command", "after the start, before the router sends requests"),
-    ),
-    noun="`commands`",
 )
 UPSTREAM = Table(
     "web.upstream",
@@ -48,7 +39,6 @@ UPSTREAM = Table(
     ),
     noun="`upstream`",
 )
-_BACKGROUND = re.compile(r"(?<![&|>])&\s*$")
 
 
 def read_web(application: Fields, runtime: str, targets: Targets) -> Web:
@@ -59,25 +49,6 @@ def read_web(application: Fields, runtime: str, targets: Targets) -> Web:
     instance = read_instance(Scope(fields, application), commands, targets)
     place = fields.place if fields else Place(application.place.file, application.place.line, application.place.column)
     return Web(instance, family, protocol, _locations(fields, application, runtime, commands), place)
-
-
-def read_commands(fields: Fields, *, start_needed: bool, table: Table) -> Commands:
-    """Commands of the web instance or of a worker."""
-    commands = fields.fields("commands", table)
-    if commands is None:
-        return Commands()
-    start_field = (
-        commands.require("start", "say which command starts the process") if start_needed else commands.get("start")
-    )
-    start = start_field.text() if start_field else None
-    if start_field is not None and start is not None and _BACKGROUND.search(start.rstrip()):
-        start_field.warn(
-            "background-process",
-            "the command ends in `&`, so it seems to end at once and is started again and again",
-            "remove the `&`; the process must stay in the foreground",
-        )
-    post_start = commands.text("post_start") if table.key("post_start") else None
-    return Commands(start, commands.text("pre_start"), post_start)
 
 
 def _upstream(

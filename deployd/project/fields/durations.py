@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from deployd.project.fields.shape import Field
+from deployd.project.fields.fields import Field
 from deployd.project.findings.spelling import shown
 from deployd.project.yaml.nodes import ScalarNode
 

@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 
-from deployd.project.fields.shape import Field
+from deployd.project.fields.fields import Field
 from deployd.project.findings.spelling import guess, listed, nearest, shown
 from deployd.project.offered.runtimes import Versions
 from deployd.project.offered.services import SERVICE_TYPES

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from deployd.project.findings.codes import CODES
-from deployd.project.model.findings import Finding
+from deployd.project.model.finding import Finding
 from deployd.project.model.place import Place
 from deployd.project.yaml.nodes import Node
 

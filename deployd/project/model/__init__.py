@@ -26,10 +26,10 @@ from deployd.project.model.application import (
 )
 from deployd.project.model.container import FirewallRule, Relationship, Resources
 from deployd.project.model.dialect import DIALECTS, MAGENTO, PLATFORMSH, UPSUN, Dialect, is_merged_file
-from deployd.project.model.findings import Finding, ReadResult
+from deployd.project.model.finding import Finding
 from deployd.project.model.json import Json, nothing
 from deployd.project.model.place import NOWHERE, Place
-from deployd.project.model.project import ImageAsked, ProjectConfig
+from deployd.project.model.project import ImageAsked, ProjectConfig, ReadResult
 from deployd.project.model.routes import Hsts, PathRedirect, RouteCache, RouteTemplate, RouteTls
 from deployd.project.model.service import Endpoint, Service
 from deployd.project.model.service_configuration import (

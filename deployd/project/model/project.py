@@ -1,11 +1,12 @@
-"""Everything that the files of one commit say."""
+"""Everything that the files of one commit say, and what reading them gives."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from deployd.project.model.application import Application
 from deployd.project.model.dialect import Dialect, is_merged_file
+from deployd.project.model.finding import Finding
 from deployd.project.model.place import Place
 from deployd.project.model.routes import RouteTemplate
 from deployd.project.model.service import Service
@@ -61,3 +62,21 @@ class ProjectConfig:
 
     def service(self, name: str) -> Service | None:
         return next((service for service in self.services if service.name == name), None)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadResult:
+    """What reading a repository gave: a configuration when no finding is an error."""
+
+    config: ProjectConfig | None
+    findings: tuple[Finding, ...] = field(default=())
+    images: tuple[ImageAsked, ...] = ()
+    """Of a configuration that is refused: whether the host has them is told with all else that is wrong."""
+
+    @property
+    def errors(self) -> tuple[Finding, ...]:
+        return tuple(finding for finding in self.findings if finding.severity == "error")
+
+    @property
+    def warnings(self) -> tuple[Finding, ...]:
+        return tuple(finding for finding in self.findings if finding.severity == "warning")

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, cast
 
-from deployd.project.application.relationships import split_endpoint
+from deployd.project.fields.fields import Field, Fields
 from deployd.project.fields.keys import Key, Table
 from deployd.project.fields.patterns import pattern_size
-from deployd.project.fields.shape import Field, Fields
 from deployd.project.findings.spelling import guess, shown
 from deployd.project.model.routes import RouteCache, RouteTemplate
+from deployd.project.relationship_targets import Targets, split_endpoint
 from deployd.project.routes.redirects import (
     LARGEST_PATTERNS,
     MOST_PATTERNS,
@@ -23,7 +23,6 @@ from deployd.project.routes.redirects import (
 )
 from deployd.project.routes.settings import SSI, STICKY, TLS, read_cache, read_switch, read_tls
 from deployd.project.routes.urls import check_url, is_url
-from deployd.project.targets import Targets
 
 ROUTE = Table(
     "route",

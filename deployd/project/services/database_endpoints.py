@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from deployd.project.fields.fields import Field, Fields
 from deployd.project.fields.keys import Table
-from deployd.project.fields.shape import Field, Fields
 from deployd.project.findings.spelling import guess, listed, nearest, shown
 from deployd.project.model.service import Endpoint
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from deployd.project.application.definition import check_name
-from deployd.project.application.firewall import read_firewall
-from deployd.project.application.instance import (
+from deployd.project.container.firewall import read_firewall
+from deployd.project.container.names import check_name
+from deployd.project.container.resources import (
     ACCESS,
     ACCESS_MEND,
     DISK,
@@ -18,8 +18,8 @@ from deployd.project.application.instance import (
     SIZES,
     read_resources,
 )
+from deployd.project.fields.fields import Field, Fields
 from deployd.project.fields.keys import Key, Table
-from deployd.project.fields.shape import Field, Fields
 from deployd.project.fields.types import read_type
 from deployd.project.findings.spelling import shown
 from deployd.project.model.container import Relationship

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from deployd.project.fields.shape import Fields
+from deployd.project.fields.fields import Fields
 from deployd.project.model.service import Endpoint
 from deployd.project.model.service_configuration import ServiceConfiguration
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from deployd.project.fields.fields import Fields
 from deployd.project.fields.keys import Table
-from deployd.project.fields.shape import Fields
 from deployd.project.findings.spelling import shown
 from deployd.project.model.service import Endpoint
 from deployd.project.offered.services import SERVICE_TYPES

@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from deployd.project.fields.fields import Fields
 from deployd.project.fields.keys import Key, Table
-from deployd.project.fields.shape import Fields
 from deployd.project.model.service import Endpoint
 from deployd.project.model.service_configuration import MysqlConfiguration, MysqlProperties
 from deployd.project.services.database_endpoints import read_endpoints, read_names

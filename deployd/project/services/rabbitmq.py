@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from deployd.project.fields.fields import Fields
 from deployd.project.fields.keys import Key, Table
-from deployd.project.fields.shape import Fields
 from deployd.project.services.found import Found
 
 CONFIGURATION = Table(

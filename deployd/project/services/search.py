@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from deployd.project.fields.fields import Fields
 from deployd.project.fields.keys import Key, Table
-from deployd.project.fields.shape import Fields
 from deployd.project.model.service_configuration import SearchConfiguration
 from deployd.project.services.found import Found
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Literal, cast
 
+from deployd.project.fields.fields import Field, Fields
 from deployd.project.fields.keys import Key, Table
-from deployd.project.fields.shape import Field, Fields
 from deployd.project.model.service import Endpoint
 from deployd.project.model.service_configuration import VaultConfiguration, VaultKey
 from deployd.project.services.found import Found

@@ -11,9 +11,9 @@ from deployd.project.findings.findings import Findings
 from deployd.project.model.dialect import DIALECTS, PLATFORMSH, UPSUN, Dialect, is_merged_file
 from deployd.project.model.place import Place
 from deployd.project.tree.tree import Tree
+from deployd.project.yaml.decoding import decode
 from deployd.project.yaml.loader import load_yaml
 from deployd.project.yaml.nodes import Node
-from deployd.project.yaml.texts import decode
 
 ATTRIBUTES = ".gitattributes"
 FOLDER_FILES = ("applications.yaml", "services.yaml", "routes.yaml")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ipaddress
 
+from deployd.project.fields.fields import Field
 from deployd.project.fields.keys import Key, Table
-from deployd.project.fields.shape import Field
 from deployd.project.findings.spelling import shown
 from deployd.project.model.container import FirewallRule
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from deployd.project.fields.shape import Field
+from deployd.project.fields.fields import Field
 from deployd.project.findings.spelling import listed, nearest, shown
 from deployd.project.model.dialect import Dialect
 from deployd.project.model.service import Service
+from deployd.project.offered.services import SERVICE_TYPES
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +121,21 @@ def _endpoint_hint(service: Service, endpoint: str, names: list[str]) -> str:
 
 def default_endpoint(service: Service) -> str | None:
     """The endpoint that is meant when none is written: the one called like its kind's, if it is still there."""
-    from deployd.project.offered.services import SERVICE_TYPES
-
     usual = SERVICE_TYPES[service.kind].endpoints
     return next((item.name for item in service.endpoints if usual and item.name == usual[0]), None)
+
+
+def split_endpoint(field: Field, written: str, targets: Targets) -> tuple[str, str] | None:
+    """`mysql:mysql` → the two parts, or None with a finding."""
+    target, colon, endpoint = written.partition(":")
+    target, endpoint = target.strip(), endpoint.strip()
+    if colon and target and endpoint:
+        return target, endpoint
+    usual = "http" if target in targets.applications else "endpoint"
+    service = targets.services.get(target)
+    if service is not None and service.endpoints:
+        usual = service.endpoints[0].name
+    field.wrong(
+        "endpoint-missing", f'"{shown(written)}" does not name an endpoint', f'write "{target or "service"}:{usual}"'
+    )
+    return None

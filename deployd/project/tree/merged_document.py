@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from deployd.project.fields.fields import Field, under
 from deployd.project.fields.keys import Key, Table
-from deployd.project.fields.shape import Field, under
 from deployd.project.findings.spelling import shown
 from deployd.project.model.dialect import Dialect
 from deployd.project.tree.files import Files
