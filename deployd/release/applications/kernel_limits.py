@@ -13,8 +13,8 @@ from itertools import islice
 from typing import Any, ClassVar
 
 from deployd.environment.application_json import application_json
+from deployd.environment.exec_limits import MOST_VALUE_BYTES, Beyond, beyond_limits, value_bytes
 from deployd.environment.hosts import ResolvedRoute
-from deployd.environment.kernel import MOST_VALUE_BYTES, Beyond, beyond_kernel, value_bytes
 from deployd.environment.platform import (
     PORT,
     PREFIXES,
@@ -62,7 +62,7 @@ def refuse_too_large(who: str, environment: Mapping[str, str], place: Place) -> 
     Raises:
         TooLargeToStart: The environment with which something is about to be started, all values known.
     """
-    for found in beyond_kernel(environment):
+    for found in beyond_limits(environment):
         raise _told(found, who, place, "")
 
 
@@ -89,11 +89,11 @@ def _of_application(
             around=Surroundings(relationships=_relationships(config, instance)),
         )
         values |= {f"{prefix}ROUTES": routes for prefix in PREFIXES}
-        for found in beyond_kernel(values):
+        for found in beyond_limits(values):
             yield _told(found, who, _place(found, app, place), _most_of(found, app, values))
         if post_start := instance.commands.post_start:
             yield from _argument(f"the post_start command of {who}", hook_script(post_start), place)
-    for found in beyond_kernel(building):
+    for found in beyond_limits(building):
         yield _told(found, f"the build of {app.name}", _place(found, app, app.place), _most_of(found, app, building))
     for cron in app.crons:
         yield from _argument(f"the stop command of the cron {cron.name}", hook_script(cron.stop or ""), cron.place)
@@ -104,7 +104,7 @@ def _of_service(service: Service) -> Iterator[TooLargeToStart]:
     if family is None:
         return
     parts = family.parts(service, memory_mb=512)
-    for found in beyond_kernel(parts.environment):
+    for found in beyond_limits(parts.environment):
         yield _told(found, f"the service {service.name}", service.place, "")
     for argument in parts.command or ():
         yield from _argument(f"an argument of the service {service.name}", argument, service.place)

@@ -12,7 +12,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from deployd.ids import ProjectId
-from deployd.settings import words
+from deployd.settings import valid
+from deployd.settings.config_files import config_folder
 from deployd.settings.containers import DEFAULT_SIZES, BuildSettings, ContainerSettings, Size
 from deployd.settings.contradictions import Wrong, contradictions
 from deployd.settings.frozen import MOST, Frozen
@@ -21,7 +22,6 @@ from deployd.settings.limits import CollectSettings, Limits, OutputSettings, Sha
 from deployd.settings.mail import MailRelay, MailSettings
 from deployd.settings.project import AnswerWanted, ProjectSettings, Strategy
 from deployd.settings.router import RouterSettings, TlsSettings
-from deployd.settings.shipped import config_folder
 from deployd.settings.tokens import Token
 
 SMTP_PORT = 25
@@ -100,12 +100,12 @@ class Settings(Frozen):
     @field_validator("directory", "state", "run")
     @classmethod
     def _folders_are_absolute(cls, value: Path | None) -> Path | None:
-        return None if value is None else words.folder(value)
+        return None if value is None else valid.folder(value)
 
     @field_validator("key_file", "catalogue", "docker_socket")
     @classmethod
     def _files_are_absolute(cls, value: Path | None) -> Path | None:
-        return None if value is None else words.absolute(value)
+        return None if value is None else valid.absolute(value)
 
     @field_validator("network_pool")
     @classmethod
@@ -123,12 +123,12 @@ class Settings(Frozen):
     @field_validator("listen")
     @classmethod
     def _listen_names_a_port(cls, value: str) -> str:
-        return words.address_and_port(value)
+        return valid.address_and_port(value)
 
     @field_validator("public_url")
     @classmethod
     def _public_url_is_an_address(cls, value: str) -> str:
-        return words.web_url(value)
+        return valid.web_url(value)
 
     @field_validator("sizes")
     @classmethod

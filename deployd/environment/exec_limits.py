@@ -35,7 +35,7 @@ def value_bytes(name: str, value: str) -> int:
     return len(name.encode()) + len(value.encode()) + 2
 
 
-def beyond_kernel(environment: Mapping[str, str]) -> list[Beyond]:
+def beyond_limits(environment: Mapping[str, str]) -> list[Beyond]:
     """Each variable that is too long, else all of them together when they are too much."""
     sizes = {name: value_bytes(name, value) for name, value in environment.items()}
     found = [Beyond(name, size, MOST_VALUE_BYTES) for name, size in sizes.items() if size > MOST_VALUE_BYTES]

@@ -1,6 +1,7 @@
 """Single values as the operator writes them: what no part of the system could use is refused. Pure.
 
-Each function gives the value back, normalised, or raises a ValueError whose text is for people.
+Each function gives the value back, normalised, or raises a ValueError whose text is for people; what of a secret can
+be guessed is said later, with all else that is wrong.
 """
 
 from __future__ import annotations
@@ -16,7 +17,15 @@ LAST_PORT = 65_535
 LONGEST_LINE = 200
 NO_BRANCH = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|^[-/.]|/\.|[/.]$|\.lock(/|$)")
 """What git takes for no name of a branch: git-check-ref-format."""
+PROJECT_ID = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
 REMOTE = re.compile(r"(https?|ssh|git|file)://\S+|[^\s:/-][^\s:/]*:\S+|/.+", re.ASCII)
+LEAST_CHARACTERS = 16
+"""Of a token and of a webhook's secret: what `openssl rand -hex 8` gives."""
+LEAST_DIFFERENT = 6
+"""Different characters in it; `xxxxxxxxxxxxxxxx` is a place to be filled."""
+PLACEHOLDERS = re.compile(
+    r"(change|replace).?(me|this)|placeholder|example|your.?(secret|token)|password|openssl|…", re.IGNORECASE,
+)
 
 
 def line(text: str) -> str:
@@ -33,6 +42,17 @@ def secret(text: str) -> str:
     if text != text.strip() or not text.isprintable():
         raise ValueError("it begins or ends with a blank, or has a line end in it: nobody could send it")
     return text
+
+
+def weakness_of(secret: str) -> str:
+    """Why a secret can be guessed; empty when it cannot."""
+    if len(secret) < LEAST_CHARACTERS:
+        return f"it has {len(secret)} characters, and {LEAST_CHARACTERS} are the least"
+    if len(set(secret)) < LEAST_DIFFERENT:
+        return "it repeats itself"
+    if PLACEHOLDERS.search(secret):
+        return "it is a word that holds the place of a secret"
+    return ""
 
 
 def branch(text: str) -> str:
