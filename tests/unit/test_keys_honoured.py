@@ -128,3 +128,16 @@ def test_the_web_server_sees_temporary_mounts_and_a_worker_has_its_own(tmp_path:
     assert web.memory_bytes >= (in_memory + 128) * 1024 * 1024, "visitors' uploads fill it, and nginx goes on"
     worker = worker_container(parts("app--w"))
     assert f"{tmp_path}/app--w/0" in {item.source for item in worker.binds}
+
+
+def test_values_that_the_reader_does_not_understand_go_only_where_somebody_elses_program_reads_them() -> None:
+    """Variables, constraints of dependencies and settings of PHP: `model/json.py` says why."""
+    package = REPOSITORY / "deployd"
+    knowing = {path.relative_to(package).parts[0] for path in package.rglob("*.py") if imports_json(path)}
+    assert knowing == {"project", "environment", "runtimes", "slugs", "reading", "activity"}   # the last one masks them
+
+
+def imports_json(path: Path) -> bool:
+    imports = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ImportFrom)]
+    named = [(node.module or "", item.name) for node in imports for item in node.names]
+    return any(module.startswith("deployd.project.model") and name == "Json" for module, name in named)
