@@ -63,6 +63,23 @@ class Parts:
 
 
 @dataclass(frozen=True, slots=True)
+class Accounts:
+    """Users of a kind of service, one for each endpoint; the default one's is called as on the hosted platforms."""
+
+    default_endpoint: str
+    default_user: str
+
+    def user_of(self, endpoint: str) -> str:
+        return self.default_user if endpoint == self.default_endpoint else endpoint
+
+    def credentials(self, service: Service, secret: Secret) -> Mapping[str, Credential]:
+        return {
+            endpoint.name: Credential(self.user_of(endpoint.name), secret(endpoint.name), endpoint.default)
+            for endpoint in service.endpoints
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class Copying:
     """Programs that write all data of a running service to standard output, and read them back from standard input."""
 

@@ -13,6 +13,7 @@ from deployd.project.model import MysqlConfiguration, MysqlProperties, Service
 from deployd.services.family import (
     RUN_AND_TMP,
     SECRET_FILE,
+    Accounts,
     Copying,
     Execute,
     Parts,
@@ -21,7 +22,7 @@ from deployd.services.family import (
 )
 
 PORT = 3306
-DEFAULT_ENDPOINT, DEFAULT_USER = "mysql", "user"
+ACCOUNTS = Accounts("mysql", "user")
 # A container of an earlier deployd has the password itself in its environment.
 AS_ROOT = 'MYSQL_PWD="${MARIADB_ROOT_PASSWORD-$(cat "$MARIADB_ROOT_PASSWORD_FILE")}" exec'
 CLIENT = ("sh", "-c", f"{AS_ROOT} mariadb --user=root --batch --skip-column-names")
@@ -65,10 +66,7 @@ class MariaDb:
         )
 
     def credentials(self, service: Service, secret: Secret) -> Mapping[str, Credential]:
-        return {
-            endpoint.name: Credential(user_of(endpoint.name), secret(endpoint.name), endpoint.default)
-            for endpoint in service.endpoints
-        }
+        return ACCOUNTS.credentials(service, secret)
 
     async def provision(self, execute: Execute, service: Service, credentials: Mapping[str, Credential]) -> None:
         users = (await execute(CLIENT, USERS.encode())).decode().splitlines()
@@ -82,11 +80,6 @@ class MariaDb:
         dump = (f"{AS_ROOT} mariadb-dump --user=root --single-transaction --quick --routines --events --triggers "
                 '--hex-blob --databases "$@"')
         return Copying(("sh", "-c", dump, "sh", *service.schemas), CLIENT) if service.schemas else None
-
-
-def user_of(endpoint: str) -> str:
-    """An endpoint's user: `user` for the default one, as on the hosted platforms; else the endpoint's own name."""
-    return DEFAULT_USER if endpoint == DEFAULT_ENDPOINT else endpoint
 
 
 def _flags(service: Service, memory_mb: int) -> Iterator[str]:
@@ -137,7 +130,7 @@ def _users(service: Service, credentials: Mapping[str, Credential], there: list[
 def _grants(service: Service, there: set[tuple[str, str]]) -> Iterator[str]:
     wanted = set()
     for endpoint in service.endpoints:
-        user = user_of(endpoint.name)
+        user = ACCOUNTS.user_of(endpoint.name)
         server: set[str] = set()
         for schema, level in endpoint.privileges.items():
             wanted.add((user, _pattern(schema)))
@@ -150,7 +143,7 @@ def _grants(service: Service, there: set[tuple[str, str]]) -> Iterator[str]:
         if server:
             yield f"GRANT {', '.join(sorted(server))} ON *.* TO {_user(user)}"
         yield f"REVOKE {', '.join(sorted(set(REPLICATE + LEAD) - server)) or 'USAGE'} ON *.* FROM {_user(user)}"
-    users = {user_of(endpoint.name) for endpoint in service.endpoints}
+    users = {ACCOUNTS.user_of(endpoint.name) for endpoint in service.endpoints}
     for user, pattern in sorted(there - wanted):
         if user in users:
             yield f"REVOKE ALL PRIVILEGES ON `{pattern}`.* FROM {_user(user)}"

@@ -17,6 +17,7 @@ from deployd.project.model import PostgresqlConfiguration, Service
 from deployd.services.family import (
     RUN_AND_TMP,
     SECRET_FILE,
+    Accounts,
     Copying,
     Execute,
     Parts,
@@ -26,7 +27,7 @@ from deployd.services.family import (
 from deployd.units import MEGABYTE
 
 PORT = 5432
-DEFAULT_ENDPOINT, DEFAULT_USER = "postgresql", "main"
+ACCOUNTS = Accounts("postgresql", "main")
 CLIENT = ("psql", "--username=postgres", "--no-psqlrc", "--quiet", "--tuples-only", "--no-align",
           "--set=ON_ERROR_STOP=1", "--dbname=postgres")
 LEVELS = ("admin", "rw", "ro")
@@ -68,10 +69,7 @@ class PostgreSql:
         )
 
     def credentials(self, service: Service, secret: Secret) -> Mapping[str, Credential]:
-        return {
-            endpoint.name: Credential(user_of(endpoint.name), secret(endpoint.name), endpoint.default)
-            for endpoint in service.endpoints
-        }
+        return ACCOUNTS.credentials(service, secret)
 
     async def provision(self, execute: Execute, service: Service, credentials: Mapping[str, Credential]) -> None:
         await execute(CLIENT, "\n".join(statements(service, credentials)).encode() + b"\n")
@@ -80,15 +78,10 @@ class PostgreSql:
         return Copying(("sh", "-c", DUMP, "sh", *service.schemas), CLIENT) if service.schemas else None
 
 
-def user_of(endpoint: str) -> str:
-    """An endpoint's user: `main` for the default one, as on the hosted platforms; else the endpoint's own name."""
-    return DEFAULT_USER if endpoint == DEFAULT_ENDPOINT else endpoint
-
-
 def statements(service: Service, credentials: Mapping[str, Credential]) -> Iterator[str]:
     """The script for psql; `\\gexec` runs what the query before it gives."""
     yield "SET log_min_error_statement = panic;"     # a statement that fails must not put a password into the log
-    users = {user_of(endpoint.name): credentials[endpoint.name] for endpoint in service.endpoints}
+    users = {ACCOUNTS.user_of(endpoint.name): credentials[endpoint.name] for endpoint in service.endpoints}
     roles = [f"{database}:{level}" for database in service.schemas for level in LEVELS]
     for role in roles:
         yield _unless(f"SELECT FROM pg_roles WHERE rolname = {_text(role)}", f"CREATE ROLE {_name(role)} NOLOGIN")
@@ -127,7 +120,7 @@ def _database(service: Service, database: str) -> Iterator[str]:
 def _members(service: Service, users: Mapping[str, Credential]) -> Iterator[str]:
     wanted = []
     for endpoint in service.endpoints:
-        user = user_of(endpoint.name)
+        user = ACCOUNTS.user_of(endpoint.name)
         for database, level in endpoint.privileges.items():
             role = f"{database}:{level}"
             wanted.append(f"({_text(role)}, {_text(user)})")

@@ -15,6 +15,7 @@ from deployd.environment.relationships import Connection, Credential
 from deployd.project.model import Service
 from deployd.services.family import (
     RUN_AND_TMP,
+    Accounts,
     Copying,
     Execute,
     Parts,
@@ -24,7 +25,7 @@ from deployd.services.family import (
 from deployd.units import MEGABYTE
 
 PORT = 5672
-DEFAULT_ENDPOINT, DEFAULT_USER = "rabbitmq", "guest"
+ACCOUNTS = Accounts("rabbitmq", "guest")
 DEFAULT_VHOST = "/"
 OPERATOR = "deployd"
 """The administrator that the image makes; nobody is told its password."""
@@ -61,10 +62,7 @@ class RabbitMq:
         )
 
     def credentials(self, service: Service, secret: Secret) -> Mapping[str, Credential]:
-        return {
-            endpoint.name: Credential(user_of(endpoint.name), secret(endpoint.name), endpoint.default)
-            for endpoint in service.endpoints
-        }
+        return ACCOUNTS.credentials(service, secret)
 
     async def provision(self, execute: Execute, service: Service, credentials: Mapping[str, Credential]) -> None:
         await execute(("sh", "-c", IMPORT), definitions(service, credentials))
@@ -93,8 +91,3 @@ def password_hash(password: str) -> str:
     """Four bytes of salt and SHA-256, as RabbitMQ keeps it. The salt comes from the password, so that it stays."""
     salt = hashlib.sha256(b"salt" + password.encode()).digest()[:4]
     return base64.b64encode(salt + hashlib.sha256(salt + password.encode()).digest()).decode()
-
-
-def user_of(endpoint: str) -> str:
-    """An endpoint's user: `guest` for the default one, as on the hosted platforms."""
-    return DEFAULT_USER if endpoint == DEFAULT_ENDPOINT else endpoint

@@ -11,8 +11,6 @@ from types import MappingProxyType
 from typing import Any
 
 Json = None | bool | int | float | str | list[Any] | dict[str, Any]
-"""A value that came from YAML and goes on as JSON, unread by us (variables, extension settings)."""
-
 
 EMPTY: Mapping[str, Any] = MappingProxyType({})
 
