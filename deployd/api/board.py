@@ -33,8 +33,8 @@ from deployd.api.shapes import (
 )
 from deployd.certificates.manager import HostCertificate
 from deployd.clock import Clock
-from deployd.environment.hosts import domains_of
 from deployd.environment.naming import environment_type
+from deployd.environment.routes import domains_of
 from deployd.git.mirror import without_user
 from deployd.ids import ActivityId, EnvironmentName, ProjectId
 from deployd.mail.letter import Letter

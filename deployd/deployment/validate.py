@@ -8,7 +8,7 @@ from deployd.activity.log import Tell
 from deployd.deployment.desired import find_wanted, wanted_services
 from deployd.deployment.results import Fetched, Planned
 from deployd.deployment.view import Deployment
-from deployd.environment.hosts import routes_of
+from deployd.environment.routes import routes_of
 from deployd.errors import DeployError, Transient
 from deployd.ids import CommitId
 from deployd.plan import NOTHING_LIVE, WantedApp, WantedService, make_plan

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from deployd.environment.application_json import application_json, hooks_json
-from deployd.environment.hosts import ResolvedRoute
 from deployd.environment.naming import EnvironmentType
 from deployd.environment.relationships import Related, endpoint_objects, relationship_variables
+from deployd.environment.routes import ResolvedRoute
 from deployd.environment.variables import Variables
 from deployd.project.model import MAGENTO, PLATFORMSH, Application, Commands
 

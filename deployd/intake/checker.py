@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Mapping
 
 from deployd.deployment.desired import wrong_routes
-from deployd.environment.hosts import routes_of
 from deployd.environment.naming import machine_name
+from deployd.environment.routes import routes_of
 from deployd.errors import DeployError
 from deployd.ids import CommitId
 from deployd.intake.ports import Verdict

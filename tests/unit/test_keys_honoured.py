@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from deployd.engine.names import Names
-from deployd.environment.hosts import Domains, resolve_routes
+from deployd.environment.domains import Domains
+from deployd.environment.routes import resolve_routes
 from deployd.ids import ActivityId
 from deployd.project import model
 from deployd.project.application.build import FLAVORS, LANGUAGES, NOT_BUILT

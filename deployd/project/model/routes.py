@@ -46,7 +46,7 @@ class RouteCache:
 
 @dataclass(frozen=True, slots=True)
 class RouteTemplate:
-    """A route as the file has it, placeholders unresolved. `environment/hosts.py` makes real routes of it."""
+    """A route as the file has it, placeholders unresolved. `environment/routes.py` makes real routes of it."""
 
     url: str
     """As written: `https://{default}`."""

@@ -1,6 +1,6 @@
 """The routes file: URL patterns and where they lead (configuration format 6). Pure.
 
-Placeholders stay: only an environment knows its hosts (`environment/hosts.py`).
+Placeholders stay: only an environment knows its hosts (`environment/routes.py`).
 """
 
 from __future__ import annotations

@@ -14,9 +14,9 @@ from pathlib import Path
 
 from deployd.confined.beneath import open_folder
 from deployd.engine.observed import ContainerSeen
-from deployd.environment.hosts import routes_of
 from deployd.environment.platform import About, Surroundings, run_config_json, runtime_environment
 from deployd.environment.relationships import Address, Connection, Related
+from deployd.environment.routes import routes_of
 from deployd.environment.variables import variables_of
 from deployd.project.model import Application, Instance, ProjectConfig, Relationship
 from deployd.release.applications.containers import SCRIPTS_FOLDER, InstanceParts

@@ -14,7 +14,6 @@ from typing import Any, ClassVar
 
 from deployd.environment.application_json import application_json
 from deployd.environment.exec_limits import MOST_VALUE_BYTES, Beyond, beyond_limits, value_bytes
-from deployd.environment.hosts import ResolvedRoute
 from deployd.environment.platform import (
     PORT,
     PREFIXES,
@@ -26,6 +25,7 @@ from deployd.environment.platform import (
     runtime_environment,
 )
 from deployd.environment.relationships import Address, Connection, Credential, Related
+from deployd.environment.routes import ResolvedRoute
 from deployd.environment.variables import variables_of
 from deployd.errors import DeployError
 from deployd.project.model import Application, Instance, Place, ProjectConfig, Relationship, Service

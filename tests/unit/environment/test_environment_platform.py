@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from deployd.environment.hosts import Domains, resolve_routes
+from deployd.environment.domains import Domains
 from deployd.environment.platform import About, Surroundings, build_environment, routes_json, runtime_environment
 from deployd.environment.relationships import Address, Connection, Related
+from deployd.environment.routes import resolve_routes
 from deployd.environment.variables import Variables, doubtful_variables, variables_of
 from deployd.project.application.variables import OWN_NAMES, OWN_PLATFORM_NAMES, VARIABLE_NAME
 from deployd.project.model import (

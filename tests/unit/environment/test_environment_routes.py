@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from deployd.environment.hosts import Domains, resolve_routes
+from deployd.environment.domains import Domains
+from deployd.environment.routes import resolve_routes
 from deployd.project.model import PathRedirect, RouteTemplate
 
 DEVELOPMENT = Domains("main-abc-shop.example.net")

@@ -11,26 +11,11 @@ from dataclasses import dataclass, replace
 from typing import Literal, cast
 from urllib.parse import urlsplit
 
+from deployd.environment.domains import Domains
 from deployd.environment.naming import development_host
 from deployd.ids import EnvironmentName
 from deployd.project.model import PathRedirect, ProjectConfig, RouteTemplate
 from deployd.settings import ProjectSettings, Settings
-
-
-@dataclass(frozen=True, slots=True)
-class Domains:
-    """What the placeholders stand for, and the ports of the router."""
-
-    development: str
-    """Host of the environment from the operator's template."""
-    own: tuple[str, ...] = ()
-    """Domains of the project; only production has them."""
-    http_port: int = 80
-    https_port: int | None = 443
-
-    @property
-    def default(self) -> str:
-        return self.own[0] if self.own else self.development
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,28 +46,6 @@ class Resolved:
     @property
     def primary(self) -> ResolvedRoute | None:
         return next((route for route in self.routes if route.primary), None)
-
-
-def cookies_within(host: str, domains: Domains, shared: str) -> str | None:
-    """The domain beyond which cookies of a host must not go, because hosts of other environments are there.
-
-    Args:
-        shared: What all hosts that deployd gives end with; see `shared_domain`.
-
-    Returns:
-        None: nobody else has a host beside it; a domain of the project's own is its own affair.
-    """
-    bare = host.removeprefix("*.")
-    if _is_below(bare, domains.development):
-        return domains.development
-    if not shared or not _is_below(bare, shared):
-        return None
-    own = [domain for domain in domains.own if domain != shared and _is_below(domain, shared)]
-    return max((domain for domain in own if _is_below(bare, domain)), key=len, default=None)
-
-
-def _is_below(host: str, domain: str) -> bool:
-    return host == domain or host.endswith(f".{domain}")
 
 
 def resolve_routes(templates: Sequence[RouteTemplate], domains: Domains) -> Resolved:
