@@ -20,10 +20,13 @@ from deployd.project.container.resources import (
     DISK,
     DISK_MEND,
     FILTER,
-    PROFILES,
-    SIZE,
-    SIZES,
+    MOST_DISK_MB,
+    PROFILE_KEY,
+    RESOURCES_KEY,
+    SIZE_KEY,
+    read_profile,
     read_resources,
+    read_size,
 )
 from deployd.project.fields.fields import Field, Fields
 from deployd.project.fields.keys import Key
@@ -36,15 +39,10 @@ LEAST_DISK_MB = 128
 SIZED = ("local", "storage")
 """Sources of mounts that an instance's `disk` is for."""
 INSTANCE_KEYS = (
-    Key(
-        "size",
-        "`AUTO`, `XS`, `S`, `M`, `L`, `XL`, `2XL` or `4XL`",
-        "memory and CPUs as the operator's `sizes` say",
-        "`AUTO`",
-    ),
-    Key("disk", "integer, MB, at least 128", DISK, "none", "once", DISK_MEND),
-    Key("resources", "mapping", "memory and CPUs come from `size`", treatment="warned", mend=SIZE),
-    Key("container_profile", "string", "memory and CPUs come from `size`", treatment="warned", mend=SIZE),
+    SIZE_KEY,
+    Key("disk", f"integer, MB, at least {LEAST_DISK_MB}", DISK, "none", "once", DISK_MEND),
+    RESOURCES_KEY,
+    PROFILE_KEY,
     Key("access", "mapping: `ssh`", ACCESS, "`{ssh: contributor}`", "warned", ACCESS_MEND),
     Key("relationships", "mapping", "ways to services and other applications", "`{}`"),
     Key("mounts", "mapping", "folders that stay writable", "`{}`"),
@@ -70,11 +68,9 @@ class Scope:
 
 def read_instance(scope: Scope, commands: Commands, targets: Targets) -> Instance:
     """An instance with the application's values filled in."""
-    size = scope.get("size")
     disk = scope.get("disk")
-    profile = scope.get("container_profile")
     mounts = read_mounts(scope.get("mounts"), targets)
-    disk_mb = disk.integer(LEAST_DISK_MB, 100_000_000, "MB") if disk else None
+    disk_mb = disk.integer(LEAST_DISK_MB, MOST_DISK_MB, "MB") if disk else None
     mounts_field = scope.get("mounts")
     sized = targets.dialect.sizes_disks
     if sized and disk is None and mounts_field is not None and any(mount.source in SIZED for mount in mounts):
@@ -85,7 +81,7 @@ def read_instance(scope: Scope, commands: Commands, targets: Targets) -> Instanc
         )
     return Instance(
         commands=commands,
-        size=(size.one_of(SIZES) if size else None) or "AUTO",
+        size=read_size(scope.get("size")),
         disk_mb=disk_mb,
         mounts=mounts,
         relationships=read_relationships(scope.get("relationships"), targets),
@@ -93,7 +89,7 @@ def read_instance(scope: Scope, commands: Commands, targets: Targets) -> Instanc
         access=_access(scope.get("access")),
         firewall=read_firewall(scope.get("firewall")),
         resources=read_resources(scope.get("resources")),
-        container_profile=profile.one_of(PROFILES) if profile else None,
+        container_profile=read_profile(scope.get("container_profile")),
         additional_hosts=_hosts(scope.get("additional_hosts")),
         timezone=read_timezone(scope.get("timezone")),
     )

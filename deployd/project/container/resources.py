@@ -8,7 +8,17 @@ from deployd.project.model.container import Resources
 
 SIZES = ("AUTO", "XS", "S", "M", "L", "XL", "2XL", "4XL")
 PROFILES = ("HIGH_CPU", "BALANCED", "HIGH_MEMORY", "HIGHER_MEMORY")
-SIZE = "write `size: L`, or ask the operator for larger `sizes`"
+MOST_DISK_MB = 100_000_000
+
+_LARGER = "write `size: L`, or ask the operator for larger `sizes`"
+SIZE_KEY = Key(
+    "size",
+    "`AUTO`, `XS`, `S`, `M`, `L`, `XL`, `2XL` or `4XL`",
+    "memory and CPUs as the operator's `sizes` say",
+    "`AUTO`",
+)
+RESOURCES_KEY = Key("resources", "mapping", "memory and CPUs come from `size`", treatment="warned", mend=_LARGER)
+PROFILE_KEY = Key("container_profile", "string", "memory and CPUs come from `size`", treatment="warned", mend=_LARGER)
 DISK = "Docker's volumes have no quota and share the disk of the host"
 DISK_MEND = "nothing to change here: leave room on the host"
 ACCESS = "who may do what is said by deployd's tokens and keys"
@@ -22,6 +32,14 @@ RESOURCES = Table(
     ),
     noun="`resources`",
 )
+
+
+def read_size(field: Field | None) -> str:
+    return (field.one_of(SIZES) if field else None) or "AUTO"
+
+
+def read_profile(field: Field | None) -> str | None:
+    return field.one_of(PROFILES) if field else None
 
 
 def read_resources(field: Field | None) -> Resources | None:

@@ -13,10 +13,13 @@ from deployd.project.container.resources import (
     DISK,
     DISK_MEND,
     FILTER,
-    PROFILES,
-    SIZE,
-    SIZES,
+    MOST_DISK_MB,
+    PROFILE_KEY,
+    RESOURCES_KEY,
+    SIZE_KEY,
+    read_profile,
     read_resources,
+    read_size,
 )
 from deployd.project.fields.fields import Field, Fields
 from deployd.project.fields.keys import Key, Table
@@ -33,18 +36,13 @@ SERVICE = Table(
     (
         Key("type", "`type:version`", "the image that runs it", "required"),
         Key("disk", "integer, MB", DISK, "required by types that keep data", "once", DISK_MEND),
-        Key(
-            "size",
-            "`AUTO`, `XS`, `S`, `M`, `L`, `XL`, `2XL` or `4XL`",
-            "memory and CPUs as the operator's `sizes` say",
-            "`AUTO`",
-        ),
+        SIZE_KEY,
         Key("configuration", "mapping", "by type", "`{}`"),
         Key("relationships", "mapping to `application:endpoint`", "Varnish and its like: what stands behind", "`{}`"),
         Key("access", "mapping", ACCESS, treatment="warned", mend=ACCESS_MEND),
         Key("firewall", "mapping", "outbound traffic is not filtered yet", treatment="warned", mend=FILTER),
-        Key("resources", "mapping", "memory and CPUs come from `size`", treatment="warned", mend=SIZE),
-        Key("container_profile", "string", "memory and CPUs come from `size`", treatment="warned", mend=SIZE),
+        RESOURCES_KEY,
+        PROFILE_KEY,
     ),
     noun="a service",
 )
@@ -82,13 +80,10 @@ def _read_service(name: str, fields: Fields, field: Field, disk_needed: bool) ->
     type_field = fields.require("type", "say which service: `type: mariadb:11.8`")
     kind = read_type(type_field, _VERSIONS, "no-such-service-type", "type of service") if type_field else None
     fields.entries("access")
-    size = fields.get("size")
-    size_name = (size.one_of(SIZES) if size else None) or "AUTO"
-    profile = fields.get("container_profile")
+    size, profile = read_size(fields.get("size")), read_profile(fields.get("container_profile"))
     relationships = _relationships(fields.get("relationships"))
     _warn_of_relationships(fields.get("relationships"), kind)
     firewall, resources = read_firewall(fields.get("firewall")), read_resources(fields.get("resources"))
-    profile_name = profile.one_of(PROFILES) if profile else None
     if type_field is None or kind is None:
         return None
     written, version = kind
@@ -109,14 +104,14 @@ def _read_service(name: str, fields: Fields, field: Field, disk_needed: bool) ->
         version=version,
         type=type_field.raw,
         disk_mb=disk,
-        size=size_name,
+        size=size,
         schemas=found.schemas,
         endpoints=found.endpoints or (),
         configuration=found.configuration,
         relationships=relationships,
         firewall=firewall,
         resources=resources,
-        container_profile=profile_name,
+        container_profile=profile,
         place=field.place,
         type_place=type_field.place,
     )
@@ -144,7 +139,7 @@ def _disk(fields: Fields, kind: str, field: Field, needed: bool) -> int | None:
             key=f"{field.key}.disk",
         )
         return None
-    return disk.integer(least, 100_000_000, "MB")
+    return disk.integer(least, MOST_DISK_MB, "MB")
 
 
 def _warn_of_relationships(field: Field | None, kind: tuple[str, str] | None) -> None:
