@@ -62,9 +62,9 @@ async def describe_instance(
     project, environment = release.project.id, release.environment
     variables = variables_of(app, instance, release.project, release.branch, building=False)
     about = About(
-        project, await host.facts.entropy(project), environment, release.branch, release.type, version.tree,
+        project, await host.facts.entropy(project), environment.name, release.branch, release.type, version.tree,
     )
-    gateway = await host.facts.gateway(project, environment)
+    gateway = await host.facts.gateway(environment)
     trust = await ensure_trust(host.settings)
     routes = routes_of(host.settings, release.project, environment, release.branch, config)
     around = Surroundings(
@@ -77,7 +77,7 @@ async def describe_instance(
     merged = merged_environment({**_trusted(trust), **runtime_paths(app)}, values)
     refuse_too_large(instance_name, merged, app.place)
     home = release.home(instance_name)
-    folder = host.places.instance(project, environment, home, instance_name)
+    folder = host.places.instance(environment, home, instance_name)
     parts = InstanceParts(
         names=release.names, activity=home, app=app, instance=instance, instance_name=instance_name,
         image=version.image_id,
@@ -150,7 +150,7 @@ async def _related(release: Release, host: Host, config: ProjectConfig, item: Re
     container = links_of(release, config, (item,))[f"{item.name}.internal"]
     seen = await host.engine.container(container)
     ip = await _address_of(release, host, seen, item.target)
-    address = Address(container, ip, cluster=f"{release.project.id}-{release.environment}")
+    address = Address(container, ip, cluster=f"{release.project.id}-{release.environment.name}")
     service = config.service(item.target)
     if service is None:
         app = config.application(item.target)
