@@ -13,15 +13,11 @@ from dataclasses import dataclass
 from deployd.project.application.definition import APPLICATION, read_application
 from deployd.project.application.find import Definition, find_applications, listed_applications
 from deployd.project.application.magento_env import check_magento_env
-from deployd.project.consistency import (
-    check_circles,
-    check_counts,
-    check_names,
-    check_reachable,
-    check_runnable,
-    check_services_of_services,
-    check_unused_services,
-)
+from deployd.project.consistency.circles import check_circles
+from deployd.project.consistency.counts import check_counts
+from deployd.project.consistency.names import check_names
+from deployd.project.consistency.services import check_runnable, check_services_of_services
+from deployd.project.consistency.unused import check_reachable, check_unused_services
 from deployd.project.fields.fields import Field, Fields, under
 from deployd.project.findings.findings import Enough, Findings
 from deployd.project.model.application import Application
