@@ -33,10 +33,19 @@ from deployd.project.routes.definitions import ROUTE
 from deployd.project.routes.redirects import REDIRECT, REDIRECTS
 from deployd.project.routes.settings import CACHE as ROUTE_CACHE
 from deployd.project.routes.settings import HSTS, SSI, STICKY, TLS
-from deployd.project.services import mercure, mysql, postgresql, rabbitmq, redis, search, solr, varnish, vault
 from deployd.project.services.definitions import SERVICE
+from deployd.project.services.kinds import KINDS
 from deployd.project.tree.includes import INCLUDE
 from deployd.project.tree.merged_document import DOCUMENT
+
+
+def _of_kinds() -> list[Table]:
+    """Keys of `configuration`, each table once."""
+    found: list[Table] = []
+    for kind in KINDS.values():
+        found += [table for table in (kind.configuration, *kind.inner) if table not in found]
+    return found
+
 
 SECTIONS: tuple[tuple[str, tuple[Table, ...]], ...] = (
     ("Upsun's one document", (DOCUMENT,)),
@@ -71,22 +80,7 @@ SECTIONS: tuple[tuple[str, tuple[Table, ...]], ...] = (
         "Services",
         (
             SERVICE,
-            mysql.CONFIGURATION,
-            mysql.ENDPOINT,
-            mysql.PROPERTIES,
-            postgresql.CONFIGURATION,
-            postgresql.ENDPOINT,
-            redis.CONFIGURATION,
-            search.CONFIGURATION,
-            search.AUTHENTICATION,
-            rabbitmq.CONFIGURATION,
-            solr.CONFIGURATION,
-            solr.CORE,
-            solr.ENDPOINT,
-            varnish.CONFIGURATION,
-            vault.CONFIGURATION,
-            vault.KEY,
-            mercure.CONFIGURATION,
+            *_of_kinds(),
         ),
     ),
     ("Routes", (ROUTE, REDIRECTS, REDIRECT, ROUTE_CACHE, SSI, STICKY, TLS, HSTS)),

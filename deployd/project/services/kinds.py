@@ -10,37 +10,36 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from deployd.project.fields.fields import Fields
-from deployd.project.fields.keys import Table
 from deployd.project.findings.spelling import shown
 from deployd.project.model.service import Endpoint
 from deployd.project.offered.services import SERVICE_TYPES
 from deployd.project.services import mercure, mysql, postgresql, rabbitmq, redis, search, solr, varnish, vault
-from deployd.project.services.found import Found, Read
+from deployd.project.services.kind import Found, Kind
 
-KINDS: Mapping[str, tuple[Table, Read]] = {
-    "mariadb": (mysql.CONFIGURATION, mysql.read),
-    "oracle-mysql": (mysql.CONFIGURATION, mysql.read),
-    "postgresql": (postgresql.CONFIGURATION, postgresql.read),
-    "redis": (redis.CONFIGURATION, redis.read),
-    "redis-persistent": (redis.CONFIGURATION, redis.read),
-    "valkey": (redis.CONFIGURATION, redis.read),
-    "valkey-persistent": (redis.CONFIGURATION, redis.read),
-    "elasticsearch": (search.CONFIGURATION, search.read),
-    "elasticsearch-enterprise": (search.CONFIGURATION, search.read_enterprise),
-    "opensearch": (search.CONFIGURATION, search.read),
-    "rabbitmq": (rabbitmq.CONFIGURATION, rabbitmq.read),
-    "solr": (solr.CONFIGURATION, solr.read),
-    "varnish": (varnish.CONFIGURATION, varnish.read),
-    "vault-kms": (vault.CONFIGURATION, vault.read),
-    "mercure": (mercure.CONFIGURATION, mercure.read),
+KINDS: Mapping[str, Kind] = {
+    "mariadb": mysql.KIND,
+    "oracle-mysql": mysql.KIND,
+    "postgresql": postgresql.KIND,
+    "redis": redis.KIND,
+    "redis-persistent": redis.KIND,
+    "valkey": redis.KIND,
+    "valkey-persistent": redis.KIND,
+    "elasticsearch": search.KIND,
+    "elasticsearch-enterprise": search.ENTERPRISE,
+    "opensearch": search.KIND,
+    "rabbitmq": rabbitmq.KIND,
+    "solr": solr.KIND,
+    "varnish": varnish.KIND,
+    "vault-kms": vault.KIND,
+    "mercure": mercure.KIND,
 }
 
 
 def read_configuration(kind: str, service: Fields) -> Found:
     """Everything that `configuration` says, and the defaults for what it does not say."""
     if kind in KINDS:
-        table, read = KINDS[kind]
-        found = read(service.fields("configuration", table), service)
+        known = KINDS[kind]
+        found = known.read(service.fields("configuration", known.configuration), service)
     else:
         _warn_of_settings(kind, service)
         found = Found()

@@ -13,7 +13,7 @@ from deployd.project.fields.keys import Key, Table
 from deployd.project.model.service import Endpoint
 from deployd.project.model.service_configuration import MysqlConfiguration, MysqlProperties
 from deployd.project.services.database_endpoints import read_endpoints, read_names
-from deployd.project.services.found import Found
+from deployd.project.services.kind import Found, Kind
 
 BY_DEFAULT = MysqlProperties()
 CONFIGURATION = Table(
@@ -92,3 +92,6 @@ def _properties(fields: Fields | None) -> MysqlProperties:
     if "default_charset" in given:
         given.setdefault("default_collation", None)
     return replace(BY_DEFAULT, **given)
+
+
+KIND = Kind(read, CONFIGURATION, (ENDPOINT, PROPERTIES))

@@ -7,7 +7,7 @@ from deployd.project.fields.keys import Key, Table
 from deployd.project.model.service import Endpoint
 from deployd.project.model.service_configuration import PostgresqlConfiguration
 from deployd.project.services.database_endpoints import read_endpoints, read_names
-from deployd.project.services.found import Found
+from deployd.project.services.kind import Found, Kind
 
 BY_DEFAULT = PostgresqlConfiguration()
 CONFIGURATION = Table(
@@ -56,3 +56,6 @@ def _endpoints(fields: Fields, databases: tuple[str, ...]) -> tuple[Endpoint, ..
         return read_endpoints(fields, ENDPOINT, "database", databases, LEVELS)
     name = "main" if fields.get("databases") is not None else "postgresql"
     return (Endpoint(name, databases[0] if databases else None, dict.fromkeys(databases, "admin")),)
+
+
+KIND = Kind(read, CONFIGURATION, (ENDPOINT,))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from deployd.project.fields.fields import Fields
 from deployd.project.fields.keys import Key, Table
-from deployd.project.services.found import Found
+from deployd.project.services.kind import Found, Kind
 
 CONFIGURATION = Table(
     "configuration (rabbitmq)",
@@ -15,3 +15,6 @@ CONFIGURATION = Table(
 
 def read(fields: Fields | None, service: Fields) -> Found:
     return Found(schemas=fields.texts("vhosts") if fields else ())
+
+
+KIND = Kind(read, CONFIGURATION)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from deployd.project.fields.fields import Fields
 from deployd.project.fields.keys import Key, Table
 from deployd.project.model.service_configuration import RedisConfiguration
-from deployd.project.services.found import Found
+from deployd.project.services.kind import Found, Kind
 
 BY_DEFAULT = RedisConfiguration()
 POLICIES = (
@@ -36,3 +36,6 @@ def read(fields: Fields | None, service: Fields) -> Found:
     policy = fields.get("maxmemory_policy") if fields else None
     name = policy.one_of(POLICIES) if policy else None
     return Found(RedisConfiguration(name) if name else BY_DEFAULT)
+
+
+KIND = Kind(read, CONFIGURATION)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from deployd.project.fields.fields import Fields
 from deployd.project.fields.keys import Key, Table
 from deployd.project.model.service_configuration import SearchConfiguration
-from deployd.project.services.found import Found
+from deployd.project.services.kind import Found, Kind
 
 CONFIGURATION = Table(
     "configuration (elasticsearch, opensearch)",
@@ -37,3 +37,7 @@ def _configuration(fields: Fields | None) -> SearchConfiguration:
     authentication = fields.fields("authentication", AUTHENTICATION)
     enabled = authentication.boolean("enabled") if authentication else False
     return SearchConfiguration(enabled, fields.texts("plugins"))
+
+
+KIND = Kind(read, CONFIGURATION, (AUTHENTICATION,))
+ENTERPRISE = Kind(read_enterprise, CONFIGURATION, (AUTHENTICATION,))

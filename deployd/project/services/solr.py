@@ -7,7 +7,7 @@ from deployd.project.fields.keys import Key, Table
 from deployd.project.findings.spelling import shown
 from deployd.project.model.service import Endpoint
 from deployd.project.model.service_configuration import SolrConfiguration, SolrCore
-from deployd.project.services.found import Found
+from deployd.project.services.kind import Found, Kind
 
 CONFIGURATION = Table(
     "configuration (solr)",
@@ -66,3 +66,6 @@ def _endpoints(fields: Fields, cores: tuple[str, ...]) -> tuple[Endpoint, ...]:
             field.wrong("no-such-core", f"there is no core `{shown(core)}`", "define it under `cores`")
         found.append(Endpoint(name, core))
     return tuple(found)
+
+
+KIND = Kind(read, CONFIGURATION, (CORE, ENDPOINT))

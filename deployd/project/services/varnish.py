@@ -7,7 +7,7 @@ import re
 from deployd.project.fields.fields import Field, Fields
 from deployd.project.fields.keys import Key, Table
 from deployd.project.model.service_configuration import VarnishConfiguration
-from deployd.project.services.found import Found
+from deployd.project.services.kind import Found, Kind
 
 CONFIGURATION = Table(
     "configuration (varnish)",
@@ -48,3 +48,6 @@ def _check_vcl(field: Field, vcl: str) -> None:
             "the VCL does not set `req.backend_hint`, so no request reaches an application",
             "set it in `vcl_recv`: `set req.backend_hint = <relationship>.backend();`",
         )
+
+
+KIND = Kind(read, CONFIGURATION)

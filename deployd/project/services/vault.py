@@ -8,7 +8,7 @@ from deployd.project.fields.fields import Field, Fields
 from deployd.project.fields.keys import Key, Table
 from deployd.project.model.service import Endpoint
 from deployd.project.model.service_configuration import VaultConfiguration, VaultKey
-from deployd.project.services.found import Found
+from deployd.project.services.kind import Found, Kind
 
 CONFIGURATION = Table(
     "configuration (vault-kms)",
@@ -50,3 +50,6 @@ def _key(row: Fields) -> VaultKey | None:
     if policy_name is None or key_name is None or type_name is None:
         return None
     return VaultKey(policy_name, key_name, cast(Literal["sign", "encrypt"], type_name))
+
+
+KIND = Kind(read, CONFIGURATION, (KEY,))
