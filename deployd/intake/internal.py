@@ -18,7 +18,7 @@ from deployd.git.mirror import without_user
 from deployd.ids import ActivityId, CommitId, ProjectId
 from deployd.intake.lasting import LASTING
 from deployd.intake.ports import Intake
-from deployd.intake.push import NOTHING, Push
+from deployd.intake.push import GIT, NOTHING, Push
 from deployd.intake.receive_hook import ACCEPTED, REFUSED, SHOWN, VERDICT
 from deployd.intake.refs import BRANCH, Ref, refused_refs
 from deployd.settings import ProjectSettings
@@ -83,7 +83,7 @@ async def _asked(request: web.Request, intake: Intake) -> _Asked:
         raise web.HTTPNotFound(text=json.dumps({"what": f"there is no project {name}"}))
     updates = [item.split(" ", 2) for item in said["update"]]   # in names there is white space that git does not know
     pushes = [
-        Push(project.id, ref.removeprefix(BRANCH), CommitId(old), CommitId(new), "git", who,
+        Push(project.id, ref.removeprefix(BRANCH), CommitId(old), CommitId(new), GIT, who,
              options=tuple(said["option"]))
         for old, new, ref in updates if ref.startswith(BRANCH)
     ]
