@@ -36,6 +36,7 @@ from deployd.engine.crowd import Crowd
 from deployd.engine.docker.groups import Groups
 from deployd.intake.checker import CommitChecker
 from deployd.intake.followed import TerminalLogs
+from deployd.intake.git_service import GitService
 from deployd.intake.guesses import Guesses
 from deployd.intake.hooks_folder import write_hooks
 from deployd.intake.http_git import git_routes
@@ -172,9 +173,9 @@ async def work(
 
 
 def _git_routes(intake: Intake, settings: Settings) -> list[web.RouteDef]:
-    return git_routes(
+    return git_routes(intake.tokens, GitService(
         intake, settings.shares.streams, lambda project: settings.shares_of(project).repository_mb * MEGABYTE,
-    )
+    ))
 
 
 async def _answers(board: StateBoard, nets: Nets) -> None:

@@ -18,6 +18,7 @@ from deployd.errors import DeployError
 from deployd.git.mirror import Mirror
 from deployd.git.program import git
 from deployd.ids import ActivityId, CommitId, ProjectId
+from deployd.intake.git_service import GitService
 from deployd.intake.hooks_folder import write_hooks
 from deployd.intake.http_git import git_routes
 from deployd.intake.internal import internal_routes
@@ -204,7 +205,8 @@ async def open_stand(
     async with AsyncExitStack() as stack:
         local = await _serve(stack, internal_routes(intake))
         await web.UnixSite(local, str(socket)).start()
-        public = await _serve(stack, [*git_routes(intake), *webhook_routes(intake, read_seconds=read_seconds)])
+        git = git_routes(intake.tokens, GitService(intake))
+        public = await _serve(stack, [*git, *webhook_routes(intake, read_seconds=read_seconds)])
         context = await _certificate(folder) if tls else None
         await web.TCPSite(public, "127.0.0.1", 0, ssl_context=context).start()
         yield Stand(folder, public.addresses[0][1], intake, checker, queue, logs, local, tls)
