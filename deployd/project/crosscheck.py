@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from deployd.project.findings.findings import Findings
 from deployd.project.findings.spelling import listed, nearest, shown
 from deployd.project.model import Application, Place, Relationship, RouteTemplate, Service
+from deployd.project.offered.runtimes import runtime_type
 
 MOST_MOUNTS = 300
 """In all instances together. Each is a mount of the host for each version, and the kernel has 100,000 for all."""
@@ -189,7 +190,7 @@ def check_reachable(applications: Sequence[Application], findings: Findings) -> 
                 length=len(application.name),
             )
         behind = [location.path for location in application.web.locations if location.passthru is True]
-        if behind and application.runtime_name != "php" and not application.web.instance.commands.start:
+        if behind and starts_nothing(application):
             findings.warn(
                 "nothing-served",
                 application.web.place,
@@ -197,6 +198,11 @@ def check_reachable(applications: Sequence[Application], findings: Findings) -> 
                 "add `web: {commands: {start: …}}`, or `passthru: false`",
                 length=len("web"),
             )
+
+
+def starts_nothing(application: Application) -> bool:
+    """Whether no process of the application's web instance answers anybody."""
+    return runtime_type(application.runtime_name).server is None and not application.web.instance.commands.start
 
 
 def check_names(named: Sequence[tuple[str, Place, str]], findings: Findings) -> None:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from deployd.project.fields.shape import Field
 from deployd.project.findings.spelling import listed, nearest, shown
 from deployd.project.model import Dialect, Service
+from deployd.project.offered.runtimes import OLD_ENDPOINTS
+from deployd.project.offered.services import SERVICE_TYPES
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +42,11 @@ class Targets:
                 f'write "{target}:http"',
             )
             return None
-        if endpoint == "php" and noun == "route":
+        if endpoint in OLD_ENDPOINTS and noun == "route":
             field.warn(
-                "deprecated", "the endpoint `php` of an application is the old name of `http`", f'write "{target}:http"'
+                "deprecated",
+                f"the endpoint `{endpoint}` of an application is the old name of `http`",
+                f'write "{target}:http"',
             )
             return "http"
         if endpoint != "http":
@@ -119,7 +123,5 @@ def _endpoint_hint(service: Service, endpoint: str, names: list[str]) -> str:
 
 def default_endpoint(service: Service) -> str | None:
     """The endpoint that is meant when none is written: the one called like its kind's, if it is still there."""
-    from deployd.project.offered.services import SERVICE_TYPES
-
     usual = SERVICE_TYPES[service.kind].endpoints
     return next((item.name for item in service.endpoints if usual and item.name == usual[0]), None)

@@ -1,4 +1,7 @@
-"""A runtime: all that is special about one kind of application. A file and a row of `known.py` for each. Pure."""
+"""A runtime: what builds and instances do for one kind of application. A file and a row of `known.py` for each. Pure.
+
+What project files may say of it is a `RuntimeType` in `project/offered`.
+"""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from deployd.project.offered.runtimes import Versions, versions
+from deployd.project.offered.versions import Versions, versions
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,10 +15,10 @@ from typing import Any, ClassVar
 from deployd.environment.application_json import application_json
 from deployd.environment.hosts import ResolvedRoute
 from deployd.environment.kernel import MOST_VALUE_BYTES, Beyond, beyond_kernel, value_bytes
-from deployd.environment.platform import PREFIXES, About, build_environment, encoded, routes_json, runtime_environment
+from deployd.environment.platform import About, build_environment, encoded, routes_json, runtime_environment
 from deployd.environment.variables import variables_of
 from deployd.errors import DeployError
-from deployd.project.model import Application, Instance, Place, ProjectConfig, Service
+from deployd.project.model import VARIABLE_PREFIXES, Application, Instance, Place, ProjectConfig, Service
 from deployd.release.applications.start_script import hook_script
 from deployd.services.families import FAMILIES
 from deployd.settings import ProjectSettings
@@ -78,7 +78,7 @@ def _of_application(
             app, about, variables_of(app, instance, project, branch, building=False), commands=instance.commands,
             routes=(), relationships=_relationships(config, instance),
         )
-        values |= {f"{prefix}ROUTES": routes for prefix in PREFIXES}
+        values |= {f"{prefix}ROUTES": routes for prefix in VARIABLE_PREFIXES}
         for found in beyond_kernel(values):
             yield _told(found, who, _place(found, app, place), _most_of(found, app, values))
         if post_start := instance.commands.post_start:
