@@ -9,7 +9,7 @@ from deployd.project.fields.shape import Field
 from deployd.project.findings.spelling import listed, nearest, shown
 from deployd.project.model import Dialect, Service
 from deployd.project.offered.runtimes import OLD_ENDPOINTS
-from deployd.project.offered.services import SERVICE_TYPES
+from deployd.project.offered.services import SERVICE_TYPES, WITHOUT_CONTAINER
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Targets:
         return endpoint
 
     def _of_service(self, field: Field, service: Service, endpoint: str | None, noun: str) -> str | None:
-        if service.kind == "network-storage":
+        if service.kind in WITHOUT_CONTAINER:
             field.wrong(
                 "not-an-endpoint",
                 f"`{service.name}` is a network storage, which has no endpoint",

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from deployd.errors import DeployError
 from deployd.project.model import Service
+from deployd.project.offered.services import WITHOUT_CONTAINER
 from deployd.services.family import Family
 from deployd.services.mariadb import MariaDb
 from deployd.services.postgresql import PostgreSql
@@ -22,10 +23,6 @@ FAMILIES: Mapping[str, Family] = {
     "valkey-persistent": Redis("valkey", persistent=True),
     "rabbitmq": RabbitMq(),
 }
-
-
-WITHOUT_CONTAINER = frozenset({"network-storage"})
-"""Types that are a folder on the host."""
 RUNNABLE = frozenset(FAMILIES) | WITHOUT_CONTAINER
 
 

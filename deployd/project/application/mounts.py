@@ -8,6 +8,7 @@ from deployd.project.fields.keys import Key, Table
 from deployd.project.fields.shape import Field
 from deployd.project.findings.spelling import guess, listed, nearest, shown
 from deployd.project.model import Mount
+from deployd.project.offered.services import WITHOUT_CONTAINER
 from deployd.project.targets import Targets
 from deployd.project.yaml.nodes import ScalarNode
 
@@ -138,7 +139,7 @@ def _service(field: Field | None, targets: Targets) -> str | None:
         return None
     if name not in targets.services:
         if targets.complete:
-            storages = [item.name for item in targets.services.values() if item and item.kind == "network-storage"]
+            storages = [item.name for item in targets.services.values() if item and item.kind in WITHOUT_CONTAINER]
             near = nearest(name, storages)
             mend = (
                 f"did you mean `{near}`?"
@@ -148,7 +149,7 @@ def _service(field: Field | None, targets: Targets) -> str | None:
             field.wrong("no-such-service", f"there is no service `{shown(name)}`", mend)
         return None
     service = targets.services[name]
-    if service is not None and service.kind != "network-storage":
+    if service is not None and service.kind not in WITHOUT_CONTAINER:
         field.wrong(
             "not-a-storage",
             f"`{name}` is `{service.type}`, and only a `network-storage` can be mounted",
