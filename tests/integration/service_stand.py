@@ -17,8 +17,8 @@ from deployd.engine.docker.images import Images
 from deployd.errors import DeployError
 from deployd.process import Output, run
 from deployd.project.model import Endpoint, Json, Service
-from deployd.services.families import family_of
-from deployd.services.family import SECRET_FILE, SECRET_FORMS, Credential, Parts
+from deployd.services.families import SECRET_FORMS, family_of
+from deployd.services.family import SECRET_FILE, Credential, Parts
 from deployd.settings import config_folder
 
 LABEL = f"deployd=test-services-{os.getpid()}-{secrets.token_hex(3)}"

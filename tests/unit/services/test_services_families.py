@@ -7,8 +7,8 @@ import json
 import pytest
 
 from deployd.project.model import Endpoint, Place, Service
-from deployd.services.families import FAMILIES, ServiceNotSupported, family_of
-from deployd.services.family import SECRET_FILE, SECRET_FORMS, Credential
+from deployd.services.families import FAMILIES, SECRET_FORMS, ServiceNotSupported, family_of
+from deployd.services.family import SECRET_FILE, Credential
 from deployd.services.rabbitmq import password_hash
 
 EXAMPLE_KEYS = {
