@@ -9,12 +9,18 @@ from pathlib import Path
 from typing import Any
 
 from deployd.project.model import Application, Json
-from deployd.runtimes.build_step import BuildStep
-from deployd.runtimes.folders import GLOBAL_FOLDER
 from deployd.runtimes.magento import HOTFIXES
-from deployd.runtimes.php_fpm import fpm_start, render_fpm, render_php_ini, render_sized_ini
-from deployd.runtimes.php_ini import APP_INI_FOLDER, BUILD_INI_FOLDER, RUN_INI_FOLDER, SIZED_INI_FOLDER, scan_dir
-from deployd.runtimes.runtime import Runtime
+from deployd.runtimes.php_fpm import fpm_start, render_fpm
+from deployd.runtimes.php_ini import (
+    APP_INI_FOLDER,
+    BUILD_INI_FOLDER,
+    RUN_INI_FOLDER,
+    SIZED_INI_FOLDER,
+    render_php_ini,
+    render_sized_ini,
+    scan_dir,
+)
+from deployd.runtimes.runtime import GLOBAL_FOLDER, BuildStep, Runtime
 
 COMPOSER = "composer --no-ansi --no-interaction"
 INSTALL_OPTIONS = "--no-progress --prefer-dist --optimize-autoloader"
@@ -111,6 +117,6 @@ def _file(path: str, text: str) -> str:
 
 
 PHP = Runtime(
-    "php", dependencies, {"composer": composer, "symfony": composer}, settings, build_variables, run_variables, files,
-    fpm_start,
+    "php", dependencies, {"composer": composer, "symfony": composer}, {"COMPOSER_CACHE_DIR": "composer"},
+    settings=settings, build_variables=build_variables, run_variables=run_variables, files=files, start=fpm_start,
 )

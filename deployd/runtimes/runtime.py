@@ -9,8 +9,23 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from deployd.project.model import Application, Json
-from deployd.runtimes.build_step import BuildStep
+from deployd.environment.platform import APP_FOLDER
+from deployd.project.model import Application, Json, Place
+
+GLOBAL_FOLDER = f"{APP_FOLDER}/.global"
+"""Where builds put what an application brings beside its own files."""
+
+
+@dataclass(frozen=True, slots=True)
+class BuildStep:
+    """A dash script with a name for people."""
+
+    title: str
+    """What it is, without a verb: `the build hook`."""
+    script: str
+    place: Place | None = None
+    """Where the files say it; None: it is deployd's own."""
+
 
 Steps = Iterable[BuildStep]
 
@@ -35,6 +50,9 @@ class Runtime:
     """Of `dependencies.<name>`: {package: constraint}; None: there is no package manager for them."""
     flavors: Mapping[str, Callable[[], BuildStep]] = field(default_factory=dict)
     """Build flavors that it brings, for whichever application asks for them."""
+    downloads: Mapping[str, str] = field(default_factory=dict)
+    """{environment variable by which a package manager is told where to keep what it downloads: folder of the cache}.
+    In the builds of all applications, as any of them may call it."""
     settings: Callable[[Application], Steps] = no_steps
     """What a build begins with."""
     build_variables: Callable[[Application], Mapping[str, str]] = no_variables
