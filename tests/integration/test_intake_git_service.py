@@ -61,7 +61,7 @@ async def face(stand: Stand) -> AsyncIterator[str]:
     async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         kind = Service((await reader.readline()).decode().strip())
         transfer = Transfer(service.admit(ADA, SHOP, kind, None), ADA, kind)
-        async with service.seat(transfer), service.turn(transfer):
+        async with service.limited(transfer), service.queued(transfer):
             assert await service.run(transfer, StreamClient(reader, writer))
         writer.close()
 

@@ -8,9 +8,9 @@ from deployd.environment import branches
 from deployd.environment.branches import namesake, oddity
 from deployd.forges.forge import Ignored, RefMoved
 from deployd.ids import CommitId, EnvironmentName, ProjectId
+from deployd.intake.accepted_refs import MOST_BRANCHES, MOST_TOLD, Ref, refused_refs
 from deployd.intake.deliveries import push_of
 from deployd.intake.push import Push
-from deployd.intake.refs import MOST_BRANCHES, MOST_TOLD, Ref, refused_refs
 from deployd.settings import ProjectSettings
 
 SHOP = ProjectSettings(id=ProjectId("shop"))

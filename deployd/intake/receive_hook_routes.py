@@ -16,11 +16,11 @@ from aiohttp import web
 
 from deployd.git.mirror import without_user
 from deployd.ids import ActivityId, CommitId, ProjectId
-from deployd.intake.lasting import LASTING
+from deployd.intake.accepted_refs import BRANCH, Ref, refused_refs
+from deployd.intake.outlasting_reload import OUTLASTS_RELOAD
 from deployd.intake.ports import Intake
 from deployd.intake.push import GIT, NOTHING, Push
 from deployd.intake.receive_hook import ACCEPTED, REFUSED, SHOWN, VERDICT
-from deployd.intake.refs import BRANCH, Ref, refused_refs
 from deployd.settings import ProjectSettings
 
 LOOK_SECONDS = 300.0
@@ -29,7 +29,7 @@ NO_WAIT = "no-wait"
 LINES = "text/plain"
 
 
-def internal_routes(intake: Intake) -> list[web.RouteDef]:
+def receive_hook_routes(intake: Intake) -> list[web.RouteDef]:
     """Routes of the application on the Unix socket."""
 
     async def before(request: web.Request) -> web.StreamResponse:
@@ -134,7 +134,7 @@ class _Answer:
 
     async def __aenter__(self) -> _Answer:
         await self.response.prepare(self._request)
-        self._request[LASTING] = True
+        self._request[OUTLASTS_RELOAD] = True
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> bool:
