@@ -11,6 +11,7 @@ import json
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 
 from aiohttp import web
 
@@ -31,33 +32,34 @@ LINES = "text/plain"
 
 def receive_hook_routes(intake: Intake) -> list[web.RouteDef]:
     """Routes of the application on the Unix socket."""
-
-    async def before(request: web.Request) -> web.StreamResponse:
-        asked = await _asked(request, intake)
-        said, accepted = await _look(intake, asked)
-        if not accepted:
-            said.append("push refused: nothing was changed, the environment runs what it ran before")
-        body = b"".join(map(_shown, said)) + _verdict(ACCEPTED if accepted else REFUSED)
-        return web.Response(body=body, content_type=LINES)
-
-    async def after(request: web.Request) -> web.StreamResponse:
-        asked = await _asked(request, intake)
-        # Durable before anything is said: whoever asks may be gone already, and git has moved the branches.
-        receipts = [await intake.queue.push(push) for push in asked.pushes]
-        async with _Answer(request) as answer:
-            for receipt in receipts:
-                await answer.lines([receipt.said])
-            if not any(NO_WAIT in push.options for push in asked.pushes):
-                for receipt in receipts:
-                    if receipt.activity is not None:
-                        await _follow(intake, receipt.activity, answer)
-            await answer.verdict(ACCEPTED)
-        return answer.response
-
     return [
-        web.post("/internal/receive/pre-receive", before),
-        web.post("/internal/receive/post-receive", after),
+        web.post("/internal/receive/pre-receive", partial(_before, intake)),
+        web.post("/internal/receive/post-receive", partial(_after, intake)),
     ]
+
+
+async def _before(intake: Intake, request: web.Request) -> web.StreamResponse:
+    asked = await _asked(request, intake)
+    said, accepted = await _look(intake, asked)
+    if not accepted:
+        said.append("push refused: nothing was changed, the environment runs what it ran before")
+    body = b"".join(map(_shown, said)) + _verdict(ACCEPTED if accepted else REFUSED)
+    return web.Response(body=body, content_type=LINES)
+
+
+async def _after(intake: Intake, request: web.Request) -> web.StreamResponse:
+    asked = await _asked(request, intake)
+    # Durable before anything is said: whoever asks may be gone already, and git has moved the branches.
+    receipts = [await intake.queue.push(push) for push in asked.pushes]
+    async with _Answer(request) as answer:
+        for receipt in receipts:
+            await answer.lines([receipt.said])
+        if not any(NO_WAIT in push.options for push in asked.pushes):
+            for receipt in receipts:
+                if receipt.activity is not None:
+                    await _follow(intake, receipt.activity, answer)
+        await answer.verdict(ACCEPTED)
+    return answer.response
 
 
 @dataclass(frozen=True, slots=True)
