@@ -10,6 +10,7 @@ from functools import partial
 import structlog
 from aiohttp import web
 
+from deployd.access.failed_sign_ins import FailedSignIns
 from deployd.access.tokens import find_caller
 from deployd.activity.endings import endings
 from deployd.activity.holding import Limits
@@ -34,14 +35,14 @@ from deployd.deployment.carry import Carrier
 from deployd.deployment.share import refuse_beyond_share
 from deployd.engine.crowd import Crowd
 from deployd.engine.docker.groups import Groups
-from deployd.intake.checker import CommitChecker
-from deployd.intake.followed import TerminalLogs
-from deployd.intake.guesses import Guesses
-from deployd.intake.hooks_folder import write_hooks
+from deployd.intake.commit_checker import CommitChecker
+from deployd.intake.git_service import GitService
 from deployd.intake.http_git import git_routes
-from deployd.intake.internal import internal_routes
 from deployd.intake.ports import Intake
 from deployd.intake.queue import StateQueue
+from deployd.intake.receive_hook_folder import write_hooks
+from deployd.intake.receive_hook_routes import receive_hook_routes
+from deployd.intake.terminal_logs import TerminalLogs
 from deployd.intake.webhooks import webhook_routes
 from deployd.output.outputs import Outputs
 from deployd.release.gone import kept_bounds
@@ -116,7 +117,7 @@ async def work(
         partial(start_router, edges.engine, edges.router, settings, host.catalogue),
         net=nets.of("watch"), hear=(crowd.hear, usage.hear),
     )
-    traffic, guesses = Traffic(), Guesses()
+    traffic, failed_sign_ins = Traffic(), FailedSignIns()
     outputs = Outputs(
         edges.engine, crowd, host.places.output, host.places.crons, edges.masker.clean_all, edges.clock,
     )
@@ -124,18 +125,20 @@ async def work(
     board = StateBoard(
         edges.store, settings, logs, edges.clock, health_of(edges),
         partial(degraded, edges, watch, lanes, limits, keeper, nets, usage, lasting),
-        limits.waits.of, partial(measured, edges, traffic, limits, nets, guesses, usage), partial(collected, collector),
+        limits.waits.of, partial(measured, edges, traffic, limits, nets, failed_sign_ins, usage),
+        partial(collected, collector),
         keeper.known, outputs, usage, lasting.began,
     )
     lasting.boards.add(board)
     routes = api_routes(board, StateDesk(edges.store, host, lanes, edges.clock, collector))
     find = partial(find_caller, settings)
-    more = [*console_routes(board, find), *_git_routes(intake, settings), *webhook_routes(intake, guesses=guesses)]
-    door = Door(Ours(settings.public_url, settings.listen_address[0]), guesses, let_in)
+    webhooks = webhook_routes(intake, failed_sign_ins=failed_sign_ins)
+    more = [*console_routes(board, find), *_git_routes(intake, settings), *webhooks]
+    door = Door(Ours(settings.public_url, settings.listen_address[0]), failed_sign_ins, let_in)
     mask, streams = edges.masker.mask, settings.shares.streams
     await lasting.faces.open(
         stack, settings, public_application(routes, more, find, door, (), mask, streams),
-        local_application(routes, internal_routes(intake), streams),
+        local_application(routes, receive_hook_routes(intake), streams),
     )
     log.info("daemon_ready", environments=live, listen=settings.listen, router=settings.router.http_port)
     async with asyncio.TaskGroup() as group:
@@ -172,9 +175,9 @@ async def work(
 
 
 def _git_routes(intake: Intake, settings: Settings) -> list[web.RouteDef]:
-    return git_routes(
+    return git_routes(intake.tokens, GitService(
         intake, settings.shares.streams, lambda project: settings.shares_of(project).repository_mb * MEGABYTE,
-    )
+    ))
 
 
 async def _answers(board: StateBoard, nets: Nets) -> None:

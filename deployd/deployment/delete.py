@@ -16,6 +16,7 @@ from deployd.confined.stages import ensure_unstaged
 from deployd.deployment.results import Deleted
 from deployd.deployment.view import Deployment
 from deployd.engine.names import ACTIVITY
+from deployd.forges.known import FORGES
 from deployd.release.ports import Host
 from deployd.release.removal import unmount_unused
 from deployd.release.services.secrets import forget_secret_files
@@ -27,7 +28,7 @@ UNDER_WAY_SECONDS = 0.5
 
 async def remove_environment(deployment: Deployment, host: Host, tell: Tell) -> Deleted:
     """Remove the environment, and its data too when there is no time of grace. May be repeated."""
-    if deployment.activity.trigger.how in ("github", "gitlab"):
+    if deployment.activity.trigger.how in FORGES:
         # A delivery may come late: the branch was deleted and made again, and its data must not go.
         await host.code.fetch(deployment.project)
         if await host.code.tip(deployment.project.id, deployment.branch) is not None:

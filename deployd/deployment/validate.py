@@ -10,6 +10,7 @@ from deployd.deployment.results import Fetched, Planned
 from deployd.deployment.view import Deployment
 from deployd.environment.routes import routes_of
 from deployd.errors import DeployError, Transient
+from deployd.forges.known import FORGES
 from deployd.ids import CommitId
 from deployd.plan import NOTHING_LIVE, WantedApp, WantedService, make_plan
 from deployd.project.model import ProjectConfig
@@ -41,7 +42,7 @@ async def fetch(deployment: Deployment, host: Host, tell: Tell) -> Fetched:
         Transient: The remote could not be reached, or does not show what was pushed.
     """
     activity = deployment.activity
-    if activity.trigger.how in ("github", "gitlab"):
+    if activity.trigger.how in FORGES:
         commit = await _tip_of_remote(deployment, host, tell)
     elif activity.kind == "redeploy":
         commit = await _live(deployment, host)

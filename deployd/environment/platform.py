@@ -17,9 +17,8 @@ from deployd.environment.naming import EnvironmentType
 from deployd.environment.relationships import Related, endpoint_objects, relationship_variables
 from deployd.environment.routes import ResolvedRoute
 from deployd.environment.variables import Variables
-from deployd.project.model import MAGENTO, PLATFORMSH, Application, Commands
+from deployd.project.model import DIALECTS, VARIABLE_PREFIXES, Application, Commands
 
-PREFIXES = (PLATFORMSH.variable_prefix, MAGENTO.variable_prefix)
 APP_FOLDER = "/app"
 PORT = 8888
 """Where the start command listens when the socket is TCP."""
@@ -67,9 +66,12 @@ def build_environment(app: Application, about: About, variables: Variables) -> d
         "VARIABLES": encoded(dict(variables.platform)),
         "VENDOR": "deployd",
     }
-    magento = encoded(application_json(app, building=True) | {"hooks": hooks_json(app)})
+    with_hooks = encoded(application_json(app, building=True) | {"hooks": hooks_json(app)})
     return {
-        **variables.environment, **_in_both_spellings(platform), f"{MAGENTO.variable_prefix}APPLICATION": magento,
+        **variables.environment,
+        **_in_both_spellings(platform),
+        **{f"{dialect.variable_prefix}APPLICATION": with_hooks
+           for dialect in DIALECTS.values() if dialect.builds_see_hooks},
         "CI": "true",
     }
 
@@ -162,4 +164,4 @@ def encoded(value: Any) -> str:
 
 
 def _in_both_spellings(values: Mapping[str, str]) -> dict[str, str]:
-    return {f"{prefix}{name}": value for prefix in PREFIXES for name, value in values.items()}
+    return {f"{prefix}{name}": value for prefix in VARIABLE_PREFIXES for name, value in values.items()}

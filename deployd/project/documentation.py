@@ -27,8 +27,9 @@ from deployd.project.container.firewall import RULE as FIREWALL_RULE
 from deployd.project.container.resources import RESOURCES
 from deployd.project.fields.keys import Key, Table
 from deployd.project.findings.codes import CODES
-from deployd.project.offered.runtimes import RUNTIMES, Versions
+from deployd.project.offered.runtimes import VERSIONS
 from deployd.project.offered.services import SERVICE_TYPES
+from deployd.project.offered.versions import Versions
 from deployd.project.routes.definitions import ROUTE
 from deployd.project.routes.redirects import REDIRECT, REDIRECTS
 from deployd.project.routes.settings import CACHE as ROUTE_CACHE
@@ -124,7 +125,7 @@ def render_not_honoured() -> str:
 def render_types() -> str:
     """Runtimes and service types with all their versions."""
     lines = ["| runtime | versions | retired, with a warning |", "|---|---|---|"]
-    lines += [f"| `{name}` | {_versions(known)} |" for name, known in RUNTIMES.items() if name != "composable"]
+    lines += [f"| `{name}` | {_versions(known)} |" for name, known in VERSIONS.items()]
     lines += [
         "",
         "| service | endpoints | least `disk` | versions | retired, with a warning |",

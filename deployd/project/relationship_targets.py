@@ -9,7 +9,8 @@ from deployd.project.fields.fields import Field
 from deployd.project.findings.spelling import listed, nearest, shown
 from deployd.project.model.dialect import Dialect
 from deployd.project.model.service import Service
-from deployd.project.offered.services import SERVICE_TYPES
+from deployd.project.offered.runtimes import OLD_ENDPOINTS
+from deployd.project.offered.services import SERVICE_TYPES, WITHOUT_CONTAINER
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +43,11 @@ class Targets:
                 f'write "{target}:http"',
             )
             return None
-        if endpoint == "php" and noun == "route":
+        if endpoint in OLD_ENDPOINTS and noun == "route":
             field.warn(
-                "deprecated", "the endpoint `php` of an application is the old name of `http`", f'write "{target}:http"'
+                "deprecated",
+                f"the endpoint `{endpoint}` of an application is the old name of `http`",
+                f'write "{target}:http"',
             )
             return "http"
         if endpoint != "http":
@@ -57,7 +60,7 @@ class Targets:
         return endpoint
 
     def _of_service(self, field: Field, service: Service, endpoint: str | None, noun: str) -> str | None:
-        if service.kind == "network-storage":
+        if service.kind in WITHOUT_CONTAINER:
             field.wrong(
                 "not-an-endpoint",
                 f"`{service.name}` is a network storage, which has no endpoint",

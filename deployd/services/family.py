@@ -17,8 +17,6 @@ from deployd.project.model import Service
 SERVICE_CAPABILITIES = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID")
 """What an entrypoint needs to own its volume and to become the service's user; the service itself has none of them."""
 
-SECRET_FORMS: Mapping[str, str] = {"password": "{}", "rabbitmq.conf": "default_pass = {}\n"}
-"""{name: how the file is written}. Of each service there are all: after a start of the host its kind is not known."""
 SECRET_FILE = "/run/secrets/root"
 
 Secret = Callable[[str], str]
@@ -58,8 +56,8 @@ class Parts:
     usual_seconds: float = field(default=3.0, repr=False)
     """From the end of one container until another one is ready on its data, as a rule. Not in `repr` either."""
     secret_files: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """{one of `SECRET_FORMS`: where the container sees the secret `root` in it}. Not in `repr`, of which a digest is
-    made: services without a secret are not to be made anew for it."""
+    """{one of `families.SECRET_FORMS`: where the container sees the secret `root` in it}. Not in `repr`, of which a
+    digest is made: services without a secret are not to be made anew for it."""
 
 
 @dataclass(frozen=True, slots=True)

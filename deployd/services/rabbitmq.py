@@ -30,6 +30,9 @@ DEFAULT_VHOST = "/"
 OPERATOR = "deployd"
 """The administrator that the image makes; nobody is told its password."""
 
+CONF = "rabbitmq.conf"
+SECRET_FORMS: Mapping[str, str] = {CONF: "default_pass = {}\n"}
+
 # By a file, because rabbitmqctl 4 never sees the end of its standard input. Only hashes of passwords are in it.
 IMPORT = """\
 file=$(mktemp) && chmod 644 "$file" && cat > "$file" && rabbitmqctl --quiet import_definitions "$file"
@@ -55,7 +58,7 @@ class RabbitMq:
                 "RABBITMQ_DEFAULT_USER": OPERATOR,
                 "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": f"{calm} {watermark}",
             },
-            secret_files={"rabbitmq.conf": "/etc/rabbitmq/conf.d/90-deployd.conf"},   # no image of it knows `_FILE`
+            secret_files={CONF: "/etc/rabbitmq/conf.d/90-deployd.conf"},   # no image of it knows `_FILE`
             volume_path="/var/lib/rabbitmq",
             tmpfs=RUN_AND_TMP,
             open_files=16_384,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, SecretStr, field_validator
 
+from deployd.forges.known import FORGES
 from deployd.ids import ProjectId
 from deployd.settings import valid
 from deployd.settings.frozen import Frozen
@@ -15,6 +16,11 @@ from deployd.settings.limits import Shares
 from deployd.settings.mail import MailRelay
 from deployd.settings.valid import PROJECT_ID
 from deployd.settings.variables import Variable, Variables
+
+if TYPE_CHECKING:
+    ForgeName = str
+else:
+    ForgeName = Literal[*FORGES]   # one of the rows; no type checker reads them
 
 AnswerWanted = Literal["any", "success"]
 """What a new version has to answer before the switch: `any`, but for a gateway error; `success`: less than 400."""
@@ -26,7 +32,7 @@ class Remote(Frozen):
     """Where the code of a project lives when it is not pushed to deployd itself."""
 
     url: str
-    forge: Literal["github", "gitlab"] | None = None
+    forge: ForgeName | None = None
     webhook_secrets: tuple[SecretStr, ...] = ()
     """The signing secret; during a change of secrets the old and the new one."""
     token: SecretStr | None = None

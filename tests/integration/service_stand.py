@@ -18,8 +18,8 @@ from deployd.environment.relationships import Credential
 from deployd.errors import DeployError
 from deployd.process import Output, run
 from deployd.project.model import Endpoint, Service, ServiceConfiguration
-from deployd.services.families import family_of
-from deployd.services.family import SECRET_FILE, SECRET_FORMS, Parts
+from deployd.services.families import SECRET_FORMS, family_of
+from deployd.services.family import SECRET_FILE, Parts
 from deployd.settings import config_folder
 
 LABEL = f"deployd=test-services-{os.getpid()}-{secrets.token_hex(3)}"

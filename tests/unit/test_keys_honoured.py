@@ -14,8 +14,8 @@ from deployd.environment.domains import Domains
 from deployd.environment.routes import resolve_routes
 from deployd.ids import ActivityId, EnvironmentId
 from deployd.project import model
-from deployd.project.application.build import FLAVORS, LANGUAGES, NOT_BUILT
 from deployd.project.model import Application, Commands, Instance, Mount, PathRedirect, RouteTemplate, Web
+from deployd.project.offered.runtimes import LANGUAGES, RUNTIMES
 from deployd.project.offered.services import SERVICE_TYPES
 from deployd.project.reader import read_project
 from deployd.release.applications.containers import InstanceParts, mount_binds, web_container, worker_container
@@ -76,9 +76,15 @@ def test_a_key_without_effect_has_a_warning(text: str) -> None:
 
 
 def test_what_the_reader_accepts_for_a_build_is_what_builds_can_do() -> None:
-    assert set(LANGUAGES) == set(KNOWN)
-    accepted = {flavor for flavors in FLAVORS.values() for flavor in flavors} - set(NOT_BUILT) - {"none"}
+    assert set(LANGUAGES) == {name for name, runtime in KNOWN.items() if runtime.dependencies is not None}
+    assert set(KNOWN) <= {*RUNTIMES, *LANGUAGES}
+    accepted = {flavor for known in RUNTIMES.values() for flavor in known.flavors} - {"none"}
     assert accepted == set(BUILT)
+
+
+def test_a_runtime_that_answers_without_a_start_command_has_one_of_ours() -> None:
+    answering = {name for name, known in RUNTIMES.items() if known.server is not None}
+    assert answering == {name for name, runtime in KNOWN.items() if runtime.start is not None}
 
 
 def test_a_service_that_cannot_be_run_is_refused_before_the_push_is_accepted() -> None:

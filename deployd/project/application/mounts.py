@@ -8,6 +8,7 @@ from deployd.project.fields.fields import Field
 from deployd.project.fields.keys import Key, Table
 from deployd.project.findings.spelling import guess, listed, nearest, shown
 from deployd.project.model.application import Mount
+from deployd.project.offered.services import WITHOUT_CONTAINER
 from deployd.project.relationship_targets import Targets
 from deployd.project.tree.tree import inside
 from deployd.project.yaml.nodes import ScalarNode
@@ -133,7 +134,7 @@ def _service(field: Field | None, targets: Targets) -> str | None:
         return None
     if name not in targets.services:
         if targets.complete:
-            storages = [item.name for item in targets.services.values() if item and item.kind == "network-storage"]
+            storages = [item.name for item in targets.services.values() if item and item.kind in WITHOUT_CONTAINER]
             near = nearest(name, storages)
             mend = (
                 f"did you mean `{near}`?"
@@ -143,7 +144,7 @@ def _service(field: Field | None, targets: Targets) -> str | None:
             field.wrong("no-such-service", f"there is no service `{shown(name)}`", mend)
         return None
     service = targets.services[name]
-    if service is not None and service.kind != "network-storage":
+    if service is not None and service.kind not in WITHOUT_CONTAINER:
         field.wrong(
             "not-a-storage",
             f"`{name}` is `{service.type}`, and only a `network-storage` can be mounted",

@@ -9,6 +9,7 @@ from deployd.project.findings.spelling import shown
 from deployd.project.model.application import Application
 from deployd.project.model.routes import RouteTemplate
 from deployd.project.model.service import Service
+from deployd.project.offered.runtimes import runtime_type
 
 
 def check_unused_services(
@@ -48,7 +49,7 @@ def check_reachable(applications: Sequence[Application], findings: Findings) -> 
                 length=len(application.name),
             )
         behind = [location.path for location in application.web.locations if location.passthru is True]
-        if behind and application.runtime_name != "php" and not application.web.instance.commands.start:
+        if behind and starts_nothing(application):
             findings.warn(
                 "nothing-served",
                 application.web.place,
@@ -56,3 +57,8 @@ def check_reachable(applications: Sequence[Application], findings: Findings) -> 
                 "add `web: {commands: {start: …}}`, or `passthru: false`",
                 length=len("web"),
             )
+
+
+def starts_nothing(application: Application) -> bool:
+    """Whether no process of the application's web instance answers anybody."""
+    return runtime_type(application.runtime_name).server is None and not application.web.instance.commands.start

@@ -25,7 +25,15 @@ from deployd.project.model.application import (
     Worker,
 )
 from deployd.project.model.container import FirewallRule, Relationship, Resources
-from deployd.project.model.dialect import DIALECTS, MAGENTO, PLATFORMSH, UPSUN, Dialect, is_merged_file
+from deployd.project.model.dialect import (
+    DIALECTS,
+    MAGENTO,
+    PLATFORMSH,
+    UPSUN,
+    VARIABLE_PREFIXES,
+    Dialect,
+    is_merged_file,
+)
 from deployd.project.model.finding import Finding
 from deployd.project.model.json import Json, nothing
 from deployd.project.model.place import NOWHERE, Place
@@ -54,6 +62,7 @@ __all__ = [
     "NOWHERE",
     "PLATFORMSH",
     "UPSUN",
+    "VARIABLE_PREFIXES",
     "Application",
     "Build",
     "BuildCache",

@@ -15,6 +15,12 @@ class Dialect:
     """Name of an application's file; "" where every YAML file of the folder has a part of one document."""
     folder: str
     variable_prefix: str
+    tool_file: str = ""
+    """Name of a file beside the application's that is its own tool's, and only looked at."""
+    builds_see_environment: bool = True
+    """An environment's variables are for builds too, unless the operator says otherwise."""
+    builds_see_hooks: bool = False
+    """A build finds the hooks of the deployment in this spelling, where its tool looks whether there are any."""
     service_variables: bool = False
     """Each relationship is in variables of its own, too: `DATABASE_HOST`."""
     sizes_disks: bool = True
@@ -32,11 +38,16 @@ class Dialect:
     def file_of(self, part: Literal["applications", "services", "routes"]) -> str:
         """Where people write a part of the configuration."""
         return f"{self.folder}/{'config' if self.is_merged else part}.yaml"
-MAGENTO = Dialect("magento", ".magento.app.yaml", ".magento", "MAGENTO_CLOUD_")
+MAGENTO = Dialect(
+    "magento", ".magento.app.yaml", ".magento", "MAGENTO_CLOUD_", tool_file=".magento.env.yaml",
+    builds_see_environment=False, builds_see_hooks=True,
+)
 PLATFORMSH = Dialect("platformsh", ".platform.app.yaml", ".platform", "PLATFORM_")
 UPSUN = Dialect("upsun", "", ".upsun", "PLATFORM_", service_variables=True, sizes_disks=False)
 DIALECTS = {dialect.name: dialect for dialect in (MAGENTO, PLATFORMSH, UPSUN)}
 """{name: dialect}"""
+VARIABLE_PREFIXES = tuple(dict.fromkeys(dialect.variable_prefix for dialect in (PLATFORMSH, *DIALECTS.values())))
+"""In all of which an application finds the platform's variables."""
 
 
 def is_merged_file(path: str, dialect: Dialect, ending: str | tuple[str, ...] = ".yaml") -> bool:

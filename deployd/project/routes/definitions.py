@@ -13,6 +13,7 @@ from deployd.project.fields.keys import Key, Table
 from deployd.project.fields.patterns import pattern_size
 from deployd.project.findings.spelling import guess, shown
 from deployd.project.model.routes import RouteCache, RouteTemplate
+from deployd.project.offered.services import SERVICE_TYPES
 from deployd.project.relationship_targets import Targets, split_endpoint
 from deployd.project.routes.redirects import (
     LARGEST_PATTERNS,
@@ -42,23 +43,6 @@ ROUTE = Table(
     noun="a route",
 )
 TYPES = ("upstream", "redirect", "proxy")
-NOT_HTTP = frozenset(
-    [
-        "mariadb",
-        "oracle-mysql",
-        "postgresql",
-        "redis",
-        "redis-persistent",
-        "valkey",
-        "valkey-persistent",
-        "memcached",
-        "rabbitmq",
-        "mongodb",
-        "mongodb-enterprise",
-        "kafka",
-        "network-storage",
-    ]
-)
 ONLY_UPSTREAM = ("upstream", "cache", "ssi", "sticky")
 MOST_ROUTES = 300  # the hosted platforms' own limit: configuration format 6.7
 
@@ -140,7 +124,7 @@ def _upstream(fields: Fields, targets: Targets) -> tuple[str | None, str | None]
         return None, None
     endpoint = targets.endpoint_of(field, *parts, noun="route")
     service = targets.services.get(parts[0])
-    if service is not None and service.kind in NOT_HTTP:
+    if service is not None and not SERVICE_TYPES[service.kind].speaks_http:
         field.wrong(
             "not-http",
             f"`{service.name}` is `{service.type}`, which browsers cannot talk to",

@@ -90,13 +90,13 @@ def _read_service(name: str, fields: Fields, field: Field, disk_needed: bool) ->
     known = SERVICE_TYPES[written]
     disk = _disk(fields, written, field, disk_needed)
     found = read_configuration(known.means or written, fields)
-    if written == "network-storage" and not _LABEL.fullmatch(name):
+    if not known.has_container and not _LABEL.fullmatch(name):
         field.wrong_name(
             "bad-name",
             f"`{shown(name)}` cannot be the name of a network storage",
             "use lower-case letters, digits and `-`",
         )
-    if written == "varnish" and not relationships:
+    if known.asks_applications and not relationships:
         fields.require("relationships", 'say what stands behind it: `relationships: {application: "app:http"}`')
     return Service(
         name=name,
@@ -143,7 +143,7 @@ def _disk(fields: Fields, kind: str, field: Field, needed: bool) -> int | None:
 
 
 def _warn_of_relationships(field: Field | None, kind: tuple[str, str] | None) -> None:
-    if field is not None and kind is not None and kind[0] != "varnish":
+    if field is not None and kind is not None and not SERVICE_TYPES[kind[0]].asks_applications:
         field.warn_name(
             "not-honoured",
             f"`relationships` has no effect here: a service of type {kind[0]} asks nobody",

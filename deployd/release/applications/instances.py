@@ -98,7 +98,7 @@ async def describe_instance(
         app, memory_mb=parts.size.memory_mb, cpus=parts.size.cpus, around=around,
     ))}
     runtime = runtime_of(app)
-    files.update(runtime.files(app, variables.php, parts.size.memory_mb, parts.size.cpus))
+    files.update(runtime.files(app, variables.ini.get(runtime.name, {}), parts.size.memory_mb, parts.size.cpus))
     default = runtime.start(app) if runtime.start is not None and instance is app.web.instance else None
     hook_comes = instance is app.web.instance and app.hooks.deploy and release.awaits_hook
     hook_ended = f"{SCRIPTS_FOLDER}/deploy/status" if hook_comes else None

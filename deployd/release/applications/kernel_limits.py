@@ -16,7 +16,6 @@ from deployd.environment.application_json import application_json
 from deployd.environment.exec_limits import MOST_VALUE_BYTES, Beyond, beyond_limits, value_bytes
 from deployd.environment.platform import (
     PORT,
-    PREFIXES,
     About,
     Surroundings,
     build_environment,
@@ -28,7 +27,7 @@ from deployd.environment.relationships import Address, Connection, Credential, R
 from deployd.environment.routes import ResolvedRoute
 from deployd.environment.variables import variables_of
 from deployd.errors import DeployError
-from deployd.project.model import Application, Instance, Place, ProjectConfig, Relationship, Service
+from deployd.project.model import VARIABLE_PREFIXES, Application, Instance, Place, ProjectConfig, Relationship, Service
 from deployd.release.applications.start_script import hook_script
 from deployd.services.families import FAMILIES
 from deployd.settings import ProjectSettings
@@ -88,7 +87,7 @@ def _of_application(
             app, about, variables_of(app, instance, project, branch, building=False), commands=instance.commands,
             around=Surroundings(relationships=_relationships(config, instance)),
         )
-        values |= {f"{prefix}ROUTES": routes for prefix in PREFIXES}
+        values |= {f"{prefix}ROUTES": routes for prefix in VARIABLE_PREFIXES}
         for found in beyond_limits(values):
             yield _told(found, who, _place(found, app, place), _most_of(found, app, values))
         if post_start := instance.commands.post_start:

@@ -171,7 +171,7 @@ def test_builds_of_magento_do_not_see_an_environments_variables_unless_they_are_
 
 
 def test_php_off_is_the_word_again_that_yaml_made_a_boolean_of() -> None:
-    assert of_levels({"php": {"display_errors": False}}, {}).php == {"display_errors": "Off"}
+    assert of_levels({"php": {"display_errors": False}}, {}).ini == {"php": {"display_errors": "Off"}}
 
 
 def test_the_names_that_we_set_ourselves_are_known_to_who_warns_of_them() -> None:

@@ -16,8 +16,8 @@ from deployd.project.model import (
     Service,
 )
 from deployd.project.reader import read_project
-from deployd.services.families import FAMILIES, ServiceNotSupported, family_of
-from deployd.services.family import SECRET_FILE, SECRET_FORMS
+from deployd.services.families import FAMILIES, SECRET_FORMS, ServiceNotSupported, family_of
+from deployd.services.family import SECRET_FILE
 from deployd.services.rabbitmq import password_hash
 from tests.unit.project_trees import DictTree
 

@@ -11,16 +11,17 @@ import json
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 
 from aiohttp import web
 
 from deployd.git.mirror import without_user
 from deployd.ids import ActivityId, CommitId, ProjectId
-from deployd.intake.lasting import LASTING
+from deployd.intake.accepted_refs import BRANCH, Ref, refused_refs
+from deployd.intake.outlasting_reload import OUTLASTS_RELOAD
 from deployd.intake.ports import Intake
-from deployd.intake.push import NOTHING, Push
+from deployd.intake.push import GIT, NOTHING, Push
 from deployd.intake.receive_hook import ACCEPTED, REFUSED, SHOWN, VERDICT
-from deployd.intake.refs import BRANCH, Ref, refused_refs
 from deployd.settings import ProjectSettings
 
 LOOK_SECONDS = 300.0
@@ -29,35 +30,36 @@ NO_WAIT = "no-wait"
 LINES = "text/plain"
 
 
-def internal_routes(intake: Intake) -> list[web.RouteDef]:
+def receive_hook_routes(intake: Intake) -> list[web.RouteDef]:
     """Routes of the application on the Unix socket."""
-
-    async def before(request: web.Request) -> web.StreamResponse:
-        asked = await _asked(request, intake)
-        said, accepted = await _look(intake, asked)
-        if not accepted:
-            said.append("push refused: nothing was changed, the environment runs what it ran before")
-        body = b"".join(map(_shown, said)) + _verdict(ACCEPTED if accepted else REFUSED)
-        return web.Response(body=body, content_type=LINES)
-
-    async def after(request: web.Request) -> web.StreamResponse:
-        asked = await _asked(request, intake)
-        # Durable before anything is said: whoever asks may be gone already, and git has moved the branches.
-        receipts = [await intake.queue.push(push) for push in asked.pushes]
-        async with _Answer(request) as answer:
-            for receipt in receipts:
-                await answer.lines([receipt.said])
-            if not any(NO_WAIT in push.options for push in asked.pushes):
-                for receipt in receipts:
-                    if receipt.activity is not None:
-                        await _follow(intake, receipt.activity, answer)
-            await answer.verdict(ACCEPTED)
-        return answer.response
-
     return [
-        web.post("/internal/receive/pre-receive", before),
-        web.post("/internal/receive/post-receive", after),
+        web.post("/internal/receive/pre-receive", partial(_before, intake)),
+        web.post("/internal/receive/post-receive", partial(_after, intake)),
     ]
+
+
+async def _before(intake: Intake, request: web.Request) -> web.StreamResponse:
+    asked = await _asked(request, intake)
+    said, accepted = await _look(intake, asked)
+    if not accepted:
+        said.append("push refused: nothing was changed, the environment runs what it ran before")
+    body = b"".join(map(_shown, said)) + _verdict(ACCEPTED if accepted else REFUSED)
+    return web.Response(body=body, content_type=LINES)
+
+
+async def _after(intake: Intake, request: web.Request) -> web.StreamResponse:
+    asked = await _asked(request, intake)
+    # Durable before anything is said: whoever asks may be gone already, and git has moved the branches.
+    receipts = [await intake.queue.push(push) for push in asked.pushes]
+    async with _Answer(request) as answer:
+        for receipt in receipts:
+            await answer.lines([receipt.said])
+        if not any(NO_WAIT in push.options for push in asked.pushes):
+            for receipt in receipts:
+                if receipt.activity is not None:
+                    await _follow(intake, receipt.activity, answer)
+        await answer.verdict(ACCEPTED)
+    return answer.response
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,7 @@ async def _asked(request: web.Request, intake: Intake) -> _Asked:
         raise web.HTTPNotFound(text=json.dumps({"what": f"there is no project {name}"}))
     updates = [item.split(" ", 2) for item in said["update"]]   # in names there is white space that git does not know
     pushes = [
-        Push(project.id, ref.removeprefix(BRANCH), CommitId(old), CommitId(new), "git", who,
+        Push(project.id, ref.removeprefix(BRANCH), CommitId(old), CommitId(new), GIT, who,
              options=tuple(said["option"]))
         for old, new, ref in updates if ref.startswith(BRANCH)
     ]
@@ -134,7 +136,7 @@ class _Answer:
 
     async def __aenter__(self) -> _Answer:
         await self.response.prepare(self._request)
-        self._request[LASTING] = True
+        self._request[OUTLASTS_RELOAD] = True
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> bool:

@@ -1,4 +1,4 @@
-"""The folder of receive hooks that every repository of deployd uses (`core.hooksPath`)."""
+"""The folder of receive hooks, which every repository of deployd uses (`core.hooksPath`): written at the start."""
 
 from __future__ import annotations
 

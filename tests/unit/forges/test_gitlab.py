@@ -7,9 +7,12 @@ from typing import Any
 
 import pytest
 
+from deployd.forges import gitlab as forge
+from deployd.forges.forge import Ignored, Unreadable
+from deployd.forges.gitlab import GITLAB
 from deployd.ids import ProjectId
-from deployd.intake import gitlab as forge
-from deployd.intake.push import Ignored, Push, Unreadable
+from deployd.intake.deliveries import read_delivery
+from deployd.intake.push import Push
 from deployd.settings import ProjectSettings, Remote
 from tests.unit.intake_deliveries import SIGNING_TOKEN, ZERO, A, B, Delivery, gitlab, gitlab_push
 
@@ -19,7 +22,7 @@ SHOP = ProjectSettings(id=ProjectId("shop"), remote=Remote(url="https://gitlab.c
 
 def parse(payload: Any, **more: Any) -> Any:
     delivery = gitlab(payload, **more)
-    return forge.parse(SHOP, delivery.headers, delivery.body)
+    return read_delivery(SHOP, GITLAB, delivery.headers, delivery.body)
 
 
 def genuine(delivery: Delivery, *secrets: str, now: datetime = NOW) -> bool:
@@ -112,7 +115,7 @@ def test_old_servers_get_an_id_from_event_and_body() -> None:
     assert parse(gitlab_push(), delivery=None).delivery == first.delivery
     assert parse(gitlab_push(after="d" * 40), delivery=None).delivery != first.delivery
     older = gitlab(gitlab_push(), delivery=None).with_headers(X_Gitlab_Event_UUID=None)
-    push = forge.parse(SHOP, older.headers, older.body)
+    push = read_delivery(SHOP, GITLAB, older.headers, older.body)
     assert isinstance(push, Push)
     assert push.delivery == ""
 

@@ -1,4 +1,4 @@
-"""The protective block: whether a commit may become a deployment at all, asked before the push is accepted."""
+"""Whether a commit may become a deployment at all: looked at before the push is accepted."""
 
 from __future__ import annotations
 

@@ -14,9 +14,8 @@ import hmac
 from collections.abc import Sequence
 from datetime import datetime
 
-from deployd.intake.payload import Headers, Lacking, read_json, read_push, text, text_or_empty
-from deployd.intake.push import Delivered, Ignored, Unreadable
-from deployd.settings import ProjectSettings
+from deployd.forges.forge import Forge, Headers, Ignored, Said, Unreadable
+from deployd.forges.payload import Lacking, read_json, read_push, text, text_or_empty
 
 TOKEN = "X-Gitlab-Token"
 SIGNATURE = "webhook-signature"
@@ -59,7 +58,7 @@ def _signed_by(secret: str, headers: Headers, body: bytes, now: datetime) -> boo
     return genuine
 
 
-def parse(project: ProjectSettings, headers: Headers, body: bytes) -> Delivered:
+def read(headers: Headers, body: bytes) -> Said:
     """What a genuine delivery says. A push by the button "Test" looks real; its tip is what is live already."""
     try:
         payload = read_json(body)
@@ -72,7 +71,7 @@ def parse(project: ProjectSettings, headers: Headers, body: bytes) -> Delivered:
         if kind != "push":
             return Ignored(f"the event {kind or headers.get('X-Gitlab-Event', '(none)')} starts nothing")
         return read_push(
-            project, payload, repository=text(payload, "project.path_with_namespace"), how="gitlab",
+            payload, repository=text(payload, "project.path_with_namespace"),
             who=text_or_empty(payload, "user_username") or text_or_empty(payload, "user_name"),
             delivery=_delivery(headers, body),
         )
@@ -91,3 +90,6 @@ def _delivery(headers: Headers, body: bytes) -> str:
         return key
     event = headers.get("X-Gitlab-Event-UUID")
     return f"{event}-{hashlib.sha256(body).hexdigest()[:16]}" if event else ""
+
+
+GITLAB = Forge("gitlab", has_proof, is_genuine, read)

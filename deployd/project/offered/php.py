@@ -1,14 +1,17 @@
-"""Which extension each PHP version has (configuration format 4.15; the platforms' public table). Values only.
+"""What project files may say of PHP: build flavors, FPM, and which extension each version has. Values only.
 
-One letter for each version in order: `d` loaded unless disabled, `b` part of the binary, `a` available, `-` absent.
+(Configuration format 4.10 and 4.15; the platforms' public table of extensions.)
 """
 
 from __future__ import annotations
 
-from typing import Literal
+import re
 
-PHP_VERSIONS = ("5.4", "5.5", "5.6", "7.0", "7.1", "7.2", "7.3", "7.4", "8.0", "8.1", "8.2", "8.3", "8.4", "8.5")
-_TABLE = {
+from deployd.project.offered.runtime_type import Extensions, FlavorNotBuilt, RuntimeType, Server
+from deployd.project.offered.versions import versions
+
+_VERSIONS = ("5.4", "5.5", "5.6", "7.0", "7.1", "7.2", "7.3", "7.4", "8.0", "8.1", "8.2", "8.3", "8.4", "8.5")
+_EXTENSIONS = {
     "amqp": "---aaaaaaaaaaa",
     "apc": "a-------------",
     "apcu": "aaaaaaaaaaaaaa",
@@ -120,18 +123,21 @@ _TABLE = {
     "zbarcode": "---aaaa-------",
     "zip": "---ddddddddddd",
 }
-State = Literal["default", "built-in", "available", "absent"]
-_STATES: dict[str, State] = {"d": "default", "b": "built-in", "a": "available", "-": "absent"}
-
-
-def extension_state(name: str, version: str) -> State | None:
-    """What an extension is in a version; None when no version ever had one of this name."""
-    letters = _TABLE.get(name)
-    if letters is None:
-        return None
-    return _STATES[letters[PHP_VERSIONS.index(version)]] if version in PHP_VERSIONS else "available"
-
-
-def extension_names(version: str) -> list[str]:
-    """All that the version has."""
-    return [name for name in _TABLE if extension_state(name, version) != "absent"]
+_FLAVORS = ("composer", "symfony", "none")
+_DRUPAL = FlavorNotBuilt(
+    "drush make is not run", "build in the build hook, with `flavor: none`",
+    re.compile(r"(project|drupal-org(-core)?)\.make(\.ya?ml)?|[^/]+\.profile"),
+)
+PHP = RuntimeType(
+    versions("8.4 8.5", "5.4 5.5 5.6 7.0 7.1 7.2 7.3 7.4 8.0 8.1 8.2 8.3"),
+    _FLAVORS,
+    {"drupal": _DRUPAL},
+    Server("PHP-FPM", "unix", "fastcgi"),
+    title="PHP",
+    extensions=Extensions(_VERSIONS, _EXTENSIONS),
+    ini_variables=True,
+    old_endpoint="php",
+)
+HHVM = RuntimeType(
+    versions("", "3.9 3.12 3.15 3.18"), _FLAVORS, {"drupal": _DRUPAL}, title="PHP", extensions=PHP.extensions,
+)

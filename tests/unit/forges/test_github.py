@@ -7,9 +7,12 @@ from typing import Any
 
 import pytest
 
+from deployd.forges import github as forge
+from deployd.forges.forge import Ignored, Ping, Unreadable
+from deployd.forges.github import GITHUB
 from deployd.ids import ProjectId
-from deployd.intake import github as forge
-from deployd.intake.push import Ignored, Ping, Push, Unreadable
+from deployd.intake.deliveries import read_delivery
+from deployd.intake.push import Push
 from deployd.settings import ProjectSettings, Remote
 from tests.unit.intake_deliveries import ZERO, A, B, Delivery, github, github_push
 
@@ -19,7 +22,7 @@ SHOP = ProjectSettings(id=ProjectId("shop"), remote=Remote(url="https://github.c
 
 def parse(payload: Any, **more: Any) -> Any:
     delivery = github(payload, **more)
-    return forge.parse(SHOP, delivery.headers, delivery.body)
+    return read_delivery(SHOP, GITHUB, delivery.headers, delivery.body)
 
 
 def genuine(delivery: Delivery, *secrets: str) -> bool:
@@ -136,12 +139,12 @@ def test_what_cannot_be_read_names_what_it_lacks(payload: Any, lacks: str) -> No
 
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff\xfe", b"[" * 100_000, b"payload=x"])
 def test_bodies_that_are_not_json_are_unreadable(body: bytes) -> None:
-    assert isinstance(forge.parse(SHOP, github(github_push()).headers, body), Unreadable)
+    assert isinstance(read_delivery(SHOP, GITHUB, github(github_push()).headers, body), Unreadable)
 
 
 @pytest.mark.parametrize("body", [b"", b"other=1", b"&".join(b"a=1" for _ in range(50)), b"payload=%ff"])
 def test_forms_without_a_payload_are_unreadable(body: bytes) -> None:
-    assert isinstance(forge.parse(SHOP, github(github_push(), form=True).headers, body), Unreadable)
+    assert isinstance(read_delivery(SHOP, GITHUB, github(github_push(), form=True).headers, body), Unreadable)
 
 
 @pytest.mark.parametrize(("url", "repository", "mine"), [
@@ -161,4 +164,4 @@ def test_a_push_of_another_repository_is_not_ours(url: str, repository: str, min
     delivery = github(github_push(repository=repository) if "/" in repository else {
         **github_push(), "repository": {"full_name": repository},
     })
-    assert isinstance(forge.parse(project, delivery.headers, delivery.body), Push if mine else Ignored)
+    assert isinstance(read_delivery(project, GITHUB, delivery.headers, delivery.body), Push if mine else Ignored)

@@ -13,9 +13,8 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qs
 
-from deployd.intake.payload import Headers, Lacking, read_json, read_push, text, text_or_empty
-from deployd.intake.push import Delivered, Ignored, Ping, Unreadable
-from deployd.settings import ProjectSettings
+from deployd.forges.forge import Forge, Headers, Ignored, Ping, Said, Unreadable
+from deployd.forges.payload import Lacking, read_json, read_push, text, text_or_empty
 
 SIGNATURE = "X-Hub-Signature-256"
 HINTS = {
@@ -46,7 +45,7 @@ def is_genuine(secrets: Sequence[str], headers: Headers, body: bytes, now: datet
     return genuine
 
 
-def parse(project: ProjectSettings, headers: Headers, body: bytes) -> Delivered:
+def read(headers: Headers, body: bytes) -> Said:
     """What a genuine delivery says."""
     event = headers.get("X-GitHub-Event", "")
     try:
@@ -56,7 +55,7 @@ def parse(project: ProjectSettings, headers: Headers, body: bytes) -> Delivered:
         if event != "push":
             return Ignored(HINTS.get(event, f"the event {event or '(none)'} starts nothing"))
         return read_push(
-            project, payload, repository=text(payload, "repository.full_name"), how="github",
+            payload, repository=text(payload, "repository.full_name"),
             who=text_or_empty(payload, "sender.login") or text_or_empty(payload, "pusher.name"),
             delivery=headers.get("X-GitHub-Delivery", ""), forced=payload.get("forced") is True,
         )
@@ -74,3 +73,6 @@ def _payload(headers: Headers, body: bytes) -> Mapping[str, Any]:
     if "payload" not in fields:
         raise Lacking("the form has no field payload")
     return read_json(fields["payload"][0].encode())
+
+
+GITHUB = Forge("github", has_proof, is_genuine, read)
