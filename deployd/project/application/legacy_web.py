@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from deployd.project.application.locations import MOST_RULES, read_index, read_passthru, read_root
+from deployd.project.application.locations import MOST_RULES
+from deployd.project.application.web_paths import read_index, read_passthru, read_root
 from deployd.project.fields.durations import read_expires
 from deployd.project.fields.fields import Field, Fields
 from deployd.project.fields.keys import Key
