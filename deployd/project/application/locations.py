@@ -6,12 +6,12 @@ import re
 from collections.abc import Mapping
 
 from deployd.project.application.web_paths import UNSAFE, check_length, read_index, read_passthru, read_root
-from deployd.project.fields.durations import read_expires, read_size_bytes
 from deployd.project.fields.fields import Field, Fields
 from deployd.project.fields.keys import Key, Table
 from deployd.project.fields.nginx_literal import LONGEST_WORD, is_too_long, plain
 from deployd.project.fields.nginx_variables import check_groups, check_variables
 from deployd.project.fields.patterns import check_pattern
+from deployd.project.fields.quantities import read_expires, read_size_bytes
 from deployd.project.findings.spelling import shown
 from deployd.project.model.web import Location, RequestBuffering, Rule
 from deployd.project.yaml.nodes import MapNode, Node
