@@ -13,12 +13,12 @@ from aiohttp import web
 from deployd import __version__
 from deployd.access.actions import refuse_unless_may
 from deployd.access.caller import NOBODY, Caller
-from deployd.access.concurrency import RequestLimit
 from deployd.access.errors import Unauthorized
 from deployd.api.door import Door, FindCaller, refuse_remembered
 from deployd.api.errors import MASK, Handler, errors_as_json
 from deployd.api.openapi import openapi
 from deployd.api.routes import ApiRoute
+from deployd.intake.seats import Seats
 
 log = structlog.get_logger()
 
@@ -58,19 +58,19 @@ def _application(
     routes: Sequence[ApiRoute], more: Sequence[web.RouteDef], find: FindCaller, middlewares: Sequence[Any],
     streams: int,
 ) -> web.Application:
-    limit = RequestLimit(streams)
+    seats = Seats(streams)
     app = web.Application(middlewares=middlewares, client_max_size=LARGEST_BODY_BYTES)
     document = openapi(routes, __version__)
 
     async def describe(_: web.Request) -> web.Response:
         return web.json_response(document)
 
-    app.add_routes([web.route(route.method, route.path, _guarded(route, find, limit)) for route in routes])
+    app.add_routes([web.route(route.method, route.path, _guarded(route, find, seats)) for route in routes])
     app.add_routes([web.get("/api/v1/openapi.json", describe), *more])
     return app
 
 
-def _guarded(route: ApiRoute, find: FindCaller, limit: RequestLimit) -> Handler:
+def _guarded(route: ApiRoute, find: FindCaller, seats: Seats) -> Handler:
     async def handle(request: web.Request) -> web.StreamResponse:
         began = time.monotonic()
         caller = find(request.headers.get("Authorization")) or NOBODY
@@ -80,7 +80,7 @@ def _guarded(route: ApiRoute, find: FindCaller, limit: RequestLimit) -> Handler:
             if route.method != "GET":
                 refuse_remembered(request)
             refuse_unless_may(caller, route.action)
-        with limit.take(caller.name) if caller != NOBODY else nullcontext():
+        with seats.take(caller.name) if caller != NOBODY else nullcontext():
             answer = await route.handler(request, caller)
         if route.method != "GET":
             log.info("api_asked", method=route.method, path=request.path, caller=caller.name,

@@ -13,9 +13,9 @@ from aiohttp import web
 
 from deployd.access.caller import Caller
 from deployd.access.errors import Forbidden
-from deployd.access.failed_sign_ins import FailedSignIns, source_of
 from deployd.api.errors import Handler, TooManyTries
 from deployd.api.origins import Ours
+from deployd.intake.guesses import Guesses, source_of
 
 log = structlog.get_logger()
 
@@ -32,7 +32,7 @@ class Door:
     """Who is let in at all; what they may is the routes' business."""
 
     ours: Ours = field(default_factory=Ours)
-    failed_sign_ins: FailedSignIns = field(default_factory=FailedSignIns)
+    guesses: Guesses = field(default_factory=Guesses)
     let_in: Callable[[web.Request], None] = _nothing
     """Told of each request whose token is right."""
 
@@ -53,18 +53,18 @@ class Door:
 
     def _bound_guesses(self, request: web.Request, caller: Caller | None) -> None:
         source = source_of(request.remote, request.headers.get("X-Forwarded-For", ""))
-        pause = self.failed_sign_ins.pause_seconds(source, caller.name if caller else None)
+        pause = self.guesses.pause_seconds(source, caller.name if caller else None)
         if pause > 0:   # right or wrong: who guesses must not learn it
-            self.failed_sign_ins.not_looked_at()
+            self.guesses.not_looked_at()
             raise TooManyTries(
                 "too many wrong tokens came from your address: no further one is looked at for now",
                 again_seconds=pause, mend="wait as long as Retry-After says, and use a token that is right",
             )
         if caller is None:
-            if self.failed_sign_ins.failed(source):
+            if self.guesses.failed(source):
                 log.warning("sign_in_failed", path=request.path[:200], source=source)
         else:
-            self.failed_sign_ins.was_right(source, caller.name)
+            self.guesses.was_right(source, caller.name)
             self.let_in(request)
 
 

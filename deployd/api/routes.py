@@ -13,7 +13,6 @@ from pydantic import BaseModel
 
 from deployd.access.actions import LEAST, Action
 from deployd.access.caller import EVERY, NOBODY, Caller
-from deployd.access.concurrency import RequestQueue
 from deployd.access.errors import Forbidden, NotFound
 from deployd.activity.line import Line
 from deployd.api.bodies import (
@@ -48,7 +47,8 @@ from deployd.api.shapes import (
     as_json,
 )
 from deployd.errors import Unusable
-from deployd.intake.outlasting_reload import OUTLASTS_RELOAD
+from deployd.intake.lasting import LASTING
+from deployd.intake.seats import Turns
 from deployd.reading.offer import PlanBody
 from deployd.state.activities import State
 
@@ -157,7 +157,7 @@ class _Api:
     def __init__(self, board: Board, desk: Desk) -> None:
         self._board = board
         self._desk = desk
-        self._bodies = RequestQueue(LARGE_AT_ONCE, LARGE_AT_ONCE_OF_ONE)
+        self._bodies = Turns(LARGE_AT_ONCE, LARGE_AT_ONCE_OF_ONE)
 
     async def healthz(self, _: web.Request, _caller: Caller) -> web.Response:
         return web.json_response(as_json(AliveShape(alive=True)))
@@ -332,7 +332,7 @@ async def _stream(
     response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
     await response.prepare(request)
     if follow and lasts:
-        request[OUTLASTS_RELOAD] = True
+        request[LASTING] = True
     try:
         while (taken := await (lines.take() if follow else lines.rest())) is not None:
             if not taken and not follow:

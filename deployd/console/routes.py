@@ -15,7 +15,6 @@ from aiohttp import web
 
 from deployd.access.actions import Action, refuse_unless_may
 from deployd.access.caller import EVERY, Caller
-from deployd.access.concurrency import RequestLimit, RequestQueue
 from deployd.access.errors import NotFound, Unauthorized
 from deployd.api.door import FindCaller
 from deployd.api.errors import headers_of, status_of, with_errors_told
@@ -28,6 +27,7 @@ from deployd.console.render import FILES, read_file, render
 from deployd.console.requests import LINES, STATUSES, newest_of, parse_wanted
 from deployd.console.visitors import traffic_of, visitors_now
 from deployd.errors import DeployError
+from deployd.intake.seats import Seats, Turns
 from deployd.output.sources import Wanted
 
 OVERVIEW = "/"
@@ -68,7 +68,7 @@ def console_routes(board: Board, find: FindCaller) -> list[web.RouteDef]:
     """Routes of the public application: the pages and what belongs to them."""
     console = _Console(board)
     handlers = (console.overview, console.environment, console.access_log, console.output, console.mail)
-    room = _Room(RequestLimit(PAGES_OF_ONE), RequestQueue(AT_ONCE, AT_ONCE_OF_ONE))
+    room = _Room(Seats(PAGES_OF_ONE), Turns(AT_ONCE, AT_ONCE_OF_ONE))
     return [
         *(web.get(path, _guarded(handler, find, room)) for path, handler in zip(PAGES, handlers, strict=True)),
         web.get("/projects/{rest:.*}", _guarded(_nothing, find, room)),
@@ -80,8 +80,8 @@ def console_routes(board: Board, find: FindCaller) -> list[web.RouteDef]:
 class _Room:
     """How many pages are asked for and made at once."""
 
-    limit: RequestLimit
-    queue: RequestQueue
+    seats: Seats
+    turns: Turns
 
 
 def _guarded(page: Page, find: FindCaller, room: _Room) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
@@ -90,8 +90,8 @@ def _guarded(page: Page, find: FindCaller, room: _Room) -> Callable[[web.Request
         if caller is None:
             raise Unauthorized("this page needs a token")
         refuse_unless_may(caller, Action.SEE)
-        with room.limit.take(caller.name):
-            async with room.queue.take(caller.name):
+        with room.seats.take(caller.name):
+            async with room.turns.take(caller.name):
                 text = await page(request, caller)
         return _html(text)
 

@@ -6,7 +6,6 @@ from collections import Counter
 from contextlib import suppress
 from typing import Any
 
-from deployd.access.failed_sign_ins import FailedSignIns
 from deployd.activity.holding import Limits
 from deployd.activity.lanes import Lanes
 from deployd.activity.net import Nets
@@ -16,6 +15,7 @@ from deployd.certificates.manager import Keeper
 from deployd.daemon.edges import Edges
 from deployd.daemon.lasting import Lasting
 from deployd.errors import DeployError
+from deployd.intake.guesses import Guesses
 from deployd.router.table import RouterStatus
 from deployd.upkeep.collect.collector import Collector
 from deployd.upkeep.traffic import Traffic
@@ -75,7 +75,7 @@ def collected(collector: Collector) -> dict[str, Any]:
 
 
 async def measured(
-    edges: Edges, traffic: Traffic, limits: Limits, nets: Nets, failed_sign_ins: FailedSignIns, usage: Usage,
+    edges: Edges, traffic: Traffic, limits: Limits, nets: Nets, guesses: Guesses, usage: Usage,
 ) -> Figures:
     """What `/metrics` tells besides the status."""
     router: RouterStatus | None = None
@@ -88,5 +88,5 @@ async def measured(
     slots = {"builds": limits.builds, "deployments": limits.deploys}
     return Figures(
         dict(traffic.visits), router, {name: (found.taken, found.waiting) for name, found in slots.items()},
-        traffic.lost_lines, nets.figures(), uses, failed_sign_ins.total, failed_sign_ins.held_back,
+        traffic.lost_lines, nets.figures(), uses, guesses.total, guesses.held_back,
     )

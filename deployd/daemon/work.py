@@ -10,7 +10,6 @@ from functools import partial
 import structlog
 from aiohttp import web
 
-from deployd.access.failed_sign_ins import FailedSignIns
 from deployd.access.tokens import find_caller
 from deployd.activity.endings import endings
 from deployd.activity.holding import Limits
@@ -37,6 +36,7 @@ from deployd.engine.crowd import Crowd
 from deployd.engine.docker.groups import Groups
 from deployd.intake.commit_checker import CommitChecker
 from deployd.intake.git_service import GitService
+from deployd.intake.guesses import Guesses
 from deployd.intake.http_git import git_routes
 from deployd.intake.ports import Intake
 from deployd.intake.queue import StateQueue
@@ -117,7 +117,7 @@ async def work(
         partial(start_router, edges.engine, edges.router, settings, host.catalogue),
         net=nets.of("watch"), hear=(crowd.hear, usage.hear),
     )
-    traffic, failed_sign_ins = Traffic(), FailedSignIns()
+    traffic, guesses = Traffic(), Guesses()
     outputs = Outputs(
         edges.engine, crowd, host.places.output, host.places.crons, edges.masker.clean_all, edges.clock,
     )
@@ -125,16 +125,14 @@ async def work(
     board = StateBoard(
         edges.store, settings, logs, edges.clock, health_of(edges),
         partial(degraded, edges, watch, lanes, limits, keeper, nets, usage, lasting),
-        limits.waits.of, partial(measured, edges, traffic, limits, nets, failed_sign_ins, usage),
-        partial(collected, collector),
+        limits.waits.of, partial(measured, edges, traffic, limits, nets, guesses, usage), partial(collected, collector),
         keeper.known, outputs, usage, lasting.began,
     )
     lasting.boards.add(board)
     routes = api_routes(board, StateDesk(edges.store, host, lanes, edges.clock, collector))
     find = partial(find_caller, settings)
-    webhooks = webhook_routes(intake, failed_sign_ins=failed_sign_ins)
-    more = [*console_routes(board, find), *_git_routes(intake, settings), *webhooks]
-    door = Door(Ours(settings.public_url, settings.listen_address[0]), failed_sign_ins, let_in)
+    more = [*console_routes(board, find), *_git_routes(intake, settings), *webhook_routes(intake, guesses=guesses)]
+    door = Door(Ours(settings.public_url, settings.listen_address[0]), guesses, let_in)
     mask, streams = edges.masker.mask, settings.shares.streams
     await lasting.faces.open(
         stack, settings, public_application(routes, more, find, door, (), mask, streams),
