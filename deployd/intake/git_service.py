@@ -17,12 +17,12 @@ import structlog
 
 from deployd.access.actions import Action, may
 from deployd.git.program import git_environment
+from deployd.http.seats import Seats, Turns
 from deployd.ids import ProjectId
 from deployd.intake.git_transfer import Client, MayNotPush, NoSuchProject, Service, Transfer
 from deployd.intake.ports import Intake
 from deployd.intake.push_commands import PushCommands
 from deployd.intake.repository_room import RepositoryRoom
-from deployd.intake.seats import Seats, Turns
 from deployd.process import Process, open_process
 from deployd.settings import ProjectSettings, Token
 from deployd.units import MEGABYTE

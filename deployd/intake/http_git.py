@@ -10,11 +10,11 @@ from functools import partial
 from aiohttp import ClientError, web
 
 from deployd.access.tokens import find_token
+from deployd.http.lasting import LASTING
+from deployd.http.seats import TooMany
 from deployd.ids import ProjectId
 from deployd.intake.git_service import GitService
 from deployd.intake.git_transfer import GitRefused, MayNotPush, NoRoom, NoSuchProject, Service, Transfer
-from deployd.intake.lasting import LASTING
-from deployd.intake.seats import TooMany
 from deployd.settings import Token
 
 SILENT_SECONDS = 120   # a client that sends or reads nothing for so long in the middle of a pack is gone

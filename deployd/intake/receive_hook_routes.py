@@ -16,9 +16,9 @@ from functools import partial
 from aiohttp import web
 
 from deployd.git.mirror import without_user
+from deployd.http.lasting import LASTING
 from deployd.ids import ActivityId, CommitId, ProjectId
 from deployd.intake.accepted_refs import BRANCH, Ref, refused_refs
-from deployd.intake.lasting import LASTING
 from deployd.intake.ports import Intake
 from deployd.intake.push import GIT, NOTHING, Push
 from deployd.intake.receive_hook import ACCEPTED, REFUSED, SHOWN, VERDICT

@@ -22,12 +22,12 @@ from deployd.clock import Clock, SystemClock
 from deployd.errors import DeployError
 from deployd.forges.forge import Forge, Ignored, Ping, Unreadable
 from deployd.forges.known import FORGES
+from deployd.http.guesses import Guesses, source_of
+from deployd.http.seats import Turns
 from deployd.ids import ProjectId
 from deployd.intake.deliveries import Delivered, read_delivery
-from deployd.intake.guesses import Guesses, source_of
 from deployd.intake.ports import Intake
 from deployd.intake.push import Push, Receipt
-from deployd.intake.seats import Turns
 from deployd.settings import ProjectSettings
 
 log = structlog.get_logger()
