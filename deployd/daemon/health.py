@@ -13,7 +13,7 @@ from deployd.certificates.manager import Keeper
 from deployd.daemon.edges import Edges
 from deployd.daemon.lasting import Lasting
 from deployd.errors import DeployError
-from deployd.http.guesses import Guesses
+from deployd.http.failed_sign_ins import FailedSignIns
 from deployd.queries.figures import Figures
 from deployd.queries.status import Footing
 from deployd.router.table import RouterStatus
@@ -73,7 +73,7 @@ def collected(collector: Collector) -> dict[str, Any]:
 
 
 async def measured(
-    edges: Edges, traffic: Traffic, limits: Limits, nets: Nets, guesses: Guesses, usage: Usage,
+    edges: Edges, traffic: Traffic, limits: Limits, nets: Nets, failed_sign_ins: FailedSignIns, usage: Usage,
 ) -> Figures:
     """What `/metrics` tells besides the status."""
     router: RouterStatus | None = None
@@ -87,5 +87,6 @@ async def measured(
     return Figures(
         visits=dict(traffic.visits), router=router,
         slots={name: (found.taken, found.waiting) for name, found in slots.items()}, lost_lines=traffic.lost_lines,
-        loops=nets.figures(), uses=uses, refused_sign_ins=guesses.total, held_back_addresses=guesses.held_back,
+        loops=nets.figures(), uses=uses, refused_sign_ins=failed_sign_ins.total,
+        held_back_addresses=failed_sign_ins.held_back,
     )

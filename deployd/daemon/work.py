@@ -32,7 +32,7 @@ from deployd.deployment.share import refuse_beyond_share
 from deployd.engine.crowd import Crowd
 from deployd.engine.docker.groups import Groups
 from deployd.http.door import Door
-from deployd.http.guesses import Guesses
+from deployd.http.failed_sign_ins import FailedSignIns
 from deployd.http.origins import Ours
 from deployd.intake.commit_checker import CommitChecker
 from deployd.intake.git_service import GitService
@@ -117,7 +117,7 @@ async def work(
         partial(start_router, edges.engine, edges.router, settings, host.catalogue),
         net=nets.of("watch"), hear=(crowd.hear, usage.hear),
     )
-    traffic, guesses = Traffic(), Guesses()
+    traffic, failed_sign_ins = Traffic(), FailedSignIns()
     outputs = Outputs(
         edges.engine, crowd, host.places.output, host.places.crons, edges.masker.clean_all, edges.clock,
     )
@@ -131,13 +131,14 @@ async def work(
                 partial(footing, edges), partial(degraded, edges, watch, lanes, limits, keeper, nets, usage, lasting),
                 partial(collected, collector),
             ),
-            measure=partial(measured, edges, traffic, limits, nets, guesses, usage),
+            measure=partial(measured, edges, traffic, limits, nets, failed_sign_ins, usage),
         ),
     )
     api = Api(queries, commands_of(edges.store, host, lanes, collector, queries))
     find = partial(find_caller, settings)
-    more = [*console_routes(queries, find), *_git_routes(intake, settings), *webhook_routes(intake, guesses=guesses)]
-    door = Door(Ours(settings.public_url, settings.listen_address[0]), guesses, let_in)
+    webhooks = webhook_routes(intake, failed_sign_ins=failed_sign_ins)
+    more = [*console_routes(queries, find), *_git_routes(intake, settings), *webhooks]
+    door = Door(Ours(settings.public_url, settings.listen_address[0]), failed_sign_ins, let_in)
     await lasting.faces.open(
         stack, settings,
         public_application(api, more, Public(find, door, edges.masker.mask), settings.shares.streams),

@@ -1,4 +1,4 @@
-"""Who guesses tokens waits longer and longer. Pure but for what it remembers, which is bounded.
+"""Wrong tokens and signatures: who guesses waits longer and longer. Pure but for what it remembers, which is bounded.
 
 By address, because that is what a guesser has few of; of IPv6 by /64, because that is what one customer is given.
 A token that was right from an address is let in from there whatever others guess from it: behind one address there may
@@ -35,7 +35,7 @@ class _Failures:
     last: float
 
 
-class Guesses:
+class FailedSignIns:
     """Wrong tokens and signatures, by where they came from."""
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:

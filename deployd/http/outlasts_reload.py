@@ -7,5 +7,5 @@ from __future__ import annotations
 
 from aiohttp import web
 
-LASTING: web.RequestKey[bool] = web.RequestKey("lasting", bool)
+OUTLASTS_RELOAD: web.RequestKey[bool] = web.RequestKey("lasting", bool)
 """Set by a handler, from when on its request is one."""

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 
-from deployd.http.seats import Turns
+from deployd.access.concurrency import RequestQueue
 
 
 async def test_one_token_has_its_share_of_the_turns_and_the_others_have_the_rest() -> None:
-    turns, order, now, most = Turns(3, 2), list[str](), 0, 0
+    queue, order, now, most = RequestQueue(3, 2), list[str](), 0, 0
 
     async def answer(token: str) -> None:
         nonlocal now, most
-        async with turns.take(token):
+        async with queue.take(token):
             now, order[:] = now + 1, [*order, token]
             most = max(most, now)
             await asyncio.sleep(1)

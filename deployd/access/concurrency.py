@@ -20,8 +20,8 @@ class TooMany(DeployError):
     code: ClassVar[str] = "too-many"
 
 
-class Seats:
-    """One for each door."""
+class RequestLimit:
+    """Whoever has as many under way as it may is refused a further one. One for each face."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -29,10 +29,10 @@ class Seats:
 
     @contextmanager
     def take(self, token: str) -> Iterator[None]:
-        """A seat for as long as the block lasts.
+        """One of them for as long as the block lasts.
 
         Raises:
-            TooMany: The token has all of its seats.
+            TooMany: The token has as many as it may.
         """
         if self._taken[token] >= self._most:
             raise TooMany(
@@ -48,9 +48,9 @@ class Seats:
                 del self._taken[token]
 
 
-class Turns:
+class RequestQueue:
     """For what costs much and is soon done: a few at once, fewer of one (a token, an address); all others wait in their
-    order."""
+    order, and none is refused."""
 
     def __init__(self, most: int, most_of_one: int) -> None:
         self._all = asyncio.Semaphore(most)
@@ -60,7 +60,7 @@ class Turns:
 
     @asynccontextmanager
     async def take(self, who: str) -> AsyncIterator[None]:
-        """A turn for as long as the block lasts."""
+        """One's turn, for as long as the block lasts."""
         own = self._of.setdefault(who, asyncio.Semaphore(self._most_of_one))
         self._there[who] += 1
         try:
