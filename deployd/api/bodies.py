@@ -4,52 +4,29 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack
-from typing import Annotated, TypeVar
+from typing import TypeVar
 
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
-from deployd.api.errors import TooLarge
+from deployd.access.concurrency import RequestQueue
 from deployd.errors import Unusable
-from deployd.intake.seats import Turns
+from deployd.http.errors import TooLarge
 
 LARGEST_BYTES = 64_000_000
 """A plan of a tree with 500,000 files has 40 MB of paths."""
 LARGEST_NUMBER = 10**15
-MOST_OF_A_REASON = 500
-"""Characters."""
 READ_SECONDS = 120.0
 LARGE_BYTES = 1_000_000
-LARGE_AT_ONCE, LARGE_AT_ONCE_OF_ONE = 4, 1
-"""Large bodies that are read at the same time, of all tokens and of one."""
 
 
-class _Body(BaseModel):
+class Body(BaseModel):
+    """Of a route; its name stands in the documentation."""
+
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
-class RollbackBody(_Body):
-    """To which version; without a number to the one before the live one."""
-
-    to: Annotated[int, Field(ge=1, le=LARGEST_NUMBER)] | None = None
-    lock: bool | None = None
-    """Whether pushes wait from now on until somebody unlocks; without it production is locked and others are not."""
-
-
-class LockBody(_Body):
-    """Why nothing new goes live until somebody unlocks."""
-
-    reason: Annotated[str, Field(max_length=MOST_OF_A_REASON)] = ""
-
-
-class CollectBody(_Body):
-    """What a round of housekeeping takes besides."""
-
-    deleted: bool = False
-    """Also the data of deleted environments whose time of grace is not over."""
-
-
-B = TypeVar("B", bound=_Body)
+B = TypeVar("B", bound=Body)
 
 
 async def read_body(request: web.Request, kind: type[B]) -> B:
@@ -62,11 +39,11 @@ async def read_body(request: web.Request, kind: type[B]) -> B:
     return parse_body(await read_bytes(request), kind)
 
 
-async def read_bytes(request: web.Request, turns: Turns | None = None, token: str = "") -> bytes:
+async def read_bytes(request: web.Request, queue: RequestQueue | None = None, token: str = "") -> bytes:
     """The body of a request, not looked at.
 
     Args:
-        turns: Which a large one waits for, its rest unread.
+        queue: Which a large one waits for, its rest unread.
         token: Of whom it comes.
 
     Raises:
@@ -76,14 +53,14 @@ async def read_bytes(request: web.Request, turns: Turns | None = None, token: st
     data = bytearray()
     try:
         async with asyncio.timeout(READ_SECONDS), AsyncExitStack() as turn:
-            is_large = turns is None
+            is_large = queue is None
             async for chunk in request.content.iter_chunked(65_536):
                 data += chunk
                 if len(data) > LARGEST_BYTES:
                     raise TooLarge(f"the body has more than {LARGEST_BYTES:,} bytes")
-                if turns is not None and len(data) > LARGE_BYTES and not is_large:
+                if queue is not None and len(data) > LARGE_BYTES and not is_large:
                     is_large = True
-                    await turn.enter_async_context(turns.take(token))
+                    await turn.enter_async_context(queue.take(token))
     except TimeoutError:
         raise Unusable(f"the body did not come within {READ_SECONDS:g} s") from None
     return bytes(data)

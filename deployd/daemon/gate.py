@@ -3,7 +3,7 @@
     open ──► reload: closed ──► quick ones end, lasting ones go on ──► settings read ──► open: what waited goes on
 
 Lasting are those that need nothing of what is closed and made anew: who follows a log, and git's transfers. A handler
-says so itself (`request[LASTING] = True`) from when on it is.
+says so itself (`request[OUTLASTS_RELOAD] = True`) from when on it is.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 from aiohttp import web
 
-from deployd.intake.lasting import LASTING
+from deployd.http.outlasts_reload import OUTLASTS_RELOAD
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 LOOK_SECONDS = 0.02
@@ -65,7 +65,7 @@ class Gate:
                 task.cancel()
 
     def _quick(self) -> list[asyncio.Task[Any]]:
-        return [task for task, request in self._under_way.items() if LASTING not in request]
+        return [task for task, request in self._under_way.items() if OUTLASTS_RELOAD not in request]
 
     def _lasting(self) -> list[web.Request]:
-        return [request for request in self._under_way.values() if LASTING in request]
+        return [request for request in self._under_way.values() if OUTLASTS_RELOAD in request]

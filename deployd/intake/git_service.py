@@ -16,13 +16,13 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcon
 import structlog
 
 from deployd.access.actions import Action, may
+from deployd.access.concurrency import RequestLimit, RequestQueue
 from deployd.git.program import git_environment
 from deployd.ids import ProjectId
 from deployd.intake.git_transfer import Client, MayNotPush, NoSuchProject, Service, Transfer
 from deployd.intake.ports import Intake
 from deployd.intake.push_commands import PushCommands
 from deployd.intake.repository_room import RepositoryRoom
-from deployd.intake.seats import Seats, Turns
 from deployd.process import Process, open_process
 from deployd.settings import ProjectSettings, Token
 from deployd.units import MEGABYTE
@@ -53,8 +53,8 @@ class GitService:
             repository_bytes: What the repository of a project may take.
         """
         self._intake = intake
-        self._seats = Seats(streams)
-        self._turns = Turns(AT_ONCE, AT_ONCE_OF_ONE)
+        self._limit = RequestLimit(streams)
+        self._queue = RequestQueue(AT_ONCE, AT_ONCE_OF_ONE)
         self._room = RepositoryRoom(intake.repositories, repository_bytes)
 
     def admit(self, token: Token, name: ProjectId, service: Service, source: str | None) -> ProjectSettings:
@@ -83,14 +83,14 @@ class GitService:
             TooMany: The token has as many transfers under way as it may.
             NoRoom: A push could not be stored, or the repository has all that it may have.
         """
-        with self._seats.take(transfer.token.name):
+        with self._limit.take(transfer.token.name):
             await self._room.refuse_without(transfer.project, transfer.service)
             yield
 
     def queued(self, transfer: Transfer) -> AbstractAsyncContextManager[None]:
         """To be held while git runs: what is soon over waits for others of its kind."""
         is_soon_over = transfer.only_refs or transfer.service is Service.FETCH
-        return self._turns.take(transfer.token.name) if is_soon_over else nullcontext()
+        return self._queue.take(transfer.token.name) if is_soon_over else nullcontext()
 
     async def run(self, transfer: Transfer, client: Client) -> bool:
         """Run git until it ends. Whether the client was there to the end."""

@@ -9,12 +9,12 @@ from functools import partial
 
 from aiohttp import ClientError, web
 
+from deployd.access.concurrency import TooMany
 from deployd.access.tokens import find_token
+from deployd.http.outlasts_reload import OUTLASTS_RELOAD
 from deployd.ids import ProjectId
 from deployd.intake.git_service import GitService
 from deployd.intake.git_transfer import GitRefused, MayNotPush, NoRoom, NoSuchProject, Service, Transfer
-from deployd.intake.lasting import LASTING
-from deployd.intake.seats import TooMany
 from deployd.settings import Token
 
 SILENT_SECONDS = 120   # a client that sends or reads nothing for so long in the middle of a pack is gone
@@ -97,7 +97,7 @@ class _Door:
                     if head:
                         await response.write(head)
                     async with self._service.queued(transfer):
-                        request[LASTING] = True
+                        request[OUTLASTS_RELOAD] = True
                         if await self._service.run(transfer, _HttpClient(request, response, transfer.only_refs)):
                             await response.write_eof()
         return response

@@ -16,9 +16,9 @@ from functools import partial
 from aiohttp import web
 
 from deployd.git.mirror import without_user
+from deployd.http.outlasts_reload import OUTLASTS_RELOAD
 from deployd.ids import ActivityId, CommitId, ProjectId
 from deployd.intake.accepted_refs import BRANCH, Ref, refused_refs
-from deployd.intake.lasting import LASTING
 from deployd.intake.ports import Intake
 from deployd.intake.push import GIT, NOTHING, Push
 from deployd.intake.receive_hook import ACCEPTED, REFUSED, SHOWN, VERDICT
@@ -136,7 +136,7 @@ class _Answer:
 
     async def __aenter__(self) -> _Answer:
         await self.response.prepare(self._request)
-        self._request[LASTING] = True
+        self._request[OUTLASTS_RELOAD] = True
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> bool:

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from deployd.daemon.gate import Gate
+from deployd.http.outlasts_reload import OUTLASTS_RELOAD
 from deployd.intake import receive_hook
-from deployd.intake.lasting import LASTING
 from deployd.process import run
 
 
@@ -39,7 +39,7 @@ async def test_what_comes_meanwhile_waits_what_lasts_goes_on_and_what_is_slow_is
     gate, go = Gate(), asyncio.Event()
     lasting, gone, quick, slow, late = (Request() for _ in range(5))
     for one in (lasting, gone):
-        one[LASTING] = True
+        one[OUTLASTS_RELOAD] = True
 
     async def wait(request: Any) -> Any:
         await (asyncio.sleep(1) if request is quick else go.wait())
