@@ -6,36 +6,28 @@ from collections import Counter
 from contextlib import suppress
 from typing import Any
 
-from deployd.activity.holding import Limits
-from deployd.activity.lanes import Lanes
-from deployd.activity.net import Nets
 from deployd.api.board import Health
 from deployd.api.metrics import Figures
-from deployd.certificates.manager import Keeper
-from deployd.daemon.edges import Edges
-from deployd.daemon.lasting import Lasting
+from deployd.daemon.composition import Daemon
+from deployd.daemon.resources import Resources
 from deployd.errors import DeployError
-from deployd.intake.guesses import Guesses
 from deployd.router.table import RouterStatus
 from deployd.upkeep.collect.collector import Collector
-from deployd.upkeep.traffic import Traffic
-from deployd.upkeep.usage.keeper import Usage
 from deployd.upkeep.usage.parts import Use
-from deployd.upkeep.watch import Watch
 
 
-def health_of(edges: Edges) -> Health:
+def health_of(resources: Resources) -> Health:
     """Whether Docker and the router answer."""
     async def look() -> tuple[dict[str, Any], dict[str, Any], list[str]]:
         engine: dict[str, Any] = {"reachable": False}
         router: dict[str, Any] = {"reachable": False}
         reasons = []
         try:
-            engine = {"reachable": True, "version": await edges.engine.version()}
+            engine = {"reachable": True, "version": await resources.engine.version()}
         except DeployError as error:
             reasons.append(error.what)
         try:
-            seen = await edges.router.status(environments=False)
+            seen = await resources.router.status(environments=False)
             router = {"reachable": True, "held_now": seen.held_now,
                       "longest_wait_seconds": seen.longest_seconds, "released": seen.released,
                       "expired": seen.expired, "left": seen.left, "refused": seen.refused}
@@ -45,24 +37,23 @@ def health_of(edges: Edges) -> Health:
     return look
 
 
-def degraded(
-    edges: Edges, watch: Watch, lanes: Lanes, limits: Limits, keeper: Keeper, nets: Nets, usage: Usage,
-    lasting: Lasting,
-) -> list[str]:
+def degraded(daemon: Daemon) -> list[str]:
     """What is not well though pushes can be taken: the router, environments, rows of a newer deployd, undos that are
     stuck, certificates, the firewall, mails, what the kernel killed, and what fails in the loops that serve many. Who
     cannot say what is wrong with it is told too.
     """
+    resources, activities, upkeep = daemon.resources, daemon.activities, daemon.upkeep
     found: list[str] = []
     for name, reasons in {
-        "the router": lambda: edges.router_started.troubles, "environments": watch.degraded,
-        "lanes": lambda: lanes.left_alone.values(), "undos": lambda: limits.waits.stuck,
-        "certificates": keeper.troubles, "the firewall": edges.wall.troubles, "reload": lasting.troubles,
-        "what was killed": usage.troubles, "mail": edges.mail.troubles,
+        "the router": lambda: resources.router_started.troubles, "environments": upkeep.watch.degraded,
+        "lanes": lambda: activities.lanes.left_alone.values(), "undos": lambda: activities.limits.waits.stuck,
+        "certificates": upkeep.certificates.troubles, "the firewall": resources.wall.troubles,
+        "reload": daemon.process.troubles, "what was killed": daemon.observation.usage.troubles,
+        "mail": resources.mail.troubles,
     }.items():
-        with nets.of("status").contain(name):
+        with daemon.nets.of("status").contain(name):
             found += reasons()
-    return [*found, *nets.troubles()]
+    return [*found, *daemon.nets.troubles()]
 
 
 def collected(collector: Collector) -> dict[str, Any]:
@@ -74,19 +65,19 @@ def collected(collector: Collector) -> dict[str, Any]:
     return {"at": last.at.isoformat(), "things": dict(sorted(things.items())), "size_bytes": last.size_bytes}
 
 
-async def measured(
-    edges: Edges, traffic: Traffic, limits: Limits, nets: Nets, guesses: Guesses, usage: Usage,
-) -> Figures:
+async def measured(daemon: Daemon) -> Figures:
     """What `/metrics` tells besides the status."""
+    limits, observation = daemon.activities.limits, daemon.observation
+    traffic, guesses = observation.traffic, observation.guesses
     router: RouterStatus | None = None
     with suppress(DeployError):
-        router = await edges.router.status()
+        router = await daemon.resources.router.status()
         traffic.forget_all_but(router.environments)
     uses: list[Use] = []
     with suppress(DeployError):
-        uses = await usage.for_monitors()
+        uses = await observation.usage.for_monitors()
     slots = {"builds": limits.builds, "deployments": limits.deploys}
     return Figures(
         dict(traffic.visits), router, {name: (found.taken, found.waiting) for name, found in slots.items()},
-        traffic.lost_lines, nets.figures(), uses, guesses.total, guesses.held_back,
+        traffic.lost_lines, daemon.nets.figures(), uses, guesses.total, guesses.held_back,
     )

@@ -1,4 +1,4 @@
-"""The process: settings in, signals, and a reload: all is closed and opened again but what `lasting.py` holds."""
+"""The process: settings in, signals, and a reload: all is closed and opened again but what `process_state.py` holds."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ import uvloop
 
 from deployd.activity.net import Net
 from deployd.catalogue import load_catalogue
-from deployd.daemon.edges import FolderUnusable, host_of, open_edges
-from deployd.daemon.faces import refuse_taken_port
-from deployd.daemon.lasting import Lasting
-from deployd.daemon.work import RELOAD, STOP, work
+from deployd.daemon.composition import compose
+from deployd.daemon.listeners import refuse_taken_port
+from deployd.daemon.process_state import ProcessState
+from deployd.daemon.resources import FolderUnusable, open_resources
+from deployd.daemon.run import RELOAD, STOP, run
 from deployd.errors import DeployError
 from deployd.operator_log import configure_log
 from deployd.settings import Settings, load_settings
@@ -77,61 +78,61 @@ async def run_daemon(read: Read) -> None:
     Settings with which the daemon does not get ready are refused like those that are not valid: it goes on with those
     from before, and says so.
     """
-    wishes: asyncio.Queue[str] = asyncio.Queue(maxsize=100)
+    orders: asyncio.Queue[str] = asyncio.Queue(maxsize=100)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, wishes.put_nowait, STOP)
-    loop.add_signal_handler(signal.SIGHUP, wishes.put_nowait, RELOAD)
-    lasting = Lasting()
+        loop.add_signal_handler(number, orders.put_nowait, STOP)
+    loop.add_signal_handler(signal.SIGHUP, orders.put_nowait, RELOAD)
+    process = ProcessState()
     now: Read | None = read
     earlier: Read | None = None
     try:
         while now is not None:
             try:
-                now, earlier = await _serve_with(now, lasting, wishes), now
+                now, earlier = await _serve_with(now, process, orders), now
             except DeployError as error:
-                if lasting.is_ready or earlier is None:
+                if process.is_ready or earlier is None:
                     raise
-                _refuse(lasting, error)
-                await lasting.faces.hold()
+                _refuse(process, error)
+                await process.listeners.hold()
                 now, earlier = earlier, None
     finally:
-        await lasting.faces.close()
-        await lasting.postman.end()
+        await process.listeners.close()
+        await process.postman.end()
 
 
-async def _serve_with(read: Read, lasting: Lasting, wishes: asyncio.Queue[str]) -> Read | None:
+async def _serve_with(read: Read, process: ProcessState, orders: asyncio.Queue[str]) -> Read | None:
     """What was read anew; None: the daemon stops."""
-    lasting.is_ready, wanted = False, [read]
+    process.is_ready, wanted = False, [read]
 
-    async def next_wish() -> str:
-        return await _next_wish(wishes, wanted, lasting)
+    async def next_order() -> str:
+        return await _next_order(orders, wanted, process)
 
     async with AsyncExitStack() as stack:
-        edges = await open_edges(stack, read.settings, read.catalogue, lasting)
-        host = await host_of(edges, read.settings, read.catalogue)
-        wish = await work(stack, edges, host, lasting, next_wish)
-    log.info("daemon_stopped", wish=wish)
-    return wanted[-1] if wish == RELOAD else None
+        resources = await open_resources(stack, read.settings, read.catalogue, process)
+        daemon = compose(resources, read.settings, read.catalogue, process)
+        order = await run(stack, daemon, next_order)
+    log.info("daemon_stopped", wish=order)
+    return wanted[-1] if order == RELOAD else None
 
 
-async def _next_wish(wishes: asyncio.Queue[str], wanted: list[Read], lasting: Lasting) -> str:
+async def _next_order(orders: asyncio.Queue[str], wanted: list[Read], process: ProcessState) -> str:
     """A stop, or a reload with settings that are valid: others are told and change nothing."""
     while True:
-        wish = await wishes.get()
-        if wish == STOP:
-            return wish
+        order = await orders.get()
+        if order == STOP:
+            return order
         with Net("signals").contain("reading the settings again") as tried:
             read = await asyncio.to_thread(lambda: Read(load_settings(wanted[0].file), wanted[0].file))
             if read.settings.listen_address != wanted[0].settings.listen_address:
                 await asyncio.to_thread(refuse_taken_port, read.settings)
             wanted.append(read)
         if tried.error is None:
-            lasting.refused = None
-            return wish
-        _refuse(lasting, tried.error)
+            process.refused = None
+            return order
+        _refuse(process, tried.error)
 
 
-def _refuse(lasting: Lasting, error: DeployError) -> None:
-    lasting.refused = (lasting.clock.now(), error)
+def _refuse(process: ProcessState, error: DeployError) -> None:
+    process.refused = (process.clock.now(), error)
     log.error("reload_refused", what=error.what, where=error.where, evidence=error.evidence)

@@ -18,7 +18,7 @@ from typing import Any
 
 import aiohttp
 
-from deployd.daemon.lasting import READS_AGAIN
+from deployd.daemon.process_state import READS_AGAIN
 from deployd.process import run
 from tests.e2e.conftest import APP, SECRET, Developer, MakeDeveloper
 

@@ -510,16 +510,21 @@ async def a_kernel_that_does_not_say_how_much_memory_there_is(folder: Path) -> t
 @case
 async def somebody_who_cannot_say_what_is_wrong(folder: Path) -> tuple[Net, str]:
     nets = Nets()
-    told = degraded(
-        SimpleNamespace(   # type: ignore[arg-type]
+    told = degraded(SimpleNamespace(   # type: ignore[arg-type]
+        resources=SimpleNamespace(
             router_started=SimpleNamespace(troubles=("the router is old",)), wall=SimpleNamespace(troubles=list),
             mail=SimpleNamespace(troubles=lambda: ("mail: the relay is away",)),
         ),
-        SimpleNamespace(degraded=raise_poison), SimpleNamespace(left_alone={}),  # type: ignore[arg-type]
-        SimpleNamespace(waits=SimpleNamespace(stuck=["activity 7 is stuck"])),  # type: ignore[arg-type]
-        SimpleNamespace(troubles=list), nets, SimpleNamespace(troubles=list),  # type: ignore[arg-type]
-        SimpleNamespace(troubles=tuple),  # type: ignore[arg-type]
-    )
+        activities=SimpleNamespace(
+            lanes=SimpleNamespace(left_alone={}),
+            limits=SimpleNamespace(waits=SimpleNamespace(stuck=["activity 7 is stuck"])),
+        ),
+        upkeep=SimpleNamespace(
+            watch=SimpleNamespace(degraded=raise_poison), certificates=SimpleNamespace(troubles=list),
+        ),
+        observation=SimpleNamespace(usage=SimpleNamespace(troubles=list)),
+        process=SimpleNamespace(troubles=tuple), nets=nets,
+    ))
     assert told[:2] == ["the router is old", "activity 7 is stuck"]
     return nets.of("status"), "environments"
 
@@ -591,8 +596,8 @@ NEEDS_NONE = {
     "upkeep/collect/remove.py:_volume": "one thing's",
     "upkeep/collect/look.py:_volumes": "what is needed must be known whole, before anything of the kind goes",
     "upkeep/collect/look.py:_files": "as above; each folder is counted by a program of its own, with a limit",
-    "daemon/faces.py:open": "the start: a door that cannot be opened ends it",
-    "daemon/faces.py:_set_up": "as above", "daemon/faces.py:close": "two sockets of the daemon's own",
+    "daemon/listeners.py:open": "the start: a door that cannot be opened ends it",
+    "daemon/listeners.py:_set_up": "as above", "daemon/listeners.py:close": "two sockets of the daemon's own",
 }
 """Loops over what belongs to one item, and those that must not go on: {file:function: why}"""
 

@@ -1,4 +1,4 @@
-"""What outlives a reload: sockets, the postman, who follows a log, and why the last reload was refused."""
+"""What lives as long as the process, over reloads: listening sockets, the postman, followed logs, a refused reload."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from weakref import WeakSet
 from deployd.activity.log import Logs
 from deployd.api.board import StateBoard
 from deployd.clock import Clock, SystemClock
-from deployd.daemon.faces import Faces
+from deployd.daemon.listeners import Listeners
 from deployd.errors import DeployError
 from deployd.ids import ActivityId
 from deployd.mail.office import Employment
@@ -21,10 +21,10 @@ READS_AGAIN = "the daemon reads its settings again, the log goes on"
 
 
 @dataclass
-class Lasting:
+class ProcessState:
     """One for the life of the process."""
 
-    faces: Faces = field(default_factory=Faces)
+    listeners: Listeners = field(default_factory=Listeners)
     postman: Employment = field(default_factory=Employment)
     clock: Clock = field(default_factory=SystemClock)
     boards: WeakSet[StateBoard] = field(default_factory=WeakSet)
@@ -66,7 +66,7 @@ class Lasting:
                     tell.close()
 
     def end_followers(self) -> None:
-        """The daemon stops: first of all, else closing the faces waits for them."""
+        """The daemon stops: first of all, else closing the sockets waits for them."""
         if self._logs is not None:
             self._logs.end_followers()
         for board in self.boards:

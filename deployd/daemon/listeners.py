@@ -18,7 +18,7 @@ from aiohttp import web
 from deployd.access.tokens import find_caller
 from deployd.api.applications import LARGEST_BODY_BYTES
 from deployd.daemon.connections import BoundedRunner, Connections, heads_counted
-from deployd.daemon.gate import Gate
+from deployd.daemon.request_gate import RequestGate
 from deployd.errors import DeployError
 from deployd.settings import Settings
 from deployd.systemd import is_passed_a_socket, passed_socket
@@ -36,14 +36,14 @@ class AddressTaken(DeployError):
     code: ClassVar[str] = "address-taken"
 
 
-class Faces:
-    """The daemon's two faces."""
+class Listeners:
+    """The daemon's two listening sockets."""
 
     def __init__(self) -> None:
-        self._public, self._local = Gate(), Gate()
+        self._public, self._local = RequestGate(), RequestGate()
         self._runners: dict[str, web.BaseRunner] = {}
         self._sites: dict[str, tuple[object, web.BaseSite]] = {}
-        """{face: (where it listens, its socket)}"""
+        """{name: (where it listens, its socket)}"""
         self._settings: Settings | None = None
 
     def listens_on(self, settings: Settings) -> bool:
@@ -123,10 +123,10 @@ class Faces:
         await site.start()
         await self._replace("public", settings.listen_address, site)
 
-    async def _replace(self, face: str, where: object, site: web.BaseSite) -> None:
+    async def _replace(self, name: str, where: object, site: web.BaseSite) -> None:
         """The earlier socket goes when the new one is there; its connections go on."""
-        _, earlier = self._sites.get(face, (None, None))
-        self._sites[face] = (where, site)
+        _, earlier = self._sites.get(name, (None, None))
+        self._sites[name] = (where, site)
         if earlier is not None:
             await earlier.stop()
 

@@ -13,12 +13,11 @@ from deployd.activity.masking import Masker
 from deployd.activity.secret_forms import is_maskable
 from deployd.catalogue import Catalogue
 from deployd.clock import Clock, SystemClock
-from deployd.daemon.faces import refuse_taken_port
-from deployd.daemon.lasting import Lasting
+from deployd.daemon.listeners import refuse_taken_port
 from deployd.daemon.mail import mail_office
-from deployd.daemon.sealer import open_sealer
+from deployd.daemon.process_state import ProcessState
+from deployd.daemon.secrets_key import open_sealer
 from deployd.engine.docker.engine import Engine
-from deployd.engine.docker.images import Images
 from deployd.environment.variables import doubtful_variables
 from deployd.errors import DeployError
 from deployd.firewall.kept import KeptTable
@@ -30,15 +29,12 @@ from deployd.reading.readers import open_readers
 from deployd.release.code import ProjectCode
 from deployd.release.images_missing import versions_there
 from deployd.release.paths import Places
-from deployd.release.ports import Host
 from deployd.release.services.secrets import ROOT, lay_out_secrets
-from deployd.release.store import StateFacts
 from deployd.router.control import Router, open_router
 from deployd.router.paths import RouterPlaces
 from deployd.router_process.start import RouterStarted, start_router
 from deployd.settings import Settings
 from deployd.slugs.archive import SlugStore
-from deployd.slugs.storage import Slugs
 from deployd.state.sealing import Sealer
 from deployd.state.secrets import all_secrets, secrets_named
 from deployd.state.store import Store, open_store
@@ -48,7 +44,6 @@ from deployd.upkeep.wall import WallKeeper
 log = structlog.get_logger()
 
 
-
 class FolderUnusable(DeployError):
     """A folder of the daemon cannot be made, or nothing be written into it."""
 
@@ -56,7 +51,7 @@ class FolderUnusable(DeployError):
 
 
 @dataclass(frozen=True)
-class Edges:
+class Resources:
     """Everything that is open while the daemon runs."""
 
     store: Store
@@ -67,18 +62,19 @@ class Edges:
     sealer: Sealer
     code: ProjectCode
     """One for intake and deployments: what the check of a push has read is not read again."""
+    slugs: SlugStore
     router_started: RouterStarted
     wall: WallKeeper
     mail: Office
 
 
-async def open_edges(
-    stack: AsyncExitStack, settings: Settings, catalogue: Catalogue, lasting: Lasting | None = None,
-) -> Edges:
+async def open_resources(
+    stack: AsyncExitStack, settings: Settings, catalogue: Catalogue, process: ProcessState | None = None,
+) -> Resources:
     """Open everything, and start the router when it does not run.
 
     Args:
-        lasting: What is open already, from before a reload.
+        process: What is open already, from before a reload.
 
     Raises:
         DeployError: Something cannot be had; nothing that was started for it is left behind. The firewall
@@ -87,7 +83,7 @@ async def open_edges(
     for folder in (settings.state, settings.run):
         _ensure_folder(folder)
     store = await stack.enter_async_context(open_store(settings.state / "state.db"))
-    if lasting is None or not lasting.faces.listens_on(settings):
+    if process is None or not process.listeners.listens_on(settings):
         refuse_taken_port(settings)   # before anything is started that a daemon that cannot serve would leave behind
     engine = await stack.enter_async_context(Engine(settings.docker_socket))
     wall = WallKeeper(engine, settings, KeptTable(table_name(settings.instance), settings.state / "firewall.nft"))
@@ -107,8 +103,10 @@ async def open_edges(
         settings.containers.may_reach, versions_there(catalogue),
     )
     started = await start_router(engine, router, settings, catalogue)
-    return Edges(store, engine, router, SystemClock(), masker, sealer, code, started, wall,
-                 mail_office(store, settings, lasting.postman if lasting else None))
+    slugs = SlugStore(settings.state / "slugs", min_free_bytes=settings.min_free_disk_mb * MEGABYTE)
+    await slugs.sweep()   # what a crash left half packed
+    mail = mail_office(store, settings, process.postman if process else None)
+    return Resources(store, engine, router, SystemClock(), masker, sealer, code, slugs, started, wall, mail)
 
 
 def _tell_doubtful_variables(settings: Settings) -> None:
@@ -128,20 +126,3 @@ def _ensure_folder(folder: Path) -> None:
             f"cannot make the folder {folder}: {error.strerror}",
             mend="choose another with `directory`, `state` or `run`, or remove what is in its way",
         ) from None
-
-
-async def host_of(edges: Edges, settings: Settings, catalogue: Catalogue) -> Host:
-    """What deployments reach, over these edges."""
-    slugs = SlugStore(settings.state / "slugs", min_free_bytes=settings.min_free_disk_mb * MEGABYTE)
-    await slugs.sweep()   # what a crash left half packed
-    places = Places(settings.state, settings.run)
-    return Host(
-        settings=settings, catalogue=catalogue, clock=edges.clock, places=places,
-        code=edges.code,
-        engine=edges.engine,
-        images=Images(edges.engine.docker, catalogue),
-        slugs=Slugs(slugs, places.mounts),
-        router=edges.router,
-        facts=StateFacts(edges.store, edges.engine, settings, edges.clock, edges.masker, edges.sealer,
-                         edges.mail.wake),
-    )

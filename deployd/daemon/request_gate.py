@@ -1,4 +1,4 @@
-"""Requests on their way to the daemon as it is now. While it reads its settings again they wait, and none is refused.
+"""The gate before the daemon. While it reads its settings again requests wait there, and none is refused.
 
     open ──► reload: closed ──► quick ones end, lasting ones go on ──► settings read ──► open: what waited goes on
 
@@ -20,8 +20,8 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 LOOK_SECONDS = 0.02
 
 
-class Gate:
-    """One for each face."""
+class RequestGate:
+    """One for each socket."""
 
     def __init__(self) -> None:
         self._handler: Handler | None = None

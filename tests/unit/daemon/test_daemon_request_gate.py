@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from deployd.daemon.gate import Gate
+from deployd.daemon.request_gate import RequestGate
 from deployd.intake import receive_hook
 from deployd.intake.lasting import LASTING
 from deployd.process import run
@@ -36,7 +36,7 @@ async def answers(request: Any) -> Any:
 
 @pytest.mark.looptime
 async def test_what_comes_meanwhile_waits_what_lasts_goes_on_and_what_is_slow_is_ended() -> None:
-    gate, go = Gate(), asyncio.Event()
+    gate, go = RequestGate(), asyncio.Event()
     lasting, gone, quick, slow, late = (Request() for _ in range(5))
     for one in (lasting, gone):
         one[LASTING] = True
