@@ -12,8 +12,8 @@ from deployd.activity.memory import Memory, host_memory
 from deployd.activity.net import Nets
 from deployd.activity.slots import Slots
 from deployd.catalogue import Catalogue
-from deployd.certificates.manager import Keeper
-from deployd.daemon.certificates import certificate_keeper
+from deployd.certificates.manager import CertificateManager
+from deployd.daemon.certificates import certificate_manager
 from deployd.daemon.process_state import ProcessState
 from deployd.daemon.resources import Resources
 from deployd.deployment.carry import Carrier
@@ -74,7 +74,7 @@ class Observation:
 class Upkeep:
     """What looks after everything between deployments."""
 
-    certificates: Keeper
+    certificates: CertificateManager
     reconciler: Reconciler
     watch: Watch
     collector: Collector
@@ -165,7 +165,7 @@ def _upkeep(resources: Resources, host: Host, nets: Nets, lanes: Lanes, observat
     store, clock, settings, wake = resources.store, resources.clock, host.settings, lanes.wake
     reconciler = Reconciler(store, host, clock, net=nets.of("putting back"))
     return Upkeep(
-        certificates=certificate_keeper(resources, settings, nets.of("certificates")),
+        certificates=certificate_manager(resources, settings, nets.of("certificates")),
         reconciler=reconciler,
         watch=Watch(
             store, host, reconciler, resources.router, clock,

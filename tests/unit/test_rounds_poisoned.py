@@ -26,10 +26,10 @@ from deployd.activity.memory import Memory
 from deployd.activity.net import Net, Nets
 from deployd.activity.slots import LOOK_AGAIN_SECONDS, Need, Slots
 from deployd.certificates.certificate import Certificate
+from deployd.certificates.hosts import HttpsHosts
 from deployd.certificates.local import LocalAuthority
-from deployd.certificates.manager import Keeper
-from deployd.certificates.storage import Shelf, Window
-from deployd.certificates.wanted import Wanted
+from deployd.certificates.manager import CertificateManager
+from deployd.certificates.storage import CertificateStore, RouterCertificates
 from deployd.daemon.health import degraded
 from deployd.deployment.view import Deployment
 from deployd.environment.naming import machine_name
@@ -51,7 +51,7 @@ from deployd.upkeep.reconcile import Reconciler
 from deployd.upkeep.survey import Surveyor
 from deployd.upkeep.traffic import Traffic
 from tests.unit.activity import test_activity_lanes
-from tests.unit.certificates import test_certificate_keeper
+from tests.unit.certificates import test_certificate_manager
 from tests.unit.state_in_memory import MemoryStore
 from tests.unit.upkeep import test_access_logs, test_upkeep_collect_races, test_upkeep_watch
 from tests.unit.upkeep.test_upkeep_survey import Listed
@@ -396,15 +396,17 @@ async def a_repository_that_cannot_be_packed(folder: Path) -> tuple[Net, str]:
     return net, "packing the repository of aa"
 
 
-async def certificates(folder: Path, authority: Any, *hosts: str) -> tuple[Net, Keeper, dict[str, Certificate]]:
-    net, world = Net("certificates"), test_certificate_keeper.World(folder)
-    keeper = Keeper(
-        test_certificate_keeper.Hosts(set(hosts)), Shelf(folder / "shelf"), world.window,  # type: ignore[arg-type]
-        test_certificate_keeper.LoopClock(), authority, net=net,
+async def certificates(
+    folder: Path, authority: Any, *hosts: str,
+) -> tuple[Net, CertificateManager, dict[str, Certificate]]:
+    net, world = Net("certificates"), test_certificate_manager.World(folder)
+    manager = CertificateManager(
+        test_certificate_manager.Hosts(set(hosts)), CertificateStore(folder / "store"), world.window,  # type: ignore[arg-type]
+        test_certificate_manager.LoopClock(), authority, net=net,
     )
-    await keeper.round()
-    await keeper.round()
-    return net, keeper, world.window.shown
+    await manager.round()
+    await manager.round()
+    return net, manager, world.window.shown
 
 
 @case
@@ -412,10 +414,10 @@ async def a_host_whose_authority_fails(folder: Path) -> tuple[Net, str]:
     def refuses(host: str) -> str:
         return raise_poison() if host.startswith("a.") else ""
 
-    authority = test_certificate_keeper.AuthorityDouble(folder / "signer", refuses)
-    net, keeper, shown = await certificates(folder, authority, "a.deployd.dev", "b.deployd.dev")
+    authority = test_certificate_manager.AuthorityDouble(folder / "signer", refuses)
+    net, manager, shown = await certificates(folder, authority, "a.deployd.dev", "b.deployd.dev")
     assert list(shown) == ["b.deployd.dev"]
-    assert "incident" in keeper.known()[0].why, "it is not empty"
+    assert "incident" in manager.known()[0].why, "it is not empty"
     assert len(authority.asked) == 2, "it is asked again after a pause only"
     return net, ""
 
@@ -426,7 +428,7 @@ async def live_hosts_that_cannot_be_read(folder: Path) -> tuple[Net, str]:
     stand.version = replace(stand.version, routes=("https://shop.test/",))
     stand.become(APP)
     poison(stand)
-    assert await Wanted(stand.store, stand.host.settings, net).hosts() == {"shop.test": SHOP}  # type: ignore[arg-type]
+    assert await HttpsHosts(stand.store, stand.host.settings, net).hosts() == {"shop.test": SHOP}  # type: ignore[arg-type]
     return net, f"reading the hosts of shop/{BAD}"
 
 
@@ -565,16 +567,17 @@ def is_told(net: Net, says: str) -> None:
 
 
 async def test_a_name_that_no_certificate_can_hold_is_refused_with_a_reason_and_a_mend(tmp_path: Path) -> None:
-    authority = LocalAuthority(tmp_path / "authority", test_certificate_keeper.LoopClock())
-    _, keeper, shown = await certificates(tmp_path, authority, "a-ü.localhost", "b.localhost")
+    authority = LocalAuthority(tmp_path / "authority", test_certificate_manager.LoopClock())
+    _, manager, shown = await certificates(tmp_path, authority, "a-ü.localhost", "b.localhost")
     assert list(shown) == ["b.localhost"]
-    assert "no certificate can be made for this name" in keeper.known()[0].why
+    assert "no certificate can be made for this name" in manager.known()[0].why
 
 
 async def test_a_name_that_is_too_long_for_a_file_hides_no_other(tmp_path: Path) -> None:
-    certificate = await LocalAuthority(tmp_path / "authority", test_certificate_keeper.LoopClock()).issue("b.localhost")
+    authority = LocalAuthority(tmp_path / "authority", test_certificate_manager.LoopClock())
+    certificate = await authority.issue("b.localhost")
     (tmp_path / "shown").mkdir()
-    failed = Window(tmp_path / "shown").show({"a" * 253: certificate, "b.localhost": certificate})
+    failed = RouterCertificates(tmp_path / "shown").show({"a" * 253: certificate, "b.localhost": certificate})
     assert list(failed) == ["a" * 253]
     assert (tmp_path / "shown" / "b.localhost.pem").is_file()
 

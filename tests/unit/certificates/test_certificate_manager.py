@@ -13,11 +13,11 @@ from cryptography import x509
 
 from deployd.certificates.authority import NotIssued
 from deployd.certificates.certificate import Certificate, CertificateUnusable, new_key, parse_certificate
-from deployd.certificates.due import LONGEST_PAUSE, covers, pause, renew_at, why_not_public
+from deployd.certificates.hosts import https_hosts
 from deployd.certificates.local import LocalAuthority
-from deployd.certificates.manager import LOOK_SECONDS, MOST_ORDERS, Keeper
-from deployd.certificates.storage import Shelf
-from deployd.certificates.wanted import https_hosts
+from deployd.certificates.manager import LOOK_SECONDS, MOST_ORDERS, CertificateManager
+from deployd.certificates.renewal import LONGEST_PAUSE, covers, pause, renew_at, why_not_public
+from deployd.certificates.storage import CertificateStore
 from deployd.ids import ProjectId
 from deployd.settings import OwnCertificate
 
@@ -82,8 +82,8 @@ class World:
     def __post_init__(self) -> None:
         self.authority = AuthorityDouble(self.folder / "signer")
 
-    def keeper(self, *own: OwnCertificate) -> Keeper:
-        return Keeper(self.hosts, Shelf(self.folder / "shelf"), self.window,  # type: ignore[arg-type]
+    def manager(self, *own: OwnCertificate) -> CertificateManager:
+        return CertificateManager(self.hosts, CertificateStore(self.folder / "store"), self.window,  # type: ignore[arg-type]
                       LoopClock(), self.authority, own)
 
 
@@ -92,49 +92,49 @@ def world(tmp_path: Path) -> World:
     return World(tmp_path)
 
 
-async def keep(keeper: Keeper, seconds: float, *, step: float = LOOK_SECONDS) -> None:
+async def keep(manager: CertificateManager, seconds: float, *, step: float = LOOK_SECONDS) -> None:
     """Go on for so long, with looks that lie `step` seconds apart."""
     until = asyncio.get_running_loop().time() + seconds
     while asyncio.get_running_loop().time() < until:
-        await keeper.round()
+        await manager.round()
         await asyncio.sleep(step)
 
 
 async def test_a_host_is_asked_for_once_and_shown(world: World) -> None:
-    keeper = world.keeper()
-    await keeper.lay_out()
-    assert [(item.host, item.state) for item in keeper.known()] == [("a.deployd.dev", "waits")]
-    await keep(keeper, 60)
+    manager = world.manager()
+    await manager.lay_out()
+    assert [(item.host, item.state) for item in manager.known()] == [("a.deployd.dev", "waits")]
+    await keep(manager, 60)
     assert [host for host, _ in world.authority.asked] == ["a.deployd.dev"]
     assert list(world.window.shown) == ["a.deployd.dev"]
-    [item] = keeper.known()
-    assert (item.kind, item.state, keeper.troubles()) == ("acme", "valid", [])
+    [item] = manager.known()
+    assert (item.kind, item.state, manager.troubles()) == ("acme", "valid", [])
 
 
 async def test_what_was_issued_is_kept_over_a_restart(world: World) -> None:
-    await keep(world.keeper(), 10)
-    again = world.keeper()
+    await keep(world.manager(), 10)
+    again = world.manager()
     await again.lay_out()
     assert list(world.window.shown) == ["a.deployd.dev"], "shown before anybody is asked"
 
 
 async def test_a_certificate_is_renewed_after_two_thirds_of_its_life_at_most(world: World) -> None:
-    keeper = world.keeper()
-    await keep(keeper, 61 * DAY, step=DAY / 4)
+    manager = world.manager()
+    await keep(manager, 61 * DAY, step=DAY / 4)
     (_, first), (_, second) = world.authority.asked
     assert 55 * DAY <= second - first <= 60.5 * DAY
 
 
 async def test_who_is_refused_asks_more_and_more_seldom_and_says_why(world: World) -> None:
     world.authority.refuses = lambda _: "no such name"
-    keeper = world.keeper()
-    await keep(keeper, 3600)
+    manager = world.manager()
+    await keep(manager, 3600)
     moments = [moment for _, moment in world.authority.asked]
     assert len(moments) == 4, "fewer than the five of Let's Encrypt"
-    [item] = keeper.known()
+    [item] = manager.known()
     assert (item.kind, item.state, item.why) == ("default", "refused", "no such name")
-    assert keeper.troubles() == ["a.deployd.dev has no certificate: no such name"]
-    again = world.keeper()
+    assert manager.troubles() == ["a.deployd.dev has no certificate: no such name"]
+    again = world.manager()
     await again.lay_out()
     await again.round()
     assert len(world.authority.asked) == 4, "a restart does not begin anew"
@@ -145,65 +145,65 @@ async def test_who_is_refused_asks_more_and_more_seldom_and_says_why(world: Worl
 
 async def test_a_mistake_of_ours_does_not_use_up_the_authoritys_limits(world: World) -> None:
     world.hosts.names = {f"h{number}.deployd.dev" for number in range(MOST_ORDERS + 20)}
-    keeper = world.keeper()
-    await keep(keeper, 1800, step=300)
+    manager = world.manager()
+    await keep(manager, 1800, step=300)
     assert len(world.authority.asked) == MOST_ORDERS
-    assert {item.why for item in keeper.known() if item.state == "waits"} == {"50 were asked for within an hour"}
-    await keep(keeper, 3600, step=300)
+    assert {item.why for item in manager.known() if item.state == "waits"} == {"50 were asked for within an hour"}
+    await keep(manager, 3600, step=300)
     assert len(world.authority.asked) == MOST_ORDERS + 20
 
 
 async def test_a_certificate_that_cannot_be_renewed_is_told_before_it_ends_and_not_shown_after(world: World) -> None:
-    keeper = world.keeper()
-    await keep(keeper, 10)
+    manager = world.manager()
+    await keep(manager, 10)
     world.authority.refuses = lambda _: "closed for ever"
-    await keep(keeper, 88 * DAY, step=DAY)
-    assert keeper.troubles()[0].startswith("the certificate of a.deployd.dev ends at 2026-05-31")
+    await keep(manager, 88 * DAY, step=DAY)
+    assert manager.troubles()[0].startswith("the certificate of a.deployd.dev ends at 2026-05-31")
     await asyncio.sleep(3 * DAY)
-    assert keeper.known()[0].state == "refused"
+    assert manager.known()[0].state == "refused"
 
 
 async def test_hosts_that_no_authority_signs_are_not_asked_for(world: World) -> None:
     world.hosts.names = {"main-shop.localhost", "*.deployd.dev", "192.0.2.1"}
-    keeper = world.keeper()
-    await keep(keeper, 60)
+    manager = world.manager()
+    await keep(manager, 60)
     assert world.authority.asked == []
-    assert all(item.state == "none" and item.why for item in keeper.known())
-    assert keeper.troubles() == []
+    assert all(item.state == "none" and item.why for item in manager.known())
+    assert manager.troubles() == []
 
 
 async def test_files_of_the_operator_win_and_are_read_again(world: World, tmp_path: Path) -> None:
     signed = await LocalAuthority(tmp_path / "own", LoopClock()).issue("*.deployd.dev")
     files = OwnCertificate(certificate=tmp_path / "own.pem", key=tmp_path / "own.key")
-    keeper = world.keeper(files)
-    await keeper.lay_out()
-    assert "cannot be read" in keeper.troubles()[0]
+    manager = world.manager(files)
+    await manager.lay_out()
+    assert "cannot be read" in manager.troubles()[0]
     files.certificate.write_text(signed.chain)
     files.key.write_text(signed.key)
-    await keep(keeper, 10)
+    await keep(manager, 10)
     assert world.window.shown["a.deployd.dev"].names == ("*.deployd.dev",)
-    assert (keeper.known()[0].kind, world.authority.asked, keeper.troubles()) == ("own", [], [])
+    assert (manager.known()[0].kind, world.authority.asked, manager.troubles()) == ("own", [], [])
     files.key.write_text(new_key()[1])
-    await keep(keeper, 10)
-    assert keeper.troubles() == [f"{files.certificate}: the key is not the one of the certificate"]
+    await keep(manager, 10)
+    assert manager.troubles() == [f"{files.certificate}: the key is not the one of the certificate"]
     assert world.window.shown["a.deployd.dev"].key == signed.key, "the one of before goes on"
 
 
 async def test_what_the_shelf_cannot_read_is_asked_for_anew(world: World) -> None:
-    await keep(world.keeper(), 10)
-    (world.folder / "shelf" / "a.deployd.dev.pem").write_text("half a certif")
-    (world.folder / "shelf" / "notes.json").write_text("{")
-    keeper = world.keeper()
-    await keeper.lay_out()
-    await keep(keeper, 10)
+    await keep(world.manager(), 10)
+    (world.folder / "store" / "a.deployd.dev.pem").write_text("half a certif")
+    (world.folder / "store" / "notes.json").write_text("{")
+    manager = world.manager()
+    await manager.lay_out()
+    await keep(manager, 10)
     assert len(world.authority.asked) == 2
 
 
 async def test_a_full_disk_keeps_no_visitor_from_the_certificate(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
-    monkeypatch.setattr(Shelf, "keep", full)
-    await keep(world.keeper(), 10)
+    monkeypatch.setattr(CertificateStore, "keep", full)
+    await keep(world.manager(), 10)
     assert list(world.window.shown) == ["a.deployd.dev"]
 
 

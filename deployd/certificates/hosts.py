@@ -17,7 +17,7 @@ READING = "reading the hosts of "
 
 
 @dataclass
-class Wanted:
+class HttpsHosts:
     """Asks the database. Versions never change, so each is read once."""
 
     store: Store
