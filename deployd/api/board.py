@@ -37,8 +37,8 @@ from deployd.environment.hosts import domains_of
 from deployd.environment.naming import environment_type
 from deployd.git.mirror import without_user
 from deployd.ids import ActivityId, EnvironmentName, ProjectId
-from deployd.mail.letter import Letter
-from deployd.mail.seen import read_box, read_message
+from deployd.mail.box_reader import read_box, read_message
+from deployd.mail.mail import Mail
 from deployd.output.follower import OutputFollower
 from deployd.output.outputs import Outputs
 from deployd.output.sources import Wanted
@@ -267,8 +267,8 @@ class StateBoard:
     async def mails(self, project: str, environment: str) -> list[MailShape]:
         found = await self._find(project, environment)
         async with self._turns:
-            letters = await asyncio.to_thread(read_box, self._settings.state, found.project, found.name)
-        return [mail_shape(letter) for letter in letters]
+            mails = await asyncio.to_thread(read_box, self._settings.state, found.project, found.name)
+        return [mail_shape(mail) for mail in mails]
 
     async def mail(self, project: str, environment: str, number: int) -> bytes:
         found = await self._find(project, environment)
@@ -337,10 +337,10 @@ def activity_shape(found: Activity, waits: str = "") -> ActivityShape:
     )
 
 
-def mail_shape(letter: Letter) -> MailShape:
+def mail_shape(mail: Mail) -> MailShape:
     return MailShape(
-        letter.id, _moment(letter.at), letter.sender, letter.recipients, letter.subject, letter.size_bytes,
-        letter.state, letter.why, letter.tries, _moment(letter.again_at) if letter.again_at else "",
+        mail.id, _moment(mail.at), mail.sender, mail.recipients, mail.subject, mail.size_bytes,
+        mail.state, mail.why, mail.tries, _moment(mail.again_at) if mail.again_at else "",
     )
 
 

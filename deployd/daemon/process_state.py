@@ -1,4 +1,4 @@
-"""What lives as long as the process, over reloads: listening sockets, the postman, followed logs, a refused reload."""
+"""What lives as long as the process, over reloads: sockets, the mail server, followed logs, a refused reload."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from deployd.clock import Clock, SystemClock
 from deployd.daemon.listeners import Listeners
 from deployd.errors import DeployError
 from deployd.ids import ActivityId
-from deployd.mail.office import Employment
+from deployd.mail.supervisor import MailServerProcess
 
 READS_AGAIN = "the daemon reads its settings again, the log goes on"
 
@@ -25,7 +25,7 @@ class ProcessState:
     """One for the life of the process."""
 
     listeners: Listeners = field(default_factory=Listeners)
-    postman: Employment = field(default_factory=Employment)
+    mail_server: MailServerProcess = field(default_factory=MailServerProcess)
     clock: Clock = field(default_factory=SystemClock)
     boards: WeakSet[StateBoard] = field(default_factory=WeakSet)
     """Also those of before a reload, as long as somebody reads a log of theirs."""

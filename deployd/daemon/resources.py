@@ -14,7 +14,7 @@ from deployd.activity.secret_forms import is_maskable
 from deployd.catalogue import Catalogue
 from deployd.clock import Clock, SystemClock
 from deployd.daemon.listeners import refuse_taken_port
-from deployd.daemon.mail import mail_office
+from deployd.daemon.mail import mail_supervisor
 from deployd.daemon.process_state import ProcessState
 from deployd.daemon.secrets_key import open_sealer
 from deployd.engine.docker.engine import Engine
@@ -22,7 +22,7 @@ from deployd.environment.variables import doubtful_variables
 from deployd.errors import DeployError
 from deployd.firewall.kept import KeptTable
 from deployd.firewall.rules import table_name
-from deployd.mail.office import Office
+from deployd.mail.supervisor import MailSupervisor
 from deployd.operator_log import configure_log
 from deployd.project.tree.limits import TreeLimits
 from deployd.reading.readers import open_readers
@@ -65,7 +65,7 @@ class Resources:
     slugs: SlugStore
     router_started: RouterStarted
     wall: WallKeeper
-    mail: Office
+    mail: MailSupervisor
 
 
 async def open_resources(
@@ -105,7 +105,7 @@ async def open_resources(
     started = await start_router(engine, router, settings, catalogue)
     slugs = SlugStore(settings.state / "slugs", min_free_bytes=settings.min_free_disk_mb * MEGABYTE)
     await slugs.sweep()   # what a crash left half packed
-    mail = mail_office(store, settings, process.postman if process else None)
+    mail = mail_supervisor(store, settings, process.mail_server if process else None)
     return Resources(store, engine, router, SystemClock(), masker, sealer, code, slugs, started, wall, mail)
 
 

@@ -98,7 +98,7 @@ async def run_daemon(read: Read) -> None:
                 now, earlier = earlier, None
     finally:
         await process.listeners.close()
-        await process.postman.end()
+        await process.mail_server.end()
 
 
 async def _serve_with(read: Read, process: ProcessState, orders: asyncio.Queue[str]) -> Read | None:

@@ -22,7 +22,7 @@ SUBJECT_BYTES = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class Mail:
     """The note beside a message."""
 
     id: int
@@ -42,11 +42,11 @@ class Letter:
     """When it is tried again, of one that waits."""
 
 
-def write_letter(letter: Letter) -> bytes:
-    return json.dumps(asdict(letter)).encode()
+def write_note(mail: Mail) -> bytes:
+    return json.dumps(asdict(mail)).encode()
 
 
-def parse_letter(data: bytes) -> Letter | None:
+def parse_note(data: bytes) -> Mail | None:
     """None: it is no note of ours; who writes them speaks with strangers."""
     try:
         found = json.loads(data)
@@ -54,7 +54,7 @@ def parse_letter(data: bytes) -> Letter | None:
         if found["state"] not in STATES or not all(isinstance(item, str) for item in texts):
             return None
         "".join(texts).encode()   # halves of characters would break every page that shows them
-        return Letter(
+        return Mail(
             int(found["id"]), float(found["at"]), found["sender"], tuple(found["recipients"])[:MOST_RECIPIENTS],
             int(found["size_bytes"]), found["subject"][:LONGEST_SUBJECT], found["state"], found["why"][:LONGEST_WHY],
             int(found["tries"]), float(found["again_at"]),

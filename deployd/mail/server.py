@@ -1,6 +1,6 @@
 """The process that speaks with containers and relays, as a user who owns nothing but the boxes.
 
-    python -m deployd.mail.postman FOLDER UID      says what is wrong, a line of JSON each time that it changes
+    python -m deployd.mail.server FOLDER UID      says what is wrong, a line of JSON each time that it changes
 
 It is told the environments over its standard input, a line of JSON each time that they change, and ends when that does.
 A process of its own: whoever floods it, or takes it over, has neither the daemon's loop nor its rights.
@@ -22,13 +22,13 @@ from contextlib import suppress
 from pathlib import Path
 
 from deployd.mail.box import forget_strays
-from deployd.mail.carrying import Carrier
-from deployd.mail.door import Door, listener
-from deployd.mail.place import Place
-from deployd.mail.round import Address, Round, parse_round
+from deployd.mail.configuration import MailConfiguration, MailEnvironment, parse_configuration
+from deployd.mail.delivery import DeliveryQueue
+from deployd.mail.outbox import Outbox
+from deployd.mail.smtp import SmtpSession, listener
 
 NEEDED_LATER = ("concurrent.futures.thread", "email.charset", "email.message", "traceback")
-"""Modules that are loaded in the middle of a conversation; he may not read ours then."""
+"""Modules that are loaded in the middle of a conversation; it may not read ours then."""
 CODECS = (
     "ascii", "utf-8", "utf-7", "utf-16", "latin-1", *(f"iso8859-{part}" for part in range(2, 12)), "iso8859-15",
     "cp1250", "cp1251", "cp1252", "koi8-r", "koi8-u", "gb2312", "gbk", "gb18030", "big5", "euc-jp", "shift-jis",
@@ -49,23 +49,23 @@ SWEEP_SECONDS = 600.0
 AGAIN_SECONDS = 2.0
 """Until an address is tried again that could not be listened on."""
 LEAVING_SECONDS = 5.0
-"""That a postman before may still have an address; a round of the daemon does not shorten it."""
-LARGEST_ROUND_BYTES = 64_000_000
+"""That a mail server before may still have an address; a new configuration does not shorten it."""
+LARGEST_CONFIGURATION_BYTES = 64_000_000
 MOST_TROUBLES = 20
 
 
-class Postman:
+class MailServer:
     """All environments."""
 
     def __init__(self) -> None:
-        self._places: dict[str, Place] = {}
-        self._doors: dict[str, asyncio.Server] = {}
+        self._outboxes: dict[str, Outbox] = {}
+        self._servers: dict[str, asyncio.Server] = {}
         self._closed: dict[str, str] = {}
         """{environment: why nobody listens there}"""
         self._busy_since: dict[str, float] = {}
-        """{environment: when its address was first found taken}; told later: a postman before may be leaving."""
-        self._carriers: dict[str, tuple[Carrier, asyncio.Task[None]]] = {}
-        self._told: Round | None = None
+        """{environment: when its address was first found taken}; told later: one from before may be leaving."""
+        self._queues: dict[str, tuple[DeliveryQueue, asyncio.Task[None]]] = {}
+        self._told: MailConfiguration | None = None
         self._said = ""
         self._turns = asyncio.Semaphore(AT_ONCE)
 
@@ -75,60 +75,60 @@ class Postman:
             self._group = group
             chores = [group.create_task(self._sweep(), name="sweep"), group.create_task(self._again(), name="again")]
             await self._listen()
-            for task in (*chores, *(task for _, task in self._carriers.values())):
+            for task in (*chores, *(task for _, task in self._queues.values())):
                 task.cancel()
-            for door in self._doors.values():
-                door.close()
+            for server in self._servers.values():
+                server.close()
 
     async def _listen(self) -> None:
-        reader = asyncio.StreamReader(limit=LARGEST_ROUND_BYTES)
+        reader = asyncio.StreamReader(limit=LARGEST_CONFIGURATION_BYTES)
         await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
         while line := await reader.readline():
-            await self._tell(parse_round(line))
+            await self._tell(parse_configuration(line))
 
-    async def _tell(self, told: Round) -> None:
-        before, self._told = self._told, told
-        wanted = {address.name: address for address in told.addresses}
-        for name in (self._places.keys() | self._closed.keys()) - wanted.keys():
+    async def _tell(self, configuration: MailConfiguration) -> None:
+        before, self._told = self._told, configuration
+        wanted = {environment.name: environment for environment in configuration.environments}
+        for name in (self._outboxes.keys() | self._closed.keys()) - wanted.keys():
             self._close(name)
-            self._end_carrier(name)
-            self._places.pop(name, None)
+            self._end_queue(name)
+            self._outboxes.pop(name, None)
             self._closed.pop(name, None)
             self._busy_since.pop(name, None)
-        if before is not None and before.port != told.port:
-            for name in list(self._doors):
+        if before is not None and before.port != configuration.port:
+            for name in list(self._servers):
                 self._close(name)
-        for address in wanted.values():
-            await self._try(address, told)
+        for environment in wanted.values():
+            await self._try(environment, configuration)
         self._said = ""   # a daemon that has read its settings again knows nothing of what was said before
         self.say()
 
-    async def _try(self, address: Address, told: Round) -> None:
-        self._closed.pop(address.name, None)
+    async def _try(self, environment: MailEnvironment, configuration: MailConfiguration) -> None:
+        self._closed.pop(environment.name, None)
         try:
-            await self._put(address.name, address, told)
+            await self._put(environment.name, environment, configuration)
         except OSError as error:   # a full disk
-            self._closed[address.name] = f"cannot have a box for {address.name}: {error.strerror}"
-            self._busy_since.pop(address.name, None)   # told at once
+            self._closed[environment.name] = f"cannot have a box for {environment.name}: {error.strerror}"
+            self._busy_since.pop(environment.name, None)   # told at once
 
-    async def _put(self, name: str, address: Address, told: Round) -> None:
-        place = self._places.get(name)
-        if place is None:
-            place = self._places[name] = Place(address, told)
+    async def _put(self, name: str, environment: MailEnvironment, configuration: MailConfiguration) -> None:
+        outbox = self._outboxes.get(name)
+        if outbox is None:
+            outbox = self._outboxes[name] = Outbox(environment, configuration)
         else:
-            if place.address.subnet != address.subnet:
+            if outbox.environment.subnet != environment.subnet:
                 self._close(name)
-            if place.address.relay != address.relay:
-                self._end_carrier(name)
-            place.tell(address, told)
-        if name not in self._doors:
-            await self._open(name, place, told.port)
-        if address.relay is not None and name not in self._carriers:
-            carrier = Carrier(place, self._turns, self.say)
-            self._carriers[name] = carrier, self._group.create_task(carrier.serve(), name=f"mails of {name}")
+            if outbox.environment.relay != environment.relay:
+                self._end_queue(name)
+            outbox.tell(environment, configuration)
+        if name not in self._servers:
+            await self._open(name, outbox, configuration.port)
+        if environment.relay is not None and name not in self._queues:
+            queue = DeliveryQueue(outbox, self._turns, self.say)
+            self._queues[name] = queue, self._group.create_task(queue.serve(), name=f"mails of {name}")
 
-    async def _open(self, name: str, place: Place, port: int) -> None:
-        gateway = place.address.gateway
+    async def _open(self, name: str, outbox: Outbox, port: int) -> None:
+        gateway = outbox.environment.gateway
         try:
             opened = listener(gateway, port)
         except OSError as error:
@@ -136,23 +136,23 @@ class Postman:
             self._busy_since.setdefault(name, time.monotonic())
             return
         self._busy_since.pop(name, None)
-        self._doors[name] = await asyncio.get_running_loop().create_server(lambda: Door(place), sock=opened)
+        self._servers[name] = await asyncio.get_running_loop().create_server(lambda: SmtpSession(outbox), sock=opened)
 
     def _close(self, name: str) -> None:
-        door = self._doors.pop(name, None)
-        if door is not None:
-            door.close()
+        server = self._servers.pop(name, None)
+        if server is not None:
+            server.close()
 
-    def _end_carrier(self, name: str) -> None:
-        carrier = self._carriers.pop(name, None)
-        if carrier is not None:
-            carrier[1].cancel()
+    def _end_queue(self, name: str) -> None:
+        queue = self._queues.pop(name, None)
+        if queue is not None:
+            queue[1].cancel()
 
     def say(self) -> None:
         """Tell the daemon what is wrong, when it is something else than before."""
         patient_since = time.monotonic() - LEAVING_SECONDS
         closed = (why for name, why in self._closed.items() if self._busy_since.get(name, 0.0) <= patient_since)
-        troubles = [*closed, *(carrier.trouble for carrier, _ in self._carriers.values())]
+        troubles = [*closed, *(queue.trouble for queue, _ in self._queues.values())]
         said = json.dumps([trouble for trouble in troubles if trouble][:MOST_TROUBLES])
         if said != self._said:
             self._said = said
@@ -161,11 +161,11 @@ class Postman:
     async def _again(self) -> None:
         while True:
             await asyncio.sleep(AGAIN_SECONDS)
-            if (told := self._told) is None:
+            if (configuration := self._told) is None:
                 continue
-            for address in told.addresses:
-                if told is self._told and address.name in self._closed:
-                    await self._try(address, told)
+            for environment in configuration.environments:
+                if configuration is self._told and environment.name in self._closed:
+                    await self._try(environment, configuration)
             self.say()
 
     async def _sweep(self) -> None:
@@ -173,11 +173,11 @@ class Postman:
             await asyncio.sleep(SWEEP_SECONDS)
             if self._told is None:
                 continue
-            for place in list(self._places.values()):
+            for outbox in list(self._outboxes.values()):
                 with suppress(OSError):
-                    place.sweep()
+                    outbox.sweep()
                 await asyncio.sleep(0)
-            known = frozenset(self._places)
+            known = frozenset(self._outboxes)
             with suppress(OSError):
                 await asyncio.to_thread(forget_strays, Path(), known, self._told.keep_seconds)
 
@@ -214,7 +214,7 @@ def main() -> None:
         codecs.lookup(codec)
     logging.disable()   # aiosmtpd tells every command
     become(uid, folder)
-    asyncio.run(Postman().serve())
+    asyncio.run(MailServer().serve())
 
 
 if __name__ == "__main__":

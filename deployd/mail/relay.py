@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 
 import aiosmtplib
 
-from deployd.mail.letter import LONGEST_WHY, REFUSED, WAITS, Letter
-from deployd.mail.round import Relay
+from deployd.mail.configuration import Relay
+from deployd.mail.mail import LONGEST_WHY, REFUSED, WAITS, Mail
 
 LIMIT_SECONDS = 60.0
 """For each answer of the relay."""
@@ -24,7 +24,7 @@ LOCAL_NAME = "deployd.localhost"
 
 
 @dataclass(frozen=True, slots=True)
-class Handed:
+class Delivery:
     """How it went."""
 
     left: tuple[str, ...] = ()
@@ -36,7 +36,7 @@ class Handed:
     """It would be the same with every other mail: the relay cannot be reached, or does not let us in."""
 
 
-async def hand_over(relay: Relay, letter: Letter, message: bytes) -> Handed:
+async def deliver(relay: Relay, mail: Mail, message: bytes) -> Delivery:
     """Give a relay one mail."""
     client = aiosmtplib.SMTP(
         hostname=relay.host, port=relay.port, use_tls=relay.tls, timeout=LIMIT_SECONDS, local_hostname=LOCAL_NAME,
@@ -48,37 +48,37 @@ async def hand_over(relay: Relay, letter: Letter, message: bytes) -> Handed:
         async with client:
             is_in = True
             refused, _ = await client.sendmail(
-                relay.sender or letter.sender, list(letter.recipients), message,
-                mail_options=_options(client, letter, message),
+                relay.sender or mail.sender, list(mail.recipients), message,
+                mail_options=_options(client, mail, message),
             )
             return _of_recipients({address: (answer.code, answer.message) for address, answer in refused.items()})
     except aiosmtplib.SMTPRecipientsRefused as error:
         return _of_recipients({item.recipient: (item.code, item.message) for item in error.recipients})
     except aiosmtplib.SMTPResponseException as error:
         is_relays = not is_in or error.code in NOT_LET_IN
-        return Handed(
-            letter.recipients, f"{error.code} {error.message}", error.code >= PERMANENT and not is_relays, is_relays,
+        return Delivery(
+            mail.recipients, f"{error.code} {error.message}", error.code >= PERMANENT and not is_relays, is_relays,
         )
     except (aiosmtplib.SMTPException, OSError, ssl.SSLError, TimeoutError) as error:
-        return Handed(letter.recipients, str(error) or type(error).__name__, is_relays=True)
+        return Delivery(mail.recipients, str(error) or type(error).__name__, is_relays=True)
     except ValueError as error:   # an address that the library does not send
-        return Handed(letter.recipients, str(error), for_ever=True)
+        return Delivery(mail.recipients, str(error), for_ever=True)
 
 
-def after(letter: Letter, handed: Handed, now: float) -> Letter | None:
+def after_delivery(mail: Mail, delivery: Delivery, now: float) -> Mail | None:
     """What becomes of a mail; None: everybody has got it. Pure."""
-    if not handed.left:
+    if not delivery.left:
         return None
-    why = " ".join(handed.why.split())[:LONGEST_WHY]
-    tries = letter.tries + 1
-    if handed.for_ever:
-        return replace(letter, recipients=handed.left, state=REFUSED, why=why, tries=tries, again_at=0.0)
-    if now - letter.at > GIVE_UP_SECONDS:
+    why = " ".join(delivery.why.split())[:LONGEST_WHY]
+    tries = mail.tries + 1
+    if delivery.for_ever:
+        return replace(mail, recipients=delivery.left, state=REFUSED, why=why, tries=tries, again_at=0.0)
+    if now - mail.at > GIVE_UP_SECONDS:
         given_up = f"not delivered in {GIVE_UP_SECONDS / 3600:g} h, and given up; the last answer: {why}"
-        return replace(letter, recipients=handed.left, state=REFUSED, why=given_up[:LONGEST_WHY], tries=tries,
+        return replace(mail, recipients=delivery.left, state=REFUSED, why=given_up[:LONGEST_WHY], tries=tries,
                        again_at=0.0)
     again_at = now + pause_seconds(tries)
-    return replace(letter, recipients=handed.left, state=WAITS, why=why, tries=tries, again_at=again_at)
+    return replace(mail, recipients=delivery.left, state=WAITS, why=why, tries=tries, again_at=again_at)
 
 
 def pause_seconds(tries: int) -> float:
@@ -89,20 +89,20 @@ def now() -> float:
     return time.time()
 
 
-def _of_recipients(refused: dict[str, tuple[int, str]]) -> Handed:
+def _of_recipients(refused: dict[str, tuple[int, str]]) -> Delivery:
     """Those who may get it later go before those who never will: of these the last try tells."""
     later = {address: answer for address, answer in refused.items() if answer[0] < PERMANENT}
     left = later or refused
     why = "; ".join(f"{address}: {code} {text}" for address, (code, text) in refused.items())
-    return Handed(tuple(left), why, for_ever=not later)
+    return Delivery(tuple(left), why, for_ever=not later)
 
 
-def _options(client: aiosmtplib.SMTP, letter: Letter, message: bytes) -> list[str]:
+def _options(client: aiosmtplib.SMTP, mail: Mail, message: bytes) -> list[str]:
     """What the relay has to know of a mail, where it understands it."""
     options = []
     if not message.isascii() and client.supports_extension("8bitmime"):
         options.append("BODY=8BITMIME")
-    if not "".join((letter.sender, *letter.recipients)).isascii() and client.supports_extension("smtputf8"):
+    if not "".join((mail.sender, *mail.recipients)).isascii() and client.supports_extension("smtputf8"):
         options.append("SMTPUTF8")
     return options
 

@@ -1,4 +1,4 @@
-"""Boxes as the daemon reads them. The postman owns them and speaks with strangers: nothing is followed or believed."""
+"""Boxes as the daemon reads them. The mail server owns them and meets strangers: nothing is followed or believed."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 
 from deployd.confined.beneath import NotBeneath, open_folder, read_file
-from deployd.mail.box import MOST_LETTERS
-from deployd.mail.letter import Letter, parse_letter
+from deployd.mail.box import MOST_MAILS
+from deployd.mail.mail import Mail, parse_note
 
 FOLDER = "mail"
 """Below `state`."""
@@ -15,12 +15,12 @@ NOTE_BYTES = 100_000
 LARGEST_MESSAGE_BYTES = 1_000_000_000
 
 
-def read_box(state: Path, project: str, environment: str) -> list[Letter]:
+def read_box(state: Path, project: str, environment: str) -> list[Mail]:
     """The mails of an environment, newest first. Blocking."""
     try:
         with open_folder(state, f"{FOLDER}/{project}/{environment}") as folder:
-            names = [name for name in os.listdir(folder) if name.endswith(".json")][:3 * MOST_LETTERS]
-            notes = [parse_letter(read_file(folder, name, NOTE_BYTES) or b"") for name in names]
+            names = [name for name in os.listdir(folder) if name.endswith(".json")][:3 * MOST_MAILS]
+            notes = [parse_note(read_file(folder, name, NOTE_BYTES) or b"") for name in names]
     except (OSError, NotBeneath):
         return []
     return sorted((note for note in notes if note), key=lambda note: note.id, reverse=True)

@@ -1,4 +1,4 @@
-"""The postman as the daemon starts him, on addresses of the loopback network, and an operator's relay beside him."""
+"""The mail server as the daemon starts it, on addresses of the loopback network, and an operator's relay beside him."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
-from deployd.mail.box import MOST_LETTERS, Box, forget_strays
-from deployd.mail.carrying import Carrier
-from deployd.mail.letter import Letter
-from deployd.mail.office import POSTMAN_UID, Employment, Office
-from deployd.mail.place import MOST_CONNECTIONS, Place
-from deployd.mail.round import Address, Relay, Round
-from deployd.mail.seen import FOLDER, read_box, read_message
+from deployd.mail.box import MOST_MAILS, Box, forget_strays
+from deployd.mail.box_reader import FOLDER, read_box, read_message
+from deployd.mail.configuration import MailConfiguration, MailEnvironment, Relay
+from deployd.mail.delivery import DeliveryQueue
+from deployd.mail.mail import Mail
+from deployd.mail.outbox import MOST_CONNECTIONS, Outbox
+from deployd.mail.supervisor import MAIL_SERVER_UID, MailServerProcess, MailSupervisor
 from deployd.process import run
 
 LIMIT_SECONDS = 60.0
@@ -44,21 +44,21 @@ class OperatorsRelay:
     taken: list[Envelope] = field(default_factory=list)
 
     async def handle_MAIL(
-        self, _server: SMTP, session: Session, envelope: Envelope, address: str, _options: list[str],
+        self, _server: SMTP, session: Session, envelope: Envelope, environment: str, _options: list[str],
     ) -> str:
         if self.password and not session.authenticated:
             return "530 who are you?"
-        envelope.mail_from = address
+        envelope.mail_from = environment
         return "250 OK"
 
     async def handle_RCPT(
-        self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str],
+        self, _server: SMTP, _session: Session, envelope: Envelope, environment: str, _options: list[str],
     ) -> str:
-        if address == UNKNOWN:
+        if environment == UNKNOWN:
             return "550 no such user"
-        if address == BUSY:
+        if environment == BUSY:
             return "451 later"
-        envelope.rcpt_tos.append(address)
+        envelope.rcpt_tos.append(environment)
         return "250 OK"
 
     async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:
@@ -93,49 +93,49 @@ class Stand:
     """Environments with a network each, and what the daemon tells of them."""
 
     state: Path
-    told: Round
-    office: Office = field(init=False)
+    configuration: MailConfiguration
+    mail: MailSupervisor = field(init=False)
 
     def __post_init__(self) -> None:
-        self.office = Office(self.state / FOLDER, self.read)
+        self.mail = MailSupervisor(self.state / FOLDER, self.read)
 
-    async def read(self) -> Round:
-        return self.told
+    async def read(self) -> MailConfiguration:
+        return self.configuration
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Stand]:
-        serving = asyncio.create_task(self.office.serve())
+        serving = asyncio.create_task(self.mail.serve())
         try:
-            for address in self.told.addresses:
-                await until(lambda at=address: self.answers(at))
+            for environment in self.configuration.environments:
+                await until(lambda at=environment: self.answers(at))
             yield self
         finally:
             serving.cancel()
             with suppress(asyncio.CancelledError):
                 await serving
 
-    def answers(self, address: Address) -> bool:
-        with suppress(OSError), self.client(address):
+    def answers(self, environment: MailEnvironment) -> bool:
+        with suppress(OSError), self.client(environment):
             return True
         return False
 
-    def client(self, address: Address, source: str = "") -> smtplib.SMTP:
+    def client(self, environment: MailEnvironment, source: str = "") -> smtplib.SMTP:
         """A program in a container of an environment."""
-        own = source or address.gateway.removesuffix("1") + "7"
-        return smtplib.SMTP(address.gateway, self.told.port, "container", LIMIT_SECONDS, (own, 0))
+        own = source or environment.gateway.removesuffix("1") + "7"
+        return smtplib.SMTP(environment.gateway, self.configuration.port, "container", LIMIT_SECONDS, (own, 0))
 
-    def box(self, address: Address) -> list[Letter]:
-        return read_box(self.state, address.project, address.environment)
+    def box(self, environment: MailEnvironment) -> list[Mail]:
+        return read_box(self.state, environment.project, environment.environment)
 
 
 @pytest.fixture
 def stand(tmp_path: Path) -> Stand:
-    return Stand(tmp_path, Round(free_port(), 1_000_000, 86_400.0, 0, (new_address("new"),)))
+    return Stand(tmp_path, MailConfiguration(free_port(), 1_000_000, 86_400.0, 0, (new_environment("new"),)))
 
 
-def new_address(environment: str, relay: Relay | None = None, **more: int) -> Address:
+def new_environment(environment: str, relay: Relay | None = None, **more: int) -> MailEnvironment:
     values = {"box_bytes": 1_000_000, "per_minute": 10_000, **more}
-    return Address("shop", environment, f"127.77.{next(NETWORKS)}.0/24", relay=relay, **values)
+    return MailEnvironment("shop", environment, f"127.77.{next(NETWORKS)}.0/24", relay=relay, **values)
 
 
 def free_port() -> int:
@@ -155,8 +155,8 @@ def send(client: smtplib.SMTP, *recipients: str, message: bytes = MESSAGE) -> di
 
 
 async def test_a_mail_lies_in_the_box_of_the_network_that_it_came_from_byte_for_byte(stand: Stand) -> None:
-    mine, other = new_address("mine"), new_address("other")
-    stand.told = replace(stand.told, addresses=(mine, other))
+    mine, other = new_environment("mine"), new_environment("other")
+    stand.configuration = replace(stand.configuration, environments=(mine, other))
     async with stand.open():
         with stand.client(mine) as client:
             assert send(client, PERSON, OTHER) == {}
@@ -170,13 +170,13 @@ async def test_a_mail_lies_in_the_box_of_the_network_that_it_came_from_byte_for_
         for source in (other.gateway, "127.0.0.1"):
             with pytest.raises((smtplib.SMTPServerDisconnected, ConnectionError)):
                 stand.client(mine, source)
-        assert (stand.state / FOLDER / "shop").stat().st_uid == POSTMAN_UID
+        assert (stand.state / FOLDER / "shop").stat().st_uid == MAIL_SERVER_UID
 
 
 async def test_commands_in_addresses_and_floods_are_refused(stand: Stand) -> None:
-    [address] = stand.told.addresses
+    [environment] = stand.configuration.environments
     async with stand.open():
-        with stand.client(address) as client:
+        with stand.client(environment) as client:
             client.ehlo()
             for wrong in ("<a\rRCPT TO:<b@c.de>@d.de>", "<>", "\"a b\"@c.de", "<\udcff@b.de>"):
                 assert client.docmd("MAIL", "FROM:<shop@shop.test>")[0] == 250
@@ -196,17 +196,17 @@ async def test_commands_in_addresses_and_floods_are_refused(stand: Stand) -> Non
             long_line = b"Subject: long\r\n\r\n" + b"x" * 300_000 + b"\r\n"
             assert send(client, message=long_line) == {}
             assert read_message(stand.state, "shop", "new", 1) == long_line
-        open_ones = [stand.client(address) for _ in range(MOST_CONNECTIONS)]
+        open_ones = [stand.client(environment) for _ in range(MOST_CONNECTIONS)]
         with pytest.raises((smtplib.SMTPServerDisconnected, ConnectionError)):
-            stand.client(address)
+            stand.client(environment)
         for client in open_ones:
             client.close()
     assert not list((stand.state / FOLDER).rglob(".draft*"))
 
 
 async def test_an_environment_sends_so_many_in_a_minute_and_has_so_much_in_its_box(stand: Stand) -> None:
-    hasty, small = new_address("hasty", per_minute=5), new_address("small", box_bytes=2_500)
-    stand.told = replace(stand.told, port=25, addresses=(hasty, small))   # as without a firewall
+    hasty, small = new_environment("hasty", per_minute=5), new_environment("small", box_bytes=2_500)
+    stand.configuration = replace(stand.configuration, port=25, environments=(hasty, small))   # as without a firewall
     async with stand.open():
         with stand.client(hasty) as client:
             for _ in range(5):
@@ -221,15 +221,15 @@ async def test_an_environment_sends_so_many_in_a_minute_and_has_so_much_in_its_b
 
 async def test_only_mails_of_production_reach_the_relay_and_wait_for_it_over_a_restart(stand: Stand) -> None:
     relay = OperatorsRelay(free_port())
-    production = new_address("main", Relay("127.0.0.1", relay.port, tls=False, user="", password="", sender=""))
-    preview = new_address("preview")
-    stand.told = replace(stand.told, addresses=(production, preview))
+    production = new_environment("main", Relay("127.0.0.1", relay.port, tls=False, user="", password="", sender=""))
+    preview = new_environment("preview")
+    stand.configuration = replace(stand.configuration, environments=(production, preview))
     async with stand.open():
-        for address in (production, preview):
-            with stand.client(address) as client:
+        for environment in (production, preview):
+            with stand.client(environment) as client:
                 send(client, PERSON, UNKNOWN, BUSY)
-        await until(lambda: stand.office.troubles() != ())
-        assert f"1 mails of shop/main wait for the relay 127.0.0.1:{relay.port}" in stand.office.troubles()[0]
+        await until(lambda: stand.mail.troubles() != ())
+        assert f"1 mails of shop/main wait for the relay 127.0.0.1:{relay.port}" in stand.mail.troubles()[0]
         await until(lambda: stand.box(production)[0].tries == 1)
         [waiting] = stand.box(production)
         assert (waiting.state, waiting.recipients) == ("waits", (PERSON, UNKNOWN, BUSY))
@@ -242,7 +242,7 @@ async def test_only_mails_of_production_reach_the_relay_and_wait_for_it_over_a_r
             await until(lambda: stand.box(production)[0].recipients == (BUSY,))
             [left] = stand.box(production)
             assert (left.state, "451 later" in left.why, "550 no such user" in left.why) == ("waits", True, True)
-            assert stand.office.troubles() == ()
+            assert stand.mail.troubles() == ()
             with stand.client(production) as client:
                 assert send(client) == {}
                 assert send(client, UNKNOWN) == {}
@@ -254,19 +254,19 @@ async def test_only_mails_of_production_reach_the_relay_and_wait_for_it_over_a_r
 
 async def test_a_password_is_sent_over_tls_only_and_a_wrong_one_is_told(stand: Stand) -> None:
     relay = OperatorsRelay(free_port(), password="the-right-one")
-    told = Relay("127.0.0.1", relay.port, tls=False, user="shop", password="the-right-one", sender="bounce@host.test")
-    production = new_address("main", told)
-    stand.told = replace(stand.told, addresses=(production,))
+    plain = Relay("127.0.0.1", relay.port, tls=False, user="shop", password="the-right-one", sender="bounce@host.test")
+    production = new_environment("main", plain)
+    stand.configuration = replace(stand.configuration, environments=(production,))
     with relay.open():
         async with stand.open():
             with stand.client(production) as client:
                 send(client)
-            await until(lambda: stand.office.troubles() != ())
-            assert "STARTTLS" in stand.office.troubles()[0]
-            stand.told = replace(stand.told, addresses=(replace(production, relay=replace(
-                told, user="", password="")),))
-            stand.office.wake()
-            await until(lambda: "530" in "".join(stand.office.troubles()))
+            await until(lambda: stand.mail.troubles() != ())
+            assert "STARTTLS" in stand.mail.troubles()[0]
+            stand.configuration = replace(stand.configuration, environments=(replace(production, relay=replace(
+                plain, user="", password="")),))
+            stand.mail.wake()
+            await until(lambda: "530" in "".join(stand.mail.troubles()))
     assert relay.taken == []
 
 
@@ -280,38 +280,38 @@ async def test_a_relay_over_tls_gets_the_password_when_it_shows_whom_it_is(
         "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(pem), "-out", f"{pem}.crt",
     )
     pem.write_text(pem.read_text() + Path(f"{pem}.crt").read_text())
-    store = Path(tempfile.mkdtemp(prefix="deployd-postman-"))   # pytest's own folder is closed to him
+    store = Path(tempfile.mkdtemp(prefix="deployd-mail-"))   # pytest's own folder is closed to it
     store.chmod(0o755)
     (store / "trusted.crt").write_bytes(Path(f"{pem}.crt").read_bytes() if trusted else b"")
     monkeypatch.setenv("SSL_CERT_FILE", str(store / "trusted.crt"))
-    told = Relay("127.0.0.1", relay.port, tls=True, user="shop", password="the-right-one", sender="bounce@host.test")
-    production = new_address("main", told)
-    stand.told = replace(stand.told, addresses=(production,))
+    secure = Relay("127.0.0.1", relay.port, tls=True, user="shop", password="the-right-one", sender="bounce@host.test")
+    production = new_environment("main", secure)
+    stand.configuration = replace(stand.configuration, environments=(production,))
     with relay.open(pem):
         async with stand.open():
             with stand.client(production) as client:
                 send(client)
-            await until(lambda: bool(relay.taken or stand.office.troubles()))
+            await until(lambda: bool(relay.taken or stand.mail.troubles()))
             if trusted:
                 assert [(item.mail_from, item.rcpt_tos) for item in relay.taken] == [("bounce@host.test", [PERSON])]
             else:
-                assert "certificate verify failed" in stand.office.troubles()[0]
+                assert "certificate verify failed" in stand.mail.troubles()[0]
                 assert relay.taken == []
     (store / "trusted.crt").unlink()
     store.rmdir()
 
 
 async def test_an_address_that_is_taken_is_told_and_tried_again(stand: Stand) -> None:
-    [address] = stand.told.addresses
+    [environment] = stand.configuration.environments
     with socket.socket() as other:
-        other.bind((address.gateway, stand.told.port))
+        other.bind((environment.gateway, stand.configuration.port))
         other.listen()
-        serving = asyncio.create_task(stand.office.serve())
+        serving = asyncio.create_task(stand.mail.serve())
         try:
-            await until(lambda: stand.office.troubles() != ())
-            assert "cannot take mails of shop/new" in stand.office.troubles()[0]
+            await until(lambda: stand.mail.troubles() != ())
+            assert "cannot take mails of shop/new" in stand.mail.troubles()[0]
             other.close()
-            await until(lambda: stand.office.troubles() == () and stand.answers(address))
+            await until(lambda: stand.mail.troubles() == () and stand.answers(environment))
         finally:
             serving.cancel()
             with suppress(asyncio.CancelledError):
@@ -319,16 +319,16 @@ async def test_an_address_that_is_taken_is_told_and_tried_again(stand: Stand) ->
 
 
 async def test_a_box_that_cannot_be_had_is_tried_again(stand: Stand) -> None:
-    [address] = stand.told.addresses
+    [environment] = stand.configuration.environments
     (stand.state / FOLDER / "shop").mkdir(parents=True)
     (stand.state / FOLDER / "shop" / "new").write_text("in the way")
     (stand.state / FOLDER / "shop").chmod(0o777)
-    serving = asyncio.create_task(stand.office.serve())
+    serving = asyncio.create_task(stand.mail.serve())
     try:
-        await until(lambda: stand.office.troubles() != ())
-        assert "cannot have a box for shop/new" in stand.office.troubles()[0]
+        await until(lambda: stand.mail.troubles() != ())
+        assert "cannot have a box for shop/new" in stand.mail.troubles()[0]
         (stand.state / FOLDER / "shop" / "new").unlink()
-        await until(lambda: stand.office.troubles() == () and stand.answers(address))
+        await until(lambda: stand.mail.troubles() == () and stand.answers(environment))
     finally:
         serving.cancel()
         with suppress(asyncio.CancelledError):
@@ -336,52 +336,52 @@ async def test_a_box_that_cannot_be_had_is_tried_again(stand: Stand) -> None:
 
 
 async def test_a_reload_changes_the_port_and_forgets_no_trouble(stand: Stand) -> None:
-    [address] = stand.told.addresses
-    taken = new_address("taken")
-    stand.told = replace(stand.told, addresses=(address, taken))
-    employment = Employment()
+    [environment] = stand.configuration.environments
+    taken = new_environment("taken")
+    stand.configuration = replace(stand.configuration, environments=(environment, taken))
+    process = MailServerProcess()
     with socket.socket() as other, socket.socket() as more:
-        other.bind((taken.gateway, stand.told.port))
+        other.bind((taken.gateway, stand.configuration.port))
         other.listen()
         try:
-            for port in (stand.told.port, stand.told.port, free_port()):
-                stand.told = replace(stand.told, port=port)
+            for port in (stand.configuration.port, stand.configuration.port, free_port()):
+                stand.configuration = replace(stand.configuration, port=port)
                 if port != other.getsockname()[1]:
                     more.bind((taken.gateway, port))
                     more.listen()
-                office = Office(stand.state / FOLDER, stand.read, employment=employment)
-                serving = asyncio.create_task(office.serve())
+                mail = MailSupervisor(stand.state / FOLDER, stand.read, process=process)
+                serving = asyncio.create_task(mail.serve())
                 try:
-                    await until(lambda office=office: office.troubles() != () and stand.answers(address))
-                    assert f"cannot take mails of shop/taken at {taken.gateway}:{port}" in office.troubles()[0]
+                    await until(lambda mail=mail: mail.troubles() != () and stand.answers(environment))
+                    assert f"cannot take mails of shop/taken at {taken.gateway}:{port}" in mail.troubles()[0]
                 finally:
                     serving.cancel()
                     with suppress(asyncio.CancelledError):
                         await serving
         finally:
-            await employment.end()
+            await process.end()
 
 
 async def test_a_mail_that_cannot_be_read_now_is_not_taken_away(tmp_path: Path) -> None:
-    address = new_address("main", Relay("127.0.0.1", free_port(), False, "", "", ""))
+    environment = new_environment("main", Relay("127.0.0.1", free_port(), False, "", "", ""))
     with chdir(tmp_path):
-        place = Place(address, Round(25, 1_000, 86_400.0, 0, (address,)))
-    box = place.box = Box(tmp_path / "box")
+        outbox = Outbox(environment, MailConfiguration(25, 1_000, 86_400.0, 0, (environment,)))
+    box = outbox.box = Box(tmp_path / "box")
     draft = box.draft()
     draft.write_bytes(b"x")
-    box.add(draft, Letter(0, time.time(), "a@b.de", (PERSON,), 1, "", "waits"), 1_000_000)
+    box.add(draft, Mail(0, time.time(), "a@b.de", (PERSON,), 1, "", "waits"), 1_000_000)
     message = tmp_path / "box" / "1.eml"
     message.rename(tmp_path / "moved")
     message.mkdir()   # as good as a disk that gives an error
     told = asyncio.Event()
-    carrier = Carrier(place, asyncio.Semaphore(1), told.set)
-    carrying = asyncio.create_task(carrier.serve())
+    queue = DeliveryQueue(outbox, asyncio.Semaphore(1), told.set)
+    delivering = asyncio.create_task(queue.serve())
     async with asyncio.timeout(LIMIT_SECONDS):
         await told.wait()
-    carrying.cancel()
+    delivering.cancel()
     with suppress(asyncio.CancelledError):
-        await carrying
-    assert "cannot be handed over" in carrier.trouble
+        await delivering
+    assert "cannot be handed over" in queue.trouble
     assert box.read(1) is not None
     assert box.waiting == 1
 
@@ -389,26 +389,26 @@ async def test_a_mail_that_cannot_be_read_now_is_not_taken_away(tmp_path: Path) 
 async def test_a_mail_that_was_taken_is_on_the_disk_with_its_note(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    address = new_address("main")
+    environment = new_environment("main")
     with chdir(tmp_path):
-        place = Place(address, Round(25, 1_000, 86_400.0, 0, (address,)))
+        outbox = Outbox(environment, MailConfiguration(25, 1_000, 86_400.0, 0, (environment,)))
         synced: list[int] = []
         monkeypatch.setattr(os, "fsync", lambda handle: synced.append(os.fstat(handle).st_ino))
-        draft = place.box.draft()
+        draft = outbox.box.draft()
         draft.write_bytes(b"x")
-        await place.take(draft, "a@b.de", (PERSON,), 1)
-        folder = place.box.folder
+        await outbox.take(draft, "a@b.de", (PERSON,), 1)
+        folder = outbox.box.folder
         assert synced == [(folder / "1.eml").stat().st_ino, (folder / "1.json").stat().st_ino, folder.stat().st_ino]
 
 
-def test_a_postman_who_is_killed_while_he_takes_a_mail_away_leaves_no_message_for_ever(
+def test_a_mail_server_that_is_killed_while_it_takes_a_mail_away_leaves_no_message_for_ever(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     box = Box(tmp_path)
     for _ in range(2):
         draft = box.draft()
         draft.write_bytes(b"x")
-        box.add(draft, Letter(0, 1.0, "a@b.de", (PERSON,), 1, ""), 1_000_000)
+        box.add(draft, Mail(0, 1.0, "a@b.de", (PERSON,), 1, ""), 1_000_000)
     unlink, removed = Path.unlink, count(1)
 
     def killed(file: Path, missing_ok: bool = False) -> None:
@@ -436,7 +436,7 @@ def test_what_is_old_goes_and_what_waits_stays(tmp_path: Path) -> None:
     for at, state in ((time.time(), "kept"), (1.0, "kept"), (1.0, "waits")):
         draft = box.draft()
         draft.write_bytes(b"x")
-        box.add(draft, Letter(0, at, "a@b.de", (PERSON,), 1, "", state), 1_000_000)
+        box.add(draft, Mail(0, at, "a@b.de", (PERSON,), 1, "", state), 1_000_000)
     box.forget_older(3600.0)
     assert [box.read(number) is not None for number in (1, 2, 3)] == [True, False, True]
     gone, live = tmp_path / "shop" / "gone", tmp_path / "shop" / "main"
@@ -450,16 +450,16 @@ def test_what_is_old_goes_and_what_waits_stays(tmp_path: Path) -> None:
 
 def test_a_box_has_bounds_in_number_too(tmp_path: Path) -> None:
     box = Box(tmp_path / "box")
-    for number in range(MOST_LETTERS + 5):
+    for number in range(MOST_MAILS + 5):
         draft = box.draft()
         draft.write_bytes(b"x")
-        box.add(draft, Letter(0, float(number), "a@b.de", (PERSON,), 1, ""), 1_000_000)
-    assert len(list((tmp_path / "box").iterdir())) == 2 * MOST_LETTERS
+        box.add(draft, Mail(0, float(number), "a@b.de", (PERSON,), 1, ""), 1_000_000)
+    assert len(list((tmp_path / "box").iterdir())) == 2 * MOST_MAILS
     assert Box(tmp_path / "box").read(5) is None
     assert Box(tmp_path / "box").read(6) is not None
 
 
-def test_what_the_postman_left_is_not_believed(tmp_path: Path) -> None:
+def test_what_the_mail_server_left_is_not_believed(tmp_path: Path) -> None:
     box = tmp_path / FOLDER / "shop" / "main"
     box.mkdir(parents=True)
     (tmp_path / "secret").write_text("root's")

@@ -15,8 +15,8 @@ from typing import BinaryIO
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from deployd.mail.letter import MOST_RECIPIENTS
-from deployd.mail.place import Place
+from deployd.mail.mail import MOST_RECIPIENTS
+from deployd.mail.outbox import Outbox
 
 IDLE_SECONDS = 60.0
 """Without a command, or without a further piece of a message."""
@@ -32,30 +32,30 @@ WAITING_CONNECTIONS = 64
 NOBODY = "<>"
 
 
-class Door(SMTP):
+class SmtpSession(SMTP):
     """One conversation with a container of an environment."""
 
     line_length_limit = 65_536
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, outbox: Outbox) -> None:
         super().__init__(
-            _Rules(), data_size_limit=place.message_bytes, enable_SMTPUTF8=True, hostname="deployd", ident="ESMTP",
+            _Rules(), data_size_limit=outbox.message_bytes, enable_SMTPUTF8=True, hostname="deployd", ident="ESMTP",
             timeout=IDLE_SECONDS, command_call_limit=MOST_COMMANDS, loop=asyncio.get_running_loop(),
         )
-        self._place = place
+        self._outbox = outbox
         self._end: TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         assert isinstance(transport, asyncio.Transport)
-        self._place.connections += 1
+        self._outbox.connections += 1
         self._end = self.loop.call_later(LONGEST_SECONDS, transport.abort)
         peer = transport.get_extra_info("peername")
-        if not (isinstance(peer, tuple) and self._place.lets_in(str(peer[0]))):
+        if not (isinstance(peer, tuple) and self._outbox.lets_in(str(peer[0]))):
             transport.abort()
 
     def connection_lost(self, error: Exception | None) -> None:
-        self._place.connections -= 1
+        self._outbox.connections -= 1
         if self._end is not None:
             self._end.cancel()
         super().connection_lost(error)
@@ -68,7 +68,7 @@ class Door(SMTP):
             await self.push("503 Error: need RCPT command")
         elif arg:
             await self.push("501 Syntax: DATA")
-        elif refusal := self._place.refusal():
+        elif refusal := self._outbox.refusal():
             self._set_post_data_state()  # type: ignore[no-untyped-call]
             await self.push(refusal)
         else:
@@ -79,16 +79,16 @@ class Door(SMTP):
 
     async def _take(self, sender: str, recipients: tuple[str, ...]) -> str:
         """Read a message to its end, whatever becomes of it. Gives the answer."""
-        draft = self._place.box.draft()
+        draft = self._outbox.box.draft()
         try:
             try:
                 with draft.open("xb") as file:
                     size = await self._read_message(file)
             except OSError:
                 return "452 4.3.1 the message cannot be written"
-            if size > self._place.message_bytes:
-                return f"552 5.3.4 a message may have {self._place.message_bytes} bytes"
-            await self._place.take(draft, "" if sender == NOBODY else sender, recipients, size)
+            if size > self._outbox.message_bytes:
+                return f"552 5.3.4 a message may have {self._outbox.message_bytes} bytes"
+            await self._outbox.take(draft, "" if sender == NOBODY else sender, recipients, size)
             return "250 2.0.0 OK"
         except OSError:
             return "452 4.3.1 the message cannot be kept"
@@ -114,7 +114,7 @@ class Door(SMTP):
                 piece = piece[1:]
             begins = piece[-2:] == b"\r\n"
             size += len(piece)
-            if size <= self._place.message_bytes and failed is None:
+            if size <= self._outbox.message_bytes and failed is None:
                 try:
                     file.write(piece)
                 except OSError as error:   # a full disk

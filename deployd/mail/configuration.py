@@ -1,4 +1,4 @@
-"""What the daemon tells the postman: whose mails come from which network, and who takes them further. Pure."""
+"""What the daemon tells the mail server: whose mails come from which network, and who takes them further. Pure."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class Relay:
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
-    """An environment as the postman knows it."""
+class MailEnvironment:
+    """An environment as the mail server knows it."""
 
     project: str
     environment: str
@@ -51,24 +51,25 @@ class Address:
 
 
 @dataclass(frozen=True, slots=True)
-class Round:
-    """All that the postman has to know."""
+class MailConfiguration:
+    """All that the mail server has to know."""
 
     port: int
     message_bytes: int
     keep_seconds: float
     least_free_bytes: int
     """Of the disk; with less no mail is taken."""
-    addresses: tuple[Address, ...]
+    environments: tuple[MailEnvironment, ...]
 
 
-def write_round(told: Round) -> bytes:
-    return json.dumps(asdict(told)).encode() + b"\n"
+def write_configuration(configuration: MailConfiguration) -> bytes:
+    return json.dumps(asdict(configuration)).encode() + b"\n"
 
 
-def parse_round(line: bytes) -> Round:
+def parse_configuration(line: bytes) -> MailConfiguration:
     found = json.loads(line)
-    addresses = tuple(
-        Address(**{**item, "relay": Relay(**item["relay"]) if item["relay"] else None}) for item in found["addresses"]
+    environments = tuple(
+        MailEnvironment(**{**item, "relay": Relay(**item["relay"]) if item["relay"] else None})
+        for item in found["environments"]
     )
-    return Round(**{**found, "addresses": addresses})
+    return MailConfiguration(**{**found, "environments": environments})
