@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from deployd.cli.terminal import harmless
+from deployd.cli.output import harmless
 
 
 @pytest.mark.parametrize(("text", "shown"), [

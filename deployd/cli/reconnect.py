@@ -5,12 +5,14 @@ What counts is when it went: an hour of silence before that, in which nothing wa
 
 from __future__ import annotations
 
+LOOK_AGAIN_SECONDS = 0.5
+"""Between two tries."""
 LONGEST_NO_SECONDS = 2.0
 """A daemon that is away refuses at once; who was kept longer was connected."""
 
 
-class Patience:
-    """Of one follower. Moments are the loop's."""
+class Reconnect:
+    """The tries of one follower. Moments are the loop's."""
 
     def __init__(self, limit_seconds: float, now: float) -> None:
         self._limit_seconds = limit_seconds

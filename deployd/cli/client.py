@@ -48,75 +48,22 @@ class Client:
             Refused: With what the daemon said.
             DaemonUnreachable: Nobody answered.
         """
-        asked = {name: str(value) for name, value in query.items() if value is not None}
-        return await self._ask("GET", path, params=asked)
+        return await self._ask("GET", path, params=_given(query))
 
     async def post(self, path: str, body: Mapping[str, Any] | None = None) -> Any:
         return await self._ask("POST", path, json=dict(body or {}))
 
-    async def redeploy(self, project: str, environment: str) -> Any:
-        return await self.post(f"{_environment(project, environment)}/redeploy")
-
-    async def rollback(self, project: str, environment: str, to: int | None, *, lock: bool | None = None) -> Any:
-        return await self.post(f"{_environment(project, environment)}/rollback", {"to": to, "lock": lock})
-
-    async def lock(self, project: str, environment: str, reason: str) -> Any:
-        return await self.post(f"{_environment(project, environment)}/lock", {"reason": reason})
-
-    async def unlock(self, project: str, environment: str) -> Any:
-        return await self.post(f"{_environment(project, environment)}/unlock")
-
-    async def make_pass(self, project: str, environment: str) -> Any:
-        return await self.post(f"{_environment(project, environment)}/pass")
-
-    async def plan(self, project: str, offered: Mapping[str, Any]) -> Any:
-        """What a push would do; `offered` is the body that the API's route takes."""
-        return await self.post(f"/api/v1/projects/{quote(project, safe='')}/plan", offered)
-
-    async def usage(self, project: str | None, environment: str | None) -> list[dict[str, Any]]:
-        """What applications, workers and services use now."""
-        found = await self.get("/api/v1/usage", project=project, environment=environment)
-        return list(found["items"])
-
-    async def log(self, activity: int, *, follow: bool, after: int = 0) -> AsyncIterator[dict[str, Any]]:
-        """Lines of an activity's log; with `follow` until it ends."""
-        path = f"/api/v1/activities/{activity}/log"
-        async for item in self._stream(path, {"after": str(after), "follow": "1" if follow else "0"}):
-            yield item
-
-    async def access_log(
-        self, project: str, environment: str, *, follow: bool, lines: int,
-    ) -> AsyncIterator[dict[str, Any]]:
-        """Requests of an environment's visitors, oldest first; with `follow` without end."""
-        path = f"{_environment(project, environment)}/access-log"
-        async for item in self._stream(path, {"lines": str(lines), "follow": "1" if follow else "0"}):
-            yield item
-
-    async def mails(self, project: str, environment: str) -> Any:
-        return await self.get(f"{_environment(project, environment)}/mail")
-
-    async def mail(self, project: str, environment: str, number: int) -> bytes:
-        """A mail of an environment's box, byte for byte."""
-        found = await self._ask("GET", f"{_environment(project, environment)}/mail/{number}", raw=True)
+    async def bytes(self, path: str) -> bytes:
+        """What is no JSON, byte for byte."""
+        found = await self._ask("GET", path, raw=True)
         assert isinstance(found, bytes)
         return found
-    async def output(
-        self, project: str, environment: str, asked: Mapping[str, str | int | None], *, follow: bool,
-    ) -> AsyncIterator[dict[str, Any]]:
-        """Lines that containers and crons of an environment printed; with `follow` without end.
 
-        Args:
-            asked: As the API's route takes it.
-        """
-        path = f"{_environment(project, environment)}/logs"
-        query = {name: str(value) for name, value in asked.items() if value is not None}
-        async for item in self._stream(path, {**query, "follow": "1" if follow else "0"}):
-            yield item
-
-    async def _stream(self, path: str, query: Mapping[str, str]) -> AsyncIterator[dict[str, Any]]:
+    async def stream(self, path: str, **query: str | int | None) -> AsyncIterator[dict[str, Any]]:
+        """What comes line by line; with `follow=1` until it ends, or without end."""
         no_end = aiohttp.ClientTimeout(total=None, sock_read=60)
         try:
-            async with self._session.get(path, params=query, timeout=no_end) as answer:
+            async with self._session.get(path, params=_given(query), timeout=no_end) as answer:
                 if answer.status != 200:
                     raise Refused(answer.status, await _told(answer))
                 rest = b""
@@ -155,8 +102,17 @@ async def open_client(socket: Path) -> AsyncIterator[Client]:
         yield Client(session, str(socket))
 
 
-def _environment(project: str, environment: str) -> str:
-    return f"/api/v1/projects/{quote(project, safe='')}/environments/{quote(environment, safe='')}"
+def environment_path(project: str, environment: str, *below: str) -> str:
+    """Where an environment, or something of it, is in the API."""
+    return project_path(project, "environments", environment, *below)
+
+
+def project_path(project: str, *below: str) -> str:
+    return "/api/v1/projects/" + "/".join(quote(part, safe="") for part in (project, *below))
+
+
+def _given(query: Mapping[str, str | int | None]) -> dict[str, str]:
+    return {name: str(value) for name, value in query.items() if value is not None}
 
 
 async def _told(answer: aiohttp.ClientResponse) -> Mapping[str, Any]:

@@ -30,7 +30,7 @@ def known_catalogue(settings_file: Path | None, catalogue_file: Path | None) -> 
         whose = "the catalogue that came with deployd" if path in (None, shipped) else f"the catalogue {path}"
         return Known(load_catalogue(path or shipped), bool(settings and settings.runtime_fallback == "nearest"), whose)
     except DeployError as error:
-        from deployd.cli.talk import end  # brings aiohttp
+        from deployd.cli.command import end  # brings aiohttp
 
         end(error)
 

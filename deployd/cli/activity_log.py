@@ -16,11 +16,11 @@ import click
 
 from deployd.activity.line import Line
 from deployd.activity.render import render_line
-from deployd.cli.exits import FAILED, INTERRUPTED
-from deployd.cli.patience import Patience
-from deployd.cli.talk import ask, run_asking
-from deployd.cli.terminal import harmless
-from deployd.client import Client, DaemonUnreachable, open_client
+from deployd.cli.client import Client, DaemonUnreachable, open_client
+from deployd.cli.command import ask, run_asking
+from deployd.cli.exit_status import FAILED, INTERRUPTED
+from deployd.cli.output import harmless, show_json
+from deployd.cli.reconnect import LOOK_AGAIN_SECONDS, Reconnect
 
 BADLY = ("failed", "cancelled", "superseded")
 STYLES: dict[str, dict[str, Any]] = {
@@ -29,7 +29,6 @@ STYLES: dict[str, dict[str, Any]] = {
 END_COLOURS = {"success": "green", "failed": "red"}
 RESTART_SECONDS = 30.0
 """How long a daemon that has gone is waited for."""
-LOOK_AGAIN_SECONDS = 0.5
 
 
 class Screen:
@@ -59,7 +58,7 @@ def show_log(socket: Path, activity: int, *, follow: bool, as_json: bool = False
     screen = Screen(as_json=as_json, quiet=quiet)
 
     async def read(client: Client) -> None:
-        async for raw in client.log(activity, follow=False):
+        async for raw in client.stream(log_path(activity)):
             screen.show(raw)
 
     if follow:
@@ -81,9 +80,13 @@ def started(socket: Path, activity: dict[str, Any], *, wait: bool, as_json: bool
     if wait:
         _until_interrupted(socket, number, Screen(quiet=True))
         activity = ask(socket, lambda client: client.get(f"/api/v1/activities/{number}"))
-    click.echo(json.dumps(activity, indent=2))
+    show_json(activity)
     if activity["state"] in BADLY:
         sys.exit(FAILED)
+
+
+def log_path(activity: int) -> str:
+    return f"/api/v1/activities/{activity}/log"
 
 
 def _until_interrupted(socket: Path, activity: int, screen: Screen) -> None:
@@ -101,23 +104,23 @@ async def _follow(socket: Path, activity: int, screen: Screen) -> None:
         DaemonUnreachable: It was never there, or went and did not come back.
     """
     loop = asyncio.get_running_loop()
-    patience = Patience(RESTART_SECONDS, loop.time())
+    reconnect = Reconnect(RESTART_SECONDS, loop.time())
     while not screen.state:
         began = loop.time()
         broken = DaemonUnreachable(f"the log of activity {activity} broke off",
                                    mend=f"`deployd log -f {activity}` goes on when the daemon is there again")
         try:
             async with open_client(socket) as client:
-                async for raw in client.log(activity, follow=True, after=screen.last):
-                    patience.heard(loop.time())
+                async for raw in client.stream(log_path(activity), follow=1, after=screen.last):
+                    reconnect.heard(loop.time())
                     screen.show(raw)
-                patience.has_met = True
+                reconnect.has_met = True
         except DaemonUnreachable as error:
-            if not patience.has_met:
+            if not reconnect.has_met:
                 raise
             broken = error
         if not screen.state:
-            if patience.is_over(began, loop.time()):
+            if reconnect.is_over(began, loop.time()):
                 raise broken
             await asyncio.sleep(LOOK_AGAIN_SECONDS)
 
