@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from deployd.ids import EnvironmentName, ProjectId
+from deployd.ids import EnvironmentId
 from deployd.mail.box_reader import FOLDER
 from deployd.mail.configuration import MailConfiguration, MailEnvironment, Relay
 from deployd.mail.supervisor import MailServerProcess, MailSupervisor
@@ -22,19 +22,19 @@ def mail_supervisor(store: Store, settings: Settings, process: MailServerProcess
 
 
 def configuration_of(
-    settings: Settings, subnets: Iterable[tuple[ProjectId, EnvironmentName, str, str]],
+    settings: Settings, subnets: Iterable[tuple[EnvironmentId, str, str]],
 ) -> MailConfiguration:
     """
     Args:
-        subnets: (project, environment, branch, subnet); those of projects that are not in the settings have no mail.
+        subnets: (environment, branch, subnet); those of projects that are not in the settings have no mail.
     """
     found = []
-    for project, environment, branch, subnet in subnets:
-        known = settings.projects.get(project)
+    for environment, branch, subnet in subnets:
+        known = settings.projects.get(environment.project)
         if known is not None:
-            shares = settings.shares_of(project)
+            shares = settings.shares_of(environment.project)
             found.append(MailEnvironment(
-                project, environment, subnet, shares.mail_mb * MEGABYTE, shares.mails_per_minute,
+                *environment, subnet, shares.mail_mb * MEGABYTE, shares.mails_per_minute,
                 _relay(settings.relay_of(known, branch)),
             ))
     return MailConfiguration(

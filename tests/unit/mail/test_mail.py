@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from deployd.cli.mail import lines_of
 from deployd.daemon.mail import configuration_of
-from deployd.ids import EnvironmentName, ProjectId
+from deployd.ids import EnvironmentId, EnvironmentName, ProjectId
 from deployd.mail.configuration import Relay, parse_configuration, write_configuration
 from deployd.mail.mail import Mail, parse_note, subject_of, write_note
 from deployd.mail.relay import GIVE_UP_SECONDS, Delivery, after_delivery, pause_seconds
@@ -25,7 +25,7 @@ def settings(**more: Any) -> Settings:
 
 def relays(found: Settings) -> dict[str, Relay | None]:
     rows = [
-        (ProjectId(project), EnvironmentName(branch), branch, "10.208.0.0/26")
+        (EnvironmentId(ProjectId(project), EnvironmentName(branch)), branch, "10.208.0.0/26")
         for project in ("shop", "blog", "gone") for branch in ("main", "preview")
     ]
     return {address.name: address.relay for address in configuration_of(found, rows).environments}
@@ -67,7 +67,7 @@ def test_the_password_of_a_relay_is_a_secret() -> None:
 
 def test_what_the_daemon_tells_arrives() -> None:
     told = configuration_of(settings(mail={"relay": "smtp://relay.test"}), [
-        (ProjectId("shop"), EnvironmentName("main-x"), "main", "10.208.0.64/26"),
+        (EnvironmentId(ProjectId("shop"), EnvironmentName("main-x")), "main", "10.208.0.64/26"),
     ])
     assert parse_configuration(write_configuration(told)) == told
     [address] = told.environments
