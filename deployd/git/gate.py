@@ -23,8 +23,8 @@ from ipaddress import ip_address
 from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from deployd.reach import LAST_PORT, Address, Opening, is_public
-from deployd.this_host import is_own
+from deployd.own_addresses import is_own
+from deployd.public_addresses import LAST_PORT, Address, Opening, is_public
 
 HEAD_SECONDS, RESOLVE_SECONDS, CONNECT_SECONDS, CLOSE_SECONDS = 10.0, 20.0, 15.0, 5.0
 LONGEST_HEAD_BYTES = 8192

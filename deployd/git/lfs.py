@@ -26,7 +26,7 @@ from deployd.git.gate import Gate, open_gate
 from deployd.git.lfs_pointers import Content, Pointer, by_object
 from deployd.git.mirror import without_user
 from deployd.git.submodule_list import shown
-from deployd.reach import Opening
+from deployd.public_addresses import Opening
 from deployd.units import megabytes
 
 MOST_BYTES, MOST_FILES = 4 * 1024**3, 20_000

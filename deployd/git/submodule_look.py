@@ -17,7 +17,7 @@ from deployd.git.mirror import Mirror
 from deployd.git.submodule_list import Submodule, links_of, read_submodules, refuse_unusable, submodules_of
 from deployd.git.submodules import MOST_RECEIVED_BYTES, Submodules, modules_of
 from deployd.ids import CommitId
-from deployd.reach import Opening
+from deployd.public_addresses import Opening
 
 LOOK_SECONDS, SLOW_SECONDS = 20.0, 60.0
 

@@ -35,7 +35,7 @@ from deployd.git.submodule_list import (
 )
 from deployd.ids import CommitId
 from deployd.process import ProgramOverran
-from deployd.reach import Opening
+from deployd.public_addresses import Opening
 from deployd.units import MEGABYTE
 
 MOST, DEEPEST = 100, 5

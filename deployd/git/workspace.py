@@ -16,7 +16,7 @@ from deployd.git.program import git
 from deployd.git.submodules import export_submodules
 from deployd.ids import CommitId
 from deployd.project.tree.limits import TreeLimits
-from deployd.reach import Opening
+from deployd.public_addresses import Opening
 
 EXPORT_SECONDS = 600
 

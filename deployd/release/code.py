@@ -16,7 +16,7 @@ from deployd.git.workspace import export
 from deployd.ids import CommitId, ProjectId
 from deployd.project.model import ProjectConfig, ReadResult
 from deployd.project.tree.limits import TreeLimits
-from deployd.reach import Opening
+from deployd.public_addresses import Opening
 from deployd.reading.readers import OfferRead, Readers
 from deployd.release.configuration import Configurations
 from deployd.settings import ProjectSettings

@@ -13,7 +13,7 @@ from ipaddress import ip_address
 import pytest
 
 from deployd.git.gate import Gate, Resolve, open_gate, resolve_name
-from deployd.reach import Address, parse_opening
+from deployd.public_addresses import Address, parse_opening
 
 LOOPBACK = (parse_opening("127.0.0.1"),)
 

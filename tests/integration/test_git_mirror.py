@@ -20,7 +20,7 @@ from deployd.git.workspace import export
 from deployd.ids import CommitId
 from deployd.process import run
 from deployd.project.tree.limits import TreeLimits
-from deployd.reach import parse_opening
+from deployd.public_addresses import parse_opening
 from tests.integration.intake_stand import (
     Stand,
     commit_files,

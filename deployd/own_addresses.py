@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from ipaddress import ip_address
 
-from deployd.reach import Address
+from deployd.public_addresses import Address
 
 ANY_PORT = 9
 

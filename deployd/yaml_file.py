@@ -17,7 +17,7 @@ from deployd.errors import DeployError
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class YamlFile:
     """What a file says, and where."""
 
     values: dict[str, Any]
@@ -35,7 +35,7 @@ class Written:
         return line
 
 
-def read_written(path: Path, refused: type[DeployError], noun: str, *, missing: str) -> Written:
+def read_yaml_file(path: Path, refused: type[DeployError], noun: str, *, missing: str) -> YamlFile:
     """
     Args:
         refused: What is raised when it cannot be used.
@@ -63,10 +63,10 @@ def read_written(path: Path, refused: type[DeployError], noun: str, *, missing: 
     except OSError as error:
         raise refused(f"{noun} cannot be read: {error.strerror}", where=str(path), mend=missing) from None
     if values is None:
-        return Written({}, path, None)
+        return YamlFile({}, path, None)
     if not isinstance(values, dict):
         raise refused(f"{noun} must be a mapping of keys to values", where=str(path))
-    return Written(values, path, root)
+    return YamlFile(values, path, root)
 
 
 def _compose(content: bytes) -> tuple[yaml.Node | None, Any]:

@@ -4,7 +4,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from deployd.this_host import is_own
+from deployd.own_addresses import is_own
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "127.200.1.1", "::1"])
