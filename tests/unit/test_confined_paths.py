@@ -159,7 +159,7 @@ def test_who_works_with_files_by_path_says_whose_they_are() -> None:
 
 
 def test_nobody_in_the_way_of_a_push_waits_for_a_tree_to_be_removed() -> None:
-    """It is put aside: `deployd/confined/going.py`."""
+    """It is put aside: `deployd/confined/trash.py`."""
     removing = [
         str(source.relative_to(SOURCES))
         for room in ("deployment", "release") for source in sorted((SOURCES / room).rglob("*.py"))

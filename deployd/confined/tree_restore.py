@@ -1,4 +1,4 @@
-"""A tree of a tenant made again what it was when it was kept: what is as it was is not touched, the rest is put back.
+"""A tenant's tree made again what it was at its snapshot: what is as it was is not touched, the rest is put back.
 
     still the same inode, not changed      left alone
     still the same inode, changed          written in place: whoever has it open sees what it was
@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import IO
 
 from deployd.confined.beneath import FOLDER, open_beneath, open_folder
-from deployd.confined.kept_trees import Content, Kept, content_file, read_entries, tree_file
+from deployd.confined.tree_format import Content, Entry, content_file, read_entries, tree_file
 
 WRITE = os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 CHUNK_BYTES = 8_000_000
@@ -29,7 +29,7 @@ TICK_NS = 20_000_000
 """The kernel's times go by ticks. What changed just before it was kept may have changed again within the same tick."""
 
 
-def put_back(root: Path, folder: str, kept_in: Path, number: int, aside: Path, owner: int) -> int:
+def restore(root: Path, folder: str, kept_in: Path, number: int, aside: Path, owner: int) -> int:
     """Have a tree as it was. Blocking.
 
     Args:
@@ -50,13 +50,13 @@ def put_back(root: Path, folder: str, kept_in: Path, number: int, aside: Path, o
         aside.mkdir(mode=0o700, parents=True, exist_ok=True)
         aside_held = os.open(aside, FOLDER)
         stack.callback(os.close, aside_held)
-        returning = _Returning(lines, contents.fileno(), aside_held, int(itself.target))
-        returning.all_of(top, itself)
-        return returning.count
+        restoring = _Restore(lines, contents.fileno(), aside_held, int(itself.target))
+        restoring.all_of(top, itself)
+        return restoring.count
 
 
 @dataclass(slots=True)
-class _Returning:
+class _Restore:
     lines: IO[str]
     contents: int
     aside: int
@@ -71,9 +71,9 @@ class _Returning:
     linked: dict[int, tuple[int, tuple[str, ...]]] = field(default_factory=dict)
     """{inode as it was: (inode now, path)}, of files with several names that are as they were again."""
 
-    def all_of(self, top: int, itself: Kept) -> None:
+    def all_of(self, top: int, itself: Entry) -> None:
         self.top = top
-        stack: list[tuple[int, Kept, list[Kept]]] = [(top, itself, self._folder(top))]
+        stack: list[tuple[int, Entry, list[Entry]]] = [(top, itself, self._folder(top))]
         try:
             while stack:
                 held, entry, inner = stack[-1]
@@ -93,7 +93,7 @@ class _Returning:
             for held, _, _ in stack[1:]:
                 os.close(held)
 
-    def _folder(self, held: int) -> list[Kept]:
+    def _folder(self, held: int) -> list[Entry]:
         """Have what is in a folder, but for what is in its folders, which are given, the last one first."""
         entries = read_entries(self.lines)
         wanted = {entry.name for entry in entries}
@@ -106,7 +106,7 @@ class _Returning:
             self._entry(held, entry)
         return [entry for entry in reversed(entries) if entry.kind == "folder"]
 
-    def _entry(self, held: int, entry: Kept) -> None:
+    def _entry(self, held: int, entry: Entry) -> None:
         try:
             live: os.stat_result | None = os.stat(entry.name, dir_fd=held, follow_symlinks=False)
         except FileNotFoundError:
@@ -128,13 +128,13 @@ class _Returning:
         else:
             self._special(held, entry, live)
 
-    def _is_unchanged(self, live: os.stat_result, entry: Kept) -> bool:
+    def _is_unchanged(self, live: os.stat_result, entry: Entry) -> bool:
         return (
             entry.kind != "folder" and live.st_ino == entry.inode and live.st_ctime_ns == entry.changed_ns
             and entry.changed_ns < self.kept_ns - TICK_NS
         )
 
-    def _file(self, held: int, entry: Kept, live: os.stat_result | None) -> None:
+    def _file(self, held: int, entry: Entry, live: os.stat_result | None) -> None:
         if entry.links > 1 and entry.inode in self.linked:
             self._link(held, entry, live)
             return
@@ -151,7 +151,7 @@ class _Returning:
         finally:
             os.close(file)
 
-    def _link(self, held: int, entry: Kept, live: os.stat_result | None) -> None:
+    def _link(self, held: int, entry: Entry, live: os.stat_result | None) -> None:
         """One more name for a file that is as it was already."""
         inode, (*folders, name) = self.linked[entry.inode]
         if live is not None and live.st_ino == inode:
@@ -161,7 +161,7 @@ class _Returning:
         with open_beneath(self.top, folders) as other:
             os.link(name, entry.name, src_dir_fd=other, dst_dir_fd=held, follow_symlinks=False)
 
-    def _remember(self, inode: int, entry: Kept) -> None:
+    def _remember(self, inode: int, entry: Entry) -> None:
         if entry.kind == "file" and entry.links > 1:
             self.linked.setdefault(entry.inode, (inode, (*self.path, entry.name)))
 
@@ -178,7 +178,7 @@ class _Returning:
                     raise OSError(errno.EIO, "what was kept of its content is not whole")
                 done += count
 
-    def _special(self, held: int, entry: Kept, live: os.stat_result | None) -> None:
+    def _special(self, held: int, entry: Entry, live: os.stat_result | None) -> None:
         kind = {"link": stat.S_IFLNK, "pipe": stat.S_IFIFO, "socket": stat.S_IFSOCK}[entry.kind]
         same = live is not None and live.st_ino == entry.inode and stat.S_IFMT(live.st_mode) == kind
         if same and entry.kind == "link":   # one that was made anew gets the number of the one that was removed
@@ -200,7 +200,7 @@ class _Returning:
                 os.close(path)
         os.utime(name, ns=(entry.modified_ns, entry.modified_ns), dir_fd=held, follow_symlinks=False)
 
-    def _attributes(self, held: int, entry: Kept) -> None:
+    def _attributes(self, held: int, entry: Entry) -> None:
         seen = os.fstat(held)
         if (seen.st_uid, seen.st_gid) != (entry.owner, entry.group):
             os.fchown(held, entry.owner, entry.group)

@@ -1,4 +1,4 @@
-"""Trees that go, put where nobody waits for their removal: sixty thousand files take a disk half a minute.
+"""Trees that go are moved where nobody waits for their removal: sixty thousand files take a disk half a minute.
 
 One rename, whatever is in a tree, and the way of a push goes on. What was put aside is removed by a task of the daemon,
 one tree after the other and with the lowest priority, also what a daemon before has left.
@@ -19,18 +19,18 @@ SHORT_BYTES, SHORT_PART = 1024 * MEGABYTE, 0.05
 """With less free than the smaller of both, so many bytes and that part of the disk, room is wanted at once."""
 
 
-async def put_aside(tree: Path, going: Path) -> None:
+async def move_to_trash(tree: Path, trash: Path) -> None:
     """Have a folder (or file) of root's be gone from its place. Not there is fine.
 
     Args:
-        going: Folder for what goes. On another disk than the tree it is of no use: then the tree is removed at once. So
+        trash: Folder for what goes. On another disk than the tree it is of no use: then the tree is removed at once. So
             it is on a disk that is nearly full: whoever comes next needs the room, the database first of all.
     """
     try:
         if await asyncio.to_thread(_is_short, tree):
             await remove_tree(tree)
         else:
-            await asyncio.to_thread(_put_aside, tree, going)
+            await asyncio.to_thread(_move_to_trash, tree, trash)
     except FileNotFoundError:
         return
     except OSError as error:
@@ -39,10 +39,10 @@ async def put_aside(tree: Path, going: Path) -> None:
         await remove_tree(tree)
 
 
-def _put_aside(tree: Path, going: Path) -> None:
+def _move_to_trash(tree: Path, trash: Path) -> None:
     os.lstat(tree)
-    going.mkdir(mode=0o700, parents=True, exist_ok=True)
-    os.rename(tree, going / uuid.uuid4().hex)
+    trash.mkdir(mode=0o700, parents=True, exist_ok=True)
+    os.rename(tree, trash / uuid.uuid4().hex)
 
 
 def _is_short(tree: Path) -> bool:

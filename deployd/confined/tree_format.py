@@ -1,4 +1,4 @@
-"""How a tree of a tenant is written down: a line of JSON for each folder, parents first, and all contents in one file.
+"""How the snapshot of a tenant's tree is written down: a line of JSON for each folder, and all contents in one file.
 
     <number>.tree       the folder itself; then a line for each folder, in the order in which a walk comes to them
     <number>.content    contents of files, one behind the other; holes are left out, large ones begin at a block
@@ -40,7 +40,7 @@ class Content:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class Entry:
     """One entry of a folder, as it was."""
 
     name: str
@@ -58,26 +58,26 @@ class Kept:
     content: Content | None = None
 
 
-def kept_of(name: str, seen: os.stat_result, **more: Any) -> Kept:
+def entry_of(name: str, seen: os.stat_result, **more: Any) -> Entry:
     kind = KINDS.get(stat.S_IFMT(seen.st_mode), "other")
-    return Kept(
+    return Entry(
         name, kind, stat.S_IMODE(seen.st_mode), seen.st_uid, seen.st_gid, seen.st_mtime_ns, seen.st_ino,
         seen.st_ctime_ns, seen.st_nlink, **more,
     )
 
 
-def write_entries(file: IO[str], entries: list[Kept]) -> None:
+def write_entries(file: IO[str], entries: list[Entry]) -> None:
     """One line, which is a folder. JSON writes bytes of names that are no text as what Python makes of them."""
     file.write(json.dumps([_row(entry) for entry in entries], separators=(",", ":")) + "\n")
 
 
-def read_entries(file: IO[str]) -> list[Kept]:
+def read_entries(file: IO[str]) -> list[Entry]:
     """The next line; an empty folder after the last one."""
     line = file.readline()
     return [_entry(row) for row in json.loads(line)] if line else []
 
 
-def _row(entry: Kept) -> list[Any]:
+def _row(entry: Entry) -> list[Any]:
     content = entry.content
     return [
         entry.name, entry.kind, entry.mode, entry.owner, entry.group, entry.modified_ns, entry.inode, entry.changed_ns,
@@ -85,14 +85,14 @@ def _row(entry: Kept) -> list[Any]:
     ]
 
 
-def _entry(row: list[Any]) -> Kept:
+def _entry(row: list[Any]) -> Entry:
     if row[-1] is not None:
         size_bytes, pieces = row[-1]
         row[-1] = Content(size_bytes, tuple(map(tuple, pieces)))
-    return Kept(*row)
+    return Entry(*row)
 
 
-def walk(top: int, entries_of: Callable[[int], list[Kept]]) -> None:
+def walk(top: int, entries_of: Callable[[int], list[Entry]]) -> None:
     """Have a function called with a descriptor of each folder of a tree, parents first. Blocking.
 
     Args:
@@ -126,7 +126,7 @@ def walk(top: int, entries_of: Callable[[int], list[Kept]]) -> None:
             os.close(held)
 
 
-def _folders(entries: list[Kept]) -> Iterator[str]:
+def _folders(entries: list[Entry]) -> Iterator[str]:
     return iter([entry.name for entry in entries if entry.kind == "folder"])
 
 

@@ -15,9 +15,9 @@ import pytest
 
 from deployd.confined import trees_program
 from deployd.confined.beneath import NotBeneath, sync_disk
-from deployd.confined.kept_trees import tree_file
-from deployd.confined.tree_keeping import Bounds, LeftOut, keep, look
-from deployd.confined.tree_return import put_back
+from deployd.confined.tree_format import tree_file
+from deployd.confined.tree_restore import restore
+from deployd.confined.tree_snapshot import Bounds, LeftOut, measure, take_snapshot
 from deployd.confined.trees import remove_tree
 
 OWNER = 23_456
@@ -85,12 +85,12 @@ def seen(root: Path) -> dict[str, Any]:
 def kept(data: Path, tmp_path: Path) -> Path:
     to = tmp_path / "kept"
     to.mkdir()
-    keep(data.parent, "shop", to, 0, bounds())
+    take_snapshot(data.parent, "shop", to, 0, bounds())
     return to
 
 
 def back(data: Path, to: Path) -> int:
-    return put_back(data.parent, "shop", to, 0, to / "aside", OWNER)
+    return restore(data.parent, "shop", to, 0, to / "aside", OWNER)
 
 
 def test_what_was_not_touched_is_not_touched(data: Path, tmp_path: Path) -> None:
@@ -162,7 +162,7 @@ def test_what_changed_in_the_very_moment_of_keeping_is_put_back_whatever_its_tim
         file.write_text("old")
         to = tmp_path / str(time.time_ns())
         to.mkdir()
-        keep(data.parent, "shop", to, 0, bounds())
+        take_snapshot(data.parent, "shop", to, 0, bounds())
         file.write_text("new")
         back(data, to)
         assert file.read_text() == "old"
@@ -174,7 +174,7 @@ def test_a_link_that_was_removed_and_made_again_leads_where_it_led(tmp_path: Pat
     data.mkdir(parents=True)
     to.mkdir()
     (data / "current").symlink_to("releases/1")
-    keep(data.parent, "shop", to, 0, bounds())
+    take_snapshot(data.parent, "shop", to, 0, bounds())
     before = (data / "current").lstat().st_ino
     (data / "current").unlink()
     (data / "current").symlink_to("releases/2")
@@ -192,16 +192,16 @@ def test_a_file_full_of_holes_is_left_out_before_its_pieces_are_all_counted(tmp_
         for number in range(50):
             file.seek(number * 2 * 65_536)
             file.write(b"x")
-    keep(data.parent, "shop", to, 0, bounds(entries=51))
+    take_snapshot(data.parent, "shop", to, 0, bounds(entries=51))
     with pytest.raises(LeftOut, match="pieces of files"):
-        keep(data.parent, "shop", to, 1, bounds(entries=50))
+        take_snapshot(data.parent, "shop", to, 1, bounds(entries=50))
 
 
 def test_what_is_on_another_disk_than_the_snapshot_is_left_out_as_it_could_not_be_put_back(data: Path) -> None:
     with TemporaryDirectory(dir="/dev/shm") as other:
         assert os.stat(other).st_dev != data.stat().st_dev
         with pytest.raises(LeftOut, match="another disk"):
-            keep(data.parent, "shop", Path(other), 0, bounds())
+            take_snapshot(data.parent, "shop", Path(other), 0, bounds())
         assert os.listdir(other) == []
 
 
@@ -213,7 +213,7 @@ def test_what_was_put_back_is_on_the_disk_before_that_is_said(
         (os.fstat(folder).st_dev, (data / "var/log/system.log").read_text() + capsys.readouterr().out),
     ))
     spoil(data)
-    trees_program.put_all_back({
+    trees_program.restore_all({
         "root": str(data.parent), "from": str(to), "folders": [[0, "shop"]], "aside": str(to / "aside"), "owner": OWNER,
     })
     assert synced == [(data.stat().st_dev, "one\n")]
@@ -246,7 +246,7 @@ def test_what_stands_on_the_way_out_leads_nowhere(data: Path, tmp_path: Path) ->
     with pytest.raises(NotBeneath):
         back(data, to)
     with pytest.raises(NotBeneath):
-        keep(data.parent, "shop", tmp_path, 7, bounds())
+        take_snapshot(data.parent, "shop", tmp_path, 7, bounds())
     assert (outside / "theirs").read_text() == "theirs"
 
 
@@ -276,12 +276,14 @@ def test_what_does_not_fit_is_left_out_with_its_reason_and_leaves_nothing_behind
     ):
         some = bounds(**limit)
         with pytest.raises(LeftOut, match=said):
-            keep(data.parent, "shop", to, 0, some)
+            take_snapshot(data.parent, "shop", to, 0, some)
         assert (list(to.iterdir()), some.spent_bytes) == ([], 0)
     for early in ({"size_bytes": 200_000}, {"entries": 5}):
         with pytest.raises(LeftOut):
-            look(data.parent, "shop", bounds(**early))
-    for way in (lambda: keep(deep.parent, "shop", to, 0, bounds()), lambda: look(deep.parent, "shop", bounds())):
+            measure(data.parent, "shop", bounds(**early))
+    for way in (
+        lambda: take_snapshot(deep.parent, "shop", to, 0, bounds()), lambda: measure(deep.parent, "shop", bounds()),
+    ):
         with pytest.raises(LeftOut, match="200 deep"):
             way()
     assert list(to.iterdir()) == []
@@ -321,7 +323,7 @@ def test_somebody_who_goes_on_writing_harms_nobody_else(data: Path, changing: No
     for number in range(30):
         to = tmp_path / f"kept{number}"
         to.mkdir()
-        keep(data.parent, "shop", to, 0, bounds())
+        take_snapshot(data.parent, "shop", to, 0, bounds())
         assert b"root:" not in (to / "0.content").read_bytes()
         try:
             back(data, to)

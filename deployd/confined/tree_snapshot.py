@@ -1,4 +1,4 @@
-"""A tree of a tenant kept as it is, while he may write into it: by descriptor, within bounds of size and time.
+"""The snapshot of a tenant's tree, taken while he may write into it: by descriptor, within bounds of size and time.
 
 Contents are not copied where the file system can share them (`FICLONERANGE`: XFS, Btrfs).
 Surprise: a tree is looked at first. Whoever waits for the copy waits only for trees that are within the bounds.
@@ -19,14 +19,14 @@ from tempfile import TemporaryFile
 from typing import IO
 
 from deployd.confined.beneath import FILE, open_folder
-from deployd.confined.kept_trees import (
+from deployd.confined.tree_format import (
     BLOCK_BYTES,
     DEEPEST,
     Content,
-    Kept,
+    Entry,
     TooDeep,
     content_file,
-    kept_of,
+    entry_of,
     tree_file,
     walk,
     write_entries,
@@ -87,7 +87,7 @@ class Bounds:
             raise SystemExit(1)
 
 
-def look(root: Path, folder: str, bounds: Bounds) -> int:
+def measure(root: Path, folder: str, bounds: Bounds) -> int:
     """Bytes that would have to be read of a tree. Blocking.
 
     Raises:
@@ -96,7 +96,7 @@ def look(root: Path, folder: str, bounds: Bounds) -> int:
     """
     looked = replace(bounds)
 
-    def entries_of(held: int) -> list[Kept]:
+    def entries_of(held: int) -> list[Entry]:
         folders = []
         with os.scandir(held) if held >= 0 else nullcontext(()) as entries:
             for entry in entries:
@@ -104,7 +104,7 @@ def look(root: Path, folder: str, bounds: Bounds) -> int:
                 with suppress(FileNotFoundError):
                     seen = entry.stat(follow_symlinks=False)
                     if stat.S_ISDIR(seen.st_mode):
-                        folders.append(kept_of(entry.name, seen))
+                        folders.append(entry_of(entry.name, seen))
                     elif not looked.shares or seen.st_size <= SMALL_BYTES:
                         looked.spent_bytes += min(seen.st_size, seen.st_blocks * 512)
                 looked.check()
@@ -123,7 +123,7 @@ def shares_contents(folder: Path) -> bool:
         return _share(one.fileno(), 0, BLOCK_BYTES, other.fileno(), 0)
 
 
-def keep(root: Path, folder: str, to: Path, number: int, bounds: Bounds) -> tuple[int, int]:
+def take_snapshot(root: Path, folder: str, to: Path, number: int, bounds: Bounds) -> tuple[int, int]:
     """Write a tree down. Blocking.
 
     Returns:
@@ -141,16 +141,16 @@ def keep(root: Path, folder: str, to: Path, number: int, bounds: Bounds) -> tupl
                 raise LeftOut("it is on another disk than the snapshot, and could not be put back")
             lines = stack.enter_context(tree_file(to, number).open("x", encoding="utf-8"))
             contents = stack.enter_context(content_file(to, number).open("xb", buffering=0))
-            keeping = _Keeping(lines, contents.fileno(), bounds, os.fstat(top).st_dev)
+            snapshot = _Snapshot(lines, contents.fileno(), bounds, os.fstat(top).st_dev)
             # Where a link has its target the folder itself has the time at which its keeping began.
-            write_entries(lines, [kept_of(".", os.fstat(top), target=str(time.time_ns()))])
+            write_entries(lines, [entry_of(".", os.fstat(top), target=str(time.time_ns()))])
             with _depth_told():
-                walk(top, keeping.entries_of)
-            keeping.flush()
+                walk(top, snapshot.entries_of)
+            snapshot.flush()
             lines.flush()
             os.fdatasync(contents.fileno())
             os.fdatasync(lines.fileno())
-            return keeping.files, keeping.size_bytes
+            return snapshot.files, snapshot.size_bytes
     except BaseException:
         tree_file(to, number).unlink(missing_ok=True)
         content_file(to, number).unlink(missing_ok=True)
@@ -167,7 +167,7 @@ def _depth_told() -> Iterator[None]:
 
 
 @dataclass(slots=True)
-class _Keeping:
+class _Snapshot:
     lines: IO[str]
     contents: int
     bounds: Bounds
@@ -180,7 +180,7 @@ class _Keeping:
     linked: dict[int, Content] = field(default_factory=dict)
     """{inode: content}, of files with several names: each is kept once."""
 
-    def entries_of(self, held: int) -> list[Kept]:
+    def entries_of(self, held: int) -> list[Entry]:
         entries = []
         if held >= 0:
             with os.scandir(held) as found:
@@ -193,31 +193,31 @@ class _Keeping:
         write_entries(self.lines, entries)
         return entries
 
-    def _entry(self, held: int, name: str) -> Kept | None:
+    def _entry(self, held: int, name: str) -> Entry | None:
         """None: it has gone meanwhile."""
         try:
             seen = os.stat(name, dir_fd=held, follow_symlinks=False)
             if seen.st_dev != self.device:   # somebody of the host has mounted something there
-                return replace(kept_of(name, seen), kind="other")
+                return replace(entry_of(name, seen), kind="other")
             if stat.S_ISLNK(seen.st_mode):
-                return kept_of(name, seen, target=os.readlink(name, dir_fd=held))
-            return self._file(held, name) if stat.S_ISREG(seen.st_mode) else kept_of(name, seen)
+                return entry_of(name, seen, target=os.readlink(name, dir_fd=held))
+            return self._file(held, name) if stat.S_ISREG(seen.st_mode) else entry_of(name, seen)
         except FileNotFoundError:
             return None
 
-    def _file(self, held: int, name: str) -> Kept:
+    def _file(self, held: int, name: str) -> Entry:
         source = os.open(name, FILE, dir_fd=held)
         try:
             seen = os.fstat(source)   # not of the name: it may be another one by now
             if not stat.S_ISREG(seen.st_mode):
-                return kept_of(name, seen)
+                return entry_of(name, seen)
             content = self.linked.get(seen.st_ino)
             if content is None:
                 content = self._content(source, seen)
                 self.files += 1
                 if seen.st_nlink > 1:
                     self.linked[seen.st_ino] = content
-            return kept_of(name, seen, content=content)
+            return entry_of(name, seen, content=content)
         finally:
             os.close(source)
 
