@@ -49,7 +49,7 @@ from deployd.api.shapes import (
 from deployd.errors import Unusable
 from deployd.intake.lasting import LASTING
 from deployd.intake.seats import Turns
-from deployd.reading.offer import PlanBody
+from deployd.reading.plan_body import PlanBody
 from deployd.state.activities import State
 
 STATES: tuple[str, ...] = get_args(State)

@@ -25,7 +25,7 @@ from deployd.firewall.rules import table_name
 from deployd.mail.supervisor import MailSupervisor
 from deployd.operator_log import configure_log
 from deployd.project.tree.limits import TreeLimits
-from deployd.reading.readers import open_readers
+from deployd.reading.reader_pool import open_reader_pool
 from deployd.release.code import ProjectCode
 from deployd.release.images_missing import versions_there
 from deployd.release.paths import Places
@@ -96,7 +96,7 @@ async def open_resources(
     # A hook that outlived the last daemon may print one.
     masker.learn(await store.read(lambda db: all_secrets(db, sealer)))
     await lay_out_secrets(settings.run, await store.read(lambda db: secrets_named(db, sealer, ROOT)))
-    readers = await stack.enter_async_context(open_readers(settings.run))
+    readers = await stack.enter_async_context(open_reader_pool(settings.run))
     limits = TreeLimits(settings.limits.tree_files, settings.limits.tree_mb * MEGABYTE)
     code = ProjectCode(
         Places(settings.state, settings.run).repository, settings.state / "hooks", readers, limits,

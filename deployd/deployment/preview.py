@@ -12,7 +12,7 @@ from deployd.git.submodule_look import Looked
 from deployd.ids import ActivityId, CommitId, ProjectId
 from deployd.plan import NOTHING_LIVE, Plan, make_plan
 from deployd.project.model import ProjectConfig, ReadResult
-from deployd.reading.readers import OfferRead
+from deployd.reading.reader_pool import OfferRead
 from deployd.release.data.volumes import files_to_give
 from deployd.release.images_missing import refused_files
 from deployd.release.ports import Host

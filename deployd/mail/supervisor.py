@@ -17,7 +17,7 @@ from deployd.mail.configuration import MailConfiguration, write_configuration
 from deployd.process import Process, open_process
 
 MAIL_SERVER_UID = 2_000_000_100
-"""Nobody's, as those of readers (`reading/nursery.py`)."""
+"""Nobody's, as those of readers (`reading/fork_server.py`)."""
 LOOK_SECONDS = 30.0
 """Environments are looked at so often without being told of one."""
 TRUST = ("SSL_CERT_FILE", "SSL_CERT_DIR")

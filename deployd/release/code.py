@@ -17,7 +17,7 @@ from deployd.ids import CommitId, ProjectId
 from deployd.project.model import ProjectConfig, ReadResult
 from deployd.project.tree.limits import TreeLimits
 from deployd.public_addresses import Opening
-from deployd.reading.readers import OfferRead, Readers
+from deployd.reading.reader_pool import OfferRead, ReaderPool
 from deployd.release.configuration import Configurations
 from deployd.settings import ProjectSettings
 
@@ -28,7 +28,7 @@ class ProjectCode:
     """Mirrors by project."""
 
     def __init__(
-        self, repository: Callable[[ProjectId], Path], hooks: Path, readers: Readers, limits: TreeLimits,
+        self, repository: Callable[[ProjectId], Path], hooks: Path, readers: ReaderPool, limits: TreeLimits,
         openings: tuple[Opening, ...] = (), there: Mapping[str, tuple[str, ...]] | None = None,
     ) -> None:
         """

@@ -18,7 +18,7 @@ from deployd.git.mirror import CommitInfo
 from deployd.git.submodule_look import Looked
 from deployd.ids import ActivityId, CommitId, EnvironmentId, ProjectId, SlugKey
 from deployd.project.model import ProjectConfig, ReadResult
-from deployd.reading.readers import OfferRead
+from deployd.reading.reader_pool import OfferRead
 from deployd.release.paths import Places
 from deployd.release.version import Version
 from deployd.router.table import Freeze, Released, RouterStatus, RouteSet

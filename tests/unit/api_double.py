@@ -35,7 +35,7 @@ from deployd.api.shapes import (
     UseShape,
 )
 from deployd.output.sources import Wanted
-from deployd.reading.offer import parse_offer
+from deployd.reading.plan_body import parse_plan_body
 from deployd.router.table import RouterStatus
 from deployd.upkeep.traffic import Visits
 
@@ -305,7 +305,7 @@ class FakeDesk:
         return COLLECTED
 
     async def plan(self, project: str, body: bytes) -> PlanShape:
-        offered = parse_offer(body)
+        offered = parse_plan_body(body)
         self.asked.append(("plan", project, offered.branch, offered))
         return PlanShape(project, offered.branch, tuple(self.plan_lines))
 

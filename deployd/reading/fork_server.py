@@ -1,10 +1,10 @@
 """The process that makes readers: it has loaded everything, reads nothing itself, and forks one for each reading.
 
-    python -m deployd.reading.nursery SOCKET ROOT SECONDS      says "ready", and ends when its standard input does
+    python -m deployd.reading.fork_server SOCKET ROOT SECONDS      says "ready", and ends when its standard input does
 
 A reader is used once, so that nothing that one stranger sent is there when the next one's is read; a fork takes a
 millisecond where a new Python would take a hundred. It is killed when its time is over or when the daemon hangs up;
-readers die with the nursery, the nursery with the daemon. Surprise: this process must stay single-threaded.
+readers die with the fork server, the fork server with the daemon. Surprise: this process must stay single-threaded.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Child:
     """Why, when it was us."""
 
 
-class Nursery:
+class ForkServer:
     """Readers by what is waited for: the descriptor of their end, and that of the daemon's hanging up."""
 
     def __init__(self, listener: socket.socket, wall_seconds: float) -> None:
@@ -188,7 +188,7 @@ def main() -> None:
         gc.collect()
         gc.disable()   # a reader lives shortly; collecting would only copy pages
         print("ready", flush=True)
-        Nursery(listener, wall_seconds).serve()
+        ForkServer(listener, wall_seconds).serve()
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ class PlanBody(BaseModel):
     """{application root: digest of its files without the configuration}"""
 
 
-def parse_offer(body: bytes) -> PlanBody:
+def parse_plan_body(body: bytes) -> PlanBody:
     """
     Raises:
         OfferUnusable: It is not that; the first of all that is wrong is told.

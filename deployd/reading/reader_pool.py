@@ -36,7 +36,7 @@ from deployd.reading.bounds import (
     TooManyReadings,
     overran,
 )
-from deployd.reading.plain import NotOfThatShape, from_plain
+from deployd.reading.codec import NotOfThatShape, from_plain
 from deployd.reading.reader import Asked
 from deployd.reading.wire import HEAD, message, split_head
 
@@ -48,7 +48,7 @@ MOST_PLANS_WAITING = 8
 """Of one project; each keeps the body of its request in memory."""
 START_SECONDS = 60.0
 GRACE_SECONDS = 10.0
-"""After the nursery should have ended a reading; when it has not, it is sick itself and is replaced."""
+"""After the fork server should have ended a reading; when it has not, it is sick itself and is replaced."""
 LARGE_BYTES = 100_000   # from here on making values of an answer would hold up the loop for milliseconds
 
 T = TypeVar("T")
@@ -70,13 +70,13 @@ class OfferRead:
     result: ReadResult
 
 
-class Readers:
+class ReaderPool:
     """Reads commits and offers, each in a process of its own."""
 
     def __init__(self, folder: Path, stack: AsyncExitStack, wall_seconds: float) -> None:
         """
         Args:
-            folder: Where the nursery has its socket and its empty root.
+            folder: Where the fork server has its socket and its empty root.
             wall_seconds: What one reading may take, waiting for git included.
         """
         self._wall_seconds = wall_seconds
@@ -84,7 +84,7 @@ class Readers:
         self._root = folder / "readers"
         self._stack = stack
         self._starting = asyncio.Lock()
-        self._nursery: Process | None = None
+        self._fork_server: Process | None = None
         self._is_ready = False
         self._places = asyncio.Semaphore(AT_ONCE)
         self._of_project: defaultdict[ProjectId, asyncio.Semaphore] = defaultdict(_places_of_a_project)
@@ -132,16 +132,16 @@ class Readers:
                 raise ReaderBroke(f"a reader answered what cannot be: {error!r}") from error
 
     async def _talk(self, asked: Asked, load: Load) -> bytes:
-        """Once more when the nursery died meanwhile: whoever brought it down was another one's reading."""
+        """Once more when the fork server died meanwhile: whoever brought it down was another one's reading."""
         question = message(wire.ASK, pickle.dumps(asked))
         for tries_left in (1, 0):
-            nursery, reading, writing = await self._connect()
+            fork_server, reading, writing = await self._connect()
             try:
                 writing.write(question)
                 await writing.drain()
                 return await self._converse(reading, writing, load)
             except TimeoutError:
-                self._give_up(nursery)   # it should have ended this reading
+                self._give_up(fork_server)   # it should have ended this reading
                 raise overran("time") from None
             except (asyncio.IncompleteReadError, ConnectionError):
                 if not tries_left:
@@ -154,7 +154,7 @@ class Readers:
         """Hand in the files that are asked for, until there is an answer.
 
         Raises:
-            TimeoutError: The nursery says nothing, though it should have ended the reader by now.
+            TimeoutError: The fork server says nothing, though it should have ended the reader by now.
         """
         left_bytes = MOST_BYTES
         while True:
@@ -177,51 +177,51 @@ class Readers:
 
     async def _connect(self) -> tuple[Process, asyncio.StreamReader, asyncio.StreamWriter]:
         for tries_left in (1, 0):
-            nursery = await self._ready_nursery()
+            fork_server = await self._ready_fork_server()
             try:
-                return nursery, *await asyncio.open_unix_connection(self._socket)
+                return fork_server, *await asyncio.open_unix_connection(self._socket)
             except (ConnectionError, FileNotFoundError):
-                self._give_up(nursery)
+                self._give_up(fork_server)
                 if not tries_left:
                     raise _absent(()) from None
         raise AssertionError("two tries end in a connection or an error")
 
-    def _give_up(self, nursery: Process) -> None:
+    def _give_up(self, fork_server: Process) -> None:
         """Have another one started by whoever comes next; unless it is another one already."""
-        if self._nursery is nursery:
-            self._nursery = None
+        if self._fork_server is fork_server:
+            self._fork_server = None
 
-    async def _ready_nursery(self) -> Process:
+    async def _ready_fork_server(self) -> Process:
         async with self._starting:
-            nursery = self._nursery
-            if nursery is None:
+            fork_server = self._fork_server
+            if fork_server is None:
                 log.warning("nursery_replaced")
-                nursery = await self.start()
+                fork_server = await self.start()
             if not self._is_ready:
-                await self._wait_until_ready(nursery)
-            return nursery
+                await self._wait_until_ready(fork_server)
+            return fork_server
 
     async def start(self) -> Process:
-        """Start the nursery, the one before it ended. It need not be waited for: the first reading does."""
+        """Start the fork server, the one before it ended. It need not be waited for: the first reading does."""
         await self._stack.aclose()
         self._is_ready = False
-        self._nursery = await self._stack.enter_async_context(open_process(
-            sys.executable, "-s", "-m", "deployd.reading.nursery", str(self._socket), str(self._root),
+        self._fork_server = await self._stack.enter_async_context(open_process(
+            sys.executable, "-s", "-m", "deployd.reading.fork_server", str(self._socket), str(self._root),
             str(self._wall_seconds),
             env={"PATH": os.defpath, "LC_ALL": "C.UTF-8", "PYTHONPATH": str(Path(deployd.__path__[0]).parent)},
         ))
-        return self._nursery
+        return self._fork_server
 
-    async def _wait_until_ready(self, nursery: Process) -> None:
+    async def _wait_until_ready(self, fork_server: Process) -> None:
         said = b""
         with suppress(TimeoutError):
             async with asyncio.timeout(START_SECONDS):
-                said = await nursery.stdout.readline()
+                said = await fork_server.stdout.readline()
         if said != b"ready\n":
-            self._give_up(nursery)
+            self._give_up(fork_server)
             with suppress(TimeoutError):
                 async with asyncio.timeout(GRACE_SECONDS):
-                    raise _absent(tuple((await nursery.stderr.read()).decode(errors="replace").splitlines()[-5:]))
+                    raise _absent(tuple((await fork_server.stderr.read()).decode(errors="replace").splitlines()[-5:]))
             raise _absent(("it did not say that it is ready",))
         self._is_ready = True
 
@@ -234,10 +234,10 @@ def _absent(evidence: tuple[str, ...]) -> ReadersAbsent:
 
 
 @asynccontextmanager
-async def open_readers(folder: Path, *, wall_seconds: float = WALL_SECONDS) -> AsyncIterator[Readers]:
-    """Readers whose nursery starts at once and ends with the block."""
+async def open_reader_pool(folder: Path, *, wall_seconds: float = WALL_SECONDS) -> AsyncIterator[ReaderPool]:
+    """Readers whose fork server starts at once and ends with the block."""
     async with AsyncExitStack() as stack:
-        readers = Readers(folder, stack, wall_seconds)
+        readers = ReaderPool(folder, stack, wall_seconds)
         await readers.start()
         yield readers
 
