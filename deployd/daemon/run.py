@@ -18,7 +18,7 @@ from deployd.daemon.certificates import ensure_authority
 from deployd.daemon.composition import Daemon
 from deployd.daemon.http import Http, compose_http
 from deployd.intake.hooks_folder import write_hooks
-from deployd.release.gone import kept_bounds
+from deployd.release.gone import retention_of
 from deployd.router_process.upgrade import end_earlier_ones
 from deployd.state import activities
 from deployd.systemd import keep_watchdog_fed, notify, ready, reloading
@@ -90,7 +90,7 @@ def _loops(daemon: Daemon, http: Http) -> dict[str, Loop]:
         "lost pushes": upkeep.lost_pushes.serve, "crons": upkeep.crons.serve, "answers": upkeep.answers.serve,
         "access logs": upkeep.access_logs.serve,
         "kept output": partial(
-            keep_output_bounded, host.places.all_output, kept_bounds(host.settings), nets.of("kept output"),
+            keep_output_bounded, host.places.all_output, retention_of(host.settings), nets.of("kept output"),
         ),
         "deep stages": partial(keep_stages_shallow, host.places.stages_root, nets.of("deep stages")),
         "what goes": partial(remove_what_goes, host.places.going, nets.of("what goes")),

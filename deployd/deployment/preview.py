@@ -8,7 +8,7 @@ from pathlib import Path
 from deployd.deployment.desired import find_wanted
 from deployd.environment.naming import environment_of_branch
 from deployd.git.mirror import CommitInfo
-from deployd.git.submodule_look import Looked
+from deployd.git.submodule_prefetch import Prefetched
 from deployd.ids import ActivityId, CommitId, ProjectId
 from deployd.plan import NOTHING_LIVE, Plan, make_plan
 from deployd.project.model import ProjectConfig, ReadResult
@@ -50,8 +50,10 @@ class OfferedCode:
     async def about(self, project: ProjectId, commit: CommitId) -> CommitInfo:
         raise NotImplementedError
 
-    async def look_at_submodules(self, project: ProjectSettings, commit: CommitId, config: ProjectConfig) -> Looked:
-        return Looked()
+    async def prefetch_submodules(
+        self, project: ProjectSettings, commit: CommitId, config: ProjectConfig,
+    ) -> Prefetched:
+        return Prefetched()
 
     async def export(
         self, project: ProjectSettings, commit: CommitId, root: str, destination: Path, owner: int,

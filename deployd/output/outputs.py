@@ -15,7 +15,7 @@ from deployd.engine.errors import EngineRefused
 from deployd.engine.names import environment_of
 from deployd.errors import DeployError
 from deployd.ids import EnvironmentId
-from deployd.output.follower import AT_ONCE, OutputFollower
+from deployd.output.follower import AT_ONCE, OutputFollower, Span
 from deployd.output.reader import Clean, time_of
 from deployd.output.sources import Source, Wanted, cron_sources, distinct, kept_sources, source_of
 
@@ -55,10 +55,8 @@ class Outputs:
         """
         look = _Look(self, environment, wanted)
         await look.begin()
-        follower = OutputFollower(
-            look.find, environment, self._clean, self._turns, start=start, lines=lines,
-            end=time_of(self._clock.now().isoformat()),
-        )
+        span = Span(start, time_of(self._clock.now().isoformat()), lines)
+        follower = OutputFollower(look.find, environment, self._clean, self._turns, span)
         self._followers.add(follower)
         return follower
 

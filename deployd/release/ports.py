@@ -15,7 +15,7 @@ from deployd.catalogue import Catalogue, Entry
 from deployd.clock import Clock
 from deployd.engine.engine import Engine
 from deployd.git.mirror import CommitInfo
-from deployd.git.submodule_look import Looked
+from deployd.git.submodule_prefetch import Prefetched
 from deployd.ids import ActivityId, CommitId, EnvironmentId, ProjectId, SlugKey
 from deployd.project.model import ProjectConfig, ReadResult
 from deployd.reading.reader_pool import OfferRead
@@ -39,9 +39,9 @@ class Code(Protocol):
     async def tree(self, project: ProjectId, commit: CommitId, root: str) -> str: ...
     async def listing(self, project: ProjectId, commit: CommitId, root: str, config: ProjectConfig) -> str: ...
     async def changed_files(self, project: ProjectId, old: CommitId, new: CommitId, root: str) -> int | None: ...
-    async def look_at_submodules(
+    async def prefetch_submodules(
         self, project: ProjectSettings, commit: CommitId, config: ProjectConfig,
-    ) -> Looked: ...
+    ) -> Prefetched: ...
     async def export(
         self, project: ProjectSettings, commit: CommitId, root: str, destination: Path, owner: int,
     ) -> list[str]: ...

@@ -18,8 +18,8 @@ from deployd.engine.errors import EngineRefused
 from deployd.engine.names import Names
 from deployd.engine.specs import ContainerSpec
 from deployd.ids import ActivityId, EnvironmentId, EnvironmentName, ProjectId
-from deployd.output.keep import KeptBounds, keep_output
 from deployd.output.outputs import Outputs
+from deployd.output.retention import Retention, keep_output
 from deployd.output.sources import Wanted
 
 IMAGE = "deployd/base:trixie"
@@ -99,8 +99,8 @@ async def test_what_a_container_prints_is_followed_bounded_cleaned_and_kept(
     before = await stand.printed()
     assert [line["text"] for line in before[-2:]] == ["the last line", "without an end"]
     assert await stand.printed(lines=2) == before[-2:]
-    await keep_output(stand.engine, seen, stand.kept, KeptBounds(5_000_000, 7))
-    await keep_output(stand.engine, seen, stand.kept, KeptBounds(5_000_000, 7))
+    await keep_output(stand.engine, seen, stand.kept, Retention(5_000_000, 7))
+    await keep_output(stand.engine, seen, stand.kept, Retention(5_000_000, 7))
     await stand.engine.ensure_container_gone(stand.name, stop_seconds=0)
     stand.crowd.generation += 1
     assert await stand.printed() == before

@@ -34,7 +34,7 @@ from deployd.daemon.health import degraded
 from deployd.deployment.view import Deployment
 from deployd.environment.naming import machine_name
 from deployd.ids import CommitId, EnvironmentId, ProjectId, SlugKey
-from deployd.output.keep import KeptBounds
+from deployd.output.retention import Retention
 from deployd.release.answers.visit_words import Visit
 from deployd.settings import ProjectSettings
 from deployd.state import activities, environments
@@ -543,7 +543,7 @@ async def kept_output(tmp_path: Path) -> tuple[Net, str]:
     (tmp_path / "shop" / "bad" / "container" / "log").unlink()
     (tmp_path / "shop" / "bad" / "container" / "log").mkdir()
     net = Net("kept output")
-    async with running(partial(keep_output_bounded, tmp_path, KeptBounds(10, 7), net)):
+    async with running(partial(keep_output_bounded, tmp_path, Retention(10, 7), net)):
         while net.failures < 2:   # at the second time it is told
             await asyncio.sleep(60)
     assert not (tmp_path / "shop" / "good").exists()

@@ -18,7 +18,7 @@ from deployd.engine.names import Names
 from deployd.engine.observed import ContainerSeen
 from deployd.errors import DeployError
 from deployd.ids import ActivityId, EnvironmentId, EnvironmentName, ProjectId
-from deployd.output.follower import OutputFollower
+from deployd.output.follower import OutputFollower, Span
 from deployd.output.outputs import Outputs
 from deployd.output.sources import Source, Wanted, cron_sources
 from tests.unit.output.test_output_files import entry, set_aside, time_of, write
@@ -65,8 +65,8 @@ class Environment:
             return self.sources
 
         return OutputFollower(
-            find, ("shop", "main-bvxea6p"), self.masker.clean_all, asyncio.Semaphore(1), start=start, end=end,
-            lines=lines, look_seconds=0.001,
+            find, ("shop", "main-bvxea6p"), self.masker.clean_all, asyncio.Semaphore(1), Span(start, end, lines),
+            look_seconds=0.001,
         )
 
 

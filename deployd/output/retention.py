@@ -28,7 +28,7 @@ MOST_CONTAINERS = 100
 
 
 @dataclass(frozen=True, slots=True)
-class KeptBounds:
+class Retention:
     """Of one environment."""
 
     most_bytes: int
@@ -44,7 +44,7 @@ class _Kept:
     size_bytes: int
 
 
-async def keep_output(engine: Engine, container: ContainerSeen, folder: Path, bounds: KeptBounds) -> None:
+async def keep_output(engine: Engine, container: ContainerSeen, folder: Path, bounds: Retention) -> None:
     """Keep what a container that is about to be removed has printed. May be repeated.
 
     Args:
@@ -59,7 +59,7 @@ async def keep_output(engine: Engine, container: ContainerSeen, folder: Path, bo
         log.warning("output_not_kept", container=container.name, why=error.strerror or str(error))
 
 
-def _keep(source: Source, folder: Path, bounds: KeptBounds) -> None:
+def _keep(source: Source, folder: Path, bounds: Retention) -> None:
     there = [(end, file) for end in OLDER if _size(file := source.log.with_name(source.log.name + end))]
     if not there:   # it never printed anything
         return
@@ -96,7 +96,7 @@ def _size(file: Path) -> int:
         return 0
 
 
-def trim(folder: Path, bounds: KeptBounds, now: float) -> None:
+def trim(folder: Path, bounds: Retention, now: float) -> None:
     """Take away what is too old or too much, the oldest first. Blocking."""
     files = sorted((item for kept in folder.glob("*") for item in _files(kept)), key=lambda item: -item.at)
     room, containers = bounds.most_bytes, set()

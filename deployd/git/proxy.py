@@ -1,9 +1,9 @@
 """The only way out for git while it fetches what a repository names: a proxy on the loopback that looks where it leads.
 
-    git ──CONNECT host:port──► gate ──► the name is resolved once; its addresses are judged; one of them is connected to
+    git ──CONNECT host:port──► proxy ──► the name is resolved once; its addresses are judged; one is connected to
 
 So a name cannot change its meaning between the look and the connection, a redirect is judged like the address itself,
-and what comes back is counted. TLS stays between git and the server: the gate sees no more than the host's name.
+and what comes back is counted. TLS stays between git and the server: the proxy sees no more than the host's name.
 
 Why not in a container of the builds' network: it needs no image, and works for every one; why not git's own
 `http.curloptResolve`: git before 2.37 does not know it and says nothing, and a redirect to another host escapes it.
@@ -40,8 +40,8 @@ class _Refused(Exception):
 
 
 @dataclass
-class Gate:
-    """One gate, for one piece of work."""
+class FetchProxy:
+    """One proxy, for one piece of work."""
 
     openings: tuple[Opening, ...]
     most_bytes: float
@@ -51,7 +51,7 @@ class Gate:
     """(host, port) that the operator named: it may be anywhere. Where it redirects to may not."""
     port: int = 0
     secret: str = field(default_factory=lambda: secrets.token_hex(16))
-    """The loopback is everybody's on this host; the gate is not."""
+    """The loopback is everybody's on this host; the proxy is not."""
     refused: list[str] = field(default_factory=list)
     """Hosts that lead where nobody may go, oldest first."""
     failed: list[str] = field(default_factory=list)
@@ -107,21 +107,21 @@ class Gate:
 
     async def _open(self, wish: tuple[str, int]) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         host, port = wish
-        proxy = None if proxy_bypass(host) else getproxies().get("https")
+        upstream = None if proxy_bypass(host) else getproxies().get("https")
         addresses = await self._addresses(host, port)
         trusted = (host.lower(), port) == self.trusted
         good = [address for address in addresses if trusted or self._may_reach(address, port)]
         if addresses and not good:
             self.refused.append(host)
             raise _Refused("403 Forbidden")
-        if not addresses and not proxy:
+        if not addresses and not upstream:
             self.failed.append(f"the name {host} has no address, or no name server answered")
             raise _Refused("502 Bad Gateway")
         with suppress(OSError, TimeoutError):
             async with asyncio.timeout(CONNECT_SECONDS):
-                if proxy:   # it resolves names by itself, and the operator has it judge them
-                    return await _open_behind(proxy, host, port)
-        for address in good if not proxy else ():
+                if upstream:   # it resolves names by itself, and the operator has it judge them
+                    return await _open_behind(upstream, host, port)
+        for address in good if not upstream else ():
             with suppress(OSError, TimeoutError):
                 async with asyncio.timeout(CONNECT_SECONDS):
                     return await asyncio.open_connection(str(address), port)
@@ -156,17 +156,17 @@ class Gate:
 
 
 @asynccontextmanager
-async def open_gate(
+async def open_fetch_proxy(
     openings: tuple[Opening, ...], most_bytes: float, resolve: Resolve | None = None,
     *, trusted: tuple[str, int] | None = None,
-) -> AsyncIterator[Gate]:
-    """A gate that lets through to public addresses and to what the operator opened.
+) -> AsyncIterator[FetchProxy]:
+    """A proxy that lets through to public addresses and to what the operator opened.
 
     Args:
         most_bytes: What may come back, over all connections.
         trusted: (host, port) that may be anywhere.
     """
-    gate = Gate(openings, most_bytes, resolve or resolve_name, trusted)
+    proxy = FetchProxy(openings, most_bytes, resolve or resolve_name, trusted)
     connections: set[asyncio.Task[None]] = set()
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -174,14 +174,14 @@ async def open_gate(
         assert task is not None
         connections.add(task)
         try:
-            await gate.serve(reader, writer)
+            await proxy.serve(reader, writer)
         finally:
             connections.discard(task)
 
     async with await asyncio.start_server(connected, "127.0.0.1", 0, limit=LONGEST_HEAD_BYTES) as server:
-        gate.port = server.sockets[0].getsockname()[1]
+        proxy.port = server.sockets[0].getsockname()[1]
         try:
-            yield gate
+            yield proxy
         finally:
             for task in connections:
                 task.cancel()
@@ -199,13 +199,13 @@ async def resolve_name(host: str, port: int) -> list[Address]:
     return [ip_address(str(item[4][0]).partition("%")[0]) for item in found]
 
 
-async def _open_behind(proxy: str, host: str, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+async def _open_behind(upstream: str, host: str, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     """Through the proxy that the daemon's environment names.
 
     Raises:
         OSError: It does not let us.
     """
-    parts = urlsplit(proxy)
+    parts = urlsplit(upstream)
     reader, writer = await asyncio.open_connection(parts.hostname, parts.port or 3128)
     user = f"{unquote(parts.username or '')}:{unquote(parts.password or '')}"
     known = f"Proxy-Authorization: Basic {base64.b64encode(user.encode()).decode()}\r\n" if parts.username else ""

@@ -1,4 +1,4 @@
-"""The gate through which git fetches what strangers name: where it leads, and where it does not."""
+"""The proxy through which git fetches what strangers name: where it leads, and where it does not."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from deployd.git.gate import Gate, Resolve, open_gate, resolve_name
+from deployd.git.proxy import FetchProxy, Resolve, open_fetch_proxy, resolve_name
 from deployd.public_addresses import Address, parse_opening
 
 LOOPBACK = (parse_opening("127.0.0.1"),)
@@ -44,18 +44,18 @@ async def listening() -> AsyncIterator[Listener]:
 
 
 async def ask(
-    gate: Gate, head: str, *, secret: str | None = None,
+    proxy: FetchProxy, head: str, *, secret: str | None = None,
 ) -> tuple[int, asyncio.StreamReader, asyncio.StreamWriter]:
-    """(status, and the connection) of a request to the gate."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", gate.port)
-    known = base64.b64encode(f"gate:{gate.secret if secret is None else secret}".encode()).decode()
+    """(status, and the connection) of a request to the proxy."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", proxy.port)
+    known = base64.b64encode(f"gate:{proxy.secret if secret is None else secret}".encode()).decode()
     writer.write(f"{head} HTTP/1.1\r\nHost: x\r\nProxy-Authorization: Basic {known}\r\n\r\n".encode())
     status = int((await reader.readuntil(b"\r\n\r\n")).split()[1])
     return status, reader, writer
 
 
-async def status_of(gate: Gate, head: str, *, secret: str | None = None) -> int:
-    status, _, writer = await ask(gate, head, secret=secret)
+async def status_of(proxy: FetchProxy, head: str, *, secret: str | None = None) -> int:
+    status, _, writer = await ask(proxy, head, secret=secret)
     writer.close()
     await writer.wait_closed()
     return status
@@ -74,8 +74,8 @@ def answers(*addresses: str) -> Resolve:
     "localhost.",
 ])
 async def test_this_host_is_not_reached_however_it_is_written(host: str) -> None:
-    async with listening() as listener, open_gate((), 10_000) as gate:
-        assert await status_of(gate, f"CONNECT {host}:{listener.port}") in (403, 502)
+    async with listening() as listener, open_fetch_proxy((), 10_000) as proxy:
+        assert await status_of(proxy, f"CONNECT {host}:{listener.port}") in (403, 502)
     assert listener.connections == 0
 
 
@@ -85,18 +85,18 @@ async def test_this_host_is_not_reached_however_it_is_written(host: str) -> None
     "::ffff:10.0.0.1", "64:ff9b::7f00:1", "64:ff9b:1::a00:1", "2002:7f00:1::1", "2001:0:7f00:1::",
 ])
 async def test_a_name_that_stands_for_an_address_that_is_not_public_is_refused(address: str) -> None:
-    async with open_gate((), 10_000, answers(address)) as gate:
-        assert await status_of(gate, "CONNECT git.example:443") == 403
-        assert gate.refused == ["git.example"]
+    async with open_fetch_proxy((), 10_000, answers(address)) as proxy:
+        assert await status_of(proxy, "CONNECT git.example:443") == 403
+        assert proxy.refused == ["git.example"]
 
 
 async def test_of_many_addresses_only_those_are_tried_that_may_be() -> None:
     async with listening() as listener:
         openings = (parse_opening(f"127.0.0.1:{listener.port}"),)
-        async with open_gate(openings, 10_000, answers("::1", "10.0.0.1", "127.0.0.1")) as gate:
-            assert await status_of(gate, f"CONNECT git.example:{listener.port}") == 200
-        async with open_gate(openings, 10_000, answers("::1")) as gate:
-            assert await status_of(gate, f"CONNECT git.example:{listener.port}") == 403
+        async with open_fetch_proxy(openings, 10_000, answers("::1", "10.0.0.1", "127.0.0.1")) as proxy:
+            assert await status_of(proxy, f"CONNECT git.example:{listener.port}") == 200
+        async with open_fetch_proxy(openings, 10_000, answers("::1")) as proxy:
+            assert await status_of(proxy, f"CONNECT git.example:{listener.port}") == 403
     assert listener.connections == 1
 
 
@@ -110,24 +110,24 @@ async def test_a_name_is_resolved_once_and_what_was_judged_is_connected_to() -> 
 
     async with listening() as listener:
         openings = (parse_opening("127.0.0.1"),)
-        async with open_gate(openings, 10_000, rebinding) as gate:
-            status, reader, writer = await ask(gate, f"CONNECT git.example:{listener.port}")
+        async with open_fetch_proxy(openings, 10_000, rebinding) as proxy:
+            status, reader, writer = await ask(proxy, f"CONNECT git.example:{listener.port}")
             writer.write(b"hello")
             assert (status, await reader.readexactly(5)) == (200, b"hello")
             writer.close()
             assert asked == ["git.example"]
-            assert await status_of(gate, f"CONNECT git.example:{listener.port}") == 403
+            assert await status_of(proxy, f"CONNECT git.example:{listener.port}") == 403
 
 
 async def test_what_comes_back_is_counted_and_cut() -> None:
-    async with listening() as listener, open_gate(LOOPBACK, 10_000) as gate:
-        _, reader, writer = await ask(gate, f"CONNECT 127.0.0.1:{listener.port}")
+    async with listening() as listener, open_fetch_proxy(LOOPBACK, 10_000) as proxy:
+        _, reader, writer = await ask(proxy, f"CONNECT 127.0.0.1:{listener.port}")
         writer.write(b"x" * 9_000)
         assert len(await reader.readexactly(9_000)) == 9_000
-        assert not gate.is_over
+        assert not proxy.is_over
         writer.write(b"x" * 9_000)
         assert len(await reader.read()) <= 1_000
-        assert gate.is_over
+        assert proxy.is_over
         writer.close()
 
 
@@ -137,21 +137,21 @@ async def test_what_comes_back_is_counted_and_cut() -> None:
     ("CONNECT @127.0.0.1:{port}", 405), ("CONNECT :{port}", 405), ("CONNECT 127.0.0.1:99999", 405),
 ])
 async def test_it_only_connects(head: str, status: int) -> None:
-    async with listening() as listener, open_gate((parse_opening("10.0.0.1"),), 10_000) as gate:
-        assert await status_of(gate, head.format(port=listener.port)) == status
+    async with listening() as listener, open_fetch_proxy((parse_opening("10.0.0.1"),), 10_000) as proxy:
+        assert await status_of(proxy, head.format(port=listener.port)) == status
     assert listener.connections == 0
 
 
 async def test_another_user_of_this_host_does_not_use_it() -> None:
-    async with listening() as listener, open_gate(LOOPBACK, 10_000) as gate:
-        assert await status_of(gate, f"CONNECT 127.0.0.1:{listener.port}", secret="guessed") == 407
-        assert await status_of(gate, f"CONNECT 127.0.0.1:{listener.port}") == 200
+    async with listening() as listener, open_fetch_proxy(LOOPBACK, 10_000) as proxy:
+        assert await status_of(proxy, f"CONNECT 127.0.0.1:{listener.port}", secret="guessed") == 407
+        assert await status_of(proxy, f"CONNECT 127.0.0.1:{listener.port}") == 200
     assert listener.connections == 1
 
 
 async def test_a_head_without_an_end_is_given_up() -> None:
-    async with open_gate((), 10_000) as gate:
-        reader, writer = await asyncio.open_connection("127.0.0.1", gate.port)
+    async with open_fetch_proxy((), 10_000) as proxy:
+        reader, writer = await asyncio.open_connection("127.0.0.1", proxy.port)
         writer.write(b"CONNECT " + b"x" * 100_000)
         assert b"400" in await reader.readline()
         writer.close()
@@ -175,12 +175,12 @@ async def test_behind_a_proxy_it_goes_that_way(monkeypatch: pytest.MonkeyPatch) 
         port = server.sockets[0].getsockname()[1]
         monkeypatch.setenv("https_proxy", f"http://ann:pass%2Bword@127.0.0.1:{port}")
         monkeypatch.setenv("no_proxy", "inside.example")
-        async with open_gate((), 10_000, nobody_knows) as gate:
-            status, reader, writer = await ask(gate, "CONNECT git.example:443")
+        async with open_fetch_proxy((), 10_000, nobody_knows) as proxy:
+            status, reader, writer = await ask(proxy, "CONNECT git.example:443")
             assert (status, await reader.read()) == (200, b"through")
             writer.close()
-            assert await status_of(gate, "CONNECT 127.0.0.1:443") == 403
-            assert await status_of(gate, "CONNECT inside.example:443") == 502
+            assert await status_of(proxy, "CONNECT 127.0.0.1:443") == 403
+            assert await status_of(proxy, "CONNECT inside.example:443") == 502
     assert len(heads) == 1
     assert heads[0].startswith(b"CONNECT git.example:443 HTTP/1.1\r\n")
     assert base64.b64encode(b"ann:pass+word") in heads[0]
