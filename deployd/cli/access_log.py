@@ -1,4 +1,4 @@
-"""`deployd access-log`"""
+"""`deployd access-log`: requests of an environment's visitors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`deployd certificates`"""
+"""`deployd certificates`: what each host shows over TLS, and why no better one."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ class Client:
     async def post(self, path: str, body: Mapping[str, Any] | None = None) -> Any:
         return await self._ask("POST", path, json=dict(body or {}))
 
-    async def bytes(self, path: str) -> bytes:
+    async def get_bytes(self, path: str) -> bytes:
         """What is no JSON, byte for byte."""
         found = await self._ask("GET", path, raw=True)
         assert isinstance(found, bytes)

@@ -1,4 +1,4 @@
-"""`deployd collect`"""
+"""`deployd collect`: housekeeping now, or what it would take away."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`deployd mail`"""
+"""`deployd mail`: what an environment's applications sent and that lies here, listed or read."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def mail(socket: Path, as_json: bool, raw: bool, project: str, environment: str,
                   for item in found]
         show(found if as_json else people, COLUMNS, as_json=as_json)
         return
-    message = ask(socket, lambda client: client.bytes(f"{path}/{number}"))
+    message = ask(socket, lambda client: client.get_bytes(f"{path}/{number}"))
     if raw:
         sys.stdout.buffer.write(message)
         return

@@ -1,4 +1,4 @@
-"""`deployd projects`"""
+"""`deployd projects`: which there are, and where to push."""
 
 from __future__ import annotations
 

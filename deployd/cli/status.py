@@ -1,4 +1,4 @@
-"""`deployd status`"""
+"""`deployd status`: how the daemon is, for people and for monitors that read exit statuses."""
 
 from __future__ import annotations
 

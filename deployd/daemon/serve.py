@@ -42,7 +42,7 @@ def serve(settings_file: Path) -> None:
     Raises:
         DeployError: It cannot start; the error says why and what to do.
     """
-    read = Read(load_settings(settings_file), settings_file)
+    read = ReadSettings(load_settings(settings_file), settings_file)
     if os.geteuid() != 0:
         raise NotRoot("deployd needs root: it mounts slugs and gives folders to users of containers",
                       mend="start it with systemd or sudo")
@@ -60,7 +60,7 @@ def serve(settings_file: Path) -> None:
         ) from None
 
 
-class Read:
+class ReadSettings:
     """The settings that were read."""
 
     def __init__(self, settings: Settings, file: Path) -> None:
@@ -72,7 +72,7 @@ class Read:
         self.catalogue = load_catalogue(settings.catalogue_path)
 
 
-async def run_daemon(read: Read) -> None:
+async def run_daemon(read: ReadSettings) -> None:
     """Open, serve, close; and, when the settings are read again, once more.
 
     Settings with which the daemon does not get ready are refused like those that are not valid: it goes on with those
@@ -84,8 +84,8 @@ async def run_daemon(read: Read) -> None:
         loop.add_signal_handler(number, orders.put_nowait, STOP)
     loop.add_signal_handler(signal.SIGHUP, orders.put_nowait, RELOAD)
     process = ProcessState()
-    now: Read | None = read
-    earlier: Read | None = None
+    now: ReadSettings | None = read
+    earlier: ReadSettings | None = None
     try:
         while now is not None:
             try:
@@ -101,7 +101,7 @@ async def run_daemon(read: Read) -> None:
         await process.mail_server.end()
 
 
-async def _serve_with(read: Read, process: ProcessState, orders: asyncio.Queue[str]) -> Read | None:
+async def _serve_with(read: ReadSettings, process: ProcessState, orders: asyncio.Queue[str]) -> ReadSettings | None:
     """What was read anew; None: the daemon stops."""
     process.is_ready, wanted = False, [read]
 
@@ -116,14 +116,14 @@ async def _serve_with(read: Read, process: ProcessState, orders: asyncio.Queue[s
     return wanted[-1] if order == RELOAD else None
 
 
-async def _next_order(orders: asyncio.Queue[str], wanted: list[Read], process: ProcessState) -> str:
+async def _next_order(orders: asyncio.Queue[str], wanted: list[ReadSettings], process: ProcessState) -> str:
     """A stop, or a reload with settings that are valid: others are told and change nothing."""
     while True:
         order = await orders.get()
         if order == STOP:
             return order
         with Net("signals").contain("reading the settings again") as tried:
-            read = await asyncio.to_thread(lambda: Read(load_settings(wanted[0].file), wanted[0].file))
+            read = await asyncio.to_thread(lambda: ReadSettings(load_settings(wanted[0].file), wanted[0].file))
             if read.settings.listen_address != wanted[0].settings.listen_address:
                 await asyncio.to_thread(refuse_taken_port, read.settings)
             wanted.append(read)

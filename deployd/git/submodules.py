@@ -27,6 +27,7 @@ from deployd.git.proxy import FetchProxy, open_fetch_proxy
 from deployd.git.remote import FETCH_SECONDS, FetchFailed, fetch
 from deployd.git.submodule_list import (
     FILE,
+    LIST_SECONDS,
     Submodule,
     SubmoduleMissing,
     read_submodules,
@@ -41,7 +42,6 @@ MOST, DEEPEST = 100, 5
 MOST_RECEIVED_BYTES = 1024**3
 MOST_FILES, MOST_BYTES = 200_000, 4 * 1024**3
 ALL_SECONDS = 1200.0
-LIST_SECONDS = 30.0
 
 ExportFiles = Callable[[Mirror, CommitId, str, Path], Awaitable[None]]
 

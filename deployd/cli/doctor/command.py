@@ -14,12 +14,12 @@ from deployd.cli.command import json_option
 from deployd.cli.doctor.daemon import look_at_daemon
 from deployd.cli.doctor.docker import look_at_docker
 from deployd.cli.doctor.finding import WRONG, Finding, findings_as_json, render_finding, render_summary, wrong
+from deployd.cli.doctor.firewall import look_at_firewall
 from deployd.cli.doctor.host import look_at_clock, look_at_disk, look_at_folders, look_at_systemd, look_at_user
 from deployd.cli.doctor.network import look_at_network
 from deployd.cli.doctor.ports import look_at_ports
 from deployd.cli.doctor.programs import look_at_git, look_at_slugs
 from deployd.cli.doctor.settings import look_at_catalogue, look_at_settings
-from deployd.cli.doctor.wall import look_at_wall
 from deployd.cli.exit_status import FAILED
 from deployd.cli.output import show_json
 from deployd.errors import DeployError
@@ -55,7 +55,7 @@ async def look(path: Path, user: int) -> AsyncIterator[Finding]:
     for finding in (*findings, *more, look_at_user(user), look_at_systemd(), look_at_clock(),
                     *look_at_folders(settings), look_at_network(settings)):
         yield finding
-    yield await look_at_wall(settings, user)
+    yield await look_at_firewall(settings, user)
     yield await look_at_git()
     try:
         slugs = await look_at_slugs(settings, user)

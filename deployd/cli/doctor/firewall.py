@@ -10,7 +10,7 @@ from deployd.settings import Settings
 from deployd.upkeep.wall import read_name_servers, wall_of
 
 
-async def look_at_wall(settings: Settings, user: int) -> Finding:
+async def look_at_firewall(settings: Settings, user: int) -> Finding:
     """Ask the kernel whether it takes the rules, without putting them."""
     if settings.containers.firewall == "none":
         return doubt("firewall", "there is none: containers reach this host and its private networks",
