@@ -20,7 +20,7 @@ from deployd.certificates.authority import Authority, NotIssued
 from deployd.certificates.certificate import Certificate, CertificateUnusable, parse_certificate
 from deployd.certificates.hosts import HttpsHosts
 from deployd.certificates.renewal import ENDS_SOON, covers, pause, renew_at
-from deployd.certificates.storage import CertificateStore, Refusals, RouterCertificates
+from deployd.certificates.storage import Refusals, Storage
 from deployd.clock import Clock
 from deployd.errors import DeployError
 from deployd.ids import ProjectId
@@ -60,8 +60,8 @@ class CertificateManager:
     """Keeps a certificate for each host."""
 
     def __init__(
-        self, hosts: HttpsHosts, store: CertificateStore, router: RouterCertificates, clock: Clock,
-        authority: Authority | None, own: tuple[OwnCertificate, ...] = (), *, net: Net | None = None,
+        self, hosts: HttpsHosts, storage: Storage, clock: Clock, authority: Authority | None,
+        own: tuple[OwnCertificate, ...] = (), *, net: Net | None = None,
     ) -> None:
         """
         Args:
@@ -70,8 +70,7 @@ class CertificateManager:
         """
         self._net = net or Net("certificates")
         self._wanted = hosts
-        self._store = store
-        self._router = router
+        self._store, self._router = storage.store, storage.router
         self._clock = clock
         self._authority = authority
         self._own_files = own

@@ -111,6 +111,14 @@ class RouterCertificates:
         return failed
 
 
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """Both places in which a certificate lies."""
+
+    store: CertificateStore
+    router: RouterCertificates
+
+
 def write(file: Path, text: str, mode: int, *, group: int | None = None) -> None:
     """Have a file with this text, or the one from before: never half of it, and never seen by others."""
     new = file.with_name(f".{file.name}.new")

@@ -10,7 +10,7 @@ from deployd.certificates.authority import Authority
 from deployd.certificates.hosts import HttpsHosts
 from deployd.certificates.local import LocalAuthority
 from deployd.certificates.manager import CertificateManager
-from deployd.certificates.storage import CertificateStore, RouterCertificates
+from deployd.certificates.storage import CertificateStore, RouterCertificates, Storage
 from deployd.daemon.resources import Resources
 from deployd.release.trust import local_authority
 from deployd.router.paths import RouterPlaces
@@ -30,7 +30,8 @@ def certificate_manager(resources: Resources, settings: Settings, net: Net) -> C
         "acme": AcmeAuthority(tls.acme, folder, places.challenges),
         "local": LocalAuthority(local_authority(settings.state), resources.clock),
     }
+    storage = Storage(CertificateStore(folder / tls.certificates), RouterCertificates(places.certificates))
     return CertificateManager(
-        HttpsHosts(resources.store, settings, net), CertificateStore(folder / tls.certificates),
-        RouterCertificates(places.certificates), resources.clock, authorities.get(tls.certificates), tls.own, net=net,
+        HttpsHosts(resources.store, settings, net), storage, resources.clock, authorities.get(tls.certificates),
+        tls.own, net=net,
     )

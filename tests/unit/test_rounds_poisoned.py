@@ -29,7 +29,7 @@ from deployd.certificates.certificate import Certificate
 from deployd.certificates.hosts import HttpsHosts
 from deployd.certificates.local import LocalAuthority
 from deployd.certificates.manager import CertificateManager
-from deployd.certificates.storage import CertificateStore, RouterCertificates
+from deployd.certificates.storage import CertificateStore, RouterCertificates, Storage
 from deployd.daemon.health import degraded
 from deployd.deployment.view import Deployment
 from deployd.environment.naming import machine_name
@@ -402,12 +402,13 @@ async def certificates(
 ) -> tuple[Net, CertificateManager, dict[str, Certificate]]:
     net, world = Net("certificates"), test_certificate_manager.World(folder)
     manager = CertificateManager(
-        test_certificate_manager.Hosts(set(hosts)), CertificateStore(folder / "store"), world.window,  # type: ignore[arg-type]
+        test_certificate_manager.Hosts(set(hosts)),  # type: ignore[arg-type]
+        Storage(CertificateStore(folder / "store"), world.router),  # type: ignore[arg-type]
         test_certificate_manager.LoopClock(), authority, net=net,
     )
     await manager.round()
     await manager.round()
-    return net, manager, world.window.shown
+    return net, manager, world.router.shown
 
 
 @case

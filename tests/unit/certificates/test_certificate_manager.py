@@ -17,7 +17,7 @@ from deployd.certificates.hosts import https_hosts
 from deployd.certificates.local import LocalAuthority
 from deployd.certificates.manager import LOOK_SECONDS, MOST_ORDERS, CertificateManager
 from deployd.certificates.renewal import LONGEST_PAUSE, covers, pause, renew_at, why_not_public
-from deployd.certificates.storage import CertificateStore
+from deployd.certificates.storage import CertificateStore, Storage
 from deployd.ids import ProjectId
 from deployd.settings import OwnCertificate
 
@@ -65,7 +65,7 @@ class Hosts:
 
 
 @dataclass
-class WindowDouble:
+class RouterDouble:
     shown: dict[str, Certificate] = field(default_factory=dict)
 
     def show(self, certificates: dict[str, Certificate]) -> dict[str, str]:
@@ -77,14 +77,14 @@ class WindowDouble:
 class World:
     folder: Path
     hosts: Hosts = field(default_factory=lambda: Hosts({"a.deployd.dev"}))
-    window: WindowDouble = field(default_factory=WindowDouble)
+    router: RouterDouble = field(default_factory=RouterDouble)
 
     def __post_init__(self) -> None:
         self.authority = AuthorityDouble(self.folder / "signer")
 
     def manager(self, *own: OwnCertificate) -> CertificateManager:
-        return CertificateManager(self.hosts, CertificateStore(self.folder / "store"), self.window,  # type: ignore[arg-type]
-                      LoopClock(), self.authority, own)
+        storage = Storage(CertificateStore(self.folder / "store"), self.router)  # type: ignore[arg-type]
+        return CertificateManager(self.hosts, storage, LoopClock(), self.authority, own)  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -106,7 +106,7 @@ async def test_a_host_is_asked_for_once_and_shown(world: World) -> None:
     assert [(item.host, item.state) for item in manager.known()] == [("a.deployd.dev", "waits")]
     await keep(manager, 60)
     assert [host for host, _ in world.authority.asked] == ["a.deployd.dev"]
-    assert list(world.window.shown) == ["a.deployd.dev"]
+    assert list(world.router.shown) == ["a.deployd.dev"]
     [item] = manager.known()
     assert (item.kind, item.state, manager.troubles()) == ("acme", "valid", [])
 
@@ -115,7 +115,7 @@ async def test_what_was_issued_is_kept_over_a_restart(world: World) -> None:
     await keep(world.manager(), 10)
     again = world.manager()
     await again.lay_out()
-    assert list(world.window.shown) == ["a.deployd.dev"], "shown before anybody is asked"
+    assert list(world.router.shown) == ["a.deployd.dev"], "shown before anybody is asked"
 
 
 async def test_a_certificate_is_renewed_after_two_thirds_of_its_life_at_most(world: World) -> None:
@@ -181,12 +181,12 @@ async def test_files_of_the_operator_win_and_are_read_again(world: World, tmp_pa
     files.certificate.write_text(signed.chain)
     files.key.write_text(signed.key)
     await keep(manager, 10)
-    assert world.window.shown["a.deployd.dev"].names == ("*.deployd.dev",)
+    assert world.router.shown["a.deployd.dev"].names == ("*.deployd.dev",)
     assert (manager.known()[0].kind, world.authority.asked, manager.troubles()) == ("own", [], [])
     files.key.write_text(new_key()[1])
     await keep(manager, 10)
     assert manager.troubles() == [f"{files.certificate}: the key is not the one of the certificate"]
-    assert world.window.shown["a.deployd.dev"].key == signed.key, "the one of before goes on"
+    assert world.router.shown["a.deployd.dev"].key == signed.key, "the one of before goes on"
 
 
 async def test_what_the_shelf_cannot_read_is_asked_for_anew(world: World) -> None:
@@ -204,7 +204,7 @@ async def test_a_full_disk_keeps_no_visitor_from_the_certificate(world: World, m
         raise OSError(28, "No space left on device")
     monkeypatch.setattr(CertificateStore, "keep", full)
     await keep(world.manager(), 10)
-    assert list(world.window.shown) == ["a.deployd.dev"]
+    assert list(world.router.shown) == ["a.deployd.dev"]
 
 
 @pytest.mark.parametrize(("host", "why"), [
