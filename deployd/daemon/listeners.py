@@ -1,6 +1,6 @@
-"""Where the daemon is spoken to: the public port and its own socket.
+"""Where the daemon listens: the public port and its own Unix socket.
 
-Both outlive a reload: they go on listening, and so do connections. What changes is who answers (`gate.py`).
+Both outlive a reload: they go on listening, and so do connections. What changes is who answers (`request_gate.py`).
 """
 
 from __future__ import annotations
