@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from functools import partial
+from typing import TypeVar
 
 import structlog
 
@@ -29,11 +30,12 @@ from deployd.upkeep.kept_output import keep_output_bounded
 log = structlog.get_logger()
 
 STOP, RELOAD = "stop", "reload"
+T = TypeVar("T")
 Loop = Callable[[], Awaitable[None]]
 
 
-async def run(stack: AsyncExitStack, daemon: Daemon, next_order: Callable[[], Awaitable[str]]) -> str:
-    """Put back what is live, then do all that a daemon does until `next_order` says how it ends."""
+async def run(stack: AsyncExitStack, daemon: Daemon, next_settings: Callable[[], Awaitable[T | None]]) -> T | None:
+    """Put back what is live, then do all that a daemon does until there are other settings; None: until it stops."""
     http = compose_http(daemon)
     live = await _start(stack, daemon, http)
     async with asyncio.TaskGroup() as group:
@@ -43,15 +45,15 @@ async def run(stack: AsyncExitStack, daemon: Daemon, next_order: Callable[[], Aw
         ]
         ready(f"{live} environments are live")
         daemon.process.is_ready = True
-        order = await next_order()
-        await _end_followers(daemon, order)
+        anew = await next_settings()
+        await _end_followers(daemon, stops=anew is None)
         for task in eternal:
             task.cancel()
-    if order == STOP:
+    if anew is None:
         await daemon.process.listeners.close()   # while there is still something to answer with
     else:
         await _tell_followers(daemon)
-    return order
+    return anew
 
 
 async def _start(stack: AsyncExitStack, daemon: Daemon, http: Http) -> int:
@@ -107,14 +109,14 @@ async def _answers(daemon: Daemon, http: Http) -> None:
         await http.board.not_ready()
 
 
-async def _end_followers(daemon: Daemon, order: str) -> None:
+async def _end_followers(daemon: Daemon, *, stops: bool) -> None:
     """Before the loops end: who follows something would hold up the end of the sockets."""
-    if order == STOP:
+    if stops:
         notify("STOPPING=1")
     else:
         reloading()
-    log.info("daemon_stops", wish=order)
-    if order == STOP:
+    log.info("daemon_stops", wish=STOP if stops else RELOAD)
+    if stops:
         daemon.process.end_followers()
     else:
         daemon.observation.outputs.end_followers()   # Docker is asked for these; they come again

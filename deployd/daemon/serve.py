@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -103,34 +104,29 @@ async def run_daemon(read: ReadSettings) -> None:
 
 async def _serve_with(read: ReadSettings, process: ProcessState, orders: asyncio.Queue[str]) -> ReadSettings | None:
     """What was read anew; None: the daemon stops."""
-    process.is_ready, wanted = False, [read]
-
-    async def next_order() -> str:
-        return await _next_order(orders, wanted, process)
-
+    process.is_ready = False
     async with AsyncExitStack() as stack:
         resources = await open_resources(stack, read.settings, read.catalogue, process)
         daemon = compose(resources, read.settings, read.catalogue, process)
-        order = await run(stack, daemon, next_order)
-    log.info("daemon_stopped", wish=order)
-    return wanted[-1] if order == RELOAD else None
+        anew = await run(stack, daemon, partial(_next_settings, read, process, orders))
+    log.info("daemon_stopped", wish=STOP if anew is None else RELOAD)
+    return anew
 
 
-async def _next_order(orders: asyncio.Queue[str], wanted: list[ReadSettings], process: ProcessState) -> str:
-    """A stop, or a reload with settings that are valid: others are told and change nothing."""
-    while True:
-        order = await orders.get()
-        if order == STOP:
-            return order
+async def _next_settings(
+    now: ReadSettings, process: ProcessState, orders: asyncio.Queue[str],
+) -> ReadSettings | None:
+    """Settings to go on with, when a reload is asked for; None: a stop is. Those that are not valid change nothing."""
+    while await orders.get() == RELOAD:
         with Net("signals").contain("reading the settings again") as tried:
-            read = await asyncio.to_thread(lambda: ReadSettings(load_settings(wanted[0].file), wanted[0].file))
-            if read.settings.listen_address != wanted[0].settings.listen_address:
-                await asyncio.to_thread(refuse_taken_port, read.settings)
-            wanted.append(read)
+            anew = await asyncio.to_thread(lambda: ReadSettings(load_settings(now.file), now.file))
+            if anew.settings.listen_address != now.settings.listen_address:
+                await asyncio.to_thread(refuse_taken_port, anew.settings)
         if tried.error is None:
             process.refused = None
-            return order
+            return anew
         _refuse(process, tried.error)
+    return None
 
 
 def _refuse(process: ProcessState, error: DeployError) -> None:
