@@ -25,7 +25,7 @@ from deployd.firewall.rules import table_name
 from deployd.mail.supervisor import MailSupervisor
 from deployd.operator_log import configure_log
 from deployd.project.tree.limits import TreeLimits
-from deployd.reading.reader_pool import open_reader_pool
+from deployd.reading.reader_pool import ReaderPool, open_reader_pool
 from deployd.release.code import ProjectCode
 from deployd.release.images_missing import versions_there
 from deployd.release.paths import Places
@@ -92,21 +92,33 @@ async def open_resources(
     masker = Masker(settings.secrets())
     configure_log(masker.mask)
     _tell_doubtful_variables(settings)
+    sealer = await _open_secrets(store, settings, masker)
+    readers = await stack.enter_async_context(open_reader_pool(settings.run))
+    started = await start_router(engine, router, settings, catalogue)
+    slugs = SlugStore(settings.state / "slugs", min_free_bytes=settings.min_free_disk_mb * MEGABYTE)
+    await slugs.sweep()   # what a crash left half packed
+    return Resources(
+        store=store, engine=engine, router=router, clock=SystemClock(), masker=masker, sealer=sealer,
+        code=_project_code(settings, catalogue, readers), slugs=slugs, router_started=started, wall=wall,
+        mail=mail_supervisor(store, settings, process.mail_server if process else None),
+    )
+
+
+async def _open_secrets(store: Store, settings: Settings, masker: Masker) -> Sealer:
+    """Have the key to what is sealed; what it opens is masked, and root's passwords are laid out."""
     sealer = await open_sealer(store, settings)
     # A hook that outlived the last daemon may print one.
     masker.learn(await store.read(lambda db: all_secrets(db, sealer)))
     await lay_out_secrets(settings.run, await store.read(lambda db: secrets_named(db, sealer, ROOT)))
-    readers = await stack.enter_async_context(open_reader_pool(settings.run))
-    limits = TreeLimits(settings.limits.tree_files, settings.limits.tree_mb * MEGABYTE)
-    code = ProjectCode(
-        Places(settings.state, settings.run).repository, settings.state / "hooks", readers, limits,
-        settings.containers.may_reach, versions_there(catalogue),
+    return sealer
+
+
+def _project_code(settings: Settings, catalogue: Catalogue, readers: ReaderPool) -> ProjectCode:
+    return ProjectCode(
+        Places(settings.state, settings.run).repository, settings.state / "hooks", readers,
+        TreeLimits(settings.limits.tree_files, settings.limits.tree_mb * MEGABYTE), settings.containers.may_reach,
+        versions_there(catalogue),
     )
-    started = await start_router(engine, router, settings, catalogue)
-    slugs = SlugStore(settings.state / "slugs", min_free_bytes=settings.min_free_disk_mb * MEGABYTE)
-    await slugs.sweep()   # what a crash left half packed
-    mail = mail_supervisor(store, settings, process.mail_server if process else None)
-    return Resources(store, engine, router, SystemClock(), masker, sealer, code, slugs, started, wall, mail)
 
 
 def _tell_doubtful_variables(settings: Settings) -> None:
