@@ -21,9 +21,9 @@ from deployd.deployment.share import refuse_beyond_share
 from deployd.engine.crowd import Crowd
 from deployd.engine.docker.groups import Groups
 from deployd.engine.docker.images import Images
+from deployd.http.guesses import Guesses
 from deployd.intake.checker import CommitChecker
 from deployd.intake.followed import TerminalLogs
-from deployd.intake.guesses import Guesses
 from deployd.intake.ports import Intake
 from deployd.intake.queue import StateQueue
 from deployd.output.outputs import Outputs

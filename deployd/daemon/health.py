@@ -6,35 +6,33 @@ from collections import Counter
 from contextlib import suppress
 from typing import Any
 
-from deployd.api.board import Health
-from deployd.api.metrics import Figures
 from deployd.daemon.composition import Daemon
 from deployd.daemon.resources import Resources
 from deployd.errors import DeployError
+from deployd.queries.figures import Figures
+from deployd.queries.status import Footing
 from deployd.router.table import RouterStatus
 from deployd.upkeep.collect.collector import Collector
 from deployd.upkeep.usage.parts import Use
 
 
-def health_of(resources: Resources) -> Health:
+async def footing(resources: Resources) -> Footing:
     """Whether Docker and the router answer."""
-    async def look() -> tuple[dict[str, Any], dict[str, Any], list[str]]:
-        engine: dict[str, Any] = {"reachable": False}
-        router: dict[str, Any] = {"reachable": False}
-        reasons = []
-        try:
-            engine = {"reachable": True, "version": await resources.engine.version()}
-        except DeployError as error:
-            reasons.append(error.what)
-        try:
-            seen = await resources.router.status(environments=False)
-            router = {"reachable": True, "held_now": seen.held_now,
-                      "longest_wait_seconds": seen.longest_seconds, "released": seen.released,
-                      "expired": seen.expired, "left": seen.left, "refused": seen.refused}
-        except DeployError as error:
-            reasons.append(error.what)
-        return engine, router, reasons
-    return look
+    engine: dict[str, Any] = {"reachable": False}
+    router: dict[str, Any] = {"reachable": False}
+    reasons = []
+    try:
+        engine = {"reachable": True, "version": await resources.engine.version()}
+    except DeployError as error:
+        reasons.append(error.what)
+    try:
+        seen = await resources.router.status(environments=False)
+        router = {"reachable": True, "held_now": seen.held_now,
+                  "longest_wait_seconds": seen.longest_seconds, "released": seen.released,
+                  "expired": seen.expired, "left": seen.left, "refused": seen.refused}
+    except DeployError as error:
+        reasons.append(error.what)
+    return Footing(engine=engine, router=router, reasons=tuple(reasons))
 
 
 def degraded(daemon: Daemon) -> list[str]:
@@ -78,6 +76,8 @@ async def measured(daemon: Daemon) -> Figures:
         uses = await observation.usage.for_monitors()
     slots = {"builds": limits.builds, "deployments": limits.deploys}
     return Figures(
-        dict(traffic.visits), router, {name: (found.taken, found.waiting) for name, found in slots.items()},
-        traffic.lost_lines, daemon.nets.figures(), uses, guesses.total, guesses.held_back,
+        visits=dict(traffic.visits), router=router,
+        slots={name: (found.taken, found.waiting) for name, found in slots.items()}, lost_lines=traffic.lost_lines,
+        loops=daemon.nets.figures(), uses=uses, refused_sign_ins=guesses.total,
+        held_back_addresses=guesses.held_back,
     )

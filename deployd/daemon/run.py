@@ -65,7 +65,6 @@ async def _start(stack: AsyncExitStack, daemon: Daemon, http: Http) -> int:
     await _lay_out_certificates(daemon)
     live = await daemon.upkeep.reconciler.put_back()
     await resources.router.complete()
-    process.boards.add(http.board)
     await process.listeners.open(stack, settings, http.public, http.local)
     log.info("daemon_ready", environments=live, listen=settings.listen, router=settings.router.http_port)
     return live
@@ -106,7 +105,7 @@ def _loops(daemon: Daemon, http: Http) -> dict[str, Loop]:
 async def _answers(daemon: Daemon, http: Http) -> None:
     """Return when the daemon has answered a question, whatever the answer: it lives, and a start would mend nothing."""
     with daemon.nets.of("tasks").contain("asking whether pushes can be taken"):
-        await http.board.not_ready()
+        await http.queries.status.not_ready()
 
 
 async def _end_followers(daemon: Daemon, *, stops: bool) -> None:
@@ -116,10 +115,10 @@ async def _end_followers(daemon: Daemon, *, stops: bool) -> None:
     else:
         reloading()
     log.info("daemon_stops", wish=STOP if stops else RELOAD)
+    daemon.observation.outputs.end_followers()   # Docker is asked for these; after a reload they come again
     if stops:
         daemon.process.end_followers()
     else:
-        daemon.observation.outputs.end_followers()   # Docker is asked for these; they come again
         await daemon.process.listeners.hold()
 
 

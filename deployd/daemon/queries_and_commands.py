@@ -1,0 +1,70 @@
+"""What can be asked and done, put together for every face of the daemon."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+
+from deployd.commands.activities import ActivityCommands
+from deployd.commands.commands import Commands
+from deployd.commands.environments import EnvironmentCommands
+from deployd.commands.housekeeping import HousekeepingCommands
+from deployd.commands.locks import LockCommands
+from deployd.commands.passes import PassCommands
+from deployd.daemon.composition import Daemon
+from deployd.daemon.health import collected, degraded, footing, measured
+from deployd.queries.access_logs import AccessLogQueries
+from deployd.queries.activities import ActivityQueries
+from deployd.queries.certificates import CertificateQueries
+from deployd.queries.environments import EnvironmentQueries
+from deployd.queries.figures import FigureQueries
+from deployd.queries.housekeeping import HousekeepingQueries
+from deployd.queries.mails import MailQueries
+from deployd.queries.output import OutputQueries
+from deployd.queries.plans import PlanQueries
+from deployd.queries.projects import ProjectQueries
+from deployd.queries.queries import Queries
+from deployd.queries.status import Health, StatusQueries
+from deployd.queries.usage import UsageQueries
+from deployd.upkeep.access_tail import AT_ONCE
+
+
+def queries_of(daemon: Daemon) -> Queries:
+    """What can be asked."""
+    store, settings, clock = daemon.resources.store, daemon.settings, daemon.resources.clock
+    observation, upkeep, process = daemon.observation, daemon.upkeep, daemon.process
+    environments = EnvironmentQueries(store, settings, observation.usage.killed)
+    activities = ActivityQueries(store, daemon.activities.logs, clock, daemon.activities.limits.waits.of)
+    turns = asyncio.Semaphore(AT_ONCE)   # one for all: threads are for others too
+    return Queries(
+        projects=ProjectQueries(store, settings),
+        environments=environments,
+        activities=activities,
+        status=StatusQueries(_health(daemon), activities, environments, settings, process.began),
+        figures=FigureQueries(partial(measured, daemon)),
+        certificates=CertificateQueries(upkeep.certificates.known),
+        usage=UsageQueries(observation.usage, environments, clock),
+        access_logs=AccessLogQueries(daemon.host.places, environments, process.tails, turns),
+        output=OutputQueries(observation.outputs, environments),
+        mails=MailQueries(settings.state, environments, turns),
+        housekeeping=HousekeepingQueries(upkeep.collector),
+        plans=PlanQueries(store, daemon.host),
+    )
+
+
+def commands_of(daemon: Daemon, queries: Queries) -> Commands:
+    """What can be done."""
+    store, host, lanes = daemon.resources.store, daemon.host, daemon.activities.lanes
+    return Commands(
+        environments=EnvironmentCommands(store, host, queries.environments, lanes.wake),
+        locks=LockCommands(store, host.clock, queries.environments, lanes.wake),
+        passes=PassCommands(host, queries.environments),
+        activities=ActivityCommands(store, lanes),
+        housekeeping=HousekeepingCommands(daemon.upkeep.collector),
+    )
+
+
+def _health(daemon: Daemon) -> Health:
+    return Health(
+        partial(footing, daemon.resources), partial(degraded, daemon), partial(collected, daemon.upkeep.collector),
+    )
