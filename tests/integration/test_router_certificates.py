@@ -61,14 +61,14 @@ async def until_all_show(stand: Stand, host: str, right: Callable[[dict[str, obj
 
 async def test_a_host_shows_its_own_certificate_and_the_next_one_without_a_reload(stand: Stand, tmp_path: Path) -> None:
     authority = LocalAuthority(tmp_path, SystemClock())
-    shown = RouterCertificates(stand.places.certificates)
+    laid_out = RouterCertificates(stand.places.certificates)
     async with stand.router() as router, backend("shop") as shop:
         await router.switch(routes(
             "shop/main", "1", *(route(host, shop.target, scheme="https") for host in ("a.test", "b.test")),
         ))
         assert "default" in str((await shown(stand, "a.test"))["issuer"])
         first = await authority.issue("a.test")
-        shown.show({"a.test": first, "nobody.test": await authority.issue("nobody.test")})
+        laid_out.show({"a.test": first, "nobody.test": await authority.issue("nobody.test")})
         await until_all_show(stand, "a.test", lambda seen: "deployd on" in str(seen["issuer"]))
         assert "default" in str((await shown(stand, "b.test"))["issuer"])
         assert "default" in str((await shown(stand, "nobody.test"))["issuer"]), "a name that leads nowhere"
@@ -81,7 +81,7 @@ async def test_a_host_shows_its_own_certificate_and_the_next_one_without_a_reloa
             assert (await answer.json())["backend"] == "shop"
 
         serial = (await shown(stand, "a.test"))["serial"]
-        shown.show({"a.test": await authority.issue("a.test")})
+        laid_out.show({"a.test": await authority.issue("a.test")})
         await until_all_show(stand, "a.test", lambda seen: seen["serial"] != serial)
 
 
