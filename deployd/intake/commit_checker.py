@@ -44,9 +44,9 @@ class CommitChecker:
             too_large_to_start, result.config, project, branch, routes.routes,
         )
         try:
-            looked = await self._code.look_at_submodules(project, commit, result.config, env)
+            prefetched = await self._code.prefetch_submodules(project, commit, result.config, env)
         except DeployError as error:
             return Verdict(False, tuple(error.lines()))
-        errors += looked.errors
+        errors += prefetched.errors
         told = [line for error in errors for line in (*error.lines(), "")]
-        return Verdict(not errors, (*told, *looked.notes()))
+        return Verdict(not errors, (*told, *prefetched.notes()))
