@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from deployd.reading.plain import as_plain, from_plain
+from deployd.reading.codec import as_plain, from_plain
 
 from deployd.project.model import ReadResult, Service
 from deployd.project.reader import read_project
