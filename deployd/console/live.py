@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -122,6 +123,25 @@ class Board:
                     yield None
         finally:
             shown.readers -= 1
+
+    @contextmanager
+    def reading(self, key: str, look: Look) -> Iterator[Callable[[int], tuple[int, list[Event]]]]:
+        """For who tells a browser of something else too: what changed since a version, and the version now.
+
+        Asked with -1 it gives all parts.
+        """
+        shown = self._shown.setdefault(key, _Shown(look))
+        if not shown.readers:
+            shown.look = look
+        shown.readers += 1
+        try:
+            yield lambda known: (
+                shown.version, [shown.parts[name].event(name) for name in shown.changed_since(known)],
+            )
+        finally:
+            shown.readers -= 1
+            if not shown.readers:   # there are many such pages
+                self._shown.pop(key, None)
 
     def _place(self, shown: _Shown) -> str:
         return f"{self._name}.{shown.version}"
