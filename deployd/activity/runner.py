@@ -15,7 +15,6 @@ from typing import Any, ClassVar, Protocol
 
 from deployd.activity import parallel
 from deployd.activity.explain import as_transient, explain, unwrap
-from deployd.activity.holding import Holding, Limits
 from deployd.activity.journal import (
     AGAIN_AT,
     DONE,
@@ -29,9 +28,10 @@ from deployd.activity.journal import (
     Journal,
     write_result,
 )
+from deployd.activity.lease import Lease, Limits
 from deployd.activity.log import Tell
 from deployd.activity.machine import Finish, Undo, Wait, next_move, past_the_way_back
-from deployd.activity.slots import NOTHING_MORE, Need, NeverFits
+from deployd.activity.slots import NeverFits
 from deployd.activity.table import NO_WAY_BACK, Step, Table, Visitors
 from deployd.activity.wish import Hold, TimeOver, Wish, WishCame
 from deployd.clock import Clock
@@ -79,8 +79,6 @@ class Run:
     tell: Tell
     limits: Limits
     clock: Clock
-    need_of: Callable[[Step, Any], Need] = lambda step, view: NOTHING_MORE
-    """(step, view) -> the memory that its phase needs"""
     when_stuck: Callable[[Journal], Coroutine[Any, Any, None]] = _nothing_more
     """Done while an undo that is stuck waits for its next try. Raises nothing that it can help."""
 
@@ -88,7 +86,7 @@ class Run:
 async def run(run: Run) -> Finish:
     """Carry an activity to its end; may be called again after any crash."""
     phase, began = "", run.clock.now()
-    async with Holding(run.activity, run.table, run.limits, run.tell) as holding:
+    async with Lease(run.activity, run.table, run.limits, run.tell) as lease:
         while True:
             journal = await run.journal.read()
             run.wish.too_late = past_the_way_back(run.table, journal)
@@ -108,16 +106,17 @@ async def run(run: Run) -> Finish:
                 phase = move.step.phase
                 began = _begin_of(run, phase, journal)
                 run.tell.phase(phase)
-            if await _has_room(run, holding, move.step, journal):
+            if await _has_room(run, lease, move.step, journal):
                 await _do(run, move.step, journal)
 
 
-async def _has_room(run: Run, holding: Holding, step: Step, journal: Journal) -> bool:
+async def _has_room(run: Run, lease: Lease, step: Step, journal: Journal) -> bool:
     """Wait for what the step needs. False: a wish came, or it can never have it; the journal says which."""
     try:
         async with run.wish.limit(None, may_end=not run.wish.too_late):
-            need = NOTHING_MORE if holding.has(step) else run.need_of(step, run.view_of(run.activity, journal))
-            await holding.ensure(step, journal, need)
+            if step.admission is not None and not lease.has(step):
+                view = run.view_of(run.activity, journal)
+                await lease.ensure(step, journal, step.admission.need(view, run.host, run.limits.memory_mb))
     except WishCame:
         return False
     except NeverFits as error:

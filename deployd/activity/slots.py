@@ -15,6 +15,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import ClassVar
 
+from deployd.activity.admission import NOTHING_MORE, Need
 from deployd.activity.memory import Memory
 from deployd.activity.net import Net
 from deployd.errors import DeployError
@@ -27,22 +28,6 @@ class NeverFits(DeployError):
     """It needs more memory than there can ever be."""
 
     code: ClassVar[str] = "never-fits"
-
-
-@dataclass(frozen=True, slots=True)
-class Need:
-    """What is wanted beside a slot."""
-
-    memory_mb: int = 0
-    what: str = ""
-    """For people: `the build`."""
-    slot: bool = True
-    """False: there is nothing to do for which others would have to wait."""
-    is_production: bool = False
-    """It comes before what else its project has waiting, and has a part of the share for itself."""
-
-
-NOTHING_MORE = Need()
 
 
 @dataclass(eq=False)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any, ClassVar, Generic, TypeVar
 
+from deployd.activity.admission import Admission, Pool
 from deployd.errors import DeployError
 
 View = TypeVar("View")
@@ -82,12 +83,18 @@ class Step:
     limit_seconds: float
     visitors: Visitors
     after_restart: Restart
+    admission: Admission | None = None
+    """None: it begins at once."""
     beside: Beside | None = None
     undo_limit_seconds: float = 300
 
     @property
     def name(self) -> str:
         return self.do.__name__
+
+    @property
+    def pool(self) -> Pool | None:
+        return self.admission.pool if self.admission else None
 
 
 @dataclass(frozen=True)

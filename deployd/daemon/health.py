@@ -6,8 +6,8 @@ from collections import Counter
 from contextlib import suppress
 from typing import Any
 
-from deployd.activity.holding import Limits
 from deployd.activity.lanes import Lanes
+from deployd.activity.lease import Limits
 from deployd.activity.net import Nets
 from deployd.api.board import Health
 from deployd.api.metrics import Figures
@@ -85,8 +85,8 @@ async def measured(
     uses: list[Use] = []
     with suppress(DeployError):
         uses = await usage.for_monitors()
-    slots = {"builds": limits.builds, "deployments": limits.deploys}
     return Figures(
-        dict(traffic.visits), router, {name: (found.taken, found.waiting) for name, found in slots.items()},
+        dict(traffic.visits), router,
+        {pool.value: (slots.taken, slots.waiting) for pool, slots in limits.pools.items()},
         traffic.lost_lines, nets.figures(), uses, guesses.total, guesses.held_back,
     )

@@ -11,9 +11,10 @@ import structlog
 from aiohttp import web
 
 from deployd.access.tokens import find_caller
+from deployd.activity.admission import BUILDS, DEPLOYMENTS
 from deployd.activity.endings import endings
-from deployd.activity.holding import Limits
 from deployd.activity.lanes import Lanes
+from deployd.activity.lease import Limits
 from deployd.activity.memory import host_memory
 from deployd.activity.net import Nets
 from deployd.activity.slots import Slots
@@ -80,17 +81,17 @@ async def work(
     logs.go_on_with(edges.masker, endings(edges.store))
     stack.callback(logs.wait)
     memory = host_memory(settings.limits.memory_mb)
-    limits = Limits(
-        Slots(
-            settings.limits.builds, memory, what="builds", net=nets.of("slots"),
+    limits = Limits({
+        BUILDS: Slots(
+            settings.limits.builds, memory, what=BUILDS.value, net=nets.of("slots"),
             share_of=lambda project: settings.shares_of(project).builds or 1,
         ),
-        Slots(
-            settings.limits.deploys, memory, what="deployments", net=nets.of("slots"), of_production=1,
+        DEPLOYMENTS: Slots(
+            settings.limits.deploys, memory, what=DEPLOYMENTS.value, net=nets.of("slots"), of_production=1,
             share_of=lambda project: settings.shares_of(project).deploys or 1,
         ),
-    )
-    carrier = Carrier(edges.store, host, logs, limits, edges.clock, memory.total_mb, nets.of("way back"))
+    }, memory.total_mb)
+    carrier = Carrier(edges.store, host, logs, limits, edges.clock, nets.of("way back"))
     lanes = Lanes(edges.store, carrier, edges.clock, carrier.may_be_overtaken, net=nets.of("lanes"))
     write_hooks(settings.state / "hooks", settings.api_socket)
     intake = Intake(

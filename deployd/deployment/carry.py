@@ -9,8 +9,8 @@ from functools import partial
 
 import structlog
 
-from deployd.activity.holding import Limits
 from deployd.activity.journal import UNDONE, Journal, check_succession
+from deployd.activity.lease import Limits
 from deployd.activity.log import Logs, Tell
 from deployd.activity.machine import Finish, has_touched_visitors, past_the_way_back
 from deployd.activity.net import Net
@@ -18,7 +18,6 @@ from deployd.activity.runner import Run, run, visitors_after
 from deployd.activity.table import Table, TableUnknown
 from deployd.activity.wish import Wish
 from deployd.clock import Clock
-from deployd.deployment.admission import memory_needed
 from deployd.deployment.steps import KINDS, QUIET_PHASES, table_of
 from deployd.deployment.view import Deployment
 from deployd.ids import ActivityId
@@ -62,8 +61,6 @@ class Carrier:
     logs: Logs
     limits: Limits
     clock: Clock
-    memory_mb: int
-    """All that builds and deployments may count on."""
     net: Net = field(default_factory=lambda: Net("way back"))
     """For what an activity must not fail of."""
 
@@ -115,7 +112,6 @@ class Carrier:
         else:
             end = await run(Run(
                 activity, table, self.host, self._view_of(project), journal, wish, tell, self.limits, self.clock,
-                partial(memory_needed, self.host.settings, self.memory_mb),
                 partial(self._ask_live, activity, table, tell, news_only=True),
             ))
         seconds = (self.clock.now() - began).total_seconds()

@@ -1,4 +1,4 @@
-"""The order of a deployment, what undoes each step, and its time limit. This table is the documentation."""
+"""The order of a deployment: what undoes each step, its limit, what it waits for. This table is the documentation."""
 
 from __future__ import annotations
 
@@ -19,32 +19,33 @@ from deployd.activity.table import (
     Table,
 )
 from deployd.deployment import build, delete, deploy, hooks, lock, replace, route, services, slug, snapshot, validate
+from deployd.deployment.admission import BUILD, DEPLOY, PACK, START
 from deployd.deployment.view import Deployment
 from deployd.release.ports import Host
 
 MINUTE = 60
 
 PUSH: Table[Deployment, Host] = Table("push", version=3, steps=(
-    #     phase       step                       undone by               limit        visitors   after a restart
-    Step("validate", validate.fetch,             NOTHING,                10 * MINUTE, AS_BEFORE, AGAIN),
-    Step("validate", validate.read_and_plan,     NOTHING,                10 * MINUTE, AS_BEFORE, AGAIN),
-    Step("build",    build.build_apps,           build.discard,          70 * MINUTE, AS_BEFORE, ATTACH,
-         beside=Beside(services.begin_services,  services.end_new_services)),
-    Step("slug",     slug.pack,                  NOTHING,                10 * MINUTE, AS_BEFORE, AGAIN),
-    Step("slug",     lock.wait_for_unlock,       NOTHING,                1 * MINUTE,  AS_BEFORE, AGAIN),
-    Step("deploy",   services.start_services,    services.put_back_services, 10 * MINUTE, AS_BEFORE, AGAIN),
-    Step("deploy",   deploy.start_apps,          deploy.remove_new,      5 * MINUTE,  AS_BEFORE, AGAIN),
-    Step("hooks",    hooks.freeze,               hooks.thaw_to_old,      2 * MINUTE,  HELD,      AGAIN),
-    Step("hooks",    snapshot.take_snapshot,     snapshot.put_back_snapshot, 30 * MINUTE, HELD,   AGAIN,
+    #     phase       step                      undone by                    limit        visitors  restart, waits for
+    Step("validate", validate.fetch,           NOTHING,                     10 * MINUTE, AS_BEFORE, AGAIN),
+    Step("validate", validate.read_and_plan,   NOTHING,                     10 * MINUTE, AS_BEFORE, AGAIN),
+    Step("build",    build.build_apps,         build.discard,               70 * MINUTE, AS_BEFORE, ATTACH, BUILD,
+         beside=Beside(services.begin_services, services.end_new_services)),
+    Step("slug",     slug.pack,                NOTHING,                     10 * MINUTE, AS_BEFORE, AGAIN,  PACK),
+    Step("slug",     lock.wait_for_unlock,     NOTHING,                     1 * MINUTE,  AS_BEFORE, AGAIN,  PACK),
+    Step("deploy",   services.start_services,  services.put_back_services,  10 * MINUTE, AS_BEFORE, AGAIN,  START),
+    Step("deploy",   deploy.start_apps,        deploy.remove_new,           5 * MINUTE,  AS_BEFORE, AGAIN,  START),
+    Step("hooks",    hooks.freeze,             hooks.thaw_to_old,           2 * MINUTE,  HELD,      AGAIN,  DEPLOY),
+    Step("hooks",    snapshot.take_snapshot,   snapshot.put_back_snapshot,  30 * MINUTE, HELD,      AGAIN,  DEPLOY,
          undo_limit_seconds=60 * MINUTE),
-    Step("hooks",    replace.replace_services,   replace.put_back_replaced, 15 * MINUTE, HELD,    AGAIN,
+    Step("hooks",    replace.replace_services, replace.put_back_replaced,   15 * MINUTE, HELD,      AGAIN,  DEPLOY,
          undo_limit_seconds=15 * MINUTE),
-    Step("hooks",    hooks.run_deploy_hook,      hooks.end_and_put_back, 65 * MINUTE, HELD,      ATTACH),
-    Step("route",    route.wait_until_healthy,   NOTHING,                2 * MINUTE,  HELD,      AGAIN),
-    Step("route",    route.switch,               NO_WAY_BACK,            10,          RELEASED,  AGAIN),
-    Step("route",    deploy.start_workers,       NOTHING,                2 * MINUTE,  ON_NEW,    AGAIN),
-    Step("route",    route.run_post_deploy,      NOTHING,                65 * MINUTE, ON_NEW,    ATTACH),
-    Step("route",    route.retire_old,           NOTHING,                5 * MINUTE,  ON_NEW,    AGAIN,
+    Step("hooks",    hooks.run_deploy_hook,    hooks.end_and_put_back,      65 * MINUTE, HELD,      ATTACH, DEPLOY),
+    Step("route",    route.wait_until_healthy, NOTHING,                     2 * MINUTE,  HELD,      AGAIN,  DEPLOY),
+    Step("route",    route.switch,             NO_WAY_BACK,                 10,          RELEASED,  AGAIN,  DEPLOY),
+    Step("route",    deploy.start_workers,     NOTHING,                     2 * MINUTE,  ON_NEW,    AGAIN,  DEPLOY),
+    Step("route",    route.run_post_deploy,    NOTHING,                     65 * MINUTE, ON_NEW,    ATTACH, DEPLOY),
+    Step("route",    route.retire_old,         NOTHING,                     5 * MINUTE,  ON_NEW,    AGAIN,  DEPLOY,
          beside=Beside(build.remove_build_containers, NOTHING)),
 ))
 

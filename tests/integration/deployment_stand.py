@@ -18,9 +18,10 @@ from typing import Any
 import aiohttp
 from yarl import URL
 
+from deployd.activity.admission import BUILDS, DEPLOYMENTS
 from deployd.activity.endings import endings
-from deployd.activity.holding import Limits
 from deployd.activity.journal import WISH, Journal
+from deployd.activity.lease import Limits
 from deployd.activity.log import Logs
 from deployd.activity.machine import Finish
 from deployd.activity.runner import Run, run
@@ -133,7 +134,8 @@ class Stand:
 
         try:
             end = await run(Run(
-                activity, table, self.host, view, journal, wish or Wish(), tell, Limits(Slots(2), Slots(2)), clock,
+                activity, table, self.host, view, journal, wish or Wish(), tell,
+                Limits({BUILDS: Slots(2), DEPLOYMENTS: Slots(2)}), clock,
             ))
         finally:
             tell.close()

@@ -14,11 +14,12 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
-from deployd.activity.holding import Limits
+from deployd.activity.admission import BUILDS, DEPLOYMENTS, NOTHING_MORE, Admission, Need, Pool
 from deployd.activity.journal import WISH, Journal, check_succession
+from deployd.activity.lease import Limits
 from deployd.activity.machine import Finish
 from deployd.activity.runner import Run, run
-from deployd.activity.slots import NOTHING_MORE, Slots
+from deployd.activity.slots import Slots
 from deployd.activity.table import (
     AGAIN,
     AS_BEFORE,
@@ -117,8 +118,8 @@ class World:
     wish: Wish = field(default_factory=Wish)
     journal: MemoryJournal = field(default_factory=lambda: MemoryJournal(LoopClock()))
     tell: QuietTell = field(default_factory=QuietTell)
-    limits: Limits = field(default_factory=lambda: Limits(Slots(1), Slots(1)))
-    need_of: Any = lambda step, view: NOTHING_MORE
+    limits: Limits = field(default_factory=lambda: Limits({BUILDS: Slots(1), DEPLOYMENTS: Slots(1)}))
+    need: Need = NOTHING_MORE
     stuck: list[str] = field(default_factory=list)
     """Steps whose undos could not be done, when that was told."""
 
@@ -136,7 +137,7 @@ class World:
         self.wish = Wish()
         return await run(Run(
             SimpleNamespace(id=1, project="shop"), table, self, lambda activity, journal: journal, self.journal,  # type: ignore[arg-type]
-            self.wish, self.tell, self.limits, self.journal.clock, self.need_of, self._when_stuck,  # type: ignore[arg-type]
+            self.wish, self.tell, self.limits, self.journal.clock, self._when_stuck,  # type: ignore[arg-type]
         ))
 
     async def _when_stuck(self, journal: Journal) -> None:
@@ -226,15 +227,20 @@ def undoing(name: str) -> Any:
     return undo
 
 
+def admission(pool: Pool) -> Admission:
+    return Admission(pool, lambda view, host, total_mb: host.need)
+
+
+BUILDING, DEPLOYING = admission(BUILDS), admission(DEPLOYMENTS)
 PUSH: Table[Any, Any] = Table("push", 1, (
     Step("validate", doing("plan"), NOTHING, 30, AS_BEFORE, AGAIN),
-    Step("build", doing("build", attaches=True), undoing("build"), 60, AS_BEFORE, ATTACH),
-    Step("slug", doing("pack"), NOTHING, 60, AS_BEFORE, AGAIN),
-    Step("deploy", doing("apps"), undoing("apps"), 60, AS_BEFORE, AGAIN),
-    Step("hooks", doing("freeze"), undoing("freeze"), 10, HELD, AGAIN),
-    Step("hooks", doing("hook", attaches=True), undoing("hook"), 3600, HELD, ATTACH),
-    Step("route", doing("healthy"), NOTHING, 60, HELD, AGAIN),
-    Step("route", doing("switch", switches=True), NO_WAY_BACK, 10, RELEASED, AGAIN),
-    Step("route", doing("post", attaches=True), NOTHING, 3600, ON_NEW, ATTACH),
-    Step("route", doing("retire"), NOTHING, 60, ON_NEW, AGAIN),
+    Step("build", doing("build", attaches=True), undoing("build"), 60, AS_BEFORE, ATTACH, BUILDING),
+    Step("slug", doing("pack"), NOTHING, 60, AS_BEFORE, AGAIN, BUILDING),
+    Step("deploy", doing("apps"), undoing("apps"), 60, AS_BEFORE, AGAIN, DEPLOYING),
+    Step("hooks", doing("freeze"), undoing("freeze"), 10, HELD, AGAIN, DEPLOYING),
+    Step("hooks", doing("hook", attaches=True), undoing("hook"), 3600, HELD, ATTACH, DEPLOYING),
+    Step("route", doing("healthy"), NOTHING, 60, HELD, AGAIN, DEPLOYING),
+    Step("route", doing("switch", switches=True), NO_WAY_BACK, 10, RELEASED, AGAIN, DEPLOYING),
+    Step("route", doing("post", attaches=True), NOTHING, 3600, ON_NEW, ATTACH, DEPLOYING),
+    Step("route", doing("retire"), NOTHING, 60, ON_NEW, AGAIN, DEPLOYING),
 ))

@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from deployd.activity.holding import Limits
+from deployd.activity.admission import BUILDS, DEPLOYMENTS
 from deployd.activity.journal import SKIPPED, STARTED, Journal, check_succession, read_result, write_result
+from deployd.activity.lease import Limits
 from deployd.activity.memory import Memory
 from deployd.activity.runner import visitors_after
 from deployd.activity.slots import Need, Slots
@@ -143,37 +144,41 @@ async def test_a_bug_has_a_name_and_no_secret_of_ours_in_its_text() -> None:
     assert "KeyError" not in end.reason
 
 
+def of_memory(memory: Memory) -> Limits:
+    return Limits({BUILDS: Slots(1, memory), DEPLOYMENTS: Slots(1, memory)})
+
+
 async def test_an_activity_that_waits_for_a_slot_can_be_cancelled() -> None:
-    limits = Limits(Slots(1), Slots(1))
+    limits = Limits({BUILDS: Slots(1), DEPLOYMENTS: Slots(1)})
     world = World(limits=limits)
-    async with limits.builds.hold("other"), asyncio.TaskGroup() as group:
+    async with limits.pools[BUILDS].hold("other"), asyncio.TaskGroup() as group:
         carrying = group.create_task(world.carry(PUSH))
         await asyncio.sleep(100)
         assert world.calls == ["plan"]
         world.cancel()
         await asyncio.sleep(1)
         assert carrying.result().state == "cancelled"
-    assert limits.builds.waiting == 0
+    assert limits.pools[BUILDS].waiting == 0
 
 
 async def test_slots_are_held_for_building_then_for_deploying_and_given_back_at_every_end() -> None:
-    limits = Limits(Slots(1), Slots(1))
+    limits = Limits({BUILDS: Slots(1), DEPLOYMENTS: Slots(1)})
     for script in ({"build": ["nap"], "hook": ["nap"]}, {"hook": ["fail"]}, {"build": ["bug"]}):
         first, second = World({**script}, limits=limits), World({**script}, limits=limits)
         async with asyncio.TaskGroup() as group:
             for world in (first, second):
                 group.create_task(world.carry(PUSH))
-        async with asyncio.timeout(1), limits.builds.hold("x"), limits.deploys.hold("x"):
+        async with asyncio.timeout(1), limits.pools[BUILDS].hold("x"), limits.pools[DEPLOYMENTS].hold("x"):
             pass
     with pytest.raises(Crash):
         await World({"hook": ["crash"]}, limits=limits).start_daemon(PUSH)
-    async with asyncio.timeout(1), limits.builds.hold("x"), limits.deploys.hold("x"):
+    async with asyncio.timeout(1), limits.pools[BUILDS].hold("x"), limits.pools[DEPLOYMENTS].hold("x"):
         pass
 
 
 async def test_a_build_that_needs_more_memory_than_there_is_waits_and_can_be_cancelled() -> None:
     memory = Memory(4096, lambda: 3000)
-    world = World(limits=Limits(Slots(1, memory), Slots(1, memory)), need_of=lambda step, view: Need(2048, "the build"))
+    world = World(limits=of_memory(memory), need=Need(2048, "the build"))
     async with asyncio.TaskGroup() as group:
         carrying = group.create_task(world.carry(PUSH))
         await asyncio.sleep(100)
@@ -189,7 +194,7 @@ async def test_a_build_that_needs_more_memory_than_there_is_waits_and_can_be_can
 
 async def test_a_build_that_can_never_fit_fails_at_once() -> None:
     memory = Memory(1024, lambda: 0)
-    world = World(limits=Limits(Slots(1, memory), Slots(1, memory)), need_of=lambda step, view: Need(2048, "the build"))
+    world = World(limits=of_memory(memory), need=Need(2048, "the build"))
     end = await world.carry(PUSH)
     assert (end.state, world.calls) == ("failed", ["plan", "-build"])
     assert end.reason == "the build needs 2048 MB of memory, and all there can be is 1024 MB"
@@ -199,8 +204,8 @@ async def test_a_build_that_can_never_fit_fails_at_once() -> None:
 async def test_what_was_begun_before_a_restart_has_its_memory_already() -> None:
     used = [0]
     memory = Memory(4096, lambda: used[0])
-    world = World({"hook": ["crash"]}, limits=Limits(Slots(1, memory), Slots(1, memory)),
-                  need_of=lambda step, view: Need(1024, step.phase))
+    world = World({"hook": ["crash"]}, limits=of_memory(memory),
+                  need=Need(1024, "a phase"))
     with pytest.raises(Crash):
         await world.start_daemon(PUSH)
     used[0] = 4000
@@ -209,7 +214,7 @@ async def test_what_was_begun_before_a_restart_has_its_memory_already() -> None:
 
 
 async def test_a_build_does_not_hold_up_deployments() -> None:
-    limits = Limits(Slots(1), Slots(1))
+    limits = Limits({BUILDS: Slots(1), DEPLOYMENTS: Slots(1)})
     slow, quick = World({"hook": ["nap"]}, limits=limits), World({"build": ["nap"]}, limits=limits)
     async with asyncio.TaskGroup() as group:
         for world in (slow, quick):

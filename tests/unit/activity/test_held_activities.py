@@ -68,7 +68,7 @@ def begin_and_find_lock(db: sqlite3.Connection) -> ActivityId:
 def carrier(store: MemoryStore) -> Carrier:
     clock: Any = SimpleNamespace(now=lambda: NOW)
     holder: Any = store
-    return Carrier(holder, MISSING, MISSING, MISSING, clock, 0)
+    return Carrier(holder, MISSING, MISSING, MISSING, clock)
 
 
 def hold(store: MemoryStore, number: ActivityId) -> bool:

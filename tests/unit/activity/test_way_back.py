@@ -35,7 +35,7 @@ class Facts:
 async def ask(facts: Facts, *entries: tuple[str, str]) -> Carrier:
     host: Any = SimpleNamespace(settings=Settings(projects={SHOP: ProjectSettings(id=SHOP)}), facts=facts)
     missing: Any = None
-    carrier = Carrier(missing, host, missing, missing, missing, 0, Net("way back"))
+    carrier = Carrier(missing, host, missing, missing, missing, Net("way back"))
     journal = Journal(tuple(Entry(step, event, NOW) for step, event in entries))
     tell: Any = QuietTell()
     await carrier._ask_live(deployment(None).activity, PUSH, tell, journal)

@@ -21,7 +21,10 @@ def row(step: Step) -> str:
         undone += f", `{step.beside.undone_by.__name__}`" if step.beside.undone_by is not NOTHING else ""
     seconds = step.limit_seconds
     limit = f"{seconds / 60:.0f} min" if seconds >= 60 else f"{seconds:.0f} s"
-    cells = (step.phase, name, undone, limit, step.visitors.value, RESTART[step.after_restart])
+    waits = ""
+    if step.admission is not None:
+        waits = ", ".join(filter(None, (f"a slot for {step.admission.pool.value}", step.admission.words)))
+    cells = (step.phase, name, undone, limit, step.visitors.value, RESTART[step.after_restart], waits or "nothing")
     return f"| {' | '.join(cells)} |"
 
 

@@ -22,7 +22,7 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 def may_be_overtaken(begun: list[str], **settings: Any) -> bool:
     host: Any = SimpleNamespace(settings=Settings.model_validate(settings))
     missing: Any = None
-    carrier = Carrier(missing, host, missing, missing, missing, 0)
+    carrier = Carrier(missing, host, missing, missing, missing)
     return carrier.may_be_overtaken(deployment(None).activity, Journal(tuple(Entry(s, STARTED, NOW) for s in begun)))
 
 
