@@ -142,8 +142,8 @@ class Lanes:
                 continue
             with self._net.contain(f"ending activity {activity}, which was overtaken"):   # else it goes on
                 if await self._store.write(partial(
-                    wishes.supersede, activity=activity, said=f"a newer push came: activity {newer}",
-                    now=self._clock.now(), may_be=self._may_be_overtaken,
+                    wishes.supersede, activity=activity, newer=newer, now=self._clock.now(),
+                    may_be=self._may_be_overtaken,
                 )):
                     wish.ask()
 

@@ -73,6 +73,11 @@ def has_touched_visitors(table: Table[Any, Any], journal: Journal) -> bool:
     return any(journal.last(step.name) for step in table.steps if step.visitors is not Visitors.AS_BEFORE)
 
 
+def has_touched_live(table: Table[Any, Any], journal: Journal) -> bool:
+    """Whether a step was begun that changes what is live: whoever looks after it would be in the way."""
+    return any(journal.last(step.name) for step in table.steps if step.phase not in table.quiet_phases)
+
+
 def next_move(table: Table[Any, Any], journal: Journal) -> Move:
     """What to do now. Given to the end it always finishes: whatever is written brings the next move nearer to it."""
     failure, wish = journal.failure(), journal.wish()

@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 from deployd.activity import parallel
 from deployd.activity.explain import as_transient, explain, unwrap
@@ -28,6 +28,7 @@ from deployd.activity.journal import (
     Journal,
     write_result,
 )
+from deployd.activity.journal_store import JournalStore
 from deployd.activity.lease import Lease, Limits
 from deployd.activity.log import Tell
 from deployd.activity.machine import Finish, Undo, Wait, next_move, past_the_way_back
@@ -52,14 +53,6 @@ class Overran(DeployError):
     """A step did not end in its time."""
 
     code: ClassVar[str] = "step-overran"
-
-
-class JournalStore(Protocol):
-    async def read(self) -> Journal: ...
-
-    async def write(self, step: str, event: str, *, result: str | None = None, said: str = "") -> None:
-        """Durable when it returns."""
-        ...
 
 
 async def _nothing_more(journal: Journal) -> None:

@@ -104,6 +104,8 @@ class Table(Generic[View, Host]):
     name: str
     version: int
     steps: tuple[Step, ...] = field(default=())
+    quiet_phases: frozenset[str] = frozenset()
+    """Those that change nothing that is live."""
 
     def without(self, *phases: str) -> Table[View, Host]:
         """The same table without some phases."""

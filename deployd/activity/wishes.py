@@ -25,7 +25,8 @@ def end(db: sqlite3.Connection, activity: ActivityId, said: str, now: datetime) 
 
 
 def supersede(
-    db: sqlite3.Connection, activity: ActivityId, said: str, now: datetime, may_be: Callable[[Activity, Journal], bool],
+    db: sqlite3.Connection, activity: ActivityId, newer: ActivityId, now: datetime,
+    may_be: Callable[[Activity, Journal], bool],
 ) -> bool:
     """Who runs gets the wish into its journal, if it may be overtaken where it is now. False: it goes on."""
     found = activities.find(db, activity)
@@ -34,6 +35,7 @@ def supersede(
     journal = Journal(entries.of_activity(db, activity))
     if _ends_already(journal) or not may_be(found, journal):
         return False
+    said = activities.superseded_by(found.kind, newer)
     entries.append(db, activity, Entry("", WISH, now, "superseded", said))
     return True
 

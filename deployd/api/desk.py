@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from functools import partial
 from typing import ClassVar
 
 import structlog
@@ -15,10 +14,11 @@ from deployd.activity.lanes import Lanes
 from deployd.api.board import activity_shape, lock_shape
 from deployd.api.shapes import ActivityShape, CollectShape, LockedShape, PassShape, PlanShape, ThingShape
 from deployd.clock import Clock
+from deployd.deployment import kinds
 from deployd.deployment.desired import cannot_be_masked
+from deployd.deployment.kinds import OfDeployment
 from deployd.deployment.preview import plan_offered
-from deployd.deployment.requests import ask_for
-from deployd.deployment.share import refuse_beyond_share
+from deployd.deployment.requests import Request, Requests, lock_environment
 from deployd.environment.naming import environment_type, machine_name
 from deployd.environment.variables import doubtful_variables
 from deployd.errors import DeployError
@@ -59,7 +59,10 @@ class AlreadyEnded(DeployError):
 class StateDesk:
     """Makes activities of what people ask for."""
 
-    def __init__(self, store: Store, host: Host, lanes: Lanes, clock: Clock, collector: Collector) -> None:
+    def __init__(
+        self, store: Store, host: Host, lanes: Lanes, requests: Requests, clock: Clock, collector: Collector,
+    ) -> None:
+        self._requests = requests
         self._collector = collector
         self._store = store
         self._host = host
@@ -73,7 +76,7 @@ class StateDesk:
         live = await self._host.facts.live(found.project, found.name)
         if live is None:
             raise NothingLive(f"nothing is live in {found.branch}", mend="push the branch")
-        return await self._enqueue(found, "redeploy", live.commit, Trigger(who, "api"))
+        return await self._enqueue(found, kinds.REDEPLOY, live.commit, Trigger(who, "api"))
 
     async def rollback(
         self, project: str, environment: str, to: int | None, who: str, *, lock: bool | None = None,
@@ -100,7 +103,7 @@ class StateDesk:
             )
         locks_it = lock if lock is not None else self._is_production(found)
         return await self._enqueue(
-            found, "rollback", known[chosen].commit, Trigger(who, "api", to=chosen),
+            found, kinds.ROLLBACK, known[chosen].commit, Trigger(who, "api", to=chosen),
             lock=self._lock_of(found, who, f"rolled back to activity {chosen}") if locks_it else None,
         )
 
@@ -110,7 +113,7 @@ class StateDesk:
         made = self._lock_of(found, who, _one_line(reason))
 
         def lock(db: sqlite3.Connection) -> list[Activity]:
-            activities.lock(db, made, found.branch)
+            lock_environment(db, made, found.branch)
             return activities.latest(
                 db, project=found.project, environment=found.name, states=("in_progress",),
             )
@@ -133,11 +136,10 @@ class StateDesk:
                 return None
             return activities.release(db, found.project, found.name)
 
-        released = await self._store.write(unlock)
+        released = await self._requests.write(unlock)
         if released is None:
             raise NotLocked(f"{found.branch} is not locked")
         log.info("environment_unlocked", project=found.project, environment=found.name, who=who)
-        self._lanes.wake()
         return LockedShape(found.project, found.name, found.branch, None, tuple(released))
 
     async def make_pass(self, project: str, environment: str, who: str) -> PassShape:
@@ -188,20 +190,18 @@ class StateDesk:
         return PlanShape(project, branch, said)
 
     async def _enqueue(
-        self, environment: Environment, kind: str, commit: CommitId, trigger: Trigger, lock: Lock | None = None,
+        self, environment: Environment, kind: OfDeployment, commit: CommitId, trigger: Trigger,
+        lock: Lock | None = None,
     ) -> ActivityShape:
-        def enqueue(db: sqlite3.Connection) -> ActivityId:
-            # With the wish: a push that comes now is held already. Somebody's own lock keeps its words.
-            if lock is not None and locks.find(db, lock.project, lock.environment) is None:
-                activities.lock(db, lock, environment.branch)
-            return ask_for(
-                db, partial(refuse_beyond_share, self._host.settings), kind, environment.project, environment.name,
-                environment.branch, commit, trigger, now=self._clock.now(),
-            )
+        request = Request(kind, environment.project, environment.name, environment.branch, commit, trigger)
 
-        number = await self._store.write(enqueue)
-        self._lanes.wake()
-        return await self._shape(number)
+        def enqueue(db: sqlite3.Connection) -> ActivityId:
+            # With the request: a push that comes now is held already. Somebody's own lock keeps its words.
+            if lock is not None and locks.find(db, lock.project, lock.environment) is None:
+                lock_environment(db, lock, environment.branch)
+            return self._requests.ask_for(db, request)
+
+        return await self._shape(await self._requests.write(enqueue))
 
     def _is_production(self, environment: Environment) -> bool:
         return environment_type(self._host.settings.projects[environment.project], environment.branch) == "production"

@@ -13,6 +13,7 @@ from aiohttp import web
 from deployd.access.tokens import find_caller
 from deployd.activity.admission import BUILDS, DEPLOYMENTS
 from deployd.activity.endings import endings
+from deployd.activity.executor import Executor
 from deployd.activity.lanes import Lanes
 from deployd.activity.lease import Limits
 from deployd.activity.memory import host_memory
@@ -31,8 +32,8 @@ from deployd.daemon.connections import let_in
 from deployd.daemon.edges import Edges
 from deployd.daemon.health import collected, degraded, health_of, measured
 from deployd.daemon.lasting import Lasting
-from deployd.deployment.carry import Carrier
-from deployd.deployment.share import refuse_beyond_share
+from deployd.deployment.kinds import KINDS
+from deployd.deployment.requests import Requests
 from deployd.engine.crowd import Crowd
 from deployd.engine.docker.groups import Groups
 from deployd.intake.checker import CommitChecker
@@ -56,6 +57,7 @@ from deployd.systemd import keep_watchdog_fed, notify, ready, reloading
 from deployd.units import MEGABYTE
 from deployd.upkeep.access_logs import AccessLogs
 from deployd.upkeep.answers import Answers
+from deployd.upkeep.branches import Branches
 from deployd.upkeep.collect.collector import Collector
 from deployd.upkeep.crons import Crons
 from deployd.upkeep.deep_stages import keep_stages_shallow
@@ -91,12 +93,13 @@ async def work(
             share_of=lambda project: settings.shares_of(project).deploys or 1,
         ),
     }, memory.total_mb)
-    carrier = Carrier(edges.store, host, logs, limits, edges.clock, nets.of("way back"))
-    lanes = Lanes(edges.store, carrier, edges.clock, carrier.may_be_overtaken, net=nets.of("lanes"))
+    executor = Executor(KINDS, edges.store, host, logs, limits, nets.of("way back"))
+    lanes = Lanes(edges.store, executor, edges.clock, executor.may_be_overtaken, net=nets.of("lanes"))
+    requests = Requests(edges.store, settings, edges.clock, lanes.wake)
     write_hooks(settings.state / "hooks", settings.api_socket)
     intake = Intake(
         settings.projects, settings.tokens, edges.code, CommitChecker(edges.code, host),
-        StateQueue(edges.store, edges.clock, lanes.wake, settings), TerminalLogs(logs, edges.store),
+        StateQueue(edges.store, edges.clock, requests), TerminalLogs(logs, edges.store),
     )
     keeper = certificate_keeper(edges, settings, nets.of("certificates"))
     with nets.of("certificates").contain("making the local authority"):
@@ -121,7 +124,7 @@ async def work(
     outputs = Outputs(
         edges.engine, crowd, host.places.output, host.places.crons, edges.masker.clean_all, edges.clock,
     )
-    collector = Collector(edges.store, host, edges.clock, lanes.wake, edges.code.pack, net=nets.of("housekeeping"))
+    collector = Collector(edges.store, host, edges.clock, requests, edges.code.pack, net=nets.of("housekeeping"))
     board = StateBoard(
         edges.store, settings, logs, edges.clock, health_of(edges),
         partial(degraded, edges, watch, lanes, limits, keeper, nets, usage, lasting),
@@ -129,7 +132,7 @@ async def work(
         keeper.known, outputs, usage, lasting.began,
     )
     lasting.boards.add(board)
-    routes = api_routes(board, StateDesk(edges.store, host, lanes, edges.clock, collector))
+    routes = api_routes(board, StateDesk(edges.store, host, lanes, requests, edges.clock, collector))
     find = partial(find_caller, settings)
     more = [*console_routes(board, find), *_git_routes(intake, settings), *webhook_routes(intake, guesses=guesses)]
     door = Door(Ours(settings.public_url, settings.listen_address[0]), guesses, let_in)
@@ -143,7 +146,7 @@ async def work(
         for_ever: dict[str, Callable[[], Awaitable[None]]] = {
             "lanes": lanes.serve, "watchdog": partial(keep_watchdog_fed, partial(_answers, board, nets)),
             "usage": usage.serve, "disks": disks.serve, "collector": collector.serve, "certificates": keeper.serve,
-            **_upkeep(edges, host, watch, traffic, lanes.wake, nets),
+            **_upkeep(edges, host, watch, traffic, requests, nets),
         }
         eternal = [
             group.create_task(supervised(name, once, net=nets.of("tasks")), name=name)
@@ -185,12 +188,11 @@ async def _answers(board: StateBoard, nets: Nets) -> None:
 
 
 def _upkeep(
-    edges: Edges, host: Host, watch: Watch, traffic: Traffic, wake: Callable[[], None], nets: Nets,
+    edges: Edges, host: Host, watch: Watch, traffic: Traffic, requests: Requests, nets: Nets,
 ) -> dict[str, Callable[[], Awaitable[None]]]:
     """What looks after everything between deployments: {name of the task: what it does for ever}"""
-    seen = host.settings.state / "remotes"
-    lost = LostPushes(edges.store, host.settings.projects, edges.code, seen, edges.clock, wake,
-                      net=nets.of("lost pushes"), refuse=partial(refuse_beyond_share, host.settings))
+    branches = Branches(host.settings.projects, edges.code, host.settings.state / "remotes")
+    lost = LostPushes(edges.store, requests, branches, net=nets.of("lost pushes"))
     wrong = Answers(edges.store, host, edges.clock, net=nets.of("answers"))
     crons = Crons(edges.store, host, edges.router, edges.masker, net=nets.of("crons"))
     return {

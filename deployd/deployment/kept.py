@@ -25,9 +25,6 @@ from deployd.release.data.volumes import mount_places
 from deployd.release.ports import Host
 from deployd.release.version import AppVersion
 
-ANEW = frozenset({"redeploy"})
-"""Kinds of activity after which everything has been started anew."""
-
 
 async def find_home(
     deployment: Deployment, host: Host, config: ProjectConfig, app: Application, web_image: str,
@@ -38,7 +35,7 @@ async def find_home(
         deployment: Knows which of those that it has relationships to are kept.
     """
     before = deployment.planned.before
-    if before is None or deployment.activity.kind in ANEW or waiting_of(deployment).includes(app, config):
+    if before is None or deployment.manner.starts_anew or waiting_of(deployment).includes(app, config):
         return None
     if not _is_same(before.app(app.name), deployment.planned.version.app(app.name)):
         return None   # mostly: it costs nothing more

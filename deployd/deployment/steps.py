@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
 
 from deployd.activity.table import (
     AGAIN,
@@ -24,8 +23,10 @@ from deployd.deployment.view import Deployment
 from deployd.release.ports import Host
 
 MINUTE = 60
+QUIET = frozenset({"validate", "build", "slug"})
+"""Phases of a deployment that change nothing that is live."""
 
-PUSH: Table[Deployment, Host] = Table("push", version=3, steps=(
+PUSH: Table[Deployment, Host] = Table("push", version=3, quiet_phases=QUIET, steps=(
     #     phase       step                      undone by                    limit        visitors  restart, waits for
     Step("validate", validate.fetch,           NOTHING,                     10 * MINUTE, AS_BEFORE, AGAIN),
     Step("validate", validate.read_and_plan,   NOTHING,                     10 * MINUTE, AS_BEFORE, AGAIN),
@@ -49,9 +50,6 @@ PUSH: Table[Deployment, Host] = Table("push", version=3, steps=(
          beside=Beside(build.remove_build_containers, NOTHING)),
 ))
 
-ROLLBACK = PUSH.without("build", "slug")
-"""To an earlier version: its slugs, its configuration, its images."""
-
 PUSH_2 = dataclasses.replace(
     PUSH, version=2, steps=tuple(step for step in PUSH.steps if step.name != "wait_for_unlock"),
 )
@@ -63,6 +61,11 @@ PUSH_1 = dataclasses.replace(
 )
 """Before there were snapshots."""
 
+PUSHES = (PUSH, PUSH_2, PUSH_1)
+"""The newest first; by the others an earlier deployd may have begun something that is still open."""
+ROLLBACKS = tuple(table.without("build", "slug") for table in PUSHES)
+"""To an earlier version: its slugs, its configuration, its images."""
+
 DELETE: Table[Deployment, Host] = Table("delete", version=1, steps=(
     Step("delete",   delete.remove_environment,  NO_WAY_BACK,            10 * MINUTE, AS_BEFORE, AGAIN),
 ))
@@ -71,39 +74,3 @@ PURGE: Table[Deployment, Host] = Table("purge", version=1, steps=(
     Step("delete",   delete.purge_data,          NO_WAY_BACK,            10 * MINUTE, AS_BEFORE, AGAIN),
 ))
 """Of a deleted environment's data, when its time of grace is over."""
-
-QUIET_PHASES = frozenset({"validate", "build", "slug"})
-"""Phases that change nothing that is live."""
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """A kind of activity: everything that is special about it."""
-
-    table: Table[Deployment, Host]
-    makes_environment: bool = False
-    ends_environment: bool = False
-    """Afterwards there is none."""
-    has_share: bool = True
-    """It counts for what a project may have waiting."""
-
-
-KINDS = {
-    "push": Kind(PUSH, makes_environment=True),
-    "redeploy": Kind(PUSH),
-    "rollback": Kind(ROLLBACK),
-    "delete": Kind(DELETE, ends_environment=True),
-    "purge": Kind(PURGE, ends_environment=True, has_share=False),   # the daemon's own
-}
-
-EARLIER = {
-    ("push", 1): PUSH_1, ("redeploy", 1): PUSH_1, ("rollback", 1): PUSH_1.without("build", "slug"),
-    ("push", 2): PUSH_2, ("redeploy", 2): PUSH_2, ("rollback", 2): PUSH_2.without("build", "slug"),
-}
-"""Tables by which an earlier deployd may have begun something that is still open: {(kind, version): table}"""
-
-
-def table_of(kind: str, version: int) -> Table[Deployment, Host] | None:
-    """The table that a row names; None when a newer deployd began it."""
-    newest = KINDS.get(kind)
-    return newest.table if newest is not None and newest.table.version == version else EARLIER.get((kind, version))

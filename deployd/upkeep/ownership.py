@@ -16,16 +16,21 @@ from datetime import datetime
 from enum import Enum
 
 from deployd.activity.journal import DONE, Journal, read_result
+from deployd.activity.kinds import table_of
+from deployd.activity.machine import has_touched_live
+from deployd.deployment.kinds import KINDS
 from deployd.deployment.results import Frozen
-from deployd.deployment.steps import QUIET_PHASES, table_of
 from deployd.deployment.view import Deployment
 from deployd.ids import ActivityId, EnvironmentName, ProjectId
+from deployd.release.ports import Host
 from deployd.release.release import Release, live_release
 from deployd.release.version import Version
 from deployd.settings import Settings
 from deployd.state import activities, entries, environments
 from deployd.state.activities import Activity
 from deployd.state.store import Store
+
+ENDS = frozenset(kind.name for kind in KINDS.values() if kind.ends_environment)
 
 Key = tuple[ProjectId, EnvironmentName]
 
@@ -66,10 +71,10 @@ async def read_live(store: Store, settings: Settings, key: Key) -> Release | Non
     return live_release(settings, settings.projects[project], name, environment.branch, version)
 
 
-async def read_running(store: Store, settings: Settings, activity: Activity) -> Deployment:
+async def read_running(store: Store, host: Host, activity: Activity) -> Deployment:
     """The deployment that is in progress, as its own steps see it."""
     journal = Journal(tuple(await store.read(lambda db: entries.of_activity(db, activity.id))))
-    return Deployment(activity, settings.projects[activity.project], settings.instance, journal)
+    return KINDS[activity.kind].view(host, activity, journal)
 
 
 async def read_keys(store: Store) -> list[Key]:
@@ -88,18 +93,16 @@ def _at(db: sqlite3.Connection, key: Key) -> At:
     live = environment.live_activity if environment else None
     opened = activities.latest(db, project=project, environment=name, states=activities.OPEN)
     running = next((activity for activity in opened if activity.state == "in_progress"), None)
-    if any(activity.kind == "delete" and not activity.held for activity in opened):
+    if any(activity.kind in ENDS and not activity.held for activity in opened):
         return At(Hands.NOBODY, live, running)
     if running is None:
         return At(Hands.OURS, live)
     journal = Journal(entries.of_activity(db, running.id))
-    table = table_of(running.kind, running.table_version)
+    table = table_of(KINDS, running)
     if table is None:   # of a newer deployd
         return At(Hands.DEPLOYMENT, live, running)
     switch = table.switch
-    quiet = {step.name for step in table.steps if step.phase in QUIET_PHASES}
-    touched = any(entry.step and entry.step not in quiet for entry in journal.entries)
-    if not touched or (switch and journal.count(switch, DONE)):
+    if not has_touched_live(table, journal) or (switch and journal.count(switch, DONE)):
         return At(Hands.OURS, live, running)
     freeze = journal.last("freeze")
     held = freeze is not None and freeze.event == DONE and journal.result("freeze", Frozen).held

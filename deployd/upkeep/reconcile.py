@@ -168,7 +168,7 @@ class Reconciler:
 
     async def _show_to_operators(self, running: Activity) -> None:
         """Lead who has a pass to the version that is being made live. Nothing fails for that."""
-        release = await read_running(self._store, self._host.settings, running)
+        release = await read_running(self._store, self._host, running)
         try:
             await self._host.router.preview(await route_set(release.release, self._host))
         except DeployError as error:   # the freeze may have ended meanwhile

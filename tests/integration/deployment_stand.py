@@ -12,6 +12,7 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from yarl import URL
 from deployd.activity.admission import BUILDS, DEPLOYMENTS
 from deployd.activity.endings import endings
 from deployd.activity.journal import WISH, Journal
+from deployd.activity.journal_store import StateJournal
 from deployd.activity.lease import Limits
 from deployd.activity.log import Logs
 from deployd.activity.machine import Finish
@@ -30,7 +32,7 @@ from deployd.activity.table import Step, Table
 from deployd.activity.wish import Wish
 from deployd.catalogue import load_catalogue
 from deployd.daemon.edges import Edges, host_of, open_edges
-from deployd.deployment.carry import StateJournal
+from deployd.deployment.kinds import KINDS
 from deployd.deployment.steps import PUSH
 from deployd.deployment.view import Deployment
 from deployd.engine.names import INSTANCE
@@ -119,7 +121,7 @@ class Stand:
             to: Where a rollback goes.
         """
         store, clock, name = self.edges.store, self.edges.clock, machine_name(branch)
-        new = NewActivity(PROJECT, name, branch, kind, 1, what, Trigger("ada", "git", to=to))
+        new = NewActivity(KINDS[kind], PROJECT, name, branch, what, Trigger("ada", "git", to=to))
         number = await store.write(lambda db: activities.enqueue(db, new, clock.now()))
         await store.write(lambda db: activities.begin(db, number, clock.now()))
         await store.write(lambda db: environments.ensure(db, PROJECT, name, branch, clock.now()))
@@ -127,14 +129,9 @@ class Stand:
         assert activity is not None
         journal = StateJournal(store, number, clock)
         tell = Logs(self.host.places.logs, clock, self.edges.masker, endings(store)).open(number)
-        settings = self.host.settings
-
-        def view(row: Any, entries: Journal) -> Deployment:
-            return Deployment(row, settings.projects[PROJECT], settings.instance, entries)
-
         try:
             end = await run(Run(
-                activity, table, self.host, view, journal, wish or Wish(), tell,
+                activity, table, self.host, partial(KINDS[kind].view, self.host), journal, wish or Wish(), tell,
                 Limits({BUILDS: Slots(2), DEPLOYMENTS: Slots(2)}), clock,
             ))
         finally:

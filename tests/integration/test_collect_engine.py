@@ -12,6 +12,7 @@ import pytest
 
 from deployd.activity.journal import write_result
 from deployd.activity.net import Net
+from deployd.deployment.kinds import KINDS
 from deployd.engine.docker.engine import Engine
 from deployd.engine.docker.image_recipes import RECIPE_LABEL
 from deployd.engine.specs import VolumeSpec
@@ -47,11 +48,12 @@ class Stand:
             settings=Settings(directory=folder, instance=self.name), engine=engine, slugs=NoSlugs(),
             places=Places(folder / "state", folder / "run"),
         )
-        self._host, self.removal = host, Removal(self.store, host, lambda: None)   # type: ignore[arg-type]
+        missing: Any = None
+        self._host, self.removal = host, Removal(self.store, host, missing)   # type: ignore[arg-type]
 
     def push(self) -> int:
         return activities.enqueue(self.store.db, NewActivity(
-            SHOP, MAIN, "main", "push", 1, CommitId("c" * 40), Trigger("ada", "git"),
+            KINDS["push"], SHOP, MAIN, "main", CommitId("c" * 40), Trigger("ada", "git"),
         ), BASE)
 
     def make_live(self, image: str) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 
 from deployd.activity.admission import BUILDS, DEPLOYMENTS, Admission
 from deployd.activity.journal import DONE, Journal
+from deployd.activity.journal_store import StateJournal
 from deployd.activity.lanes import Lanes
 from deployd.activity.lease import Limits
 from deployd.activity.machine import has_touched_visitors
@@ -35,7 +36,7 @@ from deployd.activity.table import (
     Table,
 )
 from deployd.activity.wish import Wish
-from deployd.deployment.carry import StateJournal
+from deployd.deployment.kinds import KINDS
 from deployd.errors import DeployError, Transient
 from deployd.ids import ActivityId, CommitId, EnvironmentName, ProjectId
 from deployd.state import activities, entries
@@ -143,12 +144,14 @@ class Town:
         return Lanes(self.store, partial(self._carry, limits), self.clock, self._may_be_overtaken)  # type: ignore[arg-type]
 
     async def push(self, lane: Lane, kind: str) -> None:
-        new = NewActivity(ProjectId(lane[0]), EnvironmentName(lane[1]), lane[1], kind, 1, CommitId("c" * 40),
-                          Trigger("ann", "git"))
+        project, environment = ProjectId(lane[0]), EnvironmentName(lane[1])
+        new = NewActivity(
+            KINDS[kind], project, environment, lane[1], CommitId("c" * 40), Trigger("ann", "git"),
+        )
         await MemoryStore.write(self.store, lambda db: activities.enqueue(db, new, self.clock.now()))
 
     def _may_be_overtaken(self, activity: Activity, journal: Journal) -> bool:
-        return self.overtakes and not has_touched_visitors(TABLE, journal)
+        return self.overtakes and activity.kind == "push" and not has_touched_visitors(TABLE, journal)
 
     async def _carry(self, limits: Limits, activity: Activity, wish: Wish) -> None:
         if not await self.store.write(lambda db: activities.begin(db, activity.id, self.clock.now())):

@@ -31,17 +31,20 @@ from deployd.certificates.manager import Keeper
 from deployd.certificates.storage import Shelf, Window
 from deployd.certificates.wanted import Wanted
 from deployd.daemon.health import degraded
+from deployd.deployment.kinds import KINDS
+from deployd.deployment.requests import Requests
 from deployd.deployment.view import Deployment
 from deployd.environment.naming import machine_name
 from deployd.ids import CommitId, ProjectId, SlugKey
 from deployd.output.keep import KeptBounds
 from deployd.release.answers.visit_words import Visit
-from deployd.settings import ProjectSettings
+from deployd.settings import ProjectSettings, Settings
 from deployd.state import activities, environments
 from deployd.state.activities import Activity, NewActivity, Trigger
 from deployd.state.answers import put_wrong, wrong_ones
 from deployd.upkeep.access_logs import AccessLogs
 from deployd.upkeep.answers import Answers
+from deployd.upkeep.branches import Branches
 from deployd.upkeep.collect.collector import Collector
 from deployd.upkeep.cron_run import LiveCron
 from deployd.upkeep.crons import Crons, scheduled
@@ -79,6 +82,9 @@ IN_REAL_TIME: dict[str, Case] = {}
 """Those in which programs run: they know nothing of virtual time."""
 
 
+MISSING: Any = None
+
+
 def case(test: Case) -> Case:
     CASES[test.__name__] = test
     return test
@@ -96,8 +102,8 @@ def raise_poison(*_: Any, **__: Any) -> Any:
 def poison(stand: Stand) -> None:
     """A second environment, which sorts first, whose version cannot be read."""
     db = stand.store.db
-    number = activities.enqueue(db, NewActivity(SHOP, BAD, "aa", "push", 1, CommitId("a" * 40), Trigger("eve", "git")),
-                                BASE)
+    new = NewActivity(KINDS["push"], SHOP, BAD, "aa", CommitId("a" * 40), Trigger("eve", "git"))
+    number = activities.enqueue(db, new, BASE)
     environments.ensure(db, SHOP, BAD, "aa", BASE)
     environments.set_live(db, SHOP, BAD, number, "no JSON", BASE)
     activities.begin(db, number, BASE)
@@ -279,12 +285,15 @@ class Code:
 
 
 async def lost_pushes(
-    folder: Path, net: Net, refuse: Callable[[Any, ProjectId, Collection[Any]], None] = lambda *_: None,
+    folder: Path, net: Net, refuse: Callable[[Any, ProjectId, Collection[Any]], None] | None = None,
 ) -> list[str]:
     """Branches that were made."""
     store = MemoryStore()
     projects = {ProjectId(name): ProjectSettings(id=ProjectId(name)) for name in ("bad", "good")}
-    lost = LostPushes(store, projects, Code(), folder, LoopClock(), lambda: None, net=net, refuse=refuse)  # type: ignore[arg-type]
+    requests = Requests(store, Settings(), LoopClock(), lambda: None)  # type: ignore[arg-type]
+    if refuse is not None:
+        requests.refuse_beyond_share = refuse  # type: ignore[method-assign]
+    lost = LostPushes(store, requests, Branches(projects, Code(), folder), net=net)  # type: ignore[arg-type]
     made = await lost.look()
     found = [await store.read(lambda db, number=number: activities.find(db, number)) for number in made]
     store.close()
@@ -359,7 +368,7 @@ async def collected(folder: Path, net: Net, break_it: Callable[[Any], None]) -> 
     break_it(world)
     settings = desk.collector._host.settings
     host = SimpleNamespace(settings=settings, places=desk.places, slugs=desk.slugs, engine=desk.engine)
-    collector = Collector(store, host, LoopClock(), lambda: None, pack, net=net)  # type: ignore[arg-type]
+    collector = Collector(store, host, LoopClock(), MISSING, pack, net=net)  # type: ignore[arg-type]
     going = [item.thing.key for item in (await collector.collect("ada")).going]
     store.close()
     return world, going

@@ -13,6 +13,7 @@ import structlog
 
 from deployd.activity.net import Net
 from deployd.clock import Clock
+from deployd.deployment.requests import Requests
 from deployd.ids import ProjectId
 from deployd.release.ports import Host
 from deployd.settings import CollectSettings
@@ -55,12 +56,11 @@ class Collector:
     """Housekeeping of one daemon."""
 
     def __init__(
-        self, store: Store, host: Host, clock: Clock, wake: Callable[[], None],
+        self, store: Store, host: Host, clock: Clock, requests: Requests,
         pack: Callable[[ProjectId], Awaitable[None]], *, net: Net | None = None,
     ) -> None:
         """
         Args:
-            wake: Called when there is something new for the lanes.
             pack: Packs the repository of a project.
         """
         self._net = net or Net("housekeeping")
@@ -68,7 +68,7 @@ class Collector:
         self._store = store
         self._host = host
         self._clock = clock
-        self._removal = Removal(store, host, wake)
+        self._removal = Removal(store, host, requests)
         self._turn = asyncio.Lock()
         self.last: Round | None = None
         """The last round that took something away, or found nothing to take."""

@@ -10,6 +10,7 @@ from deployd.activity.journal import Journal
 from deployd.activity.lanes import Lanes, NothingStuck, TooLate
 from deployd.activity.table import TableUnknown
 from deployd.activity.wish import Wish, WishCame
+from deployd.deployment.kinds import KINDS
 from deployd.ids import ActivityId, CommitId, EnvironmentName, ProjectId
 from deployd.state import activities, entries
 from deployd.state.activities import Activity, NewActivity, Trigger
@@ -50,8 +51,10 @@ class Deployments:
         self.diary.append((round(asyncio.get_running_loop().time(), 1), text))
 
     async def push(self, project: str, environment: str, kind: str = "push") -> ActivityId:
-        new = NewActivity(ProjectId(project), EnvironmentName(environment), environment, kind, 1, CommitId("c" * 40),
-                          Trigger("ann", "git"))
+        new = NewActivity(
+            KINDS[kind], ProjectId(project), EnvironmentName(environment), environment, CommitId("c" * 40),
+            Trigger("ann", "git"),
+        )
         number: ActivityId = await self.store.write(lambda db: activities.enqueue(db, new, self.clock.now()))
         self.lanes.wake()
         return number

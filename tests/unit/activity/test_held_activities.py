@@ -12,9 +12,11 @@ from typing import Any
 import pytest
 
 from deployd.activity import wishes
+from deployd.activity.executor import Executor
 from deployd.activity.journal import DONE, WISH, write_result
 from deployd.api.board import activity_shape
-from deployd.deployment.carry import Carrier
+from deployd.deployment.kinds import KINDS
+from deployd.deployment.requests import lock_environment
 from deployd.deployment.results import Planned
 from deployd.ids import ActivityId, CommitId, EnvironmentName, ProjectId
 from deployd.plan import Plan
@@ -44,7 +46,7 @@ def store() -> Iterator[MemoryStore]:
 
 def enqueue(db: sqlite3.Connection, kind: str = "push") -> ActivityId:
     return activities.enqueue(
-        db, NewActivity(SHOP, MAIN, "main", kind, 1, CommitId("c" * 40), Trigger("ada", "git")), NOW,
+        db, NewActivity(KINDS[kind], SHOP, MAIN, "main", CommitId("c" * 40), Trigger("ada", "git")), NOW,
     )
 
 
@@ -56,7 +58,7 @@ def found(db: sqlite3.Connection, number: ActivityId) -> Activity:
 
 def begin_and_find_lock(db: sqlite3.Connection) -> ActivityId:
     """A push that was planned and built, and whose undo is done: about to be held."""
-    activities.lock(db, LOCK, "main")
+    lock_environment(db, LOCK, "main")
     number = enqueue(db)
     activities.begin(db, number, NOW)
     planned = Planned(version(number, "h"), None, Plan((), ()), ())
@@ -65,18 +67,18 @@ def begin_and_find_lock(db: sqlite3.Connection) -> ActivityId:
     return number
 
 
-def carrier(store: MemoryStore) -> Carrier:
-    clock: Any = SimpleNamespace(now=lambda: NOW)
+def executor(store: MemoryStore) -> Executor:
+    host: Any = SimpleNamespace(clock=SimpleNamespace(now=lambda: NOW))
     holder: Any = store
-    return Carrier(holder, MISSING, MISSING, MISSING, clock)
+    return Executor(KINDS, holder, host, MISSING, MISSING)
 
 
 def hold(store: MemoryStore, number: ActivityId) -> bool:
-    return carrier(store)._held(store.db, found(store.db, number), "locked")
+    return executor(store)._held(store.db, found(store.db, number), "locked")
 
 
 def test_what_is_live_is_looked_after_while_its_end_is_held(store: MemoryStore) -> None:
-    activities.lock(store.db, LOCK, "main")
+    lock_environment(store.db, LOCK, "main")
     enqueue(store.db, "delete")
     whole: Any = store
     assert asyncio.run(read_at(whole, (SHOP, MAIN))).hands is Hands.OURS
@@ -86,7 +88,7 @@ def test_what_is_live_is_looked_after_while_its_end_is_held(store: MemoryStore) 
 
 def test_a_lock_holds_the_end_that_waits_already_and_one_that_is_about_to_begin(store: MemoryStore) -> None:
     end, push = enqueue(store.db, "delete"), enqueue(store.db)
-    activities.lock(store.db, LOCK, "main")
+    lock_environment(store.db, LOCK, "main")
     assert (found(store.db, end).held, found(store.db, push).held) == (True, False)
     assert found(store.db, end).reason == LOCK.said("main")
     assert not activities.begin(store.db, end, NOW)
@@ -97,14 +99,14 @@ def test_a_lock_holds_the_end_that_waits_already_and_one_that_is_about_to_begin(
 def test_an_end_that_runs_is_not_held(store: MemoryStore) -> None:
     end = enqueue(store.db, "delete")
     activities.begin(store.db, end, NOW)
-    activities.lock(store.db, LOCK, "main")
+    lock_environment(store.db, LOCK, "main")
     assert (found(store.db, end).held, found(store.db, end).state) == (False, "in_progress")
 
 
 def test_nothing_is_held_for_ever_when_the_environment_is_gone_with_its_lock(store: MemoryStore) -> None:
     first = enqueue(store.db, "delete")
     activities.begin(store.db, first, NOW)
-    activities.lock(store.db, LOCK, "main")
+    lock_environment(store.db, LOCK, "main")
     second = enqueue(store.db, "delete")   # delivered twice
     assert found(store.db, second).held
     environments.forget(store.db, SHOP, MAIN)

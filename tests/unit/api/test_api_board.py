@@ -14,6 +14,7 @@ from deployd.activity.journal import write_result
 from deployd.activity.log import Logs
 from deployd.activity.masking import Masker
 from deployd.api.board import StateBoard
+from deployd.deployment.kinds import KINDS
 from deployd.ids import ActivityId, CommitId, EnvironmentName, ProjectId
 from deployd.release.version import Version
 from deployd.settings import Settings
@@ -55,7 +56,7 @@ class World:
         return {"reachable": True}, {"reachable": True, "held_now": 0}, self.reasons
 
     async def add(self, kind: str = "push", branch: str = "main", name: EnvironmentName = MAIN) -> ActivityId:
-        new = NewActivity(SHOP, name, branch, kind, 1, CommitId("a" * 40), Trigger("ada", "git"))
+        new = NewActivity(KINDS[kind], SHOP, name, branch, CommitId("a" * 40), Trigger("ada", "git"))
 
         def write(db: Any) -> ActivityId:
             environments.ensure(db, SHOP, name, branch, NOW)

@@ -14,6 +14,8 @@ import pytest
 from deployd.access.errors import NotFound
 from deployd.activity.journal import read_result, write_result
 from deployd.api.desk import AlreadyEnded, NothingLive, NotLocked, StateDesk
+from deployd.deployment.kinds import KINDS
+from deployd.deployment.requests import Requests
 from deployd.ids import ActivityId, CommitId, EnvironmentName, ProjectId, SlugKey
 from deployd.plan import KeyParts
 from deployd.release.ports import Host
@@ -56,7 +58,9 @@ class World:
         self.run = settings.run
         host = cast(Host, SimpleNamespace(settings=settings, facts=self))
         clock = SimpleNamespace(now=lambda: NOW)
-        self.desk = StateDesk(cast(Any, self.store), host, cast(Any, self.lanes), clock, cast(Any, self))
+        store, lanes = cast(Any, self.store), cast(Any, self.lanes)
+        requests = Requests(store, settings, cast(Any, clock), lanes.wake)
+        self.desk = StateDesk(store, host, lanes, requests, clock, cast(Any, self))
 
     async def live(self, project: ProjectId, environment: EnvironmentName) -> Version | None:
         text = await self.store.read(lambda db: environments.live_version(db, project, environment))
@@ -64,7 +68,7 @@ class World:
 
     async def went_live(self, *versions: Version) -> None:
         """One push after the other."""
-        new = NewActivity(SHOP, MAIN, "main", "push", 1, CommitId("0" * 40), Trigger("ada", "git"))
+        new = NewActivity(KINDS["push"], SHOP, MAIN, "main", CommitId("0" * 40), Trigger("ada", "git"))
 
         def write(db: Any, item: Version) -> None:
             environments.ensure(db, SHOP, MAIN, "main", NOW)
@@ -205,7 +209,7 @@ async def test_a_lock_names_what_runs_and_an_unlock_what_goes_on(world: World) -
 @pytest.mark.parametrize("by_rollback", [False, True])
 async def test_a_lock_holds_the_end_of_the_environment_that_waits(world: World, *, by_rollback: bool) -> None:
     await world.went_live(version("a"), version("b"))
-    new = NewActivity(SHOP, MAIN, "main", "delete", 1, None, Trigger("ada", "git"))
+    new = NewActivity(KINDS["delete"], SHOP, MAIN, "main", None, Trigger("ada", "git"))
     end: ActivityId = await world.store.write(lambda db: activities.enqueue(db, new, NOW))
     if by_rollback:
         await world.desk.rollback("shop", "main", None, "ada")

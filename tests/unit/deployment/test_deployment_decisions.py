@@ -17,9 +17,11 @@ from deployd.activity.journal import DONE, STARTED, Journal, write_result
 from deployd.catalogue import load_catalogue
 from deployd.clock import SystemClock
 from deployd.deployment import deploy, hooks, route
+from deployd.deployment.kinds import KINDS
+from deployd.deployment.manner import Manner, Target
 from deployd.deployment.results import AppsUp, Fetched, Planned, Replaced, ServicesUp
 from deployd.deployment.services import put_back_services
-from deployd.deployment.steps import table_of
+from deployd.deployment.steps import PUSH
 from deployd.deployment.view import Deployment
 from deployd.deployment.waiting import waiting_of
 from deployd.engine.names import ACTIVITY, MADE_BY, PART, ROLE, is_set_aside
@@ -164,9 +166,10 @@ def deployment(
         Entry("read_and_plan", DONE, NOW, write_result(planned)),
         *(Entry(step, event, NOW) for step, event in steps),
     ))
-    activity = Activity(NEW, SHOP, MAIN, "main", "push", 1, None, Trigger("ada", "git"), "in_progress", "", NOW)
+    trigger = Trigger("ada", "git")
+    activity = Activity(NEW, SHOP, MAIN, "main", "push", PUSH.version, None, trigger, "in_progress", "", NOW)
     project = ProjectSettings(id=SHOP, on_deploy_failure="keep" if keep else None)
-    return Deployment(activity, project, "test", journal)
+    return Deployment(activity, project, "test", journal, Manner(Target.COMMIT, waits_for_unlock=True))
 
 
 async def test_nobody_is_held_when_nothing_is_live_or_no_deploy_hook_is_there(doubles: Doubles) -> None:
@@ -240,8 +243,7 @@ def test_what_an_earlier_deployd_began_and_had_replaced_at_once_has_nothing_to_w
     assert not waiting_of(replace(made, journal=Journal((*made.journal.entries, entry)))).anything
     for kind in ("push", "redeploy", "rollback"):
         for number in (1, 2):
-            table = table_of(kind, number)
-            assert table is not None
+            table = next(table for table in KINDS[kind].tables if table.version == number)
             assert "replace_services" in [step.name for step in table.steps], "what was not replaced yet still is"
 
 
@@ -419,7 +421,7 @@ async def test_slugs_of_live_versions_and_of_deployments_under_way_are_in_use() 
     ids = []
     for name in ("main", "dev", "done"):
         environments.ensure(store.db, SHOP, machine_name(name), name, NOW)
-        new = NewActivity(SHOP, machine_name(name), name, "push", 1, None, Trigger("ada", "git"))
+        new = NewActivity(KINDS["push"], SHOP, machine_name(name), name, None, Trigger("ada", "git"))
         ids.append(activities.enqueue(store.db, new, NOW))
     live, running, ended = ids
     environments.set_live(store.db, SHOP, MAIN, live, write_result(version(live, "a")), NOW)
