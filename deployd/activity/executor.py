@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import structlog
 
+from deployd.activity.cancellation import Cancellation
 from deployd.activity.journal import Journal
 from deployd.activity.journal_store import StateJournal
 from deployd.activity.kinds import Kind, Kinds, Progress, Telling, table_of
@@ -18,7 +19,6 @@ from deployd.activity.machine import Finish, has_touched_visitors
 from deployd.activity.net import Net
 from deployd.activity.runner import Run, run
 from deployd.activity.table import Table, TableUnknown
-from deployd.activity.wish import Wish
 from deployd.clock import Clock
 from deployd.settings import Settings
 from deployd.state import activities, entries, environments, locks
@@ -50,7 +50,7 @@ class Executor:
     net: Net = field(default_factory=lambda: Net("way back"))
     """For what an activity must not fail of."""
 
-    async def __call__(self, activity: Activity, wish: Wish) -> None:
+    async def __call__(self, activity: Activity, cancellation: Cancellation) -> None:
         """Run an activity to its end.
 
         Raises:
@@ -69,7 +69,7 @@ class Executor:
             with structlog.contextvars.bound_contextvars(
                 project=activity.project, environment=activity.environment, activity=activity.id,
             ):
-                await self._run(activity, table, wish, tell)
+                await self._run(activity, table, cancellation, tell)
         finally:
             tell.close()
 
@@ -90,13 +90,13 @@ class Executor:
             environments.ensure(db, activity.project, activity.environment, activity.branch, now)
         return begun
 
-    async def _run(self, activity: Activity, table: Table[Any, Any], wish: Wish, tell: Tell) -> None:
+    async def _run(self, activity: Activity, table: Table[Any, Any], cancellation: Cancellation, tell: Tell) -> None:
         began = activity.started_at or self.host.clock.now()   # maybe before the daemon did
         log.info("activity_started", kind=activity.kind, branch=activity.branch, commit=activity.commit)
         kind, journal = self.kinds[activity.kind], StateJournal(self.store, activity.id, self.host.clock)
         if activity.project in self.host.settings.projects:
             end = await run(Run(
-                activity, table, self.host, partial(kind.view, self.host), journal, wish, tell, self.limits,
+                activity, table, self.host, partial(kind.view, self.host), journal, cancellation, tell, self.limits,
                 self.host.clock, partial(self._while_stuck, kind, activity, table, tell),
             ))
         else:
@@ -122,8 +122,8 @@ class Executor:
                       mend=f"deployd unlock {activity.project} {activity.branch}")
 
     def _held(self, db: sqlite3.Connection, activity: Activity, reason: str) -> bool:
-        wish = Journal(entries.of_activity(db, activity.id)).wish()
-        if wish is not None and wish.result != HELD:   # came since the last look: its lane carries it to that end
+        cancellation = Journal(entries.of_activity(db, activity.id)).cancellation()
+        if cancellation is not None and cancellation.result != HELD:   # came since the last look: its lane ends it
             return False
         now = self.host.clock.now()
         entries.append(db, activity.id, Entry("", HELD, now, None, reason))

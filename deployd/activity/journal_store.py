@@ -14,7 +14,7 @@ from deployd.state.store import Store
 
 
 class JournalStore(Protocol):
-    """The journal of one activity, as who carries it out needs it."""
+    """The journal of one activity, as who runs it needs it."""
 
     async def read(self) -> Journal: ...
 

@@ -1,4 +1,4 @@
-"""The loop that carries an activity from step to step: intent is durable before the act, the outcome after it.
+"""The loop that takes an activity from step to step: intent is durable before the act, the outcome after it.
 
 One of the three places that catch every exception (the others are `supervised` and `net.py`): an expected error is
 told, anything else is a bug of deployd, and is told as one. Whatever happens here, the journal says it, and `next_move`
@@ -14,9 +14,11 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from deployd.activity import parallel
+from deployd.activity.cancellation import Cancellation, CancellationCame, Hold, TimeOver
 from deployd.activity.explain import as_transient, explain, unwrap
 from deployd.activity.journal import (
     AGAIN_AT,
+    CANCELLATION,
     DONE,
     FAILED,
     IN_DOUBT,
@@ -24,7 +26,6 @@ from deployd.activity.journal import (
     STUCK,
     UNDOING,
     UNDONE,
-    WISH,
     Journal,
     write_result,
 )
@@ -34,7 +35,6 @@ from deployd.activity.log import Tell
 from deployd.activity.machine import Finish, Undo, Wait, next_move, past_the_way_back
 from deployd.activity.slots import NeverFits
 from deployd.activity.table import NO_WAY_BACK, Step, Table, Visitors
-from deployd.activity.wish import Hold, TimeOver, Wish, WishCame
 from deployd.clock import Clock
 from deployd.errors import DeployError, Transient
 from deployd.state.activities import Activity
@@ -61,14 +61,14 @@ async def _nothing_more(journal: Journal) -> None:
 
 @dataclass(frozen=True)
 class Run:
-    """Everything that carrying one activity needs."""
+    """Everything that running one activity needs."""
 
     activity: Activity
     table: Table[Any, Any]
     host: Any
     view_of: Callable[[Activity, Journal], Any]
     journal: JournalStore
-    wish: Wish
+    cancellation: Cancellation
     tell: Tell
     limits: Limits
     clock: Clock
@@ -77,18 +77,18 @@ class Run:
 
 
 async def run(run: Run) -> Finish:
-    """Carry an activity to its end; may be called again after any crash."""
+    """Run an activity to its end; may be called again after any crash."""
     phase, began = "", run.clock.now()
     async with Lease(run.activity, run.table, run.limits, run.tell) as lease:
         while True:
             journal = await run.journal.read()
-            run.wish.too_late = past_the_way_back(run.table, journal)
+            run.cancellation.too_late = past_the_way_back(run.table, journal)
             move = next_move(run.table, journal)
             if isinstance(move, Finish):
                 return move
             if isinstance(move, Wait):
                 if not await _waited(run, move):
-                    continue   # a wish came; the journal has it
+                    continue   # a cancellation came; the journal has it
                 move = move.then
             if isinstance(move, Undo):
                 await _undo(run, move.step, journal)
@@ -104,13 +104,13 @@ async def run(run: Run) -> Finish:
 
 
 async def _has_room(run: Run, lease: Lease, step: Step, journal: Journal) -> bool:
-    """Wait for what the step needs. False: a wish came, or it can never have it; the journal says which."""
+    """Wait for what the step needs. False: a cancellation came, or it can never have it; the journal says which."""
     try:
-        async with run.wish.limit(None, may_end=not run.wish.too_late):
+        async with run.cancellation.limit(None, may_end=not run.cancellation.too_late):
             if step.admission is not None and not lease.has(step):
                 view = run.view_of(run.activity, journal)
                 await lease.ensure(step, journal, step.admission.need(view, run.host, run.limits.memory_mb))
-    except WishCame:
+    except CancellationCame:
         return False
     except NeverFits as error:
         await run.journal.write(step.name, STARTED)
@@ -124,12 +124,12 @@ async def _do(run: Run, step: Step, journal: Journal) -> None:
     may_end = not final and not past_the_way_back(run.table, journal)
     await run.journal.write(step.name, STARTED)   # intent: durable before the act
     try:
-        async with run.wish.limit(step.limit_seconds, may_end=may_end):
+        async with run.cancellation.limit(step.limit_seconds, may_end=may_end):
             result = write_result(await parallel.do(step, run.view_of(run.activity, journal), run.host, run.tell))
-    except WishCame:
-        return   # the wish is in the journal already
+    except CancellationCame:
+        return   # the cancellation is in the journal already
     except Hold as hold:
-        await run.journal.write("", WISH, result=HELD, said=run.tell.clean(str(hold)))
+        await run.journal.write("", CANCELLATION, result=HELD, said=run.tell.clean(str(hold)))
     except TimeOver:
         await _failed(run, step, _overran(step, step.limit_seconds), journal)
     except Exception as error:   # noqa: BLE001  the one net: expected errors are told, bugs get an incident
@@ -189,7 +189,7 @@ async def _undo(run: Run, step: Step, journal: Journal) -> None:
 
 
 async def _waited(run: Run, wait: Wait) -> bool:
-    """Wait until the moment. False: a wish ended it, or there is nothing to wait for any more.
+    """Wait until the moment. False: a cancellation ended it, or there is nothing to wait for any more.
 
     A clock that was set back makes it no longer than any wait is.
     """
@@ -197,9 +197,9 @@ async def _waited(run: Run, wait: Wait) -> bool:
     if isinstance(wait.then, Undo):   # who backs out already is not hurried by a cancel
         return await _waited_stuck(run, wait.step, seconds)
     try:
-        async with run.wish.limit(None, may_end=not run.wish.too_late):
+        async with run.cancellation.limit(None, may_end=not run.cancellation.too_late):
             await asyncio.sleep(seconds)
-    except WishCame:
+    except CancellationCame:
         return False
     return True
 
@@ -213,7 +213,7 @@ async def _waited_stuck(run: Run, step: Step, seconds: float) -> bool:
     try:
         async with asyncio.TaskGroup() as group:
             telling = group.create_task(run.when_stuck(journal), name="what a stuck undo means")
-            await run.wish.pause(seconds)
+            await run.cancellation.pause(seconds)
             telling.cancel()   # the undo comes first
     finally:
         run.limits.waits.done(run.activity.id)

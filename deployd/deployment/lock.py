@@ -1,15 +1,15 @@
 """The end of a push to an environment that is locked: it is built, and waits.
 
-A rollback or a redeploy is somebody's own wish, and is not held; a lock keeps what is live from changing behind their
-back.
+A rollback or a redeploy is somebody's own request, and is not held; a lock keeps what is live from changing behind
+their back.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from deployd.activity.cancellation import Hold
 from deployd.activity.log import Tell
-from deployd.activity.wish import Hold
 from deployd.deployment.view import Deployment
 from deployd.release.ports import Host
 

@@ -20,8 +20,9 @@ import aiohttp
 from yarl import URL
 
 from deployd.activity.admission import BUILDS, DEPLOYMENTS
+from deployd.activity.cancellation import Cancellation
 from deployd.activity.endings import endings
-from deployd.activity.journal import WISH, Journal
+from deployd.activity.journal import CANCELLATION, Journal
 from deployd.activity.journal_store import StateJournal
 from deployd.activity.lease import Limits
 from deployd.activity.log import Logs
@@ -29,7 +30,6 @@ from deployd.activity.machine import Finish
 from deployd.activity.runner import Run, run
 from deployd.activity.slots import Slots
 from deployd.activity.table import Step, Table
-from deployd.activity.wish import Wish
 from deployd.catalogue import load_catalogue
 from deployd.daemon.edges import Edges, host_of, open_edges
 from deployd.deployment.kinds import KINDS
@@ -112,8 +112,8 @@ class Stand:
         return CommitId(made)
 
     async def deploy(
-        self, what: CommitId, table: Table[Any, Any] = PUSH, *, branch: str = "main", wish: Wish | None = None,
-        kind: str = "push", to: ActivityId | None = None,
+        self, what: CommitId, table: Table[Any, Any] = PUSH, *, branch: str = "main",
+        cancellation: Cancellation | None = None, kind: str = "push", to: ActivityId | None = None,
     ) -> Ended:
         """Carry one activity to its end.
 
@@ -131,8 +131,8 @@ class Stand:
         tell = Logs(self.host.places.logs, clock, self.edges.masker, endings(store)).open(number)
         try:
             end = await run(Run(
-                activity, table, self.host, partial(KINDS[kind].view, self.host), journal, wish or Wish(), tell,
-                Limits({BUILDS: Slots(2), DEPLOYMENTS: Slots(2)}), clock,
+                activity, table, self.host, partial(KINDS[kind].view, self.host), journal,
+                cancellation or Cancellation(), tell, Limits({BUILDS: Slots(2), DEPLOYMENTS: Slots(2)}), clock,
             ))
         finally:
             tell.close()
@@ -212,15 +212,15 @@ def raising(error: Exception, *, late: bool) -> Callable[[Any], Any]:
     return wrap
 
 
-def cancelled_in(stand: Stand, wish: Wish) -> Callable[[Any], Any]:
+def cancelled_in(stand: Stand, cancellation: Cancellation) -> Callable[[Any], Any]:
     """A step in which a person's cancel comes, when its work is done and its end is not written yet."""
     def wrap(do: Callable[..., Awaitable[Any]]) -> Any:
         async def cancelled(view: Deployment, host: Any, tell: Any) -> Any:
             await do(view, host, tell)
             await StateJournal(stand.edges.store, view.id, stand.edges.clock).write(
-                "", WISH, result="cancelled", said="cancelled by ada",
+                "", CANCELLATION, result="cancelled", said="cancelled by ada",
             )
-            wish.ask()
+            cancellation.request()
             await asyncio.sleep(60)
         return cancelled
     return wrap

@@ -16,6 +16,7 @@ from functools import partial
 from typing import Any
 
 from deployd.activity.admission import BUILDS, DEPLOYMENTS, Admission
+from deployd.activity.cancellation import Cancellation
 from deployd.activity.journal import DONE, Journal
 from deployd.activity.journal_store import StateJournal
 from deployd.activity.lanes import Lanes
@@ -35,7 +36,6 @@ from deployd.activity.table import (
     Step,
     Table,
 )
-from deployd.activity.wish import Wish
 from deployd.deployment.kinds import KINDS
 from deployd.errors import DeployError, Transient
 from deployd.ids import ActivityId, CommitId, EnvironmentName, ProjectId
@@ -141,7 +141,7 @@ class Town:
     def open_lanes(self) -> Lanes:
         """A daemon's lanes; a new one after each death."""
         limits = Limits({BUILDS: Slots(AT_ONCE), DEPLOYMENTS: Slots(AT_ONCE)})
-        return Lanes(self.store, partial(self._carry, limits), self.clock, self._may_be_overtaken)  # type: ignore[arg-type]
+        return Lanes(self.store, partial(self._execute, limits), self.clock, self._may_be_overtaken)  # type: ignore[arg-type]
 
     async def push(self, lane: Lane, kind: str) -> None:
         project, environment = ProjectId(lane[0]), EnvironmentName(lane[1])
@@ -153,12 +153,13 @@ class Town:
     def _may_be_overtaken(self, activity: Activity, journal: Journal) -> bool:
         return self.overtakes and activity.kind == "push" and not has_touched_visitors(TABLE, journal)
 
-    async def _carry(self, limits: Limits, activity: Activity, wish: Wish) -> None:
+    async def _execute(self, limits: Limits, activity: Activity, cancellation: Cancellation) -> None:
         if not await self.store.write(lambda db: activities.begin(db, activity.id, self.clock.now())):
             return
         journal = StateJournal(self.store, activity.id, self.clock)  # type: ignore[arg-type]
         end = await run(Run(
-            activity, TABLE, self, lambda row, read: (row, read), journal, wish, QuietTell(), limits, self.clock,  # type: ignore[arg-type]
+            activity, TABLE, self, lambda row, read: (row, read), journal, cancellation,
+            QuietTell(), limits, self.clock,  # type: ignore[arg-type]
         ))
         await self.store.write(lambda db: activities.finish(db, activity.id, end.state, end.reason, self.clock.now()))
 

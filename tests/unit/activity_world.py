@@ -1,7 +1,7 @@
 """A world for the machine, in memory: a table of steps, what they leave, and a journal that outlives a crash.
 
 A script says what happens at the n-th try of a step: `fail`, `bug`, `again` (Transient), `away` (an error of a kind
-that goes away), `over` (its limit), `wish` (a cancel comes while it runs), `late` (the same, but the step ends well all
+that goes away), `over` (its limit), `cancel` (one comes while it runs), `late` (the same, but the step ends well all
 the same), `crash` (the daemon dies in it), `doubt` (done, but nobody heard), `refused` (certainly not done), `nap` (it
 takes ten seconds), `hold` (it finds that the activity has to wait for somebody).
 Undos are scripted the same way, as `-step`.
@@ -15,7 +15,8 @@ from types import SimpleNamespace
 from typing import Any
 
 from deployd.activity.admission import BUILDS, DEPLOYMENTS, NOTHING_MORE, Admission, Need, Pool
-from deployd.activity.journal import WISH, Journal, check_succession
+from deployd.activity.cancellation import Cancellation, Hold
+from deployd.activity.journal import CANCELLATION, Journal, check_succession
 from deployd.activity.lease import Limits
 from deployd.activity.machine import Finish
 from deployd.activity.runner import Run, run
@@ -32,7 +33,6 @@ from deployd.activity.table import (
     Step,
     Table,
 )
-from deployd.activity.wish import Hold, Wish
 from deployd.errors import DeployError, Transient
 from deployd.state.entries import Entry
 
@@ -115,7 +115,7 @@ class World:
     """Times that the program of an ATTACH step was started since it was last undone."""
     hook_runs: set[str] = field(default_factory=set)
     switched: bool = False
-    wish: Wish = field(default_factory=Wish)
+    cancellation: Cancellation = field(default_factory=Cancellation)
     journal: MemoryJournal = field(default_factory=lambda: MemoryJournal(LoopClock()))
     tell: QuietTell = field(default_factory=QuietTell)
     limits: Limits = field(default_factory=lambda: Limits({BUILDS: Slots(1), DEPLOYMENTS: Slots(1)}))
@@ -128,23 +128,23 @@ class World:
         return waiting.pop(0) if waiting else ""
 
     def cancel(self, kind: str = "cancelled") -> None:
-        """What Lanes.cancel does: first the journal, then the wish."""
-        self.journal.entries.append(Entry("", WISH, self.journal.clock.now(), kind, f"{kind} by a test"))
-        self.wish.ask()
+        """What Lanes.cancel does: first the journal, then the cancellation."""
+        self.journal.entries.append(Entry("", CANCELLATION, self.journal.clock.now(), kind, f"{kind} by a test"))
+        self.cancellation.request()
 
     async def start_daemon(self, table: Table[Any, Any]) -> Finish:
         """Carry the activity until it ends, or the daemon dies with Crash."""
-        self.wish = Wish()
+        self.cancellation = Cancellation()
         return await run(Run(
             SimpleNamespace(id=1, project="shop"), table, self, lambda activity, journal: journal, self.journal,  # type: ignore[arg-type]
-            self.wish, self.tell, self.limits, self.journal.clock, self._when_stuck,  # type: ignore[arg-type]
+            self.cancellation, self.tell, self.limits, self.journal.clock, self._when_stuck,  # type: ignore[arg-type]
         ))
 
     async def _when_stuck(self, journal: Journal) -> None:
         entry = (await self.journal.read()).stuck()
         self.stuck.append(entry.step if entry else "nothing")
 
-    async def carry(self, table: Table[Any, Any]) -> Finish:
+    async def execute(self, table: Table[Any, Any]) -> Finish:
         """To the end, with a new daemon after each crash."""
         while True:
             try:
@@ -195,7 +195,7 @@ async def _happen(what: str, host: World) -> None:
             await asyncio.sleep(10_000)
         case "nap":
             await asyncio.sleep(10)
-        case "wish":
+        case "cancel":
             host.cancel()
             await asyncio.sleep(10_000)
         case "supersede":

@@ -447,7 +447,7 @@ async def an_overtaken_push_that_cannot_be_ended(folder: Path) -> tuple[Net, str
     def may_be_overtaken(activity: Activity, journal: object) -> bool:
         return raise_poison() if activity.environment == "aa" else True
 
-    desk.lanes = Lanes(store, desk.carry, desk.clock, may_be_overtaken, net=net)  # type: ignore[arg-type]
+    desk.lanes = Lanes(store, desk.execute, desk.clock, may_be_overtaken, net=net)  # type: ignore[arg-type]
     async with desk.daemon():
         first = {name: await desk.push("shop", name) for name in ("aa", "main")}
         await asyncio.sleep(3)
@@ -465,7 +465,7 @@ async def a_lane_that_cannot_be_carried(folder: Path) -> tuple[Net, str]:
     net, store = Net("lanes"), MemoryStore()
     desk = test_activity_lanes.Deployments(store)
     desk.mishap = lambda activity: raise_poison() if activity.environment == "aa" else None
-    desk.lanes = Lanes(store, desk.carry, desk.clock, net=net)  # type: ignore[arg-type]
+    desk.lanes = Lanes(store, desk.execute, desk.clock, net=net)  # type: ignore[arg-type]
     await desk.push("shop", "aa")
     healthy = await desk.push("shop", "main")
     async with desk.daemon():

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from deployd.activity import wishes
+from deployd.activity import interventions
 from deployd.activity.executor import Executor
-from deployd.activity.journal import DONE, WISH, write_result
+from deployd.activity.journal import CANCELLATION, DONE, write_result
 from deployd.api.board import activity_shape
 from deployd.deployment.kinds import KINDS
 from deployd.deployment.requests import lock_environment
@@ -63,7 +63,7 @@ def begin_and_find_lock(db: sqlite3.Connection) -> ActivityId:
     activities.begin(db, number, NOW)
     planned = Planned(version(number, "h"), None, Plan((), ()), ())
     entries.append(db, number, Entry("read_and_plan", DONE, NOW, write_result(planned)))
-    entries.append(db, number, Entry("", WISH, NOW, HELD, "locked"))
+    entries.append(db, number, Entry("", CANCELLATION, NOW, HELD, "locked"))
     return number
 
 
@@ -125,7 +125,7 @@ def test_what_a_held_push_built_is_in_use(store: MemoryStore) -> None:
 
 def test_a_cancel_that_comes_just_before_it_is_held_is_heard(store: MemoryStore) -> None:
     number = begin_and_find_lock(store.db)
-    assert wishes.end(store.db, number, "cancelled by bob", NOW)
+    assert interventions.cancel(store.db, number, "cancelled by bob", NOW)
     assert not hold(store, number)
     assert not found(store.db, number).held
     next_one = activities.next_of_lane(store.db, SHOP, MAIN)   # its lane carries it to its end
