@@ -13,7 +13,7 @@ from deployd.activity.cancellation import Cancellation
 from deployd.activity.journal import Journal
 from deployd.activity.journal_store import StateJournal
 from deployd.activity.kinds import Kind, Kinds, Progress, Telling, table_of
-from deployd.activity.lease import Limits
+from deployd.activity.limits import Limits
 from deployd.activity.log import Logs, Tell
 from deployd.activity.machine import Finish, has_touched_visitors
 from deployd.activity.net import Net

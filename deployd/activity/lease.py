@@ -2,28 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
 from typing import Any
 
 from deployd.activity.admission import NOTHING_MORE, Need, Pool
 from deployd.activity.journal import Journal
+from deployd.activity.limits import Limits
 from deployd.activity.log import Tell
-from deployd.activity.slots import Slots
 from deployd.activity.table import Step, Table
-from deployd.activity.waits import Waits
 from deployd.state.activities import Activity
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What all activities share."""
-
-    pools: Mapping[Pool, Slots]
-    memory_mb: int = 0
-    """All that builds and deployments may count on."""
-    waits: Waits = field(default_factory=Waits)
 
 
 class Lease:

@@ -25,7 +25,7 @@ from typing import ClassVar
 
 import structlog
 
-from deployd.activity.explain import Incident, unwrap
+from deployd.activity.incidents import Incident, unwrap
 from deployd.errors import DeployError, Transient
 
 log = structlog.get_logger()

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 from deployd.activity import parallel
 from deployd.activity.cancellation import Cancellation, CancellationCame, Hold, TimeOver
-from deployd.activity.explain import as_transient, explain, unwrap
+from deployd.activity.incidents import as_transient, explain, unwrap
 from deployd.activity.journal import (
     AGAIN_AT,
     CANCELLATION,
@@ -30,7 +30,8 @@ from deployd.activity.journal import (
     write_result,
 )
 from deployd.activity.journal_store import JournalStore
-from deployd.activity.lease import Lease, Limits
+from deployd.activity.lease import Lease
+from deployd.activity.limits import Limits
 from deployd.activity.log import Tell
 from deployd.activity.machine import Finish, Undo, Wait, next_move, past_the_way_back
 from deployd.activity.slots import NeverFits

@@ -64,7 +64,7 @@ class TableUnknown(DeployError):
 
 
 @dataclass(frozen=True, slots=True)
-class Beside:
+class Parallel:
     """What does not depend on a step and is done while it runs, so that nobody waits for it later.
 
     The journal knows it by that step alone: it begins, ends and fails with it, has its limit, and is undone after it.
@@ -85,7 +85,7 @@ class Step:
     after_restart: Restart
     admission: Admission | None = None
     """None: it begins at once."""
-    beside: Beside | None = None
+    parallel: Parallel | None = None
     undo_limit_seconds: float = 300
 
     @property

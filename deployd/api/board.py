@@ -53,8 +53,8 @@ from deployd.state.locks import Lock
 from deployd.state.store import Store
 from deployd.units import MEGABYTE
 from deployd.upkeep.access_tail import AT_ONCE, AccessTail
-from deployd.upkeep.usage.keeper import Usage
 from deployd.upkeep.usage.parts import Use
+from deployd.upkeep.usage.usage import Usage
 
 MOST_OLD = 1_000
 """Versions that are kept though nothing shows them any more."""

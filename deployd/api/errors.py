@@ -11,7 +11,7 @@ import structlog
 from aiohttp import web
 
 from deployd.access.errors import Forbidden, NotFound, Unauthorized
-from deployd.activity.explain import Incident
+from deployd.activity.incidents import Incident
 from deployd.engine.errors import EngineOverran, EngineUnreachable
 from deployd.errors import DeployError, Unusable
 from deployd.intake.seats import TooMany

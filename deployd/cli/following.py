@@ -14,8 +14,7 @@ from typing import Any
 
 import click
 
-from deployd.activity.line import Line
-from deployd.activity.render import render_line
+from deployd.activity.line import Line, render_line
 from deployd.cli.exits import FAILED, INTERRUPTED
 from deployd.cli.patience import Patience
 from deployd.cli.talk import ask, run_asking

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 from deployd.activity.lanes import Lanes
-from deployd.activity.lease import Limits
+from deployd.activity.limits import Limits
 from deployd.activity.net import Nets
 from deployd.api.board import Health
 from deployd.api.metrics import Figures
@@ -19,8 +19,8 @@ from deployd.intake.guesses import Guesses
 from deployd.router.table import RouterStatus
 from deployd.upkeep.collect.collector import Collector
 from deployd.upkeep.traffic import Traffic
-from deployd.upkeep.usage.keeper import Usage
 from deployd.upkeep.usage.parts import Use
+from deployd.upkeep.usage.usage import Usage
 from deployd.upkeep.watch import Watch
 
 

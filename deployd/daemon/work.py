@@ -12,10 +12,10 @@ from aiohttp import web
 
 from deployd.access.tokens import find_caller
 from deployd.activity.admission import BUILDS, DEPLOYMENTS
-from deployd.activity.endings import endings
 from deployd.activity.executor import Executor
+from deployd.activity.follower import endings
 from deployd.activity.lanes import Lanes
-from deployd.activity.lease import Limits
+from deployd.activity.limits import Limits
 from deployd.activity.memory import host_memory
 from deployd.activity.net import Nets
 from deployd.activity.slots import Slots
@@ -65,9 +65,10 @@ from deployd.upkeep.going import remove_what_goes
 from deployd.upkeep.kept_output import keep_output_bounded
 from deployd.upkeep.lost_pushes import LostPushes
 from deployd.upkeep.reconcile import Reconciler
+from deployd.upkeep.router_repair import RouterRepairer
 from deployd.upkeep.traffic import Traffic
 from deployd.upkeep.usage.disks import Disks
-from deployd.upkeep.usage.keeper import Usage
+from deployd.upkeep.usage.usage import Usage
 from deployd.upkeep.watch import Watch
 
 log = structlog.get_logger()
@@ -116,8 +117,11 @@ async def work(
         net=nets.of("usage"),
     )
     watch = Watch(
-        edges.store, host, reconciler, edges.router, edges.clock,
-        partial(start_router, edges.engine, edges.router, settings, host.catalogue),
+        edges.store, host, reconciler,
+        RouterRepairer(
+            host, edges.router, reconciler,
+            partial(start_router, edges.engine, edges.router, settings, host.catalogue),
+        ),
         net=nets.of("watch"), hear=(crowd.hear, usage.hear),
     )
     traffic, guesses = Traffic(), Guesses()

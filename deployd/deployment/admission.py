@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from deployd.activity.admission import BUILDS, DEPLOYMENTS, Admission, Need
-from deployd.deployment.view import Deployment
+from deployd.deployment.deployment import Deployment
 from deployd.release.ports import Host
 
 DEPLOYMENT_MB = 256

@@ -13,8 +13,8 @@ from pathlib import Path
 from deployd.activity.log import Tell
 from deployd.confined.going import put_aside
 from deployd.confined.stages import ensure_unstaged
+from deployd.deployment.deployment import Deployment
 from deployd.deployment.results import Deleted
-from deployd.deployment.view import Deployment
 from deployd.engine.names import ACTIVITY
 from deployd.release.ports import Host
 from deployd.release.removal import unmount_unused

@@ -8,8 +8,8 @@ from functools import partial
 from deployd.activity.journal import Journal
 from deployd.activity.kinds import Kind
 from deployd.deployment import steps
+from deployd.deployment.deployment import Deployment
 from deployd.deployment.manner import Manner, Target
-from deployd.deployment.view import Deployment
 from deployd.deployment.way_back import REPORTS
 from deployd.release.ports import Host
 from deployd.state.activities import Activity

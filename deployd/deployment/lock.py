@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from deployd.activity.cancellation import Hold
 from deployd.activity.log import Tell
-from deployd.deployment.view import Deployment
+from deployd.deployment.deployment import Deployment
 from deployd.release.ports import Host
 
 

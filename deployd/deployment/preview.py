@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from deployd.deployment.desired import find_wanted
+from deployd.deployment.desired import Candidate, find_wanted
 from deployd.environment.naming import machine_name
 from deployd.git.mirror import CommitInfo
 from deployd.git.submodule_look import Looked
@@ -16,6 +16,7 @@ from deployd.reading.readers import OfferRead
 from deployd.release.data.volumes import files_to_give
 from deployd.release.images_missing import refused_files
 from deployd.release.ports import Host
+from deployd.release.release import Environment
 from deployd.settings import ProjectSettings
 
 NO_COMMIT = CommitId("0" * 40)
@@ -72,9 +73,9 @@ async def plan_offered(host: Host, project: ProjectSettings, body: bytes) -> tup
     seen, branch = replace(host, code=OfferedCode(offered)), offered.branch
     environment = machine_name(branch)
     live = await host.facts.live(project.id, environment)
-    wanted = await find_wanted(
-        seen, project, environment, branch, ActivityId(0), NO_COMMIT, offered.result.config, live, lambda _: None,
-    )
+    place = Environment(host.settings.instance, project, environment, branch)
+    candidate = Candidate(place, ActivityId(0), NO_COMMIT, offered.result.config)
+    wanted = await find_wanted(seen, candidate, live, lambda _: None)
     before = live.as_live() if live else NOTHING_LIVE
     rolling = host.settings.strategy_of(project, branch) == "rolling"
     plan = make_plan(

@@ -13,13 +13,13 @@ from deployd.activity.table import (
     NOTHING,
     ON_NEW,
     RELEASED,
-    Beside,
+    Parallel,
     Step,
     Table,
 )
 from deployd.deployment import build, delete, deploy, hooks, lock, replace, route, services, slug, snapshot, validate
 from deployd.deployment.admission import BUILD, DEPLOY, PACK, START
-from deployd.deployment.view import Deployment
+from deployd.deployment.deployment import Deployment
 from deployd.release.ports import Host
 
 MINUTE = 60
@@ -31,7 +31,7 @@ PUSH: Table[Deployment, Host] = Table("push", version=3, quiet_phases=QUIET, ste
     Step("validate", validate.fetch,           NOTHING,                     10 * MINUTE, AS_BEFORE, AGAIN),
     Step("validate", validate.read_and_plan,   NOTHING,                     10 * MINUTE, AS_BEFORE, AGAIN),
     Step("build",    build.build_apps,         build.discard,               70 * MINUTE, AS_BEFORE, ATTACH, BUILD,
-         beside=Beside(services.begin_services, services.end_new_services)),
+         parallel=Parallel(services.begin_services, services.end_new_services)),
     Step("slug",     slug.pack,                NOTHING,                     10 * MINUTE, AS_BEFORE, AGAIN,  PACK),
     Step("slug",     lock.wait_for_unlock,     NOTHING,                     1 * MINUTE,  AS_BEFORE, AGAIN,  PACK),
     Step("deploy",   services.start_services,  services.put_back_services,  10 * MINUTE, AS_BEFORE, AGAIN,  START),
@@ -47,7 +47,7 @@ PUSH: Table[Deployment, Host] = Table("push", version=3, quiet_phases=QUIET, ste
     Step("route",    deploy.start_workers,     NOTHING,                     2 * MINUTE,  ON_NEW,    AGAIN,  DEPLOY),
     Step("route",    route.run_post_deploy,    NOTHING,                     65 * MINUTE, ON_NEW,    ATTACH, DEPLOY),
     Step("route",    route.retire_old,         NOTHING,                     5 * MINUTE,  ON_NEW,    AGAIN,  DEPLOY,
-         beside=Beside(build.remove_build_containers, NOTHING)),
+         parallel=Parallel(build.remove_build_containers, NOTHING)),
 ))
 
 PUSH_2 = dataclasses.replace(

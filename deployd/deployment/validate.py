@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from deployd.activity.log import Tell
-from deployd.deployment.desired import find_wanted, wanted_services
+from deployd.deployment.deployment import Deployment
+from deployd.deployment.desired import Candidate, find_wanted, wanted_services
 from deployd.deployment.manner import Target
 from deployd.deployment.results import Fetched, Planned
-from deployd.deployment.view import Deployment
 from deployd.environment.hosts import routes_of
 from deployd.errors import DeployError, Transient
 from deployd.ids import CommitId
@@ -103,8 +103,7 @@ async def read_and_plan(deployment: Deployment, host: Host, tell: Tell) -> Plann
         version, apps, services = await _earlier(deployment, host, config)
     else:
         wanted = await find_wanted(
-            host, project, deployment.environment, deployment.branch, deployment.id, deployment.commit, config, before,
-            tell.line,
+            host, Candidate(deployment.place, deployment.id, deployment.commit, config), before, tell.line,
         )
         version, apps, services = wanted.version, wanted.apps, wanted.services
         for warning in wanted.warnings:

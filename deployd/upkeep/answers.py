@@ -19,7 +19,7 @@ from deployd.release.ports import Host
 from deployd.release.release import Release
 from deployd.state import answers
 from deployd.state.store import Store
-from deployd.upkeep.ownership import Hands, Key, read_at, read_live
+from deployd.upkeep.ownership import Key, Owner, read_live, read_ownership
 
 log = structlog.get_logger()
 
@@ -61,7 +61,7 @@ class Answers:
         if live is None:
             await self._store.write(lambda db: answers.remove(db, *key))
             return
-        if (await read_at(self._store, key)).hands is not Hands.OURS:
+        if (await read_ownership(self._store, key)).owner is not Owner.OURS:
             return   # a deployment says itself what comes of it
         try:
             visits = await self._ask_live(live, self._host)

@@ -29,7 +29,7 @@ from deployd.release.ports import Host
 from deployd.state import environments
 from deployd.state.store import Store
 from deployd.upkeep.cron_run import LiveCron, run_cron
-from deployd.upkeep.ownership import Hands, Key, read_at, read_live
+from deployd.upkeep.ownership import Key, Owner, read_live, read_ownership
 from deployd.upkeep.schedule import next_due
 
 log = structlog.get_logger()
@@ -148,8 +148,8 @@ class Crons:
     async def _when_it_may(self, key: CronKey) -> LiveCron | None:
         """Wait for the end of what goes on in the environment; None when the cron is not there any more then."""
         while True:
-            at = await read_at(self._store, key[:2])
-            if at.hands is Hands.NOBODY:
+            at = await read_ownership(self._store, key[:2])
+            if at.owner is Owner.NOBODY:
                 return None
             if at.running is None and not await self._is_held(key[:2]):
                 return (await self._read_one(key[:2])).get(key)

@@ -10,6 +10,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Collection
 from datetime import datetime
+from typing import Literal
+from urllib.parse import urlsplit
 
 import structlog
 
@@ -26,12 +28,11 @@ from deployd.release.ports import Host
 from deployd.release.release import Release
 from deployd.release.routes import route_set
 from deployd.release.together import together
-from deployd.release.version import FIRST_UID
-from deployd.router.table import RouteSet
+from deployd.release.version import FIRST_UID, Version
+from deployd.router.table import Route, RouteSet
 from deployd.state.activities import Activity
 from deployd.state.store import Store
-from deployd.upkeep.closed_routes import shut_routes
-from deployd.upkeep.ownership import Hands, Key, read_at, read_keys, read_live, read_running
+from deployd.upkeep.ownership import Key, Owner, read_keys, read_live, read_ownership, read_running
 from deployd.upkeep.survey import Survey, Surveyor
 
 log = structlog.get_logger()
@@ -102,7 +103,7 @@ class Reconciler:
     async def mount(self, release: Release) -> None:
         """Have the slugs and mounts of a live version where its containers look for them.
 
-        The slugs come last: who sees its slug (`without_slug.py`) sees its mounts.
+        The slugs come last: who sees its slug (`stale_mounts.py`) sees its mounts.
         """
         if release.version.uid != FIRST_UID:   # else Docker was told the paths themselves
             await stage_version(release, self._host, await read_config(release, self._host))
@@ -118,8 +119,8 @@ class Reconciler:
         over = await self._host.router.look(routes.environment)   # first: who switches after it wins
         if self._put.get(key) == routes and over == routes.version:
             return True
-        at = await read_at(self._store, key)
-        if at.hands is not Hands.OURS or at.live != release.id:
+        at = await read_ownership(self._store, key)
+        if at.owner is not Owner.OURS or at.live != release.id:
             return False
         if not await self._host.router.put(routes, over=over):
             return False
@@ -132,7 +133,7 @@ class Reconciler:
     async def _start(self, key: Key, release: Release) -> None:
         await self.mount(release)
         await end_without_slug(self._host, await self.containers(release))
-        at = await read_at(self._store, key)
+        at = await read_ownership(self._store, key)
         for container in await self.containers(release):
             # A deployment that is gone on with has stopped the old workers, and starts them when it gives up.
             if not container.running and not (at.frozen_at and container.labels[ROLE] == "worker"):
@@ -143,9 +144,9 @@ class Reconciler:
     async def _tell_router(self, key: Key, release: Release) -> None:
         routes = await route_set(release, self._host)
         over = await self._host.router.look(routes.environment)
-        at = await read_at(self._store, key)
+        at = await read_ownership(self._store, key)
         # A switch whose answer was lost may have been carried out: then visitors are on the new version already.
-        if at.hands is Hands.NOBODY or at.live != release.id or (at.switching and over):
+        if at.owner is Owner.NOBODY or at.live != release.id or (at.switching and over):
             return
         # The freeze comes first: nobody may get through to the earlier version while a deploy hook changes its data.
         frozen = at.frozen_at is not None and await self._freeze_again(key, routes, at.frozen_at)
@@ -161,7 +162,7 @@ class Reconciler:
             routes.environment, max(self._host.settings.freeze_seconds - seconds, SHORTEST_FREEZE_SECONDS),
             sorted({route.host for route in routes.routes}),
         )
-        if (await read_at(self._store, key)).frozen_at is not None:
+        if (await read_ownership(self._store, key)).frozen_at is not None:
             return True
         await self._host.router.thaw(routes.environment)   # it ended while we began it anew
         return False
@@ -183,3 +184,17 @@ class Reconciler:
             release = await read_live(self._store, self._host.settings, key)
             if release is not None and await self._host.router.look(release.key) is None:
                 await self._host.router.put(shut_routes(release.key, release.version), over=None)
+
+
+def shut_routes(environment: str, version: Version) -> RouteSet:
+    """What is known of the routes without reading a configuration: the addresses that were told when it went live.
+
+    Without a version and an origin, so that whoever compares finds that the real routes have to be put.
+    """
+    return RouteSet(environment, "", tuple(_shut(url) for url in version.routes))
+
+
+def _shut(url: str) -> Route:
+    parts = urlsplit(url)
+    scheme: Literal["http", "https"] = "https" if parts.scheme == "https" else "http"
+    return Route(scheme, parts.hostname or "", parts.path or "/", "upstream", original_url=url)

@@ -1,7 +1,8 @@
 """All that is live at one look: one question each to the database, Docker, the router and the kernel.
 
 However many environments there are. It tells those that are surely as they should be from those that have to be looked
-at closely, one by one (`mend.py`, `reconcile.py`). Who is not sure says "not well": that costs a closer look, no more.
+at closely, one by one (`repair.py`, `reconcile.py`). Who is not sure says "not well": that costs a closer look, no
+more.
 """
 
 from __future__ import annotations

@@ -21,10 +21,10 @@ from yarl import URL
 
 from deployd.activity.admission import BUILDS, DEPLOYMENTS
 from deployd.activity.cancellation import Cancellation
-from deployd.activity.endings import endings
+from deployd.activity.follower import endings
 from deployd.activity.journal import CANCELLATION, Journal
 from deployd.activity.journal_store import StateJournal
-from deployd.activity.lease import Limits
+from deployd.activity.limits import Limits
 from deployd.activity.log import Logs
 from deployd.activity.machine import Finish
 from deployd.activity.runner import Run, run
@@ -32,9 +32,9 @@ from deployd.activity.slots import Slots
 from deployd.activity.table import Step, Table
 from deployd.catalogue import load_catalogue
 from deployd.daemon.edges import Edges, host_of, open_edges
+from deployd.deployment.deployment import Deployment
 from deployd.deployment.kinds import KINDS
 from deployd.deployment.steps import PUSH
-from deployd.deployment.view import Deployment
 from deployd.engine.names import INSTANCE
 from deployd.environment.naming import machine_name
 from deployd.ids import ActivityId, CommitId, ProjectId
@@ -193,11 +193,12 @@ def with_step(table: Table[Any, Any], name: str, wrap: Callable[[Any], Any]) -> 
     ))
 
 
-def with_beside(table: Table[Any, Any], name: str, wrap: Callable[[Any], Any]) -> Table[Any, Any]:
+def with_parallel(table: Table[Any, Any], name: str, wrap: Callable[[Any], Any]) -> Table[Any, Any]:
     """The same table, with another way to do what goes beside one step."""
     def changed(step: Step) -> Step:
-        assert step.beside is not None
-        return replace(step, beside=replace(step.beside, do=functools.wraps(step.beside.do)(wrap(step.beside.do))))
+        other = step.parallel
+        assert other is not None
+        return replace(step, parallel=replace(other, do=functools.wraps(other.do)(wrap(other.do))))
     return replace(table, steps=tuple(changed(step) if step.name == name else step for step in table.steps))
 
 
@@ -237,13 +238,14 @@ def twice(do: Callable[..., Awaitable[Any]]) -> Any:
 
 def done_twice(step: Step) -> Step:
     """The step, and what goes beside it, each done two times."""
-    return replace(step, do=twice(step.do), beside=step.beside and replace(step.beside, do=twice(step.beside.do)))
+    other = step.parallel
+    return replace(step, do=twice(step.do), parallel=other and replace(other, do=twice(other.do)))
 
 
 def undone_twice(step: Step) -> Step:
     return replace(
         step, undone_by=twice(step.undone_by),
-        beside=step.beside and replace(step.beside, undone_by=twice(step.beside.undone_by)),
+        parallel=step.parallel and replace(step.parallel, undone_by=twice(step.parallel.undone_by)),
     )
 
 

@@ -18,7 +18,7 @@ from deployd.errors import DeployError
 from deployd.ids import ActivityId
 from deployd.state import unneeded
 from deployd.upkeep.ownership import read_live
-from deployd.upkeep.recreate import remake
+from deployd.upkeep.recreate import recreate
 from tests.e2e.conftest import SERVER
 from tests.integration.deployment_stand import PROJECT, Ended, Stand, deployment_stand, done_twice, raising, with_step
 
@@ -124,7 +124,7 @@ async def stay_and_go(stand: Stand, first: Ended) -> None:
     async def is_ours() -> bool:
         return True
 
-    assert await remake(live, stand.host, {("web", "back")}, is_ours)
+    assert await recreate(live, stand.host, {("web", "back")}, is_ours)
     assert (await ids_of(stand, "back")).keys() == back.keys(), "under the same names"
 
     again = await stand.deploy(await stand.write({"front/text": "front 4"}))

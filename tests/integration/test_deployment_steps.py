@@ -34,7 +34,7 @@ from tests.integration.deployment_stand import (
     own_part,
     raising,
     undone_twice,
-    with_beside,
+    with_parallel,
     with_step,
 )
 
@@ -124,9 +124,9 @@ async def test_a_failure_before_the_switch_leaves_nothing_of_a_new_environment(
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.parametrize("step", [step.name for step in PUSH.steps[:SWITCH] if step.beside])
+@pytest.mark.parametrize("step", [step.name for step in PUSH.steps[:SWITCH] if step.parallel])
 async def test_a_failure_beside_a_step_leaves_nothing(stand: Stand, change: CommitId, step: str, when: str) -> None:
-    table = with_beside(PUSH, step, raising(DeployError("injected"), late=when == "after"))
+    table = with_parallel(PUSH, step, raising(DeployError("injected"), late=when == "after"))
     before = await stand.world()
     ended = await stand.deploy(change, table)
     assert (ended.end.state, ended.end.reason) == ("failed", "injected")

@@ -20,7 +20,7 @@ from deployd.activity.cancellation import Cancellation
 from deployd.activity.journal import DONE, Journal
 from deployd.activity.journal_store import StateJournal
 from deployd.activity.lanes import Lanes
-from deployd.activity.lease import Limits
+from deployd.activity.limits import Limits
 from deployd.activity.machine import has_touched_visitors
 from deployd.activity.runner import Run, run
 from deployd.activity.slots import Slots

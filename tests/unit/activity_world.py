@@ -17,7 +17,7 @@ from typing import Any
 from deployd.activity.admission import BUILDS, DEPLOYMENTS, NOTHING_MORE, Admission, Need, Pool
 from deployd.activity.cancellation import Cancellation, Hold
 from deployd.activity.journal import CANCELLATION, Journal, check_succession
-from deployd.activity.lease import Limits
+from deployd.activity.limits import Limits
 from deployd.activity.machine import Finish
 from deployd.activity.runner import Run, run
 from deployd.activity.slots import Slots

@@ -124,9 +124,9 @@ WHOSE = {
         "output/, root's"),
     "upkeep/usage/disks.py": ("iterdir",
         "volumes/, whose entries are root's; sizes by confined.trees"),
-    "upkeep/usage/keeper.py": ("read_bytes rename write_text",
+    "upkeep/usage/usage.py": ("read_bytes rename write_text",
         "run/, root's"),
-    "upkeep/wall.py": ("read_text",
+    "upkeep/firewall.py": ("read_text",
         "/proc"),
 }
 """{module: (what it calls, whose the files are)}"""

@@ -31,9 +31,9 @@ from deployd.certificates.manager import Keeper
 from deployd.certificates.storage import Shelf, Window
 from deployd.certificates.wanted import Wanted
 from deployd.daemon.health import degraded
+from deployd.deployment.deployment import Deployment
 from deployd.deployment.kinds import KINDS
 from deployd.deployment.requests import Requests
-from deployd.deployment.view import Deployment
 from deployd.environment.naming import machine_name
 from deployd.ids import CommitId, ProjectId, SlugKey
 from deployd.output.keep import KeptBounds
@@ -51,6 +51,7 @@ from deployd.upkeep.crons import Crons, scheduled
 from deployd.upkeep.kept_output import keep_output_bounded
 from deployd.upkeep.lost_pushes import LostPushes
 from deployd.upkeep.reconcile import Reconciler
+from deployd.upkeep.router_repair import RouterRepairer
 from deployd.upkeep.survey import Surveyor
 from deployd.upkeep.traffic import Traffic
 from tests.unit.activity import test_activity_lanes
@@ -192,7 +193,8 @@ def watched(folder: Path, engine: test_upkeep_watch.EngineDouble) -> tuple[Any, 
     reconciler = Reconciler(stand.store, stand.host, stand.clock, net=net)
     remaker = test_upkeep_watch.Remaker(stand, engine)
     watch = test_upkeep_watch.Watch(
-        stand.store, stand.host, reconciler, stand.router, stand.clock, remaker.ensure_router, remake=remaker, net=net,
+        stand.store, stand.host, reconciler,
+        RouterRepairer(stand.host, stand.router, reconciler, remaker.ensure_router), recreate=remaker, net=net,
     )
     return watch, stand, net
 
@@ -594,7 +596,7 @@ DEPLOYD = Path(__file__).parents[2] / "deployd"
 WATCHED = ("upkeep", "certificates", "daemon", "activity/lanes.py", "activity/slots.py")
 """Where the loops are that serve many projects."""
 NEEDS_NONE = {
-    "upkeep/recreate.py:remake": "one environment's; the look at it is contained",
+    "upkeep/recreate.py:recreate": "one environment's; the look at it is contained",
     "upkeep/reconcile.py:mount": "one environment's", "upkeep/reconcile.py:_start": "one environment's",
     "certificates/acme.py:_order": "one host's; asking for it is contained",
     "upkeep/collect/remove.py:_volume": "one thing's",

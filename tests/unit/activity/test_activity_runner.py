@@ -8,7 +8,7 @@ import pytest
 
 from deployd.activity.admission import BUILDS, DEPLOYMENTS
 from deployd.activity.journal import SKIPPED, STARTED, Journal, check_succession, read_result, write_result
-from deployd.activity.lease import Limits
+from deployd.activity.limits import Limits
 from deployd.activity.memory import Memory
 from deployd.activity.runner import visitors_after
 from deployd.activity.slots import Need, Slots

@@ -26,7 +26,7 @@ from deployd.state.activities import Activity, NewActivity, Trigger
 from deployd.state.entries import HELD, Entry
 from deployd.state.locks import Lock
 from deployd.upkeep.collect.look import _read
-from deployd.upkeep.ownership import Hands, read_at
+from deployd.upkeep.ownership import Owner, read_ownership
 from tests.unit.deployment.test_deployment_decisions import version
 from tests.unit.state_in_memory import MemoryStore
 
@@ -81,9 +81,9 @@ def test_what_is_live_is_looked_after_while_its_end_is_held(store: MemoryStore) 
     lock_environment(store.db, LOCK, "main")
     enqueue(store.db, "delete")
     whole: Any = store
-    assert asyncio.run(read_at(whole, (SHOP, MAIN))).hands is Hands.OURS
+    assert asyncio.run(read_ownership(whole, (SHOP, MAIN))).owner is Owner.OURS
     activities.release(store.db, SHOP, MAIN)
-    assert asyncio.run(read_at(whole, (SHOP, MAIN))).hands is Hands.NOBODY
+    assert asyncio.run(read_ownership(whole, (SHOP, MAIN))).owner is Owner.NOBODY
 
 
 def test_a_lock_holds_the_end_that_waits_already_and_one_that_is_about_to_begin(store: MemoryStore) -> None:

@@ -17,13 +17,13 @@ from deployd.activity.journal import DONE, STARTED, Journal, write_result
 from deployd.catalogue import load_catalogue
 from deployd.clock import SystemClock
 from deployd.deployment import deploy, hooks, route
+from deployd.deployment.deferred import deferred_of
+from deployd.deployment.deployment import Deployment
 from deployd.deployment.kinds import KINDS
 from deployd.deployment.manner import Manner, Target
 from deployd.deployment.results import AppsUp, Fetched, Planned, Replaced, ServicesUp
 from deployd.deployment.services import put_back_services
 from deployd.deployment.steps import PUSH
-from deployd.deployment.view import Deployment
-from deployd.deployment.waiting import waiting_of
 from deployd.engine.names import ACTIVITY, MADE_BY, PART, ROLE, is_set_aside
 from deployd.engine.observed import ContainerSeen, VolumeSeen
 from deployd.engine.script import prepare
@@ -230,17 +230,17 @@ def test_an_application_waits_for_what_it_needs_straight_or_by_others() -> None:
     config = result.config
     assert config is not None, result.errors
     made = with_result(deployment(version(OLD, "a")), "start_services", ServicesUp((), replaced=("store",)))
-    waiting = waiting_of(made)
-    assert [app.name for app in config.applications if waiting.includes(app, config)] == ["front", "back"]
-    assert not any(waiting_of(deployment(None)).includes(app, config) for app in config.applications)
-    owner = waiting_of(with_result(made, "start_services", ServicesUp((), new_owner=True)))
+    deferred = deferred_of(made)
+    assert [app.name for app in config.applications if deferred.includes(app, config)] == ["front", "back"]
+    assert not any(deferred_of(deployment(None)).includes(app, config) for app in config.applications)
+    owner = deferred_of(with_result(made, "start_services", ServicesUp((), new_owner=True)))
     assert all(owner.includes(app, config) for app in config.applications)
 
 
 def test_what_an_earlier_deployd_began_and_had_replaced_at_once_has_nothing_to_wait_for() -> None:
     entry = Entry("start_services", DONE, NOW, '{"services": ["store"]}')
     made = deployment(version(OLD, "a"))
-    assert not waiting_of(replace(made, journal=Journal((*made.journal.entries, entry)))).anything
+    assert not deferred_of(replace(made, journal=Journal((*made.journal.entries, entry)))).anything
     for kind in ("push", "redeploy", "rollback"):
         for number in (1, 2):
             table = next(table for table in KINDS[kind].tables if table.version == number)

@@ -17,9 +17,9 @@ def row(step: Step) -> str:
     name = f"`{step.name}`"
     if step.undone_by not in (NOTHING, NO_WAY_BACK):
         undone = f"`{step.undone_by.__name__}`"
-    if step.beside is not None:
-        name += f", beside it `{step.beside.do.__name__}`"
-        undone += f", `{step.beside.undone_by.__name__}`" if step.beside.undone_by is not NOTHING else ""
+    if step.parallel is not None:
+        name += f", beside it `{step.parallel.do.__name__}`"
+        undone += f", `{step.parallel.undone_by.__name__}`" if step.parallel.undone_by is not NOTHING else ""
     seconds = step.limit_seconds
     limit = f"{seconds / 60:.0f} min" if seconds >= 60 else f"{seconds:.0f} s"
     waits = ""
@@ -45,7 +45,8 @@ def test_a_table_makes_sense(table: object) -> None:
     assert all(step.undone_by is not NOTHING for step in steps if step.after_restart is Restart.ATTACH
                and steps.index(step) < closing[0]), "what goes on by itself has to be ended"
     assert all(step.undone_by not in (NOTHING, NO_WAY_BACK) for step in steps
-               if step.beside is not None and step.beside.undone_by is not NOTHING), "both are undone, or nothing is"
+               if step.parallel is not None and step.parallel.undone_by is not NOTHING
+               ), "both are undone, or nothing is"
 
 
 def test_every_table_stands_on_the_page_or_leaves_out_steps_of_one() -> None:

@@ -9,8 +9,8 @@ import pytest
 
 from deployd.activity.admission import Need
 from deployd.activity.table import Step
+from deployd.deployment.deployment import Deployment
 from deployd.deployment.steps import PUSH
-from deployd.deployment.view import Deployment
 from deployd.ids import SlugKey
 from deployd.plan import Plan, PlannedApp
 from deployd.settings import Settings

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from deployd.activity.table import Beside
+from deployd.activity.table import Parallel
 from tests.unit.activity_world import PUSH, World, doing, undoing
 
 TABLE = replace(PUSH, steps=tuple(
-    replace(step, beside=Beside(doing("services"), undoing("services"))) if step.name == "build" else step
+    replace(step, parallel=Parallel(doing("services"), undoing("services"))) if step.name == "build" else step
     for step in PUSH.steps
 ))
 
