@@ -67,7 +67,7 @@ class Executor:
         tell = self.logs.open(activity.id)
         try:
             with structlog.contextvars.bound_contextvars(
-                project=activity.project, environment=activity.environment, activity=activity.id,
+                project=activity.project, environment=activity.environment.name, activity=activity.id,
             ):
                 await self._run(activity, table, cancellation, tell)
         finally:
@@ -87,7 +87,7 @@ class Executor:
         now = self.host.clock.now()
         begun = activities.begin(db, activity.id, now)
         if begun and not self.kinds[activity.kind].ends_environment:
-            environments.ensure(db, activity.project, activity.environment, activity.branch, now)
+            environments.ensure(db, activity.environment, activity.branch, now)
         return begun
 
     async def _run(self, activity: Activity, table: Table[Any, Any], cancellation: Cancellation, tell: Tell) -> None:
@@ -128,9 +128,9 @@ class Executor:
         now = self.host.clock.now()
         entries.append(db, activity.id, Entry("", HELD, now, None, reason))
         activities.hold(db, activity.id, reason)
-        waits = locks.find(db, activity.project, activity.environment) is not None
+        waits = locks.find(db, activity.environment) is not None
         if not waits:
-            activities.release(db, activity.project, activity.environment)
+            activities.release(db, activity.environment)
         newer = activities.newer_of_kind(db, activity) if self.kinds[activity.kind].supersedes else None
         if newer is not None:
             activities.finish(db, activity.id, "superseded", activities.superseded_by(activity.kind, newer), now)
@@ -147,8 +147,7 @@ class Executor:
 
     async def _tell_contained(self, telling: Telling, progress: Progress, tell: Tell) -> None:
         """The activity ends, or its undo is tried again, whatever comes of it."""
-        where = f"{progress.activity.project}/{progress.activity.environment}"
-        with self.net.contain(f"asking {where} after a way back", shown=False):
+        with self.net.contain(f"asking {progress.activity.environment} after a way back", shown=False):
             await telling(progress, self.host, tell)
 
 

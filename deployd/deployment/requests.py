@@ -17,7 +17,7 @@ from deployd.activity.kinds import Kind
 from deployd.clock import Clock
 from deployd.deployment.kinds import KINDS
 from deployd.deployment.share import Wanted, refuse_beyond_share
-from deployd.ids import ActivityId, CommitId, EnvironmentName, ProjectId
+from deployd.ids import ActivityId, CommitId, EnvironmentId, ProjectId
 from deployd.settings import Settings
 from deployd.state import activities, environments
 from deployd.state.activities import NewActivity, Trigger
@@ -34,8 +34,7 @@ class Request:
     """What is asked for."""
 
     kind: Kind[Any, Any]
-    project: ProjectId
-    environment: EnvironmentName
+    environment: EnvironmentId
     branch: str
     commit: CommitId | None
     """None: the branch's newest, or none is needed."""
@@ -69,12 +68,10 @@ class Requests:
         """
         kind, now = request.kind, self._clock.now()
         if kind.has_share:
-            self.refuse_beyond_share(db, request.project, [Wanted(kind, request.branch)])
+            self.refuse_beyond_share(db, request.environment.project, [Wanted(kind, request.branch)])
         if kind.makes_environment:
-            environments.ensure(db, request.project, request.environment, request.branch, now)
-        new = NewActivity(
-            kind, request.project, request.environment, request.branch, request.commit, request.trigger,
-        )
+            environments.ensure(db, request.environment, request.branch, now)
+        new = NewActivity(kind, request.environment, request.branch, request.commit, request.trigger)
         return activities.enqueue(db, new, now)
 
     def refuse_beyond_share(self, db: sqlite3.Connection, project: ProjectId, wanted: Collection[Wanted]) -> None:

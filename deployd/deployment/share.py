@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from deployd.activity.kinds import Kind
-from deployd.environment.naming import machine_name
+from deployd.environment.naming import environment_of_branch
 from deployd.errors import DeployError
-from deployd.ids import EnvironmentName, ProjectId
+from deployd.ids import EnvironmentId, ProjectId
 from deployd.settings import Settings
 from deployd.state import activities, environments
 
@@ -41,9 +41,8 @@ class Wanted:
     kind: Kind[Any, Any]
     branch: str
 
-    @property
-    def environment(self) -> EnvironmentName:
-        return machine_name(self.branch)
+    def environment_in(self, project: ProjectId) -> EnvironmentId:
+        return environment_of_branch(project, self.branch)
 
 
 def refuse_beyond_share(
@@ -55,12 +54,16 @@ def refuse_beyond_share(
         NameTaken: One is called like another project's.
     """
     makes = [item for item in wanted if item.kind.makes_environment]
-    _refuse_names(db, project, [item.environment for item in makes])
+    _refuse_names(db, project, [item.environment_in(project) for item in makes])
     known = settings.projects.get(project)
     production = known.production if known else ""
-    _refuse_environments(db, settings, project, [item.environment for item in makes if item.branch != production])
+    _refuse_environments(db, settings, project, [
+        item.environment_in(project) for item in makes if item.branch != production
+    ])
     waiting = activities.waiting_in(db, project)
-    more = sum(not (item.kind.supersedes and (item.environment, item.kind.name) in waiting) for item in wanted)
+    more = sum(
+        not (item.kind.supersedes and (item.environment_in(project).name, item.kind.name) in waiting) for item in wanted
+    )
     for_live = all(item.branch == production or item.kind.has_reserve for item in wanted)
     share = settings.shares_of(project).waiting
     if more and len(waiting) + more > share + (KEPT_FOR_LIVE if for_live else 0):
@@ -70,17 +73,17 @@ def refuse_beyond_share(
         )
 
 
-def _refuse_names(db: sqlite3.Connection, project: ProjectId, wanted: Collection[EnvironmentName]) -> None:
+def _refuse_names(db: sqlite3.Connection, project: ProjectId, wanted: Collection[EnvironmentId]) -> None:
     """In Docker, where project and environment are joined with hyphens, and a service's name after them.
 
     Seven characters of a hash stand in between, and a stranger finds equal ones in an hour: then a branch of `shop`
     would have the network and the data of `shop-api`.
     """
-    new = {name for name in wanted if environments.find(db, project, name) is None}
+    new = {environment for environment in wanted if environments.find(db, environment) is None}
     if not new:
         return
     others = [(other, f"{other}-{name}-") for other, name in environments.names_taken(db) if other != project]
-    for name in sorted(new):
+    for _, name in sorted(new):
         own = f"{project}-{name}-"
         for other, taken in others:
             if taken.startswith(own) or own.startswith(taken):
@@ -91,10 +94,10 @@ def _refuse_names(db: sqlite3.Connection, project: ProjectId, wanted: Collection
 
 
 def _refuse_environments(
-    db: sqlite3.Connection, settings: Settings, project: ProjectId, wanted: Collection[EnvironmentName],
+    db: sqlite3.Connection, settings: Settings, project: ProjectId, wanted: Collection[EnvironmentId],
 ) -> None:
     there = environments.count_by_project(db)
-    new = {name for name in wanted if environments.find(db, project, name) is None}
+    new = {environment for environment in wanted if environments.find(db, environment) is None}
     if not new:
         return
     share, own = settings.shares_of(project).environments, there.get(project, 0)

@@ -15,7 +15,7 @@ from deployd.release.release import Environment
 async def tell_visitors(progress: Progress, host: Host, tell: Tell) -> None:
     """What visitors see after a failure; who thawed has said it already, with how many had waited."""
     activity, journal = progress.activity, progress.journal
-    if await host.facts.live(activity.project, activity.environment) is None:
+    if await host.facts.live(activity.environment) is None:
         tell.line("visitors: nothing is live here yet")
     elif (thaw := journal.last("freeze")) is None or thaw.event != UNDONE:
         tell.line(visitors_after(progress.table, journal))

@@ -10,7 +10,7 @@ from deployd.deployment import kinds
 from deployd.deployment.kinds import OfDeployment
 from deployd.deployment.requests import Request, Requests
 from deployd.deployment.share import ShareTaken, Wanted
-from deployd.environment.naming import machine_name
+from deployd.environment.naming import environment_of_branch
 from deployd.ids import ActivityId, CommitId, ProjectId
 from deployd.intake.push import Push, Receipt
 from deployd.state import activities, deliveries, environments, locks
@@ -56,30 +56,31 @@ class StateQueue:
         return receipt
 
     def _deploy(self, db: sqlite3.Connection, push: Push) -> Receipt:
-        name = machine_name(push.branch)
-        there = environments.find(db, push.project, name)
+        environment = environment_of_branch(push.project, push.branch)
+        there = environments.find(db, environment)
         if there is not None and there.branch != push.branch:
             return Receipt(None, f"{push.branch} is not deployed: {there.branch} has an environment of that name")
         if push.how != "git":
             same = self._same(db, push)
             if same is not None:
                 return Receipt(None, f"{push.branch} at {push.new[:8]} is activity {same} already")
-        goes_on = activities.latest(db, project=push.project, environment=name, states=("in_progress",), limit=1)
+        goes_on = activities.latest(db, environment=environment, states=("in_progress",), limit=1)
         number = self._ask_for(db, push, kinds.PUSH, push.new)
-        said = f"activity {number}: {push.branch} at {push.new[:8]} to environment {name}"
-        lock = locks.find(db, push.project, name)
+        said = f"activity {number}: {push.branch} at {push.new[:8]} to environment {environment.name}"
+        lock = locks.find(db, environment)
         if lock is not None:
             said += f", which waits when it is built: {lock.said(push.branch)}"
         return Receipt(number, f"{said}, after activity {goes_on[0].id}, which goes on" if goes_on else said)
 
     def _delete(self, db: sqlite3.Connection, push: Push) -> Receipt:
-        name = machine_name(push.branch)
-        there = environments.find(db, push.project, name)
+        environment = environment_of_branch(push.project, push.branch)
+        there = environments.find(db, environment)
         if there is None or there.branch != push.branch:
             return Receipt(None, f"{push.branch} was deleted; it had no environment")
         number = self._ask_for(db, push, kinds.DELETE, None)
-        lock = locks.find(db, push.project, name)
+        lock = locks.find(db, environment)
         when = f" when it is unlocked: {lock.said(push.branch)}" if lock else ""
+        name = environment.name
         return Receipt(number, f"activity {number}: {push.branch} was deleted, environment {name} goes with it{when}")
 
     def _ask_for(
@@ -87,7 +88,7 @@ class StateQueue:
     ) -> ActivityId:
         trigger = Trigger(push.who, push.how, push.delivery)
         return self._requests.ask_for(
-            db, Request(kind, push.project, machine_name(push.branch), push.branch, commit, trigger),
+            db, Request(kind, environment_of_branch(push.project, push.branch), push.branch, commit, trigger),
         )
 
     @staticmethod
@@ -97,7 +98,7 @@ class StateQueue:
         Forges send a push twice now and then (two hooks, a repeated delivery with another id). Only the newest counts:
         a branch that was forced from A to B and back to A is at A again.
         """
-        newest = activities.latest(db, project=push.project, environment=machine_name(push.branch), limit=1)
+        newest = activities.latest(db, environment=environment_of_branch(push.project, push.branch), limit=1)
         if newest and newest[0].commit == push.new and newest[0].state in ("pending", "in_progress", "success"):
             return newest[0].id
         return None

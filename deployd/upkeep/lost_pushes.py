@@ -26,9 +26,9 @@ import structlog
 from deployd.activity.net import Net
 from deployd.deployment.kinds import DELETE, PUSH
 from deployd.deployment.requests import Request, Requests
-from deployd.environment.naming import machine_name
+from deployd.environment.naming import environment_of_branch
 from deployd.errors import DeployError, Transient
-from deployd.ids import ActivityId, CommitId, EnvironmentName, ProjectId
+from deployd.ids import ActivityId, CommitId, EnvironmentId, ProjectId
 from deployd.settings import ProjectSettings
 from deployd.state import activities, environments
 from deployd.state.activities import Trigger
@@ -58,8 +58,8 @@ class Lost:
     """None: the branch is gone."""
 
     @property
-    def environment(self) -> EnvironmentName:
-        return machine_name(self.branch)
+    def environment(self) -> EnvironmentId:
+        return environment_of_branch(self.project, self.branch)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +161,7 @@ class LostPushes:
     async def _is_lost(
         self, project: ProjectId, branch: str, tip: CommitId, known: Mapping[str, str] | None,
     ) -> bool:
-        newest = await self._store.read(lambda db: _newest(db, project, machine_name(branch)))
+        newest = await self._store.read(lambda db: _newest(db, environment_of_branch(project, branch)))
         if newest is None:   # it never had an environment: new, unless the remote had it before we came
             return known is not None and known.get(branch) != tip
         return not (newest.kind == PUSH.name and newest.commit == tip)
@@ -173,24 +173,24 @@ class LostPushes:
         return [
             Lost(project.id, environment.branch, None) for environment in there
             if environment.branch not in tips and environment.branch != project.production
-            and not await self._is_deleted(project.id, environment.name)
+            and not await self._is_deleted(environment.id)
         ]
 
-    async def _is_deleted(self, project: ProjectId, name: EnvironmentName) -> bool:
-        newest = await self._store.read(lambda db: _newest(db, project, name))
+    async def _is_deleted(self, environment: EnvironmentId) -> bool:
+        newest = await self._store.read(lambda db: _newest(db, environment))
         return newest is not None and newest.kind == DELETE.name
 
     async def _make(self, lost: Lost) -> ActivityId | None:
         def make(db: sqlite3.Connection) -> ActivityId | None:
-            newest = _newest(db, lost.project, lost.environment)   # once more: the lost one may have come meanwhile
+            newest = _newest(db, lost.environment)   # once more: the lost one may have come meanwhile
             kind = DELETE if lost.tip is None else PUSH
             if newest is not None and (newest.kind, newest.commit) == (kind.name, lost.tip):
                 return None
-            there = environments.find(db, lost.project, lost.environment)
+            there = environments.find(db, lost.environment)
             if there is not None and there.branch != lost.branch:   # a name that only looks the same
                 return None
             return self._requests.ask_for(
-                db, Request(kind, lost.project, lost.environment, lost.branch, lost.tip, WHO),
+                db, Request(kind, lost.environment, lost.branch, lost.tip, WHO),
             )
 
         number = await self._requests.write(make)
@@ -203,5 +203,5 @@ def _making(lost: Lost) -> str:
     return f"{MAKING}{lost.project}/{lost.branch}"
 
 
-def _newest(db: sqlite3.Connection, project: ProjectId, environment: EnvironmentName) -> activities.Activity | None:
-    return activities.newest_of_kinds(db, project, environment, (PUSH.name, DELETE.name))
+def _newest(db: sqlite3.Connection, environment: EnvironmentId) -> activities.Activity | None:
+    return activities.newest_of_kinds(db, environment, (PUSH.name, DELETE.name))

@@ -21,7 +21,7 @@ from deployd.activity.machine import has_touched_live
 from deployd.deployment.deployment import Deployment
 from deployd.deployment.kinds import KINDS
 from deployd.deployment.results import Frozen
-from deployd.ids import ActivityId, EnvironmentName, ProjectId
+from deployd.ids import ActivityId, EnvironmentId
 from deployd.release.ports import Host
 from deployd.release.release import Release, live_release
 from deployd.release.version import Version
@@ -31,8 +31,6 @@ from deployd.state.activities import Activity
 from deployd.state.store import Store
 
 ENDS = frozenset(kind.name for kind in KINDS.values() if kind.ends_environment)
-
-Key = tuple[ProjectId, EnvironmentName]
 
 
 class Owner(Enum):
@@ -58,17 +56,16 @@ class Ownership:
     """The switch has begun and its end is not known yet."""
 
 
-async def read_live(store: Store, settings: Settings, key: Key) -> Release | None:
+async def read_live(store: Store, settings: Settings, key: EnvironmentId) -> Release | None:
     """What is live in an environment."""
-    project, name = key
-    if project not in settings.projects:
+    if key.project not in settings.projects:
         return None
-    text = await store.read(lambda db: environments.live_version(db, project, name))
-    environment = await store.read(lambda db: environments.find(db, project, name))
+    text = await store.read(lambda db: environments.live_version(db, key))
+    environment = await store.read(lambda db: environments.find(db, key))
     if text is None or environment is None:
         return None
     version = read_result(text, Version)
-    return live_release(settings, settings.projects[project], name, environment.branch, version)
+    return live_release(settings, settings.projects[key.project], key, environment.branch, version)
 
 
 async def read_running(store: Store, host: Host, activity: Activity) -> Deployment:
@@ -77,21 +74,20 @@ async def read_running(store: Store, host: Host, activity: Activity) -> Deployme
     return KINDS[activity.kind].view(host, activity, journal)
 
 
-async def read_keys(store: Store) -> list[Key]:
+async def read_keys(store: Store) -> list[EnvironmentId]:
     """Every environment that has something live."""
-    return [(item.project, item.name) for item in await store.read(environments.live_ones)]
+    return [item.id for item in await store.read(environments.live_ones)]
 
 
-async def read_ownership(store: Store, key: Key) -> Ownership:
+async def read_ownership(store: Store, key: EnvironmentId) -> Ownership:
     """Who is at work in an environment. Ask right before touching it, and once more after waiting."""
     return await store.read(lambda db: _ownership(db, key))
 
 
-def _ownership(db: sqlite3.Connection, key: Key) -> Ownership:
-    project, name = key
-    environment = environments.find(db, project, name)
+def _ownership(db: sqlite3.Connection, key: EnvironmentId) -> Ownership:
+    environment = environments.find(db, key)
     live = environment.live_activity if environment else None
-    opened = activities.latest(db, project=project, environment=name, states=activities.OPEN)
+    opened = activities.latest(db, environment=key, states=activities.OPEN)
     running = next((activity for activity in opened if activity.state == "in_progress"), None)
     if any(activity.kind in ENDS and not activity.held for activity in opened):
         return Ownership(Owner.NOBODY, live, running)

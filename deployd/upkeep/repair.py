@@ -20,13 +20,13 @@ from deployd.engine.errors import NotThere
 from deployd.engine.names import PART, ROLE, Names
 from deployd.engine.observed import ContainerSeen
 from deployd.errors import DeployError, Transient
-from deployd.ids import ActivityId
+from deployd.ids import ActivityId, EnvironmentId
 from deployd.release.applications.stale_mounts import end_without_slug
 from deployd.release.ports import Host
 from deployd.release.release import Release
 from deployd.state.store import Store
 from deployd.upkeep.back_off import BackOff
-from deployd.upkeep.ownership import Key, Owner, read_live, read_ownership
+from deployd.upkeep.ownership import Owner, read_live, read_ownership
 from deployd.upkeep.reconcile import Reconciler
 from deployd.upkeep.recreate import Recreate
 from deployd.upkeep.survey import Part, missing_parts
@@ -61,10 +61,10 @@ class Repairer:
         self._reconciler = reconciler
         self._back_off = back_off
         self._recreate_parts = recreate
-        self._not_recreated: dict[Key, str] = {}
+        self._not_recreated: dict[EnvironmentId, str] = {}
         """Why what is missing could not be made at the last try."""
 
-    async def look_at(self, key: Key) -> Look:
+    async def look_at(self, key: EnvironmentId) -> Look:
         """Repair what can be repaired.
 
         Raises:
@@ -83,7 +83,7 @@ class Repairer:
             f"{release.names.network}-", [_recreating(release), *(item.name for item in containers)],
         )
         missing = missing_parts(release.version, containers)
-        repairing = f"mending {'/'.join(key)}: "
+        repairing = f"mending {key}: "
         waits: list[float | None] = []
         failed: list[str] = []
         for number, step in enumerate((
@@ -104,7 +104,7 @@ class Repairer:
         again_in = min((wait for wait in waits if wait is not None), default=None)
         return Look(again_in, (*failed, *self._missing(key, missing), *self._wrong(containers)))
 
-    async def _recreate(self, key: Key, release: Release, missing: Collection[Part]) -> float | None:
+    async def _recreate(self, key: EnvironmentId, release: Release, missing: Collection[Part]) -> float | None:
         """Make again what somebody removed, with growing pauses when that happens again and again."""
         loop = asyncio.get_running_loop()
         name = _recreating(release)
@@ -124,7 +124,7 @@ class Repairer:
         self._not_recreated.pop(key, None)
         return SOON_SECONDS if made else BUSY_SECONDS
 
-    async def _start(self, key: Key, release: Release, container: ContainerSeen) -> float | None:
+    async def _start(self, key: EnvironmentId, release: Release, container: ContainerSeen) -> float | None:
         """Start a container that has ended, when its time has come. Gives the seconds until it is to be looked at."""
         loop = asyncio.get_running_loop()
         wait = self._back_off.wait_seconds(container.name, loop.time())
@@ -148,7 +148,7 @@ class Repairer:
         log.warning("container_started_again", container=container.name, exit_status=seen.exit_status)
         return SOON_SECONDS
 
-    async def _rejoin(self, key: Key, release: Release, app: str) -> float | None:
+    async def _rejoin(self, key: EnvironmentId, release: Release, app: str) -> float | None:
         """Start an application again whose web container has been started later than it."""
         inner = await left_behind(self._host.engine, release.names, release.home(app), app)
         if inner is None:
@@ -165,7 +165,7 @@ class Repairer:
         log.warning("container_started_again", container=inner.name, why="its web container has a new network")
         return SOON_SECONDS
 
-    def _missing(self, key: Key, missing: Collection[Part]) -> tuple[str, ...]:
+    def _missing(self, key: EnvironmentId, missing: Collection[Part]) -> tuple[str, ...]:
         if not missing:
             self._not_recreated.pop(key, None)
         why = self._not_recreated.get(key)

@@ -38,7 +38,7 @@ from deployd.activity.table import (
 )
 from deployd.deployment.kinds import KINDS
 from deployd.errors import DeployError, Transient
-from deployd.ids import ActivityId, CommitId, EnvironmentName, ProjectId
+from deployd.ids import ActivityId, CommitId, EnvironmentId
 from deployd.state import activities, entries
 from deployd.state.activities import Activity, NewActivity, Trigger
 from deployd.state.store import StateUnwritable
@@ -144,10 +144,8 @@ class Town:
         return Lanes(self.store, partial(self._execute, limits), self.clock, self._may_be_overtaken)  # type: ignore[arg-type]
 
     async def push(self, lane: Lane, kind: str) -> None:
-        project, environment = ProjectId(lane[0]), EnvironmentName(lane[1])
-        new = NewActivity(
-            KINDS[kind], project, environment, lane[1], CommitId("c" * 40), Trigger("ann", "git"),
-        )
+        new = NewActivity(KINDS[kind], EnvironmentId.read("/".join(lane)), lane[1], CommitId("c" * 40),
+                          Trigger("ann", "git"))
         await MemoryStore.write(self.store, lambda db: activities.enqueue(db, new, self.clock.now()))
 
     def _may_be_overtaken(self, activity: Activity, journal: Journal) -> bool:
@@ -165,7 +163,7 @@ class Town:
 
     @contextmanager
     def at_work(self, activity: Activity, phase: str, *, undoes: bool = False) -> Iterator[None]:
-        names = [f"{activity.project}/{activity.environment}"]
+        names = [str(activity.environment)]
         if not undoes:
             names += [POOLS[phase].value] if phase in POOLS else []
         self.working.update(names)
@@ -193,7 +191,7 @@ def step(phase: str, name: str, visitors: Any, *, act: Act | None = None, attach
                 town.starts[activity.id, name] += 1
             town.made[activity.id].add(name)
             if act is not None:
-                act(town, activity, (activity.project, activity.environment))
+                act(town, activity, activity.environment)
             await misfortune(town.fates.next_of("steps"))
 
     async def undone(view: Any, town: Town, tell: Any) -> None:
@@ -201,7 +199,7 @@ def step(phase: str, name: str, visitors: Any, *, act: Act | None = None, attach
         with town.at_work(activity, phase, undoes=True):
             await misfortune(town.fates.next_of("undos"))
             if undo is not None:
-                undo(town, activity, (activity.project, activity.environment))
+                undo(town, activity, activity.environment)
             town.made[activity.id].discard(name)
 
     do.__name__, undone.__name__ = name, f"undo_{name}"
@@ -227,7 +225,7 @@ async def misfortune(what: str) -> None:
 
 async def switch(view: Any, town: Town, tell: Any) -> None:
     activity: Activity = view[0]
-    lane = (activity.project, activity.environment)
+    lane = activity.environment
     with town.at_work(activity, "route"):
         fate = town.fates.next_of("switches")
         if fate == "refused" and town.live.get(lane) != activity.id:
@@ -261,7 +259,7 @@ def is_held(town: Town, activity: Activity, lane: Lane) -> None:
 def retire(town: Town, activity: Activity, lane: Lane) -> None:
     town.must(town.live.get(lane) == activity.id, "somebody else's version is live")
     for other in town.all():
-        if (other.project, other.environment) == lane and other.id != activity.id:
+        if other.environment == lane and other.id != activity.id:
             town.made[other.id].clear()
 
 

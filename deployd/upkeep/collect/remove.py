@@ -12,8 +12,8 @@ from deployd.confined.stages import ensure_unstaged
 from deployd.confined.trees import remove_tree
 from deployd.deployment.kinds import KINDS, PURGE
 from deployd.deployment.requests import Request, Requests
-from deployd.engine.names import ENVIRONMENT, INSTANCE, PROJECT
-from deployd.ids import ActivityId, EnvironmentName, ProjectId, SlugKey
+from deployd.engine.names import INSTANCE, environment_of
+from deployd.ids import ActivityId, EnvironmentId, EnvironmentName, ProjectId, SlugKey
 from deployd.release.ports import Host
 from deployd.state import activities, unneeded
 from deployd.state.activities import Trigger
@@ -40,8 +40,7 @@ class Removal:
             case "image":
                 return await self._host.engine.remove_image(thing.name)
             case "data":
-                project, _, environment = thing.name.partition("/")
-                return await self._purge(project, environment, who)
+                return await self._purge(EnvironmentId.read(thing.name), who)
             case "volume":
                 return await self._volume(thing.name)
             case "log":
@@ -59,19 +58,17 @@ class Removal:
                 return await self._of_activity(self._host.places.state / "environments" / thing.name)
         return True
 
-    async def _purge(self, project: str, environment: str, who: str) -> bool:
+    async def _purge(self, environment: EnvironmentId, who: str) -> bool:
         """Into the environment's own lane: there it meets no deployment of a branch that comes back."""
         def enqueue(db: sqlite3.Connection) -> bool:
-            known = activities.newest_of_kinds(db, project, environment, tuple(KINDS))
+            known = activities.newest_of_kinds(db, environment, tuple(KINDS))
             if known is not None and known.state in activities.OPEN:
                 return False
-            branch = known.branch if known else environment
-            self._requests.ask_for(db, Request(
-                PURGE, ProjectId(project), EnvironmentName(environment), branch, None, Trigger(who, "daemon"),
-            ))
+            branch = known.branch if known else environment.name
+            self._requests.ask_for(db, Request(PURGE, environment, branch, None, Trigger(who, "daemon")))
             return True
 
-        return ProjectId(project) in self._host.settings.projects and await self._requests.write(enqueue)
+        return environment.project in self._host.settings.projects and await self._requests.write(enqueue)
 
     async def _of_activity(self, folder: Path) -> bool:
         """A folder that has the number of its activity as its name.
@@ -83,7 +80,7 @@ class Removal:
             return False
         if folder.parent.name == "versions":
             await ensure_unstaged(self._host.places.stages(
-                ProjectId(folder.parts[-4]), EnvironmentName(folder.parts[-3]), folder.name,
+                EnvironmentId(ProjectId(folder.parts[-4]), EnvironmentName(folder.parts[-3])), folder.name,
             ))
         await remove_tree(folder)
         return True
@@ -92,22 +89,20 @@ class Removal:
         found = [item for item in await self._host.engine.volumes({INSTANCE: self._host.settings.instance})
                  if item.name == name]
         for volume in found:
-            key = (ProjectId(volume.labels[PROJECT]), EnvironmentName(volume.labels[ENVIRONMENT]))
-            if await self._is_busy(*key):
+            if await self._is_busy(environment_of(volume.labels)):
                 return False
             await self._host.engine.ensure_volume_gone(name)
         return bool(found)
 
     async def _cache(self, project: ProjectId) -> bool:
         """Moved away first: a build that begins now gets a new one, and no half of the old one."""
-        if await self._is_busy(project, None):
+        if any(item.project == project for item in await self._store.read(activities.open_ones)):
             return False
         folder = self._host.places.cache(project)
         await put_aside(folder, self._host.places.going)
         return True
 
-    async def _is_busy(self, project: ProjectId, environment: EnvironmentName | None) -> bool:
-        opened = await self._store.read(activities.open_ones)
-        return any(item.project == project and environment in (None, item.environment) for item in opened)
+    async def _is_busy(self, environment: EnvironmentId | None) -> bool:
+        return any(item.environment == environment for item in await self._store.read(activities.open_ones))
 
 

@@ -16,7 +16,7 @@ from deployd.activity.journal import read_result, write_result
 from deployd.api.desk import AlreadyEnded, NothingLive, NotLocked, StateDesk
 from deployd.deployment.kinds import KINDS
 from deployd.deployment.requests import Requests
-from deployd.ids import ActivityId, CommitId, EnvironmentName, ProjectId, SlugKey
+from deployd.ids import ActivityId, CommitId, EnvironmentId, EnvironmentName, ProjectId, SlugKey
 from deployd.plan import KeyParts
 from deployd.release.ports import Host
 from deployd.release.version import AppVersion, Version
@@ -28,6 +28,7 @@ from tests.unit.state_in_memory import MemoryStore
 
 NOW = datetime(2026, 5, 4, 10, 0, tzinfo=UTC)
 SHOP, MAIN = ProjectId("shop"), EnvironmentName("main-bvxea6i")
+SHOP_MAIN = EnvironmentId(SHOP, MAIN)
 PARTS = KeyParts("tree", "settings", "variables", "image", "recipe")
 
 
@@ -62,20 +63,20 @@ class World:
         requests = Requests(store, settings, cast(Any, clock), lanes.wake)
         self.desk = StateDesk(store, host, lanes, requests, clock, cast(Any, self))
 
-    async def live(self, project: ProjectId, environment: EnvironmentName) -> Version | None:
-        text = await self.store.read(lambda db: environments.live_version(db, project, environment))
+    async def live(self, environment: EnvironmentId) -> Version | None:
+        text = await self.store.read(lambda db: environments.live_version(db, environment))
         return read_result(text, Version) if text else None
 
     async def went_live(self, *versions: Version) -> None:
         """One push after the other."""
-        new = NewActivity(KINDS["push"], SHOP, MAIN, "main", CommitId("0" * 40), Trigger("ada", "git"))
+        new = NewActivity(KINDS["push"], SHOP_MAIN, "main", CommitId("0" * 40), Trigger("ada", "git"))
 
         def write(db: Any, item: Version) -> None:
-            environments.ensure(db, SHOP, MAIN, "main", NOW)
+            environments.ensure(db, SHOP_MAIN, "main", NOW)
             number = activities.enqueue(db, new, NOW)
             activities.begin(db, number, NOW)
             activities.finish(db, number, "success", "", NOW)
-            environments.set_live(db, SHOP, MAIN, number, write_result(replace(item, activity=number)), NOW)
+            environments.set_live(db, SHOP_MAIN, number, write_result(replace(item, activity=number)), NOW)
 
         for item in versions:
             await self.store.write(lambda db, item=item: write(db, item))
@@ -103,7 +104,7 @@ async def test_a_redeploy_takes_the_commit_that_is_live(world: World) -> None:
 
 
 async def test_nothing_live_cannot_be_redeployed(world: World) -> None:
-    await world.store.write(lambda db: environments.ensure(db, SHOP, MAIN, "main", NOW))
+    await world.store.write(lambda db: environments.ensure(db, SHOP_MAIN, "main", NOW))
     with pytest.raises(NothingLive, match="nothing is live in main"):
         await world.desk.redeploy("shop", "main", "ada")
     with pytest.raises(NothingLive, match="no version before the live one"):
@@ -169,7 +170,7 @@ async def test_a_pass_has_a_link_for_each_host_of_what_is_live(world: World) -> 
 
 
 async def test_nobody_passes_where_nothing_is_live(world: World) -> None:
-    await world.store.write(lambda db: environments.ensure(db, SHOP, MAIN, "main", NOW))
+    await world.store.write(lambda db: environments.ensure(db, SHOP_MAIN, "main", NOW))
     with pytest.raises(NothingLive, match="nobody waits there"):
         await world.desk.make_pass("shop", "main", "ada")
 
@@ -209,7 +210,7 @@ async def test_a_lock_names_what_runs_and_an_unlock_what_goes_on(world: World) -
 @pytest.mark.parametrize("by_rollback", [False, True])
 async def test_a_lock_holds_the_end_of_the_environment_that_waits(world: World, *, by_rollback: bool) -> None:
     await world.went_live(version("a"), version("b"))
-    new = NewActivity(KINDS["delete"], SHOP, MAIN, "main", None, Trigger("ada", "git"))
+    new = NewActivity(KINDS["delete"], SHOP_MAIN, "main", None, Trigger("ada", "git"))
     end: ActivityId = await world.store.write(lambda db: activities.enqueue(db, new, NOW))
     if by_rollback:
         await world.desk.rollback("shop", "main", None, "ada")
