@@ -198,7 +198,7 @@ def _upkeep(
     branches = Branches(host.settings.projects, edges.code, host.settings.state / "remotes")
     lost = LostPushes(edges.store, requests, branches, net=nets.of("lost pushes"))
     wrong = Answers(edges.store, host, edges.clock, net=nets.of("answers"))
-    crons = Crons(edges.store, host, edges.router, edges.masker, net=nets.of("crons"))
+    crons = Crons(edges.store, host, edges.masker, net=nets.of("crons"))
     return {
         "watch": watch.serve, "firewall": edges.wall.serve, "mail": edges.mail.serve,
         "lost pushes": lost.serve, "crons": crons.serve, "answers": wrong.serve,

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 from weakref import WeakValueDictionary
 
 import structlog
@@ -48,14 +48,10 @@ class CronKey(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.environment}/{self.app}/{self.cron}"
+
+
 NextDue = Callable[[LiveCron, datetime], datetime | None]
 RunCron = Callable[[LiveCron, datetime, Host, Masker, asyncio.Semaphore], Awaitable[object]]
-
-
-class Router(Protocol):
-    """The call of the router that crons need."""
-
-    async def is_closed(self, environment: str) -> bool: ...
 
 
 def scheduled(live: LiveCron, after: datetime) -> datetime | None:
@@ -67,13 +63,12 @@ class Crons:
     """Runs the crons of all live versions."""
 
     def __init__(
-        self, store: Store, host: Host, router: Router, masker: Masker, *, next_due: NextDue = scheduled,
+        self, store: Store, host: Host, masker: Masker, *, next_due: NextDue = scheduled,
         run: RunCron = run_cron, read_seconds: float = READ_SECONDS, net: Net | None = None,
     ) -> None:
         self._net = net or Net("crons")
         self._store = store
         self._host = host
-        self._router = router
         self._masker = masker
         self._next_due = next_due
         self._run_cron = run
@@ -163,7 +158,7 @@ class Crons:
 
     async def _is_held(self, key: EnvironmentId) -> bool:
         try:
-            return await self._router.is_closed(str(key))
+            return await self._host.router.is_closed(str(key))
         except DeployError:   # crons do not need the router
             return False
 

@@ -12,7 +12,7 @@ import pytest_asyncio
 from yarl import URL
 
 from deployd.deployment.results import AppsUp
-from deployd.deployment.steps import PUSH, ROLLBACK
+from deployd.deployment.steps import PUSH, ROLLBACKS
 from deployd.environment.naming import machine_name
 from deployd.errors import DeployError
 from deployd.ids import ActivityId, EnvironmentId
@@ -131,7 +131,7 @@ async def stay_and_go(stand: Stand, first: Ended) -> None:
     again = await stand.deploy(await stand.write({"front/text": "front 4"}))
     assert again.end.state == "success", stand.told(again)
     assert set(kept(again)) == {"back"}, "what was made again is the same"
-    rolled = await stand.deploy(await stand.write({}), ROLLBACK, kind="rollback", to=first.activity)
+    rolled = await stand.deploy(await stand.write({}), ROLLBACKS[0], kind="rollback", to=first.activity)
     assert rolled.end.state == "success", stand.told(rolled)
     assert kept(rolled) == {"back": first.activity}
     assert await pages(stand) == ["front first on main", "back first on main"]

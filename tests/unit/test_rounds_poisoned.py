@@ -136,7 +136,7 @@ async def crons_of(
 ) -> tuple[Net, list[str]]:
     """Two minutes of them."""
     net, runs = Net("crons"), CronRuns()
-    crons = Crons(stand.store, stand.host, stand.router, Masker(), next_due=next_due, run=runs, net=net)
+    crons = Crons(stand.store, stand.host, Masker(), next_due=next_due, run=runs, net=net)
     async with running(crons.serve):
         await asyncio.sleep(125)
     return net, runs.begun
@@ -178,7 +178,7 @@ async def runs_of_before_that_cannot_be_looked_at(folder: Path) -> tuple[Net, st
         places.instance(project, name, activity, app),
     )
     net, runs = Net("crons"), CronRuns()
-    async with running(Crons(stand.store, host, stand.router, Masker(), run=runs, net=net).serve):
+    async with running(Crons(stand.store, host, Masker(), run=runs, net=net).serve):
         await asyncio.sleep(125)
     assert runs.begun == ["good", "good"]
     return net, "what was left of"
