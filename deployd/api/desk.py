@@ -16,7 +16,7 @@ from deployd.api.shapes import ActivityShape, CollectShape, LockedShape, PassSha
 from deployd.clock import Clock
 from deployd.deployment import kinds
 from deployd.deployment.desired import cannot_be_masked
-from deployd.deployment.kinds import OfDeployment
+from deployd.deployment.kinds import DeploymentKind
 from deployd.deployment.preview import plan_offered
 from deployd.deployment.requests import Request, Requests, lock_environment
 from deployd.environment.naming import environment_of_branch, environment_type
@@ -190,7 +190,7 @@ class StateDesk:
         return PlanShape(project, branch, said)
 
     async def _enqueue(
-        self, environment: Environment, kind: OfDeployment, commit: CommitId, trigger: Trigger,
+        self, environment: Environment, kind: DeploymentKind, commit: CommitId, trigger: Trigger,
         lock: Lock | None = None,
     ) -> ActivityShape:
         request = Request(kind, environment.id, environment.branch, commit, trigger)

@@ -14,7 +14,7 @@ from deployd.deployment.way_back import REPORTS
 from deployd.release.ports import Host
 from deployd.state.activities import Activity
 
-OfDeployment = Kind[Deployment, Host]
+DeploymentKind = Kind[Deployment, Host]
 
 
 def _view(manner: Manner, host: Host, activity: Activity, journal: Journal) -> Deployment:
@@ -26,17 +26,17 @@ def _deploys(target: Target, **more: bool) -> Callable[[Host, Activity, Journal]
     return partial(_view, Manner(target, **more))
 
 
-PUSH = OfDeployment(
+PUSH = DeploymentKind(
     "push", steps.PUSHES, _deploys(Target.COMMIT, waits_for_unlock=True), REPORTS,
     makes_environment=True, supersedes=True,
 )
-REDEPLOY = OfDeployment("redeploy", steps.PUSHES, _deploys(Target.LIVE, starts_anew=True), REPORTS)
-ROLLBACK = OfDeployment("rollback", steps.ROLLBACKS, _deploys(Target.EARLIER), REPORTS, has_reserve=True)
-DELETE = OfDeployment(
+REDEPLOY = DeploymentKind("redeploy", steps.PUSHES, _deploys(Target.LIVE, starts_anew=True), REPORTS)
+ROLLBACK = DeploymentKind("rollback", steps.ROLLBACKS, _deploys(Target.EARLIER), REPORTS, has_reserve=True)
+DELETE = DeploymentKind(
     "delete", (steps.DELETE,), _deploys(Target.NOTHING), ends_environment=True, has_reserve=True,
     held_when_locked=True,
 )
-PURGE = OfDeployment(
+PURGE = DeploymentKind(
     "purge", (steps.PURGE,), _deploys(Target.NOTHING), ends_environment=True, has_share=False,   # the daemon's own
 )
 

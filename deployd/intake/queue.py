@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from deployd.clock import Clock
 from deployd.deployment import kinds
-from deployd.deployment.kinds import OfDeployment
+from deployd.deployment.kinds import DeploymentKind
 from deployd.deployment.requests import Request, Requests
 from deployd.deployment.share import ShareTaken, Wanted
 from deployd.environment.naming import environment_of_branch
@@ -84,7 +84,7 @@ class StateQueue:
         return Receipt(number, f"activity {number}: {push.branch} was deleted, environment {name} goes with it{when}")
 
     def _ask_for(
-        self, db: sqlite3.Connection, push: Push, kind: OfDeployment, commit: CommitId | None,
+        self, db: sqlite3.Connection, push: Push, kind: DeploymentKind, commit: CommitId | None,
     ) -> ActivityId:
         trigger = Trigger(push.who, push.how, push.delivery)
         return self._requests.ask_for(
