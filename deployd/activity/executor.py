@@ -10,13 +10,13 @@ from typing import Any, Protocol
 import structlog
 
 from deployd.activity.cancellation import Cancellation
+from deployd.activity.error_boundary import ErrorBoundary
 from deployd.activity.journal import Journal
 from deployd.activity.journal_store import StateJournal
 from deployd.activity.kinds import Kind, Kinds, Progress, Telling, table_of
 from deployd.activity.limits import Limits
 from deployd.activity.log import Logs, Tell
 from deployd.activity.machine import Finish, has_touched_visitors
-from deployd.activity.net import Net
 from deployd.activity.runner import Run, run
 from deployd.activity.table import Table, TableUnknown
 from deployd.clock import Clock
@@ -47,7 +47,7 @@ class Executor:
     host: Host
     logs: Logs
     limits: Limits
-    net: Net = field(default_factory=lambda: Net("way back"))
+    boundary: ErrorBoundary = field(default_factory=lambda: ErrorBoundary("way back"))
     """For what an activity must not fail of."""
 
     async def __call__(self, activity: Activity, cancellation: Cancellation) -> None:
@@ -147,7 +147,7 @@ class Executor:
 
     async def _tell_contained(self, telling: Telling, progress: Progress, tell: Tell) -> None:
         """The activity ends, or its undo is tried again, whatever comes of it."""
-        with self.net.contain(f"asking {progress.activity.environment} after a way back", shown=False):
+        with self.boundary.contain(f"asking {progress.activity.environment} after a way back", shown=False):
             await telling(progress, self.host, tell)
 
 

@@ -15,8 +15,8 @@ import structlog
 
 from deployd.activity import interventions
 from deployd.activity.cancellation import Cancellation
+from deployd.activity.error_boundary import ErrorBoundary
 from deployd.activity.journal import Journal
-from deployd.activity.net import Net
 from deployd.activity.table import TableUnknown
 from deployd.clock import Clock
 from deployd.errors import DeployError
@@ -52,13 +52,13 @@ class Lanes:
 
     def __init__(
         self, store: Store, execute: Execute, clock: Clock,
-        may_be_overtaken: Overtakable = lambda activity, journal: False, *, net: Net | None = None,
+        may_be_overtaken: Overtakable = lambda activity, journal: False, *, boundary: ErrorBoundary | None = None,
     ) -> None:
         """
         Args:
             may_be_overtaken: Whether a push that runs gives way to a newer one of its lane.
         """
-        self._net = net or Net("lanes")
+        self._boundary = boundary or ErrorBoundary("lanes")
         self._store = store
         self._execute = execute
         self._clock = clock
@@ -86,7 +86,7 @@ class Lanes:
                     if lane not in self._running and lane not in self._left_alone:
                         self._running[lane] = None
                         group.create_task(self._drain(lane), name=f"lane {lane}")
-                with self._net.contain("looking for pushes that were overtaken"):
+                with self._boundary.contain("looking for pushes that were overtaken"):
                     await self._end_overtaken()
                 await self._woken.wait()
 
@@ -138,7 +138,7 @@ class Lanes:
             cancellation = self._cancellation_of(activity)
             if cancellation is None:
                 continue
-            with self._net.contain(f"ending activity {activity}, which was overtaken"):   # else it goes on
+            with self._boundary.contain(f"ending activity {activity}, which was overtaken"):   # else it goes on
                 if await self._store.write(partial(
                     interventions.supersede, activity=activity, newer=newer, now=self._clock.now(),
                     may_be=self._may_be_overtaken,
@@ -158,7 +158,7 @@ class Lanes:
         try:
             goes_on = True
             while goes_on:
-                with self._net.contain(item) as tried:
+                with self._boundary.contain(item) as tried:
                     goes_on = await self._run_next(lane)
                 if tried.failed:
                     await asyncio.sleep(min(tried.again_in, LONGEST_PAUSE_SECONDS))

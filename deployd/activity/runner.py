@@ -1,8 +1,8 @@
 """The loop that takes an activity from step to step: intent is durable before the act, the outcome after it.
 
-One of the three places that catch every exception (the others are `supervised` and `net.py`): an expected error is
-told, anything else is a bug of deployd, and is told as one. Whatever happens here, the journal says it, and `next_move`
-decides what follows.
+One of the three places that catch every exception (the others are `supervised.py` and `error_boundary.py`): an expected
+error is told, anything else is a bug of deployd, and is told as one. Whatever happens here, the journal says it, and
+`next_move` decides what follows.
 """
 
 from __future__ import annotations
@@ -133,7 +133,7 @@ async def _do(run: Run, step: Step, journal: Journal) -> None:
         await run.journal.write("", CANCELLATION, result=HELD, said=run.tell.clean(str(hold)))
     except TimeOver:
         await _failed(run, step, _overran(step, step.limit_seconds), journal)
-    except Exception as error:   # noqa: BLE001  the one net: expected errors are told, bugs get an incident
+    except Exception as error:   # noqa: BLE001  the boundary of steps: expected errors are told, bugs get an incident
         await _judge(run, step, unwrap(error), journal)
     except asyncio.CancelledError as error:
         if _is_stopping():
@@ -176,7 +176,7 @@ async def _undo(run: Run, step: Step, journal: Journal) -> None:
     try:
         async with scope:
             found = await parallel.undo(step, run.view_of(run.activity, journal), run.host, run.tell)
-    except Exception as error:   # noqa: BLE001  the one net: an undo that fails is stuck, shown, and tried again
+    except Exception as error:   # noqa: BLE001  the boundary of undos: an undo that fails is stuck, shown, and tried again
         cause = _overran(step, step.undo_limit_seconds) if scope.expired() else unwrap(error)
         told = explain(cause, run.activity.id, _words(step))
         pause = min(UNDO_AGAIN_SECONDS * 2 ** journal.count(step.name, STUCK), LONGEST_PAUSE_OF_AN_UNDO_SECONDS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from deployd.activity.net import Net
+from deployd.activity.error_boundary import ErrorBoundary
 from deployd.certificates.acme import AcmeAuthority
 from deployd.certificates.authority import Authority
 from deployd.certificates.local import LocalAuthority
@@ -23,7 +23,7 @@ async def ensure_authority(edges: Edges, settings: Settings) -> None:
         await asyncio.to_thread(LocalAuthority(local_authority(settings.state), edges.clock).ensure_made)
 
 
-def certificate_keeper(edges: Edges, settings: Settings, net: Net) -> Keeper:
+def certificate_keeper(edges: Edges, settings: Settings, boundary: ErrorBoundary) -> Keeper:
     """Each kind of authority has a shelf of its own: what the local one signed is not shown when ACME is chosen."""
     tls, places, folder = settings.tls, RouterPlaces(settings.run), settings.state / "certificates"
     authorities: dict[str, Authority] = {
@@ -31,6 +31,6 @@ def certificate_keeper(edges: Edges, settings: Settings, net: Net) -> Keeper:
         "local": LocalAuthority(local_authority(settings.state), edges.clock),
     }
     return Keeper(
-        Wanted(edges.store, settings, net), Shelf(folder / tls.certificates), Window(places.certificates), edges.clock,
-        authorities.get(tls.certificates), tls.own, net=net,
+        Wanted(edges.store, settings, boundary), Shelf(folder / tls.certificates), Window(places.certificates),
+        edges.clock, authorities.get(tls.certificates), tls.own, boundary=boundary,
     )

@@ -6,9 +6,9 @@ from collections import Counter
 from contextlib import suppress
 from typing import Any
 
+from deployd.activity.error_boundary import ErrorBoundaries
 from deployd.activity.lanes import Lanes
 from deployd.activity.limits import Limits
-from deployd.activity.net import Nets
 from deployd.api.board import Health
 from deployd.api.metrics import Figures
 from deployd.certificates.manager import Keeper
@@ -46,7 +46,7 @@ def health_of(edges: Edges) -> Health:
 
 
 def degraded(
-    edges: Edges, watch: Watch, lanes: Lanes, limits: Limits, keeper: Keeper, nets: Nets, usage: Usage,
+    edges: Edges, watch: Watch, lanes: Lanes, limits: Limits, keeper: Keeper, boundaries: ErrorBoundaries, usage: Usage,
     lasting: Lasting,
 ) -> list[str]:
     """What is not well though pushes can be taken: the router, environments, rows of a newer deployd, undos that are
@@ -60,9 +60,9 @@ def degraded(
         "certificates": keeper.troubles, "the firewall": edges.wall.troubles, "reload": lasting.troubles,
         "what was killed": usage.troubles, "mail": edges.mail.troubles,
     }.items():
-        with nets.of("status").contain(name):
+        with boundaries.of("status").contain(name):
             found += reasons()
-    return [*found, *nets.troubles()]
+    return [*found, *boundaries.troubles()]
 
 
 def collected(collector: Collector) -> dict[str, Any]:
@@ -75,7 +75,7 @@ def collected(collector: Collector) -> dict[str, Any]:
 
 
 async def measured(
-    edges: Edges, traffic: Traffic, limits: Limits, nets: Nets, guesses: Guesses, usage: Usage,
+    edges: Edges, traffic: Traffic, limits: Limits, boundaries: ErrorBoundaries, guesses: Guesses, usage: Usage,
 ) -> Figures:
     """What `/metrics` tells besides the status."""
     router: RouterStatus | None = None
@@ -88,5 +88,5 @@ async def measured(
     return Figures(
         dict(traffic.visits), router,
         {pool.value: (slots.taken, slots.waiting) for pool, slots in limits.pools.items()},
-        traffic.lost_lines, nets.figures(), uses, guesses.total, guesses.held_back,
+        traffic.lost_lines, boundaries.figures(), uses, guesses.total, guesses.held_back,
     )

@@ -12,7 +12,7 @@ from typing import ClassVar
 import structlog
 import uvloop
 
-from deployd.activity.net import Net
+from deployd.activity.error_boundary import ErrorBoundary
 from deployd.catalogue import load_catalogue
 from deployd.daemon.edges import FolderUnusable, host_of, open_edges
 from deployd.daemon.faces import refuse_taken_port
@@ -121,7 +121,7 @@ async def _next_wish(wishes: asyncio.Queue[str], wanted: list[Read], lasting: La
         wish = await wishes.get()
         if wish == STOP:
             return wish
-        with Net("signals").contain("reading the settings again") as tried:
+        with ErrorBoundary("signals").contain("reading the settings again") as tried:
             read = await asyncio.to_thread(lambda: Read(load_settings(wanted[0].file), wanted[0].file))
             if read.settings.listen_address != wanted[0].settings.listen_address:
                 await asyncio.to_thread(refuse_taken_port, read.settings)

@@ -12,12 +12,12 @@ from aiohttp import web
 
 from deployd.access.tokens import find_caller
 from deployd.activity.admission import BUILDS, DEPLOYMENTS
+from deployd.activity.error_boundary import ErrorBoundaries
 from deployd.activity.executor import Executor
 from deployd.activity.follower import endings
 from deployd.activity.lanes import Lanes
 from deployd.activity.limits import Limits
 from deployd.activity.memory import host_memory
-from deployd.activity.net import Nets
 from deployd.activity.slots import Slots
 from deployd.activity.supervised import supervised
 from deployd.api.applications import local_application, public_application
@@ -80,41 +80,41 @@ async def work(
     stack: AsyncExitStack, edges: Edges, host: Host, lasting: Lasting, next_wish: Callable[[], Awaitable[str]],
 ) -> str:
     """Put back what is live, then do all that a daemon does until `next_wish` says how it ends."""
-    settings, nets, logs = host.settings, Nets(), lasting.logs(host.places.logs)
+    settings, boundaries, logs = host.settings, ErrorBoundaries(), lasting.logs(host.places.logs)
     logs.go_on_with(edges.masker, endings(edges.store))
     stack.callback(logs.wait)
     memory = host_memory(settings.limits.memory_mb)
     limits = Limits({
         BUILDS: Slots(
-            settings.limits.builds, memory, what=BUILDS.value, net=nets.of("slots"),
+            settings.limits.builds, memory, what=BUILDS.value, boundary=boundaries.of("slots"),
             share_of=lambda project: settings.shares_of(project).builds or 1,
         ),
         DEPLOYMENTS: Slots(
-            settings.limits.deploys, memory, what=DEPLOYMENTS.value, net=nets.of("slots"), of_production=1,
+            settings.limits.deploys, memory, what=DEPLOYMENTS.value, boundary=boundaries.of("slots"), of_production=1,
             share_of=lambda project: settings.shares_of(project).deploys or 1,
         ),
     }, memory.total_mb)
-    executor = Executor(KINDS, edges.store, host, logs, limits, nets.of("way back"))
-    lanes = Lanes(edges.store, executor, edges.clock, executor.may_be_overtaken, net=nets.of("lanes"))
+    executor = Executor(KINDS, edges.store, host, logs, limits, boundaries.of("way back"))
+    lanes = Lanes(edges.store, executor, edges.clock, executor.may_be_overtaken, boundary=boundaries.of("lanes"))
     requests = Requests(edges.store, settings, edges.clock, lanes.wake)
     write_hooks(settings.state / "hooks", settings.api_socket)
     intake = Intake(
         settings.projects, settings.tokens, edges.code, CommitChecker(edges.code, host),
         StateQueue(edges.store, edges.clock, requests), TerminalLogs(logs, edges.store),
     )
-    keeper = certificate_keeper(edges, settings, nets.of("certificates"))
-    with nets.of("certificates").contain("making the local authority"):
+    keeper = certificate_keeper(edges, settings, boundaries.of("certificates"))
+    with boundaries.of("certificates").contain("making the local authority"):
         await ensure_authority(edges, settings)
-    with nets.of("certificates").contain("laying out what there is"):   # hosts without one show the router's own
+    with boundaries.of("certificates").contain("laying out what there is"):   # hosts without one show the router's own
         await keeper.lay_out()
-    reconciler = Reconciler(edges.store, host, edges.clock, net=nets.of("putting back"))
+    reconciler = Reconciler(edges.store, host, edges.clock, boundary=boundaries.of("putting back"))
     live = await reconciler.put_back()
     await edges.router.complete()
     crowd = Crowd(edges.engine, settings.instance)
-    disks = Disks(edges.engine, host.places, settings.instance, nets.of("disks"))
+    disks = Disks(edges.engine, host.places, settings.instance, boundaries.of("disks"))
     usage = Usage(
         edges.engine, crowd, disks, edges.clock, settings.run / "memory-kills.json", groups=Groups(),
-        net=nets.of("usage"),
+        boundary=boundaries.of("usage"),
     )
     watch = Watch(
         edges.store, host, reconciler,
@@ -122,18 +122,20 @@ async def work(
             host, edges.router, reconciler,
             partial(start_router, edges.engine, edges.router, settings, host.catalogue),
         ),
-        net=nets.of("watch"), hear=(crowd.hear, usage.hear),
+        boundary=boundaries.of("watch"), hear=(crowd.hear, usage.hear),
     )
     traffic, guesses = Traffic(), Guesses()
     outputs = Outputs(
         edges.engine, crowd, host.places.output, host.places.crons, edges.masker.clean_all, edges.clock,
     )
-    collector = Collector(edges.store, host, edges.clock, requests, edges.code.pack, net=nets.of("housekeeping"))
+    collector = Collector(
+        edges.store, host, edges.clock, requests, edges.code.pack, boundary=boundaries.of("housekeeping"),
+    )
     board = StateBoard(
         edges.store, settings, logs, edges.clock, health_of(edges),
-        partial(degraded, edges, watch, lanes, limits, keeper, nets, usage, lasting),
-        limits.waits.of, partial(measured, edges, traffic, limits, nets, guesses, usage), partial(collected, collector),
-        keeper.known, outputs, usage, lasting.began,
+        partial(degraded, edges, watch, lanes, limits, keeper, boundaries, usage, lasting),
+        limits.waits.of, partial(measured, edges, traffic, limits, boundaries, guesses, usage),
+        partial(collected, collector), keeper.known, outputs, usage, lasting.began,
     )
     lasting.boards.add(board)
     routes = api_routes(board, StateDesk(edges.store, host, lanes, requests, edges.clock, collector))
@@ -148,12 +150,12 @@ async def work(
     log.info("daemon_ready", environments=live, listen=settings.listen, router=settings.router.http_port)
     async with asyncio.TaskGroup() as group:
         for_ever: dict[str, Callable[[], Awaitable[None]]] = {
-            "lanes": lanes.serve, "watchdog": partial(keep_watchdog_fed, partial(_answers, board, nets)),
+            "lanes": lanes.serve, "watchdog": partial(keep_watchdog_fed, partial(_answers, board, boundaries)),
             "usage": usage.serve, "disks": disks.serve, "collector": collector.serve, "certificates": keeper.serve,
-            **_upkeep(edges, host, watch, traffic, requests, nets),
+            **_upkeep(edges, host, watch, traffic, requests, boundaries),
         }
         eternal = [
-            group.create_task(supervised(name, once, net=nets.of("tasks")), name=name)
+            group.create_task(supervised(name, once, boundary=boundaries.of("tasks")), name=name)
             for name, once in for_ever.items()
         ]
         ready(f"{live} environments are live")
@@ -185,29 +187,29 @@ def _git_routes(intake: Intake, settings: Settings) -> list[web.RouteDef]:
     )
 
 
-async def _answers(board: StateBoard, nets: Nets) -> None:
+async def _answers(board: StateBoard, boundaries: ErrorBoundaries) -> None:
     """Return when the daemon has answered a question, whatever the answer: it lives, and a start would mend nothing."""
-    with nets.of("tasks").contain("asking whether pushes can be taken"):
+    with boundaries.of("tasks").contain("asking whether pushes can be taken"):
         await board.not_ready()
 
 
 def _upkeep(
-    edges: Edges, host: Host, watch: Watch, traffic: Traffic, requests: Requests, nets: Nets,
+    edges: Edges, host: Host, watch: Watch, traffic: Traffic, requests: Requests, boundaries: ErrorBoundaries,
 ) -> dict[str, Callable[[], Awaitable[None]]]:
     """What looks after everything between deployments: {name of the task: what it does for ever}"""
     branches = Branches(host.settings.projects, edges.code, host.settings.state / "remotes")
-    lost = LostPushes(edges.store, requests, branches, net=nets.of("lost pushes"))
-    wrong = Answers(edges.store, host, edges.clock, net=nets.of("answers"))
-    crons = Crons(edges.store, host, edges.masker, net=nets.of("crons"))
+    lost = LostPushes(edges.store, requests, branches, boundary=boundaries.of("lost pushes"))
+    wrong = Answers(edges.store, host, edges.clock, boundary=boundaries.of("answers"))
+    crons = Crons(edges.store, host, edges.masker, boundary=boundaries.of("crons"))
     return {
         "watch": watch.serve, "firewall": edges.wall.serve, "mail": edges.mail.serve,
         "lost pushes": lost.serve, "crons": crons.serve, "answers": wrong.serve,
-        "access logs": _access_logs(edges, host, traffic, nets).serve,
+        "access logs": _access_logs(edges, host, traffic, boundaries).serve,
         "kept output": partial(
-            keep_output_bounded, host.places.all_output, kept_bounds(host.settings), nets.of("kept output"),
+            keep_output_bounded, host.places.all_output, kept_bounds(host.settings), boundaries.of("kept output"),
         ),
-        "deep stages": partial(keep_stages_shallow, host.places.stages_root, nets.of("deep stages")),
-        "what goes": partial(remove_what_goes, host.places.going, nets.of("what goes")),
+        "deep stages": partial(keep_stages_shallow, host.places.stages_root, boundaries.of("deep stages")),
+        "what goes": partial(remove_what_goes, host.places.going, boundaries.of("what goes")),
         "earlier router": partial(
             end_earlier_ones, edges.engine, edges.router, edges.router_started.wanted,
             upgrade_waits=edges.router_started.upgrade_waits,
@@ -215,9 +217,9 @@ def _upkeep(
     }
 
 
-def _access_logs(edges: Edges, host: Host, traffic: Traffic, nets: Nets) -> AccessLogs:
+def _access_logs(edges: Edges, host: Host, traffic: Traffic, boundaries: ErrorBoundaries) -> AccessLogs:
     places, settings = RouterPlaces(host.settings.run), host.settings
     return AccessLogs(
         places.access_log, host.places, traffic, partial(reopen_access_log, edges.engine, settings.instance),
-        most_bytes=settings.router.access_log_mb * MEGABYTE, net=nets.of("access logs"),
+        most_bytes=settings.router.access_log_mb * MEGABYTE, boundary=boundaries.of("access logs"),
     )

@@ -18,8 +18,8 @@ from weakref import WeakValueDictionary
 
 import structlog
 
+from deployd.activity.error_boundary import ErrorBoundary
 from deployd.activity.masking import Masker
-from deployd.activity.net import Net
 from deployd.engine.script import has_started
 from deployd.errors import DeployError
 from deployd.ids import ActivityId, EnvironmentId
@@ -64,9 +64,9 @@ class Crons:
 
     def __init__(
         self, store: Store, host: Host, masker: Masker, *, next_due: NextDue = scheduled,
-        run: RunCron = run_cron, read_seconds: float = READ_SECONDS, net: Net | None = None,
+        run: RunCron = run_cron, read_seconds: float = READ_SECONDS, boundary: ErrorBoundary | None = None,
     ) -> None:
-        self._net = net or Net("crons")
+        self._boundary = boundary or ErrorBoundary("crons")
         self._store = store
         self._host = host
         self._masker = masker
@@ -98,7 +98,7 @@ class Crons:
         for gone in self._due.keys() - crons.keys():
             del self._due[gone]
         for key, live in crons.items():
-            with self._net.contain(_schedule(key)):
+            with self._boundary.contain(_schedule(key)):
                 self._start_one_due(key, live, now, group)
         soonest = min((moment for _, moment in self._due.values()), default=None)
         seconds = (soonest - now).total_seconds() if soonest else self._read_seconds
@@ -128,7 +128,7 @@ class Crons:
     async def _carry(self, key: CronKey, due: datetime | None, attached: LiveCron | None = None) -> None:
         try:
             while due is not None:
-                with self._net.contain(_run(key)):
+                with self._boundary.contain(_run(key)):
                     await self._run(key, due, attached)
                 attached, due = None, self._waiting.pop(key, None)
         finally:
@@ -169,11 +169,11 @@ class Crons:
         for key, activity in live.items():
             if key in self._known and self._known[key][0] == activity:
                 continue   # the crons of a version never change
-            if self._net.may_try(_reading(key)):
-                with self._net.contain(_reading(key)):
+            if self._boundary.may_try(_reading(key)):
+                with self._boundary.contain(_reading(key)):
                     self._known[key] = (activity, await self._read_one(key))
         found = {cron: live for _, crons in self._known.values() for cron, live in crons.items()}
-        self._net.keep_only(
+        self._boundary.keep_only(
             [*map(_reading, live), *(name(cron) for cron in found for name in (_schedule, _run, _left))],
         )
         return found
@@ -191,7 +191,7 @@ class Crons:
     async def _attach(self, group: asyncio.TaskGroup) -> None:
         """Go on with the runs that a daemon before us left behind."""
         for key, live in (await self._read()).items():
-            with self._net.contain(_left(key)):
+            with self._boundary.contain(_left(key)):
                 await self._attach_one(key, live, group)
 
     async def _attach_one(self, key: CronKey, live: LiveCron, group: asyncio.TaskGroup) -> None:

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from deployd.activity.net import Net
+from deployd.activity.error_boundary import ErrorBoundary
 from deployd.deployment.kinds import DELETE, PUSH
 from deployd.deployment.requests import Request, Requests
 from deployd.environment.naming import environment_of_branch
@@ -75,9 +75,9 @@ class LostPushes:
 
     def __init__(
         self, store: Store, requests: Requests, branches: Branches, *, confirm_seconds: float = CONFIRM_SECONDS,
-        net: Net | None = None,
+        boundary: ErrorBoundary | None = None,
     ) -> None:
-        self._net = net or Net("lost pushes")
+        self._boundary = boundary or ErrorBoundary("lost pushes")
         self._store = store
         self._requests = requests
         self._branches = branches
@@ -102,7 +102,7 @@ class LostPushes:
         return [number for look in looks for number in look.result()]
 
     async def _look_contained(self, project: ProjectSettings, places: asyncio.Semaphore) -> list[ActivityId]:
-        with self._net.contain(f"looking for lost pushes of {project.id}"):
+        with self._boundary.contain(f"looking for lost pushes of {project.id}"):
             return await self._look_twice(project, places)
         return []
 
@@ -115,7 +115,7 @@ class LostPushes:
             seen = await self._look_at(project, places)
             if seen is not None:
                 made, failed = await self._make_all(first.lost & seen.lost)
-        self._net.keep_only(map(_making, failed), beginning=f"{MAKING}{project.id}/")
+        self._boundary.keep_only(map(_making, failed), beginning=f"{MAKING}{project.id}/")
         if first is not None and seen is not None:
             # After what was lost is made; what still is, is left out.
             left_out = {lost.branch for lost in seen.lost - (first.lost - failed)}
@@ -128,11 +128,11 @@ class LostPushes:
         """(activities that were made, what is still lost): a flood beyond the project's share is not tried whole."""
         made: list[ActivityId] = []
         failed: set[Lost] = set()
-        for item in sorted(lost, key=lambda item: self._net.fails(_making(item))):   # those that failed come last
+        for item in sorted(lost, key=lambda item: self._boundary.fails(_making(item))):   # those that failed come last
             if len(failed) >= MOST_FAILED:
                 failed.add(item)
                 continue
-            with self._net.contain(_making(item)) as tried:
+            with self._boundary.contain(_making(item)) as tried:
                 number = await self._make(item)
                 made += [number] if number is not None else []
             failed |= {item} if tried.failed else set()

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import structlog
 
-from deployd.activity.net import Net
+from deployd.activity.error_boundary import ErrorBoundary
 from deployd.clock import Clock
 from deployd.engine.names import ROLE
 from deployd.engine.observed import ContainerSeen
@@ -47,10 +47,10 @@ ORDER = {"service": 0, "web": 1, "app": 2, "worker": 3}
 class Reconciler:
     """Puts back what is live."""
 
-    def __init__(self, store: Store, host: Host, clock: Clock, *, net: Net | None = None) -> None:
-        self._net = net or Net("putting back")
+    def __init__(self, store: Store, host: Host, clock: Clock, *, boundary: ErrorBoundary | None = None) -> None:
+        self._boundary = boundary or ErrorBoundary("putting back")
         self._store = store
-        self._surveyor = Surveyor(store, host, self._net)
+        self._surveyor = Surveyor(store, host, self._boundary)
         self._host = host
         self._clock = clock
         self._put: dict[EnvironmentId, RouteSet] = {}
@@ -85,7 +85,7 @@ class Reconciler:
         async def one(key: EnvironmentId) -> bool:
             async with slots:
                 # Not shown: the watch looks at it from now on, and shows what it finds.
-                with self._net.contain(f"putting back {key}", shown=False) as tried:
+                with self._boundary.contain(f"putting back {key}", shown=False) as tried:
                     release = await read_live(self._store, self._host.settings, key)
                     if release is not None:
                         await put_back(key, release)
@@ -183,7 +183,7 @@ class Reconciler:
 
         Else they would be unknown, which says that there is no such site. The watch tries again.
         """
-        with self._net.contain(f"shutting {key}", shown=False):
+        with self._boundary.contain(f"shutting {key}", shown=False):
             release = await read_live(self._store, self._host.settings, key)
             if release is not None and await self._host.router.look(release.key) is None:
                 await self._host.router.put(shut_routes(release.key, release.version), over=None)

@@ -14,7 +14,7 @@ from functools import partial
 
 import structlog
 
-from deployd.activity.net import Net
+from deployd.activity.error_boundary import ErrorBoundary
 from deployd.engine.engine import Engine
 from deployd.engine.errors import NotThere
 from deployd.engine.names import PART, ROLE, Names
@@ -53,9 +53,10 @@ class Repairer:
     """Looks at environments, one at a time, and repairs them."""
 
     def __init__(
-        self, store: Store, host: Host, reconciler: Reconciler, back_off: BackOff, recreate: Recreate, net: Net,
+        self, store: Store, host: Host, reconciler: Reconciler, back_off: BackOff, recreate: Recreate,
+        boundary: ErrorBoundary,
     ) -> None:
-        self._net = net
+        self._boundary = boundary
         self._store = store
         self._host = host
         self._reconciler = reconciler
@@ -92,13 +93,13 @@ class Repairer:
             *(partial(self._rejoin, key, release, app.name) for app in release.version.apps),
         )):
             # The other containers and the routes must not suffer from it; it is shown with its environment.
-            with self._net.contain(f"{repairing}{number}", shown=False) as tried:
+            with self._boundary.contain(f"{repairing}{number}", shown=False) as tried:
                 waits.append(await step())
             if tried.error is not None:
                 failed.append(tried.error.what)
                 waits.append(FAILED_SECONDS)
         if not failed:
-            self._net.keep_only((), beginning=repairing)
+            self._boundary.keep_only((), beginning=repairing)
         if not await self._reconciler.put_routes(key, release):
             return Look(BUSY_SECONDS, None)
         again_in = min((wait for wait in waits if wait is not None), default=None)

@@ -21,7 +21,7 @@ from contextlib import suppress
 
 import structlog
 
-from deployd.activity.net import Net
+from deployd.activity.error_boundary import ErrorBoundary
 from deployd.engine.names import INSTANCE, ROLE, Names, environment_of
 from deployd.engine.observed import EventSeen
 from deployd.errors import DeployError
@@ -58,19 +58,20 @@ class Watch:
 
     def __init__(
         self, store: Store, host: Host, reconciler: Reconciler, router: RouterRepairer, *,
-        recreate: Recreate = recreate, net: Net | None = None, hear: Sequence[Callable[[EventSeen], None]] = (),
+        recreate: Recreate = recreate, boundary: ErrorBoundary | None = None,
+        hear: Sequence[Callable[[EventSeen], None]] = (),
     ) -> None:
         """
         Args:
             hear: Who is told of every event too.
         """
-        self._net = net or Net("watch")
+        self._boundary = boundary or ErrorBoundary("watch")
         self._store = store
         self._host = host
         self._reconciler = reconciler
         self._router = router
         self._back_off = BackOff()
-        self._repairer = Repairer(store, host, reconciler, self._back_off, recreate, self._net)
+        self._repairer = Repairer(store, host, reconciler, self._back_off, recreate, self._boundary)
         self._listeners = hear
         self._troubles: dict[EnvironmentId, str] = {}
         self._tended: dict[EnvironmentId, asyncio.Event] = {}
@@ -85,20 +86,20 @@ class Watch:
             group.create_task(self._follow(group), name="docker events")
             while True:
                 await asyncio.sleep(SWEEP_SECONDS)
-                with self._net.contain("the look at all environments"):
+                with self._boundary.contain("the look at all environments"):
                     await self._sweep(group)
 
     async def _follow(self, group: asyncio.TaskGroup) -> None:
         pause = 1.0
         while True:
-            with self._net.contain("following Docker's events"):
+            with self._boundary.contain("following Docker's events"):
                 try:
                     async with self._host.engine.events({INSTANCE: self._host.settings.instance}) as events:
                         # After the following has begun: nothing falls in between.
                         group.create_task(self._find_left_behind(await self._sweep(group), group), name="left behind")
                         pause = 1.0
                         while (event := await events.take()) is not None:
-                            with self._net.contain(f"an event of {event.name}"):
+                            with self._boundary.contain(f"an event of {event.name}"):
                                 self._hear(event, group)
                     log.warning("docker_events_ended", again_in=pause)
                 except DeployError as error:
@@ -124,11 +125,11 @@ class Watch:
     async def _sweep(self, group: asyncio.TaskGroup) -> Mapping[EnvironmentId, Version]:
         """Notice all but those that one survey finds well. Gives these: {environment: what is live}"""
         survey = None
-        with self._net.contain("one survey of all environments"), suppress(DeployError):
+        with self._boundary.contain("one survey of all environments"), suppress(DeployError):
             survey = await self._reconciler.survey()
         if survey is None:   # told by the looks at each, and repaired there
             survey = Survey(frozenset(await read_keys(self._store)), {})
-        self._net.keep_only(map(_look_at, (ROUTER, *survey.live)), beginning=LOOK_AT)
+        self._boundary.keep_only(map(_look_at, (ROUTER, *survey.live)), beginning=LOOK_AT)
         for gone in self._troubles.keys() - {ROUTER, *survey.live}:
             del self._troubles[gone]
         for key in (ROUTER, *(survey.live - survey.well.keys()), *self._troubles):
@@ -138,13 +139,13 @@ class Watch:
     async def _find_left_behind(self, well: Mapping[EnvironmentId, Version], group: asyncio.TaskGroup) -> None:
         """Notice applications whose web containers came back while nobody followed the events: lists do not show it."""
         for key, version in well.items():
-            with self._net.contain(f"looking for what was left behind in {key}") as tried:
+            with self._boundary.contain(f"looking for what was left behind in {key}") as tried:
                 names = Names(self._host.settings.instance, key)
                 for app in version.apps:
                     if await left_behind(self._host.engine, names, version.home(app.name), app.name):
                         self._notice(key, group)
             if tried.failed:   # told by the closer look
-                self._net.succeeded(f"looking for what was left behind in {key}")
+                self._boundary.succeeded(f"looking for what was left behind in {key}")
                 self._notice(key, group)
 
     def _notice(self, key: EnvironmentId, group: asyncio.TaskGroup) -> None:
@@ -174,7 +175,7 @@ class Watch:
 
     async def _look_contained(self, key: EnvironmentId) -> float | None:
         """The look whose unexpected failure ends neither the looks at others nor the next one at this."""
-        with self._net.contain(_look_at(key)) as tried:
+        with self._boundary.contain(_look_at(key)) as tried:
             return await self._look_told(key)
         return min(tried.again_in, LONGEST_PAUSE_SECONDS)
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from deployd.activity.error_boundary import ErrorBoundary
 from deployd.activity.journal import write_result
-from deployd.activity.net import Net
 from deployd.deployment.kinds import KINDS
 from deployd.engine.docker.engine import Engine
 from deployd.engine.docker.image_recipes import RECIPE_LABEL
@@ -79,7 +79,7 @@ class Stand:
         return f"{self.name}-{service}"
 
     async def look(self) -> dict[tuple[str, str], Thing]:
-        return {thing.key: thing for thing in await look(self.store, self._host, BASE, Net("look"))}   # type: ignore[arg-type]
+        return {thing.key: thing for thing in await look(self.store, self._host, BASE, ErrorBoundary("look"))}   # type: ignore[arg-type]
 
 
 @pytest.fixture

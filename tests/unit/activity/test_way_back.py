@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from deployd.activity.error_boundary import ErrorBoundary
 from deployd.activity.executor import Executor
 from deployd.activity.journal import DONE, FAILED, STARTED, UNDONE, Journal
 from deployd.activity.kinds import Progress
-from deployd.activity.net import Net
 from deployd.deployment.kinds import KINDS
 from deployd.deployment.steps import PUSH
 from deployd.settings import ProjectSettings, Settings
@@ -37,7 +37,7 @@ class Facts:
 async def ask(facts: Facts, *entries: tuple[str, str]) -> Executor:
     host: Any = SimpleNamespace(settings=Settings(projects={SHOP: ProjectSettings(id=SHOP)}), facts=facts)
     missing: Any = None
-    executor = Executor(KINDS, missing, host, missing, missing, Net("way back"))
+    executor = Executor(KINDS, missing, host, missing, missing, ErrorBoundary("way back"))
     journal = Journal(tuple(Entry(step, event, NOW) for step, event in entries))
     tell: Any = QuietTell()
     progress = Progress(deployment(None).activity, PUSH, journal)
@@ -63,4 +63,4 @@ async def test_visitors_are_asked_for_after_each_way_back_and_not_where_nothing_
 
 async def test_an_activity_does_not_fail_of_it() -> None:
     executor = await ask(Facts(RuntimeError("nobody expected this")), ("start_apps", FAILED))
-    assert executor.net.failures == 1
+    assert executor.boundary.failures == 1
