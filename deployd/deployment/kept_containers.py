@@ -35,7 +35,7 @@ async def find_home(
         deployment: Knows which of those that it has relationships to are kept.
     """
     before = deployment.planned.before
-    if before is None or deployment.manner.starts_anew or deferred_of(deployment).includes(app, config):
+    if before is None or deployment.mode.starts_anew or deferred_of(deployment).includes(app, config):
         return None
     if not _is_same(before.app(app.name), deployment.planned.version.app(app.name)):
         return None   # mostly: it costs nothing more

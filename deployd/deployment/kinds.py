@@ -9,21 +9,21 @@ from deployd.activity.journal import Journal
 from deployd.activity.kinds import Kind
 from deployd.deployment import steps
 from deployd.deployment.deployment import Deployment
-from deployd.deployment.manner import Manner, Target
-from deployd.deployment.way_back import REPORTS
+from deployd.deployment.failure_report import REPORTS
+from deployd.deployment.mode import Mode, Target
 from deployd.release.ports import Host
 from deployd.state.activities import Activity
 
 DeploymentKind = Kind[Deployment, Host]
 
 
-def _view(manner: Manner, host: Host, activity: Activity, journal: Journal) -> Deployment:
+def _view(mode: Mode, host: Host, activity: Activity, journal: Journal) -> Deployment:
     settings = host.settings
-    return Deployment(activity, settings.projects[activity.project], settings.instance, journal, manner)
+    return Deployment(activity, settings.projects[activity.project], settings.instance, journal, mode)
 
 
 def _deploys(target: Target, **more: bool) -> Callable[[Host, Activity, Journal], Deployment]:
-    return partial(_view, Manner(target, **more))
+    return partial(_view, Mode(target, **more))
 
 
 PUSH = DeploymentKind(

@@ -25,7 +25,7 @@ async def wait_for_unlock(deployment: Deployment, host: Host, tell: Tell) -> Ope
     Raises:
         Hold: It is. What is packed stays, so that it goes live in a moment when the lock is taken away.
     """
-    if not deployment.manner.waits_for_unlock:
+    if not deployment.mode.waits_for_unlock:
         return Open()
     lock = await host.facts.lock(deployment.environment)
     if lock is not None:

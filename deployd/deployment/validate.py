@@ -7,7 +7,7 @@ from dataclasses import replace
 from deployd.activity.log import Tell
 from deployd.deployment.deployment import Deployment
 from deployd.deployment.desired import Candidate, find_wanted, wanted_services
-from deployd.deployment.manner import Target
+from deployd.deployment.mode import Target
 from deployd.deployment.results import Fetched, Planned
 from deployd.environment.hosts import routes_of
 from deployd.errors import DeployError, Transient
@@ -44,7 +44,7 @@ async def fetch(deployment: Deployment, host: Host, tell: Tell) -> Fetched:
     activity = deployment.activity
     if activity.trigger.how in ("github", "gitlab"):
         commit = await _tip_of_remote(deployment, host, tell)
-    elif deployment.manner.target is Target.LIVE:
+    elif deployment.mode.target is Target.LIVE:
         commit = await _live(deployment, host)
     else:
         commit = activity.commit or await _tip(deployment, host)
@@ -96,10 +96,10 @@ async def read_and_plan(deployment: Deployment, host: Host, tell: Tell) -> Plann
     project = deployment.project
     first_try = deployment.journal.last("read_and_plan") is None   # another one need not repeat the warnings
     config = await config_of(project, deployment.commit, host, tell if first_try else None)
-    if deployment.manner.target is Target.COMMIT and project.remote is not None:   # of others the pusher was told
+    if deployment.mode.target is Target.COMMIT and project.remote is not None:   # of others the pusher was told
         await _look_at_submodules(deployment, host, config, tell)
     before = await host.facts.live(deployment.environment)
-    if deployment.manner.target is Target.EARLIER:
+    if deployment.mode.target is Target.EARLIER:
         version, apps, services = await _earlier(deployment, host, config)
     else:
         wanted = await find_wanted(

@@ -20,7 +20,7 @@ from deployd.deployment import deploy, hooks, route
 from deployd.deployment.deferred import deferred_of
 from deployd.deployment.deployment import Deployment
 from deployd.deployment.kinds import KINDS
-from deployd.deployment.manner import Manner, Target
+from deployd.deployment.mode import Mode, Target
 from deployd.deployment.results import AppsUp, Fetched, Planned, Replaced, ServicesUp
 from deployd.deployment.services import put_back_services
 from deployd.deployment.steps import PUSH
@@ -169,7 +169,7 @@ def deployment(
     here = EnvironmentId(SHOP, MAIN)
     activity = Activity(NEW, here, "main", "push", PUSH.version, None, Trigger("ada", "git"), "in_progress", "", NOW)
     project = ProjectSettings(id=SHOP, on_deploy_failure="keep" if keep else None)
-    return Deployment(activity, project, "test", journal, Manner(Target.COMMIT, waits_for_unlock=True))
+    return Deployment(activity, project, "test", journal, Mode(Target.COMMIT, waits_for_unlock=True))
 
 
 async def test_nobody_is_held_when_nothing_is_live_or_no_deploy_hook_is_there(doubles: Doubles) -> None:

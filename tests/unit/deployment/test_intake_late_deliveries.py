@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 
 from deployd.deployment.delete import remove_environment
-from deployd.deployment.manner import Manner, Target
+from deployd.deployment.mode import Mode, Target
 from deployd.deployment.validate import CommitGone, fetch
 from deployd.errors import Transient
 from deployd.ids import CommitId
@@ -48,8 +48,8 @@ class TellDouble:
 
 def deployment(pushed: CommitId | None, how: str = "github") -> Any:
     activity = SimpleNamespace(trigger=SimpleNamespace(how=how), commit=pushed, branch="main")
-    manner = Manner(Target.COMMIT)
-    return SimpleNamespace(project=SimpleNamespace(id="shop"), branch="main", activity=activity, manner=manner)
+    mode = Mode(Target.COMMIT)
+    return SimpleNamespace(project=SimpleNamespace(id="shop"), branch="main", activity=activity, mode=mode)
 
 
 async def fetched(code: CodeDouble, pushed: CommitId | None, how: str = "github") -> tuple[CommitId, list[str]]:

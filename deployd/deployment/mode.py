@@ -16,7 +16,7 @@ class Target(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Manner:
+class Mode:
     """What steps do otherwise in one kind than in another."""
 
     target: Target
