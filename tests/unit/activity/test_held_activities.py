@@ -14,12 +14,12 @@ import pytest
 from deployd.activity import interventions
 from deployd.activity.executor import Executor
 from deployd.activity.journal import CANCELLATION, DONE, write_result
-from deployd.api.board import activity_shape
 from deployd.deployment.kinds import KINDS
 from deployd.deployment.requests import lock_environment
 from deployd.deployment.results import Planned
 from deployd.ids import ActivityId, CommitId, EnvironmentId, EnvironmentName, ProjectId
 from deployd.plan import Plan
+from deployd.queries.activities import activity_shape
 from deployd.release.store import _versions_in_use
 from deployd.state import activities, entries, environments, locks
 from deployd.state.activities import Activity, NewActivity, Trigger
