@@ -7,12 +7,12 @@ import time
 from pathlib import Path
 
 from deployd.activity.error_boundary import ErrorBoundary
-from deployd.output.keep import KeptBounds, trim
+from deployd.output.retention import Retention, trim
 
 ROUND_SECONDS = 3600.0
 
 
-async def keep_output_bounded(all_output: Path, bounds: KeptBounds, boundary: ErrorBoundary) -> None:
+async def keep_output_bounded(all_output: Path, bounds: Retention, boundary: ErrorBoundary) -> None:
     """Do so for ever.
 
     Args:

@@ -7,8 +7,8 @@ import sqlite3
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from deployd.confined.going import put_aside
 from deployd.confined.stages import ensure_unstaged
+from deployd.confined.trash import move_to_trash
 from deployd.confined.trees import remove_tree
 from deployd.deployment.kinds import KINDS, PURGE
 from deployd.deployment.requests import Request, Requests
@@ -99,7 +99,7 @@ class Removal:
         if any(item.project == project for item in await self._store.read(activities.open_ones)):
             return False
         folder = self._host.places.cache(project)
-        await put_aside(folder, self._host.places.going)
+        await move_to_trash(folder, self._host.places.going)
         return True
 
     async def _is_busy(self, environment: EnvironmentId | None) -> bool:
