@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from deployd.activity.net import Net
+from deployd.activity.error_boundary import ErrorBoundary
 from deployd.console.render import render_part
 from deployd.http.event_stream import SILENCE_SECONDS, Event, Events
 
@@ -77,8 +77,8 @@ class _Shown:
 class Board:
     """What is shown to several readers alike, looked at once for all of them."""
 
-    def __init__(self, net: Net) -> None:
-        self._net = net
+    def __init__(self, boundary: ErrorBoundary) -> None:
+        self._boundary = boundary
         self._shown: dict[str, _Shown] = {}
         self._name = secrets.token_hex(4)
         """Of this daemon's run: versions of another run mean nothing."""
@@ -88,7 +88,7 @@ class Board:
         while True:
             for key, shown in list(self._shown.items()):
                 if shown.readers:
-                    with self._net.contain(f"looking at the page {key}"):
+                    with self._boundary.contain(f"looking at the page {key}"):
                         await shown.look_again()
             await asyncio.sleep(LOOK_SECONDS)
 
