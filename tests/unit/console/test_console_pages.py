@@ -65,9 +65,8 @@ async def client(queries: FakeQueries) -> AsyncIterator[Client]:
         return Caller(token.name, token.role, token.projects) if token else None
 
     callers, door, commands = Callers(find), Door(), FakeCommands(queries)
-    console = Console(queries=queries.by_noun, commands=commands.by_noun, callers=callers, board=
-            board=Board(ErrorBoundary("console")),
-                      streams=Streams(), door=door)
+    console = Console(queries=queries.by_noun, commands=commands.by_noun, callers=callers,
+                      board=Board(ErrorBoundary("console")), streams=Streams(), door=door)
     app = public_application(api_of(queries, commands), console_routes(console), Public(callers, door))
     async with TestClient(TestServer(app)) as made:
         yield made

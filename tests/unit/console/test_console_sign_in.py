@@ -59,9 +59,8 @@ class World:
         callers = Callers(lambda shown: find_caller(settings, shown), self.sessions)
         door = Door(Ours("https://deploy.example.com"))
         self.console = Console(
-            queries=self.queries.by_noun, commands=self.commands, callers=callers, board=
-            board=Board(ErrorBoundary("console")),
-            streams=Streams(), door=door,
+            queries=self.queries.by_noun, commands=self.commands, callers=callers,
+            board=Board(ErrorBoundary("console")), streams=Streams(), door=door,
         )
         self.app = public_application(api_of(self.queries, fake), console_routes(self.console), Public(callers, door))
 
