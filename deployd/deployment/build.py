@@ -22,7 +22,7 @@ from deployd.deployment.view import Deployment
 from deployd.engine.errors import ScriptLost, ScriptOverran
 from deployd.engine.names import INSTANCE, ROLE, bridge_name
 from deployd.engine.script import Script, age_seconds, follow, prepare, read_status, wrapper_command
-from deployd.engine.specs import Bind, ContainerSpec, NetworkSpec
+from deployd.engine.specs import Bind, ContainerSpec, Network, NetworkSpec
 from deployd.environment.platform import APP_FOLDER, CACHE_FOLDER, About, build_environment
 from deployd.errors import DeployError
 from deployd.plan import PlannedApp
@@ -217,7 +217,7 @@ async def _build_container(
         environment=merged_environment({**certificates, **build_paths(app)}, values),
         user=deployment.user,
         working_folder=APP_FOLDER,
-        network=build_network(deployment).name,
+        network=Network(build_network(deployment).name),
         binds=(
             Bind(str(host.places.workspace(deployment.id, app.name)), APP_FOLDER),
             Bind(str(host.places.cache(deployment.project.id)), CACHE_FOLDER),

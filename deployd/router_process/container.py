@@ -10,7 +10,7 @@ import hashlib
 from pathlib import Path
 
 from deployd.engine.names import DIGEST, INSTANCE, PART, ROLE
-from deployd.engine.specs import Bind, ContainerSpec
+from deployd.engine.specs import Bind, ContainerSpec, HostNetwork
 from deployd.router.paths import RouterPlaces
 from deployd.units import MEGABYTE
 
@@ -64,7 +64,7 @@ def router_container(
             "sh", "-c", START, "router", str(places.own_socket), str(places.behind), str(places.taken),
             str(places.current), str(places.earlier),
         ),
-        network="host",
+        network=HostNetwork(),
         binds=tuple(binds),
         tmpfs={"/tmp": "rw,nosuid,nodev,size=16m,mode=1777"},
         capabilities=CAPABILITIES,

@@ -18,7 +18,7 @@ from deployd.engine.errors import (
     StillInUse,
     SubnetTaken,
 )
-from deployd.engine.specs import Bind, ContainerSpec, Health, NetworkSpec, VolumeSpec
+from deployd.engine.specs import Bind, ContainerSpec, Health, Network, NetworkSpec, VolumeSpec
 from deployd.engine.subnets import next_subnet
 from deployd.process import run
 
@@ -160,7 +160,7 @@ async def test_networks_keep_to_their_subnet_and_go_when_empty(engine, mine):
     assert seen.subnet == wanted.subnet
     with pytest.raises(SubnetTaken):
         await engine.ensure_network(NetworkSpec(f"{mine}-other", wanted.subnet, {"deployd": mine}))
-    container = await engine.ensure_container(spec(mine, network=wanted.name))
+    container = await engine.ensure_container(spec(mine, network=Network(wanted.name)))
     assert container.addresses[wanted.name].rsplit(".", 1)[0] == wanted.subnet.rsplit(".", 1)[0]
     with pytest.raises(StillInUse):
         await engine.ensure_network_gone(wanted.name)
@@ -177,8 +177,8 @@ async def test_networks_keep_to_their_subnet_and_go_when_empty(engine, mine):
 async def test_an_alias_is_seen_by_all_and_a_link_by_one_even_before_its_target_is_there(engine, mine):
     wanted = await network(engine, mine)
     await engine.ensure_network(wanted)
-    await engine.ensure_container(spec(mine, "a", network=wanted.name, links={"db.internal": f"{mine}-db"}))
-    target = await engine.ensure_container(spec(mine, "db", network=wanted.name, aliases=("db",)))
+    await engine.ensure_container(spec(mine, "a", network=Network(wanted.name, links={"db.internal": f"{mine}-db"})))
+    target = await engine.ensure_container(spec(mine, "db", network=Network(wanted.name, aliases=("db",))))
     address = target.addresses[wanted.name]
 
     async def ask(who: str, name: str) -> str:
@@ -325,7 +325,7 @@ async def test_containers_of_a_network_of_builds_reach_the_outside_and_not_each_
     apart = NetworkSpec(f"{mine}-builds", "", {"deployd": mine}, apart=True)
     await engine.ensure_network(apart)
     for part in ("a", "b"):
-        await engine.ensure_container(spec(mine, part, network=apart.name))
+        await engine.ensure_container(spec(mine, part, network=Network(apart.name)))
     seen = await engine.container(f"{mine}-b")
     assert seen is not None
     ping = "perl -MIO::Socket::INET -e 'exit(IO::Socket::INET->new(PeerAddr=>$ARGV[0], PeerPort=>9, Timeout=>2)"

@@ -13,10 +13,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from deployd.engine.names import Names
-from deployd.engine.specs import Bind, ContainerSpec
+from deployd.engine.specs import Bind, ContainerSpec, Network, NetworkMode, NetworkOf
 from deployd.environment.platform import APP_FOLDER
 from deployd.ids import ActivityId
 from deployd.project.model import Application, Instance
@@ -94,16 +93,16 @@ def app_container(parts: InstanceParts) -> ContainerSpec:
     """
     web = parts.names.container(parts.activity, "web", parts.app.name)
     socket = Bind(str(parts.sockets), RUN_FOLDER)
-    return _instance_container(parts, "app", parts.app.name, {"network": f"container:{web}"}, (socket,))
+    return _instance_container(parts, "app", parts.app.name, NetworkOf(web), (socket,))
 
 
 def worker_container(parts: InstanceParts) -> ContainerSpec:
-    network = {"network": parts.names.network, "links": parts.links, "hosts": parts.hosts}
+    network = Network(parts.names.network, links=parts.links, hosts=parts.hosts)
     return _instance_container(parts, "worker", parts.instance_name, network, ())
 
 
 def _instance_container(
-    parts: InstanceParts, role: str, part: str, network: dict[str, Any], more: tuple[Bind, ...],
+    parts: InstanceParts, role: str, part: str, network: NetworkMode, more: tuple[Bind, ...],
 ) -> ContainerSpec:
     return ContainerSpec(
         name=parts.names.container(parts.activity, role, part),
@@ -114,7 +113,7 @@ def _instance_container(
         environment=parts.environment,
         user=parts.user,
         working_folder=APP_FOLDER,
-        **network,
+        network=network,
         binds=(
             Bind(str(parts.slug), APP_FOLDER, read_only=True),
             Bind(str(parts.configuration), CONFIG_FOLDER, read_only=True),
@@ -148,11 +147,10 @@ def web_container(parts: InstanceParts, image: str, configuration: Path, address
         entrypoint=(),
         command=("nginx", "-e", "stderr", "-c", f"{CONFIG_FOLDER}/nginx.conf", "-g", "daemon off;"),
         user=parts.user,
-        network=parts.names.network,
-        address=address,
-        aliases=(parts.names.alias(parts.activity, parts.app.name),),
-        links=parts.links,
-        hosts=parts.hosts,
+        network=Network(
+            parts.names.network, address, aliases=(parts.names.alias(parts.activity, parts.app.name),),
+            links=parts.links, hosts=parts.hosts,
+        ),
         binds=(
             Bind(str(parts.slug), APP_FOLDER, read_only=True),
             Bind(str(configuration), CONFIG_FOLDER, read_only=True),

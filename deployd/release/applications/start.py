@@ -20,7 +20,7 @@ from deployd.release.applications.environment_file import environment_error
 from deployd.release.applications.instances import Described, describe_instance, lay_out
 from deployd.release.applications.start_script import hook_script
 from deployd.release.applications.web_server import web_server_files
-from deployd.release.digests import digest
+from deployd.release.digests import container_text, digest
 from deployd.release.files import write_files
 from deployd.release.gone import ensure_gone, where_it_is_kept
 from deployd.release.ports import Host
@@ -69,7 +69,7 @@ async def made_of(
     folder = host.places.version(release.project.id, release.environment, home) / f"{app.name}-web"
     files = web_server_files(app, trusted=host.settings.network_pool)
     web, own = web_container(described.parts, web_image, folder, address), app_container(described.parts)
-    seen = digest([described.seen, files, repr(replace(web, address=None)), repr(own)])
+    seen = digest([described.seen, files, container_text(web), container_text(own)])
     web, own = (replace(spec, labels={**spec.labels, DIGEST: seen}) for spec in (web, own))
     return Made(described, web, own, folder, files)
 
@@ -114,7 +114,7 @@ async def start_worker(
     part = worker_part(app.name, worker.name)
     described = await describe_instance(release, host, config, app, worker.instance, part)
     spec = worker_container(described.parts)
-    spec = replace(spec, labels={**spec.labels, DIGEST: digest([described.seen, repr(spec)])})
+    spec = replace(spec, labels={**spec.labels, DIGEST: digest([described.seen, container_text(spec)])})
     if release.home(part) != release.id:
         there = await host.engine.container(spec.name)
         if there is not None and there.labels.get(DIGEST) != spec.labels[DIGEST]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from deployd.engine.names import DIGEST
-from deployd.engine.specs import Bind, ContainerSpec
+from deployd.engine.specs import Bind, ContainerSpec, Network
 from deployd.project.model import Service
 from deployd.release.ports import Host
 from deployd.release.release import Release
@@ -37,9 +37,7 @@ async def service_container(
         labels={**names.labels("service", service.name), DIGEST: version.digest},
         command=parts.command,
         environment={**parts.environment, **dict.fromkeys(parts.secret_environment, SECRET_FILE)},
-        network=names.network,
-        address=address,
-        aliases=(service.name,),
+        network=Network(names.network, address, (service.name,)),
         binds=(*data, *files),
         tmpfs=parts.tmpfs,
         capabilities=parts.capabilities,
