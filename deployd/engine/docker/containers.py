@@ -10,9 +10,10 @@ from contextlib import suppress
 from deployd.engine.docker.alive import is_alive
 from deployd.engine.docker.connection import Connection
 from deployd.engine.docker.edge import LIMIT_SECONDS, ask
+from deployd.engine.docker.read import read_container, read_listed_container
 from deployd.engine.docker.render import render_container
 from deployd.engine.errors import EngineOverran, EngineRefused, NameTaken, NotThere
-from deployd.engine.observed import ContainerSeen, read_container, read_listed_container
+from deployd.engine.observed import ContainerSeen
 from deployd.engine.specs import ContainerSpec
 
 LONGEST_STOP_SECONDS = 600

@@ -14,8 +14,9 @@ import aiohttp
 from deployd.engine.docker.containers import Containers, label_filter
 from deployd.engine.docker.edge import UNREACHABLE, ask, translated
 from deployd.engine.docker.frames import FrameLines
+from deployd.engine.docker.read import read_event
 from deployd.engine.errors import NotReady, NotThere
-from deployd.engine.observed import ContainerSeen, EventSeen, read_event
+from deployd.engine.observed import ContainerSeen, EventSeen
 
 CHUNK_BYTES = 65_536
 EVIDENCE_LINES = 20

@@ -12,9 +12,10 @@ from deployd.engine.docker.connection import Connection
 from deployd.engine.docker.containers import label_filter
 from deployd.engine.docker.edge import ask
 from deployd.engine.docker.image_recipes import RECIPE_LABEL
+from deployd.engine.docker.read import read_image, read_network, read_volume
 from deployd.engine.docker.render import render_network, render_volume
 from deployd.engine.errors import EngineRefused, NotThere, StillInUse
-from deployd.engine.observed import ImageSeen, NetworkSeen, VolumeSeen, read_image, read_network, read_volume
+from deployd.engine.observed import ImageSeen, NetworkSeen, VolumeSeen
 from deployd.engine.specs import NetworkSpec, VolumeSpec
 
 

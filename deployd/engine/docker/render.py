@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from deployd.engine.observed import BRIDGE_OPTION
+from deployd.engine.docker.read import BRIDGE_OPTION
 from deployd.engine.specs import (
     Bind,
     ContainerSpec,

@@ -7,8 +7,9 @@ from ipaddress import ip_address
 
 import pytest
 
+from deployd.engine.docker.read import read_network
 from deployd.engine.names import bridge_name, bridge_prefix
-from deployd.engine.observed import NetworkSeen, read_network
+from deployd.engine.observed import NetworkSeen
 from deployd.errors import DeployError
 from deployd.firewall.kept import FirewallNotKept, KeptTable
 from deployd.firewall.rules import parse_name_servers, render_wall, table_name
