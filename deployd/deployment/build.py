@@ -20,7 +20,7 @@ from deployd.deployment.desired import build_variables
 from deployd.deployment.results import Built
 from deployd.deployment.view import Deployment
 from deployd.engine.errors import ScriptLost, ScriptOverran
-from deployd.engine.names import INSTANCE, ROLE, bridge_name
+from deployd.engine.names import bridge_name, instance_labels
 from deployd.engine.script import Script, age_seconds, follow, prepare, read_status, wrapper_command
 from deployd.engine.specs import Bind, ContainerSpec, Network, NetworkSpec
 from deployd.environment.platform import APP_FOLDER, CACHE_FOLDER, About, build_environment
@@ -188,7 +188,7 @@ def _script(step: BuildStep) -> str:
 
 def build_network(deployment: Deployment) -> NetworkSpec:
     """One for all builds, in which they see the Internet and not each other."""
-    labels = {INSTANCE: deployment.instance, ROLE: "network"}
+    labels = instance_labels(deployment.instance, role="network")
     name = f"{deployment.instance}-builds"
     return NetworkSpec(name, "", labels, apart=True, bridge=bridge_name(deployment.instance, name, ""))
 

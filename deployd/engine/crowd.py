@@ -1,5 +1,5 @@
-"""All containers of one installation, listed anew only when Docker told of a change: a list of hundreds takes Docker
-some milliseconds for each reader who asks.
+"""All containers of one installation, listed anew only when the engine told of a change: a list of hundreds
+takes some milliseconds for each reader who asks.
 """
 
 from __future__ import annotations
@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 
 from deployd.engine.engine import Containers
-from deployd.engine.names import INSTANCE
+from deployd.engine.names import instance_labels
 from deployd.engine.observed import ContainerSeen, EventSeen
 
 CHANGES = frozenset({"create", "start", "die", "destroy", "rename"})
@@ -20,7 +20,7 @@ class Crowd:
 
     def __init__(self, engine: Containers, instance: str) -> None:
         self._engine = engine
-        self._labels = {INSTANCE: instance}
+        self._labels = instance_labels(instance)
         self._listing = asyncio.Lock()
         self._found: tuple[ContainerSeen, ...] = ()
         self._listed = -1

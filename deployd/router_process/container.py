@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from deployd.engine.names import DIGEST, INSTANCE, PART, ROLE
+from deployd.engine.names import instance_labels, with_digest
 from deployd.engine.specs import Bind, ContainerSpec, HostNetwork
 from deployd.router.paths import RouterPlaces
 from deployd.units import MEGABYTE
@@ -56,10 +56,10 @@ def router_container(
     return ContainerSpec(
         name=router_name(instance),
         image=image,
-        labels={
-            INSTANCE: instance, ROLE: "router", PART: places.seat,
-            DIGEST: hashlib.sha256(made_of.encode()).hexdigest()[:16],
-        },
+        labels=with_digest(
+            instance_labels(instance, role="router", part=places.seat),
+            hashlib.sha256(made_of.encode()).hexdigest()[:16],
+        ),
         command=(
             "sh", "-c", START, "router", str(places.own_socket), str(places.behind), str(places.taken),
             str(places.current), str(places.earlier),

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from deployd.activity.journal import read_result
 from deployd.activity.net import Net
-from deployd.engine.names import ENVIRONMENT, INSTANCE, PART, PROJECT, ROLE, Names
+from deployd.engine.names import ENVIRONMENT, PART, PROJECT, ROLE, Names, instance_labels
 from deployd.engine.observed import ContainerSeen
 from deployd.ids import ActivityId, EnvironmentName, ProjectId, SlugKey
 from deployd.release.fingerprint import live_containers, routes_origin
@@ -93,7 +93,7 @@ class Surveyor:
 
     async def _find(self) -> _Found:
         containers: dict[Key, list[ContainerSeen]] = defaultdict(list)
-        for item in await self.host.engine.containers({INSTANCE: self.host.settings.instance}):
+        for item in await self.host.engine.containers(instance_labels(self.host.settings.instance)):
             if PROJECT in item.labels and ENVIRONMENT in item.labels:
                 key = (ProjectId(item.labels[PROJECT]), EnvironmentName(item.labels[ENVIRONMENT]))
                 containers[key].append(item)

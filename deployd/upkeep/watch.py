@@ -24,7 +24,7 @@ import structlog
 
 from deployd.activity.net import Net
 from deployd.clock import Clock
-from deployd.engine.names import ENVIRONMENT, INSTANCE, PROJECT, ROLE, Names
+from deployd.engine.names import ENVIRONMENT, PROJECT, ROLE, Names, instance_labels
 from deployd.engine.observed import EventSeen
 from deployd.errors import DeployError
 from deployd.ids import EnvironmentName, ProjectId
@@ -109,7 +109,7 @@ class Watch:
         while True:
             with self._net.contain("following Docker's events"):
                 try:
-                    async with self._host.engine.events({INSTANCE: self._host.settings.instance}) as events:
+                    async with self._host.engine.events(instance_labels(self._host.settings.instance)) as events:
                         # After the following has begun: nothing falls in between.
                         group.create_task(self._find_left_behind(await self._sweep(group), group), name="left behind")
                         pause = 1.0

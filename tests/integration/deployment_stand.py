@@ -32,7 +32,7 @@ from deployd.daemon.edges import Edges, host_of, open_edges
 from deployd.deployment.carry import StateJournal
 from deployd.deployment.steps import PUSH
 from deployd.deployment.view import Deployment
-from deployd.engine.names import INSTANCE
+from deployd.engine.names import instance_labels
 from deployd.environment.naming import machine_name
 from deployd.ids import ActivityId, CommitId, ProjectId
 from deployd.process import run as run_program
@@ -150,7 +150,7 @@ class Stand:
 
     async def world(self, branch: str = "main") -> World:
         """What there is in Docker, in the router, among the mounts and on the disk."""
-        engine, labels = self.host.engine, {INSTANCE: self.host.settings.instance}
+        engine, labels = self.host.engine, instance_labels(self.host.settings.instance)
         state = self.host.settings.state
         name = machine_name(branch)
         live = await self.host.facts.live(PROJECT, name)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from deployd.activity.log import Tell
-from deployd.engine.names import DIGEST
+from deployd.engine.names import DIGEST, with_digest
 from deployd.engine.specs import ContainerSpec
 from deployd.environment.platform import APP_FOLDER
 from deployd.errors import DeployError
@@ -70,7 +70,7 @@ async def made_of(
     files = web_server_files(app, trusted=host.settings.network_pool)
     web, own = web_container(described.parts, web_image, folder, address), app_container(described.parts)
     seen = digest([described.seen, files, container_text(web), container_text(own)])
-    web, own = (replace(spec, labels={**spec.labels, DIGEST: seen}) for spec in (web, own))
+    web, own = (replace(spec, labels=with_digest(spec.labels, seen)) for spec in (web, own))
     return Made(described, web, own, folder, files)
 
 
@@ -114,7 +114,7 @@ async def start_worker(
     part = worker_part(app.name, worker.name)
     described = await describe_instance(release, host, config, app, worker.instance, part)
     spec = worker_container(described.parts)
-    spec = replace(spec, labels={**spec.labels, DIGEST: digest([described.seen, container_text(spec)])})
+    spec = replace(spec, labels=with_digest(spec.labels, digest([described.seen, container_text(spec)])))
     if release.home(part) != release.id:
         there = await host.engine.container(spec.name)
         if there is not None and there.labels.get(DIGEST) != spec.labels[DIGEST]:

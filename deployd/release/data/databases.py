@@ -10,7 +10,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from deployd.engine.names import MADE_BY
 from deployd.errors import DeployError
 from deployd.release.configuration import read_config
 from deployd.release.data.volume_copy import copy_back, copy_out, end_copying
@@ -46,7 +45,7 @@ async def databases_before(release: Release, host: Host) -> tuple[Database, ...]
         if service.kind in NO_CONTAINER:
             continue
         parts = family_of(service).parts(service, memory_mb=host.settings.size(service.size).memory_mb)
-        made_now = {**names.labels("volume", service.name), MADE_BY: str(release.id)}
+        made_now = names.labels("volume", service.name, made_by=release.id)
         if parts.crash_safe and parts.volume_path and not await host.engine.volumes(made_now):
             found.append(Database(
                 service.name, names.service(service.name), names.volume(service.name), images[service.name], parts,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from deployd.engine.errors import NotReady
-from deployd.engine.names import MADE_BY, PART, is_set_aside
+from deployd.engine.names import PART, is_set_aside
 from deployd.engine.observed import ContainerSeen
 from deployd.engine.specs import ContainerSpec, VolumeSpec
 from deployd.errors import DeployError
@@ -69,9 +70,9 @@ async def with_addresses(
     return [Wanted(*pair, found[container]) for pair, container in zip(pairs, containers, strict=True)]
 
 
-def new_volume(release: Release, service: str) -> dict[str, str]:
+def new_volume(release: Release, service: str) -> Mapping[str, str]:
     """Labels of a service's volume; not on one that was kept from the time when there was such a service before."""
-    return {**release.names.labels("volume", service), MADE_BY: str(release.id)}
+    return release.names.labels("volume", service, made_by=release.id)
 
 
 async def container_spec(release: Release, host: Host, wanted: Wanted) -> ContainerSpec:

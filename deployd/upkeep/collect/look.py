@@ -14,7 +14,7 @@ from deployd.activity.journal import Journal, read_result
 from deployd.activity.net import Net
 from deployd.confined.trees import size_of
 from deployd.deployment.results import Planned
-from deployd.engine.names import ACTIVITY, ENVIRONMENT, INSTANCE, PART, PROJECT
+from deployd.engine.names import ACTIVITY, ENVIRONMENT, PART, PROJECT, instance_labels
 from deployd.ids import ActivityId, EnvironmentName, ProjectId
 from deployd.process import ProgramOverran
 from deployd.release.ports import Host
@@ -124,7 +124,7 @@ async def _volumes(host: Host, rows: Rows) -> list[Thing]:
     gone: dict[tuple[str, str], int] = dict.fromkeys(rows.with_secrets - rows.environments, 0)
     for path in host.places.all_data():
         gone.setdefault((path.parent.parent.name, path.parent.name), 0)
-    volumes = await host.engine.volumes({INSTANCE: host.settings.instance})
+    volumes = await host.engine.volumes(instance_labels(host.settings.instance))
     for volume in volumes:
         labels = volume.labels
         key = (labels.get(PROJECT, ""), labels.get(ENVIRONMENT, ""))

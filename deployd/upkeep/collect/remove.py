@@ -15,7 +15,7 @@ from deployd.confined.trees import remove_tree
 from deployd.deployment.requests import ask_for
 from deployd.deployment.share import refuse_beyond_share
 from deployd.deployment.steps import KINDS
-from deployd.engine.names import ENVIRONMENT, INSTANCE, PROJECT
+from deployd.engine.names import ENVIRONMENT, PROJECT, instance_labels
 from deployd.ids import ActivityId, EnvironmentName, ProjectId, SlugKey
 from deployd.release.ports import Host
 from deployd.state import activities, unneeded
@@ -101,7 +101,7 @@ class Removal:
         return True
 
     async def _volume(self, name: str) -> bool:
-        found = [item for item in await self._host.engine.volumes({INSTANCE: self._host.settings.instance})
+        found = [item for item in await self._host.engine.volumes(instance_labels(self._host.settings.instance))
                  if item.name == name]
         for volume in found:
             key = (ProjectId(volume.labels[PROJECT]), EnvironmentName(volume.labels[ENVIRONMENT]))

@@ -12,12 +12,11 @@ from pathlib import Path
 from deployd.activity.net import Net
 from deployd.clock import Clock
 from deployd.engine.crowd import Crowd
-from deployd.engine.engine import Figures
+from deployd.engine.engine import Containers, Figures
 from deployd.engine.observed import ContainerSeen, EventSeen, GroupFigures
 from deployd.upkeep.usage.disks import Disks
 from deployd.upkeep.usage.kills import Before, Kills
 from deployd.upkeep.usage.parts import Part, Use, added, bounded, part_of
-from deployd.upkeep.usage.ports import Engine
 
 LOOK_SECONDS = 60.0
 SETTLE_SECONDS = 15.0
@@ -35,7 +34,7 @@ class Usage:
     """Knows of each container what only Docker knows, asked once for each start: its restarts and its process."""
 
     def __init__(
-        self, engine: Engine, crowd: Crowd, disks: Disks, clock: Clock, kept: Path, *, groups: Figures,
+        self, engine: Containers, crowd: Crowd, disks: Disks, clock: Clock, kept: Path, *, groups: Figures,
         net: Net | None = None,
     ) -> None:
         """
