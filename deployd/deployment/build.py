@@ -21,13 +21,14 @@ from deployd.deployment.results import Built
 from deployd.deployment.view import Deployment
 from deployd.engine.errors import ScriptLost, ScriptOverran
 from deployd.engine.names import bridge_name, instance_labels
-from deployd.engine.script import Script, age_seconds, follow, prepare, read_status, wrapper_command
+from deployd.engine.script import SCRIPTS_FOLDER, Script, age_seconds, prepare, read_status
+from deployd.engine.script_runner import ScriptRunner
+from deployd.engine.script_wrapper import wrapper_command
 from deployd.engine.specs import Bind, ContainerSpec, Network, NetworkSpec
 from deployd.environment.platform import APP_FOLDER, CACHE_FOLDER, About, build_environment
 from deployd.errors import DeployError
 from deployd.plan import PlannedApp
 from deployd.project.model import Application
-from deployd.release.applications.containers import SCRIPTS_FOLDER
 from deployd.release.applications.kernel_limits import refuse_too_large
 from deployd.release.applications.process_environment import merged_environment
 from deployd.release.configuration import read_config
@@ -145,6 +146,7 @@ async def _follow(
     Raises:
         BuildFailed: One ended with another status than 0; those after it did not run.
     """
+    runner = ScriptRunner(host.engine, container, deployment.user)
     for step, script in steps:
         tell.line(step.title, app=app.name)
         place = step.place or app.place
@@ -158,9 +160,8 @@ async def _follow(
 
         spent = await asyncio.to_thread(_spent_seconds, steps[0][1], script)
         try:
-            status = await follow(
-                script, on_line, host.engine, container, user=deployment.user,
-                limit_seconds=host.settings.build.limit_seconds - spent,
+            status = await runner.follow(
+                script, on_line, limit_seconds=host.settings.build.limit_seconds - spent,
             )
         except (ScriptLost, ScriptOverran) as error:
             error.where = where

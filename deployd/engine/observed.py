@@ -5,24 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Literal
 
 Health = Literal["healthy", "unhealthy", "starting", "none"]
-
-
-@dataclass(frozen=True, slots=True)
-class EngineInfo:
-    version: str
-    api_version: str
-    """The one that is spoken with it, not the newest it knows."""
-    storage_driver: str
-    cpus: int
-    memory_bytes: int
-    cgroups: str = "1"
-    """Version of the control groups: `1` or `2`."""
-    limits_memory: bool = True
-    folder: str = "/var/lib/docker"
-    """Where it keeps images and volumes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +32,17 @@ class ContainerSeen:
     restarts: int = 0
     """By its restart policy; 0 in a list."""
     pid: int | None = None
-    """Of its first process, on the host. None: not running, or it comes from a list."""
+    """Of its first process, on the host, for the engine's own probes. None: not running, just started anew, or it
+    comes from a list."""
     out_of_memory: bool = False
     """It ended, and before that something in it was killed for want of memory; False in a list."""
     has_ended: bool = False
     """At some time, whether it runs again or not; False in a list."""
+
+    @property
+    def has_process(self) -> bool:
+        """Whether probes can be asked of it: it was looked at by its name, and something ran in it then."""
+        return self.pid is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +63,8 @@ class NetworkSeen:
 class VolumeSeen:
     name: str
     labels: Mapping[str, str]
+    folder: Path
+    """Where its data is on the host."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,6 +104,20 @@ class ContainerSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class RunAs:
+    """As whom, and with what around it, a command runs in a container; what is not said is as the container has it."""
+
+    user: str | None = None
+    """`uid:gid`"""
+    environment: Mapping[str, str] = field(default_factory=nothing)
+    """Beside the container's own."""
+    working_folder: str | None = None
+
+
+AS_ITSELF = RunAs()
+
+
+@dataclass(frozen=True, slots=True)
 class NetworkSpec:
     """A bridge network of one environment, with a subnet of its own."""
 

@@ -50,6 +50,7 @@ from deployd.upkeep.lost_pushes import LostPushes
 from deployd.upkeep.reconcile import Reconciler
 from deployd.upkeep.survey import Surveyor
 from deployd.upkeep.traffic import Traffic
+from tests.doubles.engine import EngineDouble
 from tests.unit.activity import test_activity_lanes
 from tests.unit.certificates import test_certificate_keeper
 from tests.unit.state_in_memory import MemoryStore
@@ -177,7 +178,7 @@ async def runs_of_before_that_cannot_be_looked_at(folder: Path) -> tuple[Net, st
     return net, "what was left of"
 
 
-def watched(folder: Path, engine: test_upkeep_watch.EngineDouble) -> tuple[Any, Stand, Net]:
+def watched(folder: Path, engine: EngineDouble) -> tuple[Any, Stand, Net]:
     stand, net = Stand(folder, engine=engine), Net("watch")
     for role in ("app", "web"):
         labels = dict(stand.names.labels(role, "app", stand.version.activity))
@@ -193,7 +194,7 @@ def watched(folder: Path, engine: test_upkeep_watch.EngineDouble) -> tuple[Any, 
 
 @case
 async def an_environment_that_cannot_be_looked_at(folder: Path) -> tuple[Net, str]:
-    engine = test_upkeep_watch.EngineDouble()
+    engine = EngineDouble()
     watch, stand, net = watched(folder, engine)
     poison(stand)
     web = stand.names.container(stand.version.activity, "web", "app")
@@ -210,9 +211,9 @@ async def an_event_that_cannot_be_understood(folder: Path) -> tuple[Net, str]:
     class Labels(dict[str, str]):
         get = raise_poison
 
-    engine = test_upkeep_watch.EngineDouble()
+    engine = EngineDouble()
     watch, stand, net = watched(folder, engine)
-    engine.add("odd", Labels())
+    engine.add("odd", Labels({"deployd": "test-upkeep"}))
     web = stand.names.container(stand.version.activity, "web", "app")
     async with running(watch.serve):
         await asyncio.sleep(1)
@@ -225,7 +226,7 @@ async def an_event_that_cannot_be_understood(folder: Path) -> tuple[Net, str]:
 
 @case
 async def a_container_that_cannot_be_started(folder: Path) -> tuple[Net, str]:
-    class Engine(test_upkeep_watch.EngineDouble):
+    class Engine(EngineDouble):
         async def start(self, name: str) -> None:
             if "-web-" in name:
                 raise Poison("poison")
@@ -247,7 +248,7 @@ async def a_container_that_cannot_be_started(folder: Path) -> tuple[Net, str]:
 
 @case
 async def an_environment_that_cannot_be_put_back(folder: Path) -> tuple[Net, str]:
-    engine = test_upkeep_watch.EngineDouble()
+    engine = EngineDouble()
     _, stand, net = watched(folder, engine)
     poison(stand)
     assert await Reconciler(stand.store, stand.host, stand.clock, net=net).put_routes_back() == 1

@@ -6,12 +6,11 @@ It knows nothing of deployments, and decides nothing but "is it there already".
 from __future__ import annotations
 
 from deployd.engine.docker.execs import Execs
-from deployd.engine.docker.logs import EventFollower, LogFollower, Logs
+from deployd.engine.docker.logs import Logs
 from deployd.engine.docker.memory import Memory
 from deployd.engine.docker.networks import Networks, Volumes
 from deployd.engine.docker.pauses import Pauses
 from deployd.engine.docker.probes import Probes
-from deployd.engine.observed import ExecResult
 
 
 class Engine(Logs, Memory, Pauses, Execs, Networks, Volumes, Probes):
@@ -22,5 +21,3 @@ class Engine(Logs, Memory, Pauses, Execs, Networks, Volumes, Probes):
         EngineTooOld: It speaks no version of the API that deployd knows.
     """
 
-
-__all__ = ["Engine", "EventFollower", "ExecResult", "LogFollower"]

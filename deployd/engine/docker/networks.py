@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -67,31 +67,6 @@ class Networks(Connection):
         if there is not None:
             with suppress(NotThere):
                 await ask(f"remove the network {name}", (await self.docker.networks.get(there.id)).delete())
-
-    async def connect(self, network: str, container: str, aliases: Sequence[str] = ()) -> None:
-        """Put a container on one more network; there already is fine.
-
-        Raises:
-            NotThere: One of them does not exist.
-        """
-        what = f"connect {container} to the network {network}"
-        found = await ask(what, self.docker.networks.get(network))
-        try:
-            await ask(what, found.connect({"Container": container, "EndpointConfig": {"Aliases": list(aliases)}}))
-        except EngineRefused as error:
-            if "already exists in network" not in error.what:
-                raise
-
-    async def disconnect(self, network: str, container: str) -> None:
-        """Take a container from a network; not on it, or either of them gone, is fine."""
-        what = f"disconnect {container} from the network {network}"
-        with suppress(NotThere):
-            found = await ask(what, self.docker.networks.get(network))
-            try:
-                await ask(what, found.disconnect({"Container": container, "Force": True}))
-            except EngineRefused as error:
-                if "is not connected to" not in error.what:
-                    raise
 
 
 class Volumes(Connection):

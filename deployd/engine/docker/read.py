@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import datetime
+from pathlib import Path
 from typing import Any, cast
 
 from deployd.engine.observed import ContainerSeen, EventSeen, Health, ImageSeen, NetworkSeen, VolumeSeen
@@ -67,7 +68,7 @@ def read_network(data: Mapping[str, Any]) -> NetworkSeen:
 
 
 def read_volume(data: Mapping[str, Any]) -> VolumeSeen:
-    return VolumeSeen(data["Name"], data.get("Labels") or {})
+    return VolumeSeen(data["Name"], data.get("Labels") or {}, Path(data["Mountpoint"]))
 
 
 def read_image(data: Mapping[str, Any]) -> ImageSeen:

@@ -37,13 +37,13 @@ async def wait_until_listening(
         return None
     web = release.container("web", app.name)
     seen = await host.engine.container(web)
-    if seen is None or seen.pid is None:
+    if seen is None or not seen.has_process:
         return False
     pause = PAUSE_SECONDS
     try:
         async with asyncio.timeout(limit_seconds):
             while True:
-                if await host.engine.is_listening(seen.pid, wanted_socket(app)):
+                if await host.engine.is_listening(seen, wanted_socket(app)):
                     return True
                 starts = await asyncio.to_thread(read_starts, scripts)
                 await _refuse_without_environment(release, host, app, starts)

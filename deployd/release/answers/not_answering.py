@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import ClassVar
 
+from deployd.engine.observed import ContainerSeen
 from deployd.errors import DeployError
 from deployd.project.model import Application
 from deployd.release.applications.environment_file import environment_error
@@ -91,12 +92,12 @@ async def not_answering(
         f"; its memory ({megabytes} MB) was full, most likely" if KILLED_LINE in lines else ""
     )
     mend = "its output is above" if lines else "it has written nothing so far"
-    if front is None or front.pid is None:
+    if front is None or not front.has_process:
         lines, why = await host.engine.last_lines(web, LINES) or lines, "its web server does not run"
     elif own is None or own.restarts or (starts is not None and starts.ended):
         why, mend = _words_of_end(starts, own.restarts if own else 0, has_answered=has_answered)
     else:
-        why, mend = await _words_of_silence(host, app, web, front.pid, seen, mend)
+        why, mend = await _words_of_silence(host, app, front, seen, mend)
     return NotAnswering(
         f"{what}: {why}{full}", where=str(app.web.place), evidence=tuple(lines),
         mend=f"{mend_memory(mend, full, '`size` of the application')}; "
@@ -123,7 +124,7 @@ def _words_of_end(starts: Starts | None, restarts: int, *, has_answered: bool) -
 
 
 async def _words_of_silence(
-    host: Host, app: Application, web: str, front: int, seen: str, output: str,
+    host: Host, app: Application, front: ContainerSeen, seen: str, output: str,
 ) -> tuple[str, str]:
     """(why, mend) of a start command that runs, and does not answer."""
     wanted, name = wanted_socket(app), "SOCKET" if app.web.socket_family == "unix" else "PORT"
@@ -137,7 +138,7 @@ async def _words_of_silence(
             f"it listens on ${name} and takes the connection, and no answer comes",
             f"see what its first request waits for (a service, a lock, another request); {output}",
         )
-    met = words_of_nginx(await host.engine.last_lines(web, LINES))
+    met = words_of_nginx(await host.engine.last_lines(front.name, LINES))
     if met is not None:
         return f"it listens on ${name}, but {met[0]}", f"{met[1]}; {output}"
     return f"it listens on ${name}, but a request gets {seen}", f"see what its first request meets; {output}"

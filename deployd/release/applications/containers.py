@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deployd.engine.names import Names
+from deployd.engine.script import SCRIPTS_FOLDER
 from deployd.engine.specs import Bind, ContainerSpec, Network, NetworkMode, NetworkOf
 from deployd.environment.platform import APP_FOLDER
 from deployd.ids import ActivityId
@@ -27,7 +28,6 @@ from deployd.units import MEGABYTE
 
 RUN_FOLDER = "/run/app"
 CONFIG_FOLDER = "/etc/deployd"
-SCRIPTS_FOLDER = "/run/deployd/scripts"
 BODIES_MB = 768
 """Of the bodies of requests that nginx reads before the application gets them: three of the largest at once. A further
 one is answered 500."""

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from deployd.activity.log import Tell
 from deployd.engine.names import DIGEST, with_digest
-from deployd.engine.specs import ContainerSpec
+from deployd.engine.specs import ContainerSpec, RunAs
 from deployd.environment.platform import APP_FOLDER
 from deployd.errors import DeployError
 from deployd.project.model import Application, Instance, ProjectConfig, Worker
@@ -158,8 +158,8 @@ async def _run_post_start(
     who = f"the post_start command of {part}"
     try:
         ended = await host.engine.execute(
-            container.name, ("/bin/sh", "-c", hook_script(command)), user=container.user, working_folder=APP_FOLDER,
-            limit_seconds=POST_START_SECONDS,
+            container.name, ("/bin/sh", "-c", hook_script(command)),
+            RunAs(container.user, working_folder=APP_FOLDER), limit_seconds=POST_START_SECONDS,
         )
     except REFUSED as error:
         raise await why_not_running(host, app, container.name, who, error) from error

@@ -27,7 +27,6 @@ from deployd.upkeep.collect.things import Kind, Thing
 MOST_CRON_LOGS = 200
 """Of an environment; a cron has two at most."""
 UNCOUNTED_BYTES = 10**15
-DOCKER_VOLUMES = "volumes"
 OF_DEPLOYMENTS: tuple[tuple[Kind, str], ...] = (("version", "*/*/versions/*"), ("snapshot", "*/*/snapshots/*"))
 
 
@@ -119,7 +118,6 @@ async def _slugs(host: Host, rows: Rows) -> list[Thing]:
 
 async def _volumes(host: Host, rows: Rows) -> list[Thing]:
     """Data of services: of a deleted environment all of it together, else of a service that is not there any more."""
-    folder = Path((await host.engine.about()).folder) / DOCKER_VOLUMES
     found = []
     gone: dict[tuple[str, str], int] = dict.fromkeys(rows.with_secrets - rows.environments, 0)
     for path in host.places.all_data():
@@ -130,7 +128,7 @@ async def _volumes(host: Host, rows: Rows) -> list[Thing]:
         key = (labels.get(PROJECT, ""), labels.get(ENVIRONMENT, ""))
         if ACTIVITY in labels or not all(key):
             continue
-        size = await _size(folder / volume.name)
+        size = await _size(volume.folder)
         if key in rows.environments or key in rows.busy:
             is_used = (*key, labels.get(PART, "")) in rows.services or key in rows.busy
             found.append(Thing("volume", volume.name, size, why="its service is not there any more",

@@ -64,9 +64,7 @@ class Disks:
 
     async def _volumes(self) -> list[tuple[Part, Path]]:
         volumes = await self._engine.volumes(instance_labels(self._instance))
-        folder = await self._engine.folder()
         return [
-            (Part(item.labels[PROJECT], item.labels[ENVIRONMENT], "service", item.labels[PART]),
-             folder / "volumes" / item.name / "_data")
+            (Part(item.labels[PROJECT], item.labels[ENVIRONMENT], "service", item.labels[PART]), item.folder)
             for item in volumes if {PROJECT, ENVIRONMENT, PART} <= item.labels.keys() and ACTIVITY not in item.labels
         ]

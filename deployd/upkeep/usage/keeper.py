@@ -145,19 +145,19 @@ class Usage:
         )
 
     def _figures(self, container: ContainerSeen) -> GroupFigures | None:
-        return self._groups.figures(container.id, self._pid(container))
+        return self._groups.figures(self._known(container))
 
     def _count(self, containers: list[ContainerSeen]) -> list[tuple[ContainerSeen, int, int | None]]:
         """(container, how many were killed, its limit when there were some)"""
-        found = [(item, self._groups.kills(item.id, self._pid(item))) for item in containers if item.running]
+        found = [(item, self._groups.kills(self._known(item))) for item in containers if item.running]
         return [
             (item, count, figures.memory_limit_bytes if count and (figures := self._figures(item)) else None)
             for item, count in found if count is not None
         ]
 
-    def _pid(self, container: ContainerSeen) -> int | None:
-        known = self._details.get(container.id)
-        return known.pid if known else None
+    def _known(self, container: ContainerSeen) -> ContainerSeen:
+        """With what a list does not say of it."""
+        return self._details.get(container.id, container)
 
     async def _ask_for_details(self, containers: list[ContainerSeen]) -> None:
         here = {item.id for item in containers}
