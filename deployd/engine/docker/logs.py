@@ -68,7 +68,6 @@ class Logs(Containers):
         return await self.folder() / "containers" / container_id / f"{container_id}-json.log"
 
     async def last_lines(self, name: str, count: int = EVIDENCE_LINES) -> tuple[str, ...]:
-        """The last lines that a container wrote, oldest first; nothing when it is gone."""
         params = {"stdout": "1", "stderr": "1", "tail": str(count)}
         try:
             response = await self._stream(f"read the log of {name}", f"containers/{name}/logs", params)
@@ -87,11 +86,6 @@ class Logs(Containers):
             yield EventFollower(response)
 
     async def wait_until_healthy(self, name: str, limit_seconds: float) -> ContainerSeen:
-        """Wait until the health check of a container is satisfied; one without a check has to run, no more.
-
-        Raises:
-            NotReady: It was not in time, or ended; its last lines are the evidence.
-        """
         pause = SHORTEST_PAUSE_SECONDS
         seen: ContainerSeen | None = None
         try:

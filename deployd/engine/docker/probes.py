@@ -8,15 +8,18 @@ from pathlib import Path
 from typing import TypeVar
 
 from deployd.confined.mountinfo import parse_mountinfo
-from deployd.engine.docker import alive, listening
+from deployd.engine.docker import listening
 from deployd.engine.observed import ContainerSeen
 
+PROCESSES = Path("/proc")
+ENDED = frozenset("ZX")
+"""Zombie and dead. The first process of a container becomes one when all others of the container have been killed."""
 T = TypeVar("T")
 
 
 class Probes:
     async def is_alive(self, seen: ContainerSeen) -> bool:
-        return await _ask(seen, alive.is_alive, False)
+        return await _ask(seen, is_alive, False)
 
     async def is_listening(self, seen: ContainerSeen, wanted: int | str) -> bool:
         return await _ask(seen, lambda pid: listening.is_listening(pid, wanted), False)
@@ -46,3 +49,12 @@ def is_mounted_for(pid: int, path: Path, kind: str) -> bool:
             return any(item.path == path and item.kind == kind for item in parse_mountinfo(lines))
     except OSError:
         return False   # it has ended
+
+
+def is_alive(pid: int) -> bool:
+    """False for one that has ended, whether or not its parent has looked at that."""
+    try:
+        stat = (PROCESSES / str(pid) / "stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return stat.rpartition(")")[2].split()[0] not in ENDED   # the name before it may hold anything

@@ -1,6 +1,6 @@
 """The network of an environment, in which its containers see each other and only each other."""
 
-from deployd.engine.addresses import given_by_docker
+from deployd.engine.addresses import given_by_engine
 from deployd.engine.errors import SubnetTaken
 from deployd.engine.names import bridge_name
 from deployd.engine.specs import NetworkSpec
@@ -24,7 +24,7 @@ async def ensure_network(release: Release, host: Host) -> None:
     try:
         await host.engine.ensure_network(
             NetworkSpec(
-                names.network, subnet, names.labels("network"), given=given_by_docker(subnet),
+                names.network, subnet, names.labels("network"), given=given_by_engine(subnet),
                 bridge=bridge_name(names.instance, names.network, subnet),
             ),
         )
