@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[2]
@@ -35,6 +36,17 @@ def test_who_adds_something_is_told_where_in_one_sentence() -> None:
 def test_unit_tests_lie_as_the_rooms_do() -> None:
     folders = {path.name for path in Path(__file__).parent.iterdir() if path.is_dir()}
     assert folders - ROOMS - {"__pycache__"} == {"expected"}
+
+
+def test_no_room_but_three_may_know_docker() -> None:
+    """And of the command line only `deployd doctor`: a room that is new is in the contract, or here."""
+    contracts = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    [found] = [item["source_modules"] for item in contracts if item["name"] == "Docker is one engine"]
+    others = {name.removesuffix(".py") for name in ROOMS} - {"engine", "router_process", "daemon", "cli"}
+    engine = {f"engine.{path.stem}" for path in (PACKAGE / "engine").glob("*.py") if path.stem != "__init__"}
+    assert {name.removeprefix("deployd.") for name in found} == others | engine
+    assert {str(path.relative_to(PACKAGE)) for path in (PACKAGE / "cli").rglob("*.py")
+            if "deployd.engine.docker" in path.read_text()} == {"cli/doctor/docker.py"}
 
 
 def test_activities_come_to_be_in_one_place() -> None:
