@@ -36,7 +36,7 @@ from deployd.clock import Clock
 from deployd.environment.hosts import domains_of
 from deployd.environment.naming import environment_type
 from deployd.git.mirror import without_user
-from deployd.ids import ActivityId, EnvironmentName, ProjectId
+from deployd.ids import ActivityId, EnvironmentId, EnvironmentName, ProjectId
 from deployd.mail.letter import Letter
 from deployd.mail.seen import read_box, read_message
 from deployd.output.follower import OutputFollower
@@ -119,7 +119,7 @@ class StateBoard:
     async def status(self, *, with_environments: bool, with_names: bool) -> StatusShape:
         """At most a second old."""
         seen = await self._statuses.get()
-        wrong = [f"{item.project}/{item.environment}: {item.said}" for item in await self._wrong.get()]
+        wrong = [f"{item.environment}: {item.said}" for item in await self._wrong.get()]
         troubles = (*self._degraded(), *wrong)
         if troubles:
             counted = f"{len(troubles)} of the environments and the router are not as they should be"
@@ -169,22 +169,22 @@ class StateBoard:
     async def environments(self, project: str | None) -> list[EnvironmentShape]:
         found = await self._store.read(lambda db: environments.list_all(db, project))
         await self._read_versions(found)
-        newest = {(item.project, item.environment): item for item in await self._store.read(activities.newest_of_each)}
-        wrong: dict[tuple[str, str], tuple[str, ...]] = {}
+        newest = {item.environment: item for item in await self._store.read(activities.newest_of_each)}
+        wrong: dict[EnvironmentId, tuple[str, ...]] = {}
         for one in await self._wrong_answers():
-            wrong[one.project, one.environment] = (*wrong.get((one.project, one.environment), ()), one.said)
-        locked = {(item.project, item.environment): item for item in await self._store.read(locks.list_all)}
+            wrong[one.environment] = (*wrong.get(one.environment, ()), one.said)
+        locked = {item.environment: item for item in await self._store.read(locks.list_all)}
         return [
             replace(
-                self._shape(item, newest.get((item.project, item.name)), locked.get((item.project, item.name))),
-                answers=wrong.get((item.project, item.name), ()),
+                self._shape(item, newest.get(item.id), locked.get(item.id)),
+                answers=wrong.get(item.id, ()),
             )
             for item in found if item.project in self._settings.projects
         ]
 
     async def addresses(self, project: str, environment: str) -> list[str]:
         text = await self._store.read(
-            lambda db: environments.live_version(db, ProjectId(project), EnvironmentName(environment)),
+            lambda db: environments.live_version(db, EnvironmentId(ProjectId(project), EnvironmentName(environment))),
         )
         return list(read_result(text, Version).routes) if text else []
 
@@ -209,11 +209,11 @@ class StateBoard:
             state = "failed"
         else:
             state = "live" if commit else "new"
-        url = url or f"http://{domains_of(self._settings, project, found.name, found.branch).default}/"
+        url = url or f"http://{domains_of(self._settings, project, found.id, found.branch).default}/"
         return EnvironmentShape(
             found.project, found.name, found.branch, environment_type(project, found.branch), state, url,
             commit, found.live_activity, _text(found.live_since), doing, lock_shape(lock) if lock else None,
-            killed=tuple(self._usage.killed(found.project, found.name)) if self._usage is not None else (),
+            killed=tuple(self._usage.killed(found.id)) if self._usage is not None else (),
         )
 
     async def uses(self, project: str | None, environment: str | None) -> list[UseShape]:
@@ -260,7 +260,7 @@ class StateBoard:
 
     async def access_log(self, project: str, environment: str, lines: int) -> AccessTail:
         found = await self._find(project, environment)
-        tail = AccessTail(self._places.access_log(found.project, found.name), lines, self._turns)
+        tail = AccessTail(self._places.access_log(found.id), lines, self._turns)
         self._tails.add(tail)
         return tail
 
@@ -275,7 +275,7 @@ class StateBoard:
         async with self._turns:
             message = await asyncio.to_thread(read_message, self._settings.state, found.project, found.name, number)
         if message is None:
-            raise NotFound(f"there is no mail {number} in the box of {found.project}/{found.name}",
+            raise NotFound(f"there is no mail {number} in the box of {found.id}",
                            mend=f"`deployd mail {found.project} {found.name}` shows what there is")
         return message
 
@@ -284,7 +284,7 @@ class StateBoard:
     ) -> OutputFollower:
         found = await self._find(project, environment)
         assert self._outputs is not None, "a board without outputs is asked for one"
-        return await self._outputs.follow(found.project, found.name, wanted, start=start, lines=lines)
+        return await self._outputs.follow(found.id, wanted, start=start, lines=lines)
 
     async def _find(self, project: str, environment: str) -> Environment:
         """
@@ -331,7 +331,7 @@ def activity_shape(found: Activity, waits: str = "") -> ActivityShape:
     ended = found.ended_at
     seconds = (ended - found.started_at).total_seconds() if ended and found.started_at else None
     return ActivityShape(
-        found.id, found.project, found.environment, found.branch, found.kind, found.commit or "", found.state,
+        found.id, found.project, found.environment.name, found.branch, found.kind, found.commit or "", found.state,
         found.reason, found.trigger.who, found.trigger.how, found.created_at.isoformat(), _text(found.started_at),
         _text(ended), seconds, found.reason if found.held and found.state in activities.OPEN else waits,
     )

@@ -19,7 +19,7 @@ from deployd.deployment.desired import cannot_be_masked
 from deployd.deployment.preview import plan_offered
 from deployd.deployment.requests import ask_for
 from deployd.deployment.share import refuse_beyond_share
-from deployd.environment.naming import environment_type, machine_name
+from deployd.environment.naming import environment_of_branch, environment_type
 from deployd.environment.variables import doubtful_variables
 from deployd.errors import DeployError
 from deployd.ids import ActivityId, CommitId, EnvironmentName, ProjectId
@@ -70,7 +70,7 @@ class StateDesk:
     async def redeploy(self, project: str, environment: str, who: str) -> ActivityShape:
         """Deploy the commit that is live once more."""
         found = await self._environment(project, environment)
-        live = await self._host.facts.live(found.project, found.name)
+        live = await self._host.facts.live(found.id)
         if live is None:
             raise NothingLive(f"nothing is live in {found.branch}", mend="push the branch")
         return await self._enqueue(found, "redeploy", live.commit, Trigger(who, "api"))
@@ -86,7 +86,7 @@ class StateDesk:
         found = await self._environment(project, environment)
         keep = self._host.settings.keep_versions
         versions = await self._store.read(
-            lambda db: environments.earlier_versions(db, found.project, found.name, keep + 1),
+            lambda db: environments.earlier_versions(db, found.id, keep + 1),
         )
         known = {number: read_result(text, Version) for number, _, text in versions}
         live = known.pop(found.live_activity, None) if found.live_activity else None
@@ -112,7 +112,7 @@ class StateDesk:
         def lock(db: sqlite3.Connection) -> list[Activity]:
             activities.lock(db, made, found.branch)
             return activities.latest(
-                db, project=found.project, environment=found.name, states=("in_progress",),
+                db, environment=found.id, states=("in_progress",),
             )
 
         running = await self._store.write(lock)
@@ -129,9 +129,9 @@ class StateDesk:
         found = await self._environment(project, environment)
 
         def unlock(db: sqlite3.Connection) -> list[ActivityId] | None:
-            if not locks.remove(db, found.project, found.name):
+            if not locks.remove(db, found.id):
                 return None
-            return activities.release(db, found.project, found.name)
+            return activities.release(db, found.id)
 
         released = await self._store.write(unlock)
         if released is None:
@@ -143,12 +143,12 @@ class StateDesk:
     async def make_pass(self, project: str, environment: str, who: str) -> PassShape:
         """Links for an operator, one for each host of what is live."""
         found = await self._environment(project, environment)
-        live = await self._host.facts.live(found.project, found.name)
+        live = await self._host.facts.live(found.id)
         if live is None:
             raise NothingLive(f"nothing is live in {found.branch}: nobody waits there", mend="push the branch")
         key, now = await asyncio.to_thread(self._pass_key.read_bytes), self._clock.now()
         links = dict.fromkeys(
-            pass_link(key, f"{found.project}/{found.name}", url, now) for url in live.routes if "*" not in url
+            pass_link(key, str(found.id), url, now) for url in live.routes if "*" not in url
         )
         log.info("pass_made", project=found.project, environment=found.name, who=who)
         return PassShape(tuple(links), (now + LINK_LIFETIME).isoformat())
@@ -182,7 +182,7 @@ class StateDesk:
         of = self._project(project)
         branch, plan = await plan_offered(self._host, of, body)
         refused = (f"refused: {reason}" for reason in plan.refusals)
-        lock = await self._store.read(lambda db: locks.find(db, of.id, machine_name(branch)))
+        lock = await self._store.read(lambda db: locks.find(db, environment_of_branch(of.id, branch)))
         locked = (f"waits when it is built: {lock.said(branch)}",) if lock else ()
         said = (*plan.lines(), *cannot_be_masked(of), *doubtful_variables(of), *locked, *refused)
         return PlanShape(project, branch, said)
@@ -192,10 +192,10 @@ class StateDesk:
     ) -> ActivityShape:
         def enqueue(db: sqlite3.Connection) -> ActivityId:
             # With the wish: a push that comes now is held already. Somebody's own lock keeps its words.
-            if lock is not None and locks.find(db, lock.project, lock.environment) is None:
+            if lock is not None and locks.find(db, lock.environment) is None:
                 activities.lock(db, lock, environment.branch)
             return ask_for(
-                db, partial(refuse_beyond_share, self._host.settings), kind, environment.project, environment.name,
+                db, partial(refuse_beyond_share, self._host.settings), kind, environment.id,
                 environment.branch, commit, trigger, now=self._clock.now(),
             )
 
@@ -207,7 +207,7 @@ class StateDesk:
         return environment_type(self._host.settings.projects[environment.project], environment.branch) == "production"
 
     def _lock_of(self, environment: Environment, who: str, reason: str) -> Lock:
-        return Lock(environment.project, environment.name, who, reason, self._clock.now())
+        return Lock(environment.id, who, reason, self._clock.now())
 
     async def _shape(self, number: ActivityId) -> ActivityShape:
         found = await self._store.read(lambda db: activities.find(db, number))

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from deployd.deployment.desired import find_wanted
-from deployd.environment.naming import machine_name
+from deployd.environment.naming import environment_of_branch
 from deployd.git.mirror import CommitInfo
 from deployd.git.submodule_look import Looked
 from deployd.ids import ActivityId, CommitId, ProjectId
@@ -70,8 +70,8 @@ async def plan_offered(host: Host, project: ProjectSettings, body: bytes) -> tup
     if offered.result.config is None:
         raise refused_files(offered.result, host.catalogue, nearest=host.settings.takes_nearest(project))
     seen, branch = replace(host, code=OfferedCode(offered)), offered.branch
-    environment = machine_name(branch)
-    live = await host.facts.live(project.id, environment)
+    environment = environment_of_branch(project.id, branch)
+    live = await host.facts.live(environment)
     wanted = await find_wanted(
         seen, project, environment, branch, ActivityId(0), NO_COMMIT, offered.result.config, live, lambda _: None,
     )
@@ -80,6 +80,6 @@ async def plan_offered(host: Host, project: ProjectSettings, body: bytes) -> tup
     plan = make_plan(
         wanted.apps, wanted.services, wanted.version.routes, before, rolling=rolling,
         freeze_seconds=host.settings.freeze_seconds,
-        given_files=await files_to_give(host, project.id, environment, live, wanted.version.uid),
+        given_files=await files_to_give(host, environment, live, wanted.version.uid),
     )
     return branch, plan

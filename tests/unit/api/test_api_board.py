@@ -14,7 +14,7 @@ from deployd.activity.journal import write_result
 from deployd.activity.log import Logs
 from deployd.activity.masking import Masker
 from deployd.api.board import StateBoard
-from deployd.ids import ActivityId, CommitId, EnvironmentName, ProjectId
+from deployd.ids import ActivityId, CommitId, EnvironmentId, EnvironmentName, ProjectId
 from deployd.release.version import Version
 from deployd.settings import Settings
 from deployd.state import activities, entries, environments
@@ -55,10 +55,10 @@ class World:
         return {"reachable": True}, {"reachable": True, "held_now": 0}, self.reasons
 
     async def add(self, kind: str = "push", branch: str = "main", name: EnvironmentName = MAIN) -> ActivityId:
-        new = NewActivity(SHOP, name, branch, kind, 1, CommitId("a" * 40), Trigger("ada", "git"))
+        new = NewActivity(EnvironmentId(SHOP, name), branch, kind, 1, CommitId("a" * 40), Trigger("ada", "git"))
 
         def write(db: Any) -> ActivityId:
-            environments.ensure(db, SHOP, name, branch, NOW)
+            environments.ensure(db, EnvironmentId(SHOP, name), branch, NOW)
             return activities.enqueue(db, new, NOW)
 
         number: ActivityId = await self.store.write(write)
@@ -158,7 +158,7 @@ async def test_the_addresses_of_an_environment_are_those_of_its_live_version(wor
     assert await world.board.addresses("shop", MAIN) == []
     routes = ("https://shop.test/", "http://shop.test/")
     version = write_result(Version(number, CommitId("a" * 40), (), (), routes))
-    await world.store.write(lambda db: environments.set_live(db, SHOP, MAIN, number, version, NOW))
+    await world.store.write(lambda db: environments.set_live(db, EnvironmentId(SHOP, MAIN), number, version, NOW))
     assert await world.board.addresses("shop", MAIN) == list(routes)
     assert await world.board.addresses("other", MAIN) == []
 
@@ -201,7 +201,7 @@ async def test_troubles_of_environments_are_counted_for_strangers(world: World) 
 async def test_answers_worse_than_usual_are_told_with_their_environment_and_on_the_status(world: World) -> None:
     await world.finish(await world.add(), "failed")
     answer = {"http://shop.test/": "503 Service Unavailable"}
-    await world.store.write(lambda db: put_wrong(db, SHOP, MAIN, answer, NOW))
+    await world.store.write(lambda db: put_wrong(db, EnvironmentId(SHOP, MAIN), answer, NOW))
     said = "visitors get 503 Service Unavailable at http://shop.test/ since 2026-05-04 10:00 UTC"
     status = await world.board.status(with_environments=True, with_names=True)
     assert (status.state, status.reasons) == ("degraded", (f"shop/{MAIN}: {said}",))

@@ -14,7 +14,7 @@ import pytest
 from deployd.access.errors import NotFound
 from deployd.activity.journal import read_result, write_result
 from deployd.api.desk import AlreadyEnded, NothingLive, NotLocked, StateDesk
-from deployd.ids import ActivityId, CommitId, EnvironmentName, ProjectId, SlugKey
+from deployd.ids import ActivityId, CommitId, EnvironmentId, EnvironmentName, ProjectId, SlugKey
 from deployd.plan import KeyParts
 from deployd.release.ports import Host
 from deployd.release.version import AppVersion, Version
@@ -26,6 +26,7 @@ from tests.unit.state_in_memory import MemoryStore
 
 NOW = datetime(2026, 5, 4, 10, 0, tzinfo=UTC)
 SHOP, MAIN = ProjectId("shop"), EnvironmentName("main-bvxea6i")
+SHOP_MAIN = EnvironmentId(SHOP, MAIN)
 PARTS = KeyParts("tree", "settings", "variables", "image", "recipe")
 
 
@@ -58,20 +59,20 @@ class World:
         clock = SimpleNamespace(now=lambda: NOW)
         self.desk = StateDesk(cast(Any, self.store), host, cast(Any, self.lanes), clock, cast(Any, self))
 
-    async def live(self, project: ProjectId, environment: EnvironmentName) -> Version | None:
-        text = await self.store.read(lambda db: environments.live_version(db, project, environment))
+    async def live(self, environment: EnvironmentId) -> Version | None:
+        text = await self.store.read(lambda db: environments.live_version(db, environment))
         return read_result(text, Version) if text else None
 
     async def went_live(self, *versions: Version) -> None:
         """One push after the other."""
-        new = NewActivity(SHOP, MAIN, "main", "push", 1, CommitId("0" * 40), Trigger("ada", "git"))
+        new = NewActivity(SHOP_MAIN, "main", "push", 1, CommitId("0" * 40), Trigger("ada", "git"))
 
         def write(db: Any, item: Version) -> None:
-            environments.ensure(db, SHOP, MAIN, "main", NOW)
+            environments.ensure(db, SHOP_MAIN, "main", NOW)
             number = activities.enqueue(db, new, NOW)
             activities.begin(db, number, NOW)
             activities.finish(db, number, "success", "", NOW)
-            environments.set_live(db, SHOP, MAIN, number, write_result(replace(item, activity=number)), NOW)
+            environments.set_live(db, SHOP_MAIN, number, write_result(replace(item, activity=number)), NOW)
 
         for item in versions:
             await self.store.write(lambda db, item=item: write(db, item))
@@ -99,7 +100,7 @@ async def test_a_redeploy_takes_the_commit_that_is_live(world: World) -> None:
 
 
 async def test_nothing_live_cannot_be_redeployed(world: World) -> None:
-    await world.store.write(lambda db: environments.ensure(db, SHOP, MAIN, "main", NOW))
+    await world.store.write(lambda db: environments.ensure(db, SHOP_MAIN, "main", NOW))
     with pytest.raises(NothingLive, match="nothing is live in main"):
         await world.desk.redeploy("shop", "main", "ada")
     with pytest.raises(NothingLive, match="no version before the live one"):
@@ -165,7 +166,7 @@ async def test_a_pass_has_a_link_for_each_host_of_what_is_live(world: World) -> 
 
 
 async def test_nobody_passes_where_nothing_is_live(world: World) -> None:
-    await world.store.write(lambda db: environments.ensure(db, SHOP, MAIN, "main", NOW))
+    await world.store.write(lambda db: environments.ensure(db, SHOP_MAIN, "main", NOW))
     with pytest.raises(NothingLive, match="nobody waits there"):
         await world.desk.make_pass("shop", "main", "ada")
 
@@ -205,7 +206,7 @@ async def test_a_lock_names_what_runs_and_an_unlock_what_goes_on(world: World) -
 @pytest.mark.parametrize("by_rollback", [False, True])
 async def test_a_lock_holds_the_end_of_the_environment_that_waits(world: World, *, by_rollback: bool) -> None:
     await world.went_live(version("a"), version("b"))
-    new = NewActivity(SHOP, MAIN, "main", "delete", 1, None, Trigger("ada", "git"))
+    new = NewActivity(SHOP_MAIN, "main", "delete", 1, None, Trigger("ada", "git"))
     end: ActivityId = await world.store.write(lambda db: activities.enqueue(db, new, NOW))
     if by_rollback:
         await world.desk.rollback("shop", "main", None, "ada")

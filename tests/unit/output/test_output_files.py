@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from deployd.engine.names import Names
-from deployd.ids import ActivityId, EnvironmentName, ProjectId
+from deployd.ids import ActivityId, EnvironmentId
 from deployd.output.entries import EntryReader
 from deployd.output.files import OutputFiles, last_times
 from deployd.output.keep import DAY_SECONDS, KeptBounds, keep_output, trim
@@ -168,7 +168,7 @@ def test_what_is_kept_is_kept_though_another_container_goes_at_the_same_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     engine = EngineDouble(tmp_path)
-    names = Names("test", ProjectId("shop"), EnvironmentName("main"))
+    names = Names("test", EnvironmentId.read("shop/main"))
     seen = engine.add("c", names.labels("app", "shop", ActivityId(7)))
     folder, log = tmp_path / "output", asyncio.run(engine.log_file(seen.id))
     log.parent.mkdir(parents=True)

@@ -16,7 +16,7 @@ from deployd.clock import SystemClock
 from deployd.engine.crowd import Crowd
 from deployd.engine.names import Names
 from deployd.errors import DeployError
-from deployd.ids import ActivityId, EnvironmentName, ProjectId
+from deployd.ids import ActivityId, EnvironmentId, EnvironmentName, ProjectId
 from deployd.output.follower import OutputFollower
 from deployd.output.outputs import Outputs
 from deployd.output.sources import Source, Wanted, cron_sources
@@ -27,6 +27,7 @@ NOW = "2026-05-04T12:00:00"
 
 
 SHOP, MAIN = ProjectId("shop"), EnvironmentName("main-bvxea6p")
+SHOP_MAIN = EnvironmentId(SHOP, MAIN)
 
 
 class Environment:
@@ -242,16 +243,16 @@ async def test_who_reads_goes_on_while_docker_is_away_and_is_told_when_it_is_fro
     log.parent.mkdir(parents=True)
     write(log, range(3))
     engine = EngineDouble(tmp_path)
-    engine.add("a", Names("test", SHOP, MAIN).labels("app", "shop", ActivityId(7)))
+    engine.add("a", Names("test", SHOP_MAIN).labels("app", "shop", ActivityId(7)))
     crowd = Crowd(engine, "test")
     outputs = Outputs(engine, crowd, lambda *_: tmp_path, lambda *_: tmp_path, Masker().clean_all, SystemClock())
-    follower = await outputs.follow(SHOP, MAIN, Wanted(), start="", lines=None)
+    follower = await outputs.follow(SHOP_MAIN, Wanted(), start="", lines=None)
     assert len(await taken(follower, 3)) == 3
     engine.reachable, crowd.generation = False, 1
     write(log, [3])
     assert texts(await taken(follower, 1)) == ["line 3"]
     with pytest.raises(DeployError):
-        await outputs.follow(SHOP, MAIN, Wanted(), start="", lines=None)
+        await outputs.follow(SHOP_MAIN, Wanted(), start="", lines=None)
     outputs.end_followers()
     assert await follower.take() is None
     follower.close()

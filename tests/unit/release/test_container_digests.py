@@ -7,7 +7,7 @@ from pathlib import Path
 
 from deployd.engine.names import DIGEST, Names
 from deployd.engine.specs import ContainerSpec, HostNetwork, Network, NoNetwork
-from deployd.ids import ActivityId, EnvironmentName, ProjectId
+from deployd.ids import ActivityId, EnvironmentId
 from deployd.project.model import Application, Commands, Instance, Mount, Web
 from deployd.release.applications.containers import InstanceParts, app_container, web_container, worker_container
 from deployd.release.digests import container_text, digest
@@ -21,7 +21,7 @@ APP = Application("app", "php", "8.4", "", Web(Instance(Commands(), mounts=(MOUN
 
 def parts(name: str, trust: Path | None = None) -> InstanceParts:
     return InstanceParts(
-        names=Names("deployd", ProjectId("shop"), EnvironmentName("main-bvxea6p")), activity=ActivityId(7), app=APP,
+        names=Names("deployd", EnvironmentId.read("shop/main-bvxea6p")), activity=ActivityId(7), app=APP,
         instance=APP.web.instance, instance_name=name, image="sha256:1", slug=Path("/slugs/1"), uid=2_000_000,
         mounts=(Path("/run/mounts/0"),), identity=Path("/identity"), sockets=Path("/sockets"),
         configuration=Path("/configuration"), scripts=Path("/scripts"), environment={"A": "it's"},

@@ -10,7 +10,7 @@ import pytest
 from deployd.activity.net import Net
 from deployd.engine.names import Names, instance_labels
 from deployd.engine.specs import VolumeSpec
-from deployd.ids import ActivityId, EnvironmentName, ProjectId
+from deployd.ids import ActivityId, EnvironmentId, EnvironmentName, ProjectId
 from deployd.process import ProgramOverran
 from deployd.release.paths import Places
 from deployd.upkeep.usage import disks as module
@@ -19,7 +19,7 @@ from deployd.upkeep.usage.parts import Part
 from tests.doubles.engine import EngineDouble
 
 pytestmark = pytest.mark.looptime
-NAMES = Names("test", ProjectId("shop"), EnvironmentName("main"))
+NAMES = Names("test", EnvironmentId(ProjectId("shop"), EnvironmentName("main")))
 
 
 async def test_each_part_has_its_own_and_one_that_cannot_be_counted_keeps_no_other(
