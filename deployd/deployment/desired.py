@@ -29,7 +29,7 @@ from deployd.release.version import AppVersion, ServiceVersion, Version, worker_
 from deployd.runtimes.build_steps import RECIPE_VERSION
 from deployd.services.families import family_of
 from deployd.settings import ProjectSettings, Settings
-from deployd.slugs.key import build_part, slug_key
+from deployd.slugs.key import BuildInput, build_part, slug_key
 
 MOST_ROUTES_BYTES = MOST_VALUE_BYTES - value_bytes("MAGENTO_CLOUD_ROUTES", "")
 
@@ -154,7 +154,7 @@ async def _app_version(
     parts = KeyParts(listing, digest(settings), digest(visible), image_id, str(RECIPE_VERSION))
     return AppVersion(
         app.name,
-        slug_key(project.id, app.name, listing, settings, visible, image_id, RECIPE_VERSION),
+        slug_key(BuildInput(project.id, app.name, listing, settings, visible, image_id, RECIPE_VERSION)),
         tree,
         image_id,
         parts,

@@ -23,7 +23,7 @@ from deployd.engine.names import DIGEST
 from deployd.project.model import Application, ProjectConfig
 from deployd.release.answers.answered import wait_until_answered
 from deployd.release.answers.greeting import greet, wait_until_listening
-from deployd.release.applications.start import in_order_of_need, start_app, web_image_and_addresses, web_name
+from deployd.release.applications.start import in_order_of_need, start_app, web_servers
 from deployd.release.configuration import read_config
 from deployd.release.data.volumes import ensure_data_owner
 from deployd.release.ports import Host
@@ -106,9 +106,10 @@ async def _start(
 ) -> None:
     if not apps:
         return
-    image, addresses = await web_image_and_addresses(deployment.release, host, tell, config)
+    image = await host.images.ensure(host.catalogue.web, tell.line)
+    servers = await web_servers(deployment.release, host, image, apps)
     for app in apps:
-        await start_app(deployment.release, host, config, app, image, addresses[web_name(deployment.release, app)])
+        await start_app(deployment.release, host, config, app, servers[app.name])
     await together(greet(deployment.release, host, tell, app) for app in apps)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 from deployd.engine.observed import ContainerSeen
@@ -69,17 +70,22 @@ async def environment_failed(host: Host, app: Application, container: str) -> De
         await asyncio.sleep(LINES_SECONDS / 20)
 
 
-async def not_answering(
-    release: Release, host: Host, app: Application, what: str, seen: str, starts: Starts | None, *,
-    has_answered: bool,
-) -> DeployError:
-    """The error of an application that does not answer.
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """What was met of an application that does not answer."""
 
-    Args:
-        what: Begins the sentence: `shop does not answer after 60 s`.
-        seen: What the last request met.
-        has_answered: It did so before.
-    """
+    what: str
+    """Begins the sentence: `shop does not answer after 60 s`."""
+    seen: str
+    """By the last request."""
+    starts: Starts | None
+    has_answered: bool
+    """Before."""
+
+
+async def not_answering(release: Release, host: Host, app: Application, met: Silence) -> DeployError:
+    """The error of an application that does not answer."""
+    starts = met.starts
     web, container = (release.container(role, app.name) for role in ("web", "app"))
     own, front = await host.engine.container(container), await host.engine.container(web)
     lines = await host.engine.last_lines(container, LINES)
@@ -95,11 +101,11 @@ async def not_answering(
     if front is None or not front.has_process:
         lines, why = await host.engine.last_lines(web, LINES) or lines, "its web server does not run"
     elif own is None or own.restarts or (starts is not None and starts.ended):
-        why, mend = _words_of_end(starts, own.restarts if own else 0, has_answered=has_answered)
+        why, mend = _words_of_end(starts, own.restarts if own else 0, has_answered=met.has_answered)
     else:
-        why, mend = await _words_of_silence(host, app, front, seen, mend)
+        why, mend = await _words_of_silence(host, app, front, met.seen, mend)
     return NotAnswering(
-        f"{what}: {why}{full}", where=str(app.web.place), evidence=tuple(lines),
+        f"{met.what}: {why}{full}", where=str(app.web.place), evidence=tuple(lines),
         mend=f"{mend_memory(mend, full, '`size` of the application')}; "
              f"{where_it_is_kept(release, app.name)} shows all that it printed",
     )

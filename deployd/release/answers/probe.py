@@ -13,7 +13,7 @@ import aiohttp
 
 from deployd.engine.observed import ContainerSeen
 from deployd.project.model import Application
-from deployd.release.answers.not_answering import NO_ANSWER, not_answering
+from deployd.release.answers.not_answering import NO_ANSWER, Silence, not_answering
 from deployd.release.answers.steadiness import ENDED_IN_VAIN, Steadiness
 from deployd.release.applications.needed import is_needed, scripts_of, wanted_socket
 from deployd.release.applications.starts import Starts, read_starts
@@ -57,7 +57,7 @@ async def wait_until_answering(release: Release, host: Host, app: Application, l
     what = f"{app.name} answered, and did not go on to do so" if has_answered else (
         f"{app.name} does not answer" + (f" after {seconds:.0f} s" if seconds >= 1 else "")
     )
-    raise await not_answering(release, host, app, what, probe.seen, probe.starts, has_answered=has_answered)
+    raise await not_answering(release, host, app, Silence(what, probe.seen, probe.starts, has_answered))
 
 
 @dataclass

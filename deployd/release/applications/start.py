@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
-from deployd.activity.log import Tell
 from deployd.engine.names import DIGEST, with_digest
 from deployd.engine.specs import ContainerSpec, RunAs
 from deployd.environment.platform import APP_FOLDER
@@ -50,6 +49,15 @@ def web_name(release: Release, app: Application) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class WebServer:
+    """What the web container of an application has of its own."""
+
+    image: str
+    address: str = ""
+    """That it keeps; none when it is only compared."""
+
+
+@dataclass(frozen=True, slots=True)
 class Made:
     """What the two containers of an application are made of."""
 
@@ -61,34 +69,34 @@ class Made:
 
 
 async def made_of(
-    release: Release, host: Host, config: ProjectConfig, app: Application, web_image: str, address: str,
+    release: Release, host: Host, config: ProjectConfig, app: Application, server: WebServer,
 ) -> Made:
     """Changes nothing. The label DIGEST of both containers stands for all that they see and can be told apart by."""
     described = await describe_instance(release, host, config, app, app.web.instance, app.name)
     home = release.home(app.name)
     folder = host.places.version(release.environment, home) / f"{app.name}-web"
     files = web_server_files(app, trusted=host.settings.network_pool)
-    web, own = web_container(described.parts, web_image, folder, address), app_container(described.parts)
+    web = web_container(described.parts, server.image, folder, server.address)
+    own = app_container(described.parts)
     seen = digest([described.seen, files, container_text(web), container_text(own)])
     web, own = (replace(spec, labels=with_digest(spec.labels, seen)) for spec in (web, own))
     return Made(described, web, own, folder, files)
 
 
 async def start_app(
-    release: Release, host: Host, config: ProjectConfig, app: Application, web_image: str, address: str, *,
+    release: Release, host: Host, config: ProjectConfig, app: Application, server: WebServer, *,
     only_make: bool = False,
 ) -> tuple[str, str]:
     """Mount the slug of an application and start its web and app containers. Gives their names.
 
     Args:
-        address: That the web container keeps.
         only_make: The app container is made and not started.
 
     Raises:
         WebServerEnded: Its nginx ended at once.
         PostStartFailed: Its `post_start` did.
     """
-    made = await made_of(release, host, config, app, web_image, address)
+    made = await made_of(release, host, config, app, server)
     web, own = made.web, made.own
     await lay_out(release, host, made.described)
     await write_files(made.web_folder, made.web_files)
@@ -171,12 +179,13 @@ async def _run_post_start(
         )
 
 
-async def web_image_and_addresses(
-    release: Release, host: Host, tell: Tell, config: ProjectConfig,
-) -> tuple[str, dict[str, str]]:
-    """The image of web containers, and the address that each keeps, by its name."""
-    addresses = await fixed_addresses(release, host, [web_name(release, app) for app in config.applications])
-    return await host.images.ensure(host.catalogue.web, tell.line), addresses
+async def web_servers(
+    release: Release, host: Host, image: str, apps: Iterable[Application],
+) -> dict[str, WebServer]:
+    """{application: its web server} of all that are made side by side."""
+    containers = {app.name: web_name(release, app) for app in apps}
+    addresses = await fixed_addresses(release, host, list(containers.values()))
+    return {app: WebServer(image, addresses[container]) for app, container in containers.items()}
 
 
 def in_order_of_need(config: ProjectConfig) -> list[Application]:

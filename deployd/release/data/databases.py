@@ -5,14 +5,14 @@ A database is a service that starts from whatever a power cut leaves of its file
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from deployd.errors import DeployError
 from deployd.release.configuration import read_config
-from deployd.release.data.volume_copy import copy_back, copy_out, end_copying
+from deployd.release.data.volume_copy import VolumeCopy, copy_back, copy_out, end_copying
 from deployd.release.images_missing import NO_CONTAINER
 from deployd.release.ports import Host
 from deployd.release.release import Release
@@ -62,8 +62,7 @@ async def copy_files(release: Release, host: Host, databases: tuple[Database, ..
     await together(_settle(host, database) for database in databases)
     try:
         await copy_out(
-            release, host, _volumes(databases), databases[0].image, folder,
-            keep_free_bytes=host.settings.min_free_disk_mb * MEGABYTE, limit_seconds=COPY_SECONDS,
+            release, host, _copy(databases, folder), keep_free_bytes=host.settings.min_free_disk_mb * MEGABYTE,
             still=host.engine.paused([database.container for database in databases], PAUSE_SECONDS),
         )
     finally:
@@ -77,7 +76,7 @@ async def replace_files(release: Release, host: Host, databases: tuple[Database,
         DeployError: One has not all of its files, or does not start from them.
     """
     await together(host.engine.stop(database.container, 0) for database in databases)   # what it would still write goes
-    await copy_back(release, host, _volumes(databases), databases[0].image, folder, limit_seconds=COPY_SECONDS)
+    await copy_back(release, host, _copy(databases, folder))
     await together(host.engine.start(database.container) for database in databases)
     await together(host.engine.wait_until_healthy(database.container, READY_SECONDS) for database in databases)
 
@@ -107,5 +106,6 @@ async def _ask_soon(host: Host, container: str) -> None:
             await host.engine.execute(container, ("rm", "-f", READY_MARK))
 
 
-def _volumes(databases: Iterable[Database]) -> Mapping[str, str]:
-    return {database.name: database.volume for database in databases}
+def _copy(databases: tuple[Database, ...], folder: Path) -> VolumeCopy:
+    volumes = {database.name: database.volume for database in databases}
+    return VolumeCopy(volumes, folder, databases[0].image, COPY_SECONDS)
