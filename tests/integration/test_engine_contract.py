@@ -11,7 +11,7 @@ import pytest
 
 from deployd.engine.docker.engine import Engine
 from deployd.process import run
-from tests.contract import engine as contract
+from tests.support import engine_contract as contract
 
 
 class TestDocker(contract.EngineContract):

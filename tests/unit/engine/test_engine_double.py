@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from deployd.engine.specs import RunAs
-from tests.contract import engine as contract
 from tests.doubles.engine import EngineDouble
 from tests.doubles.programs import Program
+from tests.support import engine_contract as contract
 
 pytestmark = pytest.mark.looptime
 
