@@ -47,8 +47,9 @@ from deployd.output.outputs import Outputs
 from deployd.release.gone import kept_bounds
 from deployd.release.ports import Host
 from deployd.router.paths import RouterPlaces
+from deployd.router_process.earlier import end_earlier_ones
 from deployd.router_process.start import start_router
-from deployd.router_process.upgrade import end_earlier_ones, reopen_access_log
+from deployd.router_process.upgrade import reopen_access_log
 from deployd.settings import Settings
 from deployd.state import activities
 from deployd.systemd import keep_watchdog_fed, notify, ready, reloading

@@ -1,7 +1,8 @@
 """What deployments, upkeep and the router need of an engine that runs containers, in words that any can keep.
 
 Who works with containers is handed an `Engine`, or the part of it that is needed; only `daemon/` says which one it is.
-Each engine is a folder beside this file. What all of them promise stands here; `tests/support/engine_contract.py` asks for it.
+Each engine is a folder beside this file. What all of them promise stands here;
+`tests/support/engine_contract.py` asks whether they keep it.
 
 Every `ensure` may run twice and leaves what one run leaves, every call has a limit, and every call may raise
 `EngineUnreachable` or `EngineOverran`. What an engine refuses comes as an error of `errors.py`.

@@ -13,11 +13,11 @@ from deployd.engine.docker.images import ImageNotMade, Images
 from deployd.engine.observed import ContainerSeen
 from deployd.errors import DeployError
 from deployd.router.control import Router, RouterAbsent
-from deployd.router_process.container import router_name
+from deployd.router_process.container import WantedRouter, router_name
 from deployd.router_process.default_certificate import ensure_default_certificate
 from deployd.router_process.files import RouterNotConfigured
 from deployd.router_process.nginx_conf import RouterConfig, routes_memory_mb
-from deployd.router_process.upgrade import WantedRouter, ensure_router
+from deployd.router_process.upgrade import ensure_router
 from deployd.settings import Settings, config_folder
 
 log = structlog.get_logger()

@@ -1,4 +1,4 @@
-"""An engine in memory, which keeps what engines promise (`tests/support/engine_contract.py`) and refuses what they refuse.
+"""An engine in memory: keeps what engines promise (`tests/support/engine_contract.py`), and refuses what they refuse.
 
 Nothing runs: what a command does stands in `programs`. Tests look at `there` and change it as the world would, with
 `add`, `end` and `tell`.
