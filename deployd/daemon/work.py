@@ -32,7 +32,7 @@ from deployd.daemon.health import collected, degraded, health_of, measured
 from deployd.daemon.lasting import Lasting
 from deployd.deployment.carry import Carrier
 from deployd.deployment.share import refuse_beyond_share
-from deployd.engine.crowd import Crowd
+from deployd.engine.container_cache import ContainerCache
 from deployd.engine.docker.groups import Groups
 from deployd.intake.checker import CommitChecker
 from deployd.intake.followed import TerminalLogs
@@ -106,20 +106,20 @@ async def work(
     reconciler = Reconciler(edges.store, host, edges.clock, net=nets.of("putting back"))
     live = await reconciler.put_back()
     await edges.router.complete()
-    crowd = Crowd(edges.engine, settings.instance)
+    cache = ContainerCache(edges.engine, settings.instance)
     disks = Disks(edges.engine, host.places, settings.instance, nets.of("disks"))
     usage = Usage(
-        edges.engine, crowd, disks, edges.clock, settings.run / "memory-kills.json", groups=Groups(),
+        edges.engine, cache, disks, edges.clock, settings.run / "memory-kills.json", groups=Groups(),
         net=nets.of("usage"),
     )
     watch = Watch(
         edges.store, host, reconciler, edges.router, edges.clock,
         partial(start_router, edges.engine, edges.router, settings, host.catalogue),
-        net=nets.of("watch"), hear=(crowd.hear, usage.hear),
+        net=nets.of("watch"), hear=(cache.hear, usage.hear),
     )
     traffic, guesses = Traffic(), Guesses()
     outputs = Outputs(
-        edges.engine, crowd, host.places.output, host.places.crons, edges.masker.clean_all, edges.clock,
+        edges.engine, cache, host.places.output, host.places.crons, edges.masker.clean_all, edges.clock,
     )
     collector = Collector(edges.store, host, edges.clock, lanes.wake, edges.code.pack, net=nets.of("housekeeping"))
     board = StateBoard(

@@ -25,12 +25,11 @@ from deployd.engine.script import SCRIPTS_FOLDER, Script, age_seconds, prepare, 
 from deployd.engine.script_runner import ScriptRunner
 from deployd.engine.script_wrapper import wrapper_command
 from deployd.engine.specs import Bind, ContainerSpec, Network, NetworkSpec
-from deployd.environment.platform import APP_FOLDER, CACHE_FOLDER, About, build_environment
+from deployd.environment.platform import APP_FOLDER, CACHE_FOLDER, About, build_environment, merged_environment
 from deployd.errors import DeployError
 from deployd.plan import PlannedApp
 from deployd.project.model import Application
 from deployd.release.applications.kernel_limits import refuse_too_large
-from deployd.release.applications.process_environment import merged_environment
 from deployd.release.configuration import read_config
 from deployd.release.identity import ensure_identity, identity_binds
 from deployd.release.images_missing import instead_of

@@ -20,11 +20,10 @@ from deployd.project.model import ProjectConfig
 from deployd.release.answers.greeting import greet
 from deployd.release.applications.stale_mounts import end_without_slug
 from deployd.release.applications.start import in_order_of_need, start_app, start_worker, web_servers
-from deployd.release.applications.workers import stop_old_workers
 from deployd.release.configuration import read_config
 from deployd.release.data.volumes import ensure_data_owner
 from deployd.release.ports import Host
-from deployd.release.removal import remove_version, unmount_unused
+from deployd.release.removal import remove_version, stop_old_workers, unmount_unused
 from deployd.release.together import together
 from deployd.release.version import worker_part
 

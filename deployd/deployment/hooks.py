@@ -13,10 +13,10 @@ from deployd.deployment.waiting import waiting_of
 from deployd.errors import DeployError
 from deployd.release.applications.cron_runs import wait_for_crons
 from deployd.release.applications.hook_runs import HookFailed, end_hook, run_hook
-from deployd.release.applications.workers import stop_old_workers
 from deployd.release.configuration import read_config
 from deployd.release.fingerprint import live_containers
 from deployd.release.ports import Host
+from deployd.release.removal import stop_old_workers
 from deployd.release.routes import route_set
 from deployd.router.table import Released, RouteSet
 

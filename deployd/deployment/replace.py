@@ -21,8 +21,8 @@ from deployd.deployment.view import Deployment
 from deployd.deployment.waiting import Waiting, waiting_of
 from deployd.engine.names import DIGEST
 from deployd.project.model import Application, ProjectConfig
-from deployd.release.answers.answered import wait_until_answered
 from deployd.release.answers.greeting import greet, wait_until_listening
+from deployd.release.answers.open_requests import wait_until_answered
 from deployd.release.applications.start import in_order_of_need, start_app, web_servers
 from deployd.release.configuration import read_config
 from deployd.release.data.volumes import ensure_data_owner

@@ -19,8 +19,8 @@ from deployd.engine.names import DIGEST
 from deployd.release.configuration import read_config
 from deployd.release.data.volumes import belongs_to_another
 from deployd.release.gone import ensure_gone
+from deployd.release.network import ensure_network
 from deployd.release.ports import Host
-from deployd.release.services.network import ensure_network
 from deployd.release.services.service import (
     Wanted,
     container_spec,

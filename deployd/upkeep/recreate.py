@@ -15,9 +15,9 @@ import structlog
 from deployd.release.applications.start import in_order_of_need, start_app, start_worker, web_servers
 from deployd.release.configuration import read_config
 from deployd.release.gone import ensure_gone
+from deployd.release.network import ensure_network
 from deployd.release.ports import Host
 from deployd.release.release import Release
-from deployd.release.services.network import ensure_network
 from deployd.release.services.service import make_service_again
 from deployd.release.version import worker_part
 from deployd.upkeep.survey import Part

@@ -17,13 +17,12 @@ from deployd.confined.beneath import open_folder
 from deployd.engine.observed import ContainerSeen
 from deployd.engine.script import SCRIPTS_FOLDER
 from deployd.environment.hosts import routes_of
-from deployd.environment.platform import About, run_config_json, runtime_environment
+from deployd.environment.platform import About, merged_environment, run_config_json, runtime_environment
 from deployd.environment.variables import variables_of
 from deployd.project.model import Application, Instance, ProjectConfig, Relationship
 from deployd.release.applications.containers import InstanceParts
 from deployd.release.applications.kernel_limits import refuse_too_large
 from deployd.release.applications.own_hosts import own_hosts
-from deployd.release.applications.process_environment import merged_environment
 from deployd.release.applications.start_script import start_script
 from deployd.release.applications.starts import lay_out_starts
 from deployd.release.applications.web_server import WEB_PORT

@@ -13,7 +13,6 @@ from deployd.environment.platform import APP_FOLDER
 from deployd.errors import DeployError
 from deployd.project.model import Application, Instance, ProjectConfig, Worker
 from deployd.release.answers.not_running import REFUSED, why_not_running
-from deployd.release.applications.addresses import fixed_addresses
 from deployd.release.applications.containers import app_container, web_container, worker_container
 from deployd.release.applications.environment_file import environment_error
 from deployd.release.applications.instances import Described, describe_instance, lay_out
@@ -22,6 +21,7 @@ from deployd.release.applications.web_server import web_server_files
 from deployd.release.digests import container_text, digest
 from deployd.release.files import write_files
 from deployd.release.gone import ensure_gone, where_it_is_kept
+from deployd.release.network import fixed_addresses
 from deployd.release.ports import Host
 from deployd.release.release import Release
 from deployd.release.together import together

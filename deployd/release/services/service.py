@@ -11,10 +11,10 @@ from deployd.engine.observed import ContainerSeen
 from deployd.engine.specs import ContainerSpec, VolumeSpec
 from deployd.errors import DeployError
 from deployd.project.model import ProjectConfig, Service
-from deployd.release.applications.addresses import fixed_addresses
 from deployd.release.configuration import read_config
 from deployd.release.gone import ensure_gone
 from deployd.release.images_missing import NO_CONTAINER
+from deployd.release.network import fixed_addresses
 from deployd.release.ports import Host
 from deployd.release.release import Environment, Release
 from deployd.release.services.containers import credentials_of, service_container

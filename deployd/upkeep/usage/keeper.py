@@ -11,7 +11,7 @@ from pathlib import Path
 
 from deployd.activity.net import Net
 from deployd.clock import Clock
-from deployd.engine.crowd import Crowd
+from deployd.engine.container_cache import ContainerCache
 from deployd.engine.engine import Containers, Figures
 from deployd.engine.observed import ContainerSeen, EventSeen, GroupFigures
 from deployd.ids import EnvironmentId
@@ -35,7 +35,7 @@ class Usage:
     """Knows of each container what only Docker knows, asked once for each start: its restarts and its process."""
 
     def __init__(
-        self, engine: Containers, crowd: Crowd, disks: Disks, clock: Clock, kept: Path, *, groups: Figures,
+        self, engine: Containers, cache: ContainerCache, disks: Disks, clock: Clock, kept: Path, *, groups: Figures,
         net: Net | None = None,
     ) -> None:
         """
@@ -43,7 +43,7 @@ class Usage:
             kept: The file in which counts outlive the daemon, and not the host's start, as the groups do.
         """
         self._engine = engine
-        self._crowd = crowd
+        self._cache = cache
         self._disks = disks
         self._kept = kept
         self._groups = groups
@@ -86,7 +86,7 @@ class Usage:
 
     async def look(self) -> None:
         """One look at all."""
-        containers = [item for item in await self._crowd.containers() if part_of(item) is not None]
+        containers = [item for item in await self._cache.containers() if part_of(item) is not None]
         await self._ask_for_details(containers)
         for container, count, limit_bytes in await asyncio.to_thread(self._count, containers):
             part = part_of(container)
@@ -109,7 +109,7 @@ class Usage:
     async def uses(self, project: str | None = None, environment: str | None = None) -> list[Use]:
         """What every part uses now, in their order."""
         containers = [
-            (part, item) for item in await self._crowd.containers() if (part := part_of(item)) is not None
+            (part, item) for item in await self._cache.containers() if (part := part_of(item)) is not None
             and project in (None, part.project) and environment in (None, part.environment)
         ]
         read = await asyncio.to_thread(

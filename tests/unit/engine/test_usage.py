@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from deployd.engine.crowd import OLDEST_SECONDS, Crowd
+from deployd.engine.container_cache import OLDEST_SECONDS, ContainerCache
 from deployd.engine.names import Names
 from deployd.engine.observed import EventSeen, GroupFigures
 from deployd.ids import ActivityId, EnvironmentId, EnvironmentName, ProjectId
@@ -55,15 +55,15 @@ class World:
 
     def start(self) -> None:
         """A daemon."""
-        self.crowd = Crowd(self.engine, "test")
+        self.cache = ContainerCache(self.engine, "test")
         self.usage = Usage(
-            self.engine, self.crowd, self.disks, LoopClock(), self.folder / "kills.json",  # type: ignore[arg-type]
+            self.engine, self.cache, self.disks, LoopClock(), self.folder / "kills.json",  # type: ignore[arg-type]
             groups=self.engine,
         )
 
     def tell(self, name: str, action: str) -> None:
         event = EventSeen("container", action, name, name, self.engine.there[name].labels)
-        self.crowd.hear(event)
+        self.cache.hear(event)
         self.usage.hear(event)
 
     async def look(self, seconds: float = 60.0) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from deployd.activity.masking import Masker
 from deployd.clock import SystemClock
-from deployd.engine.crowd import Crowd
+from deployd.engine.container_cache import ContainerCache
 from deployd.engine.names import Names
 from deployd.errors import DeployError
 from deployd.ids import ActivityId, EnvironmentId, EnvironmentName, ProjectId
@@ -244,11 +244,11 @@ async def test_who_reads_goes_on_while_docker_is_away_and_is_told_when_it_is_fro
     write(log, range(3))
     engine = EngineDouble(tmp_path)
     engine.add("a", Names("test", SHOP_MAIN).labels("app", "shop", ActivityId(7)))
-    crowd = Crowd(engine, "test")
-    outputs = Outputs(engine, crowd, lambda *_: tmp_path, lambda *_: tmp_path, Masker().clean_all, SystemClock())
+    cache = ContainerCache(engine, "test")
+    outputs = Outputs(engine, cache, lambda *_: tmp_path, lambda *_: tmp_path, Masker().clean_all, SystemClock())
     follower = await outputs.follow(SHOP_MAIN, Wanted(), start="", lines=None)
     assert len(await taken(follower, 3)) == 3
-    engine.reachable, crowd.generation = False, 1
+    engine.reachable, cache.generation = False, 1
     write(log, [3])
     assert texts(await taken(follower, 1)) == ["line 3"]
     with pytest.raises(DeployError):

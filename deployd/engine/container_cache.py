@@ -1,5 +1,6 @@
-"""All containers of one installation, listed anew only when the engine told of a change: a list of hundreds
-takes some milliseconds for each reader who asks.
+"""All containers of an installation, listed anew only when the engine told of a change.
+
+A list of hundreds takes an engine some milliseconds for each reader who asks.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ OLDEST_SECONDS = 120.0
 """While the stream of events is broken nobody tells of a change."""
 
 
-class Crowd:
-    """Who lists everything, for all who want to know."""
+class ContainerCache:
+    """Lists all, for everybody who wants to know."""
 
     def __init__(self, engine: Containers, instance: str) -> None:
         self._engine = engine
