@@ -17,8 +17,8 @@ from deployd.daemon.faces import refuse_taken_port
 from deployd.daemon.lasting import Lasting
 from deployd.daemon.mail import mail_office
 from deployd.daemon.sealer import open_sealer
-from deployd.engine.docker.engine import Engine
-from deployd.engine.docker.images import Images
+from deployd.engine.docker.engine import Engine as Docker
+from deployd.engine.engine import Engine
 from deployd.environment.variables import doubtful_variables
 from deployd.errors import DeployError
 from deployd.firewall.kept import KeptTable
@@ -89,7 +89,7 @@ async def open_edges(
     store = await stack.enter_async_context(open_store(settings.state / "state.db"))
     if lasting is None or not lasting.faces.listens_on(settings):
         refuse_taken_port(settings)   # before anything is started that a daemon that cannot serve would leave behind
-    engine = await stack.enter_async_context(Engine(settings.docker_socket))
+    engine = await stack.enter_async_context(Docker(settings.docker_socket))
     wall = WallKeeper(engine, settings, KeptTable(table_name(settings.instance), settings.state / "firewall.nft"))
     await wall.ensure()   # before a container is started
     router = await stack.enter_async_context(open_router(RouterPlaces(settings.run)))
@@ -139,7 +139,7 @@ async def host_of(edges: Edges, settings: Settings, catalogue: Catalogue) -> Hos
         settings=settings, catalogue=catalogue, clock=edges.clock, places=places,
         code=edges.code,
         engine=edges.engine,
-        images=Images(edges.engine.docker, catalogue),
+        images=edges.engine.catalogue_images(catalogue),
         slugs=Slugs(slugs, places.mounts),
         router=edges.router,
         facts=StateFacts(edges.store, edges.engine, settings, edges.clock, edges.masker, edges.sealer,

@@ -33,7 +33,6 @@ from deployd.daemon.lasting import Lasting
 from deployd.deployment.carry import Carrier
 from deployd.deployment.share import refuse_beyond_share
 from deployd.engine.container_cache import ContainerCache
-from deployd.engine.docker.groups import Groups
 from deployd.intake.checker import CommitChecker
 from deployd.intake.followed import TerminalLogs
 from deployd.intake.guesses import Guesses
@@ -109,8 +108,7 @@ async def work(
     cache = ContainerCache(edges.engine, settings.instance)
     disks = Disks(edges.engine, host.places, settings.instance, nets.of("disks"))
     usage = Usage(
-        edges.engine, cache, disks, edges.clock, settings.run / "memory-kills.json", groups=Groups(),
-        net=nets.of("usage"),
+        edges.engine, cache, disks, edges.clock, settings.run / "memory-kills.json", nets.of("usage"),
     )
     watch = Watch(
         edges.store, host, reconciler, edges.router, edges.clock,

@@ -10,11 +10,12 @@ Every `ensure` may run twice and leaves what one run leaves, every call has a li
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Protocol
 
+from deployd.catalogue import Catalogue, Entry
 from deployd.engine.observed import (
     ContainerSeen,
     EventSeen,
@@ -279,7 +280,26 @@ class Volumes(Protocol):
         ...
 
 
+class CatalogueImages(Protocol):
+    """Images of the catalogue, for all who need one at the same time."""
+
+    async def ensure(self, entry: Entry, tell: Callable[[str], None]) -> str:
+        """Id of the entry's image, which is there and as its recipe wants it: made or pulled when it is not.
+
+        Args:
+            tell: Told what is done, and how long it took; not called when nothing has to be done.
+
+        Raises:
+            ImageNotMade: It could not be made or pulled.
+        """
+        ...
+
+
 class Images(Protocol):
+    def catalogue_images(self, catalogue: Catalogue) -> CatalogueImages:
+        """Where images of a catalogue are had from."""
+        ...
+
     async def image(self, reference: str) -> ImageSeen | None:
         """The image of this name or id, if it is on this host."""
         ...
@@ -302,8 +322,8 @@ class Figures(Protocol):
         ...
 
 
-class Engine(Containers, Commands, Output, Probes, Networks, Volumes, Images, Protocol):
-    """All that is asked of an engine in the loop."""
+class Engine(Containers, Commands, Output, Probes, Networks, Volumes, Images, Figures, Protocol):
+    """All that is asked of an engine."""
 
     async def version(self) -> str:
         """What it calls its version, for people; costs next to nothing."""

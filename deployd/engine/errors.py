@@ -115,3 +115,15 @@ class ScriptOverran(DeployError):
     """A script was still running when its time was over, and was ended."""
 
     code: ClassVar[str] = "script-overran"
+
+
+class ImageNotMade(DeployError):
+    """An image of the catalogue could not be made or pulled."""
+
+    code: ClassVar[str] = "image-not-made"
+
+
+class ImageNotFetched(ImageNotMade):
+    """The registry, or a server of Debian's packages, could not be reached."""
+
+    again_in_seconds: ClassVar[float | None] = 10.0

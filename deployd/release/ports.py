@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from deployd.catalogue import Catalogue, Entry
+from deployd.catalogue import Catalogue
 from deployd.clock import Clock
-from deployd.engine.engine import Engine
+from deployd.engine.engine import CatalogueImages, Engine
 from deployd.git.mirror import CommitInfo
 from deployd.git.submodule_look import Looked
 from deployd.ids import ActivityId, CommitId, EnvironmentId, ProjectId, SlugKey
@@ -97,12 +97,6 @@ class Facts(Protocol):
     async def slugs_in_use(self, but_for: ActivityId | None = None) -> frozenset[SlugKey]: ...
 
 
-class Images(Protocol):
-    async def ensure(self, entry: Entry, tell: Callable[[str], None]) -> str:
-        """Image id of a catalogue entry, built when it is not there."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class Host:
     """Everything outside of a deployment that its steps reach."""
@@ -113,7 +107,7 @@ class Host:
     places: Places
     code: Code
     engine: Engine
-    images: Images
+    images: CatalogueImages
     slugs: Slugs
     router: Router
     facts: Facts

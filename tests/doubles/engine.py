@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from deployd.catalogue import Catalogue, Entry
 from deployd.engine.engine import EVIDENCE_LINES
 from deployd.engine.errors import (
     EngineOverran,
@@ -73,6 +74,13 @@ class _Follower:
 
     async def take(self) -> EventSeen | None:
         return await self.queue.get()
+
+
+class CatalogueImagesDouble:
+    """Has every image."""
+
+    async def ensure(self, entry: Entry, tell: Callable[[str], None]) -> str:
+        return f"sha256:{entry.image}"
 
 
 class EngineDouble:
@@ -399,6 +407,9 @@ class EngineDouble:
         if any(bind.source == name for inside in self._inside.values() for bind in inside.spec.binds):
             raise StillInUse(f"cannot remove the volume {name}: volume is in use")
         self.volumes_there.pop(name, None)
+
+    def catalogue_images(self, catalogue: Catalogue) -> CatalogueImagesDouble:
+        return CatalogueImagesDouble()
 
     async def image(self, reference: str) -> ImageSeen | None:
         self._refuse_when_away()

@@ -11,7 +11,6 @@ from types import SimpleNamespace
 from deployd.clock import SystemClock
 from deployd.engine.container_cache import ContainerCache
 from deployd.engine.docker.engine import Engine
-from deployd.engine.docker.groups import Groups
 from deployd.engine.names import Names
 from deployd.engine.specs import ContainerSpec
 from deployd.ids import ActivityId, EnvironmentId, EnvironmentName, ProjectId
@@ -30,7 +29,7 @@ async def test_a_child_that_the_kernel_killed_is_told_and_figures_are_the_kernel
         cache = ContainerCache(engine, names.instance)
         disks = SimpleNamespace(known={})
         usage = Usage(
-            engine, cache, disks, SystemClock(), tmp_path / "kills.json", groups=Groups(),  # type: ignore[arg-type]
+            engine, cache, disks, SystemClock(), tmp_path / "kills.json",  # type: ignore[arg-type]
         )
         await usage.look()
         try:

@@ -12,7 +12,7 @@ from pathlib import Path
 from deployd.activity.net import Net
 from deployd.clock import Clock
 from deployd.engine.container_cache import ContainerCache
-from deployd.engine.engine import Containers, Figures
+from deployd.engine.engine import Engine
 from deployd.engine.observed import ContainerSeen, EventSeen, GroupFigures
 from deployd.ids import EnvironmentId
 from deployd.upkeep.usage.disks import Disks
@@ -35,8 +35,7 @@ class Usage:
     """Knows of each container what only Docker knows, asked once for each start: its restarts and its process."""
 
     def __init__(
-        self, engine: Containers, cache: ContainerCache, disks: Disks, clock: Clock, kept: Path, *, groups: Figures,
-        net: Net | None = None,
+        self, engine: Engine, cache: ContainerCache, disks: Disks, clock: Clock, kept: Path, net: Net | None = None,
     ) -> None:
         """
         Args:
@@ -46,7 +45,6 @@ class Usage:
         self._cache = cache
         self._disks = disks
         self._kept = kept
-        self._groups = groups
         self._net = net or Net("usage")
         self._kills = Kills(clock, _read(kept))
         self._written: dict[str, Before] | None = None
@@ -146,11 +144,11 @@ class Usage:
         )
 
     def _figures(self, container: ContainerSeen) -> GroupFigures | None:
-        return self._groups.figures(self._known(container))
+        return self._engine.figures(self._known(container))
 
     def _count(self, containers: list[ContainerSeen]) -> list[tuple[ContainerSeen, int, int | None]]:
         """(container, how many were killed, its limit when there were some)"""
-        found = [(item, self._groups.kills(self._known(item))) for item in containers if item.running]
+        found = [(item, self._engine.kills(self._known(item))) for item in containers if item.running]
         return [
             (item, count, figures.memory_limit_bytes if count and (figures := self._figures(item)) else None)
             for item, count in found if count is not None

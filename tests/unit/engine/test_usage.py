@@ -58,7 +58,6 @@ class World:
         self.cache = ContainerCache(self.engine, "test")
         self.usage = Usage(
             self.engine, self.cache, self.disks, LoopClock(), self.folder / "kills.json",  # type: ignore[arg-type]
-            groups=self.engine,
         )
 
     def tell(self, name: str, action: str) -> None:
