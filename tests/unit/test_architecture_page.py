@@ -49,7 +49,7 @@ def test_nobody_but_who_opens_it_may_know_docker() -> None:
         str(path.relative_to(PACKAGE)) for room in ("cli", "daemon") for path in (PACKAGE / room).rglob("*.py")
         if "deployd.engine.docker" in path.read_text()
     }
-    assert importers == {"cli/doctor/docker.py", "daemon/edges.py"}
+    assert importers <= {"cli/doctor/docker.py", "daemon/edges.py"}
 
 
 def test_activities_come_to_be_in_one_place() -> None:
