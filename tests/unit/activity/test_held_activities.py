@@ -13,11 +13,11 @@ import pytest
 
 from deployd.activity import wishes
 from deployd.activity.journal import DONE, WISH, write_result
-from deployd.api.board import activity_shape
 from deployd.deployment.carry import Carrier
 from deployd.deployment.results import Planned
 from deployd.ids import ActivityId, CommitId, EnvironmentId, EnvironmentName, ProjectId
 from deployd.plan import Plan
+from deployd.queries.activities import activity_shape
 from deployd.release.store import _versions_in_use
 from deployd.state import activities, entries, environments, locks
 from deployd.state.activities import Activity, NewActivity, Trigger

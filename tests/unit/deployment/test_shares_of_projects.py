@@ -9,8 +9,8 @@ import pytest
 
 from deployd.deployment.share import KEPT_FOR_LIVE, NameTaken, ShareTaken, Wanted, refuse_beyond_share
 from deployd.environment.naming import machine_name
+from deployd.http.seats import Seats, TooMany
 from deployd.ids import CommitId, EnvironmentId, ProjectId
-from deployd.intake.seats import Seats, TooMany
 from deployd.settings import Settings
 from deployd.state import activities, environments
 from deployd.state.activities import NewActivity, Trigger
