@@ -1,7 +1,7 @@
 """All that a step of a deployment may touch, as protocols; a test hands in others.
 
 The real ones are put together in `daemon/edges.py`. No methods here, no globals: what a step did is in the journal, in
-Docker's labels and on the disk, and nowhere else.
+labels of containers and on the disk, and nowhere else.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ KILLED_LINE = "the start command ended with status 137"
 """By start_script; of a container that was started anew the kernel's count is gone."""
 LINES = 20
 LINES_SECONDS = 1.0
-"""A container's last lines come to Docker a moment after they were written."""
+"""A container's last lines come to the engine a moment after they were written."""
 FOREGROUND = (
     "a start command has to stay as long as its server: run the server in the foreground, without `&` at its end and"
     " without its option to become a daemon, and with `exec` when a script starts it"

@@ -5,7 +5,7 @@
              │  └ app container      runtime, the same slug and mounts, in the web container's network
              └ worker containers     one for each worker
 
-Nothing here touches Docker or the disk; `deploy.py` does, with what it finds here.
+Nothing here touches an engine or the disk; `start.py` does, with what it finds here.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class InstanceParts:
 
     @property
     def user(self) -> str:
-        """As Docker wants it."""
+        """`uid:gid`"""
         return f"{self.uid}:{self.uid}"
 
     @property
@@ -81,7 +81,7 @@ class InstanceParts:
 
 
 def mount_binds(parts: InstanceParts) -> tuple[Bind, ...]:
-    """The read-write folders of an instance, in the order in which Docker may mount them."""
+    """The read-write folders of an instance, in the order in which they may be mounted."""
     pairs = zip(parts.mounts, ordered(parts.instance), strict=True)
     return tuple(Bind(str(place), f"{APP_FOLDER}/{mount.path}") for place, mount in pairs)
 

@@ -167,7 +167,7 @@ async def _address_of(release: Release, host: Host, seen: ContainerSeen | None, 
     """Where something is found, once the deployment is live."""
     network = release.names.network
     if seen is None or network not in seen.own_addresses:
-        # It was made when Docker gave all addresses; what replaces it gets one that it keeps.
+        # It was made when the engine gave all addresses; what replaces it gets one that it keeps.
         seen = await host.engine.container(release.names.next_service(target, release.id)) or seen
     if seen is None:
         return ""

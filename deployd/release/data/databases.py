@@ -99,7 +99,7 @@ async def _settle(host: Host, database: Database) -> None:
 
 
 async def _ask_soon(host: Host, container: str) -> None:
-    """Docker calls unhealthy what stood still for long, until it has asked again: let it ask each second."""
+    """What stood still for long is called unhealthy until it was asked again: let it be asked each second."""
     with suppress(DeployError):
         seen = await host.engine.container(container)
         if seen is not None and seen.health == "unhealthy":
