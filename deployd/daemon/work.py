@@ -43,7 +43,7 @@ from deployd.intake.queue import StateQueue
 from deployd.intake.webhooks import webhook_routes
 from deployd.output.outputs import Outputs
 from deployd.queries.status import Health, StatusQueries
-from deployd.release.gone import kept_bounds
+from deployd.release.container_removal import kept_bounds
 from deployd.release.ports import Host
 from deployd.router.paths import RouterPlaces
 from deployd.router_process.earlier import end_earlier_ones

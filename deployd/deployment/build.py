@@ -34,8 +34,8 @@ from deployd.release.configuration import read_config
 from deployd.release.identity import ensure_identity, identity_binds
 from deployd.release.images_missing import instead_of
 from deployd.release.out_of_memory import memory_full, mend_memory
+from deployd.release.parallel import in_parallel
 from deployd.release.ports import Host
-from deployd.release.together import together
 from deployd.release.trust import STORE, VARIABLES
 from deployd.runtimes.build_steps import BuildStep, build_steps
 from deployd.runtimes.paths import build_paths
@@ -82,7 +82,7 @@ async def discard(deployment: Deployment, host: Host, tell: Tell) -> None:
 async def remove_build_containers(deployment: Deployment, host: Host, tell: Tell) -> None:
     """Gone already is fine. They have ended with their builds, so no visitor has to wait for Docker to clean up."""
     labels = deployment.names.labels("build", activity=deployment.id)
-    await together(
+    await in_parallel(
         host.engine.ensure_container_gone(container.name, stop_seconds=0)
         for container in await host.engine.containers(labels)
     )
@@ -113,7 +113,7 @@ async def _build(deployment: Deployment, host: Host, tell: Tell, app: Applicatio
             ]
         if steps:
             preparing.append(host.engine.ensure_network(build_network(deployment)))
-        await together(preparing)
+        await in_parallel(preparing)
         if not steps:
             tell.line("nothing to run: its files are taken as they are", app=app.name)
             return

@@ -20,11 +20,11 @@ from deployd.ids import ActivityId, CommitId, EnvironmentId
 from deployd.plan import KeyParts, WantedApp, WantedService
 from deployd.project.model import Application, ProjectConfig, Service
 from deployd.release.applications.kernel_limits import too_large_to_start
+from deployd.release.configuration_refused import ConfigurationRefused
 from deployd.release.digests import digest, service_digest
 from deployd.release.images_missing import NO_CONTAINER, images_missing, kept_versions
+from deployd.release.parallel import in_parallel
 from deployd.release.ports import Host
-from deployd.release.refused import ConfigurationRefused
-from deployd.release.together import together
 from deployd.release.version import AppVersion, ServiceVersion, Version, worker_part
 from deployd.runtimes.build_steps import RECIPE_VERSION
 from deployd.services.families import family_of
@@ -145,7 +145,7 @@ async def _app_version(
     host: Host, project: ProjectSettings, branch: str, commit: CommitId, config: ProjectConfig, app: Application,
     image_id: str,
 ) -> AppVersion:
-    listing, tree = await together([
+    listing, tree = await in_parallel([
         host.code.listing(project.id, commit, app.root, config), host.code.tree(project.id, commit, app.root),
     ])
     settings = build_part(app)

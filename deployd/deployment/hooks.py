@@ -16,8 +16,8 @@ from deployd.release.applications.hook_runs import HookFailed, end_hook, run_hoo
 from deployd.release.configuration import read_config
 from deployd.release.fingerprint import live_containers
 from deployd.release.ports import Host
-from deployd.release.removal import stop_old_workers
 from deployd.release.routes import route_set
+from deployd.release.version_removal import stop_old_workers
 from deployd.router.table import Released, RouteSet
 
 

@@ -20,7 +20,7 @@ from deployd.ids import ActivityId
 from deployd.project.model import Application, ProjectConfig
 from deployd.release.applications.needed import scripts_of
 from deployd.release.applications.start import WebServer, made_of
-from deployd.release.applications.starts import read_starts
+from deployd.release.applications.start_records import read_starts
 from deployd.release.data.volumes import mount_places
 from deployd.release.ports import Host
 from deployd.release.version import AppVersion

@@ -21,16 +21,16 @@ from deployd.deployment.view import Deployment
 from deployd.deployment.waiting import Waiting, waiting_of
 from deployd.engine.names import DIGEST
 from deployd.project.model import Application, ProjectConfig
-from deployd.release.answers.greeting import greet, wait_until_listening
+from deployd.release.answers.listening import greet, wait_until_listening
 from deployd.release.answers.open_requests import wait_until_answered
 from deployd.release.applications.start import in_order_of_need, start_app, web_servers
 from deployd.release.configuration import read_config
 from deployd.release.data.volumes import ensure_data_owner
+from deployd.release.parallel import in_parallel
 from deployd.release.ports import Host
 from deployd.release.release import Release
-from deployd.release.removal import end_new_apps
 from deployd.release.services.service import Wanted, ensure_provisioned, ensure_running, wanted_services
-from deployd.release.together import together
+from deployd.release.version_removal import end_new_apps
 
 STOP_SECONDS = 60
 
@@ -48,7 +48,7 @@ async def replace_services(deployment: Deployment, host: Host, tell: Tell) -> Re
     config = await read_config(deployment.release, host)
     await wait_until_answered(deployment.before, host, tell)
     wanted = await wanted_services(deployment.release, host, config, waiting.services)
-    seconds = await together(_replace(deployment, host, tell, item) for item in wanted)
+    seconds = await in_parallel(_replace(deployment, host, tell, item) for item in wanted)
     if await ensure_data_owner(deployment.release, host, deployment.planned.version.uid):
         tell.line(f"the files of its mounts belong to the user {deployment.planned.version.uid} of the project now")
     apps = [app for app in in_order_of_need(config) if waiting.includes(app, config)]
@@ -70,7 +70,7 @@ async def put_back_replaced(deployment: Deployment, host: Host, tell: Tell) -> N
     if not waiting.anything or before is None:
         return
     await end_new_apps(deployment.release, host)   # they go anyway, and must not write into what is put back
-    await together(_put_back(deployment, host, tell, item) for item in await services_before(deployment, host))
+    await in_parallel(_put_back(deployment, host, tell, item) for item in await services_before(deployment, host))
     await ensure_data_owner(deployment.release, host, before.version.uid)
     await _start_anew(before, host, waiting)
 
@@ -110,7 +110,7 @@ async def _start(
     servers = await web_servers(deployment.release, host, image, apps)
     for app in apps:
         await start_app(deployment.release, host, config, app, servers[app.name])
-    await together(greet(deployment.release, host, tell, app) for app in apps)
+    await in_parallel(greet(deployment.release, host, tell, app) for app in apps)
 
 
 async def _start_anew(earlier: Release, host: Host, waiting: Waiting) -> None:

@@ -14,7 +14,7 @@ import structlog
 
 from deployd.release.applications.start import in_order_of_need, start_app, start_worker, web_servers
 from deployd.release.configuration import read_config
-from deployd.release.gone import ensure_gone
+from deployd.release.container_removal import ensure_gone
 from deployd.release.network import ensure_network
 from deployd.release.ports import Host
 from deployd.release.release import Release

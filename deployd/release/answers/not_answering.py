@@ -12,9 +12,9 @@ from deployd.errors import DeployError
 from deployd.project.model import Application
 from deployd.release.applications.environment_file import environment_error
 from deployd.release.applications.needed import wanted_socket
-from deployd.release.applications.starts import Starts
+from deployd.release.applications.start_records import Starts
 from deployd.release.applications.web_server import WEB_PORT
-from deployd.release.gone import where_it_is_kept
+from deployd.release.container_removal import where_it_is_kept
 from deployd.release.out_of_memory import memory_full, mend_memory
 from deployd.release.ports import Host
 from deployd.release.release import Release

@@ -16,7 +16,7 @@ from deployd.project.model import Application
 from deployd.release.answers.not_answering import NO_ANSWER, Silence, not_answering
 from deployd.release.answers.steadiness import ENDED_IN_VAIN, Steadiness
 from deployd.release.applications.needed import is_needed, scripts_of, wanted_socket
-from deployd.release.applications.starts import Starts, read_starts
+from deployd.release.applications.start_records import Starts, read_starts
 from deployd.release.applications.web_server import WEB_PORT
 from deployd.release.ports import Host
 from deployd.release.release import Release

@@ -23,12 +23,12 @@ from deployd.project.model import Application, Instance, ProjectConfig, Relation
 from deployd.release.applications.containers import InstanceParts
 from deployd.release.applications.kernel_limits import refuse_too_large
 from deployd.release.applications.own_hosts import own_hosts
+from deployd.release.applications.start_records import lay_out_starts
 from deployd.release.applications.start_script import start_script
-from deployd.release.applications.starts import lay_out_starts
 from deployd.release.applications.web_server import WEB_PORT
+from deployd.release.configuration_files import write_files
 from deployd.release.data.volumes import mount_places, stage_mounts
 from deployd.release.digests import digest
-from deployd.release.files import write_files
 from deployd.release.identity import FOLDER as IDENTITY
 from deployd.release.identity import ensure_identity
 from deployd.release.ports import Host

@@ -18,13 +18,13 @@ from deployd.release.applications.environment_file import environment_error
 from deployd.release.applications.instances import Described, describe_instance, lay_out
 from deployd.release.applications.start_script import hook_script
 from deployd.release.applications.web_server import web_server_files
+from deployd.release.configuration_files import write_files
+from deployd.release.container_removal import ensure_gone, where_it_is_kept
 from deployd.release.digests import container_text, digest
-from deployd.release.files import write_files
-from deployd.release.gone import ensure_gone, where_it_is_kept
 from deployd.release.network import fixed_addresses
+from deployd.release.parallel import in_parallel
 from deployd.release.ports import Host
 from deployd.release.release import Release
-from deployd.release.together import together
 from deployd.release.version import worker_part
 
 
@@ -100,7 +100,7 @@ async def start_app(
     web, own = made.web, made.own
     await lay_out(release, host, made.described)
     await write_files(made.web_folder, made.web_files)
-    await together(host.engine.create(spec) for spec in (web, own))
+    await in_parallel(host.engine.create(spec) for spec in (web, own))
     await host.engine.ensure_container(web)
     if only_make:
         return web.name, own.name

@@ -14,9 +14,9 @@ from deployd.errors import DeployError
 from deployd.release.configuration import read_config
 from deployd.release.data.volume_copy import VolumeCopy, copy_back, copy_out, end_copying
 from deployd.release.images_missing import NO_CONTAINER
+from deployd.release.parallel import in_parallel
 from deployd.release.ports import Host
 from deployd.release.release import Release
-from deployd.release.together import together
 from deployd.services.families import family_of
 from deployd.services.family import READY_MARK, Parts
 from deployd.units import MEGABYTE
@@ -59,14 +59,14 @@ async def copy_files(release: Release, host: Host, databases: tuple[Database, ..
     Raises:
         DeployError: There is too little room, or one does not let itself be copied; all go on.
     """
-    await together(_settle(host, database) for database in databases)
+    await in_parallel(_settle(host, database) for database in databases)
     try:
         await copy_out(
             release, host, _copy(databases, folder), keep_free_bytes=host.settings.min_free_disk_mb * MEGABYTE,
             still=host.engine.paused([database.container for database in databases], PAUSE_SECONDS),
         )
     finally:
-        await together(_ask_soon(host, database.container) for database in databases)
+        await in_parallel(_ask_soon(host, database.container) for database in databases)
 
 
 async def replace_files(release: Release, host: Host, databases: tuple[Database, ...], folder: Path) -> None:
@@ -75,17 +75,18 @@ async def replace_files(release: Release, host: Host, databases: tuple[Database,
     Raises:
         DeployError: One has not all of its files, or does not start from them.
     """
-    await together(host.engine.stop(database.container, 0) for database in databases)   # what it would still write goes
+    # What they would still write goes.
+    await in_parallel(host.engine.stop(database.container, 0) for database in databases)
     await copy_back(release, host, _copy(databases, folder))
-    await together(host.engine.start(database.container) for database in databases)
-    await together(host.engine.wait_until_healthy(database.container, READY_SECONDS) for database in databases)
+    await in_parallel(host.engine.start(database.container) for database in databases)
+    await in_parallel(host.engine.wait_until_healthy(database.container, READY_SECONDS) for database in databases)
 
 
 async def end_half_copied(release: Release, host: Host, databases: Iterable[Database]) -> None:
     """End what a daemon before us began to copy, and let the databases go on."""
     await end_copying(release, host)
-    await together(host.engine.ensure_going_on(database.container) for database in databases)
-    await together(_ask_soon(host, database.container) for database in databases)
+    await in_parallel(host.engine.ensure_going_on(database.container) for database in databases)
+    await in_parallel(_ask_soon(host, database.container) for database in databases)
 
 
 async def _settle(host: Host, database: Database) -> None:

@@ -12,13 +12,13 @@ from deployd.engine.specs import ContainerSpec, VolumeSpec
 from deployd.errors import DeployError
 from deployd.project.model import ProjectConfig, Service
 from deployd.release.configuration import read_config
-from deployd.release.gone import ensure_gone
+from deployd.release.container_removal import ensure_gone
 from deployd.release.images_missing import NO_CONTAINER
 from deployd.release.network import fixed_addresses
+from deployd.release.parallel import in_parallel
 from deployd.release.ports import Host
 from deployd.release.release import Environment, Release
 from deployd.release.services.containers import credentials_of, service_container
-from deployd.release.together import together
 from deployd.release.version import ServiceVersion
 from deployd.services.families import family_of
 
@@ -137,7 +137,7 @@ async def make_service_again(release: Release, host: Host, name: str) -> None:
 async def remove_set_aside(environment: Environment, host: Host) -> None:
     """Remove containers of services that wait for their turn, or had it."""
     found = await host.engine.containers(environment.names.labels("service"))
-    await together(
+    await in_parallel(
         ensure_gone(host, item, stop_seconds=0)
         for item in found if is_set_aside(item.name, item.labels.get(PART, ""))
     )

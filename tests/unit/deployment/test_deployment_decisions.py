@@ -33,9 +33,9 @@ from deployd.project.reader import read_project
 from deployd.release.applications.hook_runs import HookFailed, script_name
 from deployd.release.fingerprint import live_containers
 from deployd.release.paths import Places
-from deployd.release.removal import unmount_unused
 from deployd.release.store import StateFacts
 from deployd.release.version import AppVersion, ServiceVersion, Version
+from deployd.release.version_removal import unmount_unused
 from deployd.router.control import RouterRefused, RouterUnanswered
 from deployd.router.table import Released
 from deployd.settings import ProjectSettings, Settings, config_folder

@@ -12,10 +12,10 @@ from deployd.confined.stages import ensure_unstaged
 from deployd.engine.names import ACTIVITY, PART, ROLE
 from deployd.engine.observed import ContainerSeen
 from deployd.ids import ActivityId, SlugKey
-from deployd.release.gone import ensure_gone
+from deployd.release.container_removal import ensure_gone
+from deployd.release.parallel import in_parallel
 from deployd.release.ports import Host
 from deployd.release.release import Release
-from deployd.release.together import together
 from deployd.release.version import AppVersion
 
 STOP_SECONDS = 15
@@ -104,7 +104,7 @@ async def unmount_unused(host: Host, apps: Iterable[AppVersion], *, but_for: Act
 
 
 async def _remove(host: Host, found: list[ContainerSeen], stop_seconds: int) -> None:
-    await together(ensure_gone(host, container, stop_seconds=stop_seconds) for container in found)
+    await in_parallel(ensure_gone(host, container, stop_seconds=stop_seconds) for container in found)
 
 
 async def stop_old_workers(

@@ -11,7 +11,7 @@ from deployd.project.model import Application
 from deployd.release.answers.not_answering import environment_failed
 from deployd.release.answers.steadiness import waits_for_its_hook
 from deployd.release.applications.needed import is_needed, scripts_of, wanted_socket
-from deployd.release.applications.starts import NOTHING_YET, Starts, read_starts
+from deployd.release.applications.start_records import NOTHING_YET, Starts, read_starts
 from deployd.release.ports import Host
 from deployd.release.release import Release
 
