@@ -21,7 +21,7 @@ from deployd.engine.docker.engine import Engine as Docker
 from deployd.engine.engine import Engine
 from deployd.environment.variables import doubtful_variables
 from deployd.errors import DeployError
-from deployd.firewall.kept import KeptTable
+from deployd.firewall.kernel_table import KernelTable
 from deployd.firewall.rules import table_name
 from deployd.mail.office import Office
 from deployd.operator_log import configure_log
@@ -90,7 +90,7 @@ async def open_edges(
     if lasting is None or not lasting.faces.listens_on(settings):
         refuse_taken_port(settings)   # before anything is started that a daemon that cannot serve would leave behind
     engine = await stack.enter_async_context(Docker(settings.docker_socket))
-    wall = WallKeeper(engine, settings, KeptTable(table_name(settings.instance), settings.state / "firewall.nft"))
+    wall = WallKeeper(engine, settings, KernelTable(table_name(settings.instance), settings.state / "firewall.nft"))
     await wall.ensure()   # before a container is started
     router = await stack.enter_async_context(open_router(RouterPlaces(settings.run)))
     masker = Masker(settings.secrets())

@@ -17,7 +17,7 @@ import structlog
 from deployd.engine.engine import Networks
 from deployd.engine.names import bridge_prefix, instance_labels
 from deployd.errors import DeployError
-from deployd.firewall.kept import KeptTable
+from deployd.firewall.kernel_table import KernelTable
 from deployd.firewall.rules import RouterPorts, Wall, parse_name_servers, render_wall, table_name
 from deployd.reach import Address
 from deployd.settings import Settings
@@ -34,7 +34,7 @@ class WallKeeper:
     """Keeps the wall of one daemon."""
 
     def __init__(
-        self, engine: Networks, settings: Settings, table: KeptTable,
+        self, engine: Networks, settings: Settings, table: KernelTable,
         name_servers: Callable[[], tuple[Address, ...]] | None = None,
     ) -> None:
         self._engine = engine

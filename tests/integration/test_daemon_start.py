@@ -9,7 +9,7 @@ import pytest
 
 from deployd.engine.docker.engine import Engine
 from deployd.engine.names import instance_labels
-from deployd.firewall.kept import ensure_table_gone
+from deployd.firewall.kernel_table import ensure_table_gone
 from deployd.firewall.rules import table_name
 from deployd.process import run
 from scripts.local_daemon import ROOT, LocalDaemon

@@ -9,7 +9,7 @@ import pytest
 
 from deployd.engine.docker.read import read_network
 from deployd.engine.names import bridge_name, bridge_prefix
-from deployd.firewall.kept import FirewallNotKept, KeptTable
+from deployd.firewall.kernel_table import FirewallNotKept, KernelTable
 from deployd.firewall.rules import parse_name_servers, render_wall, table_name
 from deployd.settings import Settings
 from deployd.upkeep.wall import ROUND_SECONDS, WallKeeper, wall_of
@@ -18,7 +18,7 @@ from tests.doubles.engine import EngineDouble
 OURS = bridge_prefix("deployd")
 
 
-class TableDouble(KeptTable):
+class TableDouble(KernelTable):
     """Keeps nothing; says whether it would have had to put the rules."""
 
     def __init__(self) -> None:
