@@ -19,7 +19,7 @@ from deployd.engine.names import bridge_prefix, instance_labels
 from deployd.errors import DeployError
 from deployd.firewall.kernel_table import KernelTable
 from deployd.firewall.rules import RouterPorts, Wall, parse_name_servers, render_wall, table_name
-from deployd.reach import Address
+from deployd.public_addresses import Address
 from deployd.settings import Settings
 
 log = structlog.get_logger()
