@@ -14,6 +14,7 @@ from aiohttp import web
 from deployd import __version__
 from deployd.access.actions import refuse_unless_may
 from deployd.access.caller import NOBODY, Caller
+from deployd.access.concurrency import RequestLimit
 from deployd.access.errors import Unauthorized
 from deployd.api.asked import Api, Asked
 from deployd.api.errors import errors_as_json
@@ -24,7 +25,6 @@ from deployd.http.callers import Callers
 from deployd.http.door import Door
 from deployd.http.errors import MASK
 from deployd.http.errors import Handler as Answer
-from deployd.http.seats import Seats
 
 log = structlog.get_logger()
 
@@ -70,7 +70,7 @@ def _application(
 ) -> web.Application:
     app = web.Application(middlewares=middlewares, client_max_size=LARGEST_BODY_BYTES)
     document = openapi(ROUTES, __version__)
-    guard = _Guard(api, callers, Seats(streams))
+    guard = _Guard(api, callers, RequestLimit(streams))
 
     async def describe(_: web.Request) -> web.Response:
         return web.json_response(document)
@@ -88,14 +88,14 @@ class _Guard:
 
     api: Api
     callers: Callers
-    seats: Seats
+    limit: RequestLimit
 
     def before(self, route: ApiRoute, handler: Handler) -> Answer:
         async def handle(request: web.Request) -> web.StreamResponse:
             began = time.monotonic()
             caller = self.callers.of(request) or NOBODY
             _refuse_unless_let(route, request, caller, self.callers)
-            with self.seats.take(caller.name) if caller != NOBODY else nullcontext():
+            with self.limit.take(caller.name) if caller != NOBODY else nullcontext():
                 answer = await handler(Asked(request, caller, self.api))
             if route.method != "GET":
                 log.info("api_asked", method=route.method, path=request.path, caller=caller.name,

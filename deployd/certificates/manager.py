@@ -1,6 +1,6 @@
 """Looks after the certificates of all hosts: which are there, which are due, what stands in the way.
 
-One task, one host after the other. What it knows lies in memory and on the shelf; a deployment never waits for it, and
+One task, one host after the other. What it knows lies in memory and in the store; a deployment never waits for it, and
 never fails because of it: a host without a certificate shows the one that the router signed itself.
 """
 
@@ -15,12 +15,12 @@ from typing import ClassVar
 
 import structlog
 
-from deployd.activity.net import Net
+from deployd.activity.error_boundary import ErrorBoundary
 from deployd.certificates.authority import Authority, NotIssued
 from deployd.certificates.certificate import Certificate, CertificateUnusable, parse_certificate
-from deployd.certificates.due import ENDS_SOON, covers, pause, renew_at
-from deployd.certificates.storage import Refusals, Shelf, Window
-from deployd.certificates.wanted import Wanted
+from deployd.certificates.hosts import HttpsHosts
+from deployd.certificates.renewal import ENDS_SOON, covers, pause, renew_at
+from deployd.certificates.storage import Refusals, Storage
 from deployd.clock import Clock
 from deployd.errors import DeployError
 from deployd.ids import ProjectId
@@ -56,22 +56,21 @@ class HostCertificate:
     again_at: datetime | None = None
 
 
-class Keeper:
+class CertificateManager:
     """Keeps a certificate for each host."""
 
     def __init__(
-        self, wanted: Wanted, shelf: Shelf, window: Window, clock: Clock, authority: Authority | None,
-        own: tuple[OwnCertificate, ...] = (), *, net: Net | None = None,
+        self, hosts: HttpsHosts, storage: Storage, clock: Clock, authority: Authority | None,
+        own: tuple[OwnCertificate, ...] = (), *, boundary: ErrorBoundary | None = None,
     ) -> None:
         """
         Args:
             authority: Who signs; None: nobody is asked.
             own: The operator's, which win.
         """
-        self._net = net or Net("certificates")
-        self._wanted = wanted
-        self._shelf = shelf
-        self._window = window
+        self._boundary = boundary or ErrorBoundary("certificates")
+        self._wanted = hosts
+        self._store, self._router = storage.store, storage.router
         self._clock = clock
         self._authority = authority
         self._own_files = own
@@ -84,12 +83,14 @@ class Keeper:
 
     async def lay_out(self) -> None:
         """Show the router what there is, without asking anybody: at the start, before visitors come."""
-        self._kept, self._refusals = await asyncio.to_thread(lambda: (self._shelf.read(), self._shelf.read_refusals()))
+        self._kept, self._refusals = await asyncio.to_thread(
+            lambda: (self._store.read(), self._store.read_refusals()),
+        )
         await self._look()
 
     async def serve(self) -> None:
         while True:
-            with self._net.contain("a round"):
+            with self._boundary.contain("a round"):
                 await self.round()
             await asyncio.sleep(LOOK_SECONDS)
 
@@ -98,12 +99,12 @@ class Keeper:
         await self._look()
         for host in sorted(self._hosts):
             # What goes wrong unexpectedly stands in the host's own refusal, and is shown with it.
-            with self._net.contain(f"{ASKING}{host}", shown=False) as tried:
+            with self._boundary.contain(f"{ASKING}{host}", shown=False) as tried:
                 if self._is_due(host) and self._may_ask():
                     await self._ask(host)
             if tried.error is not None:
                 self._refuse(host, tried.error)
-        self._net.keep_only((f"{ASKING}{host}" for host in self._hosts), beginning=ASKING)
+        self._boundary.keep_only((f"{ASKING}{host}" for host in self._hosts), beginning=ASKING)
 
     def known(self) -> list[HostCertificate]:
         """Every host, by name."""
@@ -129,15 +130,16 @@ class Keeper:
         shown = {host: self._kept[host] for host in self._hosts if host in self._kept and self._kept[host].ends > now}
         for certificate in self._own.values():   # they come last, and win
             shown |= {host: certificate for host in self._hosts if covers(certificate.names, host)}
-        not_shown = self._window.show(shown)
+        not_shown = self._router.show(shown)
         for host, why in not_shown.items():
-            self._net.failed(f"{SHOWING}{host}", NotShown(f"its certificate cannot be laid out: {why}", where=host))
-        self._net.keep_only((f"{SHOWING}{host}" for host in not_shown), beginning=SHOWING)
+            error = NotShown(f"its certificate cannot be laid out: {why}", where=host)
+            self._boundary.failed(f"{SHOWING}{host}", error)
+        self._boundary.keep_only((f"{SHOWING}{host}" for host in not_shown), beginning=SHOWING)
         over = {host for host, item in self._kept.items()
                 if host not in self._hosts and item.ends + KEPT_AFTER_END < now}
         for host in over:
-            with self._net.contain(f"dropping the certificate of {host}", shown=False):
-                self._shelf.drop(host)
+            with self._boundary.contain(f"dropping the certificate of {host}", shown=False):
+                self._store.drop(host)
         self._kept = {host: item for host, item in self._kept.items() if host not in over}
 
     def _read_own(self) -> None:
@@ -192,11 +194,11 @@ class Keeper:
         log.warning("certificate_refused", host=host, tries=tries, what=why)
 
     def _keep(self, host: str) -> None:
-        """On the shelf, so that nobody is asked again after a restart."""
+        """In the store, so that nobody is asked again after a restart."""
         try:
             if host in self._kept:
-                self._shelf.keep(host, self._kept[host])
-            self._shelf.keep_refusals(self._refusals)
+                self._store.keep(host, self._kept[host])
+            self._store.keep_refusals(self._refusals)
         except OSError as error:   # a full disk: it is shown all the same
             log.error("certificate_not_kept", host=host, what=str(error))
 

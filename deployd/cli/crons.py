@@ -1,15 +1,17 @@
-"""`deployd crons` and `deployd run-cron`"""
+"""Commands of crons: `crons` and `run-cron`."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import click
 
-from deployd.cli.talk import ask, json_option, show, socket_option
-from deployd.cli.terminal import harmless
+from deployd.cli.client import environment_path
+from deployd.cli.command import ask, json_option, socket_option
+from deployd.cli.output import harmless, show, show_json
+
+COLUMNS = ("app", "cron", "schedule", "next", "state", "last", "ended")
 
 
 @click.command()
@@ -22,10 +24,11 @@ def crons(socket: Path, project: str, environment: str, as_json: bool) -> None:
 
     ENVIRONMENT is its branch or its machine name.
     """
-    items = ask(socket, lambda client: client.crons(project, environment))
-    if not as_json:
-        items = [_row(item) for item in items]
-    show(items, ("app", "cron", "schedule", "next", "state", "last", "ended"), as_json=as_json)
+    items = ask(socket, lambda client: client.get(environment_path(project, environment, "crons")))["items"]
+    if as_json:
+        show_json(items)
+        return
+    show([_row(item) for item in items], COLUMNS, as_json=False)
 
 
 @click.command("run-cron")
@@ -41,9 +44,10 @@ def run_cron(socket: Path, project: str, environment: str, app: str, cron: str, 
     It waits for other crons of its APP and for a deployment that goes on. ENVIRONMENT is its branch or its machine
     name.
     """
-    made = ask(socket, lambda client: client.run_cron(project, environment, app, cron))
+    path = environment_path(project, environment, "crons", "run")
+    made = ask(socket, lambda client: client.post(path, {"app": app, "cron": cron}))
     if as_json:
-        click.echo(json.dumps(made, indent=2))
+        show_json(made)
     else:
         click.echo(f"{cron} of {app} runs as soon as it may: deployd logs {project} {environment} --cron {cron}")
 

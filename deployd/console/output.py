@@ -19,7 +19,7 @@ from deployd.errors import Unusable
 from deployd.http.event_stream import Event, Events
 from deployd.output.follower import OutputFollower
 from deployd.output.outputs import place_after
-from deployd.output.sources import Wanted
+from deployd.output.sources import OutputFilter
 
 KINDS = {
     "": "all", "app": "applications", "web": "web servers", "worker": "workers", "service": "services", "cron": "crons",
@@ -102,10 +102,10 @@ class WantedLines:
         return bool(self.kind or self.of or self.text)
 
     @property
-    def sources(self) -> Wanted:
+    def sources(self) -> OutputFilter:
         kind, _, name = self.of.partition(":")
         named = {one: name if one == kind else "" for one in SOURCES}
-        return Wanted(named["app"], named["worker"], named["service"], named["cron"])
+        return OutputFilter(named["app"], named["worker"], named["service"], named["cron"])
 
     @property
     def looks_at(self) -> int:

@@ -124,9 +124,9 @@ def _time(text: str, shown: str) -> str:
 
 def megabytes(size: int) -> str:
     """`12 MB`, `1.5 GB`; what is less than half a megabyte is `0 MB`."""
-    if size < 1000 * MEGABYTE:
+    if size < 1024 * MEGABYTE:
         return f"{size / MEGABYTE:.0f} MB"
-    return f"{size / 1000 / MEGABYTE:.1f} GB"
+    return f"{size / 1024 / MEGABYTE:.1f} GB"
 
 
 def duration(seconds: float | None) -> str:

@@ -10,15 +10,15 @@ from pathlib import Path
 from weakref import WeakSet
 
 from deployd.clock import Clock
-from deployd.engine.crowd import Crowd
+from deployd.engine.container_cache import ContainerCache
 from deployd.engine.engine import Engine
 from deployd.engine.errors import EngineRefused
 from deployd.engine.names import environment_of
 from deployd.errors import DeployError
 from deployd.ids import EnvironmentId
-from deployd.output.follower import AT_ONCE, OutputFollower
+from deployd.output.follower import AT_ONCE, OutputFollower, Span
 from deployd.output.reader import Clean, time_of
-from deployd.output.sources import Source, Wanted, cron_sources, distinct, kept_sources, source_of
+from deployd.output.sources import OutputFilter, Source, cron_sources, distinct, kept_sources, source_of
 
 Folder = Callable[[EnvironmentId], Path]
 TIME_OF_LINE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?Z")
@@ -29,14 +29,16 @@ LOOK_AGAIN_SECONDS = 10.0
 class Outputs:
     """Follows what an environment prints, for as many readers as there are."""
 
-    def __init__(self, engine: Engine, crowd: Crowd, kept: Folder, crons: Folder, clean: Clean, clock: Clock) -> None:
+    def __init__(
+        self, engine: Engine, cache: ContainerCache, kept: Folder, crons: Folder, clean: Clean, clock: Clock,
+    ) -> None:
         """
         Args:
             kept: Where it is kept of an environment's containers that went.
             crons: Where the runs of its crons are written down.
         """
         self._engine = engine
-        self._crowd = crowd
+        self._cache = cache
         self._kept = kept
         self._crons = crons
         self._clean = clean
@@ -45,7 +47,7 @@ class Outputs:
         self._followers: WeakSet[OutputFollower] = WeakSet()
 
     async def follow(
-        self, environment: EnvironmentId, wanted: Wanted, *, start: str, lines: int | None,
+        self, environment: EnvironmentId, wanted: OutputFilter, *, start: str, lines: int | None,
     ) -> OutputFollower:
         """
         Args:
@@ -57,10 +59,8 @@ class Outputs:
         """
         look = _Look(self, environment, wanted)
         await look.begin()
-        follower = OutputFollower(
-            look.find, environment, self._clean, self._turns, start=start, lines=lines,
-            end=time_of(self._clock.now().isoformat()),
-        )
+        span = Span(start, time_of(self._clock.now().isoformat()), lines)
+        follower = OutputFollower(look.find, environment, self._clean, self._turns, span)
         self._followers.add(follower)
         return follower
 
@@ -72,7 +72,7 @@ class Outputs:
     async def sources(self, environment: EnvironmentId) -> list[Source]:
         """Everything that printed something in an environment, or may."""
         containers = [
-            item for item in await self._crowd.containers()
+            item for item in await self._cache.containers()
             if environment_of(item.labels) == environment
         ]
         logs = [await self._engine.log_file(item.id) for item in containers]
@@ -91,13 +91,13 @@ class Outputs:
     @property
     def seen(self) -> int:
         """Another number when containers came or went."""
-        return self._crowd.generation
+        return self._cache.generation
 
 
 class _Look:
     """What one reader knows of where to look."""
 
-    def __init__(self, outputs: Outputs, environment: EnvironmentId, wanted: Wanted) -> None:
+    def __init__(self, outputs: Outputs, environment: EnvironmentId, wanted: OutputFilter) -> None:
         self._outputs = outputs
         self._of = environment
         self._wanted = wanted

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from deployd.deployment.desired import find_wanted
+from deployd.deployment.desired import Candidate, find_wanted
 from deployd.deployment.validate import wanted_again
 from deployd.environment.naming import environment_type
 from deployd.errors import DeployError, Unusable
@@ -19,6 +19,7 @@ from deployd.queries.versions import NothingLive, VersionQueries, VersionShape, 
 from deployd.release.configuration import config_of
 from deployd.release.data.volumes import files_to_give
 from deployd.release.ports import Host
+from deployd.release.release import Environment as ReleaseEnvironment
 from deployd.release.version import Version
 from deployd.settings import ProjectSettings
 from deployd.state import activities
@@ -110,9 +111,9 @@ class ForecastQueries:
             after = version
             apps, services = await wanted_again(host, config, version)
         else:
-            wanted = await find_wanted(
-                host, project, id, branch, ActivityId(0), version.commit, config, live, lambda _: None,
-            )
+            place = ReleaseEnvironment(host.settings.instance, project, id, branch)
+            candidate = Candidate(place, ActivityId(0), version.commit, config)
+            wanted = await find_wanted(host, candidate, live, lambda _: None)
             after, apps, services = wanted.version, wanted.apps, wanted.services
         return after, make_plan(
             apps, services, after.routes, live.as_live() if live else _nothing(version).as_live(),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from deployd.output.follower import OutputFollower
 from deployd.output.outputs import Outputs
-from deployd.output.sources import OF_APPLICATIONS, Source, Wanted
+from deployd.output.sources import OF_APPLICATIONS, OutputFilter, Source
 from deployd.queries.environments import EnvironmentQueries
 
 
@@ -48,7 +48,7 @@ class OutputQueries:
         return sorted({_named(source) for source in sources})
 
     async def follow(
-        self, project: str, environment: str, wanted: Wanted, *, start: str, lines: int | None,
+        self, project: str, environment: str, wanted: OutputFilter, *, start: str, lines: int | None,
     ) -> OutputFollower:
         """What containers of an environment (machine name or branch) printed, and what they print.
 

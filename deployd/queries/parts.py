@@ -6,31 +6,20 @@ relationships are names, and of a variable that may be one only its name is told
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from deployd.environment.hosts import ResolvedRoute, routes_of
-from deployd.environment.variables import as_text, variables_of
+from deployd.environment.routes import ResolvedRoute, routes_of
+from deployd.environment.shown_variables import variables_shown
 from deployd.ids import EnvironmentId
-from deployd.project.model import Application, Instance, Json, Mount, ProjectConfig, Relationship
+from deployd.project.model import Application, Instance, Mount, ProjectConfig, Relationship
 from deployd.queries.environments import EnvironmentQueries
 from deployd.release.configuration import read_config
 from deployd.release.ports import Host
 from deployd.release.release import Release
 from deployd.release.version import worker_part
-from deployd.settings import ProjectSettings
 from deployd.state.store import Store
 from deployd.upkeep.ownership import read_live
-
-LONGEST_VALUE = 500
-MAY_BE_SECRET = re.compile(
-    r"PASS|SECRET|TOKEN|KEY|CREDENTIAL|PRIVATE|AUTH|SALT|DSN|_URL$|COOKIE|SIGN|LICEN[CS]E", re.IGNORECASE,
-)
-"""A variable of such a name is not shown, though nobody marked it as sensitive."""
-SECRET_VALUE = re.compile(r"://[^/@\s]*:[^/@\s]*@|-----BEGIN ")
-OF_PLATFORM = ("APPLICATION", "APPLICATION_NAME", "BRANCH", "ENVIRONMENT", "ENVIRONMENT_TYPE", "PROJECT",
-               "PROJECT_ENTROPY", "RELATIONSHIPS", "ROUTES", "TREE_ID", "VARIABLES")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +98,14 @@ class PartsShape:
 
 
 class PartQueries:
-    def __init__(self, store: Store, host: Host, environments: EnvironmentQueries) -> None:
+    def __init__(
+        self, store: Store, host: Host, environments: EnvironmentQueries, mask: Callable[[str], str],
+    ) -> None:
+        """
+        Args:
+            mask: Takes known secrets out of a text: a variable may hold the value of a sensitive one.
+        """
+        self._mask = mask
         self._store = store
         self._host = host
         self._environments = environments
@@ -130,8 +126,18 @@ class PartQueries:
         return PartsShape(
             project=found.project, environment=found.name, activity=release.id,
             routes=tuple(map(_route, routes)),
-            applications=tuple(_application(release, config, app) for app in config.applications),
+            applications=tuple(self._application(release, config, app) for app in config.applications),
             services=tuple(ServiceShape(name=service.name, type=service.type) for service in config.services),
+        )
+
+    def _application(self, release: Release, config: ProjectConfig, app: Application) -> ApplicationShape:
+        return ApplicationShape(
+            name=app.name, type=app.type, web=_instance(app.name, app.web.instance),
+            workers=tuple(_instance(worker_part(app.name, worker.name), worker.instance) for worker in app.workers),
+            variables=tuple(
+                VariableShape(name=item.name, value=None if item.value is None else self._mask(item.value), of=item.of)
+                for item in variables_shown(app, release.project, release.branch, config.dialect.variable_prefix)
+            ),
         )
 
 
@@ -139,14 +145,6 @@ def _route(route: ResolvedRoute) -> RouteShape:
     return RouteShape(
         url=route.url, type=route.type, upstream=route.template.upstream or "" if route.type == "upstream" else "",
         to=route.to or "", primary=route.primary,
-    )
-
-
-def _application(release: Release, config: ProjectConfig, app: Application) -> ApplicationShape:
-    return ApplicationShape(
-        name=app.name, type=app.type, web=_instance(app.name, app.web.instance),
-        workers=tuple(_instance(worker_part(app.name, worker.name), worker.instance) for worker in app.workers),
-        variables=variables_shown(app, release.project, release.branch, config.dialect.variable_prefix),
     )
 
 
@@ -163,33 +161,3 @@ def _relationship(found: Relationship) -> RelationshipShape:
 
 def _mount(found: Mount) -> MountShape:
     return MountShape(path=found.path, source=found.source, service=found.service or "")
-
-
-def variables_shown(
-    app: Application, project: ProjectSettings, branch: str, prefix: str,
-) -> tuple[VariableShape, ...]:
-    """What an application sees at run time, by name. Pure."""
-    found = variables_of(app, app.web.instance, project, branch, building=False)
-    seen: dict[str, Json] = {**{f"env:{name}": value for name, value in found.environment.items()}, **found.platform}
-    levels = {"environment": project.environment_variables(branch), "project": project.variables}
-    upper = {of: {_as_seen(name): variable for name, variable in level.items()} for of, level in levels.items()}
-    shown = []
-    for name, value in sorted(seen.items()):
-        of = next((of for of, level in upper.items() if name in level), "application")
-        secret = of != "application" and upper[of][name].sensitive
-        text = as_text(value)
-        hidden = secret or MAY_BE_SECRET.search(name) or SECRET_VALUE.search(text)
-        shown.append(VariableShape(
-            name=name.removeprefix("env:"), value=None if hidden else text[:LONGEST_VALUE], of=of,
-        ))
-    return (*shown, *_of_platform(app, branch, prefix))
-
-
-def _of_platform(app: Application, branch: str, prefix: str) -> Iterator[VariableShape]:
-    known: Mapping[str, str] = {"APPLICATION_NAME": app.name, "BRANCH": branch}
-    for name in OF_PLATFORM:
-        yield VariableShape(name=f"{prefix}{name}", value=known.get(name), of="platform")
-
-
-def _as_seen(name: str) -> str:
-    return f"env:{name[4:].upper()}" if name.startswith("env:") else name

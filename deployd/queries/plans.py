@@ -8,19 +8,20 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from deployd.deployment.desired import cannot_be_masked, find_wanted
+from deployd.deployment.desired import Candidate, cannot_be_masked, find_wanted
 from deployd.environment.naming import environment_of_branch
 from deployd.environment.variables import doubtful_variables
 from deployd.git.mirror import CommitInfo
-from deployd.git.submodule_look import Looked
+from deployd.git.submodule_prefetch import Prefetched
 from deployd.ids import ActivityId, CommitId, ProjectId
 from deployd.plan import NOTHING_LIVE, Plan, make_plan
 from deployd.project.model import ProjectConfig, ReadResult
 from deployd.queries.projects import find_project
-from deployd.reading.readers import OfferRead
+from deployd.reading.reader_pool import OfferRead
 from deployd.release.data.volumes import files_to_give
 from deployd.release.images_missing import refused_files
 from deployd.release.ports import Host
+from deployd.release.release import Environment
 from deployd.settings import ProjectSettings
 from deployd.state import locks
 from deployd.state.store import Store
@@ -45,7 +46,7 @@ class PlanQueries:
         """What a push of a working tree would do, one line each.
 
         Args:
-            body: As `deployd plan` sends it (`reading/offer.py`).
+            body: As `deployd plan` sends it (`reading/plan_body.py`).
 
         Raises:
             NotFound: There is no such project.
@@ -90,8 +91,10 @@ class OfferedCode:
     async def about(self, project: ProjectId, commit: CommitId) -> CommitInfo:
         raise NotImplementedError
 
-    async def look_at_submodules(self, project: ProjectSettings, commit: CommitId, config: ProjectConfig) -> Looked:
-        return Looked()
+    async def prefetch_submodules(
+        self, project: ProjectSettings, commit: CommitId, config: ProjectConfig,
+    ) -> Prefetched:
+        return Prefetched()
 
     async def export(
         self, project: ProjectSettings, commit: CommitId, root: str, destination: Path, owner: int,
@@ -107,9 +110,9 @@ async def plan_offered(host: Host, project: ProjectSettings, body: bytes) -> tup
     seen, branch = replace(host, code=OfferedCode(offered)), offered.branch
     environment = environment_of_branch(project.id, branch)
     live = await host.facts.live(environment)
-    wanted = await find_wanted(
-        seen, project, environment, branch, ActivityId(0), NO_COMMIT, offered.result.config, live, lambda _: None,
-    )
+    place = Environment(host.settings.instance, project, environment, branch)
+    candidate = Candidate(place, ActivityId(0), NO_COMMIT, offered.result.config)
+    wanted = await find_wanted(seen, candidate, live, lambda _: None)
     before = live.as_live() if live else NOTHING_LIVE
     rolling = host.settings.strategy_of(project, branch) == "rolling"
     plan = make_plan(

@@ -1,7 +1,7 @@
 """All that a step of a deployment may touch, as protocols; a test hands in others.
 
-The real ones are put together in `daemon/edges.py`. No methods here, no globals: what a step did is in the journal, in
-Docker's labels and on the disk, and nowhere else.
+The real ones are put together in `daemon/composition.py`. No methods here, no globals: what a step did is in the
+journal, in labels of containers and on the disk, and nowhere else.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from deployd.catalogue import Catalogue, Entry
+from deployd.catalogue import Catalogue
 from deployd.clock import Clock
-from deployd.engine.engine import Engine
+from deployd.engine.engine import CatalogueImages, Engine
 from deployd.git.mirror import CommitInfo
-from deployd.git.submodule_look import Looked
+from deployd.git.submodule_prefetch import Prefetched
 from deployd.ids import ActivityId, CommitId, EnvironmentId, ProjectId, SlugKey
 from deployd.project.model import ProjectConfig, ReadResult
-from deployd.reading.readers import OfferRead
+from deployd.reading.reader_pool import OfferRead
 from deployd.release.paths import Places
 from deployd.release.version import Version
 from deployd.router.table import Freeze, Released, RouterStatus, RouteSet
@@ -39,9 +39,9 @@ class Code(Protocol):
     async def tree(self, project: ProjectId, commit: CommitId, root: str) -> str: ...
     async def listing(self, project: ProjectId, commit: CommitId, root: str, config: ProjectConfig) -> str: ...
     async def changed_files(self, project: ProjectId, old: CommitId, new: CommitId, root: str) -> int | None: ...
-    async def look_at_submodules(
+    async def prefetch_submodules(
         self, project: ProjectSettings, commit: CommitId, config: ProjectConfig,
-    ) -> Looked: ...
+    ) -> Prefetched: ...
     async def export(
         self, project: ProjectSettings, commit: CommitId, root: str, destination: Path, owner: int,
     ) -> list[str]: ...
@@ -54,7 +54,6 @@ class Slugs(Protocol):
     async def pack(self, workspace: Path, key: SlugKey, mount_points: tuple[str, ...], *, owner: int) -> Slug: ...
     def place(self, key: SlugKey) -> Path: ...
     async def ensure_mounted(self, key: SlugKey) -> Path: ...
-    async def is_seen_by(self, pid: int) -> bool: ...
     async def all_mounted(self) -> frozenset[SlugKey]: ...
     async def list(self) -> tuple[Slug, ...]: ...
     async def remove_unused(self, key: SlugKey, before: float) -> bool: ...
@@ -98,12 +97,6 @@ class Facts(Protocol):
     async def slugs_in_use(self, but_for: ActivityId | None = None) -> frozenset[SlugKey]: ...
 
 
-class Images(Protocol):
-    async def ensure(self, entry: Entry, tell: Callable[[str], None]) -> str:
-        """Image id of a catalogue entry, built when it is not there."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class Host:
     """Everything outside of a deployment that its steps reach."""
@@ -114,7 +107,7 @@ class Host:
     places: Places
     code: Code
     engine: Engine
-    images: Images
+    images: CatalogueImages
     slugs: Slugs
     router: Router
     facts: Facts

@@ -67,8 +67,7 @@ async def test_what_was_live_is_live_again_and_who_presses_second_is_told(
     assert await me.page() == (200, "first on main")
 
     await press(other.page, "Redeploy main of console")
-    assert "e2e asked for rollback" in (await other.page.inner_text("h1")).replace("E2e", "e2e") or \
-        "asked for rollback" in await other.page.inner_text("h1")
+    assert "asked for rollback" in await other.page.inner_text("h1")
     await page.goto(f"{me.daemon.api}{PAGE}main")
     assert "rolled back to activity" in await page.inner_text("#facts")
     await person.follow("Unlock…")
@@ -110,8 +109,6 @@ async def test_an_environment_is_deleted_with_javascript_off(developer: MakeDeve
     assert gone is not None
     assert gone.status == 404
     assert (await me.page("goes"))[0] == 404
-    await page.goto(f"{me.daemon.api}{PAGE}main/confirm?do=delete")
-    assert "cannot be deleted" in await page.inner_text("h1") or "no environment" in (await page.inner_text("h1"))
     await context.close()
 
 

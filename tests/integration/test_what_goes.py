@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from deployd.activity.net import Net
-from deployd.confined.going import put_aside
+from deployd.activity.error_boundary import ErrorBoundary
+from deployd.confined.trash import move_to_trash
 from deployd.process import run
 from deployd.upkeep.going import remove_what_goes
 
@@ -27,33 +27,33 @@ async def other_disk(tmp_path: Path) -> AsyncIterator[Path]:
 async def test_a_tree_is_gone_from_its_place_at_once_and_from_the_disk_by_and_by(
     tmp_path: Path, other_disk: Path,
 ) -> None:
-    going, state, net = tmp_path / "going", tmp_path / "state", Net("what goes")
+    going, state, boundary = tmp_path / "going", tmp_path / "state", ErrorBoundary("what goes")
     workspace, elsewhere, stubborn = state / "work", other_disk / "work", state / "stubborn"
     for tree in (workspace, elsewhere):
         tree.mkdir()
         for number in range(500):
             (tree / str(number)).write_text("x")
     (stubborn / "mounted").mkdir(parents=True)
-    await put_aside(state / "nothing", going)
+    await move_to_trash(state / "nothing", going)
     assert not going.exists()
-    await put_aside(workspace, going)
+    await move_to_trash(workspace, going)
     assert not workspace.exists()
     [aside] = going.iterdir()
     assert len(list(aside.iterdir())) == 500
-    await put_aside(elsewhere, going)   # no rename leads from there: removed on the spot
+    await move_to_trash(elsewhere, going)   # no rename leads from there: removed on the spot
     assert (elsewhere.exists(), list(going.iterdir())) == (False, [aside])
-    await put_aside(stubborn, going)
+    await move_to_trash(stubborn, going)
     [bad] = [path for path in going.iterdir() if path != aside]
     bad = bad.rename(going / "0")   # before all others
     await run("mount", "-t", "tmpfs", "tmpfs", str(bad / "mounted"))
     async with asyncio.timeout(30), asyncio.TaskGroup() as group:
-        removing = group.create_task(remove_what_goes(going, net, round_seconds=0.01))
+        removing = group.create_task(remove_what_goes(going, boundary, round_seconds=0.01))
         while list(going.iterdir()) != [bad]:
             await asyncio.sleep(0.01)
-        assert (net.failing, net.failures) == (1, 1), "counted, and tried again after a pause"
+        assert (boundary.failing, boundary.failures) == (1, 1), "counted, and tried again after a pause"
         await run("umount", str(bad / "mounted"))
         await run("rm", "-r", str(bad))   # as it says
-        while net.failing:
+        while boundary.failing:
             await asyncio.sleep(0.01)
         removing.cancel()
 
@@ -65,6 +65,6 @@ async def test_on_a_disk_that_is_nearly_full_the_room_is_made_at_once(
     tree, going = other_disk / "work", other_disk / "going"
     tree.mkdir()
     (tree / "large").write_bytes(b"x" * 2_000_000)
-    await put_aside(tree, going)
+    await move_to_trash(tree, going)
     assert not tree.exists()
     assert not going.exists()

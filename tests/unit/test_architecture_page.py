@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 import re
+import tomllib
+from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
+
+from deployd.forges.known import FORGES
+from deployd.project.offered.runtimes import RUNTIMES
 
 REPOSITORY = Path(__file__).parents[2]
 PACKAGE = REPOSITORY / "deployd"
@@ -28,8 +36,8 @@ def test_every_file_that_is_named_is_there() -> None:
 def test_who_adds_something_is_told_where_in_one_sentence() -> None:
     rows = dict(re.findall(r"^\| (an? [\w ]+) \| (.+) \|$", PAGE, re.M))
     assert rows.keys() == {
-        "a service", "a runtime", "a forge", "a step", "a kind of activity", "a command", "an API resource", "a page",
-        "an engine",
+        "a service", "a runtime", "a forge", "a step", "a kind of activity", "a command", "a setting",
+        "an API resource", "a page", "an engine",
     }
 
 
@@ -38,6 +46,35 @@ def test_unit_tests_lie_as_the_rooms_do() -> None:
     assert folders - ROOMS - {"__pycache__"} == {"expected"}
 
 
+def test_nobody_but_who_opens_it_may_know_docker() -> None:
+    """And of the command line only `deployd doctor`: a room that is new is in the contract, or here."""
+    contracts = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    [found] = [item["source_modules"] for item in contracts if item["name"] == "Docker is one engine"]
+    others = {name.removesuffix(".py") for name in ROOMS} - {"engine", "daemon", "cli"}
+    engine = {f"engine.{path.stem}" for path in (PACKAGE / "engine").glob("*.py") if path.stem != "__init__"}
+    assert {name.removeprefix("deployd.") for name in found} == others | engine
+    importers = {
+        str(path.relative_to(PACKAGE)) for room in ("cli", "daemon") for path in (PACKAGE / room).rglob("*.py")
+        if "deployd.engine.docker" in path.read_text()
+    }
+    assert importers <= {"cli/doctor/docker.py", "daemon/resources.py"}
+
+
 def test_activities_come_to_be_in_one_place() -> None:
     makers = [str(path.relative_to(PACKAGE)) for path in PACKAGE.rglob("*.py") if "NewActivity(" in path.read_text()]
     assert makers == ["deployment/requests.py"]
+
+
+@pytest.mark.parametrize(("names", "rooms"), [
+    (FORGES, ("forges",)), (RUNTIMES, ("runtimes", "project/offered")),
+], ids=("forges", "runtimes"))
+def test_nobody_asks_for_a_forge_or_a_runtime_by_its_name(names: dict[str, object], rooms: tuple[str, ...]) -> None:
+    own = tuple(PACKAGE / room for room in rooms)
+    others = [path for path in PACKAGE.rglob("*.py") if not any(path.is_relative_to(room) for room in own)]
+    assert [f"{path.relative_to(PACKAGE)}: {text}" for path in others for text in texts_of(path) if text in names] == []
+
+
+def texts_of(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value

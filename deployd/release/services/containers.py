@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from deployd.engine.names import DIGEST
-from deployd.engine.specs import Bind, ContainerSpec
+from deployd.engine.names import with_digest
+from deployd.engine.specs import Bind, ContainerSpec, Network
+from deployd.environment.relationships import Credential
 from deployd.project.model import Service
 from deployd.release.ports import Host
 from deployd.release.release import Release
 from deployd.release.services.secrets import ROOT, ensure_secret_files, secret_file
 from deployd.release.version import ServiceVersion
 from deployd.services.families import family_of
-from deployd.services.family import SECRET_FILE, Credential
+from deployd.services.family import SECRET_FILE
 from deployd.units import MEGABYTE
 
 
@@ -34,12 +35,10 @@ async def service_container(
     return ContainerSpec(
         name=names.service(service.name),
         image=version.image_id,
-        labels={**names.labels("service", service.name), DIGEST: version.digest},
+        labels=with_digest(names.labels("service", service.name), version.digest),
         command=parts.command,
         environment={**parts.environment, **dict.fromkeys(parts.secret_environment, SECRET_FILE)},
-        network=names.network,
-        address=address,
-        aliases=(service.name,),
+        network=Network(names.network, address, (service.name,)),
         binds=(*data, *files),
         tmpfs=parts.tmpfs,
         capabilities=parts.capabilities,

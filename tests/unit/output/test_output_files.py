@@ -7,18 +7,17 @@ import json
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from deployd.engine.names import Names
-from deployd.engine.observed import ContainerSeen
 from deployd.ids import ActivityId, EnvironmentId
 from deployd.output.entries import EntryReader
 from deployd.output.files import OutputFiles, last_times
-from deployd.output.keep import DAY_SECONDS, KeptBounds, keep_output, trim
+from deployd.output.retention import DAY_SECONDS, Retention, keep_output, trim
 from deployd.output.sources import ABOUT, kept_sources
 from deployd.process import LONGEST_LINE_BYTES
+from tests.doubles.engine import EngineDouble
 
 SECOND = "2026-05-04T10:{:02}:{:02}.{:09}Z"
 
@@ -168,9 +167,13 @@ def kept(folder: Path, name: str, sizes: dict[str, int], age_days: float, now: f
 def test_what_is_kept_is_kept_though_another_container_goes_at_the_same_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    folder, log = tmp_path / "output", tmp_path / "c-json.log"
+    engine = EngineDouble(tmp_path)
+    names = Names("test", EnvironmentId.read("shop/main"))
+    seen = engine.add("c", names.labels("app", "shop", ActivityId(7)))
+    folder, log = tmp_path / "output", asyncio.run(engine.log_file(seen.id))
+    log.parent.mkdir(parents=True)
     write(log, range(3))
-    bounds, link, met = KeptBounds(10_000, 7), Path.hardlink_to, []
+    bounds, link, met = Retention(10_000, 7), Path.hardlink_to, []
 
     def hardlink_to(to: Path, file: Path) -> None:
         if not met:   # between the folder and its first file
@@ -179,15 +182,7 @@ def test_what_is_kept_is_kept_though_another_container_goes_at_the_same_time(
         link(to, file)
 
     monkeypatch.setattr(Path, "hardlink_to", hardlink_to)
-
-    class Docker:
-        async def log_file(self, _container_id: str) -> Path:
-            return log
-
-    docker: Any = Docker()
-    labels = Names("test", EnvironmentId.read("shop/main")).labels("app", "shop", ActivityId(7))
-    seen = ContainerSeen("c", "c" * 64, "", "", labels, True, None, "none", {})
-    asyncio.run(keep_output(docker, seen, folder, bounds))
+    asyncio.run(keep_output(engine, seen, folder, bounds))
     [source] = kept_sources(folder)
     assert source.log.read_bytes() == log.read_bytes()
 
@@ -198,9 +193,9 @@ def test_what_is_kept_is_bounded_in_bytes_and_days_and_the_oldest_goes_first(tmp
     kept(folder, "new", {"": 40, ".1": 40}, 0.1, now)
     kept(folder, "older", {"": 30, ".1": 30}, 1, now)
     kept(folder, "old", {"": 1}, 8, now)
-    trim(folder, KeptBounds(120, 7), now)
+    trim(folder, Retention(120, 7), now)
     assert sorted(str(path.relative_to(folder)) for path in folder.rglob("*")) == [
         "new", "new/about.json", "new/log", "new/log.1", "older", "older/about.json", "older/log",
     ]
-    trim(folder, KeptBounds(0, 7), now)
+    trim(folder, Retention(0, 7), now)
     assert not folder.exists()

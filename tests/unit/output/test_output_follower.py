@@ -6,7 +6,6 @@ import asyncio
 import json
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +13,14 @@ import pytest
 
 from deployd.activity.masking import Masker
 from deployd.clock import SystemClock
+from deployd.engine.container_cache import ContainerCache
 from deployd.engine.names import Names
-from deployd.engine.observed import ContainerSeen
 from deployd.errors import DeployError
 from deployd.ids import ActivityId, EnvironmentId, EnvironmentName, ProjectId
-from deployd.output.follower import OutputFollower
+from deployd.output.follower import OutputFollower, Span
 from deployd.output.outputs import Outputs
-from deployd.output.sources import Source, Wanted, cron_sources
+from deployd.output.sources import OutputFilter, Source, cron_sources
+from tests.doubles.engine import EngineDouble
 from tests.unit.output.test_output_files import entry, set_aside, time_of, write
 
 NOW = "2026-05-04T12:00:00"
@@ -28,22 +28,6 @@ NOW = "2026-05-04T12:00:00"
 
 SHOP, MAIN = ProjectId("shop"), EnvironmentName("main-bvxea6p")
 SHOP_MAIN = EnvironmentId(SHOP, MAIN)
-
-
-@dataclass
-class Docker:
-    folder: Path
-    there: tuple[ContainerSeen, ...]
-    is_away: bool = False
-    generation: int = 0
-
-    async def containers(self) -> tuple[ContainerSeen, ...]:
-        if self.is_away:
-            raise DeployError("Docker does not answer")
-        return self.there
-
-    async def log_file(self, name: str) -> Path:
-        return self.folder / "containers" / name / f"{name}-json.log"
 
 
 class Environment:
@@ -65,8 +49,8 @@ class Environment:
             return self.sources
 
         return OutputFollower(
-            find, ("shop", "main-bvxea6p"), self.masker.clean_all, asyncio.Semaphore(1), start=start, end=end,
-            lines=lines, look_seconds=0.001,
+            find, ("shop", "main-bvxea6p"), self.masker.clean_all, asyncio.Semaphore(1), Span(start, end, lines),
+            look_seconds=0.001,
         )
 
 
@@ -258,18 +242,17 @@ async def test_who_reads_goes_on_while_docker_is_away_and_is_told_when_it_is_fro
     log = tmp_path / "containers" / "a" / "a-json.log"
     log.parent.mkdir(parents=True)
     write(log, range(3))
-    labels = Names("test", SHOP_MAIN).labels("app", "shop", ActivityId(7))
-    docker = Docker(tmp_path, (ContainerSeen("a", "a", "", "", labels, True, None, "none", {}),))
-    outputs = Outputs(
-        docker, docker, lambda *_: tmp_path, lambda *_: tmp_path, Masker().clean_all, SystemClock(),  # type: ignore[arg-type]
-    )
-    follower = await outputs.follow(SHOP_MAIN, Wanted(), start="", lines=None)
+    engine = EngineDouble(tmp_path)
+    engine.add("a", Names("test", SHOP_MAIN).labels("app", "shop", ActivityId(7)))
+    cache = ContainerCache(engine, "test")
+    outputs = Outputs(engine, cache, lambda *_: tmp_path, lambda *_: tmp_path, Masker().clean_all, SystemClock())
+    follower = await outputs.follow(SHOP_MAIN, OutputFilter(), start="", lines=None)
     assert len(await taken(follower, 3)) == 3
-    docker.is_away, docker.generation = True, 1
+    engine.reachable, cache.generation = False, 1
     write(log, [3])
     assert texts(await taken(follower, 1)) == ["line 3"]
     with pytest.raises(DeployError):
-        await outputs.follow(SHOP_MAIN, Wanted(), start="", lines=None)
+        await outputs.follow(SHOP_MAIN, OutputFilter(), start="", lines=None)
     outputs.end_followers()
     assert await follower.take() is None
     follower.close()
@@ -288,12 +271,15 @@ async def ended_soon(follower: OutputFollower) -> None:
 
 
 @pytest.mark.parametrize(("wanted", "found"), [
-    (Wanted(), "app web mailer db nightly"), (Wanted(app="shop"), "app web"), (Wanted(worker="mailer"), "mailer"),
-    (Wanted(worker="shop--mailer"), "mailer"), (Wanted(worker="blog--mailer"), ""), (Wanted(service="db"), "db"),
-    (Wanted(cron="nightly", service="db"), "db nightly"), (Wanted(version=3), ""),
-    (Wanted(version=2), "app web mailer"), (Wanted(version=2, worker="mailer"), "mailer"), (Wanted(app="none"), ""),
+    (OutputFilter(), "app web mailer db nightly"), (OutputFilter(app="shop"), "app web"),
+    (OutputFilter(worker="mailer"), "mailer"),
+    (OutputFilter(worker="shop--mailer"), "mailer"), (OutputFilter(worker="blog--mailer"), ""),
+    (OutputFilter(service="db"), "db"),
+    (OutputFilter(cron="nightly", service="db"), "db nightly"), (OutputFilter(version=3), ""),
+    (OutputFilter(version=2), "app web mailer"), (OutputFilter(version=2, worker="mailer"), "mailer"),
+    (OutputFilter(app="none"), ""),
 ])
-def test_a_reader_says_whom_it_wants(wanted: Wanted, found: str) -> None:
+def test_a_reader_says_whom_it_wants(wanted: OutputFilter, found: str) -> None:
     log = Path("log")
     sources = {
         "app": Source("1", log, "app", "shop", "shop", 2), "web": Source("2", log, "web", "shop", "shop", 2),

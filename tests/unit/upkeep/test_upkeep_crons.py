@@ -44,7 +44,7 @@ class Runs:
 
 @asynccontextmanager
 async def served(stand: Stand, runs: Runs) -> AsyncIterator[None]:
-    crons = Crons(stand.store, stand.host, stand.router, Masker(), run=runs)
+    crons = Crons(stand.store, stand.host, Masker(), run=runs)
     async with asyncio.TaskGroup() as group:
         serving = group.create_task(crons.serve())
         yield
@@ -149,7 +149,7 @@ async def test_a_deleted_environment_runs_nothing_any_more(tmp_path: Path) -> No
 
 async def test_a_run_that_is_wanted_now_waits_as_others_do_and_there_is_one_at_a_time(tmp_path: Path) -> None:
     stand, runs = Stand(tmp_path, MINUTELY.replace("* * * * *", "0 0 1 1 *")), Runs(seconds=10)
-    crons = Crons(stand.store, stand.host, stand.router, Masker(), run=runs)
+    crons = Crons(stand.store, stand.host, Masker(), run=runs)
     key = CronKey(EnvironmentId(SHOP, MAIN), "app", "tick")
     async with asyncio.TaskGroup() as group:
         serving = group.create_task(crons.serve())
