@@ -26,6 +26,7 @@ function showTimes(within = document) {
 
 // Parts ---------------------------------------------------------------------------------------------------------------
 
+// What is folded or open stays so, and the focus stays where it is.
 function put(part) {
   const there = document.getElementById(part.id)
   if (!there) return
@@ -33,10 +34,16 @@ function put(part) {
   template.innerHTML = part.html
   const made = template.content.firstElementChild
   if (!made) return
-  const focused = there.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null
+  showTimes(template.content)
+  const folds = there.querySelectorAll("details")
+  made.querySelectorAll("details").forEach((fold, at) => { if (folds[at]) fold.open = folds[at].open })
+  if (made.isEqualNode(there)) return
+  const focused = there.contains(document.activeElement) ? document.activeElement : null
   there.replaceWith(made)
-  showTimes(made.parentNode || document)
-  if (focused) made.querySelector(`[href="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true })
+  if (!focused) return
+  const same = other => other.getAttribute("href") === focused.getAttribute("href") &&
+    other.textContent === focused.textContent
+  ;[...made.querySelectorAll(focused.tagName)].find(same)?.focus({ preventScroll: true })
 }
 
 // Loads the page again without leaving it: what was typed and where one looks stays.
