@@ -126,8 +126,9 @@ def _refuse_overtaken(db: sqlite3.Connection, environment: Environment, seen: in
     newest = activities.latest(db, environment=environment.id, limit=1)
     if newest and newest[0].id > seen:
         one = newest[0]
+        how = "it is" if one.state in activities.OPEN else "it ended as"
         raise Overtaken(
             f"{one.trigger.who} asked for {one.kind} {one.id} of {one.branch} meanwhile, at"
-            f" {one.created_at:%H:%M:%S}; it is {one.state.replace('_', ' ')}",
+            f" {one.created_at:%H:%M:%S}; {how} {one.state.replace('_', ' ')}",
             mend="look at what it does, and ask again if this is wanted still; nothing was done",
         )

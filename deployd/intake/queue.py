@@ -99,8 +99,10 @@ class StateQueue:
         a branch that was forced from A to B and back to A is at A again.
         """
         newest = activities.latest(db, environment=environment_of_branch(push.project, push.branch), limit=1)
-        if newest and newest[0].commit == push.new and newest[0].state in ("pending", "in_progress", "success"):
-            return newest[0].id
+        for one in newest:
+            goes_well = one.state in ("pending", "in_progress", "success")
+            if one.commit == push.new and goes_well and one.kind != kinds.DELETE.name:
+                return one.id
         return None
 
 

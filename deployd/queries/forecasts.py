@@ -29,6 +29,7 @@ from deployd.state.store import Store
 ForecastKind = Literal["redeploy", "rollback", "delete"]
 KINDS: tuple[ForecastKind, ...] = ("redeploy", "rollback", "delete")
 DATA_STAYS = "stays as it is: databases, files in mounts and passwords are not part of a version"
+STARTED_ANEW = "applications and workers: started anew, in new containers"
 LOOKED_AT = 50
 """Activities among which the last one like it is looked for."""
 
@@ -97,7 +98,8 @@ class ForecastQueries:
             after, plan = await self._plan(kind, of, found, version, live)
         except DeployError as error:
             return await self._shape(kind, of, found, live, chosen, version, (), (error.what,))
-        return await self._shape(kind, of, found, live, chosen, after, tuple(plan.lines()), plan.refusals)
+        anew = (STARTED_ANEW,) if kind == "redeploy" else ()
+        return await self._shape(kind, of, found, live, chosen, after, (*plan.lines(), *anew), plan.refusals)
 
     async def _plan(
         self, kind: ForecastKind, project: ProjectSettings, environment: Environment, version: Version,

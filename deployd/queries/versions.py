@@ -76,7 +76,7 @@ class VersionQueries:
         return VersionShape(
             activity=number, kind=by.kind if by else "", commit=about.commit, subject=about.subject,
             author=about.author, who=by.trigger.who if by else "", how=by.trigger.how if by else "", since=since,
-            seconds=ran.total_seconds() if ran else None, live=live,
+            seconds=ran.total_seconds() if ran is not None else None, live=live,
         )
 
 
