@@ -1,9 +1,9 @@
--- Commands of pages that are put together (SSI): which of them nginx gets to see, and how many. Touches nothing.
+-- Commands of pages that are put together (SSI): which of them nginx gets to see, and how many.
 --
--- nginx works them out in the process that serves everybody, and without a bound: a variable that is set to itself twice, thirty
--- times over, has all of its memory, and a regular expression takes minutes. So a command passes that this file understands
--- to its last letter; in place of any other stands what nginx itself writes for a wrong one. Whatever begins a command for nginx begins
--- one here (`<!--#`), and one that is passed ends for both at the same `-->`.
+-- nginx works them out in the process that serves everybody, and without a bound: a variable that is set to itself twice,
+-- thirty times over, has all of its memory, and a regular expression takes minutes. So a command passes that this file
+-- understands to its last letter; in place of any other stands what nginx itself writes for a wrong one. Whatever begins a
+-- command for nginx begins one here (`<!--#`), and one that is passed ends for both at the same `-->`.
 local _M = {}
 
 local BEGIN, FINISH = "<!--#", "-->"

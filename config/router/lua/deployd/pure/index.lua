@@ -1,19 +1,17 @@
--- A document of routes (deployd/router/render.py writes it) made into tables that answer quickly. Touches nothing.
+-- A document of routes (deployd/router/render.py writes it) made into tables that answer quickly.
 --
 -- index.http[host] and index.https[host] are lists of routes, longest path first. Without TLS a host's https routes are
 -- answered over http, before the http routes of the same path: those are there to redirect to https.
-local access = require "deployd.access"
-local cache = require "deployd.cache"
-local pattern = require "deployd.pattern"
-local settings = require "deployd.settings"
+local addresses = require "deployd.pure.addresses"
+local cache_key = require "deployd.pure.cache_key"
 
 local _M = {}
 
-local function rules_by_path(redirects, environment)
+local function rules_by_path(redirects, environment, compile)
     local rules = { exact = {}, prefix = {}, regexps = {}, longest = 0, environment = environment }
     for _, rule in ipairs(redirects) do
         if rule.regexp then
-            rule.pattern = assert(pattern.compile(rule.path))
+            rule.pattern = assert(compile(rule.path))
             rules.regexps[#rules.regexps + 1] = rule
         elseif rule.prefix then
             rules.prefix[rule.path] = rule
@@ -23,6 +21,15 @@ local function rules_by_path(redirects, environment)
         end
     end
     return rules
+end
+
+-- Who may see the environment; see deployd/access.lua. nil: everybody.
+local function access_of(written)
+    if not written then
+        return nil
+    end
+    local rules, otherwise = addresses.prepare(written.rules)
+    return { rules = rules, otherwise = otherwise, users = next(written.users) and written.users }
 end
 
 -- What hosts ask of those who come over TLS; see deployd/tls.lua.
@@ -64,19 +71,21 @@ local function https_over_http(index)
     end
 end
 
-function _M.build(document)
+-- `settings` has `https_port` and `zones`; `compile` makes a pattern of an expression, or nil and the reason.
+function _M.build(document, settings, compile)
+    local zone = settings.zones[string.match(document.environment, "^[^/]*")] or "answers"
     local index = {
         http = {}, https = {}, tls = tls_by_host(document.tls or {}), robots = document.robots,
         within = document.within or {},
-        access = access.prepare(document.access),
+        access = access_of(document.access),
     }
     for _, route in ipairs(document.routes) do
         if #route.redirects > 0 then
-            route.rules = rules_by_path(route.redirects, document.environment)
+            route.rules = rules_by_path(route.redirects, document.environment, compile)
         end
         route.redirects = nil
         route.next = 0
-        route.cache = cache.prepare(route.cache, document.environment, document.version)
+        route.cache = cache_key.prepare(route.cache, document.environment, document.version, zone, compile)
         route.plain = route.type == "upstream" and not route.rules and #route.targets > 0
         route.only = #route.targets == 1 and route.targets[1][1] .. ":" .. route.targets[1][2] or nil
         add(index[route.scheme], route)
@@ -89,7 +98,8 @@ function _M.build(document)
     return index
 end
 
--- The route for a path. A path is matched by whole segments: `/shop` matches `/shop` and `/shop/cart`, not `/shopping`.
+-- The route for a path, from a list with the longest first. A path is matched by whole segments: `/shop` matches `/shop`
+-- and `/shop/cart`, not `/shopping`.
 function _M.match(list, path)
     for i = 1, #list do
         local route = list[i]

@@ -1,4 +1,4 @@
--- URLs put together of what an operator wrote and what a visitor asked for. Touches nothing.
+-- URLs put together of what an operator wrote and what a visitor asked for.
 local _M = {}
 
 -- A base with a path behind it, and exactly one slash between: what follows neither begins with "//", which leads to another
