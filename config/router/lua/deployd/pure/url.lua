@@ -28,7 +28,8 @@ end
 
 -- A path as somebody wrote it, with everything encoded that has to be; what is encoded stays as it is (`%2F` is no slash).
 function _M.tidy(raw)
-    return (string.gsub(string.gsub(raw, "%%%f[^%x]", "%%25"), "[^%w%-%._~!$&'()*+,;=:@/%%]", function(byte)
+    local percents = string.gsub(raw, "%%(%x?%x?)", function(digits) return (#digits == 2 and "%" or "%25") .. digits end)
+    return (string.gsub(percents, "[^%w%-%._~!$&'()*+,;=:@/%%]", function(byte)
         return string.format("%%%02X", string.byte(byte))
     end))
 end
