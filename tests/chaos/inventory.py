@@ -11,7 +11,7 @@ from deployd.engine.names import ACTIVITY, ENVIRONMENT, INSTANCE, PART, PROJECT,
 from deployd.process import run
 from scripts.local_daemon import LocalDaemon
 from scripts.removal import loops_below, mounts_below
-from tests.chaos.record import Live
+from tests.support.journal_record import Live
 
 OF_A_VERSION = frozenset({"app", "web", "worker"})
 

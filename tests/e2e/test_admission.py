@@ -14,7 +14,7 @@ import pytest
 from scripts.local_daemon import LocalDaemon
 from scripts.removal import left_behind, remove_all
 from scripts.repository import make_repository
-from tests.e2e.conftest import APP, SERVER, Developer
+from tests.support.developer import APP, SERVER, Developer
 
 END_SECONDS = 60.0
 BUILT = {".platform.app.yaml": APP + "hooks: {build: 'true'}\n", "server.py": SERVER, "text": "first"}

@@ -15,7 +15,7 @@ import pytest_asyncio
 from scripts.git_push import Pushed, push
 from scripts.local_daemon import LocalDaemon
 from scripts.repository import commit, make_repository
-from tests.e2e.conftest import APP, Developer, MakeDeveloper, write_start
+from tests.support.developer import APP, Developer, MakeDeveloper, write_start
 
 PROJECT = "foreground"
 RUN = "#!/bin/sh\npython3 server.py &\n"

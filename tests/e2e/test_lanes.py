@@ -13,7 +13,7 @@ import pytest
 from deployd.environment.naming import machine_name
 from deployd.process import run
 from scripts.git_push import Pushed
-from tests.e2e.conftest import APP, Developer, MakeDeveloper
+from tests.support.developer import APP, Developer, MakeDeveloper
 
 SLOW_HOOK = APP + """\
 mounts:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from tests.chaos.faulty import APP, held, page_with, pass_of, until
-from tests.e2e.conftest import Developer, MakeDeveloper
+from tests.support.developer import Developer, MakeDeveloper
+from tests.support.waiting_hooks import APP, held, page_with, pass_of, until
 
 LIMIT_SECONDS = 120.0
 

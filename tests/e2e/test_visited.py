@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from scripts.git_push import Pushed
-from tests.e2e.conftest import APP, SERVER, Developer, MakeDeveloper
+from tests.support.developer import APP, SERVER, Developer, MakeDeveloper
 
 HOSTILE = """\
 <html><head><title>Bad \\x1b[31mRequest</title><script>nothing</script></head>

@@ -14,7 +14,7 @@ import pytest
 import pytest_asyncio
 
 from scripts.local_daemon import LocalDaemon
-from tests.e2e.conftest import Developer, MakeDeveloper
+from tests.support.developer import Developer, MakeDeveloper
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

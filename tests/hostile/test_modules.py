@@ -14,9 +14,9 @@ import pytest_asyncio
 from deployd.process import run
 from scripts.git_push import git_environment
 from scripts.local_daemon import LocalDaemon
-from tests.e2e.conftest import APP, Developer, MakeDeveloper
 from tests.hostile.test_network import address_of_the_host
-from tests.integration.lan_stand import METADATA, PORT, PRIVATE, answering, connect_machine, give_addresses, machine
+from tests.support.developer import APP, Developer, MakeDeveloper
+from tests.support.lan_stand import METADATA, PORT, PRIVATE, answering, connect_machine, give_addresses, machine
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
 

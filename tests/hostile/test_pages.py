@@ -13,8 +13,8 @@ from yarl import URL
 
 from deployd.router_process.container import router_name
 from deployd.router_process.nginx_conf import HIDDEN_VARIABLES, LUA_VARIABLES
-from tests.e2e.conftest import APP, Developer, MakeDeveloper
-from tests.integration.router_stand import docker
+from tests.support.developer import APP, Developer, MakeDeveloper
+from tests.support.router_stand import docker
 
 SERVER = """\
 import os

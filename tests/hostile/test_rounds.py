@@ -14,7 +14,7 @@ from yarl import URL
 
 from deployd.environment.naming import machine_name
 from scripts.local_daemon import LocalDaemon
-from tests.e2e.conftest import APP, SERVER, Developer, MakeDeveloper
+from tests.support.developer import APP, SERVER, Developer, MakeDeveloper
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

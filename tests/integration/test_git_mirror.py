@@ -21,7 +21,7 @@ from deployd.ids import CommitId
 from deployd.process import run
 from deployd.project.tree.limits import TreeLimits
 from deployd.reach import parse_opening
-from tests.integration.intake_stand import (
+from tests.support.intake_stand import (
     Stand,
     commit_files,
     developer_environment,

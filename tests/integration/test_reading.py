@@ -19,7 +19,7 @@ from deployd.reading.bounds import LARGEST_FILE_BYTES, ConfigurationTooLarge
 from deployd.reading.readers import Readers, open_readers
 from deployd.release.code import ProjectCode
 from deployd.settings import ProjectSettings
-from tests.integration.intake_stand import commit_files, developer_environment, make_working_tree
+from tests.support.intake_stand import commit_files, developer_environment, make_working_tree
 
 APP = "name: app\ntype: python:3.13\nweb:\n  commands:\n    start: python3 server.py\n"
 PROJECT = ProjectSettings(id=ProjectId("shop"))

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 from aiohttp import web
-from router_stand import Stand, ask, backend, route, router, routes, running_router, unique
 
 from deployd.router.control import Router
+from tests.support.router_stand import Stand, ask, backend, route, router, routes, running_router, unique
 
 __all__ = ["router"]
 

@@ -22,8 +22,8 @@ from deployd.runtimes.build_steps import FLAVORS as BUILT
 from deployd.runtimes.known import KNOWN
 from deployd.services.families import RUNNABLE
 from deployd.settings import Size
-from tests.unit.project_corpus import REPOSITORY
-from tests.unit.project_trees import DictTree
+from tests.doubles.trees import DictTree
+from tests.support.corpus import REPOSITORY
 
 WITHOUT_EFFECT = {
     # (class, field): the key of which the reader warns, or that it refuses

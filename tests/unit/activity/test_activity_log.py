@@ -18,7 +18,7 @@ from deployd.activity.masking import Masker
 from deployd.activity.render import render_line
 from deployd.errors import DeployError
 from deployd.ids import ActivityId
-from tests.unit.activity_world import LoopClock
+from tests.doubles.activity_world import LoopClock
 
 ONE = ActivityId(1)
 

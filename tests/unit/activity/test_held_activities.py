@@ -25,8 +25,8 @@ from deployd.state.entries import HELD, Entry
 from deployd.state.locks import Lock
 from deployd.upkeep.collect.look import _read
 from deployd.upkeep.ownership import Hands, read_at
+from tests.doubles.store import MemoryStore
 from tests.unit.deployment.test_deployment_decisions import version
-from tests.unit.state_in_memory import MemoryStore
 
 SHOP, MAIN = ProjectId("shop"), EnvironmentName("main-bvxea6i")
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)

@@ -21,7 +21,7 @@ from deployd.state import activities, entries, environments
 from deployd.state.activities import NewActivity, Trigger
 from deployd.state.answers import put_wrong
 from deployd.state.entries import Entry
-from tests.unit.state_in_memory import MemoryStore
+from tests.doubles.store import MemoryStore
 
 NOW = datetime(2026, 5, 4, 10, 0, tzinfo=UTC)
 SHOP, MAIN = ProjectId("shop"), EnvironmentName("main-bvxea6i")

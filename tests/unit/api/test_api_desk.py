@@ -22,7 +22,7 @@ from deployd.router.paths import RouterPlaces
 from deployd.settings import Settings
 from deployd.state import activities, environments, locks
 from deployd.state.activities import NewActivity, Trigger
-from tests.unit.state_in_memory import MemoryStore
+from tests.doubles.store import MemoryStore
 
 NOW = datetime(2026, 5, 4, 10, 0, tzinfo=UTC)
 SHOP, MAIN = ProjectId("shop"), EnvironmentName("main-bvxea6i")

@@ -12,8 +12,8 @@ from deployd.api.errors import REFUSED, STATUS, UNAVAILABLE
 from deployd.api.openapi import openapi
 from deployd.api.routes import ApiRoute, api_routes
 from deployd.api.shapes import StatusShape
-from tests.unit.api_double import FakeBoard, FakeDesk
-from tests.unit.project_corpus import REPOSITORY
+from tests.doubles.api import FakeBoard, FakeDesk
+from tests.support.corpus import REPOSITORY
 
 API = (REPOSITORY / "docs/api.md").read_text()
 STATUS_PAGE = (REPOSITORY / "docs/status.md").read_text()

@@ -28,7 +28,7 @@ from deployd.engine.errors import EngineUnreachable
 from deployd.errors import DeployError
 from deployd.output.sources import Wanted
 from deployd.settings import Token
-from tests.unit.api_double import AT, FakeBoard, FakeDesk, activity, ending, line
+from tests.doubles.api import AT, FakeBoard, FakeDesk, activity, ending, line
 
 Client = TestClient[web.Request, web.Application]
 TOKENS = [

@@ -21,8 +21,8 @@ from deployd.api.shapes import UseShape, as_json
 from deployd.cli.main import main
 from deployd.engine.errors import EngineUnreachable
 from deployd.process import open_process, run
-from tests.unit.api_double import AT, MAIL, FakeBoard, FakeDesk, activity, ending, environment, line, open_fake_daemon
-from tests.unit.project_corpus import REPOSITORY
+from tests.doubles.api import AT, MAIL, FakeBoard, FakeDesk, activity, ending, environment, line, open_fake_daemon
+from tests.support.corpus import REPOSITORY
 
 Cli = Callable[..., Coroutine[Any, Any, Result]]
 

@@ -22,9 +22,9 @@ from deployd.api.shapes import MailShape
 from deployd.console.routes import PAGES, console_routes
 from deployd.router.table import EnvironmentTraffic, Released, RouterStatus
 from deployd.settings import Token
-from tests.unit.api_double import AT, FakeBoard, FakeDesk, activity, certificate, environment
-from tests.unit.page import Page
-from tests.unit.project_corpus import REPOSITORY
+from tests.doubles.api import AT, FakeBoard, FakeDesk, activity, certificate, environment
+from tests.support.corpus import REPOSITORY
+from tests.support.page import Page
 
 Client = TestClient[web.Request, web.Application]
 TOKENS = [

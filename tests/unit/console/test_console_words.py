@@ -12,7 +12,7 @@ from deployd.console.render import duration, moment, state
 from deployd.console.requests import LINES, STATUSES, Wanted, newest_of, parse_request, parse_wanted
 from deployd.console.visitors import visitors_now
 from deployd.router.table import EnvironmentTraffic, Released, RouterStatus
-from tests.unit.api_double import AT, FakeBoard, activity, environment
+from tests.doubles.api import AT, FakeBoard, activity, environment
 
 SHOP = environment("shop")
 LOG = [{"path": path, "status": status} for path, status in (

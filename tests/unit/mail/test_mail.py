@@ -14,7 +14,7 @@ from deployd.mail.handing import GIVE_UP_SECONDS, Handed, after, pause_seconds
 from deployd.mail.letter import Letter, parse_letter, subject_of, write_letter
 from deployd.mail.round import Relay, parse_round, write_round
 from deployd.settings import MailSettings, Settings, parse_relay
-from tests.unit.api_double import MAIL
+from tests.doubles.api import MAIL
 
 LETTER = Letter(3, 1000.0, "a@shop.test", ("b@c.test", "d@e.test"), 17, "Hello", "waits")
 

@@ -18,8 +18,8 @@ import pytest
 import yaml
 
 from deployd.project.reader import read_project
-from tests.unit.project_schema_probes import Probe, probes, schema
-from tests.unit.project_trees import DictTree
+from tests.doubles.trees import DictTree
+from tests.support.schema_probes import Probe, probes, schema
 
 APP: dict[str, Any] = {"name": "app", "type": "php:8.4", "web": {"locations": {"/": {"root": "x"}}}}
 BASES: dict[str, tuple[dict[str, Any], str]] = {

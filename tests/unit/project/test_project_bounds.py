@@ -11,8 +11,8 @@ import pytest
 
 from deployd.errors import DeployError
 from deployd.project.reader import read_project
-from tests.unit.project_corpus import REPOSITORY
-from tests.unit.project_trees import DictTree
+from tests.doubles.trees import DictTree
+from tests.support.corpus import REPOSITORY
 
 PHP = 'name: app\ntype: php:8.4\nweb: {locations: {/: {root: x}}}\n'
 APP, ROUTES, SERVICES = ".platform.app.yaml", ".platform/routes.yaml", ".platform/services.yaml"

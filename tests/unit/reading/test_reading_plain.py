@@ -11,9 +11,9 @@ from deployd.project.model import Endpoint, Place, ProjectConfig, ReadResult
 from deployd.project.reader import read_project
 from deployd.reading.plain import NotOfThatShape, as_plain, from_plain
 from deployd.reading.readers import OfferRead
+from tests.doubles.trees import DictTree
+from tests.support.corpus import CorpusProject, corpus_projects
 from tests.unit.project.test_project_accepts_and_rejects import ROWS, Row
-from tests.unit.project_corpus import CorpusProject, corpus_projects
-from tests.unit.project_trees import DictTree
 
 PLACE = {"file": "a"}
 

@@ -26,8 +26,8 @@ from deployd.state.activities import NewActivity, Trigger
 from deployd.state.store import StateUnwritable
 from deployd.upkeep.collect.collector import SHORT_SECONDS, Collector, seconds_to_wait
 from deployd.upkeep.collect.look import MOST_CRON_LOGS
-from tests.unit.state_in_memory import MemoryStore
-from tests.unit.upkeep_stand import BASE, KEY, MAIN, SHOP, LoopClock
+from tests.doubles.store import MemoryStore
+from tests.support.upkeep_stand import BASE, KEY, MAIN, SHOP, LoopClock
 
 SLUG = SlugKey("a" * 64)
 

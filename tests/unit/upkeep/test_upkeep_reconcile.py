@@ -13,8 +13,8 @@ from deployd.deployment.results import Frozen
 from deployd.errors import DeployError
 from deployd.upkeep.ownership import read_live
 from deployd.upkeep.reconcile import Reconciler
+from tests.support.upkeep_stand import KEY, Stand
 from tests.unit.upkeep.test_upkeep_watch import EngineDouble
-from tests.unit.upkeep_stand import KEY, Stand
 
 pytestmark = pytest.mark.looptime
 PIDS = {"web": 11, "app": 12}

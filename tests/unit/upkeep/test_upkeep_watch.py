@@ -23,7 +23,7 @@ from deployd.errors import DeployError
 from deployd.upkeep.back_off import BackOff
 from deployd.upkeep.reconcile import Reconciler
 from deployd.upkeep.watch import Watch
-from tests.unit.upkeep_stand import BASE, INSTANCE, KEY, MAIN, SHOP, Stand
+from tests.support.upkeep_stand import BASE, INSTANCE, KEY, MAIN, SHOP, Stand
 
 pytestmark = pytest.mark.looptime
 FROZEN = ("freeze", "done", write_result(Frozen(True)))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from tests.mixed.count import Count
-from tests.mixed.plain import POST_BYTES
+from tests.support.mixed.count import Count
+from tests.support.mixed.plain import POST_BYTES
 
 
 def compare(

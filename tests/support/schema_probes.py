@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-FOLDER = Path(__file__).parent / "expected" / "schema"
+FOLDER = Path(__file__).parent / "schemas"
 VALUES: tuple[Any, ...] = (True, 1, 200, -1, 1.5, "", "x", "5m", "200", [], ["x"], [1], [{}], {}, {"x": "y"}, {"x": {}}, {"x": {"y": "z"}})
 NAMES = {"locations": "/a", "paths": "/a"}
 SAMPLES = {"upstream": "app:http", "to": "https://b.example/", "spec": "* * * * *"}

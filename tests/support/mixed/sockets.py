@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from tests.mixed.visit import PAUSE_SECONDS, Visit
+from tests.support.mixed.visit import PAUSE_SECONDS, Visit
 
 
 async def sockets(visit: Visit) -> None:

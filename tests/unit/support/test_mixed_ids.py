@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from tests.mixed.count import Count
-from tests.mixed.ids import compare
+from tests.support.mixed.count import Count
+from tests.support.mixed.ids import compare
 
 
 def account(*lines: str, sent: str = "", broken: str = "", given_up: Mapping[str, int | None] | None = None) -> Count:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import aiohttp
 from yarl import URL
 
-from tests.mixed.count import Count
+from tests.support.mixed.count import Count
 
 HELD_SECONDS = 0.25
 """A request that took as long was held."""

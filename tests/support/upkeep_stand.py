@@ -26,8 +26,8 @@ from deployd.settings import ProjectSettings, Settings
 from deployd.state import activities, entries, environments
 from deployd.state.activities import NewActivity, Trigger
 from deployd.state.entries import Entry
-from tests.unit.project_trees import DictTree
-from tests.unit.state_in_memory import MemoryStore
+from tests.doubles.store import MemoryStore
+from tests.doubles.trees import DictTree
 
 SHOP, MAIN = ProjectId("shop"), machine_name("main")
 KEY = (SHOP, MAIN)

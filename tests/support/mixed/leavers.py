@@ -15,8 +15,8 @@ import asyncio
 import random
 import time
 
-from tests.mixed.plain import POST_BYTES
-from tests.mixed.visit import HELD_SECONDS, Visit
+from tests.support.mixed.plain import POST_BYTES
+from tests.support.mixed.visit import HELD_SECONDS, Visit
 
 PATIENCE_SECONDS = 0.03
 """At most: shorter than the pause between two, so that many of them begin in a freeze."""

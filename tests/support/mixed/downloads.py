@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 
-from tests.mixed.server import FILE_BYTES, file_of
-from tests.mixed.visit import PAUSE_SECONDS, Visit
+from tests.support.mixed.server import FILE_BYTES, file_of
+from tests.support.mixed.visit import PAUSE_SECONDS, Visit
 
 PART_BYTES = FILE_BYTES // 8
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.mixed.visit import Visit
+from tests.support.mixed.visit import Visit
 
 POST_BYTES = 5000
 

@@ -6,8 +6,8 @@ import asyncio
 import json
 import re
 
-from tests.mixed.plain import POST_BYTES
-from tests.mixed.visit import Visit
+from tests.support.mixed.plain import POST_BYTES
+from tests.support.mixed.visit import Visit
 
 LENGTH = re.compile(rb"\r\ncontent-length: *([0-9]+)", re.IGNORECASE)
 

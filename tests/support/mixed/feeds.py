@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import aiohttp
 
-from tests.mixed.visit import Visit
+from tests.support.mixed.visit import Visit
 
 
 async def feeds(visit: Visit) -> None:

@@ -44,7 +44,7 @@ from scripts.git_push import git_environment
 from scripts.local_daemon import LocalDaemon
 from scripts.removal import left_behind, mounts_below, remove_all
 from scripts.repository import commit, make_repository
-from tests.e2e.conftest import SERVER
+from tests.support.developer import SERVER
 
 PROJECT = ProjectId("steps")
 APP = """\

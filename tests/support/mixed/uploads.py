@@ -6,7 +6,7 @@ import asyncio
 import json
 from dataclasses import replace
 
-from tests.mixed.visit import Visit
+from tests.support.mixed.visit import Visit
 
 PIECES, PIECE_BYTES = 10, 2048
 

@@ -1,4 +1,5 @@
-"""A deployd that kills itself with SIGKILL at a point: `DOOM=switch:done:before python -m tests.chaos.doom serve …`
+"""A deployd that kills itself with SIGKILL at a point:
+`KILL_POINT=switch:done:before python -m tests.support.kill_points serve …`
 
     <step>:<event>:before    the act is done, the journal does not say so yet
     <step>:<event>:after     the journal says so, durably, and nothing else has been done
@@ -23,8 +24,8 @@ from deployd.deployment.carry import StateJournal
 from deployd.deployment.steps import DELETE, PUSH
 from deployd.router.control import Router, RouterUnanswered
 
-VARIABLE = "DOOM"
-LAST_WORDS = "doom:"
+VARIABLE = "KILL_POINT"
+LAST_WORDS = "kill point:"
 LOST, LOST_ANSWERS = "switch:answered:lost", 3
 
 
@@ -51,22 +52,22 @@ def arm() -> None:
     """Put the points into the daemon that is about to run."""
     write, switch = StateJournal.write, Router.switch
 
-    async def doomed_write(self: StateJournal, step: str, event: str, **more: Any) -> None:
+    async def killed_write(self: StateJournal, step: str, event: str, **more: Any) -> None:
         die(f"{step}:{event}:before")
         await write(self, step, event, **more)
         die(f"{step}:{event}:after")
 
     answers = itertools.count(1)
 
-    async def doomed_switch(self: Router, *routes: Any) -> Any:
+    async def killed_switch(self: Router, *routes: Any) -> Any:
         answer = await switch(self, *routes)
         die("switch:answered:after")
         if os.environ.get(VARIABLE) == LOST and next(answers) <= LOST_ANSWERS:
             raise RouterUnanswered(f"{LAST_WORDS} {LOST}")
         return answer
 
-    StateJournal.write = doomed_write  # type: ignore[method-assign]
-    Router.switch = doomed_switch  # type: ignore[method-assign]
+    StateJournal.write = killed_write  # type: ignore[method-assign]
+    Router.switch = killed_switch  # type: ignore[method-assign]
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from deployd.process import run
-from tests.e2e.conftest import SERVER
+from tests.support.developer import SERVER
 
 APP = """\
 name: app

@@ -23,9 +23,9 @@ from contextlib import asynccontextmanager
 
 import aiohttp
 
-from tests.mixed import downloads, feeds, ids, leavers, multiplexed, pipeline, plain, sockets, uploads
-from tests.mixed.count import Count
-from tests.mixed.visit import PAUSE_SECONDS, Visit
+from tests.support.mixed import downloads, feeds, ids, leavers, multiplexed, pipeline, plain, sockets, uploads
+from tests.support.mixed.count import Count
+from tests.support.mixed.visit import PAUSE_SECONDS, Visit
 
 Kind = Callable[[Visit], Awaitable[None]]
 KINDS: tuple[tuple[Kind, int], ...] = (

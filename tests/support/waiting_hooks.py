@@ -14,7 +14,7 @@ import aiohttp
 from yarl import URL
 
 from scripts.local_daemon import LocalDaemon
-from tests.e2e.conftest import Developer
+from tests.support.developer import Developer
 
 LIMIT_SECONDS = 90.0
 APP = """\

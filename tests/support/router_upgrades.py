@@ -18,7 +18,7 @@ from deployd.router_process.container import earlier_name, router_name
 from deployd.router_process.default_certificate import ensure_default_certificate
 from deployd.router_process.nginx_conf import RouterConfig
 from deployd.router_process.upgrade import WantedRouter, end_earlier, ensure_router
-from tests.integration.router_stand import IMAGE, SOURCE, Stand, docker, ensure_image, free_port
+from tests.support.router_stand import IMAGE, SOURCE, Stand, docker, ensure_image, free_port
 
 
 @dataclass

@@ -40,8 +40,8 @@ from deployd.ids import ActivityId, CommitId, EnvironmentName, ProjectId
 from deployd.state import activities, entries
 from deployd.state.activities import Activity, NewActivity, Trigger
 from deployd.state.store import StateUnwritable
-from tests.unit.activity_world import Crash, LoopClock, NotDone, QuietTell
-from tests.unit.state_in_memory import MemoryStore
+from tests.doubles.activity_world import Crash, LoopClock, NotDone, QuietTell
+from tests.doubles.store import MemoryStore
 
 Lane = tuple[str, str]
 AT_ONCE = 2

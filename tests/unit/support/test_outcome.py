@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from tests.bench.outcome import Outcome, write
+from tests.support.outcome import Outcome, write
 
 FOUND = Outcome(
     "slug", {"total_seconds": 1.25, "files": 30_000}, {"total_seconds": 20.0}, 16.0, "at least 10 times as fast", True,

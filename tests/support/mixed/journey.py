@@ -12,8 +12,8 @@ from yarl import URL
 from scripts.local_daemon import LocalDaemon, free_port
 from scripts.removal import left_behind, remove_all
 from scripts.repository import commit, make_repository
-from tests.mixed.count import Count
-from tests.mixed.visitors import visiting
+from tests.support.mixed.count import Count
+from tests.support.mixed.visitors import visiting
 
 PROJECT = "mixed"
 DRAIN_SECONDS = 2

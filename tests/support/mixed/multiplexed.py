@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from deployd.process import run
-from tests.mixed.visit import Visit
+from tests.support.mixed.visit import Visit
 
 STREAMS = 10
 VERSION = re.compile(r'"version": "([0-9]+)"')

@@ -1,0 +1,54 @@
+"""The levels of tests: each stands on `tests/support` and `tests/doubles`, and on no other level."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).parents[1]
+LEVELS = ("unit", "property", "integration", "e2e", "hostile", "chaos", "systemd", "bench")
+SHARED = ("support", "doubles")
+ONLY_TESTS = ("unit", "property", "integration", "e2e", "hostile")
+"""The others are programs as well, which have files of their own."""
+
+
+def modules_named(file: Path) -> Iterator[str]:
+    """Modules of the tests that a file imports, or names in a text (`python -m tests.support.kill_points`)."""
+    for node in ast.walk(ast.parse(file.read_text())):
+        match node:
+            case ast.ImportFrom(module=str(module)):
+                yield from (f"{module}.{name.name}" for name in node.names)
+            case ast.Import():
+                yield from (name.name for name in node.names)
+            case ast.Constant(value=str(text)) if re.fullmatch(r"tests(\.\w+)+", text):
+                yield text
+
+
+def folders_named(folder: str) -> set[tuple[str, str]]:
+    return {
+        (str(file.relative_to(TESTS)), module.split(".")[1])
+        for file in (TESTS / folder).rglob("*.py") for module in modules_named(file) if module.startswith("tests.")
+    }
+
+
+def test_every_folder_is_a_level_or_shared() -> None:
+    there = {file.relative_to(TESTS).parts[0] for file in TESTS.glob("*/**/*.py")}
+    assert there == {*LEVELS, *SHARED}
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_a_level_knows_no_other_level(level: str) -> None:
+    assert {(file, folder) for file, folder in folders_named(level) if folder not in (level, *SHARED)} == set()
+
+
+@pytest.mark.parametrize("folder", SHARED)
+def test_what_levels_share_knows_no_level(folder: str) -> None:
+    assert {(file, other) for file, other in folders_named(folder) if other not in SHARED} == set()
+
+
+@pytest.mark.parametrize("level", ONLY_TESTS)
+def test_what_is_no_test_is_not_beside_tests(level: str) -> None:
+    files = [file for file in (TESTS / level).rglob("*.py") if not file.name.startswith("test_")]
+    assert [str(file.relative_to(TESTS)) for file in files if file.name != "conftest.py"] == []
