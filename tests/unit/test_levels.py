@@ -1,8 +1,6 @@
 """The levels of tests: each stands on `tests/support` and `tests/doubles`, and on no other level."""
 
-import ast
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,22 +12,14 @@ ONLY_TESTS = ("unit", "property", "integration", "e2e", "hostile")
 """The others are programs as well, which have files of their own."""
 
 
-def modules_named(file: Path) -> Iterator[str]:
-    """Modules of the tests that a file imports, or names in a text (`python -m tests.support.kill_points`)."""
-    for node in ast.walk(ast.parse(file.read_text())):
-        match node:
-            case ast.ImportFrom(module=str(module)):
-                yield from (f"{module}.{name.name}" for name in node.names)
-            case ast.Import():
-                yield from (name.name for name in node.names)
-            case ast.Constant(value=str(text)) if re.fullmatch(r"tests(\.\w+)+", text):
-                yield text
+NAMED = re.compile(r"""(?:^\s*(?:from|import)\s+|["'])tests\.(\w+)""", re.MULTILINE)
+"""A module of the tests that a file imports, or names in a text (`python -m tests.support.kill_points`)."""
 
 
 def folders_named(folder: str) -> set[tuple[str, str]]:
     return {
-        (str(file.relative_to(TESTS)), module.split(".")[1])
-        for file in (TESTS / folder).rglob("*.py") for module in modules_named(file) if module.startswith("tests.")
+        (str(file.relative_to(TESTS)), named)
+        for file in (TESTS / folder).rglob("*.py") for named in NAMED.findall(file.read_text())
     }
 
 
