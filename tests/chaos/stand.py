@@ -11,9 +11,9 @@ from pathlib import Path
 from scripts.local_daemon import DaemonDidNotStart, LocalDaemon
 from tests.chaos.actors import Actor
 from tests.chaos.count import hooks_not_once, lost_activities, wrong_answers, wrong_orders
-from tests.chaos.inventory import ownerless
 from tests.chaos.sample import Place
 from tests.chaos.visitors import Visitors
+from tests.support.inventory import ownerless
 from tests.support.journal_record import read_live, read_open, read_records
 from tests.support.kill_points import LAST_WORDS, VARIABLE
 

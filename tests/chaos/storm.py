@@ -25,9 +25,9 @@ from scripts.git_push import git_environment
 from scripts.local_daemon import DaemonDidNotStart, LocalDaemon
 from tests.chaos.actors import Actor
 from tests.chaos.count import Count, hooks_not_once, lost_activities, lost_pushes, wrong_answers, wrong_orders
-from tests.chaos.inventory import ownerless
 from tests.chaos.sample import Place
 from tests.chaos.visitors import Visitors
+from tests.support.inventory import ownerless
 from tests.support.journal_record import Record, read_live, read_open, read_records
 from tests.support.kill_points import LAST_WORDS, VARIABLE, points
 
