@@ -1,4 +1,4 @@
-"""Issue 10, line 8: configurations that would keep the daemon busy, or make it read what is not the repository's."""
+"""Configurations that would keep the daemon busy, or make it read what is not the repository's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Issue 10, line 15: refs, names and objects that would make git mean something else than it says."""
+"""Refs, names and objects that would make git mean something else than it says."""
 
 from __future__ import annotations
 

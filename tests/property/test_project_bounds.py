@@ -167,7 +167,7 @@ def test_a_hostile_file_gets_a_clear_error_quickly(name: str) -> None:
 def test_hostile_files_are_read_in_little_memory() -> None:
     code = (
         "import resource; resource.setrlimit(resource.RLIMIT_AS, (600 << 20, 600 << 20))\n"
-        "from tests.unit.project.test_project_bounds import HOSTILE, DictTree, read_project\n"
+        "from tests.property.test_project_bounds import HOSTILE, DictTree, read_project\n"
         "for files, code in HOSTILE.values(): assert read_project(DictTree(files)).errors\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=REPOSITORY)

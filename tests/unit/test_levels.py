@@ -6,13 +6,12 @@ from pathlib import Path
 import pytest
 
 TESTS = Path(__file__).parents[1]
+REPOSITORY = TESTS.parent
 LEVELS = ("unit", "property", "integration", "e2e", "hostile", "chaos", "systemd", "bench")
 SHARED = ("support", "doubles")
 ONLY_TESTS = ("unit", "property", "integration", "e2e", "hostile")
 """The others are programs as well, which have files of their own."""
-
-
-NAMED = re.compile(r"""(?:^\s*(?:from|import)\s+|["'])tests\.(\w+)""", re.MULTILINE)
+NAMED = re.compile(r"""(?:\b(?:from|import)\s+|["'])tests\.(\w+)""")
 """A module of the tests that a file imports, or names in a text (`python -m tests.support.kill_points`)."""
 
 
@@ -42,3 +41,13 @@ def test_what_levels_share_knows_no_level(folder: str) -> None:
 def test_what_is_no_test_is_not_beside_tests(level: str) -> None:
     files = [file for file in (TESTS / level).rglob("*.py") if not file.name.startswith("test_")]
     assert [str(file.relative_to(TESTS)) for file in files if file.name != "conftest.py"] == []
+
+
+def test_pages_name_tests_that_are_there() -> None:
+    level, pages = "|".join(LEVELS), [*REPOSITORY.glob("docs/*.md"), REPOSITORY / "CONTRIBUTING.md"]
+    named = {
+        (page.name, name) for page in pages
+        for name in re.findall(rf"\b((?:{level})/[\w/]+\.py)\b", page.read_text())
+    }
+    assert len(named) > 20
+    assert sorted((page, name) for page, name in named if not (TESTS / name).is_file()) == []
