@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from enum import Enum
 
 from deployd.access.caller import Caller
-from deployd.access.errors import Forbidden
+from deployd.access.errors import Forbidden, NotFound
 
 
 class Role(Enum):
@@ -61,3 +61,12 @@ def refuse_unless_may(caller: Caller, action: Action) -> None:
     """
     if not may(caller.role, action):
         raise Forbidden(f"{caller.name} is a {caller.role}, and this needs a {LEAST[action].value}")
+
+
+def refuse_unless_sees(caller: Caller, project: str) -> None:
+    """
+    Raises:
+        NotFound: The caller may not know of this project, so there is none.
+    """
+    if not caller.may_see(project):
+        raise NotFound(f"there is no project {project}")

@@ -5,10 +5,13 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from deployd.access.caller import Caller
 from deployd.settings import Settings, Token
+
+FindCaller = Callable[[str | None], Caller | None]
+"""The caller of an Authorization header; None: nobody who is known."""
 
 
 def find_token(tokens: Sequence[Token], authorization: str | None) -> Token | None:

@@ -20,7 +20,7 @@ from deployd.activity.table import TableUnknown
 from deployd.activity.wish import Wish
 from deployd.clock import Clock
 from deployd.errors import DeployError
-from deployd.ids import ActivityId
+from deployd.ids import ActivityId, EnvironmentId
 from deployd.state import activities
 from deployd.state.activities import Activity
 from deployd.state.store import Store
@@ -30,8 +30,6 @@ log = structlog.get_logger()
 LONGEST_PAUSE_SECONDS = 60.0
 """After something failed that no journal could take: mostly the database itself."""
 
-Lane = tuple[str, str]
-"""(project, environment)"""
 Carry = Callable[[Activity, Wish], Awaitable[None]]
 """Runs an activity to its end, state and all."""
 Overtakable = Callable[[Activity, Journal], bool]
@@ -65,12 +63,12 @@ class Lanes:
         self._carry = carry
         self._clock = clock
         self._may_be_overtaken = may_be_overtaken
-        self._running: dict[Lane, tuple[ActivityId, Wish] | None] = {}
-        self._left_alone: dict[Lane, str] = {}
+        self._running: dict[EnvironmentId, tuple[ActivityId, Wish] | None] = {}
+        self._left_alone: dict[EnvironmentId, str] = {}
         self._woken = asyncio.Event()
 
     @property
-    def left_alone(self) -> dict[Lane, str]:
+    def left_alone(self) -> dict[EnvironmentId, str]:
         """{lane: why}: where a newer deployd began something that this one does not know."""
         return dict(self._left_alone)
 
@@ -87,7 +85,7 @@ class Lanes:
                 for lane in await self._store.read(activities.open_lanes):
                     if lane not in self._running and lane not in self._left_alone:
                         self._running[lane] = None
-                        group.create_task(self._drain(lane), name=f"lane {'/'.join(lane)}")
+                        group.create_task(self._drain(lane), name=f"lane {lane}")
                 with self._net.contain("looking for pushes that were overtaken"):
                     await self._end_overtaken()
                 await self._woken.wait()
@@ -155,8 +153,8 @@ class Lanes:
     def _wish_of(self, activity: ActivityId) -> Wish | None:
         return next((running[1] for running in self._running.values() if running and running[0] == activity), None)
 
-    async def _drain(self, lane: Lane) -> None:
-        item = f"the lane of {'/'.join(lane)}"
+    async def _drain(self, lane: EnvironmentId) -> None:
+        item = f"the lane of {lane}"
         try:
             goes_on = True
             while goes_on:
@@ -168,9 +166,9 @@ class Lanes:
             self._running.pop(lane, None)
             self.wake()   # something may have come between the last look and now
 
-    async def _carry_next(self, lane: Lane) -> bool:
+    async def _carry_next(self, lane: EnvironmentId) -> bool:
         """Carry what comes next in a lane. False: there is nothing, or a newer deployd has to do it."""
-        activity = await self._store.read(lambda db: activities.next_of_lane(db, *lane))
+        activity = await self._store.read(lambda db: activities.next_of_lane(db, lane))
         if activity is None:
             return False
         wish = Wish()

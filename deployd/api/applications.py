@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
@@ -14,11 +15,16 @@ from deployd import __version__
 from deployd.access.actions import refuse_unless_may
 from deployd.access.caller import NOBODY, Caller
 from deployd.access.errors import Unauthorized
-from deployd.api.door import Door, FindCaller, refuse_remembered
-from deployd.api.errors import MASK, Handler, errors_as_json
+from deployd.access.tokens import FindCaller
+from deployd.api.asked import Api, Asked
+from deployd.api.errors import errors_as_json
 from deployd.api.openapi import openapi
-from deployd.api.routes import ApiRoute
-from deployd.intake.seats import Seats
+from deployd.api.route import ApiRoute, Handler
+from deployd.api.routes import HANDLERS, ROUTES
+from deployd.http.door import Door, refuse_remembered
+from deployd.http.errors import MASK
+from deployd.http.errors import Handler as Answer
+from deployd.http.seats import Seats
 
 log = structlog.get_logger()
 
@@ -28,63 +34,86 @@ LARGEST_BODY_BYTES = 2**31
 STREAMS = 100
 
 
+@dataclass(frozen=True, slots=True)
+class Public:
+    """How strangers are met on `listen`."""
+
+    find: FindCaller
+    door: Door = field(default_factory=Door)
+    mask: Callable[[str], str] = str
+    """See `MASK`."""
+
+
 def public_application(
-    routes: Sequence[ApiRoute], more: Sequence[web.RouteDef], find: FindCaller, door: Door | None = None,
-    middlewares: Sequence[Any] = (), mask: Callable[[str], str] = str, streams: int = STREAMS,
+    api: Api, more: Sequence[web.RouteDef], public: Public, streams: int = STREAMS,
 ) -> web.Application:
     """The application on `listen`.
 
     Args:
         more: Routes that look after their callers themselves: the console, git and webhooks.
-        middlewares: What sees every request first.
-        mask: See `MASK`.
         streams: Requests that one token may have under way.
     """
-    guards = [*middlewares, errors_as_json, (door or Door()).guard(find)]
-    app = _application(routes, more, find, guards, streams)
-    app[MASK] = mask
+    app = _application(api, more, public.find, [errors_as_json, public.door.guard(public.find)], streams)
+    app[MASK] = public.mask
     return app
 
 
-def local_application(
-    routes: Sequence[ApiRoute], more: Sequence[web.RouteDef], streams: int = STREAMS,
-) -> web.Application:
+def local_application(api: Api, more: Sequence[web.RouteDef], streams: int = STREAMS) -> web.Application:
     """The application on the daemon's own socket, which only root can open."""
     local = Caller("operator", "admin")
-    return _application(routes, more, lambda _: local, [errors_as_json], streams)
+    return _application(api, more, lambda _: local, [errors_as_json], streams)
 
 
 def _application(
-    routes: Sequence[ApiRoute], more: Sequence[web.RouteDef], find: FindCaller, middlewares: Sequence[Any],
-    streams: int,
+    api: Api, more: Sequence[web.RouteDef], find: FindCaller, middlewares: Sequence[Any], streams: int,
 ) -> web.Application:
-    seats = Seats(streams)
     app = web.Application(middlewares=middlewares, client_max_size=LARGEST_BODY_BYTES)
-    document = openapi(routes, __version__)
+    document = openapi(ROUTES, __version__)
+    guard = _Guard(api, find, Seats(streams))
 
     async def describe(_: web.Request) -> web.Response:
         return web.json_response(document)
 
-    app.add_routes([web.route(route.method, route.path, _guarded(route, find, seats)) for route in routes])
+    app.add_routes([
+        web.route(route.method, route.path, guard.before(route, handler)) for route, handler in HANDLERS.items()
+    ])
     app.add_routes([web.get("/api/v1/openapi.json", describe), *more])
     return app
 
 
-def _guarded(route: ApiRoute, find: FindCaller, seats: Seats) -> Handler:
-    async def handle(request: web.Request) -> web.StreamResponse:
-        began = time.monotonic()
-        caller = find(request.headers.get("Authorization")) or NOBODY
-        if route.action is not None:
-            if caller == NOBODY:
-                raise Unauthorized("this needs a token", mend="send it as `Authorization: Bearer …`")
-            if route.method != "GET":
-                refuse_remembered(request)
-            refuse_unless_may(caller, route.action)
-        with seats.take(caller.name) if caller != NOBODY else nullcontext():
-            answer = await route.handler(request, caller)
-        if route.method != "GET":
-            log.info("api_asked", method=route.method, path=request.path, caller=caller.name,
-                     status=answer.status, seconds=round(time.monotonic() - began, 3))
-        return answer
+@dataclass(frozen=True, slots=True)
+class _Guard:
+    """Lets to a handler who may come to it."""
 
-    return handle
+    api: Api
+    find: FindCaller
+    seats: Seats
+
+    def before(self, route: ApiRoute, handler: Handler) -> Answer:
+        async def handle(request: web.Request) -> web.StreamResponse:
+            began = time.monotonic()
+            caller = self.find(request.headers.get("Authorization")) or NOBODY
+            _refuse_unless_let(route, request, caller)
+            with self.seats.take(caller.name) if caller != NOBODY else nullcontext():
+                answer = await handler(Asked(request, caller, self.api))
+            if route.method != "GET":
+                log.info("api_asked", method=route.method, path=request.path, caller=caller.name,
+                         status=answer.status, seconds=round(time.monotonic() - began, 3))
+            return answer
+
+        return handle
+
+
+def _refuse_unless_let(route: ApiRoute, request: web.Request, caller: Caller) -> None:
+    """
+    Raises:
+        Unauthorized: The route needs a token, and there is none that is known.
+        Forbidden: The token does not do this, or not in this way.
+    """
+    if route.action is None:
+        return
+    if caller == NOBODY:
+        raise Unauthorized("this needs a token", mend="send it as `Authorization: Bearer …`")
+    if route.method != "GET":
+        refuse_remembered(request)
+    refuse_unless_may(caller, route.action)

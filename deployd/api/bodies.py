@@ -4,52 +4,29 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack
-from typing import Annotated, TypeVar
+from typing import TypeVar
 
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
-from deployd.api.errors import TooLarge
 from deployd.errors import Unusable
-from deployd.intake.seats import Turns
+from deployd.http.errors import TooLarge
+from deployd.http.seats import Turns
 
 LARGEST_BYTES = 64_000_000
 """A plan of a tree with 500,000 files has 40 MB of paths."""
 LARGEST_NUMBER = 10**15
-MOST_OF_A_REASON = 500
-"""Characters."""
 READ_SECONDS = 120.0
 LARGE_BYTES = 1_000_000
-LARGE_AT_ONCE, LARGE_AT_ONCE_OF_ONE = 4, 1
-"""Large bodies that are read at the same time, of all tokens and of one."""
 
 
-class _Body(BaseModel):
+class Body(BaseModel):
+    """Of a route; its name stands in the documentation."""
+
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
-class RollbackBody(_Body):
-    """To which version; without a number to the one before the live one."""
-
-    to: Annotated[int, Field(ge=1, le=LARGEST_NUMBER)] | None = None
-    lock: bool | None = None
-    """Whether pushes wait from now on until somebody unlocks; without it production is locked and others are not."""
-
-
-class LockBody(_Body):
-    """Why nothing new goes live until somebody unlocks."""
-
-    reason: Annotated[str, Field(max_length=MOST_OF_A_REASON)] = ""
-
-
-class CollectBody(_Body):
-    """What a round of housekeeping takes besides."""
-
-    deleted: bool = False
-    """Also the data of deleted environments whose time of grace is not over."""
-
-
-B = TypeVar("B", bound=_Body)
+B = TypeVar("B", bound=Body)
 
 
 async def read_body(request: web.Request, kind: type[B]) -> B:

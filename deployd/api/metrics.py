@@ -5,43 +5,22 @@ Names and labels are stable. Environments appear only to callers who may see the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from deployd.api.shapes import StatusShape
+from deployd.queries.figures import Figures
+from deployd.queries.status import StatusShape
 from deployd.router.table import RouterStatus
 from deployd.units import MEGABYTE
-from deployd.upkeep.traffic import BOUNDS_SECONDS, Visits
+from deployd.upkeep.traffic import BOUNDS_SECONDS
 from deployd.upkeep.usage.parts import Use
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 WHO = ("project", "environment")
-
-
-@dataclass(frozen=True, slots=True)
-class Figures:
-    """What is measured besides the status."""
-
-    visits: Mapping[str, Visits] = field(default_factory=dict)
-    """{`<project>/<environment>`: what its visitors did}"""
-    router: RouterStatus | None = None
-    """None: it does not answer."""
-    slots: Mapping[str, tuple[int, int]] = field(default_factory=dict)
-    """{`builds`, `deployments`: (taken, waiting)}"""
-    lost_lines: int = 0
-    loops: Mapping[str, tuple[int, int]] = field(default_factory=dict)
-    """{loop: (failures of its items since the daemon started, items that fail now)}"""
-    uses: Sequence[Use] = ()
-    """What parts of environments use; bounded for each environment."""
-    refused_sign_ins: int = 0
-    """Wrong tokens and signatures, and tokens that were not looked at."""
-    held_back_addresses: int = 0
-    """From which no token is looked at now."""
 
 
 def render_metrics(status: StatusShape, figures: Figures, may_see: Callable[[str], bool]) -> bytes:

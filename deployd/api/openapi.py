@@ -6,9 +6,9 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from deployd.api.routes import ApiRoute
+from deployd.api.errors import ErrorShape
+from deployd.api.route import ApiRoute
 from deployd.api.schemas import REFERENCE, schema_of, schema_of_shape, shapes_within
-from deployd.api.shapes import ErrorShape
 
 PARAMETER = re.compile(r"\{(\w+)\}")
 

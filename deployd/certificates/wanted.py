@@ -27,17 +27,18 @@ class Wanted:
 
     async def hosts(self) -> dict[str, ProjectId]:
         """{host: project}"""
-        live = [row for row in await self.store.read(environments.live_ones) if row.project in self.settings.projects]
+        found = await self.store.read(environments.live_ones)
+        live = [row for row in found if row.id.project in self.settings.projects]
         for gone in self._hosts.keys() - {row.activity for row in live}:
             del self._hosts[gone]
-        self.net.keep_only((f"{READING}{row.project}/{row.name}" for row in live), beginning=READING)
-        found: dict[str, ProjectId] = {}
+        self.net.keep_only((f"{READING}{row.id}" for row in live), beginning=READING)
+        hosts: dict[str, ProjectId] = {}
         for row in live:
             if row.activity not in self._hosts:
-                with self.net.contain(f"{READING}{row.project}/{row.name}"):
+                with self.net.contain(f"{READING}{row.id}"):
                     self._hosts[row.activity] = await self._read(row.activity)
-            found.update(dict.fromkeys(self._hosts.get(row.activity, ()), row.project))
-        return found
+            hosts.update(dict.fromkeys(self._hosts.get(row.activity, ()), row.id.project))
+        return hosts
 
     async def _read(self, activity: ActivityId) -> frozenset[str]:
         text = await self.store.read(lambda db: environments.version_of(db, activity))

@@ -1,4 +1,4 @@
-"""The console: pages for people, made on the server from what the API reads. They only show; nothing is changed here.
+"""The console: pages for people, made on the server from the same queries as the API. They only show; nothing changes.
 
 Imports nothing, so that `deployd check` starts fast.
 """

@@ -1,18 +1,23 @@
-"""Which lines of what an environment prints are wanted, and which those are. Pure.
+"""The page with what an environment prints, and which lines of it are wanted.
 
 What a container printed is shown as text, and nothing else.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
 
-from deployd.console.requests import LINES
+from deployd.console.asked import Asked
+from deployd.console.lines import FOLLOW_SECONDS, LINES, parse_lines
+from deployd.console.render import rendered
 from deployd.errors import Unusable
+from deployd.output.sources import Wanted
 
 KINDS = {
     "": "all", "app": "applications", "web": "web servers", "worker": "workers", "service": "services", "cron": "crons",
@@ -20,6 +25,20 @@ KINDS = {
 """{value of the filter: what people read}"""
 MOST_LOOKED_AT = 5_000
 """Of the newest lines, for a filter."""
+MOST_PRINTED_BYTES = 16_000_000
+"""Of lines that are looked at for a page, the newest: a container may print some of 16 KiB."""
+
+
+async def output(asked: Asked) -> str:
+    """The newest lines that are wanted."""
+    found = await asked.environment()
+    wanted = parse_wanted_lines(asked.query)
+    printed = await _read_printed(asked, found.project, found.name, wanted.looks_at)
+    shown, looked_at = await asyncio.to_thread(newest_lines, printed, wanted)
+    return await rendered(
+        "output.html", caller=asked.caller, environment=found, wanted=wanted, printed=shown, looked_at=looked_at,
+        kinds=KINDS, lines=LINES, follow_seconds=FOLLOW_SECONDS,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +78,10 @@ def parse_wanted_lines(query: Mapping[str, str]) -> WantedLines:
     Raises:
         Unusable: A value is none that the form offers.
     """
-    kind, lines = query.get("kind", ""), query.get("lines", "100")
+    kind = query.get("kind", "")
     if kind not in KINDS:
         raise Unusable(f"kind cannot be {kind[:20]!r}", mend=f"one of {', '.join(filter(None, KINDS))}, or none")
-    if lines not in map(str, LINES):
-        raise Unusable(f"lines cannot be {lines[:20]!r}", mend=f"one of {', '.join(map(str, LINES))}")
-    return WantedLines(kind, query.get("text", "").strip(), int(lines), query.get("follow") == "1")
+    return WantedLines(kind, query.get("text", "").strip(), parse_lines(query), query.get("follow") == "1")
 
 
 def newest_lines(printed: bytes, wanted: WantedLines) -> tuple[list[dict[str, Any]], int]:
@@ -80,3 +97,19 @@ def newest_lines(printed: bytes, wanted: WantedLines) -> tuple[list[dict[str, An
 def _fits(line: Mapping[str, Any], wanted: WantedLines) -> bool:
     text = wanted.text.casefold()
     return wanted.kind in ("", line["kind"]) and (text in line["text"].casefold() or text in line["name"].casefold())
+
+
+async def _read_printed(asked: Asked, project: str, environment: str, lines: int) -> bytes:
+    """The newest of it, when it is much."""
+    follower = await asked.queries.output.follow(project, environment, Wanted(), start="", lines=lines)
+    found: deque[bytes] = deque()
+    size = 0
+    try:
+        while taken := await follower.rest():
+            found.append(taken)
+            size += len(taken)
+            while size > MOST_PRINTED_BYTES and len(found) > 1:
+                size -= len(found.popleft())
+    finally:
+        follower.close()
+    return b"".join(found)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from deployd.api.shapes import EnvironmentShape
+from deployd.queries.environments import EnvironmentShape
 from deployd.router.table import EnvironmentTraffic, RouterStatus
 
 

@@ -24,8 +24,8 @@ from typing import Any, cast
 import structlog
 from aiohttp import web
 
-from deployd.api.errors import Handler
-from deployd.intake.guesses import source_of
+from deployd.http.errors import Handler
+from deployd.http.guesses import source_of
 
 log = structlog.get_logger()
 

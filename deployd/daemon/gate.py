@@ -14,7 +14,7 @@ from typing import Any
 
 from aiohttp import web
 
-from deployd.intake.lasting import LASTING
+from deployd.http.lasting import LASTING
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 LOOK_SECONDS = 0.02

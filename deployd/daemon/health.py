@@ -9,13 +9,13 @@ from typing import Any
 from deployd.activity.holding import Limits
 from deployd.activity.lanes import Lanes
 from deployd.activity.net import Nets
-from deployd.api.board import Health
-from deployd.api.metrics import Figures
 from deployd.certificates.manager import Keeper
 from deployd.daemon.edges import Edges
 from deployd.daemon.lasting import Lasting
 from deployd.errors import DeployError
-from deployd.intake.guesses import Guesses
+from deployd.http.guesses import Guesses
+from deployd.queries.figures import Figures
+from deployd.queries.status import Footing
 from deployd.router.table import RouterStatus
 from deployd.upkeep.collect.collector import Collector
 from deployd.upkeep.traffic import Traffic
@@ -24,25 +24,23 @@ from deployd.upkeep.usage.parts import Use
 from deployd.upkeep.watch import Watch
 
 
-def health_of(edges: Edges) -> Health:
+async def footing(edges: Edges) -> Footing:
     """Whether Docker and the router answer."""
-    async def look() -> tuple[dict[str, Any], dict[str, Any], list[str]]:
-        engine: dict[str, Any] = {"reachable": False}
-        router: dict[str, Any] = {"reachable": False}
-        reasons = []
-        try:
-            engine = {"reachable": True, "version": await edges.engine.version()}
-        except DeployError as error:
-            reasons.append(error.what)
-        try:
-            seen = await edges.router.status(environments=False)
-            router = {"reachable": True, "held_now": seen.held_now,
-                      "longest_wait_seconds": seen.longest_seconds, "released": seen.released,
-                      "expired": seen.expired, "left": seen.left, "refused": seen.refused}
-        except DeployError as error:
-            reasons.append(error.what)
-        return engine, router, reasons
-    return look
+    engine: dict[str, Any] = {"reachable": False}
+    router: dict[str, Any] = {"reachable": False}
+    reasons = []
+    try:
+        engine = {"reachable": True, "version": await edges.engine.version()}
+    except DeployError as error:
+        reasons.append(error.what)
+    try:
+        seen = await edges.router.status(environments=False)
+        router = {"reachable": True, "held_now": seen.held_now,
+                  "longest_wait_seconds": seen.longest_seconds, "released": seen.released,
+                  "expired": seen.expired, "left": seen.left, "refused": seen.refused}
+    except DeployError as error:
+        reasons.append(error.what)
+    return Footing(engine=engine, router=router, reasons=tuple(reasons))
 
 
 def degraded(
@@ -87,6 +85,7 @@ async def measured(
         uses = await usage.for_monitors()
     slots = {"builds": limits.builds, "deployments": limits.deploys}
     return Figures(
-        dict(traffic.visits), router, {name: (found.taken, found.waiting) for name, found in slots.items()},
-        traffic.lost_lines, nets.figures(), uses, guesses.total, guesses.held_back,
+        visits=dict(traffic.visits), router=router,
+        slots={name: (found.taken, found.waiting) for name, found in slots.items()}, lost_lines=traffic.lost_lines,
+        loops=nets.figures(), uses=uses, refused_sign_ins=guesses.total, held_back_addresses=guesses.held_back,
     )

@@ -10,12 +10,12 @@ from pathlib import Path
 from weakref import WeakSet
 
 from deployd.activity.log import Logs
-from deployd.api.board import StateBoard
 from deployd.clock import Clock, SystemClock
 from deployd.daemon.faces import Faces
 from deployd.errors import DeployError
 from deployd.ids import ActivityId
 from deployd.mail.office import Employment
+from deployd.upkeep.access_tail import AccessTail
 
 READS_AGAIN = "the daemon reads its settings again, the log goes on"
 
@@ -27,8 +27,8 @@ class Lasting:
     faces: Faces = field(default_factory=Faces)
     postman: Employment = field(default_factory=Employment)
     clock: Clock = field(default_factory=SystemClock)
-    boards: WeakSet[StateBoard] = field(default_factory=WeakSet)
-    """Also those of before a reload, as long as somebody reads a log of theirs."""
+    tails: WeakSet[AccessTail] = field(default_factory=WeakSet)
+    """Of access logs that somebody reads, also since before a reload."""
     began: float = field(default_factory=time.monotonic)
     refused: tuple[datetime, DeployError] | None = None
     """The last reload, if it was."""
@@ -69,5 +69,5 @@ class Lasting:
         """The daemon stops: first of all, else closing the faces waits for them."""
         if self._logs is not None:
             self._logs.end_followers()
-        for board in self.boards:
-            board.end_followers()
+        for tail in self.tails:
+            tail.end()

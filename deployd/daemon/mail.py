@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from deployd.ids import EnvironmentName, ProjectId
+from deployd.ids import EnvironmentId
 from deployd.mail.office import Employment, Office
 from deployd.mail.round import Address, Relay, Round
 from deployd.mail.seen import FOLDER
@@ -22,19 +22,19 @@ def mail_office(store: Store, settings: Settings, employment: Employment | None 
 
 
 def round_of(
-    settings: Settings, subnets: Iterable[tuple[ProjectId, EnvironmentName, str, str]],
+    settings: Settings, subnets: Iterable[tuple[EnvironmentId, str, str]],
 ) -> Round:
     """
     Args:
-        subnets: (project, environment, branch, subnet); those of projects that are not in the settings have no mail.
+        subnets: (environment, branch, subnet); those of projects that are not in the settings have no mail.
     """
     addresses = []
-    for project, environment, branch, subnet in subnets:
-        known = settings.projects.get(project)
+    for environment, branch, subnet in subnets:
+        known = settings.projects.get(environment.project)
         if known is not None:
-            shares = settings.shares_of(project)
+            shares = settings.shares_of(environment.project)
             addresses.append(Address(
-                project, environment, subnet, shares.mail_mb * MEGABYTE, shares.mails_per_minute,
+                *environment, subnet, shares.mail_mb * MEGABYTE, shares.mails_per_minute,
                 _relay(settings.relay_of(known, branch)),
             ))
     return Round(

@@ -18,25 +18,24 @@ from deployd.activity.memory import host_memory
 from deployd.activity.net import Nets
 from deployd.activity.slots import Slots
 from deployd.activity.supervised import supervised
-from deployd.api.applications import local_application, public_application
-from deployd.api.board import StateBoard
-from deployd.api.desk import StateDesk
-from deployd.api.door import Door
-from deployd.api.origins import Ours
-from deployd.api.routes import api_routes
+from deployd.api.applications import Public, local_application, public_application
+from deployd.api.asked import Api
 from deployd.console.routes import console_routes
 from deployd.daemon.certificates import certificate_keeper, ensure_authority
 from deployd.daemon.connections import let_in
 from deployd.daemon.edges import Edges
-from deployd.daemon.health import collected, degraded, health_of, measured
+from deployd.daemon.health import collected, degraded, footing, measured
 from deployd.daemon.lasting import Lasting
+from deployd.daemon.queries_and_commands import Watching, commands_of, queries_of
 from deployd.deployment.carry import Carrier
 from deployd.deployment.share import refuse_beyond_share
 from deployd.engine.crowd import Crowd
 from deployd.engine.docker.groups import Groups
+from deployd.http.door import Door
+from deployd.http.guesses import Guesses
+from deployd.http.origins import Ours
 from deployd.intake.checker import CommitChecker
 from deployd.intake.followed import TerminalLogs
-from deployd.intake.guesses import Guesses
 from deployd.intake.hooks_folder import write_hooks
 from deployd.intake.http_git import git_routes
 from deployd.intake.internal import internal_routes
@@ -44,6 +43,7 @@ from deployd.intake.ports import Intake
 from deployd.intake.queue import StateQueue
 from deployd.intake.webhooks import webhook_routes
 from deployd.output.outputs import Outputs
+from deployd.queries.status import Health, StatusQueries
 from deployd.release.gone import kept_bounds
 from deployd.release.ports import Host
 from deployd.router.paths import RouterPlaces
@@ -121,26 +121,31 @@ async def work(
         edges.engine, crowd, host.places.output, host.places.crons, edges.masker.clean_all, edges.clock,
     )
     collector = Collector(edges.store, host, edges.clock, lanes.wake, edges.code.pack, net=nets.of("housekeeping"))
-    board = StateBoard(
-        edges.store, settings, logs, edges.clock, health_of(edges),
-        partial(degraded, edges, watch, lanes, limits, keeper, nets, usage, lasting),
-        limits.waits.of, partial(measured, edges, traffic, limits, nets, guesses, usage), partial(collected, collector),
-        keeper.known, outputs, usage, lasting.began,
+    queries = queries_of(
+        edges, host, lasting,
+        Watching(
+            logs=logs, waits=limits.waits.of, usage=usage, outputs=outputs, collector=collector,
+            certificates=keeper.known,
+            health=Health(
+                partial(footing, edges), partial(degraded, edges, watch, lanes, limits, keeper, nets, usage, lasting),
+                partial(collected, collector),
+            ),
+            measure=partial(measured, edges, traffic, limits, nets, guesses, usage),
+        ),
     )
-    lasting.boards.add(board)
-    routes = api_routes(board, StateDesk(edges.store, host, lanes, edges.clock, collector))
+    api = Api(queries, commands_of(edges.store, host, lanes, collector, queries))
     find = partial(find_caller, settings)
-    more = [*console_routes(board, find), *_git_routes(intake, settings), *webhook_routes(intake, guesses=guesses)]
+    more = [*console_routes(queries, find), *_git_routes(intake, settings), *webhook_routes(intake, guesses=guesses)]
     door = Door(Ours(settings.public_url, settings.listen_address[0]), guesses, let_in)
-    mask, streams = edges.masker.mask, settings.shares.streams
     await lasting.faces.open(
-        stack, settings, public_application(routes, more, find, door, (), mask, streams),
-        local_application(routes, internal_routes(intake), streams),
+        stack, settings,
+        public_application(api, more, Public(find, door, edges.masker.mask), settings.shares.streams),
+        local_application(api, internal_routes(intake), settings.shares.streams),
     )
     log.info("daemon_ready", environments=live, listen=settings.listen, router=settings.router.http_port)
     async with asyncio.TaskGroup() as group:
         for_ever: dict[str, Callable[[], Awaitable[None]]] = {
-            "lanes": lanes.serve, "watchdog": partial(keep_watchdog_fed, partial(_answers, board, nets)),
+            "lanes": lanes.serve, "watchdog": partial(keep_watchdog_fed, partial(_answers, queries.status, nets)),
             "usage": usage.serve, "disks": disks.serve, "collector": collector.serve, "certificates": keeper.serve,
             **_upkeep(edges, host, watch, traffic, lanes.wake, nets),
         }
@@ -156,10 +161,10 @@ async def work(
         else:
             reloading()
         log.info("daemon_stops", wish=wish)
+        outputs.end_followers()   # Docker is asked for these; after a reload they come again
         if wish == STOP:
             lasting.end_followers()
         else:
-            outputs.end_followers()   # Docker is asked for these; they come again
             await lasting.faces.hold()
         for task in eternal:
             task.cancel()
@@ -177,10 +182,10 @@ def _git_routes(intake: Intake, settings: Settings) -> list[web.RouteDef]:
     )
 
 
-async def _answers(board: StateBoard, nets: Nets) -> None:
+async def _answers(status: StatusQueries, nets: Nets) -> None:
     """Return when the daemon has answered a question, whatever the answer: it lives, and a start would mend nothing."""
     with nets.of("tasks").contain("asking whether pushes can be taken"):
-        await board.not_ready()
+        await status.not_ready()
 
 
 def _upkeep(

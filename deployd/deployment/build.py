@@ -201,7 +201,7 @@ async def _build_container(
     folder = host.places.build_scripts(deployment.id, app.name)
     owned = f"uid={deployment.planned.version.uid},gid={deployment.planned.version.uid}"
     about = About(
-        deployment.project.id, await host.facts.entropy(deployment.project.id), deployment.environment,
+        deployment.project.id, await host.facts.entropy(deployment.project.id), deployment.environment.name,
         deployment.branch, deployment.type, version.tree,
     )
     values = build_environment(app, about, build_variables(deployment.project, app, deployment.branch))

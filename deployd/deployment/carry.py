@@ -84,7 +84,7 @@ class Carrier:
         tell = self.logs.open(activity.id)
         try:
             with structlog.contextvars.bound_contextvars(
-                project=activity.project, environment=activity.environment, activity=activity.id,
+                project=activity.project, environment=activity.environment.name, activity=activity.id,
             ):
                 await self._carry(activity, table, wish, tell)
         finally:
@@ -102,7 +102,7 @@ class Carrier:
         now = self.clock.now()
         begun = activities.begin(db, activity.id, now)
         if begun and not KINDS[activity.kind].ends_environment:
-            environments.ensure(db, activity.project, activity.environment, activity.branch, now)
+            environments.ensure(db, activity.environment, activity.branch, now)
         return begun
 
     async def _carry(self, activity: Activity, table: Table[Deployment, Host], wish: Wish, tell: Tell) -> None:
@@ -151,9 +151,9 @@ class Carrier:
             return False
         entries.append(db, activity.id, Entry("", HELD, self.clock.now(), None, reason))
         activities.hold(db, activity.id, reason)
-        waits = locks.find(db, activity.project, activity.environment) is not None
+        waits = locks.find(db, activity.environment) is not None
         if not waits:
-            activities.release(db, activity.project, activity.environment)
+            activities.release(db, activity.environment)
         newer = activities.newer_push(db, activity)
         if newer is not None:
             activities.finish(db, activity.id, "superseded", f"a newer push came: activity {newer}", self.clock.now())
@@ -163,7 +163,7 @@ class Carrier:
         self, activity: Activity, table: Table[Deployment, Host], journal: Journal, tell: Tell,
     ) -> None:
         """What visitors see after a failure; who thawed has said it already, with how many had waited."""
-        if await self.host.facts.live(activity.project, activity.environment) is None:
+        if await self.host.facts.live(activity.environment) is None:
             tell.line("visitors: nothing is live here yet")
         elif (thaw := journal.last("freeze")) is None or thaw.event != UNDONE:
             tell.line(visitors_after(table, journal))
@@ -178,7 +178,7 @@ class Carrier:
         if project is None or not touched or past_the_way_back(table, journal):
             return
         # The activity ends, or its undo is tried again, whatever comes of it.
-        with self.net.contain(f"asking {activity.project}/{activity.environment} after a way back", shown=False):
+        with self.net.contain(f"asking {activity.environment} after a way back", shown=False):
             await tell_way_back(self._view_of(project)(activity, journal).place, self.host, tell, news_only=news_only)
 
     def _view_of(self, project: ProjectSettings) -> Callable[[Activity, Journal], Deployment]:

@@ -33,9 +33,9 @@ async def remove_environment(deployment: Deployment, host: Host, tell: Tell) -> 
         if await host.code.tip(deployment.project.id, deployment.branch) is not None:
             tell.done(f"{deployment.branch} is there again in the remote: its environment stays")
             return Deleted(0, 0)
-    project, environment = deployment.project.id, deployment.environment
+    environment = deployment.environment
     await host.router.remove(deployment.key)
-    version = await host.facts.live(project, environment)
+    version = await host.facts.live(environment)
     if version is not None:
         await asyncio.sleep(UNDER_WAY_SECONDS)
     containers = await host.engine.containers(deployment.names.labels())
@@ -46,36 +46,36 @@ async def remove_environment(deployment: Deployment, host: Host, tell: Tell) -> 
     await host.engine.ensure_network_gone(deployment.names.network)
     if version is not None:
         await unmount_unused(host, version.apps, but_for=version.activity)
-    data = host.places.data(project, environment)
-    await ensure_unstaged(host.places.all_stages(project, environment))
-    await put_aside(host.places.output(project, environment), host.places.going)
-    await _remove_all_but(host.places.environment(project, environment), data, host.places.going)
+    data = host.places.data(environment)
+    await ensure_unstaged(host.places.all_stages(environment))
+    await put_aside(host.places.output(environment), host.places.going)
+    await _remove_all_but(host.places.environment(environment), data, host.places.going)
     days = host.settings.collect.deleted_days
     volumes = 0 if days else await _remove_data(deployment, host)
-    await host.facts.forget(project, environment)
+    await host.facts.forget(environment)
     kept = f"; its data is kept for {days:g} days, for the branch to come back" if days else f", {volumes} volumes"
-    tell.done(f"environment {environment} removed: {len(containers)} containers{kept}")
+    tell.done(f"environment {environment.name} removed: {len(containers)} containers{kept}")
     return Deleted(len(containers), volumes)
 
 
 async def purge_data(deployment: Deployment, host: Host, tell: Tell) -> Deleted:
     """Remove what was kept of a deleted environment, unless its branch came back. May be repeated."""
-    if await host.facts.exists(deployment.project.id, deployment.environment):
+    if await host.facts.exists(deployment.environment):
         tell.done(f"{deployment.branch} is there again: its data stays")
         return Deleted(0, 0)
     volumes = await _remove_data(deployment, host)
-    tell.done(f"data of the deleted environment {deployment.environment} removed: {volumes} volumes")
+    tell.done(f"data of the deleted environment {deployment.environment.name} removed: {volumes} volumes")
     return Deleted(0, volumes)
 
 
 async def _remove_data(deployment: Deployment, host: Host) -> int:
-    project, environment = deployment.project.id, deployment.environment
+    environment = deployment.environment
     volumes = await host.engine.volumes(deployment.names.labels())
     for volume in volumes:
         await host.engine.ensure_volume_gone(volume.name)
-    await put_aside(host.places.environment(project, environment), host.places.going)
-    await host.facts.forget_secrets(project, environment)
-    await forget_secret_files(host.places.run, project, environment)
+    await put_aside(host.places.environment(environment), host.places.going)
+    await host.facts.forget_secrets(environment)
+    await forget_secret_files(host.places.run, environment)
     return len(volumes)
 
 

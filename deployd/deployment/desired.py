@@ -16,7 +16,7 @@ from deployd.environment.kernel import MOST_VALUE_BYTES, value_bytes
 from deployd.environment.platform import encoded, routes_json
 from deployd.environment.variables import Variables, doubtful_variables, variables_of
 from deployd.errors import DeployError
-from deployd.ids import ActivityId, CommitId, EnvironmentName
+from deployd.ids import ActivityId, CommitId, EnvironmentId
 from deployd.plan import KeyParts, WantedApp, WantedService
 from deployd.project.model import Application, ProjectConfig, Service
 from deployd.release.applications.kernel_limits import too_large_to_start
@@ -65,7 +65,7 @@ def build_variables(project: ProjectSettings, app: Application, branch: str) -> 
 
 
 async def find_wanted(
-    host: Host, project: ProjectSettings, environment: EnvironmentName, branch: str,
+    host: Host, project: ProjectSettings, environment: EnvironmentId, branch: str,
     activity: ActivityId, commit: CommitId, config: ProjectConfig, live: Version | None,
     tell: Callable[[str], None],
 ) -> Wanted:

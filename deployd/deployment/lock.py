@@ -27,7 +27,7 @@ async def wait_for_unlock(deployment: Deployment, host: Host, tell: Tell) -> Ope
     """
     if deployment.activity.kind != "push":
         return Open()
-    lock = await host.facts.lock(deployment.project.id, deployment.environment)
+    lock = await host.facts.lock(deployment.environment)
     if lock is not None:
         raise Hold(lock.said(deployment.activity.branch))
     return Open()

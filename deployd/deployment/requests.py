@@ -14,7 +14,7 @@ from datetime import datetime
 
 from deployd.deployment.share import Wanted
 from deployd.deployment.steps import KINDS
-from deployd.ids import ActivityId, CommitId, EnvironmentName, ProjectId
+from deployd.ids import ActivityId, CommitId, EnvironmentId, ProjectId
 from deployd.state import activities, environments
 from deployd.state.activities import NewActivity, Trigger
 
@@ -23,7 +23,7 @@ Refuse = Callable[[sqlite3.Connection, ProjectId, Collection[Wanted]], None]
 
 
 def ask_for(
-    db: sqlite3.Connection, refuse: Refuse, kind: str, project: ProjectId, environment: EnvironmentName, branch: str,
+    db: sqlite3.Connection, refuse: Refuse, kind: str, environment: EnvironmentId, branch: str,
     commit: CommitId | None, trigger: Trigger, *, now: datetime,
 ) -> ActivityId:
     """Have one more activity wait in the lane of an environment.
@@ -33,9 +33,9 @@ def ask_for(
     """
     of = KINDS[kind]
     if of.has_share:
-        refuse(db, project, [Wanted(kind, branch)])
+        refuse(db, environment.project, [Wanted(kind, branch)])
     if of.makes_environment:
-        environments.ensure(db, project, environment, branch, now)
+        environments.ensure(db, environment, branch, now)
     return activities.enqueue(
-        db, NewActivity(project, environment, branch, kind, of.table.version, commit, trigger), now,
+        db, NewActivity(environment, branch, kind, of.table.version, commit, trigger), now,
     )

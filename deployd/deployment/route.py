@@ -78,7 +78,7 @@ async def switch(deployment: Deployment, host: Host, tell: Tell) -> Switched:
     except DeployError as error:
         await _refuse_unless_switched(deployment, host, error)
         raise
-    await host.facts.set_live(deployment.project.id, deployment.environment, deployment.version)
+    await host.facts.set_live(deployment.environment, deployment.version)
     if words := words_of_switch(released):
         tell.line(words)
     for url in deployment.planned.urls[:3]:

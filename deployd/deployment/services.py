@@ -58,8 +58,8 @@ async def end_new_services(deployment: Deployment, host: Host, tell: Tell) -> No
                 await host.engine.ensure_volume_gone(volume.name)
     if deployment.planned.before is None:
         await host.engine.ensure_network_gone(names.network)
-        folder = host.places.environment(deployment.project.id, deployment.environment)
-        await ensure_unstaged(host.places.all_stages(deployment.project.id, deployment.environment))
+        folder = host.places.environment(deployment.environment)
+        await ensure_unstaged(host.places.all_stages(deployment.environment))
         await put_aside(folder, host.places.going)
 
 

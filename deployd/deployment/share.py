@@ -11,9 +11,9 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import ClassVar
 
-from deployd.environment.naming import machine_name
+from deployd.environment.naming import environment_of_branch
 from deployd.errors import DeployError
-from deployd.ids import EnvironmentName, ProjectId
+from deployd.ids import EnvironmentId, ProjectId
 from deployd.settings import Settings
 from deployd.state import activities, environments
 
@@ -41,9 +41,8 @@ class Wanted:
     kind: str
     branch: str
 
-    @property
-    def environment(self) -> EnvironmentName:
-        return machine_name(self.branch)
+    def environment_in(self, project: ProjectId) -> EnvironmentId:
+        return environment_of_branch(project, self.branch)
 
 
 def refuse_beyond_share(
@@ -54,15 +53,15 @@ def refuse_beyond_share(
         ShareTaken: Together they are more than the project may have.
         NameTaken: One is called like another project's.
     """
-    _refuse_names(db, project, [item.environment for item in wanted if item.kind == "push"])
+    _refuse_names(db, project, [item.environment_in(project) for item in wanted if item.kind == "push"])
     known = settings.projects.get(project)
     production = known.production if known else ""
     _refuse_environments(db, settings, project, [
-        item.environment for item in wanted if item.kind == "push" and item.branch != production
+        item.environment_in(project) for item in wanted if item.kind == "push" and item.branch != production
     ])
     waiting = activities.waiting_in(db, project)
     superseded = {environment for environment, kind in waiting if kind == "push"}
-    more = sum(item.kind != "push" or item.environment not in superseded for item in wanted)
+    more = sum(item.kind != "push" or item.environment_in(project).name not in superseded for item in wanted)
     for_live = all(item.branch == production or item.kind in CHANGES_WHAT_IS_LIVE for item in wanted)
     share = settings.shares_of(project).waiting
     if more and len(waiting) + more > share + (KEPT_FOR_LIVE if for_live else 0):
@@ -72,17 +71,17 @@ def refuse_beyond_share(
         )
 
 
-def _refuse_names(db: sqlite3.Connection, project: ProjectId, wanted: Collection[EnvironmentName]) -> None:
+def _refuse_names(db: sqlite3.Connection, project: ProjectId, wanted: Collection[EnvironmentId]) -> None:
     """In Docker, where project and environment are joined with hyphens, and a service's name after them.
 
     Seven characters of a hash stand in between, and a stranger finds equal ones in an hour: then a branch of `shop`
     would have the network and the data of `shop-api`.
     """
-    new = {name for name in wanted if environments.find(db, project, name) is None}
+    new = {environment for environment in wanted if environments.find(db, environment) is None}
     if not new:
         return
     others = [(other, f"{other}-{name}-") for other, name in environments.names_taken(db) if other != project]
-    for name in sorted(new):
+    for _, name in sorted(new):
         own = f"{project}-{name}-"
         for other, taken in others:
             if taken.startswith(own) or own.startswith(taken):
@@ -93,10 +92,10 @@ def _refuse_names(db: sqlite3.Connection, project: ProjectId, wanted: Collection
 
 
 def _refuse_environments(
-    db: sqlite3.Connection, settings: Settings, project: ProjectId, wanted: Collection[EnvironmentName],
+    db: sqlite3.Connection, settings: Settings, project: ProjectId, wanted: Collection[EnvironmentId],
 ) -> None:
     there = environments.count_by_project(db)
-    new = {name for name in wanted if environments.find(db, project, name) is None}
+    new = {environment for environment in wanted if environments.find(db, environment) is None}
     if not new:
         return
     share, own = settings.shares_of(project).environments, there.get(project, 0)

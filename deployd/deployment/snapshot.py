@@ -198,13 +198,13 @@ def _may_have_changed(deployment: Deployment) -> bool:
 
 
 def _folder(deployment: Deployment, host: Host) -> Path:
-    return host.places.snapshot(deployment.project.id, deployment.environment, deployment.id)
+    return host.places.snapshot(deployment.environment, deployment.id)
 
 
 def _mark(deployment: Deployment, host: Host) -> Path:
     """There once everything is put back: the undo may be repeated when the snapshot is gone already. Goes with the
     version's folder."""
-    return host.places.version(deployment.project.id, deployment.environment, deployment.id) / "snapshot-put-back"
+    return host.places.version(deployment.environment, deployment.id) / "snapshot-put-back"
 
 
 def _touch(mark: Path) -> None:

@@ -54,7 +54,7 @@ async def fetch(deployment: Deployment, host: Host, tell: Tell) -> Fetched:
 
 async def _live(deployment: Deployment, host: Host) -> CommitId:
     """What is live now, and not when it was asked for: a push that it waited for may have gone live since."""
-    live = await host.facts.live(deployment.project.id, deployment.environment)
+    live = await host.facts.live(deployment.environment)
     return live.commit if live is not None else deployment.activity.commit or await _tip(deployment, host)
 
 
@@ -97,7 +97,7 @@ async def read_and_plan(deployment: Deployment, host: Host, tell: Tell) -> Plann
     config = await config_of(project, deployment.commit, host, tell if first_try else None)
     if deployment.activity.kind == "push" and project.remote is not None:   # of others the pusher was told
         await _look_at_submodules(deployment, host, config, tell)
-    before = await host.facts.live(project.id, deployment.environment)
+    before = await host.facts.live(deployment.environment)
     if deployment.activity.kind == "rollback":
         version, apps, services = await _earlier(deployment, host, config)
     else:
@@ -112,7 +112,7 @@ async def read_and_plan(deployment: Deployment, host: Host, tell: Tell) -> Plann
         apps, services, version.routes, before.as_live() if before else NOTHING_LIVE,
         rolling=host.settings.strategy_of(project, deployment.branch) == "rolling",
         freeze_seconds=host.settings.freeze_seconds,
-        given_files=await files_to_give(host, project.id, deployment.environment, before, version.uid),
+        given_files=await files_to_give(host, deployment.environment, before, version.uid),
     )
     for line in plan.lines():
         tell.line(line)

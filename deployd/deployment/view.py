@@ -9,7 +9,7 @@ from deployd.activity.journal import Journal
 from deployd.deployment.results import AppsUp, Fetched, Planned, Replaced, Taken
 from deployd.engine.names import Names
 from deployd.environment.naming import EnvironmentType
-from deployd.ids import ActivityId, CommitId, EnvironmentName
+from deployd.ids import ActivityId, CommitId, EnvironmentId
 from deployd.release.release import Environment, Release
 from deployd.release.version import Version
 from deployd.settings import ProjectSettings
@@ -32,7 +32,7 @@ class Deployment:
         return self.activity.id
 
     @property
-    def environment(self) -> EnvironmentName:
+    def environment(self) -> EnvironmentId:
         return self.activity.environment
 
     @property

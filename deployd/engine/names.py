@@ -11,7 +11,7 @@ from base64 import b32encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from deployd.ids import ActivityId, EnvironmentName, ProjectId
+from deployd.ids import ActivityId, EnvironmentId, EnvironmentName, ProjectId
 
 INSTANCE, PROJECT, ENVIRONMENT, ACTIVITY = "deployd", "deployd.project", "deployd.environment", "deployd.activity"
 ROLE, PART, DIGEST, MADE_BY = "deployd.role", "deployd.part", "deployd.digest", "deployd.made-by"
@@ -44,17 +44,22 @@ def _short(text: str, length: int) -> str:
     return b32encode(hashlib.sha256(text.encode()).digest()).decode()[:length].lower()
 
 
+def environment_of(labels: Mapping[str, str]) -> EnvironmentId | None:
+    """Whose a thing in Docker is; None: of no environment."""
+    project, name = labels.get(PROJECT, ""), labels.get(ENVIRONMENT, "")
+    return EnvironmentId(ProjectId(project), EnvironmentName(name)) if project and name else None
+
+
 @dataclass(frozen=True, slots=True)
 class Names:
     """Names of one environment's objects. `instance` keeps several daemons on one Engine apart."""
 
     instance: str
-    project: ProjectId
-    environment: EnvironmentName
+    environment: EnvironmentId
 
     @property
     def network(self) -> str:
-        return f"{self.instance}-{self.project}-{self.environment}"
+        return f"{self.instance}-{self.environment.project}-{self.environment.name}"
 
     def service(self, name: str) -> str:
         """The container of a service; it outlives activities."""
@@ -82,6 +87,6 @@ class Names:
 
     def labels(self, role: str = "", part: str = "", activity: ActivityId | str = "") -> Mapping[str, str]:
         """What is made with, and found again by: of the whole environment, or of what is asked for in it."""
-        labels = {INSTANCE: self.instance, PROJECT: self.project, ENVIRONMENT: self.environment}
+        labels = {INSTANCE: self.instance, PROJECT: self.environment.project, ENVIRONMENT: self.environment.name}
         more = {ROLE: role, PART: part, ACTIVITY: str(activity)}
         return labels | {label: value for label, value in more.items() if value}

@@ -12,7 +12,7 @@ from typing import Literal, cast
 from urllib.parse import urlsplit
 
 from deployd.environment.naming import development_host
-from deployd.ids import EnvironmentName
+from deployd.ids import EnvironmentId
 from deployd.project.model import PathRedirect, ProjectConfig, RouteTemplate
 from deployd.settings import ProjectSettings, Settings
 
@@ -225,9 +225,9 @@ def _with_primary(routes: Sequence[ResolvedRoute]) -> tuple[ResolvedRoute, ...]:
     return tuple(replace(route, primary=route is chosen) for route in routes)
 
 
-def domains_of(settings: Settings, project: ProjectSettings, environment: EnvironmentName, branch: str) -> Domains:
+def domains_of(settings: Settings, project: ProjectSettings, environment: EnvironmentId, branch: str) -> Domains:
     return Domains(
-        development_host(settings.domain, project.id, environment),
+        development_host(settings.domain, project.id, environment.name),
         project.domains if branch == project.production else (),
         settings.router.http_port,
         settings.router.https_port,
@@ -235,6 +235,6 @@ def domains_of(settings: Settings, project: ProjectSettings, environment: Enviro
 
 
 def routes_of(
-    settings: Settings, project: ProjectSettings, environment: EnvironmentName, branch: str, config: ProjectConfig,
+    settings: Settings, project: ProjectSettings, environment: EnvironmentId, branch: str, config: ProjectConfig,
 ) -> Resolved:
     return resolve_routes(config.routes, domains_of(settings, project, environment, branch))

@@ -11,7 +11,7 @@ import hashlib
 import re
 from typing import Literal
 
-from deployd.ids import EnvironmentName
+from deployd.ids import EnvironmentId, EnvironmentName, ProjectId
 from deployd.settings import ProjectSettings
 
 EnvironmentType = Literal["production", "staging", "development"]
@@ -25,6 +25,10 @@ def machine_name(branch: str) -> EnvironmentName:
     cleaned = re.sub(r"[^a-z0-9]+", "-", branch.lower()).strip("-") or "branch"
     digest = base64.b32encode(hashlib.sha256(branch.encode()).digest()).decode().lower()[:7]
     return EnvironmentName(f"{cleaned[: LONGEST_NAME - 8].rstrip('-')}-{digest}")
+
+
+def environment_of_branch(project: ProjectId, branch: str) -> EnvironmentId:
+    return EnvironmentId(project, machine_name(branch))
 
 
 def environment_type(project: ProjectSettings, branch: str) -> EnvironmentType:

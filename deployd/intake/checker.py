@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from deployd.deployment.desired import wrong_routes
 from deployd.environment.hosts import routes_of
-from deployd.environment.naming import machine_name
+from deployd.environment.naming import environment_of_branch
 from deployd.errors import DeployError
 from deployd.ids import CommitId
 from deployd.intake.ports import Verdict
@@ -38,7 +38,8 @@ class CommitChecker:
             return Verdict(False, refused_files(result, self._host.catalogue, nearest=nearest).evidence)
         refusals, _ = images_missing(self._host.catalogue, result.config.images_asked(), nearest=nearest)
         errors: list[DeployError] = [refusal.error for refusal in refusals]
-        routes = routes_of(self._host.settings, project, machine_name(branch), branch, result.config)
+        environment = environment_of_branch(project.id, branch)
+        routes = routes_of(self._host.settings, project, environment, branch, result.config)
         errors += wrong_routes(routes) or await asyncio.to_thread(   # a large one takes a tenth of a second
             too_large_to_start, result.config, project, branch, routes.routes,
         )

@@ -22,10 +22,10 @@ from deployd.access.tokens import find_token
 from deployd.confined.trees import size_of
 from deployd.errors import DeployError
 from deployd.git.program import git_environment
+from deployd.http.lasting import LASTING
+from deployd.http.seats import Seats, TooMany, Turns
 from deployd.ids import ProjectId
-from deployd.intake.lasting import LASTING
 from deployd.intake.ports import Intake
-from deployd.intake.seats import Seats, TooMany, Turns
 from deployd.process import Process, open_process
 from deployd.settings import ProjectSettings, Token
 from deployd.units import MEGABYTE

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from deployd.git.mirror import without_user
+from deployd.http.lasting import LASTING
 from deployd.ids import ActivityId, CommitId, ProjectId
-from deployd.intake.lasting import LASTING
 from deployd.intake.ports import Intake
 from deployd.intake.push import NOTHING, Push
 from deployd.intake.receive_hook import ACCEPTED, REFUSED, SHOWN, VERDICT

@@ -9,7 +9,7 @@ from functools import partial
 from deployd.clock import Clock
 from deployd.deployment.requests import ask_for
 from deployd.deployment.share import ShareTaken, Wanted, refuse_beyond_share
-from deployd.environment.naming import machine_name
+from deployd.environment.naming import environment_of_branch
 from deployd.ids import ActivityId, CommitId, ProjectId
 from deployd.intake.push import Push, Receipt
 from deployd.settings import Settings
@@ -59,35 +59,36 @@ class StateQueue:
         return receipt
 
     def _deploy(self, db: sqlite3.Connection, push: Push) -> Receipt:
-        name = machine_name(push.branch)
-        there = environments.find(db, push.project, name)
+        environment = environment_of_branch(push.project, push.branch)
+        there = environments.find(db, environment)
         if there is not None and there.branch != push.branch:
             return Receipt(None, f"{push.branch} is not deployed: {there.branch} has an environment of that name")
         if push.how != "git":
             same = self._same(db, push)
             if same is not None:
                 return Receipt(None, f"{push.branch} at {push.new[:8]} is activity {same} already")
-        goes_on = activities.latest(db, project=push.project, environment=name, states=("in_progress",), limit=1)
+        goes_on = activities.latest(db, environment=environment, states=("in_progress",), limit=1)
         number = self._ask_for(db, push, "push", push.new)
-        said = f"activity {number}: {push.branch} at {push.new[:8]} to environment {name}"
-        lock = locks.find(db, push.project, name)
+        said = f"activity {number}: {push.branch} at {push.new[:8]} to environment {environment.name}"
+        lock = locks.find(db, environment)
         if lock is not None:
             said += f", which waits when it is built: {lock.said(push.branch)}"
         return Receipt(number, f"{said}, after activity {goes_on[0].id}, which goes on" if goes_on else said)
 
     def _delete(self, db: sqlite3.Connection, push: Push) -> Receipt:
-        name = machine_name(push.branch)
-        there = environments.find(db, push.project, name)
+        environment = environment_of_branch(push.project, push.branch)
+        there = environments.find(db, environment)
         if there is None or there.branch != push.branch:
             return Receipt(None, f"{push.branch} was deleted; it had no environment")
         number = self._ask_for(db, push, "delete", None)
-        lock = locks.find(db, push.project, name)
+        lock = locks.find(db, environment)
         when = f" when it is unlocked: {lock.said(push.branch)}" if lock else ""
+        name = environment.name
         return Receipt(number, f"activity {number}: {push.branch} was deleted, environment {name} goes with it{when}")
 
     def _ask_for(self, db: sqlite3.Connection, push: Push, kind: str, commit: CommitId | None) -> ActivityId:
         return ask_for(
-            db, partial(refuse_beyond_share, self._settings), kind, push.project, machine_name(push.branch),
+            db, partial(refuse_beyond_share, self._settings), kind, environment_of_branch(push.project, push.branch),
             push.branch, commit, Trigger(push.who, push.how, push.delivery), now=self._clock.now(),
         )
 
@@ -98,7 +99,7 @@ class StateQueue:
         Forges send a push twice now and then (two hooks, a repeated delivery with another id). Only the newest counts:
         a branch that was forced from A to B and back to A is at A again.
         """
-        newest = activities.latest(db, project=push.project, environment=machine_name(push.branch), limit=1)
+        newest = activities.latest(db, environment=environment_of_branch(push.project, push.branch), limit=1)
         if newest and newest[0].commit == push.new and newest[0].state in ("pending", "in_progress", "success"):
             return newest[0].id
         return None

@@ -22,13 +22,13 @@ from aiohttp import web
 
 from deployd.clock import Clock, SystemClock
 from deployd.errors import DeployError
+from deployd.http.guesses import Guesses, source_of
+from deployd.http.seats import Turns
 from deployd.ids import ProjectId
 from deployd.intake import github, gitlab
-from deployd.intake.guesses import Guesses, source_of
 from deployd.intake.payload import Headers
 from deployd.intake.ports import Intake
 from deployd.intake.push import Delivered, Ignored, Ping, Push, Receipt, Unreadable
-from deployd.intake.seats import Turns
 from deployd.settings import ProjectSettings
 
 log = structlog.get_logger()

@@ -12,14 +12,14 @@ from deployd.clock import Clock
 from deployd.engine.crowd import Crowd
 from deployd.engine.engine import Engine
 from deployd.engine.errors import EngineRefused
-from deployd.engine.names import ENVIRONMENT, PROJECT
+from deployd.engine.names import environment_of
 from deployd.errors import DeployError
-from deployd.ids import EnvironmentName, ProjectId
+from deployd.ids import EnvironmentId
 from deployd.output.follower import AT_ONCE, OutputFollower
 from deployd.output.reader import Clean, time_of
 from deployd.output.sources import Source, Wanted, cron_sources, distinct, kept_sources, source_of
 
-Folder = Callable[[ProjectId, EnvironmentName], Path]
+Folder = Callable[[EnvironmentId], Path]
 LOOK_AGAIN_SECONDS = 10.0
 """For crons that ran for the first time: nobody tells of them."""
 
@@ -43,7 +43,7 @@ class Outputs:
         self._followers: WeakSet[OutputFollower] = WeakSet()
 
     async def follow(
-        self, project: ProjectId, environment: EnvironmentName, wanted: Wanted, *, start: str, lines: int | None,
+        self, environment: EnvironmentId, wanted: Wanted, *, start: str, lines: int | None,
     ) -> OutputFollower:
         """
         Args:
@@ -53,10 +53,10 @@ class Outputs:
         Raises:
             DeployError: Docker does not say what there is.
         """
-        look = _Look(self, project, environment, wanted)
+        look = _Look(self, environment, wanted)
         await look.begin()
         follower = OutputFollower(
-            look.find, (project, environment), self._clean, self._turns, start=start, lines=lines,
+            look.find, environment, self._clean, self._turns, start=start, lines=lines,
             end=time_of(self._clock.now().isoformat()),
         )
         self._followers.add(follower)
@@ -67,11 +67,11 @@ class Outputs:
         for follower in self._followers:
             follower.end()
 
-    async def sources(self, project: ProjectId, environment: EnvironmentName) -> list[Source]:
+    async def sources(self, environment: EnvironmentId) -> list[Source]:
         """Everything that printed something in an environment, or may."""
         containers = [
             item for item in await self._crowd.containers()
-            if (item.labels.get(PROJECT), item.labels.get(ENVIRONMENT)) == (project, environment)
+            if environment_of(item.labels) == environment
         ]
         logs = [await self._engine.log_file(item.id) for item in containers]
         if logs and not await asyncio.to_thread(logs[0].parent.parent.is_dir):
@@ -82,8 +82,8 @@ class Outputs:
         there = [source_of(item, file) for item, file in zip(containers, logs, strict=True)]
         return distinct([
             *(source for source in there if source is not None),
-            *await asyncio.to_thread(lambda: [*kept_sources(self._kept(project, environment))]),
-            *await asyncio.to_thread(lambda: [*cron_sources(self._crons(project, environment))]),
+            *await asyncio.to_thread(lambda: [*kept_sources(self._kept(environment))]),
+            *await asyncio.to_thread(lambda: [*cron_sources(self._crons(environment))]),
         ])
 
     @property
@@ -95,9 +95,9 @@ class Outputs:
 class _Look:
     """What one reader knows of where to look."""
 
-    def __init__(self, outputs: Outputs, project: ProjectId, environment: EnvironmentName, wanted: Wanted) -> None:
+    def __init__(self, outputs: Outputs, environment: EnvironmentId, wanted: Wanted) -> None:
         self._outputs = outputs
-        self._of = (project, environment)
+        self._of = environment
         self._wanted = wanted
         self._found: list[Source] | None = None
         self._seen = -1
@@ -122,7 +122,7 @@ class _Look:
     async def _look(self) -> list[Source]:
         self._looked = asyncio.get_running_loop().time()
         self._seen = self._outputs.seen   # before the look: what is heard meanwhile is looked at next time
-        return await self._outputs.sources(*self._of)
+        return await self._outputs.sources(self._of)
 
 
 def place_of(moment: datetime) -> str:

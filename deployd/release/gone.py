@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from deployd.engine.names import ENVIRONMENT, PROJECT
+from deployd.engine.names import environment_of
 from deployd.engine.observed import ContainerSeen
-from deployd.ids import EnvironmentName, ProjectId
 from deployd.output.keep import KeptBounds, keep_output
 from deployd.release.ports import Host
 from deployd.release.release import Release
@@ -23,9 +22,9 @@ async def ensure_gone(host: Host, container: ContainerSeen | str, *, stop_second
         return
     if stop_seconds != 0:
         await host.engine.stop(seen.name, stop_seconds)
-    project, environment = seen.labels.get(PROJECT, ""), seen.labels.get(ENVIRONMENT, "")
-    if project and environment:
-        folder = host.places.output(ProjectId(project), EnvironmentName(environment))
+    environment = environment_of(seen.labels)
+    if environment is not None:
+        folder = host.places.output(environment)
         await keep_output(host.engine, seen, folder, kept_bounds(host.settings))
     await host.engine.ensure_container_gone(seen.name, stop_seconds=0)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from deployd.ids import ActivityId, EnvironmentName, ProjectId
+from deployd.ids import ActivityId, EnvironmentId, ProjectId
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,59 +35,57 @@ class Places:
     def build_scripts(self, activity: ActivityId, app: str) -> Path:
         return self.work(activity) / app / "scripts"
 
-    def environment(self, project: ProjectId, environment: EnvironmentName) -> Path:
-        return self.state / "environments" / project / environment
+    def environment(self, environment: EnvironmentId) -> Path:
+        return self.state / "environments" / environment.project / environment.name
 
-    def data(self, project: ProjectId, environment: EnvironmentName) -> Path:
+    def data(self, environment: EnvironmentId) -> Path:
         """Data of all mounts: a folder for each instance (`shop`, `shop--mailer`), and `shared`.
 
         It outlives deployments, and the environment for a time of grace."""
-        return self.environment(project, environment) / "volumes"
+        return self.environment(environment) / "volumes"
 
     def all_data(self) -> list[Path]:
         """The data folders that there are, of environments that are there and of deleted ones. Blocking."""
         return sorted((self.state / "environments").glob("*/*/volumes"))
 
-    def instance(
-        self, project: ProjectId, environment: EnvironmentName, activity: ActivityId, instance: str,
-    ) -> Path:
+    def instance(self, environment: EnvironmentId, activity: ActivityId, instance: str) -> Path:
         """Configuration and scripts of one instance of one version; goes with its containers."""
-        return self.version(project, environment, activity) / instance
+        return self.version(environment, activity) / instance
 
-    def stages(self, project: ProjectId, environment: EnvironmentName, activity: ActivityId | str) -> Path:
+    def stages(self, environment: EnvironmentId, activity: ActivityId | str) -> Path:
         """Where the mounts of one version are mounted for Docker, a folder for each instance (`confined/stages.py`)."""
-        return self.all_stages(project, environment) / str(activity)
+        return self.all_stages(environment) / str(activity)
 
-    def all_stages(self, project: ProjectId, environment: EnvironmentName) -> Path:
+    def all_stages(self, environment: EnvironmentId) -> Path:
         """Of all versions of an environment."""
-        return self.stages_root / project / environment
+        return self.stages_root / environment.project / environment.name
 
     @property
     def stages_root(self) -> Path:
         return self.run / "stages"
 
-    def version(self, project: ProjectId, environment: EnvironmentName, activity: ActivityId) -> Path:
-        return self.environment(project, environment) / "versions" / str(activity)
+    def version(self, environment: EnvironmentId, activity: ActivityId) -> Path:
+        return self.environment(environment) / "versions" / str(activity)
 
-    def snapshot(self, project: ProjectId, environment: EnvironmentName, activity: ActivityId) -> Path:
+    def snapshot(self, environment: EnvironmentId, activity: ActivityId) -> Path:
         """What the databases held before the deploy hook of a deployment; not of its version, which goes before it."""
-        return self.environment(project, environment) / "snapshots" / str(activity)
+        return self.environment(environment) / "snapshots" / str(activity)
 
-    def access_log(self, project: ProjectId, environment: EnvironmentName) -> Path:
+    def access_log(self, environment: EnvironmentId) -> Path:
         """Requests of its visitors, a line of JSON each."""
-        return self.environment(project, environment) / "access.log"
+        return self.environment(environment) / "access.log"
 
-    def output(self, project: ProjectId, environment: EnvironmentName) -> Path:
+    def output(self, environment: EnvironmentId) -> Path:
         """What its containers that went had printed."""
-        return self.all_output / project / environment
+        return self.all_output / environment.project / environment.name
 
     @property
     def all_output(self) -> Path:
         return self.state / "output"
 
-    def crons(self, project: ProjectId, environment: EnvironmentName) -> Path:
+    def crons(self, environment: EnvironmentId) -> Path:
         """Runs of its crons, a file of JSON for each cron."""
-        return self.environment(project, environment) / "crons"
+        return self.environment(environment) / "crons"
 
     @property
     def slugs(self) -> Path:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from deployd.engine.names import Names
 from deployd.environment.naming import EnvironmentType, environment_type
-from deployd.ids import ActivityId, CommitId, EnvironmentName
+from deployd.ids import ActivityId, CommitId, EnvironmentId
 from deployd.release.version import Version
 from deployd.settings import ProjectSettings, Settings
 
@@ -24,7 +24,7 @@ class Environment:
     instance: str
     """Of deployd; what it makes in Docker is labelled with it."""
     project: ProjectSettings
-    environment: EnvironmentName
+    environment: EnvironmentId
     branch: str
 
     @property
@@ -34,11 +34,11 @@ class Environment:
     @property
     def key(self) -> str:
         """What the router calls it."""
-        return f"{self.project.id}/{self.environment}"
+        return str(self.environment)
 
     @property
     def names(self) -> Names:
-        return Names(self.instance, self.project.id, self.environment)
+        return Names(self.instance, self.environment)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class Release(Environment):
         return self.names.container(self.home(part), role, part)
 
 
-def live_release(settings: Settings, project: ProjectSettings, environment: EnvironmentName, branch: str,
+def live_release(settings: Settings, project: ProjectSettings, environment: EnvironmentId, branch: str,
                  version: Version) -> Release:
     """What is live in an environment."""
     return Release(settings.instance, project, environment, branch, version)

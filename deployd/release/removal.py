@@ -38,7 +38,7 @@ async def remove_version(
     for volume in await host.engine.volumes(labels):
         await host.engine.ensure_volume_gone(volume.name)
     folder = _versions(release, host) / activity
-    stages = host.places.stages(release.project.id, release.environment, activity)
+    stages = host.places.stages(release.environment, activity)
     if not but_for:
         await ensure_unstaged(stages)
         await put_aside(folder, host.places.going)
@@ -78,7 +78,7 @@ async def versions_there(
 
 
 def _versions(release: Release, host: Host) -> Path:
-    return host.places.environment(release.project.id, release.environment) / "versions"
+    return host.places.environment(release.environment) / "versions"
 
 
 def _folders_of(parts: frozenset[str]) -> frozenset[str]:

@@ -15,7 +15,7 @@ from deployd.clock import Clock
 from deployd.engine.addresses import gateway_of
 from deployd.engine.engine import Engine
 from deployd.engine.subnets import next_subnet, overlaps, parse_host_routes
-from deployd.ids import ActivityId, EnvironmentName, ProjectId, SlugKey
+from deployd.ids import ActivityId, EnvironmentId, ProjectId, SlugKey
 from deployd.release.version import Version
 from deployd.settings import Settings
 from deployd.state import activities, answers, entries, environments, locks, secrets
@@ -45,14 +45,14 @@ class StateFacts:
         self._sealer = sealer
         self._told = told
 
-    async def live(self, project: ProjectId, environment: EnvironmentName) -> Version | None:
-        text = await self._store.read(lambda db: environments.live_version(db, project, environment))
+    async def live(self, environment: EnvironmentId) -> Version | None:
+        text = await self._store.read(lambda db: environments.live_version(db, environment))
         return read_result(text, Version) if text else None
 
-    async def set_live(self, project: ProjectId, environment: EnvironmentName, version: Version) -> None:
+    async def set_live(self, environment: EnvironmentId, version: Version) -> None:
         text, now = write_result(version), self._clock.now()
         await self._store.write(
-            lambda db: environments.set_live(db, project, environment, version.activity, text, now),
+            lambda db: environments.set_live(db, environment, version.activity, text, now),
         )
 
     async def version_of(self, activity: ActivityId) -> Version | None:
@@ -76,7 +76,7 @@ class StateFacts:
             there = await self._store.write(lambda db: environments.ensure_uid(db, project, first))
         return there
 
-    async def subnet(self, project: ProjectId, environment: EnvironmentName, network: str) -> str:
+    async def subnet(self, environment: EnvironmentId, network: str) -> str:
         """The environment's own subnet, free of everything that Docker and the host use.
 
         It is kept from then on, unless somebody else took it while there was no network of the environment.
@@ -86,59 +86,59 @@ class StateFacts:
         used.update(parse_host_routes(await asyncio.to_thread(HOST_ROUTES.read_text)))
         there = any(item.name == network for item in networks)
         subnet = await self._store.write(lambda db: environments.ensure_subnet(
-            db, project, environment,
+            db, environment,
             lambda taken: next_subnet(self._settings.network_pool, self._settings.subnet_prefix, used | taken),
             lambda subnet: there or not overlaps(subnet, used),
         ))
         self._told()
         return subnet
 
-    async def gateway(self, project: ProjectId, environment: EnvironmentName) -> str:
+    async def gateway(self, environment: EnvironmentId) -> str:
         """The host's address in the environment's network; empty as long as it has none."""
-        subnet = await self._store.read(lambda db: environments.subnet_of(db, project, environment))
+        subnet = await self._store.read(lambda db: environments.subnet_of(db, environment))
         return gateway_of(subnet) if subnet else ""
 
-    async def secret(self, project: ProjectId, environment: EnvironmentName, service: str, name: str) -> str:
-        key = (project, environment, service, name)
+    async def secret(self, environment: EnvironmentId, service: str, name: str) -> str:
+        key = (environment, service, name)
         there = await self._store.read(lambda db: secrets.secret_of(db, self._sealer, *key))
         if there is None:
             there = await self._store.write(lambda db: secrets.ensure_secret(db, self._sealer, *key))
         self._masker.learn([there])
         return there
 
-    async def exists(self, project: ProjectId, environment: EnvironmentName) -> bool:
+    async def exists(self, environment: EnvironmentId) -> bool:
         """Whether the environment is there; one that is deleted and whose data is kept is not."""
-        return await self._store.read(lambda db: environments.find(db, project, environment)) is not None
+        return await self._store.read(lambda db: environments.find(db, environment)) is not None
 
-    async def lock(self, project: ProjectId, environment: EnvironmentName) -> Lock | None:
+    async def lock(self, environment: EnvironmentId) -> Lock | None:
         """Who keeps the environment as it is; None: nobody."""
-        return await self._store.read(lambda db: locks.find(db, project, environment))
+        return await self._store.read(lambda db: locks.find(db, environment))
 
-    async def usual_answers(self, project: ProjectId, environment: EnvironmentName) -> dict[str, int]:
+    async def usual_answers(self, environment: EnvironmentId) -> dict[str, int]:
         """{URL: status, when what is live had become so}"""
-        return await self._store.read(lambda db: answers.usual(db, project, environment))
+        return await self._store.read(lambda db: answers.usual(db, environment))
 
     async def set_usual_answers(
-        self, project: ProjectId, environment: EnvironmentName, statuses: Mapping[str, int],
+        self, environment: EnvironmentId, statuses: Mapping[str, int],
     ) -> None:
         """Write down what a version answers that has become live: {URL: status}."""
         now = self._clock.now()
-        await self._store.write(lambda db: answers.put_usual(db, project, environment, statuses, now))
+        await self._store.write(lambda db: answers.put_usual(db, environment, statuses, now))
 
     async def set_wrong_answers(
-        self, project: ProjectId, environment: EnvironmentName, wrong: Mapping[str, str],
+        self, environment: EnvironmentId, wrong: Mapping[str, str],
     ) -> bool:
         """Write down what visitors get now that is worse than usual: {URL: answer}. False: that was known."""
         now = self._clock.now()
-        return await self._store.write(lambda db: answers.put_wrong(db, project, environment, wrong, now))
+        return await self._store.write(lambda db: answers.put_wrong(db, environment, wrong, now))
 
-    async def forget(self, project: ProjectId, environment: EnvironmentName) -> None:
+    async def forget(self, environment: EnvironmentId) -> None:
         """The environment is gone; its activities and their logs stay, and its secrets as long as its data."""
-        await self._store.write(lambda db: environments.forget(db, project, environment))
+        await self._store.write(lambda db: environments.forget(db, environment))
 
-    async def forget_secrets(self, project: ProjectId, environment: EnvironmentName) -> None:
+    async def forget_secrets(self, environment: EnvironmentId) -> None:
         """Its data is gone as well."""
-        await self._store.write(lambda db: secrets.forget_secrets(db, project, environment))
+        await self._store.write(lambda db: secrets.forget_secrets(db, environment))
 
     async def slugs_in_use(self, but_for: ActivityId | None = None) -> frozenset[SlugKey]:
         """Slugs of all live versions, and of those that deployments under way are about to start.
@@ -158,7 +158,7 @@ class _Planned:
 
 
 def _versions_in_use(db: sqlite3.Connection) -> list[Version]:
-    found = [read_result(text, Version) for _, _, text in environments.live_versions(db)]
+    found = [read_result(text, Version) for _, text in environments.live_versions(db)]
     for activity in activities.open_ones(db):
         with suppress(LookupError):
             found.append(Journal(entries.all_of_activity(db, activity.id)).result("read_and_plan", _Planned).version)

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Literal
 
-from deployd.ids import ActivityId, CommitId, EnvironmentName, ProjectId
+from deployd.ids import ActivityId, CommitId, EnvironmentId, EnvironmentName, ProjectId
 from deployd.state import locks
 from deployd.state.locks import Lock
 
@@ -39,8 +39,7 @@ class Trigger:
 @dataclass(frozen=True, slots=True)
 class Activity:
     id: ActivityId
-    project: ProjectId
-    environment: EnvironmentName
+    environment: EnvironmentId
     branch: str
     kind: str
     """`push`, `redeploy` or `rollback`: the name of its table of steps."""
@@ -55,13 +54,16 @@ class Activity:
     held: bool = False
     """It waits until somebody unlocks its environment; `reason` says who locked it."""
 
+    @property
+    def project(self) -> ProjectId:
+        return self.environment.project
+
 
 @dataclass(frozen=True, slots=True)
 class NewActivity:
     """An activity that has no number yet."""
 
-    project: ProjectId
-    environment: EnvironmentName
+    environment: EnvironmentId
     branch: str
     kind: str
     table_version: int
@@ -74,12 +76,12 @@ def enqueue(connection: sqlite3.Connection, new: NewActivity, now: datetime) -> 
 
     The end of an environment that is locked is held at once: there is nothing that could be built before.
     """
-    lock = locks.find(connection, new.project, new.environment) if new.kind == "delete" else None
+    lock = locks.find(connection, new.environment) if new.kind == "delete" else None
     cursor = connection.execute(
         "INSERT INTO activities"
         " (project, environment, branch, kind, table_version, commit_id, cause, state, created_at, held, reason)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, 'pending', ?, ?, ?)",
-        (new.project, new.environment, new.branch, new.kind, new.table_version, new.commit,
+        (*new.environment, new.branch, new.kind, new.table_version, new.commit,
          json.dumps(asdict(new.trigger)), now.isoformat(), lock is not None, lock.said(new.branch) if lock else ""),
     )
     number = ActivityId(cursor.lastrowid or 0)
@@ -87,7 +89,7 @@ def enqueue(connection: sqlite3.Connection, new: NewActivity, now: datetime) -> 
         connection.execute(
             "UPDATE activities SET state = 'superseded', reason = ?, ended_at = ? WHERE project = ? AND environment = ?"
             f" AND kind = 'push' AND state = 'pending' AND id < ? AND {IS_OPEN}",
-            (f"a newer push came: activity {number}", now.isoformat(), new.project, new.environment, number),
+            (f"a newer push came: activity {number}", now.isoformat(), *new.environment, number),
         )
     return number
 
@@ -124,7 +126,7 @@ def lock(connection: sqlite3.Connection, lock: Lock, branch: str) -> None:
     locks.put(connection, lock)
     connection.execute(
         "UPDATE activities SET held = 1, reason = ? WHERE project = ? AND environment = ? AND kind = 'delete'"
-        f" AND state = 'pending' AND {IS_OPEN}", (lock.said(branch), lock.project, lock.environment),
+        f" AND state = 'pending' AND {IS_OPEN}", (lock.said(branch), *lock.environment),
     )
 
 
@@ -132,16 +134,16 @@ def newer_push(connection: sqlite3.Connection, activity: Activity) -> ActivityId
     """The newest push of the lane that came after an activity and waits."""
     row = connection.execute(
         "SELECT max(id) FROM activities WHERE project = ? AND environment = ? AND kind = 'push' AND id > ?"
-        f" AND state = 'pending' AND {IS_OPEN}", (activity.project, activity.environment, activity.id),
+        f" AND state = 'pending' AND {IS_OPEN}", (*activity.environment, activity.id),
     ).fetchone()
     return ActivityId(row[0]) if row[0] is not None else None
 
 
-def release(connection: sqlite3.Connection, project: str, environment: str) -> list[ActivityId]:
+def release(connection: sqlite3.Connection, environment: EnvironmentId) -> list[ActivityId]:
     """Let what was held in a lane go on, oldest first."""
     rows = connection.execute(
         "UPDATE activities SET held = 0, reason = '' WHERE project = ? AND environment = ? AND held = 1"
-        f" AND {IS_OPEN} RETURNING id", (project, environment),
+        f" AND {IS_OPEN} RETURNING id", environment,
     ).fetchall()
     return sorted(ActivityId(row["id"]) for row in rows)
 
@@ -165,13 +167,13 @@ def open_ones(connection: sqlite3.Connection) -> list[Activity]:
     return [_activity(row) for row in rows]
 
 
-def open_lanes(connection: sqlite3.Connection) -> list[tuple[ProjectId, EnvironmentName]]:
+def open_lanes(connection: sqlite3.Connection) -> list[EnvironmentId]:
     """Lanes that have something open: first those where it runs (a freeze may be on there), then by age."""
     rows = connection.execute(
         "SELECT project, environment FROM activities WHERE state IN ('pending', 'in_progress') AND held = 0"
         " GROUP BY project, environment ORDER BY max(state = 'in_progress') DESC, min(id)",
     )
-    return [(ProjectId(row["project"]), EnvironmentName(row["environment"])) for row in rows]
+    return [EnvironmentId(row["project"], row["environment"]) for row in rows]
 
 
 def waiting_in(connection: sqlite3.Connection, project: str) -> list[tuple[EnvironmentName, str]]:
@@ -182,18 +184,18 @@ def waiting_in(connection: sqlite3.Connection, project: str) -> list[tuple[Envir
     return [(EnvironmentName(row["environment"]), row["kind"]) for row in rows]
 
 
-def next_of_lane(connection: sqlite3.Connection, project: str, environment: str) -> Activity | None:
+def next_of_lane(connection: sqlite3.Connection, environment: EnvironmentId) -> Activity | None:
     """What runs in a lane, else what has waited longest and is not held."""
     row = connection.execute(
         "SELECT * FROM activities WHERE project = ? AND environment = ? AND state IN ('pending', 'in_progress')"
         " AND held = 0"
-        " ORDER BY state = 'in_progress' DESC, id LIMIT 1", (project, environment),
+        " ORDER BY state = 'in_progress' DESC, id LIMIT 1", environment,
     ).fetchone()
     return _activity(row) if row else None
 
 
 def latest(
-    connection: sqlite3.Connection, *, project: str | None = None, environment: str | None = None,
+    connection: sqlite3.Connection, *, project: str | None = None, environment: EnvironmentId | None = None,
     states: Sequence[str] = (), limit: int = 50, projects: Sequence[str] | None = None,
     name_or_branch: str | None = None,
 ) -> list[Activity]:
@@ -205,10 +207,12 @@ def latest(
     """
     where: list[str] = ["1"]
     values: list[str] = []
-    for column, value in (("project", project), ("environment", environment)):
-        if value is not None:
-            where.append(f"{column} = ?")
-            values.append(value)
+    if project is not None:
+        where.append("project = ?")
+        values.append(project)
+    if environment is not None:
+        where.append("project = ? AND environment = ?")
+        values += environment
     if name_or_branch is not None:
         where.append("? IN (environment, branch)")
         values.append(name_or_branch)
@@ -245,11 +249,11 @@ def newest_of_each(connection: sqlite3.Connection) -> list[Activity]:
 
 
 def newest_of_kinds(
-    connection: sqlite3.Connection, project: str, environment: str, kinds: Sequence[str],
+    connection: sqlite3.Connection, environment: EnvironmentId, kinds: Sequence[str],
 ) -> Activity | None:
     row = connection.execute(
         f"SELECT * FROM activities WHERE project = ? AND environment = ? AND kind IN ({', '.join('?' * len(kinds))})"
-        " ORDER BY id DESC LIMIT 1", (project, environment, *kinds),
+        " ORDER BY id DESC LIMIT 1", (*environment, *kinds),
     ).fetchone()
     return _activity(row) if row else None
 
@@ -268,7 +272,7 @@ def count_by_state(connection: sqlite3.Connection, failed_since: datetime) -> di
 
 def _activity(row: sqlite3.Row) -> Activity:
     return Activity(
-        id=ActivityId(row["id"]), project=ProjectId(row["project"]), environment=EnvironmentName(row["environment"]),
+        id=ActivityId(row["id"]), environment=EnvironmentId(row["project"], row["environment"]),
         branch=row["branch"], kind=row["kind"], table_version=row["table_version"],
         commit=CommitId(row["commit_id"]) if row["commit_id"] else None,
         trigger=Trigger(**json.loads(row["cause"])), state=row["state"], reason=row["reason"],

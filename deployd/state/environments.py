@@ -7,14 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from deployd.ids import ActivityId, EnvironmentName, ProjectId
+from deployd.ids import ActivityId, EnvironmentId, EnvironmentName, ProjectId
 from deployd.state import activities, answers, locks
 
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    project: ProjectId
-    name: EnvironmentName
+    id: EnvironmentId
     branch: str
     state: str
     created_at: datetime
@@ -22,35 +21,42 @@ class Environment:
     """Whose version is live."""
     live_since: datetime | None = None
 
+    @property
+    def project(self) -> ProjectId:
+        return self.id.project
+
+    @property
+    def name(self) -> EnvironmentName:
+        return self.id.name
+
 
 @dataclass(frozen=True, slots=True)
 class LiveEnvironment:
-    project: ProjectId
-    name: EnvironmentName
+    id: EnvironmentId
     branch: str
     activity: ActivityId
     """Whose version is live."""
 
 
 def ensure(
-    connection: sqlite3.Connection, project: ProjectId, name: EnvironmentName, branch: str, now: datetime,
+    connection: sqlite3.Connection, environment: EnvironmentId, branch: str, now: datetime,
 ) -> None:
     connection.execute(
         "INSERT INTO environments (project, name, branch, state, created_at) VALUES (?, ?, ?, 'active', ?)"
         " ON CONFLICT DO NOTHING",
-        (project, name, branch, now.isoformat()),
+        (*environment, branch, now.isoformat()),
     )
 
 
-def forget(connection: sqlite3.Connection, project: ProjectId, name: EnvironmentName) -> None:
+def forget(connection: sqlite3.Connection, environment: EnvironmentId) -> None:
     """The environment is gone; activities and their journals stay, and its secrets do as long as its data is kept.
 
     Its lock goes with it, and nobody could take it away any more: what was held goes on.
     """
-    connection.execute("DELETE FROM environments WHERE project = ? AND name = ?", (project, name))
-    locks.remove(connection, project, name)
-    activities.release(connection, project, name)
-    answers.remove(connection, project, name)
+    connection.execute("DELETE FROM environments WHERE project = ? AND name = ?", environment)
+    locks.remove(connection, environment)
+    activities.release(connection, environment)
+    answers.remove(connection, environment)
 
 
 def list_all(connection: sqlite3.Connection, project: str | None = None) -> list[Environment]:
@@ -66,32 +72,32 @@ def count_by_project(connection: sqlite3.Connection) -> dict[str, int]:
     return dict(connection.execute("SELECT project, count(*) FROM environments GROUP BY project").fetchall())
 
 
-def names_taken(connection: sqlite3.Connection) -> list[tuple[str, str]]:
-    """(project, environment) of all that there are, and of deleted ones whose data is kept."""
+def names_taken(connection: sqlite3.Connection) -> list[EnvironmentId]:
+    """All that there are, and deleted ones whose data is kept."""
     rows = connection.execute("SELECT project, name FROM environments UNION SELECT project, environment FROM secrets")
-    return [(row[0], row[1]) for row in rows]
+    return [EnvironmentId(row[0], row[1]) for row in rows]
 
 
-def find(connection: sqlite3.Connection, project: ProjectId, name: EnvironmentName) -> Environment | None:
+def find(connection: sqlite3.Connection, environment: EnvironmentId) -> Environment | None:
     row = connection.execute(
         "SELECT environments.*, at AS live_since FROM environments LEFT JOIN versions ON activity = live_activity"
-        " WHERE environments.project = ? AND name = ?", (project, name),
+        " WHERE environments.project = ? AND name = ?", environment,
     ).fetchone()
     return _environment(row) if row else None
 
 
 def set_live(
-    connection: sqlite3.Connection, project: ProjectId, name: EnvironmentName, activity: ActivityId, version: str,
+    connection: sqlite3.Connection, environment: EnvironmentId, activity: ActivityId, version: str,
     now: datetime,
 ) -> None:
     """Write down that a version is live. May be repeated."""
     connection.execute(
         "INSERT INTO versions (activity, project, environment, at, version) VALUES (?, ?, ?, ?, ?)"
         " ON CONFLICT (activity) DO UPDATE SET version = excluded.version",
-        (activity, project, name, now.isoformat(), version),
+        (activity, *environment, now.isoformat(), version),
     )
     connection.execute(
-        "UPDATE environments SET live_activity = ? WHERE project = ? AND name = ?", (activity, project, name),
+        "UPDATE environments SET live_activity = ? WHERE project = ? AND name = ?", (activity, *environment),
     )
 
 
@@ -100,20 +106,20 @@ def version_of(connection: sqlite3.Connection, activity: ActivityId) -> str | No
     return row["version"] if row else None
 
 
-def live_version(connection: sqlite3.Connection, project: ProjectId, name: EnvironmentName) -> str | None:
+def live_version(connection: sqlite3.Connection, environment: EnvironmentId) -> str | None:
     row = connection.execute(
         "SELECT version FROM versions JOIN environments ON activity = live_activity"
-        " WHERE environments.project = ? AND environments.name = ?", (project, name),
+        " WHERE environments.project = ? AND environments.name = ?", environment,
     ).fetchone()
     return row["version"] if row else None
 
 
-def live_versions(connection: sqlite3.Connection) -> list[tuple[ProjectId, EnvironmentName, str]]:
-    """(project, environment, version) of every environment that has something live."""
+def live_versions(connection: sqlite3.Connection) -> list[tuple[EnvironmentId, str]]:
+    """(environment, version) of every environment that has something live."""
     rows = connection.execute(
         "SELECT environments.project, name, version FROM versions JOIN environments ON activity = live_activity",
     )
-    return [(row["project"], row["name"], row["version"]) for row in rows]
+    return [(_id(row), row["version"]) for row in rows]
 
 
 def live_ones(connection: sqlite3.Connection) -> list[LiveEnvironment]:
@@ -122,23 +128,23 @@ def live_ones(connection: sqlite3.Connection) -> list[LiveEnvironment]:
         "SELECT project, name, branch, live_activity FROM environments WHERE live_activity IS NOT NULL"
         " ORDER BY project, name",
     )
-    return [LiveEnvironment(row["project"], row["name"], row["branch"], row["live_activity"]) for row in rows]
+    return [LiveEnvironment(_id(row), row["branch"], row["live_activity"]) for row in rows]
 
 
 def earlier_versions(
-    connection: sqlite3.Connection, project: ProjectId, name: EnvironmentName, limit: int,
+    connection: sqlite3.Connection, environment: EnvironmentId, limit: int,
 ) -> list[tuple[ActivityId, datetime, str]]:
     """(activity, when it became live, version), newest first, the live one included."""
     rows = connection.execute(
         "SELECT activity, at, version FROM versions WHERE project = ? AND environment = ?"
         " ORDER BY activity DESC LIMIT ?",
-        (project, name, limit),
+        (*environment, limit),
     )
     return [(ActivityId(row["activity"]), datetime.fromisoformat(row["at"]), row["version"]) for row in rows]
 
 
 def ensure_subnet(
-    connection: sqlite3.Connection, project: ProjectId, name: EnvironmentName,
+    connection: sqlite3.Connection, environment: EnvironmentId,
     choose: Callable[[frozenset[str]], str], may_keep: Callable[[str], bool] = lambda _: True,
 ) -> str:
     """The environment's subnet; chosen once, so that two environments never get the same.
@@ -148,27 +154,27 @@ def ensure_subnet(
         may_keep: Whether the one that was chosen before is still good.
     """
     row = connection.execute(
-        "SELECT subnet FROM environments WHERE project = ? AND name = ?", (project, name),
+        "SELECT subnet FROM environments WHERE project = ? AND name = ?", environment,
     ).fetchone()
     if row is not None and row["subnet"] and may_keep(row["subnet"]):
         return str(row["subnet"])
     rows = connection.execute("SELECT subnet FROM environments WHERE subnet IS NOT NULL")
     chosen = choose(frozenset(other["subnet"] for other in rows))
-    connection.execute("UPDATE environments SET subnet = ? WHERE project = ? AND name = ?", (chosen, project, name))
+    connection.execute("UPDATE environments SET subnet = ? WHERE project = ? AND name = ?", (chosen, *environment))
     return chosen
 
 
-def subnets(connection: sqlite3.Connection) -> list[tuple[ProjectId, EnvironmentName, str, str]]:
-    """(project, environment, branch, subnet) of all that have one."""
+def subnets(connection: sqlite3.Connection) -> list[tuple[EnvironmentId, str, str]]:
+    """(environment, branch, subnet) of all that have one."""
     rows = connection.execute(
         "SELECT project, name, branch, subnet FROM environments WHERE subnet IS NOT NULL ORDER BY project, name",
     )
-    return [(row["project"], row["name"], row["branch"], row["subnet"]) for row in rows]
+    return [(_id(row), row["branch"], row["subnet"]) for row in rows]
 
 
-def subnet_of(connection: sqlite3.Connection, project: ProjectId, name: EnvironmentName) -> str | None:
+def subnet_of(connection: sqlite3.Connection, environment: EnvironmentId) -> str | None:
     row = connection.execute(
-        "SELECT subnet FROM environments WHERE project = ? AND name = ?", (project, name),
+        "SELECT subnet FROM environments WHERE project = ? AND name = ?", environment,
     ).fetchone()
     return row["subnet"] if row else None
 
@@ -192,9 +198,13 @@ def uid_of(connection: sqlite3.Connection, project: ProjectId) -> int | None:
     return row["uid"] if row else None
 
 
+def _id(row: sqlite3.Row) -> EnvironmentId:
+    return EnvironmentId(row["project"], row["name"])
+
+
 def _environment(row: sqlite3.Row) -> Environment:
     return Environment(
-        ProjectId(row["project"]), EnvironmentName(row["name"]), row["branch"], row["state"],
+        _id(row), row["branch"], row["state"],
         datetime.fromisoformat(row["created_at"]),
         ActivityId(row["live_activity"]) if row["live_activity"] is not None else None,
         datetime.fromisoformat(row["live_since"]) if row["live_since"] else None,

@@ -6,15 +6,14 @@ import sqlite3
 from dataclasses import dataclass
 from datetime import datetime
 
-from deployd.ids import EnvironmentName, ProjectId
+from deployd.ids import EnvironmentId
 
 
 @dataclass(frozen=True, slots=True)
 class Lock:
     """Why an environment keeps what is live there."""
 
-    project: ProjectId
-    environment: EnvironmentName
+    environment: EnvironmentId
     who: str
     reason: str
     """In somebody's own words; may be empty."""
@@ -26,9 +25,9 @@ class Lock:
         return f"{since}: {self.reason}" if self.reason else since
 
 
-def find(connection: sqlite3.Connection, project: str, environment: str) -> Lock | None:
+def find(connection: sqlite3.Connection, environment: EnvironmentId) -> Lock | None:
     row = connection.execute(
-        "SELECT * FROM locks WHERE project = ? AND environment = ?", (project, environment),
+        "SELECT * FROM locks WHERE project = ? AND environment = ?", environment,
     ).fetchone()
     return _lock(row) if row else None
 
@@ -43,17 +42,17 @@ def put(connection: sqlite3.Connection, lock: Lock) -> None:
         "INSERT INTO locks (project, environment, who, reason, at) VALUES (?, ?, ?, ?, ?)"
         " ON CONFLICT (project, environment) DO UPDATE SET who = excluded.who, reason = excluded.reason,"
         " at = excluded.at",
-        (lock.project, lock.environment, lock.who, lock.reason, lock.at.isoformat()),
+        (*lock.environment, lock.who, lock.reason, lock.at.isoformat()),
     )
 
 
-def remove(connection: sqlite3.Connection, project: str, environment: str) -> bool:
+def remove(connection: sqlite3.Connection, environment: EnvironmentId) -> bool:
     """Take the lock away. False: there is none."""
     return connection.execute(
-        "DELETE FROM locks WHERE project = ? AND environment = ?", (project, environment),
+        "DELETE FROM locks WHERE project = ? AND environment = ?", environment,
     ).rowcount == 1
 
 
 def _lock(row: sqlite3.Row) -> Lock:
-    return Lock(ProjectId(row["project"]), EnvironmentName(row["environment"]), row["who"], row["reason"],
+    return Lock(EnvironmentId(row["project"], row["environment"]), row["who"], row["reason"],
                 datetime.fromisoformat(row["at"]))

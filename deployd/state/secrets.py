@@ -6,7 +6,7 @@ import secrets
 import sqlite3
 from collections.abc import Iterator
 
-from deployd.ids import EnvironmentName, ProjectId
+from deployd.ids import EnvironmentId, ProjectId
 from deployd.state.sealing import Sealer, is_sealed
 
 ENTROPY_CHARACTERS = 56   # as on the hosted platforms
@@ -30,25 +30,25 @@ def entropy_of(connection: sqlite3.Connection, sealer: Sealer, project: ProjectI
 
 
 def ensure_secret(
-    connection: sqlite3.Connection, sealer: Sealer, project: ProjectId, environment: EnvironmentName, service: str,
+    connection: sqlite3.Connection, sealer: Sealer, environment: EnvironmentId, service: str,
     name: str,
 ) -> str:
     """A password, made when it is first asked for."""
-    key = (project, environment, service, name)
+    key = (*environment, service, name)
     connection.execute(
         "INSERT INTO secrets (project, environment, service, name, secret) VALUES (?, ?, ?, ?, ?)"
         " ON CONFLICT DO NOTHING",
         (*key, sealer.seal(secrets.token_urlsafe(SECRET_BYTES), *key)),
     )
-    return secret_of(connection, sealer, *key) or ""
+    return secret_of(connection, sealer, environment, service, name) or ""
 
 
 def secret_of(
-    connection: sqlite3.Connection, sealer: Sealer, project: ProjectId, environment: EnvironmentName, service: str,
+    connection: sqlite3.Connection, sealer: Sealer, environment: EnvironmentId, service: str,
     name: str,
 ) -> str | None:
     """None: nobody has asked for it yet."""
-    key = (project, environment, service, name)
+    key = (*environment, service, name)
     row = connection.execute(
         "SELECT secret FROM secrets WHERE project = ? AND environment = ? AND service = ? AND name = ?", key,
     ).fetchone()
@@ -66,10 +66,10 @@ def all_secrets(connection: sqlite3.Connection, sealer: Sealer) -> list[str]:
 
 def secrets_named(
     connection: sqlite3.Connection, sealer: Sealer, name: str,
-) -> list[tuple[ProjectId, EnvironmentName, str, str]]:
-    """(project, environment, service, secret) of all that have this name."""
+) -> list[tuple[EnvironmentId, str, str]]:
+    """(environment, service, secret) of all that have this name."""
     return [
-        (ProjectId(row["project"]), EnvironmentName(row["environment"]), row["service"],
+        (EnvironmentId(row["project"], row["environment"]), row["service"],
          sealer.open(row["secret"], *tuple(row)[:4]))
         for row in connection.execute(
             "SELECT project, environment, service, name, secret FROM secrets WHERE name = ?", (name,),
@@ -77,9 +77,9 @@ def secrets_named(
     ]
 
 
-def forget_secrets(connection: sqlite3.Connection, project: ProjectId, name: EnvironmentName) -> None:
+def forget_secrets(connection: sqlite3.Connection, environment: EnvironmentId) -> None:
     """The environment's data is gone too."""
-    connection.execute("DELETE FROM secrets WHERE project = ? AND environment = ?", (project, name))
+    connection.execute("DELETE FROM secrets WHERE project = ? AND environment = ?", environment)
 
 
 def are_any_sealed(connection: sqlite3.Connection) -> bool:

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Collection, Iterable
 from datetime import datetime
 
-from deployd.ids import ActivityId, EnvironmentName, ProjectId
+from deployd.ids import ActivityId, EnvironmentId, ProjectId
 
 Key = tuple[str, str]
 """(kind, name)"""
@@ -64,9 +64,9 @@ def is_in_use(connection: sqlite3.Connection, activity: str) -> bool:
     ).fetchone() is not None
 
 
-def environments_with_secrets(connection: sqlite3.Connection) -> set[tuple[ProjectId, EnvironmentName]]:
+def environments_with_secrets(connection: sqlite3.Connection) -> set[EnvironmentId]:
     rows = connection.execute("SELECT DISTINCT project, environment FROM secrets")
-    return {(ProjectId(row["project"]), EnvironmentName(row["environment"])) for row in rows}
+    return {EnvironmentId(row["project"], row["environment"]) for row in rows}
 
 
 def old_activities(connection: sqlite3.Connection, before: datetime, kept: Iterable[ActivityId]) -> list[ActivityId]:

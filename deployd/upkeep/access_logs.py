@@ -18,7 +18,7 @@ import structlog
 
 from deployd.activity.net import Net
 from deployd.errors import DeployError
-from deployd.ids import EnvironmentName, ProjectId
+from deployd.ids import EnvironmentId
 from deployd.release.paths import Places
 from deployd.router.access_line import AccessLine, parse_access_line
 from deployd.router_process.files import ensure_access_log
@@ -135,8 +135,7 @@ class AccessLogs:
         self._keep(environment, [line.text for line in lines])
 
     def _keep(self, environment: str, texts: list[bytes]) -> None:
-        project, _, name = environment.partition("/")
-        file = self._places.access_log(ProjectId(project), EnvironmentName(name))
+        file = self._places.access_log(EnvironmentId.read(environment))
         if not file.parent.is_dir():   # it was deleted meanwhile
             return
         try:

@@ -13,13 +13,14 @@ import structlog
 from deployd.activity.net import Net
 from deployd.clock import Clock
 from deployd.errors import DeployError
+from deployd.ids import EnvironmentId
 from deployd.release.answers.reports import ask_live
 from deployd.release.answers.visit_words import Visit, worse_than_usual
 from deployd.release.ports import Host
 from deployd.release.release import Release
 from deployd.state import answers
 from deployd.state.store import Store
-from deployd.upkeep.ownership import Hands, Key, read_at, read_live
+from deployd.upkeep.ownership import Hands, read_at, read_live
 
 log = structlog.get_logger()
 
@@ -50,16 +51,16 @@ class Answers:
     async def look(self) -> None:
         """Ask each environment that is known to answer wrongly once."""
         found = await self._store.read(answers.wrong_ones)
-        keys = sorted({(item.project, item.environment) for item in found})
-        self._net.keep_only(map(_asking, keys), beginning=_asking(()))
+        keys = sorted({item.environment for item in found})
+        self._net.keep_only(map(_asking, keys), beginning=_asking(""))
         for key in keys:
             with self._net.contain(_asking(key)):
                 await self._ask(key)
 
-    async def _ask(self, key: Key) -> None:
+    async def _ask(self, key: EnvironmentId) -> None:
         live = await read_live(self._store, self._host.settings, key)
         if live is None:
-            await self._store.write(lambda db: answers.remove(db, *key))
+            await self._store.write(lambda db: answers.remove(db, key))
             return
         if (await read_at(self._store, key)).hands is not Hands.OURS:
             return   # a deployment says itself what comes of it
@@ -68,11 +69,11 @@ class Answers:
         except DeployError as error:   # Docker or the router: told by the watch
             log.info("answers_not_seen", environment=live.key, what=error.what)
             return
-        usual = await self._store.read(lambda db: answers.usual(db, *key))
+        usual = await self._store.read(lambda db: answers.usual(db, key))
         wrong = {visit.url: visit.answer for visit in worse_than_usual(visits, usual)}
-        if await self._store.write(lambda db: answers.put_wrong(db, *key, wrong, self._clock.now())):
+        if await self._store.write(lambda db: answers.put_wrong(db, key, wrong, self._clock.now())):
             log.info("answers_changed", environment=live.key, wrong=wrong)
 
 
-def _asking(key: tuple[str, ...]) -> str:
-    return f"asking {'/'.join(key)}"
+def _asking(key: EnvironmentId | str) -> str:
+    return f"asking {key}"

@@ -67,13 +67,13 @@ class LiveCron:
     @property
     def seed(self) -> str:
         """What `H` is drawn from."""
-        return f"{self.release.project.id}/{self.release.environment}/{self.app.name}/{self.cron.name}"
+        return f"{self.release.environment}/{self.app.name}/{self.cron.name}"
 
     def scripts(self, host: Host) -> Path:
         return scripts_of(self.release, host, self.app.name)
 
     def log_file(self, host: Host) -> Path:
-        folder = host.places.crons(self.release.project.id, self.release.environment)
+        folder = host.places.crons(self.release.environment)
         return folder / f"{self.app.name}-{safe_name(self.cron.name)}.log"
 
 
@@ -101,7 +101,7 @@ async def run_cron(
         prepare, live.scripts(host), run_name(cron.name, due), hook_script(cron.start),
         group=live.release.version.uid,
     )
-    bound = log.bind(project=live.release.project.id, environment=live.release.environment, app=live.app.name,
+    bound = log.bind(project=live.release.project.id, environment=live.release.environment.name, app=live.app.name,
                      cron=cron.name)
     try:
         async with starts:

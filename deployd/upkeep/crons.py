@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from weakref import WeakValueDictionary
 
 import structlog
@@ -22,14 +22,14 @@ from deployd.activity.masking import Masker
 from deployd.activity.net import Net
 from deployd.engine.script import has_started
 from deployd.errors import DeployError
-from deployd.ids import ActivityId, EnvironmentName, ProjectId
+from deployd.ids import ActivityId, EnvironmentId
 from deployd.release.applications.cron_runs import read_runs
 from deployd.release.configuration import read_config
 from deployd.release.ports import Host
 from deployd.state import environments
 from deployd.state.store import Store
 from deployd.upkeep.cron_run import LiveCron, run_cron
-from deployd.upkeep.ownership import Hands, Key, read_at, read_live
+from deployd.upkeep.ownership import Hands, read_at, read_live
 from deployd.upkeep.schedule import next_due
 
 log = structlog.get_logger()
@@ -40,8 +40,14 @@ TURN_SECONDS = 1.0
 STARTS_AT_ONCE = 4
 """A hundred environments with `* * * * *` begin in the same second; a start costs 0.1 s of Docker."""
 
-CronKey = tuple[ProjectId, EnvironmentName, str, str]
-"""(project, environment, application, name of the cron)"""
+
+class CronKey(NamedTuple):
+    environment: EnvironmentId
+    app: str
+    cron: str
+
+    def __str__(self) -> str:
+        return f"{self.environment}/{self.app}/{self.cron}"
 NextDue = Callable[[LiveCron, datetime], datetime | None]
 RunCron = Callable[[LiveCron, datetime, Host, Masker, asyncio.Semaphore], Awaitable[object]]
 
@@ -72,7 +78,7 @@ class Crons:
         self._next_due = next_due
         self._run_cron = run
         self._read_seconds = read_seconds
-        self._known: dict[Key, tuple[ActivityId, dict[CronKey, LiveCron]]] = {}
+        self._known: dict[EnvironmentId, tuple[ActivityId, dict[CronKey, LiveCron]]] = {}
         """What is live, and its crons."""
         self._due: dict[CronKey, tuple[LiveCron, datetime]] = {}
         self._running: set[CronKey] = set()
@@ -80,7 +86,7 @@ class Crons:
         """Runs that wait for the end of the one before."""
         self._begun: set[CronKey] = set()
         """Of those that run: they wait neither for another cron of their application nor for a deployment."""
-        self._turns: WeakValueDictionary[tuple[str, ...], asyncio.Lock] = WeakValueDictionary()
+        self._turns: WeakValueDictionary[tuple[EnvironmentId, str], asyncio.Lock] = WeakValueDictionary()
         """One for each application (configuration format 4.13: one cron of an application at a time)."""
         self._starts = asyncio.Semaphore(STARTS_AT_ONCE)
 
@@ -116,13 +122,13 @@ class Crons:
 
     def _start(self, key: CronKey, due: datetime, group: asyncio.TaskGroup) -> None:
         if key in self._waiting or key in self._running - self._begun:
-            log.info("cron_skipped", project=key[0], environment=key[1], app=key[2], cron=key[3],
-                     due=due.isoformat(), why="an earlier run of it waits")
+            log.info("cron_skipped", project=key.environment.project, environment=key.environment.name,
+                     app=key.app, cron=key.cron, due=due.isoformat(), why="an earlier run of it waits")
         elif key in self._running:
             self._waiting[key] = due
         else:
             self._running.add(key)
-            group.create_task(self._carry(key, due), name=f"cron {'/'.join(key)}")
+            group.create_task(self._carry(key, due), name=f"cron {key}")
 
     async def _carry(self, key: CronKey, due: datetime | None, attached: LiveCron | None = None) -> None:
         try:
@@ -135,7 +141,7 @@ class Crons:
             self._waiting.pop(key, None)
 
     async def _run(self, key: CronKey, due: datetime, attached: LiveCron | None) -> None:
-        async with self._turns.setdefault(key[:3], asyncio.Lock()):   # in the order in which they were due
+        async with self._turns.setdefault(key[:2], asyncio.Lock()):   # in the order in which they were due
             live = attached or await self._when_it_may(key)
             if live is None:
                 return
@@ -148,21 +154,21 @@ class Crons:
     async def _when_it_may(self, key: CronKey) -> LiveCron | None:
         """Wait for the end of what goes on in the environment; None when the cron is not there any more then."""
         while True:
-            at = await read_at(self._store, key[:2])
+            at = await read_at(self._store, key.environment)
             if at.hands is Hands.NOBODY:
                 return None
-            if at.running is None and not await self._is_held(key[:2]):
-                return (await self._read_one(key[:2])).get(key)
+            if at.running is None and not await self._is_held(key.environment):
+                return (await self._read_one(key.environment)).get(key)
             await asyncio.sleep(TURN_SECONDS)
 
-    async def _is_held(self, key: Key) -> bool:
+    async def _is_held(self, key: EnvironmentId) -> bool:
         try:
-            return await self._router.is_closed("/".join(key))
+            return await self._router.is_closed(str(key))
         except DeployError:   # crons do not need the router
             return False
 
     async def _read(self) -> dict[CronKey, LiveCron]:
-        live = {(item.project, item.name): item.activity for item in await self._store.read(environments.live_ones)}
+        live = {item.id: item.activity for item in await self._store.read(environments.live_ones)}
         for gone in self._known.keys() - live.keys():
             del self._known[gone]
         for key, activity in live.items():
@@ -177,13 +183,13 @@ class Crons:
         )
         return found
 
-    async def _read_one(self, key: Key) -> dict[CronKey, LiveCron]:
+    async def _read_one(self, key: EnvironmentId) -> dict[CronKey, LiveCron]:
         release = await read_live(self._store, self._host.settings, key)
         if release is None:
             return {}
         config = await read_config(release, self._host)
         return {
-            (*key, app.name, cron.name): LiveCron(release, app, cron)
+            CronKey(key, app.name, cron.name): LiveCron(release, app, cron)
             for app in config.applications for cron in app.crons
         }
 
@@ -198,20 +204,20 @@ class Crons:
         for script, due in runs:
             if has_started(script) and key not in self._running:
                 self._running.add(key)
-                group.create_task(self._carry(key, due, live), name=f"cron {'/'.join(key)}")
+                group.create_task(self._carry(key, due, live), name=f"cron {key}")
 
 
-def _reading(key: Key) -> str:
-    return f"reading the crons of {'/'.join(key)}"
+def _reading(key: EnvironmentId) -> str:
+    return f"reading the crons of {key}"
 
 
 def _schedule(key: CronKey) -> str:
-    return f"the schedule of {'/'.join(key)}"
+    return f"the schedule of {key}"
 
 
 def _run(key: CronKey) -> str:
-    return f"the run of {'/'.join(key)}"
+    return f"the run of {key}"
 
 
 def _left(key: CronKey) -> str:
-    return f"what was left of {'/'.join(key)}"
+    return f"what was left of {key}"

@@ -30,9 +30,9 @@ from deployd.activity.net import Net
 from deployd.clock import Clock
 from deployd.deployment.requests import Refuse, ask_for
 from deployd.environment.branches import is_of_a_machine, oddity
-from deployd.environment.naming import machine_name
+from deployd.environment.naming import environment_of_branch
 from deployd.errors import DeployError, Transient
-from deployd.ids import ActivityId, CommitId, EnvironmentName, ProjectId
+from deployd.ids import ActivityId, CommitId, EnvironmentId, ProjectId
 from deployd.settings import ProjectSettings
 from deployd.state import activities, environments
 from deployd.state.activities import Trigger
@@ -68,8 +68,8 @@ class Lost:
     """None: the branch is gone."""
 
     @property
-    def environment(self) -> EnvironmentName:
-        return machine_name(self.branch)
+    def environment(self) -> EnvironmentId:
+        return environment_of_branch(self.project, self.branch)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +185,7 @@ class LostPushes:
     async def _is_lost(
         self, project: ProjectId, branch: str, tip: CommitId, known: Mapping[str, str] | None,
     ) -> bool:
-        newest = await self._store.read(lambda db: _newest(db, project, machine_name(branch)))
+        newest = await self._store.read(lambda db: _newest(db, environment_of_branch(project, branch)))
         if newest is None:   # it never had an environment: new, unless the remote had it before we came
             return known is not None and known.get(branch) != tip
         return not (newest.kind == "push" and newest.commit == tip)
@@ -197,26 +197,26 @@ class LostPushes:
         return [
             Lost(project.id, environment.branch, None) for environment in there
             if environment.branch not in tips and environment.branch != project.production
-            and not await self._is_deleted(project.id, environment.name)
+            and not await self._is_deleted(environment.id)
         ]
 
-    async def _is_deleted(self, project: ProjectId, name: EnvironmentName) -> bool:
-        newest = await self._store.read(lambda db: _newest(db, project, name))
+    async def _is_deleted(self, environment: EnvironmentId) -> bool:
+        newest = await self._store.read(lambda db: _newest(db, environment))
         return newest is not None and newest.kind == "delete"
 
     async def _make(self, lost: Lost) -> ActivityId | None:
         now = self._clock.now()
 
         def make(db: sqlite3.Connection) -> ActivityId | None:
-            newest = _newest(db, lost.project, lost.environment)   # once more: the lost one may have come meanwhile
+            newest = _newest(db, lost.environment)   # once more: the lost one may have come meanwhile
             kind = "delete" if lost.tip is None else "push"
             if newest is not None and (newest.kind, newest.commit) == (kind, lost.tip):
                 return None
-            there = environments.find(db, lost.project, lost.environment)
+            there = environments.find(db, lost.environment)
             if there is not None and there.branch != lost.branch:   # a name that only looks the same
                 return None
             return ask_for(
-                db, self._refuse, kind, lost.project, lost.environment, lost.branch, lost.tip, WHO, now=now,
+                db, self._refuse, kind, lost.environment, lost.branch, lost.tip, WHO, now=now,
             )
 
         number = await self._store.write(make)
@@ -255,5 +255,5 @@ def _making(lost: Lost) -> str:
     return f"{MAKING}{lost.project}/{lost.branch}"
 
 
-def _newest(db: sqlite3.Connection, project: ProjectId, environment: EnvironmentName) -> activities.Activity | None:
-    return activities.newest_of_kinds(db, project, environment, ("push", "delete"))
+def _newest(db: sqlite3.Connection, environment: EnvironmentId) -> activities.Activity | None:
+    return activities.newest_of_kinds(db, environment, ("push", "delete"))

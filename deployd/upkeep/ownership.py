@@ -19,15 +19,13 @@ from deployd.activity.journal import DONE, Journal, read_result
 from deployd.deployment.results import Frozen
 from deployd.deployment.steps import QUIET_PHASES, table_of
 from deployd.deployment.view import Deployment
-from deployd.ids import ActivityId, EnvironmentName, ProjectId
+from deployd.ids import ActivityId, EnvironmentId
 from deployd.release.release import Release, live_release
 from deployd.release.version import Version
 from deployd.settings import Settings
 from deployd.state import activities, entries, environments
 from deployd.state.activities import Activity
 from deployd.state.store import Store
-
-Key = tuple[ProjectId, EnvironmentName]
 
 
 class Hands(Enum):
@@ -53,17 +51,16 @@ class At:
     """The switch has begun and its end is not known yet."""
 
 
-async def read_live(store: Store, settings: Settings, key: Key) -> Release | None:
+async def read_live(store: Store, settings: Settings, key: EnvironmentId) -> Release | None:
     """What is live in an environment."""
-    project, name = key
-    if project not in settings.projects:
+    if key.project not in settings.projects:
         return None
-    text = await store.read(lambda db: environments.live_version(db, project, name))
-    environment = await store.read(lambda db: environments.find(db, project, name))
+    text = await store.read(lambda db: environments.live_version(db, key))
+    environment = await store.read(lambda db: environments.find(db, key))
     if text is None or environment is None:
         return None
     version = read_result(text, Version)
-    return live_release(settings, settings.projects[project], name, environment.branch, version)
+    return live_release(settings, settings.projects[key.project], key, environment.branch, version)
 
 
 async def read_running(store: Store, settings: Settings, activity: Activity) -> Deployment:
@@ -72,21 +69,20 @@ async def read_running(store: Store, settings: Settings, activity: Activity) -> 
     return Deployment(activity, settings.projects[activity.project], settings.instance, journal)
 
 
-async def read_keys(store: Store) -> list[Key]:
+async def read_keys(store: Store) -> list[EnvironmentId]:
     """Every environment that has something live."""
-    return [(item.project, item.name) for item in await store.read(environments.live_ones)]
+    return [item.id for item in await store.read(environments.live_ones)]
 
 
-async def read_at(store: Store, key: Key) -> At:
+async def read_at(store: Store, key: EnvironmentId) -> At:
     """Who is at work in an environment. Ask right before touching it, and once more after waiting."""
     return await store.read(lambda db: _at(db, key))
 
 
-def _at(db: sqlite3.Connection, key: Key) -> At:
-    project, name = key
-    environment = environments.find(db, project, name)
+def _at(db: sqlite3.Connection, key: EnvironmentId) -> At:
+    environment = environments.find(db, key)
     live = environment.live_activity if environment else None
-    opened = activities.latest(db, project=project, environment=name, states=activities.OPEN)
+    opened = activities.latest(db, environment=key, states=activities.OPEN)
     running = next((activity for activity in opened if activity.state == "in_progress"), None)
     if any(activity.kind == "delete" and not activity.held for activity in opened):
         return At(Hands.NOBODY, live, running)

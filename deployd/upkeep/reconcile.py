@@ -18,6 +18,7 @@ from deployd.clock import Clock
 from deployd.engine.names import ROLE
 from deployd.engine.observed import ContainerSeen
 from deployd.errors import DeployError
+from deployd.ids import EnvironmentId
 from deployd.release.applications.stale_mounts import end_without_slug
 from deployd.release.configuration import read_config
 from deployd.release.data.volumes import stage_version
@@ -31,7 +32,7 @@ from deployd.router.table import RouteSet
 from deployd.state.activities import Activity
 from deployd.state.store import Store
 from deployd.upkeep.closed_routes import shut_routes
-from deployd.upkeep.ownership import Hands, Key, read_at, read_keys, read_live, read_running
+from deployd.upkeep.ownership import Hands, read_at, read_keys, read_live, read_running
 from deployd.upkeep.survey import Survey, Surveyor
 
 log = structlog.get_logger()
@@ -51,7 +52,7 @@ class Reconciler:
         self._surveyor = Surveyor(store, host, self._net)
         self._host = host
         self._clock = clock
-        self._put: dict[Key, RouteSet] = {}
+        self._put: dict[EnvironmentId, RouteSet] = {}
 
     async def put_back(self) -> int:
         """Start what does not run and tell the router what it does not know; only while no lane is served.
@@ -75,13 +76,15 @@ class Reconciler:
         self._put.clear()
         return await self._for_each(self._tell_router, await read_keys(self._store))
 
-    async def _for_each(self, put_back: Callable[[Key, Release], Awaitable[None]], keys: Collection[Key]) -> int:
+    async def _for_each(
+        self, put_back: Callable[[EnvironmentId, Release], Awaitable[None]], keys: Collection[EnvironmentId],
+    ) -> int:
         slots = asyncio.Semaphore(AT_ONCE)
 
-        async def one(key: Key) -> bool:
+        async def one(key: EnvironmentId) -> bool:
             async with slots:
                 # Not shown: the watch looks at it from now on, and shows what it finds.
-                with self._net.contain(f"putting back {'/'.join(key)}", shown=False) as tried:
+                with self._net.contain(f"putting back {key}", shown=False) as tried:
                     release = await read_live(self._store, self._host.settings, key)
                     if release is not None:
                         await put_back(key, release)
@@ -109,7 +112,7 @@ class Reconciler:
         for app in release.version.apps:
             await self._host.slugs.ensure_mounted(app.slug)
 
-    async def put_routes(self, key: Key, release: Release) -> bool:
+    async def put_routes(self, key: EnvironmentId, release: Release) -> bool:
         """Tell the router the addresses that the containers have now, when they are others than it was told.
 
         Gives False, and does nothing, when a deployment has its hands on the environment or another version is live.
@@ -129,7 +132,7 @@ class Reconciler:
         self._put[key] = routes
         return True
 
-    async def _start(self, key: Key, release: Release) -> None:
+    async def _start(self, key: EnvironmentId, release: Release) -> None:
         await self.mount(release)
         await end_without_slug(self._host, await self.containers(release))
         at = await read_at(self._store, key)
@@ -140,7 +143,7 @@ class Reconciler:
                 log.info("container_started", container=container.name)
         await self._tell_router(key, release)
 
-    async def _tell_router(self, key: Key, release: Release) -> None:
+    async def _tell_router(self, key: EnvironmentId, release: Release) -> None:
         routes = await route_set(release, self._host)
         over = await self._host.router.look(routes.environment)
         at = await read_at(self._store, key)
@@ -154,7 +157,7 @@ class Reconciler:
         if frozen and at.running is not None:
             await self._show_to_operators(at.running)
 
-    async def _freeze_again(self, key: Key, routes: RouteSet, frozen_at: datetime) -> bool:
+    async def _freeze_again(self, key: EnvironmentId, routes: RouteSet, frozen_at: datetime) -> bool:
         """Freeze until the end that it had; one that is over shows the maintenance page. Returns whether it is on."""
         seconds = (self._clock.now() - frozen_at).total_seconds()
         await self._host.router.freeze(
@@ -174,12 +177,12 @@ class Reconciler:
         except DeployError as error:   # the freeze may have ended meanwhile
             log.warning("new_version_not_shown", environment=release.key, what=error.what)
 
-    async def _shut(self, key: Key) -> None:
+    async def _shut(self, key: EnvironmentId) -> None:
         """Let the hosts of an environment that cannot be put back answer 503, when the router does not know them.
 
         Else they would be unknown, which says that there is no such site. The watch tries again.
         """
-        with self._net.contain(f"shutting {'/'.join(key)}", shown=False):
+        with self._net.contain(f"shutting {key}", shown=False):
             release = await read_live(self._store, self._host.settings, key)
             if release is not None and await self._host.router.look(release.key) is None:
                 await self._host.router.put(shut_routes(release.key, release.version), over=None)

@@ -74,5 +74,5 @@ async def remake(
 
 def _log(release: Release, role: str, name: str) -> None:
     log.warning(
-        "container_made_again", project=release.project.id, environment=release.environment, role=role, part=name,
+        "container_made_again", project=release.project.id, environment=release.environment.name, role=role, part=name,
     )

@@ -21,13 +21,13 @@ from deployd.engine.errors import NotThere
 from deployd.engine.names import PART, ROLE, Names
 from deployd.engine.observed import ContainerSeen
 from deployd.errors import DeployError, Transient
-from deployd.ids import ActivityId
+from deployd.ids import ActivityId, EnvironmentId
 from deployd.release.applications.stale_mounts import end_without_slug
 from deployd.release.ports import Host
 from deployd.release.release import Release
 from deployd.state.store import Store
 from deployd.upkeep.back_off import BackOff
-from deployd.upkeep.ownership import Hands, Key, read_at, read_live
+from deployd.upkeep.ownership import Hands, read_at, read_live
 from deployd.upkeep.reconcile import Reconciler
 from deployd.upkeep.recreate import Remake
 from deployd.upkeep.survey import Part, missing_parts
@@ -64,10 +64,10 @@ class Mender:
         self._clock = clock
         self._back_off = back_off
         self._make_again = remake
-        self._not_made: dict[Key, str] = {}
+        self._not_made: dict[EnvironmentId, str] = {}
         """Why what is missing could not be made at the last try."""
 
-    async def look_at(self, key: Key) -> Look:
+    async def look_at(self, key: EnvironmentId) -> Look:
         """Mend what can be mended.
 
         Raises:
@@ -86,7 +86,7 @@ class Mender:
             f"{release.names.network}-", [_remaking(release), *(item.name for item in containers)],
         )
         missing = missing_parts(release.version, containers)
-        mending = f"mending {'/'.join(key)}: "
+        mending = f"mending {key}: "
         waits: list[float | None] = []
         failed: list[str] = []
         for number, step in enumerate((
@@ -107,7 +107,7 @@ class Mender:
         again_in = min((wait for wait in waits if wait is not None), default=None)
         return Look(again_in, (*failed, *self._missing(key, missing), *self._wrong(containers)))
 
-    async def _remake(self, key: Key, release: Release, missing: Collection[Part]) -> float | None:
+    async def _remake(self, key: EnvironmentId, release: Release, missing: Collection[Part]) -> float | None:
         """Make again what somebody removed, with growing pauses when that happens again and again."""
         loop = asyncio.get_running_loop()
         name = _remaking(release)
@@ -127,7 +127,7 @@ class Mender:
         self._not_made.pop(key, None)
         return SOON_SECONDS if made else BUSY_SECONDS
 
-    async def _start(self, key: Key, release: Release, container: ContainerSeen) -> float | None:
+    async def _start(self, key: EnvironmentId, release: Release, container: ContainerSeen) -> float | None:
         """Start a container that has ended, when its time has come. Gives the seconds until it is to be looked at."""
         loop = asyncio.get_running_loop()
         wait = self._back_off.wait_seconds(container.name, loop.time())
@@ -151,7 +151,7 @@ class Mender:
         log.warning("container_started_again", container=container.name, exit_status=seen.exit_status)
         return SOON_SECONDS
 
-    async def _rejoin(self, key: Key, release: Release, app: str) -> float | None:
+    async def _rejoin(self, key: EnvironmentId, release: Release, app: str) -> float | None:
         """Start an application again whose web container has been started later than it."""
         inner = await left_behind(self._host.engine, release.names, release.home(app), app)
         if inner is None:
@@ -168,7 +168,7 @@ class Mender:
         log.warning("container_started_again", container=inner.name, why="its web container has a new network")
         return SOON_SECONDS
 
-    def _missing(self, key: Key, missing: Collection[Part]) -> tuple[str, ...]:
+    def _missing(self, key: EnvironmentId, missing: Collection[Part]) -> tuple[str, ...]:
         if not missing:
             self._not_made.pop(key, None)
         why = self._not_made.get(key)

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 
 from deployd.activity.journal import read_result
 from deployd.activity.net import Net
-from deployd.engine.names import ENVIRONMENT, INSTANCE, PART, PROJECT, ROLE, Names
+from deployd.engine.names import INSTANCE, PART, ROLE, Names, environment_of
 from deployd.engine.observed import ContainerSeen
-from deployd.ids import ActivityId, EnvironmentName, ProjectId, SlugKey
+from deployd.ids import ActivityId, EnvironmentId, SlugKey
 from deployd.release.fingerprint import live_containers, routes_origin
 from deployd.release.images_missing import NO_CONTAINER
 from deployd.release.ports import Host
@@ -23,7 +23,6 @@ from deployd.release.version import Version
 from deployd.router.table import RouterStatus
 from deployd.state import activities, environments
 from deployd.state.store import Store
-from deployd.upkeep.ownership import Key
 
 AT_A_TIME = 50
 """Environments that are judged before others get their turn in the loop: some milliseconds."""
@@ -37,17 +36,17 @@ Part = tuple[str, str]
 class Survey:
     """What was found of all live environments, at nearly one moment."""
 
-    live: frozenset[Key]
-    well: Mapping[Key, Version]
+    live: frozenset[EnvironmentId]
+    well: Mapping[EnvironmentId, Version]
     """Those in which everything runs that has to, on its slug, and the router has been told so; with what is live."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    containers: Mapping[Key, Sequence[ContainerSeen]]
+    containers: Mapping[EnvironmentId, Sequence[ContainerSeen]]
     router: RouterStatus
     mounted: frozenset[SlugKey]
-    busy: frozenset[Key]
+    busy: frozenset[EnvironmentId]
 
 
 @dataclass
@@ -57,7 +56,7 @@ class Surveyor:
     store: Store
     host: Host
     net: Net = field(default_factory=lambda: Net("survey"))
-    _versions: dict[Key, tuple[ActivityId, Version]] = field(default_factory=dict)
+    _versions: dict[EnvironmentId, tuple[ActivityId, Version]] = field(default_factory=dict)
 
     async def survey(self) -> Survey:
         """
@@ -66,23 +65,23 @@ class Surveyor:
         """
         rows = await self.store.read(environments.live_ones)
         found = await self._find()
-        live = {(row.project, row.name): row for row in rows if row.project in self.host.settings.projects}
+        live = {row.id: row for row in rows if row.id.project in self.host.settings.projects}
         for gone in self._versions.keys() - live.keys():
             del self._versions[gone]
-        well: dict[Key, Version] = {}
+        well: dict[EnvironmentId, Version] = {}
         for number, (key, row) in enumerate(live.items()):
             if number % AT_A_TIME == 0:
                 await asyncio.sleep(0)
             if key in found.busy:
                 continue
-            with self.net.contain(f"the survey of {'/'.join(key)}", shown=False):   # the closer look shows it
+            with self.net.contain(f"the survey of {key}", shown=False):   # the closer look shows it
                 version = await self._version(key, row.activity)
                 if version is not None and self._is_well(key, version, found):
                     well[key] = version
-        self.net.keep_only((f"the survey of {'/'.join(key)}" for key in live), beginning="the survey of ")
+        self.net.keep_only((f"the survey of {key}" for key in live), beginning="the survey of ")
         return Survey(frozenset(live), well)
 
-    async def _version(self, key: Key, activity: ActivityId) -> Version | None:
+    async def _version(self, key: EnvironmentId, activity: ActivityId) -> Version | None:
         known = self._versions.get(key)
         if known is None or known[0] != activity:
             text = await self.store.read(lambda db: environments.version_of(db, activity))
@@ -92,18 +91,18 @@ class Surveyor:
         return known[1]
 
     async def _find(self) -> _Found:
-        containers: dict[Key, list[ContainerSeen]] = defaultdict(list)
+        containers: dict[EnvironmentId, list[ContainerSeen]] = defaultdict(list)
         for item in await self.host.engine.containers({INSTANCE: self.host.settings.instance}):
-            if PROJECT in item.labels and ENVIRONMENT in item.labels:
-                key = (ProjectId(item.labels[PROJECT]), EnvironmentName(item.labels[ENVIRONMENT]))
+            key = environment_of(item.labels)
+            if key is not None:
                 containers[key].append(item)
         opened = await self.store.read(activities.open_lanes)
         return _Found(
             containers, await self.host.router.status(), await self.host.slugs.all_mounted(), frozenset(opened),
         )
 
-    def _is_well(self, key: Key, version: Version, found: _Found) -> bool:
-        told = found.router.environments.get("/".join(key))
+    def _is_well(self, key: EnvironmentId, version: Version, found: _Found) -> bool:
+        told = found.router.environments.get(str(key))
         if told is None or not found.router.complete or told.frozen or told.maintenance or not told.origin:
             return False
         if any(app.slug not in found.mounted for app in version.apps):
@@ -114,8 +113,8 @@ class Surveyor:
         if missing_parts(version, containers):
             return False
         settings = self.host.settings
-        network = Names(settings.instance, *key).network
-        return told.origin == routes_origin(settings, settings.projects[key[0]], version, containers, network)
+        network = Names(settings.instance, key).network
+        return told.origin == routes_origin(settings, settings.projects[key.project], version, containers, network)
 
 
 def missing_parts(version: Version, there: Iterable[ContainerSeen]) -> frozenset[Part]:

@@ -24,17 +24,17 @@ import structlog
 
 from deployd.activity.net import Net
 from deployd.clock import Clock
-from deployd.engine.names import ENVIRONMENT, INSTANCE, PROJECT, ROLE, Names
+from deployd.engine.names import INSTANCE, ROLE, Names, environment_of
 from deployd.engine.observed import EventSeen
 from deployd.errors import DeployError
-from deployd.ids import EnvironmentName, ProjectId
+from deployd.ids import EnvironmentId, EnvironmentName, ProjectId
 from deployd.release.ports import Host
 from deployd.release.version import Version
 from deployd.router.table import RouterStatus
 from deployd.router_process.container import router_name
 from deployd.state.store import Store
 from deployd.upkeep.back_off import BackOff
-from deployd.upkeep.ownership import Key, read_keys
+from deployd.upkeep.ownership import read_keys
 from deployd.upkeep.reconcile import Reconciler
 from deployd.upkeep.recreate import Remake, remake
 from deployd.upkeep.repair import Look, Mender, left_behind
@@ -54,7 +54,7 @@ LONGEST_PAUSE_SECONDS = 30.0
 AT_ONCE = 4
 TELLING = frozenset({"die", "start", "destroy", "health_status: unhealthy", "health_status: healthy"})
 LOOK_AT = "the look at "
-ROUTER: Key = (ProjectId(""), EnvironmentName("router"))
+ROUTER = EnvironmentId(ProjectId(""), EnvironmentName("router"))
 """Stands among the environments for the router itself; no project has an empty name."""
 
 
@@ -87,8 +87,8 @@ class Watch:
         self._mender = Mender(store, host, reconciler, clock, self._back_off, remake, self._net)
         self._ensure_router = ensure_router
         self._listeners = hear
-        self._troubles: dict[Key, str] = {}
-        self._tended: dict[Key, asyncio.Event] = {}
+        self._troubles: dict[EnvironmentId, str] = {}
+        self._tended: dict[EnvironmentId, asyncio.Event] = {}
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._nginx_started: int | None = None
 
@@ -133,10 +133,11 @@ class Watch:
         if role == "router":
             self._notice(ROUTER, group)
         elif role in ("service", "app", "web", "worker"):
-            project, name = event.labels.get(PROJECT, ""), event.labels.get(ENVIRONMENT, "")
-            self._notice((ProjectId(project), EnvironmentName(name)), group)
+            environment = environment_of(event.labels)
+            if environment is not None:
+                self._notice(environment, group)
 
-    async def _sweep(self, group: asyncio.TaskGroup) -> Mapping[Key, Version]:
+    async def _sweep(self, group: asyncio.TaskGroup) -> Mapping[EnvironmentId, Version]:
         """Notice all but those that one survey finds well. Gives these: {environment: what is live}"""
         survey = None
         with self._net.contain("one survey of all environments"), suppress(DeployError):
@@ -150,25 +151,25 @@ class Watch:
             self._notice(key, group)
         return survey.well
 
-    async def _find_left_behind(self, well: Mapping[Key, Version], group: asyncio.TaskGroup) -> None:
+    async def _find_left_behind(self, well: Mapping[EnvironmentId, Version], group: asyncio.TaskGroup) -> None:
         """Notice applications whose web containers came back while nobody followed the events: lists do not show it."""
         for key, version in well.items():
-            with self._net.contain(f"looking for what was left behind in {'/'.join(key)}") as tried:
-                names = Names(self._host.settings.instance, *key)
+            with self._net.contain(f"looking for what was left behind in {key}") as tried:
+                names = Names(self._host.settings.instance, key)
                 for app in version.apps:
                     if await left_behind(self._host.engine, names, version.home(app.name), app.name):
                         self._notice(key, group)
             if tried.failed:   # told by the closer look
-                self._net.succeeded(f"looking for what was left behind in {'/'.join(key)}")
+                self._net.succeeded(f"looking for what was left behind in {key}")
                 self._notice(key, group)
 
-    def _notice(self, key: Key, group: asyncio.TaskGroup) -> None:
+    def _notice(self, key: EnvironmentId, group: asyncio.TaskGroup) -> None:
         if key not in self._tended:
             self._tended[key] = asyncio.Event()
-            group.create_task(self._tend(key), name=f"tend {'/'.join(key)}")
+            group.create_task(self._tend(key), name=f"tend {key}")
         self._tended[key].set()
 
-    async def _tend(self, key: Key) -> None:
+    async def _tend(self, key: EnvironmentId) -> None:
         """Look at an environment until there is nothing more to do."""
         noticed = self._tended[key]
         again: float | None = None
@@ -187,13 +188,13 @@ class Watch:
         finally:
             del self._tended[key]   # no await since the last look at `noticed`
 
-    async def _look_contained(self, key: Key) -> float | None:
+    async def _look_contained(self, key: EnvironmentId) -> float | None:
         """The look whose unexpected failure ends neither the looks at others nor the next one at this."""
         with self._net.contain(_look_at(key)) as tried:
             return await self._look_told(key)
         return min(tried.again_in, LONGEST_PAUSE_SECONDS)
 
-    async def _look_told(self, key: Key) -> float | None:
+    async def _look_told(self, key: EnvironmentId) -> float | None:
         try:
             look = await (self._look_at_router() if key == ROUTER else self._mender.look_at(key))
         except DeployError as error:
@@ -203,7 +204,7 @@ class Watch:
             self._tell(key, look.wrong)
         return look.again_in
 
-    def _tell(self, key: Key, wrong: tuple[str, ...]) -> None:
+    def _tell(self, key: EnvironmentId, wrong: tuple[str, ...]) -> None:
         text = "; ".join(wrong)
         if wrong and self._troubles.get(key) is None:
             log.warning("environment_degraded", project=key[0], environment=key[1], what=text)
@@ -238,5 +239,5 @@ class Watch:
         return Look()
 
 
-def _look_at(key: Key) -> str:
+def _look_at(key: EnvironmentId) -> str:
     return f"{LOOK_AT}{'/'.join(key).strip('/')}"

@@ -13,7 +13,7 @@ import aiohttp
 
 from deployd.engine.names import Names
 from deployd.environment.naming import machine_name
-from deployd.ids import ProjectId
+from deployd.ids import EnvironmentId, ProjectId
 from deployd.process import run
 from tests.bench.stand import Stand, bench_stand
 from tests.support.outcome import Outcome
@@ -130,7 +130,7 @@ def _ticks(process: int) -> int:
 @asynccontextmanager
 async def _printing(stand: Stand, rate: float) -> AsyncIterator[None]:
     names = _names(stand)
-    of_environment = Names(stand.daemon.instance, ProjectId(PROJECT), machine_name("main"))
+    of_environment = Names(stand.daemon.instance, EnvironmentId(ProjectId(PROJECT), machine_name("main")))
     try:
         for number, name in enumerate(names):
             labels = of_environment.labels("service", f"printer{number}")

@@ -18,7 +18,7 @@ from deployd.engine.names import Names
 from deployd.environment.naming import machine_name
 from deployd.git.mirror import Mirror
 from deployd.git.program import git
-from deployd.ids import CommitId, ProjectId, SlugKey
+from deployd.ids import CommitId, EnvironmentId, ProjectId, SlugKey
 from deployd.plan import KeyParts, Plan
 from deployd.release.version import AppVersion, Version
 from deployd.router.table import Released
@@ -80,12 +80,13 @@ def _environment(
 ) -> list[Made]:
     """What one push leaves when it has ended well."""
     now, name = datetime.now(UTC), machine_name(branch)
-    environments.ensure(db, project, name, branch, now)
+    environments.ensure(db, EnvironmentId(project, name), branch, now)
     # The daemon seals it at its start.
     db.execute("INSERT OR IGNORE INTO projects (id, entropy) VALUES (?, 'e')", (project,))
     subnet = f"{address.rpartition('.')[0]}.{int(address.rpartition('.')[2]) - 2}/26"
-    environments.ensure_subnet(db, project, name, lambda taken: subnet)
-    number = activities.enqueue(db, NewActivity(project, name, branch, "push", PUSH.version, commit, WHO), now)
+    environments.ensure_subnet(db, EnvironmentId(project, name), lambda taken: subnet)
+    new = NewActivity(EnvironmentId(project, name), branch, "push", PUSH.version, commit, WHO)
+    number = activities.enqueue(db, new, now)
     activities.begin(db, number, now)
     app = AppVersion("app", slug, "0" * 40, "sha256:" + "0" * 64, KeyParts("t", "s", "v", "i", "1"), "running")
     version = Version(number, commit, (app,), (), (f"http://{name}-{project}.localhost/",))
@@ -96,9 +97,9 @@ def _environment(
     for step in PUSH.steps:
         entries.append(db, number, Entry(step.name, STARTED, now))
         entries.append(db, number, Entry(step.name, DONE, now, write_result(results.get(step.name))))
-    environments.set_live(db, project, name, number, write_result(version), now)
+    environments.set_live(db, EnvironmentId(project, name), number, write_result(version), now)
     activities.finish(db, number, "success", "", now)
-    names = Names(instance, project, name)
+    names = Names(instance, EnvironmentId(project, name))
     return [
         Made(names.container(number, role, "app"), names.labels(role, "app", number), names.network,
              address if role == "web" else "")

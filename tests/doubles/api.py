@@ -1,4 +1,4 @@
-"""Board and desk of the API without a database: they keep the promises of `deployd.api.ports`."""
+"""Queries and commands without a database, as the API and the console have them."""
 
 from __future__ import annotations
 
@@ -8,41 +8,41 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 from aiohttp import web
 
 from deployd.access.errors import NotFound
 from deployd.activity.line import Line
 from deployd.api.applications import local_application
-from deployd.api.desk import NothingLive
-from deployd.api.metrics import Figures
-from deployd.api.routes import api_routes
-from deployd.api.shapes import (
-    ActivityShape,
-    CertificateShape,
-    CollectShape,
-    EntryShape,
-    EnvironmentShape,
-    LockedShape,
-    LockShape,
-    MailShape,
-    PassShape,
-    PlanShape,
-    ProjectShape,
-    StatusShape,
-    ThingShape,
-    UseShape,
-)
+from deployd.api.asked import Api
+from deployd.commands.commands import Commands
+from deployd.commands.environments import NothingLive
+from deployd.commands.locks import LockedShape
+from deployd.commands.passes import PassShape
 from deployd.output.sources import Wanted
+from deployd.queries.activities import ActivityShape
+from deployd.queries.certificates import CertificateShape
+from deployd.queries.environments import EnvironmentShape, LockShape
+from deployd.queries.figures import Figures
+from deployd.queries.housekeeping import CollectShape, ThingShape
+from deployd.queries.journal import EntryShape
+from deployd.queries.mails import MailShape
+from deployd.queries.plans import PlanShape
+from deployd.queries.projects import ProjectShape
+from deployd.queries.queries import Queries
+from deployd.queries.status import StatusShape
+from deployd.queries.usage import UseShape
 from deployd.reading.offer import parse_offer
 from deployd.router.table import RouterStatus
 from deployd.upkeep.traffic import Visits
 
 MAIL = "From: a@shop.test\r\nSubject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\n\r\nEs grüßt\r\nder Laden\r\n".encode()
 AT = "2026-05-04T10:00:00+00:00"
-COLLECTED = CollectShape(AT, 7_600_000, False, (
-    ThingShape("data", "shop/old-abc", "its environment was deleted", 7_600_000, AT),
+COLLECTED = CollectShape(at=AT, size_bytes=7_600_000, disk_is_short=False, things=(
+    ThingShape(kind="data", name="shop/old-abc", why="its environment was deleted", size_bytes=7_600_000,
+               unneeded_since=AT),
 ))
 
 
@@ -70,6 +70,23 @@ def certificate(host: str, project: str, **more: Any) -> CertificateShape:
     return CertificateShape(host=host, project=project, **values)
 
 
+def mail(number: int = 1, **more: Any) -> MailShape:
+    values: dict[str, Any] = {
+        "at": AT, "sender": "a@shop.test", "recipients": ("b@c.test",), "subject": "Hello", "size_bytes": len(MAIL),
+        "state": "kept", "why": "", "tries": 0, "again_at": "", **more,
+    }
+    return MailShape(id=number, **values)
+
+
+def use(name: str, at: str = AT, **more: Any) -> UseShape:
+    values: dict[str, Any] = {
+        "project": "shop", "environment": "main-bvxea6i", "kind": "app", "containers": 1, "cpu_seconds": 2.5,
+        "memory_bytes": 100, "memory_limit_bytes": None, "restarts": 0, "kills": 0, "killed_at": "",
+        "disk_bytes": None, **more,
+    }
+    return UseShape(name=name, at=at, **values)
+
+
 def line(number: int, text: str, kind: str = "line", **more: Any) -> dict[str, Any]:
     values = {"at": AT, "phase": "build", "app": "", "where": "", "more": [], **more}
     return {"number": number, "kind": kind, "text": text, **values}
@@ -82,8 +99,8 @@ def ending(number: int, state: str = "success") -> dict[str, Any]:
 class FakeLines:
     """A log that grows: what is there, then what the test adds; a break stands for a daemon that stops."""
 
-    def __init__(self, board: FakeBoard, number: int, after: int) -> None:
-        self._board, self._number, self._after = board, number, after
+    def __init__(self, queries: FakeQueries, number: int, after: int) -> None:
+        self._board, self._number, self._after = queries, number, after
 
     async def rest(self) -> list[dict[str, Any]]:
         found = [item for item in self._board.logs.get(self._number, []) if item["number"] > self._after]
@@ -112,8 +129,8 @@ MOST_AT_ONCE = 50
 class FakeOutput:
     """What containers print: what is there, then what the test adds; `breaks` as for logs."""
 
-    def __init__(self, board: FakeBoard, start: str) -> None:
-        self._board, self._start = board, start
+    def __init__(self, queries: FakeQueries, start: str) -> None:
+        self._board, self._start = queries, start
 
     async def rest(self) -> bytes:
         found = [item for item in self._board.printed if item["time"][:-1] >= self._start][:MOST_AT_ONCE]
@@ -135,7 +152,7 @@ class FakeOutput:
 
 
 @dataclass
-class FakeBoard:
+class FakeQueries:
     known: list[ActivityShape] = field(default_factory=list)
     logs: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
     reasons: tuple[str, ...] = ()
@@ -157,29 +174,55 @@ class FakeBoard:
     mailed: list[MailShape] | None = None
     """None: one mail."""
     asked_output: list[tuple[Wanted, str, int | None]] = field(default_factory=list)
+    asked: list[tuple[Any, ...]] = field(default_factory=list)
+    """What was to be done, planned or collected."""
+    plan_lines: list[str] = field(default_factory=lambda: ["app: build (no slug yet)"])
+
+    @property
+    def by_noun(self) -> Queries:
+        nouns: dict[str, Any] = {
+            "projects": {"all": self.projects},
+            "environments": {"all": self.environments, "addresses": self.addresses},
+            "activities": {"latest": self.activities, "newest": self.newest, "find": self.activity,
+                           "journal": self.journal, "log": self.log},
+            "status": {"now": self.status, "not_ready": self.not_ready},
+            "figures": {"now": self.figures},
+            "certificates": {"all": self.certificates},
+            "usage": {"now": self.uses},
+            "access_logs": {"follow": self.access_log},
+            "output": {"follow": self.output},
+            "mails": {"all": self.mails, "message": self.message},
+            "housekeeping": {"collectable": self.collectable},
+            "plans": {"of_push": self.plan},
+        }
+        return Queries(**{noun: cast(Any, SimpleNamespace(**asked)) for noun, asked in nouns.items()})
 
     async def status(self, *, with_environments: bool, with_names: bool) -> StatusShape:
         status = StatusShape(
-            "0.1.0", "degraded" if self.reasons else "ok", self._shown(with_names), 60,
-            {"pending": 1, "in_progress": 2, "failed_last_hour": 3}, {"reachable": True, "version": "20.10"},
-            {"reachable": True, "held_now": 7}, {"free_mb": 5000, "needed_mb": 1024},
-            {"at": "2026-05-04T10:00:00+00:00", "things": {"log": 5, "slug": 2}, "size_bytes": 61_440_000},
+            version="0.1.0", state="degraded" if self.reasons else "ok", reasons=self._shown(with_names),
+            uptime_seconds=60, activities={"pending": 1, "in_progress": 2, "failed_last_hour": 3},
+            engine={"reachable": True, "version": "20.10"}, router={"reachable": True, "held_now": 7},
+            disk={"free_mb": 5000, "needed_mb": 1024},
+            collected={"at": "2026-05-04T10:00:00+00:00", "things": {"log": 5, "slug": 2}, "size_bytes": 61_440_000},
         )
-        return replace(status, environments=tuple(await self.environments(None))) if with_environments else status
+        return replace(status, environments=tuple(await self.environments())) if with_environments else status
 
     def _shown(self, with_names: bool) -> tuple[str, ...]:
         return self.reasons if with_names else tuple("a reason without names" for _ in self.reasons)
 
-    async def not_ready(self) -> list[str]:
-        return list(self.reasons)
+    async def not_ready(self) -> tuple[str, ...]:
+        return self.reasons
 
     async def projects(self) -> list[ProjectShape]:
         if self.bug:
             raise self.bug
-        return [ProjectShape(name, title, "main", "", f"http://127.0.0.1:8480/git/{name}.git", 1)
-                for name, title in self.titles.items()]
+        return [
+            ProjectShape(id=name, title=title, default_branch="main", remote="",
+                         git=f"http://127.0.0.1:8480/git/{name}.git", environments=1)
+            for name, title in self.titles.items()
+        ]
 
-    async def environments(self, project: str | None) -> list[EnvironmentShape]:
+    async def environments(self, project: str | None = None) -> list[EnvironmentShape]:
         return [item for item in self.running if project in (None, item.project)]
 
     async def addresses(self, project: str, environment: str) -> list[str]:
@@ -204,7 +247,7 @@ class FakeBoard:
         return next((item for item in self.known if item.id == number), None)
 
     async def journal(self, number: int) -> list[EntryShape]:
-        return [EntryShape("build_apps", "started", AT, ""), EntryShape("build_apps", "done", AT, "")]
+        return [EntryShape(step="build_apps", event=event, at=AT, said="") for event in ("started", "done")]
 
     def log(self, number: int, after: int) -> FakeLines:
         return FakeLines(self, number, after)
@@ -212,7 +255,7 @@ class FakeBoard:
     async def figures(self) -> Figures:
         visits = {name: Visits() for name in ("shop/main-bvxea6i", "blog/main-bvxea6i")}
         visits["shop/main-bvxea6i"].count(200, 0.03)
-        return Figures(visits, self.router, {"builds": (1, 2)})
+        return Figures(visits=visits, router=self.router, slots={"builds": (1, 2)})
 
     async def uses(self, project: str | None, environment: str | None) -> list[UseShape]:
         if environment == "nothing":
@@ -237,22 +280,44 @@ class FakeBoard:
     async def mails(self, project: str, environment: str) -> list[MailShape]:
         if self.mailed is not None:
             return self.mailed
-        return [MailShape(1, AT, "a@shop.test", ("b@c.test",), "Hello", len(MAIL), "kept", "", 0, "")]
+        return [mail()]
 
-    async def mail(self, project: str, environment: str, number: int) -> bytes:
+    async def message(self, project: str, environment: str, number: int) -> bytes:
         if number != 1:
             raise NotFound(f"there is no mail {number} in the box of {project}/{environment}")
         return MAIL
 
+    async def collectable(self, *, deleted: bool) -> CollectShape:
+        self.asked.append(("collectable", deleted))
+        return COLLECTED
+
+    async def plan(self, project: str, body: bytes) -> PlanShape:
+        offered = parse_offer(body)
+        self.asked.append(("plan", project, offered.branch, offered))
+        return PlanShape(project=project, branch=offered.branch, lines=tuple(self.plan_lines))
+
 
 @dataclass
-class FakeDesk:
-    board: FakeBoard
-    asked: list[tuple[Any, ...]] = field(default_factory=list)
+class FakeCommands:
+    queries: FakeQueries
     log: list[dict[str, Any]] = field(default_factory=list)
     """What an activity that is made here says."""
-    plan_lines: list[str] = field(default_factory=lambda: ["app: build (no slug yet)"])
     refusal: Exception | None = None
+
+    @property
+    def asked(self) -> list[tuple[Any, ...]]:
+        return self.queries.asked
+
+    @property
+    def by_noun(self) -> Commands:
+        nouns: dict[str, Any] = {
+            "environments": {"redeploy": self.redeploy, "rollback": self.rollback},
+            "locks": {"lock": self.lock, "unlock": self.unlock},
+            "passes": {"make": self.make_pass},
+            "activities": {"cancel": self.cancel, "retry_undo": self.retry_undo, "skip_undo": self.skip_undo},
+            "housekeeping": {"collect": self.collect},
+        }
+        return Commands(**{noun: cast(Any, SimpleNamespace(**done)) for noun, done in nouns.items()})
 
     async def redeploy(self, project: str, environment: str, who: str) -> ActivityShape:
         self.asked.append(("redeploy", project, environment, who))
@@ -260,11 +325,16 @@ class FakeDesk:
 
     async def lock(self, project: str, environment: str, reason: str, who: str) -> LockedShape:
         self.asked.append(("lock", project, environment, reason, who))
-        return LockedShape(project, "main-bvxea6i", environment, LockShape(who, reason, AT), (3,))
+        return LockedShape(
+            project=project, environment="main-bvxea6i", branch=environment,
+            lock=LockShape(who=who, reason=reason, since=AT), activities=(3,),
+        )
 
     async def unlock(self, project: str, environment: str, who: str) -> LockedShape:
         self.asked.append(("unlock", project, environment, who))
-        return LockedShape(project, "main-bvxea6i", environment, None, (4,))
+        return LockedShape(
+            project=project, environment="main-bvxea6i", branch=environment, lock=None, activities=(4,),
+        )
 
     async def rollback(
         self, project: str, environment: str, to: int | None, who: str, *, lock: bool | None = None,
@@ -276,55 +346,50 @@ class FakeDesk:
 
     async def make_pass(self, project: str, environment: str, who: str) -> PassShape:
         self.asked.append(("pass", project, environment, who))
-        return PassShape((f"http://{project}.test/pass?1.f",), AT)
+        return PassShape(links=(f"http://{project}.test/pass?1.f",), ends=AT)
 
     async def cancel(self, activity: int, who: str) -> ActivityShape:
         self.asked.append(("cancel", activity, who))
-        found = await self.board.activity(activity)
+        found = await self.queries.activity(activity)
         assert found is not None
         return found
 
     async def retry_undo(self, activity: int) -> ActivityShape:
         self.asked.append(("retry_undo", activity))
-        found = await self.board.activity(activity)
+        found = await self.queries.activity(activity)
         assert found is not None
         return found
 
     async def skip_undo(self, activity: int, who: str) -> ActivityShape:
         self.asked.append(("skip_undo", activity, who))
-        found = await self.board.activity(activity)
+        found = await self.queries.activity(activity)
         assert found is not None
         return found
-
-    async def collectable(self, *, deleted: bool) -> CollectShape:
-        self.asked.append(("collectable", deleted))
-        return COLLECTED
 
     async def collect(self, who: str, *, deleted: bool) -> CollectShape:
         self.asked.append(("collect", who, deleted))
         return COLLECTED
-
-    async def plan(self, project: str, body: bytes) -> PlanShape:
-        offered = parse_offer(body)
-        self.asked.append(("plan", project, offered.branch, offered))
-        return PlanShape(project, offered.branch, tuple(self.plan_lines))
 
     def _made(self, project: str, environment: str, kind: str) -> ActivityShape:
         if self.refusal:
             raise self.refusal
         if environment == "nothing":
             raise NotFound(f"the project {project} has no environment nothing", mend="`deployd environments`")
-        made = activity(len(self.board.known) + 1, project, kind=kind, state="pending")
+        made = activity(len(self.queries.known) + 1, project, kind=kind, state="pending")
         ended = self.log[-1]["where"] if self.log and self.log[-1]["kind"] == "end" else ""
-        self.board.known.append(replace(made, state=ended, ended_at=AT) if ended else made)
-        self.board.logs[made.id] = self.log
+        self.queries.known.append(replace(made, state=ended, ended_at=AT) if ended else made)
+        self.queries.logs[made.id] = self.log
         return made
 
 
+def api_of(queries: FakeQueries, commands: FakeCommands) -> Api:
+    return Api(queries.by_noun, commands.by_noun)
+
+
 @asynccontextmanager
-async def open_fake_daemon(socket: Path, board: FakeBoard, desk: FakeDesk) -> AsyncIterator[None]:
+async def open_fake_daemon(socket: Path, queries: FakeQueries, commands: FakeCommands) -> AsyncIterator[None]:
     """The application of the daemon's own socket, at that path."""
-    runner = web.AppRunner(local_application(api_routes(board, desk), []), shutdown_timeout=0.1, access_log=None)
+    runner = web.AppRunner(local_application(api_of(queries, commands), []), shutdown_timeout=0.1, access_log=None)
     await runner.setup()
     await web.UnixSite(runner, str(socket)).start()
     try:

@@ -36,7 +36,7 @@ from deployd.activity.table import (
 from deployd.activity.wish import Wish
 from deployd.deployment.carry import StateJournal
 from deployd.errors import DeployError, Transient
-from deployd.ids import ActivityId, CommitId, EnvironmentName, ProjectId
+from deployd.ids import ActivityId, CommitId, EnvironmentId
 from deployd.state import activities, entries
 from deployd.state.activities import Activity, NewActivity, Trigger
 from deployd.state.store import StateUnwritable
@@ -141,7 +141,7 @@ class Town:
         return Lanes(self.store, partial(self._carry, limits), self.clock, self._may_be_overtaken)  # type: ignore[arg-type]
 
     async def push(self, lane: Lane, kind: str) -> None:
-        new = NewActivity(ProjectId(lane[0]), EnvironmentName(lane[1]), lane[1], kind, 1, CommitId("c" * 40),
+        new = NewActivity(EnvironmentId.read("/".join(lane)), lane[1], kind, 1, CommitId("c" * 40),
                           Trigger("ann", "git"))
         await MemoryStore.write(self.store, lambda db: activities.enqueue(db, new, self.clock.now()))
 
@@ -159,7 +159,7 @@ class Town:
 
     @contextmanager
     def at_work(self, activity: Activity, phase: str, *, undoes: bool = False) -> Iterator[None]:
-        names = [f"{activity.project}/{activity.environment}"]
+        names = [str(activity.environment)]
         if not undoes:
             names += ["builds"] if phase in BUILDING else ["deploys"] if phase in DEPLOYING else []
         self.working.update(names)
@@ -183,7 +183,7 @@ def step(phase: str, name: str, visitors: Any, *, act: Act | None = None, attach
                 town.starts[activity.id, name] += 1
             town.made[activity.id].add(name)
             if act is not None:
-                act(town, activity, (activity.project, activity.environment))
+                act(town, activity, activity.environment)
             await misfortune(town.fates.next_of("steps"))
 
     async def undone(view: Any, town: Town, tell: Any) -> None:
@@ -191,7 +191,7 @@ def step(phase: str, name: str, visitors: Any, *, act: Act | None = None, attach
         with town.at_work(activity, phase, undoes=True):
             await misfortune(town.fates.next_of("undos"))
             if undo is not None:
-                undo(town, activity, (activity.project, activity.environment))
+                undo(town, activity, activity.environment)
             town.made[activity.id].discard(name)
 
     do.__name__, undone.__name__ = name, f"undo_{name}"
@@ -216,7 +216,7 @@ async def misfortune(what: str) -> None:
 
 async def switch(view: Any, town: Town, tell: Any) -> None:
     activity: Activity = view[0]
-    lane = (activity.project, activity.environment)
+    lane = activity.environment
     with town.at_work(activity, "route"):
         fate = town.fates.next_of("switches")
         if fate == "refused" and town.live.get(lane) != activity.id:
@@ -250,7 +250,7 @@ def is_held(town: Town, activity: Activity, lane: Lane) -> None:
 def retire(town: Town, activity: Activity, lane: Lane) -> None:
     town.must(town.live.get(lane) == activity.id, "somebody else's version is live")
     for other in town.all():
-        if (other.project, other.environment) == lane and other.id != activity.id:
+        if other.environment == lane and other.id != activity.id:
             town.made[other.id].clear()
 
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from deployd.deployment.steps import PUSH
 from deployd.environment.naming import machine_name
-from deployd.ids import CommitId, ProjectId
+from deployd.ids import CommitId, EnvironmentId, ProjectId
 from deployd.process import run
 from deployd.state import activities, environments
 from deployd.state.activities import NewActivity, Trigger
@@ -17,7 +17,7 @@ from tests.support.developer import MakeDeveloper
 
 PROJECT, NAME = ProjectId("downgrade"), machine_name("future")
 NEWER = NewActivity(
-    PROJECT, NAME, "future", "push", PUSH.version + 1, CommitId("a" * 40), Trigger("ada", "git"),
+    EnvironmentId(PROJECT, NAME), "future", "push", PUSH.version + 1, CommitId("a" * 40), Trigger("ada", "git"),
 )
 
 
@@ -29,7 +29,7 @@ async def test_what_a_newer_deployd_began_is_named_in_the_status_and_others_are_
     await me.daemon.stop()
     with closing(sqlite3.connect(me.daemon.directory / "var" / "state" / "state.db")) as db, db:
         now = datetime.now(UTC)
-        environments.ensure(db, PROJECT, NAME, "future", now)
+        environments.ensure(db, EnvironmentId(PROJECT, NAME), "future", now)
         number = activities.enqueue(db, NEWER, now)
     await me.daemon.start()
     try:

@@ -15,7 +15,7 @@ from deployd.activity.net import Net
 from deployd.engine.docker.engine import Engine
 from deployd.engine.docker.image_recipes import RECIPE_LABEL
 from deployd.engine.specs import VolumeSpec
-from deployd.ids import CommitId
+from deployd.ids import CommitId, EnvironmentId
 from deployd.process import run
 from deployd.release.paths import Places
 from deployd.release.version import ServiceVersion, Version
@@ -51,15 +51,15 @@ class Stand:
 
     def push(self) -> int:
         return activities.enqueue(self.store.db, NewActivity(
-            SHOP, MAIN, "main", "push", 1, CommitId("c" * 40), Trigger("ada", "git"),
+            EnvironmentId(SHOP, MAIN), "main", "push", 1, CommitId("c" * 40), Trigger("ada", "git"),
         ), BASE)
 
     def make_live(self, image: str) -> None:
         db, number = self.store.db, self.push()
         service = ServiceVersion("db", "mariadb:11.4", image, "digest")
-        environments.ensure(db, SHOP, MAIN, "main", BASE)
+        environments.ensure(db, EnvironmentId(SHOP, MAIN), "main", BASE)
         version = Version(number, CommitId("c" * 40), (), (service,), ())   # type: ignore[arg-type]
-        environments.set_live(db, SHOP, MAIN, version.activity, write_result(version), BASE)
+        environments.set_live(db, EnvironmentId(SHOP, MAIN), version.activity, write_result(version), BASE)
         activities.begin(db, version.activity, BASE)
         activities.finish(db, version.activity, "success", "", BASE)
 

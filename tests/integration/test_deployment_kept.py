@@ -15,7 +15,7 @@ from deployd.deployment.results import AppsUp
 from deployd.deployment.steps import PUSH, ROLLBACK
 from deployd.environment.naming import machine_name
 from deployd.errors import DeployError
-from deployd.ids import ActivityId
+from deployd.ids import ActivityId, EnvironmentId
 from deployd.state import unneeded
 from deployd.upkeep.ownership import read_live
 from deployd.upkeep.recreate import remake
@@ -64,7 +64,8 @@ async def ids_of(stand: Stand, app: str) -> dict[str, str]:
 
 
 def ran(stand: Stand, app: str) -> list[str]:
-    return (stand.host.places.data(PROJECT, machine_name("main")) / app / "data" / "ran").read_text().split()
+    data = stand.host.places.data(EnvironmentId(PROJECT, machine_name("main")))
+    return (data / app / "data" / "ran").read_text().split()
 
 
 async def pages(stand: Stand) -> list[str]:
@@ -115,7 +116,7 @@ async def stay_and_go(stand: Stand, first: Ended) -> None:
     assert (await ids_of(stand, "back"), await stand.world()) == (back, world), "workers too"
     assert await pages(stand) == ["front 3 on main", "back first on main"]
 
-    live = await read_live(stand.edges.store, stand.host.settings, (PROJECT, machine_name("main")))
+    live = await read_live(stand.edges.store, stand.host.settings, (EnvironmentId(PROJECT, machine_name("main"))))
     assert live is not None
     web = live.container("web", "back")
     assert web.endswith(f"-{first.activity}")

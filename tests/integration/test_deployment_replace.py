@@ -19,6 +19,7 @@ from deployd.deployment.results import Frozen, Planned, Replaced
 from deployd.deployment.steps import PUSH
 from deployd.environment.naming import machine_name
 from deployd.errors import DeployError, Transient
+from deployd.ids import EnvironmentId
 from tests.support.deployment_stand import PROJECT, Stand, deployment_stand, raising, undone_twice, with_step
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
@@ -168,7 +169,7 @@ async def test_a_larger_size_costs_nobody_a_request(stand: Stand) -> None:
     assert [name for name in (await stand.world())["containers"] if ".." in name] == []
     planned = ended.journal.result("read_and_plan", Planned)
     assert planned.plan.held_why == "held while maria, post, cache are replaced, for some 4 s"
-    live = await stand.host.facts.live(PROJECT, machine_name("main"))
+    live = await stand.host.facts.live(EnvironmentId(PROJECT, machine_name("main")))
     assert live is not None
     assert {item.name: item.ready_seconds for item in live.services} == dict(replaced.seconds)
 

@@ -12,7 +12,7 @@ import pytest
 
 from deployd.clock import SystemClock
 from deployd.environment.naming import machine_name
-from deployd.ids import ActivityId, CommitId, ProjectId
+from deployd.ids import ActivityId, CommitId, EnvironmentId, ProjectId
 from deployd.intake.push import Push
 from deployd.intake.queue import StateQueue
 from deployd.settings import Settings
@@ -164,7 +164,7 @@ async def test_a_branch_beyond_the_share_makes_nothing_and_is_told_with_the_mend
     assert receipt.activity is None
     assert "b is not deployed now: shop has 2 environments, 1 more are wanted, and 2 may be" in receipt.said
     assert len(await full.all()) == 2
-    assert await full.store.read(lambda db: environments.find(db, SHOP, machine_name("b"))) is None
+    assert await full.store.read(lambda db: environments.find(db, EnvironmentId(SHOP, machine_name("b")))) is None
     refusal = await full.refusal(SHOP, [more])
     assert refusal is not None
     assert "delete branches" in refusal.mend
@@ -190,7 +190,7 @@ async def test_two_pushes_at_once_do_not_get_past_the_share(tmp_path: Path) -> N
 async def test_a_branch_does_not_get_or_delete_the_environment_of_a_namesake(queue: Queue) -> None:
     """Names of environments hold 35 bits of a hash, which somebody who wants to can make equal."""
     name, now = machine_name("main"), SystemClock().now()
-    await queue.store.write(lambda db: environments.ensure(db, SHOP, name, "another", now))
+    await queue.store.write(lambda db: environments.ensure(db, EnvironmentId(SHOP, name), "another", now))
     assert (await queue.push(PUSH)).said == "main is not deployed: another has an environment of that name"
     assert (await queue.push(to(ZERO, "delivery-2"))).said == "main was deleted; it had no environment"
     assert await queue.all() == []

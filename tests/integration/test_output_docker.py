@@ -17,13 +17,14 @@ from deployd.engine.docker.engine import Engine
 from deployd.engine.errors import EngineRefused
 from deployd.engine.names import Names
 from deployd.engine.specs import ContainerSpec
-from deployd.ids import ActivityId, EnvironmentName, ProjectId
+from deployd.ids import ActivityId, EnvironmentId, EnvironmentName, ProjectId
 from deployd.output.keep import KeptBounds, keep_output
 from deployd.output.outputs import Outputs
 from deployd.output.sources import Wanted
 
 IMAGE = "deployd/base:trixie"
 SHOP, MAIN = ProjectId("shop"), EnvironmentName("main-bvxea6p")
+SHOP_MAIN = EnvironmentId(SHOP, MAIN)
 LINES = 20_000
 PROGRAM = r"""
 printf '\033[2J\033]0;title\007plain\n'; printf '\377\376 no text\n'; printf 'a se\033[1mcret-value\n'
@@ -37,7 +38,7 @@ sleep 0.5; echo; sleep 0.3; echo the last line >&2; sleep 0.2; printf 'without a
 class Stand:
     def __init__(self, engine: Engine, folder: Path) -> None:
         self.engine = engine
-        self.names = Names(f"test-{uuid.uuid4().hex[:6]}", SHOP, MAIN)
+        self.names = Names(f"test-{uuid.uuid4().hex[:6]}", SHOP_MAIN)
         self.name = self.names.container(ActivityId(7), "app", "shop")
         self.crowd = Crowd(engine, self.names.instance)
         self.kept = folder / "output"
@@ -47,7 +48,7 @@ class Stand:
         )
 
     async def printed(self, lines: int | None = None) -> list[dict[str, str]]:
-        follower = await self.outputs.follow(SHOP, MAIN, Wanted(version=7), start="", lines=lines)
+        follower = await self.outputs.follow(SHOP_MAIN, Wanted(version=7), start="", lines=lines)
         found = b""
         while text := await follower.rest():
             found += text
@@ -74,7 +75,7 @@ async def test_what_a_container_prints_is_followed_bounded_cleaned_and_kept(
     with pytest.raises(EngineRefused, match="cannot read what containers print"):
         await stand.printed()
     stand.engine._folder = folder
-    follower = await stand.outputs.follow(SHOP, MAIN, Wanted(), start="", lines=None)
+    follower = await stand.outputs.follow(SHOP_MAIN, Wanted(), start="", lines=None)
     found: list[dict[str, str]] = []
     async with asyncio.timeout(60):
         while not found or found[-1]["text"] != "without an end":

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from deployd.ids import EnvironmentName, ProjectId
+from deployd.ids import EnvironmentId, EnvironmentName, ProjectId
 from deployd.project.model import RouteCache
 from deployd.release.paths import Places
 from deployd.router.control import Router, RouterAbsent, RouterUnanswered
@@ -38,7 +38,7 @@ async def test_each_environment_has_its_requests_also_over_a_turn_of_the_log(
     monkeypatch.setattr(access_logs, "LOOK_SECONDS", 0.1)
     monkeypatch.setattr(access_logs, "TURN_BYTES", 2000)
     places = Places(tmp_path / "state", tmp_path / "run")
-    files = {name: places.access_log(ProjectId(name), EnvironmentName("main")) for name in ("shop", "blog")}
+    files = {name: places.access_log(EnvironmentId.read(f"{name}/main")) for name in ("shop", "blog")}
     for file in files.values():
         file.parent.mkdir(parents=True)
     with running_router() as fresh:
@@ -83,7 +83,7 @@ async def test_held_requests_and_the_routers_pages_are_in_it_too(
 ) -> None:
     environment, host = unique("pages")
     places = Places(tmp_path / "state", tmp_path / "run")
-    file = places.access_log(ProjectId(environment.split("/")[0]), EnvironmentName("main"))
+    file = places.access_log(EnvironmentId(ProjectId(environment.split("/")[0]), EnvironmentName("main")))
     file.parent.mkdir(parents=True)
     logs = AccessLogs(stand.places.access_log, places, Traffic(), lambda: asyncio.sleep(0), most_bytes=1_000_000)
     async with backend("shop") as shop, asyncio.TaskGroup() as group:

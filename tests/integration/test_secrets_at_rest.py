@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from deployd.daemon.sealer import open_sealer
-from deployd.ids import EnvironmentName, ProjectId
+from deployd.ids import EnvironmentId, EnvironmentName, ProjectId
 from deployd.settings import Settings
 from deployd.state import secrets
 from deployd.state.key_file import KeyMissing, make_key
@@ -69,10 +69,10 @@ async def test_passwords_of_the_time_before_are_sealed_and_leave_no_trace(settin
 async def test_new_passwords_stand_nowhere_in_plain_text(settings: Settings) -> None:
     async with open_store(settings.state / "state.db") as store:
         sealer = await open_sealer(store, settings)
-        row = (ProjectId("shop"), EnvironmentName("main"), "db", "root")
+        row = (EnvironmentId(ProjectId("shop"), EnvironmentName("main")), "db", "root")
         secret = await store.write(lambda db: secrets.ensure_secret(db, sealer, *row))
         assert secret.encode() not in bytes_of(settings.state / "state.db")
-        await store.write(lambda db: secrets.forget_secrets(db, *row[:2]))
+        await store.write(lambda db: secrets.forget_secrets(db, row[0]))
         assert await store.read(lambda db: secrets.secret_of(db, sealer, *row)) is None
 
 

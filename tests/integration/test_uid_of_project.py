@@ -10,6 +10,7 @@ from typing import Any
 from deployd.deployment.steps import PUSH
 from deployd.environment.naming import machine_name
 from deployd.errors import DeployError
+from deployd.ids import EnvironmentId
 from deployd.release.paths import Places
 from deployd.release.version import FIRST_UID
 from tests.support.deployment_stand import FILES, PROJECT, Stand, deployment_stand, raising, with_step
@@ -33,7 +34,7 @@ FAILS = with_step(PUSH, "run_deploy_hook", raising(DeployError("no"), late=True)
 
 def owners(places: Places) -> set[int]:
     """Of everything in the data of the main environment's mounts, but for the folders on the way."""
-    data = places.data(PROJECT, machine_name("main")) / "app" / "data"
+    data = places.data(EnvironmentId(PROJECT, machine_name("main"))) / "app" / "data"
     return {os.lstat(path).st_uid for path in (data, *data.rglob("*"))}
 
 
@@ -48,7 +49,7 @@ async def move(stand: Stand) -> None:
     before = await stand.deploy(await stand.write({**FILES, "text": "before"}))
     assert before.end.state == "success", before.end
     assert owners(now.places) == {FIRST_UID}
-    scripts = now.places.instance(PROJECT, machine_name("main"), before.activity, "app") / "scripts"
+    scripts = now.places.instance(EnvironmentId(PROJECT, machine_name("main")), before.activity, "app") / "scripts"
     give(scripts, FIRST_UID)
 
     stand.host = now

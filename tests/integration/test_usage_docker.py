@@ -14,7 +14,7 @@ from deployd.engine.docker.engine import Engine
 from deployd.engine.docker.groups import Groups
 from deployd.engine.names import Names
 from deployd.engine.specs import ContainerSpec
-from deployd.ids import ActivityId, EnvironmentName, ProjectId
+from deployd.ids import ActivityId, EnvironmentId, EnvironmentName, ProjectId
 from deployd.upkeep.usage.keeper import Usage
 
 IMAGE = "deployd/base:trixie"
@@ -24,7 +24,7 @@ PROGRAM = "sleep 0.5; tail /dev/zero; echo ended with $?; i=0; while [ $i -lt 30
 
 
 async def test_a_child_that_the_kernel_killed_is_told_and_figures_are_the_kernels(tmp_path: Path) -> None:
-    names = Names(f"test-{uuid.uuid4().hex[:6]}", ProjectId("shop"), EnvironmentName("main"))
+    names = Names(f"test-{uuid.uuid4().hex[:6]}", EnvironmentId(ProjectId("shop"), EnvironmentName("main")))
     name = names.container(ActivityId(1), "worker", "shop--indexer")
     async with Engine() as engine:
         crowd = Crowd(engine, names.instance)

@@ -96,7 +96,7 @@ def judge(town: Town) -> None:
     assert town.held == {}, "visitors are held for ever"
     assert +town.working == {}
     for lane in LANES:
-        mine = [item for item in everything if (item.project, item.environment) == lane]
+        mine = [item for item in everything if item.environment == lane]
         went_live = [item.id for item in mine if switched(town, item.id)]
         assert town.live.get(lane) == (went_live[-1] if went_live else None)
         for item in mine:

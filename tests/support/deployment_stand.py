@@ -34,7 +34,7 @@ from deployd.deployment.steps import PUSH
 from deployd.deployment.view import Deployment
 from deployd.engine.names import INSTANCE
 from deployd.environment.naming import machine_name
-from deployd.ids import ActivityId, CommitId, ProjectId
+from deployd.ids import ActivityId, CommitId, EnvironmentId, ProjectId
 from deployd.process import run as run_program
 from deployd.release.ports import Host
 from deployd.settings import load_settings
@@ -118,10 +118,10 @@ class Stand:
             to: Where a rollback goes.
         """
         store, clock, name = self.edges.store, self.edges.clock, machine_name(branch)
-        new = NewActivity(PROJECT, name, branch, kind, 1, what, Trigger("ada", "git", to=to))
+        new = NewActivity(EnvironmentId(PROJECT, name), branch, kind, 1, what, Trigger("ada", "git", to=to))
         number = await store.write(lambda db: activities.enqueue(db, new, clock.now()))
         await store.write(lambda db: activities.begin(db, number, clock.now()))
-        await store.write(lambda db: environments.ensure(db, PROJECT, name, branch, clock.now()))
+        await store.write(lambda db: environments.ensure(db, EnvironmentId(PROJECT, name), branch, clock.now()))
         activity = await store.read(lambda db: activities.find(db, number))
         assert activity is not None
         journal = StateJournal(store, number, clock)
@@ -153,7 +153,7 @@ class Stand:
         engine, labels = self.host.engine, {INSTANCE: self.host.settings.instance}
         state = self.host.settings.state
         name = machine_name(branch)
-        live = await self.host.facts.live(PROJECT, name)
+        live = await self.host.facts.live(EnvironmentId(PROJECT, name))
         files = [*state.glob("work/*"), *state.glob("environments/*/*"), *state.glob("environments/*/*/*/*")]
         return {
             "containers": {
@@ -173,7 +173,7 @@ class Stand:
 
     def ran(self, branch: str = "main") -> list[str]:
         """Which hooks ran in the environment, as they wrote it down themselves."""
-        file = self.host.places.data(PROJECT, machine_name(branch)) / "app" / "data" / "ran"
+        file = self.host.places.data(EnvironmentId(PROJECT, machine_name(branch))) / "app" / "data" / "ran"
         return file.read_text().split() if file.exists() else []
 
 

@@ -16,7 +16,7 @@ from deployd.deployment.results import Fetched, Planned
 from deployd.engine.names import Names
 from deployd.environment.naming import machine_name
 from deployd.errors import DeployError
-from deployd.ids import ActivityId, CommitId, ProjectId, SlugKey
+from deployd.ids import ActivityId, CommitId, EnvironmentId, ProjectId, SlugKey
 from deployd.plan import KeyParts, Plan
 from deployd.project.reader import read_project
 from deployd.release.paths import Places
@@ -30,7 +30,7 @@ from tests.doubles.store import MemoryStore
 from tests.doubles.trees import DictTree
 
 SHOP, MAIN = ProjectId("shop"), machine_name("main")
-KEY = (SHOP, MAIN)
+KEY = EnvironmentId(SHOP, MAIN)
 INSTANCE = "test-upkeep"
 BASE = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
 APP = "name: app\ntype: python:3.13\nweb: {commands: {start: sleep 1}}\n"
@@ -112,8 +112,8 @@ class Stand:
         version = AppVersion("app", SlugKey("0" * 64), "tree", "image", KeyParts("", "", "", "", ""), "")
         self.version = Version(self.enqueue("push"), CommitId("a" * 40), (version,), (), ("http://shop.localhost/",))
         db = self.store.db
-        environments.ensure(db, SHOP, MAIN, "main", BASE)
-        environments.set_live(db, SHOP, MAIN, self.version.activity, write_result(self.version), BASE)
+        environments.ensure(db, KEY, "main", BASE)
+        environments.set_live(db, KEY, self.version.activity, write_result(self.version), BASE)
         activities.begin(db, self.version.activity, BASE)
         activities.finish(db, self.version.activity, "success", "", BASE)
 
@@ -122,13 +122,13 @@ class Stand:
         self.app = app
         self.version = replace(self.version, activity=self.enqueue("push"))
         environments.set_live(
-            self.store.db, SHOP, MAIN, self.version.activity, write_result(self.version), self.clock.now(),
+            self.store.db, KEY, self.version.activity, write_result(self.version), self.clock.now(),
         )
         self.finish(self.version.activity)
 
     @property
     def names(self) -> Names:
-        return Names(INSTANCE, SHOP, MAIN)
+        return Names(INSTANCE, KEY)
 
     @property
     def host(self) -> Any:
@@ -153,7 +153,7 @@ class Stand:
 
     def enqueue(self, kind: str) -> ActivityId:
         return activities.enqueue(self.store.db, NewActivity(
-            SHOP, MAIN, "main", kind, 1, CommitId("a" * 40), Trigger("ada", "git")), BASE)
+            KEY, "main", kind, 1, CommitId("a" * 40), Trigger("ada", "git")), BASE)
 
     def deploy(self, *steps: tuple[str, str, str | None]) -> ActivityId:
         """An activity that is in progress and has been planned, with entries (step, event, result) in its journal."""

@@ -28,7 +28,8 @@ def test_every_file_that_is_named_is_there() -> None:
 def test_who_adds_something_is_told_where_in_one_sentence() -> None:
     rows = dict(re.findall(r"^\| (an? [\w ]+) \| (.+) \|$", PAGE, re.M))
     assert rows.keys() == {
-        "a service", "a runtime", "a forge", "a step", "a kind of activity", "a command", "a page", "an engine",
+        "a service", "a runtime", "a forge", "a step", "a kind of activity", "a command", "an API resource", "a page",
+        "an engine",
     }
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from deployd.engine.names import Names
 from deployd.environment.hosts import Domains, resolve_routes
-from deployd.ids import ActivityId
+from deployd.ids import ActivityId, EnvironmentId
 from deployd.project import model
 from deployd.project.application.build import FLAVORS, LANGUAGES, NOT_BUILT
 from deployd.project.model import Application, Commands, Instance, Mount, PathRedirect, RouteTemplate, Web
@@ -110,7 +110,8 @@ def test_the_web_server_sees_temporary_mounts_and_a_worker_has_its_own(tmp_path:
 
     def parts(name: str) -> InstanceParts:
         return InstanceParts(
-            names=Names("deployd", "shop", "main"), activity=ActivityId(1), app=app, instance=app.web.instance,
+            names=Names("deployd", EnvironmentId.read("shop/main")), activity=ActivityId(1), app=app,
+            instance=app.web.instance,
             instance_name=name, image="image", slug=tmp_path, uid=2_000_000, mounts=(tmp_path / name / "0",),
             identity=tmp_path, sockets=tmp_path, configuration=tmp_path / name / "config", scripts=tmp_path,
             environment={}, links={}, hosts={}, trust=None, size=Size(memory_mb=128, cpus=1),

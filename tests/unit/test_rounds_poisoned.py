@@ -33,7 +33,7 @@ from deployd.certificates.wanted import Wanted
 from deployd.daemon.health import degraded
 from deployd.deployment.view import Deployment
 from deployd.environment.naming import machine_name
-from deployd.ids import CommitId, ProjectId, SlugKey
+from deployd.ids import CommitId, EnvironmentId, ProjectId, SlugKey
 from deployd.output.keep import KeptBounds
 from deployd.release.answers.visit_words import Visit
 from deployd.settings import ProjectSettings
@@ -96,10 +96,11 @@ def raise_poison(*_: Any, **__: Any) -> Any:
 def poison(stand: Stand) -> None:
     """A second environment, which sorts first, whose version cannot be read."""
     db = stand.store.db
-    number = activities.enqueue(db, NewActivity(SHOP, BAD, "aa", "push", 1, CommitId("a" * 40), Trigger("eve", "git")),
+    new = NewActivity(EnvironmentId(SHOP, BAD), "aa", "push", 1, CommitId("a" * 40), Trigger("eve", "git"))
+    number = activities.enqueue(db, new,
                                 BASE)
-    environments.ensure(db, SHOP, BAD, "aa", BASE)
-    environments.set_live(db, SHOP, BAD, number, "no JSON", BASE)
+    environments.ensure(db, EnvironmentId(SHOP, BAD), "aa", BASE)
+    environments.set_live(db, EnvironmentId(SHOP, BAD), number, "no JSON", BASE)
     activities.begin(db, number, BASE)
     activities.finish(db, number, "success", "", BASE)
 
@@ -333,14 +334,14 @@ async def an_environment_that_cannot_be_asked_again(folder: Path) -> tuple[Net, 
     stand, net = Stand(folder), Net("answers")
     poison(stand)
     for name in (BAD, KEY[1]):
-        put_wrong(stand.store.db, SHOP, name, {f"http://{name}/": "503 Service Unavailable"}, BASE)
+        put_wrong(stand.store.db, EnvironmentId(SHOP, name), {f"http://{name}/": "503 Service Unavailable"}, BASE)
 
     async def ask(live: Deployment, host: Any) -> tuple[Visit, ...]:
         return (Visit(f"http://{live.environment}/", 200),)
 
     async with running(Answers(stand.store, stand.host, stand.clock, ask=ask, net=net).serve):
         await asyncio.sleep(1)
-    assert [item.environment for item in wrong_ones(stand.store.db)] == [BAD]
+    assert [item.environment for item in wrong_ones(stand.store.db)] == [(SHOP, BAD)]
     return net, f"asking shop/{BAD}"
 
 
@@ -436,7 +437,7 @@ async def an_overtaken_push_that_cannot_be_ended(folder: Path) -> tuple[Net, str
     desk = test_activity_lanes.Deployments(store)
 
     def may_be_overtaken(activity: Activity, journal: object) -> bool:
-        return raise_poison() if activity.environment == "aa" else True
+        return raise_poison() if activity.environment.name == "aa" else True
 
     desk.lanes = Lanes(store, desk.carry, desk.clock, may_be_overtaken, net=net)  # type: ignore[arg-type]
     async with desk.daemon():
@@ -455,7 +456,7 @@ async def an_overtaken_push_that_cannot_be_ended(folder: Path) -> tuple[Net, str
 async def a_lane_that_cannot_be_carried(folder: Path) -> tuple[Net, str]:
     net, store = Net("lanes"), MemoryStore()
     desk = test_activity_lanes.Deployments(store)
-    desk.mishap = lambda activity: raise_poison() if activity.environment == "aa" else None
+    desk.mishap = lambda activity: raise_poison() if activity.environment.name == "aa" else None
     desk.lanes = Lanes(store, desk.carry, desk.clock, net=net)  # type: ignore[arg-type]
     await desk.push("shop", "aa")
     healthy = await desk.push("shop", "main")

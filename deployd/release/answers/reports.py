@@ -58,7 +58,7 @@ async def tell_answers(release: Release, host: Host, tell: Tell) -> None:
         if not visit.is_well:
             tell.warn(sentence(visit), visit.lines)
     await host.facts.set_usual_answers(
-        release.project.id, release.environment, {visit.url: visit.status for visit in visits},
+        release.environment, {visit.url: visit.status for visit in visits},
     )
 
 
@@ -71,7 +71,7 @@ async def tell_way_back(environment: Environment, host: Host, tell: Tell, *, new
     """
     if news_only and await host.router.is_closed(environment.key):
         return
-    version = await host.facts.live(environment.project.id, environment.environment)
+    version = await host.facts.live(environment.environment)
     if version is None:
         return
     live = live_release(host.settings, environment.project, environment.environment, environment.branch, version)
@@ -80,10 +80,10 @@ async def tell_way_back(environment: Environment, host: Host, tell: Tell, *, new
     except DeployError as error:
         tell.warn(f"what visitors get could not be seen: {error.what}")
         return
-    usual = await host.facts.usual_answers(live.project.id, live.environment)
+    usual = await host.facts.usual_answers(live.environment)
     wrong = worse_than_usual(visits, usual)
     news = await host.facts.set_wrong_answers(
-        live.project.id, live.environment, {visit.url: visit.answer for visit in wrong},
+        live.environment, {visit.url: visit.answer for visit in wrong},
     )
     if news or not news_only:
         _tell(visits, wrong, usual, tell)

@@ -58,7 +58,7 @@ async def wait_for_crons(before: Release | None, host: Host, tell: Tell, limit_s
     if before is None:
         return
     folders = [
-        host.places.instance(before.project.id, before.environment, before.home(app.name), app.name) / "scripts"
+        host.places.instance(before.environment, before.home(app.name), app.name) / "scripts"
         for app in before.version.apps
     ]
     running = await asyncio.to_thread(_running, folders)

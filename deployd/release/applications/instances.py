@@ -61,9 +61,9 @@ async def describe_instance(
     relationships = await relationship_values(release, host, config, instance.relationships)
     variables = variables_of(app, instance, release.project, release.branch, building=False)
     about = About(
-        project, await host.facts.entropy(project), environment, release.branch, release.type, version.tree,
+        project, await host.facts.entropy(project), environment.name, release.branch, release.type, version.tree,
     )
-    gateway = await host.facts.gateway(project, environment)
+    gateway = await host.facts.gateway(environment)
     trust = await ensure_trust(host.settings)
     routes = routes_of(host.settings, release.project, environment, release.branch, config)
     values = runtime_environment(
@@ -74,7 +74,7 @@ async def describe_instance(
     merged = merged_environment({**_trusted(trust), **runtime_paths(app)}, values)
     refuse_too_large(instance_name, merged, app.place)
     home = release.home(instance_name)
-    folder = host.places.instance(project, environment, home, instance_name)
+    folder = host.places.instance(environment, home, instance_name)
     parts = InstanceParts(
         names=release.names, activity=home, app=app, instance=instance, instance_name=instance_name,
         image=version.image_id,
@@ -152,14 +152,14 @@ async def relationship_values(
                 "service": item.target, "host": f"{item.name}.internal", "hostname": container, "ip": address,
                 "rel": item.endpoint, "scheme": "http", "port": WEB_PORT, "path": None, "query": {}, "fragment": None,
                 "username": None, "password": None, "type": app.type if app else "", "public": False,
-                "host_mapped": False, "cluster": f"{release.project.id}-{release.environment}",
+                "host_mapped": False, "cluster": f"{release.project.id}-{release.environment.name}",
             }]
             continue
         credential = (await credentials_of(release, host, service))[item.endpoint]
         value = family_of(service).relationship_value(
             service, item.name, item.endpoint, credential, ip=address, hostname=container,
         )
-        values[item.name] = [{**value, "cluster": f"{release.project.id}-{release.environment}"}]
+        values[item.name] = [{**value, "cluster": f"{release.project.id}-{release.environment.name}"}]
     return values
 
 

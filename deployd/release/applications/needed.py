@@ -25,4 +25,4 @@ def wanted_socket(app: Application) -> int | str:
 
 def scripts_of(release: Release, host: Host, part: str) -> Path:
     """The folder of what the scripts of an instance say."""
-    return host.places.instance(release.project.id, release.environment, release.home(part), part) / "scripts"
+    return host.places.instance(release.environment, release.home(part), part) / "scripts"

@@ -66,7 +66,7 @@ async def made_of(
     """Changes nothing. The label DIGEST of both containers stands for all that they see and can be told apart by."""
     described = await describe_instance(release, host, config, app, app.web.instance, app.name)
     home = release.home(app.name)
-    folder = host.places.version(release.project.id, release.environment, home) / f"{app.name}-web"
+    folder = host.places.version(release.environment, home) / f"{app.name}-web"
     files = web_server_files(app, trusted=host.settings.network_pool)
     web, own = web_container(described.parts, web_image, folder, address), app_container(described.parts)
     seen = digest([described.seen, files, repr(replace(web, address=None)), repr(own)])

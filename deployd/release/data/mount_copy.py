@@ -106,7 +106,7 @@ async def open_keeping(
         return
     async with open_process(*PROGRAM) as program:
         _ask(program, {
-            "do": "keep", "root": str(host.places.data(release.project.id, release.environment)),
+            "do": "keep", "root": str(host.places.data(release.environment)),
             "folders": folders, "to": str(snapshot / FOLDER), "seconds": KEEP_SECONDS,
             "size_bytes": host.settings.snapshot_mounts_mb * MEGABYTE,
             "keep_free_bytes": host.settings.min_free_disk_mb * MEGABYTE,
@@ -117,10 +117,10 @@ async def open_keeping(
 def write_request(release: Release, host: Host, kept: Sequence[tuple[int, str]], snapshot: Path) -> None:
     """How to put the mounts back, for the program and for a person who starts it; on the disk. Blocking."""
     request = json.dumps({
-        "do": "put back", "root": str(host.places.data(release.project.id, release.environment)),
+        "do": "put back", "root": str(host.places.data(release.environment)),
         "from": str(snapshot / FOLDER), "folders": kept, "owner": release.version.uid,
         # Goes with the version, when visitors wait no longer.
-        "aside": str(host.places.version(release.project.id, release.environment, release.id) / "aside"),
+        "aside": str(host.places.version(release.environment, release.id) / "aside"),
     })
     with (snapshot / FOLDER / REQUEST).open("w", encoding="utf-8") as file:
         file.write(request)
@@ -160,5 +160,5 @@ def _parents(folder: str) -> Iterator[str]:
 
 async def remove_snapshot(release: Release, host: Host) -> None:
     """Let go of the snapshot that a deployment took; none is fine."""
-    folder = host.places.snapshot(release.project.id, release.environment, release.id)
+    folder = host.places.snapshot(release.environment, release.id)
     await put_aside(folder, host.places.going)

@@ -19,7 +19,7 @@ from deployd.confined.beneath import NotBeneath, open_folder, read_file, write_f
 from deployd.confined.stages import Folder, ensure_staged
 from deployd.confined.trees import count_files, give_tree
 from deployd.errors import DeployError
-from deployd.ids import EnvironmentName, ProjectId
+from deployd.ids import EnvironmentId
 from deployd.project.model import Application, Instance, Mount, ProjectConfig
 from deployd.release.ports import Host
 from deployd.release.release import Release
@@ -48,9 +48,8 @@ async def stage_mounts(
     Raises:
         MountBlocked: Something that the application made is in the way.
     """
-    project, environment = release.project.id, release.environment
-    data = host.places.data(project, environment)
-    own = host.places.instance(project, environment, release.home(instance_name), instance_name)
+    data = host.places.data(release.environment)
+    own = host.places.instance(release.environment, release.home(instance_name), instance_name)
     mounts, folders = ordered(instance), []
     for mount in mounts:
         held = mounts_within(mount, mounts)
@@ -80,8 +79,7 @@ async def stage_mounts(
 
 def stage_of(release: Release, host: Host, instance_name: str) -> Path:
     """Where the mounts of an instance are mounted for Docker."""
-    project, environment = release.project.id, release.environment
-    return host.places.stages(project, environment, release.home(instance_name)) / instance_name
+    return host.places.stages(release.environment, release.home(instance_name)) / instance_name
 
 
 def mount_places(release: Release, host: Host, instance: Instance, instance_name: str) -> tuple[Path, ...]:
@@ -122,10 +120,10 @@ async def ensure_data_owner(release: Release, host: Host, uid: int) -> bool:
     Raises:
         ProgramFailed, ProgramOverran: Not all of it does; the next try goes on.
     """
-    folder = host.places.environment(release.project.id, release.environment)
+    folder = host.places.environment(release.environment)
     if await asyncio.to_thread(_owner, folder) == uid:
         return False
-    data = host.places.data(release.project.id, release.environment)
+    data = host.places.data(release.environment)
     given = await asyncio.to_thread(data.is_dir)
     if given:
         await give_tree(data, uid)
@@ -135,16 +133,16 @@ async def ensure_data_owner(release: Release, host: Host, uid: int) -> bool:
 
 async def belongs_to_another(release: Release, host: Host, uid: int) -> bool:
     """Whether there is data of mounts, of another user: giving it away takes it from who has it."""
-    folder = host.places.environment(release.project.id, release.environment)
-    data = host.places.data(release.project.id, release.environment)
+    folder = host.places.environment(release.environment)
+    data = host.places.data(release.environment)
     return await asyncio.to_thread(lambda: _owner(folder) != uid and data.is_dir())
 
 
 async def files_to_give(
-    host: Host, project: ProjectId, environment: EnvironmentName, before: Version | None, uid: int,
+    host: Host, environment: EnvironmentId, before: Version | None, uid: int,
 ) -> int:
     """How many files of mounts get another owner, when a version of this user follows one of another."""
-    data = host.places.data(project, environment)
+    data = host.places.data(environment)
     if before is None or before.uid == uid or not await asyncio.to_thread(data.is_dir):
         return 0
     return (await count_files(data))[0]

@@ -22,7 +22,7 @@ async def service_container(
     size = host.settings.size(service.size)
     names = release.names
     parts = family_of(service).parts(service, memory_mb=size.memory_mb)
-    whose = (release.project.id, release.environment, service.name)
+    whose = (release.environment, service.name)
     run_folder = host.places.run
     if parts.secret_files:
         await ensure_secret_files(run_folder, *whose, await host.facts.secret(*whose, ROOT))
@@ -55,9 +55,8 @@ async def service_container(
 
 async def credentials_of(release: Release, host: Host, service: Service) -> dict[str, Credential]:
     """{endpoint: credential}; secrets are made on first use and kept."""
-    project, environment = release.project.id, release.environment
     secrets = {
-        endpoint.name: await host.facts.secret(project, environment, service.name, endpoint.name)
+        endpoint.name: await host.facts.secret(release.environment, service.name, endpoint.name)
         for endpoint in service.endpoints
     }
     return dict(family_of(service).credentials(service, secrets.__getitem__))

@@ -20,7 +20,7 @@ async def ensure_network(release: Release, host: Host) -> None:
     names = release.names
     if await host.engine.network(names.network) is not None:
         return
-    subnet = await host.facts.subnet(release.project.id, release.environment, names.network)
+    subnet = await host.facts.subnet(release.environment, names.network)
     try:
         await host.engine.ensure_network(
             NetworkSpec(

@@ -19,7 +19,7 @@ from typing import ClassVar
 from deployd.confined.mountinfo import read_mounts
 from deployd.confined.trees import remove_tree
 from deployd.errors import DeployError
-from deployd.ids import EnvironmentName, ProjectId
+from deployd.ids import EnvironmentId
 from deployd.process import ProgramFailed, run
 from deployd.services.family import SECRET_FORMS
 
@@ -41,19 +41,19 @@ def secrets_folder(run_folder: Path) -> Path:
 
 
 def secret_file(
-    run_folder: Path, project: ProjectId, environment: EnvironmentName, service: str, form: str,
+    run_folder: Path, environment: EnvironmentId, service: str, form: str,
 ) -> Path:
     """Where a service's container finds the password of its administrator, in one of `SECRET_FORMS`."""
-    return secrets_folder(run_folder) / project / environment / service / form
+    return secrets_folder(run_folder) / environment.project / environment.name / service / form
 
 
 async def lay_out_secrets(
-    run_folder: Path, passwords: Iterable[tuple[ProjectId, EnvironmentName, str, str]],
+    run_folder: Path, passwords: Iterable[tuple[EnvironmentId, str, str]],
 ) -> None:
     """Have the files of all services, as after a start of the host there are none.
 
     Args:
-        passwords: (project, environment, service, password)
+        passwords: (environment, service, password)
 
     Raises:
         SecretsNotLaidOut: The disk, or the kernel.
@@ -73,19 +73,19 @@ async def lay_out_secrets(
 
 
 async def ensure_secret_files(
-    run_folder: Path, project: ProjectId, environment: EnvironmentName, service: str, password: str,
+    run_folder: Path, environment: EnvironmentId, service: str, password: str,
 ) -> None:
     """Have the files of one service. A container that runs keeps what it has.
 
     Raises:
         SecretsNotLaidOut: They cannot be written.
     """
-    await asyncio.to_thread(_write_all, run_folder, [(project, environment, service, password)])
+    await asyncio.to_thread(_write_all, run_folder, [(environment, service, password)])
 
 
-async def forget_secret_files(run_folder: Path, project: ProjectId, environment: EnvironmentName) -> None:
+async def forget_secret_files(run_folder: Path, environment: EnvironmentId) -> None:
     """The environment and its data are gone."""
-    await remove_tree(secrets_folder(run_folder) / project / environment)
+    await remove_tree(secrets_folder(run_folder) / environment.project / environment.name)
 
 
 def _is_in_memory(folder: Path) -> bool:
@@ -94,10 +94,10 @@ def _is_in_memory(folder: Path) -> bool:
     return max(around, key=lambda item: len(item.path.parts)).kind in IN_MEMORY if around else False
 
 
-def _write_all(run_folder: Path, passwords: list[tuple[ProjectId, EnvironmentName, str, str]]) -> None:
-    for project, environment, service, password in passwords:
+def _write_all(run_folder: Path, passwords: list[tuple[EnvironmentId, str, str]]) -> None:
+    for environment, service, password in passwords:
         for form, text in SECRET_FORMS.items():
-            file = secret_file(run_folder, project, environment, service, form)
+            file = secret_file(run_folder, environment, service, form)
             try:
                 _write(file, text.format(password))
             except OSError as error:

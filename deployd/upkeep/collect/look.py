@@ -14,8 +14,8 @@ from deployd.activity.journal import Journal, read_result
 from deployd.activity.net import Net
 from deployd.confined.trees import size_of
 from deployd.deployment.results import Planned
-from deployd.engine.names import ACTIVITY, ENVIRONMENT, INSTANCE, PART, PROJECT
-from deployd.ids import ActivityId, EnvironmentName, ProjectId
+from deployd.engine.names import ACTIVITY, INSTANCE, PART, environment_of
+from deployd.ids import ActivityId, EnvironmentId, EnvironmentName, ProjectId
 from deployd.process import ProgramOverran
 from deployd.release.ports import Host
 from deployd.release.version import Version
@@ -37,16 +37,16 @@ class Rows:
 
     slugs: frozenset[str]
     images: frozenset[str]
-    services: frozenset[tuple[str, str, str]]
-    """(project, environment, service) of live versions"""
-    environments: frozenset[tuple[str, str]]
-    with_secrets: frozenset[tuple[str, str]]
+    services: frozenset[tuple[EnvironmentId, str]]
+    """(environment, service) of live versions"""
+    environments: frozenset[EnvironmentId]
+    with_secrets: frozenset[EnvironmentId]
     live: frozenset[str]
     """Numbers of the activities whose versions are live, and of those whose containers such a version goes on in"""
     open: frozenset[str]
     """Numbers of activities that wait or run"""
-    busy: frozenset[tuple[str, str]]
-    """(project, environment) where something waits or runs"""
+    busy: frozenset[EnvironmentId]
+    """Where something waits or runs"""
     active_projects: frozenset[str]
     """Where there was an activity lately"""
     old: tuple[ActivityId, ...]
@@ -84,17 +84,17 @@ def _read(db: sqlite3.Connection, keep: int, cache_before: datetime, log_before:
     there = environments.list_all(db)
     live = {item.live_activity: item for item in there if item.live_activity is not None}
     services = {
-        (live[number].project, live[number].name, service.name)
+        (live[number].id, service.name)
         for number, version in versions.items() if number in live for service in version.services
     }
     active = db.execute("SELECT DISTINCT project FROM activities WHERE created_at >= ?", (cache_before.isoformat(),))
-    busy = frozenset((activity.project, activity.environment) for activity in opened)
+    busy = frozenset(activity.environment for activity in opened)
     return Rows(
         slugs=frozenset(app.slug for version in versions.values() for app in version.apps),
         images=frozenset(app.image_id for version in versions.values() for app in version.apps)
         | frozenset(service.image_id for version in versions.values() for service in version.services),
         services=frozenset(services),
-        environments=frozenset((item.project, item.name) for item in there),
+        environments=frozenset(item.id for item in there),
         with_secrets=frozenset(unneeded.environments_with_secrets(db)),
         live=frozenset(str(number) for number in live) | frozenset(
             home for number, version in versions.items() if number in live for home in version.kept_parts()
@@ -121,26 +121,26 @@ async def _volumes(host: Host, rows: Rows) -> list[Thing]:
     """Data of services: of a deleted environment all of it together, else of a service that is not there any more."""
     folder = Path((await host.engine.about()).folder) / DOCKER_VOLUMES
     found = []
-    gone: dict[tuple[str, str], int] = dict.fromkeys(rows.with_secrets - rows.environments, 0)
+    gone: dict[EnvironmentId, int] = dict.fromkeys(rows.with_secrets - rows.environments, 0)
     for path in host.places.all_data():
-        gone.setdefault((path.parent.parent.name, path.parent.name), 0)
+        gone.setdefault(EnvironmentId(ProjectId(path.parent.parent.name), EnvironmentName(path.parent.name)), 0)
     volumes = await host.engine.volumes({INSTANCE: host.settings.instance})
     for volume in volumes:
         labels = volume.labels
-        key = (labels.get(PROJECT, ""), labels.get(ENVIRONMENT, ""))
-        if ACTIVITY in labels or not all(key):
+        key = environment_of(labels)
+        if ACTIVITY in labels or key is None:
             continue
         size = await _size(folder / volume.name)
         if key in rows.environments or key in rows.busy:
-            is_used = (*key, labels.get(PART, "")) in rows.services or key in rows.busy
+            is_used = (key, labels.get(PART, "")) in rows.services or key in rows.busy
             found.append(Thing("volume", volume.name, size, why="its service is not there any more",
-                               needed_by=key[1] if is_used else ""))
+                               needed_by=key.name if is_used else ""))
         else:
             gone[key] = gone.get(key, 0) + size
     for key, size in gone.items():
         if key not in rows.environments:
-            mounts = await _size(host.places.data(ProjectId(key[0]), EnvironmentName(key[1])))
-            found.append(Thing("data", "/".join(key), size + mounts, why="its environment was deleted",
+            mounts = await _size(host.places.data(key))
+            found.append(Thing("data", str(key), size + mounts, why="its environment was deleted",
                                needed_by="an activity" if key in rows.busy else ""))
     return found
 

@@ -15,8 +15,8 @@ from deployd.confined.trees import remove_tree
 from deployd.deployment.requests import ask_for
 from deployd.deployment.share import refuse_beyond_share
 from deployd.deployment.steps import KINDS
-from deployd.engine.names import ENVIRONMENT, INSTANCE, PROJECT
-from deployd.ids import ActivityId, EnvironmentName, ProjectId, SlugKey
+from deployd.engine.names import INSTANCE, environment_of
+from deployd.ids import ActivityId, EnvironmentId, EnvironmentName, ProjectId, SlugKey
 from deployd.release.ports import Host
 from deployd.state import activities, unneeded
 from deployd.state.activities import Trigger
@@ -48,8 +48,7 @@ class Removal:
             case "image":
                 return await self._host.engine.remove_image(thing.name)
             case "data":
-                project, _, environment = thing.name.partition("/")
-                return await self._purge(project, environment, who, now)
+                return await self._purge(EnvironmentId.read(thing.name), who, now)
             case "volume":
                 return await self._volume(thing.name)
             case "log":
@@ -67,20 +66,19 @@ class Removal:
                 return await self._of_activity(self._host.places.state / "environments" / thing.name)
         return True
 
-    async def _purge(self, project: str, environment: str, who: str, now: datetime) -> bool:
+    async def _purge(self, environment: EnvironmentId, who: str, now: datetime) -> bool:
         """Into the environment's own lane: there it meets no deployment of a branch that comes back."""
         def enqueue(db: sqlite3.Connection) -> bool:
-            known = activities.newest_of_kinds(db, project, environment, tuple(KINDS))
+            known = activities.newest_of_kinds(db, environment, tuple(KINDS))
             if known is not None and known.state in activities.OPEN:
                 return False
-            branch = known.branch if known else environment
+            branch = known.branch if known else environment.name
             ask_for(
-                db, self._refuse, "purge", ProjectId(project), EnvironmentName(environment), branch, None,
-                Trigger(who, "daemon"), now=now,
+                db, self._refuse, "purge", environment, branch, None, Trigger(who, "daemon"), now=now,
             )
             return True
 
-        if ProjectId(project) not in self._host.settings.projects or not await self._store.write(enqueue):
+        if environment.project not in self._host.settings.projects or not await self._store.write(enqueue):
             return False
         self._wake()
         return True
@@ -95,7 +93,7 @@ class Removal:
             return False
         if folder.parent.name == "versions":
             await ensure_unstaged(self._host.places.stages(
-                ProjectId(folder.parts[-4]), EnvironmentName(folder.parts[-3]), folder.name,
+                EnvironmentId(ProjectId(folder.parts[-4]), EnvironmentName(folder.parts[-3])), folder.name,
             ))
         await remove_tree(folder)
         return True
@@ -104,22 +102,20 @@ class Removal:
         found = [item for item in await self._host.engine.volumes({INSTANCE: self._host.settings.instance})
                  if item.name == name]
         for volume in found:
-            key = (ProjectId(volume.labels[PROJECT]), EnvironmentName(volume.labels[ENVIRONMENT]))
-            if await self._is_busy(*key):
+            if await self._is_busy(environment_of(volume.labels)):
                 return False
             await self._host.engine.ensure_volume_gone(name)
         return bool(found)
 
     async def _cache(self, project: ProjectId) -> bool:
         """Moved away first: a build that begins now gets a new one, and no half of the old one."""
-        if await self._is_busy(project, None):
+        if any(item.project == project for item in await self._store.read(activities.open_ones)):
             return False
         folder = self._host.places.cache(project)
         await put_aside(folder, self._host.places.going)
         return True
 
-    async def _is_busy(self, project: ProjectId, environment: EnvironmentName | None) -> bool:
-        opened = await self._store.read(activities.open_ones)
-        return any(item.project == project and environment in (None, item.environment) for item in opened)
+    async def _is_busy(self, environment: EnvironmentId | None) -> bool:
+        return any(item.environment == environment for item in await self._store.read(activities.open_ones))
 
 

@@ -14,6 +14,7 @@ from deployd.clock import Clock
 from deployd.engine.crowd import Crowd
 from deployd.engine.engine import Figures
 from deployd.engine.observed import ContainerSeen, EventSeen, GroupFigures
+from deployd.ids import EnvironmentId
 from deployd.upkeep.usage.disks import Disks
 from deployd.upkeep.usage.kills import Before, Kills
 from deployd.upkeep.usage.parts import Part, Use, added, bounded, part_of
@@ -130,9 +131,9 @@ class Usage:
         more = len(told) - MOST_TOLD
         return told if more <= 0 else [*told[:MOST_TOLD], f"and {more} more were killed because their memory was full"]
 
-    def killed(self, project: str, environment: str) -> list[str]:
+    def killed(self, environment: EnvironmentId) -> list[str]:
         """What was killed lately in one environment."""
-        return self._kills.sentences(project, environment)
+        return self._kills.sentences(*environment)
 
     def _use(self, part: Part, container: ContainerSeen, figures: GroupFigures | None) -> Use:
         kills, killed_at = self._kills.of(container.id)

@@ -10,7 +10,7 @@ from deployd.activity.journal import Journal
 from deployd.activity.lanes import Lanes, NothingStuck, TooLate
 from deployd.activity.table import TableUnknown
 from deployd.activity.wish import Wish, WishCame
-from deployd.ids import ActivityId, CommitId, EnvironmentName, ProjectId
+from deployd.ids import ActivityId, CommitId, EnvironmentId
 from deployd.state import activities, entries
 from deployd.state.activities import Activity, NewActivity, Trigger
 from deployd.state.entries import Entry
@@ -50,7 +50,7 @@ class Deployments:
         self.diary.append((round(asyncio.get_running_loop().time(), 1), text))
 
     async def push(self, project: str, environment: str, kind: str = "push") -> ActivityId:
-        new = NewActivity(ProjectId(project), EnvironmentName(environment), environment, kind, 1, CommitId("c" * 40),
+        new = NewActivity(EnvironmentId.read(f"{project}/{environment}"), environment, kind, 1, CommitId("c" * 40),
                           Trigger("ann", "git"))
         number: ActivityId = await self.store.write(lambda db: activities.enqueue(db, new, self.clock.now()))
         self.lanes.wake()
@@ -103,7 +103,7 @@ async def test_a_newer_push_ends_the_one_under_way_where_that_is_wanted(deployme
 
     def may_be_overtaken(activity: Activity, journal: Journal) -> bool:
         asked.append(activity.id)
-        return activity.environment == "main"
+        return activity.environment.name == "main"
 
     deployments.lanes = Lanes(deployments.store, deployments.carry, deployments.clock, may_be_overtaken)  # type: ignore[arg-type]
     async with deployments.daemon():
@@ -228,7 +228,7 @@ async def test_a_lane_that_fails_is_tried_again_and_the_others_go_on(deployments
 
     def mishap(activity: Activity) -> None:
         nonlocal fails
-        if activity.environment == "main" and fails:
+        if activity.environment.name == "main" and fails:
             fails -= 1
             raise OSError("disk full")
 
@@ -244,7 +244,7 @@ async def test_a_lane_that_fails_is_tried_again_and_the_others_go_on(deployments
 
 async def test_a_row_of_a_newer_deployd_is_left_alone_and_named(deployments: Deployments) -> None:
     def mishap(activity: Activity) -> None:
-        if activity.environment == "main":
+        if activity.environment.name == "main":
             raise TableUnknown(f"activity {activity.id} was begun by a newer deployd")
 
     deployments.mishap = mishap

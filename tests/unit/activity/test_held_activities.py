@@ -13,11 +13,11 @@ import pytest
 
 from deployd.activity import wishes
 from deployd.activity.journal import DONE, WISH, write_result
-from deployd.api.board import activity_shape
 from deployd.deployment.carry import Carrier
 from deployd.deployment.results import Planned
-from deployd.ids import ActivityId, CommitId, EnvironmentName, ProjectId
+from deployd.ids import ActivityId, CommitId, EnvironmentId, EnvironmentName, ProjectId
 from deployd.plan import Plan
+from deployd.queries.activities import activity_shape
 from deployd.release.store import _versions_in_use
 from deployd.state import activities, entries, environments, locks
 from deployd.state.activities import Activity, NewActivity, Trigger
@@ -29,22 +29,23 @@ from tests.doubles.store import MemoryStore
 from tests.unit.deployment.test_deployment_decisions import version
 
 SHOP, MAIN = ProjectId("shop"), EnvironmentName("main-bvxea6i")
+SHOP_MAIN = EnvironmentId(SHOP, MAIN)
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
-LOCK = Lock(SHOP, MAIN, "ada", "the sale", NOW)
+LOCK = Lock(SHOP_MAIN, "ada", "the sale", NOW)
 MISSING: Any = None
 
 
 @pytest.fixture
 def store() -> Iterator[MemoryStore]:
     made = MemoryStore()
-    environments.ensure(made.db, SHOP, MAIN, "main", NOW)
+    environments.ensure(made.db, SHOP_MAIN, "main", NOW)
     yield made
     made.close()
 
 
 def enqueue(db: sqlite3.Connection, kind: str = "push") -> ActivityId:
     return activities.enqueue(
-        db, NewActivity(SHOP, MAIN, "main", kind, 1, CommitId("c" * 40), Trigger("ada", "git")), NOW,
+        db, NewActivity(SHOP_MAIN, "main", kind, 1, CommitId("c" * 40), Trigger("ada", "git")), NOW,
     )
 
 
@@ -79,9 +80,9 @@ def test_what_is_live_is_looked_after_while_its_end_is_held(store: MemoryStore) 
     activities.lock(store.db, LOCK, "main")
     enqueue(store.db, "delete")
     whole: Any = store
-    assert asyncio.run(read_at(whole, (SHOP, MAIN))).hands is Hands.OURS
-    activities.release(store.db, SHOP, MAIN)
-    assert asyncio.run(read_at(whole, (SHOP, MAIN))).hands is Hands.NOBODY
+    assert asyncio.run(read_at(whole, (SHOP_MAIN))).hands is Hands.OURS
+    activities.release(store.db, SHOP_MAIN)
+    assert asyncio.run(read_at(whole, (SHOP_MAIN))).hands is Hands.NOBODY
 
 
 def test_a_lock_holds_the_end_that_waits_already_and_one_that_is_about_to_begin(store: MemoryStore) -> None:
@@ -90,7 +91,7 @@ def test_a_lock_holds_the_end_that_waits_already_and_one_that_is_about_to_begin(
     assert (found(store.db, end).held, found(store.db, push).held) == (True, False)
     assert found(store.db, end).reason == LOCK.said("main")
     assert not activities.begin(store.db, end, NOW)
-    assert activities.release(store.db, SHOP, MAIN) == [end]
+    assert activities.release(store.db, SHOP_MAIN) == [end]
     assert activities.begin(store.db, end, NOW)
 
 
@@ -107,9 +108,9 @@ def test_nothing_is_held_for_ever_when_the_environment_is_gone_with_its_lock(sto
     activities.lock(store.db, LOCK, "main")
     second = enqueue(store.db, "delete")   # delivered twice
     assert found(store.db, second).held
-    environments.forget(store.db, SHOP, MAIN)
+    environments.forget(store.db, SHOP_MAIN)
     activities.finish(store.db, first, "success", "", NOW)
-    goes_on = activities.next_of_lane(store.db, SHOP, MAIN)
+    goes_on = activities.next_of_lane(store.db, SHOP_MAIN)
     assert goes_on is not None
     assert goes_on.id == second
 
@@ -126,7 +127,7 @@ def test_a_cancel_that_comes_just_before_it_is_held_is_heard(store: MemoryStore)
     assert wishes.end(store.db, number, "cancelled by bob", NOW)
     assert not hold(store, number)
     assert not found(store.db, number).held
-    next_one = activities.next_of_lane(store.db, SHOP, MAIN)   # its lane carries it to its end
+    next_one = activities.next_of_lane(store.db, SHOP_MAIN)   # its lane carries it to its end
     assert next_one is not None
     assert (next_one.id, next_one.state) == (number, "in_progress")
 
@@ -135,8 +136,8 @@ def test_the_time_of_a_push_begins_anew_after_the_unlock(store: MemoryStore) -> 
     number = begin_and_find_lock(store.db)
     assert hold(store, number)
     assert found(store.db, number).started_at is None
-    locks.remove(store.db, SHOP, MAIN)
-    activities.release(store.db, SHOP, MAIN)
+    locks.remove(store.db, SHOP_MAIN)
+    activities.release(store.db, SHOP_MAIN)
     later = NOW + timedelta(days=3)
     activities.begin(store.db, number, later)
     assert found(store.db, number).started_at == later

@@ -8,16 +8,15 @@ from typing import Any
 
 import pytest
 
-from deployd.api.errors import REFUSED, STATUS, UNAVAILABLE
 from deployd.api.openapi import openapi
-from deployd.api.routes import ApiRoute, api_routes
-from deployd.api.shapes import StatusShape
-from tests.doubles.api import FakeBoard, FakeDesk
+from deployd.api.route import ApiRoute
+from deployd.api.routes import ROUTES
+from deployd.http.errors import REFUSED, STATUS, UNAVAILABLE
+from deployd.queries.status import StatusShape
 from tests.support.corpus import REPOSITORY
 
 API = (REPOSITORY / "docs/api.md").read_text()
 STATUS_PAGE = (REPOSITORY / "docs/status.md").read_text()
-ROUTES = api_routes(FakeBoard(), FakeDesk(FakeBoard()))
 SCHEMAS: dict[str, Any] = openapi(ROUTES, "1")["components"]["schemas"]
 
 

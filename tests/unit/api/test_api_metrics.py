@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from deployd.api.metrics import Figures, render_metrics
-from deployd.api.shapes import StatusShape
+from deployd.api.metrics import render_metrics
+from deployd.queries.figures import Figures
+from deployd.queries.status import StatusShape
 from deployd.router.table import EnvironmentTraffic, Released, RouterStatus
 from deployd.units import MEGABYTE
 from deployd.upkeep.traffic import Visits
 from deployd.upkeep.usage.parts import Part, Use
 
 LABELS = ("loop", "project", "environment", "class", "le", "kind", "name", "state")
-STATUS = StatusShape("0.1.0", "degraded", ("why",), 60, {"pending": 1, "in_progress": 2, "failed_last_hour": 3}, {}, {},
-                     {"free_mb": 5, "needed_mb": 1})
+STATUS = StatusShape(
+    version="0.1.0", state="degraded", reasons=("why",), uptime_seconds=60,
+    activities={"pending": 1, "in_progress": 2, "failed_last_hour": 3}, engine={}, router={},
+    disk={"free_mb": 5, "needed_mb": 1},
+)
 
 
 def samples(figures: Figures, *projects: str) -> dict[str, float]:
@@ -31,7 +35,10 @@ def figures() -> Figures:
         visits.count(status, seconds)
     traffic = EnvironmentTraffic("7", True, 9.0, False, 4, Released(5, 1.5))
     router = RouterStatus(1, 1, True, 1000, {"shop/main": traffic}, 4, 5, 6, 7, 8)
-    return Figures({"shop/main": visits, "blog/main": Visits()}, router, {"builds": (1, 2)}, 9, {"crons": (3, 1)})
+    return Figures(
+        visits={"shop/main": visits, "blog/main": Visits()}, router=router, slots={"builds": (1, 2)}, lost_lines=9,
+        loops={"crons": (3, 1)},
+    )
 
 
 def test_each_figure_has_its_place() -> None:

@@ -20,15 +20,15 @@ from deployd.access.caller import Caller
 from deployd.access.tokens import find_token
 from deployd.activity.masking import Masker
 from deployd.api import bodies
-from deployd.api.applications import public_application
+from deployd.api.applications import Public, public_application
 from deployd.api.openapi import openapi
-from deployd.api.routes import MESSAGE, api_routes
-from deployd.api.shapes import UseShape
+from deployd.api.resources.mails import MESSAGE
+from deployd.api.routes import ROUTES
 from deployd.engine.errors import EngineUnreachable
 from deployd.errors import DeployError
 from deployd.output.sources import Wanted
 from deployd.settings import Token
-from tests.doubles.api import AT, FakeBoard, FakeDesk, activity, ending, line
+from tests.doubles.api import FakeCommands, FakeQueries, activity, api_of, ending, line, use
 
 Client = TestClient[web.Request, web.Application]
 TOKENS = [
@@ -44,18 +44,18 @@ ROLLBACK = "/api/v1/projects/shop/environments/main/rollback"
 
 
 @pytest.fixture
-def board() -> FakeBoard:
+def queries() -> FakeQueries:
     known = [activity(1), activity(2, "blog"), activity(3, state="in_progress"), activity(4, state="failed")]
-    return FakeBoard(known, {1: [line(1, "composer install"), ending(2)], 3: [line(1, "composer install")]})
+    return FakeQueries(known, {1: [line(1, "composer install"), ending(2)], 3: [line(1, "composer install")]})
 
 
 @pytest.fixture
-def desk(board: FakeBoard) -> FakeDesk:
-    return FakeDesk(board)
+def commands(queries: FakeQueries) -> FakeCommands:
+    return FakeCommands(queries)
 
 
 @pytest_asyncio.fixture
-async def client(board: FakeBoard, desk: FakeDesk) -> AsyncIterator[Client]:
+async def client(queries: FakeQueries, commands: FakeCommands) -> AsyncIterator[Client]:
     def find(authorization: str | None) -> Caller | None:
         token = find_token(TOKENS, authorization)
         return Caller(token.name, token.role, token.projects) if token else None
@@ -64,7 +64,9 @@ async def client(board: FakeBoard, desk: FakeDesk) -> AsyncIterator[Client]:
         raise web.HTTPNotFound(text="no such repository")
 
     masker = Masker(["geheim-123"])
-    app = public_application(api_routes(board, desk), [web.get("/git/{name}", git)], find, mask=masker.mask)
+    app = public_application(
+        api_of(queries, commands), [web.get("/git/{name}", git)], Public(find, mask=masker.mask),
+    )
     with capture_logs():
         async with TestClient(TestServer(app)) as opened:
             yield opened
@@ -83,10 +85,10 @@ async def post(
         return answer.status, await answer.json()
 
 
-async def test_alive_and_ready_need_no_token(client: Client, board: FakeBoard) -> None:
+async def test_alive_and_ready_need_no_token(client: Client, queries: FakeQueries) -> None:
     assert await get(client, "/healthz", {}) == (200, {"alive": True})
     assert await get(client, "/readyz", {}) == (200, {"ready": True, "reasons": []})
-    board.reasons = ("Docker does not answer",)
+    queries.reasons = ("Docker does not answer",)
     assert await get(client, "/readyz", {}) == (503, {"ready": False, "reasons": ["Docker does not answer"]})
     assert (await get(client, "/healthz", {}))[0] == 200
 
@@ -102,8 +104,8 @@ async def test_a_status_shows_environments_only_to_those_who_may_see_them(client
     assert seen((await get(client, "/status?environments=0"))[1]) == []
 
 
-async def test_reasons_name_environments_only_to_those_who_may_see_all(client: Client, board: FakeBoard) -> None:
-    board.reasons = ("shop/main-bvxea6i: app does not run",)
+async def test_reasons_name_environments_only_to_those_who_may_see_all(client: Client, queries: FakeQueries) -> None:
+    queries.reasons = ("shop/main-bvxea6i: app does not run",)
     assert (await get(client, "/status"))[1]["reasons"] == ["shop/main-bvxea6i: app does not run"]
     for headers in ({}, CARL):
         assert (await get(client, "/status", headers))[1]["reasons"] == ["a reason without names"]
@@ -122,13 +124,13 @@ async def test_a_token_is_also_taken_as_the_password_of_anybody(client: Client) 
     assert (await get(client, "/api/v1/projects", {"Authorization": f"Basic {basic}"}))[0] == 200
 
 
-async def test_a_viewer_changes_nothing(client: Client, desk: FakeDesk) -> None:
+async def test_a_viewer_changes_nothing(client: Client, commands: FakeCommands) -> None:
     status, told = await post(client, REDEPLOY, headers=VERA)
     assert (status, told["code"], told["what"]) == (403, "forbidden", "vera is a viewer, and this needs a contributor")
-    assert desk.asked == []
+    assert commands.asked == []
 
 
-async def test_projects_of_others_are_not_there(client: Client, desk: FakeDesk) -> None:
+async def test_projects_of_others_are_not_there(client: Client, commands: FakeCommands) -> None:
     assert [item["id"] for item in (await get(client, "/api/v1/projects", CARL))[1]["items"]] == ["blog"]
     assert [item["id"] for item in (await get(client, "/api/v1/activities", CARL))[1]["items"]] == [2]
     assert (await get(client, "/api/v1/activities?project=shop", CARL))[1]["items"] == []
@@ -139,7 +141,7 @@ async def test_projects_of_others_are_not_there(client: Client, desk: FakeDesk) 
     for path in (REDEPLOY, ROLLBACK, "/api/v1/activities/3/cancel"):
         assert (await post(client, path, headers=CARL))[0] == 404
     assert (await post(client, "/api/v1/projects/shop/plan", {"branch": "main"}, CARL))[0] == 404
-    assert desk.asked == []
+    assert commands.asked == []
 
 
 async def test_a_limit_counts_only_what_the_caller_may_see(client: Client) -> None:
@@ -180,8 +182,8 @@ async def test_git_answers_in_words_that_git_knows(client: Client) -> None:
         assert (answer.status, await answer.text()) == (404, "no such repository")
 
 
-async def test_a_bug_has_a_name_that_is_in_the_log_too(client: Client, board: FakeBoard) -> None:
-    board.bug = ZeroDivisionError("a secret of the inside")
+async def test_a_bug_has_a_name_that_is_in_the_log_too(client: Client, queries: FakeQueries) -> None:
+    queries.bug = ZeroDivisionError("a secret of the inside")
     with capture_logs() as logs:
         status, told = await get(client, "/api/v1/projects")
     incident = logs[0]["incident"]
@@ -190,20 +192,20 @@ async def test_a_bug_has_a_name_that_is_in_the_log_too(client: Client, board: Fa
     assert "secret" not in json.dumps(told)
 
 
-async def test_a_refusal_is_told_whole(client: Client, desk: FakeDesk) -> None:
-    desk.refusal = DeployError("nothing is live in main", where="main", evidence=("a", "b"), mend="push it")
+async def test_a_refusal_is_told_whole(client: Client, commands: FakeCommands) -> None:
+    commands.refusal = DeployError("nothing is live in main", where="main", evidence=("a", "b"), mend="push it")
     assert await post(client, REDEPLOY) == (409, {
         "code": "deploy-error", "what": "nothing is live in main", "where": "main", "mend": "push it",
         "evidence": ["a", "b"],
     })
 
 
-async def test_what_may_go_well_later_is_told_apart_from_a_refusal(client: Client, desk: FakeDesk) -> None:
-    desk.refusal = EngineUnreachable("Docker does not answer")
+async def test_what_may_go_well_later_is_told_apart_from_a_refusal(client: Client, commands: FakeCommands) -> None:
+    commands.refusal = EngineUnreachable("Docker does not answer")
     assert (await post(client, REDEPLOY))[0] == 503
 
 
-async def test_entry_points_answer_with_an_activity(client: Client, desk: FakeDesk) -> None:
+async def test_entry_points_answer_with_an_activity(client: Client, commands: FakeCommands) -> None:
     status, made = await post(client, REDEPLOY)
     assert (status, made["kind"], made["state"]) == (202, "redeploy", "pending")
     assert (await post(client, ROLLBACK, {"to": 1}))[0] == 202
@@ -211,7 +213,7 @@ async def test_entry_points_answer_with_an_activity(client: Client, desk: FakeDe
     assert (await post(client, "/api/v1/activities/3/cancel"))[0] == 202
     assert (await post(client, "/api/v1/activities/3/undo/retry"))[0] == 202
     assert (await post(client, "/api/v1/activities/3/undo/skip"))[0] == 202
-    assert desk.asked == [
+    assert commands.asked == [
         ("redeploy", "shop", "main", "ada"), ("rollback", "shop", "main", 1, "ada"),
         ("rollback", "shop", "main", None, "ada"), ("cancel", 3, "ada"),
         ("retry_undo", 3), ("skip_undo", 3, "ada"),
@@ -221,11 +223,11 @@ async def test_entry_points_answer_with_an_activity(client: Client, desk: FakeDe
 @pytest.mark.parametrize("data", [
     b"{", b"[]", b"null", b"\xff", b'{"to": "x"}', b'{"to": 0}', b'{"to": true}', b'{"to": 1e99}', b'{"two": 2}',
 ])
-async def test_a_body_that_means_nothing_is_refused(client: Client, desk: FakeDesk, data: bytes) -> None:
+async def test_a_body_that_means_nothing_is_refused(client: Client, commands: FakeCommands, data: bytes) -> None:
     status, told = await post(client, ROLLBACK, data=data)
     assert (status, told["code"]) == (400, "unusable")
     assert told["evidence"]
-    assert desk.asked == []
+    assert commands.asked == []
 
 
 async def test_a_body_that_is_too_large_is_not_read(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -234,12 +236,12 @@ async def test_a_body_that_is_too_large_is_not_read(client: Client, monkeypatch:
     assert (status, told["code"]) == (413, "too-large")
 
 
-async def test_a_plan_takes_a_working_tree(client: Client, desk: FakeDesk) -> None:
+async def test_a_plan_takes_a_working_tree(client: Client, commands: FakeCommands) -> None:
     body = {"branch": "main", "files": {".platform.app.yaml": base64.b64encode(b"name: app").decode()},
             "paths": [".platform.app.yaml", "x"], "listings": {"": "abc"}}
     assert await post(client, "/api/v1/projects/shop/plan", body, VERA) == (
         200, {"project": "shop", "branch": "main", "lines": ["app: build (no slug yet)"]})
-    offered = desk.asked[0][3]
+    offered = commands.asked[0][3]
     assert offered.files == {".platform.app.yaml": b"name: app"}
     assert set(offered.paths) == {".platform.app.yaml", "x"}
     assert (await post(client, "/api/v1/projects/shop/plan", {**body, "files": {"x": "é"}}))[0] == 400
@@ -253,14 +255,14 @@ async def test_pages_of_other_sites_change_nothing(client: Client, site: str, st
     assert (await get(client, "/api/v1/projects", {**ADA, "Sec-Fetch-Site": site}))[0] == 200
 
 
-async def test_a_log_is_lines_of_json(client: Client, board: FakeBoard) -> None:
+async def test_a_log_is_lines_of_json(client: Client, queries: FakeQueries) -> None:
     async with client.get("/api/v1/activities/1/log", headers=ADA) as answer:
         assert answer.content_type == "application/x-ndjson"
         assert [json.loads(raw)["text"] for raw in (await answer.text()).splitlines()] == [
             "composer install", "push of main: success"]
     async with client.get("/api/v1/activities/1/log?after=1&follow=1", headers=ADA) as answer:
         assert [json.loads(raw)["number"] for raw in (await answer.text()).splitlines()] == [2]
-    assert board.closed == 2
+    assert queries.closed == 2
 
 
 async def test_the_log_of_a_running_activity_does_not_wait_unless_it_is_followed(client: Client) -> None:
@@ -268,17 +270,17 @@ async def test_the_log_of_a_running_activity_does_not_wait_unless_it_is_followed
         assert len((await answer.text()).splitlines()) == 1
 
 
-async def test_a_followed_log_goes_on_until_its_end(client: Client, board: FakeBoard) -> None:
+async def test_a_followed_log_goes_on_until_its_end(client: Client, queries: FakeQueries) -> None:
     async with client.get("/api/v1/activities/3/log?follow=1", headers=ADA) as answer:
         assert json.loads(await answer.content.readline())["number"] == 1
         assert await answer.content.readline() == b"\n"   # a heartbeat
-        board.logs[3] += [line(2, "done"), ending(3)]
+        queries.logs[3] += [line(2, "done"), ending(3)]
         rest = [raw for raw in (await answer.read()).splitlines() if raw]
     assert [json.loads(raw)["number"] for raw in rest] == [2, 3]
-    assert board.closed == 1
+    assert queries.closed == 1
 
 
-async def test_every_answer_is_as_the_document_describes_it(client: Client, board: FakeBoard, desk: FakeDesk) -> None:
+async def test_every_answer_is_as_the_document_describes_it(client: Client) -> None:
     document = (await get(client, "/api/v1/openapi.json", {}))[1]
     bodies_of = {"/api/v1/projects/{project}/plan": {"branch": "main"}}
     asked = set()
@@ -293,13 +295,13 @@ async def test_every_answer_is_as_the_document_describes_it(client: Client, boar
                 value = text if answer.content_type in ("text/plain", MESSAGE) else json.loads(text)
                 jsonschema.validate(value, {**described, "components": document["components"]})
             asked.add(f"{method.upper()} {path}")
-    assert asked == {f"{route.method} {route.path}" for route in api_routes(board, desk)}
+    assert asked == {f"{route.method} {route.path}" for route in ROUTES}
     _, told = await get(client, "/api/v1/activities/77")
     jsonschema.validate(told, {"$ref": "#/components/schemas/ErrorShape", "components": document["components"]})
 
 
-def test_the_document_names_role_and_parameters(board: FakeBoard, desk: FakeDesk) -> None:
-    paths = openapi(api_routes(board, desk), "1")["paths"]
+def test_the_document_names_role_and_parameters() -> None:
+    paths = openapi(ROUTES, "1")["paths"]
     log = paths["/api/v1/activities/{id}/log"]["get"]
     assert [(item["name"], item["in"]) for item in log["parameters"]] == [
         ("id", "path"), ("after", "query"), ("follow", "query")]
@@ -318,8 +320,8 @@ async def test_metrics_name_environments_only_with_a_token_that_sees_them(client
     assert all("deployd_activities" in page for page in pages)
 
 
-async def test_an_access_log_is_read_by_who_sees_the_project(client: Client, board: FakeBoard) -> None:
-    board.logs[0] = [{"number": 0, "path": "/x", "kind": "end"}]
+async def test_an_access_log_is_read_by_who_sees_the_project(client: Client, queries: FakeQueries) -> None:
+    queries.logs[0] = [{"number": 0, "path": "/x", "kind": "end"}]
     url = "/api/v1/projects/shop/environments/main/access-log"
     for follow in ("0", "1"):
         async with client.get(f"{url}?lines=5&follow={follow}", headers=VERA) as answer:
@@ -329,8 +331,8 @@ async def test_an_access_log_is_read_by_who_sees_the_project(client: Client, boa
     assert (await get(client, f"{url}?lines=x", ADA))[0] == 400
 
 
-async def test_what_containers_print_is_read_by_who_sees_the_project(client: Client, board: FakeBoard) -> None:
-    board.printed = [{"time": "2026-05-04T10:00:00.5Z", "text": "x"}]
+async def test_what_containers_print_is_read_by_who_sees_the_project(client: Client, queries: FakeQueries) -> None:
+    queries.printed = [{"time": "2026-05-04T10:00:00.5Z", "text": "x"}]
     url = "/api/v1/projects/shop/environments/main/logs"
     for follow in ("0", "1"):
         async with client.get(f"{url}?follow={follow}", headers=VERA) as answer:
@@ -347,16 +349,15 @@ async def test_what_containers_print_is_read_by_who_sees_the_project(client: Cli
     ("after=2026-05-04T10:00:00.123456789Z", (Wanted(), "2026-05-04T10:00:00.123456789\0", None)),
 ])
 async def test_output_is_asked_for_by_name_and_place(
-    client: Client, board: FakeBoard, query: str, asked: tuple[Wanted, str, int | None],
+    client: Client, queries: FakeQueries, query: str, asked: tuple[Wanted, str, int | None],
 ) -> None:
     async with client.get(f"/api/v1/projects/shop/environments/main/logs?{query}", headers=VERA) as answer:
         assert await answer.read() == b""
-    assert board.asked_output == [asked]
+    assert queries.asked_output == [asked]
 
 
-async def test_what_is_used_is_told_to_who_sees_the_project(client: Client, board: FakeBoard) -> None:
-    board.used = [[UseShape(AT, name, "main-bvxea6i", "app", name, 1, 2.5, 100, None, 0, 0, "", None)
-                   for name in ("shop", "blog")]]
+async def test_what_is_used_is_told_to_who_sees_the_project(client: Client, queries: FakeQueries) -> None:
+    queries.used = [[use(name, project=name) for name in ("shop", "blog")]]
     assert [item["project"] for item in (await get(client, "/api/v1/usage", ADA))[1]["items"]] == ["shop", "blog"]
     assert [item["project"] for item in (await get(client, "/api/v1/usage", CARL))[1]["items"]] == ["blog"]
     assert (await get(client, "/api/v1/usage?project=shop&environment=main", VERA))[0] == 200
@@ -373,23 +374,25 @@ async def test_what_is_no_place_is_told(client: Client, query: str) -> None:
 
 
 async def test_a_reader_who_takes_nothing_any_more_is_cut_off(
-    client: Client, board: FakeBoard, monkeypatch: pytest.MonkeyPatch,
+    client: Client, queries: FakeQueries, monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("deployd.api.routes.STALLED_SECONDS", 0.05)
-    board.printed = [{"time": "2026-05-04T10:00:00.5Z", "text": "x" * 20_000_000}]
+    monkeypatch.setattr("deployd.api.answers.STALLED_SECONDS", 0.05)
+    queries.printed = [{"time": "2026-05-04T10:00:00.5Z", "text": "x" * 20_000_000}]
     async with client.get("/api/v1/projects/shop/environments/main/logs?follow=1", headers=VERA) as answer:
-        while not board.closed:
+        while not queries.closed:
             await asyncio.sleep(0.01)
         with pytest.raises(aiohttp.ClientError):
             await answer.read()
 
 
 @pytest.mark.parametrize("path", [REDEPLOY, ROLLBACK, "/api/v1/activities/3/cancel", "/api/v1/collect"])
-async def test_a_password_that_browsers_remember_changes_nothing(client: Client, desk: FakeDesk, path: str) -> None:
+async def test_a_password_that_browsers_remember_changes_nothing(
+    client: Client, commands: FakeCommands, path: str,
+) -> None:
     basic = base64.b64encode(b"whoever:secret-of-ada").decode()
     status, told = await post(client, path, {}, {"Authorization": f"Basic {basic}"})
     assert (status, told["code"]) == (403, "forbidden")
-    assert desk.asked == []
+    assert commands.asked == []
 
 
 @pytest.mark.parametrize("headers", [
@@ -398,11 +401,11 @@ async def test_a_password_that_browsers_remember_changes_nothing(client: Client,
 ])
 @pytest.mark.parametrize("path", [REDEPLOY, "/hooks/github/shop", "/git/shop.git/git-receive-pack", "/nothing"])
 async def test_no_route_takes_what_another_sites_page_sends(
-    client: Client, desk: FakeDesk, path: str, headers: dict[str, str],
+    client: Client, commands: FakeCommands, path: str, headers: dict[str, str],
 ) -> None:
     status, told = await post(client, path, {}, {**ADA, **headers})
     assert (status, told["code"]) in [(403, "forbidden"), (421, "misdirected")]
-    assert desk.asked == []
+    assert commands.asked == []
 
 
 async def test_who_guesses_tokens_waits_and_others_do_not(client: Client) -> None:
@@ -426,8 +429,9 @@ async def test_a_token_that_was_right_here_before_is_let_in_whoever_guesses(clie
     assert (await get(client, "/api/v1/projects", ADA))[0] == 429
 
 
-async def test_errors_say_no_secret(client: Client, desk: FakeDesk) -> None:
-    desk.refusal = DeployError("cannot fetch with geheim-123", evidence=("| geheim-123",), where="geheim-123", mend="m")
+async def test_errors_say_no_secret(client: Client, commands: FakeCommands) -> None:
+    evidence = ("| geheim-123",)
+    commands.refusal = DeployError("cannot fetch with geheim-123", evidence=evidence, where="geheim-123", mend="m")
     status, told = await post(client, REDEPLOY)
     assert (status, told["what"], told["where"]) == (409, "cannot fetch with ***", "***")
     assert told["evidence"] == ["| ***"]

@@ -16,30 +16,42 @@ import pytest_asyncio
 from click.testing import CliRunner, Result
 from structlog.testing import capture_logs
 
-from deployd.api.routes import MOST_ITEMS
-from deployd.api.shapes import UseShape, as_json
+from deployd.api.answers import as_json
+from deployd.api.resources.activities import MOST_ITEMS
 from deployd.cli.main import main
 from deployd.engine.errors import EngineUnreachable
 from deployd.process import open_process, run
-from tests.doubles.api import AT, MAIL, FakeBoard, FakeDesk, activity, ending, environment, line, open_fake_daemon
+from deployd.queries.usage import UseShape
+from tests.doubles.api import (
+    AT,
+    MAIL,
+    FakeCommands,
+    FakeQueries,
+    activity,
+    ending,
+    environment,
+    line,
+    open_fake_daemon,
+    use,
+)
 from tests.support.corpus import REPOSITORY
 
 Cli = Callable[..., Coroutine[Any, Any, Result]]
 
 
 @pytest.fixture
-def board() -> FakeBoard:
+def queries() -> FakeQueries:
     known = [activity(1), activity(2, "blog", reason="[red]not rich's\x1b]0;title\x07[/red]"),
              activity(3, state="in_progress")]
     log = [line(1, "build", "phase"), line(2, "composer install", app="app"),
            line(3, "Installing", "output", app="app"), line(4, "mysql:5 is retired", "warn"),
            line(5, "622 files", "done"), ending(6)]
-    return FakeBoard(known, {1: log})
+    return FakeQueries(known, {1: log})
 
 
 @pytest.fixture
-def desk(board: FakeBoard) -> FakeDesk:
-    return FakeDesk(board, log=[line(1, "deploy", "phase"), ending(2)])
+def commands(queries: FakeQueries) -> FakeCommands:
+    return FakeCommands(queries, log=[line(1, "deploy", "phase"), ending(2)])
 
 
 @pytest.fixture
@@ -48,7 +60,7 @@ def socket(tmp_path: Path) -> Path:
 
 
 @pytest_asyncio.fixture
-async def cli(board: FakeBoard, desk: FakeDesk, socket: Path) -> AsyncIterator[Cli]:
+async def cli(queries: FakeQueries, commands: FakeCommands, socket: Path) -> AsyncIterator[Cli]:
     """Runs a command in a thread, because it has a loop of its own."""
 
     async def call(*argv: str) -> Result:
@@ -56,7 +68,7 @@ async def cli(board: FakeBoard, desk: FakeDesk, socket: Path) -> AsyncIterator[C
         return await asyncio.to_thread(runner.invoke, main, list(argv))
 
     with capture_logs():
-        async with open_fake_daemon(socket, board, desk):
+        async with open_fake_daemon(socket, queries, commands):
             yield call
 
 
@@ -73,18 +85,18 @@ async def test_lists_are_tables_for_people(cli: Cli, command: str, shown: list[s
     assert "\x1b" not in result.output
 
 
-async def test_what_answers_wrongly_is_named_below_the_environments(cli: Cli, board: FakeBoard) -> None:
-    board.running = [environment("shop", answers=("visitors get 503 at http://shop.test/",)), environment("blog")]
+async def test_what_answers_wrongly_is_named_below_the_environments(cli: Cli, queries: FakeQueries) -> None:
+    queries.running = [environment("shop", answers=("visitors get 503 at http://shop.test/",)), environment("blog")]
     output = (await cli("environments")).output
     assert "live, answers wrongly" in output
     assert output.splitlines()[-1] == "! shop/main: visitors get 503 at http://shop.test/"
 
 
-async def test_lists_are_whole_items_for_programs(cli: Cli, board: FakeBoard) -> None:
-    assert json.loads((await cli("projects", "--json")).output) == as_json(await board.projects())
-    assert json.loads((await cli("environments", "--json")).output) == as_json(await board.environments(None))
+async def test_lists_are_whole_items_for_programs(cli: Cli, queries: FakeQueries) -> None:
+    assert json.loads((await cli("projects", "--json")).output) == as_json(await queries.projects())
+    assert json.loads((await cli("environments", "--json")).output) == as_json(await queries.environments(None))
     found = json.loads((await cli("activities", "--json")).output)
-    assert found == as_json(sorted(board.known, key=lambda item: -item.id))
+    assert found == as_json(sorted(queries.known, key=lambda item: -item.id))
 
 
 async def test_lists_are_narrowed_down(cli: Cli) -> None:
@@ -107,7 +119,7 @@ async def test_a_wrong_use_ends_with_2(cli: Cli, argv: tuple[str, ...]) -> None:
     assert (await cli(*argv)).exit_code == 2
 
 
-async def test_a_status_ends_with_1_when_it_is_degraded(cli: Cli, board: FakeBoard) -> None:
+async def test_a_status_ends_with_1_when_it_is_degraded(cli: Cli, queries: FakeQueries) -> None:
     result = await cli("status")
     assert result.exit_code == 0
     assert result.output.splitlines() == [
@@ -115,7 +127,7 @@ async def test_a_status_ends_with_1_when_it_is_degraded(cli: Cli, board: FakeBoa
         "router: 7 requests held", "disk: 5000 MB free",
         "housekeeping: 7 things went, 58.6 MB, 2026-05-04T10:00:00+00:00",
     ]
-    board.reasons = ("Docker does not answer",)
+    queries.reasons = ("Docker does not answer",)
     result = await cli("status")
     assert (result.exit_code, result.output.splitlines()[-1]) == (1, "! Docker does not answer")
     result = await cli("status", "--json")
@@ -131,8 +143,8 @@ async def test_a_log_is_shown_as_the_pusher_saw_it(cli: Cli) -> None:
     ]
 
 
-async def test_a_log_has_colours_only_on_a_terminal(socket: Path, board: FakeBoard, desk: FakeDesk) -> None:
-    async with open_fake_daemon(socket, board, desk):
+async def test_a_log_has_colours_only_on_a_terminal(socket: Path, queries: FakeQueries, commands: FakeCommands) -> None:
+    async with open_fake_daemon(socket, queries, commands):
         runner = CliRunner(env={"DEPLOYD_SOCKET": str(socket)})
         shown = await asyncio.to_thread(runner.invoke, main, ["log", "1"], color=True)
         plain = await asyncio.to_thread(runner.invoke, main, ["log", "1"], color=True, env={"NO_COLOR": "1"})
@@ -141,15 +153,15 @@ async def test_a_log_has_colours_only_on_a_terminal(socket: Path, board: FakeBoa
     assert "\x1b" not in plain.output
 
 
-async def test_a_log_for_programs_is_a_line_of_json_for_each_line(cli: Cli, board: FakeBoard) -> None:
+async def test_a_log_for_programs_is_a_line_of_json_for_each_line(cli: Cli, queries: FakeQueries) -> None:
     result = await cli("log", "-f", "--json", "1")
-    assert [json.loads(text) for text in result.output.splitlines()] == board.logs[1]
+    assert [json.loads(text) for text in result.output.splitlines()] == queries.logs[1]
 
 
-async def test_a_followed_log_goes_on_until_the_activity_ends(cli: Cli, board: FakeBoard) -> None:
+async def test_a_followed_log_goes_on_until_the_activity_ends(cli: Cli, queries: FakeQueries) -> None:
     async def later() -> None:
         await asyncio.sleep(0.3)
-        board.logs[3] = [line(1, "build", "phase"), ending(2, "failed")]
+        queries.logs[3] = [line(1, "build", "phase"), ending(2, "failed")]
 
     async with asyncio.TaskGroup() as group:
         shown = group.create_task(cli("log", "-f", "3"))
@@ -158,35 +170,35 @@ async def test_a_followed_log_goes_on_until_the_activity_ends(cli: Cli, board: F
     assert shown.result().output.splitlines() == ["▸ build", "✗ push of main: failed"]
 
 
-async def test_a_log_without_a_number_is_that_of_the_newest(cli: Cli, board: FakeBoard) -> None:
-    board.logs[2] = [line(1, "of two")]
-    board.logs[3] = [line(1, "of three")]
+async def test_a_log_without_a_number_is_that_of_the_newest(cli: Cli, queries: FakeQueries) -> None:
+    queries.logs[2] = [line(1, "of two")]
+    queries.logs[3] = [line(1, "of three")]
     assert (await cli("log")).output == "    of three\n"
     assert (await cli("log", "-p", "blog", "-e", "main")).output == "    of two\n"
     result = await cli("log", "-p", "none")
     assert (result.exit_code, result.stderr) == (5, "deployd: there is no activity yet\n")
 
 
-async def test_a_log_line_may_be_longer_than_a_buffer(cli: Cli, board: FakeBoard) -> None:
-    board.logs[1] = [line(1, "failed", "error", more=["x" * 400_000]), ending(2)]
+async def test_a_log_line_may_be_longer_than_a_buffer(cli: Cli, queries: FakeQueries) -> None:
+    queries.logs[1] = [line(1, "failed", "error", more=["x" * 400_000]), ending(2)]
     result = await cli("log", "1")
     assert result.exit_code == 0
     assert "x" * 400_000 in result.output
 
 
-async def test_what_a_build_writes_cannot_play_with_the_terminal(cli: Cli, board: FakeBoard) -> None:
-    board.logs[1] = [line(1, "\x1b[2J\x1b]0;owned\x07a\rb\x1b[31mred", "output"), ending(2)]
+async def test_what_a_build_writes_cannot_play_with_the_terminal(cli: Cli, queries: FakeQueries) -> None:
+    queries.logs[1] = [line(1, "\x1b[2J\x1b]0;owned\x07a\rb\x1b[31mred", "output"), ending(2)]
     assert (await cli("log", "1")).output.splitlines()[0] == "    │ abred"
 
 
-async def test_a_daemon_that_restarts_is_waited_for(cli: Cli, board: FakeBoard) -> None:
-    board.breaks = 1
-    board.logs[3] = [line(1, "build", "phase")]
+async def test_a_daemon_that_restarts_is_waited_for(cli: Cli, queries: FakeQueries) -> None:
+    queries.breaks = 1
+    queries.logs[3] = [line(1, "build", "phase")]
 
     async def later() -> None:
-        while board.breaks:
+        while queries.breaks:
             await asyncio.sleep(0.02)
-        board.logs[3].append(ending(2))
+        queries.logs[3].append(ending(2))
 
     async with asyncio.TaskGroup() as group:
         shown = group.create_task(cli("log", "-f", "3"))
@@ -195,23 +207,23 @@ async def test_a_daemon_that_restarts_is_waited_for(cli: Cli, board: FakeBoard) 
     assert shown.result().output.splitlines() == ["▸ build", "✓ push of main: success"]
 
 
-async def test_a_redeploy_is_followed_to_its_end(cli: Cli, desk: FakeDesk) -> None:
+async def test_a_redeploy_is_followed_to_its_end(cli: Cli, commands: FakeCommands) -> None:
     result = await cli("redeploy", "shop", "main")
     assert result.exit_code == 0
     assert result.output.splitlines() == [
         "activity 4: redeploy of shop/main", "▸ deploy", "✓ push of main: success"]
-    assert desk.asked == [("redeploy", "shop", "main", "operator")]
+    assert commands.asked == [("redeploy", "shop", "main", "operator")]
 
 
-async def test_a_redeploy_that_fails_ends_with_1(cli: Cli, desk: FakeDesk) -> None:
-    desk.log = [ending(1, "failed")]
+async def test_a_redeploy_that_fails_ends_with_1(cli: Cli, commands: FakeCommands) -> None:
+    commands.log = [ending(1, "failed")]
     assert (await cli("redeploy", "shop", "main")).exit_code == 1
     result = await cli("redeploy", "shop", "main", "--json")
     assert (result.exit_code, json.loads(result.output)["state"]) == (1, "failed")
 
 
-async def test_nobody_has_to_wait_for_a_redeploy(cli: Cli, desk: FakeDesk) -> None:
-    desk.log = []
+async def test_nobody_has_to_wait_for_a_redeploy(cli: Cli, commands: FakeCommands) -> None:
+    commands.log = []
     result = await cli("redeploy", "shop", "main", "--no-wait")
     assert (result.exit_code, result.output) == (0, "activity 4: redeploy of shop/main\n")
     result = await cli("redeploy", "shop", "main", "--no-wait", "--json")
@@ -224,30 +236,30 @@ async def test_a_waited_for_redeploy_is_one_json_document(cli: Cli) -> None:
     assert (result.exit_code, found["id"], found["kind"], found["state"]) == (0, 4, "redeploy", "success")
 
 
-async def test_a_branch_with_a_slash_can_be_named(cli: Cli, desk: FakeDesk) -> None:
+async def test_a_branch_with_a_slash_can_be_named(cli: Cli, commands: FakeCommands) -> None:
     await cli("redeploy", "shop", "feature/new & shiny?", "--no-wait")
-    assert desk.asked == [("redeploy", "shop", "feature/new & shiny?", "operator")]
+    assert commands.asked == [("redeploy", "shop", "feature/new & shiny?", "operator")]
 
 
-async def test_a_rollback_names_its_version(cli: Cli, desk: FakeDesk) -> None:
+async def test_a_rollback_names_its_version(cli: Cli, commands: FakeCommands) -> None:
     assert (await cli("rollback", "shop", "main", "--to", "1")).exit_code == 0
     assert (await cli("rollback", "shop", "main")).exit_code == 0
-    assert [asked[3] for asked in desk.asked] == [1, None]
+    assert [asked[3] for asked in commands.asked] == [1, None]
 
 
-async def test_a_rollback_says_whether_it_locks(cli: Cli, desk: FakeDesk) -> None:
+async def test_a_rollback_says_whether_it_locks(cli: Cli, commands: FakeCommands) -> None:
     await cli("rollback", "shop", "main", "--no-lock")
     await cli("rollback", "shop", "next", "--lock")
-    assert [asked[-1] for asked in desk.asked] == [False, True]
+    assert [asked[-1] for asked in commands.asked] == [False, True]
 
 
-async def test_a_lock_says_what_it_does_not_hold_and_how_to_end_it(cli: Cli, desk: FakeDesk) -> None:
+async def test_a_lock_says_what_it_does_not_hold_and_how_to_end_it(cli: Cli, commands: FakeCommands) -> None:
     locked = await cli("lock", "shop", "main", "--reason", "the sale")
     assert "pushes are built and wait; `deployd unlock shop main` lets them go live" in locked.output
     assert "activity 3 runs already" in locked.output
     unlocked = await cli("unlock", "shop", "main")
     assert unlocked.output == "shop/main is unlocked\nactivity 4 goes on: deployd log -f 4\n"
-    assert desk.asked == [("lock", "shop", "main", "the sale", "operator"), ("unlock", "shop", "main", "operator")]
+    assert commands.asked == [("lock", "shop", "main", "the sale", "operator"), ("unlock", "shop", "main", "operator")]
     assert json.loads((await cli("lock", "shop", "main", "--json")).output)["lock"]["who"] == "operator"
 
 
@@ -267,27 +279,27 @@ async def test_what_is_not_there_ends_with_5(cli: Cli, argv: tuple[str, ...]) ->
     assert result.stderr.startswith("deployd: ")
 
 
-async def test_an_engine_that_is_gone_ends_with_1(cli: Cli, desk: FakeDesk) -> None:
-    desk.refusal = EngineUnreachable("cannot look: Docker does not answer")
+async def test_an_engine_that_is_gone_ends_with_1(cli: Cli, commands: FakeCommands) -> None:
+    commands.refusal = EngineUnreachable("cannot look: Docker does not answer")
     assert (await cli("redeploy", "shop", "main")).exit_code == 1
 
 
-async def test_an_activity_is_cancelled(cli: Cli, desk: FakeDesk) -> None:
+async def test_an_activity_is_cancelled(cli: Cli, commands: FakeCommands) -> None:
     result = await cli("cancel", "3")
     assert (result.exit_code, result.output) == (0, "activity 3 is asked to end (it is in progress)\n")
     assert json.loads((await cli("cancel", "3", "--json")).output)["id"] == 3
-    assert desk.asked == [("cancel", 3, "operator")] * 2
+    assert commands.asked == [("cancel", 3, "operator")] * 2
 
 
-async def test_an_undo_that_is_stuck_is_retried_or_skipped_by_name(cli: Cli, desk: FakeDesk) -> None:
+async def test_an_undo_that_is_stuck_is_retried_or_skipped_by_name(cli: Cli, commands: FakeCommands) -> None:
     result = await cli("undo", "retry", "3")
     assert (result.exit_code, result.output) == (0, "activity 3: what is stuck is tried again now\n")
     assert json.loads((await cli("undo", "skip", "3", "--json")).output)["id"] == 3
-    assert desk.asked == [("retry_undo", 3), ("skip_undo", 3, "operator")]
+    assert commands.asked == [("retry_undo", 3), ("skip_undo", 3, "operator")]
 
 
-async def test_an_activity_that_waits_says_for_what(cli: Cli, board: FakeBoard) -> None:
-    board.known.append(activity(4, state="in_progress", waits="waits for 2048 MB"))
+async def test_an_activity_that_waits_says_for_what(cli: Cli, queries: FakeQueries) -> None:
+    queries.known.append(activity(4, state="in_progress", waits="waits for 2048 MB"))
     assert "waits for 2048 MB" in (await cli("activities")).output
 
 
@@ -304,20 +316,22 @@ def test_without_a_daemon_everything_ends_with_4(socket: Path, argv: tuple[str, 
         "  mend: start it with `deployd serve`, or name its socket with --socket or DEPLOYD_SOCKET\n")
 
 
-async def test_collect_says_what_would_go_and_takes_it_away(cli: Cli, desk: FakeDesk) -> None:
+async def test_collect_says_what_would_go_and_takes_it_away(cli: Cli, commands: FakeCommands) -> None:
     result = await cli("collect", "--dry-run", "--deleted")
     assert result.output.splitlines()[1].split() == [
         "data", "shop/old-abc", "7.2", "MB", "2026-05-04", "10:00:00", "its", "environment", "was", "deleted",
     ]
     assert result.output.splitlines()[-1] == "1 things would go, 7.2 MB"
     assert json.loads((await cli("collect", "--json")).output)["things"][0]["kind"] == "data"
-    assert desk.asked == [("collectable", True), ("collect", "operator", False)]
+    assert commands.asked == [("collectable", True), ("collect", "operator", False)]
 
 
-async def test_an_interrupted_follower_says_what_goes_on(socket: Path, board: FakeBoard, desk: FakeDesk) -> None:
-    board.logs[3] = [line(1, "build", "phase")]
+async def test_an_interrupted_follower_says_what_goes_on(
+    socket: Path, queries: FakeQueries, commands: FakeCommands,
+) -> None:
+    queries.logs[3] = [line(1, "build", "phase")]
     argv = [sys.executable, "-m", "deployd", "log", "--socket", str(socket), "-f", "3"]
-    async with open_fake_daemon(socket, board, desk), open_process(*argv, cwd=REPOSITORY) as process:
+    async with open_fake_daemon(socket, queries, commands), open_process(*argv, cwd=REPOSITORY) as process:
         assert (await process.stdout.readline()).decode() == "▸ build\n"
         os.kill(process.pid, signal.SIGINT)
         said = (await process.stderr.read()).decode().strip()
@@ -329,35 +343,35 @@ async def test_an_interrupted_follower_says_what_goes_on(socket: Path, board: Fa
     (("status",), 0), (("log", "77"), 5), (("activities", "--limit", "x"), 2),
 ])
 async def test_the_installed_program_ends_as_the_commands_do(
-    socket: Path, board: FakeBoard, desk: FakeDesk, argv: tuple[str, ...], status: int,
+    socket: Path, queries: FakeQueries, commands: FakeCommands, argv: tuple[str, ...], status: int,
 ) -> None:
-    async with open_fake_daemon(socket, board, desk):
+    async with open_fake_daemon(socket, queries, commands):
         output = await run(sys.executable, "-m", "deployd", *argv, check=False, cwd=REPOSITORY,
                            env={**os.environ, "DEPLOYD_SOCKET": str(socket)})
     assert output.status == status
     assert b"Traceback" not in output.stderr
 
 
-async def test_a_pass_is_shown_as_a_link_that_can_be_opened(cli: Cli, desk: FakeDesk) -> None:
+async def test_a_pass_is_shown_as_a_link_that_can_be_opened(cli: Cli, commands: FakeCommands) -> None:
     assert (await cli("pass", "shop", "main")).stdout == "http://shop.test/pass?1.f\n"
     assert json.loads((await cli("pass", "shop", "main", "--json")).stdout)["links"] == ["http://shop.test/pass?1.f"]
-    assert {asked[:3] for asked in desk.asked} == {("pass", "shop", "main")}
+    assert {asked[:3] for asked in commands.asked} == {("pass", "shop", "main")}
 
 
 def used(name: str, at: str, cpu: float, **more: Any) -> UseShape:
     values: dict[str, Any] = {
-        "containers": 1, "memory_bytes": 41_300_000, "memory_limit_bytes": 536_870_912, "restarts": 1, "kills": 2,
-        "killed_at": AT, "disk_bytes": None, **more,
+        "kind": "worker", "memory_bytes": 41_300_000, "memory_limit_bytes": 536_870_912, "restarts": 1, "kills": 2,
+        "killed_at": AT, **more,
     }
-    return UseShape(at, "shop", "main-bvxea6i", "worker", name, cpu_seconds=cpu, **values)
+    return use(name, at, cpu_seconds=cpu, **values)
 
 
 async def test_top_says_how_busy_parts_were_between_two_looks(
-    cli: Cli, board: FakeBoard, monkeypatch: pytest.MonkeyPatch,
+    cli: Cli, queries: FakeQueries, monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("deployd.cli.top.BETWEEN_SECONDS", 0.0)
     before, after = "2026-05-04T10:00:00+00:00", "2026-05-04T10:00:02+00:00"
-    board.used = [
+    queries.used = [
         [used("calm", before, 5.0), used("busy", before, 1.0), used("again", before, 50.0)],
         [used("calm", after, 5.02), used("busy", after, 2.5, disk_bytes=1_200_000_000), used("again", after, 0.2),
          used("new", after, 9.0), used("away", after, 0.0, containers=0, memory_bytes=0)],
@@ -370,14 +384,14 @@ async def test_top_says_how_busy_parts_were_between_two_looks(
         ["new", "0.0", "%", "39.4", "MB", "512.0", "MB", "1", "2", "-"],
         ["away", "-", "-", "512.0", "MB", "1", "2", "-"],
     ]
-    assert board.asked_uses == [("shop", "main")] * 2
+    assert queries.asked_uses == [("shop", "main")] * 2
     found = json.loads((await cli("top", "--json")).output)
     assert [(item["name"], item["cores"]) for item in found][:2] == [("again", 0.0), ("busy", 0.0)], "nothing went on"
     assert (await cli("top", "shop", "nothing")).exit_code == 5
 
 
-async def test_what_the_kernel_killed_stands_below_the_environments(cli: Cli, board: FakeBoard) -> None:
-    board.running = (environment("shop", killed=("the kernel killed a process of the worker shop--mailer",)),)
+async def test_what_the_kernel_killed_stands_below_the_environments(cli: Cli, queries: FakeQueries) -> None:
+    queries.running = (environment("shop", killed=("the kernel killed a process of the worker shop--mailer",)),)
     assert (await cli("environments")).output.splitlines()[-1] == (
         "! shop/main: the kernel killed a process of the worker shop--mailer"
     )
@@ -395,8 +409,8 @@ def printed(number: int, text: str, **more: Any) -> dict[str, Any]:
             "kind": "app", "name": "shop", "version": 1, "stream": "stdout", "text": text, **more}
 
 
-async def test_output_is_shown_with_who_printed_it(cli: Cli, board: FakeBoard) -> None:
-    board.printed = [
+async def test_output_is_shown_with_who_printed_it(cli: Cli, queries: FakeQueries) -> None:
+    queries.printed = [
         printed(1, "\x1b[2Jhello"), printed(2, "sent", kind="worker", name="mailer"), printed(3, "x", kind="web"),
         printed(4, "ready", kind="service", app="", name="db", version=None),
         printed(5, "done", kind="cron", name="nightly", stream="output"),
@@ -408,31 +422,31 @@ async def test_output_is_shown_with_who_printed_it(cli: Cli, board: FakeBoard) -
         "2026-05-04 10:00:05 shop cron nightly | done",
     ]
     as_json = (await cli("logs", "shop", "main", "--json")).output.splitlines()
-    assert [json.loads(line) for line in as_json] == board.printed
+    assert [json.loads(line) for line in as_json] == queries.printed
     assert (await cli("logs", "shop", "nothing")).exit_code == 5
 
 
-async def test_output_is_asked_for_as_the_options_say(cli: Cli, board: FakeBoard) -> None:
+async def test_output_is_asked_for_as_the_options_say(cli: Cli, queries: FakeQueries) -> None:
     await cli("logs", "shop", "main", "--worker", "mailer", "--version", "3", "-n", "7")
     await cli("logs", "shop", "main", "--since", "2026-05-04T10:00:01.5Z")
     await cli("logs", "shop", "main", "--since", "10m")
-    first, second, third = board.asked_output
+    first, second, third = queries.asked_output
     assert (first[0].worker, first[0].version, first[2]) == ("mailer", 3, 7)
     assert second[1:] == ("2026-05-04T10:00:01.5\0", None)
     assert third[1] > "2026"
 
 
 async def test_following_output_goes_on_behind_the_last_line_when_the_daemon_comes_back(
-    board: FakeBoard, desk: FakeDesk, socket: Path,
+    queries: FakeQueries, commands: FakeCommands, socket: Path,
 ) -> None:
-    board.printed, board.breaks = [printed(1, "one")], 1
+    queries.printed, queries.breaks = [printed(1, "one")], 1
     argv = [sys.executable, "-m", "deployd", "logs", "--socket", str(socket), "-f", "shop", "main"]
-    async with open_fake_daemon(socket, board, desk), open_process(*argv, cwd=REPOSITORY) as process:
+    async with open_fake_daemon(socket, queries, commands), open_process(*argv, cwd=REPOSITORY) as process:
         assert b"one" in await process.stdout.readline()
-        while board.breaks:
+        while queries.breaks:
             await asyncio.sleep(0.01)
-        board.printed.append(printed(2, "two"))
+        queries.printed.append(printed(2, "two"))
         assert b"two" in await process.stdout.readline()
         os.kill(process.pid, signal.SIGINT)
         assert await process.wait() == 0
-    assert [start for _, start, _ in board.asked_output] == ["", "2026-05-04T10:00:01.5\0"]
+    assert [start for _, start, _ in queries.asked_output] == ["", "2026-05-04T10:00:01.5\0"]

@@ -16,13 +16,11 @@ from structlog.testing import capture_logs
 
 from deployd.access.caller import Caller
 from deployd.access.tokens import find_token
-from deployd.api.applications import public_application
-from deployd.api.routes import api_routes
-from deployd.api.shapes import MailShape
+from deployd.api.applications import Public, public_application
 from deployd.console.routes import PAGES, console_routes
 from deployd.router.table import EnvironmentTraffic, Released, RouterStatus
 from deployd.settings import Token
-from tests.doubles.api import AT, FakeBoard, FakeDesk, activity, certificate, environment
+from tests.doubles.api import AT, FakeCommands, FakeQueries, activity, api_of, certificate, environment, mail
 from tests.support.corpus import REPOSITORY
 from tests.support.page import Page
 
@@ -46,22 +44,24 @@ def visited(**more: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-def board() -> FakeBoard:
+def queries() -> FakeQueries:
     known = [activity(1), activity(2, "blog"), activity(3, state="failed", reason="the deploy hook ended with 1")]
     log = [visited(number=number, path=f"/{number}", status=200 if number % 2 else 502) for number in range(30)]
-    return FakeBoard(
+    return FakeQueries(
         known, {0: log}, routes={"main-bvxea6i": ["https://shop.test/", "http://shop.test/"]},
         router=RouterStatus(1, 1, True, 1, {"shop/main-bvxea6i": TRAFFIC}, 7, 0, 0, 0, 0),
     )
 
 
 @pytest_asyncio.fixture
-async def client(board: FakeBoard) -> AsyncIterator[Client]:
+async def client(queries: FakeQueries) -> AsyncIterator[Client]:
     def find(authorization: str | None) -> Caller | None:
         token = find_token(TOKENS, authorization)
         return Caller(token.name, token.role, token.projects) if token else None
 
-    app = public_application(api_routes(board, FakeDesk(board)), console_routes(board, find), find)
+    app = public_application(
+        api_of(queries, FakeCommands(queries)), console_routes(queries.by_noun, find), Public(find),
+    )
     async with TestClient(TestServer(app)) as made:
         yield made
 
@@ -95,8 +95,8 @@ async def test_a_token_is_the_password_of_any_name(client: Client) -> None:
     assert "vera viewer" in (await page(client, "/", {"Authorization": f"Basic {basic}"})).said
 
 
-async def test_projects_of_others_are_not_there(client: Client, board: FakeBoard) -> None:
-    board.reasons = ("shop/main: an undo is stuck",)
+async def test_projects_of_others_are_not_there(client: Client, queries: FakeQueries) -> None:
+    queries.reasons = ("shop/main: an undo is stuck",)
     seen = await page(client, "/", CARL)
     assert "Blog" in seen.said
     assert "shop" not in seen.said.lower()
@@ -115,8 +115,8 @@ async def test_the_overview_says_what_is_live_and_what_visitors_see(client: Clie
     assert {SHOP, "http://shop.test/"} <= set(found.links)
 
 
-async def test_an_environment_shows_addresses_freeze_and_activities(client: Client, board: FakeBoard) -> None:
-    board.hosts = [certificate("shop.test", "shop", state="refused", ends="", why="no DNS record", again_at=AT)]
+async def test_an_environment_shows_addresses_freeze_and_activities(client: Client, queries: FakeQueries) -> None:
+    queries.hosts = [certificate("shop.test", "shop", state="refused", ends="", why="no DNS record", again_at=AT)]
     found = await page(client, SHOP)
     assert found.cells[4:12] == [
         "https://shop.test/", "▲ refused", "", "from an authority: no DNS record; asked for again 2026-05-04 10:00",
@@ -128,8 +128,8 @@ async def test_an_environment_shows_addresses_freeze_and_activities(client: Clie
     assert SHOP_LOG in found.links
 
 
-async def test_an_environment_is_found_by_its_branch_too(client: Client, board: FakeBoard) -> None:
-    board.running = [environment("shop", "feature/x", name="feature-x-1", type="development")]
+async def test_an_environment_is_found_by_its_branch_too(client: Client, queries: FakeQueries) -> None:
+    queries.running = [environment("shop", "feature/x", name="feature-x-1", type="development")]
     found = await page(client, "/projects/shop/environments/feature%2Fx")
     assert "/projects/shop/environments/feature-x-1/access-log" in found.links
 
@@ -157,9 +157,9 @@ def printed(number: int, text: str, **more: Any) -> dict[str, Any]:
             "stream": "stdout", "version": 1, **more}
 
 
-async def test_output_shows_the_newest_lines_and_may_be_filtered(client: Client, board: FakeBoard) -> None:
-    board.printed = [printed(number, f"line {number}") for number in range(30)]
-    board.printed.append(printed(30, HOSTILE, kind="worker", name="mailer"))
+async def test_output_shows_the_newest_lines_and_may_be_filtered(client: Client, queries: FakeQueries) -> None:
+    queries.printed = [printed(number, f"line {number}") for number in range(30)]
+    queries.printed.append(printed(30, HOSTILE, kind="worker", name="mailer"))
     found = await page(client, f"{SHOP}/logs?lines=20")
     assert found.cells[3:6] == ["2026-05-04 10:00:11", "app shop", "line 11"]
     assert len(found.all("tr")) == 21
@@ -167,23 +167,25 @@ async def test_output_shows_the_newest_lines_and_may_be_filtered(client: Client,
     found = await page(client, f"{SHOP}/logs?kind=worker&text=MAIL")
     assert found.cells[3:5] == ["2026-05-04 10:00:30", "worker mailer"]
     assert "1 of the last 31 lines" in found.said
-    assert [asked[2] for asked in board.asked_output] == [20, 5_000]
+    assert [asked[2] for asked in queries.asked_output] == [20, 5_000]
     assert "None of the last 31 lines is like that." in (await page(client, f"{SHOP}/logs?text=nowhere")).said
     assert "kind cannot be" in (await page(client, f"{SHOP}/logs?kind=x", status=400)).said.lower()
-    board.printed = []
+    queries.printed = []
     assert "Nothing was printed yet" in (await page(client, f"{SHOP}/logs")).said
 
 
-async def test_of_output_with_huge_lines_the_newest_are_looked_at(client: Client, board: FakeBoard) -> None:
-    board.printed = [printed(number, f"line {number} " + 400_000 * "x") for number in range(55)]
+async def test_of_output_with_huge_lines_the_newest_are_looked_at(client: Client, queries: FakeQueries) -> None:
+    queries.printed = [printed(number, f"line {number} " + 400_000 * "x") for number in range(55)]
     found = await page(client, f"{SHOP}/logs?text=line")
     assert "5 of the last 5 lines" in found.said
     assert "line 54" in found.cells[-1]
 
 
-async def test_mails_are_shown_to_contributors_and_led_to_as_files(client: Client, board: FakeBoard) -> None:
-    board.mailed = [MailShape(2, "2026-05-04T10:00:00+00:00", "a@shop.test", tuple(f"{n}@c.test" for n in range(7)),
-                              HOSTILE, 900, "waits", HOSTILE, 1, "2026-05-04T10:01:00+00:00")]
+async def test_mails_are_shown_to_contributors_and_led_to_as_files(client: Client, queries: FakeQueries) -> None:
+    queries.mailed = [mail(
+        2, recipients=tuple(f"{n}@c.test" for n in range(7)), subject=HOSTILE, size_bytes=900, state="waits",
+        why=HOSTILE, tries=1, again_at="2026-05-04T10:01:00+00:00",
+    )]
     found = await page(client, f"{SHOP}/mail", DORA)
     assert found.cells[7:10] == ["◐ waits", "2026-05-04 10:00",
                                  "0@c.test, 1@c.test, 2@c.test, 3@c.test, 4@c.test and 2 more"]
@@ -191,17 +193,17 @@ async def test_mails_are_shown_to_contributors_and_led_to_as_files(client: Clien
     assert f"/api/v1{SHOP}/mail/2" in found.links
     assert f"{SHOP}/mail" in (await page(client, SHOP)).links
     await page(client, f"{SHOP}/mail", VERA, status=403)
-    board.mailed = []
+    queries.mailed = []
     assert "No mail lies here." in (await page(client, f"{SHOP}/mail", DORA)).said
 
 
-async def test_what_was_killed_stands_on_the_environments_page(client: Client, board: FakeBoard) -> None:
-    board.running = [environment("shop", killed=("the kernel killed a process of the worker mailer",))]
+async def test_what_was_killed_stands_on_the_environments_page(client: Client, queries: FakeQueries) -> None:
+    queries.running = [environment("shop", killed=("the kernel killed a process of the worker mailer",))]
     assert "the kernel killed a process of the worker mailer" in (await page(client, SHOP)).said
 
 
-async def test_several_hosts_are_told_apart(client: Client, board: FakeBoard) -> None:
-    board.logs[0] = [visited(number=0), visited(number=1, host="www.shop.test", status=0)]
+async def test_several_hosts_are_told_apart(client: Client, queries: FakeQueries) -> None:
+    queries.logs[0] = [visited(number=0), visited(number=1, host="www.shop.test", status=0)]
     found = await page(client, SHOP_LOG)
     assert found.cells[10:12] == ["www.shop.test /", "left"]
 
@@ -216,14 +218,14 @@ async def test_a_page_loads_itself_again_only_when_it_is_asked_to(client: Client
     assert "?path=x&lines=100" in found.links, "a way to stop it"
 
 
-async def test_what_strangers_write_stays_text(client: Client, board: FakeBoard) -> None:
+async def test_what_strangers_write_stays_text(client: Client, queries: FakeQueries) -> None:
     theirs = dict.fromkeys(("client", "method", "host", "path", "user_agent", "at"), HOSTILE)
-    board.logs[0] = [visited(number=0, **theirs), visited(number=1, path="/\ud800")]
-    board.known = [activity(1, reason=HOSTILE, who=HOSTILE)]
-    board.titles = {"shop": HOSTILE}
-    board.running = [environment("shop", HOSTILE)]
-    board.hosts = [certificate("shop.test", "shop", why=HOSTILE)]
-    board.reasons = (HOSTILE,)
+    queries.logs[0] = [visited(number=0, **theirs), visited(number=1, path="/\ud800")]
+    queries.known = [activity(1, reason=HOSTILE, who=HOSTILE)]
+    queries.titles = {"shop": HOSTILE}
+    queries.running = [environment("shop", HOSTILE)]
+    queries.hosts = [certificate("shop.test", "shop", why=HOSTILE)]
+    queries.reasons = (HOSTILE,)
     told = HOSTILE.replace("\x00", "\ufffd")
     for path in ("/", SHOP, SHOP_LOG, f"{SHOP_LOG}?path=%22%3E%3Cscript%3E", "/projects/%3Cscript%3E"):
         found = await page(client, path, status=404 if "projects/%3C" in path else 200)
@@ -282,28 +284,28 @@ async def test_pages_are_only_read(client: Client) -> None:
         assert all(item["method"] == "get" for item in (await page(client, path)).all("form"))
 
 
-async def test_a_bug_is_a_page_with_a_name_that_is_in_the_log_too(client: Client, board: FakeBoard) -> None:
-    board.bug = ZeroDivisionError("a secret of the inside")
+async def test_a_bug_is_a_page_with_a_name_that_is_in_the_log_too(client: Client, queries: FakeQueries) -> None:
+    queries.bug = ZeroDivisionError("a secret of the inside")
     with capture_logs() as logs:
         said = (await page(client, "/", status=500)).said
     assert f"incident {logs[0]['incident']}" in said
     assert "secret" not in said
 
 
-async def test_who_has_nothing_yet_reads_what_to_do_next(client: Client, board: FakeBoard) -> None:
-    board.running = [replace(environment("shop"), commit="", state="new", activity=None, since="")]
-    board.known, board.routes, board.logs = [], {}, {}
+async def test_who_has_nothing_yet_reads_what_to_do_next(client: Client, queries: FakeQueries) -> None:
+    queries.running = [replace(environment("shop"), commit="", state="new", activity=None, since="")]
+    queries.known, queries.routes, queries.logs = [], {}, {}
     said = (await page(client, "/")).said
     assert "git remote add deployd http://127.0.0.1:8480/git/blog.git git push deployd main" in said
     assert "Nothing is live, so no route leads here" in (await page(client, SHOP)).said
     assert "Nobody has visited yet" in (await page(client, SHOP_LOG)).said
-    board.titles = {}
+    queries.titles = {}
     assert "touch /etc/deployd/projects.d/blog.yaml" in (await page(client, "/")).said
     assert "no project that the token of carl may see" in (await page(client, "/", CARL)).said
 
 
-async def test_a_router_that_does_not_answer_is_said(client: Client, board: FakeBoard) -> None:
-    board.router = None
+async def test_a_router_that_does_not_answer_is_said(client: Client, queries: FakeQueries) -> None:
+    queries.router = None
     assert "○ unknown the router does not answer" in (await page(client, "/")).cells
     assert "nothing is known of its freezes" in (await page(client, SHOP)).said
 

@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 
-from deployd.api.errors import Unusable
+from deployd.console.access_log import STATUSES, WantedRequests, newest_of, parse_request, parse_wanted_requests
+from deployd.console.lines import LINES
 from deployd.console.overview import grouped
 from deployd.console.render import duration, moment, state
-from deployd.console.requests import LINES, STATUSES, Wanted, newest_of, parse_request, parse_wanted
 from deployd.console.visitors import visitors_now
+from deployd.errors import Unusable
 from deployd.router.table import EnvironmentTraffic, Released, RouterStatus
-from tests.doubles.api import AT, FakeBoard, activity, environment
+from tests.doubles.api import AT, FakeQueries, activity, environment
 
 SHOP = environment("shop")
 LOG = [{"path": path, "status": status} for path, status in (
@@ -45,10 +46,10 @@ def test_what_visitors_see_is_what_the_router_says(known: RouterStatus | None, s
 
 
 async def test_environments_stand_under_their_projects_production_first() -> None:
-    board = FakeBoard([activity(1), activity(7), activity(8, "blog")], running=(
+    queries = FakeQueries([activity(1), activity(7), activity(8, "blog")], running=(
         environment("shop", "a", name="a-1", type="development"), SHOP, environment("other"),
     ))
-    shop, blog = grouped(await board.projects(), board.running, await board.newest(), router())
+    shop, blog = grouped(await queries.projects(), queries.running, await queries.newest(), router())
     assert [row.environment.branch for row in shop.rows] == ["main", "a"]
     assert [row.newest.id if row.newest else None for row in shop.rows] == [7, None]
     assert [row.visitors.see for row in shop.rows] == ["open", "nothing"]
@@ -65,15 +66,15 @@ async def test_environments_stand_under_their_projects_production_first() -> Non
     ({"path": "nothing"}, []),
 ])
 def test_the_wanted_requests_come_newest_first(query: dict[str, str], paths: list[str]) -> None:
-    assert [request.path for request in newest_of(LOG, parse_wanted(query))] == paths
+    assert [request.path for request in newest_of(LOG, parse_wanted_requests(query))] == paths
 
 
 def test_no_more_lines_come_than_are_wanted_and_a_filter_looks_further_back() -> None:
     many = LOG * 10
-    assert len(newest_of(many, parse_wanted({"lines": "20"}))) == 20
-    assert len(newest_of(many, parse_wanted({"lines": "20", "status": "5xx"}))) == 10
-    assert parse_wanted({"lines": "20"}).looks_at == 20
-    assert parse_wanted({"lines": "20", "path": "x"}).looks_at > max(LINES)
+    assert len(newest_of(many, parse_wanted_requests({"lines": "20"}))) == 20
+    assert len(newest_of(many, parse_wanted_requests({"lines": "20", "status": "5xx"}))) == 10
+    assert parse_wanted_requests({"lines": "20"}).looks_at == 20
+    assert parse_wanted_requests({"lines": "20", "path": "x"}).looks_at > max(LINES)
 
 
 @pytest.mark.parametrize("query", [
@@ -81,14 +82,14 @@ def test_no_more_lines_come_than_are_wanted_and_a_filter_looks_further_back() ->
 ])
 def test_a_filter_that_the_form_does_not_offer_is_refused(query: dict[str, str]) -> None:
     with pytest.raises(Unusable):
-        parse_wanted(query)
+        parse_wanted_requests(query)
 
 
 def test_the_filter_survives_in_an_address() -> None:
-    wanted = Wanted("5xx", "/a b&c=%41", 500, follow=True)
+    wanted = WantedRequests("5xx", "/a b&c=%41", 500, follow=True)
     assert wanted.query == "status=5xx&path=%2Fa+b%26c%3D%2541&lines=500&follow=1"
-    assert wanted.still == Wanted("5xx", "/a b&c=%41", 500)
-    assert all(parse_wanted({"status": status}).status == status for status in STATUSES)
+    assert wanted.still == WantedRequests("5xx", "/a b&c=%41", 500)
+    assert all(parse_wanted_requests({"status": status}).status == status for status in STATUSES)
 
 
 def test_a_line_of_an_earlier_deployd_lacks_nothing() -> None:

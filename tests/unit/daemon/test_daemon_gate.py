@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from deployd.daemon.gate import Gate
+from deployd.http.lasting import LASTING
 from deployd.intake import receive_hook
-from deployd.intake.lasting import LASTING
 from deployd.process import run
 
 

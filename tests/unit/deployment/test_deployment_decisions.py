@@ -27,7 +27,7 @@ from deployd.engine.observed import ContainerSeen, VolumeSeen
 from deployd.engine.script import prepare
 from deployd.environment.naming import machine_name
 from deployd.errors import DeployError, Transient
-from deployd.ids import ActivityId, CommitId, ProjectId, SlugKey
+from deployd.ids import ActivityId, CommitId, EnvironmentId, ProjectId, SlugKey
 from deployd.plan import KeyParts, Plan, PlannedService
 from deployd.project.reader import read_project
 from deployd.release.applications.hook_runs import HookFailed, script_name
@@ -135,7 +135,7 @@ class Doubles:
     async def preview(self, routes: Any) -> None:
         self.did.append(f"preview {routes.version}")
 
-    async def set_usual_answers(self, project: Any, environment: Any, statuses: Any) -> None:
+    async def set_usual_answers(self, environment: Any, statuses: Any) -> None:
         self.did.append(f"answers {statuses}")
 
     async def thaw(self, environment: str) -> Released:
@@ -164,7 +164,8 @@ def deployment(
         Entry("read_and_plan", DONE, NOW, write_result(planned)),
         *(Entry(step, event, NOW) for step, event in steps),
     ))
-    activity = Activity(NEW, SHOP, MAIN, "main", "push", 1, None, Trigger("ada", "git"), "in_progress", "", NOW)
+    here = EnvironmentId(SHOP, MAIN)
+    activity = Activity(NEW, here, "main", "push", 1, None, Trigger("ada", "git"), "in_progress", "", NOW)
     project = ProjectSettings(id=SHOP, on_deploy_failure="keep" if keep else None)
     return Deployment(activity, project, "test", journal)
 
@@ -325,7 +326,7 @@ def ended_with(folder: Path, status: int) -> None:
 async def test_a_failed_deploy_hook_counts_unless_the_policy_is_keep(doubles: Doubles, keep: bool) -> None:
     doubles.files = {".platform.app.yaml": HOOKED}
     made = deployment(None, keep=keep)
-    traces = doubles.host.places.instance(SHOP, MAIN, NEW, "app") / "scripts" / "deploy"
+    traces = doubles.host.places.instance(EnvironmentId(SHOP, MAIN), NEW, "app") / "scripts" / "deploy"
     ended_with(traces, 3)   # a daemon before us started it
     tell: Any = QuietTell()
     if keep:
@@ -338,7 +339,7 @@ async def test_a_failed_deploy_hook_counts_unless_the_policy_is_keep(doubles: Do
 
 async def test_a_hook_that_fails_on_a_stand_in_for_its_runtime_says_so(doubles: Doubles) -> None:
     doubles.files = {".platform.app.yaml": re.sub("type: .*", "type: python:3.8", HOOKED)}
-    ended_with(doubles.host.places.instance(SHOP, MAIN, NEW, "app") / "scripts" / "deploy", 1)
+    ended_with(doubles.host.places.instance(EnvironmentId(SHOP, MAIN), NEW, "app") / "scripts" / "deploy", 1)
     tell: Any = QuietTell()
     with pytest.raises(HookFailed, match=r"code 1 after \d+ s \(with python:3\.11, as this host has no python:3\.8\)"):
         await hooks.run_deploy_hook(deployment(None), doubles.host, tell)
@@ -346,7 +347,7 @@ async def test_a_hook_that_fails_on_a_stand_in_for_its_runtime_says_so(doubles: 
 
 async def test_a_hook_that_was_killed_for_want_of_memory_is_said_so(doubles: Doubles) -> None:
     doubles.files, doubles.memory_full = {".platform.app.yaml": HOOKED}, True
-    traces = doubles.host.places.instance(SHOP, MAIN, NEW, "app") / "scripts" / "deploy"
+    traces = doubles.host.places.instance(EnvironmentId(SHOP, MAIN), NEW, "app") / "scripts" / "deploy"
     ended_with(traces, 137)
     tell: Any = QuietTell()
     with pytest.raises(HookFailed, match=r"its memory \(512 MB\) was full") as caught:
@@ -379,7 +380,7 @@ async def test_old_containers_that_cannot_be_removed_are_tried_again(doubles: Do
 async def test_what_an_interrupted_removal_left_of_old_versions_is_removed(doubles: Doubles) -> None:
     retiring = deployment(version(OLD, "a"))
     doubles.kept = [VolumeSeen("socket", retiring.names.labels("run", "app", OLD))]
-    folder = doubles.host.places.version(SHOP, MAIN, ActivityId(5))
+    folder = doubles.host.places.version(EnvironmentId(SHOP, MAIN), ActivityId(5))
     folder.mkdir(parents=True)
     retired = await route.retire_old(retiring, doubles.host, QuietTell())  # type: ignore[arg-type]
     assert retired.versions == ("5", str(OLD))
@@ -418,11 +419,11 @@ async def test_slugs_of_live_versions_and_of_deployments_under_way_are_in_use() 
     facts = StateFacts(store, None, None, None, None, None)  # type: ignore[arg-type]
     ids = []
     for name in ("main", "dev", "done"):
-        environments.ensure(store.db, SHOP, machine_name(name), name, NOW)
-        new = NewActivity(SHOP, machine_name(name), name, "push", 1, None, Trigger("ada", "git"))
+        environments.ensure(store.db, EnvironmentId(SHOP, machine_name(name)), name, NOW)
+        new = NewActivity(EnvironmentId(SHOP, machine_name(name)), name, "push", 1, None, Trigger("ada", "git"))
         ids.append(activities.enqueue(store.db, new, NOW))
     live, running, ended = ids
-    environments.set_live(store.db, SHOP, MAIN, live, write_result(version(live, "a")), NOW)
+    environments.set_live(store.db, EnvironmentId(SHOP, MAIN), live, write_result(version(live, "a")), NOW)
     activities.begin(store.db, live, NOW)
     activities.finish(store.db, live, "success", "", NOW)
     for activity, slug in ((running, "b"), (ended, "c")):

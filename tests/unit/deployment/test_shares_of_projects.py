@@ -9,8 +9,8 @@ import pytest
 
 from deployd.deployment.share import KEPT_FOR_LIVE, NameTaken, ShareTaken, Wanted, refuse_beyond_share
 from deployd.environment.naming import machine_name
-from deployd.ids import CommitId, ProjectId
-from deployd.intake.seats import Seats, TooMany
+from deployd.http.seats import Seats, TooMany
+from deployd.ids import CommitId, EnvironmentId, ProjectId
 from deployd.settings import Settings
 from deployd.state import activities, environments
 from deployd.state.activities import NewActivity, Trigger
@@ -33,13 +33,13 @@ def store() -> Iterator[MemoryStore]:
 
 def has(store: MemoryStore, project: ProjectId, *branches: str) -> None:
     for branch in branches:
-        environments.ensure(store.db, project, machine_name(branch), branch, NOW)
+        environments.ensure(store.db, EnvironmentId(project, machine_name(branch)), branch, NOW)
 
 
 def waits(store: MemoryStore, project: ProjectId, *wanted: Wanted) -> None:
     for item in wanted:
         activities.enqueue(store.db, NewActivity(
-            project, item.environment, item.branch, item.kind, 1, CommitId("a" * 40), Trigger("eve", "git")), NOW)
+            item.environment_in(project), item.branch, item.kind, 1, CommitId("a" * 40), Trigger("eve", "git")), NOW)
 
 
 def ask(store: MemoryStore, project: ProjectId, *wanted: Wanted, settings: Settings = SETTINGS) -> None:

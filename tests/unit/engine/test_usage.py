@@ -14,13 +14,13 @@ from deployd.engine.crowd import OLDEST_SECONDS, Crowd
 from deployd.engine.names import Names
 from deployd.engine.observed import ContainerSeen, EventSeen, GroupFigures
 from deployd.errors import DeployError
-from deployd.ids import ActivityId, EnvironmentName, ProjectId
+from deployd.ids import ActivityId, EnvironmentId, EnvironmentName, ProjectId
 from deployd.upkeep.usage.keeper import MOST_AT_ONCE, SETTLE_SECONDS, Usage
 from deployd.upkeep.usage.parts import MOST_PARTS, OTHERS, Part, Use, bounded
 
 pytestmark = pytest.mark.looptime
 BASE = datetime(2026, 5, 4, 10, tzinfo=UTC)
-NAMES = Names("test", ProjectId("shop"), EnvironmentName("main-bvxea6p"))
+NAMES = Names("test", EnvironmentId(ProjectId("shop"), EnvironmentName("main-bvxea6p")))
 MAILER = Part("shop", "main-bvxea6p", "worker", "shop--mailer")
 
 
@@ -108,8 +108,8 @@ async def test_a_child_process_that_was_killed_is_told_for_an_hour(world: World)
     sentence = ("the kernel killed a process of the worker shop--mailer at 10:01 UTC because its memory of 512 MB was "
                 "full: have it use less, or give it a larger `size`")
     assert world.usage.troubles() == [f"shop/main-bvxea6p: {sentence}"]
-    assert world.usage.killed("shop", "main-bvxea6p") == [sentence]
-    assert world.usage.killed("shop", "other") == []
+    assert world.usage.killed(EnvironmentId.read("shop/main-bvxea6p")) == [sentence]
+    assert world.usage.killed(EnvironmentId.read("shop/other")) == []
     await world.look(3500)
     assert world.usage.troubles()
     world.docker.run(seen("a"), kills=3)

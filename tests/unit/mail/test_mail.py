@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from deployd.cli.mail import lines_of
 from deployd.daemon.mail import round_of
-from deployd.ids import EnvironmentName, ProjectId
+from deployd.ids import EnvironmentId, EnvironmentName, ProjectId
 from deployd.mail.handing import GIVE_UP_SECONDS, Handed, after, pause_seconds
 from deployd.mail.letter import Letter, parse_letter, subject_of, write_letter
 from deployd.mail.round import Relay, parse_round, write_round
@@ -25,7 +25,7 @@ def settings(**more: Any) -> Settings:
 
 def relays(found: Settings) -> dict[str, Relay | None]:
     rows = [
-        (ProjectId(project), EnvironmentName(branch), branch, "10.208.0.0/26")
+        (EnvironmentId(ProjectId(project), EnvironmentName(branch)), branch, "10.208.0.0/26")
         for project in ("shop", "blog", "gone") for branch in ("main", "preview")
     ]
     return {address.name: address.relay for address in round_of(found, rows).addresses}
@@ -67,7 +67,7 @@ def test_the_password_of_a_relay_is_a_secret() -> None:
 
 def test_what_the_daemon_tells_arrives() -> None:
     told = round_of(settings(mail={"relay": "smtp://relay.test"}), [
-        (ProjectId("shop"), EnvironmentName("main-x"), "main", "10.208.0.64/26"),
+        (EnvironmentId(ProjectId("shop"), EnvironmentName("main-x")), "main", "10.208.0.64/26"),
     ])
     assert parse_round(write_round(told)) == told
     [address] = told.addresses

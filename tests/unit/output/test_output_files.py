@@ -13,7 +13,7 @@ import pytest
 
 from deployd.engine.names import Names
 from deployd.engine.observed import ContainerSeen
-from deployd.ids import ActivityId, EnvironmentName, ProjectId
+from deployd.ids import ActivityId, EnvironmentId
 from deployd.output.entries import EntryReader
 from deployd.output.files import OutputFiles, last_times
 from deployd.output.keep import DAY_SECONDS, KeptBounds, keep_output, trim
@@ -185,7 +185,7 @@ def test_what_is_kept_is_kept_though_another_container_goes_at_the_same_time(
             return log
 
     docker: Any = Docker()
-    labels = Names("test", ProjectId("shop"), EnvironmentName("main")).labels("app", "shop", ActivityId(7))
+    labels = Names("test", EnvironmentId.read("shop/main")).labels("app", "shop", ActivityId(7))
     seen = ContainerSeen("c", "c" * 64, "", "", labels, True, None, "none", {})
     asyncio.run(keep_output(docker, seen, folder, bounds))
     [source] = kept_sources(folder)

@@ -17,7 +17,7 @@ from deployd.clock import SystemClock
 from deployd.engine.names import Names
 from deployd.engine.observed import ContainerSeen
 from deployd.errors import DeployError
-from deployd.ids import ActivityId, EnvironmentName, ProjectId
+from deployd.ids import ActivityId, EnvironmentId, EnvironmentName, ProjectId
 from deployd.output.follower import OutputFollower
 from deployd.output.outputs import Outputs
 from deployd.output.sources import Source, Wanted, cron_sources
@@ -27,6 +27,7 @@ NOW = "2026-05-04T12:00:00"
 
 
 SHOP, MAIN = ProjectId("shop"), EnvironmentName("main-bvxea6p")
+SHOP_MAIN = EnvironmentId(SHOP, MAIN)
 
 
 @dataclass
@@ -257,18 +258,18 @@ async def test_who_reads_goes_on_while_docker_is_away_and_is_told_when_it_is_fro
     log = tmp_path / "containers" / "a" / "a-json.log"
     log.parent.mkdir(parents=True)
     write(log, range(3))
-    labels = Names("test", SHOP, MAIN).labels("app", "shop", ActivityId(7))
+    labels = Names("test", SHOP_MAIN).labels("app", "shop", ActivityId(7))
     docker = Docker(tmp_path, (ContainerSeen("a", "a", "", "", labels, True, None, "none", {}),))
     outputs = Outputs(
         docker, docker, lambda *_: tmp_path, lambda *_: tmp_path, Masker().clean_all, SystemClock(),  # type: ignore[arg-type]
     )
-    follower = await outputs.follow(SHOP, MAIN, Wanted(), start="", lines=None)
+    follower = await outputs.follow(SHOP_MAIN, Wanted(), start="", lines=None)
     assert len(await taken(follower, 3)) == 3
     docker.is_away, docker.generation = True, 1
     write(log, [3])
     assert texts(await taken(follower, 1)) == ["line 3"]
     with pytest.raises(DeployError):
-        await outputs.follow(SHOP, MAIN, Wanted(), start="", lines=None)
+        await outputs.follow(SHOP_MAIN, Wanted(), start="", lines=None)
     outputs.end_followers()
     assert await follower.take() is None
     follower.close()

@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import pytest
 
+from deployd.ids import EnvironmentId
 from deployd.project.findings.report import render_findings
 from deployd.project.model import ProjectConfig
 from deployd.project.reader import read_project
@@ -61,7 +62,7 @@ def test_how_to_put_them_back_is_on_the_disk_before_the_snapshot_counts(
     monkeypatch.setattr(os, "fsync", lambda handle: synced.append(Path(f"/proc/self/fd/{handle}").read_text()))
     (tmp_path / FOLDER).mkdir()
     deployment = SimpleNamespace(
-        project=SimpleNamespace(id="shop"), environment="main", id=7,
+        project=SimpleNamespace(id="shop"), environment=EnvironmentId.read("shop/main"), id=7,
         version=SimpleNamespace(uid=23_456),
     )
     host = SimpleNamespace(places=Places(tmp_path / "state", tmp_path / "run"))

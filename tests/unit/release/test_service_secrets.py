@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from deployd.ids import EnvironmentName, ProjectId
+from deployd.ids import EnvironmentId, EnvironmentName, ProjectId
 from deployd.release.services.secrets import (
     SecretsNotLaidOut,
     ensure_secret_files,
@@ -15,7 +15,7 @@ from deployd.release.services.secrets import (
     secrets_folder,
 )
 
-WHOSE = (ProjectId("shop"), EnvironmentName("main"), "db")
+WHOSE = (EnvironmentId(ProjectId("shop"), EnvironmentName("main")), "db")
 
 
 async def test_each_form_is_written_and_only_root_gets_there(tmp_path: Path) -> None:
@@ -50,7 +50,7 @@ async def test_a_file_that_cannot_be_written_is_told_with_its_place(tmp_path: Pa
 
 async def test_they_go_with_the_environment(tmp_path: Path) -> None:
     await ensure_secret_files(tmp_path, *WHOSE, "very-secret")
-    await ensure_secret_files(tmp_path, WHOSE[0], EnvironmentName("dev"), "db", "very-secret")
+    await ensure_secret_files(tmp_path, WHOSE[0]._replace(name=EnvironmentName("dev")), "db", "very-secret")
     for _ in range(2):
-        await forget_secret_files(tmp_path, *WHOSE[:2])
+        await forget_secret_files(tmp_path, WHOSE[0])
     assert [path.name for path in (secrets_folder(tmp_path) / "shop").iterdir()] == ["dev"]

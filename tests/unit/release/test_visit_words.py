@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from deployd.environment.naming import machine_name
-from deployd.ids import ProjectId
+from deployd.ids import EnvironmentId, ProjectId
 from deployd.release.answers.page_text import LONGEST_LINE, first_lines
 from deployd.release.answers.visit import asked, url_of
 from deployd.release.answers.visit_words import Visit, sentence, usually, worse_than_usual
@@ -18,6 +18,7 @@ from deployd.state.answers import put_usual, put_wrong, remove, usual, wrong_one
 from tests.doubles.store import MemoryStore
 
 URL, SHOP, MAIN = "http://shop.test/", ProjectId("shop"), machine_name("main")
+HERE = EnvironmentId(SHOP, MAIN)
 NOW = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
 PAGE = """\
 <!DOCTYPE html><html><head><title>DisallowedHost at /</title><style>body { color: red }</style>
@@ -127,22 +128,22 @@ def db() -> sqlite3.Connection:
 
 
 def test_wrong_answers_are_kept_until_they_are_well(db: sqlite3.Connection) -> None:
-    put_usual(db, SHOP, MAIN, {URL: 200, URL + "x": 404}, NOW)
-    assert usual(db, SHOP, MAIN) == {URL: 200, URL + "x": 404}
-    assert put_wrong(db, SHOP, MAIN, {URL: "503 Service Unavailable"}, NOW)
-    assert not put_wrong(db, SHOP, MAIN, {URL: "503 Service Unavailable"}, NOW + timedelta(hours=1))
-    assert put_wrong(db, SHOP, MAIN, {URL: "500"}, NOW + timedelta(hours=2))
+    put_usual(db, HERE, {URL: 200, URL + "x": 404}, NOW)
+    assert usual(db, HERE) == {URL: 200, URL + "x": 404}
+    assert put_wrong(db, HERE, {URL: "503 Service Unavailable"}, NOW)
+    assert not put_wrong(db, HERE, {URL: "503 Service Unavailable"}, NOW + timedelta(hours=1))
+    assert put_wrong(db, HERE, {URL: "500"}, NOW + timedelta(hours=2))
     [wrong] = wrong_ones(db)
     assert wrong.said == "visitors get 500 at http://shop.test/ since 2026-03-02 10:00 UTC"
-    assert put_wrong(db, SHOP, MAIN, {}, NOW)
+    assert put_wrong(db, HERE, {}, NOW)
     assert wrong_ones(db) == []
-    assert usual(db, SHOP, MAIN) == {URL: 200, URL + "x": 404}
-    put_wrong(db, SHOP, MAIN, {URL: "500"}, NOW)
-    remove(db, SHOP, MAIN)
-    assert (wrong_ones(db), usual(db, SHOP, MAIN)) == ([], {})
+    assert usual(db, HERE) == {URL: 200, URL + "x": 404}
+    put_wrong(db, HERE, {URL: "500"}, NOW)
+    remove(db, HERE)
+    assert (wrong_ones(db), usual(db, HERE)) == ([], {})
 
 
 def test_a_new_version_clears_what_was_wrong_when_it_is_better(db: sqlite3.Connection) -> None:
-    put_wrong(db, SHOP, MAIN, {URL: "503", URL + "x": "503", URL + "gone": "503"}, NOW)
-    put_usual(db, SHOP, MAIN, {URL: 200, URL + "x": 503}, NOW)
+    put_wrong(db, HERE, {URL: "503", URL + "x": "503", URL + "gone": "503"}, NOW)
+    put_usual(db, HERE, {URL: 200, URL + "x": 503}, NOW)
     assert [item.url for item in wrong_ones(db)] == [URL + "x"]

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from deployd.ids import ActivityId, CommitId, EnvironmentName, ProjectId
+from deployd.ids import ActivityId, CommitId, EnvironmentId, EnvironmentName, ProjectId
 from deployd.state import activities, deliveries, entries, environments, locks, secrets
 from deployd.state.activities import MAY_BECOME, NewActivity, State, Trigger
 from deployd.state.deliveries import Delivery
@@ -16,6 +16,7 @@ from deployd.state.sealing import Sealer
 from tests.doubles.store import MemoryStore
 
 SHOP, MAIN = ProjectId("shop"), EnvironmentName("main-bvxea6i")
+SHOP_MAIN = EnvironmentId(SHOP, MAIN)
 SEALER = Sealer([bytes(32)])
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 STATES: list[State] = ["pending", "in_progress", "success", "failed", "cancelled", "superseded"]
@@ -31,7 +32,7 @@ def db() -> Iterator[sqlite3.Connection]:
 def push(
     db: sqlite3.Connection, *, project: str = "shop", environment: str = MAIN, kind: str = "push", minutes: int = 0,
 ) -> ActivityId:
-    new = NewActivity(ProjectId(project), EnvironmentName(environment), "main", kind, 1, CommitId("c" * 40),
+    new = NewActivity(EnvironmentId.read(f"{project}/{environment}"), "main", kind, 1, CommitId("c" * 40),
                       Trigger("ann", "github", "d-1", ActivityId(7)))
     return activities.enqueue(db, new, NOW + timedelta(minutes=minutes))
 
@@ -51,7 +52,7 @@ def test_an_activity_is_read_as_it_was_written(db: sqlite3.Connection) -> None:
     found = activities.find(db, number)
     assert found is not None
     assert (found.project, found.environment, found.branch, found.kind, found.commit) == (
-        "shop", MAIN, "main", "push", "c" * 40,
+        "shop", (SHOP, MAIN), "main", "push", "c" * 40,
     )
     assert found.trigger == Trigger("ann", "github", "d-1", ActivityId(7))
     assert (found.state, found.created_at, found.started_at, found.ended_at) == ("pending", NOW, None, None)
@@ -90,7 +91,7 @@ def test_only_who_waits_is_cancelled_at_once(db: sqlite3.Connection, state: Stat
 
 
 def lock(db: sqlite3.Connection) -> None:
-    locks.put(db, Lock(SHOP, MAIN, "ada", "the sale", NOW))
+    locks.put(db, Lock(SHOP_MAIN, "ada", "the sale", NOW))
 
 
 def test_who_is_held_waits_for_the_unlock_and_lets_others_pass(db: sqlite3.Connection) -> None:
@@ -99,18 +100,18 @@ def test_who_is_held_waits_for_the_unlock_and_lets_others_pass(db: sqlite3.Conne
     activities.begin(db, number, NOW)
     assert activities.hold(db, number, "main is locked by ada")
     assert not activities.hold(db, number, "twice")
-    assert (activities.open_lanes(db), activities.next_of_lane(db, SHOP, MAIN)) == ([], None)
+    assert (activities.open_lanes(db), activities.next_of_lane(db, SHOP_MAIN)) == ([], None)
     rollback = push(db, kind="rollback")
-    passes = activities.next_of_lane(db, SHOP, MAIN)
+    passes = activities.next_of_lane(db, SHOP_MAIN)
     assert passes is not None
     assert passes.id == rollback
     activities.begin(db, rollback, NOW)
     activities.finish(db, rollback, "success", "", NOW)
-    assert locks.remove(db, SHOP, MAIN)
-    assert not locks.remove(db, SHOP, MAIN)
-    assert activities.release(db, SHOP, MAIN) == [number]
-    assert activities.release(db, SHOP, MAIN) == []
-    goes_on = activities.next_of_lane(db, SHOP, MAIN)
+    assert locks.remove(db, SHOP_MAIN)
+    assert not locks.remove(db, SHOP_MAIN)
+    assert activities.release(db, SHOP_MAIN) == [number]
+    assert activities.release(db, SHOP_MAIN) == []
+    goes_on = activities.next_of_lane(db, SHOP_MAIN)
     assert goes_on is not None
     assert (goes_on.id, goes_on.held, goes_on.reason) == (number, False, "")
 
@@ -121,7 +122,7 @@ def test_a_newer_push_takes_the_place_of_one_that_is_held(db: sqlite3.Connection
     activities.hold(db, held, "locked")
     newer = push(db)
     assert state_of(db, held) == "superseded"
-    assert activities.release(db, SHOP, MAIN) == []
+    assert activities.release(db, SHOP_MAIN) == []
     found = activities.find(db, held)
     assert found is not None
     assert activities.newer_push(db, found) == newer
@@ -137,14 +138,14 @@ def test_what_stands_before_a_hold_is_history(db: sqlite3.Connection) -> None:
 
 
 def test_the_end_of_a_locked_environment_waits_for_the_unlock(db: sqlite3.Connection) -> None:
-    environments.ensure(db, SHOP, MAIN, "main", NOW)
+    environments.ensure(db, SHOP_MAIN, "main", NOW)
     lock(db)
     number = push(db, kind="delete")
     found = activities.find(db, number)
     assert found is not None
     assert (found.held, found.reason) == (True, "main is locked by ada since 2026-01-01 12:00 UTC: the sale")
-    assert activities.next_of_lane(db, SHOP, MAIN) is None
-    environments.forget(db, SHOP, MAIN)
+    assert activities.next_of_lane(db, SHOP_MAIN) is None
+    environments.forget(db, SHOP_MAIN)
     assert locks.list_all(db) == []
 
 
@@ -183,14 +184,14 @@ def test_lanes_where_something_runs_come_first_then_the_oldest(db: sqlite3.Conne
 
 def test_what_runs_in_a_lane_comes_before_what_waits_longer(db: sqlite3.Connection) -> None:
     first, second = push(db), push(db, kind="redeploy")
-    found = activities.next_of_lane(db, SHOP, MAIN)
+    found = activities.next_of_lane(db, SHOP_MAIN)
     assert found is not None
     assert found.id == first
     activities.begin(db, second, NOW)
-    found = activities.next_of_lane(db, SHOP, MAIN)
+    found = activities.next_of_lane(db, SHOP_MAIN)
     assert found is not None
     assert found.id == second
-    assert activities.next_of_lane(db, SHOP, "dev") is None
+    assert activities.next_of_lane(db, EnvironmentId(SHOP, EnvironmentName("dev"))) is None
 
 
 def test_activities_are_listed_newest_first_by_what_is_asked(db: sqlite3.Connection) -> None:
@@ -199,7 +200,7 @@ def test_activities_are_listed_newest_first_by_what_is_asked(db: sqlite3.Connect
     assert [item.id for item in activities.latest(db)] == [three, two, one]
     assert [item.id for item in activities.latest(db, limit=1)] == [three]
     assert [item.id for item in activities.latest(db, project="shop")] == [two, one]
-    assert [item.id for item in activities.latest(db, project="shop", environment="dev")] == [two]
+    assert [item.id for item in activities.latest(db, environment=EnvironmentId(SHOP, EnvironmentName("dev")))] == [two]
     assert [item.id for item in activities.latest(db, states=["failed", "success"])] == [two]
     assert [item.id for item in activities.open_ones(db)] == [one, three]
     assert {item.id for item in activities.newest_of_each(db)} == {one, two, three}
@@ -246,11 +247,11 @@ def test_secrets_and_entropy_are_made_once_and_differ(db: sqlite3.Connection) ->
     assert secrets.ensure_entropy(db, SEALER, SHOP) == entropy
     more = {secrets.ensure_entropy(db, SEALER, ProjectId("blog"))}
     assert entropy not in more
-    secret = secrets.ensure_secret(db, SEALER, SHOP, MAIN, "db", "mysql")
-    assert secrets.ensure_secret(db, SEALER, SHOP, MAIN, "db", "mysql") == secret
-    others = {secrets.ensure_secret(db, SEALER, SHOP, EnvironmentName("dev"), "db", "mysql"),
-              secrets.ensure_secret(db, SEALER, SHOP, MAIN, "db", "admin"),
-              secrets.ensure_secret(db, SEALER, ProjectId("blog"), MAIN, "db", "mysql")}
+    secret = secrets.ensure_secret(db, SEALER, SHOP_MAIN, "db", "mysql")
+    assert secrets.ensure_secret(db, SEALER, SHOP_MAIN, "db", "mysql") == secret
+    others = {secrets.ensure_secret(db, SEALER, EnvironmentId(SHOP, EnvironmentName("dev")), "db", "mysql"),
+              secrets.ensure_secret(db, SEALER, SHOP_MAIN, "db", "admin"),
+              secrets.ensure_secret(db, SEALER, EnvironmentId(ProjectId("blog"), MAIN), "db", "mysql")}
     assert len(others | {secret}) == 4
     assert set(secrets.all_secrets(db, SEALER)) == others | {secret, entropy, *more}
 
@@ -263,40 +264,40 @@ def test_a_subnet_is_chosen_once_and_never_twice(db: sqlite3.Connection) -> None
 
     dev = EnvironmentName("dev")
     for name in (MAIN, dev):
-        environments.ensure(db, SHOP, name, "main", NOW)
-    assert environments.ensure_subnet(db, SHOP, MAIN, choose) == "10.0.0.0/24"
-    assert environments.ensure_subnet(db, SHOP, dev, choose) == "10.0.1.0/24"
-    assert environments.ensure_subnet(db, SHOP, MAIN, choose) == "10.0.0.0/24"
-    environments.forget(db, SHOP, MAIN)
-    environments.ensure(db, SHOP, MAIN, "main", NOW)
-    assert environments.ensure_subnet(db, SHOP, MAIN, choose) == "10.0.0.0/24"
+        environments.ensure(db, EnvironmentId(SHOP, name), "main", NOW)
+    assert environments.ensure_subnet(db, SHOP_MAIN, choose) == "10.0.0.0/24"
+    assert environments.ensure_subnet(db, EnvironmentId(SHOP, dev), choose) == "10.0.1.0/24"
+    assert environments.ensure_subnet(db, SHOP_MAIN, choose) == "10.0.0.0/24"
+    environments.forget(db, SHOP_MAIN)
+    environments.ensure(db, SHOP_MAIN, "main", NOW)
+    assert environments.ensure_subnet(db, SHOP_MAIN, choose) == "10.0.0.0/24"
     free.append("10.0.2.0/24")
-    assert environments.ensure_subnet(db, SHOP, MAIN, choose, lambda subnet: False) == "10.0.2.0/24"
+    assert environments.ensure_subnet(db, SHOP_MAIN, choose, lambda subnet: False) == "10.0.2.0/24"
 
 
 def test_versions_are_kept_for_rollbacks_and_one_of_them_is_live(db: sqlite3.Connection) -> None:
-    environments.ensure(db, SHOP, MAIN, "main", NOW)
-    assert environments.live_version(db, SHOP, MAIN) is None
+    environments.ensure(db, SHOP_MAIN, "main", NOW)
+    assert environments.live_version(db, SHOP_MAIN) is None
     one, two = push(db), push(db)
-    environments.set_live(db, SHOP, MAIN, one, "v1", NOW)
-    environments.set_live(db, SHOP, MAIN, two, "v2", NOW + timedelta(hours=1))
-    environments.set_live(db, SHOP, MAIN, two, "v2", NOW + timedelta(hours=2))   # the switch was done again
-    assert environments.live_version(db, SHOP, MAIN) == "v2"
+    environments.set_live(db, SHOP_MAIN, one, "v1", NOW)
+    environments.set_live(db, SHOP_MAIN, two, "v2", NOW + timedelta(hours=1))
+    environments.set_live(db, SHOP_MAIN, two, "v2", NOW + timedelta(hours=2))   # the switch was done again
+    assert environments.live_version(db, SHOP_MAIN) == "v2"
     assert environments.version_of(db, one) == "v1"
-    assert [number for number, _, _ in environments.earlier_versions(db, SHOP, MAIN, 5)] == [two, one]
-    assert environments.live_versions(db) == [(SHOP, MAIN, "v2")]
-    found = environments.find(db, SHOP, MAIN)
+    assert [number for number, _, _ in environments.earlier_versions(db, SHOP_MAIN, 5)] == [two, one]
+    assert environments.live_versions(db) == [((SHOP, MAIN), "v2")]
+    found = environments.find(db, SHOP_MAIN)
     assert found is not None
     assert (found.live_activity, found.live_since) == (two, NOW + timedelta(hours=1))
 
 
 def test_a_forgotten_environment_keeps_its_secrets_as_long_as_its_data(db: sqlite3.Connection) -> None:
-    environments.ensure(db, SHOP, MAIN, "main", NOW)
+    environments.ensure(db, SHOP_MAIN, "main", NOW)
     number = push(db)
-    old = secrets.ensure_secret(db, SEALER, SHOP, MAIN, "db", "mysql")
-    environments.forget(db, SHOP, MAIN)
-    assert environments.find(db, SHOP, MAIN) is None
-    assert secrets.ensure_secret(db, SEALER, SHOP, MAIN, "db", "mysql") == old
-    secrets.forget_secrets(db, SHOP, MAIN)
-    assert secrets.ensure_secret(db, SEALER, SHOP, MAIN, "db", "mysql") != old
+    old = secrets.ensure_secret(db, SEALER, SHOP_MAIN, "db", "mysql")
+    environments.forget(db, SHOP_MAIN)
+    assert environments.find(db, SHOP_MAIN) is None
+    assert secrets.ensure_secret(db, SEALER, SHOP_MAIN, "db", "mysql") == old
+    secrets.forget_secrets(db, SHOP_MAIN)
+    assert secrets.ensure_secret(db, SEALER, SHOP_MAIN, "db", "mysql") != old
     assert activities.find(db, number) is not None

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deployd.ids import EnvironmentName, ProjectId
+from deployd.ids import EnvironmentId, EnvironmentName, ProjectId
 from deployd.state import secrets
 from deployd.state.key_file import KeyUnusable, key_place, make_key, read_keys
 from deployd.state.sealing import KeyWrong, Sealer, is_sealed, key_name
@@ -60,17 +60,17 @@ def test_another_key_says_which_one_is_missing() -> None:
 
 def test_a_change_of_keys_seals_everything_anew_and_the_old_one_can_go() -> None:
     db = MemoryStore().db
-    old = secrets.ensure_secret(db, Sealer([ONE]), *ROW)
+    old = secrets.ensure_secret(db, Sealer([ONE]), EnvironmentId(*ROW[:2]), *ROW[2:])
     entropy = secrets.ensure_entropy(db, Sealer([ONE]), ROW[0])
     assert secrets.seal_all(db, Sealer([TWO, ONE])) == 2
     assert secrets.seal_all(db, Sealer([TWO, ONE])) == 0
-    assert secrets.secret_of(db, Sealer([TWO]), *ROW) == old
+    assert secrets.secret_of(db, Sealer([TWO]), EnvironmentId(*ROW[:2]), *ROW[2:]) == old
     assert secrets.entropy_of(db, Sealer([TWO]), ROW[0]) == entropy
 
 
 def test_with_a_wrong_key_nothing_is_changed() -> None:
     db = MemoryStore().db
-    secrets.ensure_secret(db, Sealer([ONE]), *ROW)
+    secrets.ensure_secret(db, Sealer([ONE]), EnvironmentId(*ROW[:2]), *ROW[2:])
     before = list(map(tuple, db.execute("SELECT * FROM secrets")))
     with pytest.raises(KeyWrong):
         secrets.seal_all(db, Sealer([TWO]))

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from deployd.ids import EnvironmentId, EnvironmentName, ProjectId
 from deployd.release.paths import Places
 from deployd.router.access_line import parse_access_line
 from deployd.router.control import RouterAbsent
@@ -39,7 +40,7 @@ class Desk:
             self.file(name).parent.mkdir(parents=True, exist_ok=True)
 
     def file(self, environment: str) -> Path:
-        return self.places.access_log("shop", environment)  # type: ignore[arg-type]
+        return self.places.access_log(EnvironmentId(ProjectId("shop"), EnvironmentName(environment)))
 
     def paths(self, environment: str) -> list[str]:
         found = []

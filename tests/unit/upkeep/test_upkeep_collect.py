@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deployd.activity.journal import write_result
-from deployd.ids import ActivityId, CommitId, EnvironmentName, ProjectId
+from deployd.ids import ActivityId, CommitId, EnvironmentId, EnvironmentName, ProjectId
 from deployd.release.version import Version
 from deployd.settings import CollectSettings
 from deployd.state import activities, deliveries, entries, environments, unneeded
@@ -24,6 +24,7 @@ from tests.doubles.store import MemoryStore
 
 NOW = datetime(2026, 5, 4, 10, tzinfo=UTC)
 SHOP, MAIN = ProjectId("shop"), EnvironmentName("main-abc")
+SHOP_MAIN = EnvironmentId(SHOP, MAIN)
 KINDS = ("slug", "image", "cache", "data", "volume", "snapshot", "version", "workspace", "log")
 things = st.builds(
     Thing, st.sampled_from(KINDS), st.text("abc", min_size=1, max_size=3), st.integers(0, 10**9),
@@ -75,7 +76,7 @@ def db() -> Iterator[sqlite3.Connection]:
 
 def activity(db: sqlite3.Connection, at: datetime, kind: str = "push", state: str = "success") -> ActivityId:
     number = activities.enqueue(db, NewActivity(
-        SHOP, MAIN, "main", kind, 1, CommitId("c" * 40), Trigger("ada", "git"),
+        SHOP_MAIN, "main", kind, 1, CommitId("c" * 40), Trigger("ada", "git"),
     ), at)
     activities.begin(db, number, at)
     entries.append(db, number, Entry("fetch", "started", at, None, ""))
@@ -94,12 +95,12 @@ def test_since_is_when_it_was_first_seen_and_is_forgotten_when_it_is_needed_agai
 
 
 def test_versions_are_kept_that_are_live_or_that_can_be_gone_back_to(db: sqlite3.Connection) -> None:
-    environments.ensure(db, SHOP, MAIN, "main", NOW)
+    environments.ensure(db, SHOP_MAIN, "main", NOW)
     numbers = [activity(db, NOW) for _ in range(6)]
     for number in numbers:
         text = write_result(Version(number, CommitId("c" * 40), (), (), ()))
-        environments.set_live(db, SHOP, MAIN, number, text, NOW)
-    environments.set_live(db, SHOP, MAIN, numbers[0], "live", NOW)
+        environments.set_live(db, SHOP_MAIN, number, text, NOW)
+    environments.set_live(db, SHOP_MAIN, numbers[0], "live", NOW)
     assert set(unneeded.kept_versions(db, keep=2)) == {numbers[0], *numbers[-3:]}
 
 

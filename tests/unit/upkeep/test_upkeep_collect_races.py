@@ -27,7 +27,7 @@ from deployd.state.store import StateUnwritable
 from deployd.upkeep.collect.collector import SHORT_SECONDS, Collector, seconds_to_wait
 from deployd.upkeep.collect.look import MOST_CRON_LOGS
 from tests.doubles.store import MemoryStore
-from tests.support.upkeep_stand import BASE, KEY, MAIN, SHOP, LoopClock
+from tests.support.upkeep_stand import BASE, KEY, LoopClock
 
 SLUG = SlugKey("a" * 64)
 
@@ -88,7 +88,7 @@ class Stand:
     def push(self, state: str = "in_progress", **more: Any) -> ActivityId:
         db = self.store.db
         number = activities.enqueue(
-            db, NewActivity(*KEY, "main", "push", 1, CommitId("c" * 40), Trigger("ada", "git", **more)), BASE,
+            db, NewActivity(KEY, "main", "push", 1, CommitId("c" * 40), Trigger("ada", "git", **more)), BASE,
         )
         if state != "pending":
             activities.begin(db, number, BASE)
@@ -97,7 +97,7 @@ class Stand:
         return number
 
     def folders(self, number: ActivityId | str) -> list[Path]:
-        found = [self.places.work(number), self.places.version(SHOP, MAIN, number)]   # type: ignore[arg-type]
+        found = [self.places.work(number), self.places.version(KEY, number)]   # type: ignore[arg-type]
         for folder in found:
             folder.mkdir(parents=True)
             (folder / "file").write_text("x")
@@ -141,8 +141,8 @@ async def test_files_of_a_version_that_went_live_while_housekeeping_looked_stay(
         if not made:
             number = stand.push("success")
             made.extend(stand.folders(number))
-            environments.ensure(store.db, SHOP, MAIN, "main", BASE)
-            environments.set_live(store.db, SHOP, MAIN, number, write_result(Version(
+            environments.ensure(store.db, KEY, "main", BASE)
+            environments.set_live(store.db, KEY, number, write_result(Version(
                 number, CommitId("c" * 40), (), (), ())), BASE)
 
     stand.engine.meanwhile = deploy
@@ -154,9 +154,9 @@ async def test_files_of_containers_that_a_later_version_goes_on_in_stay(tmp_path
     stand = Stand(tmp_path, store)
     home, between, live = (stand.push("success") for _ in range(3))
     folders = {number: stand.folders(number)[1] for number in (home, between, live)}
-    environments.ensure(store.db, SHOP, MAIN, "main", BASE)
+    environments.ensure(store.db, KEY, "main", BASE)
     kept = version(live, SLUG).with_homes({"app": home})
-    environments.set_live(store.db, SHOP, MAIN, live, write_result(kept), BASE)
+    environments.set_live(store.db, KEY, live, write_result(kept), BASE)
     await stand.round()
     assert {number: folder.exists() for number, folder in folders.items()} == {home: True, between: False, live: True}
     assert unneeded.is_in_use(store.db, str(home)), "also when it is asked again, right before it goes"
@@ -172,7 +172,7 @@ async def test_a_folder_of_no_activity_does_not_end_the_round(tmp_path: Path, st
 async def test_a_disk_that_is_full_is_made_room_on_though_nothing_can_be_written(tmp_path: Path) -> None:
     store = FullStore()
     stand = Stand(tmp_path, store, min_free_disk_mb=10**9)
-    data = stand.places.data(SHOP, MAIN)
+    data = stand.places.data(KEY)
     data.mkdir(parents=True)
     assert ("slug", SLUG) in await stand.round()
     assert stand.slugs.there == set()
@@ -182,10 +182,10 @@ async def test_a_disk_that_is_full_is_made_room_on_though_nothing_can_be_written
 
 async def test_the_slugs_that_a_waiting_rollback_goes_back_to_stay(tmp_path: Path, store: MemoryStore) -> None:
     stand = Stand(tmp_path, store, keep_versions=1, collect={"slug_days": 0})
-    environments.ensure(store.db, SHOP, MAIN, "main", BASE)
+    environments.ensure(store.db, KEY, "main", BASE)
     old = stand.push("success")
     for number, slug in ((old, SLUG), *((stand.push("success"), SlugKey(letter * 64)) for letter in "bc")):
-        environments.set_live(store.db, SHOP, MAIN, number, write_result(version(number, slug)), BASE)
+        environments.set_live(store.db, KEY, number, write_result(version(number, slug)), BASE)
     waiting = stand.push("pending", to=old)
     assert ("slug", SLUG) not in await stand.round()
     activities.begin(store.db, waiting, BASE)
@@ -253,7 +253,7 @@ async def test_crons_that_are_called_otherwise_with_every_push_leave_so_many_log
     tmp_path: Path, store: MemoryStore,
 ) -> None:
     stand = Stand(tmp_path, store)
-    folder = stand.places.environment(SHOP, MAIN) / "crons"
+    folder = stand.places.environment(KEY) / "crons"
     folder.mkdir(parents=True)
     for number in range(MOST_CRON_LOGS + 3):
         file = folder / f"app-{number}.log"

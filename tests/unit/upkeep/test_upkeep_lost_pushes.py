@@ -12,7 +12,7 @@ import pytest
 from deployd.clock import SystemClock
 from deployd.environment.naming import machine_name
 from deployd.errors import DeployError, Transient
-from deployd.ids import ActivityId, CommitId, ProjectId
+from deployd.ids import ActivityId, CommitId, EnvironmentId, ProjectId
 from deployd.settings import ProjectSettings, Remote
 from deployd.state import activities, environments
 from deployd.state.activities import Activity, NewActivity, State, Trigger
@@ -66,9 +66,9 @@ class Stand:
         now, name = SystemClock().now(), machine_name(branch)
 
         def write(db):
-            environments.ensure(db, SHOP, name, branch, now)
+            environments.ensure(db, EnvironmentId(SHOP, name), branch, now)
             number = activities.enqueue(
-                db, NewActivity(SHOP, name, branch, kind, 1, commit, Trigger("ada", "git")), now)
+                db, NewActivity(EnvironmentId(SHOP, name), branch, kind, 1, commit, Trigger("ada", "git")), now)
             if state != "pending":
                 activities.begin(db, number, now)
                 activities.finish(db, number, state, "", now)
@@ -239,6 +239,7 @@ async def test_an_odd_branch_that_lies_there_already_is_left_alone(stand: Stand,
 
 async def test_a_branch_that_has_the_name_of_another_ones_environment_is_left_alone(stand: Stand) -> None:
     now = SystemClock().now()
-    await stand.store.write(lambda db: environments.ensure(db, SHOP, machine_name("main"), "another", now))
+    here = EnvironmentId(SHOP, machine_name("main"))
+    await stand.store.write(lambda db: environments.ensure(db, here, "another", now))
     stand.code.mirror = {"main": A}
     assert await stand.look() == []

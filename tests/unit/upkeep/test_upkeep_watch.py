@@ -344,7 +344,7 @@ async def test_a_freeze_goes_on_after_a_restart_of_the_router_until_the_end_that
         world.engine.tell(f"{INSTANCE}-router", "start")
         await asyncio.sleep(1)
         assert world.addresses() == ["10.0.0.2"]
-        assert router.frozen["/".join(KEY)] == pytest.approx(40, abs=1)
+        assert router.frozen[str(KEY)] == pytest.approx(40, abs=1)
 
 
 async def test_a_switch_in_doubt_is_not_taken_back(world: World) -> None:

@@ -11,7 +11,7 @@ import pytest
 from deployd.activity.net import Net
 from deployd.engine.names import Names
 from deployd.engine.observed import VolumeSeen
-from deployd.ids import ActivityId, EnvironmentName, ProjectId
+from deployd.ids import ActivityId, EnvironmentId, EnvironmentName, ProjectId
 from deployd.process import ProgramOverran
 from deployd.release.paths import Places
 from deployd.upkeep.usage import disks as module
@@ -19,7 +19,7 @@ from deployd.upkeep.usage.disks import FIRST_SECONDS, PAUSE_SECONDS, Disks
 from deployd.upkeep.usage.parts import Part
 
 pytestmark = pytest.mark.looptime
-NAMES = Names("test", ProjectId("shop"), EnvironmentName("main"))
+NAMES = Names("test", EnvironmentId(ProjectId("shop"), EnvironmentName("main")))
 
 
 class Docker:

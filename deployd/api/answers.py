@@ -1,0 +1,93 @@
+"""How the API answers: a shape, a list of them, or lines of JSON that go on."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+from dataclasses import fields, is_dataclass
+from functools import cache
+from typing import Any, Protocol
+
+from aiohttp import web
+
+from deployd.http.lasting import LASTING
+
+STALLED_SECONDS = 120.0
+"""A reader who takes nothing for so long is cut off: what it reads is kept open for it."""
+
+
+class Followed(Protocol):
+    """What goes on: lines as JSON values, or as bytes where there is too much for a value of each line."""
+
+    async def take(self) -> Sequence[dict[str, Any]] | bytes | None:
+        """Further lines, empty after a while of silence; None after the last one."""
+        ...
+
+    async def rest(self) -> Sequence[dict[str, Any]] | bytes:
+        """Further lines that are there already, without waiting; empty when there are no more."""
+        ...
+
+    def close(self) -> None: ...
+
+
+def one(shape: object, status: int = 200) -> web.Response:
+    return web.json_response(as_json(shape), status=status)
+
+
+def many(shapes: Sequence[object]) -> web.Response:
+    return web.json_response({"items": as_json(shapes)})
+
+
+async def stream(
+    request: web.Request, lines: Followed, *, follow: bool, lasts: bool = True,
+) -> web.StreamResponse:
+    """What is there, and with `follow` what comes, until it ends or the reader leaves, or takes nothing any more.
+
+    Args:
+        lasts: It goes on when the daemon reads its settings again.
+    """
+    response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
+    await response.prepare(request)
+    if follow and lasts:
+        request[LASTING] = True
+    try:
+        while (taken := await (lines.take() if follow else lines.rest())) is not None:
+            if not taken and not follow:
+                break
+            async with asyncio.timeout(STALLED_SECONDS):
+                await response.write(_encoded(taken))
+    except ConnectionError:
+        return response
+    except TimeoutError:
+        if request.transport is not None:
+            request.transport.abort()
+        return response
+    finally:
+        lines.close()
+    await response.write_eof()
+    return response
+
+
+def as_json(value: Any) -> Any:
+    """Shapes, and tuples and lists of them, as what `json.dumps` takes."""
+    if isinstance(value, list | tuple):
+        return [as_json(item) for item in value]
+    if isinstance(value, dict):
+        return {name: as_json(item) for name, item in value.items()}
+    # Not `asdict`: it copies every text, and a thousand environments take ten times as long.
+    if is_dataclass(value) and not isinstance(value, type):
+        return {name: as_json(getattr(value, name)) for name in _names(type(value))}
+    return value
+
+
+@cache
+def _names(shape: type) -> tuple[str, ...]:
+    return tuple(item.name for item in fields(shape))
+
+
+def _encoded(lines: Sequence[dict[str, Any]] | bytes) -> bytes:
+    """A heartbeat is an empty line: a reader who has left is noticed, and proxies see that it lives."""
+    if isinstance(lines, bytes):
+        return lines or b"\n"
+    return "".join(f"{json.dumps(line)}\n" for line in lines).encode() or b"\n"

@@ -1,0 +1,103 @@
+"""What a handler of the API is handed: who asks, for what, and all that can be asked and done."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from aiohttp import web
+
+from deployd.access.actions import refuse_unless_sees
+from deployd.access.caller import Caller
+from deployd.access.errors import NotFound
+from deployd.commands.commands import Commands
+from deployd.errors import Unusable
+from deployd.http.seats import Turns
+from deployd.queries.activities import ActivityShape
+from deployd.queries.queries import Queries
+
+DIGITS = 15
+"""More than a number of ours ever has."""
+LARGE_AT_ONCE, LARGE_AT_ONCE_OF_ONE = 4, 1
+"""Large bodies that are read at the same time, of all tokens and of one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """What is behind the API: one for both of the daemon's faces."""
+
+    queries: Queries
+    commands: Commands
+    bodies: Turns = field(default_factory=lambda: Turns(LARGE_AT_ONCE, LARGE_AT_ONCE_OF_ONE))
+    """Which a large body waits for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request."""
+
+    request: web.Request
+    caller: Caller
+    """NOBODY on routes that need no token."""
+    api: Api
+
+    @property
+    def queries(self) -> Queries:
+        return self.api.queries
+
+    @property
+    def commands(self) -> Commands:
+        return self.api.commands
+
+    @property
+    def who(self) -> str:
+        return self.caller.name
+
+    @property
+    def query(self) -> Mapping[str, str]:
+        """What stands behind the question mark."""
+        return self.request.query
+
+    def number(self, name: str, default: int) -> int:
+        """A number of the query."""
+        text = self.query.get(name)
+        return default if text is None else number_of(text, name)
+
+    def is_set(self, name: str) -> bool:
+        return self.query.get(name) == "1"
+
+    def project(self) -> str:
+        """Of the path.
+
+        Raises:
+            NotFound: The caller may not know of it.
+        """
+        project = self.request.match_info["project"]
+        refuse_unless_sees(self.caller, project)
+        return project
+
+    def environment(self) -> tuple[str, str]:
+        """(project, environment) of the path; raises as `project` does."""
+        return self.project(), self.request.match_info["environment"]
+
+    async def activity(self) -> ActivityShape:
+        """The one that the path names.
+
+        Raises:
+            NotFound: There is none, or the caller may not know of it.
+        """
+        number = number_of(self.request.match_info["id"], "the activity's number")
+        found = await self.queries.activities.find(number)
+        if found is None or not self.caller.may_see(found.project):
+            raise NotFound(f"there is no activity {number}")
+        return found
+
+
+def number_of(text: str, what: str) -> int:
+    """
+    Raises:
+        Unusable: It is no number.
+    """
+    if not (text.isascii() and text.isdecimal() and len(text) <= DIGITS):
+        raise Unusable(f"{what} must be a whole number, not {text[:DIGITS]!r}")
+    return int(text)

@@ -1,0 +1,61 @@
+"""A row of the API's table, and how a handler is put beside it. Who asks for what is in `asked.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import KW_ONLY, dataclass
+
+from aiohttp import web
+from pydantic import BaseModel
+
+from deployd.access.actions import LEAST, Action
+from deployd.api.asked import Asked
+
+Handler = Callable[[Asked], Awaitable[web.StreamResponse]]
+
+PROJECT = "/api/v1/projects/{project}"
+ENVIRONMENT = f"{PROJECT}/environments/{{environment}}"
+ACTIVITY = "/api/v1/activities/{id}"
+ACCEPTED = 202
+
+
+@dataclass(frozen=True, slots=True)
+class ApiRoute:
+    """One thing that can be asked."""
+
+    method: str
+    path: str
+    action: Action | None
+    """None needs no token."""
+    says: str
+    shape: type
+    """What is answered: `{"items": [shape, …]}` with `many`, and lines of JSON with `stream`."""
+    _: KW_ONLY
+    many: bool = False
+    stream: bool = False
+    text: str = ""
+    """Type of what is answered when it is no JSON; `shape` is `str` then."""
+    query: tuple[str, ...] = ()
+    body: type[BaseModel] | None = None
+    status: int = 200
+
+    @property
+    def role(self) -> str:
+        """The least role that may ask; `""` for everybody."""
+        return LEAST[self.action].value if self.action is not None else ""
+
+
+class Resource:
+    """The rows of one noun."""
+
+    def __init__(self) -> None:
+        self.handlers: dict[ApiRoute, Handler] = {}
+        """In the order in which they stand in their file."""
+
+    def row(self, route: ApiRoute) -> Callable[[Handler], Handler]:
+        """Decorates what answers it."""
+        def put_beside(handler: Handler) -> Handler:
+            self.handlers[route] = handler
+            return handler
+
+        return put_beside

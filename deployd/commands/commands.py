@@ -1,0 +1,20 @@
+"""All that can be done, by noun; put together in `daemon/`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from deployd.commands.activities import ActivityCommands
+from deployd.commands.environments import EnvironmentCommands
+from deployd.commands.housekeeping import HousekeepingCommands
+from deployd.commands.locks import LockCommands
+from deployd.commands.passes import PassCommands
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Commands:
+    environments: EnvironmentCommands
+    locks: LockCommands
+    passes: PassCommands
+    activities: ActivityCommands
+    housekeeping: HousekeepingCommands

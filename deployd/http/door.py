@@ -1,0 +1,78 @@
+"""What every request on `listen` passes first: is it a browser that was led here, and does somebody guess tokens?
+
+One place for all routes, also for those that there are not: the API, the console, git and webhooks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import structlog
+from aiohttp import web
+
+from deployd.access.caller import Caller
+from deployd.access.errors import Forbidden
+from deployd.access.tokens import FindCaller
+from deployd.http.errors import Handler, TooManyTries
+from deployd.http.guesses import Guesses, source_of
+from deployd.http.origins import Ours
+
+log = structlog.get_logger()
+
+
+def _nothing(_: web.Request) -> None:
+    """Nobody wants to know."""
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Who is let in at all; what they may is the routes' business."""
+
+    ours: Ours = field(default_factory=Ours)
+    guesses: Guesses = field(default_factory=Guesses)
+    let_in: Callable[[web.Request], None] = _nothing
+    """Told of each request whose token is right."""
+
+    def guard(self, find: FindCaller) -> Callable[[web.Request, Handler], object]:
+        """A middleware.
+
+        It raises Misdirected, Forbidden (see `origins.py`), or TooManyTries.
+        """
+        @web.middleware
+        async def pass_door(request: web.Request, handler: Handler) -> web.StreamResponse:
+            self.ours.refuse_others(request.method, request.headers)
+            authorization = request.headers.get("Authorization")
+            if authorization:
+                self._bound_guesses(request, find(authorization))
+            return await handler(request)
+
+        return pass_door
+
+    def _bound_guesses(self, request: web.Request, caller: Caller | None) -> None:
+        source = source_of(request.remote, request.headers.get("X-Forwarded-For", ""))
+        pause = self.guesses.pause_seconds(source, caller.name if caller else None)
+        if pause > 0:   # right or wrong: who guesses must not learn it
+            self.guesses.not_looked_at()
+            raise TooManyTries(
+                "too many wrong tokens came from your address: no further one is looked at for now",
+                again_seconds=pause, mend="wait as long as Retry-After says, and use a token that is right",
+            )
+        if caller is None:
+            if self.guesses.failed(source):
+                log.warning("sign_in_failed", path=request.path[:200], source=source)
+        else:
+            self.guesses.was_right(source, caller.name)
+            self.let_in(request)
+
+
+def refuse_remembered(request: web.Request) -> None:
+    """
+    Raises:
+        Forbidden: The token came as a password of Basic, which browsers send by themselves; it is good for reading.
+    """
+    if request.headers.get("Authorization", "").lower().startswith("basic "):
+        raise Forbidden(
+            "a token that is sent as a password (Basic) is good for reading only",
+            mend="send it as `Authorization: Bearer …`",
+        )

@@ -1,0 +1,80 @@
+"""Mails: what applications sent that lies in the box of their environment."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from pathlib import Path
+
+from deployd.access.errors import NotFound
+from deployd.mail.letter import Letter
+from deployd.mail.seen import read_box, read_message
+from deployd.queries.environments import EnvironmentQueries
+from deployd.queries.times import iso_of_seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MailShape:
+    """A mail that an application of an environment sent."""
+
+    id: int
+    at: str
+    """When it came: ISO 8601, UTC."""
+    sender: str
+    """Of the envelope."""
+    recipients: tuple[str, ...]
+    """Who has not got it."""
+    subject: str
+    size_bytes: int
+    state: str
+    """`kept` in the box, `waits` for the relay, or `refused` by it; what the relay took is not here any more."""
+    why: str
+    """What the relay said last."""
+    tries: int
+    again_at: str
+    """When it is tried again: ISO 8601, UTC; empty when it is not."""
+
+
+class MailQueries:
+    def __init__(self, state: Path, environments: EnvironmentQueries, turns: asyncio.Semaphore) -> None:
+        """
+        Args:
+            state: The daemon's folder, which has the boxes.
+            turns: For each look in a box: threads are for others too.
+        """
+        self._state = state
+        self._environments = environments
+        self._turns = turns
+
+    async def all(self, project: str, environment: str) -> list[MailShape]:
+        """In the box of an environment (machine name or branch), newest first.
+
+        Raises:
+            NotFound: There is no such environment.
+        """
+        found = await self._environments.find(project, environment)
+        async with self._turns:
+            letters = await asyncio.to_thread(read_box, self._state, found.project, found.name)
+        return [mail_shape(letter) for letter in letters]
+
+    async def message(self, project: str, environment: str, number: int) -> bytes:
+        """One of them, byte for byte.
+
+        Raises:
+            NotFound: There is none.
+        """
+        found = await self._environments.find(project, environment)
+        async with self._turns:
+            message = await asyncio.to_thread(read_message, self._state, found.project, found.name, number)
+        if message is None:
+            raise NotFound(f"there is no mail {number} in the box of {found.id}",
+                           mend=f"`deployd mail {found.project} {found.name}` shows what there is")
+        return message
+
+
+def mail_shape(letter: Letter) -> MailShape:
+    return MailShape(
+        id=letter.id, at=iso_of_seconds(letter.at), sender=letter.sender, recipients=letter.recipients,
+        subject=letter.subject, size_bytes=letter.size_bytes, state=letter.state, why=letter.why, tries=letter.tries,
+        again_at=iso_of_seconds(letter.again_at) if letter.again_at else "",
+    )

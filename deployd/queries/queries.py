@@ -1,0 +1,34 @@
+"""All that can be asked, by noun; put together in `daemon/`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from deployd.queries.access_logs import AccessLogQueries
+from deployd.queries.activities import ActivityQueries
+from deployd.queries.certificates import CertificateQueries
+from deployd.queries.environments import EnvironmentQueries
+from deployd.queries.figures import FigureQueries
+from deployd.queries.housekeeping import HousekeepingQueries
+from deployd.queries.mails import MailQueries
+from deployd.queries.output import OutputQueries
+from deployd.queries.plans import PlanQueries
+from deployd.queries.projects import ProjectQueries
+from deployd.queries.status import StatusQueries
+from deployd.queries.usage import UsageQueries
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Queries:
+    projects: ProjectQueries
+    environments: EnvironmentQueries
+    activities: ActivityQueries
+    status: StatusQueries
+    figures: FigureQueries
+    certificates: CertificateQueries
+    usage: UsageQueries
+    access_logs: AccessLogQueries
+    output: OutputQueries
+    mails: MailQueries
+    housekeeping: HousekeepingQueries
+    plans: PlanQueries

@@ -1,0 +1,64 @@
+"""Redeploys and rollbacks: which activity is made of them, and what is refused."""
+
+from __future__ import annotations
+
+import pytest
+
+from deployd.access.errors import NotFound
+from deployd.commands.environments import NothingLive
+from deployd.state import environments
+from tests.support.commands_world import MAIN, NOW, SHOP_MAIN, World, version
+
+
+async def test_a_redeploy_takes_the_commit_that_is_live(world: World) -> None:
+    await world.went_live(version("a"), version("b"))
+    made = await world.environments.redeploy("shop", "main", "ada")
+    assert (made.kind, made.commit, made.state, made.who, made.how) == ("redeploy", "b" * 40, "pending", "ada", "api")
+    assert world.lanes.woken == 1
+    assert (await world.environments.redeploy("shop", MAIN, "ada")).environment == MAIN
+
+
+async def test_nothing_live_cannot_be_redeployed(world: World) -> None:
+    await world.store.write(lambda db: environments.ensure(db, SHOP_MAIN, "main", NOW))
+    with pytest.raises(NothingLive, match="nothing is live in main"):
+        await world.environments.redeploy("shop", "main", "ada")
+    with pytest.raises(NothingLive, match="no version before the live one"):
+        await world.environments.rollback("shop", "main", None, "ada")
+    assert world.lanes.woken == 0
+
+
+async def test_a_rollback_goes_to_the_version_before(world: World) -> None:
+    await world.went_live(version("a"), version("b"))
+    made = await world.environments.rollback("shop", "main", None, "ada")
+    assert (made.kind, made.commit, await world.target(made.id)) == ("rollback", "a" * 40, 1)
+
+
+async def test_a_rollback_passes_over_versions_like_the_live_one(world: World) -> None:
+    await world.went_live(version("a"), version("b"), version("b"), version("b"))
+    assert await world.target((await world.environments.rollback("shop", "main", None, "ada")).id) == 1
+
+
+async def test_a_changed_variable_makes_another_version(world: World) -> None:
+    await world.went_live(version("a"), version("b", "old"), version("b", "new"))
+    assert await world.target((await world.environments.rollback("shop", "main", None, "ada")).id) == 2
+
+
+async def test_a_rollback_goes_where_it_is_told(world: World) -> None:
+    await world.went_live(version("a"), version("b"), version("c"))
+    assert await world.target((await world.environments.rollback("shop", "main", 1, "ada")).id) == 1
+
+
+@pytest.mark.parametrize("to", [3, 4])
+async def test_a_rollback_to_the_live_or_an_unknown_version_is_refused(world: World, to: int) -> None:
+    await world.went_live(version("a"), version("b"), version("c"))
+    with pytest.raises(NothingLive) as caught:
+        await world.environments.rollback("shop", "main", to, "ada")
+    assert caught.value.what == f"main has no version {to} to go back to"
+    assert caught.value.mend == "versions that were live, by their activity: 2, 1"
+
+
+async def test_what_is_not_there_is_told(world: World) -> None:
+    with pytest.raises(NotFound, match="there is no project nope"):
+        await world.environments.redeploy("nope", "main", "ada")
+    with pytest.raises(NotFound, match="the project shop has no environment next"):
+        await world.environments.rollback("shop", "next", None, "ada")
