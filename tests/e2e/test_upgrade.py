@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import os
+import re
 import sys
 import tempfile
 from collections.abc import AsyncIterator
@@ -23,9 +24,14 @@ from tests.support.version_before import version_before
 from tests.support.waiting_hooks import APP, Records, crowd
 
 QUEUE = "workers:\n  queue: {commands: {start: sleep 86400}}\n"
-WITH_DATABASE = {
-    ".platform.app.yaml": f'{APP}{QUEUE}relationships:\n  database: "db:mysql"\n',
-    ".platform/services.yaml": "db:\n  type: mariadb:11.8\n  disk: 512\n",
+OF_EACH_KIND = {
+    ".platform.app.yaml": f'{APP}{QUEUE}relationships:\n  database: "db:mysql"\n  cache: "cache:redis"\n',
+    "blog/.platform.app.yaml":
+        f"name: blog\ntype: php:8.4\nweb: {{locations: {{/: {{root: web, passthru: /index.php}}}}}}\n{QUEUE}",
+    "blog/web/index.php": "<?php echo 'blog';",
+    ".platform/services.yaml": "db: {type: 'mariadb:11.8', disk: 512}\ncache: {type: 'redis:8.0'}\n",
+    ".platform/routes.yaml": '"https://{default}/": {type: upstream, upstream: "app:http"}\n'
+                             '"https://blog.{default}/": {type: upstream, upstream: "blog:http"}\n',
 }
 SETTINGS = {"production_branch": "live"}   # main may be deleted
 LOOKS_SECONDS = 3
@@ -53,34 +59,39 @@ def upgraded(me: Developer) -> Developer:
     return dataclasses.replace(me, daemon=dataclasses.replace(me.daemon, program=Program()))
 
 
-async def containers(me: Developer) -> dict[str, str]:
-    """{name: id, and when it was started} of all that run."""
+async def containers(me: Developer) -> set[tuple[str, str, str]]:
+    """(name, id, when it was started) of all that run."""
     listed = await run("docker", "ps", "--quiet", "--filter", f"label=deployd={me.daemon.instance}")
     told = await run("docker", "inspect", "--format", "{{.Name}} {{.Id}} {{.State.StartedAt}}", *listed.text.split())
-    return {name: rest for name, _, rest in (line.partition(" ") for line in told.text.splitlines())}
+    return {(name, number, at) for name, number, at in map(str.split, told.text.splitlines())}
+
+
+async def ids(me: Developer) -> set[str]:
+    return {number for _, number, _ in await containers(me)}
 
 
 async def test_what_was_live_goes_on_untouched_and_is_changed_taken_back_and_removed(me: Developer) -> None:
     state = me.daemon.directory / "var" / "state" / "state.db"
-    await me.write(WITH_DATABASE)
+    await me.write(OF_EACH_KIND)
     pushed = await me.push()
     assert pushed.deployed, pushed.lines
     before, [first] = await containers(me), read_records(state)
-    assert len(before) == 5, "the router, the database, the application with its web server, and its worker"
-    [database] = [name for name in before if name.endswith("-db")]
+    assert len(before) == 9, "the router, two services, two applications with their web servers and workers"
+    unchanged = {number for name, number, _ in before if re.search("-router$|-blog-|-db$|-cache$", name)}
+    assert len(unchanged) == 6, "all but the application that changes"
 
     async with crowd(me, size=4) as seen:
         await me.daemon.stop()
         newer = upgraded(me)
         await newer.daemon.start()
         await asyncio.sleep(LOOKS_SECONDS)
-        assert await containers(newer) == before, "nothing was made anew"
+        assert await containers(newer) == before, "nothing was made or started anew"
 
         await newer.write({"text": "second"})
         pushed = await newer.push()
         assert pushed.deployed, pushed.lines
         assert await newer.page() == (200, "second on main")
-        assert (await containers(newer))[database] == before[database]
+        assert unchanged <= await ids(newer)
 
         back = await run(
             sys.executable, "-m", "deployd", "rollback", "shop", "main", "--no-lock", "--to", str(first.number),
@@ -88,7 +99,7 @@ async def test_what_was_live_goes_on_untouched_and_is_changed_taken_back_and_rem
         )
         assert back.status == 0, back.text
         assert await newer.page() == (200, "first on main")
-        assert (await containers(newer))[database] == before[database]
+        assert unchanged <= await ids(newer)
         assert await ownerless(newer.daemon, read_live(state)) == []
     assert {(answer.status, answer.body) for answer in seen} == {(200, "first on main"), (200, "second on main")}
 
