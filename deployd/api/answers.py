@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from aiohttp import web
 
-from deployd.http.lasting import LASTING
+from deployd.http.outlasts_reload import OUTLASTS_RELOAD
 
 STALLED_SECONDS = 120.0
 """A reader who takes nothing for so long is cut off: what it reads is kept open for it."""
@@ -50,7 +50,7 @@ async def stream(
     response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
     await response.prepare(request)
     if follow and lasts:
-        request[LASTING] = True
+        request[OUTLASTS_RELOAD] = True
     try:
         while (taken := await (lines.take() if follow else lines.rest())) is not None:
             if not taken and not follow:

@@ -14,6 +14,7 @@ from aiohttp import web
 from deployd import __version__
 from deployd.access.actions import refuse_unless_may
 from deployd.access.caller import NOBODY, Caller
+from deployd.access.concurrency import RequestLimit
 from deployd.access.errors import Unauthorized
 from deployd.access.tokens import FindCaller
 from deployd.api.asked import Api, Asked
@@ -24,7 +25,6 @@ from deployd.api.routes import HANDLERS, ROUTES
 from deployd.http.door import Door, refuse_remembered
 from deployd.http.errors import MASK
 from deployd.http.errors import Handler as Answer
-from deployd.http.seats import Seats
 
 log = structlog.get_logger()
 
@@ -69,7 +69,7 @@ def _application(
 ) -> web.Application:
     app = web.Application(middlewares=middlewares, client_max_size=LARGEST_BODY_BYTES)
     document = openapi(ROUTES, __version__)
-    guard = _Guard(api, find, Seats(streams))
+    guard = _Guard(api, find, RequestLimit(streams))
 
     async def describe(_: web.Request) -> web.Response:
         return web.json_response(document)
@@ -87,14 +87,14 @@ class _Guard:
 
     api: Api
     find: FindCaller
-    seats: Seats
+    limit: RequestLimit
 
     def before(self, route: ApiRoute, handler: Handler) -> Answer:
         async def handle(request: web.Request) -> web.StreamResponse:
             began = time.monotonic()
             caller = self.find(request.headers.get("Authorization")) or NOBODY
             _refuse_unless_let(route, request, caller)
-            with self.seats.take(caller.name) if caller != NOBODY else nullcontext():
+            with self.limit.take(caller.name) if caller != NOBODY else nullcontext():
                 answer = await handler(Asked(request, caller, self.api))
             if route.method != "GET":
                 log.info("api_asked", method=route.method, path=request.path, caller=caller.name,

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from deployd.access.actions import Action, refuse_unless_may
+from deployd.access.concurrency import RequestLimit, RequestQueue
 from deployd.access.errors import NotFound, Unauthorized
 from deployd.access.tokens import FindCaller
 from deployd.console.access_log import access_log
@@ -22,7 +23,6 @@ from deployd.console.overview import overview
 from deployd.console.render import FILES, read_file, render
 from deployd.errors import DeployError
 from deployd.http.errors import headers_of, status_of, with_errors_told
-from deployd.http.seats import Seats, Turns
 from deployd.queries.queries import Queries
 
 ENVIRONMENT = "/projects/{project}/environments/{environment}"
@@ -50,7 +50,7 @@ FOR_EVER = {**SAFE, "Cache-Control": "public, max-age=31536000, immutable"}
 
 def console_routes(queries: Queries, find: FindCaller) -> list[web.RouteDef]:
     """Routes of the public application: the pages and what belongs to them."""
-    guard = _Guard(queries, find, Seats(PAGES_OF_ONE), Turns(AT_ONCE, AT_ONCE_OF_ONE))
+    guard = _Guard(queries, find, RequestLimit(PAGES_OF_ONE), RequestQueue(AT_ONCE, AT_ONCE_OF_ONE))
     return [
         *(web.get(path, guard.before(page)) for path, page in PAGES.items()),
         web.get("/projects/{rest:.*}", guard.before(_nothing)),
@@ -64,8 +64,8 @@ class _Guard:
 
     queries: Queries
     find: FindCaller
-    seats: Seats
-    turns: Turns
+    limit: RequestLimit
+    queue: RequestQueue
 
     def before(self, page: Page) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         async def answer(request: web.Request) -> web.Response:
@@ -74,8 +74,8 @@ class _Guard:
                 raise Unauthorized("this page needs a token")
             refuse_unless_may(caller, Action.SEE)
             asked = Asked(caller, self.queries, request.path, request.match_info, request.query)
-            with self.seats.take(caller.name):
-                async with self.turns.take(caller.name):
+            with self.limit.take(caller.name):
+                async with self.queue.take(caller.name):
                     text = await page(asked)
             return _html(text)
 

@@ -10,11 +10,11 @@ from typing import ClassVar
 import structlog
 from aiohttp import web
 
+from deployd.access.concurrency import TooMany
 from deployd.access.errors import Forbidden, NotFound, Unauthorized
 from deployd.activity.explain import Incident
 from deployd.engine.errors import EngineOverran, EngineUnreachable
 from deployd.errors import DeployError, Unusable
-from deployd.http.seats import TooMany
 from deployd.reading.bounds import OfferUnusable, ReadersAbsent, TooManyReadings
 from deployd.router.control import RouterAbsent, RouterUnanswered
 from deployd.state.store import StateUnreadable, StateUnwritable

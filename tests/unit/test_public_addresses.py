@@ -7,7 +7,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 import pytest
 
-from deployd.reach import NOT_PUBLIC, Opening, is_public, parse_opening
+from deployd.public_addresses import NOT_PUBLIC, Opening, is_public, parse_opening
 
 
 @pytest.mark.parametrize("address", [
