@@ -9,6 +9,8 @@ from pathlib import Path
 
 from deployd.activity.line import Line, parse_line
 from deployd.ids import ActivityId
+from deployd.state import activities
+from deployd.state.store import Store
 
 HEARTBEAT_SECONDS = 10.0
 LAST_LINE_SECONDS = 0.5
@@ -106,3 +108,13 @@ class Follower:
         elif len(data) == READ_BYTES:
             return self._read()   # a whole block that is known already
         return new
+
+
+def endings(store: Store) -> HowEnded:
+    """How activities ended, from the database: a log may have no last line."""
+    async def how_ended(activity: ActivityId) -> End | None:
+        found = await store.read(lambda db: activities.find(db, activity))
+        if found is None or found.ended_at is None:
+            return None
+        return End(found.state, found.reason, found.ended_at.isoformat())
+    return how_ended

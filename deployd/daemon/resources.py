@@ -39,7 +39,7 @@ from deployd.state.sealing import Sealer
 from deployd.state.secrets import all_secrets, secrets_named
 from deployd.state.store import Store, open_store
 from deployd.units import MEGABYTE
-from deployd.upkeep.wall import WallKeeper
+from deployd.upkeep.firewall import FirewallManager
 
 log = structlog.get_logger()
 
@@ -64,7 +64,7 @@ class Resources:
     """One for intake and deployments: what the check of a push has read is not read again."""
     slugs: SlugStore
     router_started: RouterStarted
-    wall: WallKeeper
+    wall: FirewallManager
     mail: MailSupervisor
 
 
@@ -86,7 +86,7 @@ async def open_resources(
     if process is None or not process.listeners.listens_on(settings):
         refuse_taken_port(settings)   # before anything is started that a daemon that cannot serve would leave behind
     engine = await stack.enter_async_context(Engine(settings.docker_socket))
-    wall = WallKeeper(engine, settings, KeptTable(table_name(settings.instance), settings.state / "firewall.nft"))
+    wall = FirewallManager(engine, settings, KeptTable(table_name(settings.instance), settings.state / "firewall.nft"))
     await wall.ensure()   # before a container is started
     router = await stack.enter_async_context(open_router(RouterPlaces(settings.run)))
     masker = Masker(settings.secrets())

@@ -15,10 +15,10 @@ from typing import Any, ClassVar
 from deployd.activity.log import Tell
 from deployd.confined.trash import move_to_trash
 from deployd.confined.trees import ensure_owner
-from deployd.deployment.build_room import ensure_cache_in_bounds, room_watched
+from deployd.deployment.build_quota import ensure_cache_in_bounds, room_watched
+from deployd.deployment.deployment import Deployment
 from deployd.deployment.desired import build_variables
 from deployd.deployment.results import Built
-from deployd.deployment.view import Deployment
 from deployd.engine.errors import ScriptLost, ScriptOverran
 from deployd.engine.names import INSTANCE, ROLE, bridge_name
 from deployd.engine.script import Script, age_seconds, follow, prepare, read_status, wrapper_command

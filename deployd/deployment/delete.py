@@ -13,8 +13,8 @@ from pathlib import Path
 from deployd.activity.log import Tell
 from deployd.confined.stages import ensure_unstaged
 from deployd.confined.trash import move_to_trash
+from deployd.deployment.deployment import Deployment
 from deployd.deployment.results import Deleted
-from deployd.deployment.view import Deployment
 from deployd.engine.names import ACTIVITY
 from deployd.forges.known import FORGES
 from deployd.release.ports import Host

@@ -9,10 +9,10 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from deployd.activity.log import Tell
-from deployd.deployment.kept import find_home
+from deployd.deployment.deferred import deferred_of
+from deployd.deployment.deployment import Deployment
+from deployd.deployment.kept_containers import find_home
 from deployd.deployment.results import AppsUp
-from deployd.deployment.view import Deployment
-from deployd.deployment.waiting import waiting_of
 from deployd.engine.names import PART
 from deployd.engine.observed import ContainerSeen
 from deployd.ids import ActivityId
@@ -36,8 +36,8 @@ async def start_apps(deployment: Deployment, host: Host, tell: Tell) -> AppsUp:
     One that needs something that is replaced is made, and started after it. One of which nothing has changed goes on in
     the containers that it has.
     """
-    config, waiting = await read_config(deployment.release, host), waiting_of(deployment)
-    if not waiting.new_owner:
+    config, deferred = await read_config(deployment.release, host), deferred_of(deployment)
+    if not deferred.new_owner:
         await ensure_data_owner(deployment.release, host, deployment.planned.version.uid)
     made = await _made_before(deployment, host)
     await end_without_slug(host, made)
@@ -48,13 +48,13 @@ async def start_apps(deployment: Deployment, host: Host, tell: Tell) -> AppsUp:
     addresses = await fixed_addresses(deployment.release, host, [web_name(deployment.release, app) for app in new])
     containers: list[str] = []
     for app in new:
-        waits = waiting.includes(app, config)
+        waits = deferred.includes(app, config)
         containers += await start_app(
             deployment.release, host, config, app, image, addresses[web_name(deployment.release, app)], only_make=waits,
         )
         if waits:
             tell.line("is started when what it needs is replaced", app=app.name)
-    await together(greet(deployment.release, host, tell, app) for app in new if not waiting.includes(app, config))
+    await together(greet(deployment.release, host, tell, app) for app in new if not deferred.includes(app, config))
     return AppsUp(tuple(containers), deployment.kept or {})
 
 

@@ -10,10 +10,10 @@ from datetime import datetime
 from typing import ClassVar
 
 from deployd.activity.log import Tell
+from deployd.deployment.deployment import Deployment
 from deployd.deployment.ended_starts import tell_ended_starts
 from deployd.deployment.freeze_report import words_of_switch
 from deployd.deployment.results import Healthy, PostDeployed, Retired, Switched
-from deployd.deployment.view import Deployment
 from deployd.errors import DeployError, Transient
 from deployd.project.model import Application
 from deployd.release.answers.not_answering import NotAnswering

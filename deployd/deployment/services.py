@@ -12,9 +12,9 @@ from dataclasses import replace
 from deployd.activity.log import Tell
 from deployd.confined.stages import ensure_unstaged
 from deployd.confined.trash import move_to_trash
+from deployd.deployment.deployment import Deployment
 from deployd.deployment.results import ServicesUp
-from deployd.deployment.service_back import have_service_as_before, is_as_before, services_before
-from deployd.deployment.view import Deployment
+from deployd.deployment.services_as_before import have_service_as_before, is_as_before, services_before
 from deployd.engine.names import DIGEST
 from deployd.release.configuration import read_config
 from deployd.release.data.volumes import belongs_to_another

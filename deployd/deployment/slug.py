@@ -9,8 +9,8 @@ from typing import ClassVar
 from deployd.activity.log import Tell
 from deployd.confined.trash import move_to_trash
 from deployd.confined.trees import bytes_to_read
+from deployd.deployment.deployment import Deployment
 from deployd.deployment.results import Packed
-from deployd.deployment.view import Deployment
 from deployd.errors import DeployError
 from deployd.release.configuration import read_config
 from deployd.release.ports import Host

@@ -17,13 +17,13 @@ import asyncio
 from pathlib import Path
 from typing import ClassVar
 
-from deployd.activity.explain import unwrap
+from deployd.activity.incidents import unwrap
 from deployd.activity.log import Tell
 from deployd.confined.trash import move_to_trash
 from deployd.confined.trees import count_files
+from deployd.deployment.deferred import deferred_of
+from deployd.deployment.deployment import Deployment
 from deployd.deployment.results import Frozen, Taken
-from deployd.deployment.view import Deployment
-from deployd.deployment.waiting import waiting_of
 from deployd.errors import DeployError
 from deployd.release.configuration import read_config
 from deployd.release.data.databases import (
@@ -193,7 +193,7 @@ def _wanted(deployment: Deployment, host: Host) -> bool:
 
 def _may_have_changed(deployment: Deployment) -> bool:
     """Whether a deploy hook was begun, or a service made anew: one in a newer version upgrades its files."""
-    anew = waiting_of(deployment).services and deployment.journal.last("replace_services") is not None
+    anew = deferred_of(deployment).services and deployment.journal.last("replace_services") is not None
     return bool(anew) or deployment.journal.last("run_deploy_hook") is not None
 
 

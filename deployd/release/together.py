@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Coroutine, Iterable
 from typing import Any, TypeVar
 
-from deployd.activity.explain import unwrap
+from deployd.activity.incidents import unwrap
 
 T = TypeVar("T")
 

@@ -25,10 +25,10 @@ from deployd.upkeep.survey import Part
 
 log = structlog.get_logger()
 
-Remake = Callable[[Release, Host, Collection[Part], Callable[[], Awaitable[bool]]], Awaitable[bool]]
+Recreate = Callable[[Release, Host, Collection[Part], Callable[[], Awaitable[bool]]], Awaitable[bool]]
 
 
-async def remake(
+async def recreate(
     release: Release, host: Host, missing: Collection[Part], is_ours: Callable[[], Awaitable[bool]],
 ) -> bool:
     """Make what is missing.

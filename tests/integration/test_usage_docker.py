@@ -15,7 +15,7 @@ from deployd.engine.docker.groups import Groups
 from deployd.engine.names import Names
 from deployd.engine.specs import ContainerSpec
 from deployd.ids import ActivityId, EnvironmentId, EnvironmentName, ProjectId
-from deployd.upkeep.usage.keeper import Usage
+from deployd.upkeep.usage.usage import Usage
 
 IMAGE = "deployd/base:trixie"
 MEMORY = 64 * 1024 * 1024

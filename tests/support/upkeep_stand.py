@@ -12,6 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from deployd.activity.journal import write_result
+from deployd.deployment.kinds import KINDS
 from deployd.deployment.results import Fetched, Planned
 from deployd.engine.names import Names
 from deployd.environment.naming import machine_name
@@ -153,7 +154,7 @@ class Stand:
 
     def enqueue(self, kind: str) -> ActivityId:
         return activities.enqueue(self.store.db, NewActivity(
-            KEY, "main", kind, 1, CommitId("a" * 40), Trigger("ada", "git")), BASE)
+            KINDS[kind], KEY, "main", CommitId("a" * 40), Trigger("ada", "git")), BASE)
 
     def deploy(self, *steps: tuple[str, str, str | None]) -> ActivityId:
         """An activity that is in progress and has been planned, with entries (step, event, result) in its journal."""

@@ -28,7 +28,7 @@ WHOSE = {
         "/proc/meminfo"),
     "deployment/build.py": ("glob is_file mkdir statvfs",
         "caches/, whose entries are root's; the tree in them by confined.trees; statvfs of the state, names in going/"),
-    "deployment/carry.py": ("open",
+    "activity/executor.py": ("open",
         "no file: the log of an activity"),
     "release/code.py": ("exists",
         "repos/, root's"),
@@ -110,6 +110,8 @@ WHOSE = {
         "access logs, root's"),
     "upkeep/access_tail.py": ("open stat",
         "access logs, root's"),
+    "upkeep/branches.py": ("mkdir read_text rename write_text",
+        "tips of remotes, root's"),
     "upkeep/collect/look.py": ("glob is_file iterdir lstat stat",
         "names of folders of root's; sizes by confined.trees"),
     "upkeep/collect/remove.py": ("unlink",
@@ -122,12 +124,10 @@ WHOSE = {
         "output/, root's"),
     "upkeep/usage/disks.py": ("iterdir",
         "volumes/, whose entries are root's; sizes by confined.trees"),
-    "upkeep/usage/keeper.py": ("read_bytes rename write_text",
+    "upkeep/usage/usage.py": ("read_bytes rename write_text",
         "run/, root's"),
-    "upkeep/wall.py": ("read_text",
+    "upkeep/firewall.py": ("read_text",
         "/proc"),
-    "upkeep/lost_pushes.py": ("mkdir read_text rename write_text",
-        "tips of remotes, root's"),
 }
 """{module: (what it calls, whose the files are)}"""
 

@@ -43,6 +43,12 @@ def test_what_is_no_test_is_not_beside_tests(level: str) -> None:
     assert [str(file.relative_to(TESTS)) for file in files if file.name != "conftest.py"] == []
 
 
+def test_no_two_files_of_tests_have_one_name() -> None:
+    """They are modules to pytest, whatever folder they lie in."""
+    names = [file.name for level in LEVELS for file in (TESTS / level).rglob("test_*.py")]
+    assert {name for name in names if names.count(name) > 1} == set()
+
+
 def test_pages_name_tests_that_are_there() -> None:
     level, pages = "|".join(LEVELS), [*REPOSITORY.glob("docs/*.md"), REPOSITORY / "CONTRIBUTING.md"]
     named = {

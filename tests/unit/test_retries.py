@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import deployd
-from deployd.activity.explain import as_transient, unwrap
+from deployd.activity.incidents import as_transient, unwrap
 from deployd.engine.docker.images import ImageNotFetched, not_made
 from deployd.errors import DeployError, Transient
 from deployd.git.remote import is_worth_another_try

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from deployd.activity.error_boundary import ErrorBoundary
 from deployd.activity.journal import Journal, read_result
-from deployd.activity.net import Net
 from deployd.confined.trees import size_of
 from deployd.deployment.results import Planned
 from deployd.engine.names import ACTIVITY, INSTANCE, PART, environment_of
@@ -55,7 +55,7 @@ class Rows:
     """Activities of each project that nothing refers to, newest first"""
 
 
-async def look(store: Store, host: Host, now: datetime, net: Net) -> tuple[Thing, ...]:
+async def look(store: Store, host: Host, now: datetime, boundary: ErrorBoundary) -> tuple[Thing, ...]:
     """Everything that housekeeping knows, needed or not. A kind that cannot be looked at keeps no other from going."""
     rules = host.settings.collect
     rows = await store.read(lambda db: _read(
@@ -63,7 +63,7 @@ async def look(store: Store, host: Host, now: datetime, net: Net) -> tuple[Thing
     ))
     found: list[Thing] = []
     for kind in (_slugs, _volumes, _images, _files):
-        with net.contain(f"looking for {kind.__name__.strip('_')}"):
+        with boundary.contain(f"looking for {kind.__name__.strip('_')}"):
             found += await kind(host, rows)
     return tuple(found)
 

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from deployd.activity.net import Net
+from deployd.activity.error_boundary import ErrorBoundary
 from deployd.confined.trees import size_of
 from deployd.engine.engine import Engine
 from deployd.engine.names import ACTIVITY, ENVIRONMENT, INSTANCE, PART, PROJECT
@@ -29,11 +29,11 @@ SHARED = "shared"
 class Disks:
     """Knows what was counted last."""
 
-    def __init__(self, engine: Engine, places: Places, instance: str, net: Net) -> None:
+    def __init__(self, engine: Engine, places: Places, instance: str, boundary: ErrorBoundary) -> None:
         self._engine = engine
         self._places = places
         self._instance = instance
-        self._net = net
+        self._boundary = boundary
         self.known: Mapping[Part, int] = {}
         """{part: bytes}"""
 
@@ -42,7 +42,7 @@ class Disks:
         await asyncio.sleep(FIRST_SECONDS)
         while True:
             began = loop.time()
-            with self._net.contain("counting what is on the disk"):
+            with self._boundary.contain("counting what is on the disk"):
                 await self.count()
             await asyncio.sleep(max(PAUSE_SECONDS, SHARE * (loop.time() - began)))
 
@@ -51,7 +51,8 @@ class Disks:
         folders = await asyncio.to_thread(lambda: [*self._mounts()]) + await self._volumes()
         found: dict[Part, int] = {}
         for part, folder in folders:
-            with self._net.contain(f"counting what {part.name} of {part.project}/{part.environment} has on the disk"):
+            where = f"{part.name} of {part.project}/{part.environment}"
+            with self._boundary.contain(f"counting what {where} has on the disk"):
                 found[part] = await size_of(folder, limit_seconds=LIMIT_SECONDS)
         self.known = found
 

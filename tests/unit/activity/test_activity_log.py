@@ -12,10 +12,9 @@ import pytest
 from deployd.activity import follower as follower_module
 from deployd.activity import log as log_module
 from deployd.activity.follower import End
-from deployd.activity.line import Line
+from deployd.activity.line import Line, render_line
 from deployd.activity.log import Logs
 from deployd.activity.masking import Masker
-from deployd.activity.render import render_line
 from deployd.errors import DeployError
 from deployd.ids import ActivityId
 from tests.doubles.activity_world import LoopClock

@@ -15,8 +15,8 @@ from deployd.engine.names import Names
 from deployd.engine.observed import ContainerSeen, EventSeen, GroupFigures
 from deployd.errors import DeployError
 from deployd.ids import ActivityId, EnvironmentId, EnvironmentName, ProjectId
-from deployd.upkeep.usage.keeper import MOST_AT_ONCE, SETTLE_SECONDS, Usage
 from deployd.upkeep.usage.parts import MOST_PARTS, OTHERS, Part, Use, bounded
+from deployd.upkeep.usage.usage import MOST_AT_ONCE, SETTLE_SECONDS, Usage
 
 pytestmark = pytest.mark.looptime
 BASE = datetime(2026, 5, 4, 10, tzinfo=UTC)

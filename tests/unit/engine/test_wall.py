@@ -13,7 +13,7 @@ from deployd.errors import DeployError
 from deployd.firewall.kept import FirewallNotKept, KeptTable
 from deployd.firewall.rules import parse_name_servers, render_wall, table_name
 from deployd.settings import Settings
-from deployd.upkeep.wall import ROUND_SECONDS, WallKeeper, wall_of
+from deployd.upkeep.firewall import ROUND_SECONDS, FirewallManager, wall_of
 
 OURS = bridge_prefix("deployd")
 
@@ -56,8 +56,8 @@ def settings(**more: object) -> Settings:
     return Settings.model_validate(more)
 
 
-def keeper(engine: EngineDouble, table: TableDouble, **more: object) -> WallKeeper:
-    return WallKeeper(engine, settings(**more), table, lambda: (ip_address("10.0.0.53"),))
+def keeper(engine: EngineDouble, table: TableDouble, **more: object) -> FirewallManager:
+    return FirewallManager(engine, settings(**more), table, lambda: (ip_address("10.0.0.53"),))
 
 
 def test_interfaces_of_networks_have_names_that_the_kernel_takes_and_begin_alike() -> None:

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from deployd.activity.journal import write_result
 from deployd.daemon.health import collected
+from deployd.deployment.kinds import KINDS
 from deployd.ids import ActivityId, CommitId, SlugKey
 from deployd.plan import KeyParts
 from deployd.release.paths import Places
@@ -81,14 +82,15 @@ class Stand:
         host: Any = SimpleNamespace(
             settings=Settings(directory=folder, **settings), places=self.places, slugs=self.slugs, engine=self.engine,
         )
-        self.collector = Collector(store, host, LoopClock(), lambda: None, self._pack)   # type: ignore[arg-type]
+        requests: Any = None   # no data goes here, which is an activity
+        self.collector = Collector(store, host, LoopClock(), requests, self._pack)   # type: ignore[arg-type]
 
     async def _pack(self, project: str) -> None: ...
 
     def push(self, state: str = "in_progress", **more: Any) -> ActivityId:
         db = self.store.db
         number = activities.enqueue(
-            db, NewActivity(KEY, "main", "push", 1, CommitId("c" * 40), Trigger("ada", "git", **more)), BASE,
+            db, NewActivity(KINDS["push"], KEY, "main", CommitId("c" * 40), Trigger("ada", "git", **more)), BASE,
         )
         if state != "pending":
             activities.begin(db, number, BASE)

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from deployd.activity.journal import write_result
+from deployd.deployment.deployment import Deployment
 from deployd.deployment.results import Frozen
-from deployd.deployment.view import Deployment
 from deployd.engine.docker.engine import EventFollower
 from deployd.engine.errors import NotThere
 from deployd.engine.names import ACTIVITY
@@ -22,6 +22,7 @@ from deployd.engine.observed import ContainerSeen, EventSeen
 from deployd.errors import DeployError
 from deployd.upkeep.back_off import BackOff
 from deployd.upkeep.reconcile import Reconciler
+from deployd.upkeep.router_repair import RouterRepairer
 from deployd.upkeep.watch import Watch
 from tests.support.upkeep_stand import BASE, INSTANCE, KEY, MAIN, SHOP, Stand
 
@@ -149,7 +150,8 @@ def world(tmp_path: Path) -> World:
     engine.add(f"{INSTANCE}-router", {"deployd": INSTANCE, "deployd.role": "router"})
     reconciler = Reconciler(stand.store, stand.host, stand.clock)
     remaker = Remaker(stand, engine)
-    watch = Watch(stand.store, stand.host, reconciler, stand.router, stand.clock, remaker.ensure_router, remake=remaker)
+    router = RouterRepairer(stand.host, stand.router, reconciler, remaker.ensure_router)
+    watch = Watch(stand.store, stand.host, reconciler, router, recreate=remaker)
     return World(stand, engine, watch, reconciler, remaker)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from deployd.activity.net import Net
+from deployd.activity.error_boundary import ErrorBoundary
 from deployd.engine.names import Names
 from deployd.engine.observed import VolumeSeen
 from deployd.ids import ActivityId, EnvironmentId, EnvironmentName, ProjectId
@@ -51,9 +51,9 @@ async def test_each_part_has_its_own_and_one_that_cannot_be_counted_keeps_no_oth
     monkeypatch.setattr(module, "size_of", size_of)
     for name in ("shop", "shop--mailer", "shared"):
         (tmp_path / "environments/shop/main/volumes" / name).mkdir(parents=True)
-    net = Net("disks")
+    boundary = ErrorBoundary("disks")
     docker: Any = Docker(tmp_path / "docker")
-    disks = Disks(docker, Places(tmp_path, tmp_path), "test", net)
+    disks = Disks(docker, Places(tmp_path, tmp_path), "test", boundary)
     async with asyncio.TaskGroup() as group:
         serving = group.create_task(disks.serve())
         await asyncio.sleep(FIRST_SECONDS + 50)
@@ -61,7 +61,7 @@ async def test_each_part_has_its_own_and_one_that_cannot_be_counted_keeps_no_oth
             Part("shop", "main", "worker", "shop--mailer"): 12, Part("shop", "main", "shared", "shared"): 6,
             Part("shop", "main", "service", "db"): 5,
         }
-        assert net.failures == 1
+        assert boundary.failures == 1
         assert len(counted) == 4
         await asyncio.sleep(PAUSE_SECONDS + 100)
         assert len(counted) == 4, "it took 32 s, so the next round is in an hour"

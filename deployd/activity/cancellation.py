@@ -1,6 +1,6 @@
-"""What people want of an activity that runs: its end, or that it looks at once whether a stuck undo goes now.
+"""The cancellation of an activity that runs: it ends the step under way, unless it comes too late.
 
-A cancel, or a newer push, ends the step under way, unless it comes too late.
+A person asks for it, or a newer push. The same way somebody says that a stuck undo is to be tried at once.
 
 `CancelledError` is not used for this: it means one thing, that the daemon stops, and then the activity stays open.
 """
@@ -12,8 +12,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 
-class WishCame(Exception):
-    """A wish ended the scope."""
+class CancellationCame(Exception):
+    """A cancellation ended the scope."""
 
 
 class Hold(Exception):
@@ -24,13 +24,13 @@ class TimeOver(Exception):
     """The scope's own time is over. Not a `TimeoutError`: a step may raise one of its own, which is another thing."""
 
 
-class Wish:
-    """Whether somebody wants a running activity to end. The journal has the wish before it is asked for here."""
+class Cancellation:
+    """Whether somebody wants a running activity to end. The journal has it before it is requested here."""
 
     def __init__(self) -> None:
-        self.asked = False
+        self.requested = False
         self.too_late = False
-        """The activity is past its way back: a wish changes nothing any more."""
+        """The activity is past its way back: a cancellation changes nothing any more."""
         self._scope: asyncio.Timeout | None = None
         self._nudged = asyncio.Event()
 
@@ -45,23 +45,23 @@ class Wish:
             async with asyncio.timeout(seconds):
                 await self._nudged.wait()
 
-    def ask(self) -> None:
+    def request(self) -> None:
         """End the step that is under way; from the switch on nothing is ended. May be asked twice."""
-        self.asked = True
+        self.requested = True
         if self._scope is not None and not self._scope.expired():
             self._scope.reschedule(asyncio.get_running_loop().time())
 
     @asynccontextmanager
     async def limit(self, seconds: float | None, *, may_end: bool) -> AsyncIterator[None]:
-        """The scope of a step or of a wait: its time limit, ended early by a wish.
+        """The scope of a step or of a wait: its time limit, ended early by a cancellation.
 
         Raises:
-            WishCame: There is a wish, and it may end this scope.
+            CancellationCame: There is a cancellation, and it may end this scope.
             TimeOver: The time is over.
         """
         self.too_late = not may_end
-        if self.asked and may_end:
-            raise WishCame
+        if self.requested and may_end:
+            raise CancellationCame
         scope = asyncio.timeout(seconds)
         try:
             async with scope:
@@ -73,4 +73,4 @@ class Wish:
         except TimeoutError:
             if not scope.expired():
                 raise
-            raise (WishCame if self.asked and may_end else TimeOver) from None
+            raise (CancellationCame if self.requested and may_end else TimeOver) from None

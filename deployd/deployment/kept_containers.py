@@ -3,7 +3,7 @@
 What it sees is the whole of what its containers are made of: image, slug, variables, relationships and their
 addresses, mounts, configuration, size, web server. A digest of that is a label of both containers. It is compared with
 the digest of what they would be made of now, under their own name; so whatever is ever added to it counts.
-A container that has ended and was started again, by whomever, is not kept: who pushes may well do so to mend that.
+A container that has ended and was started again, by whomever, is not kept: who pushes may well do so to repair that.
 A redeploy is asked for to have things started anew, and keeps none.
 """
 
@@ -13,8 +13,8 @@ import asyncio
 from dataclasses import replace
 
 from deployd.confined.stages import are_staged
-from deployd.deployment.view import Deployment
-from deployd.deployment.waiting import waiting_of
+from deployd.deployment.deferred import deferred_of
+from deployd.deployment.deployment import Deployment
 from deployd.engine.names import DIGEST
 from deployd.ids import ActivityId
 from deployd.project.model import Application, ProjectConfig
@@ -24,9 +24,6 @@ from deployd.release.applications.starts import read_starts
 from deployd.release.data.volumes import mount_places
 from deployd.release.ports import Host
 from deployd.release.version import AppVersion
-
-ANEW = frozenset({"redeploy"})
-"""Kinds of activity after which everything has been started anew."""
 
 
 async def find_home(
@@ -38,7 +35,7 @@ async def find_home(
         deployment: Knows which of those that it has relationships to are kept.
     """
     before = deployment.planned.before
-    if before is None or deployment.activity.kind in ANEW or waiting_of(deployment).includes(app, config):
+    if before is None or deployment.mode.starts_anew or deferred_of(deployment).includes(app, config):
         return None
     if not _is_same(before.app(app.name), deployment.planned.version.app(app.name)):
         return None   # mostly: it costs nothing more

@@ -9,7 +9,7 @@ from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
-from deployd.activity.net import Net
+from deployd.activity.error_boundary import ErrorBoundary
 from deployd.clock import Clock
 from deployd.engine.crowd import Crowd
 from deployd.engine.engine import Figures
@@ -37,7 +37,7 @@ class Usage:
 
     def __init__(
         self, engine: Engine, crowd: Crowd, disks: Disks, clock: Clock, kept: Path, *, groups: Figures,
-        net: Net | None = None,
+        boundary: ErrorBoundary | None = None,
     ) -> None:
         """
         Args:
@@ -48,7 +48,7 @@ class Usage:
         self._disks = disks
         self._kept = kept
         self._groups = groups
-        self._net = net or Net("usage")
+        self._boundary = boundary or ErrorBoundary("usage")
         self._kills = Kills(clock, _read(kept))
         self._written: dict[str, Before] | None = None
         self._details: dict[str, ContainerSeen] = {}
@@ -77,7 +77,7 @@ class Usage:
         """Look at what was killed, and at what was started, for ever."""
         while True:
             self._news.clear()   # before the look: what comes meanwhile is looked at in the next one
-            with self._net.contain("the look at what was killed"):
+            with self._boundary.contain("the look at what was killed"):
                 await self.look()
             with suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_SECONDS):
@@ -169,7 +169,7 @@ class Usage:
         for name in wanted[:MOST_AT_ONCE]:
             self._stale.discard(name)
             self._asked.add(name)
-            with self._net.contain("asking for a container"):
+            with self._boundary.contain("asking for a container"):
                 seen = await self._engine.container(name)
                 if seen is not None:
                     self._details[name] = seen

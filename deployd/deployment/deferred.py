@@ -1,4 +1,4 @@
-"""What of a deployment waits until visitors are held: it takes something away that the version before needs.
+"""What of a deployment is deferred until visitors are held: it takes something away that the version before needs.
 
     a service whose container becomes another one     its new container is there, not started
     files of mounts that get another owner            they are given away then
@@ -11,13 +11,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from deployd.deployment.deployment import Deployment
 from deployd.deployment.results import ServicesUp
-from deployd.deployment.view import Deployment
 from deployd.project.model import Application, ProjectConfig
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class Deferred:
+    """What is replaced, and so is an application that needs it."""
+
     services: frozenset[str] = frozenset()
     new_owner: bool = False
 
@@ -30,13 +32,13 @@ class Waiting:
         return self.new_owner or bool(_needs(app, config) & self.services)
 
 
-def waiting_of(deployment: Deployment) -> Waiting:
-    """What waits; nothing when an earlier deployd began the deployment, which replaced things at once."""
+def deferred_of(deployment: Deployment) -> Deferred:
+    """What is deferred; nothing when an earlier deployd began the deployment, which replaced things at once."""
     try:
         up = deployment.journal.result("start_services", ServicesUp)
     except LookupError:
-        return Waiting()
-    return Waiting(frozenset(up.replaced), up.new_owner)
+        return Deferred()
+    return Deferred(frozenset(up.replaced), up.new_owner)
 
 
 def _needs(app: Application, config: ProjectConfig) -> set[str]:

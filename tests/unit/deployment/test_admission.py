@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from deployd.activity.slots import Need
-from deployd.deployment.admission import memory_needed
+from deployd.activity.admission import Need
+from deployd.activity.table import Step
+from deployd.deployment.deployment import Deployment
 from deployd.deployment.steps import PUSH
 from deployd.ids import SlugKey
 from deployd.plan import Plan, PlannedApp
@@ -15,6 +17,12 @@ from deployd.settings import Settings
 from tests.unit.deployment.test_deployment_decisions import deployment
 
 BUILD, DEPLOY = PUSH.step("build_apps"), PUSH.step("start_services")
+
+
+def memory_needed(settings: Settings, total_mb: int, step: Step, made: Deployment) -> Need:
+    host: Any = SimpleNamespace(settings=settings)
+    assert step.admission is not None
+    return step.admission.need(made, host, total_mb)
 
 
 def plan(action: Any) -> Plan:

@@ -1,15 +1,17 @@
-"""What activities in progress wait for, in words.
-
-In memory only: after a restart of the daemon they wait anew, and say it again.
-"""
+"""What all activities share: slots in pools, memory, and the words for what each of them waits for."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from deployd.activity.admission import Pool
+from deployd.activity.slots import Slots
 from deployd.ids import ActivityId
 
 
 class Waits:
-    """{activity: what it waits for}"""
+    """{activity: what it waits for}, in memory only: after a restart of the daemon they wait anew, and say it again."""
 
     def __init__(self) -> None:
         self._now: dict[ActivityId, str] = {}
@@ -37,3 +39,13 @@ class Waits:
         """It waits no more; it need not have waited."""
         self._now.pop(activity, None)
         self._stuck.discard(activity)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What all activities share."""
+
+    pools: Mapping[Pool, Slots]
+    memory_mb: int = 0
+    """All that builds and deployments may count on."""
+    waits: Waits = field(default_factory=Waits)

@@ -6,8 +6,8 @@
 
 from __future__ import annotations
 
-from deployd.deployment.view import Deployment
-from deployd.deployment.waiting import waiting_of
+from deployd.deployment.deferred import deferred_of
+from deployd.deployment.deployment import Deployment
 from deployd.engine.names import DIGEST
 from deployd.release.gone import ensure_gone
 from deployd.release.images_missing import NO_CONTAINER
@@ -21,7 +21,7 @@ async def services_before(deployment: Deployment, host: Host) -> list[Wanted]:
     """The services that this deployment makes anew, as they were."""
     before = deployment.planned.before
     names = {change.name for change in deployment.planned.plan.services if change.action == "recreate"}
-    names |= waiting_of(deployment).services
+    names |= deferred_of(deployment).services
     if before is None or not names:
         return []
     result = await host.code.read(deployment.project, before.commit)

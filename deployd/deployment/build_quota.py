@@ -13,11 +13,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import ClassVar
 
-from deployd.activity.explain import unwrap
+from deployd.activity.incidents import unwrap
 from deployd.activity.log import Tell
 from deployd.confined.trash import move_to_trash
 from deployd.confined.trees import Use, read_use
-from deployd.deployment.view import Deployment
+from deployd.deployment.deployment import Deployment
 from deployd.engine.names import INSTANCE, PROJECT, ROLE
 from deployd.errors import DeployError
 from deployd.process import ProgramOverran

@@ -37,7 +37,7 @@ class Engine(Protocol):
     async def networks(self, labels: dict[str, str]) -> tuple[NetworkSeen, ...]: ...
 
 
-class WallKeeper:
+class FirewallManager:
     """Keeps the wall of one daemon."""
 
     def __init__(

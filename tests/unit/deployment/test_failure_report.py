@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
+from deployd.activity.error_boundary import ErrorBoundary
+from deployd.activity.executor import Executor
 from deployd.activity.journal import DONE, FAILED, STARTED, UNDONE, Journal
-from deployd.activity.net import Net
-from deployd.deployment.carry import Carrier
+from deployd.activity.kinds import Progress
+from deployd.deployment.kinds import KINDS
 from deployd.deployment.steps import PUSH
 from deployd.settings import ProjectSettings, Settings
 from deployd.state.entries import Entry
@@ -32,14 +34,15 @@ class Facts:
             raise self._error
 
 
-async def ask(facts: Facts, *entries: tuple[str, str]) -> Carrier:
+async def ask(facts: Facts, *entries: tuple[str, str]) -> Executor:
     host: Any = SimpleNamespace(settings=Settings(projects={SHOP: ProjectSettings(id=SHOP)}), facts=facts)
     missing: Any = None
-    carrier = Carrier(missing, host, missing, missing, missing, 0, Net("way back"))
+    executor = Executor(KINDS, missing, host, missing, missing, ErrorBoundary("way back"))
     journal = Journal(tuple(Entry(step, event, NOW) for step, event in entries))
     tell: Any = QuietTell()
-    await carrier._ask_live(deployment(None).activity, PUSH, tell, journal)
-    return carrier
+    progress = Progress(deployment(None).activity, PUSH, journal)
+    await executor._tell_contained(KINDS["push"].reports.after_way_back, progress, tell)
+    return executor
 
 
 @pytest.mark.parametrize(("entries", "asked"), [
@@ -59,5 +62,5 @@ async def test_visitors_are_asked_for_after_each_way_back_and_not_where_nothing_
 
 
 async def test_an_activity_does_not_fail_of_it() -> None:
-    carrier = await ask(Facts(RuntimeError("nobody expected this")), ("start_apps", FAILED))
-    assert carrier.net.failures == 1
+    executor = await ask(Facts(RuntimeError("nobody expected this")), ("start_apps", FAILED))
+    assert executor.boundary.failures == 1

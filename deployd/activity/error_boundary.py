@@ -1,6 +1,6 @@
-"""The net under loops that serve many: one item that fails is told, counted and tried again later; the others go on.
+"""The error boundary of a loop over many: one item that fails is told, counted and tried again; the others go on.
 
-The third place that catches every exception. The runner's net ends an activity and the one of `supervised` ends a task;
+The third place that catches every exception. The runner's ends an activity and the one of `supervised` ends a task;
 a loop has neither at its hand for one item of many, and would fall with all that it serves. So whatever goes over
 environments, projects, hosts or crons does the work of each in here:
 
@@ -25,7 +25,7 @@ from typing import ClassVar
 
 import structlog
 
-from deployd.activity.explain import Incident, unwrap
+from deployd.activity.incidents import Incident, unwrap
 from deployd.errors import DeployError, Transient
 
 log = structlog.get_logger()
@@ -75,8 +75,8 @@ class Tried:
 class _Contained:
     """`with`: on the way out an error is caught."""
 
-    def __init__(self, net: Net, item: str, shown: bool) -> None:
-        self._net = net
+    def __init__(self, boundary: ErrorBoundary, item: str, shown: bool) -> None:
+        self._boundary = boundary
         self._item = item
         self._shown = shown
         self._tried = Tried()
@@ -88,13 +88,13 @@ class _Contained:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None,
     ) -> bool:
         if error is None:
-            self._net.succeeded(self._item)
+            self._boundary.succeeded(self._item)
             return False
         if not isinstance(error, Exception):
             return False
-        failing = self._net.failed(self._item, error, shown=self._shown)
+        failing = self._boundary.failed(self._item, error, shown=self._shown)
         self._tried.error = failing.error
-        self._tried.again_in = self._net.pause_seconds(self._item)
+        self._tried.again_in = self._boundary.pause_seconds(self._item)
         return True
 
 
@@ -105,8 +105,8 @@ def _time() -> float:
         return time.monotonic()
 
 
-class Net:
-    """The net of one loop. Items are named in words: `the crons of shop/main`."""
+class ErrorBoundary:
+    """The error boundary of one loop. Items are named in words: `the crons of shop/main`."""
 
     def __init__(
         self, loop: str, *, longest_seconds: float = LONGEST_PAUSE_SECONDS, now: Callable[[], float] = _time,
@@ -214,22 +214,22 @@ class Net:
         return name, True
 
 
-class Nets:
-    """The nets of all loops of a daemon, for its status and its figures."""
+class ErrorBoundaries:
+    """The error boundaries of all loops of a daemon, for its status and its figures."""
 
     def __init__(self) -> None:
-        self._nets: dict[str, Net] = {}
+        self._boundaries: dict[str, ErrorBoundary] = {}
 
-    def of(self, loop: str) -> Net:
-        """The net of a loop; made when it is first asked for."""
-        return self._nets.setdefault(loop, Net(loop))
+    def of(self, loop: str) -> ErrorBoundary:
+        """The error boundary of a loop; made when it is first asked for."""
+        return self._boundaries.setdefault(loop, ErrorBoundary(loop))
 
     def troubles(self) -> list[str]:
-        return [trouble for net in self._nets.values() for trouble in net.troubles()]
+        return [trouble for boundary in self._boundaries.values() for trouble in boundary.troubles()]
 
     def figures(self) -> dict[str, tuple[int, int]]:
         """{loop: (failures since the daemon started, items that fail now)}"""
-        return {name: (net.failures, net.failing) for name, net in self._nets.items()}
+        return {name: (boundary.failures, boundary.failing) for name, boundary in self._boundaries.items()}
 
 
 @contextmanager

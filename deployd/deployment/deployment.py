@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from deployd.activity.journal import Journal
+from deployd.deployment.mode import Mode
 from deployd.deployment.results import AppsUp, Fetched, Planned, Replaced, Taken
 from deployd.engine.names import Names
 from deployd.environment.naming import EnvironmentType
@@ -24,6 +25,8 @@ class Deployment:
     project: ProjectSettings
     instance: str
     journal: Journal
+    mode: Mode
+    """How its kind goes about it."""
     kept: Mapping[str, ActivityId] | None = None
     """{application that goes on in its containers: the deployment that made these}; None: as the journal says."""
 
