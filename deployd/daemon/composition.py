@@ -20,9 +20,7 @@ from deployd.daemon.process_state import ProcessState
 from deployd.daemon.resources import Resources
 from deployd.deployment.kinds import KINDS
 from deployd.deployment.requests import Requests
-from deployd.engine.crowd import Crowd
-from deployd.engine.docker.groups import Groups
-from deployd.engine.docker.images import Images
+from deployd.engine.container_cache import ContainerCache
 from deployd.http.failed_sign_ins import FailedSignIns
 from deployd.intake.commit_checker import CommitChecker
 from deployd.intake.ports import Intake
@@ -67,7 +65,7 @@ class Activities:
 class Observation:
     """What is seen of containers and of visitors, for people and monitors."""
 
-    crowd: Crowd
+    containers: ContainerCache
     disks: Disks
     usage: Usage
     outputs: Outputs
@@ -120,7 +118,7 @@ def host_of(resources: Resources, settings: Settings, catalogue: Catalogue) -> H
     places = Places(settings.state, settings.run)
     return Host(
         settings=settings, catalogue=catalogue, clock=resources.clock, places=places, code=resources.code,
-        engine=resources.engine, images=Images(resources.engine.docker, catalogue),
+        engine=resources.engine, images=resources.engine.catalogue_images(catalogue),
         slugs=Slugs(resources.slugs, places.mounts), router=resources.router,
         facts=StateFacts(
             resources.store, resources.engine, settings, resources.clock, resources.masker, resources.sealer,
@@ -158,14 +156,13 @@ def _limits(settings: Settings, memory: Memory, boundaries: ErrorBoundaries) -> 
 
 def _observation(resources: Resources, host: Host, boundaries: ErrorBoundaries) -> Observation:
     engine, clock, settings = resources.engine, resources.clock, host.settings
-    crowd = Crowd(engine, settings.instance)
+    containers = ContainerCache(engine, settings.instance)
     disks = Disks(engine, host.places, settings.instance, boundaries.of("disks"))
     usage = Usage(
-        engine, crowd, disks, clock, settings.run / "memory-kills.json", groups=Groups(),
-        boundary=boundaries.of("usage"),
+        engine, containers, disks, clock, settings.run / "memory-kills.json", boundaries.of("usage"),
     )
-    outputs = Outputs(engine, crowd, host.places.output, host.places.crons, resources.masker.clean_all, clock)
-    return Observation(crowd, disks, usage, outputs, Traffic(), FailedSignIns())
+    outputs = Outputs(engine, containers, host.places.output, host.places.crons, resources.masker.clean_all, clock)
+    return Observation(containers, disks, usage, outputs, Traffic(), FailedSignIns())
 
 
 def _upkeep(
@@ -178,7 +175,7 @@ def _upkeep(
         reconciler=reconciler,
         watch=Watch(
             store, host, reconciler, _router_repairer(resources, host, reconciler),
-            boundary=boundaries.of("watch"), hear=(observation.crowd.hear, observation.usage.hear),
+            boundary=boundaries.of("watch"), hear=(observation.containers.hear, observation.usage.hear),
         ),
         collector=Collector(
             store, host, clock, requests, resources.code.pack, boundary=boundaries.of("housekeeping"),

@@ -19,8 +19,8 @@ from deployd.daemon.certificates import ensure_authority
 from deployd.daemon.composition import Daemon
 from deployd.daemon.http import Http, compose_http
 from deployd.intake.receive_hook_folder import write_hooks
-from deployd.release.gone import retention_of
-from deployd.router_process.upgrade import end_earlier_ones
+from deployd.release.container_removal import retention_of
+from deployd.router_process.earlier import end_earlier_ones
 from deployd.state import activities
 from deployd.systemd import keep_watchdog_fed, notify, ready, reloading
 from deployd.upkeep.deep_stages import keep_stages_shallow

@@ -18,7 +18,7 @@ from deployd.activity.log import Tell
 from deployd.confined.trash import move_to_trash
 from deployd.confined.trees import Use, read_use
 from deployd.deployment.deployment import Deployment
-from deployd.engine.names import INSTANCE, PROJECT, ROLE
+from deployd.engine.names import instance_labels
 from deployd.errors import DeployError
 from deployd.process import ProgramOverran
 from deployd.release.ports import Host
@@ -67,7 +67,7 @@ async def ensure_cache_in_bounds(deployment: Deployment, host: Host, tell: Tell)
     shares = settings.shares_of(deployment.project.id)
     most = Use(min(settings.collect.cache_mb, shares.build_mb // 2) * MEGABYTE, shares.build_files // 2)
     use = await _use(most, cache)
-    labels = {INSTANCE: deployment.instance, PROJECT: deployment.project.id, ROLE: "build"}
+    labels = instance_labels(deployment.instance, project=deployment.project.id, role="build")
     if not (too_much := _too_much(use, most)) or await host.engine.containers(labels):
         return
     await move_to_trash(cache, host.places.going)   # who comes meanwhile gets a new one, and no half of this

@@ -20,17 +20,17 @@ from deployd.ids import ActivityId, CommitId
 from deployd.plan import KeyParts, WantedApp, WantedService
 from deployd.project.model import Application, ProjectConfig, Service
 from deployd.release.applications.kernel_limits import too_large_to_start
+from deployd.release.configuration_refused import ConfigurationRefused
 from deployd.release.digests import digest, service_digest
 from deployd.release.images_missing import NO_CONTAINER, images_missing, kept_versions
+from deployd.release.parallel import in_parallel
 from deployd.release.ports import Host
-from deployd.release.refused import ConfigurationRefused
 from deployd.release.release import Environment
-from deployd.release.together import together
 from deployd.release.version import AppVersion, ServiceVersion, Version, worker_part
 from deployd.runtimes.build_steps import RECIPE_VERSION
 from deployd.services.families import family_of
 from deployd.settings import ProjectSettings, Settings
-from deployd.slugs.key import build_part, slug_key
+from deployd.slugs.key import BuildInput, build_part, slug_key
 
 MOST_ROUTES_BYTES = MOST_VALUE_BYTES - value_bytes("MAGENTO_CLOUD_ROUTES", "")
 
@@ -156,7 +156,7 @@ def cannot_be_masked(project: ProjectSettings) -> list[str]:
 
 async def _app_version(host: Host, candidate: Candidate, app: Application, image_id: str) -> AppVersion:
     project, branch, commit = candidate.place.project, candidate.place.branch, candidate.commit
-    listing, tree = await together([
+    listing, tree = await in_parallel([
         host.code.listing(project.id, commit, app.root, candidate.config),
         host.code.tree(project.id, commit, app.root),
     ])
@@ -166,7 +166,7 @@ async def _app_version(host: Host, candidate: Candidate, app: Application, image
     parts = KeyParts(listing, digest(settings), digest(visible), image_id, str(RECIPE_VERSION))
     return AppVersion(
         app.name,
-        slug_key(project.id, app.name, listing, settings, visible, image_id, RECIPE_VERSION),
+        slug_key(BuildInput(project.id, app.name, listing, settings, visible, image_id, RECIPE_VERSION)),
         tree,
         image_id,
         parts,

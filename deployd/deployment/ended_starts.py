@@ -12,7 +12,7 @@ from deployd.deployment.deployment import Deployment
 from deployd.project.model import Application, ProjectConfig
 from deployd.release.applications.environment_file import environment_error
 from deployd.release.applications.needed import is_needed, scripts_of
-from deployd.release.applications.starts import Starts, read_starts
+from deployd.release.applications.start_records import Starts, read_starts
 from deployd.release.ports import Host
 from deployd.release.version import worker_part
 

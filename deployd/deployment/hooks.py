@@ -13,11 +13,11 @@ from deployd.deployment.results import Frozen, HookRan
 from deployd.errors import DeployError
 from deployd.release.applications.cron_runs import wait_for_crons
 from deployd.release.applications.hook_runs import HookFailed, end_hook, run_hook
-from deployd.release.applications.workers import stop_old_workers
 from deployd.release.configuration import read_config
 from deployd.release.fingerprint import live_containers
 from deployd.release.ports import Host
 from deployd.release.routes import route_set
+from deployd.release.version_removal import stop_old_workers
 from deployd.router.table import Released, RouteSet
 
 

@@ -19,8 +19,8 @@ from deployd.engine.names import DIGEST
 from deployd.ids import ActivityId
 from deployd.project.model import Application, ProjectConfig
 from deployd.release.applications.needed import scripts_of
-from deployd.release.applications.start import made_of
-from deployd.release.applications.starts import read_starts
+from deployd.release.applications.start import WebServer, made_of
+from deployd.release.applications.start_records import read_starts
 from deployd.release.data.volumes import mount_places
 from deployd.release.ports import Host
 from deployd.release.version import AppVersion
@@ -43,7 +43,7 @@ async def find_home(
     as_it_is = replace(deployment, kept={**(deployment.kept or {}), app.name: home})
     if not await _is_well(as_it_is, host, app):
         return None
-    made = await made_of(as_it_is.release, host, config, app, web_image, "")
+    made = await made_of(as_it_is.release, host, config, app, WebServer(web_image))
     for spec in (made.web, made.own):
         there = await host.engine.container(spec.name)
         if there is None or not there.running or there.has_ended or there.labels.get(DIGEST) != spec.labels[DIGEST]:

@@ -21,16 +21,16 @@ from deployd.deployment.results import Frozen, Replaced
 from deployd.deployment.services_as_before import have_service_as_before, services_before
 from deployd.engine.names import DIGEST
 from deployd.project.model import Application, ProjectConfig
-from deployd.release.answers.answered import wait_until_answered
-from deployd.release.answers.greeting import greet, wait_until_listening
-from deployd.release.applications.start import in_order_of_need, start_app, web_image_and_addresses, web_name
+from deployd.release.answers.listening import greet, wait_until_listening
+from deployd.release.answers.open_requests import wait_until_answered
+from deployd.release.applications.start import in_order_of_need, start_app, web_servers
 from deployd.release.configuration import read_config
 from deployd.release.data.volumes import ensure_data_owner
+from deployd.release.parallel import in_parallel
 from deployd.release.ports import Host
 from deployd.release.release import Release
-from deployd.release.removal import end_new_apps
 from deployd.release.services.service import Wanted, ensure_provisioned, ensure_running, wanted_services
-from deployd.release.together import together
+from deployd.release.version_removal import end_new_apps
 
 STOP_SECONDS = 60
 
@@ -48,7 +48,7 @@ async def replace_services(deployment: Deployment, host: Host, tell: Tell) -> Re
     config = await read_config(deployment.release, host)
     await wait_until_answered(deployment.before, host, tell)
     wanted = await wanted_services(deployment.release, host, config, deferred.services)
-    seconds = await together(_replace(deployment, host, tell, item) for item in wanted)
+    seconds = await in_parallel(_replace(deployment, host, tell, item) for item in wanted)
     if await ensure_data_owner(deployment.release, host, deployment.planned.version.uid):
         tell.line(f"the files of its mounts belong to the user {deployment.planned.version.uid} of the project now")
     apps = [app for app in in_order_of_need(config) if deferred.includes(app, config)]
@@ -70,7 +70,7 @@ async def put_back_replaced(deployment: Deployment, host: Host, tell: Tell) -> N
     if not deferred.anything or before is None:
         return
     await end_new_apps(deployment.release, host)   # they go anyway, and must not write into what is put back
-    await together(_put_back(deployment, host, tell, item) for item in await services_before(deployment, host))
+    await in_parallel(_put_back(deployment, host, tell, item) for item in await services_before(deployment, host))
     await ensure_data_owner(deployment.release, host, before.version.uid)
     await _start_anew(before, host, deferred)
 
@@ -106,10 +106,11 @@ async def _start(
 ) -> None:
     if not apps:
         return
-    image, addresses = await web_image_and_addresses(deployment.release, host, tell, config)
+    image = await host.images.ensure(host.catalogue.web, tell.line)
+    servers = await web_servers(deployment.release, host, image, apps)
     for app in apps:
-        await start_app(deployment.release, host, config, app, image, addresses[web_name(deployment.release, app)])
-    await together(greet(deployment.release, host, tell, app) for app in apps)
+        await start_app(deployment.release, host, config, app, servers[app.name])
+    await in_parallel(greet(deployment.release, host, tell, app) for app in apps)
 
 
 async def _start_anew(earlier: Release, host: Host, deferred: Deferred) -> None:

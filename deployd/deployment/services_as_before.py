@@ -9,7 +9,7 @@ from __future__ import annotations
 from deployd.deployment.deferred import deferred_of
 from deployd.deployment.deployment import Deployment
 from deployd.engine.names import DIGEST
-from deployd.release.gone import ensure_gone
+from deployd.release.container_removal import ensure_gone
 from deployd.release.images_missing import NO_CONTAINER
 from deployd.release.ports import Host
 from deployd.release.services.service import Wanted, ensure_running, with_addresses

@@ -43,9 +43,9 @@ from deployd.release.data.mount_copy import (
     write_request,
 )
 from deployd.release.data.volume_copy import by_hand
+from deployd.release.parallel import in_parallel
 from deployd.release.ports import Host
-from deployd.release.removal import end_new_apps
-from deployd.release.together import together
+from deployd.release.version_removal import end_new_apps
 from deployd.units import megabytes
 
 UNDER_WAY_SECONDS = 0.5
@@ -149,7 +149,7 @@ async def _put_back(deployment: Deployment, host: Host, tell: Tell, taken: Taken
     try:
         await _refuse_damaged(taken, folder)
         await end_new_apps(deployment.release, host)   # they go anyway, and must not write into what is put back
-        await together((
+        await in_parallel((
             *((replace_files(deployment.release, host, databases, folder),) if databases else ()),
             *((put_mounts_back(folder),) if taken.mounts else ()),
         ))

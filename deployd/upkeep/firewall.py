@@ -11,14 +11,13 @@ import json
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Protocol
 
 import structlog
 
-from deployd.engine.names import INSTANCE, bridge_prefix
-from deployd.engine.observed import NetworkSeen
+from deployd.engine.engine import Networks
+from deployd.engine.names import bridge_prefix, instance_labels
 from deployd.errors import DeployError
-from deployd.firewall.kept import KeptTable
+from deployd.firewall.kernel_table import KernelTable
 from deployd.firewall.rules import RouterPorts, Wall, parse_name_servers, render_wall, table_name
 from deployd.public_addresses import Address
 from deployd.settings import Settings
@@ -31,17 +30,11 @@ RESOLVERS = (Path("/etc/resolv.conf"), Path("/run/systemd/resolve/resolv.conf"))
 DOCKER_SETTINGS = Path("/etc/docker/daemon.json")
 
 
-class Engine(Protocol):
-    """The call of the Engine that is made here."""
-
-    async def networks(self, labels: dict[str, str]) -> tuple[NetworkSeen, ...]: ...
-
-
 class FirewallManager:
     """Keeps the wall of one daemon."""
 
     def __init__(
-        self, engine: Engine, settings: Settings, table: KeptTable,
+        self, engine: Networks, settings: Settings, table: KernelTable,
         name_servers: Callable[[], tuple[Address, ...]] | None = None,
     ) -> None:
         self._engine = engine
@@ -88,7 +81,7 @@ class FirewallManager:
                 self._trouble = ""
 
     async def _find_earlier(self) -> tuple[str, ...]:
-        networks = await self._engine.networks({INSTANCE: self._settings.instance})
+        networks = await self._engine.networks(instance_labels(self._settings.instance))
         prefix = bridge_prefix(self._settings.instance)
         return tuple(sorted(item.bridge for item in networks if not item.bridge.startswith(prefix)))
 

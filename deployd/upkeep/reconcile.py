@@ -25,10 +25,10 @@ from deployd.release.applications.stale_mounts import end_without_slug
 from deployd.release.configuration import read_config
 from deployd.release.data.volumes import stage_version
 from deployd.release.fingerprint import live_containers
+from deployd.release.parallel import in_parallel
 from deployd.release.ports import Host
 from deployd.release.release import Release
 from deployd.release.routes import route_set
-from deployd.release.together import together
 from deployd.release.version import FIRST_UID, Version
 from deployd.router.table import Route, RouteSet
 from deployd.state.activities import Activity
@@ -95,7 +95,7 @@ class Reconciler:
                     await self._shut(key)
                 return False
 
-        return sum(await together(one(key) for key in sorted(keys)))
+        return sum(await in_parallel(one(key) for key in sorted(keys)))
 
     async def containers(self, release: Release) -> list[ContainerSeen]:
         """The containers of a live version, in the order in which they are started."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from deployd.activity.error_boundary import ErrorBoundary
 from deployd.activity.journal import read_result
-from deployd.engine.names import INSTANCE, PART, ROLE, Names, environment_of
+from deployd.engine.names import PART, ROLE, Names, environment_of, instance_labels
 from deployd.engine.observed import ContainerSeen
 from deployd.ids import ActivityId, EnvironmentId, SlugKey
 from deployd.release.fingerprint import live_containers, routes_origin
@@ -93,7 +93,7 @@ class Surveyor:
 
     async def _find(self) -> _Found:
         containers: dict[EnvironmentId, list[ContainerSeen]] = defaultdict(list)
-        for item in await self.host.engine.containers({INSTANCE: self.host.settings.instance}):
+        for item in await self.host.engine.containers(instance_labels(self.host.settings.instance)):
             key = environment_of(item.labels)
             if key is not None:
                 containers[key].append(item)

@@ -22,7 +22,7 @@ from contextlib import suppress
 import structlog
 
 from deployd.activity.error_boundary import ErrorBoundary
-from deployd.engine.names import INSTANCE, ROLE, Names, environment_of
+from deployd.engine.names import ROLE, Names, environment_of, instance_labels
 from deployd.engine.observed import EventSeen
 from deployd.errors import DeployError
 from deployd.ids import EnvironmentId, EnvironmentName, ProjectId
@@ -94,7 +94,7 @@ class Watch:
         while True:
             with self._boundary.contain("following Docker's events"):
                 try:
-                    async with self._host.engine.events({INSTANCE: self._host.settings.instance}) as events:
+                    async with self._host.engine.events(instance_labels(self._host.settings.instance)) as events:
                         # After the following has begun: nothing falls in between.
                         group.create_task(self._find_left_behind(await self._sweep(group), group), name="left behind")
                         pause = 1.0

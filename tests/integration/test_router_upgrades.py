@@ -15,8 +15,9 @@ from aiohttp import web
 
 from deployd.process import run
 from deployd.router_process.container import earlier_name, router_name
+from deployd.router_process.earlier import end_earlier
 from deployd.router_process.files import RouterNotConfigured
-from deployd.router_process.upgrade import RouterNotUpgraded, end_earlier, ensure_router
+from deployd.router_process.upgrade import RouterNotUpgraded, ensure_router
 from tests.support.router_stand import (
     Stand,
     ask,

@@ -36,7 +36,7 @@ from deployd.daemon.resources import Resources, open_resources
 from deployd.deployment.deployment import Deployment
 from deployd.deployment.kinds import KINDS
 from deployd.deployment.steps import PUSH
-from deployd.engine.names import INSTANCE
+from deployd.engine.names import instance_labels
 from deployd.environment.naming import machine_name
 from deployd.ids import ActivityId, CommitId, EnvironmentId, ProjectId
 from deployd.process import run as run_program
@@ -150,7 +150,7 @@ class Stand:
 
     async def world(self, branch: str = "main") -> World:
         """What there is in Docker, in the router, among the mounts and on the disk."""
-        engine, labels = self.host.engine, {INSTANCE: self.host.settings.instance}
+        engine, labels = self.host.engine, instance_labels(self.host.settings.instance)
         state = self.host.settings.state
         name = machine_name(branch)
         live = await self.host.facts.live(EnvironmentId(PROJECT, name))

@@ -106,8 +106,6 @@ class Stand:
     router: RouterDouble = field(default_factory=RouterDouble)
     clock: LoopClock = field(default_factory=LoopClock)
     engine: Any = None
-    without_slug: set[int] = field(default_factory=set)
-    """Processes that were started before their slug was mounted."""
 
     def __post_init__(self) -> None:
         version = AppVersion("app", SlugKey("0" * 64), "tree", "image", KeyParts("", "", "", "", ""), "")
@@ -142,14 +140,12 @@ class Stand:
         async def all_mounted() -> frozenset[SlugKey]:
             return frozenset(app.slug for app in self.version.apps)
 
-        async def is_seen_by(pid: int) -> bool:
-            return pid not in self.without_slug
         settings = Settings(instance=INSTANCE, state=self.folder, run=self.folder.with_name(f"{self.folder.name}-run"),
                             projects={SHOP: ProjectSettings(id=SHOP)})
         return SimpleNamespace(
             settings=settings, clock=self.clock, places=Places(self.folder, self.folder), engine=self.engine,
             code=SimpleNamespace(read=read), router=self.router,
-            slugs=SimpleNamespace(ensure_mounted=mounted, all_mounted=all_mounted, is_seen_by=is_seen_by),
+            slugs=SimpleNamespace(ensure_mounted=mounted, all_mounted=all_mounted),
         )
 
     def enqueue(self, kind: str) -> ActivityId:

@@ -54,6 +54,7 @@ from deployd.upkeep.reconcile import Reconciler
 from deployd.upkeep.router_repair import RouterRepairer
 from deployd.upkeep.survey import Surveyor
 from deployd.upkeep.traffic import Traffic
+from tests.doubles.engine import EngineDouble
 from tests.doubles.store import MemoryStore
 from tests.support.upkeep_stand import APP, BASE, KEY, SHOP, LoopClock, Stand
 from tests.unit.activity import test_activity_lanes
@@ -184,7 +185,7 @@ async def runs_of_before_that_cannot_be_looked_at(folder: Path) -> tuple[ErrorBo
     return boundary, "what was left of"
 
 
-def watched(folder: Path, engine: test_upkeep_watch.EngineDouble) -> tuple[Any, Stand, ErrorBoundary]:
+def watched(folder: Path, engine: EngineDouble) -> tuple[Any, Stand, ErrorBoundary]:
     stand, boundary = Stand(folder, engine=engine), ErrorBoundary("watch")
     for role in ("app", "web"):
         labels = dict(stand.names.labels(role, "app", stand.version.activity))
@@ -202,7 +203,7 @@ def watched(folder: Path, engine: test_upkeep_watch.EngineDouble) -> tuple[Any, 
 
 @case
 async def an_environment_that_cannot_be_looked_at(folder: Path) -> tuple[ErrorBoundary, str]:
-    engine = test_upkeep_watch.EngineDouble()
+    engine = EngineDouble()
     watch, stand, boundary = watched(folder, engine)
     poison(stand)
     web = stand.names.container(stand.version.activity, "web", "app")
@@ -219,9 +220,9 @@ async def an_event_that_cannot_be_understood(folder: Path) -> tuple[ErrorBoundar
     class Labels(dict[str, str]):
         get = raise_poison
 
-    engine = test_upkeep_watch.EngineDouble()
+    engine = EngineDouble()
     watch, stand, boundary = watched(folder, engine)
-    engine.add("odd", Labels())
+    engine.add("odd", Labels({"deployd": "test-upkeep"}))
     web = stand.names.container(stand.version.activity, "web", "app")
     async with running(watch.serve):
         await asyncio.sleep(1)
@@ -234,7 +235,7 @@ async def an_event_that_cannot_be_understood(folder: Path) -> tuple[ErrorBoundar
 
 @case
 async def a_container_that_cannot_be_started(folder: Path) -> tuple[ErrorBoundary, str]:
-    class Engine(test_upkeep_watch.EngineDouble):
+    class Engine(EngineDouble):
         async def start(self, name: str) -> None:
             if "-web-" in name:
                 raise Poison("poison")
@@ -256,7 +257,7 @@ async def a_container_that_cannot_be_started(folder: Path) -> tuple[ErrorBoundar
 
 @case
 async def an_environment_that_cannot_be_put_back(folder: Path) -> tuple[ErrorBoundary, str]:
-    engine = test_upkeep_watch.EngineDouble()
+    engine = EngineDouble()
     _, stand, boundary = watched(folder, engine)
     poison(stand)
     assert await Reconciler(stand.store, stand.host, stand.clock, boundary=boundary).put_routes_back() == 1
@@ -268,9 +269,9 @@ async def an_environment_that_cannot_be_put_back(folder: Path) -> tuple[ErrorBou
 async def an_environment_that_cannot_be_surveyed(folder: Path) -> tuple[ErrorBoundary, str]:
     stand, boundary = Stand(folder), ErrorBoundary("survey")
     poison(stand)
-    listed = Listed(stand, [])
+    listed = Listed(stand, EngineDouble())
     host: Any = stand.host
-    host.engine, host.router, host.slugs = listed, listed, listed
+    host.engine, host.router, host.slugs = listed.engine, listed, listed
     survey = await Surveyor(stand.store, host, boundary).survey()  # type: ignore[arg-type]
     assert survey.live == {KEY, (SHOP, BAD)}
     return boundary, ""

@@ -12,7 +12,7 @@ from deployd.confined.trash import move_to_trash
 from deployd.confined.trees import remove_tree
 from deployd.deployment.kinds import KINDS, PURGE
 from deployd.deployment.requests import Request, Requests
-from deployd.engine.names import INSTANCE, environment_of
+from deployd.engine.names import environment_of, instance_labels
 from deployd.ids import ActivityId, EnvironmentId, EnvironmentName, ProjectId, SlugKey
 from deployd.release.ports import Host
 from deployd.state import activities, unneeded
@@ -86,7 +86,7 @@ class Removal:
         return True
 
     async def _volume(self, name: str) -> bool:
-        found = [item for item in await self._host.engine.volumes({INSTANCE: self._host.settings.instance})
+        found = [item for item in await self._host.engine.volumes(instance_labels(self._host.settings.instance))
                  if item.name == name]
         for volume in found:
             if await self._is_busy(environment_of(volume.labels)):

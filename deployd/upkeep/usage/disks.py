@@ -12,7 +12,7 @@ from pathlib import Path
 from deployd.activity.error_boundary import ErrorBoundary
 from deployd.confined.trees import size_of
 from deployd.engine.engine import Engine
-from deployd.engine.names import ACTIVITY, ENVIRONMENT, INSTANCE, PART, PROJECT
+from deployd.engine.names import ACTIVITY, ENVIRONMENT, PART, PROJECT, instance_labels
 from deployd.release.paths import Places
 from deployd.upkeep.usage.parts import Part
 
@@ -64,10 +64,8 @@ class Disks:
                 yield Part(environment.parent.name, environment.name, kind, folder.name), folder
 
     async def _volumes(self) -> list[tuple[Part, Path]]:
-        volumes = await self._engine.volumes({INSTANCE: self._instance})
-        folder = await self._engine.folder()
+        volumes = await self._engine.volumes(instance_labels(self._instance))
         return [
-            (Part(item.labels[PROJECT], item.labels[ENVIRONMENT], "service", item.labels[PART]),
-             folder / "volumes" / item.name / "_data")
+            (Part(item.labels[PROJECT], item.labels[ENVIRONMENT], "service", item.labels[PART]), item.folder)
             for item in volumes if {PROJECT, ENVIRONMENT, PART} <= item.labels.keys() and ACTIVITY not in item.labels
         ]

@@ -11,14 +11,13 @@ from pathlib import Path
 
 from deployd.activity.error_boundary import ErrorBoundary
 from deployd.clock import Clock
-from deployd.engine.crowd import Crowd
-from deployd.engine.engine import Figures
+from deployd.engine.container_cache import ContainerCache
+from deployd.engine.engine import Engine
 from deployd.engine.observed import ContainerSeen, EventSeen, GroupFigures
 from deployd.ids import EnvironmentId
 from deployd.upkeep.usage.disks import Disks
 from deployd.upkeep.usage.kills import Before, Kills
 from deployd.upkeep.usage.parts import Part, Use, added, bounded, part_of
-from deployd.upkeep.usage.ports import Engine
 
 LOOK_SECONDS = 60.0
 SETTLE_SECONDS = 15.0
@@ -36,7 +35,7 @@ class Usage:
     """Knows of each container what only Docker knows, asked once for each start: its restarts and its process."""
 
     def __init__(
-        self, engine: Engine, crowd: Crowd, disks: Disks, clock: Clock, kept: Path, *, groups: Figures,
+        self, engine: Engine, cache: ContainerCache, disks: Disks, clock: Clock, kept: Path,
         boundary: ErrorBoundary | None = None,
     ) -> None:
         """
@@ -44,10 +43,9 @@ class Usage:
             kept: The file in which counts outlive the daemon, and not the host's start, as the groups do.
         """
         self._engine = engine
-        self._crowd = crowd
+        self._cache = cache
         self._disks = disks
         self._kept = kept
-        self._groups = groups
         self._boundary = boundary or ErrorBoundary("usage")
         self._kills = Kills(clock, _read(kept))
         self._written: dict[str, Before] | None = None
@@ -87,7 +85,7 @@ class Usage:
 
     async def look(self) -> None:
         """One look at all."""
-        containers = [item for item in await self._crowd.containers() if part_of(item) is not None]
+        containers = [item for item in await self._cache.containers() if part_of(item) is not None]
         await self._ask_for_details(containers)
         for container, count, limit_bytes in await asyncio.to_thread(self._count, containers):
             part = part_of(container)
@@ -110,7 +108,7 @@ class Usage:
     async def uses(self, project: str | None = None, environment: str | None = None) -> list[Use]:
         """What every part uses now, in their order."""
         containers = [
-            (part, item) for item in await self._crowd.containers() if (part := part_of(item)) is not None
+            (part, item) for item in await self._cache.containers() if (part := part_of(item)) is not None
             and project in (None, part.project) and environment in (None, part.environment)
         ]
         read = await asyncio.to_thread(
@@ -147,19 +145,19 @@ class Usage:
         )
 
     def _figures(self, container: ContainerSeen) -> GroupFigures | None:
-        return self._groups.figures(container.id, self._pid(container))
+        return self._engine.figures(self._known(container))
 
     def _count(self, containers: list[ContainerSeen]) -> list[tuple[ContainerSeen, int, int | None]]:
         """(container, how many were killed, its limit when there were some)"""
-        found = [(item, self._groups.kills(item.id, self._pid(item))) for item in containers if item.running]
+        found = [(item, self._engine.kills(self._known(item))) for item in containers if item.running]
         return [
             (item, count, figures.memory_limit_bytes if count and (figures := self._figures(item)) else None)
             for item, count in found if count is not None
         ]
 
-    def _pid(self, container: ContainerSeen) -> int | None:
-        known = self._details.get(container.id)
-        return known.pid if known else None
+    def _known(self, container: ContainerSeen) -> ContainerSeen:
+        """With what a list does not say of it."""
+        return self._details.get(container.id, container)
 
     async def _ask_for_details(self, containers: list[ContainerSeen]) -> None:
         here = {item.id for item in containers}

@@ -24,7 +24,7 @@ from deployd.deployment.mode import Mode, Target
 from deployd.deployment.results import AppsUp, Fetched, Planned, Replaced, ServicesUp
 from deployd.deployment.services import put_back_services
 from deployd.deployment.steps import PUSH
-from deployd.engine.names import ACTIVITY, MADE_BY, PART, ROLE, is_set_aside
+from deployd.engine.names import ACTIVITY, PART, ROLE, is_set_aside
 from deployd.engine.observed import ContainerSeen, VolumeSeen
 from deployd.engine.script import prepare
 from deployd.environment.naming import machine_name
@@ -35,9 +35,9 @@ from deployd.project.reader import read_project
 from deployd.release.applications.hook_runs import HookFailed, script_name
 from deployd.release.fingerprint import live_containers
 from deployd.release.paths import Places
-from deployd.release.removal import unmount_unused
 from deployd.release.store import StateFacts
 from deployd.release.version import AppVersion, ServiceVersion, Version
+from deployd.release.version_removal import unmount_unused
 from deployd.router.control import RouterRefused, RouterUnanswered
 from deployd.router.table import Released
 from deployd.settings import ProjectSettings, Settings, config_folder
@@ -380,7 +380,7 @@ async def test_old_containers_that_cannot_be_removed_are_tried_again(doubles: Do
 
 async def test_what_an_interrupted_removal_left_of_old_versions_is_removed(doubles: Doubles) -> None:
     retiring = deployment(version(OLD, "a"))
-    doubles.kept = [VolumeSeen("socket", retiring.names.labels("run", "app", OLD))]
+    doubles.kept = [VolumeSeen("socket", retiring.names.labels("run", "app", OLD), Path("/none"))]
     folder = doubles.host.places.version(EnvironmentId(SHOP, MAIN), ActivityId(5))
     folder.mkdir(parents=True)
     retired = await route.retire_old(retiring, doubles.host, QuietTell())  # type: ignore[arg-type]
@@ -402,7 +402,7 @@ async def test_only_a_volume_of_this_activity_goes_with_a_service_that_was_new(
 ) -> None:
     plan = Plan((), (PlannedService("store", "create", "new"), PlannedService("other", "keep", "unchanged")))
     made = deployment(version(OLD, "a"), plan=plan)
-    doubles.kept = [VolumeSeen("data", {**made.names.labels("volume", "store"), MADE_BY: str(made_by)})]
+    doubles.kept = [VolumeSeen("data", made.names.labels("volume", "store", made_by=made_by), Path("/none"))]
     await put_back_services(made, doubles.host, QuietTell())  # type: ignore[arg-type]
     assert doubles.did == [f"remove {made.names.service('store')}", *([] if kept else ["remove data"])]
 

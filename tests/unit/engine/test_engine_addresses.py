@@ -2,14 +2,14 @@
 
 import pytest
 
-from deployd.engine.addresses import given_by_docker, own_addresses
+from deployd.engine.addresses import given_by_engine, own_addresses
 from deployd.engine.errors import NoAddressLeft
 
 SUBNET = "10.1.0.64/26"
 
 
 def test_docker_gives_out_the_lower_half_and_deployd_the_upper() -> None:
-    assert given_by_docker(SUBNET) == "10.1.0.64/27"
+    assert given_by_engine(SUBNET) == "10.1.0.64/27"
     assert own_addresses(SUBNET, {}, ["a", "b"]) == {"a": "10.1.0.96", "b": "10.1.0.97"}
 
 

@@ -1,5 +1,6 @@
-"""All containers of one installation, listed anew only when Docker told of a change: a list of hundreds takes Docker
-some milliseconds for each reader who asks.
+"""All containers of an installation, listed anew only when the engine told of a change.
+
+A list of hundreds takes an engine some milliseconds for each reader who asks.
 """
 
 from __future__ import annotations
@@ -7,7 +8,7 @@ from __future__ import annotations
 import asyncio
 
 from deployd.engine.engine import Containers
-from deployd.engine.names import INSTANCE
+from deployd.engine.names import instance_labels
 from deployd.engine.observed import ContainerSeen, EventSeen
 
 CHANGES = frozenset({"create", "start", "die", "destroy", "rename"})
@@ -15,12 +16,12 @@ OLDEST_SECONDS = 120.0
 """While the stream of events is broken nobody tells of a change."""
 
 
-class Crowd:
-    """Who lists everything, for all who want to know."""
+class ContainerCache:
+    """Lists all, for everybody who wants to know."""
 
     def __init__(self, engine: Containers, instance: str) -> None:
         self._engine = engine
-        self._labels = {INSTANCE: instance}
+        self._labels = instance_labels(instance)
         self._listing = asyncio.Lock()
         self._found: tuple[ContainerSeen, ...] = ()
         self._listed = -1

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from deployd.firewall.kept import FirewallNotKept, KeptTable, check_rules, ensure_table_gone, is_there
+from deployd.firewall.kernel_table import FirewallNotKept, KernelTable, check_rules, ensure_table_gone, is_there
 from deployd.firewall.rules import RouterPorts, Wall, render_wall
 from deployd.process import run
 from deployd.public_addresses import parse_opening
@@ -47,7 +47,7 @@ class Street:
     box: Machine
     host: Machine
     beyond: Machine
-    table: KeptTable
+    table: KernelTable
     file: Path
     asked: list[str] = field(default_factory=list)
 
@@ -81,7 +81,7 @@ async def street(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stre
             patch.setenv("PATH", f"{script.parent}:/usr/sbin:/usr/bin:/sbin:/bin")
             file = folder / "firewall.nft"
             async with answering(host.enter, PORT, 80, 443, 53), answering(beyond.enter, PORT, 53) as asked:
-                yield Street(box, host, beyond, KeptTable(WALL.table, file), file, asked)
+                yield Street(box, host, beyond, KernelTable(WALL.table, file), file, asked)
 
 
 async def test_without_the_wall_everything_is_reached(street: Street) -> None:
@@ -217,7 +217,7 @@ async def test_gone_is_gone_and_may_be_asked_for_twice(street: Street) -> None:
 async def test_two_daemons_do_not_disturb_each_other(street: Street) -> None:
     other = replace(WALL, table="deployd-other", bridges=("dpother*",))
     await street.table.ensure(render_wall(WALL))
-    await KeptTable(other.table, street.file.with_name("other.nft")).ensure(render_wall(other))
+    await KernelTable(other.table, street.file.with_name("other.nft")).ensure(render_wall(other))
     assert await street.table.ensure(render_wall(WALL)) is False
     assert await ensure_table_gone(other.table)
     assert await street.table.ensure(render_wall(WALL)) is False
@@ -236,7 +236,7 @@ async def test_rules_that_the_kernel_does_not_take_are_told_and_change_nothing(s
 async def test_a_host_without_nftables_is_told_how_to_get_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(FirewallNotKept) as caught:
-        await KeptTable("deployd-none", tmp_path / "firewall.nft").ensure(render_wall(WALL))
+        await KernelTable("deployd-none", tmp_path / "firewall.nft").ensure(render_wall(WALL))
     assert "apt-get install nftables" in caught.value.mend
     assert await ensure_table_gone("deployd-none") is False
     assert await is_there("deployd-none") is False

@@ -3,7 +3,7 @@
     begun ended none 0 0                 its container has not come to it: `.environment` is read, or pre_start runs
     begun ended running <pid> 0          the command runs; its number is the container's own
     begun ended waiting 0 <status>       it ended before the deploy hook did, and is started again in a second
-    begun ended ended 0 <status>         it ended, and its container with it; Docker starts that again
+    begun ended ended 0 <status>         it ended, and its container with it; the engine starts that again
     begun ended environment 0 <status>   `.environment` ended the shell: nothing is ever started
 
 One line in a file of root's that the container's user may write into: it can lie, about its own end. Docker's figures

@@ -1,20 +1,21 @@
-"""Taking a version of an environment away: its containers, volumes and files. Gone already is fine."""
+"""How versions of an environment end: workers first, then containers, volumes and files. Gone already is fine."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
+from deployd.activity.log import Tell
 from deployd.confined.stages import ensure_unstaged
 from deployd.confined.trash import move_to_trash
 from deployd.engine.names import ACTIVITY, PART, ROLE
 from deployd.engine.observed import ContainerSeen
 from deployd.ids import ActivityId, SlugKey
-from deployd.release.gone import ensure_gone
+from deployd.release.container_removal import ensure_gone
+from deployd.release.parallel import in_parallel
 from deployd.release.ports import Host
 from deployd.release.release import Release
-from deployd.release.together import together
 from deployd.release.version import AppVersion
 
 STOP_SECONDS = 15
@@ -103,4 +104,18 @@ async def unmount_unused(host: Host, apps: Iterable[AppVersion], *, but_for: Act
 
 
 async def _remove(host: Host, found: list[ContainerSeen], stop_seconds: int) -> None:
-    await together(ensure_gone(host, container, stop_seconds=stop_seconds) for container in found)
+    await in_parallel(ensure_gone(host, container, stop_seconds=stop_seconds) for container in found)
+
+
+async def stop_old_workers(
+    release: Release, host: Host, tell: Tell, but_for: Collection[str] = (),
+) -> None:
+    """Let the workers of earlier versions finish and end; none is fine.
+
+    Args:
+        but_for: Names of containers that are kept.
+    """
+    for worker in await host.engine.containers(release.names.labels("worker")):
+        if worker.running and worker.labels[ACTIVITY] != str(release.id) and worker.name not in but_for:
+            await host.engine.stop(worker.name)
+            tell.line(f"worker {worker.labels[PART]} stopped")

@@ -11,7 +11,7 @@ from deployd.activity.incidents import unwrap
 T = TypeVar("T")
 
 
-async def together(calls: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+async def in_parallel(calls: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
     """Results of all calls, in their order."""
     try:
         async with asyncio.TaskGroup() as group:

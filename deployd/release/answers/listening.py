@@ -11,7 +11,7 @@ from deployd.project.model import Application
 from deployd.release.answers.not_answering import environment_failed
 from deployd.release.answers.steadiness import waits_for_its_hook
 from deployd.release.applications.needed import is_needed, scripts_of, wanted_socket
-from deployd.release.applications.starts import NOTHING_YET, Starts, read_starts
+from deployd.release.applications.start_records import NOTHING_YET, Starts, read_starts
 from deployd.release.ports import Host
 from deployd.release.release import Release
 
@@ -37,13 +37,13 @@ async def wait_until_listening(
         return None
     web = release.container("web", app.name)
     seen = await host.engine.container(web)
-    if seen is None or seen.pid is None:
+    if seen is None or not seen.has_process:
         return False
     pause = PAUSE_SECONDS
     try:
         async with asyncio.timeout(limit_seconds):
             while True:
-                if await host.engine.is_listening(seen.pid, wanted_socket(app)):
+                if await host.engine.is_listening(seen, wanted_socket(app)):
                     return True
                 starts = await asyncio.to_thread(read_starts, scripts)
                 await _refuse_without_environment(release, host, app, starts)

@@ -1,4 +1,4 @@
-"""The table in the kernel: put in whole, seen, put back, taken away."""
+"""A table of nftables in the kernel: put in whole, seen, put back, taken away."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class FirewallNotKept(DeployError):
     code: ClassVar[str] = "firewall-not-kept"
 
 
-class KeptTable:
+class KernelTable:
     """One table of nftables, as it was put last.
 
     Args:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 
 from deployd.activity.log import Tell
+from deployd.engine.observed import ContainerSeen
 from deployd.environment.platform import PORT, SOCKET
 from deployd.release.ports import Host
 from deployd.release.release import Release
@@ -25,17 +26,17 @@ async def wait_until_answered(before: Release | None, host: Host, tell: Tell) ->
     if before is None:
         return
     await asyncio.sleep(ARRIVE_SECONDS)
-    pids = await _web_servers(before, host)
+    webs = await _web_servers(before, host)
     try:
         async with asyncio.timeout(ANSWER_SECONDS):
-            while count := await host.engine.connections_to(pids, PORT, SOCKET):   # noqa: ASYNC110  the kernel tells nobody
+            while count := await host.engine.connections_to(webs, PORT, SOCKET):   # noqa: ASYNC110  the kernel tells nobody
                 await asyncio.sleep(LOOK_SECONDS)
     except TimeoutError:
         tell.warn(f"{count} requests to the earlier version are still open after {ANSWER_SECONDS:.0f} s, and what they "
                   "need is replaced all the same")
 
 
-async def _web_servers(before: Release, host: Host) -> list[int]:
+async def _web_servers(before: Release, host: Host) -> list[ContainerSeen]:
     webs = [before.container("web", app.name) for app in before.version.apps]
     found = [await host.engine.container(web) for web in webs]
-    return [seen.pid for seen in found if seen is not None and seen.pid is not None]
+    return [seen for seen in found if seen is not None]
