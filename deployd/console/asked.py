@@ -33,7 +33,7 @@ class Asked:
             if name in (item.name, item.branch):
                 return item
         raise NotFound(f"there is no environment {name} of a project {project}",
-                       mend="it was deleted, or the address has a typing error, or the token is for other projects")
+                       hint="it was deleted, or the address has a typing error, or the token is for other projects")
 
 
 Page = Callable[[Asked], Awaitable[str]]

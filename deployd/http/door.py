@@ -56,7 +56,7 @@ class Door:
             self.failed_sign_ins.not_looked_at()
             raise TooManyTries(
                 "too many wrong tokens came from your address: no further one is looked at for now",
-                again_seconds=pause, mend="wait as long as Retry-After says, and use a token that is right",
+                again_seconds=pause, hint="wait as long as Retry-After says, and use a token that is right",
             )
         if caller is None:
             if self.failed_sign_ins.failed(source):
@@ -74,5 +74,5 @@ def refuse_remembered(request: web.Request) -> None:
     if request.headers.get("Authorization", "").lower().startswith("basic "):
         raise Forbidden(
             "a token that is sent as a password (Basic) is good for reading only",
-            mend="send it as `Authorization: Bearer …`",
+            hint="send it as `Authorization: Bearer …`",
         )

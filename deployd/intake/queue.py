@@ -48,7 +48,7 @@ class StateQueue:
         try:
             receipt = self._delete(db, push) if push.deleted else self._deploy(db, push)
         except ShareTaken as error:   # the branch has moved: it is deployed when there is room, as a lost push
-            receipt = Receipt(None, f"{push.branch} is not deployed now: {error.what}; {error.mend}")
+            receipt = Receipt(None, f"{push.branch} is not deployed now: {error.what}; {error.hint}")
         if push.delivery:
             answer = Delivery(receipt.activity, receipt.said)
             deliveries.add(db, push.how, push.project, push.delivery, answer, self._clock.now())

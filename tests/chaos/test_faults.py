@@ -131,7 +131,7 @@ async def test_a_hook_that_never_ends_is_ended_with_all_that_it_started(make_me:
     await refused(
         me, f"hooks: {{deploy: 'echo begun; setsid sleep {number} & sleep {number} & sleep {number}'}}\n",
         f"the deploy hook of app was still running after {HOOK_SECONDS} s and was ended", "| begun",
-        ".platform.app.yaml:", "mend: see what it waits for",
+        ".platform.app.yaml:", "hint: see what it waits for",
     )
     assert processes_with(f"sleep {number}") == 0
 
@@ -158,7 +158,7 @@ async def test_a_hook_that_leaves_something_behind_ends_all_the_same(make_me: Ma
 async def test_an_application_that_never_answers_is_taken_back(make_me: MakeMe) -> None:
     me = await make_me()
     await me.write({"server.py": "import time\ntime.sleep(10000)\n"})
-    await refused(me, "hooks: {deploy: 'true'}\n", "app does not answer", "mend:")
+    await refused(me, "hooks: {deploy: 'true'}\n", "app does not answer", "hint:")
 
 
 async def test_a_build_that_does_not_listen_to_signals_can_be_cancelled(make_me: MakeMe) -> None:

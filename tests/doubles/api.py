@@ -268,13 +268,13 @@ class FakeQueries:
         self, project: str, environment: str, wanted: OutputFilter, *, start: str, lines: int | None,
     ) -> FakeOutput:
         if environment == "nothing":
-            raise NotFound(f"the project {project} has no environment nothing", mend="`deployd environments`")
+            raise NotFound(f"the project {project} has no environment nothing", hint="`deployd environments`")
         self.asked_output.append((wanted, start, lines))
         return FakeOutput(self, start)
 
     async def access_log(self, project: str, environment: str, lines: int) -> FakeLines:
         if environment == "nothing":
-            raise NotFound(f"the project {project} has no environment nothing", mend="`deployd environments`")
+            raise NotFound(f"the project {project} has no environment nothing", hint="`deployd environments`")
         return FakeLines(self, 0, max(-1, len(self.logs.get(0, [])) - lines - 1))
 
     async def mails(self, project: str, environment: str) -> list[MailShape]:
@@ -341,7 +341,7 @@ class FakeCommands:
     ) -> ActivityShape:
         self.asked.append(("rollback", project, environment, to, who, *([] if lock is None else [lock])))
         if to == 99:
-            raise NothingLive("main has no version 99 to go back to", mend="versions that were live: 1")
+            raise NothingLive("main has no version 99 to go back to", hint="versions that were live: 1")
         return self._made(project, environment, "rollback")
 
     async def make_pass(self, project: str, environment: str, who: str) -> PassShape:
@@ -374,7 +374,7 @@ class FakeCommands:
         if self.refusal:
             raise self.refusal
         if environment == "nothing":
-            raise NotFound(f"the project {project} has no environment nothing", mend="`deployd environments`")
+            raise NotFound(f"the project {project} has no environment nothing", hint="`deployd environments`")
         made = activity(len(self.queries.known) + 1, project, kind=kind, state="pending")
         ended = self.log[-1]["where"] if self.log and self.log[-1]["kind"] == "end" else ""
         self.queries.known.append(replace(made, state=ended, ended_at=AT) if ended else made)

@@ -158,7 +158,7 @@ async def test_a_tree_that_no_disk_holds_is_refused_with_words(
     told = "\n".join(pushed.lines)
     assert pushed.status != 0
     assert said in told
-    assert "mend: " in told
+    assert "hint: " in told
     assert free_bytes - shutil.disk_usage(daemon.directory).free < 1_000_000_000
     await looks_well(daemon)
 

@@ -66,7 +66,7 @@ async def test_an_odd_ref_leaves_no_trace(daemon: LocalDaemon, mallory: Develope
     before = refs_on_the_host(daemon)
     status, told = await pushed(mallory, f"HEAD:{ref.format(commit=commit, other='1' * 40)}")
     assert status != 0
-    assert "remote: mend: " in told
+    assert "remote: hint: " in told
     assert "incident" not in told
     assert refs_on_the_host(daemon) == before
     assert (await mallory.page())[0] == 200

@@ -48,7 +48,7 @@ async def test_an_odd_ref_is_refused_with_a_sentence_and_the_whole_push_with_it(
     await stand.commit({"a": "1"})
     status, told = await pushed(stand, "main", f"main:{ref}")
     assert status != 0
-    assert "remote: mend: " in told
+    assert "remote: hint: " in told
     assert "nothing was changed" in told
     assert await refs_of(stand.mirror()) == {}
     assert stand.queue.pushes == []

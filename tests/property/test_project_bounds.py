@@ -161,7 +161,7 @@ def test_a_hostile_file_gets_a_clear_error_quickly(name: str) -> None:
     assert took < 5, f"{took:.1f} s of a processor"
     for finding in result.findings:
         assert len(finding.what) < 1000
-        assert len(finding.mend) < 1500
+        assert len(finding.hint) < 1500
 
 
 def test_hostile_files_are_read_in_little_memory() -> None:

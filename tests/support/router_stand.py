@@ -21,6 +21,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from deployd.engine.docker.render import network_mode
 from deployd.engine.specs import ContainerSpec
 from deployd.router.control import Router, open_router
 from deployd.router.paths import RouterPlaces
@@ -131,8 +132,9 @@ def wait_for_socket(stand: Stand) -> None:
 
 def run_arguments(spec: ContainerSpec) -> list[str]:
     """The spec as `docker run` takes it, as strict as the Engine makes it."""
-    found = ["run", "-d", "--name", spec.name, "--network", spec.network or "none", "--read-only", "--cap-drop", "ALL",
-             "--security-opt", "no-new-privileges", "--pids-limit", str(spec.pids), "--stop-signal", "SIGQUIT"]
+    found = ["run", "-d", "--name", spec.name, "--network", network_mode(spec.network), "--read-only",
+             "--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--pids-limit", str(spec.pids),
+             "--stop-signal", "SIGQUIT"]
     for name in spec.capabilities:
         found += ["--cap-add", name]
     for name, value in spec.labels.items():

@@ -93,7 +93,7 @@ def test_a_service_that_cannot_be_run_is_refused_before_the_push_is_accepted() -
     (error,) = read_project(tree, runnable=RUNNABLE).errors
     assert (error.code, str(error.place)) == ("not-supported", f"{SERVICES}:2:5")
     assert "`solr`" in error.what
-    assert "`mariadb`" in error.mend
+    assert "`mariadb`" in error.hint
 
 
 def test_the_docs_name_the_types_that_cannot_be_run() -> None:

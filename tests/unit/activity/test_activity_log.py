@@ -54,7 +54,7 @@ async def test_a_log_is_numbered_and_goes_on_after_a_restart(logs: Logs) -> None
 async def test_secrets_are_masked_wherever_they_stand(logs: Logs, tmp_path: Path) -> None:
     tell = logs.open(ONE)
     tell.line("password geheim-123!", stream="stdout")
-    tell.error(DeployError("geheim-123 failed", where="geheim-123:1", evidence=("| geheim-123",), mend="geheim-123"))
+    tell.error(DeployError("geheim-123 failed", where="geheim-123:1", evidence=("| geheim-123",), hint="geheim-123"))
     tell.line("x" * (log_module.LONGEST_TEXT - 4) + "geheim-123")
     tell.end("failed", "for geheim-123")
     tell.close()
@@ -246,7 +246,7 @@ def test_a_log_reads_like_this() -> None:
         Line(3, "", "output", "build", "Installing", app="shop"),
         Line(4, "", "warn", "build", "slow"),
         Line(5, "", "error", "hooks", "the deploy hook ended with exit code 1", where="app.yaml:41",
-             more=("| SQLSTATE", "mend: undo it")),
+             more=("| SQLSTATE", "hint: undo it")),
         Line(6, "", "done", "hooks", "hooks took 1.0 s"),
         Line(7, "", "end", "", "push of main failed", where="failed"),
     ]
@@ -257,7 +257,7 @@ def test_a_log_reads_like_this() -> None:
         "  ! slow",
         "✗ hooks: the deploy hook ended with exit code 1   app.yaml:41",
         "  | SQLSTATE",
-        "  mend: undo it",
+        "  hint: undo it",
         "  ✓ hooks took 1.0 s",
         "✗ push of main failed",
     ]

@@ -353,7 +353,7 @@ async def test_a_hook_that_was_killed_for_want_of_memory_is_said_so(doubles: Dou
     tell: Any = QuietTell()
     with pytest.raises(HookFailed, match=r"its memory \(512 MB\) was full") as caught:
         await hooks.run_deploy_hook(deployment(None), doubles.host, tell)
-    assert "size" in caught.value.mend
+    assert "size" in caught.value.hint
 
 
 @pytest.mark.parametrize(("error", "tried_before", "live", "raised"), [

@@ -17,7 +17,7 @@ def test_the_caret_stands_below_what_is_meant() -> None:
         "a.yaml:3:5: error: this is wrong",
         "  3 |     foo: bar",
         "    |     ^^^",
-        "  mend: mend it",
+        "  hint: mend it",
         "",
         "1 error",
     ]
@@ -59,7 +59,7 @@ def test_json_names_everything_an_editor_needs() -> None:
         "length": 5,
         "key": "applications.app.hokes",
         "what": "an application has no key `hokes`",
-        "mend": "did you mean `hooks`?",
+        "hint": "did you mean `hooks`?",
         "excerpt": "hokes: {}",
         "related": [],
     }

@@ -109,7 +109,7 @@ def test_a_file_that_is_no_key_file_is_refused(tmp_path: Path, text: str, mode: 
     with pytest.raises(KeyUnusable) as caught:
         read_keys(place)
     assert caught.value.where == f"{place}{where}"
-    assert caught.value.mend
+    assert caught.value.hint
 
 
 def test_a_link_and_a_pipe_are_no_key_files(tmp_path: Path) -> None:
