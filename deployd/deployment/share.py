@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from deployd.activity.kinds import Kind
-from deployd.environment.naming import environment_of_branch
+from deployd.environment.naming import Source
 from deployd.errors import DeployError
 from deployd.ids import EnvironmentId, ProjectId
 from deployd.settings import Settings
@@ -42,7 +42,7 @@ class Wanted:
     branch: str
 
     def environment_in(self, project: ProjectId) -> EnvironmentId:
-        return environment_of_branch(project, self.branch)
+        return Source(project, self.branch).environment
 
 
 def refuse_beyond_share(

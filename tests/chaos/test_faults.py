@@ -24,9 +24,9 @@ from deployd.process import run
 from scripts.local_daemon import LocalDaemon
 from scripts.removal import left_behind, remove_all
 from scripts.repository import make_repository
-from tests.chaos.faulty import Records, crowd, until
-from tests.e2e.conftest import APP, SECRET, SERVER, Developer
-from tests.e2e.test_webhook import deliver, push_to_forge
+from tests.support.developer import APP, SERVER, Developer
+from tests.support.forge import SECRET, deliver, push_to_forge
+from tests.support.waiting_hooks import Records, crowd, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 DISK_MB = 250

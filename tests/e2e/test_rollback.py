@@ -6,7 +6,7 @@ import json
 import sys
 
 from deployd.process import Output, run
-from tests.e2e.conftest import Developer, MakeDeveloper
+from tests.support.developer import Developer, MakeDeveloper
 
 
 async def deployd(me: Developer, *arguments: str) -> Output:

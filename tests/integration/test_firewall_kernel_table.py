@@ -15,7 +15,7 @@ from deployd.firewall.kernel_table import FirewallNotKept, KernelTable, check_ru
 from deployd.firewall.rules import RouterPorts, Wall, render_wall
 from deployd.process import run
 from deployd.public_addresses import parse_opening
-from tests.integration.lan_stand import (
+from tests.support.lan_stand import (
     METADATA,
     METADATA_IPV6,
     PORT,

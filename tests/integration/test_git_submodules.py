@@ -26,8 +26,8 @@ from deployd.ids import CommitId
 from deployd.process import run
 from deployd.project.tree.limits import TreeLimits
 from deployd.public_addresses import parse_opening
-from tests.integration.intake_stand import Stand, open_stand
 from tests.integration.test_git_proxy import Listener, listening
+from tests.support.intake_stand import Stand, open_stand
 
 LOOPBACK = (parse_opening("127.0.0.1"),)
 WANTED = "c" * 40

@@ -14,7 +14,7 @@ import pytest
 from deployd.errors import DeployError
 from deployd.intake import receive_hook
 from deployd.process import open_process, run
-from tests.integration.intake_stand import Stand, developer_environment, open_stand, refs_of
+from tests.support.intake_stand import Stand, developer_environment, open_stand, refs_of
 
 
 @pytest.fixture

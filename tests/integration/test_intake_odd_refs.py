@@ -19,8 +19,8 @@ from deployd.git.workspace import export
 from deployd.ids import CommitId
 from deployd.process import run
 from deployd.project.tree.limits import TreeLimits, TreeTooLarge
-from tests.integration.git_objects import BLOB, LINK, SUBMODULE, TREE, bomb, write_commit, write_object, write_tree
-from tests.integration.intake_stand import Stand, developer_environment, open_stand, refs_of
+from tests.support.git_objects import BLOB, LINK, SUBMODULE, TREE, bomb, write_commit, write_object, write_tree
+from tests.support.intake_stand import Stand, developer_environment, open_stand, refs_of
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ from deployd.errors import DeployError
 from deployd.http.callers import Callers
 from deployd.output.sources import OutputFilter
 from deployd.settings import Token
-from tests.unit.api_double import FakeCommands, FakeQueries, activity, api_of, ending, line, use
+from tests.doubles.api import FakeCommands, FakeQueries, activity, api_of, ending, line, use
 
 Client = TestClient[web.Request, web.Application]
 TOKENS = [

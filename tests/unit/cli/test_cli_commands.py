@@ -22,7 +22,7 @@ from deployd.cli.main import main
 from deployd.engine.errors import EngineUnreachable
 from deployd.process import open_process, run
 from deployd.queries.usage import UseShape
-from tests.unit.api_double import (
+from tests.doubles.api import (
     AT,
     MAIL,
     FakeCommands,
@@ -34,7 +34,7 @@ from tests.unit.api_double import (
     open_fake_daemon,
     use,
 )
-from tests.unit.project_corpus import REPOSITORY
+from tests.support.corpus import REPOSITORY
 
 Cli = Callable[..., Coroutine[Any, Any, Result]]
 

@@ -12,7 +12,7 @@ import yaml
 from click.testing import CliRunner
 
 from deployd.cli.check import check
-from tests.unit.project_corpus import REPOSITORY
+from tests.support.corpus import REPOSITORY
 
 GOOD = "name: shop\ntype: php:8.4\nweb: {locations: {/: {root: public}}}\n"
 

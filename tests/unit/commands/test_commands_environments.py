@@ -7,7 +7,7 @@ import pytest
 from deployd.access.errors import NotFound
 from deployd.commands.environments import NothingLive
 from deployd.state import environments
-from tests.unit.commands_world import MAIN, NOW, SHOP_MAIN, World, version
+from tests.support.commands_world import MAIN, NOW, SHOP_MAIN, World, version
 
 
 async def test_a_redeploy_takes_the_commit_that_is_live(world: World) -> None:

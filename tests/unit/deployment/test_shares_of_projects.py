@@ -15,7 +15,7 @@ from deployd.ids import CommitId, EnvironmentId, ProjectId
 from deployd.settings import Settings
 from deployd.state import activities, environments
 from deployd.state.activities import NewActivity, Trigger
-from tests.unit.state_in_memory import MemoryStore
+from tests.doubles.store import MemoryStore
 
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
 FLOOD, NEIGHBOUR = ProjectId("flood"), ProjectId("neighbour")

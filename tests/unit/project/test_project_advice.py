@@ -10,7 +10,7 @@ from deployd.release.images_missing import images_missing, instead_of, kept_vers
 from deployd.release.version import ServiceVersion
 from deployd.services.families import RUNNABLE
 from deployd.settings import config_folder
-from tests.unit.project_trees import DictTree
+from tests.doubles.trees import DictTree
 
 CATALOGUE = load_catalogue(config_folder() / "catalogue.yaml")
 THERE = versions_there(CATALOGUE)

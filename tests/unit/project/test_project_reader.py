@@ -3,7 +3,7 @@
 from deployd.project.findings.report import render_findings
 from deployd.project.model import MAGENTO, PLATFORMSH, Mount
 from deployd.project.reader import read_project
-from tests.unit.project_trees import DictTree
+from tests.doubles.trees import DictTree
 
 MAGENTO_2018 = {
     ".magento.app.yaml": """

@@ -5,7 +5,7 @@ import json
 from deployd.project.findings.report import count, findings_as_json, render_findings
 from deployd.project.model import Finding, Place
 from deployd.project.reader import read_project
-from tests.unit.project_trees import DictTree
+from tests.doubles.trees import DictTree
 
 
 def finding(excerpt: str, column: int, length: int = 3) -> Finding:

@@ -13,7 +13,7 @@ import pytest
 
 from deployd.project.findings.report import render_findings
 from deployd.project.reader import read_project
-from tests.unit.project_trees import DictTree
+from tests.doubles.trees import DictTree
 
 FOLDER = Path(__file__).parents[1] / "expected" / "project"
 CASES = sorted(FOLDER.glob("*.txt"))

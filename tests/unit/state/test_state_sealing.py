@@ -14,7 +14,7 @@ from deployd.ids import EnvironmentId, EnvironmentName, ProjectId
 from deployd.state import secrets
 from deployd.state.key_file import KeyUnusable, key_place, make_key, read_keys
 from deployd.state.sealing import KeyWrong, Sealer, is_sealed, key_name
-from tests.unit.state_in_memory import MemoryStore
+from tests.doubles.store import MemoryStore
 
 ONE, TWO = bytes(range(32)), bytes(range(32, 64))
 ROW = (ProjectId("shop"), EnvironmentName("main"), "db", "root")
