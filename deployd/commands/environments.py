@@ -59,7 +59,7 @@ class EnvironmentCommands:
         found = await self._environments.find_configured(project, environment)
         live = await self._host.facts.live(found.id)
         if live is None:
-            raise NothingLive(f"nothing is live in {found.branch}", mend="push the branch")
+            raise NothingLive(f"nothing is live in {found.branch}", hint="push the branch")
         return await self._enqueue(found, kinds.REDEPLOY, live.commit, Trigger(who, "api"), seen=seen)
 
     async def rollback(
@@ -92,7 +92,7 @@ class EnvironmentCommands:
         if self._is_production(found):
             raise ProductionStays(
                 f"{found.branch} is the production branch of {found.project}, and its environment cannot be deleted",
-                mend="name another branch as `production` in the settings first",
+                hint="name another branch as `production` in the settings first",
             )
         # The branch as it is: one that moves on is pushed again, and a lost push is not to be made of this one.
         tip = await self._host.code.tip(found.project, found.branch)
@@ -130,5 +130,5 @@ def _refuse_overtaken(db: sqlite3.Connection, environment: Environment, seen: in
         raise Overtaken(
             f"{one.trigger.who} asked for {one.kind} {one.id} of {one.branch} meanwhile, at"
             f" {one.created_at:%H:%M:%S}; {how} {one.state.replace('_', ' ')}",
-            mend="look at what it does, and ask again if this is wanted still; nothing was done",
+            hint="look at what it does, and ask again if this is wanted still; nothing was done",
         )

@@ -45,7 +45,7 @@ async def confirm(asked: Asked) -> str:
     name = asked.query.get("do", "")
     button = BUTTONS.get(name)
     if button is None:
-        raise Unusable(f"do cannot be {name[:20]!r}", mend=f"one of {', '.join(BUTTONS)}")
+        raise Unusable(f"do cannot be {name[:20]!r}", hint=f"one of {', '.join(BUTTONS)}")
     refuse_unless_may(asked.caller, button.action)
     found = await asked.environment()
     if name == "delete":
@@ -87,7 +87,7 @@ async def delete(asked: Asked, fields: Mapping[str, str]) -> str:
     if fields.get("branch", "").strip() != found.branch:
         raise Unusable(
             "the name that was typed is not that of the branch, and nothing was deleted",
-            mend=f"type {found.branch} to delete its environment",
+            hint=f"type {found.branch} to delete its environment",
         )
     made = await asked.commands.environments.delete(
         found.project, found.name, asked.caller.name, seen=number_of(fields, "seen"),
@@ -102,7 +102,7 @@ async def lock(asked: Asked, fields: Mapping[str, str]) -> str:
     if found.lock is not None:
         raise Overtaken(
             f"{found.lock.who} has locked {found.branch} meanwhile{_why(found.lock)}",
-            mend="it keeps these words; unlock it first to lock it with others",
+            hint="it keeps these words; unlock it first to lock it with others",
         )
     reason = fields.get("reason", "")[:LONGEST_REASON]
     await asked.commands.locks.lock(found.project, found.name, reason, asked.caller.name)
@@ -117,7 +117,7 @@ async def unlock(asked: Asked, fields: Mapping[str, str]) -> str:
     if found.lock.since != fields.get("locked", ""):
         raise Overtaken(
             f"{found.lock.who} has locked {found.branch} anew meanwhile{_why(found.lock)}",
-            mend="ask once more to take this lock away",
+            hint="ask once more to take this lock away",
         )
     await asked.commands.locks.unlock(found.project, found.name, asked.caller.name)
     return address_of(found)
@@ -128,7 +128,7 @@ async def not_locked(asked: Asked, found: EnvironmentShape) -> NotLocked:
     deeds = await asked.queries.audit.newest([found.project])
     who = next((f": {deed.who} unlocked it at {deed.at[11:19]}" for deed in deeds if deed.action == "unlock"
                 and deed.result == "done" and deed.environment in (found.name, found.branch)), "")
-    return NotLocked(f"{found.branch} is not locked any more{who}", mend="nothing is to be done")
+    return NotLocked(f"{found.branch} is not locked any more{who}", hint="nothing is to be done")
 
 
 def address_of(found: EnvironmentShape) -> str:
@@ -143,7 +143,7 @@ def number_of(fields: Mapping[str, str], name: str) -> int:
     """
     text = fields.get(name, "")
     if not (text.isascii() and text.isdecimal() and len(text) < 16):
-        raise Unusable(f"the form does not say {name}", mend="load the page again, and press again")
+        raise Unusable(f"the form does not say {name}", hint="load the page again, and press again")
     return int(text)
 
 

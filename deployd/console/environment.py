@@ -63,7 +63,7 @@ def span_of(asked: Asked) -> str:
     """
     span = asked.query.get("span", "hour")
     if span not in SPANS:
-        raise Unusable(f"span cannot be {span[:20]!r}", mend=f"one of {', '.join(SPANS)}")
+        raise Unusable(f"span cannot be {span[:20]!r}", hint=f"one of {', '.join(SPANS)}")
     return span
 
 

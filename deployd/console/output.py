@@ -132,10 +132,10 @@ def parse_wanted_lines(query: Mapping[str, str]) -> WantedLines:
     """
     kind = query.get("kind", "")
     if kind not in KINDS:
-        raise Unusable(f"kind cannot be {kind[:20]!r}", mend=f"one of {', '.join(filter(None, KINDS))}, or none")
+        raise Unusable(f"kind cannot be {kind[:20]!r}", hint=f"one of {', '.join(filter(None, KINDS))}, or none")
     of = query.get("of", "")
     if of and (of.partition(":")[0] not in SOURCES or not of.partition(":")[2] or len(of) > LONGEST_NAME):
-        raise Unusable(f"of cannot be {of[:20]!r}", mend=f"one of {', '.join(SOURCES)}, a colon, and a name; or none")
+        raise Unusable(f"of cannot be {of[:20]!r}", hint=f"one of {', '.join(SOURCES)}, a colon, and a name; or none")
     return WantedLines(kind, of, query.get("text", "").strip()[:500], parse_lines(query), query.get("follow") == "1")
 
 

@@ -90,7 +90,7 @@ class ForecastQueries:
             return await self._shape(kind, of, found, live, None, None, self._ends(live), ())
         if kind == "redeploy":
             if live is None:
-                raise NothingLive(f"nothing is live in {found.branch}", mend="push the branch")
+                raise NothingLive(f"nothing is live in {found.branch}", hint="push the branch")
             chosen, version = live.activity, live
         else:
             chosen, version = await choose_earlier(self._store, self._host.settings, found, to)
@@ -174,7 +174,7 @@ def forecast_kind(text: str) -> ForecastKind:
     found = next((kind for kind in KINDS if kind == text), None)
     if found is not None:
         return found
-    raise Unusable(f"kind cannot be {text[:20]!r}", mend=f"one of {', '.join(KINDS)}")
+    raise Unusable(f"kind cannot be {text[:20]!r}", hint=f"one of {', '.join(KINDS)}")
 
 
 def _nothing(version: Version) -> Version:

@@ -101,7 +101,7 @@ class TrafficQueries:
     async def history(self, project: str, environment: str, span: str) -> tuple[list[Point], list[Held]]:
         """The same as values; raises as `of` does."""
         if span not in SPANS:
-            raise Unusable(f"span cannot be {span[:20]!r}", mend=f"one of {', '.join(SPANS)}")
+            raise Unusable(f"span cannot be {span[:20]!r}", hint=f"one of {', '.join(SPANS)}")
         found = await self._environments.find(project, environment)
         now = self._clock.now()
         points = await asyncio.to_thread(self._histories.points, str(found.id), span, now.timestamp())

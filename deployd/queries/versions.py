@@ -102,7 +102,7 @@ async def choose_earlier(
         there = ", ".join(map(str, known)) or "none"
         raise NothingLive(
             f"{environment.branch} has no version {to if to is not None else 'before the live one'} to go back to",
-            mend=f"versions that were live, by their activity: {there}",
+            hint=f"versions that were live, by their activity: {there}",
         )
     return chosen, known[chosen]
 

@@ -126,13 +126,13 @@ class Crons:
         known = await self._read_one(key.environment)
         if key not in known:
             there = ", ".join(sorted(f"{other.cron} of {other.app}" for other in known)) or "none"
-            raise NotFound(f"what is live has no cron {key.cron} of {key.app}", mend=f"crons that there are: {there}")
+            raise NotFound(f"what is live has no cron {key.cron} of {key.app}", hint=f"crons that there are: {there}")
         if self._group is None:
-            raise CronRuns("crons are not looked after at the moment", mend="try again in some seconds")
+            raise CronRuns("crons are not looked after at the moment", hint="try again in some seconds")
         if key in self._running:
             is_by = f", wanted by {self._asked[key]}" if key in self._asked else ""
             how = "runs already" if key in self._begun else f"waits for its turn already{is_by}"
-            raise CronRuns(f"{key.cron} of {key.app} {how}", mend="wait for its end")
+            raise CronRuns(f"{key.cron} of {key.app} {how}", hint="wait for its end")
         due = self._host.clock.now().replace(microsecond=0)
         self._asked[key] = who
         log.info("cron_wanted", project=key.environment.project, environment=key.environment.name, app=key.app,

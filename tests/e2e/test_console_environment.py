@@ -7,8 +7,8 @@ import asyncio
 from playwright.async_api import Browser, Page
 from yarl import URL
 
-from tests.e2e.conftest import APP, Developer, MakeDeveloper
 from tests.e2e.test_console import Visitor, browser
+from tests.support.developer import APP, Developer, MakeDeveloper
 
 __all__ = ["browser"]
 PAGE = "/projects/console/environments/"

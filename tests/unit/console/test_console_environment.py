@@ -16,10 +16,10 @@ from deployd.project.reader import read_project
 from deployd.queries.environments import LockShape
 from deployd.settings import Settings
 from deployd.units import MEGABYTE
-from tests.unit.api_double import AT, PARTS, environment, use
+from tests.doubles.api import AT, PARTS, environment, use
+from tests.doubles.trees import DictTree
+from tests.support.page import Page
 from tests.unit.console.test_console_sign_in import Client, World, client, csrf, sign_in, world
-from tests.unit.page import Page
-from tests.unit.project_trees import DictTree
 
 __all__ = ["client", "world"]
 SHOP = "/projects/shop/environments/main-bvxea6i"

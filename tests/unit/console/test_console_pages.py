@@ -25,9 +25,9 @@ from deployd.http.door import Door
 from deployd.http.event_stream import Streams
 from deployd.router.table import EnvironmentTraffic, Released, RouterStatus
 from deployd.settings import Token
-from tests.unit.api_double import AT, FakeCommands, FakeQueries, activity, api_of, certificate, environment, mail
-from tests.unit.page import Page
-from tests.unit.project_corpus import REPOSITORY
+from tests.doubles.api import AT, FakeCommands, FakeQueries, activity, api_of, certificate, environment, mail
+from tests.support.corpus import REPOSITORY
+from tests.support.page import Page
 
 Client = TestClient[web.Request, web.Application]
 TOKENS = [

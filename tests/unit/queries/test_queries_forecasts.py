@@ -15,8 +15,8 @@ from deployd.queries.versions import NothingLive, VersionQueries
 from deployd.release.paths import Places
 from deployd.settings import Settings
 from deployd.state import environments
-from tests.unit.commands_world import NOW, SHOP_MAIN, World, version
-from tests.unit.project_trees import DictTree
+from tests.doubles.trees import DictTree
+from tests.support.commands_world import NOW, SHOP_MAIN, World, version
 
 APP = "name: app\ntype: 'php:8.4'\nweb: {locations: {/: {root: web}}}\n"
 CONFIG = read_project(DictTree({".platform.app.yaml": APP}))

@@ -17,7 +17,7 @@ from deployd.activity.masking import Masker
 from deployd.ids import EnvironmentId
 from deployd.upkeep.cron_run import LiveCron
 from deployd.upkeep.crons import CronKey, CronRuns, Crons
-from tests.unit.upkeep_stand import APP, BASE, MAIN, SHOP, Stand
+from tests.support.upkeep_stand import APP, BASE, MAIN, SHOP, Stand
 
 pytestmark = pytest.mark.looptime
 MINUTELY = APP + "crons: {tick: {spec: '* * * * *', commands: {start: 'true'}}}\n"
