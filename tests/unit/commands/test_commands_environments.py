@@ -6,7 +6,8 @@ import pytest
 
 from deployd.access.errors import NotFound
 from deployd.commands.environments import Overtaken, ProductionStays
-from deployd.environment.naming import environment_of_branch
+from deployd.environment.naming import machine_name
+from deployd.ids import EnvironmentId
 from deployd.queries.versions import NothingLive
 from deployd.state import environments
 from tests.support.commands_world import MAIN, NOW, SHOP, SHOP_MAIN, World, version
@@ -81,7 +82,7 @@ async def test_an_environment_ends_and_that_of_production_stays(world: World) ->
     await world.went_live(version("a"))
     with pytest.raises(ProductionStays, match="main is the production branch of shop"):
         await world.environments.delete("shop", "main", "ada")
-    await world.store.write(lambda db: environments.ensure(db, environment_of_branch(SHOP, "try"), "try", NOW))
+    await world.store.write(lambda db: environments.ensure(db, EnvironmentId(SHOP, machine_name("try")), "try", NOW))
     made = await world.environments.delete("shop", "try", "ada")
     assert (made.kind, made.branch, made.commit, made.how) == ("delete", "try", "f" * 40, "api")
     with pytest.raises(Overtaken, match="ada asked for delete 2 of try"):
