@@ -10,6 +10,7 @@ from deployd.api.errors import ErrorShape
 from deployd.api.route import ApiRoute
 from deployd.api.schemas import REFERENCE, schema_of, schema_of_shape, shapes_within
 
+NEXT = {"type": ["integer", "null"], "description": "`before` of the next page; null: this is the last one"}
 PARAMETER = re.compile(r"\{(\w+)\}")
 
 
@@ -37,7 +38,7 @@ def openapi(routes: Sequence[ApiRoute], version: str) -> dict[str, Any]:
 
 def _operation(route: ApiRoute) -> dict[str, Any]:
     parameters = [_parameter("path", name) for name in PARAMETER.findall(route.path)]
-    parameters += [_parameter("query", name) for name in route.query]
+    parameters += [_parameter("query", name) for name in route.query_names]
     operation: dict[str, Any] = {
         "summary": route.says,
         "parameters": parameters,
@@ -66,6 +67,7 @@ def _content(route: ApiRoute) -> dict[str, Any]:
     if route.stream:
         return {"application/x-ndjson": {"schema": schema}}
     if route.many:
-        schema = {"type": "object", "properties": {"items": {"type": "array", "items": schema}}, "required": ["items"],
+        properties = {"items": {"type": "array", "items": schema}, **({"next": NEXT} if route.cursor else {})}
+        schema = {"type": "object", "properties": properties, "required": list(properties),
                   "additionalProperties": False}
     return {"application/json": {"schema": schema}}

@@ -37,6 +37,7 @@ COMMANDS = {
              "Try an undo that is stuck at once, or skip it: then what it would have undone is yours to put right."),
     "collect": ("deployd.cli.collect:collect",
                 "Take away what nobody needs any more, as the daemon does from time to time."),
+    "audit": ("deployd.cli.audit:audit", "Who changed what, newest first."),
     "status": ("deployd.cli.status:status", "How the daemon is; ends with 1 when it is degraded."),
     "doctor": ("deployd.cli.doctor.command:doctor", "Whether this host has what deployments need."),
 }

@@ -10,6 +10,7 @@ from deployd.commands.environments import EnvironmentCommands
 from deployd.commands.housekeeping import HousekeepingCommands
 from deployd.commands.locks import LockCommands
 from deployd.commands.passes import PassCommands
+from deployd.commands.repeats import RepeatCommands
 from deployd.commands.sessions import Sessions
 
 
@@ -18,6 +19,7 @@ class Commands:
     environments: EnvironmentCommands
     sessions: Sessions
     audit: AuditCommands
+    repeats: RepeatCommands
     locks: LockCommands
     passes: PassCommands
     activities: ActivityCommands

@@ -16,6 +16,7 @@ from deployd.commands.environments import EnvironmentCommands
 from deployd.commands.housekeeping import HousekeepingCommands
 from deployd.commands.locks import LockCommands
 from deployd.commands.passes import PassCommands
+from deployd.commands.repeats import RepeatCommands
 from deployd.commands.sessions import Sessions
 from deployd.daemon.edges import Edges
 from deployd.daemon.lasting import Lasting
@@ -62,6 +63,7 @@ def queries_of(edges: Edges, host: Host, lasting: Lasting, watching: Watching) -
     store, settings = edges.store, host.settings
     environments = EnvironmentQueries(store, settings, watching.usage.killed)
     activities = ActivityQueries(store, watching.logs, edges.clock, watching.waits)
+    audit = AuditQueries(store)
     turns = asyncio.Semaphore(AT_ONCE)   # one for all: threads are for others too
     return Queries(
         projects=ProjectQueries(store, settings),
@@ -69,8 +71,8 @@ def queries_of(edges: Edges, host: Host, lasting: Lasting, watching: Watching) -
         activities=activities,
         runs=RunQueries(store, watching.logs, edges.clock),
         logs=LogQueries(watching.logs),
-        audit=AuditQueries(store),
-        status=StatusQueries(watching.health, activities, environments, settings, lasting.began),
+        audit=audit,
+        status=StatusQueries(watching.health, activities, environments, settings, lasting.began, audit.head),
         figures=FigureQueries(watching.measure),
         certificates=CertificateQueries(watching.certificates),
         usage=UsageQueries(watching.usage, environments, edges.clock),
@@ -90,6 +92,7 @@ def commands_of(
         environments=EnvironmentCommands(store, host, queries.environments, lanes.wake),
         sessions=sessions,
         audit=AuditCommands(store, host.clock),
+        repeats=RepeatCommands(store, host.clock),
         locks=LockCommands(store, host.clock, queries.environments, lanes.wake),
         passes=PassCommands(host, queries.environments),
         activities=ActivityCommands(store, lanes),

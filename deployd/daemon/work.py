@@ -54,7 +54,7 @@ from deployd.router.paths import RouterPlaces
 from deployd.router_process.start import start_router
 from deployd.router_process.upgrade import end_earlier_ones, reopen_access_log
 from deployd.settings import Settings
-from deployd.state import activities
+from deployd.state import activities, repeats
 from deployd.systemd import keep_watchdog_fed, notify, ready, reloading
 from deployd.units import MEGABYTE
 from deployd.upkeep.access_logs import AccessLogs
@@ -137,6 +137,7 @@ async def work(
             measure=partial(measured, edges, traffic, limits, nets, guesses, usage),
         ),
     )
+    await edges.store.write(repeats.forget_unanswered)
     sessions = Sessions(edges.store, settings, edges.clock)
     await sessions.load()
     commands = commands_of(edges.store, host, lanes, collector, queries, sessions)

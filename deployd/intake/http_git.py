@@ -22,6 +22,7 @@ from deployd.access.tokens import find_token
 from deployd.confined.trees import size_of
 from deployd.errors import DeployError
 from deployd.git.program import git_environment
+from deployd.http.guesses import source_of
 from deployd.http.lasting import LASTING
 from deployd.http.seats import Seats, TooMany, Turns
 from deployd.ids import ProjectId
@@ -211,6 +212,7 @@ async def _serve(
     env = git_environment({
         "DEPLOYD_PROJECT": project.id,
         "DEPLOYD_WHO": token.name if token else "",
+        "DEPLOYD_ADDRESS": source_of(request.remote, request.headers.get("X-Forwarded-For", "")),
         **({"GIT_PROTOCOL": request.headers["Git-Protocol"]} if "Git-Protocol" in request.headers else {}),
     })
     request[LASTING] = True

@@ -13,7 +13,7 @@ import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -86,6 +86,8 @@ def webhook_routes(
             if delivered is None or project is None:
                 reason = "wrong signature or token" if project else "no such project, or no secret for this forge"
                 return _unproved(name, request, reason, wrong)
+            if isinstance(delivered, Push):
+                delivered = replace(delivered, address=_address(request))
             return await _answer(intake, name, project, delivered)
         return handle
 
@@ -107,7 +109,11 @@ def _secrets(project: ProjectSettings | None) -> tuple[str, ...]:
 
 
 def _source(request: web.Request) -> str:
-    return f"webhook of {source_of(request.remote, request.headers.get('X-Forwarded-For', ''))}"
+    return f"webhook of {_address(request)}"
+
+
+def _address(request: web.Request) -> str:
+    return source_of(request.remote, request.headers.get("X-Forwarded-For", ""))
 
 
 def _has_to_wait(wrong: Guesses, request: web.Request) -> bool:

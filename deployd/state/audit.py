@@ -27,9 +27,9 @@ class Deed:
 
     at: datetime
     who: str
-    """Name of the token or person; `socket` for whoever may open the daemon's own."""
+    """Name of the token or person; `operator` for whoever may open the daemon's own socket."""
     by: str
-    """How: `console`, `api`, `git`, `socket`, `github`, …"""
+    """How: `console`, `api`, `socket`, `git`, `github` or `gitlab`."""
     address: str
     """Where it came from; empty on the host itself."""
     action: str
@@ -58,6 +58,11 @@ def append(connection: sqlite3.Connection, deed: Deed) -> int:
         (number, _short(deed.project), text, _hash(before, number, text)),
     )
     return number
+
+
+def check(connection: sqlite3.Connection) -> tuple[int, str, int | None]:
+    """(number of the last entry, its hash, the first that is broken)"""
+    return *head(connection), first_broken(connection)
 
 
 def newest(

@@ -7,6 +7,8 @@ import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -17,12 +19,15 @@ from deployd.access.errors import NotFound
 from deployd.activity.line import Line
 from deployd.api.applications import local_application
 from deployd.api.asked import Api
+from deployd.commands.audit import AuditCommands
 from deployd.commands.commands import Commands
 from deployd.commands.environments import NothingLive
 from deployd.commands.locks import LockedShape
 from deployd.commands.passes import PassShape
+from deployd.commands.repeats import RepeatCommands
 from deployd.output.sources import Wanted
 from deployd.queries.activities import ActivityShape
+from deployd.queries.audit import AuditQueries
 from deployd.queries.certificates import CertificateShape
 from deployd.queries.environments import EnvironmentShape, LockShape
 from deployd.queries.figures import Figures
@@ -37,9 +42,17 @@ from deployd.queries.usage import UseShape
 from deployd.reading.offer import parse_offer
 from deployd.router.table import RouterStatus
 from deployd.upkeep.traffic import Visits
+from tests.unit.state_in_memory import MemoryStore
 
 MAIL = "From: a@shop.test\r\nSubject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\n\r\nEs grüßt\r\nder Laden\r\n".encode()
 AT = "2026-05-04T10:00:00+00:00"
+
+
+class FixedClock:
+    def now(self) -> datetime:
+        return datetime.fromisoformat(AT)
+
+
 COLLECTED = CollectShape(at=AT, size_bytes=7_600_000, disk_is_short=False, things=(
     ThingShape(kind="data", name="shop/old-abc", why="its environment was deleted", size_bytes=7_600_000,
                unneeded_since=AT),
@@ -178,6 +191,15 @@ class FakeQueries:
     """What was to be done, planned or collected."""
     plan_lines: list[str] = field(default_factory=lambda: ["app: build (no slug yet)"])
 
+    @cached_property
+    def store(self) -> MemoryStore:
+        """Of what is written for real: who changed what, and answers that are kept."""
+        return MemoryStore()
+
+    @property
+    def audit(self) -> AuditQueries:
+        return AuditQueries(cast(Any, self.store))
+
     @property
     def by_noun(self) -> Queries:
         nouns: dict[str, Any] = {
@@ -187,7 +209,7 @@ class FakeQueries:
                            "journal": self.journal, "log": self.log},
             "runs": {"phase": lambda number: None},
             "logs": {},
-            "audit": {},
+            "audit": {"newest": self.audit.newest, "head": self.audit.head, "check": self.audit.check},
             "status": {"now": self.status, "not_ready": self.not_ready},
             "figures": {"now": self.figures},
             "certificates": {"all": self.certificates},
@@ -239,11 +261,13 @@ class FakeQueries:
         return list(self.hosts)
 
     async def activities(
-        self, projects: Sequence[str] | None, environment: str | None, state: str | None, limit: int,
+        self, projects: Sequence[str] | None, environment: str | None, state: str | None, limit: int, *,
+        before: int | None = None,
     ) -> list[ActivityShape]:
         found = [item for item in sorted(self.known, key=lambda item: -item.id)
                  if (projects is None or item.project in projects)
-                 and environment in (None, item.environment, item.branch) and state in (None, item.state)]
+                 and environment in (None, item.environment, item.branch) and state in (None, item.state)
+                 and (before is None or item.id < before)]
         return found[:limit]
 
     async def activity(self, number: int) -> ActivityShape | None:
@@ -313,6 +337,8 @@ class FakeCommands:
 
     @property
     def by_noun(self) -> Commands:
+        store = cast(Any, self.queries.store)
+        audited, repeated = AuditCommands(store, FixedClock()), RepeatCommands(store, FixedClock())
         nouns: dict[str, Any] = {
             "environments": {"redeploy": self.redeploy, "rollback": self.rollback},
             "locks": {"lock": self.lock, "unlock": self.unlock},
@@ -320,7 +346,7 @@ class FakeCommands:
             "activities": {"cancel": self.cancel, "retry_undo": self.retry_undo, "skip_undo": self.skip_undo},
             "housekeeping": {"collect": self.collect},
             "sessions": {"of": lambda token: []},
-            "audit": {},
+            "audit": {"noting": audited.noting, "note": audited.note}, "repeats": {"once": repeated.once},
         }
         return Commands(**{noun: cast(Any, SimpleNamespace(**done)) for noun, done in nouns.items()})
 

@@ -7,9 +7,8 @@ from typing import get_args
 from aiohttp import web
 
 from deployd.access.actions import Action
-from deployd.access.caller import EVERY
 from deployd.activity.line import Line
-from deployd.api.answers import many, one, stream
+from deployd.api.answers import many, one, page, stream
 from deployd.api.asked import Asked
 from deployd.api.route import ACCEPTED, ACTIVITY, ApiRoute, Resource
 from deployd.errors import Unusable
@@ -20,19 +19,17 @@ from deployd.state.activities import State
 activities = Resource()
 
 STATES: tuple[str, ...] = get_args(State)
-DEFAULT_ITEMS, MOST_ITEMS = 50, 1000
 
 
 @activities.row(ApiRoute("GET", "/api/v1/activities", Action.SEE, "activities, newest first", ActivityShape, many=True,
-                         query=("project", "environment", "state", "limit")))
+                         cursor=True, query=("project", "environment", "state")))
 async def list_activities(asked: Asked) -> web.Response:
-    limit = min(asked.number("limit", DEFAULT_ITEMS), MOST_ITEMS)
-    state, project, caller = asked.query.get("state"), asked.query.get("project"), asked.caller
+    before, limit = asked.cursor()
+    state, environment = asked.query.get("state"), asked.query.get("environment")
     if state is not None and state not in STATES:
         raise Unusable(f"there is no state {state!r}", mend=f"name one of: {', '.join(STATES)}")
-    seen = caller.projects if project is None else [project] if caller.may_see(project) else []
-    environment = asked.query.get("environment")
-    return many(await asked.queries.activities.latest(None if EVERY in seen else seen, environment, state, limit))
+    found = await asked.queries.activities.latest(asked.projects(), environment, state, limit + 1, before=before)
+    return page(asked.request, found, limit, lambda item: item.id)
 
 
 @activities.row(ApiRoute("GET", ACTIVITY, Action.SEE, "one activity", ActivityShape))

@@ -1,0 +1,47 @@
+"""`deployd audit`"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from deployd.cli.exits import FAILED
+from deployd.cli.talk import ask, json_option, project_option, show, socket_option
+
+COLUMNS = ("number", "at", "who", "by", "address", "action", "project", "environment", "result", "said")
+
+
+@click.command()
+@socket_option
+@project_option
+@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many, newest first.")
+@click.option("--before", type=click.IntRange(min=1), help="Only those with a smaller number.")
+@click.option("--verify", is_flag=True, help="Whether nobody altered the log or took something out of it.")
+@json_option
+def audit(socket: Path, project: str | None, limit: int, before: int | None, verify: bool, as_json: bool) -> None:
+    """Who changed what, newest first."""
+    if verify:
+        return _verify(socket, as_json=as_json)
+    found = ask(socket, lambda client: client.get("/api/v1/audit", project=project, limit=limit, before=before))
+    items = found["items"]
+    if not as_json:
+        items = [{**item, "at": item["at"][:19].replace("T", " ")} for item in items]
+    return show(items, COLUMNS, as_json=as_json)
+
+
+def _verify(socket: Path, *, as_json: bool) -> None:
+    found = ask(socket, lambda client: client.get("/api/v1/audit/check"))
+    broken = found["first_broken"]
+    if as_json:
+        click.echo(json.dumps(found, indent=2))
+    elif broken is None:
+        click.echo(f"{found['number']} entries, and each follows from the one before; the last has the hash\n"
+                   f"{found['hash'] or '-'}")
+    else:
+        click.echo(f"entry {broken} does not follow from the one before: somebody altered the log, or took something "
+                   "out of it", err=True)
+    if broken is not None:
+        sys.exit(FAILED)
