@@ -14,6 +14,7 @@ from aiohttp import web
 
 from deployd.http.lasting import LASTING
 
+LINES = "application/x-ndjson"
 OK, NOT_MODIFIED = 200, 304
 STALLED_SECONDS = 120.0
 """A reader who takes nothing for so long is cut off: what it reads is kept open for it."""
@@ -78,7 +79,10 @@ async def stream(
     Args:
         lasts: It goes on when the daemon reads its settings again.
     """
-    response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
+    if request.method == "HEAD":   # what is written would be taken for the next answer
+        lines.close()
+        return web.Response(headers={"Content-Type": LINES})
+    response = web.StreamResponse(headers={"Content-Type": LINES})
     await response.prepare(request)
     if follow and lasts:
         request[LASTING] = True

@@ -10,8 +10,10 @@ from aiohttp import web
 from deployd.access.actions import refuse_unless_sees
 from deployd.access.caller import EVERY, Caller
 from deployd.access.errors import NotFound
+from deployd.api.changes import Changes
 from deployd.commands.commands import Commands
 from deployd.errors import Unusable
+from deployd.http.event_stream import Streams
 from deployd.http.seats import Turns
 from deployd.queries.activities import ActivityShape
 from deployd.queries.queries import Queries
@@ -29,6 +31,8 @@ class Api:
 
     queries: Queries
     commands: Commands
+    changes: Changes
+    streams: Streams = field(default_factory=Streams)
     bodies: Turns = field(default_factory=lambda: Turns(LARGE_AT_ONCE, LARGE_AT_ONCE_OF_ONE))
     """Which a large body waits for."""
 
@@ -58,6 +62,11 @@ class Asked:
     def query(self) -> Mapping[str, str]:
         """What stands behind the question mark."""
         return self.request.query
+
+    @property
+    def last_event_id(self) -> str:
+        """The last event that a reader got who comes back."""
+        return self.request.headers.get("Last-Event-ID", "")
 
     def number(self, name: str, default: int) -> int:
         """A number of the query."""

@@ -20,6 +20,7 @@ from deployd.activity.slots import Slots
 from deployd.activity.supervised import supervised
 from deployd.api.applications import Public, local_application, public_application
 from deployd.api.asked import Api
+from deployd.api.changes import Changes
 from deployd.commands.sessions import Sessions
 from deployd.console.live import Board
 from deployd.console.routes import Console, console_routes
@@ -141,9 +142,11 @@ async def work(
     sessions = Sessions(edges.store, settings, edges.clock)
     await sessions.load()
     commands = commands_of(edges.store, host, lanes, collector, queries, sessions)
-    api = Api(queries, commands)
+    streams = Streams()
+    changes = Changes(queries, nets.of("events"))
+    api = Api(queries, commands, changes, streams)
     callers = Callers(partial(find_caller, settings), sessions)
-    board, streams = Board(nets.of("console")), Streams()
+    board = Board(nets.of("console"))
     door = Door(Ours(settings.public_url, settings.listen_address[0]), guesses, let_in)
     console = Console(queries=queries, commands=commands, callers=callers, board=board, streams=streams, door=door)
     more = [*console_routes(console), *_git_routes(intake, settings), *webhook_routes(intake, guesses=guesses)]
@@ -156,7 +159,7 @@ async def work(
     async with asyncio.TaskGroup() as group:
         for_ever: dict[str, Callable[[], Awaitable[None]]] = {
             "lanes": lanes.serve, "watchdog": partial(keep_watchdog_fed, partial(_answers, queries.status, nets)),
-            "sessions": sessions.serve, "console": board.serve,
+            "sessions": sessions.serve, "console": board.serve, "events": changes.serve,
             "usage": usage.serve, "disks": disks.serve, "collector": collector.serve, "certificates": keeper.serve,
             **_upkeep(edges, host, watch, traffic, lanes.wake, nets),
         }

@@ -203,7 +203,8 @@ async def test_who_pushed_is_noted_with_what_came_of_it(queue: Queue) -> None:
     await queue.push(Push(SHOP, "gone", A, ZERO, "git", "bob"))
     found = [entry.deed for entry in await queue.store.read(audit.newest)]
     assert [(deed.who, deed.by, deed.address, deed.action, deed.project, deed.said) for deed in reversed(found)] == [
-        ("ada", "github", "192.0.2.7", "push", "shop", f"activity 1: main at {B[:8]} to environment {machine_name('main')}"),
+        ("ada", "github", "192.0.2.7", "push", "shop",
+         f"activity 1: main at {B[:8]} to environment {machine_name('main')}"),
         ("bob", "git", "", "delete", "shop", "gone was deleted; it had no environment"),
     ]
 

@@ -7,7 +7,7 @@ import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,14 +17,19 @@ from aiohttp import web
 
 from deployd.access.errors import NotFound
 from deployd.activity.line import Line
+from deployd.activity.log import PhaseNow
+from deployd.activity.net import Net
+from deployd.activity.timeline import Bar, PhaseBar, Timeline
 from deployd.api.applications import local_application
 from deployd.api.asked import Api
+from deployd.api.changes import Changes
 from deployd.commands.audit import AuditCommands
 from deployd.commands.commands import Commands
 from deployd.commands.environments import NothingLive
 from deployd.commands.locks import LockedShape
 from deployd.commands.passes import PassShape
 from deployd.commands.repeats import RepeatCommands
+from deployd.ids import CommitId
 from deployd.output.sources import Wanted
 from deployd.queries.activities import ActivityShape
 from deployd.queries.audit import AuditQueries
@@ -37,10 +42,12 @@ from deployd.queries.mails import MailShape
 from deployd.queries.plans import PlanShape
 from deployd.queries.projects import ProjectShape
 from deployd.queries.queries import Queries
+from deployd.queries.runs import Run
 from deployd.queries.status import StatusShape
 from deployd.queries.usage import UseShape
 from deployd.reading.offer import parse_offer
 from deployd.router.table import RouterStatus
+from deployd.state.sessions import Session
 from deployd.upkeep.traffic import Visits
 from tests.unit.state_in_memory import MemoryStore
 
@@ -207,7 +214,7 @@ class FakeQueries:
             "environments": {"all": self.environments, "addresses": self.addresses},
             "activities": {"latest": self.activities, "newest": self.newest, "find": self.activity,
                            "journal": self.journal, "log": self.log},
-            "runs": {"phase": lambda number: None},
+            "runs": {"phase": lambda number: None, "find": self.run},
             "logs": {},
             "audit": {"newest": self.audit.newest, "head": self.audit.head, "check": self.audit.check},
             "status": {"now": self.status, "not_ready": self.not_ready},
@@ -275,6 +282,16 @@ class FakeQueries:
 
     async def journal(self, number: int) -> list[EntryShape]:
         return [EntryShape(step="build_apps", event=event, at=AT, said="") for event in ("started", "done")]
+
+    async def run(self, number: int) -> Run:
+        now = datetime.fromisoformat(AT)
+        bars = (Bar("build", "build_apps", now, now + timedelta(seconds=2), "done"),)
+        timeline = Timeline((PhaseBar("build", bars),))
+        return Run(
+            timeline=timeline, earlier=(timeline,), phase=PhaseNow("build", now), plan=("app: build (no slug yet)",),
+            urls=("http://shop.test/",), commit=CommitId("48c43b99" * 5), subject="Mend the door", author="Ada",
+            before=None, freeze=None, stuck=False, now=now,
+        )
 
     def log(self, number: int, after: int) -> FakeLines:
         return FakeLines(self, number, after)
@@ -345,7 +362,7 @@ class FakeCommands:
             "passes": {"make": self.make_pass},
             "activities": {"cancel": self.cancel, "retry_undo": self.retry_undo, "skip_undo": self.skip_undo},
             "housekeeping": {"collect": self.collect},
-            "sessions": {"of": lambda token: []},
+            "sessions": {"of": self.sessions, "end": self.end_session},
             "audit": {"noting": audited.noting, "note": audited.note}, "repeats": {"once": repeated.once},
         }
         return Commands(**{noun: cast(Any, SimpleNamespace(**done)) for noun, done in nouns.items()})
@@ -397,6 +414,15 @@ class FakeCommands:
         assert found is not None
         return found
 
+    def sessions(self, token: str) -> list[Session]:
+        now = datetime.fromisoformat(AT)
+        return [Session(id="5" * 64, token=token, proof="p", began=now, seen=now, ends=now, address="192.0.2.7",
+                        agent="Firefox")]
+
+    async def end_session(self, session: str, token: str) -> Session:
+        self.asked.append(("end_session", session, token))
+        return self.sessions(token)[0]
+
     async def collect(self, who: str, *, deleted: bool) -> CollectShape:
         self.asked.append(("collect", who, deleted))
         return COLLECTED
@@ -414,7 +440,8 @@ class FakeCommands:
 
 
 def api_of(queries: FakeQueries, commands: FakeCommands) -> Api:
-    return Api(queries.by_noun, commands.by_noun)
+    found = queries.by_noun
+    return Api(found, commands.by_noun, Changes(found, Net("events")))
 
 
 @asynccontextmanager
