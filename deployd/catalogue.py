@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from deployd.errors import DeployError
-from deployd.written import read_written
+from deployd.yaml_file import read_yaml_file
 
 IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,254}", re.ASCII)
 MAJOR = 1000   # from 7.4 it is less far to 8.2 than to 8.4, and from 10.2 to 10.11 than to any 11
@@ -163,7 +163,7 @@ def load_catalogue(path: Path) -> Catalogue:
     Raises:
         CatalogueInvalid: It is missing, is not YAML, or says something that is not allowed.
     """
-    written = read_written(
+    written = read_yaml_file(
         path, CatalogueInvalid, "the catalogue", missing="name the file with `catalogue` in the settings",
     )
     try:

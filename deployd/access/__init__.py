@@ -1,1 +1,1 @@
-"""Who asks, and what they may do: callers, roles, actions, tokens."""
+"""Who asks, what they may do and how much of it at once: callers, roles, actions, tokens, limits."""

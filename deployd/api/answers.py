@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from aiohttp import web
 
-from deployd.http.lasting import LASTING
+from deployd.http.outlasts_reload import OUTLASTS_RELOAD
 
 LINES = "application/x-ndjson"
 OK, NOT_MODIFIED = 200, 304
@@ -85,7 +85,7 @@ async def stream(
     response = web.StreamResponse(headers={"Content-Type": LINES})
     await response.prepare(request)
     if follow and lasts:
-        request[LASTING] = True
+        request[OUTLASTS_RELOAD] = True
     try:
         while (taken := await (lines.take() if follow else lines.rest())) is not None:
             if not taken and not follow:

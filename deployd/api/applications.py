@@ -14,6 +14,7 @@ from aiohttp import web
 from deployd import __version__
 from deployd.access.actions import refuse_unless_may
 from deployd.access.caller import NOBODY, Caller
+from deployd.access.concurrency import RequestLimit
 from deployd.access.errors import Forbidden, Unauthorized
 from deployd.api.answers import unless_known
 from deployd.api.asked import Api, Asked
@@ -26,7 +27,6 @@ from deployd.http.callers import Callers
 from deployd.http.door import Door
 from deployd.http.errors import MASK
 from deployd.http.errors import Handler as Answer
-from deployd.http.seats import Seats
 
 log = structlog.get_logger()
 
@@ -73,7 +73,7 @@ def _application(
 ) -> web.Application:
     app = web.Application(middlewares=middlewares, client_max_size=LARGEST_BODY_BYTES)
     document = openapi(ROUTES, __version__)
-    guard = _Guard(api, callers, Seats(streams), by)
+    guard = _Guard(api, callers, RequestLimit(streams), by)
 
     async def describe(_: web.Request) -> web.Response:
         return web.json_response(document)
@@ -91,7 +91,7 @@ class _Guard:
 
     api: Api
     callers: Callers
-    seats: Seats
+    limit: RequestLimit
     by: str
     """How the audit log calls this face."""
 
@@ -101,7 +101,7 @@ class _Guard:
             caller = self.callers.of(request) or NOBODY
             asked = Asked(request, caller, self.api)
             await self._refuse_unless_let(route, asked)
-            with self.seats.take(caller.name) if caller != NOBODY else nullcontext():
+            with self.limit.take(caller.name) if caller != NOBODY else nullcontext():
                 if route.changes:
                     answer = await change(asked, route, handler, self.by)
                 else:

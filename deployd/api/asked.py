@@ -9,12 +9,12 @@ from aiohttp import web
 
 from deployd.access.actions import refuse_unless_sees
 from deployd.access.caller import EVERY, Caller
+from deployd.access.concurrency import RequestQueue
 from deployd.access.errors import NotFound
 from deployd.api.changes import Changes
 from deployd.commands.commands import Commands
 from deployd.errors import Unusable
 from deployd.http.event_stream import Streams
-from deployd.http.seats import Turns
 from deployd.queries.activities import ActivityShape
 from deployd.queries.queries import Queries
 
@@ -33,7 +33,7 @@ class Api:
     commands: Commands
     changes: Changes
     streams: Streams = field(default_factory=Streams)
-    bodies: Turns = field(default_factory=lambda: Turns(LARGE_AT_ONCE, LARGE_AT_ONCE_OF_ONE))
+    bodies: RequestQueue = field(default_factory=lambda: RequestQueue(LARGE_AT_ONCE, LARGE_AT_ONCE_OF_ONE))
     """Which a large body waits for."""
 
 

@@ -9,9 +9,9 @@ from typing import TypeVar
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from deployd.access.concurrency import RequestQueue
 from deployd.errors import Unusable
 from deployd.http.errors import TooLarge
-from deployd.http.seats import Turns
 
 LARGEST_BYTES = 64_000_000
 """A plan of a tree with 500,000 files has 40 MB of paths."""
@@ -43,11 +43,11 @@ async def read_body(request: web.Request, kind: type[B]) -> B:
     return parse_body(await read_bytes(request), kind)
 
 
-async def read_bytes(request: web.Request, turns: Turns | None = None, token: str = "") -> bytes:
+async def read_bytes(request: web.Request, queue: RequestQueue | None = None, token: str = "") -> bytes:
     """The body of a request, not looked at.
 
     Args:
-        turns: Which a large one waits for, its rest unread.
+        queue: Which a large one waits for, its rest unread.
         token: Of whom it comes.
 
     Raises:
@@ -59,14 +59,14 @@ async def read_bytes(request: web.Request, turns: Turns | None = None, token: st
     data = bytearray()
     try:
         async with asyncio.timeout(READ_SECONDS), AsyncExitStack() as turn:
-            is_large = turns is None
+            is_large = queue is None
             async for chunk in request.content.iter_chunked(65_536):
                 data += chunk
                 if len(data) > LARGEST_BYTES:
                     raise TooLarge(f"the body has more than {LARGEST_BYTES:,} bytes")
-                if turns is not None and len(data) > LARGE_BYTES and not is_large:
+                if queue is not None and len(data) > LARGE_BYTES and not is_large:
                     is_large = True
-                    await turn.enter_async_context(turns.take(token))
+                    await turn.enter_async_context(queue.take(token))
     except TimeoutError:
         raise Unusable(f"the body did not come within {READ_SECONDS:g} s") from None
     return bytes(data)

@@ -16,7 +16,7 @@ from deployd.api.route import ApiRoute, Handler
 from deployd.commands.audit import Doing, action_of
 from deployd.commands.repeats import BROKEN, Answered, Keyed
 from deployd.errors import Unusable
-from deployd.http.guesses import source_of
+from deployd.http.failed_sign_ins import source_of
 
 KEY, REPLAYED = "Idempotency-Key", "Idempotent-Replayed"
 LONGEST_KEY = 255

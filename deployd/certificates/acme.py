@@ -23,7 +23,7 @@ from josepy.jwk import JWK, JWKEC
 from deployd import __version__
 from deployd.certificates.authority import NotIssued
 from deployd.certificates.certificate import Certificate, CertificateUnusable, new_key, parse_certificate
-from deployd.certificates.due import why_not_public
+from deployd.certificates.renewal import why_not_public
 from deployd.certificates.storage import write
 from deployd.settings import AcmeSettings
 

@@ -1,4 +1,4 @@
-"""Who signs certificates, as the keeper sees it."""
+"""Who signs certificates, as the manager sees it."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Looks after the certificates of all hosts: which are there, which are due, what stands in the way.
 
-One task, one host after the other. What it knows lies in memory and on the shelf; a deployment never waits for it, and
+One task, one host after the other. What it knows lies in memory and in the store; a deployment never waits for it, and
 never fails because of it: a host without a certificate shows the one that the router signed itself.
 """
 
@@ -18,9 +18,9 @@ import structlog
 from deployd.activity.net import Net
 from deployd.certificates.authority import Authority, NotIssued
 from deployd.certificates.certificate import Certificate, CertificateUnusable, parse_certificate
-from deployd.certificates.due import ENDS_SOON, covers, pause, renew_at
-from deployd.certificates.storage import Refusals, Shelf, Window
-from deployd.certificates.wanted import Wanted
+from deployd.certificates.hosts import HttpsHosts
+from deployd.certificates.renewal import ENDS_SOON, covers, pause, renew_at
+from deployd.certificates.storage import Refusals, Storage
 from deployd.clock import Clock
 from deployd.errors import DeployError
 from deployd.ids import ProjectId
@@ -56,11 +56,11 @@ class HostCertificate:
     again_at: datetime | None = None
 
 
-class Keeper:
+class CertificateManager:
     """Keeps a certificate for each host."""
 
     def __init__(
-        self, wanted: Wanted, shelf: Shelf, window: Window, clock: Clock, authority: Authority | None,
+        self, hosts: HttpsHosts, storage: Storage, clock: Clock, authority: Authority | None,
         own: tuple[OwnCertificate, ...] = (), *, net: Net | None = None,
     ) -> None:
         """
@@ -69,9 +69,8 @@ class Keeper:
             own: The operator's, which win.
         """
         self._net = net or Net("certificates")
-        self._wanted = wanted
-        self._shelf = shelf
-        self._window = window
+        self._wanted = hosts
+        self._store, self._router = storage.store, storage.router
         self._clock = clock
         self._authority = authority
         self._own_files = own
@@ -84,7 +83,9 @@ class Keeper:
 
     async def lay_out(self) -> None:
         """Show the router what there is, without asking anybody: at the start, before visitors come."""
-        self._kept, self._refusals = await asyncio.to_thread(lambda: (self._shelf.read(), self._shelf.read_refusals()))
+        self._kept, self._refusals = await asyncio.to_thread(
+            lambda: (self._store.read(), self._store.read_refusals()),
+        )
         await self._look()
 
     async def serve(self) -> None:
@@ -129,7 +130,7 @@ class Keeper:
         shown = {host: self._kept[host] for host in self._hosts if host in self._kept and self._kept[host].ends > now}
         for certificate in self._own.values():   # they come last, and win
             shown |= {host: certificate for host in self._hosts if covers(certificate.names, host)}
-        not_shown = self._window.show(shown)
+        not_shown = self._router.show(shown)
         for host, why in not_shown.items():
             self._net.failed(f"{SHOWING}{host}", NotShown(f"its certificate cannot be laid out: {why}", where=host))
         self._net.keep_only((f"{SHOWING}{host}" for host in not_shown), beginning=SHOWING)
@@ -137,7 +138,7 @@ class Keeper:
                 if host not in self._hosts and item.ends + KEPT_AFTER_END < now}
         for host in over:
             with self._net.contain(f"dropping the certificate of {host}", shown=False):
-                self._shelf.drop(host)
+                self._store.drop(host)
         self._kept = {host: item for host, item in self._kept.items() if host not in over}
 
     def _read_own(self) -> None:
@@ -192,11 +193,11 @@ class Keeper:
         log.warning("certificate_refused", host=host, tries=tries, what=why)
 
     def _keep(self, host: str) -> None:
-        """On the shelf, so that nobody is asked again after a restart."""
+        """In the store, so that nobody is asked again after a restart."""
         try:
             if host in self._kept:
-                self._shelf.keep(host, self._kept[host])
-            self._shelf.keep_refusals(self._refusals)
+                self._store.keep(host, self._kept[host])
+            self._store.keep_refusals(self._refusals)
         except OSError as error:   # a full disk: it is shown all the same
             log.error("certificate_not_kept", host=host, what=str(error))
 

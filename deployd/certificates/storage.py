@@ -36,7 +36,7 @@ class Refusals:
     why: str
 
 
-class Shelf:
+class CertificateStore:
     """All that is kept. Blocking; files are few and small."""
 
     def __init__(self, folder: Path) -> None:
@@ -79,7 +79,7 @@ class Shelf:
         write(self._folder / name, text, 0o600)
 
 
-class Window:
+class RouterCertificates:
     """What the router sees. Blocking."""
 
     def __init__(self, certificates: Path) -> None:
@@ -109,6 +109,14 @@ class Window:
                 file.unlink(missing_ok=True)
                 self._shown.pop(file.stem, None)
         return failed
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """Both places in which a certificate lies."""
+
+    store: CertificateStore
+    router: RouterCertificates
 
 
 def write(file: Path, text: str, mode: int, *, group: int | None = None) -> None:

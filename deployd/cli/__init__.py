@@ -1,4 +1,4 @@
-"""The command line: one file for each noun, over the client.
+"""The command line: one file for each noun, over `client.py`.
 
 Imports nothing, so that `deployd check` starts fast.
 """

@@ -1,4 +1,4 @@
-"""`deployd access-log`"""
+"""`deployd access-log`: requests of an environment's visitors."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 
 import click
 
-from deployd.cli.talk import ask, json_option, socket_option
-from deployd.cli.terminal import harmless
-from deployd.client import Client
+from deployd.cli.client import Client, environment_path
+from deployd.cli.command import ask, json_option, socket_option
+from deployd.cli.output import harmless
 
 LINES = 100
 
@@ -25,8 +25,10 @@ LINES = 100
 def access_log(socket: Path, project: str, environment: str, lines: int, follow: bool, as_json: bool) -> None:
     """Requests of an environment's visitors, oldest first."""
 
+    path = environment_path(project, environment, "access-log")
+
     async def read(client: Client) -> None:
-        async for request in client.access_log(project, environment, follow=follow, lines=lines):
+        async for request in client.stream(path, follow=int(follow), lines=lines):
             click.echo(json.dumps(request) if as_json else harmless(line_of(request)))
 
     try:

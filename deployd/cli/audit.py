@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 
 import click
 
-from deployd.cli.exits import FAILED
-from deployd.cli.talk import ask, json_option, project_option, show, socket_option
+from deployd.cli.command import ask, json_option, project_option, socket_option
+from deployd.cli.exit_status import FAILED
+from deployd.cli.output import show, show_json
 
 COLUMNS = ("number", "at", "who", "by", "address", "action", "project", "environment", "result", "said")
 
@@ -36,7 +36,7 @@ def _verify(socket: Path, *, as_json: bool) -> None:
     found = ask(socket, lambda client: client.get("/api/v1/audit/check"))
     broken = found["first_broken"]
     if as_json:
-        click.echo(json.dumps(found, indent=2))
+        show_json(found)
     elif broken is None:
         click.echo(f"{found['number']} entries, and each follows from the one before; the last has the hash\n"
                    f"{found['hash'] or '-'}")

@@ -1,4 +1,4 @@
-"""`deployd certificates`"""
+"""`deployd certificates`: what each host shows over TLS, and why no better one."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from deployd.cli.talk import ask, json_option, project_option, show, socket_option
+from deployd.cli.command import ask, json_option, project_option, socket_option
+from deployd.cli.output import show
 
 
 @click.command()

@@ -6,14 +6,14 @@ are right, but the catalogue has not what they ask for.
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from deployd.cli.exits import CANNOT_RUN, CONFIGURATION, WELL
+from deployd.cli.exit_status import CANNOT_RUN, CONFIGURATION, WELL
+from deployd.cli.output import show_json
 
 if TYPE_CHECKING:   # loaded when it runs: `--help` need not wait for it
     from deployd.project.model import ProjectConfig
@@ -40,7 +40,7 @@ def check(
     catalogue: Path | None,
 ) -> None:
     """Check the configuration files of DIRECTORY, as a push would."""
-    from deployd.cli.catalogue_known import known_catalogue
+    from deployd.cli.check_catalogue import known_catalogue
     from deployd.cli.check_host import host_findings
     from deployd.cli.disk_tree import DiskTree
     from deployd.project.findings.report import findings_as_json, render_findings
@@ -60,7 +60,7 @@ def check(
     wrong = any(finding.severity == "error" for finding in findings)
     if as_json:
         shown = {"valid": not wrong, "catalogue": known.whose, "findings": findings_as_json(findings)}
-        click.echo(json.dumps(shown, indent=2))
+        show_json(shown)
     else:
         for line in render_findings(findings, colour=sys.stdout.isatty()):
             click.echo(line)

@@ -1,18 +1,16 @@
-"""`deployd collect`"""
+"""`deployd collect`: housekeeping now, or what it would take away."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import click
 
-from deployd.cli.talk import ask, json_option, show, socket_option
+from deployd.cli.command import ask, json_option, socket_option
+from deployd.cli.output import show, show_json, size
 
 COLUMNS = ("kind", "name", "size", "since", "why")
-UNITS = ("B", "kB", "MB", "GB", "TB")   # each of 1024 of the one before, as in `units.py`
-STEP = 1024
 
 
 @click.command()
@@ -27,7 +25,7 @@ def collect(socket: Path, dry_run: bool, deleted: bool, as_json: bool) -> None:
     found = ask(socket, lambda client: client.get(path, deleted="1" if deleted else "0") if dry_run
                 else client.post(path, {"deleted": deleted}))
     if as_json:
-        click.echo(json.dumps(found, indent=2))
+        show_json(found)
         return
     if found["things"]:
         show([_row(thing) for thing in found["things"]], COLUMNS, as_json=False)
@@ -38,12 +36,3 @@ def collect(socket: Path, dry_run: bool, deleted: bool, as_json: bool) -> None:
 
 def _row(thing: dict[str, Any]) -> dict[str, str]:
     return {**thing, "size": size(thing["size_bytes"]), "since": thing["unneeded_since"]}
-
-
-def size(count: float) -> str:
-    """Bytes for people: `7.6 MB`."""
-    for unit in UNITS:
-        if count < STEP or unit == UNITS[-1]:
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= STEP
-    raise AssertionError(count)

@@ -1,4 +1,4 @@
-"""`deployd environments`"""
+"""Commands of environments: `environments`, `redeploy`, `rollback`, `lock`, `unlock` and `pass`."""
 
 from __future__ import annotations
 
@@ -7,8 +7,12 @@ from typing import Any
 
 import click
 
-from deployd.cli.talk import ask, json_option, project_option, show, socket_option
-from deployd.cli.terminal import harmless
+from deployd.cli.activity_log import started
+from deployd.cli.client import environment_path
+from deployd.cli.command import ask, json_option, project_option, socket_option
+from deployd.cli.output import harmless, show, show_json
+
+COLUMNS = ("project", "branch", "type", "state", "commit", "activity", "since", "url")
 
 
 @click.command()
@@ -17,19 +21,112 @@ from deployd.cli.terminal import harmless
 @json_option
 def environments(socket: Path, project: str | None, as_json: bool) -> None:
     """Environments, what is live in them and where to look at it."""
-    found = ask(socket, lambda client: client.get("/api/v1/environments", project=project))
-    columns = ("project", "branch", "type", "state", "commit", "activity", "since", "url")
-    items = found["items"]
-    if not as_json:
-        items = [{**item, "state": _state(item)} for item in items]
-    show(items, columns, as_json=as_json)
-    if not as_json:
-        for item in items:
-            for sentence in (*item["answers"], *item["killed"]):
-                click.echo(f"! {item['project']}/{item['branch']}: {harmless(sentence)}")
+    items = ask(socket, lambda client: client.get("/api/v1/environments", project=project))["items"]
+    if as_json:
+        show_json(items)
+        return
+    show([{**item, "state": _state(item)} for item in items], COLUMNS, as_json=False)
+    for item in items:
+        for sentence in (*item["answers"], *item["killed"]):
+            click.echo(f"! {item['project']}/{item['branch']}: {harmless(sentence)}")
 
 
 def _state(item: dict[str, Any]) -> str:
     return ", ".join(filter(None, (
         item["state"], "locked" if item["lock"] else "", "answers wrongly" if item["answers"] else "",
     )))
+
+
+@click.command()
+@socket_option
+@click.argument("project")
+@click.argument("environment")
+@click.option("--no-wait", is_flag=True, help="Do not wait for its end.")
+@json_option
+def redeploy(socket: Path, project: str, environment: str, no_wait: bool, as_json: bool) -> None:
+    """Deploy what is live in an environment once more. ENVIRONMENT is its branch or its machine name."""
+    made = ask(socket, lambda client: client.post(environment_path(project, environment, "redeploy")))
+    started(socket, made, wait=not no_wait, as_json=as_json)
+
+
+@click.command()
+@socket_option
+@click.argument("project")
+@click.argument("environment")
+@click.option("--to", type=click.IntRange(min=1),
+              help="Activity whose version is wanted; without it, the version before the live one.")
+@click.option("--lock/--no-lock", "locks", default=None,
+              help="Whether pushes wait from now on until `deployd unlock`; production is locked unless you say no.")
+@click.option("--no-wait", is_flag=True, help="Do not wait for its end.")
+@json_option
+def rollback(
+    socket: Path, project: str, environment: str, to: int | None, locks: bool | None, no_wait: bool, as_json: bool,
+) -> None:
+    """Take an environment back to an earlier version.
+
+    Nothing is built: the version's slugs are stored. ENVIRONMENT is its branch or its machine name. Production is
+    locked with it, so that the next push does not take the rollback away: it is built, and waits for `deployd unlock`.
+    """
+    made = ask(socket, lambda client: client.post(
+        environment_path(project, environment, "rollback"), {"to": to, "lock": locks},
+    ))
+    started(socket, made, wait=not no_wait, as_json=as_json)
+
+
+@click.command()
+@socket_option
+@click.argument("project")
+@click.argument("environment")
+@click.option("--reason", default="", help="Why; everybody who pushes reads it.")
+@json_option
+def lock(socket: Path, project: str, environment: str, reason: str, as_json: bool) -> None:
+    """Keep what is live: pushes are taken and built, and wait until `deployd unlock`.
+
+    Redeploys and rollbacks that somebody asks for are not held. ENVIRONMENT is its branch or its machine name.
+    """
+    found = ask(socket, lambda client: client.post(environment_path(project, environment, "lock"), {"reason": reason}))
+    if as_json:
+        show_json(found)
+        return
+    click.echo(f"{project}/{found['branch']} is locked: pushes are built and wait; "
+               f"`deployd unlock {project} {found['branch']}` lets them go live")
+    for number in found["activities"]:
+        click.echo(f"activity {number} runs already and is held only if it is not past its build; "
+                   f"`deployd cancel {number}` ends it before its switch")
+
+
+@click.command()
+@socket_option
+@click.argument("project")
+@click.argument("environment")
+@json_option
+def unlock(socket: Path, project: str, environment: str, as_json: bool) -> None:
+    """Let pushes go live again; the one that was built and waits goes on at once.
+
+    ENVIRONMENT is its branch or its machine name.
+    """
+    found = ask(socket, lambda client: client.post(environment_path(project, environment, "unlock")))
+    if as_json:
+        show_json(found)
+        return
+    click.echo(f"{project}/{found['branch']} is unlocked")
+    for number in found["activities"]:
+        click.echo(f"activity {number} goes on: deployd log -f {number}")
+
+
+@click.command("pass")
+@socket_option
+@click.argument("project")
+@click.argument("environment")
+@json_option
+def operator_pass(socket: Path, project: str, environment: str, as_json: bool) -> None:
+    """Links that show you a new version while visitors wait for it, or see the maintenance page.
+
+    Who opens one within ten minutes gets a cookie for that site, good for four hours. ENVIRONMENT is its branch or its
+    machine name.
+    """
+    made = ask(socket, lambda client: client.post(environment_path(project, environment, "pass")))
+    if as_json:
+        show_json(made)
+    else:
+        click.echo("\n".join(made["links"]))

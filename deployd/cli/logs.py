@@ -15,14 +15,13 @@ from typing import Any
 
 import click
 
-from deployd.cli.patience import Patience
-from deployd.cli.talk import json_option, run_asking, socket_option
-from deployd.cli.terminal import harmless
-from deployd.client import DaemonUnreachable, open_client
+from deployd.cli.client import DaemonUnreachable, environment_path, open_client
+from deployd.cli.command import json_option, run_asking, socket_option
+from deployd.cli.output import harmless
+from deployd.cli.reconnect import LOOK_AGAIN_SECONDS, Reconnect
 
 RESTART_SECONDS = 60.0
 """How long a daemon that has gone is waited for."""
-LOOK_AGAIN_SECONDS = 0.5
 AGO = re.compile(r"([0-9]+)(s|m|h|d)")
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 COLOURS = {"stderr": "yellow", "deployd": "cyan"}
@@ -49,7 +48,7 @@ def logs(
     asked = {**wanted, "lines": lines, **_place(since)}
     screen = _Screen(as_json=as_json)
     try:
-        run_asking(_show(socket, project, environment, asked, screen, follow=follow))
+        run_asking(_show(socket, environment_path(project, environment, "logs"), asked, screen, follow=follow))
     except KeyboardInterrupt:
         return
 
@@ -77,27 +76,25 @@ def text_of(line: dict[str, Any]) -> str:
     return f"{line['time'][:19].replace('T', ' ')} {who} | {line['text']}"
 
 
-async def _show(
-    socket: Path, project: str, environment: str, asked: dict[str, Any], screen: _Screen, *, follow: bool,
-) -> None:
+async def _show(socket: Path, path: str, asked: dict[str, Any], screen: _Screen, *, follow: bool) -> None:
     """
     Raises:
         DaemonUnreachable: It was never there, or went and did not come back.
     """
     loop = asyncio.get_running_loop()
-    patience = Patience(RESTART_SECONDS, loop.time())
+    reconnect = Reconnect(RESTART_SECONDS, loop.time())
     while True:
         if screen.last is not None:
             asked = {**asked, "since": None, "lines": None, "after": screen.last}
         began = loop.time()
         try:
             async with open_client(socket) as client:
-                async for line in client.output(project, environment, asked, follow=follow):
-                    patience.heard(loop.time())
+                async for line in client.stream(path, **asked, follow=int(follow)):
+                    reconnect.heard(loop.time())
                     screen.show(line)
-            patience.heard(loop.time())
+            reconnect.heard(loop.time())
         except DaemonUnreachable:
-            if not follow or patience.is_over(began, loop.time()):
+            if not follow or reconnect.is_over(began, loop.time()):
                 raise
         if not follow:
             return

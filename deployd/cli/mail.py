@@ -1,4 +1,4 @@
-"""`deployd mail`"""
+"""`deployd mail`: what an environment's applications sent and that lies here, listed or read."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from pathlib import Path
 
 import click
 
-from deployd.cli.talk import ask, json_option, show, socket_option
-from deployd.cli.terminal import harmless
+from deployd.cli.client import environment_path
+from deployd.cli.command import ask, json_option, socket_option
+from deployd.cli.output import harmless, show
 
 COLUMNS = ("id", "at", "state", "sender", "to", "subject", "why")
 HEADERS = ("Date", "From", "To", "Cc", "Reply-To", "Subject")
@@ -30,14 +31,14 @@ def mail(socket: Path, as_json: bool, raw: bool, project: str, environment: str,
     With ID, one of them. Mails of all environments but production lie in the box, and those of production that the
     relay has not taken.
     """
-    number = id   # as people read it
+    path, number = environment_path(project, environment, "mail"), id   # `id` as people read it
     if number is None:
-        found = ask(socket, lambda client: client.mails(project, environment))["items"]
+        found = ask(socket, lambda client: client.get(path))["items"]
         people = [{**item, "at": item["at"][:19].replace("T", " "), "to": ", ".join(item["recipients"])}
                   for item in found]
         show(found if as_json else people, COLUMNS, as_json=as_json)
         return
-    message = ask(socket, lambda client: client.mail(project, environment, number))
+    message = ask(socket, lambda client: client.get_bytes(f"{path}/{number}"))
     if raw:
         sys.stdout.buffer.write(message)
         return

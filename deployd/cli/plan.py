@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import json
 import sys
 import tempfile
 from pathlib import Path
@@ -12,11 +11,11 @@ from typing import Any, ClassVar
 
 import click
 
+from deployd.cli.client import Client, project_path
+from deployd.cli.command import ask, end, json_option, socket_option
 from deployd.cli.disk_tree import DiskTree
-from deployd.cli.exits import CONFIGURATION, REFUSED
-from deployd.cli.talk import ask, end, json_option, socket_option
-from deployd.cli.terminal import harmless
-from deployd.client import Client
+from deployd.cli.exit_status import CONFIGURATION, REFUSED
+from deployd.cli.output import harmless, show_json
 from deployd.errors import DeployError
 from deployd.git.mirror import Mirror
 from deployd.git.program import git
@@ -58,11 +57,11 @@ def plan(socket: Path, project: str, branch: str | None, as_json: bool, director
         end(error)
 
     async def question(client: Client) -> Any:
-        return await client.plan(project, offered)
+        return await client.post(project_path(project, "plan"), offered)
 
     found = ask(socket, question)
     if as_json:
-        click.echo(json.dumps(found, indent=2))
+        show_json(found)
     else:
         click.echo(f"a push to {found['branch']} of {project} would do this:")
         for line in found["lines"]:

@@ -1,4 +1,4 @@
-"""`deployd projects`"""
+"""`deployd projects`: which there are, and where to push."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from deployd.cli.talk import ask, json_option, show, socket_option
+from deployd.cli.command import ask, json_option, socket_option
+from deployd.cli.output import show
 
 
 @click.command()

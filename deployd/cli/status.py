@@ -1,16 +1,15 @@
-"""`deployd status`"""
+"""`deployd status`: how the daemon is, for people and for monitors that read exit statuses."""
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 
 import click
 
-from deployd.cli.collect import size
-from deployd.cli.exits import FAILED
-from deployd.cli.talk import ask, json_option, socket_option
+from deployd.cli.command import ask, json_option, socket_option
+from deployd.cli.exit_status import FAILED
+from deployd.cli.output import show_json, size
 
 
 @click.command()
@@ -20,7 +19,7 @@ def status(socket: Path, as_json: bool) -> None:
     """How the daemon is; ends with 1 when it is degraded."""
     found = ask(socket, lambda client: client.get("/status", environments=0))
     if as_json:
-        click.echo(json.dumps(found, indent=2))
+        show_json(found)
     else:
         counts = found["activities"]
         click.echo(f"deployd {found['version']}: {found['state']}, up {found['uptime_seconds']} s")

@@ -11,9 +11,9 @@ from typing import Any
 
 import click
 
-from deployd.cli.collect import size
-from deployd.cli.talk import json_option, run_asking, show, socket_option
-from deployd.client import open_client
+from deployd.cli.client import Client, open_client
+from deployd.cli.command import json_option, run_asking, socket_option
+from deployd.cli.output import show, size
 
 BETWEEN_SECONDS, AGAIN_SECONDS = 1.0, 2.0
 CLEAR = "\x1b[H\x1b[2J"
@@ -37,14 +37,19 @@ def top(socket: Path, project: str | None, environment: str | None, follow: bool
 
 async def _show(socket: Path, project: str | None, environment: str | None, *, follow: bool, as_json: bool) -> None:
     async with open_client(socket) as client:
-        before, pause = await client.usage(project, environment), BETWEEN_SECONDS
+        before, pause = await _usage(client, project, environment), BETWEEN_SECONDS
         while True:
             await asyncio.sleep(pause)
-            now = await client.usage(project, environment)
+            now = await _usage(client, project, environment)
             _print(with_cores(before, now), follow=follow, as_json=as_json)
             if not follow:
                 return
             before, pause = now, AGAIN_SECONDS
+
+
+async def _usage(client: Client, project: str | None, environment: str | None) -> Items:
+    found = await client.get("/api/v1/usage", project=project, environment=environment)
+    return list(found["items"])
 
 
 def with_cores(before: Items, now: Items) -> Items:

@@ -33,7 +33,7 @@ class Use:
 async def remove_tree(folder: Path, *, gently: bool = False) -> None:
     """Remove a folder (or file) with all that is in it; not there is fine. What cannot be removed is left.
 
-    In the way of a push nobody waits for that: `confined/going.py` has it put aside.
+    In the way of a push nobody waits for that: `confined/trash.py` has it put aside.
 
     Args:
         gently: Let everybody else go first.

@@ -1,4 +1,4 @@
-"""A program of its own that keeps trees of a tenant, or makes them again what they were: killable, and no work of ours.
+"""A program of its own that takes snapshots of a tenant's trees, or restores them: killable, and no work of ours.
 
     python -I -m deployd.confined.trees_program          keeps them, asked by a line of JSON on its input
     python -I -m deployd.confined.trees_program FILE     puts them back, asked by a file
@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from deployd.confined.beneath import sync_disk
-from deployd.confined.tree_keeping import Bounds, LeftOut, keep, look, shares_contents
-from deployd.confined.tree_return import put_back
+from deployd.confined.tree_restore import restore
+from deployd.confined.tree_snapshot import Bounds, LeftOut, measure, shares_contents, take_snapshot
 from deployd.errors import DeployError
 
 LOOK_SECONDS = 2.0
@@ -29,14 +29,14 @@ LOOK_SECONDS = 2.0
 def main() -> None:
     try:
         if sys.argv[1:]:
-            put_all_back(json.loads(Path(sys.argv[1]).read_bytes()))
+            restore_all(json.loads(Path(sys.argv[1]).read_bytes()))
         else:
-            keep_all(json.loads(sys.stdin.buffer.readline()))
+            take_all(json.loads(sys.stdin.buffer.readline()))
     except (DeployError, OSError) as error:
         sys.exit(why(error))
 
 
-def keep_all(asked: dict[str, Any]) -> None:
+def take_all(asked: dict[str, Any]) -> None:
     root, to = Path(asked["root"]), Path(asked["to"])
     to.mkdir(mode=0o700)
     room = os.statvfs(to)
@@ -48,7 +48,7 @@ def keep_all(asked: dict[str, Any]) -> None:
     for number, folder in enumerate(asked["folders"]):
         bounds.end = min(last, time.monotonic() + LOOK_SECONDS)   # one that takes long keeps no other from its turn
         try:
-            sizes[number] = look(root, folder, bounds)
+            sizes[number] = measure(root, folder, bounds)
         except FileNotFoundError:
             sizes[number] = 0
         except (LeftOut, DeployError, OSError) as error:
@@ -59,7 +59,7 @@ def keep_all(asked: dict[str, Any]) -> None:
     for number in sorted(sizes, key=sizes.__getitem__):
         folder = asked["folders"][number]
         try:
-            files, size_bytes = keep(root, folder, to, number, bounds)
+            files, size_bytes = take_snapshot(root, folder, to, number, bounds)
             say({"folder": folder, "number": number, "files": files, "size_bytes": size_bytes})
         except (LeftOut, DeployError, OSError) as error:
             say({"folder": folder, "left_out": why(error)})
@@ -67,12 +67,12 @@ def keep_all(asked: dict[str, Any]) -> None:
     os.fsync(handle)
 
 
-def put_all_back(asked: dict[str, Any]) -> None:
+def restore_all(asked: dict[str, Any]) -> None:
     kept_in = Path(asked["from"])
     handle = os.open(kept_in, os.O_RDONLY | os.O_DIRECTORY)
     fcntl.flock(handle, fcntl.LOCK_EX)   # one that a daemon before us started may not have ended yet
     changed = sum(
-        put_back(Path(asked["root"]), folder, kept_in, number, Path(asked["aside"]), asked["owner"])
+        restore(Path(asked["root"]), folder, kept_in, number, Path(asked["aside"]), asked["owner"])
         for number, folder in asked["folders"]
     )
     sync_disk(handle)   # what comes next is journalled, and then the snapshot goes

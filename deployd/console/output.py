@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 from deployd.console.asked import Asked
 from deployd.console.lines import FOLLOW_SECONDS, LINES, parse_lines
 from deployd.errors import Unusable
-from deployd.output.sources import Wanted
+from deployd.output.sources import OutputFilter
 
 KINDS = {
     "": "all", "app": "applications", "web": "web servers", "worker": "workers", "service": "services", "cron": "crons",
@@ -100,7 +100,7 @@ def _fits(line: Mapping[str, Any], wanted: WantedLines) -> bool:
 
 async def _read_printed(asked: Asked, project: str, environment: str, lines: int) -> bytes:
     """The newest of it, when it is much."""
-    follower = await asked.queries.output.follow(project, environment, Wanted(), start="", lines=lines)
+    follower = await asked.queries.output.follow(project, environment, OutputFilter(), start="", lines=lines)
     found: deque[bytes] = deque()
     size = 0
     try:

@@ -15,6 +15,7 @@ from aiohttp import web
 
 from deployd.access.actions import Action, refuse_unless_may
 from deployd.access.caller import Caller
+from deployd.access.concurrency import RequestLimit, RequestQueue
 from deployd.access.cookies import COOKIE, SECURE_COOKIE, cookie_of, is_csrf_word
 from deployd.access.errors import Forbidden, NotFound, Unauthorized
 from deployd.commands.audit import Doing, action_of
@@ -34,8 +35,7 @@ from deployd.http.callers import Callers
 from deployd.http.door import Door
 from deployd.http.errors import headers_of, status_of, with_errors_told
 from deployd.http.event_stream import Streams
-from deployd.http.guesses import source_of
-from deployd.http.seats import Seats, Turns
+from deployd.http.failed_sign_ins import source_of
 from deployd.queries.queries import Queries
 
 ENVIRONMENT = "/projects/{project}/environments/{environment}"
@@ -97,7 +97,8 @@ class Console:
 
 def console_routes(console: Console) -> list[web.RouteDef]:
     """Routes of the public application: the pages and what belongs to them."""
-    guard = _Guard(console, Seats(PAGES_OF_ONE), Seats(STREAMS_OF_ONE), Turns(AT_ONCE, AT_ONCE_OF_ONE))
+    of_one, open_pages = RequestLimit(PAGES_OF_ONE), RequestLimit(STREAMS_OF_ONE)
+    guard = _Guard(console, of_one, open_pages, RequestQueue(AT_ONCE, AT_ONCE_OF_ONE))
     return [
         web.get(SIGN_IN, guard.show_sign_in), web.post(SIGN_IN, guard.sign_in), web.post(SIGN_OUT, guard.sign_out),
         *(web.get(path, guard.before_page(page)) for path, page in PAGES.items()),
@@ -115,15 +116,15 @@ class _Guard:
     """Lets to a page who may see it, a few at once."""
 
     console: Console
-    seats: Seats
-    open_pages: Seats
-    turns: Turns
+    limit: RequestLimit
+    open_pages: RequestLimit
+    queue: RequestQueue
 
     def before_page(self, page: Page) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         async def answer(request: web.Request) -> web.Response:
             asked = self._asked(request)
-            with self.seats.take(asked.caller.name):
-                async with self.turns.take(asked.caller.name):
+            with self.limit.take(asked.caller.name):
+                async with self.queue.take(asked.caller.name):
                     return _html(await page(asked))
 
         return self._with_errors_told(answer)
@@ -141,7 +142,7 @@ class _Guard:
             fields = await _fields(request)
             asked = self._asked(request)
             self._refuse_strange(asked, fields)
-            with self.seats.take(asked.caller.name):
+            with self.limit.take(asked.caller.name):
                 async with self.console.commands.audit.noting(_doing(asked, request)):
                     place = await form(asked, fields)
             raise web.HTTPSeeOther(place, headers=FOR_NOBODY_ELSE)
@@ -151,7 +152,7 @@ class _Guard:
     async def raw_log(self, request: web.Request) -> web.StreamResponse:
         async def answer(request: web.Request) -> web.Response:
             asked = self._asked(request)
-            async with self.turns.take(asked.caller.name):
+            async with self.queue.take(asked.caller.name):
                 text = await raw_log(asked)
             return web.Response(body=text, content_type="text/plain", charset="utf-8", headers={
                 **FOR_NOBODY_ELSE, "Content-Disposition": f'attachment; filename="activity-{asked.names["id"]}.txt"',

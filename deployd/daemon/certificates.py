@@ -1,4 +1,4 @@
-"""The keeper of certificates as the settings want it."""
+"""The manager of certificates and the local authority, as the settings want them."""
 
 from __future__ import annotations
 
@@ -7,30 +7,31 @@ import asyncio
 from deployd.activity.net import Net
 from deployd.certificates.acme import AcmeAuthority
 from deployd.certificates.authority import Authority
+from deployd.certificates.hosts import HttpsHosts
 from deployd.certificates.local import LocalAuthority
-from deployd.certificates.manager import Keeper
-from deployd.certificates.storage import Shelf, Window
-from deployd.certificates.wanted import Wanted
-from deployd.daemon.edges import Edges
+from deployd.certificates.manager import CertificateManager
+from deployd.certificates.storage import CertificateStore, RouterCertificates, Storage
+from deployd.daemon.resources import Resources
 from deployd.release.trust import local_authority
 from deployd.router.paths import RouterPlaces
 from deployd.settings import Settings
 
 
-async def ensure_authority(edges: Edges, settings: Settings) -> None:
+async def ensure_authority(resources: Resources, settings: Settings) -> None:
     """Have the local authority's certificate, where there is one: the first containers trust it already."""
     if settings.tls.certificates == "local":
-        await asyncio.to_thread(LocalAuthority(local_authority(settings.state), edges.clock).ensure_made)
+        await asyncio.to_thread(LocalAuthority(local_authority(settings.state), resources.clock).ensure_made)
 
 
-def certificate_keeper(edges: Edges, settings: Settings, net: Net) -> Keeper:
-    """Each kind of authority has a shelf of its own: what the local one signed is not shown when ACME is chosen."""
+def certificate_manager(resources: Resources, settings: Settings, net: Net) -> CertificateManager:
+    """Each kind of authority has a store of its own: what the local one signed is not shown when ACME is chosen."""
     tls, places, folder = settings.tls, RouterPlaces(settings.run), settings.state / "certificates"
     authorities: dict[str, Authority] = {
         "acme": AcmeAuthority(tls.acme, folder, places.challenges),
-        "local": LocalAuthority(local_authority(settings.state), edges.clock),
+        "local": LocalAuthority(local_authority(settings.state), resources.clock),
     }
-    return Keeper(
-        Wanted(edges.store, settings, net), Shelf(folder / tls.certificates), Window(places.certificates), edges.clock,
-        authorities.get(tls.certificates), tls.own, net=net,
+    storage = Storage(CertificateStore(folder / tls.certificates), RouterCertificates(places.certificates))
+    return CertificateManager(
+        HttpsHosts(resources.store, settings, net), storage, resources.clock, authorities.get(tls.certificates),
+        tls.own, net=net,
     )

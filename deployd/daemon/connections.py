@@ -25,7 +25,7 @@ import structlog
 from aiohttp import web
 
 from deployd.http.errors import Handler
-from deployd.http.guesses import source_of
+from deployd.http.failed_sign_ins import source_of
 
 log = structlog.get_logger()
 

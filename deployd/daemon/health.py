@@ -6,35 +6,27 @@ from collections import Counter
 from contextlib import suppress
 from typing import Any
 
-from deployd.activity.holding import Limits
-from deployd.activity.lanes import Lanes
-from deployd.activity.net import Nets
-from deployd.certificates.manager import Keeper
-from deployd.daemon.edges import Edges
-from deployd.daemon.lasting import Lasting
+from deployd.daemon.composition import Daemon
+from deployd.daemon.resources import Resources
 from deployd.errors import DeployError
-from deployd.http.guesses import Guesses
 from deployd.queries.figures import Figures
 from deployd.queries.status import Footing
 from deployd.router.table import RouterStatus
 from deployd.upkeep.collect.collector import Collector
-from deployd.upkeep.traffic import Traffic
-from deployd.upkeep.usage.keeper import Usage
 from deployd.upkeep.usage.parts import Use
-from deployd.upkeep.watch import Watch
 
 
-async def footing(edges: Edges) -> Footing:
+async def footing(resources: Resources) -> Footing:
     """Whether Docker and the router answer."""
     engine: dict[str, Any] = {"reachable": False}
     router: dict[str, Any] = {"reachable": False}
     reasons = []
     try:
-        engine = {"reachable": True, "version": await edges.engine.version()}
+        engine = {"reachable": True, "version": await resources.engine.version()}
     except DeployError as error:
         reasons.append(error.what)
     try:
-        seen = await edges.router.status(environments=False)
+        seen = await resources.router.status(environments=False)
         router = {"reachable": True, "held_now": seen.held_now,
                   "longest_wait_seconds": seen.longest_seconds, "released": seen.released,
                   "expired": seen.expired, "left": seen.left, "refused": seen.refused}
@@ -43,24 +35,23 @@ async def footing(edges: Edges) -> Footing:
     return Footing(engine=engine, router=router, reasons=tuple(reasons))
 
 
-def degraded(
-    edges: Edges, watch: Watch, lanes: Lanes, limits: Limits, keeper: Keeper, nets: Nets, usage: Usage,
-    lasting: Lasting,
-) -> list[str]:
+def degraded(daemon: Daemon) -> list[str]:
     """What is not well though pushes can be taken: the router, environments, rows of a newer deployd, undos that are
     stuck, certificates, the firewall, mails, what the kernel killed, and what fails in the loops that serve many. Who
     cannot say what is wrong with it is told too.
     """
+    resources, activities, upkeep = daemon.resources, daemon.activities, daemon.upkeep
     found: list[str] = []
     for name, reasons in {
-        "the router": lambda: edges.router_started.troubles, "environments": watch.degraded,
-        "lanes": lambda: lanes.left_alone.values(), "undos": lambda: limits.waits.stuck,
-        "certificates": keeper.troubles, "the firewall": edges.wall.troubles, "reload": lasting.troubles,
-        "what was killed": usage.troubles, "mail": edges.mail.troubles,
+        "the router": lambda: resources.router_started.troubles, "environments": upkeep.watch.degraded,
+        "lanes": lambda: activities.lanes.left_alone.values(), "undos": lambda: activities.limits.waits.stuck,
+        "certificates": upkeep.certificates.troubles, "the firewall": resources.wall.troubles,
+        "reload": daemon.process.troubles, "what was killed": daemon.observation.usage.troubles,
+        "mail": resources.mail.troubles,
     }.items():
-        with nets.of("status").contain(name):
+        with daemon.nets.of("status").contain(name):
             found += reasons()
-    return [*found, *nets.troubles()]
+    return [*found, *daemon.nets.troubles()]
 
 
 def collected(collector: Collector) -> dict[str, Any]:
@@ -72,20 +63,21 @@ def collected(collector: Collector) -> dict[str, Any]:
     return {"at": last.at.isoformat(), "things": dict(sorted(things.items())), "size_bytes": last.size_bytes}
 
 
-async def measured(
-    edges: Edges, traffic: Traffic, limits: Limits, nets: Nets, guesses: Guesses, usage: Usage,
-) -> Figures:
+async def measured(daemon: Daemon) -> Figures:
     """What `/metrics` tells besides the status."""
+    limits, observation = daemon.activities.limits, daemon.observation
+    traffic, failed_sign_ins = observation.traffic, observation.failed_sign_ins
     router: RouterStatus | None = None
     with suppress(DeployError):
-        router = await edges.router.status()
+        router = await daemon.resources.router.status()
         traffic.forget_all_but(router.environments)
     uses: list[Use] = []
     with suppress(DeployError):
-        uses = await usage.for_monitors()
+        uses = await observation.usage.for_monitors()
     slots = {"builds": limits.builds, "deployments": limits.deploys}
     return Figures(
         visits=dict(traffic.visits), router=router,
         slots={name: (found.taken, found.waiting) for name, found in slots.items()}, lost_lines=traffic.lost_lines,
-        loops=nets.figures(), uses=uses, refused_sign_ins=guesses.total, held_back_addresses=guesses.held_back,
+        loops=daemon.nets.figures(), uses=uses, refused_sign_ins=failed_sign_ins.total,
+        held_back_addresses=failed_sign_ins.held_back,
     )

@@ -1,4 +1,4 @@
-"""The process: settings in, signals, and a reload: all is closed and opened again but what `lasting.py` holds."""
+"""The process: settings in, signals, and a reload: all is closed and opened again but what `process_state.py` holds."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -14,10 +15,11 @@ import uvloop
 
 from deployd.activity.net import Net
 from deployd.catalogue import load_catalogue
-from deployd.daemon.edges import FolderUnusable, host_of, open_edges
-from deployd.daemon.faces import refuse_taken_port
-from deployd.daemon.lasting import Lasting
-from deployd.daemon.work import RELOAD, STOP, work
+from deployd.daemon.composition import compose
+from deployd.daemon.listeners import refuse_taken_port
+from deployd.daemon.process_state import ProcessState
+from deployd.daemon.resources import FolderUnusable, open_resources
+from deployd.daemon.run import RELOAD, STOP, run
 from deployd.errors import DeployError
 from deployd.operator_log import configure_log
 from deployd.settings import Settings, load_settings
@@ -41,7 +43,7 @@ def serve(settings_file: Path) -> None:
     Raises:
         DeployError: It cannot start; the error says why and what to do.
     """
-    read = Read(load_settings(settings_file), settings_file)
+    read = ReadSettings(load_settings(settings_file), settings_file)
     if os.geteuid() != 0:
         raise NotRoot("deployd needs root: it mounts slugs and gives folders to users of containers",
                       mend="start it with systemd or sudo")
@@ -59,7 +61,7 @@ def serve(settings_file: Path) -> None:
         ) from None
 
 
-class Read:
+class ReadSettings:
     """The settings that were read."""
 
     def __init__(self, settings: Settings, file: Path) -> None:
@@ -71,67 +73,62 @@ class Read:
         self.catalogue = load_catalogue(settings.catalogue_path)
 
 
-async def run_daemon(read: Read) -> None:
+async def run_daemon(read: ReadSettings) -> None:
     """Open, serve, close; and, when the settings are read again, once more.
 
     Settings with which the daemon does not get ready are refused like those that are not valid: it goes on with those
     from before, and says so.
     """
-    wishes: asyncio.Queue[str] = asyncio.Queue(maxsize=100)
+    orders: asyncio.Queue[str] = asyncio.Queue(maxsize=100)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, wishes.put_nowait, STOP)
-    loop.add_signal_handler(signal.SIGHUP, wishes.put_nowait, RELOAD)
-    lasting = Lasting()
-    now: Read | None = read
-    earlier: Read | None = None
+        loop.add_signal_handler(number, orders.put_nowait, STOP)
+    loop.add_signal_handler(signal.SIGHUP, orders.put_nowait, RELOAD)
+    process = ProcessState()
+    now: ReadSettings | None = read
+    earlier: ReadSettings | None = None
     try:
         while now is not None:
             try:
-                now, earlier = await _serve_with(now, lasting, wishes), now
+                now, earlier = await _serve_with(now, process, orders), now
             except DeployError as error:
-                if lasting.is_ready or earlier is None:
+                if process.is_ready or earlier is None:
                     raise
-                _refuse(lasting, error)
-                await lasting.faces.hold()
+                _refuse(process, error)
+                await process.listeners.hold()
                 now, earlier = earlier, None
     finally:
-        await lasting.faces.close()
-        await lasting.postman.end()
+        await process.listeners.close()
+        await process.mail_server.end()
 
 
-async def _serve_with(read: Read, lasting: Lasting, wishes: asyncio.Queue[str]) -> Read | None:
+async def _serve_with(read: ReadSettings, process: ProcessState, orders: asyncio.Queue[str]) -> ReadSettings | None:
     """What was read anew; None: the daemon stops."""
-    lasting.is_ready, wanted = False, [read]
-
-    async def next_wish() -> str:
-        return await _next_wish(wishes, wanted, lasting)
-
+    process.is_ready = False
     async with AsyncExitStack() as stack:
-        edges = await open_edges(stack, read.settings, read.catalogue, lasting)
-        host = await host_of(edges, read.settings, read.catalogue)
-        wish = await work(stack, edges, host, lasting, next_wish)
-    log.info("daemon_stopped", wish=wish)
-    return wanted[-1] if wish == RELOAD else None
+        resources = await open_resources(stack, read.settings, read.catalogue, process)
+        daemon = compose(resources, read.settings, read.catalogue, process)
+        anew = await run(stack, daemon, partial(_next_settings, read, process, orders))
+    log.info("daemon_stopped", wish=STOP if anew is None else RELOAD)
+    return anew
 
 
-async def _next_wish(wishes: asyncio.Queue[str], wanted: list[Read], lasting: Lasting) -> str:
-    """A stop, or a reload with settings that are valid: others are told and change nothing."""
-    while True:
-        wish = await wishes.get()
-        if wish == STOP:
-            return wish
+async def _next_settings(
+    now: ReadSettings, process: ProcessState, orders: asyncio.Queue[str],
+) -> ReadSettings | None:
+    """Settings to go on with, when a reload is asked for; None: a stop is. Those that are not valid change nothing."""
+    while await orders.get() == RELOAD:
         with Net("signals").contain("reading the settings again") as tried:
-            read = await asyncio.to_thread(lambda: Read(load_settings(wanted[0].file), wanted[0].file))
-            if read.settings.listen_address != wanted[0].settings.listen_address:
-                await asyncio.to_thread(refuse_taken_port, read.settings)
-            wanted.append(read)
+            anew = await asyncio.to_thread(lambda: ReadSettings(load_settings(now.file), now.file))
+            if anew.settings.listen_address != now.settings.listen_address:
+                await asyncio.to_thread(refuse_taken_port, anew.settings)
         if tried.error is None:
-            lasting.refused = None
-            return wish
-        _refuse(lasting, tried.error)
+            process.refused = None
+            return anew
+        _refuse(process, tried.error)
+    return None
 
 
-def _refuse(lasting: Lasting, error: DeployError) -> None:
-    lasting.refused = (lasting.clock.now(), error)
+def _refuse(process: ProcessState, error: DeployError) -> None:
+    process.refused = (process.clock.now(), error)
     log.error("reload_refused", what=error.what, where=error.where, evidence=error.evidence)

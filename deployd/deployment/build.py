@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from deployd.activity.log import Tell
-from deployd.confined.going import put_aside
+from deployd.confined.trash import move_to_trash
 from deployd.confined.trees import ensure_owner
 from deployd.deployment.build_room import ensure_cache_in_bounds, room_watched
 from deployd.deployment.desired import build_variables
@@ -76,7 +76,7 @@ async def build_apps(deployment: Deployment, host: Host, tell: Tell) -> Built:
 async def discard(deployment: Deployment, host: Host, tell: Tell) -> None:
     """Undo of a build: its containers and its workspaces go."""
     await remove_build_containers(deployment, host, tell)
-    await put_aside(host.places.work(deployment.id), host.places.going)
+    await move_to_trash(host.places.work(deployment.id), host.places.going)
 
 
 async def remove_build_containers(deployment: Deployment, host: Host, tell: Tell) -> None:
@@ -99,7 +99,7 @@ async def _build(deployment: Deployment, host: Host, tell: Tell, app: Applicatio
     if not has_ended and (there is None or not there.running):
         # The host went down under it. What its steps left in memory is gone, so all of them are run again.
         await host.engine.ensure_container_gone(name, stop_seconds=0)
-        await put_aside(folder.parent, host.places.going)
+        await move_to_trash(folder.parent, host.places.going)
         there = None
     for step, script in zip(steps, scripts, strict=True):
         await asyncio.to_thread(prepare, folder, script.name, _script(step), group=owner)

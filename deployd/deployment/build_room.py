@@ -15,7 +15,7 @@ from typing import ClassVar
 
 from deployd.activity.explain import unwrap
 from deployd.activity.log import Tell
-from deployd.confined.going import put_aside
+from deployd.confined.trash import move_to_trash
 from deployd.confined.trees import Use, read_use
 from deployd.deployment.view import Deployment
 from deployd.engine.names import INSTANCE, PROJECT, ROLE
@@ -70,7 +70,7 @@ async def ensure_cache_in_bounds(deployment: Deployment, host: Host, tell: Tell)
     labels = {INSTANCE: deployment.instance, PROJECT: deployment.project.id, ROLE: "build"}
     if not (too_much := _too_much(use, most)) or await host.engine.containers(labels):
         return
-    await put_aside(cache, host.places.going)   # who comes meanwhile gets a new one, and no half of this
+    await move_to_trash(cache, host.places.going)   # who comes meanwhile gets a new one, and no half of this
     tell.warn(f"the cache of builds was emptied: it had {too_much}")
 
 

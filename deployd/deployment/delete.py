@@ -11,11 +11,12 @@ from contextlib import suppress
 from pathlib import Path
 
 from deployd.activity.log import Tell
-from deployd.confined.going import put_aside
 from deployd.confined.stages import ensure_unstaged
+from deployd.confined.trash import move_to_trash
 from deployd.deployment.results import Deleted
 from deployd.deployment.view import Deployment
 from deployd.engine.names import ACTIVITY
+from deployd.forges.known import FORGES
 from deployd.release.ports import Host
 from deployd.release.removal import unmount_unused
 from deployd.release.services.secrets import forget_secret_files
@@ -27,7 +28,7 @@ UNDER_WAY_SECONDS = 0.5
 
 async def remove_environment(deployment: Deployment, host: Host, tell: Tell) -> Deleted:
     """Remove the environment, and its data too when there is no time of grace. May be repeated."""
-    if deployment.activity.trigger.how in ("github", "gitlab"):
+    if deployment.activity.trigger.how in FORGES:
         # A delivery may come late: the branch was deleted and made again, and its data must not go.
         await host.code.fetch(deployment.project)
         if await host.code.tip(deployment.project.id, deployment.branch) is not None:
@@ -48,7 +49,7 @@ async def remove_environment(deployment: Deployment, host: Host, tell: Tell) -> 
         await unmount_unused(host, version.apps, but_for=version.activity)
     data = host.places.data(environment)
     await ensure_unstaged(host.places.all_stages(environment))
-    await put_aside(host.places.output(environment), host.places.going)
+    await move_to_trash(host.places.output(environment), host.places.going)
     await _remove_all_but(host.places.environment(environment), data, host.places.going)
     days = host.settings.collect.deleted_days
     volumes = 0 if days else await _remove_data(deployment, host)
@@ -73,7 +74,7 @@ async def _remove_data(deployment: Deployment, host: Host) -> int:
     volumes = await host.engine.volumes(deployment.names.labels())
     for volume in volumes:
         await host.engine.ensure_volume_gone(volume.name)
-    await put_aside(host.places.environment(environment), host.places.going)
+    await move_to_trash(host.places.environment(environment), host.places.going)
     await host.facts.forget_secrets(environment)
     await forget_secret_files(host.places.run, environment)
     return len(volumes)
@@ -82,6 +83,6 @@ async def _remove_data(deployment: Deployment, host: Host) -> int:
 async def _remove_all_but(folder: Path, kept: Path, going: Path) -> None:
     for path in await asyncio.to_thread(lambda: list(folder.iterdir()) if folder.is_dir() else []):
         if path != kept:
-            await put_aside(path, going)
+            await move_to_trash(path, going)
     with suppress(OSError):   # it is not there, or what is kept is in it
         await asyncio.to_thread(folder.rmdir)

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from deployd.activity.secret_forms import SHORTEST, is_maskable
 from deployd.environment.application_json import application_json
-from deployd.environment.hosts import Resolved, routes_of
-from deployd.environment.kernel import MOST_VALUE_BYTES, value_bytes
+from deployd.environment.exec_limits import MOST_VALUE_BYTES, value_bytes
 from deployd.environment.platform import encoded, routes_json
+from deployd.environment.routes import Resolved, routes_of
 from deployd.environment.variables import Variables, doubtful_variables, variables_of
 from deployd.errors import DeployError
 from deployd.ids import ActivityId, CommitId, EnvironmentId

@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from deployd.activity.log import Tell
-from deployd.confined.going import put_aside
 from deployd.confined.stages import ensure_unstaged
+from deployd.confined.trash import move_to_trash
 from deployd.deployment.results import ServicesUp
 from deployd.deployment.service_back import have_service_as_before, is_as_before, services_before
 from deployd.deployment.view import Deployment
@@ -60,7 +60,7 @@ async def end_new_services(deployment: Deployment, host: Host, tell: Tell) -> No
         await host.engine.ensure_network_gone(names.network)
         folder = host.places.environment(deployment.environment)
         await ensure_unstaged(host.places.all_stages(deployment.environment))
-        await put_aside(folder, host.places.going)
+        await move_to_trash(folder, host.places.going)
 
 
 async def start_services(deployment: Deployment, host: Host, tell: Tell) -> ServicesUp:

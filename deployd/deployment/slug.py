@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from deployd.activity.log import Tell
-from deployd.confined.going import put_aside
+from deployd.confined.trash import move_to_trash
 from deployd.confined.trees import bytes_to_read
 from deployd.deployment.results import Packed
 from deployd.deployment.view import Deployment
@@ -46,7 +46,7 @@ async def pack(deployment: Deployment, host: Host, tell: Tell) -> Packed:
         slug, _ = await together([packing, _refuse_too_large(deployment, host, app.name, workspace)])
         assert slug is not None, planned
         tell.line(f"{slug.files} files, {megabytes(slug.size_bytes):.1f} MB in {slug.seconds:.1f} s", app=app.name)
-    await put_aside(host.places.work(deployment.id), host.places.going)
+    await move_to_trash(host.places.work(deployment.id), host.places.going)
     return Packed(tuple(packed))
 
 

@@ -19,7 +19,7 @@ from typing import ClassVar
 
 from deployd.activity.explain import unwrap
 from deployd.activity.log import Tell
-from deployd.confined.going import put_aside
+from deployd.confined.trash import move_to_trash
 from deployd.confined.trees import count_files
 from deployd.deployment.results import Frozen, Taken
 from deployd.deployment.view import Deployment
@@ -104,7 +104,7 @@ async def _take(
     deployment: Deployment, host: Host, tell: Tell, databases: tuple[Database, ...], folders: tuple[str, ...],
 ) -> Taken:
     folder, services = _folder(deployment, host), tuple(database.name for database in databases)
-    await put_aside(folder, host.places.going)
+    await move_to_trash(folder, host.places.going)
     await asyncio.to_thread(folder.mkdir, mode=0o700, parents=True)
     async with open_keeping(deployment.release, host, tell, folders, folder) as keeping:
         await asyncio.sleep(UNDER_WAY_SECONDS)

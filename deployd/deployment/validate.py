@@ -8,8 +8,9 @@ from deployd.activity.log import Tell
 from deployd.deployment.desired import find_wanted, wanted_services
 from deployd.deployment.results import Fetched, Planned
 from deployd.deployment.view import Deployment
-from deployd.environment.hosts import routes_of
+from deployd.environment.routes import routes_of
 from deployd.errors import DeployError, Transient
+from deployd.forges.known import FORGES
 from deployd.ids import CommitId
 from deployd.plan import NOTHING_LIVE, WantedApp, WantedService, make_plan
 from deployd.project.model import ProjectConfig
@@ -43,7 +44,7 @@ async def fetch(deployment: Deployment, host: Host, tell: Tell) -> Fetched:
         Transient: The remote could not be reached, or does not show what was pushed.
     """
     activity = deployment.activity
-    if activity.trigger.how in ("github", "gitlab"):
+    if activity.trigger.how in FORGES:
         commit = await _tip_of_remote(deployment, host, tell)
     elif activity.kind == "redeploy":
         commit = await _live(deployment, host)
@@ -98,7 +99,7 @@ async def read_and_plan(deployment: Deployment, host: Host, tell: Tell) -> Plann
     first_try = deployment.journal.last("read_and_plan") is None   # another one need not repeat the warnings
     config = await config_of(project, deployment.commit, host, tell if first_try else None)
     if deployment.activity.kind == "push" and project.remote is not None:   # of others the pusher was told
-        await _look_at_submodules(deployment, host, config, tell)
+        await _prefetch_submodules(deployment, host, config, tell)
     before = await host.facts.live(deployment.environment)
     if deployment.activity.kind == "rollback":
         version, apps, services = await _earlier(deployment, host, config)
@@ -125,15 +126,15 @@ async def read_and_plan(deployment: Deployment, host: Host, tell: Tell) -> Plann
     return Planned(version, before, plan, tuple(route.url for route in sorted(upstream, key=lambda r: not r.primary)))
 
 
-async def _look_at_submodules(deployment: Deployment, host: Host, config: ProjectConfig, tell: Tell) -> None:
-    looked = await host.code.look_at_submodules(deployment.project, deployment.commit, config)
-    for note in looked.notes():
+async def _prefetch_submodules(deployment: Deployment, host: Host, config: ProjectConfig, tell: Tell) -> None:
+    prefetched = await host.code.prefetch_submodules(deployment.project, deployment.commit, config)
+    for note in prefetched.notes():
         tell.warn(note)
-    for other in looked.errors[1:]:
+    for other in prefetched.errors[1:]:
         for line in other.lines():
             tell.line(line)
-    if looked.errors:
-        raise looked.errors[0]
+    if prefetched.errors:
+        raise prefetched.errors[0]
 
 
 async def _earlier(

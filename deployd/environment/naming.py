@@ -13,10 +13,10 @@ from typing import Literal
 
 from deployd.ids import EnvironmentId, EnvironmentName, ProjectId
 from deployd.settings import ProjectSettings
+from deployd.settings.hosts import LONGEST_LABEL
 
 EnvironmentType = Literal["production", "staging", "development"]
 
-LONGEST_LABEL = 63   # of a DNS name: RFC 1035
 LONGEST_NAME = 40    # leaves room in the label for the project and in container names for their parts
 
 

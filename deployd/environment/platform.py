@@ -13,13 +13,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from deployd.environment.application_json import application_json, hooks_json
-from deployd.environment.hosts import ResolvedRoute
 from deployd.environment.naming import EnvironmentType
-from deployd.environment.service_variables import service_variables
+from deployd.environment.relationships import Related, endpoint_objects, relationship_variables
+from deployd.environment.routes import ResolvedRoute
 from deployd.environment.variables import Variables
-from deployd.project.model import MAGENTO, PLATFORMSH, Application, Commands
+from deployd.project.model import DIALECTS, VARIABLE_PREFIXES, Application, Commands
 
-PREFIXES = (PLATFORMSH.variable_prefix, MAGENTO.variable_prefix)
 APP_FOLDER = "/app"
 PORT = 8888
 """Where the start command listens when the socket is TCP."""
@@ -43,6 +42,16 @@ class About:
     """Git tree id of the application's root."""
 
 
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What an application finds around it at run time."""
+
+    routes: tuple[ResolvedRoute, ...] = ()
+    relationships: tuple[Related, ...] = ()
+    smtp_host: str = ""
+    """Where it brings its mails, on port 25; empty: there is no mail."""
+
+
 def build_environment(app: Application, about: About, variables: Variables) -> dict[str, str]:
     """What the build container gets."""
     platform = {
@@ -57,28 +66,23 @@ def build_environment(app: Application, about: About, variables: Variables) -> d
         "VARIABLES": encoded(dict(variables.platform)),
         "VENDOR": "deployd",
     }
-    magento = encoded(application_json(app, building=True) | {"hooks": hooks_json(app)})
+    with_hooks = encoded(application_json(app, building=True) | {"hooks": hooks_json(app)})
     return {
-        **variables.environment, **_in_both_spellings(platform), f"{MAGENTO.variable_prefix}APPLICATION": magento,
+        **variables.environment,
+        **_in_both_spellings(platform),
+        **{f"{dialect.variable_prefix}APPLICATION": with_hooks
+           for dialect in DIALECTS.values() if dialect.builds_see_hooks},
         "CI": "true",
     }
 
 
 def runtime_environment(
-    app: Application,
-    about: About,
-    variables: Variables,
-    *,
-    commands: Commands,
-    routes: Sequence[ResolvedRoute],
-    relationships: Mapping[str, list[dict[str, Any]]],
-    smtp_host: str = "",
+    app: Application, about: About, variables: Variables, *, commands: Commands, around: Surroundings,
     of_services: bool = False,
 ) -> dict[str, str]:
     """What the application, its workers, hooks and crons get.
 
     Args:
-        smtp_host: Where it brings its mails, on port 25; empty: there is no mail.
         of_services: Each relationship in variables of its own, too; one that the project sets itself wins.
     """
     root = next((location.root for location in app.web.locations if location.path == "/"), None)
@@ -92,9 +96,9 @@ def runtime_environment(
         "ENVIRONMENT_TYPE": about.type,
         "PROJECT": about.project,
         "PROJECT_ENTROPY": about.entropy,
-        "RELATIONSHIPS": encoded(dict(relationships)),
-        "ROUTES": encoded(routes_json(routes)),
-        "SMTP_HOST": smtp_host,
+        "RELATIONSHIPS": encoded(endpoint_objects(around.relationships)),
+        "ROUTES": encoded(routes_json(around.routes)),
+        "SMTP_HOST": around.smtp_host,
         "TREE_ID": about.tree,
         "VARIABLES": encoded(dict(variables.platform)),
     }
@@ -103,7 +107,7 @@ def runtime_environment(
         if text is not None:
             platform[name] = text
     socket = {"SOCKET": SOCKET} if app.web.socket_family == "unix" else {"PORT": str(PORT)}
-    services = service_variables(relationships) if of_services else {}
+    services = relationship_variables(around.relationships) if of_services else {}
     return {**services, **variables.environment, **_in_both_spellings(platform), **socket}
 
 
@@ -144,15 +148,13 @@ def _route_json(route: ResolvedRoute) -> dict[str, Any]:
     }
 
 
-def run_config_json(
-    app: Application, *, memory_mb: int, cpus: float, relationships: Mapping[str, Any], routes: Sequence[ResolvedRoute],
-) -> dict[str, Any]:
+def run_config_json(app: Application, *, memory_mb: int, cpus: float, around: Surroundings) -> dict[str, Any]:
     """Content of /run/config.json; start commands size their heap by `.info.limits.memory` (in MB)."""
     return {
         "info": {"limits": {"memory": memory_mb, "cpu": cpus}},
         "application": application_json(app, building=False),
-        "relationships": dict(relationships),
-        "routes": routes_json(routes),
+        "relationships": endpoint_objects(around.relationships),
+        "routes": routes_json(around.routes),
     }
 
 
@@ -162,4 +164,4 @@ def encoded(value: Any) -> str:
 
 
 def _in_both_spellings(values: Mapping[str, str]) -> dict[str, str]:
-    return {f"{prefix}{name}": value for prefix in PREFIXES for name, value in values.items()}
+    return {f"{prefix}{name}": value for prefix in VARIABLE_PREFIXES for name, value in values.items()}

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from deployd.project.application.variables import NULL, VARIABLE_NAME, overwritten
-from deployd.project.model import MAGENTO, Application, Instance, Json
+from deployd.project.model import DIALECTS, Application, Instance, Json
+from deployd.project.offered.runtimes import INI_PREFIXES
 from deployd.settings import ProjectSettings
 
 
@@ -22,8 +23,8 @@ class Variables:
     """Environment variables of their own: the prefix `env:`."""
     platform: Mapping[str, Json] = field(default_factory=dict)
     """Flat content of PLATFORM_VARIABLES: {"prefix:name": value}."""
-    php: Mapping[str, str] = field(default_factory=dict)
-    """php.ini settings: the prefix `php:`."""
+    ini: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """{runtime: settings of its ini file}: the prefix `php:`."""
 
 
 def variables_of(
@@ -37,7 +38,7 @@ def variables_of(
     values: dict[str, Json] = {
         f"{prefix}:{name}": value for prefix, names in instance.variables.items() for name, value in names.items()
     }
-    shown = project.dialect != MAGENTO.name   # there an environment's variables are not for builds, unless it says so
+    shown = project.dialect is None or DIALECTS[project.dialect].builds_see_environment
     for level, in_builds in ((project.variables, True), (project.environment_variables(branch), shown)):
         for name, variable in level.items():
             if variable.applications and app.name not in variable.applications:
@@ -46,9 +47,17 @@ def variables_of(
             if visible if building else variable.visible_runtime:
                 values[_upper_cased(name)] = variable.value
     environment = {name[4:]: as_text(value) for name, value in values.items() if name.startswith("env:")}
-    php = {name[4:]: as_ini(value) for name, value in values.items() if name.startswith("php:")}
     platform = {name: value for name, value in values.items() if not name.startswith("env:")}
-    return Variables(environment, platform, php)
+    return Variables(environment, platform, _ini(values))
+
+
+def _ini(values: Mapping[str, Json]) -> dict[str, dict[str, str]]:
+    found: dict[str, dict[str, str]] = {}
+    for written, value in values.items():
+        prefix, colon, name = written.partition(":")
+        if colon and prefix in INI_PREFIXES:
+            found.setdefault(prefix, {})[name] = as_ini(value)
+    return found
 
 
 def doubtful_variables(project: ProjectSettings) -> list[str]:
@@ -78,7 +87,7 @@ def as_text(value: Json) -> str:
 
 
 def as_ini(value: Json) -> str:
-    """A value as php.ini has it; YAML 1.1 has made a boolean of `Off`, and ini wants a word again."""
+    """A value as an ini file has it; YAML 1.1 has made a boolean of `Off`, and ini wants a word again."""
     if isinstance(value, bool):
         return "On" if value else "Off"
     return "" if value is None else as_text(value)

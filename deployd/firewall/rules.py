@@ -24,7 +24,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import ip_address
 
-from deployd.reach import NOT_PUBLIC, NOT_PUBLIC_IPV6, PUBLIC_IPV6, Address, Opening
+from deployd.public_addresses import NOT_PUBLIC, NOT_PUBLIC_IPV6, PUBLIC_IPV6, Address, Opening
 
 PRIORITY = "filter - 10"
 """Before other tables on the same hook, whose rules then see less; the outcome does not depend on it."""

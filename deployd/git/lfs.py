@@ -3,7 +3,7 @@
     POST <remote>/info/lfs/objects/batch    which says where each object is to be had, mostly at another host
     GET  what it said                       with what it said to send; counted, and hashed, before it is taken
 
-The remote is the operator's word. Where its server sends us is not: all of it goes through a gate, over https.
+The remote is the operator's word. Where its server sends us is not: all of it goes through a proxy of ours, over https.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from urllib.parse import unquote, urlsplit
 import aiohttp
 
 from deployd.errors import DeployError, Transient
-from deployd.git.gate import Gate, open_gate
 from deployd.git.lfs_pointers import Content, Pointer, by_object
 from deployd.git.mirror import without_user
+from deployd.git.proxy import FetchProxy, open_fetch_proxy
 from deployd.git.submodule_list import shown
-from deployd.reach import Opening
+from deployd.public_addresses import Opening
 from deployd.units import megabytes
 
 MOST_BYTES, MOST_FILES = 4 * 1024**3, 20_000
@@ -100,8 +100,8 @@ async def fill(
         )
     asking = _Asking(server, workspace)
     try:
-        async with asyncio.timeout(ALL_SECONDS), open_gate(openings, 2 * MOST_BYTES, trusted=server.host) as gate:
-            asking.gate = gate
+        opened = open_fetch_proxy(openings, 2 * MOST_BYTES, trusted=server.host)
+        async with asyncio.timeout(ALL_SECONDS), opened as asking.proxy:
             known = await asyncio.to_thread(ssl.create_default_context, cafile=os.environ.get(CERTIFICATES))
             connector, limits = aiohttp.TCPConnector(ssl=known), aiohttp.ClientTimeout(sock_read=60, sock_connect=30)
             async with aiohttp.ClientSession(connector=connector, timeout=limits) as session:
@@ -138,7 +138,7 @@ class _Refused(Exception):
 class _Asking:
     server: LfsServer
     workspace: Path
-    gate: Gate | None = None
+    proxy: FetchProxy | None = None
     left: dict[str, str] = field(default_factory=dict)
     """{oid: why it was not had}"""
     unwell: list[str] = field(default_factory=list)
@@ -146,9 +146,9 @@ class _Asking:
 
     @property
     def _through(self) -> dict[str, Any]:
-        assert self.gate is not None
-        proxy = f"http://127.0.0.1:{self.gate.port}"
-        known = {"Proxy-Authorization": aiohttp.encode_basic_auth("gate", self.gate.secret)}
+        assert self.proxy is not None
+        proxy = f"http://127.0.0.1:{self.proxy.port}"
+        known = {"Proxy-Authorization": aiohttp.encode_basic_auth("gate", self.proxy.secret)}
         return {"proxy": proxy, "proxy_headers": known}
 
     async def have(self, session: aiohttp.ClientSession, objects: Mapping[str, tuple[Pointer, ...]]) -> None:
@@ -209,7 +209,7 @@ class _Asking:
         except aiohttp.InvalidURL:
             self.left[pointers[0].oid] = NO_ADDRESS
         except UNWELL as error:
-            refused_hosts = self.gate.refused if self.gate else []
+            refused_hosts = self.proxy.refused if self.proxy else []
             if refused_hosts:
                 self.left[pointers[0].oid] = f"{refused_hosts[-1]} is not a public address"
             else:

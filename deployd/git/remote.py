@@ -18,9 +18,9 @@ from typing import ClassVar
 from urllib.parse import unquote, urlsplit
 
 from deployd.errors import DeployError, Transient
-from deployd.git.gate import Gate, open_gate
 from deployd.git.mirror import Mirror, without_user
 from deployd.git.program import git
+from deployd.git.proxy import FetchProxy, open_fetch_proxy
 from deployd.ids import CommitId
 from deployd.process import ProgramFailed, ProgramOverran
 
@@ -37,7 +37,7 @@ FETCHING = {
     "GIT_SSH_COMMAND": "ssh -oBatchMode=yes -oConnectTimeout=15 -oServerAliveInterval=15",
 }
 NO_PROXIES = {"https_proxy": "", "http_proxy": "", "no_proxy": ""}
-"""A gate knows them; beside it they would lead past it."""
+"""Our proxy knows them; beside it they would lead past it."""
 STRANGERS = {
     **NO_PROXIES,
     "GIT_ALLOW_PROTOCOL": "https",
@@ -90,8 +90,8 @@ class Fetches:
 
 
 async def fetch(
-    mirror: Mirror, url: str, *, token: str | None = None, wanted: CommitId | None = None, gate: Gate | None = None,
-    limit_seconds: float = FETCH_SECONDS,
+    mirror: Mirror, url: str, *, token: str | None = None, wanted: CommitId | None = None,
+    proxy: FetchProxy | None = None, limit_seconds: float = FETCH_SECONDS,
 ) -> None:
     """Fetch all branches and tags of a remote; branches that are gone there go here too.
 
@@ -100,25 +100,25 @@ async def fetch(
     Args:
         token: Password for HTTP; it travels in the environment, never in an argument or a log.
         wanted: Fetch this commit instead, and no branch.
-        gate: The address is a stranger's: only https, only through this gate, with nothing of ours but what it brings.
+        proxy: The address is a stranger's: only https, only through it, with nothing of ours but what it brings.
 
     Raises:
         Transient: The remote could not be reached or did not answer; worth another try.
         FetchFailed: It does not know us, or has no such repository; another try would end the same.
     """
     address, secret = _split_secret(url, token)
-    if gate is not None:
-        await _fetch(mirror, address, wanted, {**_with_settings(secret, gate), **STRANGERS}, gate, limit_seconds)
+    if proxy is not None:
+        await _fetch(mirror, address, wanted, {**_with_settings(secret, proxy), **STRANGERS}, proxy, limit_seconds)
     elif (trusted := _https_host(address)) is None or os.environ.get("https_proxy"):   # a proxy has rules of its own
         await _fetch(mirror, address, wanted, secret, None, limit_seconds)
     else:
         # The address is the operator's word; where its server redirects to is not.
-        async with open_gate((), math.inf, trusted=trusted) as own:
+        async with open_fetch_proxy((), math.inf, trusted=trusted) as own:
             await _fetch(mirror, address, wanted, {**_with_settings(secret, own), **NO_PROXIES}, own, limit_seconds)
 
 
 async def _fetch(
-    mirror: Mirror, address: str, wanted: CommitId | None, env: Mapping[str, str], gate: Gate | None,
+    mirror: Mirror, address: str, wanted: CommitId | None, env: Mapping[str, str], proxy: FetchProxy | None,
     limit_seconds: float,
 ) -> None:
     refs = [wanted] if wanted else BRANCHES_AND_TAGS
@@ -129,10 +129,10 @@ async def _fetch(
             env={**FETCHING, **env}, limit_seconds=limit_seconds,
         )
     except ProgramFailed as error:
-        refused = tuple(f"{host} is not a public address" for host in gate.refused) if gate else ()
+        refused = tuple(f"{host} is not a public address" for host in proxy.refused) if proxy else ()
         failed = FetchFailed(
             f"cannot fetch {without_user(address)}",
-            evidence=(*error.output.last_lines(5), *refused, *(gate.failed[-1:] if gate else ())),
+            evidence=(*error.output.last_lines(5), *refused, *(proxy.failed[-1:] if proxy else ())),
             mend="see whether the address and the token of the project's remote are right",
         )
         if not is_worth_another_try(error.output.stderr.decode(errors="replace")):
@@ -149,10 +149,10 @@ def is_worth_another_try(said: str) -> bool:
     return NOT_WORTH_ANOTHER_TRY.search(said) is None
 
 
-def _with_settings(secret: Mapping[str, str], gate: Gate) -> dict[str, str]:
-    """The environment in which git goes through a gate, and looks at what it gets."""
+def _with_settings(secret: Mapping[str, str], proxy: FetchProxy) -> dict[str, str]:
+    """The environment in which git goes through a proxy of ours, and looks at what it gets."""
     number = int(secret.get("GIT_CONFIG_COUNT", "0"))
-    settings = {**gate.configuration(), **({} if gate.trusted else STRANGERS_OBJECTS)}
+    settings = {**proxy.configuration(), **({} if proxy.trusted else STRANGERS_OBJECTS)}
     return {
         **secret, "GIT_CONFIG_COUNT": str(number + len(settings)),
         **{f"GIT_CONFIG_KEY_{at}": name for at, name in enumerate(settings, start=number)},

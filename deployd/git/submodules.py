@@ -19,30 +19,29 @@ from typing import ClassVar
 
 from deployd.confined.trees import remove_tree
 from deployd.errors import DeployError, Transient
-from deployd.git.gate import Gate, open_gate
 from deployd.git.lfs_pointers import find_pointers
 from deployd.git.mirror import Mirror, without_user
+from deployd.git.origin import Origin
 from deployd.git.program import git
+from deployd.git.proxy import FetchProxy, open_fetch_proxy
 from deployd.git.remote import FETCH_SECONDS, FetchFailed, fetch
 from deployd.git.submodule_list import (
     FILE,
+    LIST_SECONDS,
     Submodule,
     SubmoduleMissing,
     read_submodules,
     refuse_unusable,
     shown,
-    submodules_of,
 )
 from deployd.ids import CommitId
 from deployd.process import ProgramOverran
-from deployd.reach import Opening
 from deployd.units import MEGABYTE
 
 MOST, DEEPEST = 100, 5
 MOST_RECEIVED_BYTES = 1024**3
 MOST_FILES, MOST_BYTES = 200_000, 4 * 1024**3
 ALL_SECONDS = 1200.0
-LIST_SECONDS = 30.0
 
 ExportFiles = Callable[[Mirror, CommitId, str, Path], Awaitable[None]]
 
@@ -65,7 +64,7 @@ class Submodules:
 
     folder: Path
     """Where their mirrors lie."""
-    gate: Gate
+    proxy: FetchProxy
     ends_at: float = math.inf
     """Loop time after which nothing is fetched."""
     count: int = 0
@@ -140,12 +139,12 @@ class Submodules:
         return module
 
     async def _fetch(self, module: Mirror, wanted: Submodule, only: CommitId | None) -> None:
-        refused = len(self.gate.refused)
+        refused = len(self.proxy.refused)
         seconds = max(1.0, min(FETCH_SECONDS, self.ends_at - asyncio.get_running_loop().time()))
         try:
-            await fetch(module, wanted.url, wanted=only, gate=self.gate, limit_seconds=seconds)
+            await fetch(module, wanted.url, wanted=only, proxy=self.proxy, limit_seconds=seconds)
         except (FetchFailed, Transient):
-            if self.gate.is_over:
+            if self.proxy.is_over:
                 await remove_tree(module.path)
                 raise SubmodulesTooLarge(
                     f"the submodules are larger than {MOST_RECEIVED_BYTES // MEGABYTE} MB; the last one was"
@@ -153,9 +152,9 @@ class Submodules:
                     mend="keep large files elsewhere, or rewrite the submodule's history without them",
                 ) from None
             await asyncio.to_thread(_remove_unfinished, module.path)
-            if len(self.gate.refused) > refused:
+            if len(self.proxy.refused) > refused:
                 raise SubmoduleRefused(
-                    f"the submodule {wanted.shown} leads to {self.gate.refused[-1]}, which is not a public address",
+                    f"the submodule {wanted.shown} leads to {self.proxy.refused[-1]}, which is not a public address",
                     where=wanted.where,
                     mend="name a public address; the operator can open others with `containers.may_reach`",
                 ) from None
@@ -180,27 +179,19 @@ class Submodules:
 
 
 async def export_submodules(
-    mirror: Mirror, commit: CommitId, root: str, listing: bytes, destination: Path, openings: tuple[Opening, ...],
-    export_files: ExportFiles, base: str | None = None,
+    mirror: Mirror, found: tuple[Submodule, ...], root: str, destination: Path, origin: Origin,
+    export_files: ExportFiles,
 ) -> list[str]:
-    """Write what a commit has of submodules below a folder into a workspace. Returns what people should know of them.
-
-    Args:
-        listing: Of the commit's files below that folder; see `list_tree`.
-        openings: Addresses that are not public and may be fetched from nevertheless.
-        base: What relative addresses are relative to.
+    """Write submodules below a folder of a commit into a workspace. Returns what people should know of them.
 
     Raises:
         SubmoduleMissing: A submodule has no HTTPS address, or its commit cannot be fetched.
         SubmoduleRefused: One leads to an address that is not public, or its path leads out of the workspace.
         SubmodulesTooLarge: There is too much of them.
     """
-    found = await submodules_of(mirror, commit, root, listing, base)
-    if not found:
-        return []
     try:
-        async with asyncio.timeout(ALL_SECONDS), open_gate(openings, MOST_RECEIVED_BYTES) as gate:
-            submodules = Submodules(modules_of(mirror), gate)
+        async with asyncio.timeout(ALL_SECONDS), open_fetch_proxy(origin.openings, MOST_RECEIVED_BYTES) as proxy:
+            submodules = Submodules(modules_of(mirror), proxy)
             await submodules.export(found, root, destination, export_files)
             return submodules.notes
     except TimeoutError:

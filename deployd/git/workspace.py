@@ -8,22 +8,22 @@ import tempfile
 from pathlib import Path
 
 from deployd.confined.trees import remove_tree
-from deployd.git.lfs import LfsServer, fill
+from deployd.git.lfs import fill
 from deployd.git.lfs_pointers import FILTER, LARGEST_LIST, LISTS, find_pointers
 from deployd.git.listing import ListingTooLong, list_tree, size_of
 from deployd.git.mirror import Mirror
+from deployd.git.origin import Origin
 from deployd.git.program import git
+from deployd.git.submodule_list import submodules_of
 from deployd.git.submodules import export_submodules
 from deployd.ids import CommitId
 from deployd.project.tree.limits import TreeLimits
-from deployd.reach import Opening
 
 EXPORT_SECONDS = 600
 
 
 async def export(
-    mirror: Mirror, commit: CommitId, root: str, destination: Path, limits: TreeLimits,
-    openings: tuple[Opening, ...] = (), base: str | None = None, lfs: LfsServer | None = None,
+    mirror: Mirror, commit: CommitId, root: str, destination: Path, limits: TreeLimits, origin: Origin | None = None,
 ) -> list[str]:
     """Write the files of a folder at a commit into an empty folder, modes and symbolic links kept.
 
@@ -32,23 +32,22 @@ async def export(
 
     Args:
         limits: Of the commit's own files; asked before git makes an index of them. Submodules have limits of their own.
-        openings: Addresses that are not public and from which submodules may be fetched nevertheless.
-        base: What relative addresses of submodules are relative to: the address of the repository's own remote.
-        lfs: Who has the contents of files that are pointers of Git LFS; None: they stay pointers.
 
     Raises:
         TreeTooLarge: There are more files than may be, or larger ones.
         SubmoduleMissing, SubmoduleRefused, SubmodulesTooLarge: See `export_submodules`.
         LfsMissing, Transient: See `fill`.
     """
+    origin = origin or Origin()
     listing = await _list_within(mirror, commit, root, limits)
     await _export_files(mirror, commit, root, destination)
-    if lfs is not None:
+    if origin.lfs is not None:
         above = await _attributes_above(mirror, commit, root)
         pointers = await asyncio.to_thread(find_pointers, destination, listing, above)
         if pointers:
-            await fill(pointers, destination, lfs, openings)
-    return await export_submodules(mirror, commit, root, listing, destination, openings, _export_files, base)
+            await fill(pointers, destination, origin.lfs, origin.openings)
+    submodules = await submodules_of(mirror, commit, root, listing, origin.base)
+    return await export_submodules(mirror, submodules, root, destination, origin, _export_files) if submodules else []
 
 
 async def _attributes_above(mirror: Mirror, commit: CommitId, root: str) -> bytes:

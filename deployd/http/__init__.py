@@ -1,4 +1,4 @@
-"""What everything that speaks HTTP shares: who is let in, how much of it at once, and how errors are told.
+"""What everything that speaks HTTP shares: who is let in, what outlasts a reload, and how errors are told.
 
 Imports nothing, so that `deployd check` starts fast.
 """

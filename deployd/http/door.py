@@ -14,7 +14,7 @@ from aiohttp import web
 from deployd.access.caller import Caller
 from deployd.access.tokens import FindCaller
 from deployd.http.errors import Handler, TooManyTries
-from deployd.http.guesses import Guesses, source_of
+from deployd.http.failed_sign_ins import FailedSignIns, source_of
 from deployd.http.origins import Ours
 
 log = structlog.get_logger()
@@ -29,7 +29,7 @@ class Door:
     """Who is let in at all; what they may is the routes' business."""
 
     ours: Ours = field(default_factory=Ours)
-    guesses: Guesses = field(default_factory=Guesses)
+    failed_sign_ins: FailedSignIns = field(default_factory=FailedSignIns)
     let_in: Callable[[web.Request], None] = _nothing
     """Told of each request whose token is right."""
 
@@ -55,16 +55,16 @@ class Door:
             TooManyTries: Too many wrong ones came from this address.
         """
         source = source_of(request.remote, request.headers.get("X-Forwarded-For", ""))
-        pause = self.guesses.pause_seconds(source, caller.name if caller else None)
+        pause = self.failed_sign_ins.pause_seconds(source, caller.name if caller else None)
         if pause > 0:   # right or wrong: who guesses must not learn it
-            self.guesses.not_looked_at()
+            self.failed_sign_ins.not_looked_at()
             raise TooManyTries(
                 "too many wrong tokens came from your address: no further one is looked at for now",
                 again_seconds=pause, mend="wait as long as Retry-After says, and use a token that is right",
             )
         if caller is None:
-            if self.guesses.failed(source):
+            if self.failed_sign_ins.failed(source):
                 log.warning("sign_in_failed", path=request.path[:200], source=source)
         else:
-            self.guesses.was_right(source, caller.name)
+            self.failed_sign_ins.was_right(source, caller.name)
             self.let_in(request)

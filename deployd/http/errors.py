@@ -10,12 +10,12 @@ from typing import ClassVar
 import structlog
 from aiohttp import web
 
+from deployd.access.concurrency import TooMany
 from deployd.access.errors import Forbidden, NotFound, Unauthorized
 from deployd.activity.explain import Incident
 from deployd.commands.repeats import KeyReused
 from deployd.engine.errors import EngineOverran, EngineUnreachable
 from deployd.errors import DeployError, Unusable
-from deployd.http.seats import TooMany
 from deployd.reading.bounds import OfferUnusable, ReadersAbsent, TooManyReadings
 from deployd.router.control import RouterAbsent, RouterUnanswered
 from deployd.state.store import StateUnreadable, StateUnwritable
@@ -61,7 +61,9 @@ REFUSED = 409
 
 
 def status_of(error: DeployError) -> int:
-    return UNAVAILABLE if isinstance(error, OUTSIDE) else STATUS.get(type(error), REFUSED)
+    if isinstance(error, OUTSIDE):
+        return UNAVAILABLE
+    return next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), REFUSED)
 
 
 def headers_of(error: DeployError) -> dict[str, str]:

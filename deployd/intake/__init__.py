@@ -1,4 +1,4 @@
-"""How a push arrives: one file for each forge, and git over HTTP.
+"""How a push arrives: git over HTTP, webhooks of forges, and the queue.
 
 Imports nothing, so that `deployd check` starts fast.
 """

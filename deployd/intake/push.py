@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Literal
 
 from deployd.ids import ActivityId, CommitId, ProjectId
 
 NOTHING = re.compile(r"0{40}|0{64}")
 """The object id that stands for "there is none": before a branch is made, and after it is deleted."""
+GIT = "git"
+"""How a push came that git itself sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +21,8 @@ class Push:
     branch: str
     old: CommitId
     new: CommitId
-    how: Literal["git", "github", "gitlab"]
+    how: str
+    """`GIT`, or the name of a forge."""
     who: str
     delivery: str = ""
     """The forge's id of the delivery; the same one again is answered and not run again."""
@@ -33,31 +35,6 @@ class Push:
     @property
     def deleted(self) -> bool:
         return bool(NOTHING.fullmatch(self.new))
-
-
-@dataclass(frozen=True, slots=True)
-class Ping:
-    """A forge asks whether anybody is there."""
-
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Ignored:
-    """Understood, and nothing to do."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Unreadable:
-    """Genuine, but not the shape that the forge documents (a custom template, or something between changed it)."""
-
-    lacks: str
-
-
-Delivered = Push | Ping | Ignored | Unreadable
-"""What a genuine delivery of a webhook turns out to be."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from deployd.deployment.requests import ask_for
 from deployd.deployment.share import ShareTaken, Wanted, refuse_beyond_share
 from deployd.environment.naming import environment_of_branch
 from deployd.ids import ActivityId, CommitId, ProjectId
-from deployd.intake.push import Push, Receipt
+from deployd.intake.push import GIT, Push, Receipt
 from deployd.settings import Settings
 from deployd.state import activities, audit, deliveries, environments, locks
 from deployd.state.activities import Trigger
@@ -56,7 +56,7 @@ class StateQueue:
         except ShareTaken as error:   # the branch has moved: it is deployed when there is room, as a lost push
             receipt = Receipt(None, f"{push.branch} is not deployed now: {error.what}; {error.mend}")
             result = "refused"
-        if receipt.activity is not None or result == "refused" or push.how == "git":
+        if receipt.activity is not None or result == "refused" or push.how == GIT:
             self._note(db, push, receipt, result)
         if push.delivery:
             answer = Delivery(receipt.activity, receipt.said)
@@ -75,7 +75,7 @@ class StateQueue:
         there = environments.find(db, environment)
         if there is not None and there.branch != push.branch:
             return Receipt(None, f"{push.branch} is not deployed: {there.branch} has an environment of that name")
-        if push.how != "git":
+        if push.how != GIT:
             same = self._same(db, push)
             if same is not None:
                 return Receipt(None, f"{push.branch} at {push.new[:8]} is activity {same} already")

@@ -11,87 +11,77 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import structlog
 from aiohttp import web
 
+from deployd.access.concurrency import RequestQueue
 from deployd.clock import Clock, SystemClock
 from deployd.errors import DeployError
-from deployd.http.guesses import Guesses, source_of
-from deployd.http.seats import Turns
+from deployd.forges.forge import Forge, Ignored, Ping, Unreadable
+from deployd.forges.known import FORGES
+from deployd.http.failed_sign_ins import FailedSignIns, source_of
 from deployd.ids import ProjectId
-from deployd.intake import github, gitlab
-from deployd.intake.payload import Headers
+from deployd.intake.deliveries import Delivered, read_delivery
 from deployd.intake.ports import Intake
-from deployd.intake.push import Delivered, Ignored, Ping, Push, Receipt, Unreadable
+from deployd.intake.push import Push, Receipt
 from deployd.settings import ProjectSettings
 
 log = structlog.get_logger()
 
 LARGEST_BODY_BYTES = 26_000_000   # GitHub delivers nothing over 25 MB: webhook docs
-READ_SECONDS = 9.0                # both forges give up after 10: webhook docs
+READ_SECONDS = 9.0                # forges give up after 10: webhook docs
 LARGE_BYTES = 200_000             # from here on hashing and parsing would hold up the loop for milliseconds
 CHUNK_BYTES = 65_536
 LARGE_AT_ONCE, LARGE_AT_ONCE_OF_ONE = 8, 2
 """Large bodies that are read at the same time, of all addresses and of one: nobody has proved anything yet."""
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-
-@dataclass(frozen=True, slots=True)
-class Forge:
-    """How the deliveries of a forge are read. A further forge is a file and a row in `FORGES`."""
-
-    has_proof: Callable[[Headers], bool]
-    is_genuine: Callable[[Sequence[str], Headers, bytes, datetime], bool]
-    parse: Callable[[ProjectSettings, Headers, bytes], Delivered]
-
-
-FORGES = {
-    "github": Forge(github.has_proof, github.is_genuine, github.parse),
-    "gitlab": Forge(gitlab.has_proof, gitlab.is_genuine, gitlab.parse),
-}
-
 
 def webhook_routes(
-    intake: Intake, clock: Clock | None = None, *, read_seconds: float = READ_SECONDS, guesses: Guesses | None = None,
+    intake: Intake, clock: Clock | None = None, *, read_seconds: float = READ_SECONDS,
+    failed_sign_ins: FailedSignIns | None = None,
 ) -> list[web.RouteDef]:
-    """Routes of the public application: POST /hooks/{github,gitlab}/<project>."""
-    time = clock or SystemClock()
-    wrong = guesses or Guesses()
-    turns = Turns(LARGE_AT_ONCE, LARGE_AT_ONCE_OF_ONE)
-    nobody = secrets.token_hex(32)   # stands in for the secret of projects that are not there
+    """Routes of the public application: POST /hooks/<forge>/<project>, for each forge that is known."""
+    door = _Door(intake, clock or SystemClock(), read_seconds, failed_sign_ins or FailedSignIns())
+    return [web.post(f"/hooks/{name}/{{project}}", partial(door.take, forge)) for name, forge in FORGES.items()]
 
-    def handler(name: str, forge: Forge) -> Handler:
-        async def handle(request: web.Request) -> web.StreamResponse:
-            project = _project(intake, name, request)
-            keys = _secrets(project) or (nobody,)
-            if not forge.has_proof(request.headers):
-                return _unproved(name, request, "no signature or token was sent", wrong)
-            most = LARGE_BYTES if _has_to_wait(wrong, request) else LARGEST_BODY_BYTES
-            body = await _read(request, read_seconds, most, turns)
-            now = time.now()
 
-            def look() -> Delivered | None:
-                if not forge.is_genuine(keys, request.headers, body, now) or project is None:
-                    return None
-                return forge.parse(project, request.headers, body)
+class _Door:
+    """Takes deliveries of all forges."""
 
-            delivered = await asyncio.to_thread(look) if len(body) > LARGE_BYTES else look()
-            if delivered is None or project is None:
-                reason = "wrong signature or token" if project else "no such project, or no secret for this forge"
-                return _unproved(name, request, reason, wrong)
-            if isinstance(delivered, Push):
-                delivered = replace(delivered, address=_address(request))
-            return await _answer(intake, name, project, delivered)
-        return handle
+    def __init__(self, intake: Intake, clock: Clock, read_seconds: float, failed: FailedSignIns) -> None:
+        self._intake = intake
+        self._clock = clock
+        self._read_seconds = read_seconds
+        self._failed = failed
+        self._large_bodies = RequestQueue(LARGE_AT_ONCE, LARGE_AT_ONCE_OF_ONE)
+        self._nobody = secrets.token_hex(32)   # stands in for the secret of projects that are not there
 
-    return [web.post(f"/hooks/{name}/{{project}}", handler(name, forge)) for name, forge in FORGES.items()]
+    async def take(self, forge: Forge, request: web.Request) -> web.StreamResponse:
+        project = _project(self._intake, forge.name, request)
+        keys = _secrets(project) or (self._nobody,)
+        if not forge.has_proof(request.headers):
+            return _unproved(forge.name, request, "no signature or token was sent", self._failed)
+        most = LARGE_BYTES if _has_to_wait(self._failed, request) else LARGEST_BODY_BYTES
+        body = await _read(request, self._read_seconds, most, self._large_bodies)
+        now = self._clock.now()
+
+        def look() -> Delivered | None:
+            if not forge.is_genuine(keys, request.headers, body, now) or project is None:
+                return None
+            return read_delivery(project, forge, request.headers, body)
+
+        delivered = await asyncio.to_thread(look) if len(body) > LARGE_BYTES else look()
+        if delivered is None or project is None:
+            reason = "wrong signature or token" if project else "no such project, or no secret for this forge"
+            return _unproved(forge.name, request, reason, self._failed)
+        if isinstance(delivered, Push):
+            delivered = replace(delivered, address=_address(request))
+        return await _answer(self._intake, forge.name, project, delivered)
 
 
 def _project(intake: Intake, forge: str, request: web.Request) -> ProjectSettings | None:
@@ -116,13 +106,13 @@ def _address(request: web.Request) -> str:
     return source_of(request.remote, request.headers.get("X-Forwarded-For", ""))
 
 
-def _has_to_wait(wrong: Guesses, request: web.Request) -> bool:
+def _has_to_wait(failed: FailedSignIns, request: web.Request) -> bool:
     """Whether many wrong signatures came from there. What is small is looked at nevertheless: everybody can make a
     forge send wrong ones, and the right ones come from the same addresses."""
-    return not wrong.is_empty and wrong.pause_seconds(_source(request)) > 0
+    return not failed.is_empty and failed.pause_seconds(_source(request)) > 0
 
 
-async def _read(request: web.Request, limit_seconds: float, most_bytes: int, turns: Turns) -> bytes:
+async def _read(request: web.Request, limit_seconds: float, most_bytes: int, large_bodies: RequestQueue) -> bytes:
     """The raw body. A large one waits for its turn, its rest unread.
 
     Raises:
@@ -142,14 +132,14 @@ async def _read(request: web.Request, limit_seconds: float, most_bytes: int, tur
                     raise web.HTTPRequestEntityTooLarge(most_bytes, len(body))
                 if len(body) > LARGE_BYTES and not is_large:
                     is_large = True
-                    await turn.enter_async_context(turns.take(_source(request)))
+                    await turn.enter_async_context(large_bodies.take(_source(request)))
     except TimeoutError:
         raise web.HTTPRequestTimeout(text=f"the body did not come within {limit_seconds:g} s\n") from None
     return bytes(body)
 
 
-def _unproved(forge: str, request: web.Request, reason: str, wrong: Guesses) -> web.Response:
-    if wrong.failed(_source(request)):
+def _unproved(forge: str, request: web.Request, reason: str, failed: FailedSignIns) -> web.Response:
+    if failed.failed(_source(request)):
         log.warning(
             "webhook_refused", forge=forge, project=request.match_info["project"][:100], source=request.remote,
             forwarded=request.headers.get("X-Forwarded-For", "")[:200], reason=reason,

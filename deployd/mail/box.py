@@ -1,9 +1,9 @@
-"""The box of one environment on the disk, as the postman keeps it: a message and a note for each mail, within bounds.
+"""The box of one environment on the disk, as the mail server keeps it: a message and a note for each mail, in bounds.
 
     <project>/<environment>/17.eml      the message, byte for byte
-                            17.json     its note (`letter.py`)
+                            17.json     its note (`mail.py`)
 
-All of it below the folder in which the postman stands, and only he writes there. Of each mail only its number, age,
+All of it below the folder in which the mail server stands, and only it writes there. Of each mail only its number, age,
 size and state are in memory; there may be a thousand environments with some hundred mails each.
 """
 
@@ -16,9 +16,9 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from deployd.mail.letter import KEPT, WAITS, Letter, parse_letter, write_letter
+from deployd.mail.mail import KEPT, WAITS, Mail, parse_note, write_note
 
-MOST_LETTERS = 1_000
+MOST_MAILS = 1_000
 """In one box, and as many that wait."""
 DRAFT = ".draft-"
 
@@ -45,11 +45,11 @@ class Box:
         self._drafts = 0
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         for name in os.listdir(folder):
-            if name.startswith(DRAFT):   # of a postman who was killed
+            if name.startswith(DRAFT):   # of a server that was killed
                 (folder / name).unlink()
-        notes = (parse_letter(file.read_bytes()) for file in folder.glob("*.json"))
-        for letter in sorted((note for note in notes if note), key=lambda note: note.id):
-            self._remember(letter)
+        notes = (parse_note(file.read_bytes()) for file in folder.glob("*.json"))
+        for mail in sorted((note for note in notes if note), key=lambda note: note.id):
+            self._remember(mail)
         self._next = max(self._kept, default=0) + 1
 
     def refuse_waiting(self, most_bytes: int) -> None:
@@ -58,7 +58,7 @@ class Box:
             BoxFull: So much waits already.
         """
         waiting = [kept.size_bytes for kept in self._kept.values() if kept.waits]
-        if len(waiting) >= MOST_LETTERS or sum(waiting) >= most_bytes:
+        if len(waiting) >= MOST_MAILS or sum(waiting) >= most_bytes:
             raise BoxFull
 
     def draft(self) -> Path:
@@ -67,44 +67,44 @@ class Box:
         self._drafts += 1
         return self.folder / f"{DRAFT}{self._drafts}"
 
-    def add(self, draft: Path, letter: Letter, most_bytes: int) -> Letter:
+    def add(self, draft: Path, mail: Mail, most_bytes: int) -> Mail:
         """Keep a message that is here whole; the oldest of those that only lie there go for it."""
-        letter = replace(letter, id=self._next)
+        mail = replace(mail, id=self._next)
         self._next += 1
-        os.replace(draft, self._message(letter.id))   # first: a message without a note is nothing
-        self.write(letter)
+        os.replace(draft, self._message(mail.id))   # first: a message without a note is nothing
+        self.write(mail)
         self._shorten(most_bytes)
-        return letter
+        return mail
 
     def _shorten(self, most_bytes: int) -> None:
         lying = {number: kept for number, kept in self._kept.items() if not kept.waits}
         size, left = sum(kept.size_bytes for kept in lying.values()), len(lying)
         for number, kept in lying.items():
-            if (size <= most_bytes and left <= MOST_LETTERS) or left == 1:
+            if (size <= most_bytes and left <= MOST_MAILS) or left == 1:
                 break
             self.remove(number)
             size, left = size - kept.size_bytes, left - 1
 
-    def write(self, letter: Letter) -> None:
+    def write(self, mail: Mail) -> None:
         """Have this note beside its message."""
         new = self.folder / f"{DRAFT}note"
-        new.write_bytes(write_letter(letter))
-        os.replace(new, self._note(letter.id))
-        self._remember(letter)
+        new.write_bytes(write_note(mail))
+        os.replace(new, self._note(mail.id))
+        self._remember(mail)
 
     def remove(self, number: int) -> None:
         self._kept.pop(number, None)
         for file in (self._message(number), self._note(number)):   # a message without a note would lie there for ever
             file.unlink(missing_ok=True)
 
-    def read(self, number: int) -> Letter | None:
+    def read(self, number: int) -> Mail | None:
         """None: there is none.
 
         Raises:
             OSError: It cannot be read now.
         """
         with suppress(FileNotFoundError):
-            return parse_letter(self._note(number).read_bytes())
+            return parse_note(self._note(number).read_bytes())
         return None
 
     def message(self, number: int) -> bytes | None:
@@ -120,8 +120,8 @@ class Box:
     def make_durable(self, number: int) -> None:
         """Have a note, and that it and its message are there, outlive a power cut. Blocking."""
         with suppress(FileNotFoundError):   # it was taken away for others meanwhile
-            for place in (self._note(number), self.folder):
-                handle = os.open(place, os.O_RDONLY)
+            for outbox in (self._note(number), self.folder):
+                handle = os.open(outbox, os.O_RDONLY)
                 try:
                     os.fsync(handle)
                 finally:
@@ -139,8 +139,8 @@ class Box:
     def keep_all(self) -> None:
         """There is no relay any more: what waits lies in the box."""
         for number in [number for number, kept in self._kept.items() if kept.waits]:
-            if letter := self.read(number):
-                self.write(replace(letter, state=KEPT, why="there is no relay any more", again_at=0.0))
+            if mail := self.read(number):
+                self.write(replace(mail, state=KEPT, why="there is no relay any more", again_at=0.0))
 
     def forget_older(self, seconds: float) -> None:
         """Take away what has lain there for so long."""
@@ -148,8 +148,8 @@ class Box:
         for number in [number for number, kept in self._kept.items() if not kept.waits and kept.at < oldest]:
             self.remove(number)
 
-    def _remember(self, letter: Letter) -> None:
-        self._kept[letter.id] = Kept(letter.at, letter.size_bytes, letter.state == WAITS, letter.again_at)
+    def _remember(self, mail: Mail) -> None:
+        self._kept[mail.id] = Kept(mail.at, mail.size_bytes, mail.state == WAITS, mail.again_at)
 
     def _note(self, number: int) -> Path:
         return self.folder / f"{number}.json"

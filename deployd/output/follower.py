@@ -17,6 +17,7 @@ import json
 import threading
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from operator import itemgetter
 
 from deployd.output.reader import Clean, Reader, last_times_of
@@ -38,27 +39,34 @@ FindSources = Callable[[], Awaitable[list[Source] | None]]
 """None: they are as they were."""
 
 
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Which lines are asked for. Times are ISO 8601 in UTC, without their Z."""
+
+    start: str
+    """No line that is older; empty: all."""
+    end: str
+    """`rest` gives no line that is younger: a container that prints without end has no last line."""
+    lines: int | None = None
+    """The last ones only, and those that come; None: all."""
+
+
 class OutputFollower:
     """Lines of JSON, many at once."""
 
     def __init__(
-        self, find: FindSources, whose: tuple[str, str], clean: Clean, turns: asyncio.Semaphore, *,
-        start: str, end: str, lines: int | None, look_seconds: float = LOOK_SECONDS,
+        self, find: FindSources, whose: tuple[str, str], clean: Clean, turns: asyncio.Semaphore, span: Span, *,
+        look_seconds: float = LOOK_SECONDS,
     ) -> None:
         """
         Args:
             whose: Project and environment.
-            start: No line that is older: ISO 8601 in UTC, without its Z; empty: all.
-            end: `rest` gives no line that is younger: a container that prints without end has no last line.
-            lines: The last ones only, and those that come; None: all.
         """
         self._find = find
         self._whose = json.dumps({"project": whose[0], "environment": whose[1]})[1:-1]
         self._clean = clean
         self._turns = turns
-        self._start = start
-        self._end = end
-        self._lines = lines
+        self._start, self._end, self._lines = span.start, span.end, span.lines
         self._look_seconds = look_seconds
         self._readers: dict[str, Reader] = {}
         self._read_up: set[str] = set()

@@ -15,9 +15,9 @@ from deployd.engine.errors import EngineRefused
 from deployd.engine.names import environment_of
 from deployd.errors import DeployError
 from deployd.ids import EnvironmentId
-from deployd.output.follower import AT_ONCE, OutputFollower
+from deployd.output.follower import AT_ONCE, OutputFollower, Span
 from deployd.output.reader import Clean, time_of
-from deployd.output.sources import Source, Wanted, cron_sources, distinct, kept_sources, source_of
+from deployd.output.sources import OutputFilter, Source, cron_sources, distinct, kept_sources, source_of
 
 Folder = Callable[[EnvironmentId], Path]
 LOOK_AGAIN_SECONDS = 10.0
@@ -43,7 +43,7 @@ class Outputs:
         self._followers: WeakSet[OutputFollower] = WeakSet()
 
     async def follow(
-        self, environment: EnvironmentId, wanted: Wanted, *, start: str, lines: int | None,
+        self, environment: EnvironmentId, wanted: OutputFilter, *, start: str, lines: int | None,
     ) -> OutputFollower:
         """
         Args:
@@ -55,10 +55,8 @@ class Outputs:
         """
         look = _Look(self, environment, wanted)
         await look.begin()
-        follower = OutputFollower(
-            look.find, environment, self._clean, self._turns, start=start, lines=lines,
-            end=time_of(self._clock.now().isoformat()),
-        )
+        span = Span(start, time_of(self._clock.now().isoformat()), lines)
+        follower = OutputFollower(look.find, environment, self._clean, self._turns, span)
         self._followers.add(follower)
         return follower
 
@@ -95,7 +93,7 @@ class Outputs:
 class _Look:
     """What one reader knows of where to look."""
 
-    def __init__(self, outputs: Outputs, environment: EnvironmentId, wanted: Wanted) -> None:
+    def __init__(self, outputs: Outputs, environment: EnvironmentId, wanted: OutputFilter) -> None:
         self._outputs = outputs
         self._of = environment
         self._wanted = wanted

@@ -36,7 +36,7 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class OutputFilter:
     """What a reader wants to see: of all that is named here; nothing is named: everything.
 
     Of a version: what its applications and workers print.

@@ -8,36 +8,45 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from deployd.project.application.build import BUILD, CACHE, HOOKS
+from deployd.project.application.commands import COMMANDS
 from deployd.project.application.crons import COMMANDS as CRON_COMMANDS
 from deployd.project.application.crons import CRON
 from deployd.project.application.definition import APPLICATION, SOURCE
-from deployd.project.application.firewall import FIREWALL
-from deployd.project.application.firewall import RULE as FIREWALL_RULE
-from deployd.project.application.instance import INSTANCE_KEYS, RESOURCES
+from deployd.project.application.instance import INSTANCE_KEYS
 from deployd.project.application.locations import BUFFERING, LOCATION, RULE
 from deployd.project.application.mounts import MOUNT
 from deployd.project.application.operations import OPERATION, OPERATION_COMMANDS, PREFLIGHT, SOURCE_OPERATION
 from deployd.project.application.relationships import RELATIONSHIP
 from deployd.project.application.runtime import EXTENSION, RUNTIME, SIZING, XDEBUG
 from deployd.project.application.stack import STACK
-from deployd.project.application.web import COMMANDS, UPSTREAM, WEB
+from deployd.project.application.web import UPSTREAM, WEB
 from deployd.project.application.workers import COMMANDS as WORKER_COMMANDS
 from deployd.project.application.workers import WORKER
+from deployd.project.container.firewall import FIREWALL
+from deployd.project.container.firewall import RULE as FIREWALL_RULE
+from deployd.project.container.resources import RESOURCES
 from deployd.project.fields.keys import Key, Table
 from deployd.project.findings.codes import CODES
-from deployd.project.offered.runtimes import RUNTIMES, Versions
+from deployd.project.offered.runtimes import VERSIONS
 from deployd.project.offered.services import SERVICE_TYPES
+from deployd.project.offered.versions import Versions
 from deployd.project.routes.definitions import ROUTE
 from deployd.project.routes.redirects import REDIRECT, REDIRECTS
 from deployd.project.routes.settings import CACHE as ROUTE_CACHE
 from deployd.project.routes.settings import HSTS, SSI, STICKY, TLS
-from deployd.project.services import configuration as sc
-from deployd.project.services import databases as db
 from deployd.project.services.definitions import SERVICE
-from deployd.project.services.solr import SOLR, SOLR_CORE, SOLR_ENDPOINT
-from deployd.project.services.vault import VAULT, VAULT_KEY
+from deployd.project.services.kinds import KINDS
 from deployd.project.tree.includes import INCLUDE
-from deployd.project.tree.merged import DOCUMENT
+from deployd.project.tree.merged_document import DOCUMENT
+
+
+def _of_kinds() -> list[Table]:
+    """Keys of `configuration`, each table once."""
+    found: list[Table] = []
+    for kind in KINDS.values():
+        found += [table for table in (kind.configuration, *kind.inner) if table not in found]
+    return found
+
 
 SECTIONS: tuple[tuple[str, tuple[Table, ...]], ...] = (
     ("Upsun's one document", (DOCUMENT,)),
@@ -72,22 +81,7 @@ SECTIONS: tuple[tuple[str, tuple[Table, ...]], ...] = (
         "Services",
         (
             SERVICE,
-            db.MYSQL,
-            db.MYSQL_ENDPOINT,
-            db.PROPERTIES,
-            db.POSTGRESQL,
-            db.POSTGRESQL_ENDPOINT,
-            sc.REDIS,
-            sc.SEARCH,
-            sc.AUTHENTICATION,
-            sc.RABBITMQ,
-            SOLR,
-            SOLR_CORE,
-            SOLR_ENDPOINT,
-            sc.VARNISH,
-            VAULT,
-            VAULT_KEY,
-            sc.MERCURE,
+            *_of_kinds(),
         ),
     ),
     ("Routes", (ROUTE, REDIRECTS, REDIRECT, ROUTE_CACHE, SSI, STICKY, TLS, HSTS)),
@@ -131,7 +125,7 @@ def render_not_honoured() -> str:
 def render_types() -> str:
     """Runtimes and service types with all their versions."""
     lines = ["| runtime | versions | retired, with a warning |", "|---|---|---|"]
-    lines += [f"| `{name}` | {_versions(known)} |" for name, known in RUNTIMES.items() if name != "composable"]
+    lines += [f"| `{name}` | {_versions(known)} |" for name, known in VERSIONS.items()]
     lines += [
         "",
         "| service | endpoints | least `disk` | versions | retired, with a warning |",

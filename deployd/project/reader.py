@@ -10,28 +10,29 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from deployd.project.application.definition import APPLICATION, Definition, read_application
-from deployd.project.application.find import find_applications, listed_applications
+from deployd.project.application.definition import APPLICATION, read_application
+from deployd.project.application.find import Definition, find_applications, listed_applications
 from deployd.project.application.magento_env import check_magento_env
-from deployd.project.crosscheck import (
-    check_circles,
-    check_counts,
-    check_names,
-    check_reachable,
-    check_runnable,
-    check_services_of_services,
-    check_unused_services,
-)
-from deployd.project.fields.shape import Field, Fields, under
+from deployd.project.consistency.circles import check_circles
+from deployd.project.consistency.counts import check_counts
+from deployd.project.consistency.names import check_names
+from deployd.project.consistency.services import check_runnable, check_services_of_services
+from deployd.project.consistency.unused import check_reachable, check_unused_services
+from deployd.project.fields.fields import Field, Fields, under
 from deployd.project.findings.findings import Enough, Findings
-from deployd.project.model import Application, Dialect, Place, ProjectConfig, ReadResult, RouteTemplate, Service
+from deployd.project.model.application import Application
+from deployd.project.model.dialect import Dialect
+from deployd.project.model.place import Place
+from deployd.project.model.project import ProjectConfig, ReadResult
+from deployd.project.model.routes import RouteTemplate
+from deployd.project.model.service import Service
+from deployd.project.relationship_targets import Targets
 from deployd.project.routes.definitions import read_routes
 from deployd.project.services.definitions import read_services
-from deployd.project.targets import Targets
 from deployd.project.tree.files import Files, choose_dialect
 from deployd.project.tree.includes import Includes
 from deployd.project.tree.lfs import check_lfs
-from deployd.project.tree.merged import read_merged
+from deployd.project.tree.merged_document import read_merged
 from deployd.project.tree.tree import Tree
 from deployd.project.yaml.nodes import Node
 

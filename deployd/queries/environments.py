@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from deployd.access.errors import NotFound
 from deployd.activity.journal import read_result
-from deployd.environment.hosts import domains_of
 from deployd.environment.naming import environment_type
+from deployd.environment.routes import domains_of
 from deployd.ids import ActivityId, EnvironmentId, EnvironmentName, ProjectId
 from deployd.queries.live_versions import LiveVersions
 from deployd.queries.projects import find_project

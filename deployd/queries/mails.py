@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deployd.access.errors import NotFound
-from deployd.mail.letter import Letter
-from deployd.mail.seen import read_box, read_message
+from deployd.mail.box_reader import read_box, read_message
+from deployd.mail.mail import Mail
 from deployd.queries.environments import EnvironmentQueries
 from deployd.queries.times import iso_of_seconds
 
@@ -54,8 +54,8 @@ class MailQueries:
         """
         found = await self._environments.find(project, environment)
         async with self._turns:
-            letters = await asyncio.to_thread(read_box, self._state, found.project, found.name)
-        return [mail_shape(letter) for letter in letters]
+            mails = await asyncio.to_thread(read_box, self._state, found.project, found.name)
+        return [mail_shape(mail) for mail in mails]
 
     async def message(self, project: str, environment: str, number: int) -> bytes:
         """One of them, byte for byte.
@@ -72,9 +72,9 @@ class MailQueries:
         return message
 
 
-def mail_shape(letter: Letter) -> MailShape:
+def mail_shape(mail: Mail) -> MailShape:
     return MailShape(
-        id=letter.id, at=iso_of_seconds(letter.at), sender=letter.sender, recipients=letter.recipients,
-        subject=letter.subject, size_bytes=letter.size_bytes, state=letter.state, why=letter.why, tries=letter.tries,
-        again_at=iso_of_seconds(letter.again_at) if letter.again_at else "",
+        id=mail.id, at=iso_of_seconds(mail.at), sender=mail.sender, recipients=mail.recipients,
+        subject=mail.subject, size_bytes=mail.size_bytes, state=mail.state, why=mail.why, tries=mail.tries,
+        again_at=iso_of_seconds(mail.again_at) if mail.again_at else "",
     )

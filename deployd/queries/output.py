@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from deployd.output.follower import OutputFollower
 from deployd.output.outputs import Outputs
-from deployd.output.sources import Wanted
+from deployd.output.sources import OutputFilter
 from deployd.queries.environments import EnvironmentQueries
 
 
@@ -38,7 +38,7 @@ class OutputQueries:
         self._environments = environments
 
     async def follow(
-        self, project: str, environment: str, wanted: Wanted, *, start: str, lines: int | None,
+        self, project: str, environment: str, wanted: OutputFilter, *, start: str, lines: int | None,
     ) -> OutputFollower:
         """What containers of an environment (machine name or branch) printed, and what they print.
 

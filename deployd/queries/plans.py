@@ -12,12 +12,12 @@ from deployd.deployment.desired import cannot_be_masked, find_wanted
 from deployd.environment.naming import environment_of_branch
 from deployd.environment.variables import doubtful_variables
 from deployd.git.mirror import CommitInfo
-from deployd.git.submodule_look import Looked
+from deployd.git.submodule_prefetch import Prefetched
 from deployd.ids import ActivityId, CommitId, ProjectId
 from deployd.plan import NOTHING_LIVE, Plan, make_plan
 from deployd.project.model import ProjectConfig, ReadResult
 from deployd.queries.projects import find_project
-from deployd.reading.readers import OfferRead
+from deployd.reading.reader_pool import OfferRead
 from deployd.release.data.volumes import files_to_give
 from deployd.release.images_missing import refused_files
 from deployd.release.ports import Host
@@ -45,7 +45,7 @@ class PlanQueries:
         """What a push of a working tree would do, one line each.
 
         Args:
-            body: As `deployd plan` sends it (`reading/offer.py`).
+            body: As `deployd plan` sends it (`reading/plan_body.py`).
 
         Raises:
             NotFound: There is no such project.
@@ -90,8 +90,10 @@ class OfferedCode:
     async def about(self, project: ProjectId, commit: CommitId) -> CommitInfo:
         raise NotImplementedError
 
-    async def look_at_submodules(self, project: ProjectSettings, commit: CommitId, config: ProjectConfig) -> Looked:
-        return Looked()
+    async def prefetch_submodules(
+        self, project: ProjectSettings, commit: CommitId, config: ProjectConfig,
+    ) -> Prefetched:
+        return Prefetched()
 
     async def export(
         self, project: ProjectSettings, commit: CommitId, root: str, destination: Path, owner: int,

@@ -56,7 +56,7 @@ TOLD = {kind.code: kind for kind in (ConfigurationTooLarge, ConfigurationOverran
 def overran(why: str) -> ConfigurationOverran:
     """
     Args:
-        why: What a nursery says of the end of a reader: `cpu`, `time`, `memory`, or anything else.
+        why: What a fork server says of the end of a reader: `cpu`, `time`, `memory`, or anything else.
     """
     bound = {
         "cpu": f"needs more than {CPU_SECONDS} s of processor time",

@@ -1,6 +1,6 @@
 """What a reader does: give everything away, read one commit or one offer, answer, end.
 
-It is a fork of the nursery, so nothing is loaded here. Whoever takes it over, by a hole in the YAML library or in
+It is a fork of the fork server, so nothing is loaded here. Whoever takes it over, by a hole in the YAML library or in
 Python, is a user without files, network, programs and privileges, who holds one socket, and dies within a minute.
 """
 
@@ -30,8 +30,8 @@ from deployd.reading.bounds import (
     ConfigurationTooLarge,
     overran,
 )
-from deployd.reading.offer import parse_offer
-from deployd.reading.plain import as_plain
+from deployd.reading.codec import as_plain
+from deployd.reading.plan_body import parse_plan_body
 from deployd.reading.trees import CommitTree, OfferedTree
 from deployd.reading.wire import ANSWER, ASK, BROKEN, FILE, WANT, Line
 
@@ -82,7 +82,7 @@ def serve(connection: socket.socket, uid: int) -> None:
 
 def confine(uid: int) -> None:
     """Give away what a reader does not need. Order matters: a change of the user clears the wish to die with the
-    nursery, and forbids everybody of that user to look into the process."""
+    fork server, and forbids everybody of that user to look into the process."""
     os.nice(POLITE)
     os.setgroups([])
     os.setresgid(uid, uid, uid)
@@ -101,7 +101,7 @@ def _answer(asked: Asked, line: Line) -> bytes:
 
     if asked.listing is not None:
         return _as_json(asked, CommitTree(asked.listing, asked.limits, load), {})
-    offer = parse_offer(asked.offer)
+    offer = parse_plan_body(asked.offer)
     asked.limits.refuse(len(offer.paths), 0)
     return _as_json(
         asked, OfferedTree(offer.files, offer.paths), {"branch": offer.branch, "listings": offer.listings},

@@ -84,7 +84,7 @@ class CommitTree:
 
     def _likely(self) -> list[str]:
         """Files that will be read for certain: fetched together, they cost one wait."""
-        names = {*(dialect.app_file for dialect in DIALECTS.values()), ".magento.env.yaml"}
+        names = {name for dialect in DIALECTS.values() for name in (dialect.app_file, dialect.tool_file) if name}
         folders = {dialect.folder for dialect in DIALECTS.values()}
         return [
             path for path, (mode, _, _) in self._entries.items() if mode not in (LINK, FOLDER, SUBMODULE)

@@ -1,8 +1,8 @@
 """Messages between the daemon and a reader: one letter, a length, and so many bytes.
 
-    daemon  ─► reader    ASK what to read (pickled: a reader believes the daemon), FILE contents that it asked for
-    reader  ─► daemon    WANT ids of objects, a line each; ANSWER in JSON; BROKEN a traceback, our own mistake
-    nursery ─► daemon    ENDED why a reader is no more
+    daemon      ─► reader    ASK what to read (pickled: a reader believes the daemon), FILE contents that it asked for
+    reader      ─► daemon    WANT ids of objects, a line each; ANSWER in JSON; BROKEN a traceback, our own mistake
+    fork server ─► daemon    ENDED why a reader is no more
 
 What comes from a reader is only ever data, of a known shape and of bounded size: whoever took a reader over has gained
 nothing but the answer about a repository of its own.

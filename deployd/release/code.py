@@ -10,14 +10,15 @@ from pathlib import Path
 from deployd.confined.trees import own_tree
 from deployd.git.lfs import LfsServer, server_of
 from deployd.git.mirror import CommitInfo, Mirror, without_user
+from deployd.git.origin import Origin
 from deployd.git.remote import Fetches
-from deployd.git.submodule_look import Looked, SubmoduleLook
+from deployd.git.submodule_prefetch import Prefetched, SubmodulePrefetch
 from deployd.git.workspace import export
 from deployd.ids import CommitId, ProjectId
 from deployd.project.model import ProjectConfig, ReadResult
 from deployd.project.tree.limits import TreeLimits
-from deployd.reach import Opening
-from deployd.reading.readers import OfferRead, Readers
+from deployd.public_addresses import Opening
+from deployd.reading.reader_pool import OfferRead, ReaderPool
 from deployd.release.configuration import Configurations
 from deployd.settings import ProjectSettings
 
@@ -28,7 +29,7 @@ class ProjectCode:
     """Mirrors by project."""
 
     def __init__(
-        self, repository: Callable[[ProjectId], Path], hooks: Path, readers: Readers, limits: TreeLimits,
+        self, repository: Callable[[ProjectId], Path], hooks: Path, readers: ReaderPool, limits: TreeLimits,
         openings: tuple[Opening, ...] = (), there: Mapping[str, tuple[str, ...]] | None = None,
     ) -> None:
         """
@@ -44,7 +45,7 @@ class ProjectCode:
         self._about: OrderedDict[tuple[ProjectId, CommitId], CommitInfo] = OrderedDict()
         self._ready: set[ProjectId] = set()
         self._fetches = Fetches()
-        self._look = SubmoduleLook()
+        self._prefetch = SubmodulePrefetch()
 
     async def path(self, project: ProjectSettings) -> Path:
         """The bare repository, made when it is not there."""
@@ -109,25 +110,26 @@ class ProjectCode:
     async def changed_files(self, project: ProjectId, old: CommitId, new: CommitId, root: str) -> int | None:
         return await self._mirror(project).changed_files(old, new, root)
 
-    async def look_at_submodules(
+    async def prefetch_submodules(
         self, project: ProjectSettings, commit: CommitId, config: ProjectConfig, env: Mapping[str, str] | None = None,
-    ) -> Looked:
+    ) -> Prefetched:
         """Have the submodules that the builds of a commit will need, and say which cannot be had."""
         mirror = Mirror(await self.path(project))
         listing = await self._configurations.submodules_of(project, mirror, commit, env)
         roots = [app.root for app in config.applications]
-        return await self._look.at(mirror, commit, listing, roots, remote_of(project), self._openings, env)
+        return await self._prefetch.at(mirror, commit, listing, roots, self._origin(project), env)
 
     async def export(
         self, project: ProjectSettings, commit: CommitId, root: str, destination: Path, owner: int,
     ) -> list[str]:
         """A workspace that belongs to the user of the build. Returns what people should know of it."""
         mirror = self._mirror(project.id)
-        notes = await export(
-            mirror, commit, root, destination, self._limits, self._openings, remote_of(project), lfs_of(project),
-        )
+        notes = await export(mirror, commit, root, destination, self._limits, self._origin(project))
         await own_tree(destination, owner)
         return notes
+
+    def _origin(self, project: ProjectSettings) -> Origin:
+        return Origin(remote_of(project), self._openings, lfs_of(project))
 
     def _mirror(self, project: ProjectId) -> Mirror:
         return Mirror(self._repository(project))

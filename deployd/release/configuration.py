@@ -15,7 +15,7 @@ from deployd.ids import CommitId, ProjectId
 from deployd.project.model import DIALECTS, ProjectConfig, ReadResult
 from deployd.project.tree.limits import TreeLimits
 from deployd.reading.reader import Asked
-from deployd.reading.readers import OfferRead, Readers
+from deployd.reading.reader_pool import OfferRead, ReaderPool
 from deployd.release.images_missing import refused_files
 from deployd.release.ports import Host
 from deployd.release.release import Release
@@ -41,7 +41,7 @@ class Configurations:
     """Reads what strangers wrote, always in a reader."""
 
     def __init__(
-        self, readers: Readers, limits: TreeLimits, there: Mapping[str, tuple[str, ...]] | None = None,
+        self, readers: ReaderPool, limits: TreeLimits, there: Mapping[str, tuple[str, ...]] | None = None,
     ) -> None:
         """
         Args:
@@ -78,7 +78,7 @@ class Configurations:
         return self._kept[key]
 
     async def of_offer(self, project: ProjectSettings, body: bytes) -> OfferRead:
-        """What `Readers.read_offer` says."""
+        """What `ReaderPool.read_offer` says."""
         return await self._readers.read_offer(project.id, self._asked(project, offer=body))
 
     async def _read(

@@ -13,9 +13,9 @@ from typing import ClassVar
 from urllib.parse import urlsplit
 
 from deployd.errors import DeployError
-from deployd.reach import Address, is_public
+from deployd.own_addresses import is_own
+from deployd.public_addresses import Address, is_public
 from deployd.router.table import Target
-from deployd.this_host import is_own
 
 LOOK_UP_SECONDS = 4
 """The switch takes ten seconds at most, and one that overran could not be undone: nobody would know what it did."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from deployd.engine.names import environment_of
 from deployd.engine.observed import ContainerSeen
-from deployd.output.keep import KeptBounds, keep_output
+from deployd.output.retention import Retention, keep_output
 from deployd.release.ports import Host
 from deployd.release.release import Release
 from deployd.settings import Settings
@@ -25,7 +25,7 @@ async def ensure_gone(host: Host, container: ContainerSeen | str, *, stop_second
     environment = environment_of(seen.labels)
     if environment is not None:
         folder = host.places.output(environment)
-        await keep_output(host.engine, seen, folder, kept_bounds(host.settings))
+        await keep_output(host.engine, seen, folder, retention_of(host.settings))
     await host.engine.ensure_container_gone(seen.name, stop_seconds=0)
 
 
@@ -34,5 +34,5 @@ def where_it_is_kept(release: Release, app: str) -> str:
     return f"`deployd logs {release.project.id} {release.branch} --version {release.id} --app {app}`"
 
 
-def kept_bounds(settings: Settings) -> KeptBounds:
-    return KeptBounds(settings.output.kept_mb * MEGABYTE, settings.output.kept_days)
+def retention_of(settings: Settings) -> Retention:
+    return Retention(settings.output.kept_mb * MEGABYTE, settings.output.kept_days)

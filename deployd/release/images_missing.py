@@ -13,10 +13,9 @@ from deployd.catalogue import Catalogue, Choice, VersionNotThere
 from deployd.errors import DeployError
 from deployd.project.findings.report import render_findings
 from deployd.project.model import Application, ImageAsked, Place, ReadResult, Service
-from deployd.project.offered.services import SERVICE_TYPES
+from deployd.project.offered.services import SERVICE_TYPES, WITHOUT_CONTAINER
 from deployd.release.refused import ConfigurationRefused
 from deployd.release.version import ServiceVersion
-from deployd.services.families import WITHOUT_CONTAINER
 
 NO_CONTAINER = WITHOUT_CONTAINER
 """Service types that are a folder on the host and no container."""

@@ -1,7 +1,7 @@
 """All that a step of a deployment may touch, as protocols; a test hands in others.
 
-The real ones are put together in `daemon/edges.py`. No methods here, no globals: what a step did is in the journal, in
-Docker's labels and on the disk, and nowhere else.
+The real ones are put together in `daemon/composition.py`. No methods here, no globals: what a step did is in the
+journal, in Docker's labels and on the disk, and nowhere else.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from deployd.catalogue import Catalogue, Entry
 from deployd.clock import Clock
 from deployd.engine.engine import Engine
 from deployd.git.mirror import CommitInfo
-from deployd.git.submodule_look import Looked
+from deployd.git.submodule_prefetch import Prefetched
 from deployd.ids import ActivityId, CommitId, EnvironmentId, ProjectId, SlugKey
 from deployd.project.model import ProjectConfig, ReadResult
-from deployd.reading.readers import OfferRead
+from deployd.reading.reader_pool import OfferRead
 from deployd.release.paths import Places
 from deployd.release.version import Version
 from deployd.router.table import Freeze, Released, RouterStatus, RouteSet
@@ -39,9 +39,9 @@ class Code(Protocol):
     async def tree(self, project: ProjectId, commit: CommitId, root: str) -> str: ...
     async def listing(self, project: ProjectId, commit: CommitId, root: str, config: ProjectConfig) -> str: ...
     async def changed_files(self, project: ProjectId, old: CommitId, new: CommitId, root: str) -> int | None: ...
-    async def look_at_submodules(
+    async def prefetch_submodules(
         self, project: ProjectSettings, commit: CommitId, config: ProjectConfig,
-    ) -> Looked: ...
+    ) -> Prefetched: ...
     async def export(
         self, project: ProjectSettings, commit: CommitId, root: str, destination: Path, owner: int,
     ) -> list[str]: ...

@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from deployd.confined.going import put_aside
 from deployd.confined.stages import ensure_unstaged
+from deployd.confined.trash import move_to_trash
 from deployd.engine.names import ACTIVITY, PART, ROLE
 from deployd.engine.observed import ContainerSeen
 from deployd.ids import ActivityId, SlugKey
@@ -41,14 +41,14 @@ async def remove_version(
     stages = host.places.stages(release.environment, activity)
     if not but_for:
         await ensure_unstaged(stages)
-        await put_aside(folder, host.places.going)
+        await move_to_trash(folder, host.places.going)
         return
     for stage in await _below(stages):
         if stage.name not in but_for:
             await ensure_unstaged(stage)
     for path in await _below(folder):
         if path.name not in _folders_of(but_for):
-            await put_aside(path, host.places.going)
+            await move_to_trash(path, host.places.going)
 
 
 async def end_new_apps(release: Release, host: Host) -> None:

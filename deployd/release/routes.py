@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from deployd.engine.names import PART, ROLE
-from deployd.environment.hosts import Resolved, ResolvedRoute, cookies_within, domains_of, routes_of
+from deployd.environment.domains import cookies_within
 from deployd.environment.naming import shared_domain
+from deployd.environment.routes import Resolved, ResolvedRoute, domains_of, routes_of
 from deployd.release.applications.web_server import WEB_PORT
 from deployd.release.configuration import read_config
 from deployd.release.digests import service_port

@@ -22,7 +22,14 @@ import aiohttp
 import structlog
 
 from deployd.errors import DeployError
-from deployd.router.answers import is_outdated, parse_closed, parse_freeze, parse_released, parse_status, parse_version
+from deployd.router.control_answers import (
+    is_outdated,
+    parse_closed,
+    parse_freeze,
+    parse_released,
+    parse_status,
+    parse_version,
+)
 from deployd.router.paths import RouterPlaces
 from deployd.router.render import RELEASED_AT_ONCE, render_route_set
 from deployd.router.table import Freeze, Released, RouterStatus, RouteSet

@@ -12,8 +12,8 @@ from dataclasses import replace
 
 from deployd.project.model import NOWHERE, Application
 from deployd.runtimes import caches
-from deployd.runtimes.build_step import BuildStep
 from deployd.runtimes.known import KNOWN, runtime_of
+from deployd.runtimes.runtime import BuildStep
 
 RECIPE_VERSION = 2
 

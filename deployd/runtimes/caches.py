@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from deployd.environment.platform import CACHE_FOLDER
 from deployd.project.model import Application, BuildCache
-from deployd.runtimes.build_step import BuildStep
+from deployd.runtimes.runtime import BuildStep
 
 
 def restore(app: Application) -> Iterator[BuildStep]:

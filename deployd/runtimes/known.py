@@ -1,4 +1,7 @@
-"""The runtimes that builds and instances know something of; of any other the image is all there is to it. Pure."""
+"""The runtimes that builds and instances know something of: a row for each. Pure.
+
+Of any other of `project/offered/runtimes.py` the image is all there is to it.
+"""
 
 from __future__ import annotations
 

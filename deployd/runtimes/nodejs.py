@@ -6,9 +6,7 @@ import shlex
 from collections.abc import Iterator, Mapping
 
 from deployd.project.model import Json
-from deployd.runtimes.build_step import BuildStep
-from deployd.runtimes.folders import GLOBAL_FOLDER
-from deployd.runtimes.runtime import Runtime
+from deployd.runtimes.runtime import GLOBAL_FOLDER, BuildStep, Runtime
 
 
 def default() -> BuildStep:
@@ -34,4 +32,6 @@ def dependencies(packages: Mapping[str, Json]) -> Iterator[BuildStep]:
                         f"npm install --global --prefix {GLOBAL_FOLDER} --no-audit {' '.join(wanted)}\n")
 
 
-NODEJS = Runtime("nodejs", dependencies, {"default": default})
+NODEJS = Runtime(
+    "nodejs", dependencies, {"default": default}, {"NPM_CONFIG_CACHE": "npm", "YARN_CACHE_FOLDER": "yarn"},
+)

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from deployd.environment.platform import APP_FOLDER, CACHE_FOLDER
 from deployd.project.model import Application
-from deployd.runtimes.folders import GLOBAL_FOLDER
-from deployd.runtimes.known import runtime_of
+from deployd.runtimes.known import KNOWN, runtime_of
+from deployd.runtimes.runtime import GLOBAL_FOLDER
 
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 PATHS = {
@@ -23,10 +23,7 @@ def build_paths(app: Application) -> dict[str, str]:
     kept = f"{CACHE_FOLDER}/.deployd"
     return {
         **PATHS, **runtime_of(app).build_variables(app),
-        "COMPOSER_CACHE_DIR": f"{kept}/composer",
-        "NPM_CONFIG_CACHE": f"{kept}/npm",
-        "PIP_CACHE_DIR": f"{kept}/pip",
-        "YARN_CACHE_FOLDER": f"{kept}/yarn",
+        **{name: f"{kept}/{folder}" for runtime in KNOWN.values() for name, folder in runtime.downloads.items()},
     }
 
 

@@ -6,15 +6,20 @@ import json
 import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from deployd.project.model import Application, Json
-from deployd.runtimes.build_step import BuildStep
-from deployd.runtimes.folders import GLOBAL_FOLDER
 from deployd.runtimes.magento import HOTFIXES
-from deployd.runtimes.php_fpm import fpm_start, render_fpm, render_php_ini, render_sized_ini
-from deployd.runtimes.php_ini import APP_INI_FOLDER, BUILD_INI_FOLDER, RUN_INI_FOLDER, SIZED_INI_FOLDER, scan_dir
-from deployd.runtimes.runtime import Runtime
+from deployd.runtimes.php_fpm import fpm_start, render_fpm
+from deployd.runtimes.php_ini import (
+    APP_INI_FOLDER,
+    BUILD_INI_FOLDER,
+    RUN_INI_FOLDER,
+    SIZED_INI_FOLDER,
+    render_php_ini,
+    render_sized_ini,
+    scan_dir,
+)
+from deployd.runtimes.runtime import GLOBAL_FOLDER, BuildStep, Runtime
 
 COMPOSER = "composer --no-ansi --no-interaction"
 INSTALL_OPTIONS = "--no-progress --prefer-dist --optimize-autoloader"
@@ -96,7 +101,7 @@ def run_variables(app: Application) -> Mapping[str, str]:
     return scan_dir(app, [SIZED_INI_FOLDER, APP_INI_FOLDER, RUN_INI_FOLDER])
 
 
-def files(app: Application, settings: Mapping[str, Any], memory_mb: int, cpus: float) -> Mapping[str, str]:
+def files(app: Application, settings: Mapping[str, str], memory_mb: int, cpus: float) -> Mapping[str, str]:
     """What PHP and FPM read when an instance starts."""
     return {
         "php-fpm.conf": render_fpm(app, memory_mb, cpus),
@@ -111,6 +116,6 @@ def _file(path: str, text: str) -> str:
 
 
 PHP = Runtime(
-    "php", dependencies, {"composer": composer, "symfony": composer}, settings, build_variables, run_variables, files,
-    fpm_start,
+    "php", dependencies, {"composer": composer, "symfony": composer}, {"COMPOSER_CACHE_DIR": "composer"},
+    settings=settings, build_variables=build_variables, run_variables=run_variables, files=files, start=fpm_start,
 )

@@ -1,16 +1,8 @@
-"""How PHP runs: FPM's pool, PHP's settings, and the command that starts it (configuration format 4.15). Pure.
-
-Order in which PHP reads settings, the last one wins: Debian's php.ini, the extensions, what the container's memory
-allows, the image's deployd.ini, the application's own php.ini (through a link in the image), and then what is rendered
-here: extensions' configuration and the `php:` variables.
-"""
+"""How PHP answers: FPM's pool, and the command that starts it (configuration format 4.15). Pure."""
 
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Mapping
-from typing import Any
 
 from deployd.environment.platform import PORT, SOCKET
 from deployd.project.model import Application
@@ -19,13 +11,6 @@ FPM_FILE = "/etc/deployd/php-fpm.conf"
 LEAST_WORKERS = 2
 MANY_WORKERS = 25
 WORKERS_FOR_EACH_CPU = 5
-PART_FOR_OPCACHE, PART_FOR_STRINGS = 4, 8
-"""Of the memory; of opcache."""
-LEAST_OPCACHE_MB, USUAL_OPCACHE_MB, MOST_OPCACHE_MB, LEAST_STRINGS_MB = 32, 128, 512, 8
-FEW_SCRIPTS, MANY_SCRIPTS = 16_229, 65_407
-"""Primes out of PHP's own list, which it would round up to."""
-PLAIN = re.compile(r"[A-Za-z0-9_.-]+|[A-Z0-9_ &|~^()]+")
-"""`128M`, `On`, `E_ALL & ~E_NOTICE`"""
 
 
 def fpm_start(app: Application) -> str:
@@ -70,41 +55,3 @@ def render_fpm(app: Application, memory_mb: int, cpus: float | None = None) -> s
         *([f"request_terminate_timeout = {limit}s"] if limit is not None else []),
     ]
     return "\n".join(lines) + "\n"
-
-
-def render_sized_ini(memory_mb: int) -> str:
-    """Settings that follow the container's memory. What opcache has not filled costs nothing.
-
-    A Magento fills 128 MB and 16 MB of strings, PHP's usual values, with ten pages.
-    """
-    opcache = min(max(memory_mb // PART_FOR_OPCACHE, LEAST_OPCACHE_MB), MOST_OPCACHE_MB)
-    return (
-        f"opcache.memory_consumption = {opcache}\n"
-        f"opcache.interned_strings_buffer = {max(opcache // PART_FOR_STRINGS, LEAST_STRINGS_MB)}\n"
-        f"opcache.max_accelerated_files = {FEW_SCRIPTS if opcache <= USUAL_OPCACHE_MB else MANY_SCRIPTS}\n"
-    )
-
-
-def render_php_ini(app: Application, variables: Mapping[str, Any]) -> str:
-    """Settings that come after everything else.
-
-    Args:
-        variables: {setting: value} of the `php:` variables.
-    """
-    configured = {
-        f"{extension.name}.{name}" if "." not in name else name: value
-        for extension in app.runtime.extensions for name, value in extension.configuration.items()
-    }
-    return "".join(f"{name} = {_value(value)}\n" for name, value in {**configured, **variables}.items())
-
-
-def _value(value: object) -> str:
-    """A value of an ini file. Words and expressions of constants stay; of all else no character means anything."""
-    if isinstance(value, bool):
-        return "On" if value else "Off"
-    text = "" if value is None else str(value).replace("\r", "").replace("\n", " ")
-    if PLAIN.fullmatch(text):
-        return text
-    if "'" not in text:
-        return f"'{text}'"
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("$", "\\$") + '"'

@@ -1,8 +1,16 @@
-"""Where PHP looks for its settings and extensions, in which order. Pure."""
+"""PHP's settings and extensions: where it looks for them, and what is written there. Pure.
+
+Order in which PHP reads settings, the last one wins: Debian's php.ini, the extensions, what the container's memory
+allows, the image's deployd.ini, the application's own php.ini (through a link in the image), and then what is rendered
+here: extensions' configuration and the `php:` variables.
+"""
 
 from __future__ import annotations
 
-from deployd.project.model import Application
+import re
+from collections.abc import Mapping
+
+from deployd.project.model import Application, Json
 
 EXTENSIONS_FOLDER = "/etc/php/extensions"
 APP_INI_FOLDER = "/etc/php/app.d"
@@ -20,6 +28,13 @@ DEFAULT_EXTENSIONS = (
     "zip",
 )
 """What the PHP images load when nothing is said, in an order in which it can be loaded."""
+PART_FOR_OPCACHE, PART_FOR_STRINGS = 4, 8
+"""Of the memory; of opcache."""
+LEAST_OPCACHE_MB, USUAL_OPCACHE_MB, MOST_OPCACHE_MB, LEAST_STRINGS_MB = 32, 128, 512, 8
+FEW_SCRIPTS, MANY_SCRIPTS = 16_229, 65_407
+"""Primes out of PHP's own list, which it would round up to."""
+PLAIN = re.compile(r"[A-Za-z0-9_.-]+|[A-Z0-9_ &|~^()]+")
+"""`128M`, `On`, `E_ALL & ~E_NOTICE`"""
 
 
 def scan_dir(app: Application, ini_folders: list[str]) -> dict[str, str]:
@@ -36,3 +51,41 @@ def _extension_folders(app: Application) -> list[str]:
         return ["", *(f"{EXTENSIONS_FOLDER}/{name}" for name in more)]
     left = [name for name in DEFAULT_EXTENSIONS if name not in disabled]
     return [f"{EXTENSIONS_FOLDER}/{name}" for name in (*left, *more)]
+
+
+def render_sized_ini(memory_mb: int) -> str:
+    """Settings that follow the container's memory. What opcache has not filled costs nothing.
+
+    A Magento fills 128 MB and 16 MB of strings, PHP's usual values, with ten pages.
+    """
+    opcache = min(max(memory_mb // PART_FOR_OPCACHE, LEAST_OPCACHE_MB), MOST_OPCACHE_MB)
+    return (
+        f"opcache.memory_consumption = {opcache}\n"
+        f"opcache.interned_strings_buffer = {max(opcache // PART_FOR_STRINGS, LEAST_STRINGS_MB)}\n"
+        f"opcache.max_accelerated_files = {FEW_SCRIPTS if opcache <= USUAL_OPCACHE_MB else MANY_SCRIPTS}\n"
+    )
+
+
+def render_php_ini(app: Application, variables: Mapping[str, Json]) -> str:
+    """Settings that come after everything else.
+
+    Args:
+        variables: {setting: value} of the `php:` variables.
+    """
+    configured = {
+        f"{extension.name}.{name}" if "." not in name else name: value
+        for extension in app.runtime.extensions for name, value in extension.configuration.items()
+    }
+    return "".join(f"{name} = {_value(value)}\n" for name, value in {**configured, **variables}.items())
+
+
+def _value(value: object) -> str:
+    """A value of an ini file. Words and expressions of constants stay; of all else no character means anything."""
+    if isinstance(value, bool):
+        return "On" if value else "Off"
+    text = "" if value is None else str(value).replace("\r", "").replace("\n", " ")
+    if PLAIN.fullmatch(text):
+        return text
+    if "'" not in text:
+        return f"'{text}'"
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("$", "\\$") + '"'

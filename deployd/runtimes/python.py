@@ -7,8 +7,7 @@ import shlex
 from collections.abc import Iterator, Mapping
 
 from deployd.project.model import Json
-from deployd.runtimes.build_step import BuildStep
-from deployd.runtimes.runtime import Runtime
+from deployd.runtimes.runtime import BuildStep, Runtime
 
 BARE_VERSION = re.compile(r"[0-9][0-9A-Za-z.!+*_-]*")
 
@@ -37,4 +36,6 @@ def requirement(name: str, constraint: Json) -> str:
     return f"{name}=={text}" if BARE_VERSION.fullmatch(text) else f"{name}{text}"
 
 
-PYTHON, PYTHON3 = Runtime("python", dependencies), Runtime("python3", dependencies)
+PYTHON = Runtime("python", dependencies, downloads={"PIP_CACHE_DIR": "pip"})
+PYTHON3 = Runtime("python3", dependencies)
+"""No type of applications: another word for the same packages."""

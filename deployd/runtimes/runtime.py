@@ -1,13 +1,30 @@
-"""A runtime: all that is special about one kind of application. A file and a row of `known.py` for each. Pure."""
+"""A runtime: what builds and instances do for one kind of application. A file and a row of `known.py` for each. Pure.
+
+What project files may say of it is a `RuntimeType` in `project/offered`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
-from deployd.project.model import Application, Json
-from deployd.runtimes.build_step import BuildStep
+from deployd.environment.platform import APP_FOLDER
+from deployd.project.model import Application, Json, Place
+
+GLOBAL_FOLDER = f"{APP_FOLDER}/.global"
+"""Where builds put what an application brings beside its own files."""
+
+
+@dataclass(frozen=True, slots=True)
+class BuildStep:
+    """A dash script with a name for people."""
+
+    title: str
+    """What it is, without a verb: `the build hook`."""
+    script: str
+    place: Place | None = None
+    """Where the files say it; None: it is deployd's own."""
+
 
 Steps = Iterable[BuildStep]
 
@@ -20,7 +37,7 @@ def no_variables(app: Application) -> Mapping[str, str]:
     return {}
 
 
-def no_files(app: Application, settings: Mapping[str, Any], memory_mb: int, cpus: float) -> Mapping[str, str]:
+def no_files(app: Application, settings: Mapping[str, str], memory_mb: int, cpus: float) -> Mapping[str, str]:
     return {}
 
 
@@ -32,12 +49,15 @@ class Runtime:
     """Of `dependencies.<name>`: {package: constraint}; None: there is no package manager for them."""
     flavors: Mapping[str, Callable[[], BuildStep]] = field(default_factory=dict)
     """Build flavors that it brings, for whichever application asks for them."""
+    downloads: Mapping[str, str] = field(default_factory=dict)
+    """{environment variable by which a package manager is told where to keep what it downloads: folder of the cache}.
+    In the builds of all applications, as any of them may call it."""
     settings: Callable[[Application], Steps] = no_steps
     """What a build begins with."""
     build_variables: Callable[[Application], Mapping[str, str]] = no_variables
     run_variables: Callable[[Application], Mapping[str, str]] = no_variables
     """Environment of builds, and of all that runs later."""
-    files: Callable[[Application, Mapping[str, Any], int, float], Mapping[str, str]] = no_files
+    files: Callable[[Application, Mapping[str, str], int, float], Mapping[str, str]] = no_files
     """(application, settings from variables named like the runtime, memory in MB, CPUs) to {path below the folder of an
     instance's configuration: text}."""
     start: Callable[[Application], str] | None = None

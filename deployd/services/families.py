@@ -7,10 +7,11 @@ from typing import ClassVar
 
 from deployd.errors import DeployError
 from deployd.project.model import Service
+from deployd.project.offered.services import WITHOUT_CONTAINER
+from deployd.services import rabbitmq
 from deployd.services.family import Family
 from deployd.services.mariadb import MariaDb
 from deployd.services.postgresql import PostgreSql
-from deployd.services.rabbitmq import RabbitMq
 from deployd.services.redis import Redis
 
 FAMILIES: Mapping[str, Family] = {
@@ -20,12 +21,11 @@ FAMILIES: Mapping[str, Family] = {
     "redis-persistent": Redis("redis", persistent=True),
     "valkey": Redis("valkey"),
     "valkey-persistent": Redis("valkey", persistent=True),
-    "rabbitmq": RabbitMq(),
+    "rabbitmq": rabbitmq.RabbitMq(),
 }
-
-
-WITHOUT_CONTAINER = frozenset({"network-storage"})
-"""Types that are a folder on the host."""
+SECRET_FORMS: Mapping[str, str] = {"password": "{}", **rabbitmq.SECRET_FORMS}
+"""{name: how the file with the secret `root` is written}. Of each service there are all: after a start of the host its
+kind is not known."""
 RUNNABLE = frozenset(FAMILIES) | WITHOUT_CONTAINER
 
 

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
 from deployd.engine.specs import Health
+from deployd.environment.relationships import Connection, Credential
 from deployd.project.model import Service
 
 SERVICE_CAPABILITIES = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID")
 """What an entrypoint needs to own its volume and to become the service's user; the service itself has none of them."""
 
-SECRET_FORMS: Mapping[str, str] = {"password": "{}", "rabbitmq.conf": "default_pass = {}\n"}
-"""{name: how the file is written}. Of each service there are all: after a start of the host its kind is not known."""
 SECRET_FILE = "/run/secrets/root"
 
 Secret = Callable[[str], str]
@@ -30,16 +29,6 @@ class Execute(Protocol):
     async def __call__(self, argv: tuple[str, ...], stdin: bytes | None = None) -> bytes:
         """Standard output; raises a DeployError when the exit status is not 0."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Credential:
-    """What one endpoint is entered with."""
-
-    username: str | None = None
-    password: str | None = None
-    path: str | None = None
-    """Default schema, database or virtual host."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +56,25 @@ class Parts:
     usual_seconds: float = field(default=3.0, repr=False)
     """From the end of one container until another one is ready on its data, as a rule. Not in `repr` either."""
     secret_files: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """{one of `SECRET_FORMS`: where the container sees the secret `root` in it}. Not in `repr`, of which a digest is
-    made: services without a secret are not to be made anew for it."""
+    """{one of `families.SECRET_FORMS`: where the container sees the secret `root` in it}. Not in `repr`, of which a
+    digest is made: services without a secret are not to be made anew for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Accounts:
+    """Users of a kind of service, one for each endpoint; the default one's is called as on the hosted platforms."""
+
+    default_endpoint: str
+    default_user: str
+
+    def user_of(self, endpoint: str) -> str:
+        return self.default_user if endpoint == self.default_endpoint else endpoint
+
+    def credentials(self, service: Service, secret: Secret) -> Mapping[str, Credential]:
+        return {
+            endpoint.name: Credential(self.user_of(endpoint.name), secret(endpoint.name), endpoint.default)
+            for endpoint in service.endpoints
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +87,11 @@ class Copying:
 
 class Family(Protocol):
     """One kind of service, with its cousins."""
+
+    @property
+    def connection(self) -> Connection:
+        """How programs connect to each of its endpoints."""
+        ...
 
     def parts(self, service: Service, *, memory_mb: int) -> Parts:
         """How its container runs, within so much memory."""
@@ -97,28 +108,9 @@ class Family(Protocol):
         """
         ...
 
-    def relationship_value(
-        self, service: Service, relationship: str, endpoint: str, credential: Credential, ip: str, hostname: str,
-    ) -> dict[str, Any]:
-        """The object that an application finds in PLATFORM_RELATIONSHIPS (configuration format 5.3)."""
-        ...
-
     def copying(self, service: Service) -> Copying | None:
         """How its data are dumped and restored while it runs; None: copy the volume instead, or there are none."""
         ...
-
-
-def relationship_object(
-    service: Service, relationship: str, endpoint: str, credential: Credential, ip: str, hostname: str,
-    *, scheme: str, port: int, query: Mapping[str, Any] | None = None,
-) -> dict[str, Any]:
-    """All keys of the public example; the cluster's name is the caller's to add."""
-    return {
-        "username": credential.username, "password": credential.password, "scheme": scheme,
-        "host": f"{relationship}.internal", "port": port, "path": credential.path, "query": dict(query or {}),
-        "fragment": None, "ip": ip, "hostname": hostname, "service": service.name, "rel": endpoint,
-        "type": service.type, "public": False, "host_mapped": False,
-    }
 
 
 def health(check: str, shell: str = "sh") -> Health:

@@ -7,23 +7,22 @@ granted first, what it does not have is revoked after it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
-from deployd.project.model import Service
+from deployd.environment.relationships import Connection, Credential
+from deployd.project.model import MysqlConfiguration, MysqlProperties, Service
 from deployd.services.family import (
     RUN_AND_TMP,
     SECRET_FILE,
+    Accounts,
     Copying,
-    Credential,
     Execute,
     Parts,
     Secret,
     health,
-    relationship_object,
 )
 
 PORT = 3306
-DEFAULT_ENDPOINT, DEFAULT_USER = "mysql", "user"
+ACCOUNTS = Accounts("mysql", "user")
 # A container of an earlier deployd has the password itself in its environment.
 AS_ROOT = 'MYSQL_PWD="${MARIADB_ROOT_PASSWORD-$(cat "$MARIADB_ROOT_PASSWORD_FILE")}" exec'
 CLIENT = ("sh", "-c", f"{AS_ROOT} mariadb --user=root --batch --skip-column-names")
@@ -40,22 +39,13 @@ SERVER_LEVELS = {"replication": REPLICATE, "replication-admin": REPLICATE + LEAD
 
 USERS = "SELECT DISTINCT User FROM mysql.user WHERE Host = '%' AND User NOT IN ('', 'root') AND is_role = 'N'"
 GRANTS = "SELECT User, Db FROM mysql.db WHERE Host = '%'"
-PROPERTIES = {
-    "default_charset": "character-set-server", "default_collation": "collation-server",
-    "optimizer_switch": "optimizer-switch", "innodb_adaptive_hash_index": "innodb-adaptive-hash-index",
-    "optimizer_use_condition_selectivity": "optimizer-use-condition-selectivity",
-    "table_definition_cache": "table-definition-cache", "table_open_cache": "table-open-cache",
-    "wsrep_sync_wait": "wsrep-sync-wait",
-}
-MEGABYTE_PROPERTIES = {"max_allowed_packet": "max-allowed-packet", "max_heap_table_size": "max-heap-table-size"}
-DEFAULT_PROPERTIES: Mapping[str, Any] = {
-    "max_allowed_packet": 16, "max_heap_table_size": 32, "default_charset": "utf8mb4",
-    "default_collation": "utf8mb4_unicode_ci", "table_definition_cache": 400, "table_open_cache": 400,
-}
+
 
 
 class MariaDb:
     """`mariadb`, and `mysql`, which is read as `mariadb`."""
+
+    connection = Connection("mysql", PORT, {"is_master": True})
 
     def parts(self, service: Service, *, memory_mb: int) -> Parts:
         # While an official image prepares its data, a server without networking answers on the socket: not ready yet.
@@ -76,10 +66,7 @@ class MariaDb:
         )
 
     def credentials(self, service: Service, secret: Secret) -> Mapping[str, Credential]:
-        return {
-            endpoint.name: Credential(user_of(endpoint.name), secret(endpoint.name), endpoint.default)
-            for endpoint in service.endpoints
-        }
+        return ACCOUNTS.credentials(service, secret)
 
     async def provision(self, execute: Execute, service: Service, credentials: Mapping[str, Credential]) -> None:
         users = (await execute(CLIENT, USERS.encode())).decode().splitlines()
@@ -89,21 +76,10 @@ class MariaDb:
         statements = [*_schemas(service), *_users(service, credentials, users), *_grants(service, granted)]
         await execute(CLIENT, "".join(f"{statement};\n" for statement in statements).encode())
 
-    def relationship_value(
-        self, service: Service, relationship: str, endpoint: str, credential: Credential, ip: str, hostname: str,
-    ) -> dict[str, Any]:
-        return relationship_object(service, relationship, endpoint, credential, ip, hostname,
-                                   scheme="mysql", port=PORT, query={"is_master": True})
-
     def copying(self, service: Service) -> Copying | None:
         dump = (f"{AS_ROOT} mariadb-dump --user=root --single-transaction --quick --routines --events --triggers "
                 '--hex-blob --databases "$@"')
         return Copying(("sh", "-c", dump, "sh", *service.schemas), CLIENT) if service.schemas else None
-
-
-def user_of(endpoint: str) -> str:
-    """An endpoint's user: `user` for the default one, as on the hosted platforms; else the endpoint's own name."""
-    return DEFAULT_USER if endpoint == DEFAULT_ENDPOINT else endpoint
 
 
 def _flags(service: Service, memory_mb: int) -> Iterator[str]:
@@ -114,15 +90,24 @@ def _flags(service: Service, memory_mb: int) -> Iterator[str]:
     yield "--skip-name-resolve"         # a lookup of each client's address would wait for the network's DNS
     yield "--performance-schema=OFF"    # 100 MB that nobody looks at
     yield f"--aria-pagecache-buffer-size={16 if memory_mb < 1024 else 64}M"
-    given = service.configuration.get("properties")
-    properties = {**DEFAULT_PROPERTIES, **(given if isinstance(given, dict) else {})}
-    if isinstance(given, dict) and "default_charset" in given and "default_collation" not in given:
-        del properties["default_collation"]     # the server has one for each character set, and refuses another's
-    for name, value in properties.items():
-        if name in MEGABYTE_PROPERTIES:
-            yield f"--{MEGABYTE_PROPERTIES[name]}={value}M"
-        elif name in PROPERTIES:
-            yield f"--{PROPERTIES[name]}={value}"
+    yield from _flags_of_properties(service.configured(MysqlConfiguration).properties)
+
+
+def _flags_of_properties(properties: MysqlProperties) -> Iterator[str]:
+    """In an order that stays: with another one, each container would be made anew."""
+    flags = {
+        "max-allowed-packet": f"{properties.max_allowed_packet_mb}M",
+        "max-heap-table-size": f"{properties.max_heap_table_size_mb}M",
+        "character-set-server": properties.default_charset,
+        "collation-server": properties.default_collation,
+        "table-definition-cache": properties.table_definition_cache,
+        "table-open-cache": properties.table_open_cache,
+        "optimizer-switch": properties.optimizer_switch,
+        "optimizer-use-condition-selectivity": properties.optimizer_use_condition_selectivity,
+        "innodb-adaptive-hash-index": properties.innodb_adaptive_hash_index,
+        "wsrep-sync-wait": properties.wsrep_sync_wait,
+    }
+    return (f"--{name}={value}" for name, value in flags.items() if value is not None)
 
 
 def _schemas(service: Service) -> Iterator[str]:
@@ -145,7 +130,7 @@ def _users(service: Service, credentials: Mapping[str, Credential], there: list[
 def _grants(service: Service, there: set[tuple[str, str]]) -> Iterator[str]:
     wanted = set()
     for endpoint in service.endpoints:
-        user = user_of(endpoint.name)
+        user = ACCOUNTS.user_of(endpoint.name)
         server: set[str] = set()
         for schema, level in endpoint.privileges.items():
             wanted.add((user, _pattern(schema)))
@@ -158,7 +143,7 @@ def _grants(service: Service, there: set[tuple[str, str]]) -> Iterator[str]:
         if server:
             yield f"GRANT {', '.join(sorted(server))} ON *.* TO {_user(user)}"
         yield f"REVOKE {', '.join(sorted(set(REPLICATE + LEAD) - server)) or 'USAGE'} ON *.* FROM {_user(user)}"
-    users = {user_of(endpoint.name) for endpoint in service.endpoints}
+    users = {ACCOUNTS.user_of(endpoint.name) for endpoint in service.endpoints}
     for user, pattern in sorted(there - wanted):
         if user in users:
             yield f"REVOKE ALL PRIVILEGES ON `{pattern}`.* FROM {_user(user)}"

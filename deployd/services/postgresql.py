@@ -11,24 +11,23 @@ So an endpoint can go and another can come without a table changing hands.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
-from deployd.project.model import Service
+from deployd.environment.relationships import Connection, Credential
+from deployd.project.model import PostgresqlConfiguration, Service
 from deployd.services.family import (
     RUN_AND_TMP,
     SECRET_FILE,
+    Accounts,
     Copying,
-    Credential,
     Execute,
     Parts,
     Secret,
     health,
-    relationship_object,
 )
 from deployd.units import MEGABYTE
 
 PORT = 5432
-DEFAULT_ENDPOINT, DEFAULT_USER = "postgresql", "main"
+ACCOUNTS = Accounts("postgresql", "main")
 CLIENT = ("psql", "--username=postgres", "--no-psqlrc", "--quiet", "--tuples-only", "--no-align",
           "--set=ON_ERROR_STOP=1", "--dbname=postgres")
 LEVELS = ("admin", "rw", "ro")
@@ -44,6 +43,8 @@ done"""
 
 class PostgreSql:
     """`postgresql`"""
+
+    connection = Connection("pgsql", PORT, {"is_master": True})
 
     def parts(self, service: Service, *, memory_mb: int) -> Parts:
         flags = {
@@ -68,33 +69,19 @@ class PostgreSql:
         )
 
     def credentials(self, service: Service, secret: Secret) -> Mapping[str, Credential]:
-        return {
-            endpoint.name: Credential(user_of(endpoint.name), secret(endpoint.name), endpoint.default)
-            for endpoint in service.endpoints
-        }
+        return ACCOUNTS.credentials(service, secret)
 
     async def provision(self, execute: Execute, service: Service, credentials: Mapping[str, Credential]) -> None:
         await execute(CLIENT, "\n".join(statements(service, credentials)).encode() + b"\n")
-
-    def relationship_value(
-        self, service: Service, relationship: str, endpoint: str, credential: Credential, ip: str, hostname: str,
-    ) -> dict[str, Any]:
-        return relationship_object(service, relationship, endpoint, credential, ip, hostname,
-                                   scheme="pgsql", port=PORT, query={"is_master": True})
 
     def copying(self, service: Service) -> Copying | None:
         return Copying(("sh", "-c", DUMP, "sh", *service.schemas), CLIENT) if service.schemas else None
 
 
-def user_of(endpoint: str) -> str:
-    """An endpoint's user: `main` for the default one, as on the hosted platforms; else the endpoint's own name."""
-    return DEFAULT_USER if endpoint == DEFAULT_ENDPOINT else endpoint
-
-
 def statements(service: Service, credentials: Mapping[str, Credential]) -> Iterator[str]:
     """The script for psql; `\\gexec` runs what the query before it gives."""
     yield "SET log_min_error_statement = panic;"     # a statement that fails must not put a password into the log
-    users = {user_of(endpoint.name): credentials[endpoint.name] for endpoint in service.endpoints}
+    users = {ACCOUNTS.user_of(endpoint.name): credentials[endpoint.name] for endpoint in service.endpoints}
     roles = [f"{database}:{level}" for database in service.schemas for level in LEVELS]
     for role in roles:
         yield _unless(f"SELECT FROM pg_roles WHERE rolname = {_text(role)}", f"CREATE ROLE {_name(role)} NOLOGIN")
@@ -116,12 +103,12 @@ def _nobody_else(users: Mapping[str, Credential]) -> Iterator[str]:
 
 
 def _database(service: Service, database: str) -> Iterator[str]:
-    given = service.configuration
+    wanted = service.configured(PostgresqlConfiguration)
     options = (
         f"OWNER {_name(database + ':admin')} TEMPLATE template0 "
-        f"ENCODING {_text(str(given.get('default_charset') or 'UTF8'))} "
-        f"LC_COLLATE {_text(str(given.get('default_collation') or 'C.UTF-8'))} "
-        f"LC_CTYPE {_text(str(given.get('default_ctype') or 'C.UTF-8'))}"
+        f"ENCODING {_text(wanted.default_charset)} "
+        f"LC_COLLATE {_text(wanted.default_collation)} "
+        f"LC_CTYPE {_text(wanted.default_ctype)}"
     )
     yield _unless(f"SELECT FROM pg_database WHERE datname = {_text(database)}",
                   f"CREATE DATABASE {_name(database)} {options}")
@@ -133,7 +120,7 @@ def _database(service: Service, database: str) -> Iterator[str]:
 def _members(service: Service, users: Mapping[str, Credential]) -> Iterator[str]:
     wanted = []
     for endpoint in service.endpoints:
-        user = user_of(endpoint.name)
+        user = ACCOUNTS.user_of(endpoint.name)
         for database, level in endpoint.privileges.items():
             role = f"{database}:{level}"
             wanted.append(f"({_text(role)}, {_text(user)})")
@@ -155,9 +142,8 @@ def _inside(service: Service, database: str) -> Iterator[str]:
     admin, rw, ro = (_name(f"{database}:{level}") for level in LEVELS)
     yield f"\\connect {_name(database)}"
     yield "SET log_min_error_statement = panic;"
-    extensions = service.configuration.get("extensions")
-    for extension in extensions if isinstance(extensions, list) else ():
-        yield f"CREATE EXTENSION IF NOT EXISTS {_name(str(extension))};"
+    for extension in service.configured(PostgresqlConfiguration).extensions:
+        yield f"CREATE EXTENSION IF NOT EXISTS {_name(extension)};"
     yield f"ALTER SCHEMA public OWNER TO {admin};"
     yield "REVOKE CREATE ON SCHEMA public FROM PUBLIC;"
     yield f"GRANT USAGE ON SCHEMA public TO {rw}, {ro};"

@@ -10,26 +10,28 @@ import base64
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Any
 
+from deployd.environment.relationships import Connection, Credential
 from deployd.project.model import Service
 from deployd.services.family import (
     RUN_AND_TMP,
+    Accounts,
     Copying,
-    Credential,
     Execute,
     Parts,
     Secret,
     health,
-    relationship_object,
 )
 from deployd.units import MEGABYTE
 
 PORT = 5672
-DEFAULT_ENDPOINT, DEFAULT_USER = "rabbitmq", "guest"
+ACCOUNTS = Accounts("rabbitmq", "guest")
 DEFAULT_VHOST = "/"
 OPERATOR = "deployd"
 """The administrator that the image makes; nobody is told its password."""
+
+CONF = "rabbitmq.conf"
+SECRET_FORMS: Mapping[str, str] = {CONF: "default_pass = {}\n"}
 
 # By a file, because rabbitmqctl 4 never sees the end of its standard input. Only hashes of passwords are in it.
 IMPORT = """\
@@ -39,6 +41,8 @@ status=$?; rm -f "$file"; exit $status"""
 
 class RabbitMq:
     """`rabbitmq`"""
+
+    connection = Connection("amqp", PORT)
 
     def parts(self, service: Service, *, memory_mb: int) -> Parts:
         watermark = f"-rabbit vm_memory_high_watermark {{absolute,{memory_mb * MEGABYTE * 6 // 10}}}"
@@ -54,25 +58,17 @@ class RabbitMq:
                 "RABBITMQ_DEFAULT_USER": OPERATOR,
                 "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": f"{calm} {watermark}",
             },
-            secret_files={"rabbitmq.conf": "/etc/rabbitmq/conf.d/90-deployd.conf"},   # no image of it knows `_FILE`
+            secret_files={CONF: "/etc/rabbitmq/conf.d/90-deployd.conf"},   # no image of it knows `_FILE`
             volume_path="/var/lib/rabbitmq",
             tmpfs=RUN_AND_TMP,
             open_files=16_384,
         )
 
     def credentials(self, service: Service, secret: Secret) -> Mapping[str, Credential]:
-        return {
-            endpoint.name: Credential(user_of(endpoint.name), secret(endpoint.name), endpoint.default)
-            for endpoint in service.endpoints
-        }
+        return ACCOUNTS.credentials(service, secret)
 
     async def provision(self, execute: Execute, service: Service, credentials: Mapping[str, Credential]) -> None:
         await execute(("sh", "-c", IMPORT), definitions(service, credentials))
-
-    def relationship_value(
-        self, service: Service, relationship: str, endpoint: str, credential: Credential, ip: str, hostname: str,
-    ) -> dict[str, Any]:
-        return relationship_object(service, relationship, endpoint, credential, ip, hostname, scheme="amqp", port=PORT)
 
     def copying(self, service: Service) -> Copying | None:
         return None   # messages cannot be read without taking them
@@ -98,8 +94,3 @@ def password_hash(password: str) -> str:
     """Four bytes of salt and SHA-256, as RabbitMQ keeps it. The salt comes from the password, so that it stays."""
     salt = hashlib.sha256(b"salt" + password.encode()).digest()[:4]
     return base64.b64encode(salt + hashlib.sha256(salt + password.encode()).digest()).decode()
-
-
-def user_of(endpoint: str) -> str:
-    """An endpoint's user: `guest` for the default one, as on the hosted platforms."""
-    return DEFAULT_USER if endpoint == DEFAULT_ENDPOINT else endpoint

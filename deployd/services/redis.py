@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from deployd.project.model import Service
+from deployd.environment.relationships import Connection, Credential
+from deployd.project.model import RedisConfiguration, Service
 from deployd.services.family import (
     RUN_AND_TMP,
     Copying,
-    Credential,
     Execute,
     Parts,
     Secret,
     health,
     memory_folder,
-    relationship_object,
 )
 
 PORT = 6379
@@ -30,11 +28,15 @@ class Redis:
     flavour: str
     persistent: bool = False
 
+    @property
+    def connection(self) -> Connection:
+        return Connection(self.flavour, PORT)
+
     def parts(self, service: Service, *, memory_mb: int) -> Parts:
         limit_mb = max(16, memory_mb * 3 // 4)
         if self.persistent and service.disk_mb:
             limit_mb = max(16, min(limit_mb, service.disk_mb // 2))
-        policy = str(service.configuration.get("maxmemory_policy") or "allkeys-lru")
+        policy = service.configured(RedisConfiguration).maxmemory_policy
         return Parts(
             port=PORT,
             health=health(f'test "$({self.flavour}-cli ping)" = PONG'),
@@ -52,12 +54,6 @@ class Redis:
 
     async def provision(self, execute: Execute, service: Service, credentials: Mapping[str, Credential]) -> None:
         """There is nothing to make."""
-
-    def relationship_value(
-        self, service: Service, relationship: str, endpoint: str, credential: Credential, ip: str, hostname: str,
-    ) -> dict[str, Any]:
-        return relationship_object(service, relationship, endpoint, credential, ip, hostname,
-                                   scheme=self.flavour, port=PORT)
 
     def copying(self, service: Service) -> Copying | None:
         return None   # a dump cannot be read back by a running server

@@ -3,17 +3,17 @@
 Everybody asks here, so that the files behind it may be cut otherwise.
 """
 
-from deployd.settings.access import AddressPermission, HttpAccess
+from deployd.settings.config_files import config_folder
 from deployd.settings.containers import BuildSettings, ContainerSettings, Size
+from deployd.settings.http_access import AddressPermission, HttpAccess
 from deployd.settings.limits import CollectSettings, Limits, OutputSettings, Shares
 from deployd.settings.load import SettingsInvalid, load_settings
 from deployd.settings.mail import MailRelay, MailSettings, parse_relay
 from deployd.settings.project import EnvironmentSettings, ProjectSettings, Remote, Strategy
 from deployd.settings.router import AcmeSettings, OwnCertificate, RouterSettings, TlsSettings
-from deployd.settings.shipped import config_folder
+from deployd.settings.settings import Settings
 from deployd.settings.tokens import Token
 from deployd.settings.variables import Variable
-from deployd.settings.whole import Settings
 
 __all__ = [
     "AcmeSettings",

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from deployd.reach import Opening, parse_opening
+from deployd.public_addresses import Opening, parse_opening
 from deployd.settings.frozen import MOST, Frozen
 
 LEAST_CPUS, MOST_CPUS = 0.01, 1000.0   # Docker takes no less

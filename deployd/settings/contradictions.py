@@ -1,4 +1,4 @@
-"""Settings that are right one by one and cannot be used together. Pure; all of them are told at once."""
+"""Settings that are right one by one and cannot be used together, and secrets that can be guessed. Pure."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import ipaddress
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from deployd.settings.secrets import weakness_of
+from deployd.settings.valid import weakness_of
 
 if TYPE_CHECKING:   # it asks here
-    from deployd.settings.whole import Settings
+    from deployd.settings.settings import Settings
 
 At = tuple[str | int, ...]
 """The way to a key: ("projects", "shop", "domains", 0)."""

@@ -1,7 +1,7 @@
 """Host names as the operator writes them, made into what browsers ask for. Pure.
 
-Case, a dot at the end and other scripts are mended (`Bücher.Example.` is `xn--bcher-kva.example`); what else no browser
-could ever send is refused: a host that cannot match answers 404 to everybody, and nobody says why.
+Case, a dot at the end and other scripts are corrected (`Bücher.Example.` is `xn--bcher-kva.example`); what else no
+browser could ever send is refused: a host that cannot match answers 404 to everybody, and nobody says why.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import re
 import idna
 
 LONGEST_HOST = 253    # RFC 1035, as text
-LONGEST_LABEL = 63
+LONGEST_LABEL = 63    # RFC 1035, too
 LABEL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 WITH_UNDERSCORES = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?")
 """Not a host's by the book, but they are asked for; never in the last label."""

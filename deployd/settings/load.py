@@ -10,8 +10,8 @@ from pydantic import ValidationError
 
 from deployd.errors import DeployError
 from deployd.settings.contradictions import At, Wrong
-from deployd.settings.whole import Settings
-from deployd.written import Written, read_written
+from deployd.settings.settings import Settings
+from deployd.yaml_file import YamlFile, read_yaml_file
 
 
 class SettingsInvalid(DeployError):
@@ -51,14 +51,14 @@ def load_settings(path: Path) -> Settings:
         ) from None
 
 
-def _read(path: Path) -> Written:
-    return read_written(
+def _read(path: Path) -> YamlFile:
+    return read_yaml_file(
         path, SettingsInvalid, "the settings",
         missing="copy config/deployd.yaml to that place, or name another with --settings",
     )
 
 
-def _files_of_projects(path: Path) -> dict[str, Written]:
+def _files_of_projects(path: Path) -> dict[str, YamlFile]:
     folder = path.parent / "projects.d"
     for file in folder.glob("*.yml"):
         raise SettingsInvalid(
@@ -78,7 +78,7 @@ def _told(error: ValidationError) -> Iterator[tuple[At, str]]:
             yield item["loc"], _in_words(item)
 
 
-def _place(path: Path, main: Written, files: Mapping[str, Written], at: At) -> str:
+def _place(path: Path, main: YamlFile, files: Mapping[str, YamlFile], at: At) -> str:
     """`   projects.d/shop.yaml:4`"""
     of_project = files.get(str(at[1])) if len(at) > 1 and at[0] == "projects" else None
     written, way = (main, at) if of_project is None else (of_project, at[2:])

@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from deployd.settings import words
+from deployd.settings import valid
 from deployd.settings.frozen import MOST_DAYS, Frozen
 from deployd.settings.hosts import host_name
 
@@ -73,7 +73,7 @@ class MailRelay(Frozen):
     @classmethod
     def _password_can_be_sent(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None:
-            words.secret(value.get_secret_value())
+            valid.secret(value.get_secret_value())
         return value
 
     @field_validator("sender")
@@ -95,7 +95,7 @@ class MailSettings(MailRelay):
 
     enabled: bool = True
     """False: containers are told that there is no mail, and nobody listens for it."""
-    port: int = Field(8425, ge=1025, le=65_535)
+    port: int = Field(8425, ge=1025, le=valid.LAST_PORT)
     """Of the host, on the addresses of environments' networks; containers see port 25."""
     message_mb: int = Field(25, ge=1, le=1000)
     keep_days: float = Field(14, gt=0, le=MOST_DAYS)

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-import re
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, SecretStr, field_validator
 
+from deployd.forges.known import FORGES
 from deployd.ids import ProjectId
-from deployd.settings import words
-from deployd.settings.access import HttpAccess
+from deployd.settings import valid
 from deployd.settings.frozen import Frozen
 from deployd.settings.hosts import host_name
+from deployd.settings.http_access import HttpAccess
 from deployd.settings.limits import Shares
 from deployd.settings.mail import MailRelay
+from deployd.settings.valid import PROJECT_ID
 from deployd.settings.variables import Variable, Variables
 
-PROJECT_ID = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
-
+if TYPE_CHECKING:
+    ForgeName = str
+else:
+    ForgeName = Literal[*FORGES]   # one of the rows; no type checker reads them
 
 AnswerWanted = Literal["any", "success"]
 """What a new version has to answer before the switch: `any`, but for a gateway error; `success`: less than 400."""
@@ -29,7 +32,7 @@ class Remote(Frozen):
     """Where the code of a project lives when it is not pushed to deployd itself."""
 
     url: str
-    forge: Literal["github", "gitlab"] | None = None
+    forge: ForgeName | None = None
     webhook_secrets: tuple[SecretStr, ...] = ()
     """The signing secret; during a change of secrets the old and the new one."""
     token: SecretStr | None = None
@@ -40,20 +43,20 @@ class Remote(Frozen):
     @field_validator("url")
     @classmethod
     def _url_is_one_of_git(cls, value: str) -> str:
-        return words.remote_url(value)
+        return valid.remote_url(value)
 
     @field_validator("webhook_secrets")
     @classmethod
     def _secrets_can_be_sent(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
         for secret in value:
-            words.secret(secret.get_secret_value())
+            valid.secret(secret.get_secret_value())
         return value
 
     @field_validator("token")
     @classmethod
     def _token_can_be_sent(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None:
-            words.secret(value.get_secret_value())
+            valid.secret(value.get_secret_value())
         return value
 
 
@@ -105,18 +108,18 @@ class ProjectSettings(Frozen):
     @field_validator("title")
     @classmethod
     def _title_is_a_line(cls, value: str) -> str:
-        return words.line(value)
+        return valid.line(value)
 
     @field_validator("default_branch", "production_branch", "staging_branch")
     @classmethod
     def _branches_can_be_branches(cls, value: str | None) -> str | None:
-        return None if value is None else words.branch(value)
+        return None if value is None else valid.branch(value)
 
     @field_validator("environments")
     @classmethod
     def _environments_are_branches(cls, value: dict[str, EnvironmentSettings]) -> dict[str, EnvironmentSettings]:
         for branch in value:
-            words.branch(branch)
+            valid.branch(branch)
         return value
 
     @field_validator("domains")

@@ -8,15 +8,15 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from deployd.settings import words
+from deployd.settings import valid
 from deployd.settings.frozen import MOST, Frozen
 from deployd.settings.hosts import host_name
 
 
 class RouterSettings(Frozen):
     address: str = "0.0.0.0"
-    http_port: int = Field(80, ge=1, le=65535)
-    https_port: int | None = Field(443, ge=1, le=65535)
+    http_port: int = Field(80, ge=1, le=valid.LAST_PORT)
+    https_port: int | None = Field(443, ge=1, le=valid.LAST_PORT)
     max_held: int = Field(10_000, ge=1, le=100_000)
     """Requests that one environment may hold in a freeze."""
     workers: int | None = Field(None, ge=1, le=1024)
@@ -41,7 +41,7 @@ class RouterSettings(Frozen):
     @field_validator("address")
     @classmethod
     def _address_is_one(cls, value: str) -> str:
-        return words.address(value)
+        return valid.address(value)
 
     @model_validator(mode="after")
     def _ports_are_two(self) -> RouterSettings:
@@ -72,7 +72,7 @@ class AcmeSettings(Frozen):
     def _directory_is_an_address(cls, value: str) -> str:
         if not value:
             raise ValueError("it is empty; leave it out for Let's Encrypt")
-        words.web_url(value)
+        valid.web_url(value)
         return value
 
     @field_validator("email")
@@ -88,7 +88,7 @@ class AcmeSettings(Frozen):
     @field_validator("trust")
     @classmethod
     def _trust_is_absolute(cls, value: Path | None) -> Path | None:
-        return None if value is None else words.absolute(value)
+        return None if value is None else valid.absolute(value)
 
 
 class OwnCertificate(Frozen):
@@ -101,7 +101,7 @@ class OwnCertificate(Frozen):
     @field_validator("certificate", "key")
     @classmethod
     def _absolute(cls, value: Path) -> Path:
-        return words.absolute(value)
+        return valid.absolute(value)
 
 
 class TlsSettings(Frozen):

@@ -6,9 +6,9 @@ from typing import Literal
 
 from pydantic import SecretStr, field_validator
 
-from deployd.settings import words
+from deployd.settings import valid
 from deployd.settings.frozen import Frozen
-from deployd.settings.project import PROJECT_ID
+from deployd.settings.valid import PROJECT_ID
 
 
 class Token(Frozen):
@@ -24,12 +24,12 @@ class Token(Frozen):
     def _name_can_be_shown(cls, value: str) -> str:
         if not value.strip():
             raise ValueError("it is empty; activities say by this name who began them")
-        return words.line(value)
+        return valid.line(value)
 
     @field_validator("secret")
     @classmethod
     def _secret_can_be_sent(cls, value: SecretStr) -> SecretStr:
-        words.secret(value.get_secret_value())
+        valid.secret(value.get_secret_value())
         return value
 
     @field_validator("projects")

@@ -30,7 +30,7 @@ class Trigger:
 
     who: str
     how: str
-    """`git`, `github`, `gitlab`, `api`, `daemon`."""
+    """`git`, the name of a forge, `api`, `daemon`."""
     delivery: str = ""
     to: ActivityId | None = None
     """Rollbacks: the activity whose version is wanted again."""

@@ -1,4 +1,4 @@
-"""What was put aside (`confined/going.py`) is removed, by and by. Also what a daemon before us has left."""
+"""What was put aside (`confined/trash.py`) is removed, by and by. Also what a daemon before us has left."""
 
 from __future__ import annotations
 

@@ -7,12 +7,12 @@ import time
 from pathlib import Path
 
 from deployd.activity.net import Net
-from deployd.output.keep import KeptBounds, trim
+from deployd.output.retention import Retention, trim
 
 ROUND_SECONDS = 3600.0
 
 
-async def keep_output_bounded(all_output: Path, bounds: KeptBounds, net: Net) -> None:
+async def keep_output_bounded(all_output: Path, bounds: Retention, net: Net) -> None:
     """Do so for ever.
 
     Args:

@@ -20,7 +20,7 @@ from deployd.engine.observed import NetworkSeen
 from deployd.errors import DeployError
 from deployd.firewall.kept import KeptTable
 from deployd.firewall.rules import RouterPorts, Wall, parse_name_servers, render_wall, table_name
-from deployd.reach import Address
+from deployd.public_addresses import Address
 from deployd.settings import Settings
 
 log = structlog.get_logger()

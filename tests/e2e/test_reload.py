@@ -18,7 +18,7 @@ from typing import Any
 
 import aiohttp
 
-from deployd.daemon.lasting import READS_AGAIN
+from deployd.daemon.process_state import READS_AGAIN
 from deployd.process import run
 from tests.e2e.conftest import APP, SECRET, Developer, MakeDeveloper
 
@@ -111,7 +111,7 @@ def _postmen(me: Developer) -> list[int]:
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
-            if parent == _pid(me) and b"deployd.mail.postman" in (folder / "cmdline").read_bytes():
+            if parent == _pid(me) and b"deployd.mail.server" in (folder / "cmdline").read_bytes():
                 found.append(int(folder.name))
         except OSError:
             continue

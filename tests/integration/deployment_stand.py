@@ -28,7 +28,8 @@ from deployd.activity.slots import Slots
 from deployd.activity.table import Step, Table
 from deployd.activity.wish import Wish
 from deployd.catalogue import load_catalogue
-from deployd.daemon.edges import Edges, host_of, open_edges
+from deployd.daemon.composition import host_of
+from deployd.daemon.resources import Resources, open_resources
 from deployd.deployment.carry import StateJournal
 from deployd.deployment.steps import PUSH
 from deployd.deployment.view import Deployment
@@ -91,7 +92,7 @@ class Stand:
     """One project with all that deployments need."""
 
     daemon: LocalDaemon
-    edges: Edges
+    resources: Resources
     host: Host
     tree: Path
 
@@ -117,7 +118,7 @@ class Stand:
         Args:
             to: Where a rollback goes.
         """
-        store, clock, name = self.edges.store, self.edges.clock, machine_name(branch)
+        store, clock, name = self.resources.store, self.resources.clock, machine_name(branch)
         new = NewActivity(EnvironmentId(PROJECT, name), branch, kind, 1, what, Trigger("ada", "git", to=to))
         number = await store.write(lambda db: activities.enqueue(db, new, clock.now()))
         await store.write(lambda db: activities.begin(db, number, clock.now()))
@@ -125,7 +126,7 @@ class Stand:
         activity = await store.read(lambda db: activities.find(db, number))
         assert activity is not None
         journal = StateJournal(store, number, clock)
-        tell = Logs(self.host.places.logs, clock, self.edges.masker, endings(store)).open(number)
+        tell = Logs(self.host.places.logs, clock, self.resources.masker, endings(store)).open(number)
         settings = self.host.settings
 
         def view(row: Any, entries: Journal) -> Deployment:
@@ -218,7 +219,7 @@ def cancelled_in(stand: Stand, wish: Wish) -> Callable[[Any], Any]:
     def wrap(do: Callable[..., Awaitable[Any]]) -> Any:
         async def cancelled(view: Deployment, host: Any, tell: Any) -> Any:
             await do(view, host, tell)
-            await StateJournal(stand.edges.store, view.id, stand.edges.clock).write(
+            await StateJournal(stand.resources.store, view.id, stand.resources.clock).write(
                 "", WISH, result="cancelled", said="cancelled by ada",
             )
             wish.ask()
@@ -257,11 +258,11 @@ async def deployment_stand(directory: Path, **settings_of_daemon: Any) -> AsyncI
     catalogue = load_catalogue(settings.catalogue_path)
     try:
         async with AsyncExitStack() as stack:
-            edges = await open_edges(stack, settings, catalogue)
-            await edges.router.complete()
+            resources = await open_resources(stack, settings, catalogue)
+            await resources.router.complete()
             tree = directory / "tree"
             await _first(tree)
-            yield Stand(daemon, edges, await host_of(edges, settings, catalogue), tree)
+            yield Stand(daemon, resources, host_of(resources, settings, catalogue), tree)
     finally:
         await remove_all(daemon.instance, directory)
     assert await left_behind(daemon.instance, directory) == []

@@ -18,11 +18,12 @@ from deployd.errors import DeployError
 from deployd.git.mirror import Mirror
 from deployd.git.program import git
 from deployd.ids import ActivityId, CommitId, ProjectId
-from deployd.intake.hooks_folder import write_hooks
+from deployd.intake.git_service import GitService
 from deployd.intake.http_git import git_routes
-from deployd.intake.internal import internal_routes
 from deployd.intake.ports import Intake, Verdict
 from deployd.intake.push import Push, Receipt
+from deployd.intake.receive_hook_folder import write_hooks
+from deployd.intake.receive_hook_routes import receive_hook_routes
 from deployd.intake.webhooks import webhook_routes
 from deployd.process import Output, run
 from deployd.settings import ProjectSettings, Token
@@ -202,9 +203,10 @@ async def open_stand(
     intake = Intake(settings, TOKENS, repositories, checker, queue, logs)
     await make_working_tree(folder / "work")
     async with AsyncExitStack() as stack:
-        local = await _serve(stack, internal_routes(intake))
+        local = await _serve(stack, receive_hook_routes(intake))
         await web.UnixSite(local, str(socket)).start()
-        public = await _serve(stack, [*git_routes(intake), *webhook_routes(intake, read_seconds=read_seconds)])
+        git = git_routes(intake.tokens, GitService(intake))
+        public = await _serve(stack, [*git, *webhook_routes(intake, read_seconds=read_seconds)])
         context = await _certificate(folder) if tls else None
         await web.TCPSite(public, "127.0.0.1", 0, ssl_context=context).start()
         yield Stand(folder, public.addresses[0][1], intake, checker, queue, logs, local, tls)

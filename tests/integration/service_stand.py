@@ -14,11 +14,12 @@ import aiodocker
 
 from deployd.catalogue import load_catalogue
 from deployd.engine.docker.images import Images
+from deployd.environment.relationships import Credential
 from deployd.errors import DeployError
 from deployd.process import Output, run
-from deployd.project.model import Endpoint, Json, Service
-from deployd.services.families import family_of
-from deployd.services.family import SECRET_FILE, SECRET_FORMS, Credential, Parts
+from deployd.project.model import Endpoint, Service, ServiceConfiguration
+from deployd.services.families import SECRET_FORMS, family_of
+from deployd.services.family import SECRET_FILE, Parts
 from deployd.settings import config_folder
 
 LABEL = f"deployd=test-services-{os.getpid()}-{secrets.token_hex(3)}"
@@ -27,10 +28,10 @@ MEMORY_MB = 512
 
 def service(
     kind: str, version: str, *, name: str = "it", schemas: tuple[str, ...] = (), endpoints: tuple[Endpoint, ...] = (),
-    configuration: Mapping[str, Json] | None = None, disk_mb: int | None = 512,
+    configuration: ServiceConfiguration | None = None, disk_mb: int | None = 512,
 ) -> Service:
     return Service(name, kind, version, f"{kind}:{version}", disk_mb, schemas=schemas, endpoints=endpoints,
-                   configuration=configuration or {})
+                   configuration=configuration)
 
 
 async def image_of(kind: str, version: str) -> str:

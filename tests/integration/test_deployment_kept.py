@@ -107,7 +107,7 @@ async def test_an_application_of_which_nothing_has_changed_goes_on_in_its_contai
 async def stay_and_go(stand: Stand, first: Ended) -> None:
     """What makes new containers, what does not, and what is made again."""
     back, world = await ids_of(stand, "back"), await stand.world()
-    in_use = await stand.edges.store.read(lambda db: unneeded.is_in_use(db, str(first.activity)))
+    in_use = await stand.resources.store.read(lambda db: unneeded.is_in_use(db, str(first.activity)))
     assert in_use, "housekeeping leaves its folder alone"
 
     table = with_step(PUSH, "run_deploy_hook", raising(DeployError("injected"), late=True))
@@ -116,7 +116,7 @@ async def stay_and_go(stand: Stand, first: Ended) -> None:
     assert (await ids_of(stand, "back"), await stand.world()) == (back, world), "workers too"
     assert await pages(stand) == ["front 3 on main", "back first on main"]
 
-    live = await read_live(stand.edges.store, stand.host.settings, (EnvironmentId(PROJECT, machine_name("main"))))
+    live = await read_live(stand.resources.store, stand.host.settings, EnvironmentId(PROJECT, machine_name("main")))
     assert live is not None
     web = live.container("web", "back")
     assert web.endswith(f"-{first.activity}")

@@ -14,7 +14,7 @@ import pytest_asyncio
 from deployd.firewall.kept import FirewallNotKept, KeptTable, check_rules, ensure_table_gone, is_there
 from deployd.firewall.rules import RouterPorts, Wall, render_wall
 from deployd.process import run
-from deployd.reach import parse_opening
+from deployd.public_addresses import parse_opening
 from tests.integration.lan_stand import (
     METADATA,
     METADATA_IPV6,

@@ -20,6 +20,7 @@ from deployd.errors import Transient
 from deployd.git.lfs import JSON, LfsMissing, LfsServer, server_of
 from deployd.git.lfs_pointers import LISTS, Content, Pointer, find_pointers
 from deployd.git.mirror import Mirror
+from deployd.git.origin import Origin
 from deployd.git.program import git
 from deployd.git.workspace import _attributes_above, export
 from deployd.ids import CommitId
@@ -119,7 +120,7 @@ async def test_contents_take_the_place_of_their_pointers(mirror: Mirror, store: 
     files = {".gitattributes": ATTRIBUTES, "a/logo.png": pointer(LOGO), "b/logo.png": pointer(LOGO), "b/film.mp4": pointer(FILM),
              "b/plain.png": b"committed as it is", "b/short": b"x" * 130}
     found = await commit_of(mirror, files, {"b/film.mp4": "100755"})
-    await export(mirror, found, "", tmp_path / "workspace", TreeLimits(), lfs=store.server)
+    await export(mirror, found, "", tmp_path / "workspace", TreeLimits(), Origin(lfs=store.server))
     there = tmp_path / "workspace"
     assert ((there / "a/logo.png").read_bytes(), (there / "b/logo.png").read_bytes()) == (LOGO, LOGO)
     assert ((there / "b/film.mp4").read_bytes(), (there / "b/film.mp4").stat().st_mode & 0o777) == (FILM, 0o755)
@@ -131,13 +132,13 @@ async def test_contents_take_the_place_of_their_pointers(mirror: Mirror, store: 
 
 async def test_a_list_above_the_folder_of_an_application_counts_in_it(mirror: Mirror, store: Store, tmp_path: Path) -> None:
     found = await commit_of(mirror, {".gitattributes": ATTRIBUTES, "apps/shop/logo.png": pointer(LOGO), "apps/shop/a": b"1"})
-    await export(mirror, found, "apps/shop", tmp_path / "workspace", TreeLimits(), lfs=store.server)
+    await export(mirror, found, "apps/shop", tmp_path / "workspace", TreeLimits(), Origin(lfs=store.server))
     assert (tmp_path / "workspace/logo.png").read_bytes() == LOGO
 
 
 async def test_without_a_list_or_a_server_a_pointer_stays_what_it_is(mirror: Mirror, store: Store, tmp_path: Path) -> None:
     without = await commit_of(mirror, {"logo.png": pointer(LOGO)})
-    await export(mirror, without, "", tmp_path / "one", TreeLimits(), lfs=store.server)
+    await export(mirror, without, "", tmp_path / "one", TreeLimits(), Origin(lfs=store.server))
     listed = await commit_of(mirror, {".gitattributes": ATTRIBUTES})
     await export(mirror, listed, "", tmp_path / "two", TreeLimits())
     assert [(tmp_path / name / "logo.png").read_bytes() for name in ("one", "two")] == [pointer(LOGO)] * 2
@@ -164,7 +165,7 @@ async def test_what_cannot_be_had_is_named_and_no_build_begins(
     store.said = {hashlib.sha256(LOGO).hexdigest(): json.loads(text)}
     found = await commit_of(mirror, {".gitattributes": ATTRIBUTES, "logo.png": pointer(LOGO), "film.mp4": pointer(FILM)})
     with pytest.raises(LfsMissing) as caught:
-        await export(mirror, found, "", tmp_path / "workspace", TreeLimits(), lfs=store.server)
+        await export(mirror, found, "", tmp_path / "workspace", TreeLimits(), Origin(lfs=store.server))
     assert (caught.value.where, len(caught.value.evidence)) == ("logo.png", 1)
     assert why in caught.value.evidence[0]
     assert "of-the-operator" not in "\n".join(caught.value.lines())
@@ -180,7 +181,7 @@ async def test_a_server_that_does_not_help_is_told(
     store.status, store.body = status, body
     found = await commit_of(mirror, {".gitattributes": ATTRIBUTES, "logo.png": pointer(LOGO)})
     with pytest.raises(kind):
-        await export(mirror, found, "", tmp_path / "workspace", TreeLimits(), lfs=store.server)
+        await export(mirror, found, "", tmp_path / "workspace", TreeLimits(), Origin(lfs=store.server))
 
 
 async def test_a_link_on_the_way_to_a_pointer_leads_nowhere(mirror: Mirror, store: Store, tmp_path: Path) -> None:
@@ -195,7 +196,7 @@ async def test_a_link_on_the_way_to_a_pointer_leads_nowhere(mirror: Mirror, stor
     tree = await git(mirror.path, "hash-object", "-t", "tree", "--literally", "-w", "--stdin", stdin=data)
     whole = await commit_tree(mirror, tree.text)
     await asyncio.gather(
-        export(mirror, whole, "", tmp_path / "workspace", TreeLimits(), lfs=store.server), return_exceptions=True,
+        export(mirror, whole, "", tmp_path / "workspace", TreeLimits(), Origin(lfs=store.server)), return_exceptions=True,
     )
     assert (tmp_path / "elsewhere/logo.png").read_bytes() == pointer(LOGO)
 
@@ -217,7 +218,7 @@ async def test_one_content_that_stands_often_counts_as_often(mirror: Mirror, sto
     names = {f"{number}.png": large for number in range(5)}
     found = await commit_of(mirror, {".gitattributes": ATTRIBUTES, **names})
     with pytest.raises(LfsMissing, match="or have more than 4 GiB"):
-        await export(mirror, found, "", tmp_path / "workspace", TreeLimits(), lfs=store.server)
+        await export(mirror, found, "", tmp_path / "workspace", TreeLimits(), Origin(lfs=store.server))
     assert store.heads == []
 
 
@@ -235,7 +236,7 @@ async def test_a_name_that_is_no_text_can_be_told(mirror: Mirror, store: Store, 
     rows = b"100644 blob %b\t.gitattributes\n100644 blob %b\t\xff\x1b.png\n" % (listed.encode(), blob.encode())
     found = await commit_tree(mirror, (await git(mirror.path, "mktree", stdin=rows)).text)
     with pytest.raises(LfsMissing) as caught:
-        await export(mirror, found, "", tmp_path / "workspace", TreeLimits(), lfs=store.server)
+        await export(mirror, found, "", tmp_path / "workspace", TreeLimits(), Origin(lfs=store.server))
     text = "\n".join(caught.value.lines())
     assert "\x1b" not in text
     assert text.encode()

@@ -13,6 +13,7 @@ import pytest
 
 from deployd.errors import Transient
 from deployd.git.mirror import Mirror
+from deployd.git.origin import Origin
 from deployd.git.program import git
 from deployd.git.remote import Fetches, FetchFailed, fetch
 from deployd.git.submodule_list import SubmoduleMissing
@@ -20,7 +21,7 @@ from deployd.git.workspace import export
 from deployd.ids import CommitId
 from deployd.process import run
 from deployd.project.tree.limits import TreeLimits
-from deployd.reach import parse_opening
+from deployd.public_addresses import parse_opening
 from tests.integration.intake_stand import (
     Stand,
     commit_files,
@@ -306,8 +307,8 @@ async def test_submodules_are_fetched_over_https(author: Author, mirror: Mirror,
         await fetch(mirror, str(author.folder))
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("GIT_SSL_CAINFO", str(stand.folder / "tls.pem"))
-            await export(mirror, commit, "", tmp_path / "workspace", TreeLimits(), LOOPBACK)
-            await export(mirror, commit, "app", tmp_path / "app", TreeLimits(), LOOPBACK)
+            await export(mirror, commit, "", tmp_path / "workspace", TreeLimits(), Origin(openings=LOOPBACK))
+            await export(mirror, commit, "app", tmp_path / "app", TreeLimits(), Origin(openings=LOOPBACK))
     assert (tmp_path / "workspace/one/lib.php").read_text() == "wanted"
     assert (tmp_path / "workspace/app/two/lib.php").read_text() == "wanted"
     assert (tmp_path / "app/two/lib.php").read_text() == "wanted"
@@ -326,5 +327,5 @@ async def test_a_submodule_that_cannot_be_reached_is_named_with_its_commit(
     commit = await mirror.resolve("refs/heads/main")
     assert commit is not None
     with pytest.raises(Transient) as caught:
-        await export(mirror, commit, "", tmp_path / "workspace", TreeLimits(), LOOPBACK)
+        await export(mirror, commit, "", tmp_path / "workspace", TreeLimits(), Origin(openings=LOOPBACK))
     assert "the submodule lib at cccccccc cannot be had" in caught.value.error.what

@@ -15,18 +15,19 @@ import pytest
 from deployd.errors import DeployError, Transient
 from deployd.git import submodules
 from deployd.git.mirror import Mirror
+from deployd.git.origin import Origin
 from deployd.git.program import git
 from deployd.git.remote import FetchFailed, fetch
 from deployd.git.submodule_list import SubmoduleMissing
-from deployd.git.submodule_look import Looked, SubmoduleLook
+from deployd.git.submodule_prefetch import Prefetched, SubmodulePrefetch
 from deployd.git.submodules import SubmoduleRefused, SubmodulesTooLarge
 from deployd.git.workspace import export
 from deployd.ids import CommitId
 from deployd.process import run
 from deployd.project.tree.limits import TreeLimits
-from deployd.reach import parse_opening
+from deployd.public_addresses import parse_opening
 from tests.integration.intake_stand import Stand, open_stand
-from tests.integration.test_git_gate import Listener, listening
+from tests.integration.test_git_proxy import Listener, listening
 
 LOOPBACK = (parse_opening("127.0.0.1"),)
 WANTED = "c" * 40
@@ -135,9 +136,9 @@ async def test_a_submodule_without_a_list_is_told_by_its_own_path(mirror: Mirror
     assert "git rm --cached themes" in caught.value.mend
 
 
-async def look(mirror: Mirror, found: CommitId, base: str | None = None, seconds: float = 20.0) -> Looked:
+async def look(mirror: Mirror, found: CommitId, base: str | None = None, seconds: float = 20.0) -> Prefetched:
     listing = (await git(mirror.path, "ls-tree", "-r", "-z", found)).stdout
-    return await SubmoduleLook().at(mirror, found, listing, ("",), base, LOOPBACK, None, limit_seconds=seconds)
+    return await SubmodulePrefetch(seconds).at(mirror, found, listing, ("",), Origin(base, LOOPBACK), None)
 
 
 async def test_what_was_had_before_a_push_is_taken_needs_no_server_in_the_build(mirror: Mirror, tmp_path: Path) -> None:
@@ -149,9 +150,9 @@ async def test_what_was_had_before_a_push_is_taken_needs_no_server_in_the_build(
         await stand.developer("push", "--quiet", "--push-option=no-wait", stand.repository(project="lib"), "main")
         wanted = CommitId((await stand.developer("rev-parse", "HEAD")).text)
         found = await commit(mirror, naming("./lib.git"), {"lib": wanted})
-        looked = await look(mirror, found, url.rpartition("/")[0])
-        assert looked.errors == [], looked.errors[0].lines()
-    await export(mirror, found, "", tmp_path / "workspace", TreeLimits(), LOOPBACK, url.rpartition("/")[0])
+        prefetched = await look(mirror, found, url.rpartition("/")[0])
+        assert prefetched.errors == [], prefetched.errors[0].lines()
+    await export(mirror, found, "", tmp_path / "workspace", TreeLimits(), Origin(url.rpartition("/")[0], LOOPBACK))
     assert (tmp_path / "workspace/lib/deep/lib.php").read_text() == "of the library"
 
 
@@ -160,7 +161,7 @@ async def test_pointers_of_git_lfs_in_a_submodule_are_told(mirror: Mirror, tmp_p
     async with forge(tmp_path) as stand:
         wanted = await push_library(stand, {".gitattributes": "*.png filter=lfs\n", "a.png": pointer, "b.png": pointer})
         found = await commit(mirror, naming(stand.repository("secret-of-eve", "lib")), {"lib": wanted})
-        (note,) = await export(mirror, found, "", tmp_path / "workspace", TreeLimits(), LOOPBACK)
+        (note,) = await export(mirror, found, "", tmp_path / "workspace", TreeLimits(), Origin(openings=LOOPBACK))
     assert note.startswith("lib/a.png and 1 more of a submodule: Git LFS keeps the content")
 
 
@@ -176,26 +177,26 @@ async def test_everything_that_can_never_be_had_is_told_at_once(mirror: Mirror, 
         assert "and there is no remote that it is relative to" in told["near"]
         assert (await look(mirror, found)).unseen == []
         of_others = (await git(mirror.path, "ls-tree", "-r", "-z", found)).stdout
-        only = await SubmoduleLook().at(mirror, found, of_others, ("ssh", "other"), None, LOOPBACK, None)
+        only = await SubmodulePrefetch().at(mirror, found, of_others, ("ssh", "other"), Origin(openings=LOOPBACK), None)
         assert [error.what.split()[2] for error in only.errors] == ["ssh"]   # what no application has is not asked for
 
 
 async def test_a_server_that_does_not_answer_is_left_to_the_build(mirror: Mirror, listener: Listener) -> None:
     found = await commit(mirror, naming(f"https://127.0.0.1:{listener.port}/lib.git"), {"lib": WANTED})
-    looked = await look(mirror, found, seconds=0.1)
-    assert (looked.errors, [item.path for item in looked.unseen]) == ([], ["lib"])
-    assert looked.notes() == ["the submodule lib was not had in time; the build asks for it again"]
+    prefetched = await look(mirror, found, seconds=0.1)
+    assert (prefetched.errors, [item.path for item in prefetched.unseen]) == ([], ["lib"])
+    assert prefetched.notes() == ["the submodule lib was not had in time; the build asks for it again"]
 
 
 async def test_who_was_not_asked_is_not_taken_for_slow_again(mirror: Mirror, listener: Listener) -> None:
     """A branch a minute would keep all later ones from being looked at."""
     found = await commit(mirror, naming(f"https://127.0.0.1:{listener.port}/lib.git"), {"lib": WANTED})
     listing = (await git(mirror.path, "ls-tree", "-r", "-z", found)).stdout
-    looks, until = SubmoduleLook(), []
+    prefetches, until = SubmodulePrefetch(0.1), []
     for _ in range(2):
-        looked = await looks.at(mirror, found, listing, ("",), None, LOOPBACK, None, limit_seconds=0.1)
-        assert [item.path for item in looked.unseen] == ["lib"]
-        until.append(looks._slow_until[mirror.path])
+        prefetched = await prefetches.at(mirror, found, listing, ("",), Origin(openings=LOOPBACK), None)
+        assert [item.path for item in prefetched.unseen] == ["lib"]
+        until.append(prefetches._slow_until[mirror.path])
     assert until[0] == until[1]
 
 
@@ -225,7 +226,7 @@ async def test_a_path_that_leads_out_of_the_workspace_writes_nothing(
             found = await _tree_of(mirror, [(b"40000", name, found)])
         whole = await _with_list(mirror, found, naming(stand.repository("secret-of-eve", "lib"), "/".join(names)))
         with pytest.raises((DeployError, Transient)):
-            await export(mirror, whole, "", tmp_path / "workspace/inner", TreeLimits(), LOOPBACK)
+            await export(mirror, whole, "", tmp_path / "workspace/inner", TreeLimits(), Origin(openings=LOOPBACK))
     assert {path.name for path in (tmp_path / "workspace").glob("*")} <= {"inner"}
     assert not (tmp_path / "owned").exists()
     assert not (tmp_path / "workspace/inner/.git").exists()
@@ -244,7 +245,7 @@ async def test_a_link_of_the_same_name_does_not_lead_a_submodule_elsewhere(mirro
             listed = naming(stand.repository("secret-of-eve", "lib"), "way/lib")
             whole = await _with_list(mirror, await _tree_of(mirror, entries), listed)
             with contextlib.suppress(DeployError, Transient):
-                await export(mirror, whole, "", tmp_path / "workspace", TreeLimits(), LOOPBACK)
+                await export(mirror, whole, "", tmp_path / "workspace", TreeLimits(), Origin(openings=LOOPBACK))
     assert [path.name for path in (tmp_path / "elsewhere/lib").iterdir()] == ["kept"]
 
 
@@ -259,7 +260,7 @@ async def test_a_redirect_to_this_host_is_not_followed(
             found = await commit(mirror, naming(f"https://127.0.0.1:{port}/lib.git"), {"lib": WANTED})
             opened = (parse_opening(f"127.0.0.1:{port}"),)
             with pytest.raises((DeployError, Transient)):
-                await export(mirror, found, "", tmp_path / "workspace", TreeLimits(), opened)
+                await export(mirror, found, "", tmp_path / "workspace", TreeLimits(), Origin(openings=opened))
             assert heads, "the server itself was asked"
     assert listener.connections == 0
 
@@ -293,7 +294,7 @@ async def test_no_password_of_this_host_travels(
     async with tls_server(tmp_path, monkeypatch, answer) as (port, heads):
         found = await commit(mirror, naming(f"https://127.0.0.1:{port}/lib.git"), {"lib": WANTED})
         with pytest.raises(SubmoduleMissing):
-            await export(mirror, found, "", tmp_path / "workspace", TreeLimits(), LOOPBACK)
+            await export(mirror, found, "", tmp_path / "workspace", TreeLimits(), Origin(openings=LOOPBACK))
     assert heads
     assert not any("authorization" in head.lower() or "of-the-host" in head for head in heads)
 
@@ -308,7 +309,7 @@ async def test_more_than_a_hundred_are_refused_before_one_is_fetched(
     tree = await git(mirror.path, "mktree", "--missing", stdin="\n".join(entries).encode())
     whole = await commit_tree(mirror, tree.text)
     with pytest.raises(SubmodulesTooLarge) as caught:
-        await export(mirror, whole, "", tmp_path / "workspace", TreeLimits(), LOOPBACK)
+        await export(mirror, whole, "", tmp_path / "workspace", TreeLimits(), Origin(openings=LOOPBACK))
     assert "more than 100 submodules" in caught.value.what
     assert listener.connections == 0
 
@@ -325,11 +326,11 @@ async def test_submodules_of_submodules_end(mirror: Mirror, tmp_path: Path) -> N
             depths.append(CommitId((await stand.developer("rev-parse", "HEAD")).text))
         await stand.developer("push", "--quiet", "--push-option=no-wait", stand.repository(project="lib"), "main")
         deep = await commit(mirror, naming(url), {"lib": depths[4]})
-        await export(mirror, deep, "", tmp_path / "deep", TreeLimits(), LOOPBACK)
+        await export(mirror, deep, "", tmp_path / "deep", TreeLimits(), Origin(openings=LOOPBACK))
         assert (tmp_path / "deep/lib/lib/lib/lib/lib/0").read_text() == "deepest"
         deeper = await commit(mirror, naming(url), {"lib": depths[6]})
         with pytest.raises(SubmodulesTooLarge) as caught:
-            await export(mirror, deeper, "", tmp_path / "deeper", TreeLimits(), LOOPBACK)
+            await export(mirror, deeper, "", tmp_path / "deeper", TreeLimits(), Origin(openings=LOOPBACK))
         assert "deeper than 5" in caught.value.what
 
 
@@ -341,7 +342,7 @@ async def test_what_comes_over_the_wire_has_a_limit_and_leaves_nothing(
         wanted = await push_library(stand, {"large": os.urandom(1_000_000)})
         found = await commit(mirror, naming(stand.repository("secret-of-eve", "lib")), {"lib": wanted})
         with pytest.raises(SubmodulesTooLarge) as caught:
-            await export(mirror, found, "", tmp_path / "workspace", TreeLimits(), LOOPBACK)
+            await export(mirror, found, "", tmp_path / "workspace", TreeLimits(), Origin(openings=LOOPBACK))
     assert caught.value.where == ".gitmodules:3"
     assert list((mirror.path.parent / "shop.modules").iterdir()) == []
 
@@ -359,7 +360,7 @@ async def test_a_tree_that_names_one_file_a_million_times_is_not_written(mirror:
         await git(library.path, "update-ref", "refs/heads/bomb", bomb)
         found = await commit(mirror, naming(stand.repository("secret-of-eve", "lib")), {"lib": bomb})
         with pytest.raises(SubmodulesTooLarge) as caught:
-            await export(mirror, found, "", tmp_path / "workspace", TreeLimits(), LOOPBACK)
+            await export(mirror, found, "", tmp_path / "workspace", TreeLimits(), Origin(openings=LOOPBACK))
     assert "200,000 files" in caught.value.what
     assert list((tmp_path / "workspace/lib").iterdir()) == []
 

@@ -23,7 +23,8 @@ from deployd.project.model import (
 )
 from deployd.runtimes.build_steps import build_steps
 from deployd.runtimes.paths import build_paths, runtime_paths
-from deployd.runtimes.php_fpm import fpm_start, render_fpm, render_php_ini, render_sized_ini
+from deployd.runtimes.php_fpm import fpm_start, render_fpm
+from deployd.runtimes.php_ini import render_php_ini, render_sized_ini
 from deployd.settings import config_folder
 from tests.integration.service_stand import LABEL, image_of
 

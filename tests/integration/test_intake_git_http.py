@@ -14,7 +14,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from deployd.intake.http_git import AT_ONCE_OF_ONE
+from deployd.intake.git_service import AT_ONCE_OF_ONE
 from deployd.process import open_process, run
 from tests.integration.intake_stand import Stand, developer_environment, open_stand, refs_of
 

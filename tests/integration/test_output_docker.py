@@ -18,9 +18,9 @@ from deployd.engine.errors import EngineRefused
 from deployd.engine.names import Names
 from deployd.engine.specs import ContainerSpec
 from deployd.ids import ActivityId, EnvironmentId, EnvironmentName, ProjectId
-from deployd.output.keep import KeptBounds, keep_output
 from deployd.output.outputs import Outputs
-from deployd.output.sources import Wanted
+from deployd.output.retention import Retention, keep_output
+from deployd.output.sources import OutputFilter
 
 IMAGE = "deployd/base:trixie"
 SHOP, MAIN = ProjectId("shop"), EnvironmentName("main-bvxea6p")
@@ -48,7 +48,7 @@ class Stand:
         )
 
     async def printed(self, lines: int | None = None) -> list[dict[str, str]]:
-        follower = await self.outputs.follow(SHOP_MAIN, Wanted(version=7), start="", lines=lines)
+        follower = await self.outputs.follow(SHOP_MAIN, OutputFilter(version=7), start="", lines=lines)
         found = b""
         while text := await follower.rest():
             found += text
@@ -75,7 +75,7 @@ async def test_what_a_container_prints_is_followed_bounded_cleaned_and_kept(
     with pytest.raises(EngineRefused, match="cannot read what containers print"):
         await stand.printed()
     stand.engine._folder = folder
-    follower = await stand.outputs.follow(SHOP_MAIN, Wanted(), start="", lines=None)
+    follower = await stand.outputs.follow(SHOP_MAIN, OutputFilter(), start="", lines=None)
     found: list[dict[str, str]] = []
     async with asyncio.timeout(60):
         while not found or found[-1]["text"] != "without an end":
@@ -99,8 +99,8 @@ async def test_what_a_container_prints_is_followed_bounded_cleaned_and_kept(
     before = await stand.printed()
     assert [line["text"] for line in before[-2:]] == ["the last line", "without an end"]
     assert await stand.printed(lines=2) == before[-2:]
-    await keep_output(stand.engine, seen, stand.kept, KeptBounds(5_000_000, 7))
-    await keep_output(stand.engine, seen, stand.kept, KeptBounds(5_000_000, 7))
+    await keep_output(stand.engine, seen, stand.kept, Retention(5_000_000, 7))
+    await keep_output(stand.engine, seen, stand.kept, Retention(5_000_000, 7))
     await stand.engine.ensure_container_gone(stand.name, stop_seconds=0)
     stand.crowd.generation += 1
     assert await stand.printed() == before

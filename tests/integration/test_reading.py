@@ -16,7 +16,7 @@ from deployd.process import run
 from deployd.project.model import PLATFORMSH, ReadResult
 from deployd.project.tree.limits import TreeLimits
 from deployd.reading.bounds import LARGEST_FILE_BYTES, ConfigurationTooLarge
-from deployd.reading.readers import Readers, open_readers
+from deployd.reading.reader_pool import ReaderPool, open_reader_pool
 from deployd.release.code import ProjectCode
 from deployd.settings import ProjectSettings
 from tests.integration.intake_stand import commit_files, developer_environment, make_working_tree
@@ -26,7 +26,7 @@ PROJECT = ProjectSettings(id=ProjectId("shop"))
 
 
 class Repository:
-    def __init__(self, folder: Path, readers: Readers) -> None:
+    def __init__(self, folder: Path, readers: ReaderPool) -> None:
         self.work = folder / "work"
         self.mirror = Mirror(folder / "shop.git")
         self.code = ProjectCode(lambda _: self.mirror.path, folder / "hooks", readers, TreeLimits())
@@ -45,13 +45,13 @@ class Repository:
 
 
 @pytest.fixture
-async def readers(tmp_path: Path) -> AsyncIterator[Readers]:
-    async with open_readers(tmp_path) as readers:
+async def readers(tmp_path: Path) -> AsyncIterator[ReaderPool]:
+    async with open_reader_pool(tmp_path) as readers:
         yield readers
 
 
 @pytest.fixture
-async def repository(tmp_path: Path, readers: Readers) -> Repository:
+async def repository(tmp_path: Path, readers: ReaderPool) -> Repository:
     made = Repository(tmp_path, readers)
     await make_working_tree(made.work)
     await made.mirror.ensure()

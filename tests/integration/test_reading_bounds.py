@@ -25,7 +25,7 @@ from deployd.reading.bounds import (
     TooManyReadings,
 )
 from deployd.reading.reader import Asked
-from deployd.reading.readers import MOST_PLANS_WAITING, Readers, open_readers
+from deployd.reading.reader_pool import MOST_PLANS_WAITING, ReaderPool, open_reader_pool
 from deployd.reading.trees import LONGEST_PATH_BYTES
 
 MALLORY, NEIGHBOUR = ProjectId("mallory"), ProjectId("neighbour")
@@ -38,8 +38,8 @@ ID = "a" * 40
 
 
 @pytest.fixture
-async def readers(tmp_path: Path) -> AsyncIterator[Readers]:
-    async with open_readers(tmp_path) as readers:
+async def readers(tmp_path: Path) -> AsyncIterator[ReaderPool]:
+    async with open_reader_pool(tmp_path) as readers:
         yield readers
 
 
@@ -48,7 +48,7 @@ def entry(path: str, size: int, mode: str = "100644", kind: str = "blob") -> byt
 
 
 async def read(
-    readers: Readers, content: bytes, project: ProjectId = MALLORY, *, limits: TreeLimits | None = None,
+    readers: ReaderPool, content: bytes, project: ProjectId = MALLORY, *, limits: TreeLimits | None = None,
     listing: bytes = b"", size: int | None = None,
 ) -> ReadResult:
     """A commit of one configuration file and of whatever `listing` says besides."""
@@ -79,7 +79,7 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.02)
 
 
-async def test_a_reading_that_takes_too_long_is_ended_and_keeps_nobody_else_waiting(readers: Readers) -> None:
+async def test_a_reading_that_takes_too_long_is_ended_and_keeps_nobody_else_waiting(readers: ReaderPool) -> None:
     ended: list[str] = []
 
     async def hostile() -> None:
@@ -99,7 +99,7 @@ async def test_a_reading_that_takes_too_long_is_ended_and_keeps_nobody_else_wait
         assert what.endswith(("more than 10 s of processor time, and was ended", "not done in time, and was ended"))
 
 
-async def test_a_reading_that_takes_too_much_memory_is_ended(readers: Readers) -> None:
+async def test_a_reading_that_takes_too_much_memory_is_ended(readers: ReaderPool) -> None:
     listing = b"".join(entry(str(number), 1) for number in range(2_000_000))
     with pytest.raises(ConfigurationOverran) as caught:
         await read(readers, APP, listing=listing)
@@ -111,17 +111,17 @@ async def test_a_reading_that_waits_for_ever_is_ended(tmp_path: Path) -> None:
         await asyncio.sleep(3)
         return APP
 
-    async with open_readers(tmp_path, wall_seconds=1) as readers:
+    async with open_reader_pool(tmp_path, wall_seconds=1) as readers:
         with pytest.raises(ConfigurationOverran) as caught:
             await readers.read_commit(MALLORY, Asked(TreeLimits(), listing=entry(".platform.app.yaml", 9)), hang)
         assert caught.value.what == "reading the configuration was not done in time, and was ended"
         assert (await read(readers, APP)).config is not None
 
 
-async def test_a_reading_that_nobody_waits_for_is_ended(readers: Readers, tmp_path: Path) -> None:
+async def test_a_reading_that_nobody_waits_for_is_ended(readers: ReaderPool, tmp_path: Path) -> None:
     await read(readers, APP)
-    await until(lambda: len(processes("deployd.reading.nursery", str(tmp_path))) == 1)
-    nursery = processes("deployd.reading.nursery", str(tmp_path))
+    await until(lambda: len(processes("deployd.reading.fork_server", str(tmp_path))) == 1)
+    fork_server = processes("deployd.reading.fork_server", str(tmp_path))
     asking = asyncio.Event()
 
     async def load(name: str, most_bytes: int) -> bytes:
@@ -134,23 +134,25 @@ async def test_a_reading_that_nobody_waits_for_is_ended(readers: Readers, tmp_pa
             MALLORY, Asked(TreeLimits(), listing=entry(".platform.app.yaml", 9)), load,
         ))
         await asking.wait()
-        assert len(processes("deployd.reading.nursery", str(tmp_path))) == 2
+        assert len(processes("deployd.reading.fork_server", str(tmp_path))) == 2
         reading.cancel()
-    await until(lambda: processes("deployd.reading.nursery", str(tmp_path)) == nursery)
+    await until(lambda: processes("deployd.reading.fork_server", str(tmp_path)) == fork_server)
 
 
-async def test_a_nursery_that_dies_is_replaced_and_costs_nobody_a_reading(readers: Readers, tmp_path: Path) -> None:
+async def test_a_fork_server_that_dies_is_replaced_and_costs_nobody_a_reading(
+    readers: ReaderPool, tmp_path: Path,
+) -> None:
     await read(readers, APP)
-    await until(lambda: len(processes("deployd.reading.nursery", str(tmp_path))) == 1)
-    (nursery,) = processes("deployd.reading.nursery", str(tmp_path))
+    await until(lambda: len(processes("deployd.reading.fork_server", str(tmp_path))) == 1)
+    (fork_server,) = processes("deployd.reading.fork_server", str(tmp_path))
     times = 0
 
     async def load(name: str, most_bytes: int) -> bytes:
         nonlocal times
         times += 1
         if times == 1:
-            os.kill(nursery, signal.SIGKILL)
-            await until(lambda: nursery not in processes("deployd.reading.nursery", str(tmp_path)))
+            os.kill(fork_server, signal.SIGKILL)
+            await until(lambda: fork_server not in processes("deployd.reading.fork_server", str(tmp_path)))
         return APP
 
     result, _ = await readers.read_commit(
@@ -158,19 +160,19 @@ async def test_a_nursery_that_dies_is_replaced_and_costs_nobody_a_reading(reader
     )
     assert result.config is not None
     assert times == 2
-    await until(lambda: len(processes("deployd.reading.nursery", str(tmp_path))) == 1)
-    assert processes("deployd.reading.nursery", str(tmp_path)) != [nursery]
+    await until(lambda: len(processes("deployd.reading.fork_server", str(tmp_path))) == 1)
+    assert processes("deployd.reading.fork_server", str(tmp_path)) != [fork_server]
 
 
 async def test_readers_end_with_the_daemon(tmp_path: Path) -> None:
-    async with open_readers(tmp_path) as readers:
+    async with open_reader_pool(tmp_path) as readers:
         await read(readers, APP)
-    await until(lambda: processes("deployd.reading.nursery", str(tmp_path)) == [])
+    await until(lambda: processes("deployd.reading.fork_server", str(tmp_path)) == [])
 
 
-async def test_a_nursery_that_cannot_start_is_told(tmp_path: Path) -> None:
+async def test_a_fork_server_that_cannot_start_is_told(tmp_path: Path) -> None:
     (tmp_path / "readers").write_text("in the way")
-    async with open_readers(tmp_path) as readers:
+    async with open_reader_pool(tmp_path) as readers:
         with pytest.raises(ReadersAbsent) as caught:
             await read(readers, APP)
     assert "FileExistsError" in "\n".join(caught.value.evidence)
@@ -182,14 +184,14 @@ async def test_a_nursery_that_cannot_start_is_told(tmp_path: Path) -> None:
     (TreeLimits(), entry("a/" * LONGEST_PATH_BYTES, 1), "a path of 8,000 characters"),
 ], ids=["files", "bytes", "path"])
 async def test_a_commit_that_is_too_large_is_refused(
-    readers: Readers, limits: TreeLimits, listing: bytes, said: str,
+    readers: ReaderPool, limits: TreeLimits, listing: bytes, said: str,
 ) -> None:
     with pytest.raises(TreeTooLarge) as caught:
         await read(readers, APP, limits=limits, listing=listing)
     assert said in caught.value.what
 
 
-async def test_sizes_that_the_listing_does_not_tell_are_counted_too(readers: Readers) -> None:
+async def test_sizes_that_the_listing_does_not_tell_are_counted_too(readers: ReaderPool) -> None:
     """The listing says what git says; a daemon that hands in more than it says ends the reading all the same."""
     async def load(name: str, most_bytes: int) -> bytes:
         return b"x" * 20_000_000
@@ -199,7 +201,7 @@ async def test_sizes_that_the_listing_does_not_tell_are_counted_too(readers: Rea
         await readers.read_commit(MALLORY, Asked(TreeLimits(), listing=listing), load)
 
 
-async def test_one_project_has_few_plans_waiting(readers: Readers) -> None:
+async def test_one_project_has_few_plans_waiting(readers: ReaderPool) -> None:
     refused: list[str] = []
     offer = Asked(TreeLimits(), offer=json.dumps({"branch": "main"}).encode())
 
@@ -222,7 +224,7 @@ async def test_one_project_has_few_plans_waiting(readers: Readers) -> None:
     (b'{"branch": "main", "more": 1}', "more"), (b'{"branch": "main", "listings": {"": 1}}', "listings"),
     (b"\xff", "body"), (b'{"branch": "main", "paths": ' + b"[" * 100_000, "body"),
 ])
-async def test_an_offer_that_is_none_is_told(readers: Readers, body: bytes, said: str) -> None:
+async def test_an_offer_that_is_none_is_told(readers: ReaderPool, body: bytes, said: str) -> None:
     with pytest.raises(OfferUnusable) as caught:
         await readers.read_offer(MALLORY, Asked(TreeLimits(), offer=body))
     assert said in "\n".join(caught.value.evidence)
@@ -230,7 +232,8 @@ async def test_an_offer_that_is_none_is_told(readers: Readers, body: bytes, said
 
 PROBE = '''\
 import ctypes, encodings.idna, json, os, signal, socket, sys
-from deployd.reading import nursery, reader
+from deployd.reading import reader
+from deployd.reading import fork_server
 
 port = int(sys.argv[2])
 
@@ -267,13 +270,13 @@ def probe(connection, uid):
     connection.sendall(json.dumps(said).encode())
 
 
-nursery.leave_the_host()
+fork_server.leave_the_host()
 os.chroot(sys.argv[1])
 os.chdir("/")
 ours, theirs = socket.socketpair()
 reader.serve = probe
 if os.fork() == 0:
-    nursery.be_a_reader(theirs, 2_000_000_001)
+    fork_server.be_a_reader(theirs, 2_000_000_001)
 theirs.close()
 os.wait()
 sys.stdout.write(ours.recv(65536).decode())

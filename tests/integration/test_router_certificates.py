@@ -16,7 +16,7 @@ from cryptography import x509
 from router_stand import Stand, backend, docker, free_port, route, routes, running_router, wait_until_held
 
 from deployd.certificates.local import LocalAuthority
-from deployd.certificates.storage import Window, write
+from deployd.certificates.storage import RouterCertificates, write
 from deployd.clock import SystemClock
 from deployd.router_process.default_certificate import ensure_default_certificate
 
@@ -61,14 +61,14 @@ async def until_all_show(stand: Stand, host: str, right: Callable[[dict[str, obj
 
 async def test_a_host_shows_its_own_certificate_and_the_next_one_without_a_reload(stand: Stand, tmp_path: Path) -> None:
     authority = LocalAuthority(tmp_path, SystemClock())
-    window = Window(stand.places.certificates)
+    laid_out = RouterCertificates(stand.places.certificates)
     async with stand.router() as router, backend("shop") as shop:
         await router.switch(routes(
             "shop/main", "1", *(route(host, shop.target, scheme="https") for host in ("a.test", "b.test")),
         ))
         assert "default" in str((await shown(stand, "a.test"))["issuer"])
         first = await authority.issue("a.test")
-        window.show({"a.test": first, "nobody.test": await authority.issue("nobody.test")})
+        laid_out.show({"a.test": first, "nobody.test": await authority.issue("nobody.test")})
         await until_all_show(stand, "a.test", lambda seen: "deployd on" in str(seen["issuer"]))
         assert "default" in str((await shown(stand, "b.test"))["issuer"])
         assert "default" in str((await shown(stand, "nobody.test"))["issuer"]), "a name that leads nowhere"
@@ -81,7 +81,7 @@ async def test_a_host_shows_its_own_certificate_and_the_next_one_without_a_reloa
             assert (await answer.json())["backend"] == "shop"
 
         serial = (await shown(stand, "a.test"))["serial"]
-        window.show({"a.test": await authority.issue("a.test")})
+        laid_out.show({"a.test": await authority.issue("a.test")})
         await until_all_show(stand, "a.test", lambda seen: seen["serial"] != serial)
 
 
@@ -98,12 +98,12 @@ async def test_a_file_that_is_no_certificate_does_not_end_the_handshake(stand: S
 def test_keys_are_for_root_and_nginx_only(stand: Stand, tmp_path: Path) -> None:
     certificate = asyncio.run(LocalAuthority(tmp_path, SystemClock()).issue("key.test"))
     assert certificate.ends > datetime.now(UTC)
-    Window(stand.places.certificates).show({"key.test": certificate})
+    RouterCertificates(stand.places.certificates).show({"key.test": certificate})
     file = stand.places.certificates / "key.test.pem"
     assert (file.stat().st_mode & 0o777, file.stat().st_gid) == (0o640, 33)
     assert (file.parent.stat().st_mode & 0o777) == 0o710
     assert "Permission denied" in docker("exec", "-u", "nobody", stand.name, "cat", str(file), check=False)
-    Window(stand.places.certificates).show({})
+    RouterCertificates(stand.places.certificates).show({})
     assert not os.listdir(file.parent)
 
 

@@ -22,7 +22,7 @@ from cryptography import x509
 from router_stand import Backend, Stand, backend, docker, free_port, route, routes, running_router, wait_until_held
 
 from deployd.certificates.local import LocalAuthority
-from deployd.certificates.storage import Window
+from deployd.certificates.storage import RouterCertificates
 from deployd.clock import SystemClock
 from deployd.process import run
 from deployd.project.model import Hsts, RouteTls
@@ -178,7 +178,7 @@ async def test_a_held_connection_that_is_closed_is_forgotten_over_quic_too(door:
 
 async def test_a_host_shows_its_own_certificate_over_quic(door: Door) -> None:
     authority = LocalAuthority(door.folder / "authority", SystemClock())
-    Window(door.stand.places.certificates).show({"own.test": await authority.issue("own.test")})
+    RouterCertificates(door.stand.places.certificates).show({"own.test": await authority.issue("own.test")})
     await door.set(door.route("own.test"), door.route("other.test"))
     for host, issuer in (("own.test", "deployd on"), ("OWN.test", "deployd on"), ("other.test", "default")):
         seen = await door.get(host)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from deployd.daemon.sealer import open_sealer
+from deployd.daemon.secrets_key import open_sealer
 from deployd.ids import EnvironmentId, EnvironmentName, ProjectId
 from deployd.settings import Settings
 from deployd.state import secrets

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from deployd.process import Output
-from deployd.project.model import Endpoint
+from deployd.project.model import Endpoint, MysqlConfiguration, MysqlProperties
 from deployd.services.families import family_of
 from tests.integration.service_stand import Stand, service, standing
 
@@ -13,7 +13,9 @@ WANTED = service("mariadb", "11.8", schemas=("main", "shop_data"), endpoints=(
     Endpoint("mysql", "main", {"main": "admin", "shop_data": "admin"}),
     Endpoint("reader", "main", {"main": "ro"}),
     Endpoint("writer", None, {"main": "rw"}),
-), configuration={"properties": {"max_allowed_packet": 64, "default_collation": "utf8mb4_general_ci"}})
+), configuration=MysqlConfiguration(
+    MysqlProperties(max_allowed_packet_mb=64, default_collation="utf8mb4_general_ci"),
+))
 
 
 async def sql(stand: Stand, endpoint: str, statement: str, *, database: str = "main", check: bool = True) -> Output:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from deployd.process import Output
-from deployd.project.model import Endpoint
+from deployd.project.model import Endpoint, RedisConfiguration
 from tests.integration.service_stand import Stand, service, standing
 
 RABBITMQ = service("rabbitmq", "4.0", schemas=("orders",), endpoints=(Endpoint("rabbitmq"),))
@@ -24,7 +24,7 @@ echo $queue->get(AMQP_AUTOACK)->getBody();
 
 def redis(kind: str, version: str) -> object:
     return service(kind, version, endpoints=(Endpoint(kind.split("-")[0]),),
-                   configuration={"maxmemory_policy": "volatile-ttl"})
+                   configuration=RedisConfiguration("volatile-ttl"))
 
 
 @pytest.mark.parametrize(("kind", "version"), [("redis", "8.0"), ("redis", "7.0"), ("valkey", "8.1")])

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from deployd.process import Output
-from deployd.project.model import Endpoint
+from deployd.project.model import Endpoint, PostgresqlConfiguration
 from deployd.services.families import family_of
 from tests.integration.service_stand import Stand, service, standing
 
@@ -14,7 +14,7 @@ WANTED = service("postgresql", "17", schemas=("main", "shop-data"), endpoints=(
     Endpoint("second", "main", {"main": "admin"}),
     Endpoint("reader", "main", {"main": "ro"}),
     Endpoint("writer", "main", {"main": "rw", "shop-data": "ro"}),
-), configuration={"extensions": ["pg_trgm"]})
+), configuration=PostgresqlConfiguration(extensions=("pg_trgm",)))
 
 
 async def sql(stand: Stand, endpoint: str, statement: str, *, database: str = "main", check: bool = True) -> Output:

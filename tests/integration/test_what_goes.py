@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from deployd.activity.net import Net
-from deployd.confined.going import put_aside
+from deployd.confined.trash import move_to_trash
 from deployd.process import run
 from deployd.upkeep.going import remove_what_goes
 
@@ -34,15 +34,15 @@ async def test_a_tree_is_gone_from_its_place_at_once_and_from_the_disk_by_and_by
         for number in range(500):
             (tree / str(number)).write_text("x")
     (stubborn / "mounted").mkdir(parents=True)
-    await put_aside(state / "nothing", going)
+    await move_to_trash(state / "nothing", going)
     assert not going.exists()
-    await put_aside(workspace, going)
+    await move_to_trash(workspace, going)
     assert not workspace.exists()
     [aside] = going.iterdir()
     assert len(list(aside.iterdir())) == 500
-    await put_aside(elsewhere, going)   # no rename leads from there: removed on the spot
+    await move_to_trash(elsewhere, going)   # no rename leads from there: removed on the spot
     assert (elsewhere.exists(), list(going.iterdir())) == (False, [aside])
-    await put_aside(stubborn, going)
+    await move_to_trash(stubborn, going)
     [bad] = [path for path in going.iterdir() if path != aside]
     bad = bad.rename(going / "0")   # before all others
     await run("mount", "-t", "tmpfs", "tmpfs", str(bad / "mounted"))
@@ -65,6 +65,6 @@ async def test_on_a_disk_that_is_nearly_full_the_room_is_made_at_once(
     tree, going = other_disk / "work", other_disk / "going"
     tree.mkdir()
     (tree / "large").write_bytes(b"x" * 2_000_000)
-    await put_aside(tree, going)
+    await move_to_trash(tree, going)
     assert not tree.exists()
     assert not going.exists()

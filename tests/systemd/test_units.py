@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 
 from deployd.firewall.rules import table_name
-from deployd.mail.office import POSTMAN_UID
+from deployd.mail.supervisor import MAIL_SERVER_UID
 from scripts.repository import make_repository
 from tests.e2e.conftest import APP, SERVER, Developer
 from tests.systemd.host import SystemdHost, systemd_host
@@ -55,12 +55,12 @@ async def test_a_hardened_service_is_ready_when_systemd_says_so_and_deploys(host
     assert await me.page() == (200, "first on main")
 
 
-async def test_the_postman_runs_in_the_hardened_service_and_has_hardly_a_right(host: SystemdHost) -> None:
-    status = "/proc/$(pgrep -f 'mail[.]postman')/status"
+async def test_the_mail_server_runs_in_the_hardened_service_and_has_hardly_a_right(host: SystemdHost) -> None:
+    status = "/proc/$(pgrep -f 'mail[.]server')/status"
     await host.sh("sh", "-c", f"until grep -q '^CapEff.*000400$' {status}; do sleep 0.1; done", limit_seconds=60)
     found = await host.sh("sh", "-c", f"grep -E '^(Uid|CapEff|NoNewPrivs)' {status}")
     uid, capabilities, no_new = (line.split()[1] for line in found.text.splitlines())
-    assert (uid, int(capabilities, 16), no_new) == (str(POSTMAN_UID), 1 << 10, "1"), "only ports below 1024"
+    assert (uid, int(capabilities, 16), no_new) == (str(MAIL_SERVER_UID), 1 << 10, "1"), "only ports below 1024"
     async with host.daemon.session() as session, session.get("/status") as answer:
         assert (await answer.json())["reasons"] == []
 

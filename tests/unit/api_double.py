@@ -30,7 +30,7 @@ from deployd.commands.locks import LockedShape
 from deployd.commands.passes import PassShape
 from deployd.commands.repeats import RepeatCommands
 from deployd.ids import CommitId
-from deployd.output.sources import Wanted
+from deployd.output.sources import OutputFilter
 from deployd.queries.activities import ActivityShape
 from deployd.queries.audit import AuditQueries
 from deployd.queries.certificates import CertificateShape
@@ -45,7 +45,7 @@ from deployd.queries.queries import Queries
 from deployd.queries.runs import Run
 from deployd.queries.status import StatusShape
 from deployd.queries.usage import UseShape
-from deployd.reading.offer import parse_offer
+from deployd.reading.plan_body import parse_plan_body
 from deployd.router.table import RouterStatus
 from deployd.state.sessions import Session
 from deployd.upkeep.traffic import Visits
@@ -193,7 +193,7 @@ class FakeQueries:
     """What containers print."""
     mailed: list[MailShape] | None = None
     """None: one mail."""
-    asked_output: list[tuple[Wanted, str, int | None]] = field(default_factory=list)
+    asked_output: list[tuple[OutputFilter, str, int | None]] = field(default_factory=list)
     asked: list[tuple[Any, ...]] = field(default_factory=list)
     """What was to be done, planned or collected."""
     plan_lines: list[str] = field(default_factory=lambda: ["app: build (no slug yet)"])
@@ -309,7 +309,7 @@ class FakeQueries:
                 if project in (None, item.project)]
 
     async def output(
-        self, project: str, environment: str, wanted: Wanted, *, start: str, lines: int | None,
+        self, project: str, environment: str, wanted: OutputFilter, *, start: str, lines: int | None,
     ) -> FakeOutput:
         if environment == "nothing":
             raise NotFound(f"the project {project} has no environment nothing", mend="`deployd environments`")
@@ -336,7 +336,7 @@ class FakeQueries:
         return COLLECTED
 
     async def plan(self, project: str, body: bytes) -> PlanShape:
-        offered = parse_offer(body)
+        offered = parse_plan_body(body)
         self.asked.append(("plan", project, offered.branch, offered))
         return PlanShape(project=project, branch=offered.branch, lines=tuple(self.plan_lines))
 

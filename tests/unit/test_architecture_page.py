@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import re
+from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
+
+from deployd.forges.known import FORGES
+from deployd.project.offered.runtimes import RUNTIMES
 
 REPOSITORY = Path(__file__).parents[2]
 PACKAGE = REPOSITORY / "deployd"
@@ -28,8 +35,8 @@ def test_every_file_that_is_named_is_there() -> None:
 def test_who_adds_something_is_told_where_in_one_sentence() -> None:
     rows = dict(re.findall(r"^\| (an? [\w ]+) \| (.+) \|$", PAGE, re.M))
     assert rows.keys() == {
-        "a service", "a runtime", "a forge", "a step", "a kind of activity", "a command", "an API resource", "a page",
-        "an engine",
+        "a service", "a runtime", "a forge", "a step", "a kind of activity", "a command", "a setting",
+        "an API resource", "a page", "an engine",
     }
 
 
@@ -41,3 +48,18 @@ def test_unit_tests_lie_as_the_rooms_do() -> None:
 def test_activities_come_to_be_in_one_place() -> None:
     makers = [str(path.relative_to(PACKAGE)) for path in PACKAGE.rglob("*.py") if "NewActivity(" in path.read_text()]
     assert makers == ["deployment/requests.py"]
+
+
+@pytest.mark.parametrize(("names", "rooms"), [
+    (FORGES, ("forges",)), (RUNTIMES, ("runtimes", "project/offered")),
+], ids=("forges", "runtimes"))
+def test_nobody_asks_for_a_forge_or_a_runtime_by_its_name(names: dict[str, object], rooms: tuple[str, ...]) -> None:
+    own = tuple(PACKAGE / room for room in rooms)
+    others = [path for path in PACKAGE.rglob("*.py") if not any(path.is_relative_to(room) for room in own)]
+    assert [f"{path.relative_to(PACKAGE)}: {text}" for path in others for text in texts_of(path) if text in names] == []
+
+
+def texts_of(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value

@@ -84,7 +84,7 @@ WHOSE = {
         "by descriptors of confined.beneath; the folder of scripts itself is root's"),
     "git/mirror.py": ("exists mkdir open read_text rename rmtree",
         "repos/, root's"),
-    "git/gate.py": ("resolve",
+    "git/proxy.py": ("resolve",
         "no file: the name of a host"),
     "git/lfs_pointers.py": ("open",
         "a workspace before a container sees it, by descriptors of confined.beneath"),
@@ -94,7 +94,7 @@ WHOSE = {
         "work/, whose entries are root's, before a container sees them; a folder of its own in repos/"),
     "output/files.py": ("open stat",
         "Docker's own, root's, and what is kept of them"),
-    "output/keep.py": ("copyfile glob hardlink_to mkdir rename rmdir stat unlink write_bytes",
+    "output/retention.py": ("copyfile glob hardlink_to mkdir rename rmdir stat unlink write_bytes",
         "output/, root's"),
     "output/outputs.py": ("is_dir",
         "Docker's own, root's"),
@@ -126,7 +126,7 @@ WHOSE = {
         "run/, root's"),
     "upkeep/wall.py": ("read_text",
         "/proc"),
-    "upkeep/traffic_history.py": ("read_text replace write_text",
+    "upkeep/traffic_history.py": ("read_text write_text",
         "environments/, root's"),
     "activity/log_pages.py": ("read_bytes",
         "logs/, root's"),
@@ -163,7 +163,7 @@ def test_who_works_with_files_by_path_says_whose_they_are() -> None:
 
 
 def test_nobody_in_the_way_of_a_push_waits_for_a_tree_to_be_removed() -> None:
-    """It is put aside: `deployd/confined/going.py`."""
+    """It is put aside: `deployd/confined/trash.py`."""
     removing = [
         str(source.relative_to(SOURCES))
         for room in ("deployment", "release") for source in sorted((SOURCES / room).rglob("*.py"))

@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 from deployd.engine.names import Names
-from deployd.environment.hosts import Domains, resolve_routes
+from deployd.environment.domains import Domains
+from deployd.environment.routes import resolve_routes
 from deployd.ids import ActivityId, EnvironmentId
 from deployd.project import model
-from deployd.project.application.build import FLAVORS, LANGUAGES, NOT_BUILT
 from deployd.project.model import Application, Commands, Instance, Mount, PathRedirect, RouteTemplate, Web
+from deployd.project.offered.runtimes import LANGUAGES, RUNTIMES
 from deployd.project.offered.services import SERVICE_TYPES
 from deployd.project.reader import read_project
 from deployd.release.applications.containers import InstanceParts, mount_binds, web_container, worker_container
@@ -36,6 +37,10 @@ WITHOUT_EFFECT = {
     ("Application", "source_operations"): "operations",
     ("Service", "relationships"): "relationships",   # varnish alone, which cannot be run
 }
+OF_SERVICES_THAT_CANNOT_BE_RUN = (
+    model.SearchConfiguration, model.SolrConfiguration, model.SolrCore, model.VarnishConfiguration,
+    model.VaultConfiguration, model.VaultKey, model.MercureConfiguration,
+)
 NOT_OF_THE_FILES = {"Place", "Dialect", "Finding", "ReadResult", "ProjectConfig"}
 APP, SERVICES = ".platform.app.yaml", ".platform/services.yaml"
 PHP = 'name: app\ntype: php:8.4\nweb: {locations: {"/": {root: public}}}\n'
@@ -54,7 +59,7 @@ def test_every_field_of_the_model_is_used_or_said_to_be_without_effect() -> None
     used = attributes_used()
     for name, kind in vars(model).items():
         if isinstance(kind, type) and dataclasses.is_dataclass(kind) and name not in NOT_OF_THE_FILES:
-            for field in dataclasses.fields(kind):
+            for field in dataclasses.fields(kind) if kind not in OF_SERVICES_THAT_CANNOT_BE_RUN else ():
                 assert field.name in used or (name, field.name) in WITHOUT_EFFECT, f"{name}.{field.name}"
 
 
@@ -71,9 +76,15 @@ def test_a_key_without_effect_has_a_warning(text: str) -> None:
 
 
 def test_what_the_reader_accepts_for_a_build_is_what_builds_can_do() -> None:
-    assert set(LANGUAGES) == set(KNOWN)
-    accepted = {flavor for flavors in FLAVORS.values() for flavor in flavors} - set(NOT_BUILT) - {"none"}
+    assert set(LANGUAGES) == {name for name, runtime in KNOWN.items() if runtime.dependencies is not None}
+    assert set(KNOWN) <= {*RUNTIMES, *LANGUAGES}
+    accepted = {flavor for known in RUNTIMES.values() for flavor in known.flavors} - {"none"}
     assert accepted == set(BUILT)
+
+
+def test_a_runtime_that_answers_without_a_start_command_has_one_of_ours() -> None:
+    answering = {name for name, known in RUNTIMES.items() if known.server is not None}
+    assert answering == {name for name, runtime in KNOWN.items() if runtime.start is not None}
 
 
 def test_a_service_that_cannot_be_run_is_refused_before_the_push_is_accepted() -> None:
@@ -125,3 +136,16 @@ def test_the_web_server_sees_temporary_mounts_and_a_worker_has_its_own(tmp_path:
     assert web.memory_bytes >= (in_memory + 128) * 1024 * 1024, "visitors' uploads fill it, and nginx goes on"
     worker = worker_container(parts("app--w"))
     assert f"{tmp_path}/app--w/0" in {item.source for item in worker.binds}
+
+
+def test_values_that_the_reader_does_not_understand_go_only_where_somebody_elses_program_reads_them() -> None:
+    """Variables, constraints of dependencies and settings of PHP: `model/json.py` says why."""
+    package = REPOSITORY / "deployd"
+    knowing = {path.relative_to(package).parts[0] for path in package.rglob("*.py") if imports_json(path)}
+    assert knowing == {"project", "environment", "runtimes", "slugs", "reading", "activity"}   # the last one masks them
+
+
+def imports_json(path: Path) -> bool:
+    imports = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ImportFrom)]
+    named = [(node.module or "", item.name) for node in imports for item in node.names]
+    return any(module.startswith("deployd.project.model") and name == "Json" for module, name in named)

@@ -26,15 +26,15 @@ from deployd.activity.memory import Memory
 from deployd.activity.net import Net, Nets
 from deployd.activity.slots import LOOK_AGAIN_SECONDS, Need, Slots
 from deployd.certificates.certificate import Certificate
+from deployd.certificates.hosts import HttpsHosts
 from deployd.certificates.local import LocalAuthority
-from deployd.certificates.manager import Keeper
-from deployd.certificates.storage import Shelf, Window
-from deployd.certificates.wanted import Wanted
+from deployd.certificates.manager import CertificateManager
+from deployd.certificates.storage import CertificateStore, RouterCertificates, Storage
 from deployd.daemon.health import degraded
 from deployd.deployment.view import Deployment
 from deployd.environment.naming import machine_name
 from deployd.ids import CommitId, EnvironmentId, ProjectId, SlugKey
-from deployd.output.keep import KeptBounds
+from deployd.output.retention import Retention
 from deployd.release.answers.visit_words import Visit
 from deployd.settings import ProjectSettings
 from deployd.state import activities, environments
@@ -51,7 +51,7 @@ from deployd.upkeep.reconcile import Reconciler
 from deployd.upkeep.survey import Surveyor
 from deployd.upkeep.traffic import Traffic
 from tests.unit.activity import test_activity_lanes
-from tests.unit.certificates import test_certificate_keeper
+from tests.unit.certificates import test_certificate_manager
 from tests.unit.state_in_memory import MemoryStore
 from tests.unit.upkeep import test_access_logs, test_upkeep_collect_races, test_upkeep_watch
 from tests.unit.upkeep.test_upkeep_survey import Listed
@@ -397,15 +397,18 @@ async def a_repository_that_cannot_be_packed(folder: Path) -> tuple[Net, str]:
     return net, "packing the repository of aa"
 
 
-async def certificates(folder: Path, authority: Any, *hosts: str) -> tuple[Net, Keeper, dict[str, Certificate]]:
-    net, world = Net("certificates"), test_certificate_keeper.World(folder)
-    keeper = Keeper(
-        test_certificate_keeper.Hosts(set(hosts)), Shelf(folder / "shelf"), world.window,  # type: ignore[arg-type]
-        test_certificate_keeper.LoopClock(), authority, net=net,
+async def certificates(
+    folder: Path, authority: Any, *hosts: str,
+) -> tuple[Net, CertificateManager, dict[str, Certificate]]:
+    net, world = Net("certificates"), test_certificate_manager.World(folder)
+    manager = CertificateManager(
+        test_certificate_manager.Hosts(set(hosts)),  # type: ignore[arg-type]
+        Storage(CertificateStore(folder / "store"), world.router),  # type: ignore[arg-type]
+        test_certificate_manager.LoopClock(), authority, net=net,
     )
-    await keeper.round()
-    await keeper.round()
-    return net, keeper, world.window.shown
+    await manager.round()
+    await manager.round()
+    return net, manager, world.router.shown
 
 
 @case
@@ -413,10 +416,10 @@ async def a_host_whose_authority_fails(folder: Path) -> tuple[Net, str]:
     def refuses(host: str) -> str:
         return raise_poison() if host.startswith("a.") else ""
 
-    authority = test_certificate_keeper.AuthorityDouble(folder / "signer", refuses)
-    net, keeper, shown = await certificates(folder, authority, "a.deployd.dev", "b.deployd.dev")
+    authority = test_certificate_manager.AuthorityDouble(folder / "signer", refuses)
+    net, manager, shown = await certificates(folder, authority, "a.deployd.dev", "b.deployd.dev")
     assert list(shown) == ["b.deployd.dev"]
-    assert "incident" in keeper.known()[0].why, "it is not empty"
+    assert "incident" in manager.known()[0].why, "it is not empty"
     assert len(authority.asked) == 2, "it is asked again after a pause only"
     return net, ""
 
@@ -427,7 +430,7 @@ async def live_hosts_that_cannot_be_read(folder: Path) -> tuple[Net, str]:
     stand.version = replace(stand.version, routes=("https://shop.test/",))
     stand.become(APP)
     poison(stand)
-    assert await Wanted(stand.store, stand.host.settings, net).hosts() == {"shop.test": SHOP}  # type: ignore[arg-type]
+    assert await HttpsHosts(stand.store, stand.host.settings, net).hosts() == {"shop.test": SHOP}  # type: ignore[arg-type]
     return net, f"reading the hosts of shop/{BAD}"
 
 
@@ -511,16 +514,21 @@ async def a_kernel_that_does_not_say_how_much_memory_there_is(folder: Path) -> t
 @case
 async def somebody_who_cannot_say_what_is_wrong(folder: Path) -> tuple[Net, str]:
     nets = Nets()
-    told = degraded(
-        SimpleNamespace(   # type: ignore[arg-type]
+    told = degraded(SimpleNamespace(   # type: ignore[arg-type]
+        resources=SimpleNamespace(
             router_started=SimpleNamespace(troubles=("the router is old",)), wall=SimpleNamespace(troubles=list),
             mail=SimpleNamespace(troubles=lambda: ("mail: the relay is away",)),
         ),
-        SimpleNamespace(degraded=raise_poison), SimpleNamespace(left_alone={}),  # type: ignore[arg-type]
-        SimpleNamespace(waits=SimpleNamespace(stuck=["activity 7 is stuck"])),  # type: ignore[arg-type]
-        SimpleNamespace(troubles=list), nets, SimpleNamespace(troubles=list),  # type: ignore[arg-type]
-        SimpleNamespace(troubles=tuple),  # type: ignore[arg-type]
-    )
+        activities=SimpleNamespace(
+            lanes=SimpleNamespace(left_alone={}),
+            limits=SimpleNamespace(waits=SimpleNamespace(stuck=["activity 7 is stuck"])),
+        ),
+        upkeep=SimpleNamespace(
+            watch=SimpleNamespace(degraded=raise_poison), certificates=SimpleNamespace(troubles=list),
+        ),
+        observation=SimpleNamespace(usage=SimpleNamespace(troubles=list)),
+        process=SimpleNamespace(troubles=tuple), nets=nets,
+    ))
     assert told[:2] == ["the router is old", "activity 7 is stuck"]
     return nets.of("status"), "environments"
 
@@ -536,7 +544,7 @@ async def kept_output(tmp_path: Path) -> tuple[Net, str]:
     (tmp_path / "shop" / "bad" / "container" / "log").unlink()
     (tmp_path / "shop" / "bad" / "container" / "log").mkdir()
     net = Net("kept output")
-    async with running(partial(keep_output_bounded, tmp_path, KeptBounds(10, 7), net)):
+    async with running(partial(keep_output_bounded, tmp_path, Retention(10, 7), net)):
         while net.failures < 2:   # at the second time it is told
             await asyncio.sleep(60)
     assert not (tmp_path / "shop" / "good").exists()
@@ -561,16 +569,17 @@ def is_told(net: Net, says: str) -> None:
 
 
 async def test_a_name_that_no_certificate_can_hold_is_refused_with_a_reason_and_a_mend(tmp_path: Path) -> None:
-    authority = LocalAuthority(tmp_path / "authority", test_certificate_keeper.LoopClock())
-    _, keeper, shown = await certificates(tmp_path, authority, "a-ü.localhost", "b.localhost")
+    authority = LocalAuthority(tmp_path / "authority", test_certificate_manager.LoopClock())
+    _, manager, shown = await certificates(tmp_path, authority, "a-ü.localhost", "b.localhost")
     assert list(shown) == ["b.localhost"]
-    assert "no certificate can be made for this name" in keeper.known()[0].why
+    assert "no certificate can be made for this name" in manager.known()[0].why
 
 
 async def test_a_name_that_is_too_long_for_a_file_hides_no_other(tmp_path: Path) -> None:
-    certificate = await LocalAuthority(tmp_path / "authority", test_certificate_keeper.LoopClock()).issue("b.localhost")
+    authority = LocalAuthority(tmp_path / "authority", test_certificate_manager.LoopClock())
+    certificate = await authority.issue("b.localhost")
     (tmp_path / "shown").mkdir()
-    failed = Window(tmp_path / "shown").show({"a" * 253: certificate, "b.localhost": certificate})
+    failed = RouterCertificates(tmp_path / "shown").show({"a" * 253: certificate, "b.localhost": certificate})
     assert list(failed) == ["a" * 253]
     assert (tmp_path / "shown" / "b.localhost.pem").is_file()
 
@@ -592,8 +601,8 @@ NEEDS_NONE = {
     "upkeep/collect/remove.py:_volume": "one thing's",
     "upkeep/collect/look.py:_volumes": "what is needed must be known whole, before anything of the kind goes",
     "upkeep/collect/look.py:_files": "as above; each folder is counted by a program of its own, with a limit",
-    "daemon/faces.py:open": "the start: a door that cannot be opened ends it",
-    "daemon/faces.py:_set_up": "as above", "daemon/faces.py:close": "two sockets of the daemon's own",
+    "daemon/listeners.py:open": "the start: a door that cannot be opened ends it",
+    "daemon/listeners.py:_set_up": "as above", "daemon/listeners.py:close": "two sockets of the daemon's own",
 }
 """Loops over what belongs to one item, and those that must not go on: {file:function: why}"""
 

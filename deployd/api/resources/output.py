@@ -14,7 +14,7 @@ from deployd.api.asked import Asked, number_of
 from deployd.api.route import ENVIRONMENT, ApiRoute, Resource
 from deployd.errors import Unusable
 from deployd.output.outputs import place_of
-from deployd.output.sources import Wanted
+from deployd.output.sources import OutputFilter
 from deployd.queries.output import OutputShape
 
 output = Resource()
@@ -36,11 +36,11 @@ async def follow_output(asked: Asked) -> web.StreamResponse:
     return await stream(asked.request, found, follow=asked.is_set("follow"), lasts=False)
 
 
-def wanted_output(query: Mapping[str, str]) -> Wanted:
+def wanted_output(query: Mapping[str, str]) -> OutputFilter:
     """Whose output a reader wants."""
     names = {name: query.get(name, "") for name in ("app", "worker", "service", "cron")}
     version = query.get("version")
-    return Wanted(**names, version=None if version is None else number_of(version, "version"))
+    return OutputFilter(**names, version=None if version is None else number_of(version, "version"))
 
 
 def place_in_output(query: Mapping[str, str]) -> tuple[str, int | None]:

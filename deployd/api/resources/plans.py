@@ -10,7 +10,7 @@ from deployd.api.asked import Asked
 from deployd.api.bodies import read_bytes
 from deployd.api.route import PROJECT, ApiRoute, Resource
 from deployd.queries.plans import PlanShape
-from deployd.reading.offer import PlanBody
+from deployd.reading.plan_body import PlanBody
 
 plans = Resource()
 

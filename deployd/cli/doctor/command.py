@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import sys
 from collections.abc import AsyncIterator
@@ -11,17 +10,18 @@ from pathlib import Path
 
 import click
 
+from deployd.cli.command import json_option
 from deployd.cli.doctor.daemon import look_at_daemon
 from deployd.cli.doctor.docker import look_at_docker
 from deployd.cli.doctor.finding import WRONG, Finding, findings_as_json, render_finding, render_summary, wrong
+from deployd.cli.doctor.firewall import look_at_firewall
 from deployd.cli.doctor.host import look_at_clock, look_at_disk, look_at_folders, look_at_systemd, look_at_user
 from deployd.cli.doctor.network import look_at_network
 from deployd.cli.doctor.ports import look_at_ports
 from deployd.cli.doctor.programs import look_at_git, look_at_slugs
 from deployd.cli.doctor.settings import look_at_catalogue, look_at_settings
-from deployd.cli.doctor.wall import look_at_wall
-from deployd.cli.exits import FAILED
-from deployd.cli.talk import json_option
+from deployd.cli.exit_status import FAILED
+from deployd.cli.output import show_json
 from deployd.errors import DeployError
 
 
@@ -33,7 +33,7 @@ def doctor(settings: Path, as_json: bool) -> None:
     """Whether this host has what deployments need. Says how to mend what is missing; needs no daemon."""
     findings = asyncio.run(_examine(settings, quiet=as_json))
     if as_json:
-        click.echo(json.dumps(findings_as_json(findings), indent=2))
+        show_json(findings_as_json(findings))
     else:
         click.echo(render_summary(findings))
     sys.exit(FAILED if any(finding.state == WRONG for finding in findings) else 0)
@@ -55,7 +55,7 @@ async def look(path: Path, user: int) -> AsyncIterator[Finding]:
     for finding in (*findings, *more, look_at_user(user), look_at_systemd(), look_at_clock(),
                     *look_at_folders(settings), look_at_network(settings)):
         yield finding
-    yield await look_at_wall(settings, user)
+    yield await look_at_firewall(settings, user)
     yield await look_at_git()
     try:
         slugs = await look_at_slugs(settings, user)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from deployd.cli.client import DaemonUnreachable, open_client
 from deployd.cli.doctor.finding import WRONG, Finding, doubt, well
-from deployd.client import DaemonUnreachable, open_client
 from deployd.settings import Settings
 
 

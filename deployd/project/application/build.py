@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Mapping
 
-from deployd.project.application.mounts import inside
+from deployd.project.fields.fields import Field, Fields
 from deployd.project.fields.keys import Key, Table
-from deployd.project.fields.shape import Field, Fields
 from deployd.project.findings.spelling import guess, listed, shown
-from deployd.project.model import Build, BuildCache, Hook, Hooks, Json
+from deployd.project.model.application import Build, BuildCache, Hook, Hooks
+from deployd.project.model.json import Json
+from deployd.project.offered.runtimes import LANGUAGES, NOT_INSTALLED, runtime_type
+from deployd.project.tree.tree import inside
 
 BUILD = Table(
     "build",
@@ -43,18 +44,6 @@ HOOKS = Table(
     ),
     noun="`hooks`",
 )
-FLAVORS: dict[str, tuple[str, ...]] = {
-    "php": ("composer", "symfony", "none", "drupal"),
-    "nodejs": ("default", "none"),
-    "hhvm": ("composer", "symfony", "none", "drupal"),
-}
-DEFAULT_FLAVORS = {"php": "composer", "hhvm": "composer", "nodejs": "default"}
-NOT_BUILT = {"drupal": "drush make is not run; build in the build hook, with `flavor: none`"}
-MAKE_FILE = re.compile(r"(project|drupal-org(-core)?)\.make(\.ya?ml)?|[^/]+\.profile")
-"""In the application's root: what the flavor `drupal` builds from. Without one it takes the files as they are."""
-LANGUAGES = ("php", "python", "python3", "nodejs")
-NOT_INSTALLED = ("python2", "ruby", "java")
-"""Further languages of the hosted platforms, whose package managers deployd does not start."""
 
 
 def read_build(
@@ -65,31 +54,38 @@ def read_build(
         files: Gives the names of the files in the application's root.
         composed: The runtime is that of a composable image, which no flavor builds unless one is written.
     """
+    known = runtime_type(runtime)
+    default = "none" if composed else known.flavors[0]
     fields = application.fields("build", BUILD)
-    flavor = "none" if composed else DEFAULT_FLAVORS.get(runtime, "none")
     if fields is None:
-        return Build(flavor)
+        return Build(default)
     field = fields.get("flavor")
     written = field.text() if field else None
-    if field is not None and written in NOT_BUILT and written in FLAVORS.get(runtime, ()):
-        flavor = "none"
-        why, _, mend = NOT_BUILT[written].partition("; ")
-        if any(map(MAKE_FILE.fullmatch, files())):
-            field.wrong("not-supported", f"the build flavor `{written}` cannot be honoured: {why}", mend)
+    flavor = default if field is None or written is None else _flavor(field, written, runtime, files, default)
+    return Build(flavor, _caches(fields.get("caches")))
+
+
+def _flavor(field: Field, written: str, runtime: str, files: Callable[[], Collection[str]], default: str) -> str:
+    """The flavor that is built; the default one with a finding when what is written cannot be."""
+    known = runtime_type(runtime)
+    not_built = (known.not_built or {}).get(written)
+    if not_built is not None:
+        if any(map(not_built.sources.fullmatch, files())):
+            what = f"the build flavor `{written}` cannot be honoured: {not_built.why}"
+            field.wrong("not-supported", what, not_built.mend)
         else:
             what = f"the build flavor `{written}` finds nothing to build from: the files are taken as they are"
             field.warn("not-honoured", what, "write `flavor: none`, which is the same without a make file")
-    elif field is not None and written is not None:
-        allowed = FLAVORS.get(runtime, ("none",))
-        if written not in allowed and not (written == "default" and runtime):
-            field.wrong(
-                "not-allowed",
-                f"`{shown(written)}` is not a build flavor of {runtime or 'this runtime'}",
-                guess(written, [name for name in allowed if name not in NOT_BUILT]),
-            )
-        else:
-            flavor = written if written in allowed else "none"
-    return Build(flavor, _caches(fields.get("caches")))
+        return "none"
+    if written in known.flavors:
+        return written
+    if written == "default" and runtime:
+        return "none"
+    field.wrong(
+        "not-allowed", f"`{shown(written)}` is not a build flavor of {runtime or 'this runtime'}",
+        guess(written, known.flavors),
+    )
+    return default
 
 
 def _caches(field: Field | None) -> tuple[BuildCache, ...]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
+from deployd.project.fields.fields import Field, Fields
 from deployd.project.fields.keys import Key, Table
-from deployd.project.fields.shape import Field, Fields
 from deployd.project.findings.spelling import shown
-from deployd.project.model import Cron
+from deployd.project.model.application import Cron
 from deployd.project.yaml.nodes import ScalarNode
 
 CRON = Table(

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from deployd.project.application.build import read_build, read_dependencies, read_hooks
 from deployd.project.application.crons import read_crons
+from deployd.project.application.find import Definition
 from deployd.project.application.instance import INSTANCE_KEYS
-from deployd.project.application.mounts import inside
 from deployd.project.application.operations import read_operations, read_preflight, read_source_operations
 from deployd.project.application.runtime import read_runtime
 from deployd.project.application.stack import read_kind
 from deployd.project.application.web import read_web
 from deployd.project.application.workers import read_workers
+from deployd.project.container.names import check_name
+from deployd.project.fields.fields import Field, Fields
 from deployd.project.fields.keys import Key, Table
-from deployd.project.fields.shape import Field, Fields
 from deployd.project.findings.spelling import shown
-from deployd.project.model import Application, Place
-from deployd.project.targets import Targets
+from deployd.project.model.application import Application
+from deployd.project.model.place import Place
+from deployd.project.relationship_targets import Targets
 from deployd.project.tree.files import Files
-from deployd.project.yaml.nodes import MapNode, ScalarNode
+from deployd.project.tree.tree import inside
+from deployd.project.yaml.nodes import MapNode
 
 APPLICATION = Table(
     "application",
@@ -96,37 +98,6 @@ SOURCE = Table(
     ),
     noun="`source`",
 )
-NAME = re.compile(r"[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?", re.ASCII)
-
-
-@dataclass(frozen=True, slots=True)
-class Definition:
-    """An application that was found and not read yet."""
-
-    node: MapNode
-    default_root: str
-    """Folder of the app file; "" for `applications.yaml`."""
-    name: ScalarNode | None
-    """Where the name stands: the value of `name`, or the key in `applications.yaml`."""
-    label: str
-    """How findings call it before its name is known."""
-
-    @property
-    def written_name(self) -> str | None:
-        return self.name.text if self.name is not None else None
-
-
-def check_name(field: Field, name: str) -> bool:
-    """Whether a name of an application or a service can be one; it becomes part of host and container names."""
-    if NAME.fullmatch(name):
-        return True
-    suggestion = re.sub(r"[^a-z0-9_-]+", "-", name.lower()).strip("-_")[:63]
-    field.wrong(
-        "bad-name",
-        f"`{shown(name)}` cannot be a name",
-        "use lower-case letters, digits, `-` and `_`, at most 63" + (f": `{suggestion}`" if suggestion else ""),
-    )
-    return False
 
 
 def read_application(definition: Definition, fields: Fields, files: Files, targets: Targets) -> Application | None:

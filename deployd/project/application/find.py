@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator
+from dataclasses import dataclass
 
-from deployd.project.application.definition import Definition
-from deployd.project.application.mounts import inside
-from deployd.project.fields.shape import Field
-from deployd.project.model import Dialect, Place
+from deployd.project.fields.fields import Field
+from deployd.project.model.dialect import Dialect
+from deployd.project.model.place import Place
 from deployd.project.tree.files import MOST_APPLICATIONS, Files
 from deployd.project.tree.includes import Includes
+from deployd.project.tree.tree import inside
 from deployd.project.yaml.nodes import Entry, ListNode, MapNode, Node, ScalarNode, TagNode, is_null
 
 
@@ -33,9 +34,8 @@ def find_applications(files: Files, dialect: Dialect, includes: Includes) -> tup
             complete = False
             continue
         folder = posixpath.dirname(path)
-        definition = _definition(
-            document, folder, None, (folder,), includes, f"in {folder or 'the root folder'}", files
-        )
+        part = _Part(document, f"in {folder or 'the root folder'}", folder)
+        definition = _definition(part, (folder,), includes, files)
         if definition is None:
             complete = False
         else:
@@ -91,40 +91,38 @@ def _of_list(
         entries = []
         yield None
     for number, (key, node) in enumerate(entries):
-        yield _definition(node, "", key, bases, includes, f"number {number + 1}", files)
+        yield _definition(_Part(node, f"number {number + 1}", key=key), bases, includes, files)
 
 
-def _definition(
-    node: Node,
-    folder: str,
-    key: ScalarNode | None,
-    bases: tuple[str, ...],
-    includes: Includes,
-    label: str,
-    files: Files,
-) -> Definition | None:
-    node = includes.document_of(node, bases)
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Where an application is written: an app file, or an entry of `applications.yaml`."""
+
+    node: Node
+    label: str
+    folder: str = ""
+    key: ScalarNode | None = None
+
+
+def _definition(part: _Part, bases: tuple[str, ...], includes: Includes, files: Files) -> Definition | None:
+    node = includes.document_of(part.node, bases)
     bases = tuple(dict.fromkeys((*bases, posixpath.dirname(node.file))))
     node = _with_source_resolved(node, bases, includes)
     root = _source_root(node)
     resolved = includes.resolve(node, bases if root is None else (root, *bases))
     if not isinstance(resolved, MapNode):
-        path = f"applications.{key.text}" if key is not None else f"applications[{label}]"
+        path = f"applications.{part.key.text}" if part.key is not None else f"applications[{part.label}]"
         what = "the file is empty" if is_null(resolved) else f"this is {resolved.kind}"
         Field(resolved, path, files.findings).wrong(
             "wrong-type", f"an application is a mapping of keys, {what}", "begin with `name:` and `type:`"
         )
         return None
-    name_entry = resolved.get("name")
-    name = key
-    if (
-        name is None
-        and name_entry is not None
-        and isinstance(name_entry.value, ScalarNode)
-        and not is_null(name_entry.value)
-    ):
-        name = name_entry.value
-    return Definition(resolved, folder, name, label)
+    return Definition(resolved, part.folder, part.key or _written_name(resolved), part.label)
+
+
+def _written_name(application: MapNode) -> ScalarNode | None:
+    entry = application.get("name")
+    return entry.value if entry and isinstance(entry.value, ScalarNode) and not is_null(entry.value) else None
 
 
 def _with_source_resolved(node: Node, bases: tuple[str, ...], includes: Includes) -> Node:
@@ -144,3 +142,20 @@ def _source_root(node: Node) -> str | None:
     if root is None or not isinstance(root.value, ScalarNode) or is_null(root.value):
         return None
     return inside(root.value.text)
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """An application that was found and not read yet."""
+
+    node: MapNode
+    default_root: str
+    """Folder of the app file; "" for `applications.yaml`."""
+    name: ScalarNode | None
+    """Where the name stands: the value of `name`, or the key in `applications.yaml`."""
+    label: str
+    """How findings call it before its name is known."""
+
+    @property
+    def written_name(self) -> str | None:
+        return self.name.text if self.name is not None else None

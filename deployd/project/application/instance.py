@@ -10,38 +10,39 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from deployd.project.application.firewall import read_firewall
 from deployd.project.application.mounts import read_mounts
 from deployd.project.application.relationships import read_relationships
 from deployd.project.application.variables import read_variables
-from deployd.project.fields.keys import Key, Table
-from deployd.project.fields.shape import Field, Fields
+from deployd.project.container.firewall import read_firewall
+from deployd.project.container.resources import (
+    ACCESS,
+    ACCESS_MEND,
+    DISK,
+    DISK_MEND,
+    FILTER,
+    MOST_DISK_MB,
+    PROFILE_KEY,
+    RESOURCES_KEY,
+    SIZE_KEY,
+    read_profile,
+    read_resources,
+    read_size,
+)
+from deployd.project.fields.fields import Field, Fields
+from deployd.project.fields.keys import Key
 from deployd.project.findings.spelling import guess, nearest, shown
-from deployd.project.model import Commands, Instance, Resources
-from deployd.project.targets import Targets
+from deployd.project.model.application import Commands, Instance
+from deployd.project.relationship_targets import Targets
 
-SIZES = ("AUTO", "XS", "S", "M", "L", "XL", "2XL", "4XL")
-PROFILES = ("HIGH_CPU", "BALANCED", "HIGH_MEMORY", "HIGHER_MEMORY")
 ROLES = ("viewer", "contributor", "admin")
 LEAST_DISK_MB = 128
 SIZED = ("local", "storage")
 """Sources of mounts that an instance's `disk` is for."""
-SIZE = "write `size: L`, or ask the operator for larger `sizes`"
-DISK = "Docker's volumes have no quota and share the disk of the host"
-DISK_MEND = "nothing to change here: leave room on the host"
-ACCESS = "who may do what is said by deployd's tokens and keys"
-ACCESS_MEND = "remove it, or keep it for another host"
-FILTER = "filter on the host, if it matters"
 INSTANCE_KEYS = (
-    Key(
-        "size",
-        "`AUTO`, `XS`, `S`, `M`, `L`, `XL`, `2XL` or `4XL`",
-        "memory and CPUs as the operator's `sizes` say",
-        "`AUTO`",
-    ),
-    Key("disk", "integer, MB, at least 128", DISK, "none", "once", DISK_MEND),
-    Key("resources", "mapping", "memory and CPUs come from `size`", treatment="warned", mend=SIZE),
-    Key("container_profile", "string", "memory and CPUs come from `size`", treatment="warned", mend=SIZE),
+    SIZE_KEY,
+    Key("disk", f"integer, MB, at least {LEAST_DISK_MB}", DISK, "none", "once", DISK_MEND),
+    RESOURCES_KEY,
+    PROFILE_KEY,
     Key("access", "mapping: `ssh`", ACCESS, "`{ssh: contributor}`", "warned", ACCESS_MEND),
     Key("relationships", "mapping", "ways to services and other applications", "`{}`"),
     Key("mounts", "mapping", "folders that stay writable", "`{}`"),
@@ -49,14 +50,6 @@ INSTANCE_KEYS = (
     Key("variables", "mapping of mappings", "by prefix: `env`, `php` and others", "`{}`"),
     Key("firewall", "mapping: `outbound`", "outbound traffic is not filtered yet", treatment="warned", mend=FILTER),
     Key("additional_hosts", "mapping of host name to IP address", "lines of the container's hosts file", "`{}`"),
-)
-RESOURCES = Table(
-    "resources",
-    (
-        Key("base_memory", "integer, MB", treatment="noted"),
-        Key("memory_ratio", "integer, MB", treatment="noted"),
-    ),
-    noun="`resources`",
 )
 _HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?", re.ASCII)
 
@@ -75,11 +68,9 @@ class Scope:
 
 def read_instance(scope: Scope, commands: Commands, targets: Targets) -> Instance:
     """An instance with the application's values filled in."""
-    size = scope.get("size")
     disk = scope.get("disk")
-    profile = scope.get("container_profile")
     mounts = read_mounts(scope.get("mounts"), targets)
-    disk_mb = disk.integer(LEAST_DISK_MB, 100_000_000, "MB") if disk else None
+    disk_mb = disk.integer(LEAST_DISK_MB, MOST_DISK_MB, "MB") if disk else None
     mounts_field = scope.get("mounts")
     sized = targets.dialect.sizes_disks
     if sized and disk is None and mounts_field is not None and any(mount.source in SIZED for mount in mounts):
@@ -90,7 +81,7 @@ def read_instance(scope: Scope, commands: Commands, targets: Targets) -> Instanc
         )
     return Instance(
         commands=commands,
-        size=(size.one_of(SIZES) if size else None) or "AUTO",
+        size=read_size(scope.get("size")),
         disk_mb=disk_mb,
         mounts=mounts,
         relationships=read_relationships(scope.get("relationships"), targets),
@@ -98,18 +89,9 @@ def read_instance(scope: Scope, commands: Commands, targets: Targets) -> Instanc
         access=_access(scope.get("access")),
         firewall=read_firewall(scope.get("firewall")),
         resources=read_resources(scope.get("resources")),
-        container_profile=profile.one_of(PROFILES) if profile else None,
+        container_profile=read_profile(scope.get("container_profile")),
         additional_hosts=_hosts(scope.get("additional_hosts")),
         timezone=read_timezone(scope.get("timezone")),
-    )
-
-
-def read_resources(field: Field | None) -> Resources | None:
-    fields = field.fields(RESOURCES) if field else None
-    if fields is None:
-        return None
-    return Resources(
-        fields.integer("base_memory", 1, 1_000_000, "MB"), fields.integer("memory_ratio", 1, 1_000_000, "MB")
     )
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from deployd.project.application.locations import MOST_RULES, read_index, read_passthru, read_root
-from deployd.project.fields.durations import read_expires
+from deployd.project.application.locations import MOST_RULES
+from deployd.project.application.web_paths import read_index, read_passthru, read_root
+from deployd.project.fields.fields import Field, Fields
 from deployd.project.fields.keys import Key
 from deployd.project.fields.nginx_variables import check_groups
 from deployd.project.fields.patterns import check_pattern
-from deployd.project.fields.shape import Field, Fields
-from deployd.project.model import Location, Rule
+from deployd.project.fields.quantities import read_expires
+from deployd.project.model.web import Location, Rule
 
 LEGACY_KEYS = (
     Key("document_root", "path", "old form of `locations`: root"),

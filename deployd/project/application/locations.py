@@ -5,16 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from deployd.project.application.mounts import inside
-from deployd.project.fields.durations import read_expires, read_size_bytes
+from deployd.project.application.web_paths import UNSAFE, check_length, read_index, read_passthru, read_root
+from deployd.project.fields.fields import Field, Fields
 from deployd.project.fields.keys import Key, Table
 from deployd.project.fields.nginx_literal import LONGEST_WORD, is_too_long, plain
 from deployd.project.fields.nginx_variables import check_groups, check_variables
 from deployd.project.fields.patterns import check_pattern
-from deployd.project.fields.shape import Field, Fields
+from deployd.project.fields.quantities import read_expires, read_size_bytes
 from deployd.project.findings.spelling import shown
-from deployd.project.model import Location, RequestBuffering, Rule
-from deployd.project.yaml.nodes import MapNode, Node, ScalarNode
+from deployd.project.model.web import Location, RequestBuffering, Rule
+from deployd.project.yaml.nodes import MapNode, Node
 
 _IN_BOTH = (
     Key(
@@ -54,11 +54,9 @@ BUFFERING = Table(
     noun="`request_buffering`",
 )
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", re.ASCII)
-_UNSAFE = re.compile(r"[\x00-\x1f\x7f{};\"'\\]")  # would end or begin something in the web server's configuration
 _NOT_IN_HEADERS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 MOST_LOCATIONS = 200
 MOST_RULES = 500  # of all locations together
-LONGEST_PATH = 1_000  # bytes; with what is put around it, a word of nginx
 
 
 def read_locations(field: Field) -> tuple[Location, ...]:
@@ -85,12 +83,12 @@ def read_locations(field: Field) -> tuple[Location, ...]:
             entry.wrong_name(
                 "slash-missing", f"the location `{shown(path)}` does not begin with a slash", f'write "/{shown(path)}"'
             )
-        elif _UNSAFE.search(path):
+        elif UNSAFE.search(path):
             entry.wrong_name(
                 "bad-path", f"`{shown(path)}` is not a path", "write a plain prefix; patterns go into `rules`"
             )
         else:
-            _check_length(entry, path, of_key=True)
+            check_length(entry, path, of_key=True)
         other = there.setdefault(path.rstrip("/"), entry)
         if other is not entry:
             entry.wrong_name(
@@ -111,15 +109,6 @@ def read_locations(field: Field) -> tuple[Location, ...]:
 def _count_rules(location: Node) -> int:
     rules = location.get("rules") if isinstance(location, MapNode) else None
     return len(rules.value.entries) if rules is not None and isinstance(rules.value, MapNode) else 0
-
-
-def _check_length(field: Field, path: str, *, of_key: bool = False) -> None:
-    if len(path.encode()) > LONGEST_PATH:
-        say = field.wrong_name if of_key else field.wrong
-        say(
-            "path-too-long", f"`{shown(path)}` has {len(path.encode()):,} bytes, at most {LONGEST_PATH:,} are allowed",
-            "write a shorter path",
-        )
 
 
 def _location(path: str, fields: Fields) -> Location:
@@ -143,64 +132,6 @@ def _location(path: str, fields: Fields) -> Location:
         request_buffering=_buffering(fields),
         rules=_rules(rules) if rules else (),
     )
-
-
-def read_root(field: Field | None, *, absolute: bool = False) -> str | None:
-    """Folder of static files; one that leads out is wrong.
-
-    Args:
-        absolute: A slash in front means nothing (old keys).
-    """
-    text = field.text() if field else None
-    if field is None or text is None:
-        return None
-    if text.startswith("/") and text.strip("/") and not absolute:
-        field.wrong(
-            "absolute-path",
-            f"`{shown(text)}` is an absolute path, a root is a folder of the application",
-            f"write `{text.strip('/').removeprefix('app/')}`",
-        )
-        return None
-    path = inside(text)
-    if path is not None and (_UNSAFE.search(path) or "$" in path):
-        field.wrong(
-            "bad-path", f"`{shown(text)}` is not the path of a folder", "use letters, digits and `/`, `-`, `_`, `.`"
-        )
-    if path is None:
-        field.wrong("outside-application", f"`{shown(text)}` leads out of the application", "write a path without `..`")
-    else:
-        _check_length(field, path)
-    return path
-
-
-def read_passthru(field: Field | None) -> bool | str | None:
-    if field is None:
-        return None
-    value = field.node.value if isinstance(field.node, ScalarNode) else None
-    if isinstance(value, bool):
-        return value
-    if not isinstance(value, str):
-        field.wrong(
-            "wrong-type",
-            "`passthru` must be true, false or a path",
-            "write `true`, `false` or a path like `/index.php`",
-        )
-        return None
-    if value.lower() in ("true", "false"):
-        field.wrong("wrong-type", f'`passthru` is the text "{value}" here', f"remove the quotes: {value.lower()}")
-        return None
-    if not value.startswith("/"):
-        field.wrong(
-            "slash-missing",
-            f"the path `{shown(value)}` of `passthru` does not begin with a slash",
-            f'write "/{shown(value)}"',
-        )
-        return None
-    if _UNSAFE.search(value) or " " in value:
-        field.wrong("bad-path", f"`{shown(value)}` is not a path", "write a path like `/index.php`")
-        return None
-    _check_length(field, value)
-    return value
 
 
 def read_headers(field: Field | None) -> Mapping[str, str] | None:
@@ -227,27 +158,12 @@ def read_headers(field: Field | None) -> Mapping[str, str] | None:
     return found
 
 
-def read_index(field: Field) -> tuple[str, ...]:
-    """Names of files that stand for their folder."""
-    names = []
-    for item in field.items():
-        name = item.text()
-        if name is None:
-            continue
-        if not name or "/" in name.strip("/") or _UNSAFE.search(name) or re.search(r"[\s$]", name):
-            item.wrong("bad-path", f"`{shown(name)}` is not the name of a file", "write a name like `index.html`")
-            continue
-        _check_length(item, name)
-        names.append(name)
-    return tuple(names)
-
-
 def _buffering(fields: Fields) -> RequestBuffering:
     buffering = fields.fields("request_buffering", BUFFERING)
     if buffering is None:
         return RequestBuffering()
-    size = read_size_bytes(buffering.get("max_request_size"))
-    return RequestBuffering(buffering.boolean("enabled", True), 262_144_000 if size is None else size)
+    enabled, size = buffering.boolean("enabled", True), read_size_bytes(buffering.get("max_request_size"))
+    return RequestBuffering(enabled) if size is None else RequestBuffering(enabled, size)
 
 
 def _rules(field: Field) -> tuple[Rule, ...]:

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import posixpath
 
+from deployd.project.fields.fields import Field
 from deployd.project.fields.keys import Key, Table
-from deployd.project.fields.shape import Field
 from deployd.project.findings.findings import Findings
 from deployd.project.findings.spelling import guess, listed, nearest, shown
-from deployd.project.model import Application
+from deployd.project.model.application import Application
+from deployd.project.model.dialect import MAGENTO
 from deployd.project.tree.files import Files
 from deployd.project.yaml.nodes import ListNode, MapNode, is_null
 
-FILE = ".magento.env.yaml"
+FILE = MAGENTO.tool_file
 ENV = Table(
     FILE,
     (Key("stage", "mapping", "variables by stage", treatment="noted"), Key("log", "mapping", treatment="noted")),

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Literal, cast
 
+from deployd.project.fields.fields import Field
 from deployd.project.fields.keys import Key, Table
-from deployd.project.fields.shape import Field
 from deployd.project.findings.spelling import guess, listed, nearest, shown
-from deployd.project.model import Mount
-from deployd.project.targets import Targets
+from deployd.project.model.application import Mount
+from deployd.project.offered.services import WITHOUT_CONTAINER
+from deployd.project.relationship_targets import Targets
+from deployd.project.tree.tree import inside
 from deployd.project.yaml.nodes import ScalarNode
 
 MOUNT = Table(
@@ -126,19 +128,13 @@ def _is_too_long(path: str) -> bool:
     return len(path.encode()) > LONGEST_PATH
 
 
-def inside(path: str) -> str | None:
-    """A path without outer slashes and dots; None when it leads out."""
-    parts = [part for part in path.split("/") if part not in ("", ".")]
-    return None if ".." in parts or "\0" in path or "\n" in path else "/".join(parts)
-
-
 def _service(field: Field | None, targets: Targets) -> str | None:
     name = None if field is None else field.text()
     if field is None or name is None:
         return None
     if name not in targets.services:
         if targets.complete:
-            storages = [item.name for item in targets.services.values() if item and item.kind == "network-storage"]
+            storages = [item.name for item in targets.services.values() if item and item.kind in WITHOUT_CONTAINER]
             near = nearest(name, storages)
             mend = (
                 f"did you mean `{near}`?"
@@ -148,7 +144,7 @@ def _service(field: Field | None, targets: Targets) -> str | None:
             field.wrong("no-such-service", f"there is no service `{shown(name)}`", mend)
         return None
     service = targets.services[name]
-    if service is not None and service.kind != "network-storage":
+    if service is not None and service.kind not in WITHOUT_CONTAINER:
         field.wrong(
             "not-a-storage",
             f"`{name}` is `{service.type}`, and only a `network-storage` can be mounted",

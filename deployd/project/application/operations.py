@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from deployd.project.application.instance import ROLES
+from deployd.project.fields.fields import Fields
 from deployd.project.fields.keys import Key, Table
-from deployd.project.fields.shape import Fields
-from deployd.project.model import Operation, Preflight
+from deployd.project.model.application import Operation, Preflight
 
 SOURCE_OPERATION = Table(
     "source.operations.<name>", (Key("command", "shell command", treatment="noted"),), noun="a source operation"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 
+from deployd.project.fields.fields import Field
 from deployd.project.fields.keys import Key, Table
-from deployd.project.fields.shape import Field
 from deployd.project.findings.spelling import shown
-from deployd.project.model import Relationship
-from deployd.project.targets import Targets
+from deployd.project.model.container import Relationship
+from deployd.project.relationship_targets import Targets, split_endpoint
 from deployd.project.yaml.nodes import MapNode
 
 RELATIONSHIP = Table(
@@ -59,19 +59,3 @@ def _read_one(name: str, field: Field, targets: Targets) -> Relationship | None:
         return None
     known = targets.endpoint_of(field, target, endpoint)
     return None if known is None else Relationship(name, target, known, field.place)
-
-
-def split_endpoint(field: Field, written: str, targets: Targets) -> tuple[str, str] | None:
-    """`mysql:mysql` → the two parts, or None with a finding."""
-    target, colon, endpoint = written.partition(":")
-    target, endpoint = target.strip(), endpoint.strip()
-    if colon and target and endpoint:
-        return target, endpoint
-    usual = "http" if target in targets.applications else "endpoint"
-    service = targets.services.get(target)
-    if service is not None and service.endpoints:
-        usual = service.endpoints[0].name
-    field.wrong(
-        "endpoint-missing", f'"{shown(written)}" does not name an endpoint', f'write "{target or "service"}:{usual}"'
-    )
-    return None

@@ -1,13 +1,20 @@
-"""`runtime`: settings of the language; all of the documented ones are PHP's (configuration format 4.15). Pure."""
+"""`runtime`: settings of the language (configuration format 4.15). Pure.
+
+The tables are PHP's, the only language with documented ones; which extensions there are says the row of the runtime.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from deployd.project.application.variables import INI_NAME
+from deployd.project.fields.fields import Field, Fields
 from deployd.project.fields.keys import Key, Table
-from deployd.project.fields.shape import Field, Fields
 from deployd.project.findings.spelling import nearest, shown
-from deployd.project.model import Extension, Json, Runtime
-from deployd.project.offered.php_extensions import extension_names, extension_state
+from deployd.project.model.application import Extension, Runtime
+from deployd.project.model.json import Json
+from deployd.project.offered.runtime_type import Extensions, State
+from deployd.project.offered.runtimes import runtime_type
 from deployd.project.yaml.nodes import MapNode
 
 RUNTIME = Table(
@@ -46,11 +53,26 @@ EXTENSION = Table(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class _Language:
+    title: str
+    version: str
+    extensions: Extensions
+
+    def __str__(self) -> str:
+        return f"{self.title} {self.version}"
+
+    def state(self, extension: str) -> State | None:
+        return self.extensions.state(extension, self.version)
+
+
 def read_runtime(field: Field | None, runtime: str, version: str) -> Runtime:
+    known = runtime_type(runtime)
     if field is None:
         return Runtime()
-    if runtime not in ("php", "hhvm"):
+    if known.extensions is None:
         return _of_other_languages(field, runtime)
+    language = _Language(known.title, version, known.extensions)
     fields = field.fields(RUNTIME)
     if fields is None:
         return Runtime()
@@ -58,8 +80,8 @@ def read_runtime(field: Field | None, runtime: str, version: str) -> Runtime:
     xdebug = fields.fields("xdebug", XDEBUG)
     disabled = fields.get("disabled_extensions")
     return Runtime(
-        extensions=_extensions(fields.get("extensions"), version),
-        disabled_extensions=_disabled(disabled, version) if disabled else (),
+        extensions=_extensions(fields.get("extensions"), language),
+        disabled_extensions=_disabled(disabled, language) if disabled else (),
         request_terminate_timeout_seconds=fields.integer("request_terminate_timeout", 0, 86_400, "seconds"),
         request_memory_mb=(sizing.integer("request_memory", 10, 100_000, "MB") if sizing else None) or 45,
         reserved_memory_mb=(sizing.integer("reserved_memory", 70, 100_000, "MB") if sizing else None) or 70,
@@ -79,7 +101,7 @@ def _of_other_languages(field: Field, runtime: str) -> Runtime:
     return Runtime(other=found)
 
 
-def _extensions(field: Field | None, version: str) -> tuple[Extension, ...]:
+def _extensions(field: Field | None, language: _Language) -> tuple[Extension, ...]:
     found = []
     for item in field.items() if field else []:
         name: str | None
@@ -91,52 +113,51 @@ def _extensions(field: Field | None, version: str) -> tuple[Extension, ...]:
             name_field = fields.require("name", "say which extension")
             name = name_field.text() if name_field else None
             at = name_field or item
-            configuration = _configuration(fields)
+            configuration = _configuration(fields, language)
         else:
             name = item.text()
-        if name is not None and _is_usable(at, name, version):
+        if name is not None and _is_usable(at, name, language):
             found.append(Extension(name, configuration))
     return tuple(found)
 
 
-def _configuration(fields: Fields) -> dict[str, Json]:
+def _configuration(fields: Fields, language: _Language) -> dict[str, Json]:
     found = {}
     for name, entry in fields.entries("configuration"):
         if INI_NAME.fullmatch(name):
             found[name] = entry.json()
         else:
-            entry.wrong_name(
-                "bad-name", f"`{shown(name)}` cannot be the name of a setting of PHP", "write one like `memory_limit`"
-            )
+            what = f"`{shown(name)}` cannot be the name of a setting of {language.title}"
+            entry.wrong_name("bad-name", what, "write one like `memory_limit`")
     return found
 
 
-def _disabled(field: Field, version: str) -> tuple[str, ...]:
+def _disabled(field: Field, language: _Language) -> tuple[str, ...]:
     for item in field.items():
-        state = extension_state(item.raw, version)
+        state = language.state(item.raw)
         if item.raw and state not in ("default", "available"):
-            what = f"PHP {version} has no extension `{shown(item.raw)}` to switch off"
+            what = f"{language} has no extension `{shown(item.raw)}` to switch off"
             if state == "built-in":
-                what = f"`{shown(item.raw)}` is part of PHP {version} and cannot be switched off"
+                what = f"`{shown(item.raw)}` is part of {language} and cannot be switched off"
             item.warn("not-honoured", what, "remove it")
     return field.texts()
 
 
-def _is_usable(field: Field, name: str, version: str) -> bool:
-    state = extension_state(name, version)
+def _is_usable(field: Field, name: str, language: _Language) -> bool:
+    state = language.state(name)
     if state == "built-in":
         field.warn(
             "extension-built-in",
-            f"`{name}` is part of PHP {version} and always there",
+            f"`{name}` is part of {language} and always there",
             "remove it; the hosted platforms refuse it",
         )
         return False
     if state in ("default", "available"):
         return True
-    near = nearest(name, extension_names(version))
+    near = nearest(name, language.extensions.names(language.version))
     field.wrong(
         "no-such-extension",
-        f"PHP {version} has no extension `{shown(name)}`",
-        f"did you mean `{near}`?" if near else "remove it, or choose a version of PHP that has it",
+        f"{language} has no extension `{shown(name)}`",
+        f"did you mean `{near}`?" if near else f"remove it, or choose a version of {language.title} that has it",
     )
     return False

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from deployd.project.fields.fields import Field, Fields
 from deployd.project.fields.keys import Key, Table
-from deployd.project.fields.shape import Field, Fields
 from deployd.project.fields.types import read_type
 from deployd.project.findings.spelling import listed, shown
-from deployd.project.offered.runtimes import RUNTIMES
+from deployd.project.offered.runtimes import COMPOSABLE, EXAMPLE, VERSIONS
 from deployd.project.yaml.nodes import ListNode, MapNode, ScalarNode
 
-COMPOSABLE = "composable"
 STACK = Table(
     "stack",
     (
@@ -24,7 +23,6 @@ STACK = Table(
     ),
     noun="`stack`",
 )
-CHOICES = {name: known for name, known in RUNTIMES.items() if name != COMPOSABLE}
 
 
 @dataclass(slots=True)
@@ -58,14 +56,15 @@ def read_kind(fields: Fields) -> Kind | None:
             "remove `stack`, or write `type: composable:25.11`",
         )
         return None
-    field = written or fields.require("type", "say which runtime: `type: php:8.4`")
+    field = written or fields.require("type", f"say which runtime: `type: {EXAMPLE}`")
     if field is None:
         return None
     if field.raw.partition(":")[0] == COMPOSABLE:
-        mend = "write which runtime: `stack: {runtimes: [\"php@8.4\"]}`, or a `type` such as `php:8.4`"
+        in_stack = EXAMPLE.replace(":", "@")
+        mend = f'write which runtime: `stack: {{runtimes: ["{in_stack}"]}}`, or a `type` such as `{EXAMPLE}`'
         field.wrong("missing-key", "a composable image needs the key `stack`", mend)
         return None
-    found = read_type(field, CHOICES, "no-such-runtime", "runtime")
+    found = read_type(field, VERSIONS, "no-such-runtime", "runtime")
     return found and Kind(*found)
 
 
@@ -78,7 +77,7 @@ def _of_stack(field: Field) -> Kind | None:
         name, at, settings = stack.runtimes[0]
         text = name.replace("@", ":")
         node = ScalarNode(at.node.file, at.node.line, at.node.column, len(name), text, text)
-        found = read_type(Field(node, at.key, at.findings), CHOICES, "no-such-runtime", "runtime")
+        found = read_type(Field(node, at.key, at.findings), VERSIONS, "no-such-runtime", "runtime")
         return found and Kind(*found, settings, composed=True)
     what = (
         f"the packages {listed(map(shown, stack.packages), 'and')} are Nix's, which deployd does not have"
@@ -86,7 +85,7 @@ def _of_stack(field: Field) -> Kind | None:
         else f"{listed(map(shown, names), 'and')} cannot be in one container" if names
         else "it names no runtime"
     )
-    kept = names[0].replace("@", ":") if names else "php:8.4"
+    kept = names[0].replace("@", ":") if names else EXAMPLE
     field.wrong_name(
         "not-supported", f"`stack` cannot be honoured: {what}",
         f"keep one runtime, as in `type: {shown(kept)}`, and install the other tools under `dependencies` or in the"
@@ -129,7 +128,7 @@ def _take(item: Field, stack: Asked, runtime: bool | None) -> None:
             name = entry.value.text if isinstance(entry.value, ScalarNode) else name
     if name is None:
         return
-    if runtime or (runtime is None and ("@" in name or name in CHOICES)):
+    if runtime or (runtime is None and ("@" in name or name in VERSIONS)):
         stack.runtimes.append((name, item, None if settings is None or settings.is_null() else settings))
     else:
         stack.packages.append(name)

@@ -8,9 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from deployd.project.fields.shape import Field
+from deployd.project.fields.fields import Field
 from deployd.project.findings.spelling import shown
-from deployd.project.model import MAGENTO, PLATFORMSH, Json
+from deployd.project.model.dialect import VARIABLE_PREFIXES
+from deployd.project.model.json import Json
+from deployd.project.offered.runtimes import INI_PREFIXES, runtime_type
 from deployd.project.yaml.nodes import MapNode, Node, ScalarNode
 
 INI_NAME = re.compile(r"[A-Za-z0-9_.-]+", re.ASCII)
@@ -32,7 +34,7 @@ def overwritten(name: str, *, unix: bool | None) -> str | None:
     Args:
         unix: Whether the application listens on a Unix socket; None: nobody knows.
     """
-    prefix = next((item for item in (PLATFORMSH.variable_prefix, MAGENTO.variable_prefix) if name.startswith(item)), "")
+    prefix = next((item for item in VARIABLE_PREFIXES if name.startswith(item)), "")
     if name in OWN_NAMES or (prefix and name.removeprefix(prefix) in OWN_PLATFORM_NAMES):
         return "is overwritten: deployd sets it itself"
     if name == "PORT" and not unix:
@@ -66,8 +68,8 @@ def read_variables(field: Field | None, application: MapNode) -> Mapping[str, Ma
                     "use letters, digits and `_`, not beginning with a digit",
                 )
                 continue
-            if prefix == "php" and not INI_NAME.fullmatch(name):
-                what = f"`{shown(name)}` cannot be the name of a setting of PHP"
+            if prefix in INI_PREFIXES and not INI_NAME.fullmatch(name):
+                what = f"`{shown(name)}` cannot be the name of a setting of {runtime_type(prefix).title}"
                 value.wrong_name("bad-name", what, "write one like `memory_limit`")
                 continue
             if prefix == "env":

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from typing import Literal, cast
 
+from deployd.project.application.commands import COMMANDS, read_commands
 from deployd.project.application.instance import INSTANCE_KEYS, Scope, read_instance
 from deployd.project.application.legacy_web import LEGACY_KEYS, read_legacy_location
 from deployd.project.application.locations import read_locations
+from deployd.project.fields.fields import Fields
 from deployd.project.fields.keys import Key, Table
-from deployd.project.fields.shape import Fields
-from deployd.project.model import Commands, Location, Place, Web
-from deployd.project.targets import Targets
+from deployd.project.model.application import Commands, Web
+from deployd.project.model.place import Place
+from deployd.project.model.web import Location
+from deployd.project.offered.runtime_type import Server
+from deployd.project.offered.runtimes import runtime_type
+from deployd.project.relationship_targets import Targets
 
 WEB = Table(
     "web",
@@ -23,15 +27,6 @@ WEB = Table(
         *LEGACY_KEYS,
     ),
     noun="`web`",
-)
-COMMANDS = Table(
-    "web.commands",
-    (
-        Key("start", "shell command", "the long-running process, run by dash; restarted when it ends", "PHP: PHP-FPM"),
-        Key("pre_start", "shell command", "once before each start"),
-        Key("post_start", "shell command", "after the start, before the router sends requests"),
-    ),
-    noun="`commands`",
 )
 UPSTREAM = Table(
     "web.upstream",
@@ -46,57 +41,41 @@ UPSTREAM = Table(
     ),
     noun="`upstream`",
 )
-_BACKGROUND = re.compile(r"(?<![&|>])&\s*$")
 
 
 def read_web(application: Fields, runtime: str, targets: Targets) -> Web:
     """The web instance, defaults of the runtime filled in."""
     fields = application.fields("web", WEB)
-    commands = read_commands(fields, start_needed=runtime != "php", table=COMMANDS) if fields else Commands()
-    family, protocol = _upstream(fields, runtime, commands)
+    server = runtime_type(runtime).server
+    commands = read_commands(fields, start_needed=server is None, table=COMMANDS) if fields else Commands()
+    family, protocol = _upstream(fields, server, commands)
     instance = read_instance(Scope(fields, application), commands, targets)
     place = fields.place if fields else Place(application.place.file, application.place.line, application.place.column)
-    return Web(instance, family, protocol, _locations(fields, application, runtime, commands), place)
-
-
-def read_commands(fields: Fields, *, start_needed: bool, table: Table) -> Commands:
-    """Commands of the web instance or of a worker."""
-    commands = fields.fields("commands", table)
-    if commands is None:
-        return Commands()
-    start_field = (
-        commands.require("start", "say which command starts the process") if start_needed else commands.get("start")
-    )
-    start = start_field.text() if start_field else None
-    if start_field is not None and start is not None and _BACKGROUND.search(start.rstrip()):
-        start_field.warn(
-            "background-process",
-            "the command ends in `&`, so it seems to end at once and is started again and again",
-            "remove the `&`; the process must stay in the foreground",
-        )
-    post_start = commands.text("post_start") if table.key("post_start") else None
-    return Commands(start, commands.text("pre_start"), post_start)
+    return Web(instance, family, protocol, _locations(fields, application, server, commands), place)
 
 
 def _upstream(
-    fields: Fields | None, runtime: str, commands: Commands
+    fields: Fields | None, server: Server | None, commands: Commands
 ) -> tuple[Literal["tcp", "unix"], Literal["http", "fastcgi"]]:
     upstream = fields.fields("upstream", UPSTREAM) if fields else None
-    family, protocol = ("unix", "fastcgi") if runtime == "php" else ("tcp", "http")
+    family: str = server.socket_family if server else "tcp"
+    protocol: str = server.protocol if server else "http"
     if upstream is not None:
         family_field, protocol_field = upstream.get("socket_family"), upstream.get("protocol")
         family = (family_field.one_of(("tcp", "unix")) if family_field else None) or family
         protocol = (protocol_field.one_of(("http", "fastcgi")) if protocol_field else None) or protocol
-        if protocol_field is not None and runtime == "php" and protocol == "http" and not commands.start:
+        if protocol_field is not None and server and protocol != server.protocol and not commands.start:
             protocol_field.warn(
                 "not-together",
-                "PHP-FPM speaks `fastcgi` and no `http`, so no request will be answered",
+                f"{server.title} speaks `{server.protocol}` and no `{protocol}`, so no request will be answered",
                 "remove `protocol`, or name a program that speaks HTTP under `commands: {start: …}`",
             )
     return cast(Literal["tcp", "unix"], family), cast(Literal["http", "fastcgi"], protocol)
 
 
-def _locations(fields: Fields | None, application: Fields, runtime: str, commands: Commands) -> tuple[Location, ...]:
+def _locations(
+    fields: Fields | None, application: Fields, server: Server | None, commands: Commands
+) -> tuple[Location, ...]:
     if fields is not None:
         legacy = read_legacy_location(fields)
         if legacy is not None:
@@ -104,6 +83,6 @@ def _locations(fields: Fields | None, application: Fields, runtime: str, command
         locations = fields.get("locations")
         if locations is not None:
             return read_locations(locations)
-    if runtime != "php" and commands.start:
+    if server is None and commands.start:
         return (Location("/", passthru=True),)
     return ()

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 
+from deployd.project.application.commands import COMMANDS as WEB_COMMANDS
+from deployd.project.application.commands import read_commands
 from deployd.project.application.instance import INSTANCE_KEYS, Scope, read_instance
-from deployd.project.application.web import COMMANDS as WEB_COMMANDS
-from deployd.project.application.web import read_commands
+from deployd.project.fields.fields import Fields
 from deployd.project.fields.keys import Key, Table
-from deployd.project.fields.shape import Fields
 from deployd.project.findings.spelling import shown
-from deployd.project.model import Worker
-from deployd.project.targets import Targets
+from deployd.project.model.application import Worker
+from deployd.project.relationship_targets import Targets
 
 _OF_THE_APPLICATION = ("build", "dependencies", "crons", "hooks", "web", "runtime", "type", "source", "name", "workers")
 WORKER = Table(

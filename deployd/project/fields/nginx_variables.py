@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from deployd.project.fields.shape import Field
+from deployd.project.fields.fields import Field
 from deployd.project.findings.spelling import shown
 
 ITS_OWN = frozenset([

@@ -11,11 +11,11 @@ import re
 from typing import Any
 
 from deployd.project.fields.ambiguity import ENDLESS, TooIntricate, is_ambiguous
+from deployd.project.fields.fields import Field
 from deployd.project.fields.nginx_literal import LONGEST_WORD, literal
 from deployd.project.fields.pcre import has_flag, original_position, translate
-from deployd.project.fields.shape import Field
 from deployd.project.findings.spelling import shown
-from deployd.project.model import Place
+from deployd.project.model.place import Place
 
 LONGEST_PATTERN = LONGEST_WORD
 MOST_REPEATS = 65_535  # a number in braces: pcre2pattern(3)

@@ -6,10 +6,10 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 
-from deployd.project.fields.shape import Field
+from deployd.project.fields.fields import Field
 from deployd.project.findings.spelling import guess, listed, nearest, shown
-from deployd.project.offered.runtimes import Versions
 from deployd.project.offered.services import SERVICE_TYPES
+from deployd.project.offered.versions import Versions
 
 
 def read_type(field: Field, known: Mapping[str, Versions], code: str, noun: str) -> tuple[str, str] | None:

@@ -8,14 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Literal, TypedDict, Unpack
 
 from deployd.project.findings.codes import CODES
-from deployd.project.model import Finding, Place
+from deployd.project.model.finding import Finding
+from deployd.project.model.place import Place
 from deployd.project.yaml.nodes import Node
 
 MOST_FINDINGS = 300  # nobody mends more in one go, and a hostile file must not fill the memory
 LONGEST_EXCERPT = 2000  # characters of a line that are kept; the report shows a window of them
+
+
+class More(TypedDict, total=False):
+    """What a finding may say of itself; see `Finding`."""
+
+    key: str
+    length: int
+    """Else that of the node."""
+    related: tuple[Place, ...]
 
 
 class Enough(Exception):
@@ -38,31 +48,11 @@ class Findings:
     _once: dict[str, tuple[str, Node, str, str]] = field(default_factory=dict)
     """{what: (code, where, mend, key)} of what is said once, and only when nothing is wrong"""
 
-    def error(
-        self,
-        code: str,
-        at: Node | Place,
-        what: str,
-        mend: str = "",
-        *,
-        key: str = "",
-        length: int | None = None,
-        related: tuple[Place, ...] = (),
-    ) -> None:
-        self._add("error", code, at, what, mend, key, length, related)
+    def error(self, code: str, at: Node | Place, what: str, mend: str = "", **more: Unpack[More]) -> None:
+        self._add("error", code, at, what, mend, more)
 
-    def warn(
-        self,
-        code: str,
-        at: Node | Place,
-        what: str,
-        mend: str = "",
-        *,
-        key: str = "",
-        length: int | None = None,
-        related: tuple[Place, ...] = (),
-    ) -> None:
-        self._add("warning", code, at, what, mend, key, length, related)
+    def warn(self, code: str, at: Node | Place, what: str, mend: str = "", **more: Unpack[More]) -> None:
+        self._add("warning", code, at, what, mend, more)
 
     def warn_once(self, code: str, at: Node, what: str, mend: str = "", *, key: str = "") -> None:
         """A warning for the whole project, where it first shows; `tell_once` says it."""
@@ -75,7 +65,7 @@ class Findings:
 
     def strict(self, code: str, at: Node | Place, what: str, mend: str = "", *, key: str = "") -> None:
         """An error, but a warning for a project that asked for tolerance."""
-        self._add("warning" if self.tolerant else "error", code, at, what, mend, key, None, ())
+        self._add("warning" if self.tolerant else "error", code, at, what, mend, More(key=key))
 
     def has_errors(self) -> bool:
         return any(finding.severity == "error" for finding in self.found)
@@ -93,15 +83,7 @@ class Findings:
         self.found += [replace(finding, severity="warning") for finding in others.found]
 
     def _add(
-        self,
-        severity: Literal["error", "warning"],
-        code: str,
-        at: Node | Place,
-        what: str,
-        mend: str,
-        key: str,
-        length: int | None,
-        related: tuple[Place, ...],
+        self, severity: Literal["error", "warning"], code: str, at: Node | Place, what: str, mend: str, more: More,
     ) -> None:
         assert code in CODES, code
         place = at if isinstance(at, Place) else at.place
@@ -113,8 +95,8 @@ class Findings:
             self.stopped = True
             raise Enough
         self._seen.add((code, place, what))
-        underline = length if length is not None else (at.length if isinstance(at, Node) else 1)
-        self.found.append(Finding(severity, code, place, what, mend, key, self._excerpt(place), underline, related))
+        more.setdefault("length", at.length if isinstance(at, Node) else 1)
+        self.found.append(Finding(severity, code, place, what, mend, excerpt=self._excerpt(place), **more))
 
     def _excerpt(self, place: Place) -> str:
         lines = self.lines.get(place.file, [])

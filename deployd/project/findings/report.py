@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from deployd.project.model import Finding
+from deployd.project.model.finding import Finding
 
 WIDEST = 110  # columns of an excerpt
 _BEFORE = 40  # columns that stay in front of the caret in a long line

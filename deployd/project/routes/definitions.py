@@ -1,6 +1,6 @@
 """The routes file: URL patterns and where they lead (configuration format 6). Pure.
 
-Placeholders stay: only an environment knows its hosts (`environment/hosts.py`).
+Placeholders stay: only an environment knows its hosts (`environment/routes.py`).
 """
 
 from __future__ import annotations
@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, cast
 
-from deployd.project.application.relationships import split_endpoint
+from deployd.project.fields.fields import Field, Fields
 from deployd.project.fields.keys import Key, Table
 from deployd.project.fields.patterns import pattern_size
-from deployd.project.fields.shape import Field, Fields
 from deployd.project.findings.spelling import guess, shown
-from deployd.project.model import RouteCache, RouteTemplate
+from deployd.project.model.routes import RouteCache, RouteTemplate
+from deployd.project.offered.services import SERVICE_TYPES
+from deployd.project.relationship_targets import Targets, split_endpoint
 from deployd.project.routes.redirects import (
     LARGEST_PATTERNS,
     MOST_PATTERNS,
@@ -23,7 +24,6 @@ from deployd.project.routes.redirects import (
 )
 from deployd.project.routes.settings import SSI, STICKY, TLS, read_cache, read_switch, read_tls
 from deployd.project.routes.urls import check_url, is_url
-from deployd.project.targets import Targets
 
 ROUTE = Table(
     "route",
@@ -43,23 +43,6 @@ ROUTE = Table(
     noun="a route",
 )
 TYPES = ("upstream", "redirect", "proxy")
-NOT_HTTP = frozenset(
-    [
-        "mariadb",
-        "oracle-mysql",
-        "postgresql",
-        "redis",
-        "redis-persistent",
-        "valkey",
-        "valkey-persistent",
-        "memcached",
-        "rabbitmq",
-        "mongodb",
-        "mongodb-enterprise",
-        "kafka",
-        "network-storage",
-    ]
-)
 ONLY_UPSTREAM = ("upstream", "cache", "ssi", "sticky")
 MOST_ROUTES = 300  # the hosted platforms' own limit: configuration format 6.7
 
@@ -141,7 +124,7 @@ def _upstream(fields: Fields, targets: Targets) -> tuple[str | None, str | None]
         return None, None
     endpoint = targets.endpoint_of(field, *parts, noun="route")
     service = targets.services.get(parts[0])
-    if service is not None and service.kind in NOT_HTTP:
+    if service is not None and not SERVICE_TYPES[service.kind].speaks_http:
         field.wrong(
             "not-http",
             f"`{service.name}` is `{service.type}`, which browsers cannot talk to",

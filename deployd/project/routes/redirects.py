@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 
-from deployd.project.fields.durations import read_expires
+from deployd.project.fields.fields import Field, Fields
 from deployd.project.fields.keys import Key, Table
 from deployd.project.fields.patterns import check_pattern
-from deployd.project.fields.shape import Field, Fields
+from deployd.project.fields.quantities import read_expires
 from deployd.project.findings.spelling import shown
-from deployd.project.model import PathRedirect
+from deployd.project.model.routes import PathRedirect
 from deployd.project.routes.urls import is_url
 from deployd.project.yaml.nodes import MapNode, Node, ScalarNode
 

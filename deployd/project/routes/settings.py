@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from typing import Literal, cast
 
+from deployd.project.fields.fields import Field, Fields
 from deployd.project.fields.keys import Key, Table
 from deployd.project.fields.patterns import check_pattern
-from deployd.project.fields.shape import Field, Fields
-from deployd.project.model import Hsts, RouteCache, RouteTls
+from deployd.project.model.routes import Hsts, RouteCache, RouteTls
 from deployd.project.yaml.nodes import ScalarNode
 
 CACHE = Table(

@@ -5,26 +5,30 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from deployd.project.application.definition import check_name
-from deployd.project.application.firewall import read_firewall
-from deployd.project.application.instance import (
+from deployd.project.container.firewall import read_firewall
+from deployd.project.container.names import check_name
+from deployd.project.container.resources import (
     ACCESS,
     ACCESS_MEND,
     DISK,
     DISK_MEND,
     FILTER,
-    PROFILES,
-    SIZE,
-    SIZES,
+    MOST_DISK_MB,
+    PROFILE_KEY,
+    RESOURCES_KEY,
+    SIZE_KEY,
+    read_profile,
     read_resources,
+    read_size,
 )
+from deployd.project.fields.fields import Field, Fields
 from deployd.project.fields.keys import Key, Table
-from deployd.project.fields.shape import Field, Fields
 from deployd.project.fields.types import read_type
 from deployd.project.findings.spelling import shown
-from deployd.project.model import Relationship, Service
+from deployd.project.model.container import Relationship
+from deployd.project.model.service import Service
 from deployd.project.offered.services import SERVICE_TYPES
-from deployd.project.services.configuration import read_configuration
+from deployd.project.services.kinds import read_configuration
 from deployd.project.yaml.nodes import Node
 
 SERVICE = Table(
@@ -32,18 +36,13 @@ SERVICE = Table(
     (
         Key("type", "`type:version`", "the image that runs it", "required"),
         Key("disk", "integer, MB", DISK, "required by types that keep data", "once", DISK_MEND),
-        Key(
-            "size",
-            "`AUTO`, `XS`, `S`, `M`, `L`, `XL`, `2XL` or `4XL`",
-            "memory and CPUs as the operator's `sizes` say",
-            "`AUTO`",
-        ),
+        SIZE_KEY,
         Key("configuration", "mapping", "by type", "`{}`"),
         Key("relationships", "mapping to `application:endpoint`", "Varnish and its like: what stands behind", "`{}`"),
         Key("access", "mapping", ACCESS, treatment="warned", mend=ACCESS_MEND),
         Key("firewall", "mapping", "outbound traffic is not filtered yet", treatment="warned", mend=FILTER),
-        Key("resources", "mapping", "memory and CPUs come from `size`", treatment="warned", mend=SIZE),
-        Key("container_profile", "string", "memory and CPUs come from `size`", treatment="warned", mend=SIZE),
+        RESOURCES_KEY,
+        PROFILE_KEY,
     ),
     noun="a service",
 )
@@ -81,26 +80,23 @@ def _read_service(name: str, fields: Fields, field: Field, disk_needed: bool) ->
     type_field = fields.require("type", "say which service: `type: mariadb:11.8`")
     kind = read_type(type_field, _VERSIONS, "no-such-service-type", "type of service") if type_field else None
     fields.entries("access")
-    size = fields.get("size")
-    size_name = (size.one_of(SIZES) if size else None) or "AUTO"
-    profile = fields.get("container_profile")
+    size, profile = read_size(fields.get("size")), read_profile(fields.get("container_profile"))
     relationships = _relationships(fields.get("relationships"))
     _warn_of_relationships(fields.get("relationships"), kind)
     firewall, resources = read_firewall(fields.get("firewall")), read_resources(fields.get("resources"))
-    profile_name = profile.one_of(PROFILES) if profile else None
     if type_field is None or kind is None:
         return None
     written, version = kind
     known = SERVICE_TYPES[written]
     disk = _disk(fields, written, field, disk_needed)
-    configuration = read_configuration(known.means or written, version, fields)
-    if written == "network-storage" and not _LABEL.fullmatch(name):
+    found = read_configuration(known.means or written, fields)
+    if not known.has_container and not _LABEL.fullmatch(name):
         field.wrong_name(
             "bad-name",
             f"`{shown(name)}` cannot be the name of a network storage",
             "use lower-case letters, digits and `-`",
         )
-    if written == "varnish" and not relationships:
+    if known.asks_applications and not relationships:
         fields.require("relationships", 'say what stands behind it: `relationships: {application: "app:http"}`')
     return Service(
         name=name,
@@ -108,14 +104,14 @@ def _read_service(name: str, fields: Fields, field: Field, disk_needed: bool) ->
         version=version,
         type=type_field.raw,
         disk_mb=disk,
-        size=size_name,
-        schemas=configuration.schemas,
-        endpoints=configuration.endpoints,
-        configuration=configuration.rest,
+        size=size,
+        schemas=found.schemas,
+        endpoints=found.endpoints or (),
+        configuration=found.configuration,
         relationships=relationships,
         firewall=firewall,
         resources=resources,
-        container_profile=profile_name,
+        container_profile=profile,
         place=field.place,
         type_place=type_field.place,
     )
@@ -143,11 +139,11 @@ def _disk(fields: Fields, kind: str, field: Field, needed: bool) -> int | None:
             key=f"{field.key}.disk",
         )
         return None
-    return disk.integer(least, 100_000_000, "MB")
+    return disk.integer(least, MOST_DISK_MB, "MB")
 
 
 def _warn_of_relationships(field: Field | None, kind: tuple[str, str] | None) -> None:
-    if field is not None and kind is not None and kind[0] != "varnish":
+    if field is not None and kind is not None and not SERVICE_TYPES[kind[0]].asks_applications:
         field.warn_name(
             "not-honoured",
             f"`relationships` has no effect here: a service of type {kind[0]} asks nobody",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from deployd.project.fields.fields import Fields
 from deployd.project.fields.keys import Key, Table
-from deployd.project.fields.shape import Fields
 from deployd.project.findings.spelling import shown
-from deployd.project.model import Endpoint, Json
-from deployd.project.offered.service_defaults import Configuration
+from deployd.project.model.service import Endpoint
+from deployd.project.model.service_configuration import SolrConfiguration, SolrCore
+from deployd.project.services.kind import Found, Kind
 
-SOLR = Table(
+CONFIGURATION = Table(
     "configuration (solr)",
     (
         Key("core_config", "archive", "4.x: the only core's configuration"),
@@ -19,43 +20,52 @@ SOLR = Table(
     ),
     noun="`configuration` of solr",
 )
-SOLR_CORE = Table(
+CORE = Table(
     "configuration.cores.<name>", (Key("conf_dir", "archive"), Key("core_properties", "text")), noun="a core"
 )
-SOLR_ENDPOINT = Table(
+ENDPOINT = Table(
     "configuration.endpoints.<name> (solr)",
     (Key("core", "name of a core", default="required"),),
     noun="an endpoint of solr",
 )
+BY_DEFAULT = "collection1"
 
 
-def read_solr(kind: str, version: str, fields: Fields | None, service: Fields) -> Configuration:
+def read(fields: Fields | None, service: Fields) -> Found:
     if fields is None:
-        return Configuration(("collection1",), (Endpoint("solr", "collection1"),))
-    rest: dict[str, Json] = {}
-    cores: dict[str, Json] = {}
-    for name, entry in fields.entries("cores"):
-        core = entry.fields(SOLR_CORE) if not entry.is_null() else None
-        texts = {key.name: core.text(key.name) for key in SOLR_CORE.keys} if core else {}
-        cores[name] = {key: text for key, text in texts.items() if text is not None}
-    if cores:
-        rest["cores"] = cores
-    if fields.get("core_config") is not None:
-        rest["core_config"] = fields.text("core_config")
-    if fields.get("configsets") is not None:
-        rest["configsets"] = fields.json_of_names("configsets")
-    if fields.get("modules") is not None:
-        rest["modules"] = list(fields.texts("modules"))
-    endpoints = []
-    for name, entry in fields.entries("endpoints"):
-        endpoint = entry.fields(SOLR_ENDPOINT)
-        core_field = endpoint.require("core", "say which core") if endpoint else None
-        core_name = core_field.text() if core_field else None
-        if core_field is not None and core_name is not None and core_name not in cores:
-            core_field.wrong("no-such-core", f"there is no core `{shown(core_name)}`", "define it under `cores`")
-        endpoints.append(Endpoint(name, core_name))
+        return Found(SolrConfiguration(), (BY_DEFAULT,), (Endpoint("solr", BY_DEFAULT),))
+    configuration = _configuration(fields)
+    cores = tuple(configuration.cores)
+    endpoints = _endpoints(fields, cores)
     if not cores and not endpoints:
-        return Configuration(("collection1",), (Endpoint("solr", "collection1"),), rest)
-    if not endpoints:
-        endpoints = [Endpoint("solr", next(iter(cores)))]
-    return Configuration(tuple(cores), tuple(endpoints), rest)
+        return Found(configuration, (BY_DEFAULT,), (Endpoint("solr", BY_DEFAULT),))
+    return Found(configuration, cores, endpoints or (Endpoint("solr", cores[0]),))
+
+
+def _configuration(fields: Fields) -> SolrConfiguration:
+    cores = {}
+    for name, entry in fields.entries("cores"):
+        core = entry.fields(CORE) if not entry.is_null() else None
+        cores[name] = SolrCore(core.text("conf_dir"), core.text("core_properties")) if core else SolrCore()
+    sets = [(name, entry.json()) for name, entry in fields.entries("configsets")]
+    return SolrConfiguration(
+        cores=cores,
+        core_config=fields.text("core_config"),
+        configsets={name: archive for name, archive in sets if isinstance(archive, str)},
+        modules=fields.texts("modules"),
+    )
+
+
+def _endpoints(fields: Fields, cores: tuple[str, ...]) -> tuple[Endpoint, ...]:
+    found = []
+    for name, entry in fields.entries("endpoints"):
+        endpoint = entry.fields(ENDPOINT)
+        field = endpoint.require("core", "say which core") if endpoint else None
+        core = field.text() if field else None
+        if field is not None and core is not None and core not in cores:
+            field.wrong("no-such-core", f"there is no core `{shown(core)}`", "define it under `cores`")
+        found.append(Endpoint(name, core))
+    return tuple(found)
+
+
+KIND = Kind(read, CONFIGURATION, (CORE, ENDPOINT))

@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from deployd.project.findings.findings import Findings
-from deployd.project.model import DIALECTS, PLATFORMSH, UPSUN, Dialect, Place, is_merged_file
+from deployd.project.model.dialect import DIALECTS, PLATFORMSH, UPSUN, Dialect, is_merged_file
+from deployd.project.model.place import Place
 from deployd.project.tree.tree import Tree
+from deployd.project.yaml.decoding import decode
 from deployd.project.yaml.loader import load_yaml
 from deployd.project.yaml.nodes import Node
-from deployd.project.yaml.texts import decode
 
 ATTRIBUTES = ".gitattributes"
 FOLDER_FILES = ("applications.yaml", "services.yaml", "routes.yaml")
@@ -131,7 +132,7 @@ def _config_paths(paths: Iterable[str]) -> frozenset[str]:
     """What of all paths can be configuration; a repository may have a hundred thousand files."""
     merged = [dialect for dialect in DIALECTS.values() if dialect.is_merged]
     separate = [dialect for dialect in DIALECTS.values() if not dialect.is_merged]
-    names = (*(dialect.app_file for dialect in separate), ".magento.env.yaml")
+    names = [name for dialect in separate for name in (dialect.app_file, dialect.tool_file) if name]
     by_name = (*names, *(f"{name[:-5]}.yml" for name in names), ATTRIBUTES)
     folder_names = [f"{dialect.folder}/{name}" for dialect in separate for name in FOLDER_FILES]
     folder_files = {*folder_names, *(f"{name[:-5]}.yml" for name in folder_names)}

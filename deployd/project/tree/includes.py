@@ -12,14 +12,14 @@ import posixpath
 import tarfile
 from dataclasses import dataclass, field
 
+from deployd.project.fields.fields import Field
 from deployd.project.fields.keys import Key, Table
-from deployd.project.fields.shape import Field
 from deployd.project.findings.findings import Findings
 from deployd.project.findings.spelling import listed, shown
 from deployd.project.tree.files import Files
+from deployd.project.yaml.decoding import LARGEST_FILE, decode
 from deployd.project.yaml.loader import MOST_NODES, load_yaml
 from deployd.project.yaml.nodes import Entry, ListNode, MapNode, Node, ScalarNode, TagNode
-from deployd.project.yaml.texts import LARGEST_FILE, decode
 
 MOST_INCLUDES = 200
 DEEPEST_INCLUDE = 8

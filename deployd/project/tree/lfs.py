@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from fnmatch import translate
 
 from deployd.project.findings.spelling import listed, shown
-from deployd.project.model import Place
+from deployd.project.model.place import Place
 from deployd.project.tree.files import ATTRIBUTES, Files
 from deployd.project.tree.tree import Tree
 

@@ -42,3 +42,9 @@ class Tree(Protocol):
     def smudges(self) -> bool:
         """Whether Git LFS has put contents in the place of its pointers, so that they cannot be seen here."""
         ...
+
+
+def inside(path: str) -> str | None:
+    """A path without outer slashes and dots; None when it leads out."""
+    parts = [part for part in path.split("/") if part not in ("", ".")]
+    return None if ".." in parts or "\0" in path or "\n" in path else "/".join(parts)

@@ -14,7 +14,7 @@ import yaml
 
 from deployd.project.findings.findings import Findings
 from deployd.project.findings.spelling import shown
-from deployd.project.model import Place
+from deployd.project.model.place import Place
 from deployd.project.yaml.nodes import Entry, ListNode, MapNode, Node, ScalarNode, TagNode
 from deployd.project.yaml.problems import code_of, explain_problem
 from deployd.project.yaml.scalars import plain_value

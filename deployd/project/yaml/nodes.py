@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from deployd.project.model import Json, Place
+from deployd.project.model.json import Json
+from deployd.project.model.place import Place
 
 Plain = None | bool | int | float | str
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import yaml
 
-from deployd.project.model import Place
+from deployd.project.model.place import Place
 
 _WORDS = (
     # what the parser says                     what is wrong                                      how to mend it

@@ -9,7 +9,7 @@ import asyncio
 from typing import ClassVar
 
 from deployd.activity.log import Tell
-from deployd.confined.going import put_aside
+from deployd.confined.trash import move_to_trash
 from deployd.engine.errors import ScriptLost, ScriptOverran
 from deployd.engine.script import age_seconds, end, follow, prepare, start_or_attach
 from deployd.environment.platform import APP_FOLDER
@@ -110,4 +110,4 @@ async def forget_hooks(release: Release, host: Host, app: str) -> None:
     own = {script_name(release, app, hook) for hook in HOOKS}
     for folder in there:
         if folder.name not in own:
-            await put_aside(folder, host.places.going)
+            await move_to_trash(folder, host.places.going)

@@ -11,12 +11,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from deployd.confined.beneath import open_folder
 from deployd.engine.observed import ContainerSeen
-from deployd.environment.hosts import routes_of
-from deployd.environment.platform import About, run_config_json, runtime_environment
+from deployd.environment.platform import About, Surroundings, run_config_json, runtime_environment
+from deployd.environment.relationships import Address, Connection, Related
+from deployd.environment.routes import routes_of
 from deployd.environment.variables import variables_of
 from deployd.project.model import Application, Instance, ProjectConfig, Relationship
 from deployd.release.applications.containers import SCRIPTS_FOLDER, InstanceParts
@@ -39,6 +39,8 @@ from deployd.runtimes.known import runtime_of
 from deployd.runtimes.paths import runtime_paths
 from deployd.services.families import family_of
 
+TO_APPLICATIONS = Connection("http", WEB_PORT)
+
 
 @dataclass(frozen=True, slots=True)
 class Described:
@@ -58,7 +60,6 @@ async def describe_instance(
     version = release.version.app(app.name)
     assert version is not None, app.name
     project, environment = release.project.id, release.environment
-    relationships = await relationship_values(release, host, config, instance.relationships)
     variables = variables_of(app, instance, release.project, release.branch, building=False)
     about = About(
         project, await host.facts.entropy(project), environment.name, release.branch, release.type, version.tree,
@@ -66,10 +67,12 @@ async def describe_instance(
     gateway = await host.facts.gateway(environment)
     trust = await ensure_trust(host.settings)
     routes = routes_of(host.settings, release.project, environment, release.branch, config)
-    values = runtime_environment(
-        app, about, variables, commands=instance.commands, routes=routes.routes, relationships=relationships,
+    around = Surroundings(
+        routes.routes, await related(release, host, config, instance.relationships),
         smtp_host=gateway if host.settings.mail.enabled else "",
-        of_services=config.dialect.service_variables,
+    )
+    values = runtime_environment(
+        app, about, variables, commands=instance.commands, around=around, of_services=config.dialect.service_variables,
     )
     merged = merged_environment({**_trusted(trust), **runtime_paths(app)}, values)
     refuse_too_large(instance_name, merged, app.place)
@@ -92,10 +95,10 @@ async def describe_instance(
         size=host.settings.size(instance.size),
     )
     files = {"run-config.json": json.dumps(run_config_json(
-        app, memory_mb=parts.size.memory_mb, cpus=parts.size.cpus, relationships=relationships, routes=routes.routes,
+        app, memory_mb=parts.size.memory_mb, cpus=parts.size.cpus, around=around,
     ))}
     runtime = runtime_of(app)
-    files.update(runtime.files(app, variables.php, parts.size.memory_mb, parts.size.cpus))
+    files.update(runtime.files(app, variables.ini.get(runtime.name, {}), parts.size.memory_mb, parts.size.cpus))
     default = runtime.start(app) if runtime.start is not None and instance is app.web.instance else None
     hook_comes = instance is app.web.instance and app.hooks.deploy and release.awaits_hook
     hook_ended = f"{SCRIPTS_FOLDER}/deploy/status" if hook_comes else None
@@ -136,31 +139,26 @@ def links_of(
     }
 
 
-async def relationship_values(
+async def related(
     release: Release, host: Host, config: ProjectConfig, relationships: tuple[Relationship, ...],
-) -> dict[str, list[dict[str, Any]]]:
-    """Content of PLATFORM_RELATIONSHIPS: {relationship: [endpoint object]}."""
-    values: dict[str, list[dict[str, Any]]] = {}
-    for item in relationships:
-        service = config.service(item.target)
-        container = links_of(release, config, (item,))[f"{item.name}.internal"]
-        seen = await host.engine.container(container)
-        address = await _address_of(release, host, seen, item.target)
-        if service is None:
-            app = config.application(item.target)
-            values[item.name] = [{
-                "service": item.target, "host": f"{item.name}.internal", "hostname": container, "ip": address,
-                "rel": item.endpoint, "scheme": "http", "port": WEB_PORT, "path": None, "query": {}, "fragment": None,
-                "username": None, "password": None, "type": app.type if app else "", "public": False,
-                "host_mapped": False, "cluster": f"{release.project.id}-{release.environment.name}",
-            }]
-            continue
-        credential = (await credentials_of(release, host, service))[item.endpoint]
-        value = family_of(service).relationship_value(
-            service, item.name, item.endpoint, credential, ip=address, hostname=container,
-        )
-        values[item.name] = [{**value, "cluster": f"{release.project.id}-{release.environment.name}"}]
-    return values
+) -> tuple[Related, ...]:
+    """Where the relationships of an instance lead, with what is needed to come in."""
+    return tuple([await _related(release, host, config, item) for item in relationships])
+
+
+async def _related(release: Release, host: Host, config: ProjectConfig, item: Relationship) -> Related:
+    container = links_of(release, config, (item,))[f"{item.name}.internal"]
+    seen = await host.engine.container(container)
+    ip = await _address_of(release, host, seen, item.target)
+    address = Address(container, ip, cluster=f"{release.project.id}-{release.environment.name}")
+    service = config.service(item.target)
+    if service is None:
+        app = config.application(item.target)
+        kind = app.type if app else ""
+        return Related(item.name, item.target, item.endpoint, kind, TO_APPLICATIONS, address, to_application=True)
+    credential = (await credentials_of(release, host, service))[item.endpoint]
+    connection = family_of(service).connection
+    return Related(item.name, item.target, item.endpoint, service.type, connection, address, credential)
 
 
 async def _address_of(release: Release, host: Host, seen: ContainerSeen | None, target: str) -> str:

@@ -13,12 +13,21 @@ from itertools import islice
 from typing import Any, ClassVar
 
 from deployd.environment.application_json import application_json
-from deployd.environment.hosts import ResolvedRoute
-from deployd.environment.kernel import MOST_VALUE_BYTES, Beyond, beyond_kernel, value_bytes
-from deployd.environment.platform import PREFIXES, About, build_environment, encoded, routes_json, runtime_environment
+from deployd.environment.exec_limits import MOST_VALUE_BYTES, Beyond, beyond_limits, value_bytes
+from deployd.environment.platform import (
+    PORT,
+    About,
+    Surroundings,
+    build_environment,
+    encoded,
+    routes_json,
+    runtime_environment,
+)
+from deployd.environment.relationships import Address, Connection, Credential, Related
+from deployd.environment.routes import ResolvedRoute
 from deployd.environment.variables import variables_of
 from deployd.errors import DeployError
-from deployd.project.model import Application, Instance, Place, ProjectConfig, Service
+from deployd.project.model import VARIABLE_PREFIXES, Application, Instance, Place, ProjectConfig, Relationship, Service
 from deployd.release.applications.start_script import hook_script
 from deployd.services.families import FAMILIES
 from deployd.settings import ProjectSettings
@@ -52,7 +61,7 @@ def refuse_too_large(who: str, environment: Mapping[str, str], place: Place) -> 
     Raises:
         TooLargeToStart: The environment with which something is about to be started, all values known.
     """
-    for found in beyond_kernel(environment):
+    for found in beyond_limits(environment):
         raise _told(found, who, place, "")
 
 
@@ -76,14 +85,14 @@ def _of_application(
     for who, instance, place in instances:
         values = runtime_environment(
             app, about, variables_of(app, instance, project, branch, building=False), commands=instance.commands,
-            routes=(), relationships=_relationships(config, instance),
+            around=Surroundings(relationships=_relationships(config, instance)),
         )
-        values |= {f"{prefix}ROUTES": routes for prefix in PREFIXES}
-        for found in beyond_kernel(values):
+        values |= {f"{prefix}ROUTES": routes for prefix in VARIABLE_PREFIXES}
+        for found in beyond_limits(values):
             yield _told(found, who, _place(found, app, place), _most_of(found, app, values))
         if post_start := instance.commands.post_start:
             yield from _argument(f"the post_start command of {who}", hook_script(post_start), place)
-    for found in beyond_kernel(building):
+    for found in beyond_limits(building):
         yield _told(found, f"the build of {app.name}", _place(found, app, app.place), _most_of(found, app, building))
     for cron in app.crons:
         yield from _argument(f"the stop command of the cron {cron.name}", hook_script(cron.stop or ""), cron.place)
@@ -94,7 +103,7 @@ def _of_service(service: Service) -> Iterator[TooLargeToStart]:
     if family is None:
         return
     parts = family.parts(service, memory_mb=512)
-    for found in beyond_kernel(parts.environment):
+    for found in beyond_limits(parts.environment):
         yield _told(found, f"the service {service.name}", service.place, "")
     for argument in parts.command or ():
         yield from _argument(f"an argument of the service {service.name}", argument, service.place)
@@ -141,18 +150,16 @@ def _most_of(found: Beyond, app: Application, values: Mapping[str, str]) -> str:
     return f", most of it {longest} ({sizes[longest]:,})" if longest else ""
 
 
-def _relationships(config: ProjectConfig, instance: Instance) -> dict[str, list[dict[str, Any]]]:
-    """As `instances.relationship_values` makes them, with nothing shorter than it will be."""
-    values = {}
-    for item in instance.relationships:
-        service = config.service(item.target)
-        family = FAMILIES.get(service.kind) if service else None
-        value: dict[str, Any] = {"service": item.target, "rel": item.endpoint, "more": LONG * 6}
-        if service and family:
-            credential = family.credentials(service, lambda _: LONG).get(item.endpoint)
-            if credential is not None:
-                value = dict(family.relationship_value(
-                    service, item.name, item.endpoint, credential, ip="255.255.255.255", hostname=LONG * 2,
-                ))
-        values[item.name] = [{**value, "cluster": LONG * 2}]
-    return values
+def _relationships(config: ProjectConfig, instance: Instance) -> tuple[Related, ...]:
+    """As `instances.related` makes them, with nothing shorter than it will be."""
+    return tuple(_related(config, item) for item in instance.relationships)
+
+
+def _related(config: ProjectConfig, item: Relationship) -> Related:
+    service = config.service(item.target)
+    family = FAMILIES.get(service.kind) if service else None
+    address = Address(hostname=LONG * 2, ip="255.255.255.255", cluster=LONG * 2)
+    if service is None or family is None:
+        return Related(item.name, item.target, item.endpoint, LONG, Connection(LONG, PORT), address)
+    credential = family.credentials(service, lambda _: LONG).get(item.endpoint, Credential(LONG, LONG, LONG))
+    return Related(item.name, item.target, item.endpoint, service.type, family.connection, address, credential)

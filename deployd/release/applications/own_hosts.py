@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from ipaddress import IPv4Address
 
-from deployd.environment.hosts import ResolvedRoute
+from deployd.environment.routes import ResolvedRoute
 
 
 def own_hosts(routes: Iterable[ResolvedRoute], router: str, gateway: str) -> Mapping[str, str]:

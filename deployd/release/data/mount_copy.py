@@ -18,7 +18,7 @@ from typing import Any, ClassVar
 from pydantic import BaseModel
 
 from deployd.activity.log import Tell
-from deployd.confined.going import put_aside
+from deployd.confined.trash import move_to_trash
 from deployd.errors import DeployError
 from deployd.process import Process, open_process, run
 from deployd.project.model import ProjectConfig
@@ -161,4 +161,4 @@ def _parents(folder: str) -> Iterator[str]:
 async def remove_snapshot(release: Release, host: Host) -> None:
     """Let go of the snapshot that a deployment took; none is fine."""
     folder = host.places.snapshot(release.environment, release.id)
-    await put_aside(folder, host.places.going)
+    await move_to_trash(folder, host.places.going)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from deployd.engine.names import DIGEST
 from deployd.engine.specs import Bind, ContainerSpec
+from deployd.environment.relationships import Credential
 from deployd.project.model import Service
 from deployd.release.ports import Host
 from deployd.release.release import Release
 from deployd.release.services.secrets import ROOT, ensure_secret_files, secret_file
 from deployd.release.version import ServiceVersion
 from deployd.services.families import family_of
-from deployd.services.family import SECRET_FILE, Credential
+from deployd.services.family import SECRET_FILE
 from deployd.units import MEGABYTE
 
 

@@ -21,7 +21,7 @@ from deployd.confined.trees import remove_tree
 from deployd.errors import DeployError
 from deployd.ids import EnvironmentId
 from deployd.process import ProgramFailed, run
-from deployd.services.family import SECRET_FORMS
+from deployd.services.families import SECRET_FORMS
 
 ROOT = "root"
 """Name of an administrator's password in the database."""

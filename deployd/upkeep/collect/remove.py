@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
-from deployd.confined.going import put_aside
 from deployd.confined.stages import ensure_unstaged
+from deployd.confined.trash import move_to_trash
 from deployd.confined.trees import remove_tree
 from deployd.deployment.requests import ask_for
 from deployd.deployment.share import refuse_beyond_share
@@ -112,7 +112,7 @@ class Removal:
         if any(item.project == project for item in await self._store.read(activities.open_ones)):
             return False
         folder = self._host.places.cache(project)
-        await put_aside(folder, self._host.places.going)
+        await move_to_trash(folder, self._host.places.going)
         return True
 
     async def _is_busy(self, environment: EnvironmentId | None) -> bool:

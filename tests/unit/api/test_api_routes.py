@@ -27,7 +27,7 @@ from deployd.api.routes import ROUTES
 from deployd.engine.errors import EngineUnreachable
 from deployd.errors import DeployError
 from deployd.http.callers import Callers
-from deployd.output.sources import Wanted
+from deployd.output.sources import OutputFilter
 from deployd.settings import Token
 from tests.unit.api_double import FakeCommands, FakeQueries, activity, api_of, ending, line, use
 
@@ -346,14 +346,14 @@ async def test_what_containers_print_is_read_by_who_sees_the_project(client: Cli
 
 
 @pytest.mark.parametrize(("query", "asked"), [
-    ("", (Wanted(), "", 100)), ("lines=99999999", (Wanted(), "", 10_000)),
-    ("app=shop&worker=m&service=db&cron=n&version=7&lines=5", (Wanted("shop", "m", "db", "n", 7), "", 5)),
-    ("since=2026-05-04T12:00:00%2B02:00", (Wanted(), "2026-05-04T10:00:00", None)),
-    ("since=2026-05-04&lines=9", (Wanted(), "2026-05-04T00:00:00", 9)),
-    ("after=2026-05-04T10:00:00.123456789Z", (Wanted(), "2026-05-04T10:00:00.123456789\0", None)),
+    ("", (OutputFilter(), "", 100)), ("lines=99999999", (OutputFilter(), "", 10_000)),
+    ("app=shop&worker=m&service=db&cron=n&version=7&lines=5", (OutputFilter("shop", "m", "db", "n", 7), "", 5)),
+    ("since=2026-05-04T12:00:00%2B02:00", (OutputFilter(), "2026-05-04T10:00:00", None)),
+    ("since=2026-05-04&lines=9", (OutputFilter(), "2026-05-04T00:00:00", 9)),
+    ("after=2026-05-04T10:00:00.123456789Z", (OutputFilter(), "2026-05-04T10:00:00.123456789\0", None)),
 ])
 async def test_output_is_asked_for_by_name_and_place(
-    client: Client, queries: FakeQueries, query: str, asked: tuple[Wanted, str, int | None],
+    client: Client, queries: FakeQueries, query: str, asked: tuple[OutputFilter, str, int | None],
 ) -> None:
     async with client.get(f"/api/v1/projects/shop/environments/main/logs?{query}", headers=VERA) as answer:
         assert await answer.read() == b""

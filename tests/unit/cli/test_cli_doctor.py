@@ -15,13 +15,13 @@ import pytest
 from deployd.catalogue import Catalogue, load_catalogue
 from deployd.cli.doctor.docker import judge_engine, judge_images
 from deployd.cli.doctor.finding import Finding, findings_as_json, render_finding, render_summary, well, wrong
+from deployd.cli.doctor.firewall import look_at_firewall
 from deployd.cli.doctor.host import judge_room, look_at_folders, look_at_systemd, look_at_user
 from deployd.cli.doctor.listeners import Listener, listeners, parse_listening, server_of
 from deployd.cli.doctor.network import HostRoute, judge_pool, parse_routes
 from deployd.cli.doctor.ports import look_at_ports, taken, try_port
 from deployd.cli.doctor.programs import judge_git, look_at_slugs
 from deployd.cli.doctor.settings import look_at_catalogue, look_at_settings
-from deployd.cli.doctor.wall import look_at_wall
 from deployd.engine.observed import EngineInfo
 from deployd.errors import DeployError
 from deployd.settings import Settings, config_folder
@@ -134,10 +134,10 @@ def test_only_root_is_well() -> None:
 
 async def test_a_host_without_a_firewall_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     without = Settings.model_validate({"containers": {"firewall": "none"}})
-    assert (await look_at_wall(without, user=0)).state == "doubt"
-    assert (await look_at_wall(Settings(), user=1000)).state == "doubt"
+    assert (await look_at_firewall(without, user=0)).state == "doubt"
+    assert (await look_at_firewall(Settings(), user=1000)).state == "doubt"
     monkeypatch.setenv("PATH", str(tmp_path))
-    found = await look_at_wall(Settings(), user=0)
+    found = await look_at_firewall(Settings(), user=0)
     assert found.state == "wrong"
     assert "apt-get install nftables" in found.mend
 

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from deployd import __version__
-from deployd.cli import exits
+from deployd.cli import exit_status
 from deployd.cli.main import COMMANDS, main
 from deployd.process import run
 from tests.unit.project_corpus import REPOSITORY
@@ -85,6 +85,6 @@ def test_no_command_is_documented_that_is_not_there() -> None:
 
 
 def test_every_exit_status_is_documented() -> None:
-    statuses = [value for name, value in vars(exits).items() if name.isupper()]
+    statuses = [value for name, value in vars(exit_status).items() if name.isupper()]
     for status in statuses:
         assert f"\n| {status} |" in DOCS, f"exit status {status} is not documented"

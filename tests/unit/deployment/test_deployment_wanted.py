@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from deployd.deployment.desired import MOST_ROUTES_BYTES, wrong_routes
-from deployd.environment.hosts import Domains, resolve_routes
+from deployd.environment.domains import Domains
+from deployd.environment.routes import resolve_routes
 from deployd.project.model import Place, RouteTemplate, RouteTls
 
 PRODUCTION = Domains("main-abc-shop.example.net", own=("shop.com",))

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 
 import pytest
 
+from deployd.access.concurrency import RequestLimit, TooMany
 from deployd.deployment.share import KEPT_FOR_LIVE, NameTaken, ShareTaken, Wanted, refuse_beyond_share
 from deployd.environment.naming import machine_name
-from deployd.http.seats import Seats, TooMany
 from deployd.ids import CommitId, EnvironmentId, ProjectId
 from deployd.settings import Settings
 from deployd.state import activities, environments
@@ -148,13 +148,13 @@ def test_one_slot_is_left_for_others_as_soon_as_there_are_others(
 
 
 def test_a_token_has_so_many_seats_and_others_have_theirs() -> None:
-    seats = Seats(2)
-    with seats.take("eve"), seats.take("eve"):
-        with pytest.raises(TooMany, match="the token eve has 2 requests under way already"), seats.take("eve"):
+    limit = RequestLimit(2)
+    with limit.take("eve"), limit.take("eve"):
+        with pytest.raises(TooMany, match="the token eve has 2 requests under way already"), limit.take("eve"):
             raise AssertionError("there was no seat")
-        with seats.take("ada"):
+        with limit.take("ada"):
             pass
-    with pytest.raises(ValueError, match="its own"), seats.take("eve"):
+    with pytest.raises(ValueError, match="its own"), limit.take("eve"):
         raise ValueError("its own")
-    with seats.take("eve"), seats.take("eve"):
+    with limit.take("eve"), limit.take("eve"):
         pass

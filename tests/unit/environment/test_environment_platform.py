@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
-from deployd.environment.hosts import Domains, resolve_routes
-from deployd.environment.platform import About, build_environment, routes_json, runtime_environment
+from deployd.environment.domains import Domains
+from deployd.environment.platform import About, Surroundings, build_environment, routes_json, runtime_environment
+from deployd.environment.relationships import Address, Connection, Related
+from deployd.environment.routes import resolve_routes
 from deployd.environment.variables import Variables, doubtful_variables, variables_of
 from deployd.project.application.variables import OWN_NAMES, OWN_PLATFORM_NAMES, VARIABLE_NAME
 from deployd.project.model import (
@@ -39,6 +41,7 @@ APP = Application(
     hooks=Hooks(deploy=Hook("migrate\n"), post_deploy=Hook("warm\n")),
 )
 ABOUT = About("shop", "e" * 56, "main-abcdefg", "main", "production", "f" * 40)
+DATABASE = Related("database", "db", "mysql", "mariadb:11.8", Connection("mysql", 3306), Address("db", "10.0.0.2", "x"))
 
 
 def decoded(text: str) -> Any:
@@ -48,8 +51,8 @@ def decoded(text: str) -> Any:
 def runtime(**more: Any) -> dict[str, str]:
     routes = resolve_routes([RouteTemplate("https://www.{default}", "upstream", upstream="shop")], Domains("x.net"))
     return runtime_environment(
-        APP, ABOUT, Variables({"MODE": "fast"}, {"d8:x": 1}), commands=Commands("php -S"), routes=routes.routes,
-        relationships={"database": [{"host": "database.internal"}]}, **more,
+        APP, ABOUT, Variables({"MODE": "fast"}, {"d8:x": 1}), commands=Commands("php -S"),
+        around=Surroundings(routes.routes, (DATABASE,)), **more,
     )
 
 
@@ -168,7 +171,7 @@ def test_builds_of_magento_do_not_see_an_environments_variables_unless_they_are_
 
 
 def test_php_off_is_the_word_again_that_yaml_made_a_boolean_of() -> None:
-    assert of_levels({"php": {"display_errors": False}}, {}).php == {"display_errors": "Off"}
+    assert of_levels({"php": {"display_errors": False}}, {}).ini == {"php": {"display_errors": "Off"}}
 
 
 def test_the_names_that_we_set_ourselves_are_known_to_who_warns_of_them() -> None:

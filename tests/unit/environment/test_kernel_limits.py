@@ -9,8 +9,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from deployd.environment.kernel import MOST_VALUE_BYTES, beyond_kernel, value_bytes
-from deployd.environment.platform import About, build_environment, runtime_environment
+from deployd.environment.exec_limits import MOST_VALUE_BYTES, beyond_limits, value_bytes
+from deployd.environment.platform import About, Surroundings, build_environment, runtime_environment
 from deployd.environment.variables import variables_of
 from deployd.project.model import NOWHERE, ProjectConfig
 from deployd.project.reader import read_project
@@ -37,16 +37,16 @@ def said(app: str, project: ProjectSettings = SHOP) -> list[str]:
 def test_the_bound_of_one_value_is_the_kernels(size: int) -> None:
     environment = {"BIG": "x" * (size - value_bytes("BIG", ""))}
     assert value_bytes("BIG", environment["BIG"]) == size
-    assert bool(beyond_kernel(environment)) == _is_refused_by_the_kernel(environment)
+    assert bool(beyond_limits(environment)) == _is_refused_by_the_kernel(environment)
 
 
 def test_the_bound_of_all_values_is_within_the_kernels() -> None:
     environment = {f"V{number}": "x" * 100_000 for number in range(20)}
-    [beyond] = beyond_kernel(environment)
+    [beyond] = beyond_limits(environment)
     assert not beyond.name
     assert beyond.largest == ("V10 100,005", "V11 100,005", "V12 100,005")
     del environment["V19"]
-    assert not beyond_kernel(environment)
+    assert not beyond_limits(environment)
     assert not _is_refused_by_the_kernel(environment)
 
 
@@ -106,7 +106,7 @@ def test_what_is_told_before_is_not_less_than_what_is_started() -> None:
                    "db: {type: 'mariadb:11.8', disk: 512}\ncache: {type: 'redis:8.0'}\n")
     app = found.applications[0]
     variables = variables_of(app, app.web.instance, SHOP, "main", building=False)
-    values = runtime_environment(app, ABOUT, variables, commands=app.web.instance.commands, routes=(), relationships={})
+    values = runtime_environment(app, ABOUT, variables, commands=app.web.instance.commands, around=Surroundings())
     assert not too_large_to_start(found, SHOP, "main")
     refuse_too_large("shop", values, NOWHERE)
     refuse_too_large("shop", build_environment(app, ABOUT, variables), NOWHERE)

@@ -6,10 +6,11 @@ import pytest
 
 from deployd.environment import branches
 from deployd.environment.branches import namesake, oddity
+from deployd.forges.forge import Ignored, RefMoved
 from deployd.ids import CommitId, EnvironmentName, ProjectId
-from deployd.intake.payload import read_push
-from deployd.intake.push import Ignored, Push
-from deployd.intake.refs import MOST_BRANCHES, MOST_TOLD, Ref, refused_refs
+from deployd.intake.accepted_refs import MOST_BRANCHES, MOST_TOLD, Ref, refused_refs
+from deployd.intake.deliveries import push_of
+from deployd.intake.push import Push
 from deployd.settings import ProjectSettings
 
 SHOP = ProjectSettings(id=ProjectId("shop"))
@@ -90,7 +91,6 @@ def test_a_branch_whose_environment_would_be_another_ones_is_refused(monkeypatch
 @pytest.mark.parametrize("name", [name for name in ODD if name and name.isprintable()])
 def test_a_webhook_about_an_odd_branch_starts_nothing(name: str) -> None:
     far = ProjectSettings.model_validate({"id": "far", "remote": {"url": "https://forge.example/acme/far.git"}})
-    payload = {"ref": f"refs/heads/{name}", "before": OLD, "after": NEW}
-    found = read_push(far, payload, repository="acme/far", how="github", who="ada", delivery="1")
+    found = push_of(far, "github", RefMoved("acme/far", f"refs/heads/{name}", OLD, NEW, "ada", "1"))
     assert isinstance(found, Ignored)
     assert ODD[name] in found.reason

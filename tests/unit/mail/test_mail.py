@@ -8,15 +8,15 @@ import pytest
 from pydantic import ValidationError
 
 from deployd.cli.mail import lines_of
-from deployd.daemon.mail import round_of
+from deployd.daemon.mail import configuration_of
 from deployd.ids import EnvironmentId, EnvironmentName, ProjectId
-from deployd.mail.handing import GIVE_UP_SECONDS, Handed, after, pause_seconds
-from deployd.mail.letter import Letter, parse_letter, subject_of, write_letter
-from deployd.mail.round import Relay, parse_round, write_round
+from deployd.mail.configuration import Relay, parse_configuration, write_configuration
+from deployd.mail.mail import Mail, parse_note, subject_of, write_note
+from deployd.mail.relay import GIVE_UP_SECONDS, Delivery, after_delivery, pause_seconds
 from deployd.settings import MailSettings, Settings, parse_relay
 from tests.unit.api_double import MAIL
 
-LETTER = Letter(3, 1000.0, "a@shop.test", ("b@c.test", "d@e.test"), 17, "Hello", "waits")
+QUEUED = Mail(3, 1000.0, "a@shop.test", ("b@c.test", "d@e.test"), 17, "Hello", "waits")
 
 
 def settings(**more: Any) -> Settings:
@@ -28,7 +28,7 @@ def relays(found: Settings) -> dict[str, Relay | None]:
         (EnvironmentId(ProjectId(project), EnvironmentName(branch)), branch, "10.208.0.0/26")
         for project in ("shop", "blog", "gone") for branch in ("main", "preview")
     ]
-    return {address.name: address.relay for address in round_of(found, rows).addresses}
+    return {address.name: address.relay for address in configuration_of(found, rows).environments}
 
 
 def test_no_environment_but_production_has_a_relay_and_production_only_its_own() -> None:
@@ -66,11 +66,11 @@ def test_the_password_of_a_relay_is_a_secret() -> None:
 
 
 def test_what_the_daemon_tells_arrives() -> None:
-    told = round_of(settings(mail={"relay": "smtp://relay.test"}), [
+    told = configuration_of(settings(mail={"relay": "smtp://relay.test"}), [
         (EnvironmentId(ProjectId("shop"), EnvironmentName("main-x")), "main", "10.208.0.64/26"),
     ])
-    assert parse_round(write_round(told)) == told
-    [address] = told.addresses
+    assert parse_configuration(write_configuration(told)) == told
+    [address] = told.environments
     assert address.gateway == "10.208.0.65"
     assert [address.is_home_of(peer) for peer in ("10.208.0.127", "10.208.0.128", "::1", "x")] == [
         True, False, False, False]
@@ -81,25 +81,25 @@ def test_without_a_firewall_nobody_leads_port_25_to_another_one() -> None:
     assert settings(containers={"firewall": "none"}).smtp_port == 25
 
 
-@pytest.mark.parametrize(("handed", "passed", "state", "again_in"), [
-    (Handed(("d@e.test",), "451 later"), 0.0, "waits", 60.0),
-    (Handed(LETTER.recipients, "no\r\nroute", is_relays=True), 0.0, "waits", 60.0),
-    (Handed(("d@e.test",), "550 no such user", for_ever=True), 0.0, "refused", None),
-    (Handed(("d@e.test",), "451 later"), GIVE_UP_SECONDS + 1, "refused", None),
+@pytest.mark.parametrize(("delivery", "passed", "state", "again_in"), [
+    (Delivery(("d@e.test",), "451 later"), 0.0, "waits", 60.0),
+    (Delivery(QUEUED.recipients, "no\r\nroute", is_relays=True), 0.0, "waits", 60.0),
+    (Delivery(("d@e.test",), "550 no such user", for_ever=True), 0.0, "refused", None),
+    (Delivery(("d@e.test",), "451 later"), GIVE_UP_SECONDS + 1, "refused", None),
 ])
 def test_what_a_relay_does_not_take_waits_or_is_given_up(
-    handed: Handed, passed: float, state: str, again_in: float | None,
+    delivery: Delivery, passed: float, state: str, again_in: float | None,
 ) -> None:
-    now = LETTER.at + passed
-    kept = after(LETTER, handed, now)
+    now = QUEUED.at + passed
+    kept = after_delivery(QUEUED, delivery, now)
     assert kept is not None
-    assert (kept.state, kept.recipients, kept.tries) == (state, handed.left, 1)
+    assert (kept.state, kept.recipients, kept.tries) == (state, delivery.left, 1)
     assert kept.again_at == (now + again_in if again_in else 0.0)
     assert "\n" not in kept.why
 
 
 def test_what_everybody_has_got_is_gone_and_pauses_grow_to_an_hour() -> None:
-    assert after(LETTER, Handed(), 0.0) is None
+    assert after_delivery(QUEUED, Delivery(), 0.0) is None
     assert [pause_seconds(tries) for tries in (1, 2, 3, 7, 1000)] == [60, 120, 240, 3600, 3600]
 
 
@@ -116,14 +116,14 @@ def test_the_subject_is_what_people_read(head: bytes, subject: str) -> None:
 
 
 @pytest.mark.parametrize("note", [
-    b"", b"{}", b"[" * 50_000, b'{"id": 1}', write_letter(LETTER).replace(b"waits", b"gone"),
-    write_letter(LETTER).replace(b'"b@c.test"', b"17"), write_letter(LETTER).replace(b"1000.0", b"Infinity"),
-    write_letter(LETTER).replace(b"Hello", b"\\ud800"),
+    b"", b"{}", b"[" * 50_000, b'{"id": 1}', write_note(QUEUED).replace(b"waits", b"gone"),
+    write_note(QUEUED).replace(b'"b@c.test"', b"17"), write_note(QUEUED).replace(b"1000.0", b"Infinity"),
+    write_note(QUEUED).replace(b"Hello", b"\\ud800"),
 ])
 def test_a_note_that_is_none_of_ours_is_passed_over(note: bytes) -> None:
-    found = parse_letter(note)
+    found = parse_note(note)
     assert found is None or found.at == float("inf")
-    assert parse_letter(write_letter(LETTER)) == LETTER
+    assert parse_note(write_note(QUEUED)) == QUEUED
 
 
 def test_people_read_headers_text_and_what_else_is_in_a_mail() -> None:

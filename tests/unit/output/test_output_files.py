@@ -16,7 +16,7 @@ from deployd.engine.observed import ContainerSeen
 from deployd.ids import ActivityId, EnvironmentId
 from deployd.output.entries import EntryReader
 from deployd.output.files import OutputFiles, last_times
-from deployd.output.keep import DAY_SECONDS, KeptBounds, keep_output, trim
+from deployd.output.retention import DAY_SECONDS, Retention, keep_output, trim
 from deployd.output.sources import ABOUT, kept_sources
 from deployd.process import LONGEST_LINE_BYTES
 
@@ -170,7 +170,7 @@ def test_what_is_kept_is_kept_though_another_container_goes_at_the_same_time(
 ) -> None:
     folder, log = tmp_path / "output", tmp_path / "c-json.log"
     write(log, range(3))
-    bounds, link, met = KeptBounds(10_000, 7), Path.hardlink_to, []
+    bounds, link, met = Retention(10_000, 7), Path.hardlink_to, []
 
     def hardlink_to(to: Path, file: Path) -> None:
         if not met:   # between the folder and its first file
@@ -198,9 +198,9 @@ def test_what_is_kept_is_bounded_in_bytes_and_days_and_the_oldest_goes_first(tmp
     kept(folder, "new", {"": 40, ".1": 40}, 0.1, now)
     kept(folder, "older", {"": 30, ".1": 30}, 1, now)
     kept(folder, "old", {"": 1}, 8, now)
-    trim(folder, KeptBounds(120, 7), now)
+    trim(folder, Retention(120, 7), now)
     assert sorted(str(path.relative_to(folder)) for path in folder.rglob("*")) == [
         "new", "new/about.json", "new/log", "new/log.1", "older", "older/about.json", "older/log",
     ]
-    trim(folder, KeptBounds(0, 7), now)
+    trim(folder, Retention(0, 7), now)
     assert not folder.exists()

@@ -18,9 +18,9 @@ from deployd.engine.names import Names
 from deployd.engine.observed import ContainerSeen
 from deployd.errors import DeployError
 from deployd.ids import ActivityId, EnvironmentId, EnvironmentName, ProjectId
-from deployd.output.follower import OutputFollower
+from deployd.output.follower import OutputFollower, Span
 from deployd.output.outputs import Outputs
-from deployd.output.sources import Source, Wanted, cron_sources
+from deployd.output.sources import OutputFilter, Source, cron_sources
 from tests.unit.output.test_output_files import entry, set_aside, time_of, write
 
 NOW = "2026-05-04T12:00:00"
@@ -65,8 +65,8 @@ class Environment:
             return self.sources
 
         return OutputFollower(
-            find, ("shop", "main-bvxea6p"), self.masker.clean_all, asyncio.Semaphore(1), start=start, end=end,
-            lines=lines, look_seconds=0.001,
+            find, ("shop", "main-bvxea6p"), self.masker.clean_all, asyncio.Semaphore(1), Span(start, end, lines),
+            look_seconds=0.001,
         )
 
 
@@ -263,13 +263,13 @@ async def test_who_reads_goes_on_while_docker_is_away_and_is_told_when_it_is_fro
     outputs = Outputs(
         docker, docker, lambda *_: tmp_path, lambda *_: tmp_path, Masker().clean_all, SystemClock(),  # type: ignore[arg-type]
     )
-    follower = await outputs.follow(SHOP_MAIN, Wanted(), start="", lines=None)
+    follower = await outputs.follow(SHOP_MAIN, OutputFilter(), start="", lines=None)
     assert len(await taken(follower, 3)) == 3
     docker.is_away, docker.generation = True, 1
     write(log, [3])
     assert texts(await taken(follower, 1)) == ["line 3"]
     with pytest.raises(DeployError):
-        await outputs.follow(SHOP_MAIN, Wanted(), start="", lines=None)
+        await outputs.follow(SHOP_MAIN, OutputFilter(), start="", lines=None)
     outputs.end_followers()
     assert await follower.take() is None
     follower.close()
@@ -288,12 +288,15 @@ async def ended_soon(follower: OutputFollower) -> None:
 
 
 @pytest.mark.parametrize(("wanted", "found"), [
-    (Wanted(), "app web mailer db nightly"), (Wanted(app="shop"), "app web"), (Wanted(worker="mailer"), "mailer"),
-    (Wanted(worker="shop--mailer"), "mailer"), (Wanted(worker="blog--mailer"), ""), (Wanted(service="db"), "db"),
-    (Wanted(cron="nightly", service="db"), "db nightly"), (Wanted(version=3), ""),
-    (Wanted(version=2), "app web mailer"), (Wanted(version=2, worker="mailer"), "mailer"), (Wanted(app="none"), ""),
+    (OutputFilter(), "app web mailer db nightly"), (OutputFilter(app="shop"), "app web"),
+    (OutputFilter(worker="mailer"), "mailer"),
+    (OutputFilter(worker="shop--mailer"), "mailer"), (OutputFilter(worker="blog--mailer"), ""),
+    (OutputFilter(service="db"), "db"),
+    (OutputFilter(cron="nightly", service="db"), "db nightly"), (OutputFilter(version=3), ""),
+    (OutputFilter(version=2), "app web mailer"), (OutputFilter(version=2, worker="mailer"), "mailer"),
+    (OutputFilter(app="none"), ""),
 ])
-def test_a_reader_says_whom_it_wants(wanted: Wanted, found: str) -> None:
+def test_a_reader_says_whom_it_wants(wanted: OutputFilter, found: str) -> None:
     log = Path("log")
     sources = {
         "app": Source("1", log, "app", "shop", "shop", 2), "web": Source("2", log, "web", "shop", "shop", 2),

@@ -12,7 +12,7 @@ import pytest
 
 from deployd.project import documentation
 from deployd.project.documentation import SECTIONS, with_generated
-from deployd.project.fields import shape
+from deployd.project.fields import fields as shape
 from deployd.project.fields.keys import Table
 from deployd.project.findings.codes import CODES
 from deployd.project.reader import read_project

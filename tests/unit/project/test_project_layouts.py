@@ -10,7 +10,7 @@ import tarfile
 import pytest
 
 from deployd.project.findings.report import render_findings
-from deployd.project.model import MAGENTO, PLATFORMSH, Dialect, ReadResult
+from deployd.project.model import MAGENTO, PLATFORMSH, Dialect, ReadResult, SolrConfiguration
 from deployd.project.reader import read_project
 from tests.unit.project_trees import DictTree
 
@@ -128,7 +128,7 @@ def test_an_archive_is_a_tar_of_the_folder_equal_for_equal_files() -> None:
     assert first is not None
     assert second is not None
     assert first.services == second.services
-    data = base64.b64decode(first.services[0].configuration["cores"]["a"]["conf_dir"])
+    data = base64.b64decode(first.services[0].configured(SolrConfiguration).cores["a"].conf_dir or "")
     with tarfile.open(fileobj=io.BytesIO(data)) as archive:
         assert {member.name: archive.extractfile(member).read() for member in archive} == {"b": b"B", "a/c": b"C"}  # type: ignore[union-attr]
 

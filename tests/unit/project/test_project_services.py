@@ -6,7 +6,18 @@ from __future__ import annotations
 import pytest
 
 from deployd.project.findings.report import render_findings
-from deployd.project.model import Endpoint, Service
+from deployd.project.model import (
+    Endpoint,
+    MysqlConfiguration,
+    MysqlProperties,
+    RedisConfiguration,
+    SearchConfiguration,
+    Service,
+    SolrConfiguration,
+    SolrCore,
+    VaultConfiguration,
+    VaultKey,
+)
 from deployd.project.offered.services import SERVICE_TYPES
 from deployd.project.reader import read_project
 from tests.unit.project_trees import DictTree
@@ -32,7 +43,7 @@ def test_mysql_has_a_schema_an_endpoint_and_an_admin_by_default(kind: str) -> No
 def test_mysql_with_settings_keeps_its_defaults_until_schemas_or_endpoints_are_given() -> None:
     text = "db: {type: 'mariadb:11.8', disk: 512, configuration: {properties: {max_allowed_packet: 64}}}"
     assert service(text).endpoints[0].name == "mysql"
-    assert service(text).configuration == {"properties": {"max_allowed_packet": 64}}
+    assert service(text).configuration == MysqlConfiguration(MysqlProperties(max_allowed_packet_mb=64))
     assert service("db: {type: 'mariadb:11.8', disk: 512, configuration: {schemas: [a]}}").endpoints == ()
 
 
@@ -74,7 +85,7 @@ def test_a_cache_forgets_what_was_used_least_recently(kind: str, endpoint: str) 
     disk = ", disk: 512" if "persistent" in kind else ""
     found = service(f"cache: {{type: '{kind}'{disk}}}")
     assert [item.name for item in found.endpoints] == [endpoint]
-    assert found.configuration == {"maxmemory_policy": "allkeys-lru"}
+    assert found.configuration == RedisConfiguration("allkeys-lru")
     assert found.disk_mb == (512 if disk else None)
 
 
@@ -85,10 +96,10 @@ def test_rabbitmq_has_its_virtual_hosts_as_schemas() -> None:
 
 
 def test_search_engines_have_authentication_where_it_is_asked_for() -> None:
-    assert service("s: {type: 'opensearch:3', disk: 512}").configuration == {"authentication": False, "plugins": []}
+    assert service("s: {type: 'opensearch:3', disk: 512}").configuration == SearchConfiguration()
     text = "s: {type: 'opensearch:3', disk: 512, configuration: {authentication: {enabled: true}, plugins: [analysis-icu]}}"
-    assert service(text).configuration == {"authentication": True, "plugins": ["analysis-icu"]}
-    assert service("s: {type: 'elasticsearch-enterprise:9.3', disk: 512}").configuration["authentication"] is True
+    assert service(text).configuration == SearchConfiguration(authentication=True, plugins=("analysis-icu",))
+    assert service("s: {type: 'elasticsearch-enterprise:9.3', disk: 512}").configuration == SearchConfiguration(authentication=True)
 
 
 def test_solr_has_one_core_by_default_and_cores_by_name() -> None:
@@ -96,13 +107,13 @@ def test_solr_has_one_core_by_default_and_cores_by_name() -> None:
     found = service("s: {type: 'solr:9.9', disk: 512, configuration: {cores: {a: {}, b: {core_properties: x}}, endpoints: {e: {core: b}}}}")
     assert found.schemas == ("a", "b")
     assert found.endpoints == (Endpoint("e", "b"),)
-    assert found.configuration == {"cores": {"a": {}, "b": {"core_properties": "x"}}}
+    assert found.configuration == SolrConfiguration({"a": SolrCore(), "b": SolrCore(core_properties="x")})
 
 
 def test_vault_has_only_the_endpoints_that_are_named() -> None:
     found = service("v: {type: 'vault-kms:1.12', disk: 512, configuration: {endpoints: {sign: [{policy: sign, key: k, type: sign}]}}}")
     assert found.endpoints == (Endpoint("sign"),)
-    assert found.configuration == {"endpoints": {"sign": [{"policy": "sign", "key": "k", "type": "sign"}]}}
+    assert found.configuration == VaultConfiguration({"sign": (VaultKey("sign", "k", "sign"),)})
 
 
 @pytest.mark.parametrize("name", [name for name in SERVICE_TYPES if name not in ("varnish", "vault-kms")])
@@ -121,4 +132,4 @@ def test_a_version_is_the_text_as_written() -> None:
 
 def test_what_is_not_given_has_its_default() -> None:
     found = service("m: {type: 'memcached:1.6', size: null, configuration: null, relationships: null}")
-    assert (found.size, found.relationships, found.configuration, found.firewall) == ("AUTO", (), {}, None)
+    assert (found.size, found.relationships, found.configuration, found.firewall) == ("AUTO", (), None, None)

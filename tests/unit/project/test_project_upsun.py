@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
-from deployd.environment.service_variables import service_variables
+from deployd.environment.relationships import Address, Connection, Credential, Related, relationship_variables
 from deployd.project.findings.report import render_findings
 from deployd.project.model import PLATFORMSH, UPSUN, Mount, ProjectConfig, Worker
 from deployd.project.reader import read_project
@@ -128,15 +129,18 @@ def test_many_files_cost_no_more_than_their_names() -> None:
 
 
 def test_each_relationship_is_in_variables_of_its_own() -> None:
-    endpoint = {"username": "main", "password": "p@ss", "scheme": "pgsql", "host": "my-db.internal", "port": 5432, "path": "main",
-                "query": {"is_master": True}, "fragment": None, "ip": "10.0.0.2", "rel": "postgresql", "public": False}
-    values = service_variables({"my-db": [endpoint, {"host": "second"}], "9lives": [endpoint], "none": []})
-    assert values == {
+    database = Related(
+        "my-db", "db", "postgresql", "postgresql:18", Connection("pgsql", 5432, {"is_master": True}), Address("host-of-it", "10.0.0.2", "shop-main"),
+        Credential("main", "p@ss", "main"),
+    )
+    assert relationship_variables((database, replace(database, relationship="9lives"))) == {
         "MY_DB_USERNAME": "main", "MY_DB_PASSWORD": "p@ss", "MY_DB_SCHEME": "pgsql", "MY_DB_HOST": "my-db.internal", "MY_DB_PORT": "5432",
         "MY_DB_PATH": "main", "MY_DB_QUERY": '{"is_master": true}', "MY_DB_FRAGMENT": "", "MY_DB_IP": "10.0.0.2", "MY_DB_REL": "postgresql",
         "MY_DB_PUBLIC": "false", "MY_DB_INSTANCE_IPS": '["10.0.0.2"]', "MY_DB_URL": "pgsql://main:p%40ss@my-db.internal:5432/main",
+        "MY_DB_HOSTNAME": "host-of-it", "MY_DB_SERVICE": "db", "MY_DB_TYPE": "postgresql:18", "MY_DB_HOST_MAPPED": "false", "MY_DB_CLUSTER": "shop-main",
     }
-    assert service_variables({"redis": [{"scheme": "redis", "host": "redis.internal", "port": 6379}]})["REDIS_URL"] == "redis://redis.internal:6379"
+    redis = Related("redis", "cache", "redis", "redis:8.0", Connection("redis", 6379), database.address)
+    assert relationship_variables((redis,))["REDIS_URL"] == "redis://redis.internal:6379"
 
 
 def test_a_commit_and_what_is_offered_for_a_plan_are_read_alike() -> None:

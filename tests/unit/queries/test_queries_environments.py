@@ -7,7 +7,7 @@ import pytest
 from deployd.access.errors import NotFound
 from deployd.activity.journal import write_result
 from deployd.ids import CommitId
-from deployd.queries.live_versions import LiveVersions
+from deployd.queries.live_versions import LiveVersion, LiveVersions
 from deployd.release.version import Version
 from deployd.state import environments
 from tests.unit.queries_world import MAIN, NOW, SHOP_MAIN, World
@@ -54,8 +54,8 @@ async def test_a_version_is_read_once(world: World) -> None:
     await versions.learn([number, None])
     await world.store.write(lambda db: db.execute("DELETE FROM versions"))
     await versions.learn([number])
-    assert versions.of(number) == ("a" * 40, "")
-    assert versions.of(None) == ("", "")
+    assert versions.of(number) == LiveVersion("a" * 40)
+    assert versions.of(None) == LiveVersion()
 
 
 @pytest.mark.parametrize("name", ["main", MAIN])

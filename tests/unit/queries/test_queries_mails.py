@@ -7,26 +7,26 @@ import asyncio
 import pytest
 
 from deployd.access.errors import NotFound
-from deployd.mail.letter import Letter, write_letter
-from deployd.mail.seen import FOLDER
+from deployd.mail.box_reader import FOLDER
+from deployd.mail.mail import Mail, write_note
 from deployd.queries.mails import MailQueries
 from tests.unit.queries_world import MAIN, World
 
-LETTER = Letter(7, 1_777_888_999.0, "a@shop.test", ("b@c.test",), 5, "Hello")
+LETTER = Mail(7, 1_777_888_999.0, "a@shop.test", ("b@c.test",), 5, "Hello")
 
 
-def box(world: World, *letters: Letter) -> MailQueries:
+def box(world: World, *mails: Mail) -> MailQueries:
     folder = world.settings.state / FOLDER / "shop" / MAIN
     folder.mkdir(parents=True)
-    for letter in letters:
-        (folder / f"{letter.id}.json").write_bytes(write_letter(letter))
-        (folder / f"{letter.id}.eml").write_bytes(b"hello")
+    for mail in mails:
+        (folder / f"{mail.id}.json").write_bytes(write_note(mail))
+        (folder / f"{mail.id}.eml").write_bytes(b"hello")
     return MailQueries(world.settings.state, world.environments, asyncio.Semaphore(1))
 
 
 async def test_mails_are_told_newest_first_with_their_moments(world: World) -> None:
     await world.add()
-    waits = Letter(8, 1e300, "", (), 5, "Later", "waits", "busy", 1, 1_777_889_059.0)
+    waits = Mail(8, 1e300, "", (), 5, "Later", "waits", "busy", 1, 1_777_889_059.0)
     first, second = await box(world, LETTER, waits).all("shop", "main")
     assert (first.id, first.at, first.state, first.again_at) == (8, "", "waits", "2026-05-04T10:04:19+00:00")
     assert (second.id, second.at, second.recipients, second.again_at) == (

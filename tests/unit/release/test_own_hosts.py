@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from deployd.environment.hosts import Domains, resolve_routes
+from deployd.environment.domains import Domains
+from deployd.environment.routes import resolve_routes
 from deployd.project.model import RouteTemplate
 from deployd.release.applications.own_hosts import own_hosts
 from deployd.release.trust import ensure_trust, local_authority

@@ -22,8 +22,8 @@ from deployd.project.model import (
 from deployd.project.reader import read_project
 from deployd.runtimes.build_steps import build_steps
 from deployd.runtimes.paths import build_paths, runtime_paths
-from deployd.runtimes.php_fpm import fpm_workers, render_fpm, render_php_ini, render_sized_ini
-from deployd.runtimes.php_ini import DEFAULT_EXTENSIONS
+from deployd.runtimes.php_fpm import fpm_workers, render_fpm
+from deployd.runtimes.php_ini import DEFAULT_EXTENSIONS, render_php_ini, render_sized_ini
 from deployd.runtimes.python import requirement
 from deployd.settings import config_folder
 from tests.unit.project_trees import DictTree

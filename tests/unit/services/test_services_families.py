@@ -6,14 +6,24 @@ import json
 
 import pytest
 
-from deployd.project.model import Endpoint, Place, Service
-from deployd.services.families import FAMILIES, ServiceNotSupported, family_of
-from deployd.services.family import SECRET_FILE, SECRET_FORMS, Credential
+from deployd.environment.relationships import Address, Credential, Related
+from deployd.project.model import (
+    Endpoint,
+    MysqlConfiguration,
+    MysqlProperties,
+    Place,
+    PostgresqlConfiguration,
+    Service,
+)
+from deployd.project.reader import read_project
+from deployd.services.families import FAMILIES, SECRET_FORMS, ServiceNotSupported, family_of
+from deployd.services.family import SECRET_FILE
 from deployd.services.rabbitmq import password_hash
+from tests.unit.project_trees import DictTree
 
 EXAMPLE_KEYS = {
     "username", "password", "scheme", "host", "port", "path", "query", "fragment", "ip", "hostname", "service", "rel",
-    "type", "public", "host_mapped",
+    "type", "public", "host_mapped", "cluster",
 }
 DEFAULTS = {
     "mariadb": ("mysql", "main"), "postgresql": ("postgresql", "main"), "redis": ("redis", None),
@@ -28,6 +38,13 @@ def service(kind: str, *endpoints: Endpoint, **more: object) -> Service:
     return Service("it", kind, "1", f"{kind}:1", 512, **{
         "schemas": (schema,) if schema else (), "endpoints": endpoints or (default,), **more,
     })
+
+
+def read_service(text: str) -> Service:
+    app = "name: app\ntype: php:8.4\nweb: {locations: {/: {root: x}}}\n"
+    config = read_project(DictTree({".platform.app.yaml": app, ".platform/services.yaml": f"it: {text}"})).config
+    assert config
+    return config.services[0]
 
 
 class Recorder:
@@ -65,8 +82,11 @@ def test_a_relationship_object_has_all_keys_of_the_public_example(kind, user, sc
     it = service(kind)
     endpoint, path = DEFAULTS[kind]
     credential = family_of(it).credentials(it, secret)[endpoint]
-    value = family_of(it).relationship_value(it, "database", endpoint, credential, "10.0.0.2", "host-of-it")
+    address = Address("host-of-it", "10.0.0.2", "shop-main")
+    connection = family_of(it).connection
+    value = Related("database", it.name, endpoint, it.type, connection, address, credential).as_json()
     assert set(value) == EXAMPLE_KEYS
+    assert connection.port == family_of(it).parts(it, memory_mb=512).port
     assert (value["username"], value["scheme"], value["port"], value["path"]) == (user, scheme, port, path)
     assert (value["host"], value["ip"], value["hostname"]) == ("database.internal", "10.0.0.2", "host-of-it")
     assert (value["service"], value["rel"], value["type"]) == ("it", endpoint, f"{kind}:1")
@@ -94,7 +114,9 @@ def test_memory_of_redis_follows_the_size_and_of_a_persistent_one_the_disk():
 
 
 def test_settings_of_mariadb_become_flags_over_the_defaults():
-    it = service("mariadb", configuration={"properties": {"max_allowed_packet": 64, "default_charset": "latin1"}})
+    it = service("mariadb", configuration=MysqlConfiguration(MysqlProperties(
+        max_allowed_packet_mb=64, default_charset="latin1", default_collation=None,
+    )))
     flags = family_of(it).parts(it, memory_mb=1000).command
     assert "--innodb-buffer-pool-size=450M" in flags
     assert "--max-allowed-packet=64M" in flags
@@ -103,14 +125,13 @@ def test_settings_of_mariadb_become_flags_over_the_defaults():
 
 
 def test_another_charset_brings_its_own_collation_unless_one_is_named():
-    def collations(properties: dict) -> list[str]:
-        it = service("mariadb", configuration={"properties": properties})
+    def collations(properties: str) -> list[str]:
+        it = read_service(f"{{type: 'mariadb:11.8', disk: 512, configuration: {{properties: {properties}}}}}")
         return [flag for flag in family_of(it).parts(it, memory_mb=512).command if "collation" in flag]
 
-    assert collations({}) == ["--collation-server=utf8mb4_unicode_ci"]
-    assert collations({"default_charset": "latin1"}) == []
-    named = {"default_charset": "latin1", "default_collation": "latin1_bin"}
-    assert collations(named) == ["--collation-server=latin1_bin"]
+    assert collations("{}") == ["--collation-server=utf8mb4_unicode_ci"]
+    assert collations("{default_charset: latin1}") == []
+    assert collations("{default_charset: latin1, default_collation: latin1_bin}") == ["--collation-server=latin1_bin"]
 
 
 async def test_passwords_go_by_standard_input_and_not_by_arguments():
@@ -139,7 +160,7 @@ async def test_mariadb_grants_before_it_revokes_and_drops_only_users_that_are_no
 
 async def test_postgresql_names_are_quoted_and_data_are_never_dropped():
     it = service("postgresql", Endpoint("a\"b", "shop-data", {"shop-data": "ro"}), schemas=("shop-data",),
-                 configuration={"extensions": ["pg_trgm"], "default_collation": "C"})
+                 configuration=PostgresqlConfiguration(extensions=("pg_trgm",), default_collation="C"))
     execute = Recorder()
     await family_of(it).provision(execute, it, {"a\"b": Credential("a\"b", "it's", None)})
     text = execute.stdin.decode()

@@ -1,0 +1,42 @@
+"""Which catalogue `deployd check` goes by: the operator's where it can be read, else the one that came with deployd."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from deployd.catalogue import Catalogue, load_catalogue
+from deployd.errors import DeployError
+from deployd.settings import Settings, config_folder, load_settings
+
+SETTINGS = Path("/etc/deployd/deployd.yaml")
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    catalogue: Catalogue
+    nearest: bool
+    """Whether the operator's settings take the nearest version."""
+    whose: str
+    """`the catalogue that came with deployd`, `the catalogue /etc/deployd/catalogue.yaml`."""
+
+
+def known_catalogue(settings_file: Path | None, catalogue_file: Path | None) -> Known:
+    """What was named and cannot be used ends the program with a sentence."""
+    try:
+        settings = load_settings(settings_file) if settings_file else _settings_of_this_host()
+        path = catalogue_file or (settings.catalogue if settings else None)
+        shipped = config_folder() / "catalogue.yaml"
+        whose = "the catalogue that came with deployd" if path in (None, shipped) else f"the catalogue {path}"
+        return Known(load_catalogue(path or shipped), bool(settings and settings.runtime_fallback == "nearest"), whose)
+    except DeployError as error:
+        from deployd.cli.command import end  # brings aiohttp
+
+        end(error)
+
+
+def _settings_of_this_host() -> Settings | None:
+    try:
+        return load_settings(SETTINGS)
+    except DeployError:   # there is no daemon here, or they are not for us
+        return None

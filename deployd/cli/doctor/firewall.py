@@ -1,0 +1,26 @@
+"""Whether the firewall around containers can be kept on this host."""
+
+from __future__ import annotations
+
+from deployd.cli.doctor.finding import Finding, doubt, well
+from deployd.errors import DeployError
+from deployd.firewall.kept import check_rules
+from deployd.firewall.rules import render_wall
+from deployd.settings import Settings
+from deployd.upkeep.wall import read_name_servers, wall_of
+
+
+async def look_at_firewall(settings: Settings, user: int) -> Finding:
+    """Ask the kernel whether it takes the rules, without putting them."""
+    if settings.containers.firewall == "none":
+        return doubt("firewall", "there is none: containers reach this host and its private networks",
+                     "take `containers.firewall: none` out of the settings")
+    if user != 0:
+        return doubt("firewall", "not tried: asking the kernel needs root", "run the doctor as root")
+    try:
+        await check_rules(render_wall(wall_of(settings, (), read_name_servers())))
+    except DeployError as error:
+        return Finding.of("firewall", error)
+    opened = len(settings.containers.may_reach)
+    return well("firewall", f"the kernel takes its rules; {opened or 'no'} address{'es' * (opened != 1)} opened beside"
+                " the Internet")

@@ -1,0 +1,70 @@
+"""What the daemon answers over HTTP: API, console, git and webhooks on `listen`; API and hooks on its own socket."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+from aiohttp import web
+
+from deployd.access.tokens import find_caller
+from deployd.api.applications import Public, local_application, public_application
+from deployd.api.asked import Api
+from deployd.api.changes import Changes
+from deployd.commands.sessions import Sessions
+from deployd.console.live import Board
+from deployd.console.routes import Console, console_routes
+from deployd.daemon.composition import Daemon
+from deployd.daemon.connections import let_in
+from deployd.daemon.queries_and_commands import commands_of, queries_of
+from deployd.http.callers import Callers
+from deployd.http.door import Door
+from deployd.http.event_stream import Streams
+from deployd.http.origins import Ours
+from deployd.intake.git_service import GitService
+from deployd.intake.http_git import git_routes
+from deployd.intake.receive_hook_routes import receive_hook_routes
+from deployd.intake.webhooks import webhook_routes
+from deployd.queries.queries import Queries
+from deployd.units import MEGABYTE
+
+
+@dataclass(frozen=True)
+class Http:
+    """The two applications, and what they ask."""
+
+    queries: Queries
+    sessions: Sessions
+    board: Board
+    changes: Changes
+    streams: Streams
+    public: web.Application
+    local: web.Application
+
+
+def compose_http(daemon: Daemon) -> Http:
+    """What answers for a daemon."""
+    queries, sessions = queries_of(daemon), Sessions(daemon.resources.store, daemon.settings, daemon.resources.clock)
+    commands = commands_of(daemon, queries, sessions)
+    api = Api(queries, commands, Changes(queries, daemon.nets.of("events")))
+    callers = Callers(partial(find_caller, daemon.settings), sessions)
+    settings = daemon.settings
+    door = Door(Ours(settings.public_url, settings.listen_address[0]), daemon.observation.failed_sign_ins, let_in)
+    console = Console(queries=queries, commands=commands, callers=callers, board=Board(daemon.nets.of("console")),
+                      streams=api.streams, door=door)
+    local = local_application(api, receive_hook_routes(daemon.activities.intake), daemon.settings.shares.streams)
+    return Http(queries, sessions, console.board, api.changes, api.streams, _public(daemon, api, console), local)
+
+
+def _public(daemon: Daemon, api: Api, console: Console) -> web.Application:
+    intake, failed_sign_ins = daemon.activities.intake, daemon.observation.failed_sign_ins
+    more = [*console_routes(console), *_git(daemon), *webhook_routes(intake, failed_sign_ins=failed_sign_ins)]
+    public = Public(console.callers, console.door, daemon.resources.masker.mask)
+    return public_application(api, more, public, daemon.settings.shares.streams)
+
+
+def _git(daemon: Daemon) -> list[web.RouteDef]:
+    settings, intake = daemon.settings, daemon.activities.intake
+    return git_routes(intake.tokens, GitService(
+        intake, settings.shares.streams, lambda project: settings.shares_of(project).repository_mb * MEGABYTE,
+    ))

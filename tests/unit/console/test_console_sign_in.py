@@ -1,0 +1,245 @@
+"""Signing in over real sockets: cookies, forms of other sites, ways back, and who is led where."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from aiohttp import CookieJar, FormData, web
+from aiohttp.test_utils import TestClient, TestServer
+from structlog.testing import capture_logs
+
+from deployd.access.tokens import find_caller
+from deployd.activity.net import Net
+from deployd.api.applications import Public, public_application
+from deployd.commands.audit import AuditCommands
+from deployd.commands.commands import Commands
+from deployd.commands.sessions import Sessions
+from deployd.console.live import Board
+from deployd.console.routes import FORMS, Console, console_routes
+from deployd.http.callers import Callers
+from deployd.http.door import Door
+from deployd.http.event_stream import Streams
+from deployd.http.origins import Ours
+from deployd.settings import Settings
+from deployd.state import audit
+from tests.unit.api_double import FakeCommands, FakeQueries, activity, api_of
+from tests.unit.page import Page
+from tests.unit.state_in_memory import MemoryStore
+
+Client = TestClient[web.Request, web.Application]
+VERA, DORA = "the-secret-of-vera", "the-secret-of-dora"
+CANCEL = "/activities/7/cancel"
+
+
+class Clock:
+    def now(self) -> datetime:
+        return datetime(2026, 5, 4, 10, 0, tzinfo=UTC)
+
+
+class World:
+    def __init__(self, folder: Path) -> None:
+        settings = Settings.model_validate({"directory": str(folder), "tokens": [
+            {"name": "vera", "role": "viewer", "secret": VERA}, {"name": "dora", "role": "contributor", "secret": DORA},
+        ]})
+        self.store = MemoryStore()
+        clock: Any = Clock()
+        self.sessions = Sessions(self.store, settings, clock)   # type: ignore[arg-type]
+        self.queries = FakeQueries([activity(7, state="in_progress")])
+        fake = FakeCommands(self.queries)
+        made = {name: getattr(fake.by_noun, name) for name in Commands.__dataclass_fields__}
+        noting: Any = AuditCommands(self.store, clock)   # type: ignore[arg-type]
+        self.commands = Commands(**{**made, "sessions": self.sessions, "audit": noting})
+        callers = Callers(lambda shown: find_caller(settings, shown), self.sessions)
+        door = Door(Ours("https://deploy.example.com"))
+        self.console = Console(
+            queries=self.queries.by_noun, commands=self.commands, callers=callers, board=Board(Net("console")),
+            streams=Streams(), door=door,
+        )
+        self.app = public_application(api_of(self.queries, fake), console_routes(self.console), Public(callers, door))
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+@pytest_asyncio.fixture
+async def client(world: World) -> AsyncIterator[Client]:
+    async with TestClient(TestServer(world.app), cookie_jar=CookieJar(unsafe=True)) as made:
+        yield made
+
+
+async def sign_in(client: Client, token: str = DORA, path: str = "/", **more: Any) -> Any:
+    return await client.post("/sign-in", data={"token": token, "next": path}, allow_redirects=False, **more)
+
+
+async def csrf(client: Client) -> str:
+    text = await (await client.get("/sessions")).text()
+    found = re.search(r'name="csrf" value="([^"]+)"', text)
+    assert found is not None
+    return found.group(1)
+
+
+async def test_who_signs_in_is_led_to_where_one_wanted_and_stays_in(client: Client) -> None:
+    answer = await sign_in(client, path="/sessions?a=b")
+    assert (answer.status, answer.headers["Location"]) == (303, "/sessions?a=b")
+    cookie = answer.headers["Set-Cookie"]
+    assert {"HttpOnly", "SameSite=Lax", "Path=/"} <= set(cookie.split("; "))
+    assert "Secure" not in cookie
+    assert DORA not in cookie
+    assert "dora contributor" in Page(await (await client.get("/")).text()).said
+
+
+async def test_behind_tls_the_cookie_is_for_tls_and_this_host_alone(client: Client) -> None:
+    answer = await sign_in(client, headers={"X-Forwarded-Proto": "https"})
+    cookie = answer.headers["Set-Cookie"]
+    assert cookie.startswith("__Host-deployd=")
+    assert {"Secure", "HttpOnly", "Path=/"} <= set(cookie.split("; "))
+    assert "Domain" not in cookie
+
+
+@pytest.mark.parametrize("place", [
+    "https://evil.test/", "//evil.test", "/\\evil.test", "\\\\evil.test", "javascript:alert(1)", "", "evil", "/a\nb",
+    "/sign-out", "/sign-in?next=//evil.test",
+])
+async def test_nobody_is_led_elsewhere(client: Client, place: str) -> None:
+    assert (await sign_in(client, path=place)).headers["Location"] == "/"
+
+
+async def test_a_wrong_token_is_told_apart_from_none_and_bounded_by_address(client: Client, world: World) -> None:
+    assert "is not known" not in await (await client.get("/sessions")).text()
+    with capture_logs() as logs:
+        answer = await sign_in(client, "a-wrong-token-of-eve")
+    assert answer.status == 401
+    text = await answer.text()
+    assert "This token is not known" in Page(text).said
+    assert "a-wrong-token" not in text
+    assert [item["event"] for item in logs] == ["sign_in_failed"]
+    for _ in range(20):
+        answer = await sign_in(client, "a-wrong-token-of-eve")
+    assert answer.status == 429
+    assert int(answer.headers["Retry-After"]) > 0
+    assert (await sign_in(client)).status == 429, "right or wrong: who guesses must not learn it"
+    assert audit.newest(world.store.db) == []
+
+
+async def test_a_form_does_what_it_says_and_is_noted(client: Client, world: World) -> None:
+    await sign_in(client)
+    answer = await client.post(CANCEL, data={"csrf": await csrf(client)}, allow_redirects=False)
+    assert (answer.status, answer.headers["Location"]) == (303, "/activities/7")
+    assert ("cancel", 7, "dora") in world.queries.asked
+    entry = audit.newest(world.store.db)[0].deed
+    assert (entry.who, entry.by, entry.action, entry.result) == ("dora", "console", "cancel", "done")
+    assert entry.said == "activity 7"
+
+
+@pytest.mark.parametrize("path", [path.replace(r"{id:\d{1,15}}", "7") for path in FORMS])
+@pytest.mark.parametrize("fields", [{}, {"csrf": ""}, {"csrf": "x" * 43}, {"csrf": "é"}])
+async def test_a_form_of_another_page_does_nothing(
+    client: Client, world: World, path: str, fields: dict[str, str],
+) -> None:
+    await sign_in(client)
+    before = list(world.queries.asked)
+    answer = await client.post(path, data=FormData(fields or {"a": "b"}), allow_redirects=False)
+    assert answer.status == 403
+    assert world.queries.asked == before
+
+
+async def test_a_form_in_another_shape_does_nothing(client: Client, world: World) -> None:
+    await sign_in(client)
+    word = await csrf(client)
+    plain = {"data": b"csrf=" + word.encode(), "headers": {"Content-Type": "text/plain"}}
+    for sent in ({"json": {"csrf": word}}, plain):
+        assert (await client.post(CANCEL, allow_redirects=False, **sent)).status == 403   # type: ignore[arg-type]
+    assert world.queries.asked == []
+
+
+@pytest.mark.parametrize("headers", [
+    {"Origin": "https://evil.test"}, {"Origin": "null"}, {"Sec-Fetch-Site": "cross-site"},
+    {"Sec-Fetch-Site": "same-site"},
+])
+@pytest.mark.parametrize("path", [CANCEL, "/sign-in", "/sign-out"])
+async def test_a_form_on_a_page_of_another_site_does_nothing(
+    client: Client, world: World, headers: dict[str, str], path: str,
+) -> None:
+    await sign_in(client)
+    fields = {"csrf": await csrf(client), "token": VERA}
+    answer = await client.post(path, data=fields, headers=headers, allow_redirects=False)
+    assert answer.status == 403
+    assert "Set-Cookie" not in answer.headers
+    assert world.queries.asked == []
+
+
+async def test_who_may_not_is_told_so_and_that_is_noted(client: Client, world: World) -> None:
+    await sign_in(client, VERA)
+    answer = await client.post(CANCEL, data={"csrf": await csrf(client)}, allow_redirects=False)
+    assert answer.status == 403
+    assert "vera is a viewer" in Page(await answer.text()).said.lower()
+    assert [(entry.deed.action, entry.deed.result) for entry in audit.newest(world.store.db)] == [
+        ("cancel", "refused"), ("sign-in", "done"),
+    ]
+
+
+async def test_a_program_sees_pages_and_no_forms(client: Client, world: World) -> None:
+    headers = {"Authorization": f"Bearer {DORA}"}
+    found = Page(await (await client.get("/sessions", headers=headers)).text())
+    assert found.all("form") == []
+    answer = await client.post(CANCEL, data={"csrf": "x"}, headers=headers, allow_redirects=False)
+    assert (answer.status, world.queries.asked) == (403, [])
+
+
+async def test_a_session_reads_the_api_and_changes_nothing_without_its_word(client: Client, world: World) -> None:
+    await sign_in(client)
+    assert (await client.get("/api/v1/projects")).status == 200
+    path = "/api/v1/projects/shop/environments/main/redeploy"
+    for headers in ({}, {"X-CSRF-Token": "x"}):
+        assert (await client.post(path, headers=headers)).status == 403
+    assert world.queries.asked == []
+    assert (await client.post(path, headers={"X-CSRF-Token": await csrf(client)})).status == 202
+
+
+async def test_an_expired_session_leads_to_the_sign_in_and_back_with_what_was_typed(client: Client) -> None:
+    answer = await client.post(CANCEL, data={"csrf": "x", "reason": "the sale & more", "token": "t"})
+    assert answer.status == 401
+    fields = {field["name"]: field.get("value", "") for field in Page(await answer.text()).all("input")}
+    assert fields["next"] == "/activities/7?reason=the+sale+%26+more"
+
+
+async def test_who_signs_out_is_out_and_only_by_ones_own_form(client: Client, world: World) -> None:
+    await sign_in(client)
+    await client.post("/sign-out", data={"csrf": "x"}, allow_redirects=False)
+    assert len(world.sessions.of("dora")) == 1, "the form was not ours: the cookie goes, the session stays"
+    await sign_in(client)
+    answer = await client.post("/sign-out", data={"csrf": await csrf(client)}, allow_redirects=False)
+    assert answer.headers["Location"] == "/sign-in"
+    assert len(world.sessions.of("dora")) == 1
+    assert (await client.get("/")).status == 401
+
+
+async def test_sessions_are_listed_with_what_browsers_say_as_text(client: Client, world: World) -> None:
+    hostile = "<script>alert(1)</script>"
+    await sign_in(client, headers={"User-Agent": hostile})
+    found = Page(await (await client.get("/sessions")).text())
+    assert hostile in found.said
+    assert "this one" in found.said
+    [session] = world.sessions.of("dora")
+    answer = await client.post("/sessions/end", data={"csrf": await csrf(client), "session": session.id})
+    assert answer.status == 401, "it was this one"
+
+
+async def test_the_events_of_a_page_are_for_who_may_see_it(client: Client) -> None:
+    for path in ("/events", "/activities/7/events"):
+        assert (await client.get(path)).status == 401
+    await sign_in(client)
+    async with client.get("/events?from=x") as answer:
+        assert answer.content_type == "text/event-stream"
+        told = await answer.content.readuntil(b"data: \n\n")
+    assert b"event: reload" in told
+    assert json.dumps(dict(answer.headers)).count("no-store") == 1
