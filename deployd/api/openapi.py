@@ -68,13 +68,20 @@ def _parameter(place: str, name: str) -> dict[str, Any]:
     return {"name": name, "in": place, "required": place == "path", "schema": {"type": "string"}}
 
 
+def _event(schema: dict[str, Any]) -> dict[str, Any]:
+    """A server-sent event, as OpenAPI 3.2 describes one: its data is a text, and that is JSON."""
+    data = {"type": "string", "contentMediaType": "application/json", "contentSchema": schema}
+    return {"type": "object", "properties": {"event": {"type": "string"}, "id": {"type": "string"}, "data": data},
+            "required": ["event", "data"]}
+
+
 def _content(route: ApiRoute) -> dict[str, Any]:
     schema = schema_of(route.shape)
     if route.text:
         return {route.text.partition(";")[0]: {"schema": schema}}
     if route.stream or route.events:
-        kinds = {"application/x-ndjson": route.stream, EVENT_STREAM: route.events}
-        return {kind: {"schema": schema} for kind, there in kinds.items() if there}
+        lines = {"application/x-ndjson": {"schema": schema}} if route.stream else {}
+        return {**lines, **({EVENT_STREAM: {"schema": _event(schema)}} if route.events else {})}
     if route.many:
         properties = {"items": {"type": "array", "items": schema}, **({"next": NEXT} if route.cursor else {})}
         schema = {"type": "object", "properties": properties, "required": list(properties),
