@@ -20,7 +20,7 @@ from scripts.removal import left_behind, remove_all
 from scripts.repository import commit, make_repository
 
 PROJECTS = ("shop", "pair", "reuse", "broken", "keys", "hooked", "local", "upkeep", "lanes", "crowd", "downgrade",
-            "drained", "console", "passes", "foreground", "visited", "reloaded")
+            "drained", "console", "passes", "foreground", "visited", "reloaded", "laptop")
 INCIDENT_LINES, LOG_LINES = 60, 80
 SECRET = "the-secret-of-the-webhook"
 """Of the project `forge`, whose code is fetched from a repository beside the daemon's directory."""
