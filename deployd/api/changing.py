@@ -17,6 +17,7 @@ from deployd.commands.audit import Doing, action_of
 from deployd.commands.repeats import BROKEN, Answered, Keyed
 from deployd.errors import Unusable
 from deployd.http.failed_sign_ins import source_of
+from deployd.queries.activities import ActivityShape
 
 KEY, REPLAYED = "Idempotency-Key", "Idempotent-Replayed"
 LONGEST_KEY = 255
@@ -65,8 +66,11 @@ async def note_refusal(asked: Asked, route: ApiRoute, by: str, error: Forbidden)
 
 
 async def _noted(asked: Asked, route: ApiRoute, handler: Handler, by: str) -> web.StreamResponse:
-    async with asked.commands.audit.noting(_doing(asked, route, by)):
-        return await handler(asked)
+    async with asked.commands.audit.noting(_doing(asked, route, by)) as said:
+        answer = await handler(asked)
+        if route.shape is ActivityShape and "id" not in asked.request.match_info and isinstance(answer, web.Response):
+            said.append(f"activity {json.loads(answer.text or '{}')['id']}")
+        return answer
 
 
 def _doing(asked: Asked, route: ApiRoute, by: str) -> Doing:

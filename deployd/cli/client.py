@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import json
 from collections.abc import AsyncIterator, Mapping
@@ -10,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import quote, urlsplit
+from uuid import uuid4
 
 import aiohttp
 
@@ -19,12 +21,17 @@ LIMIT_SECONDS = 30.0
 REMOTE_LIMIT_SECONDS = 300.0
 """What is sent may have 40 MB, and the way may be slow."""
 UNAUTHORIZED = 401
+AGAIN_SECONDS = 1.0
 
 
 class DaemonUnreachable(DeployError):
     """No daemon answers."""
 
     code: ClassVar[str] = "daemon-unreachable"
+
+
+class AnswerLost(DaemonUnreachable):
+    """The connection broke after the question was sent."""
 
 
 class Refused(DeployError):
@@ -75,7 +82,13 @@ class Client:
         return await self._ask("GET", path, params=_given(query))
 
     async def post(self, path: str, body: Mapping[str, Any] | None = None) -> Any:
-        return await self._ask("POST", path, json=dict(body or {}))
+        """Ask once more when the answer was lost, by a reload for example: with its key it is done once all the same."""
+        headers = {"Idempotency-Key": str(uuid4())}
+        try:
+            return await self._ask("POST", path, json=dict(body or {}), headers=headers)
+        except AnswerLost:
+            await asyncio.sleep(AGAIN_SECONDS)
+            return await self._ask("POST", path, json=dict(body or {}), headers=headers)
 
     async def get_bytes(self, path: str) -> bytes:
         """What is no JSON, byte for byte."""
@@ -125,6 +138,9 @@ class Client:
         return self._daemon.url if isinstance(self._daemon, Remote) else str(self._daemon)
 
     def _unreachable(self, error: Exception) -> DaemonUnreachable:
+        if isinstance(error, aiohttp.ServerDisconnectedError | aiohttp.ClientPayloadError):
+            return AnswerLost(f"deployd at {self._daemon_name} broke off before it answered",
+                              mend="look whether it was done: `deployd activities`")
         if isinstance(error, aiohttp.ClientConnectorCertificateError):
             return DaemonUnreachable(
                 f"nobody proves to be {self._daemon_name}: {error.certificate_error}",

@@ -48,17 +48,21 @@ class AuditCommands:
         self._minute = datetime.min.replace(tzinfo=UTC)
 
     @asynccontextmanager
-    async def noting(self, doing: Doing) -> AsyncIterator[None]:
-        """Note what is done in the block, and how it ended: an error of ours is a refusal."""
+    async def noting(self, doing: Doing) -> AsyncIterator[list[str]]:
+        """Note what is done in the block, and how it ended: an error of ours is a refusal.
+
+        It is given a list for what else is to be said of it.
+        """
+        more: list[str] = []
         try:
-            yield
+            yield more
         except DeployError as error:
             await self.note(doing, "refused", error.what)
             raise
         except Exception:
             await self.note(doing, "failed", "an error of deployd itself")
             raise
-        await self.note(doing, "done")
+        await self.note(doing, "done", "; ".join(more))
 
     async def note(self, doing: Doing, result: Result, why: str = "") -> None:
         """A database that cannot be written does not undo what was done: then it stands in the operator's log alone."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from deployd.state import audit
+from deployd.state.audit import Chain
 from deployd.state.store import Store
 
 
@@ -36,7 +38,7 @@ class AuditCheckShape:
     """Whether each entry of the audit log follows from the one before."""
 
     number: int
-    """Of the last entry; 0: there is none."""
+    """Of the last entry, or the one that is broken; 0: there is none."""
     hash: str
     first_broken: int | None
     """The first that does not; null: all do."""
@@ -52,8 +54,10 @@ class AuditQueries:
         return {"number": number, "hash": last}
 
     async def check(self) -> AuditCheckShape:
-        number, last, broken = await self._store.read(audit.check)
-        return AuditCheckShape(number=number, hash=last, first_broken=broken)
+        chain = Chain()
+        while not chain.is_over:
+            chain = await self._store.read(partial(audit.follow_chain, chain=chain))
+        return AuditCheckShape(number=chain.number, hash=chain.hash, first_broken=chain.broken)
 
     async def newest(
         self, projects: Sequence[str] | None, *, before: int | None = None, limit: int = 50,

@@ -60,11 +60,6 @@ def append(connection: sqlite3.Connection, deed: Deed) -> int:
     return number
 
 
-def check(connection: sqlite3.Connection) -> tuple[int, str, int | None]:
-    """(number of the last entry, its hash, the first that is broken)"""
-    return *head(connection), first_broken(connection)
-
-
 def newest(
     connection: sqlite3.Connection, *, projects: Sequence[str] | None = None, before: int | None = None,
     limit: int = 50,
@@ -86,19 +81,37 @@ def newest(
     return [_entry(row) for row in rows]
 
 
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """How far the log was looked through."""
+
+    number: int = 0
+    """Of the last entry that was looked at."""
+    hash: str = ""
+    broken: int | None = None
+    """The first entry that does not follow from the one before; None: none yet."""
+    is_over: bool = False
+
+
+def follow_chain(connection: sqlite3.Connection, chain: Chain, most: int = 5_000) -> Chain:
+    """Look at the next entries, a few at a time: others want to read as well."""
+    number, before, count = chain.number, chain.hash, 0
+    rows = connection.execute(
+        "SELECT number, deed, hash FROM audit WHERE number > ? ORDER BY number LIMIT ?", (number, most),
+    )
+    for row in rows:
+        if row["number"] != number + 1 or row["hash"] != _hash(before, row["number"], row["deed"]):
+            return Chain(row["number"], row["hash"], int(row["number"]), True)
+        number, before, count = row["number"], row["hash"], count + 1
+    return Chain(number, before, None, count < most)
+
+
 def first_broken(connection: sqlite3.Connection) -> int | None:
     """Number of the first entry that does not follow from the one before; None: all do."""
-    before, expected = "", None
-    for row in connection.execute("SELECT number, deed, hash FROM audit ORDER BY number"):
-        number = row["number"]
-        if expected is None and number != 1 and before == "":
-            return int(number)
-        if expected is not None and number != expected:
-            return int(number)
-        if row["hash"] != _hash(before, number, row["deed"]):
-            return int(number)
-        before, expected = row["hash"], number + 1
-    return None
+    chain = Chain()
+    while not chain.is_over:
+        chain = follow_chain(connection, chain)
+    return chain.broken
 
 
 def head(connection: sqlite3.Connection) -> tuple[int, str]:

@@ -86,6 +86,8 @@ async def test_who_changes_what_is_noted_whatever_comes_of_it(
         ("ada", "rollback", "shop", "main", "refused"), ("ada", "rollback", "shop", "main", "refused"),
         ("ada", "redeploy", "shop", "feature/lock", "failed"),
     ]
+    assert [one.said for one in noted(queries)][:3] == [
+        "activity 4", "vera is a viewer, and this needs a contributor", "main has no version 99 to go back to"]
     assert {(one.by, one.address) for one in noted(queries)} == {("api", "127.0.0.1")}
 
 

@@ -366,3 +366,27 @@ async def test_the_audit_log_is_shown_and_verified(cli: Cli, queries: FakeQuerie
     db.execute("UPDATE audit SET hash = 'x'")
     result = await cli("audit", "--verify", **there)
     assert (result.exit_code, "entry 1 does not follow" in result.output) == (1, True)
+
+
+async def test_what_lost_its_answer_is_asked_again_with_its_key(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("deployd.cli.client.AGAIN_SECONDS", 0.01)
+    keys: list[str] = []
+
+    async def break_off(request: web.Request) -> web.Response:
+        keys.append(request.headers["Idempotency-Key"])
+        if len(keys) % 2 and request.transport is not None:
+            request.transport.close()
+        return web.json_response({"state": "in_progress"})
+
+    app = web.Application()
+    app.add_routes([web.post("/{rest:.*}", break_off)])
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    there = {"DEPLOYD_URL": f"http://127.0.0.1:{runner.addresses[0][1]}", "DEPLOYD_TOKEN": "secret"}
+    assert (await cli("cancel", "3", **there)).exit_code == 0
+    assert (await cli("cancel", "3", **there)).exit_code == 0
+    assert len(keys) == 4
+    assert (keys[0], keys[2]) == (keys[1], keys[3])
+    assert keys[0] != keys[2]
+    await runner.cleanup()
