@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from deployd.activity.net import Net
+from deployd.activity.error_boundary import ErrorBoundary
 from deployd.api.answers import as_json
 from deployd.http.event_stream import SILENCE_SECONDS, Event, Events
 from deployd.queries.activities import ActivityShape
@@ -51,9 +51,9 @@ class _Change:
 
 
 class Changes:
-    def __init__(self, queries: Queries, net: Net) -> None:
+    def __init__(self, queries: Queries, boundary: ErrorBoundary) -> None:
         self._queries = queries
-        self._net = net
+        self._boundary = boundary
         self._run = secrets.token_hex(4)
         """Numbers of another run of the daemon mean nothing."""
         self._known: Mapping[Key, ActivityShape | EnvironmentShape] | None = None
@@ -67,7 +67,7 @@ class Changes:
         """Look as long as somebody wants to know, for ever."""
         while True:
             if self._readers:
-                with self._net.contain("looking what changed"):
+                with self._boundary.contain("looking what changed"):
                     await self._look()
             await asyncio.sleep(LOOK_SECONDS)
 

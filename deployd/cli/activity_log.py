@@ -13,8 +13,7 @@ from typing import Any
 
 import click
 
-from deployd.activity.line import Line
-from deployd.activity.render import render_line
+from deployd.activity.line import Line, render_line
 from deployd.cli.client import Client, DaemonAddress, DaemonUnreachable, open_client
 from deployd.cli.command import ask, run_asking
 from deployd.cli.exit_status import FAILED, INTERRUPTED

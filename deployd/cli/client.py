@@ -82,7 +82,7 @@ class Client:
         return await self._ask("GET", path, params=_given(query))
 
     async def post(self, path: str, body: Mapping[str, Any] | None = None) -> Any:
-        """Ask once more when the answer was lost, by a reload for example: with its key it is done once all the same."""
+        """Ask once more when the answer was lost, by a reload for example: with its key it is done once."""
         headers = {"Idempotency-Key": str(uuid4())}
         try:
             return await self._ask("POST", path, json=dict(body or {}), headers=headers)

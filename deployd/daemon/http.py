@@ -46,11 +46,11 @@ def compose_http(daemon: Daemon) -> Http:
     """What answers for a daemon."""
     queries, sessions = queries_of(daemon), Sessions(daemon.resources.store, daemon.settings, daemon.resources.clock)
     commands = commands_of(daemon, queries, sessions)
-    api = Api(queries, commands, Changes(queries, daemon.nets.of("events")))
+    api = Api(queries, commands, Changes(queries, daemon.boundaries.of("events")))
     callers = Callers(partial(find_caller, daemon.settings), sessions)
     settings = daemon.settings
     door = Door(Ours(settings.public_url, settings.listen_address[0]), daemon.observation.failed_sign_ins, let_in)
-    console = Console(queries=queries, commands=commands, callers=callers, board=Board(daemon.nets.of("console")),
+    console = Console(queries=queries, commands=commands, callers=callers, board=Board(daemon.boundaries.of("console")),
                       streams=api.streams, door=door)
     local = local_application(api, receive_hook_routes(daemon.activities.intake), daemon.settings.shares.streams)
     return Http(queries, sessions, console.board, api.changes, api.streams, _public(daemon, api, console), local)

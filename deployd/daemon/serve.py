@@ -13,7 +13,7 @@ from typing import ClassVar
 import structlog
 import uvloop
 
-from deployd.activity.net import Net
+from deployd.activity.error_boundary import ErrorBoundary
 from deployd.catalogue import load_catalogue
 from deployd.daemon.composition import compose
 from deployd.daemon.listeners import refuse_taken_port
@@ -118,7 +118,7 @@ async def _next_settings(
 ) -> ReadSettings | None:
     """Settings to go on with, when a reload is asked for; None: a stop is. Those that are not valid change nothing."""
     while await orders.get() == RELOAD:
-        with Net("signals").contain("reading the settings again") as tried:
+        with ErrorBoundary("signals").contain("reading the settings again") as tried:
             anew = await asyncio.to_thread(lambda: ReadSettings(load_settings(now.file), now.file))
             if anew.settings.listen_address != now.settings.listen_address:
                 await asyncio.to_thread(refuse_taken_port, anew.settings)

@@ -9,8 +9,9 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
+from deployd.activity.kinds import Kind
 from deployd.environment.naming import environment_of_branch
 from deployd.errors import DeployError
 from deployd.ids import EnvironmentId, ProjectId
@@ -19,7 +20,6 @@ from deployd.state import activities, environments
 
 KEPT_FOR_LIVE = 20
 """Activities that may wait beyond `shares.waiting` when they change what visitors see, or make room."""
-CHANGES_WHAT_IS_LIVE = frozenset({"rollback", "delete", "purge"})
 
 
 class ShareTaken(DeployError):
@@ -38,7 +38,7 @@ class NameTaken(ShareTaken):
 class Wanted:
     """An activity that is to be made."""
 
-    kind: str
+    kind: Kind[Any, Any]
     branch: str
 
     def environment_in(self, project: ProjectId) -> EnvironmentId:
@@ -53,16 +53,18 @@ def refuse_beyond_share(
         ShareTaken: Together they are more than the project may have.
         NameTaken: One is called like another project's.
     """
-    _refuse_names(db, project, [item.environment_in(project) for item in wanted if item.kind == "push"])
+    makes = [item for item in wanted if item.kind.makes_environment]
+    _refuse_names(db, project, [item.environment_in(project) for item in makes])
     known = settings.projects.get(project)
     production = known.production if known else ""
     _refuse_environments(db, settings, project, [
-        item.environment_in(project) for item in wanted if item.kind == "push" and item.branch != production
+        item.environment_in(project) for item in makes if item.branch != production
     ])
     waiting = activities.waiting_in(db, project)
-    superseded = {environment for environment, kind in waiting if kind == "push"}
-    more = sum(item.kind != "push" or item.environment_in(project).name not in superseded for item in wanted)
-    for_live = all(item.branch == production or item.kind in CHANGES_WHAT_IS_LIVE for item in wanted)
+    more = sum(
+        not (item.kind.supersedes and (item.environment_in(project).name, item.kind.name) in waiting) for item in wanted
+    )
+    for_live = all(item.branch == production or item.kind.has_reserve for item in wanted)
     share = settings.shares_of(project).waiting
     if more and len(waiting) + more > share + (KEPT_FOR_LIVE if for_live else 0):
         raise ShareTaken(

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from deployd.activity.log import Tell
-from deployd.deployment.desired import find_wanted, wanted_services
+from deployd.deployment.deployment import Deployment
+from deployd.deployment.desired import Candidate, find_wanted, wanted_services
+from deployd.deployment.mode import Target
 from deployd.deployment.results import Fetched, Planned
-from deployd.deployment.view import Deployment
 from deployd.environment.routes import routes_of
 from deployd.errors import DeployError, Transient
 from deployd.forges.known import FORGES
@@ -46,7 +47,7 @@ async def fetch(deployment: Deployment, host: Host, tell: Tell) -> Fetched:
     activity = deployment.activity
     if activity.trigger.how in FORGES:
         commit = await _tip_of_remote(deployment, host, tell)
-    elif activity.kind == "redeploy":
+    elif deployment.mode.target is Target.LIVE:
         commit = await _live(deployment, host)
     else:
         commit = activity.commit or await _tip(deployment, host)
@@ -98,15 +99,14 @@ async def read_and_plan(deployment: Deployment, host: Host, tell: Tell) -> Plann
     project = deployment.project
     first_try = deployment.journal.last("read_and_plan") is None   # another one need not repeat the warnings
     config = await config_of(project, deployment.commit, host, tell if first_try else None)
-    if deployment.activity.kind == "push" and project.remote is not None:   # of others the pusher was told
+    if deployment.mode.target is Target.COMMIT and project.remote is not None:   # of others the pusher was told
         await _prefetch_submodules(deployment, host, config, tell)
     before = await host.facts.live(deployment.environment)
-    if deployment.activity.kind == "rollback":
+    if deployment.mode.target is Target.EARLIER:
         version, apps, services = await _earlier(deployment, host, config)
     else:
         wanted = await find_wanted(
-            host, project, deployment.environment, deployment.branch, deployment.id, deployment.commit, config, before,
-            tell.line,
+            host, Candidate(deployment.place, deployment.id, deployment.commit, config), before, tell.line,
         )
         version, apps, services = wanted.version, wanted.apps, wanted.services
         for warning in wanted.warnings:

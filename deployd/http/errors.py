@@ -12,7 +12,7 @@ from aiohttp import web
 
 from deployd.access.concurrency import TooMany
 from deployd.access.errors import Forbidden, NotFound, Unauthorized
-from deployd.activity.explain import Incident
+from deployd.activity.incidents import Incident
 from deployd.commands.repeats import KeyReused
 from deployd.engine.errors import EngineOverran, EngineUnreachable
 from deployd.errors import DeployError, Unusable

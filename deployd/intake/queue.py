@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 
 from deployd.clock import Clock
-from deployd.deployment.requests import ask_for
-from deployd.deployment.share import ShareTaken, Wanted, refuse_beyond_share
+from deployd.deployment import kinds
+from deployd.deployment.kinds import DeploymentKind
+from deployd.deployment.requests import Request, Requests
+from deployd.deployment.share import ShareTaken, Wanted
 from deployd.environment.naming import environment_of_branch
 from deployd.ids import ActivityId, CommitId, ProjectId
 from deployd.intake.push import GIT, Push, Receipt
-from deployd.settings import Settings
 from deployd.state import activities, audit, deliveries, environments, locks
 from deployd.state.activities import Trigger
 from deployd.state.audit import Deed, Result
@@ -21,25 +21,22 @@ from deployd.state.store import Store
 
 
 class StateQueue:
-    """Makes activities in state.db and wakes the lanes."""
+    """Makes activities of pushes."""
 
-    def __init__(self, store: Store, clock: Clock, wake: Callable[[], None], settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self, store: Store, clock: Clock, requests: Requests) -> None:
         self._store = store
         self._clock = clock
-        self._wake = wake
+        self._requests = requests
 
     async def push(self, push: Push) -> Receipt:
         """An activity for a push; a delivery that was answered before gets the answer of then."""
-        receipt = await self._store.write(lambda db: self._enqueue(db, push))
-        self._wake()
-        return receipt
+        return await self._requests.write(lambda db: self._enqueue(db, push))
 
     async def refusal(self, project: ProjectId, pushes: Sequence[Push]) -> ShareTaken | None:
         """Why pushes that come together are more than the project may have; asked before git takes them."""
         def ask(db: sqlite3.Connection) -> ShareTaken | None:
             try:
-                refuse_beyond_share(self._settings, db, project, [_wanted(push) for push in pushes])
+                self._requests.refuse_beyond_share(db, project, [_wanted(push) for push in pushes])
             except ShareTaken as error:
                 return error
             return None
@@ -80,7 +77,7 @@ class StateQueue:
             if same is not None:
                 return Receipt(None, f"{push.branch} at {push.new[:8]} is activity {same} already")
         goes_on = activities.latest(db, environment=environment, states=("in_progress",), limit=1)
-        number = self._ask_for(db, push, "push", push.new)
+        number = self._ask_for(db, push, kinds.PUSH, push.new)
         said = f"activity {number}: {push.branch} at {push.new[:8]} to environment {environment.name}"
         lock = locks.find(db, environment)
         if lock is not None:
@@ -92,16 +89,18 @@ class StateQueue:
         there = environments.find(db, environment)
         if there is None or there.branch != push.branch:
             return Receipt(None, f"{push.branch} was deleted; it had no environment")
-        number = self._ask_for(db, push, "delete", None)
+        number = self._ask_for(db, push, kinds.DELETE, None)
         lock = locks.find(db, environment)
         when = f" when it is unlocked: {lock.said(push.branch)}" if lock else ""
         name = environment.name
         return Receipt(number, f"activity {number}: {push.branch} was deleted, environment {name} goes with it{when}")
 
-    def _ask_for(self, db: sqlite3.Connection, push: Push, kind: str, commit: CommitId | None) -> ActivityId:
-        return ask_for(
-            db, partial(refuse_beyond_share, self._settings), kind, environment_of_branch(push.project, push.branch),
-            push.branch, commit, Trigger(push.who, push.how, push.delivery), now=self._clock.now(),
+    def _ask_for(
+        self, db: sqlite3.Connection, push: Push, kind: DeploymentKind, commit: CommitId | None,
+    ) -> ActivityId:
+        trigger = Trigger(push.who, push.how, push.delivery)
+        return self._requests.ask_for(
+            db, Request(kind, environment_of_branch(push.project, push.branch), push.branch, commit, trigger),
         )
 
     @staticmethod
@@ -118,4 +117,4 @@ class StateQueue:
 
 
 def _wanted(push: Push) -> Wanted:
-    return Wanted("delete" if push.deleted else "push", push.branch)
+    return Wanted(kinds.DELETE if push.deleted else kinds.PUSH, push.branch)

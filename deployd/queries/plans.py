@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from deployd.deployment.desired import cannot_be_masked, find_wanted
+from deployd.deployment.desired import Candidate, cannot_be_masked, find_wanted
 from deployd.environment.naming import environment_of_branch
 from deployd.environment.variables import doubtful_variables
 from deployd.git.mirror import CommitInfo
@@ -21,6 +21,7 @@ from deployd.reading.reader_pool import OfferRead
 from deployd.release.data.volumes import files_to_give
 from deployd.release.images_missing import refused_files
 from deployd.release.ports import Host
+from deployd.release.release import Environment
 from deployd.settings import ProjectSettings
 from deployd.state import locks
 from deployd.state.store import Store
@@ -109,9 +110,9 @@ async def plan_offered(host: Host, project: ProjectSettings, body: bytes) -> tup
     seen, branch = replace(host, code=OfferedCode(offered)), offered.branch
     environment = environment_of_branch(project.id, branch)
     live = await host.facts.live(environment)
-    wanted = await find_wanted(
-        seen, project, environment, branch, ActivityId(0), NO_COMMIT, offered.result.config, live, lambda _: None,
-    )
+    place = Environment(host.settings.instance, project, environment, branch)
+    candidate = Candidate(place, ActivityId(0), NO_COMMIT, offered.result.config)
+    wanted = await find_wanted(seen, candidate, live, lambda _: None)
     before = live.as_live() if live else NOTHING_LIVE
     rolling = host.settings.strategy_of(project, branch) == "rolling"
     plan = make_plan(

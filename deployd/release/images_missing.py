@@ -14,7 +14,7 @@ from deployd.errors import DeployError
 from deployd.project.findings.report import render_findings
 from deployd.project.model import Application, ImageAsked, Place, ReadResult, Service
 from deployd.project.offered.services import SERVICE_TYPES, WITHOUT_CONTAINER
-from deployd.release.refused import ConfigurationRefused
+from deployd.release.configuration_refused import ConfigurationRefused
 from deployd.release.version import ServiceVersion
 
 NO_CONTAINER = WITHOUT_CONTAINER

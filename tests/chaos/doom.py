@@ -17,9 +17,9 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
+from deployd.activity.journal_store import StateJournal
 from deployd.activity.table import NO_WAY_BACK, NOTHING, Table
 from deployd.cli.main import main
-from deployd.deployment.carry import StateJournal
 from deployd.deployment.steps import DELETE, PUSH
 from deployd.router.control import Router, RouterUnanswered
 

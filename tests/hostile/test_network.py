@@ -19,7 +19,7 @@ import pytest
 import pytest_asyncio
 
 from deployd.engine.names import INSTANCE, PROJECT, ROLE
-from deployd.firewall.kept import is_there
+from deployd.firewall.kernel_table import is_there
 from deployd.firewall.rules import table_name
 from deployd.process import run
 from scripts.local_daemon import LocalDaemon

@@ -12,28 +12,31 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 from yarl import URL
 
-from deployd.activity.endings import endings
-from deployd.activity.holding import Limits
-from deployd.activity.journal import WISH, Journal
+from deployd.activity.admission import BUILDS, DEPLOYMENTS
+from deployd.activity.cancellation import Cancellation
+from deployd.activity.follower import endings
+from deployd.activity.journal import CANCELLATION, Journal
+from deployd.activity.journal_store import StateJournal
+from deployd.activity.limits import Limits
 from deployd.activity.log import Logs
 from deployd.activity.machine import Finish
 from deployd.activity.runner import Run, run
 from deployd.activity.slots import Slots
 from deployd.activity.table import Step, Table
-from deployd.activity.wish import Wish
 from deployd.catalogue import load_catalogue
 from deployd.daemon.composition import host_of
 from deployd.daemon.resources import Resources, open_resources
-from deployd.deployment.carry import StateJournal
+from deployd.deployment.deployment import Deployment
+from deployd.deployment.kinds import KINDS
 from deployd.deployment.steps import PUSH
-from deployd.deployment.view import Deployment
-from deployd.engine.names import INSTANCE
+from deployd.engine.names import instance_labels
 from deployd.environment.naming import machine_name
 from deployd.ids import ActivityId, CommitId, EnvironmentId, ProjectId
 from deployd.process import run as run_program
@@ -110,8 +113,8 @@ class Stand:
         return CommitId(made)
 
     async def deploy(
-        self, what: CommitId, table: Table[Any, Any] = PUSH, *, branch: str = "main", wish: Wish | None = None,
-        kind: str = "push", to: ActivityId | None = None,
+        self, what: CommitId, table: Table[Any, Any] = PUSH, *, branch: str = "main",
+        cancellation: Cancellation | None = None, kind: str = "push", to: ActivityId | None = None,
     ) -> Ended:
         """Carry one activity to its end.
 
@@ -119,7 +122,7 @@ class Stand:
             to: Where a rollback goes.
         """
         store, clock, name = self.resources.store, self.resources.clock, machine_name(branch)
-        new = NewActivity(EnvironmentId(PROJECT, name), branch, kind, 1, what, Trigger("ada", "git", to=to))
+        new = NewActivity(KINDS[kind], EnvironmentId(PROJECT, name), branch, what, Trigger("ada", "git", to=to))
         number = await store.write(lambda db: activities.enqueue(db, new, clock.now()))
         await store.write(lambda db: activities.begin(db, number, clock.now()))
         await store.write(lambda db: environments.ensure(db, EnvironmentId(PROJECT, name), branch, clock.now()))
@@ -127,14 +130,10 @@ class Stand:
         assert activity is not None
         journal = StateJournal(store, number, clock)
         tell = Logs(self.host.places.logs, clock, self.resources.masker, endings(store)).open(number)
-        settings = self.host.settings
-
-        def view(row: Any, entries: Journal) -> Deployment:
-            return Deployment(row, settings.projects[PROJECT], settings.instance, entries)
-
         try:
             end = await run(Run(
-                activity, table, self.host, view, journal, wish or Wish(), tell, Limits(Slots(2), Slots(2)), clock,
+                activity, table, self.host, partial(KINDS[kind].view, self.host), journal,
+                cancellation or Cancellation(), tell, Limits({BUILDS: Slots(2), DEPLOYMENTS: Slots(2)}), clock,
             ))
         finally:
             tell.close()
@@ -151,7 +150,7 @@ class Stand:
 
     async def world(self, branch: str = "main") -> World:
         """What there is in Docker, in the router, among the mounts and on the disk."""
-        engine, labels = self.host.engine, {INSTANCE: self.host.settings.instance}
+        engine, labels = self.host.engine, instance_labels(self.host.settings.instance)
         state = self.host.settings.state
         name = machine_name(branch)
         live = await self.host.facts.live(EnvironmentId(PROJECT, name))
@@ -195,11 +194,12 @@ def with_step(table: Table[Any, Any], name: str, wrap: Callable[[Any], Any]) -> 
     ))
 
 
-def with_beside(table: Table[Any, Any], name: str, wrap: Callable[[Any], Any]) -> Table[Any, Any]:
+def with_parallel(table: Table[Any, Any], name: str, wrap: Callable[[Any], Any]) -> Table[Any, Any]:
     """The same table, with another way to do what goes beside one step."""
     def changed(step: Step) -> Step:
-        assert step.beside is not None
-        return replace(step, beside=replace(step.beside, do=functools.wraps(step.beside.do)(wrap(step.beside.do))))
+        other = step.parallel
+        assert other is not None
+        return replace(step, parallel=replace(other, do=functools.wraps(other.do)(wrap(other.do))))
     return replace(table, steps=tuple(changed(step) if step.name == name else step for step in table.steps))
 
 
@@ -214,15 +214,15 @@ def raising(error: Exception, *, late: bool) -> Callable[[Any], Any]:
     return wrap
 
 
-def cancelled_in(stand: Stand, wish: Wish) -> Callable[[Any], Any]:
+def cancelled_in(stand: Stand, cancellation: Cancellation) -> Callable[[Any], Any]:
     """A step in which a person's cancel comes, when its work is done and its end is not written yet."""
     def wrap(do: Callable[..., Awaitable[Any]]) -> Any:
         async def cancelled(view: Deployment, host: Any, tell: Any) -> Any:
             await do(view, host, tell)
             await StateJournal(stand.resources.store, view.id, stand.resources.clock).write(
-                "", WISH, result="cancelled", said="cancelled by ada",
+                "", CANCELLATION, result="cancelled", said="cancelled by ada",
             )
-            wish.ask()
+            cancellation.request()
             await asyncio.sleep(60)
         return cancelled
     return wrap
@@ -239,13 +239,14 @@ def twice(do: Callable[..., Awaitable[Any]]) -> Any:
 
 def done_twice(step: Step) -> Step:
     """The step, and what goes beside it, each done two times."""
-    return replace(step, do=twice(step.do), beside=step.beside and replace(step.beside, do=twice(step.beside.do)))
+    other = step.parallel
+    return replace(step, do=twice(step.do), parallel=other and replace(other, do=twice(other.do)))
 
 
 def undone_twice(step: Step) -> Step:
     return replace(
         step, undone_by=twice(step.undone_by),
-        beside=step.beside and replace(step.beside, undone_by=twice(step.beside.undone_by)),
+        parallel=step.parallel and replace(step.parallel, undone_by=twice(step.parallel.undone_by)),
     )
 
 

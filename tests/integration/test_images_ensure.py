@@ -9,7 +9,8 @@ import aiodocker
 import pytest
 
 from deployd.catalogue import Build, Catalogue, Entry, load_catalogue
-from deployd.engine.docker.images import ImageNotMade, Images, ensure_images
+from deployd.engine.docker.images import Images, ensure_images
+from deployd.engine.errors import ImageNotMade
 from deployd.settings import config_folder
 
 

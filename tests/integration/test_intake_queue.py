@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from deployd.clock import SystemClock
+from deployd.deployment.requests import Requests
 from deployd.environment.naming import machine_name
 from deployd.ids import ActivityId, CommitId, EnvironmentId, ProjectId
 from deployd.intake.push import Push
@@ -30,7 +31,7 @@ class Queue:
         settings = settings or Settings()
         self.store = store
         self.woken = 0
-        self._queue = StateQueue(store, SystemClock(), self._wake, settings)
+        self._queue = StateQueue(store, SystemClock(), Requests(store, settings, SystemClock(), self._wake))
         self.push, self.refusal = self._queue.push, self._queue.refusal
 
     def _wake(self) -> None:

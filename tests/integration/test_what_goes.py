@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from deployd.activity.net import Net
+from deployd.activity.error_boundary import ErrorBoundary
 from deployd.confined.trash import move_to_trash
 from deployd.process import run
 from deployd.upkeep.going import remove_what_goes
@@ -27,7 +27,7 @@ async def other_disk(tmp_path: Path) -> AsyncIterator[Path]:
 async def test_a_tree_is_gone_from_its_place_at_once_and_from_the_disk_by_and_by(
     tmp_path: Path, other_disk: Path,
 ) -> None:
-    going, state, net = tmp_path / "going", tmp_path / "state", Net("what goes")
+    going, state, boundary = tmp_path / "going", tmp_path / "state", ErrorBoundary("what goes")
     workspace, elsewhere, stubborn = state / "work", other_disk / "work", state / "stubborn"
     for tree in (workspace, elsewhere):
         tree.mkdir()
@@ -47,13 +47,13 @@ async def test_a_tree_is_gone_from_its_place_at_once_and_from_the_disk_by_and_by
     bad = bad.rename(going / "0")   # before all others
     await run("mount", "-t", "tmpfs", "tmpfs", str(bad / "mounted"))
     async with asyncio.timeout(30), asyncio.TaskGroup() as group:
-        removing = group.create_task(remove_what_goes(going, net, round_seconds=0.01))
+        removing = group.create_task(remove_what_goes(going, boundary, round_seconds=0.01))
         while list(going.iterdir()) != [bad]:
             await asyncio.sleep(0.01)
-        assert (net.failing, net.failures) == (1, 1), "counted, and tried again after a pause"
+        assert (boundary.failing, boundary.failures) == (1, 1), "counted, and tried again after a pause"
         await run("umount", str(bad / "mounted"))
         await run("rm", "-r", str(bad))   # as it says
-        while net.failing:
+        while boundary.failing:
             await asyncio.sleep(0.01)
         removing.cancel()
 

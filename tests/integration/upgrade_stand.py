@@ -14,10 +14,11 @@ from pathlib import Path, PurePosixPath
 from deployd.engine.docker.engine import Engine
 from deployd.router.control import Router, open_router
 from deployd.router.paths import RouterPlaces
-from deployd.router_process.container import earlier_name, router_name
+from deployd.router_process.container import WantedRouter, earlier_name, router_name
 from deployd.router_process.default_certificate import ensure_default_certificate
+from deployd.router_process.earlier import end_earlier
 from deployd.router_process.nginx_conf import RouterConfig
-from deployd.router_process.upgrade import WantedRouter, end_earlier, ensure_router
+from deployd.router_process.upgrade import ensure_router
 from tests.integration.router_stand import IMAGE, SOURCE, Stand, docker, ensure_image, free_port
 
 

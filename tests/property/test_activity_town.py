@@ -104,7 +104,7 @@ def judge(town: Town) -> None:
             if item.state == "success":
                 assert all(journal.count(step.name, DONE) for step in TABLE.steps)
             if item.state in ("cancelled", "superseded"):
-                assert item.id not in went_live, "a wish after the switch"
+                assert item.id not in went_live, "a cancellation after the switch"
             if item.state == "superseded":
                 assert any(other.id > item.id and other.kind == "push" for other in mine)
                 assert item.kind == "push"

@@ -15,9 +15,12 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from deployd.activity.holding import BUILDING, DEPLOYING, Limits
+from deployd.activity.admission import BUILDS, DEPLOYMENTS, Admission
+from deployd.activity.cancellation import Cancellation
 from deployd.activity.journal import DONE, Journal
+from deployd.activity.journal_store import StateJournal
 from deployd.activity.lanes import Lanes
+from deployd.activity.limits import Limits
 from deployd.activity.machine import has_touched_visitors
 from deployd.activity.runner import Run, run
 from deployd.activity.slots import Slots
@@ -33,8 +36,7 @@ from deployd.activity.table import (
     Step,
     Table,
 )
-from deployd.activity.wish import Wish
-from deployd.deployment.carry import StateJournal
+from deployd.deployment.kinds import KINDS
 from deployd.errors import DeployError, Transient
 from deployd.ids import ActivityId, CommitId, EnvironmentId
 from deployd.state import activities, entries
@@ -46,6 +48,7 @@ from tests.unit.state_in_memory import MemoryStore
 Lane = tuple[str, str]
 AT_ONCE = 2
 """Builds, and deployments, side by side."""
+POOLS = {"build": BUILDS, "slug": BUILDS, "deploy": DEPLOYMENTS, "hooks": DEPLOYMENTS, "route": DEPLOYMENTS}
 
 
 @dataclass
@@ -121,7 +124,7 @@ class Town:
             self.must("apps" in self.made[activity], f"visitors of {lane} meet containers that are gone")
         self.must(all(count == 1 for count in self.starts.values()), "a build or a hook was started twice")
         for name, count in self.working.items():
-            most = AT_ONCE if name in ("builds", "deploys") else 1
+            most = AT_ONCE if name in ("builds", "deployments") else 1
             self.must(count <= most, f"{count} steps at once: {name}")
 
     def must(self, holds: bool, what: str) -> None:
@@ -137,23 +140,24 @@ class Town:
 
     def open_lanes(self) -> Lanes:
         """A daemon's lanes; a new one after each death."""
-        limits = Limits(Slots(AT_ONCE), Slots(AT_ONCE))
-        return Lanes(self.store, partial(self._carry, limits), self.clock, self._may_be_overtaken)  # type: ignore[arg-type]
+        limits = Limits({BUILDS: Slots(AT_ONCE), DEPLOYMENTS: Slots(AT_ONCE)})
+        return Lanes(self.store, partial(self._execute, limits), self.clock, self._may_be_overtaken)  # type: ignore[arg-type]
 
     async def push(self, lane: Lane, kind: str) -> None:
-        new = NewActivity(EnvironmentId.read("/".join(lane)), lane[1], kind, 1, CommitId("c" * 40),
+        new = NewActivity(KINDS[kind], EnvironmentId.read("/".join(lane)), lane[1], CommitId("c" * 40),
                           Trigger("ann", "git"))
         await MemoryStore.write(self.store, lambda db: activities.enqueue(db, new, self.clock.now()))
 
     def _may_be_overtaken(self, activity: Activity, journal: Journal) -> bool:
-        return self.overtakes and not has_touched_visitors(TABLE, journal)
+        return self.overtakes and activity.kind == "push" and not has_touched_visitors(TABLE, journal)
 
-    async def _carry(self, limits: Limits, activity: Activity, wish: Wish) -> None:
+    async def _execute(self, limits: Limits, activity: Activity, cancellation: Cancellation) -> None:
         if not await self.store.write(lambda db: activities.begin(db, activity.id, self.clock.now())):
             return
         journal = StateJournal(self.store, activity.id, self.clock)  # type: ignore[arg-type]
         end = await run(Run(
-            activity, TABLE, self, lambda row, read: (row, read), journal, wish, QuietTell(), limits, self.clock,  # type: ignore[arg-type]
+            activity, TABLE, self, lambda row, read: (row, read), journal, cancellation,
+            QuietTell(), limits, self.clock,  # type: ignore[arg-type]
         ))
         await self.store.write(lambda db: activities.finish(db, activity.id, end.state, end.reason, self.clock.now()))
 
@@ -161,7 +165,7 @@ class Town:
     def at_work(self, activity: Activity, phase: str, *, undoes: bool = False) -> Iterator[None]:
         names = [str(activity.environment)]
         if not undoes:
-            names += ["builds"] if phase in BUILDING else ["deploys"] if phase in DEPLOYING else []
+            names += [POOLS[phase].value] if phase in POOLS else []
         self.working.update(names)
         try:
             self.check()
@@ -169,6 +173,10 @@ class Town:
         finally:
             self.working.subtract(names)
             self.check()
+
+
+def admission(phase: str) -> Admission | None:
+    return Admission(POOLS[phase]) if phase in POOLS else None
 
 
 Act = Callable[[Town, Activity, Lane], None]
@@ -195,7 +203,8 @@ def step(phase: str, name: str, visitors: Any, *, act: Act | None = None, attach
             town.made[activity.id].discard(name)
 
     do.__name__, undone.__name__ = name, f"undo_{name}"
-    return Step(phase, do, undone if undo is not None else NOTHING, limit, visitors, ATTACH if attaches else AGAIN)
+    return Step(phase, do, undone if undo is not None else NOTHING, limit, visitors, ATTACH if attaches else AGAIN,
+                admission(phase))
 
 
 async def misfortune(what: str) -> None:
@@ -262,7 +271,7 @@ TABLE: Table[Any, Any] = Table("push", 1, (
     step("hooks", "freeze", HELD, act=hold, undo=let_go),
     step("hooks", "hook", HELD, act=is_held, attaches=True, undo=leave, limit=3600),
     step("route", "healthy", HELD),
-    Step("route", switch, NO_WAY_BACK, 10, RELEASED, AGAIN),
+    Step("route", switch, NO_WAY_BACK, 10, RELEASED, AGAIN, admission("route")),
     step("route", "post", ON_NEW, attaches=True, limit=3600),
     step("route", "retire", ON_NEW, act=retire),
 ))

@@ -1,7 +1,7 @@
 """A world for the machine, in memory: a table of steps, what they leave, and a journal that outlives a crash.
 
 A script says what happens at the n-th try of a step: `fail`, `bug`, `again` (Transient), `away` (an error of a kind
-that goes away), `over` (its limit), `wish` (a cancel comes while it runs), `late` (the same, but the step ends well all
+that goes away), `over` (its limit), `cancel` (one comes while it runs), `late` (the same, but the step ends well all
 the same), `crash` (the daemon dies in it), `doubt` (done, but nobody heard), `refused` (certainly not done), `nap` (it
 takes ten seconds), `hold` (it finds that the activity has to wait for somebody).
 Undos are scripted the same way, as `-step`.
@@ -14,11 +14,13 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
-from deployd.activity.holding import Limits
-from deployd.activity.journal import WISH, Journal, check_succession
+from deployd.activity.admission import BUILDS, DEPLOYMENTS, NOTHING_MORE, Admission, Need, Pool
+from deployd.activity.cancellation import Cancellation, Hold
+from deployd.activity.journal import CANCELLATION, Journal, check_succession
+from deployd.activity.limits import Limits
 from deployd.activity.machine import Finish
 from deployd.activity.runner import Run, run
-from deployd.activity.slots import NOTHING_MORE, Slots
+from deployd.activity.slots import Slots
 from deployd.activity.table import (
     AGAIN,
     AS_BEFORE,
@@ -31,7 +33,6 @@ from deployd.activity.table import (
     Step,
     Table,
 )
-from deployd.activity.wish import Hold, Wish
 from deployd.errors import DeployError, Transient
 from deployd.state.entries import Entry
 
@@ -114,11 +115,11 @@ class World:
     """Times that the program of an ATTACH step was started since it was last undone."""
     hook_runs: set[str] = field(default_factory=set)
     switched: bool = False
-    wish: Wish = field(default_factory=Wish)
+    cancellation: Cancellation = field(default_factory=Cancellation)
     journal: MemoryJournal = field(default_factory=lambda: MemoryJournal(LoopClock()))
     tell: QuietTell = field(default_factory=QuietTell)
-    limits: Limits = field(default_factory=lambda: Limits(Slots(1), Slots(1)))
-    need_of: Any = lambda step, view: NOTHING_MORE
+    limits: Limits = field(default_factory=lambda: Limits({BUILDS: Slots(1), DEPLOYMENTS: Slots(1)}))
+    need: Need = NOTHING_MORE
     stuck: list[str] = field(default_factory=list)
     """Steps whose undos could not be done, when that was told."""
 
@@ -127,23 +128,23 @@ class World:
         return waiting.pop(0) if waiting else ""
 
     def cancel(self, kind: str = "cancelled") -> None:
-        """What Lanes.cancel does: first the journal, then the wish."""
-        self.journal.entries.append(Entry("", WISH, self.journal.clock.now(), kind, f"{kind} by a test"))
-        self.wish.ask()
+        """What Lanes.cancel does: first the journal, then the cancellation."""
+        self.journal.entries.append(Entry("", CANCELLATION, self.journal.clock.now(), kind, f"{kind} by a test"))
+        self.cancellation.request()
 
     async def start_daemon(self, table: Table[Any, Any]) -> Finish:
         """Carry the activity until it ends, or the daemon dies with Crash."""
-        self.wish = Wish()
+        self.cancellation = Cancellation()
         return await run(Run(
             SimpleNamespace(id=1, project="shop"), table, self, lambda activity, journal: journal, self.journal,  # type: ignore[arg-type]
-            self.wish, self.tell, self.limits, self.journal.clock, self.need_of, self._when_stuck,  # type: ignore[arg-type]
+            self.cancellation, self.tell, self.limits, self.journal.clock, self._when_stuck,  # type: ignore[arg-type]
         ))
 
     async def _when_stuck(self, journal: Journal) -> None:
         entry = (await self.journal.read()).stuck()
         self.stuck.append(entry.step if entry else "nothing")
 
-    async def carry(self, table: Table[Any, Any]) -> Finish:
+    async def execute(self, table: Table[Any, Any]) -> Finish:
         """To the end, with a new daemon after each crash."""
         while True:
             try:
@@ -194,7 +195,7 @@ async def _happen(what: str, host: World) -> None:
             await asyncio.sleep(10_000)
         case "nap":
             await asyncio.sleep(10)
-        case "wish":
+        case "cancel":
             host.cancel()
             await asyncio.sleep(10_000)
         case "supersede":
@@ -226,15 +227,20 @@ def undoing(name: str) -> Any:
     return undo
 
 
+def admission(pool: Pool) -> Admission:
+    return Admission(pool, lambda view, host, total_mb: host.need)
+
+
+BUILDING, DEPLOYING = admission(BUILDS), admission(DEPLOYMENTS)
 PUSH: Table[Any, Any] = Table("push", 1, (
     Step("validate", doing("plan"), NOTHING, 30, AS_BEFORE, AGAIN),
-    Step("build", doing("build", attaches=True), undoing("build"), 60, AS_BEFORE, ATTACH),
-    Step("slug", doing("pack"), NOTHING, 60, AS_BEFORE, AGAIN),
-    Step("deploy", doing("apps"), undoing("apps"), 60, AS_BEFORE, AGAIN),
-    Step("hooks", doing("freeze"), undoing("freeze"), 10, HELD, AGAIN),
-    Step("hooks", doing("hook", attaches=True), undoing("hook"), 3600, HELD, ATTACH),
-    Step("route", doing("healthy"), NOTHING, 60, HELD, AGAIN),
-    Step("route", doing("switch", switches=True), NO_WAY_BACK, 10, RELEASED, AGAIN),
-    Step("route", doing("post", attaches=True), NOTHING, 3600, ON_NEW, ATTACH),
-    Step("route", doing("retire"), NOTHING, 60, ON_NEW, AGAIN),
+    Step("build", doing("build", attaches=True), undoing("build"), 60, AS_BEFORE, ATTACH, BUILDING),
+    Step("slug", doing("pack"), NOTHING, 60, AS_BEFORE, AGAIN, BUILDING),
+    Step("deploy", doing("apps"), undoing("apps"), 60, AS_BEFORE, AGAIN, DEPLOYING),
+    Step("hooks", doing("freeze"), undoing("freeze"), 10, HELD, AGAIN, DEPLOYING),
+    Step("hooks", doing("hook", attaches=True), undoing("hook"), 3600, HELD, ATTACH, DEPLOYING),
+    Step("route", doing("healthy"), NOTHING, 60, HELD, AGAIN, DEPLOYING),
+    Step("route", doing("switch", switches=True), NO_WAY_BACK, 10, RELEASED, AGAIN, DEPLOYING),
+    Step("route", doing("post", attaches=True), NOTHING, 3600, ON_NEW, ATTACH, DEPLOYING),
+    Step("route", doing("retire"), NOTHING, 60, ON_NEW, AGAIN, DEPLOYING),
 ))

@@ -16,9 +16,9 @@ from typing import Any, cast
 from aiohttp import web
 
 from deployd.access.errors import NotFound
+from deployd.activity.error_boundary import ErrorBoundary
 from deployd.activity.line import Line
 from deployd.activity.log import PhaseNow
-from deployd.activity.net import Net
 from deployd.activity.timeline import Bar, PhaseBar, Timeline
 from deployd.api.applications import local_application
 from deployd.api.asked import Api
@@ -441,7 +441,7 @@ class FakeCommands:
 
 def api_of(queries: FakeQueries, commands: FakeCommands) -> Api:
     found = queries.by_noun
-    return Api(found, commands.by_noun, Changes(found, Net("events")))
+    return Api(found, commands.by_noun, Changes(found, ErrorBoundary("events")))
 
 
 @asynccontextmanager

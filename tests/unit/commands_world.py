@@ -13,6 +13,8 @@ from deployd.commands.activities import ActivityCommands
 from deployd.commands.environments import EnvironmentCommands
 from deployd.commands.locks import LockCommands
 from deployd.commands.passes import PassCommands
+from deployd.deployment.kinds import KINDS
+from deployd.deployment.requests import Requests
 from deployd.ids import ActivityId, CommitId, EnvironmentId, EnvironmentName, ProjectId, SlugKey
 from deployd.plan import KeyParts
 from deployd.queries.environments import EnvironmentQueries
@@ -52,12 +54,13 @@ class World:
         self.lanes = Lanes()
         settings = Settings.model_validate({"directory": str(folder), "projects": {"shop": {}}, "keep_versions": 5})
         self.run = settings.run
-        clock = SimpleNamespace(now=lambda: NOW)
+        clock: Any = SimpleNamespace(now=lambda: NOW)
         host = cast(Host, SimpleNamespace(settings=settings, facts=self, clock=clock))
         store, lanes = cast(Any, self.store), cast(Any, self.lanes)
         known = EnvironmentQueries(store, settings, lambda _: ())
-        self.environments = EnvironmentCommands(store, host, known, lanes.wake)
-        self.locks = LockCommands(store, clock, known, lanes.wake)
+        requests = Requests(store, settings, clock, lanes.wake)
+        self.environments = EnvironmentCommands(store, host, known, requests)
+        self.locks = LockCommands(store, clock, known, requests)
         self.passes = PassCommands(host, known)
         self.activities = ActivityCommands(store, lanes)
 
@@ -67,7 +70,7 @@ class World:
 
     async def went_live(self, *versions: Version) -> None:
         """One push after the other."""
-        new = NewActivity(SHOP_MAIN, "main", "push", 1, CommitId("0" * 40), Trigger("ada", "git"))
+        new = NewActivity(KINDS["push"], SHOP_MAIN, "main", CommitId("0" * 40), Trigger("ada", "git"))
 
         def write(db: Any, item: Version) -> None:
             environments.ensure(db, SHOP_MAIN, "main", NOW)

@@ -10,6 +10,7 @@ from typing import Any
 
 from deployd.activity.log import Logs
 from deployd.activity.masking import Masker
+from deployd.deployment.kinds import KINDS
 from deployd.ids import ActivityId, CommitId, EnvironmentId, EnvironmentName, ProjectId
 from deployd.queries.activities import ActivityQueries
 from deployd.queries.audit import AuditQueries
@@ -59,7 +60,7 @@ class World:
         return Footing(engine={"reachable": True}, router={"reachable": True, "held_now": 0}, reasons=self.reasons)
 
     async def add(self, kind: str = "push", branch: str = "main", name: EnvironmentName = MAIN) -> ActivityId:
-        new = NewActivity(EnvironmentId(SHOP, name), branch, kind, 1, CommitId("a" * 40), Trigger("ada", "git"))
+        new = NewActivity(KINDS[kind], EnvironmentId(SHOP, name), branch, CommitId("a" * 40), Trigger("ada", "git"))
 
         def write(db: Any) -> ActivityId:
             environments.ensure(db, EnvironmentId(SHOP, name), branch, NOW)

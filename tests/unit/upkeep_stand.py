@@ -12,6 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from deployd.activity.journal import write_result
+from deployd.deployment.kinds import KINDS
 from deployd.deployment.results import Fetched, Planned
 from deployd.engine.names import Names
 from deployd.environment.naming import machine_name
@@ -105,8 +106,6 @@ class Stand:
     router: RouterDouble = field(default_factory=RouterDouble)
     clock: LoopClock = field(default_factory=LoopClock)
     engine: Any = None
-    without_slug: set[int] = field(default_factory=set)
-    """Processes that were started before their slug was mounted."""
 
     def __post_init__(self) -> None:
         version = AppVersion("app", SlugKey("0" * 64), "tree", "image", KeyParts("", "", "", "", ""), "")
@@ -141,19 +140,17 @@ class Stand:
         async def all_mounted() -> frozenset[SlugKey]:
             return frozenset(app.slug for app in self.version.apps)
 
-        async def is_seen_by(pid: int) -> bool:
-            return pid not in self.without_slug
         settings = Settings(instance=INSTANCE, state=self.folder, run=self.folder.with_name(f"{self.folder.name}-run"),
                             projects={SHOP: ProjectSettings(id=SHOP)})
         return SimpleNamespace(
             settings=settings, clock=self.clock, places=Places(self.folder, self.folder), engine=self.engine,
             code=SimpleNamespace(read=read), router=self.router,
-            slugs=SimpleNamespace(ensure_mounted=mounted, all_mounted=all_mounted, is_seen_by=is_seen_by),
+            slugs=SimpleNamespace(ensure_mounted=mounted, all_mounted=all_mounted),
         )
 
     def enqueue(self, kind: str) -> ActivityId:
         return activities.enqueue(self.store.db, NewActivity(
-            KEY, "main", kind, 1, CommitId("a" * 40), Trigger("ada", "git")), BASE)
+            KINDS[kind], KEY, "main", CommitId("a" * 40), Trigger("ada", "git")), BASE)
 
     def deploy(self, *steps: tuple[str, str, str | None]) -> ActivityId:
         """An activity that is in progress and has been planned, with entries (step, event, result) in its journal."""

@@ -11,7 +11,8 @@ from typing import ClassVar
 from deployd.activity.log import Tell
 from deployd.confined.trash import move_to_trash
 from deployd.engine.errors import ScriptLost, ScriptOverran
-from deployd.engine.script import age_seconds, end, follow, prepare, start_or_attach
+from deployd.engine.script import age_seconds, prepare
+from deployd.engine.script_runner import ScriptRunner
 from deployd.environment.platform import APP_FOLDER
 from deployd.errors import DeployError
 from deployd.project.model import Application, Hook
@@ -49,6 +50,7 @@ async def run_hook(
         HookOverran: It took longer than `hook_limit_seconds`.
     """
     container = release.container("app", app.name)
+    runner = ScriptRunner(host.engine, container, release.user)
     script = await asyncio.to_thread(
         prepare, scripts_of(release, host, app.name), script_name(release, app.name, name),
         hook_script(hook.script), group=release.version.uid,
@@ -63,12 +65,12 @@ async def run_hook(
 
     who, where = f"the {name.replace('_', '-')} hook of {app.name}", f"{hook.place.file}:{hook.place.line}"
     try:
-        await start_or_attach(host.engine, container, script, user=release.user, working_folder=APP_FOLDER)
+        await runner.start_or_attach(script, working_folder=APP_FOLDER)
     except REFUSED as error:
         raise await why_not_running(host, app, container, who, error) from error
     limit = host.settings.hook_limit_seconds
     try:
-        status = await follow(script, on_line, host.engine, container, user=release.user, limit_seconds=limit)
+        status = await runner.follow(script, on_line, limit_seconds=limit)
     except ScriptOverran:
         raise HookOverran(
             f"{who} was still running after {limit} s and was ended", where=where, evidence=tuple(recent),
@@ -95,7 +97,7 @@ async def run_hook(
 async def end_hook(release: Release, host: Host, app: str, name: str) -> None:
     """End a hook that still runs; none running is fine."""
     folder = scripts_of(release, host, app) / script_name(release, app, name)
-    await end(host.engine, release.container("app", app), folder, user=release.user)
+    await ScriptRunner(host.engine, release.container("app", app), release.user).end(folder)
 
 
 def script_name(release: Release, app: str, hook: str) -> str:

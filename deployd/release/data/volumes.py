@@ -1,4 +1,4 @@
-"""The read-write folders of an environment: where Docker gets them from, and whom they belong to.
+"""The read-write folders of an environment: where containers get them from, and whom they belong to.
 
     volumes/<instance>/<source_path>    data of the mounts of an instance, outlives deployments
     volumes/shared/<service>/…          of a network storage, seen by all who mount it
@@ -36,7 +36,7 @@ class MountBlocked(DeployError):
 
 
 def ordered(instance: Instance) -> list[Mount]:
-    """The mounts of an instance, in the order in which they are staged, and in which Docker may mount them."""
+    """The mounts of an instance, in the order in which they are staged, and in which they may be mounted."""
     return sorted(instance.mounts, key=lambda item: item.path)
 
 
@@ -78,7 +78,7 @@ async def stage_mounts(
 
 
 def stage_of(release: Release, host: Host, instance_name: str) -> Path:
-    """Where the mounts of an instance are mounted for Docker."""
+    """Where the mounts of an instance are mounted for its containers."""
     return host.places.stages(release.environment, release.home(instance_name)) / instance_name
 
 

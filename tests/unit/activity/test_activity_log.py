@@ -12,10 +12,9 @@ import pytest
 from deployd.activity import follower as follower_module
 from deployd.activity import log as log_module
 from deployd.activity.follower import End
-from deployd.activity.line import Line, parse_line
+from deployd.activity.line import Line, parse_line, render_line
 from deployd.activity.log import Logs
 from deployd.activity.masking import Masker
-from deployd.activity.render import render_line
 from deployd.errors import DeployError
 from deployd.ids import ActivityId
 from tests.unit.activity_world import LoopClock
@@ -184,6 +183,45 @@ async def test_followers_get_what_they_missed_and_what_comes(logs: Logs) -> None
     assert [line.kind for line in await early.take() or []] == ["end"]
     assert await early.take() is None
     late.close()
+
+
+async def test_who_follows_what_is_written_does_not_read_its_file(
+    logs: Logs, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tell = logs.open(ONE)
+    tell.line("one")
+    follower, late = logs.follow(ONE), logs.follow(ONE, after=1)
+    reads: list[object] = []
+    monkeypatch.setattr(follower_module.Follower, "_read", lambda self: reads.append(self) or [])
+    for number in range(2, 5):
+        tell.line(str(number))
+        assert [line.number for line in await follower.take() or ()] == ([1, 2] if number == 2 else [number])
+    assert [line.number for line in await late.take() or ()] == [2, 3, 4]
+    assert reads == []
+    monkeypatch.undo()
+    tell.end("success", "done")
+    tell.close()
+    assert [line.kind for line in await follower.take() or ()] == ["end"]
+    assert await follower.take() is None
+    assert [line.number for line in await late.take() or ()] == [5]
+
+
+async def test_who_is_far_behind_reads_the_file_and_misses_nothing(
+    logs: Logs, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(log_module, "RECENT", 10)
+    tell = logs.open(ONE)
+    follower = logs.follow(ONE)
+    seen: list[int] = []
+    for number in range(1, 101):
+        tell.line(str(number))
+        if number in (5, 50, 51, 99):
+            seen += [line.number for line in await follower.take() or ()]
+    tell.end("success", "done")
+    while lines := await follower.take():
+        seen += [line.number for line in lines]
+    assert seen == list(range(1, 102))
+    tell.close()
 
 
 async def test_a_follower_reads_a_log_of_many_blocks_without_a_gap(

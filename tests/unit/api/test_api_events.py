@@ -16,7 +16,7 @@ from aiohttp import ClientResponse, web
 from aiohttp.test_utils import TestClient, TestServer
 from structlog.testing import capture_logs
 
-from deployd.activity.net import Net
+from deployd.activity.error_boundary import ErrorBoundary
 from deployd.api import changes as changes_module
 from deployd.api.applications import Public, public_application
 from deployd.api.asked import Api
@@ -42,7 +42,7 @@ def queries() -> FakeQueries:
 
 @pytest.fixture
 def changes(queries: FakeQueries) -> Changes:
-    return Changes(queries.by_noun, Net("events"))
+    return Changes(queries.by_noun, ErrorBoundary("events"))
 
 
 @pytest_asyncio.fixture

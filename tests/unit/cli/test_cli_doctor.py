@@ -22,7 +22,7 @@ from deployd.cli.doctor.network import HostRoute, judge_pool, parse_routes
 from deployd.cli.doctor.ports import look_at_ports, taken, try_port
 from deployd.cli.doctor.programs import judge_git, look_at_slugs
 from deployd.cli.doctor.settings import look_at_catalogue, look_at_settings
-from deployd.engine.observed import EngineInfo
+from deployd.engine.docker.connection import EngineInfo
 from deployd.errors import DeployError
 from deployd.settings import Settings, config_folder
 

@@ -16,7 +16,7 @@ from structlog.testing import capture_logs
 
 from deployd.access.caller import Caller
 from deployd.access.tokens import find_token
-from deployd.activity.net import Net
+from deployd.activity.error_boundary import ErrorBoundary
 from deployd.api.applications import Public, public_application
 from deployd.console.live import Board
 from deployd.console.routes import PAGES, Console, console_routes
@@ -65,8 +65,8 @@ async def client(queries: FakeQueries) -> AsyncIterator[Client]:
         return Caller(token.name, token.role, token.projects) if token else None
 
     callers, door, commands = Callers(find), Door(), FakeCommands(queries)
-    console = Console(queries=queries.by_noun, commands=commands.by_noun, callers=callers, board=Board(Net("console")),
-                      streams=Streams(), door=door)
+    console = Console(queries=queries.by_noun, commands=commands.by_noun, callers=callers,
+                      board=Board(ErrorBoundary("console")), streams=Streams(), door=door)
     app = public_application(api_of(queries, commands), console_routes(console), Public(callers, door))
     async with TestClient(TestServer(app)) as made:
         yield made

@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deployd.engine.addresses import given_by_docker, own_addresses
+from deployd.engine.addresses import given_by_engine, own_addresses
 from deployd.engine.errors import NoAddressLeft
 
 SUBNET = "10.1.0.64/26"
 
 
 def test_docker_gives_out_the_lower_half_and_deployd_the_upper() -> None:
-    assert given_by_docker(SUBNET) == "10.1.0.64/27"
+    assert given_by_engine(SUBNET) == "10.1.0.64/27"
     assert own_addresses(SUBNET, {}, ["a", "b"]) == {"a": "10.1.0.96", "b": "10.1.0.97"}
 
 
@@ -41,5 +41,5 @@ def test_addresses_are_different_and_of_the_upper_half(prefix: int, begin: int, 
     found = own_addresses(str(subnet), {}, [str(number) for number in range(count)], begin=begin)
     addresses = {ipaddress.IPv4Address(address) for address in found.values()}
     assert len(addresses) == count
-    assert all(item in subnet and item not in ipaddress.IPv4Network(given_by_docker(str(subnet))) for item in addresses)
+    assert all(item in subnet and item not in ipaddress.IPv4Network(given_by_engine(str(subnet))) for item in addresses)
     assert subnet.broadcast_address not in addresses

@@ -16,9 +16,11 @@ from deployd.engine.specs import ContainerSpec
 from deployd.errors import DeployError
 from deployd.router.control import RouterAbsent
 from deployd.router.paths import RouterPlaces
+from deployd.router_process.container import WantedRouter
+from deployd.router_process.earlier import end_earlier, end_earlier_ones
 from deployd.router_process.files import RouterNotConfigured
 from deployd.router_process.nginx_conf import RouterConfig
-from deployd.router_process.upgrade import RouterNotUpgraded, WantedRouter, end_earlier, end_earlier_ones, ensure_router
+from deployd.router_process.upgrade import RouterNotUpgraded, ensure_router
 
 SOURCE = Path(__file__).parents[3] / "config" / "router"
 pytestmark = pytest.mark.looptime

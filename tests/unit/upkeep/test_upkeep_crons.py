@@ -40,7 +40,7 @@ class Runs:
 
 @asynccontextmanager
 async def served(stand: Stand, runs: Runs) -> AsyncIterator[None]:
-    crons = Crons(stand.store, stand.host, stand.router, Masker(), run=runs)
+    crons = Crons(stand.store, stand.host, Masker(), run=runs)
     async with asyncio.TaskGroup() as group:
         serving = group.create_task(crons.serve())
         yield
