@@ -106,9 +106,15 @@ async def _find(client: Client, project: str | None, branch: str, commit: str, a
             click.echo(f"deployd: {commit[:8]} of {branch} was pushed to several projects: {names}\n"
                        "  mend: name one with --project", err=True)
             sys.exit(USAGE)
-        if mine:
+        newest: dict[str, int] = {}
+        for item in items:
+            if item["branch"] == branch:
+                newest.setdefault(item["project"], item["id"])
+        # An older one may be of the commit's push of last week: the one that was pushed now is not known yet.
+        is_over = loop.time() >= until
+        if mine and (is_over or mine[0]["id"] in newest.values()):
             return int(mine[0]["id"])
-        if loop.time() >= until:
+        if is_over:
             click.echo(f"deployd: nothing is known of {commit[:8]} of {branch} after {appear:g} s\n"
                        "  mend: push it; for a forge look whether its webhook is answered", err=True)
             sys.exit(NO_SUCH_THING)

@@ -17,7 +17,7 @@ from deployd.clock import Clock
 from deployd.errors import DeployError
 from deployd.state import repeats
 from deployd.state.repeats import Answer
-from deployd.state.store import Store
+from deployd.state.store import Query, Store
 
 log = structlog.get_logger()
 
@@ -80,7 +80,7 @@ class RepeatCommands:
         try:
             answered = await do()
         except DeployError:
-            await self._store.write(lambda db: repeats.give_up(db, keyed.who, keyed.key))
+            await self._write(keyed, lambda db: repeats.give_up(db, keyed.who, keyed.key))
             raise
         except Exception:
             await self._finish(keyed, after_a_bug)
@@ -102,9 +102,12 @@ class RepeatCommands:
         return Answered(before.status, before.body)
 
     async def _finish(self, keyed: Keyed, answered: Answered) -> None:
+        await self._write(
+            keyed, lambda db: repeats.finish(db, keyed.who, keyed.key, answered.status, answered.body),
+        )
+
+    async def _write(self, keyed: Keyed, query: Query[None]) -> None:
         try:
-            await self._store.write(
-                lambda db: repeats.finish(db, keyed.who, keyed.key, answered.status, answered.body),
-            )
-        except DeployError as error:   # it was done: that is what must be told now
+            await self._store.write(query)
+        except DeployError as error:   # what became of the request is what must be told now
             log.error("answer_not_kept", who=keyed.who, why=error.what)

@@ -335,6 +335,25 @@ async def test_waiting_says_why_there_is_nothing_to_wait_for(cli: Cli, queries: 
     assert (await cli(*argv, "-p", "blog", **there)).exit_code == 0
 
 
+async def test_an_earlier_push_of_the_same_commit_is_not_taken_for_this_one(
+    cli: Cli, queries: FakeQueries, url: str,
+) -> None:
+    there = {"DEPLOYD_URL": url, "DEPLOYD_TOKEN": "secret-of-vera"}
+    queries.known += [activity(3, commit=COMMIT), activity(4, commit="d" * 40)]
+    queries.logs |= {3: [ending(1)], 5: [ending(1)]}
+
+    async def push() -> None:
+        await asyncio.sleep(0.3)
+        queries.known.append(activity(5, commit=COMMIT))
+
+    argv = ("wait", "--branch", "main", "--commit", COMMIT, "-q")
+    async with asyncio.TaskGroup() as group:
+        group.create_task(push())
+        assert (await cli(*argv, **there)).output == "activity 5: success\n"
+    queries.known.append(activity(6, commit="d" * 40))
+    assert (await cli(*argv, "--appear", "0", **there)).output == "activity 5: success\n"
+
+
 async def test_what_is_not_over_is_neither_well_nor_wrong(cli: Cli, queries: FakeQueries, url: str) -> None:
     there = {"DEPLOYD_URL": url, "DEPLOYD_TOKEN": "secret-of-vera"}
     queries.known.append(activity(3, commit=COMMIT, state="in_progress"))
