@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down test unit lint bench chaos clean
+.PHONY: help demo demo-down test unit lint bench chaos screenshots clean
 
 PYTHON := .venv/bin/python
 
@@ -24,10 +24,11 @@ unit: ## the tests that need no Docker and are over in a minute (ARGS goes to py
 	@scripts/setup.sh lint
 	@$(PYTHON) -m pytest --quiet --numprocesses $$(nproc) --dist loadfile $(ARGS) tests/unit
 
-lint: ## ruff, mypy, the walls between the rooms, dependencies
+lint: ## ruff, mypy, luacheck, the walls between the rooms, dependencies
 	@scripts/setup.sh lint
 	@.venv/bin/ruff check .
 	@.venv/bin/mypy
+	@luacheck --quiet config/router/lua tests/unit/router/lua
 	@.venv/bin/lint-imports
 	@.venv/bin/deptry .
 
@@ -38,6 +39,10 @@ bench: ## benchmarks against their peers (ONLY=name runs one)
 chaos: ## kill the daemon again and again under load, and count what is lost (SEED=, and KILLS= or MINUTES=)
 	@scripts/setup.sh test
 	@$(PYTHON) -u -m tests.chaos $(if $(SEED),--seed '$(SEED)') $(if $(KILLS),--kills '$(KILLS)') $(if $(MINUTES),--minutes '$(MINUTES)')
+
+screenshots: ## the console as it looks, in docs/images
+	@scripts/setup.sh test
+	@$(PYTHON) -m scripts.screenshots
 
 clean: ## remove what was made here: build/, caches; not .venv, not the demo's containers (make demo-down)
 	@if [ -e build/demo/deployd.yaml ]; then echo 'clean: the demo is up; run make demo-down first' >&2; exit 1; fi

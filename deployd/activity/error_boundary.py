@@ -187,7 +187,7 @@ class ErrorBoundary:
         if isinstance(error, DeployError):
             if is_news:
                 bound.warning("item_failed", what=error.what, where=error.where, evidence=error.evidence,
-                              mend=error.mend)
+                              hint=error.hint)
             return error
         name, is_new = self._incident(error)
         said = f"{type(error).__name__}: {error}"[:500]
@@ -199,9 +199,9 @@ class ErrorBoundary:
         if is_ours:
             return Incident(
                 f"an error of deployd itself (incident {name}): {said}",
-                mend="it is tried again; the log of the daemon has the rest under the incident's name",
+                hint="it is tried again; the log of the daemon has the rest under the incident's name",
             )
-        return HostRefused(f"the host refused it: {said}", mend="see whether its disk is full, or what is in the way")
+        return HostRefused(f"the host refused it: {said}", hint="see whether its disk is full, or what is in the way")
 
     def _incident(self, error: Exception) -> tuple[str, bool]:
         """(its name, whether its traceback has to be logged)"""
@@ -253,4 +253,4 @@ def _sentence(loop: str, item: str, failing: Failing) -> str:
     error = failing.error
     count = "" if failing.times == 1 else f" {failing.times} times"
     where = f" ({error.where})" if error.where else ""
-    return f"{loop}: {item} failed{count}: {error.what}{where}" + (f"; mend: {error.mend}" if error.mend else "")
+    return f"{loop}: {item} failed{count}: {error.what}{where}" + (f"; hint: {error.hint}" if error.hint else "")

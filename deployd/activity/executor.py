@@ -60,7 +60,7 @@ class Executor:
         if table is None:
             raise TableUnknown(
                 f"activity {activity.id} ({activity.kind}) was begun by a newer deployd and is left alone",
-                mend="start the newer deployd again",
+                hint="start the newer deployd again",
             )
         if not await self.store.write(lambda db: self._begin(db, activity)):
             return
@@ -119,7 +119,7 @@ class Executor:
         log.info("activity_held" if waits else "activity_not_held", reason=reason)
         if waits:
             tell.held(f"{activity.kind} of {activity.branch} is built and waits: {reason}",
-                      mend=f"deployd unlock {activity.project} {activity.branch}")
+                      hint=f"deployd unlock {activity.project} {activity.branch}")
 
     def _held(self, db: sqlite3.Connection, activity: Activity, reason: str) -> bool:
         cancellation = Journal(entries.of_activity(db, activity.id)).cancellation()

@@ -50,5 +50,5 @@ def explain(error: BaseException, activity: ActivityId, doing: str) -> DeployErr
     log.error("incident", incident=name, activity=activity, doing=doing, exc_info=error)
     return Incident(
         f"an error of deployd itself (incident {name}) in {doing}",
-        mend="it is not your fault; tell the operator the incident's name, the log of the daemon has the rest",
+        hint="it is not your fault; tell the operator the incident's name, the log of the daemon has the rest",
     )

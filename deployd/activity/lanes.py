@@ -100,7 +100,7 @@ class Lanes:
         if cancellation is not None and cancellation.too_late:
             raise TooLate(
                 f"activity {activity} cannot be cancelled any more: its switch was begun",
-                mend="wait for its end, then roll back",
+                hint="wait for its end, then roll back",
             )
         said, now = f"cancelled by {who}", self._clock.now()
         if not await self._store.write(lambda db: interventions.cancel(db, activity, said, now)):
@@ -185,5 +185,5 @@ class Lanes:
 def _nothing_stuck(activity: ActivityId) -> NothingStuck:
     return NothingStuck(
         f"no undo of activity {activity} is stuck",
-        mend="`deployd activities` shows what each waits for; one that is tried just now has to end first",
+        hint="`deployd activities` shows what each waits for; one that is tried just now has to end first",
     )

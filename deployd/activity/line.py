@@ -7,7 +7,7 @@ No colours, and the pusher's git adds `remote:` in front:
         shop  │ Installing dependencies from lock file
     ✗ the build hook of shop ended with exit code 1   .magento.app.yaml:12
       | npm ERR! missing script: build
-      mend: …
+      hint: …
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Line:
     app: str = ""
     where: str = ""
     more: tuple[str, ...] = ()
-    """Evidence and mend of an error; evidence of a warning."""
+    """Evidence and hint of an error; evidence of a warning."""
     colours: tuple[Span, ...] = ()
     """Of a program's output; see `colours.py`."""
 

@@ -83,12 +83,12 @@ class Tell:
 
     def error(self, error: DeployError) -> None:
         """What went wrong, where, what was seen and how to mend it."""
-        more = tuple(f"| {line}" for line in error.evidence) + ((f"mend: {error.mend}",) if error.mend else ())
+        more = tuple(f"| {line}" for line in error.evidence) + ((f"hint: {error.hint}",) if error.hint else ())
         self._write("error", error.what, where=error.where, more=more)
 
-    def held(self, text: str, *, mend: str) -> None:
+    def held(self, text: str, *, hint: str) -> None:
         """It waits until somebody lets it go on; whoever pushed is told so and need not look on."""
-        self._write("held", text, more=(f"mend: {mend}",))
+        self._write("held", text, more=(f"hint: {hint}",))
 
     def end(self, state: str, text: str) -> None:
         """The last line: how the activity ended."""

@@ -182,7 +182,7 @@ async def _undo(run: Run, step: Step, journal: Journal) -> None:
         pause = min(UNDO_AGAIN_SECONDS * 2 ** journal.count(step.name, STUCK), LONGEST_PAUSE_OF_AN_UNDO_SECONDS)
         run.tell.error(DeployError(
             f"cannot undo {_words(step)}, done again in {pause:.0f} s: {told.what}",
-            where=told.where, evidence=told.evidence, mend=told.mend,
+            where=told.where, evidence=told.evidence, hint=told.hint,
         ))
         await run.journal.write(step.name, STUCK, result=_in(run, pause), said=run.tell.clean(told.what))
     else:

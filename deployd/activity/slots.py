@@ -93,7 +93,7 @@ class Slots:
         if self._memory is not None and need.memory_mb > self._memory.total_mb:
             raise NeverFits(
                 f"{need.what} needs {need.memory_mb} MB of memory, and all there can be is {self._memory.total_mb} MB",
-                mend="lower build.memory_mb, or raise limits.memory_mb when the host has more",
+                hint="lower build.memory_mb, or raise limits.memory_mb when the host has more",
             )
         if not need.slot:
             yield

@@ -23,7 +23,7 @@ KEY, REPLAYED = "Idempotency-Key", "Idempotent-Replayed"
 LONGEST_KEY = 255
 AFTER_A_BUG = Answered(BROKEN, json.dumps(asdict(ErrorShape(
     code="incident", what="the first request with this key ended with an error of deployd itself", where=KEY,
-    mend="look whether it was done nevertheless, and ask with a new key if it was not", evidence=(),
+    hint="look whether it was done nevertheless, and ask with a new key if it was not", evidence=(),
 ))))
 
 

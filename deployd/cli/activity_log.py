@@ -107,7 +107,7 @@ async def follow_log(daemon: DaemonAddress, activity: int, screen: Screen) -> No
     while not screen.state:
         began = loop.time()
         broken = DaemonUnreachable(f"the log of activity {activity} broke off",
-                                   mend=f"`deployd log -f {activity}` goes on when the daemon is there again")
+                                   hint=f"`deployd log -f {activity}` goes on when the daemon is there again")
         try:
             async with open_client(daemon) as client:
                 async for raw in client.stream(log_path(activity), follow=1, after=screen.last):

@@ -42,7 +42,7 @@ class Refused(DeployError):
     def __init__(self, status: int, told: Mapping[str, Any]) -> None:
         super().__init__(
             str(told.get("what", f"the daemon answered with status {status}")), where=str(told.get("where", "")),
-            evidence=tuple(told.get("evidence", ())), mend=str(told.get("mend", "")),
+            evidence=tuple(told.get("evidence", ())), hint=str(told.get("hint", "")),
         )
         self.status = status
 
@@ -126,11 +126,11 @@ class Client:
         if answer.status < 400:
             place = answer.headers.get("Location", "nowhere")[:200]
             return Refused(answer.status, {
-                "what": f"{self._daemon_name} leads elsewhere, to {place}", "mend": "`deployd login` with that address",
+                "what": f"{self._daemon_name} leads elsewhere, to {place}", "hint": "`deployd login` with that address",
             })
         error = Refused(answer.status, await _told(answer))
         if answer.status == UNAUTHORIZED and isinstance(self._daemon, Remote):
-            error.mend = f"`deployd login {self._daemon.url}`, or set DEPLOYD_TOKEN"
+            error.hint = f"`deployd login {self._daemon.url}`, or set DEPLOYD_TOKEN"
         return error
 
     @property
@@ -140,21 +140,21 @@ class Client:
     def _unreachable(self, error: Exception) -> DaemonUnreachable:
         if isinstance(error, aiohttp.ServerDisconnectedError | aiohttp.ClientPayloadError):
             return AnswerLost(f"deployd at {self._daemon_name} broke off before it answered",
-                              mend="look whether it was done: `deployd activities`")
+                              hint="look whether it was done: `deployd activities`")
         if isinstance(error, aiohttp.ClientConnectorCertificateError):
             return DaemonUnreachable(
                 f"nobody proves to be {self._daemon_name}: {error.certificate_error}",
-                mend="use the host's name that stands in its certificate; SSL_CERT_FILE names authorities of your own",
+                hint="use the host's name that stands in its certificate; SSL_CERT_FILE names authorities of your own",
             )
         cause = getattr(error, "os_error", None)
         why = getattr(cause, "strerror", None) or str(error) or type(error).__name__
         if isinstance(self._daemon, Remote):
             return DaemonUnreachable(f"no deployd answers at {self._daemon_name} ({why})",
-                                     mend="look at the address; `deployd context` shows the hosts that are known")
-        mend = "start it with `deployd serve`, or name its socket with --socket or DEPLOYD_SOCKET"
+                                     hint="look at the address; `deployd context` shows the hosts that are known")
+        hint = "start it with `deployd serve`, or name its socket with --socket or DEPLOYD_SOCKET"
         if isinstance(cause, PermissionError):
-            mend = "only the user who runs the daemon may open its socket: try sudo"
-        return DaemonUnreachable(f"no deployd answers at {self._daemon_name} ({why})", mend=mend)
+            hint = "only the user who runs the daemon may open its socket: try sudo"
+        return DaemonUnreachable(f"no deployd answers at {self._daemon_name} ({why})", hint=hint)
 
 
 @asynccontextmanager
@@ -193,7 +193,7 @@ def refuse_readable(url: str) -> None:
         pass
     raise NotConfidential(
         f"the token would be readable for everybody on the way to {url}",
-        mend=f"use https://{parts.netloc}, or a tunnel: ssh -L 8480:127.0.0.1:8480 {host}",
+        hint=f"use https://{parts.netloc}, or a tunnel: ssh -L 8480:127.0.0.1:8480 {host}",
     )
 
 

@@ -53,7 +53,7 @@ class Hosts:
             return None
         if name not in self.known:
             names = ", ".join((LOCAL, *self.known))
-            raise HostUnknown(f"there is no host {name}", mend=f"name one of {names}, or `deployd login` to it")
+            raise HostUnknown(f"there is no host {name}", hint=f"name one of {names}, or `deployd login` to it")
         return self.known[name]
 
     def with_host(self, name: str, remote: Remote) -> Hosts:
@@ -119,7 +119,7 @@ def normal_url(text: str) -> str:
         is_plain = False
     has_more = is_plain and (parts.path not in ("", "/") or parts.query or parts.fragment or "@" in parts.netloc)
     if not is_plain or has_more or not parts.netloc.isascii():
-        raise HostUnknown(f"{text[:200]!r} is no address of a daemon", mend="for example https://deploy.example.com")
+        raise HostUnknown(f"{text[:200]!r} is no address of a daemon", hint="for example https://deploy.example.com")
     return f"{parts.scheme}://{parts.netloc.lower()}"
 
 
@@ -132,7 +132,7 @@ def read_hosts(file: Path) -> Hosts:
     try:
         with file.open() as opened:
             if os.fstat(opened.fileno()).st_mode & FOR_ALL:
-                raise HostsUnusable(f"others may read the tokens in {file}", mend=f"chmod 600 {file}")
+                raise HostsUnusable(f"others may read the tokens in {file}", hint=f"chmod 600 {file}")
             text = opened.read()
     except FileNotFoundError:
         return Hosts()
@@ -144,7 +144,7 @@ def read_hosts(file: Path) -> Hosts:
         found = yaml.safe_load(text) or {}
         return _hosts(found)
     except (yaml.YAMLError, KeyError, TypeError, AttributeError, ValueError):
-        raise HostsUnusable(f"{file} is not as deployd writes it", mend="remove it, and `deployd login` anew") from None
+        raise HostsUnusable(f"{file} is not as deployd writes it", hint="remove it, and `deployd login` anew") from None
 
 
 def write_hosts(file: Path, hosts: Hosts) -> None:

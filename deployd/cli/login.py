@@ -33,7 +33,7 @@ def login(url: str, name: str | None) -> None:
         refuse_readable(address)
         called = name or urlsplit(address).netloc
         if called == LOCAL or not NAME.fullmatch(called):
-            raise HostUnknown(f"a host cannot be called {called!r}", mend="name it with --name")
+            raise HostUnknown(f"a host cannot be called {called!r}", hint="name it with --name")
         hosts = read_hosts(file)
         remote = Remote(address, _token(address))
         seen = ask(remote, _projects)
@@ -101,5 +101,5 @@ def _token(url: str) -> str:
         token = sys.stdin.readline(LONGEST_TOKEN)
     token = str(token).strip()
     if not token or not token.isascii() or not token.isprintable():
-        raise HostUnknown("no token was given", mend="type it, or send it to standard input")
+        raise HostUnknown("no token was given", hint="type it, or send it to standard input")
     return token

@@ -28,7 +28,7 @@ def open_page(daemon: DaemonAddress, project: str, environment: str, console: bo
     found = next((item for item in items if environment in (item["branch"], item["name"])), None)
     if found is None:
         click.echo(f"deployd: there is no environment {harmless(environment)} of a project {harmless(project)}\n"
-                   "  mend: `deployd environments` shows what there is", err=True)
+                   "  hint: `deployd environments` shows what there is", err=True)
         sys.exit(NO_SUCH_THING)
     url = _in_console(daemon, found, projects) if console else str(found["url"])
     click.echo(harmless(url))

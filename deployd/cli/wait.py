@@ -104,7 +104,7 @@ async def _find(client: Client, project: str | None, branch: str, commit: str, a
         if len({item["project"] for item in mine}) > 1:
             names = ", ".join(sorted({item["project"] for item in mine}))
             click.echo(f"deployd: {commit[:8]} of {branch} was pushed to several projects: {names}\n"
-                       "  mend: name one with --project", err=True)
+                       "  hint: name one with --project", err=True)
             sys.exit(USAGE)
         newest: dict[str, int] = {}
         for item in items:
@@ -116,7 +116,7 @@ async def _find(client: Client, project: str | None, branch: str, commit: str, a
             return int(mine[0]["id"])
         if is_over:
             click.echo(f"deployd: nothing is known of {commit[:8]} of {branch} after {appear:g} s\n"
-                       "  mend: push it; for a forge look whether its webhook is answered", err=True)
+                       "  hint: push it; for a forge look whether its webhook is answered", err=True)
             sys.exit(NO_SUCH_THING)
         await asyncio.sleep(LOOK_SECONDS)
 
@@ -137,5 +137,5 @@ async def _checked_out(branch: str | None, commit: str | None) -> tuple[str, str
     except ProgramFailed as error:
         raise NothingCheckedOut(
             f"cannot tell what is checked out in {top}", evidence=error.evidence,
-            mend="run it in the repository that was pushed, or name --branch and --commit",
+            hint="run it in the repository that was pushed, or name --branch and --commit",
         ) from None

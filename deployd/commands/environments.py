@@ -45,7 +45,7 @@ class EnvironmentCommands:
         found = await self._environments.find_configured(project, environment)
         live = await self._host.facts.live(found.id)
         if live is None:
-            raise NothingLive(f"nothing is live in {found.branch}", mend="push the branch")
+            raise NothingLive(f"nothing is live in {found.branch}", hint="push the branch")
         return await self._enqueue(found, kinds.REDEPLOY, live.commit, Trigger(who, "api"))
 
     async def rollback(
@@ -81,7 +81,7 @@ class EnvironmentCommands:
             there = ", ".join(map(str, known)) or "none"
             raise NothingLive(
                 f"{environment.branch} has no version {to if to is not None else 'before the live one'} to go back to",
-                mend=f"versions that were live, by their activity: {there}",
+                hint=f"versions that were live, by their activity: {there}",
             )
         return chosen, known[chosen]
 

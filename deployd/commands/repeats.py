@@ -92,12 +92,12 @@ class RepeatCommands:
         if before.asked != keyed.asked:
             raise KeyReused(
                 f"the Idempotency-Key {keyed.key!r} came with another request before", where="Idempotency-Key",
-                mend="make a new key for each thing that is to be done, and repeat a request as it was",
+                hint="make a new key for each thing that is to be done, and repeat a request as it was",
             )
         if before.status == 0:
             raise StillDone(
                 f"the first request with the Idempotency-Key {keyed.key!r} is being done", where="Idempotency-Key",
-                mend="ask again in a moment: then you get its answer",
+                hint="ask again in a moment: then you get its answer",
             )
         return Answered(before.status, before.body)
 

@@ -69,6 +69,7 @@ def _templates() -> jinja2.Environment:
     )
     made.filters |= {
         "moment": moment, "duration": duration, "state": state, "host": host, "age": age, "running": running,
+        "site": site,
     }
     # A new look has a new address, so browsers may keep the file for ever.
     made.globals |= {name.replace(".", "_"): f"/console/{name}?{_digest(name)}" for name in FILES}
@@ -88,6 +89,11 @@ def _digest(name: str) -> str:
 def host(url: str) -> str:
     """Of an address, as certificates are named."""
     return urlsplit(url).hostname or ""
+
+
+def site(url: str) -> str:
+    """An address as people call it: without its scheme."""
+    return url.partition("://")[2].removesuffix("/") or url
 
 
 def moment(text: str, *, seconds: bool = False) -> str:

@@ -138,5 +138,5 @@ def _ensure_folder(folder: Path) -> None:
     except OSError as error:
         raise FolderUnusable(
             f"cannot make the folder {folder}: {error.strerror}",
-            mend="choose another with `directory`, `state` or `run`, or remove what is in its way",
+            hint="choose another with `directory`, `state` or `run`, or remove what is in its way",
         ) from None

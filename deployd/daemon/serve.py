@@ -46,7 +46,7 @@ def serve(settings_file: Path) -> None:
     read = ReadSettings(load_settings(settings_file), settings_file)
     if os.geteuid() != 0:
         raise NotRoot("deployd needs root: it mounts slugs and gives folders to users of containers",
-                      mend="start it with systemd or sudo")
+                      hint="start it with systemd or sudo")
     configure_log()
     os.umask(CONTAINERS_MAY_READ)
     try:
@@ -57,7 +57,7 @@ def serve(settings_file: Path) -> None:
             raise
         raise FolderUnusable(
             f"the disk of {read.settings.state} or of {read.settings.run} is full",
-            mend="make room on it; environments that are live go on meanwhile",
+            hint="make room on it; environments that are live go on meanwhile",
         ) from None
 
 

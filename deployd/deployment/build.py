@@ -33,7 +33,7 @@ from deployd.release.applications.kernel_limits import refuse_too_large
 from deployd.release.configuration import read_config
 from deployd.release.identity import ensure_identity, identity_binds
 from deployd.release.images_missing import instead_of
-from deployd.release.out_of_memory import memory_full, mend_memory
+from deployd.release.out_of_memory import hint_memory, memory_full
 from deployd.release.parallel import in_parallel
 from deployd.release.ports import Host
 from deployd.release.trust import STORE, VARIABLES
@@ -167,12 +167,12 @@ async def _follow(
             raise
         if status != 0:
             full = await memory_full(host, container, status, host.settings.build.memory_mb)
-            mend = "mend the command that failed and push again; nothing was changed, visitors see what they saw before"
+            hint = "mend the command that failed and push again; nothing was changed, visitors see what they saw before"
             raise BuildFailed(
                 f"{step.title} of {app.name} ended with exit code {status}{full}{instead_of(host.catalogue, app)}",
                 where=where,
                 evidence=tuple(recent),
-                mend=mend_memory(mend, full, "`build.memory_mb` in the operator's settings"),
+                hint=hint_memory(hint, full, "`build.memory_mb` in the operator's settings"),
             )
 
 
@@ -250,7 +250,7 @@ async def _refuse_without_room(host: Host) -> None:
         if not goes or loop.time() - began > GOING_SECONDS:
             raise DiskFull(
                 f"cannot build: only {free_mb} of {host.settings.min_free_disk_mb} MB are free at {host.places.state}",
-                mend="make room on the disk, or lower min_free_disk_mb; nothing was changed",
+                hint="make room on the disk, or lower min_free_disk_mb; nothing was changed",
             )
         await asyncio.sleep(LOOK_SECONDS)
 

@@ -91,7 +91,7 @@ async def _watch(deployment: Deployment, host: Host, app: str, look_seconds: flo
             raise BuildTooLarge(
                 f"the build of {app} was ended: with the project's cache it has written {too_much}",
                 where=f"shares.{'build_mb' if use.size_bytes > most.size_bytes else 'build_files'}",
-                mend="write less, or have the operator raise the share; nothing was changed",
+                hint="write less, or have the operator raise the share; nothing was changed",
             )
         pause = max(look_seconds, PART_OF_THE_TIME * (loop.time() - began))
 

@@ -59,7 +59,7 @@ class Wanted:
 def wrong_routes(routes: Resolved) -> list[DeployError]:
     """What only shows with the domains of an environment (configuration format 6.2 and 6.7)."""
     errors = [
-        DeployError(f"the routes {one.url} and {other.url} are one URL here", where=str(other.place), mend="keep one")
+        DeployError(f"the routes {one.url} and {other.url} are one URL here", where=str(other.place), hint="keep one")
         for one, other in routes.clashes
     ]
     size = len(encoded(routes_json(routes.routes)))
@@ -67,7 +67,7 @@ def wrong_routes(routes: Resolved) -> list[DeployError]:
         errors.append(DeployError(
             f"PLATFORM_ROUTES would have {size:,} bytes, and a variable has {MOST_ROUTES_BYTES:,} at most",
             where=str(routes.routes[0].template.place),
-            mend="use wildcards and `redirects`; authorities for clients count for each of their routes",
+            hint="use wildcards and `redirects`; authorities for clients count for each of their routes",
         ))
     return errors
 

@@ -36,7 +36,7 @@ async def _look(deployment: Deployment, host: Host, app: Application, role: str,
     what = f"the start command of the {'worker ' if role == 'worker' else ''}{part}"
     failed = environment_error(lines, app.root, what)
     if failed is not None:
-        tell.warn(f"{failed.what} ({failed.where}): {failed.mend}", failed.evidence)
+        tell.warn(f"{failed.what} ({failed.where}): {failed.hint}", failed.evidence)
         return
     tell.warn(words_of_end(what, starts), lines[-EVIDENCE_LINES:])
 

@@ -91,7 +91,7 @@ async def _refuse_unless_switched(deployment: Deployment, host: Host, error: Dep
     first = deployment.journal.last("switch") is None
     if first or await host.router.look(deployment.key) != str(deployment.planned.version.activity):
         raise NotSwitched(
-            f"nothing was switched: {error.what}", where=error.where, evidence=error.evidence, mend=error.mend,
+            f"nothing was switched: {error.what}", where=error.where, evidence=error.evidence, hint=error.hint,
         ) from error
 
 

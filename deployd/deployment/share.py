@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from deployd.activity.kinds import Kind
-from deployd.environment.naming import environment_of_branch
+from deployd.environment.naming import Source
 from deployd.errors import DeployError
 from deployd.ids import EnvironmentId, ProjectId
 from deployd.settings import Settings
@@ -42,7 +42,7 @@ class Wanted:
     branch: str
 
     def environment_in(self, project: ProjectId) -> EnvironmentId:
-        return environment_of_branch(project, self.branch)
+        return Source(project, self.branch).environment
 
 
 def refuse_beyond_share(
@@ -69,7 +69,7 @@ def refuse_beyond_share(
     if more and len(waiting) + more > share + (KEPT_FOR_LIVE if for_live else 0):
         raise ShareTaken(
             f"{len(waiting)} activities of {project} wait already, and {share} may", where="shares.waiting",
-            mend="wait until some have ended, or cancel those that nobody needs (`deployd cancel`)",
+            hint="wait until some have ended, or cancel those that nobody needs (`deployd cancel`)",
         )
 
 
@@ -89,7 +89,7 @@ def _refuse_names(db: sqlite3.Connection, project: ProjectId, wanted: Collection
             if taken.startswith(own) or own.startswith(taken):
                 raise NameTaken(
                     f"the environment {name} of {project} would be called like one of {other}",
-                    mend="give the branch another name",
+                    hint="give the branch another name",
                 )
 
 
@@ -105,11 +105,11 @@ def _refuse_environments(
         raise ShareTaken(
             f"{project} has {own} environments, {len(new)} more are wanted, and {share} may be",
             where="shares.environments",
-            mend="delete branches that nobody needs (`git push --delete`), or have the operator raise the share",
+            hint="delete branches that nobody needs (`git push --delete`), or have the operator raise the share",
         )
     if sum(there.values()) + len(new) > settings.limits.environments:
         raise ShareTaken(
             f"this host has {sum(there.values())} environments, and {settings.limits.environments} may be",
             where="limits.environments",
-            mend="delete branches that nobody needs (`git push --delete`), or have the operator raise the limit",
+            hint="delete branches that nobody needs (`git push --delete`), or have the operator raise the limit",
         )

@@ -61,5 +61,5 @@ async def _refuse_too_large(deployment: Deployment, host: Host, app: str, worksp
     if there_mb > most_mb:
         raise BuiltTooLarge(
             f"what was built of {app} is {there_mb} MB long, and {most_mb} MB may be", where="shares.build_mb",
-            mend="let the build leave no sparse files, or have the operator raise the share; nothing was changed",
+            hint="let the build leave no sparse files, or have the operator raise the share; nothing was changed",
         )

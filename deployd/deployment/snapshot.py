@@ -114,7 +114,7 @@ async def _take(
         except DeployError as error:
             raise SnapshotNotTaken(
                 f"cannot take a snapshot of {', '.join(services)}: {error.what}", where=error.where,
-                evidence=error.evidence, mend=error.mend,
+                evidence=error.evidence, hint=error.hint,
             ) from error
     if kept:
         await asyncio.to_thread(write_request, deployment.release, host, kept, folder)
@@ -181,7 +181,7 @@ def _not_put_back(
     return SnapshotNotPutBack(
         f"{', '.join(taken.names)} cannot be made what they were before the deploy hook: {error.what}",
         where=str(folder), evidence=error.evidence,
-        mend=f"the snapshot is kept in {folder}; mend the cause and `deployd undo retry {deployment.id}`, or put it "
+        hint=f"the snapshot is kept in {folder}; mend the cause and `deployd undo retry {deployment.id}`, or put it "
              f"back by hand ({commands}) and `deployd undo skip {deployment.id}`",
     )
 

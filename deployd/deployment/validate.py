@@ -65,7 +65,7 @@ async def _live(deployment: Deployment, host: Host) -> CommitId:
 async def _tip(deployment: Deployment, host: Host) -> CommitId:
     commit = await host.code.tip(deployment.project.id, deployment.branch)
     if commit is None:
-        raise CommitGone(f"there is no branch {deployment.branch} in the repository", mend="push the branch again")
+        raise CommitGone(f"there is no branch {deployment.branch} in the repository", hint="push the branch again")
     return commit
 
 
@@ -84,7 +84,7 @@ async def _tip_of_remote(deployment: Deployment, host: Host, tell: Tell) -> Comm
         return tip
     raise Transient(CommitGone(
         f"{deployment.branch} of the remote does not hold the commit {pushed[:8]}, which was pushed",
-        mend="it was forced away, or the forge is behind: push again when nothing newer is deployed",
+        hint="it was forced away, or the forge is behind: push again when nothing newer is deployed",
     ), REMOTE_BEHIND_SECONDS)
 
 
@@ -144,7 +144,7 @@ async def _earlier(
     target = deployment.activity.trigger.to
     earlier = await host.facts.version_of(target) if target is not None else None
     if earlier is None:
-        raise CommitGone(f"there is no version {target} to go back to", mend="`deployd activities` shows what there is")
+        raise CommitGone(f"there is no version {target} to go back to", hint="`deployd activities` shows what there is")
     apps_then = tuple(replace(app, made_by=None) for app in earlier.apps)
     version = Version(deployment.id, earlier.commit, apps_then, earlier.services, earlier.routes,
                       await host.facts.uid(deployment.project.id))
@@ -153,7 +153,7 @@ async def _earlier(
         if not await host.slugs.has(app.slug):
             raise CommitGone(
                 f"the slug of {app.name} of that version is not in storage any more",
-                mend="push the older commit again: it will be built anew",
+                hint="push the older commit again: it will be built anew",
             )
         apps.append(WantedApp(app.name, app.slug, app.parts, True, app.running))
     return version, tuple(apps), wanted_services(host.settings, config, earlier.services)

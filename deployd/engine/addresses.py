@@ -48,7 +48,7 @@ def own_addresses(
         if address is None:
             raise NoAddressLeft(
                 f"cannot give {name} an address: all of {_halves(subnet)[1]} are taken",
-                mend="give environments larger networks (subnet_prefix), and make this one anew",
+                hint="give environments larger networks (subnet_prefix), and make this one anew",
             )
         found[name] = address
     return found

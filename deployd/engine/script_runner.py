@@ -120,7 +120,7 @@ class ScriptRunner:
         if await self._is_lost(script, waited_seconds):
             raise ScriptLost(
                 f"{script.name} was ended from outside: it left no exit status", evidence=tuple(recent),
-                mend="its container was killed or had no memory left (see the last lines); try again",
+                hint="its container was killed or had no memory left (see the last lines); try again",
             )
 
     async def _refuse_late(self, script: Script, limit_seconds: float, recent: Sequence[str]) -> None:
@@ -128,7 +128,7 @@ class ScriptRunner:
             await self.end(script.folder)
             raise ScriptOverran(
                 f"{script.name} was still running after {limit_seconds:g} s and was ended", evidence=tuple(recent),
-                mend="make it faster, or raise its limit",
+                hint="make it faster, or raise its limit",
             )
 
     async def _is_lost(self, script: Script, waited_seconds: float) -> bool:

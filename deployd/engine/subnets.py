@@ -37,7 +37,7 @@ def next_subnet(pool: str, prefix: int, used: Iterable[str]) -> str:
     if address + size - 1 > end:
         raise NoSubnetLeft(
             f"cannot make a network: every /{prefix} of the pool {pool} is in use",
-            mend="remove environments that nobody needs, or give deployd a larger network_pool",
+            hint="remove environments that nobody needs, or give deployd a larger network_pool",
         )
     return f"{ipaddress.IPv4Address(address)}/{prefix}"
 

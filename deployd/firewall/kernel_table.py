@@ -94,9 +94,9 @@ async def _nft(*arguments: str, stdin: str | None = None, check: bool = True) ->
             limit_seconds=LIMIT_SECONDS,
         )
     except (ProgramMissing, ProgramOverran) as error:
-        raise FirewallNotKept(f"{what}: {error.what}", mend=MEND) from None
+        raise FirewallNotKept(f"{what}: {error.what}", hint=MEND) from None
     if check and output.status != 0:
-        raise FirewallNotKept(f"{what}: the kernel does not take its rules", evidence=output.last_lines(5), mend=(
+        raise FirewallNotKept(f"{what}: the kernel does not take its rules", evidence=output.last_lines(5), hint=(
             f"{MEND}; a kernel without nft_fib, nft_nat or nft_redir takes them with `mail: {{enabled: false}}`"
         ))
     return output

@@ -44,8 +44,8 @@ class TooManyTries(DeployError):
 
     code: ClassVar[str] = "too-many-tries"
 
-    def __init__(self, what: str, *, again_seconds: float, mend: str = "") -> None:
-        super().__init__(what, mend=mend)
+    def __init__(self, what: str, *, again_seconds: float, hint: str = "") -> None:
+        super().__init__(what, hint=hint)
         self.again_seconds = again_seconds
 
 
@@ -92,10 +92,10 @@ async def with_errors_told(
         log.error("incident", incident=name, path=request.path, exc_info=error)
         return tell(Incident(
             f"an error of deployd itself (incident {name})", where=request.path,
-            mend="tell the operator the incident's name; the daemon's log has the rest",
+            hint="tell the operator the incident's name; the daemon's log has the rest",
         ))
 
 
 def _mask(error: DeployError, mask: Callable[[str], str]) -> None:
-    error.what, error.where, error.mend = mask(error.what), mask(error.where), mask(error.mend)
+    error.what, error.where, error.hint = mask(error.what), mask(error.where), mask(error.hint)
     error.evidence = tuple(mask(line) for line in error.evidence)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from deployd.environment.naming import Source
 from deployd.ids import ActivityId, CommitId, ProjectId
 
 NOTHING = re.compile(r"0{40}|0{64}")
@@ -31,6 +32,10 @@ class Push:
     forced: bool = False
     address: str = ""
     """Where it came from."""
+
+    @property
+    def source(self) -> Source:
+        return Source(self.project, self.branch)
 
     @property
     def deleted(self) -> bool:

@@ -10,7 +10,6 @@ from deployd.deployment import kinds
 from deployd.deployment.kinds import DeploymentKind
 from deployd.deployment.requests import Request, Requests
 from deployd.deployment.share import ShareTaken, Wanted
-from deployd.environment.naming import environment_of_branch
 from deployd.ids import ActivityId, CommitId, ProjectId
 from deployd.intake.push import GIT, Push, Receipt
 from deployd.state import activities, audit, deliveries, environments, locks
@@ -51,7 +50,7 @@ class StateQueue:
         try:
             receipt = self._delete(db, push) if push.deleted else self._deploy(db, push)
         except ShareTaken as error:   # the branch has moved: it is deployed when there is room, as a lost push
-            receipt = Receipt(None, f"{push.branch} is not deployed now: {error.what}; {error.mend}")
+            receipt = Receipt(None, f"{push.branch} is not deployed now: {error.what}; {error.hint}")
             result = "refused"
         if receipt.activity is not None or result == "refused" or push.how == GIT:
             self._note(db, push, receipt, result)
@@ -61,14 +60,14 @@ class StateQueue:
         return receipt
 
     def _note(self, db: sqlite3.Connection, push: Push, receipt: Receipt, result: Result) -> None:
-        environment = environment_of_branch(push.project, push.branch)
+        environment = push.source.environment
         audit.append(db, Deed(
             at=self._clock.now(), who=push.who, by=push.how, address=push.address, project=push.project,
             action="delete" if push.deleted else "push", environment=environment.name, said=receipt.said, result=result,
         ))
 
     def _deploy(self, db: sqlite3.Connection, push: Push) -> Receipt:
-        environment = environment_of_branch(push.project, push.branch)
+        environment = push.source.environment
         there = environments.find(db, environment)
         if there is not None and there.branch != push.branch:
             return Receipt(None, f"{push.branch} is not deployed: {there.branch} has an environment of that name")
@@ -85,7 +84,7 @@ class StateQueue:
         return Receipt(number, f"{said}, after activity {goes_on[0].id}, which goes on" if goes_on else said)
 
     def _delete(self, db: sqlite3.Connection, push: Push) -> Receipt:
-        environment = environment_of_branch(push.project, push.branch)
+        environment = push.source.environment
         there = environments.find(db, environment)
         if there is None or there.branch != push.branch:
             return Receipt(None, f"{push.branch} was deleted; it had no environment")
@@ -100,7 +99,7 @@ class StateQueue:
     ) -> ActivityId:
         trigger = Trigger(push.who, push.how, push.delivery)
         return self._requests.ask_for(
-            db, Request(kind, environment_of_branch(push.project, push.branch), push.branch, commit, trigger),
+            db, Request(kind, push.source.environment, push.branch, commit, trigger),
         )
 
     @staticmethod
@@ -110,7 +109,7 @@ class StateQueue:
         Forges send a push twice now and then (two hooks, a repeated delivery with another id). Only the newest counts:
         a branch that was forced from A to B and back to A is at A again.
         """
-        newest = activities.latest(db, environment=environment_of_branch(push.project, push.branch), limit=1)
+        newest = activities.latest(db, environment=push.source.environment, limit=1)
         if newest and newest[0].commit == push.new and newest[0].state in ("pending", "in_progress", "success"):
             return newest[0].id
         return None

@@ -77,7 +77,7 @@ class Outputs:
         if logs and not await asyncio.to_thread(logs[0].parent.parent.is_dir):
             raise EngineRefused(
                 f"cannot read what containers print: Docker says that it is in {logs[0].parent.parent}, and it is not",
-                mend="deployd has to run on the host of its Docker, and see the same folders",
+                hint="deployd has to run on the host of its Docker, and see the same folders",
             )
         there = [source_of(item, file) for item, file in zip(containers, logs, strict=True)]
         return distinct([

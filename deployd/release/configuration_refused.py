@@ -15,7 +15,7 @@ class ConfigurationRefused(DeployError):
 
     def __init__(
         self, lines: Sequence[str], count: int,
-        mend: str = "correct the lines named above; `deployd check` says the same before a push",
+        hint: str = "correct the lines named above; `deployd check` says the same before a push",
     ) -> None:
         """
         Args:
@@ -24,7 +24,7 @@ class ConfigurationRefused(DeployError):
         super().__init__(
             f"the configuration has {count} error{'s' if count != 1 else ''}",
             evidence=tuple(lines),
-            mend=mend,
+            hint=hint,
         )
 
     @classmethod

@@ -108,7 +108,7 @@ def _extensions(image: ImageAsked, choice: Choice) -> tuple[list[Refusal], list[
     refusals = [
         Refusal(ExtensionNotThere(
             f"the extension {name} is not in {image.name}:{choice.version} on this host", where=str(image.place),
-            mend=f"take it out of runtime.extensions; there are: {', '.join(sorted(there))}",
+            hint=f"take it out of runtime.extensions; there are: {', '.join(sorted(there))}",
         ), image.place, f"the extension {name}")
         for name in missing
     ]

@@ -80,10 +80,10 @@ class RouterProcess:
             async with asyncio.timeout(START_SECONDS):
                 while not await self._listens_now():
                     if not await self.is_coming_up():
-                        raise RouterAbsent("the router ended several times before it listened", mend=SEE_ITS_LOG)
+                        raise RouterAbsent("the router ended several times before it listened", hint=SEE_ITS_LOG)
                     await asyncio.sleep(0.05)
         except TimeoutError:
-            raise RouterAbsent(f"the router did not start within {START_SECONDS:.0f} s", mend=SEE_ITS_LOG) from None
+            raise RouterAbsent(f"the router did not start within {START_SECONDS:.0f} s", hint=SEE_ITS_LOG) from None
 
     async def has_visitors(self, seen: Seated) -> bool:
         """Whether visitors come to it; no: it has been told to listen no more."""
@@ -105,7 +105,7 @@ class RouterProcess:
             raise RouterNotConfigured(
                 "nginx does not accept the router's configuration; the one before stays in use",
                 where=name, evidence=tuple((ran.stderr or ran.stdout).decode(errors="replace").splitlines()[-10:]),
-                mend="correct the router's settings; the lines above say what nginx does not like",
+                hint="correct the router's settings; the lines above say what nginx does not like",
             )
         before = await asyncio.to_thread(places.current.resolve)
         await asyncio.to_thread(use, places, folder)
@@ -115,7 +115,7 @@ class RouterProcess:
             raise RouterNotConfigured(
                 "nginx cannot begin with the router's new configuration; the one before stays in use",
                 where=name, evidence=await self.engine.last_lines(name, 5),
-                mend="often another program has the port: stop it, or choose another with router.http_port",
+                hint="often another program has the port: stop it, or choose another with router.http_port",
             )
 
     async def _comes_to(self, places: RouterPlaces, folder: Path) -> bool:

@@ -73,7 +73,7 @@ async def start_router(engine: Engine, router: Router, settings: Settings, catal
         port = settings.router.http_port
         raise RouterAbsent(
             f"the router did not start on {settings.router.address}:{port}", where="router", evidence=lines,
-            mend="often another program has the port: stop it, or choose another with router.http_port",
+            hint="often another program has the port: stop it, or choose another with router.http_port",
         ) from error
     return RouterStarted(wanted, troubles, waits)
 
@@ -99,5 +99,5 @@ async def _image(
 
 def _told(error: DeployError) -> str:
     """Why the router is not as it should be, as the status says it; the log has the rest."""
-    log.error("router_goes_on_as_it_was", code=error.code, what=error.what, evidence=error.evidence, mend=error.mend)
+    log.error("router_goes_on_as_it_was", code=error.code, what=error.what, evidence=error.evidence, hint=error.hint)
     return error.what

@@ -145,5 +145,5 @@ async def _go_back(process: RouterProcess, before: RouterPlaces) -> RouterNotUpg
     why = f" ({lines[-1]})" if lines else ""
     return RouterNotUpgraded(
         f"a router of the image {process.wanted.image} did not start{why}; the one before goes on", where=name,
-        evidence=lines, mend="look at the lines above and at `router` in the catalogue, and reload deployd",
+        evidence=lines, hint="look at the lines above and at `router` in the catalogue, and reload deployd",
     )

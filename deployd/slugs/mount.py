@@ -33,7 +33,7 @@ async def ensure_mounted(slug: Path, folder: Path) -> Path:
     except ProgramFailed as error:
         raise SlugNotMounted(
             f"cannot mount the slug {slug.name}", where=str(folder), evidence=error.evidence,
-            mend="deployd needs root, loop devices and squashfs on the host: `deployd doctor` looks for them",
+            hint="deployd needs root, loop devices and squashfs on the host: `deployd doctor` looks for them",
         ) from None
     return folder
 

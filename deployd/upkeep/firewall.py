@@ -73,7 +73,7 @@ class FirewallManager:
                     log.warning("firewall_put_back", table=table_name(self._settings.instance))
             except DeployError as error:
                 self._trouble = f"{error.what}; containers may reach this host and private networks"
-                log.error("firewall_not_kept", what=error.what, evidence=error.evidence, mend=error.mend)
+                log.error("firewall_not_kept", what=error.what, evidence=error.evidence, hint=error.hint)
             except OSError as error:   # a full disk
                 self._trouble = f"the firewall around containers is as it was: new rules cannot be written ({error})"
                 log.error("firewall_not_written", what=str(error))

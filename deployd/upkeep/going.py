@@ -37,7 +37,7 @@ async def remove_what_goes(going: Path, boundary: ErrorBoundary, *, round_second
 async def _remove(tree: Path) -> None:
     await remove_tree(tree, gently=True)
     if await asyncio.to_thread(os.path.lexists, tree):
-        raise NotRemoved("rm could not remove all of it", where=str(tree), mend=f"`rm -rf {tree}` says why")
+        raise NotRemoved("rm could not remove all of it", where=str(tree), hint=f"`rm -rf {tree}` says why")
 
 
 def _names(folder: Path) -> list[str]:

@@ -26,7 +26,7 @@ import structlog
 from deployd.activity.error_boundary import ErrorBoundary
 from deployd.deployment.kinds import DELETE, PUSH
 from deployd.deployment.requests import Request, Requests
-from deployd.environment.naming import environment_of_branch
+from deployd.environment.naming import Source
 from deployd.errors import DeployError, Transient
 from deployd.ids import ActivityId, CommitId, EnvironmentId, ProjectId
 from deployd.settings import ProjectSettings
@@ -52,14 +52,9 @@ WHO = Trigger("deployd", "daemon")
 class Lost:
     """A branch that no activity was made for as it is now."""
 
-    project: ProjectId
-    branch: str
+    source: Source
     tip: CommitId | None
     """None: the branch is gone."""
-
-    @property
-    def environment(self) -> EnvironmentId:
-        return environment_of_branch(self.project, self.branch)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +113,7 @@ class LostPushes:
         self._boundary.keep_only(map(_making, failed), beginning=f"{MAKING}{project.id}/")
         if first is not None and seen is not None:
             # After what was lost is made; what still is, is left out.
-            left_out = {lost.branch for lost in seen.lost - (first.lost - failed)}
+            left_out = {lost.source.branch for lost in seen.lost - (first.lost - failed)}
             await self._branches.remember(
                 project, {branch: tip for branch, tip in seen.tips.items() if branch not in left_out},
             )
@@ -151,7 +146,7 @@ class LostPushes:
         known = await self._branches.known(project)
         tips = await self._branches.look(project)
         lost = [
-            Lost(project.id, branch, tip) for branch, tip in tips.items()
+            Lost(Source(project.id, branch), tip) for branch, tip in tips.items()
             if await self._is_lost(project.id, branch, tip, known)
         ]
         if project.remote is not None:
@@ -161,7 +156,7 @@ class LostPushes:
     async def _is_lost(
         self, project: ProjectId, branch: str, tip: CommitId, known: Mapping[str, str] | None,
     ) -> bool:
-        newest = await self._store.read(lambda db: _newest(db, environment_of_branch(project, branch)))
+        newest = await self._store.read(lambda db: _newest(db, Source(project, branch).environment))
         if newest is None:   # it never had an environment: new, unless the remote had it before we came
             return known is not None and known.get(branch) != tip
         return not (newest.kind == PUSH.name and newest.commit == tip)
@@ -171,7 +166,7 @@ class LostPushes:
             return []
         there = await self._store.read(lambda db: environments.list_all(db, project.id))
         return [
-            Lost(project.id, environment.branch, None) for environment in there
+            Lost(Source(project.id, environment.branch), None) for environment in there
             if environment.branch not in tips and environment.branch != project.production
             and not await self._is_deleted(environment.id)
         ]
@@ -182,25 +177,26 @@ class LostPushes:
 
     async def _make(self, lost: Lost) -> ActivityId | None:
         def make(db: sqlite3.Connection) -> ActivityId | None:
-            newest = _newest(db, lost.environment)   # once more: the lost one may have come meanwhile
+            newest = _newest(db, lost.source.environment)   # once more: the lost one may have come meanwhile
             kind = DELETE if lost.tip is None else PUSH
             if newest is not None and (newest.kind, newest.commit) == (kind.name, lost.tip):
                 return None
-            there = environments.find(db, lost.environment)
-            if there is not None and there.branch != lost.branch:   # a name that only looks the same
+            there = environments.find(db, lost.source.environment)
+            if there is not None and there.branch != lost.source.branch:   # a name that only looks the same
                 return None
             return self._requests.ask_for(
-                db, Request(kind, lost.environment, lost.branch, lost.tip, WHO),
+                db, Request(kind, lost.source.environment, lost.source.branch, lost.tip, WHO),
             )
 
         number = await self._requests.write(make)
         if number is not None:
-            log.warning("lost_push_found", project=lost.project, branch=lost.branch, commit=lost.tip, activity=number)
+            log.warning("lost_push_found", project=lost.source.project, branch=lost.source.branch, commit=lost.tip,
+                        activity=number)
         return number
 
 
 def _making(lost: Lost) -> str:
-    return f"{MAKING}{lost.project}/{lost.branch}"
+    return f"{MAKING}{lost.source.project}/{lost.source.branch}"
 
 
 def _newest(db: sqlite3.Connection, environment: EnvironmentId) -> activities.Activity | None:

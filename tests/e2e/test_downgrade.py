@@ -14,7 +14,7 @@ from deployd.ids import CommitId, EnvironmentId, ProjectId
 from deployd.process import run
 from deployd.state import activities, environments
 from deployd.state.activities import NewActivity, Trigger
-from tests.e2e.conftest import MakeDeveloper
+from tests.support.developer import MakeDeveloper
 
 PROJECT, NAME = ProjectId("downgrade"), machine_name("future")
 NEWER = NewActivity(

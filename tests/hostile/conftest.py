@@ -19,7 +19,7 @@ from deployd.access.actions import Role
 from scripts.local_daemon import LocalDaemon
 from scripts.removal import left_behind, remove_all
 from scripts.repository import make_repository
-from tests.e2e.conftest import Developer, MakeDeveloper, write_start
+from tests.support.developer import Developer, MakeDeveloper, write_start
 
 PROJECTS = ("mallory", "neighbour", "mounts", "scripts", "patterns", "reader", "refs", "modules", "network", "secrets",
             "doors", "shares", "rounds", "pages", "headers", "schema")

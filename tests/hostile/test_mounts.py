@@ -28,7 +28,7 @@ from deployd.confined.trees import ensure_owner, remove_tree, size_of
 from deployd.engine.docker.engine import Engine
 from deployd.engine.names import instance_labels
 from scripts.local_daemon import LocalDaemon
-from tests.e2e.conftest import Developer, MakeDeveloper
+from tests.support.developer import Developer, MakeDeveloper
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 OTHER = 2_000_777

@@ -24,8 +24,8 @@ from deployd.firewall.rules import table_name
 from deployd.process import run
 from scripts.local_daemon import LocalDaemon
 from scripts.repository import make_repository
-from tests.e2e.conftest import Developer, write_start
-from tests.integration.lan_stand import (
+from tests.support.developer import Developer, write_start
+from tests.support.lan_stand import (
     ATTEMPT,
     METADATA,
     PORT,

@@ -26,8 +26,8 @@ from deployd.state.activities import NewActivity, Trigger
 from deployd.upkeep.collect.look import look
 from deployd.upkeep.collect.remove import Removal
 from deployd.upkeep.collect.things import Thing
-from tests.unit.state_in_memory import MemoryStore
-from tests.unit.upkeep_stand import BASE, MAIN, SHOP
+from tests.doubles.store import MemoryStore
+from tests.support.upkeep_stand import BASE, MAIN, SHOP
 
 
 class NoSlugs:

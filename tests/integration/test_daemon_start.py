@@ -29,7 +29,7 @@ async def test_a_full_disk_is_said_in_a_sentence(tiny_disk: Path) -> None:
     said = await start_in_vain(daemon)
     assert "deployd cannot start" in said
     assert "full" in said
-    assert "mend:" in said
+    assert "hint:" in said
     assert "Traceback" not in said
     await ensure_table_gone(table_name(daemon.instance))   # closed is closed, also when the rest cannot be had
 
@@ -41,7 +41,7 @@ async def test_a_taken_port_is_said_before_anything_is_started(tmp_path: Path) -
         daemon.write_settings()
         said = await start_in_vain(daemon)
     assert f"cannot listen on 127.0.0.1:{daemon.api_port}: another program has the port" in said
-    assert "mend: stop the program that has the port" in said
+    assert "hint: stop the program that has the port" in said
     async with Engine() as engine:
         assert await engine.containers(instance_labels(daemon.instance)) == ()
 

@@ -19,8 +19,8 @@ from deployd.ids import ActivityId, EnvironmentId
 from deployd.state import unneeded
 from deployd.upkeep.ownership import read_live
 from deployd.upkeep.recreate import recreate
-from tests.e2e.conftest import SERVER
-from tests.integration.deployment_stand import PROJECT, Ended, Stand, deployment_stand, done_twice, raising, with_step
+from tests.support.deployment_stand import PROJECT, Ended, Stand, deployment_stand, done_twice, raising, with_step
+from tests.support.developer import SERVER
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
 

@@ -19,7 +19,7 @@ from deployd.deployment.steps import PUSH
 from deployd.environment.naming import machine_name
 from deployd.errors import DeployError
 from deployd.process import run
-from tests.integration.deployment_stand import (
+from tests.support.deployment_stand import (
     PROJECT,
     Stand,
     cancelled_in,
@@ -29,7 +29,7 @@ from tests.integration.deployment_stand import (
     undone_twice,
     with_step,
 )
-from tests.integration.migrations import FILES, SPOIL, dump
+from tests.support.hook_that_spoils import FILES, SPOIL, dump
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
 SERVICES = ("maria", "post", "cache")

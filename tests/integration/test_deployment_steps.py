@@ -23,7 +23,7 @@ from deployd.environment.naming import machine_name
 from deployd.errors import DeployError
 from deployd.ids import CommitId
 from deployd.router.table import Released
-from tests.integration.deployment_stand import (
+from tests.support.deployment_stand import (
     APP,
     FILES,
     SERVICES,

@@ -15,7 +15,7 @@ from deployd.firewall.kernel_table import FirewallNotKept, KernelTable, check_ru
 from deployd.firewall.rules import RouterPorts, Wall, render_wall
 from deployd.process import run
 from deployd.public_addresses import parse_opening
-from tests.integration.lan_stand import (
+from tests.support.lan_stand import (
     METADATA,
     METADATA_IPV6,
     PORT,
@@ -228,7 +228,7 @@ async def test_rules_that_the_kernel_does_not_take_are_told_and_change_nothing(s
     with pytest.raises(FirewallNotKept) as caught:
         await street.table.ensure("table inet deployd-test { nonsense }")
     assert caught.value.evidence
-    assert caught.value.mend
+    assert caught.value.hint
     assert await street.reached(target("10.99.7.7")) == set()
     await check_rules(render_wall(WALL))
 
@@ -237,6 +237,6 @@ async def test_a_host_without_nftables_is_told_how_to_get_it(monkeypatch: pytest
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(FirewallNotKept) as caught:
         await KernelTable("deployd-none", tmp_path / "firewall.nft").ensure(render_wall(WALL))
-    assert "apt-get install nftables" in caught.value.mend
+    assert "apt-get install nftables" in caught.value.hint
     assert await ensure_table_gone("deployd-none") is False
     assert await is_there("deployd-none") is False

@@ -168,7 +168,7 @@ async def test_a_branch_beyond_the_share_makes_nothing_and_is_told_with_the_mend
     assert await full.store.read(lambda db: environments.find(db, EnvironmentId(SHOP, machine_name("b")))) is None
     refusal = await full.refusal(SHOP, [more])
     assert refusal is not None
-    assert "delete branches" in refusal.mend
+    assert "delete branches" in refusal.hint
     assert await full.refusal(SHOP, [dataclasses.replace(PUSH, branch="a", how="git")]) is None
 
 

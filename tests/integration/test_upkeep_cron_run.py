@@ -22,7 +22,7 @@ from deployd.release.applications.cron_runs import read_runs, wait_for_crons
 from deployd.upkeep.cron_run import LiveCron, run_cron
 from deployd.upkeep.crons import Crons
 from deployd.upkeep.ownership import read_live
-from tests.unit.upkeep_stand import APP, BASE, KEY, Stand
+from tests.support.upkeep_stand import APP, BASE, KEY, Stand
 
 IMAGE = "deployd/base:trixie"
 CRON = Cron("tidy up", "* * * * *", "echo hello; pwd")

@@ -28,7 +28,7 @@ from deployd.activity.journal import (
 from deployd.activity.machine import Do, Finish, Undo, Wait, next_move, past_the_way_back
 from deployd.activity.table import NO_WAY_BACK, NOTHING
 from deployd.state.entries import Entry
-from tests.unit.activity_world import PUSH, STARTED_AT, Crash, World
+from tests.doubles.activity_world import PUSH, STARTED_AT, Crash, World
 
 UNDOABLE = [step.name for step in PUSH.steps if step.undone_by not in (NOTHING, NO_WAY_BACK)]
 ORDER = {step.name: place for place, step in enumerate(PUSH.steps)}

@@ -14,8 +14,8 @@ from deployd.activity.journal import DONE
 from deployd.activity.lanes import NothingStuck, TooLate
 from deployd.errors import DeployError
 from deployd.state import activities
-from tests.property.town import TABLE, Fates, Town, switched
-from tests.unit.activity_world import Crash
+from tests.doubles.activity_world import Crash
+from tests.doubles.town import TABLE, Fates, Town, switched
 
 LANES = [("shop", "main"), ("shop", "dev"), ("blog", "main")]
 EVENTS = st.tuples(

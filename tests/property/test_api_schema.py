@@ -23,8 +23,8 @@ from deployd.access.tokens import find_token
 from deployd.api.applications import Public, public_application
 from deployd.http.callers import Callers
 from deployd.settings import Token
+from tests.doubles.api import FakeCommands, FakeQueries, activity, api_of, ending, environment, line
 from tests.property.api_schema import ask_everything
-from tests.unit.api_double import FakeCommands, FakeQueries, activity, api_of, ending, environment, line
 
 EXAMPLES = 6
 """Of each route, by each role, in each of two ways: as the document says, and not."""

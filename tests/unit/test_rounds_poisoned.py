@@ -55,12 +55,12 @@ from deployd.upkeep.router_repair import RouterRepairer
 from deployd.upkeep.survey import Surveyor
 from deployd.upkeep.traffic import Traffic
 from tests.doubles.engine import EngineDouble
+from tests.doubles.store import MemoryStore
+from tests.support.upkeep_stand import APP, BASE, KEY, SHOP, LoopClock, Stand
 from tests.unit.activity import test_activity_lanes
 from tests.unit.certificates import test_certificate_manager
-from tests.unit.state_in_memory import MemoryStore
 from tests.unit.upkeep import test_access_logs, test_upkeep_collect_races, test_upkeep_watch
 from tests.unit.upkeep.test_upkeep_survey import Listed
-from tests.unit.upkeep_stand import APP, BASE, KEY, SHOP, LoopClock, Stand
 
 pytestmark = pytest.mark.looptime
 

@@ -33,7 +33,7 @@ async def list_activities(asked: Asked) -> web.Response:
     before, limit = asked.cursor()
     state, environment = asked.query.get("state"), asked.query.get("environment")
     if state is not None and state not in STATES:
-        raise Unusable(f"there is no state {state!r}", mend=f"name one of: {', '.join(STATES)}")
+        raise Unusable(f"there is no state {state!r}", hint=f"name one of: {', '.join(STATES)}")
     found = await asked.queries.activities.latest(asked.projects(), environment, state, limit + 1, before=before)
     return page(asked.request, found, limit, lambda item: item.id)
 

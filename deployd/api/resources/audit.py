@@ -27,5 +27,5 @@ async def list_deeds(asked: Asked) -> web.Response:
                     "whether nobody altered the log or took something out of it", AuditCheckShape))
 async def check_audit(asked: Asked) -> web.Response:
     if EVERY not in asked.caller.projects:
-        raise Forbidden("the whole log is for those who may see every project", mend="use a token for `*`")
+        raise Forbidden("the whole log is for those who may see every project", hint="use a token for `*`")
     return one(await asked.queries.audit.check())

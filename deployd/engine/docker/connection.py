@@ -122,7 +122,7 @@ class Connection:
             raise EngineTooOld(
                 f"cannot work with Docker {answer['Version']}: it speaks API {answer.get('MinAPIVersion')} to "
                 f"{answer['ApiVersion']}, deployd {_text(OLDEST_API)} to {_text(NEWEST_API)}",
-                mend="install Docker Engine 20.10 or newer" if newest < OLDEST_API else "install a newer deployd",
+                hint="install Docker Engine 20.10 or newer" if newest < OLDEST_API else "install a newer deployd",
             )
         return _text(agreed)
 

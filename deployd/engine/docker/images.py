@@ -163,7 +163,7 @@ async def ensure_images(
     entries = dict(catalogue.entries())
     for name in which or ():
         if name not in entries:
-            raise ImageNotMade(f"the catalogue has no image {name}", mend=f"name one of: {', '.join(entries)}")
+            raise ImageNotMade(f"the catalogue has no image {name}", hint=f"name one of: {', '.join(entries)}")
     images = Images(docker, catalogue, tell)
     return {name: await images.ensure(entries[name], tell) for name in which or entries}
 
@@ -192,9 +192,9 @@ def not_made(image: str, said: str, last: tuple[str, ...] = (), *, unreachable: 
     is_network = unreachable or NETWORK.search("\n".join((said, *last)))
     what = f"cannot make the image {image}: {said}"
     if is_network:
-        return ImageNotFetched(what, evidence=last, mend="see whether this host reaches the server that is named, and "
+        return ImageNotFetched(what, evidence=last, hint="see whether this host reaches the server that is named, and "
                                "push again; or name another image in the catalogue")
-    return ImageNotMade(what, evidence=last, mend="the lines above say why; what the image is made of stands in the "
+    return ImageNotMade(what, evidence=last, hint="the lines above say why; what the image is made of stands in the "
                         "catalogue and the Dockerfile that it names")
 
 

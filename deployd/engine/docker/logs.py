@@ -102,7 +102,7 @@ class Logs(Containers):
             pass
         raise NotReady(
             f"{name} did not become ready: {_why(seen, limit_seconds)}", where=name,
-            evidence=await self.last_lines(name), mend="its last lines above say why",
+            evidence=await self.last_lines(name), hint="its last lines above say why",
         )
 
 

@@ -65,7 +65,7 @@ class Pauses(Containers):
         if file is None:
             raise NotPaused(
                 f"cannot pause the container {name}: its control group is not below {GROUPS}",
-                mend="deployd needs the host's control groups, with the freezer: `cat /proc/PID/cgroup` shows them",
+                hint="deployd needs the host's control groups, with the freezer: `cat /proc/PID/cgroup` shows them",
             )
         return file
 
@@ -103,7 +103,7 @@ def _expect(said: str, wanted: str, limit_seconds: float) -> None:
         "broken": "somebody let them go on meanwhile",
         "refused": text,
     }.get(kind, "the program that pauses them was ended")
-    raise NotPaused(f"containers do not stand still: {why}", mend="try again; the host may be too busy")
+    raise NotPaused(f"containers do not stand still: {why}", hint="try again; the host may be too busy")
 
 
 async def _said(keeper: Process) -> str:

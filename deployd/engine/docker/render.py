@@ -63,7 +63,7 @@ def _endpoint(network: Network) -> dict[str, Any]:
     }
 
 
-def _network_mode(network: NetworkMode) -> str:
+def network_mode(network: NetworkMode) -> str:
     match network:
         case NoNetwork():
             return "none"
@@ -118,7 +118,7 @@ def _host_config(spec: ContainerSpec) -> dict[str, Any]:
         "CapDrop": ["ALL"],
         "CapAdd": list(spec.capabilities),
         "SecurityOpt": ["no-new-privileges"],
-        "NetworkMode": _network_mode(spec.network),
+        "NetworkMode": network_mode(spec.network),
         "ExtraHosts": _hosts(spec.network),
         "Mounts": [_mount(bind) for bind in spec.binds],
         "Tmpfs": dict(spec.tmpfs),

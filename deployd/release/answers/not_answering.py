@@ -15,7 +15,7 @@ from deployd.release.applications.needed import wanted_socket
 from deployd.release.applications.start_records import Starts
 from deployd.release.applications.web_server import WEB_PORT
 from deployd.release.container_removal import where_it_is_kept
-from deployd.release.out_of_memory import memory_full, mend_memory
+from deployd.release.out_of_memory import hint_memory, memory_full
 from deployd.release.ports import Host
 from deployd.release.release import Release
 
@@ -65,7 +65,7 @@ async def environment_failed(host: Host, app: Application, container: str) -> De
         if loop.time() - began > LINES_SECONDS:
             return NotAnswering(
                 f".environment ended the shell, and {before} was never begun", where=str(app.web.place),
-                evidence=tuple(lines), mend="see what it sets up: it is read by sh, which is dash here",
+                evidence=tuple(lines), hint="see what it sets up: it is read by sh, which is dash here",
             )
         await asyncio.sleep(LINES_SECONDS / 20)
 
@@ -97,22 +97,22 @@ async def not_answering(release: Release, host: Host, app: Application, met: Sil
     full = await memory_full(host, container, 0, megabytes) or (
         f"; its memory ({megabytes} MB) was full, most likely" if KILLED_LINE in lines else ""
     )
-    mend = "its output is above" if lines else "it has written nothing so far"
+    hint = "its output is above" if lines else "it has written nothing so far"
     if front is None or not front.has_process:
         lines, why = await host.engine.last_lines(web, LINES) or lines, "its web server does not run"
     elif own is None or own.restarts or (starts is not None and starts.ended):
-        why, mend = _words_of_end(starts, own.restarts if own else 0, has_answered=met.has_answered)
+        why, hint = _words_of_end(starts, own.restarts if own else 0, has_answered=met.has_answered)
     else:
-        why, mend = await _words_of_silence(host, app, front, met.seen, mend)
+        why, hint = await _words_of_silence(host, app, front, met.seen, hint)
     return NotAnswering(
         f"{met.what}: {why}{full}", where=str(app.web.place), evidence=tuple(lines),
-        mend=f"{mend_memory(mend, full, '`size` of the application')}; "
+        hint=f"{hint_memory(hint, full, '`size` of the application')}; "
              f"{where_it_is_kept(release, app.name)} shows all that it printed",
     )
 
 
 def _words_of_end(starts: Starts | None, restarts: int, *, has_answered: bool) -> tuple[str, str]:
-    """(why, mend) of a start command that ends. Pure."""
+    """(why, hint) of a start command that ends. Pure."""
     times = max(restarts, starts.ended if starts else 0)
     if starts is None or not starts.ended:
         return f"its start command ends again and again (started anew {times} times)", (
@@ -122,17 +122,17 @@ def _words_of_end(starts: Starts | None, restarts: int, *, has_answered: bool) -
             "its start command ends (with status 0) and leaves what it has started behind, which ends with the"
             " container", FOREGROUND,
         )
-    mend = FOREGROUND if starts.status == 0 else "mend the start command; its output is above"
+    hint = FOREGROUND if starts.status == 0 else "mend the start command; its output is above"
     return (
         f"its start command ends again and again (started anew {times} times, the last time it ended with status"
-        f" {starts.status})", mend,
+        f" {starts.status})", hint,
     )
 
 
 async def _words_of_silence(
     host: Host, app: Application, front: ContainerSeen, seen: str, output: str,
 ) -> tuple[str, str]:
-    """(why, mend) of a start command that runs, and does not answer."""
+    """(why, hint) of a start command that runs, and does not answer."""
     wanted, name = wanted_socket(app), "SOCKET" if app.web.socket_family == "unix" else "PORT"
     if not await host.engine.is_listening(front, wanted):
         others = [port for port in await host.engine.listening_ports(front) if port != WEB_PORT]
@@ -151,9 +151,9 @@ async def _words_of_silence(
 
 
 def words_of_nginx(lines: Sequence[str]) -> tuple[str, str] | None:
-    """(what, mend) of the last answer that the web server could not pass on. Pure."""
+    """(what, hint) of the last answer that the web server could not pass on. Pure."""
     for line in reversed(lines):
-        for words, what, mend in WORDS_OF_NGINX:
+        for words, what, hint in WORDS_OF_NGINX:
             if words in line:
-                return what, mend
+                return what, hint
     return None

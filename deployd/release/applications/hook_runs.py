@@ -21,7 +21,7 @@ from deployd.release.applications.environment_file import environment_error
 from deployd.release.applications.needed import scripts_of
 from deployd.release.applications.start_script import hook_script
 from deployd.release.images_missing import instead_of
-from deployd.release.out_of_memory import memory_full, mend_memory
+from deployd.release.out_of_memory import hint_memory, memory_full
 from deployd.release.ports import Host
 from deployd.release.release import Release
 
@@ -74,7 +74,7 @@ async def run_hook(
     except ScriptOverran:
         raise HookOverran(
             f"{who} was still running after {limit} s and was ended", where=where, evidence=tuple(recent),
-            mend="see what it waits for, or raise `hook_limit_seconds` in the operator's settings",
+            hint="see what it waits for, or raise `hook_limit_seconds` in the operator's settings",
         ) from None
     except ScriptLost as error:
         error.what, error.where = f"{who} was ended from outside: it left no exit status", where
@@ -82,14 +82,14 @@ async def run_hook(
     seconds = await asyncio.to_thread(age_seconds, script)   # it may have begun before the daemon did
     if status != 0:
         if failed := environment_error(recent, app.root, who):
-            raise HookFailed(failed.what, where=failed.where, evidence=failed.evidence, mend=failed.mend)
+            raise HookFailed(failed.what, where=failed.where, evidence=failed.evidence, hint=failed.hint)
         full = await memory_full(host, container, status, host.settings.size(app.web.instance.size).memory_mb)
-        mend = "make what failed repeatable, or undo it by hand, and push again"
+        hint = "make what failed repeatable, or undo it by hand, and push again"
         raise HookFailed(
             f"{who} ended with exit code {status} after {seconds:.0f} s{full}{instead_of(host.catalogue, app)}",
             where=where,
             evidence=tuple(recent),
-            mend=mend_memory(mend, full, "`size` of the application"),
+            hint=hint_memory(hint, full, "`size` of the application"),
         )
     tell.line(f"{name.replace('_', '-')} hook ended after {seconds:.1f} s", app=app.name)
 

@@ -152,7 +152,7 @@ async def _start_beside(
         raise WebServerEnded(
             f"the web server of {app.name} ended as soon as it was started",
             where=str(app.web.place), evidence=tuple(await host.engine.last_lines(web.name, 10)),
-            mend="its lines are above: mostly it is a rule in `web.locations` that nginx does not take; "
+            hint="its lines are above: mostly it is a rule in `web.locations` that nginx does not take; "
                  f"{where_it_is_kept(release, app.name)} shows all of them",
         ) from error
 
@@ -175,7 +175,7 @@ async def _run_post_start(
         lines = (ended.stdout + ended.stderr).decode(errors="replace").splitlines()[-20:]
         raise environment_error(lines, app.root, who) or PostStartFailed(
             f"{who} ended with exit code {ended.status}", where=where, evidence=tuple(lines),
-            mend="mend the command, or let it end with 0 when what it waits for may come later",
+            hint="mend the command, or let it end with 0 when what it waits for may come later",
         )
 
 

@@ -73,7 +73,7 @@ async def copy_out(
         raise CopyFailed(
             f"it needs {megabytes(need):.0f} MB, and {megabytes(free):.0f} MB are free at {copy.folder}, "
             f"of which {megabytes(keep_free_bytes):.0f} MB have to stay free",
-            mend="make room on the disk, or lower min_free_disk_mb",
+            hint="make room on the disk, or lower min_free_disk_mb",
         )
     if status != 0:
         raise CopyFailed(f"copying ended with exit status {status}", where=str(copy.folder), evidence=lines)

@@ -67,12 +67,12 @@ async def stage_mounts(
             raise MountBlocked(
                 f"cannot have the mount {mount.path}/{error.held} of {instance_name} within {mount.path}: in its place,"
                 f" or on the way to it, there is {error.kind}", where=str(mount.place),
-                mend="remove what the application or a hook put there, or mount the two side by side",
+                hint="remove what the application or a hook put there, or mount the two side by side",
             ) from None
         raise MountBlocked(
             f"cannot have the mount {mount.path} of {instance_name}: on the way to its folder there is {error.kind}",
             where=str(mount.place),
-            mend=f"remove what the application or a hook put in the place of `source_path: {mount.source_path}`, or"
+            hint=f"remove what the application or a hook put in the place of `source_path: {mount.source_path}`, or"
                  " give the mount another one",
         ) from None
 

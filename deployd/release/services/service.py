@@ -104,7 +104,7 @@ async def ensure_provisioned(release: Release, host: Host, wanted: Wanted, conta
     except NotReady as error:
         raise ServiceNotReady(
             error.what.replace(container, f"the service {service.name} ({version.type})"), where=str(service.place),
-            evidence=error.evidence, mend="its last lines above say why; often it is its configuration or its `size`",
+            evidence=error.evidence, hint="its last lines above say why; often it is its configuration or its `size`",
         ) from None
     credentials = await credentials_of(release, host, service)
 
@@ -115,7 +115,7 @@ async def ensure_provisioned(release: Release, host: Host, wanted: Wanted, conta
                 f"{service.name} ({version.type}) is up, but its users and databases cannot be set up",
                 where=str(service.place),
                 evidence=tuple((result.stderr or result.stdout).decode(errors="replace").splitlines()[-20:]),
-                mend="look at the configuration of the service",
+                hint="look at the configuration of the service",
             )
         return result.stdout
 

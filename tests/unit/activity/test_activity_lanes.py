@@ -15,8 +15,8 @@ from deployd.ids import ActivityId, CommitId, EnvironmentId
 from deployd.state import activities, entries
 from deployd.state.activities import Activity, NewActivity, Trigger
 from deployd.state.entries import Entry
-from tests.unit.activity_world import LoopClock
-from tests.unit.state_in_memory import MemoryStore
+from tests.doubles.activity_world import LoopClock
+from tests.doubles.store import MemoryStore
 
 pytestmark = pytest.mark.looptime
 SECONDS = 10

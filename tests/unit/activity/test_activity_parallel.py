@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from deployd.activity.table import Parallel
-from tests.unit.activity_world import PUSH, World, doing, undoing
+from tests.doubles.activity_world import PUSH, World, doing, undoing
 
 TABLE = replace(PUSH, steps=tuple(
     replace(step, parallel=Parallel(doing("services"), undoing("services"))) if step.name == "build" else step

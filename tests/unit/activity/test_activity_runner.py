@@ -16,7 +16,7 @@ from deployd.activity.supervised import must_finish, supervised
 from deployd.activity.table import NO_WAY_BACK
 from deployd.ids import ActivityId, CommitId
 from deployd.state.entries import Entry
-from tests.unit.activity_world import PUSH, Crash, Gave, World
+from tests.doubles.activity_world import PUSH, Crash, Gave, World
 
 pytestmark = pytest.mark.looptime
 

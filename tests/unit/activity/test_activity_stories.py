@@ -5,7 +5,7 @@
 
 import pytest
 
-from tests.unit.activity_world import PUSH, World
+from tests.doubles.activity_world import PUSH, World
 
 TO_HOOK = "plan build pack apps freeze hook"
 TO_SWITCH = f"{TO_HOOK} healthy switch"

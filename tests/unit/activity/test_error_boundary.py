@@ -24,7 +24,7 @@ def fail(boundary: ErrorBoundary, item: str, error: Exception) -> float:
 
 
 def remote_away() -> DeployError:
-    return DeployError("the remote does not answer", where="shop", mend="wait")
+    return DeployError("the remote does not answer", where="shop", hint="wait")
 
 
 async def test_a_bug_is_told_at_once_and_goes_away_when_it_goes_well() -> None:
@@ -33,7 +33,7 @@ async def test_a_bug_is_told_at_once_and_goes_away_when_it_goes_well() -> None:
     [told] = boundary.troubles()
     assert told.startswith("crons: the crons of shop/main failed: an error of deployd itself (incident ")
     assert "KeyError: 'run-1'" in told
-    assert "mend: it is tried again" in told
+    assert "hint: it is tried again" in told
     with boundary.contain("the crons of shop/main") as tried:
         pass
     assert (tried.failed, boundary.troubles(), boundary.failing, boundary.failures) == (False, [], 0, 1)
@@ -44,7 +44,7 @@ async def test_an_expected_error_is_told_when_it_comes_twice_with_where_and_mend
     fail(boundary, "shop", remote_away())
     assert boundary.troubles() == []
     fail(boundary, "shop", remote_away())
-    assert boundary.troubles() == ["lost pushes: shop failed 2 times: the remote does not answer (shop); mend: wait"]
+    assert boundary.troubles() == ["lost pushes: shop failed 2 times: the remote does not answer (shop); hint: wait"]
 
 
 async def test_what_the_host_refuses_is_no_bug_and_is_told_when_it_comes_twice() -> None:

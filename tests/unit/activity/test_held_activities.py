@@ -27,8 +27,8 @@ from deployd.state.entries import HELD, Entry
 from deployd.state.locks import Lock
 from deployd.upkeep.collect.look import _read
 from deployd.upkeep.ownership import Owner, read_ownership
+from tests.doubles.store import MemoryStore
 from tests.unit.deployment.test_deployment_decisions import version
-from tests.unit.state_in_memory import MemoryStore
 
 SHOP, MAIN = ProjectId("shop"), EnvironmentName("main-bvxea6i")
 SHOP_MAIN = EnvironmentId(SHOP, MAIN)

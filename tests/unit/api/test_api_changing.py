@@ -22,7 +22,7 @@ from deployd.http.callers import Callers
 from deployd.settings import Token
 from deployd.state import audit, repeats
 from deployd.state.audit import Deed
-from tests.unit.api_double import FakeCommands, FakeQueries, activity, api_of
+from tests.doubles.api import FakeCommands, FakeQueries, activity, api_of
 
 Client = TestClient[web.Request, web.Application]
 TOKENS = [

@@ -24,8 +24,8 @@ from deployd.api.changes import Changes
 from deployd.api.openapi import openapi
 from deployd.api.routes import ROUTES
 from deployd.http.callers import Callers
+from tests.doubles.api import FakeCommands, FakeQueries, activity, ending, environment, line
 from tests.unit.api.test_api_changing import ADA, CARL, _find
-from tests.unit.api_double import FakeCommands, FakeQueries, activity, ending, environment, line
 
 Client = TestClient[web.Request, web.Application]
 Seen = tuple[str, dict[str, Any], str]

@@ -39,9 +39,9 @@ from deployd.cli.hosts import (
 from deployd.cli.main import main
 from deployd.http.callers import Callers
 from deployd.process import run
+from tests.doubles.api import FakeCommands, FakeQueries, activity, api_of, ending, line, open_fake_daemon
+from tests.support.corpus import REPOSITORY
 from tests.unit.api.test_api_changing import _find
-from tests.unit.api_double import FakeCommands, FakeQueries, activity, api_of, ending, line, open_fake_daemon
-from tests.unit.project_corpus import REPOSITORY
 
 Cli = Callable[..., Coroutine[Any, Any, Result]]
 COMMIT = "c" * 40
@@ -173,7 +173,7 @@ async def test_that_is_said_before_the_token_is_asked_for(cli: Cli, home: Path) 
         result = await call
         assert result.exit_code == 1
         assert "everybody on the way" in result.output
-        assert "mend: use https://deploy.example.com" in result.output
+        assert "hint: use https://deploy.example.com" in result.output
 
 
 def test_a_file_that_others_may_read_is_not_used(home: Path) -> None:

@@ -9,7 +9,7 @@ from deployd.deployment.kinds import KINDS
 from deployd.ids import ActivityId
 from deployd.state import activities, locks
 from deployd.state.activities import NewActivity, Trigger
-from tests.unit.commands_world import MAIN, NOW, SHOP_MAIN, World, version
+from tests.support.commands_world import MAIN, NOW, SHOP_MAIN, World, version
 
 
 async def test_a_rollback_of_production_locks_it_unless_that_is_not_wanted(world: World) -> None:

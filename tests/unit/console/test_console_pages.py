@@ -25,9 +25,9 @@ from deployd.http.door import Door
 from deployd.http.event_stream import Streams
 from deployd.router.table import EnvironmentTraffic, Released, RouterStatus
 from deployd.settings import Token
-from tests.unit.api_double import AT, FakeCommands, FakeQueries, activity, api_of, certificate, environment, mail
-from tests.unit.page import Page
-from tests.unit.project_corpus import REPOSITORY
+from tests.doubles.api import AT, FakeCommands, FakeQueries, activity, api_of, certificate, environment, mail
+from tests.support.corpus import REPOSITORY
+from tests.support.page import Page
 
 Client = TestClient[web.Request, web.Application]
 TOKENS = [
@@ -122,7 +122,7 @@ async def test_the_overview_says_what_is_live_and_what_visitors_see(client: Clie
     assert found.cells[6:12] == [
         "main production", "● live", "48c43b99 Mend the door Ada, 2026-05-04 10:00",
         "◐ held 7 requests, the longest for 12.4 s; ends in 42 s at most", "▲ failed push 3 2026-05-04 10:00",
-        "http://shop.test/",
+        "shop.test",
     ]
     assert {SHOP, "http://shop.test/"} <= set(found.links)
 

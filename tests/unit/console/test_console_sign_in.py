@@ -29,9 +29,9 @@ from deployd.http.event_stream import Streams
 from deployd.http.origins import Ours
 from deployd.settings import Settings
 from deployd.state import audit
-from tests.unit.api_double import FakeCommands, FakeQueries, activity, api_of
-from tests.unit.page import Page
-from tests.unit.state_in_memory import MemoryStore
+from tests.doubles.api import FakeCommands, FakeQueries, activity, api_of
+from tests.doubles.store import MemoryStore
+from tests.support.page import Page
 
 Client = TestClient[web.Request, web.Application]
 VERA, DORA = "the-secret-of-vera", "the-secret-of-dora"

@@ -44,9 +44,9 @@ from deployd.settings import ProjectSettings, Settings, config_folder
 from deployd.state import activities, entries, environments
 from deployd.state.activities import Activity, NewActivity, Trigger
 from deployd.state.entries import Entry
-from tests.unit.activity_world import QuietTell
-from tests.unit.project_trees import DictTree
-from tests.unit.state_in_memory import MemoryStore
+from tests.doubles.activity_world import QuietTell
+from tests.doubles.store import MemoryStore
+from tests.doubles.trees import DictTree
 
 SHOP, MAIN = ProjectId("shop"), machine_name("main")
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
@@ -353,7 +353,7 @@ async def test_a_hook_that_was_killed_for_want_of_memory_is_said_so(doubles: Dou
     tell: Any = QuietTell()
     with pytest.raises(HookFailed, match=r"its memory \(512 MB\) was full") as caught:
         await hooks.run_deploy_hook(deployment(None), doubles.host, tell)
-    assert "size" in caught.value.mend
+    assert "size" in caught.value.hint
 
 
 @pytest.mark.parametrize(("error", "tried_before", "live", "raised"), [

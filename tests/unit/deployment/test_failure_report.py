@@ -15,7 +15,7 @@ from deployd.deployment.kinds import KINDS
 from deployd.deployment.steps import PUSH
 from deployd.settings import ProjectSettings, Settings
 from deployd.state.entries import Entry
-from tests.unit.activity_world import QuietTell
+from tests.doubles.activity_world import QuietTell
 from tests.unit.deployment.test_deployment_decisions import NOW, SHOP, deployment
 
 pytestmark = pytest.mark.looptime

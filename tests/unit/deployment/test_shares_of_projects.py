@@ -15,7 +15,7 @@ from deployd.ids import CommitId, EnvironmentId, ProjectId
 from deployd.settings import Settings
 from deployd.state import activities, environments
 from deployd.state.activities import NewActivity, Trigger
-from tests.unit.state_in_memory import MemoryStore
+from tests.doubles.store import MemoryStore
 
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
 FLOOD, NEIGHBOUR = ProjectId("flood"), ProjectId("neighbour")
@@ -55,7 +55,7 @@ def test_a_flood_of_branches_is_refused_whole_with_a_mend_and_known_branches_go_
     has(store, FLOOD, "main", "a", "b", "c")
     with pytest.raises(ShareTaken, match="flood has 4 environments, 2 more are wanted, and 5 may be") as refused:
         ask(store, FLOOD, *pushes("d", "e"))
-    assert "git push --delete" in refused.value.mend
+    assert "git push --delete" in refused.value.hint
     assert refused.value.where == "shares.environments"
     ask(store, FLOOD, *pushes("d"))
     ask(store, FLOOD, *pushes("a", "b", "c"))

@@ -39,7 +39,7 @@ from deployd.project.model import (
 )
 from deployd.project.reader import read_project
 from deployd.settings import ProjectSettings
-from tests.unit.project_trees import DictTree
+from tests.doubles.trees import DictTree
 
 APP = Application(
     name="shop", runtime_name="php", version="8.4", root="",

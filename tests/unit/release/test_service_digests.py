@@ -12,7 +12,7 @@ from deployd.project.reader import read_project
 from deployd.reading.codec import as_plain, from_plain
 from deployd.release.digests import service_digest
 from deployd.settings import Settings
-from tests.unit.project_trees import DictTree
+from tests.doubles.trees import DictTree
 
 APP = "name: app\ntype: php:8.4\nweb: {locations: {/: {root: x}}}\n"
 EVERY_PROPERTY = (

@@ -14,7 +14,7 @@ from deployd.state.deliveries import Delivery
 from deployd.state.entries import Entry
 from deployd.state.locks import Lock
 from deployd.state.sealing import Sealer
-from tests.unit.state_in_memory import MemoryStore
+from tests.doubles.store import MemoryStore
 
 SHOP, MAIN = ProjectId("shop"), EnvironmentName("main-bvxea6i")
 SHOP_MAIN = EnvironmentId(SHOP, MAIN)

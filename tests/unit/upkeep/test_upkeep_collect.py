@@ -21,7 +21,7 @@ from deployd.state.deliveries import Delivery
 from deployd.state.entries import Entry
 from deployd.upkeep.collect.collector import rules_of
 from deployd.upkeep.collect.things import KINDS_OF_SPACE, Thing, what_goes
-from tests.unit.state_in_memory import MemoryStore
+from tests.doubles.store import MemoryStore
 
 NOW = datetime(2026, 5, 4, 10, tzinfo=UTC)
 SHOP, MAIN = ProjectId("shop"), EnvironmentName("main-abc")

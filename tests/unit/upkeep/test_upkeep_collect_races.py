@@ -29,8 +29,8 @@ from deployd.state.store import StateUnwritable
 from deployd.upkeep.collect.collector import SHORT_SECONDS, Collector, seconds_to_wait
 from deployd.upkeep.collect.look import MOST_CRON_LOGS
 from tests.doubles.engine import EngineDouble
-from tests.unit.state_in_memory import MemoryStore
-from tests.unit.upkeep_stand import BASE, KEY, LoopClock
+from tests.doubles.store import MemoryStore
+from tests.support.upkeep_stand import BASE, KEY, LoopClock
 
 SLUG = SlugKey("a" * 64)
 

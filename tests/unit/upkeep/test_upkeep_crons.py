@@ -15,7 +15,7 @@ import structlog
 from deployd.activity.masking import Masker
 from deployd.upkeep.cron_run import LiveCron
 from deployd.upkeep.crons import Crons
-from tests.unit.upkeep_stand import APP, BASE, MAIN, SHOP, Stand
+from tests.support.upkeep_stand import APP, BASE, MAIN, SHOP, Stand
 
 pytestmark = pytest.mark.looptime
 MINUTELY = APP + "crons: {tick: {spec: '* * * * *', commands: {start: 'true'}}}\n"

@@ -14,7 +14,7 @@ from deployd.errors import DeployError
 from deployd.upkeep.ownership import read_live
 from deployd.upkeep.reconcile import Reconciler
 from tests.doubles.engine import EngineDouble
-from tests.unit.upkeep_stand import KEY, Stand
+from tests.support.upkeep_stand import KEY, Stand
 
 pytestmark = pytest.mark.looptime
 ROLES = ("web", "app")

@@ -14,7 +14,7 @@ from deployd.release.fingerprint import routes_origin
 from deployd.router.table import EnvironmentTraffic, Released, RouterStatus
 from deployd.upkeep.survey import Surveyor
 from tests.doubles.engine import EngineDouble
-from tests.unit.upkeep_stand import KEY, SHOP, Stand
+from tests.support.upkeep_stand import KEY, SHOP, Stand
 
 
 @dataclass

@@ -22,7 +22,7 @@ from deployd.upkeep.reconcile import Reconciler
 from deployd.upkeep.router_repair import RouterRepairer
 from deployd.upkeep.watch import Watch
 from tests.doubles.engine import EngineDouble
-from tests.unit.upkeep_stand import BASE, INSTANCE, KEY, MAIN, SHOP, Stand
+from tests.support.upkeep_stand import BASE, INSTANCE, KEY, MAIN, SHOP, Stand
 
 pytestmark = pytest.mark.looptime
 FROZEN = ("freeze", "done", write_result(Frozen(True)))
