@@ -15,7 +15,7 @@ from schemathesis import GenerationMode
 from deployd.access.actions import Role
 from scripts.local_daemon import LocalDaemon
 from tests.hostile.conftest import PROJECTS, ROLES
-from tests.property.api_schema import ask_everything
+from tests.support.api_schema import ask_everything
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -24,7 +24,7 @@ from deployd.api.applications import Public, public_application
 from deployd.http.callers import Callers
 from deployd.settings import Token
 from tests.doubles.api import FakeCommands, FakeQueries, activity, api_of, ending, environment, line
-from tests.property.api_schema import ask_everything
+from tests.support.api_schema import ask_everything
 
 EXAMPLES = 6
 """Of each route, by each role, in each of two ways: as the document says, and not."""
