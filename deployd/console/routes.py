@@ -269,9 +269,15 @@ class _Guard:
 def _doing(asked: Asked, request: web.Request) -> Doing:
     names = dict(request.match_info)
     return Doing(
-        who=asked.caller.name, by="console", address=_source(request), action=action_of(request.path, names),
+        who=asked.caller.name, by="console", address=_source(request), action=action_of(_pattern(request)),
         names=names,
     )
+
+
+def _pattern(request: web.Request) -> str:
+    """The path of the table's row."""
+    resource = request.match_info.route.resource
+    return resource.canonical if resource is not None else request.path
 
 
 def _sign_in_page(place: str, error: DeployError | None = None) -> str:

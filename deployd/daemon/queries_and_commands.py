@@ -13,6 +13,7 @@ from deployd.commands.environments import EnvironmentCommands
 from deployd.commands.housekeeping import HousekeepingCommands
 from deployd.commands.locks import LockCommands
 from deployd.commands.passes import PassCommands
+from deployd.commands.repeats import RepeatCommands
 from deployd.commands.sessions import Sessions
 from deployd.daemon.composition import Daemon
 from deployd.daemon.health import collected, degraded, footing, measured
@@ -47,6 +48,7 @@ def queries_of(daemon: Daemon) -> Queries:
     environments = EnvironmentQueries(store, settings, observation.usage.killed)
     versions = VersionQueries(store, settings, environments)
     activities = ActivityQueries(store, daemon.activities.logs, clock, daemon.activities.limits.waits.of)
+    audit = AuditQueries(store)
     turns = asyncio.Semaphore(AT_ONCE)   # one for all: threads are for others too
     return Queries(
         projects=ProjectQueries(store, settings),
@@ -58,8 +60,8 @@ def queries_of(daemon: Daemon) -> Queries:
         activities=activities,
         runs=RunQueries(store, daemon.activities.logs, clock),
         logs=LogQueries(daemon.activities.logs),
-        audit=AuditQueries(store),
-        status=StatusQueries(_health(daemon), activities, environments, settings, process.began),
+        audit=audit,
+        status=StatusQueries(_health(daemon), activities, environments, settings, process.began, audit.head),
         figures=FigureQueries(partial(measured, daemon)),
         certificates=CertificateQueries(upkeep.certificates.known),
         usage=UsageQueries(observation.usage, environments, clock),
@@ -79,6 +81,7 @@ def commands_of(daemon: Daemon, queries: Queries, sessions: Sessions) -> Command
         environments=EnvironmentCommands(store, host, queries.environments, requests),
         sessions=sessions,
         audit=AuditCommands(store, host.clock),
+        repeats=RepeatCommands(store, host.clock),
         locks=LockCommands(store, host.clock, queries.environments, requests),
         crons=CronCommands(queries.environments, daemon.upkeep.crons),
         passes=PassCommands(host, queries.environments),

@@ -7,7 +7,8 @@ import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -15,16 +16,23 @@ from typing import Any, cast
 from aiohttp import web
 
 from deployd.access.errors import NotFound
+from deployd.activity.error_boundary import ErrorBoundary
 from deployd.activity.line import Line
+from deployd.activity.log import PhaseNow
+from deployd.activity.timeline import Bar, PhaseBar, Timeline
 from deployd.api.applications import local_application
 from deployd.api.asked import Api
+from deployd.api.changes import Changes
+from deployd.commands.audit import AuditCommands
 from deployd.commands.commands import Commands
 from deployd.commands.crons import CronWantedShape
 from deployd.commands.locks import LockedShape
 from deployd.commands.passes import PassShape
-from deployd.ids import ActivityId
+from deployd.commands.repeats import RepeatCommands
+from deployd.ids import ActivityId, CommitId
 from deployd.output.sources import OutputFilter
 from deployd.queries.activities import ActivityShape
+from deployd.queries.audit import AuditQueries
 from deployd.queries.certificates import CertificateShape
 from deployd.queries.crons import CronRunShape, CronShape
 from deployd.queries.environments import EnvironmentShape, LockShape
@@ -46,17 +54,27 @@ from deployd.queries.parts import (
 from deployd.queries.plans import PlanShape
 from deployd.queries.projects import ProjectShape
 from deployd.queries.queries import Queries
+from deployd.queries.runs import Run
 from deployd.queries.status import StatusShape
 from deployd.queries.traffic import Held, HeldShape, PointShape, TrafficShape
 from deployd.queries.usage import UseShape
 from deployd.queries.versions import NothingLive, VersionShape
 from deployd.reading.plan_body import parse_plan_body
 from deployd.router.table import RouterStatus
+from deployd.state.sessions import Session
 from deployd.upkeep.traffic import Visits
 from deployd.upkeep.traffic_history import History, Point
+from tests.doubles.store import MemoryStore
 
 MAIL = "From: a@shop.test\r\nSubject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\n\r\nEs grüßt\r\nder Laden\r\n".encode()
 AT = "2026-05-04T10:00:00+00:00"
+
+
+class FixedClock:
+    def now(self) -> datetime:
+        return datetime.fromisoformat(AT)
+
+
 COLLECTED = CollectShape(at=AT, size_bytes=7_600_000, disk_is_short=False, things=(
     ThingShape(kind="data", name="shop/old-abc", why="its environment was deleted", size_bytes=7_600_000,
                unneeded_since=AT),
@@ -221,6 +239,15 @@ class FakeQueries:
     """What was to be done, planned or collected."""
     plan_lines: list[str] = field(default_factory=lambda: ["app: build (no slug yet)"])
 
+    @cached_property
+    def store(self) -> MemoryStore:
+        """Of what is written for real: who changed what, and answers that are kept."""
+        return MemoryStore()
+
+    @property
+    def audit(self) -> AuditQueries:
+        return AuditQueries(cast(Any, self.store))
+
     @property
     def by_noun(self) -> Queries:
         nouns: dict[str, Any] = {
@@ -232,9 +259,9 @@ class FakeQueries:
             "crons": {"all": self.crons, "runs": self.cron_runs},
             "activities": {"latest": self.activities, "newest": self.newest, "find": self.activity,
                            "journal": self.journal, "log": self.log},
-            "runs": {"phase": lambda number: None},
+            "runs": {"phase": lambda number: None, "find": self.run},
             "logs": {},
-            "audit": {},
+            "audit": {"newest": self.audit.newest, "head": self.audit.head, "check": self.audit.check},
             "status": {"now": self.status, "not_ready": self.not_ready},
             "figures": {"now": self.figures},
             "certificates": {"all": self.certificates},
@@ -330,11 +357,13 @@ class FakeQueries:
         return list(self.hosts)
 
     async def activities(
-        self, projects: Sequence[str] | None, environment: str | None, state: str | None, limit: int,
+        self, projects: Sequence[str] | None, environment: str | None, state: str | None, limit: int, *,
+        before: int | None = None,
     ) -> list[ActivityShape]:
         found = [item for item in sorted(self.known, key=lambda item: -item.id)
                  if (projects is None or item.project in projects)
-                 and environment in (None, item.environment, item.branch) and state in (None, item.state)]
+                 and environment in (None, item.environment, item.branch) and state in (None, item.state)
+                 and (before is None or item.id < before)]
         return found[:limit]
 
     async def activity(self, number: int) -> ActivityShape | None:
@@ -342,6 +371,16 @@ class FakeQueries:
 
     async def journal(self, number: int) -> list[EntryShape]:
         return [EntryShape(step="build_apps", event=event, at=AT, said="") for event in ("started", "done")]
+
+    async def run(self, number: int) -> Run:
+        now = datetime.fromisoformat(AT)
+        bars = (Bar("build", "build_apps", now, now + timedelta(seconds=2), "done"),)
+        timeline = Timeline((PhaseBar("build", bars),))
+        return Run(
+            timeline=timeline, earlier=(timeline,), phase=PhaseNow("build", now), plan=("app: build (no slug yet)",),
+            urls=("http://shop.test/",), commit=CommitId("48c43b99" * 5), subject="Mend the door", author="Ada",
+            before=None, freeze=None, stuck=False, now=now,
+        )
 
     def log(self, number: int, after: int) -> FakeLines:
         return FakeLines(self, number, after)
@@ -404,6 +443,8 @@ class FakeCommands:
 
     @property
     def by_noun(self) -> Commands:
+        store = cast(Any, self.queries.store)
+        audited, repeated = AuditCommands(store, FixedClock()), RepeatCommands(store, FixedClock())
         nouns: dict[str, Any] = {
             "environments": {"redeploy": self.redeploy, "rollback": self.rollback, "delete": self.delete},
             "crons": {"run": self.run_cron},
@@ -411,8 +452,8 @@ class FakeCommands:
             "passes": {"make": self.make_pass},
             "activities": {"cancel": self.cancel, "retry_undo": self.retry_undo, "skip_undo": self.skip_undo},
             "housekeeping": {"collect": self.collect},
-            "sessions": {"of": lambda token: []},
-            "audit": {},
+            "sessions": {"of": self.sessions, "end": self.end_session},
+            "audit": {"noting": audited.noting, "note": audited.note}, "repeats": {"once": repeated.once},
         }
         return Commands(**{noun: cast(Any, SimpleNamespace(**done)) for noun, done in nouns.items()})
 
@@ -475,6 +516,15 @@ class FakeCommands:
         assert found is not None
         return found
 
+    def sessions(self, token: str) -> list[Session]:
+        now = datetime.fromisoformat(AT)
+        return [Session(id="5" * 64, token=token, proof="p", began=now, seen=now, ends=now, address="192.0.2.7",
+                        agent="Firefox")]
+
+    async def end_session(self, session: str, token: str) -> Session:
+        self.asked.append(("end_session", session, token))
+        return self.sessions(token)[0]
+
     async def collect(self, who: str, *, deleted: bool) -> CollectShape:
         self.asked.append(("collect", who, deleted))
         return COLLECTED
@@ -492,7 +542,8 @@ class FakeCommands:
 
 
 def api_of(queries: FakeQueries, commands: FakeCommands) -> Api:
-    return Api(queries.by_noun, commands.by_noun)
+    found = queries.by_noun
+    return Api(found, commands.by_noun, Changes(found, ErrorBoundary("events")))
 
 
 @asynccontextmanager

@@ -17,7 +17,7 @@ from click.testing import CliRunner, Result
 from structlog.testing import capture_logs
 
 from deployd.api.answers import as_json
-from deployd.api.resources.activities import MOST_ITEMS
+from deployd.api.asked import MOST_ITEMS
 from deployd.cli.main import main
 from deployd.engine.errors import EngineUnreachable
 from deployd.process import open_process, run
