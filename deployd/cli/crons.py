@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
 
-from deployd.cli.client import environment_path
-from deployd.cli.command import ask, json_option, socket_option
+from deployd.cli.client import DaemonAddress, environment_path
+from deployd.cli.command import ask, daemon_options, json_option
 from deployd.cli.output import harmless, show, show_json
 
 COLUMNS = ("app", "cron", "schedule", "next", "state", "last", "ended")
 
 
 @click.command()
-@socket_option
+@daemon_options
 @click.argument("project")
 @click.argument("environment")
 @json_option
-def crons(socket: Path, project: str, environment: str, as_json: bool) -> None:
+def crons(daemon: DaemonAddress, project: str, environment: str, as_json: bool) -> None:
     """Crons of what is live in an environment, when they run next and how they ended last.
 
     ENVIRONMENT is its branch or its machine name.
     """
-    items = ask(socket, lambda client: client.get(environment_path(project, environment, "crons")))["items"]
+    items = ask(daemon, lambda client: client.get(environment_path(project, environment, "crons")))["items"]
     if as_json:
         show_json(items)
         return
@@ -32,20 +31,20 @@ def crons(socket: Path, project: str, environment: str, as_json: bool) -> None:
 
 
 @click.command("run-cron")
-@socket_option
+@daemon_options
 @click.argument("project")
 @click.argument("environment")
 @click.argument("app")
 @click.argument("cron")
 @json_option
-def run_cron(socket: Path, project: str, environment: str, app: str, cron: str, as_json: bool) -> None:
+def run_cron(daemon: DaemonAddress, project: str, environment: str, app: str, cron: str, as_json: bool) -> None:
     """Run a cron now, or as soon as it may.
 
     It waits for other crons of its APP and for a deployment that goes on. ENVIRONMENT is its branch or its machine
     name.
     """
     path = environment_path(project, environment, "crons", "run")
-    made = ask(socket, lambda client: client.post(path, {"app": app, "cron": cron}))
+    made = ask(daemon, lambda client: client.post(path, {"app": app, "cron": cron}))
     if as_json:
         show_json(made)
     else:
