@@ -89,13 +89,26 @@ function lineOf(line) {
   return made
 }
 
+// As `duration` in render.py: `3.4 s`, `2 min 5 s`.
+function took(seconds) {
+  return seconds < MINUTE ? `${seconds.toFixed(1)} s` : `${Math.floor(seconds / MINUTE)} min ${(seconds % MINUTE).toFixed(0)} s`
+}
+
+function endPhase(log, at) {
+  const titles = log.querySelectorAll("details.phase > summary"), title = titles[titles.length - 1]
+  if (!title || title.querySelector(".quiet")) return
+  title.append(" ", element("span", "quiet", took(Math.max(0, (Date.parse(at) - Date.parse(title.dataset.at)) / SECOND))))
+}
+
 function listFor(line, log) {
   if (line.kind === "phase") {
+    endPhase(log, line.at)
     const phase = element("details", "phase")
     phase.open = true
     phase.dataset.phase = line.phase
     const title = element("summary", "", line.phase)
     title.id = `L${line.number}`
+    title.dataset.at = line.at
     phase.append(title, element("ol", "log"))
     log.append(phase)
     return null
