@@ -12,6 +12,7 @@ from deployd.api.resources.activities import activities
 from deployd.api.resources.certificates import certificates
 from deployd.api.resources.daemon import daemon
 from deployd.api.resources.environments import environments
+from deployd.api.resources.host import host
 from deployd.api.resources.housekeeping import housekeeping
 from deployd.api.resources.locks import locks
 from deployd.api.resources.mails import mails
@@ -24,7 +25,7 @@ from deployd.api.route import ApiRoute, Handler
 
 RESOURCES = (
     daemon, projects, plans, environments, locks, passes, access_logs, output, mails, usage, certificates, activities,
-    housekeeping,
+    housekeeping, host,
 )
 HANDLERS: Mapping[ApiRoute, Handler] = {
     route: handler for resource in RESOURCES for route, handler in resource.handlers.items()

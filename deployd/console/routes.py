@@ -24,6 +24,7 @@ from deployd.console.access_log import access_log
 from deployd.console.activity import activity, cancel, follow_activity, raw_log, retry_undo, skip_undo
 from deployd.console.asked import Asked, Follow, Form, Page
 from deployd.console.environment import environment
+from deployd.console.host import follow_host, host
 from deployd.console.live import Board
 from deployd.console.mails import mails
 from deployd.console.output import output
@@ -48,10 +49,12 @@ PAGES: Mapping[str, Page] = {
     f"{ENVIRONMENT}/mail": mails,
     ACTIVITY: activity,
     "/sessions": sessions,
+    "/host": host,
 }
 STREAMS: Mapping[str, Follow] = {
     "/events": follow_overview,
     f"{ACTIVITY}/events": follow_activity,
+    "/host/events": follow_host,
 }
 FORMS: Mapping[str, Form] = {
     f"{ACTIVITY}/cancel": cancel,

@@ -43,7 +43,9 @@ from deployd.upkeep.crons import Crons
 from deployd.upkeep.lost_pushes import LostPushes
 from deployd.upkeep.reconcile import Reconciler
 from deployd.upkeep.traffic import Traffic
+from deployd.upkeep.usage.disk_kinds import DiskKinds
 from deployd.upkeep.usage.disks import Disks
+from deployd.upkeep.usage.free_space import FreeSpace
 from deployd.upkeep.usage.keeper import Usage
 from deployd.upkeep.watch import Watch
 
@@ -82,6 +84,8 @@ class Upkeep:
     answers: Answers
     crons: Crons
     access_logs: AccessLogs
+    free_space: FreeSpace
+    disk_kinds: DiskKinds
 
 
 @dataclass(frozen=True)
@@ -164,6 +168,7 @@ def _observation(resources: Resources, host: Host, nets: Nets) -> Observation:
 def _upkeep(resources: Resources, host: Host, nets: Nets, lanes: Lanes, observation: Observation) -> Upkeep:
     store, clock, settings, wake = resources.store, resources.clock, host.settings, lanes.wake
     reconciler = Reconciler(store, host, clock, net=nets.of("putting back"))
+    collector = Collector(store, host, clock, wake, resources.code.pack, net=nets.of("housekeeping"))
     return Upkeep(
         certificates=certificate_manager(resources, settings, nets.of("certificates")),
         reconciler=reconciler,
@@ -172,7 +177,7 @@ def _upkeep(resources: Resources, host: Host, nets: Nets, lanes: Lanes, observat
             partial(start_router, resources.engine, resources.router, settings, host.catalogue),
             net=nets.of("watch"), hear=(observation.crowd.hear, observation.usage.hear),
         ),
-        collector=Collector(store, host, clock, wake, resources.code.pack, net=nets.of("housekeeping")),
+        collector=collector,
         lost_pushes=LostPushes(
             store, settings.projects, resources.code, settings.state / "remotes", clock, wake,
             net=nets.of("lost pushes"), refuse=partial(refuse_beyond_share, settings),
@@ -180,6 +185,8 @@ def _upkeep(resources: Resources, host: Host, nets: Nets, lanes: Lanes, observat
         answers=Answers(store, host, clock, net=nets.of("answers")),
         crons=Crons(store, host, resources.router, resources.masker, net=nets.of("crons")),
         access_logs=_access_logs(resources, host, observation.traffic, nets),
+        free_space=FreeSpace(settings.state, clock, nets.of("disks")),
+        disk_kinds=DiskKinds(resources.engine, host.places, collector, observation.disks, clock, nets.of("disks")),
     )
 
 

@@ -14,13 +14,14 @@ from deployd.commands.locks import LockCommands
 from deployd.commands.passes import PassCommands
 from deployd.commands.sessions import Sessions
 from deployd.daemon.composition import Daemon
-from deployd.daemon.health import collected, degraded, footing, measured
+from deployd.daemon.health import collected, degraded, footing, measured, meters
 from deployd.queries.access_logs import AccessLogQueries
 from deployd.queries.activities import ActivityQueries
 from deployd.queries.audit import AuditQueries
 from deployd.queries.certificates import CertificateQueries
 from deployd.queries.environments import EnvironmentQueries
 from deployd.queries.figures import FigureQueries
+from deployd.queries.host import HostQueries
 from deployd.queries.housekeeping import HousekeepingQueries
 from deployd.queries.logs import LogQueries
 from deployd.queries.mails import MailQueries
@@ -40,6 +41,8 @@ def queries_of(daemon: Daemon) -> Queries:
     observation, upkeep, process = daemon.observation, daemon.upkeep, daemon.process
     environments = EnvironmentQueries(store, settings, observation.usage.killed)
     activities = ActivityQueries(store, daemon.activities.logs, clock, daemon.activities.limits.waits.of)
+    certificates = CertificateQueries(upkeep.certificates.known)
+    status = StatusQueries(_health(daemon), activities, environments, settings, process.began)
     turns = asyncio.Semaphore(AT_ONCE)   # one for all: threads are for others too
     return Queries(
         projects=ProjectQueries(store, settings),
@@ -48,9 +51,10 @@ def queries_of(daemon: Daemon) -> Queries:
         runs=RunQueries(store, daemon.activities.logs, clock),
         logs=LogQueries(daemon.activities.logs),
         audit=AuditQueries(store),
-        status=StatusQueries(_health(daemon), activities, environments, settings, process.began),
+        status=status,
+        host=HostQueries(meters(daemon), status, activities, certificates, settings),
         figures=FigureQueries(partial(measured, daemon)),
-        certificates=CertificateQueries(upkeep.certificates.known),
+        certificates=certificates,
         usage=UsageQueries(observation.usage, environments, clock),
         access_logs=AccessLogQueries(daemon.host.places, environments, process.tails, turns),
         output=OutputQueries(observation.outputs, environments),

@@ -10,6 +10,7 @@ from deployd.queries.audit import AuditQueries
 from deployd.queries.certificates import CertificateQueries
 from deployd.queries.environments import EnvironmentQueries
 from deployd.queries.figures import FigureQueries
+from deployd.queries.host import HostQueries
 from deployd.queries.housekeeping import HousekeepingQueries
 from deployd.queries.logs import LogQueries
 from deployd.queries.mails import MailQueries
@@ -30,6 +31,7 @@ class Queries:
     logs: LogQueries
     audit: AuditQueries
     status: StatusQueries
+    host: HostQueries
     figures: FigureQueries
     certificates: CertificateQueries
     usage: UsageQueries

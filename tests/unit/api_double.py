@@ -23,9 +23,20 @@ from deployd.commands.locks import LockedShape
 from deployd.commands.passes import PassShape
 from deployd.output.sources import OutputFilter
 from deployd.queries.activities import ActivityShape
+from deployd.queries.audit import DeedShape
 from deployd.queries.certificates import CertificateShape
 from deployd.queries.environments import EnvironmentShape, LockShape
 from deployd.queries.figures import Figures
+from deployd.queries.host import (
+    DiskForecastShape,
+    DiskKindShape,
+    DiskShape,
+    HostShape,
+    LoopShape,
+    SlotsShape,
+    reason_shape,
+    soonest,
+)
 from deployd.queries.housekeeping import CollectShape, ThingShape
 from deployd.queries.journal import EntryShape
 from deployd.queries.mails import MailShape
@@ -44,6 +55,22 @@ COLLECTED = CollectShape(at=AT, size_bytes=7_600_000, disk_is_short=False, thing
     ThingShape(kind="data", name="shop/old-abc", why="its environment was deleted", size_bytes=7_600_000,
                unneeded_since=AT),
 ))
+
+DISK = DiskShape(
+    total_bytes=100_000_000_000, free_bytes=40_000_000_000, needed_bytes=1_000_000_000, counted_at=AT,
+    kinds=(DiskKindShape(kind="slug", size_bytes=20_000_000_000, uncounted=0, elsewhere=False),
+           DiskKindShape(kind="volume", size_bytes=5_000_000_000, uncounted=1, elsewhere=True),
+           DiskKindShape(kind="other", size_bytes=40_000_000_000, uncounted=0, elsewhere=False)),
+    forecast=DiskForecastShape(from_days=6.5, bytes_a_day=2_000_000_000, full_at="2026-05-24T10:00:00+00:00"),
+)
+
+
+def deed(number: int, project: str = "shop", **more: Any) -> DeedShape:
+    values: dict[str, Any] = {
+        "at": AT, "who": "ada", "by": "console", "address": "203.0.113.9", "action": "redeploy",
+        "environment": "main-bvxea6i", "said": "", "result": "done", "hash": "00", **more,
+    }
+    return DeedShape(number=number, project=project, **values)
 
 
 def activity(number: int, project: str = "shop", **more: Any) -> ActivityShape:
@@ -173,6 +200,8 @@ class FakeQueries:
     """What containers print."""
     mailed: list[MailShape] | None = None
     """None: one mail."""
+    deeds: list[DeedShape] = field(default_factory=list)
+    """Newest first."""
     asked_output: list[tuple[OutputFilter, str, int | None]] = field(default_factory=list)
     asked: list[tuple[Any, ...]] = field(default_factory=list)
     """What was to be done, planned or collected."""
@@ -187,8 +216,9 @@ class FakeQueries:
                            "journal": self.journal, "log": self.log},
             "runs": {"phase": lambda number: None},
             "logs": {},
-            "audit": {},
+            "audit": {"newest": self.newest_deeds},
             "status": {"now": self.status, "not_ready": self.not_ready},
+            "host": {"now": self.host},
             "figures": {"now": self.figures},
             "certificates": {"all": self.certificates},
             "usage": {"now": self.uses},
@@ -212,6 +242,23 @@ class FakeQueries:
 
     def _shown(self, with_names: bool) -> tuple[str, ...]:
         return self.reasons if with_names else tuple("a reason without names" for _ in self.reasons)
+
+    async def host(self, projects: Sequence[str] | None, *, with_collectable: bool) -> HostShape:
+        status, whole = await self.status(with_environments=False, with_names=projects is None), projects is None
+        return HostShape(
+            version="0.1.0", state=status.state, uptime_seconds=7200, reasons=tuple(map(reason_shape, status.reasons)),
+            slots=(SlotsShape(kind="builds", taken=1, total=2, waiting=3),),
+            waiting=tuple(item for item in self.known if item.waits and (whole or item.project in (projects or ()))),
+            certificates=soonest(item for item in self.hosts if whole or item.project in (projects or ())),
+            disk=DISK if whole else None, collectable=COLLECTED if whole and with_collectable else None,
+            loops=(LoopShape(name="crons", failures=7, failing=1),) if whole else (),
+        )
+
+    async def newest_deeds(
+        self, projects: Sequence[str] | None, *, before: int | None = None, limit: int = 50,
+    ) -> list[DeedShape]:
+        return [item for item in self.deeds if (projects is None or item.project in projects)
+                and (before is None or item.number < before)][:limit]
 
     async def not_ready(self) -> tuple[str, ...]:
         return self.reasons
