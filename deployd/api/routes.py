@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from deployd.api.resources.access_logs import access_logs
 from deployd.api.resources.activities import activities
 from deployd.api.resources.certificates import certificates
+from deployd.api.resources.comparisons import comparisons
 from deployd.api.resources.daemon import daemon
 from deployd.api.resources.environments import environments
 from deployd.api.resources.host import host
@@ -25,7 +26,7 @@ from deployd.api.route import ApiRoute, Handler
 
 RESOURCES = (
     daemon, projects, plans, environments, locks, passes, access_logs, output, mails, usage, certificates, activities,
-    housekeeping, host,
+    housekeeping, host, comparisons,
 )
 HANDLERS: Mapping[ApiRoute, Handler] = {
     route: handler for resource in RESOURCES for route, handler in resource.handlers.items()

@@ -28,6 +28,7 @@ COMMANDS = {
              "Links that show you a new version while visitors wait for it, or see the maintenance page."),
     "redeploy": ("deployd.cli.environments:redeploy", "Deploy what is live in an environment once more."),
     "rollback": ("deployd.cli.environments:rollback", "Take an environment back to an earlier version."),
+    "compare": ("deployd.cli.compare:compare", "How two versions differ: commits, configuration, services, files."),
     "lock": ("deployd.cli.environments:lock",
              "Keep what is live: pushes are taken and built, and wait until `deployd unlock`."),
     "unlock": ("deployd.cli.environments:unlock",

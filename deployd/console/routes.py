@@ -23,6 +23,7 @@ from deployd.commands.commands import Commands
 from deployd.console.access_log import access_log
 from deployd.console.activity import activity, cancel, follow_activity, raw_log, retry_undo, skip_undo
 from deployd.console.asked import Asked, Follow, Form, Page
+from deployd.console.compare import compare
 from deployd.console.environment import environment
 from deployd.console.host import follow_host, host
 from deployd.console.live import Board
@@ -50,6 +51,7 @@ PAGES: Mapping[str, Page] = {
     ACTIVITY: activity,
     "/sessions": sessions,
     "/host": host,
+    "/compare": compare,
 }
 STREAMS: Mapping[str, Follow] = {
     "/events": follow_overview,

@@ -19,6 +19,7 @@ from deployd.queries.access_logs import AccessLogQueries
 from deployd.queries.activities import ActivityQueries
 from deployd.queries.audit import AuditQueries
 from deployd.queries.certificates import CertificateQueries
+from deployd.queries.comparisons import ComparisonQueries
 from deployd.queries.environments import EnvironmentQueries
 from deployd.queries.figures import FigureQueries
 from deployd.queries.host import HostQueries
@@ -32,6 +33,7 @@ from deployd.queries.queries import Queries
 from deployd.queries.runs import RunQueries
 from deployd.queries.status import Health, StatusQueries
 from deployd.queries.usage import UsageQueries
+from deployd.slugs.compare import SlugComparison
 from deployd.upkeep.access_tail import AT_ONCE
 
 
@@ -47,6 +49,7 @@ def queries_of(daemon: Daemon) -> Queries:
     return Queries(
         projects=ProjectQueries(store, settings),
         environments=environments,
+        comparisons=_comparisons(daemon, environments),
         activities=activities,
         runs=RunQueries(store, daemon.activities.logs, clock),
         logs=LogQueries(daemon.activities.logs),
@@ -81,4 +84,12 @@ def commands_of(daemon: Daemon, queries: Queries, sessions: Sessions) -> Command
 def _health(daemon: Daemon) -> Health:
     return Health(
         partial(footing, daemon.resources), partial(degraded, daemon), partial(collected, daemon.upkeep.collector),
+    )
+
+
+def _comparisons(daemon: Daemon, environments: EnvironmentQueries) -> ComparisonQueries:
+    resources, settings = daemon.resources, daemon.settings
+    return ComparisonQueries(
+        resources.store, settings, environments, resources.code, SlugComparison(resources.slugs, settings.run),
+        resources.masker.mask,
     )

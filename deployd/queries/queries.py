@@ -8,6 +8,7 @@ from deployd.queries.access_logs import AccessLogQueries
 from deployd.queries.activities import ActivityQueries
 from deployd.queries.audit import AuditQueries
 from deployd.queries.certificates import CertificateQueries
+from deployd.queries.comparisons import ComparisonQueries
 from deployd.queries.environments import EnvironmentQueries
 from deployd.queries.figures import FigureQueries
 from deployd.queries.host import HostQueries
@@ -26,6 +27,7 @@ from deployd.queries.usage import UsageQueries
 class Queries:
     projects: ProjectQueries
     environments: EnvironmentQueries
+    comparisons: ComparisonQueries
     activities: ActivityQueries
     runs: RunQueries
     logs: LogQueries

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -25,6 +25,8 @@ from deployd.output.sources import OutputFilter
 from deployd.queries.activities import ActivityShape
 from deployd.queries.audit import DeedShape
 from deployd.queries.certificates import CertificateShape
+from deployd.queries.compare import ChangeShape, SectionShape
+from deployd.queries.comparisons import CommitShape, ComparisonShape, FileChangeShape, SideShape, SlugFilesShape
 from deployd.queries.environments import EnvironmentShape, LockShape
 from deployd.queries.figures import Figures
 from deployd.queries.host import (
@@ -63,6 +65,27 @@ DISK = DiskShape(
            DiskKindShape(kind="other", size_bytes=40_000_000_000, uncounted=0, elsewhere=False)),
     forecast=DiskForecastShape(from_days=6.5, bytes_a_day=2_000_000_000, full_at="2026-05-24T10:00:00+00:00"),
 )
+
+
+def comparison(*, with_files: bool = False, text: str = "Mend the door") -> ComparisonShape:
+    sides = [SideShape(
+        side=f"shop/main-bvxea6i@{number}", project="shop", environment="main-bvxea6i", branch="main", activity=number,
+        live=number == 2, commit=str(number) * 40, subject=text, author="Ada",
+    ) for number in (1, 2)]
+    changes = {
+        "services": ChangeShape(name="db", change="changed", before="mariadb:10.6", after="mariadb:11.8", why=()),
+        "variables": ChangeShape(name="app: TOKEN", change="changed", before="", after="", why=("its value differs",)),
+        "slugs": ChangeShape(name="app", change="changed", before="aaaa", after="bbbb", why=()),
+    }
+    file = FileChangeShape(change="changed", path=f"src/{text}.php", before_bytes=1000, after_bytes=1200)
+    slug = SlugFilesShape(app="app", added=0, changed=1, removed=0, grown_bytes=200, files=(file,), unread=0, why="")
+    diff = ("diff --git a/.platform.app.yaml b/.platform.app.yaml", "@@ -1 +1 @@", "-name: a", f"+name: {text}")
+    return ComparisonShape(
+        a=sides[0], b=sides[1], relation="later", commits_added_count=70, commits_removed=(), commits_removed_count=0,
+        commits_added=(CommitShape(commit="2" * 40, subject=text, author="Ada", at=AT),), configuration_more=3,
+        sections=tuple(SectionShape(of=of, changes=(change,), same=2) for of, change in changes.items()),
+        configuration=diff, notes=(), files=(slug,) if with_files else (),
+    )
 
 
 def deed(number: int, project: str = "shop", **more: Any) -> DeedShape:
@@ -212,6 +235,7 @@ class FakeQueries:
         nouns: dict[str, Any] = {
             "projects": {"all": self.projects},
             "environments": {"all": self.environments, "addresses": self.addresses},
+            "comparisons": {"of": self.comparison},
             "activities": {"latest": self.activities, "newest": self.newest, "find": self.activity,
                            "journal": self.journal, "log": self.log},
             "runs": {"phase": lambda number: None},
@@ -253,6 +277,15 @@ class FakeQueries:
             disk=DISK if whole else None, collectable=COLLECTED if whole and with_collectable else None,
             loops=(LoopShape(name="crons", failures=7, failing=1),) if whole else (),
         )
+
+    async def comparison(
+        self, a: str, b: str, may_see: Callable[[str], bool], *, with_files: bool,
+    ) -> ComparisonShape:
+        for side in (a, b):
+            if not may_see(side.partition("/")[0]):
+                raise NotFound(f"there is no project {side.partition('/')[0]}")
+        self.asked.append(("compare", a, b, with_files))
+        return comparison(with_files=with_files)
 
     async def newest_deeds(
         self, projects: Sequence[str] | None, *, before: int | None = None, limit: int = 50,
