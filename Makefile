@@ -24,10 +24,11 @@ unit: ## the tests that need no Docker and are over in a minute (ARGS goes to py
 	@scripts/setup.sh lint
 	@$(PYTHON) -m pytest --quiet --numprocesses $$(nproc) --dist loadfile $(ARGS) tests/unit
 
-lint: ## ruff, mypy, the walls between the rooms, dependencies
+lint: ## ruff, mypy, luacheck, the walls between the rooms, dependencies
 	@scripts/setup.sh lint
 	@.venv/bin/ruff check .
 	@.venv/bin/mypy
+	@luacheck --quiet config/router/lua tests/unit/router/lua
 	@.venv/bin/lint-imports
 	@.venv/bin/deptry .
 

@@ -175,7 +175,7 @@ def load_catalogue(path: Path) -> Catalogue:
             for item in error.errors()
         )
         raise CatalogueInvalid("the catalogue is not valid", where=str(path), evidence=found,
-                               mend="correct the keys named above; versions must be quoted") from None
+                               hint="correct the keys named above; versions must be quoted") from None
 
 
 def _with_folders(value: Any, beside: Path) -> Any:
@@ -193,7 +193,7 @@ def _find(what: str, group: Mapping[str, Mapping[str, Entry]], name: str, versio
     if not versions:
         raise VersionNotThere(
             f"there is no {what} {name} on this host; there are: {', '.join(sorted(group)) or 'none'}",
-            mend="ask for one of these, or have the operator add it to the catalogue",
+            hint="ask for one of these, or have the operator add it to the catalogue",
         )
     if version in versions:
         return Choice(versions[version], version)
@@ -201,7 +201,7 @@ def _find(what: str, group: Mapping[str, Mapping[str, Entry]], name: str, versio
     if not nearest:
         raise VersionNotThere(
             f"there is no {name}:{version} on this host; there is {there}",
-            mend=f"ask for one of these, have the operator add {name}:{version} to the catalogue, "
+            hint=f"ask for one of these, have the operator add {name}:{version} to the catalogue, "
                  "or set runtime_fallback: nearest for the project",
         )
     taken = min(versions, key=lambda item: _distance(version, item))

@@ -17,24 +17,24 @@ class DeployError(Exception):
     again_in_seconds: ClassVar[float | None] = None
     """Worth another try after so long, because it can go away by itself. None: it would end the same."""
 
-    def __init__(self, what: str, *, where: str = "", evidence: tuple[str, ...] = (), mend: str = "") -> None:
+    def __init__(self, what: str, *, where: str = "", evidence: tuple[str, ...] = (), hint: str = "") -> None:
         """
         Args:
             what: What could not be done and why, one sentence without a full stop.
             where: `file:line` or the name of the part, if there is one.
             evidence: Last lines of output of the program that failed, oldest first.
-            mend: What the reader can do about it.
+            hint: What the reader can do about it.
         """
         super().__init__(what)
         self.what = what
         self.where = where
         self.evidence = evidence
-        self.mend = mend
+        self.hint = hint
 
     def lines(self) -> list[str]:
         """The error as a person reads it, one line each."""
         head = f"{self.what}   {self.where}" if self.where else self.what
-        return [head, *(f"| {line}" for line in self.evidence), *([f"mend: {self.mend}"] if self.mend else [])]
+        return [head, *(f"| {line}" for line in self.evidence), *([f"hint: {self.hint}"] if self.hint else [])]
 
 
 class Unusable(DeployError):

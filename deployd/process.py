@@ -70,7 +70,7 @@ class ProgramMissing(DeployError):
     code: ClassVar[str] = "program-missing"
 
     def __init__(self, argv: tuple[str, ...]) -> None:
-        super().__init__(f"the program {argv[0]} cannot be started: it is not installed", mend=f"install {argv[0]}")
+        super().__init__(f"the program {argv[0]} cannot be started: it is not installed", hint=f"install {argv[0]}")
 
 
 class LineCutter:

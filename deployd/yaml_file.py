@@ -48,20 +48,20 @@ def read_yaml_file(path: Path, refused: type[DeployError], noun: str, *, missing
     try:
         root, values = _compose(path.read_bytes())
     except FileNotFoundError:
-        raise refused(f"there is no file with {noun}", where=str(path), mend=missing) from None
+        raise refused(f"there is no file with {noun}", where=str(path), hint=missing) from None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         raise refused(
             f"{noun} cannot be used: {error.problem}",
-            where=f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path), mend="correct the file",
+            where=f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path), hint="correct the file",
         ) from None
     except (KeyError, AttributeError):   # PyYAML's words for `!!bool maybe` and `!!timestamp soon`
         raise refused(f"{noun} cannot be used: a value is not of the type that its tag `!!…` names", where=str(path),
-                      mend="remove the tag") from None
+                      hint="remove the tag") from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:   # not UTF-8, a month 13, a number of 5,000 digits
-        raise refused(f"{noun} cannot be used: {error}", where=str(path), mend="correct the file") from None
+        raise refused(f"{noun} cannot be used: {error}", where=str(path), hint="correct the file") from None
     except OSError as error:
-        raise refused(f"{noun} cannot be read: {error.strerror}", where=str(path), mend=missing) from None
+        raise refused(f"{noun} cannot be read: {error.strerror}", where=str(path), hint=missing) from None
     if values is None:
         return YamlFile({}, path, None)
     if not isinstance(values, dict):

@@ -56,6 +56,14 @@ def instance_of(directory: Path, prefix: str = "local") -> str:
     return f"{prefix}-{hashlib.sha256(str(directory.resolve()).encode()).hexdigest()[:6]}"
 
 
+@dataclass(frozen=True, slots=True)
+class Program:
+    """Which deployd runs: a Python that finds its dependencies, and the folder with its code."""
+
+    python: str = sys.executable
+    folder: Path = ROOT
+
+
 @dataclass
 class LocalDaemon:
     """One deployd, all of it below `directory`.
@@ -63,6 +71,7 @@ class LocalDaemon:
     Args:
         projects: {project id: its settings}.
         settings: Keys of deployd.yaml that replace those written here.
+        program: Another version of deployd than the one that lies around this file.
     """
 
     directory: Path
@@ -71,6 +80,7 @@ class LocalDaemon:
     settings: Mapping[str, Any] = field(default_factory=dict)
     api_port: int = 0
     http_port: int = 0
+    program: Program = Program()
 
     def __post_init__(self) -> None:
         self.directory = self.directory.resolve()
@@ -148,7 +158,7 @@ class LocalDaemon:
         self.pid_file.unlink(missing_ok=True)
         await run(
             "setsid", "--fork", "sh", "-c", DETACHED, str(self.log_file), str(self.pid_file),
-            sys.executable, "-m", module, "serve", "--settings", str(self.settings_file), cwd=ROOT,
+            self.program.python, "-m", module, "serve", "--settings", str(self.settings_file), cwd=self.program.folder,
             env={**os.environ, **(environment or {})},
         )
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as session:

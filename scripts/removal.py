@@ -16,7 +16,7 @@ import aiodocker
 
 from deployd.confined.trees import remove_tree
 from deployd.engine.names import INSTANCE, bridge_prefix
-from deployd.firewall.kept import ensure_table_gone, is_there
+from deployd.firewall.kernel_table import ensure_table_gone, is_there
 from deployd.firewall.rules import table_name
 from deployd.process import run
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Has ready what a make target needs: `scripts/setup.sh lint | demo | test | bench`.
 #
-#   lint    Python with the development tools
-#   demo    + Debian packages, a Docker Engine that answers, the images of the sample shop
+#   lint    Python and Lua with the development tools
+#   demo    + what the daemon calls, a Docker Engine that answers, the images of the sample shop
 #   test    + the images that the tests use
 #   bench   + the peers of the benchmarks
 #
@@ -25,12 +25,10 @@ main() {
     exec 9> "$lock"
     flock --nonblock 9 || { say "another set-up is running; waiting for it"; flock 9; }
     local began=$EPOCHREALTIME
-    if [ "$goal" = lint ]; then
-        step "Python" python_environment
-    else
-        host_is_fit
-        step "Debian packages" debian_packages
-        step "Python" python_environment
+    [ "$goal" = lint ] || host_is_fit
+    step "Debian packages" debian_packages
+    step "Python" python_environment
+    if [ "$goal" != lint ]; then
         step "Docker Engine" docker_engine
         step "images" images
     fi
@@ -54,8 +52,12 @@ host_is_fit() {
 }
 
 debian_packages() {
-    local wanted=(ca-certificates curl git iproute2 kmod mmdebstrap mount nftables procps python3 python3-venv squashfs-tools util-linux)
-    command -v dockerd > /dev/null || wanted+=(docker.io)      # an Engine from docker.com is as good
+    local wanted=()
+    if [ "$goal" != lint ]; then
+        wanted+=(ca-certificates curl git iproute2 kmod mmdebstrap mount nftables procps python3 python3-venv squashfs-tools util-linux)
+        command -v dockerd > /dev/null || wanted+=(docker.io)  # an Engine from docker.com is as good
+    fi
+    case $goal in lint | test) wanted+=(lua-busted lua-check luajit) ;; esac   # the router's Lua, its tests and its linter
     [ "$goal" != test ] || wanted+=(chromium pebble)            # a browser for the console, an authority for certificates
     [ "$goal" != bench ] || wanted+=(caddy docker.io webhook wrk)
     local missing=() package
@@ -66,6 +68,7 @@ debian_packages() {
         found="${#wanted[@]} there"
         return
     fi
+    host_is_fit
     say "Debian packages: installing ${missing[*]}"
     # A benchmark's peer must not come up as a service on port 80.
     local policy=/usr/sbin/policy-rc.d

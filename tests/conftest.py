@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-SHOWN_AT_THE_END = "shown at the end"
-"""A test's `record_property` of this name is printed after all tests: what a person should see of them."""
+from tests.support.shown import SHOWN_AT_THE_END
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -37,7 +37,7 @@ class RequestLimit:
         if self._taken[token] >= self._most:
             raise TooMany(
                 f"the token {token} has {self._most} requests under way already", where="shares.streams",
-                mend="end some of them, or wait until they have ended",
+                hint="end some of them, or wait until they have ended",
             )
         self._taken[token] += 1
         try:

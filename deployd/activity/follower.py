@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from deployd.activity.line import Line, parse_line
 from deployd.ids import ActivityId
+from deployd.state import activities
+from deployd.state.store import Store
 
 HEARTBEAT_SECONDS = 10.0
 LAST_LINE_SECONDS = 0.5
@@ -34,8 +36,14 @@ class Follower:
 
     def __init__(
         self, path: Path, event: asyncio.Event, after: int, forget: Callable[[], None], stopping: Callable[[], bool],
-        how_ended: Callable[[], Awaitable[End | None]],
+        how_ended: Callable[[], Awaitable[End | None]], recent: Callable[[], Sequence[Line]] = tuple,
     ) -> None:
+        """
+        Args:
+            recent: The last lines of a log that is written now; empty when it is not.
+        """
+        self._recent = recent
+        self._asked = -HEARTBEAT_SECONDS   # how it ended
         self._path = path
         self._event = event
         self._after = after
@@ -74,9 +82,15 @@ class Follower:
 
     async def _look(self) -> list[Line]:
         """What is new in the file; in silence, and for an activity that has ended, its end."""
-        lines = await asyncio.to_thread(self._read)
-        if lines or self._over:
-            return lines
+        remembered = self._remembered()
+        now = asyncio.get_running_loop().time()
+        if remembered is None:
+            lines = await asyncio.to_thread(self._read)
+            if lines or self._over:
+                return lines
+        elif remembered or now - self._asked < HEARTBEAT_SECONDS:   # it is written now: its end comes as a line, mostly
+            return remembered
+        self._asked = now
         end = await self._how_ended()
         if end is None:
             return []
@@ -88,6 +102,17 @@ class Follower:
         self._over = True
         said = f"{end.state}: {end.said}" if end.said else end.state
         return [Line(self._after + 1, end.at, "end", "", said, where=end.state)]
+
+    def _remembered(self) -> list[Line] | None:
+        """What is new, without the file; None: that has to be read."""
+        recent = self._recent()
+        if not recent or recent[0].number > self._after + 1:
+            return None
+        new = [line for line in recent if line.number > self._after] if recent[-1].number > self._after else []
+        if new:
+            self._after = new[-1].number
+            self._over = self._over or any(line.kind == "end" for line in new)
+        return new
 
     def _read(self) -> list[Line]:
         try:
@@ -106,3 +131,13 @@ class Follower:
         elif len(data) == READ_BYTES:
             return self._read()   # a whole block that is known already
         return new
+
+
+def endings(store: Store) -> HowEnded:
+    """How activities ended, from the database: a log may have no last line."""
+    async def how_ended(activity: ActivityId) -> End | None:
+        found = await store.read(lambda db: activities.find(db, activity))
+        if found is None or found.ended_at is None:
+            return None
+        return End(found.state, found.reason, found.ended_at.isoformat())
+    return how_ended

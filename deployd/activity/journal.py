@@ -6,7 +6,7 @@
                  │  └──► FAILED
                  └─────► UNDOING ─► UNDONE        also from AGAIN, DONE and FAILED
                             └─────► STUCK ─► UNDOING … or SKIPPED, with the name of who skipped it
-    WISH: a person's cancel, a newer push, or a lock that was found; belongs to no step
+    CANCELLATION: a person's cancel, a newer push, or a lock that was found; belongs to no step
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pydantic import TypeAdapter
 from deployd.state.entries import HELD, Entry
 
 STARTED, DONE, FAILED, AGAIN_AT, IN_DOUBT = "started", "done", "failed", "again", "in_doubt"
-UNDOING, UNDONE, STUCK, SKIPPED, WISH = "undoing", "undone", "stuck", "skipped", "wish"
+UNDOING, UNDONE, STUCK, SKIPPED, CANCELLATION = "undoing", "undone", "stuck", "skipped", "wish"
 
 MAY_FOLLOW: dict[str | None, frozenset[str]] = {
     None: frozenset({STARTED}),
@@ -52,10 +52,10 @@ class Journal:
     def count(self, step: str, event: str) -> int:
         return sum(entry.step == step and entry.event == event for entry in self.entries)
 
-    def wish(self) -> Entry | None:
+    def cancellation(self) -> Entry | None:
         """The first one. That the activity is held counts as long as nobody wants more of it."""
-        wishes = [entry for entry in self.entries if entry.event == WISH]
-        return next((entry for entry in wishes if entry.result != HELD), wishes[0] if wishes else None)
+        found = [entry for entry in self.entries if entry.event == CANCELLATION]
+        return next((entry for entry in found if entry.result != HELD), found[0] if found else None)
 
     def stuck(self) -> Entry | None:
         """The undo that failed and has not been begun again; there is one at most, for they go one after the other."""
@@ -94,7 +94,7 @@ def check_succession(before: Sequence[Entry], step: str, event: str) -> None:
         AssertionError: The entry must not follow; a bug of deployd.
     """
     last = next((entry.event for entry in reversed(before) if entry.step == step), None)
-    assert event == WISH or event in MAY_FOLLOW[last], f"{step}: {event} must not follow {last}"
+    assert event == CANCELLATION or event in MAY_FOLLOW[last], f"{step}: {event} must not follow {last}"
 
 
 _ADAPTERS: dict[Any, TypeAdapter[Any]] = {}

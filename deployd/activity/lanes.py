@@ -13,11 +13,11 @@ from typing import ClassVar
 
 import structlog
 
-from deployd.activity import wishes
+from deployd.activity import interventions
+from deployd.activity.cancellation import Cancellation
+from deployd.activity.error_boundary import ErrorBoundary
 from deployd.activity.journal import Journal
-from deployd.activity.net import Net
 from deployd.activity.table import TableUnknown
-from deployd.activity.wish import Wish
 from deployd.clock import Clock
 from deployd.errors import DeployError
 from deployd.ids import ActivityId, EnvironmentId
@@ -30,8 +30,8 @@ log = structlog.get_logger()
 LONGEST_PAUSE_SECONDS = 60.0
 """After something failed that no journal could take: mostly the database itself."""
 
-Carry = Callable[[Activity, Wish], Awaitable[None]]
-"""Runs an activity to its end, state and all."""
+Execute = Callable[[Activity, Cancellation], Awaitable[None]]
+"""Runs an activity to its end, state and all: the executor."""
 Overtakable = Callable[[Activity, Journal], bool]
 
 
@@ -51,19 +51,19 @@ class Lanes:
     """The lanes of a daemon."""
 
     def __init__(
-        self, store: Store, carry: Carry, clock: Clock, may_be_overtaken: Overtakable = lambda activity, journal: False,
-        *, net: Net | None = None,
+        self, store: Store, execute: Execute, clock: Clock,
+        may_be_overtaken: Overtakable = lambda activity, journal: False, *, boundary: ErrorBoundary | None = None,
     ) -> None:
         """
         Args:
             may_be_overtaken: Whether a push that runs gives way to a newer one of its lane.
         """
-        self._net = net or Net("lanes")
+        self._boundary = boundary or ErrorBoundary("lanes")
         self._store = store
-        self._carry = carry
+        self._execute = execute
         self._clock = clock
         self._may_be_overtaken = may_be_overtaken
-        self._running: dict[EnvironmentId, tuple[ActivityId, Wish] | None] = {}
+        self._running: dict[EnvironmentId, tuple[ActivityId, Cancellation] | None] = {}
         self._left_alone: dict[EnvironmentId, str] = {}
         self._woken = asyncio.Event()
 
@@ -86,28 +86,28 @@ class Lanes:
                     if lane not in self._running and lane not in self._left_alone:
                         self._running[lane] = None
                         group.create_task(self._drain(lane), name=f"lane {lane}")
-                with self._net.contain("looking for pushes that were overtaken"):
+                with self._boundary.contain("looking for pushes that were overtaken"):
                     await self._end_overtaken()
                 await self._woken.wait()
 
     async def cancel(self, activity: ActivityId, who: str) -> bool:
-        """Wish that an activity ends. One that waits ends at once. False: it has ended already.
+        """Cancel an activity. One that waits ends at once. False: it has ended already.
 
         Raises:
             TooLate: It is past its switch.
         """
-        wish = self._wish_of(activity)
-        if wish is not None and wish.too_late:
+        cancellation = self._cancellation_of(activity)
+        if cancellation is not None and cancellation.too_late:
             raise TooLate(
                 f"activity {activity} cannot be cancelled any more: its switch was begun",
-                mend="wait for its end, then roll back",
+                hint="wait for its end, then roll back",
             )
         said, now = f"cancelled by {who}", self._clock.now()
-        if not await self._store.write(lambda db: wishes.end(db, activity, said, now)):
+        if not await self._store.write(lambda db: interventions.cancel(db, activity, said, now)):
             return False
-        wish = self._wish_of(activity)   # again: it may have begun meanwhile
-        if wish is not None:
-            wish.ask()
+        cancellation = self._cancellation_of(activity)   # again: it may have begun meanwhile
+        if cancellation is not None:
+            cancellation.request()
         return True
 
     async def retry_undo(self, activity: ActivityId) -> None:
@@ -116,7 +116,7 @@ class Lanes:
         Raises:
             NothingStuck: No undo of the activity waits for another try.
         """
-        step = await self._store.read(lambda db: wishes.stuck_step(db, activity))
+        step = await self._store.read(lambda db: interventions.stuck_step(db, activity))
         if step is None:
             raise _nothing_stuck(activity)
         self._nudge(activity)
@@ -127,30 +127,30 @@ class Lanes:
         Raises:
             NothingStuck: No undo of the activity waits for another try.
         """
-        if not await self._store.write(lambda db: wishes.skip(db, activity, who, self._clock.now())):
+        if not await self._store.write(lambda db: interventions.skip_undo(db, activity, who, self._clock.now())):
             raise _nothing_stuck(activity)
         log.warning("undo_skipped", activity=activity, who=who)
         self._nudge(activity)
 
     async def _end_overtaken(self) -> None:
-        """Wish the end of pushes that a newer one of their lane has overtaken, where that is wanted."""
+        """End pushes that a newer one of their lane has overtaken, where that is wanted."""
         for activity, newer in await self._store.read(activities.overtaken):
-            wish = self._wish_of(activity)
-            if wish is None:
+            cancellation = self._cancellation_of(activity)
+            if cancellation is None:
                 continue
-            with self._net.contain(f"ending activity {activity}, which was overtaken"):   # else it goes on
+            with self._boundary.contain(f"ending activity {activity}, which was overtaken"):   # else it goes on
                 if await self._store.write(partial(
-                    wishes.supersede, activity=activity, said=f"a newer push came: activity {newer}",
-                    now=self._clock.now(), may_be=self._may_be_overtaken,
+                    interventions.supersede, activity=activity, newer=newer, now=self._clock.now(),
+                    may_be=self._may_be_overtaken,
                 )):
-                    wish.ask()
+                    cancellation.request()
 
     def _nudge(self, activity: ActivityId) -> None:
-        wish = self._wish_of(activity)
-        if wish is not None:
-            wish.nudge()
+        cancellation = self._cancellation_of(activity)
+        if cancellation is not None:
+            cancellation.nudge()
 
-    def _wish_of(self, activity: ActivityId) -> Wish | None:
+    def _cancellation_of(self, activity: ActivityId) -> Cancellation | None:
         return next((running[1] for running in self._running.values() if running and running[0] == activity), None)
 
     async def _drain(self, lane: EnvironmentId) -> None:
@@ -158,23 +158,23 @@ class Lanes:
         try:
             goes_on = True
             while goes_on:
-                with self._net.contain(item) as tried:
-                    goes_on = await self._carry_next(lane)
+                with self._boundary.contain(item) as tried:
+                    goes_on = await self._run_next(lane)
                 if tried.failed:
                     await asyncio.sleep(min(tried.again_in, LONGEST_PAUSE_SECONDS))
         finally:
             self._running.pop(lane, None)
             self.wake()   # something may have come between the last look and now
 
-    async def _carry_next(self, lane: EnvironmentId) -> bool:
-        """Carry what comes next in a lane. False: there is nothing, or a newer deployd has to do it."""
+    async def _run_next(self, lane: EnvironmentId) -> bool:
+        """Run what comes next in a lane. False: there is nothing, or a newer deployd has to do it."""
         activity = await self._store.read(lambda db: activities.next_of_lane(db, lane))
         if activity is None:
             return False
-        wish = Wish()
-        self._running[lane] = (activity.id, wish)
+        cancellation = Cancellation()
+        self._running[lane] = (activity.id, cancellation)
         try:
-            await self._carry(activity, wish)
+            await self._execute(activity, cancellation)
         except TableUnknown as error:
             log.error("activity_left_alone", what=error.what)
             self._left_alone[lane] = error.what
@@ -185,5 +185,5 @@ class Lanes:
 def _nothing_stuck(activity: ActivityId) -> NothingStuck:
     return NothingStuck(
         f"no undo of activity {activity} is stuck",
-        mend="`deployd activities` shows what each waits for; one that is tried just now has to end first",
+        hint="`deployd activities` shows what each waits for; one that is tried just now has to end first",
     )

@@ -1,4 +1,14 @@
-"""One line of an activity log, as it stands in the file. Pure."""
+"""One line of an activity log: as it stands in the file, and as a terminal shows it. Pure.
+
+No colours, and the pusher's git adds `remote:` in front:
+
+    ▸ build
+        shop  composer install
+        shop  │ Installing dependencies from lock file
+    ✗ the build hook of shop ended with exit code 1   .magento.app.yaml:12
+      | npm ERR! missing script: build
+      hint: …
+"""
 
 from __future__ import annotations
 
@@ -7,6 +17,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from deployd.activity.colours import STYLES, Span
+
+END_MARKS = {"success": "✓", "failed": "✗", "cancelled": "■", "superseded": "■"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +35,7 @@ class Line:
     app: str = ""
     where: str = ""
     more: tuple[str, ...] = ()
-    """Evidence and mend of an error; evidence of a warning."""
+    """Evidence and hint of an error; evidence of a warning."""
     colours: tuple[Span, ...] = ()
     """Of a program's output; see `colours.py`."""
 
@@ -44,6 +56,29 @@ def parse_line(raw: bytes | str) -> Line | None:
         return Line(**{**values, "more": tuple(values["more"]), "colours": colours})
     except (ValueError, TypeError, KeyError):
         return None
+
+
+def render_line(line: Line) -> list[str]:
+    """The text of one line, several for an error."""
+    who = f"{line.app}  " if line.app else ""
+    match line.kind:
+        case "phase":
+            return [f"▸ {line.text}"]
+        case "output":
+            return [f"    {who}│ {line.text}"]
+        case "warn":
+            return [f"  ! {line.text}", *(f"    {item}" for item in line.more)]
+        case "done":
+            return [f"  ✓ {line.text}"]
+        case "error":
+            head = f"✗ {line.phase + ': ' if line.phase else ''}{line.text}"
+            return [f"{head}   {line.where}" if line.where else head, *(f"  {item}" for item in line.more)]
+        case "held":
+            return [f"■ {line.text}", *(f"  {item}" for item in line.more)]
+        case "end":
+            return [f"{END_MARKS.get(line.where, '•')} {line.text}"]
+        case _:
+            return [f"    {who}{line.text}"]
 
 
 def _span(values: Any) -> Span:

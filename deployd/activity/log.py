@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -31,25 +32,27 @@ log = structlog.get_logger()
 LARGEST_LOG_BYTES = 20_000_000
 LONGEST_TEXT = 16_000
 READ_BYTES = 1_000_000
+RECENT = 2_000
+"""Lines of a log that is written that are kept in memory."""
 
 
 class Tell:
     """What the steps of one activity say to people."""
 
     def __init__(
-        self, path: Path, clock: Clock, masker: Masker, wake: Callable[[], None],
+        self, path: Path, clock: Clock, masker: Masker, written: Callable[[Line], None],
         now: Callable[[str], None] = lambda phase: None,
     ) -> None:
         """
         Args:
-            wake: Called when there is another line.
+            written: Called with each line that stands in the file.
             now: Called with the phase that begins; empty: there is none any more.
         """
         self._path = path
         self._now = now
         self._clock = clock
         self._masker = masker
-        self._wake = wake
+        self._written = written
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self._bytes = os.fstat(self._file).st_size
@@ -80,12 +83,12 @@ class Tell:
 
     def error(self, error: DeployError) -> None:
         """What went wrong, where, what was seen and how to mend it."""
-        more = tuple(f"| {line}" for line in error.evidence) + ((f"mend: {error.mend}",) if error.mend else ())
+        more = tuple(f"| {line}" for line in error.evidence) + ((f"hint: {error.hint}",) if error.hint else ())
         self._write("error", error.what, where=error.where, more=more)
 
-    def held(self, text: str, *, mend: str) -> None:
+    def held(self, text: str, *, hint: str) -> None:
         """It waits until somebody lets it go on; whoever pushed is told so and need not look on."""
-        self._write("held", text, more=(f"mend: {mend}",))
+        self._write("held", text, more=(f"hint: {hint}",))
 
     def end(self, state: str, text: str) -> None:
         """The last line: how the activity ended."""
@@ -116,11 +119,11 @@ class Tell:
             self.clean(where), tuple(_short(self.clean(item)) for item in more),
             colours if plain == shown else (),   # a secret was masked: they would lie elsewhere now
         )
-        self._append(write_line(line) + b"\n")
-        self._wake()
+        if self._append(write_line(line) + b"\n"):
+            self._written(line)
 
-    def _append(self, data: bytes) -> None:
-        """One line, whole. What an earlier one left torn ends with a line break of its own."""
+    def _append(self, data: bytes) -> bool:
+        """One line, whole, or False. What an earlier one left torn ends with a line break of its own."""
         if self._torn:
             data = b"\n" + data
         try:
@@ -134,8 +137,9 @@ class Tell:
             self._torn = self._torn or written > 0
             self._number -= 1
             self._lost += 1
-        else:
-            self._torn = False
+            return False
+        self._torn = False
+        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +169,8 @@ class Logs:
         self._masker = masker or Masker(())
         self._followers: dict[ActivityId, set[asyncio.Event]] = {}
         self._phases: dict[ActivityId, PhaseNow] = {}
+        self._recent: dict[ActivityId, deque[Line]] = {}
+        """Last lines of what is written now, so that hundreds who follow a log do not read its file at each line."""
         self.stopping = False
         """The daemon stops: followers end before their activities do."""
 
@@ -179,7 +185,7 @@ class Logs:
     def open(self, activity: ActivityId) -> Tell:
         """The log of an activity, to write; goes on where it ended."""
         return Tell(
-            self.path(activity), self._clock, self._masker, lambda: self._wake(activity),
+            self.path(activity), self._clock, self._masker, lambda line: self._note_line(activity, line),
             lambda phase: self._note_phase(activity, phase),
         )
 
@@ -187,11 +193,16 @@ class Logs:
         """What an activity does now; None: nothing, or it has not said so yet."""
         return self._phases.get(activity)
 
+    def _note_line(self, activity: ActivityId, line: Line) -> None:
+        self._recent.setdefault(activity, deque(maxlen=RECENT)).append(line)
+        self._wake(activity)
+
     def _note_phase(self, activity: ActivityId, phase: str) -> None:
         if phase:
             self._phases[activity] = PhaseNow(phase, self._clock.now())
-        else:
+        else:   # it is written no more
             self._phases.pop(activity, None)
+            self._recent.pop(activity, None)
 
     def path(self, activity: ActivityId) -> Path:
         return self.folder / f"{activity}.jsonl"
@@ -206,7 +217,7 @@ class Logs:
         self._followers.setdefault(activity, set()).add(event)
         return Follower(
             self.path(activity), event, after, lambda: self._forget(activity, event), lambda: self.stopping,
-            lambda: self._how_ended(activity),
+            lambda: self._how_ended(activity), lambda: self._recent.get(activity, ()),
         )
 
     def end_followers(self) -> None:

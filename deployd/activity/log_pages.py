@@ -10,8 +10,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from deployd.activity.line import Line, parse_line
-from deployd.activity.render import render_line
+from deployd.activity.line import Line, parse_line, render_line
 
 PHASE_MARK = b'"kind": "phase"'
 

@@ -1,7 +1,7 @@
 """What to do next, from what is written alone. Pure: the same journal always gives the same answer.
 
     forwards:   Do every step in order ──────────────────────────────► Finish(success)
-    a failure or a wish before the switch:  Undo every started step, last first ──► Finish(failed, cancelled, …)
+    a failure or a cancellation before the switch:  Undo every started step, last first ──► Finish(failed, cancelled, …)
     a failure after the switch:             go on; nothing is undone ──► Finish(failed)
 
 The switch itself is never undone. It fails only when it was certainly not done; then the others are undone.
@@ -59,11 +59,11 @@ class Finish:
 Move = Do | Undo | Wait | Finish
 
 ENDS: dict[str, State] = {"superseded": "superseded", HELD: "pending"}
-"""{what was wished: how it ends}; all else is a cancel. Who is held waits, and is done anew one day."""
+"""{what was asked for: how it ends}; all else is a cancel. Who is held waits, and is done anew one day."""
 
 
 def past_the_way_back(table: Table[Any, Any], journal: Journal) -> bool:
-    """Whether the switch was begun and not refused for certain. From then on wishes come too late."""
+    """Whether the switch was begun and not refused for certain. From then on cancellations come too late."""
     last = journal.last(table.switch) if table.switch else None
     return last is not None and last.event in (STARTED, DONE, IN_DOUBT, AGAIN_AT)
 
@@ -73,10 +73,15 @@ def has_touched_visitors(table: Table[Any, Any], journal: Journal) -> bool:
     return any(journal.last(step.name) for step in table.steps if step.visitors is not Visitors.AS_BEFORE)
 
 
+def has_touched_live(table: Table[Any, Any], journal: Journal) -> bool:
+    """Whether a step was begun that changes what is live: whoever looks after it would be in the way."""
+    return any(journal.last(step.name) for step in table.steps if step.phase not in table.quiet_phases)
+
+
 def next_move(table: Table[Any, Any], journal: Journal) -> Move:
     """What to do now. Given to the end it always finishes: whatever is written brings the next move nearer to it."""
-    failure, wish = journal.failure(), journal.wish()
-    if (failure or wish) and not past_the_way_back(table, journal):
+    failure, cancellation = journal.failure(), journal.cancellation()
+    if (failure or cancellation) and not past_the_way_back(table, journal):
         return _back_out(table, journal)
     for step in table.steps:
         last = journal.last(step.name)
@@ -97,14 +102,14 @@ def _back_out(table: Table[Any, Any], journal: Journal) -> Move:
         if last.event == STUCK:
             return Wait(step, datetime.fromisoformat(last.result or last.at.isoformat()), Undo(step))
         return Undo(step)   # started is enough: it may be half made
-    failure, wish = journal.failure(), journal.wish()
+    failure, cancellation = journal.failure(), journal.cancellation()
     skipped = [(step.name, last.said) for step in table.steps
                if (last := journal.last(step.name)) and last.event == SKIPPED]
     left = "".join(f"; {name.replace('_', ' ')} is not undone, {said}" for name, said in skipped)
     if failure is not None:
         return Finish("failed", failure.said + left)
-    assert wish is not None
-    return Finish(ENDS.get(wish.result or "", "cancelled"), wish.said + left)
+    assert cancellation is not None
+    return Finish(ENDS.get(cancellation.result or "", "cancelled"), cancellation.said + left)
 
 
 __all__ = ["FAILED", "Do", "Finish", "Move", "Undo", "Wait", "next_move", "past_the_way_back"]

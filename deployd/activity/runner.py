@@ -1,8 +1,8 @@
-"""The loop that carries an activity from step to step: intent is durable before the act, the outcome after it.
+"""The loop that takes an activity from step to step: intent is durable before the act, the outcome after it.
 
-One of the three places that catch every exception (the others are `supervised` and `net.py`): an expected error is
-told, anything else is a bug of deployd, and is told as one. Whatever happens here, the journal says it, and `next_move`
-decides what follows.
+One of the three places that catch every exception (the others are `supervised.py` and `error_boundary.py`): an expected
+error is told, anything else is a bug of deployd, and is told as one. Whatever happens here, the journal says it, and
+`next_move` decides what follows.
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 from deployd.activity import parallel
-from deployd.activity.explain import as_transient, explain, unwrap
-from deployd.activity.holding import Holding, Limits
+from deployd.activity.cancellation import Cancellation, CancellationCame, Hold, TimeOver
+from deployd.activity.incidents import as_transient, explain, unwrap
 from deployd.activity.journal import (
     AGAIN_AT,
+    CANCELLATION,
     DONE,
     FAILED,
     IN_DOUBT,
@@ -25,15 +26,16 @@ from deployd.activity.journal import (
     STUCK,
     UNDOING,
     UNDONE,
-    WISH,
     Journal,
     write_result,
 )
+from deployd.activity.journal_store import JournalStore
+from deployd.activity.lease import Lease
+from deployd.activity.limits import Limits
 from deployd.activity.log import Tell
 from deployd.activity.machine import Finish, Undo, Wait, next_move, past_the_way_back
-from deployd.activity.slots import NOTHING_MORE, Need, NeverFits
+from deployd.activity.slots import NeverFits
 from deployd.activity.table import NO_WAY_BACK, Step, Table, Visitors
-from deployd.activity.wish import Hold, TimeOver, Wish, WishCame
 from deployd.clock import Clock
 from deployd.errors import DeployError, Transient
 from deployd.state.activities import Activity
@@ -54,50 +56,40 @@ class Overran(DeployError):
     code: ClassVar[str] = "step-overran"
 
 
-class JournalStore(Protocol):
-    async def read(self) -> Journal: ...
-
-    async def write(self, step: str, event: str, *, result: str | None = None, said: str = "") -> None:
-        """Durable when it returns."""
-        ...
-
-
 async def _nothing_more(journal: Journal) -> None:
     """What is done, when nobody says otherwise, when an undo is stuck."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """Everything that carrying one activity needs."""
+    """Everything that running one activity needs."""
 
     activity: Activity
     table: Table[Any, Any]
     host: Any
     view_of: Callable[[Activity, Journal], Any]
     journal: JournalStore
-    wish: Wish
+    cancellation: Cancellation
     tell: Tell
     limits: Limits
     clock: Clock
-    need_of: Callable[[Step, Any], Need] = lambda step, view: NOTHING_MORE
-    """(step, view) -> the memory that its phase needs"""
     when_stuck: Callable[[Journal], Coroutine[Any, Any, None]] = _nothing_more
     """Done while an undo that is stuck waits for its next try. Raises nothing that it can help."""
 
 
 async def run(run: Run) -> Finish:
-    """Carry an activity to its end; may be called again after any crash."""
+    """Run an activity to its end; may be called again after any crash."""
     phase, began = "", run.clock.now()
-    async with Holding(run.activity, run.table, run.limits, run.tell) as holding:
+    async with Lease(run.activity, run.table, run.limits, run.tell) as lease:
         while True:
             journal = await run.journal.read()
-            run.wish.too_late = past_the_way_back(run.table, journal)
+            run.cancellation.too_late = past_the_way_back(run.table, journal)
             move = next_move(run.table, journal)
             if isinstance(move, Finish):
                 return move
             if isinstance(move, Wait):
                 if not await _waited(run, move):
-                    continue   # a wish came; the journal has it
+                    continue   # a cancellation came; the journal has it
                 move = move.then
             if isinstance(move, Undo):
                 await _undo(run, move.step, journal)
@@ -108,17 +100,18 @@ async def run(run: Run) -> Finish:
                 phase = move.step.phase
                 began = _begin_of(run, phase, journal)
                 run.tell.phase(phase)
-            if await _has_room(run, holding, move.step, journal):
+            if await _has_room(run, lease, move.step, journal):
                 await _do(run, move.step, journal)
 
 
-async def _has_room(run: Run, holding: Holding, step: Step, journal: Journal) -> bool:
-    """Wait for what the step needs. False: a wish came, or it can never have it; the journal says which."""
+async def _has_room(run: Run, lease: Lease, step: Step, journal: Journal) -> bool:
+    """Wait for what the step needs. False: a cancellation came, or it can never have it; the journal says which."""
     try:
-        async with run.wish.limit(None, may_end=not run.wish.too_late):
-            need = NOTHING_MORE if holding.has(step) else run.need_of(step, run.view_of(run.activity, journal))
-            await holding.ensure(step, journal, need)
-    except WishCame:
+        async with run.cancellation.limit(None, may_end=not run.cancellation.too_late):
+            if step.admission is not None and not lease.has(step):
+                view = run.view_of(run.activity, journal)
+                await lease.ensure(step, journal, step.admission.need(view, run.host, run.limits.memory_mb))
+    except CancellationCame:
         return False
     except NeverFits as error:
         await run.journal.write(step.name, STARTED)
@@ -132,15 +125,15 @@ async def _do(run: Run, step: Step, journal: Journal) -> None:
     may_end = not final and not past_the_way_back(run.table, journal)
     await run.journal.write(step.name, STARTED)   # intent: durable before the act
     try:
-        async with run.wish.limit(step.limit_seconds, may_end=may_end):
+        async with run.cancellation.limit(step.limit_seconds, may_end=may_end):
             result = write_result(await parallel.do(step, run.view_of(run.activity, journal), run.host, run.tell))
-    except WishCame:
-        return   # the wish is in the journal already
+    except CancellationCame:
+        return   # the cancellation is in the journal already
     except Hold as hold:
-        await run.journal.write("", WISH, result=HELD, said=run.tell.clean(str(hold)))
+        await run.journal.write("", CANCELLATION, result=HELD, said=run.tell.clean(str(hold)))
     except TimeOver:
         await _failed(run, step, _overran(step, step.limit_seconds), journal)
-    except Exception as error:   # noqa: BLE001  the one net: expected errors are told, bugs get an incident
+    except Exception as error:   # noqa: BLE001  the boundary of steps: expected errors are told, bugs get an incident
         await _judge(run, step, unwrap(error), journal)
     except asyncio.CancelledError as error:
         if _is_stopping():
@@ -183,13 +176,13 @@ async def _undo(run: Run, step: Step, journal: Journal) -> None:
     try:
         async with scope:
             found = await parallel.undo(step, run.view_of(run.activity, journal), run.host, run.tell)
-    except Exception as error:   # noqa: BLE001  the one net: an undo that fails is stuck, shown, and tried again
+    except Exception as error:   # noqa: BLE001  the boundary of undos: an undo that fails is stuck, shown, and tried again
         cause = _overran(step, step.undo_limit_seconds) if scope.expired() else unwrap(error)
         told = explain(cause, run.activity.id, _words(step))
         pause = min(UNDO_AGAIN_SECONDS * 2 ** journal.count(step.name, STUCK), LONGEST_PAUSE_OF_AN_UNDO_SECONDS)
         run.tell.error(DeployError(
             f"cannot undo {_words(step)}, done again in {pause:.0f} s: {told.what}",
-            where=told.where, evidence=told.evidence, mend=told.mend,
+            where=told.where, evidence=told.evidence, hint=told.hint,
         ))
         await run.journal.write(step.name, STUCK, result=_in(run, pause), said=run.tell.clean(told.what))
     else:
@@ -197,7 +190,7 @@ async def _undo(run: Run, step: Step, journal: Journal) -> None:
 
 
 async def _waited(run: Run, wait: Wait) -> bool:
-    """Wait until the moment. False: a wish ended it, or there is nothing to wait for any more.
+    """Wait until the moment. False: a cancellation ended it, or there is nothing to wait for any more.
 
     A clock that was set back makes it no longer than any wait is.
     """
@@ -205,9 +198,9 @@ async def _waited(run: Run, wait: Wait) -> bool:
     if isinstance(wait.then, Undo):   # who backs out already is not hurried by a cancel
         return await _waited_stuck(run, wait.step, seconds)
     try:
-        async with run.wish.limit(None, may_end=not run.wish.too_late):
+        async with run.cancellation.limit(None, may_end=not run.cancellation.too_late):
             await asyncio.sleep(seconds)
-    except WishCame:
+    except CancellationCame:
         return False
     return True
 
@@ -221,7 +214,7 @@ async def _waited_stuck(run: Run, step: Step, seconds: float) -> bool:
     try:
         async with asyncio.TaskGroup() as group:
             telling = group.create_task(run.when_stuck(journal), name="what a stuck undo means")
-            await run.wish.pause(seconds)
+            await run.cancellation.pause(seconds)
             telling.cancel()   # the undo comes first
     finally:
         run.limits.waits.done(run.activity.id)

@@ -15,8 +15,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import ClassVar
 
+from deployd.activity.admission import NOTHING_MORE, Need
+from deployd.activity.error_boundary import ErrorBoundary
 from deployd.activity.memory import Memory
-from deployd.activity.net import Net
 from deployd.errors import DeployError
 
 LOOK_AGAIN_SECONDS = 2.0
@@ -29,35 +30,19 @@ class NeverFits(DeployError):
     code: ClassVar[str] = "never-fits"
 
 
-@dataclass(frozen=True, slots=True)
-class Need:
-    """What is wanted beside a slot."""
-
-    memory_mb: int = 0
-    what: str = ""
-    """For people: `the build`."""
-    slot: bool = True
-    """False: there is nothing to do for which others would have to wait."""
-    is_production: bool = False
-    """It comes before what else its project has waiting, and has a part of the share for itself."""
-
-
-NOTHING_MORE = Need()
-
-
 @dataclass(eq=False)
 class _Waiter:
     need: Need
     tell: Callable[[str], None]
     turn: asyncio.Future[None]
-    net: Net
+    boundary: ErrorBoundary
     told: str = ""
 
     def wait_for(self, kind: str, why: str) -> None:
         """Tell why it waits, once for each kind of reason: figures change all the time."""
         if kind != self.told:
             self.told = kind
-            with self.net.contain("telling who waits"):   # whoever hears it: the others are served
+            with self.boundary.contain("telling who waits"):   # whoever hears it: the others are served
                 self.tell(why)
 
 
@@ -66,7 +51,7 @@ class Slots:
 
     def __init__(
         self, count: int, memory: Memory | None = None, *, what: str = "slots",
-        share_of: Callable[[str], int] | None = None, of_production: int = 0, net: Net | None = None,
+        share_of: Callable[[str], int] | None = None, of_production: int = 0, boundary: ErrorBoundary | None = None,
     ) -> None:
         """
         Args:
@@ -79,7 +64,7 @@ class Slots:
         self._what = what
         self._share_of = share_of or (lambda project: count)
         self._of_production = of_production
-        self._net = net or Net("slots")
+        self._boundary = boundary or ErrorBoundary("slots")
         self._held: Counter[str] = Counter()
         self._waiting: OrderedDict[str, deque[_Waiter]] = OrderedDict()
         self._looks_again: asyncio.TimerHandle | None = None
@@ -112,7 +97,7 @@ class Slots:
         if self._memory is not None and need.memory_mb > self._memory.total_mb:
             raise NeverFits(
                 f"{need.what} needs {need.memory_mb} MB of memory, and all there can be is {self._memory.total_mb} MB",
-                mend="lower build.memory_mb, or raise limits.memory_mb when the host has more",
+                hint="lower build.memory_mb, or raise limits.memory_mb when the host has more",
             )
         if not need.slot:
             yield
@@ -127,7 +112,7 @@ class Slots:
             self._give_back(project, need)
 
     async def _take(self, project: str, need: Need, on_wait: Callable[[str], None]) -> None:
-        waiter = _Waiter(need, on_wait, asyncio.get_running_loop().create_future(), self._net)
+        waiter = _Waiter(need, on_wait, asyncio.get_running_loop().create_future(), self._boundary)
         if self._waiting:
             obstacle = self._own_share(project, need) or self._obstacle(need)
             waiter.wait_for(*(obstacle or ("turn", "others come first")))
@@ -230,7 +215,7 @@ class Slots:
 
     def _look_again(self) -> None:
         self._looks_again = None
-        with self._net.contain("looking at the memory again") as tried:
+        with self._boundary.contain("looking at the memory again") as tried:
             self._serve()
         if tried.failed:   # no descriptor was left to ask the kernel with, say
             self._look_again_later()

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import structlog
 
-from deployd.activity.net import Net, until
+from deployd.activity.error_boundary import ErrorBoundary, until
 
 log = structlog.get_logger()
 
@@ -18,23 +18,23 @@ T = TypeVar("T")
 
 async def supervised(
     name: str, once: Callable[[], Awaitable[None]], *, first_seconds: float = 1.0, longest_seconds: float = 60.0,
-    net: Net | None = None,
+    boundary: ErrorBoundary | None = None,
 ) -> None:
     """Run something for ever: when it ends or fails it is logged and started again, after a growing pause.
 
     Args:
-        net: Is told failures; the task counts as well again when it has run for `longest_seconds`.
+        boundary: Is told failures; the task counts as well again when it has run for `longest_seconds`.
     """
-    net = net or Net("tasks")
+    boundary = boundary or ErrorBoundary("tasks")
     pause = first_seconds
     while True:
         began = asyncio.get_running_loop().time()
         try:
-            with until(partial(net.succeeded, name), longest_seconds):
+            with until(partial(boundary.succeeded, name), longest_seconds):
                 await once()
             log.warning("task_ended", task=name)   # eternal tasks do not end
-        except Exception as error:   # noqa: BLE001  the net of tasks: it is told, and the task begins anew
-            net.failed(name, error)
+        except Exception as error:   # noqa: BLE001  the boundary of tasks: it is told, and the task begins anew
+            boundary.failed(name, error)
             log.warning("task_failed", task=name, again_in=pause)
         if asyncio.get_running_loop().time() - began > longest_seconds:
             pause = first_seconds

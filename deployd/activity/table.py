@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any, ClassVar, Generic, TypeVar
 
+from deployd.activity.admission import Admission, Pool
 from deployd.errors import DeployError
 
 View = TypeVar("View")
@@ -63,7 +64,7 @@ class TableUnknown(DeployError):
 
 
 @dataclass(frozen=True, slots=True)
-class Beside:
+class Parallel:
     """What does not depend on a step and is done while it runs, so that nobody waits for it later.
 
     The journal knows it by that step alone: it begins, ends and fails with it, has its limit, and is undone after it.
@@ -82,12 +83,18 @@ class Step:
     limit_seconds: float
     visitors: Visitors
     after_restart: Restart
-    beside: Beside | None = None
+    admission: Admission | None = None
+    """None: it begins at once."""
+    parallel: Parallel | None = None
     undo_limit_seconds: float = 300
 
     @property
     def name(self) -> str:
         return self.do.__name__
+
+    @property
+    def pool(self) -> Pool | None:
+        return self.admission.pool if self.admission else None
 
 
 @dataclass(frozen=True)
@@ -97,6 +104,8 @@ class Table(Generic[View, Host]):
     name: str
     version: int
     steps: tuple[Step, ...] = field(default=())
+    quiet_phases: frozenset[str] = frozenset()
+    """Those that change nothing that is live."""
 
     def without(self, *phases: str) -> Table[View, Host]:
         """The same table without some phases."""

@@ -14,6 +14,7 @@ from typing import Literal
 
 from deployd.activity.journal import (
     AGAIN_AT,
+    CANCELLATION,
     DONE,
     FAILED,
     IN_DOUBT,
@@ -22,7 +23,6 @@ from deployd.activity.journal import (
     STUCK,
     UNDOING,
     UNDONE,
-    WISH,
 )
 from deployd.state.entries import Entry
 
@@ -110,7 +110,7 @@ def timeline_of(entries: Sequence[Entry], phases: Mapping[str, str]) -> Timeline
     """
     bars: dict[tuple[str, bool], Bar] = {}
     for entry in entries:
-        if not entry.step or entry.event == WISH or entry.event not in STATES:
+        if not entry.step or entry.event == CANCELLATION or entry.event not in STATES:
             continue
         key = (entry.step, entry.event in UNDOES)
         bars[key] = _after(bars.get(key), entry, phases)

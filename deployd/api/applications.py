@@ -114,7 +114,7 @@ def _refuse_unless_let(route: ApiRoute, request: web.Request, caller: Caller, ca
     if route.action is None:
         return
     if caller == NOBODY:
-        raise Unauthorized("this needs a token", mend="send it as `Authorization: Bearer …`")
+        raise Unauthorized("this needs a token", hint="send it as `Authorization: Bearer …`")
     if route.method != "GET":
         callers.refuse_remembered(request)
     refuse_unless_may(caller, route.action)

@@ -76,4 +76,4 @@ def parse_body(data: bytes, kind: type[B]) -> B:
     except ValidationError as error:
         found = tuple(f"{'.'.join(map(str, item['loc'])) or 'body'}: {item['msg']}" for item in error.errors())
         raise Unusable("the body cannot be used", evidence=found,
-                       mend="send JSON as /api/v1/openapi.json describes it") from None
+                       hint="send JSON as /api/v1/openapi.json describes it") from None

@@ -1,4 +1,4 @@
-"""What a caller of the API is told when something cannot be had or done: JSON, {code, what, where, mend}."""
+"""What a caller of the API is told when something cannot be had or done: JSON, {code, what, where, hint}."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ class ErrorShape:
     """Stable; for programs."""
     what: str
     where: str
-    mend: str
+    hint: str
     evidence: tuple[str, ...]
 
 
 def told(error: DeployError) -> web.Response:
     """An expected error as an answer."""
     body = ErrorShape(
-        code=error.code, what=error.what, where=error.where, mend=error.mend, evidence=tuple(error.evidence),
+        code=error.code, what=error.what, where=error.where, hint=error.hint, evidence=tuple(error.evidence),
     )
     return web.json_response(asdict(body), status=status_of(error), headers=headers_of(error))
 
@@ -53,7 +53,7 @@ def _unroutable(request: web.Request, error: web.HTTPException) -> web.Response:
         405: f"{request.path} does not take {request.method}",
     }.get(error.status, error.reason)
     kind = NotFound if error.status == 404 else Unusable
-    answer = told(kind(what, where=request.path, mend="GET /api/v1/openapi.json lists what there is"))
+    answer = told(kind(what, where=request.path, hint="GET /api/v1/openapi.json lists what there is"))
     answer.set_status(error.status)
     if "Allow" in error.headers:
         answer.headers["Allow"] = error.headers["Allow"]

@@ -151,7 +151,7 @@ def _proved(ask: client.ClientV2, order: messages.OrderResource) -> bool | None:
             failed = [offered.error for offered in seen.body.challenges if offered.error is not None]
             raise NotIssued(
                 "; ".join(error.detail or str(error.typ) for error in failed) or f"the proof is {seen.body.status}",
-                mend="the name must lead to this host, and port 80 must be open to everybody",
+                hint="the name must lead to this host, and port 80 must be open to everybody",
             )
     return True
 
@@ -176,7 +176,7 @@ def _told(directory: str) -> Iterator[None]:
         raise NotIssued(f"the authority answered what nobody understands: {error}", where=directory) from None
     except requests.RequestException as error:
         raise NotIssued(f"the authority cannot be reached: {type(error).__name__}", where=directory,
-                        evidence=(str(error),), mend="see whether this host reaches it") from None
+                        evidence=(str(error),), hint="see whether this host reaches it") from None
     except CertificateUnusable as error:
         raise NotIssued(f"the authority sent what is no certificate: {error.what}", where=directory) from None
 

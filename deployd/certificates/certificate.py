@@ -61,7 +61,7 @@ def parse_certificate(chain: str, key: str, where: str = "") -> Certificate:
         Encoding.DER, PublicFormat.SubjectPublicKeyInfo,
     ):
         raise CertificateUnusable("the key is not the one of the certificate", where=where,
-                                  mend="name the key with which the certificate was asked for")
+                                  hint="name the key with which the certificate was asked for")
     return Certificate(chain, key, _names(found), found.not_valid_before_utc, found.not_valid_after_utc)
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from deployd.activity.error_boundary import ErrorBoundary
 from deployd.activity.journal import read_result
-from deployd.activity.net import Net
 from deployd.ids import ActivityId, ProjectId
 from deployd.release.version import Version
 from deployd.settings import Settings
@@ -22,7 +22,7 @@ class HttpsHosts:
 
     store: Store
     settings: Settings
-    net: Net = field(default_factory=lambda: Net("certificates"))
+    boundary: ErrorBoundary = field(default_factory=lambda: ErrorBoundary("certificates"))
     _hosts: dict[ActivityId, frozenset[str]] = field(default_factory=dict)
 
     async def hosts(self) -> dict[str, ProjectId]:
@@ -31,11 +31,11 @@ class HttpsHosts:
         live = [row for row in found if row.id.project in self.settings.projects]
         for gone in self._hosts.keys() - {row.activity for row in live}:
             del self._hosts[gone]
-        self.net.keep_only((f"{READING}{row.id}" for row in live), beginning=READING)
+        self.boundary.keep_only((f"{READING}{row.id}" for row in live), beginning=READING)
         hosts: dict[str, ProjectId] = {}
         for row in live:
             if row.activity not in self._hosts:
-                with self.net.contain(f"{READING}{row.id}"):
+                with self.boundary.contain(f"{READING}{row.id}"):
                     self._hosts[row.activity] = await self._read(row.activity)
             hosts.update(dict.fromkeys(self._hosts.get(row.activity, ()), row.id.project))
         return hosts

@@ -51,7 +51,7 @@ class LocalAuthority:
         except ValueError as error:   # a name that no certificate can hold: letters that are not ASCII, mostly
             raise NotIssued(
                 f"no certificate can be made for this name: {error}", where=host,
-                mend="write the name in its ASCII form (xn--…) in the routes or domains",
+                hint="write the name in its ASCII form (xn--…) in the routes or domains",
             ) from None
 
     def _issue(self, host: str) -> Certificate:

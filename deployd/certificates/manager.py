@@ -15,7 +15,7 @@ from typing import ClassVar
 
 import structlog
 
-from deployd.activity.net import Net
+from deployd.activity.error_boundary import ErrorBoundary
 from deployd.certificates.authority import Authority, NotIssued
 from deployd.certificates.certificate import Certificate, CertificateUnusable, parse_certificate
 from deployd.certificates.hosts import HttpsHosts
@@ -61,14 +61,14 @@ class CertificateManager:
 
     def __init__(
         self, hosts: HttpsHosts, storage: Storage, clock: Clock, authority: Authority | None,
-        own: tuple[OwnCertificate, ...] = (), *, net: Net | None = None,
+        own: tuple[OwnCertificate, ...] = (), *, boundary: ErrorBoundary | None = None,
     ) -> None:
         """
         Args:
             authority: Who signs; None: nobody is asked.
             own: The operator's, which win.
         """
-        self._net = net or Net("certificates")
+        self._boundary = boundary or ErrorBoundary("certificates")
         self._wanted = hosts
         self._store, self._router = storage.store, storage.router
         self._clock = clock
@@ -90,7 +90,7 @@ class CertificateManager:
 
     async def serve(self) -> None:
         while True:
-            with self._net.contain("a round"):
+            with self._boundary.contain("a round"):
                 await self.round()
             await asyncio.sleep(LOOK_SECONDS)
 
@@ -99,12 +99,12 @@ class CertificateManager:
         await self._look()
         for host in sorted(self._hosts):
             # What goes wrong unexpectedly stands in the host's own refusal, and is shown with it.
-            with self._net.contain(f"{ASKING}{host}", shown=False) as tried:
+            with self._boundary.contain(f"{ASKING}{host}", shown=False) as tried:
                 if self._is_due(host) and self._may_ask():
                     await self._ask(host)
             if tried.error is not None:
                 self._refuse(host, tried.error)
-        self._net.keep_only((f"{ASKING}{host}" for host in self._hosts), beginning=ASKING)
+        self._boundary.keep_only((f"{ASKING}{host}" for host in self._hosts), beginning=ASKING)
 
     def known(self) -> list[HostCertificate]:
         """Every host, by name."""
@@ -132,12 +132,13 @@ class CertificateManager:
             shown |= {host: certificate for host in self._hosts if covers(certificate.names, host)}
         not_shown = self._router.show(shown)
         for host, why in not_shown.items():
-            self._net.failed(f"{SHOWING}{host}", NotShown(f"its certificate cannot be laid out: {why}", where=host))
-        self._net.keep_only((f"{SHOWING}{host}" for host in not_shown), beginning=SHOWING)
+            error = NotShown(f"its certificate cannot be laid out: {why}", where=host)
+            self._boundary.failed(f"{SHOWING}{host}", error)
+        self._boundary.keep_only((f"{SHOWING}{host}" for host in not_shown), beginning=SHOWING)
         over = {host for host, item in self._kept.items()
                 if host not in self._hosts and item.ends + KEPT_AFTER_END < now}
         for host in over:
-            with self._net.contain(f"dropping the certificate of {host}", shown=False):
+            with self._boundary.contain(f"dropping the certificate of {host}", shown=False):
                 self._store.drop(host)
         self._kept = {host: item for host, item in self._kept.items() if host not in over}
 

@@ -14,8 +14,7 @@ from typing import Any
 
 import click
 
-from deployd.activity.line import Line
-from deployd.activity.render import render_line
+from deployd.activity.line import Line, render_line
 from deployd.cli.client import Client, DaemonUnreachable, open_client
 from deployd.cli.command import ask, run_asking
 from deployd.cli.exit_status import FAILED, INTERRUPTED
@@ -108,7 +107,7 @@ async def _follow(socket: Path, activity: int, screen: Screen) -> None:
     while not screen.state:
         began = loop.time()
         broken = DaemonUnreachable(f"the log of activity {activity} broke off",
-                                   mend=f"`deployd log -f {activity}` goes on when the daemon is there again")
+                                   hint=f"`deployd log -f {activity}` goes on when the daemon is there again")
         try:
             async with open_client(socket) as client:
                 async for raw in client.stream(log_path(activity), follow=1, after=screen.last):

@@ -44,4 +44,4 @@ def _finding(error: DeployError, place: Place, tree: Tree) -> Finding:
     except OSError:
         lines = []
     excerpt = lines[place.line - 1] if place.line <= len(lines) else ""
-    return Finding("error", error.code, place, error.what, error.mend, excerpt=excerpt)
+    return Finding("error", error.code, place, error.what, error.hint, excerpt=excerpt)

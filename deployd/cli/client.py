@@ -30,7 +30,7 @@ class Refused(DeployError):
     def __init__(self, status: int, told: Mapping[str, Any]) -> None:
         super().__init__(
             str(told.get("what", f"the daemon answered with status {status}")), where=str(told.get("where", "")),
-            evidence=tuple(told.get("evidence", ())), mend=str(told.get("mend", "")),
+            evidence=tuple(told.get("evidence", ())), hint=str(told.get("hint", "")),
         )
         self.status = status
 
@@ -87,10 +87,10 @@ class Client:
     def _unreachable(self, error: Exception) -> DaemonUnreachable:
         cause = getattr(error, "os_error", None)
         why = getattr(cause, "strerror", None) or str(error) or type(error).__name__
-        mend = "start it with `deployd serve`, or name its socket with --socket or DEPLOYD_SOCKET"
+        hint = "start it with `deployd serve`, or name its socket with --socket or DEPLOYD_SOCKET"
         if isinstance(cause, PermissionError):
-            mend = "only the user who runs the daemon may open its socket: try sudo"
-        return DaemonUnreachable(f"no deployd answers at {self._where} ({why})", mend=mend)
+            hint = "only the user who runs the daemon may open its socket: try sudo"
+        return DaemonUnreachable(f"no deployd answers at {self._where} ({why})", hint=hint)
 
 
 @asynccontextmanager

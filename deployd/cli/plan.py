@@ -98,5 +98,5 @@ async def _checked_out(directory: Path, repository: Path) -> str:
     except ProgramFailed as error:
         raise NoBranch(
             f"cannot tell the branch of {directory}", evidence=error.evidence,
-            mend="run it at the top of a git repository; name the branch with --branch when none is checked out",
+            hint="run it at the top of a git repository; name the branch with --branch when none is checked out",
         ) from None

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
-from functools import partial
 from typing import ClassVar
 
 from deployd.activity.journal import read_result
 from deployd.commands.activities import read_activity
 from deployd.commands.locks import make_lock
-from deployd.deployment.requests import ask_for
-from deployd.deployment.share import refuse_beyond_share
+from deployd.deployment import kinds
+from deployd.deployment.kinds import DeploymentKind
+from deployd.deployment.requests import Request, Requests, lock_environment
 from deployd.environment.naming import environment_type
 from deployd.errors import DeployError
 from deployd.ids import ActivityId, CommitId
@@ -19,7 +18,7 @@ from deployd.queries.activities import ActivityShape
 from deployd.queries.environments import EnvironmentQueries
 from deployd.release.ports import Host
 from deployd.release.version import Version
-from deployd.state import activities, environments, locks
+from deployd.state import environments, locks
 from deployd.state.activities import Trigger
 from deployd.state.environments import Environment
 from deployd.state.locks import Lock
@@ -34,24 +33,20 @@ class NothingLive(DeployError):
 
 class EnvironmentCommands:
     def __init__(
-        self, store: Store, host: Host, environments: EnvironmentQueries, wake: Callable[[], None],
+        self, store: Store, host: Host, environments: EnvironmentQueries, requests: Requests,
     ) -> None:
-        """
-        Args:
-            wake: The lanes, when there is something to do.
-        """
         self._store = store
         self._host = host
         self._environments = environments
-        self._wake = wake
+        self._requests = requests
 
     async def redeploy(self, project: str, environment: str, who: str) -> ActivityShape:
         """Deploy the commit that is live once more."""
         found = await self._environments.find_configured(project, environment)
         live = await self._host.facts.live(found.id)
         if live is None:
-            raise NothingLive(f"nothing is live in {found.branch}", mend="push the branch")
-        return await self._enqueue(found, "redeploy", live.commit, Trigger(who, "api"))
+            raise NothingLive(f"nothing is live in {found.branch}", hint="push the branch")
+        return await self._enqueue(found, kinds.REDEPLOY, live.commit, Trigger(who, "api"))
 
     async def rollback(
         self, project: str, environment: str, to: int | None, who: str, *, lock: bool | None = None,
@@ -65,7 +60,7 @@ class EnvironmentCommands:
         locks_it = lock if lock is not None else self._is_production(found)
         why = f"rolled back to activity {chosen}"
         return await self._enqueue(
-            found, "rollback", version.commit, Trigger(who, "api", to=chosen),
+            found, kinds.ROLLBACK, version.commit, Trigger(who, "api", to=chosen),
             lock=make_lock(found, who, why, self._host.clock.now()) if locks_it else None,
         )
 
@@ -86,25 +81,23 @@ class EnvironmentCommands:
             there = ", ".join(map(str, known)) or "none"
             raise NothingLive(
                 f"{environment.branch} has no version {to if to is not None else 'before the live one'} to go back to",
-                mend=f"versions that were live, by their activity: {there}",
+                hint=f"versions that were live, by their activity: {there}",
             )
         return chosen, known[chosen]
 
     async def _enqueue(
-        self, environment: Environment, kind: str, commit: CommitId, trigger: Trigger, lock: Lock | None = None,
+        self, environment: Environment, kind: DeploymentKind, commit: CommitId, trigger: Trigger,
+        lock: Lock | None = None,
     ) -> ActivityShape:
+        request = Request(kind, environment.id, environment.branch, commit, trigger)
+
         def enqueue(db: sqlite3.Connection) -> ActivityId:
             # With the activity: a push that comes now is held already. Somebody's own lock keeps its words.
             if lock is not None and locks.find(db, lock.environment) is None:
-                activities.lock(db, lock, environment.branch)
-            return ask_for(
-                db, partial(refuse_beyond_share, self._host.settings), kind, environment.id, environment.branch,
-                commit, trigger, now=self._host.clock.now(),
-            )
+                lock_environment(db, lock, environment.branch)
+            return self._requests.ask_for(db, request)
 
-        number = await self._store.write(enqueue)
-        self._wake()
-        return await read_activity(self._store, number)
+        return await read_activity(self._store, await self._requests.write(enqueue))
 
     def _is_production(self, environment: Environment) -> bool:
         return environment_type(self._host.settings.projects[environment.project], environment.branch) == "production"

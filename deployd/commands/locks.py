@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
@@ -11,6 +10,7 @@ from typing import ClassVar
 import structlog
 
 from deployd.clock import Clock
+from deployd.deployment.requests import Requests, lock_environment
 from deployd.errors import DeployError
 from deployd.ids import ActivityId
 from deployd.queries.environments import EnvironmentQueries, LockShape, lock_shape
@@ -44,16 +44,12 @@ class LockedShape:
 
 class LockCommands:
     def __init__(
-        self, store: Store, clock: Clock, environments: EnvironmentQueries, wake: Callable[[], None],
+        self, store: Store, clock: Clock, environments: EnvironmentQueries, requests: Requests,
     ) -> None:
-        """
-        Args:
-            wake: The lanes, when there is something to do.
-        """
         self._store = store
         self._clock = clock
         self._environments = environments
-        self._wake = wake
+        self._requests = requests
 
     async def lock(self, project: str, environment: str, reason: str, who: str) -> LockedShape:
         """Keep what is live: pushes are built, and wait. What runs already goes on, and is named."""
@@ -61,7 +57,7 @@ class LockCommands:
         made = make_lock(found, who, _one_line(reason), self._clock.now())
 
         def lock(db: sqlite3.Connection) -> list[Activity]:
-            activities.lock(db, made, found.branch)
+            lock_environment(db, made, found.branch)
             return activities.latest(db, environment=found.id, states=("in_progress",))
 
         running = await self._store.write(lock)
@@ -81,11 +77,10 @@ class LockCommands:
                 return None
             return activities.release(db, found.id)
 
-        released = await self._store.write(unlock)
+        released = await self._requests.write(unlock)
         if released is None:
             raise NotLocked(f"{found.branch} is not locked")
         log.info("environment_unlocked", project=found.project, environment=found.name, who=who)
-        self._wake()
         return _locked(found, None, released)
 
 

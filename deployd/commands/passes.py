@@ -37,7 +37,7 @@ class PassCommands:
         found = await self._environments.find_configured(project, environment)
         live = await self._host.facts.live(found.id)
         if live is None:
-            raise NothingLive(f"nothing is live in {found.branch}: nobody waits there", mend="push the branch")
+            raise NothingLive(f"nothing is live in {found.branch}: nobody waits there", hint="push the branch")
         key, now = await asyncio.to_thread(self._key.read_bytes), self._host.clock.now()
         links = dict.fromkeys(
             pass_link(key, str(found.id), url, now) for url in live.routes if "*" not in url

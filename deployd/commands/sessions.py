@@ -66,7 +66,7 @@ class Sessions:
         token = find_secret(tuple(self._tokens.values()), secret)
         if token is None:
             raise TokenWrong(
-                "this token is not known", mend="it may have been changed or taken away: ask whoever runs this host",
+                "this token is not known", hint="it may have been changed or taken away: ask whoever runs this host",
             )
         cookie, now = make_cookie(), self._clock.now()
         made = Session(
@@ -116,7 +116,7 @@ class Sessions:
         """
         known = self._known.get(session)
         if known is None or known.token != token:
-            raise NotFound("there is no such session", mend="it may have ended already")
+            raise NotFound("there is no such session", hint="it may have ended already")
         now = self._clock.now()
 
         def end(db: sqlite3.Connection) -> None:

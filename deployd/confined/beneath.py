@@ -63,7 +63,7 @@ def open_folder(root: Path, relative: str = "", *, make_for: int | None = None) 
                 so_far = "/".join(parts[:number])
                 kind = _kind(held, name)
                 blocked = NotBeneath(
-                    f"{so_far} is {kind}, and no folder", where=str(root), mend=f"remove {so_far}, or make it a folder",
+                    f"{so_far} is {kind}, and no folder", where=str(root), hint=f"remove {so_far}, or make it a folder",
                 )
                 blocked.kind = kind
                 raise blocked from None
@@ -123,7 +123,7 @@ def parts_of(relative: str) -> list[str]:
     """
     parts = [part for part in relative.split("/") if part not in ("", ".")]
     if ".." in parts or "\0" in relative:
-        raise NotBeneath(f"{relative!r} is not a path below a folder", mend="name a folder without `..`")
+        raise NotBeneath(f"{relative!r} is not a path below a folder", hint="name a folder without `..`")
     return parts
 
 

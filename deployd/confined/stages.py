@@ -167,7 +167,7 @@ def _call(what: str, source: str, place: Path, flags: int) -> None:
         number = ctypes.get_errno()
         raise NotStaged(
             f"cannot {what} a folder at {place}: {os.strerror(number)}",
-            mend="deployd needs root and the host's mount namespace: `deployd doctor` looks for them",
+            hint="deployd needs root and the host's mount namespace: `deployd doctor` looks for them",
         )
 
 

@@ -80,7 +80,7 @@ def parse_wanted_requests(query: Mapping[str, str]) -> WantedRequests:
     """
     status = query.get("status", "")
     if status not in STATUSES:
-        raise Unusable(f"status cannot be {status[:20]!r}", mend=f"one of {', '.join(filter(None, STATUSES))}, or none")
+        raise Unusable(f"status cannot be {status[:20]!r}", hint=f"one of {', '.join(filter(None, STATUSES))}, or none")
     return WantedRequests(status, query.get("path", "").strip(), parse_lines(query), query.get("follow") == "1")
 
 

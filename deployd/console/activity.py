@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -73,28 +74,28 @@ async def follow_activity(asked: Asked) -> Events:
 
 
 async def _follow(asked: Asked, number: int, after: int) -> Events:
-    log = asked.queries.logs.follow(number, after)
-    before: Parts = {}
-    silence = 0.0
-    try:
+    log, known, silence = asked.queries.logs.follow(number, after), -1, 0.0
+
+    async def look() -> Parts:
+        return await _parts_now(asked, number)
+
+    with closing(log), asked.board.reading(f"activity {number}", look) as changed_since:
         while True:
             lines = await log.take(LOOK_SECONDS)
             for line in lines or ():
                 yield Event("line", json.dumps(shown_line(line), ensure_ascii=False), str(line.number))
-            parts = await _parts_now(asked, number)
-            for name, part in parts.items():
-                if before.get(name) != part:
-                    yield part.event(name)
-            silence = 0.0 if lines or parts != before else silence + LOOK_SECONDS
-            before = parts
+            known, changed = changed_since(known)
+            for event in changed:
+                yield event
             if lines is None:
+                for name, part in (await look()).items():   # as it is at the end, whoever looked when
+                    yield part.event(name)
                 yield Event("end", "")
                 return
+            silence = 0.0 if lines or changed else silence + LOOK_SECONDS
             if silence >= SILENCE_SECONDS:
                 silence = 0.0
                 yield None
-    finally:
-        log.close()
 
 
 async def _parts_now(asked: Asked, number: int) -> Parts:

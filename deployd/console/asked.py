@@ -54,7 +54,7 @@ class Asked:
             if name in (item.name, item.branch):
                 return item
         raise NotFound(f"there is no environment {name} of a project {project}",
-                       mend="it was deleted, or the address has a typing error, or the token is for other projects")
+                       hint="it was deleted, or the address has a typing error, or the token is for other projects")
 
     async def activity(self) -> ActivityShape:
         """The activity of the address.
@@ -65,7 +65,7 @@ class Asked:
         found = await self.queries.activities.find(int(self.names["id"]))
         if found is None or not self.caller.may_see(found.project):
             raise NotFound(f"there is no activity {self.names['id']}",
-                           mend="it is too old to be kept, or the token is for other projects")
+                           hint="it is too old to be kept, or the token is for other projects")
         return found
 
     def number(self, name: str) -> int | None:
@@ -78,7 +78,7 @@ class Asked:
         if not text:
             return None
         if not (text.isascii() and text.isdecimal() and len(text) < 16):
-            raise Unusable(f"{name} cannot be {text[:20]!r}", mend="a number")
+            raise Unusable(f"{name} cannot be {text[:20]!r}", hint="a number")
         return int(text)
 
 

@@ -18,5 +18,5 @@ def parse_lines(query: Mapping[str, str]) -> int:
     """
     lines = query.get("lines", "100")
     if lines not in map(str, LINES):
-        raise Unusable(f"lines cannot be {lines[:20]!r}", mend=f"one of {', '.join(map(str, LINES))}")
+        raise Unusable(f"lines cannot be {lines[:20]!r}", hint=f"one of {', '.join(map(str, LINES))}")
     return int(lines)

@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from deployd.activity.net import Net
+from deployd.activity.error_boundary import ErrorBoundary
 from deployd.console.render import render_part
 from deployd.http.event_stream import SILENCE_SECONDS, Event, Events
 
@@ -76,8 +77,8 @@ class _Shown:
 class Board:
     """What is shown to several readers alike, looked at once for all of them."""
 
-    def __init__(self, net: Net) -> None:
-        self._net = net
+    def __init__(self, boundary: ErrorBoundary) -> None:
+        self._boundary = boundary
         self._shown: dict[str, _Shown] = {}
         self._name = secrets.token_hex(4)
         """Of this daemon's run: versions of another run mean nothing."""
@@ -87,7 +88,7 @@ class Board:
         while True:
             for key, shown in list(self._shown.items()):
                 if shown.readers:
-                    with self._net.contain(f"looking at the page {key}"):
+                    with self._boundary.contain(f"looking at the page {key}"):
                         await shown.look_again()
             await asyncio.sleep(LOOK_SECONDS)
 
@@ -122,6 +123,25 @@ class Board:
                     yield None
         finally:
             shown.readers -= 1
+
+    @contextmanager
+    def reading(self, key: str, look: Look) -> Iterator[Callable[[int], tuple[int, list[Event]]]]:
+        """For who tells a browser of something else too: what changed since a version, and the version now.
+
+        Asked with -1 it gives all parts.
+        """
+        shown = self._shown.setdefault(key, _Shown(look))
+        if not shown.readers:
+            shown.look = look
+        shown.readers += 1
+        try:
+            yield lambda known: (
+                shown.version, [shown.parts[name].event(name) for name in shown.changed_since(known)],
+            )
+        finally:
+            shown.readers -= 1
+            if not shown.readers:   # there are many such pages
+                self._shown.pop(key, None)
 
     def _place(self, shown: _Shown) -> str:
         return f"{self._name}.{shown.version}"

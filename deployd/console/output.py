@@ -79,7 +79,7 @@ def parse_wanted_lines(query: Mapping[str, str]) -> WantedLines:
     """
     kind = query.get("kind", "")
     if kind not in KINDS:
-        raise Unusable(f"kind cannot be {kind[:20]!r}", mend=f"one of {', '.join(filter(None, KINDS))}, or none")
+        raise Unusable(f"kind cannot be {kind[:20]!r}", hint=f"one of {', '.join(filter(None, KINDS))}, or none")
     return WantedLines(kind, query.get("text", "").strip(), parse_lines(query), query.get("follow") == "1")
 
 

@@ -227,9 +227,9 @@ class _Guard:
             Forbidden: The form is on no page that we made for this session.
         """
         if not asked.cookie:
-            raise Forbidden("forms are for browsers that have signed in", mend="programs use the API")
+            raise Forbidden("forms are for browsers that have signed in", hint="programs use the API")
         if not is_csrf_word(asked.cookie, fields.get("csrf", "")):
-            raise Forbidden("this form is not from a page of this session", mend="load the page again, and press again")
+            raise Forbidden("this form is not from a page of this session", hint="load the page again, and press again")
 
     def _with_errors_told(
         self, answer: Callable[[web.Request], Awaitable[web.StreamResponse]],

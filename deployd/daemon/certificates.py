@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from deployd.activity.net import Net
+from deployd.activity.error_boundary import ErrorBoundary
 from deployd.certificates.acme import AcmeAuthority
 from deployd.certificates.authority import Authority
 from deployd.certificates.hosts import HttpsHosts
@@ -23,7 +23,7 @@ async def ensure_authority(resources: Resources, settings: Settings) -> None:
         await asyncio.to_thread(LocalAuthority(local_authority(settings.state), resources.clock).ensure_made)
 
 
-def certificate_manager(resources: Resources, settings: Settings, net: Net) -> CertificateManager:
+def certificate_manager(resources: Resources, settings: Settings, boundary: ErrorBoundary) -> CertificateManager:
     """Each kind of authority has a store of its own: what the local one signed is not shown when ACME is chosen."""
     tls, places, folder = settings.tls, RouterPlaces(settings.run), settings.state / "certificates"
     authorities: dict[str, Authority] = {
@@ -32,6 +32,6 @@ def certificate_manager(resources: Resources, settings: Settings, net: Net) -> C
     }
     storage = Storage(CertificateStore(folder / tls.certificates), RouterCertificates(places.certificates))
     return CertificateManager(
-        HttpsHosts(resources.store, settings, net), storage, resources.clock, authorities.get(tls.certificates),
-        tls.own, net=net,
+        HttpsHosts(resources.store, settings, boundary), storage, resources.clock, authorities.get(tls.certificates),
+        tls.own, boundary=boundary,
     )

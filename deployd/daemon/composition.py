@@ -5,22 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 
-from deployd.activity.holding import Limits
+from deployd.activity.admission import BUILDS, DEPLOYMENTS
+from deployd.activity.error_boundary import ErrorBoundaries
+from deployd.activity.executor import Executor
 from deployd.activity.lanes import Lanes
+from deployd.activity.limits import Limits
 from deployd.activity.log import Logs
 from deployd.activity.memory import Memory, host_memory
-from deployd.activity.net import Nets
 from deployd.activity.slots import Slots
 from deployd.catalogue import Catalogue
 from deployd.certificates.manager import CertificateManager
 from deployd.daemon.certificates import certificate_manager
 from deployd.daemon.process_state import ProcessState
 from deployd.daemon.resources import Resources
-from deployd.deployment.carry import Carrier
-from deployd.deployment.share import refuse_beyond_share
-from deployd.engine.crowd import Crowd
-from deployd.engine.docker.groups import Groups
-from deployd.engine.docker.images import Images
+from deployd.deployment.kinds import KINDS
+from deployd.deployment.requests import Requests
+from deployd.engine.container_cache import ContainerCache
 from deployd.http.failed_sign_ins import FailedSignIns
 from deployd.intake.commit_checker import CommitChecker
 from deployd.intake.ports import Intake
@@ -38,25 +38,28 @@ from deployd.slugs.storage import Slugs
 from deployd.units import MEGABYTE
 from deployd.upkeep.access_logs import AccessLogs
 from deployd.upkeep.answers import Answers
+from deployd.upkeep.branches import Branches
 from deployd.upkeep.collect.collector import Collector
 from deployd.upkeep.crons import Crons
 from deployd.upkeep.lost_pushes import LostPushes
 from deployd.upkeep.reconcile import Reconciler
+from deployd.upkeep.router_repair import RouterRepairer
 from deployd.upkeep.traffic import Traffic
 from deployd.upkeep.usage.disk_kinds import DiskKinds
 from deployd.upkeep.usage.disks import Disks
 from deployd.upkeep.usage.free_space import FreeSpace
-from deployd.upkeep.usage.keeper import Usage
+from deployd.upkeep.usage.usage import Usage
 from deployd.upkeep.watch import Watch
 
 
 @dataclass(frozen=True)
 class Activities:
-    """How activities come to be, and what carries them out."""
+    """How activities come to be, and what runs them."""
 
     logs: Logs
     limits: Limits
     lanes: Lanes
+    requests: Requests
     intake: Intake
 
 
@@ -64,7 +67,7 @@ class Activities:
 class Observation:
     """What is seen of containers and of visitors, for people and monitors."""
 
-    crowd: Crowd
+    containers: ContainerCache
     disks: Disks
     usage: Usage
     outputs: Outputs
@@ -95,7 +98,7 @@ class Daemon:
     resources: Resources
     host: Host
     process: ProcessState
-    nets: Nets
+    boundaries: ErrorBoundaries
     activities: Activities
     observation: Observation
     upkeep: Upkeep
@@ -107,11 +110,11 @@ class Daemon:
 
 def compose(resources: Resources, settings: Settings, catalogue: Catalogue, process: ProcessState) -> Daemon:
     """The daemon over what is open."""
-    host, nets = host_of(resources, settings, catalogue), Nets()
-    activities = _activities(resources, host, process.logs(host.places.logs), nets)
-    observation = _observation(resources, host, nets)
-    upkeep = _upkeep(resources, host, nets, activities.lanes, observation)
-    return Daemon(resources, host, process, nets, activities, observation, upkeep)
+    host, boundaries = host_of(resources, settings, catalogue), ErrorBoundaries()
+    activities = _activities(resources, host, process.logs(host.places.logs), boundaries)
+    observation = _observation(resources, host, boundaries)
+    upkeep = _upkeep(resources, host, boundaries, activities.requests, observation)
+    return Daemon(resources, host, process, boundaries, activities, observation, upkeep)
 
 
 def host_of(resources: Resources, settings: Settings, catalogue: Catalogue) -> Host:
@@ -119,7 +122,7 @@ def host_of(resources: Resources, settings: Settings, catalogue: Catalogue) -> H
     places = Places(settings.state, settings.run)
     return Host(
         settings=settings, catalogue=catalogue, clock=resources.clock, places=places, code=resources.code,
-        engine=resources.engine, images=Images(resources.engine.docker, catalogue),
+        engine=resources.engine, images=resources.engine.catalogue_images(catalogue),
         slugs=Slugs(resources.slugs, places.mounts), router=resources.router,
         facts=StateFacts(
             resources.store, resources.engine, settings, resources.clock, resources.masker, resources.sealer,
@@ -128,72 +131,86 @@ def host_of(resources: Resources, settings: Settings, catalogue: Catalogue) -> H
     )
 
 
-def _activities(resources: Resources, host: Host, logs: Logs, nets: Nets) -> Activities:
+def _activities(resources: Resources, host: Host, logs: Logs, boundaries: ErrorBoundaries) -> Activities:
     store, clock, settings = resources.store, resources.clock, host.settings
     memory = host_memory(settings.limits.memory_mb)
-    limits = _limits(settings, memory, nets)
-    carrier = Carrier(store, host, logs, limits, clock, memory.total_mb, nets.of("way back"))
-    lanes = Lanes(store, carrier, clock, carrier.may_be_overtaken, net=nets.of("lanes"))
+    limits = _limits(settings, memory, boundaries)
+    executor = Executor(KINDS, store, host, logs, limits, boundaries.of("way back"))
+    lanes = Lanes(store, executor, clock, executor.may_be_overtaken, boundary=boundaries.of("lanes"))
+    requests = Requests(store, settings, clock, lanes.wake)
     intake = Intake(
         settings.projects, settings.tokens, resources.code, CommitChecker(resources.code, host),
-        StateQueue(store, clock, lanes.wake, settings), TerminalLogs(logs, store),
+        StateQueue(store, clock, requests), TerminalLogs(logs, store),
     )
-    return Activities(logs, limits, lanes, intake)
+    return Activities(logs, limits, lanes, requests, intake)
 
 
-def _limits(settings: Settings, memory: Memory, nets: Nets) -> Limits:
-    return Limits(
-        Slots(
-            settings.limits.builds, memory, what="builds", net=nets.of("slots"),
+def _limits(settings: Settings, memory: Memory, boundaries: ErrorBoundaries) -> Limits:
+    return Limits({
+        BUILDS: Slots(
+            settings.limits.builds, memory, what=BUILDS.value, boundary=boundaries.of("slots"),
             share_of=lambda project: settings.shares_of(project).builds or 1,
         ),
-        Slots(
-            settings.limits.deploys, memory, what="deployments", net=nets.of("slots"), of_production=1,
+        DEPLOYMENTS: Slots(
+            settings.limits.deploys, memory, what=DEPLOYMENTS.value, boundary=boundaries.of("slots"), of_production=1,
             share_of=lambda project: settings.shares_of(project).deploys or 1,
         ),
-    )
+    }, memory.total_mb)
 
 
-def _observation(resources: Resources, host: Host, nets: Nets) -> Observation:
+def _observation(resources: Resources, host: Host, boundaries: ErrorBoundaries) -> Observation:
     engine, clock, settings = resources.engine, resources.clock, host.settings
-    crowd = Crowd(engine, settings.instance)
-    disks = Disks(engine, host.places, settings.instance, nets.of("disks"))
+    containers = ContainerCache(engine, settings.instance)
+    disks = Disks(engine, host.places, settings.instance, boundaries.of("disks"))
     usage = Usage(
-        engine, crowd, disks, clock, settings.run / "memory-kills.json", groups=Groups(), net=nets.of("usage"),
+        engine, containers, disks, clock, settings.run / "memory-kills.json", boundaries.of("usage"),
     )
-    outputs = Outputs(engine, crowd, host.places.output, host.places.crons, resources.masker.clean_all, clock)
-    return Observation(crowd, disks, usage, outputs, Traffic(), FailedSignIns())
+    outputs = Outputs(engine, containers, host.places.output, host.places.crons, resources.masker.clean_all, clock)
+    return Observation(containers, disks, usage, outputs, Traffic(), FailedSignIns())
 
 
-def _upkeep(resources: Resources, host: Host, nets: Nets, lanes: Lanes, observation: Observation) -> Upkeep:
-    store, clock, settings, wake = resources.store, resources.clock, host.settings, lanes.wake
-    reconciler = Reconciler(store, host, clock, net=nets.of("putting back"))
-    collector = Collector(store, host, clock, wake, resources.code.pack, net=nets.of("housekeeping"))
+def _upkeep(
+    resources: Resources, host: Host, boundaries: ErrorBoundaries, requests: Requests, observation: Observation,
+) -> Upkeep:
+    store, clock, settings = resources.store, resources.clock, host.settings
+    reconciler = Reconciler(store, host, clock, boundary=boundaries.of("putting back"))
+    collector = Collector(
+        store, host, clock, requests, resources.code.pack, boundary=boundaries.of("housekeeping"),
+    )
     return Upkeep(
-        certificates=certificate_manager(resources, settings, nets.of("certificates")),
+        certificates=certificate_manager(resources, settings, boundaries.of("certificates")),
         reconciler=reconciler,
         watch=Watch(
-            store, host, reconciler, resources.router, clock,
-            partial(start_router, resources.engine, resources.router, settings, host.catalogue),
-            net=nets.of("watch"), hear=(observation.crowd.hear, observation.usage.hear),
+            store, host, reconciler, _router_repairer(resources, host, reconciler),
+            boundary=boundaries.of("watch"), hear=(observation.containers.hear, observation.usage.hear),
         ),
         collector=collector,
         lost_pushes=LostPushes(
-            store, settings.projects, resources.code, settings.state / "remotes", clock, wake,
-            net=nets.of("lost pushes"), refuse=partial(refuse_beyond_share, settings),
+            store, requests, Branches(settings.projects, resources.code, settings.state / "remotes"),
+            boundary=boundaries.of("lost pushes"),
         ),
-        answers=Answers(store, host, clock, net=nets.of("answers")),
-        crons=Crons(store, host, resources.router, resources.masker, net=nets.of("crons")),
-        access_logs=_access_logs(resources, host, observation.traffic, nets),
-        free_space=FreeSpace(settings.state, clock, nets.of("disks")),
-        disk_kinds=DiskKinds(resources.engine, host.places, collector, observation.disks, clock, nets.of("disks")),
+        answers=Answers(store, host, clock, boundary=boundaries.of("answers")),
+        crons=Crons(store, host, resources.masker, boundary=boundaries.of("crons")),
+        access_logs=_access_logs(resources, host, observation.traffic, boundaries),
+        free_space=FreeSpace(settings.state, clock, boundaries.of("disks")),
+        disk_kinds=DiskKinds(
+            resources.engine, host.places, collector, observation.disks, clock, boundaries.of("disks"),
+            settings.instance,
+        ),
     )
 
 
-def _access_logs(resources: Resources, host: Host, traffic: Traffic, nets: Nets) -> AccessLogs:
+def _router_repairer(resources: Resources, host: Host, reconciler: Reconciler) -> RouterRepairer:
+    return RouterRepairer(
+        host, resources.router, reconciler,
+        partial(start_router, resources.engine, resources.router, host.settings, host.catalogue),
+    )
+
+
+def _access_logs(resources: Resources, host: Host, traffic: Traffic, boundaries: ErrorBoundaries) -> AccessLogs:
     settings = host.settings
     return AccessLogs(
         RouterPlaces(settings.run).access_log, host.places, traffic,
         partial(reopen_access_log, resources.engine, settings.instance),
-        most_bytes=settings.router.access_log_mb * MEGABYTE, net=nets.of("access logs"),
+        most_bytes=settings.router.access_log_mb * MEGABYTE, boundary=boundaries.of("access logs"),
     )

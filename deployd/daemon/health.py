@@ -50,9 +50,9 @@ def degraded(daemon: Daemon) -> list[str]:
         "reload": daemon.process.troubles, "what was killed": daemon.observation.usage.troubles,
         "mail": resources.mail.troubles,
     }.items():
-        with daemon.nets.of("status").contain(name):
+        with daemon.boundaries.of("status").contain(name):
             found += reasons()
-    return [*found, *daemon.nets.troubles()]
+    return [*found, *daemon.boundaries.troubles()]
 
 
 def collected(collector: Collector) -> dict[str, Any]:
@@ -75,20 +75,20 @@ async def measured(daemon: Daemon) -> Figures:
     uses: list[Use] = []
     with suppress(DeployError):
         uses = await observation.usage.for_monitors()
-    slots = {"builds": limits.builds, "deployments": limits.deploys}
     return Figures(
         visits=dict(traffic.visits), router=router,
-        slots={name: (found.taken, found.waiting) for name, found in slots.items()}, lost_lines=traffic.lost_lines,
-        loops=daemon.nets.figures(), uses=uses, refused_sign_ins=failed_sign_ins.total,
-        held_back_addresses=failed_sign_ins.held_back,
+        slots={pool.value: (slots.taken, slots.waiting) for pool, slots in limits.pools.items()},
+        lost_lines=traffic.lost_lines, loops=daemon.boundaries.figures(), uses=uses,
+        refused_sign_ins=failed_sign_ins.total, held_back_addresses=failed_sign_ins.held_back,
     )
 
 
 def meters(daemon: Daemon) -> Meters:
     """What the page of the host reads."""
     limits, upkeep = daemon.activities.limits, daemon.upkeep
-    slots = {"builds": limits.builds, "deployments": limits.deploys}
     return Meters(
-        slots=lambda: {name: (found.taken, found.total, found.waiting) for name, found in slots.items()},
-        loops=daemon.nets.figures, counted=lambda: upkeep.disk_kinds.known, forecast=upkeep.free_space.forecast,
+        slots=lambda: {
+            pool.value: (slots.taken, slots.total, slots.waiting) for pool, slots in limits.pools.items()
+        },
+        loops=daemon.boundaries.figures, counted=lambda: upkeep.disk_kinds.known, forecast=upkeep.free_space.forecast,
     )

@@ -48,7 +48,7 @@ def compose_http(daemon: Daemon) -> Http:
     callers = Callers(partial(find_caller, daemon.settings), sessions)
     settings = daemon.settings
     door = Door(Ours(settings.public_url, settings.listen_address[0]), daemon.observation.failed_sign_ins, let_in)
-    console = Console(queries=queries, commands=commands, callers=callers, board=Board(daemon.nets.of("console")),
+    console = Console(queries=queries, commands=commands, callers=callers, board=Board(daemon.boundaries.of("console")),
                       streams=Streams(), door=door)
     local = local_application(api, receive_hook_routes(daemon.activities.intake), daemon.settings.shares.streams)
     return Http(queries, sessions, console.board, console.streams, _public(daemon, api, console), local)

@@ -168,5 +168,5 @@ def _address_taken(settings: Settings, error: OSError) -> AddressTaken:
     why = "another program has the port" if error.errno == errno.EADDRINUSE else error.strerror
     return AddressTaken(
         f"cannot listen on {settings.listen}: {why}", where="listen",
-        mend="stop the program that has the port, or choose another with `listen`",
+        hint="stop the program that has the port, or choose another with `listen`",
     )

@@ -52,7 +52,7 @@ class ProcessState:
         evidence = "".join(f" {line};" for line in error.evidence[:5])
         return [
             f"the settings were not read again at {at:%Y-%m-%d %H:%M} UTC, and those from before go on: "
-            f"{error.what}{where}{':' if evidence else ''}{evidence.rstrip(';')}; mend: {error.mend or 'see the log'}, "
+            f"{error.what}{where}{':' if evidence else ''}{evidence.rstrip(';')}; hint: {error.hint or 'see the log'}, "
             "and reload",
         ]
 

@@ -69,14 +69,14 @@ def queries_of(daemon: Daemon) -> Queries:
 
 def commands_of(daemon: Daemon, queries: Queries, sessions: Sessions) -> Commands:
     """What can be done."""
-    store, host, lanes = daemon.resources.store, daemon.host, daemon.activities.lanes
+    store, host, requests = daemon.resources.store, daemon.host, daemon.activities.requests
     return Commands(
-        environments=EnvironmentCommands(store, host, queries.environments, lanes.wake),
+        environments=EnvironmentCommands(store, host, queries.environments, requests),
         sessions=sessions,
         audit=AuditCommands(store, host.clock),
-        locks=LockCommands(store, host.clock, queries.environments, lanes.wake),
+        locks=LockCommands(store, host.clock, queries.environments, requests),
         passes=PassCommands(host, queries.environments),
-        activities=ActivityCommands(store, lanes),
+        activities=ActivityCommands(store, daemon.activities.lanes),
         housekeeping=HousekeepingCommands(daemon.upkeep.collector),
     )
 

@@ -17,10 +17,11 @@ from deployd.daemon.listeners import refuse_taken_port
 from deployd.daemon.mail import mail_supervisor
 from deployd.daemon.process_state import ProcessState
 from deployd.daemon.secrets_key import open_sealer
-from deployd.engine.docker.engine import Engine
+from deployd.engine.docker.engine import Engine as Docker
+from deployd.engine.engine import Engine
 from deployd.environment.variables import doubtful_variables
 from deployd.errors import DeployError
-from deployd.firewall.kept import KeptTable
+from deployd.firewall.kernel_table import KernelTable
 from deployd.firewall.rules import table_name
 from deployd.mail.supervisor import MailSupervisor
 from deployd.operator_log import configure_log
@@ -39,7 +40,7 @@ from deployd.state.sealing import Sealer
 from deployd.state.secrets import all_secrets, secrets_named
 from deployd.state.store import Store, open_store
 from deployd.units import MEGABYTE
-from deployd.upkeep.wall import WallKeeper
+from deployd.upkeep.firewall import FirewallManager
 
 log = structlog.get_logger()
 
@@ -64,7 +65,7 @@ class Resources:
     """One for intake and deployments: what the check of a push has read is not read again."""
     slugs: SlugStore
     router_started: RouterStarted
-    wall: WallKeeper
+    wall: FirewallManager
     mail: MailSupervisor
 
 
@@ -85,8 +86,9 @@ async def open_resources(
     store = await stack.enter_async_context(open_store(settings.state / "state.db"))
     if process is None or not process.listeners.listens_on(settings):
         refuse_taken_port(settings)   # before anything is started that a daemon that cannot serve would leave behind
-    engine = await stack.enter_async_context(Engine(settings.docker_socket))
-    wall = WallKeeper(engine, settings, KeptTable(table_name(settings.instance), settings.state / "firewall.nft"))
+    engine = await stack.enter_async_context(Docker(settings.docker_socket))
+    table = KernelTable(table_name(settings.instance), settings.state / "firewall.nft")
+    wall = FirewallManager(engine, settings, table)
     await wall.ensure()   # before a container is started
     router = await stack.enter_async_context(open_router(RouterPlaces(settings.run)))
     masker = Masker(settings.secrets())
@@ -136,5 +138,5 @@ def _ensure_folder(folder: Path) -> None:
     except OSError as error:
         raise FolderUnusable(
             f"cannot make the folder {folder}: {error.strerror}",
-            mend="choose another with `directory`, `state` or `run`, or remove what is in its way",
+            hint="choose another with `directory`, `state` or `run`, or remove what is in its way",
         ) from None

@@ -13,14 +13,14 @@ from typing import TypeVar
 
 import structlog
 
-from deployd.activity.endings import endings
+from deployd.activity.follower import endings
 from deployd.activity.supervised import supervised
 from deployd.daemon.certificates import ensure_authority
 from deployd.daemon.composition import Daemon
 from deployd.daemon.http import Http, compose_http
 from deployd.intake.receive_hook_folder import write_hooks
-from deployd.release.gone import retention_of
-from deployd.router_process.upgrade import end_earlier_ones
+from deployd.release.container_removal import retention_of
+from deployd.router_process.earlier import end_earlier_ones
 from deployd.state import activities
 from deployd.systemd import keep_watchdog_fed, notify, ready, reloading
 from deployd.upkeep.deep_stages import keep_stages_shallow
@@ -40,7 +40,7 @@ async def run(stack: AsyncExitStack, daemon: Daemon, next_settings: Callable[[],
     live = await _start(stack, daemon, http)
     async with asyncio.TaskGroup() as group:
         eternal = [
-            group.create_task(supervised(name, once, net=daemon.nets.of("tasks")), name=name)
+            group.create_task(supervised(name, once, boundary=daemon.boundaries.of("tasks")), name=name)
             for name, once in _loops(daemon, http).items()
         ]
         ready(f"{live} environments are live")
@@ -72,16 +72,16 @@ async def _start(stack: AsyncExitStack, daemon: Daemon, http: Http) -> int:
 
 
 async def _lay_out_certificates(daemon: Daemon) -> None:
-    net = daemon.nets.of("certificates")
-    with net.contain("making the local authority"):
+    boundary = daemon.boundaries.of("certificates")
+    with boundary.contain("making the local authority"):
         await ensure_authority(daemon.resources, daemon.settings)
-    with net.contain("laying out what there is"):   # hosts without one show the router's own
+    with boundary.contain("laying out what there is"):   # hosts without one show the router's own
         await daemon.upkeep.certificates.lay_out()
 
 
 def _loops(daemon: Daemon, http: Http) -> dict[str, Loop]:
     """{name of the task: what it does for ever}"""
-    resources, host, nets = daemon.resources, daemon.host, daemon.nets
+    resources, host, boundaries = daemon.resources, daemon.host, daemon.boundaries
     observation, upkeep = daemon.observation, daemon.upkeep
     return {
         "lanes": daemon.activities.lanes.serve,
@@ -94,10 +94,10 @@ def _loops(daemon: Daemon, http: Http) -> dict[str, Loop]:
         "lost pushes": upkeep.lost_pushes.serve, "crons": upkeep.crons.serve, "answers": upkeep.answers.serve,
         "access logs": upkeep.access_logs.serve,
         "kept output": partial(
-            keep_output_bounded, host.places.all_output, retention_of(host.settings), nets.of("kept output"),
+            keep_output_bounded, host.places.all_output, retention_of(host.settings), boundaries.of("kept output"),
         ),
-        "deep stages": partial(keep_stages_shallow, host.places.stages_root, nets.of("deep stages")),
-        "what goes": partial(remove_what_goes, host.places.going, nets.of("what goes")),
+        "deep stages": partial(keep_stages_shallow, host.places.stages_root, boundaries.of("deep stages")),
+        "what goes": partial(remove_what_goes, host.places.going, boundaries.of("what goes")),
         "earlier router": partial(
             end_earlier_ones, resources.engine, resources.router, resources.router_started.wanted,
             upgrade_waits=resources.router_started.upgrade_waits,
@@ -107,7 +107,7 @@ def _loops(daemon: Daemon, http: Http) -> dict[str, Loop]:
 
 async def _answers(daemon: Daemon, http: Http) -> None:
     """Return when the daemon has answered a question, whatever the answer: it lives, and a start would mend nothing."""
-    with daemon.nets.of("tasks").contain("asking whether pushes can be taken"):
+    with daemon.boundaries.of("tasks").contain("asking whether pushes can be taken"):
         await http.queries.status.not_ready()
 
 

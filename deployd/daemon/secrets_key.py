@@ -32,7 +32,7 @@ async def open_sealer(store: Store, settings: Settings) -> Sealer:
         if await store.read(secrets.are_any_sealed):
             raise KeyMissing(
                 "the database has sealed secrets, and their key is not there", where=str(place),
-                mend="put the key file (or the copy of it that you keep) in its place again; without it the passwords"
+                hint="put the key file (or the copy of it that you keep) in its place again; without it the passwords"
                      " of all services are lost",
             )
         keys = await asyncio.to_thread(make_key, place)

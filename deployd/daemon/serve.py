@@ -13,7 +13,7 @@ from typing import ClassVar
 import structlog
 import uvloop
 
-from deployd.activity.net import Net
+from deployd.activity.error_boundary import ErrorBoundary
 from deployd.catalogue import load_catalogue
 from deployd.daemon.composition import compose
 from deployd.daemon.listeners import refuse_taken_port
@@ -46,7 +46,7 @@ def serve(settings_file: Path) -> None:
     read = ReadSettings(load_settings(settings_file), settings_file)
     if os.geteuid() != 0:
         raise NotRoot("deployd needs root: it mounts slugs and gives folders to users of containers",
-                      mend="start it with systemd or sudo")
+                      hint="start it with systemd or sudo")
     configure_log()
     os.umask(CONTAINERS_MAY_READ)
     try:
@@ -57,7 +57,7 @@ def serve(settings_file: Path) -> None:
             raise
         raise FolderUnusable(
             f"the disk of {read.settings.state} or of {read.settings.run} is full",
-            mend="make room on it; environments that are live go on meanwhile",
+            hint="make room on it; environments that are live go on meanwhile",
         ) from None
 
 
@@ -118,7 +118,7 @@ async def _next_settings(
 ) -> ReadSettings | None:
     """Settings to go on with, when a reload is asked for; None: a stop is. Those that are not valid change nothing."""
     while await orders.get() == RELOAD:
-        with Net("signals").contain("reading the settings again") as tried:
+        with ErrorBoundary("signals").contain("reading the settings again") as tried:
             anew = await asyncio.to_thread(lambda: ReadSettings(load_settings(now.file), now.file))
             if anew.settings.listen_address != now.settings.listen_address:
                 await asyncio.to_thread(refuse_taken_port, anew.settings)

@@ -1,4 +1,4 @@
-"""What a push does: the table of its steps, and one file for each phase.
+"""What changes an environment: the kinds of activities, the table of steps of each, and one file for each phase.
 
 Imports nothing, so that `deployd check` starts fast.
 """

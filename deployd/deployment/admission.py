@@ -1,31 +1,43 @@
-"""How much memory the phases of a deployment need, to be admitted. Pure."""
+"""What the steps of a deployment wait for: a slot, and how much memory beside it. Pure."""
 
 from __future__ import annotations
 
-from deployd.activity.slots import Need
-from deployd.activity.table import Step
-from deployd.deployment.view import Deployment
-from deployd.settings import Settings
+from deployd.activity.admission import BUILDS, DEPLOYMENTS, Admission, Need
+from deployd.deployment.deployment import Deployment
+from deployd.release.ports import Host
 
 DEPLOYMENT_MB = 256
 """An app and a web container that start. What they grow to later is seen as used memory by whoever comes next; their
 limits say little: they are several times what an application uses."""
 
 
-def memory_needed(settings: Settings, total_mb: int, step: Step, deployment: Deployment) -> Need:
-    """What is needed beside a slot when a phase begins with this step.
+def need_of_build(deployment: Deployment, host: Host, total_mb: int) -> Need:
+    """One application is built after the other.
 
     Args:
         total_mb: All the memory that there can be; the default limit of a build gives way to it.
     """
-    production = deployment.branch == deployment.project.production
-    if step.phase == "build":
-        if all(app.action != "build" for app in deployment.planned.plan.apps):
-            return Need(slot=False)   # every slug is there: a redeploy does not wait for the builds of others
-        wanted = settings.build.memory_mb
-        chosen = "memory_mb" in settings.build.model_fields_set
-        # One application after the other.
-        return Need(wanted if chosen else min(wanted, total_mb), "the build", is_production=production)
-    if step.phase == "deploy":
-        return Need(min(DEPLOYMENT_MB, total_mb), "the deployment", is_production=production)
-    return Need(is_production=production)
+    if all(app.action != "build" for app in deployment.planned.plan.apps):
+        return Need(slot=False)   # every slug is there: a redeploy does not wait for the builds of others
+    settings = host.settings.build
+    wanted = settings.memory_mb if "memory_mb" in settings.model_fields_set else min(settings.memory_mb, total_mb)
+    return Need(wanted, "the build", is_production=_is_production(deployment))
+
+
+def need_of_start(deployment: Deployment, host: Host, total_mb: int) -> Need:
+    return Need(min(DEPLOYMENT_MB, total_mb), "the deployment", is_production=_is_production(deployment))
+
+
+def need_of_rest(deployment: Deployment, host: Host, total_mb: int) -> Need:
+    """Nothing but the slot, when it is not held already."""
+    return Need(is_production=_is_production(deployment))
+
+
+def _is_production(deployment: Deployment) -> bool:
+    return deployment.branch == deployment.project.production
+
+
+BUILD = Admission(BUILDS, need_of_build, "the memory of a build")
+PACK = Admission(BUILDS, need_of_rest)
+START = Admission(DEPLOYMENTS, need_of_start, "memory to start in")
+DEPLOY = Admission(DEPLOYMENTS, need_of_rest)

@@ -15,27 +15,27 @@ from typing import Any, ClassVar
 from deployd.activity.log import Tell
 from deployd.confined.trash import move_to_trash
 from deployd.confined.trees import ensure_owner
-from deployd.deployment.build_room import ensure_cache_in_bounds, room_watched
+from deployd.deployment.build_quota import ensure_cache_in_bounds, room_watched
+from deployd.deployment.deployment import Deployment
 from deployd.deployment.desired import build_variables
 from deployd.deployment.results import Built
-from deployd.deployment.view import Deployment
 from deployd.engine.errors import ScriptLost, ScriptOverran
-from deployd.engine.names import INSTANCE, ROLE, bridge_name
-from deployd.engine.script import Script, age_seconds, follow, prepare, read_status, wrapper_command
-from deployd.engine.specs import Bind, ContainerSpec, NetworkSpec
-from deployd.environment.platform import APP_FOLDER, CACHE_FOLDER, About, build_environment
+from deployd.engine.names import bridge_name, instance_labels
+from deployd.engine.script import SCRIPTS_FOLDER, Script, age_seconds, prepare, read_status
+from deployd.engine.script_runner import ScriptRunner
+from deployd.engine.script_wrapper import wrapper_command
+from deployd.engine.specs import Bind, ContainerSpec, Network, NetworkSpec
+from deployd.environment.platform import APP_FOLDER, CACHE_FOLDER, About, build_environment, merged_environment
 from deployd.errors import DeployError
 from deployd.plan import PlannedApp
 from deployd.project.model import Application
-from deployd.release.applications.containers import SCRIPTS_FOLDER
 from deployd.release.applications.kernel_limits import refuse_too_large
-from deployd.release.applications.process_environment import merged_environment
 from deployd.release.configuration import read_config
 from deployd.release.identity import ensure_identity, identity_binds
 from deployd.release.images_missing import instead_of
-from deployd.release.out_of_memory import memory_full, mend_memory
+from deployd.release.out_of_memory import hint_memory, memory_full
+from deployd.release.parallel import in_parallel
 from deployd.release.ports import Host
-from deployd.release.together import together
 from deployd.release.trust import STORE, VARIABLES
 from deployd.runtimes.build_steps import BuildStep, build_steps
 from deployd.runtimes.paths import build_paths
@@ -82,7 +82,7 @@ async def discard(deployment: Deployment, host: Host, tell: Tell) -> None:
 async def remove_build_containers(deployment: Deployment, host: Host, tell: Tell) -> None:
     """Gone already is fine. They have ended with their builds, so no visitor has to wait for Docker to clean up."""
     labels = deployment.names.labels("build", activity=deployment.id)
-    await together(
+    await in_parallel(
         host.engine.ensure_container_gone(container.name, stop_seconds=0)
         for container in await host.engine.containers(labels)
     )
@@ -113,7 +113,7 @@ async def _build(deployment: Deployment, host: Host, tell: Tell, app: Applicatio
             ]
         if steps:
             preparing.append(host.engine.ensure_network(build_network(deployment)))
-        await together(preparing)
+        await in_parallel(preparing)
         if not steps:
             tell.line("nothing to run: its files are taken as they are", app=app.name)
             return
@@ -145,6 +145,7 @@ async def _follow(
     Raises:
         BuildFailed: One ended with another status than 0; those after it did not run.
     """
+    runner = ScriptRunner(host.engine, container, deployment.user)
     for step, script in steps:
         tell.line(step.title, app=app.name)
         place = step.place or app.place
@@ -158,21 +159,20 @@ async def _follow(
 
         spent = await asyncio.to_thread(_spent_seconds, steps[0][1], script)
         try:
-            status = await follow(
-                script, on_line, host.engine, container, user=deployment.user,
-                limit_seconds=host.settings.build.limit_seconds - spent,
+            status = await runner.follow(
+                script, on_line, limit_seconds=host.settings.build.limit_seconds - spent,
             )
         except (ScriptLost, ScriptOverran) as error:
             error.where = where
             raise
         if status != 0:
             full = await memory_full(host, container, status, host.settings.build.memory_mb)
-            mend = "mend the command that failed and push again; nothing was changed, visitors see what they saw before"
+            hint = "mend the command that failed and push again; nothing was changed, visitors see what they saw before"
             raise BuildFailed(
                 f"{step.title} of {app.name} ended with exit code {status}{full}{instead_of(host.catalogue, app)}",
                 where=where,
                 evidence=tuple(recent),
-                mend=mend_memory(mend, full, "`build.memory_mb` in the operator's settings"),
+                hint=hint_memory(hint, full, "`build.memory_mb` in the operator's settings"),
             )
 
 
@@ -188,7 +188,7 @@ def _script(step: BuildStep) -> str:
 
 def build_network(deployment: Deployment) -> NetworkSpec:
     """One for all builds, in which they see the Internet and not each other."""
-    labels = {INSTANCE: deployment.instance, ROLE: "network"}
+    labels = instance_labels(deployment.instance, role="network")
     name = f"{deployment.instance}-builds"
     return NetworkSpec(name, "", labels, apart=True, bridge=bridge_name(deployment.instance, name, ""))
 
@@ -217,7 +217,7 @@ async def _build_container(
         environment=merged_environment({**certificates, **build_paths(app)}, values),
         user=deployment.user,
         working_folder=APP_FOLDER,
-        network=build_network(deployment).name,
+        network=Network(build_network(deployment).name),
         binds=(
             Bind(str(host.places.workspace(deployment.id, app.name)), APP_FOLDER),
             Bind(str(host.places.cache(deployment.project.id)), CACHE_FOLDER),
@@ -250,7 +250,7 @@ async def _refuse_without_room(host: Host) -> None:
         if not goes or loop.time() - began > GOING_SECONDS:
             raise DiskFull(
                 f"cannot build: only {free_mb} of {host.settings.min_free_disk_mb} MB are free at {host.places.state}",
-                mend="make room on the disk, or lower min_free_disk_mb; nothing was changed",
+                hint="make room on the disk, or lower min_free_disk_mb; nothing was changed",
             )
         await asyncio.sleep(LOOK_SECONDS)
 

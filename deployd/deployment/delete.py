@@ -13,14 +13,14 @@ from pathlib import Path
 from deployd.activity.log import Tell
 from deployd.confined.stages import ensure_unstaged
 from deployd.confined.trash import move_to_trash
+from deployd.deployment.deployment import Deployment
 from deployd.deployment.results import Deleted
-from deployd.deployment.view import Deployment
 from deployd.engine.names import ACTIVITY
 from deployd.forges.known import FORGES
+from deployd.release.parallel import in_parallel
 from deployd.release.ports import Host
-from deployd.release.removal import unmount_unused
 from deployd.release.services.secrets import forget_secret_files
-from deployd.release.together import together
+from deployd.release.version_removal import unmount_unused
 
 UNDER_WAY_SECONDS = 0.5
 """Requests that the router had sent on before its routes went reach their containers within this time."""
@@ -40,7 +40,7 @@ async def remove_environment(deployment: Deployment, host: Host, tell: Tell) -> 
     if version is not None:
         await asyncio.sleep(UNDER_WAY_SECONDS)
     containers = await host.engine.containers(deployment.names.labels())
-    await together(host.engine.ensure_container_gone(container.name, stop_seconds=10) for container in containers)
+    await in_parallel(host.engine.ensure_container_gone(container.name, stop_seconds=10) for container in containers)
     for volume in await host.engine.volumes(deployment.names.labels()):
         if ACTIVITY in volume.labels:   # of a version, and no data
             await host.engine.ensure_volume_gone(volume.name)

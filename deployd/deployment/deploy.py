@@ -9,25 +9,23 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from deployd.activity.log import Tell
-from deployd.deployment.kept import find_home
+from deployd.deployment.deferred import deferred_of
+from deployd.deployment.deployment import Deployment
+from deployd.deployment.kept_containers import find_home
 from deployd.deployment.results import AppsUp
-from deployd.deployment.view import Deployment
-from deployd.deployment.waiting import waiting_of
 from deployd.engine.names import PART
 from deployd.engine.observed import ContainerSeen
 from deployd.ids import ActivityId
 from deployd.project.model import ProjectConfig
-from deployd.release.answers.greeting import greet
-from deployd.release.applications.addresses import fixed_addresses
+from deployd.release.answers.listening import greet
 from deployd.release.applications.stale_mounts import end_without_slug
-from deployd.release.applications.start import in_order_of_need, start_app, start_worker, web_name
-from deployd.release.applications.workers import stop_old_workers
+from deployd.release.applications.start import in_order_of_need, start_app, start_worker, web_servers
 from deployd.release.configuration import read_config
 from deployd.release.data.volumes import ensure_data_owner
+from deployd.release.parallel import in_parallel
 from deployd.release.ports import Host
-from deployd.release.removal import remove_version, unmount_unused
-from deployd.release.together import together
 from deployd.release.version import worker_part
+from deployd.release.version_removal import remove_version, stop_old_workers, unmount_unused
 
 
 async def start_apps(deployment: Deployment, host: Host, tell: Tell) -> AppsUp:
@@ -36,8 +34,8 @@ async def start_apps(deployment: Deployment, host: Host, tell: Tell) -> AppsUp:
     One that needs something that is replaced is made, and started after it. One of which nothing has changed goes on in
     the containers that it has.
     """
-    config, waiting = await read_config(deployment.release, host), waiting_of(deployment)
-    if not waiting.new_owner:
+    config, deferred = await read_config(deployment.release, host), deferred_of(deployment)
+    if not deferred.new_owner:
         await ensure_data_owner(deployment.release, host, deployment.planned.version.uid)
     made = await _made_before(deployment, host)
     await end_without_slug(host, made)
@@ -45,16 +43,16 @@ async def start_apps(deployment: Deployment, host: Host, tell: Tell) -> AppsUp:
     begun = {item.labels.get(PART, "") for item in made}
     deployment = replace(deployment, kept=await _find_kept(deployment, host, tell, config, image, begun))
     new = [app for app in in_order_of_need(config) if deployment.home(app.name) == deployment.id]
-    addresses = await fixed_addresses(deployment.release, host, [web_name(deployment.release, app) for app in new])
+    servers = await web_servers(deployment.release, host, image, new)
     containers: list[str] = []
     for app in new:
-        waits = waiting.includes(app, config)
+        waits = deferred.includes(app, config)
         containers += await start_app(
-            deployment.release, host, config, app, image, addresses[web_name(deployment.release, app)], only_make=waits,
+            deployment.release, host, config, app, servers[app.name], only_make=waits,
         )
         if waits:
             tell.line("is started when what it needs is replaced", app=app.name)
-    await together(greet(deployment.release, host, tell, app) for app in new if not waiting.includes(app, config))
+    await in_parallel(greet(deployment.release, host, tell, app) for app in new if not deferred.includes(app, config))
     return AppsUp(tuple(containers), deployment.kept or {})
 
 

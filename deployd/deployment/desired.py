@@ -16,22 +16,34 @@ from deployd.environment.platform import encoded, routes_json
 from deployd.environment.routes import Resolved, routes_of
 from deployd.environment.variables import Variables, doubtful_variables, variables_of
 from deployd.errors import DeployError
-from deployd.ids import ActivityId, CommitId, EnvironmentId
+from deployd.ids import ActivityId, CommitId
 from deployd.plan import KeyParts, WantedApp, WantedService
 from deployd.project.model import Application, ProjectConfig, Service
 from deployd.release.applications.kernel_limits import too_large_to_start
+from deployd.release.configuration_refused import ConfigurationRefused
 from deployd.release.digests import digest, service_digest
 from deployd.release.images_missing import NO_CONTAINER, images_missing, kept_versions
+from deployd.release.parallel import in_parallel
 from deployd.release.ports import Host
-from deployd.release.refused import ConfigurationRefused
-from deployd.release.together import together
+from deployd.release.release import Environment
 from deployd.release.version import AppVersion, ServiceVersion, Version, worker_part
 from deployd.runtimes.build_steps import RECIPE_VERSION
 from deployd.services.families import family_of
 from deployd.settings import ProjectSettings, Settings
-from deployd.slugs.key import build_part, slug_key
+from deployd.slugs.key import BuildInput, build_part, slug_key
 
 MOST_ROUTES_BYTES = MOST_VALUE_BYTES - value_bytes("MAGENTO_CLOUD_ROUTES", "")
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A commit that may become the next version of an environment."""
+
+    place: Environment
+    activity: ActivityId
+    """Whose version it would be."""
+    commit: CommitId
+    config: ProjectConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +59,7 @@ class Wanted:
 def wrong_routes(routes: Resolved) -> list[DeployError]:
     """What only shows with the domains of an environment (configuration format 6.2 and 6.7)."""
     errors = [
-        DeployError(f"the routes {one.url} and {other.url} are one URL here", where=str(other.place), mend="keep one")
+        DeployError(f"the routes {one.url} and {other.url} are one URL here", where=str(other.place), hint="keep one")
         for one, other in routes.clashes
     ]
     size = len(encoded(routes_json(routes.routes)))
@@ -55,7 +67,7 @@ def wrong_routes(routes: Resolved) -> list[DeployError]:
         errors.append(DeployError(
             f"PLATFORM_ROUTES would have {size:,} bytes, and a variable has {MOST_ROUTES_BYTES:,} at most",
             where=str(routes.routes[0].template.place),
-            mend="use wildcards and `redirects`; authorities for clients count for each of their routes",
+            hint="use wildcards and `redirects`; authorities for clients count for each of their routes",
         ))
     return errors
 
@@ -65,21 +77,21 @@ def build_variables(project: ProjectSettings, app: Application, branch: str) -> 
 
 
 async def find_wanted(
-    host: Host, project: ProjectSettings, environment: EnvironmentId, branch: str,
-    activity: ActivityId, commit: CommitId, config: ProjectConfig, live: Version | None,
-    tell: Callable[[str], None],
+    host: Host, candidate: Candidate, live: Version | None, tell: Callable[[str], None],
 ) -> Wanted:
     """
     Raises:
         ConfigurationRefused: It asks for a runtime or a service that this host does not have.
     """
+    place, config = candidate.place, candidate.config
+    project = place.project
     nearest = host.settings.takes_nearest(project)
     kept = kept_versions(live.services if live else (), config.services)
     refusals, warnings = images_missing(host.catalogue, config.images_asked(), nearest=nearest, kept=kept)
     errors = [refusal.error for refusal in refusals]
-    routes = routes_of(host.settings, project, environment, branch, config)
+    routes = routes_of(host.settings, project, place.environment, place.branch, config)
     errors += wrong_routes(routes) or await asyncio.to_thread(   # a large one takes a tenth of a second
-        too_large_to_start, config, project, branch, routes.routes,
+        too_large_to_start, config, project, place.branch, routes.routes,
     )
     if errors:
         raise ConfigurationRefused.because(errors)
@@ -87,11 +99,11 @@ async def find_wanted(
     for app in config.applications:
         choice = host.catalogue.runtime(app.runtime_name, app.version, nearest=nearest)
         image_id = await host.images.ensure(choice.entry, tell)
-        version = await _app_version(host, project, branch, commit, config, app, image_id)
+        version = await _app_version(host, candidate, app, image_id)
         before = live.app(app.name) if live else None
         changed = None
         if live and before and before.parts.tree != version.parts.tree:
-            changed = await host.code.changed_files(project.id, live.commit, commit, app.root)
+            changed = await host.code.changed_files(project.id, live.commit, candidate.commit, app.root)
         exists = await host.slugs.has(version.slug)
         apps.append(version)
         wanted_apps.append(WantedApp(
@@ -109,7 +121,8 @@ async def find_wanted(
         services.append(ServiceVersion(service.name, kind, image_id, service_digest(host.settings, service, image_id)))
     return Wanted(
         Version(
-            activity, commit, tuple(apps), tuple(services), tuple(route.url for route in routes.routes),
+            candidate.activity, candidate.commit, tuple(apps), tuple(services),
+            tuple(route.url for route in routes.routes),
             await host.facts.uid(project.id),
         ),
         tuple(wanted_apps),
@@ -141,12 +154,11 @@ def cannot_be_masked(project: ProjectSettings) -> list[str]:
     ]
 
 
-async def _app_version(
-    host: Host, project: ProjectSettings, branch: str, commit: CommitId, config: ProjectConfig, app: Application,
-    image_id: str,
-) -> AppVersion:
-    listing, tree = await together([
-        host.code.listing(project.id, commit, app.root, config), host.code.tree(project.id, commit, app.root),
+async def _app_version(host: Host, candidate: Candidate, app: Application, image_id: str) -> AppVersion:
+    project, branch, commit = candidate.place.project, candidate.place.branch, candidate.commit
+    listing, tree = await in_parallel([
+        host.code.listing(project.id, commit, app.root, candidate.config),
+        host.code.tree(project.id, commit, app.root),
     ])
     settings = build_part(app)
     variables = build_variables(project, app, branch)
@@ -154,7 +166,7 @@ async def _app_version(
     parts = KeyParts(listing, digest(settings), digest(visible), image_id, str(RECIPE_VERSION))
     return AppVersion(
         app.name,
-        slug_key(project.id, app.name, listing, settings, visible, image_id, RECIPE_VERSION),
+        slug_key(BuildInput(project.id, app.name, listing, settings, visible, image_id, RECIPE_VERSION)),
         tree,
         image_id,
         parts,

@@ -8,11 +8,11 @@ from __future__ import annotations
 import asyncio
 
 from deployd.activity.log import Tell
-from deployd.deployment.view import Deployment
+from deployd.deployment.deployment import Deployment
 from deployd.project.model import Application, ProjectConfig
 from deployd.release.applications.environment_file import environment_error
 from deployd.release.applications.needed import is_needed, scripts_of
-from deployd.release.applications.starts import Starts, read_starts
+from deployd.release.applications.start_records import Starts, read_starts
 from deployd.release.ports import Host
 from deployd.release.version import worker_part
 
@@ -36,7 +36,7 @@ async def _look(deployment: Deployment, host: Host, app: Application, role: str,
     what = f"the start command of the {'worker ' if role == 'worker' else ''}{part}"
     failed = environment_error(lines, app.root, what)
     if failed is not None:
-        tell.warn(f"{failed.what} ({failed.where}): {failed.mend}", failed.evidence)
+        tell.warn(f"{failed.what} ({failed.where}): {failed.hint}", failed.evidence)
         return
     tell.warn(words_of_end(what, starts), lines[-EVIDENCE_LINES:])
 

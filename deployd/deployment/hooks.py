@@ -6,18 +6,18 @@ The freeze has one absolute end, kept by the router: if the daemon dies, request
 from __future__ import annotations
 
 from deployd.activity.log import Tell
+from deployd.deployment.deferred import deferred_of
+from deployd.deployment.deployment import Deployment
 from deployd.deployment.freeze_report import words_of_thaw
 from deployd.deployment.results import Frozen, HookRan
-from deployd.deployment.view import Deployment
-from deployd.deployment.waiting import waiting_of
 from deployd.errors import DeployError
 from deployd.release.applications.cron_runs import wait_for_crons
 from deployd.release.applications.hook_runs import HookFailed, end_hook, run_hook
-from deployd.release.applications.workers import stop_old_workers
 from deployd.release.configuration import read_config
 from deployd.release.fingerprint import live_containers
 from deployd.release.ports import Host
 from deployd.release.routes import route_set
+from deployd.release.version_removal import stop_old_workers
 from deployd.router.table import Released, RouteSet
 
 
@@ -30,7 +30,7 @@ async def freeze(deployment: Deployment, host: Host, tell: Tell) -> Frozen:
     await wait_for_crons(deployment.before, host, tell)
     if deployment.planned.before is None:
         return Frozen(False)
-    if not waiting_of(deployment).anything and not await _hook_comes(deployment, host):
+    if not deferred_of(deployment).anything and not await _hook_comes(deployment, host):
         return Frozen(False)
     routes = await _routes_for_operators(deployment, host, tell)   # may look names up: before anybody is held
     await host.router.freeze(deployment.key, host.settings.freeze_seconds)

@@ -1,16 +1,16 @@
 """The end of a push to an environment that is locked: it is built, and waits.
 
-A rollback or a redeploy is somebody's own wish, and is not held; a lock keeps what is live from changing behind their
-back.
+A rollback or a redeploy is somebody's own request, and is not held; a lock keeps what is live from changing behind
+their back.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from deployd.activity.cancellation import Hold
 from deployd.activity.log import Tell
-from deployd.activity.wish import Hold
-from deployd.deployment.view import Deployment
+from deployd.deployment.deployment import Deployment
 from deployd.release.ports import Host
 
 
@@ -25,7 +25,7 @@ async def wait_for_unlock(deployment: Deployment, host: Host, tell: Tell) -> Ope
     Raises:
         Hold: It is. What is packed stays, so that it goes live in a moment when the lock is taken away.
     """
-    if deployment.activity.kind != "push":
+    if not deployment.mode.waits_for_unlock:
         return Open()
     lock = await host.facts.lock(deployment.environment)
     if lock is not None:

@@ -15,22 +15,22 @@ from __future__ import annotations
 import asyncio
 
 from deployd.activity.log import Tell
+from deployd.deployment.deferred import Deferred, deferred_of
+from deployd.deployment.deployment import Deployment
 from deployd.deployment.results import Frozen, Replaced
-from deployd.deployment.service_back import have_service_as_before, services_before
-from deployd.deployment.view import Deployment
-from deployd.deployment.waiting import Waiting, waiting_of
+from deployd.deployment.services_as_before import have_service_as_before, services_before
 from deployd.engine.names import DIGEST
 from deployd.project.model import Application, ProjectConfig
-from deployd.release.answers.answered import wait_until_answered
-from deployd.release.answers.greeting import greet, wait_until_listening
-from deployd.release.applications.start import in_order_of_need, start_app, web_image_and_addresses, web_name
+from deployd.release.answers.listening import greet, wait_until_listening
+from deployd.release.answers.open_requests import wait_until_answered
+from deployd.release.applications.start import in_order_of_need, start_app, web_servers
 from deployd.release.configuration import read_config
 from deployd.release.data.volumes import ensure_data_owner
+from deployd.release.parallel import in_parallel
 from deployd.release.ports import Host
 from deployd.release.release import Release
-from deployd.release.removal import end_new_apps
 from deployd.release.services.service import Wanted, ensure_provisioned, ensure_running, wanted_services
-from deployd.release.together import together
+from deployd.release.version_removal import end_new_apps
 
 STOP_SECONDS = 60
 
@@ -41,19 +41,19 @@ async def replace_services(deployment: Deployment, host: Host, tell: Tell) -> Re
     Raises:
         ServiceNotReady: A service did not come up; its last log lines are the evidence.
     """
-    waiting = waiting_of(deployment)
-    if not waiting.anything:
+    deferred = deferred_of(deployment)
+    if not deferred.anything:
         return Replaced()
     began = asyncio.get_running_loop().time()
     config = await read_config(deployment.release, host)
     await wait_until_answered(deployment.before, host, tell)
-    wanted = await wanted_services(deployment.release, host, config, waiting.services)
-    seconds = await together(_replace(deployment, host, tell, item) for item in wanted)
+    wanted = await wanted_services(deployment.release, host, config, deferred.services)
+    seconds = await in_parallel(_replace(deployment, host, tell, item) for item in wanted)
     if await ensure_data_owner(deployment.release, host, deployment.planned.version.uid):
         tell.line(f"the files of its mounts belong to the user {deployment.planned.version.uid} of the project now")
-    apps = [app for app in in_order_of_need(config) if waiting.includes(app, config)]
+    apps = [app for app in in_order_of_need(config) if deferred.includes(app, config)]
     await _start(deployment, host, tell, config, apps)
-    _tell_seconds(deployment, host, tell, waiting, asyncio.get_running_loop().time() - began)
+    _tell_seconds(deployment, host, tell, deferred, asyncio.get_running_loop().time() - began)
     return Replaced(
         {item.name: round(took, 1) for item, took in zip(wanted, seconds, strict=True)},
         tuple(app.name for app in apps),
@@ -66,13 +66,13 @@ async def put_back_replaced(deployment: Deployment, host: Host, tell: Tell) -> N
     Raises:
         ServiceNotReady: A service does not come up as it was.
     """
-    waiting, before = waiting_of(deployment), deployment.before
-    if not waiting.anything or before is None:
+    deferred, before = deferred_of(deployment), deployment.before
+    if not deferred.anything or before is None:
         return
     await end_new_apps(deployment.release, host)   # they go anyway, and must not write into what is put back
-    await together(_put_back(deployment, host, tell, item) for item in await services_before(deployment, host))
+    await in_parallel(_put_back(deployment, host, tell, item) for item in await services_before(deployment, host))
     await ensure_data_owner(deployment.release, host, before.version.uid)
-    await _start_anew(before, host, waiting)
+    await _start_anew(before, host, deferred)
 
 
 async def _replace(deployment: Deployment, host: Host, tell: Tell, wanted: Wanted) -> float:
@@ -106,25 +106,26 @@ async def _start(
 ) -> None:
     if not apps:
         return
-    image, addresses = await web_image_and_addresses(deployment.release, host, tell, config)
+    image = await host.images.ensure(host.catalogue.web, tell.line)
+    servers = await web_servers(deployment.release, host, image, apps)
     for app in apps:
-        await start_app(deployment.release, host, config, app, image, addresses[web_name(deployment.release, app)])
-    await together(greet(deployment.release, host, tell, app) for app in apps)
+        await start_app(deployment.release, host, config, app, servers[app.name])
+    await in_parallel(greet(deployment.release, host, tell, app) for app in apps)
 
 
-async def _start_anew(earlier: Release, host: Host, waiting: Waiting) -> None:
+async def _start_anew(earlier: Release, host: Host, deferred: Deferred) -> None:
     """Have the applications of the version before connect anew with what came back, before they are visited again."""
     config = await read_config(earlier, host)
     for app in in_order_of_need(config):
-        if Waiting(waiting.services).includes(app, config):
+        if Deferred(deferred.services).includes(app, config):
             container = earlier.container("app", app.name)
             await host.engine.stop(container)
             await host.engine.start(container)
             await wait_until_listening(earlier, host, app, host.settings.answer_seconds)
 
 
-def _tell_seconds(deployment: Deployment, host: Host, tell: Tell, waiting: Waiting, seconds: float) -> None:
-    what = ", ".join(sorted(waiting.services)) or "the owner of its files"
+def _tell_seconds(deployment: Deployment, host: Host, tell: Tell, deferred: Deferred, seconds: float) -> None:
+    what = ", ".join(sorted(deferred.services)) or "the owner of its files"
     tell.line(f"replaced {what} in {seconds:.1f} s, and started what needs it")
     freeze = deployment.journal.last("freeze")
     if freeze is None or not deployment.journal.result("freeze", Frozen).held:

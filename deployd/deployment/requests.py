@@ -1,41 +1,87 @@
-"""The one door through which an activity comes to be, in the transaction of whoever asks.
+"""The one door through which an activity comes to be, whoever asks for it.
 
-    share ─► the environment's row, for a kind that makes one ─► the activity's row ─► (the caller wakes the lanes)
+    share ─► the environment's row, for a kind that makes one ─► the activity's row ─► durable ─► the lanes are woken
 
 Pushes, redeploys and rollbacks, lost pushes and housekeeping come through here, so what a new activity has to pass
-stands in one place, and what is special about a kind in its row of `steps.KINDS`.
+stands in one place, and what is special about a kind in its row of `kinds.py`.
 """
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Collection
-from datetime import datetime
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
-from deployd.deployment.share import Wanted
-from deployd.deployment.steps import KINDS
+from deployd.activity.kinds import Kind
+from deployd.clock import Clock
+from deployd.deployment.kinds import KINDS
+from deployd.deployment.share import Wanted, refuse_beyond_share
 from deployd.ids import ActivityId, CommitId, EnvironmentId, ProjectId
+from deployd.settings import Settings
 from deployd.state import activities, environments
 from deployd.state.activities import NewActivity, Trigger
+from deployd.state.locks import Lock
+from deployd.state.store import Query, Store
 
-Refuse = Callable[[sqlite3.Connection, ProjectId, Collection[Wanted]], None]
-"""`share.refuse_beyond_share` with the settings."""
+T = TypeVar("T")
+
+HELD_WHEN_LOCKED = tuple(kind.name for kind in KINDS.values() if kind.held_when_locked)
 
 
-def ask_for(
-    db: sqlite3.Connection, refuse: Refuse, kind: str, environment: EnvironmentId, branch: str,
-    commit: CommitId | None, trigger: Trigger, *, now: datetime,
-) -> ActivityId:
-    """Have one more activity wait in the lane of an environment.
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is asked for."""
 
-    Raises:
-        ShareTaken: The project may have no more.
-    """
-    of = KINDS[kind]
-    if of.has_share:
-        refuse(db, environment.project, [Wanted(kind, branch)])
-    if of.makes_environment:
-        environments.ensure(db, environment, branch, now)
-    return activities.enqueue(
-        db, NewActivity(environment, branch, kind, of.table.version, commit, trigger), now,
-    )
+    kind: Kind[Any, Any]
+    environment: EnvironmentId
+    branch: str
+    commit: CommitId | None
+    """None: the branch's newest, or none is needed."""
+    trigger: Trigger
+
+
+class Requests:
+    """Makes activities of requests, each in the transaction of whoever asks."""
+
+    def __init__(self, store: Store, settings: Settings, clock: Clock, wake: Callable[[], None]) -> None:
+        """
+        Args:
+            wake: Called when there may be something new for the lanes.
+        """
+        self._store = store
+        self._settings = settings
+        self._clock = clock
+        self._wake = wake
+
+    async def write(self, change: Query[T]) -> T:
+        """One transaction in which activities are asked for or let go on; when it is durable, the lanes are woken."""
+        result = await self._store.write(change)
+        self._wake()
+        return result
+
+    def ask_for(self, db: sqlite3.Connection, request: Request) -> ActivityId:
+        """Have one more activity wait in the lane of an environment; inside `write`.
+
+        Raises:
+            ShareTaken: The project may have no more.
+        """
+        kind, now = request.kind, self._clock.now()
+        if kind.has_share:
+            self.refuse_beyond_share(db, request.environment.project, [Wanted(kind, request.branch)])
+        if kind.makes_environment:
+            environments.ensure(db, request.environment, request.branch, now)
+        new = NewActivity(kind, request.environment, request.branch, request.commit, request.trigger)
+        return activities.enqueue(db, new, now)
+
+    def refuse_beyond_share(self, db: sqlite3.Connection, project: ProjectId, wanted: Collection[Wanted]) -> None:
+        """
+        Raises:
+            ShareTaken: Together they are more than the project may have.
+        """
+        refuse_beyond_share(self._settings, db, project, wanted)
+
+
+def lock_environment(db: sqlite3.Connection, lock: Lock, branch: str) -> None:
+    """Lock an environment, and hold what waits there of the kinds that a lock holds before they begin."""
+    activities.lock(db, lock, branch, HELD_WHEN_LOCKED)

@@ -10,10 +10,10 @@ from datetime import datetime
 from typing import ClassVar
 
 from deployd.activity.log import Tell
+from deployd.deployment.deployment import Deployment
 from deployd.deployment.ended_starts import tell_ended_starts
 from deployd.deployment.freeze_report import words_of_switch
 from deployd.deployment.results import Healthy, PostDeployed, Retired, Switched
-from deployd.deployment.view import Deployment
 from deployd.errors import DeployError, Transient
 from deployd.project.model import Application
 from deployd.release.answers.not_answering import NotAnswering
@@ -21,14 +21,14 @@ from deployd.release.answers.probe import wait_until_answering
 from deployd.release.answers.reports import refuse_errors, tell_answers
 from deployd.release.applications.hook_runs import end_hook, forget_hooks, run_hook
 from deployd.release.configuration import read_config
+from deployd.release.container_removal import ensure_gone
 from deployd.release.data.mount_copy import remove_snapshot
-from deployd.release.gone import ensure_gone
 from deployd.release.images_missing import instead_of
+from deployd.release.parallel import in_parallel
 from deployd.release.ports import Host
-from deployd.release.removal import remove_version, unmount_unused, versions_there
 from deployd.release.routes import route_set
 from deployd.release.services.service import remove_set_aside
-from deployd.release.together import together
+from deployd.release.version_removal import remove_version, unmount_unused, versions_there
 from deployd.router.control import RouterUnanswered
 
 DRAIN_SECONDS = 0.3
@@ -51,7 +51,7 @@ async def wait_until_healthy(deployment: Deployment, host: Host, tell: Tell) -> 
         AnswersWithError: One answers visitors with an error, where the settings want it to do better.
     """
     config = await read_config(deployment.release, host)
-    await together(_answering(deployment, host, app) for app in config.applications)
+    await in_parallel(_answering(deployment, host, app) for app in config.applications)
     routes = await route_set(deployment.release, host)   # what is wrong with them comes out while there is a way back
     await refuse_errors(deployment.release, host, routes)
     return Healthy(tuple(app.name for app in config.applications))
@@ -91,7 +91,7 @@ async def _refuse_unless_switched(deployment: Deployment, host: Host, error: Dep
     first = deployment.journal.last("switch") is None
     if first or await host.router.look(deployment.key) != str(deployment.planned.version.activity):
         raise NotSwitched(
-            f"nothing was switched: {error.what}", where=error.where, evidence=error.evidence, mend=error.mend,
+            f"nothing was switched: {error.what}", where=error.where, evidence=error.evidence, hint=error.hint,
         ) from error
 
 
@@ -118,7 +118,7 @@ async def retire_old(deployment: Deployment, host: Host, tell: Tell) -> Retired:
         Transient: Something is still there; old workers must not work beside the new ones.
     """
     try:
-        _, retired = await together([tell_answers(deployment.release, host, tell), _retire(deployment, host, tell)])
+        _, retired = await in_parallel([tell_answers(deployment.release, host, tell), _retire(deployment, host, tell)])
     except DeployError as error:
         raise Transient(error, RETIRE_AGAIN_SECONDS) from error
     assert retired is not None

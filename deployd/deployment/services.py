@@ -12,15 +12,16 @@ from dataclasses import replace
 from deployd.activity.log import Tell
 from deployd.confined.stages import ensure_unstaged
 from deployd.confined.trash import move_to_trash
+from deployd.deployment.deployment import Deployment
 from deployd.deployment.results import ServicesUp
-from deployd.deployment.service_back import have_service_as_before, is_as_before, services_before
-from deployd.deployment.view import Deployment
+from deployd.deployment.services_as_before import have_service_as_before, is_as_before, services_before
 from deployd.engine.names import DIGEST
 from deployd.release.configuration import read_config
+from deployd.release.container_removal import ensure_gone
 from deployd.release.data.volumes import belongs_to_another
-from deployd.release.gone import ensure_gone
+from deployd.release.network import ensure_network
+from deployd.release.parallel import in_parallel
 from deployd.release.ports import Host
-from deployd.release.services.network import ensure_network
 from deployd.release.services.service import (
     Wanted,
     container_spec,
@@ -30,7 +31,6 @@ from deployd.release.services.service import (
     remove_set_aside,
     wanted_services,
 )
-from deployd.release.together import together
 
 
 async def begin_services(deployment: Deployment, host: Host, tell: Tell) -> None:
@@ -45,7 +45,7 @@ async def begin_services(deployment: Deployment, host: Host, tell: Tell) -> None
     await ensure_network(deployment.release, host)
     new = frozenset(change.name for change in deployment.planned.plan.services if change.action == "create")
     wanted = await wanted_services(deployment.release, host, config, new)
-    await together(ensure_running(deployment.release, host, item) for item in wanted)
+    await in_parallel(ensure_running(deployment.release, host, item) for item in wanted)
 
 
 async def end_new_services(deployment: Deployment, host: Host, tell: Tell) -> None:
@@ -75,7 +75,7 @@ async def start_services(deployment: Deployment, host: Host, tell: Tell) -> Serv
     config = await read_config(deployment.release, host)
     await ensure_network(deployment.release, host)
     wanted = await wanted_services(deployment.release, host, config)
-    replaced = await together(_ensure_service(deployment, host, tell, item) for item in wanted)
+    replaced = await in_parallel(_ensure_service(deployment, host, tell, item) for item in wanted)
     return ServicesUp(
         tuple(service.name for service in config.services),
         tuple(item.name for item, anew in zip(wanted, replaced, strict=True) if anew),

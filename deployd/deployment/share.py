@@ -9,9 +9,10 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from deployd.environment.naming import environment_of_branch
+from deployd.activity.kinds import Kind
+from deployd.environment.naming import Source
 from deployd.errors import DeployError
 from deployd.ids import EnvironmentId, ProjectId
 from deployd.settings import Settings
@@ -19,7 +20,6 @@ from deployd.state import activities, environments
 
 KEPT_FOR_LIVE = 20
 """Activities that may wait beyond `shares.waiting` when they change what visitors see, or make room."""
-CHANGES_WHAT_IS_LIVE = frozenset({"rollback", "delete", "purge"})
 
 
 class ShareTaken(DeployError):
@@ -38,11 +38,11 @@ class NameTaken(ShareTaken):
 class Wanted:
     """An activity that is to be made."""
 
-    kind: str
+    kind: Kind[Any, Any]
     branch: str
 
     def environment_in(self, project: ProjectId) -> EnvironmentId:
-        return environment_of_branch(project, self.branch)
+        return Source(project, self.branch).environment
 
 
 def refuse_beyond_share(
@@ -53,21 +53,23 @@ def refuse_beyond_share(
         ShareTaken: Together they are more than the project may have.
         NameTaken: One is called like another project's.
     """
-    _refuse_names(db, project, [item.environment_in(project) for item in wanted if item.kind == "push"])
+    makes = [item for item in wanted if item.kind.makes_environment]
+    _refuse_names(db, project, [item.environment_in(project) for item in makes])
     known = settings.projects.get(project)
     production = known.production if known else ""
     _refuse_environments(db, settings, project, [
-        item.environment_in(project) for item in wanted if item.kind == "push" and item.branch != production
+        item.environment_in(project) for item in makes if item.branch != production
     ])
     waiting = activities.waiting_in(db, project)
-    superseded = {environment for environment, kind in waiting if kind == "push"}
-    more = sum(item.kind != "push" or item.environment_in(project).name not in superseded for item in wanted)
-    for_live = all(item.branch == production or item.kind in CHANGES_WHAT_IS_LIVE for item in wanted)
+    more = sum(
+        not (item.kind.supersedes and (item.environment_in(project).name, item.kind.name) in waiting) for item in wanted
+    )
+    for_live = all(item.branch == production or item.kind.has_reserve for item in wanted)
     share = settings.shares_of(project).waiting
     if more and len(waiting) + more > share + (KEPT_FOR_LIVE if for_live else 0):
         raise ShareTaken(
             f"{len(waiting)} activities of {project} wait already, and {share} may", where="shares.waiting",
-            mend="wait until some have ended, or cancel those that nobody needs (`deployd cancel`)",
+            hint="wait until some have ended, or cancel those that nobody needs (`deployd cancel`)",
         )
 
 
@@ -87,7 +89,7 @@ def _refuse_names(db: sqlite3.Connection, project: ProjectId, wanted: Collection
             if taken.startswith(own) or own.startswith(taken):
                 raise NameTaken(
                     f"the environment {name} of {project} would be called like one of {other}",
-                    mend="give the branch another name",
+                    hint="give the branch another name",
                 )
 
 
@@ -103,11 +105,11 @@ def _refuse_environments(
         raise ShareTaken(
             f"{project} has {own} environments, {len(new)} more are wanted, and {share} may be",
             where="shares.environments",
-            mend="delete branches that nobody needs (`git push --delete`), or have the operator raise the share",
+            hint="delete branches that nobody needs (`git push --delete`), or have the operator raise the share",
         )
     if sum(there.values()) + len(new) > settings.limits.environments:
         raise ShareTaken(
             f"this host has {sum(there.values())} environments, and {settings.limits.environments} may be",
             where="limits.environments",
-            mend="delete branches that nobody needs (`git push --delete`), or have the operator raise the limit",
+            hint="delete branches that nobody needs (`git push --delete`), or have the operator raise the limit",
         )

@@ -9,12 +9,12 @@ from typing import ClassVar
 from deployd.activity.log import Tell
 from deployd.confined.trash import move_to_trash
 from deployd.confined.trees import bytes_to_read
+from deployd.deployment.deployment import Deployment
 from deployd.deployment.results import Packed
-from deployd.deployment.view import Deployment
 from deployd.errors import DeployError
 from deployd.release.configuration import read_config
+from deployd.release.parallel import in_parallel
 from deployd.release.ports import Host
-from deployd.release.together import together
 from deployd.slugs.mount_points import covered_mounts
 from deployd.units import MEGABYTE, megabytes
 
@@ -43,7 +43,7 @@ async def pack(deployment: Deployment, host: Host, tell: Tell) -> Packed:
             tell.warn(f"the mount {hidden} hides what the code has at {hidden}: nobody sees it while {app.name} runs")
         packing = host.slugs.pack(workspace, planned.slug, mount_points, owner=deployment.planned.version.uid)
         # Counted while it is packed, which ends with what is wrong: nobody waits for the counting.
-        slug, _ = await together([packing, _refuse_too_large(deployment, host, app.name, workspace)])
+        slug, _ = await in_parallel([packing, _refuse_too_large(deployment, host, app.name, workspace)])
         assert slug is not None, planned
         tell.line(f"{slug.files} files, {megabytes(slug.size_bytes):.1f} MB in {slug.seconds:.1f} s", app=app.name)
     await move_to_trash(host.places.work(deployment.id), host.places.going)
@@ -61,5 +61,5 @@ async def _refuse_too_large(deployment: Deployment, host: Host, app: str, worksp
     if there_mb > most_mb:
         raise BuiltTooLarge(
             f"what was built of {app} is {there_mb} MB long, and {most_mb} MB may be", where="shares.build_mb",
-            mend="let the build leave no sparse files, or have the operator raise the share; nothing was changed",
+            hint="let the build leave no sparse files, or have the operator raise the share; nothing was changed",
         )

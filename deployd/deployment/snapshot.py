@@ -17,13 +17,13 @@ import asyncio
 from pathlib import Path
 from typing import ClassVar
 
-from deployd.activity.explain import unwrap
+from deployd.activity.incidents import unwrap
 from deployd.activity.log import Tell
 from deployd.confined.trash import move_to_trash
 from deployd.confined.trees import count_files
+from deployd.deployment.deferred import deferred_of
+from deployd.deployment.deployment import Deployment
 from deployd.deployment.results import Frozen, Taken
-from deployd.deployment.view import Deployment
-from deployd.deployment.waiting import waiting_of
 from deployd.errors import DeployError
 from deployd.release.configuration import read_config
 from deployd.release.data.databases import (
@@ -43,9 +43,9 @@ from deployd.release.data.mount_copy import (
     write_request,
 )
 from deployd.release.data.volume_copy import by_hand
+from deployd.release.parallel import in_parallel
 from deployd.release.ports import Host
-from deployd.release.removal import end_new_apps
-from deployd.release.together import together
+from deployd.release.version_removal import end_new_apps
 from deployd.units import megabytes
 
 UNDER_WAY_SECONDS = 0.5
@@ -114,7 +114,7 @@ async def _take(
         except DeployError as error:
             raise SnapshotNotTaken(
                 f"cannot take a snapshot of {', '.join(services)}: {error.what}", where=error.where,
-                evidence=error.evidence, mend=error.mend,
+                evidence=error.evidence, hint=error.hint,
             ) from error
     if kept:
         await asyncio.to_thread(write_request, deployment.release, host, kept, folder)
@@ -149,7 +149,7 @@ async def _put_back(deployment: Deployment, host: Host, tell: Tell, taken: Taken
     try:
         await _refuse_damaged(taken, folder)
         await end_new_apps(deployment.release, host)   # they go anyway, and must not write into what is put back
-        await together((
+        await in_parallel((
             *((replace_files(deployment.release, host, databases, folder),) if databases else ()),
             *((put_mounts_back(folder),) if taken.mounts else ()),
         ))
@@ -181,7 +181,7 @@ def _not_put_back(
     return SnapshotNotPutBack(
         f"{', '.join(taken.names)} cannot be made what they were before the deploy hook: {error.what}",
         where=str(folder), evidence=error.evidence,
-        mend=f"the snapshot is kept in {folder}; mend the cause and `deployd undo retry {deployment.id}`, or put it "
+        hint=f"the snapshot is kept in {folder}; mend the cause and `deployd undo retry {deployment.id}`, or put it "
              f"back by hand ({commands}) and `deployd undo skip {deployment.id}`",
     )
 
@@ -193,7 +193,7 @@ def _wanted(deployment: Deployment, host: Host) -> bool:
 
 def _may_have_changed(deployment: Deployment) -> bool:
     """Whether a deploy hook was begun, or a service made anew: one in a newer version upgrades its files."""
-    anew = waiting_of(deployment).services and deployment.journal.last("replace_services") is not None
+    anew = deferred_of(deployment).services and deployment.journal.last("replace_services") is not None
     return bool(anew) or deployment.journal.last("run_deploy_hook") is not None
 
 

@@ -1,9 +1,8 @@
-"""The order of a deployment, what undoes each step, and its time limit. This table is the documentation."""
+"""The order of a deployment: what undoes each step, its limit, what it waits for. This table is the documentation."""
 
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
 
 from deployd.activity.table import (
     AGAIN,
@@ -14,42 +13,42 @@ from deployd.activity.table import (
     NOTHING,
     ON_NEW,
     RELEASED,
-    Beside,
+    Parallel,
     Step,
     Table,
 )
 from deployd.deployment import build, delete, deploy, hooks, lock, replace, route, services, slug, snapshot, validate
-from deployd.deployment.view import Deployment
+from deployd.deployment.admission import BUILD, DEPLOY, PACK, START
+from deployd.deployment.deployment import Deployment
 from deployd.release.ports import Host
 
 MINUTE = 60
+QUIET = frozenset({"validate", "build", "slug"})
+"""Phases of a deployment that change nothing that is live."""
 
-PUSH: Table[Deployment, Host] = Table("push", version=3, steps=(
-    #     phase       step                       undone by               limit        visitors   after a restart
-    Step("validate", validate.fetch,             NOTHING,                10 * MINUTE, AS_BEFORE, AGAIN),
-    Step("validate", validate.read_and_plan,     NOTHING,                10 * MINUTE, AS_BEFORE, AGAIN),
-    Step("build",    build.build_apps,           build.discard,          70 * MINUTE, AS_BEFORE, ATTACH,
-         beside=Beside(services.begin_services,  services.end_new_services)),
-    Step("slug",     slug.pack,                  NOTHING,                10 * MINUTE, AS_BEFORE, AGAIN),
-    Step("slug",     lock.wait_for_unlock,       NOTHING,                1 * MINUTE,  AS_BEFORE, AGAIN),
-    Step("deploy",   services.start_services,    services.put_back_services, 10 * MINUTE, AS_BEFORE, AGAIN),
-    Step("deploy",   deploy.start_apps,          deploy.remove_new,      5 * MINUTE,  AS_BEFORE, AGAIN),
-    Step("hooks",    hooks.freeze,               hooks.thaw_to_old,      2 * MINUTE,  HELD,      AGAIN),
-    Step("hooks",    snapshot.take_snapshot,     snapshot.put_back_snapshot, 30 * MINUTE, HELD,   AGAIN,
+PUSH: Table[Deployment, Host] = Table("push", version=3, quiet_phases=QUIET, steps=(
+    #     phase       step                      undone by                    limit        visitors  restart, waits for
+    Step("validate", validate.fetch,           NOTHING,                     10 * MINUTE, AS_BEFORE, AGAIN),
+    Step("validate", validate.read_and_plan,   NOTHING,                     10 * MINUTE, AS_BEFORE, AGAIN),
+    Step("build",    build.build_apps,         build.discard,               70 * MINUTE, AS_BEFORE, ATTACH, BUILD,
+         parallel=Parallel(services.begin_services, services.end_new_services)),
+    Step("slug",     slug.pack,                NOTHING,                     10 * MINUTE, AS_BEFORE, AGAIN,  PACK),
+    Step("slug",     lock.wait_for_unlock,     NOTHING,                     1 * MINUTE,  AS_BEFORE, AGAIN,  PACK),
+    Step("deploy",   services.start_services,  services.put_back_services,  10 * MINUTE, AS_BEFORE, AGAIN,  START),
+    Step("deploy",   deploy.start_apps,        deploy.remove_new,           5 * MINUTE,  AS_BEFORE, AGAIN,  START),
+    Step("hooks",    hooks.freeze,             hooks.thaw_to_old,           2 * MINUTE,  HELD,      AGAIN,  DEPLOY),
+    Step("hooks",    snapshot.take_snapshot,   snapshot.put_back_snapshot,  30 * MINUTE, HELD,      AGAIN,  DEPLOY,
          undo_limit_seconds=60 * MINUTE),
-    Step("hooks",    replace.replace_services,   replace.put_back_replaced, 15 * MINUTE, HELD,    AGAIN,
+    Step("hooks",    replace.replace_services, replace.put_back_replaced,   15 * MINUTE, HELD,      AGAIN,  DEPLOY,
          undo_limit_seconds=15 * MINUTE),
-    Step("hooks",    hooks.run_deploy_hook,      hooks.end_and_put_back, 65 * MINUTE, HELD,      ATTACH),
-    Step("route",    route.wait_until_healthy,   NOTHING,                2 * MINUTE,  HELD,      AGAIN),
-    Step("route",    route.switch,               NO_WAY_BACK,            10,          RELEASED,  AGAIN),
-    Step("route",    deploy.start_workers,       NOTHING,                2 * MINUTE,  ON_NEW,    AGAIN),
-    Step("route",    route.run_post_deploy,      NOTHING,                65 * MINUTE, ON_NEW,    ATTACH),
-    Step("route",    route.retire_old,           NOTHING,                5 * MINUTE,  ON_NEW,    AGAIN,
-         beside=Beside(build.remove_build_containers, NOTHING)),
+    Step("hooks",    hooks.run_deploy_hook,    hooks.end_and_put_back,      65 * MINUTE, HELD,      ATTACH, DEPLOY),
+    Step("route",    route.wait_until_healthy, NOTHING,                     2 * MINUTE,  HELD,      AGAIN,  DEPLOY),
+    Step("route",    route.switch,             NO_WAY_BACK,                 10,          RELEASED,  AGAIN,  DEPLOY),
+    Step("route",    deploy.start_workers,     NOTHING,                     2 * MINUTE,  ON_NEW,    AGAIN,  DEPLOY),
+    Step("route",    route.run_post_deploy,    NOTHING,                     65 * MINUTE, ON_NEW,    ATTACH, DEPLOY),
+    Step("route",    route.retire_old,         NOTHING,                     5 * MINUTE,  ON_NEW,    AGAIN,  DEPLOY,
+         parallel=Parallel(build.remove_build_containers, NOTHING)),
 ))
-
-ROLLBACK = PUSH.without("build", "slug")
-"""To an earlier version: its slugs, its configuration, its images."""
 
 PUSH_2 = dataclasses.replace(
     PUSH, version=2, steps=tuple(step for step in PUSH.steps if step.name != "wait_for_unlock"),
@@ -62,6 +61,11 @@ PUSH_1 = dataclasses.replace(
 )
 """Before there were snapshots."""
 
+PUSHES = (PUSH, PUSH_2, PUSH_1)
+"""The newest first; by the others an earlier deployd may have begun something that is still open."""
+ROLLBACKS = tuple(table.without("build", "slug") for table in PUSHES)
+"""To an earlier version: its slugs, its configuration, its images."""
+
 DELETE: Table[Deployment, Host] = Table("delete", version=1, steps=(
     Step("delete",   delete.remove_environment,  NO_WAY_BACK,            10 * MINUTE, AS_BEFORE, AGAIN),
 ))
@@ -70,39 +74,3 @@ PURGE: Table[Deployment, Host] = Table("purge", version=1, steps=(
     Step("delete",   delete.purge_data,          NO_WAY_BACK,            10 * MINUTE, AS_BEFORE, AGAIN),
 ))
 """Of a deleted environment's data, when its time of grace is over."""
-
-QUIET_PHASES = frozenset({"validate", "build", "slug"})
-"""Phases that change nothing that is live."""
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """A kind of activity: everything that is special about it."""
-
-    table: Table[Deployment, Host]
-    makes_environment: bool = False
-    ends_environment: bool = False
-    """Afterwards there is none."""
-    has_share: bool = True
-    """It counts for what a project may have waiting."""
-
-
-KINDS = {
-    "push": Kind(PUSH, makes_environment=True),
-    "redeploy": Kind(PUSH),
-    "rollback": Kind(ROLLBACK),
-    "delete": Kind(DELETE, ends_environment=True),
-    "purge": Kind(PURGE, ends_environment=True, has_share=False),   # the daemon's own
-}
-
-EARLIER = {
-    ("push", 1): PUSH_1, ("redeploy", 1): PUSH_1, ("rollback", 1): PUSH_1.without("build", "slug"),
-    ("push", 2): PUSH_2, ("redeploy", 2): PUSH_2, ("rollback", 2): PUSH_2.without("build", "slug"),
-}
-"""Tables by which an earlier deployd may have begun something that is still open: {(kind, version): table}"""
-
-
-def table_of(kind: str, version: int) -> Table[Deployment, Host] | None:
-    """The table that a row names; None when a newer deployd began it."""
-    newest = KINDS.get(kind)
-    return newest.table if newest is not None and newest.table.version == version else EARLIER.get((kind, version))

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from deployd.activity.log import Tell
-from deployd.deployment.desired import find_wanted, wanted_services
+from deployd.deployment.deployment import Deployment
+from deployd.deployment.desired import Candidate, find_wanted, wanted_services
+from deployd.deployment.mode import Target
 from deployd.deployment.results import Fetched, Planned
-from deployd.deployment.view import Deployment
 from deployd.environment.routes import routes_of
 from deployd.errors import DeployError, Transient
 from deployd.forges.known import FORGES
@@ -46,7 +47,7 @@ async def fetch(deployment: Deployment, host: Host, tell: Tell) -> Fetched:
     activity = deployment.activity
     if activity.trigger.how in FORGES:
         commit = await _tip_of_remote(deployment, host, tell)
-    elif activity.kind == "redeploy":
+    elif deployment.mode.target is Target.LIVE:
         commit = await _live(deployment, host)
     else:
         commit = activity.commit or await _tip(deployment, host)
@@ -64,7 +65,7 @@ async def _live(deployment: Deployment, host: Host) -> CommitId:
 async def _tip(deployment: Deployment, host: Host) -> CommitId:
     commit = await host.code.tip(deployment.project.id, deployment.branch)
     if commit is None:
-        raise CommitGone(f"there is no branch {deployment.branch} in the repository", mend="push the branch again")
+        raise CommitGone(f"there is no branch {deployment.branch} in the repository", hint="push the branch again")
     return commit
 
 
@@ -83,7 +84,7 @@ async def _tip_of_remote(deployment: Deployment, host: Host, tell: Tell) -> Comm
         return tip
     raise Transient(CommitGone(
         f"{deployment.branch} of the remote does not hold the commit {pushed[:8]}, which was pushed",
-        mend="it was forced away, or the forge is behind: push again when nothing newer is deployed",
+        hint="it was forced away, or the forge is behind: push again when nothing newer is deployed",
     ), REMOTE_BEHIND_SECONDS)
 
 
@@ -98,15 +99,14 @@ async def read_and_plan(deployment: Deployment, host: Host, tell: Tell) -> Plann
     project = deployment.project
     first_try = deployment.journal.last("read_and_plan") is None   # another one need not repeat the warnings
     config = await config_of(project, deployment.commit, host, tell if first_try else None)
-    if deployment.activity.kind == "push" and project.remote is not None:   # of others the pusher was told
+    if deployment.mode.target is Target.COMMIT and project.remote is not None:   # of others the pusher was told
         await _prefetch_submodules(deployment, host, config, tell)
     before = await host.facts.live(deployment.environment)
-    if deployment.activity.kind == "rollback":
+    if deployment.mode.target is Target.EARLIER:
         version, apps, services = await _earlier(deployment, host, config)
     else:
         wanted = await find_wanted(
-            host, project, deployment.environment, deployment.branch, deployment.id, deployment.commit, config, before,
-            tell.line,
+            host, Candidate(deployment.place, deployment.id, deployment.commit, config), before, tell.line,
         )
         version, apps, services = wanted.version, wanted.apps, wanted.services
         for warning in wanted.warnings:
@@ -144,7 +144,7 @@ async def _earlier(
     target = deployment.activity.trigger.to
     earlier = await host.facts.version_of(target) if target is not None else None
     if earlier is None:
-        raise CommitGone(f"there is no version {target} to go back to", mend="`deployd activities` shows what there is")
+        raise CommitGone(f"there is no version {target} to go back to", hint="`deployd activities` shows what there is")
     apps_then = tuple(replace(app, made_by=None) for app in earlier.apps)
     version = Version(deployment.id, earlier.commit, apps_then, earlier.services, earlier.routes,
                       await host.facts.uid(deployment.project.id))
@@ -153,7 +153,7 @@ async def _earlier(
         if not await host.slugs.has(app.slug):
             raise CommitGone(
                 f"the slug of {app.name} of that version is not in storage any more",
-                mend="push the older commit again: it will be built anew",
+                hint="push the older commit again: it will be built anew",
             )
         apps.append(WantedApp(app.name, app.slug, app.parts, True, app.running))
     return version, tuple(apps), wanted_services(host.settings, config, earlier.services)

@@ -1,4 +1,4 @@
-"""Docker behind one small class: what to create, what it is called, and the calls that do it.
+"""What runs containers: what to create, what it is called, and a protocol of the calls that do it.
 
 Imports nothing, so that `deployd check` starts fast.
 """

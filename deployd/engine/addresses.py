@@ -1,6 +1,6 @@
-"""Addresses within a subnet: the lower half is Docker's to give, the upper half is deployd's. Pure.
+"""Addresses within a subnet: the lower half is the engine's to give, the upper half is deployd's. Pure.
 
-Docker gives a container another address at every start, and the one that it had to whoever comes next. What a route
+An engine gives a container another address at every start, and the one that it had to whoever comes next. What a route
 leads to must not move: it is created with an address of the upper half, which nobody else can get.
 """
 
@@ -12,13 +12,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from deployd.engine.errors import NoAddressLeft
 
 
-def given_by_docker(subnet: str) -> str:
-    """CIDR of the half out of which Docker gives addresses, the gateway's among them."""
+def given_by_engine(subnet: str) -> str:
+    """CIDR of the half out of which the engine gives addresses, the gateway's among them."""
     return str(_halves(subnet)[0])
 
 
 def gateway_of(subnet: str) -> str:
-    """The host's address in a network: Docker takes the first one."""
+    """The host's address in a network: the engine takes the first one."""
     return str(ipaddress.IPv4Network(subnet)[1])
 
 
@@ -30,7 +30,7 @@ def own_addresses(
     Args:
         there: {container: address} of all containers that have an address of their own.
         wanted: Names of containers.
-        taken: Addresses that Docker gave.
+        taken: Addresses that the engine gave.
         begin: Where the search begins, another place for each activity: an address that has just become free is not
             given away at once, because a request that was meant for the one before may still be on its way.
 
@@ -48,7 +48,7 @@ def own_addresses(
         if address is None:
             raise NoAddressLeft(
                 f"cannot give {name} an address: all of {_halves(subnet)[1]} are taken",
-                mend="give environments larger networks (subnet_prefix), and make this one anew",
+                hint="give environments larger networks (subnet_prefix), and make this one anew",
             )
         found[name] = address
     return found

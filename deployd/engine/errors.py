@@ -1,4 +1,4 @@
-"""What can go wrong at the edge to Docker, in words of ours. A `DockerError` travels no further than this room."""
+"""What can go wrong with an engine, in words of ours. What its library raises travels no further than its folder."""
 
 from __future__ import annotations
 
@@ -8,32 +8,32 @@ from deployd.errors import DeployError
 
 
 class EngineUnreachable(DeployError):
-    """Nobody answers on Docker's socket, or the answer broke off."""
+    """The engine does not answer, or its answer broke off."""
 
     code: ClassVar[str] = "engine-unreachable"
-    again_in_seconds: ClassVar[float | None] = 3.0   # five tries in 45 s: longer than Docker takes to restart
+    again_in_seconds: ClassVar[float | None] = 3.0   # five tries in 45 s: longer than an engine takes to restart
 
 
 class EngineTooOld(DeployError):
-    """Docker is older, or so much newer, that it does not speak the API that we do."""
+    """The engine is older, or so much newer, that it does not speak the API that we do."""
 
     code: ClassVar[str] = "engine-too-old"
 
 
 class EngineOverran(DeployError):
-    """Docker did not answer in time."""
+    """The engine did not answer in time."""
 
     code: ClassVar[str] = "engine-overran"
 
 
 class EngineRefused(DeployError):
-    """Docker said no, for a reason that nobody reacts to; its own words are in the text."""
+    """The engine said no, for a reason that nobody reacts to; its own words are in the text."""
 
     code: ClassVar[str] = "engine-refused"
 
 
 class MountsUnreadable(EngineRefused):
-    """Docker starts nothing: somebody moved a folder that is mounted too deep. Upkeep soon takes that mount away."""
+    """Nothing can be started: somebody moved a folder that is mounted too deep. Upkeep soon takes that mount away."""
 
     code: ClassVar[str] = "mounts-unreadable"
     again_in_seconds: ClassVar[float | None] = 3.0
@@ -115,3 +115,15 @@ class ScriptOverran(DeployError):
     """A script was still running when its time was over, and was ended."""
 
     code: ClassVar[str] = "script-overran"
+
+
+class ImageNotMade(DeployError):
+    """An image of the catalogue could not be made or pulled."""
+
+    code: ClassVar[str] = "image-not-made"
+
+
+class ImageNotFetched(ImageNotMade):
+    """The registry, or a server of Debian's packages, could not be reached."""
+
+    again_in_seconds: ClassVar[float | None] = 10.0

@@ -1,4 +1,4 @@
-"""What everything that deployd makes in Docker is called, and the labels by which it is found again.
+"""What everything that deployd makes in an engine is called, and the labels by which it is found again.
 
 Names come from instance, project, environment and activity only, so the second run of a step finds what the first one
 made.
@@ -35,7 +35,7 @@ def bridge_prefix(instance: str) -> str:
 def bridge_name(instance: str, network: str, subnet: str) -> str:
     """The host's interface of a network; the kernel takes 15 characters.
 
-    The subnet counts: an interface that a crash of Docker left behind has its old addresses, and is not taken again.
+    The subnet counts: an interface that a crash left behind has its old addresses, and is not taken again.
     """
     return bridge_prefix(instance) + _short(f"{network} {subnet}", 9)
 
@@ -45,7 +45,7 @@ def _short(text: str, length: int) -> str:
 
 
 def environment_of(labels: Mapping[str, str]) -> EnvironmentId | None:
-    """Whose a thing in Docker is; None: of no environment."""
+    """Whose a thing of an engine is; None: of no environment."""
     project, name = labels.get(PROJECT, ""), labels.get(ENVIRONMENT, "")
     return EnvironmentId(ProjectId(project), EnvironmentName(name)) if project and name else None
 
@@ -85,8 +85,26 @@ class Names:
         """Host name of an application's container, one for each version: old and new stand side by side."""
         return f"{part}-{activity}"
 
-    def labels(self, role: str = "", part: str = "", activity: ActivityId | str = "") -> Mapping[str, str]:
+    def labels(
+        self, role: str = "", part: str = "", activity: ActivityId | str = "", *, made_by: ActivityId | str = "",
+    ) -> Mapping[str, str]:
         """What is made with, and found again by: of the whole environment, or of what is asked for in it."""
-        labels = {INSTANCE: self.instance, PROJECT: self.environment.project, ENVIRONMENT: self.environment.name}
-        more = {ROLE: role, PART: part, ACTIVITY: str(activity)}
-        return labels | {label: value for label, value in more.items() if value}
+        return _labels({
+            INSTANCE: self.instance, PROJECT: self.environment.project, ENVIRONMENT: self.environment.name, ROLE: role,
+            PART: part, ACTIVITY: str(activity), MADE_BY: str(made_by),
+        })
+
+
+def instance_labels(instance: str, *, project: str = "", role: str = "", part: str = "") -> Mapping[str, str]:
+    """What of no single environment is made with, and found again by: all of an installation, or what is asked for."""
+    return _labels({INSTANCE: instance, PROJECT: project, ROLE: role, PART: part})
+
+
+def with_digest(labels: Mapping[str, str], digest: str) -> Mapping[str, str]:
+    """Labels of a container that is compared, before it is kept, with the one that is wanted."""
+    return {**labels, DIGEST: digest}
+
+
+def _labels(values: Mapping[str, str]) -> Mapping[str, str]:
+    """Without those that say nothing. Their order counts: it is a part of digests that live containers carry."""
+    return {label: value for label, value in values.items() if value}

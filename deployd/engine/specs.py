@@ -1,4 +1,4 @@
-"""What to create in Docker, as values. The Engine turns them into calls; nothing here touches anything."""
+"""What an engine is to create and to run, as values. Pure: an engine turns them into calls."""
 
 from __future__ import annotations
 
@@ -36,6 +36,41 @@ class Health:
 
 
 @dataclass(frozen=True, slots=True)
+class NoNetwork:
+    """Cut off from every network."""
+
+
+@dataclass(frozen=True, slots=True)
+class HostNetwork:
+    """All that the host has."""
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkOf:
+    """All that another container has, which has to run when this one is started."""
+
+    container: str
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A network that was ensured before."""
+
+    name: str
+    address: str | None = None
+    """IPv4 in it that the container has at every start; None: the engine gives it one, and another one next time."""
+    aliases: tuple[str, ...] = ()
+    """Names under which the other containers of the network find it."""
+    links: Mapping[str, str] = field(default_factory=nothing)
+    """Names under which it alone finds other containers of the network: {host name: container}. They may come later."""
+    hosts: Mapping[str, str] = field(default_factory=nothing)
+    """Further names for its hosts file: {name: address}."""
+
+
+NetworkMode = NoNetwork | HostNetwork | NetworkOf | Network
+
+
+@dataclass(frozen=True, slots=True)
 class ContainerSpec:
     """One container: root file system read-only, every capability dropped, unless the spec says otherwise."""
 
@@ -48,16 +83,7 @@ class ContainerSpec:
     environment: Mapping[str, str] = field(default_factory=nothing)
     user: str | None = None
     working_folder: str | None = None
-    network: str | None = None
-    """Name of a network; "host"; "container:<name>" shares all of another's; None cuts it off from every network."""
-    address: str | None = None
-    """IPv4 in its network that it has at every start; None: Docker gives it one, and another one next time."""
-    aliases: tuple[str, ...] = ()
-    """Names under which the other containers of the network find it."""
-    links: Mapping[str, str] = field(default_factory=nothing)
-    """Names under which it alone finds other containers of the network: {host name: container}."""
-    hosts: Mapping[str, str] = field(default_factory=nothing)
-    """Further names for its hosts file: {name: address}."""
+    network: NetworkMode = NoNetwork()
     binds: tuple[Bind, ...] = ()
     tmpfs: Mapping[str, str] = field(default_factory=nothing)
     """{path: mount options}, e.g. {"/tmp": "rw,exec,nosuid,size=512m,mode=1777"}."""
@@ -78,20 +104,34 @@ class ContainerSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class RunAs:
+    """As whom, and with what around it, a command runs in a container; what is not said is as the container has it."""
+
+    user: str | None = None
+    """`uid:gid`"""
+    environment: Mapping[str, str] = field(default_factory=nothing)
+    """Beside the container's own."""
+    working_folder: str | None = None
+
+
+AS_ITSELF = RunAs()
+
+
+@dataclass(frozen=True, slots=True)
 class NetworkSpec:
     """A bridge network of one environment, with a subnet of its own."""
 
     name: str
     subnet: str
-    """CIDR; empty: Docker takes one of its own."""
+    """CIDR; empty: the engine takes one of its own."""
     labels: Mapping[str, str]
     internal: bool = False
     apart: bool = False
     """Its containers reach the Internet and not each other."""
     bridge: str = ""
-    """Its interface on the host, by which the firewall knows it; empty: Docker names it."""
+    """Its interface on the host, by which the firewall knows it; empty: the engine names it."""
     given: str = ""
-    """CIDR within the subnet, out of which Docker gives addresses to containers that ask for none; empty: all of it."""
+    """CIDR within the subnet, out of which containers that ask for none get their addresses; empty: all of it."""
 
 
 @dataclass(frozen=True, slots=True)

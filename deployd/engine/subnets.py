@@ -1,6 +1,6 @@
 """The next free subnet of deployd's own pool. Pure.
 
-Docker's own pools run out at about 30 networks, so deployd carves small ones from a large pool of its own.
+Pools of engines run out at about 30 networks, so deployd carves small ones from a large pool of its own.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def next_subnet(pool: str, prefix: int, used: Iterable[str]) -> str:
     Args:
         pool: CIDR, `10.128.0.0/12`.
         prefix: Length of the subnet's prefix, 26 for 62 addresses.
-        used: CIDRs of our environments, of Docker's networks and of the host's routes; IPv6 is passed over.
+        used: CIDRs of our environments, of the engine's networks and of the host's routes; IPv6 is passed over.
 
     Raises:
         NoSubnetLeft: There is none.
@@ -37,7 +37,7 @@ def next_subnet(pool: str, prefix: int, used: Iterable[str]) -> str:
     if address + size - 1 > end:
         raise NoSubnetLeft(
             f"cannot make a network: every /{prefix} of the pool {pool} is in use",
-            mend="remove environments that nobody needs, or give deployd a larger network_pool",
+            hint="remove environments that nobody needs, or give deployd a larger network_pool",
         )
     return f"{ipaddress.IPv4Address(address)}/{prefix}"
 

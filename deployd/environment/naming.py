@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from dataclasses import dataclass
 from typing import Literal
 
 from deployd.ids import EnvironmentId, EnvironmentName, ProjectId
@@ -27,8 +28,17 @@ def machine_name(branch: str) -> EnvironmentName:
     return EnvironmentName(f"{cleaned[: LONGEST_NAME - 8].rstrip('-')}-{digest}")
 
 
-def environment_of_branch(project: ProjectId, branch: str) -> EnvironmentId:
-    return EnvironmentId(project, machine_name(branch))
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where an environment comes from. Today that is always a branch; what else may be one (a pull request) is added
+    here, for nobody else computes which environment it has."""
+
+    project: ProjectId
+    branch: str
+
+    @property
+    def environment(self) -> EnvironmentId:
+        return EnvironmentId(self.project, machine_name(self.branch))
 
 
 def environment_type(project: ProjectSettings, branch: str) -> EnvironmentType:

@@ -165,3 +165,13 @@ def encoded(value: Any) -> str:
 
 def _in_both_spellings(values: Mapping[str, str]) -> dict[str, str]:
     return {f"{prefix}{name}": value for prefix in VARIABLE_PREFIXES for name, value in values.items()}
+
+
+NOT_REPLACED = ("PATH", "PYTHONUSERBASE", "PHP_INI_SCAN_DIR")
+"""What a project's own variable of that name must not replace: without these, nothing is found."""
+
+
+def merged_environment(defaults: Mapping[str, str], values: Mapping[str, str]) -> dict[str, str]:
+    """What the project says goes over our defaults, but for a few. HOME is /app, as on the hosted platforms."""
+    kept = {name: defaults[name] for name in NOT_REPLACED if name in defaults}
+    return {"HOME": APP_FOLDER, "USER": "web", **defaults, **values, **kept}

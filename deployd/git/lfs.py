@@ -90,13 +90,13 @@ async def fill(
     if size_bytes > MOST_BYTES or len(pointers) > MOST_FILES:
         raise LfsMissing(
             f"the files of Git LFS are more than {MOST_FILES:,}, or have more than {MOST_BYTES // 1024**3} GiB",
-            where=shown(pointers[0].path), mend="keep them in a mount",
+            where=shown(pointers[0].path), hint="keep them in a mount",
         )
     room = (await asyncio.to_thread(shutil.disk_usage, workspace)).free - ROOM_BYTES
     if size_bytes + sum(sizes[-AT_ONCE:]) > room:   # as it comes, each is there once more
         raise LfsMissing(
             f"the files of Git LFS have {megabytes(size_bytes):,.0f} MB, and there is no room for them",
-            where=shown(pointers[0].path), mend="make room on the disk",
+            where=shown(pointers[0].path), hint="make room on the disk",
         )
     asking = _Asking(server, workspace)
     try:
@@ -120,7 +120,7 @@ def _missing(server: LfsServer, lost: Sequence[Pointer], why: list[str]) -> LfsM
     count = f"{len(lost):,} files" if len(lost) > 1 else "a file"
     return LfsMissing(
         f"cannot have {count} of Git LFS from {server.url}", where=shown(lost[0].path), evidence=tuple(why),
-        mend="see whether the remote's token may read them; with `lfs: false` of the remote a build gets the pointers",
+        hint="see whether the remote's token may read them; with `lfs: false` of the remote a build gets the pointers",
     )
 
 

@@ -133,14 +133,14 @@ async def _fetch(
         failed = FetchFailed(
             f"cannot fetch {without_user(address)}",
             evidence=(*error.output.last_lines(5), *refused, *(proxy.failed[-1:] if proxy else ())),
-            mend="see whether the address and the token of the project's remote are right",
+            hint="see whether the address and the token of the project's remote are right",
         )
         if not is_worth_another_try(error.output.stderr.decode(errors="replace")):
             raise failed from None
         raise Transient(failed, FETCH_AGAIN_SECONDS) from None
     except ProgramOverran:
         raise Transient(FetchFailed(
-            f"{without_user(address)} did not answer within {limit_seconds:g} s", mend="see whether the remote is up",
+            f"{without_user(address)} did not answer within {limit_seconds:g} s", hint="see whether the remote is up",
         ), FETCH_AGAIN_SECONDS) from None
 
 

@@ -119,7 +119,7 @@ def refuse_unusable(wanted: Submodule) -> None:
             f"the submodule {wanted.shown} has no address: "
             + (f"{FILE} does not name one for it" if there else f"there is no {FILE}"),
             where=wanted.where,
-            mend=f"name it by `git submodule add <address> {wanted.shown}`, or commit its files instead:"
+            hint=f"name it by `git submodule add <address> {wanted.shown}`, or commit its files instead:"
                  f" `git rm --cached {wanted.shown}`, remove {wanted.shown}/.git and add it again",
         )
     try:
@@ -133,7 +133,7 @@ def refuse_unusable(wanted: Submodule) -> None:
             f"the submodule {wanted.shown} has the address {shown(wanted.url)}"
             + (", and there is no remote that it is relative to" if relative else "")
             + "; only https:// addresses can be fetched",
-            where=wanted.where, mend=f"change the url of {wanted.shown} in {FILE}"
+            where=wanted.where, hint=f"change the url of {wanted.shown} in {FILE}"
             + (" to the whole address" if relative else ""),
         )
 

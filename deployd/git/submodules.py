@@ -102,12 +102,12 @@ class Submodules:
         if self.count > MOST:
             raise SubmodulesTooLarge(
                 f"there are more than {MOST} submodules, those of submodules included", where=FILE,
-                mend="put what belongs together into one repository, or let the build fetch it with a package manager",
+                hint="put what belongs together into one repository, or let the build fetch it with a package manager",
             )
         if found and depth == DEEPEST:
             raise SubmodulesTooLarge(
                 f"submodules have submodules, deeper than {DEEPEST}", where=found[0].where,
-                mend="name the deeper ones in the repository itself",
+                hint="name the deeper ones in the repository itself",
             )
 
     async def mirror_of(self, wanted: Submodule) -> Mirror:
@@ -134,7 +134,7 @@ class Submodules:
             raise SubmoduleMissing(
                 f"the submodule {wanted.shown} wants the commit {wanted.commit},"
                 f" which {without_user(wanted.url)} does not have",
-                where=wanted.where, mend="push that commit to the submodule's repository",
+                where=wanted.where, hint="push that commit to the submodule's repository",
             )
         return module
 
@@ -149,14 +149,14 @@ class Submodules:
                 raise SubmodulesTooLarge(
                     f"the submodules are larger than {MOST_RECEIVED_BYTES // MEGABYTE} MB; the last one was"
                     f" {wanted.shown}", where=wanted.where,
-                    mend="keep large files elsewhere, or rewrite the submodule's history without them",
+                    hint="keep large files elsewhere, or rewrite the submodule's history without them",
                 ) from None
             await asyncio.to_thread(_remove_unfinished, module.path)
             if len(self.proxy.refused) > refused:
                 raise SubmoduleRefused(
                     f"the submodule {wanted.shown} leads to {self.proxy.refused[-1]}, which is not a public address",
                     where=wanted.where,
-                    mend="name a public address; the operator can open others with `containers.may_reach`",
+                    hint="name a public address; the operator can open others with `containers.may_reach`",
                 ) from None
             raise
 
@@ -173,7 +173,7 @@ class Submodules:
         if listed is None or too_large or self.files > MOST_FILES or self.size_bytes > MOST_BYTES:
             raise SubmodulesTooLarge(
                 f"the submodules have more than {MOST_FILES:,} files or {MOST_BYTES // 1024**3} GiB;"
-                f" the last one was {wanted.shown}", where=wanted.where, mend="take what is not needed out of them",
+                f" the last one was {wanted.shown}", where=wanted.where, hint="take what is not needed out of them",
             )
         return listed.stdout
 
@@ -197,7 +197,7 @@ async def export_submodules(
     except TimeoutError:
         raise SubmodulesTooLarge(
             f"fetching the submodules took longer than {ALL_SECONDS / 60:.0f} minutes", where=FILE,
-            mend="see whether their servers are well, and push again: what was fetched is kept",
+            hint="see whether their servers are well, and push again: what was fetched is kept",
         ) from None
 
 
@@ -221,7 +221,7 @@ def _place(destination: Path, submodule: Submodule, root: str) -> Path:
         if part in ("", ".", "..") or part.lower() == ".git" or not _is_folder_or_free(place):
             raise SubmoduleRefused(
                 f"the submodule {submodule.shown} does not lie in a folder of its own", where=submodule.where,
-                mend="move it, and take away what is in its way",
+                hint="move it, and take away what is in its way",
             )
     return place
 
@@ -242,5 +242,5 @@ def _remove_unfinished(module: Path) -> None:
 def _missing(wanted: Submodule, error: DeployError) -> SubmoduleMissing:
     return SubmoduleMissing(
         f"the submodule {wanted.shown} at {wanted.commit[:8]} cannot be had: {error.what}", where=wanted.where,
-        evidence=error.evidence, mend="see whether its address can be read without a password",
+        evidence=error.evidence, hint="see whether its address can be read without a password",
     )

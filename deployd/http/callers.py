@@ -38,11 +38,11 @@ class Callers:
         if authorization.lower().startswith("basic "):
             raise Forbidden(
                 "a token that is sent as a password (Basic) is good for reading only",
-                mend="send it as `Authorization: Bearer …`",
+                hint="send it as `Authorization: Bearer …`",
             )
         cookie = "" if authorization else cookie_of(request.cookies)
         if cookie and not is_csrf_word(cookie, request.headers.get(CSRF_HEADER, "")):
             raise Forbidden(
                 "a browser's session is good for reading only here", where=CSRF_HEADER,
-                mend="send a token as `Authorization: Bearer …`, or use the forms of the console",
+                hint="send a token as `Authorization: Bearer …`, or use the forms of the console",
             )

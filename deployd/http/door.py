@@ -60,7 +60,7 @@ class Door:
             self.failed_sign_ins.not_looked_at()
             raise TooManyTries(
                 "too many wrong tokens came from your address: no further one is looked at for now",
-                again_seconds=pause, mend="wait as long as Retry-After says, and use a token that is right",
+                again_seconds=pause, hint="wait as long as Retry-After says, and use a token that is right",
             )
         if caller is None:
             if self.failed_sign_ins.failed(source):

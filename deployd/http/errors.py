@@ -12,7 +12,7 @@ from aiohttp import web
 
 from deployd.access.concurrency import TooMany
 from deployd.access.errors import Forbidden, NotFound, Unauthorized
-from deployd.activity.explain import Incident
+from deployd.activity.incidents import Incident
 from deployd.engine.errors import EngineOverran, EngineUnreachable
 from deployd.errors import DeployError, Unusable
 from deployd.reading.bounds import OfferUnusable, ReadersAbsent, TooManyReadings
@@ -43,8 +43,8 @@ class TooManyTries(DeployError):
 
     code: ClassVar[str] = "too-many-tries"
 
-    def __init__(self, what: str, *, again_seconds: float, mend: str = "") -> None:
-        super().__init__(what, mend=mend)
+    def __init__(self, what: str, *, again_seconds: float, hint: str = "") -> None:
+        super().__init__(what, hint=hint)
         self.again_seconds = again_seconds
 
 
@@ -91,10 +91,10 @@ async def with_errors_told(
         log.error("incident", incident=name, path=request.path, exc_info=error)
         return tell(Incident(
             f"an error of deployd itself (incident {name})", where=request.path,
-            mend="tell the operator the incident's name; the daemon's log has the rest",
+            hint="tell the operator the incident's name; the daemon's log has the rest",
         ))
 
 
 def _mask(error: DeployError, mask: Callable[[str], str]) -> None:
-    error.what, error.where, error.mend = mask(error.what), mask(error.where), mask(error.mend)
+    error.what, error.where, error.hint = mask(error.what), mask(error.where), mask(error.hint)
     error.evidence = tuple(mask(line) for line in error.evidence)

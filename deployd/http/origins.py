@@ -44,7 +44,7 @@ class Ours:
         if is_browser and (self.public_url or not reads) and not self._knows(host):
             raise Misdirected(
                 f"this is not known to be {_shown(host)}", where="Host",
-                mend="ask by the address, or tell the operator to set `public_url` to what people type",
+                hint="ask by the address, or tell the operator to set `public_url` to what people type",
             )
         if reads:
             return
@@ -102,7 +102,7 @@ def _own_name() -> str:
 def _from_elsewhere(site: str | None) -> Forbidden:
     return Forbidden(
         f"a page of another site asked for this ({_shown(site or '')})",
-        mend="ask from deployd's own pages, or with a program",
+        hint="ask from deployd's own pages, or with a program",
     )
 
 

@@ -32,7 +32,7 @@ def refused_refs(project: ProjectSettings, pushes: Sequence[Push], others: Seque
     made = [push.branch for push in pushes if not push.deleted]
     if len(made) > MOST_BRANCHES:
         return [f"the push has {len(made)} branches, and each would become an environment",
-                f"mend: push {MOST_BRANCHES} at once, at most"]
+                f"hint: push {MOST_BRANCHES} at once, at most"]
     refusals: list[str] = []
     for push in pushes:
         refusals += _of_deletion(project, push.branch) if push.deleted else _of_branch(project, push.branch, made)
@@ -48,27 +48,27 @@ def _of_branch(project: ProjectSettings, branch: str, made: Sequence[str]) -> li
     other = namesake(branch, (project.production, *made))
     if other:
         return [f"the branches {shown(branch)} and {shown(other)} would have one environment",
-                "mend: give the branch another name"]
+                "hint: give the branch another name"]
     return []
 
 
 def _of_deletion(project: ProjectSettings, branch: str) -> list[str]:
     if branch == project.production or namesake(branch, (project.production,)):
         return [f"{shown(branch)} is production: deleting it would delete the live environment with its data",
-                "mend: name another branch with `production_branch` in the project's settings first"]
+                "hint: name another branch with `production_branch` in the project's settings first"]
     return []
 
 
 def _of_other(name: str) -> list[str]:
     if not name.startswith(TAG):
         return [f"{shown(name)} is neither a branch nor a tag, and nothing else is taken",
-                "mend: push branches and tags only: `git push REMOTE --all`, `git push REMOTE --tags`"]
+                "hint: push branches and tags only: `git push REMOTE --all`, `git push REMOTE --tags`"]
     odd = oddity(name.removeprefix(TAG))
     return _refused("tag", name.removeprefix(TAG), odd) if odd else []
 
 
 def _refused(kind: str, name: str, odd: str) -> list[str]:
-    return [f"the {kind} {shown(name)} {odd}", f"mend: give the {kind} another name"]
+    return [f"the {kind} {shown(name)} {odd}", f"hint: give the {kind} another name"]
 
 
 def shown(name: str) -> str:

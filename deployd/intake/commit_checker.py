@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping
 
 from deployd.deployment.desired import wrong_routes
-from deployd.environment.naming import environment_of_branch
+from deployd.environment.naming import Source
 from deployd.environment.routes import routes_of
 from deployd.errors import DeployError
 from deployd.ids import CommitId
@@ -38,7 +38,7 @@ class CommitChecker:
             return Verdict(False, refused_files(result, self._host.catalogue, nearest=nearest).evidence)
         refusals, _ = images_missing(self._host.catalogue, result.config.images_asked(), nearest=nearest)
         errors: list[DeployError] = [refusal.error for refusal in refusals]
-        environment = environment_of_branch(project.id, branch)
+        environment = Source(project.id, branch).environment
         routes = routes_of(self._host.settings, project, environment, branch, result.config)
         errors += wrong_routes(routes) or await asyncio.to_thread(   # a large one takes a tenth of a second
             too_large_to_start, result.config, project, branch, routes.routes,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from deployd.environment.naming import Source
 from deployd.ids import ActivityId, CommitId, ProjectId
 
 NOTHING = re.compile(r"0{40}|0{64}")
@@ -29,6 +30,10 @@ class Push:
     options: tuple[str, ...] = ()
     """Push options of git: `no-wait`."""
     forced: bool = False
+
+    @property
+    def source(self) -> Source:
+        return Source(self.project, self.branch)
 
     @property
     def deleted(self) -> bool:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 
 from deployd.clock import Clock
-from deployd.deployment.requests import ask_for
-from deployd.deployment.share import ShareTaken, Wanted, refuse_beyond_share
-from deployd.environment.naming import environment_of_branch
+from deployd.deployment import kinds
+from deployd.deployment.kinds import DeploymentKind
+from deployd.deployment.requests import Request, Requests
+from deployd.deployment.share import ShareTaken, Wanted
 from deployd.ids import ActivityId, CommitId, ProjectId
 from deployd.intake.push import GIT, Push, Receipt
-from deployd.settings import Settings
 from deployd.state import activities, deliveries, environments, locks
 from deployd.state.activities import Trigger
 from deployd.state.deliveries import Delivery
@@ -20,25 +19,22 @@ from deployd.state.store import Store
 
 
 class StateQueue:
-    """Makes activities in state.db and wakes the lanes."""
+    """Makes activities of pushes."""
 
-    def __init__(self, store: Store, clock: Clock, wake: Callable[[], None], settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self, store: Store, clock: Clock, requests: Requests) -> None:
         self._store = store
         self._clock = clock
-        self._wake = wake
+        self._requests = requests
 
     async def push(self, push: Push) -> Receipt:
         """An activity for a push; a delivery that was answered before gets the answer of then."""
-        receipt = await self._store.write(lambda db: self._enqueue(db, push))
-        self._wake()
-        return receipt
+        return await self._requests.write(lambda db: self._enqueue(db, push))
 
     async def refusal(self, project: ProjectId, pushes: Sequence[Push]) -> ShareTaken | None:
         """Why pushes that come together are more than the project may have; asked before git takes them."""
         def ask(db: sqlite3.Connection) -> ShareTaken | None:
             try:
-                refuse_beyond_share(self._settings, db, project, [_wanted(push) for push in pushes])
+                self._requests.refuse_beyond_share(db, project, [_wanted(push) for push in pushes])
             except ShareTaken as error:
                 return error
             return None
@@ -52,14 +48,14 @@ class StateQueue:
         try:
             receipt = self._delete(db, push) if push.deleted else self._deploy(db, push)
         except ShareTaken as error:   # the branch has moved: it is deployed when there is room, as a lost push
-            receipt = Receipt(None, f"{push.branch} is not deployed now: {error.what}; {error.mend}")
+            receipt = Receipt(None, f"{push.branch} is not deployed now: {error.what}; {error.hint}")
         if push.delivery:
             answer = Delivery(receipt.activity, receipt.said)
             deliveries.add(db, push.how, push.project, push.delivery, answer, self._clock.now())
         return receipt
 
     def _deploy(self, db: sqlite3.Connection, push: Push) -> Receipt:
-        environment = environment_of_branch(push.project, push.branch)
+        environment = push.source.environment
         there = environments.find(db, environment)
         if there is not None and there.branch != push.branch:
             return Receipt(None, f"{push.branch} is not deployed: {there.branch} has an environment of that name")
@@ -68,7 +64,7 @@ class StateQueue:
             if same is not None:
                 return Receipt(None, f"{push.branch} at {push.new[:8]} is activity {same} already")
         goes_on = activities.latest(db, environment=environment, states=("in_progress",), limit=1)
-        number = self._ask_for(db, push, "push", push.new)
+        number = self._ask_for(db, push, kinds.PUSH, push.new)
         said = f"activity {number}: {push.branch} at {push.new[:8]} to environment {environment.name}"
         lock = locks.find(db, environment)
         if lock is not None:
@@ -76,20 +72,22 @@ class StateQueue:
         return Receipt(number, f"{said}, after activity {goes_on[0].id}, which goes on" if goes_on else said)
 
     def _delete(self, db: sqlite3.Connection, push: Push) -> Receipt:
-        environment = environment_of_branch(push.project, push.branch)
+        environment = push.source.environment
         there = environments.find(db, environment)
         if there is None or there.branch != push.branch:
             return Receipt(None, f"{push.branch} was deleted; it had no environment")
-        number = self._ask_for(db, push, "delete", None)
+        number = self._ask_for(db, push, kinds.DELETE, None)
         lock = locks.find(db, environment)
         when = f" when it is unlocked: {lock.said(push.branch)}" if lock else ""
         name = environment.name
         return Receipt(number, f"activity {number}: {push.branch} was deleted, environment {name} goes with it{when}")
 
-    def _ask_for(self, db: sqlite3.Connection, push: Push, kind: str, commit: CommitId | None) -> ActivityId:
-        return ask_for(
-            db, partial(refuse_beyond_share, self._settings), kind, environment_of_branch(push.project, push.branch),
-            push.branch, commit, Trigger(push.who, push.how, push.delivery), now=self._clock.now(),
+    def _ask_for(
+        self, db: sqlite3.Connection, push: Push, kind: DeploymentKind, commit: CommitId | None,
+    ) -> ActivityId:
+        trigger = Trigger(push.who, push.how, push.delivery)
+        return self._requests.ask_for(
+            db, Request(kind, push.source.environment, push.branch, commit, trigger),
         )
 
     @staticmethod
@@ -99,11 +97,11 @@ class StateQueue:
         Forges send a push twice now and then (two hooks, a repeated delivery with another id). Only the newest counts:
         a branch that was forced from A to B and back to A is at A again.
         """
-        newest = activities.latest(db, environment=environment_of_branch(push.project, push.branch), limit=1)
+        newest = activities.latest(db, environment=push.source.environment, limit=1)
         if newest and newest[0].commit == push.new and newest[0].state in ("pending", "in_progress", "success"):
             return newest[0].id
         return None
 
 
 def _wanted(push: Push) -> Wanted:
-    return Wanted("delete" if push.deleted else "push", push.branch)
+    return Wanted(kinds.DELETE if push.deleted else kinds.PUSH, push.branch)

@@ -104,15 +104,15 @@ def _lines(connection: _socket.socket) -> Iterator[str]:
 
 
 def _error(body: str, before: bool) -> Iterator[str]:
-    """An error of the daemon, as everywhere: what, evidence, mend."""
+    """An error of the daemon, as everywhere: what, evidence, hint."""
     import json  # only here, where nobody is in a hurry
 
     error = json.loads(body)
     yield SHOWN + error["what"]
     for line in error.get("evidence", ()):
         yield f"{SHOWN}| {line}"
-    if error.get("mend"):
-        yield f"{SHOWN}mend: {error['mend']}"
+    if error.get("hint"):
+        yield f"{SHOWN}hint: {error['hint']}"
     yield SHOWN + ("nothing was changed" if before else "the branch is stored, but it is not deployed")
     yield VERDICT + REFUSED
 

@@ -100,7 +100,7 @@ async def _look(intake: Intake, asked: _Asked) -> tuple[list[str], bool]:
     """What the pusher must read, and whether the push may be accepted."""
     project = asked.project
     if project.remote is not None:
-        return [f"the code of {project.id} comes from {without_user(project.remote.url)}", "mend: push there"], False
+        return [f"the code of {project.id} comes from {without_user(project.remote.url)}", "hint: push there"], False
     refusals = refused_refs(project, asked.pushes, asked.others)
     if refusals:
         return refusals, False
@@ -116,7 +116,7 @@ async def _look(intake: Intake, asked: _Asked) -> tuple[list[str], bool]:
                     said += verdict.lines
                     accepted = accepted and verdict.accepted
     except TimeoutError:
-        said += [f"the branches could not be looked at within {LOOK_SECONDS:g} s", "mend: push fewer at once"]
+        said += [f"the branches could not be looked at within {LOOK_SECONDS:g} s", "hint: push fewer at once"]
         return said, False
     return said, accepted
 

@@ -43,11 +43,11 @@ class RepositoryRoom:
         missing = await self._missing(project, service)
         if missing is None:
             return
-        why, mend = missing
+        why, hint = missing
         log.error("git_refused", project=project.id, reason=why)
         raise NoRoom(
             f"cannot take a push to {project.id}: {why}\n"
-            f"nothing was changed and what is live goes on; {mend} and push again\n",
+            f"nothing was changed and what is live goes on; {hint} and push again\n",
         )
 
     async def _missing(self, project: ProjectSettings, service: Service) -> tuple[str, str] | None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from deployd.activity.follower import Follower
+from deployd.activity.line import render_line
 from deployd.activity.log import Logs
-from deployd.activity.render import render_line
 from deployd.ids import ActivityId
 from deployd.state import activities
 from deployd.state.store import Store

@@ -9,7 +9,7 @@ from pathlib import Path
 from weakref import WeakSet
 
 from deployd.clock import Clock
-from deployd.engine.crowd import Crowd
+from deployd.engine.container_cache import ContainerCache
 from deployd.engine.engine import Engine
 from deployd.engine.errors import EngineRefused
 from deployd.engine.names import environment_of
@@ -27,14 +27,16 @@ LOOK_AGAIN_SECONDS = 10.0
 class Outputs:
     """Follows what an environment prints, for as many readers as there are."""
 
-    def __init__(self, engine: Engine, crowd: Crowd, kept: Folder, crons: Folder, clean: Clean, clock: Clock) -> None:
+    def __init__(
+        self, engine: Engine, cache: ContainerCache, kept: Folder, crons: Folder, clean: Clean, clock: Clock,
+    ) -> None:
         """
         Args:
             kept: Where it is kept of an environment's containers that went.
             crons: Where the runs of its crons are written down.
         """
         self._engine = engine
-        self._crowd = crowd
+        self._cache = cache
         self._kept = kept
         self._crons = crons
         self._clean = clean
@@ -68,14 +70,14 @@ class Outputs:
     async def sources(self, environment: EnvironmentId) -> list[Source]:
         """Everything that printed something in an environment, or may."""
         containers = [
-            item for item in await self._crowd.containers()
+            item for item in await self._cache.containers()
             if environment_of(item.labels) == environment
         ]
         logs = [await self._engine.log_file(item.id) for item in containers]
         if logs and not await asyncio.to_thread(logs[0].parent.parent.is_dir):
             raise EngineRefused(
                 f"cannot read what containers print: Docker says that it is in {logs[0].parent.parent}, and it is not",
-                mend="deployd has to run on the host of its Docker, and see the same folders",
+                hint="deployd has to run on the host of its Docker, and see the same folders",
             )
         there = [source_of(item, file) for item, file in zip(containers, logs, strict=True)]
         return distinct([
@@ -87,7 +89,7 @@ class Outputs:
     @property
     def seen(self) -> int:
         """Another number when containers came or went."""
-        return self._crowd.generation
+        return self._cache.generation
 
 
 class _Look:

@@ -117,7 +117,7 @@ def render_not_honoured() -> str:
     lines = ["| where | key | | why |", "|---|---|---|---|"]
     for table, key in _all_keys():
         if key.treatment in _NOT_ALL:
-            why = key.about + (f"; {key.mend}" if key.mend else "")
+            why = key.about + (f"; {key.hint}" if key.hint else "")
             lines.append(f"| {_heading(table)} | `{key.name}` | {_NOT_ALL[key.treatment]} | {_cell(why)} |")
     return "\n".join(lines) + "\n"
 

@@ -169,8 +169,8 @@ def _routes(documents: _Documents, targets: Targets, findings: Findings) -> tupl
 
 
 def _no_application(dialect: Dialect, findings: Findings) -> None:
-    mend = f"create {dialect.app_file}, or {dialect.folder}/applications.yaml for several"
+    hint = f"create {dialect.app_file}, or {dialect.folder}/applications.yaml for several"
     if dialect.is_merged:
-        mend = f"write `applications: {{app: {{type: …}}}}` in {dialect.file_of('applications')}"
+        hint = f"write `applications: {{app: {{type: …}}}}` in {dialect.file_of('applications')}"
     place = Place(dialect.app_file or dialect.file_of("applications"))
-    findings.error("no-application", place, "the commit has no application", mend)
+    findings.error("no-application", place, "the commit has no application", hint)

@@ -101,16 +101,16 @@ class Targets:
         file = self.dialect.file_of("services")
         names = [*self.services, *(sorted(self.applications) if len(self.applications) > 1 else ())]
         if near:
-            mend = f"did you mean `{near}`?"
+            hint = f"did you mean `{near}`?"
         elif noun == "route":
-            mend = (
+            hint = (
                 f"the applications are {listed(sorted(self.applications), 'and')}" if self.applications else "create it"
             )
         else:
             known = f"; there is {listed(names, 'and')}" if names else ""
-            mend = f"define `{shown(target)}` in {file}{known}"
+            hint = f"define `{shown(target)}` in {file}{known}"
         what = "application or service" if noun == "route" else "service or application"
-        field.wrong("no-such-service", f"there is no {what} `{shown(target)}`", mend)
+        field.wrong("no-such-service", f"there is no {what} `{shown(target)}`", hint)
 
 
 def _endpoint_hint(service: Service, endpoint: str, names: list[str]) -> str:

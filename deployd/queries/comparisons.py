@@ -163,19 +163,19 @@ class ComparisonQueries:
 
     async def _side(self, text: str, may_see: MaySee) -> _Side:
         if not text or len(text) > LONGEST_SIDE or not text.isprintable():
-            raise Unusable(f"there is nothing to compare called {text[:40]!r}", mend=WAYS)
+            raise Unusable(f"there is nothing to compare called {text[:40]!r}", hint=WAYS)
         if text.isascii() and text.isdecimal():
             return await self._of_activity(text, may_see)
         project, slash, name = text.partition("/")
         if not slash or not name or not project:
-            raise Unusable(f"there is nothing to compare called {text[:40]!r}", mend=WAYS)
+            raise Unusable(f"there is nothing to compare called {text[:40]!r}", hint=WAYS)
         return await self._of_environment(project, name, may_see)
 
     async def _of_activity(self, text: str, may_see: MaySee) -> _Side:
         number = ActivityId(int(text)) if len(text) < 16 else ActivityId(0)
         found = await self._store.read(lambda db: activities.find(db, number))
         if found is None or not may_see(found.project):
-            raise NotFound(f"there is no activity {text}", mend="it is too old to be kept, or the token is for others")
+            raise NotFound(f"there is no activity {text}", hint="it is too old to be kept, or the token is for others")
         version = await self._store.read(lambda db: _version_of(db, number))
         if version is None:
             raise NotFound(f"activity {text} has nothing to compare: it ended before it had a plan, or has none yet")
@@ -185,7 +185,7 @@ class ComparisonQueries:
 
     async def _of_environment(self, project: str, name: str, may_see: MaySee) -> _Side:
         if not may_see(project):
-            raise NotFound(f"there is no project {project}", mend="`deployd projects` shows what there is")
+            raise NotFound(f"there is no project {project}", hint="`deployd projects` shows what there is")
         branch, at, digits = name.rpartition("@")
         is_number = at and digits.isascii() and digits.isdecimal() and len(digits) < 16
         wanted = ActivityId(int(digits)) if is_number else None
@@ -198,11 +198,11 @@ class ComparisonQueries:
             found = await self._environments.find_configured(project, branch)
         number = wanted if wanted is not None else found.live_activity
         if number is None:
-            raise NotFound(f"nothing is live in {project}/{name} yet", mend="compare with the number of an activity")
+            raise NotFound(f"nothing is live in {project}/{name} yet", hint="compare with the number of an activity")
         text = await self._store.read(lambda db: environments.version_in(db, found.id, number))
         if text is None:
             raise NotFound(f"{project}/{found.branch} has no version {number} (any more)",
-                           mend="the page of the environment shows those that are kept")
+                           hint="the page of the environment shows those that are kept")
         return await self._describe(
             f"{project}/{found.name}@{number}", found.id, found.branch, number, read_result(text, Version),
             live=number == found.live_activity,
@@ -213,7 +213,7 @@ class ComparisonQueries:
     ) -> _Side:
         project = self._settings.projects.get(environment.project)
         if project is None:
-            raise NotFound(f"there is no project {environment.project}", mend="it stands in the settings no more")
+            raise NotFound(f"there is no project {environment.project}", hint="it stands in the settings no more")
         config, subject, author = None, "", ""
         with suppress(DeployError):   # its commit may be gone, or be refused by a newer deployd
             about = await self._code.about(project.id, version.commit)

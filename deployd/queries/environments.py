@@ -95,7 +95,7 @@ class EnvironmentQueries:
                 return found
         raise NotFound(
             f"the project {project} has no environment {environment}",
-            mend=f"`deployd environments --project {project}` shows what there is",
+            hint=f"`deployd environments --project {project}` shows what there is",
         )
 
     async def find_configured(self, project: str, environment: str) -> Environment:

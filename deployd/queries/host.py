@@ -18,8 +18,8 @@ from deployd.units import MEGABYTE
 from deployd.upkeep.usage.disk_kinds import Counted, left_over
 from deployd.upkeep.usage.free_space import DiskForecast
 
-MEND = "; mend: "
-"""Stands in a reason before what mends it."""
+HINT = "; hint: "
+"""Stands in a reason before what helps."""
 MOST_WAITING = 200
 MOST_CERTIFICATES = 20
 MOST_THINGS = 100
@@ -30,8 +30,8 @@ class ReasonShape:
     """Why the host is not as it should be."""
 
     what: str
-    mend: str
-    """What mends it; empty when nobody knows."""
+    hint: str
+    """What can be done about it; empty when nobody knows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,9 +190,9 @@ class HostQueries:
 
 
 def reason_shape(text: str) -> ReasonShape:
-    """A sentence of the status, what mends it apart. Pure."""
-    what, _, mend = text.partition(MEND)
-    return ReasonShape(what=what, mend=mend)
+    """A sentence of the status, its hint apart. Pure."""
+    what, _, hint = text.partition(HINT)
+    return ReasonShape(what=what, hint=hint)
 
 
 def soonest(found: Iterable[CertificateShape]) -> tuple[CertificateShape, ...]:

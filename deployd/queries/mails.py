@@ -68,7 +68,7 @@ class MailQueries:
             message = await asyncio.to_thread(read_message, self._state, found.project, found.name, number)
         if message is None:
             raise NotFound(f"there is no mail {number} in the box of {found.id}",
-                           mend=f"`deployd mail {found.project} {found.name}` shows what there is")
+                           hint=f"`deployd mail {found.project} {found.name}` shows what there is")
         return message
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from deployd.deployment.desired import cannot_be_masked, find_wanted
-from deployd.environment.naming import environment_of_branch
+from deployd.deployment.desired import Candidate, cannot_be_masked, find_wanted
+from deployd.environment.naming import Source
 from deployd.environment.variables import doubtful_variables
 from deployd.git.mirror import CommitInfo
 from deployd.git.submodule_prefetch import Prefetched
@@ -21,6 +21,7 @@ from deployd.reading.reader_pool import OfferRead
 from deployd.release.data.volumes import files_to_give
 from deployd.release.images_missing import refused_files
 from deployd.release.ports import Host
+from deployd.release.release import Environment
 from deployd.settings import ProjectSettings
 from deployd.state import locks
 from deployd.state.store import Store
@@ -55,7 +56,7 @@ class PlanQueries:
         of = find_project(self._host.settings, project)
         branch, plan = await plan_offered(self._host, of, body)
         refused = (f"refused: {reason}" for reason in plan.refusals)
-        lock = await self._store.read(lambda db: locks.find(db, environment_of_branch(of.id, branch)))
+        lock = await self._store.read(lambda db: locks.find(db, Source(of.id, branch).environment))
         locked = (f"waits when it is built: {lock.said(branch)}",) if lock else ()
         said = (*plan.lines(), *cannot_be_masked(of), *doubtful_variables(of), *locked, *refused)
         return PlanShape(project=project, branch=branch, lines=said)
@@ -107,11 +108,11 @@ async def plan_offered(host: Host, project: ProjectSettings, body: bytes) -> tup
     if offered.result.config is None:
         raise refused_files(offered.result, host.catalogue, nearest=host.settings.takes_nearest(project))
     seen, branch = replace(host, code=OfferedCode(offered)), offered.branch
-    environment = environment_of_branch(project.id, branch)
+    environment = Source(project.id, branch).environment
     live = await host.facts.live(environment)
-    wanted = await find_wanted(
-        seen, project, environment, branch, ActivityId(0), NO_COMMIT, offered.result.config, live, lambda _: None,
-    )
+    place = Environment(host.settings.instance, project, environment, branch)
+    candidate = Candidate(place, ActivityId(0), NO_COMMIT, offered.result.config)
+    wanted = await find_wanted(seen, candidate, live, lambda _: None)
     before = live.as_live() if live else NOTHING_LIVE
     rolling = host.settings.strategy_of(project, branch) == "rolling"
     plan = make_plan(

@@ -50,5 +50,5 @@ def find_project(settings: Settings, project: str) -> ProjectSettings:
     """
     found = settings.projects.get(ProjectId(project))
     if found is None:
-        raise NotFound(f"there is no project {project}", mend="`deployd projects` shows what there is")
+        raise NotFound(f"there is no project {project}", hint="`deployd projects` shows what there is")
     return found

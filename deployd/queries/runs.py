@@ -9,11 +9,12 @@ from datetime import datetime
 from typing import TypeVar
 
 from deployd.activity.journal import DONE, Journal
+from deployd.activity.kinds import table_of
 from deployd.activity.log import Logs, PhaseNow
 from deployd.activity.timeline import Timeline, timeline_of
 from deployd.clock import Clock
+from deployd.deployment.kinds import KINDS
 from deployd.deployment.results import Fetched, Planned
-from deployd.deployment.steps import table_of
 from deployd.ids import ActivityId, CommitId
 from deployd.queries.journal import FreezeShape, freeze_of
 from deployd.state import activities, entries
@@ -101,7 +102,7 @@ class RunQueries:
 
 def phases_of(activity: Activity) -> dict[str, str]:
     """{step: its phase}, of the table by which the activity is done; empty when a newer deployd began it."""
-    table = table_of(activity.kind, activity.table_version)
+    table = table_of(KINDS, activity)
     return {step.name: step.phase for step in table.steps} if table is not None else {}
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from deployd.clock import Clock
 from deployd.queries.environments import EnvironmentQueries
 from deployd.queries.times import iso
-from deployd.upkeep.usage.keeper import Usage
 from deployd.upkeep.usage.parts import Use
+from deployd.upkeep.usage.usage import Usage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

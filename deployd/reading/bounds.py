@@ -63,4 +63,4 @@ def overran(why: str) -> ConfigurationOverran:
         "time": "was not done in time",
         "memory": f"needs more than {MEMORY_BYTES >> 20:,} MB of memory",
     }.get(why, f"was ended ({why})")
-    return ConfigurationOverran(f"reading the configuration {bound}, and was ended", mend=MEND)
+    return ConfigurationOverran(f"reading the configuration {bound}, and was ended", hint=MEND)

@@ -45,5 +45,5 @@ def parse_plan_body(body: bytes) -> PlanBody:
         found = tuple(f"{'.'.join(map(str, item['loc'])) or 'body'}: {item['msg']}" for item in error.errors())
         raise OfferUnusable(
             "the body cannot be used", evidence=found[:MOST_TOLD],
-            mend="send JSON as /api/v1/openapi.json describes it",
+            hint="send JSON as /api/v1/openapi.json describes it",
         ) from None

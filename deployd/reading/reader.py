@@ -117,11 +117,11 @@ def _as_json(asked: Asked, tree: Tree, more: Mapping[str, Any]) -> bytes:
     if len(answer) > LARGEST_ANSWER_BYTES:
         raise ConfigurationTooLarge(
             f"the configuration comes to {len(answer):,} bytes, at most {LARGEST_ANSWER_BYTES:,} can be used",
-            mend="include less, and use fewer aliases",
+            hint="include less, and use fewer aliases",
         )
     return answer
 
 
 def _told(error: DeployError) -> dict[str, Any]:
     return {"code": error.code, "what": error.what, "where": error.where, "evidence": error.evidence,
-            "mend": error.mend}
+            "hint": error.hint}

@@ -112,7 +112,7 @@ class ReaderPool:
         """
         if self._plans_waiting[project] >= MOST_PLANS_WAITING:
             raise TooManyReadings(
-                f"{MOST_PLANS_WAITING} plans of {project} are being made already", mend="ask again in a while",
+                f"{MOST_PLANS_WAITING} plans of {project} are being made already", hint="ask again in a while",
             )
         self._plans_waiting[project] += 1
         try:
@@ -229,7 +229,7 @@ class ReaderPool:
 def _absent(evidence: tuple[str, ...]) -> ReadersAbsent:
     return ReadersAbsent(
         "configurations cannot be read: the process that makes readers does not start", evidence=evidence,
-        mend="the daemon must be root, and its run folder be writable",
+        hint="the daemon must be root, and its run folder be writable",
     )
 
 
@@ -271,7 +271,7 @@ def _raise_refusal(answer: Any) -> None:
     if refused is not None:
         raise TOLD[refused["code"]](
             str(refused["what"]), where=str(refused["where"]), evidence=tuple(map(str, refused["evidence"])),
-            mend=str(refused["mend"]),
+            hint=str(refused["hint"]),
         )
 
 

@@ -53,7 +53,7 @@ class CommitTree:
             if size > LARGEST_FILE_BYTES:
                 raise ConfigurationTooLarge(
                     f"{path} has {size:,} bytes; a configuration file may have {LARGEST_FILE_BYTES:,}",
-                    where=path, mend="make the file smaller",
+                    where=path, hint="make the file smaller",
                 )
             self._take([path])
         return self._loaded[path]
@@ -79,7 +79,7 @@ class CommitTree:
         if len(longest) > LONGEST_PATH_BYTES:
             raise TreeTooLarge(
                 f"the commit has a path of {len(longest):,} characters, at most {LONGEST_PATH_BYTES:,} can be written",
-                where=longest[:80], mend="nest folders less deep",
+                where=longest[:80], hint="nest folders less deep",
             )
 
     def _likely(self) -> list[str]:
@@ -95,7 +95,7 @@ class CommitTree:
         self._taken_bytes += sum(self._entries[path][2] for path in paths)
         if self._taken_bytes > MOST_BYTES:
             raise ConfigurationTooLarge(
-                f"the configuration files have more than {MOST_BYTES:,} bytes together", mend="include fewer files",
+                f"the configuration files have more than {MOST_BYTES:,} bytes together", hint="include fewer files",
             )
         contents = self._load([self._entries[path][1] for path in paths])
         self._loaded.update(zip(paths, contents, strict=True))

@@ -128,5 +128,5 @@ async def config_of(
         raise refused_files(result, host.catalogue, nearest=nearest)
     if tell is not None:
         for warning in result.warnings:
-            tell.warn(f"{warning.place}: {warning.what}" + (f"; {warning.mend}" if warning.mend else ""))
+            tell.warn(f"{warning.place}: {warning.what}" + (f"; {warning.hint}" if warning.hint else ""))
     return result.config

@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+from dataclasses import fields
 
+from deployd.engine.specs import ContainerSpec, HostNetwork, Network, NetworkMode, NetworkOf, NoNetwork
 from deployd.project.model import Service
 from deployd.release.images_missing import NO_CONTAINER
 from deployd.services.families import family_of
@@ -24,6 +26,33 @@ def service_port(settings: Settings, service: Service) -> int:
     if service.kind in NO_CONTAINER:
         return 0
     return family_of(service).parts(service, memory_mb=settings.size(service.size).memory_mb).port
+
+
+def container_text(spec: ContainerSpec) -> str:
+    """All of a container but its address, which is not compared, as the first version wrote it.
+
+    Live containers carry digests of it: where one byte becomes another one, all of them are made anew.
+    """
+    shown: list[tuple[str, object]] = []
+    for item in fields(spec):
+        value = getattr(spec, item.name)
+        shown += _network_text(value) if item.name == "network" else [(item.name, value)]
+    return f"ContainerSpec({', '.join(f'{name}={value!r}' for name, value in shown)})"
+
+
+def _network_text(mode: NetworkMode) -> list[tuple[str, object]]:
+    at = mode if isinstance(mode, Network) else Network("")
+    name: str | None
+    match mode:
+        case NoNetwork():
+            name = None
+        case HostNetwork():
+            name = "host"
+        case NetworkOf(container):
+            name = f"container:{container}"
+        case Network(name):
+            pass
+    return [("network", name), ("address", None), ("aliases", at.aliases), ("links", at.links), ("hosts", at.hosts)]
 
 
 def digest(value: object) -> str:

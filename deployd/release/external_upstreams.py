@@ -54,14 +54,14 @@ async def find_targets(url: str, where: str, router_ports: tuple[int, ...]) -> t
         silent = isinstance(error, TimeoutError) or error.errno == socket.EAI_AGAIN
         raise (OutsideUnanswered if silent else OutsideUnreachable)(
             f"the proxy route to {url} leads nowhere: {parts.hostname} has no address ({error})", where=where,
-            mend="correct `to`, or see whether the name server of the host answers",
+            hint="correct `to`, or see whether the name server of the host answers",
         ) from None
     addresses = sorted({str(item[4][0]) for item in found})
     public = [address for address in addresses if _is_outside(ip_address(address), port, router_ports)]
     if not public:
         raise OutsideUnreachable(
             f"the proxy route to {url} leads to {', '.join(addresses)}, which is not a public address", where=where,
-            mend="proxy routes are for hosts outside; an application of the project is an upstream",
+            hint="proxy routes are for hosts outside; an application of the project is an upstream",
         )
     return tuple(Target(address, port) for address in public)
 

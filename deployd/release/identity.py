@@ -10,7 +10,7 @@ from pathlib import Path
 
 from deployd.engine.specs import Bind
 from deployd.environment.platform import APP_FOLDER
-from deployd.release.files import write_files
+from deployd.release.configuration_files import write_files
 
 FOLDER = "identity"
 

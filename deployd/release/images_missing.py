@@ -14,7 +14,7 @@ from deployd.errors import DeployError
 from deployd.project.findings.report import render_findings
 from deployd.project.model import Application, ImageAsked, Place, ReadResult, Service
 from deployd.project.offered.services import SERVICE_TYPES, WITHOUT_CONTAINER
-from deployd.release.refused import ConfigurationRefused
+from deployd.release.configuration_refused import ConfigurationRefused
 from deployd.release.version import ServiceVersion
 
 NO_CONTAINER = WITHOUT_CONTAINER
@@ -108,7 +108,7 @@ def _extensions(image: ImageAsked, choice: Choice) -> tuple[list[Refusal], list[
     refusals = [
         Refusal(ExtensionNotThere(
             f"the extension {name} is not in {image.name}:{choice.version} on this host", where=str(image.place),
-            mend=f"take it out of runtime.extensions; there are: {', '.join(sorted(there))}",
+            hint=f"take it out of runtime.extensions; there are: {', '.join(sorted(there))}",
         ), image.place, f"the extension {name}")
         for name in missing
     ]

@@ -19,11 +19,11 @@ async def memory_full(host: Host, container: str, status: int, megabytes: int) -
     return f"; it was killed, most likely because its memory ({megabytes} MB) was full" if status == KILLED else ""
 
 
-def mend_memory(mend: str, full: str, how: str) -> str:
+def hint_memory(hint: str, full: str, how: str) -> str:
     """
     Args:
-        mend: What to do otherwise.
+        hint: What to do otherwise.
         full: As `memory_full` gives it.
         how: Where more memory is given.
     """
-    return f"have it use less memory, or give it more: {how}" if full else mend
+    return f"have it use less memory, or give it more: {how}" if full else hint

@@ -53,7 +53,7 @@ class Places:
         return self.version(environment, activity) / instance
 
     def stages(self, environment: EnvironmentId, activity: ActivityId | str) -> Path:
-        """Where the mounts of one version are mounted for Docker, a folder for each instance (`confined/stages.py`)."""
+        """Where the mounts of one version are mounted, a folder for each instance (`confined/stages.py`)."""
         return self.all_stages(environment) / str(activity)
 
     def all_stages(self, environment: EnvironmentId) -> Path:

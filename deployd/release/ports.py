@@ -1,7 +1,7 @@
 """All that a step of a deployment may touch, as protocols; a test hands in others.
 
 The real ones are put together in `daemon/composition.py`. No methods here, no globals: what a step did is in the
-journal, in Docker's labels and on the disk, and nowhere else.
+journal, in labels of containers and on the disk, and nowhere else.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from deployd.catalogue import Catalogue, Entry
+from deployd.catalogue import Catalogue
 from deployd.clock import Clock
-from deployd.engine.engine import Engine
+from deployd.engine.engine import CatalogueImages, Engine
 from deployd.git.mirror import CommitInfo
 from deployd.git.submodule_prefetch import Prefetched
 from deployd.ids import ActivityId, CommitId, EnvironmentId, ProjectId, SlugKey
@@ -54,7 +54,6 @@ class Slugs(Protocol):
     async def pack(self, workspace: Path, key: SlugKey, mount_points: tuple[str, ...], *, owner: int) -> Slug: ...
     def place(self, key: SlugKey) -> Path: ...
     async def ensure_mounted(self, key: SlugKey) -> Path: ...
-    async def is_seen_by(self, pid: int) -> bool: ...
     async def all_mounted(self) -> frozenset[SlugKey]: ...
     async def list(self) -> tuple[Slug, ...]: ...
     async def remove_unused(self, key: SlugKey, before: float) -> bool: ...
@@ -98,12 +97,6 @@ class Facts(Protocol):
     async def slugs_in_use(self, but_for: ActivityId | None = None) -> frozenset[SlugKey]: ...
 
 
-class Images(Protocol):
-    async def ensure(self, entry: Entry, tell: Callable[[str], None]) -> str:
-        """Image id of a catalogue entry, built when it is not there."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class Host:
     """Everything outside of a deployment that its steps reach."""
@@ -114,7 +107,7 @@ class Host:
     places: Places
     code: Code
     engine: Engine
-    images: Images
+    images: CatalogueImages
     slugs: Slugs
     router: Router
     facts: Facts

@@ -22,7 +22,7 @@ class Environment:
     """One environment of a project, on this installation."""
 
     instance: str
-    """Of deployd; what it makes in Docker is labelled with it."""
+    """Of deployd; what it makes in an engine is labelled with it."""
     project: ProjectSettings
     environment: EnvironmentId
     branch: str

@@ -11,9 +11,9 @@ from deployd.release.configuration import read_config
 from deployd.release.digests import service_port
 from deployd.release.external_upstreams import find_targets
 from deployd.release.fingerprint import live_containers, routes_origin
+from deployd.release.parallel import in_parallel
 from deployd.release.ports import Host
 from deployd.release.release import Release
-from deployd.release.together import together
 from deployd.router.table import Access, AddressRule, Route, RouteSet, Target
 from deployd.settings import HttpAccess, Settings
 
@@ -36,7 +36,7 @@ async def route_set(release: Release, host: Host) -> RouteSet:
     return RouteSet(
         environment=release.key,
         version=str(version.activity),
-        routes=tuple(await together(_route(route, targets, router_ports) for route in resolved.routes)),
+        routes=tuple(await in_parallel(_route(route, targets, router_ports) for route in resolved.routes)),
         robots=release.type == "production",
         within=_within(resolved, release, host.settings),
         access=_access(release.project.access_to(release.branch)),

@@ -77,7 +77,7 @@ class StateFacts:
         return there
 
     async def subnet(self, environment: EnvironmentId, network: str) -> str:
-        """The environment's own subnet, free of everything that Docker and the host use.
+        """The environment's own subnet, free of everything that the engine and the host use.
 
         It is kept from then on, unless somebody else took it while there was no network of the environment.
         """

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from deployd.release.files import write_files
+from deployd.release.configuration_files import write_files
 from deployd.settings import Settings
 
 STORE = Path("/etc/ssl/certs/ca-certificates.crt")

@@ -56,7 +56,7 @@ class Version:
 
     @property
     def user(self) -> str:
-        """As Docker wants it."""
+        """`uid:gid`"""
         return f"{self.uid}:{self.uid}"
 
     def as_live(self) -> Live:

@@ -239,7 +239,7 @@ class Router:
         except aiohttp.ClientConnectorError as error:
             raise RouterAbsent(
                 f"the router does not listen at {self._socket}: {error.os_error.strerror}",
-                mend="see whether its container runs: docker ps --filter label=deployd.role=router",
+                hint="see whether its container runs: docker ps --filter label=deployd.role=router",
             ) from None
         except (aiohttp.ClientError, TimeoutError) as error:
             raise RouterUnanswered(

@@ -1,4 +1,4 @@
-"""A `RouteSet` as the JSON that the control socket takes. Pure; config/router/lua/deployd/index.lua reads exactly this.
+"""A `RouteSet` as the JSON that the control socket takes. Pure; pure/index.lua of the router reads exactly this.
 
 Surprise: keys that mean nothing are left out instead of being null, because Lua's JSON null is true in a condition.
 The text is the same for equal route sets, so that the router can tell a repetition from a change.

@@ -1,17 +1,15 @@
-"""The router's container: what it is.
-
-A layering sin: the engine's values are used here although it is a neighbour, because a container of ours is a
-`ContainerSpec` whoever describes it. How it comes to run stands in `hand_over.py`.
-"""
+"""The router's container, and the router as it is wanted. How it comes to run stands in `upgrade.py`."""
 
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from pathlib import Path
 
-from deployd.engine.names import DIGEST, INSTANCE, PART, ROLE
-from deployd.engine.specs import Bind, ContainerSpec
-from deployd.router.paths import RouterPlaces
+from deployd.engine.names import DIGEST, instance_labels, with_digest
+from deployd.engine.specs import Bind, ContainerSpec, HostNetwork
+from deployd.router.paths import SEATS, RouterPlaces
+from deployd.router_process.nginx_conf import RouterConfig
 from deployd.units import MEGABYTE
 
 START = (
@@ -24,6 +22,8 @@ CAPABILITIES = ("CHOWN", "KILL", "NET_BIND_SERVICE", "SETGID", "SETUID")
 """nginx's master gives folders to its workers, makes them another user, signals them, and binds ports below 1024."""
 
 STOP_SECONDS = 30
+GOODBYE_SECONDS = 5.0
+"""Who uses a connection more often is told that it ends. What has been idle for longer is closed in silence."""
 MEMORY_MB = 2048
 """What visitors make it need is not taken from the whole host; a worker over it is begun anew by nginx."""
 
@@ -56,15 +56,15 @@ def router_container(
     return ContainerSpec(
         name=router_name(instance),
         image=image,
-        labels={
-            INSTANCE: instance, ROLE: "router", PART: places.seat,
-            DIGEST: hashlib.sha256(made_of.encode()).hexdigest()[:16],
-        },
+        labels=with_digest(
+            instance_labels(instance, role="router", part=places.seat),
+            hashlib.sha256(made_of.encode()).hexdigest()[:16],
+        ),
         command=(
             "sh", "-c", START, "router", str(places.own_socket), str(places.behind), str(places.taken),
             str(places.current), str(places.earlier),
         ),
-        network="host",
+        network=HostNetwork(),
         binds=tuple(binds),
         tmpfs={"/tmp": "rw,nosuid,nodev,size=16m,mode=1777"},
         capabilities=CAPABILITIES,
@@ -73,3 +73,31 @@ def router_container(
         stop_seconds=STOP_SECONDS,
         stop_signal="SIGQUIT",
     )
+
+
+@dataclass(frozen=True, slots=True)
+class WantedRouter:
+    """The router as the settings and this version of deployd want it."""
+
+    instance: str
+    image: str
+    image_id: str
+    run: Path
+    source: Path
+    """config/router of the program."""
+    config: RouterConfig
+    certificates: Path | None = None
+    memory_mb: int = MEMORY_MB
+    goodbye_seconds: float = GOODBYE_SECONDS
+
+    def places(self, seat: str) -> RouterPlaces:
+        return RouterPlaces(self.run, seat)
+
+    def container(self, seat: str) -> ContainerSpec:
+        return router_container(
+            self.instance, self.image, self.image_id, self.places(seat), self.certificates, self.memory_mb,
+        )
+
+    @property
+    def digest(self) -> str:
+        return self.container(SEATS[0]).labels[DIGEST]

@@ -37,7 +37,7 @@ def write_router_files(source: Path, places: RouterPlaces, config: RouterConfig)
     if len(os.fsencode(places.earlier)) > LONGEST_SOCKET_PATH:
         raise RouterNotConfigured(
             f"the path of the router's control socket is longer than {LONGEST_SOCKET_PATH} bytes",
-            where=str(places.earlier), mend="choose a shorter `directory` or `run` in the settings",
+            where=str(places.earlier), hint="choose a shorter `directory` or `run` in the settings",
         )
     for folder in (places.folder, places.own):
         folder.mkdir(mode=0o755, parents=True, exist_ok=True)

@@ -8,16 +8,16 @@ from pathlib import PurePosixPath
 import structlog
 
 from deployd.catalogue import Catalogue
-from deployd.engine.docker.engine import Engine
-from deployd.engine.docker.images import ImageNotMade, Images
+from deployd.engine.engine import Engine
+from deployd.engine.errors import ImageNotMade
 from deployd.engine.observed import ContainerSeen
 from deployd.errors import DeployError
 from deployd.router.control import Router, RouterAbsent
-from deployd.router_process.container import router_name
+from deployd.router_process.container import WantedRouter, router_name
 from deployd.router_process.default_certificate import ensure_default_certificate
 from deployd.router_process.files import RouterNotConfigured
 from deployd.router_process.nginx_conf import RouterConfig, routes_memory_mb
-from deployd.router_process.upgrade import WantedRouter, ensure_router
+from deployd.router_process.upgrade import ensure_router
 from deployd.settings import Settings, config_folder
 
 log = structlog.get_logger()
@@ -73,7 +73,7 @@ async def start_router(engine: Engine, router: Router, settings: Settings, catal
         port = settings.router.http_port
         raise RouterAbsent(
             f"the router did not start on {settings.router.address}:{port}", where="router", evidence=lines,
-            mend="often another program has the port: stop it, or choose another with router.http_port",
+            hint="often another program has the port: stop it, or choose another with router.http_port",
         ) from error
     return RouterStarted(wanted, troubles, waits)
 
@@ -88,7 +88,8 @@ async def _image(
     """
     entry = catalogue.router
     try:
-        found = await Images(engine.docker, catalogue).ensure(entry, lambda line: log.info("router_image", line=line))
+        images = engine.catalogue_images(catalogue)
+        found = await images.ensure(entry, lambda line: log.info("router_image", line=line))
     except ImageNotMade as error:
         if running is None or not running.running:
             raise
@@ -98,5 +99,5 @@ async def _image(
 
 def _told(error: DeployError) -> str:
     """Why the router is not as it should be, as the status says it; the log has the rest."""
-    log.error("router_goes_on_as_it_was", code=error.code, what=error.what, evidence=error.evidence, mend=error.mend)
+    log.error("router_goes_on_as_it_was", code=error.code, what=error.what, evidence=error.evidence, hint=error.hint)
     return error.what

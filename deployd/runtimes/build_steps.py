@@ -50,9 +50,9 @@ def _at(app: Application, steps: Iterable[BuildStep], *keys: str) -> Iterator[Bu
     return (replace(step, place=None if place == NOWHERE else place) for step in steps)
 
 
-def _cannot(what: str, mend: str) -> BuildStep:
+def _cannot(what: str, hint: str) -> BuildStep:
     """A step that ends the build with a sentence."""
-    return BuildStep(what, f"echo {shlex.quote(f'deployd cannot run {what}: {mend}')} >&2\nexit 1\n")
+    return BuildStep(what, f"echo {shlex.quote(f'deployd cannot run {what}: {hint}')} >&2\nexit 1\n")
 
 
 __all__ = ["RECIPE_VERSION", "BuildStep", "build_steps"]

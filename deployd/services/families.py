@@ -46,6 +46,6 @@ def family_of(service: Service) -> Family:
         raise ServiceNotSupported(
             f"the service {service.name} is of type {service.type}, which deployd cannot run; it can run: "
             f"{', '.join(FAMILIES)}",
-            where=str(service.place), mend="use one of these types",
+            where=str(service.place), hint="use one of these types",
         )
     return family

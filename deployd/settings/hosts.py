@@ -70,7 +70,7 @@ def _filled(template: str, values: dict[str, str]) -> str:
 
 
 def _refuse_more_than_a_host(text: str) -> None:
-    """What people write for a host, each with its own mend."""
+    """What people write for a host, each with its own hint."""
     if not text.strip():
         raise ValueError(f"it is empty; {LIKE_THIS}, or leave it out")
     if not text.strip().isprintable() or " " in text.strip():

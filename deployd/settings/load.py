@@ -29,13 +29,13 @@ def load_settings(path: Path) -> Settings:
     main = _read(path)
     projects = main.values.get("projects") or {}
     if not isinstance(projects, dict):
-        raise SettingsInvalid("`projects` must be a mapping of ids to settings", mend="or use files in projects.d/",
+        raise SettingsInvalid("`projects` must be a mapping of ids to settings", hint="or use files in projects.d/",
                               where=f"{path}:{main.line_of(('projects',))}")
     files = _files_of_projects(path)
     for name in projects:
         if name in files:
             raise SettingsInvalid(
-                f"the project {name} is defined twice", where=f"{path} and {files[name].file}", mend="remove one"
+                f"the project {name} is defined twice", where=f"{path} and {files[name].file}", hint="remove one"
             )
     projects = {**projects, **{name: file.values for name, file in files.items()}}
     try:
@@ -47,7 +47,7 @@ def load_settings(path: Path) -> Settings:
         )
         raise SettingsInvalid(
             "the settings are not valid", where=str(path), evidence=found,
-            mend="correct the keys named above; config/deployd.yaml shows every key with its meaning",
+            hint="correct the keys named above; config/deployd.yaml shows every key with its meaning",
         ) from None
 
 
@@ -63,7 +63,7 @@ def _files_of_projects(path: Path) -> dict[str, YamlFile]:
     for file in folder.glob("*.yml"):
         raise SettingsInvalid(
             f"{file.name} would not be read: only names that end in .yaml are", where=str(file),
-            mend=f"call it {file.stem}.yaml, or take it away",
+            hint=f"call it {file.stem}.yaml, or take it away",
         )
     return {file.stem: _read(file) for file in sorted(folder.glob("*.yaml"))}
 

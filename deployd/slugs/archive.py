@@ -76,7 +76,7 @@ class SlugStore:
         """
         slug = await asyncio.to_thread(self._read, key)
         if slug is None:
-            raise SlugMissing(f"the slug {key[:12]} is not in storage", mend="redeploy: it is built again")
+            raise SlugMissing(f"the slug {key[:12]} is not in storage", hint="redeploy: it is built again")
         return slug
 
     async def list(self) -> tuple[Slug, ...]:
@@ -142,7 +142,7 @@ class SlugStore:
             await self.remove(key)
             raise SlugDamaged(
                 f"the slug {key[:12]} is damaged: its checksum is wrong", where=str(slug.path),
-                mend="redeploy: it is built again; look at the disk, it should not lose what was written",
+                hint="redeploy: it is built again; look at the disk, it should not lose what was written",
             )
         return slug
 
@@ -228,7 +228,7 @@ class SlugStore:
         return DiskFull(
             f"cannot pack the slug: {free} MB are free at {self.folder}, "
             f"{self._min_free_bytes // MEGABYTE} MB have to stay free",
-            mend="make room on the disk and redeploy; nothing was changed",
+            hint="make room on the disk and redeploy; nothing was changed",
         )
 
     def _path(self, key: SlugKey) -> Path:

@@ -86,12 +86,12 @@ class SlugComparison:
         except ProgramOverran:
             raise SlugsNotCompared(
                 f"the files of the slugs {one[:12]} and {other[:12]} cannot be compared within {LIMIT_SECONDS:g} s",
-                mend="there are too many",
+                hint="there are too many",
             ) from None
         except ProgramFailed as error:
             raise SlugsNotCompared(
                 f"the files of the slugs {one[:12]} and {other[:12]} cannot be compared", evidence=error.evidence[-3:],
-                mend="see whether the host has loop devices and squashfs: `deployd doctor` looks for them",
+                hint="see whether the host has loop devices and squashfs: `deployd doctor` looks for them",
             ) from None
         finally:
             await asyncio.to_thread(_remove_empty, folder)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from deployd.ids import SlugKey
@@ -18,26 +19,30 @@ FORMAT = 1
 """Of the key itself; a slug of another format is not found and built again."""
 
 
-def slug_key(
-    project: str,
-    app: str,
-    listing: str,
-    build: Mapping[str, Json],
-    variables: Mapping[str, Any],
-    image_id: str,
-    recipe_version: int,
-) -> SlugKey:
-    """
-    Args:
-        project: Its id; no slug is shared between projects.
-        app: Name of the application.
-        listing: Digest of the files of its root, without the configuration files.
-        build: What `build_part` gives.
-        variables: Every variable that the build sees.
-        image_id: Of the runtime's image.
-        recipe_version: Of how deployd builds.
-    """
-    parts = [FORMAT, project, app, listing, build, variables, image_id, recipe_version]
+@dataclass(frozen=True, slots=True)
+class BuildInput:
+    """All that a build depends on."""
+
+    project: str
+    """Its id; no slug is shared between projects."""
+    app: str
+    listing: str
+    """Digest of the files of its root, without the configuration files."""
+    build: Mapping[str, Json]
+    """What `build_part` gives."""
+    variables: Mapping[str, Any]
+    """Every one that the build sees."""
+    image_id: str
+    """Of the runtime's image."""
+    recipe_version: int
+    """Of how deployd builds."""
+
+
+def slug_key(of: BuildInput) -> SlugKey:
+    """The key of the slug that a build makes of its input."""
+    parts = [
+        FORMAT, of.project, of.app, of.listing, of.build, of.variables, of.image_id, of.recipe_version,
+    ]
     text = json.dumps(parts, sort_keys=True, separators=(",", ":"), default=_plain)
     return SlugKey(hashlib.sha256(text.encode()).hexdigest())
 

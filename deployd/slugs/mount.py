@@ -9,11 +9,13 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from deployd.confined.mountinfo import Mounted, parse_mountinfo, read_mounts
+from deployd.confined.mountinfo import Mounted, read_mounts
 from deployd.process import ProgramFailed, run
 from deployd.slugs.errors import SlugNotMounted
 
 MOUNT_SECONDS = 30
+FILE_SYSTEM = "squashfs"
+"""As the kernel calls what a slug is."""
 
 
 async def ensure_mounted(slug: Path, folder: Path) -> Path:
@@ -31,7 +33,7 @@ async def ensure_mounted(slug: Path, folder: Path) -> Path:
     except ProgramFailed as error:
         raise SlugNotMounted(
             f"cannot mount the slug {slug.name}", where=str(folder), evidence=error.evidence,
-            mend="deployd needs root, loop devices and squashfs on the host: `deployd doctor` looks for them",
+            hint="deployd needs root, loop devices and squashfs on the host: `deployd doctor` looks for them",
         ) from None
     return folder
 
@@ -64,15 +66,6 @@ async def mounts_below(folder: Path) -> tuple[Mounted, ...]:
     """Everything that is mounted below a folder."""
     path = await asyncio.to_thread(folder.resolve)
     return tuple(item for item in await asyncio.to_thread(read_mounts) if path in item.path.parents)
-
-
-def is_seen_by(pid: int, path: Path) -> bool:
-    """Whether a process finds a slug at a path, in the mounts of its own container. One that is gone needs none."""
-    try:
-        with Path(f"/proc/{pid}/mountinfo").open("rb") as lines:
-            return any(item.path == path and item.kind == "squashfs" for item in parse_mountinfo(lines))
-    except OSError:
-        return True
 
 
 def _remove_empty(folder: Path) -> None:

@@ -39,7 +39,7 @@ def make_mount_points(workspace: Path, mounts: Iterable[str]) -> None:
         except NotBeneath as error:
             raise MountPointBlocked(
                 f"cannot have the mount {mount}: in what was built, {error.what}",
-                mend="let the build leave a folder there, or nothing; or mount somewhere else",
+                hint="let the build leave a folder there, or nothing; or mount somewhere else",
             ) from None
 
 

@@ -9,9 +9,7 @@ from weakref import WeakValueDictionary
 
 from deployd.ids import SlugKey
 from deployd.slugs.archive import Slug, SlugStore
-from deployd.slugs.mount import ensure_mounted, ensure_unmounted, is_seen_by, mounted, mounts_below
-
-APP_FOLDER = Path("/app")
+from deployd.slugs.mount import ensure_mounted, ensure_unmounted, mounted, mounts_below
 
 
 class Slugs:
@@ -56,10 +54,6 @@ class Slugs:
     async def all_mounted(self) -> frozenset[SlugKey]:
         """Slugs that are mounted now: one look at the kernel's list, however many there are."""
         return frozenset(SlugKey(item.path.name) for item in await mounts_below(self.mounts))
-
-    async def is_seen_by(self, pid: int) -> bool:
-        """Whether a process in a container has a slug where applications have theirs."""
-        return await asyncio.to_thread(is_seen_by, pid, APP_FOLDER)
 
     async def ensure_unmounted(self, key: SlugKey, unless: Callable[[], Awaitable[bool]] | None = None) -> None:
         """Unmount a slug; not mounted is fine, and containers that have it keep it until they are started anew.

@@ -1,13 +1,13 @@
-"""Activities: one row for each push, redeploy and rollback, and the legal ways of its state."""
+"""Activities: one row for each push, redeploy, rollback and delete, and the legal ways of its state."""
 
 from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Literal, Protocol
 
 from deployd.ids import ActivityId, CommitId, EnvironmentId, EnvironmentName, ProjectId
 from deployd.state import locks
@@ -42,7 +42,7 @@ class Activity:
     environment: EnvironmentId
     branch: str
     kind: str
-    """`push`, `redeploy` or `rollback`: the name of its table of steps."""
+    """`push`, `redeploy`, `rollback`, …: the name of its kind."""
     table_version: int
     commit: CommitId | None
     trigger: Trigger
@@ -59,39 +59,53 @@ class Activity:
         return self.environment.project
 
 
+class Kind(Protocol):
+    """What the rows ask of a kind of activity (`activity/kinds.py`)."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def version(self) -> int: ...
+    @property
+    def supersedes(self) -> bool: ...
+    @property
+    def held_when_locked(self) -> bool: ...
+
+
 @dataclass(frozen=True, slots=True)
 class NewActivity:
     """An activity that has no number yet."""
 
+    kind: Kind
     environment: EnvironmentId
     branch: str
-    kind: str
-    table_version: int
     commit: CommitId | None
     trigger: Trigger
 
 
 def enqueue(connection: sqlite3.Connection, new: NewActivity, now: datetime) -> ActivityId:
-    """Add an activity to its lane. A push makes the older pushes superseded that still wait there.
-
-    The end of an environment that is locked is held at once: there is nothing that could be built before.
-    """
-    lock = locks.find(connection, new.environment) if new.kind == "delete" else None
+    """Add an activity to its lane; where its kind supersedes, older ones of it that still wait there are superseded."""
+    lock = locks.find(connection, new.environment) if new.kind.held_when_locked else None
     cursor = connection.execute(
         "INSERT INTO activities"
         " (project, environment, branch, kind, table_version, commit_id, cause, state, created_at, held, reason)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, 'pending', ?, ?, ?)",
-        (*new.environment, new.branch, new.kind, new.table_version, new.commit,
+        (*new.environment, new.branch, new.kind.name, new.kind.version, new.commit,
          json.dumps(asdict(new.trigger)), now.isoformat(), lock is not None, lock.said(new.branch) if lock else ""),
     )
     number = ActivityId(cursor.lastrowid or 0)
-    if new.kind == "push":
+    if new.kind.supersedes:
         connection.execute(
             "UPDATE activities SET state = 'superseded', reason = ?, ended_at = ? WHERE project = ? AND environment = ?"
-            f" AND kind = 'push' AND state = 'pending' AND id < ? AND {IS_OPEN}",
-            (f"a newer push came: activity {number}", now.isoformat(), *new.environment, number),
+            f" AND kind = ? AND state = 'pending' AND id < ? AND {IS_OPEN}",
+            (superseded_by(new.kind.name, number), now.isoformat(), *new.environment, new.kind.name, number),
         )
     return number
+
+
+def superseded_by(kind: str, newer: ActivityId) -> str:
+    """Why an activity has ended, for people."""
+    return f"a newer {kind} came: activity {newer}"
 
 
 def begin(connection: sqlite3.Connection, activity: ActivityId, now: datetime) -> bool:
@@ -106,9 +120,8 @@ def begin(connection: sqlite3.Connection, activity: ActivityId, now: datetime) -
 def finish(connection: sqlite3.Connection, activity: ActivityId, state: State, reason: str, now: datetime) -> bool:
     """End an activity. False: it has ended already, or may not end so from where it is."""
     allowed = [before for before, after in MAY_BECOME.items() if state in after]
-    marks = ", ".join("?" * len(allowed))
     return connection.execute(
-        f"UPDATE activities SET state = ?, reason = ?, ended_at = ? WHERE id = ? AND state IN ({marks})",
+        f"UPDATE activities SET state = ?, reason = ?, ended_at = ? WHERE id = ? AND state IN ({_marks(allowed)})",
         (state, reason, now.isoformat(), activity, *allowed),
     ).rowcount == 1
 
@@ -121,20 +134,25 @@ def hold(connection: sqlite3.Connection, activity: ActivityId, reason: str) -> b
     ).rowcount == 1
 
 
-def lock(connection: sqlite3.Connection, lock: Lock, branch: str) -> None:
-    """Lock an environment. Its end is held from now on, if it still waits: nothing else would stop it."""
+def lock(connection: sqlite3.Connection, lock: Lock, branch: str, kinds: Collection[str]) -> None:
+    """Lock an environment.
+
+    Args:
+        kinds: Held from now on, if they still wait: nothing else would stop them.
+    """
     locks.put(connection, lock)
     connection.execute(
-        "UPDATE activities SET held = 1, reason = ? WHERE project = ? AND environment = ? AND kind = 'delete'"
-        f" AND state = 'pending' AND {IS_OPEN}", (lock.said(branch), *lock.environment),
+        "UPDATE activities SET held = 1, reason = ? WHERE project = ? AND environment = ?"
+        f" AND kind IN ({_marks(kinds)}) AND state = 'pending' AND {IS_OPEN}",
+        (lock.said(branch), *lock.environment, *kinds),
     )
 
 
-def newer_push(connection: sqlite3.Connection, activity: Activity) -> ActivityId | None:
-    """The newest push of the lane that came after an activity and waits."""
+def newer_of_kind(connection: sqlite3.Connection, activity: Activity) -> ActivityId | None:
+    """The newest of the same kind and lane that came after an activity and waits."""
     row = connection.execute(
-        "SELECT max(id) FROM activities WHERE project = ? AND environment = ? AND kind = 'push' AND id > ?"
-        f" AND state = 'pending' AND {IS_OPEN}", (*activity.environment, activity.id),
+        "SELECT max(id) FROM activities WHERE project = ? AND environment = ? AND kind = ? AND id > ?"
+        f" AND state = 'pending' AND {IS_OPEN}", (*activity.environment, activity.kind, activity.id),
     ).fetchone()
     return ActivityId(row[0]) if row[0] is not None else None
 
@@ -217,10 +235,10 @@ def latest(
         where.append("? IN (environment, branch)")
         values.append(name_or_branch)
     if projects is not None:
-        where.append(f"project IN ({', '.join('?' * len(projects))})")
+        where.append(f"project IN ({_marks(projects)})")
         values += list(projects)
     if states:
-        where.append(f"state IN ({', '.join('?' * len(states))})")
+        where.append(f"state IN ({_marks(states)})")
         values += list(states)
         where += [IS_OPEN] if set(states) <= set(OPEN) else []
     rows = connection.execute(
@@ -230,11 +248,11 @@ def latest(
 
 
 def overtaken(connection: sqlite3.Connection) -> list[tuple[ActivityId, ActivityId]]:
-    """(a push in progress, the newest push that waits behind it), for every lane that has both."""
+    """(one in progress, the newest of its kind that waits behind it), for every lane that has both."""
     rows = connection.execute(
         "SELECT older.id, max(newer.id) FROM activities older JOIN activities newer"
         " ON newer.project = older.project AND newer.environment = older.environment AND newer.id > older.id"
-        " WHERE older.state = 'in_progress' AND older.kind = 'push' AND newer.state = 'pending' AND newer.kind = 'push'"
+        " WHERE older.state = 'in_progress' AND newer.state = 'pending' AND newer.kind = older.kind"
         " GROUP BY older.id",
     )
     return [(ActivityId(older), ActivityId(newer)) for older, newer in rows]
@@ -252,7 +270,7 @@ def newest_of_kinds(
     connection: sqlite3.Connection, environment: EnvironmentId, kinds: Sequence[str],
 ) -> Activity | None:
     row = connection.execute(
-        f"SELECT * FROM activities WHERE project = ? AND environment = ? AND kind IN ({', '.join('?' * len(kinds))})"
+        f"SELECT * FROM activities WHERE project = ? AND environment = ? AND kind IN ({_marks(kinds)})"
         " ORDER BY id DESC LIMIT 1", (*environment, *kinds),
     ).fetchone()
     return _activity(row) if row else None
@@ -268,6 +286,10 @@ def count_by_state(connection: sqlite3.Connection, failed_since: datetime) -> di
         "SELECT count(*) FROM activities WHERE state = 'failed' AND ended_at >= ?", (failed_since.isoformat(),),
     ).fetchone()[0]
     return {**counts, "failed": failed}
+
+
+def _marks(values: Collection[object]) -> str:
+    return ", ".join("?" * len(values))
 
 
 def _activity(row: sqlite3.Row) -> Activity:

@@ -59,12 +59,12 @@ def read_keys(place: Path) -> list[bytes]:
     if not stat.S_ISREG(seen.st_mode) or seen.st_mode & OTHERS or seen.st_uid != os.geteuid():
         os.close(handle)
         raise KeyUnusable("the key file is no file that is root's alone", where=str(place),
-                          mend=f"chown root {place} && chmod 600 {place}")
+                          hint=f"chown root {place} && chmod 600 {place}")
     with os.fdopen(handle) as file:
         lines = [line.strip() for line in file]
     keys = [_key(line, number, place) for number, line in enumerate(lines, 1) if line and not line.startswith("#")]
     if not keys:
-        raise KeyUnusable("the key file has no key", where=str(place), mend="put the copy of it in its place again")
+        raise KeyUnusable("the key file has no key", where=str(place), hint="put the copy of it in its place again")
     return keys
 
 
@@ -94,7 +94,7 @@ def make_key(place: Path) -> list[bytes]:
     except OSError as error:
         raise KeyUnusable(
             f"cannot write a key file: {error.strerror}", where=str(place),
-            mend="make its folder writable for root, or name another place with `key_file`",
+            hint="make its folder writable for root, or name another place with `key_file`",
         ) from None
     return [key]
 
@@ -106,5 +106,5 @@ def _key(line: str, number: int, place: Path) -> bytes:
         key = b""
     if len(key) != KEY_BYTES:
         raise KeyUnusable(f"this line is no key: {KEY_BYTES} bytes in base64 are", where=f"{place}:{number}",
-                          mend="openssl rand -base64 32 makes one; a line that begins with # is a remark")
+                          hint="openssl rand -base64 32 makes one; a line that begins with # is a remark")
     return key

@@ -62,12 +62,12 @@ class Sealer:
         except KeyError:
             raise KeyWrong(
                 f"a secret of {'/'.join(about)} was sealed with the key {name[:NAME_CHARACTERS]}, which is not there",
-                mend="put that key into the key file again, below the one that is to be used from now on",
+                hint="put that key into the key file again, below the one that is to be used from now on",
             ) from None
         except (InvalidTag, binascii.Error, ValueError):
             raise KeyWrong(
                 f"a secret of {'/'.join(about)} cannot be opened: it was changed, or moved here from another row",
-                mend="restore the database from a backup",
+                hint="restore the database from a backup",
             ) from None
 
     def is_current(self, stored: str) -> bool:

@@ -101,7 +101,7 @@ class Store:
         except sqlite3.DatabaseError as error:
             if _is_bug(error) or _code(error) == sqlite3.SQLITE_READONLY:
                 raise
-            raise StateUnreadable(f"cannot read {self._path}: {error}", mend="look at the disk") from None
+            raise StateUnreadable(f"cannot read {self._path}: {error}", hint="look at the disk") from None
 
     async def write_anew(self) -> None:
         """Write the whole file anew: what was deleted before it was overwritten is in no free page afterwards.
@@ -169,7 +169,7 @@ class Store:
 
     def _unwritable(self, error: sqlite3.Error) -> StateUnwritable:
         return StateUnwritable(
-            f"cannot write {self._path}: {error}", mend="make room on the disk; what was not written was not done",
+            f"cannot write {self._path}: {error}", hint="make room on the disk; what was not written was not done",
         )
 
     def _open(self) -> None:
@@ -184,7 +184,7 @@ class Store:
             self._ballast.ensure()
         except sqlite3.Error as error:
             raise StateUnreadable(
-                f"cannot open {self._path}: {error}", mend="look at the disk, or restore the database from a backup",
+                f"cannot open {self._path}: {error}", hint="look at the disk, or restore the database from a backup",
             ) from None
 
     async def _close(self) -> None:
@@ -283,7 +283,7 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
     if there > len(MIGRATIONS):
         raise StateTooNew(
             f"{path} was written by a newer deployd (schema {there}, this one knows {len(MIGRATIONS)})",
-            mend="start the newer deployd again, or restore the database of the older one",
+            hint="start the newer deployd again, or restore the database of the older one",
         )
     for number, script in enumerate(MIGRATIONS[there:], there + 1):
         try:
@@ -301,7 +301,7 @@ def _lock(database: Path) -> int:
         handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise StateUnwritable(
-            f"cannot write into {folder}: {error.strerror}", mend="give it room and the rights, or set another `state`",
+            f"cannot write into {folder}: {error.strerror}", hint="give it room and the rights, or set another `state`",
         ) from None
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -310,7 +310,7 @@ def _lock(database: Path) -> int:
         os.close(handle)
         raise StateLocked(
             f"another deployd (process {other}) works on {folder}",
-            mend="stop it first, or give this one a directory of its own",
+            hint="stop it first, or give this one a directory of its own",
         ) from None
     with suppress(OSError):   # a full disk; the lock holds without the number
         os.ftruncate(handle, 0)

@@ -16,7 +16,7 @@ from typing import IO
 
 import structlog
 
-from deployd.activity.net import Net
+from deployd.activity.error_boundary import ErrorBoundary
 from deployd.errors import DeployError
 from deployd.ids import EnvironmentId
 from deployd.release.paths import Places
@@ -40,7 +40,7 @@ class AccessLogs:
 
     def __init__(
         self, source: Path, places: Places, traffic: Traffic, reopen: Callable[[], Awaitable[None]], *, most_bytes: int,
-        net: Net | None = None,
+        boundary: ErrorBoundary | None = None,
     ) -> None:
         """
         Args:
@@ -48,7 +48,7 @@ class AccessLogs:
             reopen: Lets nginx open its log anew.
             most_bytes: What the log of one environment may take.
         """
-        self._net = net or Net("access logs")
+        self._boundary = boundary or ErrorBoundary("access logs")
         self._source = source
         self._old = source.with_suffix(".old")
         self._places = places
@@ -112,7 +112,7 @@ class AccessLogs:
         for line in self._parsed(piece):
             by_environment[line.environment].append(line)
         for environment, lines in by_environment.items():
-            with self._net.contain(f"the access log of {environment}") as tried:
+            with self._boundary.contain(f"the access log of {environment}") as tried:
                 self._sort(environment, lines)
             if tried.failed:
                 self._traffic.lost_lines += len(lines)

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
-from deployd.activity.net import Net
+from deployd.activity.error_boundary import ErrorBoundary
 from deployd.clock import Clock
 from deployd.errors import DeployError
 from deployd.ids import EnvironmentId
@@ -20,7 +20,7 @@ from deployd.release.ports import Host
 from deployd.release.release import Release
 from deployd.state import answers
 from deployd.state.store import Store
-from deployd.upkeep.ownership import Hands, read_at, read_live
+from deployd.upkeep.ownership import Owner, read_live, read_ownership
 
 log = structlog.get_logger()
 
@@ -34,17 +34,17 @@ class Answers:
     """Asks again what answered wrongly."""
 
     def __init__(
-        self, store: Store, host: Host, clock: Clock, *, ask: Ask = ask_live, net: Net | None = None,
+        self, store: Store, host: Host, clock: Clock, *, ask: Ask = ask_live, boundary: ErrorBoundary | None = None,
     ) -> None:
         self._ask_live = ask
-        self._net = net or Net("answers")
+        self._boundary = boundary or ErrorBoundary("answers")
         self._store = store
         self._host = host
         self._clock = clock
 
     async def serve(self) -> None:
         while True:
-            with self._net.contain("the look at wrong answers"):
+            with self._boundary.contain("the look at wrong answers"):
                 await self.look()
             await asyncio.sleep(EVERY_SECONDS)
 
@@ -52,9 +52,9 @@ class Answers:
         """Ask each environment that is known to answer wrongly once."""
         found = await self._store.read(answers.wrong_ones)
         keys = sorted({item.environment for item in found})
-        self._net.keep_only(map(_asking, keys), beginning=_asking(""))
+        self._boundary.keep_only(map(_asking, keys), beginning=_asking(""))
         for key in keys:
-            with self._net.contain(_asking(key)):
+            with self._boundary.contain(_asking(key)):
                 await self._ask(key)
 
     async def _ask(self, key: EnvironmentId) -> None:
@@ -62,7 +62,7 @@ class Answers:
         if live is None:
             await self._store.write(lambda db: answers.remove(db, key))
             return
-        if (await read_at(self._store, key)).hands is not Hands.OURS:
+        if (await read_ownership(self._store, key)).owner is not Owner.OURS:
             return   # a deployment says itself what comes of it
         try:
             visits = await self._ask_live(live, self._host)

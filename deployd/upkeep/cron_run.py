@@ -25,7 +25,9 @@ import structlog
 from deployd.activity.masking import Masker
 from deployd.confined.trees import remove_tree
 from deployd.engine.errors import EngineOverran, EngineUnreachable, NotRunning, NotThere
-from deployd.engine.script import Script, age_seconds, end, follow, has_started, is_held, prepare, start_or_attach
+from deployd.engine.script import Script, age_seconds, has_started, is_held, prepare
+from deployd.engine.script_runner import ScriptRunner
+from deployd.engine.specs import RunAs
 from deployd.environment.platform import APP_FOLDER
 from deployd.errors import DeployError
 from deployd.project.model import Application, Cron
@@ -72,6 +74,9 @@ class LiveCron:
     def scripts(self, host: Host) -> Path:
         return scripts_of(self.release, host, self.app.name)
 
+    def runner(self, host: Host) -> ScriptRunner:
+        return ScriptRunner(host.engine, self.container, self.user)
+
     def log_file(self, host: Host) -> Path:
         folder = host.places.crons(self.release.environment)
         return folder / f"{self.app.name}-{safe_name(self.cron.name)}.log"
@@ -106,7 +111,7 @@ async def run_cron(
     try:
         async with starts:
             again = await asyncio.to_thread(has_started, script)
-            await start_or_attach(host.engine, live.container, script, user=live.user, working_folder=APP_FOLDER)
+            await live.runner(host).start_or_attach(script, working_folder=APP_FOLDER)
         bound.info("cron_found_again" if again else "cron_started", due=due.isoformat())
         ended = await _until_ended(live, script, host, lines)
     except (NotThere, NotRunning) as error:
@@ -151,9 +156,7 @@ async def _until_ended(live: LiveCron, script: Script, host: Host, lines: deque[
 async def _follow(live: LiveCron, script: Script, host: Host, lines: deque[str]) -> int:
     while True:
         try:
-            return await follow(
-                script, lines.append, host.engine, live.container, user=live.user, limit_seconds=FOR_EVER,
-            )
+            return await live.runner(host).follow(script, lines.append, limit_seconds=FOR_EVER)
         except (EngineUnreachable, EngineOverran):   # the run goes on without Docker's daemon
             await asyncio.sleep(ENGINE_AGAIN_SECONDS)
             lines.clear()
@@ -164,18 +167,18 @@ async def _end(live: LiveCron, script: Script, host: Host) -> None:
     cron, patience = live.cron, float(live.cron.shutdown_timeout_seconds)
     with suppress(DeployError):   # follow tells how it ended, whatever happens here
         if cron.stop is None:
-            await end(host.engine, live.container, script.folder, user=live.user, grace_seconds=patience)
+            await live.runner(host).end(script.folder, grace_seconds=patience)
             return
         with suppress(TimeoutError):
             async with asyncio.timeout(patience):
                 with suppress(DeployError):
                     await host.engine.execute(
-                        live.container, ("/bin/sh", "-c", hook_script(cron.stop)), user=live.user,
-                        working_folder=APP_FOLDER, limit_seconds=max(patience, 1.0),
+                        live.container, ("/bin/sh", "-c", hook_script(cron.stop)),
+                        RunAs(live.user, working_folder=APP_FOLDER), limit_seconds=max(patience, 1.0),
                     )
                 while await asyncio.to_thread(is_held, script):   # noqa: ASYNC110  the kernel tells nobody
                     await asyncio.sleep(LOOK_SECONDS)
-        await end(host.engine, live.container, script.folder, user=live.user, signals=("KILL",))
+        await live.runner(host).end(script.folder, signals=("KILL",))
 
 
 def _write_down(file: Path, record: dict[str, Any]) -> None:

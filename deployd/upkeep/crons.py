@@ -13,13 +13,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 from weakref import WeakValueDictionary
 
 import structlog
 
+from deployd.activity.error_boundary import ErrorBoundary
 from deployd.activity.masking import Masker
-from deployd.activity.net import Net
 from deployd.engine.script import has_started
 from deployd.errors import DeployError
 from deployd.ids import ActivityId, EnvironmentId
@@ -29,7 +29,7 @@ from deployd.release.ports import Host
 from deployd.state import environments
 from deployd.state.store import Store
 from deployd.upkeep.cron_run import LiveCron, run_cron
-from deployd.upkeep.ownership import Hands, read_at, read_live
+from deployd.upkeep.ownership import Owner, read_live, read_ownership
 from deployd.upkeep.schedule import next_due
 
 log = structlog.get_logger()
@@ -48,14 +48,10 @@ class CronKey(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.environment}/{self.app}/{self.cron}"
+
+
 NextDue = Callable[[LiveCron, datetime], datetime | None]
 RunCron = Callable[[LiveCron, datetime, Host, Masker, asyncio.Semaphore], Awaitable[object]]
-
-
-class Router(Protocol):
-    """The call of the router that crons need."""
-
-    async def is_closed(self, environment: str) -> bool: ...
 
 
 def scheduled(live: LiveCron, after: datetime) -> datetime | None:
@@ -67,13 +63,12 @@ class Crons:
     """Runs the crons of all live versions."""
 
     def __init__(
-        self, store: Store, host: Host, router: Router, masker: Masker, *, next_due: NextDue = scheduled,
-        run: RunCron = run_cron, read_seconds: float = READ_SECONDS, net: Net | None = None,
+        self, store: Store, host: Host, masker: Masker, *, next_due: NextDue = scheduled,
+        run: RunCron = run_cron, read_seconds: float = READ_SECONDS, boundary: ErrorBoundary | None = None,
     ) -> None:
-        self._net = net or Net("crons")
+        self._boundary = boundary or ErrorBoundary("crons")
         self._store = store
         self._host = host
-        self._router = router
         self._masker = masker
         self._next_due = next_due
         self._run_cron = run
@@ -103,7 +98,7 @@ class Crons:
         for gone in self._due.keys() - crons.keys():
             del self._due[gone]
         for key, live in crons.items():
-            with self._net.contain(_schedule(key)):
+            with self._boundary.contain(_schedule(key)):
                 self._start_one_due(key, live, now, group)
         soonest = min((moment for _, moment in self._due.values()), default=None)
         seconds = (soonest - now).total_seconds() if soonest else self._read_seconds
@@ -133,7 +128,7 @@ class Crons:
     async def _carry(self, key: CronKey, due: datetime | None, attached: LiveCron | None = None) -> None:
         try:
             while due is not None:
-                with self._net.contain(_run(key)):
+                with self._boundary.contain(_run(key)):
                     await self._run(key, due, attached)
                 attached, due = None, self._waiting.pop(key, None)
         finally:
@@ -154,8 +149,8 @@ class Crons:
     async def _when_it_may(self, key: CronKey) -> LiveCron | None:
         """Wait for the end of what goes on in the environment; None when the cron is not there any more then."""
         while True:
-            at = await read_at(self._store, key.environment)
-            if at.hands is Hands.NOBODY:
+            at = await read_ownership(self._store, key.environment)
+            if at.owner is Owner.NOBODY:
                 return None
             if at.running is None and not await self._is_held(key.environment):
                 return (await self._read_one(key.environment)).get(key)
@@ -163,7 +158,7 @@ class Crons:
 
     async def _is_held(self, key: EnvironmentId) -> bool:
         try:
-            return await self._router.is_closed(str(key))
+            return await self._host.router.is_closed(str(key))
         except DeployError:   # crons do not need the router
             return False
 
@@ -174,11 +169,11 @@ class Crons:
         for key, activity in live.items():
             if key in self._known and self._known[key][0] == activity:
                 continue   # the crons of a version never change
-            if self._net.may_try(_reading(key)):
-                with self._net.contain(_reading(key)):
+            if self._boundary.may_try(_reading(key)):
+                with self._boundary.contain(_reading(key)):
                     self._known[key] = (activity, await self._read_one(key))
         found = {cron: live for _, crons in self._known.values() for cron, live in crons.items()}
-        self._net.keep_only(
+        self._boundary.keep_only(
             [*map(_reading, live), *(name(cron) for cron in found for name in (_schedule, _run, _left))],
         )
         return found
@@ -196,7 +191,7 @@ class Crons:
     async def _attach(self, group: asyncio.TaskGroup) -> None:
         """Go on with the runs that a daemon before us left behind."""
         for key, live in (await self._read()).items():
-            with self._net.contain(_left(key)):
+            with self._boundary.contain(_left(key)):
                 await self._attach_one(key, live, group)
 
     async def _attach_one(self, key: CronKey, live: LiveCron, group: asyncio.TaskGroup) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import structlog
 
-from deployd.activity.net import Net
+from deployd.activity.error_boundary import ErrorBoundary
 from deployd.confined.stages import ensure_none_deep
 
 log = structlog.get_logger()
@@ -19,14 +19,14 @@ log = structlog.get_logger()
 ROUND_SECONDS = 1.0
 
 
-async def keep_stages_shallow(stages: Path, net: Net, *, round_seconds: float = ROUND_SECONDS) -> None:
+async def keep_stages_shallow(stages: Path, boundary: ErrorBoundary, *, round_seconds: float = ROUND_SECONDS) -> None:
     """Do so for ever.
 
     Args:
         stages: Below it are those of all environments.
     """
     while True:
-        with net.contain("stages of mounts that were moved too deep"):
+        with boundary.contain("stages of mounts that were moved too deep"):
             for place in await ensure_none_deep(stages):
                 log.error("stage_taken_away", place=str(place), why="its folder was moved too deep for Docker")
         await asyncio.sleep(round_seconds)

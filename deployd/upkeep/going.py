@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import ClassVar
 
-from deployd.activity.net import Net
+from deployd.activity.error_boundary import ErrorBoundary
 from deployd.confined.trees import remove_tree
 from deployd.errors import DeployError
 
@@ -21,23 +21,23 @@ class NotRemoved(DeployError):
     code: ClassVar[str] = "not-removed"
 
 
-async def remove_what_goes(going: Path, net: Net, *, round_seconds: float = ROUND_SECONDS) -> None:
+async def remove_what_goes(going: Path, boundary: ErrorBoundary, *, round_seconds: float = ROUND_SECONDS) -> None:
     """Do so for ever. One tree that cannot be removed keeps no other, and is tried again after a pause."""
     while True:
         names = await asyncio.to_thread(_names, going)
         for name in names:
             item = f"{REMOVING} {name}"
-            if net.may_try(item):
-                with net.contain(item):
+            if boundary.may_try(item):
+                with boundary.contain(item):
                     await _remove(going / name)
-        net.keep_only((f"{REMOVING} {name}" for name in names), beginning=REMOVING)
+        boundary.keep_only((f"{REMOVING} {name}" for name in names), beginning=REMOVING)
         await asyncio.sleep(round_seconds)
 
 
 async def _remove(tree: Path) -> None:
     await remove_tree(tree, gently=True)
     if await asyncio.to_thread(os.path.lexists, tree):
-        raise NotRemoved("rm could not remove all of it", where=str(tree), mend=f"`rm -rf {tree}` says why")
+        raise NotRemoved("rm could not remove all of it", where=str(tree), hint=f"`rm -rf {tree}` says why")
 
 
 def _names(folder: Path) -> list[str]:

@@ -6,13 +6,13 @@ import asyncio
 import time
 from pathlib import Path
 
-from deployd.activity.net import Net
+from deployd.activity.error_boundary import ErrorBoundary
 from deployd.output.retention import Retention, trim
 
 ROUND_SECONDS = 3600.0
 
 
-async def keep_output_bounded(all_output: Path, bounds: Retention, net: Net) -> None:
+async def keep_output_bounded(all_output: Path, bounds: Retention, boundary: ErrorBoundary) -> None:
     """Do so for ever.
 
     Args:
@@ -20,6 +20,6 @@ async def keep_output_bounded(all_output: Path, bounds: Retention, net: Net) -> 
     """
     while True:
         for folder in await asyncio.to_thread(lambda: sorted(all_output.glob("*/*"))):
-            with net.contain(f"the kept output of {folder.parent.name}/{folder.name}"):
+            with boundary.contain(f"the kept output of {folder.parent.name}/{folder.name}"):
                 await asyncio.to_thread(trim, folder, bounds, time.time())
         await asyncio.sleep(ROUND_SECONDS)

@@ -17,26 +17,23 @@ no data.
 from __future__ import annotations
 
 import asyncio
-import json
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Protocol
 
 import structlog
 
-from deployd.activity.net import Net
-from deployd.clock import Clock
-from deployd.deployment.requests import Refuse, ask_for
-from deployd.environment.branches import is_of_a_machine, oddity
-from deployd.environment.naming import environment_of_branch
+from deployd.activity.error_boundary import ErrorBoundary
+from deployd.deployment.kinds import DELETE, PUSH
+from deployd.deployment.requests import Request, Requests
+from deployd.environment.naming import Source
 from deployd.errors import DeployError, Transient
 from deployd.ids import ActivityId, CommitId, EnvironmentId, ProjectId
 from deployd.settings import ProjectSettings
 from deployd.state import activities, environments
 from deployd.state.activities import Trigger
 from deployd.state.store import Store
+from deployd.upkeep.branches import Branches, Tips
 
 log = structlog.get_logger()
 
@@ -51,32 +48,20 @@ CONFIRM_SECONDS = 20.0
 WHO = Trigger("deployd", "daemon")
 
 
-class Code(Protocol):
-    """The calls on repositories that the look needs."""
-
-    async def fetch(self, project: ProjectSettings) -> None: ...
-    async def branches(self, project: ProjectId) -> Mapping[str, CommitId]: ...
-
-
 @dataclass(frozen=True, slots=True)
 class Lost:
     """A branch that no activity was made for as it is now."""
 
-    project: ProjectId
-    branch: str
+    source: Source
     tip: CommitId | None
     """None: the branch is gone."""
-
-    @property
-    def environment(self) -> EnvironmentId:
-        return environment_of_branch(self.project, self.branch)
 
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
     """A look at one project."""
 
-    tips: Mapping[str, CommitId]
+    tips: Tips
     lost: frozenset[Lost]
 
 
@@ -84,24 +69,13 @@ class LostPushes:
     """Looks for lost pushes and makes the activities that they should have made."""
 
     def __init__(
-        self, store: Store, projects: Mapping[ProjectId, ProjectSettings], code: Code, seen: Path, clock: Clock,
-        wake: Callable[[], None], *, confirm_seconds: float = CONFIRM_SECONDS, net: Net | None = None,
-        refuse: Refuse = lambda db, project, wanted: None,
+        self, store: Store, requests: Requests, branches: Branches, *, confirm_seconds: float = CONFIRM_SECONDS,
+        boundary: ErrorBoundary | None = None,
     ) -> None:
-        """
-        Args:
-            seen: Folder for what a remote had at the last look, one small file for each project.
-            wake: Called when there is something new for the lanes.
-            refuse: Raises an error when the project may have no more; what is lost stays so until there is room.
-        """
-        self._net = net or Net("lost pushes")
-        self._refuse = refuse
+        self._boundary = boundary or ErrorBoundary("lost pushes")
         self._store = store
-        self._projects = projects
-        self._code = code
-        self._folder = seen
-        self._clock = clock
-        self._wake = wake
+        self._requests = requests
+        self._branches = branches
         self._confirm_seconds = confirm_seconds
 
     async def serve(self) -> None:
@@ -118,12 +92,12 @@ class LostPushes:
         async with asyncio.TaskGroup() as group:
             looks = [
                 group.create_task(self._look_contained(project, places), name=f"look at the branches of {project.id}")
-                for project in self._projects.values()
+                for project in self._branches.projects.values()
             ]
         return [number for look in looks for number in look.result()]
 
     async def _look_contained(self, project: ProjectSettings, places: asyncio.Semaphore) -> list[ActivityId]:
-        with self._net.contain(f"looking for lost pushes of {project.id}"):
+        with self._boundary.contain(f"looking for lost pushes of {project.id}"):
             return await self._look_twice(project, places)
         return []
 
@@ -136,22 +110,24 @@ class LostPushes:
             seen = await self._look_at(project, places)
             if seen is not None:
                 made, failed = await self._make_all(first.lost & seen.lost)
-        self._net.keep_only(map(_making, failed), beginning=f"{MAKING}{project.id}/")
-        if made:
-            self._wake()
+        self._boundary.keep_only(map(_making, failed), beginning=f"{MAKING}{project.id}/")
         if first is not None and seen is not None:
-            await self._remember(project.id, seen, first.lost - failed)
+            # After what was lost is made; what still is, is left out.
+            left_out = {lost.source.branch for lost in seen.lost - (first.lost - failed)}
+            await self._branches.remember(
+                project, {branch: tip for branch, tip in seen.tips.items() if branch not in left_out},
+            )
         return made
 
     async def _make_all(self, lost: frozenset[Lost]) -> tuple[list[ActivityId], set[Lost]]:
         """(activities that were made, what is still lost): a flood beyond the project's share is not tried whole."""
         made: list[ActivityId] = []
         failed: set[Lost] = set()
-        for item in sorted(lost, key=lambda item: self._net.fails(_making(item))):   # those that failed come last
+        for item in sorted(lost, key=lambda item: self._boundary.fails(_making(item))):   # those that failed come last
             if len(failed) >= MOST_FAILED:
                 failed.add(item)
                 continue
-            with self._net.contain(_making(item)) as tried:
+            with self._boundary.contain(_making(item)) as tried:
                 number = await self._make(item)
                 made += [number] if number is not None else []
             failed |= {item} if tried.failed else set()
@@ -167,15 +143,10 @@ class LostPushes:
             return None
 
     async def _seen_of(self, project: ProjectSettings) -> _Seen:
-        known: Mapping[str, str] | None = {}
-        if project.remote is not None:
-            known = await asyncio.to_thread(self._known, project.id)
-            await self._code.fetch(project)
-        tips = {branch: tip for branch, tip in (await self._code.branches(project.id)).items() if not oddity(branch)}
-        if project.remote is not None:
-            tips = {branch: tip for branch, tip in tips.items() if not is_of_a_machine(branch)}
+        known = await self._branches.known(project)
+        tips = await self._branches.look(project)
         lost = [
-            Lost(project.id, branch, tip) for branch, tip in tips.items()
+            Lost(Source(project.id, branch), tip) for branch, tip in tips.items()
             if await self._is_lost(project.id, branch, tip, known)
         ]
         if project.remote is not None:
@@ -185,75 +156,48 @@ class LostPushes:
     async def _is_lost(
         self, project: ProjectId, branch: str, tip: CommitId, known: Mapping[str, str] | None,
     ) -> bool:
-        newest = await self._store.read(lambda db: _newest(db, environment_of_branch(project, branch)))
+        newest = await self._store.read(lambda db: _newest(db, Source(project, branch).environment))
         if newest is None:   # it never had an environment: new, unless the remote had it before we came
             return known is not None and known.get(branch) != tip
-        return not (newest.kind == "push" and newest.commit == tip)
+        return not (newest.kind == PUSH.name and newest.commit == tip)
 
-    async def _gone(self, project: ProjectSettings, tips: Mapping[str, CommitId]) -> list[Lost]:
+    async def _gone(self, project: ProjectSettings, tips: Tips) -> list[Lost]:
         if not tips:
             return []
         there = await self._store.read(lambda db: environments.list_all(db, project.id))
         return [
-            Lost(project.id, environment.branch, None) for environment in there
+            Lost(Source(project.id, environment.branch), None) for environment in there
             if environment.branch not in tips and environment.branch != project.production
             and not await self._is_deleted(environment.id)
         ]
 
     async def _is_deleted(self, environment: EnvironmentId) -> bool:
         newest = await self._store.read(lambda db: _newest(db, environment))
-        return newest is not None and newest.kind == "delete"
+        return newest is not None and newest.kind == DELETE.name
 
     async def _make(self, lost: Lost) -> ActivityId | None:
-        now = self._clock.now()
-
         def make(db: sqlite3.Connection) -> ActivityId | None:
-            newest = _newest(db, lost.environment)   # once more: the lost one may have come meanwhile
-            kind = "delete" if lost.tip is None else "push"
-            if newest is not None and (newest.kind, newest.commit) == (kind, lost.tip):
+            newest = _newest(db, lost.source.environment)   # once more: the lost one may have come meanwhile
+            kind = DELETE if lost.tip is None else PUSH
+            if newest is not None and (newest.kind, newest.commit) == (kind.name, lost.tip):
                 return None
-            there = environments.find(db, lost.environment)
-            if there is not None and there.branch != lost.branch:   # a name that only looks the same
+            there = environments.find(db, lost.source.environment)
+            if there is not None and there.branch != lost.source.branch:   # a name that only looks the same
                 return None
-            return ask_for(
-                db, self._refuse, kind, lost.environment, lost.branch, lost.tip, WHO, now=now,
+            return self._requests.ask_for(
+                db, Request(kind, lost.source.environment, lost.source.branch, lost.tip, WHO),
             )
 
-        number = await self._store.write(make)
+        number = await self._requests.write(make)
         if number is not None:
-            log.warning("lost_push_found", project=lost.project, branch=lost.branch, commit=lost.tip, activity=number)
+            log.warning("lost_push_found", project=lost.source.project, branch=lost.source.branch, commit=lost.tip,
+                        activity=number)
         return number
-
-    def _known(self, project: ProjectId) -> dict[str, str] | None:
-        try:
-            found: dict[str, str] = json.loads((self._folder / f"{project}.json").read_text())
-        except (FileNotFoundError, ValueError):
-            return None
-        return found
-
-    async def _remember(self, project: ProjectId, seen: _Seen, first: frozenset[Lost]) -> None:
-        """Write down what a remote had, after what it lacked was made; what is still lost is left out.
-
-        Args:
-            first: What was lost at the first look already, and was made.
-        """
-        if self._projects[project].remote is None:
-            return
-        left_out = {lost.branch for lost in seen.lost - first}
-        tips = {branch: tip for branch, tip in seen.tips.items() if branch not in left_out}
-
-        def write() -> None:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            new = self._folder / f"{project}.json.new"
-            new.write_text(json.dumps(tips))
-            new.rename(self._folder / f"{project}.json")
-
-        await asyncio.to_thread(write)
 
 
 def _making(lost: Lost) -> str:
-    return f"{MAKING}{lost.project}/{lost.branch}"
+    return f"{MAKING}{lost.source.project}/{lost.source.branch}"
 
 
 def _newest(db: sqlite3.Connection, environment: EnvironmentId) -> activities.Activity | None:
-    return activities.newest_of_kinds(db, environment, ("push", "delete"))
+    return activities.newest_of_kinds(db, environment, (PUSH.name, DELETE.name))

@@ -1,11 +1,11 @@
 """What is live in an environment, read from the database, and who is at work there.
 
-    no activity in progress            ours: whatever is not as it should be is mended
+    no activity in progress            ours: whatever is not as it should be is repaired
     … in progress, before `deploy`     ours still: the deployment has touched nothing yet
     … from `deploy` to the switch      the deployment's: it starts, stops and switches, and we would be in its way;
                                        also while it is undone
     … after the switch                 ours again: the new version is live
-    a delete waits or is in progress   nobody's: nothing is mended any more
+    its end waits or is in progress    nobody's: nothing is repaired any more
 """
 
 from __future__ import annotations
@@ -16,10 +16,13 @@ from datetime import datetime
 from enum import Enum
 
 from deployd.activity.journal import DONE, Journal, read_result
+from deployd.activity.kinds import table_of
+from deployd.activity.machine import has_touched_live
+from deployd.deployment.deployment import Deployment
+from deployd.deployment.kinds import KINDS
 from deployd.deployment.results import Frozen
-from deployd.deployment.steps import QUIET_PHASES, table_of
-from deployd.deployment.view import Deployment
 from deployd.ids import ActivityId, EnvironmentId
+from deployd.release.ports import Host
 from deployd.release.release import Release, live_release
 from deployd.release.version import Version
 from deployd.settings import Settings
@@ -27,8 +30,10 @@ from deployd.state import activities, entries, environments
 from deployd.state.activities import Activity
 from deployd.state.store import Store
 
+ENDS = frozenset(kind.name for kind in KINDS.values() if kind.ends_environment)
 
-class Hands(Enum):
+
+class Owner(Enum):
     """Whose an environment is at the moment."""
 
     OURS = "ours"
@@ -37,10 +42,10 @@ class Hands(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class At:
+class Ownership:
     """Who is at work in an environment."""
 
-    hands: Hands
+    owner: Owner
     live: ActivityId | None
     """Whose version is live."""
     running: Activity | None = None
@@ -63,10 +68,10 @@ async def read_live(store: Store, settings: Settings, key: EnvironmentId) -> Rel
     return live_release(settings, settings.projects[key.project], key, environment.branch, version)
 
 
-async def read_running(store: Store, settings: Settings, activity: Activity) -> Deployment:
+async def read_running(store: Store, host: Host, activity: Activity) -> Deployment:
     """The deployment that is in progress, as its own steps see it."""
     journal = Journal(tuple(await store.read(lambda db: entries.of_activity(db, activity.id))))
-    return Deployment(activity, settings.projects[activity.project], settings.instance, journal)
+    return KINDS[activity.kind].view(host, activity, journal)
 
 
 async def read_keys(store: Store) -> list[EnvironmentId]:
@@ -74,32 +79,30 @@ async def read_keys(store: Store) -> list[EnvironmentId]:
     return [item.id for item in await store.read(environments.live_ones)]
 
 
-async def read_at(store: Store, key: EnvironmentId) -> At:
+async def read_ownership(store: Store, key: EnvironmentId) -> Ownership:
     """Who is at work in an environment. Ask right before touching it, and once more after waiting."""
-    return await store.read(lambda db: _at(db, key))
+    return await store.read(lambda db: _ownership(db, key))
 
 
-def _at(db: sqlite3.Connection, key: EnvironmentId) -> At:
+def _ownership(db: sqlite3.Connection, key: EnvironmentId) -> Ownership:
     environment = environments.find(db, key)
     live = environment.live_activity if environment else None
     opened = activities.latest(db, environment=key, states=activities.OPEN)
     running = next((activity for activity in opened if activity.state == "in_progress"), None)
-    if any(activity.kind == "delete" and not activity.held for activity in opened):
-        return At(Hands.NOBODY, live, running)
+    if any(activity.kind in ENDS and not activity.held for activity in opened):
+        return Ownership(Owner.NOBODY, live, running)
     if running is None:
-        return At(Hands.OURS, live)
+        return Ownership(Owner.OURS, live)
     journal = Journal(entries.of_activity(db, running.id))
-    table = table_of(running.kind, running.table_version)
+    table = table_of(KINDS, running)
     if table is None:   # of a newer deployd
-        return At(Hands.DEPLOYMENT, live, running)
+        return Ownership(Owner.DEPLOYMENT, live, running)
     switch = table.switch
-    quiet = {step.name for step in table.steps if step.phase in QUIET_PHASES}
-    touched = any(entry.step and entry.step not in quiet for entry in journal.entries)
-    if not touched or (switch and journal.count(switch, DONE)):
-        return At(Hands.OURS, live, running)
+    if not has_touched_live(table, journal) or (switch and journal.count(switch, DONE)):
+        return Ownership(Owner.OURS, live, running)
     freeze = journal.last("freeze")
     held = freeze is not None and freeze.event == DONE and journal.result("freeze", Frozen).held
-    return At(
-        Hands.DEPLOYMENT, live, running, freeze.at if freeze and held else None,
+    return Ownership(
+        Owner.DEPLOYMENT, live, running, freeze.at if freeze and held else None,
         switching=bool(switch and journal.last(switch)),
     )

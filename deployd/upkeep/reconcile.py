@@ -10,10 +10,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Collection
 from datetime import datetime
+from typing import Literal
+from urllib.parse import urlsplit
 
 import structlog
 
-from deployd.activity.net import Net
+from deployd.activity.error_boundary import ErrorBoundary
 from deployd.clock import Clock
 from deployd.engine.names import ROLE
 from deployd.engine.observed import ContainerSeen
@@ -23,16 +25,15 @@ from deployd.release.applications.stale_mounts import end_without_slug
 from deployd.release.configuration import read_config
 from deployd.release.data.volumes import stage_version
 from deployd.release.fingerprint import live_containers
+from deployd.release.parallel import in_parallel
 from deployd.release.ports import Host
 from deployd.release.release import Release
 from deployd.release.routes import route_set
-from deployd.release.together import together
-from deployd.release.version import FIRST_UID
-from deployd.router.table import RouteSet
+from deployd.release.version import FIRST_UID, Version
+from deployd.router.table import Route, RouteSet
 from deployd.state.activities import Activity
 from deployd.state.store import Store
-from deployd.upkeep.closed_routes import shut_routes
-from deployd.upkeep.ownership import Hands, read_at, read_keys, read_live, read_running
+from deployd.upkeep.ownership import Owner, read_keys, read_live, read_ownership, read_running
 from deployd.upkeep.survey import Survey, Surveyor
 
 log = structlog.get_logger()
@@ -46,10 +47,10 @@ ORDER = {"service": 0, "web": 1, "app": 2, "worker": 3}
 class Reconciler:
     """Puts back what is live."""
 
-    def __init__(self, store: Store, host: Host, clock: Clock, *, net: Net | None = None) -> None:
-        self._net = net or Net("putting back")
+    def __init__(self, store: Store, host: Host, clock: Clock, *, boundary: ErrorBoundary | None = None) -> None:
+        self._boundary = boundary or ErrorBoundary("putting back")
         self._store = store
-        self._surveyor = Surveyor(store, host, self._net)
+        self._surveyor = Surveyor(store, host, self._boundary)
         self._host = host
         self._clock = clock
         self._put: dict[EnvironmentId, RouteSet] = {}
@@ -84,7 +85,7 @@ class Reconciler:
         async def one(key: EnvironmentId) -> bool:
             async with slots:
                 # Not shown: the watch looks at it from now on, and shows what it finds.
-                with self._net.contain(f"putting back {key}", shown=False) as tried:
+                with self._boundary.contain(f"putting back {key}", shown=False) as tried:
                     release = await read_live(self._store, self._host.settings, key)
                     if release is not None:
                         await put_back(key, release)
@@ -94,7 +95,7 @@ class Reconciler:
                     await self._shut(key)
                 return False
 
-        return sum(await together(one(key) for key in sorted(keys)))
+        return sum(await in_parallel(one(key) for key in sorted(keys)))
 
     async def containers(self, release: Release) -> list[ContainerSeen]:
         """The containers of a live version, in the order in which they are started."""
@@ -105,7 +106,7 @@ class Reconciler:
     async def mount(self, release: Release) -> None:
         """Have the slugs and mounts of a live version where its containers look for them.
 
-        The slugs come last: who sees its slug (`without_slug.py`) sees its mounts.
+        The slugs come last: who sees its slug (`stale_mounts.py`) sees its mounts.
         """
         if release.version.uid != FIRST_UID:   # else Docker was told the paths themselves
             await stage_version(release, self._host, await read_config(release, self._host))
@@ -121,8 +122,8 @@ class Reconciler:
         over = await self._host.router.look(routes.environment)   # first: who switches after it wins
         if self._put.get(key) == routes and over == routes.version:
             return True
-        at = await read_at(self._store, key)
-        if at.hands is not Hands.OURS or at.live != release.id:
+        at = await read_ownership(self._store, key)
+        if at.owner is not Owner.OURS or at.live != release.id:
             return False
         if not await self._host.router.put(routes, over=over):
             return False
@@ -135,7 +136,7 @@ class Reconciler:
     async def _start(self, key: EnvironmentId, release: Release) -> None:
         await self.mount(release)
         await end_without_slug(self._host, await self.containers(release))
-        at = await read_at(self._store, key)
+        at = await read_ownership(self._store, key)
         for container in await self.containers(release):
             # A deployment that is gone on with has stopped the old workers, and starts them when it gives up.
             if not container.running and not (at.frozen_at and container.labels[ROLE] == "worker"):
@@ -146,9 +147,9 @@ class Reconciler:
     async def _tell_router(self, key: EnvironmentId, release: Release) -> None:
         routes = await route_set(release, self._host)
         over = await self._host.router.look(routes.environment)
-        at = await read_at(self._store, key)
+        at = await read_ownership(self._store, key)
         # A switch whose answer was lost may have been carried out: then visitors are on the new version already.
-        if at.hands is Hands.NOBODY or at.live != release.id or (at.switching and over):
+        if at.owner is Owner.NOBODY or at.live != release.id or (at.switching and over):
             return
         # The freeze comes first: nobody may get through to the earlier version while a deploy hook changes its data.
         frozen = at.frozen_at is not None and await self._freeze_again(key, routes, at.frozen_at)
@@ -164,14 +165,14 @@ class Reconciler:
             routes.environment, max(self._host.settings.freeze_seconds - seconds, SHORTEST_FREEZE_SECONDS),
             sorted({route.host for route in routes.routes}),
         )
-        if (await read_at(self._store, key)).frozen_at is not None:
+        if (await read_ownership(self._store, key)).frozen_at is not None:
             return True
         await self._host.router.thaw(routes.environment)   # it ended while we began it anew
         return False
 
     async def _show_to_operators(self, running: Activity) -> None:
         """Lead who has a pass to the version that is being made live. Nothing fails for that."""
-        release = await read_running(self._store, self._host.settings, running)
+        release = await read_running(self._store, self._host, running)
         try:
             await self._host.router.preview(await route_set(release.release, self._host))
         except DeployError as error:   # the freeze may have ended meanwhile
@@ -182,7 +183,21 @@ class Reconciler:
 
         Else they would be unknown, which says that there is no such site. The watch tries again.
         """
-        with self._net.contain(f"shutting {key}", shown=False):
+        with self._boundary.contain(f"shutting {key}", shown=False):
             release = await read_live(self._store, self._host.settings, key)
             if release is not None and await self._host.router.look(release.key) is None:
                 await self._host.router.put(shut_routes(release.key, release.version), over=None)
+
+
+def shut_routes(environment: str, version: Version) -> RouteSet:
+    """What is known of the routes without reading a configuration: the addresses that were told when it went live.
+
+    Without a version and an origin, so that whoever compares finds that the real routes have to be put.
+    """
+    return RouteSet(environment, "", tuple(_shut(url) for url in version.routes))
+
+
+def _shut(url: str) -> Route:
+    parts = urlsplit(url)
+    scheme: Literal["http", "https"] = "https" if parts.scheme == "https" else "http"
+    return Route(scheme, parts.hostname or "", parts.path or "/", "upstream", original_url=url)

@@ -12,23 +12,22 @@ from collections.abc import Awaitable, Callable, Collection
 
 import structlog
 
-from deployd.release.applications.addresses import fixed_addresses
-from deployd.release.applications.start import in_order_of_need, start_app, start_worker, web_name
+from deployd.release.applications.start import in_order_of_need, start_app, start_worker, web_servers
 from deployd.release.configuration import read_config
-from deployd.release.gone import ensure_gone
+from deployd.release.container_removal import ensure_gone
+from deployd.release.network import ensure_network
 from deployd.release.ports import Host
 from deployd.release.release import Release
-from deployd.release.services.network import ensure_network
 from deployd.release.services.service import make_service_again
 from deployd.release.version import worker_part
 from deployd.upkeep.survey import Part
 
 log = structlog.get_logger()
 
-Remake = Callable[[Release, Host, Collection[Part], Callable[[], Awaitable[bool]]], Awaitable[bool]]
+Recreate = Callable[[Release, Host, Collection[Part], Callable[[], Awaitable[bool]]], Awaitable[bool]]
 
 
-async def remake(
+async def recreate(
     release: Release, host: Host, missing: Collection[Part], is_ours: Callable[[], Awaitable[bool]],
 ) -> bool:
     """Make what is missing.
@@ -58,9 +57,9 @@ async def remake(
             return False
         if "web" in gone:
             await ensure_gone(host, release.container("app", app.name), stop_seconds=None)
-        address = (await fixed_addresses(release, host, [web_name(release, app)]))[web_name(release, app)]
         image = await host.images.ensure(host.catalogue.web, lambda line: log.info("web_image", line=line))
-        await start_app(release, host, config, app, image, address)
+        servers = await web_servers(release, host, image, [app])
+        await start_app(release, host, config, app, servers[app.name])
         _log(release, " and ".join(gone), app.name)
     for app in config.applications:
         for worker in app.workers:

@@ -1,4 +1,4 @@
-"""Mending one environment: what has ended is started, what was removed is made again, and the router is told addresses.
+"""One environment is repaired: what has ended is started, what was removed is made again, the router is told addresses.
 
 An application lives in the network of its web container. When that one is started again it has a new network, and the
 application sits in one that leads nowhere: then it is started again too. Whether that is so is seen by who was started
@@ -14,8 +14,7 @@ from functools import partial
 
 import structlog
 
-from deployd.activity.net import Net
-from deployd.clock import Clock
+from deployd.activity.error_boundary import ErrorBoundary
 from deployd.engine.engine import Engine
 from deployd.engine.errors import NotThere
 from deployd.engine.names import PART, ROLE, Names
@@ -27,9 +26,9 @@ from deployd.release.ports import Host
 from deployd.release.release import Release
 from deployd.state.store import Store
 from deployd.upkeep.back_off import BackOff
-from deployd.upkeep.ownership import Hands, read_at, read_live
+from deployd.upkeep.ownership import Owner, read_live, read_ownership
 from deployd.upkeep.reconcile import Reconciler
-from deployd.upkeep.recreate import Remake
+from deployd.upkeep.recreate import Recreate
 from deployd.upkeep.survey import Part, missing_parts
 
 log = structlog.get_logger()
@@ -50,81 +49,80 @@ class Look:
     """What is not as it should be; None: nothing new is known."""
 
 
-class Mender:
-    """Looks at environments, one at a time, and mends them."""
+class Repairer:
+    """Looks at environments, one at a time, and repairs them."""
 
     def __init__(
-        self, store: Store, host: Host, reconciler: Reconciler, clock: Clock, back_off: BackOff, remake: Remake,
-        net: Net,
+        self, store: Store, host: Host, reconciler: Reconciler, back_off: BackOff, recreate: Recreate,
+        boundary: ErrorBoundary,
     ) -> None:
-        self._net = net
+        self._boundary = boundary
         self._store = store
         self._host = host
         self._reconciler = reconciler
-        self._clock = clock
         self._back_off = back_off
-        self._make_again = remake
-        self._not_made: dict[EnvironmentId, str] = {}
+        self._recreate_parts = recreate
+        self._not_recreated: dict[EnvironmentId, str] = {}
         """Why what is missing could not be made at the last try."""
 
     async def look_at(self, key: EnvironmentId) -> Look:
-        """Mend what can be mended.
+        """Repair what can be repaired.
 
         Raises:
             DeployError: Docker or the router did not do it.
         """
         release = await read_live(self._store, self._host.settings, key)
-        hands = (await read_at(self._store, key)).hands
-        if release is None or hands is Hands.NOBODY:
+        owner = (await read_ownership(self._store, key)).owner
+        if release is None or owner is Owner.NOBODY:
             return Look()
-        if hands is Hands.DEPLOYMENT:
+        if owner is Owner.DEPLOYMENT:
             return Look(BUSY_SECONDS, None)
         containers = await self._reconciler.containers(release)
         if await end_without_slug(self._host, containers):
             containers = await self._reconciler.containers(release)
         self._back_off.keep_only(
-            f"{release.names.network}-", [_remaking(release), *(item.name for item in containers)],
+            f"{release.names.network}-", [_recreating(release), *(item.name for item in containers)],
         )
         missing = missing_parts(release.version, containers)
-        mending = f"mending {key}: "
+        repairing = f"mending {key}: "
         waits: list[float | None] = []
         failed: list[str] = []
         for number, step in enumerate((
-            *((partial(self._remake, key, release, missing),) if missing else ()),
+            *((partial(self._recreate, key, release, missing),) if missing else ()),
             *(partial(self._start, key, release, item) for item in containers if not item.running),
             *(partial(self._rejoin, key, release, app.name) for app in release.version.apps),
         )):
             # The other containers and the routes must not suffer from it; it is shown with its environment.
-            with self._net.contain(f"{mending}{number}", shown=False) as tried:
+            with self._boundary.contain(f"{repairing}{number}", shown=False) as tried:
                 waits.append(await step())
             if tried.error is not None:
                 failed.append(tried.error.what)
                 waits.append(FAILED_SECONDS)
         if not failed:
-            self._net.keep_only((), beginning=mending)
+            self._boundary.keep_only((), beginning=repairing)
         if not await self._reconciler.put_routes(key, release):
             return Look(BUSY_SECONDS, None)
         again_in = min((wait for wait in waits if wait is not None), default=None)
         return Look(again_in, (*failed, *self._missing(key, missing), *self._wrong(containers)))
 
-    async def _remake(self, key: EnvironmentId, release: Release, missing: Collection[Part]) -> float | None:
+    async def _recreate(self, key: EnvironmentId, release: Release, missing: Collection[Part]) -> float | None:
         """Make again what somebody removed, with growing pauses when that happens again and again."""
         loop = asyncio.get_running_loop()
-        name = _remaking(release)
+        name = _recreating(release)
         wait = self._back_off.wait_seconds(name, loop.time())
         if wait > 0:
             return wait + SOON_SECONDS
         self._back_off.started(name, loop.time())
 
         async def is_ours() -> bool:
-            return (await read_at(self._store, key)).hands is Hands.OURS
+            return (await read_ownership(self._store, key)).owner is Owner.OURS
 
         try:
-            made = await self._make_again(release, self._host, missing, is_ours)
+            made = await self._recreate_parts(release, self._host, missing, is_ours)
         except (DeployError, Transient) as error:
-            self._not_made[key] = str(error)
+            self._not_recreated[key] = str(error)
             return FAILED_SECONDS
-        self._not_made.pop(key, None)
+        self._not_recreated.pop(key, None)
         return SOON_SECONDS if made else BUSY_SECONDS
 
     async def _start(self, key: EnvironmentId, release: Release, container: ContainerSeen) -> float | None:
@@ -137,7 +135,7 @@ class Mender:
         if seen is None or seen.running:   # it has come back by itself, or is gone: the event is on its way
             return None
         await self._reconciler.mount(release)
-        if (await read_at(self._store, key)).hands is not Hands.OURS:
+        if (await read_ownership(self._store, key)).owner is not Owner.OURS:
             return BUSY_SECONDS
         self._back_off.started(container.name, loop.time())
         try:
@@ -160,7 +158,7 @@ class Mender:
         wait = self._back_off.wait_seconds(inner.name, loop.time())
         if wait > 0:
             return wait + SOON_SECONDS
-        if (await read_at(self._store, key)).hands is not Hands.OURS:
+        if (await read_ownership(self._store, key)).owner is not Owner.OURS:
             return BUSY_SECONDS
         self._back_off.started(inner.name, loop.time())
         await self._host.engine.stop(inner.name, STOP_SECONDS)
@@ -170,8 +168,8 @@ class Mender:
 
     def _missing(self, key: EnvironmentId, missing: Collection[Part]) -> tuple[str, ...]:
         if not missing:
-            self._not_made.pop(key, None)
-        why = self._not_made.get(key)
+            self._not_recreated.pop(key, None)
+        why = self._not_recreated.get(key)
         how = f"cannot be made again: {why}" if why else "is made again"
         return tuple(f"the {role} container of {part} was removed and {how}" for role, part in sorted(missing))
 
@@ -188,7 +186,7 @@ class Mender:
         return tuple(wrong)
 
 
-def _remaking(release: Release) -> str:
+def _recreating(release: Release) -> str:
     """What the back-off calls it: of one version, because the next one begins anew. No container's name has a blank."""
     return f"{release.names.network}- remaking {release.id}"
 

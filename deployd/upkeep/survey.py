@@ -1,7 +1,8 @@
 """All that is live at one look: one question each to the database, Docker, the router and the kernel.
 
 However many environments there are. It tells those that are surely as they should be from those that have to be looked
-at closely, one by one (`mend.py`, `reconcile.py`). Who is not sure says "not well": that costs a closer look, no more.
+at closely, one by one (`repair.py`, `reconcile.py`). Who is not sure says "not well": that costs a closer look, no
+more.
 """
 
 from __future__ import annotations
@@ -11,9 +12,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from deployd.activity.error_boundary import ErrorBoundary
 from deployd.activity.journal import read_result
-from deployd.activity.net import Net
-from deployd.engine.names import INSTANCE, PART, ROLE, Names, environment_of
+from deployd.engine.names import PART, ROLE, Names, environment_of, instance_labels
 from deployd.engine.observed import ContainerSeen
 from deployd.ids import ActivityId, EnvironmentId, SlugKey
 from deployd.release.fingerprint import live_containers, routes_origin
@@ -55,7 +56,7 @@ class Surveyor:
 
     store: Store
     host: Host
-    net: Net = field(default_factory=lambda: Net("survey"))
+    boundary: ErrorBoundary = field(default_factory=lambda: ErrorBoundary("survey"))
     _versions: dict[EnvironmentId, tuple[ActivityId, Version]] = field(default_factory=dict)
 
     async def survey(self) -> Survey:
@@ -74,11 +75,11 @@ class Surveyor:
                 await asyncio.sleep(0)
             if key in found.busy:
                 continue
-            with self.net.contain(f"the survey of {key}", shown=False):   # the closer look shows it
+            with self.boundary.contain(f"the survey of {key}", shown=False):   # the closer look shows it
                 version = await self._version(key, row.activity)
                 if version is not None and self._is_well(key, version, found):
                     well[key] = version
-        self.net.keep_only((f"the survey of {key}" for key in live), beginning="the survey of ")
+        self.boundary.keep_only((f"the survey of {key}" for key in live), beginning="the survey of ")
         return Survey(frozenset(live), well)
 
     async def _version(self, key: EnvironmentId, activity: ActivityId) -> Version | None:
@@ -92,7 +93,7 @@ class Surveyor:
 
     async def _find(self) -> _Found:
         containers: dict[EnvironmentId, list[ContainerSeen]] = defaultdict(list)
-        for item in await self.host.engine.containers({INSTANCE: self.host.settings.instance}):
+        for item in await self.host.engine.containers(instance_labels(self.host.settings.instance)):
             key = environment_of(item.labels)
             if key is not None:
                 containers[key].append(item)

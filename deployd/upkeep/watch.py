@@ -1,4 +1,4 @@
-"""What is live stays live: Docker's events are followed, and what ended or came back is mended.
+"""What is live stays live: Docker's events are followed, and what ended or came back is repaired.
 
     an event of a container ──► its environment is looked at
     every minute, and when a broken stream of events is back ──► one survey; what it does not find well is looked at
@@ -7,7 +7,7 @@
     nginx was started anew ──► all routes and freezes are put back, then `complete`
 
 Most containers come back by Docker's own restart policy; then only their addresses matter here. Environments in which a
-deployment is at work are left to it (`live.py`), and looked at when it is through.
+deployment is at work are left to it (`ownership.py`), and looked at when it is through.
 
 Surprise: `docker stop` of a live container does not last, and `docker rm` neither. What is live runs, or its
 environment is deleted.
@@ -16,28 +16,25 @@ environment is deleted.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import Protocol
 
 import structlog
 
-from deployd.activity.net import Net
-from deployd.clock import Clock
-from deployd.engine.names import INSTANCE, ROLE, Names, environment_of
+from deployd.activity.error_boundary import ErrorBoundary
+from deployd.engine.names import ROLE, Names, environment_of, instance_labels
 from deployd.engine.observed import EventSeen
 from deployd.errors import DeployError
 from deployd.ids import EnvironmentId, EnvironmentName, ProjectId
 from deployd.release.ports import Host
 from deployd.release.version import Version
-from deployd.router.table import RouterStatus
-from deployd.router_process.container import router_name
 from deployd.state.store import Store
 from deployd.upkeep.back_off import BackOff
 from deployd.upkeep.ownership import read_keys
 from deployd.upkeep.reconcile import Reconciler
-from deployd.upkeep.recreate import Remake, remake
-from deployd.upkeep.repair import Look, Mender, left_behind
+from deployd.upkeep.recreate import Recreate, recreate
+from deployd.upkeep.repair import Repairer, left_behind
+from deployd.upkeep.router_repair import AGAIN_SECONDS, RouterRepairer
 from deployd.upkeep.survey import Survey
 
 log = structlog.get_logger()
@@ -48,8 +45,6 @@ SETTLE_SECONDS = 0.3
 SURE_SECONDS = 2.0
 """Docker says that a container died before its lists say so: whoever looks at once may see it running."""
 FAILED_SECONDS = 10.0
-ROUTER_AGAIN_SECONDS = 0.1
-"""No visitor is served while it is away: nothing is waited for that need not be."""
 LONGEST_PAUSE_SECONDS = 30.0
 AT_ONCE = 4
 TELLING = frozenset({"die", "start", "destroy", "health_status: unhealthy", "health_status: healthy"})
@@ -58,39 +53,29 @@ ROUTER = EnvironmentId(ProjectId(""), EnvironmentName("router"))
 """Stands among the environments for the router itself; no project has an empty name."""
 
 
-class Router(Protocol):
-    """The calls of the router that only upkeep makes."""
-
-    async def status(self, *, environments: bool) -> RouterStatus: ...
-    async def complete(self) -> None: ...
-
-
 class Watch:
     """Looks after everything that is live."""
 
     def __init__(
-        self, store: Store, host: Host, reconciler: Reconciler, router: Router, clock: Clock,
-        ensure_router: Callable[[], Awaitable[object]], *, remake: Remake = remake, net: Net | None = None,
+        self, store: Store, host: Host, reconciler: Reconciler, router: RouterRepairer, *,
+        recreate: Recreate = recreate, boundary: ErrorBoundary | None = None,
         hear: Sequence[Callable[[EventSeen], None]] = (),
     ) -> None:
         """
         Args:
-            ensure_router: Makes the router's container when somebody removed it.
             hear: Who is told of every event too.
         """
-        self._net = net or Net("watch")
+        self._boundary = boundary or ErrorBoundary("watch")
         self._store = store
         self._host = host
         self._reconciler = reconciler
         self._router = router
         self._back_off = BackOff()
-        self._mender = Mender(store, host, reconciler, clock, self._back_off, remake, self._net)
-        self._ensure_router = ensure_router
+        self._repairer = Repairer(store, host, reconciler, self._back_off, recreate, self._boundary)
         self._listeners = hear
         self._troubles: dict[EnvironmentId, str] = {}
         self._tended: dict[EnvironmentId, asyncio.Event] = {}
         self._slots = asyncio.Semaphore(AT_ONCE)
-        self._nginx_started: int | None = None
 
     def degraded(self) -> tuple[str, ...]:
         """What is not as it should be, one sentence for each environment."""
@@ -101,20 +86,20 @@ class Watch:
             group.create_task(self._follow(group), name="docker events")
             while True:
                 await asyncio.sleep(SWEEP_SECONDS)
-                with self._net.contain("the look at all environments"):
+                with self._boundary.contain("the look at all environments"):
                     await self._sweep(group)
 
     async def _follow(self, group: asyncio.TaskGroup) -> None:
         pause = 1.0
         while True:
-            with self._net.contain("following Docker's events"):
+            with self._boundary.contain("following Docker's events"):
                 try:
-                    async with self._host.engine.events({INSTANCE: self._host.settings.instance}) as events:
+                    async with self._host.engine.events(instance_labels(self._host.settings.instance)) as events:
                         # After the following has begun: nothing falls in between.
                         group.create_task(self._find_left_behind(await self._sweep(group), group), name="left behind")
                         pause = 1.0
                         while (event := await events.take()) is not None:
-                            with self._net.contain(f"an event of {event.name}"):
+                            with self._boundary.contain(f"an event of {event.name}"):
                                 self._hear(event, group)
                     log.warning("docker_events_ended", again_in=pause)
                 except DeployError as error:
@@ -140,11 +125,11 @@ class Watch:
     async def _sweep(self, group: asyncio.TaskGroup) -> Mapping[EnvironmentId, Version]:
         """Notice all but those that one survey finds well. Gives these: {environment: what is live}"""
         survey = None
-        with self._net.contain("one survey of all environments"), suppress(DeployError):
+        with self._boundary.contain("one survey of all environments"), suppress(DeployError):
             survey = await self._reconciler.survey()
-        if survey is None:   # told by the looks at each, and mended there
+        if survey is None:   # told by the looks at each, and repaired there
             survey = Survey(frozenset(await read_keys(self._store)), {})
-        self._net.keep_only(map(_look_at, (ROUTER, *survey.live)), beginning=LOOK_AT)
+        self._boundary.keep_only(map(_look_at, (ROUTER, *survey.live)), beginning=LOOK_AT)
         for gone in self._troubles.keys() - {ROUTER, *survey.live}:
             del self._troubles[gone]
         for key in (ROUTER, *(survey.live - survey.well.keys()), *self._troubles):
@@ -154,13 +139,13 @@ class Watch:
     async def _find_left_behind(self, well: Mapping[EnvironmentId, Version], group: asyncio.TaskGroup) -> None:
         """Notice applications whose web containers came back while nobody followed the events: lists do not show it."""
         for key, version in well.items():
-            with self._net.contain(f"looking for what was left behind in {key}") as tried:
+            with self._boundary.contain(f"looking for what was left behind in {key}") as tried:
                 names = Names(self._host.settings.instance, key)
                 for app in version.apps:
                     if await left_behind(self._host.engine, names, version.home(app.name), app.name):
                         self._notice(key, group)
             if tried.failed:   # told by the closer look
-                self._net.succeeded(f"looking for what was left behind in {key}")
+                self._boundary.succeeded(f"looking for what was left behind in {key}")
                 self._notice(key, group)
 
     def _notice(self, key: EnvironmentId, group: asyncio.TaskGroup) -> None:
@@ -190,16 +175,16 @@ class Watch:
 
     async def _look_contained(self, key: EnvironmentId) -> float | None:
         """The look whose unexpected failure ends neither the looks at others nor the next one at this."""
-        with self._net.contain(_look_at(key)) as tried:
+        with self._boundary.contain(_look_at(key)) as tried:
             return await self._look_told(key)
         return min(tried.again_in, LONGEST_PAUSE_SECONDS)
 
     async def _look_told(self, key: EnvironmentId) -> float | None:
         try:
-            look = await (self._look_at_router() if key == ROUTER else self._mender.look_at(key))
+            look = await (self._router.look(self._back_off) if key == ROUTER else self._repairer.look_at(key))
         except DeployError as error:
             self._tell(key, (error.what,))
-            return ROUTER_AGAIN_SECONDS if key == ROUTER else FAILED_SECONDS
+            return AGAIN_SECONDS if key == ROUTER else FAILED_SECONDS
         if look.wrong is not None:
             self._tell(key, look.wrong)
         return look.again_in
@@ -214,29 +199,6 @@ class Watch:
             self._troubles[key] = text if key == ROUTER else f"{key[0]}/{key[1]}: {text}"
         else:
             self._troubles.pop(key, None)
-
-    async def _look_at_router(self) -> Look:
-        name = router_name(self._host.settings.instance)
-        seen = await self._host.engine.container(name)
-        now = asyncio.get_running_loop().time()
-        if seen is not None and not seen.running:
-            wait = self._back_off.wait_seconds(name, now)
-            if wait == 0:
-                self._back_off.started(name, now)
-                await self._host.engine.start(name)
-                log.warning("container_started_again", container=name, exit_status=seen.exit_status)
-            return Look(wait + ROUTER_AGAIN_SECONDS, None)
-        if seen is None:
-            await self._ensure_router()
-            log.warning("router_made_again")
-        # While nginx starts nobody listens: told, and looked at again.
-        status = await self._router.status(environments=False)
-        if not status.complete or self._nginx_started not in (None, status.started):
-            count = await self._reconciler.put_routes_back()
-            await self._router.complete()
-            log.warning("router_told_everything", environments=count)
-        self._nginx_started = status.started
-        return Look()
 
 
 def _look_at(key: EnvironmentId) -> str:

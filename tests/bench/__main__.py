@@ -13,7 +13,7 @@ import time
 import traceback
 from collections.abc import Sequence
 
-from tests.bench.outcome import Outcome, write
+from tests.support.outcome import Outcome, write
 
 NAMES = (
     "intake", "slug", "router", "routes", "upgrade", "freeze", "mixed", "push-to-live", "unchanged", "rollback",

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from deployd.process import run
-from tests.bench.outcome import Outcome, median
 from tests.bench.stand import Stand, bench_stand
+from tests.support.outcome import Outcome, median
 
 PROJECT = "small"
 BRANCHES = 50

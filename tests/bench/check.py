@@ -13,8 +13,8 @@ from deployd.process import run
 from deployd.project.reader import read_project
 from deployd.services.families import RUNNABLE
 from scripts.local_daemon import ROOT
-from tests.bench.outcome import Outcome, median
-from tests.unit.project_corpus import CorpusProject, corpus_projects
+from tests.support.corpus import CorpusProject, corpus_projects
+from tests.support.outcome import Outcome, median
 
 ROUNDS = 9
 SECONDS = 0.5

@@ -9,10 +9,10 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from deployd.process import run
-from tests.bench.outcome import Outcome
 from tests.bench.peers import backends
-from tests.integration.router_stand import Target, route, routes, running_router, wait_until_held
+from tests.support.memory import pss_kb, workers
+from tests.support.outcome import Outcome
+from tests.support.router_stand import Target, route, routes, running_router, wait_until_held
 
 HOST, ENVIRONMENT = "bench.localhost", "bench/main"
 AT_ONCE = 2_500
@@ -96,30 +96,6 @@ async def _client(port: int, patience_seconds: float) -> str:
     if not head.startswith("HTTP/1.1 200"):
         return head.split("\r\n")[0] or "lost"
     return next((line[11:] for line in head.split("\r\n") if line.lower().startswith("x-version: ")), "unnamed")
-
-
-async def memory_kb(container: str) -> int:
-    """Proportional set size of all processes of a container."""
-    return pss_kb(await processes(container))
-
-
-async def processes(container: str) -> Sequence[str]:
-    """The numbers of all processes of a container."""
-    return (await run("docker", "top", container, "-o", "pid")).text.split()[1:]
-
-
-async def workers(container: str) -> Sequence[str]:
-    """Those of nginx's that stay: one that loads the cache ends after a minute."""
-    return [
-        pid for pid in await processes(container) if b"cache loader" not in Path(f"/proc/{pid}/cmdline").read_bytes()
-    ]
-
-
-def pss_kb(pids: Sequence[str]) -> int:
-    return sum(
-        int(line.split()[1]) for pid in pids for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-        if line.startswith("Pss:")
-    )
 
 
 def descriptors(pids: Sequence[str]) -> int:

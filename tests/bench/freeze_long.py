@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from deployd.router.control import LONGEST_FREEZE_SECONDS
 from tests.bench.freeze import hold
-from tests.bench.outcome import Outcome
+from tests.support.outcome import Outcome
 
 CLIENTS = 10_000
 LEFT_SECONDS = 5.0

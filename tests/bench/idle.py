@@ -20,7 +20,7 @@ from scripts.local_daemon import ROOT, LocalDaemon
 from scripts.removal import left_behind, remove_all
 from tests.bench.many_environments import fill
 from tests.bench.more_containers import docker_with
-from tests.bench.outcome import Outcome, median
+from tests.support.outcome import Outcome, median
 
 PROJECTS, BRANCHES = 10, 100
 RESTARTS = 3

@@ -19,10 +19,10 @@ from pathlib import Path
 
 from deployd.process import open_process, run
 from scripts.local_daemon import free_port
-from tests.bench.outcome import Outcome, median
 from tests.bench.peers import wait_until_open
 from tests.bench.stand import bench_stand
-from tests.unit.intake_deliveries import github, github_push
+from tests.support.forge_deliveries import github, github_push
+from tests.support.outcome import Outcome, median
 
 ROUNDS, SECONDS, CONNECTIONS, THREADS = 3, 5, 64, 2
 RATE, P99 = 1.5, 1 / 3

@@ -15,8 +15,8 @@ from deployd.engine.names import Names
 from deployd.environment.naming import machine_name
 from deployd.ids import EnvironmentId, ProjectId
 from deployd.process import run
-from tests.bench.outcome import Outcome
 from tests.bench.stand import Stand, bench_stand
+from tests.support.outcome import Outcome
 
 PROJECT = "small"
 CONTAINERS = 50

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from deployd.activity.journal import DONE, STARTED, write_result
+from deployd.deployment.kinds import KINDS
 from deployd.deployment.results import Fetched, Planned, Switched
 from deployd.deployment.steps import PUSH
 from deployd.engine.names import Names
@@ -85,7 +86,7 @@ def _environment(
     db.execute("INSERT OR IGNORE INTO projects (id, entropy) VALUES (?, 'e')", (project,))
     subnet = f"{address.rpartition('.')[0]}.{int(address.rpartition('.')[2]) - 2}/26"
     environments.ensure_subnet(db, EnvironmentId(project, name), lambda taken: subnet)
-    new = NewActivity(EnvironmentId(project, name), branch, "push", PUSH.version, commit, WHO)
+    new = NewActivity(KINDS["push"], EnvironmentId(project, name), branch, commit, WHO)
     number = activities.enqueue(db, new, now)
     activities.begin(db, number, now)
     app = AppVersion("app", slug, "0" * 40, "sha256:" + "0" * 64, KeyParts("t", "s", "v", "i", "1"), "running")

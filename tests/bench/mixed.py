@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tests.bench.outcome import Outcome
-from tests.mixed.journey import visit_through
+from tests.support.mixed.journey import visit_through
+from tests.support.outcome import Outcome
 
 DEPLOYMENTS = 20
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tests.bench.outcome import Outcome, median
 from tests.bench.stand import bench_stand, by_hand
+from tests.support.outcome import Outcome, median
 
 ROUNDS = 5
 PROJECTS = tuple(f"small-{number}" for number in range(ROUNDS))

@@ -9,8 +9,8 @@ from collections.abc import Callable
 import aiohttp
 
 from deployd.environment.naming import machine_name
-from tests.bench.outcome import Outcome, median
 from tests.bench.stand import Stand, bench_stand, by_hand
+from tests.support.outcome import Outcome, median
 
 ROUNDS = 5
 PROJECT = "small"

@@ -6,9 +6,9 @@ import re
 from collections.abc import Callable
 
 from deployd.process import run
-from tests.bench.outcome import Outcome, median
 from tests.bench.peers import backends, caddy, plain_nginx
-from tests.integration.router_stand import Target, route, routes, running_router
+from tests.support.outcome import Outcome, median
+from tests.support.router_stand import Target, route, routes, running_router
 
 ROUNDS, SECONDS, CONNECTIONS, THREADS = 5, 3, 64, 2
 HOST = "bench.localhost"

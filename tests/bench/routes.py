@@ -10,11 +10,11 @@ import aiohttp
 
 from deployd.router.control import Router
 from deployd.router.table import RouteSet
-from tests.bench.freeze import memory_kb
-from tests.bench.outcome import Outcome, median
 from tests.bench.peers import backends
 from tests.bench.router import requests_per_second
-from tests.integration.router_stand import Target, route, routes, running_router
+from tests.support.memory import memory_kb
+from tests.support.outcome import Outcome, median
+from tests.support.router_stand import Target, route, routes, running_router
 
 ENVIRONMENTS, HOSTS = 1000, 10
 CHANGES, ROUNDS, SECONDS = 50, 5, 3

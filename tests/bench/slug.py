@@ -16,8 +16,8 @@ from deployd.ids import SlugKey
 from deployd.process import run
 from deployd.slugs.archive import SlugStore
 from deployd.slugs.storage import Slugs
-from tests.bench.outcome import Outcome, median
 from tests.bench.tree import make_tree
+from tests.support.outcome import Outcome, median
 
 ROUNDS = 3
 BASE = "deployd/base:trixie"

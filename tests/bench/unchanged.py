@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from tests.bench.outcome import Outcome, median
 from tests.bench.stand import bench_stand, by_hand
+from tests.support.outcome import Outcome, median
 
 ROUNDS = 5
 PROJECT = "small"

@@ -10,10 +10,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from deployd.process import run
-from tests.bench.outcome import Outcome
 from tests.bench.peers import LABEL, backends, plain_nginx, wait_until_open
-from tests.integration.router_stand import Target, route, routes
-from tests.integration.upgrade_stand import open_upgrades
+from tests.support.outcome import Outcome
+from tests.support.router_stand import Target, route, routes
+from tests.support.router_upgrades import open_upgrades
 
 HOST, ENVIRONMENT = "bench.localhost", "bench/main"
 SECONDS, UPGRADES, CONNECTIONS, THREADS = 20, 4, 64, 2

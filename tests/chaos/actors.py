@@ -19,8 +19,8 @@ from deployd.process import run
 from scripts.git_push import git_environment
 from scripts.local_daemon import LocalDaemon
 from scripts.repository import commit
-from tests.chaos.record import read_live, read_open
 from tests.chaos.sample import Mood, Place, files_of, first_files, services_file
+from tests.support.journal_record import read_live, read_open
 
 REST_SECONDS = 1.0
 LOOK_SECONDS = 0.2

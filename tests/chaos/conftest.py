@@ -14,10 +14,10 @@ from scripts.local_daemon import LocalDaemon
 from scripts.removal import left_behind, remove_all
 from scripts.repository import make_repository
 from tests.chaos.actors import Actor
-from tests.chaos.faulty import APP
 from tests.chaos.stand import MAIN, SIDE, Stand
 from tests.chaos.visitors import Visitors
-from tests.e2e.conftest import SERVER, Developer
+from tests.support.developer import SERVER, Developer
+from tests.support.waiting_hooks import APP
 
 
 @pytest.fixture

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from math import inf
 
 from tests.chaos.actors import Made
-from tests.chaos.record import OPEN, Record
 from tests.chaos.sample import Place
 from tests.chaos.visitors import Answer
+from tests.support.journal_record import OPEN, Record
 
 HOOKS = {"build": "build_apps", "deploy": "run_deploy_hook", "post": "run_post_deploy"}
 """{hook: the step that runs it}"""

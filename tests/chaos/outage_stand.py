@@ -22,7 +22,7 @@ from scripts.git_push import git_environment
 from scripts.local_daemon import LocalDaemon
 from scripts.repository import commit
 from tests.chaos.own_engine import OwnEngine
-from tests.chaos.record import read_open, read_records
+from tests.support.journal_record import read_open, read_records
 
 PROJECT, BRANCHES, APPS = "shop", ("main", "feature"), ("one", "two")
 CATALOGUE = {

@@ -16,9 +16,9 @@ from collections import Counter
 from pathlib import Path
 
 from scripts.removal import mounts_below
-from tests.chaos.inventory import ownerless
 from tests.chaos.outage_stand import APPS, BACK_SECONDS, Stand, prepare, so, until
-from tests.chaos.record import read_live, read_records
+from tests.support.inventory import ownerless
+from tests.support.journal_record import read_live, read_records
 
 MOST_SHOWN = 20
 

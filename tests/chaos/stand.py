@@ -11,11 +11,11 @@ from pathlib import Path
 from scripts.local_daemon import DaemonDidNotStart, LocalDaemon
 from tests.chaos.actors import Actor
 from tests.chaos.count import hooks_not_once, lost_activities, wrong_answers, wrong_orders
-from tests.chaos.doom import LAST_WORDS, VARIABLE
-from tests.chaos.inventory import ownerless
-from tests.chaos.record import read_live, read_open, read_records
 from tests.chaos.sample import Place
 from tests.chaos.visitors import Visitors
+from tests.support.inventory import ownerless
+from tests.support.journal_record import read_live, read_open, read_records
+from tests.support.kill_points import LAST_WORDS, VARIABLE
 
 MAIN, SIDE = Place("kill", "main"), Place("kill", "side", may_go=True)
 LIMIT_SECONDS = 120.0
@@ -39,7 +39,7 @@ class Stand:
         """
         await self.daemon.stop()
         try:
-            await self.daemon.start(LIMIT_SECONDS, module="tests.chaos.doom", environment={VARIABLE: point})
+            await self.daemon.start(LIMIT_SECONDS, module="tests.support.kill_points", environment={VARIABLE: point})
         except DaemonDidNotStart:
             assert f"{LAST_WORDS} {point}" in self.daemon.log_tail(1), self.daemon.log_tail(40)
         if begin is not None:

@@ -2,7 +2,7 @@
 
     prepare      every place has a first version that is live
     storm        actors, visitors and the killer, side by side; half of the kills come at a named point of a deployment
-                 (doom.py), the others at any moment
+                 (support/kill_points.py), the others at any moment
     calm         no more ideas and kills; the daemon carries out what is open
     count        count.py
 """
@@ -25,11 +25,11 @@ from scripts.git_push import git_environment
 from scripts.local_daemon import DaemonDidNotStart, LocalDaemon
 from tests.chaos.actors import Actor
 from tests.chaos.count import Count, hooks_not_once, lost_activities, lost_pushes, wrong_answers, wrong_orders
-from tests.chaos.doom import LAST_WORDS, VARIABLE, points
-from tests.chaos.inventory import ownerless
-from tests.chaos.record import Record, read_live, read_open, read_records
 from tests.chaos.sample import Place
 from tests.chaos.visitors import Visitors
+from tests.support.inventory import ownerless
+from tests.support.journal_record import Record, read_live, read_open, read_records
+from tests.support.kill_points import LAST_WORDS, VARIABLE, points
 
 PLACES = (Place("shop", "main"), Place("shop", "feature", may_go=True), Place("pair", "main"))
 WITH_SERVICE = frozenset({"pair"})
@@ -120,7 +120,7 @@ class Storm:
 
     async def _live_until(self, point: str) -> None:
         try:
-            await self.daemon.start(START_SECONDS, module="tests.chaos.doom", environment={VARIABLE: point})
+            await self.daemon.start(START_SECONDS, module="tests.support.kill_points", environment={VARIABLE: point})
         except DaemonDidNotStart:
             if not self._died_at(point):
                 raise

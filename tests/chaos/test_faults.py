@@ -24,9 +24,9 @@ from deployd.process import run
 from scripts.local_daemon import LocalDaemon
 from scripts.removal import left_behind, remove_all
 from scripts.repository import make_repository
-from tests.chaos.faulty import Records, crowd, until
-from tests.e2e.conftest import APP, SECRET, SERVER, Developer
-from tests.e2e.test_webhook import deliver, push_to_forge
+from tests.support.developer import APP, SERVER, Developer
+from tests.support.forge import SECRET, deliver, push_to_forge
+from tests.support.waiting_hooks import Records, crowd, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 DISK_MB = 250
@@ -131,7 +131,7 @@ async def test_a_hook_that_never_ends_is_ended_with_all_that_it_started(make_me:
     await refused(
         me, f"hooks: {{deploy: 'echo begun; setsid sleep {number} & sleep {number} & sleep {number}'}}\n",
         f"the deploy hook of app was still running after {HOOK_SECONDS} s and was ended", "| begun",
-        ".platform.app.yaml:", "mend: see what it waits for",
+        ".platform.app.yaml:", "hint: see what it waits for",
     )
     assert processes_with(f"sleep {number}") == 0
 
@@ -158,7 +158,7 @@ async def test_a_hook_that_leaves_something_behind_ends_all_the_same(make_me: Ma
 async def test_an_application_that_never_answers_is_taken_back(make_me: MakeMe) -> None:
     me = await make_me()
     await me.write({"server.py": "import time\ntime.sleep(10000)\n"})
-    await refused(me, "hooks: {deploy: 'true'}\n", "app does not answer", "mend:")
+    await refused(me, "hooks: {deploy: 'true'}\n", "app does not answer", "hint:")
 
 
 async def test_a_build_that_does_not_listen_to_signals_can_be_cancelled(make_me: MakeMe) -> None:

@@ -10,8 +10,8 @@ import pytest
 
 from deployd.activity.table import NO_WAY_BACK, NOTHING
 from deployd.deployment.steps import DELETE, PUSH
-from tests.chaos.record import read_records
 from tests.chaos.stand import MAIN, SIDE, Stand
+from tests.support.journal_record import read_records
 
 pytestmark = pytest.mark.slow
 

@@ -14,8 +14,8 @@ import time
 import pytest
 
 from deployd.process import run
-from tests.chaos.faulty import Records, Seen, crowd, held, page_with, pass_of, until
-from tests.e2e.conftest import Developer
+from tests.support.developer import Developer
+from tests.support.waiting_hooks import Records, Seen, crowd, held, page_with, pass_of, until
 
 
 @pytest.mark.parametrize("how", ["docker kill", "the process", "without the daemon"])

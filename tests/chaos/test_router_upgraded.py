@@ -13,8 +13,8 @@ import yaml
 
 from deployd.process import run
 from deployd.settings import config_folder
-from tests.chaos.faulty import Records, crowd, held, until
-from tests.e2e.conftest import Developer
+from tests.support.developer import Developer
+from tests.support.waiting_hooks import Records, crowd, held, until
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.chaos.doom import LOST, LOST_ANSWERS, VARIABLE
-from tests.chaos.record import read_records
 from tests.chaos.stand import LIMIT_SECONDS, MAIN, Stand
+from tests.support.journal_record import read_records
+from tests.support.kill_points import LOST, LOST_ANSWERS, VARIABLE
 
 pytestmark = pytest.mark.slow
 AROUND = ("switch:started:after", *["switch:answered:after"] * 3, "switch:done:before")
@@ -26,7 +26,7 @@ async def test_a_daemon_that_is_killed_around_the_switch_again_and_again_harms_n
 
 async def test_a_switch_whose_answers_are_lost_is_done_again_and_never_undone(stand: Stand) -> None:
     await stand.daemon.stop()
-    await stand.daemon.start(LIMIT_SECONDS, module="tests.chaos.doom", environment={VARIABLE: LOST})
+    await stand.daemon.start(LIMIT_SECONDS, module="tests.support.kill_points", environment={VARIABLE: LOST})
     await stand.actors[MAIN].push_calm()
     await stand.until_ended()
     [*_, push] = read_records(stand.state)

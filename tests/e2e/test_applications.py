@@ -7,7 +7,7 @@ import sys
 from deployd.process import run as run_program
 from scripts.demo import SAMPLES
 from scripts.git_push import git_environment
-from tests.e2e.conftest import APP, SERVER, MakeDeveloper
+from tests.support.developer import APP, SERVER, MakeDeveloper
 
 UNIX_SERVER = """\
 import socketserver

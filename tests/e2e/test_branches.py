@@ -8,7 +8,7 @@ from deployd.environment.naming import machine_name
 from deployd.process import run
 from scripts.git_push import Pushed
 from scripts.git_push import push as git_push
-from tests.e2e.conftest import APP, Developer, MakeDeveloper
+from tests.support.developer import APP, Developer, MakeDeveloper
 
 SERVICES = "db:\n  type: mariadb:11.8\n  disk: 512\ncache:\n  type: redis:8.0\n"
 RELATED = APP + "relationships:\n  database: 'db:mysql'\n  redis: 'cache:redis'\n"

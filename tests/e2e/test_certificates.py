@@ -18,8 +18,8 @@ from deployd.process import run
 from scripts.local_daemon import LocalDaemon, free_port
 from scripts.removal import left_behind, remove_all
 from scripts.repository import make_repository
-from tests.e2e.conftest import APP, Developer, write_start
-from tests.e2e.pebble import pebble
+from tests.support.developer import APP, Developer, write_start
+from tests.support.pebble import pebble
 
 DOMAIN = "{environment}-{project}.deployd.dev"
 ROUTES = '"https://{default}/": {type: upstream, upstream: "app:http"}\n'

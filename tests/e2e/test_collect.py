@@ -17,7 +17,7 @@ from deployd.process import run
 from scripts.local_daemon import LocalDaemon
 from scripts.removal import left_behind, remove_all
 from scripts.repository import make_repository
-from tests.e2e.conftest import APP, SERVER, Developer
+from tests.support.developer import APP, SERVER, Developer
 
 FILES = {
     ".platform.app.yaml": APP + """\

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import Developer, MakeDeveloper
+from tests.support.developer import Developer, MakeDeveloper
 
 PYTHON_APP = """\
 name: py

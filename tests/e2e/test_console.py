@@ -11,7 +11,7 @@ from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page, async_playwright
 from yarl import URL
 
-from tests.e2e.conftest import APP, Developer, MakeDeveloper
+from tests.support.developer import APP, Developer, MakeDeveloper
 
 CHROMIUM = "/usr/bin/chromium"
 ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -244,7 +244,7 @@ async def test_a_push_is_watched_to_its_end_and_a_failure_read(developer: MakeDe
     assert not push.result().deployed
     log = await person.page.inner_text("#log")
     assert "the deploy hook of app ended with exit code 7" in log
-    assert "mend:" in log
+    assert "hint:" in log
     assert "failed" in await person.page.inner_text("#facts")
     numbers = await person.page.eval_on_selector_all(
         "#log [id^=L]", "found => found.map(it => Number(it.id.slice(1)))",

@@ -5,19 +5,21 @@ from __future__ import annotations
 import sqlite3
 import sys
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 
-from deployd.deployment.steps import PUSH
+from deployd.deployment.kinds import PUSH
 from deployd.environment.naming import machine_name
 from deployd.ids import CommitId, EnvironmentId, ProjectId
 from deployd.process import run
 from deployd.state import activities, environments
 from deployd.state.activities import NewActivity, Trigger
-from tests.e2e.conftest import MakeDeveloper
+from tests.support.developer import MakeDeveloper
 
 PROJECT, NAME = ProjectId("downgrade"), machine_name("future")
 NEWER = NewActivity(
-    EnvironmentId(PROJECT, NAME), "future", "push", PUSH.version + 1, CommitId("a" * 40), Trigger("ada", "git"),
+    replace(PUSH, tables=(replace(PUSH.tables[0], version=PUSH.version + 1),)), EnvironmentId(PROJECT, NAME), "future",
+    CommitId("a" * 40), Trigger("ada", "git"),
 )
 
 

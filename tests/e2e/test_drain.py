@@ -6,7 +6,7 @@ import asyncio
 
 from yarl import URL
 
-from tests.e2e.conftest import SERVER, Developer, MakeDeveloper
+from tests.support.developer import SERVER, Developer, MakeDeveloper
 
 STREAMING = SERVER.replace("    def do_GET(self):\n", """\
     def do_GET(self):

@@ -12,7 +12,7 @@ import aiohttp
 from yarl import URL
 
 from deployd.process import run
-from tests.e2e.conftest import APP, SERVER, Developer, MakeDeveloper
+from tests.support.developer import APP, SERVER, Developer, MakeDeveloper
 
 ROUTES = '''\
 "http://{default}/":

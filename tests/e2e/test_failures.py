@@ -8,7 +8,7 @@ import time
 import pytest
 
 from deployd.process import run
-from tests.e2e.conftest import APP, Developer, MakeDeveloper
+from tests.support.developer import APP, Developer, MakeDeveloper
 
 
 @pytest.fixture

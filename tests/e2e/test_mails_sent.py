@@ -14,7 +14,7 @@ from deployd.engine.names import INSTANCE, PROJECT
 from deployd.process import run
 from deployd.settings import parse_relay
 from scripts.local_daemon import LocalDaemon
-from tests.e2e.conftest import Developer, MakeDeveloper
+from tests.support.developer import Developer, MakeDeveloper
 
 LIMIT_SECONDS = 60.0
 FILES = {

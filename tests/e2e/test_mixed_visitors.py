@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.mixed.journey import DRAIN_SECONDS, visit_through
+from tests.support.mixed.journey import DRAIN_SECONDS, visit_through
 
 DEPLOYMENTS = 4
 LATE_SECONDS = 5

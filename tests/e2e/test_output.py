@@ -12,7 +12,7 @@ import aiohttp
 
 from deployd.environment.naming import machine_name
 from deployd.process import Output, Process, open_process, run
-from tests.e2e.conftest import APP, SERVER, Developer, MakeDeveloper
+from tests.support.developer import APP, SERVER, Developer, MakeDeveloper
 
 PRINTS = SERVER.replace("ThreadingHTTPServer((", '''print("this is", Path("/app/text").read_text().strip(), flush=True)
 print("the token is", os.environ["TOKEN"], flush=True)

@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 from deployd.process import run
-from tests.e2e.conftest import APP, Developer, MakeDeveloper
+from tests.support.developer import APP, Developer, MakeDeveloper
 
 SLOW = APP + "hooks:\n  build: |\n    echo begins\n    sleep 300\n"
 END_SECONDS = 120.0

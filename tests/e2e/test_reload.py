@@ -20,7 +20,8 @@ import aiohttp
 
 from deployd.daemon.process_state import READS_AGAIN
 from deployd.process import run
-from tests.e2e.conftest import APP, SECRET, Developer, MakeDeveloper
+from tests.support.developer import APP, Developer, MakeDeveloper
+from tests.support.forge import SECRET
 
 HOOK_SECONDS = 6
 SLOW = f"{APP}hooks:\n  deploy: echo one; sleep {HOOK_SECONDS}; echo two\n"

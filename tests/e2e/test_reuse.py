@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.e2e.conftest import APP, MakeDeveloper
+from tests.support.developer import APP, MakeDeveloper
 
 CRON = APP + "crons:\n  tick:\n    spec: '*/10 * * * *'\n    commands:\n      start: 'true'\n"
 

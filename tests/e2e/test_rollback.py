@@ -6,7 +6,7 @@ import json
 import sys
 
 from deployd.process import Output, run
-from tests.e2e.conftest import Developer, MakeDeveloper
+from tests.support.developer import Developer, MakeDeveloper
 
 
 async def deployd(me: Developer, *arguments: str) -> Output:
@@ -47,7 +47,7 @@ async def test_a_rollback_holds_until_somebody_unlocks(developer: MakeDeveloper)
     assert (pushed.status, pushed.deployed) == (0, False)
     assert "which waits when it is built: main is locked by operator since" in said
     assert "■ push of main is built and waits" in said
-    assert "mend: deployd unlock keys main" in said
+    assert "hint: deployd unlock keys main" in said
     await me.write({"text": "fourth"})
     await me.push()
     assert await me.page() == (200, "first on main"), "the rollback holds"
@@ -75,7 +75,7 @@ async def test_what_cannot_be_had_ends_with_a_status_that_means_something(develo
     assert (await deployd(me, "rollback", "keys", "main", "--to", "99999")).status == 6
     gone = await run(sys.executable, "-m", "deployd", "status", "--socket", "/nonexistent/api.sock", check=False)
     assert gone.status == 4
-    assert b"mend: start it" in gone.stderr
+    assert b"hint: start it" in gone.stderr
     assert b"Traceback" not in gone.stderr
 
 

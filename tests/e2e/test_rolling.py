@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from deployd.process import run
-from tests.e2e.conftest import APP, Developer, MakeDeveloper
+from tests.support.developer import APP, Developer, MakeDeveloper
 
 HOOKED = APP + """\
 mounts:

@@ -8,7 +8,7 @@ from typing import Any
 import aiohttp
 from yarl import URL
 
-from tests.e2e.conftest import APP, SERVER, Developer, MakeDeveloper
+from tests.support.developer import APP, SERVER, Developer, MakeDeveloper
 
 ROUTES = """\
 "http://{all}/":

@@ -16,8 +16,8 @@ import pytest
 
 from deployd.environment.naming import machine_name
 from deployd.process import Output, run
-from tests.e2e.conftest import Developer, MakeDeveloper
-from tests.integration.migrations import FILES, SPOIL, dump
+from tests.support.developer import Developer, MakeDeveloper
+from tests.support.hook_that_spoils import FILES, SPOIL, dump
 
 SERVICES = ("maria", "post", "cache")
 END_SECONDS = 120.0

@@ -10,7 +10,7 @@ import pytest
 
 from deployd.environment.naming import machine_name
 from deployd.process import run
-from tests.e2e.conftest import Developer, MakeDeveloper
+from tests.support.developer import Developer, MakeDeveloper
 
 LIMIT_SECONDS = 60.0
 ANSWER_SECONDS = 10.0

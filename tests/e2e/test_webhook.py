@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import hmac
 import json
 import sys
 import uuid
-from typing import Any
 
 from deployd.process import run
 from scripts.git_push import git_environment
-from tests.e2e.conftest import APP, SECRET, Developer, MakeDeveloper
-
-NOTHING = "0" * 40
+from tests.support.developer import APP, Developer, MakeDeveloper
+from tests.support.forge import NOTHING, SECRET, deliver, push_to_forge, send_to_forge
 
 
 async def test_a_signed_webhook_deploys_what_the_remote_has_and_the_same_delivery_again_starts_nothing(
@@ -47,40 +43,6 @@ async def test_a_deleted_branch_and_what_is_no_push_are_answered_politely(develo
     assert (await deliver(me, NOTHING, event="issues"))[0] in (200, 202)
     log = me.daemon.log_file.read_text()
     assert SECRET not in log
-
-
-async def push_to_forge(me: Developer, text: str) -> str:
-    """What a developer does with a forge that deployd knows nothing of."""
-    commit = await me.write({"text": text})
-    await send_to_forge(me)
-    return commit
-
-
-async def send_to_forge(me: Developer) -> None:
-    remote = me.daemon.directory / "forge.git"
-    if not remote.exists():
-        await run("git", "init", "--quiet", "--bare", "--initial-branch=main", str(remote))
-    await run("git", "push", "--quiet", "--force", str(remote), "HEAD:refs/heads/main", cwd=me.folder)
-
-
-async def deliver(
-    me: Developer, commit: str, *, ref: str = "refs/heads/main", event: str = "push", secret: str = SECRET,
-    delivery: str = "", project: str = "forge",
-) -> tuple[int, dict[str, Any]]:
-    """What GitHub sends."""
-    body = json.dumps({
-        "ref": ref, "before": NOTHING, "after": commit, "deleted": commit == NOTHING, "created": True, "forced": False,
-        "repository": {"id": 1, "full_name": "me/forge", "clone_url": "https://github.com/me/forge.git"},
-        "pusher": {"name": "me"}, "sender": {"login": "me"}, "head_commit": None, "commits": [], "zen": "Keep it.",
-    }).encode()
-    signature = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
-    headers = {
-        "X-GitHub-Event": event, "X-GitHub-Delivery": delivery or str(uuid.uuid4()), "Content-Type": "application/json",
-        "X-Hub-Signature-256": f"sha256={signature}", "User-Agent": "GitHub-Hookshot/044aadd",
-    }
-    url = f"/hooks/github/{project}"
-    async with me.daemon.session() as session, session.post(url, data=body, headers=headers) as answer:
-        return answer.status, await answer.json()
 
 
 async def state_of(me: Developer, activity: int) -> str:

@@ -17,7 +17,7 @@ import pytest_asyncio
 from scripts.local_daemon import LocalDaemon
 from scripts.removal import left_behind, remove_all
 from scripts.repository import make_repository
-from tests.e2e.conftest import Developer, MakeDeveloper, write_start
+from tests.support.developer import Developer, MakeDeveloper, write_start
 
 PROJECTS = ("mallory", "neighbour", "mounts", "scripts", "patterns", "reader", "refs", "modules", "network", "secrets",
             "doors", "shares", "rounds", "pages", "headers")

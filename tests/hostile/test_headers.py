@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 from yarl import URL
 
-from tests.e2e.conftest import APP, Developer, MakeDeveloper
+from tests.support.developer import APP, Developer, MakeDeveloper
 
 SERVER = """\
 import json, os

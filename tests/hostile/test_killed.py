@@ -20,9 +20,9 @@ from deployd.deployment.steps import PUSH
 from scripts.local_daemon import DaemonDidNotStart, LocalDaemon
 from scripts.removal import left_behind, remove_all
 from scripts.repository import commit, make_repository
-from tests.chaos.doom import LAST_WORDS, VARIABLE
-from tests.chaos.record import read_open, read_records
-from tests.e2e.conftest import SERVER
+from tests.support.developer import SERVER
+from tests.support.journal_record import read_open, read_records
+from tests.support.kill_points import LAST_WORDS, VARIABLE
 
 pytestmark = pytest.mark.slow
 
@@ -120,7 +120,7 @@ async def test_an_attack_wins_nothing_though_the_daemon_is_killed_at_each_step(
     points = [f"{step.name}:{side}" for step in PUSH.steps for side in ("started:after", "done:before")]
     for number, point in enumerate(points):
         with suppress(DaemonDidNotStart):
-            await daemon.start(LIMIT_SECONDS, module="tests.chaos.doom", environment={VARIABLE: point})
+            await daemon.start(LIMIT_SECONDS, module="tests.support.kill_points", environment={VARIABLE: point})
         if number == 0:
             await daemon.push(tree, "mallory", on_line=lambda _: None)
         began = time.monotonic()

@@ -26,9 +26,9 @@ from deployd.confined.mountinfo import read_mounts
 from deployd.confined.stages import Folder, ensure_staged, ensure_unstaged
 from deployd.confined.trees import ensure_owner, remove_tree, size_of
 from deployd.engine.docker.engine import Engine
-from deployd.engine.names import INSTANCE, PROJECT, ROLE
+from deployd.engine.names import instance_labels
 from scripts.local_daemon import LocalDaemon
-from tests.e2e.conftest import Developer, MakeDeveloper
+from tests.support.developer import Developer, MakeDeveloper
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 OTHER = 2_000_777
@@ -88,7 +88,7 @@ async def run(developer: Developer, command: str) -> str:
 
 async def app_container(daemon: LocalDaemon, project: str) -> Any:
     async with Engine() as engine:
-        (found,) = await engine.containers({INSTANCE: daemon.instance, PROJECT: project, ROLE: "app"})
+        (found,) = await engine.containers(instance_labels(daemon.instance, project=project, role="app"))
         return await engine.container(found.name)
 
 

@@ -19,13 +19,13 @@ import pytest
 import pytest_asyncio
 
 from deployd.engine.names import INSTANCE, PROJECT, ROLE
-from deployd.firewall.kept import is_there
+from deployd.firewall.kernel_table import is_there
 from deployd.firewall.rules import table_name
 from deployd.process import run
 from scripts.local_daemon import LocalDaemon
 from scripts.repository import make_repository
-from tests.e2e.conftest import Developer, write_start
-from tests.integration.lan_stand import (
+from tests.support.developer import Developer, write_start
+from tests.support.lan_stand import (
     ATTEMPT,
     METADATA,
     PORT,

@@ -7,7 +7,7 @@ import asyncio
 
 import pytest
 
-from tests.e2e.conftest import APP, Developer, MakeDeveloper
+from tests.support.developer import APP, Developer, MakeDeveloper
 
 ROUTES = '"http://{{default}}/":\n  type: upstream\n  upstream: "app:http"\n  redirects:\n    paths:\n{rules}'
 NEIGHBOURS = 20

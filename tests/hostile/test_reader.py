@@ -1,4 +1,4 @@
-"""Issue 10, line 8: configurations that would keep the daemon busy, or make it read what is not the repository's."""
+"""Configurations that would keep the daemon busy, or make it read what is not the repository's."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ import pytest_asyncio
 from scripts.git_push import Pushed, push
 from scripts.local_daemon import LocalDaemon
 from scripts.repository import make_repository
-from tests.e2e.conftest import APP, Developer, MakeDeveloper, write_start
-from tests.integration.git_objects import BLOB, LINK, TREE, bomb, write_commit, write_object, write_tree
+from tests.support.developer import APP, Developer, MakeDeveloper, write_start
+from tests.support.git_objects import BLOB, LINK, TREE, bomb, write_commit, write_object, write_tree
 
 PROJECT = "reader"
 CONFIG, ROUTES = ".platform.app.yaml", ".platform/routes.yaml"
@@ -158,7 +158,7 @@ async def test_a_tree_that_no_disk_holds_is_refused_with_words(
     told = "\n".join(pushed.lines)
     assert pushed.status != 0
     assert said in told
-    assert "mend: " in told
+    assert "hint: " in told
     assert free_bytes - shutil.disk_usage(daemon.directory).free < 1_000_000_000
     await looks_well(daemon)
 

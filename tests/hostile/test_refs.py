@@ -1,4 +1,4 @@
-"""Issue 10, line 15: refs, names and objects that would make git mean something else than it says."""
+"""Refs, names and objects that would make git mean something else than it says."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from deployd.process import Output, run
 from scripts.git_push import git_environment
 from scripts.local_daemon import LocalDaemon
 from scripts.repository import make_repository
-from tests.e2e.conftest import Developer, write_start
-from tests.integration.git_objects import BLOB, LINK, TREE, write_commit, write_object, write_tree
+from tests.support.developer import Developer, write_start
+from tests.support.git_objects import BLOB, LINK, TREE, write_commit, write_object, write_tree
 
 PROJECT = "refs"
 HELPER = "!f() { echo username=any; echo \"password=$LOCAL_DAEMON_TOKEN\"; }; f"
@@ -66,7 +66,7 @@ async def test_an_odd_ref_leaves_no_trace(daemon: LocalDaemon, mallory: Develope
     before = refs_on_the_host(daemon)
     status, told = await pushed(mallory, f"HEAD:{ref.format(commit=commit, other='1' * 40)}")
     assert status != 0
-    assert "remote: mend: " in told
+    assert "remote: hint: " in told
     assert "incident" not in told
     assert refs_on_the_host(daemon) == before
     assert (await mallory.page())[0] == 200

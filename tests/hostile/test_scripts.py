@@ -19,18 +19,9 @@ import pytest
 
 from deployd.engine.docker.engine import Engine
 from deployd.engine.errors import ScriptLost, ScriptOverran
-from deployd.engine.script import (
-    SCRIPTS_FOLDER,
-    age_seconds,
-    end,
-    follow,
-    has_started,
-    is_held,
-    prepare,
-    read_status,
-    start_or_attach,
-)
-from deployd.engine.specs import Bind, ContainerSpec
+from deployd.engine.script import SCRIPTS_FOLDER, age_seconds, has_started, is_held, prepare, read_status
+from deployd.engine.script_runner import ScriptRunner
+from deployd.engine.specs import Bind, ContainerSpec, RunAs
 
 IMAGE = "deployd/base:trixie"
 UID = 2_000_321
@@ -56,17 +47,16 @@ class Stand:
         self.secret = folder / "secret"
         self.secret.write_text(SECRET)
         self.secret.chmod(0o600)
+        self.runner = ScriptRunner(engine, self.name, USER)
 
     async def run(self, text: str, limit_seconds: float = 20) -> tuple[int | None, list[str]]:
         """(status, None when it was lost or ended; what the pusher would read)."""
         script = prepare(self.scripts, "deploy", text, group=UID)
         lines: list[str] = []
-        await start_or_attach(self.engine, self.name, script, user=USER)
+        await self.runner.start_or_attach(script)
         try:
             async with asyncio.timeout(60):
-                status = await follow(
-                    script, lines.append, self.engine, self.name, user=USER, limit_seconds=limit_seconds,
-                )
+                status = await self.runner.follow(script, lines.append, limit_seconds=limit_seconds)
         except (ScriptLost, ScriptOverran) as error:
             lines += error.evidence
             return None, lines
@@ -143,7 +133,7 @@ async def test_a_status_that_is_no_number_is_none(stand: Stand, what: str) -> No
 async def test_a_huge_output_is_read_up_to_the_bound(
     stand: Stand, sparse: str, monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("deployd.engine.script.OUTPUT_BYTES", 3_000_000)
+    monkeypatch.setattr("deployd.engine.script_runner.OUTPUT_BYTES", 3_000_000)
     command = f"{sparse} {F}/output" if sparse.startswith("t") else f"{sparse}{F}/output"
     status, lines = await stand.run(f"{command} 2>/dev/null; exit 4")
     assert status == 4
@@ -162,38 +152,38 @@ async def test_a_program_of_the_tenant_is_not_run_in_the_place_of_the_wrappers(s
     """`sh`, `cat`, `kill` and `flock` of a folder that comes first on the PATH of the container."""
     fakes = "\n".join(f"printf '#!/bin/sh\\nid -u >>/tmp/who\\n' >/tmp/bin/{name}; chmod +x /tmp/bin/{name}"
                       for name in ("sh", "cat", "kill", "flock", "setsid", "grep"))
-    await stand.engine.execute(stand.name, ("/bin/sh", "-c", f"mkdir -p /tmp/bin; {fakes}"), user=USER)
+    await stand.engine.execute(stand.name, ("/bin/sh", "-c", f"mkdir -p /tmp/bin; {fakes}"), RunAs(USER))
     script = prepare(stand.scripts, "deploy", "echo begun; sleep 60", group=UID)
-    await start_or_attach(
-        stand.engine, stand.name, script, user=USER, environment={"PATH": "/tmp/bin:/usr/bin:/bin"},
-    )
+    await stand.runner.start_or_attach(script, environment={"PATH": "/tmp/bin:/usr/bin:/bin"})
     with pytest.raises(ScriptOverran):
-        await follow(script, lambda _: None, stand.engine, stand.name, user=USER, limit_seconds=0.5)
-    seen = await stand.engine.execute(stand.name, ("/bin/cat", "/tmp/who"), user=USER)
+        await stand.runner.follow(script, lambda _: None, limit_seconds=0.5)
+    seen = await stand.engine.execute(stand.name, ("/bin/cat", "/tmp/who"), RunAs(USER))
     assert b"\n0\n" not in b"\n" + seen.stdout, "nothing of the tenant's ran as root"
     assert seen.status != 0, "none of them ran at all"
 
 
 async def test_ending_a_script_uses_the_tenants_own_rights(stand: Stand) -> None:
     """Its `pid` names a process of root: that goes on."""
-    guard = await stand.engine.start_detached(stand.name, ("/bin/sleep", "300"), user="0:0")
-    find = "for p in /proc/[0-9]*; do grep -qs sleep.300 $p/cmdline && cut -d' ' -f5 $p/stat; done; true"
-    found = await stand.engine.execute(stand.name, ("/bin/sh", "-c", find), user="0:0")
+    await stand.engine.start_detached(stand.name, ("/bin/sleep", "300"), RunAs("0:0"))
+    find = ("for p in /proc/[0-9]*; do tr '\\0' ' ' <$p/cmdline | grep -q '^/bin/sleep 300' && cut -d' ' -f5 $p/stat; "
+            "done 2>/dev/null; true")
+    found = await stand.engine.execute(stand.name, ("/bin/sh", "-c", find), RunAs("0:0"))
     group = found.stdout.split()[0].decode()
     script = prepare(stand.scripts, "deploy", f"echo {group} >{F}/pid; sleep 60", group=UID)
-    await start_or_attach(stand.engine, stand.name, script, user=USER)
+    await stand.runner.start_or_attach(script)
     async with asyncio.timeout(20):
         while (script.folder / "pid").read_text() != f"{group}\n":
             await asyncio.sleep(0.05)
-    await end(stand.engine, stand.name, script.folder, user=USER, grace_seconds=1)
-    assert await stand.engine.exec_running(guard)
+    await stand.runner.end(script.folder, grace_seconds=1)
+    after = await stand.engine.execute(stand.name, ("/bin/sh", "-c", find), RunAs("0:0"))
+    assert after.stdout == found.stdout != b""
 
 
 async def test_a_held_lock_and_an_open_pipe_hold_no_thread(stand: Stand) -> None:
     before = threading.active_count()
     script = prepare(stand.scripts, "deploy", "true", group=UID)
     hold = f"exec 9<{F}/lock; flock 9; sleep 60"
-    await stand.engine.start_detached(stand.name, ("/bin/sh", "-c", hold), user=USER)
+    await stand.engine.start_detached(stand.name, ("/bin/sh", "-c", hold), RunAs(USER))
     async with asyncio.timeout(20):
         while not is_held(script):
             await asyncio.sleep(0.05)
@@ -216,7 +206,7 @@ async def test_what_a_version_from_before_has_left_is_not_read(stand: Stand) -> 
     assert (has_started(script), is_held(script), read_status(script)) == (True, False, None)
     lines: list[str] = []
     with pytest.raises(ScriptLost):
-        await follow(script, lines.append, stand.engine, stand.name, user=USER, limit_seconds=30)
+        await stand.runner.follow(script, lines.append, limit_seconds=30)
     assert lines == []
     assert stand.scripts.stat().st_uid == 0, "from now on nobody makes a name in here"
     assert stand.secret.stat().st_uid == 0

@@ -15,8 +15,8 @@ import pytest_asyncio
 from deployd.process import run
 from scripts.local_daemon import LocalDaemon
 from scripts.repository import make_repository
-from tests.e2e.conftest import APP, Developer, write_start
 from tests.hostile.conftest import SENSITIVE
+from tests.support.developer import APP, Developer, write_start
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

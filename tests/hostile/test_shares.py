@@ -13,7 +13,7 @@ import pytest
 
 from deployd.process import run
 from scripts.local_daemon import LocalDaemon
-from tests.e2e.conftest import APP, Developer, MakeDeveloper
+from tests.support.developer import APP, Developer, MakeDeveloper
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
+from deployd.activity.error_boundary import ErrorBoundary
 from deployd.activity.journal import write_result
-from deployd.activity.net import Net
+from deployd.deployment.kinds import KINDS
 from deployd.engine.docker.engine import Engine
 from deployd.engine.docker.image_recipes import RECIPE_LABEL
 from deployd.engine.specs import VolumeSpec
@@ -25,8 +26,8 @@ from deployd.state.activities import NewActivity, Trigger
 from deployd.upkeep.collect.look import look
 from deployd.upkeep.collect.remove import Removal
 from deployd.upkeep.collect.things import Thing
-from tests.unit.state_in_memory import MemoryStore
-from tests.unit.upkeep_stand import BASE, MAIN, SHOP
+from tests.doubles.store import MemoryStore
+from tests.support.upkeep_stand import BASE, MAIN, SHOP
 
 
 class NoSlugs:
@@ -47,11 +48,12 @@ class Stand:
             settings=Settings(directory=folder, instance=self.name), engine=engine, slugs=NoSlugs(),
             places=Places(folder / "state", folder / "run"),
         )
-        self._host, self.removal = host, Removal(self.store, host, lambda: None)   # type: ignore[arg-type]
+        missing: Any = None
+        self._host, self.removal = host, Removal(self.store, host, missing)   # type: ignore[arg-type]
 
     def push(self) -> int:
         return activities.enqueue(self.store.db, NewActivity(
-            EnvironmentId(SHOP, MAIN), "main", "push", 1, CommitId("c" * 40), Trigger("ada", "git"),
+            KINDS["push"], EnvironmentId(SHOP, MAIN), "main", CommitId("c" * 40), Trigger("ada", "git"),
         ), BASE)
 
     def make_live(self, image: str) -> None:
@@ -77,7 +79,7 @@ class Stand:
         return f"{self.name}-{service}"
 
     async def look(self) -> dict[tuple[str, str], Thing]:
-        return {thing.key: thing for thing in await look(self.store, self._host, BASE, Net("look"))}   # type: ignore[arg-type]
+        return {thing.key: thing for thing in await look(self.store, self._host, BASE, ErrorBoundary("look"))}   # type: ignore[arg-type]
 
 
 @pytest.fixture

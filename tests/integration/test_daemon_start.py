@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from deployd.engine.docker.engine import Engine
-from deployd.engine.names import INSTANCE
-from deployd.firewall.kept import ensure_table_gone
+from deployd.engine.names import instance_labels
+from deployd.firewall.kernel_table import ensure_table_gone
 from deployd.firewall.rules import table_name
 from deployd.process import run
 from scripts.local_daemon import ROOT, LocalDaemon
@@ -29,7 +29,7 @@ async def test_a_full_disk_is_said_in_a_sentence(tiny_disk: Path) -> None:
     said = await start_in_vain(daemon)
     assert "deployd cannot start" in said
     assert "full" in said
-    assert "mend:" in said
+    assert "hint:" in said
     assert "Traceback" not in said
     await ensure_table_gone(table_name(daemon.instance))   # closed is closed, also when the rest cannot be had
 
@@ -41,9 +41,9 @@ async def test_a_taken_port_is_said_before_anything_is_started(tmp_path: Path) -
         daemon.write_settings()
         said = await start_in_vain(daemon)
     assert f"cannot listen on 127.0.0.1:{daemon.api_port}: another program has the port" in said
-    assert "mend: stop the program that has the port" in said
+    assert "hint: stop the program that has the port" in said
     async with Engine() as engine:
-        assert await engine.containers({INSTANCE: daemon.instance}) == ()
+        assert await engine.containers(instance_labels(daemon.instance)) == ()
 
 
 async def start_in_vain(daemon: LocalDaemon) -> str:

@@ -12,15 +12,15 @@ import pytest_asyncio
 from yarl import URL
 
 from deployd.deployment.results import AppsUp
-from deployd.deployment.steps import PUSH, ROLLBACK
+from deployd.deployment.steps import PUSH, ROLLBACKS
 from deployd.environment.naming import machine_name
 from deployd.errors import DeployError
 from deployd.ids import ActivityId, EnvironmentId
 from deployd.state import unneeded
 from deployd.upkeep.ownership import read_live
-from deployd.upkeep.recreate import remake
-from tests.e2e.conftest import SERVER
-from tests.integration.deployment_stand import PROJECT, Ended, Stand, deployment_stand, done_twice, raising, with_step
+from deployd.upkeep.recreate import recreate
+from tests.support.deployment_stand import PROJECT, Ended, Stand, deployment_stand, done_twice, raising, with_step
+from tests.support.developer import SERVER
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
 
@@ -125,13 +125,13 @@ async def stay_and_go(stand: Stand, first: Ended) -> None:
     async def is_ours() -> bool:
         return True
 
-    assert await remake(live, stand.host, {("web", "back")}, is_ours)
+    assert await recreate(live, stand.host, {("web", "back")}, is_ours)
     assert (await ids_of(stand, "back")).keys() == back.keys(), "under the same names"
 
     again = await stand.deploy(await stand.write({"front/text": "front 4"}))
     assert again.end.state == "success", stand.told(again)
     assert set(kept(again)) == {"back"}, "what was made again is the same"
-    rolled = await stand.deploy(await stand.write({}), ROLLBACK, kind="rollback", to=first.activity)
+    rolled = await stand.deploy(await stand.write({}), ROLLBACKS[0], kind="rollback", to=first.activity)
     assert rolled.end.state == "success", stand.told(rolled)
     assert kept(rolled) == {"back": first.activity}
     assert await pages(stand) == ["front first on main", "back first on main"]

@@ -20,7 +20,7 @@ from deployd.deployment.steps import PUSH
 from deployd.environment.naming import machine_name
 from deployd.errors import DeployError, Transient
 from deployd.ids import EnvironmentId
-from tests.integration.deployment_stand import PROJECT, Stand, deployment_stand, raising, undone_twice, with_step
+from tests.support.deployment_stand import PROJECT, Stand, deployment_stand, raising, undone_twice, with_step
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
 

@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from deployd.activity.wish import Wish
+from deployd.activity.cancellation import Cancellation
 from deployd.confined.trees import give_tree
 from deployd.deployment.results import Taken
 from deployd.deployment.steps import PUSH
 from deployd.environment.naming import machine_name
 from deployd.errors import DeployError
 from deployd.process import run
-from tests.integration.deployment_stand import (
+from tests.support.deployment_stand import (
     PROJECT,
     Stand,
     cancelled_in,
@@ -29,7 +29,7 @@ from tests.integration.deployment_stand import (
     undone_twice,
     with_step,
 )
-from tests.integration.migrations import FILES, SPOIL, dump
+from tests.support.hook_that_spoils import FILES, SPOIL, dump
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
 SERVICES = ("maria", "post", "cache")
@@ -111,11 +111,11 @@ async def test_a_failed_migration_is_undone_row_for_row_and_the_old_version_serv
 
 async def test_a_cancel_after_the_migration_undoes_it_and_both_ways_may_be_gone_twice(stand: Stand) -> None:
     before = await dumps(stand)
-    wish = Wish()
+    cancellation = Cancellation()
     commit = await stand.write({"text": "never", "migrate.sh": SPOIL})
-    table = with_step(with_step(PUSH, "take_snapshot", twice), "wait_until_healthy", cancelled_in(stand, wish))
+    table = with_step(with_step(PUSH, "take_snapshot", twice), "wait_until_healthy", cancelled_in(stand, cancellation))
     table = replace(table, steps=tuple(undone_twice(step) for step in table.steps))
-    ended = await stand.deploy(commit, table, wish=wish)
+    ended = await stand.deploy(commit, table, cancellation=cancellation)
     assert ended.end.state == "cancelled"
     assert difference(before, await dumps(stand)) == []
     assert await stand.page() == (200, "first on main")

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from deployd.activity.cancellation import Cancellation
 from deployd.activity.journal import IN_DOUBT
 from deployd.activity.table import NO_WAY_BACK, NOTHING
-from deployd.activity.wish import Wish
 from deployd.deployment.results import Planned, Switched
 from deployd.deployment.route import NotSwitched
 from deployd.deployment.steps import PUSH
@@ -23,7 +23,7 @@ from deployd.environment.naming import machine_name
 from deployd.errors import DeployError
 from deployd.ids import CommitId
 from deployd.router.table import Released
-from tests.integration.deployment_stand import (
+from tests.support.deployment_stand import (
     APP,
     FILES,
     SERVICES,
@@ -34,7 +34,7 @@ from tests.integration.deployment_stand import (
     own_part,
     raising,
     undone_twice,
-    with_beside,
+    with_parallel,
     with_step,
 )
 
@@ -97,9 +97,10 @@ async def test_a_failure_before_the_switch_leaves_the_version_before(
     stand: Stand, change: CommitId, step: str, when: str,
 ) -> None:
     before = await stand.world()
-    wish = Wish()
-    wrap = cancelled_in(stand, wish) if when == "cancel" else raising(DeployError("injected"), late=when == "after")
-    ended = await stand.deploy(change, with_step(PUSH, step, wrap), wish=wish)
+    cancellation = Cancellation()
+    wrap = cancelled_in(stand, cancellation) if when == "cancel" else raising(
+        DeployError("injected"), late=when == "after")
+    ended = await stand.deploy(change, with_step(PUSH, step, wrap), cancellation=cancellation)
     assert ended.end.state == ("cancelled" if when == "cancel" else "failed")
     assert ended.end.reason == ("cancelled by ada" if when == "cancel" else "injected")
     assert await stand.page() == (200, "first on main")
@@ -123,9 +124,9 @@ async def test_a_failure_before_the_switch_leaves_nothing_of_a_new_environment(
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.parametrize("step", [step.name for step in PUSH.steps[:SWITCH] if step.beside])
+@pytest.mark.parametrize("step", [step.name for step in PUSH.steps[:SWITCH] if step.parallel])
 async def test_a_failure_beside_a_step_leaves_nothing(stand: Stand, change: CommitId, step: str, when: str) -> None:
-    table = with_beside(PUSH, step, raising(DeployError("injected"), late=when == "after"))
+    table = with_parallel(PUSH, step, raising(DeployError("injected"), late=when == "after"))
     before = await stand.world()
     ended = await stand.deploy(change, table)
     assert (ended.end.state, ended.end.reason) == ("failed", "injected")

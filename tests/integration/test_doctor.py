@@ -64,7 +64,7 @@ async def test_without_docker_the_rest_is_looked_at_all_the_same(tmp_path: Path)
     assert output.status == 1
     assert json.loads(output.stdout)["well"] is False
     assert found["docker"]["state"] == "wrong"
-    assert found["docker"]["mend"]
+    assert found["docker"]["hint"]
     assert found["disk"]["state"] == "well"
 
 

@@ -8,21 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from deployd.engine import script as scripts
+from deployd.engine import script_runner
 from deployd.engine.docker.engine import Engine
 from deployd.engine.errors import ScriptLost, ScriptOverran
-from deployd.engine.script import (
-    SCRIPTS_FOLDER,
-    Script,
-    end,
-    follow,
-    is_held,
-    prepare,
-    read_status,
-    start_or_attach,
-    wrapper_command,
-)
-from deployd.engine.specs import Bind, ContainerSpec
+from deployd.engine.script import SCRIPTS_FOLDER, Script, is_held, prepare, read_status
+from deployd.engine.script_runner import ScriptRunner
+from deployd.engine.script_wrapper import wrapper_command
+from deployd.engine.specs import Bind, ContainerSpec, RunAs
 
 IMAGE = "deployd/base:trixie"
 UID = 2_000_123
@@ -54,8 +46,8 @@ def spec(name: str, folder: Path, command: tuple[str, ...]) -> ContainerSpec:
 async def run_script(engine: Engine, container: str, folder: Path, text: str, **values) -> tuple[int, list[str]]:
     script = prepare(folder, "deploy", text, group=UID)
     lines: list[str] = []
-    await start_or_attach(engine, container, script, user=USER, **values)
-    status = await follow(script, lines.append, engine, container, user=USER, limit_seconds=30)
+    await ScriptRunner(engine, container, USER).start_or_attach(script, **values)
+    status = await ScriptRunner(engine, container, USER).follow(script, lines.append, limit_seconds=30)
     return status, lines
 
 
@@ -81,7 +73,7 @@ async def test_a_script_that_has_ended_is_not_run_again_but_told_again(engine, c
 
 async def test_a_second_start_is_refused_by_the_wrapper_itself(engine, container, tmp_path):
     script = prepare(tmp_path, "deploy", "echo ran; sleep 0.3", group=UID)
-    starts = [engine.execute(container, wrapper_command(script), user=USER) for _ in range(4)]
+    starts = [engine.execute(container, wrapper_command(script), RunAs(USER)) for _ in range(4)]
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(start) for start in starts]
     assert sorted(task.result().status for task in tasks) == [0, 125, 125, 125]
@@ -91,48 +83,49 @@ async def test_a_second_start_is_refused_by_the_wrapper_itself(engine, container
 async def test_another_daemon_attaches_where_the_first_one_left_off(engine, container, tmp_path):
     text = "echo one; while [ ! -e /tmp/go ]; do sleep 0.02; done; echo two; exit 3"
     script = prepare(tmp_path, "deploy", text, group=UID)
-    await start_or_attach(engine, container, script, user=USER)
+    await ScriptRunner(engine, container, USER).start_or_attach(script)
     seen: list[str] = []
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(1.5):
-            await follow(script, seen.append, engine, container, user=USER, limit_seconds=30)
+            await ScriptRunner(engine, container, USER).follow(script, seen.append, limit_seconds=30)
     assert seen == ["one"]
     async with Engine() as other:
         again = prepare(tmp_path, "deploy", "echo never", group=UID)
-        await start_or_attach(other, container, again, user=USER)
+        await ScriptRunner(other, container, USER).start_or_attach(again)
         await other.execute(container, ("touch", "/tmp/go"))
         rest: list[str] = []
-        status = await follow(again, rest.append, other, container, user=USER, limit_seconds=30, offset=len("one\n"))
+        runner = ScriptRunner(other, container, USER)
+        status = await runner.follow(again, rest.append, limit_seconds=30, offset=len("one\n"))
     assert (status, rest) == (3, ["two"])
 
 
 async def test_a_killed_container_loses_its_script(engine, container, tmp_path):
     script = prepare(tmp_path, "deploy", "echo begun; sleep 60", group=UID)
-    await start_or_attach(engine, container, script, user=USER)
+    await ScriptRunner(engine, container, USER).start_or_attach(script)
     await until((script.folder / "pid").read_text)
     await engine.send_signal(container, "SIGKILL")
     with pytest.raises(ScriptLost) as caught:
-        await follow(script, lambda line: None, engine, container, user=USER, limit_seconds=30)
+        await ScriptRunner(engine, container, USER).follow(script, lambda line: None, limit_seconds=30)
     assert caught.value.evidence == ("begun",)
 
 
 async def test_a_killed_wrapper_loses_its_script(engine, container, tmp_path):
     script = prepare(tmp_path, "deploy", "sleep 60", group=UID)
-    await start_or_attach(engine, container, script, user=USER)
+    await ScriptRunner(engine, container, USER).start_or_attach(script)
     await until((script.folder / "pid").read_text)
     assert is_held(script)
     for line in (await engine.execute(container, ("sh", "-c", "grep -l deployd-script /proc/[0-9]*/cmdline"))
                  ).stdout.decode().split():
         await engine.execute(container, ("sh", "-c", f"kill -KILL {line.split('/')[2]}"))
     with pytest.raises(ScriptLost):
-        await follow(script, lambda line: None, engine, container, user=USER, limit_seconds=30)
+        await ScriptRunner(engine, container, USER).follow(script, lambda line: None, limit_seconds=30)
 
 
 async def test_a_script_that_overran_is_ended_with_all_that_it_started(engine, container, tmp_path):
     script = prepare(tmp_path, "deploy", "echo begun; sleep 1234 & sleep 1234; echo never", group=UID)
-    await start_or_attach(engine, container, script, user=USER)
+    await ScriptRunner(engine, container, USER).start_or_attach(script)
     with pytest.raises(ScriptOverran) as caught:
-        await follow(script, lambda line: None, engine, container, user=USER, limit_seconds=0.5)
+        await ScriptRunner(engine, container, USER).follow(script, lambda line: None, limit_seconds=0.5)
     assert caught.value.evidence == ("begun",)
     assert read_status(script) == 143
     count = "cat /proc/[0-9]*/cmdline | tr '\\0' ' ' | grep -c 'sleep [1]234'"
@@ -141,20 +134,20 @@ async def test_a_script_that_overran_is_ended_with_all_that_it_started(engine, c
 
 
 async def test_a_script_that_will_not_end_is_killed(engine, container, tmp_path, monkeypatch):
-    monkeypatch.setattr(scripts, "END_SECONDS", 0.5)
+    monkeypatch.setattr(script_runner, "END_SECONDS", 0.5)
     script = prepare(tmp_path, "deploy", "trap '' TERM; while :; do sleep 0.05; done", group=UID)
-    await start_or_attach(engine, container, script, user=USER)
+    await ScriptRunner(engine, container, USER).start_or_attach(script)
     await until((script.folder / "pid").read_text)
     await asyncio.sleep(0.2)
-    await end(engine, container, script.folder, user=USER)
+    await ScriptRunner(engine, container, USER).end(script.folder)
     assert not is_held(script)
     assert read_status(script) == 137
-    await end(engine, container, script.folder, user=USER)
+    await ScriptRunner(engine, container, USER).end(script.folder)
 
 
 async def test_nothing_to_end_is_fine(engine, container, tmp_path):
-    await end(engine, container, tmp_path / "none", user=USER)
-    await end(engine, container, prepare(tmp_path, "deploy", "true", group=UID).folder, user=USER)
+    await ScriptRunner(engine, container, USER).end(tmp_path / "none")
+    await ScriptRunner(engine, container, USER).end(prepare(tmp_path, "deploy", "true", group=UID).folder)
 
 
 async def test_what_a_script_leaves_behind_does_not_keep_it_open(engine, container, tmp_path):
@@ -172,7 +165,7 @@ async def test_what_a_script_leaves_behind_may_write_on(engine, container, tmp_p
 
 
 async def test_a_script_that_writes_for_ever_does_not_fill_the_disk(engine, container, tmp_path):
-    bound = scripts.OUTPUT_BYTES
+    bound = script_runner.OUTPUT_BYTES
     status, lines = await run_script(
         engine, container, tmp_path, f"yes $(head -c 999 /dev/zero | tr '\\0' x) | head -c {bound + 9_000_000}; exit 3",
     )
@@ -196,7 +189,7 @@ async def test_a_build_is_the_main_process_of_its_container(engine, tmp_path):
     try:
         await engine.ensure_container(spec(name, tmp_path, wrapper_command(script)))
         lines: list[str] = []
-        assert await follow(script, lines.append, engine, name, user=USER, limit_seconds=30) == 4
+        assert await ScriptRunner(engine, name, USER).follow(script, lines.append, limit_seconds=30) == 4
         assert lines == ["building"]
         assert await engine.wait_until_ended(name, 10) == 4
         await engine.ensure_container(spec(name, tmp_path, wrapper_command(script)))     # as after a reboot
@@ -209,13 +202,13 @@ async def test_a_build_is_the_main_process_of_its_container(engine, tmp_path):
 async def test_a_build_without_its_container_is_lost(engine, tmp_path):
     script = prepare(tmp_path, "build", "true", group=UID)
     with pytest.raises(ScriptLost):
-        await follow(script, lambda line: None, engine, "test-engine-none", user=USER, limit_seconds=30)
+        await ScriptRunner(engine, "test-engine-none", USER).follow(script, lambda line: None, limit_seconds=30)
 
 
 async def test_a_script_goes_on_without_whoever_started_it(engine, container, tmp_path):
     script: Script = prepare(tmp_path, "deploy", "sleep 0.5; echo done", group=UID)
     async with Engine() as gone:
-        await start_or_attach(gone, container, script, user=USER)
+        await ScriptRunner(gone, container, USER).start_or_attach(script)
     await until(lambda: read_status(script) is not None)
     assert read_status(script) == 0
     assert os.stat(script.folder / "status").st_uid == 0

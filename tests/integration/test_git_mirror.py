@@ -22,7 +22,7 @@ from deployd.ids import CommitId
 from deployd.process import run
 from deployd.project.tree.limits import TreeLimits
 from deployd.public_addresses import parse_opening
-from tests.integration.intake_stand import (
+from tests.support.intake_stand import (
     Stand,
     commit_files,
     developer_environment,

@@ -26,8 +26,8 @@ from deployd.ids import CommitId
 from deployd.process import run
 from deployd.project.tree.limits import TreeLimits
 from deployd.public_addresses import parse_opening
-from tests.integration.intake_stand import Stand, open_stand
 from tests.integration.test_git_proxy import Listener, listening
+from tests.support.intake_stand import Stand, open_stand
 
 LOOPBACK = (parse_opening("127.0.0.1"),)
 WANTED = "c" * 40
@@ -85,7 +85,7 @@ async def test_who_pushes_is_told_the_line_and_what_to_do(mirror: Mirror, listen
         await export(mirror, found, "", tmp_path / "workspace", TreeLimits())
     assert caught.value.where == ".gitmodules:3"
     assert caught.value.what == "the submodule lib leads to 127.0.0.1, which is not a public address"
-    assert "containers.may_reach" in caught.value.mend
+    assert "containers.may_reach" in caught.value.hint
     assert "secret" not in "\n".join(caught.value.lines())
 
 
@@ -133,7 +133,7 @@ async def test_a_submodule_without_a_list_is_told_by_its_own_path(mirror: Mirror
     with pytest.raises(SubmoduleMissing) as caught:
         await export(mirror, found, "", tmp_path / "workspace", TreeLimits())
     assert (caught.value.where, "there is no .gitmodules" in caught.value.what) == ("themes", True)
-    assert "git rm --cached themes" in caught.value.mend
+    assert "git rm --cached themes" in caught.value.hint
 
 
 async def look(mirror: Mirror, found: CommitId, base: str | None = None, seconds: float = 20.0) -> Prefetched:

@@ -26,7 +26,7 @@ from deployd.runtimes.paths import build_paths, runtime_paths
 from deployd.runtimes.php_fpm import fpm_start, render_fpm
 from deployd.runtimes.php_ini import render_php_ini, render_sized_ini
 from deployd.settings import config_folder
-from tests.integration.service_stand import LABEL, image_of
+from tests.support.service_stand import LABEL, image_of
 
 TRUST = Path("/etc/ssl/certs/ca-certificates.crt")
 HARD = (

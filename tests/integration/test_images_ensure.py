@@ -9,7 +9,8 @@ import aiodocker
 import pytest
 
 from deployd.catalogue import Build, Catalogue, Entry, load_catalogue
-from deployd.engine.docker.images import ImageNotMade, Images, ensure_images
+from deployd.engine.docker.images import Images, ensure_images
+from deployd.engine.errors import ImageNotMade
 from deployd.settings import config_folder
 
 
@@ -73,4 +74,4 @@ async def test_an_image_that_cannot_be_pulled_is_an_error_of_ours(docker, catalo
 async def test_a_name_that_the_catalogue_has_not_is_refused_with_those_it_has(docker, catalogue):
     with pytest.raises(ImageNotMade) as raised:
         await ensure_images(docker, catalogue, ["nothing"])
-    assert "trixie" in raised.value.mend
+    assert "trixie" in raised.value.hint

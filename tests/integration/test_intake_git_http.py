@@ -16,7 +16,7 @@ import pytest
 
 from deployd.intake.git_service import AT_ONCE_OF_ONE
 from deployd.process import open_process, run
-from tests.integration.intake_stand import Stand, developer_environment, open_stand, refs_of
+from tests.support.intake_stand import Stand, developer_environment, open_stand, refs_of
 
 BIG_BYTES = 50_000_000
 ADA = {"Authorization": aiohttp.encode_basic_auth("any", "secret-of-ada")}

@@ -14,7 +14,7 @@ import pytest
 from deployd.errors import DeployError
 from deployd.intake import receive_hook
 from deployd.process import open_process, run
-from tests.integration.intake_stand import Stand, developer_environment, open_stand, refs_of
+from tests.support.intake_stand import Stand, developer_environment, open_stand, refs_of
 
 
 @pytest.fixture
@@ -62,13 +62,13 @@ async def test_lines_reach_the_pusher_while_the_deployment_runs(stand: Stand) ->
 
 
 async def test_a_refused_push_moves_no_branch_and_says_why(stand: Stand) -> None:
-    stand.checker.refused = (".magento.app.yaml:3:1 unknown key 'hoks'", "mend: write 'hooks'")
+    stand.checker.refused = (".magento.app.yaml:3:1 unknown key 'hoks'", "hint: write 'hooks'")
     await stand.commit({"a": "1"})
     pushed = await stand.developer("push", stand.repository(), "main", "main:other", check=False)
     told = pushed.stderr.decode()
     assert pushed.status != 0
     assert "remote: .magento.app.yaml:3:1 unknown key 'hoks'" in told
-    assert "remote: mend: write 'hooks'" in told
+    assert "remote: hint: write 'hooks'" in told
     assert "nothing was changed" in told
     assert "pre-receive hook declined" in told
     assert await refs_of(stand.mirror()) == {}
@@ -203,12 +203,12 @@ async def test_without_the_daemon_nothing_is_accepted(stand: Stand) -> None:
 
 
 async def test_a_push_that_cannot_be_queued_says_so(stand: Stand) -> None:
-    stand.queue.broken = DeployError("cannot write state.db: disk full", mend="make room")
+    stand.queue.broken = DeployError("cannot write state.db: disk full", hint="make room")
     await stand.commit({"a": "1"})
     pushed = await stand.developer("push", stand.repository(), "main", check=False)
     told = pushed.stderr.decode()
     assert "cannot write state.db: disk full" in told
-    assert "mend: make room" in told
+    assert "hint: make room" in told
 
 
 @pytest.mark.parametrize("secret", ["wrong", "secret-of-ad", "secret-of-ada2", ""])

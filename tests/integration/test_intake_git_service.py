@@ -13,7 +13,7 @@ import pytest
 from deployd.ids import ProjectId
 from deployd.intake.git_service import GitService
 from deployd.intake.git_transfer import GitRefused, MayNotPush, NoSuchProject, Service, Transfer
-from tests.integration.intake_stand import TOKENS, Stand, open_stand, refs_of
+from tests.support.intake_stand import TOKENS, Stand, open_stand, refs_of
 
 ADA, CI, EVE = TOKENS
 SHOP = ProjectId("shop")

@@ -19,8 +19,8 @@ from deployd.git.workspace import export
 from deployd.ids import CommitId
 from deployd.process import run
 from deployd.project.tree.limits import TreeLimits, TreeTooLarge
-from tests.integration.git_objects import BLOB, LINK, SUBMODULE, TREE, bomb, write_commit, write_object, write_tree
-from tests.integration.intake_stand import Stand, developer_environment, open_stand, refs_of
+from tests.support.git_objects import BLOB, LINK, SUBMODULE, TREE, bomb, write_commit, write_object, write_tree
+from tests.support.intake_stand import Stand, developer_environment, open_stand, refs_of
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ async def test_an_odd_ref_is_refused_with_a_sentence_and_the_whole_push_with_it(
     await stand.commit({"a": "1"})
     status, told = await pushed(stand, "main", f"main:{ref}")
     assert status != 0
-    assert "remote: mend: " in told
+    assert "remote: hint: " in told
     assert "nothing was changed" in told
     assert await refs_of(stand.mirror()) == {}
     assert stand.queue.pushes == []

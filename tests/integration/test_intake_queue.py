@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from deployd.clock import SystemClock
+from deployd.deployment.requests import Requests
 from deployd.environment.naming import machine_name
 from deployd.ids import ActivityId, CommitId, EnvironmentId, ProjectId
 from deployd.intake.push import Push
@@ -30,7 +31,7 @@ class Queue:
         settings = settings or Settings()
         self.store = store
         self.woken = 0
-        self._queue = StateQueue(store, SystemClock(), self._wake, settings)
+        self._queue = StateQueue(store, SystemClock(), Requests(store, settings, SystemClock(), self._wake))
         self.push, self.refusal = self._queue.push, self._queue.refusal
 
     def _wake(self) -> None:
@@ -167,7 +168,7 @@ async def test_a_branch_beyond_the_share_makes_nothing_and_is_told_with_the_mend
     assert await full.store.read(lambda db: environments.find(db, EnvironmentId(SHOP, machine_name("b")))) is None
     refusal = await full.refusal(SHOP, [more])
     assert refusal is not None
-    assert "delete branches" in refusal.mend
+    assert "delete branches" in refusal.hint
     assert await full.refusal(SHOP, [dataclasses.replace(PUSH, branch="a", how="git")]) is None
 
 

@@ -17,16 +17,8 @@ import pytest
 import structlog
 
 from deployd.errors import DeployError
-from tests.integration.intake_stand import Stand, open_stand
-from tests.unit.intake_deliveries import (
-    SIGNING_TOKEN,
-    ZERO,
-    Delivery,
-    github,
-    github_push,
-    gitlab,
-    gitlab_push,
-)
+from tests.support.forge_deliveries import SIGNING_TOKEN, ZERO, Delivery, github, github_push, gitlab, gitlab_push
+from tests.support.intake_stand import Stand, open_stand
 
 
 def _remote(url: str, forge: str, *secrets: str) -> dict[str, Any]:

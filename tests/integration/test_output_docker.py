@@ -12,7 +12,7 @@ import pytest
 
 from deployd.activity.masking import Masker
 from deployd.clock import SystemClock
-from deployd.engine.crowd import Crowd
+from deployd.engine.container_cache import ContainerCache
 from deployd.engine.docker.engine import Engine
 from deployd.engine.errors import EngineRefused
 from deployd.engine.names import Names
@@ -40,10 +40,10 @@ class Stand:
         self.engine = engine
         self.names = Names(f"test-{uuid.uuid4().hex[:6]}", SHOP_MAIN)
         self.name = self.names.container(ActivityId(7), "app", "shop")
-        self.crowd = Crowd(engine, self.names.instance)
+        self.cache = ContainerCache(engine, self.names.instance)
         self.kept = folder / "output"
         self.outputs = Outputs(
-            engine, self.crowd, lambda *_: self.kept, lambda *_: folder / "crons", Masker(["secret-value"]).clean_all,
+            engine, self.cache, lambda *_: self.kept, lambda *_: folder / "crons", Masker(["secret-value"]).clean_all,
             SystemClock(),
         )
 
@@ -102,5 +102,5 @@ async def test_what_a_container_prints_is_followed_bounded_cleaned_and_kept(
     await keep_output(stand.engine, seen, stand.kept, Retention(5_000_000, 7))
     await keep_output(stand.engine, seen, stand.kept, Retention(5_000_000, 7))
     await stand.engine.ensure_container_gone(stand.name, stop_seconds=0)
-    stand.crowd.generation += 1
+    stand.cache.generation += 1
     assert await stand.printed() == before

@@ -86,7 +86,7 @@ async def test_a_reading_that_takes_too_long_is_ended_and_keeps_nobody_else_wait
         with pytest.raises(ConfigurationOverran) as caught:
             await read(readers, SLOW)
         ended.append(caught.value.what)
-        assert caught.value.mend
+        assert caught.value.hint
 
     async with asyncio.TaskGroup() as group:
         for _ in range(2):

@@ -7,12 +7,12 @@ from base64 import b64encode
 from collections import Counter
 
 import pytest
-from router_stand import Stand, ask, backend, route, router, routes, running_router, stand, unique
 
 from deployd.process import run
 from deployd.project.model import RouteCache
 from deployd.router.control import Router
 from deployd.router.table import Access, AddressRule
+from tests.support.router_stand import Stand, ask, backend, route, router, routes, running_router, stand, unique
 
 __all__ = ["router", "stand"]
 

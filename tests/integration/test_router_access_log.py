@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from router_stand import Stand, ask, backend, docker, route, router, routes, running_router, stand, unique
 
 from deployd.ids import EnvironmentId, EnvironmentName, ProjectId
 from deployd.project.model import RouteCache
@@ -18,6 +17,7 @@ from deployd.upkeep import access_logs
 from deployd.upkeep.access_logs import AccessLogs
 from deployd.upkeep.access_tail import AccessTail
 from deployd.upkeep.traffic import Traffic
+from tests.support.router_stand import Stand, ask, backend, docker, route, router, routes, running_router, stand, unique
 
 __all__ = ["router", "stand"]
 

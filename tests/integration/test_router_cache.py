@@ -12,11 +12,23 @@ import aiohttp
 import pytest
 from aiohttp import web
 from multidict import CIMultiDict
-from router_stand import Answer, Stand, ask, backend, docker, route, router, routes, stand, unique, wait_until_held
 
 from deployd.project.model import RouteCache
 from deployd.router.control import Router
 from deployd.router.table import Target
+from tests.support.router_stand import (
+    Answer,
+    Stand,
+    ask,
+    backend,
+    docker,
+    route,
+    router,
+    routes,
+    stand,
+    unique,
+    wait_until_held,
+)
 
 __all__ = ["router", "stand"]
 

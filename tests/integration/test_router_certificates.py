@@ -13,12 +13,12 @@ from pathlib import Path, PurePosixPath
 import aiohttp
 import pytest
 from cryptography import x509
-from router_stand import Stand, backend, docker, free_port, route, routes, running_router, wait_until_held
 
 from deployd.certificates.local import LocalAuthority
 from deployd.certificates.storage import RouterCertificates, write
 from deployd.clock import SystemClock
 from deployd.router_process.default_certificate import ensure_default_certificate
+from tests.support.router_stand import Stand, backend, docker, free_port, route, routes, running_router, wait_until_held
 
 IN_A_ROW = 20
 CHALLENGE = "/.well-known/acme-challenge/"

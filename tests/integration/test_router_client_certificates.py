@@ -8,14 +8,14 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 from aiohttp import web
-from client_authorities import make_authority
-from router_stand import Backend, Stand, backend, docker, free_port, route, routes, running_router
 
 from deployd.process import run
 from deployd.project.model import Hsts, RouteCache, RouteTls
 from deployd.router.control import Router, RouterRefused
 from deployd.router.table import Route
 from deployd.router_process.default_certificate import ensure_default_certificate
+from tests.support.client_authorities import make_authority
+from tests.support.router_stand import Backend, Stand, backend, docker, free_port, route, routes, running_router
 
 
 @dataclass

@@ -8,10 +8,10 @@ import zlib
 import aiohttp
 import pytest
 from aiohttp import web
-from router_stand import Stand, ask, backend, docker, route, router, routes, stand, unique
 
 from deployd.project.model import RouteCache
 from deployd.router.control import Router
+from tests.support.router_stand import Stand, ask, backend, docker, route, router, routes, stand, unique
 
 __all__ = ["router", "stand"]
 

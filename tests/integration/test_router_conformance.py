@@ -1,4 +1,4 @@
-"""Every shape of tests/conformance/cases.py against the real router; an application writes down what it hears."""
+"""Every shape of support/conformance/cases.py against the real router; an application writes down what it hears."""
 
 from __future__ import annotations
 
@@ -12,12 +12,23 @@ from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.events import ConnectionTerminated, ResponseReceived, StreamReset
 from h2.exceptions import ProtocolError
-from router_stand import Stand, route, router, routes, secure_router
 
 from deployd.router.control import Router
 from deployd.router.table import Target
-from tests.conformance.cases import CASES, NEITHER, PASSED, REFUSED, STREAMS, Case, Stream, spelled, spellings, table
-from tests.conformance.talk import QUIET_SECONDS, http_2, listener, statuses
+from tests.support.conformance.cases import (
+    CASES,
+    NEITHER,
+    PASSED,
+    REFUSED,
+    STREAMS,
+    Case,
+    Stream,
+    spelled,
+    spellings,
+    table,
+)
+from tests.support.conformance.talk import QUIET_SECONDS, http_2, listener, statuses
+from tests.support.router_stand import Stand, route, router, routes, secure_router
 
 __all__ = ["router"]
 DOCS = Path(__file__).parents[2] / "docs" / "conformance.md"

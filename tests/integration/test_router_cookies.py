@@ -13,11 +13,11 @@ from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.events import ResponseReceived, StreamEnded
 from multidict import CIMultiDict
-from router_stand import Backend, Stand, backend, route, routes, secure_router
 
 from deployd.project.model import PathRedirect, RouteCache
 from deployd.router.control import Router
-from tests.conformance.talk import http_2
+from tests.support.conformance.talk import http_2
+from tests.support.router_stand import Backend, Stand, backend, route, routes, secure_router
 
 BASE = "main-shop.example.test"
 HOSTS = (BASE, f"www.{BASE}")

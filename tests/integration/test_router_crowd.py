@@ -6,7 +6,9 @@ import asyncio
 from collections import Counter
 
 import pytest
-from router_stand import (
+
+from deployd.router.control import Router, RouterRefused
+from tests.support.router_stand import (
     Backend,
     Stand,
     ask,
@@ -21,8 +23,6 @@ from router_stand import (
     wait_for_socket,
     wait_until_held,
 )
-
-from deployd.router.control import Router, RouterRefused
 
 __all__ = ["router", "stand"]
 

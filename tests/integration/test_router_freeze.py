@@ -8,7 +8,10 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-from router_stand import (
+
+from deployd.router.control import Router, RouterAbsent, RouterRefused
+from deployd.router.table import Released
+from tests.support.router_stand import (
     Stand,
     ask,
     backend,
@@ -21,9 +24,6 @@ from router_stand import (
     unique,
     wait_until_held,
 )
-
-from deployd.router.control import Router, RouterAbsent, RouterRefused
-from deployd.router.table import Released
 
 __all__ = ["router", "stand"]
 

@@ -13,13 +13,13 @@ from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.events import ConnectionTerminated, ResponseReceived, StreamReset
 from h2.exceptions import ProtocolError
-from router_stand import Stand, route, router, routes, running_router, secure_router, wait_until_held
 
 from deployd.router.control import Router
 from deployd.router.table import Target
-from tests.bench.freeze import memory_kb
-from tests.conformance.cases import STREAMS
-from tests.conformance.talk import Listener, http_2, listener, statuses
+from tests.support.conformance.cases import STREAMS
+from tests.support.conformance.talk import Listener, http_2, listener, statuses
+from tests.support.memory import memory_kb
+from tests.support.router_stand import Stand, route, router, routes, running_router, secure_router, wait_until_held
 
 __all__ = ["router"]
 SLOW_CLIENTS, SLOW_BODIES, RESETS, CONTINUATIONS = 300, 1000, 3000, 20_000

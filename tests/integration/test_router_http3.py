@@ -17,9 +17,7 @@ from aioquic.h3.events import DataReceived, HeadersReceived
 from aioquic.quic.configuration import QuicConfiguration
 from aioquic.quic.events import QuicEvent
 from aioquic.tls import SessionTicket
-from client_authorities import make_authority
 from cryptography import x509
-from router_stand import Backend, Stand, backend, docker, free_port, route, routes, running_router, wait_until_held
 
 from deployd.certificates.local import LocalAuthority
 from deployd.certificates.storage import RouterCertificates
@@ -29,6 +27,18 @@ from deployd.project.model import Hsts, RouteTls
 from deployd.router.control import Router
 from deployd.router.table import Route
 from deployd.router_process.default_certificate import ensure_default_certificate
+from tests.support.client_authorities import make_authority
+from tests.support.router_stand import (
+    Backend,
+    Stand,
+    backend,
+    docker,
+    free_port,
+    route,
+    routes,
+    running_router,
+    wait_until_held,
+)
 
 
 class Client(QuicConnectionProtocol):

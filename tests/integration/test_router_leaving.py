@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import pytest
 from h2.config import H2Configuration
 from h2.connection import H2Connection
-from router_stand import Stand, backend, route, router, routes, secure_router, unique, wait_until_held
 
 from deployd.router.control import Router
-from tests.conformance.talk import http_2
+from tests.support.conformance.talk import http_2
+from tests.support.router_stand import Stand, backend, route, router, routes, secure_router, unique, wait_until_held
 
 __all__ = ["router"]
 

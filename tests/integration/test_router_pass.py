@@ -9,7 +9,12 @@ from urllib.parse import urlsplit
 
 import pytest
 from aiohttp import web
-from router_stand import (
+
+from deployd.project.model import RouteCache
+from deployd.router.control import Router, RouterRefused
+from deployd.router.passes import pass_link
+from deployd.router.table import RouteSet
+from tests.support.router_stand import (
     Answer,
     Stand,
     Target,
@@ -22,11 +27,6 @@ from router_stand import (
     unique,
     wait_until_held,
 )
-
-from deployd.project.model import RouteCache
-from deployd.router.control import Router, RouterRefused
-from deployd.router.passes import pass_link
-from deployd.router.table import RouteSet
 
 __all__ = ["router", "stand"]
 

@@ -6,10 +6,10 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from router_stand import Stand, ask, backend, route, router, routes, stand, unique
 
 from deployd.project.model import PathRedirect, RouteCache
 from deployd.router.control import Router
+from tests.support.router_stand import Stand, ask, backend, route, router, routes, stand, unique
 
 __all__ = ["router", "stand"]
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from router_stand import Stand, ask, backend, route, router, routes, stand, unique
 
 from deployd.project.model import PathRedirect
 from deployd.router.control import Router, RouterRefused
+from tests.support.router_stand import Stand, ask, backend, route, router, routes, stand, unique
 
 __all__ = ["router", "stand"]
 

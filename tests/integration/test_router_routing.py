@@ -8,10 +8,10 @@ import re
 
 import aiohttp
 from aiohttp import web
-from router_stand import Stand, ask, backend, route, router, routes, running_router, stand, unique
 
 from deployd.router.control import Router
 from deployd.router.table import Target
+from tests.support.router_stand import Stand, ask, backend, route, router, routes, running_router, stand, unique
 
 __all__ = ["router", "stand"]
 

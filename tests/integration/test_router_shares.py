@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from router_stand import Stand, ask, backend, route, routes, running_router, wait_until_held
 
 from deployd.project.model import PathRedirect, RouteCache
 from deployd.router.control import Router, RouterRefused
 from deployd.router_process.nginx_conf import routes_memory_mb
+from tests.support.router_stand import Stand, ask, backend, route, routes, running_router, wait_until_held
 
 MEGABYTE = 1024 * 1024
 CONNECTIONS = 128

@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from router_stand import Stand, ask, backend, route, router, routes, stand, unique
 
 from deployd.project.model import RouteCache
 from deployd.router.control import Router
 from deployd.router.table import Route, Target
+from tests.support.router_stand import Stand, ask, backend, route, router, routes, stand, unique
 
 __all__ = ["router", "stand"]
 

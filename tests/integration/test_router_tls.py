@@ -8,11 +8,20 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 import aiohttp
-from router_stand import SOURCE, backend, docker, free_port, route, routes, running_router, wait_until_held
 
 from deployd.process import run
 from deployd.router_process.default_certificate import ensure_default_certificate
 from deployd.router_process.files import use, write_router_files
+from tests.support.router_stand import (
+    SOURCE,
+    backend,
+    docker,
+    free_port,
+    route,
+    routes,
+    running_router,
+    wait_until_held,
+)
 
 
 async def test_https_routes_are_answered_with_tls_and_http_2_streams_are_held(tmp_path: Path) -> None:

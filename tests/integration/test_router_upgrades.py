@@ -12,7 +12,13 @@ from pathlib import PurePosixPath
 import aiohttp
 import pytest
 from aiohttp import web
-from router_stand import (
+
+from deployd.process import run
+from deployd.router_process.container import earlier_name, router_name
+from deployd.router_process.earlier import end_earlier
+from deployd.router_process.files import RouterNotConfigured
+from deployd.router_process.upgrade import RouterNotUpgraded, ensure_router
+from tests.support.router_stand import (
     Stand,
     ask,
     backend,
@@ -23,12 +29,7 @@ from router_stand import (
     routes,
     wait_until_held,
 )
-
-from deployd.process import run
-from deployd.router_process.container import earlier_name, router_name
-from deployd.router_process.files import RouterNotConfigured
-from deployd.router_process.upgrade import RouterNotUpgraded, end_earlier, ensure_router
-from tests.integration.upgrade_stand import Upgrades, open_upgrades
+from tests.support.router_upgrades import Upgrades, open_upgrades
 
 SHOP, HOST = "shop/main", "shop.test"
 

@@ -81,7 +81,7 @@ async def test_without_the_key_it_does_not_start_and_makes_no_new_one(settings: 
     kept = settings.key_path.rename(settings.key_path.with_name("copy"))
     with pytest.raises(KeyMissing, match="their key is not there") as caught:
         await opened(settings)
-    assert caught.value.mend
+    assert caught.value.hint
     assert not settings.key_path.exists()
     make_key(settings.key_path)
     with pytest.raises(KeyWrong, match="is not there"):

@@ -7,7 +7,7 @@ import pytest
 from deployd.process import Output
 from deployd.project.model import Endpoint, MysqlConfiguration, MysqlProperties
 from deployd.services.families import family_of
-from tests.integration.service_stand import Stand, service, standing
+from tests.support.service_stand import Stand, service, standing
 
 WANTED = service("mariadb", "11.8", schemas=("main", "shop_data"), endpoints=(
     Endpoint("mysql", "main", {"main": "admin", "shop_data": "admin"}),

@@ -6,7 +6,7 @@ import pytest
 
 from deployd.process import Output
 from deployd.project.model import Endpoint, RedisConfiguration
-from tests.integration.service_stand import Stand, service, standing
+from tests.support.service_stand import Stand, service, standing
 
 RABBITMQ = service("rabbitmq", "4.0", schemas=("orders",), endpoints=(Endpoint("rabbitmq"),))
 AMQP = """

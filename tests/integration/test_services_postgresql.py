@@ -7,7 +7,7 @@ import pytest
 from deployd.process import Output
 from deployd.project.model import Endpoint, PostgresqlConfiguration
 from deployd.services.families import family_of
-from tests.integration.service_stand import Stand, service, standing
+from tests.support.service_stand import Stand, service, standing
 
 WANTED = service("postgresql", "17", schemas=("main", "shop-data"), endpoints=(
     Endpoint("postgresql", "main", {"main": "admin"}),

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from deployd.engine.docker.probes import is_mounted_for
 from deployd.ids import SlugKey
 from deployd.process import run
 from deployd.slugs.archive import SlugStore
 from deployd.slugs.errors import DiskFull, SlugDamaged, SlugMissing
-from deployd.slugs.mount import is_seen_by, mounted, mounts_below
+from deployd.slugs.mount import FILE_SYSTEM, mounted, mounts_below
 from deployd.slugs.storage import Slugs
 
 OWNER = 2_000_000
@@ -58,10 +59,10 @@ async def test_what_was_packed_can_be_read_but_not_written(slugs, workspace):
 async def test_the_kernel_says_whether_a_process_sees_a_slug(slugs, workspace):
     await slugs.pack(workspace, KEY, (), owner=OWNER)
     folder = await slugs.ensure_mounted(KEY)
-    assert is_seen_by(os.getpid(), folder)
+    assert is_mounted_for(os.getpid(), folder, FILE_SYSTEM)
     await slugs.ensure_unmounted(KEY)
     folder.mkdir(exist_ok=True)   # an empty folder is what a container gets that was started too early
-    assert not is_seen_by(os.getpid(), folder)
+    assert not is_mounted_for(os.getpid(), folder, FILE_SYSTEM)
 
 
 async def test_mounting_and_unmounting_may_happen_twice_and_leave_no_loop_device(slugs, workspace):

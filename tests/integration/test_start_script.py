@@ -11,8 +11,7 @@ from deployd.environment.platform import APP_FOLDER
 from deployd.process import run
 from deployd.project.model import Commands
 from deployd.release.applications.environment_file import environment_error
-from deployd.release.applications.start_script import hook_script, start_script
-from deployd.release.applications.starts import (
+from deployd.release.applications.start_records import (
     ENDED,
     NOTHING_YET,
     RUNNING,
@@ -22,6 +21,7 @@ from deployd.release.applications.starts import (
     lay_out_starts,
     read_starts,
 )
+from deployd.release.applications.start_script import hook_script, start_script
 
 
 async def test_a_start_command_that_fails_ends_its_container(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from deployd.errors import DeployError
 from deployd.ids import EnvironmentId
 from deployd.release.paths import Places
 from deployd.release.version import FIRST_UID
-from tests.integration.deployment_stand import FILES, PROJECT, Stand, deployment_stand, raising, with_step
+from tests.support.deployment_stand import FILES, PROJECT, Stand, deployment_stand, raising, with_step
 
 
 class FactsOfBefore:

@@ -22,7 +22,7 @@ from deployd.release.applications.cron_runs import read_runs, wait_for_crons
 from deployd.upkeep.cron_run import LiveCron, run_cron
 from deployd.upkeep.crons import Crons
 from deployd.upkeep.ownership import read_live
-from tests.unit.upkeep_stand import APP, BASE, KEY, Stand
+from tests.support.upkeep_stand import APP, BASE, KEY, Stand
 
 IMAGE = "deployd/base:trixie"
 CRON = Cron("tidy up", "* * * * *", "echo hello; pwd")
@@ -148,7 +148,7 @@ async def test_a_daemon_that_comes_back_goes_on_with_a_run(crons: CronStand) -> 
     crons.stand.app = APP + "crons: {'tidy up': {spec: '0 0 1 1 *', commands: {start: 'echo another'}}}\n"
     crons.host = crons.stand.host
     crons.host.clock = SystemClock()
-    scheduler = Crons(crons.stand.store, crons.host, crons.stand.router, crons.masker)
+    scheduler = Crons(crons.stand.store, crons.host, crons.masker)
     async with asyncio.TaskGroup() as group:
         serving = group.create_task(scheduler.serve())
         await crons.stand.engine.execute(live.container, ("touch", "/tmp/go"))
@@ -164,7 +164,7 @@ async def test_the_scheduler_runs_what_is_due(crons: CronStand) -> None:
     crons.host = crons.stand.host
     crons.host.clock = SystemClock()
     scheduler = Crons(
-        crons.stand.store, crons.host, crons.stand.router, crons.masker,
+        crons.stand.store, crons.host, crons.masker,
         next_due=lambda live, after: after + timedelta(seconds=1),
     )
     async with asyncio.TaskGroup() as group:

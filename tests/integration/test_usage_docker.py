@@ -9,13 +9,12 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from deployd.clock import SystemClock
-from deployd.engine.crowd import Crowd
+from deployd.engine.container_cache import ContainerCache
 from deployd.engine.docker.engine import Engine
-from deployd.engine.docker.groups import Groups
 from deployd.engine.names import Names
 from deployd.engine.specs import ContainerSpec
 from deployd.ids import ActivityId, EnvironmentId, EnvironmentName, ProjectId
-from deployd.upkeep.usage.keeper import Usage
+from deployd.upkeep.usage.usage import Usage
 
 IMAGE = "deployd/base:trixie"
 MEMORY = 64 * 1024 * 1024
@@ -27,10 +26,10 @@ async def test_a_child_that_the_kernel_killed_is_told_and_figures_are_the_kernel
     names = Names(f"test-{uuid.uuid4().hex[:6]}", EnvironmentId(ProjectId("shop"), EnvironmentName("main")))
     name = names.container(ActivityId(1), "worker", "shop--indexer")
     async with Engine() as engine:
-        crowd = Crowd(engine, names.instance)
+        cache = ContainerCache(engine, names.instance)
         disks = SimpleNamespace(known={})
         usage = Usage(
-            engine, crowd, disks, SystemClock(), tmp_path / "kills.json", groups=Groups(),  # type: ignore[arg-type]
+            engine, cache, disks, SystemClock(), tmp_path / "kills.json",  # type: ignore[arg-type]
         )
         await usage.look()
         try:
@@ -38,7 +37,7 @@ async def test_a_child_that_the_kernel_killed_is_told_and_figures_are_the_kernel
                 name, IMAGE, names.labels("worker", "shop--indexer", ActivityId(1)), command=("sh", "-c", PROGRAM),
                 entrypoint=(), memory_bytes=MEMORY,
             ))
-            crowd.generation += 1
+            cache.generation += 1
             until = time.monotonic() + 60
             while "ended with 137" not in await engine.last_lines(name):
                 assert time.monotonic() < until

@@ -11,13 +11,13 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from router_stand import Stand, route, router, routes, stand, unique
-from router_stand import ask as ask_router
-from web_stand import Ask, asker, web_containers
 
 from deployd.project.model import Application, Commands, Instance, Location, RequestBuffering, RouteCache, Rule, Web
 from deployd.router.control import Router
 from deployd.router.table import Target
+from tests.support.router_stand import Stand, route, router, routes, stand, unique
+from tests.support.router_stand import ask as ask_router
+from tests.support.web_stand import Ask, asker, web_containers
 
 __all__ = ["router", "stand"]
 

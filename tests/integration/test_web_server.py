@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from web_stand import Ask, asker, web_containers
 
 from deployd.project.model import Application, Commands, Instance, Location, Rule, Web
+from tests.support.web_stand import Ask, asker, web_containers
 
 SHOW = '<?php echo json_encode(["script" => $_SERVER["SCRIPT_NAME"], "uri" => $_SERVER["REQUEST_URI"], '
 SHOW += '"file" => basename(__FILE__), "ip" => $_SERVER["REMOTE_ADDR"], "https" => $_SERVER["HTTPS"] ?? "", '

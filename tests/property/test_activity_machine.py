@@ -13,6 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from deployd.activity.journal import (
     AGAIN_AT,
+    CANCELLATION,
     DONE,
     FAILED,
     IN_DOUBT,
@@ -21,14 +22,13 @@ from deployd.activity.journal import (
     STUCK,
     UNDOING,
     UNDONE,
-    WISH,
     Journal,
     check_succession,
 )
 from deployd.activity.machine import Do, Finish, Undo, Wait, next_move, past_the_way_back
 from deployd.activity.table import NO_WAY_BACK, NOTHING
 from deployd.state.entries import Entry
-from tests.unit.activity_world import PUSH, STARTED_AT, Crash, World
+from tests.doubles.activity_world import PUSH, STARTED_AT, Crash, World
 
 UNDOABLE = [step.name for step in PUSH.steps if step.undone_by not in (NOTHING, NO_WAY_BACK)]
 ORDER = {step.name: place for place, step in enumerate(PUSH.steps)}
@@ -97,8 +97,8 @@ class Decisions(RuleBasedStateMachine):
         self.write(stuck.step, SKIPPED)
 
     @rule(kind=st.sampled_from(["cancelled", "superseded"]))
-    def wish(self, kind: str) -> None:
-        self.write("", WISH, result=kind)
+    def cancellation(self, kind: str) -> None:
+        self.write("", CANCELLATION, result=kind)
 
     @invariant()
     def the_same_journal_gives_the_same_answer(self) -> None:
@@ -137,7 +137,7 @@ class Decisions(RuleBasedStateMachine):
 Decisions.TestCase.settings = settings(stateful_step_count=40)
 test_decisions_keep_what_must_hold = Decisions.TestCase
 
-MISHAPS = ["", "fail", "bug", "group", "again", "group-again", "over", "nap", "wish", "supersede", "late", "crash",
+MISHAPS = ["", "fail", "bug", "group", "again", "group-again", "over", "nap", "cancel", "supersede", "late", "crash",
            "stray", "own-timeout"]
 STEPS = [step.name for step in PUSH.steps]
 SCRIPTS = st.dictionaries(
@@ -151,17 +151,18 @@ UNDOS = st.dictionaries(
 )
 DEATHS = st.lists(st.tuples(st.integers(0, 25), st.booleans()), max_size=6)
 """For each start of the daemon: after how many writes it dies, and whether the last of them was durable."""
-WISHES = st.lists(st.tuples(st.integers(0, 4), st.floats(0, 100)), max_size=2)
+CANCELLATIONS = st.lists(st.tuples(st.integers(0, 4), st.floats(0, 100)), max_size=2)
 """(which start of the daemon, seconds after it)"""
 
 
-async def _carry(world: World, deaths: list[tuple[int, bool]], wishes: list[tuple[int, float]]) -> Finish:
+async def _execute(world: World, deaths: list[tuple[int, bool]], cancellations: list[tuple[int, float]]) -> Finish:
     for start in range(200):
         world.journal.crash_at = deaths[start] if start < len(deaths) else None
         try:
             async with asyncio.TaskGroup() as group:
                 asking = [
-                    group.create_task(_cancel_after(world, seconds)) for which, seconds in wishes if which == start
+                    group.create_task(_cancel_after(world, seconds))
+                    for which, seconds in cancellations if which == start
                 ]
                 try:
                     return await world.start_daemon(PUSH)
@@ -180,15 +181,15 @@ async def _cancel_after(world: World, seconds: float) -> None:
     world.cancel()
 
 
-@given(script=SCRIPTS, switches=SWITCHES, undos=UNDOS, deaths=DEATHS, wishes=WISHES)
+@given(script=SCRIPTS, switches=SWITCHES, undos=UNDOS, deaths=DEATHS, cancellations=CANCELLATIONS)
 def test_every_activity_ends_and_leaves_what_it_must(
     script: dict[str, list[str]], switches: list[str], undos: dict[str, list[str]], deaths: list[tuple[int, bool]],
-    wishes: list[tuple[int, float]],
+    cancellations: list[tuple[int, float]],
 ) -> None:
     script = {**{name: list(events) for name, events in {**script, **undos}.items()}, "switch": list(switches)}
     world = World(script)
     with asyncio.Runner(loop_factory=looptime.new_event_loop) as runner:
-        end = runner.run(_carry(world, deaths, wishes))
+        end = runner.run(_execute(world, deaths, cancellations))
     journal = Journal(tuple(world.journal.entries))
 
     assert all(count == 1 for count in world.hook_starts.values()), "a hook was started twice"
@@ -208,7 +209,8 @@ def test_every_activity_ends_and_leaves_what_it_must(
         assert all(call.startswith("-") for call in calls[first:]), "something began after an undo"
     if end.state == "success":
         assert all((last := journal.last(name)) and last.event == DONE for name in STEPS)
-    wish = next((place for place, entry in enumerate(world.journal.entries) if entry.event == WISH), None)
+    events = [entry.event for entry in world.journal.entries]
+    cancellation = events.index(CANCELLATION) if CANCELLATION in events else None
     begun = next((place for place, entry in enumerate(world.journal.entries) if entry.step == SWITCH), None)
-    if wish is not None and begun is None:
+    if cancellation is not None and begun is None:
         assert end.state in ("cancelled", "superseded", "failed")

@@ -14,8 +14,8 @@ from deployd.activity.journal import DONE
 from deployd.activity.lanes import NothingStuck, TooLate
 from deployd.errors import DeployError
 from deployd.state import activities
-from tests.property.town import TABLE, Fates, Town, switched
-from tests.unit.activity_world import Crash
+from tests.doubles.activity_world import Crash
+from tests.doubles.town import TABLE, Fates, Town, switched
 
 LANES = [("shop", "main"), ("shop", "dev"), ("blog", "main")]
 EVENTS = st.tuples(
@@ -104,7 +104,7 @@ def judge(town: Town) -> None:
             if item.state == "success":
                 assert all(journal.count(step.name, DONE) for step in TABLE.steps)
             if item.state in ("cancelled", "superseded"):
-                assert item.id not in went_live, "a wish after the switch"
+                assert item.id not in went_live, "a cancellation after the switch"
             if item.state == "superseded":
                 assert any(other.id > item.id and other.kind == "push" for other in mine)
                 assert item.kind == "push"

@@ -15,8 +15,8 @@ from deployd.project.fields.patterns import pattern_problem
 from deployd.project.findings.report import findings_as_json, render_findings
 from deployd.project.model import Place, ReadResult
 from deployd.project.reader import read_project
-from tests.unit.project_corpus import corpus_projects
-from tests.unit.project_trees import DictTree
+from tests.doubles.trees import DictTree
+from tests.support.corpus import corpus_projects
 
 SPICE = ["\t", "\n", " ", ":", "- ", "{", "}", "[", "]", "'", '"', "&a ", "*a", "!include x", "!!binary ", "<<: *a", "|", ">", "#", "%",
          "@", "`", "\\", "\x07", "é", "€", "null", "true", "Off", "1:30", "0x1f", ".", "..", "/", "../", "{default}", "? ", "---\n", "\ufeff"]

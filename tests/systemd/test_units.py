@@ -13,7 +13,7 @@ import pytest_asyncio
 from deployd.firewall.rules import table_name
 from deployd.mail.supervisor import MAIL_SERVER_UID
 from scripts.repository import make_repository
-from tests.e2e.conftest import APP, SERVER, Developer
+from tests.support.developer import APP, SERVER, Developer
 from tests.systemd.host import SystemdHost, systemd_host
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -42,7 +43,21 @@ def test_who_adds_something_is_told_where_in_one_sentence() -> None:
 
 def test_unit_tests_lie_as_the_rooms_do() -> None:
     folders = {path.name for path in Path(__file__).parent.iterdir() if path.is_dir()}
-    assert folders - ROOMS - {"__pycache__"} == {"expected"}
+    assert folders - ROOMS - {"__pycache__"} == {"expected", "support"}
+
+
+def test_nobody_but_who_opens_it_may_know_docker() -> None:
+    """And of the command line only `deployd doctor`: a room that is new is in the contract, or here."""
+    contracts = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    [found] = [item["source_modules"] for item in contracts if item["name"] == "Docker is one engine"]
+    others = {name.removesuffix(".py") for name in ROOMS} - {"engine", "daemon", "cli"}
+    engine = {f"engine.{path.stem}" for path in (PACKAGE / "engine").glob("*.py") if path.stem != "__init__"}
+    assert {name.removeprefix("deployd.") for name in found} == others | engine
+    importers = {
+        str(path.relative_to(PACKAGE)) for room in ("cli", "daemon") for path in (PACKAGE / room).rglob("*.py")
+        if "deployd.engine.docker" in path.read_text()
+    }
+    assert importers <= {"cli/doctor/docker.py", "daemon/resources.py"}
 
 
 def test_activities_come_to_be_in_one_place() -> None:

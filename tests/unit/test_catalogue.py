@@ -109,7 +109,7 @@ def test_what_is_no_catalogue_is_refused(tmp_path, text):
 def test_a_missing_file_says_how_to_name_another(tmp_path):
     with pytest.raises(CatalogueInvalid) as raised:
         load_catalogue(tmp_path / "none.yaml")
-    assert "catalogue" in raised.value.mend
+    assert "catalogue" in raised.value.hint
 
 
 @pytest.mark.parametrize(("asked", "kept", "taken"), [

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 import deployd
-from deployd.activity.explain import as_transient, unwrap
-from deployd.engine.docker.images import ImageNotFetched, not_made
+from deployd.activity.incidents import as_transient, unwrap
+from deployd.engine.docker.images import not_made
+from deployd.engine.errors import ImageNotFetched
 from deployd.errors import DeployError, Transient
 from deployd.git.remote import is_worth_another_try
 

@@ -1,7 +1,7 @@
 """One poisoned item beside a healthy one, in every loop that serves many: the healthy one is served, the other told.
 
-Each case makes a loop with an item that raises what nobody expected, lets it go round, and gives its net. What fails is
-always what comes first: whoever only survives a failure at the end would pass otherwise.
+Each case makes a loop with an item that raises what nobody expected, lets it go round, and gives its error boundary.
+What fails is always what comes first: whoever only survives a failure at the end would pass otherwise.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from typing import Any
 
 import pytest
 
+from deployd.activity.error_boundary import ErrorBoundaries, ErrorBoundary
 from deployd.activity.lanes import Lanes
 from deployd.activity.masking import Masker
 from deployd.activity.memory import Memory
-from deployd.activity.net import Net, Nets
 from deployd.activity.slots import LOOK_AGAIN_SECONDS, Need, Slots
 from deployd.certificates.certificate import Certificate
 from deployd.certificates.hosts import HttpsHosts
@@ -31,36 +31,41 @@ from deployd.certificates.local import LocalAuthority
 from deployd.certificates.manager import CertificateManager
 from deployd.certificates.storage import CertificateStore, RouterCertificates, Storage
 from deployd.daemon.health import degraded
-from deployd.deployment.view import Deployment
+from deployd.deployment.deployment import Deployment
+from deployd.deployment.kinds import KINDS
+from deployd.deployment.requests import Requests
 from deployd.environment.naming import machine_name
 from deployd.ids import CommitId, EnvironmentId, ProjectId, SlugKey
 from deployd.output.retention import Retention
 from deployd.release.answers.visit_words import Visit
-from deployd.settings import ProjectSettings
+from deployd.settings import ProjectSettings, Settings
 from deployd.state import activities, environments
 from deployd.state.activities import Activity, NewActivity, Trigger
 from deployd.state.answers import put_wrong, wrong_ones
 from deployd.upkeep.access_logs import AccessLogs
 from deployd.upkeep.answers import Answers
+from deployd.upkeep.branches import Branches
 from deployd.upkeep.collect.collector import Collector
 from deployd.upkeep.cron_run import LiveCron
 from deployd.upkeep.crons import Crons, scheduled
 from deployd.upkeep.kept_output import keep_output_bounded
 from deployd.upkeep.lost_pushes import LostPushes
 from deployd.upkeep.reconcile import Reconciler
+from deployd.upkeep.router_repair import RouterRepairer
 from deployd.upkeep.survey import Surveyor
 from deployd.upkeep.traffic import Traffic
+from tests.doubles.engine import EngineDouble
+from tests.doubles.store import MemoryStore
+from tests.support.upkeep_stand import APP, BASE, KEY, SHOP, LoopClock, Stand
 from tests.unit.activity import test_activity_lanes
 from tests.unit.certificates import test_certificate_manager
-from tests.unit.state_in_memory import MemoryStore
 from tests.unit.upkeep import test_access_logs, test_upkeep_collect_races, test_upkeep_watch
 from tests.unit.upkeep.test_upkeep_survey import Listed
-from tests.unit.upkeep_stand import APP, BASE, KEY, SHOP, LoopClock, Stand
 
 pytestmark = pytest.mark.looptime
 
-Case = Callable[[Path], Awaitable[tuple[Net, str]]]
-"""Gives the net, and of what its trouble has to tell; empty: it is shown elsewhere."""
+Case = Callable[[Path], Awaitable[tuple[ErrorBoundary, str]]]
+"""Gives the error boundary, and of what its trouble has to tell; empty: it is shown elsewhere."""
 CASES: dict[str, Case] = {}
 BAD = machine_name("aa")
 TWO_CRONS = APP + "crons: {bad: {spec: '* * * * *', cmd: a}, good: {spec: '* * * * *', cmd: b}}\n"
@@ -77,6 +82,9 @@ class Poison(Exception):
 
 IN_REAL_TIME: dict[str, Case] = {}
 """Those in which programs run: they know nothing of virtual time."""
+
+
+MISSING: Any = None
 
 
 def case(test: Case) -> Case:
@@ -96,9 +104,8 @@ def raise_poison(*_: Any, **__: Any) -> Any:
 def poison(stand: Stand) -> None:
     """A second environment, which sorts first, whose version cannot be read."""
     db = stand.store.db
-    new = NewActivity(EnvironmentId(SHOP, BAD), "aa", "push", 1, CommitId("a" * 40), Trigger("eve", "git"))
-    number = activities.enqueue(db, new,
-                                BASE)
+    new = NewActivity(KINDS["push"], EnvironmentId(SHOP, BAD), "aa", CommitId("a" * 40), Trigger("eve", "git"))
+    number = activities.enqueue(db, new, BASE)
     environments.ensure(db, EnvironmentId(SHOP, BAD), "aa", BASE)
     environments.set_live(db, EnvironmentId(SHOP, BAD), number, "no JSON", BASE)
     activities.begin(db, number, BASE)
@@ -127,43 +134,43 @@ class CronRuns:
 
 async def crons_of(
     stand: Stand, next_due: Callable[[LiveCron, datetime], datetime | None] = scheduled,
-) -> tuple[Net, list[str]]:
+) -> tuple[ErrorBoundary, list[str]]:
     """Two minutes of them."""
-    net, runs = Net("crons"), CronRuns()
-    crons = Crons(stand.store, stand.host, stand.router, Masker(), next_due=next_due, run=runs, net=net)
+    boundary, runs = ErrorBoundary("crons"), CronRuns()
+    crons = Crons(stand.store, stand.host, Masker(), next_due=next_due, run=runs, boundary=boundary)
     async with running(crons.serve):
         await asyncio.sleep(125)
-    return net, runs.begun
+    return boundary, runs.begun
 
 
 @case
-async def a_cron_whose_files_cannot_be_written(folder: Path) -> tuple[Net, str]:
-    net, begun = await crons_of(Stand(folder, TWO_CRONS))
+async def a_cron_whose_files_cannot_be_written(folder: Path) -> tuple[ErrorBoundary, str]:
+    boundary, begun = await crons_of(Stand(folder, TWO_CRONS))
     assert begun == ["good", "good"]
-    return net, "bad failed 2 times: the host refused it: FileExistsError: [Errno 17] File exists"
+    return boundary, "bad failed 2 times: the host refused it: FileExistsError: [Errno 17] File exists"
 
 
 @case
-async def an_environment_whose_crons_cannot_be_read(folder: Path) -> tuple[Net, str]:
+async def an_environment_whose_crons_cannot_be_read(folder: Path) -> tuple[ErrorBoundary, str]:
     stand = Stand(folder, TWO_CRONS)
     poison(stand)
-    net, begun = await crons_of(stand)
+    boundary, begun = await crons_of(stand)
     assert begun == ["good", "good"]
-    return net, f"reading the crons of shop/{BAD}"
+    return boundary, f"reading the crons of shop/{BAD}"
 
 
 @case
-async def a_schedule_that_cannot_be_reckoned(folder: Path) -> tuple[Net, str]:
+async def a_schedule_that_cannot_be_reckoned(folder: Path) -> tuple[ErrorBoundary, str]:
     def next_due(live: LiveCron, after: datetime) -> datetime | None:
         return raise_poison() if live.cron.name == "bad" else scheduled(live, after)
 
-    net, begun = await crons_of(Stand(folder, TWO_CRONS), next_due)
+    boundary, begun = await crons_of(Stand(folder, TWO_CRONS), next_due)
     assert begun == ["good", "good"]
-    return net, "the schedule of"
+    return boundary, "the schedule of"
 
 
 @case
-async def runs_of_before_that_cannot_be_looked_at(folder: Path) -> tuple[Net, str]:
+async def runs_of_before_that_cannot_be_looked_at(folder: Path) -> tuple[ErrorBoundary, str]:
     stand = Stand(folder, files=TWO_APPS)
     places = stand.host.places
     host = stand.host
@@ -171,31 +178,33 @@ async def runs_of_before_that_cannot_be_looked_at(folder: Path) -> tuple[Net, st
         instance=lambda project, name, activity, app: raise_poison() if app == "bad" else
         places.instance(project, name, activity, app),
     )
-    net, runs = Net("crons"), CronRuns()
-    async with running(Crons(stand.store, host, stand.router, Masker(), run=runs, net=net).serve):
+    boundary, runs = ErrorBoundary("crons"), CronRuns()
+    async with running(Crons(stand.store, host, Masker(), run=runs, boundary=boundary).serve):
         await asyncio.sleep(125)
     assert runs.begun == ["good", "good"]
-    return net, "what was left of"
+    return boundary, "what was left of"
 
 
-def watched(folder: Path, engine: test_upkeep_watch.EngineDouble) -> tuple[Any, Stand, Net]:
-    stand, net = Stand(folder, engine=engine), Net("watch")
+def watched(folder: Path, engine: EngineDouble) -> tuple[Any, Stand, ErrorBoundary]:
+    stand, boundary = Stand(folder, engine=engine), ErrorBoundary("watch")
     for role in ("app", "web"):
         labels = dict(stand.names.labels(role, "app", stand.version.activity))
         engine.add(stand.names.container(stand.version.activity, role, "app"), labels, network=stand.names.network)
     engine.add("test-upkeep-router", {"deployd": "test-upkeep", "deployd.role": "router"})
-    reconciler = Reconciler(stand.store, stand.host, stand.clock, net=net)
+    reconciler = Reconciler(stand.store, stand.host, stand.clock, boundary=boundary)
     remaker = test_upkeep_watch.Remaker(stand, engine)
     watch = test_upkeep_watch.Watch(
-        stand.store, stand.host, reconciler, stand.router, stand.clock, remaker.ensure_router, remake=remaker, net=net,
+        stand.store, stand.host, reconciler,
+        RouterRepairer(stand.host, stand.router, reconciler, remaker.ensure_router),
+        recreate=remaker, boundary=boundary,
     )
-    return watch, stand, net
+    return watch, stand, boundary
 
 
 @case
-async def an_environment_that_cannot_be_looked_at(folder: Path) -> tuple[Net, str]:
-    engine = test_upkeep_watch.EngineDouble()
-    watch, stand, net = watched(folder, engine)
+async def an_environment_that_cannot_be_looked_at(folder: Path) -> tuple[ErrorBoundary, str]:
+    engine = EngineDouble()
+    watch, stand, boundary = watched(folder, engine)
     poison(stand)
     web = stand.names.container(stand.version.activity, "web", "app")
     async with running(watch.serve):
@@ -203,17 +212,17 @@ async def an_environment_that_cannot_be_looked_at(folder: Path) -> tuple[Net, st
         engine.end(web)
         await asyncio.sleep(5)
         assert engine.there[web].running
-    return net, f"the look at shop/{BAD}"
+    return boundary, f"the look at shop/{BAD}"
 
 
 @case
-async def an_event_that_cannot_be_understood(folder: Path) -> tuple[Net, str]:
+async def an_event_that_cannot_be_understood(folder: Path) -> tuple[ErrorBoundary, str]:
     class Labels(dict[str, str]):
         get = raise_poison
 
-    engine = test_upkeep_watch.EngineDouble()
-    watch, stand, net = watched(folder, engine)
-    engine.add("odd", Labels())
+    engine = EngineDouble()
+    watch, stand, boundary = watched(folder, engine)
+    engine.add("odd", Labels({"deployd": "test-upkeep"}))
     web = stand.names.container(stand.version.activity, "web", "app")
     async with running(watch.serve):
         await asyncio.sleep(1)
@@ -221,19 +230,19 @@ async def an_event_that_cannot_be_understood(folder: Path) -> tuple[Net, str]:
         engine.end(web)
         await asyncio.sleep(5)
         assert engine.there[web].running
-    return net, "an event of odd"
+    return boundary, "an event of odd"
 
 
 @case
-async def a_container_that_cannot_be_started(folder: Path) -> tuple[Net, str]:
-    class Engine(test_upkeep_watch.EngineDouble):
+async def a_container_that_cannot_be_started(folder: Path) -> tuple[ErrorBoundary, str]:
+    class Engine(EngineDouble):
         async def start(self, name: str) -> None:
             if "-web-" in name:
                 raise Poison("poison")
             await super().start(name)
 
     engine = Engine()
-    watch, stand, net = watched(folder, engine)
+    watch, stand, boundary = watched(folder, engine)
     names = {role: stand.names.container(stand.version.activity, role, "app") for role in ("web", "app")}
     async with running(watch.serve):
         await asyncio.sleep(1)
@@ -243,29 +252,29 @@ async def a_container_that_cannot_be_started(folder: Path) -> tuple[Net, str]:
         assert engine.there[names["app"]].running
         assert not engine.there[names["web"]].running
         assert "an error of deployd itself" in watch.degraded()[0]
-    return net, ""
+    return boundary, ""
 
 
 @case
-async def an_environment_that_cannot_be_put_back(folder: Path) -> tuple[Net, str]:
-    engine = test_upkeep_watch.EngineDouble()
-    _, stand, net = watched(folder, engine)
+async def an_environment_that_cannot_be_put_back(folder: Path) -> tuple[ErrorBoundary, str]:
+    engine = EngineDouble()
+    _, stand, boundary = watched(folder, engine)
     poison(stand)
-    assert await Reconciler(stand.store, stand.host, stand.clock, net=net).put_routes_back() == 1
+    assert await Reconciler(stand.store, stand.host, stand.clock, boundary=boundary).put_routes_back() == 1
     assert [item.environment for item in stand.router.put_sets] == ["/".join(KEY)]
-    return net, ""
+    return boundary, ""
 
 
 @case
-async def an_environment_that_cannot_be_surveyed(folder: Path) -> tuple[Net, str]:
-    stand, net = Stand(folder), Net("survey")
+async def an_environment_that_cannot_be_surveyed(folder: Path) -> tuple[ErrorBoundary, str]:
+    stand, boundary = Stand(folder), ErrorBoundary("survey")
     poison(stand)
-    listed = Listed(stand, [])
+    listed = Listed(stand, EngineDouble())
     host: Any = stand.host
-    host.engine, host.router, host.slugs = listed, listed, listed
-    survey = await Surveyor(stand.store, host, net).survey()  # type: ignore[arg-type]
+    host.engine, host.router, host.slugs = listed.engine, listed, listed
+    survey = await Surveyor(stand.store, host, boundary).survey()  # type: ignore[arg-type]
     assert survey.live == {KEY, (SHOP, BAD)}
-    return net, ""
+    return boundary, ""
 
 
 class Code:
@@ -280,12 +289,15 @@ class Code:
 
 
 async def lost_pushes(
-    folder: Path, net: Net, refuse: Callable[[Any, ProjectId, Collection[Any]], None] = lambda *_: None,
+    folder: Path, boundary: ErrorBoundary, refuse: Callable[[Any, ProjectId, Collection[Any]], None] | None = None,
 ) -> list[str]:
     """Branches that were made."""
     store = MemoryStore()
     projects = {ProjectId(name): ProjectSettings(id=ProjectId(name)) for name in ("bad", "good")}
-    lost = LostPushes(store, projects, Code(), folder, LoopClock(), lambda: None, net=net, refuse=refuse)  # type: ignore[arg-type]
+    requests = Requests(store, Settings(), LoopClock(), lambda: None)  # type: ignore[arg-type]
+    if refuse is not None:
+        requests.refuse_beyond_share = refuse  # type: ignore[method-assign]
+    lost = LostPushes(store, requests, Branches(projects, Code(), folder), boundary=boundary)  # type: ignore[arg-type]
     made = await lost.look()
     found = [await store.read(lambda db, number=number: activities.find(db, number)) for number in made]
     store.close()
@@ -293,45 +305,45 @@ async def lost_pushes(
 
 
 @case
-async def a_project_whose_branches_cannot_be_read(folder: Path) -> tuple[Net, str]:
-    net = Net("lost pushes")
-    assert await lost_pushes(folder, net) == ["aa", "main"]
-    return net, "looking for lost pushes of bad"
+async def a_project_whose_branches_cannot_be_read(folder: Path) -> tuple[ErrorBoundary, str]:
+    boundary = ErrorBoundary("lost pushes")
+    assert await lost_pushes(folder, boundary) == ["aa", "main"]
+    return boundary, "looking for lost pushes of bad"
 
 
 @case
-async def a_lost_push_that_cannot_be_made(folder: Path) -> tuple[Net, str]:
+async def a_lost_push_that_cannot_be_made(folder: Path) -> tuple[ErrorBoundary, str]:
     def refuse(db: Any, project: ProjectId, wanted: Collection[Any]) -> None:
         if any(item.branch == "aa" for item in wanted):
             raise Poison("poison")
 
-    net = Net("lost pushes")
-    assert await lost_pushes(folder, net, refuse) == ["main"]
-    return net, "making what was lost of good/aa"
+    boundary = ErrorBoundary("lost pushes")
+    assert await lost_pushes(folder, boundary, refuse) == ["main"]
+    return boundary, "making what was lost of good/aa"
 
 
 @case
-async def an_access_log_that_cannot_be_sorted(folder: Path) -> tuple[Net, str]:
+async def an_access_log_that_cannot_be_sorted(folder: Path) -> tuple[ErrorBoundary, str]:
     class PoisonedTraffic(Traffic):
         def count(self, environment: str, status: int, seconds: float) -> None:
             if environment == "shop/main":
                 raise Poison("poison")
             super().count(environment, status, seconds)
 
-    desk, net = test_access_logs.Desk(folder), Net("access logs")
+    desk, boundary = test_access_logs.Desk(folder), ErrorBoundary("access logs")
     desk.traffic = PoisonedTraffic()
-    logs = AccessLogs(desk.source, desk.places, desk.traffic, desk.reopen, most_bytes=1_000_000, net=net)
+    logs = AccessLogs(desk.source, desk.places, desk.traffic, desk.reopen, most_bytes=1_000_000, boundary=boundary)
     desk.write(*(test_access_logs.line(name, 1) for name in ("shop/main", "shop/staging", "shop/main")))
     async with running(logs.serve):
         await asyncio.sleep(3)
     assert desk.paths("staging") == ["/1"]
     assert desk.traffic.lost_lines == 2
-    return net, "the access log of shop/main"
+    return boundary, "the access log of shop/main"
 
 
 @case
-async def an_environment_that_cannot_be_asked_again(folder: Path) -> tuple[Net, str]:
-    stand, net = Stand(folder), Net("answers")
+async def an_environment_that_cannot_be_asked_again(folder: Path) -> tuple[ErrorBoundary, str]:
+    stand, boundary = Stand(folder), ErrorBoundary("answers")
     poison(stand)
     for name in (BAD, KEY[1]):
         put_wrong(stand.store.db, EnvironmentId(SHOP, name), {f"http://{name}/": "503 Service Unavailable"}, BASE)
@@ -339,13 +351,15 @@ async def an_environment_that_cannot_be_asked_again(folder: Path) -> tuple[Net, 
     async def ask(live: Deployment, host: Any) -> tuple[Visit, ...]:
         return (Visit(f"http://{live.environment}/", 200),)
 
-    async with running(Answers(stand.store, stand.host, stand.clock, ask=ask, net=net).serve):
+    async with running(Answers(stand.store, stand.host, stand.clock, ask=ask, boundary=boundary).serve):
         await asyncio.sleep(1)
     assert [item.environment for item in wrong_ones(stand.store.db)] == [(SHOP, BAD)]
-    return net, f"asking shop/{BAD}"
+    return boundary, f"asking shop/{BAD}"
 
 
-async def collected(folder: Path, net: Net, break_it: Callable[[Any], None]) -> tuple[Any, list[tuple[str, str]]]:
+async def collected(
+    folder: Path, boundary: ErrorBoundary, break_it: Callable[[Any], None],
+) -> tuple[Any, list[tuple[str, str]]]:
     """A round over two slugs and a workspace that nobody needs."""
     store = MemoryStore()
     desk = test_upkeep_collect_races.Stand(folder, store, projects={"aa": {}, "shop": {}}, collect={"slug_days": 0})
@@ -360,89 +374,89 @@ async def collected(folder: Path, net: Net, break_it: Callable[[Any], None]) -> 
     break_it(world)
     settings = desk.collector._host.settings
     host = SimpleNamespace(settings=settings, places=desk.places, slugs=desk.slugs, engine=desk.engine)
-    collector = Collector(store, host, LoopClock(), lambda: None, pack, net=net)  # type: ignore[arg-type]
+    collector = Collector(store, host, LoopClock(), MISSING, pack, boundary=boundary)  # type: ignore[arg-type]
     going = [item.thing.key for item in (await collector.collect("ada")).going]
     store.close()
     return world, going
 
 
 @real_case
-async def a_thing_that_cannot_be_removed(folder: Path) -> tuple[Net, str]:
+async def a_thing_that_cannot_be_removed(folder: Path) -> tuple[ErrorBoundary, str]:
     async def remove(key: SlugKey, before: float) -> bool:
         return raise_poison() if key.startswith("a") else True
 
-    net = Net("housekeeping")
-    _, going = await collected(folder, net, lambda world: setattr(world.slugs, "remove_unused", remove))
+    boundary = ErrorBoundary("housekeeping")
+    _, going = await collected(folder, boundary, lambda world: setattr(world.slugs, "remove_unused", remove))
     assert ("slug", "b" * 64) in going
     assert ("slug", "a" * 64) not in going
-    return net, f"removing slug {'a' * 64}"
+    return boundary, f"removing slug {'a' * 64}"
 
 
 @real_case
-async def a_kind_of_thing_that_cannot_be_looked_for(folder: Path) -> tuple[Net, str]:
-    net = Net("housekeeping")
-    _, going = await collected(folder, net, lambda world: setattr(world.slugs, "list", raise_poison))
+async def a_kind_of_thing_that_cannot_be_looked_for(folder: Path) -> tuple[ErrorBoundary, str]:
+    boundary = ErrorBoundary("housekeeping")
+    _, going = await collected(folder, boundary, lambda world: setattr(world.slugs, "list", raise_poison))
     assert ("workspace", "1") in going
-    return net, "looking for slugs"
+    return boundary, "looking for slugs"
 
 
 @real_case
-async def a_repository_that_cannot_be_packed(folder: Path) -> tuple[Net, str]:
+async def a_repository_that_cannot_be_packed(folder: Path) -> tuple[ErrorBoundary, str]:
     def break_it(world: Any) -> None:
         world.pack = lambda project: raise_poison() if project == "aa" else world.packed.append(project)
 
-    net = Net("housekeeping")
-    world, _ = await collected(folder, net, break_it)
+    boundary = ErrorBoundary("housekeeping")
+    world, _ = await collected(folder, boundary, break_it)
     assert world.packed == ["shop"]
-    return net, "packing the repository of aa"
+    return boundary, "packing the repository of aa"
 
 
 async def certificates(
     folder: Path, authority: Any, *hosts: str,
-) -> tuple[Net, CertificateManager, dict[str, Certificate]]:
-    net, world = Net("certificates"), test_certificate_manager.World(folder)
+) -> tuple[ErrorBoundary, CertificateManager, dict[str, Certificate]]:
+    boundary, world = ErrorBoundary("certificates"), test_certificate_manager.World(folder)
     manager = CertificateManager(
         test_certificate_manager.Hosts(set(hosts)),  # type: ignore[arg-type]
         Storage(CertificateStore(folder / "store"), world.router),  # type: ignore[arg-type]
-        test_certificate_manager.LoopClock(), authority, net=net,
+        test_certificate_manager.LoopClock(), authority, boundary=boundary,
     )
     await manager.round()
     await manager.round()
-    return net, manager, world.router.shown
+    return boundary, manager, world.router.shown
 
 
 @case
-async def a_host_whose_authority_fails(folder: Path) -> tuple[Net, str]:
+async def a_host_whose_authority_fails(folder: Path) -> tuple[ErrorBoundary, str]:
     def refuses(host: str) -> str:
         return raise_poison() if host.startswith("a.") else ""
 
     authority = test_certificate_manager.AuthorityDouble(folder / "signer", refuses)
-    net, manager, shown = await certificates(folder, authority, "a.deployd.dev", "b.deployd.dev")
+    boundary, manager, shown = await certificates(folder, authority, "a.deployd.dev", "b.deployd.dev")
     assert list(shown) == ["b.deployd.dev"]
     assert "incident" in manager.known()[0].why, "it is not empty"
     assert len(authority.asked) == 2, "it is asked again after a pause only"
-    return net, ""
+    return boundary, ""
 
 
 @case
-async def live_hosts_that_cannot_be_read(folder: Path) -> tuple[Net, str]:
-    stand, net = Stand(folder), Net("certificates")
+async def live_hosts_that_cannot_be_read(folder: Path) -> tuple[ErrorBoundary, str]:
+    stand, boundary = Stand(folder), ErrorBoundary("certificates")
     stand.version = replace(stand.version, routes=("https://shop.test/",))
     stand.become(APP)
     poison(stand)
-    assert await HttpsHosts(stand.store, stand.host.settings, net).hosts() == {"shop.test": SHOP}  # type: ignore[arg-type]
-    return net, f"reading the hosts of shop/{BAD}"
+    assert await HttpsHosts(stand.store, stand.host.settings, boundary).hosts() == {"shop.test": SHOP}  # type: ignore[arg-type]
+    return boundary, f"reading the hosts of shop/{BAD}"
 
 
 @case
-async def an_overtaken_push_that_cannot_be_ended(folder: Path) -> tuple[Net, str]:
-    net, store = Net("lanes"), MemoryStore()
+async def an_overtaken_push_that_cannot_be_ended(folder: Path) -> tuple[ErrorBoundary, str]:
+    boundary, store = ErrorBoundary("lanes"), MemoryStore()
     desk = test_activity_lanes.Deployments(store)
 
     def may_be_overtaken(activity: Activity, journal: object) -> bool:
         return raise_poison() if activity.environment.name == "aa" else True
 
-    desk.lanes = Lanes(store, desk.carry, desk.clock, may_be_overtaken, net=net)  # type: ignore[arg-type]
+    desk.lanes = Lanes(store, desk.execute, desk.clock, may_be_overtaken, boundary=boundary)  # type: ignore[arg-type]
     async with desk.daemon():
         first = {name: await desk.push("shop", name) for name in ("aa", "main")}
         await asyncio.sleep(3)
@@ -452,28 +466,28 @@ async def an_overtaken_push_that_cannot_be_ended(folder: Path) -> tuple[Net, str
         await asyncio.sleep(60)
     assert [await desk.state(number) for number in (first["aa"], *second)] == ["success"] * 3
     store.close()
-    return net, "ending activity 1, which was overtaken"
+    return boundary, "ending activity 1, which was overtaken"
 
 
 @case
-async def a_lane_that_cannot_be_carried(folder: Path) -> tuple[Net, str]:
-    net, store = Net("lanes"), MemoryStore()
+async def a_lane_that_cannot_be_carried(folder: Path) -> tuple[ErrorBoundary, str]:
+    boundary, store = ErrorBoundary("lanes"), MemoryStore()
     desk = test_activity_lanes.Deployments(store)
     desk.mishap = lambda activity: raise_poison() if activity.environment.name == "aa" else None
-    desk.lanes = Lanes(store, desk.carry, desk.clock, net=net)  # type: ignore[arg-type]
+    desk.lanes = Lanes(store, desk.execute, desk.clock, boundary=boundary)  # type: ignore[arg-type]
     await desk.push("shop", "aa")
     healthy = await desk.push("shop", "main")
     async with desk.daemon():
         await asyncio.sleep(60)
     assert await desk.state(healthy) == "success"
     store.close()
-    return net, "the lane of shop/aa failed"
+    return boundary, "the lane of shop/aa failed"
 
 
 @case
-async def somebody_who_waits_and_cannot_be_told(folder: Path) -> tuple[Net, str]:
-    net, done = Net("slots"), []
-    slots = Slots(1, net=net)
+async def somebody_who_waits_and_cannot_be_told(folder: Path) -> tuple[ErrorBoundary, str]:
+    boundary, done = ErrorBoundary("slots"), []
+    slots = Slots(1, boundary=boundary)
 
     async def work(project: str, tell: Callable[[str], None] = lambda _: None) -> None:
         async with slots.hold(project, on_wait=tell):
@@ -484,12 +498,12 @@ async def somebody_who_waits_and_cannot_be_told(folder: Path) -> tuple[Net, str]
         for project, tell in (("first", lambda _: None), ("bad", raise_poison), ("good", lambda _: None)):
             group.create_task(work(project, tell))
     assert done == ["first", "bad", "good"]
-    return net, ""
+    return boundary, ""
 
 
 @case
-async def a_kernel_that_does_not_say_how_much_memory_there_is(folder: Path) -> tuple[Net, str]:
-    net, asked = Net("slots"), 0
+async def a_kernel_that_does_not_say_how_much_memory_there_is(folder: Path) -> tuple[ErrorBoundary, str]:
+    boundary, asked = ErrorBoundary("slots"), 0
 
     def used() -> int:
         nonlocal asked
@@ -498,7 +512,7 @@ async def a_kernel_that_does_not_say_how_much_memory_there_is(folder: Path) -> t
             raise OSError(24, "Too many open files")
         return 3000 if asked == 1 else 0
 
-    slots, done = Slots(1, Memory(4096, used), net=net), []
+    slots, done = Slots(1, Memory(4096, used), boundary=boundary), []
 
     async def work() -> None:
         async with slots.hold("shop", Need(2048, "the build")):
@@ -508,12 +522,12 @@ async def a_kernel_that_does_not_say_how_much_memory_there_is(folder: Path) -> t
         group.create_task(work())
         await asyncio.sleep(LOOK_AGAIN_SECONDS * 4)
         assert done == ["shop"]
-    return net, ""
+    return boundary, ""
 
 
 @case
-async def somebody_who_cannot_say_what_is_wrong(folder: Path) -> tuple[Net, str]:
-    nets = Nets()
+async def somebody_who_cannot_say_what_is_wrong(folder: Path) -> tuple[ErrorBoundary, str]:
+    boundaries = ErrorBoundaries()
     told = degraded(SimpleNamespace(   # type: ignore[arg-type]
         resources=SimpleNamespace(
             router_started=SimpleNamespace(troubles=("the router is old",)), wall=SimpleNamespace(troubles=list),
@@ -527,14 +541,14 @@ async def somebody_who_cannot_say_what_is_wrong(folder: Path) -> tuple[Net, str]
             watch=SimpleNamespace(degraded=raise_poison), certificates=SimpleNamespace(troubles=list),
         ),
         observation=SimpleNamespace(usage=SimpleNamespace(troubles=list)),
-        process=SimpleNamespace(troubles=tuple), nets=nets,
+        process=SimpleNamespace(troubles=tuple), boundaries=boundaries,
     ))
     assert told[:2] == ["the router is old", "activity 7 is stuck"]
-    return nets.of("status"), "environments"
+    return boundaries.of("status"), "environments"
 
 
 @case
-async def kept_output(tmp_path: Path) -> tuple[Net, str]:
+async def kept_output(tmp_path: Path) -> tuple[ErrorBoundary, str]:
     """What cannot be looked at is a file where a folder should be, in which nothing is counted."""
     for name in ("bad", "good"):
         kept = tmp_path / "shop" / name / "container"
@@ -543,12 +557,12 @@ async def kept_output(tmp_path: Path) -> tuple[Net, str]:
         os.utime(kept / "log", (0, 0))
     (tmp_path / "shop" / "bad" / "container" / "log").unlink()
     (tmp_path / "shop" / "bad" / "container" / "log").mkdir()
-    net = Net("kept output")
-    async with running(partial(keep_output_bounded, tmp_path, Retention(10, 7), net)):
-        while net.failures < 2:   # at the second time it is told
+    boundary = ErrorBoundary("kept output")
+    async with running(partial(keep_output_bounded, tmp_path, Retention(10, 7), boundary)):
+        while boundary.failures < 2:   # at the second time it is told
             await asyncio.sleep(60)
     assert not (tmp_path / "shop" / "good").exists()
-    return net, "the kept output of shop/bad"
+    return boundary, "the kept output of shop/bad"
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -562,10 +576,10 @@ async def test_so_it_is_in_rounds_in_which_programs_run(tmp_path: Path, name: st
     is_told(*await IN_REAL_TIME[name](tmp_path))
 
 
-def is_told(net: Net, says: str) -> None:
-    assert net.failures > 0, "nothing was poisoned"
+def is_told(boundary: ErrorBoundary, says: str) -> None:
+    assert boundary.failures > 0, "nothing was poisoned"
     if says:
-        assert any(says in trouble for trouble in net.troubles()), net.troubles()
+        assert any(says in trouble for trouble in boundary.troubles()), boundary.troubles()
 
 
 async def test_a_name_that_no_certificate_can_hold_is_refused_with_a_reason_and_a_mend(tmp_path: Path) -> None:
@@ -595,7 +609,7 @@ DEPLOYD = Path(__file__).parents[2] / "deployd"
 WATCHED = ("upkeep", "certificates", "daemon", "activity/lanes.py", "activity/slots.py")
 """Where the loops are that serve many projects."""
 NEEDS_NONE = {
-    "upkeep/recreate.py:remake": "one environment's; the look at it is contained",
+    "upkeep/recreate.py:recreate": "one environment's; the look at it is contained",
     "upkeep/reconcile.py:mount": "one environment's", "upkeep/reconcile.py:_start": "one environment's",
     "certificates/acme.py:_order": "one host's; asking for it is contained",
     "upkeep/collect/remove.py:_volume": "one thing's",

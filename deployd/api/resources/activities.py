@@ -29,7 +29,7 @@ async def list_activities(asked: Asked) -> web.Response:
     limit = min(asked.number("limit", DEFAULT_ITEMS), MOST_ITEMS)
     state, project, caller = asked.query.get("state"), asked.query.get("project"), asked.caller
     if state is not None and state not in STATES:
-        raise Unusable(f"there is no state {state!r}", mend=f"name one of: {', '.join(STATES)}")
+        raise Unusable(f"there is no state {state!r}", hint=f"name one of: {', '.join(STATES)}")
     seen = caller.projects if project is None else [project] if caller.may_see(project) else []
     environment = asked.query.get("environment")
     return many(await asked.queries.activities.latest(None if EVERY in seen else seen, environment, state, limit))

@@ -42,4 +42,4 @@ async def collect(asked: Asked) -> web.Response:
 
 def _refuse_unless_all(caller: Caller) -> None:
     if EVERY not in caller.projects:
-        raise Forbidden("housekeeping is for those who may see every project", mend="use an admin's token for `*`")
+        raise Forbidden("housekeeping is for those who may see every project", hint="use an admin's token for `*`")

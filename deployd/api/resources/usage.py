@@ -21,6 +21,6 @@ async def show_usage(asked: Asked) -> web.Response:
     if project is not None:
         refuse_unless_sees(asked.caller, project)
     elif environment is not None:
-        raise Unusable("an environment is one of a project", mend="name the `project` too")
+        raise Unusable("an environment is one of a project", hint="name the `project` too")
     found = await asked.queries.usage.now(project, environment)
     return many([item for item in found if asked.caller.may_see(item.project)])

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from deployd.catalogue import Catalogue, Entry
 from deployd.cli.doctor.finding import Finding, doubt, well, wrong
+from deployd.engine.docker.connection import EngineInfo
 from deployd.engine.docker.engine import Engine
 from deployd.engine.docker.image_recipes import RECIPE_LABEL, recipe_digest
-from deployd.engine.observed import EngineInfo
 from deployd.errors import DeployError
 from deployd.router_process.container import router_name
 from deployd.settings import Settings

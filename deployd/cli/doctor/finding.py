@@ -21,35 +21,35 @@ class Finding:
     state: str
     """`well`; `doubt`: works, or will, and a person should know; `wrong`: deployments fail because of it."""
     says: str
-    mend: str = ""
+    hint: str = ""
     evidence: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, name: str, error: DeployError) -> Finding:
         """An error that deployd expects, as a finding."""
         says = f"{error.what} ({error.where})" if error.where else error.what
-        return cls(name, WRONG, says, error.mend, error.evidence)
+        return cls(name, WRONG, says, error.hint, error.evidence)
 
 
 def well(name: str, says: str) -> Finding:
     return Finding(name, WELL, says)
 
 
-def doubt(name: str, says: str, mend: str) -> Finding:
-    return Finding(name, DOUBT, says, mend)
+def doubt(name: str, says: str, hint: str) -> Finding:
+    return Finding(name, DOUBT, says, hint)
 
 
-def wrong(name: str, says: str, mend: str) -> Finding:
-    return Finding(name, WRONG, says, mend)
+def wrong(name: str, says: str, hint: str) -> Finding:
+    return Finding(name, WRONG, says, hint)
 
 
 def render_finding(finding: Finding) -> list[str]:
-    """One line; what is not well has evidence and a mend below it."""
+    """One line; what is not well has evidence and a hint below it."""
     margin = " " * (NAME_WIDTH + 3)
     return [
         f"{MARKS[finding.state]} {finding.name:<{NAME_WIDTH}} {finding.says}",
         *(f"{margin}| {line}" for line in finding.evidence),
-        *([f"{margin}mend: {finding.mend}"] if finding.mend else []),
+        *([f"{margin}hint: {finding.hint}"] if finding.hint else []),
     ]
 
 
@@ -60,7 +60,7 @@ def render_summary(findings: Sequence[Finding]) -> str:
 
 
 def findings_as_json(findings: Sequence[Finding]) -> dict[str, Any]:
-    """`{"well": true, "findings": [{"name", "state", "says", "mend", "evidence"}]}`"""
+    """`{"well": true, "findings": [{"name", "state", "says", "hint", "evidence"}]}`"""
     return {
         "well": not any(finding.state == WRONG for finding in findings),
         "findings": [asdict(finding) for finding in findings],

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from deployd.cli.doctor.finding import Finding, doubt, well
 from deployd.errors import DeployError
-from deployd.firewall.kept import check_rules
+from deployd.firewall.kernel_table import check_rules
 from deployd.firewall.rules import render_wall
 from deployd.settings import Settings
-from deployd.upkeep.wall import read_name_servers, wall_of
+from deployd.upkeep.firewall import read_name_servers, wall_of
 
 
 async def look_at_firewall(settings: Settings, user: int) -> Finding:

@@ -40,8 +40,8 @@ def _doubts(path: Path, settings: Settings) -> list[Finding]:
     if not settings.tokens:
         found.append(doubt("settings", "there is no token: nobody can push over HTTP", "add one under `tokens`"))
     if not settings.projects:
-        mend = f"write one to {path.parent / 'projects.d'}/NAME.yaml; an empty file will do"
-        found.append(doubt("settings", "there is no project: nothing can be pushed", mend))
+        hint = f"write one to {path.parent / 'projects.d'}/NAME.yaml; an empty file will do"
+        found.append(doubt("settings", "there is no project: nothing can be pushed", hint))
     files = [path, *path.parent.glob("projects.d/*.yaml")]
     readable = [file for file in files if file.stat().st_mode & OTHERS]
     if settings.secrets() and readable:
@@ -55,8 +55,8 @@ def _doubts(path: Path, settings: Settings) -> list[Finding]:
             for key in short
         ]
         found += [
-            doubt("settings", f"{project.id}: {what}", mend.strip())
-            for what, _, mend in (text.rpartition(";") for text in doubtful_variables(project))
+            doubt("settings", f"{project.id}: {what}", hint.strip())
+            for what, _, hint in (text.rpartition(";") for text in doubtful_variables(project))
         ]
     return found
 

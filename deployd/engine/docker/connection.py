@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -15,11 +16,25 @@ import aiohttp
 
 from deployd.engine.docker.edge import UNREACHABLE, ask, translated
 from deployd.engine.errors import EngineTooOld
-from deployd.engine.observed import EngineInfo
 
 SOCKET = Path("/var/run/docker.sock")
 OLDEST_API, NEWEST_API = (1, 41), (1, 47)
 """Docker 20.10 has 1.41; 1.47 is the newest whose answers this code has been read against."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineInfo:
+    version: str
+    api_version: str
+    """The one that is spoken with it, not the newest it knows."""
+    storage_driver: str
+    cpus: int
+    memory_bytes: int
+    cgroups: str = "1"
+    """Version of the control groups: `1` or `2`."""
+    limits_memory: bool = True
+    folder: str = "/var/lib/docker"
+    """Where it keeps images and volumes."""
 
 
 class Connection:
@@ -107,7 +122,7 @@ class Connection:
             raise EngineTooOld(
                 f"cannot work with Docker {answer['Version']}: it speaks API {answer.get('MinAPIVersion')} to "
                 f"{answer['ApiVersion']}, deployd {_text(OLDEST_API)} to {_text(NEWEST_API)}",
-                mend="install Docker Engine 20.10 or newer" if newest < OLDEST_API else "install a newer deployd",
+                hint="install Docker Engine 20.10 or newer" if newest < OLDEST_API else "install a newer deployd",
             )
         return _text(agreed)
 

@@ -1,4 +1,4 @@
-"""Containers: ensured, started, stopped, looked at, gone. Every `ensure` may run twice."""
+"""Containers: ensured, started, stopped, looked at, gone. What each call promises stands in `engine/engine.py`."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ import json
 from collections.abc import Mapping
 from contextlib import suppress
 
-from deployd.engine.docker.alive import is_alive
 from deployd.engine.docker.connection import Connection
 from deployd.engine.docker.edge import LIMIT_SECONDS, ask
+from deployd.engine.docker.probes import is_alive
+from deployd.engine.docker.read import read_container, read_listed_container
 from deployd.engine.docker.render import render_container
 from deployd.engine.errors import EngineOverran, EngineRefused, NameTaken, NotThere
-from deployd.engine.observed import ContainerSeen, read_container, read_listed_container
+from deployd.engine.observed import ContainerSeen
 from deployd.engine.specs import ContainerSpec
 
 LONGEST_STOP_SECONDS = 600
@@ -22,7 +23,6 @@ GONE_SECONDS = 60
 
 class Containers(Connection):
     async def container(self, name: str) -> ContainerSeen | None:
-        """The container of this name or full id, or None."""
         docker = self.docker
         try:
             found = await ask(f"look at the container {name}", docker.containers.container(name).show())
@@ -32,19 +32,12 @@ class Containers(Connection):
         return seen if name in (seen.name, seen.id) else None   # Docker also takes the beginning of an id
 
     async def containers(self, labels: Mapping[str, str]) -> tuple[ContainerSeen, ...]:
-        """Every container, running or not, that carries all of these labels. One call, however many there are."""
         found = await self._get(
             "list containers", "containers/json", {"all": "1", "filters": label_filter(labels)},
         )
         return tuple(read_listed_container(item) for item in found)
 
     async def create(self, spec: ContainerSpec) -> None:
-        """Create a container without starting it; one of this name that is there already is kept as it is.
-
-        Raises:
-            NoSuchImage: Its image is not on this host.
-            EngineRefused: Docker does not want it so; a folder that is not there, for example.
-        """
         what = f"create the container {spec.name}"
         try:
             async with asyncio.timeout(LIMIT_SECONDS):
@@ -61,19 +54,9 @@ class Containers(Connection):
             raise NameTaken(f"cannot {what}: its name is taken by something that is no container of ours") from None
 
     async def start(self, name: str) -> None:
-        """Start a container; one that runs is left alone.
-
-        Raises:
-            NotThere: It does not exist, or its network does not.
-            PortTaken: Another program has a port that it wants.
-        """
         await ask(f"start the container {name}", self.docker.containers.container(name).start())
 
     async def ensure_container(self, spec: ContainerSpec) -> ContainerSeen:
-        """Have a container of this name run: created if absent, started if it does not run, kept if it does.
-
-        One with the same name and another specification is kept too: who compares digests removes it first.
-        """
         there = await self.container(spec.name)
         if there is None:
             await self.create(spec)
@@ -85,20 +68,11 @@ class Containers(Connection):
         return there
 
     async def stop(self, name: str, stop_seconds: int | None = None) -> None:
-        """Ask a container to end, and kill it when it has not after `stop_seconds` (None: as its spec says).
-
-        Ended or gone already is fine.
-        """
         limit = LIMIT_SECONDS + (LONGEST_STOP_SECONDS if stop_seconds is None else stop_seconds)
         with suppress(NotThere):
             await ask(f"stop the container {name}", self.docker.containers.container(name).stop(t=stop_seconds), limit)
 
     async def ensure_container_gone(self, name: str, stop_seconds: int | None = None) -> None:
-        """Stop a container and remove it with its anonymous volumes. Gone already is fine.
-
-        Args:
-            stop_seconds: How long it may take to end by itself; 0 kills it at once; None as its spec says.
-        """
         if stop_seconds != 0:
             await self.stop(name, stop_seconds)
         try:
@@ -111,12 +85,6 @@ class Containers(Connection):
             await self._wait_until_gone(name)
 
     async def ensure_renamed(self, name: str, to: str) -> None:
-        """Give a container another name; one that has it already is left alone.
-
-        Raises:
-            NotThere: There is neither.
-            NameTaken: Both are there.
-        """
         try:
             await ask(f"rename the container {name}", self.docker.containers.container(name).rename(to))
         except NotThere:
@@ -124,36 +92,17 @@ class Containers(Connection):
                 raise
 
     async def send_signal(self, name: str, signal: str) -> None:
-        """Signal the first process of a container.
-
-        Raises:
-            NotThere, NotRunning: There is none.
-        """
         await ask(f"signal the container {name}", self.docker.containers.container(name).kill(signal=signal))
 
     async def wait_until_ended(self, name: str, limit_seconds: float) -> int:
-        """Exit status of a container, which may have ended already.
-
-        Raises:
-            EngineOverran: It still runs.
-        """
         answer = await ask(
             f"wait for the end of {name}", self.docker.containers.container(name).wait(), limit_seconds,
         )
         return int(answer["StatusCode"])
 
     async def wait_until_dead(self, seen: ContainerSeen) -> None:
-        """Wait until no process of a container that is about to end is left.
-
-        The kernel is asked: with its first process all the others have ended. Docker says so only when it has taken the
-        network down too, some 60 ms later, and answers no other question meanwhile.
-
-        Args:
-            seen: The container when it ran.
-
-        Raises:
-            EngineOverran: It does not end.
-        """
+        """The kernel is asked: with its first process all the others have ended. Docker says so only when it has taken
+        the network down too, some 60 ms later, and answers no other question meanwhile."""
         if seen.pid is None:
             return
         try:

@@ -62,7 +62,7 @@ async def ask(what: str, answer: Awaitable[T], limit_seconds: float = LIMIT_SECO
             return await answer
     except TimeoutError:
         raise EngineOverran(
-            f"cannot {what}: Docker did not answer within {limit_seconds:g} s", mend=LOOK_AT_DOCKER,
+            f"cannot {what}: Docker did not answer within {limit_seconds:g} s", hint=LOOK_AT_DOCKER,
         ) from None
     except aiodocker.DockerError as error:
         raise translated(what, error.status, error.message) from None
@@ -74,7 +74,7 @@ def translated(what: str, status: int, message: str) -> DeployError:
     """Docker's refusal as an error of ours."""
     if status == UNREACHABLE:
         return EngineUnreachable(
-            f"cannot {what}: Docker does not answer ({message.replace(' ssl:default', '')})", mend=LOOK_AT_DOCKER,
+            f"cannot {what}: Docker does not answer ({message.replace(' ssl:default', '')})", hint=LOOK_AT_DOCKER,
         )
     text = f"cannot {what}: {message.strip()}"
     for words, kind in BY_WORDS:

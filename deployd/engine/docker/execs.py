@@ -20,8 +20,9 @@ import aiodocker
 from deployd.engine.docker.connection import Connection
 from deployd.engine.docker.edge import ask
 from deployd.engine.docker.frames import FrameReader
-from deployd.engine.errors import EngineOverran, NotThere
+from deployd.engine.errors import EngineOverran
 from deployd.engine.observed import ExecResult
+from deployd.engine.specs import AS_ITSELF, RunAs
 from deployd.errors import DeployError
 
 CHUNK_BYTES = 65_536
@@ -31,24 +32,11 @@ QUIET_SECONDS = 0.25
 
 class Execs(Connection):
     async def execute(
-        self,
-        name: str,
-        argv: Sequence[str],
-        *,
-        user: str | None = None,
-        environment: Mapping[str, str] | None = None,
-        working_folder: str | None = None,
-        stdin: bytes | None = None,
+        self, name: str, argv: Sequence[str], run_as: RunAs = AS_ITSELF, *, stdin: bytes | None = None,
         limit_seconds: float = 60,
     ) -> ExecResult:
-        """Run a command in a running container to its end. A status other than 0 is an answer, not an error.
-
-        Raises:
-            NotThere, NotRunning: There is no such container, or it does not run.
-            EngineOverran: It ran longer than `limit_seconds`; it was killed.
-        """
         what = f"run {argv[0]} in {name}"
-        found = await self._create_exec(what, name, argv, user, environment, working_folder, stdin is not None)
+        found = await self._create_exec(what, name, argv, run_as, with_stdin=stdin is not None)
         kept = {"stdout": bytearray(), "stderr": bytearray()}
 
         def keep(stream: str, data: bytes) -> None:
@@ -72,36 +60,18 @@ class Execs(Connection):
                     await ask(what, _kill(found))
         return ExecResult(status, bytes(kept["stdout"][-KEEP_BYTES:]), bytes(kept["stderr"][-KEEP_BYTES:]))
 
-    async def start_detached(
-        self,
-        name: str,
-        argv: Sequence[str],
-        *,
-        user: str | None = None,
-        environment: Mapping[str, str] | None = None,
-        working_folder: str | None = None,
-    ) -> str:
-        """Start a command in a running container and leave it alone; its id, for `exec_running`."""
+    async def start_detached(self, name: str, argv: Sequence[str], run_as: RunAs = AS_ITSELF) -> None:
         what = f"start {argv[0]} in {name}"
-        found = await self._create_exec(what, name, argv, user, environment, working_folder, False, attached=False)
+        found = await self._create_exec(what, name, argv, run_as, attached=False)
         await ask(what, found.start(detach=True))
-        return found.id
-
-    async def exec_running(self, exec_id: str) -> bool:
-        """Whether a command still runs; one that Docker has forgotten does not."""
-        try:
-            found = await ask("look at a command", self.docker.containers.exec(exec_id).inspect())
-        except NotThere:
-            return False
-        return bool(found["Running"])
 
     async def _create_exec(
-        self, what: str, name: str, argv: Sequence[str], user: str | None, environment: Mapping[str, str] | None,
-        working_folder: str | None, with_stdin: bool, *, attached: bool = True,
+        self, what: str, name: str, argv: Sequence[str], run_as: RunAs, *, with_stdin: bool = False,
+        attached: bool = True,
     ) -> aiodocker.execs.Exec:
         return await ask(what, self.docker.containers.container(name).exec(
-            list(argv), stdin=with_stdin, stdout=attached, stderr=attached, user=user or "",
-            environment=dict(environment or {}), workdir=working_folder,
+            list(argv), stdin=with_stdin, stdout=attached, stderr=attached, user=run_as.user or "",
+            environment=dict(run_as.environment), workdir=run_as.working_folder,
         ))
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from deployd.engine.docker.memory import GROUPS, PROCESSES
-from deployd.engine.observed import GroupFigures
+from deployd.engine.observed import ContainerSeen, GroupFigures
 
 T = TypeVar("T")
 Folders = Mapping[str, Path]
@@ -34,36 +34,30 @@ class Groups:
         self._known: dict[str, Folders] = {}
         """{container: its group}"""
 
-    def figures(self, container_id: str, pid: int | None = None) -> GroupFigures | None:
-        """None: it does not run.
+    def figures(self, seen: ContainerSeen) -> GroupFigures | None:
+        return self._read(seen, _figures_2 if self._is_second else _figures_1)
 
-        Args:
-            pid: Of its first process.
-        """
-        return self._read(container_id, pid, _figures_2 if self._is_second else _figures_1)
+    def kills(self, seen: ContainerSeen) -> int | None:
+        return self._read(seen, _kills_2 if self._is_second else _kills_1)
 
-    def kills(self, container_id: str, pid: int | None = None) -> int | None:
-        """Only the number of kills; None: it does not run."""
-        return self._read(container_id, pid, _kills_2 if self._is_second else _kills_1)
-
-    def _read(self, container_id: str, pid: int | None, read: Callable[[Folders], T]) -> T | None:
-        folders = self._known.get(container_id) or self._find(container_id, pid)
+    def _read(self, seen: ContainerSeen, read: Callable[[Folders], T]) -> T | None:
+        folders = self._known.get(seen.id) or self._find(seen)
         if not folders:
             return None
         try:
             return read(folders)
         except (OSError, ValueError, KeyError):   # it has ended
-            self._known.pop(container_id, None)
+            self._known.pop(seen.id, None)
             return None
 
-    def _find(self, container_id: str, pid: int | None) -> Folders:
+    def _find(self, seen: ContainerSeen) -> Folders:
         controllers = ("",) if self._is_second else ("memory", "cpuacct")
-        for place in (*(item.format(container_id) for item in PLACES), *self._places_of(pid)):
+        for place in (*(item.format(seen.id) for item in PLACES), *self._places_of(seen.pid)):
             folders = {name: self._groups / name / place for name in controllers}
             if all(folder.is_dir() for folder in folders.values()):
                 if len(self._known) >= MOST_KNOWN:
                     self._known.clear()
-                self._known[container_id] = folders
+                self._known[seen.id] = folders
                 return folders
         return {}
 

@@ -84,7 +84,7 @@ def _add(tar: tarfile.TarFile, path: str, mode: int, content: bytes) -> None:
 def _files(build: Build) -> Iterator[tuple[str, int, bytes]]:
     if not (build.folder / "Dockerfile").is_file():
         raise NoDockerfile(f"there is no Dockerfile in {build.folder}", where="the catalogue",
-                           mend="correct `folder` of the image in the catalogue, or put a Dockerfile there")
+                           hint="correct `folder` of the image in the catalogue, or put a Dockerfile there")
     for file in sorted(build.folder.rglob("*")):
         if file.is_file():
             mode = 0o755 if file.stat().st_mode & 0o100 else 0o644

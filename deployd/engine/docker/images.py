@@ -12,7 +12,7 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
-from typing import IO, Any, ClassVar
+from typing import IO, Any
 
 import aiodocker
 import aiohttp
@@ -26,6 +26,7 @@ from deployd.engine.docker.image_recipes import (
     recipe_digest,
     write_base_context,
 )
+from deployd.engine.errors import ImageNotFetched, ImageNotMade
 from deployd.errors import DeployError
 from deployd.process import ProgramFailed, run
 from deployd.settings import config_folder
@@ -34,18 +35,6 @@ BUILD_LIMIT_SECONDS = 1800
 BASE_LIMIT_SECONDS = 900
 NOT_FOUND = 404
 LAST_LINES = 20
-
-
-class ImageNotMade(DeployError):
-    """An image of the catalogue could not be made or pulled."""
-
-    code: ClassVar[str] = "image-not-made"
-
-
-class ImageNotFetched(ImageNotMade):
-    """The registry, or a server of Debian's packages, could not be reached."""
-
-    again_in_seconds: ClassVar[float | None] = 10.0
 
 
 NETWORK = re.compile("|".join((
@@ -74,14 +63,6 @@ class Images:
         self._making = asyncio.Lock()
 
     async def ensure(self, entry: Entry, tell: Callable[[str], None]) -> str:
-        """Id of the entry's image, which is there and as its recipe wants it.
-
-        Args:
-            tell: Told what is done, and how long it took; not called when nothing has to be done.
-
-        Raises:
-            ImageNotMade: It could not be made or pulled.
-        """
         wanted = await asyncio.to_thread(recipe_digest, self._catalogue, entry)
         there = await self._look(entry.image, wanted)
         if there is not None:
@@ -182,7 +163,7 @@ async def ensure_images(
     entries = dict(catalogue.entries())
     for name in which or ():
         if name not in entries:
-            raise ImageNotMade(f"the catalogue has no image {name}", mend=f"name one of: {', '.join(entries)}")
+            raise ImageNotMade(f"the catalogue has no image {name}", hint=f"name one of: {', '.join(entries)}")
     images = Images(docker, catalogue, tell)
     return {name: await images.ensure(entries[name], tell) for name in which or entries}
 
@@ -211,9 +192,9 @@ def not_made(image: str, said: str, last: tuple[str, ...] = (), *, unreachable: 
     is_network = unreachable or NETWORK.search("\n".join((said, *last)))
     what = f"cannot make the image {image}: {said}"
     if is_network:
-        return ImageNotFetched(what, evidence=last, mend="see whether this host reaches the server that is named, and "
+        return ImageNotFetched(what, evidence=last, hint="see whether this host reaches the server that is named, and "
                                "push again; or name another image in the catalogue")
-    return ImageNotMade(what, evidence=last, mend="the lines above say why; what the image is made of stands in the "
+    return ImageNotMade(what, evidence=last, hint="the lines above say why; what the image is made of stands in the "
                         "catalogue and the Dockerfile that it names")
 
 

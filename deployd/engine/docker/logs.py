@@ -1,4 +1,4 @@
-"""What containers write, and what happens to them: read once, or followed."""
+"""What containers have written, what happens to them, and whether they become ready."""
 
 from __future__ import annotations
 
@@ -14,25 +14,26 @@ import aiohttp
 from deployd.engine.docker.containers import Containers, label_filter
 from deployd.engine.docker.edge import UNREACHABLE, ask, translated
 from deployd.engine.docker.frames import FrameLines
+from deployd.engine.docker.read import read_event
+from deployd.engine.engine import EVIDENCE_LINES
 from deployd.engine.errors import NotReady, NotThere
-from deployd.engine.observed import ContainerSeen, EventSeen, read_event
+from deployd.engine.observed import ContainerSeen, EventSeen
 
 CHUNK_BYTES = 65_536
-EVIDENCE_LINES = 20
 SHORTEST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.05, 0.5
 MOST_RESTARTS = 3
 """A container that its restart policy has started so often will not become ready by waiting."""
 
 
-class LogFollower:
-    """Lines of a container, as they are written."""
+class _LogReader:
+    """Lines of a container, as they arrive."""
 
     def __init__(self, response: aiohttp.ClientResponse) -> None:
         self._response = response
         self._lines = FrameLines()
 
     async def take(self) -> tuple[str, str] | None:
-        """The next line, (`stdout` or `stderr`, text); None when the container has ended."""
+        """The next line, (`stdout` or `stderr`, text); None at the end."""
         while not self._lines.ready:
             chunk = await _chunk(self._response)
             if not chunk:
@@ -67,44 +68,24 @@ class Logs(Containers):
         return await self.folder() / "containers" / container_id / f"{container_id}-json.log"
 
     async def last_lines(self, name: str, count: int = EVIDENCE_LINES) -> tuple[str, ...]:
-        """The last lines that a container wrote, oldest first; nothing when it is gone."""
         params = {"stdout": "1", "stderr": "1", "tail": str(count)}
         try:
             response = await self._stream(f"read the log of {name}", f"containers/{name}/logs", params)
         except NotThere:
             return ()
         async with response:
-            follower = LogFollower(response)
+            reader = _LogReader(response)
             lines: list[str] = []
-            while (line := await ask(f"read the log of {name}", follower.take())) is not None:
+            while (line := await ask(f"read the log of {name}", reader.take())) is not None:
                 lines.append(line[1])
         return tuple(lines[-count:])
 
     @asynccontextmanager
-    async def follow_logs(self, name: str, *, last: int | None = None) -> AsyncIterator[LogFollower]:
-        """Lines of a container from its beginning, or with the last `last` ones only, and on as they are written.
-
-        Docker 20.10 sometimes keeps back a last line without a line end when the container ends; `last_lines` has it.
-
-        Raises:
-            NotThere: It does not exist.
-        """
-        params = {"stdout": "1", "stderr": "1", "follow": "1", "tail": "all" if last is None else str(last)}
-        async with await self._stream(f"read the log of {name}", f"containers/{name}/logs", params) as response:
-            yield LogFollower(response)
-
-    @asynccontextmanager
-    async def events(self, labels: Mapping[str, str] | None = None) -> AsyncIterator[EventFollower]:
-        """Events of everything that carries these labels."""
-        async with await self._stream("follow events", "events", {"filters": label_filter(labels or {})}) as response:
+    async def events(self, labels: Mapping[str, str]) -> AsyncIterator[EventFollower]:
+        async with await self._stream("follow events", "events", {"filters": label_filter(labels)}) as response:
             yield EventFollower(response)
 
     async def wait_until_healthy(self, name: str, limit_seconds: float) -> ContainerSeen:
-        """Wait until the health check of a container is satisfied; one without a check has to run, no more.
-
-        Raises:
-            NotReady: It was not in time, or ended; its last lines are the evidence.
-        """
         pause = SHORTEST_PAUSE_SECONDS
         seen: ContainerSeen | None = None
         try:
@@ -121,7 +102,7 @@ class Logs(Containers):
             pass
         raise NotReady(
             f"{name} did not become ready: {_why(seen, limit_seconds)}", where=name,
-            evidence=await self.last_lines(name), mend="its last lines above say why",
+            evidence=await self.last_lines(name), hint="its last lines above say why",
         )
 
 

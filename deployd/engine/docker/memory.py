@@ -17,7 +17,6 @@ GROUPS = Path("/sys/fs/cgroup")
 
 class Memory(Containers):
     async def ran_out_of_memory(self, name: str) -> bool:
-        """Whether something in the container was killed for want of memory since it was started; gone: no."""
         seen = await self.container(name)
         if seen is None:
             return False

@@ -31,17 +31,7 @@ UNPAUSE_SECONDS = 20.0
 class Pauses(Containers):
     @asynccontextmanager
     async def paused(self, names: Sequence[str], limit_seconds: float) -> AsyncIterator[None]:
-        """Have running containers stand still, all at once; whoever talks to one waits. They go on at the end.
-
-        Ask the Engine nothing of them meanwhile: it answers when what it starts in them has started.
-
-        Args:
-            limit_seconds: They go on after it all the same.
-
-        Raises:
-            NotThere, NotRunning: There is no such container, or it does not run.
-            NotPaused: One did not stand still, or (at the end) not all of the time.
-        """
+        """Asked of them meanwhile, the Engine answers when what it starts in them has started."""
         files = [await self._pause_file(name) for name in names]
         argv = (sys.executable, "-I", "-S", str(KEEPER), str(limit_seconds), *map(str, files))
         async with open_process(*argv) as keeper:
@@ -54,11 +44,9 @@ class Pauses(Containers):
             _expect(said, "asked", limit_seconds)
 
     async def ensure_going_on(self, name: str) -> None:
-        """Let a container go on that a daemon before us may have paused; gone is fine.
-
-        Its keeper has done so already, unless both were killed at once. An earlier deployd paused through the Engine,
-        which has to be asked first then: it calls paused what it has paused, and takes a thaw by others for an error.
-        """
+        """Its keeper has done so already, unless both were killed at once. An earlier deployd paused through the
+        Engine, which has to be asked first then: it calls paused what it has paused, and takes a thaw by others for an
+        error."""
         with suppress(NotThere, NotRunning, EngineRefused, EngineOverran):   # not paused; or it waits for itself
             await ask(f"let {name} go on", self.docker.containers.container(name).unpause(), UNPAUSE_SECONDS)
         seen = await self.container(name)
@@ -77,7 +65,7 @@ class Pauses(Containers):
         if file is None:
             raise NotPaused(
                 f"cannot pause the container {name}: its control group is not below {GROUPS}",
-                mend="deployd needs the host's control groups, with the freezer: `cat /proc/PID/cgroup` shows them",
+                hint="deployd needs the host's control groups, with the freezer: `cat /proc/PID/cgroup` shows them",
             )
         return file
 
@@ -115,7 +103,7 @@ def _expect(said: str, wanted: str, limit_seconds: float) -> None:
         "broken": "somebody let them go on meanwhile",
         "refused": text,
     }.get(kind, "the program that pauses them was ended")
-    raise NotPaused(f"containers do not stand still: {why}", mend="try again; the host may be too busy")
+    raise NotPaused(f"containers do not stand still: {why}", hint="try again; the host may be too busy")
 
 
 async def _said(keeper: Process) -> str:

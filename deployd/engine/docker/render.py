@@ -10,14 +10,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from deployd.engine.observed import BRIDGE_OPTION
-from deployd.engine.specs import Bind, ContainerSpec, Health, NetworkSpec, VolumeSpec
+from deployd.engine.docker.read import BRIDGE_OPTION
+from deployd.engine.specs import (
+    Bind,
+    ContainerSpec,
+    Health,
+    HostNetwork,
+    Network,
+    NetworkMode,
+    NetworkOf,
+    NetworkSpec,
+    NoNetwork,
+    VolumeSpec,
+)
 
 NANOSECONDS = 1_000_000_000
-WITHOUT_ENDPOINT = frozenset({"host", "none", "bridge"})
-"""Docker's own networks; they know neither aliases nor links."""
-OF_ANOTHER = "container:"
-"""Begins the network mode that shares another container's."""
 
 
 def render_container(spec: ContainerSpec) -> dict[str, Any]:
@@ -41,19 +48,36 @@ def render_container(spec: ContainerSpec) -> dict[str, Any]:
         body["StopSignal"] = spec.stop_signal
     if spec.health is not None:
         body["Healthcheck"] = _health(spec.health)
-    if spec.network is not None and spec.network not in WITHOUT_ENDPOINT and not spec.network.startswith(OF_ANOTHER):
-        body["NetworkingConfig"] = {"EndpointsConfig": {spec.network: render_endpoint(spec)}}
+    if isinstance(spec.network, Network):
+        body["NetworkingConfig"] = {"EndpointsConfig": {spec.network.name: _endpoint(spec.network)}}
     return body
 
 
-def render_endpoint(spec: ContainerSpec) -> dict[str, Any]:
+def _endpoint(network: Network) -> dict[str, Any]:
     """How a container is on its network. Names of `links` are looked up when they are asked for."""
-    fixed = {"IPAMConfig": {"IPv4Address": spec.address}} if spec.address else {}
+    fixed = {"IPAMConfig": {"IPv4Address": network.address}} if network.address else {}
     return {
-        "Aliases": list(spec.aliases),
-        "Links": [f"{container}:{name}" for name, container in spec.links.items()],
+        "Aliases": list(network.aliases),
+        "Links": [f"{container}:{name}" for name, container in network.links.items()],
         **fixed,
     }
+
+
+def network_mode(network: NetworkMode) -> str:
+    match network:
+        case NoNetwork():
+            return "none"
+        case HostNetwork():
+            return "host"
+        case NetworkOf(container):
+            return f"container:{container}"
+        case Network(name):
+            return name
+
+
+def _hosts(network: NetworkMode) -> list[str]:
+    hosts = network.hosts if isinstance(network, Network) else {}
+    return [f"{name}:{address}" for name, address in hosts.items()]
 
 
 def render_environment(environment: Mapping[str, str]) -> list[str]:
@@ -94,8 +118,8 @@ def _host_config(spec: ContainerSpec) -> dict[str, Any]:
         "CapDrop": ["ALL"],
         "CapAdd": list(spec.capabilities),
         "SecurityOpt": ["no-new-privileges"],
-        "NetworkMode": spec.network or "none",
-        "ExtraHosts": [f"{name}:{address}" for name, address in spec.hosts.items()],
+        "NetworkMode": network_mode(spec.network),
+        "ExtraHosts": _hosts(spec.network),
         "Mounts": [_mount(bind) for bind in spec.binds],
         "Tmpfs": dict(spec.tmpfs),
         "RestartPolicy": {"Name": spec.restart},

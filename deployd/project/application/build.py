@@ -72,7 +72,7 @@ def _flavor(field: Field, written: str, runtime: str, files: Callable[[], Collec
     if not_built is not None:
         if any(map(not_built.sources.fullmatch, files())):
             what = f"the build flavor `{written}` cannot be honoured: {not_built.why}"
-            field.wrong("not-supported", what, not_built.mend)
+            field.wrong("not-supported", what, not_built.hint)
         else:
             what = f"the build flavor `{written}` finds nothing to build from: the files are taken as they are"
             field.warn("not-honoured", what, "write `flavor: none`, which is the same without a make file")

@@ -48,7 +48,7 @@ INSTANCE_KEYS = (
     Key("mounts", "mapping", "folders that stay writable", "`{}`"),
     Key("timezone", "name of the TZ database", "the time by which crons are scheduled", "`UTC`"),
     Key("variables", "mapping of mappings", "by prefix: `env`, `php` and others", "`{}`"),
-    Key("firewall", "mapping: `outbound`", "outbound traffic is not filtered yet", treatment="warned", mend=FILTER),
+    Key("firewall", "mapping: `outbound`", "outbound traffic is not filtered yet", treatment="warned", hint=FILTER),
     Key("additional_hosts", "mapping of host name to IP address", "lines of the container's hosts file", "`{}`"),
 )
 _HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?", re.ASCII)

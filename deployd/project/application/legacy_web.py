@@ -23,7 +23,7 @@ LEGACY_KEYS = (
         "boolean",
         "files are never moved into another folder any more",
         treatment="warned",
-        mend="move the files in the build hook",
+        hint="move the files in the build hook",
     ),
 )
 _OLD = tuple(key.name for key in LEGACY_KEYS if key.treatment == "honoured")

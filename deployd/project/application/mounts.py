@@ -136,12 +136,12 @@ def _service(field: Field | None, targets: Targets) -> str | None:
         if targets.complete:
             storages = [item.name for item in targets.services.values() if item and item.kind in WITHOUT_CONTAINER]
             near = nearest(name, storages)
-            mend = (
+            hint = (
                 f"did you mean `{near}`?"
                 if near
                 else f"define it in {targets.dialect.file_of('services')} with a `type: network-storage:1.0`"
             )
-            field.wrong("no-such-service", f"there is no service `{shown(name)}`", mend)
+            field.wrong("no-such-service", f"there is no service `{shown(name)}`", hint)
         return None
     service = targets.services[name]
     if service is not None and service.kind not in WITHOUT_CONTAINER:

@@ -29,7 +29,7 @@ RUNTIME = Table(
             "mapping: `idekey`",
             "a second pool with Xdebug is not started",
             treatment="warned",
-            mend="list `xdebug` under `extensions`",
+            hint="list `xdebug` under `extensions`",
         ),
     ),
     noun="`runtime` of PHP",

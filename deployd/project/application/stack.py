@@ -61,8 +61,8 @@ def read_kind(fields: Fields) -> Kind | None:
         return None
     if field.raw.partition(":")[0] == COMPOSABLE:
         in_stack = EXAMPLE.replace(":", "@")
-        mend = f'write which runtime: `stack: {{runtimes: ["{in_stack}"]}}`, or a `type` such as `{EXAMPLE}`'
-        field.wrong("missing-key", "a composable image needs the key `stack`", mend)
+        hint = f'write which runtime: `stack: {{runtimes: ["{in_stack}"]}}`, or a `type` such as `{EXAMPLE}`'
+        field.wrong("missing-key", "a composable image needs the key `stack`", hint)
         return None
     found = read_type(field, VERSIONS, "no-such-runtime", "runtime")
     return found and Kind(*found)

@@ -17,8 +17,8 @@ SIZE_KEY = Key(
     "memory and CPUs as the operator's `sizes` say",
     "`AUTO`",
 )
-RESOURCES_KEY = Key("resources", "mapping", "memory and CPUs come from `size`", treatment="warned", mend=_LARGER)
-PROFILE_KEY = Key("container_profile", "string", "memory and CPUs come from `size`", treatment="warned", mend=_LARGER)
+RESOURCES_KEY = Key("resources", "mapping", "memory and CPUs come from `size`", treatment="warned", hint=_LARGER)
+PROFILE_KEY = Key("container_profile", "string", "memory and CPUs come from `size`", treatment="warned", hint=_LARGER)
 DISK = "Docker's volumes have no quota and share the disk of the host"
 DISK_MEND = "nothing to change here: leave room on the host"
 ACCESS = "who may do what is said by deployd's tokens and keys"

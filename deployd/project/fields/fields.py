@@ -50,26 +50,26 @@ class Field:
         """A scalar's text as written, else ""."""
         return self.node.text if isinstance(self.node, ScalarNode) else ""
 
-    def wrong(self, code: str, what: str, mend: str = "", *, related: tuple[Place, ...] = ()) -> None:
-        self.findings.error(code, self.node, what, mend, key=self.key, related=related)
+    def wrong(self, code: str, what: str, hint: str = "", *, related: tuple[Place, ...] = ()) -> None:
+        self.findings.error(code, self.node, what, hint, key=self.key, related=related)
 
-    def warn(self, code: str, what: str, mend: str = "", *, related: tuple[Place, ...] = ()) -> None:
-        self.findings.warn(code, self.node, what, mend, key=self.key, related=related)
+    def warn(self, code: str, what: str, hint: str = "", *, related: tuple[Place, ...] = ()) -> None:
+        self.findings.warn(code, self.node, what, hint, key=self.key, related=related)
 
-    def wrong_name(self, code: str, what: str, mend: str = "", *, related: tuple[Place, ...] = ()) -> None:
+    def wrong_name(self, code: str, what: str, hint: str = "", *, related: tuple[Place, ...] = ()) -> None:
         """Like `wrong`, about the key itself."""
-        self.findings.error(code, self.name or self.node, what, mend, key=self.key, related=related)
+        self.findings.error(code, self.name or self.node, what, hint, key=self.key, related=related)
 
-    def warn_name(self, code: str, what: str, mend: str = "") -> None:
-        self.findings.warn(code, self.name or self.node, what, mend, key=self.key)
+    def warn_name(self, code: str, what: str, hint: str = "") -> None:
+        self.findings.warn(code, self.name or self.node, what, hint, key=self.key)
 
     def text(self) -> str | None:
         if isinstance(self.node, ScalarNode) and isinstance(self.node.value, str):
             return self.node.value
-        mend = (
+        hint = (
             f'put it in quotes: "{shown(self.raw)}"' if self.raw else "write one text; `|` begins one of several lines"
         )
-        self._wrong_type("a string", mend)
+        self._wrong_type("a string", hint)
         return None
 
     def integer(self, least: int | None = None, most: int | None = None, unit: str = "") -> int | None:
@@ -168,11 +168,11 @@ class Field:
     def is_null(self) -> bool:
         return is_null(self.node)
 
-    def _wrong_type(self, expected: str, mend: str) -> None:
+    def _wrong_type(self, expected: str, hint: str) -> None:
         given = f"`{shown(self.raw)}` is {self.node.kind}" if self.raw else f"this is {self.node.kind}"
         if self.is_null():
             given = "but nothing is given"
-        self.wrong("wrong-type", f"{self._last()} must be {expected}, {given}", mend)
+        self.wrong("wrong-type", f"{self._last()} must be {expected}, {given}", hint)
 
     def _last(self) -> str:
         """The last key, as a sentence quotes it."""
@@ -213,13 +213,13 @@ class Fields:
         """Whether the key is there, null or not."""
         return name in self._fields
 
-    def require(self, name: str, mend: str = "") -> Field | None:
+    def require(self, name: str, hint: str = "") -> Field | None:
         field = self.get(name)
         if field is None:
             at: Node = self._fields[name].node if name in self._fields else (self.name or self.node)
             noun = self.table.noun or f"`{self.table.name}`"
             self.findings.error(
-                "missing-key", at, f"{noun} needs the key `{name}`", mend or f"add `{name}:`", key=under(self.key, name)
+                "missing-key", at, f"{noun} needs the key `{name}`", hint or f"add `{name}:`", key=under(self.key, name)
             )
         return field
 
@@ -260,12 +260,12 @@ class Fields:
             if key is None:
                 self._unknown(name, field)
             elif key.treatment == "refused" and not field.is_null():
-                field.wrong_name("not-supported", f"`{name}` cannot be honoured: {key.about}", key.mend)
+                field.wrong_name("not-supported", f"`{name}` cannot be honoured: {key.about}", key.hint)
             elif key.treatment == "warned" and not is_empty(field.node):
-                field.warn_name("not-honoured", f"`{name}` has no effect here: {key.about}", key.mend)
+                field.warn_name("not-honoured", f"`{name}` has no effect here: {key.about}", key.hint)
             elif key.treatment == "once" and not is_empty(field.node):
                 at, what = field.name or field.node, f"`{name}` is not enforced here: {key.about}"
-                self.findings.warn_once("not-honoured", at, what, key.mend, key=field.key)
+                self.findings.warn_once("not-honoured", at, what, key.hint, key=field.key)
 
     def _unknown(self, name: str, field: Field) -> None:
         name_node = field.name or field.node
@@ -281,5 +281,5 @@ class Fields:
             )
             return
         allowed = f"{noun} has {listed(self.table.names(), 'and')}" if self.table.names() else f"{noun} has no keys"
-        mend = f"did you mean `{near}`?" if near else allowed
-        self.findings.strict("unknown-key", name_node, f"{noun} has no key `{shown(name)}`", mend, key=field.key)
+        hint = f"did you mean `{near}`?" if near else allowed
+        self.findings.strict("unknown-key", name_node, f"{noun} has no key `{shown(name)}`", hint, key=field.key)

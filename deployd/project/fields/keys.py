@@ -24,7 +24,7 @@ class Key:
     """What it does, or why it is not honoured; the warning ends with it then."""
     default: str = ""
     treatment: Treatment = "honoured"
-    mend: str = ""
+    hint: str = ""
 
 
 @dataclass(frozen=True, slots=True)

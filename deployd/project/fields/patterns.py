@@ -44,12 +44,12 @@ def check_pattern(field: Field, pattern: str, *, of_key: bool) -> bool:
     problem = pattern_problem(pattern)
     if problem is None:
         return True
-    what, position, mend = problem
+    what, position, hint = problem
     if position is not None and node.length == len(pattern):  # written without escapes, so the caret can point into it
         place = Place(node.file, node.line, node.column + position)
-        field.findings.error("bad-pattern", place, what, mend, key=field.key)
+        field.findings.error("bad-pattern", place, what, hint, key=field.key)
     else:
-        say("bad-pattern", what, mend)
+        say("bad-pattern", what, hint)
     return False
 
 
@@ -66,7 +66,7 @@ def pattern_problem(pattern: str) -> tuple[str, int | None, str] | None:
         return (
             f"`{shown(pattern)}` is not a regular expression: {_in_words(error.msg)}",
             position,
-            _mend(pattern, error.msg),
+            _hint(pattern, error.msg),
         )
     except (RecursionError, OverflowError):
         return f"the regular expression `{shown(pattern)}` is nested too deep", None, "make it simpler"
@@ -133,11 +133,11 @@ def _in_words(message: str) -> str:
     return next((what for says, what, _ in _WORDS if says in message), message)
 
 
-def _mend(pattern: str, message: str) -> str:
+def _hint(pattern: str, message: str) -> str:
     if pattern.startswith("*."):
         return f"it looks like a pattern for file names: write `\\.{shown(pattern[2:])}$`"
     otherwise = "escape characters that are meant as themselves with a backslash"
-    return next((mend for says, _, mend in _WORDS if says in message), otherwise)
+    return next((hint for says, _, hint in _WORDS if says in message), otherwise)
 
 
 def _explodes(parsed: Any) -> bool:

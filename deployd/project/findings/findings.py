@@ -46,26 +46,26 @@ class Findings:
     """{runtime or kind of service: versions that the host has}: nothing else is advised. None: nobody knows."""
     _seen: set[tuple[str, Place, str]] = field(default_factory=set)
     _once: dict[str, tuple[str, Node, str, str]] = field(default_factory=dict)
-    """{what: (code, where, mend, key)} of what is said once, and only when nothing is wrong"""
+    """{what: (code, where, hint, key)} of what is said once, and only when nothing is wrong"""
 
-    def error(self, code: str, at: Node | Place, what: str, mend: str = "", **more: Unpack[More]) -> None:
-        self._add("error", code, at, what, mend, more)
+    def error(self, code: str, at: Node | Place, what: str, hint: str = "", **more: Unpack[More]) -> None:
+        self._add("error", code, at, what, hint, more)
 
-    def warn(self, code: str, at: Node | Place, what: str, mend: str = "", **more: Unpack[More]) -> None:
-        self._add("warning", code, at, what, mend, more)
+    def warn(self, code: str, at: Node | Place, what: str, hint: str = "", **more: Unpack[More]) -> None:
+        self._add("warning", code, at, what, hint, more)
 
-    def warn_once(self, code: str, at: Node, what: str, mend: str = "", *, key: str = "") -> None:
+    def warn_once(self, code: str, at: Node, what: str, hint: str = "", *, key: str = "") -> None:
         """A warning for the whole project, where it first shows; `tell_once` says it."""
-        self._once.setdefault(what, (code, at, mend, key))
+        self._once.setdefault(what, (code, at, hint, key))
 
     def tell_once(self) -> None:
         """Say what was noted for the whole project. Beside errors it would only be in the way."""
-        for what, (code, at, mend, key) in self._once.items():
-            self.warn(code, at, what, mend, key=key)
+        for what, (code, at, hint, key) in self._once.items():
+            self.warn(code, at, what, hint, key=key)
 
-    def strict(self, code: str, at: Node | Place, what: str, mend: str = "", *, key: str = "") -> None:
+    def strict(self, code: str, at: Node | Place, what: str, hint: str = "", *, key: str = "") -> None:
         """An error, but a warning for a project that asked for tolerance."""
-        self._add("warning" if self.tolerant else "error", code, at, what, mend, More(key=key))
+        self._add("warning" if self.tolerant else "error", code, at, what, hint, More(key=key))
 
     def has_errors(self) -> bool:
         return any(finding.severity == "error" for finding in self.found)
@@ -83,7 +83,7 @@ class Findings:
         self.found += [replace(finding, severity="warning") for finding in others.found]
 
     def _add(
-        self, severity: Literal["error", "warning"], code: str, at: Node | Place, what: str, mend: str, more: More,
+        self, severity: Literal["error", "warning"], code: str, at: Node | Place, what: str, hint: str, more: More,
     ) -> None:
         assert code in CODES, code
         place = at if isinstance(at, Place) else at.place
@@ -96,7 +96,7 @@ class Findings:
             raise Enough
         self._seen.add((code, place, what))
         more.setdefault("length", at.length if isinstance(at, Node) else 1)
-        self.found.append(Finding(severity, code, place, what, mend, excerpt=self._excerpt(place), **more))
+        self.found.append(Finding(severity, code, place, what, hint, excerpt=self._excerpt(place), **more))
 
     def _excerpt(self, place: Place) -> str:
         lines = self.lines.get(place.file, [])

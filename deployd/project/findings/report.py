@@ -47,7 +47,7 @@ def findings_as_json(findings: Sequence[Finding]) -> list[dict[str, Any]]:
             "length": finding.length,
             "key": finding.key,
             "what": finding.what,
-            "mend": finding.mend,
+            "hint": finding.hint,
             "excerpt": finding.excerpt,
             "related": [{"file": place.file, "line": place.line, "column": place.column} for place in finding.related],
         }
@@ -68,8 +68,8 @@ def _render(finding: Finding, colour: bool) -> list[str]:
         number = str(finding.place.line)
         lines.append(f"  {number} | {text}")
         lines.append(f"  {' ' * len(number)} | {paint if colour else ''}{caret}{_END if colour else ''}")
-    if finding.mend:
-        lines.append(f"  mend: {_clean(finding.mend)}")
+    if finding.hint:
+        lines.append(f"  hint: {_clean(finding.hint)}")
     for related in finding.related:
         lines.append(f"  {_DIM if colour else ''}see also {_clean(str(related))}{_END if colour else ''}")
     return lines

@@ -37,7 +37,7 @@ def listed(words: Iterable[str], last: str = "or") -> str:
 
 
 def guess(word: str, allowed: Iterable[str], otherwise: str = "write") -> str:
-    """The mend of a wrong word: `did you mean …?`, or what is allowed."""
+    """The hint for a wrong word: `did you mean …?`, or what is allowed."""
     words = list(allowed)
     near = nearest(word, words)
     if near is not None:

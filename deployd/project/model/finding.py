@@ -18,7 +18,7 @@ class Finding:
     place: Place
     what: str
     """One sentence without a full stop."""
-    mend: str = ""
+    hint: str = ""
     key: str = ""
     """Dotted path of the key: `applications.shop.hooks.deploy`."""
     excerpt: str = ""

@@ -51,7 +51,7 @@ class FlavorNotBuilt:
     """A build flavor whose program is not run: refused where that program would find something to build."""
 
     why: str
-    mend: str
+    hint: str
     sources: re.Pattern[str]
     """Names of files in the application's root from which it builds; without one it takes the files as they are."""
 

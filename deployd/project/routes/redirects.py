@@ -106,8 +106,8 @@ def _redirect(path: str, entry: Field, fields: Fields, outer: int) -> PathRedire
         assert suffix_field is not None
         suffix_field.wrong_name("not-together", "`append_suffix` has no meaning with `prefix: false`", "remove it")
     if to_field is not None and to is not None and not _leads_somewhere(to, regexp):
-        mend = "begin with `https://` or a slash, without spaces"
-        to_field.wrong("bad-url", f"`{shown(to)}` is neither a URL nor a path", mend)
+        hint = "begin with `https://` or a slash, without spaces"
+        to_field.wrong("bad-url", f"`{shown(to)}` is neither a URL nor a path", hint)
     if to_field is not None and to is not None:
         _check_length(to_field, to)
     code = _code(fields.get("code"))

@@ -27,7 +27,7 @@ CONFIGURATION = Table(
             "boolean",
             "passwords stay as they were made",
             treatment="warned",
-            mend="remove it",
+            hint="remove it",
         ),
     ),
     noun="`configuration` of mysql",

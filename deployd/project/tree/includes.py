@@ -197,8 +197,8 @@ class Includes:
 
     def _load(self, node: TagNode, path: str, data: bytes, chain: tuple[str, ...]) -> Node:
         if path in chain or path == node.file:
-            what, mend = f"`{shown(path)}` includes itself", "remove this `!include`, or name another file"
-            self.findings.error("include-cycle", node, what, mend)
+            what, hint = f"`{shown(path)}` includes itself", "remove this `!include`, or name another file"
+            self.findings.error("include-cycle", node, what, hint)
             return _nothing(node)
         if len(chain) >= DEEPEST_INCLUDE:
             self.findings.error(

@@ -25,7 +25,7 @@ class TreeLimits:
     def too_many_files(self, where: str = "") -> TreeTooLarge:
         return TreeTooLarge(
             f"the commit has more than {self.files:,} files and folders", where=where,
-            mend="take out what a build makes anew (dependencies, generated files);"
+            hint="take out what a build makes anew (dependencies, generated files);"
                  " the operator can raise `limits.tree_files`",
         )
 
@@ -40,5 +40,5 @@ class TreeLimits:
             raise TreeTooLarge(
                 f"the files of the commit have {megabytes(size_bytes):,.0f} MB,"
                 f" at most {megabytes(self.size_bytes):,.0f} MB can be deployed", where=where,
-                mend="keep large files in a mount; the operator can raise `limits.tree_mb`",
+                hint="keep large files in a mount; the operator can raise `limits.tree_mb`",
             )

@@ -38,8 +38,8 @@ def load_yaml(text: str, file: str, findings: Findings) -> Node | None:
     except _Refused:
         return None
     except yaml.YAMLError as error:
-        place, what, mend = explain_problem(error, file, findings.lines[file])
-        findings.error(code_of(error), place, what, mend)
+        place, what, hint = explain_problem(error, file, findings.lines[file])
+        findings.error(code_of(error), place, what, hint)
         return None
     return None if composer.failed else composer.root or ScalarNode(file, 1, 1, 1)
 
@@ -247,8 +247,8 @@ class _Composer:
         self.failed = True
         return node
 
-    def _refuse(self, code: str, at: Any, what: str, mend: str) -> None:
+    def _refuse(self, code: str, at: Any, what: str, hint: str) -> None:
         place = at.place if isinstance(at, Node) else Place(self.file, at.start_mark.line + 1, at.start_mark.column + 1)
         length = at.length if isinstance(at, Node) else max(1, at.end_mark.column - at.start_mark.column)
-        self.findings.error(code, place, what, mend, length=length)
+        self.findings.error(code, place, what, hint, length=length)
         raise _Refused

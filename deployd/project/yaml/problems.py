@@ -99,7 +99,7 @@ def explain_problem(error: yaml.YAMLError, file: str, lines: list[str]) -> tuple
         character = line[mark.column : mark.column + 1]
         named = "a backtick" if character == "`" else f"`{character}`"
         return place, f"a value cannot begin with {named}", "put the value in quotes"
-    for says, what, mend in _WORDS:
+    for says, what, hint in _WORDS:
         if says in problem:
-            return place, what, mend
+            return place, what, hint
     return place, f"this is not YAML: {problem}", "compare the line with its neighbours"

@@ -29,5 +29,5 @@ async def why_not_running(host: Host, app: Application, container: str, who: str
     times = f" (started anew {seen.restarts} times)" if seen is not None and seen.restarts else ""
     return NotRunning(
         f"{who} could not be run: its container does not stay up{times}", where=error.where, evidence=tuple(lines),
-        mend="its output is above: mostly its memory is full, or its start command ends it",
+        hint="its output is above: mostly its memory is full, or its start command ends it",
     )

@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 
 import aiohttp
 
+from deployd.engine.observed import ContainerSeen
 from deployd.project.model import Application
-from deployd.release.answers.not_answering import NO_ANSWER, not_answering
+from deployd.release.answers.not_answering import NO_ANSWER, Silence, not_answering
 from deployd.release.answers.steadiness import ENDED_IN_VAIN, Steadiness
 from deployd.release.applications.needed import is_needed, scripts_of, wanted_socket
-from deployd.release.applications.starts import Starts, read_starts
+from deployd.release.applications.start_records import Starts, read_starts
 from deployd.release.applications.web_server import WEB_PORT
 from deployd.release.ports import Host
 from deployd.release.release import Release
@@ -56,26 +57,26 @@ async def wait_until_answering(release: Release, host: Host, app: Application, l
     what = f"{app.name} answered, and did not go on to do so" if has_answered else (
         f"{app.name} does not answer" + (f" after {seconds:.0f} s" if seconds >= 1 else "")
     )
-    raise await not_answering(release, host, app, what, probe.seen, probe.starts, has_answered=has_answered)
+    raise await not_answering(release, host, app, Silence(what, probe.seen, probe.starts, has_answered))
 
 
 @dataclass
 class _Probe:
-    """Looks at one application until they are enough. Docker is asked once as long as all is well, then the kernel."""
+    """Looks at one application until they are enough. Once all is well, only the kernel is asked."""
 
     release: Release
     host: Host
     app: Application
     session: aiohttp.ClientSession
-    asked_docker_at: float
+    asked_engine_at: float
     steady: Steadiness = field(default_factory=Steadiness)
     starts: Starts | None = None
     seen: str = "no connection"
     """What is wrong; empty when the application answered."""
     address: str | None = None
     """Of its web container."""
-    first: int | None = None
-    """The first process of its own container, as the host counts."""
+    own: ContainerSeen | None = None
+    """Its own container, when it was last seen to run."""
 
     async def is_enough(self) -> bool:
         self.address = self.address or await self._find_address()
@@ -83,7 +84,7 @@ class _Probe:
             self.seen = NO_ANSWER   # when the time is over while it is asked
             self.seen = await _ask(self.session, self.address)
         if self.seen:
-            self.address = self.first = None
+            self.address = self.own = None
         elif not is_needed(self.app):
             return True   # nothing but files
         scripts = scripts_of(self.release, self.host, self.app.name)
@@ -99,9 +100,9 @@ class _Probe:
         if self.steady.is_in_vain(self.starts):
             return True
         now = asyncio.get_running_loop().time()
-        if not is_needed(self.app) or now - self.asked_docker_at < LOOK_SECONDS:
+        if not is_needed(self.app) or now - self.asked_engine_at < LOOK_SECONDS:
             return False
-        self.asked_docker_at = now   # also of a container whose script writes nothing down
+        self.asked_engine_at = now   # also of a container whose script writes nothing down
         own = await self.host.engine.container(self._name("app"))
         return own is not None and own.restarts >= ENDED_IN_VAIN
 
@@ -114,18 +115,18 @@ class _Probe:
 
     async def _is_up(self) -> bool:
         """Whether its own container runs, and is not just started again."""
-        is_known = self.first is not None and (self.starts is None or self.starts.begun == self.steady.begun)
-        if is_known and self.first is not None and await self.host.engine.is_alive(self.first):
+        is_known = self.starts is None or self.starts.begun == self.steady.begun
+        if is_known and self.own is not None and await self.host.engine.is_alive(self.own):
             return True
-        # Also when the kernel shows no such process: a daemon in a container of its own sees none of Docker's.
+        # Also when the kernel shows no such process: a daemon in a container of its own sees none of others.
         own = await self.host.engine.container(self._name("app"))
-        self.first = own.pid if own is not None and own.running else None
-        return self.first is not None
+        self.own = own if own is not None and own.running and own.has_process else None
+        return self.own is not None
 
     async def _listens_itself(self) -> bool:
-        if self.first is None or self.starts is None or not self.starts.runs:
+        if self.own is None or self.starts is None or not self.starts.runs:
             return False
-        return await self.host.engine.listens_itself(self.first, self.starts.pid, wanted_socket(self.app))
+        return await self.host.engine.listens_itself(self.own, self.starts.pid, wanted_socket(self.app))
 
     def _age(self) -> float:
         return self.host.clock.now().timestamp() - self.starts.written_at if self.starts is not None else 0.0

@@ -42,7 +42,7 @@ async def refuse_errors(release: Release, host: Host, routes: RouteSet) -> None:
         raise AnswersWithError(
             "; ".join(f"{visit.url} would answer {visit.answer}" for visit in wrong)
             + f", and `answer: success` is set for {release.branch}",
-            evidence=wrong[0].lines, mend=usually(wrong[0]),
+            evidence=wrong[0].lines, hint=usually(wrong[0]),
         )
 
 

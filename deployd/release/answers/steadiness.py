@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from deployd.release.applications.starts import Starts
+from deployd.release.applications.start_records import Starts
 
 ANSWERS, SHORT_WHILE_SECONDS = 3, 0.03
 """So many answers in a row, over so long a while."""

@@ -15,7 +15,7 @@ import aiohttp
 
 from deployd.release.answers.page_text import MOST_BYTES, first_lines
 from deployd.release.answers.visit_words import Visit
-from deployd.release.together import together
+from deployd.release.parallel import in_parallel
 from deployd.router.table import Route, RouteSet
 from deployd.settings import RouterSettings
 
@@ -49,7 +49,7 @@ async def _visit(
         timeout=aiohttp.ClientTimeout(total=limit_seconds), auto_decompress=False,
         cookie_jar=aiohttp.DummyCookieJar(), headers=HEADERS,
     ) as session:
-        return tuple(await together(
+        return tuple(await in_parallel(
             _ask(session, route, settings, straight=straight or route.tls.client_authentication == "require")
             for route in asked(routes.routes)
         ))

@@ -5,7 +5,7 @@
              │  └ app container      runtime, the same slug and mounts, in the web container's network
              └ worker containers     one for each worker
 
-Nothing here touches Docker or the disk; `deploy.py` does, with what it finds here.
+Nothing here touches an engine or the disk; `start.py` does, with what it finds here.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from deployd.engine.names import Names
-from deployd.engine.specs import Bind, ContainerSpec
+from deployd.engine.script import SCRIPTS_FOLDER
+from deployd.engine.specs import Bind, ContainerSpec, Network, NetworkMode, NetworkOf
 from deployd.environment.platform import APP_FOLDER
 from deployd.ids import ActivityId
 from deployd.project.model import Application, Instance
@@ -28,7 +28,6 @@ from deployd.units import MEGABYTE
 
 RUN_FOLDER = "/run/app"
 CONFIG_FOLDER = "/etc/deployd"
-SCRIPTS_FOLDER = "/run/deployd/scripts"
 BODIES_MB = 768
 """Of the bodies of requests that nginx reads before the application gets them: three of the largest at once. A further
 one is answered 500."""
@@ -72,7 +71,7 @@ class InstanceParts:
 
     @property
     def user(self) -> str:
-        """As Docker wants it."""
+        """`uid:gid`"""
         return f"{self.uid}:{self.uid}"
 
     @property
@@ -82,7 +81,7 @@ class InstanceParts:
 
 
 def mount_binds(parts: InstanceParts) -> tuple[Bind, ...]:
-    """The read-write folders of an instance, in the order in which Docker may mount them."""
+    """The read-write folders of an instance, in the order in which they may be mounted."""
     pairs = zip(parts.mounts, ordered(parts.instance), strict=True)
     return tuple(Bind(str(place), f"{APP_FOLDER}/{mount.path}") for place, mount in pairs)
 
@@ -94,16 +93,16 @@ def app_container(parts: InstanceParts) -> ContainerSpec:
     """
     web = parts.names.container(parts.activity, "web", parts.app.name)
     socket = Bind(str(parts.sockets), RUN_FOLDER)
-    return _instance_container(parts, "app", parts.app.name, {"network": f"container:{web}"}, (socket,))
+    return _instance_container(parts, "app", parts.app.name, NetworkOf(web), (socket,))
 
 
 def worker_container(parts: InstanceParts) -> ContainerSpec:
-    network = {"network": parts.names.network, "links": parts.links, "hosts": parts.hosts}
+    network = Network(parts.names.network, links=parts.links, hosts=parts.hosts)
     return _instance_container(parts, "worker", parts.instance_name, network, ())
 
 
 def _instance_container(
-    parts: InstanceParts, role: str, part: str, network: dict[str, Any], more: tuple[Bind, ...],
+    parts: InstanceParts, role: str, part: str, network: NetworkMode, more: tuple[Bind, ...],
 ) -> ContainerSpec:
     return ContainerSpec(
         name=parts.names.container(parts.activity, role, part),
@@ -114,7 +113,7 @@ def _instance_container(
         environment=parts.environment,
         user=parts.user,
         working_folder=APP_FOLDER,
-        **network,
+        network=network,
         binds=(
             Bind(str(parts.slug), APP_FOLDER, read_only=True),
             Bind(str(parts.configuration), CONFIG_FOLDER, read_only=True),
@@ -148,11 +147,10 @@ def web_container(parts: InstanceParts, image: str, configuration: Path, address
         entrypoint=(),
         command=("nginx", "-e", "stderr", "-c", f"{CONFIG_FOLDER}/nginx.conf", "-g", "daemon off;"),
         user=parts.user,
-        network=parts.names.network,
-        address=address,
-        aliases=(parts.names.alias(parts.activity, parts.app.name),),
-        links=parts.links,
-        hosts=parts.hosts,
+        network=Network(
+            parts.names.network, address, aliases=(parts.names.alias(parts.activity, parts.app.name),),
+            links=parts.links, hosts=parts.hosts,
+        ),
         binds=(
             Bind(str(parts.slug), APP_FOLDER, read_only=True),
             Bind(str(configuration), CONFIG_FOLDER, read_only=True),

@@ -70,7 +70,7 @@ def environment_error(lines: Iterable[str], root: str, before: str) -> Environme
     return EnvironmentFileFailed(
         f"{NAME} ended the shell with status {found.status}, and {before} was never begun",
         where=f"{path}:{found.line}" if found.line else path, evidence=found.evidence,
-        mend="it is read by sh, which is dash here and not bash: it has no arrays, `[[ ]]` or `source`; and no `exit`,"
+        hint="it is read by sh, which is dash here and not bash: it has no arrays, `[[ ]]` or `source`; and no `exit`,"
              " no unset variable after `set -u` and no failure after `set -e` may end the shell that reads it",
     )
 

@@ -11,7 +11,8 @@ from typing import ClassVar
 from deployd.activity.log import Tell
 from deployd.confined.trash import move_to_trash
 from deployd.engine.errors import ScriptLost, ScriptOverran
-from deployd.engine.script import age_seconds, end, follow, prepare, start_or_attach
+from deployd.engine.script import age_seconds, prepare
+from deployd.engine.script_runner import ScriptRunner
 from deployd.environment.platform import APP_FOLDER
 from deployd.errors import DeployError
 from deployd.project.model import Application, Hook
@@ -20,7 +21,7 @@ from deployd.release.applications.environment_file import environment_error
 from deployd.release.applications.needed import scripts_of
 from deployd.release.applications.start_script import hook_script
 from deployd.release.images_missing import instead_of
-from deployd.release.out_of_memory import memory_full, mend_memory
+from deployd.release.out_of_memory import hint_memory, memory_full
 from deployd.release.ports import Host
 from deployd.release.release import Release
 
@@ -49,6 +50,7 @@ async def run_hook(
         HookOverran: It took longer than `hook_limit_seconds`.
     """
     container = release.container("app", app.name)
+    runner = ScriptRunner(host.engine, container, release.user)
     script = await asyncio.to_thread(
         prepare, scripts_of(release, host, app.name), script_name(release, app.name, name),
         hook_script(hook.script), group=release.version.uid,
@@ -63,16 +65,16 @@ async def run_hook(
 
     who, where = f"the {name.replace('_', '-')} hook of {app.name}", f"{hook.place.file}:{hook.place.line}"
     try:
-        await start_or_attach(host.engine, container, script, user=release.user, working_folder=APP_FOLDER)
+        await runner.start_or_attach(script, working_folder=APP_FOLDER)
     except REFUSED as error:
         raise await why_not_running(host, app, container, who, error) from error
     limit = host.settings.hook_limit_seconds
     try:
-        status = await follow(script, on_line, host.engine, container, user=release.user, limit_seconds=limit)
+        status = await runner.follow(script, on_line, limit_seconds=limit)
     except ScriptOverran:
         raise HookOverran(
             f"{who} was still running after {limit} s and was ended", where=where, evidence=tuple(recent),
-            mend="see what it waits for, or raise `hook_limit_seconds` in the operator's settings",
+            hint="see what it waits for, or raise `hook_limit_seconds` in the operator's settings",
         ) from None
     except ScriptLost as error:
         error.what, error.where = f"{who} was ended from outside: it left no exit status", where
@@ -80,14 +82,14 @@ async def run_hook(
     seconds = await asyncio.to_thread(age_seconds, script)   # it may have begun before the daemon did
     if status != 0:
         if failed := environment_error(recent, app.root, who):
-            raise HookFailed(failed.what, where=failed.where, evidence=failed.evidence, mend=failed.mend)
+            raise HookFailed(failed.what, where=failed.where, evidence=failed.evidence, hint=failed.hint)
         full = await memory_full(host, container, status, host.settings.size(app.web.instance.size).memory_mb)
-        mend = "make what failed repeatable, or undo it by hand, and push again"
+        hint = "make what failed repeatable, or undo it by hand, and push again"
         raise HookFailed(
             f"{who} ended with exit code {status} after {seconds:.0f} s{full}{instead_of(host.catalogue, app)}",
             where=where,
             evidence=tuple(recent),
-            mend=mend_memory(mend, full, "`size` of the application"),
+            hint=hint_memory(hint, full, "`size` of the application"),
         )
     tell.line(f"{name.replace('_', '-')} hook ended after {seconds:.1f} s", app=app.name)
 
@@ -95,7 +97,7 @@ async def run_hook(
 async def end_hook(release: Release, host: Host, app: str, name: str) -> None:
     """End a hook that still runs; none running is fine."""
     folder = scripts_of(release, host, app) / script_name(release, app, name)
-    await end(host.engine, release.container("app", app), folder, user=release.user)
+    await ScriptRunner(host.engine, release.container("app", app), release.user).end(folder)
 
 
 def script_name(release: Release, app: str, hook: str) -> str:

@@ -14,21 +14,27 @@ from pathlib import Path
 
 from deployd.confined.beneath import open_folder
 from deployd.engine.observed import ContainerSeen
-from deployd.environment.platform import About, Surroundings, run_config_json, runtime_environment
+from deployd.engine.script import SCRIPTS_FOLDER
+from deployd.environment.platform import (
+    About,
+    Surroundings,
+    merged_environment,
+    run_config_json,
+    runtime_environment,
+)
 from deployd.environment.relationships import Address, Connection, Related
 from deployd.environment.routes import routes_of
 from deployd.environment.variables import variables_of
 from deployd.project.model import Application, Instance, ProjectConfig, Relationship
-from deployd.release.applications.containers import SCRIPTS_FOLDER, InstanceParts
+from deployd.release.applications.containers import InstanceParts
 from deployd.release.applications.kernel_limits import refuse_too_large
 from deployd.release.applications.own_hosts import own_hosts
-from deployd.release.applications.process_environment import merged_environment
+from deployd.release.applications.start_records import lay_out_starts
 from deployd.release.applications.start_script import start_script
-from deployd.release.applications.starts import lay_out_starts
 from deployd.release.applications.web_server import WEB_PORT
+from deployd.release.configuration_files import write_files
 from deployd.release.data.volumes import mount_places, stage_mounts
 from deployd.release.digests import digest
-from deployd.release.files import write_files
 from deployd.release.identity import FOLDER as IDENTITY
 from deployd.release.identity import ensure_identity
 from deployd.release.ports import Host
@@ -165,7 +171,7 @@ async def _address_of(release: Release, host: Host, seen: ContainerSeen | None, 
     """Where something is found, once the deployment is live."""
     network = release.names.network
     if seen is None or network not in seen.own_addresses:
-        # It was made when Docker gave all addresses; what replaces it gets one that it keeps.
+        # It was made when the engine gave all addresses; what replaces it gets one that it keeps.
         seen = await host.engine.container(release.names.next_service(target, release.id)) or seen
     if seen is None:
         return ""

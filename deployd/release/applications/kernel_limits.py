@@ -43,8 +43,8 @@ class TooLargeToStart(DeployError):
 
     code: ClassVar[str] = "too-large-to-start"
 
-    def __init__(self, what: str, place: Place, mend: str) -> None:
-        super().__init__(what, where=str(place), mend=mend)
+    def __init__(self, what: str, place: Place, hint: str) -> None:
+        super().__init__(what, where=str(place), hint=hint)
         self.place = place
 
 

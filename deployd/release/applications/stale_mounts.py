@@ -1,18 +1,21 @@
-"""Containers that Docker started before their slug was mounted: they see an empty folder at /app, and always will.
+"""Containers that the engine started before their slug was mounted: they see an empty folder at /app, and always will.
 
-After a power cut Docker starts containers by itself, in any order and before the daemon is there. What a container
+After a power cut the engine starts containers by itself, in any order and before the daemon is there. What a container
 sees was decided when it was started; the kernel is asked, because a mount that is there now proves nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 
 import structlog
 
 from deployd.engine.names import ROLE
 from deployd.engine.observed import ContainerSeen
+from deployd.environment.platform import APP_FOLDER
 from deployd.release.ports import Host
+from deployd.slugs.mount import FILE_SYSTEM
 
 log = structlog.get_logger()
 
@@ -37,4 +40,6 @@ async def end_without_slug(host: Host, containers: Iterable[ContainerSeen]) -> b
 
 async def _sees_slug(host: Host, name: str) -> bool:
     seen = await host.engine.container(name)
-    return seen is None or seen.pid is None or await host.slugs.is_seen_by(seen.pid)
+    if seen is None or not seen.has_process or await host.engine.has_mounted(seen, Path(APP_FOLDER), FILE_SYSTEM):
+        return True
+    return not await host.engine.is_alive(seen)   # then it needs none

@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
-from deployd.activity.log import Tell
-from deployd.engine.names import DIGEST
-from deployd.engine.specs import ContainerSpec
+from deployd.engine.names import DIGEST, with_digest
+from deployd.engine.specs import ContainerSpec, RunAs
 from deployd.environment.platform import APP_FOLDER
 from deployd.errors import DeployError
 from deployd.project.model import Application, Instance, ProjectConfig, Worker
 from deployd.release.answers.not_running import REFUSED, why_not_running
-from deployd.release.applications.addresses import fixed_addresses
 from deployd.release.applications.containers import app_container, web_container, worker_container
 from deployd.release.applications.environment_file import environment_error
 from deployd.release.applications.instances import Described, describe_instance, lay_out
 from deployd.release.applications.start_script import hook_script
 from deployd.release.applications.web_server import web_server_files
-from deployd.release.digests import digest
-from deployd.release.files import write_files
-from deployd.release.gone import ensure_gone, where_it_is_kept
+from deployd.release.configuration_files import write_files
+from deployd.release.container_removal import ensure_gone, where_it_is_kept
+from deployd.release.digests import container_text, digest
+from deployd.release.network import fixed_addresses
+from deployd.release.parallel import in_parallel
 from deployd.release.ports import Host
 from deployd.release.release import Release
-from deployd.release.together import together
 from deployd.release.version import worker_part
 
 
@@ -50,6 +49,15 @@ def web_name(release: Release, app: Application) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class WebServer:
+    """What the web container of an application has of its own."""
+
+    image: str
+    address: str = ""
+    """That it keeps; none when it is only compared."""
+
+
+@dataclass(frozen=True, slots=True)
 class Made:
     """What the two containers of an application are made of."""
 
@@ -61,38 +69,38 @@ class Made:
 
 
 async def made_of(
-    release: Release, host: Host, config: ProjectConfig, app: Application, web_image: str, address: str,
+    release: Release, host: Host, config: ProjectConfig, app: Application, server: WebServer,
 ) -> Made:
     """Changes nothing. The label DIGEST of both containers stands for all that they see and can be told apart by."""
     described = await describe_instance(release, host, config, app, app.web.instance, app.name)
     home = release.home(app.name)
     folder = host.places.version(release.environment, home) / f"{app.name}-web"
     files = web_server_files(app, trusted=host.settings.network_pool)
-    web, own = web_container(described.parts, web_image, folder, address), app_container(described.parts)
-    seen = digest([described.seen, files, repr(replace(web, address=None)), repr(own)])
-    web, own = (replace(spec, labels={**spec.labels, DIGEST: seen}) for spec in (web, own))
+    web = web_container(described.parts, server.image, folder, server.address)
+    own = app_container(described.parts)
+    seen = digest([described.seen, files, container_text(web), container_text(own)])
+    web, own = (replace(spec, labels=with_digest(spec.labels, seen)) for spec in (web, own))
     return Made(described, web, own, folder, files)
 
 
 async def start_app(
-    release: Release, host: Host, config: ProjectConfig, app: Application, web_image: str, address: str, *,
+    release: Release, host: Host, config: ProjectConfig, app: Application, server: WebServer, *,
     only_make: bool = False,
 ) -> tuple[str, str]:
     """Mount the slug of an application and start its web and app containers. Gives their names.
 
     Args:
-        address: That the web container keeps.
         only_make: The app container is made and not started.
 
     Raises:
         WebServerEnded: Its nginx ended at once.
         PostStartFailed: Its `post_start` did.
     """
-    made = await made_of(release, host, config, app, web_image, address)
+    made = await made_of(release, host, config, app, server)
     web, own = made.web, made.own
     await lay_out(release, host, made.described)
     await write_files(made.web_folder, made.web_files)
-    await together(host.engine.create(spec) for spec in (web, own))
+    await in_parallel(host.engine.create(spec) for spec in (web, own))
     await host.engine.ensure_container(web)
     if only_make:
         return web.name, own.name
@@ -114,7 +122,7 @@ async def start_worker(
     part = worker_part(app.name, worker.name)
     described = await describe_instance(release, host, config, app, worker.instance, part)
     spec = worker_container(described.parts)
-    spec = replace(spec, labels={**spec.labels, DIGEST: digest([described.seen, repr(spec)])})
+    spec = replace(spec, labels=with_digest(spec.labels, digest([described.seen, container_text(spec)])))
     if release.home(part) != release.id:
         there = await host.engine.container(spec.name)
         if there is not None and there.labels.get(DIGEST) != spec.labels[DIGEST]:
@@ -144,7 +152,7 @@ async def _start_beside(
         raise WebServerEnded(
             f"the web server of {app.name} ended as soon as it was started",
             where=str(app.web.place), evidence=tuple(await host.engine.last_lines(web.name, 10)),
-            mend="its lines are above: mostly it is a rule in `web.locations` that nginx does not take; "
+            hint="its lines are above: mostly it is a rule in `web.locations` that nginx does not take; "
                  f"{where_it_is_kept(release, app.name)} shows all of them",
         ) from error
 
@@ -158,8 +166,8 @@ async def _run_post_start(
     who = f"the post_start command of {part}"
     try:
         ended = await host.engine.execute(
-            container.name, ("/bin/sh", "-c", hook_script(command)), user=container.user, working_folder=APP_FOLDER,
-            limit_seconds=POST_START_SECONDS,
+            container.name, ("/bin/sh", "-c", hook_script(command)),
+            RunAs(container.user, working_folder=APP_FOLDER), limit_seconds=POST_START_SECONDS,
         )
     except REFUSED as error:
         raise await why_not_running(host, app, container.name, who, error) from error
@@ -167,16 +175,17 @@ async def _run_post_start(
         lines = (ended.stdout + ended.stderr).decode(errors="replace").splitlines()[-20:]
         raise environment_error(lines, app.root, who) or PostStartFailed(
             f"{who} ended with exit code {ended.status}", where=where, evidence=tuple(lines),
-            mend="mend the command, or let it end with 0 when what it waits for may come later",
+            hint="mend the command, or let it end with 0 when what it waits for may come later",
         )
 
 
-async def web_image_and_addresses(
-    release: Release, host: Host, tell: Tell, config: ProjectConfig,
-) -> tuple[str, dict[str, str]]:
-    """The image of web containers, and the address that each keeps, by its name."""
-    addresses = await fixed_addresses(release, host, [web_name(release, app) for app in config.applications])
-    return await host.images.ensure(host.catalogue.web, tell.line), addresses
+async def web_servers(
+    release: Release, host: Host, image: str, apps: Iterable[Application],
+) -> dict[str, WebServer]:
+    """{application: its web server} of all that are made side by side."""
+    containers = {app.name: web_name(release, app) for app in apps}
+    addresses = await fixed_addresses(release, host, list(containers.values()))
+    return {app: WebServer(image, addresses[container]) for app, container in containers.items()}
 
 
 def in_order_of_need(config: ProjectConfig) -> list[Application]:

@@ -1,15 +1,15 @@
 """The shell scripts that start an instance and that run its hooks. Pure.
 
 Hooks and commands run in dash in the application's root, with `.environment` sourced (configuration format 7.2, 8.4).
-What becomes of the start command is written down as it happens (`starts.py`), because an orphan that a start command
-left behind listens and answers as well as a server that will stay.
+What becomes of the start command is written down as it happens (`start_records.py`), because an orphan that a start
+command left behind listens and answers as well as a server that will stay.
 """
 
 from __future__ import annotations
 
 from deployd.environment.platform import APP_FOLDER
 from deployd.project.model import Commands
-from deployd.release.applications.starts import ENDED, ENVIRONMENT_FAILED, RUNNING, STARTS_FILE, WAITING
+from deployd.release.applications.start_records import ENDED, ENVIRONMENT_FAILED, RUNNING, STARTS_FILE, WAITING
 
 ENVIRONMENT_ENDED = "deployd: .environment ended the shell with status"
 """Dash ends in a file that it sources for a syntax error, an unset variable after `set -u`, `exit`; it says the line of

@@ -5,19 +5,18 @@ A database is a service that starts from whatever a power cut leaves of its file
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from deployd.engine.names import MADE_BY
 from deployd.errors import DeployError
 from deployd.release.configuration import read_config
-from deployd.release.data.volume_copy import copy_back, copy_out, end_copying
+from deployd.release.data.volume_copy import VolumeCopy, copy_back, copy_out, end_copying
 from deployd.release.images_missing import NO_CONTAINER
+from deployd.release.parallel import in_parallel
 from deployd.release.ports import Host
 from deployd.release.release import Release
-from deployd.release.together import together
 from deployd.services.families import family_of
 from deployd.services.family import READY_MARK, Parts
 from deployd.units import MEGABYTE
@@ -46,7 +45,7 @@ async def databases_before(release: Release, host: Host) -> tuple[Database, ...]
         if service.kind in NO_CONTAINER:
             continue
         parts = family_of(service).parts(service, memory_mb=host.settings.size(service.size).memory_mb)
-        made_now = {**names.labels("volume", service.name), MADE_BY: str(release.id)}
+        made_now = names.labels("volume", service.name, made_by=release.id)
         if parts.crash_safe and parts.volume_path and not await host.engine.volumes(made_now):
             found.append(Database(
                 service.name, names.service(service.name), names.volume(service.name), images[service.name], parts,
@@ -60,15 +59,14 @@ async def copy_files(release: Release, host: Host, databases: tuple[Database, ..
     Raises:
         DeployError: There is too little room, or one does not let itself be copied; all go on.
     """
-    await together(_settle(host, database) for database in databases)
+    await in_parallel(_settle(host, database) for database in databases)
     try:
         await copy_out(
-            release, host, _volumes(databases), databases[0].image, folder,
-            keep_free_bytes=host.settings.min_free_disk_mb * MEGABYTE, limit_seconds=COPY_SECONDS,
+            release, host, _copy(databases, folder), keep_free_bytes=host.settings.min_free_disk_mb * MEGABYTE,
             still=host.engine.paused([database.container for database in databases], PAUSE_SECONDS),
         )
     finally:
-        await together(_ask_soon(host, database.container) for database in databases)
+        await in_parallel(_ask_soon(host, database.container) for database in databases)
 
 
 async def replace_files(release: Release, host: Host, databases: tuple[Database, ...], folder: Path) -> None:
@@ -77,17 +75,18 @@ async def replace_files(release: Release, host: Host, databases: tuple[Database,
     Raises:
         DeployError: One has not all of its files, or does not start from them.
     """
-    await together(host.engine.stop(database.container, 0) for database in databases)   # what it would still write goes
-    await copy_back(release, host, _volumes(databases), databases[0].image, folder, limit_seconds=COPY_SECONDS)
-    await together(host.engine.start(database.container) for database in databases)
-    await together(host.engine.wait_until_healthy(database.container, READY_SECONDS) for database in databases)
+    # What they would still write goes.
+    await in_parallel(host.engine.stop(database.container, 0) for database in databases)
+    await copy_back(release, host, _copy(databases, folder))
+    await in_parallel(host.engine.start(database.container) for database in databases)
+    await in_parallel(host.engine.wait_until_healthy(database.container, READY_SECONDS) for database in databases)
 
 
 async def end_half_copied(release: Release, host: Host, databases: Iterable[Database]) -> None:
     """End what a daemon before us began to copy, and let the databases go on."""
     await end_copying(release, host)
-    await together(host.engine.ensure_going_on(database.container) for database in databases)
-    await together(_ask_soon(host, database.container) for database in databases)
+    await in_parallel(host.engine.ensure_going_on(database.container) for database in databases)
+    await in_parallel(_ask_soon(host, database.container) for database in databases)
 
 
 async def _settle(host: Host, database: Database) -> None:
@@ -101,12 +100,13 @@ async def _settle(host: Host, database: Database) -> None:
 
 
 async def _ask_soon(host: Host, container: str) -> None:
-    """Docker calls unhealthy what stood still for long, until it has asked again: let it ask each second."""
+    """What stood still for long is called unhealthy until it was asked again: let it be asked each second."""
     with suppress(DeployError):
         seen = await host.engine.container(container)
         if seen is not None and seen.health == "unhealthy":
             await host.engine.execute(container, ("rm", "-f", READY_MARK))
 
 
-def _volumes(databases: Iterable[Database]) -> Mapping[str, str]:
-    return {database.name: database.volume for database in databases}
+def _copy(databases: tuple[Database, ...], folder: Path) -> VolumeCopy:
+    volumes = {database.name: database.volume for database in databases}
+    return VolumeCopy(volumes, folder, databases[0].image, COPY_SECONDS)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
@@ -39,49 +40,57 @@ class CopyFailed(DeployError):
     code: ClassVar[str] = "copy-failed"
 
 
+@dataclass(frozen=True, slots=True)
+class VolumeCopy:
+    """What is copied, whereto and by what."""
+
+    volumes: Mapping[str, str]
+    """{folder below `folder`: volume}"""
+    folder: Path
+    image: str
+    """Of any service; it has to have `cp`."""
+    limit_seconds: float
+
+
 async def copy_out(
-    release: Release, host: Host, volumes: Mapping[str, str], image: str, folder: Path, *, keep_free_bytes: int,
-    limit_seconds: float, still: AbstractAsyncContextManager[None],
+    release: Release, host: Host, copy: VolumeCopy, *, keep_free_bytes: int, still: AbstractAsyncContextManager[None],
 ) -> None:
     """Copy volumes below a folder, one folder for each.
 
     Args:
-        still: Entered when all is ready to be copied; who writes into the volumes stands still in it.
-        volumes: {folder below `folder`: volume}.
-        image: Of any service; it has to have `cp`.
         keep_free_bytes: What has to stay free on the disk.
+        still: Entered when all is ready to be copied; who writes into the volumes stands still in it.
 
     Raises:
         CopyFailed: There is too little room, or reading or writing failed.
     """
-    binds = (*(Bind(volume, f"/from/{name}", read_only=True) for name, volume in volumes.items()),
-             Bind(str(folder), "/to"))
-    spec = _container(release, image, binds, OUT, str(keep_free_bytes // KIBIBYTE))
-    status, lines = await _run(host, spec, limit_seconds, still)
+    binds = (*(Bind(volume, f"/from/{name}", read_only=True) for name, volume in copy.volumes.items()),
+             Bind(str(copy.folder), "/to"))
+    spec = _container(release, copy.image, binds, OUT, str(keep_free_bytes // KIBIBYTE))
+    status, lines = await _run(host, spec, copy.limit_seconds, still)
     if status == NO_ROOM:
         need, free = (int(word) * KIBIBYTE for word in lines[-1].split())
         raise CopyFailed(
-            f"it needs {megabytes(need):.0f} MB, and {megabytes(free):.0f} MB are free at {folder}, "
+            f"it needs {megabytes(need):.0f} MB, and {megabytes(free):.0f} MB are free at {copy.folder}, "
             f"of which {megabytes(keep_free_bytes):.0f} MB have to stay free",
-            mend="make room on the disk, or lower min_free_disk_mb",
+            hint="make room on the disk, or lower min_free_disk_mb",
         )
     if status != 0:
-        raise CopyFailed(f"copying ended with exit status {status}", where=str(folder), evidence=lines)
+        raise CopyFailed(f"copying ended with exit status {status}", where=str(copy.folder), evidence=lines)
 
 
-async def copy_back(
-    release: Release, host: Host, volumes: Mapping[str, str], image: str, folder: Path, *, limit_seconds: float,
-) -> None:
+async def copy_back(release: Release, host: Host, copy: VolumeCopy) -> None:
     """Replace what is in volumes with what `copy_out` made. May be done again after it was broken off.
 
     Raises:
         CopyFailed: A volume may be half filled; the folder is as it was.
     """
-    binds = (*(Bind(volume, f"/to/{name}") for name, volume in volumes.items()),
-             Bind(str(folder), "/from", read_only=True))
-    status, lines = await _run(host, _container(release, image, binds, BACK, *volumes), limit_seconds)
+    binds = (*(Bind(volume, f"/to/{name}") for name, volume in copy.volumes.items()),
+             Bind(str(copy.folder), "/from", read_only=True))
+    spec = _container(release, copy.image, binds, BACK, *copy.volumes)
+    status, lines = await _run(host, spec, copy.limit_seconds)
     if status != 0:
-        raise CopyFailed(f"copying back ended with exit status {status}", where=str(folder), evidence=lines)
+        raise CopyFailed(f"copying back ended with exit status {status}", where=str(copy.folder), evidence=lines)
 
 
 async def end_copying(release: Release, host: Host) -> None:

@@ -1,4 +1,4 @@
-"""The read-write folders of an environment: where Docker gets them from, and whom they belong to.
+"""The read-write folders of an environment: where containers get them from, and whom they belong to.
 
     volumes/<instance>/<source_path>    data of the mounts of an instance, outlives deployments
     volumes/shared/<service>/…          of a network storage, seen by all who mount it
@@ -36,7 +36,7 @@ class MountBlocked(DeployError):
 
 
 def ordered(instance: Instance) -> list[Mount]:
-    """The mounts of an instance, in the order in which they are staged, and in which Docker may mount them."""
+    """The mounts of an instance, in the order in which they are staged, and in which they may be mounted."""
     return sorted(instance.mounts, key=lambda item: item.path)
 
 
@@ -67,18 +67,18 @@ async def stage_mounts(
             raise MountBlocked(
                 f"cannot have the mount {mount.path}/{error.held} of {instance_name} within {mount.path}: in its place,"
                 f" or on the way to it, there is {error.kind}", where=str(mount.place),
-                mend="remove what the application or a hook put there, or mount the two side by side",
+                hint="remove what the application or a hook put there, or mount the two side by side",
             ) from None
         raise MountBlocked(
             f"cannot have the mount {mount.path} of {instance_name}: on the way to its folder there is {error.kind}",
             where=str(mount.place),
-            mend=f"remove what the application or a hook put in the place of `source_path: {mount.source_path}`, or"
+            hint=f"remove what the application or a hook put in the place of `source_path: {mount.source_path}`, or"
                  " give the mount another one",
         ) from None
 
 
 def stage_of(release: Release, host: Host, instance_name: str) -> Path:
-    """Where the mounts of an instance are mounted for Docker."""
+    """Where the mounts of an instance are mounted for its containers."""
     return host.places.stages(release.environment, release.home(instance_name)) / instance_name
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from deployd.engine.names import DIGEST
-from deployd.engine.specs import Bind, ContainerSpec
+from deployd.engine.names import with_digest
+from deployd.engine.specs import Bind, ContainerSpec, Network
 from deployd.environment.relationships import Credential
 from deployd.project.model import Service
 from deployd.release.ports import Host
@@ -35,12 +35,10 @@ async def service_container(
     return ContainerSpec(
         name=names.service(service.name),
         image=version.image_id,
-        labels={**names.labels("service", service.name), DIGEST: version.digest},
+        labels=with_digest(names.labels("service", service.name), version.digest),
         command=parts.command,
         environment={**parts.environment, **dict.fromkeys(parts.secret_environment, SECRET_FILE)},
-        network=names.network,
-        address=address,
-        aliases=(service.name,),
+        network=Network(names.network, address, (service.name,)),
         binds=(*data, *files),
         tmpfs=parts.tmpfs,
         capabilities=parts.capabilities,

@@ -67,7 +67,7 @@ async def lay_out_secrets(
         except ProgramFailed as error:
             raise SecretsNotLaidOut(
                 "cannot mount a file system in memory for the passwords of services", where=str(folder),
-                evidence=error.evidence, mend="let `run` be a folder below /run, which is in memory",
+                evidence=error.evidence, hint="let `run` be a folder below /run, which is in memory",
             ) from None
     await asyncio.to_thread(_write_all, run_folder, list(passwords))
 
@@ -103,7 +103,7 @@ def _write_all(run_folder: Path, passwords: list[tuple[EnvironmentId, str, str]]
             except OSError as error:
                 raise SecretsNotLaidOut(
                     f"cannot write the password of the service {service}: {error.strerror}", where=str(file),
-                    mend="make room in memory, or remove what is in its way",
+                    hint="make room in memory, or remove what is in its way",
                 ) from None
 
 

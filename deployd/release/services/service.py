@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from deployd.engine.errors import NotReady
-from deployd.engine.names import MADE_BY, PART, is_set_aside
+from deployd.engine.names import PART, is_set_aside
 from deployd.engine.observed import ContainerSeen
 from deployd.engine.specs import ContainerSpec, VolumeSpec
 from deployd.errors import DeployError
 from deployd.project.model import ProjectConfig, Service
-from deployd.release.applications.addresses import fixed_addresses
 from deployd.release.configuration import read_config
-from deployd.release.gone import ensure_gone
+from deployd.release.container_removal import ensure_gone
 from deployd.release.images_missing import NO_CONTAINER
+from deployd.release.network import fixed_addresses
+from deployd.release.parallel import in_parallel
 from deployd.release.ports import Host
 from deployd.release.release import Environment, Release
 from deployd.release.services.containers import credentials_of, service_container
-from deployd.release.together import together
 from deployd.release.version import ServiceVersion
 from deployd.services.families import family_of
 
@@ -69,9 +70,9 @@ async def with_addresses(
     return [Wanted(*pair, found[container]) for pair, container in zip(pairs, containers, strict=True)]
 
 
-def new_volume(release: Release, service: str) -> dict[str, str]:
+def new_volume(release: Release, service: str) -> Mapping[str, str]:
     """Labels of a service's volume; not on one that was kept from the time when there was such a service before."""
-    return {**release.names.labels("volume", service), MADE_BY: str(release.id)}
+    return release.names.labels("volume", service, made_by=release.id)
 
 
 async def container_spec(release: Release, host: Host, wanted: Wanted) -> ContainerSpec:
@@ -103,7 +104,7 @@ async def ensure_provisioned(release: Release, host: Host, wanted: Wanted, conta
     except NotReady as error:
         raise ServiceNotReady(
             error.what.replace(container, f"the service {service.name} ({version.type})"), where=str(service.place),
-            evidence=error.evidence, mend="its last lines above say why; often it is its configuration or its `size`",
+            evidence=error.evidence, hint="its last lines above say why; often it is its configuration or its `size`",
         ) from None
     credentials = await credentials_of(release, host, service)
 
@@ -114,7 +115,7 @@ async def ensure_provisioned(release: Release, host: Host, wanted: Wanted, conta
                 f"{service.name} ({version.type}) is up, but its users and databases cannot be set up",
                 where=str(service.place),
                 evidence=tuple((result.stderr or result.stdout).decode(errors="replace").splitlines()[-20:]),
-                mend="look at the configuration of the service",
+                hint="look at the configuration of the service",
             )
         return result.stdout
 
@@ -136,7 +137,7 @@ async def make_service_again(release: Release, host: Host, name: str) -> None:
 async def remove_set_aside(environment: Environment, host: Host) -> None:
     """Remove containers of services that wait for their turn, or had it."""
     found = await host.engine.containers(environment.names.labels("service"))
-    await together(
+    await in_parallel(
         ensure_gone(host, item, stop_seconds=0)
         for item in found if is_set_aside(item.name, item.labels.get(PART, ""))
     )

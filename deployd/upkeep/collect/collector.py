@@ -11,8 +11,9 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from deployd.activity.net import Net
+from deployd.activity.error_boundary import ErrorBoundary
 from deployd.clock import Clock
+from deployd.deployment.requests import Requests
 from deployd.ids import ProjectId
 from deployd.release.ports import Host
 from deployd.settings import CollectSettings
@@ -55,20 +56,19 @@ class Collector:
     """Housekeeping of one daemon."""
 
     def __init__(
-        self, store: Store, host: Host, clock: Clock, wake: Callable[[], None],
-        pack: Callable[[ProjectId], Awaitable[None]], *, net: Net | None = None,
+        self, store: Store, host: Host, clock: Clock, requests: Requests,
+        pack: Callable[[ProjectId], Awaitable[None]], *, boundary: ErrorBoundary | None = None,
     ) -> None:
         """
         Args:
-            wake: Called when there is something new for the lanes.
             pack: Packs the repository of a project.
         """
-        self._net = net or Net("housekeeping")
+        self._boundary = boundary or ErrorBoundary("housekeeping")
         self._pack_repository = pack
         self._store = store
         self._host = host
         self._clock = clock
-        self._removal = Removal(store, host, wake)
+        self._removal = Removal(store, host, requests)
         self._turn = asyncio.Lock()
         self.last: Round | None = None
         """The last round that took something away, or found nothing to take."""
@@ -80,7 +80,7 @@ class Collector:
             if not minutes:
                 await asyncio.Event().wait()
             await self._wait_until_due(minutes * 60)
-            with self._net.contain("a round"):
+            with self._boundary.contain("a round"):
                 await self.collect(DAEMON)
 
     async def _wait_until_due(self, every_seconds: float) -> None:
@@ -105,22 +105,22 @@ class Collector:
     async def survey(self, *, deleted: bool = False) -> tuple[tuple[Thing, ...], Round]:
         """(everything that housekeeping knows, needed or not; what a round would take away now)"""
         now = self._clock.now()
-        things = await look(self._store, self._host, now, self._net)
+        things = await look(self._store, self._host, now, self._boundary)
         return things, await self._decide(things, await self._store.read(rows.since), now, deleted)
 
     async def collect(self, who: str, *, deleted: bool = False) -> Round:
         """Take away what nobody needs; what cannot be taken is left for the next round, and told in the log."""
         async with self._turn:
             now = self._clock.now()
-            things = await look(self._store, self._host, now, self._net)
+            things = await look(self._store, self._host, now, self._boundary)
             planned = await self._decide(things, await self._note(things, now), now, deleted)
             gone = [going for going in planned.going if await self._remove(going, who, now)]
-            self._net.keep_only((_removing(going.thing) for going in planned.going), beginning=REMOVING)
+            self._boundary.keep_only((_removing(going.thing) for going in planned.going), beginning=REMOVING)
             before = now - timedelta(days=self._host.settings.collect.log_days)
             with suppress(StateUnwritable):   # it is said above; the next round forgets them
                 await self._store.write(lambda db: rows.forget_deliveries(db, before, MOST_DELIVERIES))
             for project in self._host.settings.projects:
-                with self._net.contain(f"packing the repository of {project}"):
+                with self._boundary.contain(f"packing the repository of {project}"):
                     await self._pack_repository(project)
             self.last = Round(now, tuple(gone), planned.short)
             if gone:
@@ -147,7 +147,7 @@ class Collector:
 
     async def _remove(self, going: Going, who: str, now: datetime) -> bool:
         thing, done = going.thing, False
-        with self._net.contain(_removing(thing)):
+        with self._boundary.contain(_removing(thing)):
             done = await self._removal.remove(thing, who, now)
         if done:
             log.info("collected_thing", kind=thing.kind, name=thing.name, why=thing.why,

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from deployd.activity.error_boundary import ErrorBoundary
 from deployd.activity.journal import Journal, read_result
-from deployd.activity.net import Net
 from deployd.confined.trees import size_of
 from deployd.deployment.results import Planned
-from deployd.engine.names import ACTIVITY, INSTANCE, PART, environment_of
+from deployd.engine.names import ACTIVITY, PART, environment_of, instance_labels
 from deployd.ids import ActivityId, EnvironmentId, EnvironmentName, ProjectId
 from deployd.process import ProgramOverran
 from deployd.release.ports import Host
@@ -27,7 +27,6 @@ from deployd.upkeep.collect.things import Kind, Thing
 MOST_CRON_LOGS = 200
 """Of an environment; a cron has two at most."""
 UNCOUNTED_BYTES = 10**15
-DOCKER_VOLUMES = "volumes"
 OF_DEPLOYMENTS: tuple[tuple[Kind, str], ...] = (("version", "*/*/versions/*"), ("snapshot", "*/*/snapshots/*"))
 
 
@@ -55,7 +54,7 @@ class Rows:
     """Activities of each project that nothing refers to, newest first"""
 
 
-async def look(store: Store, host: Host, now: datetime, net: Net) -> tuple[Thing, ...]:
+async def look(store: Store, host: Host, now: datetime, boundary: ErrorBoundary) -> tuple[Thing, ...]:
     """Everything that housekeeping knows, needed or not. A kind that cannot be looked at keeps no other from going."""
     rules = host.settings.collect
     rows = await store.read(lambda db: _read(
@@ -63,7 +62,7 @@ async def look(store: Store, host: Host, now: datetime, net: Net) -> tuple[Thing
     ))
     found: list[Thing] = []
     for kind in (_slugs, _volumes, _images, _files):
-        with net.contain(f"looking for {kind.__name__.strip('_')}"):
+        with boundary.contain(f"looking for {kind.__name__.strip('_')}"):
             found += await kind(host, rows)
     return tuple(found)
 
@@ -119,18 +118,17 @@ async def _slugs(host: Host, rows: Rows) -> list[Thing]:
 
 async def _volumes(host: Host, rows: Rows) -> list[Thing]:
     """Data of services: of a deleted environment all of it together, else of a service that is not there any more."""
-    folder = Path((await host.engine.about()).folder) / DOCKER_VOLUMES
     found = []
     gone: dict[EnvironmentId, int] = dict.fromkeys(rows.with_secrets - rows.environments, 0)
     for path in host.places.all_data():
         gone.setdefault(EnvironmentId(ProjectId(path.parent.parent.name), EnvironmentName(path.parent.name)), 0)
-    volumes = await host.engine.volumes({INSTANCE: host.settings.instance})
+    volumes = await host.engine.volumes(instance_labels(host.settings.instance))
     for volume in volumes:
         labels = volume.labels
         key = environment_of(labels)
         if ACTIVITY in labels or key is None:
             continue
-        size = await _size(folder / volume.name)
+        size = await _size(volume.folder)
         if key in rows.environments or key in rows.busy:
             is_used = (key, labels.get(PART, "")) in rows.services or key in rows.busy
             found.append(Thing("volume", volume.name, size, why="its service is not there any more",

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable
 from datetime import datetime, timedelta
-from functools import partial
 from pathlib import Path
 
 from deployd.confined.stages import ensure_unstaged
 from deployd.confined.trash import move_to_trash
 from deployd.confined.trees import remove_tree
-from deployd.deployment.requests import ask_for
-from deployd.deployment.share import refuse_beyond_share
-from deployd.deployment.steps import KINDS
-from deployd.engine.names import INSTANCE, environment_of
+from deployd.deployment.kinds import KINDS, PURGE
+from deployd.deployment.requests import Request, Requests
+from deployd.engine.names import environment_of, instance_labels
 from deployd.ids import ActivityId, EnvironmentId, EnvironmentName, ProjectId, SlugKey
 from deployd.release.ports import Host
 from deployd.state import activities, unneeded
@@ -30,15 +27,10 @@ JUST_USED = timedelta(hours=1)
 class Removal:
     """Takes things away."""
 
-    def __init__(self, store: Store, host: Host, wake: Callable[[], None]) -> None:
-        """
-        Args:
-            wake: Called when there is something new for the lanes.
-        """
+    def __init__(self, store: Store, host: Host, requests: Requests) -> None:
         self._store = store
         self._host = host
-        self._wake = wake
-        self._refuse = partial(refuse_beyond_share, host.settings)
+        self._requests = requests
 
     async def remove(self, thing: Thing, who: str, now: datetime) -> bool:
         """Take a thing away. False: somebody has come to need it, or it is left to its lane."""
@@ -48,7 +40,7 @@ class Removal:
             case "image":
                 return await self._host.engine.remove_image(thing.name)
             case "data":
-                return await self._purge(EnvironmentId.read(thing.name), who, now)
+                return await self._purge(EnvironmentId.read(thing.name), who)
             case "volume":
                 return await self._volume(thing.name)
             case "log":
@@ -66,22 +58,17 @@ class Removal:
                 return await self._of_activity(self._host.places.state / "environments" / thing.name)
         return True
 
-    async def _purge(self, environment: EnvironmentId, who: str, now: datetime) -> bool:
+    async def _purge(self, environment: EnvironmentId, who: str) -> bool:
         """Into the environment's own lane: there it meets no deployment of a branch that comes back."""
         def enqueue(db: sqlite3.Connection) -> bool:
             known = activities.newest_of_kinds(db, environment, tuple(KINDS))
             if known is not None and known.state in activities.OPEN:
                 return False
             branch = known.branch if known else environment.name
-            ask_for(
-                db, self._refuse, "purge", environment, branch, None, Trigger(who, "daemon"), now=now,
-            )
+            self._requests.ask_for(db, Request(PURGE, environment, branch, None, Trigger(who, "daemon")))
             return True
 
-        if environment.project not in self._host.settings.projects or not await self._store.write(enqueue):
-            return False
-        self._wake()
-        return True
+        return environment.project in self._host.settings.projects and await self._requests.write(enqueue)
 
     async def _of_activity(self, folder: Path) -> bool:
         """A folder that has the number of its activity as its name.
@@ -99,7 +86,7 @@ class Removal:
         return True
 
     async def _volume(self, name: str) -> bool:
-        found = [item for item in await self._host.engine.volumes({INSTANCE: self._host.settings.instance})
+        found = [item for item in await self._host.engine.volumes(instance_labels(self._host.settings.instance))
                  if item.name == name]
         for volume in found:
             if await self._is_busy(environment_of(volume.labels)):

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from deployd.activity.net import Net
+from deployd.activity.error_boundary import ErrorBoundary
 from deployd.clock import Clock
 from deployd.confined.trees import size_of
 from deployd.engine.engine import Engine
+from deployd.engine.names import instance_labels
 from deployd.release.paths import Places
 from deployd.upkeep.collect.collector import Collector, Round
 from deployd.upkeep.collect.look import UNCOUNTED_BYTES
@@ -24,8 +25,8 @@ from deployd.upkeep.usage.disks import PAUSE_SECONDS, SHARE, Disks
 
 FIRST_SECONDS = 10.0
 LIMIT_SECONDS = 60.0
-IN_DOCKER = frozenset({"image", "volume"})
-"""Kinds that lie in Docker's folder, which may be on another disk."""
+OF_ENGINE = frozenset({"image", "volume"})
+"""Kinds that lie in the engine's folder, which may be on another disk."""
 OF_HOUSEKEEPING = frozenset({"slug", "cache", "workspace", "version", "snapshot", "volume", "data"})
 """Kinds of which housekeeping looks at all that there are."""
 
@@ -53,7 +54,8 @@ class DiskKinds:
     """Knows what was counted last."""
 
     def __init__(
-        self, engine: Engine, places: Places, collector: Collector, disks: Disks, clock: Clock, net: Net,
+        self, engine: Engine, places: Places, collector: Collector, disks: Disks, clock: Clock, boundary: ErrorBoundary,
+        instance: str,
     ) -> None:
         """
         Args:
@@ -64,7 +66,8 @@ class DiskKinds:
         self._collector = collector
         self._disks = disks
         self._clock = clock
-        self._net = net
+        self._instance = instance
+        self._boundary = boundary
         self.known: Counted | None = None
         """None: not counted yet."""
 
@@ -73,7 +76,7 @@ class DiskKinds:
         await asyncio.sleep(FIRST_SECONDS)
         while True:
             began = loop.time()
-            with self._net.contain("counting what takes up the disk"):
+            with self._boundary.contain("counting what takes up the disk"):
                 await self.count()
             await asyncio.sleep(max(PAUSE_SECONDS, SHARE * (loop.time() - began)))
 
@@ -83,20 +86,22 @@ class DiskKinds:
         sizes = by_kind(things)
         sizes["mount"] = (sum(size for part, size in self._disks.known.items() if part.kind != "service"), 0)
         for kind, folders in _folders(self._places).items():
-            with self._net.contain(f"counting the disk for {kind}"):
+            with self._boundary.contain(f"counting the disk for {kind}"):
                 sizes[kind] = (sum([await size_of(folder, limit_seconds=LIMIT_SECONDS) for folder in folders]), 0)
-        with self._net.contain("counting the disk for images"):
+        with self._boundary.contain("counting the disk for images"):
             sizes["image"] = (await self._engine.images_bytes(), 0)
-        elsewhere = await self._is_docker_elsewhere()
+        elsewhere = await self._is_engine_elsewhere()
         self.known = Counted(self._clock.now(), tuple(sorted(
-            (DiskKind(kind, size, uncounted, elsewhere and kind in IN_DOCKER)
+            (DiskKind(kind, size, uncounted, elsewhere and kind in OF_ENGINE)
              for kind, (size, uncounted) in sizes.items() if size or uncounted),
             key=lambda item: (-item.size_bytes, item.kind),
         )), going)
 
-    async def _is_docker_elsewhere(self) -> bool:
-        docker = await self._engine.folder()
-        return await asyncio.to_thread(_is_other_disk, docker, self._places.state)
+    async def _is_engine_elsewhere(self) -> bool:
+        volumes = await self._engine.volumes(instance_labels(self._instance))
+        return await asyncio.to_thread(
+            lambda: any(_is_other_disk(volume.folder, self._places.state) for volume in volumes[:1]),
+        )
 
 
 def _folders(places: Places) -> Mapping[str, tuple[Path, ...]]:

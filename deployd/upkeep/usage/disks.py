@@ -9,10 +9,10 @@ import asyncio
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from deployd.activity.net import Net
+from deployd.activity.error_boundary import ErrorBoundary
 from deployd.confined.trees import size_of
 from deployd.engine.engine import Engine
-from deployd.engine.names import ACTIVITY, ENVIRONMENT, INSTANCE, PART, PROJECT
+from deployd.engine.names import ACTIVITY, ENVIRONMENT, PART, PROJECT, instance_labels
 from deployd.release.paths import Places
 from deployd.upkeep.usage.parts import Part
 
@@ -29,11 +29,11 @@ SHARED = "shared"
 class Disks:
     """Knows what was counted last."""
 
-    def __init__(self, engine: Engine, places: Places, instance: str, net: Net) -> None:
+    def __init__(self, engine: Engine, places: Places, instance: str, boundary: ErrorBoundary) -> None:
         self._engine = engine
         self._places = places
         self._instance = instance
-        self._net = net
+        self._boundary = boundary
         self.known: Mapping[Part, int] = {}
         """{part: bytes}"""
 
@@ -42,7 +42,7 @@ class Disks:
         await asyncio.sleep(FIRST_SECONDS)
         while True:
             began = loop.time()
-            with self._net.contain("counting what is on the disk"):
+            with self._boundary.contain("counting what is on the disk"):
                 await self.count()
             await asyncio.sleep(max(PAUSE_SECONDS, SHARE * (loop.time() - began)))
 
@@ -51,7 +51,8 @@ class Disks:
         folders = await asyncio.to_thread(lambda: [*self._mounts()]) + await self._volumes()
         found: dict[Part, int] = {}
         for part, folder in folders:
-            with self._net.contain(f"counting what {part.name} of {part.project}/{part.environment} has on the disk"):
+            where = f"{part.name} of {part.project}/{part.environment}"
+            with self._boundary.contain(f"counting what {where} has on the disk"):
                 found[part] = await size_of(folder, limit_seconds=LIMIT_SECONDS)
         self.known = found
 
@@ -63,10 +64,8 @@ class Disks:
                 yield Part(environment.parent.name, environment.name, kind, folder.name), folder
 
     async def _volumes(self) -> list[tuple[Part, Path]]:
-        volumes = await self._engine.volumes({INSTANCE: self._instance})
-        folder = await self._engine.folder()
+        volumes = await self._engine.volumes(instance_labels(self._instance))
         return [
-            (Part(item.labels[PROJECT], item.labels[ENVIRONMENT], "service", item.labels[PART]),
-             folder / "volumes" / item.name / "_data")
+            (Part(item.labels[PROJECT], item.labels[ENVIRONMENT], "service", item.labels[PART]), item.folder)
             for item in volumes if {PROJECT, ENVIRONMENT, PART} <= item.labels.keys() and ACTIVITY not in item.labels
         ]

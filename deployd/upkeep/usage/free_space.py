@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from deployd.activity.net import Net
+from deployd.activity.error_boundary import ErrorBoundary
 from deployd.clock import Clock
 
 EVERY_SECONDS = 3600.0
@@ -73,7 +73,7 @@ def _slope(points: Sequence[tuple[float, float]]) -> float:
 class FreeSpace:
     """Looks once an hour, and keeps what it saw beside what is measured."""
 
-    def __init__(self, folder: Path, clock: Clock, net: Net) -> None:
+    def __init__(self, folder: Path, clock: Clock, boundary: ErrorBoundary) -> None:
         """
         Args:
             folder: On the disk, and where the file is kept.
@@ -81,13 +81,13 @@ class FreeSpace:
         self._folder = folder
         self._kept = folder / "free-space.json"
         self._clock = clock
-        self._net = net
+        self._boundary = boundary
         self._samples: list[Sample] = []
 
     async def serve(self) -> None:
         self._samples = await asyncio.to_thread(read_samples, self._kept)
         while True:
-            with self._net.contain("looking at the free space"):
+            with self._boundary.contain("looking at the free space"):
                 await self.look()
             await asyncio.sleep(EVERY_SECONDS)
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from deployd.access.concurrency import RequestQueue
 
 
+@pytest.mark.looptime
 async def test_one_token_has_its_share_of_the_turns_and_the_others_have_the_rest() -> None:
     queue, order, now, most = RequestQueue(3, 2), list[str](), 0, 0
 

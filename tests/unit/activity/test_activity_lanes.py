@@ -6,42 +6,43 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from deployd.activity.cancellation import Cancellation, CancellationCame
 from deployd.activity.journal import Journal
 from deployd.activity.lanes import Lanes, NothingStuck, TooLate
 from deployd.activity.table import TableUnknown
-from deployd.activity.wish import Wish, WishCame
+from deployd.deployment.kinds import KINDS
 from deployd.ids import ActivityId, CommitId, EnvironmentId
 from deployd.state import activities, entries
 from deployd.state.activities import Activity, NewActivity, Trigger
 from deployd.state.entries import Entry
-from tests.unit.activity_world import LoopClock
-from tests.unit.state_in_memory import MemoryStore
+from tests.doubles.activity_world import LoopClock
+from tests.doubles.store import MemoryStore
 
 pytestmark = pytest.mark.looptime
 SECONDS = 10
 
 
 class Deployments:
-    """Carries activities: each takes ten seconds, and can be wished away."""
+    """Carries activities: each takes ten seconds, and can be cancelled."""
 
     def __init__(self, store: MemoryStore) -> None:
         self.store = store
         self.clock = LoopClock()
-        self.lanes = Lanes(store, self.carry, self.clock)  # type: ignore[arg-type]
+        self.lanes = Lanes(store, self.execute, self.clock)  # type: ignore[arg-type]
         self.diary: list[tuple[float, str]] = []
         self.mishap: Callable[[Activity], None] = lambda activity: None
         self.may_end = True
 
-    async def carry(self, activity: Activity, wish: Wish) -> None:
+    async def execute(self, activity: Activity, cancellation: Cancellation) -> None:
         self.note(f"{activity.id} begins")
         self.mishap(activity)
         if not await self.store.write(lambda db: activities.begin(db, activity.id, self.clock.now())):
             return
         state: activities.State = "success"
         try:
-            async with wish.limit(None, may_end=self.may_end):
+            async with cancellation.limit(None, may_end=self.may_end):
                 await asyncio.sleep(SECONDS)
-        except WishCame:
+        except CancellationCame:
             state = "cancelled"
         await self.store.write(lambda db: activities.finish(db, activity.id, state, "", self.clock.now()))
         self.note(f"{activity.id} {state}")
@@ -50,7 +51,7 @@ class Deployments:
         self.diary.append((round(asyncio.get_running_loop().time(), 1), text))
 
     async def push(self, project: str, environment: str, kind: str = "push") -> ActivityId:
-        new = NewActivity(EnvironmentId.read(f"{project}/{environment}"), environment, kind, 1, CommitId("c" * 40),
+        new = NewActivity(KINDS[kind], EnvironmentId.read(f"{project}/{environment}"), environment, CommitId("c" * 40),
                           Trigger("ann", "git"))
         number: ActivityId = await self.store.write(lambda db: activities.enqueue(db, new, self.clock.now()))
         self.lanes.wake()
@@ -105,7 +106,7 @@ async def test_a_newer_push_ends_the_one_under_way_where_that_is_wanted(deployme
         asked.append(activity.id)
         return activity.environment.name == "main"
 
-    deployments.lanes = Lanes(deployments.store, deployments.carry, deployments.clock, may_be_overtaken)  # type: ignore[arg-type]
+    deployments.lanes = Lanes(deployments.store, deployments.execute, deployments.clock, may_be_overtaken)  # type: ignore[arg-type]
     async with deployments.daemon():
         first, kept = await deployments.push("shop", "main"), await deployments.push("shop", "dev")
         await asyncio.sleep(3)
@@ -156,7 +157,7 @@ async def test_who_waits_is_cancelled_at_once_and_never_begins(deployments: Depl
     assert [text for _, text in deployments.diary] == [f"{first} begins", f"{first} success"]
 
 
-async def test_who_runs_gets_the_wish_into_the_journal_and_ends(deployments: Deployments) -> None:
+async def test_who_runs_gets_the_cancellation_into_the_journal_and_ends(deployments: Deployments) -> None:
     async with deployments.daemon():
         number = await deployments.push("shop", "main")
         await asyncio.sleep(3)

@@ -5,7 +5,7 @@
 
 import pytest
 
-from tests.unit.activity_world import PUSH, World
+from tests.doubles.activity_world import PUSH, World
 
 TO_HOOK = "plan build pack apps freeze hook"
 TO_SWITCH = f"{TO_HOOK} healthy switch"
@@ -37,13 +37,13 @@ STORIES = [
     ("hook:crash hook:fail", f"{TO_HOOK} ! hook -hook -freeze -apps -build = failed"),
     ("hook:fail -freeze:crash", f"{TO_HOOK} -hook -freeze ! -freeze -apps -build = failed"),
     ("post:crash", f"{TO_SWITCH} post ! post retire = success"),
-    # Wishes: before the switch they end the step under way, from the switch on they come too late.
-    ("build:wish", "plan build -build = cancelled"),
+    # Cancellations: before the switch they end the step under way, from the switch on they come too late.
+    ("build:cancel", "plan build -build = cancelled"),
     ("build:supersede", "plan build -build = superseded"),
     ("build:late", "plan build -build = cancelled"),
-    ("plan:wish", "plan = cancelled"),
-    ("hook:wish", f"{TO_HOOK} -hook -freeze -apps -build = cancelled"),
-    ("hook:wish -freeze:crash", f"{TO_HOOK} -hook -freeze ! -freeze -apps -build = cancelled"),
+    ("plan:cancel", "plan = cancelled"),
+    ("hook:cancel", f"{TO_HOOK} -hook -freeze -apps -build = cancelled"),
+    ("hook:cancel -freeze:crash", f"{TO_HOOK} -hook -freeze ! -freeze -apps -build = cancelled"),
     ("hook:late", f"{TO_HOOK} -hook -freeze -apps -build = cancelled"),
     ("switch:late", f"{TO_SWITCH} post retire = success"),
     ("post:late", f"{TO_SWITCH} post retire = success"),
@@ -77,5 +77,5 @@ async def test_story(happens: str, does: str) -> None:
     for event in happens.split():
         step, what = event.split(":")
         world.script.setdefault(step, []).append(what)
-    end = await world.carry(PUSH)
+    end = await world.execute(PUSH)
     assert f"{' '.join(world.calls)} = {end.state}" == does

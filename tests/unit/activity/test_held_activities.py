@@ -11,9 +11,11 @@ from typing import Any
 
 import pytest
 
-from deployd.activity import wishes
-from deployd.activity.journal import DONE, WISH, write_result
-from deployd.deployment.carry import Carrier
+from deployd.activity import interventions
+from deployd.activity.executor import Executor
+from deployd.activity.journal import CANCELLATION, DONE, write_result
+from deployd.deployment.kinds import KINDS
+from deployd.deployment.requests import lock_environment
 from deployd.deployment.results import Planned
 from deployd.ids import ActivityId, CommitId, EnvironmentId, EnvironmentName, ProjectId
 from deployd.plan import Plan
@@ -24,9 +26,9 @@ from deployd.state.activities import Activity, NewActivity, Trigger
 from deployd.state.entries import HELD, Entry
 from deployd.state.locks import Lock
 from deployd.upkeep.collect.look import _read
-from deployd.upkeep.ownership import Hands, read_at
+from deployd.upkeep.ownership import Owner, read_ownership
+from tests.doubles.store import MemoryStore
 from tests.unit.deployment.test_deployment_decisions import version
-from tests.unit.state_in_memory import MemoryStore
 
 SHOP, MAIN = ProjectId("shop"), EnvironmentName("main-bvxea6i")
 SHOP_MAIN = EnvironmentId(SHOP, MAIN)
@@ -45,7 +47,7 @@ def store() -> Iterator[MemoryStore]:
 
 def enqueue(db: sqlite3.Connection, kind: str = "push") -> ActivityId:
     return activities.enqueue(
-        db, NewActivity(SHOP_MAIN, "main", kind, 1, CommitId("c" * 40), Trigger("ada", "git")), NOW,
+        db, NewActivity(KINDS[kind], SHOP_MAIN, "main", CommitId("c" * 40), Trigger("ada", "git")), NOW,
     )
 
 
@@ -57,37 +59,37 @@ def found(db: sqlite3.Connection, number: ActivityId) -> Activity:
 
 def begin_and_find_lock(db: sqlite3.Connection) -> ActivityId:
     """A push that was planned and built, and whose undo is done: about to be held."""
-    activities.lock(db, LOCK, "main")
+    lock_environment(db, LOCK, "main")
     number = enqueue(db)
     activities.begin(db, number, NOW)
     planned = Planned(version(number, "h"), None, Plan((), ()), ())
     entries.append(db, number, Entry("read_and_plan", DONE, NOW, write_result(planned)))
-    entries.append(db, number, Entry("", WISH, NOW, HELD, "locked"))
+    entries.append(db, number, Entry("", CANCELLATION, NOW, HELD, "locked"))
     return number
 
 
-def carrier(store: MemoryStore) -> Carrier:
-    clock: Any = SimpleNamespace(now=lambda: NOW)
+def executor(store: MemoryStore) -> Executor:
+    host: Any = SimpleNamespace(clock=SimpleNamespace(now=lambda: NOW))
     holder: Any = store
-    return Carrier(holder, MISSING, MISSING, MISSING, clock, 0)
+    return Executor(KINDS, holder, host, MISSING, MISSING)
 
 
 def hold(store: MemoryStore, number: ActivityId) -> bool:
-    return carrier(store)._held(store.db, found(store.db, number), "locked")
+    return executor(store)._held(store.db, found(store.db, number), "locked")
 
 
 def test_what_is_live_is_looked_after_while_its_end_is_held(store: MemoryStore) -> None:
-    activities.lock(store.db, LOCK, "main")
+    lock_environment(store.db, LOCK, "main")
     enqueue(store.db, "delete")
     whole: Any = store
-    assert asyncio.run(read_at(whole, (SHOP_MAIN))).hands is Hands.OURS
+    assert asyncio.run(read_ownership(whole, (SHOP_MAIN))).owner is Owner.OURS
     activities.release(store.db, SHOP_MAIN)
-    assert asyncio.run(read_at(whole, (SHOP_MAIN))).hands is Hands.NOBODY
+    assert asyncio.run(read_ownership(whole, (SHOP_MAIN))).owner is Owner.NOBODY
 
 
 def test_a_lock_holds_the_end_that_waits_already_and_one_that_is_about_to_begin(store: MemoryStore) -> None:
     end, push = enqueue(store.db, "delete"), enqueue(store.db)
-    activities.lock(store.db, LOCK, "main")
+    lock_environment(store.db, LOCK, "main")
     assert (found(store.db, end).held, found(store.db, push).held) == (True, False)
     assert found(store.db, end).reason == LOCK.said("main")
     assert not activities.begin(store.db, end, NOW)
@@ -98,14 +100,14 @@ def test_a_lock_holds_the_end_that_waits_already_and_one_that_is_about_to_begin(
 def test_an_end_that_runs_is_not_held(store: MemoryStore) -> None:
     end = enqueue(store.db, "delete")
     activities.begin(store.db, end, NOW)
-    activities.lock(store.db, LOCK, "main")
+    lock_environment(store.db, LOCK, "main")
     assert (found(store.db, end).held, found(store.db, end).state) == (False, "in_progress")
 
 
 def test_nothing_is_held_for_ever_when_the_environment_is_gone_with_its_lock(store: MemoryStore) -> None:
     first = enqueue(store.db, "delete")
     activities.begin(store.db, first, NOW)
-    activities.lock(store.db, LOCK, "main")
+    lock_environment(store.db, LOCK, "main")
     second = enqueue(store.db, "delete")   # delivered twice
     assert found(store.db, second).held
     environments.forget(store.db, SHOP_MAIN)
@@ -124,7 +126,7 @@ def test_what_a_held_push_built_is_in_use(store: MemoryStore) -> None:
 
 def test_a_cancel_that_comes_just_before_it_is_held_is_heard(store: MemoryStore) -> None:
     number = begin_and_find_lock(store.db)
-    assert wishes.end(store.db, number, "cancelled by bob", NOW)
+    assert interventions.cancel(store.db, number, "cancelled by bob", NOW)
     assert not hold(store, number)
     assert not found(store.db, number).held
     next_one = activities.next_of_lane(store.db, SHOP_MAIN)   # its lane carries it to its end

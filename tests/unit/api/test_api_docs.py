@@ -13,7 +13,7 @@ from deployd.api.route import ApiRoute
 from deployd.api.routes import ROUTES
 from deployd.http.errors import REFUSED, STATUS, UNAVAILABLE
 from deployd.queries.status import StatusShape
-from tests.unit.project_corpus import REPOSITORY
+from tests.support.corpus import REPOSITORY
 
 API = (REPOSITORY / "docs/api.md").read_text()
 STATUS_PAGE = (REPOSITORY / "docs/status.md").read_text()

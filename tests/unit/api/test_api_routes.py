@@ -29,7 +29,7 @@ from deployd.errors import DeployError
 from deployd.http.callers import Callers
 from deployd.output.sources import OutputFilter
 from deployd.settings import Token
-from tests.unit.api_double import FakeCommands, FakeQueries, activity, api_of, ending, line, use
+from tests.doubles.api import FakeCommands, FakeQueries, activity, api_of, ending, line, use
 
 Client = TestClient[web.Request, web.Application]
 TOKENS = [
@@ -194,9 +194,9 @@ async def test_a_bug_has_a_name_that_is_in_the_log_too(client: Client, queries: 
 
 
 async def test_a_refusal_is_told_whole(client: Client, commands: FakeCommands) -> None:
-    commands.refusal = DeployError("nothing is live in main", where="main", evidence=("a", "b"), mend="push it")
+    commands.refusal = DeployError("nothing is live in main", where="main", evidence=("a", "b"), hint="push it")
     assert await post(client, REDEPLOY) == (409, {
-        "code": "deploy-error", "what": "nothing is live in main", "where": "main", "mend": "push it",
+        "code": "deploy-error", "what": "nothing is live in main", "where": "main", "hint": "push it",
         "evidence": ["a", "b"],
     })
 
@@ -432,7 +432,7 @@ async def test_a_token_that_was_right_here_before_is_let_in_whoever_guesses(clie
 
 async def test_errors_say_no_secret(client: Client, commands: FakeCommands) -> None:
     evidence = ("| geheim-123",)
-    commands.refusal = DeployError("cannot fetch with geheim-123", evidence=evidence, where="geheim-123", mend="m")
+    commands.refusal = DeployError("cannot fetch with geheim-123", evidence=evidence, where="geheim-123", hint="m")
     status, told = await post(client, REDEPLOY)
     assert (status, told["what"], told["where"]) == (409, "cannot fetch with ***", "***")
     assert told["evidence"] == ["| ***"]

@@ -22,7 +22,7 @@ from deployd.cli.main import main
 from deployd.engine.errors import EngineUnreachable
 from deployd.process import open_process, run
 from deployd.queries.usage import UseShape
-from tests.unit.api_double import (
+from tests.doubles.api import (
     AT,
     MAIL,
     FakeCommands,
@@ -34,7 +34,7 @@ from tests.unit.api_double import (
     open_fake_daemon,
     use,
 )
-from tests.unit.project_corpus import REPOSITORY
+from tests.support.corpus import REPOSITORY
 
 Cli = Callable[..., Coroutine[Any, Any, Result]]
 
@@ -267,7 +267,7 @@ async def test_a_refusal_ends_with_6_and_says_how_to_mend_it(cli: Cli) -> None:
     result = await cli("rollback", "shop", "main", "--to", "99")
     assert (result.exit_code, result.stdout) == (6, "")
     assert result.stderr == (
-        "deployd: main has no version 99 to go back to\n  mend: versions that were live: 1\n")
+        "deployd: main has no version 99 to go back to\n  hint: versions that were live: 1\n")
 
 
 @pytest.mark.parametrize("argv", [
@@ -313,7 +313,7 @@ def test_without_a_daemon_everything_ends_with_4(socket: Path, argv: tuple[str, 
     assert (result.exit_code, result.stdout) == (4, "")
     assert result.stderr == (
         f"deployd: no deployd answers at {socket} (No such file or directory)\n"
-        "  mend: start it with `deployd serve`, or name its socket with --socket or DEPLOYD_SOCKET\n")
+        "  hint: start it with `deployd serve`, or name its socket with --socket or DEPLOYD_SOCKET\n")
 
 
 async def test_collect_says_what_would_go_and_takes_it_away(cli: Cli, commands: FakeCommands) -> None:

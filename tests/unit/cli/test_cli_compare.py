@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from deployd.api.answers import as_json
 from deployd.cli.compare import lines_of
-from tests.unit.api_double import comparison
+from tests.doubles.api import comparison
 
 
 def test_it_says_what_differs_line_by_line() -> None:

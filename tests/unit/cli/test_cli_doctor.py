@@ -22,7 +22,7 @@ from deployd.cli.doctor.network import HostRoute, judge_pool, parse_routes
 from deployd.cli.doctor.ports import look_at_ports, taken, try_port
 from deployd.cli.doctor.programs import judge_git, look_at_slugs
 from deployd.cli.doctor.settings import look_at_catalogue, look_at_settings
-from deployd.engine.observed import EngineInfo
+from deployd.engine.docker.connection import EngineInfo
 from deployd.errors import DeployError
 from deployd.settings import Settings, config_folder
 
@@ -58,10 +58,10 @@ def listening() -> Iterator[int]:
 
 def test_a_finding_is_a_line_and_says_how_to_mend_it() -> None:
     assert render_finding(well("git", "2.39.5")) == ["✓ git         2.39.5"]
-    error = DeployError("nobody answers", where="/x.sock", evidence=("a", "b"), mend="start it")
+    error = DeployError("nobody answers", where="/x.sock", evidence=("a", "b"), hint="start it")
     assert render_finding(Finding.of("docker", error)) == [
         "✗ docker      nobody answers (/x.sock)", "              | a", "              | b",
-        "              mend: start it",
+        "              hint: start it",
     ]
 
 
@@ -69,8 +69,8 @@ def test_findings_are_counted_and_told_to_programs() -> None:
     found = [well("git", "2.39.5"), wrong("disk", "full", "make room")]
     assert render_summary(found) == "1 well, 0 in doubt, 1 wrong"
     assert findings_as_json(found) == {"well": False, "findings": [
-        {"name": "git", "state": "well", "says": "2.39.5", "mend": "", "evidence": ()},
-        {"name": "disk", "state": "wrong", "says": "full", "mend": "make room", "evidence": ()},
+        {"name": "git", "state": "well", "says": "2.39.5", "hint": "", "evidence": ()},
+        {"name": "disk", "state": "wrong", "says": "full", "hint": "make room", "evidence": ()},
     ]}
 
 
@@ -96,7 +96,7 @@ def test_secrets_that_others_can_read_are_in_doubt(tmp_path: Path) -> None:
     file = tmp_path / "deployd.yaml"
     file.write_text(TOKEN + "projects: {shop: {}}\n")
     file.chmod(0o644)
-    assert look_at_settings(file)[1][1].mend == f"chmod 600 {file}"
+    assert look_at_settings(file)[1][1].hint == f"chmod 600 {file}"
     file.chmod(0o600)
     assert [item.state for item in look_at_settings(file)[1]] == ["well"]
 
@@ -117,7 +117,7 @@ def test_a_variable_that_no_program_finds_is_in_doubt(tmp_path: Path) -> None:
     file.write_text(TOKEN + "projects: {shop: {variables: {'env:my-key': x}}}\n")
     [found] = [item for item in look_at_settings(file)[1] if item.state != "well"]
     assert found.says.startswith("shop: variables.env:my-key: no program finds it")
-    assert found.mend == "use another name"
+    assert found.hint == "use another name"
 
 
 def test_a_catalogue_is_read(tmp_path: Path) -> None:
@@ -139,7 +139,7 @@ async def test_a_host_without_a_firewall_is_told(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("PATH", str(tmp_path))
     found = await look_at_firewall(Settings(), user=0)
     assert found.state == "wrong"
-    assert "apt-get install nftables" in found.mend
+    assert "apt-get install nftables" in found.hint
 
 
 def test_systemd_is_wished_for(tmp_path: Path) -> None:
@@ -183,7 +183,7 @@ async def test_without_root_no_slug_is_mounted(tmp_path: Path) -> None:
 async def test_a_program_that_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     found = await look_at_slugs(settings(tmp_path), user=0)
-    assert (found.says, found.mend) == ("the program mksquashfs is not installed", "apt-get install squashfs-tools")
+    assert (found.says, found.hint) == ("the program mksquashfs is not installed", "apt-get install squashfs-tools")
 
 
 def test_routes_of_the_host_are_read_without_dockers() -> None:
@@ -235,7 +235,7 @@ def test_a_port_of_another_program_is_wrong_and_names_it(listening: int, tmp_pat
     found = look_at_ports(used.model_copy(update={"router": of_both}), None)
     assert [item.state for item in found] == ["wrong", "wrong"]
     assert f"(process {os.getpid()}) has it (listen)" in found[0].says
-    assert found[1].mend == "stop that program, or choose another port with `router.http_port`"
+    assert found[1].hint == "stop that program, or choose another port with `router.http_port`"
 
 
 def test_a_port_is_ours_when_the_daemons_socket_is_of_the_same_process(listening: int, tmp_path: Path) -> None:
@@ -270,4 +270,4 @@ def test_missing_images_are_no_fault_but_a_wait(catalogue: Catalogue, monkeypatc
     assert judge_images(catalogue, typed).state == "well"
     base = next(name for name, entry in catalogue.entries() if entry.suite)
     monkeypatch.setenv("PATH", "/nowhere")
-    assert judge_images(catalogue, [base]).mend == "apt-get install mmdebstrap"
+    assert judge_images(catalogue, [base]).hint == "apt-get install mmdebstrap"

@@ -13,7 +13,7 @@ from deployd import __version__
 from deployd.cli import exit_status
 from deployd.cli.main import COMMANDS, main
 from deployd.process import run
-from tests.unit.project_corpus import REPOSITORY
+from tests.support.corpus import REPOSITORY
 
 DOCS = (REPOSITORY / "docs/cli.md").read_text()
 HEAVY = ("aiohttp", "aiodocker", "jinja2", "pydantic", "rich", "asyncio", "sqlite3")

@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 from deployd.cli.main import main
 from deployd.process import run
 from scripts.repository import make_repository
-from tests.unit.api_double import FakeCommands, FakeQueries, open_fake_daemon
+from tests.doubles.api import FakeCommands, FakeQueries, open_fake_daemon
 
 APP = "name: app\ntype: python:3.13\nweb: {commands: {start: python3 server.py}}\n"
 

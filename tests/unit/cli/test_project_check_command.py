@@ -12,7 +12,7 @@ import yaml
 from click.testing import CliRunner
 
 from deployd.cli.check import check
-from tests.unit.project_corpus import REPOSITORY
+from tests.support.corpus import REPOSITORY
 
 GOOD = "name: shop\ntype: php:8.4\nweb: {locations: {/: {root: public}}}\n"
 
@@ -32,7 +32,7 @@ def test_a_warning_is_shown_and_accepted(tmp_path: Path) -> None:
     status, output = run(str(tmp_path))
     assert status == 0
     assert "warning: `php:8.2` is retired" in output
-    assert "mend: plan the way to `php:8.4`\n" in output, "8.5 is not in the catalogue"
+    assert "hint: plan the way to `php:8.4`\n" in output, "8.5 is not in the catalogue"
     assert "1 warning\n" in output
 
 
@@ -44,7 +44,7 @@ def test_errors_end_with_3_and_are_shown_with_a_caret(tmp_path: Path) -> None:
         ".platform.app.yaml:4:1: error: an application has no key `hokes`",
         "  4 | hokes: {}",
         "    | ^^^^^",
-        "  mend: did you mean `hooks`?",
+        "  hint: did you mean `hooks`?",
         "",
         "1 error",
     ]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.commands_world import World
+from tests.support.commands_world import World
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from deployd.commands.activities import AlreadyEnded
-from tests.unit.commands_world import World, version
+from tests.support.commands_world import World, version
 
 
 async def test_what_has_ended_is_not_cancelled(world: World) -> None:

@@ -7,7 +7,7 @@ import pytest
 from deployd.access.errors import NotFound
 from deployd.commands.environments import NothingLive
 from deployd.state import environments
-from tests.unit.commands_world import MAIN, NOW, SHOP_MAIN, World, version
+from tests.support.commands_world import MAIN, NOW, SHOP_MAIN, World, version
 
 
 async def test_a_redeploy_takes_the_commit_that_is_live(world: World) -> None:
@@ -54,7 +54,7 @@ async def test_a_rollback_to_the_live_or_an_unknown_version_is_refused(world: Wo
     with pytest.raises(NothingLive) as caught:
         await world.environments.rollback("shop", "main", to, "ada")
     assert caught.value.what == f"main has no version {to} to go back to"
-    assert caught.value.mend == "versions that were live, by their activity: 2, 1"
+    assert caught.value.hint == "versions that were live, by their activity: 2, 1"
 
 
 async def test_what_is_not_there_is_told(world: World) -> None:

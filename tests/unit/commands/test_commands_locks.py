@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from deployd.commands.locks import NotLocked
+from deployd.deployment.kinds import KINDS
 from deployd.ids import ActivityId
 from deployd.state import activities, locks
 from deployd.state.activities import NewActivity, Trigger
-from tests.unit.commands_world import MAIN, NOW, SHOP_MAIN, World, version
+from tests.support.commands_world import MAIN, NOW, SHOP_MAIN, World, version
 
 
 async def test_a_rollback_of_production_locks_it_unless_that_is_not_wanted(world: World) -> None:
@@ -46,7 +47,7 @@ async def test_a_lock_names_what_runs_and_an_unlock_what_goes_on(world: World) -
 @pytest.mark.parametrize("by_rollback", [False, True])
 async def test_a_lock_holds_the_end_of_the_environment_that_waits(world: World, *, by_rollback: bool) -> None:
     await world.went_live(version("a"), version("b"))
-    new = NewActivity(SHOP_MAIN, "main", "delete", 1, None, Trigger("ada", "git"))
+    new = NewActivity(KINDS["delete"], SHOP_MAIN, "main", None, Trigger("ada", "git"))
     end: ActivityId = await world.store.write(lambda db: activities.enqueue(db, new, NOW))
     if by_rollback:
         await world.environments.rollback("shop", "main", None, "ada")

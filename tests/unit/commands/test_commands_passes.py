@@ -9,7 +9,7 @@ import pytest
 from deployd.commands.environments import NothingLive
 from deployd.router.paths import RouterPlaces
 from deployd.state import environments
-from tests.unit.commands_world import NOW, SHOP_MAIN, World, version
+from tests.support.commands_world import NOW, SHOP_MAIN, World, version
 
 
 async def test_a_pass_has_a_link_for_each_host_of_what_is_live(world: World) -> None:

@@ -16,7 +16,7 @@ from deployd.access.errors import NotFound
 from deployd.commands.sessions import LIFETIME, MOST_OF_ONE, UNUSED, Sessions, TokenWrong
 from deployd.settings import Settings
 from deployd.state import audit, sessions
-from tests.unit.state_in_memory import MemoryStore
+from tests.doubles.store import MemoryStore
 
 ADA = {"name": "ada", "role": "contributor", "secret": "the-secret-of-ada", "projects": ["shop"]}
 BOB = {"name": "bob", "role": "viewer", "secret": "the-secret-of-bob"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from deployd.console.compare import kind_of
-from tests.unit.api_double import FakeQueries
+from tests.doubles.api import FakeQueries
 from tests.unit.console.test_console_pages import CARL, VERA, Client, client, page
 
 __all__ = ["client"]

@@ -1,11 +1,11 @@
-"""The page of the host: what mends, what waits, when the disk is full, who did what, and who sees which of it."""
+"""The page of the host: hints, what waits, when the disk is full, who did what, and who sees which of it."""
 
 from __future__ import annotations
 
 import pytest
 from aiohttp.test_utils import TestClient
 
-from tests.unit.api_double import FakeQueries, activity, certificate, deed
+from tests.doubles.api import FakeQueries, activity, certificate, deed
 from tests.unit.console.test_console_pages import CARL, DORA, HOSTILE, VERA, Client, client, page
 
 __all__ = ["client"]
@@ -15,7 +15,7 @@ __all__ = ["client"]
 def queries() -> FakeQueries:
     return FakeQueries(
         [activity(1, state="in_progress", waits="waits: all 2 slots for builds are taken"), activity(2, "blog")],
-        reasons=("shop/main: the disk fails; mend: get another",),
+        reasons=("shop/main: the disk fails; hint: get another",),
         hosts=[certificate("shop.test", "shop", ends="2027-01-01T00:00:00+00:00"),
                certificate("blog.test", "blog", ends="2026-06-01T00:00:00+00:00"),
                certificate("bad.test", "shop", state="refused", ends="", why="rate limited")],
@@ -26,7 +26,7 @@ def queries() -> FakeQueries:
 async def test_it_says_what_is_not_well_who_waits_and_when_the_disk_is_full(client: Client) -> None:
     said = (await page(client, "/host", DORA)).said
     assert "Not as it should be" in said
-    assert "the disk fails mend: get another" in " ".join(said.split())
+    assert "the disk fails hint: get another" in " ".join(said.split())
     assert "1 of 2 run" in said
     assert "all 2 slots for builds are taken" in said
     assert "2026-05-24" in said

@@ -9,7 +9,7 @@ from contextlib import aclosing, asynccontextmanager, suppress
 
 import pytest
 
-from deployd.activity.net import Net
+from deployd.activity.error_boundary import ErrorBoundary
 from deployd.console import live
 from deployd.console.live import Board, Part, Parts
 from deployd.http.event_stream import Event, Events
@@ -33,7 +33,7 @@ class Page:
 
 @asynccontextmanager
 async def board() -> AsyncIterator[Board]:
-    made = Board(Net("console"))
+    made = Board(ErrorBoundary("console"))
     task = asyncio.ensure_future(made.serve())
     yield made
     task.cancel()

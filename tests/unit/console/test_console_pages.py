@@ -16,7 +16,7 @@ from structlog.testing import capture_logs
 
 from deployd.access.caller import Caller
 from deployd.access.tokens import find_token
-from deployd.activity.net import Net
+from deployd.activity.error_boundary import ErrorBoundary
 from deployd.api.applications import Public, public_application
 from deployd.console.live import Board
 from deployd.console.routes import PAGES, Console, console_routes
@@ -25,9 +25,9 @@ from deployd.http.door import Door
 from deployd.http.event_stream import Streams
 from deployd.router.table import EnvironmentTraffic, Released, RouterStatus
 from deployd.settings import Token
-from tests.unit.api_double import AT, FakeCommands, FakeQueries, activity, api_of, certificate, environment, mail
-from tests.unit.page import Page
-from tests.unit.project_corpus import REPOSITORY
+from tests.doubles.api import AT, FakeCommands, FakeQueries, activity, api_of, certificate, environment, mail
+from tests.support.corpus import REPOSITORY
+from tests.support.page import Page
 
 Client = TestClient[web.Request, web.Application]
 TOKENS = [
@@ -65,8 +65,8 @@ async def client(queries: FakeQueries) -> AsyncIterator[Client]:
         return Caller(token.name, token.role, token.projects) if token else None
 
     callers, door, commands = Callers(find), Door(), FakeCommands(queries)
-    console = Console(queries=queries.by_noun, commands=commands.by_noun, callers=callers, board=Board(Net("console")),
-                      streams=Streams(), door=door)
+    console = Console(queries=queries.by_noun, commands=commands.by_noun, callers=callers,
+                      board=Board(ErrorBoundary("console")), streams=Streams(), door=door)
     app = public_application(api_of(queries, commands), console_routes(console), Public(callers, door))
     async with TestClient(TestServer(app)) as made:
         yield made

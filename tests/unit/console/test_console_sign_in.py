@@ -16,7 +16,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from structlog.testing import capture_logs
 
 from deployd.access.tokens import find_caller
-from deployd.activity.net import Net
+from deployd.activity.error_boundary import ErrorBoundary
 from deployd.api.applications import Public, public_application
 from deployd.commands.audit import AuditCommands
 from deployd.commands.commands import Commands
@@ -29,9 +29,9 @@ from deployd.http.event_stream import Streams
 from deployd.http.origins import Ours
 from deployd.settings import Settings
 from deployd.state import audit
-from tests.unit.api_double import FakeCommands, FakeQueries, activity, api_of
-from tests.unit.page import Page
-from tests.unit.state_in_memory import MemoryStore
+from tests.doubles.api import FakeCommands, FakeQueries, activity, api_of
+from tests.doubles.store import MemoryStore
+from tests.support.page import Page
 
 Client = TestClient[web.Request, web.Application]
 VERA, DORA = "the-secret-of-vera", "the-secret-of-dora"
@@ -59,8 +59,8 @@ class World:
         callers = Callers(lambda shown: find_caller(settings, shown), self.sessions)
         door = Door(Ours("https://deploy.example.com"))
         self.console = Console(
-            queries=self.queries.by_noun, commands=self.commands, callers=callers, board=Board(Net("console")),
-            streams=Streams(), door=door,
+            queries=self.queries.by_noun, commands=self.commands, callers=callers,
+            board=Board(ErrorBoundary("console")), streams=Streams(), door=door,
         )
         self.app = public_application(api_of(self.queries, fake), console_routes(self.console), Public(callers, door))
 

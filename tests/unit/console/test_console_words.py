@@ -13,7 +13,7 @@ from deployd.console.render import duration, moment, state
 from deployd.console.visitors import visitors_now
 from deployd.errors import Unusable
 from deployd.router.table import EnvironmentTraffic, Released, RouterStatus
-from tests.unit.api_double import AT, FakeQueries, activity, environment
+from tests.doubles.api import AT, FakeQueries, activity, environment
 
 SHOP = environment("shop")
 LOG = [{"path": path, "status": status} for path, status in (

@@ -17,12 +17,14 @@ from deployd.activity.journal import DONE, STARTED, Journal, write_result
 from deployd.catalogue import load_catalogue
 from deployd.clock import SystemClock
 from deployd.deployment import deploy, hooks, route
+from deployd.deployment.deferred import deferred_of
+from deployd.deployment.deployment import Deployment
+from deployd.deployment.kinds import KINDS
+from deployd.deployment.mode import Mode, Target
 from deployd.deployment.results import AppsUp, Fetched, Planned, Replaced, ServicesUp
 from deployd.deployment.services import put_back_services
-from deployd.deployment.steps import table_of
-from deployd.deployment.view import Deployment
-from deployd.deployment.waiting import waiting_of
-from deployd.engine.names import ACTIVITY, MADE_BY, PART, ROLE, is_set_aside
+from deployd.deployment.steps import PUSH
+from deployd.engine.names import ACTIVITY, PART, ROLE, is_set_aside
 from deployd.engine.observed import ContainerSeen, VolumeSeen
 from deployd.engine.script import prepare
 from deployd.environment.naming import machine_name
@@ -33,18 +35,18 @@ from deployd.project.reader import read_project
 from deployd.release.applications.hook_runs import HookFailed, script_name
 from deployd.release.fingerprint import live_containers
 from deployd.release.paths import Places
-from deployd.release.removal import unmount_unused
 from deployd.release.store import StateFacts
 from deployd.release.version import AppVersion, ServiceVersion, Version
+from deployd.release.version_removal import unmount_unused
 from deployd.router.control import RouterRefused, RouterUnanswered
 from deployd.router.table import Released
 from deployd.settings import ProjectSettings, Settings, config_folder
 from deployd.state import activities, entries, environments
 from deployd.state.activities import Activity, NewActivity, Trigger
 from deployd.state.entries import Entry
-from tests.unit.activity_world import QuietTell
-from tests.unit.project_trees import DictTree
-from tests.unit.state_in_memory import MemoryStore
+from tests.doubles.activity_world import QuietTell
+from tests.doubles.store import MemoryStore
+from tests.doubles.trees import DictTree
 
 SHOP, MAIN = ProjectId("shop"), machine_name("main")
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
@@ -165,9 +167,9 @@ def deployment(
         *(Entry(step, event, NOW) for step, event in steps),
     ))
     here = EnvironmentId(SHOP, MAIN)
-    activity = Activity(NEW, here, "main", "push", 1, None, Trigger("ada", "git"), "in_progress", "", NOW)
+    activity = Activity(NEW, here, "main", "push", PUSH.version, None, Trigger("ada", "git"), "in_progress", "", NOW)
     project = ProjectSettings(id=SHOP, on_deploy_failure="keep" if keep else None)
-    return Deployment(activity, project, "test", journal)
+    return Deployment(activity, project, "test", journal, Mode(Target.COMMIT, waits_for_unlock=True))
 
 
 async def test_nobody_is_held_when_nothing_is_live_or_no_deploy_hook_is_there(doubles: Doubles) -> None:
@@ -228,21 +230,20 @@ def test_an_application_waits_for_what_it_needs_straight_or_by_others() -> None:
     config = result.config
     assert config is not None, result.errors
     made = with_result(deployment(version(OLD, "a")), "start_services", ServicesUp((), replaced=("store",)))
-    waiting = waiting_of(made)
-    assert [app.name for app in config.applications if waiting.includes(app, config)] == ["front", "back"]
-    assert not any(waiting_of(deployment(None)).includes(app, config) for app in config.applications)
-    owner = waiting_of(with_result(made, "start_services", ServicesUp((), new_owner=True)))
+    deferred = deferred_of(made)
+    assert [app.name for app in config.applications if deferred.includes(app, config)] == ["front", "back"]
+    assert not any(deferred_of(deployment(None)).includes(app, config) for app in config.applications)
+    owner = deferred_of(with_result(made, "start_services", ServicesUp((), new_owner=True)))
     assert all(owner.includes(app, config) for app in config.applications)
 
 
 def test_what_an_earlier_deployd_began_and_had_replaced_at_once_has_nothing_to_wait_for() -> None:
     entry = Entry("start_services", DONE, NOW, '{"services": ["store"]}')
     made = deployment(version(OLD, "a"))
-    assert not waiting_of(replace(made, journal=Journal((*made.journal.entries, entry)))).anything
+    assert not deferred_of(replace(made, journal=Journal((*made.journal.entries, entry)))).anything
     for kind in ("push", "redeploy", "rollback"):
         for number in (1, 2):
-            table = table_of(kind, number)
-            assert table is not None
+            table = next(table for table in KINDS[kind].tables if table.version == number)
             assert "replace_services" in [step.name for step in table.steps], "what was not replaced yet still is"
 
 
@@ -352,7 +353,7 @@ async def test_a_hook_that_was_killed_for_want_of_memory_is_said_so(doubles: Dou
     tell: Any = QuietTell()
     with pytest.raises(HookFailed, match=r"its memory \(512 MB\) was full") as caught:
         await hooks.run_deploy_hook(deployment(None), doubles.host, tell)
-    assert "size" in caught.value.mend
+    assert "size" in caught.value.hint
 
 
 @pytest.mark.parametrize(("error", "tried_before", "live", "raised"), [
@@ -379,7 +380,7 @@ async def test_old_containers_that_cannot_be_removed_are_tried_again(doubles: Do
 
 async def test_what_an_interrupted_removal_left_of_old_versions_is_removed(doubles: Doubles) -> None:
     retiring = deployment(version(OLD, "a"))
-    doubles.kept = [VolumeSeen("socket", retiring.names.labels("run", "app", OLD))]
+    doubles.kept = [VolumeSeen("socket", retiring.names.labels("run", "app", OLD), Path("/none"))]
     folder = doubles.host.places.version(EnvironmentId(SHOP, MAIN), ActivityId(5))
     folder.mkdir(parents=True)
     retired = await route.retire_old(retiring, doubles.host, QuietTell())  # type: ignore[arg-type]
@@ -401,7 +402,7 @@ async def test_only_a_volume_of_this_activity_goes_with_a_service_that_was_new(
 ) -> None:
     plan = Plan((), (PlannedService("store", "create", "new"), PlannedService("other", "keep", "unchanged")))
     made = deployment(version(OLD, "a"), plan=plan)
-    doubles.kept = [VolumeSeen("data", {**made.names.labels("volume", "store"), MADE_BY: str(made_by)})]
+    doubles.kept = [VolumeSeen("data", made.names.labels("volume", "store", made_by=made_by), Path("/none"))]
     await put_back_services(made, doubles.host, QuietTell())  # type: ignore[arg-type]
     assert doubles.did == [f"remove {made.names.service('store')}", *([] if kept else ["remove data"])]
 
@@ -420,7 +421,7 @@ async def test_slugs_of_live_versions_and_of_deployments_under_way_are_in_use() 
     ids = []
     for name in ("main", "dev", "done"):
         environments.ensure(store.db, EnvironmentId(SHOP, machine_name(name)), name, NOW)
-        new = NewActivity(EnvironmentId(SHOP, machine_name(name)), name, "push", 1, None, Trigger("ada", "git"))
+        new = NewActivity(KINDS["push"], EnvironmentId(SHOP, machine_name(name)), name, None, Trigger("ada", "git"))
         ids.append(activities.enqueue(store.db, new, NOW))
     live, running, ended = ids
     environments.set_live(store.db, EnvironmentId(SHOP, MAIN), live, write_result(version(live, "a")), NOW)

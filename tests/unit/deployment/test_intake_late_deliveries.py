@@ -9,6 +9,7 @@ from typing import Any, cast
 import pytest
 
 from deployd.deployment.delete import remove_environment
+from deployd.deployment.mode import Mode, Target
 from deployd.deployment.validate import CommitGone, fetch
 from deployd.errors import Transient
 from deployd.ids import CommitId
@@ -46,8 +47,9 @@ class TellDouble:
 
 
 def deployment(pushed: CommitId | None, how: str = "github") -> Any:
-    activity = SimpleNamespace(kind="push", trigger=SimpleNamespace(how=how), commit=pushed, branch="main")
-    return SimpleNamespace(project=SimpleNamespace(id="shop"), branch="main", activity=activity)
+    activity = SimpleNamespace(trigger=SimpleNamespace(how=how), commit=pushed, branch="main")
+    mode = Mode(Target.COMMIT)
+    return SimpleNamespace(project=SimpleNamespace(id="shop"), branch="main", activity=activity, mode=mode)
 
 
 async def fetched(code: CodeDouble, pushed: CommitId | None, how: str = "github") -> tuple[CommitId, list[str]]:

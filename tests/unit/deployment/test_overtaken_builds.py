@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from deployd.activity.executor import Executor
 from deployd.activity.journal import STARTED, Journal
-from deployd.deployment.carry import Carrier
+from deployd.deployment.kinds import KINDS
 from deployd.deployment.steps import PUSH
 from deployd.settings import Settings
 from deployd.state.entries import Entry
@@ -22,8 +23,8 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 def may_be_overtaken(begun: list[str], **settings: Any) -> bool:
     host: Any = SimpleNamespace(settings=Settings.model_validate(settings))
     missing: Any = None
-    carrier = Carrier(missing, host, missing, missing, missing, 0)
-    return carrier.may_be_overtaken(deployment(None).activity, Journal(tuple(Entry(s, STARTED, NOW) for s in begun)))
+    executor = Executor(KINDS, missing, host, missing, missing)
+    return executor.may_be_overtaken(deployment(None).activity, Journal(tuple(Entry(s, STARTED, NOW) for s in begun)))
 
 
 @pytest.mark.parametrize("begun", range(len(STEPS) + 1))

@@ -8,13 +8,14 @@ from datetime import UTC, datetime
 import pytest
 
 from deployd.access.concurrency import RequestLimit, TooMany
+from deployd.deployment.kinds import KINDS
 from deployd.deployment.share import KEPT_FOR_LIVE, NameTaken, ShareTaken, Wanted, refuse_beyond_share
 from deployd.environment.naming import machine_name
 from deployd.ids import CommitId, EnvironmentId, ProjectId
 from deployd.settings import Settings
 from deployd.state import activities, environments
 from deployd.state.activities import NewActivity, Trigger
-from tests.unit.state_in_memory import MemoryStore
+from tests.doubles.store import MemoryStore
 
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
 FLOOD, NEIGHBOUR = ProjectId("flood"), ProjectId("neighbour")
@@ -39,7 +40,7 @@ def has(store: MemoryStore, project: ProjectId, *branches: str) -> None:
 def waits(store: MemoryStore, project: ProjectId, *wanted: Wanted) -> None:
     for item in wanted:
         activities.enqueue(store.db, NewActivity(
-            item.environment_in(project), item.branch, item.kind, 1, CommitId("a" * 40), Trigger("eve", "git")), NOW)
+            item.kind, item.environment_in(project), item.branch, CommitId("a" * 40), Trigger("eve", "git")), NOW)
 
 
 def ask(store: MemoryStore, project: ProjectId, *wanted: Wanted, settings: Settings = SETTINGS) -> None:
@@ -47,14 +48,14 @@ def ask(store: MemoryStore, project: ProjectId, *wanted: Wanted, settings: Setti
 
 
 def pushes(*branches: str) -> list[Wanted]:
-    return [Wanted("push", branch) for branch in branches]
+    return [Wanted(KINDS["push"], branch) for branch in branches]
 
 
 def test_a_flood_of_branches_is_refused_whole_with_a_mend_and_known_branches_go_on(store: MemoryStore) -> None:
     has(store, FLOOD, "main", "a", "b", "c")
     with pytest.raises(ShareTaken, match="flood has 4 environments, 2 more are wanted, and 5 may be") as refused:
         ask(store, FLOOD, *pushes("d", "e"))
-    assert "git push --delete" in refused.value.mend
+    assert "git push --delete" in refused.value.hint
     assert refused.value.where == "shares.environments"
     ask(store, FLOOD, *pushes("d"))
     ask(store, FLOOD, *pushes("a", "b", "c"))
@@ -101,15 +102,16 @@ def test_a_project_may_be_given_another_share(store: MemoryStore) -> None:
 
 
 @pytest.mark.parametrize("wanted", [
-    Wanted("push", "main"), Wanted("delete", "a"), Wanted("rollback", "a"), Wanted("redeploy", "main"),
+    Wanted(KINDS["push"], "main"), Wanted(KINDS["delete"], "a"), Wanted(KINDS["rollback"], "a"),
+    Wanted(KINDS["redeploy"], "main"),
 ])
 def test_what_is_live_finds_a_place_in_a_full_queue(store: MemoryStore, wanted: Wanted) -> None:
     has(store, FLOOD, "main", "a", "b", "c")
     waits(store, FLOOD, *pushes("a", "b", "c"))
     with pytest.raises(ShareTaken, match="3 activities of flood wait already, and 3 may"):
-        ask(store, FLOOD, Wanted("redeploy", "a"))
+        ask(store, FLOOD, Wanted(KINDS["redeploy"], "a"))
     ask(store, FLOOD, wanted)
-    waits(store, FLOOD, *[Wanted("rollback", "a")] * KEPT_FOR_LIVE)
+    waits(store, FLOOD, *[Wanted(KINDS["rollback"], "a")] * KEPT_FOR_LIVE)
     with pytest.raises(ShareTaken):
         ask(store, FLOOD, wanted)
 
@@ -124,7 +126,7 @@ def test_a_newer_push_takes_the_place_of_the_one_that_waits(store: MemoryStore) 
     waits(store, FLOOD, *pushes("a", "b", "c"))
     ask(store, FLOOD, *pushes("a"))
     with pytest.raises(ShareTaken):
-        ask(store, FLOOD, *pushes("a"), Wanted("redeploy", "b"))
+        ask(store, FLOOD, *pushes("a"), Wanted(KINDS["redeploy"], "b"))
 
 
 def test_what_runs_does_not_count_as_waiting(store: MemoryStore) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from deployd.engine.docker.edge import ask, translated
 from deployd.engine.docker.frames import FrameLines
+from deployd.engine.docker.read import read_event, read_listed_container, read_network, read_time
 from deployd.engine.errors import (
     EngineOverran,
     EngineRefused,
@@ -20,7 +21,6 @@ from deployd.engine.errors import (
     StillInUse,
     SubnetTaken,
 )
-from deployd.engine.observed import read_event, read_listed_container, read_network, read_time
 
 
 @pytest.mark.parametrize(("status", "message", "kind"), [

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from deployd.engine.docker.groups import Groups
-from deployd.engine.observed import GroupFigures
+from deployd.engine.observed import ContainerSeen, GroupFigures
 
 ID = "abc123"
 ONE = {
@@ -25,6 +25,10 @@ TWO = {
 WANTED = GroupFigures(2.5, 150_000, None, 3)
 
 
+def seen(container_id: str = ID, pid: int | None = None) -> ContainerSeen:
+    return ContainerSeen("name", container_id, "", "", {}, True, None, "none", {}, pid=pid)
+
+
 def lay_out(root: Path, files: dict[str, str], place: str) -> Path:
     for name, text in files.items():
         file = root / name.format(place)
@@ -37,9 +41,9 @@ def lay_out(root: Path, files: dict[str, str], place: str) -> Path:
 @pytest.mark.parametrize("files", [ONE, TWO], ids=["version 1", "version 2"])
 def test_figures_are_read_in_each_version_and_place(tmp_path: Path, files: dict[str, str], place: str) -> None:
     groups = Groups(lay_out(tmp_path, files, place))
-    assert groups.figures(ID) == WANTED
-    assert groups.kills(ID) == 3
-    assert groups.figures("another") is None
+    assert groups.figures(seen()) == WANTED
+    assert groups.kills(seen()) == 3
+    assert groups.figures(seen("another")) is None
 
 
 @pytest.mark.parametrize(("files", "membership"), [
@@ -51,9 +55,9 @@ def test_a_group_elsewhere_is_found_by_the_first_process(
     (tmp_path / "proc/42").mkdir(parents=True)
     (tmp_path / "proc/42/cgroup").write_text(membership)
     groups = Groups(lay_out(tmp_path / "sys", files, "elsewhere/x"), tmp_path / "proc")
-    assert groups.figures(ID) is None
-    assert groups.figures(ID, 42) == WANTED
-    assert groups.figures(ID, 43) == WANTED, "it is known by now"
+    assert groups.figures(seen()) is None
+    assert groups.figures(seen(pid=42)) == WANTED
+    assert groups.figures(seen(pid=43)) == WANTED, "it is known by now"
 
 
 @pytest.mark.parametrize("files", [ONE, TWO], ids=["version 1", "version 2"])
@@ -62,17 +66,17 @@ def test_a_limit_is_told_and_a_container_that_ended_has_no_figures(tmp_path: Pat
     limit = "memory/{}/memory.limit_in_bytes" if files is ONE else "{}/memory.max"
     (root / limit.format(f"docker/{ID}")).write_text("536870912\n")
     groups = Groups(root)
-    figures = groups.figures(ID)
+    figures = groups.figures(seen())
     assert figures is not None
     assert figures.memory_limit_bytes == 536_870_912
     for name in files:
         (root / name.format(f"docker/{ID}")).unlink()
-    assert groups.figures(ID) is None
-    assert groups.kills(ID) is None
+    assert groups.figures(seen()) is None
+    assert groups.kills(seen()) is None
 
 
 def test_an_older_kernel_that_counts_no_kills_is_no_reason_to_tell_nothing(tmp_path: Path) -> None:
     files = {**ONE, "memory/{}/memory.oom_control": "oom_kill_disable 0\nunder_oom 0\n"}
-    figures = Groups(lay_out(tmp_path, files, f"docker/{ID}")).figures(ID)
+    figures = Groups(lay_out(tmp_path, files, f"docker/{ID}")).figures(seen())
     assert figures is not None
     assert figures.kills == 0

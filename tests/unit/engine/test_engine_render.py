@@ -1,7 +1,7 @@
 """What the Engine asks Docker for."""
 
 from deployd.engine.docker.render import render_container, render_network, render_volume
-from deployd.engine.specs import Bind, ContainerSpec, Health, NetworkSpec, VolumeSpec
+from deployd.engine.specs import Bind, ContainerSpec, Health, HostNetwork, Network, NetworkOf, NetworkSpec, VolumeSpec
 
 BARE = ContainerSpec("web", "image", {"deployd": "test"})
 
@@ -44,15 +44,19 @@ def test_an_absolute_source_is_a_folder_and_any_other_a_volume():
 
 
 def test_a_network_brings_aliases_and_links_but_dockers_own_do_not():
-    spec = ContainerSpec("web", "image", {}, network="net", aliases=("a",), links={"db.internal": "the-db"})
+    spec = ContainerSpec("web", "image", {}, network=Network("net", aliases=("a",), links={"db.internal": "the-db"}))
+    assert render_container(spec)["HostConfig"]["NetworkMode"] == "net"
     assert render_container(spec)["NetworkingConfig"] == {
         "EndpointsConfig": {"net": {"Aliases": ["a"], "Links": ["the-db:db.internal"]}},
     }
-    assert "NetworkingConfig" not in render_container(ContainerSpec("web", "image", {}, network="host"))
+    for network, mode in ((HostNetwork(), "host"), (NetworkOf("other"), "container:other")):
+        body = render_container(ContainerSpec("web", "image", {}, network=network))
+        assert "NetworkingConfig" not in body
+        assert body["HostConfig"]["NetworkMode"] == mode
 
 
 def test_an_address_of_its_own_is_asked_for_with_the_network():
-    spec = ContainerSpec("web", "image", {}, network="net", address="10.1.0.40")
+    spec = ContainerSpec("web", "image", {}, network=Network("net", "10.1.0.40"))
     endpoint = render_container(spec)["NetworkingConfig"]["EndpointsConfig"]["net"]
     assert endpoint["IPAMConfig"] == {"IPv4Address": "10.1.0.40"}
 

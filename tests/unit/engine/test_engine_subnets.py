@@ -37,7 +37,7 @@ def test_a_full_pool_is_an_error_that_says_what_to_do():
     used = [str(item) for item in ipaddress.ip_network("10.9.0.0/24").subnets(new_prefix=26)]
     with pytest.raises(NoSubnetLeft) as caught:
         next_subnet("10.9.0.0/24", 26, used)
-    assert "network_pool" in caught.value.mend
+    assert "network_pool" in caught.value.hint
 
 
 @given(st.lists(st.tuples(st.integers(0, 4095), st.integers(20, 32))))

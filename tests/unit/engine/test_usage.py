@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from deployd.engine.crowd import OLDEST_SECONDS, Crowd
+from deployd.engine.container_cache import OLDEST_SECONDS, ContainerCache
 from deployd.engine.names import Names
-from deployd.engine.observed import ContainerSeen, EventSeen, GroupFigures
-from deployd.errors import DeployError
+from deployd.engine.observed import EventSeen, GroupFigures
 from deployd.ids import ActivityId, EnvironmentId, EnvironmentName, ProjectId
-from deployd.upkeep.usage.keeper import MOST_AT_ONCE, SETTLE_SECONDS, Usage
 from deployd.upkeep.usage.parts import MOST_PARTS, OTHERS, Part, Use, bounded
+from deployd.upkeep.usage.usage import MOST_AT_ONCE, SETTLE_SECONDS, Usage
+from tests.doubles.engine import EngineDouble
 
 pytestmark = pytest.mark.looptime
 BASE = datetime(2026, 5, 4, 10, tzinfo=UTC)
@@ -29,38 +29,16 @@ class LoopClock:
         return BASE + timedelta(seconds=asyncio.get_running_loop().time())
 
 
-def seen(name: str, role: str = "worker", part: str = "shop--mailer", **more: Any) -> ContainerSeen:
-    labels = NAMES.labels(role, part, ActivityId(7))
-    return ContainerSeen(name, name, "", "", labels, True, None, "none", {}, pid=1, **more)
+class Engine(EngineDouble):
+    """The engine, and the kernel."""
 
-
-@dataclass
-class Docker:
-    """Docker and the kernel."""
-
-    there: list[ContainerSeen] = field(default_factory=list)
-    groups: dict[str, GroupFigures] = field(default_factory=dict)
-    asked: list[str] = field(default_factory=list)
-
-    async def containers(self, labels: dict[str, str]) -> tuple[ContainerSeen, ...]:
-        self.asked.append("list")
-        return tuple(self.there)
-
-    async def container(self, name: str) -> ContainerSeen | None:
-        self.asked.append(name)
-        return next((item for item in self.there if item.name == name), None)
-
-    def figures(self, container_id: str, pid: int | None = None) -> GroupFigures | None:
-        return self.groups.get(container_id)
-
-    def kills(self, container_id: str, pid: int | None = None) -> int | None:
-        found = self.groups.get(container_id)
-        return found.kills if found else None
-
-    def run(self, container: ContainerSeen, kills: int = 0, **more: Any) -> None:
-        self.there = [item for item in self.there if item.id != container.id] + [container]
-        values = {"cpu_seconds": 2.0, "memory_bytes": 100, "memory_limit_bytes": 512 << 20, **more}
-        self.groups[container.id] = GroupFigures(kills=kills, **values)
+    def run(
+        self, name: str, role: str = "worker", part: str = "shop--mailer", *, restarts: int = 0, kills: int = 0,
+        **used: Any,
+    ) -> None:
+        self.add(name, NAMES.labels(role, part, ActivityId(7)), restarts=restarts)
+        values = {"cpu_seconds": 2.0, "memory_bytes": 100, "memory_limit_bytes": 512 << 20, **used}
+        self.groups[name] = GroupFigures(kills=kills, **values)
 
 
 @dataclass
@@ -71,22 +49,20 @@ class DisksDouble:
 class World:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.docker = Docker()
+        self.engine = Engine()
         self.disks = DisksDouble()
         self.start()
 
     def start(self) -> None:
         """A daemon."""
-        crowd: Any = Crowd(self.docker, "test")  # type: ignore[arg-type]
-        self.crowd = crowd
+        self.cache = ContainerCache(self.engine, "test")
         self.usage = Usage(
-            self.docker, crowd, self.disks, LoopClock(), self.folder / "kills.json",  # type: ignore[arg-type]
-            groups=self.docker,  # type: ignore[arg-type]
+            self.engine, self.cache, self.disks, LoopClock(), self.folder / "kills.json",  # type: ignore[arg-type]
         )
 
-    def tell(self, container: ContainerSeen, action: str) -> None:
-        event = EventSeen("container", action, container.name, container.id, container.labels)
-        self.crowd.hear(event)
+    def tell(self, name: str, action: str) -> None:
+        event = EventSeen("container", action, name, name, self.engine.there[name].labels)
+        self.cache.hear(event)
         self.usage.hear(event)
 
     async def look(self, seconds: float = 60.0) -> None:
@@ -100,10 +76,10 @@ def world(tmp_path: Path) -> World:
 
 
 async def test_a_child_process_that_was_killed_is_told_for_an_hour(world: World) -> None:
-    world.docker.run(seen("a"))
+    world.engine.run("a")
     await world.look(0)
     assert world.usage.troubles() == []
-    world.docker.run(seen("a"), kills=1)
+    world.engine.run("a", kills=1)
     await world.look()
     sentence = ("the kernel killed a process of the worker shop--mailer at 10:01 UTC because its memory of 512 MB was "
                 "full: have it use less, or give it a larger `size`")
@@ -112,7 +88,7 @@ async def test_a_child_process_that_was_killed_is_told_for_an_hour(world: World)
     assert world.usage.killed(EnvironmentId.read("shop/other")) == []
     await world.look(3500)
     assert world.usage.troubles()
-    world.docker.run(seen("a"), kills=3)
+    world.engine.run("a", kills=3)
     await world.look()
     assert "killed processes, 3 until now, of the worker" in world.usage.troubles()[0]
     await world.look(3700)
@@ -121,39 +97,39 @@ async def test_a_child_process_that_was_killed_is_told_for_an_hour(world: World)
 
 
 async def test_a_killed_main_process_whose_group_went_with_it_is_known_from_docker(world: World) -> None:
-    world.docker.run(seen("a"))
+    world.engine.run("a")
     await world.look(0)
-    world.tell(seen("a"), "oom")
-    world.docker.run(seen("a", restarts=1))   # its group counts from 0
-    world.tell(seen("a"), "start")
+    world.tell("a", "oom")
+    world.engine.run("a", restarts=1)   # its group counts from 0
+    world.tell("a", "start")
     await world.look(1)
     assert "killed a process of the worker shop--mailer" in world.usage.troubles()[0]
     assert [(use.kills, use.restarts) for use in await world.usage.uses()] == [(1, 1)]
-    world.docker.run(seen("a", restarts=1), kills=1)
-    world.tell(seen("a"), "oom")   # both tell of one: it is one
+    world.engine.run("a", restarts=1, kills=1)
+    world.tell("a", "oom")   # both tell of one: it is one
     await world.look(1)
     assert [use.kills for use in await world.usage.uses()] == [2]
 
 
 async def test_what_was_killed_before_is_not_news_to_the_next_daemon(world: World) -> None:
-    world.docker.run(seen("a"), kills=5)
+    world.engine.run("a", kills=5)
     await world.look(0)
     assert world.usage.troubles() == [], "nobody knows when it was"
     assert [use.kills for use in await world.usage.uses()] == [5]
     world.start()
     await world.look()
     assert world.usage.troubles() == []
-    world.docker.run(seen("c", part="shop--killed"), kills=1)
-    world.tell(seen("c", part="shop--killed"), "start")
+    world.engine.run("c", part="shop--killed", kills=1)
+    world.tell("c", "start")
     await world.look()
     (told,) = world.usage.troubles()
     world.start()
     await world.look()
     assert world.usage.troubles() == [told], "at the time when it was"
-    world.docker.there = [item for item in world.docker.there if item.id != "c"]
+    del world.engine.there["c"]
     world.start()
-    world.docker.run(seen("a"), kills=6)   # while no daemon was there
-    world.docker.run(seen("b", part="shop--indexer"), kills=1)
+    world.engine.run("a", kills=6)   # while no daemon was there
+    world.engine.run("b", part="shop--indexer", kills=1)
     await world.look()
     assert [text.split(" of the worker ")[1].split()[0] for text in world.usage.troubles()] == [
         "shop--indexer", "shop--mailer",
@@ -162,38 +138,38 @@ async def test_what_was_killed_before_is_not_news_to_the_next_daemon(world: Worl
 
 async def test_docker_is_asked_once_for_each_start_of_a_container(world: World) -> None:
     for name in ("a", "b"):
-        world.docker.run(seen(name))
+        world.engine.run(name)
     for _ in range(5):
         await world.look(1)
         await world.usage.uses()
-    assert sorted(world.docker.asked) == ["a", "b", "list"]
-    world.docker.run(seen("a", restarts=4))
-    world.tell(seen("a"), "start")
+    assert sorted(world.engine.asked) == ["a", "b", "list"]
+    world.engine.run("a", restarts=4)
+    world.tell("a", "start")
     await world.look(1)
-    assert sorted(world.docker.asked) == ["a", "a", "b", "list", "list"]
+    assert sorted(world.engine.asked) == ["a", "a", "b", "list", "list"]
     assert [use.restarts for use in await world.usage.uses()] == [4]
     await asyncio.sleep(OLDEST_SECONDS + 1)   # maybe nobody told of a change
     await world.usage.uses()
-    assert world.docker.asked.count("list") == 3
+    assert world.engine.asked.count("list") == 3
 
 
 async def test_a_thousand_containers_are_asked_for_a_few_at_a_time(world: World) -> None:
     for number in range(120):
-        world.docker.run(seen(f"c{number:03}"))
+        world.engine.run(f"c{number:03}")
     async with asyncio.TaskGroup() as group:
         serving = group.create_task(world.usage.serve())
         await asyncio.sleep(1)
-        assert len(world.docker.asked) == 1 + MOST_AT_ONCE
+        assert len(world.engine.asked) == 1 + MOST_AT_ONCE
         await asyncio.sleep(2 * SETTLE_SECONDS + 1)
         serving.cancel()
-    assert len(set(world.docker.asked)) == 121
+    assert len(set(world.engine.asked)) == 121
 
 
 async def test_a_part_is_what_its_containers_use_together(world: World) -> None:
-    world.docker.run(seen("a", restarts=1))
-    world.docker.run(seen("b"), cpu_seconds=3.0, memory_bytes=50)
-    world.docker.there.append(replace(seen("c", "service", "db"), running=False))
-    world.docker.there.append(replace(seen("d"), labels={"deployd.role": "build"}))
+    world.engine.run("a", restarts=1)
+    world.engine.run("b", cpu_seconds=3.0, memory_bytes=50)
+    world.engine.add("c", NAMES.labels("service", "db"), running=False)
+    world.engine.add("d", {"deployd": "test", "deployd.role": "build"})
     world.disks.known = {MAILER: 1_000, Part("shop", "main-bvxea6p", "shared", "shared"): 7}
     await world.look(0)
     assert await world.usage.uses() == [
@@ -205,27 +181,24 @@ async def test_a_part_is_what_its_containers_use_together(world: World) -> None:
 
 
 async def test_monitors_cost_one_reading_a_second(world: World) -> None:
-    world.docker.run(seen("a"))
+    world.engine.run("a")
     first = await world.usage.for_monitors()
-    world.docker.run(seen("a"), memory_bytes=5)
+    world.engine.run("a", memory_bytes=5)
     assert await world.usage.for_monitors() == first
     await asyncio.sleep(1.1)
     assert [use.memory_bytes for use in await world.usage.for_monitors()] == [5]
 
 
 async def test_a_look_that_fails_ends_nothing(world: World) -> None:
-    async def fail(_: object) -> tuple[ContainerSeen, ...]:
-        raise DeployError("Docker does not answer")
-
-    works, world.docker.containers = world.docker.containers, fail  # type: ignore[method-assign]
+    world.engine.reachable = False
     async with asyncio.TaskGroup() as group:
         serving = group.create_task(world.usage.serve())
         await asyncio.sleep(100)
-        world.docker.containers = works  # type: ignore[method-assign]
-        world.docker.run(seen("a"))
+        world.engine.reachable = True
+        world.engine.run("a")
         await asyncio.sleep(100)
-        world.docker.run(seen("a"), kills=1)
-        world.tell(seen("a"), "oom")
+        world.engine.run("a", kills=1)
+        world.tell("a", "oom")
         await asyncio.sleep(1)
         serving.cancel()
     assert "killed a process" in world.usage.troubles()[0]

@@ -7,18 +7,18 @@ from ipaddress import ip_address
 
 import pytest
 
+from deployd.engine.docker.read import read_network
 from deployd.engine.names import bridge_name, bridge_prefix
-from deployd.engine.observed import NetworkSeen, read_network
-from deployd.errors import DeployError
-from deployd.firewall.kept import FirewallNotKept, KeptTable
+from deployd.firewall.kernel_table import FirewallNotKept, KernelTable
 from deployd.firewall.rules import parse_name_servers, render_wall, table_name
 from deployd.settings import Settings
-from deployd.upkeep.wall import ROUND_SECONDS, WallKeeper, wall_of
+from deployd.upkeep.firewall import ROUND_SECONDS, FirewallManager, wall_of
+from tests.doubles.engine import EngineDouble
 
 OURS = bridge_prefix("deployd")
 
 
-class TableDouble(KeptTable):
+class TableDouble(KernelTable):
     """Keeps nothing; says whether it would have had to put the rules."""
 
     def __init__(self) -> None:
@@ -40,24 +40,20 @@ class TableDouble(KeptTable):
         self.gone += 1
 
 
-class EngineDouble:
-    def __init__(self, *bridges: str) -> None:
-        self.bridges = bridges
-        self.away = False
-
-    async def networks(self, labels: dict[str, str]) -> tuple[NetworkSeen, ...]:
-        assert labels == {"deployd": "deployd"}
-        if self.away:
-            raise DeployError("Docker does not answer")
-        return tuple(NetworkSeen("n", "i", (), {}, bridge) for bridge in self.bridges)
+def engine_with(*bridges: str) -> EngineDouble:
+    engine = EngineDouble()
+    for number, bridge in enumerate(bridges):
+        engine.add_network(f"n{number}", {"deployd": "deployd"}, bridge)
+    engine.add_network("another", {}, "br-another")
+    return engine
 
 
 def settings(**more: object) -> Settings:
     return Settings.model_validate(more)
 
 
-def keeper(engine: EngineDouble, table: TableDouble, **more: object) -> WallKeeper:
-    return WallKeeper(engine, settings(**more), table, lambda: (ip_address("10.0.0.53"),))
+def keeper(engine: EngineDouble, table: TableDouble, **more: object) -> FirewallManager:
+    return FirewallManager(engine, settings(**more), table, lambda: (ip_address("10.0.0.53"),))
 
 
 def test_interfaces_of_networks_have_names_that_the_kernel_takes_and_begin_alike() -> None:
@@ -118,21 +114,22 @@ def test_name_servers_are_those_that_containers_ask_themselves() -> None:
 
 
 async def test_networks_of_an_earlier_version_are_in_it_and_stay_while_docker_is_away() -> None:
-    engine, table = EngineDouble(f"{OURS}abc", "br-9", "br-1"), TableDouble()
+    engine, table = engine_with(f"{OURS}abc", "br-9", "br-1"), TableDouble()
     made = keeper(engine, table)
     assert await made.ensure()
     assert 'iifname "br-1" jump to_host' in table.put[-1]
     assert f'iifname "{OURS}abc"' not in table.put[-1]
-    engine.away = True
+    engine.reachable = False
     assert not await made.ensure()
-    engine.away, engine.bridges = False, ("br-9",)
+    engine.reachable = True
+    del engine.networks_there["n2"]
     assert await made.ensure()
     assert "br-1" not in table.put[-1]
 
 
 async def test_without_docker_what_will_be_made_is_closed_at_the_first_start() -> None:
     engine, table = EngineDouble(), TableDouble()
-    engine.away = True
+    engine.reachable = False
     assert await keeper(engine, table).ensure()
     assert f'iifname "{OURS}*" jump to_host' in table.put[-1]
 

@@ -11,7 +11,14 @@ from typing import Any
 import pytest
 
 from deployd.environment.domains import Domains
-from deployd.environment.platform import About, Surroundings, build_environment, routes_json, runtime_environment
+from deployd.environment.platform import (
+    NOT_REPLACED,
+    About,
+    Surroundings,
+    build_environment,
+    routes_json,
+    runtime_environment,
+)
 from deployd.environment.relationships import Address, Connection, Related
 from deployd.environment.routes import resolve_routes
 from deployd.environment.variables import Variables, doubtful_variables, variables_of
@@ -31,9 +38,8 @@ from deployd.project.model import (
     Web,
 )
 from deployd.project.reader import read_project
-from deployd.release.applications.process_environment import OURS
 from deployd.settings import ProjectSettings
-from tests.unit.project_trees import DictTree
+from tests.doubles.trees import DictTree
 
 APP = Application(
     name="shop", runtime_name="php", version="8.4", root="",
@@ -178,7 +184,7 @@ def test_the_names_that_we_set_ourselves_are_known_to_who_warns_of_them() -> Non
     prefixed = {name for values in (runtime(), build_environment(APP, ABOUT, Variables())) for name in values}
     ours = {name.removeprefix("PLATFORM_") for name in prefixed if name.startswith("PLATFORM_")}
     assert ours | {"PRE_APP_COMMAND", "POST_APP_COMMAND"} == OWN_PLATFORM_NAMES
-    assert set(OURS) == OWN_NAMES
+    assert set(NOT_REPLACED) == OWN_NAMES
 
 
 def test_variables_that_programs_do_not_find_as_they_are_written_are_told_with_their_keys() -> None:

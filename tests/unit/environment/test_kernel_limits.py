@@ -16,7 +16,7 @@ from deployd.project.model import NOWHERE, ProjectConfig
 from deployd.project.reader import read_project
 from deployd.release.applications.kernel_limits import TooLargeToStart, refuse_too_large, too_large_to_start
 from deployd.settings import ProjectSettings
-from tests.unit.project_trees import DictTree
+from tests.doubles.trees import DictTree
 
 ABOUT = About("shop", "x" * 56, "main-bvxea6i", "main", "production", "0" * 40)
 SHOP = ProjectSettings.model_validate({"id": "shop"})

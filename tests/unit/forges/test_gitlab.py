@@ -14,7 +14,7 @@ from deployd.ids import ProjectId
 from deployd.intake.deliveries import read_delivery
 from deployd.intake.push import Push
 from deployd.settings import ProjectSettings, Remote
-from tests.unit.intake_deliveries import SIGNING_TOKEN, ZERO, A, B, Delivery, gitlab, gitlab_push
+from tests.support.forge_deliveries import SIGNING_TOKEN, ZERO, A, B, Delivery, gitlab, gitlab_push
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 SHOP = ProjectSettings(id=ProjectId("shop"), remote=Remote(url="https://gitlab.com/acme/shop.git", forge="gitlab"))

@@ -12,7 +12,7 @@ from deployd.forges.known import FORGES
 from deployd.intake.ports import Intake
 from deployd.intake.webhooks import webhook_routes
 from deployd.settings import Remote
-from tests.unit.intake_deliveries import github, github_push
+from tests.support.forge_deliveries import github, github_push
 
 URL = "https://forge.example/acme/shop.git"
 OTHER_WAYS = {"git", "api", "daemon"}

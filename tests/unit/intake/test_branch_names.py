@@ -45,9 +45,9 @@ def test_a_good_name_is_good(name: str) -> None:
 @pytest.mark.parametrize("name", [name for name in ODD if name])
 def test_an_odd_branch_or_tag_is_refused_with_a_sentence_that_a_terminal_can_show(name: str) -> None:
     for refusals in (refused_refs(SHOP, [push(name)], []), refused_refs(SHOP, [], [Ref(f"refs/tags/{name}")])):
-        what, mend = refusals
+        what, hint = refusals
         assert ODD[name] in what
-        assert mend.startswith("mend: ")
+        assert hint.startswith("hint: ")
         assert "".join(refusals).isprintable()
 
 
@@ -68,9 +68,9 @@ def test_production_is_not_deleted() -> None:
 
 def test_very_many_branches_are_refused_in_two_lines() -> None:
     assert refused_refs(SHOP, [push(f"b{number}") for number in range(MOST_BRANCHES)], []) == []
-    what, mend = refused_refs(SHOP, [push(f"b{number}") for number in range(MOST_BRANCHES + 1)], [])
+    what, hint = refused_refs(SHOP, [push(f"b{number}") for number in range(MOST_BRANCHES + 1)], [])
     assert "101 branches" in what
-    assert "100 at once" in mend
+    assert "100 at once" in hint
 
 
 def test_very_many_odd_names_are_told_in_few_lines() -> None:

@@ -14,7 +14,7 @@ from deployd.mail.configuration import Relay, parse_configuration, write_configu
 from deployd.mail.mail import Mail, parse_note, subject_of, write_note
 from deployd.mail.relay import GIVE_UP_SECONDS, Delivery, after_delivery, pause_seconds
 from deployd.settings import MailSettings, Settings, parse_relay
-from tests.unit.api_double import MAIL
+from tests.doubles.api import MAIL
 
 QUEUED = Mail(3, 1000.0, "a@shop.test", ("b@c.test", "d@e.test"), 17, "Hello", "waits")
 

@@ -7,18 +7,17 @@ import json
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from deployd.engine.names import Names
-from deployd.engine.observed import ContainerSeen
 from deployd.ids import ActivityId, EnvironmentId
 from deployd.output.entries import EntryReader
 from deployd.output.files import OutputFiles, last_times
 from deployd.output.retention import DAY_SECONDS, Retention, keep_output, trim
 from deployd.output.sources import ABOUT, kept_sources
 from deployd.process import LONGEST_LINE_BYTES
+from tests.doubles.engine import EngineDouble
 
 SECOND = "2026-05-04T10:{:02}:{:02}.{:09}Z"
 
@@ -168,7 +167,11 @@ def kept(folder: Path, name: str, sizes: dict[str, int], age_days: float, now: f
 def test_what_is_kept_is_kept_though_another_container_goes_at_the_same_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    folder, log = tmp_path / "output", tmp_path / "c-json.log"
+    engine = EngineDouble(tmp_path)
+    names = Names("test", EnvironmentId.read("shop/main"))
+    seen = engine.add("c", names.labels("app", "shop", ActivityId(7)))
+    folder, log = tmp_path / "output", asyncio.run(engine.log_file(seen.id))
+    log.parent.mkdir(parents=True)
     write(log, range(3))
     bounds, link, met = Retention(10_000, 7), Path.hardlink_to, []
 
@@ -179,15 +182,7 @@ def test_what_is_kept_is_kept_though_another_container_goes_at_the_same_time(
         link(to, file)
 
     monkeypatch.setattr(Path, "hardlink_to", hardlink_to)
-
-    class Docker:
-        async def log_file(self, _container_id: str) -> Path:
-            return log
-
-    docker: Any = Docker()
-    labels = Names("test", EnvironmentId.read("shop/main")).labels("app", "shop", ActivityId(7))
-    seen = ContainerSeen("c", "c" * 64, "", "", labels, True, None, "none", {})
-    asyncio.run(keep_output(docker, seen, folder, bounds))
+    asyncio.run(keep_output(engine, seen, folder, bounds))
     [source] = kept_sources(folder)
     assert source.log.read_bytes() == log.read_bytes()
 

@@ -6,7 +6,6 @@ import asyncio
 import json
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +13,14 @@ import pytest
 
 from deployd.activity.masking import Masker
 from deployd.clock import SystemClock
+from deployd.engine.container_cache import ContainerCache
 from deployd.engine.names import Names
-from deployd.engine.observed import ContainerSeen
 from deployd.errors import DeployError
 from deployd.ids import ActivityId, EnvironmentId, EnvironmentName, ProjectId
 from deployd.output.follower import OutputFollower, Span
 from deployd.output.outputs import Outputs
 from deployd.output.sources import OutputFilter, Source, cron_sources
+from tests.doubles.engine import EngineDouble
 from tests.unit.output.test_output_files import entry, set_aside, time_of, write
 
 NOW = "2026-05-04T12:00:00"
@@ -28,22 +28,6 @@ NOW = "2026-05-04T12:00:00"
 
 SHOP, MAIN = ProjectId("shop"), EnvironmentName("main-bvxea6p")
 SHOP_MAIN = EnvironmentId(SHOP, MAIN)
-
-
-@dataclass
-class Docker:
-    folder: Path
-    there: tuple[ContainerSeen, ...]
-    is_away: bool = False
-    generation: int = 0
-
-    async def containers(self) -> tuple[ContainerSeen, ...]:
-        if self.is_away:
-            raise DeployError("Docker does not answer")
-        return self.there
-
-    async def log_file(self, name: str) -> Path:
-        return self.folder / "containers" / name / f"{name}-json.log"
 
 
 class Environment:
@@ -258,14 +242,13 @@ async def test_who_reads_goes_on_while_docker_is_away_and_is_told_when_it_is_fro
     log = tmp_path / "containers" / "a" / "a-json.log"
     log.parent.mkdir(parents=True)
     write(log, range(3))
-    labels = Names("test", SHOP_MAIN).labels("app", "shop", ActivityId(7))
-    docker = Docker(tmp_path, (ContainerSeen("a", "a", "", "", labels, True, None, "none", {}),))
-    outputs = Outputs(
-        docker, docker, lambda *_: tmp_path, lambda *_: tmp_path, Masker().clean_all, SystemClock(),  # type: ignore[arg-type]
-    )
+    engine = EngineDouble(tmp_path)
+    engine.add("a", Names("test", SHOP_MAIN).labels("app", "shop", ActivityId(7)))
+    cache = ContainerCache(engine, "test")
+    outputs = Outputs(engine, cache, lambda *_: tmp_path, lambda *_: tmp_path, Masker().clean_all, SystemClock())
     follower = await outputs.follow(SHOP_MAIN, OutputFilter(), start="", lines=None)
     assert len(await taken(follower, 3)) == 3
-    docker.is_away, docker.generation = True, 1
+    engine.reachable, cache.generation = False, 1
     write(log, [3])
     assert texts(await taken(follower, 1)) == ["line 3"]
     with pytest.raises(DeployError):

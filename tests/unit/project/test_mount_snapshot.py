@@ -16,7 +16,7 @@ from deployd.project.model import ProjectConfig
 from deployd.project.reader import read_project
 from deployd.release.data.mount_copy import FOLDER, REQUEST, folders_of, write_request
 from deployd.release.paths import Places
-from tests.unit.project_trees import DictTree
+from tests.doubles.trees import DictTree
 
 APPLICATIONS = """
 applications:

@@ -14,7 +14,7 @@ import pytest
 
 from deployd.project.findings.report import render_findings
 from deployd.project.reader import read_project
-from tests.unit.project_trees import DictTree
+from tests.doubles.trees import DictTree
 
 WEB = 'web: {locations: {"/": {root: public, passthru: /index.php}}}\n'
 PHP = f"name: app\ntype: php:8.4\n{WEB}"

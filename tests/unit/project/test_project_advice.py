@@ -10,7 +10,7 @@ from deployd.release.images_missing import images_missing, instead_of, kept_vers
 from deployd.release.version import ServiceVersion
 from deployd.services.families import RUNNABLE
 from deployd.settings import config_folder
-from tests.unit.project_trees import DictTree
+from tests.doubles.trees import DictTree
 
 CATALOGUE = load_catalogue(config_folder() / "catalogue.yaml")
 THERE = versions_there(CATALOGUE)
@@ -22,10 +22,10 @@ def mend_of(kind: str, *, service: bool = False, there: object = THERE) -> str:
     if service:
         files[".platform/services.yaml"] = f"db: {{type: '{kind}', disk: 1024}}\n"
     found = read_project(DictTree(files), there=there).findings  # type: ignore[arg-type]
-    return next(finding.mend for finding in found if finding.key.endswith("type"))
+    return next(finding.hint for finding in found if finding.key.endswith("type"))
 
 
-@pytest.mark.parametrize(("kind", "mend"), [
+@pytest.mark.parametrize(("kind", "hint"), [
     ("nodejs:18", "plan the way to `nodejs:20`"), ("nodejs:20", "there is nothing newer to go to yet"),
     ("nodejs:0.12", "plan the way to `nodejs:20`"), ("php:8.2", "plan the way to `php:8.4`"),
     ("php:8.6", "did you mean `php:8.4`? This host has: `php:8.2` or `php:8.4`"),
@@ -33,28 +33,28 @@ def mend_of(kind: str, *, service: bool = False, there: object = THERE) -> str:
     ("ruby", "this host has no ruby at all"), ("ruby:9", "this host has no ruby at all"),
     ("pyton:3.13", "did you mean `python:3.13`?"),
 ])
-def test_a_runtime_that_is_advised_is_there(kind: str, mend: str) -> None:
-    assert mend_of(kind) == mend
+def test_a_runtime_that_is_advised_is_there(kind: str, hint: str) -> None:
+    assert mend_of(kind) == hint
 
 
-@pytest.mark.parametrize(("kind", "mend"), [
+@pytest.mark.parametrize(("kind", "hint"), [
     ("network-storage:2.0", "there is nothing newer to go to yet"),
     ("network-storage:0.2", "plan the way to `network-storage:1.0`"),
     ("mysql:10.2", "plan the way to `mysql:11.8`"), ("mariadb:10.11", "plan the way to `mariadb:11.8`"),
     ("rabbitmq:3.13", "plan the way to `rabbitmq:4.0`"), ("rabbitmq:4.1", "there is nothing newer to go to yet"),
     ("postgresql:9.6", "plan the way to `postgresql:17`"), ("redis:6.2", "plan the way to `redis:8.0`"),
 ])
-def test_a_service_that_is_advised_is_there_and_newer(kind: str, mend: str) -> None:
-    assert mend_of(kind, service=True) == mend
+def test_a_service_that_is_advised_is_there_and_newer(kind: str, hint: str) -> None:
+    assert mend_of(kind, service=True) == hint
 
 
-@pytest.mark.parametrize(("kind", "mend"), [
+@pytest.mark.parametrize(("kind", "hint"), [
     ("nodejs:18", "plan the way to `nodejs:26`"), ("rust:1.93", "plan the way to `rust:1`"),
     ("lisp:2.1", "plan the way to another runtime"),
     ("nodejs:99", "did you mean `nodejs:26`? Supported today: `nodejs:24` or `nodejs:26`"),
 ])
-def test_where_nobody_knows_what_is_there_the_platforms_versions_are_advised(kind: str, mend: str) -> None:
-    assert mend_of(kind, there=NOBODY_KNOWS) == mend
+def test_where_nobody_knows_what_is_there_the_platforms_versions_are_advised(kind: str, hint: str) -> None:
+    assert mend_of(kind, there=NOBODY_KNOWS) == hint
 
 
 def test_all_that_is_missing_is_told_also_of_files_that_are_wrong() -> None:

@@ -8,8 +8,8 @@ import pytest
 
 from deployd.project.findings.report import count, render_findings
 from deployd.project.reader import read_project
-from tests.conftest import SHOWN_AT_THE_END
-from tests.unit.project_corpus import CorpusProject, corpus_projects
+from tests.support.corpus import CorpusProject, corpus_projects
+from tests.support.shown import SHOWN_AT_THE_END
 
 PROJECTS = list(corpus_projects())
 OVERLAY = "an overlay for a project that brings services and routes of its own"

@@ -16,8 +16,8 @@ from deployd.project.fields import fields as shape
 from deployd.project.fields.keys import Table
 from deployd.project.findings.codes import CODES
 from deployd.project.reader import read_project
-from tests.unit.project_corpus import REPOSITORY
-from tests.unit.project_trees import DictTree
+from tests.doubles.trees import DictTree
+from tests.support.corpus import REPOSITORY
 
 PAGE = REPOSITORY / "docs" / "configuration.md"
 SOURCES = sorted((REPOSITORY / "deployd" / "project").rglob("*.py"))

@@ -8,7 +8,7 @@ import pytest
 from deployd.project.findings.report import render_findings
 from deployd.project.model import Application, Commands, Cron, Extension, FirewallRule, Hook, Mount
 from deployd.project.reader import read_project
-from tests.unit.project_trees import DictTree
+from tests.doubles.trees import DictTree
 
 
 def app(text: str, services: str = "") -> Application:

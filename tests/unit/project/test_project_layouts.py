@@ -12,7 +12,7 @@ import pytest
 from deployd.project.findings.report import render_findings
 from deployd.project.model import MAGENTO, PLATFORMSH, Dialect, ReadResult, SolrConfiguration
 from deployd.project.reader import read_project
-from tests.unit.project_trees import DictTree
+from tests.doubles.trees import DictTree
 
 PHP = "name: app\ntype: php:8.4\nweb: {locations: {/: {root: x}}}\n"
 ROUTES = '"https://{default}/": {type: upstream, upstream: "app:http"}\n'

@@ -13,7 +13,7 @@ from deployd.project.tree.files import Files
 from deployd.project.tree.lfs import MOST_LOOKED_AT, find_pointers
 from deployd.project.tree.limits import TreeLimits
 from deployd.reading.trees import CommitTree
-from tests.unit.project_trees import DictTree
+from tests.doubles.trees import DictTree
 
 POINTER = f"version https://git-lfs.github.com/spec/v1\noid sha256:{'4d' * 32}\nsize 12345\n"
 APP = "name: app\ntype: php:8.4\nweb: {locations: {/: {root: public}}}\n"

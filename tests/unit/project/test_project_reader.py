@@ -3,7 +3,7 @@
 from deployd.project.findings.report import render_findings
 from deployd.project.model import MAGENTO, PLATFORMSH, Mount
 from deployd.project.reader import read_project
-from tests.unit.project_trees import DictTree
+from tests.doubles.trees import DictTree
 
 MAGENTO_2018 = {
     ".magento.app.yaml": """
@@ -99,7 +99,7 @@ def test_all_errors_come_at_once_with_a_caret_and_the_nearest_spelling() -> None
     )
     assert result.config is None
     lines = render_findings(result.errors)
-    assert "  mend: did you mean `relationships`?" in lines
-    assert "  mend: did you mean `build`?" in lines
+    assert "  hint: did you mean `relationships`?" in lines
+    assert "  hint: did you mean `build`?" in lines
     assert any("must" in line for line in lines)
     assert {error.place.line for error in result.errors} == {3, 6, 1}

@@ -5,7 +5,7 @@ import json
 from deployd.project.findings.report import count, findings_as_json, render_findings
 from deployd.project.model import Finding, Place
 from deployd.project.reader import read_project
-from tests.unit.project_trees import DictTree
+from tests.doubles.trees import DictTree
 
 
 def finding(excerpt: str, column: int, length: int = 3) -> Finding:
@@ -17,7 +17,7 @@ def test_the_caret_stands_below_what_is_meant() -> None:
         "a.yaml:3:5: error: this is wrong",
         "  3 |     foo: bar",
         "    |     ^^^",
-        "  mend: mend it",
+        "  hint: mend it",
         "",
         "1 error",
     ]
@@ -59,7 +59,7 @@ def test_json_names_everything_an_editor_needs() -> None:
         "length": 5,
         "key": "applications.app.hokes",
         "what": "an application has no key `hokes`",
-        "mend": "did you mean `hooks`?",
+        "hint": "did you mean `hooks`?",
         "excerpt": "hokes: {}",
         "related": [],
     }

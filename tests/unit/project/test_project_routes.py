@@ -8,7 +8,7 @@ import pytest
 from deployd.project.findings.report import render_findings
 from deployd.project.model import Hsts, PathRedirect, RouteCache, RouteTemplate, RouteTls
 from deployd.project.reader import read_project
-from tests.unit.project_trees import DictTree
+from tests.doubles.trees import DictTree
 
 APP = "name: app\ntype: python:3.13\n"
 PEM = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"

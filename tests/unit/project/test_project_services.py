@@ -20,7 +20,7 @@ from deployd.project.model import (
 )
 from deployd.project.offered.services import SERVICE_TYPES
 from deployd.project.reader import read_project
-from tests.unit.project_trees import DictTree
+from tests.doubles.trees import DictTree
 
 APP = "name: app\ntype: php:8.4\nweb: {locations: {/: {root: x}}}\n"
 

@@ -14,7 +14,7 @@ from deployd.project.model import PLATFORMSH, UPSUN, Mount, ProjectConfig, Worke
 from deployd.project.reader import read_project
 from deployd.project.tree.limits import TreeLimits
 from deployd.reading.trees import CommitTree, OfferedTree
-from tests.unit.project_trees import DictTree
+from tests.doubles.trees import DictTree
 
 CONFIG, MORE = ".upsun/config.yaml", ".upsun/more.yaml"
 APP = "applications: {app: {type: 'php:8.4', web: {locations: {/: {root: x}}}}}\n"

@@ -8,7 +8,7 @@ import pytest
 from deployd.project.findings.report import render_findings
 from deployd.project.model import Location, RequestBuffering, Rule, Web
 from deployd.project.reader import read_project
-from tests.unit.project_trees import DictTree
+from tests.doubles.trees import DictTree
 
 
 def web(text: str, kind: str = "php:8.4") -> Web:

@@ -13,7 +13,7 @@ import pytest
 
 from deployd.project.findings.report import render_findings
 from deployd.project.reader import read_project
-from tests.unit.project_trees import DictTree
+from tests.doubles.trees import DictTree
 
 FOLDER = Path(__file__).parents[1] / "expected" / "project"
 CASES = sorted(FOLDER.glob("*.txt"))
@@ -44,7 +44,7 @@ def test_the_message_is_the_expected_one(path: Path) -> None:
     for finding in result.findings:
         assert finding.what
         assert not finding.what.endswith(".")
-        assert finding.mend, f"{finding.code} does not say how to mend it"
+        assert finding.hint, f"{finding.code} does not say how to mend it"
 
 
 def test_there_are_enough_of_them() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.queries_world import World
+from tests.support.queries_world import World
 
 
 @pytest.fixture

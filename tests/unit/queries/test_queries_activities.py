@@ -5,7 +5,7 @@ from __future__ import annotations
 from deployd.ids import EnvironmentName
 from deployd.state import entries
 from deployd.state.entries import Entry
-from tests.unit.queries_world import NOW, World
+from tests.support.queries_world import NOW, World
 
 
 async def test_an_activity_says_what_it_waits_for(world: World) -> None:

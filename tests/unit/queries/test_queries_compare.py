@@ -12,7 +12,7 @@ from deployd.project.reader import read_project
 from deployd.queries.compare import Described, Fact, describe, differences, digest
 from deployd.release.version import AppVersion, ServiceVersion, Version
 from deployd.settings import ProjectSettings, Settings
-from tests.unit.project_trees import DictTree
+from tests.doubles.trees import DictTree
 
 APP = """
 name: app

@@ -19,7 +19,7 @@ from deployd.queries.comparisons import ComparisonQueries
 from deployd.release.version import AppVersion, Version
 from deployd.slugs.compare import FileChange, FileChanges, SlugsNotCompared
 from deployd.state import activities, environments
-from tests.unit.queries_world import NOW, SHOP_MAIN, World
+from tests.support.queries_world import NOW, SHOP_MAIN, World
 
 FIRST, SECOND = CommitId("1" * 40), CommitId("2" * 40)
 PARTS = KeyParts("t", "s", "v", "i", "r")

@@ -10,7 +10,7 @@ from deployd.ids import CommitId
 from deployd.queries.live_versions import LiveVersion, LiveVersions
 from deployd.release.version import Version
 from deployd.state import environments
-from tests.unit.queries_world import MAIN, NOW, SHOP_MAIN, World
+from tests.support.queries_world import MAIN, NOW, SHOP_MAIN, World
 
 
 async def test_an_environment_says_what_it_does(world: World) -> None:

@@ -10,7 +10,7 @@ from deployd.access.errors import NotFound
 from deployd.mail.box_reader import FOLDER
 from deployd.mail.mail import Mail, write_note
 from deployd.queries.mails import MailQueries
-from tests.unit.queries_world import MAIN, World
+from tests.support.queries_world import MAIN, World
 
 LETTER = Mail(7, 1_777_888_999.0, "a@shop.test", ("b@c.test",), 5, "Hello")
 

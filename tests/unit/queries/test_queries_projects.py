@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.unit.queries_world import World
+from tests.support.queries_world import World
 
 
 async def test_projects_say_where_to_push(world: World) -> None:

@@ -10,7 +10,7 @@ import pytest
 from deployd.ids import ActivityId, EnvironmentName
 from deployd.state import activities
 from deployd.state.answers import put_wrong
-from tests.unit.queries_world import MAIN, NOW, SHOP_MAIN, World
+from tests.support.queries_world import MAIN, NOW, SHOP_MAIN, World
 
 
 async def test_many_monitors_share_one_look(world: World) -> None:

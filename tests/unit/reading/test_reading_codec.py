@@ -11,9 +11,9 @@ from deployd.project.model import Endpoint, Place, ProjectConfig, ReadResult, Re
 from deployd.project.reader import read_project
 from deployd.reading.codec import NotOfThatShape, as_plain, from_plain
 from deployd.reading.reader_pool import OfferRead
+from tests.doubles.trees import DictTree
+from tests.support.corpus import CorpusProject, corpus_projects
 from tests.unit.project.test_project_accepts_and_rejects import ROWS, Row
-from tests.unit.project_corpus import CorpusProject, corpus_projects
-from tests.unit.project_trees import DictTree
 
 PLACE = {"file": "a"}
 

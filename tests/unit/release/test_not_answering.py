@@ -11,7 +11,6 @@ import pytest
 
 from deployd.engine.docker.listening import is_listening, listens_itself, tcp_listeners, unix_listeners
 from deployd.engine.errors import EngineRefused
-from deployd.engine.observed import ContainerSeen
 from deployd.process import run
 from deployd.project.model import Application, Commands, Instance, Location, Rule, Web
 from deployd.release.answers.not_answering import words_of_nginx
@@ -19,6 +18,7 @@ from deployd.release.answers.not_running import why_not_running
 from deployd.release.applications.environment_file import Failure, environment_error, find_failure
 from deployd.release.applications.start_script import ENVIRONMENT_ENDED
 from deployd.release.applications.web_server import asks_application
+from tests.doubles.engine import EngineDouble
 
 ERROR = "2026/11/29 02:12:01 [error] 7#7: *1 {} while reading response header from upstream, client: 10.0.0.1"
 END = f"{ENVIRONMENT_ENDED} 2"
@@ -109,25 +109,18 @@ async def test_who_listens_itself_is_told_from_who_has_a_child_that_does() -> No
         assert not listens_itself(parent, int(ended.text), port), "it has ended"
 
 
-class EngineDouble:
-    """Knows one container."""
-
-    def __init__(self, lines: list[str], *, restarts: int = 0, running: bool = True) -> None:
-        self._lines = tuple(lines)
-        self._seen = ContainerSeen("c", "id", "i", "i", {}, running, None, "none", {}, restarts=restarts)
-
-    async def container(self, name: str) -> ContainerSeen:
-        return self._seen
-
-    async def last_lines(self, name: str, count: int = 20) -> tuple[str, ...]:
-        return self._lines
+def engine_with(*lines: str, **seen: Any) -> EngineDouble:
+    engine = EngineDouble()
+    engine.add("c", **seen)
+    engine.print("c", *lines)
+    return engine
 
 
 @pytest.mark.parametrize(("engine", "said", "where"), [
-    (EngineDouble([]), "refused", ""),
-    (EngineDouble(["killed"], restarts=3), "its container does not stay up (started anew 3 times)", ""),
-    (EngineDouble(["killed"], running=False), "its container does not stay up", ""),
-    (EngineDouble(["s: 3: ./.environment: A: not set", END], restarts=1), "was never begun", ".environment:3"),
+    (engine_with(), "refused", ""),
+    (engine_with("killed", restarts=3), "its container does not stay up (started anew 3 times)", ""),
+    (engine_with("killed", running=False), "its container does not stay up", ""),
+    (engine_with("s: 3: ./.environment: A: not set", END, restarts=1), "was never begun", ".environment:3"),
 ], ids=["it runs", "it restarts", "it has ended", ".environment"])
 async def test_a_command_whose_container_does_not_run_says_why(engine: EngineDouble, said: str, where: str) -> None:
     host: Any = SimpleNamespace(engine=engine)

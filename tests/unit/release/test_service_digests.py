@@ -6,13 +6,13 @@ import json
 from pathlib import Path
 
 import pytest
-from deployd.reading.codec import as_plain, from_plain
 
 from deployd.project.model import ReadResult, Service
 from deployd.project.reader import read_project
+from deployd.reading.codec import as_plain, from_plain
 from deployd.release.digests import service_digest
 from deployd.settings import Settings
-from tests.unit.project_trees import DictTree
+from tests.doubles.trees import DictTree
 
 APP = "name: app\ntype: php:8.4\nweb: {locations: {/: {root: x}}}\n"
 EVERY_PROPERTY = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from deployd.release.answers.steadiness import SETTLED_SECONDS, Steadiness, waits_for_its_hook
-from deployd.release.applications.starts import ENDED, FIRST, NOTHING_YET, RUNNING, WAITING, Starts, parse_starts
+from deployd.release.applications.start_records import ENDED, FIRST, NOTHING_YET, RUNNING, WAITING, Starts, parse_starts
 
 RUNS = Starts(1, 0, RUNNING, 7)
 

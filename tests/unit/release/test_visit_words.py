@@ -15,7 +15,7 @@ from deployd.release.answers.visit_words import Visit, sentence, usually, worse_
 from deployd.router.table import Route, Target
 from deployd.settings import RouterSettings, Settings
 from deployd.state.answers import put_usual, put_wrong, remove, usual, wrong_ones
-from tests.unit.state_in_memory import MemoryStore
+from tests.doubles.store import MemoryStore
 
 URL, SHOP, MAIN = "http://shop.test/", ProjectId("shop"), machine_name("main")
 HERE = EnvironmentId(SHOP, MAIN)

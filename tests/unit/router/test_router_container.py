@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from deployd.engine.names import DIGEST, PART
+from deployd.engine.specs import HostNetwork
 from deployd.router.paths import RouterPlaces
 from deployd.router_process.container import router_container
 from deployd.router_process.files import RouterNotConfigured, write_router_files
@@ -20,7 +21,7 @@ CONFIG = RouterConfig(http_port=8080)
 def test_the_container_sees_its_own_folder_and_has_few_rights() -> None:
     found = router_container("deployd", "image", "id", RouterPlaces(RUN), Path("/certs"))
     assert [(bind.source, bind.read_only) for bind in found.binds] == [("/run/deployd/router", False), ("/certs", True)]
-    assert found.network == "host"
+    assert found.network == HostNetwork()
     assert found.read_only_root
     assert set(found.capabilities) == {"CHOWN", "KILL", "NET_BIND_SERVICE", "SETGID", "SETUID"}
     assert found.restart == "unless-stopped"

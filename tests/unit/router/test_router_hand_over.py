@@ -16,11 +16,17 @@ from deployd.engine.specs import ContainerSpec
 from deployd.errors import DeployError
 from deployd.router.control import RouterAbsent
 from deployd.router.paths import RouterPlaces
+from deployd.router_process.container import WantedRouter
+from deployd.router_process.earlier import end_earlier, end_earlier_ones
 from deployd.router_process.files import RouterNotConfigured
 from deployd.router_process.nginx_conf import RouterConfig
-from deployd.router_process.upgrade import RouterNotUpgraded, WantedRouter, end_earlier, end_earlier_ones, ensure_router
+from deployd.router_process.upgrade import RouterNotUpgraded, ensure_router
 
-SOURCE = Path(__file__).parents[3] / "config" / "router"
+SOURCE = {
+    "nginx.conf.j2": "pid {{ own }};{% if visitors %} listen {{ address }}:{{ http_port }} default_server;{% endif %}",
+    "lua/x.lua": "", "pages/x.html": "",
+}
+"""A configuration that tells apart what these tests tell apart; writing the real one takes a tenth of a second."""
 pytestmark = pytest.mark.looptime
 ROUTER, EARLIER = "deployd-router", "deployd-router-earlier"
 
@@ -63,6 +69,10 @@ class Host:
     """Seats whose connections end with their next answer."""
     left: int | None = None
     """Changes until the daemon is no more; None: it lives."""
+
+    @property
+    def source(self) -> Path:
+        return self.run / "source"
 
     def _change(self, what: str) -> None:
         if self.left is not None:
@@ -137,12 +147,17 @@ class Host:
 
 @pytest.fixture
 def host(tmp_path: Path) -> Host:
-    return Host(tmp_path)
+    host = Host(tmp_path)
+    for name, text in SOURCE.items():
+        file = host.source / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    return host
 
 
 def wanted(host: Host, image_id: str = "one", port: int = 8080) -> WantedRouter:
     config = RouterConfig(http_port=port)
-    return WantedRouter("deployd", "deployd/router:1", image_id, host.run, SOURCE, config)
+    return WantedRouter("deployd", "deployd/router:1", image_id, host.run, host.source, config)
 
 
 async def ensure(host: Host, router: WantedRouter) -> bool:

@@ -26,7 +26,7 @@ from deployd.runtimes.php_fpm import fpm_workers, render_fpm
 from deployd.runtimes.php_ini import DEFAULT_EXTENSIONS, render_php_ini, render_sized_ini
 from deployd.runtimes.python import requirement
 from deployd.settings import config_folder
-from tests.unit.project_trees import DictTree
+from tests.doubles.trees import DictTree
 
 
 def app(language: str = "php", *, socket: str = "unix", variables: dict | None = None, **more: object) -> Application:

@@ -19,7 +19,7 @@ from deployd.project.reader import read_project
 from deployd.services.families import FAMILIES, SECRET_FORMS, ServiceNotSupported, family_of
 from deployd.services.family import SECRET_FILE
 from deployd.services.rabbitmq import password_hash
-from tests.unit.project_trees import DictTree
+from tests.doubles.trees import DictTree
 
 EXAMPLE_KEYS = {
     "username", "password", "scheme", "host", "port", "path", "query", "fragment", "ip", "hostname", "service", "rel",

@@ -23,7 +23,7 @@ from deployd.project.model import (
     Web,
     Worker,
 )
-from deployd.slugs.key import build_part, slug_key
+from deployd.slugs.key import BuildInput, build_part, slug_key
 
 INSTANCE = Instance(Commands("run"), mounts=(Mount("var", "local", "var"),), variables={"env": {"A": "1"}})
 APP = Application(
@@ -37,7 +37,7 @@ def key(config: Application = APP, **changes):
         "project": "p", "app": config.name, "listing": "tree", "build": build_part(config), "variables": {"X": "1"},
         "image_id": "sha256:1", "recipe_version": 1,
     }
-    return slug_key(**(values | changes))
+    return slug_key(BuildInput(**(values | changes)))
 
 
 def test_a_key_is_64_hexadecimal_digits_and_does_not_change_by_itself():

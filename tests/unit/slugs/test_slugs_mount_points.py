@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from deployd.confined.mountinfo import parse_mountinfo
 from deployd.slugs.errors import MountPointBlocked
-from deployd.slugs.mount import parse_mountinfo
 from deployd.slugs.mount_points import covered_mounts, make_mount_points
 
 

@@ -13,7 +13,7 @@ from deployd.state import audit, repeats, sessions
 from deployd.state.audit import Deed
 from deployd.state.repeats import Answer
 from deployd.state.sessions import Session
-from tests.unit.state_in_memory import MemoryStore
+from tests.doubles.store import MemoryStore
 
 NOW = datetime(2026, 5, 4, 10, 0, tzinfo=UTC)
 

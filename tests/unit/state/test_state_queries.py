@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from deployd.deployment.kinds import KINDS
 from deployd.ids import ActivityId, CommitId, EnvironmentId, EnvironmentName, ProjectId
 from deployd.state import activities, deliveries, entries, environments, locks, secrets
 from deployd.state.activities import MAY_BECOME, NewActivity, State, Trigger
@@ -13,7 +14,7 @@ from deployd.state.deliveries import Delivery
 from deployd.state.entries import Entry
 from deployd.state.locks import Lock
 from deployd.state.sealing import Sealer
-from tests.unit.state_in_memory import MemoryStore
+from tests.doubles.store import MemoryStore
 
 SHOP, MAIN = ProjectId("shop"), EnvironmentName("main-bvxea6i")
 SHOP_MAIN = EnvironmentId(SHOP, MAIN)
@@ -32,7 +33,7 @@ def db() -> Iterator[sqlite3.Connection]:
 def push(
     db: sqlite3.Connection, *, project: str = "shop", environment: str = MAIN, kind: str = "push", minutes: int = 0,
 ) -> ActivityId:
-    new = NewActivity(EnvironmentId.read(f"{project}/{environment}"), "main", kind, 1, CommitId("c" * 40),
+    new = NewActivity(KINDS[kind], EnvironmentId.read(f"{project}/{environment}"), "main", CommitId("c" * 40),
                       Trigger("ann", "github", "d-1", ActivityId(7)))
     return activities.enqueue(db, new, NOW + timedelta(minutes=minutes))
 
@@ -125,7 +126,7 @@ def test_a_newer_push_takes_the_place_of_one_that_is_held(db: sqlite3.Connection
     assert activities.release(db, SHOP_MAIN) == []
     found = activities.find(db, held)
     assert found is not None
-    assert activities.newer_push(db, found) == newer
+    assert activities.newer_of_kind(db, found) == newer
 
 
 def test_what_stands_before_a_hold_is_history(db: sqlite3.Connection) -> None:

@@ -14,7 +14,7 @@ from deployd.ids import EnvironmentId, EnvironmentName, ProjectId
 from deployd.state import secrets
 from deployd.state.key_file import KeyUnusable, key_place, make_key, read_keys
 from deployd.state.sealing import KeyWrong, Sealer, is_sealed, key_name
-from tests.unit.state_in_memory import MemoryStore
+from tests.doubles.store import MemoryStore
 
 ONE, TWO = bytes(range(32)), bytes(range(32, 64))
 ROW = (ProjectId("shop"), EnvironmentName("main"), "db", "root")
@@ -109,7 +109,7 @@ def test_a_file_that_is_no_key_file_is_refused(tmp_path: Path, text: str, mode: 
     with pytest.raises(KeyUnusable) as caught:
         read_keys(place)
     assert caught.value.where == f"{place}{where}"
-    assert caught.value.mend
+    assert caught.value.hint
 
 
 def test_a_link_and_a_pipe_are_no_key_files(tmp_path: Path) -> None:

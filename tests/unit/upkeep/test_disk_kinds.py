@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from deployd.activity.net import Net
+from deployd.activity.error_boundary import ErrorBoundary
+from deployd.engine.observed import VolumeSeen
 from deployd.release.paths import Places
 from deployd.upkeep.collect.collector import Round
 from deployd.upkeep.collect.look import UNCOUNTED_BYTES
@@ -46,8 +47,8 @@ class Stand:
     async def survey(self) -> tuple[tuple[Thing, ...], Round]:
         return THINGS, Round(NOW, (), short=False)
 
-    async def folder(self) -> Path:
-        return self._folder
+    async def volumes(self, labels: dict[str, str]) -> tuple[VolumeSeen, ...]:
+        return (VolumeSeen("data", {}, self._folder),)
 
     async def images_bytes(self) -> int:
         raise OSError("Docker is away")
@@ -62,7 +63,7 @@ async def test_one_kind_that_cannot_be_counted_keeps_no_other(tmp_path: Path, mo
 
     monkeypatch.setattr(module, "size_of", size_of)
     stand: Any = Stand(tmp_path)
-    found = DiskKinds(stand, Places(tmp_path, tmp_path), stand, stand, stand, Net("disks"))
+    found = DiskKinds(stand, Places(tmp_path, tmp_path), stand, stand, stand, ErrorBoundary("disks"), "test")
     assert found.known is None
     await found.count()
     assert found.known is not None

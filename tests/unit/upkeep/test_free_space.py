@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from deployd.activity.net import Net
+from deployd.activity.error_boundary import ErrorBoundary
 from deployd.upkeep.usage.free_space import MOST_SAMPLES, FreeSpace, Sample, forecast, read_samples, write_samples
 
 BEGAN = datetime(2026, 5, 4, 10, 0, tzinfo=UTC)
@@ -67,7 +67,7 @@ async def test_it_looks_once_an_hour_also_over_starts_and_keeps_two_weeks(tmp_pa
     clock = Clock()
     for hour in range(MOST_SAMPLES + 10):
         clock.at = BEGAN + timedelta(hours=hour)
-        space = FreeSpace(tmp_path, clock, Net("disks"))
+        space = FreeSpace(tmp_path, clock, ErrorBoundary("disks"))
         space._samples = read_samples(tmp_path / "free-space.json")
         await space.look()
         await space.look()

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deployd.activity.journal import write_result
+from deployd.deployment import kinds
 from deployd.ids import ActivityId, CommitId, EnvironmentId, EnvironmentName, ProjectId
 from deployd.release.version import Version
 from deployd.settings import CollectSettings
@@ -20,7 +21,7 @@ from deployd.state.deliveries import Delivery
 from deployd.state.entries import Entry
 from deployd.upkeep.collect.collector import rules_of
 from deployd.upkeep.collect.things import KINDS_OF_SPACE, Thing, what_goes
-from tests.unit.state_in_memory import MemoryStore
+from tests.doubles.store import MemoryStore
 
 NOW = datetime(2026, 5, 4, 10, tzinfo=UTC)
 SHOP, MAIN = ProjectId("shop"), EnvironmentName("main-abc")
@@ -76,7 +77,7 @@ def db() -> Iterator[sqlite3.Connection]:
 
 def activity(db: sqlite3.Connection, at: datetime, kind: str = "push", state: str = "success") -> ActivityId:
     number = activities.enqueue(db, NewActivity(
-        SHOP_MAIN, "main", kind, 1, CommitId("c" * 40), Trigger("ada", "git"),
+        kinds.KINDS[kind], SHOP_MAIN, "main", CommitId("c" * 40), Trigger("ada", "git"),
     ), at)
     activities.begin(db, number, at)
     entries.append(db, number, Entry("fetch", "started", at, None, ""))

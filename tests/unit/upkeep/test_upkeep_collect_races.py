@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,6 +16,8 @@ from hypothesis import strategies as st
 
 from deployd.activity.journal import write_result
 from deployd.daemon.health import collected
+from deployd.deployment.kinds import KINDS
+from deployd.engine.observed import VolumeSeen
 from deployd.ids import ActivityId, CommitId, SlugKey
 from deployd.plan import KeyParts
 from deployd.release.paths import Places
@@ -26,8 +28,9 @@ from deployd.state.activities import NewActivity, Trigger
 from deployd.state.store import StateUnwritable
 from deployd.upkeep.collect.collector import SHORT_SECONDS, Collector, seconds_to_wait
 from deployd.upkeep.collect.look import MOST_CRON_LOGS
-from tests.unit.state_in_memory import MemoryStore
-from tests.unit.upkeep_stand import BASE, KEY, LoopClock
+from tests.doubles.engine import EngineDouble
+from tests.doubles.store import MemoryStore
+from tests.support.upkeep_stand import BASE, KEY, LoopClock
 
 SLUG = SlugKey("a" * 64)
 
@@ -47,23 +50,15 @@ class SlugsDouble:
         return True
 
 
-class EngineDouble:
-    """Has nothing; `meanwhile` happens when housekeeping has read the rows and looks at Docker."""
+class Engine(EngineDouble):
+    """Has nothing; `meanwhile` happens when housekeeping has read the rows and looks at the engine."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self.meanwhile: Any = None
+    meanwhile: Any = None
 
-    async def about(self) -> Any:
-        return SimpleNamespace(folder=str(self._folder))
-
-    async def volumes(self, labels: Any) -> tuple[Any, ...]:
+    async def volumes(self, labels: Mapping[str, str]) -> tuple[VolumeSeen, ...]:
         if self.meanwhile is not None:
             self.meanwhile()
-        return ()
-
-    async def replaced_images(self) -> tuple[Any, ...]:
-        return ()
+        return await super().volumes(labels)
 
 
 class FullStore(MemoryStore):
@@ -77,18 +72,19 @@ class Stand:
     def __init__(self, folder: Path, store: MemoryStore, **settings: Any) -> None:
         self.places = Places(folder / "state", folder / "run")
         (folder / "state").mkdir()
-        self.store, self.slugs, self.engine = store, SlugsDouble(), EngineDouble(folder)
+        self.store, self.slugs, self.engine = store, SlugsDouble(), Engine()
         host: Any = SimpleNamespace(
             settings=Settings(directory=folder, **settings), places=self.places, slugs=self.slugs, engine=self.engine,
         )
-        self.collector = Collector(store, host, LoopClock(), lambda: None, self._pack)   # type: ignore[arg-type]
+        requests: Any = None   # no data goes here, which is an activity
+        self.collector = Collector(store, host, LoopClock(), requests, self._pack)   # type: ignore[arg-type]
 
     async def _pack(self, project: str) -> None: ...
 
     def push(self, state: str = "in_progress", **more: Any) -> ActivityId:
         db = self.store.db
         number = activities.enqueue(
-            db, NewActivity(KEY, "main", "push", 1, CommitId("c" * 40), Trigger("ada", "git", **more)), BASE,
+            db, NewActivity(KINDS["push"], KEY, "main", CommitId("c" * 40), Trigger("ada", "git", **more)), BASE,
         )
         if state != "pending":
             activities.begin(db, number, BASE)

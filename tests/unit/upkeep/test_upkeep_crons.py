@@ -15,7 +15,7 @@ import structlog
 from deployd.activity.masking import Masker
 from deployd.upkeep.cron_run import LiveCron
 from deployd.upkeep.crons import Crons
-from tests.unit.upkeep_stand import APP, BASE, MAIN, SHOP, Stand
+from tests.support.upkeep_stand import APP, BASE, MAIN, SHOP, Stand
 
 pytestmark = pytest.mark.looptime
 MINUTELY = APP + "crons: {tick: {spec: '* * * * *', commands: {start: 'true'}}}\n"
@@ -40,7 +40,7 @@ class Runs:
 
 @asynccontextmanager
 async def served(stand: Stand, runs: Runs) -> AsyncIterator[None]:
-    crons = Crons(stand.store, stand.host, stand.router, Masker(), run=runs)
+    crons = Crons(stand.store, stand.host, Masker(), run=runs)
     async with asyncio.TaskGroup() as group:
         serving = group.create_task(crons.serve())
         yield

@@ -10,13 +10,16 @@ from pathlib import Path
 import pytest
 
 from deployd.clock import SystemClock
+from deployd.deployment.kinds import KINDS
+from deployd.deployment.requests import Requests
 from deployd.environment.naming import machine_name
 from deployd.errors import DeployError, Transient
 from deployd.ids import ActivityId, CommitId, EnvironmentId, ProjectId
-from deployd.settings import ProjectSettings, Remote
+from deployd.settings import ProjectSettings, Remote, Settings
 from deployd.state import activities, environments
 from deployd.state.activities import Activity, NewActivity, State, Trigger
 from deployd.state.store import Store, open_store
+from deployd.upkeep.branches import Branches
 from deployd.upkeep.lost_pushes import MOST_FAILED, LostPushes
 
 A, B = CommitId("a" * 40), CommitId("b" * 40)
@@ -56,7 +59,7 @@ class Stand:
         """A daemon starts and looks. Returns the activities that it made."""
         there = Remote(url="https://forge.example/shop.git", forge="github") if remote else None
         projects = {SHOP: ProjectSettings(id=SHOP, remote=there)}
-        lost = LostPushes(self.store, projects, self.code, self.folder, SystemClock(), self._wake, confirm_seconds=0)
+        lost = LostPushes(self.store, self.requests(), self.branches(projects), confirm_seconds=0)
         made = await lost.look()
         found = [await self.store.read(lambda db, number=number: activities.find(db, number)) for number in made]
         return [activity for activity in found if activity]
@@ -68,12 +71,19 @@ class Stand:
         def write(db):
             environments.ensure(db, EnvironmentId(SHOP, name), branch, now)
             number = activities.enqueue(
-                db, NewActivity(EnvironmentId(SHOP, name), branch, kind, 1, commit, Trigger("ada", "git")), now)
+                db, NewActivity(KINDS[kind], EnvironmentId(SHOP, name), branch, commit, Trigger("ada", "git")), now)
             if state != "pending":
                 activities.begin(db, number, now)
                 activities.finish(db, number, state, "", now)
             return number
         return await self.store.write(write)
+
+    def requests(self) -> Requests:
+        shares = {"waiting": 1000, "environments": 1000}
+        return Requests(self.store, Settings.model_validate({"shares": shares}), SystemClock(), self._wake)
+
+    def branches(self, projects: Mapping[ProjectId, ProjectSettings]) -> Branches:
+        return Branches(projects, self.code, self.folder)
 
     def _wake(self) -> None:
         self.woken += 1
@@ -204,7 +214,8 @@ async def test_a_remote_that_hangs_keeps_no_other_project_waiting(stand: Stand) 
     await asyncio.to_thread((stand.folder / f"{other}.json").write_text, "{}")
     there = Remote(url="https://forge.example/x.git", forge="github")
     projects = {name: ProjectSettings(id=name, remote=there) for name in (SHOP, other)}
-    lost = LostPushes(stand.store, projects, stand.code, stand.folder, SystemClock(), found.set, confirm_seconds=0)
+    requests = Requests(stand.store, Settings(), SystemClock(), found.set)
+    lost = LostPushes(stand.store, requests, stand.branches(projects), confirm_seconds=0)
     (made,) = await lost.look()
     activity = await stand.store.read(lambda db: activities.find(db, made))
     assert activity is not None
@@ -223,8 +234,9 @@ async def test_branches_beyond_the_share_stay_lost_and_are_made_when_there_is_ro
 
     stand.code.mirror = {f"b{number}": A for number in range(500)}
     projects = {SHOP: ProjectSettings(id=SHOP)}
-    lost = LostPushes(stand.store, projects, stand.code, stand.folder, SystemClock(), stand._wake, confirm_seconds=0,
-                      refuse=refuse)
+    requests = stand.requests()
+    requests.refuse_beyond_share = refuse  # type: ignore[method-assign]
+    lost = LostPushes(stand.store, requests, stand.branches(projects), confirm_seconds=0)
     assert await lost.look() == []
     assert asked == MOST_FAILED, "a flood is not asked for one by one"
     room = True

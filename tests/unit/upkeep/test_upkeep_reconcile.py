@@ -13,11 +13,11 @@ from deployd.deployment.results import Frozen
 from deployd.errors import DeployError
 from deployd.upkeep.ownership import read_live
 from deployd.upkeep.reconcile import Reconciler
-from tests.unit.upkeep.test_upkeep_watch import EngineDouble
-from tests.unit.upkeep_stand import KEY, Stand
+from tests.doubles.engine import EngineDouble
+from tests.support.upkeep_stand import KEY, Stand
 
 pytestmark = pytest.mark.looptime
-PIDS = {"web": 11, "app": 12}
+ROLES = ("web", "app")
 
 
 class World:
@@ -25,10 +25,9 @@ class World:
         self.engine = EngineDouble()
         self.stand = Stand(folder, engine=self.engine)
         names, activity = self.stand.names, self.stand.version.activity
-        self.names = {role: names.container(activity, role, "app") for role in PIDS}
+        self.names = {role: names.container(activity, role, "app") for role in ROLES}
         for role, name in self.names.items():
             self.engine.add(name, dict(names.labels(role, "app", activity)), network=names.network)
-            self.engine.there[name] = replace(self.engine.there[name], pid=PIDS[role])
         self.reconciler = Reconciler(self.stand.store, self.stand.host, self.stand.clock)
 
 
@@ -93,7 +92,8 @@ async def test_a_switch_right_before_routes_are_put_wins(world: World, monkeypat
 async def test_containers_that_docker_started_before_their_slug_was_mounted_are_started_again_in_order(
     world: World,
 ) -> None:
-    world.stand.without_slug.update(PIDS.values())
+    for name in world.names.values():
+        world.engine.unmount(name)
     await world.reconciler.put_back()
     assert [name for name, _ in world.engine.started] == [world.names["web"], world.names["app"]]
 

@@ -3,36 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from deployd.engine.names import ACTIVITY
-from deployd.engine.observed import ContainerSeen
 from deployd.ids import ActivityId
 from deployd.release.fingerprint import routes_origin
 from deployd.router.table import EnvironmentTraffic, Released, RouterStatus
 from deployd.upkeep.survey import Surveyor
-from tests.unit.upkeep_stand import KEY, SHOP, Stand
+from tests.doubles.engine import EngineDouble
+from tests.support.upkeep_stand import KEY, SHOP, Stand
 
 
 @dataclass
 class Listed:
-    """Docker's list, and a router that says what it was told."""
+    """An environment's containers, and a router that says what it was told."""
 
     stand: Stand
-    there: list[ContainerSeen]
+    engine: EngineDouble
     origin: str = ""
     complete: bool = True
     frozen: bool = False
     mounted: bool = True
-    asked: list[str] = field(default_factory=list)
 
-    async def containers(self, labels: dict[str, str]) -> tuple[ContainerSeen, ...]:
-        self.asked.append("containers")
-        return tuple(self.there)
+    def name(self, role: str) -> str:
+        return self.stand.names.container(self.stand.version.activity, role, "app")
+
+    def change(self, role: str, **seen: Any) -> None:
+        self.engine.there[self.name(role)] = replace(self.engine.there[self.name(role)], **seen)
 
     async def status(self) -> RouterStatus:
         traffic = EnvironmentTraffic("1", self.frozen, 0, False, 0, Released(), self.origin)
@@ -43,7 +43,7 @@ class Listed:
 
     def surveyor(self) -> Surveyor:
         host: Any = self.stand.host
-        host.engine, host.router, host.slugs = self, self, self
+        host.engine, host.router, host.slugs = self.engine, self, self
         return Surveyor(self.stand.store, host)  # type: ignore[arg-type]
 
     async def well(self) -> bool:
@@ -54,40 +54,37 @@ class Listed:
 def listed(tmp_path: Path) -> Listed:
     stand = Stand(tmp_path)
     names, version = stand.names, stand.version
-    there = [
-        ContainerSeen(
-            names.container(version.activity, role, "app"), role, "", "", names.labels(role, "app", version.activity),
-            True, None, "none", {names.network: "10.0.0.2"} if role == "web" else {},
-        ) for role in ("app", "web")
-    ]
-    settings = stand.host.settings
-    return Listed(stand, there, routes_origin(settings, settings.projects[SHOP], version, there, names.network))
+    engine = EngineDouble()
+    for role in ("app", "web"):
+        labels = names.labels(role, "app", version.activity)
+        engine.add(names.container(version.activity, role, "app"), labels, network=names.network)
+    settings, there = stand.host.settings, engine.there.values()
+    return Listed(stand, engine, routes_origin(settings, settings.projects[SHOP], version, there, names.network))
 
 
 async def test_what_runs_and_is_known_to_the_router_is_well(listed: Listed) -> None:
     assert await listed.well()
-    assert listed.asked == ["containers"]
+    assert listed.engine.asked == ["list"]
 
 
 def ended(listed: Listed) -> None:
-    listed.there[0] = replace(listed.there[0], running=False)
+    listed.engine.end(listed.name("app"))
 
 
 def moved(listed: Listed) -> None:
-    listed.there[1] = replace(listed.there[1], addresses={listed.stand.names.network: "10.0.0.9"})
+    listed.change("web", addresses={listed.stand.names.network: "10.0.0.9"})
 
 
 def gone(listed: Listed) -> None:
-    del listed.there[0]
+    del listed.engine.there[listed.name("app")]
 
 
 def sick(listed: Listed) -> None:
-    listed.there[0] = replace(listed.there[0], health="unhealthy")
+    listed.change("app", health="unhealthy")
 
 
 def of_another_version(listed: Listed) -> None:
-    labels = {**listed.there[0].labels, ACTIVITY: "99"}
-    listed.there[0] = replace(listed.there[0], labels=labels)
+    listed.change("app", labels=listed.stand.names.labels("app", "app", ActivityId(99)))
 
 
 def busy(listed: Listed) -> None:
@@ -120,11 +117,11 @@ async def test_other_settings_make_other_routes(listed: Listed) -> None:
     settings, version = listed.stand.host.settings, listed.stand.version
     network = listed.stand.names.network
     origins = {
-        routes_origin(one, one.projects[SHOP], version, listed.there, network)
+        routes_origin(one, one.projects[SHOP], version, listed.engine.there.values(), network)
         for one in (settings, settings.model_copy(update={"domain": "other.example"}))
     }
     other = replace(version, activity=ActivityId(7))
-    origins.add(routes_origin(settings, settings.projects[SHOP], other, listed.there, network))
+    origins.add(routes_origin(settings, settings.projects[SHOP], other, listed.engine.there.values(), network))
     assert len(origins) == 3
 
 

@@ -13,82 +13,19 @@ from pathlib import Path
 import pytest
 
 from deployd.activity.journal import write_result
+from deployd.deployment.deployment import Deployment
 from deployd.deployment.results import Frozen
-from deployd.deployment.view import Deployment
-from deployd.engine.docker.engine import EventFollower
-from deployd.engine.errors import NotThere
 from deployd.engine.names import ACTIVITY
-from deployd.engine.observed import ContainerSeen, EventSeen
 from deployd.errors import DeployError
 from deployd.upkeep.back_off import BackOff
 from deployd.upkeep.reconcile import Reconciler
+from deployd.upkeep.router_repair import RouterRepairer
 from deployd.upkeep.watch import Watch
-from tests.unit.upkeep_stand import BASE, INSTANCE, KEY, MAIN, SHOP, Stand
+from tests.doubles.engine import EngineDouble
+from tests.support.upkeep_stand import BASE, INSTANCE, KEY, MAIN, SHOP, Stand
 
 pytestmark = pytest.mark.looptime
 FROZEN = ("freeze", "done", write_result(Frozen(True)))
-
-
-@dataclass
-class EngineDouble:
-    """Containers that end and start, and the events of it."""
-
-    there: dict[str, ContainerSeen] = field(default_factory=dict)
-    followers: list[asyncio.Queue[EventSeen | None]] = field(default_factory=list)
-    started: list[tuple[str, float]] = field(default_factory=list)
-    reachable: bool = True
-    unstartable: set[str] = field(default_factory=set)
-    stranded: set[str] = field(default_factory=set)
-    """Made for the network of a container that is no more."""
-
-    def add(self, name: str, labels: dict[str, str], address: str = "10.0.0.2", network: str = "") -> None:
-        self.there[name] = ContainerSeen(name, name, "", "", labels, True, None, "none", {network: address})
-
-    def end(self, name: str) -> None:
-        self.there[name] = replace(self.there[name], running=False, exit_status=137)
-        self.tell(name, "die")
-
-    def tell(self, name: str, action: str) -> None:
-        for follower in self.followers:
-            follower.put_nowait(EventSeen("container", action, name, name, self.there[name].labels))
-
-    async def containers(self, labels: dict[str, str]) -> tuple[ContainerSeen, ...]:
-        return tuple(item for item in self.there.values() if labels.items() <= item.labels.items())
-
-    async def container(self, name: str) -> ContainerSeen | None:
-        return self.there.get(name)
-
-    async def ensure_container_gone(self, name: str, *, stop_seconds: int) -> None:
-        self.tell(name, "destroy")
-        del self.there[name]
-        self.stranded.discard(name)
-
-    async def stop(self, name: str, stop_seconds: int) -> None:
-        self.end(name)
-
-    async def start(self, name: str) -> None:
-        if name in self.unstartable:
-            raise DeployError(f"{name} cannot be started")
-        if name in self.stranded:
-            raise NotThere(f"cannot start {name}: no such container: 732e")
-        self.started.append((name, round(asyncio.get_running_loop().time(), 1)))
-        started_at = BASE + timedelta(seconds=asyncio.get_running_loop().time())
-        self.there[name] = replace(self.there[name], running=True, started_at=started_at)
-        self.tell(name, "start")
-
-    @asynccontextmanager
-    async def events(self, labels: dict[str, str]) -> AsyncIterator[EventFollower]:
-        if not self.reachable:
-            raise DeployError("Docker does not answer")
-        queue: asyncio.Queue[EventSeen | None] = asyncio.Queue()
-        self.followers.append(queue)
-
-        class Follower:
-            take = staticmethod(queue.get)
-        try:
-            yield Follower()  # type: ignore[misc]
-        finally:
-            self.followers.remove(queue)
 
 
 @dataclass
@@ -149,7 +86,8 @@ def world(tmp_path: Path) -> World:
     engine.add(f"{INSTANCE}-router", {"deployd": INSTANCE, "deployd.role": "router"})
     reconciler = Reconciler(stand.store, stand.host, stand.clock)
     remaker = Remaker(stand, engine)
-    watch = Watch(stand.store, stand.host, reconciler, stand.router, stand.clock, remaker.ensure_router, remake=remaker)
+    router = RouterRepairer(stand.host, stand.router, reconciler, remaker.ensure_router)
+    watch = Watch(stand.store, stand.host, reconciler, router, recreate=remaker)
     return World(stand, engine, watch, reconciler, remaker)
 
 
@@ -255,7 +193,7 @@ async def test_a_container_that_somebody_removed_is_made_again(world: World) -> 
 async def test_an_application_of_a_network_that_is_gone_is_made_anew(world: World) -> None:
     async with watched(world):
         name = world.name("app")
-        world.engine.stranded.add(name)
+        world.engine.strand(name)
         world.engine.end(name)
         await asyncio.sleep(5)
         assert world.engine.there[name].running
@@ -315,7 +253,7 @@ async def test_a_router_that_somebody_removed_is_made_again(world: World) -> Non
 async def test_what_happened_while_the_stream_was_broken_is_seen_after_it(world: World) -> None:
     async with watched(world):
         world.engine.reachable = False
-        world.engine.followers[0].put_nowait(None)
+        world.engine.break_off()
         await asyncio.sleep(3)
         world.engine.end(world.name("app"))   # nobody hears it
         world.engine.reachable = True
@@ -399,8 +337,7 @@ async def test_an_application_follows_its_web_container_into_a_new_network(world
 async def test_a_container_that_docker_started_without_its_slug_is_started_again(world: World) -> None:
     async with watched(world):
         app = world.name("app")
-        world.stand.without_slug.add(77)
-        world.engine.there[app] = replace(world.engine.there[app], pid=77)
+        world.engine.unmount(app)
         world.engine.tell(app, "start")
         await asyncio.sleep(1)
         assert world.starts == [app]

@@ -2,6 +2,7 @@
 -- told so before anything waits or is asked of a container.
 --
 -- Passwords are hashed slowly on purpose, so a right one is remembered, and an address that guesses is stopped.
+local addresses = require "deployd.pure.addresses"
 local ffi = require "ffi"
 
 ffi.cdef [[ char *crypt(const char *password, const char *setting); ]]
@@ -12,57 +13,6 @@ local wrong = ngx.shared.wrong_passwords
 local right, right_count = {}, 0  -- {digest of hash and password: true} of this worker
 
 local _M = {}
-
-local function bytes(hex)
-    return (string.gsub(hex, "%x%x", function(pair) return string.char(tonumber(pair, 16)) end))
-end
-
--- What deployd/router/render.py wrote, made ready to compare. nil: everybody may.
-function _M.prepare(access)
-    if not access then
-        return nil
-    end
-    local rules, otherwise = {}, true
-    for _, rule in ipairs(access.rules) do
-        rules[#rules + 1] = { allow = rule.allow, bits = rule.bits, network = bytes(rule.network) }
-        otherwise = otherwise and not rule.allow  -- a list that allows somebody means nobody else
-    end
-    return { rules = rules, otherwise = otherwise, users = next(access.users) and access.users }
-end
-
-local function is_in(address, rule)
-    if #address ~= #rule.network then
-        return false
-    end
-    local whole = math.floor(rule.bits / 8)
-    if string.sub(address, 1, whole) ~= string.sub(rule.network, 1, whole) then
-        return false
-    end
-    local rest = rule.bits % 8
-    if rest == 0 then
-        return true
-    end
-    local shift = 2 ^ (8 - rest)
-    return math.floor(string.byte(address, whole + 1) / shift) == math.floor(string.byte(rule.network, whole + 1) / shift)
-end
-
--- The address of the client; one of version four that came in by a socket of version six counts as what it is.
-local function address()
-    local found = ngx.var.binary_remote_addr
-    if #found == 16 and string.sub(found, 1, 12) == string.rep("\0", 10) .. "\255\255" then
-        return string.sub(found, 13)
-    end
-    return found
-end
-
-local function may_come_from(access, from)
-    for _, rule in ipairs(access.rules) do
-        if is_in(from, rule) then
-            return rule.allow
-        end
-    end
-    return access.otherwise
-end
 
 local function matches(password, hash, only_remembered)
     local digest = ngx.sha1_bin(hash .. "\0" .. password)
@@ -87,10 +37,10 @@ local function has_password(users, only_remembered)
     return hash and matches(password, hash, only_remembered) or false
 end
 
--- The name of the page that refuses a request and its status, or nothing.
+-- The name of the page that refuses a request and its status, or nothing. `access` is as pure/index.lua made it.
 function _M.verdict(access)
-    local from = address()
-    if not may_come_from(access, from) then
+    local from = addresses.unmapped(ngx.var.binary_remote_addr)
+    if not addresses.may_come(from, access.rules, access.otherwise) then
         return "forbidden", 403
     end
     if not access.users then

@@ -1,18 +1,12 @@
 -- Which of a route's containers gets a request. The choice is made when the request is let in, and is kept: a switch
 -- that comes between does not move it.
 local balancer = require "ngx.balancer"
+local turns = require "deployd.pure.turns"
 
 local _M = {}
 
-local function first(route, count)
-    if count == 1 then
-        return 1
-    end
-    if route.sticky then
-        return ngx.crc32_short(ngx.var.remote_addr) % count + 1
-    end
-    route.next = route.next % count + 1
-    return route.next
+local function first(route)
+    return turns.first(route, route.sticky and ngx.crc32_short(ngx.var.remote_addr))
 end
 
 -- Pins the route's containers to the request.
@@ -23,11 +17,7 @@ function _M.pin(route)
     end
     local context = ngx.ctx
     context.targets = route.targets
-    context.at = first(route, #route.targets)
-end
-
-local function address(target)
-    return target[1] .. ":" .. target[2]
+    context.at = first(route)
 end
 
 -- The containers of a route for the server behind the cache: in a text, the one whose turn it is first.
@@ -36,25 +26,16 @@ function _M.pin_behind(route)
         ngx.var.deployd_to = route.only
         return
     end
-    local all, count = {}, #route.targets
-    local at = first(route, count)
-    for step = 0, count - 1 do
-        all[#all + 1] = address(route.targets[(at + step - 1) % count + 1])
-    end
-    ngx.var.deployd_to = table.concat(all, " ")
+    ngx.var.deployd_to = turns.in_text(route.targets, first(route))
 end
 
 -- Reads that text; returns the only container, or "" when there are more to try.
 function _M.pinned_before(text)
-    if not string.find(text, " ", 1, true) then
-        return text
+    local only, targets = turns.from_text(text)
+    if not only then
+        ngx.ctx.targets, ngx.ctx.at = targets, 1
     end
-    local targets = {}
-    for host, port in string.gmatch(text, "(%S+):(%d+)") do
-        targets[#targets + 1] = { host, port }
-    end
-    ngx.ctx.targets, ngx.ctx.at = targets, 1
-    return ""
+    return only or ""
 end
 
 local function next_of(context)
@@ -64,7 +45,7 @@ local function next_of(context)
         balancer.set_more_tries(#targets - 1)
     end
     context.at = at % #targets + 1
-    return address(targets[at])
+    return turns.address(targets[at])
 end
 
 -- Called by nginx for each try: the pinned one, and when it cannot be reached the next ones.

@@ -5,7 +5,7 @@ local clock = require "deployd.clock"
 local pattern = require "deployd.pattern"
 local queue = require "deployd.queue"
 local settings = require "deployd.settings"
-local share = require "deployd.share"
+local share = require "deployd.pure.share"
 local tls = require "deployd.tls"
 
 local dict = ngx.shared.routes
@@ -130,8 +130,14 @@ local function check_authorities(document)
     end
 end
 
+-- What the routes of an environment take. An earlier version of deployd did not note it.
+local function bytes_of(name)
+    local head = read_head(name)
+    return head and (head.bytes or #(dict:get("doc:" .. name .. ":" .. head.document) or ""))
+end
+
 local function check_share(name, document, text)
-    local problem = share.problem(name, share.size(document, text), names(), read_head)
+    local problem = share.problem(name, share.size(document, text), names(), bytes_of, settings.share_bytes)
     if problem then
         refuse(problem)
     end

@@ -2,7 +2,8 @@
 --
 -- The Lua module tells when a client leaves, but not when a part of its body lies unread in the socket, and a held POST
 -- is just that. So the kernel is asked. The socket's number is read from nginx's request: the first two fields of
--- ngx_http_request_t and the first four of ngx_connection_t are what they were twenty years ago, and the signature is checked.
+-- ngx_http_request_t and the first four of ngx_connection_t are what they were twenty years ago, and the signature is
+-- checked.
 local ffi = require "ffi"
 local base = require "resty.core.base"
 

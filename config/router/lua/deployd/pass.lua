@@ -2,6 +2,7 @@
 --
 -- The daemon signs a link (deployd/router/passes.py); who opens it gets a cookie for that host, signed here. Both are
 -- good for one environment and for a time:  <ends, Unix time>.<HMAC-SHA256 of kind, environment and end, in hexadecimal>
+local cookie = require "deployd.pure.cookie"
 local ffi = require "ffi"
 local page = require "deployd.page"
 local settings = require "deployd.settings"
@@ -48,13 +49,7 @@ function _M.strip()
     if not ngx.var["cookie_" .. COOKIE] then
         return
     end
-    local kept = {}
-    for part in string.gmatch(ngx.var.http_cookie or "", "[^;]+") do
-        if not string.find(part, "^%s*" .. COOKIE .. "=") then
-            kept[#kept + 1] = string.match(part, "^%s*(.*%S)")   -- by `(.-)%s*$` thousands of blanks would take seconds
-        end
-    end
-    ngx.req.set_header("Cookie", #kept > 0 and table.concat(kept, "; ") or nil)
+    ngx.req.set_header("Cookie", cookie.without(COOKIE, ngx.var.http_cookie or ""))
 end
 
 -- Whether a path is that of an operator's link.

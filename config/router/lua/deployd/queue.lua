@@ -7,6 +7,7 @@
 --   F:now F:released F:longest F:expired F:left F:refused          figures
 -- Whoever changes admitted and under_way holds F:lock, and does not yield while holding it.
 local clock = require "deployd.clock"
+local pace = require "deployd.pure.pace"
 local settings = require "deployd.settings"
 
 local dict = ngx.shared.holds
@@ -74,48 +75,48 @@ local function locked(number, tries, act)
     return nil
 end
 
--- From now on tickets may go: an eighth of the pace at first, and one more with each answer. What has just started has
--- short queues, and whoever finds one full comes again only after a second (TCP).
-function _M.release(number, pace)
-    dict:safe_set(number .. ":pace", pace, KEPT_SECONDS)
-    dict:safe_set(number .. ":room", math.ceil(pace / 8), KEPT_SECONDS)
+-- From now on tickets may go.
+function _M.release(number, most)
+    dict:safe_set(number .. ":pace", most, KEPT_SECONDS)
+    dict:safe_set(number .. ":room", pace.first_room(most), KEPT_SECONDS)
     dict:safe_set(number .. ":moved", clock.now(), KEPT_SECONDS)
     for _, figure in ipairs(FIGURES) do
         dict:expire(number .. ":" .. figure, KEPT_SECONDS)
     end
 end
 
+-- When a ticket arrived; it waits no more from now on. nil: it has left.
+local function take_ticket(number, ticket)
+    local arrived = dict:get(number .. ":t:" .. ticket)
+    if arrived then
+        dict:delete(number .. ":t:" .. ticket)
+    end
+    return arrived
+end
+
 -- Admits as many as there is place for, in order. Returns the last ticket that may go.
 function _M.advance(number)
     locked(number, 200, function()  -- another worker is at it? The next tick comes in milliseconds
-        local pace = dict:get(number .. ":pace") or settings.pace
-        local room = dict:get(number .. ":room") or pace
+        local pace_wanted = dict:get(number .. ":pace") or settings.pace
+        local room = dict:get(number .. ":room") or pace_wanted
         local last = dict:get(number .. ":ticket") or 0
         local admitted = dict:get(number .. ":admitted") or 0
         if admitted >= last then
             return
         end
-        local under_way = dict:get(number .. ":under_way") or 0
+        local release = {
+            admitted = admitted, under_way = dict:get(number .. ":under_way") or 0, room = room,
+            longest = dict:get(number .. ":longest") or 0,
+        }
         local now = clock.now()
-        -- No answer for long: a worker died, the application is stuck, or clients do not finish their bodies. The rest is
-        -- let in all the same, twice as many each time, so that many of those keep nobody waiting for ever.
-        if under_way >= room and now - (dict:get(number .. ":moved") or now) > settings.stalled_seconds then
-            under_way, room = 0, math.max(pace, room) * 2
-            dict:safe_set(number .. ":room", room, KEPT_SECONDS)
+        local quiet_seconds = now - (dict:get(number .. ":moved") or now)
+        if pace.widen_when_stalled(release, pace_wanted, quiet_seconds, settings.stalled_seconds) then
+            dict:safe_set(number .. ":room", release.room, KEPT_SECONDS)
         end
-        local released, longest = 0, dict:get(number .. ":longest") or 0
-        while under_way < room and admitted < last do
-            admitted = admitted + 1
-            local arrived = dict:get(number .. ":t:" .. admitted)
-            if arrived then
-                dict:delete(number .. ":t:" .. admitted)
-                under_way, released = under_way + 1, released + 1
-                longest = math.max(longest, now - arrived)
-            end
-        end
-        dict:safe_set(number .. ":admitted", admitted, KEPT_SECONDS)
-        dict:safe_set(number .. ":under_way", under_way, KEPT_SECONDS)
-        dict:safe_set(number .. ":longest", longest, KEPT_SECONDS)
+        local released = pace.admit(release, last, now, function(ticket) return take_ticket(number, ticket) end)
+        dict:safe_set(number .. ":admitted", release.admitted, KEPT_SECONDS)
+        dict:safe_set(number .. ":under_way", release.under_way, KEPT_SECONDS)
+        dict:safe_set(number .. ":longest", release.longest, KEPT_SECONDS)
         if released > 0 then
             dict:incr(number .. ":now", -released)
             _M.count(number, "released", released)

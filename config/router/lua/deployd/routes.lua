@@ -7,7 +7,10 @@
 --                                           the head's `preview` names those that operators see meanwhile
 -- A reader can meet a head whose document has just been replaced; it then reads the head again.
 local cjson = require "cjson.safe"
-local index = require "deployd.index"
+local compile = require("deployd.pattern").compile
+local hosts = require "deployd.pure.hosts"
+local index = require "deployd.pure.index"
+local settings = require "deployd.settings"
 
 local dict = ngx.shared.routes
 local NO_ROUTES = { http = {}, https = {}, tls = {}, within = {}, robots = true }
@@ -32,7 +35,7 @@ local function routes_of(name, document, before, routes)
         return routes
     end
     local text = dict:get("doc:" .. name .. ":" .. document)
-    return text and index.build(cjson.decode(text))
+    return text and index.build(cjson.decode(text), settings, compile)
 end
 
 -- The environment as it is now: {raw, head, index, preview, closed, asks}; one that asks looks at every request. nil: not
@@ -54,7 +57,8 @@ function _M.environment(name)
         local preview = routes_of(name, head.preview, before.preview, known and known.preview)
         if routes and preview then
             known = {
-                name = name, project = string.match(name, "^[^/]*"), raw = raw, head = head, index = routes, preview = head.preview and preview,
+                name = name, project = string.match(name, "^[^/]*"), raw = raw, head = head, index = routes,
+                preview = head.preview and preview,
                 closed = (head.freeze or head.maintenance) and true or false,
                 asks = (head.freeze or head.maintenance or routes.access) and true or false,
             }
@@ -65,25 +69,13 @@ function _M.environment(name)
     return nil
 end
 
--- Which environment answers for a host, and under which pattern: the host itself, else the nearest wildcard.
+local function name_of(pattern)
+    return dict:get("host:" .. pattern)
+end
+
+-- Which environment answers for a host, and under which pattern.
 function _M.owner(host)
-    local name = dict:get("host:" .. host)
-    if name then
-        return name, host
-    end
-    local from = 1
-    while true do
-        local dot = string.find(host, ".", from, true)
-        if not dot then
-            return nil
-        end
-        local pattern = "*" .. string.sub(host, dot)
-        name = dict:get("host:" .. pattern)
-        if name then
-            return name, pattern
-        end
-        from = dot + 1
-    end
+    return hosts.owner(host, name_of)
 end
 
 local function entry_of(environment, routes, pattern)

@@ -7,9 +7,9 @@ local access = require "deployd.access"
 local balance = require "deployd.balance"
 local cache = require "deployd.cache"
 local challenge = require "deployd.challenge"
-local compression = require "deployd.compression"
+local compression = require "deployd.pure.compression"
 local hold = require "deployd.hold"
-local index = require "deployd.index"
+local index = require "deployd.pure.index"
 local log = require "deployd.log"
 local page = require "deployd.page"
 local pass = require "deployd.pass"
@@ -19,7 +19,7 @@ local routes = require "deployd.routes"
 local ssi = require "deployd.ssi"
 local starting = require "deployd.starting"
 local tls = require "deployd.tls"
-local url = require "deployd.url"
+local url = require "deployd.pure.url"
 
 local var = ngx.var
 local find = routes.find
@@ -65,7 +65,8 @@ local function to_outside(route)
     var.deployd_target = route.targets[1][1] .. ":" .. route.targets[1][2]
     var.deployd_outside_host = route.outside_host
     if route.outside_path then
-        local path = url.joined(url.tidy(route.outside_path), url.behind(url.raw_path(var.request_uri), var.uri, #route.path))
+        local behind = url.behind(url.raw_path(var.request_uri), var.uri, #route.path)
+        local path = url.joined(url.tidy(route.outside_path), behind)
         var.deployd_outside_uri = path .. var.is_args .. (var.args or "")
     end   -- without one nginx passes the request's own on, as it is
     return ngx.exec(route.outside_tls and "@outside_https" or "@outside_http")
@@ -135,7 +136,7 @@ local function pass_part(entry, scheme)
     return way == "" and "@part" or way
 end
 
--- The page that refuses a request and its status, or nothing: what its host asks over TLS, and its environment of everybody.
+-- The page that refuses a request and its status, or nothing: what its host asks over TLS, its environment of everybody.
 local function verdict(entry, scheme, host)
     local asked = scheme == "https" and entry.tls
     if asked then
@@ -177,9 +178,9 @@ function _M.pass(scheme)
     end
     local environment = entry.environment
     if not environment.closed then
-        var.deployd_project = environment.project   -- its requests that are under way are counted (limit_conn); held ones not
+        var.deployd_project = environment.project   -- its requests under way are counted (limit_conn), but for held ones
     end
-    if environment.asks or routes.leaving or compression.is_unsafe() then
+    if environment.asks or routes.leaving or compression.is_unsafe(var) then
         return by_hand()
     end
     if log.on then
@@ -215,8 +216,8 @@ function _M.handle(scheme)
     if not entry then
         return no_such_host()
     end
-    if compression.is_unsafe() then
-        compression.forbid()
+    if compression.is_unsafe(var) then
+        ngx.req.clear_header("Accept-Encoding")
     end
     if log.on then
         log.note(entry.environment.name, scheme)

@@ -2,8 +2,8 @@
 --
 -- nginx's SSI module shows any variable to who asks for it (`echo`, `$name` in a value), ours too. A variable that a page
 -- sets itself comes first there, so each page begins with lines that set ours to nothing, ahead of the application's own. Of
--- the application's commands only those get that far that cost little (commands.lua).
-local commands = require "deployd.commands"
+-- the application's commands only those get that far that cost little (pure/ssi_commands.lua).
+local commands = require "deployd.pure.ssi_commands"
 local settings = require "deployd.settings"
 
 local MOST_PARTS = 48    -- of a page, with the parts of its parts; at 50 levels nginx gives up, and never ends the page

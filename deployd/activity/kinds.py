@@ -1,0 +1,84 @@
+"""What a kind of activity is: its tables of steps, and everything else that is special about it, as one value."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from deployd.activity.journal import Journal
+from deployd.activity.log import Tell
+from deployd.activity.table import Table
+from deployd.state.activities import Activity
+
+View = TypeVar("View")
+Host = TypeVar("Host")
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far an activity is."""
+
+    activity: Activity
+    table: Table[Any, Any]
+    journal: Journal
+
+
+Telling = Callable[[Progress, Any, Tell], Awaitable[None]]
+"""(progress, host, tell): finds out what people should know, and tells them."""
+
+
+async def nothing_to_tell(progress: Progress, host: object, tell: Tell) -> None:
+    """The activity's own end says it all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reports:
+    """What people are told when it does not go well."""
+
+    on_failure: Telling = nothing_to_tell
+    """Before an activity ends otherwise than well. A daemon that dies meanwhile comes here again."""
+    after_way_back: Telling = nothing_to_tell
+    """After that. The activity ends, whatever comes of it."""
+    while_stuck: Telling = nothing_to_tell
+    """While an undo that is stuck waits for its next try, which comes whatever this does."""
+
+
+@dataclass(frozen=True)
+class Kind(Generic[View, Host]):
+    """A kind of activity."""
+
+    name: str
+    """`push`: what its rows, people and addresses call it."""
+    tables: tuple[Table[View, Host], ...]
+    """The newest first; by the others an earlier deployd may have begun something that is still open."""
+    view: Callable[[Host, Activity, Journal], View]
+    """An activity, as its steps see it."""
+    reports: Reports = Reports()
+    makes_environment: bool = False
+    ends_environment: bool = False
+    """Afterwards there is none."""
+    has_share: bool = True
+    """It counts for what a project may have waiting."""
+    has_reserve: bool = False
+    """It may wait beyond that share: it changes what visitors see, or makes room."""
+    supersedes: bool = False
+    """A newer one takes the place of those of its kind that wait in the lane."""
+    held_when_locked: bool = False
+    """The lock of an environment holds it before it begins: there is nothing that could be done before."""
+
+    @property
+    def version(self) -> int:
+        """Of the table by which new ones are begun."""
+        return self.tables[0].version
+
+
+Kinds = Mapping[str, Kind[Any, Any]]
+"""{name: kind}"""
+
+
+def table_of(kinds: Kinds, activity: Activity) -> Table[Any, Any] | None:
+    """The table by which an activity was begun; None when a newer deployd began it."""
+    kind = kinds.get(activity.kind)
+    tables = kind.tables if kind is not None else ()
+    return next((table for table in tables if table.version == activity.table_version), None)

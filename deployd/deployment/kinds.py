@@ -1,0 +1,43 @@
+"""The kinds of activities that there are, one row each. Backups, say, would be one more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from deployd.activity.journal import Journal
+from deployd.activity.kinds import Kind
+from deployd.deployment import steps
+from deployd.deployment.deployment import Deployment
+from deployd.deployment.failure_report import REPORTS
+from deployd.deployment.mode import Mode, Target
+from deployd.release.ports import Host
+from deployd.state.activities import Activity
+
+DeploymentKind = Kind[Deployment, Host]
+
+
+def _view(mode: Mode, host: Host, activity: Activity, journal: Journal) -> Deployment:
+    settings = host.settings
+    return Deployment(activity, settings.projects[activity.project], settings.instance, journal, mode)
+
+
+def _deploys(target: Target, **more: bool) -> Callable[[Host, Activity, Journal], Deployment]:
+    return partial(_view, Mode(target, **more))
+
+
+PUSH = DeploymentKind(
+    "push", steps.PUSHES, _deploys(Target.COMMIT, waits_for_unlock=True), REPORTS,
+    makes_environment=True, supersedes=True,
+)
+REDEPLOY = DeploymentKind("redeploy", steps.PUSHES, _deploys(Target.LIVE, starts_anew=True), REPORTS)
+ROLLBACK = DeploymentKind("rollback", steps.ROLLBACKS, _deploys(Target.EARLIER), REPORTS, has_reserve=True)
+DELETE = DeploymentKind(
+    "delete", (steps.DELETE,), _deploys(Target.NOTHING), ends_environment=True, has_reserve=True,
+    held_when_locked=True,
+)
+PURGE = DeploymentKind(
+    "purge", (steps.PURGE,), _deploys(Target.NOTHING), ends_environment=True, has_share=False,   # the daemon's own
+)
+
+KINDS = {kind.name: kind for kind in (PUSH, REDEPLOY, ROLLBACK, DELETE, PURGE)}
