@@ -8,8 +8,8 @@ import aiohttp
 from playwright.async_api import Browser
 from yarl import URL
 
-from tests.e2e.conftest import APP, MakeDeveloper
 from tests.e2e.test_console import HOSTILE, Visitor, browser
+from tests.support.developer import APP, MakeDeveloper
 
 __all__ = ["browser"]
 CRON = "crons:\n  nightly:\n    spec: '0 1 * * *'\n    commands:\n      start: echo tidy\n"
