@@ -20,7 +20,7 @@ RELATIONS = {
 
 @click.command()
 @socket_option
-@click.option("--files", is_flag=True, help="Also which files of slugs differ; this can take a minute.")
+@click.option("--files", is_flag=True, help="Also which files of slugs differ; this can take half a minute.")
 @json_option
 @click.argument("a")
 @click.argument("b")
@@ -70,7 +70,7 @@ def _files(slug: dict[str, Any]) -> list[str]:
     grown = f"{'+' if slug['grown_bytes'] >= 0 else '-'}{size(abs(slug['grown_bytes']))}"
     left = slug["added"] + slug["changed"] + slug["removed"] - len(slug["files"])
     return [
-        f"files of {slug['app']}: " + (slug["why"] or f"{counts}, {grown}"),
+        f"files of {slug['app']}: {counts}, {grown}", *([f"  {slug['why']}"] if slug["why"] else []),
         *(f"  {SIGNS[file['change']]} {file['path']} ({_sizes(file)})" for file in slug["files"]),
         *([f"  and {left} more"] if left else []),
     ]

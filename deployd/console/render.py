@@ -70,6 +70,7 @@ def _templates() -> jinja2.Environment:
     )
     made.filters |= {
         "moment": moment, "duration": duration, "state": state, "host": host, "age": age, "running": running,
+        "site": site,
         "megabytes": megabytes, "length_of_time": length_of_time,
     }
     # A new look has a new address, so browsers may keep the file for ever.
@@ -90,6 +91,11 @@ def _digest(name: str) -> str:
 def host(url: str) -> str:
     """Of an address, as certificates are named."""
     return urlsplit(url).hostname or ""
+
+
+def site(url: str) -> str:
+    """An address as people call it: without its scheme."""
+    return url.partition("://")[2].removesuffix("/") or url
 
 
 def moment(text: str, *, seconds: bool = False) -> str:

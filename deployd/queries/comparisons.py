@@ -141,7 +141,7 @@ class ComparisonQueries:
     async def of(self, a: str, b: str, may_see: MaySee, *, with_files: bool) -> ComparisonShape:
         """
         Args:
-            with_files: Also which files of slugs differ, which can take a minute.
+            with_files: Also which files of slugs differ, which can take half a minute.
 
         Raises:
             Unusable: A side is none of what can be compared.
@@ -262,8 +262,12 @@ class ComparisonQueries:
                 yield SlugFilesShape(
                     app=app.name, added=found.added, changed=found.changed, removed=found.removed,
                     grown_bytes=found.grown_bytes, files=tuple(map(_file, found.files)), unread=found.unread,
-                    why=f"{found.skipped} folders lie too deep to be looked into" if found.skipped else "",
+                    why=_skipped(found.skipped),
                 )
+
+
+def _skipped(folders: int) -> str:
+    return f"{folders:,} folders were not looked into: too many files, or too deep" if folders else ""
 
 
 def relation_of(one: SideShape, other: SideShape, added: Commits | None, removed: Commits | None) -> str:

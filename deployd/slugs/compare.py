@@ -18,7 +18,8 @@ from deployd.process import ProgramFailed, ProgramOverran, run
 from deployd.slugs.archive import SlugStore
 
 PROGRAM = ("unshare", "--mount", "--propagation", "private", sys.executable, "-I", "-m", "deployd.slugs.file_changes")
-LIMIT_SECONDS = 60.0
+LIMIT_SECONDS = 45.0
+"""More than the program gives itself: a folder of hundreds of thousands of files is looked at as a whole."""
 MOST_KEPT = 50
 """Answers; slugs never change."""
 LARGEST_ANSWER_BYTES = 4_000_000
@@ -50,7 +51,7 @@ class FileChanges:
     unread: int
     """Of the same size, but not looked into."""
     skipped: int
-    """Folders that lie too deep to be read."""
+    """Folders that were not looked into: they lie too deep, or there was no time."""
 
 
 class SlugComparison:

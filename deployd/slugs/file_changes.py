@@ -23,8 +23,10 @@ from deployd.process import run
 
 MOST_FILES = 500
 """Named of each kind; the others are counted."""
-READ_SECONDS = 20.0
-"""For contents of files that have the same size; those after that are counted as not looked into."""
+LOOK_SECONDS = 20.0
+"""For all of it; folders that are left then are counted as not looked into."""
+READ_SECONDS = 10.0
+"""Of that, for contents of files that have the same size; those after that are counted as not looked into."""
 MOST_MEMORY_BYTES = 1024**3
 CHUNK_BYTES = 1024 * 1024
 LONGEST_NAME = 300
@@ -42,7 +44,7 @@ class Found:
     unread: int = 0
     """Of the same size, but not looked into: there were too many."""
     skipped: int = 0
-    """Folders that cannot be read: they lie too deep."""
+    """Folders that were not looked into: they lie too deep, or there was no time."""
 
     def note(self, kind: str, path: bytes, before: int | None, after: int | None) -> None:
         self.counts[kind] += 1
@@ -62,12 +64,18 @@ class _File:
         return stat.S_ISDIR(self.mode)
 
 
-def compare_trees(one: Path, other: Path, read_seconds: float = READ_SECONDS) -> Found:
+def compare_trees(
+    one: Path, other: Path, read_seconds: float = READ_SECONDS, look_seconds: float = LOOK_SECONDS,
+) -> Found:
     """Files and links of two folders: their kind, size, rights, target and content; no owners and no times."""
-    found, until = Found(), time.monotonic() + read_seconds
+    found, began = Found(), time.monotonic()
+    until = began + read_seconds
     roots = os.fsencode(one), os.fsencode(other)
     waiting = [b""]
     while waiting:
+        if time.monotonic() > began + look_seconds:
+            found.skipped += len(waiting)
+            break
         below = waiting.pop()
         before, after = (_entries(root, below, found) for root in roots)
         for name in sorted(before.keys() | after.keys()):

@@ -75,3 +75,9 @@ def test_a_name_in_any_bytes_is_told_as_text(trees: tuple[Path, Path]) -> None:
     with open(bytes(trees[1]) + b"/\xff\n<b>", "w") as file:
         file.write("1")
     assert compare_trees(*trees).files == [("added", "\ufffd\n<b>", None, 1)]
+
+
+def test_when_the_time_is_over_the_folders_that_are_left_are_counted(trees: tuple[Path, Path]) -> None:
+    (trees[1] / "new").write_text("1")
+    found = compare_trees(*trees, look_seconds=-1)
+    assert (found.skipped, found.files) == (1, [])
