@@ -70,6 +70,10 @@ class Slots:
         self._looks_again: asyncio.TimerHandle | None = None
 
     @property
+    def total(self) -> int:
+        return self._count
+
+    @property
     def taken(self) -> int:
         return self._count - self._free
 

@@ -12,9 +12,11 @@ from deployd.api.resources.activities import activities
 from deployd.api.resources.audit import audit
 from deployd.api.resources.certificates import certificates
 from deployd.api.resources.changes import changes
+from deployd.api.resources.comparisons import comparisons
 from deployd.api.resources.crons import crons
 from deployd.api.resources.daemon import daemon
 from deployd.api.resources.environments import environments
+from deployd.api.resources.host import host
 from deployd.api.resources.housekeeping import housekeeping
 from deployd.api.resources.locks import locks
 from deployd.api.resources.mails import mails
@@ -30,7 +32,7 @@ from deployd.api.route import ApiRoute, Handler
 
 RESOURCES = (
     daemon, projects, plans, environments, parts, crons, locks, passes, traffic, access_logs, output, mails, usage,
-    certificates, activities, housekeeping, audit, sessions, changes,
+    certificates, activities, housekeeping, audit, sessions, changes, host, comparisons,
 )
 HANDLERS: Mapping[ApiRoute, Handler] = {
     route: handler for resource in RESOURCES for route, handler in resource.handlers.items()

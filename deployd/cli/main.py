@@ -35,6 +35,7 @@ COMMANDS = {
     "crons": ("deployd.cli.crons:crons",
               "Crons of what is live in an environment, when they run next and how they ended last."),
     "run-cron": ("deployd.cli.crons:run_cron", "Run a cron now, or as soon as it may."),
+    "compare": ("deployd.cli.compare:compare", "How two versions differ: commits, configuration, services, files."),
     "lock": ("deployd.cli.environments:lock",
              "Keep what is live: pushes are taken and built, and wait until `deployd unlock`."),
     "unlock": ("deployd.cli.environments:unlock",

@@ -8,6 +8,7 @@ from contextlib import closing
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlencode
 
 from deployd.access.actions import Action, refuse_unless_may
 from deployd.activity.line import Line
@@ -53,7 +54,15 @@ async def activity(asked: Asked) -> str:
         wanted=wanted, matches=matches, count=count, is_open=found.state in OPEN,
         live=f"/activities/{found.id}/events?after={page.last}" if at_end else "",
         journal=await asked.queries.activities.journal(found.id), segments=segments,
+        compared_with_live=_compared_with_live(found, run),
     )
+
+
+def _compared_with_live(found: ActivityShape, run: Run) -> str:
+    """The query that compares it with what is live; empty before it has a plan."""
+    if not run.plan:
+        return ""
+    return urlencode({"a": f"{found.project}/{found.environment}", "b": str(found.id)})
 
 
 async def follow_activity(asked: Asked) -> Events:

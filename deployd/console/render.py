@@ -70,8 +70,7 @@ def _templates() -> jinja2.Environment:
     )
     made.filters |= {
         "moment": moment, "duration": duration, "state": state, "host": host, "age": age, "running": running,
-        "megabytes": megabytes,
-        "site": site,
+        "site": site, "megabytes": megabytes, "length_of_time": length_of_time,
     }
     # A new look has a new address, so browsers may keep the file for ever.
     made.globals |= {name.replace(".", "_"): f"/console/{name}?{_digest(name)}" for name in FILES}
@@ -128,11 +127,19 @@ def _time(text: str, shown: str) -> str:
     return made.format(read.isoformat(), shown, f"{read:%Y-%m-%d %H:%M:%S} UTC", before, exact)
 
 
+def length_of_time(seconds: float) -> str:
+    """`5 min`, `3 h`, `12 days`: roughly."""
+    for name, unit in (("days", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= 2 * unit or unit == MINUTE:
+            return f"{seconds // unit:.0f} {name}"
+    raise AssertionError(seconds)
+
+
 def megabytes(size: int) -> str:
     """`12 MB`, `1.5 GB`; what is less than half a megabyte is `0 MB`."""
-    if size < 1024 * MEGABYTE:
+    if size < 1000 * MEGABYTE:
         return f"{size / MEGABYTE:.0f} MB"
-    return f"{size / 1024 / MEGABYTE:.1f} GB"
+    return f"{size / 1000 / MEGABYTE:.1f} GB"
 
 
 def duration(seconds: float | None) -> str:

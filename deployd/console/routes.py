@@ -23,9 +23,11 @@ from deployd.commands.commands import Commands
 from deployd.console.access_log import access_log
 from deployd.console.activity import activity, cancel, follow_activity, raw_log, retry_undo, skip_undo
 from deployd.console.asked import Asked, Follow, Form, Page
+from deployd.console.compare import compare
 from deployd.console.confirm import confirm, delete, lock, redeploy, revert, unlock
 from deployd.console.crons import crons, follow_crons, run_cron
 from deployd.console.environment import environment, follow_environment
+from deployd.console.host import follow_host, host
 from deployd.console.live import Board
 from deployd.console.mails import mails
 from deployd.console.output import follow_output, output
@@ -52,6 +54,8 @@ PAGES: Mapping[str, Page] = {
     f"{ENVIRONMENT}/mail": mails,
     ACTIVITY: activity,
     "/sessions": sessions,
+    "/host": host,
+    "/compare": compare,
 }
 STREAMS: Mapping[str, Follow] = {
     "/events": follow_overview,
@@ -59,6 +63,7 @@ STREAMS: Mapping[str, Follow] = {
     f"{ENVIRONMENT}/events": follow_environment,
     f"{ENVIRONMENT}/crons/events": follow_crons,
     f"{ENVIRONMENT}/logs/events": follow_output,
+    "/host/events": follow_host,
 }
 FORMS: Mapping[str, Form] = {
     f"{ACTIVITY}/cancel": cancel,

@@ -47,7 +47,9 @@ from deployd.upkeep.reconcile import Reconciler
 from deployd.upkeep.router_repair import RouterRepairer
 from deployd.upkeep.traffic import Traffic
 from deployd.upkeep.traffic_history import Histories
+from deployd.upkeep.usage.disk_kinds import DiskKinds
 from deployd.upkeep.usage.disks import Disks
+from deployd.upkeep.usage.free_space import FreeSpace
 from deployd.upkeep.usage.usage import Usage
 from deployd.upkeep.watch import Watch
 
@@ -88,6 +90,8 @@ class Upkeep:
     answers: Answers
     crons: Crons
     access_logs: AccessLogs
+    free_space: FreeSpace
+    disk_kinds: DiskKinds
 
 
 @dataclass(frozen=True)
@@ -174,6 +178,9 @@ def _upkeep(
 ) -> Upkeep:
     store, clock, settings = resources.store, resources.clock, host.settings
     reconciler = Reconciler(store, host, clock, boundary=boundaries.of("putting back"))
+    collector = Collector(
+        store, host, clock, requests, resources.code.pack, boundary=boundaries.of("housekeeping"),
+    )
     return Upkeep(
         certificates=certificate_manager(resources, settings, boundaries.of("certificates")),
         reconciler=reconciler,
@@ -181,9 +188,7 @@ def _upkeep(
             store, host, reconciler, _router_repairer(resources, host, reconciler),
             boundary=boundaries.of("watch"), hear=(observation.containers.hear, observation.usage.hear),
         ),
-        collector=Collector(
-            store, host, clock, requests, resources.code.pack, boundary=boundaries.of("housekeeping"),
-        ),
+        collector=collector,
         lost_pushes=LostPushes(
             store, requests, Branches(settings.projects, resources.code, settings.state / "remotes"),
             boundary=boundaries.of("lost pushes"),
@@ -191,6 +196,11 @@ def _upkeep(
         answers=Answers(store, host, clock, boundary=boundaries.of("answers")),
         crons=Crons(store, host, resources.masker, boundary=boundaries.of("crons")),
         access_logs=_access_logs(resources, host, observation, boundaries),
+        free_space=FreeSpace(settings.state, clock, boundaries.of("disks")),
+        disk_kinds=DiskKinds(
+            resources.engine, host.places, collector, observation.disks, clock, boundaries.of("disks"),
+            settings.instance,
+        ),
     )
 
 

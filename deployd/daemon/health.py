@@ -10,6 +10,7 @@ from deployd.daemon.composition import Daemon
 from deployd.daemon.resources import Resources
 from deployd.errors import DeployError
 from deployd.queries.figures import Figures
+from deployd.queries.host import Meters
 from deployd.queries.status import Footing
 from deployd.router.table import RouterStatus
 from deployd.upkeep.collect.collector import Collector
@@ -79,4 +80,15 @@ async def measured(daemon: Daemon) -> Figures:
         slots={pool.value: (slots.taken, slots.waiting) for pool, slots in limits.pools.items()},
         lost_lines=traffic.lost_lines, loops=daemon.boundaries.figures(), uses=uses,
         refused_sign_ins=failed_sign_ins.total, held_back_addresses=failed_sign_ins.held_back,
+    )
+
+
+def meters(daemon: Daemon) -> Meters:
+    """What the page of the host reads."""
+    limits, upkeep = daemon.activities.limits, daemon.upkeep
+    return Meters(
+        slots=lambda: {
+            pool.value: (slots.taken, slots.total, slots.waiting) for pool, slots in limits.pools.items()
+        },
+        loops=daemon.boundaries.figures, counted=lambda: upkeep.disk_kinds.known, forecast=upkeep.free_space.forecast,
     )

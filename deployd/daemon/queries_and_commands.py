@@ -16,15 +16,17 @@ from deployd.commands.passes import PassCommands
 from deployd.commands.repeats import RepeatCommands
 from deployd.commands.sessions import Sessions
 from deployd.daemon.composition import Daemon
-from deployd.daemon.health import collected, degraded, footing, measured
+from deployd.daemon.health import collected, degraded, footing, measured, meters
 from deployd.queries.access_logs import AccessLogQueries
 from deployd.queries.activities import ActivityQueries
 from deployd.queries.audit import AuditQueries
 from deployd.queries.certificates import CertificateQueries
+from deployd.queries.comparisons import ComparisonQueries
 from deployd.queries.crons import CronQueries
 from deployd.queries.environments import EnvironmentQueries
 from deployd.queries.figures import FigureQueries
 from deployd.queries.forecasts import ForecastQueries
+from deployd.queries.host import HostQueries
 from deployd.queries.housekeeping import HousekeepingQueries
 from deployd.queries.logs import LogQueries
 from deployd.queries.mails import MailQueries
@@ -38,6 +40,7 @@ from deployd.queries.status import Health, StatusQueries
 from deployd.queries.traffic import TrafficQueries
 from deployd.queries.usage import UsageQueries
 from deployd.queries.versions import VersionQueries
+from deployd.slugs.compare import SlugComparison
 from deployd.upkeep.access_tail import AT_ONCE
 
 
@@ -49,6 +52,8 @@ def queries_of(daemon: Daemon) -> Queries:
     versions = VersionQueries(store, settings, environments)
     activities = ActivityQueries(store, daemon.activities.logs, clock, daemon.activities.limits.waits.of)
     audit = AuditQueries(store)
+    certificates = CertificateQueries(upkeep.certificates.known)
+    status = StatusQueries(_health(daemon), activities, environments, settings, process.began, audit.head)
     turns = asyncio.Semaphore(AT_ONCE)   # one for all: threads are for others too
     return Queries(
         projects=ProjectQueries(store, settings),
@@ -57,13 +62,15 @@ def queries_of(daemon: Daemon) -> Queries:
         forecasts=ForecastQueries(store, daemon.host, environments, versions),
         parts=PartQueries(store, daemon.host, environments, daemon.resources.masker.mask),
         crons=CronQueries(store, daemon.host, environments, upkeep.crons),
+        comparisons=_comparisons(daemon, environments),
         activities=activities,
         runs=RunQueries(store, daemon.activities.logs, clock),
         logs=LogQueries(daemon.activities.logs),
         audit=audit,
-        status=StatusQueries(_health(daemon), activities, environments, settings, process.began, audit.head),
+        status=status,
+        host=HostQueries(meters(daemon), status, activities, certificates, settings),
         figures=FigureQueries(partial(measured, daemon)),
-        certificates=CertificateQueries(upkeep.certificates.known),
+        certificates=certificates,
         usage=UsageQueries(observation.usage, environments, clock),
         traffic=TrafficQueries(store, environments, observation.histories, clock),
         access_logs=AccessLogQueries(daemon.host.places, environments, process.tails, turns),
@@ -93,4 +100,12 @@ def commands_of(daemon: Daemon, queries: Queries, sessions: Sessions) -> Command
 def _health(daemon: Daemon) -> Health:
     return Health(
         partial(footing, daemon.resources), partial(degraded, daemon), partial(collected, daemon.upkeep.collector),
+    )
+
+
+def _comparisons(daemon: Daemon, environments: EnvironmentQueries) -> ComparisonQueries:
+    resources, settings = daemon.resources, daemon.settings
+    return ComparisonQueries(
+        resources.store, settings, environments, resources.code, SlugComparison(resources.slugs, settings.run),
+        resources.masker.mask,
     )

@@ -89,6 +89,7 @@ def _loops(daemon: Daemon, http: Http) -> dict[str, Loop]:
         "watchdog": partial(keep_watchdog_fed, partial(_answers, daemon, http)),
         "sessions": http.sessions.serve, "console": http.board.serve, "events": http.changes.serve,
         "usage": observation.usage.serve, "disks": observation.disks.serve,
+        "free space": upkeep.free_space.serve, "disk kinds": upkeep.disk_kinds.serve,
         "collector": upkeep.collector.serve, "certificates": upkeep.certificates.serve,
         "watch": upkeep.watch.serve, "firewall": resources.wall.serve, "mail": resources.mail.serve,
         "lost pushes": upkeep.lost_pushes.serve, "crons": upkeep.crons.serve, "answers": upkeep.answers.serve,

@@ -308,6 +308,10 @@ class Images(Protocol):
         """Images that deployd made, that have lost their name to a newer one and that no container has."""
         ...
 
+    async def images_bytes(self) -> int:
+        """What all images take on the disk, what several have in common once."""
+        ...
+
     async def remove_image(self, image: str) -> bool:
         """Remove an image. False: a container or another image has it; gone already is fine."""
         ...

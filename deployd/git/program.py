@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from deployd.process import Output, run
+from deployd.process import LineSink, Output, run
 
 KEPT = (
     "PATH", "HOME", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "GIT_SSL_CAINFO",
@@ -37,7 +37,7 @@ def git_argv(repository: Path, *arguments: str) -> tuple[str, ...]:
 
 async def git(
     repository: Path, *arguments: str, env: Mapping[str, str] | None = None, stdin: bytes | None = None,
-    limit_seconds: float = 60, check: bool = True, keep_bytes: int = 64_000_000,
+    limit_seconds: float = 60, check: bool = True, keep_bytes: int = 64_000_000, on_line: LineSink | None = None,
 ) -> Output:
     """Run git on a bare repository.
 
@@ -46,5 +46,5 @@ async def git(
     """
     return await run(
         *git_argv(repository, *arguments), env=git_environment(env), stdin=stdin,
-        limit_seconds=limit_seconds, check=check, keep_bytes=keep_bytes,
+        limit_seconds=limit_seconds, check=check, keep_bytes=keep_bytes, on_line=on_line,
     )

@@ -8,10 +8,12 @@ from deployd.queries.access_logs import AccessLogQueries
 from deployd.queries.activities import ActivityQueries
 from deployd.queries.audit import AuditQueries
 from deployd.queries.certificates import CertificateQueries
+from deployd.queries.comparisons import ComparisonQueries
 from deployd.queries.crons import CronQueries
 from deployd.queries.environments import EnvironmentQueries
 from deployd.queries.figures import FigureQueries
 from deployd.queries.forecasts import ForecastQueries
+from deployd.queries.host import HostQueries
 from deployd.queries.housekeeping import HousekeepingQueries
 from deployd.queries.logs import LogQueries
 from deployd.queries.mails import MailQueries
@@ -34,11 +36,13 @@ class Queries:
     forecasts: ForecastQueries
     parts: PartQueries
     crons: CronQueries
+    comparisons: ComparisonQueries
     activities: ActivityQueries
     runs: RunQueries
     logs: LogQueries
     audit: AuditQueries
     status: StatusQueries
+    host: HostQueries
     figures: FigureQueries
     certificates: CertificateQueries
     usage: UsageQueries

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from deployd.confined.trees import own_tree
+from deployd.git.history import Commits, TextDifference, commits_behind, diff_of
 from deployd.git.lfs import LfsServer, server_of
 from deployd.git.mirror import CommitInfo, Mirror, without_user
 from deployd.git.origin import Origin
@@ -109,6 +110,17 @@ class ProjectCode:
 
     async def changed_files(self, project: ProjectId, old: CommitId, new: CommitId, root: str) -> int | None:
         return await self._mirror(project).changed_files(old, new, root)
+
+    async def commits_behind(self, project: ProjectId, old: CommitId, new: CommitId, most: int) -> Commits | None:
+        """Commits that are in the new one and not in the old one; None: one of them is not here."""
+        return await commits_behind(self._mirror(project), old, new, most)
+
+    async def diff(
+        self, old: tuple[ProjectId, CommitId], new: tuple[ProjectId, CommitId], paths: Iterable[str], most_lines: int,
+    ) -> TextDifference | None:
+        """How some files differ between two commits, of two projects or of one; None: one of them is not here."""
+        (project, before), (other, after) = old, new
+        return await diff_of((self._mirror(project), before), (self._mirror(other), after), paths, most_lines)
 
     async def prefetch_submodules(
         self, project: ProjectSettings, commit: CommitId, config: ProjectConfig, env: Mapping[str, str] | None = None,

@@ -106,6 +106,14 @@ def version_of(connection: sqlite3.Connection, activity: ActivityId) -> str | No
     return row["version"] if row else None
 
 
+def version_in(connection: sqlite3.Connection, environment: EnvironmentId, activity: ActivityId) -> str | None:
+    """A version, when it was live in this environment and is kept."""
+    row = connection.execute(
+        "SELECT version FROM versions WHERE activity = ? AND project = ? AND environment = ?", (activity, *environment),
+    ).fetchone()
+    return row["version"] if row else None
+
+
 def live_version(connection: sqlite3.Connection, environment: EnvironmentId) -> str | None:
     row = connection.execute(
         "SELECT version FROM versions JOIN environments ON activity = live_activity"

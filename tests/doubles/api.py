@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -32,12 +32,24 @@ from deployd.commands.repeats import RepeatCommands
 from deployd.ids import ActivityId, CommitId
 from deployd.output.sources import OutputFilter
 from deployd.queries.activities import ActivityShape
-from deployd.queries.audit import AuditQueries
+from deployd.queries.audit import AuditQueries, DeedShape
 from deployd.queries.certificates import CertificateShape
+from deployd.queries.compare import ChangeShape, SectionShape
+from deployd.queries.comparisons import CommitShape, ComparisonShape, FileChangeShape, SideShape, SlugFilesShape
 from deployd.queries.crons import CronRunShape, CronShape
 from deployd.queries.environments import EnvironmentShape, LockShape
 from deployd.queries.figures import Figures
 from deployd.queries.forecasts import ForecastKind, ForecastShape
+from deployd.queries.host import (
+    DiskForecastShape,
+    DiskKindShape,
+    DiskShape,
+    HostShape,
+    LoopShape,
+    SlotsShape,
+    reason_shape,
+    soonest,
+)
 from deployd.queries.housekeeping import CollectShape, ThingShape
 from deployd.queries.journal import EntryShape
 from deployd.queries.mails import MailShape
@@ -79,6 +91,43 @@ COLLECTED = CollectShape(at=AT, size_bytes=7_600_000, disk_is_short=False, thing
     ThingShape(kind="data", name="shop/old-abc", why="its environment was deleted", size_bytes=7_600_000,
                unneeded_since=AT),
 ))
+
+DISK = DiskShape(
+    total_bytes=100_000_000_000, free_bytes=40_000_000_000, needed_bytes=1_000_000_000, counted_at=AT,
+    kinds=(DiskKindShape(kind="slug", size_bytes=20_000_000_000, uncounted=0, elsewhere=False),
+           DiskKindShape(kind="volume", size_bytes=5_000_000_000, uncounted=1, elsewhere=True),
+           DiskKindShape(kind="other", size_bytes=40_000_000_000, uncounted=0, elsewhere=False)),
+    forecast=DiskForecastShape(from_days=6.5, bytes_a_day=2_000_000_000, full_at="2026-05-24T10:00:00+00:00"),
+)
+
+
+def comparison(*, with_files: bool = False, text: str = "Mend the door") -> ComparisonShape:
+    sides = [SideShape(
+        side=f"shop/main-bvxea6i@{number}", project="shop", environment="main-bvxea6i", branch="main", activity=number,
+        live=number == 2, commit=str(number) * 40, subject=text, author="Ada",
+    ) for number in (1, 2)]
+    changes = {
+        "services": ChangeShape(name="db", change="changed", before="mariadb:10.6", after="mariadb:11.8", why=()),
+        "variables": ChangeShape(name="app: TOKEN", change="changed", before="", after="", why=("its value differs",)),
+        "slugs": ChangeShape(name="app", change="changed", before="aaaa", after="bbbb", why=()),
+    }
+    file = FileChangeShape(change="changed", path=f"src/{text}.php", before_bytes=1000, after_bytes=1200)
+    slug = SlugFilesShape(app="app", added=0, changed=1, removed=0, grown_bytes=200, files=(file,), unread=0, why="")
+    diff = ("diff --git a/.platform.app.yaml b/.platform.app.yaml", "@@ -1 +1 @@", "-name: a", f"+name: {text}")
+    return ComparisonShape(
+        a=sides[0], b=sides[1], relation="later", commits_added_count=70, commits_removed=(), commits_removed_count=0,
+        commits_added=(CommitShape(commit="2" * 40, subject=text, author="Ada", at=AT),), configuration_more=3,
+        sections=tuple(SectionShape(of=of, changes=(change,), same=2) for of, change in changes.items()),
+        configuration=diff, notes=(), files=(slug,) if with_files else (),
+    )
+
+
+def deed(number: int, project: str = "shop", **more: Any) -> DeedShape:
+    values: dict[str, Any] = {
+        "at": AT, "who": "ada", "by": "console", "address": "203.0.113.9", "action": "redeploy",
+        "environment": "main-bvxea6i", "said": "", "result": "done", "hash": "00", **more,
+    }
+    return DeedShape(number=number, project=project, **values)
 
 
 def activity(number: int, project: str = "shop", **more: Any) -> ActivityShape:
@@ -234,6 +283,8 @@ class FakeQueries:
     """What containers print."""
     mailed: list[MailShape] | None = None
     """None: one mail."""
+    deeds: list[DeedShape] = field(default_factory=list)
+    """Newest first."""
     asked_output: list[tuple[OutputFilter, str, int | None]] = field(default_factory=list)
     asked: list[tuple[Any, ...]] = field(default_factory=list)
     """What was to be done, planned or collected."""
@@ -257,12 +308,14 @@ class FakeQueries:
             "forecasts": {"of": self.forecast},
             "parts": {"of": self.parts_of},
             "crons": {"all": self.crons, "runs": self.cron_runs},
+            "comparisons": {"of": self.comparison},
             "activities": {"latest": self.activities, "newest": self.newest, "find": self.activity,
                            "journal": self.journal, "log": self.log},
             "runs": {"phase": lambda number: None, "find": self.run},
             "logs": {},
             "audit": {"newest": self.audit.newest, "head": self.audit.head, "check": self.audit.check},
             "status": {"now": self.status, "not_ready": self.not_ready},
+            "host": {"now": self.host},
             "figures": {"now": self.figures},
             "certificates": {"all": self.certificates},
             "usage": {"now": self.uses},
@@ -287,6 +340,32 @@ class FakeQueries:
 
     def _shown(self, with_names: bool) -> tuple[str, ...]:
         return self.reasons if with_names else tuple("a reason without names" for _ in self.reasons)
+
+    async def host(self, projects: Sequence[str] | None, *, with_collectable: bool) -> HostShape:
+        status, whole = await self.status(with_environments=False, with_names=projects is None), projects is None
+        return HostShape(
+            version="0.1.0", state=status.state, uptime_seconds=7200, reasons=tuple(map(reason_shape, status.reasons)),
+            slots=(SlotsShape(kind="builds", taken=1, total=2, waiting=3),),
+            waiting=tuple(item for item in self.known if item.waits and (whole or item.project in (projects or ()))),
+            certificates=soonest(item for item in self.hosts if whole or item.project in (projects or ())),
+            disk=DISK if whole else None, collectable=COLLECTED if whole and with_collectable else None,
+            loops=(LoopShape(name="crons", failures=7, failing=1),) if whole else (),
+        )
+
+    async def comparison(
+        self, a: str, b: str, may_see: Callable[[str], bool], *, with_files: bool,
+    ) -> ComparisonShape:
+        for side in (a, b):
+            if not may_see(side.partition("/")[0]):
+                raise NotFound(f"there is no project {side.partition('/')[0]}")
+        self.asked.append(("compare", a, b, with_files))
+        return comparison(with_files=with_files)
+
+    async def newest_deeds(
+        self, projects: Sequence[str] | None, *, before: int | None = None, limit: int = 50,
+    ) -> list[DeedShape]:
+        return [item for item in self.deeds if (projects is None or item.project in projects)
+                and (before is None or item.number < before)][:limit]
 
     async def not_ready(self) -> tuple[str, ...]:
         return self.reasons

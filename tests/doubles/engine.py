@@ -421,6 +421,10 @@ class EngineDouble:
         self._refuse_when_away()
         return ()
 
+    async def images_bytes(self) -> int:
+        self._refuse_when_away()
+        return sum(seen.size_bytes for seen in self.images.values())
+
     async def remove_image(self, image: str) -> bool:
         seen = await self.image(image)
         if seen is not None and any(item.image_id == seen.id for item in self.there.values()):

@@ -424,6 +424,7 @@ class EngineContract:
         assert await engine.image("deployd/no-such:1") is None
         assert await engine.remove_image("deployd/no-such:1"), "gone already is fine"
         assert all(item.id != image.id for item in await engine.replaced_images())
+        assert await engine.images_bytes() >= image.size_bytes / 2, "layers that several have count once"
 
     async def test_an_engine_says_its_version(self, engine: Engine) -> None:
         assert await engine.version()

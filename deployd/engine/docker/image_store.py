@@ -22,6 +22,10 @@ class ImageStore(Connection):
             if item["Id"] not in used
         )
 
+    async def images_bytes(self) -> int:
+        found = await self._get("count images", "system/df", {"type": "image"})
+        return int(found.get("LayersSize") or 0)
+
     async def remove_image(self, image: str) -> bool:
         try:
             await ask(f"remove the image {image}", self.docker.images.delete(image))

@@ -103,9 +103,13 @@ class Collector:
         Args:
             deleted: Also the data of deleted environments whose time of grace is not over.
         """
+        return (await self.survey(deleted=deleted))[1]
+
+    async def survey(self, *, deleted: bool = False) -> tuple[tuple[Thing, ...], Round]:
+        """(everything that housekeeping knows, needed or not; what a round would take away now)"""
         now = self._clock.now()
         things = await look(self._store, self._host, now, self._boundary)
-        return await self._decide(things, await self._store.read(rows.since), now, deleted)
+        return things, await self._decide(things, await self._store.read(rows.since), now, deleted)
 
     async def collect(self, who: str, *, deleted: bool = False) -> Round:
         """Take away what nobody needs; what cannot be taken is left for the next round, and told in the log."""
