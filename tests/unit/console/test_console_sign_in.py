@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
+import time
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
-from aiohttp import CookieJar, FormData, web
+from aiohttp import ClientError, CookieJar, FormData, web
 from aiohttp.test_utils import TestClient, TestServer
 from structlog.testing import capture_logs
 
@@ -22,7 +25,7 @@ from deployd.commands.audit import AuditCommands
 from deployd.commands.commands import Commands
 from deployd.commands.sessions import Sessions
 from deployd.console.live import Board
-from deployd.console.routes import FORMS, Console, console_routes
+from deployd.console.routes import FORM_TYPE, FORMS, Console, console_routes
 from deployd.http.callers import Callers
 from deployd.http.door import Door
 from deployd.http.event_stream import Streams
@@ -243,3 +246,40 @@ async def test_the_events_of_a_page_are_for_who_may_see_it(client: Client) -> No
         told = await answer.content.readuntil(b"data: \n\n")
     assert b"event: reload" in told
     assert json.dumps(dict(answer.headers)).count("no-store") == 1
+
+
+@pytest.mark.parametrize("charset", ["punycode", "utf-16", "there-is-none", "unicode_escape"])
+async def test_a_form_is_read_as_utf_8_whatever_its_type_says(client: Client, charset: str) -> None:
+    headers = {"Content-Type": f"application/x-www-form-urlencoded; charset={charset}"}
+    began = time.monotonic()
+    answer = await client.post("/sign-in", data=b"token=x&b-" + b"9" * 90_000, headers=headers)
+    assert (answer.status, time.monotonic() - began < 1.0) == (401, True)
+    right = b"\xff=\xff&token=" + DORA.encode()
+    answer = await client.post("/sign-in", data=right, headers=headers, allow_redirects=False)
+    assert answer.status == 303
+
+
+async def test_of_a_form_without_a_length_no_more_is_read_than_of_one_with_it(client: Client) -> None:
+    sent = 0
+
+    async def endless() -> AsyncIterator[bytes]:
+        nonlocal sent
+        yield b"token="
+        while sent < 30_000_000:
+            sent += 100_000
+            yield b"x" * 100_000
+
+    with suppress(ClientError):
+        answer = await client.post("/sign-in", data=endless(), headers={"Content-Type": FORM_TYPE})
+        assert answer.status == 401
+    assert sent < 20_000_000
+
+
+async def test_a_browser_whose_name_is_no_unicode_signs_in_too(client: Client, world: World) -> None:
+    reader, writer = await asyncio.open_connection(client.host, client.port)
+    body = f"token={DORA}".encode()
+    kind = f"Content-Type: {FORM_TYPE}\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    writer.write(b"POST /sign-in HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: a\xff\r\n" + kind + body)
+    assert b" 303 " in await reader.readline()
+    writer.close()
+    assert world.sessions.of("dora")[0].agent == "a?"
