@@ -71,7 +71,8 @@ class Sessions:
         cookie, now = make_cookie(), self._clock.now()
         made = Session(
             id=session_id(cookie), token=token.name, proof=proof_of(cookie, token.secret.get_secret_value()),
-            began=now, seen=now, ends=now + LIFETIME, address=address, agent=agent[:LONGEST_AGENT].encode(errors="replace").decode(),
+            began=now, seen=now, ends=now + LIFETIME, address=address,
+            agent=agent[:LONGEST_AGENT].encode(errors="replace").decode(),
         )
         gone = self._too_many(token.name)
 

@@ -8,6 +8,7 @@ does nothing twice. Programs use the API.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlencode
 
@@ -36,6 +37,7 @@ from deployd.http.door import Door
 from deployd.http.errors import headers_of, status_of, with_errors_told
 from deployd.http.event_stream import Streams
 from deployd.http.failed_sign_ins import source_of
+from deployd.http.slow_readers import in_time, send
 from deployd.queries.queries import Queries
 
 ENVIRONMENT = "/projects/{project}/environments/{environment}"
@@ -121,11 +123,12 @@ class _Guard:
     queue: RequestQueue
 
     def before_page(self, page: Page) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-        async def answer(request: web.Request) -> web.Response:
+        async def answer(request: web.Request) -> web.StreamResponse:
             asked = self._asked(request)
             with self.limit.take(asked.caller.name):
                 async with self.queue.take(asked.caller.name):
-                    return _html(await page(asked))
+                    made = _html(await page(asked))
+                return await send(request, made)
 
         return self._with_errors_told(answer)
 
@@ -150,13 +153,19 @@ class _Guard:
         return self._with_errors_told(answer)
 
     async def raw_log(self, request: web.Request) -> web.StreamResponse:
-        async def answer(request: web.Request) -> web.Response:
+        async def answer(request: web.Request) -> web.StreamResponse:
             asked = self._asked(request)
-            async with self.queue.take(asked.caller.name):
-                text = await raw_log(asked)
-            return web.Response(body=text, content_type="text/plain", charset="utf-8", headers={
-                **FOR_NOBODY_ELSE, "Content-Disposition": f'attachment; filename="activity-{asked.names["id"]}.txt"',
-            })
+            with self.limit.take(asked.caller.name):
+                async with aclosing(await raw_log(asked)) as pieces:
+                    made = web.StreamResponse(headers={
+                        **FOR_NOBODY_ELSE, "Content-Type": "text/plain; charset=utf-8",
+                        "Content-Disposition": f'attachment; filename="activity-{int(asked.names["id"])}.txt"',
+                    })
+                    await made.prepare(request)
+                    async for piece in pieces:
+                        async with in_time(request):
+                            await made.write(piece)
+                    return await send(request, made)
 
         return await with_errors_told(request, answer, self._teller(request))
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+from deployd.http.slow_readers import in_time
+
 STILL_HERE = b": still here\n\n"
 SILENCE_SECONDS = 15.0
 """A proxy between cuts a connection on which nothing comes for longer, mostly after a minute."""
@@ -63,7 +65,8 @@ class Streams:
                 await response.write(f"retry: {AGAIN_MILLISECONDS}\n\n".encode())
                 async with aclosing(events) as found:
                     async for event in found:
-                        await response.write(STILL_HERE if event is None else event.encoded())
+                        async with in_time(request):
+                            await response.write(STILL_HERE if event is None else event.encoded())
         finally:
             self._open.discard(task)
         return response

@@ -26,6 +26,7 @@ from deployd.commands.commands import Commands
 from deployd.commands.sessions import Sessions
 from deployd.console.live import Board
 from deployd.console.routes import FORM_TYPE, FORMS, Console, console_routes
+from deployd.http import slow_readers
 from deployd.http.callers import Callers
 from deployd.http.door import Door
 from deployd.http.event_stream import Streams
@@ -283,3 +284,28 @@ async def test_a_browser_whose_name_is_no_unicode_signs_in_too(client: Client, w
     assert b" 303 " in await reader.readline()
     writer.close()
     assert world.sessions.of("dora")[0].agent == "a?"
+
+
+async def test_a_whole_log_is_taken_as_fast_as_it_is_read(
+    client: Client, world: World, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(slow_readers, "MOST_SECONDS", 0.5)
+    made, closed = 0, asyncio.Event()
+
+    async def plain(_: int) -> AsyncIterator[bytes]:
+        nonlocal made
+        try:
+            while made < 200:
+                made += 1
+                yield b"x" * 1_000_000
+        finally:
+            closed.set()
+
+    world.console.queries.logs.plain = plain   # type: ignore[method-assign, assignment]
+    await sign_in(client)
+    answer = await client.get("/activities/7/log.txt")
+    assert (answer.status, answer.content_type) == (200, "text/plain")
+    assert "activity-7.txt" in answer.headers["Content-Disposition"]
+    await asyncio.wait_for(closed.wait(), 5)
+    assert made < 50
+    answer.close()
