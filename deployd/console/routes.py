@@ -17,7 +17,7 @@ from aiohttp import web
 from deployd.access.actions import Action, refuse_unless_may
 from deployd.access.caller import Caller
 from deployd.access.concurrency import RequestLimit, RequestQueue
-from deployd.access.cookies import COOKIE, SECURE_COOKIE, cookie_of, is_csrf_word
+from deployd.access.cookies import COOKIE, SECURE_COOKIE, is_csrf_word
 from deployd.access.errors import Forbidden, NotFound, Unauthorized
 from deployd.commands.audit import Doing, action_of
 from deployd.commands.commands import Commands
@@ -29,10 +29,10 @@ from deployd.console.live import Board
 from deployd.console.mails import mails
 from deployd.console.output import output
 from deployd.console.overview import follow_overview, overview
-from deployd.console.render import FILES, read_file, render
+from deployd.console.render import FILES, digest, read_file, render
 from deployd.console.sessions import end_session, sessions
 from deployd.errors import DeployError
-from deployd.http.callers import Callers
+from deployd.http.callers import Callers, is_secure, session_cookie
 from deployd.http.door import Door
 from deployd.http.errors import headers_of, status_of, with_errors_told
 from deployd.http.event_stream import Streams
@@ -76,11 +76,13 @@ SAFE = {
     "Referrer-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
     "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
 }
 FOR_NOBODY_ELSE = {**SAFE, "Cache-Control": "no-store"}
 FOR_EVER = {**SAFE, "Cache-Control": "public, max-age=31536000, immutable"}
 SIGN_IN, SIGN_OUT = "/sign-in", "/sign-out"
 FIELDS: web.RequestKey[dict[str, str]] = web.RequestKey("fields", dict)
+LONGEST_PLACE = 2000
 NOT_HARMLESS = frozenset({"csrf", "token"})
 """Fields that are never put into an address."""
 
@@ -136,7 +138,8 @@ class _Guard:
         async def answer(request: web.Request) -> web.StreamResponse:
             asked = self._asked(request)
             with self.open_pages.take(asked.caller.name):
-                return await self.console.streams.answer(request, await follow(asked))
+                events = self.console.callers.while_known(request, await follow(asked))
+                return await self.console.streams.answer(request, events)
 
         return self._with_errors_told(answer)
 
@@ -186,7 +189,7 @@ class _Guard:
             except Unauthorized as error:
                 return _html(_sign_in_page(place, error), status_of(error))
             response = web.HTTPSeeOther(place, headers=FOR_NOBODY_ELSE)
-            secure = _is_secure(request)
+            secure = is_secure(request)
             response.set_cookie(
                 SECURE_COOKIE if secure else COOKIE, cookie, httponly=True, samesite="Lax", secure=secure, path="/",
                 max_age=int((session.ends - session.began).total_seconds()),
@@ -197,7 +200,7 @@ class _Guard:
 
     async def sign_out(self, request: web.Request) -> web.StreamResponse:
         async def answer(request: web.Request) -> web.Response:
-            cookie = cookie_of(request.cookies)
+            cookie = session_cookie(request)
             sessions = self.console.callers.sessions
             session = sessions.find(cookie) if sessions is not None else None
             if session is not None and is_csrf_word(cookie, (await _fields(request)).get("csrf", "")):
@@ -219,7 +222,7 @@ class _Guard:
         if caller is None:
             raise Unauthorized("this page needs a token")
         refuse_unless_may(caller, Action.SEE)
-        cookie = "" if "Authorization" in request.headers else cookie_of(request.cookies)
+        cookie = "" if "Authorization" in request.headers else session_cookie(request)
         return Asked(
             caller, self.console.queries, self.console.commands, self.console.board, request.path, request.match_info,
             request.query, cookie, request.headers.get("Last-Event-ID", ""),
@@ -302,12 +305,7 @@ def _back(request: web.Request) -> str:
 def _local(path: str) -> str:
     """A path of ours, whatever was asked for: nobody is led elsewhere."""
     is_ours = path.startswith("/") and not path.startswith("//") and "\\" not in path and path.isprintable()
-    return path if is_ours and not path.startswith((SIGN_IN, SIGN_OUT)) else "/"
-
-
-def _is_secure(request: web.Request) -> bool:
-    """Whether the browser came over TLS; a proxy before us may have taken that off."""
-    return request.secure or request.headers.get("X-Forwarded-Proto", "").lower() == "https"
+    return path if is_ours and len(path) <= LONGEST_PLACE and not path.startswith((SIGN_IN, SIGN_OUT)) else "/"
 
 
 def _source(request: web.Request) -> str:
@@ -323,8 +321,10 @@ def _html(text: str, status: int = 200, headers: dict[str, str] | None = None) -
 
 
 def _file(name: str) -> Callable[[web.Request], Awaitable[web.Response]]:
-    async def handle(_: web.Request) -> web.Response:
-        return web.Response(body=read_file(name), content_type=FILES[name], charset="utf-8", headers=FOR_EVER)
+    async def handle(request: web.Request) -> web.Response:
+        # A page of another deployd asks for another look: what it gets now must not be kept under that name.
+        headers = FOR_EVER if request.query_string == digest(name) else FOR_NOBODY_ELSE
+        return web.Response(body=read_file(name), content_type=FILES[name], charset="utf-8", headers=headers)
 
     return handle
 

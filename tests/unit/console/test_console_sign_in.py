@@ -24,6 +24,7 @@ from deployd.api.applications import Public, public_application
 from deployd.commands.audit import AuditCommands
 from deployd.commands.commands import Commands
 from deployd.commands.sessions import Sessions
+from deployd.console import live
 from deployd.console.live import Board
 from deployd.console.routes import FORM_TYPE, FORMS, Console, console_routes
 from deployd.http import slow_readers
@@ -111,7 +112,7 @@ async def test_behind_tls_the_cookie_is_for_tls_and_this_host_alone(client: Clie
 
 @pytest.mark.parametrize("place", [
     "https://evil.test/", "//evil.test", "/\\evil.test", "\\\\evil.test", "javascript:alert(1)", "", "evil", "/a\nb",
-    "/sign-out", "/sign-in?next=//evil.test",
+    "/sign-out", "/sign-in?next=//evil.test", "/" + "a" * 3000,
 ])
 async def test_nobody_is_led_elsewhere(client: Client, place: str) -> None:
     assert (await sign_in(client, path=place)).headers["Location"] == "/"
@@ -309,3 +310,36 @@ async def test_a_whole_log_is_taken_as_fast_as_it_is_read(
     await asyncio.wait_for(closed.wait(), 5)
     assert made < 50
     answer.close()
+
+
+async def test_a_session_that_was_ended_ends_what_its_pages_are_told(
+    client: Client, world: World, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(live, "SILENCE_SECONDS", 0.05)
+    await sign_in(client)
+    async with client.get("/events?from=x") as answer:
+        await answer.content.readuntil(b"still here")
+        [session] = world.sessions.of("dora")
+        await world.sessions.end(session.id, "dora")
+        await asyncio.wait_for(answer.content.read(), 5)
+
+
+async def test_behind_tls_a_cookie_that_anybody_may_set_is_none(client: Client, world: World) -> None:
+    cookie, _ = await world.sessions.sign_in(VERA, "192.0.2.1", "of somebody else")
+    headers = {"Cookie": f"deployd={cookie}"}
+    assert (await client.get("/", headers=headers)).status == 200
+    assert (await client.get("/", headers={**headers, "X-Forwarded-Proto": "https"})).status == 401
+    headers = {"Cookie": f"deployd=x; __Host-deployd={cookie}", "X-Forwarded-Proto": "https"}
+    assert (await client.get("/", headers=headers)).status == 200
+
+
+async def test_what_a_session_reads_of_the_api_is_not_kept_nor_taken_for_a_page(client: Client) -> None:
+    await sign_in(client)
+    for path in ("/api/v1/projects", "/api/v1/nothing", "/nothing"):
+        headers = (await client.get(path)).headers
+        assert (headers["Cache-Control"], headers["X-Content-Type-Options"]) == ("no-store", "nosniff")
+
+
+async def test_a_look_of_another_deployd_is_not_kept_under_its_name(client: Client) -> None:
+    for query in ("", "?0123456789ab"):
+        assert (await client.get(f"/console/console.js{query}")).headers["Cache-Control"] == "no-store"
