@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down test unit lint bench chaos clean
+.PHONY: help demo demo-down test unit lint bench chaos screenshots clean
 
 PYTHON := .venv/bin/python
 
@@ -39,6 +39,10 @@ bench: ## benchmarks against their peers (ONLY=name runs one)
 chaos: ## kill the daemon again and again under load, and count what is lost (SEED=, and KILLS= or MINUTES=)
 	@scripts/setup.sh test
 	@$(PYTHON) -u -m tests.chaos $(if $(SEED),--seed '$(SEED)') $(if $(KILLS),--kills '$(KILLS)') $(if $(MINUTES),--minutes '$(MINUTES)')
+
+screenshots: ## the console as it looks, in docs/images
+	@scripts/setup.sh test
+	@$(PYTHON) -m scripts.screenshots
 
 clean: ## remove what was made here: build/, caches; not .venv, not the demo's containers (make demo-down)
 	@if [ -e build/demo/deployd.yaml ]; then echo 'clean: the demo is up; run make demo-down first' >&2; exit 1; fi

@@ -26,10 +26,13 @@ class Action(Enum):
     PLAN = "ask what a push would do"
     PUSH = "push, and delete branches"
     DEPLOY = "redeploy, and roll back"
+    DELETE = "delete environments"
+    RUN_CRON = "run crons now"
     LOCK = "lock environments, and unlock them"
     CANCEL = "end an activity before its switch, or try its undo again"
     PREVIEW = "see a new version while visitors wait for it"
     READ_MAIL = "read mails of applications: there are links to reset passwords in them"
+    READ_AUDIT = "read who changed what, and from where"
     SKIP_UNDO = "leave an undo that is stuck"
     COLLECT = "take away what nobody needs any more"
 
@@ -39,10 +42,13 @@ LEAST: Mapping[Action, Role] = {
     Action.PLAN: Role.VIEWER,
     Action.PUSH: Role.CONTRIBUTOR,
     Action.DEPLOY: Role.CONTRIBUTOR,
+    Action.DELETE: Role.CONTRIBUTOR,
+    Action.RUN_CRON: Role.CONTRIBUTOR,
     Action.LOCK: Role.CONTRIBUTOR,
     Action.CANCEL: Role.CONTRIBUTOR,
     Action.PREVIEW: Role.CONTRIBUTOR,
     Action.READ_MAIL: Role.CONTRIBUTOR,
+    Action.READ_AUDIT: Role.CONTRIBUTOR,
     Action.SKIP_UNDO: Role.ADMIN,
     Action.COLLECT: Role.ADMIN,
 }

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import fields, is_dataclass
 from functools import cache
 from typing import Any, Protocol
@@ -13,6 +14,8 @@ from aiohttp import web
 
 from deployd.http.outlasts_reload import OUTLASTS_RELOAD
 
+LINES = "application/x-ndjson"
+OK, NOT_MODIFIED = 200, 304
 STALLED_SECONDS = 120.0
 """A reader who takes nothing for so long is cut off: what it reads is kept open for it."""
 
@@ -39,6 +42,35 @@ def many(shapes: Sequence[object]) -> web.Response:
     return web.json_response({"items": as_json(shapes)})
 
 
+def page(request: web.Request, shapes: Sequence[object], limit: int, number: Callable[[Any], int]) -> web.Response:
+    """The first `limit` of a list that is read newest first, and where the next ones begin.
+
+    Args:
+        shapes: One more than `limit`, when there is one.
+        number: Of a shape: the place from which the next page goes on.
+    """
+    shown = shapes[:limit]
+    after = number(shown[-1]) if shown and len(shapes) > limit else None
+    answer = web.json_response({"items": as_json(shown), "next": after})
+    if after is not None:
+        following = request.rel_url.update_query(before=str(after))
+        answer.headers["Link"] = f'<{following}>; rel="next"'
+    return answer
+
+
+def unless_known(request: web.Request, answer: web.StreamResponse) -> web.StreamResponse:
+    """304 when the caller has this very answer already. It costs the look, and spares the way."""
+    body = answer.body if isinstance(answer, web.Response) else None
+    if answer.status != OK or not isinstance(body, bytes) or not request.path.startswith("/api/"):
+        return answer
+    tag = hashlib.sha256(body).hexdigest()[:32]
+    headers = {"ETag": f'"{tag}"', "Cache-Control": "private, no-cache", "Vary": "Authorization, Cookie"}
+    if any(known.value in (tag, "*") for known in request.if_none_match or ()):
+        return web.Response(status=NOT_MODIFIED, headers=headers)
+    answer.headers.update(headers)
+    return answer
+
+
 async def stream(
     request: web.Request, lines: Followed, *, follow: bool, lasts: bool = True,
 ) -> web.StreamResponse:
@@ -47,7 +79,10 @@ async def stream(
     Args:
         lasts: It goes on when the daemon reads its settings again.
     """
-    response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
+    if request.method == "HEAD":   # what is written would be taken for the next answer
+        lines.close()
+        return web.Response(headers={"Content-Type": LINES})
+    response = web.StreamResponse(headers={"Content-Type": LINES})
     await response.prepare(request)
     if follow and lasts:
         request[OUTLASTS_RELOAD] = True

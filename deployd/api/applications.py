@@ -15,8 +15,10 @@ from deployd import __version__
 from deployd.access.actions import refuse_unless_may
 from deployd.access.caller import NOBODY, Caller
 from deployd.access.concurrency import RequestLimit
-from deployd.access.errors import Unauthorized
+from deployd.access.errors import Forbidden, Unauthorized
+from deployd.api.answers import unless_known
 from deployd.api.asked import Api, Asked
+from deployd.api.changing import change, note_refusal
 from deployd.api.errors import errors_as_json
 from deployd.api.openapi import openapi
 from deployd.api.route import ApiRoute, Handler
@@ -62,16 +64,17 @@ def public_application(
 def local_application(api: Api, more: Sequence[web.RouteDef], streams: int = STREAMS) -> web.Application:
     """The application on the daemon's own socket, which only root can open."""
     local = Caller("operator", "admin")
-    return _application(api, more, Callers(lambda _: local), [errors_as_json], streams)
+    return _application(api, more, Callers(lambda _: local), [errors_as_json], streams, by="socket")
 
 
 def _application(
     api: Api, more: Sequence[web.RouteDef], callers: Callers, middlewares: Sequence[Any], streams: int,
+    by: str = "api",
 ) -> web.Application:
     app = web.Application(middlewares=middlewares, client_max_size=LARGEST_BODY_BYTES)
     app.on_response_prepare.append(_keep_from_others)
     document = openapi(ROUTES, __version__)
-    guard = _Guard(api, callers, RequestLimit(streams))
+    guard = _Guard(api, callers, RequestLimit(streams), by)
 
     async def describe(_: web.Request) -> web.Response:
         return web.json_response(document)
@@ -96,20 +99,35 @@ class _Guard:
     api: Api
     callers: Callers
     limit: RequestLimit
+    by: str
+    """How the audit log calls this face."""
 
     def before(self, route: ApiRoute, handler: Handler) -> Answer:
         async def handle(request: web.Request) -> web.StreamResponse:
             began = time.monotonic()
             caller = self.callers.of(request) or NOBODY
-            _refuse_unless_let(route, request, caller, self.callers)
+            asked = Asked(request, caller, self.api)
+            await self._refuse_unless_let(route, asked)
             with self.limit.take(caller.name) if caller != NOBODY else nullcontext():
-                answer = await handler(Asked(request, caller, self.api))
+                if route.changes:
+                    answer = await change(asked, route, handler, self.by)
+                else:
+                    answer = unless_known(request, await handler(asked))
             if route.method != "GET":
                 log.info("api_asked", method=route.method, path=request.path, caller=caller.name,
                          status=answer.status, seconds=round(time.monotonic() - began, 3))
             return answer
 
         return handle
+
+    async def _refuse_unless_let(self, route: ApiRoute, asked: Asked) -> None:
+        """See the function of this name; what somebody known wants to change and may not is noted."""
+        try:
+            _refuse_unless_let(route, asked.request, asked.caller, self.callers)
+        except Forbidden as error:
+            if route.changes:
+                await note_refusal(asked, route, self.by, error)
+            raise
 
 
 def _refuse_unless_let(route: ApiRoute, request: web.Request, caller: Caller, callers: Callers) -> None:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from aiohttp import web
 
 from deployd.access.actions import refuse_unless_sees
-from deployd.access.caller import Caller
+from deployd.access.caller import EVERY, Caller
 from deployd.access.concurrency import RequestQueue
 from deployd.access.errors import NotFound
+from deployd.api.changes import Changes
 from deployd.commands.commands import Commands
 from deployd.errors import Unusable
+from deployd.http.event_stream import Streams
 from deployd.queries.activities import ActivityShape
 from deployd.queries.queries import Queries
 
+DEFAULT_ITEMS, MOST_ITEMS = 50, 1000
 DIGITS = 15
 """More than a number of ours ever has."""
 LARGE_AT_ONCE, LARGE_AT_ONCE_OF_ONE = 4, 1
@@ -28,6 +31,8 @@ class Api:
 
     queries: Queries
     commands: Commands
+    changes: Changes
+    streams: Streams = field(default_factory=Streams)
     bodies: RequestQueue = field(default_factory=lambda: RequestQueue(LARGE_AT_ONCE, LARGE_AT_ONCE_OF_ONE))
     """Which a large body waits for."""
 
@@ -58,10 +63,28 @@ class Asked:
         """What stands behind the question mark."""
         return self.request.query
 
+    @property
+    def last_event_id(self) -> str:
+        """The last event that a reader got who comes back."""
+        return self.request.headers.get("Last-Event-ID", "")
+
     def number(self, name: str, default: int) -> int:
         """A number of the query."""
         text = self.query.get(name)
         return default if text is None else number_of(text, name)
+
+    def cursor(self) -> tuple[int | None, int]:
+        """(only what has a smaller number than this, how many) of a list that is read in pages."""
+        before = self.query.get("before")
+        limit = min(self.number("limit", DEFAULT_ITEMS), MOST_ITEMS)
+        return None if before is None else number_of(before, "before"), limit
+
+    def projects(self) -> Sequence[str] | None:
+        """Whose things are to be listed: of the query's project, else of all that the caller sees; None: of all."""
+        project, caller = self.query.get("project"), self.caller
+        if project is not None:
+            return [project] if caller.may_see(project) else []
+        return None if EVERY in caller.projects else caller.projects
 
     def is_set(self, name: str) -> bool:
         return self.query.get(name) == "1"

@@ -20,6 +20,10 @@ READ_SECONDS = 120.0
 LARGE_BYTES = 1_000_000
 
 
+BODY: web.RequestKey[bytes] = web.RequestKey("body", bytes)
+"""What was read of a request already."""
+
+
 class Body(BaseModel):
     """Of a route; its name stands in the documentation."""
 
@@ -50,6 +54,8 @@ async def read_bytes(request: web.Request, queue: RequestQueue | None = None, to
         TooLarge: It has more bytes than any that makes sense.
         Unusable: It did not come in time.
     """
+    if BODY in request:
+        return request[BODY]
     data = bytearray()
     try:
         async with asyncio.timeout(READ_SECONDS), AsyncExitStack() as turn:

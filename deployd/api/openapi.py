@@ -6,10 +6,13 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from deployd.api.changing import KEY
 from deployd.api.errors import ErrorShape
 from deployd.api.route import ApiRoute
 from deployd.api.schemas import REFERENCE, schema_of, schema_of_shape, shapes_within
+from deployd.http.event_stream import EVENT_STREAM
 
+NEXT = {"type": ["integer", "null"], "description": "`before` of the next page; null: this is the last one"}
 PARAMETER = re.compile(r"\{(\w+)\}")
 
 
@@ -37,7 +40,11 @@ def openapi(routes: Sequence[ApiRoute], version: str) -> dict[str, Any]:
 
 def _operation(route: ApiRoute) -> dict[str, Any]:
     parameters = [_parameter("path", name) for name in PARAMETER.findall(route.path)]
-    parameters += [_parameter("query", name) for name in route.query]
+    parameters += [_parameter("query", name) for name in route.query_names]
+    if route.events:
+        parameters.append(_parameter("header", "Last-Event-ID"))
+    if route.changes:
+        parameters.append(_parameter("header", KEY))
     operation: dict[str, Any] = {
         "summary": route.says,
         "parameters": parameters,
@@ -45,6 +52,8 @@ def _operation(route: ApiRoute) -> dict[str, Any]:
         "x-role": route.role,
         "responses": {
             str(route.status): {"description": route.says, "content": _content(route)},
+            **({"304": {"description": "the caller has it already (`If-None-Match`)"}} if route.may_be_known else {}),
+            **({"204": {"description": "nothing comes any more"}} if route.stream and route.events else {}),
             "default": {"description": "it cannot be had or done",
                         "content": {"application/json": {"schema": schema_of(ErrorShape)}}},
         },
@@ -59,13 +68,22 @@ def _parameter(place: str, name: str) -> dict[str, Any]:
     return {"name": name, "in": place, "required": place == "path", "schema": {"type": "string"}}
 
 
+def _event(schema: dict[str, Any]) -> dict[str, Any]:
+    """A server-sent event, as OpenAPI 3.2 describes one: its data is a text, and that is JSON."""
+    data = {"type": "string", "contentMediaType": "application/json", "contentSchema": schema}
+    return {"type": "object", "properties": {"event": {"type": "string"}, "id": {"type": "string"}, "data": data},
+            "required": ["event", "data"]}
+
+
 def _content(route: ApiRoute) -> dict[str, Any]:
     schema = schema_of(route.shape)
     if route.text:
         return {route.text.partition(";")[0]: {"schema": schema}}
-    if route.stream:
-        return {"application/x-ndjson": {"schema": schema}}
+    if route.stream or route.events:
+        lines = {"application/x-ndjson": {"schema": schema}} if route.stream else {}
+        return {**lines, **({EVENT_STREAM: {"schema": _event(schema)}} if route.events else {})}
     if route.many:
-        schema = {"type": "object", "properties": {"items": {"type": "array", "items": schema}}, "required": ["items"],
+        properties = {"items": {"type": "array", "items": schema}, **({"next": NEXT} if route.cursor else {})}
+        schema = {"type": "object", "properties": properties, "required": list(properties),
                   "additionalProperties": False}
     return {"application/json": {"schema": schema}}

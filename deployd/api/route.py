@@ -32,12 +32,31 @@ class ApiRoute:
     """What is answered: `{"items": [shape, …]}` with `many`, and lines of JSON with `stream`."""
     _: KW_ONLY
     many: bool = False
+    cursor: bool = False
+    """A list that grows: it takes `before` and `limit`, and says with `next` where it goes on."""
     stream: bool = False
+    events: bool = False
+    """Server-sent events: `shape` is the data of each. With `stream` it is what the caller accepts."""
     text: str = ""
     """Type of what is answered when it is no JSON; `shape` is `str` then."""
     query: tuple[str, ...] = ()
     body: type[BaseModel] | None = None
     status: int = 200
+
+    @property
+    def query_names(self) -> tuple[str, ...]:
+        """All that may stand behind the question mark."""
+        return (*self.query, "limit", "before") if self.cursor else self.query
+
+    @property
+    def may_be_known(self) -> bool:
+        """Whether its answers have an `ETag`."""
+        return self.method == "GET" and self.path.startswith("/api/") and not self.stream and not self.events
+
+    @property
+    def changes(self) -> bool:
+        """Whether it changes something."""
+        return self.method != "GET" and self.action not in (None, Action.PLAN)
 
     @property
     def role(self) -> str:

@@ -9,22 +9,28 @@ from collections.abc import Mapping
 
 from deployd.api.resources.access_logs import access_logs
 from deployd.api.resources.activities import activities
+from deployd.api.resources.audit import audit
 from deployd.api.resources.certificates import certificates
+from deployd.api.resources.changes import changes
+from deployd.api.resources.crons import crons
 from deployd.api.resources.daemon import daemon
 from deployd.api.resources.environments import environments
 from deployd.api.resources.housekeeping import housekeeping
 from deployd.api.resources.locks import locks
 from deployd.api.resources.mails import mails
 from deployd.api.resources.output import output
+from deployd.api.resources.parts import parts
 from deployd.api.resources.passes import passes
 from deployd.api.resources.plans import plans
 from deployd.api.resources.projects import projects
+from deployd.api.resources.sessions import sessions
+from deployd.api.resources.traffic import traffic
 from deployd.api.resources.usage import usage
 from deployd.api.route import ApiRoute, Handler
 
 RESOURCES = (
-    daemon, projects, plans, environments, locks, passes, access_logs, output, mails, usage, certificates, activities,
-    housekeeping,
+    daemon, projects, plans, environments, parts, crons, locks, passes, traffic, access_logs, output, mails, usage,
+    certificates, activities, housekeeping, audit, sessions, changes,
 )
 HANDLERS: Mapping[ApiRoute, Handler] = {
     route: handler for resource in RESOURCES for route, handler in resource.handlers.items()

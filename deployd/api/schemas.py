@@ -43,7 +43,7 @@ def shapes_within(shape: type) -> list[type]:
     """The shape, and those that it is made of."""
     found = [shape]
     for hint in get_type_hints(shape).values():
-        for inner in get_args(hint):
+        for inner in (hint, *get_args(hint)):
             if is_dataclass(inner) and isinstance(inner, type):
                 found += shapes_within(inner)
     return found

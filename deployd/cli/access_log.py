@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import click
 
-from deployd.cli.client import Client, environment_path
-from deployd.cli.command import ask, json_option, socket_option
+from deployd.cli.client import Client, DaemonAddress, environment_path
+from deployd.cli.command import ask, daemon_options, json_option
 from deployd.cli.output import harmless
 
 LINES = 100
 
 
 @click.command("access-log")
-@socket_option
+@daemon_options
 @click.option("-n", "--lines", type=click.IntRange(min=0), default=LINES, show_default=True, help="Of the past.")
 @click.option("-f", "--follow", is_flag=True, help="Go on with the requests that come.")
 @json_option
 @click.argument("project")
 @click.argument("environment")
-def access_log(socket: Path, project: str, environment: str, lines: int, follow: bool, as_json: bool) -> None:
+def access_log(daemon: DaemonAddress, project: str, environment: str, lines: int, follow: bool, as_json: bool) -> None:
     """Requests of an environment's visitors, oldest first."""
 
     path = environment_path(project, environment, "access-log")
@@ -32,7 +31,7 @@ def access_log(socket: Path, project: str, environment: str, lines: int, follow:
             click.echo(json.dumps(request) if as_json else harmless(line_of(request)))
 
     try:
-        ask(socket, read)
+        ask(daemon, read)
     except KeyboardInterrupt:
         return
 

@@ -9,13 +9,12 @@ import asyncio
 import json
 import os
 import sys
-from pathlib import Path
 from typing import Any
 
 import click
 
 from deployd.activity.line import Line, render_line
-from deployd.cli.client import Client, DaemonUnreachable, open_client
+from deployd.cli.client import Client, DaemonAddress, DaemonUnreachable, open_client
 from deployd.cli.command import ask, run_asking
 from deployd.cli.exit_status import FAILED, INTERRUPTED
 from deployd.cli.output import harmless, show_json
@@ -52,7 +51,7 @@ class Screen:
                 click.echo(click.style(harmless(text), **_style(line)))   # click takes colours out of pipes
 
 
-def show_log(socket: Path, activity: int, *, follow: bool, as_json: bool = False, quiet: bool = False) -> None:
+def show_log(daemon: DaemonAddress, activity: int, *, follow: bool, as_json: bool = False, quiet: bool = False) -> None:
     """Print the log; ends the program with 1 when the activity ended otherwise than well."""
     screen = Screen(as_json=as_json, quiet=quiet)
 
@@ -61,24 +60,24 @@ def show_log(socket: Path, activity: int, *, follow: bool, as_json: bool = False
             screen.show(raw)
 
     if follow:
-        _until_interrupted(socket, activity, screen)
+        _until_interrupted(daemon, activity, screen)
     else:
-        ask(socket, read)
+        ask(daemon, read)
     if screen.state in BADLY:
         sys.exit(FAILED)
 
 
-def started(socket: Path, activity: dict[str, Any], *, wait: bool, as_json: bool) -> None:
+def started(daemon: DaemonAddress, activity: dict[str, Any], *, wait: bool, as_json: bool) -> None:
     """Say which activity was made of a wish, and follow it. JSON is one document: the activity as it is at the end."""
     number = activity["id"]
     if not as_json:
         click.echo(f"activity {number}: {activity['kind']} of {activity['project']}/{activity['branch']}")
         if wait:
-            show_log(socket, number, follow=True)
+            show_log(daemon, number, follow=True)
         return
     if wait:
-        _until_interrupted(socket, number, Screen(quiet=True))
-        activity = ask(socket, lambda client: client.get(f"/api/v1/activities/{number}"))
+        _until_interrupted(daemon, number, Screen(quiet=True))
+        activity = ask(daemon, lambda client: client.get(f"/api/v1/activities/{number}"))
     show_json(activity)
     if activity["state"] in BADLY:
         sys.exit(FAILED)
@@ -88,17 +87,18 @@ def log_path(activity: int) -> str:
     return f"/api/v1/activities/{activity}/log"
 
 
-def _until_interrupted(socket: Path, activity: int, screen: Screen) -> None:
+def _until_interrupted(daemon: DaemonAddress, activity: int, screen: Screen) -> None:
     try:
-        run_asking(_follow(socket, activity, screen))
+        run_asking(follow_log(daemon, activity, screen))
     except KeyboardInterrupt:
         click.echo(f"\ndeployd: activity {activity} goes on; `deployd log -f {activity}` shows the rest, "
                    f"`deployd cancel {activity}` ends it", err=True)
         sys.exit(INTERRUPTED)
 
 
-async def _follow(socket: Path, activity: int, screen: Screen) -> None:
-    """
+async def follow_log(daemon: DaemonAddress, activity: int, screen: Screen) -> None:
+    """Show a log until its activity ends.
+
     Raises:
         DaemonUnreachable: It was never there, or went and did not come back.
     """
@@ -109,7 +109,7 @@ async def _follow(socket: Path, activity: int, screen: Screen) -> None:
         broken = DaemonUnreachable(f"the log of activity {activity} broke off",
                                    hint=f"`deployd log -f {activity}` goes on when the daemon is there again")
         try:
-            async with open_client(socket) as client:
+            async with open_client(daemon) as client:
                 async for raw in client.stream(log_path(activity), follow=1, after=screen.last):
                     reconnect.heard(loop.time())
                     screen.show(raw)

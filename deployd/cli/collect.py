@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
 
-from deployd.cli.command import ask, json_option, socket_option
+from deployd.cli.client import DaemonAddress
+from deployd.cli.command import ask, daemon_options, json_option
 from deployd.cli.output import show, show_json, size
 
 COLUMNS = ("kind", "name", "size", "since", "why")
 
 
 @click.command()
-@socket_option
+@daemon_options
 @click.option("-n", "--dry-run", is_flag=True, help="Only say what would go.")
 @click.option("--deleted", is_flag=True,
               help="Also the data of deleted environments whose time of grace is not over.")
 @json_option
-def collect(socket: Path, dry_run: bool, deleted: bool, as_json: bool) -> None:
+def collect(daemon: DaemonAddress, dry_run: bool, deleted: bool, as_json: bool) -> None:
     """Take away what nobody needs any more, as the daemon does from time to time."""
     path = "/api/v1/collect"
-    found = ask(socket, lambda client: client.get(path, deleted="1" if deleted else "0") if dry_run
+    found = ask(daemon, lambda client: client.get(path, deleted="1" if deleted else "0") if dry_run
                 else client.post(path, {"deleted": deleted}))
     if as_json:
         show_json(found)

@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
 
 from deployd.cli.activity_log import started
-from deployd.cli.client import environment_path
-from deployd.cli.command import ask, json_option, project_option, socket_option
+from deployd.cli.client import DaemonAddress, environment_path
+from deployd.cli.command import ask, daemon_options, json_option, project_option
 from deployd.cli.output import harmless, show, show_json
+from deployd.cli.watch import Query, keep_shown, watch_option
 
+PATH = "/api/v1/environments"
 COLUMNS = ("project", "branch", "type", "state", "commit", "activity", "since", "url")
 
 
 @click.command()
-@socket_option
+@daemon_options
 @project_option
+@watch_option
 @json_option
-def environments(socket: Path, project: str | None, as_json: bool) -> None:
+def environments(daemon: DaemonAddress, project: str | None, watch: bool, as_json: bool) -> None:
     """Environments, what is live in them and where to look at it."""
-    items = ask(socket, lambda client: client.get("/api/v1/environments", project=project))["items"]
-    if as_json:
-        show_json(items)
-        return
+    query: Query = {"project": project}
+    if watch:
+        return keep_shown(daemon, PATH, query, _show, as_json=as_json)
+    found = ask(daemon, lambda client: client.get(PATH, **query))
+    return show_json(found["items"]) if as_json else _show(found)
+
+
+def _show(found: Any) -> None:
+    items = found["items"]
     show([{**item, "state": _state(item)} for item in items], COLUMNS, as_json=False)
     for item in items:
         for sentence in (*item["answers"], *item["killed"]):
@@ -38,19 +45,19 @@ def _state(item: dict[str, Any]) -> str:
 
 
 @click.command()
-@socket_option
+@daemon_options
 @click.argument("project")
 @click.argument("environment")
 @click.option("--no-wait", is_flag=True, help="Do not wait for its end.")
 @json_option
-def redeploy(socket: Path, project: str, environment: str, no_wait: bool, as_json: bool) -> None:
+def redeploy(daemon: DaemonAddress, project: str, environment: str, no_wait: bool, as_json: bool) -> None:
     """Deploy what is live in an environment once more. ENVIRONMENT is its branch or its machine name."""
-    made = ask(socket, lambda client: client.post(environment_path(project, environment, "redeploy")))
-    started(socket, made, wait=not no_wait, as_json=as_json)
+    made = ask(daemon, lambda client: client.post(environment_path(project, environment, "redeploy")))
+    started(daemon, made, wait=not no_wait, as_json=as_json)
 
 
 @click.command()
-@socket_option
+@daemon_options
 @click.argument("project")
 @click.argument("environment")
 @click.option("--to", type=click.IntRange(min=1),
@@ -60,31 +67,32 @@ def redeploy(socket: Path, project: str, environment: str, no_wait: bool, as_jso
 @click.option("--no-wait", is_flag=True, help="Do not wait for its end.")
 @json_option
 def rollback(
-    socket: Path, project: str, environment: str, to: int | None, locks: bool | None, no_wait: bool, as_json: bool,
+    daemon: DaemonAddress, project: str, environment: str, to: int | None, locks: bool | None, no_wait: bool,
+    as_json: bool,
 ) -> None:
     """Take an environment back to an earlier version.
 
     Nothing is built: the version's slugs are stored. ENVIRONMENT is its branch or its machine name. Production is
     locked with it, so that the next push does not take the rollback away: it is built, and waits for `deployd unlock`.
     """
-    made = ask(socket, lambda client: client.post(
+    made = ask(daemon, lambda client: client.post(
         environment_path(project, environment, "rollback"), {"to": to, "lock": locks},
     ))
-    started(socket, made, wait=not no_wait, as_json=as_json)
+    started(daemon, made, wait=not no_wait, as_json=as_json)
 
 
 @click.command()
-@socket_option
+@daemon_options
 @click.argument("project")
 @click.argument("environment")
 @click.option("--reason", default="", help="Why; everybody who pushes reads it.")
 @json_option
-def lock(socket: Path, project: str, environment: str, reason: str, as_json: bool) -> None:
+def lock(daemon: DaemonAddress, project: str, environment: str, reason: str, as_json: bool) -> None:
     """Keep what is live: pushes are taken and built, and wait until `deployd unlock`.
 
     Redeploys and rollbacks that somebody asks for are not held. ENVIRONMENT is its branch or its machine name.
     """
-    found = ask(socket, lambda client: client.post(environment_path(project, environment, "lock"), {"reason": reason}))
+    found = ask(daemon, lambda client: client.post(environment_path(project, environment, "lock"), {"reason": reason}))
     if as_json:
         show_json(found)
         return
@@ -96,16 +104,16 @@ def lock(socket: Path, project: str, environment: str, reason: str, as_json: boo
 
 
 @click.command()
-@socket_option
+@daemon_options
 @click.argument("project")
 @click.argument("environment")
 @json_option
-def unlock(socket: Path, project: str, environment: str, as_json: bool) -> None:
+def unlock(daemon: DaemonAddress, project: str, environment: str, as_json: bool) -> None:
     """Let pushes go live again; the one that was built and waits goes on at once.
 
     ENVIRONMENT is its branch or its machine name.
     """
-    found = ask(socket, lambda client: client.post(environment_path(project, environment, "unlock")))
+    found = ask(daemon, lambda client: client.post(environment_path(project, environment, "unlock")))
     if as_json:
         show_json(found)
         return
@@ -115,17 +123,17 @@ def unlock(socket: Path, project: str, environment: str, as_json: bool) -> None:
 
 
 @click.command("pass")
-@socket_option
+@daemon_options
 @click.argument("project")
 @click.argument("environment")
 @json_option
-def operator_pass(socket: Path, project: str, environment: str, as_json: bool) -> None:
+def operator_pass(daemon: DaemonAddress, project: str, environment: str, as_json: bool) -> None:
     """Links that show you a new version while visitors wait for it, or see the maintenance page.
 
     Who opens one within ten minutes gets a cookie for that site, good for four hours. ENVIRONMENT is its branch or its
     machine name.
     """
-    made = ask(socket, lambda client: client.post(environment_path(project, environment, "pass")))
+    made = ask(daemon, lambda client: client.post(environment_path(project, environment, "pass")))
     if as_json:
         show_json(made)
     else:

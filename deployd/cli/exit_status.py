@@ -10,5 +10,7 @@ UNREACHABLE = 4
 NO_SUCH_THING = 5
 REFUSED = 6
 CANNOT_RUN = 7
+UNDECIDED = 8
+"""Neither well nor wrong yet; it goes on without us."""
 INTERRUPTED = 130
 """By Ctrl-C, as shells say it; what was asked for goes on."""

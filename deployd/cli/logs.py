@@ -10,13 +10,12 @@ import json
 import os
 import re
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import click
 
-from deployd.cli.client import DaemonUnreachable, environment_path, open_client
-from deployd.cli.command import json_option, run_asking, socket_option
+from deployd.cli.client import DaemonAddress, DaemonUnreachable, environment_path, open_client
+from deployd.cli.command import daemon_options, json_option, run_asking
 from deployd.cli.output import harmless
 from deployd.cli.reconnect import LOOK_AGAIN_SECONDS, Reconnect
 
@@ -28,7 +27,7 @@ COLOURS = {"stderr": "yellow", "deployd": "cyan"}
 
 
 @click.command()
-@socket_option
+@daemon_options
 @click.option("--app", help="Only of this application and its web server.")
 @click.option("--worker", help="Only of this worker: `mailer`, or `shop--mailer`.")
 @click.option("--service", help="Only of this service.")
@@ -41,14 +40,14 @@ COLOURS = {"stderr": "yellow", "deployd": "cyan"}
 @click.argument("project")
 @click.argument("environment")
 def logs(
-    socket: Path, project: str, environment: str, follow: bool, since: str | None, lines: int | None, as_json: bool,
-    **wanted: Any,
+    daemon: DaemonAddress, project: str, environment: str, follow: bool, since: str | None, lines: int | None,
+    as_json: bool, **wanted: Any,
 ) -> None:
     """What the containers and crons of an environment print, oldest first."""
     asked = {**wanted, "lines": lines, **_place(since)}
     screen = _Screen(as_json=as_json)
     try:
-        run_asking(_show(socket, environment_path(project, environment, "logs"), asked, screen, follow=follow))
+        run_asking(_show(daemon, environment_path(project, environment, "logs"), asked, screen, follow=follow))
     except KeyboardInterrupt:
         return
 
@@ -76,7 +75,7 @@ def text_of(line: dict[str, Any]) -> str:
     return f"{line['time'][:19].replace('T', ' ')} {who} | {line['text']}"
 
 
-async def _show(socket: Path, path: str, asked: dict[str, Any], screen: _Screen, *, follow: bool) -> None:
+async def _show(daemon: DaemonAddress, path: str, asked: dict[str, Any], screen: _Screen, *, follow: bool) -> None:
     """
     Raises:
         DaemonUnreachable: It was never there, or went and did not come back.
@@ -88,7 +87,7 @@ async def _show(socket: Path, path: str, asked: dict[str, Any], screen: _Screen,
             asked = {**asked, "since": None, "lines": None, "after": screen.last}
         began = loop.time()
         try:
-            async with open_client(socket) as client:
+            async with open_client(daemon) as client:
                 async for line in client.stream(path, **asked, follow=int(follow)):
                     reconnect.heard(loop.time())
                     screen.show(line)

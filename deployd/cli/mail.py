@@ -6,12 +6,11 @@ import sys
 from contextlib import suppress
 from email import message_from_bytes, policy
 from email.message import MIMEPart
-from pathlib import Path
 
 import click
 
-from deployd.cli.client import environment_path
-from deployd.cli.command import ask, json_option, socket_option
+from deployd.cli.client import DaemonAddress, environment_path
+from deployd.cli.command import ask, daemon_options, json_option
 from deployd.cli.output import harmless, show
 
 COLUMNS = ("id", "at", "state", "sender", "to", "subject", "why")
@@ -19,13 +18,13 @@ HEADERS = ("Date", "From", "To", "Cc", "Reply-To", "Subject")
 
 
 @click.command()
-@socket_option
+@daemon_options
 @json_option
 @click.option("--raw", is_flag=True, help="The mail byte for byte, for a mail program.")
 @click.argument("project")
 @click.argument("environment")
 @click.argument("id", metavar="[ID]", type=click.IntRange(min=1), required=False)
-def mail(socket: Path, as_json: bool, raw: bool, project: str, environment: str, id: int | None) -> None:
+def mail(daemon: DaemonAddress, as_json: bool, raw: bool, project: str, environment: str, id: int | None) -> None:
     """Mails that an environment's applications sent and that lie here, newest first.
 
     With ID, one of them. Mails of all environments but production lie in the box, and those of production that the
@@ -33,12 +32,12 @@ def mail(socket: Path, as_json: bool, raw: bool, project: str, environment: str,
     """
     path, number = environment_path(project, environment, "mail"), id   # `id` as people read it
     if number is None:
-        found = ask(socket, lambda client: client.get(path))["items"]
+        found = ask(daemon, lambda client: client.get(path))["items"]
         people = [{**item, "at": item["at"][:19].replace("T", " "), "to": ", ".join(item["recipients"])}
                   for item in found]
         show(found if as_json else people, COLUMNS, as_json=as_json)
         return
-    message = ask(socket, lambda client: client.get_bytes(f"{path}/{number}"))
+    message = ask(daemon, lambda client: client.get_bytes(f"{path}/{number}"))
     if raw:
         sys.stdout.buffer.write(message)
         return

@@ -11,8 +11,8 @@ from typing import Any, ClassVar
 
 import click
 
-from deployd.cli.client import Client, project_path
-from deployd.cli.command import ask, end, json_option, socket_option
+from deployd.cli.client import Client, DaemonAddress, project_path
+from deployd.cli.command import ask, daemon_options, end, json_option
 from deployd.cli.disk_tree import DiskTree
 from deployd.cli.exit_status import CONFIGURATION, REFUSED
 from deployd.cli.output import harmless, show_json
@@ -37,12 +37,12 @@ class NoBranch(DeployError):
 
 
 @click.command()
-@socket_option
+@daemon_options
 @click.option("-p", "--project", required=True, help="The project to push to.")
 @click.option("-b", "--branch", help="The branch to push to; without it, the one that is checked out.")
 @json_option
 @click.argument("directory", type=click.Path(path_type=Path, exists=True, file_okay=False), default=Path())
-def plan(socket: Path, project: str, branch: str | None, as_json: bool, directory: Path) -> None:
+def plan(daemon: DaemonAddress, project: str, branch: str | None, as_json: bool, directory: Path) -> None:
     """What a push of DIRECTORY would build, reuse, create, keep and remove, and why.
 
     DIRECTORY is the top of a git repository, and is taken as it is on the disk now, committed or not.
@@ -59,7 +59,7 @@ def plan(socket: Path, project: str, branch: str | None, as_json: bool, director
     async def question(client: Client) -> Any:
         return await client.post(project_path(project, "plan"), offered)
 
-    found = ask(socket, question)
+    found = ask(daemon, question)
     if as_json:
         show_json(found)
     else:

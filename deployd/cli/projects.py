@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
-from deployd.cli.command import ask, json_option, socket_option
+from deployd.cli.client import DaemonAddress
+from deployd.cli.command import ask, daemon_options, json_option
 from deployd.cli.output import show
 
 
 @click.command()
-@socket_option
+@daemon_options
 @json_option
-def projects(socket: Path, as_json: bool) -> None:
+def projects(daemon: DaemonAddress, as_json: bool) -> None:
     """Projects of the daemon, and where to push."""
-    found = ask(socket, lambda client: client.get("/api/v1/projects"))
+    found = ask(daemon, lambda client: client.get("/api/v1/projects"))
     show(found["items"], ("id", "title", "environments", "git", "remote"), as_json=as_json)

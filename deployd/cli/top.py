@@ -6,13 +6,12 @@ import asyncio
 import json
 import sys
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import click
 
-from deployd.cli.client import Client, open_client
-from deployd.cli.command import json_option, run_asking, socket_option
+from deployd.cli.client import Client, DaemonAddress, open_client
+from deployd.cli.command import daemon_options, json_option, run_asking
 from deployd.cli.output import show, size
 
 BETWEEN_SECONDS, AGAIN_SECONDS = 1.0, 2.0
@@ -22,21 +21,23 @@ Items = list[dict[str, Any]]
 
 
 @click.command()
-@socket_option
+@daemon_options
 @click.option("-f", "--follow", is_flag=True, help="Again every two seconds, in place of what was shown.")
 @json_option
 @click.argument("project", required=False)
 @click.argument("environment", required=False)
-def top(socket: Path, project: str | None, environment: str | None, follow: bool, as_json: bool) -> None:
+def top(daemon: DaemonAddress, project: str | None, environment: str | None, follow: bool, as_json: bool) -> None:
     """What applications, workers and services use, those that use most first."""
     try:
-        run_asking(_show(socket, project, environment, follow=follow, as_json=as_json))
+        run_asking(_show(daemon, project, environment, follow=follow, as_json=as_json))
     except KeyboardInterrupt:
         return
 
 
-async def _show(socket: Path, project: str | None, environment: str | None, *, follow: bool, as_json: bool) -> None:
-    async with open_client(socket) as client:
+async def _show(
+    daemon: DaemonAddress, project: str | None, environment: str | None, *, follow: bool, as_json: bool,
+) -> None:
+    async with open_client(daemon) as client:
         before, pause = await _usage(client, project, environment), BETWEEN_SECONDS
         while True:
             await asyncio.sleep(pause)

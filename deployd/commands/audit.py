@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 
 import structlog
 
@@ -32,30 +34,52 @@ class Doing:
     said: str = ""
 
 
+MOST_REFUSALS = 60
+"""Of one caller within a minute; further ones stand in the operator's log alone, for the audit log is kept for ever."""
+MINUTE = timedelta(minutes=1)
+
+
 class AuditCommands:
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
         self._clock = clock
+        self._refusals: Counter[tuple[str, str]] = Counter()
+        """{(how, who): how many in this minute}"""
+        self._minute = datetime.min.replace(tzinfo=UTC)
 
     @asynccontextmanager
-    async def noting(self, doing: Doing) -> AsyncIterator[None]:
-        """Note what is done in the block, and how it ended: an error of ours is a refusal."""
+    async def noting(self, doing: Doing) -> AsyncIterator[list[str]]:
+        """Note what is done in the block, and how it ended: an error of ours is a refusal.
+
+        It is given a list for what else is to be said of it.
+        """
+        more: list[str] = []
         try:
-            yield
+            yield more
         except DeployError as error:
             await self.note(doing, "refused", error.what)
             raise
         except Exception:
             await self.note(doing, "failed", "an error of deployd itself")
             raise
-        await self.note(doing, "done")
+        await self.note(doing, "done", "; ".join(more))
 
     async def note(self, doing: Doing, result: Result, why: str = "") -> None:
         """A database that cannot be written does not undo what was done: then it stands in the operator's log alone."""
+        if result == "refused" and self._are_too_many_refusals(doing):
+            log.warning("refusal_not_noted", who=doing.who, by=doing.by, action=doing.action, why=why)
+            return
         try:
             await self._store.write(lambda db: self._append(db, doing, result, why))
         except DeployError as error:
             log.error("deed_not_noted", who=doing.who, action=doing.action, result=result, why=error.what)
+
+    def _are_too_many_refusals(self, doing: Doing) -> bool:
+        now = self._clock.now()
+        if now - self._minute >= MINUTE:
+            self._minute, self._refusals = now, Counter()
+        self._refusals[doing.by, doing.who] += 1
+        return self._refusals[doing.by, doing.who] > MOST_REFUSALS
 
     def _append(self, db: sqlite3.Connection, doing: Doing, result: Result, why: str) -> None:
         project, environment = doing.names.get("project", ""), doing.names.get("environment", "")
@@ -71,8 +95,8 @@ class AuditCommands:
         ))
 
 
-def action_of(path: str, names: Mapping[str, str]) -> str:
-    """What a path does, from its words: `/activities/7/undo/skip` → `undo skip`."""
-    words = [word for word in path.strip("/").split("/") if word not in names.values()]
+def action_of(pattern: str) -> str:
+    """What a row of a table of routes does, from its words: `/activities/{id}/undo/skip` → `undo skip`."""
     skipped = {"api", "v1", "projects", "environments", "activities"}
-    return " ".join(word for word in words if word not in skipped)[:100] or "change"
+    words = [word for word in pattern.strip("/").split("/") if not word.startswith("{") and word not in skipped]
+    return " ".join(words)[:100] or "change"

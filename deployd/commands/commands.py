@@ -6,10 +6,12 @@ from dataclasses import dataclass
 
 from deployd.commands.activities import ActivityCommands
 from deployd.commands.audit import AuditCommands
+from deployd.commands.crons import CronCommands
 from deployd.commands.environments import EnvironmentCommands
 from deployd.commands.housekeeping import HousekeepingCommands
 from deployd.commands.locks import LockCommands
 from deployd.commands.passes import PassCommands
+from deployd.commands.repeats import RepeatCommands
 from deployd.commands.sessions import Sessions
 
 
@@ -18,7 +20,9 @@ class Commands:
     environments: EnvironmentCommands
     sessions: Sessions
     audit: AuditCommands
+    repeats: RepeatCommands
     locks: LockCommands
+    crons: CronCommands
     passes: PassCommands
     activities: ActivityCommands
     housekeeping: HousekeepingCommands

@@ -1,11 +1,10 @@
-"""Environments: deploy once more, or go back. An activity is made of it, and what it does is a deployment."""
+"""Environments: deploy once more, go back, or end one. An activity is made of it, and its lane does it."""
 
 from __future__ import annotations
 
 import sqlite3
 from typing import ClassVar
 
-from deployd.activity.journal import read_result
 from deployd.commands.activities import read_activity
 from deployd.commands.locks import make_lock
 from deployd.deployment import kinds
@@ -16,19 +15,25 @@ from deployd.errors import DeployError
 from deployd.ids import ActivityId, CommitId
 from deployd.queries.activities import ActivityShape
 from deployd.queries.environments import EnvironmentQueries
+from deployd.queries.versions import NothingLive, choose_earlier
 from deployd.release.ports import Host
-from deployd.release.version import Version
-from deployd.state import environments, locks
+from deployd.state import activities, locks
 from deployd.state.activities import Trigger
 from deployd.state.environments import Environment
 from deployd.state.locks import Lock
 from deployd.state.store import Store
 
 
-class NothingLive(DeployError):
-    """The environment has never been live, or there is no version to go back to."""
+class Overtaken(DeployError):
+    """Somebody asked for something else after this was looked at."""
 
-    code: ClassVar[str] = "nothing-live"
+    code: ClassVar[str] = "overtaken"
+
+
+class ProductionStays(DeployError):
+    """The environment of the production branch cannot be deleted."""
+
+    code: ClassVar[str] = "production-stays"
 
 
 class EnvironmentCommands:
@@ -40,58 +45,68 @@ class EnvironmentCommands:
         self._environments = environments
         self._requests = requests
 
-    async def redeploy(self, project: str, environment: str, who: str) -> ActivityShape:
-        """Deploy the commit that is live once more."""
+    async def redeploy(self, project: str, environment: str, who: str, *, seen: int | None = None) -> ActivityShape:
+        """Deploy the commit that is live once more.
+
+        Args:
+            seen: The newest activity of the environment that whoever asks knows of, 0 for none; None: that is all one.
+
+        Raises:
+            NotFound: There is no such environment.
+            NothingLive: There is nothing to deploy.
+            Overtaken: There is a newer one.
+        """
         found = await self._environments.find_configured(project, environment)
         live = await self._host.facts.live(found.id)
         if live is None:
             raise NothingLive(f"nothing is live in {found.branch}", hint="push the branch")
-        return await self._enqueue(found, kinds.REDEPLOY, live.commit, Trigger(who, "api"))
+        return await self._enqueue(found, kinds.REDEPLOY, live.commit, Trigger(who, "api"), seen=seen)
 
     async def rollback(
         self, project: str, environment: str, to: int | None, who: str, *, lock: bool | None = None,
+        seen: int | None = None,
     ) -> ActivityShape:
         """Go back to an earlier version; without a number to the newest one that is another than the live one.
 
         Production is locked with it unless that is not wanted: else the next push would take the rollback away again.
+        `seen` as of `redeploy`.
         """
         found = await self._environments.find_configured(project, environment)
-        chosen, version = await self._choose(found, to)
+        chosen, version = await choose_earlier(self._store, self._host.settings, found, to)
         locks_it = lock if lock is not None else self._is_production(found)
         why = f"rolled back to activity {chosen}"
         return await self._enqueue(
-            found, kinds.ROLLBACK, version.commit, Trigger(who, "api", to=chosen),
+            found, kinds.ROLLBACK, version.commit, Trigger(who, "api", to=chosen), seen=seen,
             lock=make_lock(found, who, why, self._host.clock.now()) if locks_it else None,
         )
 
-    async def _choose(self, environment: Environment, to: int | None) -> tuple[ActivityId, Version]:
-        """(whose version, the version)
+    async def delete(self, project: str, environment: str, who: str, *, seen: int | None = None) -> ActivityShape:
+        """End an environment, as a deleted branch does. The branch stays; its next push makes the environment anew.
 
-        A redeploy of an unchanged version makes a version like the one before: to go back to that would change nothing.
+        `seen` as of `redeploy`.
+
+        Raises:
+            ProductionStays: It is the one of the production branch.
         """
-        keep = self._host.settings.keep_versions
-        versions = await self._store.read(
-            lambda db: environments.earlier_versions(db, environment.id, keep + 1),
-        )
-        known = {number: read_result(text, Version) for number, _, text in versions}
-        live = known.pop(environment.live_activity, None) if environment.live_activity else None
-        chosen = next((number for number, version in known.items()
-                       if (number == to if to is not None else live is None or not is_same(version, live))), None)
-        if chosen is None:
-            there = ", ".join(map(str, known)) or "none"
-            raise NothingLive(
-                f"{environment.branch} has no version {to if to is not None else 'before the live one'} to go back to",
-                hint=f"versions that were live, by their activity: {there}",
+        found = await self._environments.find_configured(project, environment)
+        if self._is_production(found):
+            raise ProductionStays(
+                f"{found.branch} is the production branch of {found.project}, and its environment cannot be deleted",
+                hint="name another branch as `production` in the settings first",
             )
-        return chosen, known[chosen]
+        # The branch as it is: one that moves on is pushed again, and a lost push is not to be made of this one.
+        tip = await self._host.code.tip(found.project, found.branch)
+        return await self._enqueue(found, kinds.DELETE, tip, Trigger(who, "api"), seen=seen)
 
     async def _enqueue(
-        self, environment: Environment, kind: DeploymentKind, commit: CommitId, trigger: Trigger,
-        lock: Lock | None = None,
+        self, environment: Environment, kind: DeploymentKind, commit: CommitId | None, trigger: Trigger, *,
+        lock: Lock | None = None, seen: int | None = None,
     ) -> ActivityShape:
         request = Request(kind, environment.id, environment.branch, commit, trigger)
 
         def enqueue(db: sqlite3.Connection) -> ActivityId:
+            if seen is not None:
+                _refuse_overtaken(db, environment, seen)
             # With the activity: a push that comes now is held already. Somebody's own lock keeps its words.
             if lock is not None and locks.find(db, lock.environment) is None:
                 lock_environment(db, lock, environment.branch)
@@ -103,6 +118,17 @@ class EnvironmentCommands:
         return environment_type(self._host.settings.projects[environment.project], environment.branch) == "production"
 
 
-def is_same(one: Version, other: Version) -> bool:
-    """Whether visitors and applications could not tell two versions apart. Pure."""
-    return one.commit == other.commit and one.as_live() == other.as_live()
+def _refuse_overtaken(db: sqlite3.Connection, environment: Environment, seen: int) -> None:
+    """
+    Raises:
+        Overtaken: There is an activity after the one that was seen.
+    """
+    newest = activities.latest(db, environment=environment.id, limit=1)
+    if newest and newest[0].id > seen:
+        one = newest[0]
+        how = "it is" if one.state in activities.OPEN else "it ended as"
+        raise Overtaken(
+            f"{one.trigger.who} asked for {one.kind} {one.id} of {one.branch} meanwhile, at"
+            f" {one.created_at:%H:%M:%S}; {how} {one.state.replace('_', ' ')}",
+            hint="look at what it does, and ask again if this is wanted still; nothing was done",
+        )

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import structlog
 
-from deployd.commands.environments import NothingLive
 from deployd.queries.environments import EnvironmentQueries
+from deployd.queries.versions import NothingLive
 from deployd.release.ports import Host
 from deployd.router.passes import LINK_LIFETIME, pass_link
 from deployd.router.paths import RouterPlaces

@@ -114,8 +114,8 @@ class Sessions:
         found = [one for one in self._known.values() if one.token == token and _is_open(one, now)]
         return sorted(found, key=lambda one: one.began, reverse=True)
 
-    async def end(self, session: str, token: str) -> None:
-        """End a session of a token.
+    async def end(self, session: str, token: str) -> Session:
+        """End a session of a token; what it was.
 
         Raises:
             NotFound: It has none of this id.
@@ -132,6 +132,7 @@ class Sessions:
 
         await self._store.write(end)
         self._known.pop(session, None)
+        return known
 
     async def serve(self) -> None:
         """Write down now and then which are used, and forget those that are over."""

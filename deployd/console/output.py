@@ -1,4 +1,4 @@
-"""The page with what an environment prints, and which lines of it are wanted.
+"""The page with what an environment prints, which lines of it are wanted, and following them.
 
 What a container printed is shown as text, and nothing else.
 """
@@ -16,12 +16,19 @@ from urllib.parse import urlencode
 from deployd.console.asked import Asked
 from deployd.console.lines import FOLLOW_SECONDS, LINES, parse_lines
 from deployd.errors import Unusable
+from deployd.http.event_stream import Event, Events
+from deployd.output.follower import OutputFollower
+from deployd.output.outputs import place_after
 from deployd.output.sources import OutputFilter
 
 KINDS = {
     "": "all", "app": "applications", "web": "web servers", "worker": "workers", "service": "services", "cron": "crons",
 }
 """{value of the filter: what people read}"""
+SOURCES = ("app", "worker", "service", "cron")
+LONGEST_NAME = 300
+AT_ONCE = 500
+"""Lines that a page is told at once."""
 MOST_LOOKED_AT = 5_000
 """Of the newest lines, for a filter."""
 MOST_PRINTED_BYTES = 16_000_000
@@ -32,12 +39,48 @@ async def output(asked: Asked) -> str:
     """The newest lines that are wanted."""
     found = await asked.environment()
     wanted = parse_wanted_lines(asked.query)
-    printed = await _read_printed(asked, found.project, found.name, wanted.looks_at)
+    printed = await _read_printed(asked, found.project, found.name, wanted)
     shown, looked_at = await asyncio.to_thread(newest_lines, printed, wanted)
+    after = json.loads(printed[printed.rstrip(b"\n").rfind(b"\n") + 1:])["time"] if printed else ""
+    query = urlencode({"after": after}) + f"&{wanted.query}"
     return await asked.page(
         "output.html", environment=found, wanted=wanted, printed=shown, looked_at=looked_at,
-        kinds=KINDS, lines=LINES, follow_seconds=FOLLOW_SECONDS,
+        kinds=KINDS, lines=LINES, follow_seconds=FOLLOW_SECONDS, live=f"{asked.path}/events?{query}" * wanted.follow,
+        names=await asked.queries.output.names(found.project, found.name),
     )
+
+
+async def follow_output(asked: Asked) -> Events:
+    """Lines as they are printed, from the last one that the page has."""
+    found, wanted = await asked.environment(), parse_wanted_lines(asked.query)
+    after = asked.from_id or asked.query.get("after", "")
+    start = place_after(after) if after else ""
+    if start is None:
+        raise Unusable(f"after must be the time of a line, not {after[:40]!r}")
+    follower = await asked.queries.output.follow(found.project, found.name, wanted.sources, start=start, lines=None)
+    return _follow(follower, wanted)
+
+
+async def _follow(follower: OutputFollower, wanted: WantedLines) -> Events:
+    try:
+        while (taken := await follower.take()) is not None:
+            if not taken:
+                yield None   # a silence
+                continue
+            for lines, last in await asyncio.to_thread(batches, taken, wanted):
+                yield Event("printed", json.dumps(lines, ensure_ascii=False), last)
+    finally:
+        follower.close()
+
+
+def batches(printed: bytes, wanted: WantedLines) -> list[tuple[list[dict[str, str]], str]]:
+    """(lines that are wanted, time of the last one that was looked at), some hundred at once."""
+    looked_at = [json.loads(line) for line in printed.splitlines()]
+    return [
+        ([{name: line[name] for name in ("time", "kind", "name", "text")} for line in some if _fits(line, wanted)],
+         some[-1]["time"])
+        for some in (looked_at[first:first + AT_ONCE] for first in range(0, len(looked_at), AT_ONCE))
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +89,8 @@ class WantedLines:
 
     kind: str = ""
     """One of `KINDS`."""
+    of: str = ""
+    """Of whom alone: `app:shop`, `worker:shop--mailer`, `service:db`, `cron:tidy`; empty: of all."""
     text: str = ""
     """That stands in the line or the name of who printed it; in any case of its letters."""
     lines: int = 100
@@ -54,7 +99,13 @@ class WantedLines:
 
     @property
     def is_narrow(self) -> bool:
-        return bool(self.kind or self.text)
+        return bool(self.kind or self.of or self.text)
+
+    @property
+    def sources(self) -> OutputFilter:
+        kind, _, name = self.of.partition(":")
+        named = {one: name if one == kind else "" for one in SOURCES}
+        return OutputFilter(named["app"], named["worker"], named["service"], named["cron"])
 
     @property
     def looks_at(self) -> int:
@@ -63,7 +114,9 @@ class WantedLines:
     @property
     def query(self) -> str:
         """The same as the query of an address."""
-        found = {"kind": self.kind, "text": self.text, "lines": str(self.lines), "follow": "1" * self.follow}
+        found = {
+            "kind": self.kind, "of": self.of, "text": self.text, "lines": str(self.lines), "follow": "1" * self.follow,
+        }
         return urlencode({name: value for name, value in found.items() if value})
 
     @property
@@ -80,7 +133,10 @@ def parse_wanted_lines(query: Mapping[str, str]) -> WantedLines:
     kind = query.get("kind", "")
     if kind not in KINDS:
         raise Unusable(f"kind cannot be {kind[:20]!r}", hint=f"one of {', '.join(filter(None, KINDS))}, or none")
-    return WantedLines(kind, query.get("text", "").strip(), parse_lines(query), query.get("follow") == "1")
+    of = query.get("of", "")
+    if of and (of.partition(":")[0] not in SOURCES or not of.partition(":")[2] or len(of) > LONGEST_NAME):
+        raise Unusable(f"of cannot be {of[:20]!r}", hint=f"one of {', '.join(SOURCES)}, a colon, and a name; or none")
+    return WantedLines(kind, of, query.get("text", "").strip()[:500], parse_lines(query), query.get("follow") == "1")
 
 
 def newest_lines(printed: bytes, wanted: WantedLines) -> tuple[list[dict[str, Any]], int]:
@@ -98,9 +154,9 @@ def _fits(line: Mapping[str, Any], wanted: WantedLines) -> bool:
     return wanted.kind in ("", line["kind"]) and (text in line["text"].casefold() or text in line["name"].casefold())
 
 
-async def _read_printed(asked: Asked, project: str, environment: str, lines: int) -> bytes:
+async def _read_printed(asked: Asked, project: str, environment: str, wanted: WantedLines) -> bytes:
     """The newest of it, when it is much."""
-    follower = await asked.queries.output.follow(project, environment, OutputFilter(), start="", lines=lines)
+    follower = await asked.queries.output.follow(project, environment, wanted.sources, start="", lines=wanted.looks_at)
     found: deque[bytes] = deque()
     size = 0
     try:

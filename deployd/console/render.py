@@ -20,14 +20,15 @@ from markupsafe import Markup
 
 from deployd import __version__
 from deployd.access.actions import Action, may
+from deployd.units import MEGABYTE
 
 FOLDER = Path(__file__).parent
 FILES = {"console.css": "text/css", "console.js": "text/javascript", "icon.svg": "image/svg+xml"}
 """{file: its type}; everybody may have them, the page that asks for a token too."""
 TONES = {
-    "good": ("done", "live", "open", "success", "valid"),
+    "good": ("done", "live", "open", "runs", "success", "valid"),
     "busy": ("deploying", "held", "in_progress", "pending", "running", "undoing", "waits"),
-    "bad": ("failed", "maintenance", "refused", "stuck"),
+    "bad": ("away", "failed", "maintenance", "refused", "stuck"),
 }
 """{tone: words that have it}; all others are quiet."""
 SIGNS = {"good": "●", "busy": "◐", "bad": "▲", "quiet": "○"}
@@ -69,6 +70,8 @@ def _templates() -> jinja2.Environment:
     )
     made.filters |= {
         "moment": moment, "duration": duration, "state": state, "host": host, "age": age, "running": running,
+        "megabytes": megabytes,
+        "site": site,
     }
     # A new look has a new address, so browsers may keep the file for ever.
     made.globals |= {name.replace(".", "_"): f"/console/{name}?{digest(name)}" for name in FILES}
@@ -90,6 +93,11 @@ def digest(name: str) -> str:
 def host(url: str) -> str:
     """Of an address, as certificates are named."""
     return urlsplit(url).hostname or ""
+
+
+def site(url: str) -> str:
+    """An address as people call it: without its scheme."""
+    return url.partition("://")[2].removesuffix("/") or url
 
 
 def moment(text: str, *, seconds: bool = False) -> str:
@@ -120,6 +128,13 @@ def _time(text: str, shown: str) -> str:
     made = Markup('<time datetime="{}" data-shown="{}" title="{}">{}{}</time>')
     before, exact = "since " if shown == "since" else "", f"{read:%Y-%m-%d %H:%M}"
     return made.format(read.isoformat(), shown, f"{read:%Y-%m-%d %H:%M:%S} UTC", before, exact)
+
+
+def megabytes(size: int) -> str:
+    """`12 MB`, `1.5 GB`; what is less than half a megabyte is `0 MB`."""
+    if size < 1024 * MEGABYTE:
+        return f"{size / MEGABYTE:.0f} MB"
+    return f"{size / 1024 / MEGABYTE:.1f} GB"
 
 
 def duration(seconds: float | None) -> str:

@@ -24,10 +24,12 @@ from deployd.commands.commands import Commands
 from deployd.console.access_log import access_log
 from deployd.console.activity import activity, cancel, follow_activity, raw_log, retry_undo, skip_undo
 from deployd.console.asked import Asked, Follow, Form, Page
-from deployd.console.environment import environment
+from deployd.console.confirm import confirm, delete, lock, redeploy, revert, unlock
+from deployd.console.crons import crons, follow_crons, run_cron
+from deployd.console.environment import environment, follow_environment
 from deployd.console.live import Board
 from deployd.console.mails import mails
-from deployd.console.output import output
+from deployd.console.output import follow_output, output
 from deployd.console.overview import follow_overview, overview
 from deployd.console.render import FILES, digest, read_file, render
 from deployd.console.sessions import end_session, sessions
@@ -45,6 +47,8 @@ ACTIVITY = r"/activities/{id:\d{1,15}}"
 PAGES: Mapping[str, Page] = {
     "/": overview,
     ENVIRONMENT: environment,
+    f"{ENVIRONMENT}/confirm": confirm,
+    f"{ENVIRONMENT}/crons": crons,
     f"{ENVIRONMENT}/access-log": access_log,
     f"{ENVIRONMENT}/logs": output,
     f"{ENVIRONMENT}/mail": mails,
@@ -54,12 +58,21 @@ PAGES: Mapping[str, Page] = {
 STREAMS: Mapping[str, Follow] = {
     "/events": follow_overview,
     f"{ACTIVITY}/events": follow_activity,
+    f"{ENVIRONMENT}/events": follow_environment,
+    f"{ENVIRONMENT}/crons/events": follow_crons,
+    f"{ENVIRONMENT}/logs/events": follow_output,
 }
 FORMS: Mapping[str, Form] = {
     f"{ACTIVITY}/cancel": cancel,
     f"{ACTIVITY}/undo/retry": retry_undo,
     f"{ACTIVITY}/undo/skip": skip_undo,
     "/sessions/end": end_session,
+    f"{ENVIRONMENT}/redeploy": redeploy,
+    f"{ENVIRONMENT}/revert": revert,
+    f"{ENVIRONMENT}/lock": lock,
+    f"{ENVIRONMENT}/unlock": unlock,
+    f"{ENVIRONMENT}/delete": delete,
+    f"{ENVIRONMENT}/crons/run": run_cron,
 }
 
 PAGES_OF_ONE = 50
@@ -166,6 +179,8 @@ class _Guard:
                     })
                     await made.prepare(request)
                     async for piece in pieces:
+                        if request.method == "HEAD":   # it would be taken for the next answer
+                            break
                         async with in_time(request):
                             await made.write(piece)
                     return await send(request, made)
@@ -268,9 +283,15 @@ class _Guard:
 def _doing(asked: Asked, request: web.Request) -> Doing:
     names = dict(request.match_info)
     return Doing(
-        who=asked.caller.name, by="console", address=_source(request), action=action_of(request.path, names),
+        who=asked.caller.name, by="console", address=_source(request), action=action_of(_pattern(request)),
         names=names,
     )
+
+
+def _pattern(request: web.Request) -> str:
+    """The path of the table's row."""
+    resource = request.match_info.route.resource
+    return resource.canonical if resource is not None else request.path
 
 
 def _sign_in_page(place: str, error: DeployError | None = None) -> str:

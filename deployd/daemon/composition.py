@@ -22,6 +22,7 @@ from deployd.deployment.kinds import KINDS
 from deployd.deployment.requests import Requests
 from deployd.engine.container_cache import ContainerCache
 from deployd.http.failed_sign_ins import FailedSignIns
+from deployd.ids import EnvironmentId
 from deployd.intake.commit_checker import CommitChecker
 from deployd.intake.ports import Intake
 from deployd.intake.queue import StateQueue
@@ -45,6 +46,7 @@ from deployd.upkeep.lost_pushes import LostPushes
 from deployd.upkeep.reconcile import Reconciler
 from deployd.upkeep.router_repair import RouterRepairer
 from deployd.upkeep.traffic import Traffic
+from deployd.upkeep.traffic_history import Histories
 from deployd.upkeep.usage.disks import Disks
 from deployd.upkeep.usage.usage import Usage
 from deployd.upkeep.watch import Watch
@@ -70,6 +72,7 @@ class Observation:
     usage: Usage
     outputs: Outputs
     traffic: Traffic
+    histories: Histories
     failed_sign_ins: FailedSignIns
 
 
@@ -162,7 +165,8 @@ def _observation(resources: Resources, host: Host, boundaries: ErrorBoundaries) 
         engine, containers, disks, clock, settings.run / "memory-kills.json", boundaries.of("usage"),
     )
     outputs = Outputs(engine, containers, host.places.output, host.places.crons, resources.masker.clean_all, clock)
-    return Observation(containers, disks, usage, outputs, Traffic(), FailedSignIns())
+    histories = Histories(lambda key: host.places.environment(EnvironmentId.read(key)))
+    return Observation(containers, disks, usage, outputs, Traffic(), histories, FailedSignIns())
 
 
 def _upkeep(
@@ -186,7 +190,7 @@ def _upkeep(
         ),
         answers=Answers(store, host, clock, boundary=boundaries.of("answers")),
         crons=Crons(store, host, resources.masker, boundary=boundaries.of("crons")),
-        access_logs=_access_logs(resources, host, observation.traffic, boundaries),
+        access_logs=_access_logs(resources, host, observation, boundaries),
     )
 
 
@@ -197,10 +201,13 @@ def _router_repairer(resources: Resources, host: Host, reconciler: Reconciler) -
     )
 
 
-def _access_logs(resources: Resources, host: Host, traffic: Traffic, boundaries: ErrorBoundaries) -> AccessLogs:
+def _access_logs(
+    resources: Resources, host: Host, observation: Observation, boundaries: ErrorBoundaries,
+) -> AccessLogs:
     settings = host.settings
     return AccessLogs(
-        RouterPlaces(settings.run).access_log, host.places, traffic,
+        RouterPlaces(settings.run).access_log, host.places, observation.traffic,
         partial(reopen_access_log, resources.engine, settings.instance),
         most_bytes=settings.router.access_log_mb * MEGABYTE, boundary=boundaries.of("access logs"),
+        histories=observation.histories,
     )

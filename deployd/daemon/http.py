@@ -10,6 +10,7 @@ from aiohttp import web
 from deployd.access.tokens import find_caller
 from deployd.api.applications import Public, local_application, public_application
 from deployd.api.asked import Api
+from deployd.api.changes import Changes
 from deployd.commands.sessions import Sessions
 from deployd.console.live import Board
 from deployd.console.routes import Console, console_routes
@@ -35,6 +36,7 @@ class Http:
     queries: Queries
     sessions: Sessions
     board: Board
+    changes: Changes
     streams: Streams
     public: web.Application
     local: web.Application
@@ -44,14 +46,14 @@ def compose_http(daemon: Daemon) -> Http:
     """What answers for a daemon."""
     queries, sessions = queries_of(daemon), Sessions(daemon.resources.store, daemon.settings, daemon.resources.clock)
     commands = commands_of(daemon, queries, sessions)
-    api = Api(queries, commands)
+    api = Api(queries, commands, Changes(queries, daemon.boundaries.of("events")))
     callers = Callers(partial(find_caller, daemon.settings), sessions)
     settings = daemon.settings
     door = Door(Ours(settings.public_url, settings.listen_address[0]), daemon.observation.failed_sign_ins, let_in)
     console = Console(queries=queries, commands=commands, callers=callers, board=Board(daemon.boundaries.of("console")),
-                      streams=Streams(), door=door)
+                      streams=api.streams, door=door)
     local = local_application(api, receive_hook_routes(daemon.activities.intake), daemon.settings.shares.streams)
-    return Http(queries, sessions, console.board, console.streams, _public(daemon, api, console), local)
+    return Http(queries, sessions, console.board, api.changes, api.streams, _public(daemon, api, console), local)
 
 
 def _public(daemon: Daemon, api: Api, console: Console) -> web.Application:

@@ -8,10 +8,12 @@ from functools import partial
 from deployd.commands.activities import ActivityCommands
 from deployd.commands.audit import AuditCommands
 from deployd.commands.commands import Commands
+from deployd.commands.crons import CronCommands
 from deployd.commands.environments import EnvironmentCommands
 from deployd.commands.housekeeping import HousekeepingCommands
 from deployd.commands.locks import LockCommands
 from deployd.commands.passes import PassCommands
+from deployd.commands.repeats import RepeatCommands
 from deployd.commands.sessions import Sessions
 from deployd.daemon.composition import Daemon
 from deployd.daemon.health import collected, degraded, footing, measured
@@ -19,18 +21,23 @@ from deployd.queries.access_logs import AccessLogQueries
 from deployd.queries.activities import ActivityQueries
 from deployd.queries.audit import AuditQueries
 from deployd.queries.certificates import CertificateQueries
+from deployd.queries.crons import CronQueries
 from deployd.queries.environments import EnvironmentQueries
 from deployd.queries.figures import FigureQueries
+from deployd.queries.forecasts import ForecastQueries
 from deployd.queries.housekeeping import HousekeepingQueries
 from deployd.queries.logs import LogQueries
 from deployd.queries.mails import MailQueries
 from deployd.queries.output import OutputQueries
+from deployd.queries.parts import PartQueries
 from deployd.queries.plans import PlanQueries
 from deployd.queries.projects import ProjectQueries
 from deployd.queries.queries import Queries
 from deployd.queries.runs import RunQueries
 from deployd.queries.status import Health, StatusQueries
+from deployd.queries.traffic import TrafficQueries
 from deployd.queries.usage import UsageQueries
+from deployd.queries.versions import VersionQueries
 from deployd.upkeep.access_tail import AT_ONCE
 
 
@@ -39,19 +46,26 @@ def queries_of(daemon: Daemon) -> Queries:
     store, settings, clock = daemon.resources.store, daemon.settings, daemon.resources.clock
     observation, upkeep, process = daemon.observation, daemon.upkeep, daemon.process
     environments = EnvironmentQueries(store, settings, observation.usage.killed)
+    versions = VersionQueries(store, settings, environments)
     activities = ActivityQueries(store, daemon.activities.logs, clock, daemon.activities.limits.waits.of)
+    audit = AuditQueries(store)
     turns = asyncio.Semaphore(AT_ONCE)   # one for all: threads are for others too
     return Queries(
         projects=ProjectQueries(store, settings),
         environments=environments,
+        versions=versions,
+        forecasts=ForecastQueries(store, daemon.host, environments, versions),
+        parts=PartQueries(store, daemon.host, environments, daemon.resources.masker.mask),
+        crons=CronQueries(store, daemon.host, environments, upkeep.crons),
         activities=activities,
         runs=RunQueries(store, daemon.activities.logs, clock),
         logs=LogQueries(daemon.activities.logs),
-        audit=AuditQueries(store),
-        status=StatusQueries(_health(daemon), activities, environments, settings, process.began),
+        audit=audit,
+        status=StatusQueries(_health(daemon), activities, environments, settings, process.began, audit.head),
         figures=FigureQueries(partial(measured, daemon)),
         certificates=CertificateQueries(upkeep.certificates.known),
         usage=UsageQueries(observation.usage, environments, clock),
+        traffic=TrafficQueries(store, environments, observation.histories, clock),
         access_logs=AccessLogQueries(daemon.host.places, environments, process.tails, turns),
         output=OutputQueries(observation.outputs, environments),
         mails=MailQueries(settings.state, environments, turns),
@@ -67,7 +81,9 @@ def commands_of(daemon: Daemon, queries: Queries, sessions: Sessions) -> Command
         environments=EnvironmentCommands(store, host, queries.environments, requests),
         sessions=sessions,
         audit=AuditCommands(store, host.clock),
+        repeats=RepeatCommands(store, host.clock),
         locks=LockCommands(store, host.clock, queries.environments, requests),
+        crons=CronCommands(queries.environments, daemon.upkeep.crons),
         passes=PassCommands(host, queries.environments),
         activities=ActivityCommands(store, daemon.activities.lanes),
         housekeeping=HousekeepingCommands(daemon.upkeep.collector),

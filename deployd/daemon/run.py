@@ -21,7 +21,7 @@ from deployd.daemon.http import Http, compose_http
 from deployd.intake.receive_hook_folder import write_hooks
 from deployd.release.container_removal import retention_of
 from deployd.router_process.earlier import end_earlier_ones
-from deployd.state import activities
+from deployd.state import activities, repeats
 from deployd.systemd import keep_watchdog_fed, notify, ready, reloading
 from deployd.upkeep.deep_stages import keep_stages_shallow
 from deployd.upkeep.going import remove_what_goes
@@ -61,6 +61,7 @@ async def _start(stack: AsyncExitStack, daemon: Daemon, http: Http) -> int:
     settings, resources, process = daemon.settings, daemon.resources, daemon.process
     daemon.activities.logs.go_on_with(resources.masker, endings(resources.store))
     stack.callback(daemon.activities.logs.wait)
+    await resources.store.write(repeats.forget_unanswered)
     await http.sessions.load()
     write_hooks(settings.state / "hooks", settings.api_socket)
     await _lay_out_certificates(daemon)
@@ -86,7 +87,7 @@ def _loops(daemon: Daemon, http: Http) -> dict[str, Loop]:
     return {
         "lanes": daemon.activities.lanes.serve,
         "watchdog": partial(keep_watchdog_fed, partial(_answers, daemon, http)),
-        "sessions": http.sessions.serve, "console": http.board.serve,
+        "sessions": http.sessions.serve, "console": http.board.serve, "events": http.changes.serve,
         "usage": observation.usage.serve, "disks": observation.disks.serve,
         "collector": upkeep.collector.serve, "certificates": upkeep.certificates.serve,
         "watch": upkeep.watch.serve, "firewall": resources.wall.serve, "mail": resources.mail.serve,

@@ -148,6 +148,20 @@ async def _earlier(
     apps_then = tuple(replace(app, made_by=None) for app in earlier.apps)
     version = Version(deployment.id, earlier.commit, apps_then, earlier.services, earlier.routes,
                       await host.facts.uid(deployment.project.id))
+    return version, *await wanted_again(host, config, earlier)
+
+
+async def wanted_again(
+    host: Host, config: ProjectConfig, earlier: Version,
+) -> tuple[tuple[WantedApp, ...], tuple[WantedService, ...]]:
+    """Applications and services of an earlier version, as the plan compares them.
+
+    Args:
+        config: Of its commit.
+
+    Raises:
+        CommitGone: What was built is not in storage any more.
+    """
     apps = []
     for app in earlier.apps:
         if not await host.slugs.has(app.slug):
@@ -156,4 +170,4 @@ async def _earlier(
                 hint="push the older commit again: it will be built anew",
             )
         apps.append(WantedApp(app.name, app.slug, app.parts, True, app.running))
-    return version, tuple(apps), wanted_services(host.settings, config, earlier.services)
+    return tuple(apps), wanted_services(host.settings, config, earlier.services)

@@ -13,6 +13,7 @@ from aiohttp import web
 from deployd.access.concurrency import TooMany
 from deployd.access.errors import Forbidden, NotFound, Unauthorized
 from deployd.activity.incidents import Incident
+from deployd.commands.repeats import KeyReused
 from deployd.engine.errors import EngineOverran, EngineUnreachable
 from deployd.errors import DeployError, Unusable
 from deployd.reading.bounds import OfferUnusable, ReadersAbsent, TooManyReadings
@@ -50,7 +51,7 @@ class TooManyTries(DeployError):
 
 STATUS = {
     NotFound: 404, Forbidden: 403, Unauthorized: 401, Unusable: 400, OfferUnusable: 400, TooLarge: 413,
-    Misdirected: 421, TooManyTries: 429, TooManyReadings: 429, TooMany: 429, Incident: 500,
+    Misdirected: 421, TooManyTries: 429, TooManyReadings: 429, TooMany: 429, KeyReused: 422, Incident: 500,
 }
 OUTSIDE = (EngineUnreachable, EngineOverran, RouterAbsent, RouterUnanswered, ReadersAbsent, StateUnreadable,
            StateUnwritable)

@@ -12,15 +12,16 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from deployd.http.slow_readers import in_time
-
 STILL_HERE = b": still here\n\n"
 SILENCE_SECONDS = 15.0
 """A proxy between cuts a connection on which nothing comes for longer, mostly after a minute."""
 AGAIN_MILLISECONDS = 1000
 """After which a browser comes back."""
+STALLED_SECONDS = 120.0
+"""A reader who takes nothing for so long is cut off."""
+EVENT_STREAM = "text/event-stream"
 HEADERS = {
-    "Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no",
+    "Content-Type": EVENT_STREAM, "Cache-Control": "no-store", "X-Accel-Buffering": "no",
     "X-Content-Type-Options": "nosniff",
 }
 
@@ -55,6 +56,9 @@ class Streams:
 
     async def answer(self, request: web.Request, events: Events) -> web.StreamResponse:
         """Send events until there are no more, or the browser goes."""
+        if request.method == "HEAD":   # what is written would be taken for the next answer
+            await events.aclose()
+            return web.Response(headers=HEADERS)
         task = asyncio.current_task()
         assert task is not None
         response = web.StreamResponse(headers=HEADERS)
@@ -65,8 +69,17 @@ class Streams:
                 await response.write(f"retry: {AGAIN_MILLISECONDS}\n\n".encode())
                 async with aclosing(events) as found:
                     async for event in found:
-                        async with in_time(request):
+                        async with asyncio.timeout(STALLED_SECONDS):
                             await response.write(STILL_HERE if event is None else event.encoded())
+        except TimeoutError:
+            if request.transport is not None:
+                request.transport.abort()
         finally:
             self._open.discard(task)
         return response
+
+
+def wants_events(request: web.Request) -> bool:
+    """Whether who asks follows by events, and not by lines."""
+    kinds = request.headers.get("Accept", "").lower().split(",")
+    return any(kind.partition(";")[0].strip() == EVENT_STREAM for kind in kinds)

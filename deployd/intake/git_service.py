@@ -114,6 +114,7 @@ def _environment(transfer: Transfer) -> dict[str, str]:
     return git_environment({
         "DEPLOYD_PROJECT": transfer.project.id,
         "DEPLOYD_WHO": transfer.token.name,
+        "DEPLOYD_ADDRESS": transfer.address,
         **({"GIT_PROTOCOL": transfer.protocol} if transfer.protocol else {}),
     })
 

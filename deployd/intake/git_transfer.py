@@ -57,3 +57,5 @@ class Transfer:
     """What the client says of the protocol's version, for `GIT_PROTOCOL`."""
     only_refs: bool = False
     """It is over when the branches and tags are listed."""
+    address: str = ""
+    """Where it comes from."""

@@ -11,6 +11,7 @@ from aiohttp import ClientError, web
 
 from deployd.access.concurrency import TooMany
 from deployd.access.tokens import find_token
+from deployd.http.failed_sign_ins import source_of
 from deployd.http.outlasts_reload import OUTLASTS_RELOAD
 from deployd.ids import ProjectId
 from deployd.intake.git_service import GitService
@@ -84,7 +85,10 @@ class _Door:
             )
         with _refused():
             project = self._service.admit(token, ProjectId(request.match_info["project"]), kind, request.remote)
-        return Transfer(project, token, kind, arguments, request.headers.get("Git-Protocol", ""), only_refs)
+        return Transfer(
+            project, token, kind, arguments, request.headers.get("Git-Protocol", ""), only_refs,
+            address=source_of(request.remote, request.headers.get("X-Forwarded-For", "")),
+        )
 
     async def _serve(
         self, request: web.Request, transfer: Transfer, content_type: str, head: bytes = b"",

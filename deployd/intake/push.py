@@ -30,6 +30,8 @@ class Push:
     options: tuple[str, ...] = ()
     """Push options of git: `no-wait`."""
     forced: bool = False
+    address: str = ""
+    """Where it came from."""
 
     @property
     def source(self) -> Source:

@@ -12,8 +12,9 @@ from deployd.deployment.requests import Request, Requests
 from deployd.deployment.share import ShareTaken, Wanted
 from deployd.ids import ActivityId, CommitId, ProjectId
 from deployd.intake.push import GIT, Push, Receipt
-from deployd.state import activities, deliveries, environments, locks
+from deployd.state import activities, audit, deliveries, environments, locks
 from deployd.state.activities import Trigger
+from deployd.state.audit import Deed, Result
 from deployd.state.deliveries import Delivery
 from deployd.state.store import Store
 
@@ -45,14 +46,25 @@ class StateQueue:
         known = deliveries.find(db, push.how, push.project, push.delivery) if push.delivery else None
         if known is not None:
             return Receipt(known.activity, known.said, again=True)
+        result: Result = "done"
         try:
             receipt = self._delete(db, push) if push.deleted else self._deploy(db, push)
         except ShareTaken as error:   # the branch has moved: it is deployed when there is room, as a lost push
             receipt = Receipt(None, f"{push.branch} is not deployed now: {error.what}; {error.hint}")
+            result = "refused"
+        if receipt.activity is not None or result == "refused" or push.how == GIT:
+            self._note(db, push, receipt, result)
         if push.delivery:
             answer = Delivery(receipt.activity, receipt.said)
             deliveries.add(db, push.how, push.project, push.delivery, answer, self._clock.now())
         return receipt
+
+    def _note(self, db: sqlite3.Connection, push: Push, receipt: Receipt, result: Result) -> None:
+        environment = push.source.environment
+        audit.append(db, Deed(
+            at=self._clock.now(), who=push.who, by=push.how, address=push.address, project=push.project,
+            action="delete" if push.deleted else "push", environment=environment.name, said=receipt.said, result=result,
+        ))
 
     def _deploy(self, db: sqlite3.Connection, push: Push) -> Receipt:
         environment = push.source.environment
@@ -98,8 +110,10 @@ class StateQueue:
         a branch that was forced from A to B and back to A is at A again.
         """
         newest = activities.latest(db, environment=push.source.environment, limit=1)
-        if newest and newest[0].commit == push.new and newest[0].state in ("pending", "in_progress", "success"):
-            return newest[0].id
+        for one in newest:
+            goes_well = one.state in ("pending", "in_progress", "success")
+            if one.commit == push.new and goes_well and one.kind != kinds.DELETE.name:
+                return one.id
         return None
 
 

@@ -75,7 +75,7 @@ class _Asked:
 
 
 async def _asked(request: web.Request, intake: Intake) -> _Asked:
-    said: dict[str, list[str]] = {"project": [], "who": [], "update": [], "option": [], "env": []}
+    said: dict[str, list[str]] = {"project": [], "who": [], "address": [], "update": [], "option": [], "env": []}
     for item in (await request.read()).decode("utf-8", "surrogateescape").split("\0"):
         word, _, value = item.partition(" ")
         said[word].append(value)
@@ -86,7 +86,7 @@ async def _asked(request: web.Request, intake: Intake) -> _Asked:
     updates = [item.split(" ", 2) for item in said["update"]]   # in names there is white space that git does not know
     pushes = [
         Push(project.id, ref.removeprefix(BRANCH), CommitId(old), CommitId(new), GIT, who,
-             options=tuple(said["option"]))
+             options=tuple(said["option"]), address="".join(said["address"][:1]))
         for old, new, ref in updates if ref.startswith(BRANCH)
     ]
     others = [

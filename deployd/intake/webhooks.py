@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -78,6 +79,8 @@ class _Door:
         if delivered is None or project is None:
             reason = "wrong signature or token" if project else "no such project, or no secret for this forge"
             return _unproved(forge.name, request, reason, self._failed)
+        if isinstance(delivered, Push):
+            delivered = replace(delivered, address=_address(request))
         return await _answer(self._intake, forge.name, project, delivered)
 
 
@@ -96,7 +99,11 @@ def _secrets(project: ProjectSettings | None) -> tuple[str, ...]:
 
 
 def _source(request: web.Request) -> str:
-    return f"webhook of {source_of(request.remote, request.headers.get('X-Forwarded-For', ''))}"
+    return f"webhook of {_address(request)}"
+
+
+def _address(request: web.Request) -> str:
+    return source_of(request.remote, request.headers.get("X-Forwarded-For", ""))
 
 
 def _has_to_wait(failed: FailedSignIns, request: web.Request) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -20,6 +21,7 @@ from deployd.output.reader import Clean, time_of
 from deployd.output.sources import OutputFilter, Source, cron_sources, distinct, kept_sources, source_of
 
 Folder = Callable[[EnvironmentId], Path]
+TIME_OF_LINE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?Z")
 LOOK_AGAIN_SECONDS = 10.0
 """For crons that ran for the first time: nobody tells of them."""
 
@@ -123,6 +125,11 @@ class _Look:
         self._looked = asyncio.get_running_loop().time()
         self._seen = self._outputs.seen   # before the look: what is heard meanwhile is looked at next time
         return await self._outputs.sources(self._of)
+
+
+def place_after(line: str) -> str | None:
+    """The place behind a line, by its time as it stands there; None: that is no time of a line."""
+    return line[:-1] + "\0" if TIME_OF_LINE.fullmatch(line) else None   # the least text that is greater
 
 
 def place_of(moment: datetime) -> str:

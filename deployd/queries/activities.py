@@ -50,11 +50,17 @@ class ActivityQueries:
         self._waits = waits
 
     async def latest(
-        self, projects: Sequence[str] | None, environment: str | None, state: str | None, limit: int,
+        self, projects: Sequence[str] | None, environment: str | None, state: str | None, limit: int, *,
+        before: int | None = None,
     ) -> list[ActivityShape]:
-        """Newest first, of these projects (None: of all), of an environment (machine name or branch)."""
+        """Newest first, of these projects (None: of all), of an environment (machine name or branch).
+
+        Args:
+            before: Only those with a smaller number.
+        """
         return self._shapes(await self._store.read(lambda db: activities.latest(
             db, projects=projects, name_or_branch=environment, states=[state] if state else [], limit=limit,
+            before=before,
         )))
 
     async def newest(self) -> list[ActivityShape]:

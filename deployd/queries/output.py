@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from deployd.output.follower import OutputFollower
 from deployd.output.outputs import Outputs
-from deployd.output.sources import OutputFilter
+from deployd.output.sources import OF_APPLICATIONS, OutputFilter, Source
 from deployd.queries.environments import EnvironmentQueries
 
 
@@ -37,6 +37,16 @@ class OutputQueries:
         self._outputs = outputs
         self._environments = environments
 
+    async def names(self, project: str, environment: str) -> list[tuple[str, str]]:
+        """(`app`, `worker`, `service` or `cron`; name) of all that printed something there, or may.
+
+        Raises:
+            NotFound: There is no such environment.
+        """
+        found = await self._environments.find(project, environment)
+        sources = await self._outputs.sources(found.id)
+        return sorted({_named(source) for source in sources})
+
     async def follow(
         self, project: str, environment: str, wanted: OutputFilter, *, start: str, lines: int | None,
     ) -> OutputFollower:
@@ -51,3 +61,9 @@ class OutputQueries:
         """
         found = await self._environments.find(project, environment)
         return await self._outputs.follow(found.id, wanted, start=start, lines=lines)
+
+
+def _named(source: Source) -> tuple[str, str]:
+    if source.kind in OF_APPLICATIONS:
+        return "app", source.app
+    return source.kind, f"{source.app}--{source.name}" if source.kind == "worker" else source.name

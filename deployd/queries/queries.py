@@ -8,23 +8,32 @@ from deployd.queries.access_logs import AccessLogQueries
 from deployd.queries.activities import ActivityQueries
 from deployd.queries.audit import AuditQueries
 from deployd.queries.certificates import CertificateQueries
+from deployd.queries.crons import CronQueries
 from deployd.queries.environments import EnvironmentQueries
 from deployd.queries.figures import FigureQueries
+from deployd.queries.forecasts import ForecastQueries
 from deployd.queries.housekeeping import HousekeepingQueries
 from deployd.queries.logs import LogQueries
 from deployd.queries.mails import MailQueries
 from deployd.queries.output import OutputQueries
+from deployd.queries.parts import PartQueries
 from deployd.queries.plans import PlanQueries
 from deployd.queries.projects import ProjectQueries
 from deployd.queries.runs import RunQueries
 from deployd.queries.status import StatusQueries
+from deployd.queries.traffic import TrafficQueries
 from deployd.queries.usage import UsageQueries
+from deployd.queries.versions import VersionQueries
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Queries:
     projects: ProjectQueries
     environments: EnvironmentQueries
+    versions: VersionQueries
+    forecasts: ForecastQueries
+    parts: PartQueries
+    crons: CronQueries
     activities: ActivityQueries
     runs: RunQueries
     logs: LogQueries
@@ -33,6 +42,7 @@ class Queries:
     figures: FigureQueries
     certificates: CertificateQueries
     usage: UsageQueries
+    traffic: TrafficQueries
     access_logs: AccessLogQueries
     output: OutputQueries
     mails: MailQueries

@@ -38,6 +38,8 @@ class StatusShape:
     """{`free_mb`, `needed_mb`}"""
     collected: dict[str, Any] = field(default_factory=dict)
     """The last round of housekeeping: {`at`, `things`: {kind: how many}, `size_bytes`}; empty before the first one."""
+    audit: dict[str, Any] = field(default_factory=dict)
+    """The last entry of the audit log: {`number`, `hash`}."""
     environments: tuple[EnvironmentShape, ...] = field(default=())
 
 
@@ -65,12 +67,14 @@ class Health:
 class StatusQueries:
     def __init__(
         self, health: Health, activities: ActivityQueries, environments: EnvironmentQueries, settings: Settings,
-        began: float,
+        began: float, audit_head: Callable[[], Awaitable[dict[str, Any]]],
     ) -> None:
         """
         Args:
             began: When the daemon did, by the monotonic clock.
+            audit_head: The last entry of the audit log: {`number`, `hash`}.
         """
+        self._audit_head = audit_head
         self._health = health
         self._activities = activities
         self._settings = settings
@@ -118,5 +122,5 @@ class StatusQueries:
             version=__version__, state="degraded" if reasons else "ok", reasons=reasons,
             uptime_seconds=int(time.monotonic() - self._began), activities=counts, engine=footing.engine,
             router=footing.router, disk={"free_mb": free, "needed_mb": self._settings.min_free_disk_mb},
-            collected=self._health.collected(),
+            collected=self._health.collected(), audit=await self._audit_head(),
         )

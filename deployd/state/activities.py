@@ -215,16 +215,17 @@ def next_of_lane(connection: sqlite3.Connection, environment: EnvironmentId) -> 
 def latest(
     connection: sqlite3.Connection, *, project: str | None = None, environment: EnvironmentId | None = None,
     states: Sequence[str] = (), limit: int = 50, projects: Sequence[str] | None = None,
-    name_or_branch: str | None = None,
+    name_or_branch: str | None = None, before: int | None = None,
 ) -> list[Activity]:
     """Newest first.
 
     Args:
+        before: Only those with a smaller number.
         projects: Only of these; None: of all.
         name_or_branch: An environment as people name it.
     """
-    where: list[str] = ["1"]
-    values: list[str] = []
+    where: list[str] = ["id < ?"]
+    values: list[str | int] = [before if before is not None else 2**62]
     if project is not None:
         where.append("project = ?")
         values.append(project)

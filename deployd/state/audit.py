@@ -27,9 +27,9 @@ class Deed:
 
     at: datetime
     who: str
-    """Name of the token or person; `socket` for whoever may open the daemon's own."""
+    """Name of the token or person; `operator` for whoever may open the daemon's own socket."""
     by: str
-    """How: `console`, `api`, `git`, `socket`, `github`, …"""
+    """How: `console`, `api`, `socket`, `git`, `github` or `gitlab`."""
     address: str
     """Where it came from; empty on the host itself."""
     action: str
@@ -81,19 +81,37 @@ def newest(
     return [_entry(row) for row in rows]
 
 
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """How far the log was looked through."""
+
+    number: int = 0
+    """Of the last entry that was looked at."""
+    hash: str = ""
+    broken: int | None = None
+    """The first entry that does not follow from the one before; None: none yet."""
+    is_over: bool = False
+
+
+def follow_chain(connection: sqlite3.Connection, chain: Chain, most: int = 5_000) -> Chain:
+    """Look at the next entries, a few at a time: others want to read as well."""
+    number, before, count = chain.number, chain.hash, 0
+    rows = connection.execute(
+        "SELECT number, deed, hash FROM audit WHERE number > ? ORDER BY number LIMIT ?", (number, most),
+    )
+    for row in rows:
+        if row["number"] != number + 1 or row["hash"] != _hash(before, row["number"], row["deed"]):
+            return Chain(row["number"], row["hash"], int(row["number"]), True)
+        number, before, count = row["number"], row["hash"], count + 1
+    return Chain(number, before, None, count < most)
+
+
 def first_broken(connection: sqlite3.Connection) -> int | None:
     """Number of the first entry that does not follow from the one before; None: all do."""
-    before, expected = "", None
-    for row in connection.execute("SELECT number, deed, hash FROM audit ORDER BY number"):
-        number = row["number"]
-        if expected is None and number != 1 and before == "":
-            return int(number)
-        if expected is not None and number != expected:
-            return int(number)
-        if row["hash"] != _hash(before, number, row["deed"]):
-            return int(number)
-        before, expected = row["hash"], number + 1
-    return None
+    chain = Chain()
+    while not chain.is_over:
+        chain = follow_chain(connection, chain)
+    return chain.broken
 
 
 def head(connection: sqlite3.Connection) -> tuple[int, str]:

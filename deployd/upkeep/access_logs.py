@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
@@ -23,6 +24,7 @@ from deployd.release.paths import Places
 from deployd.router.access_line import AccessLine, parse_access_line
 from deployd.router_process.files import ensure_access_log
 from deployd.upkeep.traffic import Traffic
+from deployd.upkeep.traffic_history import Histories
 
 log = structlog.get_logger()
 
@@ -31,6 +33,8 @@ MOST_BYTES = 8 * 1024 * 1024
 """Read at once, so that a busy minute does not hold up everything else."""
 TURN_BYTES = 16 * 1024 * 1024
 """nginx begins a new file when its own has grown to this; it gives up writing at four times as much (log.lua)."""
+WRITE_SECONDS = 300.0
+"""How often figures of visitors are written down; a daemon that is killed loses these."""
 LATE_SECONDS = 3.0
 """nginx's workers may still write into the old file so long."""
 
@@ -40,13 +44,14 @@ class AccessLogs:
 
     def __init__(
         self, source: Path, places: Places, traffic: Traffic, reopen: Callable[[], Awaitable[None]], *, most_bytes: int,
-        boundary: ErrorBoundary | None = None,
+        boundary: ErrorBoundary | None = None, histories: Histories | None = None,
     ) -> None:
         """
         Args:
             source: The file that nginx writes.
             reopen: Lets nginx open its log anew.
             most_bytes: What the log of one environment may take.
+            histories: Where figures of an hour and a day are kept.
         """
         self._boundary = boundary or ErrorBoundary("access logs")
         self._source = source
@@ -55,20 +60,26 @@ class AccessLogs:
         self._traffic = traffic
         self._reopen = reopen
         self._most_bytes = most_bytes
+        self._histories = histories or Histories(lambda key: places.environment(EnvironmentId.read(key)))
 
     async def serve(self) -> None:
         """Sort what comes, until cancelled."""
         position = Position(self._source)
         await self._finish_turn()
+        written = time.monotonic()
         try:
             while True:
                 while await asyncio.to_thread(self._take, position):
                     pass
+                if time.monotonic() - written > WRITE_SECONDS:
+                    await asyncio.to_thread(self._histories.write)
+                    written = time.monotonic()
                 if position.offset >= TURN_BYTES:
                     await self._turn(position)
                 await asyncio.sleep(LOOK_SECONDS)
         finally:
             position.close()
+            await asyncio.to_thread(self._histories.write)
 
     async def _turn(self, position: Position) -> None:
         """Begin a new file; the old one is read to its end and removed."""
@@ -132,6 +143,7 @@ class AccessLogs:
         """What visitors of one environment did; what they sent, and what its application answered, is strangers'."""
         for line in lines:
             self._traffic.count(environment, line.status, line.seconds)
+        self._histories.count(environment, time.time(), [(line.status, line.seconds) for line in lines])
         self._keep(environment, [line.text for line in lines])
 
     def _keep(self, environment: str, texts: list[bytes]) -> None:

@@ -57,6 +57,8 @@ class LiveCron:
     release: Release
     app: Application
     cron: Cron
+    asked_by: str = ""
+    """Who wanted a run now; empty: it was due."""
 
     @property
     def container(self) -> str:
@@ -78,8 +80,12 @@ class LiveCron:
         return ScriptRunner(host.engine, self.container, self.user)
 
     def log_file(self, host: Host) -> Path:
-        folder = host.places.crons(self.release.environment)
-        return folder / f"{self.app.name}-{safe_name(self.cron.name)}.log"
+        return host.places.crons(self.release.environment) / log_name(self.app.name, self.cron.name)
+
+
+def log_name(app: str, cron: str) -> str:
+    """Of the file in which the runs of a cron are written down."""
+    return f"{app}-{safe_name(cron)}.log"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +128,7 @@ async def run_cron(
     record = {
         "due": due.isoformat(), "ended": host.clock.now().isoformat(), "seconds": round(seconds, 2),
         "state": ended.state, "status": ended.status, "said": masker.clean(ended.said), "version": live.release.id,
-        "app": live.app.name, "cron": cron.name,
+        "app": live.app.name, "cron": cron.name, "who": live.asked_by,
         "output": [masker.clean(line) for line in lines],
     }
     await asyncio.to_thread(_write_down, live.log_file(host), record)

@@ -1,6 +1,6 @@
 """Crons of everything that is live: started when they are due, one of an application at a time, not into a deployment.
 
-    due ──► (the application's runs before have ended) ──► (no activity in progress, nothing held) ──► run
+    due, or wanted ──► (the application's runs before have ended) ──► (no activity in progress, nothing held) ──► run
                  at most one of a cron waits: a further one is skipped, and said so
 
 Runs outlive the daemon: at its start it re-attaches to those that go on, and writes down those that ended meanwhile.
@@ -12,12 +12,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 from weakref import WeakValueDictionary
 
 import structlog
 
+from deployd.access.errors import NotFound
 from deployd.activity.error_boundary import ErrorBoundary
 from deployd.activity.masking import Masker
 from deployd.engine.script import has_started
@@ -54,6 +56,21 @@ NextDue = Callable[[LiveCron, datetime], datetime | None]
 RunCron = Callable[[LiveCron, datetime, Host, Masker, asyncio.Semaphore], Awaitable[object]]
 
 
+class CronRuns(DeployError):
+    """A run of a cron goes on or waits, and one that is wanted now would be beside it."""
+
+    code: ClassVar[str] = "cron-runs"
+
+
+@dataclass(frozen=True, slots=True)
+class CronNow:
+    """How a cron is at the moment."""
+
+    next_due: datetime | None
+    """None: it is not known yet, or never."""
+    state: Literal["idle", "waits", "runs"]
+
+
 def scheduled(live: LiveCron, after: datetime) -> datetime | None:
     """When a cron is due next, by its schedule in the time zone of its application."""
     return next_due(live.cron.spec, after, live.app.web.instance.timezone, seed=live.seed)
@@ -84,13 +101,55 @@ class Crons:
         self._turns: WeakValueDictionary[tuple[EnvironmentId, str], asyncio.Lock] = WeakValueDictionary()
         """One for each application (configuration format 4.13: one cron of an application at a time)."""
         self._starts = asyncio.Semaphore(STARTS_AT_ONCE)
+        self._group: asyncio.TaskGroup | None = None
+        """In which runs go on; None: not yet, or not any more."""
+        self._asked: dict[CronKey, str] = {}
+        """Who wanted the run that waits."""
+
+    def now(self, key: CronKey) -> CronNow:
+        due = self._due.get(key)
+        state: Literal["idle", "waits", "runs"] = "idle"
+        if key in self._running:
+            state = "runs" if key in self._begun else "waits"
+        return CronNow(due[1] if due else None, state)
+
+    async def run_now(self, key: CronKey, who: str) -> datetime:
+        """Have a cron run as soon as it may: after other crons of its application, and not into a deployment.
+
+        Returns:
+            The moment by which its run is known.
+
+        Raises:
+            NotFound: There is no such cron in what is live.
+            CronRuns: A run of it goes on or waits.
+        """
+        known = await self._read_one(key.environment)
+        if key not in known:
+            there = ", ".join(sorted(f"{other.cron} of {other.app}" for other in known)) or "none"
+            raise NotFound(f"what is live has no cron {key.cron} of {key.app}", hint=f"crons that there are: {there}")
+        if self._group is None:
+            raise CronRuns("crons are not looked after at the moment", hint="try again in some seconds")
+        if key in self._running:
+            is_by = f", wanted by {self._asked[key]}" if key in self._asked else ""
+            how = "runs already" if key in self._begun else f"waits for its turn already{is_by}"
+            raise CronRuns(f"{key.cron} of {key.app} {how}", hint="wait for its end")
+        due = self._host.clock.now().replace(microsecond=0)
+        self._asked[key] = who
+        log.info("cron_wanted", project=key.environment.project, environment=key.environment.name, app=key.app,
+                 cron=key.cron, who=who)
+        self._start(key, due, self._group)
+        return due
 
     async def serve(self) -> None:
         async with asyncio.TaskGroup() as group:
             await self._attach(group)
-            while True:
-                crons = await self._read()
-                await asyncio.sleep(self._start_due(crons, group))
+            self._group = group
+            try:
+                while True:
+                    crons = await self._read()
+                    await asyncio.sleep(self._start_due(crons, group))
+            finally:
+                self._group = None
 
     def _start_due(self, crons: dict[CronKey, LiveCron], group: asyncio.TaskGroup) -> float:
         """Start what is due. Gives the seconds until something is, or until the crons are to be read again."""
@@ -134,6 +193,7 @@ class Crons:
         finally:
             self._running.discard(key)   # no await since the look at who waits
             self._waiting.pop(key, None)
+            self._asked.pop(key, None)
 
     async def _run(self, key: CronKey, due: datetime, attached: LiveCron | None) -> None:
         async with self._turns.setdefault(key[:2], asyncio.Lock()):   # in the order in which they were due
@@ -141,6 +201,7 @@ class Crons:
             if live is None:
                 return
             self._begun.add(key)
+            live = replace(live, asked_by=self._asked.pop(key, ""))
             try:
                 await self._run_cron(live, due, self._host, self._masker, self._starts)
             finally:

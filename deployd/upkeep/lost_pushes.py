@@ -159,6 +159,8 @@ class LostPushes:
         newest = await self._store.read(lambda db: _newest(db, Source(project, branch).environment))
         if newest is None:   # it never had an environment: new, unless the remote had it before we came
             return known is not None and known.get(branch) != tip
+        if newest.kind == DELETE.name and newest.trigger.how == "api":   # somebody ended it, and the branch stayed
+            return newest.commit != tip
         return not (newest.kind == PUSH.name and newest.commit == tip)
 
     async def _gone(self, project: ProjectSettings, tips: Tips) -> list[Lost]:

@@ -7,6 +7,8 @@ import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -14,32 +16,65 @@ from typing import Any, cast
 from aiohttp import web
 
 from deployd.access.errors import NotFound
+from deployd.activity.error_boundary import ErrorBoundary
 from deployd.activity.line import Line
+from deployd.activity.log import PhaseNow
+from deployd.activity.timeline import Bar, PhaseBar, Timeline
 from deployd.api.applications import local_application
 from deployd.api.asked import Api
+from deployd.api.changes import Changes
+from deployd.commands.audit import AuditCommands
 from deployd.commands.commands import Commands
-from deployd.commands.environments import NothingLive
+from deployd.commands.crons import CronWantedShape
 from deployd.commands.locks import LockedShape
 from deployd.commands.passes import PassShape
+from deployd.commands.repeats import RepeatCommands
+from deployd.ids import ActivityId, CommitId
 from deployd.output.sources import OutputFilter
 from deployd.queries.activities import ActivityShape
+from deployd.queries.audit import AuditQueries
 from deployd.queries.certificates import CertificateShape
+from deployd.queries.crons import CronRunShape, CronShape
 from deployd.queries.environments import EnvironmentShape, LockShape
 from deployd.queries.figures import Figures
+from deployd.queries.forecasts import ForecastKind, ForecastShape
 from deployd.queries.housekeeping import CollectShape, ThingShape
 from deployd.queries.journal import EntryShape
 from deployd.queries.mails import MailShape
+from deployd.queries.parts import (
+    ApplicationShape,
+    InstanceShape,
+    MountShape,
+    PartsShape,
+    RelationshipShape,
+    RouteShape,
+    ServiceShape,
+    VariableShape,
+)
 from deployd.queries.plans import PlanShape
 from deployd.queries.projects import ProjectShape
 from deployd.queries.queries import Queries
+from deployd.queries.runs import Run
 from deployd.queries.status import StatusShape
+from deployd.queries.traffic import Held, HeldShape, PointShape, TrafficShape
 from deployd.queries.usage import UseShape
+from deployd.queries.versions import NothingLive, VersionShape
 from deployd.reading.plan_body import parse_plan_body
 from deployd.router.table import RouterStatus
+from deployd.state.sessions import Session
 from deployd.upkeep.traffic import Visits
+from deployd.upkeep.traffic_history import History, Point
+from tests.doubles.store import MemoryStore
 
 MAIL = "From: a@shop.test\r\nSubject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\n\r\nEs grüßt\r\nder Laden\r\n".encode()
 AT = "2026-05-04T10:00:00+00:00"
+
+
+class FixedClock:
+    def now(self) -> datetime:
+        return datetime.fromisoformat(AT)
+
+
 COLLECTED = CollectShape(at=AT, size_bytes=7_600_000, disk_is_short=False, things=(
     ThingShape(kind="data", name="shop/old-abc", why="its environment was deleted", size_bytes=7_600_000,
                unneeded_since=AT),
@@ -85,6 +120,32 @@ def use(name: str, at: str = AT, **more: Any) -> UseShape:
         "disk_bytes": None, **more,
     }
     return UseShape(name=name, at=at, **values)
+
+
+def version(number: int, *, live: bool = False, **more: Any) -> VersionShape:
+    values: dict[str, Any] = {
+        "kind": "push", "commit": f"{number:040x}", "subject": f"change {number}", "author": "Ada", "who": "ada",
+        "how": "git", "since": AT, "seconds": 12.5, **more,
+    }
+    return VersionShape(activity=number, live=live, **values)
+
+
+PARTS = PartsShape(
+    project="shop", environment="main-bvxea6i", activity=3,
+    routes=(RouteShape(url="https://shop.test/", type="upstream", upstream="app", to="", primary=True),
+            RouteShape(url="http://shop.test/", type="redirect", upstream="", to="https://shop.test/", primary=False)),
+    applications=(ApplicationShape(
+        name="app", type="php:8.4",
+        web=InstanceShape(
+            name="app", relationships=(RelationshipShape(name="database", target="db", endpoint="mysql"),),
+            mounts=(MountShape(path="var", source="local", service=""),),
+        ),
+        workers=(InstanceShape(name="app--mailer", relationships=(), mounts=()),),
+        variables=(VariableShape(name="LEVEL", value="<b>one</b>", of="project"),
+                   VariableShape(name="API_TOKEN", value=None, of="environment")),
+    ),),
+    services=(ServiceShape(name="db", type="mariadb:11.8"),),
+)
 
 
 def line(number: int, text: str, kind: str = "line", **more: Any) -> dict[str, Any]:
@@ -178,22 +239,36 @@ class FakeQueries:
     """What was to be done, planned or collected."""
     plan_lines: list[str] = field(default_factory=lambda: ["app: build (no slug yet)"])
 
+    @cached_property
+    def store(self) -> MemoryStore:
+        """Of what is written for real: who changed what, and answers that are kept."""
+        return MemoryStore()
+
+    @property
+    def audit(self) -> AuditQueries:
+        return AuditQueries(cast(Any, self.store))
+
     @property
     def by_noun(self) -> Queries:
         nouns: dict[str, Any] = {
             "projects": {"all": self.projects},
             "environments": {"all": self.environments, "addresses": self.addresses},
+            "versions": {"all": self.versions},
+            "forecasts": {"of": self.forecast},
+            "parts": {"of": self.parts_of},
+            "crons": {"all": self.crons, "runs": self.cron_runs},
             "activities": {"latest": self.activities, "newest": self.newest, "find": self.activity,
                            "journal": self.journal, "log": self.log},
-            "runs": {"phase": lambda number: None},
+            "runs": {"phase": lambda number: None, "find": self.run},
             "logs": {},
-            "audit": {},
+            "audit": {"newest": self.audit.newest, "head": self.audit.head, "check": self.audit.check},
             "status": {"now": self.status, "not_ready": self.not_ready},
             "figures": {"now": self.figures},
             "certificates": {"all": self.certificates},
             "usage": {"now": self.uses},
+            "traffic": {"of": self.traffic_of, "history": self.history},
             "access_logs": {"follow": self.access_log},
-            "output": {"follow": self.output},
+            "output": {"follow": self.output, "names": self.printers},
             "mails": {"all": self.mails, "message": self.message},
             "housekeeping": {"collectable": self.collectable},
             "plans": {"of_push": self.plan},
@@ -231,6 +306,49 @@ class FakeQueries:
     async def addresses(self, project: str, environment: str) -> list[str]:
         return self.routes.get(environment, [])
 
+    async def versions(self, project: str, environment: str) -> list[VersionShape]:
+        if environment == "nothing":
+            raise NotFound(f"the project {project} has no environment nothing")
+        return [version(3, live=True), version(1)]
+
+    async def forecast(
+        self, kind: ForecastKind, project: str, environment: str, to: int | None = None,
+    ) -> ForecastShape:
+        return ForecastShape(
+            kind=kind, project=project, environment="main-bvxea6i", branch="main", type="production",
+            before=version(3, live=True), after=None if kind == "delete" else version(to or 1), same_code=False,
+            same_configuration=True, lines=("app: reuse (built before with the same input)",), refused=(),
+            data="stays as it is", locks=kind == "rollback", last_seconds=12.5, newest=3,
+        )
+
+    async def parts_of(self, project: str, environment: str) -> PartsShape:
+        return PARTS
+
+    async def traffic_of(self, project: str, environment: str, span: str) -> TrafficShape:
+        point = PointShape(at=AT, classes={"2xx": 3}, median_seconds=0.01, slow_seconds=0.5)
+        held = HeldShape(activity=3, kind="push", began=AT, ended="", held=2, longest_seconds=1.5)
+        return TrafficShape(span=span, slot_seconds=60, points=(point,), freezes=(held,))
+
+    async def history(self, project: str, environment: str, span: str) -> tuple[list[Point], list[Held]]:
+        history, now = History(), datetime.fromisoformat(AT)
+        for status in (200, 200, 404, 502):
+            history.count(now.timestamp(), status, 0.2)
+        return history.points(span, now.timestamp()), [Held(ActivityId(3), "push", now, now, 2, 1.5)]
+
+    async def crons(self, project: str, environment: str) -> list[CronShape]:
+        (last, *_) = await self.cron_runs(project, environment, "app", "tidy", 1)
+        return [CronShape(app="app", name="tidy", spec="*/5 * * * *", timezone="", start="rm <all>", next_due=AT,
+                          state="idle", last=last)]
+
+    async def cron_runs(
+        self, project: str, environment: str, app: str, cron: str, limit: int,
+    ) -> list[CronRunShape]:
+        return [CronRunShape(app=app, cron=cron, due=AT, ended=AT, seconds=1.5, state="failed", status=3,
+                             said="", version=3, who="ada", output=("gone", "<b>wrong</b>"))]
+
+    async def printers(self, project: str, environment: str) -> list[tuple[str, str]]:
+        return [("app", "app"), ("service", "db")]
+
     async def newest(self) -> list[ActivityShape]:
         return list({(item.project, item.environment): item for item in sorted(self.known, key=lambda item: item.id)}
                     .values())
@@ -239,11 +357,13 @@ class FakeQueries:
         return list(self.hosts)
 
     async def activities(
-        self, projects: Sequence[str] | None, environment: str | None, state: str | None, limit: int,
+        self, projects: Sequence[str] | None, environment: str | None, state: str | None, limit: int, *,
+        before: int | None = None,
     ) -> list[ActivityShape]:
         found = [item for item in sorted(self.known, key=lambda item: -item.id)
                  if (projects is None or item.project in projects)
-                 and environment in (None, item.environment, item.branch) and state in (None, item.state)]
+                 and environment in (None, item.environment, item.branch) and state in (None, item.state)
+                 and (before is None or item.id < before)]
         return found[:limit]
 
     async def activity(self, number: int) -> ActivityShape | None:
@@ -251,6 +371,16 @@ class FakeQueries:
 
     async def journal(self, number: int) -> list[EntryShape]:
         return [EntryShape(step="build_apps", event=event, at=AT, said="") for event in ("started", "done")]
+
+    async def run(self, number: int) -> Run:
+        now = datetime.fromisoformat(AT)
+        bars = (Bar("build", "build_apps", now, now + timedelta(seconds=2), "done"),)
+        timeline = Timeline((PhaseBar("build", bars),))
+        return Run(
+            timeline=timeline, earlier=(timeline,), phase=PhaseNow("build", now), plan=("app: build (no slug yet)",),
+            urls=("http://shop.test/",), commit=CommitId("48c43b99" * 5), subject="Mend the door", author="Ada",
+            before=None, freeze=None, stuck=False, now=now,
+        )
 
     def log(self, number: int, after: int) -> FakeLines:
         return FakeLines(self, number, after)
@@ -313,20 +443,27 @@ class FakeCommands:
 
     @property
     def by_noun(self) -> Commands:
+        store = cast(Any, self.queries.store)
+        audited, repeated = AuditCommands(store, FixedClock()), RepeatCommands(store, FixedClock())
         nouns: dict[str, Any] = {
-            "environments": {"redeploy": self.redeploy, "rollback": self.rollback},
+            "environments": {"redeploy": self.redeploy, "rollback": self.rollback, "delete": self.delete},
+            "crons": {"run": self.run_cron},
             "locks": {"lock": self.lock, "unlock": self.unlock},
             "passes": {"make": self.make_pass},
             "activities": {"cancel": self.cancel, "retry_undo": self.retry_undo, "skip_undo": self.skip_undo},
             "housekeeping": {"collect": self.collect},
-            "sessions": {"of": lambda token: []},
-            "audit": {},
+            "sessions": {"of": self.sessions, "end": self.end_session},
+            "audit": {"noting": audited.noting, "note": audited.note}, "repeats": {"once": repeated.once},
         }
         return Commands(**{noun: cast(Any, SimpleNamespace(**done)) for noun, done in nouns.items()})
 
-    async def redeploy(self, project: str, environment: str, who: str) -> ActivityShape:
-        self.asked.append(("redeploy", project, environment, who))
+    async def redeploy(self, project: str, environment: str, who: str, *, seen: int | None = None) -> ActivityShape:
+        self.asked.append(("redeploy", project, environment, who, *([] if seen is None else [seen])))
         return self._made(project, environment, "redeploy")
+
+    async def delete(self, project: str, environment: str, who: str, *, seen: int | None = None) -> ActivityShape:
+        self.asked.append(("delete", project, environment, who, *([] if seen is None else [seen])))
+        return self._made(project, environment, "delete")
 
     async def lock(self, project: str, environment: str, reason: str, who: str) -> LockedShape:
         self.asked.append(("lock", project, environment, reason, who))
@@ -343,11 +480,19 @@ class FakeCommands:
 
     async def rollback(
         self, project: str, environment: str, to: int | None, who: str, *, lock: bool | None = None,
+        seen: int | None = None,
     ) -> ActivityShape:
-        self.asked.append(("rollback", project, environment, to, who, *([] if lock is None else [lock])))
+        more = [value for value in (lock, seen) if value is not None]
+        self.asked.append(("rollback", project, environment, to, who, *more))
         if to == 99:
             raise NothingLive("main has no version 99 to go back to", hint="versions that were live: 1")
         return self._made(project, environment, "rollback")
+
+    async def run_cron(
+        self, project: str, environment: str, app: str, cron: str, who: str,
+    ) -> CronWantedShape:
+        self.asked.append(("run cron", project, environment, app, cron, who))
+        return CronWantedShape(project=project, environment="main-bvxea6i", app=app, cron=cron, due=AT)
 
     async def make_pass(self, project: str, environment: str, who: str) -> PassShape:
         self.asked.append(("pass", project, environment, who))
@@ -371,6 +516,15 @@ class FakeCommands:
         assert found is not None
         return found
 
+    def sessions(self, token: str) -> list[Session]:
+        now = datetime.fromisoformat(AT)
+        return [Session(id="5" * 64, token=token, proof="p", began=now, seen=now, ends=now, address="192.0.2.7",
+                        agent="Firefox")]
+
+    async def end_session(self, session: str, token: str) -> Session:
+        self.asked.append(("end_session", session, token))
+        return self.sessions(token)[0]
+
     async def collect(self, who: str, *, deleted: bool) -> CollectShape:
         self.asked.append(("collect", who, deleted))
         return COLLECTED
@@ -388,7 +542,8 @@ class FakeCommands:
 
 
 def api_of(queries: FakeQueries, commands: FakeCommands) -> Api:
-    return Api(queries.by_noun, commands.by_noun)
+    found = queries.by_noun
+    return Api(found, commands.by_noun, Changes(found, ErrorBoundary("events")))
 
 
 @asynccontextmanager

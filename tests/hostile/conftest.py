@@ -5,6 +5,7 @@ Every test really tries it, and then looks on the host for what must not have ha
 
 from __future__ import annotations
 
+import secrets
 import shutil
 import tempfile
 from collections.abc import AsyncIterator
@@ -14,13 +15,14 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from deployd.access.actions import Role
 from scripts.local_daemon import LocalDaemon
 from scripts.removal import left_behind, remove_all
 from scripts.repository import make_repository
 from tests.support.developer import Developer, MakeDeveloper, write_start
 
 PROJECTS = ("mallory", "neighbour", "mounts", "scripts", "patterns", "reader", "refs", "modules", "network", "secrets",
-            "doors", "shares", "rounds", "pages", "headers")
+            "doors", "shares", "rounds", "pages", "headers", "schema")
 """`mallory` attacks, `neighbour` must notice nothing; the others are for the files of these names."""
 
 OWN_SETTINGS: dict[str, dict[str, Any]] = {
@@ -29,6 +31,8 @@ OWN_SETTINGS: dict[str, dict[str, Any]] = {
 }
 
 
+ROLES = {role.value: f"secret-of-the-{role.value}-of-schema" for role in Role}
+"""{role: secret of a token that has it, for the project `schema`}"""
 KEY_LINES = [(f"{number:02d}Kq9/x+Z" * 8)[:64] for number in range(12)]
 SENSITIVE = {
     "env:SHOP_KEY": "k3J9x/2mZ7+B5nL1w\"8tY4'C6s$0fG&hA9eU3iO7q=5zX1c",
@@ -44,7 +48,13 @@ def hostile_daemon(directory: Path, **settings: Any) -> LocalDaemon:
     projects: dict[str, dict[str, Any]] = {name: OWN_SETTINGS.get(name, {}) for name in PROJECTS}
     sensitive = {name: {"value": value, "sensitive": True} for name, value in SENSITIVE.items()}
     projects["secrets"] = {"variables": sensitive}
-    return LocalDaemon(directory, projects, settings={"answer_seconds": 8, "drain_seconds": 5, **settings})
+    tokens = [
+        {"name": "local", "role": "admin", "secret": secrets.token_urlsafe(24)},
+        *({"name": role, "role": role, "secret": secret, "projects": ["schema"]} for role, secret in ROLES.items()),
+    ]
+    return LocalDaemon(directory, projects, settings={
+        "answer_seconds": 8, "drain_seconds": 5, "tokens": tokens, **settings,
+    })
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

@@ -17,7 +17,7 @@ from deployd.ids import ActivityId, CommitId, EnvironmentId, ProjectId
 from deployd.intake.push import Push
 from deployd.intake.queue import StateQueue
 from deployd.settings import Settings
-from deployd.state import activities, environments
+from deployd.state import activities, audit, environments
 from deployd.state.activities import Activity
 from deployd.state.store import Store, open_store
 
@@ -195,3 +195,26 @@ async def test_a_branch_does_not_get_or_delete_the_environment_of_a_namesake(que
     assert (await queue.push(PUSH)).said == "main is not deployed: another has an environment of that name"
     assert (await queue.push(to(ZERO, "delivery-2"))).said == "main was deleted; it had no environment"
     assert await queue.all() == []
+
+
+async def test_who_pushed_is_noted_with_what_came_of_it(queue: Queue) -> None:
+    await queue.push(dataclasses.replace(PUSH, address="192.0.2.7"))
+    await queue.push(dataclasses.replace(PUSH, address="192.0.2.7"))   # the same delivery again
+    await queue.push(to(B, "delivery-2"))   # the same commit again, of another hook
+    await queue.push(Push(SHOP, "gone", A, ZERO, "git", "bob"))
+    found = [entry.deed for entry in await queue.store.read(audit.newest)]
+    assert [(deed.who, deed.by, deed.address, deed.action, deed.project, deed.said) for deed in reversed(found)] == [
+        ("ada", "github", "192.0.2.7", "push", "shop",
+         f"activity 1: main at {B[:8]} to environment {machine_name('main')}"),
+        ("bob", "git", "", "delete", "shop", "gone was deleted; it had no environment"),
+    ]
+
+
+async def test_a_push_beyond_the_share_is_noted_as_refused(tmp_path: Path) -> None:
+    settings = Settings.model_validate({"shares": {"waiting": 1}})
+    async with open_store(tmp_path / "state.db") as store:
+        queue = Queue(store, settings)
+        for number, branch in enumerate(("a", "b", "c")):
+            await queue.push(Push(SHOP, branch, A, B, "git", "ada", f"d{number}"))
+        found = [entry.deed.result for entry in await store.read(audit.newest)]
+    assert found == ["refused", "refused", "done"]

@@ -55,7 +55,7 @@ class World:
         settings = Settings.model_validate({"directory": str(folder), "projects": {"shop": {}}, "keep_versions": 5})
         self.run = settings.run
         clock: Any = SimpleNamespace(now=lambda: NOW)
-        host = cast(Host, SimpleNamespace(settings=settings, facts=self, clock=clock))
+        host = cast(Host, SimpleNamespace(settings=settings, facts=self, clock=clock, code=self))
         store, lanes = cast(Any, self.store), cast(Any, self.lanes)
         known = EnvironmentQueries(store, settings, lambda _: ())
         requests = Requests(store, settings, clock, lanes.wake)
@@ -67,6 +67,9 @@ class World:
     async def live(self, environment: EnvironmentId) -> Version | None:
         text = await self.store.read(lambda db: environments.live_version(db, environment))
         return read_result(text, Version) if text else None
+
+    async def tip(self, project: ProjectId, branch: str) -> CommitId | None:
+        return CommitId("f" * 40)
 
     async def went_live(self, *versions: Version) -> None:
         """One push after the other."""

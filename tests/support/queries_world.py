@@ -13,6 +13,7 @@ from deployd.activity.masking import Masker
 from deployd.deployment.kinds import KINDS
 from deployd.ids import ActivityId, CommitId, EnvironmentId, EnvironmentName, ProjectId
 from deployd.queries.activities import ActivityQueries
+from deployd.queries.audit import AuditQueries
 from deployd.queries.environments import EnvironmentQueries
 from deployd.queries.projects import ProjectQueries
 from deployd.queries.status import Footing, Health, StatusQueries
@@ -48,7 +49,10 @@ class World:
         self.environments = EnvironmentQueries(store, self.settings, lambda id: self.killed.get(id, ()))   # type: ignore[arg-type]
         self.activities = ActivityQueries(store, logs, clock, lambda number: self.waits.get(number, ""))   # type: ignore[arg-type]
         health = Health(self.look, lambda: self.troubles)
-        self.status = StatusQueries(health, self.activities, self.environments, self.settings, time.monotonic())
+        audit = AuditQueries(store)   # type: ignore[arg-type]
+        self.status = StatusQueries(
+            health, self.activities, self.environments, self.settings, time.monotonic(), audit.head,
+        )
 
     async def look(self) -> Footing:
         self.looks += 1

@@ -128,7 +128,7 @@ WHOSE = {
         "run/, root's"),
     "upkeep/firewall.py": ("read_text",
         "/proc"),
-    "upkeep/traffic_history.py": ("read_text write_text",
+    "upkeep/traffic_history.py": ("is_dir read_text write_text",
         "environments/, root's"),
     "activity/log_pages.py": ("read_bytes",
         "logs/, root's"),

@@ -2,37 +2,40 @@
 
 from __future__ import annotations
 
-from typing import get_args
+import json
+from collections.abc import Sequence
+from typing import Any, get_args
 
 from aiohttp import web
 
 from deployd.access.actions import Action
-from deployd.access.caller import EVERY
+from deployd.access.errors import NotFound
 from deployd.activity.line import Line
-from deployd.api.answers import many, one, stream
-from deployd.api.asked import Asked
+from deployd.api.answers import many, one, page, stream
+from deployd.api.asked import Asked, number_of
 from deployd.api.route import ACCEPTED, ACTIVITY, ApiRoute, Resource
 from deployd.errors import Unusable
-from deployd.queries.activities import ActivityShape
+from deployd.http.event_stream import Event, Events, wants_events
+from deployd.queries.activities import ActivityShape, FollowedLog
 from deployd.queries.journal import EntryShape
-from deployd.state.activities import State
+from deployd.queries.run_shapes import RunShape, run_shape
+from deployd.state.activities import OPEN, State
 
 activities = Resource()
 
+NOTHING_MORE = 204
 STATES: tuple[str, ...] = get_args(State)
-DEFAULT_ITEMS, MOST_ITEMS = 50, 1000
 
 
 @activities.row(ApiRoute("GET", "/api/v1/activities", Action.SEE, "activities, newest first", ActivityShape, many=True,
-                         query=("project", "environment", "state", "limit")))
+                         cursor=True, query=("project", "environment", "state")))
 async def list_activities(asked: Asked) -> web.Response:
-    limit = min(asked.number("limit", DEFAULT_ITEMS), MOST_ITEMS)
-    state, project, caller = asked.query.get("state"), asked.query.get("project"), asked.caller
+    before, limit = asked.cursor()
+    state, environment = asked.query.get("state"), asked.query.get("environment")
     if state is not None and state not in STATES:
         raise Unusable(f"there is no state {state!r}", hint=f"name one of: {', '.join(STATES)}")
-    seen = caller.projects if project is None else [project] if caller.may_see(project) else []
-    environment = asked.query.get("environment")
-    return many(await asked.queries.activities.latest(None if EVERY in seen else seen, environment, state, limit))
+    found = await asked.queries.activities.latest(asked.projects(), environment, state, limit + 1, before=before)
+    return page(asked.request, found, limit, lambda item: item.id)
 
 
 @activities.row(ApiRoute("GET", ACTIVITY, Action.SEE, "one activity", ActivityShape))
@@ -48,11 +51,23 @@ async def show_journal(asked: Asked) -> web.Response:
 
 
 @activities.row(ApiRoute("GET", f"{ACTIVITY}/log", Action.SEE, "its log, a line of JSON for each line", Line,
-                         stream=True, query=("after", "follow")))
+                         stream=True, events=True, query=("after", "follow")))
 async def follow_log(asked: Asked) -> web.StreamResponse:
     found = await asked.activity()
+    if wants_events(asked.request):
+        return await _log_as_events(asked, found)
     log = asked.queries.activities.log(found.id, asked.number("after", 0))
     return await stream(asked.request, log, follow=asked.is_set("follow"))
+
+
+@activities.row(ApiRoute("GET", f"{ACTIVITY}/run", Action.SEE, "its plan, its commit, and how long its phases took",
+                         RunShape))
+async def show_run(asked: Asked) -> web.Response:
+    found = await asked.activity()
+    run = await asked.queries.runs.find(found.id)
+    if run is None:
+        raise NotFound(f"there is no activity {found.id}")
+    return one(run_shape(found.id, run))
 
 
 @activities.row(ApiRoute("POST", f"{ACTIVITY}/cancel", Action.CANCEL, "end an activity before its switch",
@@ -74,3 +89,30 @@ async def retry_undo(asked: Asked) -> web.Response:
 async def skip_undo(asked: Asked) -> web.Response:
     found = await asked.activity()
     return one(await asked.commands.activities.skip_undo(found.id, asked.who), ACCEPTED)
+
+
+async def _log_as_events(asked: Asked, found: ActivityShape) -> web.StreamResponse:
+    """A browser comes back whenever an answer ends; 204 tells it that there is nothing more to come for."""
+    place = asked.last_event_id
+    after = number_of(place, "Last-Event-ID") if place else asked.number("after", 0)
+    log = asked.queries.activities.log(found.id, after)
+    lines = await log.rest()
+    if not lines and place and found.state not in OPEN:
+        log.close()
+        return web.Response(status=NOTHING_MORE)
+    return await asked.api.streams.answer(asked.request, _events(log, lines))
+
+
+async def _events(log: FollowedLog, first: Sequence[dict[str, Any]]) -> Events:
+    lines: Sequence[dict[str, Any]] | None = first
+    try:
+        while lines is not None:
+            for line in lines:
+                yield Event("line", json.dumps(line, ensure_ascii=False), str(line["number"]))
+            if lines and lines[-1]["kind"] == "end":
+                return
+            lines = await log.take()
+            if lines == []:
+                yield None
+    finally:
+        log.close()

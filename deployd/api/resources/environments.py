@@ -1,4 +1,4 @@
-"""Environments: what is live in each; deploy it once more, or go back."""
+"""Environments: what is live in each, and was; deploy it once more, go back, or end it."""
 
 from __future__ import annotations
 
@@ -14,14 +14,28 @@ from deployd.api.bodies import LARGEST_NUMBER, Body, read_body
 from deployd.api.route import ACCEPTED, ENVIRONMENT, ApiRoute, Resource
 from deployd.queries.activities import ActivityShape
 from deployd.queries.environments import EnvironmentShape
+from deployd.queries.forecasts import ForecastShape, forecast_kind
+from deployd.queries.versions import VersionShape
 
 environments = Resource()
+
+
+Seen = Annotated[int, Field(ge=0, le=LARGEST_NUMBER)] | None
+
+
+class SeenBody(Body):
+    """What is known of the environment by whoever asks."""
+
+    seen: Seen = None
+    """Its newest activity, 0 for none: when there is a newer one, this is refused."""
 
 
 class RollbackBody(Body):
     """To which version; without a number to the one before the live one."""
 
     to: Annotated[int, Field(ge=1, le=LARGEST_NUMBER)] | None = None
+    seen: Seen = None
+    """As in `SeenBody`."""
     lock: bool | None = None
     """Whether pushes wait from now on until somebody unlocks; without it production is locked and others are not."""
 
@@ -34,9 +48,11 @@ async def list_environments(asked: Asked) -> web.Response:
 
 
 @environments.row(ApiRoute("POST", f"{ENVIRONMENT}/redeploy", Action.DEPLOY, "deploy what is live once more",
-                           ActivityShape, status=ACCEPTED))
+                           ActivityShape, body=SeenBody, status=ACCEPTED))
 async def redeploy(asked: Asked) -> web.Response:
-    return one(await asked.commands.environments.redeploy(*asked.environment(), asked.who), ACCEPTED)
+    project, environment = asked.environment()
+    body = await read_body(asked.request, SeenBody)
+    return one(await asked.commands.environments.redeploy(project, environment, asked.who, seen=body.seen), ACCEPTED)
 
 
 @environments.row(ApiRoute("POST", f"{ENVIRONMENT}/rollback", Action.DEPLOY,
@@ -45,5 +61,30 @@ async def redeploy(asked: Asked) -> web.Response:
 async def rollback(asked: Asked) -> web.Response:
     project, environment = asked.environment()
     body = await read_body(asked.request, RollbackBody)
-    made = await asked.commands.environments.rollback(project, environment, body.to, asked.who, lock=body.lock)
+    made = await asked.commands.environments.rollback(
+        project, environment, body.to, asked.who, lock=body.lock, seen=body.seen,
+    )
     return one(made, ACCEPTED)
+
+
+@environments.row(ApiRoute("DELETE", ENVIRONMENT, Action.DELETE, "end it, as a deleted branch does", ActivityShape,
+                           body=SeenBody, status=ACCEPTED))
+async def delete(asked: Asked) -> web.Response:
+    project, environment = asked.environment()
+    body = await read_body(asked.request, SeenBody)
+    return one(await asked.commands.environments.delete(project, environment, asked.who, seen=body.seen), ACCEPTED)
+
+
+@environments.row(ApiRoute("GET", f"{ENVIRONMENT}/versions", Action.SEE, "what was live there, newest first",
+                           VersionShape, many=True))
+async def list_versions(asked: Asked) -> web.Response:
+    return many(await asked.queries.versions.all(*asked.environment()))
+
+
+@environments.row(ApiRoute("GET", f"{ENVIRONMENT}/forecast", Action.SEE,
+                           "what a redeploy, a rollback or its end would do", ForecastShape, query=("kind", "to")))
+async def forecast(asked: Asked) -> web.Response:
+    project, environment = asked.environment()
+    kind = forecast_kind(asked.query.get("kind", "redeploy"))
+    to = asked.number("to", 0) or None
+    return one(await asked.queries.forecasts.of(kind, project, environment, to))

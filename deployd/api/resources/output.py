@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
@@ -13,14 +12,13 @@ from deployd.api.answers import stream
 from deployd.api.asked import Asked, number_of
 from deployd.api.route import ENVIRONMENT, ApiRoute, Resource
 from deployd.errors import Unusable
-from deployd.output.outputs import place_of
+from deployd.output.outputs import place_after, place_of
 from deployd.output.sources import OutputFilter
 from deployd.queries.output import OutputShape
 
 output = Resource()
 
 DEFAULT_LINES, MOST_LINES = 100, 10_000
-TIME_OF_LINE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?Z")
 
 
 @output.row(ApiRoute("GET", f"{ENVIRONMENT}/logs", Action.SEE, "what its containers and crons print", OutputShape,
@@ -52,9 +50,10 @@ def place_in_output(query: Mapping[str, str]) -> tuple[str, int | None]:
     after, since, lines = query.get("after"), query.get("since"), query.get("lines")
     count = min(number_of(lines, "lines"), MOST_LINES) if lines is not None else None
     if after is not None:
-        if not TIME_OF_LINE.fullmatch(after):
+        place = place_after(after)
+        if place is None:
             raise Unusable(f"after must be the time of a line, as it stands there, not {after[:40]!r}")
-        return after[:-1] + "\0", count   # the least text that is greater
+        return place, count
     if since is None:
         return "", DEFAULT_LINES if count is None else count
     try:

@@ -26,6 +26,7 @@ function showTimes(within = document) {
 
 // Parts ---------------------------------------------------------------------------------------------------------------
 
+// What is folded or open stays so, and the focus stays where it is.
 function put(part) {
   const there = document.getElementById(part.id)
   if (!there) return
@@ -33,10 +34,16 @@ function put(part) {
   template.innerHTML = part.html
   const made = template.content.firstElementChild
   if (!made) return
-  const focused = there.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null
+  showTimes(template.content)
+  const folds = there.querySelectorAll("details")
+  made.querySelectorAll("details").forEach((fold, at) => { if (folds[at]) fold.open = folds[at].open })
+  if (made.isEqualNode(there)) return
+  const focused = there.contains(document.activeElement) ? document.activeElement : null
   there.replaceWith(made)
-  showTimes(made.parentNode || document)
-  if (focused) made.querySelector(`[href="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true })
+  if (!focused) return
+  const same = other => other.getAttribute("href") === focused.getAttribute("href") &&
+    other.textContent === focused.textContent
+  ;[...made.querySelectorAll(focused.tagName)].find(same)?.focus({ preventScroll: true })
 }
 
 // Loads the page again without leaving it: what was typed and where one looks stays. Hundreds of browsers may be told to
@@ -124,6 +131,27 @@ function append(lines) {
   if (stays) scrollTo({ top: document.documentElement.scrollHeight })
 }
 
+// What containers print: rows of a table, texts only.
+function appendPrinted(lines) {
+  const body = document.querySelector("#printed tbody")
+  if (!body) return
+  const stays = follows()
+  for (const line of lines) {
+    const row = element("tr"), time = element("td", "time"), who = element("td")
+    row.setAttribute("role", "row")
+    const made = element("time", "", line.time.slice(0, 19).replace("T", " "))
+    made.dateTime = line.time
+    time.append(made)
+    who.append(element("span", "quiet", line.kind), " ", line.name)
+    const cells = [time, who, element("td", "path", line.text)]
+    for (const cell of cells) cell.setAttribute("role", "cell")
+    row.append(...cells)
+    body.append(row)
+  }
+  while (body.rows.length > MOST_LINES) body.rows[0].remove()
+  if (stays) scrollTo({ top: document.documentElement.scrollHeight })
+}
+
 // The stream ----------------------------------------------------------------------------------------------------------
 
 function follow(address) {
@@ -146,6 +174,7 @@ function follow(address) {
     if (!due) { due = true; requestAnimationFrame(flush) }   // hundreds at once are drawn once
     if (document.hidden) flush()
   })
+  stream.addEventListener("printed", event => appendPrinted(JSON.parse(event.data)))
   stream.addEventListener("reload", loadAgain)
   stream.addEventListener("end", () => {
     stream.close()

@@ -17,6 +17,7 @@ from deployd.deployment.requests import Requests
 from deployd.ids import ProjectId
 from deployd.release.ports import Host
 from deployd.settings import CollectSettings
+from deployd.state import repeats
 from deployd.state import unneeded as rows
 from deployd.state.store import StateUnwritable, Store
 from deployd.state.unneeded import Key
@@ -35,6 +36,8 @@ LOOK_SECONDS = 60
 """How often the free space is looked at between rounds."""
 DAEMON = "deployd"
 REMOVING = "removing "
+REPEATS_KEPT = timedelta(days=1)
+"""Answers to requests with an Idempotency-Key."""
 MOST_DELIVERIES = 10_000
 """Answers to webhooks that are kept of a project; a forge repeats one within days."""
 
@@ -115,6 +118,7 @@ class Collector:
             before = now - timedelta(days=self._host.settings.collect.log_days)
             with suppress(StateUnwritable):   # it is said above; the next round forgets them
                 await self._store.write(lambda db: rows.forget_deliveries(db, before, MOST_DELIVERIES))
+                await self._store.write(lambda db: repeats.forget(db, now - REPEATS_KEPT))
             for project in self._host.settings.projects:
                 with self._boundary.contain(f"packing the repository of {project}"):
                     await self._pack_repository(project)

@@ -17,7 +17,7 @@ from click.testing import CliRunner, Result
 from structlog.testing import capture_logs
 
 from deployd.api.answers import as_json
-from deployd.api.resources.activities import MOST_ITEMS
+from deployd.api.asked import MOST_ITEMS
 from deployd.cli.main import main
 from deployd.engine.errors import EngineUnreachable
 from deployd.process import open_process, run
@@ -63,9 +63,9 @@ def socket(tmp_path: Path) -> Path:
 async def cli(queries: FakeQueries, commands: FakeCommands, socket: Path) -> AsyncIterator[Cli]:
     """Runs a command in a thread, because it has a loop of its own."""
 
-    async def call(*argv: str) -> Result:
+    async def call(*argv: str, typed: str = "") -> Result:
         runner = CliRunner(env={"DEPLOYD_SOCKET": str(socket)})
-        return await asyncio.to_thread(runner.invoke, main, list(argv))
+        return await asyncio.to_thread(runner.invoke, main, list(argv), typed)
 
     with capture_logs():
         async with open_fake_daemon(socket, queries, commands):
@@ -450,3 +450,22 @@ async def test_following_output_goes_on_behind_the_last_line_when_the_daemon_com
         os.kill(process.pid, signal.SIGINT)
         assert await process.wait() == 0
     assert [start for _, start, _ in queries.asked_output] == ["", "2026-05-04T10:00:01.5\0"]
+
+
+async def test_an_environment_is_deleted_when_its_branch_was_typed(cli: Cli, commands: FakeCommands) -> None:
+    result = await cli("delete", "shop", "main", typed="other\n")
+    assert result.exit_code != 0
+    assert "its data stays as it is" in result.output
+    assert commands.asked == []
+    assert (await cli("delete", "shop", "main", typed="main\n")).exit_code == 0
+    assert (await cli("delete", "shop", "main", "--yes")).exit_code == 0
+    assert commands.asked == [("delete", "shop", "main", "operator")] * 2
+
+
+async def test_versions_and_crons_are_lists_and_a_cron_is_run(cli: Cli, commands: FakeCommands) -> None:
+    assert "change 3" in (await cli("versions", "shop", "main")).output
+    assert json.loads((await cli("versions", "shop", "main", "--json")).output)[0]["live"] is True
+    assert "tidy" in (await cli("crons", "shop", "main")).output
+    result = await cli("run-cron", "shop", "main", "app", "tidy")
+    assert "tidy of app runs as soon as it may" in result.output
+    assert commands.asked == [("run cron", "shop", "main", "app", "tidy", "operator")]

@@ -5,9 +5,12 @@ from __future__ import annotations
 import pytest
 
 from deployd.access.errors import NotFound
-from deployd.commands.environments import NothingLive
+from deployd.commands.environments import Overtaken, ProductionStays
+from deployd.environment.naming import machine_name
+from deployd.ids import EnvironmentId
+from deployd.queries.versions import NothingLive
 from deployd.state import environments
-from tests.support.commands_world import MAIN, NOW, SHOP_MAIN, World, version
+from tests.support.commands_world import MAIN, NOW, SHOP, SHOP_MAIN, World, version
 
 
 async def test_a_redeploy_takes_the_commit_that_is_live(world: World) -> None:
@@ -62,3 +65,25 @@ async def test_what_is_not_there_is_told(world: World) -> None:
         await world.environments.redeploy("nope", "main", "ada")
     with pytest.raises(NotFound, match="the project shop has no environment next"):
         await world.environments.rollback("shop", "next", None, "ada")
+
+
+async def test_who_presses_second_is_told_who_was_first(world: World) -> None:
+    await world.went_live(version("a"), version("b"))
+    await world.environments.redeploy("shop", "main", "ada", seen=2)
+    for second in (world.environments.redeploy("shop", "main", "bob", seen=2),
+                   world.environments.rollback("shop", "main", 1, "bob", seen=2)):
+        with pytest.raises(Overtaken, match=r"ada asked for redeploy 3 of main meanwhile, at 10:00:00; it is pending"):
+            await second
+    assert world.lanes.woken == 1
+    assert (await world.environments.rollback("shop", "main", 1, "bob", seen=3)).id == 4
+
+
+async def test_an_environment_ends_and_that_of_production_stays(world: World) -> None:
+    await world.went_live(version("a"))
+    with pytest.raises(ProductionStays, match="main is the production branch of shop"):
+        await world.environments.delete("shop", "main", "ada")
+    await world.store.write(lambda db: environments.ensure(db, EnvironmentId(SHOP, machine_name("try")), "try", NOW))
+    made = await world.environments.delete("shop", "try", "ada")
+    assert (made.kind, made.branch, made.commit, made.how) == ("delete", "try", "f" * 40, "api")
+    with pytest.raises(Overtaken, match="ada asked for delete 2 of try"):
+        await world.environments.delete("shop", "try", "bob", seen=0)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from deployd.commands.environments import NothingLive
+from deployd.queries.versions import NothingLive
 from deployd.router.paths import RouterPlaces
 from deployd.state import environments
 from tests.support.commands_world import NOW, SHOP_MAIN, World, version

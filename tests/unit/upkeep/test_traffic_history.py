@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from deployd.upkeep.traffic_history import SPANS, History, Ring, read_history
+from deployd.upkeep.traffic_history import FILE, SPANS, Histories, History, Ring, read_history
 
 BEGAN = 1_777_888_800.0   # a full hour
 
@@ -59,3 +59,22 @@ def test_a_damaged_file_is_an_empty_history(tmp_path: Path, text: str) -> None:
     assert sum(point.requests for span in SPANS for point in found.points(span, BEGAN)) == 0
     found.count(BEGAN, 200, 0.1)
     assert found.points("hour", BEGAN)[-1].requests == 1
+
+
+def test_histories_are_read_at_first_use_written_when_they_changed_and_go_with_their_environment(
+    tmp_path: Path,
+) -> None:
+    for name in ("main", "next"):
+        (tmp_path / "shop" / name).mkdir(parents=True)
+    histories = Histories(lambda key: tmp_path / key)
+    histories.count("shop/main", BEGAN, [(200, 0.1), (502, 3.0)])
+    assert histories.points("shop/next", "hour", BEGAN)[-1].requests == 0
+    histories.write()
+    assert [file.parent.name for file in tmp_path.rglob("*.json")] == ["main"]
+    again = Histories(lambda key: tmp_path / key)
+    again.count("shop/main", BEGAN, [(200, 0.1)])
+    assert again.points("shop/main", "day", BEGAN)[-1].requests == 3
+    (tmp_path / "shop" / "main" / FILE).unlink()
+    (tmp_path / "shop" / "main").rmdir()
+    again.write()
+    assert again.points("shop/main", "day", BEGAN)[-1].requests == 0

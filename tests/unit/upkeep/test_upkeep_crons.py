@@ -12,9 +12,11 @@ from pathlib import Path
 import pytest
 import structlog
 
+from deployd.access.errors import NotFound
 from deployd.activity.masking import Masker
+from deployd.ids import EnvironmentId
 from deployd.upkeep.cron_run import LiveCron
-from deployd.upkeep.crons import Crons
+from deployd.upkeep.crons import CronKey, CronRuns, Crons
 from tests.support.upkeep_stand import APP, BASE, MAIN, SHOP, Stand
 
 pytestmark = pytest.mark.looptime
@@ -28,10 +30,12 @@ class Runs:
     seconds: float = 1.0
     begun: list[tuple[str, float, float]] = field(default_factory=list)
     under_way: set[str] = field(default_factory=set)
+    asked_by: list[str] = field(default_factory=list)
 
     async def __call__(self, live: LiveCron, due: datetime, *_: object) -> None:
         assert live.cron.name not in self.under_way, "a cron runs beside itself"
         self.under_way.add(live.cron.name)
+        self.asked_by.append(live.asked_by)
         loop = asyncio.get_running_loop()
         self.begun.append((live.cron.name, (due - BASE) / timedelta(minutes=1), round(loop.time() / 60, 2)))
         await asyncio.sleep(self.seconds)
@@ -141,3 +145,29 @@ async def test_a_deleted_environment_runs_nothing_any_more(tmp_path: Path) -> No
     async with served(stand, runs):
         await asyncio.sleep(130)
     assert runs.begun == []
+
+
+async def test_a_run_that_is_wanted_now_waits_as_others_do_and_there_is_one_at_a_time(tmp_path: Path) -> None:
+    stand, runs = Stand(tmp_path, MINUTELY.replace("* * * * *", "0 0 1 1 *")), Runs(seconds=10)
+    crons = Crons(stand.store, stand.host, Masker(), run=runs)
+    key = CronKey(EnvironmentId(SHOP, MAIN), "app", "tick")
+    async with asyncio.TaskGroup() as group:
+        serving = group.create_task(crons.serve())
+        await asyncio.sleep(1)
+        number = stand.deploy(("fetch", "started", None))
+        await crons.run_now(key, "ada")
+        await asyncio.sleep(20)
+        assert (runs.begun, crons.now(key).state) == ([], "waits")
+        with pytest.raises(CronRuns, match="tick of app waits for its turn already, wanted by ada"):
+            await crons.run_now(key, "bob")
+        stand.finish(number)
+        await asyncio.sleep(3)
+        assert (len(runs.begun), crons.now(key).state) == (1, "runs")
+        with pytest.raises(CronRuns, match="tick of app runs already"):
+            await crons.run_now(key, "bob")
+        await asyncio.sleep(10)
+        assert crons.now(key).state == "idle"
+        with pytest.raises(NotFound, match="no cron tack of app"):
+            await crons.run_now(key._replace(cron="tack"), "bob")
+        serving.cancel()
+    assert runs.asked_by == ["ada"]

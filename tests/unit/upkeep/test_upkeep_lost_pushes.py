@@ -64,14 +64,16 @@ class Stand:
         found = [await self.store.read(lambda db, number=number: activities.find(db, number)) for number in made]
         return [activity for activity in found if activity]
 
-    async def did(self, kind: str, branch: str, commit: CommitId | None, state: State = "success") -> ActivityId:
+    async def did(
+        self, kind: str, branch: str, commit: CommitId | None, state: State = "success", how: str = "git",
+    ) -> ActivityId:
         """An activity of before."""
         now, name = SystemClock().now(), machine_name(branch)
 
         def write(db):
             environments.ensure(db, EnvironmentId(SHOP, name), branch, now)
             number = activities.enqueue(
-                db, NewActivity(KINDS[kind], EnvironmentId(SHOP, name), branch, commit, Trigger("ada", "git")), now)
+                db, NewActivity(KINDS[kind], EnvironmentId(SHOP, name), branch, commit, Trigger("ada", how)), now)
             if state != "pending":
                 activities.begin(db, number, now)
                 activities.finish(db, number, state, "", now)
@@ -255,3 +257,12 @@ async def test_a_branch_that_has_the_name_of_another_ones_environment_is_left_al
     await stand.store.write(lambda db: environments.ensure(db, here, "another", now))
     stand.code.mirror = {"main": A}
     assert await stand.look() == []
+
+
+async def test_an_environment_that_somebody_ended_stays_away_until_its_branch_moves_on(stand: Stand) -> None:
+    stand.code.mirror = {"next": A}
+    await stand.did("push", "next", A)
+    await stand.did("delete", "next", A, how="api")
+    assert await stand.look() == []
+    stand.code.mirror = {"next": B}
+    assert [(item.kind, item.commit) for item in await stand.look()] == [("push", B)]

@@ -1,0 +1,168 @@
+"""What an environment's page shows and confirms: pure parts, and forms over real sockets."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from deployd.console.drawing import drawing
+from deployd.console.output import WantedLines, batches, parse_wanted_lines
+from deployd.environment.shown_variables import variables_shown
+from deployd.errors import Unusable
+from deployd.project.reader import read_project
+from deployd.queries.environments import LockShape
+from deployd.settings import Settings
+from deployd.units import MEGABYTE
+from tests.doubles.api import AT, PARTS, environment, use
+from tests.doubles.trees import DictTree
+from tests.support.page import Page
+from tests.unit.console.test_console_sign_in import Client, World, client, csrf, sign_in, world
+
+__all__ = ["client", "world"]
+SHOP = "/projects/shop/environments/main-bvxea6i"
+NEXT = "/projects/shop/environments/next"
+VERA = "the-secret-of-vera"
+
+
+@pytest.fixture(autouse=True)
+def environments(world: World) -> None:
+    main = environment("shop")
+    world.queries.running = [main, replace(main, name="next", branch="next", type="development")]
+
+
+async def said(client: Client, path: str, status: int = 200) -> str:
+    answer = await client.get(path)
+    assert answer.status == status
+    return Page(await answer.text()).said
+
+
+async def press(client: Client, path: str, **fields: str) -> tuple[int, str, str]:
+    """(status, where it leads, what is said)"""
+    answer = await client.post(path, data={"csrf": await csrf(client), **fields}, allow_redirects=False)
+    return answer.status, answer.headers.get("Location", ""), Page(await answer.text()).said
+
+
+async def test_a_button_says_first_what_it_will_do(client: Client, world: World) -> None:
+    await sign_in(client)
+    revert = await said(client, f"{SHOP}/confirm?do=revert&to=1")
+    for told in ("change 3", "change 1", "the same", "stays as it is", "12.5 s", "built before", "Revert main of shop"):
+        assert told in revert
+    assert "its next push makes the environment anew" in await said(client, f"{NEXT}/confirm?do=delete")
+    assert [item for item in world.queries.asked if item[0] in ("rollback", "redeploy", "delete")] == []
+    assert (await press(client, f"{SHOP}/revert", to="1", seen="3", lock="1"))[:2] == (303, "/activities/2")
+    assert (await press(client, f"{SHOP}/redeploy", seen="3"))[:2] == (303, "/activities/3")
+    assert world.queries.asked[-2:] == [
+        ("rollback", "shop", "main-bvxea6i", 1, "dora", True, 3), ("redeploy", "shop", "main-bvxea6i", "dora", 3),
+    ]
+
+
+@pytest.mark.parametrize("query", ["", "do=x", "do=revert&to=x", "do=revert&to=-1", f"do=revert&to={'9' * 30}"])
+async def test_what_makes_no_sense_is_refused(client: Client, query: str) -> None:
+    await sign_in(client)
+    assert "cannot be" in await said(client, f"{SHOP}/confirm?{query}", 400)
+
+
+async def test_to_delete_one_types_the_name_and_production_stays(client: Client, world: World) -> None:
+    await sign_in(client)
+    assert "cannot be deleted" in await said(client, f"{SHOP}/confirm?do=delete", 409)
+    status, _, told = await press(client, f"{SHOP}/delete", branch="main", seen="3")
+    assert (status, "cannot be deleted" in told) == (409, True)
+    status, _, told = await press(client, f"{NEXT}/delete", branch="nxt", seen="3")
+    assert (status, "nothing was deleted" in told) == (400, True)
+    assert (await press(client, f"{NEXT}/delete", branch="next", seen="3"))[0] == 303
+    assert world.queries.asked[-1] == ("delete", "shop", "next", "dora", 3)
+
+
+async def test_a_lock_of_somebody_else_is_told(client: Client, world: World) -> None:
+    await sign_in(client)
+    assert (await press(client, f"{NEXT}/lock", reason="a sale"))[:2] == (303, NEXT)
+    assert world.queries.asked[-1] == ("lock", "shop", "next", "a sale", "dora")
+    locked = LockShape(who="bob", reason="<b>mine</b>", since=AT)
+    world.queries.running = [replace(item, lock=locked) for item in world.queries.running]
+    status, _, told = await press(client, f"{NEXT}/lock", reason="a sale")
+    assert (status, "Bob has locked next meanwhile: <b>mine</b>" in told) == (409, True)
+    assert "by bob" in await said(client, f"{NEXT}/confirm?do=unlock")
+    status, _, told = await press(client, f"{NEXT}/unlock", locked="2026-05-04T09:00:00+00:00")
+    assert (status, "Bob has locked next anew" in told) == (409, True)
+    assert (await press(client, f"{NEXT}/unlock", locked=AT))[:2] == (303, NEXT)
+
+
+async def test_a_cron_is_run_and_what_it_printed_is_text(client: Client, world: World) -> None:
+    await sign_in(client)
+    told = await said(client, f"{SHOP}/crons")
+    assert "gone <b>wrong</b>" in told
+    assert "exit code 3, wanted by ada" in told
+    assert (await press(client, f"{SHOP}/crons/run", app="app", cron="tidy"))[:2] == (303, f"{SHOP}/crons")
+    assert world.queries.asked[-1] == ("run cron", "shop", "main-bvxea6i", "app", "tidy", "dora")
+
+
+async def test_a_viewer_sees_no_buttons_and_presses_none(client: Client, world: World) -> None:
+    await sign_in(client, VERA)
+    page = await said(client, SHOP)
+    assert "Redeploy" not in page
+    assert "Revert" not in page
+    assert "Run tidy now" not in await said(client, f"{SHOP}/crons")
+    assert "needs a contributor" in await said(client, f"{SHOP}/confirm?do=redeploy", 403)
+    for form in ("redeploy", "revert", "lock", "unlock", "delete", "crons/run"):
+        status, _, told = await press(client, f"{SHOP}/{form}", seen="3", to="1", branch="main", app="app", cron="tidy")
+        assert (status, "needs a contributor" in told) == (403, True), form
+    assert world.queries.asked == []
+
+
+def test_parts_are_drawn_from_routes_to_services() -> None:
+    picture = drawing(PARTS, [
+        use("app", memory_bytes=50 * MEGABYTE, memory_limit_bytes=100 * MEGABYTE), use("app", kind="web"),
+        use("db", kind="service", containers=0, disk_bytes=5_000_000),
+    ])
+    shown = {item.id: item for item in picture.items}
+    assert shown["route:https://shop.test/"].to == (("web:app", ""),)
+    assert shown["web:app"].to == (("app:app", ""),)
+    assert shown["app:app"].to == (("service:db", "database"), ("mount:app:var", ""))
+    assert (shown["service:db"].state, shown["worker:app--mailer"].state, shown["app:app"].state) == (
+        "away", "away", "runs")
+    app = next(box for box in picture.boxes if box.item.id == "app:app")
+    assert (app.share, app.below) == (0.5, "php:8.4 · 50 MB")
+    assert len(picture.lines) == 4
+    columns = [{box.x for box in picture.boxes if box.item.column == column} for column in range(4)]
+    assert all(len(found) == 1 for found in columns)
+
+
+def test_what_may_be_a_secret_is_a_name_only() -> None:
+    app = ("name: app\ntype: 'php:8.4'\nvariables: {env: {OWN: '1', MAIL_PASSWORD: x, PLAIN: 'a://b:c@d/'}}\n"
+           "web: {locations: {/: {root: web}}}\n")
+    config = read_project(DictTree({".platform.app.yaml": app})).config
+    assert config is not None
+    settings = Settings.model_validate({"projects": {"shop": {
+        "variables": {"env:level": "p", "env:pin": {"value": "1234", "sensitive": True}, "php:memory_limit": "1G"},
+        "environments": {"main": {"variables": {"env:level": "e"}}},
+    }}})
+    found = {item.name: (item.of, item.value)
+             for item in variables_shown(config.applications[0], settings.projects["shop"], "main", "PLATFORM_")}
+    assert found["OWN"] == ("application", "1")
+    assert found["LEVEL"] == ("environment", "e")
+    assert found["php:memory_limit"] == ("project", "1G")
+    assert found["PLATFORM_BRANCH"] == ("platform", "main")
+    hidden = ("PIN", "MAIL_PASSWORD", "PLAIN", "PLATFORM_RELATIONSHIPS", "PLATFORM_PROJECT_ENTROPY")
+    assert [found[name][1] for name in hidden] == [None] * 5
+
+
+def test_followed_lines_are_told_in_batches_with_the_place_of_the_last_looked_at() -> None:
+    printed = b"".join(json.dumps(_line(number)).encode() + b"\n" for number in range(1001))
+    found = batches(printed, WantedLines(text="7"))
+    assert [last for _, last in found] == [_line(number)["time"] for number in (499, 999, 1000)]
+    assert all("7" in line["text"] for lines, _ in found for line in lines)
+    assert found[2][0] == []
+
+
+@pytest.mark.parametrize("of", ["db", "x:db", "service:", f"app:{'a' * 400}"])
+def test_whose_lines_are_wanted_is_checked(of: str) -> None:
+    with pytest.raises(Unusable, match="of cannot be"):
+        parse_wanted_lines({"of": of})
+    assert parse_wanted_lines({"of": "worker:shop--mailer"}).sources.worker == "shop--mailer"
+
+
+def _line(number: int) -> dict[str, Any]:
+    return {"time": f"2026-05-04T10:00:00.{number:09}Z", "kind": "app", "name": "app", "text": f"line {number}"}
