@@ -28,9 +28,9 @@ def make_cookie() -> str:
     return secrets.token_urlsafe(COOKIE_BYTES)
 
 
-def cookie_of(cookies: Mapping[str, str]) -> str:
+def cookie_of(cookies: Mapping[str, str], *, only_secure: bool = False) -> str:
     """The one that a browser sent; empty when there is none, or something that is none of ours."""
-    found = cookies.get(SECURE_COOKIE) or cookies.get(COOKIE) or ""
+    found = cookies.get(SECURE_COOKIE) or (not only_secure and cookies.get(COOKIE)) or ""
     return found if FORM.fullmatch(found) else ""
 
 

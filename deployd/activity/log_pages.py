@@ -1,17 +1,23 @@
 """A log that is read in pieces: its end, from a line on, or where something stands in it. Blocking.
 
 A whole log has 20 MB at most (`log.py`), and is looked through in some tens of milliseconds; only the lines that are
-wanted are read as JSON.
+wanted are read as JSON. What is handed on is bounded by bytes too: a program may write lines of 16,000 characters, and
+a page of them is several times as large.
 """
 
 from __future__ import annotations
 
 import json
+from collections import deque
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from deployd.activity.line import Line, parse_line, render_line
 
+MOST_BYTES = 2_000_000
+"""Of lines that stand together."""
+PIECE_BYTES = 200_000
 PHASE_MARK = b'"kind": "phase"'
 
 
@@ -46,9 +52,13 @@ def read_page(file: Path, most: int, *, start: int | None = None) -> LogPage:
     Args:
         start: Number of the first line; None: the last lines of the log.
     """
-    raw = _raw_lines(file)
-    first = max(0, len(raw) - most) if start is None else _place_of(raw, start)
-    chosen = raw[first:first + most]
+    raw = list(_raw_lines(file))
+    if start is None:
+        first = len(raw) - _how_many(reversed(raw), most)
+        chosen = raw[first:]
+    else:
+        first = _place_of(raw, start)
+        chosen = raw[first:first + _how_many(raw[first:first + most], most)]
     phases = [line for text in raw if PHASE_MARK in text and (line := parse_line(text)) and line.kind == "phase"]
     return LogPage(
         tuple(line for text in chosen if (line := parse_line(text)) is not None), first,
@@ -60,28 +70,59 @@ def find_lines(file: Path, text: str, most: int) -> tuple[list[Line], int]:
     """(the last lines in which it stands, how many there are in all); upper and lower case are the same."""
     wanted = text.casefold()
     needle = json.dumps(wanted, ensure_ascii=False)[1:-1].encode("utf-8", "replace")
-    candidates = [raw for raw in _raw_lines(file) if needle in raw.decode("utf-8", "replace").casefold().encode()]
-    found = [line for raw in candidates if (line := parse_line(raw)) and _stands_in(line, wanted)]
-    return found[-most:], len(found)
+    found: deque[tuple[Line, int]] = deque()
+    count = size = 0
+    for raw in _raw_lines(file):
+        if needle not in raw.decode("utf-8", "replace").casefold().encode():
+            continue
+        line = parse_line(raw)
+        if line is None or not _stands_in(line, wanted):
+            continue
+        found.append((line, len(raw)))
+        count, size = count + 1, size + len(raw)
+        while len(found) > most or (size > MOST_BYTES and len(found) > 1):
+            size -= found.popleft()[1]
+    return [line for line, _ in found], count
 
 
-def plain_lines(file: Path) -> bytes:
-    """The whole log as plain text, as `deployd log` shows it."""
-    lines = (line for raw in _raw_lines(file) if (line := parse_line(raw)) is not None)
-    return "".join(f"{text}\n" for line in lines for text in render_line(line)).encode("utf-8", "replace")
+def plain_pieces(file: Path) -> Iterator[bytes]:
+    """The whole log as plain text, as `deployd log` shows it, some of it at a time."""
+    piece = bytearray()
+    for raw in _raw_lines(file):
+        if line := parse_line(raw):
+            piece += "".join(f"{text}\n" for text in render_line(line)).encode("utf-8", "replace")
+        if len(piece) >= PIECE_BYTES:
+            yield bytes(piece)
+            piece.clear()
+    if piece:
+        yield bytes(piece)
 
 
 def _stands_in(line: Line, wanted: str) -> bool:
     return any(wanted in text.casefold() for text in (line.text, line.where, line.app, *line.more))
 
 
-def _raw_lines(file: Path) -> list[bytes]:
+def _raw_lines(file: Path) -> Iterator[bytes]:
     """Whole lines; what is written at this moment is left out."""
     try:
-        *whole, _ = file.read_bytes().split(b"\n")
+        opened = file.open("rb")
     except FileNotFoundError:
-        return []
-    return [raw for raw in whole if raw]
+        return
+    with opened:
+        for raw in opened:
+            if raw.endswith(b"\n") and raw != b"\n":
+                yield raw[:-1]
+
+
+def _how_many(raw: Iterable[bytes], most: int) -> int:
+    """How many of the first ones may stand together: one at least, when there is one."""
+    count = size = 0
+    for text in raw:
+        size += len(text)
+        if count == most or (count and size > MOST_BYTES):
+            break
+        count += 1
+    return count
 
 
 def _place_of(raw: list[bytes], number: int) -> int:

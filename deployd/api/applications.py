@@ -72,6 +72,7 @@ def _application(
     by: str = "api",
 ) -> web.Application:
     app = web.Application(middlewares=middlewares, client_max_size=LARGEST_BODY_BYTES)
+    app.on_response_prepare.append(_keep_from_others)
     document = openapi(ROUTES, __version__)
     guard = _Guard(api, callers, RequestLimit(streams), by)
 
@@ -83,6 +84,12 @@ def _application(
     ])
     app.add_routes([web.get("/api/v1/openapi.json", describe), *more])
     return app
+
+
+async def _keep_from_others(_: web.Request, response: web.StreamResponse) -> None:
+    """Browsers ask too, with the cookie of a session: nothing is kept after its end, nor taken for what it is not."""
+    response.headers.setdefault("Cache-Control", "no-store")
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,7 +71,8 @@ class Sessions:
         cookie, now = make_cookie(), self._clock.now()
         made = Session(
             id=session_id(cookie), token=token.name, proof=proof_of(cookie, token.secret.get_secret_value()),
-            began=now, seen=now, ends=now + LIFETIME, address=address, agent=agent[:LONGEST_AGENT],
+            began=now, seen=now, ends=now + LIFETIME, address=address,
+            agent=agent[:LONGEST_AGENT].encode(errors="replace").decode(),
         )
         gone = self._too_many(token.name)
 
@@ -88,18 +89,23 @@ class Sessions:
         log.info("signed_in", token=token.name, address=address)
         return cookie, made
 
-    def caller(self, cookie: str) -> Caller | None:
+    def caller(self, cookie: str, *, is_use: bool = True) -> Caller | None:
         """Who signed in with this browser; None: nobody, or not any more."""
-        session = self.find(cookie)
+        session = self.find(cookie, is_use=is_use)
         token = self._tokens.get(session.token) if session else None
         return Caller(token.name, token.role, token.projects) if token else None
 
-    def find(self, cookie: str) -> Session | None:
-        """The session of a cookie, as long as it counts."""
+    def find(self, cookie: str, *, is_use: bool = True) -> Session | None:
+        """The session of a cookie, as long as it counts.
+
+        Args:
+            is_use: False for a page that was left open: it keeps no session alive.
+        """
         session = self._known.get(session_id(cookie)) if cookie else None
         if session is None or not self._counts(session, cookie):
             return None
-        self._used.add(session.id)
+        if is_use:
+            self._used.add(session.id)
         return session
 
     def of(self, token: str) -> list[Session]:

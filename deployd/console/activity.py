@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -159,10 +159,10 @@ def shown_line(line: Line) -> dict[str, Any]:
     }
 
 
-async def raw_log(asked: Asked) -> bytes:
+async def raw_log(asked: Asked) -> AsyncGenerator[bytes]:
     """The whole log as plain text."""
     found = await asked.activity()
-    return await asked.queries.logs.plain(found.id)
+    return asked.queries.logs.plain(found.id)
 
 
 async def cancel(asked: Asked, _: Mapping[str, str]) -> str:

@@ -11,7 +11,7 @@ import json
 import secrets
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from deployd.activity.error_boundary import ErrorBoundary
@@ -55,6 +55,8 @@ class _Shown:
     """The version in which something came, went, or moved."""
     readers: int = 0
     news: asyncio.Event = field(default_factory=asyncio.Event)
+    rendered: dict[str, Event] = field(default_factory=dict)
+    """Of the parts as they are, those that somebody was told: hundreds of readers cost one rendering."""
 
     async def look_again(self) -> None:
         parts = await self.look()
@@ -67,11 +69,18 @@ class _Shown:
             self.order_changed_at = self.version
         self.changed_at = {name: self.version if name in new else self.changed_at[name] for name in parts}
         self.parts = parts
+        self.rendered = {name: event for name, event in self.rendered.items() if name in parts and name not in new}
         news, self.news = self.news, asyncio.Event()
         news.set()
 
     def changed_since(self, version: int) -> list[str]:
         return [name for name, at in self.changed_at.items() if at > version]
+
+    def event(self, name: str) -> Event:
+        """A part as it is now."""
+        if name not in self.rendered:
+            self.rendered[name] = self.parts[name].event(name)
+        return self.rendered[name]
 
 
 class Board:
@@ -99,7 +108,7 @@ class Board:
             key: Of what is the same for several readers.
         """
         shown = self._shown.setdefault(key, _Shown(look))
-        if not shown.readers:   # nobody looks: it may have changed
+        if not shown.readers or not shown.version:   # nobody looks, or nobody has: after a start browsers come first
             shown.look = look
             await shown.look_again()
         return self._place(shown), shown.parts
@@ -116,9 +125,10 @@ class Board:
                     yield Event("reload", "", self._place(shown))
                 elif known < shown.version:
                     place, changed, known = self._place(shown), shown.changed_since(known), shown.version
-                    parts = shown.parts
-                    for name in changed:
-                        yield parts[name].event(name, place if name == changed[-1] else "")
+                    events = [shown.event(name) for name in changed]
+                    for event in events[:-1]:
+                        yield event
+                    yield replace(events[-1], id=place)
                 elif not await _within(shown.news, SILENCE_SECONDS):
                     yield None
         finally:
@@ -136,7 +146,7 @@ class Board:
         shown.readers += 1
         try:
             yield lambda known: (
-                shown.version, [shown.parts[name].event(name) for name in shown.changed_since(known)],
+                shown.version, [shown.event(name) for name in shown.changed_since(known)],
             )
         finally:
             shown.readers -= 1

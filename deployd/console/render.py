@@ -73,7 +73,7 @@ def _templates() -> jinja2.Environment:
         "site": site, "megabytes": megabytes, "length_of_time": length_of_time,
     }
     # A new look has a new address, so browsers may keep the file for ever.
-    made.globals |= {name.replace(".", "_"): f"/console/{name}?{_digest(name)}" for name in FILES}
+    made.globals |= {name.replace(".", "_"): f"/console/{name}?{digest(name)}" for name in FILES}
     made.globals |= {"version": __version__, "part": _part, "Action": Action, "may": may}
     return made
 
@@ -83,7 +83,9 @@ def _part(name: str, part: Any) -> Markup:
     return Markup(render_part(name, part.macro, part.values))
 
 
-def _digest(name: str) -> str:
+@cache
+def digest(name: str) -> str:
+    """Of a file; it stands in the file's address."""
     return hashlib.sha256(read_file(name)).hexdigest()[:12]
 
 

@@ -8,15 +8,16 @@ does nothing twice. Programs use the API.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 from aiohttp import web
 
 from deployd.access.actions import Action, refuse_unless_may
 from deployd.access.caller import Caller
 from deployd.access.concurrency import RequestLimit, RequestQueue
-from deployd.access.cookies import COOKIE, SECURE_COOKIE, cookie_of, is_csrf_word
+from deployd.access.cookies import COOKIE, SECURE_COOKIE, is_csrf_word
 from deployd.access.errors import Forbidden, NotFound, Unauthorized
 from deployd.commands.audit import Doing, action_of
 from deployd.commands.commands import Commands
@@ -32,14 +33,15 @@ from deployd.console.live import Board
 from deployd.console.mails import mails
 from deployd.console.output import follow_output, output
 from deployd.console.overview import follow_overview, overview
-from deployd.console.render import FILES, read_file, render
+from deployd.console.render import FILES, digest, read_file, render
 from deployd.console.sessions import end_session, sessions
 from deployd.errors import DeployError
-from deployd.http.callers import Callers
+from deployd.http.callers import Callers, is_secure, session_cookie
 from deployd.http.door import Door
 from deployd.http.errors import headers_of, status_of, with_errors_told
 from deployd.http.event_stream import Streams
 from deployd.http.failed_sign_ins import source_of
+from deployd.http.slow_readers import in_time, send
 from deployd.queries.queries import Queries
 
 ENVIRONMENT = "/projects/{project}/environments/{environment}"
@@ -84,7 +86,7 @@ STREAMS_OF_ONE = 600
 """Pages that the browsers of one token may have open: a team has one token, sometimes."""
 AT_ONCE, AT_ONCE_OF_ONE = 4, 2
 """Pages that are made at the same time. One may have looked at thousands of requests, and is made in a thread."""
-LARGEST_FORM_BYTES = 100_000
+LARGEST_FORM_BYTES, MOST_FIELDS = 100_000, 1000
 FORM_TYPE = "application/x-www-form-urlencoded"
 SAFE = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; "
@@ -92,11 +94,13 @@ SAFE = {
     "Referrer-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
     "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
 }
 FOR_NOBODY_ELSE = {**SAFE, "Cache-Control": "no-store"}
 FOR_EVER = {**SAFE, "Cache-Control": "public, max-age=31536000, immutable"}
 SIGN_IN, SIGN_OUT = "/sign-in", "/sign-out"
 FIELDS: web.RequestKey[dict[str, str]] = web.RequestKey("fields", dict)
+LONGEST_PLACE = 2000
 NOT_HARMLESS = frozenset({"csrf", "token"})
 """Fields that are never put into an address."""
 
@@ -139,11 +143,12 @@ class _Guard:
     queue: RequestQueue
 
     def before_page(self, page: Page) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-        async def answer(request: web.Request) -> web.Response:
+        async def answer(request: web.Request) -> web.StreamResponse:
             asked = self._asked(request)
             with self.limit.take(asked.caller.name):
                 async with self.queue.take(asked.caller.name):
-                    return _html(await page(asked))
+                    made = _html(await page(asked))
+                return await send(request, made)
 
         return self._with_errors_told(answer)
 
@@ -151,7 +156,8 @@ class _Guard:
         async def answer(request: web.Request) -> web.StreamResponse:
             asked = self._asked(request)
             with self.open_pages.take(asked.caller.name):
-                return await self.console.streams.answer(request, await follow(asked))
+                events = self.console.callers.while_known(request, await follow(asked))
+                return await self.console.streams.answer(request, events)
 
         return self._with_errors_told(answer)
 
@@ -168,13 +174,21 @@ class _Guard:
         return self._with_errors_told(answer)
 
     async def raw_log(self, request: web.Request) -> web.StreamResponse:
-        async def answer(request: web.Request) -> web.Response:
+        async def answer(request: web.Request) -> web.StreamResponse:
             asked = self._asked(request)
-            async with self.queue.take(asked.caller.name):
-                text = await raw_log(asked)
-            return web.Response(body=text, content_type="text/plain", charset="utf-8", headers={
-                **FOR_NOBODY_ELSE, "Content-Disposition": f'attachment; filename="activity-{asked.names["id"]}.txt"',
-            })
+            with self.limit.take(asked.caller.name):
+                async with aclosing(await raw_log(asked)) as pieces:
+                    made = web.StreamResponse(headers={
+                        **FOR_NOBODY_ELSE, "Content-Type": "text/plain; charset=utf-8",
+                        "Content-Disposition": f'attachment; filename="activity-{int(asked.names["id"])}.txt"',
+                    })
+                    await made.prepare(request)
+                    async for piece in pieces:
+                        if request.method == "HEAD":   # it would be taken for the next answer
+                            break
+                        async with in_time(request):
+                            await made.write(piece)
+                    return await send(request, made)
 
         return await with_errors_told(request, answer, self._teller(request))
 
@@ -195,7 +209,7 @@ class _Guard:
             except Unauthorized as error:
                 return _html(_sign_in_page(place, error), status_of(error))
             response = web.HTTPSeeOther(place, headers=FOR_NOBODY_ELSE)
-            secure = _is_secure(request)
+            secure = is_secure(request)
             response.set_cookie(
                 SECURE_COOKIE if secure else COOKIE, cookie, httponly=True, samesite="Lax", secure=secure, path="/",
                 max_age=int((session.ends - session.began).total_seconds()),
@@ -206,7 +220,7 @@ class _Guard:
 
     async def sign_out(self, request: web.Request) -> web.StreamResponse:
         async def answer(request: web.Request) -> web.Response:
-            cookie = cookie_of(request.cookies)
+            cookie = session_cookie(request)
             sessions = self.console.callers.sessions
             session = sessions.find(cookie) if sessions is not None else None
             if session is not None and is_csrf_word(cookie, (await _fields(request)).get("csrf", "")):
@@ -228,7 +242,7 @@ class _Guard:
         if caller is None:
             raise Unauthorized("this page needs a token")
         refuse_unless_may(caller, Action.SEE)
-        cookie = "" if "Authorization" in request.headers else cookie_of(request.cookies)
+        cookie = "" if "Authorization" in request.headers else session_cookie(request)
         return Asked(
             caller, self.console.queries, self.console.commands, self.console.board, request.path, request.match_info,
             request.query, cookie, request.headers.get("Last-Event-ID", ""),
@@ -290,12 +304,17 @@ def _sign_in_page(place: str, error: DeployError | None = None) -> str:
 
 
 async def _fields(request: web.Request) -> dict[str, str]:
-    """What a form says; files and doubled fields are none."""
-    if (request.content_length or 0) > LARGEST_FORM_BYTES or request.content_type != FORM_TYPE:
+    """What a form says; files are none. It is read here, before anybody is known: aiohttp would take a body without a
+    length as large as a push, and decode it by whatever codec of Python its type names."""
+    if request.content_type != FORM_TYPE:
         return {}
-    fields = {name: value for name, value in (await request.post()).items() if isinstance(value, str)}
-    request[FIELDS] = fields
-    return fields
+    body = bytearray()
+    while len(body) <= LARGEST_FORM_BYTES and (more := await request.content.readany()):
+        body += more
+    if len(body) > LARGEST_FORM_BYTES or body.count(b"&") >= MOST_FIELDS:
+        return {}
+    request[FIELDS] = dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
+    return request[FIELDS]
 
 
 def _back(request: web.Request) -> str:
@@ -312,12 +331,7 @@ def _back(request: web.Request) -> str:
 def _local(path: str) -> str:
     """A path of ours, whatever was asked for: nobody is led elsewhere."""
     is_ours = path.startswith("/") and not path.startswith("//") and "\\" not in path and path.isprintable()
-    return path if is_ours and not path.startswith((SIGN_IN, SIGN_OUT)) else "/"
-
-
-def _is_secure(request: web.Request) -> bool:
-    """Whether the browser came over TLS; a proxy before us may have taken that off."""
-    return request.secure or request.headers.get("X-Forwarded-Proto", "").lower() == "https"
+    return path if is_ours and len(path) <= LONGEST_PLACE and not path.startswith((SIGN_IN, SIGN_OUT)) else "/"
 
 
 def _source(request: web.Request) -> str:
@@ -333,8 +347,10 @@ def _html(text: str, status: int = 200, headers: dict[str, str] | None = None) -
 
 
 def _file(name: str) -> Callable[[web.Request], Awaitable[web.Response]]:
-    async def handle(_: web.Request) -> web.Response:
-        return web.Response(body=read_file(name), content_type=FILES[name], charset="utf-8", headers=FOR_EVER)
+    async def handle(request: web.Request) -> web.Response:
+        # A page of another deployd asks for another look: what it gets now must not be kept under that name.
+        headers = FOR_EVER if request.query_string == digest(name) else FOR_NOBODY_ELSE
+        return web.Response(body=read_file(name), content_type=FILES[name], charset="utf-8", headers=headers)
 
     return handle
 

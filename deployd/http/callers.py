@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import aclosing
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -11,8 +12,23 @@ from deployd.access.cookies import cookie_of, is_csrf_word
 from deployd.access.errors import Forbidden
 from deployd.access.tokens import FindCaller
 from deployd.commands.sessions import Sessions
+from deployd.http.event_stream import Events
 
 CSRF_HEADER = "X-CSRF-Token"
+
+
+def is_secure(request: web.Request) -> bool:
+    """Whether the browser came over TLS; a proxy before us may have taken that off."""
+    return request.secure or request.headers.get("X-Forwarded-Proto", "").lower() == "https"
+
+
+def session_cookie(request: web.Request) -> str:
+    """The cookie of a session, empty when there is none.
+
+    Over TLS only the one that nobody else can set: any host below the same domain, an application's as well, may set
+    the other, and have somebody work in a session that is not theirs.
+    """
+    return cookie_of(request.cookies, only_secure=is_secure(request))
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +37,21 @@ class Callers:
     sessions: Sessions | None = None
     """None: nobody can sign in here."""
 
-    def of(self, request: web.Request) -> Caller | None:
+    def of(self, request: web.Request, *, is_use: bool = True) -> Caller | None:
         """A header counts first: whoever sends one means it, also when it is wrong."""
         authorization = request.headers.get("Authorization")
         if authorization is not None or self.sessions is None:
             return self.by_header(authorization)
-        return self.sessions.caller(cookie_of(request.cookies))
+        return self.sessions.caller(session_cookie(request), is_use=is_use)
+
+    async def while_known(self, request: web.Request, events: Events) -> Events:
+        """Events for as long as whoever asked is known: a session that was ended ends what its pages are told."""
+        caller = self.of(request)
+        async with aclosing(events) as found:
+            async for event in found:
+                if self.of(request, is_use=False) != caller:
+                    return
+                yield event
 
     def refuse_remembered(self, request: web.Request) -> None:
         """What a browser sends along by itself is good for reading; a page of ours has a word that proves it is ours.
@@ -40,7 +65,7 @@ class Callers:
                 "a token that is sent as a password (Basic) is good for reading only",
                 hint="send it as `Authorization: Bearer …`",
             )
-        cookie = "" if authorization else cookie_of(request.cookies)
+        cookie = "" if authorization else session_cookie(request)
         if cookie and not is_csrf_word(cookie, request.headers.get(CSRF_HEADER, "")):
             raise Forbidden(
                 "a browser's session is good for reading only here", where=CSRF_HEADER,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncGenerator
 
 from deployd.activity.follower import Follower
 from deployd.activity.line import Line
 from deployd.activity.log import Logs
-from deployd.activity.log_pages import LogPage, find_lines, plain_lines, read_page
+from deployd.activity.log_pages import LogPage, find_lines, plain_pieces, read_page
 from deployd.ids import ActivityId
 
 
@@ -23,9 +24,11 @@ class LogQueries:
         """(the last lines in which a text stands, how many there are in all)"""
         return await asyncio.to_thread(find_lines, self._logs.path(ActivityId(number)), text, most)
 
-    async def plain(self, number: int) -> bytes:
-        """The whole as text."""
-        return await asyncio.to_thread(plain_lines, self._logs.path(ActivityId(number)))
+    async def plain(self, number: int) -> AsyncGenerator[bytes]:
+        """The whole as text, as fast as somebody takes it."""
+        pieces = plain_pieces(self._logs.path(ActivityId(number)))
+        while piece := await asyncio.to_thread(next, pieces, b""):
+            yield piece
 
     def follow(self, number: int, after: int) -> Follower:
         """Its lines behind the one of this number, and those that come."""

@@ -46,9 +46,19 @@ function put(part) {
   ;[...made.querySelectorAll(focused.tagName)].find(same)?.focus({ preventScroll: true })
 }
 
-// Loads the page again without leaving it: what was typed and where one looks stays.
+// Loads the page again without leaving it: what was typed and where one looks stays. Hundreds of browsers may be told to
+// at the same moment: they come one after the other, and who is too many comes again.
+let loading = false, again = false
 async function loadAgain() {
-  const answer = await fetch(location.href, { headers: { Accept: "text/html" }, credentials: "same-origin" })
+  if (loading) { again = true; return }
+  loading = true
+  let answer
+  do {
+    again = false
+    await new Promise(done => setTimeout(done, Math.random() * 2 * SECOND))
+    answer = await fetch(location.href, { headers: { Accept: "text/html" }, credentials: "same-origin" }).catch(() => null)
+  } while (again || !answer || answer.status === 429 || answer.status === 503)
+  loading = false
   if (!answer.ok) return location.reload()
   const made = new DOMParser().parseFromString(await answer.text(), "text/html")
   const field = document.activeElement?.id, main = made.querySelector("main")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 
 import pytest
 
 from deployd.activity.line import Line, write_line
-from deployd.activity.log_pages import PhaseStart, find_lines, plain_lines, read_page
+from deployd.activity.log_pages import PhaseStart, find_lines, plain_pieces, read_page
 
 
 def log(folder: Path, *lines: Line) -> Path:
@@ -72,4 +73,28 @@ def test_texts_are_found_in_any_case_and_wherever_they_stand(tmp_path: Path) -> 
 
 
 def test_a_log_can_be_had_as_plain_text(file: Path) -> None:
-    assert plain_lines(file).decode().splitlines()[1:4] == ["    │ line 2", "▸ build", "    │ line 4"]
+    assert b"".join(plain_pieces(file)).decode().splitlines()[1:4] == ["    │ line 2", "▸ build", "    │ line 4"]
+
+
+def test_of_lines_as_long_as_they_may_be_a_page_has_fewer(tmp_path: Path) -> None:
+    file = log(tmp_path, *(line(number, "<" * 16_000) for number in range(1, 401)))
+    page = read_page(file, 1000)
+    assert (page.last, page.after) == (400, 0)
+    assert 100 < len(page.lines) == 400 - page.before < 130
+    page = read_page(file, 1000, start=11)
+    assert (page.lines[0].number, page.before) == (11, 10)
+    assert 100 < len(page.lines) == 390 - page.after < 130
+    found, count = find_lines(file, "<", 500)
+    assert (found[-1].number, count) == (400, 400)
+    assert 100 < len(found) < 130
+
+
+def test_a_large_log_is_looked_through_without_being_held(tmp_path: Path) -> None:
+    file = log(tmp_path, *(line(number, f"line {number}") for number in range(1, 50_001)))
+    tracemalloc.start()
+    try:
+        assert find_lines(file, "line", 500)[1] == 50_000
+        assert sum(map(len, plain_pieces(file))) > 500_000
+        assert tracemalloc.get_traced_memory()[1] < 2_000_000
+    finally:
+        tracemalloc.stop()

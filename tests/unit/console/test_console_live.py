@@ -131,3 +131,31 @@ async def test_a_look_that_fails_ends_nobodys_page() -> None:
             assert await anext(events) is None
             page.reasons = {**broken, "one": ("well",)}
             assert shown(await next_event(events))[0] == "one"
+
+
+async def test_a_page_that_is_followed_before_anybody_looked_has_its_parts() -> None:
+    page, shared = Page(), Board(ErrorBoundary("console"))   # nobody looks by himself yet: the daemon has just started
+    async with aclosing(shared.follow("page", page.look, "of.1")) as events:
+        assert (await next_event(events)).name == "reload"
+        _, parts = await shared.now("page", page.look)
+        assert list(parts) == ["one", "two"]
+
+
+async def test_what_changed_is_rendered_once_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    page, rendered = Page(), list[str]()
+
+    def render(name: str, macro: str, values: object) -> str:
+        rendered.append(name)
+        return f"{name} {values}"
+
+    monkeypatch.setattr(live, "render_part", render)
+    async with board() as shared:
+        place, _ = await shared.now("page", page.look)
+        streams = [shared.follow("page", page.look, place) for _ in range(50)]
+        for text in ("x", "y"):
+            page.reasons["one"] = (text,)
+            told = [shown(await next_event(stream)) for stream in streams]
+            assert {html for _, html in told} == {f"one {{'reasons': ('{text}',)}}"}
+        assert rendered == ["one", "one"]
+        for stream in streams:
+            await stream.aclose()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
+import time
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import reduce
 from pathlib import Path
@@ -12,7 +15,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from aiohttp import CookieJar, FormData, web
+from aiohttp import ClientError, CookieJar, FormData, web
 from aiohttp.test_utils import TestClient, TestServer
 from structlog.testing import capture_logs
 
@@ -22,8 +25,10 @@ from deployd.api.applications import Public, public_application
 from deployd.commands.audit import AuditCommands
 from deployd.commands.commands import Commands
 from deployd.commands.sessions import Sessions
+from deployd.console import live
 from deployd.console.live import Board
-from deployd.console.routes import FORMS, Console, console_routes
+from deployd.console.routes import FORM_TYPE, FORMS, Console, console_routes
+from deployd.http import slow_readers
 from deployd.http.callers import Callers
 from deployd.http.door import Door
 from deployd.http.event_stream import Streams
@@ -108,7 +113,7 @@ async def test_behind_tls_the_cookie_is_for_tls_and_this_host_alone(client: Clie
 
 @pytest.mark.parametrize("place", [
     "https://evil.test/", "//evil.test", "/\\evil.test", "\\\\evil.test", "javascript:alert(1)", "", "evil", "/a\nb",
-    "/sign-out", "/sign-in?next=//evil.test",
+    "/sign-out", "/sign-in?next=//evil.test", "/" + "a" * 3000,
 ])
 async def test_nobody_is_led_elsewhere(client: Client, place: str) -> None:
     assert (await sign_in(client, path=place)).headers["Location"] == "/"
@@ -249,3 +254,99 @@ async def test_the_events_of_a_page_are_for_who_may_see_it(client: Client) -> No
         told = await answer.content.readuntil(b"data: \n\n")
     assert b"event: reload" in told
     assert json.dumps(dict(answer.headers)).count("no-store") == 1
+
+
+@pytest.mark.parametrize("charset", ["punycode", "utf-16", "there-is-none", "unicode_escape"])
+async def test_a_form_is_read_as_utf_8_whatever_its_type_says(client: Client, charset: str) -> None:
+    headers = {"Content-Type": f"application/x-www-form-urlencoded; charset={charset}"}
+    began = time.monotonic()
+    answer = await client.post("/sign-in", data=b"token=x&b-" + b"9" * 90_000, headers=headers)
+    assert (answer.status, time.monotonic() - began < 1.0) == (401, True)
+    right = b"\xff=\xff&token=" + DORA.encode()
+    answer = await client.post("/sign-in", data=right, headers=headers, allow_redirects=False)
+    assert answer.status == 303
+
+
+async def test_of_a_form_without_a_length_no_more_is_read_than_of_one_with_it(client: Client) -> None:
+    sent = 0
+
+    async def endless() -> AsyncIterator[bytes]:
+        nonlocal sent
+        yield b"token="
+        while sent < 30_000_000:
+            sent += 100_000
+            yield b"x" * 100_000
+
+    with suppress(ClientError):
+        answer = await client.post("/sign-in", data=endless(), headers={"Content-Type": FORM_TYPE})
+        assert answer.status == 401
+    assert sent < 20_000_000
+
+
+async def test_a_browser_whose_name_is_no_unicode_signs_in_too(client: Client, world: World) -> None:
+    reader, writer = await asyncio.open_connection(client.host, client.port)
+    body = f"token={DORA}".encode()
+    kind = f"Content-Type: {FORM_TYPE}\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    writer.write(b"POST /sign-in HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: a\xff\r\n" + kind + body)
+    assert b" 303 " in await reader.readline()
+    writer.close()
+    assert world.sessions.of("dora")[0].agent == "a?"
+
+
+async def test_a_whole_log_is_taken_as_fast_as_it_is_read(
+    client: Client, world: World, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(slow_readers, "MOST_SECONDS", 0.5)
+    made, closed = 0, asyncio.Event()
+
+    async def plain(_: int) -> AsyncIterator[bytes]:
+        nonlocal made
+        try:
+            while made < 200:
+                made += 1
+                yield b"x" * 1_000_000
+        finally:
+            closed.set()
+
+    world.console.queries.logs.plain = plain   # type: ignore[method-assign, assignment]
+    await sign_in(client)
+    answer = await client.get("/activities/7/log.txt")
+    assert (answer.status, answer.content_type) == (200, "text/plain")
+    assert "activity-7.txt" in answer.headers["Content-Disposition"]
+    await asyncio.wait_for(closed.wait(), 5)
+    assert made < 50
+    answer.close()
+
+
+async def test_a_session_that_was_ended_ends_what_its_pages_are_told(
+    client: Client, world: World, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(live, "SILENCE_SECONDS", 0.05)
+    await sign_in(client)
+    async with client.get("/events?from=x") as answer:
+        await answer.content.readuntil(b"still here")
+        [session] = world.sessions.of("dora")
+        await world.sessions.end(session.id, "dora")
+        await asyncio.wait_for(answer.content.read(), 5)
+
+
+async def test_behind_tls_a_cookie_that_anybody_may_set_is_none(client: Client, world: World) -> None:
+    cookie, _ = await world.sessions.sign_in(VERA, "192.0.2.1", "of somebody else")
+    headers = {"Cookie": f"deployd={cookie}"}
+    assert (await client.get("/", headers=headers)).status == 200
+    assert (await client.get("/", headers={**headers, "X-Forwarded-Proto": "https"})).status == 401
+    headers = {"Cookie": f"deployd=x; __Host-deployd={cookie}", "X-Forwarded-Proto": "https"}
+    assert (await client.get("/", headers=headers)).status == 200
+
+
+async def test_what_a_session_reads_of_the_api_is_not_kept_nor_taken_for_a_page(client: Client) -> None:
+    await sign_in(client)
+    for path in ("/api/v1/projects", "/api/v1/nothing", "/nothing"):
+        headers = (await client.get(path)).headers
+        assert headers["Cache-Control"] in ("no-store", "private, no-cache"), "or only after it was asked for again"
+        assert headers["X-Content-Type-Options"] == "nosniff"
+
+
+async def test_a_look_of_another_deployd_is_not_kept_under_its_name(client: Client) -> None:
+    for query in ("", "?0123456789ab"):
+        assert (await client.get(f"/console/console.js{query}")).headers["Cache-Control"] == "no-store"

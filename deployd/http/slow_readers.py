@@ -1,0 +1,40 @@
+"""Answers to those who read slowly, or not at all: what is made for somebody is kept only so long for them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from aiohttp import web
+
+MOST_SECONDS = 60.0
+"""That a browser may take to read a page, or a piece of what is longer."""
+
+
+@asynccontextmanager
+async def in_time(request: web.Request) -> AsyncIterator[None]:
+    """A connection on which writing takes longer than `MOST_SECONDS` is cut.
+
+    Raises:
+        ConnectionError: It was, or the browser has gone.
+    """
+    try:
+        async with asyncio.timeout(MOST_SECONDS):
+            yield
+    except TimeoutError:
+        if request.transport is not None:
+            request.transport.abort()
+        raise ConnectionResetError("the reader was too slow") from None
+
+
+async def send(request: web.Request, response: web.StreamResponse) -> web.StreamResponse:
+    """Send an answer whole, here and not when everybody has forgotten it.
+
+    Raises:
+        ConnectionError: The browser has gone, or is too slow.
+    """
+    async with in_time(request):
+        await response.prepare(request)
+        await response.write_eof()
+    return response

@@ -1,0 +1,51 @@
+"""Who reads nothing does not keep what was made for them."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from deployd.http import event_stream, slow_readers
+from deployd.http.event_stream import Event, Streams
+from deployd.http.slow_readers import send
+
+
+@pytest.mark.parametrize("path", ["/page", "/events"])
+async def test_who_reads_nothing_is_cut(monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    monkeypatch.setattr(slow_readers, "MOST_SECONDS", 0.2)
+    monkeypatch.setattr(event_stream, "STALLED_SECONDS", 0.2)
+    over = asyncio.Event()
+
+    async def page(request: web.Request) -> web.StreamResponse:
+        try:
+            return await send(request, web.Response(body=b"x" * 50_000_000))
+        finally:
+            over.set()
+
+    async def events(request: web.Request) -> web.StreamResponse:
+        async def endless():   # type: ignore[no-untyped-def]
+            while True:
+                yield Event("line", "x" * 100_000)
+
+        try:
+            return await Streams().answer(request, endless())
+        finally:
+            over.set()
+
+    app = web.Application()
+    app.add_routes([web.get("/page", page), web.get("/events", events)])
+    async with TestServer(app) as server:
+        reader, writer = await asyncio.open_connection(server.host, server.port, limit=1000)
+        writer.write(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        await asyncio.wait_for(over.wait(), 5)
+        with suppress(ConnectionError):
+            async with asyncio.timeout(5):
+                while await reader.read(1_000_000):
+                    pass
+        writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
