@@ -23,7 +23,8 @@ def openapi(routes: Sequence[ApiRoute], version: str) -> dict[str, Any]:
     for route in routes:
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route)
         for shape in () if route.text else shapes_within(route.shape):
-            schemas[shape.__name__] = schema_of_shape(shape)
+            made = schema_of_shape(shape)
+            assert schemas.setdefault(shape.__name__, made) == made, f"two shapes are called {shape.__name__}"
         if route.body:
             schemas[route.body.__name__] = route.body.model_json_schema()
     schemas[ErrorShape.__name__] = schema_of_shape(ErrorShape)

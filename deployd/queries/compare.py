@@ -40,7 +40,7 @@ class Described:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ChangeShape:
+class DifferenceShape:
     """One thing that differs."""
 
     name: str
@@ -59,7 +59,7 @@ class SectionShape:
 
     of: str
     """`applications`, `services`, `routes`, `workers`, `crons`, `variables`, `images` or `slugs`."""
-    changes: tuple[ChangeShape, ...]
+    changes: tuple[DifferenceShape, ...]
     same: int
     """How many do not differ."""
 
@@ -76,17 +76,17 @@ def differences(one: Described, other: Described) -> tuple[SectionShape, ...]:
     return tuple(found)
 
 
-def _changes(before: Mapping[str, Fact], after: Mapping[str, Fact]) -> Iterator[ChangeShape]:
+def _changes(before: Mapping[str, Fact], after: Mapping[str, Fact]) -> Iterator[DifferenceShape]:
     for name in sorted(before.keys() | after.keys()):
         old, new = before.get(name), after.get(name)
         if old is None or new is None:
-            yield ChangeShape(
+            yield DifferenceShape(
                 name=name, change="added" if old is None else "removed", before=old.shown if old else "",
                 after=new.shown if new else "", why=(),
             )
         elif old != new:
             parts = sorted(old.parts.keys() | new.parts.keys())
-            yield ChangeShape(
+            yield DifferenceShape(
                 name=name, change="changed", before=old.shown, after=new.shown,
                 why=tuple(part for part in parts if old.parts.get(part) != new.parts.get(part)),
             )

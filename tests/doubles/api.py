@@ -34,7 +34,7 @@ from deployd.output.sources import OutputFilter
 from deployd.queries.activities import ActivityShape
 from deployd.queries.audit import AuditQueries, DeedShape
 from deployd.queries.certificates import CertificateShape
-from deployd.queries.compare import ChangeShape, SectionShape
+from deployd.queries.compare import DifferenceShape, SectionShape
 from deployd.queries.comparisons import CommitShape, ComparisonShape, FileChangeShape, SideShape, SlugFilesShape
 from deployd.queries.crons import CronRunShape, CronShape
 from deployd.queries.environments import EnvironmentShape, LockShape
@@ -107,9 +107,9 @@ def comparison(*, with_files: bool = False, text: str = "Mend the door") -> Comp
         live=number == 2, commit=str(number) * 40, subject=text, author="Ada",
     ) for number in (1, 2)]
     changes = {
-        "services": ChangeShape(name="db", change="changed", before="mariadb:10.6", after="mariadb:11.8", why=()),
-        "variables": ChangeShape(name="app: TOKEN", change="changed", before="", after="", why=("its value differs",)),
-        "slugs": ChangeShape(name="app", change="changed", before="aaaa", after="bbbb", why=()),
+        "services": DifferenceShape(name="db", change="changed", before="mariadb:10.6", after="mariadb:11.8", why=()),
+        "variables": DifferenceShape(name="app: TOKEN", change="changed", before="", after="", why=("its value differs",)),
+        "slugs": DifferenceShape(name="app", change="changed", before="aaaa", after="bbbb", why=()),
     }
     file = FileChangeShape(change="changed", path=f"src/{text}.php", before_bytes=1000, after_bytes=1200)
     slug = SlugFilesShape(app="app", added=0, changed=1, removed=0, grown_bytes=200, files=(file,), unread=0, why="")
@@ -313,7 +313,7 @@ class FakeQueries:
                            "journal": self.journal, "log": self.log},
             "runs": {"phase": lambda number: None, "find": self.run},
             "logs": {},
-            "audit": {"newest": self.audit.newest, "head": self.audit.head, "check": self.audit.check},
+            "audit": {"newest": self.newest_deeds if self.deeds else self.audit.newest, "head": self.audit.head, "check": self.audit.check},
             "status": {"now": self.status, "not_ready": self.not_ready},
             "host": {"now": self.host},
             "figures": {"now": self.figures},
