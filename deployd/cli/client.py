@@ -36,7 +36,7 @@ class Refused(DeployError):
 
 
 class Client:
-    """Calls of the API; answers are the JSON of `api/shapes.py`."""
+    """Calls of the API; answers are the JSON of `queries/` and `commands/`."""
 
     def __init__(self, session: aiohttp.ClientSession, where: str) -> None:
         self._session = session
