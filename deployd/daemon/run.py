@@ -87,7 +87,7 @@ def _loops(daemon: Daemon, http: Http) -> dict[str, Loop]:
         "watchdog": partial(keep_watchdog_fed, partial(_answers, daemon, http)),
         "usage": observation.usage.serve, "disks": observation.disks.serve,
         "collector": upkeep.collector.serve, "certificates": upkeep.certificates.serve,
-        "watch": upkeep.watch.serve, "firewall": resources.wall.serve, "mail": resources.mail.serve,
+        "watch": upkeep.watch.serve, "firewall": resources.firewall.serve, "mail": resources.mail.serve,
         "lost pushes": upkeep.lost_pushes.serve, "crons": upkeep.crons.serve, "answers": upkeep.answers.serve,
         "access logs": upkeep.access_logs.serve,
         "kept output": partial(
