@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple, NewType
 
 ProjectId = NewType("ProjectId", str)
@@ -31,6 +32,9 @@ class EnvironmentId(NamedTuple):
 
 ActivityId = NewType("ActivityId", int)
 """Number of an activity, unique in a daemon, growing."""
+
+OBJECT_ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+"""What ids of git's objects look like."""
 
 CommitId = NewType("CommitId", str)
 """Full object id of a commit, 40 or 64 hexadecimal digits."""

@@ -42,7 +42,7 @@ class Masker:
 
     def __init__(self, secrets: Iterable[Json] = ()) -> None:
         self._known: set[str] = set()
-        self._shelves: list[_Shelf] = [_Shelf()]
+        self._batches: list[_Batch] = [_Batch()]
         self.learn(secrets)
 
     def learn(self, secrets: Iterable[Json]) -> None:
@@ -50,9 +50,9 @@ class Masker:
         for secret in secrets:
             for form in forms_of(secret) - self._known:
                 self._known.add(form)
-                if self._shelves[-1].is_full:
-                    self._shelves.append(_Shelf())
-                self._shelves[-1].add(form)
+                if self._batches[-1].is_full:
+                    self._batches.append(_Batch())
+                self._batches[-1].add(form)
 
     def clean(self, text: str) -> str:
         """What a program wrote, as it may be shown: plain text without secrets. Colours within a secret hide it not."""
@@ -72,8 +72,8 @@ class Masker:
         ends = list(accumulate(len(text) + 1 for text in texts))
         searched = _without_halves("\n".join(texts))
         found: set[int] = set()
-        for shelf in self._shelves:
-            for begin, end in shelf.blocks_in(searched):
+        for batch in self._batches:
+            for begin, end in batch.blocks_in(searched):
                 found.update(range(bisect.bisect_right(ends, begin), bisect.bisect_right(ends, end - 1) + 1))
         return found
 
@@ -82,7 +82,7 @@ class Masker:
         if len(text) < BLOCK // 2 or not self._known:
             return text
         searched = _without_halves(text)
-        found = sorted(place for shelf in self._shelves for place in shelf.find(searched))
+        found = sorted(place for batch in self._batches for place in batch.find(searched))
         parts: list[str] = []
         kept = 0
         for begin, end in found:
@@ -94,7 +94,7 @@ class Masker:
         return "".join((*parts, text[kept:])) if parts else text
 
 
-class _Shelf:
+class _Batch:
     """Some forms, and the automaton that finds their blocks."""
 
     def __init__(self) -> None:

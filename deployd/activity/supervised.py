@@ -1,19 +1,16 @@
-"""Tasks that live as long as the daemon, and writes that must end."""
+"""Tasks that live as long as the daemon."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any, TypeVar
 
 import structlog
 
 from deployd.activity.error_boundary import ErrorBoundary, until
 
 log = structlog.get_logger()
-
-T = TypeVar("T")
 
 
 async def supervised(
@@ -40,14 +37,3 @@ async def supervised(
             pause = first_seconds
         await asyncio.sleep(pause)
         pause = min(pause * 2, longest_seconds)
-
-
-async def must_finish(coro: Coroutine[Any, Any, T]) -> T:
-    """Await something to its end, also when we are cancelled meanwhile."""
-    task = asyncio.ensure_future(coro)   # noqa: TID251  its owner is this function, which always waits
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait({task})
-        task.result()   # its failure is bigger news than our end
-        raise

@@ -68,7 +68,7 @@ def show_log(daemon: DaemonAddress, activity: int, *, follow: bool, as_json: boo
 
 
 def started(daemon: DaemonAddress, activity: dict[str, Any], *, wait: bool, as_json: bool) -> None:
-    """Say which activity was made of a wish, and follow it. JSON is one document: the activity as it is at the end."""
+    """Say which activity was begun, and follow it. JSON is one document: the activity as it is at the end."""
     number = activity["id"]
     if not as_json:
         click.echo(f"activity {number}: {activity['kind']} of {activity['project']}/{activity['branch']}")

@@ -67,7 +67,7 @@ DaemonAddress = Path | Remote
 
 
 class Client:
-    """Calls of the API; answers are the JSON of `api/shapes.py`."""
+    """Calls of the API; answers are the JSON of `queries/` and `commands/`."""
 
     def __init__(self, session: aiohttp.ClientSession, daemon: DaemonAddress) -> None:
         self._session = session

@@ -46,7 +46,7 @@ def degraded(daemon: Daemon) -> list[str]:
     for name, reasons in {
         "the router": lambda: resources.router_started.troubles, "environments": upkeep.watch.degraded,
         "lanes": lambda: activities.lanes.left_alone.values(), "undos": lambda: activities.limits.waits.stuck,
-        "certificates": upkeep.certificates.troubles, "the firewall": resources.wall.troubles,
+        "certificates": upkeep.certificates.troubles, "the firewall": resources.firewall.troubles,
         "reload": daemon.process.troubles, "what was killed": daemon.observation.usage.troubles,
         "mail": resources.mail.troubles,
     }.items():

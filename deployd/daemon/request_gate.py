@@ -1,9 +1,9 @@
 """The gate before the daemon. While it reads its settings again requests wait there, and none is refused.
 
-    open ──► reload: closed ──► quick ones end, lasting ones go on ──► settings read ──► open: what waited goes on
+    open ──► reload: closed ──► quick ones end, others go on ──► settings read ──► open: what waited goes on
 
-Lasting are those that need nothing of what is closed and made anew: who follows a log, and git's transfers. A handler
-says so itself (`request[OUTLASTS_RELOAD] = True`) from when on it is.
+What outlasts a reload needs nothing of what is closed and made anew: who follows a log, and git's transfers. A handler
+says so itself (`request[OUTLASTS_RELOAD] = True`), from when on it does.
 """
 
 from __future__ import annotations
@@ -44,28 +44,28 @@ class RequestGate:
 
         Args:
             handler: Of the daemon as it is now.
-            may_go_on: Asked of each that lasts from before: a token may have been taken away.
+            may_go_on: Asked of each that is left from before: a token may have been taken away.
         """
-        for request in self._lasting():
+        for request in self._outlasting():
             if not may_go_on(request) and request.transport is not None:
                 request.transport.abort()
         self._handler = handler
         self._opened.set()
 
     async def close(self, limit_seconds: float) -> None:
-        """Let requests wait from now on, and those that do not last end; they are ended when the time is over."""
+        """Let requests wait from now on, and all end that do not outlast it; they are ended when the time is over."""
         self._handler = None
         self._opened.clear()
         try:
             async with asyncio.timeout(limit_seconds):
-                while self._quick():   # noqa: ASYNC110  a request may become a lasting one without a word
+                while self._ending():   # noqa: ASYNC110  a request may outlast the reload from now on, without a word
                     await asyncio.sleep(LOOK_SECONDS)
         except TimeoutError:
-            for task in self._quick():
+            for task in self._ending():
                 task.cancel()
 
-    def _quick(self) -> list[asyncio.Task[Any]]:
+    def _ending(self) -> list[asyncio.Task[Any]]:
         return [task for task, request in self._under_way.items() if OUTLASTS_RELOAD not in request]
 
-    def _lasting(self) -> list[web.Request]:
+    def _outlasting(self) -> list[web.Request]:
         return [request for request in self._under_way.values() if OUTLASTS_RELOAD in request]

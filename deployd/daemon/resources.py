@@ -65,7 +65,7 @@ class Resources:
     """One for intake and deployments: what the check of a push has read is not read again."""
     slugs: SlugStore
     router_started: RouterStarted
-    wall: FirewallManager
+    firewall: FirewallManager
     mail: MailSupervisor
 
 
@@ -88,8 +88,8 @@ async def open_resources(
         refuse_taken_port(settings)   # before anything is started that a daemon that cannot serve would leave behind
     engine = await stack.enter_async_context(Docker(settings.docker_socket))
     table = KernelTable(table_name(settings.instance), settings.state / "firewall.nft")
-    wall = FirewallManager(engine, settings, table)
-    await wall.ensure()   # before a container is started
+    firewall = FirewallManager(engine, settings, table)
+    await firewall.ensure()   # before a container is started
     router = await stack.enter_async_context(open_router(RouterPlaces(settings.run)))
     masker = Masker(settings.secrets())
     configure_log(masker.mask)
@@ -101,7 +101,7 @@ async def open_resources(
     await slugs.sweep()   # what a crash left half packed
     return Resources(
         store=store, engine=engine, router=router, clock=SystemClock(), masker=masker, sealer=sealer,
-        code=_project_code(settings, catalogue, readers), slugs=slugs, router_started=started, wall=wall,
+        code=_project_code(settings, catalogue, readers), slugs=slugs, router_started=started, firewall=firewall,
         mail=mail_supervisor(store, settings, process.mail_server if process else None),
     )
 

@@ -91,7 +91,7 @@ def _loops(daemon: Daemon, http: Http) -> dict[str, Loop]:
         "usage": observation.usage.serve, "disks": observation.disks.serve,
         "free space": upkeep.free_space.serve, "disk kinds": upkeep.disk_kinds.serve,
         "collector": upkeep.collector.serve, "certificates": upkeep.certificates.serve,
-        "watch": upkeep.watch.serve, "firewall": resources.wall.serve, "mail": resources.mail.serve,
+        "watch": upkeep.watch.serve, "firewall": resources.firewall.serve, "mail": resources.mail.serve,
         "lost pushes": upkeep.lost_pushes.serve, "crons": upkeep.crons.serve, "answers": upkeep.answers.serve,
         "access logs": upkeep.access_logs.serve,
         "kept output": partial(

@@ -27,7 +27,6 @@ from deployd.engine.script_wrapper import wrapper_command
 from deployd.engine.specs import Bind, ContainerSpec, Network, NetworkSpec
 from deployd.environment.platform import APP_FOLDER, CACHE_FOLDER, About, build_environment, merged_environment
 from deployd.errors import DeployError
-from deployd.plan import PlannedApp
 from deployd.project.model import Application
 from deployd.release.applications.kernel_limits import refuse_too_large
 from deployd.release.configuration import read_config
@@ -69,7 +68,7 @@ async def build_apps(deployment: Deployment, host: Host, tell: Tell) -> Built:
     for item in planned:
         app = config.application(item.name)
         assert app is not None, item
-        await _build(deployment, host, tell, app, item)
+        await _build(deployment, host, tell, app)
     return Built(tuple(item.name for item in planned))
 
 
@@ -88,7 +87,7 @@ async def remove_build_containers(deployment: Deployment, host: Host, tell: Tell
     )
 
 
-async def _build(deployment: Deployment, host: Host, tell: Tell, app: Application, planned: PlannedApp) -> None:
+async def _build(deployment: Deployment, host: Host, tell: Tell, app: Application) -> None:
     """Build one application. Each step is a script of its own: which one runs is never read out of what is printed."""
     steps = build_steps(app)
     name = deployment.names.container(deployment.id, "build", app.name)

@@ -95,37 +95,16 @@ async def find_wanted(
     )
     if errors:
         raise ConfigurationRefused.because(errors)
-    apps, wanted_apps = [], []
-    for app in config.applications:
-        choice = host.catalogue.runtime(app.runtime_name, app.version, nearest=nearest)
-        image_id = await host.images.ensure(choice.entry, tell)
-        version = await _app_version(host, candidate, app, image_id)
-        before = live.app(app.name) if live else None
-        changed = None
-        if live and before and before.parts.tree != version.parts.tree:
-            changed = await host.code.changed_files(project.id, live.commit, candidate.commit, app.root)
-        exists = await host.slugs.has(version.slug)
-        apps.append(version)
-        wanted_apps.append(WantedApp(
-            app.name, version.slug, version.parts, exists, version.running, changed, app.hooks.deploy is not None,
-        ))
-    services = []
-    for service in config.services:
-        image_id, number = "", service.version
-        if service.kind not in NO_CONTAINER:
-            choice = host.catalogue.service(
-                service.kind, service.version, nearest=nearest, kept=kept.get(service.name),
-            )
-            image_id, number = await host.images.ensure(choice.entry, tell), choice.version
-        kind = f"{service.kind}:{number}"   # what runs: its data are in the format of that version
-        services.append(ServiceVersion(service.name, kind, image_id, service_digest(host.settings, service, image_id)))
+    apps = [await _app_as_wanted(host, candidate, live, app, tell) for app in config.applications]
+    services = [await _service_version(host, project, service, kept.get(service.name), tell)
+                for service in config.services]
     return Wanted(
         Version(
-            candidate.activity, candidate.commit, tuple(apps), tuple(services),
+            candidate.activity, candidate.commit, tuple(version for version, _ in apps), tuple(services),
             tuple(route.url for route in routes.routes),
             await host.facts.uid(project.id),
         ),
-        tuple(wanted_apps),
+        tuple(wanted for _, wanted in apps),
         wanted_services(host.settings, config, services),
         (*warnings, *routes.warnings, *cannot_be_masked(project), *doubtful_variables(project)),
     )
@@ -154,6 +133,22 @@ def cannot_be_masked(project: ProjectSettings) -> list[str]:
     ]
 
 
+async def _app_as_wanted(
+    host: Host, candidate: Candidate, live: Version | None, app: Application, tell: Callable[[str], None],
+) -> tuple[AppVersion, WantedApp]:
+    project = candidate.place.project
+    choice = host.catalogue.runtime(app.runtime_name, app.version, nearest=host.settings.takes_nearest(project))
+    version = await _app_version(host, candidate, app, await host.images.ensure(choice.entry, tell))
+    before = live.app(app.name) if live else None
+    changed = None
+    if live and before and before.parts.tree != version.parts.tree:
+        changed = await host.code.changed_files(project.id, live.commit, candidate.commit, app.root)
+    exists = await host.slugs.has(version.slug)
+    return version, WantedApp(
+        app.name, version.slug, version.parts, exists, version.running, changed, app.hooks.deploy is not None,
+    )
+
+
 async def _app_version(host: Host, candidate: Candidate, app: Application, image_id: str) -> AppVersion:
     project, branch, commit = candidate.place.project, candidate.place.branch, candidate.commit
     listing, tree = await in_parallel([
@@ -173,6 +168,18 @@ async def _app_version(host: Host, candidate: Candidate, app: Application, image
         _running_digest(project, app, branch),
         tuple(worker_part(app.name, worker.name) for worker in app.workers),
     )
+
+
+async def _service_version(
+    host: Host, project: ProjectSettings, service: Service, kept: str | None, tell: Callable[[str], None],
+) -> ServiceVersion:
+    image_id, number = "", service.version
+    if service.kind not in NO_CONTAINER:
+        nearest = host.settings.takes_nearest(project)
+        choice = host.catalogue.service(service.kind, service.version, nearest=nearest, kept=kept)
+        image_id, number = await host.images.ensure(choice.entry, tell), choice.version
+    kind = f"{service.kind}:{number}"   # what runs: its data are in the format of that version
+    return ServiceVersion(service.name, kind, image_id, service_digest(host.settings, service, image_id))
 
 
 def _running_digest(project: ProjectSettings, app: Application, branch: str) -> str:

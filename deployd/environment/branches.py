@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from fnmatch import fnmatchcase
 
 from deployd.environment.naming import machine_name
+from deployd.ids import OBJECT_ID
 
 OF_MACHINES = ("gh-readonly-queue/*", "dependabot/*", "renovate/*")
 """Branches of merge queues and of bots: each would be an environment that nobody asked for."""
@@ -19,7 +20,6 @@ def is_of_a_machine(branch: str) -> bool:
 
 LONGEST_NAME_BYTES = 200   # git keeps a ref in a file of that name, and a lock beside it: 255 bytes at most
 OF_GIT_ITSELF = re.compile(r"@|HEAD|[A-Z_]+_HEAD|refs(/.*)?")
-OBJECT_ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 def oddity(name: str) -> str | None:

@@ -11,7 +11,7 @@ from deployd.errors import DeployError
 from deployd.process import Output, ProgramMissing, ProgramOverran, run
 
 LIMIT_SECONDS = 20.0
-MEND = ("apt-get install nftables, and run deployd as root with CAP_NET_ADMIN; to do without, and trust everybody who"
+HINT = ("apt-get install nftables, and run deployd as root with CAP_NET_ADMIN; to do without, and trust everybody who"
         " may push with this host, set `containers: {firewall: none}`")
 
 
@@ -94,10 +94,10 @@ async def _nft(*arguments: str, stdin: str | None = None, check: bool = True) ->
             limit_seconds=LIMIT_SECONDS,
         )
     except (ProgramMissing, ProgramOverran) as error:
-        raise FirewallNotKept(f"{what}: {error.what}", hint=MEND) from None
+        raise FirewallNotKept(f"{what}: {error.what}", hint=HINT) from None
     if check and output.status != 0:
         raise FirewallNotKept(f"{what}: the kernel does not take its rules", evidence=output.last_lines(5), hint=(
-            f"{MEND}; a kernel without nft_fib, nft_nat or nft_redir takes them with `mail: {{enabled: false}}`"
+            f"{HINT}; a kernel without nft_fib, nft_nat or nft_redir takes them with `mail: {{enabled: false}}`"
         ))
     return output
 

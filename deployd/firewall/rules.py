@@ -45,7 +45,7 @@ class RouterPorts:
 
 
 @dataclass(frozen=True, slots=True)
-class Wall:
+class FirewallRules:
     """All that the rules are made of."""
 
     table: str
@@ -63,31 +63,31 @@ def table_name(instance: str) -> str:
     return f"deployd-{instance}"
 
 
-def render_wall(wall: Wall) -> str:
+def render_rules(rules: FirewallRules) -> str:
     """The whole table in one transaction: whatever there was of it is replaced, and at no moment there is none."""
     return "\n".join((
-        f"table inet {wall.table}",            # so that there is one to delete
-        f"delete table inet {wall.table}",
-        f"table inet {wall.table} {{",
+        f"table inet {rules.table}",            # so that there is one to delete
+        f"delete table inet {rules.table}",
+        f"table inet {rules.table} {{",
         *_chain("input", [f"type filter hook input priority {PRIORITY}; policy accept;",
-                          *(f'iifname "{name}" jump to_host' for name in wall.bridges)]),
+                          *(f'iifname "{name}" jump to_host' for name in rules.bridges)]),
         *_chain("forward", [f"type filter hook forward priority {PRIORITY}; policy accept;",
-                            *(f'iifname "{name}" oifname "{name}" accept' for name in wall.bridges),
-                            *(f'iifname "{name}" jump elsewhere' for name in wall.bridges)]),
+                            *(f'iifname "{name}" oifname "{name}" accept' for name in rules.bridges),
+                            *(f'iifname "{name}" jump elsewhere' for name in rules.bridges)]),
         *(_chain("mail", [f"type nat hook prerouting priority {NAT_PRIORITY}; policy accept;",
-                          *(f'iifname "{name}" {OWN_GATEWAY} tcp dport {SMTP} redirect to :{wall.mail_port}'
-                            for name in wall.bridges)]) if wall.mail_port else ()),
+                          *(f'iifname "{name}" {OWN_GATEWAY} tcp dport {SMTP} redirect to :{rules.mail_port}'
+                            for name in rules.bridges)]) if rules.mail_port else ()),
         *_chain("opened", [
             "ct state established,related accept",
-            *(f"{_to(address)} meta l4proto {{ tcp, udp }} th dport 53 accept" for address in wall.name_servers),
-            *(f"{_to_opening(opening)} accept" for opening in wall.openings),
+            *(f"{_to(address)} meta l4proto {{ tcp, udp }} th dport 53 accept" for address in rules.name_servers),
+            *(f"{_to_opening(opening)} accept" for opening in rules.openings),
         ]),
         *_chain("to_host", [
             "jump opened",
             # How machines of one link find each other, the ARP of IPv6.
             "icmpv6 type { nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert } accept",
-            *_to_router(wall.router),
-            *([f"{OWN_GATEWAY} tcp dport {wall.mail_port} accept"] if wall.mail_port else []),
+            *_to_router(rules.router),
+            *([f"{OWN_GATEWAY} tcp dport {rules.mail_port} accept"] if rules.mail_port else []),
             "jump refused",
         ]),
         *_chain("elsewhere", [

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import ClassVar
@@ -11,9 +10,9 @@ from typing import ClassVar
 from deployd.errors import DeployError
 from deployd.git.mirror import Mirror
 from deployd.git.program import git_argv, git_environment
+from deployd.ids import OBJECT_ID
 from deployd.process import Process, open_process
 
-OBJECT_ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 READ_SECONDS = 60.0
 
 

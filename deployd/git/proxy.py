@@ -71,7 +71,7 @@ class FetchProxy:
         """One connection of git."""
         try:
             try:
-                there = await self._open(await self._read_wish(reader))
+                there = await self._open(await self._read_target(reader))
             except _Refused as refused:
                 writer.write(f"HTTP/1.1 {refused}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode())
                 await writer.drain()
@@ -91,7 +91,7 @@ class FetchProxy:
                 async with asyncio.timeout(CLOSE_SECONDS):
                     await writer.wait_closed()
 
-    async def _read_wish(self, reader: asyncio.StreamReader) -> tuple[str, int]:
+    async def _read_target(self, reader: asyncio.StreamReader) -> tuple[str, int]:
         try:
             async with asyncio.timeout(HEAD_SECONDS):
                 head = await reader.readuntil(b"\r\n\r\n")
@@ -100,13 +100,13 @@ class FetchProxy:
         basic = base64.b64encode(f"gate:{self.secret}".encode())
         if not re.search(rb"\r\nproxy-authorization: basic " + re.escape(basic) + rb"\r\n", head, re.IGNORECASE):
             raise _Refused('407 Proxy Authentication Required\r\nProxy-Authenticate: Basic realm="gate"')
-        wish = CONNECT.match(head)
-        if wish is None or int(wish[2]) > LAST_PORT:   # plain http://, among others
+        asked = CONNECT.match(head)
+        if asked is None or int(asked[2]) > LAST_PORT:   # plain http://, among others
             raise _Refused("405 Method Not Allowed")
-        return wish[1].decode().strip("[]"), int(wish[2])
+        return asked[1].decode().strip("[]"), int(asked[2])
 
-    async def _open(self, wish: tuple[str, int]) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        host, port = wish
+    async def _open(self, asked: tuple[str, int]) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        host, port = asked
         upstream = None if proxy_bypass(host) else getproxies().get("https")
         addresses = await self._addresses(host, port)
         trusted = (host.lower(), port) == self.trusted

@@ -1,4 +1,4 @@
-"""Requests that last: they need nothing of what a daemon closes when it reads its settings again, so they go on.
+"""Which requests outlast a reload: they need nothing of what is closed when the settings are read again.
 
 Who follows a log reads a file, and git's transfers are pipes to a program.
 """
@@ -7,5 +7,5 @@ from __future__ import annotations
 
 from aiohttp import web
 
-OUTLASTS_RELOAD: web.RequestKey[bool] = web.RequestKey("lasting", bool)
-"""Set by a handler, from when on its request is one."""
+OUTLASTS_RELOAD: web.RequestKey[bool] = web.RequestKey("outlasts_reload", bool)
+"""Set by a handler, from when on its request does."""

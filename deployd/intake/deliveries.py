@@ -7,12 +7,11 @@ from urllib.parse import urlsplit
 
 from deployd.environment.branches import is_of_a_machine, oddity
 from deployd.forges.forge import Forge, Headers, Ignored, Ping, RefMoved, Unreadable
-from deployd.ids import CommitId
+from deployd.ids import OBJECT_ID, CommitId
 from deployd.intake.accepted_refs import BRANCH
 from deployd.intake.push import NOTHING, Push
 from deployd.settings import ProjectSettings
 
-OBJECT_ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 SCP_ADDRESS = re.compile(r"[^/@]+@[^/:]+:(?P<path>.*)")   # git@host:owner/name.git
 
 Delivered = Push | Ping | Ignored | Unreadable

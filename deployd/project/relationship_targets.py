@@ -30,7 +30,7 @@ class Targets:
             return self._of_application(field, target, endpoint, noun)
         if target in self.services:
             service = self.services[target]
-            return (endpoint or "?") if service is None else self._of_service(field, service, endpoint, noun)
+            return (endpoint or "?") if service is None else self._of_service(field, service, endpoint)
         if self.complete:
             self._missing(field, target, noun)
         return None
@@ -59,7 +59,7 @@ class Targets:
             return None
         return endpoint
 
-    def _of_service(self, field: Field, service: Service, endpoint: str | None, noun: str) -> str | None:
+    def _of_service(self, field: Field, service: Service, endpoint: str | None) -> str | None:
         if service.kind in WITHOUT_CONTAINER:
             field.wrong(
                 "not-an-endpoint",

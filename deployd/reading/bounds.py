@@ -17,7 +17,7 @@ MOST_BYTES = 32_000_000
 """Of all configuration files together."""
 LARGEST_ANSWER_BYTES = 16_000_000
 LONGEST_PATH_BYTES = 4_000   # PATH_MAX is 4,096: a file below a longer one could never be written
-MEND = "make the configuration smaller: fewer patterns, includes and aliases"
+HINT = "make the configuration smaller: fewer patterns, includes and aliases"
 
 
 class ConfigurationTooLarge(DeployError):
@@ -63,4 +63,4 @@ def overran(why: str) -> ConfigurationOverran:
         "time": "was not done in time",
         "memory": f"needs more than {MEMORY_BYTES >> 20:,} MB of memory",
     }.get(why, f"was ended ({why})")
-    return ConfigurationOverran(f"reading the configuration {bound}, and was ended", hint=MEND)
+    return ConfigurationOverran(f"reading the configuration {bound}, and was ended", hint=HINT)

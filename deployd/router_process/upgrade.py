@@ -8,8 +8,8 @@
         and ends what it has: answers, uploads, WebSockets, requests that are held
         ─► when nothing is left (ten minutes at most) it is removed
 
-While both are there, every change is told to both (`control.py`): who is held by the earlier one is released by the
-same switch. There are two seats, so a further upgrade waits until the earlier one has ended. Each step can be
+While both are there, every change is told to both (`router/control.py`): who is held by the earlier one is released by
+the same switch. There are two seats, so a further upgrade waits until the earlier one has ended. Each step can be
 interrupted and is gone on with at the next start, from what is there. A router that does not come up is removed, and
 the earlier one goes on.
 """

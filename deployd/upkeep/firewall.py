@@ -18,7 +18,7 @@ from deployd.engine.engine import Networks
 from deployd.engine.names import bridge_prefix, instance_labels
 from deployd.errors import DeployError
 from deployd.firewall.kernel_table import KernelTable
-from deployd.firewall.rules import RouterPorts, Wall, parse_name_servers, render_wall, table_name
+from deployd.firewall.rules import FirewallRules, RouterPorts, parse_name_servers, render_rules, table_name
 from deployd.public_addresses import Address
 from deployd.settings import Settings
 
@@ -60,7 +60,7 @@ class FirewallManager:
         with suppress(DeployError):   # without Docker those that we know are kept, and all whose names are our own
             self._earlier = await self._find_earlier()
         servers = await asyncio.to_thread(self._name_servers)
-        return await self._table.ensure(render_wall(wall_of(self._settings, self._earlier, servers)))
+        return await self._table.ensure(render_rules(rules_of(self._settings, self._earlier, servers)))
 
     async def serve(self) -> None:
         """Look every round, and put back what is not there."""
@@ -86,14 +86,14 @@ class FirewallManager:
         return tuple(sorted(item.bridge for item in networks if not item.bridge.startswith(prefix)))
 
 
-def wall_of(settings: Settings, earlier: tuple[str, ...], name_servers: tuple[Address, ...]) -> Wall:
+def rules_of(settings: Settings, earlier: tuple[str, ...], name_servers: tuple[Address, ...]) -> FirewallRules:
     """
     Args:
         earlier: Interfaces of networks of ours that do not begin as ours do now.
     """
     router = settings.router
     https = (router.https_port,) if router.https_port else ()
-    return Wall(
+    return FirewallRules(
         table=table_name(settings.instance),
         bridges=(f"{bridge_prefix(settings.instance)}*", *earlier),
         router=RouterPorts(router.address, (router.http_port, *https), https if router.http3 else ()),

@@ -106,7 +106,7 @@ class Reconciler:
     async def mount(self, release: Release) -> None:
         """Have the slugs and mounts of a live version where its containers look for them.
 
-        The slugs come last: who sees its slug (`stale_mounts.py`) sees its mounts.
+        The slugs come last: who sees its slug (`release/applications/stale_mounts.py`) sees its mounts.
         """
         if release.version.uid != FIRST_UID:   # else Docker was told the paths themselves
             await stage_version(release, self._host, await read_config(release, self._host))

@@ -20,7 +20,7 @@ from scripts.git_push import git_environment
 from scripts.local_daemon import LocalDaemon
 from scripts.repository import commit
 from tests.chaos.sample import Mood, Place, files_of, first_files, services_file
-from tests.support.journal_record import read_live, read_open
+from tests.support.journal_record import read_open
 
 REST_SECONDS = 1.0
 LOOK_SECONDS = 0.2
@@ -130,10 +130,6 @@ class Actor:
             if not await asyncio.to_thread(read_open, self.state, self.place.project, self.place.branch):
                 return
             await asyncio.sleep(LOOK_SECONDS)
-
-    def is_live(self) -> bool:
-        return any((item.project, item.branch) == (self.place.project, self.place.branch)
-                   for item in read_live(self.state))
 
     @property
     def _environment(self) -> str:

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 Mood = Literal["calm", "bad-build", "bad-deploy", "bad-post"]
-GOES_LIVE: frozenset[Mood] = frozenset({"calm", "bad-post"})
-"""Versions of these moods become live, if nobody ends them early."""
 WHICH = r"sed -n 's,.*/{folder}/\([0-9]*\)/app/scripts .*,\1,p' /proc/self/mountinfo | head -n 1"
 APP = f"""\
 name: app

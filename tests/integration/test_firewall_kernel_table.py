@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 
 from deployd.firewall.kernel_table import FirewallNotKept, KernelTable, check_rules, ensure_table_gone, is_there
-from deployd.firewall.rules import RouterPorts, Wall, render_wall
+from deployd.firewall.rules import FirewallRules, RouterPorts, render_rules
 from deployd.process import run
 from deployd.public_addresses import parse_opening
 from tests.support.lan_stand import (
@@ -33,7 +33,7 @@ from tests.support.lan_stand import (
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-WALL = Wall("deployd-test", ("dpte*",), RouterPorts("0.0.0.0", (80, 443), (443,)))
+RULES = FirewallRules("deployd-test", ("dpte*",), RouterPorts("0.0.0.0", (80, 443), (443,)))
 OF_THE_HOST = ("192.168.201.1", "fd00:201::1", "192.168.202.1", "203.0.113.9", "11.55.55.55")
 BEYOND = (*METADATA, *METADATA_IPV6, *PRIVATE, "fd00:202::2", "fec0::7", "2002:a00:1::7",
           "64:ff9b::a00:1")
@@ -81,26 +81,26 @@ async def street(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stre
             patch.setenv("PATH", f"{script.parent}:/usr/sbin:/usr/bin:/sbin:/bin")
             file = folder / "firewall.nft"
             async with answering(host.enter, PORT, 80, 443, 53), answering(beyond.enter, PORT, 53) as asked:
-                yield Street(box, host, beyond, KernelTable(WALL.table, file), file, asked)
+                yield Street(box, host, beyond, KernelTable(RULES.table, file), file, asked)
 
 
 async def test_without_the_wall_everything_is_reached(street: Street) -> None:
     """Else the other tests would show nothing."""
-    await ensure_table_gone(WALL.table)
+    await ensure_table_gone(RULES.table)
     assert await street.reached(*EVERYTHING) == set(EVERYTHING)
 
 
 @pytest.mark.parametrize("kind", ["tcp", "udp"])
 @pytest.mark.parametrize("address", [*OF_THE_HOST, *BEYOND])
 async def test_the_host_private_networks_and_metadata_are_closed(street: Street, address: str, kind: str) -> None:
-    await street.table.ensure(render_wall(WALL))
+    await street.table.ensure(render_rules(RULES))
     before = len(street.asked)
     assert await street.reached(target(address, kind=kind)) == set()
     assert len(street.asked) == before
 
 
 async def test_the_internet_and_the_router_are_open(street: Street) -> None:
-    await street.table.ensure(render_wall(WALL))
+    await street.table.ensure(render_rules(RULES))
     wanted = [target(PUBLIC), target(PUBLIC_IPV6), target(PUBLIC, kind="udp"), target("11.55.55.55", 443),
               target("192.168.201.1", 80), target("fd00:201::1", 443), target("192.168.201.1", 443, "udp")]
     assert await street.reached(*wanted) == set(wanted)
@@ -109,22 +109,22 @@ async def test_the_internet_and_the_router_are_open(street: Street) -> None:
 
 async def test_answers_to_the_router_come_through(street: Street) -> None:
     """It is the host who asks there."""
-    await street.table.ensure(render_wall(WALL))
+    await street.table.ensure(render_rules(RULES))
     async with answering(street.box.enter, 8888):
         wanted = [target("192.168.201.2", 8888), target("fd00:201::2", 8888)]
         assert set((await attempt(street.host.enter, wanted)).values()) == {"open"}
 
 
 async def test_a_router_with_an_address_of_its_own_is_open_there_only(street: Street) -> None:
-    await street.table.ensure(render_wall(replace(WALL, router=RouterPorts("11.55.55.55", (80,)))))
+    await street.table.ensure(render_rules(replace(RULES, router=RouterPorts("11.55.55.55", (80,)))))
     assert await street.reached(target("11.55.55.55", 80), target("203.0.113.9", 80)) == {target("11.55.55.55", 80)}
-    await street.table.ensure(render_wall(replace(WALL, router=RouterPorts("127.0.0.1", (80,)))))
+    await street.table.ensure(render_rules(replace(RULES, router=RouterPorts("127.0.0.1", (80,)))))
     assert await street.reached(target("11.55.55.55", 80), target("192.168.201.1", 80)) == set()
 
 
 @pytest.mark.parametrize("server", ["10.99.7.7", "169.254.169.254", "192.168.201.1", "fd00:ec2::254"])
 async def test_a_name_server_is_open_on_its_port_only(street: Street, server: str) -> None:
-    await street.table.ensure(render_wall(replace(WALL, name_servers=(ip_address(server),))))
+    await street.table.ensure(render_rules(replace(RULES, name_servers=(ip_address(server),))))
     wanted = {target(server, 53, "udp"), target(server, 53)}
     assert await street.reached(*wanted, target(server), target("172.31.7.7", 53, "udp")) == wanted
 
@@ -140,7 +140,7 @@ async def test_a_name_server_is_open_on_its_port_only(street: Street, server: st
 async def test_what_the_operator_opened_is_open_and_nothing_beside_it(
     street: Street, opening: str, opened: list[str], closed: list[str],
 ) -> None:
-    await street.table.ensure(render_wall(replace(WALL, openings=(parse_opening(opening),))))
+    await street.table.ensure(render_rules(replace(RULES, openings=(parse_opening(opening),))))
     assert await street.reached(*opened, *closed) == set(opened)
 
 
@@ -149,23 +149,23 @@ async def test_a_published_port_counts_as_the_address_that_was_asked_for(street:
     await street.nft("add table ip published; add chain ip published pre { type nat hook prerouting priority dstnat; };"
                      f" add rule ip published pre ip daddr 203.0.113.9 tcp dport 9000 dnat to 10.99.7.7:{PORT}")
     try:
-        await street.table.ensure(render_wall(WALL))
+        await street.table.ensure(render_rules(RULES))
         assert await street.reached(target("203.0.113.9", 9000)) == set()
-        await street.table.ensure(render_wall(replace(WALL, openings=(parse_opening("203.0.113.9:9000"),))))
+        await street.table.ensure(render_rules(replace(RULES, openings=(parse_opening("203.0.113.9:9000"),))))
         assert await street.reached(target("203.0.113.9", 9000), target("10.99.7.7")) == {target("203.0.113.9", 9000)}
     finally:
         await street.nft("delete table ip published")
 
 
 async def test_interfaces_of_others_are_not_touched(street: Street) -> None:
-    await street.table.ensure(render_wall(replace(WALL, bridges=("dpother*", "br-0123456789ab"))))
+    await street.table.ensure(render_rules(replace(RULES, bridges=("dpother*", "br-0123456789ab"))))
     assert await street.reached(target("192.168.201.1"), target("10.99.7.7")) == {
         target("192.168.201.1"), target("10.99.7.7"),
     }
 
 
 async def test_a_network_of_an_earlier_version_is_known_by_its_whole_name(street: Street) -> None:
-    await street.table.ensure(render_wall(replace(WALL, bridges=("dpother*", "dptest0"))))
+    await street.table.ensure(render_rules(replace(RULES, bridges=("dpother*", "dptest0"))))
     assert await street.reached(target("192.168.201.1"), target("10.99.7.7")) == set()
 
 
@@ -175,7 +175,7 @@ async def test_a_network_of_an_earlier_version_is_known_by_its_whole_name(street
     ["add chain inet deployd-test forward { policy accept; }; flush chain inet deployd-test forward"],
 ])
 async def test_what_somebody_changes_is_seen_and_put_back(street: Street, attack: list[str]) -> None:
-    rules = render_wall(WALL)
+    rules = render_rules(RULES)
     await street.table.ensure(rules)
     assert await street.table.ensure(rules) is False
     await street.nft(*attack)
@@ -184,59 +184,59 @@ async def test_what_somebody_changes_is_seen_and_put_back(street: Street, attack
 
 
 async def test_the_next_boot_finds_the_rules_in_a_file(street: Street) -> None:
-    await street.table.ensure(render_wall(WALL))
+    await street.table.ensure(render_rules(RULES))
     await street.nft("flush", "ruleset")
     await street.nft("-f", str(street.file))
     assert await street.reached(target("192.168.201.1"), target("10.99.7.7"), target(PUBLIC)) == {target(PUBLIC)}
 
 
 async def test_what_is_put_back_needs_no_room_on_the_disk(street: Street) -> None:
-    rules = render_wall(WALL)
+    rules = render_rules(RULES)
     await street.table.ensure(rules)
     street.file.with_suffix(".new").mkdir()   # nothing can be written there
     try:
         await street.nft("flush", "ruleset")
         assert await street.table.ensure(rules) is True
         with pytest.raises(OSError, match="directory"):
-            await street.table.ensure(render_wall(replace(WALL, openings=(parse_opening("10.99.7.7"),))))
+            await street.table.ensure(render_rules(replace(RULES, openings=(parse_opening("10.99.7.7"),))))
         assert await street.reached(target("10.99.7.7")) == set()
     finally:
         street.file.with_suffix(".new").rmdir()
 
 
 async def test_gone_is_gone_and_may_be_asked_for_twice(street: Street) -> None:
-    await street.table.ensure(render_wall(WALL))
-    assert await is_there(WALL.table)
+    await street.table.ensure(render_rules(RULES))
+    assert await is_there(RULES.table)
     for _ in range(2):
         await street.table.ensure_gone()
-        assert not await is_there(WALL.table)
+        assert not await is_there(RULES.table)
         assert not street.file.exists()
-    assert await street.table.ensure(render_wall(WALL)) is True
+    assert await street.table.ensure(render_rules(RULES)) is True
 
 
 async def test_two_daemons_do_not_disturb_each_other(street: Street) -> None:
-    other = replace(WALL, table="deployd-other", bridges=("dpother*",))
-    await street.table.ensure(render_wall(WALL))
-    await KernelTable(other.table, street.file.with_name("other.nft")).ensure(render_wall(other))
-    assert await street.table.ensure(render_wall(WALL)) is False
+    other = replace(RULES, table="deployd-other", bridges=("dpother*",))
+    await street.table.ensure(render_rules(RULES))
+    await KernelTable(other.table, street.file.with_name("other.nft")).ensure(render_rules(other))
+    assert await street.table.ensure(render_rules(RULES)) is False
     assert await ensure_table_gone(other.table)
-    assert await street.table.ensure(render_wall(WALL)) is False
+    assert await street.table.ensure(render_rules(RULES)) is False
 
 
 async def test_rules_that_the_kernel_does_not_take_are_told_and_change_nothing(street: Street) -> None:
-    await street.table.ensure(render_wall(WALL))
+    await street.table.ensure(render_rules(RULES))
     with pytest.raises(FirewallNotKept) as caught:
         await street.table.ensure("table inet deployd-test { nonsense }")
     assert caught.value.evidence
     assert caught.value.hint
     assert await street.reached(target("10.99.7.7")) == set()
-    await check_rules(render_wall(WALL))
+    await check_rules(render_rules(RULES))
 
 
 async def test_a_host_without_nftables_is_told_how_to_get_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(FirewallNotKept) as caught:
-        await KernelTable("deployd-none", tmp_path / "firewall.nft").ensure(render_wall(WALL))
+        await KernelTable("deployd-none", tmp_path / "firewall.nft").ensure(render_rules(RULES))
     assert "apt-get install nftables" in caught.value.hint
     assert await ensure_table_gone("deployd-none") is False
     assert await is_there("deployd-none") is False

@@ -86,7 +86,7 @@ async def test_only_what_the_application_allows_is_kept(stand: Stand, router: Ro
 async def test_what_the_application_calls_private_is_never_kept_whatever_stands_before_it_says(
     stand: Stand, router: Router,
 ) -> None:
-    """The web container of the application repeats its word in a header of ours (`SAID` of recipes/web_upstream.py)."""
+    """The web container of the application repeats its word in a header of ours (`SAID` of `web_upstream.py`)."""
     environment, host = unique("said")
     shared, word = {"Cache-Control": "max-age=60"}, "X-Deployd-Cache-Control"
     private: tuple[dict[str, str], ...] = (

@@ -530,7 +530,7 @@ async def somebody_who_cannot_say_what_is_wrong(folder: Path) -> tuple[ErrorBoun
     boundaries = ErrorBoundaries()
     told = degraded(SimpleNamespace(   # type: ignore[arg-type]
         resources=SimpleNamespace(
-            router_started=SimpleNamespace(troubles=("the router is old",)), wall=SimpleNamespace(troubles=list),
+            router_started=SimpleNamespace(troubles=("the router is old",)), firewall=SimpleNamespace(troubles=list),
             mail=SimpleNamespace(troubles=lambda: ("mail: the relay is away",)),
         ),
         activities=SimpleNamespace(

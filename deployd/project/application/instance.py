@@ -16,9 +16,9 @@ from deployd.project.application.variables import read_variables
 from deployd.project.container.firewall import read_firewall
 from deployd.project.container.resources import (
     ACCESS,
-    ACCESS_MEND,
+    ACCESS_HINT,
     DISK,
-    DISK_MEND,
+    DISK_HINT,
     FILTER,
     MOST_DISK_MB,
     PROFILE_KEY,
@@ -40,10 +40,10 @@ SIZED = ("local", "storage")
 """Sources of mounts that an instance's `disk` is for."""
 INSTANCE_KEYS = (
     SIZE_KEY,
-    Key("disk", f"integer, MB, at least {LEAST_DISK_MB}", DISK, "none", "once", DISK_MEND),
+    Key("disk", f"integer, MB, at least {LEAST_DISK_MB}", DISK, "none", "once", DISK_HINT),
     RESOURCES_KEY,
     PROFILE_KEY,
-    Key("access", "mapping: `ssh`", ACCESS, "`{ssh: contributor}`", "warned", ACCESS_MEND),
+    Key("access", "mapping: `ssh`", ACCESS, "`{ssh: contributor}`", "warned", ACCESS_HINT),
     Key("relationships", "mapping", "ways to services and other applications", "`{}`"),
     Key("mounts", "mapping", "folders that stay writable", "`{}`"),
     Key("timezone", "name of the TZ database", "the time by which crons are scheduled", "`UTC`"),

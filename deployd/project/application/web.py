@@ -51,7 +51,7 @@ def read_web(application: Fields, runtime: str, targets: Targets) -> Web:
     family, protocol = _upstream(fields, server, commands)
     instance = read_instance(Scope(fields, application), commands, targets)
     place = fields.place if fields else Place(application.place.file, application.place.line, application.place.column)
-    return Web(instance, family, protocol, _locations(fields, application, server, commands), place)
+    return Web(instance, family, protocol, _locations(fields, server, commands), place)
 
 
 def _upstream(
@@ -73,9 +73,7 @@ def _upstream(
     return cast(Literal["tcp", "unix"], family), cast(Literal["http", "fastcgi"], protocol)
 
 
-def _locations(
-    fields: Fields | None, application: Fields, server: Server | None, commands: Commands
-) -> tuple[Location, ...]:
+def _locations(fields: Fields | None, server: Server | None, commands: Commands) -> tuple[Location, ...]:
     if fields is not None:
         legacy = read_legacy_location(fields)
         if legacy is not None:

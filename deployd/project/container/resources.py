@@ -20,9 +20,9 @@ SIZE_KEY = Key(
 RESOURCES_KEY = Key("resources", "mapping", "memory and CPUs come from `size`", treatment="warned", hint=_LARGER)
 PROFILE_KEY = Key("container_profile", "string", "memory and CPUs come from `size`", treatment="warned", hint=_LARGER)
 DISK = "Docker's volumes have no quota and share the disk of the host"
-DISK_MEND = "nothing to change here: leave room on the host"
+DISK_HINT = "nothing to change here: leave room on the host"
 ACCESS = "who may do what is said by deployd's tokens and keys"
-ACCESS_MEND = "remove it, or keep it for another host"
+ACCESS_HINT = "remove it, or keep it for another host"
 FILTER = "filter on the host, if it matters"
 RESOURCES = Table(
     "resources",

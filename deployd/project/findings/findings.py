@@ -37,7 +37,7 @@ class Findings:
     """All findings of one reading, in the order in which they were met."""
 
     tolerant: bool = False
-    """Unknown keys and mended values are warnings (`tolerant` of the project's settings)."""
+    """Unknown keys and repaired values are warnings (`tolerant` of the project's settings)."""
     found: list[Finding] = field(default_factory=list)
     lines: dict[str, list[str]] = field(default_factory=dict)
     """{file: its lines}"""

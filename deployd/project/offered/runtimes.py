@@ -34,7 +34,6 @@ RUNTIMES: dict[str, RuntimeType] = {
     "hhvm": HHVM,
 }
 COMPOSABLE = "composable"
-COMPOSABLE_VERSIONS = versions("25.05 25.11 26.05")
 """Of an image in which a `stack` names the runtime."""
 EXAMPLE = "php:8.4"
 """The type that findings show to somebody who names none."""

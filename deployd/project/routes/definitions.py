@@ -76,7 +76,8 @@ def read_routes(field: Field, targets: Targets) -> tuple[RouteTemplate, ...]:
         field.warn(
             "no-routes", "there is no route, so nothing is reachable", "add one, or remove the file for the default"
         )
-    _check_together(found)
+    _check_unique(found)
+    _check_redirects(found)
     _check_clients(found)
     return tuple(route for route, _ in found)
 
@@ -192,11 +193,10 @@ def _check_clients(found: list[tuple[RouteTemplate, Field]]) -> None:
             )
 
 
-def _check_together(found: list[tuple[RouteTemplate, Field]]) -> None:
+def _check_unique(found: list[tuple[RouteTemplate, Field]]) -> None:
     urls: dict[str, Field] = {}
     ids: dict[str, Field] = {}
     primary: Field | None = None
-    redirects = size = 0
     for route, field in found:
         if route.url.startswith("https://*."):
             field.warn_name(
@@ -230,8 +230,11 @@ def _check_together(found: list[tuple[RouteTemplate, Field]]) -> None:
                     "two-primary", "two routes are `primary: true`", "keep it on one of them", related=(primary.place,)
                 )
             primary = field
-        redirects += len(route.redirects)
-        size += sum(pattern_size(rule.path) for rule in route.redirects if rule.regexp)
+
+
+def _check_redirects(found: list[tuple[RouteTemplate, Field]]) -> None:
+    rules = [rule for route, _ in found for rule in route.redirects]
+    redirects, size = len(rules), sum(pattern_size(rule.path) for rule in rules if rule.regexp)
     if size > LARGEST_PATTERNS:
         found[0][1].wrong_name(
             "too-many-patterns",

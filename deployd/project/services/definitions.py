@@ -9,9 +9,9 @@ from deployd.project.container.firewall import read_firewall
 from deployd.project.container.names import check_name
 from deployd.project.container.resources import (
     ACCESS,
-    ACCESS_MEND,
+    ACCESS_HINT,
     DISK,
-    DISK_MEND,
+    DISK_HINT,
     FILTER,
     MOST_DISK_MB,
     PROFILE_KEY,
@@ -35,11 +35,11 @@ SERVICE = Table(
     "service",
     (
         Key("type", "`type:version`", "the image that runs it", "required"),
-        Key("disk", "integer, MB", DISK, "required by types that keep data", "once", DISK_MEND),
+        Key("disk", "integer, MB", DISK, "required by types that keep data", "once", DISK_HINT),
         SIZE_KEY,
         Key("configuration", "mapping", "by type", "`{}`"),
         Key("relationships", "mapping to `application:endpoint`", "Varnish and its like: what stands behind", "`{}`"),
-        Key("access", "mapping", ACCESS, treatment="warned", hint=ACCESS_MEND),
+        Key("access", "mapping", ACCESS, treatment="warned", hint=ACCESS_HINT),
         Key("firewall", "mapping", "outbound traffic is not filtered yet", treatment="warned", hint=FILTER),
         RESOURCES_KEY,
         PROFILE_KEY,

@@ -12,7 +12,7 @@ from deployd.activity.limits import Limits
 from deployd.activity.memory import Memory
 from deployd.activity.runner import visitors_after
 from deployd.activity.slots import Need, Slots
-from deployd.activity.supervised import must_finish, supervised
+from deployd.activity.supervised import supervised
 from deployd.activity.table import NO_WAY_BACK
 from deployd.ids import ActivityId, CommitId
 from deployd.state.entries import Entry
@@ -312,19 +312,3 @@ async def test_what_ends_or_fails_is_started_again_after_growing_pauses() -> Non
         async with asyncio.timeout(200):
             await supervised("test", once, first_seconds=1, longest_seconds=8)
     assert starts[:7] == [0, 1, 3, 7, 15, 116, 118]
-
-
-async def test_what_must_finish_finishes_though_its_owner_is_cancelled() -> None:
-    done: list[str] = []
-
-    async def write() -> str:
-        await asyncio.sleep(5)
-        done.append("written")
-        return "kept"
-
-    with pytest.raises(TimeoutError):
-        async with asyncio.timeout(1):
-            await must_finish(write())
-    assert done == ["written"]
-    assert now() == 5
-    assert await must_finish(write()) == "kept"

@@ -189,7 +189,7 @@ async def test_files_of_the_operator_win_and_are_read_again(world: World, tmp_pa
     assert world.router.shown["a.deployd.dev"].key == signed.key, "the one of before goes on"
 
 
-async def test_what_the_shelf_cannot_read_is_asked_for_anew(world: World) -> None:
+async def test_what_the_storage_cannot_read_is_asked_for_anew(world: World) -> None:
     await keep(world.manager(), 10)
     (world.folder / "store" / "a.deployd.dev.pem").write_text("half a certif")
     (world.folder / "store" / "notes.json").write_text("{")

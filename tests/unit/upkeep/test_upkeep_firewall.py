@@ -10,9 +10,9 @@ import pytest
 from deployd.engine.docker.read import read_network
 from deployd.engine.names import bridge_name, bridge_prefix
 from deployd.firewall.kernel_table import FirewallNotKept, KernelTable
-from deployd.firewall.rules import parse_name_servers, render_wall, table_name
+from deployd.firewall.rules import parse_name_servers, render_rules, table_name
 from deployd.settings import Settings
-from deployd.upkeep.firewall import ROUND_SECONDS, FirewallManager, wall_of
+from deployd.upkeep.firewall import ROUND_SECONDS, FirewallManager, rules_of
 from tests.doubles.engine import EngineDouble
 
 OURS = bridge_prefix("deployd")
@@ -52,7 +52,7 @@ def settings(**more: object) -> Settings:
     return Settings.model_validate(more)
 
 
-def keeper(engine: EngineDouble, table: TableDouble, **more: object) -> FirewallManager:
+def manager_of(engine: EngineDouble, table: TableDouble, **more: object) -> FirewallManager:
     return FirewallManager(engine, settings(**more), table, lambda: (ip_address("10.0.0.53"),))
 
 
@@ -70,14 +70,14 @@ def test_a_network_tells_its_interface_by_its_name_or_by_its_id() -> None:
     assert read_network({**data, "Options": {"com.docker.network.bridge.name": "dpx"}}).bridge == "dpx"
 
 
-def test_the_wall_is_made_of_settings_and_networks() -> None:
-    wall = wall_of(settings(
+def test_the_rules_are_made_of_settings_and_networks() -> None:
+    rules = rules_of(settings(
         router={"http_port": 8080, "https_port": 8443, "http3": True}, containers={"may_reach": ["10.0.0.5:5432"]},
     ), ("br-1",), (ip_address("10.0.0.53"),))
-    assert wall.table == table_name("deployd") == "deployd-deployd"
-    assert wall.bridges == (f"{OURS}*", "br-1")
-    assert (wall.router.tcp, wall.router.udp) == ((8080, 8443), (8443,))
-    text = render_wall(wall)
+    assert rules.table == table_name("deployd") == "deployd-deployd"
+    assert rules.bridges == (f"{OURS}*", "br-1")
+    assert (rules.router.tcp, rules.router.udp) == ((8080, 8443), (8443,))
+    text = render_rules(rules)
     assert "ct original ip daddr 10.0.0.5/32 ct original proto-dst 5432 accept" in text
     assert f'iifname "{OURS}*" oifname "{OURS}*" accept' in text
     assert 'iifname "br-1" oifname "br-1" accept' in text
@@ -91,20 +91,20 @@ def test_the_wall_is_made_of_settings_and_networks() -> None:
     ("web.example", "\ttcp dport { 80, 443 } accept"),
 ])
 def test_the_router_is_open_where_it_listens(address: str, rule: str) -> None:
-    assert rule in render_wall(wall_of(settings(router={"address": address}), (), ()))
+    assert rule in render_rules(rules_of(settings(router={"address": address}), (), ()))
 
 
 def test_mail_is_port_25_of_the_own_gateway_and_only_where_there_is_mail() -> None:
-    rules = render_wall(wall_of(settings(mail={"port": 9925}), ("br-1",), ()))
+    rules = render_rules(rules_of(settings(mail={"port": 9925}), ("br-1",), ()))
     for name in (f"{OURS}*", "br-1"):
         assert f'iifname "{name}" fib daddr . iif type local tcp dport 25 redirect to :9925' in rules
     assert "fib daddr . iif type local tcp dport 9925 accept" in rules
-    assert "9925" not in render_wall(wall_of(settings(mail={"port": 9925, "enabled": False}), (), ()))
+    assert "9925" not in render_rules(rules_of(settings(mail={"port": 9925, "enabled": False}), (), ()))
 
 
 def test_a_router_on_the_loopback_opens_nothing() -> None:
     found = settings(router={"address": "127.0.0.1"}, mail={"enabled": False})
-    assert "dport" not in render_wall(wall_of(found, (), ()))
+    assert "dport" not in render_rules(rules_of(found, (), ()))
 
 
 def test_name_servers_are_those_that_containers_ask_themselves() -> None:
@@ -115,7 +115,7 @@ def test_name_servers_are_those_that_containers_ask_themselves() -> None:
 
 async def test_networks_of_an_earlier_version_are_in_it_and_stay_while_docker_is_away() -> None:
     engine, table = engine_with(f"{OURS}abc", "br-9", "br-1"), TableDouble()
-    made = keeper(engine, table)
+    made = manager_of(engine, table)
     assert await made.ensure()
     assert 'iifname "br-1" jump to_host' in table.put[-1]
     assert f'iifname "{OURS}abc"' not in table.put[-1]
@@ -130,7 +130,7 @@ async def test_networks_of_an_earlier_version_are_in_it_and_stay_while_docker_is
 async def test_without_docker_what_will_be_made_is_closed_at_the_first_start() -> None:
     engine, table = EngineDouble(), TableDouble()
     engine.reachable = False
-    assert await keeper(engine, table).ensure()
+    assert await manager_of(engine, table).ensure()
     assert f'iifname "{OURS}*" jump to_host' in table.put[-1]
 
 
@@ -138,19 +138,19 @@ async def test_a_start_without_rules_is_no_start() -> None:
     table = TableDouble()
     table.broken = True
     with pytest.raises(FirewallNotKept):
-        await keeper(EngineDouble(), table).ensure()
+        await manager_of(EngineDouble(), table).ensure()
 
 
 async def test_an_operator_may_do_without() -> None:
     table = TableDouble()
-    assert not await keeper(EngineDouble(), table, containers={"firewall": "none"}).ensure()
+    assert not await manager_of(EngineDouble(), table, containers={"firewall": "none"}).ensure()
     assert (table.put, table.gone) == ([], 1)
 
 
 @pytest.mark.looptime
 async def test_it_is_put_back_within_a_round_and_told_while_it_cannot_be() -> None:
     table = TableDouble()
-    made = keeper(EngineDouble(), table)
+    made = manager_of(EngineDouble(), table)
     await made.ensure()
     async with asyncio.TaskGroup() as group:
         rounds = group.create_task(made.serve())
