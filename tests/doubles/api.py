@@ -108,7 +108,9 @@ def comparison(*, with_files: bool = False, text: str = "Mend the door") -> Comp
     ) for number in (1, 2)]
     changes = {
         "services": DifferenceShape(name="db", change="changed", before="mariadb:10.6", after="mariadb:11.8", why=()),
-        "variables": DifferenceShape(name="app: TOKEN", change="changed", before="", after="", why=("its value differs",)),
+        "variables": DifferenceShape(
+            name="app: TOKEN", change="changed", before="", after="", why=("its value differs",),
+        ),
         "slugs": DifferenceShape(name="app", change="changed", before="aaaa", after="bbbb", why=()),
     }
     file = FileChangeShape(change="changed", path=f"src/{text}.php", before_bytes=1000, after_bytes=1200)
@@ -313,7 +315,10 @@ class FakeQueries:
                            "journal": self.journal, "log": self.log},
             "runs": {"phase": lambda number: None, "find": self.run},
             "logs": {},
-            "audit": {"newest": self.newest_deeds if self.deeds else self.audit.newest, "head": self.audit.head, "check": self.audit.check},
+            "audit": {
+                "newest": self.newest_deeds if self.deeds else self.audit.newest, "head": self.audit.head,
+                "check": self.audit.check,
+            },
             "status": {"now": self.status, "not_ready": self.not_ready},
             "host": {"now": self.host},
             "figures": {"now": self.figures},
