@@ -55,7 +55,7 @@ async def up(directory: Path, template: str, *, rate: float | None) -> int:
     say(f"starting deployd below {_short(directory)}")
     seconds = await daemon.start()
     say(f"deployd is ready after {seconds:.1f} s, log in {_short(daemon.log_file)}")
-    say(f"console: {daemon.api}/ (any name; the password is the token in {_short(daemon.settings_file)})")
+    say(f"console: {daemon.api}/ (sign in with the token in {_short(daemon.settings_file)})")
 
     repository = directory / "repository" / project
     await make_repository(repository, source)
