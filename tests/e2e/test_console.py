@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from collections.abc import AsyncIterator
 
 import aiohttp
@@ -289,4 +291,37 @@ async def test_a_push_is_cancelled_with_javascript_off(developer: MakeDeveloper,
     while "cancelled" not in await page.inner_text("#facts"):
         await page.reload()
     assert "by e2e" in await page.inner_text("#facts") or "cancelled by" in await page.inner_text("#facts")
+    await context.close()
+
+
+async def test_a_page_goes_on_by_itself_when_the_daemon_is_killed(developer: MakeDeveloper, browser: Browser) -> None:
+    me = await developer("console")
+    await me.push("killed")
+    hook = "for i in 1 2 3 4 5 6 7 8; do echo line $i; sleep 1; done"
+    await me.write({"text": "second", ".platform.app.yaml": f"{APP}hooks:\n  deploy: {hook}\n"})
+    context = await browser.new_context()
+    person = Visitor(await context.new_page())
+    await person.sign_in(me, "/?q=killed")
+    row = person.page.get_by_role("row").filter(has_text="killed")
+    async with asyncio.TaskGroup() as group, asyncio.timeout(120):
+        push = group.create_task(me.push("killed"))
+        await row.get_by_text("hooks, for").wait_for()
+        await row.get_by_role("link", name="push ").click()
+        await person.page.get_by_text("line 2").wait_for()
+        pid = me.daemon.running()
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+        await person.page.get_by_text("not current").wait_for()
+        await me.daemon.start()
+        await person.page.get_by_text("That is all.").wait_for()
+        await push   # the pusher's connection broke with the daemon; the deployment goes on
+    assert "success" in await person.page.inner_text("#facts")
+    assert await person.page.inner_text("#connection") == ""
+    numbers = await person.page.eval_on_selector_all(
+        "#log [id^=L]", "found => found.map(it => Number(it.id.slice(1)))",
+    )
+    assert numbers == list(range(1, len(numbers) + 1)), "without a gap, and none twice"
+    lines = await person.page.locator("#log li.output .t").all_inner_texts()
+    said = [line.split()[-1] for line in lines if " line " in f" {line}"]
+    assert said[-8:] == [str(number) for number in range(1, 9)], "what the daemon found when it came back, and the rest"
     await context.close()
