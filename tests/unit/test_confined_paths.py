@@ -138,7 +138,7 @@ WHOSE = {
         "/proc"),
     "upkeep/traffic_history.py": ("is_dir read_text write_text",
         "environments/, root's"),
-    "activity/log_pages.py": ("open read_bytes",
+    "activity/log_pages.py": ("open",
         "logs/, root's"),
 }
 """{module: (what it calls, whose the files are)}"""
