@@ -55,11 +55,15 @@ class _Shown:
     """The version in which something came, went, or moved."""
     readers: int = 0
     news: asyncio.Event = field(default_factory=asyncio.Event)
+    looking: asyncio.Lock = field(default_factory=asyncio.Lock)
     rendered: dict[str, Event] = field(default_factory=dict)
     """Of the parts as they are, those that somebody was told: hundreds of readers cost one rendering."""
 
     async def look_again(self) -> None:
-        parts = await self.look()
+        async with self.looking:   # else a slow look would put back what a later one has seen
+            self._take(await self.look())
+
+    def _take(self, parts: Parts) -> None:
         new = {name for name, part in parts.items() if self.parts.get(name) != part}
         moved = list(parts) != list(self.parts)
         if not new and not moved:
@@ -108,9 +112,9 @@ class Board:
             key: Of what is the same for several readers.
         """
         shown = self._shown.setdefault(key, _Shown(look))
-        if not shown.readers or not shown.version:   # nobody looks, or nobody has: after a start browsers come first
+        if not shown.readers:
             shown.look = look
-            await shown.look_again()
+        await shown.look_again()   # a page that is loaded shows what is, and not what was a second ago
         return self._place(shown), shown.parts
 
     async def follow(self, key: str, look: Look, place: str) -> Events:
