@@ -6,12 +6,12 @@ import asyncio
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import fields, is_dataclass
-from functools import cache
 from typing import Any, Protocol
 
 from aiohttp import web
 
+from deployd.api.as_json import as_json
+from deployd.api.asked import Asked
 from deployd.http.outlasts_reload import OUTLASTS_RELOAD
 
 LINES = "application/x-ndjson"
@@ -71,24 +71,24 @@ def unless_known(request: web.Request, answer: web.StreamResponse) -> web.Stream
     return answer
 
 
-async def stream(
-    request: web.Request, lines: Followed, *, follow: bool, lasts: bool = True,
-) -> web.StreamResponse:
-    """What is there, and with `follow` what comes, until it ends or the reader leaves, or takes nothing any more.
+async def stream(asked: Asked, lines: Followed, *, follow: bool, lasts: bool = True) -> web.StreamResponse:
+    """What is there, and with `follow` what comes, until it ends or the reader leaves, takes nothing any more, or is
+    not known any more.
 
     Args:
         lasts: It goes on when the daemon reads its settings again.
     """
+    request = asked.request
     if request.method == "HEAD":   # what is written would be taken for the next answer
         lines.close()
         return web.Response(headers={"Content-Type": LINES})
     response = web.StreamResponse(headers={"Content-Type": LINES})
     await response.prepare(request)
-    if follow and lasts:
+    if follow and lasts and not asked.is_by_session:   # whoever answers then knows when the session ends
         request[OUTLASTS_RELOAD] = True
     try:
         while (taken := await (lines.take() if follow else lines.rest())) is not None:
-            if not taken and not follow:
+            if not (taken or follow) or not asked.is_known():
                 break
             async with asyncio.timeout(STALLED_SECONDS):
                 await response.write(_encoded(taken))
@@ -102,23 +102,6 @@ async def stream(
         lines.close()
     await response.write_eof()
     return response
-
-
-def as_json(value: Any) -> Any:
-    """Shapes, and tuples and lists of them, as what `json.dumps` takes."""
-    if isinstance(value, list | tuple):
-        return [as_json(item) for item in value]
-    if isinstance(value, dict):
-        return {name: as_json(item) for name, item in value.items()}
-    # Not `asdict`: it copies every text, and a thousand environments take ten times as long.
-    if is_dataclass(value) and not isinstance(value, type):
-        return {name: as_json(getattr(value, name)) for name in _names(type(value))}
-    return value
-
-
-@cache
-def _names(shape: type) -> tuple[str, ...]:
-    return tuple(item.name for item in fields(shape))
 
 
 def _encoded(lines: Sequence[dict[str, Any]] | bytes) -> bytes:

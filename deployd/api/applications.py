@@ -106,7 +106,7 @@ class _Guard:
         async def handle(request: web.Request) -> web.StreamResponse:
             began = time.monotonic()
             caller = self.callers.of(request) or NOBODY
-            asked = Asked(request, caller, self.api)
+            asked = Asked(request, caller, self.api, self.callers)
             await self._refuse_unless_let(route, asked)
             with self.limit.take(caller.name) if caller != NOBODY else nullcontext():
                 if route.changes:

@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 from aiohttp import web
 
 from deployd.access.actions import refuse_unless_sees
-from deployd.access.caller import EVERY, Caller
+from deployd.access.caller import EVERY, NOBODY, Caller
 from deployd.access.concurrency import RequestQueue
 from deployd.access.errors import NotFound
 from deployd.api.changes import Changes
 from deployd.commands.commands import Commands
 from deployd.errors import Unusable
-from deployd.http.event_stream import Streams
+from deployd.http.callers import Callers
+from deployd.http.event_stream import Events, Streams
 from deployd.queries.activities import ActivityShape
 from deployd.queries.queries import Queries
 
@@ -45,6 +46,7 @@ class Asked:
     caller: Caller
     """NOBODY on routes that need no token."""
     api: Api
+    callers: Callers
 
     @property
     def queries(self) -> Queries:
@@ -67,6 +69,19 @@ class Asked:
     def last_event_id(self) -> str:
         """The last event that a reader got who comes back."""
         return self.request.headers.get("Last-Event-ID", "")
+
+    @property
+    def is_by_session(self) -> bool:
+        """A browser asks, by its cookie."""
+        return self.callers.sessions is not None and "Authorization" not in self.request.headers
+
+    def is_known(self) -> bool:
+        """Whether whoever asked still is who they were: a session may end while something is followed."""
+        return (self.callers.of(self.request, is_use=False) or NOBODY) == self.caller
+
+    async def tell(self, events: Events) -> web.StreamResponse:
+        """Server-sent events, as long as whoever asked is known."""
+        return await self.api.streams.answer(self.request, self.callers.while_known(self.request, events))
 
     def number(self, name: str, default: int) -> int:
         """A number of the query."""

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from deployd.activity.error_boundary import ErrorBoundary
-from deployd.api.answers import as_json
+from deployd.api.as_json import as_json
 from deployd.http.event_stream import SILENCE_SECONDS, Event, Events
 from deployd.queries.activities import ActivityShape
 from deployd.queries.environments import EnvironmentShape

@@ -20,6 +20,8 @@ from deployd.http.event_stream import SILENCE_SECONDS, Event, Events
 
 LOOK_SECONDS = 1.0
 """How often it is looked whether something changed."""
+LONGEST_LOOK_SECONDS = 30.0
+"""After which it is given up, and begun anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,13 +99,20 @@ class Board:
         """Of this daemon's run: versions of another run mean nothing."""
 
     async def serve(self) -> None:
-        """Look at what somebody reads, for ever."""
-        while True:
-            for key, shown in list(self._shown.items()):
-                if shown.readers:
-                    with self._boundary.contain(f"looking at the page {key}"):
-                        await shown.look_again()
-            await asyncio.sleep(LOOK_SECONDS)
+        """Look at what somebody reads, for ever. What cannot be looked at, or takes long, keeps no other waiting."""
+        async with asyncio.TaskGroup() as group:
+            while True:
+                read = {_looking_at(key): shown for key, shown in self._shown.items() if shown.readers}
+                self._boundary.keep_only(read)
+                for name, shown in read.items():
+                    if not shown.looking.locked():
+                        group.create_task(self._look(name, shown), name=name)
+                await asyncio.sleep(LOOK_SECONDS)
+
+    async def _look(self, name: str, shown: _Shown) -> None:
+        with self._boundary.contain(name):
+            async with asyncio.timeout(LONGEST_LOOK_SECONDS):
+                await shown.look_again()
 
     async def now(self, key: str, look: Look) -> tuple[str, Parts]:
         """(the place from which a page goes on, its parts)
@@ -187,6 +196,10 @@ async def follow_parts(look: Look, *, is_over: Callable[[], bool] = lambda: Fals
             silence = 0.0
             yield None
         await asyncio.sleep(LOOK_SECONDS)
+
+
+def _looking_at(key: str) -> str:
+    return f"looking at the page {key}"
 
 
 async def _within(news: asyncio.Event, seconds: float) -> bool:

@@ -15,9 +15,8 @@ from urllib.parse import parse_qsl, urlencode
 from aiohttp import web
 
 from deployd.access.actions import Action, refuse_unless_may
-from deployd.access.caller import Caller
 from deployd.access.concurrency import RequestLimit, RequestQueue
-from deployd.access.cookies import COOKIE, SECURE_COOKIE, is_csrf_word
+from deployd.access.cookies import COOKIE, SECURE_COOKIE, csrf_word, is_csrf_word
 from deployd.access.errors import Forbidden, NotFound, Unauthorized
 from deployd.commands.audit import Doing, action_of
 from deployd.commands.commands import Commands
@@ -272,17 +271,15 @@ class _Guard:
                 known = "Authorization" in request.headers
                 page = _sign_in_page(_back(request), Unauthorized("this token is not known") if known else None)
                 return _html(page, status_of(error), {"WWW-Authenticate": 'Bearer realm="deployd"'})
-            caller = self._caller_of_error(request)
-            csrf = ""
+            caller = self.console.callers.of(request)
+            cookie = "" if "Authorization" in request.headers else session_cookie(request)
+            csrf = csrf_word(cookie) if caller is not None and cookie else ""
             return _html(
                 render("error.html", error=error, caller=caller, csrf=csrf, path=request.path, back=_back(request)),
                 status_of(error), headers_of(error),
             )
 
         return tell
-
-    def _caller_of_error(self, request: web.Request) -> Caller | None:
-        return self.console.callers.of(request)
 
 
 def _doing(asked: Asked, request: web.Request) -> Doing:
@@ -320,7 +317,8 @@ async def _fields(request: web.Request) -> dict[str, str]:
 def _back(request: web.Request) -> str:
     """Where somebody was who has to sign in first: of a form, the page that it is on, with what was typed."""
     if request.method == "GET":
-        return _local(request.path_qs.removesuffix("/events"))
+        is_page = not request.path.endswith("/events")   # a stream has no page of its own
+        return _local(request.path_qs if is_page else request.path.removesuffix("/events") or "/")
     typed = {
         name: value for name, value in request.get(FIELDS, {}).items() if name not in NOT_HARMLESS and value
     }

@@ -21,4 +21,4 @@ async def follow_access_log(asked: Asked) -> web.StreamResponse:
     project, environment = asked.environment()
     lines = min(asked.number("lines", DEFAULT_REQUESTS), MOST_REQUESTS)
     found = await asked.queries.access_logs.follow(project, environment, lines)
-    return await stream(asked.request, found, follow=asked.is_set("follow"))
+    return await stream(asked, found, follow=asked.is_set("follow"))

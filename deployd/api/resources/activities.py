@@ -57,7 +57,7 @@ async def follow_log(asked: Asked) -> web.StreamResponse:
     if wants_events(asked.request):
         return await _log_as_events(asked, found)
     log = asked.queries.activities.log(found.id, asked.number("after", 0))
-    return await stream(asked.request, log, follow=asked.is_set("follow"))
+    return await stream(asked, log, follow=asked.is_set("follow"))
 
 
 @activities.row(ApiRoute("GET", f"{ACTIVITY}/run", Action.SEE, "its plan, its commit, and how long its phases took",
@@ -100,7 +100,7 @@ async def _log_as_events(asked: Asked, found: ActivityShape) -> web.StreamRespon
     if not lines and place and found.state not in OPEN:
         log.close()
         return web.Response(status=NOTHING_MORE)
-    return await asked.api.streams.answer(asked.request, _events(log, lines))
+    return await asked.tell(_events(log, lines))
 
 
 async def _events(log: FollowedLog, first: Sequence[dict[str, Any]]) -> Events:

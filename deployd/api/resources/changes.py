@@ -19,4 +19,4 @@ async def follow_changes(asked: Asked) -> web.StreamResponse:
     found = asked.api.changes.follow(
         lambda project: asked.caller.may_see(project) and (wanted is None or project in wanted), asked.last_event_id,
     )
-    return await asked.api.streams.answer(asked.request, found)
+    return await asked.tell(found)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from deployd.access.caller import EVERY, NOBODY
-from deployd.api.answers import as_json, one
+from deployd.api.answers import one
+from deployd.api.as_json import as_json
 from deployd.api.asked import Asked
 from deployd.api.metrics import CONTENT_TYPE, render_metrics
 from deployd.api.route import ApiRoute, Resource

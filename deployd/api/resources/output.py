@@ -31,7 +31,7 @@ async def follow_output(asked: Asked) -> web.StreamResponse:
         project, environment, wanted_output(asked.query), start=start, lines=lines,
     )
     # Docker is asked for it: a reload ends it, and the reader comes again with the place of its last line.
-    return await stream(asked.request, found, follow=asked.is_set("follow"), lasts=False)
+    return await stream(asked, found, follow=asked.is_set("follow"), lasts=False)
 
 
 def wanted_output(query: Mapping[str, str]) -> OutputFilter:

@@ -16,7 +16,7 @@ import pytest_asyncio
 from click.testing import CliRunner, Result
 from structlog.testing import capture_logs
 
-from deployd.api.answers import as_json
+from deployd.api.as_json import as_json
 from deployd.api.asked import MOST_ITEMS
 from deployd.cli.main import main
 from deployd.engine.errors import EngineUnreachable

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from deployd.api.answers import as_json
+from deployd.api.as_json import as_json
 from deployd.cli.compare import lines_of
 from tests.doubles.api import comparison
 

@@ -32,8 +32,8 @@ class Page:
 
 
 @asynccontextmanager
-async def board() -> AsyncIterator[Board]:
-    made = Board(ErrorBoundary("console"))
+async def board(boundary: ErrorBoundary | None = None) -> AsyncIterator[Board]:
+    made = Board(boundary or ErrorBoundary("console"))
     task = asyncio.ensure_future(made.serve())
     yield made
     task.cancel()
@@ -159,3 +159,31 @@ async def test_what_changed_is_rendered_once_for_all(monkeypatch: pytest.MonkeyP
         assert rendered == ["one", "one"]
         for stream in streams:
             await stream.aclose()
+
+
+async def test_a_page_that_hangs_keeps_no_other_waiting_and_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "LONGEST_LOOK_SECONDS", 0.05)
+    boundary, good, tries = ErrorBoundary("console"), Page(), 0
+
+    async def hang() -> Parts:
+        nonlocal tries
+        tries += 1
+        if tries > 1:
+            await asyncio.sleep(3600)
+        return {}
+
+    async with board(boundary) as shared:
+        place, _ = await shared.now("good", good.look)
+        await shared.now("hangs", hang)
+        async with aclosing(shared.follow("hangs", hang, "")) as hanging:
+            assert (await next_event(hanging)).name == "reload"
+            async with aclosing(shared.follow("good", good.look, place)) as events:
+                good.reasons["one"] = ("changed",)
+                assert shown(await next_event(events))[0] == "one"
+                async with asyncio.timeout(5):
+                    while tries < 4:
+                        await asyncio.sleep(0.01)
+            assert "looking at the page hangs" in str(boundary.troubles())
+        async with asyncio.timeout(5):
+            while boundary.troubles():   # nobody reads it any more: it stands in no status for ever
+                await asyncio.sleep(0.01)

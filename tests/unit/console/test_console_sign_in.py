@@ -350,3 +350,26 @@ async def test_what_a_session_reads_of_the_api_is_not_kept_nor_taken_for_a_page(
 async def test_a_look_of_another_deployd_is_not_kept_under_its_name(client: Client) -> None:
     for query in ("", "?0123456789ab"):
         assert (await client.get(f"/console/console.js{query}")).headers["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize("path", ["/api/v1/events", "/api/v1/activities/7/log?follow=1"])
+async def test_a_session_that_was_ended_ends_what_the_api_tells_it(
+    client: Client, world: World, path: str, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("deployd.api.changes.SILENCE_SECONDS", 0.05)
+    await sign_in(client)
+    [session] = world.sessions.of("dora")
+    async with client.get(path) as answer:
+        assert answer.status == 200
+        await answer.content.readany()
+        await world.sessions.end(session.id, "dora")
+        async with asyncio.timeout(5):
+            await answer.content.read()
+
+
+async def test_who_has_to_sign_in_is_led_to_a_page_and_never_to_what_it_is_told(client: Client) -> None:
+    for path, place in (
+        ("/activities/7/events?after=3", "/activities/7"), ("/events?from=x", "/"), ("/host?a=b", "/host?a=b"),
+    ):
+        fields = Page(await (await client.get(path)).text()).all("input")
+        assert {field["name"]: field.get("value", "") for field in fields}["next"] == place
