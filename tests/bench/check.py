@@ -9,7 +9,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from deployd.process import run
+from deployd.cli.exit_status import CANNOT_RUN, WELL
+from deployd.process import ProgramFailed, run
 from deployd.project.reader import read_project
 from deployd.services.families import RUNNABLE
 from scripts.local_daemon import ROOT
@@ -18,6 +19,7 @@ from tests.support.outcome import Outcome, median
 
 ROUNDS = 9
 SECONDS = 0.5
+CHECKED = (WELL, CANNOT_RUN)   # the files are right in both; which versions the catalogue has is not what is measured
 ONLY_LOAD = "import sys, yaml\nfor path in sys.argv[1:]:\n    yaml.safe_load(open(path, 'rb'))"
 
 
@@ -31,8 +33,8 @@ async def measure(say: Callable[[str], None]) -> Outcome:
         files = [str(file) for file in folder.rglob("*.yaml") if "!" not in file.read_text()]
         ours, peer = [], []
         for _ in range(ROUNDS):
-            ours.append(await _seconds(sys.executable, "-m", "deployd", "check", name))
-            peer.append(await _seconds(sys.executable, "-c", ONLY_LOAD, *files))
+            ours.append(await _seconds(CHECKED, sys.executable, "-m", "deployd", "check", name))
+            peer.append(await _seconds((WELL,), sys.executable, "-c", ONLY_LOAD, *files))
     found, beside = median(ours), median(peer)
     say(f"{found:.2f} s, of which Python and PyYAML are {beside:.2f} s")
     return Outcome(
@@ -42,10 +44,13 @@ async def measure(say: Callable[[str], None]) -> Outcome:
     )
 
 
-async def _seconds(*argv: str) -> float:
+async def _seconds(statuses: tuple[int, ...], *argv: str) -> float:
     began = time.perf_counter()
-    await run(*argv, cwd=ROOT)
-    return time.perf_counter() - began
+    output = await run(*argv, cwd=ROOT, check=False)
+    seconds = time.perf_counter() - began
+    if output.status not in statuses:
+        raise ProgramFailed(argv, output)
+    return seconds
 
 
 def _accepted(project: CorpusProject) -> bool:
