@@ -123,6 +123,17 @@ forget_dead_engine() {
     pgrep --exact --runstates R,S,D containerd | grep -qx "$pid" || rm -f /var/run/docker/containerd/containerd.pid
 }
 
+# An Engine killed while it made or removed a network may have written that network down without its addresses: from
+# then on every start of Docker 20.10 ends in a panic there. The file is moved aside, not removed; what it listed are
+# networks, which their owners make anew.
+forget_broken_networks() {
+    local networks=/var/lib/docker/network/files/local-kv.db
+    grep -q 'libnetwork.*reservePools' build/dockerd.log || return 0
+    [ -e $networks ] || return 0
+    mv $networks "$networks.broken.$(date +%s)"
+    say "Docker Engine: its list of networks is broken and keeps it from starting; moved aside, to $networks.broken.*"
+}
+
 docker_engine() {
     local tries start
     if engine_answers; then
@@ -155,7 +166,8 @@ docker_engine() {
         done
         # One that neither answers nor ends is not helped by a second one beside it.
         if [ -d /run/systemd/system ] || dockerd_runs; then break; fi
-        say "Docker Engine: dockerd ended at start $start of 3: $(tail -n 1 build/dockerd.log)"
+        say "Docker Engine: dockerd ended at start $start of 3: $(grep -m 1 '^panic:' build/dockerd.log || tail -n 1 build/dockerd.log)"
+        forget_broken_networks
     done
     tail -n 10 build/dockerd.log >&2 2> /dev/null || true
     fail "cannot start a Docker Engine: the lines above are its last"
