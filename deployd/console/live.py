@@ -60,6 +60,8 @@ class _Shown:
     looking: asyncio.Lock = field(default_factory=asyncio.Lock)
     rendered: dict[str, Event] = field(default_factory=dict)
     """Of the parts as they are, those that somebody was told: hundreds of readers cost one rendering."""
+    encoded: dict[str, bytes] = field(default_factory=dict)
+    """The same, as it is sent."""
 
     async def look_again(self) -> None:
         async with self.looking:   # else a slow look would put back what a later one has seen
@@ -75,7 +77,9 @@ class _Shown:
             self.order_changed_at = self.version
         self.changed_at = {name: self.version if name in new else self.changed_at[name] for name in parts}
         self.parts = parts
-        self.rendered = {name: event for name, event in self.rendered.items() if name in parts and name not in new}
+        for name in [name for name in self.rendered if name not in parts or name in new]:
+            del self.rendered[name]
+            self.encoded.pop(name, None)
         news, self.news = self.news, asyncio.Event()
         news.set()
 
@@ -87,6 +91,13 @@ class _Shown:
         if name not in self.rendered:
             self.rendered[name] = self.parts[name].event(name)
         return self.rendered[name]
+
+
+    def told(self, name: str) -> bytes:
+        """The same as bytes."""
+        if name not in self.encoded:
+            self.encoded[name] = self.event(name).encoded()
+        return self.encoded[name]
 
 
 class Board:
@@ -148,7 +159,7 @@ class Board:
             shown.readers -= 1
 
     @contextmanager
-    def reading(self, key: str, look: Look) -> Iterator[Callable[[int], tuple[int, list[Event]]]]:
+    def reading(self, key: str, look: Look) -> Iterator[Callable[[int], tuple[int, list[bytes]]]]:
         """For who tells a browser of something else too: what changed since a version, and the version now.
 
         Asked with -1 it gives all parts.
@@ -159,7 +170,7 @@ class Board:
         shown.readers += 1
         try:
             yield lambda known: (
-                shown.version, [shown.event(name) for name in shown.changed_since(known)],
+                shown.version, [shown.told(name) for name in shown.changed_since(known)],
             )
         finally:
             shown.readers -= 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import aclosing
 from dataclasses import dataclass
 
@@ -15,6 +16,8 @@ from deployd.commands.sessions import Sessions
 from deployd.http.event_stream import Events
 
 CSRF_HEADER = "X-CSRF-Token"
+KNOWN_SECONDS = 0.5
+"""Who follows something is looked up no more often: there may be hundreds, and each line comes to all of them."""
 
 
 def is_secure(request: web.Request) -> bool:
@@ -45,12 +48,16 @@ class Callers:
         return self.sessions.caller(session_cookie(request), is_use=is_use)
 
     async def while_known(self, request: web.Request, events: Events) -> Events:
-        """Events for as long as whoever asked is known: a session that was ended ends what its pages are told."""
-        caller = self.of(request)
+        """Events for as long as whoever asked is known: a session that was ended ends what its pages are told, after
+        `KNOWN_SECONDS` at most when there is much to tell."""
+        caller, loop = self.of(request), asyncio.get_running_loop()
+        looked = loop.time()
         async with aclosing(events) as found:
             async for event in found:
-                if self.of(request, is_use=False) != caller:
-                    return
+                if loop.time() - looked >= KNOWN_SECONDS:
+                    looked = loop.time()
+                    if self.of(request, is_use=False) != caller:
+                        return
                 yield event
 
     def refuse_remembered(self, request: web.Request) -> None:

@@ -73,7 +73,7 @@ async def follow(say: Callable[[str], None]) -> tuple[list[Round], list[Round]]:
             alone.append(await _round(stand, repository, cookie, f"{number}", 0))
             followed.append(await _round(stand, repository, cookie, f"{number}f", FOLLOWERS))
             found = followed[-1].found
-            say(f"round {number}: {alone[-1].mean_seconds:.1f} s alone, {followed[-1].mean_seconds:.1f} s with followers;"
+            say(f"round {number}: {alone[-1].mean_seconds:.1f} s alone, {followed[-1].mean_seconds:.1f} s followed;"
                 f" lines after {1000 * found['line_p50']:.0f} ms, p99 {1000 * found['line_p99']:.0f} ms,"
                 f" slowest {1000 * found['line_slowest']:.0f} ms; {followed[-1].cores:.2f} cores")
     return alone, followed
@@ -107,7 +107,8 @@ async def _round(stand: Stand, repository: Path, cookie: str, version: str, foll
     forget_highest_memory(pid)
     ticks, began = processor_seconds(pid), time.monotonic()
     async with asyncio.TaskGroup() as group:
-        pushes = [group.create_task(stand.push(repository, PROJECT, f"branch-{number}")) for number in range(DEPLOYMENTS)]
+        branches = [f"branch-{number}" for number in range(DEPLOYMENTS)]
+        pushes = [group.create_task(stand.push(repository, PROJECT, branch)) for branch in branches]
         activities = await _all_run(stand.daemon)
         reading = group.create_task(run_readers(stand.daemon, cookie, activities, followers)) if followers else None
     cores = (processor_seconds(pid) - ticks) / (time.monotonic() - began)

@@ -91,7 +91,7 @@ async def _parts(events: aiohttp.ClientResponse, most: int) -> bytes:
     """What comes until so many parts have come; 0: until the page is told to load itself."""
     found = b""
     async with asyncio.timeout(30):
-        while found.count(b"event: part") < most or not (most or b"event: reload" in found) or not found.endswith(b"\n\n"):
+        while not found.endswith(b"\n\n") or found.count(b"event: part") < most or not (most or b": reload" in found):
             found += await events.content.readany()
     return found
 
@@ -107,7 +107,8 @@ async def _thousand_environments(say: Callable[[str], None]) -> AsyncIterator[Lo
         settings = load_settings(daemon.settings_file)
         made = await fill(settings.state, daemon.instance, projects, BRANCHES)
         async with docker_with(made, socket):
-            say(f"{PROJECTS * BRANCHES} environments are written; ready after {await daemon.start(START_SECONDS):.0f} s")
+            seconds = await daemon.start(START_SECONDS)
+            say(f"{PROJECTS * BRANCHES} environments are written; ready after {seconds:.0f} s")
             yield daemon
     finally:
         await daemon.stop()

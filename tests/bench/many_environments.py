@@ -47,10 +47,11 @@ FILES = {".platform.app.yaml": APP, "server.py": "print()\n", "nightly.py": "pri
 OF_ONE_SLUG = 10
 WHO = Trigger("ada", "git")
 WORDS = (
-    "add fix remove update use let show keep move the a of for when before checkout cart price index cache login mail"
-    " shipping import export search image template header footer coupon tax stock order invoice test version migration"
-).split()
-NAMES = "Ada Grace Linus Margaret Edsger Barbara Donald Radia Lovelace Hopper Hamilton Dijkstra Liskov Knuth".split()
+    "add", "fix", "remove", "update", "use", "let", "show", "keep", "move", "the", "a", "of", "for", "when", "before",
+    "checkout", "cart", "price", "index", "cache", "login", "mail", "shipping", "import", "export", "search", "image",
+    "template", "header", "footer", "coupon", "tax", "stock", "order", "invoice", "test", "version", "migration",
+)
+NAMES = ("Ada", "Grace", "Linus", "Margaret", "Edsger", "Barbara", "Donald", "Radia", "Lovelace", "Hopper", "Hamilton")
 
 
 async def fill(state: Path, instance: str, projects: list[ProjectId], branches: int) -> list[Made]:

@@ -20,8 +20,6 @@ CALLS = frozenset({
     "resolve", "lexists", "setxattr",
 })
 WHOSE = {
-    "activity/follower.py": ("open",
-        "logs/, root's"),
     "activity/log.py": ("mkdir open",
         "logs/, root's"),
     "activity/memory.py": ("read_text",
@@ -138,7 +136,7 @@ WHOSE = {
         "/proc"),
     "upkeep/traffic_history.py": ("is_dir read_text write_text",
         "environments/, root's"),
-    "activity/log_pages.py": ("open",
+    "activity/log_file.py": ("open",
         "logs/, root's"),
 }
 """{module: (what it calls, whose the files are)}"""
