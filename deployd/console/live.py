@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from deployd.activity.error_boundary import ErrorBoundary
-from deployd.console.render import render_part
+from deployd.console.render import prepare_templates, render_part
 from deployd.http.event_stream import SILENCE_SECONDS, Event, Events
 
 LOOK_SECONDS = 1.0
@@ -111,6 +111,7 @@ class Board:
 
     async def serve(self) -> None:
         """Look at what somebody reads, for ever. What cannot be looked at, or takes long, keeps no other waiting."""
+        await asyncio.to_thread(prepare_templates)
         async with asyncio.TaskGroup() as group:
             while True:
                 read = {_looking_at(key): shown for key, shown in self._shown.items() if shown.readers}
