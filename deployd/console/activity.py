@@ -14,7 +14,7 @@ from deployd.activity.line import Line
 from deployd.activity.log_pages import LogPage, PhaseStart
 from deployd.console.asked import Asked
 from deployd.console.line_events import line_event, segments
-from deployd.console.live import Part, Parts
+from deployd.console.live import Part, Parts, part_event
 from deployd.console.waterfall import Waterfall, waterfall
 from deployd.http.event_stream import SILENCE_SECONDS, Event, Events
 from deployd.queries.activities import ActivityShape
@@ -89,7 +89,7 @@ async def _follow(asked: Asked, number: int, after: int) -> Events:
                 yield told + b"".join(changed)
             if is_over:
                 for name, part in (await look()).items():   # as it is at the end, whoever looked when
-                    yield part.event(name)
+                    yield part_event(name, part.html(name))
                 yield Event("end", "")
                 return
             silence = 0.0 if told or changed else silence + LOOK_SECONDS

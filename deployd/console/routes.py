@@ -36,6 +36,7 @@ from deployd.console.render import FILES, digest, read_file, render
 from deployd.console.sessions import end_session, sessions
 from deployd.errors import DeployError
 from deployd.http.callers import Callers, is_secure, session_cookie
+from deployd.http.compression import compressed
 from deployd.http.door import Door
 from deployd.http.errors import headers_of, status_of, with_errors_told
 from deployd.http.event_stream import Streams
@@ -146,7 +147,7 @@ class _Guard:
             asked = self._asked(request)
             with self.limit.take(asked.caller.name):
                 async with self.queue.take(asked.caller.name):
-                    made = _html(await page(asked))
+                    made = await compressed(request, _html(await page(asked)))
                 return await send(request, made)
 
         return self._with_errors_told(answer)
@@ -348,7 +349,8 @@ def _file(name: str) -> Callable[[web.Request], Awaitable[web.Response]]:
     async def handle(request: web.Request) -> web.Response:
         # A page of another deployd asks for another look: what it gets now must not be kept under that name.
         headers = FOR_EVER if request.query_string == digest(name) else FOR_NOBODY_ELSE
-        return web.Response(body=read_file(name), content_type=FILES[name], charset="utf-8", headers=headers)
+        made = web.Response(body=read_file(name), content_type=FILES[name], charset="utf-8", headers=headers)
+        return await compressed(request, made)
 
     return handle
 
