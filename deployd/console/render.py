@@ -73,7 +73,7 @@ def read_file(name: str) -> bytes:
 def _templates() -> jinja2.Environment:
     made = jinja2.Environment(
         loader=jinja2.FileSystemLoader(FOLDER / "templates"), autoescape=True, undefined=jinja2.StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
+        trim_blocks=True, lstrip_blocks=True, auto_reload=False,
     )
     made.filters |= {
         "moment": moment, "duration": duration, "state": state, "host": host, "age": age, "running": running,

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from deployd.console.drawing import drawing
-from deployd.console.output import WantedLines, batches, parse_wanted_lines
+from deployd.console.output import Printed, WantedLines, batches, look_through, parse_wanted_lines
 from deployd.environment.shown_variables import variables_shown
 from deployd.errors import Unusable
 from deployd.project.reader import read_project
@@ -152,9 +152,19 @@ def test_what_may_be_a_secret_is_a_name_only() -> None:
 def test_followed_lines_are_told_in_batches_with_the_place_of_the_last_looked_at() -> None:
     printed = b"".join(json.dumps(_line(number)).encode() + b"\n" for number in range(1001))
     found = batches(printed, WantedLines(text="7"))
-    assert [last for _, last in found] == [_line(number)["time"] for number in (499, 999, 1000)]
+    assert [last for _, last in found] == [_line(number)["time"] for number in (199, 399, 599, 799, 999, 1000)]
     assert all("7" in line["text"] for lines, _ in found for line in lines)
-    assert found[2][0] == []
+    assert found[-1][0] == []
+
+
+def test_of_what_was_looked_through_no_more_is_kept_than_a_page_shows() -> None:
+    found, wanted = Printed(), WantedLines(text="needle", lines=20)
+    for number in range(500):
+        lines = [{**_line(number), "text": "x" * 10_000 + f" needle {number}"}, _line(number)]
+        found = look_through(found, b"".join(json.dumps(line).encode() + b"\n" for line in lines), wanted)
+    assert (len(found.lines), found.looked_at, found.last) == (20, 1000, _line(499)["time"])
+    assert [line["time"] for line in found.lines] == [_line(number)["time"] for number in range(480, 500)]
+    assert all(2_000 < len(line["text"]) < 2_010 for line in found.lines)
 
 
 @pytest.mark.parametrize("of", ["db", "x:db", "service:", f"app:{'a' * 400}"])
