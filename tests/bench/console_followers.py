@@ -18,6 +18,8 @@ from tests.bench.stand import Stand, bench_stand
 
 PROJECT = "small"
 DEPLOYMENTS, FOLLOWERS = 10, 500
+STALLED = 50
+"""Besides, who read nothing of it."""
 POLLS_A_SECOND = 200
 ROUNDS = 3
 LINE_SECONDS, MEMORY_MB, SLOWER = 0.250, 200.0, 1.1
@@ -143,6 +145,7 @@ async def run_readers(
     plan = {
         "host": "127.0.0.1", "port": daemon.api_port, "cookie": cookie, "polls_a_second": polls_a_second,
         "paths": [f"/activities/{activities[number % len(activities)]}/events" for number in range(followers)],
+        "stalled": [f"/activities/{activities[number % len(activities)]}/events" for number in range(STALLED)],
     }
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tests.bench.console_readers", cwd=ROOT,

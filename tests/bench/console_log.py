@@ -8,14 +8,26 @@ import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import aiohttp
 from playwright.async_api import Page, async_playwright
 
+from deployd.http.slow_readers import MOST_SECONDS
 from scripts.local_daemon import LocalDaemon
-from tests.bench.console_followers import PROJECT, add_hook, console_stand, forget_highest_memory, highest_memory_mb
+from tests.bench.console_followers import (
+    PROJECT,
+    add_hook,
+    console_stand,
+    forget_highest_memory,
+    highest_memory_mb,
+    memory_mb,
+)
+from tests.bench.console_wire import Address, reader_of_nothing
 
 LINES = 200_000
+STALLED = 200
+SETTLE_SECONDS = 5.0
 OPENED = 9
 OPEN_SECONDS, SEARCH_SECONDS = 1.0, 1.0
 HOOK = f"""
@@ -49,6 +61,10 @@ class LongLog:
     nowhere_seconds: Sequence[float]
     memory_mb: float
     """The most of the daemon's, meanwhile."""
+    stalled_kb: float
+    """That the daemon keeps for each who begins to follow it from its first line on, and reads nothing."""
+    stalled_left: int
+    """Of them, when their time is over."""
 
 
 async def open_long_log(say: Callable[[str], None]) -> LongLog:
@@ -76,10 +92,29 @@ async def open_long_log(say: Callable[[str], None]) -> LongLog:
             assert f"product {LINES // 3} of" in await _text(session, f"{path}?q={RARE}")
         shown = await _in_chromium(stand.daemon, path, last)
         memory = highest_memory_mb(pid)
+        stalled = await _stall(say, pid, Address("127.0.0.1", stand.daemon.api_port, f"Cookie: {cookie}\r\n"), path)
     first, whole, sizes = zip(*opened, strict=True)
     say(f"its end is there after {max(whole):.2f} s, in Chromium {max(shown):.2f} s, found in {max(found[RARE]):.2f} s")
     return LongLog(last, seconds, first, whole, max(sizes), shown, middle, found[RARE], found[COMMON], found[NOWHERE],
-                   memory)
+                   memory, *stalled)
+
+
+async def _stall(say: Callable[[str], None], pid: int, address: Address, path: str) -> tuple[float, int]:
+    """(kilobytes for each, connections that are left when their time is over)"""
+    memory, descriptors = memory_mb(pid), _descriptors(pid)
+    readers = [reader_of_nothing(address, f"{path}/events") for _ in range(STALLED)]
+    await asyncio.sleep(SETTLE_SECONDS)
+    each = 1000 * (memory_mb(pid) - memory) / STALLED
+    say(f"{STALLED} who read nothing of it cost {each:.0f} KB each")
+    await asyncio.sleep(MOST_SECONDS)
+    left = max(0, _descriptors(pid) - descriptors)
+    for reader in readers:
+        reader.close()
+    return round(each, 1), left
+
+
+def _descriptors(pid: int) -> int:
+    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
 
 
 async def _newest(daemon: LocalDaemon) -> tuple[int, float]:

@@ -20,12 +20,10 @@ from typing import Any
 
 import uvloop
 
-from tests.bench.console_wire import Address, Poller, p, request_text
+from tests.bench.console_wire import Address, Poller, p, reader_of_nothing, request_text
 
 STAMP = re.compile(rb"at=(\d+\.\d+)")
 LINE_ID = re.compile(rb"^id: (\d+)$", re.MULTILINE)
-SMALL_BUFFER = 4_096
-"""Of who reads nothing: what the kernel keeps for it is not the daemon's."""
 
 
 @dataclass
@@ -95,7 +93,8 @@ class Follower(asyncio.Protocol):
 async def read(plan: Mapping[str, Any]) -> dict[str, Any]:
     """
     Args:
-        plan: {`host`, `port`, `cookie`, `paths`: one for each follower, `polls_a_second`}
+        plan: {`host`, `port`, `cookie`, `paths`: one for each follower, `stalled`: as many who ask and read
+            nothing, `polls_a_second`}
     """
     address = Address(plan["host"], plan["port"], f"Cookie: {plan['cookie']}\r\n")
     seen, loop = Seen(), asyncio.get_running_loop()
@@ -104,13 +103,15 @@ async def read(plan: Mapping[str, Any]) -> dict[str, Any]:
         request = request_text(address, path, "Accept: text/event-stream\r\n")
         _, follower = await loop.create_connection(lambda request=request: Follower(seen, request), *address.socket)
         followers.append(follower)
-    print("connected", flush=True)
+    stalled = [reader_of_nothing(address, path) for path in plan["stalled"]]
     poller = Poller(address, plan["polls_a_second"])
     async with asyncio.TaskGroup() as group:
         polling = group.create_task(poller.serve())
         for follower in followers:
             await follower.over
         polling.cancel()
+    for connection in stalled:
+        connection.close()
     return {
         "followers": len(followers), "ended": seen.ended, "lines": seen.lines, "gaps": seen.gaps,
         "received": seen.received, **_figures("line", seen.seconds), **_figures("status", poller.seconds),

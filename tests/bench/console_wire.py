@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import statistics
 import time
 from collections.abc import Sequence
@@ -10,6 +11,9 @@ from dataclasses import dataclass
 
 CONNECTIONS = 20
 """On which polls come; each waits for its answer before it asks again."""
+
+SMALL_BUFFER_BYTES = 4_096
+"""Of who reads nothing: what the kernel keeps for it is not the daemon's."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,15 @@ class Poller:
                 due += self._pause
         finally:
             writer.close()
+
+
+def reader_of_nothing(address: Address, path: str) -> socket.socket:
+    """A connection on which somebody asks to follow something, and takes nothing of it."""
+    made = socket.socket()
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL_BUFFER_BYTES)
+    made.connect(address.socket)
+    made.sendall(request_text(address, path, "Accept: text/event-stream\r\n"))
+    return made
 
 
 async def read_answer(reader: asyncio.StreamReader) -> bytes:
