@@ -178,6 +178,15 @@ CREATE INDEX repeats_by_time ON repeats (at);
 """
 """Browsers that are signed in, who changed what, and requests that are not done twice."""
 
+RESTS = """
+ALTER TABLE environments ADD COLUMN rest TEXT NOT NULL DEFAULT '' CHECK (rest IN ('', 'paused', 'inactive'));
+ALTER TABLE environments ADD COLUMN rested_at TEXT;
+ALTER TABLE environments ADD COLUMN visited_at TEXT;
+ALTER TABLE environments ADD COLUMN title TEXT NOT NULL DEFAULT '';
+ALTER TABLE environments ADD COLUMN parent TEXT NOT NULL DEFAULT '';
+"""
+"""Environments of which nothing runs, since when; when somebody came last; what people call them, and their parents."""
+
 MIGRATIONS: tuple[str, ...] = (
-    FIRST, FAILED_BY_TIME, OPEN_OF_ENVIRONMENT, UNNEEDED, UIDS, MARKS, LOCKS, ANSWERS, PEOPLE,
+    FIRST, FAILED_BY_TIME, OPEN_OF_ENVIRONMENT, UNNEEDED, UIDS, MARKS, LOCKS, ANSWERS, PEOPLE, RESTS,
 )
