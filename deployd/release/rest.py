@@ -15,12 +15,12 @@ from deployd.engine.names import ACTIVITY, ROLE
 from deployd.engine.observed import ContainerSeen
 from deployd.project.model import ProjectConfig
 from deployd.release.answers.probe import wait_until_answering
-from deployd.release.applications.start import in_order_of_need, start_app, start_worker, web_name, web_servers
+from deployd.release.applications.start import WebServer, in_order_of_need, start_app, start_worker, web_name
 from deployd.release.configuration import read_config
 from deployd.release.container_removal import ensure_gone
 from deployd.release.data.volumes import stage_version
 from deployd.release.fingerprint import live_containers
-from deployd.release.network import ensure_network
+from deployd.release.network import ensure_network, fixed_addresses
 from deployd.release.parallel import in_parallel
 from deployd.release.ports import Host
 from deployd.release.release import Environment, Release, live_release
@@ -29,7 +29,7 @@ from deployd.release.services.service import (
     Wanted,
     ensure_provisioned,
     ensure_running,
-    wanted_services,
+    services_of,
 )
 from deployd.release.version import FIRST_UID
 from deployd.release.version_removal import STOP_SECONDS, remove_version, unmount_unused, versions_there
@@ -69,9 +69,17 @@ async def start_release(release: Release, host: Host) -> None:
     await in_parallel(host.slugs.ensure_mounted(slug) for slug in {app.slug for app in release.version.apps})
     image = await host.images.ensure(host.catalogue.web, lambda _: None)
     await _remove_without_network(release, host, config)
-    servers = await web_servers(release, host, image, config.applications)
+    pairs = services_of(release, config)
+    addresses = await fixed_addresses(release, host, [   # of all at once: they are made side by side
+        *(release.names.service(service.name) for service, _ in pairs),
+        *(web_name(release, app) for app in config.applications),
+    ])
+    servers = {app.name: WebServer(image, addresses[web_name(release, app)]) for app in config.applications}
     await in_parallel([
-        _start_services(release, host, config),
+        in_parallel(
+            _start_service(release, host, Wanted(*pair, addresses[release.names.service(pair[0].name)]))
+            for pair in pairs
+        ),
         in_parallel(
             start_app(release, host, config, app, servers[app.name], only_make=True) for app in config.applications
         ),
@@ -129,11 +137,6 @@ async def rest_again(environment: Environment, host: Host, tell: Tell) -> None:
     elif (release := await find_live(environment, host)) is not None:
         await stop_release(release, host)
     tell.line(f"the environment is {rest}, as before")
-
-
-async def _start_services(release: Release, host: Host, config: ProjectConfig) -> None:
-    wanted = await wanted_services(release, host, config)
-    await in_parallel(_start_service(release, host, item) for item in wanted)
 
 
 async def _start_service(release: Release, host: Host, wanted: Wanted) -> None:
