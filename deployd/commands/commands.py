@@ -12,6 +12,7 @@ from deployd.commands.environments import EnvironmentCommands
 from deployd.commands.housekeeping import HousekeepingCommands
 from deployd.commands.locks import LockCommands
 from deployd.commands.passes import PassCommands
+from deployd.commands.people import PeopleCommands
 from deployd.commands.repeats import RepeatCommands
 from deployd.commands.rests import RestCommands
 from deployd.commands.sessions import Sessions
@@ -23,6 +24,7 @@ class Commands:
     rests: RestCommands
     descriptions: DescriptionCommands
     sessions: Sessions
+    people: PeopleCommands
     audit: AuditCommands
     repeats: RepeatCommands
     locks: LockCommands

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
-from deployd.access.actions import Action, refuse_unless_may
+from deployd.access.actions import Action
 from deployd.console.asked import Asked, Form
 from deployd.console.confirm import address_of, confirm, number_of
 from deployd.errors import Unusable
@@ -68,7 +68,7 @@ async def confirm_any(asked: Asked) -> str:
 
 async def confirm_rest(asked: Asked, name: str) -> str:
     """The page that says what one of them will do."""
-    refuse_unless_may(asked.caller, Action.ACTIVATE)
+    asked.refuse_unless_may(Action.ACTIVATE)
     found = await asked.environment()
     newest = await asked.queries.activities.latest([found.project], found.name, None, 1)
     return await asked.page(
@@ -79,7 +79,7 @@ async def confirm_rest(asked: Asked, name: str) -> str:
 
 def _form(ask: Callable[[Asked], Callable[..., Awaitable[ActivityShape]]]) -> Form:
     async def form(asked: Asked, fields: Mapping[str, str]) -> str:
-        refuse_unless_may(asked.caller, Action.ACTIVATE)
+        asked.refuse_unless_may(Action.ACTIVATE)
         found = await asked.environment()
         made = await ask(asked)(found.project, found.name, asked.caller.name, seen=number_of(fields, "seen"))
         return f"/activities/{made.id}"
@@ -95,7 +95,7 @@ wake = _form(lambda asked: asked.commands.rests.wake)
 
 async def describe(asked: Asked, fields: Mapping[str, str]) -> str:
     """It is no change of what visitors see, and needs no confirmation."""
-    refuse_unless_may(asked.caller, Action.ACTIVATE)
+    asked.refuse_unless_may(Action.ACTIVATE)
     found = await asked.environment()
     if "title" not in fields:
         raise Unusable("the form does not say title", hint="load the page again, and press again")

@@ -1,4 +1,4 @@
-"""Whether a branch that is pushed becomes, or stays, an environment, or is stored and waits for somebody to activate it.
+"""Whether a branch that is pushed is deployed, or is stored and waits for somebody to activate it.
 
     it has an environment      active or paused: deployed. Inactive: stored
     it has none                production: deployed. `branches` of the project says that it is stored, or as many as

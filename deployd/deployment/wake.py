@@ -1,7 +1,7 @@
 """How a paused environment runs again: in the containers that it had, with nothing built and no hook run.
 
-Whoever comes meanwhile is held by the router, for `wake_seconds`, and goes on when it answers. When it cannot be woken it
-sleeps on as before, and nobody wakes it for a while, longer from time to time: else every visitor would try anew.
+Whoever comes meanwhile is held by the router, for `wake_seconds`, and goes on when it answers. When it cannot be woken
+it sleeps on as before, and nobody wakes it for a while, longer from time to time: else every visitor would try anew.
 """
 
 from __future__ import annotations

@@ -45,8 +45,8 @@ class EnvironmentShape:
     type: str
     """`production`, `staging` or `development`."""
     state: str
-    """`live`, `deploying`, `paused` (its next visitor wakes it), `inactive` (it is activated by hand), `failed` (the last
-    activity failed, what was live goes on) or `new` (nothing is live)."""
+    """`live`, `deploying`, `paused` (its next visitor wakes it), `inactive` (it is activated by hand), `failed` (the
+    last activity failed, what was live goes on) or `new` (nothing is live)."""
     url: str
     commit: str
     subject: str = ""

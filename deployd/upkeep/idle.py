@@ -3,8 +3,8 @@
     a visit in the access log ──► noted here, and once a minute in the database
     every minute ──► no visit, no deployment for `pause_after_minutes`, and nothing open ──► pause
 
-Visits are counted by `visits.py`: crawlers and monitors keep nothing awake. What is open (a WebSocket, a download) stands
-in the log when it ends, so the kernel is asked before anything is paused.
+Visits are counted by `visits.py`: crawlers and monitors keep nothing awake. What is open (a WebSocket, a download)
+stands in the log when it ends, so the kernel is asked before anything is paused.
 """
 
 from __future__ import annotations

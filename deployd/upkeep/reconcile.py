@@ -160,7 +160,8 @@ class Reconciler:
 
     async def _start(self, key: EnvironmentId, release: Release) -> None:
         if (await read_ownership(self._store, key)).is_ending:   # its activity goes on, and visitors wake it then
-            return await self._tell_asleep(release)
+            await self._tell_asleep(release)
+            return
         await self.mount(release)
         await end_without_slug(self._host, await self.containers(release))
         at = await read_ownership(self._store, key)
@@ -176,7 +177,8 @@ class Reconciler:
         over = await self._host.router.look(routes.environment)
         at = await read_ownership(self._store, key)
         if at.is_ending:
-            return await self._tell_asleep(release)
+            await self._tell_asleep(release)
+            return
         # A switch whose answer was lost may have been carried out: then visitors are on the new version already.
         if at.owner is Owner.NOBODY or at.live != release.id or (at.switching and over):
             return

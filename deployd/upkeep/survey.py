@@ -127,7 +127,9 @@ class Surveyor:
 
     def _is_well(self, key: EnvironmentId, version: Version, found: _Found) -> bool:
         told = found.router.environments.get(str(key))
-        if told is None or not found.router.complete or told.frozen or told.maintenance or told.asleep or not told.origin:
+        if told is None or not found.router.complete or not told.origin:
+            return False
+        if told.frozen or told.maintenance or told.asleep:
             return False
         if any(app.slug not in found.mounted for app in version.apps):
             return False

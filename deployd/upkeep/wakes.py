@@ -1,4 +1,4 @@
-"""Paused environments are woken for their visitors: the router says to whom somebody came, and an activity is made of it.
+"""Paused environments are woken for their visitors: the router says where somebody waits, an activity is made of it.
 
     a visitor ─► the router holds him ─► its answer to `sleepers` ─► an activity ─► its lane wakes it ─► he is let in
 

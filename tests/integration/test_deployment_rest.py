@@ -1,4 +1,4 @@
-"""Environments that go to rest and come back: over every step, as the tests of a push do it, and what a push onto one does.
+"""Environments that go to rest and come back, over every step, as the tests of a push do it; and pushes onto them.
 
 Each step twice, a failure at each, each undo twice; afterwards the world is looked at.
 """
@@ -22,6 +22,7 @@ from deployd.process import run as run_program
 from tests.support.deployment_stand import (
     FILES,
     PROJECT,
+    SERVICES,
     Ended,
     Stand,
     World,
@@ -182,8 +183,9 @@ async def test_a_service_that_is_made_anew_under_a_pause_is_what_it_was_when_the
     stand: Stand, paused: CommitId,
 ) -> None:
     before = await stand.world()
-    commit = await stand.write({".platform/services.yaml": "store:\n  type: redis-persistent:8.0\n  size: L\n  disk: 256\n"})
-    ended = await stand.deploy(commit, with_step(PUSH, "wait_until_healthy", raising(DeployError("injected"), late=True)))
+    commit = await stand.write({".platform/services.yaml": SERVICES.replace("disk", "size: L\n  disk")})
+    broken = with_step(PUSH, "wait_until_healthy", raising(DeployError("injected"), late=True))
+    ended = await stand.deploy(commit, broken)
     assert (ended.end.state, ended.end.reason) == ("failed", "injected")
     assert running(await stand.world()) == []
     assert await stand.world() == before

@@ -1,5 +1,6 @@
--- An environment that is asleep: its routes are known, and nothing runs behind them. The first visitor who wakes it begins a
--- freeze, in which all wait; the daemon asks whom it has to wake (`/sleepers`), and the switch of the woken version lets them in.
+-- An environment that is asleep: its routes are known, and nothing runs behind them. The first visitor who wakes it begins
+-- a freeze, in which all wait; the daemon asks whom it has to wake (`/sleepers`), and the switch of what it has woken lets
+-- them in.
 --
 -- In its head:  asleep = { hold_seconds, quiet_until }   until `quiet_until` nobody wakes it: it could not be woken just now
 -- In the shared dictionary:  sleepers   grows each time that somebody wants one woken

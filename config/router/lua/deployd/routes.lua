@@ -2,7 +2,8 @@
 --
 -- In the shared dictionary:  generation     grows with every change; every request compares it
 --                            host:<host>    which environment answers for it
---                            head:<env>     JSON: version, document, freeze, maintenance, asleep; writing it is THE atomic step
+--                            head:<env>     JSON: version, document, freeze, maintenance, asleep; writing it is THE
+--                                           atomic step
 --                            doc:<env>:<n>  JSON of all routes of one version, never changed, gone when replaced;
 --                                           the head's `preview` names those that operators see meanwhile
 -- A reader can meet a head whose document has just been replaced; it then reads the head again.

@@ -22,8 +22,8 @@ describe("an environment that is asleep", function()
 
     it("is not woken by crawlers and monitors", function()
         for _, agent in ipairs {
-            "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)", "UptimeRobot/2.0", "Sogou web spider/4.0",
-            "facebookexternalhit/1.1", "deployd health monitor",
+            "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)", "UptimeRobot/2.0",
+            "Sogou web spider/4.0", "facebookexternalhit/1.1", "deployd health monitor",
         } do
             assert.is_false(wakers.wakes("GET", "/", agent), agent)
         end

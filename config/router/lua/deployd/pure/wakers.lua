@@ -1,5 +1,5 @@
--- Who wakes an environment that is asleep: people and programs that want something of it. Crawlers and monitors come for ever,
--- and would keep everything awake. The daemon counts visits by the same rule (deployd/upkeep/visits.py).
+-- Who wakes an environment that is asleep: people and programs that want something of it. Crawlers and monitors come for
+-- ever, and would keep everything awake. The daemon counts visits by the same rule (deployd/upkeep/visits.py).
 local _M = {}
 
 local SEES_ONLY = { HEAD = true, OPTIONS = true, TRACE = true }
