@@ -66,7 +66,7 @@ async def look(store: Store, host: Host, now: datetime, boundary: ErrorBoundary)
         with boundary.contain(f"looking for {kind.__name__.strip('_')}"):
             found += await kind(host, rows)
     with boundary.contain("looking for environments of merged branches"):
-        found += await find_merged(store, host, now)
+        found += await find_merged(store, host, now, boundary)
     return tuple(found)
 
 

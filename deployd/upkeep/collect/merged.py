@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from datetime import datetime, timedelta
 
+from deployd.activity.error_boundary import ErrorBoundary
 from deployd.deployment.kinds import DEACTIVATE, DELETE
 from deployd.deployment.requests import Request, Requests
 from deployd.ids import EnvironmentId
@@ -19,15 +20,17 @@ from deployd.upkeep.collect.things import Thing
 from deployd.upkeep.idle import last_use
 
 
-async def find_merged(store: Store, host: Host, now: datetime) -> list[Thing]:
+async def find_merged(store: Store, host: Host, now: datetime, boundary: ErrorBoundary) -> list[Thing]:
     """Those that go, when the settings want it: the branch is in the default branch, and nobody came or deployed for
     `collect.merged_days`."""
     found = []
     for environment in await store.read(lambda db: _idle_ones(db, host.settings, now)):
-        project = host.settings.projects[environment.project]
-        tip = await host.code.tip(project.id, environment.branch)
-        if tip is not None and await host.code.contains(project.id, project.default_branch, tip):
-            found.append(Thing("environment", str(environment.id), 0, why=_why(host.settings, project, environment)))
+        with boundary.contain(f"looking whether the branch of {environment.id} is merged"):
+            project = host.settings.projects[environment.project]
+            tip = await host.code.tip(project.id, environment.branch)
+            if tip is not None and await host.code.contains(project.id, project.default_branch, tip):
+                why = _why(host.settings, project, environment)
+                found.append(Thing("environment", str(environment.id), 0, why=why))
     return found
 
 
