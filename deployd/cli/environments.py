@@ -13,7 +13,7 @@ from deployd.cli.output import harmless, show, show_json
 from deployd.cli.watch import Query, keep_shown, watch_option
 
 PATH = "/api/v1/environments"
-COLUMNS = ("project", "branch", "type", "state", "commit", "activity", "since", "url")
+COLUMNS = ("project", "branch", "title", "parent", "type", "state", "commit", "activity", "since", "url")
 
 
 @click.command()

@@ -16,6 +16,8 @@ COMMANDS = {
     "projects": ("deployd.cli.projects:projects", "Projects of the daemon, and where to push."),
     "environments": ("deployd.cli.environments:environments",
                      "Environments, what is live in them and where to look at it."),
+    "environment": ("deployd.cli.environment:environment",
+                    "Activate, deactivate, pause or wake an environment; give it a title or a parent."),
     "activities": ("deployd.cli.activities:activities", "Pushes, redeploys and rollbacks, newest first."),
     "log": ("deployd.cli.activities:log", "The log of an activity; without a number, of the newest one."),
     "access-log": ("deployd.cli.access_log:access_log", "Requests of an environment's visitors, oldest first."),

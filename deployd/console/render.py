@@ -27,7 +27,7 @@ FILES = {"console.css": "text/css", "console.js": "text/javascript", "icon.svg":
 """{file: its type}; everybody may have them, the page that asks for a token too."""
 TONES = {
     "good": ("done", "live", "open", "runs", "success", "valid"),
-    "busy": ("deploying", "held", "in_progress", "pending", "running", "undoing", "waits"),
+    "busy": ("deploying", "held", "in_progress", "pending", "running", "undoing", "waits", "waking"),
     "bad": ("away", "failed", "maintenance", "refused", "stuck"),
 }
 """{tone: words that have it}; all others are quiet."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 
 from deployd.access.errors import NotFound
@@ -14,7 +14,7 @@ from deployd.queries.live_versions import LiveVersions
 from deployd.queries.projects import find_project
 from deployd.queries.times import iso
 from deployd.release.version import Version
-from deployd.settings import Settings
+from deployd.settings import ProjectSettings, Settings
 from deployd.state import activities, answers, environments, locks
 from deployd.state.activities import Activity
 from deployd.state.answers import WrongAnswer
@@ -45,7 +45,8 @@ class EnvironmentShape:
     type: str
     """`production`, `staging` or `development`."""
     state: str
-    """`live`, `deploying`, `failed` (the last activity failed, what was live goes on) or `new` (nothing is live)."""
+    """`live`, `deploying`, `paused` (its next visitor wakes it), `inactive` (it is activated by hand), `failed` (the
+    last activity failed, what was live goes on) or `new` (nothing is live)."""
     url: str
     commit: str
     subject: str = ""
@@ -55,6 +56,14 @@ class EnvironmentShape:
     """Whose version is live."""
     since: str
     """When it became live: ISO 8601, UTC; empty when nothing is."""
+    title: str = ""
+    """What people call it besides its branch."""
+    parent: str = ""
+    """The branch of another environment of the project; empty: it has none."""
+    rested: str = ""
+    """Since when it is paused or inactive: ISO 8601, UTC; empty when it is active."""
+    visited: str = ""
+    """When somebody came last, to the minute, as far as it is known."""
     doing: int | None = None
     """The activity that waits or runs; one that is held by the lock does not count."""
     lock: LockShape | None = None
@@ -79,10 +88,22 @@ class EnvironmentQueries:
         newest = {item.environment: item for item in await self._store.read(activities.newest_of_each)}
         locked = {item.environment: item for item in await self._store.read(locks.list_all)}
         wrong = _by_environment(await self.wrong_answers())
+        branches = {(row.project, row.branch) for row in rows}
         return [
-            self._shape(row, newest.get(row.id), locked.get(row.id), wrong.get(row.id, ()))
+            self._shape(row, newest.get(row.id), locked.get(row.id), wrong.get(row.id, ()),
+                        parent_of(row, self._settings.projects[row.project], branches))
             for row in rows if row.project in self._settings.projects
         ]
+
+    async def shape_of(self, environment: EnvironmentId) -> EnvironmentShape:
+        """
+        Raises:
+            NotFound: It was deleted meanwhile.
+        """
+        found = [item for item in await self.all(environment.project) if item.name == environment.name]
+        if not found:
+            raise NotFound(f"the project {environment.project} has no environment {environment.name}")
+        return found[0]
 
     async def find(self, project: str, environment: str) -> Environment:
         """By machine name or branch.
@@ -118,7 +139,7 @@ class EnvironmentQueries:
         return await self._store.read(answers.wrong_ones)
 
     def _shape(
-        self, row: Environment, newest: Activity | None, lock: Lock | None, wrong: tuple[str, ...],
+        self, row: Environment, newest: Activity | None, lock: Lock | None, wrong: tuple[str, ...], parent: str,
     ) -> EnvironmentShape:
         project = self._settings.projects[row.project]
         live = self._versions.of(row.live_activity)
@@ -126,7 +147,8 @@ class EnvironmentQueries:
         default = domains_of(self._settings, project, row.id, row.branch).default
         return EnvironmentShape(
             project=row.project, name=row.name, branch=row.branch, type=environment_type(project, row.branch),
-            state=_state(doing, newest, live.commit), url=live.url or f"http://{default}/", commit=live.commit,
+            title=row.title, parent=parent, rested=iso(row.rested_at), visited=iso(row.visited_at),
+            state=_state(row, doing, newest), url=live.url or f"http://{default}/", commit=live.commit,
             subject=live.subject, author=live.author,
             activity=row.live_activity, since=iso(row.live_since), doing=doing,
             lock=lock_shape(lock) if lock else None, answers=wrong,
@@ -134,16 +156,30 @@ class EnvironmentQueries:
         )
 
 
+def parent_of(row: Environment, project: ProjectSettings, branches: Container[tuple[str, str]]) -> str:
+    """The branch of the parent: that which somebody said, as long as it is there, else production.
+
+    Args:
+        branches: (project, branch) of all environments.
+    """
+    if row.branch == project.production:
+        return ""
+    said = (row.project, row.parent) in branches and row.parent
+    return said or (project.production if (row.project, project.production) in branches else "")
+
+
 def lock_shape(lock: Lock) -> LockShape:
     return LockShape(who=lock.who, reason=lock.reason, since=lock.at.isoformat())
 
 
-def _state(doing: ActivityId | None, newest: Activity | None, commit: str) -> str:
+def _state(row: Environment, doing: ActivityId | None, newest: Activity | None) -> str:
     if doing is not None:
         return "deploying"
+    if row.rest:
+        return row.rest
     if newest is not None and newest.state == "failed":
         return "failed"
-    return "live" if commit else "new"
+    return "live" if row.live_activity is not None else "new"
 
 
 def _by_environment(found: Sequence[WrongAnswer]) -> Mapping[EnvironmentId, tuple[str, ...]]:

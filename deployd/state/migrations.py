@@ -215,6 +215,16 @@ CREATE TABLE keys (
 """
 """Persons, and what they prove who they are with."""
 
+RESTS = """
+ALTER TABLE environments ADD COLUMN rest TEXT NOT NULL DEFAULT '' CHECK (rest IN ('', 'paused', 'inactive'));
+ALTER TABLE environments ADD COLUMN rested_at TEXT;
+ALTER TABLE environments ADD COLUMN visited_at TEXT;
+ALTER TABLE environments ADD COLUMN title TEXT NOT NULL DEFAULT '';
+ALTER TABLE environments ADD COLUMN parent TEXT NOT NULL DEFAULT '';
+"""
+"""Environments of which nothing runs, since when; when somebody came last; what people call them, and their parents."""
+
 MIGRATIONS: tuple[str, ...] = (
     FIRST, FAILED_BY_TIME, OPEN_OF_ENVIRONMENT, UNNEEDED, UIDS, MARKS, LOCKS, ANSWERS, PEOPLE, PERSONS,
+    RESTS,
 )

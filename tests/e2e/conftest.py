@@ -52,6 +52,7 @@ async def daemon() -> AsyncIterator[LocalDaemon]:
         **{name: {} for name in PROJECTS}, "forge": {"remote": forge},
         "data": {"snapshot_before_deploy": True}, "rolling": {"strategy": "rolling"},
         "printing": {"variables": {"env:token": {"value": "kept-from-logs", "sensitive": True}}},
+        "resting": {"branches": {"store": ["wip/*"]}, "max_active": 2},
         "hooked": LEVELS, "hasty": {"overtaken_builds": "cancel"},
         "visited": {
             "variables": {"env:token": {"value": "kept-from-logs-too", "sensitive": True}},
