@@ -85,6 +85,25 @@ def find_lines(file: Path, text: str, most: int) -> tuple[list[Line], int]:
     return [line for line, _ in found], count
 
 
+def printed_after(file: Path, title: str, app: str) -> int | None:
+    """How many lines a program of an application has in the log, that is begun by a line `title`; None: it has none.
+
+    Of several such programs the last one is meant.
+    """
+    needle = json.dumps(app, ensure_ascii=False).encode("utf-8", "replace")
+    count, is_its = None, False
+    for raw in _raw_lines(file):
+        line = parse_line(raw) if needle in raw else None
+        if line is None or line.app != app:
+            continue
+        if line.kind == "line":
+            is_its = line.text == title
+            count = 0 if is_its else count
+        elif is_its and count is not None and line.kind == "output":
+            count += 1
+    return count
+
+
 def plain_pieces(file: Path) -> Iterator[bytes]:
     """The whole log as plain text, as `deployd log` shows it, some of it at a time."""
     piece = bytearray()
