@@ -35,7 +35,7 @@ from deployd.console.overview import follow_overview, overview
 from deployd.console.render import FILES, digest, read_file, render
 from deployd.console.sessions import end_session, sessions
 from deployd.errors import DeployError
-from deployd.http.callers import Callers, is_secure, session_cookie
+from deployd.http.callers import Callers
 from deployd.http.door import Door
 from deployd.http.errors import headers_of, status_of, with_errors_told
 from deployd.http.event_stream import Streams
@@ -208,7 +208,7 @@ class _Guard:
             except Unauthorized as error:
                 return _html(_sign_in_page(place, error), status_of(error))
             response = web.HTTPSeeOther(place, headers=FOR_NOBODY_ELSE)
-            secure = is_secure(request)
+            secure = self.console.callers.is_secure(request)
             response.set_cookie(
                 SECURE_COOKIE if secure else COOKIE, cookie, httponly=True, samesite="Lax", secure=secure, path="/",
                 max_age=int((session.ends - session.began).total_seconds()),
@@ -219,7 +219,7 @@ class _Guard:
 
     async def sign_out(self, request: web.Request) -> web.StreamResponse:
         async def answer(request: web.Request) -> web.Response:
-            cookie = session_cookie(request)
+            cookie = self.console.callers.cookie(request)
             sessions = self.console.callers.sessions
             session = sessions.find(cookie) if sessions is not None else None
             if session is not None and is_csrf_word(cookie, (await _fields(request)).get("csrf", "")):
@@ -241,7 +241,7 @@ class _Guard:
         if caller is None:
             raise Unauthorized("this page needs a token")
         refuse_unless_may(caller, Action.SEE)
-        cookie = "" if "Authorization" in request.headers else session_cookie(request)
+        cookie = "" if "Authorization" in request.headers else self.console.callers.cookie(request)
         return Asked(
             caller, self.console.queries, self.console.commands, self.console.board, request.path, request.match_info,
             request.query, cookie, request.headers.get("Last-Event-ID", ""),
@@ -272,7 +272,7 @@ class _Guard:
                 page = _sign_in_page(_back(request), Unauthorized("this token is not known") if known else None)
                 return _html(page, status_of(error), {"WWW-Authenticate": 'Bearer realm="deployd"'})
             caller = self.console.callers.of(request)
-            cookie = "" if "Authorization" in request.headers else session_cookie(request)
+            cookie = "" if "Authorization" in request.headers else self.console.callers.cookie(request)
             csrf = csrf_word(cookie) if caller is not None and cookie else ""
             return _html(
                 render("error.html", error=error, caller=caller, csrf=csrf, path=request.path, back=_back(request)),

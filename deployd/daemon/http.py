@@ -47,9 +47,9 @@ def compose_http(daemon: Daemon) -> Http:
     queries, sessions = queries_of(daemon), Sessions(daemon.resources.store, daemon.settings, daemon.resources.clock)
     commands = commands_of(daemon, queries, sessions)
     api = Api(queries, commands, Changes(queries, daemon.boundaries.of("events")))
-    callers = Callers(partial(find_caller, daemon.settings), sessions)
-    settings = daemon.settings
-    door = Door(Ours(settings.public_url, settings.listen_address[0]), daemon.observation.failed_sign_ins, let_in)
+    ours = Ours(daemon.settings.public_url, daemon.settings.listen_address[0])
+    callers = Callers(partial(find_caller, daemon.settings), sessions, ours)
+    door = Door(ours, daemon.observation.failed_sign_ins, let_in)
     console = Console(queries=queries, commands=commands, callers=callers, board=Board(daemon.boundaries.of("console")),
                       streams=api.streams, door=door)
     local = local_application(api, receive_hook_routes(daemon.activities.intake), daemon.settings.shares.streams)
