@@ -32,6 +32,7 @@ class Action(Enum):
     CANCEL = "end an activity before its switch, or try its undo again"
     PREVIEW = "see a new version while visitors wait for it"
     READ_MAIL = "read mails of applications: there are links to reset passwords in them"
+    READ_VARIABLES = "read what variables of the settings are: who may only look has the repository, and no shell"
     READ_AUDIT = "read who changed what, and from where"
     SKIP_UNDO = "leave an undo that is stuck"
     COLLECT = "take away what nobody needs any more"
@@ -48,6 +49,7 @@ LEAST: Mapping[Action, Role] = {
     Action.CANCEL: Role.CONTRIBUTOR,
     Action.PREVIEW: Role.CONTRIBUTOR,
     Action.READ_MAIL: Role.CONTRIBUTOR,
+    Action.READ_VARIABLES: Role.CONTRIBUTOR,
     Action.READ_AUDIT: Role.CONTRIBUTOR,
     Action.SKIP_UNDO: Role.ADMIN,
     Action.COLLECT: Role.ADMIN,
