@@ -54,8 +54,23 @@ async def activity(asked: Asked) -> str:
         wanted=wanted, matches=matches, count=count, is_open=found.state in OPEN,
         live=f"/activities/{found.id}/events?after={page.last}" if at_end else "",
         journal=await asked.queries.activities.journal(found.id), segments=segments,
-        compared_with_live=_compared_with_live(found, run),
+        compared_with_live=_compared_with_live(found, run), again=again(found, run.to),
     )
+
+
+def again(found: ActivityShape, to: int | None) -> str:
+    """Where it is said what the same would do once more; empty: the daemon asks for this by itself. Pure.
+
+    Args:
+        to: Of a rollback: the activity whose version was wanted.
+    """
+    query = {
+        "push": {"do": "push-again", "to": str(found.id)}, "redeploy": {"do": "redeploy"},
+        "rollback": {"do": "revert", "to": str(to)}, "delete": {"do": "delete"},
+    }.get(found.kind)
+    if query is None:
+        return ""
+    return f"/projects/{found.project}/environments/{found.environment}/confirm?{urlencode(query)}"
 
 
 def _compared_with_live(found: ActivityShape, run: Run) -> str:

@@ -24,7 +24,7 @@ from deployd.console.access_log import access_log
 from deployd.console.activity import activity, cancel, follow_activity, raw_log, retry_undo, skip_undo
 from deployd.console.asked import Asked, Follow, Form, Page
 from deployd.console.compare import compare
-from deployd.console.confirm import confirm, delete, lock, redeploy, revert, unlock
+from deployd.console.confirm import confirm, delete, lock, push_again, redeploy, revert, unlock
 from deployd.console.crons import crons, follow_crons, run_cron
 from deployd.console.environment import environment, follow_environment
 from deployd.console.host import follow_host, host
@@ -72,6 +72,7 @@ FORMS: Mapping[str, Form] = {
     f"{ACTIVITY}/undo/skip": skip_undo,
     "/sessions/end": end_session,
     f"{ENVIRONMENT}/redeploy": redeploy,
+    f"{ENVIRONMENT}/push-again": push_again,
     f"{ENVIRONMENT}/revert": revert,
     f"{ENVIRONMENT}/lock": lock,
     f"{ENVIRONMENT}/unlock": unlock,

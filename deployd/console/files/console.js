@@ -192,6 +192,7 @@ function follow(address) {
   stream.addEventListener("end", () => {
     stream.close()
     for (const form of document.querySelectorAll(".while-open")) form.remove()
+    for (const link of document.querySelectorAll(".when-over")) link.hidden = false
     const end = document.getElementById("end")
     if (end) end.textContent = "That is all."
   })

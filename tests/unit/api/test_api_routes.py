@@ -283,7 +283,8 @@ async def test_a_followed_log_goes_on_until_its_end(client: Client, queries: Fak
 
 async def test_every_answer_is_as_the_document_describes_it(client: Client) -> None:
     document = (await get(client, "/api/v1/openapi.json", {}))[1]
-    bodies_of = {"/api/v1/projects/{project}/plan": {"branch": "main"}}
+    again = "/api/v1/projects/{project}/environments/{environment}/push-again"
+    bodies_of = {"/api/v1/projects/{project}/plan": {"branch": "main"}, again: {"push": 1}}
     asked = set()
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
