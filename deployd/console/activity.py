@@ -54,7 +54,7 @@ async def activity(asked: Asked) -> str:
         wanted=wanted, matches=matches, count=count, is_open=found.state in OPEN,
         live=f"/activities/{found.id}/events?after={page.last}" if at_end else "",
         journal=await asked.queries.activities.journal(found.id), segments=segments,
-        compared_with_live=_compared_with_live(found, run), again=again(found, run.to),
+        compared=_compared(found, run), again=again(found, run.to),
     )
 
 
@@ -73,11 +73,13 @@ def again(found: ActivityShape, to: int | None) -> str:
     return f"/projects/{found.project}/environments/{found.environment}/confirm?{urlencode(query)}"
 
 
-def _compared_with_live(found: ActivityShape, run: Run) -> str:
-    """The query that compares it with what is live; empty before it has a plan."""
-    if not run.plan:
-        return ""
-    return urlencode({"a": f"{found.project}/{found.environment}", "b": str(found.id)})
+def _compared(found: ActivityShape, run: Run) -> tuple[str, str]:
+    """(text, query) of the way to what it changes, or changed; empty before it has a plan, or when nothing was live."""
+    if not run.plan or run.before_by is None:
+        return "", ""
+    if found.state == "success":
+        return "What it changed", urlencode({"a": run.before_by, "b": found.id})
+    return "What changed since the live one", urlencode({"a": f"{found.project}/{found.environment}", "b": found.id})
 
 
 async def follow_activity(asked: Asked) -> Events:
