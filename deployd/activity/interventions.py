@@ -5,21 +5,39 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 from datetime import datetime
+from typing import ClassVar
 
 from deployd.activity.journal import CANCELLATION, SKIPPED, Journal
+from deployd.errors import DeployError
 from deployd.ids import ActivityId
 from deployd.state import activities, entries
 from deployd.state.activities import Activity
 from deployd.state.entries import HELD, Entry
 
 
+class EndsAlready(DeployError):
+    """Somebody else has cancelled the activity, or a newer push has."""
+
+    code: ClassVar[str] = "ends-already"
+
+
 def cancel(db: sqlite3.Connection, activity: ActivityId, said: str, now: datetime) -> bool:
-    """Who waits is cancelled, who runs gets the cancellation into its journal. False: it has ended already."""
+    """Who waits is cancelled, who runs gets the cancellation into its journal. False: it has ended already.
+
+    Raises:
+        EndsAlready: It ends for another reason than this one.
+    """
     if activities.cancel_waiting(db, activity, said, now):
         return True
     found = activities.find(db, activity)
     if found is None or found.state not in activities.OPEN:
         return False
+    before = Journal(entries.of_activity(db, activity)).cancellation()
+    if before is not None and before.result != HELD and before.said != said:
+        raise EndsAlready(
+            f"activity {activity} ends already, since {before.at:%H:%M:%S}: {before.said}",
+            hint="it has ended when what it began is undone",
+        )
     entries.append(db, activity, Entry("", CANCELLATION, now, "cancelled", said))
     return True
 

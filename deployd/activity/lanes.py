@@ -95,6 +95,7 @@ class Lanes:
 
         Raises:
             TooLate: It is past its switch.
+            EndsAlready: Somebody else has cancelled it.
         """
         cancellation = self._cancellation_of(activity)
         if cancellation is not None and cancellation.too_late:
