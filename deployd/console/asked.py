@@ -40,7 +40,7 @@ class Asked:
         return csrf_word(self.cookie) if self.cookie else ""
 
     async def page(self, template: str, /, **values: Any) -> str:
-        return await rendered(template, caller=self.caller, csrf=self.csrf, path=self.path, **values)
+        return await rendered(template, caller=self.caller, csrf=self.csrf, path=self.path, query=self.query, **values)
 
     async def environment(self) -> EnvironmentShape:
         """The environment of the address (machine name or branch).

@@ -8,9 +8,9 @@ does nothing twice. Programs use the API.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from aiohttp import web
 
@@ -101,8 +101,8 @@ FOR_EVER = {**SAFE, "Cache-Control": "public, max-age=31536000, immutable"}
 SIGN_IN, SIGN_OUT = "/sign-in", "/sign-out"
 FIELDS: web.RequestKey[dict[str, str]] = web.RequestKey("fields", dict)
 LONGEST_PLACE = 2000
-NOT_HARMLESS = frozenset({"csrf", "token"})
-"""Fields that are never put into an address."""
+NOT_TYPED = frozenset({"csrf", "token", "seen", "locked"})
+"""Fields that are never put into an address: secrets, and what a page says of itself."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -321,10 +321,20 @@ def _back(request: web.Request) -> str:
         is_page = not request.path.endswith("/events")   # a stream has no page of its own
         return _local(request.path_qs if is_page else request.path.removesuffix("/events") or "/")
     typed = {
-        name: value for name, value in request.get(FIELDS, {}).items() if name not in NOT_HARMLESS and value
+        name: value for name, value in request.get(FIELDS, {}).items() if name not in NOT_TYPED and value
     }
-    page = request.path.rsplit("/", 1)[0].removesuffix("/undo") or "/"
-    return _local(f"{page}?{urlencode(typed)}" if typed else page)
+    page, query = _page_of_form(request)
+    said = urlencode({**query, **typed})
+    return _local(f"{page}?{said}" if said else page)
+
+
+def _page_of_form(request: web.Request) -> tuple[str, dict[str, str]]:
+    """(path, query) of the page on which a form is: the browser says it, else it is the one above."""
+    with suppress(ValueError):
+        said = urlsplit(request.headers.get("Referer", ""))
+        if said.path and _local(said.path) == said.path:
+            return said.path, dict(parse_qsl(said.query, max_num_fields=MOST_FIELDS))
+    return request.path.rsplit("/", 1)[0].removesuffix("/undo") or "/", {}
 
 
 def _local(path: str) -> str:

@@ -235,6 +235,17 @@ async def test_an_expired_session_leads_to_the_sign_in_and_back_with_what_was_ty
     assert fields["next"] == "/activities/7?reason=the+sale+%26+more"
 
 
+async def test_an_expired_session_leads_back_to_the_page_of_the_form(client: Client) -> None:
+    page, fields = "/projects/shop/environments/main", {"csrf": "x", "seen": "7", "to": "2", "chosen": "1"}
+    host = str(client.make_url("/")).rstrip("/")
+    for place, leads_to in ((f"{host}{page}/confirm?do=revert&to=2", f"{page}/confirm?do=revert&to=2&chosen=1"),
+                            ("", f"{page}?to=2&chosen=1"), (f"{host}//evil.test", f"{page}?to=2&chosen=1")):
+        answer = await client.post(f"{page}/revert", data=fields, headers={"Referer": place} if place else {})
+        assert answer.status == 401
+        found = {field["name"]: field.get("value", "") for field in Page(await answer.text()).all("input")}
+        assert found["next"] == leads_to
+
+
 async def test_who_signs_out_is_out_and_only_by_ones_own_form(client: Client, world: World) -> None:
     await sign_in(client)
     await client.post("/sign-out", data={"csrf": "x"}, allow_redirects=False)
