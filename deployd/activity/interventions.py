@@ -72,6 +72,13 @@ def stuck_step(db: sqlite3.Connection, activity: ActivityId) -> str | None:
     return stuck.step if stuck else None
 
 
+def said_of_undos(db: sqlite3.Connection, activity: ActivityId) -> str:
+    """Who skipped the last undo that was stuck; empty: nobody did."""
+    skipped = [entry for entry in entries.all_of_activity(db, activity) if entry.event == SKIPPED]
+    last = skipped[-1] if skipped else None
+    return f"{last.step.replace('_', ' ')} was {last.said} at {last.at:%H:%M:%S}" if last else ""
+
+
 def skip_undo(db: sqlite3.Connection, activity: ActivityId, who: str, now: datetime) -> bool:
     """Leave undone what is stuck. False: nothing is, or it has just been begun again."""
     step = stuck_step(db, activity)

@@ -232,5 +232,17 @@ document.addEventListener("keydown", event => {
     if (field) { event.preventDefault(); field.focus() }
   }
 })
+// A line that was sent by somebody to whom more of the log was shown.
+const sought = /^#L(\d{1,15})$/.exec(location.hash)
+if (sought && document.getElementById("log") && !document.getElementById(`L${sought[1]}`) &&
+    !new URLSearchParams(location.search).has("from")) {
+  location.replace(`${location.pathname}?from=${Math.max(1, sought[1] - 20)}${location.hash}`)
+}
+document.addEventListener("click", event => {   // the line is on this page: it is not left, and goes on
+  const number = event.target.closest?.("#log a.n")
+  if (!number || event.ctrlKey || event.metaKey || event.shiftKey) return
+  event.preventDefault()
+  location.hash = number.hash
+})
 if (location.hash === "#end") scrollTo({ top: document.documentElement.scrollHeight })
 if (document.body.dataset.live) follow(document.body.dataset.live)

@@ -219,7 +219,7 @@ async def test_only_an_undo_that_is_stuck_is_retried_or_skipped_and_the_journal_
             )
         await deployments.lanes.retry_undo(number)
         await deployments.lanes.skip_undo(number, "ann")
-        with pytest.raises(NothingStuck):
+        with pytest.raises(NothingStuck, match="is stuck: freeze was skipped by ann at "):
             await deployments.lanes.skip_undo(number, "bob")
         await asyncio.sleep(100)
     journal = await deployments.store.read(lambda db: entries.of_activity(db, number))
