@@ -21,6 +21,7 @@ import structlog
 from deployd.activity.colours import coloured
 from deployd.activity.follower import End, Follower, HowEnded
 from deployd.activity.line import Line, write_line
+from deployd.activity.log_pages import printed_after
 from deployd.activity.masking import Masker
 from deployd.activity.recent_lines import RecentLines
 from deployd.clock import Clock
@@ -69,6 +70,27 @@ class Tell:
     def line(self, text: str, *, app: str = "", stream: str = "") -> None:
         """Something that happened; with a stream, a line that a program wrote."""
         self._write("output" if stream else "line", text, app=app)
+
+    async def program(self, title: str, *, app: str, goes_on: bool) -> Callable[[str], None]:
+        """A program runs. What is given back takes its lines, from the first one on.
+
+        Args:
+            goes_on: It was begun earlier, by a daemon that was killed maybe: what it said until then stands here
+                already and is not written again, and neither is `title`.
+        """
+        known = await asyncio.to_thread(printed_after, self._path, self.clean(title), app) if goes_on else None
+        if known is None:
+            self.line(title, app=app)
+        left = known or 0
+
+        def on_line(text: str) -> None:
+            nonlocal left
+            if left:
+                left -= 1
+            else:
+                self.line(text, app=app, stream="output")
+
+        return on_line
 
     def progress(self, done: int, of: int, what: str = "") -> None:
         self._write("line", f"{done} of {of} {what}".rstrip())

@@ -29,6 +29,8 @@ COMMANDS = {
     "pass": ("deployd.cli.environments:operator_pass",
              "Links that show you a new version while visitors wait for it, or see the maintenance page."),
     "redeploy": ("deployd.cli.environments:redeploy", "Deploy what is live in an environment once more."),
+    "push-again": ("deployd.cli.environments:push_again",
+                   "Deploy the commit of a push that has ended once more, as if it were pushed now."),
     "rollback": ("deployd.cli.environments:rollback", "Take an environment back to an earlier version."),
     "versions": ("deployd.cli.versions:versions",
                  "What was live in an environment, newest first: `deployd rollback --to` goes back to one of them."),

@@ -54,15 +54,32 @@ async def activity(asked: Asked) -> str:
         wanted=wanted, matches=matches, count=count, is_open=found.state in OPEN,
         live=f"/activities/{found.id}/events?after={page.last}" if at_end else "",
         journal=await asked.queries.activities.journal(found.id), segments=segments,
-        compared_with_live=_compared_with_live(found, run),
+        compared=_compared(found, run), again=again(found, run.to),
     )
 
 
-def _compared_with_live(found: ActivityShape, run: Run) -> str:
-    """The query that compares it with what is live; empty before it has a plan."""
-    if not run.plan:
+def again(found: ActivityShape, to: int | None) -> str:
+    """Where it is said what the same would do once more; empty: the daemon asks for this by itself. Pure.
+
+    Args:
+        to: Of a rollback: the activity whose version was wanted.
+    """
+    query = {
+        "push": {"do": "push-again", "to": str(found.id)}, "redeploy": {"do": "redeploy"},
+        "rollback": {"do": "revert", "to": str(to)}, "delete": {"do": "delete"},
+    }.get(found.kind)
+    if query is None:
         return ""
-    return urlencode({"a": f"{found.project}/{found.environment}", "b": str(found.id)})
+    return f"/projects/{found.project}/environments/{found.environment}/confirm?{urlencode(query)}"
+
+
+def _compared(found: ActivityShape, run: Run) -> tuple[str, str]:
+    """(text, query) of the way to what it changes, or changed; empty before it has a plan, or when nothing was live."""
+    if not run.plan or run.before_by is None:
+        return "", ""
+    if found.state == "success":
+        return "What it changed", urlencode({"a": run.before_by, "b": found.id})
+    return "What changed since the live one", urlencode({"a": f"{found.project}/{found.environment}", "b": found.id})
 
 
 async def follow_activity(asked: Asked) -> Events:

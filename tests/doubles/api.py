@@ -472,7 +472,7 @@ class FakeQueries:
         return Run(
             timeline=timeline, earlier=(timeline,), phase=PhaseNow("build", now), plan=("app: build (no slug yet)",),
             urls=("http://shop.test/",), commit=CommitId("48c43b99" * 5), subject="Mend the door", author="Ada",
-            before=None, freeze=None, stuck=False, now=now,
+            before=None, before_by=None, to=None, freeze=None, stuck=False, now=now,
         )
 
     def log(self, number: int, after: int) -> FakeLines:
@@ -539,7 +539,10 @@ class FakeCommands:
         store = cast(Any, self.queries.store)
         audited, repeated = AuditCommands(store, FixedClock()), RepeatCommands(store, FixedClock())
         nouns: dict[str, Any] = {
-            "environments": {"redeploy": self.redeploy, "rollback": self.rollback, "delete": self.delete},
+            "environments": {
+                "redeploy": self.redeploy, "push_again": self.push_again, "rollback": self.rollback,
+                "delete": self.delete,
+            },
             "rests": {"activate": self.activate, "deactivate": self.deactivate, "pause": self.pause,
                       "wake": self.wake},
             "descriptions": {"describe": self.describe},
@@ -562,6 +565,12 @@ class FakeCommands:
     async def redeploy(self, project: str, environment: str, who: str, *, seen: int | None = None) -> ActivityShape:
         self.asked.append(("redeploy", project, environment, who, *([] if seen is None else [seen])))
         return self._made(project, environment, "redeploy")
+
+    async def push_again(
+        self, project: str, environment: str, push: int, who: str, *, seen: int | None = None,
+    ) -> ActivityShape:
+        self.asked.append(("push again", project, environment, push, who, *([] if seen is None else [seen])))
+        return self._made(project, environment, "push")
 
     async def delete(self, project: str, environment: str, who: str, *, seen: int | None = None) -> ActivityShape:
         self.asked.append(("delete", project, environment, who, *([] if seen is None else [seen])))
