@@ -11,7 +11,7 @@ from deployd.errors import DeployError
 from deployd.ids import ActivityId, CommitId, ProjectId
 from deployd.intake.push import Push, Receipt
 from deployd.intake.push_sessions import PushSessions
-from deployd.settings import ProjectSettings, Token
+from deployd.settings import ProjectSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,6 @@ class Intake:
     """Everything that the handlers of pushes reach."""
 
     projects: Mapping[ProjectId, ProjectSettings]
-    tokens: tuple[Token, ...]
     repositories: Repositories
     checker: Checker
     queue: Queue
