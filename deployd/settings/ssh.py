@@ -24,7 +24,8 @@ class SshSettings(Frozen):
     """That have authenticated, of all people together."""
     connections_of_address: int = Field(200, ge=1, le=10_000)
     connections_of_key: int = Field(100, ge=1, le=10_000)
-    sessions_of_connection: int = Field(20, ge=1, le=1000)
+    sessions_of_key: int = Field(100, ge=1, le=10_000)
+    """Each may have some megabytes under way."""
     handshakes: int = Field(200, ge=10, le=10_000)
     """Connections that have not authenticated yet, of all addresses; of more, the oldest is ended."""
 

@@ -66,7 +66,7 @@ class Attendant:
         connections = self.door.connections
         talk = await self.daemon.ask(
             "look", keys=keys, failed=failed, connections=connections.known, handshakes=connections.shaking,
-            sessions=sum(server.sessions for server in self.door.servers), evicted=connections.evicted,
+            sessions=connections.sessions, evicted=connections.evicted,
             trouble=self.trouble,
         )
         talk.leave()
