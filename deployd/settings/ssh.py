@@ -16,8 +16,8 @@ class SshSettings(Frozen):
     listen: str | None = None
     """`0.0.0.0:2222`; None: nobody listens for SSH."""
     address: str = ""
-    """`deploy.example.com` or `deploy.example.com:22`, as people reach it; shown in addresses of repositories. Empty: the
-    host of `public_url`, else that of `listen`, with the port of `listen`; without a port here it is 22."""
+    """`deploy.example.com:2222`, as people reach it; shown in addresses of repositories. Without a port it is 22.
+    Empty: the host of `public_url`, else that of `listen`, with the port of `listen`."""
     idle_minutes: int = Field(60, ge=1, le=10_080)
     """A connection on which nothing moves for so long is ended."""
     connections: int = Field(1000, ge=1, le=10_000)

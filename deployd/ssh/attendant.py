@@ -1,4 +1,4 @@
-"""What is done for all connections from time to time: keys that were taken away, silence, what the daemon should know."""
+"""What is done for all connections from time to time: keys that were taken away, silence, a report."""
 
 from __future__ import annotations
 

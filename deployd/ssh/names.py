@@ -1,4 +1,4 @@
-"""What user names and command lines over SSH mean. Pure: nothing here passes a shell, and what is unknown is refused."""
+"""What user names and command lines over SSH mean. Pure: nothing passes a shell, and what is unknown is refused."""
 
 from __future__ import annotations
 

@@ -215,6 +215,18 @@ CREATE TABLE keys (
 """
 """Persons, and what they prove who they are with."""
 
+KEPT_BACK = """
+CREATE TABLE kept_back (
+    project TEXT NOT NULL,
+    branch TEXT NOT NULL,
+    commit_id TEXT NOT NULL,
+    at TEXT NOT NULL,
+    PRIMARY KEY (project, branch)
+) WITHOUT ROWID;
+"""
+"""Commits that were pushed to be stored and not deployed."""
+
 MIGRATIONS: tuple[str, ...] = (
     FIRST, FAILED_BY_TIME, OPEN_OF_ENVIRONMENT, UNNEEDED, UIDS, MARKS, LOCKS, ANSWERS, PEOPLE, PERSONS,
+    KEPT_BACK,
 )

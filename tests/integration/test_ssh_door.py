@@ -11,7 +11,7 @@ import os
 import socket
 import sys
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
 import asyncssh
@@ -157,7 +157,7 @@ async def test_a_thousand_half_open_connections_cost_little_and_keep_nobody_out(
         key = stand.make_key("ada")
         async with AsyncExitStack() as stack:
             for _ in range(1_000):
-                reader, writer = await asyncio.open_connection("127.0.0.1", stand.port)
+                _, writer = await asyncio.open_connection("127.0.0.1", stand.port)
                 stack.callback(writer.close)
             said = await stand.run_ssh(key, "git")
             assert b"hello ada:" in said.stderr
@@ -189,11 +189,8 @@ async def test_noise_in_place_of_a_handshake_costs_nobody_else_anything(stand: S
     before = stand.memory_mb()
     for number in range(200):
         noise = hashlib.shake_128(str(number).encode()).digest(2_000)
-        with socket.create_connection(("127.0.0.1", stand.port), timeout=5) as one:
-            try:
-                one.sendall(beginnings[number % len(beginnings)] + noise)
-            except OSError:
-                pass
+        with socket.create_connection(("127.0.0.1", stand.port), timeout=5) as one, suppress(OSError):
+            one.sendall(beginnings[number % len(beginnings)] + noise)
     assert b"hello ada:" in (await stand.run_ssh(stand.make_key("ada"), "git")).stderr
     assert stand.process is not None
     assert not stand.process.has_ended
@@ -214,9 +211,8 @@ async def test_a_public_audit_finds_nothing_weak(stand: SshStand) -> None:
 
 async def test_the_process_has_no_rights(stand: SshStand) -> None:
     assert stand.process is not None
-    status = dict(
-        line.split(":\t", 1) for line in Path(f"/proc/{stand.process.pid}/status").read_text().splitlines() if ":\t" in line
-    )
+    lines = Path(f"/proc/{stand.process.pid}/status").read_text().splitlines()
+    status = dict(line.split(":\t", 1) for line in lines if ":\t" in line)
     assert set(status["Uid"].split()) == {"2000000101"}
     assert status["CapEff"] == f"{1 << 10:016x}"   # to listen on a low port
     assert status["NoNewPrivs"] == "1"
@@ -227,9 +223,9 @@ async def test_the_process_has_no_rights(stand: SshStand) -> None:
 
 async def test_a_connection_on_which_nothing_moves_is_ended(tmp_path: Path) -> None:
     async with open_ssh_stand(tmp_path, idle_seconds=1.0) as stand:
-        async with await connect(stand, stand.make_key("ada")) as connection:
-            async with asyncio.timeout(20):
-                await connection.wait_closed()
+        connection = await connect(stand, stand.make_key("ada"))
+        async with asyncio.timeout(20):
+            await connection.wait_closed()
 
 
 async def test_another_address_is_listened_on_while_connections_go_on(stand: SshStand) -> None:
