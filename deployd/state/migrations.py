@@ -224,7 +224,18 @@ ALTER TABLE environments ADD COLUMN parent TEXT NOT NULL DEFAULT '';
 """
 """Environments of which nothing runs, since when; when somebody came last; what people call them, and their parents."""
 
+KEPT_BACK = """
+CREATE TABLE kept_back (
+    project TEXT NOT NULL,
+    branch TEXT NOT NULL,
+    commit_id TEXT NOT NULL,
+    at TEXT NOT NULL,
+    PRIMARY KEY (project, branch)
+) WITHOUT ROWID;
+"""
+"""Commits that were pushed to be stored and not deployed."""
+
 MIGRATIONS: tuple[str, ...] = (
     FIRST, FAILED_BY_TIME, OPEN_OF_ENVIRONMENT, UNNEEDED, UIDS, MARKS, LOCKS, ANSWERS, PEOPLE, PERSONS,
-    RESTS,
+    RESTS, KEPT_BACK,
 )
