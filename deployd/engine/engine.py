@@ -25,7 +25,7 @@ from deployd.engine.observed import (
     NetworkSeen,
     VolumeSeen,
 )
-from deployd.engine.specs import AS_ITSELF, ContainerSpec, NetworkSpec, RunAs, VolumeSpec
+from deployd.engine.specs import AS_ITSELF, ContainerSpec, NetworkSpec, RunAs, TerminalSize, VolumeSpec
 
 EVIDENCE_LINES = 20
 
@@ -158,8 +158,70 @@ class Containers(Protocol):
         ...
 
 
+class RunningCommand(Protocol):
+    """A command in a container with somebody at its streams.
+
+    One task reads, another one writes. The connection to the engine may break while it runs: every method may then
+    raise `EngineUnreachable`.
+    """
+
+    async def wait_until_begun(self) -> None:
+        """Input that is written before may be lost with a command that never began.
+
+        Raises:
+            StandsStill: The container is paused.
+            EngineRefused: The engine could not begin it, for another reason.
+        """
+        ...
+
+    async def read(self) -> tuple[str, bytes] | None:
+        """(`stdout` or `stderr`, what comes next); on a terminal all is `stdout`. None: no more comes.
+
+        Raises:
+            StandsStill, EngineRefused: It never began.
+        """
+        ...
+
+    async def write(self, data: bytes) -> None:
+        """Hand over input; waits while the command reads none. What has ended takes nothing, silently."""
+        ...
+
+    def end_input(self) -> None:
+        """There is no more input; its output goes on."""
+        ...
+
+    async def resize(self, size: TerminalSize) -> None:
+        """Tell a command on a terminal its new size. One that has ended, or has no terminal, is not told."""
+        ...
+
+    async def send_signal(self, signal: str) -> None:
+        """Signal (`SIGINT`) the command and what it started in its process group. Gone already is fine."""
+        ...
+
+    async def wait(self) -> int:
+        """How it ended, when nothing is left to be read. A command that the kernel killed: 128 and the signal."""
+        ...
+
+
 class Commands(Protocol):
     """Run this in a container that runs, and tell how it ended."""
+
+    def open_command(
+        self, name: str, argv: Sequence[str], run_as: RunAs = AS_ITSELF, *, terminal: TerminalSize | None = None,
+    ) -> AbstractAsyncContextManager[RunningCommand]:
+        """Run a command for somebody who is there. Whatever of it and of what it started runs at the end is ended.
+
+        It leads a session (as of setsid(2)) of its own, and what is ended is all that is in that session: what called
+        setsid itself goes on with the container.
+
+        Args:
+            terminal: Give it a terminal of this size; None: pipes.
+
+        Raises:
+            NotThere, NotRunning: There is no such container, or it does not run.
+            StandsStill: It is paused.
+        """
+        ...
 
     async def execute(
         self, name: str, argv: Sequence[str], run_as: RunAs = AS_ITSELF, *, stdin: bytes | None = None,

@@ -38,9 +38,19 @@ from deployd.engine.observed import (
     NetworkSeen,
     VolumeSeen,
 )
-from deployd.engine.specs import AS_ITSELF, ContainerSpec, Network, NetworkOf, NetworkSpec, RunAs, VolumeSpec
+from deployd.engine.specs import (
+    AS_ITSELF,
+    ContainerSpec,
+    Network,
+    NetworkOf,
+    NetworkSpec,
+    RunAs,
+    TerminalSize,
+    VolumeSpec,
+)
 from deployd.engine.subnets import next_subnet, overlaps
 from tests.doubles.programs import ENDS, KILLED, WAITS, Program, Run, status_of
+from tests.doubles.running import RunningDouble
 
 BASE = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
 POOL = "10.213.0.0/16"
@@ -99,6 +109,8 @@ class EngineDouble:
         self.programs: dict[tuple[str, ...], Program | Run] = {}
         self.groups: dict[str, GroupFigures] = {}
         """{container's id: what it uses}"""
+        self.commands: list[RunningDouble] = []
+        """Those that somebody was, or is, at the streams of; in order."""
         self.started: list[tuple[str, float]] = []
         """(container, seconds of the loop), in order."""
         self.asked: list[str] = []
@@ -321,6 +333,23 @@ class EngineDouble:
 
     async def start_detached(self, name: str, argv: Sequence[str], run_as: RunAs = AS_ITSELF) -> None:
         self._running(name)
+
+    @asynccontextmanager
+    async def open_command(
+        self, name: str, argv: Sequence[str], run_as: RunAs = AS_ITSELF, *, terminal: TerminalSize | None = None,
+    ) -> AsyncIterator[RunningDouble]:
+        self._running(name)
+        known = self.programs.get(tuple(argv), ENDS)
+        running = RunningDouble(
+            name, tuple(argv), run_as, terminal, lambda stdin: self._program(tuple(argv), run_as, stdin, ENDS),
+            not isinstance(known, Program), name in self.paused_now,
+        )
+        self.commands.append(running)
+        running.begin()
+        try:
+            yield running
+        finally:
+            running.end(KILLED)
 
     # Output.
 

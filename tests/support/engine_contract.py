@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from deployd.engine.engine import Engine
+from deployd.engine.engine import Engine, RunningCommand
 from deployd.engine.errors import (
     EngineOverran,
     EngineRefused,
@@ -24,10 +24,21 @@ from deployd.engine.errors import (
     NotReady,
     NotRunning,
     NotThere,
+    StandsStill,
     StillInUse,
     SubnetTaken,
 )
-from deployd.engine.specs import Bind, ContainerSpec, Health, Network, NetworkOf, NetworkSpec, RunAs, VolumeSpec
+from deployd.engine.specs import (
+    Bind,
+    ContainerSpec,
+    Health,
+    Network,
+    NetworkOf,
+    NetworkSpec,
+    RunAs,
+    TerminalSize,
+    VolumeSpec,
+)
 from deployd.engine.subnets import next_subnet
 
 IMAGE = "deployd/base:trixie"
@@ -57,6 +68,14 @@ WELL, UNWELL = ("true",), ("false",)
 def spec(name: str, part: str = "a", **values: object) -> ContainerSpec:
     made = ContainerSpec(f"{name}-{part}", IMAGE, {"deployd": name}, command=WAITS)
     return replace(made, **values)   # type: ignore[arg-type]
+
+
+async def read_all(command: RunningCommand) -> tuple[bytes, bytes]:
+    """What it writes from now on to its standard output, and to its standard error."""
+    written = {"stdout": b"", "stderr": b""}
+    while (found := await command.read()) is not None:
+        written[found[0]] += found[1]
+    return written["stdout"], written["stderr"]
 
 
 async def until_printed(engine: Engine, name: str, line: str) -> None:
@@ -252,6 +271,62 @@ class EngineContract:
             await engine.execute(f"{mine}-a", TAKES_LONG, limit_seconds=0.5)
         await engine.start_detached(f"{mine}-a", TAKES_LONG)   # nobody waits for this one
         assert (await engine.execute(f"{mine}-a", WELL)).status == 0
+
+    async def test_a_command_takes_its_input_as_it_comes(self, engine: Engine, mine: str) -> None:
+        await engine.ensure_container(spec(mine))
+        async with asyncio.timeout(20), engine.open_command(
+            f"{mine}-a", TELLS, RunAs("4242", {"WHO": "me"}, "/usr"),
+        ) as command:
+            await command.wait_until_begun()
+            for piece in (b"hel", b"lo\n"):
+                await command.write(piece)
+            command.end_input()
+            assert await read_all(command) == (b"hello\nme 4242 /usr\n", b"bad\n")
+            assert await command.wait() == 7
+            assert await command.read() is None
+            await command.write(b"more")
+            await command.send_signal("SIGTERM")
+            await command.resize(TerminalSize(100, 50))
+
+    async def test_on_a_terminal_all_output_is_one(self, engine: Engine, mine: str) -> None:
+        await engine.ensure_container(spec(mine))
+        on = TerminalSize(100, 50)
+        async with asyncio.timeout(20), engine.open_command(f"{mine}-a", FAILS, terminal=on) as command:
+            await command.resize(TerminalSize(90, 50))
+            assert await read_all(command) == (b"no\r\nnever\r\n", b"")
+            assert await command.wait() == 3
+
+    async def test_a_command_is_signalled(self, engine: Engine, mine: str) -> None:
+        await engine.ensure_container(spec(mine))
+        async with asyncio.timeout(20), engine.open_command(f"{mine}-a", TAKES_LONG) as command:
+            await command.send_signal("SIGTERM")
+            assert await read_all(command) == (b"", b"")
+            assert await command.wait() == 143
+
+    async def test_a_command_that_is_left_is_ended(self, engine: Engine, mine: str) -> None:
+        await engine.ensure_container(spec(mine))
+        async with asyncio.timeout(20), engine.open_command(f"{mine}-a", TAKES_LONG) as command:
+            await command.wait_until_begun()
+        assert await command.wait() in (129, 137)
+
+    async def test_nothing_begins_in_a_container_that_is_paused(self, engine: Engine, mine: str) -> None:
+        await engine.ensure_container(spec(mine))
+        async with asyncio.timeout(20), engine.paused([f"{mine}-a"], 20):
+            with pytest.raises(StandsStill):
+                async with engine.open_command(f"{mine}-a", WELL) as command:
+                    await command.wait_until_begun()
+            with pytest.raises(StandsStill):
+                async with engine.open_command(f"{mine}-a", WELL) as command:
+                    await command.read()
+
+    async def test_a_command_needs_a_container_that_runs(self, engine: Engine, mine: str) -> None:
+        with pytest.raises(NotThere):
+            async with engine.open_command(f"{mine}-none", WELL):
+                raise AssertionError
+        await engine.create(spec(mine))
+        with pytest.raises(NotRunning):
+            async with engine.open_command(f"{mine}-a", WELL):
+                raise AssertionError
 
     async def test_what_was_killed_for_want_of_memory_is_known(self, engine: Engine, mine: str) -> None:
         await engine.ensure_container(spec(mine, memory_bytes=32 * 1024 * 1024))

@@ -7,7 +7,6 @@ dump that is being restored needs exactly that.
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import signal
 from collections.abc import Callable, Mapping, Sequence
@@ -20,6 +19,7 @@ import aiodocker
 from deployd.engine.docker.connection import Connection
 from deployd.engine.docker.edge import ask
 from deployd.engine.docker.frames import FrameReader
+from deployd.engine.docker.running import start_exec
 from deployd.engine.errors import EngineOverran
 from deployd.engine.observed import ExecResult
 from deployd.engine.specs import AS_ITSELF, RunAs
@@ -79,17 +79,8 @@ async def _exchange(
     socket: Path, api_version: str, found: aiodocker.execs.Exec, stdin: bytes | None,
     keep: Callable[[str, bytes], None],
 ) -> None:
-    reader, writer = await asyncio.open_unix_connection(str(socket))
+    reader, writer = await start_exec(socket, api_version, found.id, tty=False)
     try:
-        body = json.dumps({"Detach": False, "Tty": False})
-        writer.write((
-            f"POST /v{api_version}/exec/{found.id}/start HTTP/1.1\r\nHost: docker\r\nConnection: Upgrade\r\n"
-            f"Upgrade: tcp\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}"
-        ).encode())
-        head = await reader.readuntil(b"\r\n\r\n")
-        status = int(head.split(None, 2)[1])
-        if status >= 300:
-            raise aiodocker.DockerError(status, (await reader.read(CHUNK_BYTES)).decode(errors="replace"))
         async with asyncio.TaskGroup() as group:
             arrived = [0]
             writing = group.create_task(_write(writer, stdin), name="exec stdin")
