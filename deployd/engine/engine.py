@@ -10,6 +10,7 @@ Every `ensure` may run twice and leaves what one run leaves, every call has a li
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -159,35 +160,17 @@ class Containers(Protocol):
 
 
 class RunningCommand(Protocol):
-    """A command in a container with somebody at its streams.
+    """A command in a container, with a socket that is its streams. Whoever has that one need not be this process."""
 
-    One task reads, another one writes. The connection to the engine may break while it runs: every method may then
-    raise `EngineUnreachable`.
-    """
-
-    async def wait_until_begun(self) -> None:
-        """Input that is written before may be lost with a command that never began.
-
-        Raises:
-            StandsStill: The container is paused.
-            EngineRefused: The engine could not begin it, for another reason.
-        """
+    @property
+    def id(self) -> str:
+        """By which another process finds it again, and which nobody guesses."""
         ...
 
-    async def read(self) -> tuple[str, bytes] | None:
-        """(`stdout` or `stderr`, what comes next); on a terminal all is `stdout`. None: no more comes.
-
-        Raises:
-            StandsStill, EngineRefused: It never began.
-        """
-        ...
-
-    async def write(self, data: bytes) -> None:
-        """Hand over input; waits while the command reads none. What has ended takes nothing, silently."""
-        ...
-
-    def end_input(self) -> None:
-        """There is no more input; its output goes on."""
+    @property
+    def streams(self) -> socket.socket | None:
+        """What is sent there is its input, which ends with that half of the connection. What comes is its output: on a
+        terminal as it is, else in frames (`deployd.frames`). Whoever started it closes it; None: it was found again."""
         ...
 
     async def resize(self, size: TerminalSize) -> None:
@@ -198,21 +181,31 @@ class RunningCommand(Protocol):
         """Signal (`SIGINT`) the command and what it started in its process group. Gone already is fine."""
         ...
 
+    async def wait_until_over(self) -> None:
+        """Until its own process has ended. What it left behind may keep its output open."""
+        ...
+
     async def wait(self) -> int:
-        """How it ended, when nothing is left to be read. A command that the kernel killed: 128 and the signal."""
+        """How it ended; may be known only when its streams are closed. One that the kernel killed: 128 and the signal.
+
+        Raises:
+            NotThere: Its container was removed.
+        """
+        ...
+
+    async def end(self) -> None:
+        """End whatever of it and of what it started is left. It leads a session of its own (setsid(2)), and all that is
+        in there is ended; what called setsid itself goes on with the container. Must be called at last."""
         ...
 
 
 class Commands(Protocol):
     """Run this in a container that runs, and tell how it ended."""
 
-    def open_command(
+    async def start_command(
         self, name: str, argv: Sequence[str], run_as: RunAs = AS_ITSELF, *, terminal: TerminalSize | None = None,
-    ) -> AbstractAsyncContextManager[RunningCommand]:
-        """Run a command for somebody who is there. Whatever of it and of what it started runs at the end is ended.
-
-        It leads a session (as of setsid(2)) of its own, and what is ended is all that is in that session: what called
-        setsid itself goes on with the container.
+    ) -> RunningCommand:
+        """Start a command for somebody who is there; it has begun when this returns.
 
         Args:
             terminal: Give it a terminal of this size; None: pipes.
@@ -220,7 +213,12 @@ class Commands(Protocol):
         Raises:
             NotThere, NotRunning: There is no such container, or it does not run.
             StandsStill: It is paused.
+            EngineRefused: The command cannot be started.
         """
+        ...
+
+    async def find_command(self, number: str) -> RunningCommand | None:
+        """A command that an earlier process started, by its id. None: the engine knows no such one any more."""
         ...
 
     async def execute(

@@ -18,12 +18,12 @@ import aiodocker
 
 from deployd.engine.docker.connection import Connection
 from deployd.engine.docker.edge import ask
-from deployd.engine.docker.frames import FrameReader
-from deployd.engine.docker.running import start_exec
+from deployd.engine.docker.hijack import start_request
 from deployd.engine.errors import EngineOverran
 from deployd.engine.observed import ExecResult
 from deployd.engine.specs import AS_ITSELF, RunAs
 from deployd.errors import DeployError
+from deployd.frames import FrameReader
 
 CHUNK_BYTES = 65_536
 KEEP_BYTES = 16_000_000
@@ -79,8 +79,13 @@ async def _exchange(
     socket: Path, api_version: str, found: aiodocker.execs.Exec, stdin: bytes | None,
     keep: Callable[[str, bytes], None],
 ) -> None:
-    reader, writer = await start_exec(socket, api_version, found.id, tty=False)
+    reader, writer = await asyncio.open_unix_connection(str(socket))
     try:
+        writer.write(start_request(api_version, found.id, tty=False))
+        head = await reader.readuntil(b"\r\n\r\n")
+        status = int(head.split(None, 2)[1])
+        if status >= 300:
+            raise aiodocker.DockerError(status, (await reader.read(CHUNK_BYTES)).decode(errors="replace"))
         async with asyncio.TaskGroup() as group:
             arrived = [0]
             writing = group.create_task(_write(writer, stdin), name="exec stdin")
