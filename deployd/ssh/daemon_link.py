@@ -21,16 +21,16 @@ MOST_NOTES = 1_000
 class DaemonLink:
     """Has a link for as long as there is a daemon, and a new one when there is one again."""
 
-    def __init__(self, path: str, welcome: Callable[[Values], Awaitable[None]], *, lonely: Callable[[], bool]) -> None:
+    def __init__(self, path: str, welcome: Callable[[Values], Awaitable[None]], *, goes_on: Callable[[], bool]) -> None:
         """
         Args:
             path: Of the daemon's socket.
             welcome: Told what the daemon says first: its settings for this process; and again when they have changed.
-            lonely: Asked at each try without a daemon: whether to go on trying.
+            goes_on: Asked at each try without a daemon, and when one has said its settings: whether to go on.
         """
         self._path = path
         self._welcome = welcome
-        self._lonely = lonely
+        self._goes_on = goes_on
         self._link: Link | None = None
         self._there = asyncio.Event()
         self._numbers = count(1)
@@ -41,9 +41,9 @@ class DaemonLink:
         return self._there.is_set()
 
     async def serve(self) -> None:
-        """Until `lonely` says that it is enough, or the daemon that this process is to go."""
+        """Until `goes_on` says that it is enough, or the daemon that this process is to go."""
         pause = FIRST_PAUSE_SECONDS
-        while self._lonely():
+        while self._goes_on():
             link = await _connect(self._path)
             if link is None:
                 await asyncio.sleep(pause)
@@ -76,13 +76,16 @@ class DaemonLink:
         except LinkLost:
             return False
         try:
-            await self._welcome(dict(hello.answer))
-            self._there.set()
-            while (said := await hello.note()) is not None:
+            said: Values | None = dict(hello.answer)
+            while said is not None:
                 await self._welcome(said)
+                if not self._goes_on():
+                    return True
+                self._there.set()
+                said = await hello.note()
         except LinkLost:
             return False
-        return bool(hello.end.get("go"))
+        return False
 
     async def _read(self, link: Link) -> None:
         with suppress(LinkLost):
