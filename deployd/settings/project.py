@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, SecretStr, field_validator
 from deployd.forges.known import FORGES
 from deployd.ids import ProjectId
 from deployd.settings import valid
+from deployd.settings.access import Access
 from deployd.settings.frozen import Frozen
 from deployd.settings.hosts import host_name
 from deployd.settings.http_access import HttpAccess
@@ -68,6 +69,8 @@ class EnvironmentSettings(Frozen):
     """None: as the project says."""
     strategy: Strategy | None = None
     answer: AnswerWanted | None = None
+    access: Access | None = None
+    """None: as the project says."""
 
 
 class ProjectSettings(Frozen):
@@ -97,6 +100,7 @@ class ProjectSettings(Frozen):
     answer: AnswerWanted | None = None
     mail: MailRelay | None = None
     """None: the relay of all projects."""
+    access: Access = Access()
 
     @field_validator("id")
     @classmethod
@@ -138,6 +142,11 @@ class ProjectSettings(Frozen):
         """Who may see the environment of a branch."""
         own = self.environments[branch].http_access if branch in self.environments else None
         return self.http_access if own is None else own
+
+    def ssh_role(self, branch: str) -> str:
+        """The least role that comes into the environment of a branch over SSH."""
+        own = self.environments[branch].access if branch in self.environments else None
+        return (self.access if own is None else own).ssh
 
     @property
     def production(self) -> str:
