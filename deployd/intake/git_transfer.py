@@ -60,3 +60,14 @@ class Transfer:
     """It is over when the branches and tags are listed."""
     address: str = ""
     """Where it comes from."""
+    session: str = ""
+    """By which a push is known to whoever shows its log himself (`push_sessions.py`); empty: its hook shows it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How git's program ended."""
+
+    status: int
+    there: bool
+    """Whether the client was there to the end."""

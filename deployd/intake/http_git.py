@@ -101,7 +101,8 @@ class _Door:
                         await response.write(head)
                     async with self._service.queued(transfer):
                         request[OUTLASTS_RELOAD] = True
-                        if await self._service.run(transfer, _HttpClient(request, response, transfer.only_refs)):
+                        client = _HttpClient(request, response, transfer.only_refs)
+                        if (await self._service.run(transfer, client)).there:
                             await response.write_eof()
         return response
 

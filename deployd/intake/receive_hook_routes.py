@@ -55,9 +55,10 @@ async def _after(intake: Intake, request: web.Request) -> web.StreamResponse:
         for receipt in receipts:
             await answer.lines([receipt.said])
         if not any(NO_WAIT in push.options for push in asked.pushes):
-            for receipt in receipts:
-                if receipt.activity is not None:
-                    await _follow(intake, receipt.activity, answer)
+            activities = [receipt.activity for receipt in receipts if receipt.activity is not None]
+            if not await intake.sessions.stored(asked.session, activities):
+                for activity in activities:
+                    await _follow(intake, activity, answer)
         await answer.verdict(ACCEPTED)
     return answer.response
 
@@ -72,10 +73,14 @@ class _Asked:
     """Those that are no branches."""
     env: dict[str, str]
     """Where the objects lie until the push is accepted."""
+    session: str
+    """Of whoever shows the log himself."""
 
 
 async def _asked(request: web.Request, intake: Intake) -> _Asked:
-    said: dict[str, list[str]] = {"project": [], "who": [], "address": [], "update": [], "option": [], "env": []}
+    said: dict[str, list[str]] = {
+        "project": [], "who": [], "address": [], "session": [], "update": [], "option": [], "env": [],
+    }
     for item in (await request.read()).decode("utf-8", "surrogateescape").split("\0"):
         word, _, value = item.partition(" ")
         said[word].append(value)
@@ -93,7 +98,7 @@ async def _asked(request: web.Request, intake: Intake) -> _Asked:
         Ref(ref, deleted=bool(NOTHING.fullmatch(new))) for _, new, ref in updates if not ref.startswith(BRANCH)
     ]
     env = dict(item.split(" ", 1) for item in said["env"])
-    return _Asked(project, pushes, others, env)
+    return _Asked(project, pushes, others, env, "".join(said["session"][:1]))
 
 
 async def _look(intake: Intake, asked: _Asked) -> tuple[list[str], bool]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from deployd.activity.follower import Follower
 from deployd.activity.line import render_line
 from deployd.activity.log import Logs
-from deployd.ids import ActivityId
+from deployd.ids import ActivityId, ProjectId
 from deployd.state import activities
 from deployd.state.store import Store
 
@@ -17,8 +17,12 @@ class TerminalLogs:
         self._logs = logs
         self._store = store
 
-    def follow(self, activity: ActivityId) -> TerminalLog:
-        return TerminalLog(self._logs.follow(activity))
+    def follow(self, activity: ActivityId, after: int = 0) -> TerminalLog:
+        return TerminalLog(self._logs.follow(activity, after), after)
+
+    async def project_of(self, activity: ActivityId) -> ProjectId | None:
+        found = await self._store.read(lambda db: activities.find(db, activity))
+        return None if found is None else found.environment.project
 
     @property
     def stopping(self) -> bool:
@@ -30,13 +34,15 @@ class TerminalLogs:
 
 
 class TerminalLog:
-    def __init__(self, follower: Follower) -> None:
+    def __init__(self, follower: Follower, after: int = 0) -> None:
         self._follower = follower
+        self.after = after
         self._held = False
 
     async def take(self) -> list[str] | None:
         """Further lines; empty after a while of silence; None when the activity has ended, or waits for somebody."""
         lines = None if self._held else await self._follower.take()
+        self.after = max((self.after, *(line.number for line in lines or ())))
         self._held = any(line.kind == "held" for line in lines or ())
         return None if lines is None else [text for line in lines for text in render_line(line)]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ipaddress
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
@@ -22,6 +23,7 @@ from deployd.settings.limits import CollectSettings, Limits, OutputSettings, Sha
 from deployd.settings.mail import MailRelay, MailSettings
 from deployd.settings.project import AnswerWanted, ProjectSettings, Strategy
 from deployd.settings.router import RouterSettings, TlsSettings
+from deployd.settings.ssh import SshSettings
 from deployd.settings.tokens import Token
 
 SMTP_PORT = 25
@@ -43,6 +45,7 @@ class Settings(Frozen):
     listen: str = "127.0.0.1:8480"
     public_url: str = ""
     """Address of `listen` as people reach it; shown in links."""
+    ssh: SshSettings = SshSettings()
     router: RouterSettings = RouterSettings()
     tls: TlsSettings = TlsSettings()
     domain: str = "{environment}-{project}.localhost"
@@ -184,6 +187,11 @@ class Settings(Frozen):
     def listen_address(self) -> tuple[str, int]:
         host, _, port = self.listen.rpartition(":")
         return host.strip("[]") or "127.0.0.1", int(port)
+
+    @property
+    def ssh_reached_at(self) -> tuple[str, int] | None:
+        """(host, port) of SSH as people reach it; None: nobody listens for it."""
+        return self.ssh.reached_at(urlsplit(self.public_url).hostname or "")
 
     @property
     def api_socket(self) -> Path:

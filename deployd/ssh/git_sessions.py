@@ -9,7 +9,6 @@ A daemon that goes while git takes a pack takes git with it: the push is refused
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import Awaitable, Callable, Sequence
 
 import asyncssh
@@ -148,8 +147,3 @@ async def _quietly(carrying: Awaitable[None]) -> None:
         await carrying
     except (OSError, asyncssh.Error):
         pass
-
-
-def pair() -> tuple[socket.socket, socket.socket]:
-    """A pair of connected sockets for one session: one for each process."""
-    return socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)

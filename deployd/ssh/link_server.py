@@ -20,6 +20,7 @@ from deployd.ssh.link import VERSION, Link, LinkLost, Message, Values, until_rea
 log = structlog.get_logger()
 
 BACKLOG = 16
+REFUSED_SECONDS = 1.0
 MOST_TOLD = 1_000
 """Notes that wait for a handler."""
 UNUSABLE = {"what": "the daemon does not know this question", "hint": "restart deployd-ssh: it is of another version"}
@@ -136,8 +137,10 @@ class LinkServer:
                         found.hear(None if message.kind == "leave" else message.values)
                 for question in questions.values():
                     question.hear(None)
-        except* LinkLost:
-            pass
+        except* LinkLost as error:
+            log.warning("ssh_link_lost", why=str(error.exceptions[0]))
+        except* OSError:
+            log.exception("ssh_link_failed")
         finally:
             link.close()
 
@@ -214,5 +217,8 @@ async def _accept(listener: socket.socket) -> socket.socket:
             channel, _ = listener.accept()
         except BlockingIOError:
             await until_ready(listener)
+        except OSError as error:   # no descriptors are left, for a while
+            log.warning("ssh_link_not_accepted", why=error.strerror)
+            await asyncio.sleep(REFUSED_SECONDS)
         else:
             return channel

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import importlib
 import logging
 import os
 import signal
@@ -41,6 +42,10 @@ POLITE = 2
 FOLDER_SECONDS = 0.5
 ALONE_SECONDS = 120.0
 """Without a daemon and without connections."""
+NEEDED_LATER = ("concurrent.futures.thread", "encodings.idna", "traceback", "linecache")
+"""Modules that are loaded when they are needed; a process that has given up root may not be able to read them."""
+NO_HOME = "/nonexistent"
+"""asyncssh looks for files of a user; this one has none."""
 DRAIN_SECONDS = 3600.0
 LEAVE_SECONDS = 2.0
 IS_THERE = 75
@@ -50,11 +55,13 @@ IS_THERE = 75
 class SshProcess:
     """All of it, once root is given up."""
 
-    def __init__(self, *, stays: bool) -> None:
+    def __init__(self, lock: int, *, stays: bool) -> None:
         """
         Args:
+            lock: That there is one of us; given up when another one may take our place.
             stays: Somebody else (systemd) says when it is to end.
         """
+        self._lock = lock
         self._stays = stays
         self._link = DaemonLink(SOCKET, self._welcome, goes_on=self._goes_on)
         self._door = Door(self._link, Dispatch(GitSessions(self._link).serve, self._environments()))
@@ -87,6 +94,7 @@ class SshProcess:
         """As long as there is a daemon that wants this process; then until its connections have ended."""
         await self._link.serve()
         await self._listener.close()
+        os.close(self._lock)
         log.info("ssh_drains", connections=self._door.connections.known)
         with suppress(TimeoutError):
             async with asyncio.timeout(DRAIN_SECONDS):
@@ -128,6 +136,9 @@ def main(folder: Path) -> None:
     Args:
         folder: Of the link's socket, which the daemon makes; it is waited for.
     """
+    os.environ["HOME"] = NO_HOME
+    for name in NEEDED_LATER:
+        importlib.import_module(name)
     configure_log()
     logging.getLogger("asyncssh").setLevel(logging.CRITICAL)   # strangers decide how much it says
     while not folder.is_dir():
@@ -138,18 +149,16 @@ def main(folder: Path) -> None:
     except BlockingIOError:
         log.error("ssh_runs_already", folder=str(folder))
         sys.exit(IS_THERE)
+    os.truncate(lock, 0)
+    os.write(lock, str(os.getpid()).encode())   # for people, and for what tidies up
     if os.geteuid() == 0:
         become(SSH_UID, folder, descriptors=MOST_DESCRIPTORS, memory_bytes=MEMORY_BYTES, nice=POLITE)
     else:
         os.chdir(folder)
     stays = "NOTIFY_SOCKET" in os.environ
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(stays=stays))
+        runner.run(_serve(lock, stays=stays))
 
 
-async def _serve(*, stays: bool) -> None:
-    await SshProcess(stays=stays).serve()
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+async def _serve(lock: int, *, stays: bool) -> None:
+    await SshProcess(lock, stays=stays).serve()

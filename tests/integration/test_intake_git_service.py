@@ -62,7 +62,7 @@ async def face(stand: Stand) -> AsyncIterator[str]:
         kind = Service((await reader.readline()).decode().strip())
         transfer = Transfer(service.admit(ADA, SHOP, kind, None), ADA, kind)
         async with service.limited(transfer), service.queued(transfer):
-            assert await service.run(transfer, StreamClient(reader, writer))
+            assert (await service.run(transfer, StreamClient(reader, writer))).there
         writer.close()
 
     path, program = stand.folder / "git.sock", stand.folder / "client.py"

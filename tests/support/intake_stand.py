@@ -83,11 +83,14 @@ class QueueDouble:
 
 
 class FollowingDouble:
-    def __init__(self, lines: asyncio.Queue[list[str] | None]) -> None:
+    def __init__(self, lines: asyncio.Queue[list[str] | None], after: int) -> None:
         self._lines = lines
+        self.after = after
 
     async def take(self) -> list[str] | None:
-        return await self._lines.get()
+        taken = await self._lines.get()
+        self.after += len(taken or ())
+        return taken
 
     def close(self) -> None:
         pass
@@ -107,9 +110,14 @@ class LogsDouble:
     def end(self) -> None:
         self.lines.put_nowait(None)
 
-    def follow(self, activity: ActivityId) -> FollowingDouble:
+    stopping: bool = False
+
+    def follow(self, activity: ActivityId, after: int = 0) -> FollowingDouble:
         self.followed.append(activity)
-        return FollowingDouble(self.lines)
+        return FollowingDouble(self.lines, after)
+
+    async def project_of(self, activity: ActivityId) -> ProjectId | None:
+        return ProjectId("shop")
 
     async def succeeded(self, activity: ActivityId) -> bool:
         return self.successful
