@@ -4,8 +4,8 @@
     <scripts>/programs/      the same files once more (hard links), where the container of an instance sees them
 
 So nothing is asked of an image: official ones have none of these programs, and other libraries or another libc. Nor has
-an image, a slug or a container to be made anew for it: the folder of scripts is bound into every container already, into
-those of earlier versions too. When the host's packages are upgraded, the next session has the new ones.
+an image, a slug or a container to be made anew: the folder of scripts is bound into every container already, into those
+of earlier versions too. When the host's packages are upgraded, the next session has the new ones.
 
 The files are root's, like every name in that folder, and containers run as somebody else: nobody can write into a file
 that others have too, and we put new ones in its place instead of writing into it.

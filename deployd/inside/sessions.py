@@ -29,7 +29,7 @@ from deployd.inside.begin import Beginning
 from deployd.inside.open_stays import OpenStays
 from deployd.inside.targets import Targets
 from deployd.release.ports import Host
-from deployd.ssh.link_server import Question
+from deployd.ssh.link_server import Handler, Question
 from deployd.state import stays
 from deployd.state.stays import Stay
 from deployd.state.store import Store
@@ -52,6 +52,9 @@ class Sessions:
     audit: AuditCommands
     beginning: Beginning
     open: OpenStays
+
+    def handlers(self) -> dict[str, Handler]:
+        return {"enter": self.enter, "resume": self.resume, "tunnel": self.tunnel}
 
     async def enter(self, question: Question) -> Mapping[str, Any]:
         """The handler of `enter`: who asks, `environment`, `project`, `worker`, `kind`, `command`, `env`, and of a
