@@ -57,16 +57,17 @@ class Environments:
                     return await self._outcome(who, talk, relay)
                 finally:
                     relaying.cancel()
+        except ExceptionGroup as group_error:
+            raise group_error.exceptions[0] from None
         finally:
             relay.close()
 
     async def _enter(self, channel: Channel, values: Mapping[str, object]) -> Conversation:
-        async with asyncio.TaskGroup() as group:
-            waiting = group.create_task(_tell_later(channel), name="ssh patience")
-            try:
-                return await self._daemon.ask("enter", **values)
-            finally:
-                waiting.cancel()
+        later = asyncio.get_running_loop().call_later(PATIENCE_SECONDS, _tell_that_it_waits, channel)
+        try:
+            return await self._daemon.ask("enter", **values)
+        finally:
+            later.cancel()
 
     async def _outcome(self, who: Who, talk: Conversation, relay: Relay) -> int:
         """The status of the session, from whichever daemon knows it."""
@@ -113,13 +114,12 @@ class _TunnelSocket(socket.socket):
         self._left()
 
 
-async def _tell_later(channel: Channel) -> None:
-    await asyncio.sleep(PATIENCE_SECONDS)
+def _tell_that_it_waits(channel: Channel) -> None:
     if not channel.is_closing():
-        channel.stderr.write(f"deployd: {WAITS}{ending(channel)}".encode())
+        channel.stderr.write(f"deployd: {WAITS}{_ending(channel)}".encode())
 
 
-def ending(channel: Channel) -> str:
+def _ending(channel: Channel) -> str:
     """Of a line on stderr: a terminal of the client's is raw."""
     return "\r\n" if channel.term_type else "\n"
 
