@@ -1,4 +1,4 @@
-"""Beginning what somebody wants in a container: which command, with which variables; one that is paused is waited for."""
+"""Beginning what somebody wants in a container: which command, with which variables; a paused one is waited for."""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ A daemon that stops leaves sessions alone; the next one goes on with them, and e
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import Mapping
 from contextlib import suppress
@@ -23,11 +24,11 @@ from deployd.engine.engine import RunningCommand
 from deployd.engine.errors import NotThere
 from deployd.errors import DeployError
 from deployd.inside import notes, tunnels
-from deployd.inside.asked import caller_of, read_wanted
+from deployd.inside.asked import Wanted, caller_of, read_wanted
 from deployd.inside.attend import Outcome, until_over
 from deployd.inside.begin import Beginning
 from deployd.inside.open_stays import OpenStays
-from deployd.inside.targets import Targets
+from deployd.inside.targets import Entrance, Targets
 from deployd.release.ports import Host
 from deployd.ssh.link_server import Handler, Question
 from deployd.state import stays
@@ -63,23 +64,37 @@ class Sessions:
         doing = notes.doing_of(caller, wanted)
         try:
             entrance = await self.targets.find(caller, wanted.project, wanted.environment, wanted.part)
-            command = await self.beginning.begin(entrance, wanted)
+            stay = notes.stay_of("", entrance, caller, wanted, self.host.clock.now())
+            command = await self._begin(entrance, wanted, notes.begun(doing, stay))
         except DeployError as error:
             await self.audit.note(doing, "refused", error.what)
             raise
+        stay = replace(stay, id=command.id)
         try:
-            stay = notes.stay_of(command.id, entrance, caller, wanted, self.host.clock.now())
-            await self._come(doing, stay)
             streams = command.streams
             assert streams is not None
             await question.answer(
                 (streams,), stay=stay.id, framed=wanted.terminal is None,
                 mounts=[mount.path for mount in entrance.instance.mounts],
             )
+            await self.store.write(lambda db: stays.add(db, stay))
         except BaseException:
             await command.end()
             raise
         return await self._attend(question, stay, command)
+
+    async def _begin(self, entrance: Entrance, wanted: Wanted, doing: Doing) -> RunningCommand:
+        """Note who comes while the engine begins what they want: both take their time."""
+        found: RunningCommand | DeployError
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.audit.note(doing, "done"), name="ssh: who comes in")
+            try:
+                found = await self.beginning.begin(entrance, wanted)
+            except DeployError as error:
+                found = error
+        if isinstance(found, DeployError):
+            raise found
+        return found
 
     async def resume(self, question: Question) -> Mapping[str, Any]:
         """The handler of `resume`: who asks, and `stay`. Answers with nothing, and attends as `enter` does."""
@@ -111,7 +126,8 @@ class Sessions:
             raise
         try:
             stay = notes.stay_of(secrets.token_hex(16), entrance, caller, wanted, self.host.clock.now())
-            await self._come(doing, stay)
+            await self.audit.note(notes.begun(doing, stay), "done")
+            await self.store.write(lambda db: stays.add(db, stay))
             await question.answer((channel,))
         finally:
             channel.close()
@@ -128,10 +144,6 @@ class Sessions:
         if await self.store.write(lambda db: stays.remove(db, stay.id)):
             await self.audit.note(notes.over(stay, outcome.status, outcome.did, self.host.clock.now()), "done")
 
-    async def _come(self, doing: Doing, stay: Stay) -> None:
-        await self.audit.note(notes.begun(doing, stay), "done")
-        await self.store.write(lambda db: stays.add(db, stay))
-
     async def _attend(self, question: Question, stay: Stay, command: RunningCommand) -> Mapping[str, Any]:
         async def tell(line: str) -> None:
             await question.tell(said=[line])
@@ -141,14 +153,16 @@ class Sessions:
             outcome = await until_over(question, command)
         finally:
             self.open.remove(stay.id)
-        await command.end()
         if isinstance(outcome.error, NotThere):      # its container was removed
             outcome.status, outcome.error = KILLED, None
-        await self.leave(stay, outcome)
         said = list(outcome.error.lines()) if outcome.error else []
         if outcome.status == KILLED:
             said += await self._why_killed(stay)
-        return {"status": UNKNOWN if outcome.status is None else outcome.status, "said": said}
+        # Before the rest: nobody waits for us to write down that they are gone.
+        await question.tell(status=UNKNOWN if outcome.status is None else outcome.status, said=said)
+        await command.end()
+        await self.leave(stay, outcome)
+        return {}
 
     async def _why_killed(self, stay: Stay) -> list[str]:
         """What people should know when it was because the container went."""

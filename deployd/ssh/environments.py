@@ -76,10 +76,12 @@ class Environments:
             try:
                 relay.talk = talk
                 while (said := await talk.note()) is not None:
+                    if "status" in said:
+                        await relay.until_quiet()
                     relay.hear(said)
-                await relay.until_quiet()
-                relay.hear(talk.end)
-                return int(talk.end.get("status", UNKNOWN))
+                    if "status" in said:
+                        return int(said["status"])
+                return UNKNOWN
             except LinkLost:
                 relay.talk = None
             finally:
