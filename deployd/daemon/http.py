@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from deployd.access.directory import Directory
-from deployd.access.tokens import FindCaller
 from deployd.api.applications import Public, local_application, public_application
 from deployd.api.asked import Api
 from deployd.api.changes import Changes

@@ -1,4 +1,4 @@
-"""What lives as long as the process, over reloads: sockets, the mail server, the link to SSH, followed logs, a refused reload."""
+"""What lives as long as the process, over reloads: sockets, mail, the link to SSH, followed logs, a refused reload."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ def configuration_of(settings: Settings, key: HostKey | None) -> SshConfiguratio
     bounds = Bounds(
         handshakes=ssh.handshakes, handshakes_of_address=max(10, ssh.handshakes // 4), connections=ssh.connections,
         connections_of_address=ssh.connections_of_address, connections_of_key=ssh.connections_of_key,
-        sessions_of_connection=ssh.sessions_of_connection,
+        sessions_of_key=ssh.sessions_of_key,
     )
     return SshConfiguration(host, port if key else 0, key.private if key else "", ssh.idle_minutes * 60.0, bounds)
 

@@ -19,7 +19,7 @@ from deployd.access.caller import Caller
 from deployd.access.errors import Forbidden, NotFound
 from deployd.access.roles import Role
 from deployd.activity.journal import read_result
-from deployd.environment.naming import machine_name
+from deployd.environment.naming import label_of, ssh_user
 from deployd.errors import DeployError
 from deployd.ids import ProjectId
 from deployd.project.model import Application, Instance, ProjectConfig
@@ -156,19 +156,8 @@ def _find(db: sqlite3.Connection, project: ProjectSettings, wanted: str) -> Envi
     )
 
 
-def label_of(branch: str) -> str:
-    """How a branch is called in user names: its environment's machine name, without what makes that unique."""
-    return machine_name(branch).rpartition("-")[0]
-
-
-def user_name(environment: Environment) -> str:
-    """By which `ssh` finds an environment: `main.shop`."""
-    name = environment.branch if environment.branch == label_of(environment.branch) else environment.name
-    return f"{name}.{environment.project}"
-
-
 def _there(rows: Sequence[Environment], project: ProjectSettings) -> str:
-    names = [user_name(row) for row in rows]
+    names = [ssh_user(row.id, row.branch) for row in rows]
     return f"there is: {', '.join(names[:10])}{' …' if names[10:] else ''}" if names else ""
 
 

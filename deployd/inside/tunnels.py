@@ -9,9 +9,8 @@ from typing import ClassVar
 
 from deployd.errors import DeployError
 from deployd.inside.targets import Entrance
-from deployd.release.applications.instances import TO_APPLICATIONS, links_of
+from deployd.release.applications.instances import links_of, port_of
 from deployd.release.ports import Host
-from deployd.services.families import family_of
 
 CONNECT_SECONDS = 5.0
 KEEPALIVE = {socket.TCP_KEEPIDLE: 30, socket.TCP_KEEPINTVL: 10, socket.TCP_KEEPCNT: 3}
@@ -42,10 +41,8 @@ def reached_of(entrance: Entrance) -> tuple[Reached, ...]:
     """All that an application or worker reaches by a name of its own."""
     found = []
     for item in entrance.instance.relationships:
-        service = entrance.config.service(item.target)
-        port = TO_APPLICATIONS.port if service is None else family_of(service).connection.port
         container = links_of(entrance.release, entrance.config, (item,))[f"{item.name}.internal"]
-        found.append(Reached(item.name, container, port))
+        found.append(Reached(item.name, container, port_of(entrance.config, item)))
     return tuple(found)
 
 

@@ -118,6 +118,7 @@ def _environment(transfer: Transfer) -> dict[str, str]:
         "DEPLOYD_PROJECT": transfer.project.id,
         "DEPLOYD_WHO": transfer.caller.name,
         "DEPLOYD_ADDRESS": transfer.address,
+        "DEPLOYD_BY": transfer.by,
         **({"GIT_PROTOCOL": transfer.protocol} if transfer.protocol else {}),
         **({"DEPLOYD_SESSION": transfer.session} if transfer.session else {}),
     })

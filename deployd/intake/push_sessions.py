@@ -1,7 +1,7 @@
 """Pushes whose log is shown by whoever took them, and not by their hook: those over SSH.
 
-git's hook tells the daemon by which session a push came; the daemon tells the session which activities it became, and the
-hook ends. So neither git nor the hook has to last as long as the deployment, and the log goes on over a restart.
+git's hook tells the daemon by which session a push came; the daemon tells the session which activities it became, and
+the hook ends. So neither git nor the hook has to last as long as the deployment, and the log goes on over a restart.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""git over SSH, the daemon's side: what `deployd-ssh` asks of it (`ssh/link.py`), each time with the key that signed."""
+"""git over SSH, the daemon's side: what `deployd-ssh` asks of it (`ssh/link.py`), with the key that signed."""
 
 from __future__ import annotations
 
@@ -77,7 +77,8 @@ class SshGit:
         with _refusals():
             project = self._service.admit(caller, ProjectId(question.text("project")), kind, address)
         return Transfer(
-            project, caller, kind, protocol=question.text("protocol"), address=address, session=secrets.token_hex(16),
+            project, caller, kind, protocol=question.text("protocol"), address=address, by=f"ssh, key {caller.by}",
+            session=secrets.token_hex(16),
         )
 
 

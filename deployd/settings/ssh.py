@@ -16,15 +16,16 @@ class SshSettings(Frozen):
     listen: str | None = None
     """`0.0.0.0:2222`; None: nobody listens for SSH."""
     address: str = ""
-    """`deploy.example.com` or `deploy.example.com:22`, as people reach it; shown in addresses of repositories. Empty: the
-    host of `public_url`, else that of `listen`, with the port of `listen`; without a port here it is 22."""
+    """`deploy.example.com:2222`, as people reach it; shown in addresses of repositories. Without a port it is 22.
+    Empty: the host of `public_url`, else that of `listen`, with the port of `listen`."""
     idle_minutes: int = Field(60, ge=1, le=10_080)
     """A connection on which nothing moves for so long is ended."""
     connections: int = Field(1000, ge=1, le=10_000)
     """That have authenticated, of all people together."""
     connections_of_address: int = Field(200, ge=1, le=10_000)
     connections_of_key: int = Field(100, ge=1, le=10_000)
-    sessions_of_connection: int = Field(20, ge=1, le=1000)
+    sessions_of_key: int = Field(100, ge=1, le=10_000)
+    """Each may have some megabytes under way."""
     handshakes: int = Field(200, ge=10, le=10_000)
     """Connections that have not authenticated yet, of all addresses; of more, the oldest is ended."""
 

@@ -11,4 +11,3 @@ SIGNATURES = (
     "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "rsa-sha2-512", "rsa-sha2-256",
 )
 """Of people's keys; with RSA, never SHA-1."""
-LEAST_RSA_BITS = 2048

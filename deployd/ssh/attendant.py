@@ -1,4 +1,4 @@
-"""What is done for all connections from time to time: keys that were taken away, silence, what the daemon should know."""
+"""What is done for all connections from time to time: keys that were taken away, silence, a report."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class Attendant:
         connections = self.door.connections
         talk = await self.daemon.ask(
             "look", keys=keys, failed=failed, connections=connections.known, handshakes=connections.shaking,
-            sessions=sum(server.sessions for server in self.door.servers), evicted=connections.evicted,
+            sessions=connections.sessions, evicted=connections.evicted,
             trouble=self.trouble,
         )
         talk.leave()

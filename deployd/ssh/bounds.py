@@ -1,7 +1,7 @@
 """How much strangers and people may have open over SSH. Pure but for what it counts.
 
-Who has not authenticated may be anybody: when there are too many of them the oldest goes, for an honest one is through in
-a moment, and whoever holds connections half open would else keep all others out.
+Who has not authenticated may be anybody: when there are too many of them the oldest goes, for an honest one is through
+in a moment, and whoever holds connections half open would else keep all others out.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ class Bounds:
     handshakes_of_address: int = 50
     connections_of_address: int = 200
     connections_of_key: int = 100
+    sessions_of_key: int = 100
+    """Each may have some megabytes under way; over all connections of the key."""
     sessions_of_connection: int = 20
     connections: int = 1_000
     """That have authenticated."""
@@ -35,6 +37,8 @@ class Connections:
         self._handshakes: OrderedDict[object, tuple[str, Evict]] = OrderedDict()
         self._of_address: Counter[str] = Counter()
         self._of_key: Counter[bytes] = Counter()
+        self._sessions: Counter[object] = Counter()
+        self._sessions_of_key: Counter[bytes] = Counter()
         self._known: dict[object, bytes] = {}
         self._addresses: dict[object, str] = {}
         self.evicted = 0
@@ -79,8 +83,32 @@ class Connections:
         self._of_key[key] += 1
         return ""
 
+    def take_session(self, connection: object) -> str:
+        """Why a connection may not have one more session; empty: it has it now."""
+        key = self._known.get(connection, b"")
+        if self._sessions[connection] >= self.bounds.sessions_of_connection:
+            return f"a connection has {self.bounds.sessions_of_connection} sessions at most"
+        if self._sessions_of_key[key] >= self.bounds.sessions_of_key:
+            return f"a key has {self.bounds.sessions_of_key} sessions at most"
+        self._sessions[connection] += 1
+        self._sessions_of_key[key] += 1
+        return ""
+
+    def leave_session(self, connection: object) -> None:
+        """One that `take_session` gave has ended; the connection may have been closed before."""
+        if self._sessions[connection] > 0:
+            self._less_sessions(connection, 1)
+
+    def sessions_of(self, connection: object) -> int:
+        return self._sessions[connection]
+
+    @property
+    def sessions(self) -> int:
+        return self._sessions.total()
+
     def closed(self, connection: object) -> None:
         """May be called again."""
+        self._less_sessions(connection, self._sessions[connection])
         self._handshakes.pop(connection, None)
         key = self._known.pop(connection, None)
         if key is not None:
@@ -90,6 +118,12 @@ class Connections:
         if address is not None:
             self._of_address[address] -= 1
             self._of_address += Counter()
+
+    def _less_sessions(self, connection: object, number: int) -> None:
+        self._sessions[connection] -= number
+        self._sessions_of_key[self._known.get(connection, b"")] -= number
+        self._sessions += Counter()   # without those that are 0
+        self._sessions_of_key += Counter()
 
     def _make_room(self, address: str | None) -> bool:
         """End the oldest that has not authenticated, of an address or of all. Whether there was one."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from deployd.ssh.bounds import Bounds
 from deployd.ssh.link import Values
@@ -17,7 +17,7 @@ class SshConfiguration:
     host_key: str
     """The private key, as OpenSSH writes it."""
     idle_seconds: float = 3600.0
-    bounds: Bounds = Bounds()
+    bounds: Bounds = field(default_factory=Bounds)
 
     def values(self) -> Values:
         bounds = {name: getattr(self.bounds, name) for name in Bounds.__slots__}

@@ -3,13 +3,14 @@
     push ──► git takes the pack (in the daemon) ──► stored: activities 12, 13 ──► git ends
                                                         └─► their logs, followed here over restarts of the daemon
 
-A daemon that goes while git takes a pack takes git with it: the push is refused with a sentence, and nothing has changed.
+A daemon that goes while git takes a pack takes git with it: the push is refused in words, and nothing has changed.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 
 import asyncssh
 
@@ -42,7 +43,8 @@ class GitSessions:
             Refused, LinkLost: It is not done, or not to its end.
         """
         talk = await self._daemon.ask(
-            "git", **who.values(), service=command.verb, project=command.project, protocol=protocol_of(dict(channel.env)),
+            "git", **who.values(), service=command.verb, project=command.project,
+            protocol=protocol_of(dict(channel.env)),
         )
         try:
             reader, writer = await asyncio.open_unix_connection(sock=talk.sockets[0], limit=READ_LIMIT)
@@ -143,7 +145,5 @@ class _Pipes:
 
 async def _quietly(carrying: Awaitable[None]) -> None:
     """One way; its end by the other side is no error."""
-    try:
+    with suppress(OSError, asyncssh.Error):
         await carrying
-    except (OSError, asyncssh.Error):
-        pass

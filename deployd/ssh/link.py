@@ -1,11 +1,11 @@
 """The link between `deployd-ssh` and the daemon: messages with sockets in them, over a Unix socket of its own.
 
-    deployd-ssh ──ask──► daemon: may this key do that?      the daemon decides, opens what is needed (git, a command in a
-                ◄─answer, socket──                          container, a connection to a service) and hands the socket over
-    bytes of a session: over that socket, past both the link and, where the other end is not the daemon, the daemon
+    deployd-ssh ──ask──► daemon    may this key do that? It decides, opens what is needed (git, a command in a
+                ◄─answer──         container, a connection to a service) and hands the socket over
+    bytes of a session             over that socket: past the link, and past the daemon where it does not end there
 
-So the process that strangers speak with needs neither root, nor Docker's socket, nor a way into containers' networks; and a
-session whose socket does not end in the daemon outlives it.
+So the process that strangers speak with needs neither root, nor Docker's socket, nor a way into containers' networks;
+and a session whose socket does not end in the daemon outlives it.
 
 One message is one packet (`SOCK_SEQPACKET`), JSON:
 

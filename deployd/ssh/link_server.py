@@ -37,7 +37,7 @@ class Question:
         self._told: asyncio.Queue[Values | None] = asyncio.Queue(MOST_TOLD)
         self.is_answered = False
         self.left = asyncio.Event()
-        """Whoever asked has lost interest, or is gone. A handler is not cancelled for it: it may have begun something."""
+        """Whoever asked has lost interest, or is gone. No handler is cancelled for it: it may have begun something."""
 
     def text(self, name: str) -> str:
         """A value that has to be a text."""

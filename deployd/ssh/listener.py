@@ -39,7 +39,8 @@ class Listener:
         try:
             self._open = await listen(configuration, self._factory)
         except OSError as error:
-            self.trouble = f"cannot listen for SSH on {configuration.host}:{configuration.port}: {error.strerror or error}"
+            where = f"{configuration.host}:{configuration.port}"
+            self.trouble = f"cannot listen for SSH on {where}: {error.strerror or error}"
         else:
             self._with, self.trouble = wanted, ""
 
@@ -66,7 +67,8 @@ async def listen(configuration: SshConfiguration, factory: Callable[[], asyncssh
         configuration.host or None, configuration.port, backlog=BACKLOG, reuse_address=True, config=None,
         server_factory=factory, server_version=VERSION,
         server_host_keys=[asyncssh.import_private_key(configuration.host_key)],
-        kex_algs=KEY_EXCHANGES, encryption_algs=CIPHERS, mac_algs=MACS, signature_algs=SIGNATURES, compression_algs=None,
+        kex_algs=KEY_EXCHANGES, encryption_algs=CIPHERS, mac_algs=MACS, signature_algs=SIGNATURES,
+        compression_algs=None,
         public_key_auth=True, password_auth=False, kbdint_auth=False, host_based_auth=False,
         gss_host=None, gss_kex=False, gss_auth=False, x509_trusted_certs=None,
         login_timeout=LOGIN_SECONDS, keepalive_interval=KEEPALIVE_SECONDS, keepalive_count_max=MOST_UNANSWERED,

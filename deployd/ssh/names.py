@@ -1,4 +1,4 @@
-"""What user names and command lines over SSH mean. Pure: nothing here passes a shell, and what is not known is refused."""
+"""What user names and command lines over SSH mean. Pure: nothing passes a shell, and what is unknown is refused."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from deployd.ssh.ports import Refused, Target
 
 GIT_USER = "git"
 LABEL = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
-TARGET = re.compile(rf"(?P<environment>{LABEL})\.(?P<project>[a-z0-9]+(?:-[a-z0-9]+)*)(?:--(?P<worker>[A-Za-z0-9_.-]{{1,64}}))?")
+TARGET = re.compile(
+    rf"(?P<environment>{LABEL})\.(?P<project>[a-z0-9]+(?:-[a-z0-9]+)*)(?:--(?P<worker>[A-Za-z0-9_.-]{{1,64}}))?",
+)
 LONGEST_NAME = 200
 FETCH, PUSH = "git-upload-pack", "git-receive-pack"
 GIT_VERBS = (FETCH, PUSH)
-GIT_PATH = re.compile(r"/?(?:git/)?(?P<project>[A-Za-z0-9_-]{1,100})(?:\.git)?/?")
-ENVIRONMENT_NAMES = ("GIT_PROTOCOL", "LANG", "TERM")
-"""Of the client's environment; all others are dropped."""
+GIT_PATH = re.compile(r"/?(?:git/)?(?P<project>[A-Za-z0-9][A-Za-z0-9_-]{0,99})(?:\.git)?/?")
 PROTOCOL = re.compile(r"[A-Za-z0-9=:._-]{1,100}")
 """What GIT_PROTOCOL may look like."""
 

@@ -1,9 +1,9 @@
-"""What git says during a push, packet by packet (gitprotocol-common, gitprotocol-pack), so that more can be said after it.
+"""What git says during a push, packet by packet (gitprotocol-pack), so that more can be said after it. Pure.
 
     advertisement, 0000, │ the client's commands and pack │ report (band 1), texts (band 2), 0000
 
 git's program ends as soon as a push is stored. The last flush is kept until the log of the deployment has been shown as
-further texts: whoever pushes sees one conversation, whatever becomes of git or of the daemon meanwhile. Pure.
+further texts: whoever pushes sees one conversation, whatever becomes of git or of the daemon meanwhile.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What a session over SSH is made of: who asks, for which environment, the daemon's word, and who serves it.
 
-The seam between what speaks SSH (`server.py`, `dispatch.py`) and what it leads to: git (`git_sessions.py`), and whatever
-is an `EnvironmentSessions`.
+The seam between what speaks SSH (`server.py`, `dispatch.py`) and what it leads to: git (`git_sessions.py`), and
+whatever is an `EnvironmentSessions`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from deployd.ssh.link import Values
 
 Channel = SSHServerProcess[bytes]
 """A session's pipes in bytes, `env`, `term_type`, `term_size`; `stdin.read` raises TerminalSizeChanged, SignalReceived,
-BreakReceived and returns b"" at a half-close. Whoever serves it writes and returns a status; `dispatch.py` exits with it."""
+BreakReceived and returns b"" at a half-close. Whoever serves it writes and returns a status; `dispatch.py` exits with
+that."""
 
 
 class Refused(DeployError):
@@ -47,8 +48,8 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Who:
-    """Whom a connection belongs to, decided when its authentication had completed. Pass `values()` with whatever is asked:
-    the daemon looks at the key again each time, so one that was removed does nothing more."""
+    """Whom a connection belongs to, decided when its authentication had completed. Pass `values()` with whatever is
+    asked: the daemon looks at the key again each time, so one that was removed does nothing more."""
 
     key: bytes
     """The public key that signed, as in `authorized_keys` before base64."""
@@ -116,7 +117,7 @@ class EnvironmentSessions(Protocol):
     """
 
     async def shell(self, who: Who, target: Target, channel: Channel) -> int:
-        """A login shell, with a terminal when `channel.term_type` is set. The session's exit status; 128 + n: signal n."""
+        """A login shell, with a terminal when `channel.term_type` is set. The exit status; 128 + n: signal n."""
         ...
 
     async def execute(self, who: Who, target: Target, command: str, channel: Channel) -> int:

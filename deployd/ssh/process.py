@@ -1,7 +1,7 @@
 """The process `deployd-ssh`: takes its lock, gives up root, asks the daemon how it is to listen, and serves.
 
-It outlives the daemon. Without systemd it ends by itself when there is nothing left to be there for: its folder is gone,
-or for a while there has been neither a daemon nor a connection.
+It outlives the daemon. Without systemd it ends by itself when there is nothing left to be there for: its folder is
+gone, or for a while there has been neither a daemon nor a connection.
 """
 
 from __future__ import annotations

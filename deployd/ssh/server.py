@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 
 import asyncssh
 
-from deployd.ssh.algorithms import LEAST_RSA_BITS
 from deployd.ssh.bounds import Bounds, Connections
 from deployd.ssh.dispatch import Dispatch
 from deployd.ssh.link import LinkLost
@@ -19,14 +18,14 @@ from deployd.ssh.names import read_user
 from deployd.ssh.ports import Daemon, Refused, Who
 from deployd.ssh.quick_ack import QuickAck
 from deployd.ssh.session import Session, SessionChannel
-from deployd.ssh.tunnel import TunnelSession, open_tunnel
+from deployd.ssh.tunnel import TunnelSession
 
 MOST_OFFERS = 20
 """Keys that a client may offer: people's agents have many, and an offer is no guess."""
+TOO_MANY_KEYS = "too many keys were offered: name the one to use (IdentitiesOnly yes)"
 RESTART_SECONDS = 12.0
 """How long a connection waits for a daemon that is being restarted; the login's own limit is longer."""
 RESTARTS = "deployd is being restarted: it takes a moment\n"
-ANYBODY = "this is deployd: it knows people by their keys\n"
 
 
 @dataclass(slots=True)
@@ -53,7 +52,7 @@ class Server(asyncssh.SSHServer):
         it says that authentication has completed, this is the one that signed."""
         self._who: asyncio.Future[Who] = asyncio.get_running_loop().create_future()
         self._user = ""
-        self._sessions = 0
+        self._tunnels: set[TunnelSession] = set()
         self._connection: asyncssh.SSHServerConnection | None = None
         self._quick: QuickAck | None = None
         self.address = ""
@@ -67,7 +66,7 @@ class Server(asyncssh.SSHServer):
 
     @property
     def sessions(self) -> int:
-        return self._sessions
+        return self._door.connections.sessions_of(self)
 
     def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
         self._connection = conn
@@ -82,6 +81,8 @@ class Server(asyncssh.SSHServer):
             self._quick.stop()
         self._door.connections.closed(self)
         self._door.servers.discard(self)
+        for tunnel in list(self._tunnels):
+            tunnel.end()
         if not self._who.done():
             self._who.cancel()
             failed = self._door.failed
@@ -100,9 +101,7 @@ class Server(asyncssh.SSHServer):
         self._offers += 1
         self._key = key.public_data
         if self._offers > MOST_OFFERS and self._connection is not None:
-            self._connection.disconnect(asyncssh.DISC_NO_MORE_AUTH_METHODS_AVAILABLE, "too many keys: name the one to use")
-            return False
-        if is_weak(key):
+            self._connection.disconnect(asyncssh.DISC_NO_MORE_AUTH_METHODS_AVAILABLE, TOO_MANY_KEYS)
             return False
         try:
             return await self._is_known(key.public_data)
@@ -151,8 +150,7 @@ class Server(asyncssh.SSHServer):
             who = await asyncio.shield(self._who)
             await self._door.dispatch.serve(who, self._user, session)
         finally:
-            self._sessions -= 1
-            self.touch()
+            self._leave()
 
     def connection_requested(
         self, dest_host: str, dest_port: int, orig_host: str, orig_port: int,
@@ -165,19 +163,21 @@ class Server(asyncssh.SSHServer):
         Raises:
             ChannelOpenError: It leads nowhere; the client shows why.
         """
-        def left() -> None:
-            self._sessions -= 1
-            self.touch()
-
+        tunnel = TunnelSession(self.touch, self._end_tunnel)
+        self._tunnels.add(tunnel)
         try:
-            opened = await self._connected(host, port)
-            return await open_tunnel(opened, self.touch, left)
-        except BaseException as error:
-            left()
-            if isinstance(error, Refused | LinkLost):
-                said = "; ".join(error.lines()) if isinstance(error, Refused) else "deployd is being restarted"
-                raise asyncssh.ChannelOpenError(asyncssh.OPEN_ADMINISTRATIVELY_PROHIBITED, said[:300]) from None
-            raise
+            await tunnel.over(await self._connected(host, port))
+        except (Refused, LinkLost) as error:
+            said = "; ".join(error.lines()) if isinstance(error, Refused) else "deployd is being restarted"
+            raise asyncssh.ChannelOpenError(asyncssh.OPEN_ADMINISTRATIVELY_PROHIBITED, said[:300]) from None
+        finally:
+            if not tunnel.is_open:
+                tunnel.end()
+        return tunnel
+
+    def _end_tunnel(self, tunnel: TunnelSession) -> None:
+        self._tunnels.discard(tunnel)
+        self._leave()
 
     async def _connected(self, host: str, port: int) -> socket.socket:
         who = await asyncio.shield(self._who)
@@ -189,14 +189,15 @@ class Server(asyncssh.SSHServer):
     def _take(self) -> None:
         """
         Raises:
-            ChannelOpenError: The connection has all the sessions that it may.
+            ChannelOpenError: The connection, or the key, has all the sessions that it may.
         """
-        most = self._door.connections.bounds.sessions_of_connection
-        if self._sessions >= most:
-            raise asyncssh.ChannelOpenError(
-                asyncssh.OPEN_RESOURCE_SHORTAGE, f"a connection has {most} sessions at most",
-            )
-        self._sessions += 1
+        refusal = self._door.connections.take_session(self)
+        if refusal:
+            raise asyncssh.ChannelOpenError(asyncssh.OPEN_RESOURCE_SHORTAGE, refusal)
+
+    def _leave(self) -> None:
+        self._door.connections.leave_session(self)
+        self.touch()
 
     def touch(self) -> None:
         self.used = time.monotonic()
@@ -206,10 +207,3 @@ class Server(asyncssh.SSHServer):
         if self._connection is not None:
             self._connection.disconnect(asyncssh.DISC_BY_APPLICATION, why)
 
-
-def is_weak(key: asyncssh.SSHKey) -> bool:
-    """Whether a key is of a kind or size that nobody should use."""
-    if key.algorithm == b"ssh-dss":
-        return True
-    size = getattr(getattr(key, "pyca_key", None), "key_size", LEAST_RSA_BITS)
-    return key.algorithm == b"ssh-rsa" and size < LEAST_RSA_BITS

@@ -1,21 +1,22 @@
-"""One session as asyncssh has it: whatever is asked for in it is taken and given to one function, as a task of its own.
+"""One session as asyncssh has it: whatever is asked for is taken and given to one function, as a task of its own.
 
-What asyncssh would do by itself it does not: no SFTP server, no scp, no line editor, no environment of the client's but a
-few names. A client cannot have us keep more than a little before somebody serves it.
+What asyncssh would do by itself it does not: no SFTP server, no scp, no line editor, no environment of the client's but
+a few names. A client cannot have us keep more than a little before somebody serves it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 
 import asyncssh
 
-from deployd.ssh.names import ENVIRONMENT_NAMES
-
 MOST_EVENTS = 100
 """Changes of a terminal's size and signals that nobody has read yet."""
-LONGEST_VALUE = 256
+LONGEST_VALUE, MOST_NAMES = 256, 20
+ALLOWED = re.compile(rb"GIT_PROTOCOL|LANG|LC_[A-Z0-9_]{1,20}|TERM")
+"""Of the client's environment; all others are dropped."""
 WINDOW_BYTES = 2 * 1024 * 1024
 PACKET_BYTES = 65_536
 Serve = Callable[["Session"], Awaitable[None]]
@@ -25,8 +26,7 @@ class Environment(dict[bytes, bytes]):
     """What a client sets: a few names, of a size that is good for them."""
 
     def __setitem__(self, name: bytes, value: bytes) -> None:
-        allowed = name in {known.encode() for known in ENVIRONMENT_NAMES} or name.startswith(b"LC_") and len(name) < 20
-        if allowed and len(value) <= LONGEST_VALUE and len(self) < 20:
+        if ALLOWED.fullmatch(name) and len(value) <= LONGEST_VALUE and len(self) < MOST_NAMES:
             super().__setitem__(name, value)
 
 

@@ -1,4 +1,4 @@
-"""Has a `deployd-ssh` run for as long as the daemon does, where systemd does not: it outlives the daemon, and is found again.
+"""Has a `deployd-ssh` run where systemd does not: it outlives the daemon, and is found again.
 
     lock is free ──► start one ──► it comes to the link
     lock is taken ─► one is there already, of the daemon before: it comes by itself

@@ -12,9 +12,14 @@ import asyncssh
 class TunnelSession(asyncssh.SSHTCPSession[bytes]):
     """The channel's side."""
 
-    def __init__(self, touch: Callable[[], None], left: Callable[[], None]) -> None:
+    def __init__(self, touch: Callable[[], None], left: Callable[[TunnelSession], None]) -> None:
+        """
+        Args:
+            left: Called once, when it is over.
+        """
         self._touch = touch
         self._left = left
+        self._over = False
         self._channel: asyncssh.SSHTCPChannel[bytes] | None = None
         self.transport: asyncio.Transport | None = None
 
@@ -22,10 +27,29 @@ class TunnelSession(asyncssh.SSHTCPSession[bytes]):
     def channel(self) -> asyncssh.SSHTCPChannel[bytes] | None:
         return self._channel
 
+    async def over(self, opened: socket.socket) -> None:
+        """Have a connected socket as the other end; it is closed with the tunnel."""
+        opened.setblocking(False)
+        loop = asyncio.get_running_loop()
+        connect = loop.create_unix_connection if opened.family == socket.AF_UNIX else loop.create_connection
+        try:
+            await connect(lambda: _OtherEnd(self), sock=opened)
+        except BaseException:
+            opened.close()
+            raise
+        if self._over:   # the client's connection has ended meanwhile
+            self._close()
+
+    @property
+    def is_open(self) -> bool:
+        return self.transport is not None
+
     def connection_made(self, chan: asyncssh.SSHTCPChannel[bytes]) -> None:
         self._channel = chan
-        assert self.transport is not None
-        self.transport.resume_reading()
+        if self.transport is None:
+            chan.close()
+        else:
+            self.transport.resume_reading()
 
     def data_received(self, data: bytes, datatype: asyncssh.DataType) -> None:
         self._touch()
@@ -52,10 +76,15 @@ class TunnelSession(asyncssh.SSHTCPSession[bytes]):
 
     def end(self) -> None:
         """May be called again."""
+        self._close()
+        if not self._over:
+            self._over = True
+            self._left(self)
+
+    def _close(self) -> None:
         transport, self.transport = self.transport, None
         if transport is not None:
             transport.close()
-            self._left()
 
     def said(self, data: bytes) -> None:
         """Something came from the other end."""
@@ -96,14 +125,3 @@ class _OtherEnd(asyncio.Protocol):
             self._session.channel.close()
         self._session.end()
 
-
-async def open_tunnel(
-    opened: socket.socket, touch: Callable[[], None], left: Callable[[], None],
-) -> TunnelSession:
-    """A session over a connected socket, which is its own from now on; `left` is called once when it is over."""
-    session = TunnelSession(touch, left)
-    opened.setblocking(False)
-    loop = asyncio.get_running_loop()
-    connect = loop.create_unix_connection if opened.family == socket.AF_UNIX else loop.create_connection
-    await connect(lambda: _OtherEnd(session), sock=opened)
-    return session

@@ -215,6 +215,17 @@ CREATE TABLE keys (
 """
 """Persons, and what they prove who they are with."""
 
+KEPT_BACK = """
+CREATE TABLE kept_back (
+    project TEXT NOT NULL,
+    branch TEXT NOT NULL,
+    commit_id TEXT NOT NULL,
+    at TEXT NOT NULL,
+    PRIMARY KEY (project, branch)
+) WITHOUT ROWID;
+"""
+"""Commits that were pushed to be stored and not deployed."""
+
 STAYS = """
 CREATE TABLE stays (
     id TEXT PRIMARY KEY,
@@ -234,5 +245,5 @@ CREATE TABLE stays (
 """Who is in an environment over SSH now."""
 
 MIGRATIONS: tuple[str, ...] = (
-    FIRST, FAILED_BY_TIME, OPEN_OF_ENVIRONMENT, UNNEEDED, UIDS, MARKS, LOCKS, ANSWERS, PEOPLE, PERSONS, STAYS,
+    FIRST, FAILED_BY_TIME, OPEN_OF_ENVIRONMENT, UNNEEDED, UIDS, MARKS, LOCKS, ANSWERS, PEOPLE, PERSONS, KEPT_BACK, STAYS,
 )

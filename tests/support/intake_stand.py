@@ -102,6 +102,7 @@ class LogsDouble:
 
     lines: asyncio.Queue[list[str] | None] = field(default_factory=lambda: asyncio.Queue(1000))
     followed: list[int] = field(default_factory=list)
+    from_lines: list[int] = field(default_factory=list)
     successful: bool = True
 
     def say(self, *lines: str) -> None:
@@ -114,6 +115,7 @@ class LogsDouble:
 
     def follow(self, activity: ActivityId, after: int = 0) -> FollowingDouble:
         self.followed.append(activity)
+        self.from_lines.append(after)
         return FollowingDouble(self.lines, after)
 
     async def project_of(self, activity: ActivityId) -> ProjectId | None:

@@ -57,7 +57,7 @@ class SshStand:
     host_key: HostKey
     intake: Stand | None
     handlers: dict[str, Handler]
-    bounds: Bounds = Bounds()
+    bounds: Bounds = field(default_factory=Bounds)
     idle_seconds: float = 3600.0
     process: Process | None = None
     link: LinkServer = field(default_factory=LinkServer)
