@@ -19,6 +19,8 @@ from deployd.release.applications.instances import related
 from deployd.release.applications.needed import scripts_of
 from deployd.release.ports import Host
 
+Prepared = tuple[tuple[str, ...], dict[str, str]]
+"""(what to run, its variables beside the container's)"""
 STILL_SECONDS, LOOK_SECONDS = 60.0, 0.25
 """How long a container that stands still is waited for."""
 
@@ -28,13 +30,12 @@ class Beginning:
     host: Host
     programs: Programs
 
-    async def begin(self, entrance: Entrance, wanted: Wanted) -> RunningCommand:
+    async def begin(self, entrance: Entrance, wanted: Wanted, prepared: Prepared) -> RunningCommand:
         """
         Raises:
             NotOpen: The container does not run, or stands still for too long.
-            NoClient, ProgramsMissing: It cannot be done here.
         """
-        argv, environment = await self._command_of(entrance, wanted)
+        argv, environment = prepared
         run_as = RunAs(entrance.release.user, environment, APP_FOLDER)
         try:
             async with asyncio.timeout(STILL_SECONDS):
@@ -56,8 +57,11 @@ class Beginning:
                 raise
             raise await self._not_running(entrance) from None
 
-    async def _command_of(self, entrance: Entrance, wanted: Wanted) -> tuple[tuple[str, ...], dict[str, str]]:
-        """(what to run, its variables beside the container's)"""
+    async def prepare(self, entrance: Entrance, wanted: Wanted) -> Prepared:
+        """
+        Raises:
+            NoClient, ProgramsMissing: It cannot be done here.
+        """
         if wanted.kind == "sftp":
             await self._lay_out(entrance, "sftp-server")
             return command_lines.SFTP, wanted.variables

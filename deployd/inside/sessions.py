@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
@@ -24,11 +24,11 @@ from deployd.engine.engine import RunningCommand
 from deployd.engine.errors import NotThere
 from deployd.errors import DeployError
 from deployd.inside import notes, tunnels
-from deployd.inside.asked import Wanted, caller_of, read_wanted
+from deployd.inside.asked import caller_of, read_wanted
 from deployd.inside.attend import Outcome, until_over
 from deployd.inside.begin import Beginning
 from deployd.inside.open_stays import OpenStays
-from deployd.inside.targets import Entrance, Targets
+from deployd.inside.targets import Targets
 from deployd.release.ports import Host
 from deployd.ssh.link_server import Handler, Question
 from deployd.state import stays
@@ -64,8 +64,9 @@ class Sessions:
         doing = notes.doing_of(caller, wanted)
         try:
             entrance = await self.targets.find(caller, wanted.project, wanted.environment, wanted.part)
+            prepared = await self.beginning.prepare(entrance, wanted)
             stay = notes.stay_of("", entrance, caller, wanted, self.host.clock.now())
-            command = await self._begin(entrance, wanted, notes.begun(doing, stay))
+            command = await self._begin(notes.begun(doing, stay), self.beginning.begin(entrance, wanted, prepared))
         except DeployError as error:
             await self.audit.note(doing, "refused", error.what)
             raise
@@ -83,13 +84,13 @@ class Sessions:
             raise
         return await self._attend(question, stay, command)
 
-    async def _begin(self, entrance: Entrance, wanted: Wanted, doing: Doing) -> RunningCommand:
+    async def _begin(self, doing: Doing, beginning: Awaitable[RunningCommand]) -> RunningCommand:
         """Note who comes while the engine begins what they want: both take their time."""
         found: RunningCommand | DeployError
         async with asyncio.TaskGroup() as group:
             group.create_task(self.audit.note(doing, "done"), name="ssh: who comes in")
             try:
-                found = await self.beginning.begin(entrance, wanted)
+                found = await beginning
             except DeployError as error:
                 found = error
         if isinstance(found, DeployError):

@@ -24,6 +24,10 @@ class NoClient(DeployError):
     code: ClassVar[str] = "no-client"
 
 
+OWN_NETWORK = "--loose-skip-ssl-verify-server-cert"
+"""The client warns of a server without a certificate; it is in the environment's own network."""
+
+
 @dataclass(frozen=True, slots=True)
 class SqlAsked:
     relationship: str = ""
@@ -91,7 +95,7 @@ def _mysql(found: Related) -> Client:
     user, password, path = found.credential.username, found.credential.password, found.credential.path
     return Client(
         ("/bin/sh", "-c", either, "mysql", f"--host={_host(found)}", f"--port={found.connection.port}",
-         f"--user={user or ''}", *([f"--database={path}"] if path else [])),
+         f"--user={user or ''}", OWN_NETWORK, *([f"--database={path}"] if path else [])),
         {"MYSQL_PWD": password or ""},
     )
 

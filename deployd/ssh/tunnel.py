@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable
+from typing import cast
 
 import asyncssh
 
@@ -100,9 +101,8 @@ class _OtherEnd(asyncio.Protocol):
         self._session = session
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._session.transport = transport
-        transport.pause_reading()   # until there is a channel to say it to
+        self._session.transport = cast("asyncio.Transport", transport)   # uvloop's is no subclass of it
+        self._session.transport.pause_reading()   # until there is a channel to say it to
 
     def data_received(self, data: bytes) -> None:
         self._session.said(data)
