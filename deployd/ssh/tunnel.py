@@ -22,6 +22,8 @@ class TunnelSession(asyncssh.SSHTCPSession[bytes]):
         self._left = left
         self._over = False
         self._channel: asyncssh.SSHTCPChannel[bytes] | None = None
+        self._early: list[bytes] = []
+        self._has_started = False
         self.transport: asyncio.Transport | None = None
 
     @property
@@ -49,7 +51,14 @@ class TunnelSession(asyncssh.SSHTCPSession[bytes]):
         self._channel = chan
         if self.transport is None:
             chan.close()
-        else:
+
+    def session_started(self) -> None:
+        """The client knows of the channel: what came for it meanwhile, a server's greeting, goes first."""
+        self._has_started = True
+        early, self._early = self._early, []
+        for data in early:
+            self.said(data)
+        if self.transport is not None:
             self.transport.resume_reading()
 
     def data_received(self, data: bytes, datatype: asyncssh.DataType) -> None:
@@ -88,9 +97,13 @@ class TunnelSession(asyncssh.SSHTCPSession[bytes]):
             transport.close()
 
     def said(self, data: bytes) -> None:
-        """Something came from the other end."""
+        """Something came from the other end. It may come early: uvloop reads although it was told to pause."""
         self._touch()
-        if self._channel is not None:
+        if not self._has_started:
+            self._early.append(data)
+            if self.transport is not None:
+                self.transport.pause_reading()
+        elif self._channel is not None:
             self._channel.write(data)
 
 
