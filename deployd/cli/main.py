@@ -11,6 +11,7 @@ from deployd import __version__
 
 COMMANDS = {
     "serve": ("deployd.cli.serve:serve", "Run the daemon."),
+    "ssh-server": ("deployd.cli.ssh_server:ssh_server", "Speak SSH for the daemon, as its unit starts it."),
     "check": ("deployd.cli.check:check", "Check the configuration files of DIRECTORY, as a push would."),
     "plan": ("deployd.cli.plan:plan", "What a push of DIRECTORY would build, reuse, create, keep and remove, and why."),
     "projects": ("deployd.cli.projects:projects", "Projects of the daemon, and where to push."),
@@ -62,6 +63,8 @@ COMMANDS = {
     "people": ("deployd.cli.people:people", "Who there is, and what they may do."),
     "token": ("deployd.cli.people:token", "Tokens of persons: what programs, the console and git over HTTP take."),
     "key": ("deployd.cli.people:key", "SSH keys of persons."),
+    "ssh-keys": ("deployd.cli.ssh_keys:ssh_keys",
+                 "The keys by which the SSH server is recognised, with their fingerprints."),
     "audit": ("deployd.cli.audit:audit", "Who changed what, newest first."),
     "status": ("deployd.cli.status:status", "How the daemon is; ends with 1 when it is degraded."),
     "doctor": ("deployd.cli.doctor.command:doctor", "Whether this host has what deployments need."),

@@ -70,6 +70,7 @@ from deployd.queries.plans import PlanShape
 from deployd.queries.projects import ProjectShape
 from deployd.queries.queries import Queries
 from deployd.queries.runs import Run
+from deployd.queries.ssh import SshKeyShape, SshShape
 from deployd.queries.status import StatusShape
 from deployd.queries.traffic import Held, HeldShape, PointShape, TrafficShape
 from deployd.queries.usage import UseShape
@@ -330,6 +331,7 @@ class FakeQueries:
             "host": {"now": self.host},
             "figures": {"now": self.figures},
             "certificates": {"all": self.certificates},
+            "ssh": {"now": self.ssh},
             "usage": {"now": self.uses},
             "traffic": {"of": self.traffic_of, "history": self.history},
             "access_logs": {"follow": self.access_log},
@@ -389,7 +391,7 @@ class FakeQueries:
             raise self.bug
         return [
             ProjectShape(id=name, title=title, default_branch="main", remote="",
-                         git=f"http://127.0.0.1:8480/git/{name}.git", environments=1)
+                         git=f"http://127.0.0.1:8480/git/{name}.git", ssh="", environments=1)
             for name, title in self.titles.items()
         ]
 
@@ -445,6 +447,11 @@ class FakeQueries:
     async def newest(self) -> list[ActivityShape]:
         return list({(item.project, item.environment): item for item in sorted(self.known, key=lambda item: item.id)}
                     .values())
+
+    async def ssh(self) -> SshShape:
+        key = SshKeyShape(type="ssh-ed25519", fingerprint="SHA256:abc", known_hosts="[shop.test]:2222 ssh-ed25519 AAAA")
+        return SshShape(host="shop.test", port=2222, state="listening", why="", keys=(key,), connections=1, sessions=2,
+                        handshakes=0, evicted=0)
 
     def certificates(self) -> list[CertificateShape]:
         return list(self.hosts)

@@ -18,7 +18,7 @@ from tests.support.developer import Developer, MakeDeveloper, write_start
 from tests.support.forge import SECRET
 
 PROJECTS = ("shop", "pair", "reuse", "broken", "keys", "hooked", "local", "upkeep", "lanes", "crowd", "downgrade",
-            "drained", "console", "passes", "foreground", "visited", "reloaded", "laptop")
+            "drained", "console", "passes", "foreground", "visited", "reloaded", "laptop", "keyed")
 INCIDENT_LINES, LOG_LINES = 60, 80
 HASH_OF_X = "$6$salt$wZU8LXJfJJqoagopbB7RuK6JEotEMZ0CQDy0phpPAuLMYQFcmf6L6BdAbs/Q7w7o1qsZ9pFqFVY4yuUSWgaYt1"
 LEVELS: dict[str, Any] = {
@@ -61,7 +61,8 @@ async def daemon() -> AsyncIterator[LocalDaemon]:
         "mails": {"mail": {"relay": f"smtp://127.0.0.1:{free_port()}"}},
         "edge": {"http_access": {"basic_auth": {"ada": HASH_OF_X}}, "environments": {"main": {"http_access": {}}}},
     }
-    daemon = LocalDaemon(directory, projects, settings={"answer_seconds": 8, "drain_seconds": 5})
+    daemon = LocalDaemon(directory, projects, settings={"answer_seconds": 8, "drain_seconds": 5},
+                         ssh_port=free_port())
     try:
         await daemon.start(limit_seconds=300)
         yield daemon
