@@ -72,10 +72,16 @@ def upload(
 
 def _transfer(address: SshAddress, delete: bool, source: str, target: str) -> None:
     if is_there("rsync"):
-        become((*RSYNC, *(("--delete",) if delete else ()), "-e", f"ssh -p {address.port}", "--", source, target))
+        become((*RSYNC, *(("--delete",) if delete else ()), "-e", _remote_shell(address), "--", source, target))
     if delete:
         fail("--delete needs rsync, which is not installed here", "install rsync")
-    become(("scp", "-r", "-p", "-P", str(address.port), "--", f"{source}.", target))
+    become(("scp", *address.options, "-r", "-p", "-P", str(address.port), "--", f"{source}.", target))
+
+
+def _remote_shell(address: SshAddress) -> str:
+    """What rsync cuts at its blanks; it keeps together what stands in single quotes."""
+    words = ("ssh", *address.options, "-p", str(address.port))
+    return " ".join(f"'{word}'" if " " in word or '"' in word else word for word in words)
 
 
 def _in_mount(daemon: DaemonAddress, project: str, environment: str, part: str, path: str) -> str:

@@ -5,11 +5,13 @@ The programs of this machine do the rest, with the keys, agents and settings of 
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shlex
 import shutil
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 from urllib.parse import unquote, urlsplit
 
@@ -18,6 +20,7 @@ import click
 from deployd.cli.client import Client, DaemonAddress, environment_path
 from deployd.cli.command import ask
 from deployd.cli.exit_status import CANNOT_RUN, NO_SUCH_THING, REFUSED, USAGE
+from deployd.cli.hosts import hosts_file
 from deployd.cli.output import harmless
 
 PART = click.option("--part", default="", help="A worker, or another application than the first: `queue`.")
@@ -30,11 +33,20 @@ class SshAddress:
     """`main.shop`, `main.shop--queue`"""
     host: str
     port: int
+    known_hosts: str = ""
+    """A file of ours with the server's key, as the daemon says it; empty: ssh asks its user whether it is the right one."""
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """Of ssh and scp."""
+        if not self.known_hosts:
+            return ()
+        return ("-o", f'UserKnownHostsFile="{self.known_hosts}"', "-o", "StrictHostKeyChecking=yes")
 
     @property
     def argv(self) -> tuple[str, ...]:
         """`ssh` up to its host, to which options may be added."""
-        return ("ssh", "-p", str(self.port), "-l", self.user)
+        return ("ssh", *self.options, "-p", str(self.port), "-l", self.user)
 
     @property
     def place(self) -> str:
@@ -45,14 +57,35 @@ class SshAddress:
 
 def ssh_address(daemon: DaemonAddress, project: str, environment: str, part: str) -> SshAddress:
     """Ends the program when there is no such environment, or nobody listens for SSH."""
-    items = ask(daemon, lambda client: client.get("/api/v1/environments", project=project))["items"]
+    async def find(client: Client) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+        return (await client.get("/api/v1/environments", project=project))["items"], await client.get("/api/v1/ssh")
+
+    items, server = ask(daemon, find)
     found = next((item for item in items if environment in (item["branch"], item["name"])), None)
     if found is None:
         fail(f"there is no environment {environment} of a project {project}",
              "`deployd environments` shows what there is", NO_SUCH_THING)
     if not found.get("ssh"):
         fail("this deployd does not listen for SSH", "the operator says where it does: `ssh: {listen: …}`", REFUSED)
-    return read_address(str(found["ssh"]), part)
+    lines = [str(key["known_hosts"]) for key in server["keys"]]
+    return replace(read_address(str(found["ssh"]), part), known_hosts=keep_known_hosts(lines, os.environ))
+
+
+def keep_known_hosts(lines: Sequence[str], environment: Mapping[str, str]) -> str:
+    """The file in which ssh finds the server's key: what the daemon says over its own, proven connection is enough.
+
+    Empty: it cannot be written, or ssh could not be told of it.
+    """
+    folder = hosts_file(environment).parent
+    file = folder / "known_hosts" / hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+    if not lines or '"' in str(file):
+        return ""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        file.write_text("".join(f"{line}\n" for line in lines))
+    except OSError:
+        return ""
+    return str(file)
 
 
 def read_address(url: str, part: str = "") -> SshAddress:
