@@ -34,7 +34,7 @@ class SshAddress:
     host: str
     port: int
     known_hosts: str = ""
-    """A file of ours with the server's key, as the daemon says it; empty: ssh asks its user whether it is the right one."""
+    """A file of ours with the server's key, as the daemon says it; empty: ssh asks its user about the key."""
 
     @property
     def options(self) -> tuple[str, ...]:

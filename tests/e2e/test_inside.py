@@ -112,7 +112,7 @@ class Stage:
         """No process with these words is left in the application's container."""
         container = await self.container()
         async with asyncio.timeout(END_SECONDS):
-            while words in (await run("docker", "top", container, "-eo", "args")).text:
+            while words in (await run("docker", "top", container, "-eo", "pid,args")).text:
                 await asyncio.sleep(0.1)
 
 
@@ -221,7 +221,7 @@ async def test_a_shell_on_a_terminal_its_size_ctrl_c_and_its_end(stage: Stage) -
 async def stage_runs(stage: Stage, words: str) -> None:
     container = await stage.container()
     async with asyncio.timeout(END_SECONDS):
-        while words not in (await run("docker", "top", container, "-eo", "args")).text:
+        while words not in (await run("docker", "top", container, "-eo", "pid,args")).text:
             await asyncio.sleep(0.1)
 
 
