@@ -22,7 +22,9 @@ SQL = "deployd-sql"
 @click.argument("environment")
 @click.argument("command", nargs=-1)
 def ssh(daemon: DaemonAddress, part: str, project: str, environment: str, command: tuple[str, ...]) -> None:
-    """A shell in an environment's application, or a COMMAND there: deployd ssh shop main -- php -v
+    """A shell in an environment's application, or a command there.
+
+    For example: deployd ssh shop main -- php -v
 
     One word is a command line for the shell there; several are one program with its arguments. It ends with the
     command's status.
@@ -42,7 +44,9 @@ def ssh(daemon: DaemonAddress, part: str, project: str, environment: str, comman
 def sql(
     daemon: DaemonAddress, part: str, relationship: str, project: str, environment: str, arguments: tuple[str, ...],
 ) -> None:
-    """The client of an environment's database, as the application comes in: deployd sql shop main < dump.sql
+    """The client of an environment's database, as its application comes in.
+
+    For example: deployd sql shop main < dump.sql
 
     ARGUMENTS are the client's own: deployd sql shop main -- -e 'SELECT 1'
     """

@@ -26,7 +26,10 @@ HERE = "127.0.0.1"
 def tunnel(
     daemon: DaemonAddress, part: str, port: int | None, project: str, environment: str, relationships: tuple[str, ...],
 ) -> None:
-    """Open tunnels to RELATIONSHIPS of an environment (all, when none is named), until Ctrl-C."""
+    """The services of an environment on ports of this machine.
+
+    All its RELATIONSHIPS when none is named; until Ctrl-C.
+    """
     address = ssh_address(daemon, project, environment, part)
     found = _wanted(parts_of(daemon, project, environment, part)["relationships"], relationships)
     ports = [port if port is not None and number == 0 else free_port() for number in range(len(found))]
