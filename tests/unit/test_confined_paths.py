@@ -11,7 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 SOURCES = Path(__file__).parent.parent.parent / "deployd"
-ROOMS = ("activity", "deployment", "engine", "git", "inside", "output", "release", "runtimes", "services", "slugs", "upkeep")
+ROOMS = (
+    "activity", "deployment", "engine", "git", "inside", "output", "release", "runtimes", "services", "slugs", "upkeep",
+)
 CALLS = frozenset({
     "open", "read_text", "read_bytes", "write_text", "write_bytes", "touch", "mkdir", "makedirs", "rename", "unlink",
     "rmdir", "rmtree", "symlink_to", "hardlink_to", "link", "symlink", "chown", "lchown", "chmod", "lchmod", "utime",
