@@ -14,7 +14,7 @@ from deployd.cli.output import show
 @click.option("--known-hosts", is_flag=True, help="Print the lines for the file known_hosts, and nothing else.")
 @json_option
 def ssh_keys(daemon: DaemonAddress, known_hosts: bool, as_json: bool) -> None:
-    """The keys of the SSH server, with their fingerprints, and the lines for known_hosts."""
+    """The keys by which the SSH server is recognised, with their fingerprints."""
     found = ask(daemon, lambda client: client.get("/api/v1/ssh"))
     if known_hosts:
         for key in found["keys"]:

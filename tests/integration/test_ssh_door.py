@@ -209,6 +209,14 @@ async def test_a_public_audit_finds_nothing_weak(stand: SshStand) -> None:
     assert warned == [line for line in warned if "curve25519" in line and "post-quantum" in line], text
 
 
+async def test_its_key_is_shown_as_ssh_shows_it(stand: SshStand) -> None:
+    shown = await run("ssh-keygen", "-l", "-f", str(stand.folder / "host" / "host_ed25519"))
+    assert shown.text.split()[:2] == ["256", stand.host_key.fingerprint]
+    seen = await run("ssh-keyscan", "-p", str(stand.port), "127.0.0.1", check=False)
+    (line,) = [line for line in seen.stdout.decode().splitlines() if not line.startswith("#")]
+    assert line.partition(" ")[2] == stand.host_key.public
+
+
 async def test_the_process_has_no_rights(stand: SshStand) -> None:
     assert stand.process is not None
     lines = Path(f"/proc/{stand.process.pid}/status").read_text().splitlines()
