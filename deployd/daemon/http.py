@@ -16,12 +16,14 @@ from deployd.console.live import Board
 from deployd.console.routes import Console, console_routes
 from deployd.daemon.composition import Daemon
 from deployd.daemon.connections import let_in
+from deployd.daemon.inside import inside_of
 from deployd.daemon.queries_and_commands import commands_of, queries_of
 from deployd.daemon.ssh import ssh_handlers
 from deployd.http.callers import Callers
 from deployd.http.door import Door
 from deployd.http.event_stream import Streams
 from deployd.http.origins import Ours
+from deployd.inside.sessions import Sessions as InsideSessions
 from deployd.intake.git_service import GitService
 from deployd.intake.http_git import git_routes
 from deployd.intake.receive_hook_routes import receive_hook_routes
@@ -45,6 +47,8 @@ class Http:
     local: web.Application
     ssh: dict[str, Handler]
     """What `deployd-ssh` may ask."""
+    inside: InsideSessions
+    """Who is in environments over SSH."""
 
 
 def compose_http(daemon: Daemon) -> Http:
@@ -63,8 +67,9 @@ def compose_http(daemon: Daemon) -> Http:
     local = local_application(api, receive_hook_routes(daemon.activities.intake), daemon.settings.shares.streams)
     git = _git_service(daemon)
     public = _public(daemon, api, console, git)
-    ssh = ssh_handlers(daemon, directory, git)
-    return Http(queries, sessions, people, console.board, api.changes, api.streams, public, local, ssh)
+    inside = inside_of(daemon, directory, commands.audit)
+    ssh = ssh_handlers(daemon, directory, git, inside)
+    return Http(queries, sessions, people, console.board, api.changes, api.streams, public, local, ssh, inside)
 
 
 def _public(daemon: Daemon, api: Api, console: Console, git: GitService) -> web.Application:

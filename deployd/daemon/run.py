@@ -19,6 +19,7 @@ from deployd.activity.supervised import supervised
 from deployd.daemon.certificates import ensure_authority
 from deployd.daemon.composition import Daemon
 from deployd.daemon.http import Http, compose_http
+from deployd.daemon.inside import leftovers_of, news_of
 from deployd.daemon.ssh import host_key_of, ssh_supervisor
 from deployd.intake.receive_hook_folder import write_hooks
 from deployd.release.container_removal import retention_of
@@ -101,7 +102,8 @@ def _loops(daemon: Daemon, http: Http, ssh: SshSupervisor) -> dict[str, Loop]:
         "free space": upkeep.free_space.serve, "disk kinds": upkeep.disk_kinds.serve,
         "collector": upkeep.collector.serve, "certificates": upkeep.certificates.serve,
         "watch": upkeep.watch.serve, "firewall": resources.firewall.serve, "mail": resources.mail.serve,
-        "ssh": ssh.serve,
+        "ssh": ssh.serve, "news for who is inside": news_of(daemon).serve,
+        "left sessions": leftovers_of(daemon, http.inside).serve,
         "lost pushes": upkeep.lost_pushes.serve, "crons": upkeep.crons.serve, "answers": upkeep.answers.serve,
         "access logs": upkeep.access_logs.serve, "idle": upkeep.idle.serve, "wakes": upkeep.wakes.serve,
         "kept output": partial(

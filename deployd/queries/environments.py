@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from deployd.access.errors import NotFound
 from deployd.activity.journal import read_result
-from deployd.environment.naming import environment_type
+from deployd.environment.naming import environment_type, ssh_user
 from deployd.environment.routes import domains_of
 from deployd.ids import ActivityId, EnvironmentId, EnvironmentName, ProjectId
 from deployd.queries.live_versions import LiveVersions
@@ -70,6 +70,8 @@ class EnvironmentShape:
     answers: tuple[str, ...] = ()
     """What visitors get that is worse than when it became live, a sentence for each URL; seen after a way back, and
     gone when they get it no more."""
+    ssh: str = ""
+    """Where a shell of it is: `ssh://main.shop@deploy.example.com:2222`; empty: nobody listens for SSH."""
     killed: tuple[str, ...] = ()
     """Processes that the kernel killed within the last hour because their memory was full, a sentence for each part."""
 
@@ -152,8 +154,15 @@ class EnvironmentQueries:
             subject=live.subject, author=live.author,
             activity=row.live_activity, since=iso(row.live_since), doing=doing,
             lock=lock_shape(lock) if lock else None, answers=wrong,
-            killed=tuple(self._killed(row.id)),
+            killed=tuple(self._killed(row.id)), ssh=self._ssh(row),
         )
+
+    def _ssh(self, row: Environment) -> str:
+        reached = self._settings.ssh_reached_at
+        if reached is None:
+            return ""
+        host, port = reached
+        return f"ssh://{ssh_user(row.id, row.branch)}@{f'[{host}]' if ':' in host else host}:{port}"
 
 
 def parent_of(row: Environment, project: ProjectSettings, branches: Container[tuple[str, str]]) -> str:

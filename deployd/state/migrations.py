@@ -235,7 +235,25 @@ CREATE TABLE kept_back (
 """
 """Commits that were pushed to be stored and not deployed."""
 
+STAYS = """
+CREATE TABLE stays (
+    id TEXT PRIMARY KEY,
+    project TEXT NOT NULL,
+    environment TEXT NOT NULL,
+    part TEXT NOT NULL,
+    activity INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    who TEXT NOT NULL,
+    by TEXT NOT NULL,
+    address TEXT NOT NULL,
+    connection TEXT NOT NULL,
+    said TEXT NOT NULL,
+    began TEXT NOT NULL
+) WITHOUT ROWID;
+"""
+"""Who is in an environment over SSH now."""
+
 MIGRATIONS: tuple[str, ...] = (
     FIRST, FAILED_BY_TIME, OPEN_OF_ENVIRONMENT, UNNEEDED, UIDS, MARKS, LOCKS, ANSWERS, PEOPLE, PERSONS,
-    RESTS, KEPT_BACK,
+    RESTS, KEPT_BACK, STAYS,
 )
