@@ -12,7 +12,7 @@ from deployd.errors import DeployError
 from deployd.ids import ActivityId
 from deployd.queries.environments import EnvironmentQueries
 from deployd.queries.live_versions import LiveVersions
-from deployd.release.version import Version
+from deployd.release.version import Version, is_same
 from deployd.settings import Settings
 from deployd.state import activities, environments
 from deployd.state.activities import Activity
@@ -105,11 +105,6 @@ async def choose_earlier(
             hint=f"versions that were live, by their activity: {there}",
         )
     return chosen, known[chosen]
-
-
-def is_same(one: Version, other: Version) -> bool:
-    """Whether visitors and applications could not tell two versions apart. Pure."""
-    return one.commit == other.commit and one.as_live() == other.as_live()
 
 
 def _activities(db: sqlite3.Connection, numbers: list[ActivityId]) -> Mapping[ActivityId, Activity]:

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, SecretStr, field_validator
 from deployd.forges.known import FORGES
 from deployd.ids import ProjectId
 from deployd.settings import valid
+from deployd.settings.checks import CheckSettings
 from deployd.settings.frozen import Frozen
 from deployd.settings.hosts import host_name
 from deployd.settings.http_access import HttpAccess
@@ -68,6 +69,7 @@ class EnvironmentSettings(Frozen):
     """None: as the project says."""
     strategy: Strategy | None = None
     answer: AnswerWanted | None = None
+    checks: CheckSettings = CheckSettings()
 
 
 class ProjectSettings(Frozen):
@@ -95,6 +97,7 @@ class ProjectSettings(Frozen):
     """Only what is named here is another than for the others."""
     strategy: Strategy | None = None
     answer: AnswerWanted | None = None
+    checks: CheckSettings = CheckSettings()
     mail: MailRelay | None = None
     """None: the relay of all projects."""
 

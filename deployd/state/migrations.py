@@ -178,6 +178,20 @@ CREATE INDEX repeats_by_time ON repeats (at);
 """
 """Browsers that are signed in, who changed what, and requests that are not done twice."""
 
+BAD_RELEASES = """
+CREATE TABLE bad_releases (
+    activity INTEGER PRIMARY KEY,
+    project TEXT NOT NULL,
+    environment TEXT NOT NULL,
+    why TEXT NOT NULL,
+    at TEXT NOT NULL,
+    back INTEGER,
+    back_to INTEGER
+) WITHOUT ROWID;
+CREATE INDEX bad_releases_of_environment ON bad_releases (project, environment);
+"""
+"""What was found bad after its switch, and the rollback that it led to."""
+
 MIGRATIONS: tuple[str, ...] = (
-    FIRST, FAILED_BY_TIME, OPEN_OF_ENVIRONMENT, UNNEEDED, UIDS, MARKS, LOCKS, ANSWERS, PEOPLE,
+    FIRST, FAILED_BY_TIME, OPEN_OF_ENVIRONMENT, UNNEEDED, UIDS, MARKS, LOCKS, ANSWERS, PEOPLE, BAD_RELEASES,
 )
