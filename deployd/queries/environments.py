@@ -10,14 +10,16 @@ from deployd.activity.journal import read_result
 from deployd.environment.naming import environment_type
 from deployd.environment.routes import domains_of
 from deployd.ids import ActivityId, EnvironmentId, EnvironmentName, ProjectId
+from deployd.queries.bad_releases import BadReleaseShape, bad_release_shape
 from deployd.queries.live_versions import LiveVersions
 from deployd.queries.projects import find_project
 from deployd.queries.times import iso
 from deployd.release.version import Version
 from deployd.settings import Settings
-from deployd.state import activities, answers, environments, locks
+from deployd.state import activities, answers, bad_releases, environments, locks
 from deployd.state.activities import Activity
 from deployd.state.answers import WrongAnswer
+from deployd.state.bad_releases import BadRelease
 from deployd.state.environments import Environment
 from deployd.state.locks import Lock
 from deployd.state.store import Store
@@ -61,6 +63,8 @@ class EnvironmentShape:
     answers: tuple[str, ...] = ()
     """What visitors get that is worse than when it became live, a sentence for each URL; seen after a way back, and
     gone when they get it no more."""
+    bad_release: BadReleaseShape | None = None
+    """What is live was found bad, or what came back for such a release is live; gone with the next version."""
     killed: tuple[str, ...] = ()
     """Processes that the kernel killed within the last hour because their memory was full, a sentence for each part."""
 
@@ -79,8 +83,9 @@ class EnvironmentQueries:
         newest = {item.environment: item for item in await self._store.read(activities.newest_of_each)}
         locked = {item.environment: item for item in await self._store.read(locks.list_all)}
         wrong = _by_environment(await self.wrong_answers())
+        bad = {item.environment: item for item in await self.bad_releases()}
         return [
-            self._shape(row, newest.get(row.id), locked.get(row.id), wrong.get(row.id, ()))
+            self._shape(row, newest.get(row.id), locked.get(row.id), wrong.get(row.id, ()), bad.get(row.id))
             for row in rows if row.project in self._settings.projects
         ]
 
@@ -117,8 +122,13 @@ class EnvironmentQueries:
         """What visitors of all environments get that is worse than when it became live."""
         return await self._store.read(answers.wrong_ones)
 
+    async def bad_releases(self) -> Sequence[BadRelease]:
+        """Those that are live, and those for which an earlier version came back that is."""
+        return await self._store.read(bad_releases.current)
+
     def _shape(
         self, row: Environment, newest: Activity | None, lock: Lock | None, wrong: tuple[str, ...],
+        bad: BadRelease | None,
     ) -> EnvironmentShape:
         project = self._settings.projects[row.project]
         live = self._versions.of(row.live_activity)
@@ -130,6 +140,7 @@ class EnvironmentQueries:
             subject=live.subject, author=live.author,
             activity=row.live_activity, since=iso(row.live_since), doing=doing,
             lock=lock_shape(lock) if lock else None, answers=wrong,
+            bad_release=bad_release_shape(bad) if bad else None,
             killed=tuple(self._killed(row.id)),
         )
 

@@ -82,6 +82,7 @@ class StatusQueries:
         self._footing = Cached(self._look, FRESH_SECONDS)
         self._statuses = Cached(self._status, FRESH_SECONDS)
         self._wrong = Cached(environments.wrong_answers, FRESH_SECONDS)
+        self._bad = Cached(environments.bad_releases, FRESH_SECONDS)
         self._environments = Cached(environments.all, FRESH_SECONDS)
 
     async def not_ready(self) -> tuple[str, ...]:
@@ -96,7 +97,8 @@ class StatusQueries:
         """
         seen = await self._statuses.get()
         wrong = [f"{item.environment}: {item.said}" for item in await self._wrong.get()]
-        troubles = (*self._health.troubles(), *wrong)
+        bad = [f"{item.environment}: {item.said}" for item in await self._bad.get()]
+        troubles = (*self._health.troubles(), *wrong, *bad)
         if troubles:
             counted = f"{len(troubles)} of the environments and the router are not as they should be"
             reasons = (*seen.reasons, *(troubles if with_names else (counted,)))

@@ -24,7 +24,8 @@ from deployd.release.ports import Host
 from deployd.release.release import Release
 from deployd.release.routes import route_set
 
-LOOK_SECONDS = 2.0
+LOOK_SECONDS, AGAIN_SECONDS = 2.0, 1.0
+"""Between looks, and after one at which a smoke test failed."""
 IN_A_ROW = 3
 """So often a smoke test has to fail: one answer may be lost in a start, or a cache be cold."""
 UNSEEN = 5
@@ -87,8 +88,8 @@ class Watch:
                 return self._at_the_end(log)
             if waiting := await self.overtaken():
                 return Found("overtaken", f"not watched any longer: {waiting}")
-            await asyncio.sleep(min(LOOK_SECONDS, max(0.1, ends - loop.time())) if not self._failed.total()
-                                else LOOK_SECONDS)
+            pause = AGAIN_SECONDS if self._failed.total() else min(LOOK_SECONDS, max(0.1, ends - loop.time()))
+            await asyncio.sleep(pause)
 
     async def _look(self, log: RequestLog) -> Found | None:
         """None: nothing is known yet."""
