@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from typing import Any, ClassVar
 
 from deployd.activity.incidents import unwrap
@@ -14,6 +14,8 @@ from deployd.deployment.results import AskedBefore
 from deployd.errors import DeployError
 from deployd.release.checks.before_switch import refuse_failing
 from deployd.release.checks.policy import Policy, policy_of
+from deployd.release.checks.request_log import RequestLog
+from deployd.release.checks.smoke import Answered, ask_all
 from deployd.release.checks.watch import Found, Span, Watch
 from deployd.release.configuration import read_config
 from deployd.release.ports import Host
@@ -81,11 +83,13 @@ async def watch(deployment: Deployment, host: Host, tell: Tell, policy: Policy) 
     async def overtaken() -> str:
         return await host.facts.waiting_behind(deployment.environment, deployment.id)
 
+    async def asked() -> Sequence[Answered]:
+        return await ask_all(policy.smoke, deployment.release, host)
+
     frozen, switched = (_began(deployment, step) for step in ("freeze", "switch"))
-    ends_at = switched + policy.watch_seconds
-    return await Watch(
-        deployment.release, host, policy, Span(frozen or switched, switched, ends_at), tell, overtaken,
-    ).run()
+    log = RequestLog(host.places.access_log(deployment.environment), frozen or switched, switched)
+    span = Span(switched, switched + policy.watch_seconds)
+    return await Watch(span, log, host.clock, tell, asked, overtaken).run()
 
 
 def _began(deployment: Deployment, step: str) -> float:

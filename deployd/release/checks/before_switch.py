@@ -9,11 +9,9 @@ from typing import ClassVar
 from deployd.activity.log import Tell
 from deployd.errors import DeployError
 from deployd.project.model import SmokeTest
-from deployd.release.checks.smoke import Answered, ask
-from deployd.release.parallel import in_parallel
+from deployd.release.checks.smoke import Answered, ask_all
 from deployd.release.ports import Host
 from deployd.release.release import Release
-from deployd.release.routes import route_set
 
 AGAIN_SECONDS = 1.0
 TRIES = 3
@@ -39,9 +37,7 @@ async def refuse_failing(
     loop = asyncio.get_running_loop()
     ends, tries, left = loop.time() + patience_seconds, 0, list(tests)
     while True:
-        routes = await route_set(release, host)
-        answers = await in_parallel(ask(test, release, host, routes) for test in left)
-        failed = [answer for answer in answers if not answer.is_well]
+        failed = [answer for answer in await ask_all(left, release, host) if not answer.is_well]
         if not failed:
             break
         left = [answer.test for answer in failed]

@@ -98,6 +98,6 @@ def parse_requests(lines: Iterable[bytes]) -> list[Request]:
             values = json.loads(line.replace(b'"status":000', b'"status":0').decode(errors="replace"))
             ended, seconds = datetime.fromisoformat(values["at"]).timestamp(), float(values["seconds"])
             found.append(Request(ended - seconds, seconds, int(values["status"]), str(values["client"])))
-        except (ValueError, KeyError, TypeError, OverflowError):   # cut by a full disk
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError):   # cut by a full disk, or not ours
             continue
     return found

@@ -25,8 +25,10 @@ from deployd.release.answers.visit_words import Visit
 from deployd.release.applications.start_script import hook_script
 from deployd.release.checks.matching import is_found
 from deployd.release.configuration import read_config
+from deployd.release.parallel import in_parallel
 from deployd.release.ports import Host
 from deployd.release.release import Release
+from deployd.release.routes import route_set
 from deployd.router.table import Route, RouteSet
 from deployd.settings import RouterSettings
 
@@ -52,6 +54,14 @@ class Answered:
     @property
     def is_well(self) -> bool:
         return not self.why
+
+
+async def ask_all(tests: Sequence[SmokeTest], release: Release, host: Host) -> list[Answered]:
+    """What each gives, in their order. Raises as `ask`; also when the routes cannot be found out."""
+    if not tests:
+        return []
+    routes = await route_set(release, host)
+    return await in_parallel(ask(test, release, host, routes) for test in tests)
 
 
 async def ask(test: SmokeTest, release: Release, host: Host, routes: RouteSet) -> Answered:

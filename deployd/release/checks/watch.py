@@ -9,20 +9,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 from deployd.activity.log import Tell
+from deployd.clock import Clock
 from deployd.errors import DeployError
 from deployd.release.checks.judgement import errors_say, slowness_says
-from deployd.release.checks.policy import Policy
 from deployd.release.checks.request_log import RequestLog
-from deployd.release.checks.smoke import Answered, ask
-from deployd.release.parallel import in_parallel
-from deployd.release.ports import Host
-from deployd.release.release import Release
-from deployd.release.routes import route_set
+from deployd.release.checks.smoke import Answered
 
 LOOK_SECONDS, AGAIN_SECONDS = 2.0, 1.0
 """Between looks, and after one at which a smoke test failed."""
@@ -49,8 +45,6 @@ class Found:
 class Span:
     """The time of a watch; seconds since 1970."""
 
-    frozen_at: float
-    """When visitors were held, or else switched."""
     switched_at: float
     ends_at: float
 
@@ -59,48 +53,44 @@ class Span:
 class Watch:
     """Of one release. It keeps nothing that a daemon that comes back could not find again."""
 
-    release: Release
-    host: Host
-    policy: Policy
     span: Span
+    log: RequestLog
+    clock: Clock
     tell: Tell
+    ask_all: Callable[[], Awaitable[Sequence[Answered]]]
+    """Asks every smoke test once."""
     overtaken: Callable[[], Awaitable[str]]
     """What waits for the environment; empty: nothing."""
     _failed: Counter[str] = field(default_factory=Counter)
     """{smoke test: how often in a row}"""
     _unseen: int = 0
+    _tests: int = 0
 
     async def run(self) -> Found:
         """Watch until the time is over, or something is known; at least once."""
-        now, loop = self.host.clock.now().timestamp(), asyncio.get_running_loop()
+        now, loop = self.clock.now().timestamp(), asyncio.get_running_loop()
         whole = self.span.ends_at - self.span.switched_at
         left = min(max(0.0, self.span.ends_at - now), whole)   # a clock that was set back makes it no longer
         ends = loop.time() + left
-        log = RequestLog(
-            self.host.places.access_log(self.release.environment), self.span.frozen_at, self.span.switched_at,
-        )
-        log.late_from = now + left - whole / 2   # caches are warm by then
+        self.log.late_from = now + left - whole / 2   # caches are warm by then
         while True:
-            found = await self._look(log)
+            found = await self._look()
             if found is not None:
                 return found
             if loop.time() >= ends and not self._failed.total():
-                return self._at_the_end(log)
+                return self._at_the_end()
             if waiting := await self.overtaken():
                 return Found("overtaken", f"not watched any longer: {waiting}")
             pause = AGAIN_SECONDS if self._failed.total() else min(LOOK_SECONDS, max(0.1, ends - loop.time()))
             await asyncio.sleep(pause)
 
-    async def _look(self, log: RequestLog) -> Found | None:
+    async def _look(self) -> Found | None:
         """None: nothing is known yet."""
-        await asyncio.to_thread(log.look)
-        if said := errors_say(log.before, log.after):
+        await asyncio.to_thread(self.log.look)
+        if said := errors_say(self.log.before, self.log.after):
             return Found("bad", said)
-        if not self.policy.smoke:
-            return None
         try:
-            routes = await route_set(self.release, self.host)
-            answers = await in_parallel(ask(test, self.release, self.host, routes) for test in self.policy.smoke)
+            answers = await self.ask_all()
         except DeployError as error:
             self._unseen += 1
             if self._unseen == 1:
@@ -109,7 +99,8 @@ class Watch:
         self._unseen = 0
         return self._judge(answers)
 
-    def _judge(self, answers: list[Answered]) -> Found | None:
+    def _judge(self, answers: Sequence[Answered]) -> Found | None:
+        self._tests = len(answers)
         for answer in answers:
             if answer.is_well:
                 if self._failed.pop(answer.test.name, 0):
@@ -125,11 +116,10 @@ class Watch:
                 )
         return None
 
-    def _at_the_end(self, log: RequestLog) -> Found:
-        if said := slowness_says(log.before.seconds, log.late.seconds):
+    def _at_the_end(self) -> Found:
+        if said := slowness_says(self.log.before.seconds, self.log.late.seconds):
             return Found("bad", said)
-        after = log.after.counts
-        tests = len(self.policy.smoke)
+        after, tests = self.log.after.counts, self._tests
         return Found("good", ", ".join(filter(None, (
             f"{tests} smoke test{'s' if tests > 1 else ''} passed" if tests else "",
             f"{after} failed" if after.requests else "no visitor came",
