@@ -16,6 +16,7 @@ MEMORY_BYTES = 512_000_000
 NOBODY = 65_534
 PROGRAM = f"""
 import json, os, resource, sys
+os.nice(10)
 resource.setrlimit(resource.RLIMIT_AS, ({MEMORY_BYTES}, {MEMORY_BYTES}))
 resource.setrlimit(resource.RLIMIT_CPU, (2, 2))
 if os.getuid() == 0:

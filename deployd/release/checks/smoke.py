@@ -60,19 +60,25 @@ async def ask_all(tests: Sequence[SmokeTest], release: Release, host: Host) -> l
     """What each gives, in their order. Raises as `ask`; also when the routes cannot be found out."""
     if not tests:
         return []
-    routes = await route_set(release, host)
-    return await in_parallel(ask(test, release, host, routes) for test in tests)
+    routes, turns = await route_set(release, host), asyncio.Semaphore(1)
+    return await in_parallel(ask(test, release, host, routes, turns) for test in tests)
 
 
-async def ask(test: SmokeTest, release: Release, host: Host, routes: RouteSet) -> Answered:
+async def ask(
+    test: SmokeTest, release: Release, host: Host, routes: RouteSet, turns: asyncio.Semaphore | None = None,
+) -> Answered:
     """
     Args:
         routes: Of the release, with the addresses that its containers have now.
+        turns: Expressions are looked for one after the other: a project may have many that take their time.
 
     Raises:
         DeployError: The engine does not answer; nothing is known then.
     """
-    return await (_run(test, release, host) if test.command else _request(test, routes, host.settings.router))
+    turns = turns or asyncio.Semaphore(1)
+    if test.command:
+        return await _run(test, release, host, turns)
+    return await _request(test, routes, host.settings.router, turns)
 
 
 def route_of(test: SmokeTest, routes: Sequence[Route]) -> Route | None:
@@ -95,7 +101,9 @@ def _written_host(route: Route) -> str:
         return ""
 
 
-async def _request(test: SmokeTest, routes: RouteSet, settings: RouterSettings) -> Answered:
+async def _request(
+    test: SmokeTest, routes: RouteSet, settings: RouterSettings, turns: asyncio.Semaphore,
+) -> Answered:
     route = route_of(test, routes.routes)
     if route is None:
         return Answered(test, f"{test.path} leads to no application of this environment"
@@ -122,7 +130,7 @@ async def _request(test: SmokeTest, routes: RouteSet, settings: RouterSettings) 
     for name, wanted in test.answer_headers.items():
         if wanted.lower() not in ", ".join(answer.headers.getall(name, [])).lower():
             return Answered(test, f"{what} answers without {wanted!r} in its header {name}", lines)
-    missing = await _missing(test, body)
+    missing = await _missing(test, body, turns)
     return Answered(test, f"{what} answers {answer.status}, and {missing}", lines) if missing else Answered(test)
 
 
@@ -156,13 +164,14 @@ def _is_wanted(status: int, wanted: Sequence[int]) -> bool:
     return status in wanted if wanted else 200 <= status < 400
 
 
-async def _missing(test: SmokeTest, body: bytes) -> str:
+async def _missing(test: SmokeTest, body: bytes, turns: asyncio.Semaphore) -> str:
     """What of the text that is wanted is not there; empty when all is."""
     text = body.decode(errors="replace")
     if test.contains and test.contains not in text:
         return f"{test.contains[:LONGEST_LINE]!r} does not stand in it"
     if test.matches:
-        found = await is_found(test.matches, text)
+        async with turns:
+            found = await is_found(test.matches, text)
         if found is None:
             return f"{test.matches[:LONGEST_LINE]!r} could not be looked for: it took more than a second"
         if not found:
@@ -170,7 +179,7 @@ async def _missing(test: SmokeTest, body: bytes) -> str:
     return ""
 
 
-async def _run(test: SmokeTest, release: Release, host: Host) -> Answered:
+async def _run(test: SmokeTest, release: Release, host: Host, turns: asyncio.Semaphore) -> Answered:
     config = await read_config(release, host)
     app = config.application(test.app) if test.app else config.applications[0]
     if app is None:
@@ -189,7 +198,7 @@ async def _run(test: SmokeTest, release: Release, host: Host) -> Answered:
     lines = _last_lines(printed)
     if result.status not in (test.status or (0,)):
         return Answered(test, f"{what} ended with status {result.status}", lines)
-    missing = await _missing(test, result.stdout[-MOST_BYTES:])
+    missing = await _missing(test, result.stdout[-MOST_BYTES:], turns)
     return Answered(test, f"{what} ended with status {result.status}, and {missing}", lines) if missing else (
         Answered(test)
     )

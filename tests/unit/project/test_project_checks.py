@@ -58,7 +58,7 @@ checks:
     ("checks: {smoke: {a b: {path: /}}}\n", "bad-name"), ("checks: {watch_seconds: 4}\n", "too-small"),
     ("checks: {on_bad_release: roll}\n", "not-allowed"), ("checks: {types: [preview]}\n", "not-allowed"),
     ("check: {}\n", "unknown-key"), ("- checks\n", "wrong-type"),
-    ("checks: {smoke: {%s}}\n" % ", ".join(f"t{number}: {{path: /}}" for number in range(21)), "too-large"),
+    ("checks:\n    smoke:\n" + "".join(f"        t{number}: {{path: /}}\n" for number in range(21)), "too-large"),
 ])
 def test_what_nobody_could_ask_is_refused_with_its_place(text: str, code: str) -> None:
     checks, findings = read(text)
