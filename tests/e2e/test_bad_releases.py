@@ -112,7 +112,10 @@ async def test_a_release_that_fails_a_test_before_the_switch_is_never_seen(me: D
 async def test_visitors_errors_bring_the_version_before_back_though_the_daemon_is_killed_meanwhile(
     me: Developer,
 ) -> None:
-    assert (await me.push("busy")).deployed
+    await me.push("busy", options=["no-wait"])
+    async with asyncio.timeout(60):
+        while (await me.page("busy"))[0] != 200:
+            await asyncio.sleep(0.05)
     for _ in range(60):
         assert (await me.page("busy"))[0] == 200
     async with visited(me, "busy") as seen:
@@ -129,7 +132,8 @@ async def test_visitors_errors_bring_the_version_before_back_though_the_daemon_i
                 await asyncio.sleep(0.1)
             while seen[-1] != 200:
                 await asyncio.sleep(0.05)
-    [_, bad, _] = await activities(me, "busy")
+    [_, bad, first] = await activities(me, "busy")
+    assert first["state"] == "success", "the newer push ended its watch"
     assert "requests failed since the switch" in bad["reason"]
     assert "(before: 0 of " in bad["reason"]
 
