@@ -34,7 +34,7 @@ from deployd.settings import RouterSettings
 
 MOST_BYTES = 262_144
 """Of a body, or of what a command prints."""
-LINES, LONGEST_LINE = 4, 160
+LINES, LONGEST_LINE, LONGEST_PATH = 4, 160, 200
 ENDLESS_SECONDS = 5.0
 """A body that goes on for longer is judged by what there is of it."""
 
@@ -106,9 +106,9 @@ async def _request(
 ) -> Answered:
     route = route_of(test, routes.routes)
     if route is None:
-        return Answered(test, f"{test.path} leads to no application of this environment"
+        return Answered(test, f"{test.path[:LONGEST_PATH]} leads to no application of this environment"
                               + (f" on {plain_text(test.host)}" if test.host else ""))
-    what = f"{test.method} {route.scheme}://{authority_of(route, settings)}{test.path}"
+    what = f"{test.method} {route.scheme}://{authority_of(route, settings)}{test.path[:LONGEST_PATH]}"
     try:
         # The session ends with the answer: a body that is not read to its end is not waited for.
         async with aiohttp.ClientSession(
