@@ -34,14 +34,22 @@ def _show(found: Any) -> None:
     items = found["items"]
     show([{**item, "state": _state(item)} for item in items], COLUMNS, as_json=False)
     for item in items:
-        for sentence in (*item["answers"], *item["killed"]):
+        bad = (item["bad_release"]["said"],) if item["bad_release"] else ()
+        for sentence in (*item["answers"], *bad, *item["killed"]):
             click.echo(f"! {item['project']}/{item['branch']}: {harmless(sentence)}")
 
 
 def _state(item: dict[str, Any]) -> str:
     return ", ".join(filter(None, (
         item["state"], "locked" if item["lock"] else "", "answers wrongly" if item["answers"] else "",
+        _bad(item["bad_release"]),
     )))
+
+
+def _bad(release: dict[str, Any] | None) -> str:
+    if release is None:
+        return ""
+    return "bad release" if release["live"] else "back from a bad release"
 
 
 @click.command()

@@ -134,7 +134,8 @@ def _parts(found: ActivityShape, run: Run) -> Parts:
 
 def _without_time(run: Run) -> Mapping[str, Any]:
     """What of a run stands in words; time passes in the waterfall alone."""
-    return {name: getattr(run, name) for name in ("phase", "subject", "author", "commit", "before", "freeze", "stuck")}
+    names = ("phase", "subject", "author", "commit", "before", "freeze", "stuck", "bad")
+    return {name: getattr(run, name) for name in names}
 
 
 def sections(page: LogPage) -> list[Section]:

@@ -11,6 +11,7 @@ from deployd.forges.known import FORGES
 from deployd.ids import ProjectId
 from deployd.settings import valid
 from deployd.settings.access import Access
+from deployd.settings.checks import CheckSettings
 from deployd.settings.frozen import MOST, MOST_DAYS, Frozen
 from deployd.settings.hosts import host_name
 from deployd.settings.http_access import HttpAccess
@@ -92,6 +93,7 @@ class EnvironmentSettings(Frozen):
     pause_after_minutes: PauseAfter | None = None
     access: Access | None = None
     """None: as the project says."""
+    checks: CheckSettings = CheckSettings()
 
 
 class ProjectSettings(Frozen):
@@ -124,6 +126,7 @@ class ProjectSettings(Frozen):
     """Only what is named here is another than for the others."""
     strategy: Strategy | None = None
     answer: AnswerWanted | None = None
+    checks: CheckSettings = CheckSettings()
     mail: MailRelay | None = None
     """None: the relay of all projects."""
     access: Access = Access()

@@ -15,6 +15,7 @@ from pydantic import Field, field_validator, model_validator
 
 from deployd.ids import ProjectId
 from deployd.settings import valid
+from deployd.settings.checks import CheckSettings
 from deployd.settings.config_files import config_folder
 from deployd.settings.containers import DEFAULT_SIZES, BuildSettings, ContainerSettings, Size
 from deployd.settings.contradictions import Wrong, contradictions
@@ -63,6 +64,8 @@ class Settings(Frozen):
     """How long a new version may take until it answers requests; the step's own limit bounds it."""
     answer: AnswerWanted = "any"
     """What it has to answer on its own hosts."""
+    checks: CheckSettings = CheckSettings()
+    """What it has to pass besides, and what becomes of a release that is bad."""
     hook_limit_seconds: int = Field(3600, ge=1, le=3600)
     """How long a deploy or post_deploy hook may run; then it is ended."""
     on_deploy_failure: Literal["revert", "keep"] = "revert"
@@ -185,6 +188,11 @@ class Settings(Frozen):
         if own is None and branch not in (project.production, project.default_branch):
             own = self.pause_after_minutes if project.pause_after_minutes is None else project.pause_after_minutes
         return timedelta(minutes=own) if own else None
+
+    def checks_of(self, project: ProjectSettings, branch: str) -> tuple[CheckSettings, ...]:
+        """What is said of a branch, of its project and of all, the narrowest first."""
+        own = (project.environments[branch].checks,) if branch in project.environments else ()
+        return (*own, project.checks, self.checks)
 
     def relay_of(self, project: ProjectSettings, branch: str) -> MailRelay | None:
         """Whom the mails of a branch's environment are handed to; None: they stay in its box."""

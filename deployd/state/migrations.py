@@ -253,7 +253,21 @@ CREATE TABLE stays (
 """
 """Who is in an environment over SSH now."""
 
+BAD_RELEASES = """
+CREATE TABLE bad_releases (
+    activity INTEGER PRIMARY KEY,
+    project TEXT NOT NULL,
+    environment TEXT NOT NULL,
+    why TEXT NOT NULL,
+    at TEXT NOT NULL,
+    back INTEGER,
+    back_to INTEGER
+) WITHOUT ROWID;
+CREATE INDEX bad_releases_of_environment ON bad_releases (project, environment);
+"""
+"""What was found bad after its switch, and the rollback that it led to."""
+
 MIGRATIONS: tuple[str, ...] = (
     FIRST, FAILED_BY_TIME, OPEN_OF_ENVIRONMENT, UNNEEDED, UIDS, MARKS, LOCKS, ANSWERS, PEOPLE, PERSONS,
-    RESTS, KEPT_BACK, STAYS,
+    RESTS, KEPT_BACK, STAYS, BAD_RELEASES,
 )

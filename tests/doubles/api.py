@@ -479,7 +479,7 @@ class FakeQueries:
         return Run(
             timeline=timeline, earlier=(timeline,), phase=PhaseNow("build", now), plan=("app: build (no slug yet)",),
             urls=("http://shop.test/",), commit=CommitId("48c43b99" * 5), subject="Mend the door", author="Ada",
-            before=None, before_by=None, to=None, freeze=None, stuck=False, now=now,
+            before=None, before_by=None, to=None, freeze=None, stuck=False, bad=None, now=now,
         )
 
     def log(self, number: int, after: int) -> FakeLines:

@@ -138,6 +138,8 @@ WHOSE = {
         "state/free-space.json, root's"),
     "upkeep/usage/usage.py": ("read_bytes rename write_text",
         "run/, root's"),
+    "release/checks/request_log.py": ("open stat",
+        "environments/, root's"),
     "upkeep/firewall.py": ("read_text",
         "/proc"),
     "upkeep/traffic_history.py": ("is_dir read_text write_text",
