@@ -16,6 +16,7 @@ from pathlib import Path
 
 import asyncssh
 import pytest
+from asyncssh.channel import SSHClientChannel
 
 from deployd.process import run
 from deployd.ssh.bounds import Bounds
@@ -177,6 +178,17 @@ async def test_one_address_and_one_key_have_so_many_connections_and_no_more(tmp_
         refused = await stand.run_ssh(ada, "git")
         assert b"this key has 3 connections, which is all that it may" in refused.stderr
         assert b"hello ben:" in (await stand.run_ssh(ben, "git")).stderr
+
+
+async def test_a_session_in_which_nothing_is_asked_for_takes_no_place_when_it_is_gone(tmp_path: Path) -> None:
+    bounds = Bounds(sessions_of_connection=2)
+    async with open_ssh_stand(tmp_path, bounds=bounds) as stand, await connect(stand, stand.make_key("ada")) as one:
+        for _ in range(5):
+            channel = SSHClientChannel(one, asyncio.get_running_loop(), False, None, "strict", 2**21, 2**15)
+            await channel._open(b"session")
+            channel.close()
+            await asyncio.sleep(0.1)
+        assert b"hello ada:" in (await one.run(check=False, encoding=None)).stderr   # type: ignore[operator]
 
 
 async def test_noise_in_place_of_a_handshake_costs_nobody_else_anything(stand: SshStand) -> None:
