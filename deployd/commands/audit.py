@@ -30,10 +30,12 @@ class Doing:
     address: str
     action: str
     names: Mapping[str, str] = field(default_factory=dict)
-    """Of what it is done to: {`project`, `environment`} or {`id`} of an activity, where there is one."""
+    """Of what it is done to: {`project`, `environment`} or {`id`} of an activity, where there is one, and others by
+    their kind: {`person`}."""
     said: str = ""
 
 
+OWN_COLUMNS = ("project", "environment", "id")
 MOST_REFUSALS = 60
 """Of one caller within a minute; further ones stand in the operator's log alone, for the audit log is kept for ever."""
 MINUTE = timedelta(minutes=1)
@@ -83,7 +85,8 @@ class AuditCommands:
 
     def _append(self, db: sqlite3.Connection, doing: Doing, result: Result, why: str) -> None:
         project, environment = doing.names.get("project", ""), doing.names.get("environment", "")
-        number, said = doing.names.get("id", ""), doing.said
+        others = [f"{kind} {name}" for kind, name in doing.names.items() if kind not in OWN_COLUMNS]
+        number, said = doing.names.get("id", ""), "; ".join((*others, *filter(None, (doing.said,))))
         if number.isdecimal() and len(number) < 16:
             found = activities.find(db, ActivityId(int(number)))
             said = f"activity {number}" + (f", {said}" if said else "")

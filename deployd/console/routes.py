@@ -16,13 +16,14 @@ from aiohttp import web
 
 from deployd.access.actions import Action, refuse_unless_may
 from deployd.access.concurrency import RequestLimit, RequestQueue
-from deployd.access.cookies import COOKIE, SECURE_COOKIE, csrf_word, is_csrf_word
+from deployd.access.cookies import COOKIE, SECURE_COOKIE, csrf_word, is_csrf_word, session_id
 from deployd.access.errors import Forbidden, NotFound, Unauthorized
 from deployd.commands.audit import Doing, action_of
 from deployd.commands.commands import Commands
+from deployd.console import people
 from deployd.console.access_log import access_log
 from deployd.console.activity import activity, cancel, follow_activity, raw_log, retry_undo, skip_undo
-from deployd.console.asked import Asked, Follow, Form, Page
+from deployd.console.asked import Asked, Follow, Form, Page, Told
 from deployd.console.compare import compare
 from deployd.console.confirm import confirm, delete, lock, push_again, redeploy, revert, unlock
 from deployd.console.crons import crons, follow_crons, run_cron
@@ -45,6 +46,7 @@ from deployd.queries.queries import Queries
 
 ENVIRONMENT = "/projects/{project}/environments/{environment}"
 ACTIVITY = r"/activities/{id:\d{1,15}}"
+PERSON = "/people/{person}"
 PAGES: Mapping[str, Page] = {
     "/": overview,
     ENVIRONMENT: environment,
@@ -57,6 +59,9 @@ PAGES: Mapping[str, Page] = {
     "/sessions": sessions,
     "/host": host,
     "/compare": compare,
+    "/account": people.account,
+    "/people": people.people,
+    PERSON: people.person,
 }
 STREAMS: Mapping[str, Follow] = {
     "/events": follow_overview,
@@ -78,6 +83,15 @@ FORMS: Mapping[str, Form] = {
     f"{ENVIRONMENT}/unlock": unlock,
     f"{ENVIRONMENT}/delete": delete,
     f"{ENVIRONMENT}/crons/run": run_cron,
+    "/people/add": people.add_person,
+    f"{PERSON}/change": people.change_person,
+    f"{PERSON}/roles": people.give_role,
+    f"{PERSON}/leave": people.leave,
+    f"{PERSON}/return": people.come_back,
+    f"{PERSON}/tokens/add": people.add_token,
+    f"{PERSON}/tokens/remove": people.remove_token,
+    f"{PERSON}/keys/add": people.add_key,
+    f"{PERSON}/keys/remove": people.remove_key,
 }
 
 PAGES_OF_ONE = 50
@@ -169,6 +183,8 @@ class _Guard:
             with self.limit.take(asked.caller.name):
                 async with self.console.commands.audit.noting(_doing(asked, request)):
                     place = await form(asked, fields)
+            if isinstance(place, Told):
+                return _html(place.page)
             raise web.HTTPSeeOther(place, headers=FOR_NOBODY_ELSE)
 
         return self._with_errors_told(answer)
@@ -222,10 +238,10 @@ class _Guard:
         async def answer(request: web.Request) -> web.Response:
             cookie = self.console.callers.cookie(request)
             sessions = self.console.callers.sessions
-            session = sessions.find(cookie) if sessions is not None else None
-            if session is not None and is_csrf_word(cookie, (await _fields(request)).get("csrf", "")):
+            caller = sessions.caller(cookie) if sessions is not None else None
+            if caller is not None and is_csrf_word(cookie, (await _fields(request)).get("csrf", "")):
                 assert sessions is not None
-                await sessions.end(session.id, session.token)
+                await sessions.end(session_id(cookie), caller.name)
             response = web.HTTPSeeOther(SIGN_IN, headers=FOR_NOBODY_ELSE)
             for name in (COOKIE, SECURE_COOKIE):
                 response.del_cookie(name, path="/", secure=name == SECURE_COOKIE, httponly=True, samesite="Lax")
@@ -241,7 +257,7 @@ class _Guard:
         caller = self.console.callers.of(request)
         if caller is None:
             raise Unauthorized("this page needs a token")
-        refuse_unless_may(caller, Action.SEE)
+        refuse_unless_may(caller, Action.SEE, request.match_info.get("project"))
         cookie = "" if "Authorization" in request.headers else self.console.callers.cookie(request)
         return Asked(
             caller, self.console.queries, self.console.commands, self.console.board, request.path, request.match_info,

@@ -19,7 +19,7 @@ from aiohttp import ClientError, CookieJar, FormData, web
 from aiohttp.test_utils import TestClient, TestServer
 from structlog.testing import capture_logs
 
-from deployd.access.tokens import find_caller
+from deployd.access.directory import Directory
 from deployd.activity.error_boundary import ErrorBoundary
 from deployd.api.applications import Public, public_application
 from deployd.commands.audit import AuditCommands
@@ -56,14 +56,15 @@ class World:
         ]})
         self.store = MemoryStore()
         clock: Any = Clock()
-        self.sessions = Sessions(self.store, settings, clock)   # type: ignore[arg-type]
+        directory = Directory(settings.tokens, clock.now)
+        self.sessions = Sessions(self.store, directory, clock)   # type: ignore[arg-type]
         self.queries = FakeQueries([activity(7, state="in_progress")])
         fake = FakeCommands(self.queries)
         made = {name: getattr(fake.by_noun, name) for name in Commands.__dataclass_fields__}
         noting: Any = AuditCommands(self.store, clock)   # type: ignore[arg-type]
         self.commands = Commands(**{**made, "sessions": self.sessions, "audit": noting})
         ours = Ours("https://deploy.example.com")
-        callers, door = Callers(lambda shown: find_caller(settings, shown), self.sessions, ours), Door(ours)
+        callers, door = Callers(directory.by_header, self.sessions, ours), Door(ours)
         self.console = Console(
             queries=self.queries.by_noun, commands=self.commands, callers=callers,
             board=Board(ErrorBoundary("console")), streams=Streams(), door=door,
@@ -158,7 +159,7 @@ async def test_a_form_does_what_it_says_and_is_noted(client: Client, world: Worl
     assert entry.said == "activity 7"
 
 
-SHOP = {r"{id:\d{1,15}}": "7", "{project}": "shop", "{environment}": "main-bvxea6i"}
+SHOP = {r"{id:\d{1,15}}": "7", "{project}": "shop", "{environment}": "main-bvxea6i", "{person}": "anna"}
 
 
 @pytest.mark.parametrize("path", [
