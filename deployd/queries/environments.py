@@ -123,15 +123,18 @@ class EnvironmentQueries:
         project = self._settings.projects[row.project]
         live = self._versions.of(row.live_activity)
         doing = newest.id if newest and newest.state in activities.OPEN and not newest.held else None
-        default = domains_of(self._settings, project, row.id, row.branch).default
         return EnvironmentShape(
             project=row.project, name=row.name, branch=row.branch, type=environment_type(project, row.branch),
-            state=_state(doing, newest, live.commit), url=live.url or f"http://{default}/", commit=live.commit,
+            state=_state(doing, newest, live.commit), url=live.url or self._own_url(row), commit=live.commit,
             subject=live.subject, author=live.author,
             activity=row.live_activity, since=iso(row.live_since), doing=doing,
             lock=lock_shape(lock) if lock else None, answers=wrong,
             killed=tuple(self._killed(row.id)),
         )
+
+    def _own_url(self, row: Environment) -> str:
+        """Where it will answer."""
+        return f"http://{domains_of(self._settings, self._settings.projects[row.project], row.id, row.branch).default}/"
 
 
 def lock_shape(lock: Lock) -> LockShape:
