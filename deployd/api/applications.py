@@ -56,7 +56,7 @@ def public_application(
         more: Routes that look after their callers themselves: the console, git and webhooks.
         streams: Requests that one token may have under way.
     """
-    middlewares = [errors_as_json, public.door.guard(public.callers.by_header)]
+    middlewares = [errors_as_json, public.door.guard(public.callers.by_header, public.callers.by_session)]
     app = _application(api, more, public.callers, middlewares, streams)
     app[MASK] = public.mask
     return app
