@@ -46,7 +46,7 @@ async def remove_environment(deployment: Deployment, host: Host, tell: Tell) -> 
             await host.engine.ensure_volume_gone(volume.name)
     await host.engine.ensure_network_gone(deployment.names.network)
     if version is not None:
-        await unmount_unused(host, version.apps, but_for=version.activity)
+        await unmount_unused(host, version.apps, version.activity)
     data = host.places.data(environment)
     await ensure_unstaged(host.places.all_stages(environment))
     await move_to_trash(host.places.output(environment), host.places.going)

@@ -101,7 +101,7 @@ async def fall_asleep(deployment: Deployment, host: Host, tell: Tell) -> AtRest:
     await host.facts.set_rest(deployment.environment, PAUSED)
     release = await find_live(deployment.place, host)
     if release is not None:
-        await unmount_unused(host, release.version.apps, but_for=release.version.activity)
+        await unmount_unused(host, release.version.apps, release.version.activity)
     tell.done(f"{deployment.branch} is paused: the next visitor wakes it, or `deployd environment wake"
               f" {deployment.project.id} {deployment.branch}`")
     return AtRest(PAUSED)

@@ -53,7 +53,7 @@ async def end_new_services(deployment: Deployment, host: Host, tell: Tell) -> No
     """Undo: services that are new go with their empty volumes, and the network with them when all of it is new. What
     was at rest is so again."""
     await _end_new(deployment, host)
-    await rest_again(deployment.place, host, tell)
+    await rest_again(deployment.place, host, tell, deployment.id)
 
 
 async def _end_new(deployment: Deployment, host: Host) -> None:
@@ -99,7 +99,7 @@ async def put_back_services(deployment: Deployment, host: Host, tell: Tell) -> N
             await have_service_as_before(deployment, host, wanted)
             await ensure_provisioned(deployment.release, host, wanted, deployment.names.service(wanted.name))
     await remove_set_aside(deployment.place, host)
-    await rest_again(deployment.place, host, tell)
+    await rest_again(deployment.place, host, tell, deployment.id)
 
 
 async def _ensure_service(deployment: Deployment, host: Host, tell: Tell, wanted: Wanted) -> bool:

@@ -8,14 +8,18 @@ What somebody removed meanwhile is made again, from what is known of the version
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Iterable
 
 from deployd.activity.log import Tell
-from deployd.engine.names import ACTIVITY, ROLE
+from deployd.engine.names import ACTIVITY, PART, ROLE
 from deployd.engine.observed import ContainerSeen
+from deployd.ids import ActivityId
 from deployd.project.model import ProjectConfig
 from deployd.release.answers.probe import wait_until_answering
+from deployd.release.applications.needed import scripts_of
 from deployd.release.applications.start import WebServer, in_order_of_need, start_app, start_worker, web_name
+from deployd.release.applications.start_records import forget_starts
 from deployd.release.configuration import read_config
 from deployd.release.container_removal import ensure_gone
 from deployd.release.data.volumes import stage_version
@@ -69,6 +73,7 @@ async def start_release(release: Release, host: Host) -> None:
     await in_parallel(host.slugs.ensure_mounted(slug) for slug in {app.slug for app in release.version.apps})
     image = await host.images.ensure(host.catalogue.web, lambda _: None)
     await _remove_without_network(release, host, config)
+    await _begin_anew(release, host)
     pairs = services_of(release, config)
     addresses = await fixed_addresses(release, host, [   # of all at once: they are made side by side
         *(release.names.service(service.name) for service, _ in pairs),
@@ -107,8 +112,11 @@ async def start_workers_of(release: Release, host: Host) -> tuple[str, ...]:
     ))
 
 
-async def remove_runs(environment: Environment, host: Host) -> int:
+async def remove_runs(environment: Environment, host: Host, *but_for: ActivityId) -> int:
     """Remove all that runs or ran of an environment, and its network; its data stays. May be repeated.
+
+    Args:
+        but_for: Activities whose versions need their slugs no more.
 
     Returns:
         How many containers there were.
@@ -119,7 +127,7 @@ async def remove_runs(environment: Environment, host: Host) -> int:
     if release is not None:
         for activity in sorted(await versions_there(release, host, {})):
             await remove_version(release, host, activity)
-        await unmount_unused(host, release.version.apps, but_for=release.version.activity)
+        await unmount_unused(host, release.version.apps, release.version.activity, *but_for)
     for volume in await host.engine.volumes(environment.names.labels()):
         if ACTIVITY in volume.labels:   # of a version, and no data
             await host.engine.ensure_volume_gone(volume.name)
@@ -127,15 +135,20 @@ async def remove_runs(environment: Environment, host: Host) -> int:
     return len(there)
 
 
-async def rest_again(environment: Environment, host: Host, tell: Tell) -> None:
-    """The end of a way back: an environment that was at rest before is so again."""
+async def rest_again(environment: Environment, host: Host, tell: Tell, activity: ActivityId) -> None:
+    """The end of a way back: an environment that was at rest before is so again.
+
+    Args:
+        activity: Whose way back it is.
+    """
     rest = await host.facts.rest(environment.environment)
     if rest in (None, AWAKE):
         return
     if rest == INACTIVE:
-        await remove_runs(environment, host)
+        await remove_runs(environment, host, activity)
     elif (release := await find_live(environment, host)) is not None:
         await stop_release(release, host)
+        await unmount_unused(host, release.version.apps, release.version.activity, activity)
     tell.line(f"the environment is {rest}, as before")
 
 
@@ -153,6 +166,15 @@ async def _remove_without_network(release: Release, host: Host, config: ProjectC
     for app in config.applications:
         if await host.engine.container(web_name(release, app)) is None:
             await ensure_gone(host, release.container("app", app.name), stop_seconds=0)
+
+
+async def _begin_anew(release: Release, host: Host) -> None:
+    running = {item.labels[PART] for item in await host.engine.containers(release.names.labels())
+               if item.running and item.labels[ROLE] in APPS}
+    for app in release.version.apps:
+        for part in (app.name, *app.workers):
+            if part not in running:
+                await asyncio.to_thread(forget_starts, scripts_of(release, host, part))
 
 
 def _of(containers: Iterable[ContainerSeen], roles: Collection[str]) -> list[ContainerSeen]:
