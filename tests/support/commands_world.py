@@ -58,7 +58,9 @@ class World:
         """
         self.store = MemoryStore()
         self.lanes = Lanes()
-        settings = Settings.model_validate({"directory": str(folder), "projects": {"shop": project or {}}, "keep_versions": 5})
+        settings = Settings.model_validate({
+            "directory": str(folder), "projects": {"shop": project or {}}, "keep_versions": 5,
+        })
         self.run = settings.run
         clock: Any = SimpleNamespace(now=lambda: NOW)
         host = cast(Host, SimpleNamespace(settings=settings, facts=self, clock=clock, code=self))

@@ -60,7 +60,8 @@ async def test_what_runs_is_paused_and_what_is_paused_is_woken(world: World) -> 
 
 
 @pytest.mark.parametrize(("name", "rest", "error"), [
-    ("pause", "paused", AlreadySo), ("pause", "inactive", Inactive), ("wake", "", AlreadySo), ("wake", "inactive", Inactive),
+    ("pause", "paused", AlreadySo), ("pause", "inactive", Inactive), ("wake", "", AlreadySo),
+    ("wake", "inactive", Inactive),
     ("deactivate", "inactive", AlreadySo), ("activate", "", AlreadySo), ("activate", "paused", AlreadySo),
 ])
 async def test_what_is_so_already_or_cannot_become_so_is_refused_in_a_sentence(

@@ -165,7 +165,8 @@ async def test_what_is_under_way_keeps_it_awake_and_what_was_just_woken(make: Ca
     (OTHER_MAIN.model_copy(update={"production_branch": "main"}), False),
     (ProjectSettings.model_validate({"id": SHOP, "environments": {"main": {"pause_after_minutes": 5}}}), True),
     (ProjectSettings.model_validate({
-        "id": SHOP, "default_branch": "trunk", "pause_after_minutes": 5, "environments": {"main": {"pause_after_minutes": 0}},
+        "id": SHOP, "default_branch": "trunk", "pause_after_minutes": 5,
+        "environments": {"main": {"pause_after_minutes": 0}},
     }), False),
 ], ids=["nowhere", "0", "default branch", "production", "production by name", "not this one"])
 async def test_who_is_paused_says_the_nearest_setting_and_production_only_its_own(
@@ -274,7 +275,8 @@ def test_what_cannot_be_woken_is_left_alone_longer_and_longer(failed: int, secon
 
 def test_failed_wakes_are_counted_up_to_the_last_thing_that_went_well(tmp_path: Path) -> None:
     stand = Stand(tmp_path)
-    for kind, state in (("wake", "failed"), ("push", "success"), ("wake", "failed"), ("wake", "cancelled"), ("wake", "failed")):
+    for kind, state in (("wake", "failed"), ("push", "success"), ("wake", "failed"), ("wake", "cancelled"),
+                        ("wake", "failed")):
         number = stand.enqueue(kind)
         activities.begin(stand.store.db, number, BASE)
         activities.finish(stand.store.db, number, state, "", BASE)  # type: ignore[arg-type]
@@ -321,7 +323,9 @@ async def test_what_is_needed_or_was_used_is_not_taken_away(make: Callable[..., 
     assert await merged(world) == []
 
 
-async def test_merged_and_inactive_environments_are_deleted_where_the_settings_say_so(make: Callable[..., World]) -> None:
+async def test_merged_and_inactive_environments_are_deleted_where_the_settings_say_so(
+    make: Callable[..., World],
+) -> None:
     world = make(collect={"merged_days": 14, "merged": "delete"})
     world.later(days=60)
     world.rest("inactive")
