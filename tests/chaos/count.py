@@ -132,9 +132,12 @@ class _Spans:
                 if gone is not None:
                     self._end(record.first(step, "done") or inf)
                     since_nothing = gone if since_nothing is None else since_nothing
-            woken = record.first("start_containers", "started")
-            if woken is not None:
-                self._waking.append((woken, record.first("let_in", "done") or inf))
+            closed = record.first("close_environment", "started")
+            if closed is not None:
+                self._waking.append((closed, inf))
+            opened = record.first("let_in", "done") or record.first("let_go", "done")
+            if opened is not None and self._waking:
+                self._waking[-1] = (self._waking[-1][0], opened)
         if since_nothing is not None:
             self._nothing.append((since_nothing, inf))
 

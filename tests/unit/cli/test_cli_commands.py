@@ -469,3 +469,23 @@ async def test_versions_and_crons_are_lists_and_a_cron_is_run(cli: Cli, commands
     result = await cli("run-cron", "shop", "main", "app", "tidy")
     assert "tidy of app runs as soon as it may" in result.output
     assert commands.asked == [("run cron", "shop", "main", "app", "tidy", "operator")]
+
+
+@pytest.mark.parametrize("name", ["activate", "deactivate", "pause", "wake"])
+async def test_an_environment_is_brought_to_rest_and_back(cli: Cli, commands: FakeCommands, name: str) -> None:
+    made = await cli("environment", name, "shop", "wip/idea", "--no-wait")
+    assert made.exit_code == 0, made.output
+    assert commands.asked == [(name, "shop", "wip/idea", "operator")]
+    shown = await cli("environment", name, "shop", "wip/idea", "--no-wait", "--json")
+    assert json.loads(shown.output)["kind"] == name
+
+
+async def test_an_environment_has_a_title_and_a_parent(cli: Cli, commands: FakeCommands) -> None:
+    assert (await cli("environment", "title", "shop", "main", "The new cart")).output == "shop/main, The new cart\n"
+    assert (await cli("environment", "parent", "shop", "main", "next")).output == "shop/main; its parent is next\n"
+    await cli("environment", "title", "shop", "main")
+    assert commands.asked == [
+        ("describe", "shop", "main", "The new cart", None), ("describe", "shop", "main", None, "next"),
+        ("describe", "shop", "main", "", None),
+    ]
+    assert json.loads((await cli("environment", "title", "shop", "main", "x", "--json")).output)["title"] == "x"
