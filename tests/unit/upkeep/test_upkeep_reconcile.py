@@ -131,14 +131,14 @@ async def test_what_the_router_knows_is_not_shut(world: World, monkeypatch: pyte
     assert world.stand.router.put_sets == []
 
 
-async def test_a_router_that_has_forgotten_all_is_told_of_what_sleeps_and_nothing_of_it_is_started(world: World) -> None:
+async def test_a_router_that_has_forgotten_all_is_told_of_what_sleeps_and_nothing_is_started(world: World) -> None:
     rests.put(world.stand.store.db, KEY, "paused", BASE)
     for name in world.names.values():
         world.engine.end(name)
     assert await world.reconciler.put_back() == 0
     assert await world.reconciler.put_routes_back() == 0
     assert [(item.asleep is not None, [route.targets for route in item.routes if route.type == "upstream"])
-            for item in world.stand.router.put_sets] == [(True, [()] * 1)] * 2
+            for item in world.stand.router.put_sets] == [(True, [()])] * 2
     assert not any(seen.running for seen in world.engine.there.values())
 
 
