@@ -17,15 +17,9 @@ from deployd.deployment.deployment import Deployment
 from deployd.errors import DeployError
 from deployd.release.applications.cron_runs import wait_for_crons
 from deployd.release.ports import Host
-from deployd.release.rest import (
-    find_live,
-    remove_runs,
-    start_release,
-    start_workers_of,
-    stop_release,
-    wait_until_release_answers,
-)
+from deployd.release.rest import find_live, remove_runs, stop_release
 from deployd.release.routes import asleep_routes, route_set
+from deployd.release.start_again import start_release, start_workers_of, wait_until_release_answers
 from deployd.release.version_removal import unmount_unused
 from deployd.state.rests import AWAKE, INACTIVE, PAUSED
 

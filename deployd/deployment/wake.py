@@ -16,14 +16,9 @@ from deployd.deployment.pause import EnvironmentGone
 from deployd.errors import DeployError
 from deployd.release.ports import Host
 from deployd.release.release import Release
-from deployd.release.rest import (
-    find_live,
-    start_release,
-    start_workers_of,
-    stop_release,
-    wait_until_release_answers,
-)
+from deployd.release.rest import find_live, stop_release
 from deployd.release.routes import asleep_routes, route_set
+from deployd.release.start_again import start_release, start_workers_of, wait_until_release_answers
 from deployd.release.version_removal import unmount_unused
 from deployd.router.control import RouterUnanswered
 from deployd.router.table import Released

@@ -40,30 +40,21 @@ async def test_one_push_and_one_delete_end_well_though_the_daemon_is_killed_at_e
     assert await stand.wrong() == []
 
 
-async def test_a_pause_and_the_wake_by_its_visitors_end_well_though_the_daemon_is_killed_at_each_step(
+async def test_what_is_paused_woken_deactivated_and_activated_ends_well_though_the_daemon_is_killed_at_each_step(
     stand: Stand,
 ) -> None:
     side = stand.actors[SIDE]
     for point in RESTING:   # the visitors come all the time: who comes while it is paused wakes it
         await stand.die_at(point, side.pause if point == RESTING[0] else None)
     await stand.end_well()
-    pause, wake = [record for record in read_records(stand.state) if record.kind in ("pause", "wake")]
-    assert ((pause.state, pause.reason), (wake.state, wake.reason)) == (("success", ""), ("success", ""))
-    assert await stand.wrong() == []
-
-
-async def test_what_is_deactivated_and_activated_is_what_it_was_though_the_daemon_is_killed_at_each_step(
-    stand: Stand,
-) -> None:
-    side = stand.actors[SIDE]
     for point in LEAVING:
         await stand.die_at(point, side.deactivate if point == LEAVING[0] else None)
     await stand.end_well()
     await side.activate()
     await stand.until_ended()
-    deactivate, activate = read_records(stand.state)[-2:]
-    assert [(item.kind, item.state) for item in (deactivate, activate)] == [
-        ("deactivate", "success"), ("activate", "success")]
+    *_, pause, wake, deactivate, activate = read_records(stand.state)
+    assert [(item.kind, item.state, item.reason) for item in (pause, wake, deactivate, activate)] == [
+        (kind, "success", "") for kind in ("pause", "wake", "deactivate", "activate")]
     assert await stand.wrong() == []
 
 

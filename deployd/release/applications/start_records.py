@@ -70,14 +70,14 @@ def lay_out_starts(scripts: Path, *, group: int) -> None:
             write_file(folder, NAME, FIRST, mode=0o660, group=group)
 
 
-def forget_starts(scripts: Path) -> None:
+def begin_starts(scripts: Path, *, group: int) -> None:
     """Let an instance that does not run begin anew: what its start command did before says nothing of the next time.
 
     Blocking.
     """
     with suppress(FileNotFoundError, NotADirectoryError, NotBeneath), open_folder(scripts) as folder:
         if is_roots(folder):
-            os.unlink(NAME, dir_fd=folder)
+            write_file(folder, NAME, FIRST, mode=0o660, group=group)
 
 
 def read_starts(scripts: Path) -> Starts | None:
