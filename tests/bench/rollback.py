@@ -45,11 +45,11 @@ async def _roll_back(stand: Stand, expected: str) -> float:
         async with session.post(path, json={"lock": False}) as answer:
             assert answer.status < 300, await answer.text()
         served = await stand.wait_until_served(PROJECT, expected)
-        await wait_until_idle(session)
+        await _wait_until_idle(session)
     return served - began
 
 
-async def wait_until_idle(session: aiohttp.ClientSession) -> None:
+async def _wait_until_idle(session: aiohttp.ClientSession) -> None:
     """Until no activity is under way: the next wish must not wait for the end of this one."""
     async with asyncio.timeout(60):
         while True:

@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -489,3 +490,14 @@ async def test_an_environment_has_a_title_and_a_parent(cli: Cli, commands: FakeC
         ("describe", "shop", "main", "", None),
     ]
     assert json.loads((await cli("environment", "title", "shop", "main", "x", "--json")).output)["title"] == "x"
+
+
+async def test_the_list_of_environments_has_columns_for_what_somebody_said_of_them(
+    cli: Cli, commands: FakeCommands,
+) -> None:
+    shown = (await cli("environments")).output
+    assert ("title" in shown, "parent" in shown) == (False, False)
+    queries = commands.queries
+    queries.running = [replace(queries.running[0], title="The cart", parent="release", state="paused")]
+    shown = (await cli("environments")).output
+    assert [word for word in ("title", "The cart", "parent", "release", "paused") if word not in shown] == []
