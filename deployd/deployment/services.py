@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from deployd.activity.log import Tell
 from deployd.confined.stages import ensure_unstaged
-from deployd.confined.trash import move_to_trash
+from deployd.confined.trash import move_all_to_trash, move_to_trash
 from deployd.deployment.deployment import Deployment
 from deployd.deployment.results import ServicesUp
 from deployd.deployment.services_as_before import have_service_as_before, is_as_before, services_before
@@ -67,7 +67,11 @@ async def _end_new(deployment: Deployment, host: Host) -> None:
         await host.engine.ensure_network_gone(names.network)
         folder = host.places.environment(deployment.environment)
         await ensure_unstaged(host.places.all_stages(deployment.environment))
-        await move_to_trash(folder, host.places.going)
+        if deployment.planned.had_data:
+            data = host.places.data(deployment.environment)
+            await move_all_to_trash(folder, host.places.going, but_for=data)
+        else:
+            await move_to_trash(folder, host.places.going)
 
 
 async def start_services(deployment: Deployment, host: Host, tell: Tell) -> ServicesUp:

@@ -223,3 +223,14 @@ async def test_a_wake_of_what_ends_at_once_says_so_and_is_put_off_longer_from_ti
     woken = await stand.deploy(commit, WAKE, kind="wake", branch="broken")
     assert woken.end.state == "failed"
     assert "inactive" in woken.end.reason
+
+
+async def test_a_branch_that_comes_back_and_fails_leaves_the_files_that_it_had(stand: Stand) -> None:
+    kept = stand.host.places.data(EnvironmentId(PROJECT, machine_name("back"))) / "app" / "data" / "order"
+    kept.parent.mkdir(parents=True)
+    kept.write_text("of before it was deleted")
+    commit = await stand.write(FILES | {"text": "back"})
+    ended = await stand.deploy(commit, with_step(PUSH, "start_apps", raising(DeployError("injected"), late=True)),
+                               branch="back")
+    assert (ended.end.state, ended.end.reason) == ("failed", "injected")
+    assert kept.read_text() == "of before it was deleted"
