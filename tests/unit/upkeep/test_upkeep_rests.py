@@ -7,11 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from deployd.activity.error_boundary import ErrorBoundary
+from deployd.activity.executor import Executor
 from deployd.deployment.kinds import KINDS
 from deployd.deployment.requests import Requests
 from deployd.deployment.wake import quiet_seconds
@@ -332,3 +334,21 @@ async def test_merged_and_inactive_environments_are_deleted_where_the_settings_s
     assert [why.partition(": it ")[2] for _, why in await merged(world)] == ["is deleted"]
     assert ask_for_end(world.stand.store.db, world.requests, world.settings, KEY, "deployd", world.stand.clock.now())
     assert world.newest().kind == KINDS["delete"].name
+
+
+@pytest.mark.parametrize(("kind", "comes_back"), [
+    ("push", True), ("activate", True), ("pause", False), ("wake", False), ("deactivate", False),
+])
+def test_what_only_rests_or_wakes_makes_no_deleted_environment_anew(
+    tmp_path: Path, kind: str, comes_back: bool,
+) -> None:
+    stand = Stand(tmp_path)
+    number = stand.enqueue(kind)
+    environments.forget(stand.store.db, KEY)
+    activity = activities.find(stand.store.db, number)
+    assert activity is not None
+    missing: Any = None
+    host: Any = SimpleNamespace(clock=SimpleNamespace(now=lambda: BASE))
+    executor = Executor(KINDS, missing, host, missing, missing, ErrorBoundary("way back"))
+    assert executor._begin(stand.store.db, activity)
+    assert (environments.find(stand.store.db, KEY) is not None) is comes_back
