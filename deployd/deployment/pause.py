@@ -84,6 +84,7 @@ async def start_containers_again(deployment: Deployment, host: Host, tell: Tell)
     release = await find_live(deployment.place, host)
     if release is None or await host.facts.rest(deployment.environment) != AWAKE:
         return
+    await stop_release(release, host)   # a stop that was given up half-way goes on in the engine: its end is awaited
     await start_release(release, host)
     await wait_until_release_answers(release, host)
     await start_workers_of(release, host)

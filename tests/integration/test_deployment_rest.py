@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from deployd.activity.cancellation import Cancellation
 from deployd.activity.table import NO_WAY_BACK, NOTHING, Table
 from deployd.deployment.steps import DEACTIVATE, PAUSE, PUSH, WAKE
 from deployd.deployment.wake import NotWoken
@@ -26,6 +27,7 @@ from tests.support.deployment_stand import (
     Ended,
     Stand,
     World,
+    cancelled_in,
     deployment_stand,
     done_twice,
     raising,
@@ -234,3 +236,17 @@ async def test_a_branch_that_comes_back_and_fails_leaves_the_files_that_it_had(s
                                branch="back")
     assert (ended.end.state, ended.end.reason) == ("failed", "injected")
     assert kept.read_text() == "of before it was deleted"
+
+
+@pytest.mark.parametrize(("table", "step"), [(PAUSE, "stop_containers"), (WAKE, "start_containers")])
+async def test_what_is_cancelled_on_its_way_is_what_it_was(
+    stand: Stand, live: CommitId, table: Table[Any, Any], step: str,
+) -> None:
+    if table is WAKE:
+        await rests(stand, PAUSE)
+    before, cancellation = await stand.world(), Cancellation()
+    broken = with_step(table, step, cancelled_in(stand, cancellation))
+    ended = await stand.deploy(CommitId("0" * 40), broken, kind=table.name, cancellation=cancellation)
+    assert (ended.end.state, ended.end.reason) == ("cancelled", "cancelled by ada")
+    assert await stand.world() == before
+    assert await asleep(stand) is (table is WAKE)
