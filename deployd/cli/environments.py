@@ -32,11 +32,20 @@ def environments(daemon: DaemonAddress, project: str | None, watch: bool, as_jso
 
 def _show(found: Any) -> None:
     items = found["items"]
-    show([{**item, "state": _state(item)} for item in items], COLUMNS, as_json=False)
+    show([{**item, "state": _state(item)} for item in items], _columns(items), as_json=False)
     for item in items:
         bad = (item["bad_release"]["said"],) if item["bad_release"] else ()
         for sentence in (*item["answers"], *bad, *item["killed"]):
             click.echo(f"! {item['project']}/{item['branch']}: {harmless(sentence)}")
+
+
+def _columns(items: list[dict[str, Any]]) -> tuple[str, ...]:
+    """Without those that say nothing: no title at all, and no parent but production."""
+    production = {item["project"]: item["branch"] for item in items if item["type"] == "production"}
+    empty = {"title"} if not any(item["title"] for item in items) else set()
+    if all(item["parent"] in ("", production.get(item["project"])) for item in items):
+        empty.add("parent")
+    return tuple(name for name in COLUMNS if name not in empty)
 
 
 def _state(item: dict[str, Any]) -> str:

@@ -95,7 +95,8 @@ DELETE: Table[Deployment, Host] = Table("delete", version=1, steps=(
 
 PAUSE: Table[Deployment, Host] = Table("pause", version=1, steps=(
     Step("pause",  pause.close_environment,   pause.reopen_environment,     3 * MINUTE,  HELD,      AGAIN),
-    Step("pause",  pause.stop_containers,     pause.start_containers_again, 6 * MINUTE,  HELD,      AGAIN),
+    Step("pause",  pause.stop_containers,     pause.start_containers_again, 6 * MINUTE,  HELD,      AGAIN,
+         undo_limit_seconds=10 * MINUTE),
     Step("pause",  pause.fall_asleep,         NO_WAY_BACK,                  1 * MINUTE,  HELD,      AGAIN),
 ))
 """Visitors are held from its first step on, and wake it when it is over."""

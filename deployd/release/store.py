@@ -162,14 +162,14 @@ class StateFacts:
         """Its data is gone as well."""
         await self._store.write(lambda db: secrets.forget_secrets(db, environment))
 
-    async def slugs_in_use(self, but_for: ActivityId | None = None) -> frozenset[SlugKey]:
+    async def slugs_in_use(self, *but_for: ActivityId) -> frozenset[SlugKey]:
         """Slugs of all live versions, and of those that deployments under way are about to start.
 
         Args:
-            but_for: An activity whose version does not count.
+            but_for: Activities whose versions do not count.
         """
         versions = await self._store.read(_versions_in_use)
-        return frozenset(app.slug for version in versions if version.activity != but_for for app in version.apps)
+        return frozenset(app.slug for version in versions if version.activity not in but_for for app in version.apps)
 
 
 @dataclass(frozen=True, slots=True)

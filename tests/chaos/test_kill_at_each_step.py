@@ -9,7 +9,7 @@ from __future__ import annotations
 import pytest
 
 from deployd.activity.table import NO_WAY_BACK, NOTHING
-from deployd.deployment.steps import DELETE, PUSH
+from deployd.deployment.steps import DEACTIVATE, DELETE, PAUSE, PUSH, WAKE
 from tests.chaos.stand import MAIN, SIDE, Stand
 from tests.support.journal_record import read_records
 
@@ -18,6 +18,10 @@ pytestmark = pytest.mark.slow
 BEFORE_UNDO = PUSH.steps[:[step.name for step in PUSH.steps].index("run_deploy_hook") + 1]
 WAY = [
     f"{step.name}:{side}" for step in (*PUSH.steps, *DELETE.steps) for side in ("started:after", "done:before")
+]
+RESTING, LEAVING = [
+    [f"{step.name}:{side}" for table in tables for step in table.steps for side in ("started:after", "done:before")]
+    for tables in ((PAUSE, WAKE), (DEACTIVATE,))
 ]
 WAY_BACK = [
     point for step in reversed(BEFORE_UNDO) if step.undone_by not in (NOTHING, NO_WAY_BACK)
@@ -39,6 +43,24 @@ async def test_one_push_and_one_delete_end_well_though_the_daemon_is_killed_at_e
     await stand.end_well()
     push, delete = read_records(stand.state)[-2:]
     assert ((push.state, push.reason), (delete.state, delete.reason)) == (("success", ""), ("success", ""))
+    assert await stand.wrong() == []
+
+
+async def test_what_is_paused_woken_deactivated_and_activated_ends_well_though_the_daemon_is_killed_at_each_step(
+    stand: Stand,
+) -> None:
+    side = stand.actors[SIDE]
+    for point in RESTING:   # the visitors come all the time: who comes while it is paused wakes it
+        await stand.die_at(point, side.pause if point == RESTING[0] else None)
+    await stand.end_well()
+    for point in LEAVING:
+        await stand.die_at(point, side.deactivate if point == LEAVING[0] else None)
+    await stand.end_well()
+    await side.activate()
+    await stand.until_ended()
+    *_, pause, wake, deactivate, activate = read_records(stand.state)
+    assert [(item.kind, item.state, item.reason) for item in (pause, wake, deactivate, activate)] == [
+        (kind, "success", "") for kind in ("pause", "wake", "deactivate", "activate")]
     assert await stand.wrong() == []
 
 

@@ -603,7 +603,7 @@ class FakeCommands:
         self, project: str, environment: str, *, title: str | None = None, parent: str | None = None,
     ) -> EnvironmentShape:
         self.asked.append(("describe", project, environment, title, parent))
-        [found] = await self.queries.by_noun.environments.all("shop")
+        found = (await self.queries.by_noun.environments.all("shop"))[0]
         return replace(found, title=title or "", parent=parent or "")
 
     async def lock(self, project: str, environment: str, reason: str, who: str) -> LockedShape:
