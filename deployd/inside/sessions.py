@@ -17,7 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
-from deployd.access.actions import Action
+from deployd.access.actions import Action, refuse_unless_may
 from deployd.access.directory import Directory
 from deployd.commands.audit import AuditCommands, Doing
 from deployd.engine.engine import RunningCommand
@@ -28,10 +28,10 @@ from deployd.inside.asked import caller_of, read_wanted
 from deployd.inside.attend import Outcome, until_over
 from deployd.inside.begin import Beginning
 from deployd.inside.open_stays import OpenStays
-from deployd.inside.targets import Targets
+from deployd.inside.targets import Targets, refuse_unless_role
 from deployd.release.ports import Host
 from deployd.ssh.link_server import Handler, Question
-from deployd.state import stays
+from deployd.state import environments, stays
 from deployd.state.stays import Stay
 from deployd.state.store import Store
 
@@ -82,7 +82,7 @@ class Sessions:
         except BaseException:
             await command.end()
             raise
-        return await self._attend(question, stay, command)
+        return await self._attend(question, stay, command, entrance.release.branch)
 
     async def _begin(self, doing: Doing, beginning: Awaitable[RunningCommand]) -> RunningCommand:
         """Note who comes while the engine begins what they want: both take their time."""
@@ -108,8 +108,9 @@ class Sessions:
         if command is None:
             await self.leave(stay, Outcome())
             raise NoSuchSession("this session is over, and nobody knows any more how it ended")
+        found = await self.store.read(lambda db: environments.find(db, stay.environment))
         await question.answer()
-        return await self._attend(question, stay, command)
+        return await self._attend(question, stay, command, found.branch if found else "")
 
     async def tunnel(self, question: Question) -> Mapping[str, Any]:
         """The handler of `tunnel`: who asks, `environment`, `project`, `worker`, `host`, `port`. Answers with the
@@ -145,13 +146,15 @@ class Sessions:
         if await self.store.write(lambda db: stays.remove(db, stay.id)):
             await self.audit.note(notes.over(stay, outcome.status, outcome.did, self.host.clock.now()), "done")
 
-    async def _attend(self, question: Question, stay: Stay, command: RunningCommand) -> Mapping[str, Any]:
+    async def _attend(
+        self, question: Question, stay: Stay, command: RunningCommand, branch: str,
+    ) -> Mapping[str, Any]:
         async def tell(line: str) -> None:
             await question.tell(said=[line])
 
         self.open.add(stay, tell)
         try:
-            outcome = await until_over(question, command)
+            outcome = await until_over(question, command, lambda: self._refusal(question, stay, branch))
         finally:
             self.open.remove(stay.id)
         if isinstance(outcome.error, NotThere):      # its container was removed
@@ -164,6 +167,18 @@ class Sessions:
         await command.end()
         await self.leave(stay, outcome)
         return {}
+
+    def _refusal(self, question: Question, stay: Stay, branch: str) -> DeployError | None:
+        """Why somebody may not stay: their role has changed. Keys that are removed end their connections."""
+        project = self.host.settings.projects.get(stay.environment.project)
+        try:
+            caller = caller_of(self.directory, question.values)
+            refuse_unless_may(caller, Action.SHELL, stay.environment.project)
+            if project is not None:
+                refuse_unless_role(caller, project.id, branch, project.ssh_role(branch), "the settings")
+        except DeployError as error:
+            return error
+        return None
 
     async def _why_killed(self, stay: Stay) -> list[str]:
         """What people should know when it was because the container went."""

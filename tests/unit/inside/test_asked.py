@@ -9,6 +9,7 @@ import pytest
 from deployd.access.directory import Directory
 from deployd.access.errors import Unauthorized
 from deployd.engine.specs import TerminalSize
+from deployd.errors import Unusable
 from deployd.inside.asked import caller_of, read_size, read_wanted
 
 
@@ -21,9 +22,11 @@ def test_a_size_is_one(columns: object, rows: object, expected: TerminalSize) ->
 
 
 def test_what_is_too_long_is_cut_and_what_is_unknown_is_a_tunnel() -> None:
-    found = read_wanted({"project": "p" * 999, "kind": "root", "command": "c" * 99_999, "env": ["LANG"], "worker": 1})
-    assert (len(found.project), found.kind, len(found.command), found.variables) == (200, "tunnel", 64_000, {})
+    found = read_wanted({"project": "p" * 999, "kind": "root", "command": "c" * 60_000, "env": ["LANG"], "worker": 1})
+    assert (len(found.project), found.kind, len(found.command), found.variables) == (200, "tunnel", 60_000, {})
     assert found.terminal is None
+    with pytest.raises(Unusable):
+        read_wanted({"command": "c" * 60_001})
 
 
 def test_a_terminal_is_one_with_a_kind() -> None:
