@@ -28,9 +28,11 @@ from deployd.engine.specs import AS_ITSELF, RunAs, TerminalSize
 from deployd.errors import DeployError
 from deployd.frames import FrameReader
 
-LOOK_SECONDS, LONGEST_LOOK_SECONDS = 0.003, 0.5
-OFTEN = 80
+LOOK_SECONDS, LONGEST_LOOK_SECONDS = 0.005, 0.5
+OFTEN = 50
 """So many looks at first: mostly it begins, or its end is known, within a tenth of a second."""
+SOONEST_SECONDS = 0.025
+"""No command begins sooner: looking for it would only be in its way."""
 WORDS_SECONDS, WORDS_BYTES = 2.0, 65_536
 BEGIN_SECONDS = 5.0
 
@@ -47,6 +49,7 @@ class Running(Connection):
         streams = await ask(what, start_exec(self.path, self.api_version, found.id, tty=terminal is not None))
         running = RunningExec(what, found, streams)
         try:
+            await asyncio.sleep(SOONEST_SECONDS)
             await running.wait_until_begun(on_terminal=terminal is not None)
             if terminal is not None:
                 await running.resize(terminal)

@@ -166,3 +166,14 @@ def test_whose_lines_are_wanted_is_checked(of: str) -> None:
 
 def _line(number: int) -> dict[str, Any]:
     return {"time": f"2026-05-04T10:00:00.{number:09}Z", "kind": "app", "name": "app", "text": f"line {number}"}
+
+
+async def test_whoever_may_come_in_is_told_how(client: Client, world: World) -> None:
+    way = "ssh ssh://main.shop@deploy.example.com:2222"
+    main = replace(environment("shop"), ssh=way.removeprefix("ssh "))
+    world.queries.running = [main, replace(main, name="next", branch="next", commit="")]
+    await sign_in(client)
+    assert way in await said(client, SHOP)
+    assert way not in await said(client, NEXT), "there is nothing to come into"
+    await sign_in(client, VERA)
+    assert way not in await said(client, SHOP), "vera is a viewer"
