@@ -78,7 +78,6 @@ class Sessions:
                 (streams,), stay=stay.id, framed=wanted.terminal is None,
                 mounts=[mount.path for mount in entrance.instance.mounts],
             )
-            await self.store.write(lambda db: stays.add(db, stay))
         except BaseException:
             await command.end()
             raise
@@ -129,7 +128,7 @@ class Sessions:
         try:
             stay = notes.stay_of(secrets.token_hex(16), entrance, caller, wanted, self.host.clock.now())
             await self.audit.note(notes.begun(doing, stay), "done")
-            await self.store.write(lambda db: stays.add(db, stay))
+            await self._keep(stay)
             await question.answer((channel,))
         finally:
             channel.close()
@@ -141,9 +140,13 @@ class Sessions:
         await self.leave(stay, Outcome())
         return {}
 
-    async def leave(self, stay: Stay, outcome: Outcome) -> None:
-        """Note the end of a stay. Of two who come to know it, one notes it."""
-        if await self.store.write(lambda db: stays.remove(db, stay.id)):
+    async def leave(self, stay: Stay, outcome: Outcome, *, attended: bool = False) -> None:
+        """Note the end of a stay. Of two who come to know it, one notes it.
+
+        Args:
+            attended: By us, to its end, which may have come before it was written down.
+        """
+        if await self.store.write(lambda db: stays.remove(db, stay.id)) or attended:
             await self.audit.note(notes.over(stay, outcome.status, outcome.did, self.host.clock.now()), "done")
 
     async def _attend(
@@ -154,7 +157,9 @@ class Sessions:
 
         self.open.add(stay, tell)
         try:
-            outcome = await until_over(question, command, lambda: self._refusal(question, stay, branch))
+            outcome = await until_over(
+                question, command, lambda: self._refusal(question, stay, branch), lambda: self._keep(stay),
+            )
         finally:
             self.open.remove(stay.id)
         if isinstance(outcome.error, NotThere):      # its container was removed
@@ -165,8 +170,11 @@ class Sessions:
         # Before the rest: nobody waits for us to write down that they are gone.
         await question.tell(status=UNKNOWN if outcome.status is None else outcome.status, said=said)
         await command.end()
-        await self.leave(stay, outcome)
+        await self.leave(stay, outcome, attended=True)
         return {}
+
+    async def _keep(self, stay: Stay) -> None:
+        await self.store.write(lambda db: stays.add(db, stay))
 
     def _refusal(self, question: Question, stay: Stay, branch: str) -> DeployError | None:
         """Why somebody may not stay: their role has changed. Keys that are removed end their connections."""
