@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+import structlog
+
 from deployd.http.failed_sign_ins import FailedSignIns
 from deployd.inside.open_stays import OpenStays
 from deployd.intake.push_sessions import PushSessions
@@ -18,6 +20,10 @@ from deployd.ssh.host_key import HostKey
 from deployd.ssh.link_server import Handler, LinkServer
 from deployd.ssh.places import SOCKET, SSH_UID, link_folder
 from deployd.ssh.seen import SshSeen
+
+log = structlog.get_logger()
+
+AGAIN_SECONDS = 2.0
 
 
 class SshDoor:
@@ -41,7 +47,7 @@ class SshDoor:
             await asyncio.to_thread(_ensure_folder, folder)
             self._where = folder
             self._serving = asyncio.create_task(   # noqa: TID251  its owner is this object, which waits for it in `close`
-                self.link.serve(folder / SOCKET, SSH_UID), name="ssh link",
+                self._serve(folder / SOCKET), name="ssh link",
             )
         self.link.open(handlers, configuration_of(settings, key).values())
 
@@ -52,6 +58,14 @@ class SshDoor:
     def hold(self) -> None:
         """Let questions wait for the next `open`."""
         self.link.hold()
+
+    async def _serve(self, path: Path) -> None:
+        while True:
+            try:
+                await self.link.serve(path, SSH_UID)
+            except OSError as error:   # the disk is full, say
+                log.error("ssh_link_cannot_be_opened", where=str(path), why=error.strerror)
+            await asyncio.sleep(AGAIN_SECONDS)
 
     async def close(self) -> None:
         """May be called again."""

@@ -6,11 +6,14 @@ in a moment, and whoever holds connections half open would else keep all others 
 
 from __future__ import annotations
 
+import ipaddress
 from collections import Counter, OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
 Evict = Callable[[], None]
+IPV6_BITS = 64
+"""What one customer is given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,3 +137,16 @@ class Connections:
                 evict()
                 return True
         return False
+
+
+def counted_as(address: str) -> str:
+    """Whose connections count together: an address, of IPv6 its /64."""
+    try:
+        found = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(found, ipaddress.IPv6Address):
+        if found.ipv4_mapped is not None:
+            return str(found.ipv4_mapped)
+        return str(ipaddress.ip_network((found, IPV6_BITS), strict=False))
+    return str(found)

@@ -75,7 +75,7 @@ class GitSessions:
             await say([STORED])
         for activity in activities:
             await follow(self._daemon, who, command.project, activity, say)
-        if packets.has_reported and capabilities.side_band:
+        if packets.keeps_flush or (packets.has_reported and capabilities.side_band):
             await pipes.out(FLUSH)
         return status or 0
 

@@ -34,6 +34,7 @@ VERSION = 1
 """Of the protocol. `deployd-ssh` begins with `hello`, and the daemon refuses one that it does not speak."""
 LARGEST_MESSAGE_BYTES = 100_000
 MOST_SOCKETS = 4
+MOST_LATE = 10_000
 Values = dict[str, Any]
 
 
@@ -83,6 +84,8 @@ class Link:
     def leave(self, number: int) -> None:
         """Say that nobody is interested in a conversation any more; said later when it cannot be said now."""
         body = _write(Message(number, "leave", {}))
+        if len(self._late) > MOST_LATE:   # nobody has read for long
+            self.close()
         try:
             if self._sending.locked() or self._late:
                 self._late.append(body)

@@ -14,8 +14,9 @@ Say = Callable[[Sequence[str]], Awaitable[None]]
 BACK_SECONDS = 600.0
 """How long a daemon may be gone until whoever follows is told that it has been given up."""
 LONGEST_LINE_BYTES = 4_000_000
+PAUSE_SECONDS = 0.1
+"""The link notices an end a moment after its sockets."""
 RESTARTS = "deployd is being restarted; this log goes on when it is back"
-BACK = "deployd is back"
 GIVEN_UP = "deployd has not come back; the deployment goes on when it does: `deployd log -f` shows it"
 
 
@@ -33,10 +34,12 @@ async def follow(daemon: Daemon, who: Who, project: str, activity: int, say: Say
             ended = False
         if ended:
             return
+        await asyncio.sleep(PAUSE_SECONDS)
+        if await daemon.until_there(0):   # it is about to stop, or we were too slow for it
+            continue
         if not was_told:
             await say([RESTARTS])
         was_told = True
-        await asyncio.sleep(0.1)   # the link notices a moment after its sockets
         if not await daemon.until_there(BACK_SECONDS):
             await say([GIVEN_UP])
             return

@@ -23,6 +23,8 @@ class Packets:
         self._flushes = 0
         self.has_reported = False
         """Whether the client has been told what became of its branches."""
+        self.keeps_flush = False
+        """Whether git has said its last."""
 
     def feed(self, chunk: bytes) -> bytes:
         """What can go on to the client."""
@@ -40,6 +42,7 @@ class Packets:
             if packet == FLUSH:
                 self._flushes += 1
                 if self._flushes > 1:
+                    self.keeps_flush = True
                     continue
             elif self._flushes and packet[LENGTH_DIGITS:LENGTH_DIGITS + 1] == REPORT_BAND and size > LENGTH_DIGITS + 1:
                 self.has_reported = True
@@ -49,23 +52,29 @@ class Packets:
 
 
 class Capabilities:
-    """What the client says it can, in its first packet."""
+    """What the client says it can, behind a zero byte in its first command; what is shallow stands before that."""
 
     def __init__(self) -> None:
-        self._begin: bytes | None = b""
+        self._rest: bytes | None = b""
         self.side_band = False
 
     def feed(self, chunk: bytes) -> None:
-        if self._begin is None:
+        if self._rest is None:
             return
-        self._begin += chunk
-        size = _size(self._begin[:LENGTH_DIGITS]) if len(self._begin) >= LENGTH_DIGITS else LENGTH_DIGITS + 1
-        if size is None or size == LENGTH_DIGITS:   # nothing is pushed
-            self._begin = None
-        elif len(self._begin) >= size:
-            _, _, said = self._begin[LENGTH_DIGITS:size].partition(b"\0")
-            self.side_band = SIDE_BAND in said.split()
-            self._begin = None
+        data, at = self._rest + chunk, 0
+        while len(data) - at >= LENGTH_DIGITS:
+            size = _size(data[at:at + LENGTH_DIGITS])
+            if size is None or data[at:at + LENGTH_DIGITS] == FLUSH:   # there is no command
+                self._rest = None
+                return
+            if len(data) - at < size:
+                break
+            _, has, said = data[at + LENGTH_DIGITS:at + size].partition(b"\0")
+            at += size
+            if has:
+                self._rest, self.side_band = None, SIDE_BAND in said.split()
+                return
+        self._rest = data[at:]
 
 
 def texts(lines: list[str]) -> bytes:

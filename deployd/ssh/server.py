@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import asyncssh
 
-from deployd.ssh.bounds import Bounds, Connections
+from deployd.ssh.bounds import Bounds, Connections, counted_as
 from deployd.ssh.dispatch import Dispatch
 from deployd.ssh.link import LinkLost
 from deployd.ssh.names import read_user
@@ -73,7 +73,7 @@ class Server(asyncssh.SSHServer):
         self._quick = QuickAck(conn.get_extra_info("socket"))
         peer = conn.get_extra_info("peername")
         self.address = str(peer[0]) if peer else "unknown"
-        if not self._door.connections.opened(self, self.address, conn.abort):
+        if not self._door.connections.opened(self, counted_as(self.address), conn.abort):
             conn.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -143,14 +143,11 @@ class Server(asyncssh.SSHServer):
         self._take()
         connection = self._connection
         assert connection is not None
-        return SessionChannel(connection, self.touch), Session(self._serve, self.touch)
+        return SessionChannel(connection, self.touch), Session(self._serve, self.touch, self._leave)
 
     async def _serve(self, session: Session) -> None:
-        try:
-            who = await asyncio.shield(self._who)
-            await self._door.dispatch.serve(who, self._user, session)
-        finally:
-            self._leave()
+        who = await asyncio.shield(self._who)
+        await self._door.dispatch.serve(who, self._user, session)
 
     def connection_requested(
         self, dest_host: str, dest_port: int, orig_host: str, orig_port: int,

@@ -50,10 +50,15 @@ class SessionChannel(asyncssh.SSHServerChannel[bytes]):
 class Session(asyncssh.SSHServerProcess[bytes]):
     """Takes whatever is asked for, so that it can be refused in words."""
 
-    def __init__(self, serve: Serve, touch: Callable[[], None]) -> None:
+    def __init__(self, serve: Serve, touch: Callable[[], None], left: Callable[[], None]) -> None:
+        """
+        Args:
+            left: Called once, when its channel is gone; whether or not anything was asked for in it.
+        """
         super().__init__(lambda _: None, None, 0, False)
         self._serve = serve
         self._touch = touch
+        self._left = left
         self._serving: asyncio.Task[None] | None = None
 
     def subsystem_requested(self, subsystem: str) -> bool:
@@ -80,3 +85,4 @@ class Session(asyncssh.SSHServerProcess[bytes]):
         super().connection_lost(exc)
         if self._serving is not None:
             self._serving.cancel()
+        self._left()

@@ -11,11 +11,12 @@ import os
 import socket
 import sys
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
 import asyncssh
 import pytest
+from asyncssh.channel import SSHClientChannel
 
 from deployd.process import run
 from deployd.ssh.bounds import Bounds
@@ -179,6 +180,17 @@ async def test_one_address_and_one_key_have_so_many_connections_and_no_more(tmp_
         assert b"hello ben:" in (await stand.run_ssh(ben, "git")).stderr
 
 
+async def test_a_session_in_which_nothing_is_asked_for_takes_no_place_when_it_is_gone(tmp_path: Path) -> None:
+    bounds = Bounds(sessions_of_connection=2)
+    async with open_ssh_stand(tmp_path, bounds=bounds) as stand, await connect(stand, stand.make_key("ada")) as one:
+        for _ in range(5):
+            channel = SSHClientChannel(one, asyncio.get_running_loop(), False, None, "strict", 2**21, 2**15)
+            await channel._open(b"session")
+            channel.close()
+            await asyncio.sleep(0.1)
+        assert b"hello ada:" in (await one.run(check=False, encoding=None)).stderr   # type: ignore[operator]
+
+
 async def test_noise_in_place_of_a_handshake_costs_nobody_else_anything(stand: SshStand) -> None:
     """Made-up packets, a valid beginning with a broken rest, lengths that are lies."""
     beginnings = (
@@ -195,6 +207,50 @@ async def test_noise_in_place_of_a_handshake_costs_nobody_else_anything(stand: S
     assert stand.process is not None
     assert not stand.process.has_ended
     assert stand.memory_mb() - before < 60
+
+
+async def test_handshakes_with_a_byte_changed_harm_nobody(stand: SshStand) -> None:
+    """A whole handshake of a real client through a wire that changes one byte, each time another one."""
+    key, ends = stand.make_key("ada"), 0
+    for number in range(40):
+        async with changing_wire(stand.port, at=number * 61 % 2_400) as port:
+            try:
+                async with asyncio.timeout(30), asyncssh.connect(
+                    "127.0.0.1", port, username="git", client_keys=[str(key)], known_hosts=None, config=None,
+                    agent_path=None,
+                ) as connection:
+                    await connection.run(check=False, encoding=None)
+            except (asyncssh.Error, OSError, ValueError):
+                ends += 1
+    assert ends > 10, "most of them are noticed"
+    assert b"hello ada:" in (await stand.run_ssh(key, "git")).stderr
+    assert stand.process is not None
+    assert not stand.process.has_ended
+
+
+@asynccontextmanager
+async def changing_wire(port: int, at: int) -> AsyncIterator[int]:
+    """A port that leads to another one; of what is said to it, one byte is changed."""
+    async def through(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there, back = await asyncio.open_connection("127.0.0.1", port)
+
+        async def carry(source: asyncio.StreamReader, to: asyncio.StreamWriter, change: int) -> None:
+            seen = 0
+            with suppress(OSError):
+                while chunk := bytearray(await source.read(65_536)):
+                    if seen <= change < seen + len(chunk):
+                        chunk[change - seen] ^= 0x41
+                    seen += len(chunk)
+                    to.write(chunk)
+                    await to.drain()
+            to.close()
+
+        async with asyncio.TaskGroup() as group:
+            group.create_task(carry(reader, back, at))
+            group.create_task(carry(there, writer, -1))
+
+    async with await asyncio.start_server(through, "127.0.0.1", 0) as server:
+        yield int(server.sockets[0].getsockname()[1])
 
 
 async def test_a_public_audit_finds_nothing_weak(stand: SshStand) -> None:

@@ -190,3 +190,15 @@ async def test_an_unknown_key_is_nobodys(stand: SshStand, intake: Stand) -> None
     refused = await stand.git(stranger, "push", stand.repository(), "main", check=False)
     assert "Permission denied (publickey)" in refused.stderr.decode()
     assert intake.queue.pushes == []
+
+
+async def test_a_shallow_clone_is_pushed_from_and_its_log_is_shown(stand: SshStand, intake: Stand) -> None:
+    key = stand.make_key("ada")
+    await intake.commit({"a": "1"})
+    await intake.commit({"a": "2"})
+    await stand.git(key, "push", "-o", "no-wait", stand.repository(), "main")
+    await stand.git(key, "clone", "--quiet", "--depth=1", stand.repository(), "../shallow")
+    intake.logs.say("▸ validate")
+    intake.logs.end()
+    pushed = await stand.git(key, "-C", "../shallow", "push", stand.repository(), "main:other")
+    assert "remote: ▸ validate" in pushed.stderr.decode()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from deployd.ssh.bounds import Bounds, Connections
+from deployd.ssh.bounds import Bounds, Connections, counted_as
 
 
 def opened(connections: Connections, name: str, address: str, evicted: list[str]) -> bool:
@@ -67,6 +67,13 @@ def test_a_key_has_so_many_connections_and_sessions() -> None:
     assert connections.take_session("two") == ""
     connections.leave_session("one")   # its task ends after the connection
     assert connections.sessions == 2
+
+
+def test_addresses_of_one_customer_count_together() -> None:
+    assert counted_as("2001:db8:1:2::1") == counted_as("2001:db8:1:2:ffff::9") != counted_as("2001:db8:1:3::1")
+    assert counted_as("::ffff:192.0.2.1") == counted_as("192.0.2.1") == "192.0.2.1"
+    assert counted_as("fe80::1%eth0") == "fe80::/64"
+    assert counted_as("unknown") == "unknown"
 
 
 def test_nothing_is_remembered_of_what_has_been_closed() -> None:

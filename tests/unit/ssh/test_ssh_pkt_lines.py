@@ -51,6 +51,15 @@ def test_what_the_client_can_is_read_from_its_first_packet(size: int) -> None:
     assert capabilities.side_band
 
 
+def test_what_is_shallow_stands_before_the_first_command() -> None:
+    capabilities = Capabilities()
+    for _ in range(1_000):
+        capabilities.feed(packet(b"shallow " + b"1" * 40))
+    assert not capabilities.side_band
+    capabilities.feed(packet(b"0" * 40 + b" " + b"1" * 40 + b" refs/heads/main\0 side-band-64k"))
+    assert capabilities.side_band
+
+
 def test_a_branch_that_is_called_like_a_capability_is_none() -> None:
     capabilities = Capabilities()
     capabilities.feed(packet(b"0" * 40 + b" " + b"1" * 40 + b" refs/heads/side-band-64k\0 report-status"))
