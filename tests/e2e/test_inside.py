@@ -102,7 +102,7 @@ class Stage:
 
     async def deeds(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = (await self.ask("GET", "/api/v1/audit?project=inside&limit=200"))["items"]
-        return [deed for deed in found if deed["by"] == "ssh"]
+        return [deed for deed in found if deed["by"].startswith("ssh, key ")]
 
     async def container(self, part: str = "app-app") -> str:
         names = (await run("docker", "ps", "--format", "{{.Names}}")).text.split()
@@ -450,6 +450,12 @@ async def test_a_deployment_tells_who_is_there_and_waits_for_nobody(stage: Stage
     me = await stage.ada()
     async with open_process(*me.ssh("main.inside", "echo ready; sleep 5678")) as client:
         assert await client.stdout.readline() == b"ready\n"
+        async with asyncio.timeout(END_SECONDS):
+            while not (there := (await stage.ask("GET", "/api/v1/stays?project=inside"))["items"]):
+                await asyncio.sleep(0.05)
+        assert [(stay["who"], stay["key"], stay["kind"], stay["part"]) for stay in there] == [
+            ("inge", "laptop", "command", "app"),
+        ]
         await stage.me.write({"text": "second"})
         pushed = await stage.me.push()
         assert pushed.deployed

@@ -89,7 +89,7 @@ async def test_what_nobody_comes_back_for_is_ended_and_noted_once(world: World) 
     assert world.engine.commands[0].has_been_ended
     await leftovers.look()
     assert await world.deeds() == [
-        "ada command over: was left after 0 s; nobody came back for it; app, key laptop, connection c0ffee: sleep 9",
+        "ada command over: was left after 0 s; nobody came back for it; app, connection c0ffee: sleep 9",
     ]
 
 
@@ -167,13 +167,13 @@ async def test_nobody_looks_while_nobody_is_there(world: World) -> None:
 
 
 @pytest.mark.parametrize(("status", "did", "said"), [
-    (0, "", "ended with 0 after 0 s; app, key laptop"), (None, "", "was left after 0 s; app, key laptop"),
-    (1, "2 written: /app/x", "ended with 1 after 0 s; 2 written: /app/x; app, key laptop"),
+    (0, "", "ended with 0 after 0 s; app, connection"), (None, "", "was left after 0 s; app, connection"),
+    (1, "2 written: /app/x", "ended with 1 after 0 s; 2 written: /app/x; app, connection"),
 ])
 def test_the_audit_log_says_how_it_ended(status: int | None, did: str, said: str) -> None:
     doing = over(STAY, status, did, NOW)
     assert doing.said.startswith(said)
-    assert (doing.who, doing.by, doing.address, doing.action) == ("ada", "ssh", "192.0.2.7", "command over")
+    assert (doing.who, doing.by, doing.address, doing.action) == ("ada", "ssh, key laptop", "192.0.2.7", "command over")
     assert doing.names == {"project": "shop", "environment": "main-bvxea6i"}
 
 
