@@ -63,6 +63,19 @@ class World:
         await self.store.write(lambda db: stays.add(db, stay))
         return stay
 
+    async def begin(self) -> ActivityId:
+        """A push that is at work."""
+        new = NewActivity(KINDS["push"], MAIN, "main", CommitId("0" * 40), Trigger("bob", "git"))
+
+        def write(db: Any) -> ActivityId:
+            environments.ensure(db, MAIN, "main", NOW)
+            number = activities.enqueue(db, new, NOW)
+            activities.begin(db, number, NOW)
+            return number
+
+        number: ActivityId = await self.store.write(write)
+        return number
+
     async def there(self) -> Sequence[Stay]:
         return await self.store.read(stays.list_all)
 
@@ -114,6 +127,37 @@ async def test_one_that_came_back_in_between_is_new_again(world: World) -> None:
     assert [item.id for item in await world.there()] == [stay.id]
 
 
+async def test_one_that_cannot_be_ended_does_not_keep_the_others(world: World) -> None:
+    first, second = await world.come(), await world.come(who="bob")
+
+    async def find(number: str) -> Any:
+        if number == first.id:
+            raise RuntimeError("poison")
+        return await EngineDouble.find_command(world.engine, number)
+
+    world.engine.find_command = find   # type: ignore[method-assign]
+    leftovers = Leftovers(world.sessions, world.boundary)
+    await leftovers.look()
+    await leftovers.look()
+    assert [item.id for item in await world.there()] == [first.id]
+    assert second.id not in [item.id for item in await world.there()]
+    assert any("ending a command of ada in shop/main-bvxea6i" in told for told in world.boundary.troubles())
+
+
+async def test_one_that_cannot_be_told_does_not_keep_the_others(world: World) -> None:
+    heard: list[str] = []
+
+    async def breaks(_: str) -> None:
+        raise RuntimeError("poison")
+
+    world.open.add(STAY, breaks)
+    world.open.add(replace(STAY, id="other"), said_to(heard))
+    await world.begin()
+    await News(cast(Any, world.store), world.open, world.boundary).look()
+    assert len(heard) == 1
+    assert world.boundary.failures == 1
+
+
 async def test_a_tunnel_that_is_left_over_has_no_command(world: World) -> None:
     stay = replace(STAY, kind="tunnel", said="to database.internal:3306")
     await world.store.write(lambda db: stays.add(db, stay))
@@ -137,16 +181,9 @@ async def test_whoever_is_there_is_told_once_what_begins_and_neighbours_are_not(
     world.open.add(STAY, said_to(mine))
     world.open.add(replace(STAY, id="other", environment=other), said_to(beside))
     news = News(cast(Any, world.store), world.open, world.boundary)
-
-    def begin(db: Any) -> ActivityId:
-        environments.ensure(db, MAIN, "main", NOW)
-        new = NewActivity(KINDS["push"], MAIN, "main", CommitId("0" * 40), Trigger("bob", "git"))
-        return activities.enqueue(db, new, NOW)
-
-    number = await world.store.write(begin)
     await news.look()
-    assert mine == [], "it waits still"
-    await world.store.write(lambda db: activities.begin(db, number, NOW))
+    assert mine == []
+    number = await world.begin()
     for _ in range(2):
         await news.look()
     assert mine == [
