@@ -20,7 +20,6 @@ from deployd.release.checks.watch import Found, Span, Watch
 from deployd.release.configuration import read_config
 from deployd.release.ports import Host
 
-
 HELD_SECONDS = 3.0
 """Right before the switch the applications answer already, and visitors may be held."""
 
