@@ -7,7 +7,7 @@ of all tests writes what it measured to `build/durations.txt`, to be put in its 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[2]
@@ -35,6 +35,10 @@ class Stopwatch:
     def add(self, nodeid: str, seconds: float) -> None:
         """A test, or what was done before or after it."""
         self._seconds[file_of(nodeid)] += seconds   # type: ignore[assignment]
+
+    def has_seen(self, files: Iterable[str]) -> bool:
+        """Whether something of each file was run."""
+        return set(files) <= self._seconds.keys()
 
     def table(self) -> str:
         """The longest first."""

@@ -30,4 +30,6 @@ def test_what_is_measured_is_told_by_file_and_quick_ones_are_left_out() -> None:
     watch = Stopwatch()
     for name, seconds in (("a.py::x", 3.0), ("b.py::x", 9.0), ("a.py::y", 4.0), ("c.py::x", 1.0)):
         watch.add(name, seconds)
+    assert watch.has_seen(["a.py", "c.py"])
+    assert not watch.has_seen(["a.py", "d.py"])
     assert watch.table() == "     9 b.py\n     7 a.py\n"
