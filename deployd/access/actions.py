@@ -14,6 +14,7 @@ class Role(Enum):
 
     VIEWER = "viewer"
     CONTRIBUTOR = "contributor"
+    APPROVER = "approver"
     ADMIN = "admin"
 
     def includes(self, other: Role) -> bool:
@@ -29,6 +30,9 @@ class Action(Enum):
     DELETE = "delete environments"
     RUN_CRON = "run crons now"
     LOCK = "lock environments, and unlock them"
+    PROMOTE = "ask for a promotion"
+    APPROVE = "approve a promotion, or decline it"
+    EMERGENCY = "open the gate of a protected environment for an emergency"
     CANCEL = "end an activity before its switch, or try its undo again"
     PREVIEW = "see a new version while visitors wait for it"
     READ_MAIL = "read mails of applications: there are links to reset passwords in them"
@@ -45,6 +49,9 @@ LEAST: Mapping[Action, Role] = {
     Action.DELETE: Role.CONTRIBUTOR,
     Action.RUN_CRON: Role.CONTRIBUTOR,
     Action.LOCK: Role.CONTRIBUTOR,
+    Action.PROMOTE: Role.CONTRIBUTOR,
+    Action.APPROVE: Role.APPROVER,
+    Action.EMERGENCY: Role.ADMIN,
     Action.CANCEL: Role.CONTRIBUTOR,
     Action.PREVIEW: Role.CONTRIBUTOR,
     Action.READ_MAIL: Role.CONTRIBUTOR,

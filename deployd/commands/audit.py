@@ -14,9 +14,10 @@ import structlog
 from deployd.clock import Clock
 from deployd.errors import DeployError
 from deployd.ids import ActivityId
-from deployd.state import activities, audit
+from deployd.state import activities, audit, tickets
 from deployd.state.audit import Deed, Result
 from deployd.state.store import Store
+from deployd.state.tickets import TicketId
 
 log = structlog.get_logger()
 
@@ -30,7 +31,8 @@ class Doing:
     address: str
     action: str
     names: Mapping[str, str] = field(default_factory=dict)
-    """Of what it is done to: {`project`, `environment`} or {`id`} of an activity, where there is one."""
+    """Of what it is done to: {`project`, `environment`} or {`id`} of an activity or
+    {`ticket`}, where there is one."""
     said: str = ""
 
 
@@ -84,6 +86,12 @@ class AuditCommands:
     def _append(self, db: sqlite3.Connection, doing: Doing, result: Result, why: str) -> None:
         project, environment = doing.names.get("project", ""), doing.names.get("environment", "")
         number, said = doing.names.get("id", ""), doing.said
+        ticket = doing.names.get("ticket", "")
+        if ticket.isdecimal() and len(ticket) < 16:
+            said = f"ticket {ticket}" + (f", {said}" if said else "")
+            wanted = tickets.find(db, TicketId(int(ticket)))
+            if wanted is not None:
+                project, environment = wanted.environment
         if number.isdecimal() and len(number) < 16:
             found = activities.find(db, ActivityId(int(number)))
             said = f"activity {number}" + (f", {said}" if said else "")

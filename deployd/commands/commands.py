@@ -13,6 +13,7 @@ from deployd.commands.locks import LockCommands
 from deployd.commands.passes import PassCommands
 from deployd.commands.repeats import RepeatCommands
 from deployd.commands.sessions import Sessions
+from deployd.commands.tickets import TicketCommands
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,3 +27,4 @@ class Commands:
     passes: PassCommands
     activities: ActivityCommands
     housekeeping: HousekeepingCommands
+    tickets: TicketCommands

@@ -45,6 +45,7 @@ from deployd.upkeep.crons import Crons
 from deployd.upkeep.lost_pushes import LostPushes
 from deployd.upkeep.reconcile import Reconciler
 from deployd.upkeep.router_repair import RouterRepairer
+from deployd.upkeep.tickets import Tickets
 from deployd.upkeep.traffic import Traffic
 from deployd.upkeep.traffic_history import Histories
 from deployd.upkeep.usage.disk_kinds import DiskKinds
@@ -92,6 +93,7 @@ class Upkeep:
     access_logs: AccessLogs
     free_space: FreeSpace
     disk_kinds: DiskKinds
+    tickets: Tickets
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,7 @@ def compose(resources: Resources, settings: Settings, catalogue: Catalogue, proc
     host, boundaries = host_of(resources, settings, catalogue), ErrorBoundaries()
     activities = _activities(resources, host, process.logs(host.places.logs), boundaries)
     observation = _observation(resources, host, boundaries)
-    upkeep = _upkeep(resources, host, boundaries, activities.requests, observation)
+    upkeep = _upkeep(resources, host, boundaries, activities, observation)
     return Daemon(resources, host, process, boundaries, activities, observation, upkeep)
 
 
@@ -174,12 +176,12 @@ def _observation(resources: Resources, host: Host, boundaries: ErrorBoundaries) 
 
 
 def _upkeep(
-    resources: Resources, host: Host, boundaries: ErrorBoundaries, requests: Requests, observation: Observation,
+    resources: Resources, host: Host, boundaries: ErrorBoundaries, activities: Activities, observation: Observation,
 ) -> Upkeep:
     store, clock, settings = resources.store, resources.clock, host.settings
     reconciler = Reconciler(store, host, clock, boundary=boundaries.of("putting back"))
     collector = Collector(
-        store, host, clock, requests, resources.code.pack, boundary=boundaries.of("housekeeping"),
+        store, host, clock, activities.requests, resources.code.pack, boundary=boundaries.of("housekeeping"),
     )
     return Upkeep(
         certificates=certificate_manager(resources, settings, boundaries.of("certificates")),
@@ -190,7 +192,7 @@ def _upkeep(
         ),
         collector=collector,
         lost_pushes=LostPushes(
-            store, requests, Branches(settings.projects, resources.code, settings.state / "remotes"),
+            store, activities.requests, Branches(settings.projects, resources.code, settings.state / "remotes"),
             boundary=boundaries.of("lost pushes"),
         ),
         answers=Answers(store, host, clock, boundary=boundaries.of("answers")),
@@ -200,6 +202,9 @@ def _upkeep(
         disk_kinds=DiskKinds(
             resources.engine, host.places, collector, observation.disks, clock, boundaries.of("disks"),
             settings.instance,
+        ),
+        tickets=Tickets(
+            store, host, clock, activities.lanes, activities.requests, boundary=boundaries.of("tickets"),
         ),
     )
 

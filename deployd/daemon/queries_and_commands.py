@@ -15,6 +15,7 @@ from deployd.commands.locks import LockCommands
 from deployd.commands.passes import PassCommands
 from deployd.commands.repeats import RepeatCommands
 from deployd.commands.sessions import Sessions
+from deployd.commands.tickets import TicketCommands
 from deployd.daemon.composition import Daemon
 from deployd.daemon.health import collected, degraded, footing, measured, meters
 from deployd.queries.access_logs import AccessLogQueries
@@ -37,6 +38,7 @@ from deployd.queries.projects import ProjectQueries
 from deployd.queries.queries import Queries
 from deployd.queries.runs import RunQueries
 from deployd.queries.status import Health, StatusQueries
+from deployd.queries.tickets import TicketQueries
 from deployd.queries.traffic import TrafficQueries
 from deployd.queries.usage import UsageQueries
 from deployd.queries.versions import VersionQueries
@@ -78,6 +80,7 @@ def queries_of(daemon: Daemon) -> Queries:
         mails=MailQueries(settings.state, environments, turns),
         housekeeping=HousekeepingQueries(upkeep.collector),
         plans=PlanQueries(store, daemon.host),
+        tickets=TicketQueries(store, daemon.host, daemon.resources.code, clock),
     )
 
 
@@ -94,6 +97,10 @@ def commands_of(daemon: Daemon, queries: Queries, sessions: Sessions) -> Command
         passes=PassCommands(host, queries.environments),
         activities=ActivityCommands(store, daemon.activities.lanes),
         housekeeping=HousekeepingCommands(daemon.upkeep.collector),
+        tickets=TicketCommands(
+            store, daemon.settings, daemon.resources.code, host.clock, daemon.activities.lanes, requests,
+            queries.tickets,
+        ),
     )
 
 

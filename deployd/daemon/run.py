@@ -92,7 +92,8 @@ def _loops(daemon: Daemon, http: Http) -> dict[str, Loop]:
         "free space": upkeep.free_space.serve, "disk kinds": upkeep.disk_kinds.serve,
         "collector": upkeep.collector.serve, "certificates": upkeep.certificates.serve,
         "watch": upkeep.watch.serve, "firewall": resources.firewall.serve, "mail": resources.mail.serve,
-        "lost pushes": upkeep.lost_pushes.serve, "crons": upkeep.crons.serve, "answers": upkeep.answers.serve,
+        "lost pushes": upkeep.lost_pushes.serve, "tickets": upkeep.tickets.serve,
+        "crons": upkeep.crons.serve, "answers": upkeep.answers.serve,
         "access logs": upkeep.access_logs.serve,
         "kept output": partial(
             keep_output_bounded, host.places.all_output, retention_of(host.settings), boundaries.of("kept output"),

@@ -28,7 +28,11 @@ def _deploys(target: Target, **more: bool) -> Callable[[Host, Activity, Journal]
 
 PUSH = DeploymentKind(
     "push", steps.PUSHES, _deploys(Target.COMMIT, waits_for_unlock=True), REPORTS,
-    makes_environment=True, supersedes=True,
+    makes_environment=True, supersedes=True, also_supersedes=("promote",), asks_gate=True,
+)
+PROMOTE = DeploymentKind(
+    "promote", steps.PUSHES[:1], _deploys(Target.COMMIT, waits_for_unlock=True), REPORTS,
+    makes_environment=True, has_reserve=True, supersedes=True, also_supersedes=("push",), asks_gate=True,
 )
 REDEPLOY = DeploymentKind("redeploy", steps.PUSHES, _deploys(Target.LIVE, starts_anew=True), REPORTS)
 ROLLBACK = DeploymentKind("rollback", steps.ROLLBACKS, _deploys(Target.EARLIER), REPORTS, has_reserve=True)
@@ -40,4 +44,4 @@ PURGE = DeploymentKind(
     "purge", (steps.PURGE,), _deploys(Target.NOTHING), ends_environment=True, has_share=False,   # the daemon's own
 )
 
-KINDS = {kind.name: kind for kind in (PUSH, REDEPLOY, ROLLBACK, DELETE, PURGE)}
+KINDS = {kind.name: kind for kind in (PUSH, PROMOTE, REDEPLOY, ROLLBACK, DELETE, PURGE)}

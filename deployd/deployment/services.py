@@ -36,11 +36,14 @@ from deployd.release.services.service import (
 async def begin_services(deployment: Deployment, host: Host, tell: Tell) -> None:
     """Network of the environment, and its new services started: they come up while the code is built.
 
-    What is live is not touched here: a service that is made anew waits for the freeze.
+    What is live is not touched here: a service that is made anew waits for the freeze. In a protected environment none
+    begins before its gate is open: they have its passwords.
 
     Raises:
         Transient: Somebody else was faster to take the subnet.
     """
+    if deployment.is_protected and deployment.mode.waits_for_unlock:
+        return
     config = await read_config(deployment.release, host)
     await ensure_network(deployment.release, host)
     new = frozenset(change.name for change in deployment.planned.plan.services if change.action == "create")

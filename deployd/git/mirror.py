@@ -168,9 +168,14 @@ class Mirror:
         )
         return shown.stdout.count(b"\0") if shown.status == 0 else None
 
-    async def is_ancestor(self, older: CommitId, newer: CommitId) -> bool:
-        """Whether one commit is contained in another."""
-        return (await git(self.path, "merge-base", "--is-ancestor", older, newer, check=False)).status == 0
+    async def is_ancestor(self, older: CommitId, newer: CommitId, env: Mapping[str, str] | None = None) -> bool:
+        """Whether one commit is contained in another.
+
+        Args:
+            env: Where what was pushed lies that git has not taken yet.
+        """
+        found = await git(self.path, "merge-base", "--is-ancestor", older, newer, env=env, check=False)
+        return found.status == 0
 
 
 def without_user(url: str) -> str:

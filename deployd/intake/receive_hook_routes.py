@@ -107,6 +107,9 @@ async def _look(intake: Intake, asked: _Asked) -> tuple[list[str], bool]:
     refusal = await intake.queue.refusal(project.id, asked.pushes)   # first: reading thousands of commits takes long
     if refusal is not None:
         return refusal.lines(), False
+    unmerged = await intake.checker.unmerged(project, asked.pushes, asked.env)
+    if unmerged is not None:
+        return unmerged.lines(), False
     said, accepted = [f"{other.name} is kept; only branches are deployed" for other in asked.others], True
     try:
         async with asyncio.timeout(LOOK_SECONDS):

@@ -23,6 +23,7 @@ from deployd.queries.plans import PlanQueries
 from deployd.queries.projects import ProjectQueries
 from deployd.queries.runs import RunQueries
 from deployd.queries.status import StatusQueries
+from deployd.queries.tickets import TicketQueries
 from deployd.queries.traffic import TrafficQueries
 from deployd.queries.usage import UsageQueries
 from deployd.queries.versions import VersionQueries
@@ -52,3 +53,4 @@ class Queries:
     mails: MailQueries
     housekeeping: HousekeepingQueries
     plans: PlanQueries
+    tickets: TicketQueries

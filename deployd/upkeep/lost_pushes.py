@@ -24,7 +24,7 @@ from dataclasses import dataclass
 import structlog
 
 from deployd.activity.error_boundary import ErrorBoundary
-from deployd.deployment.kinds import DELETE, PUSH
+from deployd.deployment.kinds import DELETE, PROMOTE, PUSH
 from deployd.deployment.requests import Request, Requests
 from deployd.environment.naming import Source
 from deployd.errors import DeployError, Transient
@@ -157,11 +157,17 @@ class LostPushes:
         self, project: ProjectId, branch: str, tip: CommitId, known: Mapping[str, str] | None,
     ) -> bool:
         newest = await self._store.read(lambda db: _newest(db, Source(project, branch).environment))
+        if newest is None and await self._was_promoted(Source(project, branch).environment):
+            return False   # what is live came by a promotion; the push before it is too old to be known
         if newest is None:   # it never had an environment: new, unless the remote had it before we came
             return known is not None and known.get(branch) != tip
         if newest.kind == DELETE.name and newest.trigger.how == "api":   # somebody ended it, and the branch stayed
             return newest.commit != tip
         return not (newest.kind == PUSH.name and newest.commit == tip)
+
+    async def _was_promoted(self, environment: EnvironmentId) -> bool:
+        found = await self._store.read(lambda db: activities.newest_of_kinds(db, environment, (PROMOTE.name,)))
+        return found is not None
 
     async def _gone(self, project: ProjectSettings, tips: Tips) -> list[Lost]:
         if not tips:
@@ -170,6 +176,7 @@ class LostPushes:
         return [
             Lost(Source(project.id, environment.branch), None) for environment in there
             if environment.branch not in tips and environment.branch != project.production
+            and project.protection_of(environment.branch) is None   # promotions make some that have no branch
             and not await self._is_deleted(environment.id)
         ]
 

@@ -49,6 +49,11 @@ class CheckerDouble:
         self.checked.append((branch, commit))
         return Verdict(not self.refused, self.refused)
 
+    async def unmerged(
+        self, project: ProjectSettings, pushes: Sequence[Push], env: Mapping[str, str],
+    ) -> DeployError | None:
+        return None
+
 
 @dataclass
 class QueueDouble:

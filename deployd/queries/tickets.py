@@ -1,0 +1,373 @@
+"""Tickets: what waits before protected environments, what it would change, and what stands in its way."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from deployd.clock import Clock
+from deployd.environment.naming import Source
+from deployd.errors import DeployError
+from deployd.ids import CommitId, ProjectId
+from deployd.promotion.gate import Approval, Facts, Obstacle, counted, judge
+from deployd.promotion.windows import words
+from deployd.queries.projects import find_project
+from deployd.queries.times import iso
+from deployd.release.code import ProjectCode
+from deployd.release.ports import Host
+from deployd.release.tickets import brief_of, facts_of, standing
+from deployd.settings import ProjectSettings, Settings
+from deployd.state import locks, tickets
+from deployd.state.store import Store
+from deployd.state.tickets import Ticket, TicketId
+
+HEX = frozenset("0123456789abcdef")
+SHORTEST_COMMIT = 7
+
+
+class NotProtected(DeployError):
+    """The environment takes any push; there is nothing that a promotion would have to pass."""
+
+    code: ClassVar[str] = "not-protected"
+
+
+class NothingToPromote(DeployError):
+    """There is no such branch or commit, or nothing is live where it is to come from."""
+
+    code: ClassVar[str] = "nothing-to-promote"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObstacleShape:
+    """One thing that stands in the way."""
+
+    code: str
+    """`not-merged`, `not-live-at-source`, `expired`, `locked`, `window-closed`, `scheduled` or `approval-missing`."""
+    what: str
+    hint: str
+    until: str
+    """When it goes away by itself, ISO 8601; empty when it does not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalShape:
+    who: str
+    at: str
+    comment: str
+    counts: bool
+    """It is for what is offered now, by somebody whose approval counts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageShape:
+    branch: str
+    activity: int | None
+    """None: its turn has not come."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlugShape:
+    application: str
+    slug: str
+    where: str
+    """Where it is from: what was tested is what goes live."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommitShape:
+    commit: str
+    subject: str
+    author: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TicketShape:
+    """What somebody wants to become live in a protected environment."""
+
+    id: int
+    project: str
+    environment: str
+    """Machine name of the environment of the stage that is under way."""
+    branch: str
+    source: str
+    commit: str
+    subject: str
+    state: str
+    """`building`, `waiting` (for what `obstacles` say), `passed` (it goes live), `next` (another stage begins), `done`,
+    `failed`, `declined`, `withdrawn`, `expired`, `superseded` or `void`."""
+    is_open: bool
+    activity: int
+    """Of the stage that is under way."""
+    stages: tuple[StageShape, ...]
+    stage: int
+    asked_by: str
+    asked_at: str
+    comment: str
+    expires_at: str
+    not_before: str
+    """Empty: as soon as it may."""
+    digest: str
+    """What is approved; empty before it is built."""
+    approvals_wanted: int
+    approvals: tuple[ApprovalShape, ...]
+    obstacles: tuple[ObstacleShape, ...]
+    emergency_by: str
+    """Who opened the gate for an emergency; empty: nobody."""
+    emergency_why: str
+    ended_at: str
+    ended_by: str
+    ended_why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TicketPageShape:
+    """A ticket with all that people read before they approve it."""
+
+    ticket: TicketShape
+    count: int
+    """Commits since what is live; 0 when nothing is."""
+    commits: tuple[CommitShape, ...]
+    """The newest of them, newest first."""
+    back: int
+    """Commits that are live now and would not be any more."""
+    authors: tuple[str, ...]
+    plan: tuple[str, ...]
+    slugs: tuple[SlugShape, ...]
+    differs: tuple[str, ...]
+    """What is otherwise than in the source's environment, a sentence each."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CanPromoteShape:
+    """What would stand in the way of a promotion, if it was asked for now."""
+
+    project: str
+    branch: str
+    source: str
+    commit: str
+    live: str
+    """The commit that is live; empty when nothing is."""
+    allowed: bool
+    """Nothing stands in the way."""
+    obstacles: tuple[ObstacleShape, ...]
+    stages: tuple[str, ...]
+    """Branches whose environments it would go through, the last one is the target."""
+    approvals: int
+    """That are needed."""
+    windows: str
+    """When it may become live, in words; empty: always."""
+    ticket: int | None
+    """The one that is open in the environment; another promotion takes its place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """Where a commit comes from and where it is to go."""
+
+    project: ProjectSettings
+    source: str
+    commit: CommitId
+    stages: tuple[str, ...]
+    """Branches, the target last; those where it is live already are left out, but for the target."""
+
+
+class TicketQueries:
+    def __init__(self, store: Store, host: Host, code: ProjectCode, clock: Clock) -> None:
+        self._store = store
+        self._settings: Settings = host.settings
+        self._host = host
+        self._code = code
+        self._clock = clock
+
+    async def latest(
+        self, projects: Sequence[str] | None, environment: str | None, *, is_open: bool | None, limit: int,
+        before: int | None = None,
+    ) -> list[TicketShape]:
+        """Newest first. `projects` None: of all."""
+        return await self._store.read(lambda db: [
+            self._shape(db, found) for found in tickets.latest(
+                db, projects=projects, is_open=is_open, name_or_branch=environment, before=before, limit=limit,
+            )
+        ])
+
+    async def find(self, number: int) -> TicketShape | None:
+        def find(db: sqlite3.Connection) -> TicketShape | None:
+            found = tickets.find(db, TicketId(number))
+            return self._shape(db, found) if found else None
+
+        return await self._store.read(find)
+
+    async def page(self, number: int) -> TicketPageShape | None:
+        """With what people read before they approve it."""
+        def find(db: sqlite3.Connection) -> TicketPageShape | None:
+            found = tickets.find(db, TicketId(number))
+            return _page(found, self._shape(db, found)) if found else None
+
+        return await self._store.read(find)
+
+    async def open_in(self, project: str, environment: str) -> TicketShape | None:
+        """The newest that is open in an environment (machine name or branch)."""
+        found = await self.latest([project], environment, is_open=True, limit=1)
+        return found[0] if found else None
+
+    async def can_promote(self, project: str, environment: str, written: str) -> CanPromoteShape:
+        """What would stand in the way.
+
+        Args:
+            written: A branch or a commit; empty: what the protection takes commits from.
+
+        Raises:
+            NotFound: There is no such project, or it has no such environment.
+            NotProtected: It takes any push.
+            NothingToPromote: There is nothing that could be promoted.
+        """
+        way = await self.find_way(project, environment, written)
+        branch, first = way.stages[-1], way.stages[0]
+        contained = await self.is_contained(way.project, first, way.commit)
+        facts = [await self.facts(way, stage, contained=contained or stage != first) for stage in way.stages]
+        live = await self._host.facts.live(Source(way.project.id, branch).environment)
+        protection = way.project.protection_of(branch)
+        assert protection is not None
+        there = await self.open_in(project, branch)
+        found = [obstacle for each in facts for obstacle in judge(each).obstacles]
+        return CanPromoteShape(
+            project=project, branch=branch, source=way.source, commit=way.commit, live=live.commit if live else "",
+            allowed=not found, obstacles=tuple(map(_obstacle, dict.fromkeys(found))), stages=way.stages,
+            approvals=protection.approvals, windows=words(protection) if protection.windows else "",
+            ticket=there.id if there else None,
+        )
+
+    async def find_way(self, project: str, environment: str, written: str) -> Way:
+        """What is promoted, and through which environments. Raises as `can_promote`."""
+        settings = find_project(self._settings, project)
+        branch = _protected_branch(settings, environment)
+        commit, source, stages = await self._resolve(settings, branch, written or settings.source_of(branch))
+        lives = [await self._host.facts.live(Source(settings.id, stage).environment) for stage in stages]
+        left = tuple(
+            stage for stage, live in zip(stages, lives, strict=True)
+            if stage == branch or live is None or live.commit != commit
+        )
+        return Way(settings, source, commit, left)
+
+    async def is_contained(self, project: ProjectSettings, branch: str, commit: CommitId) -> bool:
+        """Whether a commit is in what the source of a protected branch has."""
+        source = project.source_of(branch)
+        if project.protection_of(source) is None:
+            return await self._code.contains(project.id, source, commit)
+        live = await self._host.facts.live(Source(project.id, source).environment)
+        return live is not None and await self._code.holds(project.id, commit, live.commit)
+
+    async def _resolve(
+        self, project: ProjectSettings, branch: str, written: str,
+    ) -> tuple[CommitId, str, tuple[str, ...]]:
+        """(commit, what it comes from, stages)"""
+        if project.protection_of(written) is not None and written != branch:
+            live = await self._host.facts.live(Source(project.id, written).environment)
+            if live is None:
+                raise NothingToPromote(f"nothing is live on {written}", hint=f"promote to {written} first")
+            return live.commit, written, _way(project, branch, written)
+        tip = await self._code.tip(project.id, written)
+        if tip is not None:
+            return tip, written, _way(project, branch, written)
+        if len(written) >= SHORTEST_COMMIT and set(written.lower()) <= HEX:
+            commit = await self._code.find_commit(project.id, written.lower())
+            if commit is None:
+                raise NothingToPromote(
+                    f"the commit {written} is not in the repository of {project.id}: it was never pushed, or is gone",
+                    hint=f"push it, merged to {project.source_of(branch)}, and ask again",
+                )
+            return commit, project.source_of(branch), (branch,)
+        raise NothingToPromote(
+            f"there is no branch {written} in the repository of {project.id}, nor a commit of that name",
+            hint="push the branch, or name another one; `git branch -r` shows what there is",
+        )
+
+    async def live_commit(self, project: ProjectId, branch: str) -> CommitId | None:
+        live = await self._host.facts.live(Source(project, branch).environment)
+        return live.commit if live else None
+
+    async def facts(self, way: Way, branch: str, *, contained: bool) -> Facts:
+        """As they are before anybody has asked for it."""
+        project, protection = way.project, way.project.protection_of(branch)
+        assert protection is not None
+        source = project.source_of(branch)
+        lock = await self._store.read(lambda db: locks.find(db, Source(project.id, branch).environment))
+        return Facts(
+            project=project.id, branch=branch, protection=protection, source=source,
+            source_is_live=project.protection_of(source) is not None, commit=way.commit, is_contained=contained,
+            now=self._clock.now(), lock=lock.said(branch) if lock else "",
+        )
+
+    def _shape(self, db: sqlite3.Connection, found: Ticket) -> TicketShape:
+        project = self._settings.projects.get(found.project)
+        protection = project.protection_of(found.branch) if project else None
+        there, brief, now = tickets.approvals_of(db, found.id), brief_of(found), self._clock.now()
+        counting: tuple[Approval, ...] = ()
+        obstacles: Sequence[Obstacle] = found.obstacles if found.state == "waiting" else ()
+        if project is not None and protection is not None:
+            facts = facts_of(db, project, found, now, is_contained=True, authors=brief.authors)
+            counting = counted(facts)
+            if found.state == "waiting":
+                obstacles = standing(db, project, found, now)
+        return TicketShape(
+            id=found.id, project=found.project, environment=found.environment.name, branch=found.branch,
+            source=found.source, commit=found.commit, subject=brief.subject, state=found.state, is_open=found.is_open,
+            activity=found.activity, stage=found.stage,
+            stages=tuple(StageShape(branch=stage.branch, activity=stage.activity) for stage in found.stages),
+            asked_by=found.asked_by.name, asked_at=found.asked_at.isoformat(), comment=found.comment,
+            expires_at=found.expires_at.isoformat(), not_before=iso(found.not_before), digest=found.digest,
+            approvals_wanted=protection.approvals if protection else 0,
+            approvals=tuple(
+                ApprovalShape(who=item.by.name, at=item.at.isoformat(), comment=comment, counts=item in counting)
+                for item, comment in there
+            ),
+            obstacles=tuple(map(_obstacle, obstacles)), emergency_by=found.emergency_by,
+            emergency_why=found.emergency_why, ended_at=iso(found.ended_at), ended_by=found.ended_by,
+            ended_why=found.ended_why,
+        )
+
+
+def _protected_branch(project: ProjectSettings, environment: str) -> str:
+    """Of an environment that people name by its branch, its machine name or what it is (`production`)."""
+    named = {"production": project.production, "staging": project.staging_branch}
+    branches = project.protected_branches
+    found = next((branch for branch in branches if environment in (
+        branch, Source(project.id, branch).environment.name,
+    )), None) or (named.get(environment) if named.get(environment) in branches else None)
+    if found is None:
+        there = f"protected are {', '.join(branches)}" if branches else "none of its environments is"
+        raise NotProtected(
+            f"{environment} of {project.id} is not protected, and takes any push; {there}",
+            hint=f"push to its branch, or say `protected: true` of it in projects.d/{project.id}.yaml",
+        )
+    return found
+
+
+def _way(project: ProjectSettings, branch: str, source: str) -> tuple[str, ...]:
+    way = project.way_to(branch, source)
+    if not way:
+        takes = project.source_of(branch)
+        raise NothingToPromote(
+            f"{branch} takes commits from {takes}, and none from {source}",
+            hint=f"merge {source} to {takes}, and promote that: deployd promote {project.id} {takes} {branch}",
+        )
+    return way
+
+
+def _obstacle(found: Obstacle) -> ObstacleShape:
+    return ObstacleShape(code=found.code, what=found.what, hint=found.hint, until=iso(found.until))
+
+
+def _page(found: Ticket, shape: TicketShape) -> TicketPageShape:
+    brief = brief_of(found)
+    return TicketPageShape(
+        ticket=shape, count=brief.count, back=brief.back, authors=brief.authors, plan=brief.plan, differs=brief.differs,
+        commits=tuple(
+            CommitShape(commit=commit, subject=subject, author=author) for commit, subject, author in brief.commits
+        ),
+        slugs=tuple(SlugShape(application=app, slug=slug, where=where) for app, slug, where in brief.slugs),
+    )
+
+
