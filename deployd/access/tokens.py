@@ -7,7 +7,7 @@ import binascii
 import hmac
 from collections.abc import Callable, Sequence
 
-from deployd.access.caller import Caller
+from deployd.access.caller import Caller, roles_of
 from deployd.settings import Settings, Token
 
 FindCaller = Callable[[str | None], Caller | None]
@@ -16,7 +16,7 @@ FindCaller = Callable[[str | None], Caller | None]
 
 def find_token(tokens: Sequence[Token], authorization: str | None) -> Token | None:
     """The token of an Authorization header; None when there is none or it is not known."""
-    return find_secret(tokens, _secret(authorization or ""))
+    return find_secret(tokens, secret_of(authorization or ""))
 
 
 def find_secret(tokens: Sequence[Token], secret: str) -> Token | None:
@@ -33,7 +33,8 @@ def find_secret(tokens: Sequence[Token], secret: str) -> Token | None:
     return found
 
 
-def _secret(authorization: str) -> str:
+def secret_of(authorization: str) -> str:
+    """What an Authorization header brings, as Bearer or as the password of Basic; empty when nothing."""
     scheme, _, rest = authorization.partition(" ")
     if scheme.lower() == "bearer":
         return rest.strip()
@@ -49,4 +50,8 @@ def _secret(authorization: str) -> str:
 def find_caller(settings: Settings, authorization: str | None) -> Caller | None:
     """Whose token a request brings; None: nobody's."""
     token = find_token(settings.tokens, authorization)
-    return Caller(token.name, token.role, token.projects) if token else None
+    return caller_of(token) if token else None
+
+
+def caller_of(token: Token) -> Caller:
+    return Caller(token.name, roles_of(token.role, token.projects))

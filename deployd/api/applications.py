@@ -13,7 +13,7 @@ from aiohttp import web
 
 from deployd import __version__
 from deployd.access.actions import refuse_unless_may
-from deployd.access.caller import NOBODY, Caller
+from deployd.access.caller import NOBODY, OPERATOR, Caller
 from deployd.access.concurrency import RequestLimit
 from deployd.access.errors import Forbidden, Unauthorized
 from deployd.api.answers import unless_known
@@ -63,8 +63,7 @@ def public_application(
 
 def local_application(api: Api, more: Sequence[web.RouteDef], streams: int = STREAMS) -> web.Application:
     """The application on the daemon's own socket, which only root can open."""
-    local = Caller("operator", "admin")
-    return _application(api, more, Callers(lambda _: local), [errors_as_json], streams, by="socket")
+    return _application(api, more, Callers(lambda _: OPERATOR), [errors_as_json], streams, by="socket")
 
 
 def _application(
@@ -106,7 +105,7 @@ class _Guard:
         async def handle(request: web.Request) -> web.StreamResponse:
             began = time.monotonic()
             caller = self.callers.of(request) or NOBODY
-            asked = Asked(request, caller, self.api, self.callers)
+            asked = Asked(request, caller, self.api, self.callers, route.action)
             await self._refuse_unless_let(route, asked)
             with self.limit.take(caller.name) if caller != NOBODY else nullcontext():
                 if route.changes:
@@ -134,7 +133,8 @@ def _refuse_unless_let(route: ApiRoute, request: web.Request, caller: Caller, ca
     """
     Raises:
         Unauthorized: The route needs a token, and there is none that is known.
-        Forbidden: The token does not do this, or not in this way.
+        NotFound: The caller may not know of the project.
+        Forbidden: The caller does not do this, or not in this way.
     """
     if route.action is None:
         return
@@ -142,4 +142,4 @@ def _refuse_unless_let(route: ApiRoute, request: web.Request, caller: Caller, ca
         raise Unauthorized("this needs a token", hint="send it as `Authorization: Bearer …`")
     if route.method != "GET":
         callers.refuse_remembered(request)
-    refuse_unless_may(caller, route.action)
+    refuse_unless_may(caller, route.action, request.match_info.get("project"))

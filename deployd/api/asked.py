@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
-from deployd.access.actions import refuse_unless_sees
-from deployd.access.caller import EVERY, NOBODY, Caller
+from deployd.access.actions import Action, may_in, refuse_unless_may, refuse_unless_sees
+from deployd.access.caller import NOBODY, Caller
 from deployd.access.concurrency import RequestQueue
 from deployd.access.errors import NotFound
 from deployd.api.changes import Changes
@@ -47,6 +47,8 @@ class Asked:
     """NOBODY on routes that need no token."""
     api: Api
     callers: Callers
+    action: Action | None = None
+    """What is asked for; None on routes that need no token."""
 
     @property
     def queries(self) -> Queries:
@@ -95,11 +97,12 @@ class Asked:
         return None if before is None else number_of(before, "before"), limit
 
     def projects(self) -> Sequence[str] | None:
-        """Whose things are to be listed: of the query's project, else of all that the caller sees; None: of all."""
-        project, caller = self.query.get("project"), self.caller
-        if project is not None:
-            return [project] if caller.may_see(project) else []
-        return None if EVERY in caller.projects else caller.projects
+        """Whose things are listed: of the query's project, else of all where the caller does this; None: of all."""
+        wanted = self.query.get("project")
+        projects = may_in(self.caller, self.action or Action.SEE)
+        if wanted is None:
+            return projects
+        return [wanted] if projects is None or wanted in projects else []
 
     def is_set(self, name: str) -> bool:
         return self.query.get(name) == "1"
@@ -123,11 +126,14 @@ class Asked:
 
         Raises:
             NotFound: There is none, or the caller may not know of it.
+            Forbidden: The caller's role in its project does not do this.
         """
         number = number_of(self.request.match_info["id"], "the activity's number")
         found = await self.queries.activities.find(number)
         if found is None or not self.caller.may_see(found.project):
             raise NotFound(f"there is no activity {number}")
+        if self.action is not None:
+            refuse_unless_may(self.caller, self.action, found.project)
         return found
 
 

@@ -38,6 +38,8 @@ async def change(asked: Asked, route: ApiRoute, handler: Handler, by: str) -> we
         KeyReused, StillDone: See `RepeatCommands.once`.
     """
     key = asked.request.headers.get(KEY)
+    if key is not None and route.is_secret:
+        raise Unusable(f"{KEY} is not taken here: the answer is a secret, and is kept nowhere", where=KEY)
     if key is None:
         return await _noted(asked, route, handler, by)
     if not (0 < len(key) <= LONGEST_KEY and key.isascii() and key.isprintable()):

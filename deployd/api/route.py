@@ -42,6 +42,8 @@ class ApiRoute:
     query: tuple[str, ...] = ()
     body: type[BaseModel] | None = None
     status: int = 200
+    is_secret: bool = False
+    """What is answered is told once and kept nowhere: with an `Idempotency-Key` it would be."""
 
     @property
     def query_names(self) -> tuple[str, ...]:

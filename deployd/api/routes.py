@@ -23,6 +23,7 @@ from deployd.api.resources.mails import mails
 from deployd.api.resources.output import output
 from deployd.api.resources.parts import parts
 from deployd.api.resources.passes import passes
+from deployd.api.resources.people import people
 from deployd.api.resources.plans import plans
 from deployd.api.resources.projects import projects
 from deployd.api.resources.sessions import sessions
@@ -33,7 +34,7 @@ from deployd.api.route import ApiRoute, Handler
 
 RESOURCES = (
     daemon, projects, plans, environments, parts, crons, locks, tickets, passes, traffic, access_logs, output,
-    mails, usage, certificates, activities, housekeeping, audit, sessions, changes, host, comparisons,
+    mails, usage, certificates, activities, housekeeping, audit, sessions, changes, host, comparisons, people,
 )
 HANDLERS: Mapping[ApiRoute, Handler] = {
     route: handler for resource in RESOURCES for route, handler in resource.handlers.items()

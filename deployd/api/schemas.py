@@ -43,10 +43,16 @@ def shapes_within(shape: type) -> list[type]:
     """The shape, and those that it is made of."""
     found = [shape]
     for hint in get_type_hints(shape).values():
-        for inner in (hint, *get_args(hint)):
-            if is_dataclass(inner) and isinstance(inner, type):
-                found += shapes_within(inner)
+        for inner in _named_in(hint):
+            found += shapes_within(inner)
     return found
+
+
+def _named_in(hint: Any) -> list[type]:
+    """The shapes in a type, however deep: `tuple[Shape, ...] | None`."""
+    if is_dataclass(hint) and isinstance(hint, type):
+        return [hint]
+    return [found for inner in get_args(hint) for found in _named_in(inner)]
 
 
 def _names(shape: type) -> list[str]:

@@ -11,6 +11,7 @@ from deployd.commands.environments import EnvironmentCommands
 from deployd.commands.housekeeping import HousekeepingCommands
 from deployd.commands.locks import LockCommands
 from deployd.commands.passes import PassCommands
+from deployd.commands.people import PeopleCommands
 from deployd.commands.repeats import RepeatCommands
 from deployd.commands.sessions import Sessions
 from deployd.commands.tickets import TicketCommands
@@ -20,6 +21,7 @@ from deployd.commands.tickets import TicketCommands
 class Commands:
     environments: EnvironmentCommands
     sessions: Sessions
+    people: PeopleCommands
     audit: AuditCommands
     repeats: RepeatCommands
     locks: LockCommands

@@ -1,7 +1,7 @@
 """Signing in with a browser: a token is shown once, and a cookie stands for it until somebody signs out.
 
 All sessions are in memory, for each request asks; the database has them for the next start. What a session may do is
-what its token may: one that was changed or taken out of the settings ends its sessions with the next reload.
+what its token may: one that was changed, was taken away or ran out ends its sessions.
 """
 
 from __future__ import annotations
@@ -17,10 +17,9 @@ import structlog
 
 from deployd.access.caller import Caller
 from deployd.access.cookies import make_cookie, proof_of, session_id
+from deployd.access.directory import Credential, Directory
 from deployd.access.errors import NotFound, Unauthorized
-from deployd.access.tokens import find_secret
 from deployd.clock import Clock
-from deployd.settings import Settings, Token
 from deployd.state import audit, sessions
 from deployd.state.audit import Deed
 from deployd.state.sessions import Session
@@ -45,9 +44,9 @@ class TokenWrong(Unauthorized):
 
 
 class Sessions:
-    def __init__(self, store: Store, settings: Settings, clock: Clock) -> None:
+    def __init__(self, store: Store, directory: Directory, clock: Clock) -> None:
         self._store = store
-        self._tokens = {token.name: token for token in settings.tokens}
+        self._directory = directory
         self._clock = clock
         self._known: dict[str, Session] = {}
         self._used: set[str] = set()
@@ -63,37 +62,39 @@ class Sessions:
         Raises:
             TokenWrong: Nobody's token is like this.
         """
-        token = find_secret(tuple(self._tokens.values()), secret)
-        if token is None:
+        found = self._directory.by_secret(secret, address)
+        if found is None:
             raise TokenWrong(
                 "this token is not known", hint="it may have been changed or taken away: ask whoever runs this host",
             )
         cookie, now = make_cookie(), self._clock.now()
         made = Session(
-            id=session_id(cookie), token=token.name, proof=proof_of(cookie, token.secret.get_secret_value()),
+            id=session_id(cookie), token=found.id, proof=proof_of(cookie, found.material),
             began=now, seen=now, ends=now + LIFETIME, address=address,
             agent=agent[:LONGEST_AGENT].encode(errors="replace").decode(),
         )
-        gone = self._too_many(token.name)
+        who = found.caller.name
+        gone = self._too_many(who)
 
         def add(db: sqlite3.Connection) -> None:
             for old in gone:
                 sessions.remove(db, old)
             sessions.add(db, made)
-            audit.append(db, Deed(at=now, who=token.name, by="console", address=address, action="sign-in"))
+            audit.append(db, Deed(at=now, who=who, by="console", address=address, action="sign-in",
+                                  said=found.caller.by))
 
         await self._store.write(add)
         for old in gone:
             self._known.pop(old, None)
         self._known[made.id] = made
-        log.info("signed_in", token=token.name, address=address)
+        log.info("signed_in", who=who, address=address)
         return cookie, made
 
     def caller(self, cookie: str, *, is_use: bool = True) -> Caller | None:
         """Who signed in with this browser; None: nobody, or not any more."""
         session = self.find(cookie, is_use=is_use)
-        token = self._tokens.get(session.token) if session else None
-        return Caller(token.name, token.role, token.projects) if token else None
+        found = self._directory.by_id(session.token) if session else None
+        return found.caller if found else None
 
     def find(self, cookie: str, *, is_use: bool = True) -> Session | None:
         """The session of a cookie, as long as it counts.
@@ -108,26 +109,30 @@ class Sessions:
             self._used.add(session.id)
         return session
 
-    def of(self, token: str) -> list[Session]:
-        """All sessions of a token that are not over, newest first."""
+    def of(self, who: str) -> list[Session]:
+        """All sessions of somebody that are not over, newest first.
+
+        Args:
+            who: The person's id, or the name of a token of the settings.
+        """
         now = self._clock.now()
-        found = [one for one in self._known.values() if one.token == token and _is_open(one, now)]
+        found = [one for one in self._known.values() if self._whose(one) == who and _is_open(one, now)]
         return sorted(found, key=lambda one: one.began, reverse=True)
 
-    async def end(self, session: str, token: str) -> Session:
-        """End a session of a token; what it was.
+    async def end(self, session: str, who: str) -> Session:
+        """End a session of somebody; what it was.
 
         Raises:
-            NotFound: It has none of this id.
+            NotFound: They have none of this id.
         """
         known = self._known.get(session)
-        if known is None or known.token != token:
+        if known is None or self._whose(known) != who:
             raise NotFound("there is no such session", hint="it may have ended already")
         now = self._clock.now()
 
         def end(db: sqlite3.Connection) -> None:
             if sessions.remove(db, session):
-                audit.append(db, Deed(at=now, who=token, by="console", address="", action="sign-out",
+                audit.append(db, Deed(at=now, who=who, by="console", address="", action="sign-out",
                                       said=f"of the session that began {known.began:%Y-%m-%d %H:%M}"))
 
         await self._store.write(end)
@@ -155,11 +160,16 @@ class Sessions:
         self._known = {number: one for number, one in self._known.items() if _is_open(one, now)}
 
     def _counts(self, session: Session, cookie: str) -> bool:
-        token = self._tokens.get(session.token)
-        return token is not None and _is_open(session, self._clock.now()) and _proves(session, cookie, token)
+        found = self._directory.by_id(session.token)
+        return found is not None and _is_open(session, self._clock.now()) and _proves(session, cookie, found)
 
-    def _too_many(self, token: str) -> list[str]:
-        own = sorted(self.of(token), key=lambda one: one.seen, reverse=True)
+    def _whose(self, session: Session) -> str:
+        """Empty: nobody's any more."""
+        found = self._directory.by_id(session.token)
+        return found.caller.name if found else ""
+
+    def _too_many(self, who: str) -> list[str]:
+        own = sorted(self.of(who), key=lambda one: one.seen, reverse=True)
         return [one.id for one in own[MOST_OF_ONE - 1:]]
 
 
@@ -167,5 +177,5 @@ def _is_open(session: Session, now: datetime) -> bool:
     return session.ends > now and session.seen > now - UNUSED
 
 
-def _proves(session: Session, cookie: str, token: Token) -> bool:
-    return hmac.compare_digest(session.proof, proof_of(cookie, token.secret.get_secret_value()))
+def _proves(session: Session, cookie: str, credential: Credential) -> bool:
+    return hmac.compare_digest(session.proof, proof_of(cookie, credential.material))

@@ -10,6 +10,8 @@ from typing import ClassVar
 
 import structlog
 
+from deployd.access.caller import Caller
+from deployd.access.directory import Directory
 from deployd.access.errors import Forbidden, NotFound
 from deployd.activity.lanes import Lanes
 from deployd.clock import Clock
@@ -22,7 +24,7 @@ from deployd.promotion.people import Person
 from deployd.queries.projects import find_project
 from deployd.queries.tickets import NothingToPromote, TicketQueries, TicketShape, Way
 from deployd.release.code import ProjectCode
-from deployd.release.tickets import TicketEnded, Wish, brief_of, facts_of, standing
+from deployd.release.tickets import NotMerged, TicketEnded, Wish, brief_of, facts_of, standing
 from deployd.settings import ProjectSettings, Settings
 from deployd.state import activities, environments, tickets
 from deployd.state.activities import Trigger
@@ -32,12 +34,6 @@ from deployd.state.tickets import Ticket, TicketId, TicketState
 log = structlog.get_logger()
 
 LONGEST_WORDS = 500
-
-
-class NotMerged(DeployError):
-    """A protected environment takes only what its source has."""
-
-    code: ClassVar[str] = "not-merged"
 
 
 class OfferChanged(DeployError):
@@ -59,7 +55,7 @@ class Asking:
 class TicketCommands:
     def __init__(
         self, store: Store, settings: Settings, code: ProjectCode, clock: Clock, lanes: Lanes, requests: Requests,
-        queries: TicketQueries,
+        queries: TicketQueries, directory: Directory,
     ) -> None:
         self._store = store
         self._settings = settings
@@ -68,6 +64,12 @@ class TicketCommands:
         self._lanes = lanes
         self._requests = requests
         self._queries = queries
+        self._directory = directory
+
+    def person(self, caller: Caller) -> Person:
+        """Who asks, with all that they are called in commits."""
+        known = next((one for one in self._directory.people.persons if one.id == caller.person), None)
+        return Person(caller.name, caller.person, (known.name, known.email) if known and caller.person else ())
 
     async def promote(self, project: str, environment: str, written: str, asking: Asking) -> TicketShape:
         """Ask that a commit becomes live in a protected environment; it is built at once, and waits for its gate.

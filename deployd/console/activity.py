@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
-from deployd.access.actions import Action, refuse_unless_may
+from deployd.access.actions import Action
 from deployd.activity.line import Line
 from deployd.activity.log_pages import LogPage, PhaseStart
 from deployd.console.asked import Asked
@@ -166,21 +166,18 @@ async def raw_log(asked: Asked) -> AsyncGenerator[bytes]:
 
 
 async def cancel(asked: Asked, _: Mapping[str, str]) -> str:
-    refuse_unless_may(asked.caller, Action.CANCEL)
-    found = await asked.activity()
+    found = await asked.activity(Action.CANCEL)
     await asked.commands.activities.cancel(found.id, asked.caller.name)
     return f"/activities/{found.id}"
 
 
 async def retry_undo(asked: Asked, _: Mapping[str, str]) -> str:
-    refuse_unless_may(asked.caller, Action.CANCEL)
-    found = await asked.activity()
+    found = await asked.activity(Action.CANCEL)
     await asked.commands.activities.retry_undo(found.id)
     return f"/activities/{found.id}"
 
 
 async def skip_undo(asked: Asked, _: Mapping[str, str]) -> str:
-    refuse_unless_may(asked.caller, Action.SKIP_UNDO)
-    found = await asked.activity()
+    found = await asked.activity(Action.SKIP_UNDO)
     await asked.commands.activities.skip_undo(found.id, asked.caller.name)
     return f"/activities/{found.id}"

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from deployd.access.actions import Action, refuse_unless_may
 from deployd.access.caller import Caller
 from deployd.access.cookies import csrf_word
 from deployd.access.errors import NotFound
@@ -42,6 +43,13 @@ class Asked:
     async def page(self, template: str, /, **values: Any) -> str:
         return await rendered(template, caller=self.caller, csrf=self.csrf, path=self.path, **values)
 
+    def refuse_unless_may(self, action: Action) -> None:
+        """
+        Raises:
+            NotFound, Forbidden: The caller does not do this in the project of the address, or on the host.
+        """
+        refuse_unless_may(self.caller, action, self.names.get("project"))
+
     async def environment(self) -> EnvironmentShape:
         """The environment of the address (machine name or branch).
 
@@ -56,16 +64,18 @@ class Asked:
         raise NotFound(f"there is no environment {name} of a project {project}",
                        hint="it was deleted, or the address has a typing error, or the token is for other projects")
 
-    async def activity(self) -> ActivityShape:
+    async def activity(self, action: Action = Action.SEE) -> ActivityShape:
         """The activity of the address.
 
         Raises:
             NotFound: There is none for this caller.
+            Forbidden: The caller does not do this in its project.
         """
         found = await self.queries.activities.find(int(self.names["id"]))
         if found is None or not self.caller.may_see(found.project):
             raise NotFound(f"there is no activity {self.names['id']}",
                            hint="it is too old to be kept, or the token is for other projects")
+        refuse_unless_may(self.caller, action, found.project)
         return found
 
     def number(self, name: str) -> int | None:

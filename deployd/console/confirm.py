@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from deployd.access.actions import Action, refuse_unless_may
+from deployd.access.actions import Action
 from deployd.commands.environments import Overtaken, ProductionStays
 from deployd.commands.locks import NotLocked
 from deployd.console.asked import Asked
@@ -46,7 +46,7 @@ async def confirm(asked: Asked) -> str:
     button = BUTTONS.get(name)
     if button is None:
         raise Unusable(f"do cannot be {name[:20]!r}", hint=f"one of {', '.join(BUTTONS)}")
-    refuse_unless_may(asked.caller, button.action)
+    asked.refuse_unless_may(button.action)
     found = await asked.environment()
     if name == "delete":
         _refuse_production(found)
@@ -62,7 +62,7 @@ async def confirm(asked: Asked) -> str:
 
 
 async def redeploy(asked: Asked, fields: Mapping[str, str]) -> str:
-    refuse_unless_may(asked.caller, Action.DEPLOY)
+    asked.refuse_unless_may(Action.DEPLOY)
     found = await asked.environment()
     made = await asked.commands.environments.redeploy(
         found.project, found.name, asked.caller.name, seen=number_of(fields, "seen"),
@@ -71,7 +71,7 @@ async def redeploy(asked: Asked, fields: Mapping[str, str]) -> str:
 
 
 async def revert(asked: Asked, fields: Mapping[str, str]) -> str:
-    refuse_unless_may(asked.caller, Action.DEPLOY)
+    asked.refuse_unless_may(Action.DEPLOY)
     found = await asked.environment()
     made = await asked.commands.environments.rollback(
         found.project, found.name, number_of(fields, "to"), asked.caller.name, lock=fields.get("lock") == "1",
@@ -81,7 +81,7 @@ async def revert(asked: Asked, fields: Mapping[str, str]) -> str:
 
 
 async def delete(asked: Asked, fields: Mapping[str, str]) -> str:
-    refuse_unless_may(asked.caller, Action.DELETE)
+    asked.refuse_unless_may(Action.DELETE)
     found = await asked.environment()
     _refuse_production(found)
     if fields.get("branch", "").strip() != found.branch:
@@ -97,7 +97,7 @@ async def delete(asked: Asked, fields: Mapping[str, str]) -> str:
 
 async def lock(asked: Asked, fields: Mapping[str, str]) -> str:
     """It is no change of what visitors see, and needs no confirmation."""
-    refuse_unless_may(asked.caller, Action.LOCK)
+    asked.refuse_unless_may(Action.LOCK)
     found = await asked.environment()
     if found.lock is not None:
         raise Overtaken(
@@ -110,7 +110,7 @@ async def lock(asked: Asked, fields: Mapping[str, str]) -> str:
 
 
 async def unlock(asked: Asked, fields: Mapping[str, str]) -> str:
-    refuse_unless_may(asked.caller, Action.LOCK)
+    asked.refuse_unless_may(Action.LOCK)
     found = await asked.environment()
     if found.lock is None:
         raise await not_locked(asked, found)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from deployd.access.actions import Action, refuse_unless_may
+from deployd.access.actions import Action, may
 from deployd.access.errors import NotFound
 from deployd.console.asked import Asked
 from deployd.console.confirm import address_of
@@ -42,7 +42,7 @@ async def follow_crons(asked: Asked) -> Events:
 
 
 async def run_cron(asked: Asked, fields: Mapping[str, str]) -> str:
-    refuse_unless_may(asked.caller, Action.RUN_CRON)
+    asked.refuse_unless_may(Action.RUN_CRON)
     found = await asked.environment()
     await asked.commands.crons.run(
         found.project, found.name, fields.get("app", ""), fields.get("cron", ""), asked.caller.name,
@@ -57,6 +57,6 @@ async def _look(asked: Asked, found: EnvironmentShape) -> dict[str, Part]:
         runs = await queries.runs(found.project, found.name, cron.app, cron.name, RUNS)
         shown[f"cron.{number}"] = Part("environment_cron", {
             "cron": cron, "runs": runs, "address": address_of(found),
-            "csrf": asked.csrf, "role": asked.caller.role,
+            "csrf": asked.csrf, "runs_now": may(asked.caller, Action.RUN_CRON, found.project),
         })
     return shown

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from deployd.access.actions import Action, may
-from deployd.access.caller import EVERY
+from deployd.access.actions import Action, may, may_in
 from deployd.console.asked import Asked
 from deployd.console.live import Part, Parts, follow_parts
 from deployd.http.event_stream import Events
@@ -35,8 +34,8 @@ async def host(asked: Asked) -> str:
     deeds = await _deeds(asked, before)
     parts = {**_parts(found), **_newest(asked, deeds[:DEEDS])}
     return await asked.page(
-        "host.html", host=found, parts=parts, before=before, sees_all=EVERY in asked.caller.projects,
-        reads_audit=may(asked.caller.role, Action.READ_AUDIT), deeds=deeds[:DEEDS],
+        "host.html", host=found, parts=parts, before=before, sees_all=asked.caller.is_everywhere,
+        reads_audit=may(asked.caller, Action.READ_AUDIT), deeds=deeds[:DEEDS],
         earlier=deeds[DEEDS - 1].number if len(deeds) > DEEDS else None,
         live="/host/events" if before is None else "/host/events?audit=0",
     )
@@ -55,23 +54,23 @@ async def follow_host(asked: Asked) -> Events:
 
 async def _look(asked: Asked) -> HostShape:
     return await asked.queries.host.now(
-        _projects(asked), with_collectable=may(asked.caller.role, Action.COLLECT),
+        _projects(asked), with_collectable=may(asked.caller, Action.COLLECT),
     )
 
 
 async def _deeds(asked: Asked, before: int | None) -> list[DeedShape]:
     """One more than stand on a page, when there are."""
-    if not may(asked.caller.role, Action.READ_AUDIT):
+    if not may(asked.caller, Action.READ_AUDIT):
         return []
-    return await asked.queries.audit.newest(_projects(asked), before=before, limit=DEEDS + 1)
+    return await asked.queries.audit.newest(may_in(asked.caller, Action.READ_AUDIT), before=before, limit=DEEDS + 1)
 
 
 def _projects(asked: Asked) -> Sequence[str] | None:
-    return None if EVERY in asked.caller.projects else asked.caller.projects
+    return may_in(asked.caller, Action.SEE)
 
 
 def _newest(asked: Asked, deeds: list[DeedShape]) -> Parts:
-    return {"deeds": Part("host_deeds", {"deeds": deeds})} if may(asked.caller.role, Action.READ_AUDIT) else {}
+    return {"deeds": Part("host_deeds", {"deeds": deeds})} if may(asked.caller, Action.READ_AUDIT) else {}
 
 
 def _parts(found: HostShape) -> Parts:

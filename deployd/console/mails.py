@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from deployd.access.actions import Action, refuse_unless_may
+from deployd.access.actions import Action
 from deployd.console.asked import Asked
 
 MOST_MAILS = 200
 
 
 async def mails(asked: Asked) -> str:
-    refuse_unless_may(asked.caller, Action.READ_MAIL)
+    asked.refuse_unless_may(Action.READ_MAIL)
     found = await asked.environment()
     shown = (await asked.queries.mails.all(found.project, found.name))[:MOST_MAILS]
     return await asked.page("mail.html", environment=found, mails=shown)

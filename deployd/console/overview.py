@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from deployd.access.caller import EVERY
 from deployd.console.asked import Asked
 from deployd.console.live import Part, Parts
 from deployd.console.visitors import Visitors, visitors_now
@@ -42,7 +41,7 @@ async def _look(asked: Asked) -> Parts:
     projects = [item for item in await queries.projects.all() if caller.may_see(item.id)]
     router = (await queries.figures.now()).router
     groups = grouped(projects, await queries.environments.all(), await queries.activities.newest(), router)
-    status = await queries.status.now(with_environments=False, with_names=EVERY in caller.projects)
+    status = await queries.status.now(with_environments=False, with_names=caller.is_everywhere)
     return {"reasons": Part("reasons", {"reasons": status.reasons})} | {
         row_id(row.environment): Part("environment_row", {
             "row": row, "phase": queries.runs.phase(row.environment.doing) if row.environment.doing else None,

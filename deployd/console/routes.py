@@ -16,7 +16,7 @@ from aiohttp import web
 
 from deployd.access.actions import Action, refuse_unless_may
 from deployd.access.concurrency import RequestLimit, RequestQueue
-from deployd.access.cookies import COOKIE, SECURE_COOKIE, csrf_word, is_csrf_word
+from deployd.access.cookies import COOKIE, SECURE_COOKIE, csrf_word, is_csrf_word, session_id
 from deployd.access.errors import Forbidden, NotFound, Unauthorized
 from deployd.commands.audit import Doing, action_of
 from deployd.commands.commands import Commands
@@ -221,10 +221,10 @@ class _Guard:
         async def answer(request: web.Request) -> web.Response:
             cookie = session_cookie(request)
             sessions = self.console.callers.sessions
-            session = sessions.find(cookie) if sessions is not None else None
-            if session is not None and is_csrf_word(cookie, (await _fields(request)).get("csrf", "")):
+            caller = sessions.caller(cookie) if sessions is not None else None
+            if caller is not None and is_csrf_word(cookie, (await _fields(request)).get("csrf", "")):
                 assert sessions is not None
-                await sessions.end(session.id, session.token)
+                await sessions.end(session_id(cookie), caller.name)
             response = web.HTTPSeeOther(SIGN_IN, headers=FOR_NOBODY_ELSE)
             for name in (COOKIE, SECURE_COOKIE):
                 response.del_cookie(name, path="/", secure=name == SECURE_COOKIE, httponly=True, samesite="Lax")
@@ -240,7 +240,7 @@ class _Guard:
         caller = self.console.callers.of(request)
         if caller is None:
             raise Unauthorized("this page needs a token")
-        refuse_unless_may(caller, Action.SEE)
+        refuse_unless_may(caller, Action.SEE, request.match_info.get("project"))
         cookie = "" if "Authorization" in request.headers else session_cookie(request)
         return Asked(
             caller, self.console.queries, self.console.commands, self.console.board, request.path, request.match_info,

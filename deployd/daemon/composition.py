@@ -144,7 +144,7 @@ def _activities(resources: Resources, host: Host, logs: Logs, boundaries: ErrorB
     lanes = Lanes(store, executor, clock, executor.may_be_overtaken, boundary=boundaries.of("lanes"))
     requests = Requests(store, settings, clock, lanes.wake)
     intake = Intake(
-        settings.projects, settings.tokens, resources.code, CommitChecker(resources.code, host),
+        settings.projects, resources.code, CommitChecker(resources.code, host),
         StateQueue(store, clock, requests), TerminalLogs(logs, store),
     )
     return Activities(logs, limits, lanes, requests, intake)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 
 from aiohttp import web
 
-from deployd.access.tokens import find_caller
+from deployd.access.directory import Directory
+from deployd.access.tokens import FindCaller
 from deployd.api.applications import Public, local_application, public_application
 from deployd.api.asked import Api
 from deployd.api.changes import Changes
+from deployd.commands.people import PeopleCommands
 from deployd.commands.sessions import Sessions
 from deployd.console.live import Board
 from deployd.console.routes import Console, console_routes
@@ -35,6 +36,7 @@ class Http:
 
     queries: Queries
     sessions: Sessions
+    people: PeopleCommands
     board: Board
     changes: Changes
     streams: Streams
@@ -44,27 +46,32 @@ class Http:
 
 def compose_http(daemon: Daemon) -> Http:
     """What answers for a daemon."""
-    queries, sessions = queries_of(daemon), Sessions(daemon.resources.store, daemon.settings, daemon.resources.clock)
-    commands = commands_of(daemon, queries, sessions)
+    store, clock = daemon.resources.store, daemon.resources.clock
+    directory = Directory(daemon.settings.tokens, clock.now)
+    queries, sessions = queries_of(daemon, directory), Sessions(store, directory, clock)
+    people = PeopleCommands(store, directory, clock, daemon.settings.projects)
+    commands = commands_of(daemon, queries, directory, sessions, people)
     api = Api(queries, commands, Changes(queries, daemon.boundaries.of("events")))
-    callers = Callers(partial(find_caller, daemon.settings), sessions)
+    callers = Callers(directory.by_header, sessions)
     settings = daemon.settings
     door = Door(Ours(settings.public_url, settings.listen_address[0]), daemon.observation.failed_sign_ins, let_in)
     console = Console(queries=queries, commands=commands, callers=callers, board=Board(daemon.boundaries.of("console")),
                       streams=api.streams, door=door)
     local = local_application(api, receive_hook_routes(daemon.activities.intake), daemon.settings.shares.streams)
-    return Http(queries, sessions, console.board, api.changes, api.streams, _public(daemon, api, console), local)
+    public = _public(daemon, api, console)
+    return Http(queries, sessions, people, console.board, api.changes, api.streams, public, local)
 
 
 def _public(daemon: Daemon, api: Api, console: Console) -> web.Application:
     intake, failed_sign_ins = daemon.activities.intake, daemon.observation.failed_sign_ins
-    more = [*console_routes(console), *_git(daemon), *webhook_routes(intake, failed_sign_ins=failed_sign_ins)]
+    more = [*console_routes(console), *_git(daemon, console.callers.by_header),
+            *webhook_routes(intake, failed_sign_ins=failed_sign_ins)]
     public = Public(console.callers, console.door, daemon.resources.masker.mask)
     return public_application(api, more, public, daemon.settings.shares.streams)
 
 
-def _git(daemon: Daemon) -> list[web.RouteDef]:
+def _git(daemon: Daemon, find: FindCaller) -> list[web.RouteDef]:
     settings, intake = daemon.settings, daemon.activities.intake
-    return git_routes(intake.tokens, GitService(
+    return git_routes(find, GitService(
         intake, settings.shares.streams, lambda project: settings.shares_of(project).repository_mb * MEGABYTE,
     ))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from functools import partial
 
+from deployd.access.directory import Directory
 from deployd.commands.activities import ActivityCommands
 from deployd.commands.audit import AuditCommands
 from deployd.commands.commands import Commands
@@ -13,6 +14,7 @@ from deployd.commands.environments import EnvironmentCommands
 from deployd.commands.housekeeping import HousekeepingCommands
 from deployd.commands.locks import LockCommands
 from deployd.commands.passes import PassCommands
+from deployd.commands.people import PeopleCommands
 from deployd.commands.repeats import RepeatCommands
 from deployd.commands.sessions import Sessions
 from deployd.commands.tickets import TicketCommands
@@ -33,6 +35,7 @@ from deployd.queries.logs import LogQueries
 from deployd.queries.mails import MailQueries
 from deployd.queries.output import OutputQueries
 from deployd.queries.parts import PartQueries
+from deployd.queries.people import PeopleQueries
 from deployd.queries.plans import PlanQueries
 from deployd.queries.projects import ProjectQueries
 from deployd.queries.queries import Queries
@@ -46,7 +49,7 @@ from deployd.slugs.compare import SlugComparison
 from deployd.upkeep.access_tail import AT_ONCE
 
 
-def queries_of(daemon: Daemon) -> Queries:
+def queries_of(daemon: Daemon, directory: Directory) -> Queries:
     """What can be asked."""
     store, settings, clock = daemon.resources.store, daemon.settings, daemon.resources.clock
     observation, upkeep, process = daemon.observation, daemon.upkeep, daemon.process
@@ -81,15 +84,19 @@ def queries_of(daemon: Daemon) -> Queries:
         housekeeping=HousekeepingQueries(upkeep.collector),
         plans=PlanQueries(store, daemon.host),
         tickets=TicketQueries(store, daemon.host, daemon.resources.code, clock),
+        people=PeopleQueries(directory, clock.now),
     )
 
 
-def commands_of(daemon: Daemon, queries: Queries, sessions: Sessions) -> Commands:
+def commands_of(
+    daemon: Daemon, queries: Queries, directory: Directory, sessions: Sessions, people: PeopleCommands,
+) -> Commands:
     """What can be done."""
     store, host, requests = daemon.resources.store, daemon.host, daemon.activities.requests
     return Commands(
         environments=EnvironmentCommands(store, host, queries.environments, requests),
         sessions=sessions,
+        people=people,
         audit=AuditCommands(store, host.clock),
         repeats=RepeatCommands(store, host.clock),
         locks=LockCommands(store, host.clock, queries.environments, requests),
@@ -99,7 +106,7 @@ def commands_of(daemon: Daemon, queries: Queries, sessions: Sessions) -> Command
         housekeeping=HousekeepingCommands(daemon.upkeep.collector),
         tickets=TicketCommands(
             store, daemon.settings, daemon.resources.code, host.clock, daemon.activities.lanes, requests,
-            queries.tickets,
+            queries.tickets, directory,
         ),
     )
 

@@ -62,6 +62,7 @@ async def _start(stack: AsyncExitStack, daemon: Daemon, http: Http) -> int:
     daemon.activities.logs.go_on_with(resources.masker, endings(resources.store))
     stack.callback(daemon.activities.logs.wait)
     await resources.store.write(repeats.forget_unanswered)
+    await http.people.load()
     await http.sessions.load()
     write_hooks(settings.state / "hooks", settings.api_socket)
     await _lay_out_certificates(daemon)
@@ -87,7 +88,8 @@ def _loops(daemon: Daemon, http: Http) -> dict[str, Loop]:
     return {
         "lanes": daemon.activities.lanes.serve,
         "watchdog": partial(keep_watchdog_fed, partial(_answers, daemon, http)),
-        "sessions": http.sessions.serve, "console": http.board.serve, "events": http.changes.serve,
+        "sessions": http.sessions.serve, "people": http.people.serve,
+        "console": http.board.serve, "events": http.changes.serve,
         "usage": observation.usage.serve, "disks": observation.disks.serve,
         "free space": upkeep.free_space.serve, "disk kinds": upkeep.disk_kinds.serve,
         "collector": upkeep.collector.serve, "certificates": upkeep.certificates.serve,

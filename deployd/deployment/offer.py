@@ -36,8 +36,8 @@ async def make_offer(deployment: Deployment, host: Host) -> Offer:
     gone = await host.code.commits_behind(project.id, deployment.commit, before, 0) if before else None
     return Offer(offered, Brief(
         subject=about.subject, author=about.author,
-        commits=tuple((item.commit, item.subject, item.author) for item in commits.newest), count=commits.count,
-        back=gone.count if gone else 0, authors=await _authors(deployment, host, before),
+        commits=tuple((item.commit, item.subject, item.author, item.at) for item in commits.newest),
+        count=commits.count, back=gone.count if gone else 0, authors=await _authors(deployment, host, before),
         plan=tuple(planned.plan.lines()),
         slugs=tuple(_slugs(planned.version, planned.before, planned.plan, there, source)),
         differs=tuple(_differences(project, source, deployment.branch, config, planned.version, there)),

@@ -118,6 +118,11 @@ class Mirror:
         )
         return CommitId(found.text) if found.status == 0 else None
 
+    async def commit_of_id(self, written: str) -> CommitId | None:
+        """The commit that an id names, whole or its first characters: a tag may be called like one."""
+        found = await self.resolve(written)
+        return found if found is not None and found.startswith(written) else None
+
     async def tip(self, branch: str) -> CommitId | None:
         """The commit of a branch, and of nothing else that could be called like it: a tag `refs/heads/main` is none."""
         found = await git(self.path, "show-ref", "--verify", "--hash", f"refs/heads/{branch}", check=False)

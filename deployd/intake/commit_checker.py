@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
 
 from deployd.deployment.desired import wrong_routes
 from deployd.environment.naming import Source
@@ -18,13 +17,8 @@ from deployd.release.applications.kernel_limits import too_large_to_start
 from deployd.release.code import ProjectCode
 from deployd.release.images_missing import images_missing, refused_files
 from deployd.release.ports import Host
+from deployd.release.tickets import NotMerged
 from deployd.settings import ProjectSettings
-
-
-class NotMerged(DeployError):
-    """What is pushed to a protected branch is not in what its environment takes commits from."""
-
-    code: ClassVar[str] = "not-merged"
 
 
 class CommitChecker:

@@ -16,6 +16,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcon
 import structlog
 
 from deployd.access.actions import Action, may
+from deployd.access.caller import Caller
 from deployd.access.concurrency import RequestLimit, RequestQueue
 from deployd.git.program import git_environment
 from deployd.ids import ProjectId
@@ -24,7 +25,7 @@ from deployd.intake.ports import Intake
 from deployd.intake.push_commands import PushCommands
 from deployd.intake.repository_room import RepositoryRoom
 from deployd.process import Process, open_process
-from deployd.settings import ProjectSettings, Token
+from deployd.settings import ProjectSettings
 from deployd.units import MEGABYTE
 
 log = structlog.get_logger()
@@ -49,7 +50,7 @@ class GitService:
     ) -> None:
         """
         Args:
-            streams: Transfers that one token may have under way.
+            streams: Transfers that one caller may have under way.
             repository_bytes: What the repository of a project may take.
         """
         self._intake = intake
@@ -57,22 +58,23 @@ class GitService:
         self._queue = RequestQueue(AT_ONCE, AT_ONCE_OF_ONE)
         self._room = RepositoryRoom(intake.repositories, repository_bytes)
 
-    def admit(self, token: Token, name: ProjectId, service: Service, source: str | None) -> ProjectSettings:
-        """The project that a token may fetch from, or push to.
+    def admit(self, caller: Caller, name: ProjectId, service: Service, source: str | None) -> ProjectSettings:
+        """The project that somebody may fetch from, or push to.
 
         Args:
             source: Where it is asked from, for the operator's log.
 
         Raises:
-            NoSuchProject: There is none for this token.
-            MayNotPush: The token's role does not push.
+            NoSuchProject: There is none for this caller.
+            MayNotPush: The caller's role does not push.
         """
         project = self._intake.projects.get(name)
-        if project is None or not token.may_see(name):
-            log.warning("git_refused", project=name, source=source, token=token.name, reason="no such project")
-            raise NoSuchProject(f"there is no project {name} for the token {token.name}\n")
-        if service is Service.PUSH and not may(token.role, Action.PUSH):
-            raise MayNotPush(f"the token {token.name} is a {token.role}'s and may not push\n")
+        if project is None or not caller.may_see(name):
+            log.warning("git_refused", project=name, source=source, who=caller.name, reason="no such project")
+            raise NoSuchProject(f"there is no project {name} for {caller.title}\n")
+        if service is Service.PUSH and not may(caller, Action.PUSH, name):
+            role = caller.role_in(name)
+            raise MayNotPush(f"{caller.title} is a {role.value if role else 'nobody'} of {name} and may not push\n")
         return project
 
     @asynccontextmanager
@@ -80,17 +82,17 @@ class GitService:
         """To be held around the whole; whatever is refused is refused before anything is answered.
 
         Raises:
-            TooMany: The token has as many transfers under way as it may.
+            TooMany: The caller has as many transfers under way as it may.
             NoRoom: A push could not be stored, or the repository has all that it may have.
         """
-        with self._limit.take(transfer.token.name):
+        with self._limit.take(transfer.caller.name):
             await self._room.refuse_without(transfer.project, transfer.service)
             yield
 
     def queued(self, transfer: Transfer) -> AbstractAsyncContextManager[None]:
         """To be held while git runs: what is soon over waits for others of its kind."""
         is_soon_over = transfer.only_refs or transfer.service is Service.FETCH
-        return self._queue.take(transfer.token.name) if is_soon_over else nullcontext()
+        return self._queue.take(transfer.caller.name) if is_soon_over else nullcontext()
 
     async def run(self, transfer: Transfer, client: Client) -> bool:
         """Run git until it ends. Whether the client was there to the end."""
@@ -113,7 +115,7 @@ def _environment(transfer: Transfer) -> dict[str, str]:
     """With what the receive hooks tell the daemon."""
     return git_environment({
         "DEPLOYD_PROJECT": transfer.project.id,
-        "DEPLOYD_WHO": transfer.token.name,
+        "DEPLOYD_WHO": transfer.caller.name,
         "DEPLOYD_ADDRESS": transfer.address,
         **({"GIT_PROTOCOL": transfer.protocol} if transfer.protocol else {}),
     })

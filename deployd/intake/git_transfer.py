@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
-from deployd.settings import ProjectSettings, Token
+from deployd.access.caller import Caller
+from deployd.settings import ProjectSettings
 
 
 class Service(Enum):
@@ -21,11 +22,11 @@ class GitRefused(Exception):
 
 
 class NoSuchProject(GitRefused):
-    """There is none for this token."""
+    """There is none for this caller."""
 
 
 class MayNotPush(GitRefused):
-    """The token's role does not push."""
+    """The caller's role does not push."""
 
 
 class NoRoom(GitRefused):
@@ -49,7 +50,7 @@ class Transfer:
     """One run of git for somebody."""
 
     project: ProjectSettings
-    token: Token
+    caller: Caller
     service: Service
     arguments: tuple[str, ...] = ()
     """Of git's program; without any it says all that there is in one conversation."""

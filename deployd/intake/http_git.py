@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 
 from aiohttp import ClientError, web
 
 from deployd.access.concurrency import TooMany
-from deployd.access.tokens import find_token
+from deployd.access.tokens import FindCaller
 from deployd.http.failed_sign_ins import source_of
 from deployd.http.outlasts_reload import OUTLASTS_RELOAD
 from deployd.ids import ProjectId
 from deployd.intake.git_service import GitService
 from deployd.intake.git_transfer import GitRefused, MayNotPush, NoRoom, NoSuchProject, Service, Transfer
-from deployd.settings import Token
 
 SILENT_SECONDS = 120   # a client that sends or reads nothing for so long in the middle of a pack is gone
 STATELESS = "--stateless-rpc"
@@ -31,9 +30,9 @@ NO_LFS = (
 NO_CACHE = {"Cache-Control": "no-cache, max-age=0, must-revalidate", "Pragma": "no-cache"}
 
 
-def git_routes(tokens: Sequence[Token], service: GitService) -> list[web.RouteDef]:
+def git_routes(find: FindCaller, service: GitService) -> list[web.RouteDef]:
     """Routes of the public application: /git/<project>.git/…"""
-    door = _Door(tokens, service)
+    door = _Door(find, service)
     base = "/git/{project}.git"
     return [
         web.route("*", f"{base}/info/lfs/{{rest:.*}}", door.lfs),
@@ -43,8 +42,8 @@ def git_routes(tokens: Sequence[Token], service: GitService) -> list[web.RouteDe
 
 
 class _Door:
-    def __init__(self, tokens: Sequence[Token], service: GitService) -> None:
-        self._tokens = tokens
+    def __init__(self, find: FindCaller, service: GitService) -> None:
+        self._find = find
         self._service = service
 
     async def info_refs(self, request: web.Request) -> web.StreamResponse:
@@ -74,19 +73,19 @@ class _Door:
         """
         Raises:
             HTTPUnauthorized: No token or an unknown one; it is logged with the address, never with the secret.
-            HTTPForbidden: The token's role does not push.
-            HTTPNotFound: There is no such project for this token.
+            HTTPForbidden: The caller's role does not push.
+            HTTPNotFound: There is no such project for this caller.
         """
-        token = find_token(self._tokens, request.headers.get("Authorization"))
-        if token is None:
+        caller = self._find(request.headers.get("Authorization"))
+        if caller is None:
             raise web.HTTPUnauthorized(
                 headers={"WWW-Authenticate": 'Basic realm="deployd", charset="UTF-8"'},
                 text="deployd: the password must be one of its tokens; any user name will do\n",
             )
         with _refused():
-            project = self._service.admit(token, ProjectId(request.match_info["project"]), kind, request.remote)
+            project = self._service.admit(caller, ProjectId(request.match_info["project"]), kind, request.remote)
         return Transfer(
-            project, token, kind, arguments, request.headers.get("Git-Protocol", ""), only_refs,
+            project, caller, kind, arguments, request.headers.get("Git-Protocol", ""), only_refs,
             address=source_of(request.remote, request.headers.get("X-Forwarded-For", "")),
         )
 

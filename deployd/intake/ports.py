@@ -10,7 +10,7 @@ from typing import Protocol
 from deployd.errors import DeployError
 from deployd.ids import ActivityId, CommitId, ProjectId
 from deployd.intake.push import Push, Receipt
-from deployd.settings import ProjectSettings, Token
+from deployd.settings import ProjectSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,6 @@ class Intake:
     """Everything that the handlers of pushes reach."""
 
     projects: Mapping[ProjectId, ProjectSettings]
-    tokens: tuple[Token, ...]
     repositories: Repositories
     checker: Checker
     queue: Queue

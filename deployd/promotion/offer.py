@@ -64,8 +64,8 @@ class Brief:
     subject: str = ""
     """The first line of the commit's message."""
     author: str = ""
-    commits: tuple[tuple[str, str, str], ...] = ()
-    """(commit, subject, author) of the newest commits since what is live."""
+    commits: tuple[tuple[str, str, str, str], ...] = ()
+    """(commit, subject, author, when) of the newest commits since what is live."""
     count: int = 0
     """All of them."""
     back: int = 0

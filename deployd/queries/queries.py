@@ -19,6 +19,7 @@ from deployd.queries.logs import LogQueries
 from deployd.queries.mails import MailQueries
 from deployd.queries.output import OutputQueries
 from deployd.queries.parts import PartQueries
+from deployd.queries.people import PeopleQueries
 from deployd.queries.plans import PlanQueries
 from deployd.queries.projects import ProjectQueries
 from deployd.queries.runs import RunQueries
@@ -54,3 +55,4 @@ class Queries:
     housekeeping: HousekeepingQueries
     plans: PlanQueries
     tickets: TicketQueries
+    people: PeopleQueries

@@ -13,6 +13,7 @@ from deployd.errors import DeployError
 from deployd.ids import CommitId, ProjectId
 from deployd.promotion.gate import Approval, Facts, Obstacle, counted, judge
 from deployd.promotion.windows import words
+from deployd.queries.comparisons import CommitShape
 from deployd.queries.projects import find_project
 from deployd.queries.times import iso
 from deployd.release.code import ProjectCode
@@ -73,13 +74,6 @@ class SlugShape:
     slug: str
     where: str
     """Where it is from: what was tested is what goes live."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CommitShape:
-    commit: str
-    subject: str
-    author: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -365,7 +359,8 @@ def _page(found: Ticket, shape: TicketShape) -> TicketPageShape:
     return TicketPageShape(
         ticket=shape, count=brief.count, back=brief.back, authors=brief.authors, plan=brief.plan, differs=brief.differs,
         commits=tuple(
-            CommitShape(commit=commit, subject=subject, author=author) for commit, subject, author in brief.commits
+            CommitShape(commit=commit, subject=subject, author=author, at=at)
+            for commit, subject, author, at in brief.commits
         ),
         slugs=tuple(SlugShape(application=app, slug=slug, where=where) for app, slug, where in brief.slugs),
     )

@@ -127,8 +127,7 @@ class ProjectCode:
 
     async def find_commit(self, project: ProjectId, written: str) -> CommitId | None:
         """The commit that an id names, whole or its first characters; None: there is none, or several."""
-        found = await self._mirror(project).resolve(written)
-        return found if found is not None and found.startswith(written) else None   # a tag may be called like an id
+        return await self._mirror(project).commit_of_id(written)
 
     async def diff(
         self, old: tuple[ProjectId, CommitId], new: tuple[ProjectId, CommitId], paths: Iterable[str], most_lines: int,

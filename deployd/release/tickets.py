@@ -29,6 +29,12 @@ class TicketEnded(DeployError):
     code: ClassVar[str] = "ticket-ended"
 
 
+class NotMerged(DeployError):
+    """A protected environment takes only what its source has."""
+
+    code: ClassVar[str] = "not-merged"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
     """What is said of a ticket by whoever asks for it."""
@@ -127,7 +133,7 @@ def brief_of(ticket: Ticket) -> Brief:
     values = json.loads(ticket.brief)
     return Brief(
         subject=values["subject"], author=values["author"], count=values["count"], back=values["back"],
-        commits=tuple((item[0], item[1], item[2]) for item in values["commits"]),
+        commits=tuple((item[0], item[1], item[2], item[3]) for item in values["commits"]),
         authors=tuple(values["authors"]), plan=tuple(values["plan"]), differs=tuple(values["differs"]),
         slugs=tuple((item[0], item[1], item[2]) for item in values["slugs"]),
     )

@@ -15,7 +15,7 @@ class Token(Frozen):
     """Who may do what over HTTP; the password of git."""
 
     name: str
-    role: Literal["viewer", "contributor", "admin"] = "contributor"
+    role: Literal["viewer", "contributor", "approver", "admin"] = "contributor"
     secret: SecretStr
     projects: tuple[str, ...] = ("*",)
 
@@ -39,6 +39,3 @@ class Token(Frozen):
             if project != "*" and not PROJECT_ID.fullmatch(project):
                 raise ValueError(f"{project!r} is neither a project's id nor *, which is every project")
         return value
-
-    def may_see(self, project: str) -> bool:
-        return "*" in self.projects or project in self.projects

@@ -178,6 +178,43 @@ CREATE INDEX repeats_by_time ON repeats (at);
 """
 """Browsers that are signed in, who changed what, and requests that are not done twice."""
 
+PERSONS = """
+CREATE TABLE persons (
+    id TEXT PRIMARY KEY,
+    name TEXT NOT NULL,
+    email TEXT NOT NULL,
+    roles TEXT NOT NULL,
+    since TEXT NOT NULL,
+    gone TEXT
+) WITHOUT ROWID;
+
+CREATE TABLE tokens (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    person TEXT NOT NULL REFERENCES persons (id),
+    label TEXT NOT NULL,
+    digest TEXT NOT NULL UNIQUE,
+    role TEXT NOT NULL,
+    projects TEXT NOT NULL,
+    since TEXT NOT NULL,
+    ends TEXT,
+    used TEXT,
+    used_from TEXT NOT NULL DEFAULT '',
+    UNIQUE (person, label)
+);
+
+CREATE TABLE keys (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    person TEXT NOT NULL REFERENCES persons (id),
+    label TEXT NOT NULL,
+    blob BLOB NOT NULL UNIQUE,
+    since TEXT NOT NULL,
+    used TEXT,
+    used_from TEXT NOT NULL DEFAULT '',
+    UNIQUE (person, label)
+);
+"""
+"""Persons, and what they prove who they are with."""
+
 TICKETS = """
 CREATE TABLE tickets (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -231,5 +268,6 @@ CREATE TRIGGER ticket_follows_activity AFTER UPDATE OF state ON activities
 """What waits before protected environments, and who approved it. A ticket ends with its activity, in one step."""
 
 MIGRATIONS: tuple[str, ...] = (
-    FIRST, FAILED_BY_TIME, OPEN_OF_ENVIRONMENT, UNNEEDED, UIDS, MARKS, LOCKS, ANSWERS, PEOPLE, TICKETS,
+    FIRST, FAILED_BY_TIME, OPEN_OF_ENVIRONMENT, UNNEEDED, UIDS, MARKS, LOCKS, ANSWERS, PEOPLE, PERSONS,
+    TICKETS,
 )

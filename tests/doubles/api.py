@@ -15,6 +15,7 @@ from typing import Any, cast
 
 from aiohttp import web
 
+from deployd.access.directory import Directory
 from deployd.access.errors import NotFound
 from deployd.activity.error_boundary import ErrorBoundary
 from deployd.activity.line import Line
@@ -28,6 +29,7 @@ from deployd.commands.commands import Commands
 from deployd.commands.crons import CronWantedShape
 from deployd.commands.locks import LockedShape
 from deployd.commands.passes import PassShape
+from deployd.commands.people import PeopleCommands
 from deployd.commands.repeats import RepeatCommands
 from deployd.ids import ActivityId, CommitId
 from deployd.output.sources import OutputFilter
@@ -63,6 +65,7 @@ from deployd.queries.parts import (
     ServiceShape,
     VariableShape,
 )
+from deployd.queries.people import PeopleQueries
 from deployd.queries.plans import PlanShape
 from deployd.queries.projects import ProjectShape
 from deployd.queries.queries import Queries
@@ -77,6 +80,7 @@ from deployd.state.sessions import Session
 from deployd.upkeep.traffic import Visits
 from deployd.upkeep.traffic_history import History, Point
 from tests.doubles.store import MemoryStore
+from tests.doubles.tickets import FakeTickets
 
 MAIL = "From: a@shop.test\r\nSubject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\n\r\nEs grüßt\r\nder Laden\r\n".encode()
 AT = "2026-05-04T10:00:00+00:00"
@@ -291,11 +295,16 @@ class FakeQueries:
     asked: list[tuple[Any, ...]] = field(default_factory=list)
     """What was to be done, planned or collected."""
     plan_lines: list[str] = field(default_factory=lambda: ["app: build (no slug yet)"])
+    tickets: FakeTickets = field(default_factory=FakeTickets)
 
     @cached_property
     def store(self) -> MemoryStore:
         """Of what is written for real: who changed what, and answers that are kept."""
         return MemoryStore()
+
+    @cached_property
+    def directory(self) -> Directory:
+        return Directory((), FixedClock().now)
 
     @property
     def audit(self) -> AuditQueries:
@@ -331,7 +340,9 @@ class FakeQueries:
             "housekeeping": {"collectable": self.collectable},
             "plans": {"of_push": self.plan},
         }
-        return Queries(**{noun: cast(Any, SimpleNamespace(**asked)) for noun, asked in nouns.items()})
+        people = PeopleQueries(self.directory, FixedClock().now)
+        made = {noun: cast(Any, SimpleNamespace(**asked)) for noun, asked in nouns.items()}
+        return Queries(**made, people=people, tickets=cast(Any, self.tickets))
 
     async def status(self, *, with_environments: bool, with_names: bool) -> StatusShape:
         status = StatusShape(
@@ -539,7 +550,13 @@ class FakeCommands:
             "sessions": {"of": self.sessions, "end": self.end_session},
             "audit": {"noting": audited.noting, "note": audited.note}, "repeats": {"once": repeated.once},
         }
-        return Commands(**{noun: cast(Any, SimpleNamespace(**done)) for noun, done in nouns.items()})
+        made = {noun: cast(Any, SimpleNamespace(**done)) for noun, done in nouns.items()}
+        return Commands(**made, people=self.people, tickets=cast(Any, self.queries.tickets))
+
+    @cached_property
+    def people(self) -> PeopleCommands:
+        projects: Any = dict.fromkeys(("shop", "blog"))
+        return PeopleCommands(cast(Any, self.queries.store), self.queries.directory, FixedClock(), projects)
 
     async def redeploy(self, project: str, environment: str, who: str, *, seen: int | None = None) -> ActivityShape:
         self.asked.append(("redeploy", project, environment, who, *([] if seen is None else [seen])))

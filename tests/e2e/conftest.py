@@ -57,6 +57,16 @@ async def daemon() -> AsyncIterator[LocalDaemon]:
             "variables": {"env:token": {"value": "kept-from-logs-too", "sensitive": True}},
             "environments": {"strict": {"answer": "success"}},
         },
+        "gated": {
+            "production_branch": "production",
+            "environments": {
+                "staging": {"protected": True},
+                "production": {
+                    "protected": {"source": "staging", "approvals": 1},
+                    "variables": {"env:GREETING": {"value": "kept-until-approved", "sensitive": True}},
+                },
+            },
+        },
         "routed": {"domains": ["One.TEST.", "two.test"]},
         "mails": {"mail": {"relay": f"smtp://127.0.0.1:{free_port()}"}},
         "edge": {"http_access": {"basic_auth": {"ada": HASH_OF_X}}, "environments": {"main": {"http_access": {}}}},

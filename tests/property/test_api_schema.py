@@ -19,7 +19,7 @@ from structlog.testing import capture_logs
 
 from deployd.access.actions import Role
 from deployd.access.caller import Caller
-from deployd.access.tokens import find_token
+from deployd.access.tokens import caller_of, find_token
 from deployd.api.applications import Public, public_application
 from deployd.http.callers import Callers
 from deployd.settings import Token
@@ -64,7 +64,7 @@ def _serving(queries: FakeQueries, commands: FakeCommands) -> Iterator[str]:
 
     def find(authorization: str | None) -> Caller | None:
         token = find_token(TOKENS, authorization)
-        return Caller(token.name, token.role, token.projects) if token else None
+        return caller_of(token) if token else None
 
     async def serve() -> None:
         app = public_application(api_of(queries, commands), [], Public(Callers(find)))

@@ -13,6 +13,8 @@ from typing import Any
 
 from aiohttp import web
 
+from deployd.access.caller import Caller
+from deployd.access.tokens import caller_of, find_token
 from deployd.api.errors import errors_as_json
 from deployd.errors import DeployError
 from deployd.git.mirror import Mirror
@@ -33,6 +35,11 @@ TOKENS = (
     Token(name="ci", role="contributor", secret="secret-of-ci", projects=("shop",)),
     Token(name="eve", role="viewer", secret="secret-of-eve"),
 )
+
+
+def _find_caller(authorization: str | None) -> Caller | None:
+    token = find_token(TOKENS, authorization)
+    return caller_of(token) if token else None
 
 
 @dataclass
@@ -205,12 +212,12 @@ async def open_stand(
     write_hooks(folder / "hooks", socket)
     checker, queue, logs = CheckerDouble(folder / "repos"), QueueDouble(), LogsDouble()
     repositories = RepositoriesDouble(folder / "repos", folder / "hooks")
-    intake = Intake(settings, TOKENS, repositories, checker, queue, logs)
+    intake = Intake(settings, repositories, checker, queue, logs)
     await make_working_tree(folder / "work")
     async with AsyncExitStack() as stack:
         local = await _serve(stack, receive_hook_routes(intake))
         await web.UnixSite(local, str(socket)).start()
-        git = git_routes(intake.tokens, GitService(intake))
+        git = git_routes(_find_caller, GitService(intake))
         public = await _serve(stack, [*git, *webhook_routes(intake, read_seconds=read_seconds)])
         context = await _certificate(folder) if tls else None
         await web.TCPSite(public, "127.0.0.1", 0, ssl_context=context).start()

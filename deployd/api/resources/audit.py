@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from deployd.access.actions import Action
-from deployd.access.caller import EVERY
+from deployd.access.actions import Action, may_in
 from deployd.access.errors import Forbidden
 from deployd.api.answers import one, page
 from deployd.api.asked import Asked
@@ -26,6 +25,6 @@ async def list_deeds(asked: Asked) -> web.Response:
 @audit.row(ApiRoute("GET", "/api/v1/audit/check", Action.READ_AUDIT,
                     "whether nobody altered the log or took something out of it", AuditCheckShape))
 async def check_audit(asked: Asked) -> web.Response:
-    if EVERY not in asked.caller.projects:
+    if may_in(asked.caller, Action.READ_AUDIT) is not None:
         raise Forbidden("the whole log is for those who may see every project", hint="use a token for `*`")
     return one(await asked.queries.audit.check())

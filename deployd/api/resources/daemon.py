@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from deployd.access.caller import EVERY, NOBODY
+from deployd.access.caller import NOBODY
 from deployd.api.answers import one
 from deployd.api.as_json import as_json
 from deployd.api.asked import Asked
@@ -45,7 +45,7 @@ async def is_ready(asked: Asked) -> web.Response:
 async def show_status(asked: Asked) -> web.Response:
     caller = asked.caller
     wanted = caller != NOBODY and asked.query.get("environments") != "0"
-    status = await asked.queries.status.now(with_environments=wanted, with_names=EVERY in caller.projects)
+    status = await asked.queries.status.now(with_environments=wanted, with_names=caller.is_everywhere)
     shown = as_json(status)
     shown["environments"] = [item for item in shown["environments"] if caller.may_see(item["project"])]
     return web.json_response(shown)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from deployd.access.actions import Action, may
-from deployd.access.caller import EVERY
+from deployd.access.actions import Action, may, may_in
 from deployd.api.answers import one
 from deployd.api.asked import Asked
 from deployd.api.route import ApiRoute, Resource
@@ -19,5 +18,5 @@ host = Resource()
 async def show_host(asked: Asked) -> web.Response:
     caller = asked.caller
     return one(await asked.queries.host.now(
-        None if EVERY in caller.projects else caller.projects, with_collectable=may(caller.role, Action.COLLECT),
+        may_in(caller, Action.SEE), with_collectable=may(caller, Action.COLLECT),
     ))

@@ -5,8 +5,6 @@ from __future__ import annotations
 from aiohttp import web
 
 from deployd.access.actions import Action
-from deployd.access.caller import EVERY, Caller
-from deployd.access.errors import Forbidden
 from deployd.api.answers import one
 from deployd.api.asked import Asked
 from deployd.api.bodies import Body, read_body
@@ -28,18 +26,11 @@ class CollectBody(Body):
 @housekeeping.row(ApiRoute("GET", PATH, Action.COLLECT, "what housekeeping would take away now", CollectShape,
                            query=("deleted",)))
 async def show_collectable(asked: Asked) -> web.Response:
-    _refuse_unless_all(asked.caller)
     return one(await asked.queries.housekeeping.collectable(deleted=asked.is_set("deleted")))
 
 
 @housekeeping.row(ApiRoute("POST", PATH, Action.COLLECT, "take away now what nobody needs any more", CollectShape,
                            body=CollectBody))
 async def collect(asked: Asked) -> web.Response:
-    _refuse_unless_all(asked.caller)
     body = await read_body(asked.request, CollectBody)
     return one(await asked.commands.housekeeping.collect(asked.who, deleted=body.deleted))
-
-
-def _refuse_unless_all(caller: Caller) -> None:
-    if EVERY not in caller.projects:
-        raise Forbidden("housekeeping is for those who may see every project", hint="use an admin's token for `*`")

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from deployd.access.actions import Action
-from deployd.access.caller import EVERY
 from deployd.access.errors import Forbidden
+from deployd.access.roles import Role
 from deployd.api.answers import many, one
 from deployd.api.asked import Asked
 from deployd.api.route import ApiRoute, Resource
@@ -25,6 +25,7 @@ class SessionShape:
 
     id: str
     token: str
+    """Whose it is: the person, or the token of the settings."""
     began: str
     seen: str
     """When it was used last, to five minutes."""
@@ -38,29 +39,30 @@ class SessionShape:
 @sessions.row(ApiRoute("GET", PATH, Action.SEE, "browsers that are signed in with one's token", SessionShape, many=True,
                        query=("token",)))
 async def list_sessions(asked: Asked) -> web.Response:
-    return many([_shape(session) for session in asked.commands.sessions.of(_token(asked))])
+    whose = _whose(asked)
+    return many([_shape(session, whose) for session in asked.commands.sessions.of(whose)])
 
 
 @sessions.row(ApiRoute("POST", f"{PATH}/{{id}}/end", Action.SEE, "sign a browser out", SessionShape, query=("token",)))
 async def end_session(asked: Asked) -> web.Response:
-    ended = await asked.commands.sessions.end(asked.request.match_info["id"], _token(asked))
-    return one(_shape(ended))
+    whose = _whose(asked)
+    return one(_shape(await asked.commands.sessions.end(asked.request.match_info["id"], whose), whose))
 
 
-def _token(asked: Asked) -> str:
-    """Whose sessions: one's own, or for those who may do everything those of another token.
+def _whose(asked: Asked) -> str:
+    """Whose sessions: one's own, or for those who may do everything those of another.
 
     Raises:
         Forbidden: The caller may not look at another's.
     """
     token = asked.query.get("token", asked.who)
-    if token != asked.who and not (asked.caller.role == "admin" and EVERY in asked.caller.projects):
-        raise Forbidden("sessions of other tokens are for admins of every project")
+    if token != asked.who and asked.caller.role_on_host() is not Role.ADMIN:
+        raise Forbidden("sessions of others are for admins of every project")
     return token
 
 
-def _shape(session: Session) -> SessionShape:
+def _shape(session: Session, whose: str) -> SessionShape:
     return SessionShape(
-        id=session.id, token=session.token, began=session.began.isoformat(), seen=session.seen.isoformat(),
+        id=session.id, token=whose, began=session.began.isoformat(), seen=session.seen.isoformat(),
         ends=session.ends.isoformat(), address=session.address, agent=session.agent,
     )

@@ -76,9 +76,9 @@ async def promote(asked: Asked) -> web.Response:
     project, environment = asked.environment()
     body = await read_body(asked.request, PromoteBody)
     if body.emergency:
-        refuse_unless_may(asked.caller, Action.EMERGENCY)
+        refuse_unless_may(asked.caller, Action.EMERGENCY, project)
     asking = Asking(
-        by=person_of(asked), comment=body.comment, not_before=body.at, emergency_why=body.emergency,
+        by=_person(asked), comment=body.comment, not_before=body.at, emergency_why=body.emergency,
     )
     made = await asked.commands.tickets.promote(project, environment, _name(body.source), asking)
     return one(made, ACCEPTED)
@@ -104,67 +104,62 @@ async def show_ticket(asked: Asked) -> web.Response:
 @tickets.row(ApiRoute("POST", f"{TICKET}/approve", Action.APPROVE, "approve what a ticket offers", TicketShape,
                       body=ApproveBody))
 async def approve(asked: Asked) -> web.Response:
-    found = await _ticket_for(asked, Action.APPROVE)
+    found = (await _ticket(asked)).ticket
     body = await read_body(asked.request, ApproveBody)
-    return one(await asked.commands.tickets.approve(found.id, body.digest, person_of(asked), body.comment))
+    return one(await asked.commands.tickets.approve(found.id, body.digest, _person(asked), body.comment))
 
 
 @tickets.row(ApiRoute("POST", f"{TICKET}/decline", Action.APPROVE, "end a ticket, with a reason", TicketShape,
                       body=ReasonBody))
 async def decline(asked: Asked) -> web.Response:
-    found = await _ticket_for(asked, Action.APPROVE)
+    found = (await _ticket(asked)).ticket
     body = await read_body(asked.request, ReasonBody)
-    return one(await asked.commands.tickets.decline(found.id, person_of(asked), body.reason))
+    return one(await asked.commands.tickets.decline(found.id, _person(asked), body.reason))
 
 
 @tickets.row(ApiRoute("POST", f"{TICKET}/withdraw", Action.PROMOTE, "end one's own ticket", TicketShape,
                       body=ReasonBody))
 async def withdraw(asked: Asked) -> web.Response:
-    found = await _ticket_for(asked, Action.PROMOTE)
+    found = (await _ticket(asked)).ticket
     body = await read_body(asked.request, ReasonBody)
-    return one(await asked.commands.tickets.withdraw(found.id, person_of(asked), body.reason))
+    return one(await asked.commands.tickets.withdraw(found.id, _person(asked), body.reason))
 
 
 @tickets.row(ApiRoute("POST", f"{TICKET}/schedule", Action.PROMOTE, "say when a ticket may become live", TicketShape,
                       body=ScheduleBody))
 async def schedule(asked: Asked) -> web.Response:
-    found = await _ticket_for(asked, Action.PROMOTE)
+    found = (await _ticket(asked)).ticket
     body = await read_body(asked.request, ScheduleBody)
-    is_approver = may(asked.caller.role, Action.APPROVE)
+    is_approver = may(asked.caller, Action.APPROVE, found.project)
     return one(await asked.commands.tickets.schedule(
-        found.id, body.at, person_of(asked), is_approver=is_approver,
+        found.id, body.at, _person(asked), is_approver=is_approver,
     ))
 
 
 @tickets.row(ApiRoute("POST", f"{TICKET}/emergency", Action.EMERGENCY,
                       "let a ticket become live without approvals, windows and locks", TicketShape, body=ReasonBody))
 async def emergency(asked: Asked) -> web.Response:
-    found = await _ticket_for(asked, Action.EMERGENCY)
+    found = (await _ticket(asked)).ticket
     body = await read_body(asked.request, ReasonBody)
-    return one(await asked.commands.tickets.open_for_emergency(found.id, person_of(asked), body.reason))
+    return one(await asked.commands.tickets.open_for_emergency(found.id, _person(asked), body.reason))
 
 
-def person_of(asked: Asked) -> Person:
-    """Who asks, as tickets know them."""
-    return Person(asked.caller.name)
+def _person(asked: Asked) -> Person:
+    return asked.commands.tickets.person(asked.caller)
 
 
 async def _ticket(asked: Asked) -> TicketPageShape:
     """
     Raises:
         NotFound: There is none for this caller.
+        Forbidden: The caller's role in its project does not do this.
     """
     number = number_of(asked.request.match_info["ticket"], "the ticket's number")
     found = await asked.queries.tickets.page(number)
     if found is None or not asked.caller.may_see(found.ticket.project):
         raise NotFound(f"there is no ticket {number}", hint="`deployd ticket list` shows what there is")
-    return found
-
-
-async def _ticket_for(asked: Asked, action: Action) -> TicketShape:
-    """The one of the path, for somebody who may do this in its project."""
-    found = (await _ticket(asked)).ticket
-    refuse_unless_may(asked.caller, action)
+    if asked.action is not None:
+        refuse_unless_may(asked.caller, asked.action, found.ticket.project)
     return found
 
 

@@ -14,7 +14,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from structlog.testing import capture_logs
 
 from deployd.access.caller import Caller
-from deployd.access.tokens import find_token
+from deployd.access.tokens import caller_of, find_token
 from deployd.api.applications import Public, local_application, public_application
 from deployd.commands.audit import MOST_REFUSALS, action_of
 from deployd.errors import DeployError
@@ -49,7 +49,7 @@ def commands(queries: FakeQueries) -> FakeCommands:
 
 def _find(authorization: str | None) -> Caller | None:
     token = find_token(TOKENS, authorization)
-    return Caller(token.name, token.role, token.projects) if token else None
+    return caller_of(token) if token else None
 
 
 @pytest_asyncio.fixture

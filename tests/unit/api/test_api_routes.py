@@ -17,7 +17,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from structlog.testing import capture_logs
 
 from deployd.access.caller import Caller
-from deployd.access.tokens import find_token
+from deployd.access.tokens import caller_of, find_token
 from deployd.activity.masking import Masker
 from deployd.api import bodies
 from deployd.api.applications import Public, public_application
@@ -59,7 +59,7 @@ def commands(queries: FakeQueries) -> FakeCommands:
 async def client(queries: FakeQueries, commands: FakeCommands) -> AsyncIterator[Client]:
     def find(authorization: str | None) -> Caller | None:
         token = find_token(TOKENS, authorization)
-        return Caller(token.name, token.role, token.projects) if token else None
+        return caller_of(token) if token else None
 
     async def git(_: web.Request) -> web.Response:
         raise web.HTTPNotFound(text="no such repository")
@@ -283,11 +283,18 @@ async def test_a_followed_log_goes_on_until_its_end(client: Client, queries: Fak
 
 async def test_every_answer_is_as_the_document_describes_it(client: Client) -> None:
     document = (await get(client, "/api/v1/openapi.json", {}))[1]
-    bodies_of = {"/api/v1/projects/{project}/plan": {"branch": "main"}}
+    key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAINdamAGCsQq31Uv+08lkBzoO4XLz2qYjJa8CGmj3B1Ea"
+    bodies_of: dict[str, Any] = {
+        "/api/v1/projects/{project}/plan": {"branch": "main"}, "/api/v1/people": {"id": "anna"},
+        "/api/v1/people/{person}/tokens": {"label": "laptop"},
+        "/api/v1/people/{person}/tokens/remove": {"label": "laptop"},
+        "/api/v1/people/{person}/keys": {"label": "laptop", "key": key},
+        "/api/v1/people/{person}/keys/remove": {"label": "laptop"},
+    }
     asked = set()
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
-            url = path.format(id=1, project="shop", environment="main")
+            url = path.format(id=1, project="shop", environment="main", person="anna")
             data = json.dumps(bodies_of.get(path, {})) if method == "post" else None
             async with client.request(method, url, headers=ADA, data=data) as answer:
                 if answer.content_type == "text/event-stream":   # test_api_events.py

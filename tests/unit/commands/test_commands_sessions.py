@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from deployd.access.caller import Caller
+from deployd.access.caller import EVERY, Caller
 from deployd.access.cookies import make_cookie
+from deployd.access.directory import Directory
 from deployd.access.errors import NotFound
+from deployd.access.roles import Role
 from deployd.commands.sessions import LIFETIME, MOST_OF_ONE, UNUSED, Sessions, TokenWrong
 from deployd.settings import Settings
 from deployd.state import audit, sessions
@@ -40,7 +42,7 @@ class World:
 
     def daemon(self, *tokens: dict[str, Any]) -> Sessions:
         settings = Settings.model_validate({"directory": str(self.folder), "tokens": tokens})
-        return Sessions(self.store, settings, self.clock)   # type: ignore[arg-type]
+        return Sessions(self.store, Directory(settings.tokens, self.clock.now), self.clock)   # type: ignore[arg-type]
 
     async def sign_in(self, secret: str = "the-secret-of-ada") -> str:
         cookie, _ = await self.sessions.sign_in(secret, "203.0.113.7", "Firefox")
@@ -56,8 +58,8 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
 
 async def test_a_cookie_stands_for_the_token_that_was_shown(world: World) -> None:
     cookie = await world.sign_in()
-    assert world.sessions.caller(cookie) == Caller("ada", "contributor", ("shop",))
-    assert world.sessions.caller(await world.sign_in("the-secret-of-bob")) == Caller("bob", "viewer")
+    assert world.sessions.caller(cookie) == Caller("ada", {"shop": Role.CONTRIBUTOR})
+    assert world.sessions.caller(await world.sign_in("the-secret-of-bob")) == Caller("bob", {EVERY: Role.VIEWER})
     for other in (make_cookie(), "", cookie[:-1] + ("A" if cookie[-1] != "A" else "B")):
         assert world.sessions.caller(other) is None
 
@@ -89,7 +91,7 @@ async def test_a_session_outlives_the_daemon_and_not_its_token(world: World) -> 
         assert changed.caller(cookie) is None
     lesser = world.daemon({**ADA, "role": "viewer", "projects": ["blog"]})
     await lesser.load()
-    assert lesser.caller(cookie) == Caller("ada", "viewer", ("blog",)), "what the token may now"
+    assert lesser.caller(cookie) == Caller("ada", {"blog": Role.VIEWER}), "what the token may now"
 
 
 async def test_a_session_ends_by_its_time_and_when_nobody_uses_it(world: World) -> None:

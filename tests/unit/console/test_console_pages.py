@@ -15,7 +15,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from structlog.testing import capture_logs
 
 from deployd.access.caller import Caller
-from deployd.access.tokens import find_token
+from deployd.access.tokens import caller_of, find_token
 from deployd.activity.error_boundary import ErrorBoundary
 from deployd.api.applications import Public, public_application
 from deployd.console.live import Board
@@ -62,7 +62,7 @@ def queries() -> FakeQueries:
 async def client(queries: FakeQueries) -> AsyncIterator[Client]:
     def find(authorization: str | None) -> Caller | None:
         token = find_token(TOKENS, authorization)
-        return Caller(token.name, token.role, token.projects) if token else None
+        return caller_of(token) if token else None
 
     callers, door, commands = Callers(find), Door(), FakeCommands(queries)
     console = Console(queries=queries.by_noun, commands=commands.by_noun, callers=callers,

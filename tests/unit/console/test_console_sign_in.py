@@ -19,7 +19,7 @@ from aiohttp import ClientError, CookieJar, FormData, web
 from aiohttp.test_utils import TestClient, TestServer
 from structlog.testing import capture_logs
 
-from deployd.access.tokens import find_caller
+from deployd.access.directory import Directory
 from deployd.activity.error_boundary import ErrorBoundary
 from deployd.api.applications import Public, public_application
 from deployd.commands.audit import AuditCommands
@@ -56,13 +56,14 @@ class World:
         ]})
         self.store = MemoryStore()
         clock: Any = Clock()
-        self.sessions = Sessions(self.store, settings, clock)   # type: ignore[arg-type]
+        directory = Directory(settings.tokens, clock.now)
+        self.sessions = Sessions(self.store, directory, clock)   # type: ignore[arg-type]
         self.queries = FakeQueries([activity(7, state="in_progress")])
         fake = FakeCommands(self.queries)
         made = {name: getattr(fake.by_noun, name) for name in Commands.__dataclass_fields__}
         noting: Any = AuditCommands(self.store, clock)   # type: ignore[arg-type]
         self.commands = Commands(**{**made, "sessions": self.sessions, "audit": noting})
-        callers = Callers(lambda shown: find_caller(settings, shown), self.sessions)
+        callers = Callers(directory.by_header, self.sessions)
         door = Door(Ours("https://deploy.example.com"))
         self.console = Console(
             queries=self.queries.by_noun, commands=self.commands, callers=callers,

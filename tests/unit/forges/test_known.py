@@ -36,7 +36,7 @@ def test_settings_list_the_forges_when_there_is_no_such_one() -> None:
 
 
 def test_every_forge_has_its_address() -> None:
-    routes = webhook_routes(Intake({}, (), None, None, None, None))  # type: ignore[arg-type]
+    routes = webhook_routes(Intake({}, None, None, None, None))  # type: ignore[arg-type]
     assert [route.path for route in routes if isinstance(route, RouteDef)] == [
         f"/hooks/{name}/{{project}}" for name in FORGES
     ]

@@ -1,0 +1,330 @@
+"""Who there is: persons, their roles, tokens and keys. What is changed counts from the next request on.
+
+The database has it, and the directory that requests ask is filled anew from it after each change.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
+from typing import ClassVar, TypeVar
+
+from deployd.access.caller import Caller
+from deployd.access.directory import Directory
+from deployd.access.errors import Forbidden, NotFound
+from deployd.access.people import (
+    EMAIL,
+    LONGEST_ID,
+    LONGEST_TEXT,
+    PERSON_ID,
+    Person,
+    PersonalToken,
+    PersonUnusable,
+    PublicKey,
+    digest_of,
+    make_secret,
+    read_key,
+)
+from deployd.access.roles import EVERY, Role, capped
+from deployd.clock import Clock
+from deployd.errors import DeployError
+from deployd.ids import ProjectId
+from deployd.settings import ProjectSettings
+from deployd.state import people
+from deployd.state.store import Store
+
+T = TypeVar("T")
+USES_SECONDS = 60.0
+"""How often it is written down which tokens and keys were used."""
+MOST_DAYS, USUAL_DAYS = 3650, 90
+MOST_OF_ONE = 100
+"""Tokens, and keys, of one person."""
+
+
+class AlreadyThere(DeployError):
+    """A person, a token or a key of this name exists."""
+
+    code: ClassVar[str] = "already-there"
+
+
+class PeopleCommands:
+    def __init__(
+        self, store: Store, directory: Directory, clock: Clock, projects: Mapping[ProjectId, ProjectSettings],
+    ) -> None:
+        self._store = store
+        self._directory = directory
+        self._clock = clock
+        self._projects = projects
+        self._changing = asyncio.Lock()
+
+    async def load(self) -> None:
+        """Go on with those of the database."""
+        self._directory.replace(await self._store.read(people.read_all))
+
+    async def serve(self) -> None:
+        """Write down now and then which tokens and keys were used."""
+        while True:
+            await asyncio.sleep(USES_SECONDS)
+            await self.write_uses()
+
+    async def write_uses(self) -> None:
+        uses = self._directory.take_uses()
+        if uses:
+            await self._store.write(lambda db: people.note_uses(db, uses))
+            await self.load()
+
+    async def add(self, id_: str, name: str, email: str, roles: Mapping[str, Role]) -> Person:
+        """
+        Raises:
+            PersonUnusable: The id, the name, the address or a project cannot be taken.
+            AlreadyThere: There is somebody of this id, or a token of the settings.
+        """
+        made = Person(id=id_, name=name.strip() or id_, email=email.strip(), roles=dict(roles), since=self._clock.now())
+        self._refuse_unusable(made)
+        if any(token.name == id_ for token in self._directory.settings_tokens) or id_ == "operator":
+            raise AlreadyThere(f"{id_} is the name of a token in the settings, and nobody could tell the two apart",
+                               hint="choose another id, or rename the token")
+        if (there := self._find(id_)) is not None:
+            gone = "; they left, and `deployd people return` takes them back" if there.left else ""
+            raise AlreadyThere(f"there is a person {id_} already{gone}", hint="choose another id")
+        return await self._put(made)
+
+    async def change(
+        self, id_: str, *, name: str | None = None, email: str | None = None,
+        roles: Mapping[str, Role | None] | None = None,
+    ) -> Person:
+        """
+        Args:
+            roles: {project or `EVERY`: the role from now on; None: none there}
+
+        Raises:
+            NotFound, PersonUnusable: See `add`.
+        """
+        found = self.find(id_)
+        wanted = {**found.roles, **(roles or {})}
+        changed = replace(
+            found, name=found.name if name is None else name.strip(), email=found.email if email is None else
+            email.strip(), roles={project: role for project, role in wanted.items() if role is not None},
+        )
+        self._refuse_unusable(changed)
+        return await self._put(changed)
+
+    async def leave(self, id_: str) -> Person:
+        """Somebody is gone: their tokens and keys are removed, what they did keeps their name.
+
+        Raises:
+            NotFound: There is no such person.
+        """
+        found = self.find(id_)
+        left = replace(found, left=found.left or self._clock.now())
+
+        def write(db: sqlite3.Connection) -> None:
+            people.put_person(db, left)
+            people.remove_credentials(db, id_)
+
+        await self._write(write)
+        return left
+
+    async def come_back(self, id_: str) -> Person:
+        """Somebody who left is back, with their roles, and without tokens and keys."""
+        return await self._put(replace(self.find(id_), left=None))
+
+    async def add_token(
+        self, id_: str, label: str, *, role: Role = Role.ADMIN, projects: tuple[str, ...] = (EVERY,),
+        days: int | None = USUAL_DAYS,
+    ) -> tuple[PersonalToken, str]:
+        """(token, its secret, which is never seen again)
+
+        Args:
+            days: How long it is good; None: until somebody removes it.
+
+        Raises:
+            NotFound, PersonUnusable, AlreadyThere: See `add`.
+        """
+        self._there(id_)
+        label = _label(label)
+        if days is not None and not 1 <= days <= MOST_DAYS:
+            raise PersonUnusable(f"a token cannot last {days} days", hint=f"1 to {MOST_DAYS}")
+        self._refuse_unknown(projects)
+        own = [token for token in self._directory.people.tokens if token.person == id_]
+        _refuse_doubled(id_, label, "token", [token.label for token in own])
+        now, secret = self._clock.now(), make_secret()
+        made = PersonalToken(
+            number=0, person=id_, label=label, digest=digest_of(secret), role=role, projects=projects, since=now,
+            ends=now + timedelta(days=days) if days is not None else None,
+        )
+        number = await self._write(lambda db: people.add_token(db, made))
+        return replace(made, number=number), secret
+
+    async def remove_token(self, id_: str, label: str) -> PersonalToken:
+        """
+        Raises:
+            NotFound: They have none of this label.
+        """
+        tokens = self._directory.people.tokens
+        found = next((token for token in tokens if (token.person, token.label) == (id_, label)), None)
+        if found is None:
+            raise NotFound(f"{id_} has no token {label}", hint="it may have been removed already: deployd token list")
+        await self._write(partial(people.remove_token, number=found.number))
+        return found
+
+    async def add_key(self, id_: str, label: str, line: str) -> PublicKey:
+        """
+        Args:
+            line: As in a file `id_ed25519.pub`.
+
+        Raises:
+            NotFound, AlreadyThere: See `add`.
+            PublicKeyUnusable: It is no public key, or a weak one.
+        """
+        self._there(id_)
+        blob, comment = read_key(line)
+        label = _label(label or comment or "key")
+        own = [key for key in self._directory.people.keys if key.person == id_]
+        _refuse_doubled(id_, label, "key", [key.label for key in own])
+        if (known := self._directory.key_of(blob)) is not None:
+            whose = "theirs already" if known.person == id_ else "another person's"
+            raise AlreadyThere(f"the key {known.fingerprint} is {whose}",
+                               hint="a key says who somebody is: each person makes one of their own")
+        made = PublicKey(number=0, person=id_, label=label, blob=blob, since=self._clock.now())
+        number = await self._write(lambda db: people.add_key(db, made))
+        return replace(made, number=number)
+
+    async def remove_key(self, id_: str, label: str) -> PublicKey:
+        """
+        Args:
+            label: Of the key, or its fingerprint.
+
+        Raises:
+            NotFound: They have none of this label.
+        """
+        own = [key for key in self._directory.people.keys if key.person == id_]
+        found = next((key for key in own if label in (key.label, key.fingerprint)), None)
+        if found is None:
+            raise NotFound(f"{id_} has no key {label}", hint="it may have been removed already: deployd key list")
+        await self._write(partial(people.remove_key, number=found.number))
+        return found
+
+    def find(self, id_: str) -> Person:
+        """
+        Raises:
+            NotFound: There is no such person.
+        """
+        found = self._find(id_)
+        if found is None:
+            raise NotFound(f"there is no person {id_[:LONGEST_ID]}", hint="deployd people list shows who there is")
+        return found
+
+    def refuse_unless_own(self, caller: Caller, id_: str) -> None:
+        """Tokens and keys are made and removed by their owner, and by admins of the host.
+
+        Raises:
+            Forbidden: The caller is neither.
+        """
+        if caller.person != id_ and caller.role_on_host() is not Role.ADMIN:
+            raise Forbidden(f"tokens and keys of {id_} are for {id_} and for admins of the host")
+
+    def refuse_unless_host_admin(self, caller: Caller) -> None:
+        """
+        Raises:
+            Forbidden: The caller is none.
+        """
+        if caller.role_on_host() is not Role.ADMIN:
+            raise Forbidden(f"{caller.name} is no admin of the host, and this needs one")
+
+    def refuse_to_credential(
+        self, caller: Caller, id_: str, role: Role = Role.ADMIN, projects: tuple[str, ...] = (EVERY,),
+    ) -> None:
+        """A token or a key is made by its owner, or by an admin of the host, and never does more than the token does
+        that it is made with: a token for reading, stolen, gets nobody further.
+
+        Args:
+            role, projects: Of the token that is to be made; a key does all that its owner may.
+
+        Raises:
+            NotFound: There is no such person.
+            Forbidden: The caller is neither, or is here with less.
+        """
+        self.refuse_unless_own(caller, id_)
+        if caller.role_on_host() is Role.ADMIN:
+            return
+        for project, wanted in capped(self.find(id_).roles, role, projects).items():
+            own = caller.role_on_host() if project == EVERY else caller.role_in(project)
+            if own is None or not own.includes(wanted):
+                raise Forbidden(
+                    f"the token {caller.by} that you are here with may do less than what is to be made would",
+                    hint="use a token without limits, or ask an admin of the host",
+                )
+
+    def refuse_to_give(self, caller: Caller, roles: Mapping[str, object]) -> None:
+        """Who may do what in a project is said by its admins; of the host, by admins of the host.
+
+        Raises:
+            Forbidden: The caller is no admin there.
+        """
+        for project in roles:
+            role = caller.role_on_host() if project == EVERY else caller.role_in(project)
+            if role is not Role.ADMIN:
+                where = "the host" if project == EVERY else project
+                raise Forbidden(f"{caller.name} is no admin of {where}, and cannot say who may do what there")
+
+    def _find(self, id_: str) -> Person | None:
+        return next((person for person in self._directory.people.persons if person.id == id_), None)
+
+    def _there(self, id_: str) -> Person:
+        found = self.find(id_)
+        if found.left is not None:
+            raise PersonUnusable(f"{id_} has left", hint=f"deployd people return {id_} takes them back")
+        return found
+
+    async def _put(self, person: Person) -> Person:
+        await self._write(lambda db: people.put_person(db, person))
+        return person
+
+    async def _write(self, query: Callable[[sqlite3.Connection], T]) -> T:
+        """Change something; one after the other, so that what was checked is so still."""
+        async with self._changing:
+            try:
+                found = await self._store.write(query)
+            except sqlite3.IntegrityError:
+                raise AlreadyThere("somebody else has made the same at this moment", hint="look at the list") from None
+            await self.load()
+        return found
+
+    def _refuse_unusable(self, person: Person) -> None:
+        if len(person.id) > LONGEST_ID or not PERSON_ID.fullmatch(person.id):
+            raise PersonUnusable(f"{person.id[:LONGEST_ID]!r} cannot be the id of a person", where="id",
+                                 hint="lower-case letters and digits, joined by . _ or -, such as anna or anna.smith")
+        for what, text in (("name", person.name), ("email", person.email)):
+            if len(text) > LONGEST_TEXT or not text.isprintable():
+                raise PersonUnusable(f"the {what} cannot be shown", where=what,
+                                     hint=f"at most {LONGEST_TEXT} printable characters")
+        if person.email and not EMAIL.fullmatch(person.email):
+            raise PersonUnusable(f"{person.email!r} is no address of e-mail", where="email", hint="anna@example.com")
+        self._refuse_unknown(tuple(person.roles))
+
+    def _refuse_unknown(self, projects: tuple[str, ...]) -> None:
+        for project in projects:
+            if project != EVERY and ProjectId(project) not in self._projects:
+                known = ", ".join(sorted(self._projects)) or "none yet"
+                raise PersonUnusable(f"there is no project {project[:LONGEST_TEXT]}", where="projects",
+                                     hint=f"projects of this host: {known}")
+
+
+def _label(text: str) -> str:
+    text = text.strip()
+    if not text or len(text) > LONGEST_TEXT or not text.isprintable():
+        raise PersonUnusable("the label cannot be taken", where="label",
+                             hint=f"1 to {LONGEST_TEXT} printable characters, such as laptop")
+    return text
+
+
+def _refuse_doubled(person: str, label: str, kind: str, there: list[str]) -> None:
+    if label in there:
+        raise AlreadyThere(f"{person} has a {kind} {label} already", hint="remove that one, or choose another label")
+    if len(there) >= MOST_OF_ONE:
+        raise AlreadyThere(f"{person} has {len(there)} {kind}s, and no more are taken", hint="remove some of them")
