@@ -31,11 +31,12 @@ class Doing:
     address: str
     action: str
     names: Mapping[str, str] = field(default_factory=dict)
-    """Of what it is done to: {`project`, `environment`} or {`id`} of an activity or
-    {`ticket`}, where there is one."""
+    """Of what it is done to: {`project`, `environment`} or {`id`} of an activity, where there is one, and others by
+    their kind: {`person`}, {`ticket`}."""
     said: str = ""
 
 
+OWN_COLUMNS = ("project", "environment", "id")
 MOST_REFUSALS = 60
 """Of one caller within a minute; further ones stand in the operator's log alone, for the audit log is kept for ever."""
 MINUTE = timedelta(minutes=1)
@@ -85,10 +86,10 @@ class AuditCommands:
 
     def _append(self, db: sqlite3.Connection, doing: Doing, result: Result, why: str) -> None:
         project, environment = doing.names.get("project", ""), doing.names.get("environment", "")
-        number, said = doing.names.get("id", ""), doing.said
+        others = [f"{kind} {name}" for kind, name in doing.names.items() if kind not in OWN_COLUMNS]
+        number, said = doing.names.get("id", ""), "; ".join((*others, *filter(None, (doing.said,))))
         ticket = doing.names.get("ticket", "")
         if ticket.isdecimal() and len(ticket) < 16:
-            said = f"ticket {ticket}" + (f", {said}" if said else "")
             wanted = tickets.find(db, TicketId(int(ticket)))
             if wanted is not None:
                 project, environment = wanted.environment

@@ -50,6 +50,8 @@ class Asking:
     comment: str = ""
     not_before: datetime | None = None
     emergency_why: str = ""
+    seen: str = ""
+    """The commit that was looked at; empty: whatever the source has. An old page promotes nothing newer."""
 
 
 class TicketCommands:
@@ -82,10 +84,14 @@ class TicketCommands:
             NotProtected: It takes any push.
             NothingToPromote: There is nothing that could be promoted, or it is live already.
             NotMerged: The source does not have the commit.
+            OfferChanged: It has another one than whoever asks has seen.
         """
         # Of a remote: else what was merged a moment ago is not known.
         await self._code.fetch(find_project(self._settings, project))
         way = await self._queries.find_way(project, environment, written)
+        if asking.seen and asking.seen != way.commit:
+            raise OfferChanged(f"{way.source} has moved on from {asking.seen[:8]} to {way.commit[:8]} meanwhile",
+                               hint="look at what is new, and ask again; nothing was done")
         first = way.stages[0]
         await self._refuse_unless_merged(way, first)
         await self._refuse_live(way)

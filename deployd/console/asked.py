@@ -96,5 +96,14 @@ Page = Callable[[Asked], Awaitable[str]]
 """Makes the HTML of a page."""
 Follow = Callable[[Asked], Awaitable[Events]]
 """Tells a page what changes."""
-Form = Callable[[Asked, Mapping[str, str]], Awaitable[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """The HTML of a page that a form answers with, because no address may show what is on it."""
+
+    page: str
+
+
+Form = Callable[[Asked, Mapping[str, str]], Awaitable[str | Told]]
 """Does what the fields of a form say, and gives the path of the page that is shown then."""

@@ -20,9 +20,10 @@ from deployd.access.cookies import COOKIE, SECURE_COOKIE, csrf_word, is_csrf_wor
 from deployd.access.errors import Forbidden, NotFound, Unauthorized
 from deployd.commands.audit import Doing, action_of
 from deployd.commands.commands import Commands
+from deployd.console import people, tickets
 from deployd.console.access_log import access_log
 from deployd.console.activity import activity, cancel, follow_activity, raw_log, retry_undo, skip_undo
-from deployd.console.asked import Asked, Follow, Form, Page
+from deployd.console.asked import Asked, Follow, Form, Page, Told
 from deployd.console.compare import compare
 from deployd.console.confirm import confirm, delete, lock, redeploy, revert, unlock
 from deployd.console.crons import crons, follow_crons, run_cron
@@ -45,6 +46,8 @@ from deployd.queries.queries import Queries
 
 ENVIRONMENT = "/projects/{project}/environments/{environment}"
 ACTIVITY = r"/activities/{id:\d{1,15}}"
+PERSON = "/people/{person}"
+TICKET = r"/tickets/{ticket:\d{1,15}}"
 PAGES: Mapping[str, Page] = {
     "/": overview,
     ENVIRONMENT: environment,
@@ -53,10 +56,16 @@ PAGES: Mapping[str, Page] = {
     f"{ENVIRONMENT}/access-log": access_log,
     f"{ENVIRONMENT}/logs": output,
     f"{ENVIRONMENT}/mail": mails,
+    f"{ENVIRONMENT}/promote": tickets.promote_page,
     ACTIVITY: activity,
+    "/tickets": tickets.tickets,
+    TICKET: tickets.ticket,
     "/sessions": sessions,
     "/host": host,
     "/compare": compare,
+    "/account": people.account,
+    "/people": people.people,
+    PERSON: people.person,
 }
 STREAMS: Mapping[str, Follow] = {
     "/events": follow_overview,
@@ -77,6 +86,21 @@ FORMS: Mapping[str, Form] = {
     f"{ENVIRONMENT}/unlock": unlock,
     f"{ENVIRONMENT}/delete": delete,
     f"{ENVIRONMENT}/crons/run": run_cron,
+    f"{ENVIRONMENT}/promote": tickets.promote,
+    f"{TICKET}/approve": tickets.approve,
+    f"{TICKET}/decline": tickets.decline,
+    f"{TICKET}/withdraw": tickets.withdraw,
+    f"{TICKET}/schedule": tickets.schedule,
+    f"{TICKET}/emergency": tickets.emergency,
+    "/people/add": people.add_person,
+    f"{PERSON}/change": people.change_person,
+    f"{PERSON}/roles": people.give_role,
+    f"{PERSON}/leave": people.leave,
+    f"{PERSON}/return": people.come_back,
+    f"{PERSON}/tokens/add": people.add_token,
+    f"{PERSON}/tokens/remove": people.remove_token,
+    f"{PERSON}/keys/add": people.add_key,
+    f"{PERSON}/keys/remove": people.remove_key,
 }
 
 PAGES_OF_ONE = 50
@@ -128,6 +152,7 @@ def console_routes(console: Console) -> list[web.RouteDef]:
         web.get(f"{ACTIVITY}/log.txt", guard.raw_log),
         web.get("/projects/{rest:.*}", guard.before_page(_nothing)),
         web.get("/activities/{rest:.*}", guard.before_page(_nothing)),
+        web.get("/tickets/{rest:.*}", guard.before_page(_nothing)),
         *(web.get(f"/console/{name}", _file(name)) for name in FILES),
     ]
 
@@ -168,6 +193,8 @@ class _Guard:
             with self.limit.take(asked.caller.name):
                 async with self.console.commands.audit.noting(_doing(asked, request)):
                     place = await form(asked, fields)
+            if isinstance(place, Told):
+                return _html(place.page)
             raise web.HTTPSeeOther(place, headers=FOR_NOBODY_ELSE)
 
         return self._with_errors_told(answer)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from deployd.access.errors import NotFound
 from deployd.activity.journal import read_result
@@ -15,7 +15,7 @@ from deployd.queries.projects import find_project
 from deployd.queries.times import iso
 from deployd.release.version import Version
 from deployd.settings import Settings
-from deployd.state import activities, answers, environments, locks
+from deployd.state import activities, answers, environments, locks, tickets
 from deployd.state.activities import Activity
 from deployd.state.answers import WrongAnswer
 from deployd.state.environments import Environment
@@ -61,6 +61,10 @@ class EnvironmentShape:
     answers: tuple[str, ...] = ()
     """What visitors get that is worse than when it became live, a sentence for each URL; seen after a way back, and
     gone when they get it no more."""
+    protected: bool = False
+    """It takes only what is merged, with a ticket."""
+    ticket: int | None = None
+    """The newest that is open there."""
     killed: tuple[str, ...] = ()
     """Processes that the kernel killed within the last hour because their memory was full, a sentence for each part."""
 
@@ -79,8 +83,10 @@ class EnvironmentQueries:
         newest = {item.environment: item for item in await self._store.read(activities.newest_of_each)}
         locked = {item.environment: item for item in await self._store.read(locks.list_all)}
         wrong = _by_environment(await self.wrong_answers())
+        open_tickets = {item.environment: item.id for item in await self._store.read(tickets.open_ones)}
         return [
-            self._shape(row, newest.get(row.id), locked.get(row.id), wrong.get(row.id, ()))
+            replace(self._shape(row, newest.get(row.id), locked.get(row.id), wrong.get(row.id, ())),
+                    ticket=open_tickets.get(row.id))
             for row in rows if row.project in self._settings.projects
         ]
 
@@ -130,7 +136,7 @@ class EnvironmentQueries:
             subject=live.subject, author=live.author,
             activity=row.live_activity, since=iso(row.live_since), doing=doing,
             lock=lock_shape(lock) if lock else None, answers=wrong,
-            killed=tuple(self._killed(row.id)),
+            killed=tuple(self._killed(row.id)), protected=project.protection_of(row.branch) is not None,
         )
 
 

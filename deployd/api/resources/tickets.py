@@ -33,6 +33,8 @@ class PromoteBody(Body):
 
     source: Annotated[str, Field(max_length=LONGEST_NAME)] = ""
     """A branch, or a commit; without it what the environment takes commits from."""
+    commit: Annotated[str, Field(max_length=LONGEST_NAME)] = ""
+    """That was looked at, whole; when `source` has another one by now, nothing is done."""
     comment: Words = ""
     at: Moment | None = None
     """Not before this moment, with its offset."""
@@ -79,6 +81,7 @@ async def promote(asked: Asked) -> web.Response:
         refuse_unless_may(asked.caller, Action.EMERGENCY, project)
     asking = Asking(
         by=_person(asked), comment=body.comment, not_before=body.at, emergency_why=body.emergency,
+        seen=body.commit,
     )
     made = await asked.commands.tickets.promote(project, environment, _name(body.source), asking)
     return one(made, ACCEPTED)

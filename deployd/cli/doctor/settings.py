@@ -42,6 +42,11 @@ def _doubts(path: Path, settings: Settings) -> list[Finding]:
     if not settings.projects:
         hint = f"write one to {path.parent / 'projects.d'}/NAME.yaml; an empty file will do"
         found.append(doubt("settings", "there is no project: nothing can be pushed", hint))
+    open_ones = [project.id for project in settings.projects.values()
+                 if project.protection_of(project.production) is None]
+    if open_ones:
+        hint = "say `protected: true` of its environment in projects.d/NAME.yaml; docs/promotion.md has the whole"
+        found.append(doubt("settings", f"production of {', '.join(open_ones)} takes any push, merged or not", hint))
     files = [path, *path.parent.glob("projects.d/*.yaml")]
     readable = [file for file in files if file.stat().st_mode & OTHERS]
     if settings.secrets() and readable:

@@ -26,6 +26,14 @@ def command(name: str) -> click.Command:
     return found
 
 
+def with_parts(name: str) -> dict[str, click.Command]:
+    """{as it is called: a command, and those that are below it}"""
+    found = command(name)
+    if not isinstance(found, click.Group):
+        return {name: found}
+    return {f"deployd {name} {part}": below for part, below in found.commands.items()}
+
+
 def section(name: str) -> str:
     _, _, after = DOCS.partition(f"\n## deployd {name}\n")
     assert after, f"docs/cli.md has no heading for {name}"
@@ -67,15 +75,17 @@ def test_the_list_says_of_a_command_what_it_says_of_itself(name: str) -> None:
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_and_option_is_documented(name: str) -> None:
     text = section(name)
-    for parameter in command(name).params:
-        shown = parameter.opts[-1] if isinstance(parameter, click.Option) else (parameter.name or "").upper()
-        if shown not in ("--socket", "--context", "--json"):   # of many commands: said once, at the beginning
-            assert shown in text, f"{name}: {shown} is not documented"
+    for called, found in with_parts(name).items():
+        assert called == name or called in text, f"{called} is not documented"
+        for parameter in found.params:
+            shown = parameter.opts[-1] if isinstance(parameter, click.Option) else (parameter.name or "").upper()
+            if shown not in ("--socket", "--context", "--json"):   # of many commands: said once, at the beginning
+                assert shown in text, f"{called}: {shown} is not documented"
 
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_what_speaks_json_says_what_its_json_is(name: str) -> None:
-    if any("--json" in parameter.opts for parameter in command(name).params):
+    if any("--json" in parameter.opts for found in with_parts(name).values() for parameter in found.params):
         assert "--json" in section(name)
 
 
