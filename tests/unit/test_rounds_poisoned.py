@@ -53,9 +53,11 @@ from deployd.upkeep.lost_pushes import LostPushes
 from deployd.upkeep.reconcile import Reconciler
 from deployd.upkeep.router_repair import RouterRepairer
 from deployd.upkeep.survey import Surveyor
+from deployd.upkeep.tickets import Tickets
 from deployd.upkeep.traffic import Traffic
 from tests.doubles.engine import EngineDouble
 from tests.doubles.store import MemoryStore
+from tests.support.tickets_world import NOW, TicketsWorld
 from tests.support.upkeep_stand import APP, BASE, KEY, SHOP, LoopClock, Stand
 from tests.unit.activity import test_activity_lanes
 from tests.unit.certificates import test_certificate_manager
@@ -320,6 +322,24 @@ async def a_lost_push_that_cannot_be_made(folder: Path) -> tuple[ErrorBoundary, 
     boundary = ErrorBoundary("lost pushes")
     assert await lost_pushes(folder, boundary, refuse) == ["main"]
     return boundary, "making what was lost of good/aa"
+
+
+@case
+async def a_ticket_that_cannot_be_looked_at(folder: Path) -> tuple[ErrorBoundary, str]:
+    boundary = ErrorBoundary("tickets")
+    world = TicketsWorld({branch: {"protected": True} for branch in ("staging", "production")})
+    store: Any = world.store
+    rounds = Tickets(store, world.host, world.host.clock, world.lanes, world.requests, boundary=boundary)
+    bad, good = [(await world.promote(to=branch, not_before=NOW)) for branch in ("staging", "production")]
+    world.later(minutes=-1)
+    for made in (bad, good):
+        await world.comes_to_gate(made.activity)
+    world.later(minutes=1)
+    world.store.db.execute("UPDATE tickets SET brief = 'no JSON' WHERE id = ?", (bad.id,))
+    await rounds.look()
+    assert not (await world.activity(good.activity)).held
+    world.store.close()
+    return boundary, f"the ticket {bad.id}"
 
 
 @case
