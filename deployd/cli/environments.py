@@ -40,7 +40,8 @@ def _show(found: Any) -> None:
 
 def _state(item: dict[str, Any]) -> str:
     return ", ".join(filter(None, (
-        item["state"], "locked" if item["lock"] else "", "answers wrongly" if item["answers"] else "",
+        item["state"], "locked" if item["lock"] else "",
+        f"ticket {item['ticket']}" if item.get("ticket") else "", "answers wrongly" if item["answers"] else "",
     )))
 
 

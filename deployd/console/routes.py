@@ -191,8 +191,9 @@ class _Guard:
             asked = self._asked(request)
             self._refuse_strange(asked, fields)
             with self.limit.take(asked.caller.name):
-                async with self.console.commands.audit.noting(_doing(asked, request)):
+                async with self.console.commands.audit.noting(_doing(asked, request)) as said:
                     place = await form(asked, fields)
+                    said += asked.noted
             if isinstance(place, Told):
                 return _html(place.page)
             raise web.HTTPSeeOther(place, headers=FOR_NOBODY_ELSE)

@@ -6,6 +6,7 @@ The form that approves carries the digest of what its page showed: when somethin
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
 
 from deployd.access.actions import Action, may, refuse_unless_may
@@ -14,7 +15,7 @@ from deployd.commands.tickets import Asking
 from deployd.console.asked import Asked
 from deployd.errors import DeployError, Unusable
 from deployd.promotion.people import Person
-from deployd.queries.tickets import CanPromoteShape, TicketPageShape
+from deployd.queries.tickets import CanPromoteShape, TicketPageShape, TicketShape, words_of_deed
 
 SHOWN = 50
 LONGEST_WORDS = 500
@@ -71,40 +72,49 @@ async def promote(asked: Asked, fields: Mapping[str, str]) -> str:
         by=_me(asked), seen=fields.get("commit", ""), comment=fields.get("comment", "")[:LONGEST_WORDS],
         not_before=_moment(fields.get("at", "")), emergency_why=emergency,
     ))
-    return f"/tickets/{made.id}"
+    return _done(asked, made)
 
 
 async def approve(asked: Asked, fields: Mapping[str, str]) -> str:
     number = (await _found_for(asked, Action.APPROVE)).ticket.id
-    await asked.commands.tickets.approve(number, fields.get("digest", ""), _me(asked), fields.get("comment", ""))
-    return f"/tickets/{number}"
+    return _done(asked, await asked.commands.tickets.approve(
+        number, fields.get("digest", ""), _me(asked), fields.get("comment", ""),
+    ))
 
 
 async def decline(asked: Asked, fields: Mapping[str, str]) -> str:
     number = (await _found_for(asked, Action.APPROVE)).ticket.id
-    await asked.commands.tickets.decline(number, _me(asked), fields.get("reason", ""))
-    return f"/tickets/{number}"
+    return _done(asked, await asked.commands.tickets.decline(
+        number, _me(asked), fields.get("reason", ""),
+    ))
 
 
 async def withdraw(asked: Asked, fields: Mapping[str, str]) -> str:
     number = (await _found_for(asked, Action.PROMOTE)).ticket.id
-    await asked.commands.tickets.withdraw(number, _me(asked), fields.get("reason", ""))
-    return f"/tickets/{number}"
+    return _done(asked, await asked.commands.tickets.withdraw(
+        number, _me(asked), fields.get("reason", ""),
+    ))
 
 
 async def schedule(asked: Asked, fields: Mapping[str, str]) -> str:
     found = (await _found_for(asked, Action.PROMOTE)).ticket
     is_approver = may(asked.caller, Action.APPROVE, found.project)
-    await asked.commands.tickets.schedule(
+    return _done(asked, await asked.commands.tickets.schedule(
         found.id, _moment(fields.get("at", "")), _me(asked), is_approver=is_approver,
-    )
-    return f"/tickets/{found.id}"
+    ))
 
 
 async def emergency(asked: Asked, fields: Mapping[str, str]) -> str:
     number = (await _found_for(asked, Action.EMERGENCY)).ticket.id
-    await asked.commands.tickets.open_for_emergency(number, _me(asked), fields.get("reason", ""))
-    return f"/tickets/{number}"
+    return _done(asked, await asked.commands.tickets.open_for_emergency(
+        number, _me(asked), fields.get("reason", ""),
+    ))
+
+
+def _done(asked: Asked, ticket: TicketShape) -> str:
+    """Note it, and go back to its page."""
+    asked.noted.append(words_of_deed(asdict(ticket)))
+    return f"/tickets/{ticket.id}"
 
 
 def _me(asked: Asked) -> Person:

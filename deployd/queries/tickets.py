@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from deployd.clock import Clock
 from deployd.environment.naming import Source
@@ -321,6 +321,17 @@ class TicketQueries:
             emergency_why=found.emergency_why, ended_at=iso(found.ended_at), ended_by=found.ended_by,
             ended_why=found.ended_why,
         )
+
+
+def words_of_deed(found: Mapping[str, Any]) -> str:
+    """What the audit log keeps of something that was done to a ticket, beside who did it. Of a shape as JSON."""
+    return "; ".join(filter(None, (
+        f"ticket {found['id']}: {found['commit'][:8]} of {found['source']} to {found['stages'][-1]['branch']}",
+        f"digest {found['digest']}" if found["digest"] else "",
+        f"not before {found['not_before']}" if found["not_before"] else "",
+        f"EMERGENCY by {found['emergency_by']}: {found['emergency_why']}" if found["emergency_by"] else "",
+        found["ended_why"],
+    )))
 
 
 def _protected_branch(project: ProjectSettings, environment: str) -> str:

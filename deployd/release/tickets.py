@@ -98,7 +98,7 @@ def facts_of(
     db: sqlite3.Connection, project: ProjectSettings, ticket: Ticket, now: datetime, *, is_contained: bool,
     authors: Sequence[str],
 ) -> Facts:
-    """What the verdict about a ticket depends on."""
+    """What the verdict about a ticket depends on. The moment that is wanted is that of its last stage."""
     lock = locks.find(db, ticket.environment)
     source = project.source_of(ticket.branch)
     return Facts(
@@ -107,7 +107,8 @@ def facts_of(
         is_contained=is_contained, now=now, lock=lock.said(ticket.branch) if lock else "", ticket=ticket.id,
         asked_by=ticket.asked_by, digest=ticket.digest,
         approvals=tuple(approval for approval, _ in tickets.approvals_of(db, ticket.id)), authors=authors,
-        not_before=ticket.not_before, expires=ticket.expires_at, emergency=bool(ticket.emergency_by),
+        not_before=ticket.not_before if ticket.stage + 1 == len(ticket.stages) else None,
+        expires=ticket.expires_at, emergency=bool(ticket.emergency_by),
     )
 
 

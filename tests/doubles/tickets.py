@@ -91,7 +91,8 @@ class FakeTickets:
     async def promote(self, project: str, environment: str, written: str, asking: Asking) -> TicketShape:
         self.asked.append(("promote", project, environment, written, asking))
         made = ticket(len(self.known) + 1, project, state="building", digest="", obstacles=(), comment=asking.comment,
-                      asked_by=asking.by.name)
+                      asked_by=asking.by.name, emergency_why=asking.emergency_why,
+                      emergency_by=asking.by.name if asking.emergency_why else "")
         self.known.append(made)
         return made
 

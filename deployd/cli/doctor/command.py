@@ -52,8 +52,8 @@ async def look(path: Path, user: int) -> AsyncIterator[Finding]:
     """Every finding, as soon as it is known."""
     settings, findings = look_at_settings(path)
     catalogue, more = look_at_catalogue(settings)
-    for finding in (*findings, *look_at_production(settings), *more, look_at_user(user), look_at_systemd(), look_at_clock(),
-                    *look_at_folders(settings), look_at_network(settings)):
+    for finding in (*findings, *look_at_production(settings), *more, look_at_user(user), look_at_systemd(),
+                    look_at_clock(), *look_at_folders(settings), look_at_network(settings)):
         yield finding
     yield await look_at_firewall(settings, user)
     yield await look_at_git()

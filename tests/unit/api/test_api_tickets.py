@@ -76,6 +76,8 @@ async def test_each_is_done_by_its_role_and_those_above_and_by_nobody_else(
     noted = audit.newest(queries.store.db)[0].deed
     assert (noted.who, noted.result, noted.action) == (least, "done", path.rsplit("/", 1)[1] if path.startswith(PLACE)
                                                        else f"tickets {path.rsplit('/', 1)[1]}")
+    assert "48c43b99 of main to production" in noted.said
+    assert ("EMERGENCY by" in noted.said) == ("emergency" in str(body) or path.endswith("emergency"))
 
 
 async def test_an_old_digest_approves_nothing_and_the_refusal_is_noted(client: Client, queries: FakeQueries) -> None:

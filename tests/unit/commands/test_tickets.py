@@ -250,7 +250,7 @@ async def test_an_activity_from_before_the_protection_gets_its_ticket_at_the_gat
 
 
 async def test_one_ticket_leads_through_its_stages_and_leaves_out_where_it_is_live(staged: TicketsWorld) -> None:
-    made = await staged.promote(source="main")
+    made = await staged.promote(source="main", not_before=NOW + timedelta(hours=1))
     assert [stage.branch for stage in made.stages] == ["staging", "production"]
     assert (await staged.comes_to_gate(made.activity)).is_open
     await staged.end(made.activity, "success")
@@ -260,6 +260,8 @@ async def test_one_ticket_leads_through_its_stages_and_leaves_out_where_it_is_li
     found = await staged.ticket(made.id)
     assert (found.state, found.branch, [stage.activity for stage in found.stages]) == ("building", "production", [1, 2])
     await staged.comes_to_gate(2)
+    assert [item.code for item in (await staged.ticket(made.id)).obstacles] == ["scheduled", "approval-missing"]
+    staged.later(hours=1)   # the moment is that of the last stage
     with pytest.raises(Forbidden):
         await staged.commands.approve(made.id, (await staged.ticket(made.id)).digest, ADA, "")
     await staged.commands.approve(made.id, (await staged.ticket(made.id)).digest, BOB, "")

@@ -82,7 +82,8 @@ async def test_an_approver_sees_what_goes_live_and_approves_exactly_that(client:
     assert (done.status, done.headers["Location"]) == (303, ONE)
     assert world.queries.tickets.asked == [("approve", 1, DIGEST, "approver", "well done")]
     deed = audit.newest(world.store.db)[0].deed
-    assert (deed.who, deed.by, deed.action, deed.said) == ("approver", "console", "tickets approve", "ticket 1")
+    assert (deed.who, deed.by, deed.action) == ("approver", "console", "tickets approve")
+    assert f"ticket 1: 48c43b99 of main to production; digest {DIGEST}" in deed.said
 
 
 async def test_a_form_of_an_old_page_approves_nothing(client: Client, world: TicketsWorld) -> None:
