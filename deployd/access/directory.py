@@ -97,6 +97,11 @@ class Directory:
         used, self._used = self._used, {}
         return used
 
+    def use_of(self, what: PersonalToken | PublicKey) -> tuple[datetime | None, str]:
+        """(when a token or key was used last, from where), also when it is not written down yet."""
+        kind = "token" if isinstance(what, PersonalToken) else "key"
+        return self._used.get((kind, what.number), (what.used, what.used_from))
+
     def _of(self, token: PersonalToken) -> Credential | None:
         person = self._there(token.person)
         if person is None or (token.ends is not None and token.ends <= self._now()):

@@ -90,6 +90,10 @@ class Client:
             await asyncio.sleep(AGAIN_SECONDS)
             return await self._ask("POST", path, json=dict(body or {}), headers=headers)
 
+    async def post_for_secret(self, path: str, body: Mapping[str, Any]) -> Any:
+        """Without a key, and so once: what is answered is kept nowhere, and cannot be told again."""
+        return await self._ask("POST", path, json=dict(body))
+
     async def delete(self, path: str, body: Mapping[str, Any] | None = None) -> Any:
         return await self._ask("DELETE", path, json=dict(body or {}))
 

@@ -144,7 +144,7 @@ def add_token(
     LABEL is how you call it: laptop, ci.
     """
     body = {"label": label, "role": role, "projects": list(projects) or [EVERY], "days": None if for_ever else days}
-    made = ask(daemon, lambda client: _of_person(client, person, "tokens", body))
+    made = ask(daemon, lambda client: _make_token(client, person, body))
     if as_json:
         return show_json(made)
     click.echo(made["secret"])
@@ -228,8 +228,15 @@ async def _person(client: Client, person: str | None) -> dict[str, Any]:
 
 
 async def _of_person(client: Client, person: str | None, what: str, body: dict[str, Any]) -> Any:
-    whose = person if person is not None else (await _person(client, None))["id"]
-    return await client.post(_path(whose, what), body)
+    return await client.post(_path(await _whose(client, person), what), body)
+
+
+async def _make_token(client: Client, person: str | None, body: dict[str, Any]) -> Any:
+    return await client.post_for_secret(_path(await _whose(client, person), "tokens"), body)
+
+
+async def _whose(client: Client, person: str | None) -> str:
+    return person if person is not None else str((await _person(client, None))["id"])
 
 
 def _path(person: str, what: str) -> str:

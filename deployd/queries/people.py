@@ -80,14 +80,22 @@ class PeopleQueries:
             left=_text(person.left),
             tokens=tuple(self._token(token) for token in people.tokens if token.person == person.id)
             if is_own else None,
-            keys=tuple(_key(key) for key in people.keys if key.person == person.id) if is_own else None,
+            keys=tuple(self._key(key) for key in people.keys if key.person == person.id) if is_own else None,
         )
 
     def _token(self, token: PersonalToken) -> PersonalTokenShape:
+        used, used_from = self._directory.use_of(token)
         return PersonalTokenShape(
             label=token.label, role=token.role.value, projects=token.projects, since=token.since.isoformat(),
             ends=_text(token.ends), is_over=token.ends is not None and token.ends <= self._now(),
-            used=_text(token.used), used_from=token.used_from,
+            used=_text(used), used_from=used_from,
+        )
+
+    def _key(self, key: PublicKey) -> PublicKeyShape:
+        used, used_from = self._directory.use_of(key)
+        return PublicKeyShape(
+            label=key.label, type=key.type, fingerprint=key.fingerprint, since=key.since.isoformat(),
+            used=_text(used), used_from=used_from,
         )
 
     def with_role(self, project: str, least: Role) -> list[str]:
@@ -98,12 +106,5 @@ class PeopleQueries:
         ]
 
 
-def _key(key: PublicKey) -> PublicKeyShape:
-    return PublicKeyShape(
-        label=key.label, type=key.type, fingerprint=key.fingerprint, since=key.since.isoformat(),
-        used=_text(key.used), used_from=key.used_from,
-    )
-
-
 def _text(moment: datetime | None) -> str | None:
-    return moment.isoformat() if moment else None
+    return moment.isoformat(timespec="seconds") if moment else None
