@@ -42,7 +42,7 @@ async def begin_services(deployment: Deployment, host: Host, tell: Tell) -> None
     Raises:
         Transient: Somebody else was faster to take the subnet.
     """
-    if deployment.is_protected and deployment.mode.waits_for_unlock:
+    if _waits_for_gate(deployment):
         return
     config = await read_config(deployment.release, host)
     await ensure_network(deployment.release, host)
@@ -53,6 +53,8 @@ async def begin_services(deployment: Deployment, host: Host, tell: Tell) -> None
 
 async def end_new_services(deployment: Deployment, host: Host, tell: Tell) -> None:
     """Undo: services that are new go with their empty volumes, and the network with them when all of it is new."""
+    if _waits_for_gate(deployment) and deployment.journal.last("start_services") is None:
+        return   # none was begun
     names = deployment.names
     for change in deployment.planned.plan.services:
         if change.action == "create":
@@ -95,6 +97,10 @@ async def put_back_services(deployment: Deployment, host: Host, tell: Tell) -> N
             await have_service_as_before(deployment, host, wanted)
             await ensure_provisioned(deployment.release, host, wanted, deployment.names.service(wanted.name))
     await remove_set_aside(deployment.place, host)
+
+
+def _waits_for_gate(deployment: Deployment) -> bool:
+    return deployment.is_protected and deployment.mode.waits_for_unlock
 
 
 async def _ensure_service(deployment: Deployment, host: Host, tell: Tell, wanted: Wanted) -> bool:

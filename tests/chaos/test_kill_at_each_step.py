@@ -24,11 +24,10 @@ WAY_BACK = [
     point for step in reversed(BEFORE_UNDO) if step.undone_by not in (NOTHING, NO_WAY_BACK)
     for point in (f"{step.name}:undoing:after", f"{step.name}:undone:before")
 ]
-WAY_TO_GATE = ["wait_for_unlock:started:after", ":wish:after", "build_apps:undone:before"]
+WAY_TO_GATE = [":wish:after", "build_apps:undone:before"]
 """Nothing is live by then; once it is approved it is begun anew. A promotion has the steps of a push."""
 WAY_THROUGH = [
     "fetch:started:after", "wait_for_unlock:done:before", "wait_for_unlock:done:after", "switch:answered:after",
-    "switch:done:before",
 ]
 
 

@@ -9,11 +9,16 @@ import sqlite3
 from typing import Any
 
 import pytest
+from playwright.async_api import Browser
 
 from deployd.cli.exit_status import FAILED, REFUSED
+from deployd.environment.naming import machine_name
 from deployd.process import Output, run
 from scripts.local_daemon import LocalDaemon
+from tests.e2e.test_console import Visitor, browser
 from tests.support.developer import Developer, MakeDeveloper
+
+__all__ = ["browser"]   # a fixture
 
 PROJECT = "gated"
 LIMIT_SECONDS = 60.0
@@ -91,6 +96,40 @@ async def test_a_newer_push_takes_the_place_of_a_ticket_that_waits_and_a_decline
     can = await _deployd(daemon, "can-i", "promote", PROJECT, "production", check=False)
     assert can.status == FAILED
     assert "production needs 1 approval" in can.text
+
+
+async def test_it_is_asked_for_by_the_button_and_looked_at_by_everybody(
+    me: Developer, daemon: LocalDaemon, browser: Browser,
+) -> None:
+    await me.write({"text": "four"})
+    assert (await me.push("main")).deployed
+    assert (await me.push("staging")).deployed
+    person = Visitor(await (await browser.new_context()).new_page())
+    await person.sign_in(me, f"/projects/{PROJECT}/environments/{machine_name('production')}")
+    await person.follow("Promote…")
+    assert "production needs 1 approval" in await person.page.inner_text("main")
+    await person.is_fit_for_everybody()
+    commit = (await _rev_parse(me))[:8]
+    async with person.page.expect_navigation():
+        await person.page.get_by_role("button", name=f"Ask for {commit} on production").click()
+    number = int(person.page.url.rpartition("/")[2])
+    await _until(daemon, number, "waiting")
+    await person.page.reload()
+    said = await person.page.inner_text("main")
+    for text in ("It is yours: somebody else approves it.", "the one that is live on staging, byte by byte", "GREETING"):
+        assert text in said
+    await person.is_fit_for_everybody()
+    await _deployd(daemon, "ticket", "approve", str(number), "--yes")
+    await _until(daemon, number, "done")
+    assert await me.page("production") == (200, "four on production")
+    await person.page.goto(f"{daemon.api}/tickets?all=1")
+    assert "superseded" in await person.page.inner_text("main")
+    await person.is_fit_for_everybody()
+    assert person.complaints == []
+
+
+async def _rev_parse(me: Developer) -> str:
+    return (await run("git", "rev-parse", "HEAD", cwd=me.folder)).text
 
 
 async def _deployd(daemon: LocalDaemon, *arguments: str, check: bool = True) -> Output:

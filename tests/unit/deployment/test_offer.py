@@ -206,5 +206,6 @@ async def test_no_service_of_a_protected_environment_begins_before_its_gate(tmp_
     """They have its passwords; anything of the host would be asked here, and there is none."""
     town, nothing = Town(tmp_path), SimpleNamespace()
     await services.begin_services(town.deployment(planned()), nothing, QuietTell())   # type: ignore[arg-type]
+    await services.end_new_services(town.deployment(planned()), nothing, QuietTell())   # type: ignore[arg-type]
     with pytest.raises(AttributeError):
         await services.begin_services(town.deployment(planned(), "open"), nothing, QuietTell())   # type: ignore[arg-type]
