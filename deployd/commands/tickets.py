@@ -207,7 +207,7 @@ class TicketCommands:
         return await self._read(TicketId(number))
 
     async def _refuse_unless_merged(self, way: Way, branch: str) -> None:
-        if await self._queries.is_contained(way.project, branch, way.commit):
+        if await self._queries.is_contained(way, branch):
             return
         facts = await self._queries.facts(way, branch, contained=False)
         obstacle = not_merged(facts)

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from deployd.activity.cancellation import Hold
 from deployd.activity.log import Tell
 from deployd.deployment.deployment import Deployment
-from deployd.deployment.offer import is_contained, make_offer
+from deployd.deployment.offer import make_offer
 from deployd.release.ports import Host
+from deployd.release.tickets import is_contained
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ async def wait_for_unlock(deployment: Deployment, host: Host, tell: Tell) -> Ope
 
 async def _pass_gate(deployment: Deployment, host: Host, tell: Tell) -> Open:
     offer = await make_offer(deployment, host)
-    contained = await is_contained(deployment, host)
+    contained = await is_contained(host, deployment.project, deployment.branch, deployment.commit)
     verdict = await host.facts.ask_gate(deployment.activity, offer, is_contained=contained)
     for app, slug, where in offer.brief.slugs:
         tell.line(f"slug {slug[:12]}: {where}", app=app)

@@ -44,16 +44,6 @@ async def make_offer(deployment: Deployment, host: Host) -> Offer:
     ))
 
 
-async def is_contained(deployment: Deployment, host: Host) -> bool:
-    """Whether the commit is in what its source has: its branch, or what is live in its environment."""
-    project = deployment.project
-    source = project.source_of(deployment.branch)
-    if project.protection_of(source) is None:
-        return await host.code.contains(project.id, source, deployment.commit)
-    there = await host.facts.live(Source(project.id, source).environment)
-    return there is not None and await host.code.holds(project.id, deployment.commit, there.commit)
-
-
 async def _commits(deployment: Deployment, host: Host, before: CommitId | None, commit: CommitId) -> Commits:
     found = await host.code.commits_behind(deployment.project.id, before, commit, COMMITS_SHOWN) if before else None
     return found or Commits(0, ())

@@ -18,7 +18,7 @@ from deployd.queries.projects import find_project
 from deployd.queries.times import iso
 from deployd.release.code import ProjectCode
 from deployd.release.ports import Host
-from deployd.release.tickets import brief_of, facts_of, standing
+from deployd.release.tickets import brief_of, facts_of, is_contained, standing
 from deployd.settings import ProjectSettings, Settings
 from deployd.state import locks, tickets
 from deployd.state.store import Store
@@ -219,7 +219,7 @@ class TicketQueries:
         """
         way = await self.find_way(project, environment, written)
         branch, first = way.stages[-1], way.stages[0]
-        contained = await self.is_contained(way.project, first, way.commit)
+        contained = await is_contained(self._host, way.project, first, way.commit)
         facts = [await self.facts(way, stage, contained=contained or stage != first) for stage in way.stages]
         live = await self._host.facts.live(Source(way.project.id, branch).environment)
         protection = way.project.protection_of(branch)
@@ -245,14 +245,6 @@ class TicketQueries:
         )
         return Way(settings, source, commit, left)
 
-    async def is_contained(self, project: ProjectSettings, branch: str, commit: CommitId) -> bool:
-        """Whether a commit is in what the source of a protected branch has."""
-        source = project.source_of(branch)
-        if project.protection_of(source) is None:
-            return await self._code.contains(project.id, source, commit)
-        live = await self._host.facts.live(Source(project.id, source).environment)
-        return live is not None and await self._code.holds(project.id, commit, live.commit)
-
     async def _resolve(
         self, project: ProjectSettings, branch: str, written: str,
     ) -> tuple[CommitId, str, tuple[str, ...]]:
@@ -277,6 +269,10 @@ class TicketQueries:
             f"there is no branch {written} in the repository of {project.id}, nor a commit of that name",
             hint="push the branch, or name another one; `git branch -r` shows what there is",
         )
+
+    async def is_contained(self, way: Way, branch: str) -> bool:
+        """Whether what is promoted is in what a stage takes commits from."""
+        return await is_contained(self._host, way.project, branch, way.commit)
 
     async def live_commit(self, project: ProjectId, branch: str) -> CommitId | None:
         live = await self._host.facts.live(Source(project, branch).environment)

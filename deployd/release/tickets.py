@@ -15,6 +15,7 @@ from deployd.ids import CommitId
 from deployd.promotion.gate import Facts, Obstacle, Verdict, judge
 from deployd.promotion.offer import Brief, Offer
 from deployd.promotion.people import Person
+from deployd.release.ports import Host
 from deployd.settings import ProjectSettings, Protection
 from deployd.state import locks, tickets
 from deployd.state.activities import Activity
@@ -48,6 +49,15 @@ class Wish:
     not_before: datetime | None = None
     emergency_why: str = ""
     """Not empty: it opens the gate at once, but for what is not merged."""
+
+
+async def is_contained(host: Host, project: ProjectSettings, branch: str, commit: CommitId) -> bool:
+    """Whether a commit is in what a protected environment takes: in a branch, or in what is live in another one."""
+    source = project.source_of(branch)
+    if project.protection_of(source) is None:
+        return await host.code.contains(project.id, source, commit)
+    live = await host.facts.live(Source(project.id, source).environment)
+    return live is not None and await host.code.holds(project.id, commit, live.commit)
 
 
 def open_ticket(

@@ -23,7 +23,7 @@ from deployd.deployment.requests import Request, Requests
 from deployd.environment.naming import Source
 from deployd.ids import ActivityId
 from deployd.release.ports import Host
-from deployd.release.tickets import NOT_MERGED, TicketEnded, standing
+from deployd.release.tickets import NOT_MERGED, TicketEnded, is_contained, standing
 from deployd.settings import ProjectSettings
 from deployd.state import activities, tickets
 from deployd.state.activities import Trigger
@@ -78,7 +78,7 @@ class Tickets:
 
     async def _look_again(self, project: ProjectSettings, ticket: Ticket) -> None:
         was_merged = not any(obstacle.code in NOT_MERGED for obstacle in ticket.obstacles)
-        contained = was_merged or await self._is_contained(project, ticket)
+        contained = was_merged or await is_contained(self._host, project, ticket.branch, ticket.commit)
 
         def look(db: sqlite3.Connection) -> bool:
             found = tickets.find(db, ticket.id)
@@ -99,13 +99,6 @@ class Tickets:
     ) -> bool:
         obstacles = standing(db, project, ticket, self._clock.now(), is_contained=contained)
         return bool(obstacles) and obstacles == ticket.obstacles
-
-    async def _is_contained(self, project: ProjectSettings, ticket: Ticket) -> bool:
-        source = project.source_of(ticket.branch)
-        if project.protection_of(source) is None:
-            return await self._host.code.contains(project.id, source, ticket.commit)
-        live = await self._host.facts.live(Source(project.id, source).environment)
-        return live is not None and await self._host.code.holds(project.id, ticket.commit, live.commit)
 
     async def _end(self, ticket: Ticket, state: TicketState, why: str) -> None:
         def end(db: sqlite3.Connection) -> None:

@@ -14,7 +14,7 @@ from deployd.activity.journal import DONE, Journal, write_result
 from deployd.deployment import lock, services
 from deployd.deployment.deployment import Deployment
 from deployd.deployment.mode import Mode, Target
-from deployd.deployment.offer import is_contained, make_offer
+from deployd.deployment.offer import make_offer
 from deployd.deployment.results import Fetched, Planned
 from deployd.environment.naming import Source
 from deployd.git.history import Commits
@@ -24,6 +24,7 @@ from deployd.plan import Plan, PlannedApp, PlannedService
 from deployd.process import Output, ProgramFailed
 from deployd.promotion.gate import Obstacle, Verdict
 from deployd.promotion.offer import Offer
+from deployd.release.tickets import is_contained
 from deployd.release.version import ServiceVersion, Version
 from deployd.settings import ProjectSettings
 from deployd.state.entries import Entry
@@ -177,12 +178,16 @@ async def test_commits_since_what_is_live_are_told_and_all_authors_when_that_is_
 
 async def test_a_commit_is_contained_in_the_branch_or_in_what_is_live_on_a_protected_source(tmp_path: Path) -> None:
     town = Town(tmp_path)
-    assert await is_contained(town.deployment(planned(commit=CommitId("c" * 40)), "staging"), town.host)
-    assert not await is_contained(town.deployment(planned(commit=CommitId("d" * 40)), "staging"), town.host)
-    assert not await is_contained(town.deployment(planned()), town.host), "nothing is live on staging"
+
+    async def has(branch: str, letter: str) -> bool:
+        return await is_contained(town.host, town.project, branch, CommitId(letter * 40))
+
+    assert await has("staging", "c")
+    assert not await has("staging", "d")
+    assert not await has("production", "a"), "nothing is live on staging"
     town.lives[STAGING] = replace(version(OLD, "b"), commit=CommitId("b" * 40))
-    assert await is_contained(town.deployment(planned(commit=CommitId("a" * 40))), town.host)
-    assert not await is_contained(town.deployment(planned(commit=CommitId("c" * 40))), town.host)
+    assert await has("production", "a")
+    assert not await has("production", "c")
 
 
 async def test_a_push_is_held_at_the_gate_with_what_stands_in_the_way(tmp_path: Path) -> None:
