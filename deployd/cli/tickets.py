@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from datetime import UTC, datetime
 from typing import Any
 
 import click
@@ -11,7 +10,7 @@ import click
 from deployd.cli.client import DaemonAddress, environment_path
 from deployd.cli.command import ask, daemon_options, json_option, project_option
 from deployd.cli.exit_status import FAILED
-from deployd.cli.output import harmless, show, show_json
+from deployd.cli.output import harmless, moment, show, show_json
 
 PATH = "/api/v1/tickets"
 COLUMNS = ("id", "project", "branch", "commit", "subject", "state", "asked_by", "asked_at", "waits")
@@ -37,7 +36,7 @@ def promote(
     SOURCE is a branch (`main`) or a commit. It is built at once where that is needed, and goes live when its gate
     opens: `deployd ticket show` says what it waits for.
     """
-    body = {"source": source, "comment": comment, "at": _moment(at), "emergency": emergency}
+    body = {"source": source, "comment": comment, "at": moment(at), "emergency": emergency}
     made = ask(daemon, lambda client: client.post(environment_path(project, environment, "promote"), body))
     if as_json:
         show_json(made)
@@ -167,7 +166,7 @@ def withdraw(daemon: DaemonAddress, number: int, reason: str, as_json: bool) -> 
 @json_option
 def schedule(daemon: DaemonAddress, number: int, at: str, as_json: bool) -> None:
     """Let a ticket become live AT a moment (2026-12-01T06:00+01:00), and not before; `now`: as soon as it may."""
-    _done(daemon, number, "schedule", {"at": None if at == "now" else _moment(at)}, as_json=as_json)
+    _done(daemon, number, "schedule", {"at": None if at == "now" else moment(at)}, as_json=as_json)
 
 
 @ticket.command()
@@ -242,14 +241,3 @@ def _waits(item: dict[str, Any]) -> str:
 
 def _short(text: str) -> str:
     return text[:16].replace("T", " ")
-
-
-def _moment(text: str | None) -> str | None:
-    """ISO 8601 with an offset; without one it is the time of whoever asks."""
-    if text is None:
-        return None
-    try:
-        read = datetime.fromisoformat(text)
-    except ValueError:
-        raise click.BadParameter(f"{text!r} is no moment; write 2026-12-01T06:00+01:00") from None
-    return (read if read.tzinfo else read.astimezone()).astimezone(UTC).isoformat()

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import UTC, datetime
 
 from deployd.access.actions import Action, may, refuse_unless_may
 from deployd.access.errors import NotFound
 from deployd.commands.tickets import Asking
 from deployd.console.asked import Asked
+from deployd.console.confirm import moment_of
 from deployd.errors import DeployError, Unusable
 from deployd.promotion.people import Person
 from deployd.queries.tickets import CanPromoteShape, TicketPageShape, TicketShape, words_of_deed
@@ -70,7 +70,7 @@ async def promote(asked: Asked, fields: Mapping[str, str]) -> str:
         refuse_unless_may(asked.caller, Action.EMERGENCY, found.project)
     made = await asked.commands.tickets.promote(found.project, found.name, _source(fields), Asking(
         by=_me(asked), seen=fields.get("commit", ""), comment=fields.get("comment", "")[:LONGEST_WORDS],
-        not_before=_moment(fields.get("at", "")), emergency_why=emergency,
+        not_before=moment_of(fields, "at"), emergency_why=emergency,
     ))
     return _done(asked, made)
 
@@ -100,7 +100,7 @@ async def schedule(asked: Asked, fields: Mapping[str, str]) -> str:
     found = (await _found_for(asked, Action.PROMOTE)).ticket
     is_approver = may(asked.caller, Action.APPROVE, found.project)
     return _done(asked, await asked.commands.tickets.schedule(
-        found.id, _moment(fields.get("at", "")), _me(asked), is_approver=is_approver,
+        found.id, moment_of(fields, "at"), _me(asked), is_approver=is_approver,
     ))
 
 
@@ -148,14 +148,3 @@ def _source(fields: Mapping[str, str]) -> str:
     if text.startswith("-") or not text.isprintable() or " " in text or len(text) > LONGEST_WORDS:
         raise Unusable(f"{text[:40]!r} is neither a branch nor a commit", hint="main, or the first digits of a commit")
     return text
-
-
-def _moment(text: str) -> datetime | None:
-    """Of a field for a date and a time, which says nothing of its time zone: times of these pages are UTC."""
-    if not text.strip():
-        return None
-    try:
-        read = datetime.fromisoformat(text.strip())
-    except ValueError:
-        raise Unusable(f"{text[:30]!r} is no moment", hint="2026-12-01T06:00, in UTC") from None
-    return read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)

@@ -42,6 +42,7 @@ from deployd.upkeep.answers import Answers
 from deployd.upkeep.branches import Branches
 from deployd.upkeep.collect.collector import Collector
 from deployd.upkeep.crons import Crons
+from deployd.upkeep.lock_ends import LockEnds
 from deployd.upkeep.lost_pushes import LostPushes
 from deployd.upkeep.reconcile import Reconciler
 from deployd.upkeep.router_repair import RouterRepairer
@@ -94,6 +95,7 @@ class Upkeep:
     free_space: FreeSpace
     disk_kinds: DiskKinds
     tickets: Tickets
+    lock_ends: LockEnds
 
 
 @dataclass(frozen=True)
@@ -206,6 +208,7 @@ def _upkeep(
         tickets=Tickets(
             store, host, clock, activities.lanes, activities.requests, boundary=boundaries.of("tickets"),
         ),
+        lock_ends=LockEnds(store, clock, activities.requests, boundary=boundaries.of("locks")),
     )
 
 

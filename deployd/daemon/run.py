@@ -95,6 +95,7 @@ def _loops(daemon: Daemon, http: Http) -> dict[str, Loop]:
         "collector": upkeep.collector.serve, "certificates": upkeep.certificates.serve,
         "watch": upkeep.watch.serve, "firewall": resources.firewall.serve, "mail": resources.mail.serve,
         "lost pushes": upkeep.lost_pushes.serve, "tickets": upkeep.tickets.serve,
+        "locks": upkeep.lock_ends.serve,
         "crons": upkeep.crons.serve, "answers": upkeep.answers.serve,
         "access logs": upkeep.access_logs.serve,
         "kept output": partial(

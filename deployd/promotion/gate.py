@@ -74,6 +74,7 @@ class Facts:
     now: datetime
     lock: str = ""
     """Who keeps what is live, since when and why."""
+    lock_until: datetime | None = None
     ticket: int | None = None
     """None: nobody has asked yet."""
     asked_by: Person | None = None
@@ -145,7 +146,7 @@ def _expired(facts: Facts) -> Iterator[Obstacle]:
 
 def _locked(facts: Facts) -> Iterator[Obstacle]:
     if facts.lock:
-        yield Obstacle("locked", facts.lock, f"deployd unlock {facts.project} {facts.branch}")
+        yield Obstacle("locked", facts.lock, f"deployd unlock {facts.project} {facts.branch}", facts.lock_until)
 
 
 def _window(facts: Facts) -> Iterator[Obstacle]:

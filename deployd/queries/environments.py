@@ -35,6 +35,8 @@ class LockShape:
     """In their own words; may be empty."""
     since: str
     """ISO 8601, UTC."""
+    until: str = ""
+    """When it ends by itself; empty: somebody has to end it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,7 +143,7 @@ class EnvironmentQueries:
 
 
 def lock_shape(lock: Lock) -> LockShape:
-    return LockShape(who=lock.who, reason=lock.reason, since=lock.at.isoformat())
+    return LockShape(who=lock.who, reason=lock.reason, since=lock.at.isoformat(), until=iso(lock.until))
 
 
 def _state(doing: ActivityId | None, newest: Activity | None, commit: str) -> str:

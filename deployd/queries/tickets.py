@@ -287,7 +287,7 @@ class TicketQueries:
         return Facts(
             project=project.id, branch=branch, protection=protection, source=source,
             source_is_live=project.protection_of(source) is not None, commit=way.commit, is_contained=contained,
-            now=self._clock.now(), lock=lock.said(branch) if lock else "",
+            now=self._clock.now(), lock=lock.said(branch) if lock else "", lock_until=lock.until if lock else None,
         )
 
     def _shape(self, db: sqlite3.Connection, found: Ticket) -> TicketShape:

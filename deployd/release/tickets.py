@@ -114,8 +114,8 @@ def facts_of(
     return Facts(
         project=project.id, branch=ticket.branch, protection=project.protection_of(ticket.branch) or Protection(),
         source=source, source_is_live=project.protection_of(source) is not None, commit=ticket.commit,
-        is_contained=is_contained, now=now, lock=lock.said(ticket.branch) if lock else "", ticket=ticket.id,
-        asked_by=ticket.asked_by, digest=ticket.digest,
+        is_contained=is_contained, now=now, lock=lock.said(ticket.branch) if lock else "",
+        lock_until=lock.until if lock else None, ticket=ticket.id, asked_by=ticket.asked_by, digest=ticket.digest,
         approvals=tuple(approval for approval, _ in tickets.approvals_of(db, ticket.id)), authors=authors,
         not_before=ticket.not_before if ticket.stage + 1 == len(ticket.stages) else None,
         expires=ticket.expires_at, emergency=bool(ticket.emergency_by),

@@ -216,6 +216,7 @@ CREATE TABLE keys (
 """Persons, and what they prove who they are with."""
 
 TICKETS = """
+ALTER TABLE locks ADD COLUMN until TEXT;
 CREATE TABLE tickets (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     project TEXT NOT NULL,
@@ -265,7 +266,8 @@ CREATE TRIGGER ticket_follows_activity AFTER UPDATE OF state ON activities
             AND NOT (NEW.state = 'success' AND stage + 1 < json_array_length(stages));
     END;
 """
-"""What waits before protected environments, and who approved it. A ticket ends with its activity, in one step."""
+"""What waits before protected environments, and who approved it. A ticket ends with its activity, in one step. And
+locks that end by themselves."""
 
 MIGRATIONS: tuple[str, ...] = (
     FIRST, FAILED_BY_TIME, OPEN_OF_ENVIRONMENT, UNNEEDED, UIDS, MARKS, LOCKS, ANSWERS, PEOPLE, PERSONS,

@@ -566,8 +566,10 @@ class FakeCommands:
         self.asked.append(("delete", project, environment, who, *([] if seen is None else [seen])))
         return self._made(project, environment, "delete")
 
-    async def lock(self, project: str, environment: str, reason: str, who: str) -> LockedShape:
-        self.asked.append(("lock", project, environment, reason, who))
+    async def lock(
+        self, project: str, environment: str, reason: str, who: str, *, until: datetime | None = None,
+    ) -> LockedShape:
+        self.asked.append(("lock", project, environment, reason, who, *([] if until is None else [until])))
         return LockedShape(
             project=project, environment="main-bvxea6i", branch=environment,
             lock=LockShape(who=who, reason=reason, since=AT), activities=(3,),
