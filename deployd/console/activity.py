@@ -54,7 +54,7 @@ async def activity(asked: Asked) -> str:
         wanted=wanted, matches=matches, count=count, is_open=found.state in OPEN,
         live=f"/activities/{found.id}/events?after={page.last}" if at_end else "",
         journal=await asked.queries.activities.journal(found.id), segments=segments,
-        compared_with_live=_compared_with_live(found, run),
+        compared_with_live=_compared_with_live(found, run), ticket=await asked.queries.tickets.of_activity(found.id),
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from deployd.clock import Clock
 from deployd.environment.naming import Source
 from deployd.errors import DeployError
-from deployd.ids import CommitId, ProjectId
+from deployd.ids import ActivityId, CommitId, ProjectId
 from deployd.promotion.gate import Approval, Facts, Obstacle, counted, judge
 from deployd.promotion.windows import words
 from deployd.queries.comparisons import CommitShape
@@ -200,6 +200,11 @@ class TicketQueries:
             return _page(found, self._shape(db, found)) if found else None
 
         return await self._store.read(find)
+
+    async def of_activity(self, activity: int) -> int | None:
+        """Number of the ticket of which an activity is a stage; None: it has none."""
+        found = await self._store.read(lambda db: tickets.of_activity(db, ActivityId(activity)))
+        return found.id if found else None
 
     async def open_in(self, project: str, environment: str) -> TicketShape | None:
         """The newest that is open in an environment (machine name or branch)."""

@@ -72,6 +72,9 @@ class FakeTickets:
         found = await self.find(number)
         return page(found) if found else None
 
+    async def of_activity(self, activity: int) -> int | None:
+        return next((item.id for item in self.known if activity in [stage.activity for stage in item.stages]), None)
+
     async def open_in(self, project: str, environment: str) -> TicketShape | None:
         return next(iter(await self.latest([project], environment, is_open=True, limit=1)), None)
 

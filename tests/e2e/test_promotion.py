@@ -113,8 +113,9 @@ async def test_it_is_asked_for_by_the_button_and_looked_at_by_everybody(
     async with person.page.expect_navigation():
         await person.page.get_by_role("button", name=f"Ask for {commit} on production").click()
     number = int(person.page.url.rpartition("/")[2])
-    await _until(daemon, number, "waiting")
-    await person.page.reload()
+    found = await _until(daemon, number, "waiting")
+    await person.page.goto(f"{daemon.api}/activities/{found['ticket']['activity']}")
+    await person.follow(f"Ticket {number}: what goes live by it, and who decides", f"/tickets/{number}")
     said = await person.page.inner_text("main")
     for text in ("It is yours: somebody else approves it.", "live on staging, byte by byte", "GREETING"):
         assert text in said

@@ -278,6 +278,7 @@ async def test_a_stage_that_fails_ends_the_ticket_and_production_is_never_reache
     await staged.comes_to_gate(made.activity)
     await staged.end(made.activity, "failed")
     await staged.rounds.look()
+    assert [await staged.queries.of_activity(number) for number in (1, 2)] == [made.id, None]
     assert (await staged.ticket(made.id)).state == "failed"
     assert await staged.store.read(lambda db: activities.find(db, ActivityId(2))) is None
 
