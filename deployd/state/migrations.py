@@ -264,6 +264,9 @@ CREATE TRIGGER ticket_follows_activity AFTER UPDATE OF state ON activities
             ended_why = NEW.reason, ended_at = NEW.ended_at
             WHERE activity = NEW.id AND ended_at IS NULL
             AND NOT (NEW.state = 'success' AND stage + 1 < json_array_length(stages));
+        UPDATE tickets SET state = 'done', ended_why = 'it was live already when it was ' || state || ': ' || ended_why
+            WHERE activity = NEW.id AND NEW.state = 'success' AND stage + 1 = json_array_length(stages)
+            AND state IN ('declined', 'withdrawn', 'expired', 'void');
     END;
 """
 """What waits before protected environments, and who approved it. A ticket ends with its activity, in one step. And
