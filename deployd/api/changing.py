@@ -18,7 +18,7 @@ from deployd.commands.repeats import BROKEN, Answered, Keyed
 from deployd.errors import Unusable
 from deployd.http.failed_sign_ins import source_of
 from deployd.queries.activities import ActivityShape
-from deployd.queries.tickets import TicketShape, words_of_deed
+from deployd.queries.ticket_shapes import TicketShape, words_of_deed
 
 KEY, REPLAYED = "Idempotency-Key", "Idempotent-Replayed"
 LONGEST_KEY = 255

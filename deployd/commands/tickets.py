@@ -14,7 +14,6 @@ from deployd.access.caller import Caller
 from deployd.access.directory import Directory
 from deployd.access.errors import Forbidden, NotFound
 from deployd.activity.lanes import Lanes
-from deployd.clock import Clock
 from deployd.deployment import kinds
 from deployd.deployment.requests import Request, Requests
 from deployd.environment.naming import Source
@@ -22,10 +21,11 @@ from deployd.errors import DeployError, Unusable
 from deployd.promotion.gate import not_merged, why_not
 from deployd.promotion.people import Person
 from deployd.queries.projects import find_project
-from deployd.queries.tickets import NothingToPromote, TicketQueries, TicketShape, Way
-from deployd.release.code import ProjectCode
+from deployd.queries.ticket_shapes import TicketShape
+from deployd.queries.tickets import NothingToPromote, TicketQueries, Way
+from deployd.release.ports import Host
 from deployd.release.tickets import NotMerged, TicketEnded, Wish, brief_of, facts_of, standing
-from deployd.settings import ProjectSettings, Settings
+from deployd.settings import ProjectSettings
 from deployd.state import activities, environments, tickets
 from deployd.state.activities import Trigger
 from deployd.state.store import Store
@@ -56,13 +56,13 @@ class Asking:
 
 class TicketCommands:
     def __init__(
-        self, store: Store, settings: Settings, code: ProjectCode, clock: Clock, lanes: Lanes, requests: Requests,
-        queries: TicketQueries, directory: Directory,
+        self, store: Store, host: Host, lanes: Lanes, requests: Requests, queries: TicketQueries,
+        directory: Directory,
     ) -> None:
         self._store = store
-        self._settings = settings
-        self._code = code
-        self._clock = clock
+        self._settings = host.settings
+        self._code = host.code
+        self._clock = host.clock
         self._lanes = lanes
         self._requests = requests
         self._queries = queries

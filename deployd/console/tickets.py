@@ -15,7 +15,7 @@ from deployd.console.asked import Asked
 from deployd.console.confirm import moment_of
 from deployd.errors import DeployError, Unusable
 from deployd.promotion.people import Person
-from deployd.queries.tickets import CanPromoteShape, TicketPageShape, TicketShape, words_of_deed
+from deployd.queries.ticket_shapes import CanPromoteShape, TicketPageShape, TicketShape, words_of_deed
 
 SHOWN = 50
 LONGEST_WORDS = 500

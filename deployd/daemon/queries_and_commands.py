@@ -83,7 +83,7 @@ def queries_of(daemon: Daemon, directory: Directory) -> Queries:
         mails=MailQueries(settings.state, environments, turns),
         housekeeping=HousekeepingQueries(upkeep.collector),
         plans=PlanQueries(store, daemon.host),
-        tickets=TicketQueries(store, daemon.host, daemon.resources.code, clock),
+        tickets=TicketQueries(store, daemon.host, daemon.resources.code),
         people=PeopleQueries(directory, clock.now),
     )
 
@@ -104,10 +104,7 @@ def commands_of(
         passes=PassCommands(host, queries.environments),
         activities=ActivityCommands(store, daemon.activities.lanes),
         housekeeping=HousekeepingCommands(daemon.upkeep.collector),
-        tickets=TicketCommands(
-            store, daemon.settings, daemon.resources.code, host.clock, daemon.activities.lanes, requests,
-            queries.tickets, directory,
-        ),
+        tickets=TicketCommands(store, host, daemon.activities.lanes, requests, queries.tickets, directory),
     )
 
 

@@ -11,16 +11,16 @@ from deployd.access.caller import Caller
 from deployd.commands.tickets import Asking, OfferChanged
 from deployd.promotion.people import Person
 from deployd.queries.comparisons import CommitShape
-from deployd.queries.tickets import (
+from deployd.queries.ticket_shapes import (
     ApprovalShape,
     CanPromoteShape,
-    NotProtected,
     ObstacleShape,
     SlugShape,
     StageShape,
     TicketPageShape,
     TicketShape,
 )
+from deployd.queries.tickets import NotProtected
 
 AT = "2026-05-04T10:00:00+00:00"
 DIGEST = "d" * 32

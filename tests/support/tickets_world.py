@@ -19,7 +19,8 @@ from deployd.plan import KeyParts
 from deployd.promotion.gate import Verdict
 from deployd.promotion.offer import Brief, Offer, Offered, OfferedApp
 from deployd.promotion.people import Person
-from deployd.queries.tickets import TicketQueries, TicketShape
+from deployd.queries.ticket_shapes import TicketShape
+from deployd.queries.tickets import TicketQueries
 from deployd.release.tickets import ask_gate
 from deployd.release.version import AppVersion, Version
 from deployd.settings import ProjectSettings, Settings
@@ -57,10 +58,9 @@ class TicketsWorld:
         self.woken = 0
         self.lanes = Lanes(store, cast(Any, None), clock)
         self.requests = Requests(store, self.settings, clock, self._wake)
-        self.queries = TicketQueries(store, self.host, cast(Any, self), clock)
+        self.queries = TicketQueries(store, self.host, cast(Any, self))
         self.commands = TicketCommands(
-            store, self.settings, cast(Any, self), clock, self.lanes, self.requests, self.queries,
-            Directory((), clock.now),
+            store, self.host, self.lanes, self.requests, self.queries, Directory((), clock.now),
         )
         self.rounds = Tickets(store, self.host, clock, self.lanes, self.requests)
 

@@ -16,7 +16,7 @@ from deployd.api.route import ACCEPTED, ENVIRONMENT, ApiRoute, Resource
 from deployd.commands.tickets import Asking
 from deployd.errors import Unusable
 from deployd.promotion.people import Person
-from deployd.queries.tickets import CanPromoteShape, TicketPageShape, TicketShape
+from deployd.queries.ticket_shapes import CanPromoteShape, TicketPageShape, TicketShape
 
 tickets = Resource()
 
