@@ -42,6 +42,7 @@ from deployd.upkeep.answers import Answers
 from deployd.upkeep.branches import Branches
 from deployd.upkeep.collect.collector import Collector
 from deployd.upkeep.crons import Crons
+from deployd.upkeep.idle import Idle
 from deployd.upkeep.lock_ends import LockEnds
 from deployd.upkeep.lost_pushes import LostPushes
 from deployd.upkeep.reconcile import Reconciler
@@ -53,6 +54,7 @@ from deployd.upkeep.usage.disk_kinds import DiskKinds
 from deployd.upkeep.usage.disks import Disks
 from deployd.upkeep.usage.free_space import FreeSpace
 from deployd.upkeep.usage.usage import Usage
+from deployd.upkeep.wakes import Wakes
 from deployd.upkeep.watch import Watch
 
 
@@ -96,6 +98,8 @@ class Upkeep:
     disk_kinds: DiskKinds
     tickets: Tickets
     lock_ends: LockEnds
+    idle: Idle
+    wakes: Wakes
 
 
 @dataclass(frozen=True)
@@ -118,7 +122,7 @@ class Daemon:
 def compose(resources: Resources, settings: Settings, catalogue: Catalogue, process: ProcessState) -> Daemon:
     """The daemon over what is open."""
     host, boundaries = host_of(resources, settings, catalogue), ErrorBoundaries()
-    activities = _activities(resources, host, process.logs(host.places.logs), boundaries)
+    activities = _activities(resources, host, process, boundaries)
     observation = _observation(resources, host, boundaries)
     upkeep = _upkeep(resources, host, boundaries, activities, observation)
     return Daemon(resources, host, process, boundaries, activities, observation, upkeep)
@@ -138,8 +142,11 @@ def host_of(resources: Resources, settings: Settings, catalogue: Catalogue) -> H
     )
 
 
-def _activities(resources: Resources, host: Host, logs: Logs, boundaries: ErrorBoundaries) -> Activities:
+def _activities(
+    resources: Resources, host: Host, process: ProcessState, boundaries: ErrorBoundaries,
+) -> Activities:
     store, clock, settings = resources.store, resources.clock, host.settings
+    logs = process.logs(host.places.logs)
     memory = host_memory(settings.limits.memory_mb)
     limits = _limits(settings, memory, boundaries)
     executor = Executor(KINDS, store, host, logs, limits, boundaries.of("way back"))
@@ -147,7 +154,7 @@ def _activities(resources: Resources, host: Host, logs: Logs, boundaries: ErrorB
     requests = Requests(store, settings, clock, lanes.wake)
     intake = Intake(
         settings.projects, resources.code, CommitChecker(resources.code, host),
-        StateQueue(store, clock, requests), TerminalLogs(logs, store),
+        StateQueue(store, clock, requests), TerminalLogs(logs, store), process.ssh.pushes,
     )
     return Activities(logs, limits, lanes, requests, intake)
 
@@ -185,6 +192,7 @@ def _upkeep(
     collector = Collector(
         store, host, clock, activities.requests, resources.code.pack, boundary=boundaries.of("housekeeping"),
     )
+    idle = Idle(store, host, clock, activities.requests, boundary=boundaries.of("idle"))
     return Upkeep(
         certificates=certificate_manager(resources, settings, boundaries.of("certificates")),
         reconciler=reconciler,
@@ -199,7 +207,7 @@ def _upkeep(
         ),
         answers=Answers(store, host, clock, boundary=boundaries.of("answers")),
         crons=Crons(store, host, resources.masker, boundary=boundaries.of("crons")),
-        access_logs=_access_logs(resources, host, observation, boundaries),
+        access_logs=_access_logs(resources, host, observation, boundaries, idle),
         free_space=FreeSpace(settings.state, clock, boundaries.of("disks")),
         disk_kinds=DiskKinds(
             resources.engine, host.places, collector, observation.disks, clock, boundaries.of("disks"),
@@ -209,6 +217,8 @@ def _upkeep(
             store, host, clock, activities.lanes, activities.requests, boundary=boundaries.of("tickets"),
         ),
         lock_ends=LockEnds(store, clock, activities.requests, boundary=boundaries.of("locks")),
+        idle=idle,
+        wakes=Wakes(resources.router, settings, activities.requests, boundary=boundaries.of("wakes")),
     )
 
 
@@ -220,12 +230,12 @@ def _router_repairer(resources: Resources, host: Host, reconciler: Reconciler) -
 
 
 def _access_logs(
-    resources: Resources, host: Host, observation: Observation, boundaries: ErrorBoundaries,
+    resources: Resources, host: Host, observation: Observation, boundaries: ErrorBoundaries, idle: Idle,
 ) -> AccessLogs:
     settings = host.settings
     return AccessLogs(
         RouterPlaces(settings.run).access_log, host.places, observation.traffic,
         partial(reopen_access_log, resources.engine, settings.instance),
         most_bytes=settings.router.access_log_mb * MEGABYTE, boundary=boundaries.of("access logs"),
-        histories=observation.histories,
+        histories=observation.histories, visited=idle.visited,
     )

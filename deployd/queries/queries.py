@@ -23,6 +23,7 @@ from deployd.queries.people import PeopleQueries
 from deployd.queries.plans import PlanQueries
 from deployd.queries.projects import ProjectQueries
 from deployd.queries.runs import RunQueries
+from deployd.queries.ssh import SshQueries
 from deployd.queries.status import StatusQueries
 from deployd.queries.tickets import TicketQueries
 from deployd.queries.traffic import TrafficQueries
@@ -56,3 +57,4 @@ class Queries:
     plans: PlanQueries
     tickets: TicketQueries
     people: PeopleQueries
+    ssh: SshQueries

@@ -13,6 +13,7 @@ from deployd.settings.project import EnvironmentSettings, ProjectSettings, Remot
 from deployd.settings.protection import Protection, Window
 from deployd.settings.router import AcmeSettings, OwnCertificate, RouterSettings, TlsSettings
 from deployd.settings.settings import Settings
+from deployd.settings.ssh import SshSettings
 from deployd.settings.tokens import Token
 from deployd.settings.variables import Variable
 
@@ -37,6 +38,7 @@ __all__ = [
     "SettingsInvalid",
     "Shares",
     "Size",
+    "SshSettings",
     "Strategy",
     "TlsSettings",
     "Token",

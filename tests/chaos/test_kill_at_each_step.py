@@ -30,6 +30,12 @@ WAY_THROUGH = [
     "fetch:started:after", "wait_for_unlock:done:before", "wait_for_unlock:done:after", "switch:answered:after",
 ]
 
+WAY_OF_A_BAD_RELEASE = [
+    "watch_release:started:after", "watch_release:done:before", "judge_release:started:after",
+    "judge_release:failed:before", "judge_release:failed:after", "switch:started:after", "judge_release:done:before",
+]
+"""The last two are of the rollback."""
+
 
 async def test_one_push_and_one_delete_end_well_though_the_daemon_is_killed_at_each_step_of_them(stand: Stand) -> None:
     main, side = stand.actors[MAIN], stand.actors[SIDE]
@@ -69,4 +75,15 @@ async def test_a_promotion_that_is_approved_is_live_once_though_the_daemon_is_ki
     slugs = promoter.slugs()
     assert [branch for branch, _ in slugs].count("gate") == 1, "it went live once"
     assert dict(slugs)["gate"] == dict(slugs)["main"]
+    assert await stand.wrong() == []
+
+
+async def test_a_bad_release_is_taken_back_once_though_the_daemon_is_killed_at_each_step_of_that(stand: Stand) -> None:
+    for point in WAY_OF_A_BAD_RELEASE:
+        await stand.die_at(point, stand.actors[MAIN].push_bad_release if point == WAY_OF_A_BAD_RELEASE[0] else None)
+    await stand.end_well()
+    [before, *_, bad, back] = [record for record in read_records(stand.state) if record.branch == MAIN.branch]
+    assert (bad.kind, bad.state) == ("push", "failed")
+    assert "the smoke test mood failed 3 times in a row" in bad.reason
+    assert (back.kind, back.state, back.deployed) == ("rollback", "success", before.commit)
     assert await stand.wrong() == []

@@ -16,7 +16,7 @@ from deployd.environment.naming import machine_name
 from deployd.errors import DeployError, Transient
 from deployd.ids import ActivityId, CommitId, EnvironmentId, ProjectId
 from deployd.settings import EnvironmentSettings, ProjectSettings, Remote, Settings
-from deployd.state import activities, environments
+from deployd.state import activities, environments, kept_back
 from deployd.state.activities import Activity, NewActivity, State, Trigger
 from deployd.state.store import Store, open_store
 from deployd.upkeep.branches import Branches
@@ -286,3 +286,12 @@ async def test_an_old_branch_is_not_pushed_again_over_what_was_promoted_since_th
     assert await stand.look(protected="production") == []
     stand.code.mirror = {"production": B}
     assert [item.commit for item in await stand.look(protected="production")] == [B], "a push that its hook lost"
+
+
+async def test_a_push_that_was_only_to_be_stored_is_not_lost(stand: Stand) -> None:
+    await stand.did("push", "main", A)
+    stand.code.mirror = {"main": B}
+    await stand.store.write(lambda db: kept_back.keep(db, SHOP, "main", B, SystemClock().now()))
+    assert await stand.look() == []
+    await stand.store.write(lambda db: kept_back.forget(db, SHOP, "main"))
+    assert [activity.commit for activity in await stand.look()] == [B]
