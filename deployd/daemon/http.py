@@ -16,12 +16,14 @@ from deployd.console.live import Board
 from deployd.console.routes import Console, console_routes
 from deployd.daemon.composition import Daemon
 from deployd.daemon.connections import let_in
+from deployd.daemon.inside import inside_of
 from deployd.daemon.queries_and_commands import commands_of, queries_of
 from deployd.daemon.ssh import ssh_handlers
 from deployd.http.callers import Callers
 from deployd.http.door import Door
 from deployd.http.event_stream import Streams
 from deployd.http.origins import Ours
+from deployd.inside.sessions import Sessions as InsideSessions
 from deployd.intake.git_service import GitService
 from deployd.intake.http_git import git_routes
 from deployd.intake.receive_hook_routes import receive_hook_routes
@@ -45,6 +47,8 @@ class Http:
     local: web.Application
     ssh: dict[str, Handler]
     """What `deployd-ssh` may ask."""
+    inside: InsideSessions
+    """Who is in environments over SSH."""
 
 
 def compose_http(daemon: Daemon) -> Http:
@@ -55,16 +59,17 @@ def compose_http(daemon: Daemon) -> Http:
     people = PeopleCommands(store, directory, clock, daemon.settings.projects)
     commands = commands_of(daemon, queries, sessions, people)
     api = Api(queries, commands, Changes(queries, daemon.boundaries.of("events")))
-    callers = Callers(directory.by_header, sessions)
-    settings = daemon.settings
-    door = Door(Ours(settings.public_url, settings.listen_address[0]), daemon.observation.failed_sign_ins, let_in)
+    ours = Ours(daemon.settings.public_url, daemon.settings.listen_address[0])
+    callers = Callers(directory.by_header, sessions, ours)
+    door = Door(ours, daemon.observation.failed_sign_ins, let_in)
     console = Console(queries=queries, commands=commands, callers=callers, board=Board(daemon.boundaries.of("console")),
                       streams=api.streams, door=door)
     local = local_application(api, receive_hook_routes(daemon.activities.intake), daemon.settings.shares.streams)
     git = _git_service(daemon)
     public = _public(daemon, api, console, git)
-    ssh = ssh_handlers(daemon, directory, git)
-    return Http(queries, sessions, people, console.board, api.changes, api.streams, public, local, ssh)
+    inside = inside_of(daemon, directory, commands.audit)
+    ssh = ssh_handlers(daemon, directory, git, inside)
+    return Http(queries, sessions, people, console.board, api.changes, api.streams, public, local, ssh, inside)
 
 
 def _public(daemon: Daemon, api: Api, console: Console, git: GitService) -> web.Application:

@@ -7,6 +7,7 @@ import os
 
 from deployd.access.directory import Directory
 from deployd.daemon.composition import Daemon
+from deployd.inside.sessions import Sessions
 from deployd.intake.git_service import GitService
 from deployd.intake.ssh_git import SshGit
 from deployd.intake.ssh_people import SshPeople
@@ -28,11 +29,12 @@ async def host_key_of(settings: Settings) -> HostKey | None:
     return await asyncio.to_thread(ensure_host_key, settings.state / HOST_KEYS)
 
 
-def ssh_handlers(daemon: Daemon, directory: Directory, git: GitService) -> dict[str, Handler]:
+def ssh_handlers(daemon: Daemon, directory: Directory, git: GitService, inside: Sessions) -> dict[str, Handler]:
     """{verb: who answers}: what `deployd-ssh` may ask."""
     door = daemon.process.ssh
     people = SshPeople(directory, door.seen, door.failed, daemon.resources.clock)
-    return {**people.handlers(), **SshGit(daemon.activities.intake, git, people.caller_of).handlers()}
+    served = SshGit(daemon.activities.intake, git, people.caller_of)
+    return {**people.handlers(), **served.handlers(), **inside.handlers()}
 
 
 def ssh_supervisor(daemon: Daemon) -> SshSupervisor:

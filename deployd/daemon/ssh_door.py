@@ -11,6 +11,7 @@ from pathlib import Path
 import structlog
 
 from deployd.http.failed_sign_ins import FailedSignIns
+from deployd.inside.open_stays import OpenStays
 from deployd.intake.push_sessions import PushSessions
 from deployd.settings import Settings
 from deployd.ssh.bounds import Bounds
@@ -33,6 +34,7 @@ class SshDoor:
         self.seen = SshSeen()
         self.failed = FailedSignIns()
         self.pushes = PushSessions()
+        self.stays = OpenStays()
         self.troubles_of_process: Callable[[], Sequence[str]] = tuple
         self._serving: asyncio.Task[None] | None = None
         self._where: Path | None = None

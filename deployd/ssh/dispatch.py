@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import structlog
 
 from deployd.ssh.link import LinkLost
-from deployd.ssh.names import GitCommand, read_git, read_user
+from deployd.ssh.names import GitCommand, plain, read_git, read_user
 from deployd.ssh.ports import Channel, EnvironmentSessions, Refused, Who
 
 log = structlog.get_logger()
@@ -70,7 +70,7 @@ class Dispatch:
 def tell(channel: Channel, error: Refused) -> None:
     """An error on stderr."""
     ending = "\r\n" if channel.term_type else "\n"   # a terminal of the client's is raw
-    text = "".join(f"deployd: {line}{ending}" for line in error.lines())
+    text = "".join(f"deployd: {plain(line)}{ending}" for line in error.lines())
     if not channel.is_closing():
         channel.stderr.write(text.encode(errors="replace"))
 

@@ -82,3 +82,8 @@ def protocol_of(env: dict[str, str]) -> str:
 def shown(text: str) -> str:
     """A stranger's text as a terminal may show it."""
     return "".join(letter if letter.isprintable() else "�" for letter in text[:120])
+
+
+def plain(text: str) -> str:
+    """A line of ours without commands to the terminal: some of it comes from repositories and containers."""
+    return "".join(letter if letter.isprintable() else "�" for letter in text)

@@ -25,11 +25,12 @@ from deployd.ssh.attendant import Attendant
 from deployd.ssh.configuration import SshConfiguration, read_configuration
 from deployd.ssh.daemon_link import DaemonLink
 from deployd.ssh.dispatch import Dispatch
+from deployd.ssh.environments import Environments
 from deployd.ssh.git_sessions import GitSessions
 from deployd.ssh.link import Values
 from deployd.ssh.listener import Listener
 from deployd.ssh.places import LOCK, SOCKET, SSH_UID
-from deployd.ssh.ports import EnvironmentSessions, NoEnvironmentSessions
+from deployd.ssh.ports import EnvironmentSessions
 from deployd.ssh.server import Door, Server
 from deployd.systemd import notify
 from deployd.unprivileged import become
@@ -72,7 +73,7 @@ class SshProcess:
         self._stop = asyncio.Event()
 
     def _environments(self) -> EnvironmentSessions:
-        return NoEnvironmentSessions()
+        return Environments(self._link)
 
     async def serve(self) -> None:
         """Until it is told to stop, or there is nothing left to be there for."""

@@ -16,6 +16,7 @@ from deployd.ssh.dispatch import Dispatch
 from deployd.ssh.link import LinkLost
 from deployd.ssh.names import read_user
 from deployd.ssh.ports import Daemon, Refused, Who
+from deployd.ssh.quick_ack import QuickAck
 from deployd.ssh.session import Session, SessionChannel
 from deployd.ssh.tunnel import TunnelSession
 
@@ -53,6 +54,7 @@ class Server(asyncssh.SSHServer):
         self._user = ""
         self._tunnels: set[TunnelSession] = set()
         self._connection: asyncssh.SSHServerConnection | None = None
+        self._quick: QuickAck | None = None
         self.address = ""
         self.used = time.monotonic()
         """When anything last came or went in a session."""
@@ -68,12 +70,15 @@ class Server(asyncssh.SSHServer):
 
     def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
         self._connection = conn
+        self._quick = QuickAck(conn.get_extra_info("socket"))
         peer = conn.get_extra_info("peername")
         self.address = str(peer[0]) if peer else "unknown"
         if not self._door.connections.opened(self, counted_as(self.address), conn.abort):
             conn.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        if self._quick is not None:
+            self._quick.stop()
         self._door.connections.closed(self)
         self._door.servers.discard(self)
         for tunnel in list(self._tunnels):
@@ -115,6 +120,8 @@ class Server(asyncssh.SSHServer):
 
     async def auth_completed(self) -> None:
         """The identity is decided here, and nowhere else."""
+        if self._quick is not None:
+            self._quick.stop()
         key = self._key
         refusal = self._door.connections.authenticated(self, key)
         connection = self._connection

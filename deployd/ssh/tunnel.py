@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable
+from typing import cast
 
 import asyncssh
 
@@ -21,6 +22,8 @@ class TunnelSession(asyncssh.SSHTCPSession[bytes]):
         self._left = left
         self._over = False
         self._channel: asyncssh.SSHTCPChannel[bytes] | None = None
+        self._early: list[bytes] = []
+        self._has_started = False
         self.transport: asyncio.Transport | None = None
 
     @property
@@ -48,7 +51,14 @@ class TunnelSession(asyncssh.SSHTCPSession[bytes]):
         self._channel = chan
         if self.transport is None:
             chan.close()
-        else:
+
+    def session_started(self) -> None:
+        """The client knows of the channel: what came for it meanwhile, a server's greeting, goes first."""
+        self._has_started = True
+        early, self._early = self._early, []
+        for data in early:
+            self.said(data)
+        if self.transport is not None:
             self.transport.resume_reading()
 
     def data_received(self, data: bytes, datatype: asyncssh.DataType) -> None:
@@ -87,9 +97,13 @@ class TunnelSession(asyncssh.SSHTCPSession[bytes]):
             transport.close()
 
     def said(self, data: bytes) -> None:
-        """Something came from the other end."""
+        """Something came from the other end. It may come early: uvloop reads although it was told to pause."""
         self._touch()
-        if self._channel is not None:
+        if not self._has_started:
+            self._early.append(data)
+            if self.transport is not None:
+                self.transport.pause_reading()
+        elif self._channel is not None:
             self._channel.write(data)
 
 
@@ -100,9 +114,8 @@ class _OtherEnd(asyncio.Protocol):
         self._session = session
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._session.transport = transport
-        transport.pause_reading()   # until there is a channel to say it to
+        self._session.transport = cast("asyncio.Transport", transport)   # uvloop's is no subclass of it
+        self._session.transport.pause_reading()   # until there is a channel to say it to
 
     def data_received(self, data: bytes) -> None:
         self._session.said(data)
