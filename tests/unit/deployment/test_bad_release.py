@@ -122,9 +122,9 @@ def test_what_is_told_is_over_with_the_next_version_and_says_how_it_went(db: Any
     assert not bad_releases.is_bad(db, NEW)
 
 
-def test_only_a_push_can_be_reverted_and_every_kind_that_deploys_is_watched() -> None:
+def test_only_new_code_can_be_reverted_and_every_kind_that_deploys_is_watched() -> None:
     host: Any = SimpleNamespace(settings=SimpleNamespace(instance="x", projects={SHOP: deployment(None).project}))
     views = {name: kind.view(host, deployment(None).activity, Journal()) for name, kind in KINDS.items()}
-    assert {name for name, view in views.items() if view.mode.may_be_reverted} == {"push"}
+    assert {name for name, view in views.items() if view.mode.may_be_reverted} == {"push", "promote"}
     for kind in (PUSH, REDEPLOY, ROLLBACK):
         assert [step.name for step in kind.tables[0].steps][-2:] == ["watch_release", "judge_release"]
