@@ -13,7 +13,7 @@ from deployd.cli.output import harmless, show, show_json
 from deployd.cli.watch import Query, keep_shown, watch_option
 
 PATH = "/api/v1/environments"
-COLUMNS = ("project", "branch", "type", "state", "commit", "activity", "since", "url")
+COLUMNS = ("project", "branch", "title", "parent", "type", "state", "commit", "activity", "since", "url")
 
 
 @click.command()
@@ -32,16 +32,33 @@ def environments(daemon: DaemonAddress, project: str | None, watch: bool, as_jso
 
 def _show(found: Any) -> None:
     items = found["items"]
-    show([{**item, "state": _state(item)} for item in items], COLUMNS, as_json=False)
+    show([{**item, "state": _state(item)} for item in items], _columns(items), as_json=False)
     for item in items:
-        for sentence in (*item["answers"], *item["killed"]):
+        bad = (item["bad_release"]["said"],) if item["bad_release"] else ()
+        for sentence in (*item["answers"], *bad, *item["killed"]):
             click.echo(f"! {item['project']}/{item['branch']}: {harmless(sentence)}")
+
+
+def _columns(items: list[dict[str, Any]]) -> tuple[str, ...]:
+    """Without those that say nothing: no title at all, and no parent but production."""
+    production = {item["project"]: item["branch"] for item in items if item["type"] == "production"}
+    empty = {"title"} if not any(item["title"] for item in items) else set()
+    if all(item["parent"] in ("", production.get(item["project"])) for item in items):
+        empty.add("parent")
+    return tuple(name for name in COLUMNS if name not in empty)
 
 
 def _state(item: dict[str, Any]) -> str:
     return ", ".join(filter(None, (
         item["state"], "locked" if item["lock"] else "", "answers wrongly" if item["answers"] else "",
+        _bad(item["bad_release"]),
     )))
+
+
+def _bad(release: dict[str, Any] | None) -> str:
+    if release is None:
+        return ""
+    return "bad release" if release["live"] else "back from a bad release"
 
 
 @click.command()

@@ -39,6 +39,8 @@ BUTTONS: Mapping[str, Button] = {
     "delete": Button("Delete", Action.DELETE, "delete"),
 }
 """{`do` of the address: it}"""
+OTHERS = ("activate", "deactivate", "pause", "wake")
+"""Those of `rests.py`."""
 
 
 async def confirm(asked: Asked) -> str:
@@ -46,7 +48,7 @@ async def confirm(asked: Asked) -> str:
     name = asked.query.get("do", "")
     button = BUTTONS.get(name)
     if button is None:
-        raise Unusable(f"do cannot be {name[:20]!r}", hint=f"one of {', '.join(BUTTONS)}")
+        raise Unusable(f"do cannot be {name[:20]!r}", hint=f"one of {', '.join((*BUTTONS, *OTHERS))}")
     asked.refuse_unless_may(button.action)
     found = await asked.environment()
     if name == "delete":

@@ -14,6 +14,7 @@ from deployd.console.confirm import address_of
 from deployd.console.crons import MOST_CRONS
 from deployd.console.drawing import Drawing, drawing
 from deployd.console.live import Part, Parts, follow_parts
+from deployd.console.rests import DEEDS, deeds_of
 from deployd.console.visitors import traffic_of, visitors_now
 from deployd.errors import DeployError, Unusable
 from deployd.http.event_stream import Events
@@ -49,7 +50,7 @@ async def environment(asked: Asked) -> str:
         applications=made_of.applications if made_of else (),
         addresses=await queries.environments.addresses(found.project, found.name),
         versions=await queries.versions.all(found.project, found.name),
-        live=f"{asked.path}/events?span={span}",
+        live=f"{asked.path}/events?span={span}", deeds=deeds_of(found), titles=DEEDS,
     )
 
 

@@ -25,7 +25,7 @@ from deployd.console.access_log import access_log
 from deployd.console.activity import activity, cancel, follow_activity, raw_log, retry_undo, skip_undo
 from deployd.console.asked import Asked, Follow, Form, Page, Told
 from deployd.console.compare import compare
-from deployd.console.confirm import confirm, delete, lock, push_again, redeploy, revert, unlock
+from deployd.console.confirm import delete, lock, push_again, redeploy, revert, unlock
 from deployd.console.crons import crons, follow_crons, run_cron
 from deployd.console.environment import environment, follow_environment
 from deployd.console.host import follow_host, host
@@ -34,9 +34,11 @@ from deployd.console.mails import mails
 from deployd.console.output import follow_output, output
 from deployd.console.overview import follow_overview, overview
 from deployd.console.render import FILES, digest, read_file, render
+from deployd.console.rests import activate, confirm_any, deactivate, describe, pause, wake
 from deployd.console.sessions import end_session, sessions
 from deployd.errors import DeployError
 from deployd.http.callers import Callers
+from deployd.http.compression import compressed
 from deployd.http.door import Door
 from deployd.http.errors import headers_of, status_of, with_errors_told
 from deployd.http.event_stream import Streams
@@ -50,7 +52,7 @@ PERSON = "/people/{person}"
 PAGES: Mapping[str, Page] = {
     "/": overview,
     ENVIRONMENT: environment,
-    f"{ENVIRONMENT}/confirm": confirm,
+    f"{ENVIRONMENT}/confirm": confirm_any,
     f"{ENVIRONMENT}/crons": crons,
     f"{ENVIRONMENT}/access-log": access_log,
     f"{ENVIRONMENT}/logs": output,
@@ -83,6 +85,11 @@ FORMS: Mapping[str, Form] = {
     f"{ENVIRONMENT}/unlock": unlock,
     f"{ENVIRONMENT}/delete": delete,
     f"{ENVIRONMENT}/crons/run": run_cron,
+    f"{ENVIRONMENT}/activate": activate,
+    f"{ENVIRONMENT}/deactivate": deactivate,
+    f"{ENVIRONMENT}/pause": pause,
+    f"{ENVIRONMENT}/wake": wake,
+    f"{ENVIRONMENT}/describe": describe,
     "/people/add": people.add_person,
     f"{PERSON}/change": people.change_person,
     f"{PERSON}/roles": people.give_role,
@@ -161,7 +168,7 @@ class _Guard:
             asked = self._asked(request)
             with self.limit.take(asked.caller.name):
                 async with self.queue.take(asked.caller.name):
-                    made = _html(await page(asked))
+                    made = await compressed(request, _html(await page(asked)))
                 return await send(request, made)
 
         return self._with_errors_told(answer)
@@ -375,7 +382,8 @@ def _file(name: str) -> Callable[[web.Request], Awaitable[web.Response]]:
     async def handle(request: web.Request) -> web.Response:
         # A page of another deployd asks for another look: what it gets now must not be kept under that name.
         headers = FOR_EVER if request.query_string == digest(name) else FOR_NOBODY_ELSE
-        return web.Response(body=read_file(name), content_type=FILES[name], charset="utf-8", headers=headers)
+        made = web.Response(body=read_file(name), content_type=FILES[name], charset="utf-8", headers=headers)
+        return await compressed(request, made)
 
     return handle
 

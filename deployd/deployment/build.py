@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 from deployd.activity.log import Tell
 from deployd.confined.trash import move_to_trash
 from deployd.confined.trees import ensure_owner
-from deployd.deployment.build_quota import ensure_cache_in_bounds, room_watched
+from deployd.deployment.build_quota import empty_cache, ensure_cache_in_bounds, room_watched
 from deployd.deployment.deployment import Deployment
 from deployd.deployment.desired import build_variables
 from deployd.deployment.results import Built
@@ -64,6 +64,8 @@ async def build_apps(deployment: Deployment, host: Host, tell: Tell) -> Built:
         tell.line("nothing to build: every slug is there")
         return Built(())
     await _refuse_without_room(host)
+    if deployment.activity.trigger.anew:
+        await empty_cache(deployment, host, tell)
     await ensure_cache_in_bounds(deployment, host, tell)
     config = await read_config(deployment.release, host)
     for item in planned:

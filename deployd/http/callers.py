@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
@@ -16,6 +17,8 @@ from deployd.http.event_stream import Events
 from deployd.http.origins import Ours
 
 CSRF_HEADER = "X-CSRF-Token"
+KNOWN_SECONDS = 0.5
+"""Who follows something is looked up no more often: there may be hundreds, and each line comes to all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +47,21 @@ class Callers:
             return self.by_header(authorization)
         return self.sessions.caller(self.cookie(request), is_use=is_use)
 
+    def by_session(self, request: web.Request) -> Caller | None:
+        """Who signed in with the browser that asks; a header does not count, nor is it a use of the session."""
+        return self.sessions.caller(self.cookie(request), is_use=False) if self.sessions is not None else None
+
     async def while_known(self, request: web.Request, events: Events) -> Events:
-        """Events for as long as whoever asked is known: a session that was ended ends what its pages are told."""
-        caller = self.of(request)
+        """Events for as long as whoever asked is known: a session that was ended ends what its pages are told, after
+        `KNOWN_SECONDS` at most when there is much to tell."""
+        caller, loop = self.of(request), asyncio.get_running_loop()
+        looked = loop.time()
         async with aclosing(events) as found:
             async for event in found:
-                if self.of(request, is_use=False) != caller:
-                    return
+                if loop.time() - looked >= KNOWN_SECONDS:
+                    looked = loop.time()
+                    if self.of(request, is_use=False) != caller:
+                        return
                 yield event
 
     def refuse_remembered(self, request: web.Request) -> None:

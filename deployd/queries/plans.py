@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from deployd.deployment.desired import Candidate, cannot_be_masked, find_wanted
+from deployd.deployment.stored import why_stored
 from deployd.environment.naming import Source
 from deployd.environment.variables import doubtful_variables
 from deployd.git.mirror import CommitInfo
@@ -58,7 +59,9 @@ class PlanQueries:
         refused = (f"refused: {reason}" for reason in plan.refusals)
         lock = await self._store.read(lambda db: locks.find(db, Source(of.id, branch).environment))
         locked = (f"waits when it is built: {lock.said(branch)}",) if lock else ()
-        said = (*plan.lines(), *cannot_be_masked(of), *doubtful_variables(of), *locked, *refused)
+        stored = await self._store.read(lambda db: why_stored(self._host.settings, db, Source(of.id, branch)))
+        first = (f"{stored.said(branch)}; this is done then",) if stored else ()
+        said = (*first, *plan.lines(), *cannot_be_masked(of), *doubtful_variables(of), *locked, *refused)
         return PlanShape(project=project, branch=branch, lines=said)
 
 

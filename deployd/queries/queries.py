@@ -23,7 +23,9 @@ from deployd.queries.people import PeopleQueries
 from deployd.queries.plans import PlanQueries
 from deployd.queries.projects import ProjectQueries
 from deployd.queries.runs import RunQueries
+from deployd.queries.ssh import SshQueries
 from deployd.queries.status import StatusQueries
+from deployd.queries.stays import StayQueries
 from deployd.queries.traffic import TrafficQueries
 from deployd.queries.usage import UsageQueries
 from deployd.queries.versions import VersionQueries
@@ -54,3 +56,5 @@ class Queries:
     housekeeping: HousekeepingQueries
     plans: PlanQueries
     people: PeopleQueries
+    ssh: SshQueries
+    stays: StayQueries

@@ -10,9 +10,11 @@ from typing import Any, cast
 
 from deployd.activity.journal import read_result, write_result
 from deployd.commands.activities import ActivityCommands
+from deployd.commands.descriptions import DescriptionCommands
 from deployd.commands.environments import EnvironmentCommands
 from deployd.commands.locks import LockCommands
 from deployd.commands.passes import PassCommands
+from deployd.commands.rests import RestCommands
 from deployd.deployment.kinds import KINDS
 from deployd.deployment.requests import Requests
 from deployd.ids import ActivityId, CommitId, EnvironmentId, EnvironmentName, ProjectId, SlugKey
@@ -49,12 +51,18 @@ class Lanes:
 
 
 class World:
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, project: dict[str, Any] | None = None) -> None:
+        """
+        Args:
+            project: Settings of `shop`.
+        """
         self.store = MemoryStore()
         self.tip_now: CommitId | None = CommitId("f" * 40)
         """Of every branch."""
         self.lanes = Lanes()
-        settings = Settings.model_validate({"directory": str(folder), "projects": {"shop": {}}, "keep_versions": 5})
+        settings = Settings.model_validate({
+            "directory": str(folder), "projects": {"shop": project or {}}, "keep_versions": 5,
+        })
         self.run = settings.run
         clock: Any = SimpleNamespace(now=lambda: NOW)
         host = cast(Host, SimpleNamespace(settings=settings, facts=self, clock=clock, code=self))
@@ -62,6 +70,9 @@ class World:
         known = EnvironmentQueries(store, settings, lambda _: ())
         requests = Requests(store, settings, clock, lanes.wake)
         self.environments = EnvironmentCommands(store, host, known, requests)
+        self.known = known
+        self.rests = RestCommands(store, host, known, requests)
+        self.descriptions = DescriptionCommands(store, settings, known)
         self.locks = LockCommands(store, clock, known, requests)
         self.passes = PassCommands(host, known)
         self.activities = ActivityCommands(store, lanes)

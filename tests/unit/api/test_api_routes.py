@@ -390,7 +390,7 @@ async def test_what_is_no_place_is_told(client: Client, query: str) -> None:
 async def test_a_reader_who_takes_nothing_any_more_is_cut_off(
     client: Client, queries: FakeQueries, monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("deployd.api.answers.STALLED_SECONDS", 0.05)
+    monkeypatch.setattr("deployd.http.slow_readers.MOST_SECONDS", 0.05)
     queries.printed = [{"time": "2026-05-04T10:00:00.5Z", "text": "x" * 20_000_000}]
     async with client.get("/api/v1/projects/shop/environments/main/logs?follow=1", headers=VERA) as answer:
         while not queries.closed:
