@@ -1,4 +1,4 @@
-"""Environments: deploy once more, go back, or end one. An activity is made of it, and its lane does it."""
+"""Environments: deploy or push once more, go back, or end one. An activity is made of it, and its lane does it."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from deployd.errors import DeployError
 from deployd.ids import ActivityId, CommitId
 from deployd.queries.activities import ActivityShape
 from deployd.queries.environments import EnvironmentQueries
+from deployd.queries.pushes import choose_pushed
 from deployd.queries.versions import NothingLive, choose_earlier
 from deployd.release.ports import Host
 from deployd.state import activities, locks
@@ -83,6 +84,19 @@ class EnvironmentCommands:
             found, kinds.ROLLBACK, version.commit, Trigger(who, "api", to=chosen), seen=seen,
             lock=make_lock(found, who, why, self._host.clock.now()) if locks_it else None,
         )
+
+    async def push_again(
+        self, project: str, environment: str, push: int, who: str, *, seen: int | None = None,
+    ) -> ActivityShape:
+        """Deploy the commit of a push that has ended, as if it were pushed now. `seen` as of `redeploy`.
+
+        Raises:
+            NotFound: There is no such environment, or no such activity of it.
+            NotAgain: It cannot be asked for once more, and why.
+        """
+        found = await self._environments.find_configured(project, environment)
+        commit = await choose_pushed(self._store, self._host, found, push)
+        return await self._enqueue(found, kinds.PUSH, commit, Trigger(who, "api"), seen=seen)
 
     async def delete(self, project: str, environment: str, who: str, *, seen: int | None = None) -> ActivityShape:
         """End an environment, as a deleted branch does. The branch stays; its next push makes the environment anew.

@@ -6,6 +6,7 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
+from deployd.access.actions import Action, may
 from deployd.access.errors import NotFound
 from deployd.console.asked import Asked
 from deployd.console.charts import Freeze, chart
@@ -19,6 +20,7 @@ from deployd.errors import DeployError, Unusable
 from deployd.http.event_stream import Events
 from deployd.queries.crons import CronShape
 from deployd.queries.environments import EnvironmentShape
+from deployd.queries.parts import without_settings
 from deployd.upkeep.traffic_history import SPANS
 
 ACTIVITIES = 10
@@ -39,6 +41,8 @@ async def environment(asked: Asked) -> str:
     made_of = None
     with suppress(DeployError):   # the drawing says what is wrong
         made_of = await queries.parts.of(found.project, found.name)
+        if not may(asked.caller, Action.READ_VARIABLES, asked.names["project"]):
+            made_of = without_settings(made_of)
     points, _ = await queries.traffic.history(found.project, found.name, span)
     return await asked.page(
         "environment.html", environment=found, parts_now=await Look(asked, span).parts(),

@@ -118,7 +118,7 @@ class Daemon:
 def compose(resources: Resources, settings: Settings, catalogue: Catalogue, process: ProcessState) -> Daemon:
     """The daemon over what is open."""
     host, boundaries = host_of(resources, settings, catalogue), ErrorBoundaries()
-    activities = _activities(resources, host, process.logs(host.places.logs), boundaries)
+    activities = _activities(resources, host, process, boundaries)
     observation = _observation(resources, host, boundaries)
     upkeep = _upkeep(resources, host, boundaries, activities.requests, observation)
     return Daemon(resources, host, process, boundaries, activities, observation, upkeep)
@@ -138,8 +138,11 @@ def host_of(resources: Resources, settings: Settings, catalogue: Catalogue) -> H
     )
 
 
-def _activities(resources: Resources, host: Host, logs: Logs, boundaries: ErrorBoundaries) -> Activities:
+def _activities(
+    resources: Resources, host: Host, process: ProcessState, boundaries: ErrorBoundaries,
+) -> Activities:
     store, clock, settings = resources.store, resources.clock, host.settings
+    logs = process.logs(host.places.logs)
     memory = host_memory(settings.limits.memory_mb)
     limits = _limits(settings, memory, boundaries)
     executor = Executor(KINDS, store, host, logs, limits, boundaries.of("way back"))
@@ -147,7 +150,7 @@ def _activities(resources: Resources, host: Host, logs: Logs, boundaries: ErrorB
     requests = Requests(store, settings, clock, lanes.wake)
     intake = Intake(
         settings.projects, resources.code, CommitChecker(resources.code, host),
-        StateQueue(store, clock, requests), TerminalLogs(logs, store),
+        StateQueue(store, clock, requests), TerminalLogs(logs, store), process.ssh.pushes,
     )
     return Activities(logs, limits, lanes, requests, intake)
 

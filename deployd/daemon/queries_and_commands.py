@@ -41,6 +41,7 @@ from deployd.queries.plans import PlanQueries
 from deployd.queries.projects import ProjectQueries
 from deployd.queries.queries import Queries
 from deployd.queries.runs import RunQueries
+from deployd.queries.ssh import SshQueries
 from deployd.queries.status import Health, StatusQueries
 from deployd.queries.traffic import TrafficQueries
 from deployd.queries.usage import UsageQueries
@@ -84,6 +85,7 @@ def queries_of(daemon: Daemon, directory: Directory) -> Queries:
         housekeeping=HousekeepingQueries(upkeep.collector),
         plans=PlanQueries(store, daemon.host),
         people=PeopleQueries(directory, clock.now),
+        ssh=SshQueries(settings, process.ssh.seen, process.ssh.troubles),
     )
 
 

@@ -3,7 +3,8 @@
     share ─► the environment's row, for a kind that makes one ─► the activity's row ─► durable ─► the lanes are woken
 
 Pushes, redeploys and rollbacks, lost pushes and housekeeping come through here, so what a new activity has to pass
-stands in one place, and what is special about a kind in its row of `kinds.py`.
+stands in one place, and what is special about a kind in its row of `kinds.py`. One thing passes by it: what takes a bad
+release back (`bad_release.py`), which nobody asks for and no share may stop.
 """
 
 from __future__ import annotations

@@ -13,7 +13,8 @@ from deployd.deployment.share import ShareTaken, Wanted
 from deployd.deployment.stored import store
 from deployd.ids import ActivityId, CommitId, ProjectId
 from deployd.intake.push import GIT, Push, Receipt
-from deployd.state import activities, audit, deliveries, environments, locks
+from deployd.intake.push_options import NO_DEPLOY, SKIP_BUILD_CACHE
+from deployd.state import activities, audit, deliveries, environments, kept_back, locks
 from deployd.state.activities import Trigger
 from deployd.state.audit import Deed, Result
 from deployd.state.deliveries import Delivery
@@ -57,6 +58,7 @@ class StateQueue:
         if known is not None:
             return Receipt(known.activity, known.said, again=True)
         result: Result = "done"
+        kept_back.forget(db, push.project, push.branch)
         try:
             receipt = self._delete(db, push) if push.deleted else self._deploy(db, push)
         except ShareTaken as error:   # the branch has moved: it is deployed when there is room, as a lost push
@@ -72,7 +74,7 @@ class StateQueue:
     def _note(self, db: sqlite3.Connection, push: Push, receipt: Receipt, result: Result) -> None:
         environment = push.source.environment
         audit.append(db, Deed(
-            at=self._clock.now(), who=push.who, by=push.how, address=push.address, project=push.project,
+            at=self._clock.now(), who=push.who, by=push.by or push.how, address=push.address, project=push.project,
             action="delete" if push.deleted else "push", environment=environment.name, said=receipt.said, result=result,
         ))
 
@@ -81,6 +83,10 @@ class StateQueue:
         there = environments.find(db, environment)
         if there is not None and there.branch != push.branch:
             return Receipt(None, f"{push.branch} is not deployed: {there.branch} has an environment of that name")
+        if NO_DEPLOY in push.options:
+            kept_back.keep(db, push.project, push.branch, push.new, self._clock.now())
+            at = f"{push.branch} is stored at {push.new[:8]} and not deployed, as asked"
+            return Receipt(None, f"{at}: the next push to it without -o {NO_DEPLOY} deploys it")
         if push.how != GIT:
             same = self._same(db, push)
             if same is not None:
@@ -111,7 +117,7 @@ class StateQueue:
     def _ask_for(
         self, db: sqlite3.Connection, push: Push, kind: DeploymentKind, commit: CommitId | None,
     ) -> ActivityId:
-        trigger = Trigger(push.who, push.how, push.delivery)
+        trigger = Trigger(push.who, push.how, push.delivery, anew=SKIP_BUILD_CACHE in push.options)
         return self._requests.ask_for(
             db, Request(kind, push.source.environment, push.branch, commit, trigger),
         )

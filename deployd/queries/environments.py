@@ -7,17 +7,19 @@ from dataclasses import dataclass
 
 from deployd.access.errors import NotFound
 from deployd.activity.journal import read_result
-from deployd.environment.naming import environment_type
+from deployd.environment.naming import environment_type, ssh_user
 from deployd.environment.routes import domains_of
 from deployd.ids import ActivityId, EnvironmentId, EnvironmentName, ProjectId
+from deployd.queries.bad_releases import BadReleaseShape, bad_release_shape
 from deployd.queries.live_versions import LiveVersions
 from deployd.queries.projects import find_project
 from deployd.queries.times import iso
 from deployd.release.version import Version
 from deployd.settings import ProjectSettings, Settings
-from deployd.state import activities, answers, environments, locks
+from deployd.state import activities, answers, bad_releases, environments, locks
 from deployd.state.activities import Activity
 from deployd.state.answers import WrongAnswer
+from deployd.state.bad_releases import BadRelease
 from deployd.state.environments import Environment
 from deployd.state.locks import Lock
 from deployd.state.store import Store
@@ -70,8 +72,23 @@ class EnvironmentShape:
     answers: tuple[str, ...] = ()
     """What visitors get that is worse than when it became live, a sentence for each URL; seen after a way back, and
     gone when they get it no more."""
+    ssh: str = ""
+    """Where a shell of it is: `ssh://main.shop@deploy.example.com:2222`; empty: nobody listens for SSH."""
+    bad_release: BadReleaseShape | None = None
+    """What is live was found bad, or what came back for such a release is live; gone with the next version."""
     killed: tuple[str, ...] = ()
     """Processes that the kernel killed within the last hour because their memory was full, a sentence for each part."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What other tables say of an environment."""
+
+    newest: Activity | None
+    lock: Lock | None
+    wrong: tuple[str, ...]
+    bad: BadRelease | None
+    parent: str
 
 
 class EnvironmentQueries:
@@ -88,10 +105,13 @@ class EnvironmentQueries:
         newest = {item.environment: item for item in await self._store.read(activities.newest_of_each)}
         locked = {item.environment: item for item in await self._store.read(locks.list_all)}
         wrong = _by_environment(await self.wrong_answers())
+        bad = {item.environment: item for item in await self.bad_releases()}
         branches = {(row.project, row.branch) for row in rows}
         return [
-            self._shape(row, newest.get(row.id), locked.get(row.id), wrong.get(row.id, ()),
-                        parent_of(row, self._settings.projects[row.project], branches))
+            self._shape(row, _Known(
+                newest.get(row.id), locked.get(row.id), wrong.get(row.id, ()), bad.get(row.id),
+                parent_of(row, self._settings.projects[row.project], branches),
+            ))
             for row in rows if row.project in self._settings.projects
         ]
 
@@ -138,22 +158,33 @@ class EnvironmentQueries:
         """What visitors of all environments get that is worse than when it became live."""
         return await self._store.read(answers.wrong_ones)
 
-    def _shape(
-        self, row: Environment, newest: Activity | None, lock: Lock | None, wrong: tuple[str, ...], parent: str,
-    ) -> EnvironmentShape:
+    async def bad_releases(self) -> Sequence[BadRelease]:
+        """Those that are live, and those for which an earlier version came back that is."""
+        return await self._store.read(bad_releases.current)
+
+    def _shape(self, row: Environment, known: _Known) -> EnvironmentShape:
         project = self._settings.projects[row.project]
         live = self._versions.of(row.live_activity)
+        newest = known.newest
         doing = newest.id if newest and newest.state in activities.OPEN and not newest.held else None
         default = domains_of(self._settings, project, row.id, row.branch).default
         return EnvironmentShape(
             project=row.project, name=row.name, branch=row.branch, type=environment_type(project, row.branch),
-            title=row.title, parent=parent, rested=iso(row.rested_at), visited=iso(row.visited_at),
+            title=row.title, parent=known.parent, rested=iso(row.rested_at), visited=iso(row.visited_at),
             state=_state(row, doing, newest), url=live.url or f"http://{default}/", commit=live.commit,
             subject=live.subject, author=live.author,
             activity=row.live_activity, since=iso(row.live_since), doing=doing,
-            lock=lock_shape(lock) if lock else None, answers=wrong,
-            killed=tuple(self._killed(row.id)),
+            lock=lock_shape(known.lock) if known.lock else None, answers=known.wrong,
+            bad_release=bad_release_shape(known.bad) if known.bad else None,
+            killed=tuple(self._killed(row.id)), ssh=self._ssh(row),
         )
+
+    def _ssh(self, row: Environment) -> str:
+        reached = self._settings.ssh_reached_at
+        if reached is None:
+            return ""
+        host, port = reached
+        return f"ssh://{ssh_user(row.id, row.branch)}@{f'[{host}]' if ':' in host else host}:{port}"
 
 
 def parent_of(row: Environment, project: ProjectSettings, branches: Container[tuple[str, str]]) -> str:

@@ -18,7 +18,7 @@ from deployd.engine.subnets import next_subnet, overlaps, parse_host_routes
 from deployd.ids import ActivityId, EnvironmentId, ProjectId, SlugKey
 from deployd.release.version import Version
 from deployd.settings import Settings
-from deployd.state import activities, answers, entries, environments, locks, rests, secrets
+from deployd.state import activities, answers, bad_releases, entries, environments, locks, rests, secrets
 from deployd.state.locks import Lock
 from deployd.state.rests import Rest
 from deployd.state.sealing import Sealer
@@ -126,6 +126,15 @@ class StateFacts:
     async def failed_wakes(self, environment: EnvironmentId, most: int) -> int:
         """How many wakes failed one after the other, up to now."""
         return await self._store.read(lambda db: rests.failed_wakes(db, environment, most))
+
+    async def is_bad(self, activity: ActivityId) -> bool:
+        """Whether what an activity made live was found a bad release."""
+        return await self._store.read(lambda db: bad_releases.is_bad(db, activity))
+
+    async def waiting_behind(self, environment: EnvironmentId, activity: ActivityId) -> str:
+        """What waits for an activity to end, for people; empty: nothing, or only what a lock holds."""
+        waiting = await self._store.read(lambda db: activities.waiting_behind(db, environment, activity))
+        return f"{waiting[0].kind} {waiting[0].id} of {waiting[0].trigger.who} waits" if waiting else ""
 
     async def usual_answers(self, environment: EnvironmentId) -> dict[str, int]:
         """{URL: status, when what is live had become so}"""

@@ -10,6 +10,8 @@ from pydantic import AfterValidator, Field, SecretStr, field_validator
 from deployd.forges.known import FORGES
 from deployd.ids import ProjectId
 from deployd.settings import valid
+from deployd.settings.access import Access
+from deployd.settings.checks import CheckSettings
 from deployd.settings.frozen import MOST, MOST_DAYS, Frozen
 from deployd.settings.hosts import host_name
 from deployd.settings.http_access import HttpAccess
@@ -89,6 +91,9 @@ class EnvironmentSettings(Frozen):
     strategy: Strategy | None = None
     answer: AnswerWanted | None = None
     pause_after_minutes: PauseAfter | None = None
+    access: Access | None = None
+    """None: as the project says."""
+    checks: CheckSettings = CheckSettings()
 
 
 class ProjectSettings(Frozen):
@@ -121,8 +126,10 @@ class ProjectSettings(Frozen):
     """Only what is named here is another than for the others."""
     strategy: Strategy | None = None
     answer: AnswerWanted | None = None
+    checks: CheckSettings = CheckSettings()
     mail: MailRelay | None = None
     """None: the relay of all projects."""
+    access: Access = Access()
 
     @field_validator("id")
     @classmethod
@@ -168,6 +175,11 @@ class ProjectSettings(Frozen):
     def deploys(self, branch: str) -> bool:
         """Whether a branch becomes an environment when it is pushed first; production always does."""
         return branch == self.production or self.branches.are_deployed(branch)
+
+    def ssh_role(self, branch: str) -> str:
+        """The least role that comes into the environment of a branch over SSH."""
+        own = self.environments[branch].access if branch in self.environments else None
+        return (self.access if own is None else own).ssh
 
     @property
     def production(self) -> str:

@@ -9,11 +9,13 @@ import ipaddress
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
 from deployd.ids import ProjectId
 from deployd.settings import valid
+from deployd.settings.checks import CheckSettings
 from deployd.settings.config_files import config_folder
 from deployd.settings.containers import DEFAULT_SIZES, BuildSettings, ContainerSettings, Size
 from deployd.settings.contradictions import Wrong, contradictions
@@ -23,6 +25,7 @@ from deployd.settings.limits import CollectSettings, Limits, OutputSettings, Sha
 from deployd.settings.mail import MailRelay, MailSettings
 from deployd.settings.project import AnswerWanted, PauseAfter, ProjectSettings, Strategy
 from deployd.settings.router import RouterSettings, TlsSettings
+from deployd.settings.ssh import SshSettings
 from deployd.settings.tokens import Token
 
 SMTP_PORT = 25
@@ -44,6 +47,7 @@ class Settings(Frozen):
     listen: str = "127.0.0.1:8480"
     public_url: str = ""
     """Address of `listen` as people reach it; shown in links."""
+    ssh: SshSettings = SshSettings()
     router: RouterSettings = RouterSettings()
     tls: TlsSettings = TlsSettings()
     domain: str = "{environment}-{project}.localhost"
@@ -60,6 +64,8 @@ class Settings(Frozen):
     """How long a new version may take until it answers requests; the step's own limit bounds it."""
     answer: AnswerWanted = "any"
     """What it has to answer on its own hosts."""
+    checks: CheckSettings = CheckSettings()
+    """What it has to pass besides, and what becomes of a release that is bad."""
     hook_limit_seconds: int = Field(3600, ge=1, le=3600)
     """How long a deploy or post_deploy hook may run; then it is ended."""
     on_deploy_failure: Literal["revert", "keep"] = "revert"
@@ -183,6 +189,11 @@ class Settings(Frozen):
             own = self.pause_after_minutes if project.pause_after_minutes is None else project.pause_after_minutes
         return timedelta(minutes=own) if own else None
 
+    def checks_of(self, project: ProjectSettings, branch: str) -> tuple[CheckSettings, ...]:
+        """What is said of a branch, of its project and of all, the narrowest first."""
+        own = (project.environments[branch].checks,) if branch in project.environments else ()
+        return (*own, project.checks, self.checks)
+
     def relay_of(self, project: ProjectSettings, branch: str) -> MailRelay | None:
         """Whom the mails of a branch's environment are handed to; None: they stay in its box."""
         relay = project.mail or self.mail
@@ -197,6 +208,11 @@ class Settings(Frozen):
     def listen_address(self) -> tuple[str, int]:
         host, _, port = self.listen.rpartition(":")
         return host.strip("[]") or "127.0.0.1", int(port)
+
+    @property
+    def ssh_reached_at(self) -> tuple[str, int] | None:
+        """(host, port) of SSH as people reach it; None: nobody listens for it."""
+        return self.ssh.reached_at(urlsplit(self.public_url).hostname or "")
 
     @property
     def api_socket(self) -> Path:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from deployd.ids import ActivityId, EnvironmentId, EnvironmentName, ProjectId
-from deployd.state import activities, answers, locks
+from deployd.state import activities, answers, bad_releases, locks
 from deployd.state.rests import AWAKE, INACTIVE, PAUSED, Rest
 
 
@@ -93,6 +93,7 @@ def forget(connection: sqlite3.Connection, environment: EnvironmentId) -> None:
     locks.remove(connection, environment)
     activities.release(connection, environment)
     answers.remove(connection, environment)
+    bad_releases.forget(connection, environment)
 
 
 def list_all(connection: sqlite3.Connection, project: str | None = None) -> list[Environment]:

@@ -8,6 +8,7 @@ So at the start of the daemon and every few minutes after it, remotes are fetche
 
 Surprise: nothing is done at the first sight. A push that is on its way has moved the branch, and its own hook or
 webhook makes the activity a moment later. A rollback is no reason to push again: only pushes are compared with the tip.
+Nor is a push that was to be stored only.
 
 It deliberately does not deploy the branches that a remote has when it is fetched for the first time, and does not
 delete production, or anything when the remote shows no branch at all: a repository that was emptied by mistake deletes
@@ -30,7 +31,7 @@ from deployd.environment.naming import Source
 from deployd.errors import DeployError, Transient
 from deployd.ids import ActivityId, CommitId, EnvironmentId, ProjectId
 from deployd.settings import ProjectSettings
-from deployd.state import activities, environments
+from deployd.state import activities, environments, kept_back
 from deployd.state.activities import Trigger
 from deployd.state.store import Store
 from deployd.upkeep.branches import Branches, Tips
@@ -161,6 +162,8 @@ class LostPushes:
         source = Source(project, branch)
         if await self._store.read(lambda db: self._requests.why_stored(db, source)) is not None:
             return False   # it waits for somebody to activate it
+        if await self._store.read(lambda db: kept_back.find(db, project, branch)) == tip:
+            return False
         newest = await self._store.read(lambda db: _newest(db, source.environment))
         if newest is None:   # it never had an environment: new, unless the remote had it before we came
             return known is not None and known.get(branch) != tip

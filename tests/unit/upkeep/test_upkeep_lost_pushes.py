@@ -16,7 +16,7 @@ from deployd.environment.naming import machine_name
 from deployd.errors import DeployError, Transient
 from deployd.ids import ActivityId, CommitId, EnvironmentId, ProjectId
 from deployd.settings import ProjectSettings, Remote, Settings
-from deployd.state import activities, environments, rests
+from deployd.state import activities, environments, kept_back, rests
 from deployd.state.activities import Activity, NewActivity, State, Trigger
 from deployd.state.store import Store, open_store
 from deployd.upkeep.branches import Branches
@@ -285,3 +285,12 @@ async def test_what_was_activated_at_its_tip_is_not_lost(stand: Stand) -> None:
     assert await stand.look() == []
     stand.code.mirror = {"wip": A}
     assert [item.commit for item in await stand.look()] == [A]
+
+
+async def test_a_push_that_was_only_to_be_stored_is_not_lost(stand: Stand) -> None:
+    await stand.did("push", "main", A)
+    stand.code.mirror = {"main": B}
+    await stand.store.write(lambda db: kept_back.keep(db, SHOP, "main", B, SystemClock().now()))
+    assert await stand.look() == []
+    await stand.store.write(lambda db: kept_back.forget(db, SHOP, "main"))
+    assert [activity.commit for activity in await stand.look()] == [B]
