@@ -55,6 +55,7 @@ debian_packages() {
     local wanted=()
     if [ "$goal" != lint ]; then
         wanted+=(ca-certificates curl git iproute2 kmod mmdebstrap mount nftables procps python3 python3-venv squashfs-tools util-linux)
+        wanted+=(openssh-sftp-server rsync)                     # with them files go into containers
         command -v dockerd > /dev/null || wanted+=(docker.io)  # an Engine from docker.com is as good
     fi
     case $goal in lint | test) wanted+=(lua-busted lua-check luajit) ;; esac   # the router's Lua, its tests and its linter

@@ -28,6 +28,7 @@ COMMANDS = {
     "sql": ("deployd.cli.ssh:sql", "The client of an environment's database, as its application comes in."),
     "tunnel": ("deployd.cli.tunnel:tunnel", "The services of an environment on ports of this machine."),
     "mount": ("deployd.cli.mount:mount", "Files of an environment's mounts, to this machine and back."),
+    "stays": ("deployd.cli.stays:stays", "Who is in environments over SSH now, oldest first."),
     "top": ("deployd.cli.top:top", "What applications, workers and services use, those that use most first."),
     "certificates": ("deployd.cli.certificates:certificates",
                      "What each host shows over TLS, and what stands in the way of a better one."),

@@ -43,6 +43,7 @@ from deployd.queries.queries import Queries
 from deployd.queries.runs import RunQueries
 from deployd.queries.ssh import SshQueries
 from deployd.queries.status import Health, StatusQueries
+from deployd.queries.stays import StayQueries
 from deployd.queries.traffic import TrafficQueries
 from deployd.queries.usage import UsageQueries
 from deployd.queries.versions import VersionQueries
@@ -86,6 +87,7 @@ def queries_of(daemon: Daemon, directory: Directory) -> Queries:
         plans=PlanQueries(store, daemon.host),
         people=PeopleQueries(directory, clock.now),
         ssh=SshQueries(settings, process.ssh.seen, process.ssh.troubles),
+        stays=StayQueries(store),
     )
 
 

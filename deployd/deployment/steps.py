@@ -41,7 +41,7 @@ MINUTE = 60
 QUIET = frozenset({"validate", "build", "slug"})
 """Phases of a deployment that change nothing that is live."""
 
-PUSH: Table[Deployment, Host] = Table("push", version=4, quiet_phases=QUIET, steps=(
+PUSH: Table[Deployment, Host] = Table("push", version=4, quiet_phases=QUIET, late_phases=frozenset({"watch"}), steps=(
     #     phase       step                      undone by                    limit        visitors  restart, waits for
     Step("validate", validate.fetch,           NOTHING,                     10 * MINUTE, AS_BEFORE, AGAIN),
     Step("validate", validate.read_and_plan,   NOTHING,                     10 * MINUTE, AS_BEFORE, AGAIN),

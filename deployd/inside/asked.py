@@ -9,10 +9,11 @@ from deployd.access.caller import Caller
 from deployd.access.directory import Directory
 from deployd.access.errors import Unauthorized
 from deployd.engine.specs import TerminalSize
+from deployd.errors import Unusable
 from deployd.inside.command_lines import variables
 
 LONGEST_NAME = 200
-LONGEST_COMMAND = 64_000
+LONGEST_COMMAND = 60_000
 MOST_COLUMNS = 1_000
 KINDS = ("shell", "command", "sftp")
 
@@ -48,7 +49,11 @@ def caller_of(directory: Directory, values: dict[str, Any]) -> Caller:
 
 
 def read_wanted(values: dict[str, Any]) -> Wanted:
-    """Everything is cut to what it may be; what is no name is found nowhere."""
+    """Names are cut to what they may be, and found nowhere then.
+
+    Raises:
+        Unusable: The command is too long.
+    """
     def text(name: str, longest: int = LONGEST_NAME) -> str:
         return str(values.get(name, ""))[:longest]
 
@@ -56,11 +61,19 @@ def read_wanted(values: dict[str, Any]) -> Wanted:
     env = values.get("env")
     return Wanted(
         project=text("project"), environment=text("environment"), part=text("worker"),
-        kind=kind if kind in KINDS else "tunnel", command=text("command", LONGEST_COMMAND),
+        kind=kind if kind in KINDS else "tunnel", command=_command(values),
         terminal=_size(values.get("columns"), values.get("rows")) if term else None,
         variables=variables(env if isinstance(env, dict) else {}, term),
         address=text("address"), connection=text("connection"),
     )
+
+
+def _command(values: dict[str, Any]) -> str:
+    """Whole, or none: half a command may do something else."""
+    command = str(values.get("command", ""))
+    if len(command) > LONGEST_COMMAND:
+        raise Unusable(f"a command has {LONGEST_COMMAND:,} characters at most", hint="send a longer one as its input")
+    return command
 
 
 def read_size(values: dict[str, Any]) -> TerminalSize:

@@ -8,6 +8,7 @@ from deployd.activity.error_boundary import ErrorBoundary
 from deployd.inside.attend import Outcome
 from deployd.inside.sessions import Sessions
 from deployd.state import stays
+from deployd.state.stays import Stay
 
 COME_BACK_SECONDS = 60.0
 LOOK_SECONDS = 60.0
@@ -34,8 +35,12 @@ class Leftovers:
         alone = [stay for stay in all_stays if not self._sessions.open.has(stay.id)]
         for stay in alone:
             if stay.id in self._known:
-                command = None if stay.kind == "tunnel" else await self._sessions.host.engine.find_command(stay.id)
-                if command is not None:
-                    await command.end()
-                await self._sessions.leave(stay, Outcome(did="nobody came back for it"))
+                with self._boundary.contain(f"ending a {stay.kind} of {stay.who} in {stay.environment}"):
+                    await self._end(stay)
         self._known = {stay.id for stay in alone}
+
+    async def _end(self, stay: Stay) -> None:
+        command = None if stay.kind == "tunnel" else await self._sessions.host.engine.find_command(stay.id)
+        if command is not None:
+            await command.end()
+        await self._sessions.leave(stay, Outcome(did="nobody came back for it"))

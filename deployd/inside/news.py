@@ -33,7 +33,9 @@ class News:
         for activity in await self._store.read(lambda db: activities.latest(db, states=RUNNING)):
             if activity.environment in there:
                 for item in self._stays.of(activity.environment):
-                    await _tell(item, activity)
+                    whom = f"telling {item.stay.who}, who is in {item.stay.environment}"
+                    with self._boundary.contain(whom, shown=False):
+                        await _tell(item, activity)
 
 
 async def _tell(item: OpenStay, activity: Activity) -> None:

@@ -22,7 +22,7 @@ def kind_of(wanted: Wanted) -> str:
 def doing_of(caller: Caller, wanted: Wanted) -> Doing:
     """Before it is known where it leads."""
     return Doing(
-        who=caller.name, by="ssh", address=wanted.address, action=kind_of(wanted),
+        who=caller.name, by=_by(caller.by), address=wanted.address, action=kind_of(wanted),
         names={"project": wanted.project, "environment": wanted.environment}, said=wanted.command[:LONGEST_COMMAND],
     )
 
@@ -42,7 +42,7 @@ def over(stay: Stay, status: int | None, did: str, now: datetime) -> Doing:
     seconds = max(0.0, (now - stay.began).total_seconds())
     how = "was left" if status is None else f"ended with {status}"
     return Doing(
-        who=stay.who, by="ssh", address=stay.address, action=f"{stay.kind} over",
+        who=stay.who, by=_by(stay.by), address=stay.address, action=f"{stay.kind} over",
         names={"project": project, "environment": environment},
         said="; ".join(filter(None, (f"{how} after {seconds:.0f} s", did, said_of(stay)))),
     )
@@ -58,4 +58,9 @@ def stay_of(number: str, entrance: Entrance, caller: Caller, wanted: Wanted, now
 
 def said_of(stay: Stay) -> str:
     command = f": {stay.said}" if stay.said else ""
-    return f"{stay.part}, key {stay.by}, connection {stay.connection}{command}"
+    return f"{stay.part}, connection {stay.connection}{command}"
+
+
+def _by(key: str) -> str:
+    """As all faces say how somebody came."""
+    return f"ssh, key {key}" if key else "ssh"

@@ -17,7 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
-from deployd.access.actions import Action
+from deployd.access.actions import Action, refuse_unless_may
 from deployd.access.directory import Directory
 from deployd.commands.audit import AuditCommands, Doing
 from deployd.engine.engine import RunningCommand
@@ -28,10 +28,10 @@ from deployd.inside.asked import caller_of, read_wanted
 from deployd.inside.attend import Outcome, until_over
 from deployd.inside.begin import Beginning
 from deployd.inside.open_stays import OpenStays
-from deployd.inside.targets import Targets
+from deployd.inside.targets import Targets, refuse_unless_role
 from deployd.release.ports import Host
 from deployd.ssh.link_server import Handler, Question
-from deployd.state import stays
+from deployd.state import environments, stays
 from deployd.state.stays import Stay
 from deployd.state.store import Store
 
@@ -78,11 +78,10 @@ class Sessions:
                 (streams,), stay=stay.id, framed=wanted.terminal is None,
                 mounts=[mount.path for mount in entrance.instance.mounts],
             )
-            await self.store.write(lambda db: stays.add(db, stay))
         except BaseException:
             await command.end()
             raise
-        return await self._attend(question, stay, command)
+        return await self._attend(question, stay, command, entrance.release.branch)
 
     async def _begin(self, doing: Doing, beginning: Awaitable[RunningCommand]) -> RunningCommand:
         """Note who comes while the engine begins what they want: both take their time."""
@@ -108,8 +107,9 @@ class Sessions:
         if command is None:
             await self.leave(stay, Outcome())
             raise NoSuchSession("this session is over, and nobody knows any more how it ended")
+        found = await self.store.read(lambda db: environments.find(db, stay.environment))
         await question.answer()
-        return await self._attend(question, stay, command)
+        return await self._attend(question, stay, command, found.branch if found else "")
 
     async def tunnel(self, question: Question) -> Mapping[str, Any]:
         """The handler of `tunnel`: who asks, `environment`, `project`, `worker`, `host`, `port`. Answers with the
@@ -128,7 +128,7 @@ class Sessions:
         try:
             stay = notes.stay_of(secrets.token_hex(16), entrance, caller, wanted, self.host.clock.now())
             await self.audit.note(notes.begun(doing, stay), "done")
-            await self.store.write(lambda db: stays.add(db, stay))
+            await self._keep(stay)
             await question.answer((channel,))
         finally:
             channel.close()
@@ -140,18 +140,26 @@ class Sessions:
         await self.leave(stay, Outcome())
         return {}
 
-    async def leave(self, stay: Stay, outcome: Outcome) -> None:
-        """Note the end of a stay. Of two who come to know it, one notes it."""
-        if await self.store.write(lambda db: stays.remove(db, stay.id)):
+    async def leave(self, stay: Stay, outcome: Outcome, *, attended: bool = False) -> None:
+        """Note the end of a stay. Of two who come to know it, one notes it.
+
+        Args:
+            attended: By us, to its end, which may have come before it was written down.
+        """
+        if await self.store.write(lambda db: stays.remove(db, stay.id)) or attended:
             await self.audit.note(notes.over(stay, outcome.status, outcome.did, self.host.clock.now()), "done")
 
-    async def _attend(self, question: Question, stay: Stay, command: RunningCommand) -> Mapping[str, Any]:
+    async def _attend(
+        self, question: Question, stay: Stay, command: RunningCommand, branch: str,
+    ) -> Mapping[str, Any]:
         async def tell(line: str) -> None:
             await question.tell(said=[line])
 
         self.open.add(stay, tell)
         try:
-            outcome = await until_over(question, command)
+            outcome = await until_over(
+                question, command, lambda: self._refusal(question, stay, branch), lambda: self._keep(stay),
+            )
         finally:
             self.open.remove(stay.id)
         if isinstance(outcome.error, NotThere):      # its container was removed
@@ -162,8 +170,23 @@ class Sessions:
         # Before the rest: nobody waits for us to write down that they are gone.
         await question.tell(status=UNKNOWN if outcome.status is None else outcome.status, said=said)
         await command.end()
-        await self.leave(stay, outcome)
+        await self.leave(stay, outcome, attended=True)
         return {}
+
+    async def _keep(self, stay: Stay) -> None:
+        await self.store.write(lambda db: stays.add(db, stay))
+
+    def _refusal(self, question: Question, stay: Stay, branch: str) -> DeployError | None:
+        """Why somebody may not stay: their role has changed. Keys that are removed end their connections."""
+        project = self.host.settings.projects.get(stay.environment.project)
+        try:
+            caller = caller_of(self.directory, question.values)
+            refuse_unless_may(caller, Action.SHELL, stay.environment.project)
+            if project is not None:
+                refuse_unless_role(caller, project.id, branch, project.ssh_role(branch), "the settings")
+        except DeployError as error:
+            return error
+        return None
 
     async def _why_killed(self, stay: Stay) -> list[str]:
         """What people should know when it was because the container went."""

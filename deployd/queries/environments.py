@@ -167,17 +167,20 @@ class EnvironmentQueries:
         live = self._versions.of(row.live_activity)
         newest = known.newest
         doing = newest.id if newest and newest.state in activities.OPEN and not newest.held else None
-        default = domains_of(self._settings, project, row.id, row.branch).default
         return EnvironmentShape(
             project=row.project, name=row.name, branch=row.branch, type=environment_type(project, row.branch),
             title=row.title, parent=known.parent, rested=iso(row.rested_at), visited=iso(row.visited_at),
-            state=_state(row, doing, newest), url=live.url or f"http://{default}/", commit=live.commit,
+            state=_state(row, doing, newest), url=live.url or self._own_url(row), commit=live.commit,
             subject=live.subject, author=live.author,
             activity=row.live_activity, since=iso(row.live_since), doing=doing,
             lock=lock_shape(known.lock) if known.lock else None, answers=known.wrong,
             bad_release=bad_release_shape(known.bad) if known.bad else None,
             killed=tuple(self._killed(row.id)), ssh=self._ssh(row),
         )
+
+    def _own_url(self, row: Environment) -> str:
+        """Where it will answer."""
+        return f"http://{domains_of(self._settings, self._settings.projects[row.project], row.id, row.branch).default}/"
 
     def _ssh(self, row: Environment) -> str:
         reached = self._settings.ssh_reached_at

@@ -25,6 +25,7 @@ from deployd.queries.projects import ProjectQueries
 from deployd.queries.runs import RunQueries
 from deployd.queries.ssh import SshQueries
 from deployd.queries.status import StatusQueries
+from deployd.queries.stays import StayQueries
 from deployd.queries.traffic import TrafficQueries
 from deployd.queries.usage import UsageQueries
 from deployd.queries.versions import VersionQueries
@@ -56,3 +57,4 @@ class Queries:
     plans: PlanQueries
     people: PeopleQueries
     ssh: SshQueries
+    stays: StayQueries

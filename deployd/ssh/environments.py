@@ -7,6 +7,7 @@ A daemon that is restarted is asked to go on with the session; its bytes flow me
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -22,6 +23,8 @@ WAITS = "there is no answer yet: deployd is busy, or the data of the environment
 BACK_SECONDS = 60.0
 """How long the daemon is waited for when a session goes on, or has ended, without it."""
 UNKNOWN = 255
+LONGEST_COMMAND = 60_000
+"""Of its JSON: it goes over the link in one message."""
 LOST = Refused("deployd does not answer, and how this ended is not known", hint="`systemctl status deployd`")
 
 
@@ -35,6 +38,8 @@ class Environments:
         return await self._serve(who, target, channel, kind="shell")
 
     async def execute(self, who: Who, target: Target, command: str, channel: Channel) -> int:
+        if len(json.dumps(command)) > LONGEST_COMMAND:
+            raise Refused("this command is too long", hint="send it as the input of a shell: ssh … sh < script")
         return await self._serve(who, target, channel, kind="command", command=command)
 
     async def subsystem(self, who: Who, target: Target, name: str, channel: Channel) -> int:

@@ -72,6 +72,7 @@ from deployd.queries.queries import Queries
 from deployd.queries.runs import Run
 from deployd.queries.ssh import SshKeyShape, SshShape
 from deployd.queries.status import StatusShape
+from deployd.queries.stays import StayShape
 from deployd.queries.traffic import Held, HeldShape, PointShape, TrafficShape
 from deployd.queries.usage import UseShape
 from deployd.queries.versions import NothingLive, VersionShape
@@ -331,7 +332,7 @@ class FakeQueries:
             "host": {"now": self.host},
             "figures": {"now": self.figures},
             "certificates": {"all": self.certificates},
-            "ssh": {"now": self.ssh},
+            "ssh": {"now": self.ssh}, "stays": {"all": self.stays},
             "usage": {"now": self.uses},
             "traffic": {"of": self.traffic_of, "history": self.history},
             "access_logs": {"follow": self.access_log},
@@ -447,6 +448,11 @@ class FakeQueries:
     async def newest(self) -> list[ActivityShape]:
         return list({(item.project, item.environment): item for item in sorted(self.known, key=lambda item: item.id)}
                     .values())
+
+    async def stays(self, projects: Sequence[str] | None = None) -> list[StayShape]:
+        stay = StayShape(project="shop", environment="main-bvxea6i", part="app", activity=3, kind="shell", who="ada",
+                         key="laptop", address="192.0.2.7", said="", since=AT)
+        return [stay] if projects is None or "shop" in projects else []
 
     async def ssh(self, *, whole: bool) -> SshShape:
         key = SshKeyShape(type="ssh-ed25519", fingerprint="SHA256:abc", known_hosts="[deploy.test] ssh-ed25519 A")

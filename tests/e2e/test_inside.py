@@ -102,7 +102,7 @@ class Stage:
 
     async def deeds(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = (await self.ask("GET", "/api/v1/audit?project=inside&limit=200"))["items"]
-        return [deed for deed in found if deed["by"] == "ssh"]
+        return [deed for deed in found if deed["by"].startswith("ssh, key ")]
 
     async def container(self, part: str = "app-app") -> str:
         names = (await run("docker", "ps", "--format", "{{.Names}}")).text.split()
@@ -377,6 +377,37 @@ async def test_who_may_not_come_in_is_told_why(stage: Stage) -> None:
     assert ("vic", "command", "refused") in deeds
 
 
+async def test_what_a_client_sends_along_changes_nothing(stage: Stage) -> None:
+    me = await stage.ada()
+    names = ("LD_PRELOAD=/tmp/x.so", "BASH_ENV=/tmp/x", "PATH=/tmp", "LC_ALL=../../tmp", "LANG=C.UTF-8", "HOME=/tmp")
+    sent = [word for name in names for word in ("-o", f"SetEnv={name}")]
+    found = await run(
+        "ssh", *me.options, *sent, "-p", str(stage.daemon.ssh_port), "main.inside@127.0.0.1",
+        "echo $LANG,$LD_PRELOAD,$BASH_ENV,$LC_ALL,$HOME;"
+        " tr '\\0' '\\n' </proc/self/environ | grep -c x.so", check=False,
+    )
+    assert found.text.splitlines() == ["C.UTF-8,,,,/app", "0"], found
+    programs = "/run/deployd/scripts/programs"
+    for attack in (f"echo x >{programs}/sftp-server", f"rm -f {programs}/ld", f"mv {programs} /tmp/x",
+                   f"chmod 777 {programs}", f"ln -sf /etc/shadow {programs}/lib/x", "echo x >/run/deployd/scripts/x"):
+        assert (await me.do(attack)).status != 0, attack
+    too_long = await me.do("true " + "x" * 70_000)
+    assert "this command is too long" in too_long.stderr.decode()
+    state = stage.daemon.directory / "var" / "state" / "programs"
+    assert {path.stat().st_mode & 0o022 for path in state.rglob("*")} == {0}
+
+
+async def test_a_role_that_is_taken_away_ends_the_session(stage: Stage) -> None:
+    me = await stage.person("gone", {"inside": "contributor"})
+    async with open_process(*me.ssh("main.inside", "echo ready; sleep 8765")) as client:
+        assert await client.stdout.readline() == b"ready\n"
+        await stage.ask("POST", "/api/v1/people/gone/change", {"roles": {"inside": "viewer"}})
+        said = (await client.stderr.read()).decode()
+        assert "gone is a viewer of inside, and this needs a contributor" in said
+        assert await client.wait() == 255
+    await stage.until_gone("sleep 8765")
+
+
 async def test_what_stands_still_is_waited_for(stage: Stage) -> None:
     me, container = await stage.ada(), await stage.container()
     await run("docker", "pause", container)
@@ -419,6 +450,12 @@ async def test_a_deployment_tells_who_is_there_and_waits_for_nobody(stage: Stage
     me = await stage.ada()
     async with open_process(*me.ssh("main.inside", "echo ready; sleep 5678")) as client:
         assert await client.stdout.readline() == b"ready\n"
+        async with asyncio.timeout(END_SECONDS):
+            while not (there := (await stage.ask("GET", "/api/v1/stays?project=inside"))["items"]):
+                await asyncio.sleep(0.05)
+        assert [(stay["who"], stay["key"], stay["kind"], stay["part"]) for stay in there] == [
+            ("inge", "laptop", "command", "app"),
+        ]
         await stage.me.write({"text": "second"})
         pushed = await stage.me.push()
         assert pushed.deployed

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
 from deployd.cli.doctor.finding import Finding, doubt, well, wrong
 from deployd.cli.doctor.ports import look
 from deployd.errors import DeployError
+from deployd.inside.programs import PACKAGES, SOURCES
 from deployd.settings import Settings
 from deployd.ssh.host_key import NAME, ensure_host_key
 from deployd.ssh.places import HOST_KEYS, LOCK, link_folder
@@ -20,7 +22,17 @@ def look_at_ssh(settings: Settings) -> list[Finding]:
         return [well("ssh", "nobody listens (ssh.listen is not set): git goes over HTTP alone")]
     server = _process(settings)
     found = [look(*where, "ssh.listen", lambda item: item.pid == server, "our deployd-ssh")]
-    return [*found, _host_key(settings), _runs(settings, server)]
+    return [*found, _host_key(settings), _runs(settings, server), look_at_file_programs(SOURCES)]
+
+
+def look_at_file_programs(sources: Mapping[str, Path]) -> Finding:
+    """Without them no files go into containers; all else over SSH works."""
+    missing = [name for name, path in sources.items() if not path.exists()]
+    if not missing:
+        return well("ssh files", f"{' and '.join(sources)} are there for containers")
+    packages = " ".join(PACKAGES[name] for name in missing)
+    return doubt("ssh files", f"no {' and no '.join(missing)}: files cannot be brought into environments with it",
+                 f"apt-get install {packages}")
 
 
 def _host_key(settings: Settings) -> Finding:

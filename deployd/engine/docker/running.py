@@ -12,14 +12,16 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from itertools import repeat
+from pathlib import Path
 from signal import Signals
 
 import aiodocker
 
-from deployd.engine.docker.connection import Connection
+from deployd.engine.docker.connection import SOCKET, Connection
 from deployd.engine.docker.edge import ask
 from deployd.engine.docker.hijack import start_exec
 from deployd.engine.docker.kernel_sessions import KernelSession, end_session, find_session, signal_group
@@ -28,14 +30,30 @@ from deployd.engine.specs import AS_ITSELF, RunAs, TerminalSize
 from deployd.errors import DeployError
 from deployd.frames import FrameReader
 
-LOOK_SECONDS, LONGEST_LOOK_SECONDS = 0.003, 0.5
-OFTEN = 80
+LOOK_SECONDS, LONGEST_LOOK_SECONDS = 0.005, 0.5
+OFTEN = 50
 """So many looks at first: mostly it begins, or its end is known, within a tenth of a second."""
+SOONEST_SECONDS = 0.025
+"""No command begins sooner: looking for it would only be in its way."""
 WORDS_SECONDS, WORDS_BYTES = 2.0, 65_536
 BEGIN_SECONDS = 5.0
+MOST_KNOWN = 500
+
+
+class Members(OrderedDict[str, Path]):
+    """{container's id: the kernel's file with its processes}, of the last few hundred."""
+
+    def __setitem__(self, container_id: str, path: Path) -> None:
+        super().__setitem__(container_id, path)
+        while len(self) > MOST_KNOWN:
+            self.popitem(last=False)
 
 
 class Running(Connection):
+    def __init__(self, path: Path | str = SOCKET) -> None:
+        super().__init__(path)
+        self._members = Members()
+
     async def start_command(
         self, name: str, argv: Sequence[str], run_as: RunAs = AS_ITSELF, *, terminal: TerminalSize | None = None,
     ) -> RunningExec:
@@ -45,8 +63,9 @@ class Running(Connection):
             environment=dict(run_as.environment), workdir=run_as.working_folder,
         ))
         streams = await ask(what, start_exec(self.path, self.api_version, found.id, tty=terminal is not None))
-        running = RunningExec(what, found, streams)
+        running = RunningExec(what, found, streams, self._members)
         try:
+            await asyncio.sleep(SOONEST_SECONDS)
             await running.wait_until_begun(on_terminal=terminal is not None)
             if terminal is not None:
                 await running.resize(terminal)
@@ -61,7 +80,7 @@ class Running(Connection):
 
     async def find_command(self, number: str) -> RunningExec | None:
         what = "find a command again"
-        found = RunningExec(what, aiodocker.execs.Exec(self.docker, number, None), None)
+        found = RunningExec(what, aiodocker.execs.Exec(self.docker, number, None), None, self._members)
         try:
             await found.wait_until_begun(on_terminal=False)
         except (NotThere, StandsStill, EngineRefused):
@@ -72,8 +91,11 @@ class Running(Connection):
 class RunningExec:
     """See `RunningCommand` of `engine.py`."""
 
-    def __init__(self, what: str, found: aiodocker.execs.Exec, streams: socket.socket | None) -> None:
+    def __init__(
+        self, what: str, found: aiodocker.execs.Exec, streams: socket.socket | None, members: Members,
+    ) -> None:
         self._what = what
+        self._members = members
         self._exec = found
         self._session: KernelSession | None = None
         self._leader: int | None = None
@@ -154,16 +176,22 @@ class RunningExec:
                 self._leader = os.pidfd_open(number)
             except OSError:
                 self._is_over = True
-        self._session = await asyncio.to_thread(find_session, number, number, container_id)
+        self._session = find_session(number, number, container_id)     # files of the kernel's, that wait for nobody
         if self._session is not None:
+            self._members[container_id] = self._session.members
             return
         self._is_over = True
         if self._leader is not None:        # somebody else's: its container is none of ours
             os.close(self._leader)
             self._leader = None
+        if container_id in self._members:
+            self._session = KernelSession(number, self._members[container_id])
+            return
         with suppress(DeployError):
             seen = await ask(self._what, self._exec.docker.containers.container(container_id).show())
-            self._session = await asyncio.to_thread(find_session, number, int(seen["State"]["Pid"]), container_id)
+            self._session = find_session(number, int(seen["State"]["Pid"]), container_id)
+            if self._session is not None:
+                self._members[container_id] = self._session.members
 
     async def _refusal(self, status: int, on_terminal: bool) -> DeployError:
         """The engine's words stand in the place of output."""

@@ -117,7 +117,9 @@ async def test_without_a_known_token_nothing_is_told(client: Client, headers: Ma
     async with client.get("/api/v1/projects", headers=headers) as answer:
         assert answer.status == 401
         assert answer.headers["WWW-Authenticate"] == 'Basic realm="deployd"'
-        assert (await answer.json())["code"] == "unauthorized"
+        told = await answer.json()
+    assert told["code"] == "unauthorized"
+    assert ("is not known" in told["what"]) is bool(headers), "a wrong one is told apart from none"
 
 
 async def test_a_token_is_also_taken_as_the_password_of_anybody(client: Client) -> None:

@@ -7,10 +7,11 @@ import pytest
 from deployd.access.errors import NotFound
 from deployd.commands.environments import Overtaken, ProductionStays
 from deployd.environment.naming import machine_name
-from deployd.ids import EnvironmentId
+from deployd.ids import ActivityId, EnvironmentId
 from deployd.queries.pushes import NotAgain
 from deployd.queries.versions import NothingLive
-from deployd.state import environments
+from deployd.state import bad_releases, environments
+from deployd.state.bad_releases import BadRelease
 from tests.support.commands_world import MAIN, NOW, SHOP, SHOP_MAIN, World, version
 
 
@@ -45,6 +46,14 @@ async def test_a_rollback_passes_over_versions_like_the_live_one(world: World) -
 async def test_a_changed_variable_makes_another_version(world: World) -> None:
     await world.went_live(version("a"), version("b", "old"), version("b", "new"))
     assert await world.target((await world.environments.rollback("shop", "main", None, "ada")).id) == 2
+
+
+async def test_a_rollback_passes_over_a_bad_release_unless_it_is_named(world: World) -> None:
+    await world.went_live(version("a"), version("b"), version("c"))
+    bad = BadRelease(ActivityId(2), SHOP_MAIN, "it failed", NOW, None, None)
+    await world.store.write(lambda db: bad_releases.put(db, bad))
+    assert await world.target((await world.environments.rollback("shop", "main", None, "ada")).id) == 1
+    assert await world.target((await world.environments.rollback("shop", "main", 2, "ada")).id) == 2
 
 
 async def test_a_rollback_goes_where_it_is_told(world: World) -> None:

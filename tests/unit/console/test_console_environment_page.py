@@ -265,3 +265,14 @@ async def test_a_viewer_brings_nothing_to_rest(client: Client, world: World) -> 
     for name in ("pause", "wake", "activate", "deactivate", "describe"):
         assert (await press(client, f"{NEXT}/{name}", seen="3", title="x"))[0] == 403
     assert [item for item in world.queries.asked if item[0] in ("pause", "wake", "describe")] == []
+
+
+async def test_whoever_may_come_in_is_told_how(client: Client, world: World) -> None:
+    way = "ssh ssh://main.shop@deploy.example.com:2222"
+    main = replace(environment("shop"), ssh=way.removeprefix("ssh "))
+    world.queries.running = [main, replace(main, name="next", branch="next", commit="")]
+    await sign_in(client)
+    assert way in await said(client, SHOP)
+    assert way not in await said(client, NEXT), "there is nothing to come into"
+    await sign_in(client, VERA)
+    assert way not in await said(client, SHOP), "vera is a viewer"

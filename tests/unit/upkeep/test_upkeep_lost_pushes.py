@@ -268,6 +268,15 @@ async def test_an_environment_that_somebody_ended_stays_away_until_its_branch_mo
     assert [(item.kind, item.commit) for item in await stand.look()] == [("push", B)]
 
 
+async def test_a_push_that_was_only_to_be_stored_is_not_lost(stand: Stand) -> None:
+    await stand.did("push", "main", A)
+    stand.code.mirror = {"main": B}
+    await stand.store.write(lambda db: kept_back.keep(db, SHOP, "main", B, SystemClock().now()))
+    assert await stand.look() == []
+    await stand.store.write(lambda db: kept_back.forget(db, SHOP, "main"))
+    assert [activity.commit for activity in await stand.look()] == [B]
+
+
 async def test_a_branch_that_is_stored_is_not_lost_however_it_moves_on(stand: Stand) -> None:
     key = EnvironmentId(SHOP, machine_name("wip"))
     await stand.did("push", "wip", A)
@@ -285,12 +294,3 @@ async def test_what_was_activated_at_its_tip_is_not_lost(stand: Stand) -> None:
     assert await stand.look() == []
     stand.code.mirror = {"wip": A}
     assert [item.commit for item in await stand.look()] == [A]
-
-
-async def test_a_push_that_was_only_to_be_stored_is_not_lost(stand: Stand) -> None:
-    await stand.did("push", "main", A)
-    stand.code.mirror = {"main": B}
-    await stand.store.write(lambda db: kept_back.keep(db, SHOP, "main", B, SystemClock().now()))
-    assert await stand.look() == []
-    await stand.store.write(lambda db: kept_back.forget(db, SHOP, "main"))
-    assert [activity.commit for activity in await stand.look()] == [B]
