@@ -196,26 +196,29 @@ async def open_process(
         await child.wait()
 
 
-async def start_detached(*argv: str, stderr: Path, env: Mapping[str, str]) -> int:
-    """Start a program that is to outlive us, and leave it alone. Returns its number.
+async def start_detached(*argv: str, stderr: Path, env: Mapping[str, str]) -> None:
+    """Start a program that is to outlive us, in a session of its own; it is no child of ours, and has no pipes.
 
     Args:
         stderr: File for what it says when it fails; written anew.
 
     Raises:
-        ProgramMissing: It is not installed.
+        ProgramFailed, ProgramMissing: It cannot be started.
     """
     words = os.open(stderr, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    command = ("setsid", "--fork", *argv)   # asyncio would kill a child when its loop is closed
     try:
         process = await asyncio.create_subprocess_exec(
-            *argv, cwd="/", env=dict(env), stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL,
+            *command, cwd="/", env=dict(env), stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL,
             stderr=words, start_new_session=True,
         )
+        status = await process.wait()
     except FileNotFoundError:
-        raise ProgramMissing(argv) from None
+        raise ProgramMissing(command) from None
     finally:
         os.close(words)
-    return process.pid
+    if status != 0:
+        raise ProgramFailed(command, Output(status, b"", b""))
 
 
 async def _write(process: Process, data: bytes) -> None:

@@ -58,6 +58,7 @@ async def activity(asked: Asked) -> str:
         live=f"/activities/{found.id}/events?after={page.last}" if at_end else "",
         journal=journal[-MOST_ENTRIES:], entries=len(journal), segments=segments,
         compared=_compared(found, run), again=again(found, run.to),
+        ticket=await asked.queries.tickets.of_activity(found.id),
     )
 
 

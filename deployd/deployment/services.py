@@ -37,11 +37,14 @@ from deployd.release.services.service import (
 async def begin_services(deployment: Deployment, host: Host, tell: Tell) -> None:
     """Network of the environment, and its new services started: they come up while the code is built.
 
-    What is live is not touched here: a service that is made anew waits for the freeze.
+    What is live is not touched here: a service that is made anew waits for the freeze. In a protected environment none
+    begins before its gate is open: they have its passwords.
 
     Raises:
         Transient: Somebody else was faster to take the subnet.
     """
+    if _waits_for_gate(deployment):
+        return
     config = await read_config(deployment.release, host)
     await ensure_network(deployment.release, host)
     new = frozenset(change.name for change in deployment.planned.plan.services if change.action == "create")
@@ -52,6 +55,8 @@ async def begin_services(deployment: Deployment, host: Host, tell: Tell) -> None
 async def end_new_services(deployment: Deployment, host: Host, tell: Tell) -> None:
     """Undo: services that are new go with their empty volumes, and the network with them when all of it is new. What
     was at rest is so again."""
+    if _waits_for_gate(deployment) and deployment.journal.last("start_services") is None:
+        return   # none was begun
     await _end_new(deployment, host)
     await rest_again(deployment.place, host, tell, deployment.id)
 
@@ -104,6 +109,10 @@ async def put_back_services(deployment: Deployment, host: Host, tell: Tell) -> N
             await ensure_provisioned(deployment.release, host, wanted, deployment.names.service(wanted.name))
     await remove_set_aside(deployment.place, host)
     await rest_again(deployment.place, host, tell, deployment.id)
+
+
+def _waits_for_gate(deployment: Deployment) -> bool:
+    return deployment.is_protected and deployment.mode.waits_for_unlock
 
 
 async def _ensure_service(deployment: Deployment, host: Host, tell: Tell, wanted: Wanted) -> bool:

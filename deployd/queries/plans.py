@@ -12,6 +12,7 @@ from deployd.deployment.desired import Candidate, cannot_be_masked, find_wanted
 from deployd.deployment.stored import why_stored
 from deployd.environment.naming import Source
 from deployd.environment.variables import doubtful_variables
+from deployd.git.history import Commits
 from deployd.git.mirror import CommitInfo
 from deployd.git.submodule_prefetch import Prefetched
 from deployd.ids import ActivityId, CommitId, ProjectId
@@ -90,6 +91,15 @@ class OfferedCode:
     async def tip(self, project: ProjectId, branch: str) -> CommitId | None: ...
     async def contains(self, project: ProjectId, branch: str, commit: CommitId) -> bool:
         raise NotImplementedError
+
+    async def holds(self, project: ProjectId, older: CommitId, newer: CommitId) -> bool:
+        raise NotImplementedError
+
+    async def commits_behind(self, project: ProjectId, old: CommitId, new: CommitId, most: int) -> Commits | None:
+        return None
+
+    async def authors_between(self, project: ProjectId, old: CommitId | None, new: CommitId) -> tuple[str, ...]:
+        return ()
 
     async def about(self, project: ProjectId, commit: CommitId) -> CommitInfo:
         raise NotImplementedError

@@ -22,7 +22,7 @@ from deployd.plan import KeyParts
 from deployd.queries.environments import EnvironmentQueries
 from deployd.release.ports import Host
 from deployd.release.version import AppVersion, Version
-from deployd.settings import Settings
+from deployd.settings import ProjectSettings, Settings
 from deployd.state import activities, environments
 from deployd.state.activities import NewActivity, Trigger
 from tests.doubles.store import MemoryStore
@@ -64,6 +64,7 @@ class World:
             "directory": str(folder), "projects": {"shop": project or {}}, "keep_versions": 5,
         })
         self.run = settings.run
+        self.settings = settings
         clock: Any = SimpleNamespace(now=lambda: NOW)
         host = cast(Host, SimpleNamespace(settings=settings, facts=self, clock=clock, code=self))
         store, lanes = cast(Any, self.store), cast(Any, self.lanes)
@@ -76,6 +77,13 @@ class World:
         self.locks = LockCommands(store, clock, known, requests)
         self.passes = PassCommands(host, known)
         self.activities = ActivityCommands(store, lanes)
+
+    def protect(self) -> None:
+        """The environment of main, which is not production then."""
+        self.settings.projects[SHOP] = ProjectSettings.model_validate({
+            "id": "shop", "production_branch": "production",
+            "environments": {"main": {"protected": {"source": "develop"}}},
+        })
 
     async def live(self, environment: EnvironmentId) -> Version | None:
         text = await self.store.read(lambda db: environments.live_version(db, environment))

@@ -88,7 +88,7 @@ WHOSE = {
         "/proc and control groups"),
     "engine/script.py": ("chmod chown lexists mkdir mkfifo open",
         "by descriptors of confined.beneath; the folder of scripts itself is root's"),
-    "git/mirror.py": ("exists mkdir open read_text rename rmtree",
+    "git/mirror.py": ("exists mkdir open read_text rename resolve rmtree",
         "repos/, root's"),
     "git/proxy.py": ("resolve",
         "no file: the name of a host"),

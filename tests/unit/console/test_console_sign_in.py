@@ -175,7 +175,8 @@ async def test_a_form_does_what_it_says_and_is_noted(client: Client, world: Worl
     assert entry.said == "activity 7"
 
 
-SHOP = {r"{id:\d{1,15}}": "7", "{project}": "shop", "{environment}": "main-bvxea6i", "{person}": "anna"}
+SHOP = {r"{id:\d{1,15}}": "7", "{project}": "shop", "{environment}": "main-bvxea6i", "{person}": "anna",
+        r"{ticket:\d{1,15}}": "1"}
 
 
 @pytest.mark.parametrize("path", [
