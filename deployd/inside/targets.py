@@ -30,6 +30,7 @@ from deployd.release.version import Version, worker_part
 from deployd.settings import ProjectSettings, Settings
 from deployd.state import activities, environments
 from deployd.state.environments import Environment
+from deployd.state.rests import AWAKE, PAUSED
 from deployd.state.store import Store
 
 
@@ -163,6 +164,10 @@ def _there(rows: Sequence[Environment], project: ProjectSettings) -> str:
 
 def _live(db: sqlite3.Connection, settings: Settings, project: ProjectSettings, found: Environment) -> Release:
     text = environments.live_version(db, found.id)
+    if found.rest != AWAKE:
+        deed = "wake" if found.rest == PAUSED else "activate"
+        raise NotOpen(f"{found.branch} of {project.id} is {found.rest}: nothing of it runs",
+                      hint=f"`deployd environment {deed} {project.id} {found.branch}`, and come again")
     if text is not None:
         return live_release(settings, project, found.id, found.branch, read_result(text, Version))
     newest = activities.latest(db, environment=found.id, limit=1)
