@@ -50,21 +50,24 @@ class SshQueries:
         self._seen = seen
         self._troubles = troubles
 
-    async def now(self) -> SshShape:
+    async def now(self, *, whole: bool) -> SshShape:
         """
+        Args:
+            whole: With what is of no project: how much goes on, and why nobody listens.
+
         Raises:
             HostKeyUnusable: There should be a key, and none can be read.
         """
-        where, seen = self._settings.ssh_reached_at, self._seen
+        where, seen = self._settings.ssh_reached_at, self._seen if whole else SshSeen()
         if where is None:
             return SshShape(host="", port=0, state="off", why="", keys=(), connections=0, sessions=0, handshakes=0,
                             evicted=0)
         troubles = self._troubles()
-        is_up = not troubles and seen.at is not None
+        is_up = not troubles and self._seen.at is not None
         return SshShape(
-            host=where[0], port=where[1], state="listening" if is_up else "down", why="; ".join(troubles),
-            keys=(await self._key(*where),), connections=seen.connections, sessions=seen.sessions,
-            handshakes=seen.handshakes, evicted=seen.evicted,
+            host=where[0], port=where[1], state="listening" if is_up else "down",
+            why="; ".join(troubles) if whole else "", keys=(await self._key(*where),), connections=seen.connections,
+            sessions=seen.sessions, handshakes=seen.handshakes, evicted=seen.evicted,
         )
 
     async def _key(self, host: str, port: int) -> SshKeyShape:

@@ -454,10 +454,10 @@ class FakeQueries:
                          key="laptop", address="192.0.2.7", said="", since=AT)
         return [stay] if projects is None or "shop" in projects else []
 
-    async def ssh(self) -> SshShape:
-        key = SshKeyShape(type="ssh-ed25519", fingerprint="SHA256:abc", known_hosts="[shop.test]:2222 ssh-ed25519 AAAA")
-        return SshShape(host="shop.test", port=2222, state="listening", why="", keys=(key,), connections=1, sessions=2,
-                        handshakes=0, evicted=0)
+    async def ssh(self, *, whole: bool) -> SshShape:
+        key = SshKeyShape(type="ssh-ed25519", fingerprint="SHA256:abc", known_hosts="[deploy.test] ssh-ed25519 A")
+        return SshShape(host="deploy.test", port=2222, state="listening", why="", keys=(key,), connections=1,
+                        sessions=2, handshakes=0, evicted=0)
 
     def certificates(self) -> list[CertificateShape]:
         return list(self.hosts)
