@@ -86,7 +86,8 @@ class Executor:
         """The row of the environment is made here once more: a delete that ran since the push took it away."""
         now = self.host.clock.now()
         begun = activities.begin(db, activity.id, now)
-        if begun and not self.kinds[activity.kind].ends_environment:
+        kind = self.kinds[activity.kind]
+        if begun and not (kind.ends_environment or kind.needs_environment):
             environments.ensure(db, activity.environment, activity.branch, now)
         return begun
 
@@ -105,13 +106,23 @@ class Executor:
             await self._hold(activity, end.reason, tell)
             return
         seconds = (self.host.clock.now() - began).total_seconds()
+        progress = Progress(activity, table, await journal.read())
         if end.state != "success":   # before its row ends: a daemon that dies meanwhile comes here again
-            await self._tell_failure(kind, Progress(activity, table, await journal.read()), tell)
-        await self.store.write(
-            lambda db: activities.finish(db, activity.id, end.state, end.reason, self.host.clock.now()),
-        )
+            await self._tell_failure(kind, progress, tell)
+        end = await self.store.write(lambda db: self._finish(db, kind, progress, end))
         log.info("activity_ended", state=end.state, reason=end.reason, seconds=round(seconds, 2))
         tell.end(end.state, _said(activity, end, seconds))
+
+    def _finish(self, db: sqlite3.Connection, kind: Kind[Any, Any], progress: Progress, end: Finish) -> Finish:
+        """Returns its end, with what its kind has to say of it."""
+        now = self.host.clock.now()
+        if not activities.finish(db, progress.activity.id, end.state, end.reason, now):
+            return end
+        more = kind.afterwards(db, progress, now)
+        if not more:
+            return end
+        activities.say_more(db, progress.activity.id, more)
+        return Finish(end.state, end.reason + more)
 
     async def _hold(self, activity: Activity, reason: str, tell: Tell) -> None:
         """Let it wait for the unlock; when that has come since the lock was seen, it begins anew at once."""

@@ -106,6 +106,8 @@ async def run(run: Run) -> Finish:
 
 async def _has_room(run: Run, lease: Lease, step: Step, journal: Journal) -> bool:
     """Wait for what the step needs. False: a cancellation came, or it can never have it; the journal says which."""
+    if step.gives_slot_back:
+        await lease.give_back()
     try:
         async with run.cancellation.limit(None, may_end=not run.cancellation.too_late):
             if step.admission is not None and not lease.has(step):

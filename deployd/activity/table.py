@@ -87,6 +87,8 @@ class Step:
     """None: it begins at once."""
     parallel: Parallel | None = None
     undo_limit_seconds: float = 300
+    gives_slot_back: bool = False
+    """It waits rather than works: what is held from the steps before goes to others."""
 
     @property
     def name(self) -> str:

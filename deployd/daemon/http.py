@@ -59,9 +59,9 @@ def compose_http(daemon: Daemon) -> Http:
     people = PeopleCommands(store, directory, clock, daemon.settings.projects)
     commands = commands_of(daemon, queries, sessions, people)
     api = Api(queries, commands, Changes(queries, daemon.boundaries.of("events")))
-    callers = Callers(directory.by_header, sessions)
-    settings = daemon.settings
-    door = Door(Ours(settings.public_url, settings.listen_address[0]), daemon.observation.failed_sign_ins, let_in)
+    ours = Ours(daemon.settings.public_url, daemon.settings.listen_address[0])
+    callers = Callers(directory.by_header, sessions, ours)
+    door = Door(ours, daemon.observation.failed_sign_ins, let_in)
     console = Console(queries=queries, commands=commands, callers=callers, board=Board(daemon.boundaries.of("console")),
                       streams=api.streams, door=door)
     local = local_application(api, receive_hook_routes(daemon.activities.intake), daemon.settings.shares.streams)

@@ -124,3 +124,31 @@ class Retired:
 class Deleted:
     containers: int
     volumes: int
+
+
+@dataclass(frozen=True, slots=True)
+class AskedBefore:
+    """Of `ask_before_freeze`."""
+
+    asked: bool
+    """False: it could not be done yet, and is done right before the switch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """Of `watch_release`."""
+
+    verdict: str
+    """`good`, `bad`, `overtaken` (something newer waits), `unknown`, or `unwatched`: nobody wanted it."""
+    said: str = ""
+    lines: tuple[str, ...] = ()
+    """What a smoke test got."""
+    stays: str = ""
+    """Of a bad one: why the version before does not come back by itself."""
+    back_to: ActivityId | None = None
+    """Of a bad one: whose version comes back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """It is not bad, as far as anybody knows."""

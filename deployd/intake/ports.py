@@ -39,6 +39,10 @@ class Queue(Protocol):
         """Why pushes that come together are more than the project may have."""
         ...
 
+    async def stored(self, push: Push) -> bool:
+        """Whether a branch is only stored: nothing of it is deployed, and nothing need be right."""
+        ...
+
 
 class Following(Protocol):
     """The lines of a running activity, as they come."""

@@ -10,6 +10,7 @@ from deployd.deployment import kinds
 from deployd.deployment.kinds import DeploymentKind
 from deployd.deployment.requests import Request, Requests
 from deployd.deployment.share import ShareTaken, Wanted
+from deployd.deployment.stored import store
 from deployd.ids import ActivityId, CommitId, ProjectId
 from deployd.intake.push import GIT, Push, Receipt
 from deployd.intake.push_options import NO_DEPLOY, SKIP_BUILD_CACHE
@@ -36,12 +37,21 @@ class StateQueue:
         """Why pushes that come together are more than the project may have; asked before git takes them."""
         def ask(db: sqlite3.Connection) -> ShareTaken | None:
             try:
-                self._requests.refuse_beyond_share(db, project, [_wanted(push) for push in pushes])
+                self._requests.refuse_beyond_share(db, project, [
+                    _wanted(push) for push in pushes if not self._is_stored(db, push)
+                ])
             except ShareTaken as error:
                 return error
             return None
 
         return await self._store.read(ask)
+
+    async def stored(self, push: Push) -> bool:
+        """Whether a branch is only stored, so that nothing of it need be right; asked before git takes it."""
+        return await self._store.read(lambda db: self._is_stored(db, push))
+
+    def _is_stored(self, db: sqlite3.Connection, push: Push) -> bool:
+        return not push.deleted and self._requests.why_stored(db, push.source) is not None
 
     def _enqueue(self, db: sqlite3.Connection, push: Push) -> Receipt:
         known = deliveries.find(db, push.how, push.project, push.delivery) if push.delivery else None
@@ -81,6 +91,10 @@ class StateQueue:
             same = self._same(db, push)
             if same is not None:
                 return Receipt(None, f"{push.branch} at {push.new[:8]} is activity {same} already")
+        stored = self._requests.why_stored(db, push.source)
+        if stored is not None:
+            store(db, push.source, self._clock.now())
+            return Receipt(None, f"{push.new[:8]} of {stored.said(push.branch)}")
         goes_on = activities.latest(db, environment=environment, states=("in_progress",), limit=1)
         number = self._ask_for(db, push, kinds.PUSH, push.new)
         said = f"activity {number}: {push.branch} at {push.new[:8]} to environment {environment.name}"

@@ -118,7 +118,7 @@ async def _look(intake: Intake, asked: _Asked) -> tuple[list[str], bool]:
     try:
         async with asyncio.timeout(LOOK_SECONDS):
             for push in asked.pushes:
-                if not push.deleted:
+                if not push.deleted and not await intake.queue.stored(push):
                     verdict = await intake.checker.check(project, push.new, push.branch, asked.env)
                     said += verdict.lines
                     accepted = accepted and verdict.accepted

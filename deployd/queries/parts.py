@@ -7,7 +7,7 @@ relationships are names, and of a variable that may be one only its name is told
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from deployd.environment.routes import ResolvedRoute, routes_of
 from deployd.environment.shown_variables import variables_shown
@@ -21,6 +21,8 @@ from deployd.release.release import Release
 from deployd.release.version import worker_part
 from deployd.state.store import Store
 from deployd.upkeep.ownership import read_live
+
+OF_SETTINGS = ("project", "environment")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +61,7 @@ class VariableShape:
     name: str
     """As programs find it; with `php:` and other prefixes as it is written."""
     value: str | None
-    """Null: it is sensitive, may be a secret, or is made by deployd."""
+    """Null: it is sensitive, may be a secret, or is made by deployd; for viewers, also when the settings say it."""
     of: str
     """`application` (its file), `project`, `environment` (the settings) or `platform`."""
 
@@ -144,6 +146,15 @@ class PartQueries:
                 for item in variables_shown(app, release.project, release.branch, config.dialect.variable_prefix)
             ),
         )
+
+
+def without_settings(parts: PartsShape) -> PartsShape:
+    """As viewers see it: they may read the repository, and so the variables of its files, not those of the settings."""
+    return replace(parts, applications=tuple(
+        replace(app, variables=tuple(
+            replace(item, value=None) if item.of in OF_SETTINGS else item for item in app.variables
+        )) for app in parts.applications
+    ))
 
 
 def _route(route: ResolvedRoute) -> RouteShape:

@@ -14,6 +14,8 @@ from deployd.state import locks
 from deployd.state.locks import Lock
 
 State = Literal["pending", "in_progress", "success", "failed", "cancelled", "superseded"]
+BY_CHECKS = "checks"
+"""How an activity comes about that takes a bad release back: what is live answers badly, so it goes before all else."""
 OPEN: tuple[State, ...] = ("pending", "in_progress")
 IS_OPEN = "state IN ('pending', 'in_progress')"
 """Word for word as the indexes of open activities have it: else SQLite does not use them."""
@@ -30,7 +32,7 @@ class Trigger:
 
     who: str
     how: str
-    """`git`, the name of a forge, `api`, `daemon`."""
+    """`git`, the name of a forge, `api`, `daemon`, or `checks`: after a bad release."""
     delivery: str = ""
     to: ActivityId | None = None
     """Rollbacks: the activity whose version is wanted again."""
@@ -128,6 +130,11 @@ def finish(connection: sqlite3.Connection, activity: ActivityId, state: State, r
     ).rowcount == 1
 
 
+def say_more(connection: sqlite3.Connection, activity: ActivityId, more: str) -> None:
+    """Add to the reason of an activity."""
+    connection.execute("UPDATE activities SET reason = reason || ? WHERE id = ?", (more, activity))
+
+
 def hold(connection: sqlite3.Connection, activity: ActivityId, reason: str) -> bool:
     """in_progress → pending, until its environment is unlocked. False: it has ended already."""
     return connection.execute(
@@ -204,12 +211,24 @@ def waiting_in(connection: sqlite3.Connection, project: str) -> list[tuple[Envir
     return [(EnvironmentName(row["environment"]), row["kind"]) for row in rows]
 
 
+def waiting_behind(
+    connection: sqlite3.Connection, environment: EnvironmentId, activity: ActivityId,
+) -> list[Activity]:
+    """What waits in a lane for an activity to end and is not held, oldest first."""
+    rows = connection.execute(
+        "SELECT * FROM activities WHERE project = ? AND environment = ? AND state = 'pending' AND held = 0"
+        f" AND id > ? AND {IS_OPEN} ORDER BY id", (*environment, activity),
+    )
+    return [_activity(row) for row in rows]
+
+
 def next_of_lane(connection: sqlite3.Connection, environment: EnvironmentId) -> Activity | None:
-    """What runs in a lane, else what has waited longest and is not held."""
+    """What runs in a lane, else what takes a bad release back, else what has waited longest and is not held."""
     row = connection.execute(
         "SELECT * FROM activities WHERE project = ? AND environment = ? AND state IN ('pending', 'in_progress')"
         " AND held = 0"
-        " ORDER BY state = 'in_progress' DESC, id LIMIT 1", environment,
+        " ORDER BY state = 'in_progress' DESC, json_extract(cause, '$.how') = ? DESC, id LIMIT 1",
+        (*environment, BY_CHECKS),
     ).fetchone()
     return _activity(row) if row else None
 

@@ -215,6 +215,15 @@ CREATE TABLE keys (
 """
 """Persons, and what they prove who they are with."""
 
+RESTS = """
+ALTER TABLE environments ADD COLUMN rest TEXT NOT NULL DEFAULT '' CHECK (rest IN ('', 'paused', 'inactive'));
+ALTER TABLE environments ADD COLUMN rested_at TEXT;
+ALTER TABLE environments ADD COLUMN visited_at TEXT;
+ALTER TABLE environments ADD COLUMN title TEXT NOT NULL DEFAULT '';
+ALTER TABLE environments ADD COLUMN parent TEXT NOT NULL DEFAULT '';
+"""
+"""Environments of which nothing runs, since when; when somebody came last; what people call them, and their parents."""
+
 KEPT_BACK = """
 CREATE TABLE kept_back (
     project TEXT NOT NULL,
@@ -244,7 +253,21 @@ CREATE TABLE stays (
 """
 """Who is in an environment over SSH now."""
 
+BAD_RELEASES = """
+CREATE TABLE bad_releases (
+    activity INTEGER PRIMARY KEY,
+    project TEXT NOT NULL,
+    environment TEXT NOT NULL,
+    why TEXT NOT NULL,
+    at TEXT NOT NULL,
+    back INTEGER,
+    back_to INTEGER
+) WITHOUT ROWID;
+CREATE INDEX bad_releases_of_environment ON bad_releases (project, environment);
+"""
+"""What was found bad after its switch, and the rollback that it led to."""
+
 MIGRATIONS: tuple[str, ...] = (
-    FIRST, FAILED_BY_TIME, OPEN_OF_ENVIRONMENT, UNNEEDED, UIDS, MARKS, LOCKS, ANSWERS, PEOPLE, PERSONS, KEPT_BACK,
-    STAYS,
+    FIRST, FAILED_BY_TIME, OPEN_OF_ENVIRONMENT, UNNEEDED, UIDS, MARKS, LOCKS, ANSWERS, PEOPLE, PERSONS,
+    RESTS, KEPT_BACK, STAYS, BAD_RELEASES,
 )

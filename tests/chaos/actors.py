@@ -96,6 +96,9 @@ class Actor:
     async def push_bad_post(self) -> None:
         await self._push_new("bad-post")
 
+    async def push_bad_release(self) -> None:
+        await self._push_new("bad-release")
+
     async def push_twice(self) -> None:
         for _ in range(3):
             await self._push_new("calm")

@@ -24,6 +24,12 @@ WAY_BACK = [
     for point in (f"{step.name}:undoing:after", f"{step.name}:undone:before")
 ]
 
+WAY_OF_A_BAD_RELEASE = [
+    "watch_release:started:after", "watch_release:done:before", "judge_release:started:after",
+    "judge_release:failed:before", "judge_release:failed:after", "switch:started:after", "judge_release:done:before",
+]
+"""The last two are of the rollback."""
+
 
 async def test_one_push_and_one_delete_end_well_though_the_daemon_is_killed_at_each_step_of_them(stand: Stand) -> None:
     main, side = stand.actors[MAIN], stand.actors[SIDE]
@@ -45,4 +51,15 @@ async def test_a_push_whose_deploy_hook_fails_is_undone_though_the_daemon_is_kil
     [*_, failed] = read_records(stand.state)
     assert failed.state == "failed"
     assert "deploy hook of app ended with exit code 1" in failed.reason
+    assert await stand.wrong() == []
+
+
+async def test_a_bad_release_is_taken_back_once_though_the_daemon_is_killed_at_each_step_of_that(stand: Stand) -> None:
+    for point in WAY_OF_A_BAD_RELEASE:
+        await stand.die_at(point, stand.actors[MAIN].push_bad_release if point == WAY_OF_A_BAD_RELEASE[0] else None)
+    await stand.end_well()
+    [before, *_, bad, back] = [record for record in read_records(stand.state) if record.branch == MAIN.branch]
+    assert (bad.kind, bad.state) == ("push", "failed")
+    assert "the smoke test mood failed 3 times in a row" in bad.reason
+    assert (back.kind, back.state, back.deployed) == ("rollback", "success", before.commit)
     assert await stand.wrong() == []

@@ -485,7 +485,7 @@ class FakeQueries:
         return Run(
             timeline=timeline, earlier=(timeline,), phase=PhaseNow("build", now), plan=("app: build (no slug yet)",),
             urls=("http://shop.test/",), commit=CommitId("48c43b99" * 5), subject="Mend the door", author="Ada",
-            before=None, freeze=None, stuck=False, now=now,
+            before=None, before_by=None, to=None, freeze=None, stuck=False, bad=None, now=now,
         )
 
     def log(self, number: int, after: int) -> FakeLines:
@@ -552,7 +552,13 @@ class FakeCommands:
         store = cast(Any, self.queries.store)
         audited, repeated = AuditCommands(store, FixedClock()), RepeatCommands(store, FixedClock())
         nouns: dict[str, Any] = {
-            "environments": {"redeploy": self.redeploy, "rollback": self.rollback, "delete": self.delete},
+            "environments": {
+                "redeploy": self.redeploy, "push_again": self.push_again, "rollback": self.rollback,
+                "delete": self.delete,
+            },
+            "rests": {"activate": self.activate, "deactivate": self.deactivate, "pause": self.pause,
+                      "wake": self.wake},
+            "descriptions": {"describe": self.describe},
             "crons": {"run": self.run_cron},
             "locks": {"lock": self.lock, "unlock": self.unlock},
             "passes": {"make": self.make_pass},
@@ -573,9 +579,38 @@ class FakeCommands:
         self.asked.append(("redeploy", project, environment, who, *([] if seen is None else [seen])))
         return self._made(project, environment, "redeploy")
 
+    async def push_again(
+        self, project: str, environment: str, push: int, who: str, *, seen: int | None = None,
+    ) -> ActivityShape:
+        self.asked.append(("push again", project, environment, push, who, *([] if seen is None else [seen])))
+        return self._made(project, environment, "push")
+
     async def delete(self, project: str, environment: str, who: str, *, seen: int | None = None) -> ActivityShape:
         self.asked.append(("delete", project, environment, who, *([] if seen is None else [seen])))
         return self._made(project, environment, "delete")
+
+    async def _rest(self, kind: str, project: str, environment: str, who: str, seen: int | None) -> ActivityShape:
+        self.asked.append((kind, project, environment, who, *([] if seen is None else [seen])))
+        return self._made(project, environment, kind)
+
+    async def activate(self, project: str, environment: str, who: str, *, seen: int | None = None) -> ActivityShape:
+        return await self._rest("activate", project, environment, who, seen)
+
+    async def deactivate(self, project: str, environment: str, who: str, *, seen: int | None = None) -> ActivityShape:
+        return await self._rest("deactivate", project, environment, who, seen)
+
+    async def pause(self, project: str, environment: str, who: str, *, seen: int | None = None) -> ActivityShape:
+        return await self._rest("pause", project, environment, who, seen)
+
+    async def wake(self, project: str, environment: str, who: str, *, seen: int | None = None) -> ActivityShape:
+        return await self._rest("wake", project, environment, who, seen)
+
+    async def describe(
+        self, project: str, environment: str, *, title: str | None = None, parent: str | None = None,
+    ) -> EnvironmentShape:
+        self.asked.append(("describe", project, environment, title, parent))
+        [found] = await self.queries.by_noun.environments.all("shop")
+        return replace(found, title=title or "", parent=parent or "")
 
     async def lock(self, project: str, environment: str, reason: str, who: str) -> LockedShape:
         self.asked.append(("lock", project, environment, reason, who))

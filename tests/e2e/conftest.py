@@ -54,11 +54,17 @@ async def daemon() -> AsyncIterator[LocalDaemon]:
         "guarded": {"environments": {"main": {"access": {"ssh": "approver"}}}},
         "data": {"snapshot_before_deploy": True}, "rolling": {"strategy": "rolling"},
         "printing": {"variables": {"env:token": {"value": "kept-from-logs", "sensitive": True}}},
+        "resting": {"branches": {"store": ["wip/*"]}, "max_active": 2},
         "hooked": LEVELS, "hasty": {"overtaken_builds": "cancel"},
         "visited": {
             "variables": {"env:token": {"value": "kept-from-logs-too", "sensitive": True}},
             "environments": {"strict": {"answer": "success"}},
         },
+        "checked": {"environments": {
+            "main": {"checks": {"smoke": {"home": {"path": "/", "contains": "on main"}}}},
+            "early": {"checks": {"smoke": {"home": {"path": "/", "before_switch": True}}}},
+            "busy": {"checks": {"watch_seconds": 30}},
+        }},
         "routed": {"domains": ["One.TEST.", "two.test"]},
         "mails": {"mail": {"relay": f"smtp://127.0.0.1:{free_port()}"}},
         "edge": {"http_access": {"basic_auth": {"ada": HASH_OF_X}}, "environments": {"main": {"http_access": {}}}},

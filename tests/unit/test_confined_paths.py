@@ -22,8 +22,6 @@ CALLS = frozenset({
     "resolve", "lexists", "setxattr",
 })
 WHOSE = {
-    "activity/follower.py": ("open",
-        "logs/, root's"),
     "activity/log.py": ("mkdir open",
         "logs/, root's"),
     "activity/memory.py": ("read_text",
@@ -140,11 +138,13 @@ WHOSE = {
         "state/free-space.json, root's"),
     "upkeep/usage/usage.py": ("read_bytes rename write_text",
         "run/, root's"),
+    "release/checks/request_log.py": ("open stat",
+        "environments/, root's"),
     "upkeep/firewall.py": ("read_text",
         "/proc"),
     "upkeep/traffic_history.py": ("is_dir read_text write_text",
         "environments/, root's"),
-    "activity/log_pages.py": ("open",
+    "activity/log_file.py": ("open",
         "logs/, root's"),
 }
 """{module: (what it calls, whose the files are)}"""
