@@ -81,8 +81,17 @@ class Kind(Generic[View, Host]):
     """It may wait beyond that share: it changes what visitors see, or makes room."""
     supersedes: bool = False
     """A newer one takes the place of those of its kind that wait in the lane."""
+    also_supersedes: tuple[str, ...] = ()
+    """And of those of these kinds."""
+    asks_gate: bool = False
+    """A protected environment takes it with a ticket, and with nothing else."""
     held_when_locked: bool = False
     """The lock of an environment holds it before it begins: there is nothing that could be done before."""
+
+    @property
+    def takes_place_of(self) -> tuple[str, ...]:
+        """Kinds of which a waiting one gives way to a newer one of this kind."""
+        return (self.name, *self.also_supersedes) if self.supersedes else ()
 
     @property
     def version(self) -> int:

@@ -7,6 +7,7 @@ the lanes are made anew from the open rows, and go on.
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import ClassVar
@@ -90,8 +91,15 @@ class Lanes:
                     await self._end_overtaken()
                 await self._woken.wait()
 
-    async def cancel(self, activity: ActivityId, who: str) -> bool:
+    async def cancel(
+        self, activity: ActivityId, who: str, *, why: str = "",
+        also: Callable[[sqlite3.Connection], None] | None = None,
+    ) -> bool:
         """Cancel an activity. One that waits ends at once. False: it has ended already.
+
+        Args:
+            why: What is said of it, instead of who cancelled it.
+            also: Written in the same transaction, before it; when it raises, nothing is cancelled.
 
         Raises:
             TooLate: It is past its switch.
@@ -103,8 +111,14 @@ class Lanes:
                 f"activity {activity} cannot be cancelled any more: its switch was begun",
                 hint="wait for its end, then roll back",
             )
-        said, now = f"cancelled by {who}", self._clock.now()
-        if not await self._store.write(lambda db: interventions.cancel(db, activity, said, now)):
+        said, now = why or f"cancelled by {who}", self._clock.now()
+
+        def cancel(db: sqlite3.Connection) -> bool:
+            if also is not None:
+                also(db)
+            return interventions.cancel(db, activity, said, now)
+
+        if not await self._store.write(cancel):
             return False
         cancellation = self._cancellation_of(activity)   # again: it may have begun meanwhile
         if cancellation is not None:

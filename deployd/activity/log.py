@@ -60,12 +60,16 @@ class Tell:
         self._full = False
         self._lost = 0
         self._phase = ""
+        self._untold = False
+        """The phase has begun, and nothing was said in it."""
 
-    def phase(self, phase: str) -> None:
-        """A phase begins."""
+    def phase(self, phase: str, *, at_once: bool = True) -> None:
+        """A phase begins. It is told at once, or with the first thing that is said in it."""
         self._phase = phase
         self._now(phase)
-        self._write("phase", phase)
+        self._untold = not at_once
+        if at_once:
+            self._write("phase", phase)
 
     def line(self, text: str, *, app: str = "", stream: str = "") -> None:
         """Something that happened; with a stream, a line that a program wrote."""
@@ -126,6 +130,9 @@ class Tell:
     def _write(self, kind: str, text: str, *, app: str = "", where: str = "", more: tuple[str, ...] = ()) -> None:
         if self._full and kind == "output":
             return
+        if self._untold and kind != "end":
+            self._untold = False
+            self._write("phase", self._phase)
         if self._bytes > LARGEST_LOG_BYTES and kind == "output":
             self._full, kind, text = True, "warn", f"the log has {LARGEST_LOG_BYTES:,} bytes: the rest is cut"
         if self._lost and kind != "warn":

@@ -99,7 +99,7 @@ async def run(run: Run) -> Finish:
                     _tell_seconds(run, phase, began)
                 phase = move.step.phase
                 began = _begin_of(run, phase, journal)
-                run.tell.phase(phase)
+                run.tell.phase(phase, at_once=phase not in run.table.late_phases)
             if await _has_room(run, lease, move.step, journal):
                 await _do(run, move.step, journal)
 

@@ -108,6 +108,8 @@ class Table(Generic[View, Host]):
     steps: tuple[Step, ...] = field(default=())
     quiet_phases: frozenset[str] = frozenset()
     """Those that change nothing that is live."""
+    late_phases: frozenset[str] = frozenset()
+    """Those that are told when something is said in them: mostly there is nothing to do."""
 
     def without(self, *phases: str) -> Table[View, Host]:
         """The same table without some phases."""

@@ -30,13 +30,15 @@ from deployd.api.resources.rests import rests
 from deployd.api.resources.sessions import sessions
 from deployd.api.resources.ssh import ssh
 from deployd.api.resources.stays import stays
+from deployd.api.resources.tickets import tickets
 from deployd.api.resources.traffic import traffic
 from deployd.api.resources.usage import usage
 from deployd.api.route import ApiRoute, Handler
 
 RESOURCES = (
-    daemon, projects, plans, environments, parts, crons, locks, rests, passes, traffic, access_logs, output, mails,
-    usage, certificates, activities, housekeeping, audit, sessions, changes, host, comparisons, people, ssh, stays,
+    daemon, projects, plans, environments, parts, crons, locks, tickets, rests, passes, traffic, access_logs, output,
+    mails, usage, certificates, activities, housekeeping, audit, sessions, changes, host, comparisons, people, ssh,
+    stays,
 )
 HANDLERS: Mapping[ApiRoute, Handler] = {
     route: handler for resource in RESOURCES for route, handler in resource.handlers.items()

@@ -16,6 +16,7 @@ from deployd.commands.people import PeopleCommands
 from deployd.commands.repeats import RepeatCommands
 from deployd.commands.rests import RestCommands
 from deployd.commands.sessions import Sessions
+from deployd.commands.tickets import TicketCommands
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,3 +33,4 @@ class Commands:
     passes: PassCommands
     activities: ActivityCommands
     housekeeping: HousekeepingCommands
+    tickets: TicketCommands

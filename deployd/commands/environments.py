@@ -39,6 +39,12 @@ class ProductionStays(DeployError):
     code: ClassVar[str] = "production-stays"
 
 
+class StaysLocked(DeployError):
+    """A protected environment is locked with a rollback, and only a person unlocks it."""
+
+    code: ClassVar[str] = "stays-locked"
+
+
 class EnvironmentCommands:
     def __init__(
         self, store: Store, host: Host, environments: EnvironmentQueries, requests: Requests,
@@ -73,12 +79,20 @@ class EnvironmentCommands:
         """Go back to an earlier version; without a number to the newest one that is another than the live one.
 
         Production is locked with it unless that is not wanted: else the next push would take the rollback away again.
-        `seen` as of `redeploy`.
+        A protected environment always is. `seen` as of `redeploy`.
+
+        Raises:
+            StaysLocked: It is protected, and was not to be locked.
         """
         found = await self._environments.find_configured(project, environment)
         refuse_inactive(found)
         chosen, version = await choose_earlier(self._store, self._host.settings, found, to)
-        locks_it = lock if lock is not None else self._is_production(found)
+        if lock is False and self._is_protected(found):
+            raise StaysLocked(
+                f"{found.branch} of {found.project} is protected: a rollback locks it until somebody unlocks it",
+                hint=f"roll back, and then `deployd unlock {found.project} {found.branch}`; nothing was done",
+            )
+        locks_it = lock if lock is not None else self._is_production(found) or self._is_protected(found)
         why = f"rolled back to activity {chosen}"
         return await self._enqueue(
             found, kinds.ROLLBACK, version.commit, Trigger(who, "api", to=chosen), seen=seen,
@@ -112,6 +126,11 @@ class EnvironmentCommands:
                 f"{found.branch} is the production branch of {found.project}, and its environment cannot be deleted",
                 hint="name another branch as `production` in the settings first",
             )
+        if self._is_protected(found):
+            raise ProductionStays(
+                f"{found.branch} of {found.project} is protected, and its environment cannot be deleted",
+                hint="have the operator take the protection away first (`protected` in the project's settings)",
+            )
         # The branch as it is: one that moves on is pushed again, and a lost push is not to be made of this one.
         tip = await self._host.code.tip(found.project, found.branch)
         return await self._enqueue(found, kinds.DELETE, tip, Trigger(who, "api"), seen=seen)
@@ -131,6 +150,9 @@ class EnvironmentCommands:
             return self._requests.ask_for(db, request)
 
         return await read_activity(self._store, await self._requests.write(enqueue))
+
+    def _is_protected(self, environment: Environment) -> bool:
+        return self._host.settings.projects[environment.project].protection_of(environment.branch) is not None
 
     def _is_production(self, environment: Environment) -> bool:
         return environment_type(self._host.settings.projects[environment.project], environment.branch) == "production"

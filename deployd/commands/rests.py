@@ -94,7 +94,7 @@ class RestCommands:
 
         Raises:
             NotFound: There is no such environment.
-            ProductionStays: It is production.
+            ProductionStays: It is production, or protected.
             AlreadySo: It is inactive.
             Busy: Something waits or runs in it.
         """
@@ -103,6 +103,11 @@ class RestCommands:
             raise ProductionStays(
                 f"{found.branch} is the production branch of {found.project}, and stays active",
                 hint="name another branch as `production_branch` in the settings first",
+            )
+        if self._host.settings.projects[found.project].protection_of(found.branch) is not None:
+            raise ProductionStays(
+                f"{found.branch} of {found.project} is protected, and stays active",
+                hint="have the operator take the protection away first (`protected` in the project's settings)",
             )
         return await self._ask(found, kinds.DEACTIVATE, who, seen, "deactivated")
 

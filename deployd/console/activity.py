@@ -23,6 +23,8 @@ from deployd.queries.runs import Run
 MOST_LINES = 1_000
 """Of a log that stand on a page; the others are a link away."""
 MOST_FOUND = 500
+MOST_ENTRIES = 500
+"""Of the journal, the last ones: an undo that is stuck is tried for days."""
 LOOK_SECONDS = 1.0
 OPEN = ("pending", "in_progress")
 
@@ -49,12 +51,14 @@ async def activity(asked: Asked) -> str:
     run = await asked.queries.runs.find(found.id)
     assert run is not None, found.id
     at_end = page.after == 0 and not wanted
+    journal = await asked.queries.activities.journal(found.id)
     return await asked.page(
         "activity.html", activity=found, run=run, parts=_parts(found, run), page=page, sections=sections(page),
         wanted=wanted, matches=matches, count=count, is_open=found.state in OPEN,
         live=f"/activities/{found.id}/events?after={page.last}" if at_end else "",
-        journal=await asked.queries.activities.journal(found.id), segments=segments,
+        journal=journal[-MOST_ENTRIES:], entries=len(journal), segments=segments,
         compared=_compared(found, run), again=again(found, run.to),
+        ticket=await asked.queries.tickets.of_activity(found.id),
     )
 
 

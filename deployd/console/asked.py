@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from deployd.access.actions import Action, refuse_unless_may
@@ -35,6 +35,8 @@ class Asked:
     """Of the browser that signed in; empty for programs, which see no forms."""
     from_id: str = ""
     """The last event that a browser got of a page that it follows."""
+    noted: list[str] = field(default_factory=list)
+    """What a form adds to the audit log's entry of it."""
 
     @property
     def csrf(self) -> str:

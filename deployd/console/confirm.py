@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from deployd.access.actions import Action
 from deployd.commands.environments import Overtaken, ProductionStays
@@ -117,7 +118,8 @@ async def lock(asked: Asked, fields: Mapping[str, str]) -> str:
             hint="it keeps these words; unlock it first to lock it with others",
         )
     reason = fields.get("reason", "")[:LONGEST_REASON]
-    await asked.commands.locks.lock(found.project, found.name, reason, asked.caller.name)
+    until = moment_of(fields, "until")
+    await asked.commands.locks.lock(found.project, found.name, reason, asked.caller.name, until=until)
     return address_of(found)
 
 
@@ -157,6 +159,22 @@ def number_of(fields: Mapping[str, str], name: str) -> int:
     if not (text.isascii() and text.isdecimal() and len(text) < 16):
         raise Unusable(f"the form does not say {name}", hint="load the page again, and press again")
     return int(text)
+
+
+def moment_of(fields: Mapping[str, str], name: str) -> datetime | None:
+    """Of a field for a date and a time, which says nothing of its time zone: times of these pages are UTC. None: empty.
+
+    Raises:
+        Unusable: It is none.
+    """
+    text = fields.get(name, "").strip()
+    if not text:
+        return None
+    try:
+        read = datetime.fromisoformat(text)
+    except ValueError:
+        raise Unusable(f"{text[:30]!r} is no moment", hint="2026-12-01T06:00, in UTC") from None
+    return read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)
 
 
 def _why(lock: LockShape) -> str:

@@ -41,7 +41,7 @@ async def environment(asked: Asked) -> str:
     made_of = None
     with suppress(DeployError):   # the drawing says what is wrong
         made_of = await queries.parts.of(found.project, found.name)
-        if not may(asked.caller, Action.READ_VARIABLES, asked.names["project"]):
+        if not may(asked.caller, Action.READ_VARIABLES, found.project):
             made_of = without_settings(made_of)
     points, _ = await queries.traffic.history(found.project, found.name, span)
     return await asked.page(

@@ -20,6 +20,8 @@ from deployd.http.event_stream import SILENCE_SECONDS, Event, Events
 
 LOOK_SECONDS = 1.0
 """How often it is looked whether something changed."""
+KEPT_SECONDS = 60.0
+"""After its last reader left: a browser that comes back is told only what changed meanwhile."""
 LONGEST_LOOK_SECONDS = 30.0
 """After which it is given up, and begun anew."""
 
@@ -62,6 +64,8 @@ class _Shown:
     """What several readers look at."""
 
     look: Look
+    name: str = field(default_factory=lambda: secrets.token_hex(6))
+    """Versions of another one, or of another run of the daemon, mean nothing."""
     parts: Parts = field(default_factory=dict)
     version: int = 0
     changed_at: Mapping[str, int] = field(default_factory=dict)
@@ -69,6 +73,8 @@ class _Shown:
     order_changed_at: int = 0
     """The version in which something came, went, or moved."""
     readers: int = 0
+    used: float = 0.0
+    """When somebody wanted it, by the loop's clock."""
     news: asyncio.Event = field(default_factory=asyncio.Event)
     looking: asyncio.Lock = field(default_factory=asyncio.Lock)
     rendered: dict[str, str] = field(default_factory=dict)
@@ -128,8 +134,6 @@ class Board:
     def __init__(self, boundary: ErrorBoundary) -> None:
         self._boundary = boundary
         self._shown: dict[str, _Shown] = {}
-        self._name = secrets.token_hex(4)
-        """Of this daemon's run: versions of another run mean nothing."""
 
     async def serve(self) -> None:
         """Look at what somebody reads, for ever. What cannot be looked at, or takes long, keeps no other waiting."""
@@ -141,7 +145,17 @@ class Board:
                 for name, shown in read.items():
                     if not shown.looking.locked():
                         group.create_task(self._look(name, shown), name=name)
+                self._forget_unread()
                 await asyncio.sleep(LOOK_SECONDS)
+
+    def _forget_unread(self) -> None:
+        """What nobody reads any more: there is one of them for each set of projects that somebody sees."""
+        now = asyncio.get_running_loop().time()
+        for key, shown in list(self._shown.items()):
+            if shown.readers:
+                shown.used = now
+            elif now - shown.used > KEPT_SECONDS and not shown.looking.locked():
+                del self._shown[key]
 
     async def _look(self, name: str, shown: _Shown) -> None:
         with self._boundary.contain(name):
@@ -157,6 +171,7 @@ class Board:
         shown = self._shown.setdefault(key, _Shown(look))
         if not shown.readers:
             shown.look = look
+        shown.used = asyncio.get_running_loop().time()
         await shown.look_again()
         place, parts = self._place(shown), shown.parts
         return Seen(place, parts, await shown.html())
@@ -201,11 +216,11 @@ class Board:
                 self._shown.pop(key, None)
 
     def _place(self, shown: _Shown) -> str:
-        return f"{self._name}.{shown.version}"
+        return f"{shown.name}.{shown.version}"
 
     def _version_of(self, place: str, shown: _Shown) -> int | None:
         name, _, version = place.partition(".")
-        if name != self._name or not version.isdecimal() or len(version) > 15:
+        if name != shown.name or not version.isdecimal() or len(version) > 15:
             return None
         return int(version) if int(version) <= shown.version else None
 

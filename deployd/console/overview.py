@@ -68,7 +68,8 @@ def _rows_of(project: ProjectShape, seen: Seen, wanted: str) -> list[Markup]:
 def _fits(row: Row, wanted: str) -> bool:
     """Whether all words stand in what is shown of an environment."""
     of = row.environment
-    shown = (of.project, of.branch, of.type, of.state, of.title, of.subject, of.author, of.url, row.visitors.see)
+    last = (row.newest.kind, str(row.newest.id), row.newest.state.replace("_", " ")) if row.newest else ()
+    shown = (of.project, of.branch, of.type, of.state, of.title, of.subject, of.author, of.url, row.visitors.see, *last)
     text = " ".join(shown).casefold()
     return all(word in text for word in wanted.casefold().split())
 
@@ -89,18 +90,16 @@ class Group:
 
 
 def grouped(
-    projects: Iterable[ProjectShape], environments: Sequence[EnvironmentShape], newest: Iterable[ActivityShape],
+    projects: Sequence[ProjectShape], environments: Iterable[EnvironmentShape], newest: Iterable[ActivityShape],
     router: RouterStatus | None,
 ) -> tuple[Group, ...]:
     """The projects in their order, each with its environments."""
     last = {(item.project, item.environment): item for item in newest}
-    return tuple(
-        Group(project, tuple(
-            Row(item, visitors_now(item, router), last.get((item.project, item.name)))
-            for item in sorted(environments, key=_production_first) if item.project == project.id
-        ))
-        for project in projects
-    )
+    rows: dict[str, list[Row]] = {project.id: [] for project in projects}
+    for item in sorted(environments, key=_production_first):
+        if item.project in rows:
+            rows[item.project].append(Row(item, visitors_now(item, router), last.get((item.project, item.name))))
+    return tuple(Group(project, tuple(rows[project.id])) for project in projects)
 
 
 def _production_first(environment: EnvironmentShape) -> tuple[bool, str]:

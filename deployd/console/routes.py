@@ -20,7 +20,7 @@ from deployd.access.cookies import COOKIE, SECURE_COOKIE, csrf_word, is_csrf_wor
 from deployd.access.errors import Forbidden, NotFound, Unauthorized
 from deployd.commands.audit import Doing, action_of
 from deployd.commands.commands import Commands
-from deployd.console import people
+from deployd.console import people, tickets
 from deployd.console.access_log import access_log
 from deployd.console.activity import activity, cancel, follow_activity, raw_log, retry_undo, skip_undo
 from deployd.console.asked import Asked, Follow, Form, Page, Told
@@ -49,6 +49,7 @@ from deployd.queries.queries import Queries
 ENVIRONMENT = "/projects/{project}/environments/{environment}"
 ACTIVITY = r"/activities/{id:\d{1,15}}"
 PERSON = "/people/{person}"
+TICKET = r"/tickets/{ticket:\d{1,15}}"
 PAGES: Mapping[str, Page] = {
     "/": overview,
     ENVIRONMENT: environment,
@@ -57,7 +58,10 @@ PAGES: Mapping[str, Page] = {
     f"{ENVIRONMENT}/access-log": access_log,
     f"{ENVIRONMENT}/logs": output,
     f"{ENVIRONMENT}/mail": mails,
+    f"{ENVIRONMENT}/promote": tickets.promote_page,
     ACTIVITY: activity,
+    "/tickets": tickets.tickets,
+    TICKET: tickets.ticket,
     "/sessions": sessions,
     "/host": host,
     "/compare": compare,
@@ -85,6 +89,12 @@ FORMS: Mapping[str, Form] = {
     f"{ENVIRONMENT}/unlock": unlock,
     f"{ENVIRONMENT}/delete": delete,
     f"{ENVIRONMENT}/crons/run": run_cron,
+    f"{ENVIRONMENT}/promote": tickets.promote,
+    f"{TICKET}/approve": tickets.approve,
+    f"{TICKET}/decline": tickets.decline,
+    f"{TICKET}/withdraw": tickets.withdraw,
+    f"{TICKET}/schedule": tickets.schedule,
+    f"{TICKET}/emergency": tickets.emergency,
     f"{ENVIRONMENT}/activate": activate,
     f"{ENVIRONMENT}/deactivate": deactivate,
     f"{ENVIRONMENT}/pause": pause,
@@ -150,6 +160,7 @@ def console_routes(console: Console) -> list[web.RouteDef]:
         web.get(f"{ACTIVITY}/log.txt", guard.raw_log),
         web.get("/projects/{rest:.*}", guard.before_page(_nothing)),
         web.get("/activities/{rest:.*}", guard.before_page(_nothing)),
+        web.get("/tickets/{rest:.*}", guard.before_page(_nothing)),
         *(web.get(f"/console/{name}", _file(name)) for name in FILES),
     ]
 
@@ -188,8 +199,9 @@ class _Guard:
             asked = self._asked(request)
             self._refuse_strange(asked, fields)
             with self.limit.take(asked.caller.name):
-                async with self.console.commands.audit.noting(_doing(asked, request)):
+                async with self.console.commands.audit.noting(_doing(asked, request)) as said:
                     place = await form(asked, fields)
+                    said += asked.noted
             if isinstance(place, Told):
                 return _html(place.page)
             raise web.HTTPSeeOther(place, headers=FOR_NOBODY_ELSE)

@@ -43,9 +43,11 @@ from deployd.upkeep.branches import Branches
 from deployd.upkeep.collect.collector import Collector
 from deployd.upkeep.crons import Crons
 from deployd.upkeep.idle import Idle
+from deployd.upkeep.lock_ends import LockEnds
 from deployd.upkeep.lost_pushes import LostPushes
 from deployd.upkeep.reconcile import Reconciler
 from deployd.upkeep.router_repair import RouterRepairer
+from deployd.upkeep.tickets import Tickets
 from deployd.upkeep.traffic import Traffic
 from deployd.upkeep.traffic_history import Histories
 from deployd.upkeep.usage.disk_kinds import DiskKinds
@@ -94,6 +96,8 @@ class Upkeep:
     access_logs: AccessLogs
     free_space: FreeSpace
     disk_kinds: DiskKinds
+    tickets: Tickets
+    lock_ends: LockEnds
     idle: Idle
     wakes: Wakes
 
@@ -120,7 +124,7 @@ def compose(resources: Resources, settings: Settings, catalogue: Catalogue, proc
     host, boundaries = host_of(resources, settings, catalogue), ErrorBoundaries()
     activities = _activities(resources, host, process, boundaries)
     observation = _observation(resources, host, boundaries)
-    upkeep = _upkeep(resources, host, boundaries, activities.requests, observation)
+    upkeep = _upkeep(resources, host, boundaries, activities, observation)
     return Daemon(resources, host, process, boundaries, activities, observation, upkeep)
 
 
@@ -181,14 +185,14 @@ def _observation(resources: Resources, host: Host, boundaries: ErrorBoundaries) 
 
 
 def _upkeep(
-    resources: Resources, host: Host, boundaries: ErrorBoundaries, requests: Requests, observation: Observation,
+    resources: Resources, host: Host, boundaries: ErrorBoundaries, activities: Activities, observation: Observation,
 ) -> Upkeep:
     store, clock, settings = resources.store, resources.clock, host.settings
     reconciler = Reconciler(store, host, clock, boundary=boundaries.of("putting back"))
     collector = Collector(
-        store, host, clock, requests, resources.code.pack, boundary=boundaries.of("housekeeping"),
+        store, host, clock, activities.requests, resources.code.pack, boundary=boundaries.of("housekeeping"),
     )
-    idle = Idle(store, host, clock, requests, boundary=boundaries.of("idle"))
+    idle = Idle(store, host, clock, activities.requests, boundary=boundaries.of("idle"))
     return Upkeep(
         certificates=certificate_manager(resources, settings, boundaries.of("certificates")),
         reconciler=reconciler,
@@ -198,7 +202,7 @@ def _upkeep(
         ),
         collector=collector,
         lost_pushes=LostPushes(
-            store, requests, Branches(settings.projects, resources.code, settings.state / "remotes"),
+            store, activities.requests, Branches(settings.projects, resources.code, settings.state / "remotes"),
             boundary=boundaries.of("lost pushes"),
         ),
         answers=Answers(store, host, clock, boundary=boundaries.of("answers")),
@@ -209,8 +213,12 @@ def _upkeep(
             resources.engine, host.places, collector, observation.disks, clock, boundaries.of("disks"),
             settings.instance,
         ),
+        tickets=Tickets(
+            store, host, clock, activities.lanes, activities.requests, boundary=boundaries.of("tickets"),
+        ),
+        lock_ends=LockEnds(store, clock, activities.requests, boundary=boundaries.of("locks")),
         idle=idle,
-        wakes=Wakes(resources.router, settings, requests, boundary=boundaries.of("wakes")),
+        wakes=Wakes(resources.router, settings, activities.requests, boundary=boundaries.of("wakes")),
     )
 
 

@@ -57,7 +57,7 @@ def compose_http(daemon: Daemon) -> Http:
     directory = Directory(daemon.settings.tokens, clock.now)
     queries, sessions = queries_of(daemon, directory), Sessions(store, directory, clock)
     people = PeopleCommands(store, directory, clock, daemon.settings.projects)
-    commands = commands_of(daemon, queries, sessions, people)
+    commands = commands_of(daemon, queries, directory, sessions, people)
     api = Api(queries, commands, Changes(queries, daemon.boundaries.of("events")))
     ours = Ours(daemon.settings.public_url, daemon.settings.listen_address[0])
     callers = Callers(directory.by_header, sessions, ours)

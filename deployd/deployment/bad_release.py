@@ -15,10 +15,11 @@ from deployd.activity.kinds import Kind, Progress
 from deployd.deployment.results import Watched
 from deployd.ids import ActivityId
 from deployd.release.version import Version
-from deployd.state import activities, audit, bad_releases, environments
+from deployd.state import activities, audit, bad_releases, environments, locks, tickets
 from deployd.state.activities import BY_CHECKS, NewActivity, Trigger
 from deployd.state.audit import Deed
 from deployd.state.bad_releases import BadRelease
+from deployd.state.locks import Lock
 
 WHO = "deployd"
 
@@ -63,12 +64,21 @@ def _go_back(
     activity = progress.activity
     if watched.back_to is None:
         return None, watched.stays
-    wishes = [item for item in activities.waiting_behind(db, activity.environment, activity.id) if item.kind != "push"]
+    waiting = activities.waiting_behind(db, activity.environment, activity.id)
+    wishes = [item for item in waiting if item.kind not in ("push", "promote")]
     if wishes:   # who asks for a rollback, a redeploy or a delete by hand has seen to it
         return None, f"{wishes[0].kind} {wishes[0].id} of {wishes[0].trigger.who} comes next"
     text = environments.version_of(db, watched.back_to)
     if text is None:
         return None, f"the version of activity {watched.back_to} is not kept any more"
+    if tickets.of_activity(db, activity.id) is not None:   # it is protected: after a rollback it is locked
+        _lock(db, progress, f"rolled back to activity {watched.back_to} after a bad release", now)
     trigger = Trigger(WHO, BY_CHECKS, to=watched.back_to)
     commit = read_result(text, Version).commit
     return activities.enqueue(db, NewActivity(back, activity.environment, activity.branch, commit, trigger), now), ""
+
+
+def _lock(db: sqlite3.Connection, progress: Progress, why: str, now: datetime) -> None:
+    """Somebody's own lock keeps its words."""
+    if locks.find(db, progress.activity.environment) is None:
+        locks.put(db, Lock(progress.activity.environment, WHO, why, now))

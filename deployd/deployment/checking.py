@@ -20,6 +20,9 @@ from deployd.release.checks.watch import Found, Span, Watch
 from deployd.release.configuration import read_config
 from deployd.release.ports import Host
 
+HELD_SECONDS = 3.0
+"""Right before the switch the applications answer already, and visitors may be held."""
+
 
 class BadRelease(DeployError):
     """What has become live is worse than what was."""
@@ -46,7 +49,7 @@ async def ask_before_switch(deployment: Deployment, host: Host, tell: Tell) -> N
         return
     policy = await policy_for(deployment, host)
     if policy.before_switch:
-        await refuse_failing(policy.before_switch, deployment.release, host, tell, 0)
+        await refuse_failing(policy.before_switch, deployment.release, host, tell, HELD_SECONDS)
 
 
 async def watched_while(

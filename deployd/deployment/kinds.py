@@ -33,7 +33,12 @@ _AFTERWARDS = partial(note_bad_release, _ROLLBACK)
 
 PUSH = DeploymentKind(
     "push", steps.PUSHES, _deploys(Target.COMMIT, waits_for_unlock=True, may_be_reverted=True), REPORTS, _AFTERWARDS,
-    makes_environment=True, supersedes=True,
+    makes_environment=True, supersedes=True, also_supersedes=("promote",), asks_gate=True,
+)
+PROMOTE = DeploymentKind(
+    "promote", steps.PUSHES[:1], _deploys(Target.COMMIT, waits_for_unlock=True, may_be_reverted=True), REPORTS,
+    _AFTERWARDS, makes_environment=True, has_reserve=True, supersedes=True, also_supersedes=("push",),
+    asks_gate=True,
 )
 REDEPLOY = DeploymentKind("redeploy", steps.PUSHES, _deploys(Target.LIVE, starts_anew=True), REPORTS, _AFTERWARDS)
 ROLLBACK = replace(_ROLLBACK, afterwards=_AFTERWARDS)
@@ -43,6 +48,7 @@ DELETE = DeploymentKind(
 )
 ACTIVATE = DeploymentKind(
     "activate", steps.PUSHES, _deploys(Target.COMMIT, waits_for_unlock=True), REPORTS, makes_environment=True,
+    asks_gate=True,
 )
 PAUSE = DeploymentKind(
     "pause", (steps.PAUSE,), _deploys(Target.NOTHING), REPORTS, needs_environment=True, ends_runs=True,
@@ -60,5 +66,5 @@ PURGE = DeploymentKind(
 )
 
 KINDS = {kind.name: kind for kind in (
-    PUSH, REDEPLOY, ROLLBACK, ACTIVATE, PAUSE, DEACTIVATE, WAKE, DELETE, PURGE,
+    PUSH, PROMOTE, REDEPLOY, ROLLBACK, ACTIVATE, PAUSE, DEACTIVATE, WAKE, DELETE, PURGE,
 )}

@@ -17,15 +17,9 @@ from deployd.deployment.deployment import Deployment
 from deployd.errors import DeployError
 from deployd.release.applications.cron_runs import wait_for_crons
 from deployd.release.ports import Host
-from deployd.release.rest import (
-    find_live,
-    remove_runs,
-    start_release,
-    start_workers_of,
-    stop_release,
-    wait_until_release_answers,
-)
+from deployd.release.rest import find_live, remove_runs, stop_release
 from deployd.release.routes import asleep_routes, route_set
+from deployd.release.start_again import start_release, start_workers_of, wait_until_release_answers
 from deployd.release.version_removal import unmount_unused
 from deployd.state.rests import AWAKE, INACTIVE, PAUSED
 
@@ -90,6 +84,7 @@ async def start_containers_again(deployment: Deployment, host: Host, tell: Tell)
     release = await find_live(deployment.place, host)
     if release is None or await host.facts.rest(deployment.environment) != AWAKE:
         return
+    await stop_release(release, host)   # a stop that was given up half-way goes on in the engine: its end is awaited
     await start_release(release, host)
     await wait_until_release_answers(release, host)
     await start_workers_of(release, host)
@@ -101,7 +96,7 @@ async def fall_asleep(deployment: Deployment, host: Host, tell: Tell) -> AtRest:
     await host.facts.set_rest(deployment.environment, PAUSED)
     release = await find_live(deployment.place, host)
     if release is not None:
-        await unmount_unused(host, release.version.apps, but_for=release.version.activity)
+        await unmount_unused(host, release.version.apps, release.version.activity)
     tell.done(f"{deployment.branch} is paused: the next visitor wakes it, or `deployd environment wake"
               f" {deployment.project.id} {deployment.branch}`")
     return AtRest(PAUSED)

@@ -21,11 +21,14 @@ from deployd.deployment.share import Wanted, refuse_beyond_share
 from deployd.deployment.stored import Stored, why_stored
 from deployd.environment.naming import Source
 from deployd.ids import ActivityId, CommitId, EnvironmentId, ProjectId
+from deployd.promotion.people import Person
+from deployd.release.tickets import Wish, open_ticket
 from deployd.settings import Settings
-from deployd.state import activities, environments
+from deployd.state import activities, environments, tickets
 from deployd.state.activities import NewActivity, Trigger
 from deployd.state.locks import Lock
 from deployd.state.store import Query, Store
+from deployd.state.tickets import Ticket
 
 T = TypeVar("T")
 
@@ -42,6 +45,10 @@ class Request:
     commit: CommitId | None
     """None: the branch's newest, or none is needed."""
     trigger: Trigger
+    wish: Wish | None = None
+    """Of the ticket, where one is needed; None: whoever triggered it wants it as soon as it may be."""
+    ticket: Ticket | None = None
+    """Whose next stage it is."""
 
 
 class Requests:
@@ -75,7 +82,21 @@ class Requests:
         if kind.makes_environment:
             environments.ensure(db, request.environment, request.branch, now)
         new = NewActivity(kind, request.environment, request.branch, request.commit, request.trigger)
-        return activities.enqueue(db, new, now)
+        number = activities.enqueue(db, new, now)
+        if kind.asks_gate:
+            self._have_ticket(db, number, request)
+        return number
+
+    def _have_ticket(self, db: sqlite3.Connection, number: ActivityId, request: Request) -> None:
+        """In the same transaction: nothing that goes to a protected environment is ever without one."""
+        if request.ticket is not None:
+            tickets.begin_next_stage(db, request.ticket, number)
+            return
+        project = self._settings.projects.get(request.environment.project)
+        activity = activities.find(db, number)
+        if project is not None and activity is not None and project.protection_of(request.branch) is not None:
+            wish = request.wish or Wish(by=Person(request.trigger.who))
+            open_ticket(db, project, activity, wish, self._clock.now())
 
     def why_stored(self, db: sqlite3.Connection, source: Source) -> Stored | None:
         """Why a push of a branch is stored and not deployed; None: it is deployed."""

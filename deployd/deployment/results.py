@@ -61,6 +61,8 @@ class Planned:
     plan: Plan
     urls: tuple[str, ...]
     """Where people look at it, the primary one first."""
+    had_data: bool = False
+    """There were files of mounts already: of an environment that was deleted, and whose branch came back."""
 
 
 @dataclass(frozen=True, slots=True)

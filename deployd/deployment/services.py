@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from deployd.activity.log import Tell
 from deployd.confined.stages import ensure_unstaged
-from deployd.confined.trash import move_to_trash
+from deployd.confined.trash import move_all_to_trash, move_to_trash
 from deployd.deployment.deployment import Deployment
 from deployd.deployment.results import ServicesUp
 from deployd.deployment.services_as_before import have_service_as_before, is_as_before, services_before
@@ -37,11 +37,14 @@ from deployd.release.services.service import (
 async def begin_services(deployment: Deployment, host: Host, tell: Tell) -> None:
     """Network of the environment, and its new services started: they come up while the code is built.
 
-    What is live is not touched here: a service that is made anew waits for the freeze.
+    What is live is not touched here: a service that is made anew waits for the freeze. In a protected environment none
+    begins before its gate is open: they have its passwords.
 
     Raises:
         Transient: Somebody else was faster to take the subnet.
     """
+    if _waits_for_gate(deployment):
+        return
     config = await read_config(deployment.release, host)
     await ensure_network(deployment.release, host)
     new = frozenset(change.name for change in deployment.planned.plan.services if change.action == "create")
@@ -52,8 +55,10 @@ async def begin_services(deployment: Deployment, host: Host, tell: Tell) -> None
 async def end_new_services(deployment: Deployment, host: Host, tell: Tell) -> None:
     """Undo: services that are new go with their empty volumes, and the network with them when all of it is new. What
     was at rest is so again."""
+    if _waits_for_gate(deployment) and deployment.journal.last("start_services") is None:
+        return   # none was begun
     await _end_new(deployment, host)
-    await rest_again(deployment.place, host, tell)
+    await rest_again(deployment.place, host, tell, deployment.id)
 
 
 async def _end_new(deployment: Deployment, host: Host) -> None:
@@ -67,7 +72,11 @@ async def _end_new(deployment: Deployment, host: Host) -> None:
         await host.engine.ensure_network_gone(names.network)
         folder = host.places.environment(deployment.environment)
         await ensure_unstaged(host.places.all_stages(deployment.environment))
-        await move_to_trash(folder, host.places.going)
+        if deployment.planned.had_data:
+            data = host.places.data(deployment.environment)
+            await move_all_to_trash(folder, host.places.going, but_for=data)
+        else:
+            await move_to_trash(folder, host.places.going)
 
 
 async def start_services(deployment: Deployment, host: Host, tell: Tell) -> ServicesUp:
@@ -99,7 +108,11 @@ async def put_back_services(deployment: Deployment, host: Host, tell: Tell) -> N
             await have_service_as_before(deployment, host, wanted)
             await ensure_provisioned(deployment.release, host, wanted, deployment.names.service(wanted.name))
     await remove_set_aside(deployment.place, host)
-    await rest_again(deployment.place, host, tell)
+    await rest_again(deployment.place, host, tell, deployment.id)
+
+
+def _waits_for_gate(deployment: Deployment) -> bool:
+    return deployment.is_protected and deployment.mode.waits_for_unlock
 
 
 async def _ensure_service(deployment: Deployment, host: Host, tell: Tell, wanted: Wanted) -> bool:

@@ -63,7 +63,8 @@ def refuse_beyond_share(
     ])
     waiting = activities.waiting_in(db, project)
     more = sum(
-        not (item.kind.supersedes and (item.environment_in(project).name, item.kind.name) in waiting) for item in wanted
+        not any((item.environment_in(project).name, kind) in waiting for kind in item.kind.takes_place_of)
+        for item in wanted
     )
     for_live = all(item.branch == production or item.kind.has_reserve for item in wanted)
     share = settings.shares_of(project).waiting

@@ -41,7 +41,7 @@ MINUTE = 60
 QUIET = frozenset({"validate", "build", "slug"})
 """Phases of a deployment that change nothing that is live."""
 
-PUSH: Table[Deployment, Host] = Table("push", version=4, quiet_phases=QUIET, steps=(
+PUSH: Table[Deployment, Host] = Table("push", version=4, quiet_phases=QUIET, late_phases=frozenset({"watch"}), steps=(
     #     phase       step                      undone by                    limit        visitors  restart, waits for
     Step("validate", validate.fetch,           NOTHING,                     10 * MINUTE, AS_BEFORE, AGAIN),
     Step("validate", validate.read_and_plan,   NOTHING,                     10 * MINUTE, AS_BEFORE, AGAIN),
@@ -95,7 +95,8 @@ DELETE: Table[Deployment, Host] = Table("delete", version=1, steps=(
 
 PAUSE: Table[Deployment, Host] = Table("pause", version=1, steps=(
     Step("pause",  pause.close_environment,   pause.reopen_environment,     3 * MINUTE,  HELD,      AGAIN),
-    Step("pause",  pause.stop_containers,     pause.start_containers_again, 6 * MINUTE,  HELD,      AGAIN),
+    Step("pause",  pause.stop_containers,     pause.start_containers_again, 6 * MINUTE,  HELD,      AGAIN,
+         undo_limit_seconds=10 * MINUTE),
     Step("pause",  pause.fall_asleep,         NO_WAY_BACK,                  1 * MINUTE,  HELD,      AGAIN),
 ))
 """Visitors are held from its first step on, and wake it when it is over."""

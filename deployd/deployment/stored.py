@@ -44,15 +44,13 @@ class Stored:
 
 def why_stored(settings: Settings, db: sqlite3.Connection, source: Source) -> Stored | None:
     """None: a push of the branch is deployed."""
-    project = settings.projects.get(source.project)
-    if project is None:
-        return None
     there = environments.find(db, source.environment)
     if there is not None:
         if there.rest != INACTIVE or is_being_activated(db, source.environment):
             return None
         return Stored("its environment is inactive", _activate(source))
-    if source.branch == project.production:
+    project = settings.projects.get(source.project)
+    if project is None or source.branch == project.production:
         return None
     if not project.deploys(source.branch):
         return Stored("`branches` in the project's settings says so", _activate(source))

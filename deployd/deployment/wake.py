@@ -16,14 +16,10 @@ from deployd.deployment.pause import EnvironmentGone
 from deployd.errors import DeployError
 from deployd.release.ports import Host
 from deployd.release.release import Release
-from deployd.release.rest import (
-    find_live,
-    start_release,
-    start_workers_of,
-    stop_release,
-    wait_until_release_answers,
-)
+from deployd.release.rest import find_live, stop_release
 from deployd.release.routes import asleep_routes, route_set
+from deployd.release.start_again import start_release, start_workers_of, wait_until_release_answers
+from deployd.release.version_removal import unmount_unused
 from deployd.router.control import RouterUnanswered
 from deployd.router.table import Released
 from deployd.state.rests import AWAKE, INACTIVE, PAUSED
@@ -82,6 +78,7 @@ async def sleep_again(deployment: Deployment, host: Host, tell: Tell) -> None:
     seconds = quiet_seconds(await host.facts.failed_wakes(deployment.environment, MOST_FAILED))
     await host.router.switch(await asleep_routes(release, host, quiet_seconds=seconds))
     await stop_release(release, host)
+    await unmount_unused(host, release.version.apps, release.version.activity)
     tell.line(f"it is paused as before; visitors are told so, and the first of them who comes after {seconds:.0f} s"
               " wakes it anew")
 

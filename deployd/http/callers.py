@@ -47,6 +47,10 @@ class Callers:
             return self.by_header(authorization)
         return self.sessions.caller(self.cookie(request), is_use=is_use)
 
+    def by_session(self, request: web.Request) -> Caller | None:
+        """Who signed in with the browser that asks; a header does not count, nor is it a use of the session."""
+        return self.sessions.caller(self.cookie(request), is_use=False) if self.sessions is not None else None
+
     async def while_known(self, request: web.Request, events: Events) -> Events:
         """Events for as long as whoever asked is known: a session that was ended ends what its pages are told, after
         `KNOWN_SECONDS` at most when there is much to tell."""

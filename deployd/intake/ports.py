@@ -29,6 +29,12 @@ class Checker(Protocol):
         """Read and check the configuration at a commit that may still lie in git's quarantine."""
         ...
 
+    async def unmerged(
+        self, project: ProjectSettings, pushes: Sequence[Push], env: Mapping[str, str],
+    ) -> DeployError | None:
+        """Why one of several pushes must not come to a protected environment: its source does not have the commit."""
+        ...
+
 
 class Queue(Protocol):
     async def push(self, push: Push) -> Receipt:

@@ -14,7 +14,7 @@ from deployd.deployment.stored import store
 from deployd.ids import ActivityId, CommitId, ProjectId
 from deployd.intake.push import GIT, Push, Receipt
 from deployd.intake.push_options import NO_DEPLOY, SKIP_BUILD_CACHE
-from deployd.state import activities, audit, deliveries, environments, kept_back, locks
+from deployd.state import activities, audit, deliveries, environments, kept_back, locks, tickets
 from deployd.state.activities import Trigger
 from deployd.state.audit import Deed, Result
 from deployd.state.deliveries import Delivery
@@ -98,8 +98,11 @@ class StateQueue:
         goes_on = activities.latest(db, environment=environment, states=("in_progress",), limit=1)
         number = self._ask_for(db, push, kinds.PUSH, push.new)
         said = f"activity {number}: {push.branch} at {push.new[:8]} to environment {environment.name}"
+        ticket = tickets.of_activity(db, number)
         lock = locks.find(db, environment)
-        if lock is not None:
+        if ticket is not None:
+            said += f"; it is protected: ticket {ticket.id} says what it waits for when it is built"
+        elif lock is not None:
             said += f", which waits when it is built: {lock.said(push.branch)}"
         return Receipt(number, f"{said}, after activity {goes_on[0].id}, which goes on" if goes_on else said)
 

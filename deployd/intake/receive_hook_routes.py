@@ -112,6 +112,9 @@ async def _look(intake: Intake, asked: _Asked) -> tuple[list[str], bool]:
     refusal = await intake.queue.refusal(project.id, asked.pushes)   # first: reading thousands of commits takes long
     if refusal is not None:
         return refusal.lines(), False
+    unmerged = await intake.checker.unmerged(project, asked.pushes, asked.env)
+    if unmerged is not None:
+        return unmerged.lines(), False
     said = [f"{other.name} is kept; only branches are deployed" for other in asked.others]
     said += unknown_options(option for push in asked.pushes for option in push.options)
     accepted = True

@@ -16,7 +16,7 @@ from deployd.queries.projects import find_project
 from deployd.queries.times import iso
 from deployd.release.version import Version
 from deployd.settings import ProjectSettings, Settings
-from deployd.state import activities, answers, bad_releases, environments, locks
+from deployd.state import activities, answers, bad_releases, environments, locks, tickets
 from deployd.state.activities import Activity
 from deployd.state.answers import WrongAnswer
 from deployd.state.bad_releases import BadRelease
@@ -37,6 +37,8 @@ class LockShape:
     """In their own words; may be empty."""
     since: str
     """ISO 8601, UTC."""
+    until: str = ""
+    """When it ends by itself; empty: somebody has to end it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +78,10 @@ class EnvironmentShape:
     """Where a shell of it is: `ssh://main.shop@deploy.example.com:2222`; empty: nobody listens for SSH."""
     bad_release: BadReleaseShape | None = None
     """What is live was found bad, or what came back for such a release is live; gone with the next version."""
+    protected: bool = False
+    """It takes only what is merged, with a ticket."""
+    ticket: int | None = None
+    """The newest that is open there."""
     killed: tuple[str, ...] = ()
     """Processes that the kernel killed within the last hour because their memory was full, a sentence for each part."""
 
@@ -89,6 +95,7 @@ class _Known:
     wrong: tuple[str, ...]
     bad: BadRelease | None
     parent: str
+    ticket: int | None = None
 
 
 class EnvironmentQueries:
@@ -107,10 +114,11 @@ class EnvironmentQueries:
         wrong = _by_environment(await self.wrong_answers())
         bad = {item.environment: item for item in await self.bad_releases()}
         branches = {(row.project, row.branch) for row in rows}
+        open_tickets = {item.environment: item.id for item in await self._store.read(tickets.open_ones)}
         return [
             self._shape(row, _Known(
                 newest.get(row.id), locked.get(row.id), wrong.get(row.id, ()), bad.get(row.id),
-                parent_of(row, self._settings.projects[row.project], branches),
+                parent_of(row, self._settings.projects[row.project], branches), open_tickets.get(row.id),
             ))
             for row in rows if row.project in self._settings.projects
         ]
@@ -167,17 +175,21 @@ class EnvironmentQueries:
         live = self._versions.of(row.live_activity)
         newest = known.newest
         doing = newest.id if newest and newest.state in activities.OPEN and not newest.held else None
-        default = domains_of(self._settings, project, row.id, row.branch).default
         return EnvironmentShape(
             project=row.project, name=row.name, branch=row.branch, type=environment_type(project, row.branch),
             title=row.title, parent=known.parent, rested=iso(row.rested_at), visited=iso(row.visited_at),
-            state=_state(row, doing, newest), url=live.url or f"http://{default}/", commit=live.commit,
+            state=_state(row, doing, newest), url=live.url or self._own_url(row), commit=live.commit,
             subject=live.subject, author=live.author,
             activity=row.live_activity, since=iso(row.live_since), doing=doing,
             lock=lock_shape(known.lock) if known.lock else None, answers=known.wrong,
             bad_release=bad_release_shape(known.bad) if known.bad else None,
-            killed=tuple(self._killed(row.id)), ssh=self._ssh(row),
+            killed=tuple(self._killed(row.id)), ssh=self._ssh(row), ticket=known.ticket,
+            protected=project.protection_of(row.branch) is not None,
         )
+
+    def _own_url(self, row: Environment) -> str:
+        """Where it will answer."""
+        return f"http://{domains_of(self._settings, self._settings.projects[row.project], row.id, row.branch).default}/"
 
     def _ssh(self, row: Environment) -> str:
         reached = self._settings.ssh_reached_at
@@ -200,7 +212,7 @@ def parent_of(row: Environment, project: ProjectSettings, branches: Container[tu
 
 
 def lock_shape(lock: Lock) -> LockShape:
-    return LockShape(who=lock.who, reason=lock.reason, since=lock.at.isoformat())
+    return LockShape(who=lock.who, reason=lock.reason, since=lock.at.isoformat(), until=iso(lock.until))
 
 
 def _state(row: Environment, doing: ActivityId | None, newest: Activity | None) -> str:

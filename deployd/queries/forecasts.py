@@ -145,7 +145,7 @@ class ForecastQueries:
             after=known.get(chosen) if chosen is not None else None,
             same_code=_same_code(live, after), same_configuration=_same_configuration(live, after),
             lines=lines, refused=refused, data=self._data() if kind == "delete" else DATA_STAYS,
-            locks=kind == "rollback" and type == "production",
+            locks=kind == "rollback" and (type == "production" or project.protection_of(found.branch) is not None),
             last_seconds=await self._last_seconds(kind, found.id), newest=newest[0].id if newest else 0,
         )
 

@@ -20,7 +20,7 @@ from deployd.release.ports import Host
 from deployd.release.release import Release
 from deployd.release.version import worker_part
 from deployd.state.store import Store
-from deployd.upkeep.ownership import read_live
+from deployd.upkeep.ownership import read_live, read_paused
 
 OF_SETTINGS = ("project", "environment")
 
@@ -123,7 +123,8 @@ class PartQueries:
             ConfigurationRefused: Its files cannot be read any more.
         """
         found = await self._environments.find_configured(project, environment)
-        release = await read_live(self._store, self._host.settings, EnvironmentId(found.project, found.name))
+        key, settings = EnvironmentId(found.project, found.name), self._host.settings
+        release = await read_live(self._store, settings, key) or await read_paused(self._store, settings, key)
         if release is None:
             return PartsShape(project=found.project, environment=found.name, activity=None)
         config = await read_config(release, self._host)

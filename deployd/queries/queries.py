@@ -26,6 +26,7 @@ from deployd.queries.runs import RunQueries
 from deployd.queries.ssh import SshQueries
 from deployd.queries.status import StatusQueries
 from deployd.queries.stays import StayQueries
+from deployd.queries.tickets import TicketQueries
 from deployd.queries.traffic import TrafficQueries
 from deployd.queries.usage import UsageQueries
 from deployd.queries.versions import VersionQueries
@@ -55,6 +56,7 @@ class Queries:
     mails: MailQueries
     housekeeping: HousekeepingQueries
     plans: PlanQueries
+    tickets: TicketQueries
     people: PeopleQueries
     ssh: SshQueries
     stays: StayQueries

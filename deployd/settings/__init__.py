@@ -10,6 +10,7 @@ from deployd.settings.limits import CollectSettings, Limits, OutputSettings, Sha
 from deployd.settings.load import SettingsInvalid, load_settings
 from deployd.settings.mail import MailRelay, MailSettings, parse_relay
 from deployd.settings.project import EnvironmentSettings, ProjectSettings, Remote, Strategy
+from deployd.settings.protection import Protection, Window
 from deployd.settings.router import AcmeSettings, OwnCertificate, RouterSettings, TlsSettings
 from deployd.settings.settings import Settings
 from deployd.settings.ssh import SshSettings
@@ -30,6 +31,7 @@ __all__ = [
     "OutputSettings",
     "OwnCertificate",
     "ProjectSettings",
+    "Protection",
     "Remote",
     "RouterSettings",
     "Settings",
@@ -41,6 +43,7 @@ __all__ = [
     "TlsSettings",
     "Token",
     "Variable",
+    "Window",
     "config_folder",
     "load_settings",
     "parse_relay",

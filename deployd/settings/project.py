@@ -17,6 +17,7 @@ from deployd.settings.hosts import host_name
 from deployd.settings.http_access import HttpAccess
 from deployd.settings.limits import Shares
 from deployd.settings.mail import MailRelay
+from deployd.settings.protection import Protected, Protection
 from deployd.settings.valid import PROJECT_ID
 from deployd.settings.variables import Variable, Variables
 
@@ -90,6 +91,8 @@ class EnvironmentSettings(Frozen):
     """None: as the project says."""
     strategy: Strategy | None = None
     answer: AnswerWanted | None = None
+    protected: Protected = None
+    """It takes only what is merged; None: whatever is pushed."""
     pause_after_minutes: PauseAfter | None = None
     access: Access | None = None
     """None: as the project says."""
@@ -172,9 +175,35 @@ class ProjectSettings(Frozen):
         own = self.environments[branch].http_access if branch in self.environments else None
         return self.http_access if own is None else own
 
+    def protection_of(self, branch: str) -> Protection | None:
+        """What stands before the environment of a branch; None: nothing."""
+        return self.environments[branch].protected if branch in self.environments else None
+
+    @property
+    def protected_branches(self) -> tuple[str, ...]:
+        return tuple(branch for branch, item in self.environments.items() if item.protected is not None)
+
+    def source_of(self, branch: str) -> str:
+        """The branch from which a protected environment takes commits."""
+        protection = self.protection_of(branch)
+        return protection.source if protection and protection.source else self.default_branch
+
+    def way_to(self, branch: str, source: str) -> tuple[str, ...]:
+        """The protected environments through which a commit of a branch comes to another one, the last one included;
+        empty when no way leads there."""
+        way: list[str] = []
+        at = branch
+        while at != source:
+            if self.protection_of(at) is None or at in way:
+                return ()
+            way.insert(0, at)
+            at = self.source_of(at)
+        return tuple(way)
+
     def deploys(self, branch: str) -> bool:
-        """Whether a branch becomes an environment when it is pushed first; production always does."""
-        return branch == self.production or self.branches.are_deployed(branch)
+        """Whether a branch becomes an environment when it is pushed first; production and protected ones always do."""
+        is_named = branch == self.production or self.protection_of(branch) is not None
+        return is_named or self.branches.are_deployed(branch)
 
     def ssh_role(self, branch: str) -> str:
         """The least role that comes into the environment of a branch over SSH."""

@@ -24,6 +24,8 @@ log = structlog.get_logger()
 LOOK_SECONDS = 0.5
 START_SECONDS = 10.0
 """From its start, or from ours, until it has come to the link."""
+LOCK_SECONDS = 3.0
+"""From its start until it has the lock, on a host that is busy. A second one that is started ends at once."""
 LONGEST_PAUSE_SECONDS = 60.0
 WORDS = 5
 
@@ -58,24 +60,27 @@ class SshSupervisor:
                 await asyncio.sleep(pause)   # one that ends at once is not started without end
                 pause = min(max(1.0, pause * 2), LONGEST_PAUSE_SECONDS)
                 await self._start()
-                last = await self._wait_for_it(loop.time()) or last
+                last = await self._wait_for_it() or last
             if loop.time() - last > START_SECONDS:
                 self._trouble = await asyncio.to_thread(self._why)
             await asyncio.sleep(LOOK_SECONDS)
 
     async def _start(self) -> None:
-        pid = await start_detached(
+        await start_detached(
             sys.executable, "-s", "-m", "deployd.ssh", str(self._folder), stderr=self._folder / LAST_WORDS,
             env={"PATH": os.defpath, "LC_ALL": "C.UTF-8", "PYTHONPATH": str(Path(deployd.__path__[0]).parent)},
         )
-        log.info("ssh_started", pid=pid)
+        log.info("ssh_started")
 
-    async def _wait_for_it(self, began: float) -> float | None:
-        """When it came; None: not in time."""
+    async def _wait_for_it(self) -> float | None:
+        """When it came to the link; None: it ended, or is not in time."""
         loop = asyncio.get_running_loop()
-        while loop.time() - began < START_SECONDS:
+        began = loop.time()
+        while (waited := loop.time() - began) < START_SECONDS:
             if self._is_connected():
                 return loop.time()
+            if waited > LOCK_SECONDS and await asyncio.to_thread(_is_free, self._folder / LOCK):
+                break
             await asyncio.sleep(0.05)
         return None
 

@@ -71,7 +71,7 @@ class Kind(Protocol):
     @property
     def version(self) -> int: ...
     @property
-    def supersedes(self) -> bool: ...
+    def takes_place_of(self) -> tuple[str, ...]: ...
     @property
     def held_when_locked(self) -> bool: ...
 
@@ -98,11 +98,11 @@ def enqueue(connection: sqlite3.Connection, new: NewActivity, now: datetime) -> 
          json.dumps(asdict(new.trigger)), now.isoformat(), lock is not None, lock.said(new.branch) if lock else ""),
     )
     number = ActivityId(cursor.lastrowid or 0)
-    if new.kind.supersedes:
+    if replaced := new.kind.takes_place_of:
         connection.execute(
             "UPDATE activities SET state = 'superseded', reason = ?, ended_at = ? WHERE project = ? AND environment = ?"
-            f" AND kind = ? AND state = 'pending' AND id < ? AND {IS_OPEN}",
-            (superseded_by(new.kind.name, number), now.isoformat(), *new.environment, new.kind.name, number),
+            f" AND kind IN ({_marks(replaced)}) AND state = 'pending' AND id < ? AND {IS_OPEN}",
+            (superseded_by(new.kind.name, number), now.isoformat(), *new.environment, *replaced, number),
         )
     return number
 
@@ -157,22 +157,37 @@ def lock(connection: sqlite3.Connection, lock: Lock, branch: str, kinds: Collect
     )
 
 
-def newer_of_kind(connection: sqlite3.Connection, activity: Activity) -> ActivityId | None:
-    """The newest of the same kind and lane that came after an activity and waits."""
+def newer_of_kind(
+    connection: sqlite3.Connection, activity: Activity, kinds: Collection[str] = (),
+) -> ActivityId | None:
+    """The newest of some kinds (the same one, when none is named) that came after it to its lane, and waits."""
+    wanted = kinds or (activity.kind,)
     row = connection.execute(
-        "SELECT max(id) FROM activities WHERE project = ? AND environment = ? AND kind = ? AND id > ?"
-        f" AND state = 'pending' AND {IS_OPEN}", (*activity.environment, activity.kind, activity.id),
+        f"SELECT max(id) FROM activities WHERE project = ? AND environment = ? AND kind IN ({_marks(wanted)})"
+        f" AND id > ? AND state = 'pending' AND {IS_OPEN}", (*activity.environment, *wanted, activity.id),
     ).fetchone()
     return ActivityId(row[0]) if row[0] is not None else None
 
 
 def release(connection: sqlite3.Connection, environment: EnvironmentId) -> list[ActivityId]:
-    """Let what was held in a lane go on, oldest first."""
+    """Let what was held in a lane go on, oldest first; but for what has a ticket, which the gate lets go on."""
     rows = connection.execute(
         "UPDATE activities SET held = 0, reason = '' WHERE project = ? AND environment = ? AND held = 1"
-        f" AND {IS_OPEN} RETURNING id", environment,
+        f" AND {IS_OPEN} AND id NOT IN (SELECT activity FROM tickets WHERE ended_at IS NULL) RETURNING id",
+        environment,
     ).fetchall()
     return sorted(ActivityId(row["id"]) for row in rows)
+
+
+def let_go_on(connection: sqlite3.Connection, activity: ActivityId) -> bool:
+    """Let one that is held begin anew. False: it is not held."""
+    return connection.execute(
+        f"UPDATE activities SET held = 0, reason = '' WHERE id = ? AND held = 1 AND {IS_OPEN}", (activity,),
+    ).rowcount == 1
+
+
+def say_why_held(connection: sqlite3.Connection, activity: ActivityId, reason: str) -> None:
+    connection.execute("UPDATE activities SET reason = ? WHERE id = ? AND held = 1", (reason, activity))
 
 
 def cancel_waiting(connection: sqlite3.Connection, activity: ActivityId, reason: str, now: datetime) -> bool:

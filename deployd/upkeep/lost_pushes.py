@@ -25,7 +25,7 @@ from dataclasses import dataclass
 import structlog
 
 from deployd.activity.error_boundary import ErrorBoundary
-from deployd.deployment.kinds import ACTIVATE, DELETE, PUSH
+from deployd.deployment.kinds import ACTIVATE, DELETE, PROMOTE, PUSH
 from deployd.deployment.requests import Request, Requests
 from deployd.environment.naming import Source
 from deployd.errors import DeployError, Transient
@@ -165,11 +165,17 @@ class LostPushes:
         if await self._store.read(lambda db: kept_back.find(db, project, branch)) == tip:
             return False
         newest = await self._store.read(lambda db: _newest(db, source.environment))
+        if newest is None and await self._was_promoted(source.environment):
+            return False   # what is live came by a promotion; the push before it is too old to be known
         if newest is None:   # it never had an environment: new, unless the remote had it before we came
             return known is not None and known.get(branch) != tip
         if newest.kind == DELETE.name and newest.trigger.how == "api":   # somebody ended it, and the branch stayed
             return newest.commit != tip
         return not (newest.kind in DEPLOYING and newest.commit == tip)
+
+    async def _was_promoted(self, environment: EnvironmentId) -> bool:
+        found = await self._store.read(lambda db: activities.newest_of_kinds(db, environment, (PROMOTE.name,)))
+        return found is not None
 
     async def _gone(self, project: ProjectSettings, tips: Tips) -> list[Lost]:
         if not tips:
@@ -178,6 +184,7 @@ class LostPushes:
         return [
             Lost(Source(project.id, environment.branch), None) for environment in there
             if environment.branch not in tips and environment.branch != project.production
+            and project.protection_of(environment.branch) is None   # promotions make some that have no branch
             and not await self._is_deleted(environment.id)
         ]
 

@@ -28,6 +28,8 @@ def is_visit(status: int, text: bytes) -> bool:
         said = json.loads(text)
     except ValueError:
         return False
+    if not isinstance(said, dict):
+        return False
     method, path, agent = (str(said.get(name, "")) for name in ("method", "path", "user_agent"))
     if method in SEES_ONLY or path.partition("?")[0] == "/robots.txt":
         return False

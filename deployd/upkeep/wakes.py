@@ -16,7 +16,7 @@ from typing import Protocol
 import structlog
 
 from deployd.activity.error_boundary import ErrorBoundary
-from deployd.deployment.kinds import KINDS, WAKE
+from deployd.deployment.kinds import DEACTIVATE, KINDS, WAKE
 from deployd.deployment.requests import Request, Requests
 from deployd.errors import DeployError
 from deployd.ids import EnvironmentId
@@ -31,7 +31,7 @@ log = structlog.get_logger()
 AWAY_SECONDS = 0.5
 """Until the router is asked again when it does not answer."""
 WHO = Trigger("a visitor", "router")
-ENOUGH = frozenset({WAKE.name, *(kind.name for kind in KINDS.values() if kind.ends_environment)})
+ENOUGH = frozenset({WAKE.name, DEACTIVATE.name, *(kind.name for kind in KINDS.values() if kind.ends_environment)})
 """Kinds beside which no wake is asked for: it comes already, or there is nothing to wake after it."""
 
 

@@ -115,6 +115,16 @@ class Actor:
     async def roll_back(self) -> None:
         await self._ask(f"{self._environment}/rollback", {"lock": False})   # else all pushes after it wait
 
+    async def pause(self) -> None:
+        """Its next visitor wakes it."""
+        await self._ask(f"{self._environment}/pause")
+
+    async def deactivate(self) -> None:
+        await self._ask(f"{self._environment}/deactivate")
+
+    async def activate(self) -> None:
+        await self._ask(f"{self._environment}/activate")
+
     async def delete_only(self) -> None:
         """Delete the branch; its environment goes with it."""
         await self.daemon.push(self.folder, self.place.project, branch=self.place.branch, on_line=_unheard,

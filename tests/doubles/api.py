@@ -82,6 +82,7 @@ from deployd.state.sessions import Session
 from deployd.upkeep.traffic import Visits
 from deployd.upkeep.traffic_history import History, Point
 from tests.doubles.store import MemoryStore
+from tests.doubles.tickets import FakeTickets
 
 MAIL = "From: a@shop.test\r\nSubject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\n\r\nEs grüßt\r\nder Laden\r\n".encode()
 AT = "2026-05-04T10:00:00+00:00"
@@ -296,6 +297,7 @@ class FakeQueries:
     asked: list[tuple[Any, ...]] = field(default_factory=list)
     """What was to be done, planned or collected."""
     plan_lines: list[str] = field(default_factory=lambda: ["app: build (no slug yet)"])
+    tickets: FakeTickets = field(default_factory=FakeTickets)
 
     @cached_property
     def store(self) -> MemoryStore:
@@ -343,7 +345,7 @@ class FakeQueries:
         }
         people = PeopleQueries(self.directory, FixedClock().now)
         made = {noun: cast(Any, SimpleNamespace(**asked)) for noun, asked in nouns.items()}
-        return Queries(**made, people=people)
+        return Queries(**made, people=people, tickets=cast(Any, self.tickets))
 
     async def status(self, *, with_environments: bool, with_names: bool) -> StatusShape:
         status = StatusShape(
@@ -568,7 +570,7 @@ class FakeCommands:
             "audit": {"noting": audited.noting, "note": audited.note}, "repeats": {"once": repeated.once},
         }
         made = {noun: cast(Any, SimpleNamespace(**done)) for noun, done in nouns.items()}
-        return Commands(**made, people=self.people)
+        return Commands(**made, people=self.people, tickets=cast(Any, self.queries.tickets))
 
     @cached_property
     def people(self) -> PeopleCommands:
@@ -609,11 +611,13 @@ class FakeCommands:
         self, project: str, environment: str, *, title: str | None = None, parent: str | None = None,
     ) -> EnvironmentShape:
         self.asked.append(("describe", project, environment, title, parent))
-        [found] = await self.queries.by_noun.environments.all("shop")
+        found = (await self.queries.by_noun.environments.all("shop"))[0]
         return replace(found, title=title or "", parent=parent or "")
 
-    async def lock(self, project: str, environment: str, reason: str, who: str) -> LockedShape:
-        self.asked.append(("lock", project, environment, reason, who))
+    async def lock(
+        self, project: str, environment: str, reason: str, who: str, *, until: datetime | None = None,
+    ) -> LockedShape:
+        self.asked.append(("lock", project, environment, reason, who, *([] if until is None else [until])))
         return LockedShape(
             project=project, environment="main-bvxea6i", branch=environment,
             lock=LockShape(who=who, reason=reason, since=AT), activities=(3,),

@@ -60,6 +60,16 @@ async def daemon() -> AsyncIterator[LocalDaemon]:
             "variables": {"env:token": {"value": "kept-from-logs-too", "sensitive": True}},
             "environments": {"strict": {"answer": "success"}},
         },
+        "gated": {
+            "production_branch": "production",
+            "environments": {
+                "staging": {"protected": True},
+                "production": {
+                    "protected": {"source": "staging", "approvals": 1},
+                    "variables": {"env:GREETING": {"value": "kept-until-approved", "sensitive": True}},
+                },
+            },
+        },
         "checked": {"environments": {
             "main": {"checks": {"smoke": {"home": {"path": "/", "contains": "on main"}}}},
             "early": {"checks": {"smoke": {"home": {"path": "/", "before_switch": True}}}},

@@ -55,6 +55,14 @@ async def reasons(me: Developer) -> list[str]:
     return [item for item in (await ask(me, "/status"))["reasons"] if item.startswith("checked/main")]
 
 
+async def live(me: Developer, branch: str, text: str) -> None:
+    """A push whose watch nobody waits for: what comes next ends it."""
+    await me.push(branch, options=["no-wait"])
+    async with asyncio.timeout(60):
+        while await me.page(branch) != (200, f"{text} on {branch}"):
+            await asyncio.sleep(0.05)
+
+
 async def test_a_bad_release_is_back_to_the_version_before_and_everybody_is_told(me: Developer) -> None:
     good = await me.push()
     text = "\n".join(good.lines)
@@ -89,16 +97,14 @@ async def test_a_bad_release_is_back_to_the_version_before_and_everybody_is_told
         assert words in await ask(me, path), path
 
     await me.write({"text": "third"})
-    mended = await me.push()
-    assert mended.deployed, "\n".join(mended.lines)
-    assert await me.page() == (200, "third on main")
+    await live(me, "main", "third")
     assert await reasons(me) == []
     versions = await ask(me, f"/api/v1{page}/versions")
     assert [bool(item["bad"]) for item in versions["items"]] == [False, False, True, False]
 
 
 async def test_a_release_that_fails_a_test_before_the_switch_is_never_seen(me: Developer) -> None:
-    assert (await me.push("early")).deployed
+    await live(me, "early", "first")
     await me.write({"text": "bad"})
     pushed = await me.push("early")
     text = "\n".join(pushed.lines)
@@ -112,10 +118,7 @@ async def test_a_release_that_fails_a_test_before_the_switch_is_never_seen(me: D
 async def test_visitors_errors_bring_the_version_before_back_though_the_daemon_is_killed_meanwhile(
     me: Developer,
 ) -> None:
-    await me.push("busy", options=["no-wait"])
-    async with asyncio.timeout(60):
-        while (await me.page("busy"))[0] != 200:
-            await asyncio.sleep(0.05)
+    await live(me, "busy", "first")
     for _ in range(60):
         assert (await me.page("busy"))[0] == 200
     async with visited(me, "busy") as seen:

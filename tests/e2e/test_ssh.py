@@ -104,6 +104,9 @@ async def _taken_away(me: Developer, env: dict[str, str]) -> None:
         async with asyncio.timeout(END_SECONDS):
             while b"Authenticated to" not in await idle.stderr.readline():
                 pass
+            await me.daemon.stop()
+            await me.daemon.start(limit_seconds=END_SECONDS)
+            assert not idle.has_ended, "it outlives a daemon that is restarted in good order"
             await ask(me, "POST", "/api/v1/people/ada/leave")
             said = await idle.stderr.read()
             assert await idle.wait() == 255

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from deployd.activity.cancellation import Cancellation
 from deployd.activity.table import NO_WAY_BACK, NOTHING, Table
 from deployd.deployment.steps import DEACTIVATE, PAUSE, PUSH, WAKE
 from deployd.deployment.wake import NotWoken
@@ -26,6 +27,7 @@ from tests.support.deployment_stand import (
     Ended,
     Stand,
     World,
+    cancelled_in,
     deployment_stand,
     done_twice,
     raising,
@@ -105,9 +107,10 @@ async def test_each_step_twice_leaves_what_one_run_leaves(stand: Stand, live: Co
     assert await stand.page() == (200, "first on main")
 
 
-@pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.parametrize("step", before_the_end(PAUSE))
-@pytest.mark.parametrize("table", [PAUSE, DEACTIVATE], ids=["pause", "deactivate"])
+@pytest.mark.parametrize(("table", "step", "when"), [
+    *((PAUSE, step, when) for step in before_the_end(PAUSE) for when in ("before", "after")),
+    (DEACTIVATE, before_the_end(DEACTIVATE)[-1], "after"),   # the others are those of a pause
+], ids=lambda item: getattr(item, "name", item))
 async def test_a_failure_before_it_rests_leaves_it_running(
     stand: Stand, live: CommitId, table: Table[Any, Any], step: str, when: str,
 ) -> None:
@@ -129,8 +132,7 @@ async def test_a_failure_before_it_is_awake_leaves_it_paused(
     error = NotWoken("injected") if step == "let_in" else DeployError("injected")
     ended = await rests(stand, with_step(WAKE, step, raising(error, late=when == "after")))
     assert (ended.end.state, ended.end.reason) == ("failed", "injected")
-    assert running(await stand.world()) == []
-    assert (await stand.world())["containers"] == before["containers"]
+    assert await stand.world() == before
     assert (await asleep(stand), await stand.host.facts.rest(MAIN)) == (True, "paused")
     assert (await stand.page())[0] == 503   # nobody asks anew for a while
 
@@ -169,7 +171,7 @@ async def test_a_push_onto_a_paused_environment_makes_it_active(stand: Stand, pa
     assert await stand.host.facts.rest(MAIN) == ""
 
 
-@pytest.mark.parametrize("step", ["read_and_plan", "build_apps", "start_services", "start_apps", "wait_until_healthy"])
+@pytest.mark.parametrize("step", ["build_apps", "start_apps", "wait_until_healthy"])
 async def test_a_push_that_fails_leaves_it_paused(stand: Stand, paused: CommitId, step: str) -> None:
     before = await stand.world()
     commit = await stand.write({"text": f"{step} fails"})
@@ -198,7 +200,8 @@ async def test_a_deactivated_environment_keeps_its_data_and_nothing_else(stand: 
     assert ended.end.state == "success", ended.end
     world = await stand.world()
     own = [name for name in (*world["containers"], *world["networks"]) if str(MAIN.name) in name]
-    assert (own, world["router"], world["mounts"]) == ([], None, [])
+    slugs = [path for path in world["mounts"] if not path.endswith("/secrets")]
+    assert (own, world["router"], slugs) == ([], None, [])
     assert (world["volumes"], stand.ran()) == (before["volumes"], ran)
     assert (await stand.page())[0] == 404
     failed = await stand.deploy(
@@ -222,3 +225,28 @@ async def test_a_wake_of_what_ends_at_once_says_so_and_is_put_off_longer_from_ti
     woken = await stand.deploy(commit, WAKE, kind="wake", branch="broken")
     assert woken.end.state == "failed"
     assert "inactive" in woken.end.reason
+
+
+async def test_a_branch_that_comes_back_and_fails_leaves_the_files_that_it_had(stand: Stand) -> None:
+    kept = stand.host.places.data(EnvironmentId(PROJECT, machine_name("back"))) / "app" / "data" / "order"
+    kept.parent.mkdir(parents=True)
+    kept.write_text("of before it was deleted")
+    commit = await stand.write(FILES | {"text": "back"})
+    ended = await stand.deploy(commit, with_step(PUSH, "start_apps", raising(DeployError("injected"), late=True)),
+                               branch="back")
+    assert (ended.end.state, ended.end.reason) == ("failed", "injected")
+    assert kept.read_text() == "of before it was deleted"
+
+
+@pytest.mark.parametrize(("table", "step"), [(PAUSE, "stop_containers"), (WAKE, "start_containers")])
+async def test_what_is_cancelled_on_its_way_is_what_it_was(
+    stand: Stand, live: CommitId, table: Table[Any, Any], step: str,
+) -> None:
+    if table is WAKE:
+        await rests(stand, PAUSE)
+    before, cancellation = await stand.world(), Cancellation()
+    broken = with_step(table, step, cancelled_in(stand, cancellation))
+    ended = await stand.deploy(CommitId("0" * 40), broken, kind=table.name, cancellation=cancellation)
+    assert (ended.end.state, ended.end.reason) == ("cancelled", "cancelled by ada")
+    assert await stand.world() == before
+    assert await asleep(stand) is (table is WAKE)

@@ -20,6 +20,7 @@ from deployd.errors import DeployError
 from deployd.git.mirror import Mirror
 from deployd.git.program import git
 from deployd.ids import ActivityId, CommitId, ProjectId
+from deployd.intake.commit_checker import CommitChecker
 from deployd.intake.git_service import GitService
 from deployd.intake.http_git import git_routes
 from deployd.intake.ports import Intake, Verdict
@@ -49,12 +50,19 @@ class CheckerDouble:
     mirrors: Path
     refused: tuple[str, ...] = ()
     checked: list[tuple[str, str]] = field(default_factory=list)
+    gate: CommitChecker | None = None
+    """Who knows what is merged; None: nothing is protected."""
 
     async def check(self, project: ProjectSettings, commit: CommitId, branch: str, env: Mapping[str, str]) -> Verdict:
         mirror = Mirror(self.mirrors / f"{project.id}.git")
         assert (await mirror.about(commit, env)).commit == commit
         self.checked.append((branch, commit))
         return Verdict(not self.refused, self.refused)
+
+    async def unmerged(
+        self, project: ProjectSettings, pushes: Sequence[Push], env: Mapping[str, str],
+    ) -> DeployError | None:
+        return await self.gate.unmerged(project, pushes, env) if self.gate else None
 
 
 @dataclass

@@ -16,5 +16,6 @@ parts = Resource()
 @parts.row(ApiRoute("GET", f"{ENVIRONMENT}/parts", Action.SEE,
                     "its routes, applications and services, with relationships, mounts and variables", PartsShape))
 async def parts_of(asked: Asked) -> web.Response:
-    found = await asked.queries.parts.of(*asked.environment())
-    return one(found if may(asked.caller, Action.READ_VARIABLES, found.project) else without_settings(found))
+    project, environment = asked.environment()
+    found = await asked.queries.parts.of(project, environment)
+    return one(found if may(asked.caller, Action.READ_VARIABLES, project) else without_settings(found))

@@ -62,7 +62,8 @@ def _may_go(environment: Environment, settings: Settings) -> bool:
     project = settings.projects.get(environment.project)
     if project is None or (settings.collect.merged == "deactivate" and environment.rest == INACTIVE):
         return False
-    return environment.branch not in (project.production, project.default_branch, project.staging_branch)
+    stay = (project.production, project.default_branch, project.staging_branch, *project.protected_branches)
+    return environment.branch not in stay
 
 
 def _why(settings: Settings, project: ProjectSettings, environment: Environment) -> str:

@@ -77,6 +77,21 @@ async def test_what_a_program_said_to_an_earlier_daemon_is_not_written_again(log
     assert [line.text for line in lines if line.app == "api"] == ["deploy hook runs", "one", "***", "three"]
 
 
+async def test_a_phase_in_which_nothing_is_said_may_leave_no_line(logs: Logs) -> None:
+    tell = logs.open(ONE)
+    tell.phase("watch", at_once=False)
+    tell.phase("watch", at_once=False)
+    assert [found.phase for found in [logs.phase(ONE)] if found] == ["watch"]
+    tell.line("watched")
+    tell.line("longer")
+    tell.phase("more", at_once=False)
+    tell.end("success", "done")
+    tell.close()
+    assert [(line.number, line.kind, line.text) for line in await read_all(logs)] == [
+        (1, "phase", "watch"), (2, "line", "watched"), (3, "line", "longer"), (4, "end", "done"),
+    ]
+
+
 async def test_secrets_are_masked_wherever_they_stand(logs: Logs, tmp_path: Path) -> None:
     tell = logs.open(ONE)
     tell.line("password geheim-123!", stream="stdout")

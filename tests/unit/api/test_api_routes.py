@@ -117,7 +117,9 @@ async def test_without_a_known_token_nothing_is_told(client: Client, headers: Ma
     async with client.get("/api/v1/projects", headers=headers) as answer:
         assert answer.status == 401
         assert answer.headers["WWW-Authenticate"] == 'Basic realm="deployd"'
-        assert (await answer.json())["code"] == "unauthorized"
+        told = await answer.json()
+    assert told["code"] == "unauthorized"
+    assert ("is not known" in told["what"]) is bool(headers), "a wrong one is told apart from none"
 
 
 async def test_a_token_is_also_taken_as_the_password_of_anybody(client: Client) -> None:
@@ -291,11 +293,12 @@ async def test_every_answer_is_as_the_document_describes_it(client: Client) -> N
         "/api/v1/people/{person}/tokens/remove": {"label": "laptop"},
         "/api/v1/people/{person}/keys": {"label": "laptop", "key": key},
         "/api/v1/people/{person}/keys/remove": {"label": "laptop"},
+        "/api/v1/tickets/{ticket}/approve": {"digest": "d" * 32},
     }
     asked = set()
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
-            url = path.format(id=1, project="shop", environment="main", person="anna")
+            url = path.format(id=1, project="shop", environment="main", person="anna", ticket=1)
             data = json.dumps(bodies_of.get(path, {})) if method == "post" else None
             async with client.request(method, url, headers=ADA, data=data) as answer:
                 if answer.content_type == "text/event-stream":   # test_api_events.py

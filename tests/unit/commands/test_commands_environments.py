@@ -5,12 +5,13 @@ from __future__ import annotations
 import pytest
 
 from deployd.access.errors import NotFound
-from deployd.commands.environments import Overtaken, ProductionStays
+from deployd.commands.environments import Overtaken, ProductionStays, StaysLocked
 from deployd.environment.naming import machine_name
-from deployd.ids import EnvironmentId
+from deployd.ids import ActivityId, EnvironmentId
 from deployd.queries.pushes import NotAgain
 from deployd.queries.versions import NothingLive
-from deployd.state import environments
+from deployd.state import bad_releases, environments, locks
+from deployd.state.bad_releases import BadRelease
 from tests.support.commands_world import MAIN, NOW, SHOP, SHOP_MAIN, World, version
 
 
@@ -45,6 +46,14 @@ async def test_a_rollback_passes_over_versions_like_the_live_one(world: World) -
 async def test_a_changed_variable_makes_another_version(world: World) -> None:
     await world.went_live(version("a"), version("b", "old"), version("b", "new"))
     assert await world.target((await world.environments.rollback("shop", "main", None, "ada")).id) == 2
+
+
+async def test_a_rollback_passes_over_a_bad_release_unless_it_is_named(world: World) -> None:
+    await world.went_live(version("a"), version("b"), version("c"))
+    bad = BadRelease(ActivityId(2), SHOP_MAIN, "it failed", NOW, None, None)
+    await world.store.write(lambda db: bad_releases.put(db, bad))
+    assert await world.target((await world.environments.rollback("shop", "main", None, "ada")).id) == 1
+    assert await world.target((await world.environments.rollback("shop", "main", 2, "ada")).id) == 2
 
 
 async def test_a_rollback_goes_where_it_is_told(world: World) -> None:
@@ -115,3 +124,17 @@ async def test_an_environment_ends_and_that_of_production_stays(world: World) ->
     assert (made.kind, made.branch, made.commit, made.how) == ("delete", "try", "f" * 40, "api")
     with pytest.raises(Overtaken, match="ada asked for delete 2 of try"):
         await world.environments.delete("shop", "try", "bob", seen=0)
+
+
+async def test_a_protected_environment_is_not_deleted_and_stays_locked_after_a_rollback(world: World) -> None:
+    await world.went_live(version("a"), version("b"))
+    world.protect()
+    with pytest.raises(ProductionStays, match="protected"):
+        await world.environments.delete("shop", "main", "ada")
+    with pytest.raises(StaysLocked) as raised:
+        await world.environments.rollback("shop", "main", None, "ada", lock=False)
+    assert "deployd unlock shop main" in raised.value.hint
+    assert world.lanes.woken == 0
+    await world.environments.rollback("shop", "main", None, "ada")
+    (lock,) = await world.store.read(locks.list_all)
+    assert (lock.who, lock.reason) == ("ada", "rolled back to activity 1")

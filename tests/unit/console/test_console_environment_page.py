@@ -204,6 +204,69 @@ def _line(number: int) -> dict[str, Any]:
     return {"time": f"2026-05-04T10:00:00.{number:09}Z", "kind": "app", "name": "app", "text": f"line {number}"}
 
 
+def resting(world: World, state: str, **more: Any) -> None:
+    main, other = world.queries.running
+    world.queries.running = [main, replace(other, state=state, **more)]
+
+
+@pytest.mark.parametrize(("state", "shown", "hidden"), [
+    ("live", ["Pause…", "Deactivate…", "Redeploy…"], ["Wake…", "Activate…"]),
+    ("paused", ["Wake…", "Deactivate…", "Redeploy…"], ["Pause…", "Activate…"]),
+    ("inactive", ["Activate…", "Delete…"], ["Wake…", "Pause…", "Deactivate…", "Redeploy…"]),
+])
+async def test_an_environment_shows_the_buttons_that_fit_how_it_is(
+    client: Client, world: World, state: str, shown: list[str], hidden: list[str],
+) -> None:
+    await sign_in(client)
+    resting(world, state)
+    page = await said(client, NEXT)
+    assert [word for word in shown if word not in page] == []
+    assert [word for word in hidden if word in page] == []
+
+
+async def test_production_has_no_button_by_which_it_would_rest(client: Client, world: World) -> None:
+    await sign_in(client)
+    page = await said(client, SHOP)
+    assert [word for word in ("Pause…", "Deactivate…", "Wake…", "Activate…") if word in page] == []
+
+
+@pytest.mark.parametrize(("name", "told"), [
+    ("pause", "Crawlers and monitors do not"), ("wake", "no deploy hook runs"), ("activate", "the newest commit"),
+    ("deactivate", "get nothing at its addresses any more"),
+])
+async def test_each_of_the_four_says_what_it_does_and_is_done_with_what_was_seen(
+    client: Client, world: World, name: str, told: str,
+) -> None:
+    await sign_in(client)
+    assert told in await said(client, f"{NEXT}/confirm?do={name}")
+    assert [item for item in world.queries.asked if item[0] == name] == []
+    status, where, _ = await press(client, f"{NEXT}/{name}", seen="3")
+    assert (status, where[:12]) == (303, "/activities/")
+    assert world.queries.asked[-1] == (name, "shop", "next", "dora", 3)
+    assert (await press(client, f"{NEXT}/{name}"))[0] == 400
+
+
+async def test_a_title_and_a_parent_are_shown_and_changed_and_are_no_html(client: Client, world: World) -> None:
+    await sign_in(client)
+    resting(world, "live", title="<b>The cart</b>", parent="main")
+    answer = await client.get(NEXT)
+    text = await answer.text()
+    assert ("<b>The cart</b>" in text, "&lt;b&gt;The cart&lt;/b&gt;" in text) == (False, True)
+    assert (await press(client, f"{NEXT}/describe", title="New", parent="main"))[:2] == (303, NEXT)
+    assert world.queries.asked[-1] == ("describe", "shop", "next", "New", None)
+    await press(client, f"{NEXT}/describe", title="New", parent="")
+    assert world.queries.asked[-1] == ("describe", "shop", "next", "New", "")
+
+
+async def test_a_viewer_brings_nothing_to_rest(client: Client, world: World) -> None:
+    await sign_in(client, VERA)
+    assert "Pause…" not in await said(client, NEXT)
+    assert "needs a contributor" in await said(client, f"{NEXT}/confirm?do=pause", 403)
+    for name in ("pause", "wake", "activate", "deactivate", "describe"):
+        assert (await press(client, f"{NEXT}/{name}", seen="3", title="x"))[0] == 403
+    assert [item for item in world.queries.asked if item[0] in ("pause", "wake", "describe")] == []
+
+
 async def test_whoever_may_come_in_is_told_how(client: Client, world: World) -> None:
     way = "ssh ssh://main.shop@deploy.example.com:2222"
     main = replace(environment("shop"), ssh=way.removeprefix("ssh "))

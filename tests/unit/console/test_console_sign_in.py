@@ -64,7 +64,9 @@ class World:
         noting: Any = AuditCommands(self.store, clock)   # type: ignore[arg-type]
         self.commands = Commands(**{**made, "sessions": self.sessions, "audit": noting})
         ours = Ours("https://deploy.example.com")
-        callers, door = Callers(directory.by_header, self.sessions, ours), Door(ours)
+        self.let_in: list[str] = []
+        callers = Callers(directory.by_header, self.sessions, ours)
+        door = Door(ours, let_in=lambda request: self.let_in.append(request.path))
         self.console = Console(
             queries=self.queries.by_noun, commands=self.commands, callers=callers,
             board=Board(ErrorBoundary("console")), streams=Streams(), door=door,
@@ -102,6 +104,20 @@ async def test_who_signs_in_is_led_to_where_one_wanted_and_stays_in(client: Clie
     assert "Secure" not in cookie
     assert DORA not in cookie
     assert "dora contributor" in Page(await (await client.get("/")).text()).said
+
+
+async def test_a_browser_that_signed_in_is_no_stranger_and_its_pages_stay_open(client: Client, world: World) -> None:
+    """A stranger's connection is closed after a minute."""
+    await client.get("/")
+    await client.get("/events", headers={"Cookie": f"deployd={'a' * 43}"})
+    assert world.let_in == []
+    await sign_in(client)
+    world.let_in.clear()
+    async with client.get("/events") as events:
+        await events.content.readany()
+        assert world.let_in == ["/events"]
+    await client.get("/", headers={"Authorization": "Bearer wrong"})
+    assert world.let_in == ["/events"]
 
 
 @pytest.mark.parametrize("headers", [
@@ -159,7 +175,8 @@ async def test_a_form_does_what_it_says_and_is_noted(client: Client, world: Worl
     assert entry.said == "activity 7"
 
 
-SHOP = {r"{id:\d{1,15}}": "7", "{project}": "shop", "{environment}": "main-bvxea6i", "{person}": "anna"}
+SHOP = {r"{id:\d{1,15}}": "7", "{project}": "shop", "{environment}": "main-bvxea6i", "{person}": "anna",
+        r"{ticket:\d{1,15}}": "1"}
 
 
 @pytest.mark.parametrize("path", [

@@ -131,7 +131,7 @@ class Doubles:
         if not await unless():
             self.did.append(f"unmount {key[0]}")
 
-    async def slugs_in_use(self, but_for: ActivityId | None = None) -> frozenset[SlugKey]:
+    async def slugs_in_use(self, *but_for: ActivityId) -> frozenset[SlugKey]:
         return self.in_use
 
     async def freeze(self, environment: str, seconds: float) -> None:
