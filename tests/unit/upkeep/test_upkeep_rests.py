@@ -21,9 +21,10 @@ from deployd.errors import DeployError
 from deployd.ids import EnvironmentId, EnvironmentName
 from deployd.router.table import Sleepers
 from deployd.settings import ProjectSettings, Settings
-from deployd.state import activities, environments, locks, rests
+from deployd.state import activities, environments, locks, rests, stays
 from deployd.state.activities import Activity
 from deployd.state.locks import Lock
+from deployd.state.stays import Stay
 from deployd.upkeep.collect.merged import ask_for_end, find_merged
 from deployd.upkeep.idle import Idle
 from deployd.upkeep.ownership import Owner, read_live, read_ownership, read_paused
@@ -158,6 +159,23 @@ async def test_what_is_under_way_keeps_it_awake_and_what_was_just_woken(make: Ca
     world.idle._visits.clear()
     await world.idle.look()
     assert world.kinds() == ["push", "wake"]
+
+
+async def test_whoever_is_there_over_ssh_keeps_it_awake(make: Callable[..., World]) -> None:
+    world = make()
+    stay = Stay(
+        id="a", environment=KEY, part="app", activity=world.newest().id, kind="shell", who="ada", by="laptop",
+        address="192.0.2.7", connection="c", said="", began=BASE,
+    )
+    stays.add(world.stand.store.db, stay)
+    world.later(minutes=60)
+    await world.idle.look()
+    assert world.kinds() == ["push"]
+    stays.remove(world.stand.store.db, stay.id)
+    world.later(minutes=60)
+    await world.idle.look()
+    await world.idle.look()
+    assert world.kinds() == ["push", "pause"]
 
 
 @pytest.mark.parametrize(("project", "pauses"), [
