@@ -172,8 +172,8 @@ async def test_whoever_is_there_over_ssh_keeps_it_awake(make: Callable[..., Worl
     await world.idle.look()
     assert world.kinds() == ["push"]
     stays.remove(world.stand.store.db, stay.id)
-    world.later(minutes=60)
     await world.idle.look()
+    world.later(minutes=60)
     await world.idle.look()
     assert world.kinds() == ["push", "pause"]
 
