@@ -163,6 +163,23 @@ async def test_what_is_under_way_keeps_it_awake_and_what_was_just_woken(make: Ca
     assert world.kinds() == ["push", "wake"]
 
 
+async def test_whoever_is_there_over_ssh_keeps_it_awake(make: Callable[..., World]) -> None:
+    world = make()
+    stay = Stay(
+        id="a", environment=KEY, part="app", activity=world.newest().id, kind="shell", who="ada", by="laptop",
+        address="192.0.2.7", connection="c", said="", began=BASE,
+    )
+    stays.add(world.stand.store.db, stay)
+    world.later(minutes=60)
+    await world.idle.look()
+    assert world.kinds() == ["push"]
+    stays.remove(world.stand.store.db, stay.id)
+    await world.idle.look()
+    world.later(minutes=60)
+    await world.idle.look()
+    assert world.kinds() == ["push", "pause"]
+
+
 @pytest.mark.parametrize(("project", "pauses"), [
     (OTHER_MAIN.model_copy(update={"pause_after_minutes": None}), False),
     (OTHER_MAIN.model_copy(update={"pause_after_minutes": 0}), False),
