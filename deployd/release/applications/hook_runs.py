@@ -24,6 +24,7 @@ from deployd.release.images_missing import instead_of
 from deployd.release.out_of_memory import hint_memory, memory_full
 from deployd.release.ports import Host
 from deployd.release.release import Release
+from deployd.runtimes.magento.program import with_recipe
 
 HOOKS = ("deploy", "post_deploy")
 
@@ -53,7 +54,7 @@ async def run_hook(
     runner = ScriptRunner(host.engine, container, release.user)
     script = await asyncio.to_thread(
         prepare, scripts_of(release, host, app.name), script_name(release, app.name, name),
-        hook_script(hook.script), group=release.version.uid,
+        hook_script(with_recipe(app, name, hook.script)), group=release.version.uid,
     )
     tell.line(f"{name.replace('_', '-')} hook runs", app=app.name)
     recent: list[str] = []
