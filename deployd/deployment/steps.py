@@ -26,7 +26,7 @@ MINUTE = 60
 QUIET = frozenset({"validate", "build", "slug"})
 """Phases of a deployment that change nothing that is live."""
 
-PUSH: Table[Deployment, Host] = Table("push", version=3, quiet_phases=QUIET, steps=(
+PUSH: Table[Deployment, Host] = Table("push", version=4, quiet_phases=QUIET, steps=(
     #     phase       step                      undone by                    limit        visitors  restart, waits for
     Step("validate", validate.fetch,           NOTHING,                     10 * MINUTE, AS_BEFORE, AGAIN),
     Step("validate", validate.read_and_plan,   NOTHING,                     10 * MINUTE, AS_BEFORE, AGAIN),
@@ -36,6 +36,7 @@ PUSH: Table[Deployment, Host] = Table("push", version=3, quiet_phases=QUIET, ste
     Step("slug",     lock.wait_for_unlock,     NOTHING,                     1 * MINUTE,  AS_BEFORE, AGAIN,  PACK),
     Step("deploy",   services.start_services,  services.put_back_services,  10 * MINUTE, AS_BEFORE, AGAIN,  START),
     Step("deploy",   deploy.start_apps,        deploy.remove_new,           5 * MINUTE,  AS_BEFORE, AGAIN,  START),
+    Step("hooks",    hooks.prepare,            hooks.end_preparation,       65 * MINUTE, AS_BEFORE, ATTACH, DEPLOY),
     Step("hooks",    hooks.freeze,             hooks.thaw_to_old,           2 * MINUTE,  HELD,      AGAIN,  DEPLOY),
     Step("hooks",    snapshot.take_snapshot,   snapshot.put_back_snapshot,  30 * MINUTE, HELD,      AGAIN,  DEPLOY,
          undo_limit_seconds=60 * MINUTE),
@@ -50,8 +51,11 @@ PUSH: Table[Deployment, Host] = Table("push", version=3, quiet_phases=QUIET, ste
          parallel=Parallel(build.remove_build_containers, NOTHING)),
 ))
 
+PUSH_3 = dataclasses.replace(PUSH, version=3, steps=tuple(step for step in PUSH.steps if step.name != "prepare"))
+"""Before recipes looked, ahead of the freeze, what is due."""
+
 PUSH_2 = dataclasses.replace(
-    PUSH, version=2, steps=tuple(step for step in PUSH.steps if step.name != "wait_for_unlock"),
+    PUSH_3, version=2, steps=tuple(step for step in PUSH_3.steps if step.name != "wait_for_unlock"),
 )
 """Before there were locks, and when services were made anew before the freeze. What is open goes on with the step in
 which that is done now, which finds nothing to do where it was done already."""
@@ -61,7 +65,7 @@ PUSH_1 = dataclasses.replace(
 )
 """Before there were snapshots."""
 
-PUSHES = (PUSH, PUSH_2, PUSH_1)
+PUSHES = (PUSH, PUSH_3, PUSH_2, PUSH_1)
 """The newest first; by the others an earlier deployd may have begun something that is still open."""
 ROLLBACKS = tuple(table.without("build", "slug") for table in PUSHES)
 """To an earlier version: its slugs, its configuration, its images."""

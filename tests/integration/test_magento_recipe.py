@@ -424,6 +424,44 @@ def test_settings_of_the_repository_are_text_to_the_shell_and_to_php(live: Shop)
     assert "not found" not in deployed.said
 
 
+def hook_of(shop: Shop) -> tuple[str, str]:
+    """What the look ahead said, and the hook after it."""
+    ran = shop.deploy(prepared=True)
+    assert ran.status == 0, ran.said
+    look, _, hook = ran.said.partition("and now the hook\n")
+    return look, hook
+
+
+def test_when_nothing_is_due_the_hook_clears_the_caches_and_nothing_else(live: Shop):
+    look, hook = hook_of(live)
+    assert "nothing is due: visitors are held for the caches and the switch alone" in look
+    assert "CLI: setup:db:status" in look
+    assert "magento 6/6: caches" in hook
+    assert "magento 1/6" not in hook
+    assert "CLI" not in hook, "Magento is not even started"
+
+
+@pytest.mark.parametrize(("change", "why"), [
+    ({"files": {f"{HELLO}/version": "1.1.0"}}, "the database is behind the code"),
+    ({"files": {"app/etc/config.php": "<?php return ['system' => ['default' => ['a' => 2]]];"}},
+     "app/etc is to be restored"),
+    ({"variables": {"APPLICATION_MODE": "developer"}}, "env.php is to be written"),
+    ({"host": "elsewhere.test", "branch": "feature"}, "the address of the shop is to be changed"),
+    ({"variables": {"ADMIN_LOCALE": "nl_NL"}}, "static content is to be made"),
+])
+def test_what_is_due_is_found_before_anybody_is_held_and_done_by_the_hook(live: Shop, change: dict, why: str):
+    live.files |= change.pop("files", {})
+    for name, value in change.items():
+        setattr(live, name, value)
+    live.build()
+    env = live.configuration()
+    look, hook = hook_of(live)
+    assert f"visitors will be held: {why}" in look
+    assert "magento 4/6" in hook
+    assert env["crypt"] == live.configuration()["crypt"]
+    assert "nothing is due" in hook_of(live)[0]
+
+
 def test_pages_are_asked_for_and_none_that_is_not_the_shops(live: Shop):
     live.files[".magento.env.yaml"] = SEARCH + """\
   post-deploy: {WARM_UP_PAGES: ["", about, "http://169.254.169.254/latest", "category:*:*"], TTFB_TESTED_PAGES: [slow]}

@@ -21,7 +21,7 @@ from deployd.environment.application_json import application_json
 from deployd.project.model import Application
 from deployd.project.reader import read_project
 from deployd.runtimes.build_steps import build_steps
-from deployd.runtimes.magento.program import with_recipe
+from deployd.runtimes.magento.program import preparation, with_recipe
 from tests.doubles.trees import DictTree
 
 TEMPLATE = Path(__file__).with_name("magento")
@@ -29,6 +29,7 @@ IMAGE, DATABASE_IMAGE = "deployd/php:8.2", "deployd/mariadb:10.11"
 APP = """\
 name: shop
 type: php:8.2
+size: M
 disk: 512
 relationships: {database: "mysql:mysql"}
 web:
@@ -165,15 +166,20 @@ class Shop:
         steps = "\n".join(f"( cd /app && (\n{step.script}\n) ) || exit" for step in build_steps(self.app))
         return self._run(steps, [f"{self.slug}:/app"], building=True)
 
-    def deploy(self, hook: str = "deploy") -> Ran:
+    def deploy(self, hook: str = "deploy", *, prepared: bool = False) -> Ran:
+        """
+        Args:
+            prepared: In the same container, after the look ahead.
+        """
         script = getattr(self.app.hooks, hook).script
+        look = f"(\n{preparation(self.app)}\n)\necho and now the hook\n" if prepared else ""
         binds = [f"{self.slug}:/app:ro"]
         for mount in self.app.web.instance.mounts:
             folder = self.mount(mount.path)
             folder.mkdir(parents=True, exist_ok=True)
             (self.slug / mount.path).mkdir(parents=True, exist_ok=True)
             binds.append(f"{folder}:/app/{mount.path}")
-        return self._run("cd /app || exit\n" + with_recipe(self.app, hook, script), binds, building=False)
+        return self._run("cd /app || exit\n" + look + with_recipe(self.app, hook, script), binds, building=False)
 
     def configuration(self, file: str = "app/etc/env.php") -> Any:
         """What a configuration file of Magento says."""

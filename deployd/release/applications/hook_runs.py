@@ -26,7 +26,8 @@ from deployd.release.ports import Host
 from deployd.release.release import Release
 from deployd.runtimes.magento.program import with_recipe
 
-HOOKS = ("deploy", "post_deploy")
+HOOKS = {"prepare": "look ahead", "deploy": "deploy hook", "post_deploy": "post-deploy hook"}
+"""{name: what people call it}. What runs as `prepare` is a recipe's and no project's."""
 
 
 class HookFailed(DeployError):
@@ -56,7 +57,7 @@ async def run_hook(
         prepare, scripts_of(release, host, app.name), script_name(release, app.name, name),
         hook_script(with_recipe(app, name, hook.script)), group=release.version.uid,
     )
-    tell.line(f"{name.replace('_', '-')} hook runs", app=app.name)
+    tell.line(f"{HOOKS[name]} runs", app=app.name)
     recent: list[str] = []
 
     def on_line(text: str) -> None:
@@ -64,7 +65,7 @@ async def run_hook(
         del recent[:-20]
         tell.line(text, app=app.name, stream="output")
 
-    who, where = f"the {name.replace('_', '-')} hook of {app.name}", f"{hook.place.file}:{hook.place.line}"
+    who, where = f"the {HOOKS[name]} of {app.name}", f"{hook.place.file}:{hook.place.line}"
     try:
         await runner.start_or_attach(script, working_folder=APP_FOLDER)
     except REFUSED as error:
@@ -92,7 +93,7 @@ async def run_hook(
             evidence=tuple(recent),
             hint=hint_memory(hint, full, "`size` of the application"),
         )
-    tell.line(f"{name.replace('_', '-')} hook ended after {seconds:.1f} s", app=app.name)
+    tell.line(f"{HOOKS[name]} ended after {seconds:.1f} s", app=app.name)
 
 
 async def end_hook(release: Release, host: Host, app: str, name: str) -> None:

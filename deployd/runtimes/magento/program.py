@@ -69,10 +69,27 @@ def is_recipe_alone(app: Application, script: str) -> bool:
     return app.magento is not None and script.strip() == MARK
 
 
+def preparation(app: Application) -> str | None:
+    """What runs before visitors are held, where the deploy hook is the recipe's; its status says nothing."""
+    hook = app.hooks.deploy
+    is_recipes = app.magento is not None and hook is not None and MARK in map(str.strip, hook.script.splitlines())
+    return f"{_whole(app, 'prepare')}\n" if is_recipes else None
+
+
 def _whole(app: Application, hook: str) -> str:
     """All steps; the first that fails ends the hook. However it ends, a maintenance mode that it began is over."""
     texts = [f"{step_script(hook, number)} || exit" for number in range(1, len(STEPS[hook]) + 1)]
     why = app.magento.why if app.magento else ""
     said = shlex.quote(f"the recipe of deployd is at work: {why}")
-    off = f"trap 'php {WORK}/recipe.php maintenance-off' EXIT\n" if hook == "deploy" else ""
-    return "\n".join((f"(\necho {said}", lay_out(app) + off + "\n".join(texts), ") || exit"))
+    if hook != "deploy":
+        return "\n".join((f"(\necho {said}", lay_out(app) + "\n".join(texts), ") || exit"))
+    off = f"trap 'php {WORK}/recipe.php maintenance-off' EXIT\n"
+    whole = "\n".join((f"echo {said}", lay_out(app) + off + "\n".join(texts)))
+    return f"""\
+(
+if rm {WORK}/nothing-due 2>/dev/null; then
+{texts[-1]}
+else
+{whole}
+fi
+) || exit"""

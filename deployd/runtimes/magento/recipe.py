@@ -38,6 +38,11 @@ BUILD = (
     _of_program("what mounts would hide", "keep"),
 )
 """With MAGE_MODE=production, without a database."""
+PREPARE = (
+    _of_program("what is there", "look"),
+    _of_program("what is due", "prepare"),
+)
+"""In the new container before anybody is held. When nothing is due, of DEPLOY only the caches are left to do."""
 DEPLOY = (
     _of_program("what is there", "look"),
     _of_program("what the build made", "restore"),
@@ -48,5 +53,5 @@ DEPLOY = (
 )
 POST_DEPLOY = (_of_program("pages", "warm-up"),)
 
-STEPS = {"build": BUILD, "deploy": DEPLOY, "post_deploy": POST_DEPLOY}
-"""{hook: the steps in the place of its line `deployd-magento`}"""
+STEPS = {"build": BUILD, "prepare": PREPARE, "deploy": DEPLOY, "post_deploy": POST_DEPLOY}
+"""{hook, or `prepare`: the steps in the place of its line `deployd-magento`}"""

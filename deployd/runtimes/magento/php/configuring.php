@@ -21,10 +21,9 @@ function configure(): void
 function write_env(): void
 {
     $before = read_configuration(ENV);
-    $changed = write_configuration(ENV, wanted_env($before));
-    @chmod(ENV, 0640);
-    $other = array_filter(array_keys(wanted_env($before)), fn ($key) => ($before[$key] ?? null) !== wanted_env($before)[$key]);
-    state(['env_changed' => $changed]);
+    $wanted = wanted_env($before);
+    $changed = write_configuration(ENV, $wanted);
+    $other = array_filter(array_keys($wanted), fn ($key) => ($before[$key] ?? null) !== $wanted[$key]);
     say($changed ? 'env.php is written: ' . listed($other) : 'env.php is as it should be');
 }
 

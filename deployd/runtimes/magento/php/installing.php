@@ -70,7 +70,6 @@ function install(): void
                       'mend what it says and push again: the installation then begins anew');
     write_env();
     unlink(BEGUN);
-    state(['changed' => 'installed']);
     say('Magento is installed');
 }
 
@@ -170,7 +169,6 @@ function upgrade(): void
     maintenance_on();
     magento_or_refuse('deploy', ['setup:upgrade', '--keep-generated'], 'the upgrade has failed',
                       'mend what it says and push again; data as they were come back with `snapshot_before_deploy`');
-    state(['changed' => 'upgraded']);
 }
 
 /** The flag that `maintenance:enable` writes, without starting Magento for it. */
@@ -194,14 +192,16 @@ function maintenance_off(): void
     }
 }
 
-/** Data that come from another environment name its host: here they name ours. */
-function update_urls(): void
+/** Data that come from another environment name its host: here they name ours. {old host: new one} */
+function addresses_to_change(): array
 {
     $settings = settings_of('deploy');
     if (!$settings['UPDATE_URLS'] && !$settings['FORCE_UPDATE_URLS']) {
-        return;
+        return [];
     }
     $table = database()->table('core_config_data');
+    $production = preg_match(PRODUCTION, (string) getenv('MAGENTO_CLOUD_BRANCH'));
+    $found = [];
     foreach (base_urls() as $kind => $url) {
         $path = "web/$kind/base_url";
         $there = database()->column("SELECT value FROM $table WHERE path = ? AND scope = 'default'", [$path])[0] ?? '';
@@ -209,13 +209,21 @@ function update_urls(): void
         if ($old === '' || $old === $new) {
             continue;
         }
-        if (is_ours($old) || (!$settings['FORCE_UPDATE_URLS'] && preg_match(PRODUCTION, (string) getenv('MAGENTO_CLOUD_BRANCH')))) {
+        if (is_ours($old) || ($production && !$settings['FORCE_UPDATE_URLS'])) {
             say("$path stays on $old");
-            continue;
+        } else {
+            $found[$old] = $new;
         }
+    }
+    return $found;
+}
+
+function update_urls(): void
+{
+    $table = database()->table('core_config_data');
+    foreach (addresses_to_change() as $old => $new) {
         $rows = database()->change("UPDATE $table SET value = REPLACE(value, ?, ?) WHERE value LIKE ?",
                                    ["//$old", "//$new", '%//' . addcslashes($old, '%_\\') . '%']);
-        state(['changed' => 'moved']);
         say("$old is $new here ($rows settings)");
     }
 }

@@ -23,6 +23,7 @@ const COMMANDS = [
     'compile' => 'Deployd\Magento\compile',
     'static-content' => 'Deployd\Magento\static_content_in_build',
     'keep' => 'Deployd\Magento\keep',
+    'prepare' => 'Deployd\Magento\prepare',
     'look' => 'Deployd\Magento\look',
     'restore' => 'Deployd\Magento\restore',
     'configure' => 'Deployd\Magento\configure',

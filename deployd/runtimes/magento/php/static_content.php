@@ -85,19 +85,26 @@ function static_content_commands(string $stage, array $locales): array
     return [['setup:static-content:deploy', ...$options, ...$excluded, ...$locales], ...$apart];
 }
 
-function static_content_in_deploy(): void
+function why_not_to_make(): string
 {
     $settings = settings_of('deploy');
     $why = is_file(MADE_IN_BUILD) ? 'the build has made it' : ($settings['SCD_ON_DEMAND'] ? 'SCD_ON_DEMAND' : (
         $settings['SKIP_SCD'] ? 'SKIP_SCD' : (mode() !== 'production' ? 'the mode is ' . mode() : '')));
+    $same = $why === '' && @file_get_contents(MADE_FROM) === made_from();
+    return $same ? 'it is there, from the same code and for the same locales' : $why;
+}
+
+function made_from(): string
+{
+    return md5((string) json_encode([getenv('MAGENTO_CLOUD_TREE_ID'), locales_in_use(), settings_of('deploy')]));
+}
+
+function static_content_in_deploy(): void
+{
+    $settings = settings_of('deploy');
+    $why = why_not_to_make();
     if ($why !== '') {
         say("nothing to make: $why");
-        return;
-    }
-    $locales = locales_in_use();
-    $from = md5((string) json_encode([getenv('MAGENTO_CLOUD_TREE_ID'), $locales, $settings]));
-    if (@file_get_contents(MADE_FROM) === $from) {
-        say('nothing to make: it is there, from the same code and for the same locales');
         return;
     }
     remove(MADE_FROM);
@@ -105,8 +112,8 @@ function static_content_in_deploy(): void
         clean_folder('pub/static', ['.htaccess']);
         clean_folder('var/view_preprocessed');
     }
-    make_static_content('deploy', $locales);
-    @file_put_contents(MADE_FROM, $from);
+    make_static_content('deploy', locales_in_use());
+    @file_put_contents(MADE_FROM, made_from());
 }
 
 /** Those of config.php, and those that the database has beside. */
