@@ -344,7 +344,7 @@ def test_an_installation_that_broke_off_begins_anew_and_one_with_data_is_never_w
 @pytest.mark.parametrize(("tables", "told"), [
     ("CREATE TABLE a (id INT); CREATE TABLE b (id INT)", "deployd: the database has tables, and is no whole Magento\n"),
     ("CREATE TABLE core_config_data (path INT); CREATE TABLE setup_module (id INT)",
-     "deployd: the database holds a Magento, and the key that its data are encrypted with is not here\n"),
+     "deployd: the database holds a Magento, and the key of its data is not here\n"),
 ])
 def test_a_database_that_is_not_ours_to_change_is_left_as_it_is(shop: Shop, tables: str, told: str):
     shop.build()

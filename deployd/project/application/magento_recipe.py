@@ -16,9 +16,11 @@ from typing import Any
 from deployd.project.application.magento_env import read_stages
 from deployd.project.model.application import Application, Hook, Hooks
 from deployd.project.model.magento import MARK, Magento
+from deployd.project.offered.runtimes import runtime_type
 from deployd.project.tree.files import Files
 
 LARGEST_BYTES = 3_000_000
+SIZE = "XL"
 MAGENTO_PACKAGES = re.compile(
     r"magento/(product-(community|enterprise)-edition|magento-cloud-metapackage|project-(community|enterprise)-edition)"
     r"|mage-os/(product-community-edition|product-minimal|project-community-edition)",
@@ -37,9 +39,11 @@ OF_TOOLS = re.compile(r"m2-ece-|platformsh/")
 
 def with_recipe(app: Application, files: Files) -> Application:
     """The same application; where the recipe is at work, the hooks that it runs in have a line `deployd-magento`."""
-    if app.runtime_name != "php":
+    if not runtime_type(app.runtime_name).runs_magento:
         return app
     required = _required(app, files)
+    if any(map(MAGENTO_PACKAGES.fullmatch, required)):
+        app = _with_room(app, files)
     has_tools = any(name in required for name in TOOLS)
     written = (app.hooks.build, app.hooks.deploy, app.hooks.post_deploy)
     marked = [_marked(hook, has_tools) for hook in written]
@@ -50,6 +54,16 @@ def with_recipe(app: Application, files: Files) -> Application:
         return app
     hooks = [hook or Hook(f"{MARK}\n", app.type_place) for hook, _ in marked]
     return replace(app, hooks=Hooks(*hooks), magento=Magento(read_stages(app, files), why))
+
+
+def _with_room(app: Application, files: Files) -> Application:
+    """A minute of a Magento's crons starts three processes of 200 MB: without a `size` the kernel would end them."""
+    instance = app.web.instance
+    if instance.size != "AUTO":
+        return app
+    what = f"{app.name} is a Magento and gets the size {SIZE}, as nothing else is said"
+    files.findings.warn("magento-size", app.type_place, what, "write `size`; `AUTO` is too little for its crons")
+    return replace(app, web=replace(app.web, instance=replace(instance, size=SIZE)))
 
 
 def _marked(hook: Hook | None, has_tools: bool) -> tuple[Hook | None, str]:

@@ -164,3 +164,15 @@ def test_settings_that_cannot_be_read_end_a_push_when_the_recipe_would_go_by_the
 
 def test_a_settings_file_that_is_a_link_is_not_followed():
     assert "symbolic-link" in {finding.code for finding in read(composer=MAGENTO, env=None).errors}
+
+
+@pytest.mark.parametrize(("size", "wanted"), [("", "XL"), ("size: M\n", "M"), ("size: S\n", "S")])
+def test_a_magento_that_says_no_size_gets_room_for_its_crons_whatever_its_hooks_are(size, wanted):
+    result = read(hooks("php vendor/bin/ece-tools build") + size, composer=MAGENTO)
+    assert result.config is not None
+    assert result.config.applications[0].web.instance.size == wanted
+    assert ("magento-size" in {finding.code for finding in result.warnings}) is (size == "")
+
+
+def test_what_is_no_magento_keeps_the_usual_size():
+    assert app_of(composer='{"require": {"symfony/symfony": "*"}}').web.instance.size == "AUTO"

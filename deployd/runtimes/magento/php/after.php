@@ -35,7 +35,10 @@ function flush_redis(array $options): bool
     }
     stream_set_timeout($socket, 30);
     $password = (string) ($options['password'] ?? '');
-    $commands = [...($password === '' ? [] : [['AUTH', $password]]), ['SELECT', (string) ($options['database'] ?? 0)], ['FLUSHDB']];
+    $commands = [['SELECT', (string) ($options['database'] ?? 0)], ['FLUSHDB']];
+    if ($password !== '') {
+        array_unshift($commands, ['AUTH', $password]);
+    }
     foreach ($commands as $words) {
         $text = '*' . count($words) . "\r\n";
         foreach ($words as $word) {

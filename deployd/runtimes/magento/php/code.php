@@ -12,7 +12,8 @@ function check_code(): void
         if (!is_file($file)) {
             throw new Refused("there is no $file after composer has installed the packages", $file, [],
                               'see what composer printed above: Magento\'s packages need keys for repo.magento.com '
-                              . '(the variable `env:COMPOSER_AUTH`), and `extra.magento-deploystrategy: copy` in composer.json');
+                              . '(the variable `env:COMPOSER_AUTH`), and `extra.magento-deploystrategy: copy` in '
+                              . 'composer.json');
         }
     }
     foreach (['generated/code', 'generated/metadata', 'var/cache', 'var/di', 'var/generation'] as $folder) {
@@ -36,7 +37,7 @@ function enable_all_modules(): void
     $gone = array_keys(array_diff_key(array_filter($before['modules'] ?? []), $there));
     if ($gone) {
         throw new Refused('config.php enables what is not installed: ' . listed($gone), CONFIG, [],
-                          'require the packages of these extensions in composer.json, or remove their lines from config.php');
+                          'require their packages in composer.json, or remove their lines from config.php');
     }
     say(count($there) . ' extensions are enabled');
 }
@@ -46,9 +47,11 @@ function compile(): void
     magento_or_refuse('build', ['setup:di:compile'], 'code and dependency injection cannot be generated',
                       'mend the class or the di.xml that is named above');
     if (!settings_of('build')['SKIP_COMPOSER_DUMP_AUTOLOAD']) {
-        [$status, $lines] = run(['composer', 'dump-autoload', '--optimize', '--apcu', '--no-ansi', '--no-interaction'], false);
+        $dump = ['composer', 'dump-autoload', '--optimize', '--apcu', '--no-ansi', '--no-interaction'];
+        [$status, $lines] = run($dump, false);
         if ($status !== 0) {
-            throw new Refused('composer cannot write its autoloader', 'composer.json', array_slice($lines, -EVIDENCE_LINES),
+            $last = array_slice($lines, -EVIDENCE_LINES);
+            throw new Refused('composer cannot write its autoloader', 'composer.json', $last,
                               'run `composer dump-autoload --optimize` where you develop, and mend what it says');
         }
     }

@@ -1,6 +1,6 @@
 <?php
-// `env.php` from relationships and settings. What is right stays: the crypt key, connections that nothing here knows of,
-// options of those it does, prefixes of caches; a file that says it all already is not written.
+// `env.php` from relationships and settings. What is right stays: the crypt key, connections that nothing here knows
+// of, options of those it does, prefixes of caches; a file that says it all already is not written.
 declare(strict_types=1);
 
 namespace Deployd\Magento;
@@ -74,7 +74,8 @@ function admin_path(array $env): string
 {
     $path = trim(text_variable('ADMIN_URL', (string) ($env['backend']['frontName'] ?? 'admin')), '/');
     if (!preg_match('/^[A-Za-z0-9_]+$/D', $path)) {
-        throw new Refused("ADMIN_URL says `$path`", 'variables', [], 'write a word of letters, digits and `_`, and no address');
+        throw new Refused("ADMIN_URL says `$path`", 'variables', [],
+                          'write a word of letters, digits and `_`, and no address');
     }
     return $path;
 }
@@ -117,7 +118,8 @@ function wanted_database(array $db): array
     $db['table_prefix'] = (string) ($db['table_prefix'] ?? '');
     if (empty($db['connection']['default']['host'])) {
         throw new Refused('Magento has no database', 'relationships', [],
-                          'write `relationships: {database: "mysql:mysql"}`, or DATABASE_CONFIGURATION in .magento.env.yaml');
+                          'write `relationships: {database: "mysql:mysql"}`, or DATABASE_CONFIGURATION in '
+                          . '.magento.env.yaml');
     }
     return $db;
 }
@@ -148,7 +150,8 @@ function wanted_cache(array $env, array $settings): array
 {
     $redis = related(['redis', 'valkey', 'cache'], 'redis');
     $found = [];
-    foreach ($env['cache']['frontend'] ?? [] as $name => $frontend) {   // one in a Redis that is gone keeps its prefix alone
+    foreach ($env['cache']['frontend'] ?? [] as $name => $frontend) {
+        // One in a Redis that is gone keeps its prefix alone.
         $gone = stripos((string) ($frontend['backend'] ?? ''), 'redis') !== false
             || ($frontend['backend'] ?? '') === SYNCHRONIZED;
         $found['frontend'][$name] = $gone ? array_intersect_key($frontend, ['id_prefix' => 1]) : $frontend;
@@ -203,7 +206,8 @@ function wanted_queue(array $settings): array
     $queue = related(['rabbitmq', 'mq', 'amqp'], 'amqp');
     $found = $queue ? ['amqp' => [
         'host' => $queue['host'], 'port' => (int) $queue['port'], 'user' => (string) ($queue['username'] ?? ''),
-        'password' => (string) ($queue['password'] ?? ''), 'virtualhost' => (string) ($queue['vhost'] ?? $queue['path'] ?? '') ?: '/',
+        'password' => (string) ($queue['password'] ?? ''),
+        'virtualhost' => (string) ($queue['vhost'] ?? $queue['path'] ?? '') ?: '/',
     ]] : [];
     return merged($found, $settings['QUEUE_CONFIGURATION'])
         + ['consumers_wait_for_messages' => $settings['CONSUMERS_WAIT_FOR_MAX_MESSAGES'] ? 1 : 0];
@@ -227,8 +231,10 @@ function wanted_search(array $settings): array
         $found = ['engine' => $prefix, "{$prefix}_server_hostname" => $endpoint['host'],
                   "{$prefix}_server_port" => (string) $endpoint['port'], "{$prefix}_enable_auth" => '0'];
         if (!empty($endpoint['username']) && !empty($endpoint['password'])) {
-            $found = array_replace($found, ["{$prefix}_enable_auth" => '1', "{$prefix}_username" => $endpoint['username'],
-                                            "{$prefix}_password" => $endpoint['password']]);
+            $found = array_replace($found, [
+                "{$prefix}_enable_auth" => '1', "{$prefix}_username" => $endpoint['username'],
+                "{$prefix}_password" => $endpoint['password'],
+            ]);
         }
     }
     return merged($found, $settings['SEARCH_CONFIGURATION']);

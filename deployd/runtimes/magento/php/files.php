@@ -13,7 +13,8 @@ function read_configuration(string $file): array
     try {
         $found = (static fn () => require $file)();
     } catch (\Throwable $error) {
-        throw new Refused("$file is no PHP that can be read", $file, [$error->getMessage() . ", line {$error->getLine()}"],
+        $said = $error->getMessage() . ", line {$error->getLine()}";
+        throw new Refused("$file is no PHP that can be read", $file, [$said],
                           'mend the file, or take it out and let it be made anew');
     }
     return is_array($found) ? $found : [];
@@ -42,7 +43,8 @@ function exported($value, string $indent = ''): string
     $is_list = $value === array_values($value);
     $lines = '';
     foreach ($value as $key => $item) {
-        $lines .= "$indent    " . ($is_list ? '' : var_export($key, true) . ' => ') . exported($item, "$indent    ") . ",\n";
+        $name = $is_list ? '' : var_export($key, true) . ' => ';
+        $lines .= "$indent    $name" . exported($item, "$indent    ") . ",\n";
     }
     return $lines === '' ? '[]' : "[\n$lines$indent]";
 }
@@ -93,7 +95,7 @@ function copy_over(string $from, string $to, array $but = []): int
             }
             if (!@copy($source, $target)) {
                 throw new Refused("$target cannot be written", $target, [error_get_last()['message'] ?? ''],
-                                  'look whether the disk is full, and whether the folder is a mount of the application');
+                                  'look whether the disk is full, and whether the folder is a mount');
             }
             $copied += 1;
         }

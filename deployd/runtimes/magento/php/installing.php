@@ -17,7 +17,7 @@ function look(): void
     state(['installed' => $installed]);
     say($installed ? 'Magento is installed' : 'Magento is not installed yet');
     if ($installed && crypt_key(read_configuration(ENV)) === '') {
-        throw new Refused('the database holds a Magento, and the key that its data are encrypted with is not here', ENV, [],
+        throw new Refused('the database holds a Magento, and the key of its data is not here', ENV, [],
                           'set the variable CRYPT_KEY to the key of the installation that the data are from');
     }
 }
@@ -33,12 +33,13 @@ function is_installed(): bool
     if (count($tables) > 1 && !$half) {
         throw new Refused('the database has tables, and is no whole Magento', 'database',
                           [listed($tables, 12), 'missing: core_config_data or setup_module'],
-                          'import the rest of the data, empty the database, or see `db.table_prefix` in DATABASE_CONFIGURATION');
+                          'import the rest of the data, empty the database, or set `table_prefix` in '
+                          . 'DATABASE_CONFIGURATION');
     }
     return false;
 }
 
-/** Whether somebody has worked with it: an installation that broke off may be removed and begun again, and nothing else. */
+/** Whether somebody has worked with it: an installation that broke off may be removed, and nothing else. */
 function holds_data(): bool
 {
     foreach (['catalog_product_entity', 'customer_entity', 'sales_order'] as $name) {
@@ -105,7 +106,8 @@ function admin_arguments(): array
         return [];
     }
     if (text_variable('ADMIN_PASSWORD') === '') {
-        say('ADMIN_PASSWORD is not set: the administrator gets one that nobody knows, and a new one by "Forgot your password?"');
+        say('ADMIN_PASSWORD is not set: the administrator gets one that nobody knows, and another by '
+            . '"Forgot your password?"');
     }
     return [
         'admin-user' => text_variable('ADMIN_USERNAME', 'admin'), 'admin-email' => $email,
@@ -122,7 +124,7 @@ function search_arguments(): array
     if ($engine === '') {
         if (magento_version() !== '' && is_at_least('2.4.0')) {
             throw new Refused('Magento 2.4 cannot be installed without a search engine', 'relationships', [],
-                              'add a service `opensearch` to services.yaml and `opensearch: "opensearch:opensearch"` to '
+                              'add a service `opensearch` and `opensearch: "opensearch:opensearch"` to '
                               . 'relationships, or write SEARCH_CONFIGURATION');
         }
         return [];
@@ -130,8 +132,10 @@ function search_arguments(): array
     $prefix = strpos($engine, 'opensearch') === 0 ? 'opensearch' : 'elasticsearch';
     return [
         'search-engine' => $engine, "$prefix-host" => $search["{$engine}_server_hostname"] ?? '',
-        "$prefix-port" => $search["{$engine}_server_port"] ?? '', "$prefix-enable-auth" => $search["{$engine}_enable_auth"] ?? '',
-        "$prefix-username" => $search["{$engine}_username"] ?? '', "$prefix-password" => $search["{$engine}_password"] ?? '',
+        "$prefix-port" => $search["{$engine}_server_port"] ?? '',
+        "$prefix-enable-auth" => $search["{$engine}_enable_auth"] ?? '',
+        "$prefix-username" => $search["{$engine}_username"] ?? '',
+        "$prefix-password" => $search["{$engine}_password"] ?? '',
         "$prefix-index-prefix" => $search["{$engine}_index_prefix"] ?? '',
     ];
 }

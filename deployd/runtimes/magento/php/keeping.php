@@ -1,6 +1,6 @@
 <?php
-// Mounts lie over what a build leaves in their folders, so it is kept beside (`init/`, as ece-tools do) and restored by the
-// deployment.
+// Mounts lie over what a build leaves in their folders, so it is kept beside (`init/`, as ece-tools do) and restored by
+// the deployment.
 declare(strict_types=1);
 
 namespace Deployd\Magento;
@@ -73,5 +73,6 @@ function link_static_content(): void
             $made += 1;
         }
     }
-    say(STATIC_CONTENT . ': ' . ($made ? "$made links to what the build made" : 'leads to what the build made already'));
+    $said = $made ? "$made links to what the build made" : 'leads to what the build made already';
+    say(STATIC_CONTENT . ": $said");
 }

@@ -1,6 +1,6 @@
 <?php
-// Patches: those of Magento's cloud packages, in their order, then the project's own in m2-hotfixes. Each one applies, or
-// was applied already; one that does neither ends the build and says which file it does not fit.
+// Patches: those of Magento's cloud packages, in their order, then the project's own in m2-hotfixes. Each one applies,
+// or was applied already; one that does neither ends the build and says which file it does not fit.
 declare(strict_types=1);
 
 namespace Deployd\Magento;
@@ -16,7 +16,8 @@ function apply_patches(): void
         $applied += apply_patch($file, $title) ? 1 : 0;
     }
     apply_quality_patches((array) settings_of('build')['QUALITY_PATCHES']);
-    say($there ? "$applied of $there patches applied" . ($applied < $there ? ', the others were already' : '') : 'no patches');
+    $others = $applied < $there ? ', the others were already' : '';
+    say($there ? "$applied of $there patches applied$others" : 'no patches');
 }
 
 /** [[file, title], …] */
@@ -25,7 +26,8 @@ function patches_in_order(): array
     $found = [];
     foreach (PACKAGES_WITH_PATCHES as $package) {
         $folder = "vendor/magento/$package";
-        $found = [...$found, ...(is_file("$folder/patches.json") ? listed_patches($folder) : patches_of("$folder/patches"))];
+        $is_listed = is_file("$folder/patches.json");
+        $found = [...$found, ...($is_listed ? listed_patches($folder) : patches_of("$folder/patches"))];
     }
     return [...$found, ...patches_of(HOTFIXES)];
 }
@@ -102,7 +104,8 @@ function apply_patch(string $file, string $title): bool
         say("  $title: was applied already");
         return false;
     }
-    $files = preg_match_all('/^error: (?:patch failed: )?([^:]+)(?::\d+)?/m', implode("\n", $said), $matches) ? $matches[1] : [];
+    preg_match_all('/^error: (?:patch failed: )?([^:]+)(?::\d+)?/m', implode("\n", $said), $matches);
+    $files = $matches[1];
     $which = $files ? ' to ' . listed(array_values(array_unique($files)), 3) : '';
     throw new Refused("the patch $title cannot be applied$which", $file, array_slice($said, 0, EVIDENCE_LINES),
                       strpos($file, HOTFIXES . '/') === 0
@@ -124,12 +127,13 @@ function apply_quality_patches(array $names): void
         return;
     }
     if (!is_file('vendor/bin/magento-patches')) {
-        throw new Refused('QUALITY_PATCHES are named, and nothing that applies them is installed', '.magento.env.yaml', $names,
-                          'require magento/quality-patches in composer.json, or remove the setting');
+        throw new Refused('QUALITY_PATCHES are named, and nothing that applies them is installed', '.magento.env.yaml',
+                          $names, 'require magento/quality-patches in composer.json, or remove the setting');
     }
     [$status, $lines] = run(['php', 'vendor/bin/magento-patches', 'apply', '--no-interaction', '--', ...$names]);
     if ($status !== 0) {
-        throw new Refused('quality patches cannot be applied', '.magento.env.yaml', array_slice($lines, -EVIDENCE_LINES),
+        $last = array_slice($lines, -EVIDENCE_LINES);
+        throw new Refused('quality patches cannot be applied', '.magento.env.yaml', $last,
                           'remove from QUALITY_PATCHES those that do not fit the installed version');
     }
 }

@@ -10,12 +10,16 @@ function decoded(string $name): array
     return is_array($found) ? $found : [];
 }
 
+const OTHER_VARIABLES = [
+    'CRYPT_KEY', 'APPLICATION_MODE', 'ADMIN_EMAIL', 'ADMIN_USERNAME', 'ADMIN_FIRSTNAME', 'ADMIN_LASTNAME',
+    'ADMIN_PASSWORD', 'ADMIN_URL', 'ADMIN_LOCALE',
+];
+
 /** The project's variables without a prefix, and those of the environment over them. */
 function variables(): array
 {
     $found = decoded('VARIABLES');
-    foreach ([...array_keys(DEFAULTS), 'CRYPT_KEY', 'APPLICATION_MODE', 'ADMIN_EMAIL', 'ADMIN_USERNAME', 'ADMIN_FIRSTNAME',
-              'ADMIN_LASTNAME', 'ADMIN_PASSWORD', 'ADMIN_URL', 'ADMIN_LOCALE'] as $name) {
+    foreach ([...array_keys(DEFAULTS), ...OTHER_VARIABLES] as $name) {
         if (getenv($name) !== false && getenv($name) !== '') {
             $value = (string) getenv($name);
             $found[$name] = json_decode($value, true) ?? $value;
@@ -59,7 +63,8 @@ function base_urls(): array
     $found = [];
     $application = (string) (decoded('APPLICATION')['name'] ?? '');
     foreach (decoded('ROUTES') as $url => $route) {
-        if (($route['type'] ?? '') !== 'upstream' || strtok((string) ($route['upstream'] ?? ''), ':') !== $application) {
+        $leads_to = strtok((string) ($route['upstream'] ?? ''), ':');
+        if (($route['type'] ?? '') !== 'upstream' || $leads_to !== $application) {
             continue;
         }
         $kind = strpos((string) $url, 'https://') === 0 ? 'secure' : 'unsecure';

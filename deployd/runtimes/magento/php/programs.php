@@ -40,7 +40,8 @@ function magento_or_refuse(string $stage, array $arguments, string $what, string
     if ($status !== 0) {
         $name = "bin/magento $arguments[0]";
         $by = in_array($status, [137, 9, -1], true) ? ': it was killed, mostly because the memory was full' : '';
-        throw new Refused("$what: $name ended with exit code $status$by", $name, array_slice($lines, -EVIDENCE_LINES), $mend);
+        $last = array_slice($lines, -EVIDENCE_LINES);
+        throw new Refused("$what: $name ended with exit code $status$by", $name, $last, $mend);
     }
 }
 

@@ -9,7 +9,8 @@ const DEFAULTS = [
     'SCD_MAX_EXECUTION_TIME' => null, 'SKIP_SCD' => false, 'SCD_ON_DEMAND' => false, 'SKIP_HTML_MINIFICATION' => true,
     'SKIP_COMPOSER_DUMP_AUTOLOAD' => false, 'VERBOSE_COMMANDS' => '', 'MIN_LOGGING_LEVEL' => '',
     'ERROR_REPORT_DIR_NESTING_LEVEL' => 1, 'QUALITY_PATCHES' => [], 'CLEAN_STATIC_FILES' => true,
-    'UPDATE_URLS' => true, 'FORCE_UPDATE_URLS' => false, 'LOCK_PROVIDER' => 'file', 'X_FRAME_CONFIGURATION' => 'SAMEORIGIN',
+    'UPDATE_URLS' => true, 'FORCE_UPDATE_URLS' => false, 'LOCK_PROVIDER' => 'file',
+    'X_FRAME_CONFIGURATION' => 'SAMEORIGIN',
     'REDIS_BACKEND' => 'Cm_Cache_Backend_Redis', 'CONSUMERS_WAIT_FOR_MAX_MESSAGES' => false,
     'MYSQL_USE_SLAVE_CONNECTION' => false, 'CRON_CONSUMERS_RUNNER' => [], 'DATABASE_CONFIGURATION' => [],
     'RESOURCE_CONFIGURATION' => [], 'CACHE_CONFIGURATION' => [], 'SESSION_CONFIGURATION' => [],
@@ -25,10 +26,12 @@ function settings_of(string $stage): array
     if (!isset($found[$stage])) {
         $stages = json_decode((string) file_get_contents(__DIR__ . '/stages.json'), true) ?: [];
         $variables = $stage === 'build' ? [] : array_map('Deployd\Magento\switched', variables());
-        $said = array_replace($stages['global'] ?? [], $stages[$stage] ?? [], array_intersect_key($variables, DEFAULTS));
+        $variables = array_intersect_key($variables, DEFAULTS);
+        $said = array_replace($stages['global'] ?? [], $stages[$stage] ?? [], $variables);
         foreach (DEFAULTS as $name => $default) {   // a mapping that is none would end in the middle of something
             if (array_key_exists($name, $said) && is_array($default) !== is_array($said[$name])) {
-                say("warning: $name is " . (is_array($default) ? 'no mapping or list' : 'no single value') . ': left out');
+                $kind = is_array($default) ? 'no mapping or list' : 'no single value';
+                say("warning: $name is $kind: left out");
                 unset($said[$name]);
             }
         }

@@ -1,5 +1,5 @@
 <?php
-// Static content: in the build for the locales and themes of config.php when it carries the scopes, else in the deployment.
+// Static content: in the build for the locales of config.php when it carries the scopes, else in the deployment.
 declare(strict_types=1);
 
 namespace Deployd\Magento;
@@ -38,14 +38,20 @@ function locales_of(array $config): array
         }
     });
     $system = $config['system'] ?? [];
-    $scopes = [$system['default'] ?? [], ...array_values($system['websites'] ?? []), ...array_values($system['stores'] ?? [])];
-    foreach ($scopes as $scope) {
+    $beside = [...array_values($system['websites'] ?? []), ...array_values($system['stores'] ?? [])];
+    foreach ([$system['default'] ?? [], ...$beside] as $scope) {
         $found[] = $scope['general']['locale']['code'] ?? '';
     }
     foreach ($config['admin_user']['locale']['code'] ?? [] as $code) {
         $found[] = $code;
     }
-    return array_values(array_unique(array_filter($found, fn ($code) => is_string($code) && preg_match(LOCALE, $code))));
+    return array_values(array_unique(only_locales($found)));
+}
+
+/** They become arguments of a command. */
+function only_locales(array $written): array
+{
+    return array_values(array_filter($written, fn ($code) => is_string($code) && preg_match(LOCALE, $code)));
 }
 
 function make_static_content(string $stage, array $locales): void
@@ -61,7 +67,8 @@ function make_static_content(string $stage, array $locales): void
 function static_content_commands(string $stage, array $locales): array
 {
     $settings = settings_of($stage);
-    $strategy = in_array($settings['SCD_STRATEGY'], ['compact', 'quick', 'standard'], true) ? $settings['SCD_STRATEGY'] : 'quick';
+    $is_known = in_array($settings['SCD_STRATEGY'], ['compact', 'quick', 'standard'], true);
+    $strategy = $is_known ? $settings['SCD_STRATEGY'] : 'quick';
     $threads = (int) $settings['SCD_THREADS'];
     if ($threads < 1) {
         $threads = min(4, max(1, (int) trim((string) shell_exec('nproc'))));
@@ -77,9 +84,9 @@ function static_content_commands(string $stage, array $locales): array
     foreach ($settings['SCD_MATRIX'] as $theme => $of_theme) {
         $theme = (string) $theme;
         $excluded[] = "--exclude-theme=$theme";
-        $own = array_filter((array) ($of_theme['language'] ?? []), fn ($code) => is_string($code) && preg_match(LOCALE, $code));
+        $own = only_locales((array) ($of_theme['language'] ?? []));
         if ($own) {
-            $apart[] = ['setup:static-content:deploy', ...$options, "--theme=$theme", ...array_values($own)];
+            $apart[] = ['setup:static-content:deploy', ...$options, "--theme=$theme", ...$own];
         }
     }
     return [['setup:static-content:deploy', ...$options, ...$excluded, ...$locales], ...$apart];
@@ -120,8 +127,9 @@ function static_content_in_deploy(): void
 function locales_in_use(): array
 {
     $database = database();
-    $in_database = $database->column("SELECT DISTINCT value FROM {$database->table('core_config_data')} "
-        . "WHERE path = 'general/locale/code' UNION SELECT DISTINCT interface_locale FROM {$database->table('admin_user')}");
+    [$settings, $people] = [$database->table('core_config_data'), $database->table('admin_user')];
+    $in_database = $database->column("SELECT DISTINCT value FROM $settings WHERE path = 'general/locale/code' "
+        . "UNION SELECT DISTINCT interface_locale FROM $people");
     $config = read_configuration(CONFIG);
     $config['admin_user']['locale']['code'] = [...($config['admin_user']['locale']['code'] ?? []), ...$in_database];
     return locales_of($config);
