@@ -123,7 +123,6 @@ def test_code_is_generated_with_all_extensions_and_those_that_config_php_disable
     assert "1 are new to config.php and stay enabled: Acme_Off" in built.said
     assert (shop.slug / "generated/code/Acme/Interceptor3.php").is_file()
     assert not (shop.slug / "app/etc/env.php").exists(), "what the generation wrote is no configuration"
-    assert not (shop.slug / ".magento").exists()
     assert (shop.slug / "pub/errors/local.xml").read_text().count("<dir_nesting_level>1<") == 1
 
 

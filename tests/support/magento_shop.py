@@ -220,7 +220,7 @@ class Shop:
 
 def docker(*arguments: str, stdin: str = "", check: bool = True) -> Ran:
     done = subprocess.run(["docker", *arguments], input=stdin.encode(), stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, timeout=120, check=False)
+                          stderr=subprocess.STDOUT, timeout=300, check=False)
     said = done.stdout.decode(errors="replace")
     assert not check or done.returncode == 0, said
     return Ran(done.returncode, said)

@@ -26,7 +26,6 @@ function keep(): void
         }
         say("$mount is kept in " . KEPT . "/$mount");
     }
-    remove('.magento');   // what is of the platform is no part of the running code
 }
 
 function not_kept_of_var(): array
