@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Deployd\Magento;
 
 const EVIDENCE_LINES = 15;
+const LONGEST_LINE = 500;   // Magento shows all options of a command that failed, 6,000 characters
 const QUIET = ['warning', 'error', 'critical', 'alert', 'emergency'];
 
 /** Run a program. Gives [status, its last lines]. */
@@ -13,7 +14,7 @@ function run(array $command, bool $shown = true): array
     $process = proc_open($command, [['file', '/dev/null', 'r'], ['pipe', 'w'], ['redirect', 1]], $pipes);
     $lines = [];
     while (($line = fgets($pipes[1])) !== false) {
-        $line = rtrim($line);
+        $line = rtrim(strlen($line) > LONGEST_LINE ? substr($line, 0, LONGEST_LINE) . ' …' : $line);
         if ($shown && $line !== '') {
             say("  $line");
         }
@@ -31,6 +32,7 @@ function magento(string $stage, array $arguments): array
     $verbose = preg_match('/^-v{1,3}$/', (string) $settings['VERBOSE_COMMANDS']) ? [$settings['VERBOSE_COMMANDS']] : [];
     $quiet = in_array($settings['MIN_LOGGING_LEVEL'], QUIET, true);
     $php = ['php', '-d', 'memory_limit=-1', 'bin/magento'];   // the container's memory bounds it
+    putenv('MAGE_MODE=production');   // else its commands want `generated` to be writable, which is built and read-only
     return run([...$php, ...$arguments, '--no-interaction', '--no-ansi', ...$verbose], !$quiet);
 }
 
@@ -40,7 +42,8 @@ function magento_or_refuse(string $stage, array $arguments, string $what, string
     if ($status !== 0) {
         $name = "bin/magento $arguments[0]";
         $by = in_array($status, [137, 9, -1], true) ? ': it was killed, mostly because the memory was full' : '';
-        $last = array_slice($lines, -EVIDENCE_LINES);
+        $said = array_filter($lines, fn ($line) => strpos($line, "$arguments[0] [") !== 0);   // how it is called
+        $last = array_slice(array_values($said), -EVIDENCE_LINES);
         throw new Refused("$what: $name ended with exit code $status$by", $name, $last, $mend);
     }
 }

@@ -121,6 +121,9 @@ class Magento
             throw new \RuntimeException("Current version of RDBMS is not supported. Used Version: $version. Supported: "
                 . 'MySQL-8, MariaDB-(10.2-10.6, 10.11, 11.4)');
         }
+        if (getenv('MAGE_MODE') !== 'production' && !is_writable('generated')) {
+            throw new \RuntimeException("Missing write permissions to the following paths:\n/app/generated");
+        }
         if (isset($this->options['cleanup-database'])) {
             foreach ($database->query('SHOW TABLES')->fetchAll(\PDO::FETCH_COLUMN) as $table) {
                 $database->exec("DROP TABLE `$table`");
