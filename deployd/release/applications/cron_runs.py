@@ -84,5 +84,5 @@ def _running(folders: list[Path]) -> list[str]:
 
 def _is_starting(script: Script) -> bool:
     with suppress(FileNotFoundError):
-        return time.time() - script.folder.stat().st_mtime < STARTING_SECONDS and not has_started(script)
+        return time.time() - script.folder.lstat().st_mtime < STARTING_SECONDS and not has_started(script)
     return False

@@ -472,7 +472,7 @@ MAGENTO = {
 }
 
 
-async def test_only_a_recipe_looks_ahead_and_only_when_something_is_live_and_the_hook_will_run(doubles: Doubles) -> None:
+async def test_only_a_recipe_looks_ahead_when_something_is_live_and_the_hook_will_run(doubles: Doubles) -> None:
     tell: Any = QuietTell()
     doubles.files = {".platform.app.yaml": HOOKED}
     assert (await hooks.prepare(deployment(version(OLD, "a")), doubles.host, tell)).apps == ()
