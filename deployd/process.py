@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from deployd.child import Child
 from deployd.errors import DeployError
 
 LineSink = Callable[[str, str], None]
@@ -143,41 +143,30 @@ async def run(
 class Process:
     """A running program with its pipes."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self._process = process
+    def __init__(self, child: Child) -> None:
+        self._child = child
+        self.stdout, self.stderr = child.stdout, child.stderr
 
     @property
     def stdin(self) -> asyncio.StreamWriter:
-        assert self._process.stdin is not None
-        return self._process.stdin
-
-    @property
-    def stdout(self) -> asyncio.StreamReader:
-        assert self._process.stdout is not None
-        return self._process.stdout
-
-    @property
-    def stderr(self) -> asyncio.StreamReader:
-        assert self._process.stderr is not None
-        return self._process.stderr
+        assert self._child.stdin is not None
+        return self._child.stdin
 
     @property
     def pid(self) -> int:
-        return self._process.pid
+        return self._child.pid
 
     @property
     def has_ended(self) -> bool:
-        return self._process.returncode is not None
+        return self._child.status is not None
 
     def end(self) -> None:
         """Kill it and whatever it has started; its pipes are at their end then."""
-        if self._process.returncode is None:
-            with suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
+        self._child.kill()
 
     async def wait(self) -> int:
         """Exit status; negative when a signal ended it. Read the pipes meanwhile, or it may never end."""
-        return await self._process.wait()
+        return await self._child.wait()
 
 
 @asynccontextmanager
@@ -193,34 +182,43 @@ async def open_process(
         ProgramMissing: It is not installed.
     """
     try:
-        process = await asyncio.create_subprocess_exec(
-            *argv,
-            cwd=cwd,
-            env=None if env is None else dict(env),
-            stdin=asyncio.subprocess.PIPE if with_stdin else asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            start_new_session=True,
-        )
+        child = Child(argv, cwd=cwd, env=env, with_stdin=with_stdin)
     except FileNotFoundError:
         if cwd is not None and not os.path.isdir(cwd):   # noqa: ASYNC240  one stat, on the way to an error
             raise
         raise ProgramMissing(argv) from None
     try:
-        yield Process(process)
+        await child.connect()
+        yield Process(child)
     finally:
-        if process.returncode is None:
-            Process(process).end()
-        # asyncio keeps a pipe open that nobody has read to its end. Before Python 3.12.4 it then never says that the
-        # program has ended (gh-119710): whoever stops in the middle of a long output would wait for ever.
-        transport = process._transport   # type: ignore[attr-defined]
-        for number in (1, 2):
-            transport.get_pipe_transport(number).close()
-        stdin = transport.get_pipe_transport(0)
-        if stdin is not None and (stdin.get_write_buffer_size() or not stdin.is_closing()):
-            stdin.abort()   # nobody takes what is still to be written
-        await process.wait()
-        transport.close()
+        child.kill()
+        child.close()
+        await child.wait()
+
+
+async def start_detached(*argv: str, stderr: Path, env: Mapping[str, str]) -> None:
+    """Start a program that is to outlive us, in a session of its own; it is no child of ours, and has no pipes.
+
+    Args:
+        stderr: File for what it says when it fails; written anew.
+
+    Raises:
+        ProgramFailed, ProgramMissing: It cannot be started.
+    """
+    words = os.open(stderr, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    command = ("setsid", "--fork", *argv)   # asyncio would kill a child when its loop is closed
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *command, cwd="/", env=dict(env), stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL,
+            stderr=words, start_new_session=True,
+        )
+        status = await process.wait()
+    except FileNotFoundError:
+        raise ProgramMissing(command) from None
+    finally:
+        os.close(words)
+    if status != 0:
+        raise ProgramFailed(command, Output(status, b"", b""))
 
 
 async def _write(process: Process, data: bytes) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
@@ -55,7 +56,7 @@ def public_application(
         more: Routes that look after their callers themselves: the console, git and webhooks.
         streams: Requests that one token may have under way.
     """
-    middlewares = [errors_as_json, public.door.guard(public.callers.by_header)]
+    middlewares = [errors_as_json, public.door.guard(public.callers.by_header, public.callers.by_session)]
     app = _application(api, more, public.callers, middlewares, streams)
     app[MASK] = public.mask
     return app
@@ -72,11 +73,11 @@ def _application(
 ) -> web.Application:
     app = web.Application(middlewares=middlewares, client_max_size=LARGEST_BODY_BYTES)
     app.on_response_prepare.append(_keep_from_others)
-    document = openapi(ROUTES, __version__)
+    document = json.dumps(openapi(ROUTES, __version__))   # once: it is large, and needs no token
     guard = _Guard(api, callers, RequestLimit(streams), by)
 
     async def describe(_: web.Request) -> web.Response:
-        return web.json_response(document)
+        return web.json_response(text=document)
 
     app.add_routes([
         web.route(route.method, route.path, guard.before(route, handler)) for route, handler in HANDLERS.items()
@@ -138,6 +139,8 @@ def _refuse_unless_let(route: ApiRoute, request: web.Request, caller: Caller, ca
     """
     if route.action is None:
         return
+    if caller == NOBODY and "Authorization" in request.headers:
+        raise Unauthorized("this token is not known", hint="it may have been changed or taken away")
     if caller == NOBODY:
         raise Unauthorized("this needs a token", hint="send it as `Authorization: Bearer …`")
     if route.method != "GET":

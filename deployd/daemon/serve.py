@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
@@ -26,6 +27,9 @@ from deployd.settings import Settings, load_settings
 
 log = structlog.get_logger()
 
+THREADS = 16
+"""For what waits for a disk. By itself Python takes four more than there are processors; then who reads what a hook
+prints stands behind ten deployments that unpack and mount."""
 NO_ROOM = "No space left on device"
 CONTAINERS_MAY_READ = 0o022
 """umask: users of containers read what is written for them. Secrets lie below folders that only root may enter."""
@@ -81,6 +85,7 @@ async def run_daemon(read: ReadSettings) -> None:
     """
     orders: asyncio.Queue[str] = asyncio.Queue(maxsize=100)
     loop = asyncio.get_running_loop()
+    loop.set_default_executor(ThreadPoolExecutor(THREADS, thread_name_prefix="work"))
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, orders.put_nowait, STOP)
     loop.add_signal_handler(signal.SIGHUP, orders.put_nowait, RELOAD)
@@ -95,10 +100,12 @@ async def run_daemon(read: ReadSettings) -> None:
                 if process.is_ready or earlier is None:
                     raise
                 _refuse(process, error)
+                process.ssh.hold()
                 await process.listeners.hold()
                 now, earlier = earlier, None
     finally:
         await process.listeners.close()
+        await process.ssh.close()
         await process.mail_server.end()
 
 

@@ -24,6 +24,10 @@ def _nothing(_: web.Request) -> None:
     """Nobody wants to know."""
 
 
+def _nobody(_: web.Request) -> None:
+    """Browsers do not sign in here."""
+
+
 @dataclass(frozen=True, slots=True)
 class Door:
     """Who is let in at all; what they may is the routes' business."""
@@ -31,9 +35,11 @@ class Door:
     ours: Ours = field(default_factory=Ours)
     failed_sign_ins: FailedSignIns = field(default_factory=FailedSignIns)
     let_in: Callable[[web.Request], None] = _nothing
-    """Told of each request whose token is right."""
+    """Told of each request whose token is right, or whose browser has signed in."""
 
-    def guard(self, find: FindCaller) -> Callable[[web.Request, Handler], object]:
+    def guard(
+        self, find: FindCaller, by_session: Callable[[web.Request], Caller | None] = _nobody,
+    ) -> Callable[[web.Request, Handler], object]:
         """A middleware.
 
         It raises Misdirected, Forbidden (see `origins.py`), or TooManyTries.
@@ -44,6 +50,8 @@ class Door:
             authorization = request.headers.get("Authorization")
             if authorization:
                 self.bound_guesses(request, find(authorization))
+            elif by_session(request) is not None:
+                self.let_in(request)
             return await handler(request)
 
         return pass_door

@@ -28,6 +28,8 @@ HEARTBEAT_SECONDS = 10.0
 MOST_BYTES = 4 * 1024 * 1024
 """Read in one round, of all sources together; five times as much memory when it is parsed."""
 MOST_OF_ONE_BYTES, LEAST_OF_ONE_BYTES = 256 * 1024, 64 * 1024
+OF_MANY = 4
+"""So many readers may read as much as they like, each."""
 PATIENCE = 4
 """Rounds, for the end of a line that was printed in part."""
 MOST_HELD = 20_000
@@ -56,12 +58,15 @@ class OutputFollower:
 
     def __init__(
         self, find: FindSources, whose: tuple[str, str], clean: Clean, turns: asyncio.Semaphore, span: Span, *,
-        look_seconds: float = LOOK_SECONDS,
+        look_seconds: float = LOOK_SECONDS, readers: Callable[[], int] = lambda: 1,
     ) -> None:
         """
         Args:
             whose: Project and environment.
+            readers: How many there are, of all environments: a round of one reads less when there are many, because
+                what it read is kept until it is taken.
         """
+        self._all_readers = readers
         self._find = find
         self._whose = json.dumps({"project": whose[0], "environment": whose[1]})[1:-1]
         self._clean = clean
@@ -149,7 +154,8 @@ class OutputFollower:
         return "".join([line for _, line in rows]).encode()
 
     def _fill(self, *, follow: bool) -> None:
-        share = min(max(MOST_BYTES // max(len(self._readers), 1), LEAST_OF_ONE_BYTES), MOST_OF_ONE_BYTES)
+        parts = max(len(self._readers), 1) * max(self._all_readers() // OF_MANY, 1)
+        share = min(max(MOST_BYTES // parts, LEAST_OF_ONE_BYTES), MOST_OF_ONE_BYTES)
         for reader in self._readers.values():
             if not follow and reader.newest > self._end:
                 reader.has_more = False

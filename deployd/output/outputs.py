@@ -60,7 +60,9 @@ class Outputs:
         look = _Look(self, environment, wanted)
         await look.begin()
         span = Span(start, time_of(self._clock.now().isoformat()), lines)
-        follower = OutputFollower(look.find, environment, self._clean, self._turns, span)
+        follower = OutputFollower(
+            look.find, environment, self._clean, self._turns, span, readers=lambda: len(self._followers),
+        )
         self._followers.add(follower)
         return follower
 

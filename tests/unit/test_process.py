@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
+from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import pytest
+import uvloop
 
-from deployd.process import ProgramOverran, open_process, run
+from deployd.process import ProgramMissing, ProgramOverran, open_process, run
 
 LIMIT_SECONDS = 20.0
 
@@ -51,3 +55,48 @@ async def test_what_has_ended_by_itself_has_its_status() -> None:
         assert await process.wait() == 3
     assert process.has_ended
     assert (await run("sh", "-c", "head -c 1; exit 4", stdin=bytes(1_000_000), check=False)).status == 4
+
+
+@pytest.mark.parametrize("run_loop", [asyncio.run, uvloop.run])
+def test_nothing_is_left_of_what_was_started_however_early_it_was_cancelled(
+    run_loop: Callable[[Awaitable[None]], None],
+) -> None:
+    """Neither a process, nor a descriptor; on both loops that there are."""
+    async def begin() -> None:
+        async with open_process("sleep", "100") as process:
+            process.stdin.write(b"x" * 1_000_000)
+            await asyncio.sleep(100)
+
+    async def cancelled(turns: int) -> None:
+        task = asyncio.get_running_loop().create_task(begin())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    async def main() -> None:
+        await cancelled(50)
+        before = descriptors()
+        async with asyncio.timeout(LIMIT_SECONDS):
+            for turns in (0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 20):
+                await cancelled(turns)
+            for _ in range(20):
+                assert (await run("sh", "-c", "cat; echo $0 >&2", stdin=b"in", check=False)).text == "in"
+            await asyncio.sleep(0.05)   # streams close their pipes in the loop's next turns
+        assert descriptors() == before
+        children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+        assert [pid for pid in children if Path(f"/proc/{pid}/comm").read_text().strip() == "sleep"] == []
+
+    run_loop(main())
+
+
+def descriptors() -> list[str]:
+    return sorted(os.listdir("/proc/self/fd"))
+
+
+async def test_one_that_is_not_there_is_told() -> None:
+    with pytest.raises(ProgramMissing):
+        await run("no-program-of-anybody")
+    with pytest.raises(FileNotFoundError):
+        await run("true", cwd="/no/folder/of/anybody")

@@ -105,6 +105,9 @@ class Doubles:
     async def volumes(self, labels: dict[str, str]) -> list[VolumeSeen]:
         return [item for item in self.kept if labels.items() <= item.labels.items()]
 
+    async def rest(self, *_: object) -> str:
+        return ""
+
     async def start(self, name: str) -> None:
         self.did.append(f"start {name}")
 
@@ -128,7 +131,7 @@ class Doubles:
         if not await unless():
             self.did.append(f"unmount {key[0]}")
 
-    async def slugs_in_use(self, but_for: ActivityId | None = None) -> frozenset[SlugKey]:
+    async def slugs_in_use(self, *but_for: ActivityId) -> frozenset[SlugKey]:
         return self.in_use
 
     async def freeze(self, environment: str, seconds: float) -> None:
