@@ -461,6 +461,20 @@ def test_what_is_due_is_found_before_anybody_is_held_and_done_by_the_hook(live: 
     assert "nothing is due" in hook_of(live)[0]
 
 
+def test_a_schema_that_never_settles_is_upgraded_once_for_each_code(live: Shop):
+    live.environment = {"SCHEMA_NEVER_SETTLES": "1"}
+    assert "an upgrade is due" in live.deploy().said
+    look, _ = hook_of(live)
+    assert "it says so after an upgrade of the same code, too: nothing is due" in look
+    assert "visitors are held for the caches and the switch alone" in look, "config.php says the same"
+    live.files |= {"app/style.css": "body {color: green}\n"}
+    live.build()
+    assert "an upgrade is due" not in live.deploy().said
+    live.files |= {f"{HELLO}/etc/db_schema.xml": "<schema/>"}
+    live.build()
+    assert "an upgrade is due" in live.deploy().said
+
+
 def test_pages_are_asked_for_and_none_that_is_not_the_shops(live: Shop):
     live.files[".magento.env.yaml"] = SEARCH + """\
   post-deploy: {WARM_UP_PAGES: ["", about, "http://169.254.169.254/latest", "category:*:*"], TTFB_TESTED_PAGES: [slow]}

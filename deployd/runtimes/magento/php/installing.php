@@ -8,6 +8,8 @@ const BEGUN = 'app/etc/.deployd-installation-begun';
 const MAINTENANCE_FLAG = 'var/.maintenance.flag';
 const MAINTENANCE_BY_US = WORK . '/maintenance';
 const UP_TO_DATE = 0;
+const SCHEMA_STATUS = 'setup:db:status';
+const SETTLED = 'app/etc/.deployd-schema-settled';   // what an upgrade went by after which the status said the same
 const PRODUCTION = '/^(master|main|production|staging)/i';
 
 function look(): void
@@ -153,9 +155,11 @@ function queue_arguments(): array
 /** Why an upgrade is due; '' when none is. */
 function why_upgrade(): string
 {
-    foreach (['setup:db:status' => 'the database', 'app:config:status' => 'the configuration'] as $command => $what) {
+    foreach ([SCHEMA_STATUS => 'the database', 'app:config:status' => 'the configuration'] as $command => $what) {
         [$status, $lines] = magento('deploy', [$command]);
-        if ($status !== UP_TO_DATE) {
+        if ($status !== UP_TO_DATE && $command === SCHEMA_STATUS && @file_get_contents(SETTLED) === schema_of_code()) {
+            say('it says so after an upgrade of the same code, too: nothing is due');
+        } elseif ($status !== UP_TO_DATE) {
             return "$what is behind the code ($command: " . (end($lines) ?: "exit code $status") . ')';
         }
     }
@@ -173,6 +177,27 @@ function upgrade(): void
     maintenance_on();
     magento_or_refuse('deploy', ['setup:upgrade', '--keep-generated'], 'the upgrade has failed',
                       'mend what it says and push again; data as they were come back with `snapshot_before_deploy`');
+    remove(SETTLED);
+    if (magento('deploy', [SCHEMA_STATUS])[0] !== UP_TO_DATE) {
+        file_put_contents(SETTLED, schema_of_code());
+    }
+}
+
+/**
+ * Some databases never have the schema that Magento asks for: types that they call by another name. An upgrade changes
+ * nothing of that, so it is not due again before something changes that an upgrade goes by.
+ */
+function schema_of_code(): string
+{
+    $sums = [md5_file('vendor/composer/installed.json'), @md5_file('app/etc/db_schema.xml')];
+    foreach (['app/code', HOTFIXES] as $folder) {
+        foreach (files_below($folder) as $file) {
+            if ($folder === HOTFIXES || preg_match('#/etc/[^/]+\.xml$|/Setup/|/schema\.|/version$#', $file)) {
+                $sums[] = $file . md5_file($file);
+            }
+        }
+    }
+    return md5(implode("\n", $sums));
 }
 
 /** The flag that `maintenance:enable` writes, without starting Magento for it. */
