@@ -109,6 +109,7 @@ class EnvironmentCommands:
             NotAgain: It cannot be asked for once more, and why.
         """
         found = await self._environments.find_configured(project, environment)
+        refuse_inactive(found)
         commit = await choose_pushed(self._store, self._host, found, push)
         return await self._enqueue(found, kinds.PUSH, commit, Trigger(who, "api"), seen=seen)
 

@@ -28,7 +28,8 @@ async def measure(say: Callable[[str], None]) -> Outcome:
     figures = {**_of_followers(followed), **_of_log(log), **_of_overview(seen)}
     wanted = _targets(figures, ratio)
     peer = {"deployment_seconds": _seconds(alone), "daemon_cores": median([one.cores for one in alone]),
-            "daemon_mb": round(max(one.memory_mb for one in alone), 1)}
+            "daemon_mb": round(max(one.memory_mb for one in alone), 1),
+            "waited_for_a_processor": max(one.waited for one in alone)}
     return Outcome(
         "console", figures, peer, ratio, "; ".join(wanted), all(wanted.values()),
         (*(f"{name}: {'met' if is_met else 'NOT MET'}" for name, is_met in wanted.items()),
@@ -37,6 +38,8 @@ async def measure(say: Callable[[str], None]) -> Outcome:
          f"{followers.FOLLOWERS} connections of browsers follow, {followers.STALLED} more read nothing,"
          f" {followers.POLLS_A_SECOND} polls of /status a second; all of it takes this machine's time",
          f"of {followers.ROUNDS} rounds the worst for lines and memory, the median for seconds",
+         "waited for a processor: the share of the time in which the daemon had something to do and others had the"
+         " processors; above some hundredths it is the machine that is measured",
          "the containers of the thousand environments are made up, as in `idle`"),
     )
 
@@ -54,6 +57,7 @@ def _of_followers(rounds: Sequence[Round]) -> dict[str, Number]:
         "status_p50_seconds": worst("status_p50"), "status_p99_seconds": worst("status_p99"),
         "deployment_seconds": _seconds(rounds), "daemon_cores": median([one.cores for one in rounds]),
         "daemon_mb": round(max(one.memory_mb for one in rounds), 1),
+        "waited_for_a_processor": max(one.waited for one in rounds),
     }
 
 

@@ -56,6 +56,8 @@ class Round:
     memory_mb: float
     cores: float
     """That the daemon took while they ran."""
+    waited: float
+    """Share of the time in which the daemon's loop had something to do and no processor: others had both."""
 
     @property
     def mean_seconds(self) -> float:
@@ -77,7 +79,8 @@ async def follow(say: Callable[[str], None]) -> tuple[list[Round], list[Round]]:
             found = followed[-1].found
             say(f"round {number}: {alone[-1].mean_seconds:.1f} s alone, {followed[-1].mean_seconds:.1f} s followed;"
                 f" lines after {1000 * found['line_p50']:.0f} ms, p99 {1000 * found['line_p99']:.0f} ms,"
-                f" slowest {1000 * found['line_slowest']:.0f} ms; {followed[-1].cores:.2f} cores")
+                f" slowest {1000 * found['line_slowest']:.0f} ms; {followed[-1].cores:.2f} cores,"
+                f" for which the daemon waited {100 * followed[-1].waited:.0f} % of the time")
     return alone, followed
 
 
@@ -107,16 +110,17 @@ async def _round(stand: Stand, repository: Path, cookie: str, version: str, foll
     pid = stand.daemon.running()
     assert pid is not None
     forget_highest_memory(pid)
-    ticks, began = processor_seconds(pid), time.monotonic()
+    ticks, waited, began = processor_seconds(pid), waited_seconds(pid), time.monotonic()
     async with asyncio.TaskGroup() as group:
         branches = [f"branch-{number}" for number in range(DEPLOYMENTS)]
         pushes = [group.create_task(stand.push(repository, PROJECT, branch)) for branch in branches]
         activities = await _all_run(stand.daemon)
         reading = group.create_task(run_readers(stand.daemon, cookie, activities, followers)) if followers else None
-    cores = (processor_seconds(pid) - ticks) / (time.monotonic() - began)
+    seconds = time.monotonic() - began
+    cores, waited = (processor_seconds(pid) - ticks) / seconds, (waited_seconds(pid) - waited) / seconds
     assert all(push.result().deployed for push in pushes)
     return Round(await _seconds(stand.daemon, activities), reading.result() if reading else {}, highest_memory_mb(pid),
-                 round(cores, 3))
+                 round(cores, 3), round(waited, 3))
 
 
 async def _all_run(daemon: LocalDaemon) -> list[int]:
@@ -160,6 +164,11 @@ def processor_seconds(pid: int) -> float:
     """That a process took so far."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / 100
+
+
+def waited_seconds(pid: int) -> float:
+    """That the first thread of a process was able to run and had to wait for it: proc(5), schedstat."""
+    return int(Path(f"/proc/{pid}/task/{pid}/schedstat").read_text().split()[1]) / 1e9
 
 
 def memory_mb(pid: int, name: str = "VmRSS") -> float:

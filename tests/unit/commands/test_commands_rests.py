@@ -144,12 +144,12 @@ async def test_no_more_are_activated_than_may_be_active_and_two_at_once_do_not_g
         await world.rests.activate("shop", "three", "ada")
 
 
-@pytest.mark.parametrize("name", ["redeploy", "rollback"])
+@pytest.mark.parametrize("name", ["redeploy", "rollback", "push_again"])
 async def test_what_is_inactive_is_deployed_by_being_activated_alone(world: World, name: str) -> None:
     await there(world, rest="inactive")
     deed: Callable[..., Any] = getattr(world.environments, name)
     with pytest.raises(Inactive, match="nap is inactive"):
-        await (deed("shop", "nap", "ada") if name == "redeploy" else deed("shop", "nap", None, "ada"))
+        await (deed("shop", "nap", "ada") if name == "redeploy" else deed("shop", "nap", 1, "ada"))
 
 
 async def test_who_looked_before_somebody_else_asked_is_told(world: World) -> None:

@@ -11,13 +11,15 @@ import pytest
 
 from deployd.activity.journal import DONE, Journal, write_result
 from deployd.activity.kinds import Progress
-from deployd.deployment.kinds import DELETE, KINDS, PUSH, REDEPLOY, ROLLBACK
+from deployd.deployment.kinds import DELETE, KINDS, PROMOTE, PUSH, REDEPLOY, ROLLBACK
 from deployd.deployment.results import Watched
 from deployd.deployment.steps import PUSH as PUSH_TABLE
-from deployd.ids import ActivityId
-from deployd.state import activities, audit, bad_releases, environments
+from deployd.ids import ActivityId, CommitId
+from deployd.promotion.people import Person
+from deployd.state import activities, audit, bad_releases, environments, locks, tickets
 from deployd.state.activities import BY_CHECKS, NewActivity, Trigger
 from deployd.state.entries import Entry
+from deployd.state.tickets import NewTicket, Stage
 from tests.doubles.store import MemoryStore
 from tests.unit.deployment.test_deployment_decisions import MAIN, NEW, NOW, OLD, SHOP, deployment, version
 
@@ -91,6 +93,24 @@ def test_what_a_person_asked_for_meanwhile_comes_instead(db: Any, kind: Any) -> 
     assert bad.back is None
 
 
+def test_a_protected_environment_is_locked_with_it_and_the_next_promotion_does_not_stop_it(db: Any) -> None:
+    note(db, BAD)
+    assert locks.find(db, PLACE) is None, "others are not"
+    later = ask(db, PROMOTE)
+    ticket = tickets.add(db, NewTicket(
+        project=SHOP, source="develop", commit=CommitId("c" * 40), stages=(Stage("main", MAIN),), activity=later,
+        asked_by=Person("ada"), expires_at=NOW,
+    ), NOW)
+    following = ask(db, PROMOTE)
+    assert tickets.find(db, ticket).state == "superseded"
+    environments.set_live(db, PLACE, later, write_result(version(later, "b")), NOW)
+    said = note(db, replace(BAD, back_to=NEW), number=later)
+    assert f"brings the version of activity {NEW} back" in said
+    lock = locks.find(db, PLACE)
+    assert (lock.who, lock.reason) == ("deployd", f"rolled back to activity {NEW} after a bad release")
+    assert activities.find(db, following).state == "pending"
+
+
 def test_a_version_that_is_not_kept_any_more_cannot_come_back(db: Any) -> None:
     db.execute("DELETE FROM versions WHERE activity = ?", (OLD,))
     assert note(db, BAD) == f"; it stays live: the version of activity {OLD} is not kept any more"
@@ -122,9 +142,9 @@ def test_what_is_told_is_over_with_the_next_version_and_says_how_it_went(db: Any
     assert not bad_releases.is_bad(db, NEW)
 
 
-def test_only_a_push_can_be_reverted_and_every_kind_that_deploys_is_watched() -> None:
+def test_only_a_push_or_a_promotion_can_be_reverted_and_every_kind_that_deploys_is_watched() -> None:
     host: Any = SimpleNamespace(settings=SimpleNamespace(instance="x", projects={SHOP: deployment(None).project}))
     views = {name: kind.view(host, deployment(None).activity, Journal()) for name, kind in KINDS.items()}
-    assert {name for name, view in views.items() if view.mode.may_be_reverted} == {"push"}
-    for kind in (PUSH, REDEPLOY, ROLLBACK):
+    assert {name for name, view in views.items() if view.mode.may_be_reverted} == {"push", "promote"}
+    for kind in (PUSH, PROMOTE, REDEPLOY, ROLLBACK):
         assert [step.name for step in kind.tables[0].steps][-2:] == ["watch_release", "judge_release"]
