@@ -52,6 +52,12 @@ def with_recipe(app: Application, files: Files) -> Application:
         why = "it requires Magento and has no hooks"
     if not why:
         return app
+    if not app.crons:
+        files.findings.warn(
+            "magento-crons", app.type_place,
+            f"{app.name} is a Magento without crons: mails, indexes and queues stand still",
+            "write `crons: {cronrun: {spec: '* * * * *', commands: {start: php bin/magento cron:run}}}`",
+        )
     hooks = [hook or Hook(f"{MARK}\n", app.type_place) for hook, _ in marked]
     return replace(app, hooks=Hooks(*hooks), magento=Magento(read_stages(app, files), why))
 

@@ -176,3 +176,12 @@ def test_a_magento_that_says_no_size_gets_room_for_its_crons_whatever_its_hooks_
 
 def test_what_is_no_magento_keeps_the_usual_size():
     assert app_of(composer='{"require": {"symfony/symfony": "*"}}').web.instance.size == "AUTO"
+
+
+@pytest.mark.parametrize(("crons", "said"), [
+    ("", True), ("crons: {cronrun: {spec: '* * * * *', commands: {start: php bin/magento cron:run}}}\n", False),
+])
+def test_a_magento_without_crons_is_told_what_stands_still(crons, said):
+    found = {finding.code for finding in read(APP + crons, composer=MAGENTO).warnings}
+    assert ("magento-crons" in found) is said
+    assert "magento-crons" not in {finding.code for finding in read(APP + crons).warnings}
