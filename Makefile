@@ -41,7 +41,7 @@ chaos: ## kill the daemon again and again under load, and count what is lost (SE
 	@scripts/setup.sh test
 	@$(PYTHON) -u -m tests.chaos $(if $(SEED),--seed '$(SEED)') $(if $(KILLS),--kills '$(KILLS)') $(if $(MINUTES),--minutes '$(MINUTES)')
 
-screenshots: ## the console as it looks, in docs/images
+screenshots: ## the console as it looks, light and dark, in docs/pictures
 	@scripts/setup.sh test
 	@$(PYTHON) -m scripts.screenshots
 

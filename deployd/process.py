@@ -223,6 +223,28 @@ async def open_process(
         transport.close()
 
 
+async def start_detached(*argv: str, stderr: Path, env: Mapping[str, str]) -> int:
+    """Start a program that is to outlive us, and leave it alone. Returns its number.
+
+    Args:
+        stderr: File for what it says when it fails; written anew.
+
+    Raises:
+        ProgramMissing: It is not installed.
+    """
+    words = os.open(stderr, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *argv, cwd="/", env=dict(env), stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL,
+            stderr=words, start_new_session=True,
+        )
+    except FileNotFoundError:
+        raise ProgramMissing(argv) from None
+    finally:
+        os.close(words)
+    return process.pid
+
+
 async def _write(process: Process, data: bytes) -> None:
     # A program may end without reading all of it; that is its right and its status tells.
     with suppress(BrokenPipeError, ConnectionResetError):

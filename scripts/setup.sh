@@ -58,8 +58,8 @@ debian_packages() {
         command -v dockerd > /dev/null || wanted+=(docker.io)  # an Engine from docker.com is as good
     fi
     case $goal in lint | test) wanted+=(lua-busted lua-check luajit) ;; esac   # the router's Lua, its tests and its linter
-    [ "$goal" != test ] || wanted+=(chromium pebble)            # a browser for the console, an authority for certificates
-    [ "$goal" != bench ] || wanted+=(caddy docker.io webhook wrk)
+    [ "$goal" != test ] || wanted+=(chromium openssh-client pebble)   # a browser for the console, an authority for certificates
+    [ "$goal" != bench ] || wanted+=(caddy docker.io openssh-client openssh-server webhook wrk)
     local missing=() package
     for package in "${wanted[@]}"; do
         dpkg-query --show --showformat='${db:Status-Status}' "$package" 2> /dev/null | grep -qx installed || missing+=("$package")

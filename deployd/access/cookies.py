@@ -20,7 +20,8 @@ COOKIE, SECURE_COOKIE = "deployd", "__Host-deployd"
 """The latter behind TLS: a browser takes it from this very host alone, and never from a page without TLS."""
 COOKIE_BYTES = 32
 FORM = re.compile(r"[A-Za-z0-9_-]{43}")
-CSRF_CHARACTERS = 43
+CSRF_BYTES = 32
+CSRF_FORM = re.compile(r"[0-9a-f]{128}")
 
 
 def make_cookie() -> str:
@@ -45,12 +46,27 @@ def proof_of(cookie: str, secret: str) -> str:
 
 
 def csrf_word(cookie: str) -> str:
-    """What a form of this session carries: a page of another site cannot know it."""
-    return _hmac(cookie, "csrf")[:CSRF_CHARACTERS]
+    """What a form of this session carries: a page of another site cannot know it.
+
+    Another one each time, and each is good: pages are sent compressed, and have in them what an address says. Of a word
+    that stood in all of them one could find out letter by letter, by the length of pages, whether a guess is right.
+    """
+    mask = secrets.token_bytes(CSRF_BYTES)
+    return (mask + _masked(mask, cookie)).hex()
 
 
 def is_csrf_word(cookie: str, word: str) -> bool:
-    return bool(cookie) and hmac.compare_digest(csrf_word(cookie).encode(), word.encode("utf-8", "surrogateescape"))
+    if not (cookie and CSRF_FORM.fullmatch(word)):
+        return False
+    given = bytes.fromhex(word)
+    mask, masked = given[:CSRF_BYTES], given[CSRF_BYTES:]
+    return hmac.compare_digest(masked, _masked(mask, cookie))
+
+
+def _masked(mask: bytes, cookie: str) -> bytes:
+    """The session's own word, which is never shown."""
+    own = bytes.fromhex(_hmac(cookie, "csrf"))
+    return bytes(one ^ other for one, other in zip(mask, own, strict=True))
 
 
 def _hmac(key: str, text: str) -> str:

@@ -86,7 +86,8 @@ class Executor:
         """The row of the environment is made here once more: a delete that ran since the push took it away."""
         now = self.host.clock.now()
         begun = activities.begin(db, activity.id, now)
-        if begun and not self.kinds[activity.kind].ends_environment:
+        kind = self.kinds[activity.kind]
+        if begun and not (kind.ends_environment or kind.needs_environment):
             environments.ensure(db, activity.environment, activity.branch, now)
         return begun
 

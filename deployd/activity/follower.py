@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from deployd.activity.line import Line, parse_line
+from deployd.activity.log_file import open_log, place_of
 from deployd.ids import ActivityId
 from deployd.state import activities
 from deployd.state.store import Store
@@ -15,7 +16,8 @@ from deployd.state.store import Store
 HEARTBEAT_SECONDS = 10.0
 LAST_LINE_SECONDS = 0.5
 """From an activity's end in the database to its last line in the log; without that its end is told in other words."""
-READ_BYTES = 1_000_000
+READ_BYTES = 32 * 1024
+"""Read at once: what a reader who takes nothing any more keeps is not much more than this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +38,11 @@ class Follower:
 
     def __init__(
         self, path: Path, event: asyncio.Event, after: int, forget: Callable[[], None], stopping: Callable[[], bool],
-        how_ended: Callable[[], Awaitable[End | None]], recent: Callable[[], Sequence[Line]] = tuple,
+        how_ended: Callable[[], Awaitable[End | None]], recent: Callable[[int], list[Line] | None] = lambda after: None,
     ) -> None:
         """
         Args:
-            recent: The last lines of a log that is written now; empty when it is not.
+            recent: Lines behind one that are in memory still; None: the file has to be read.
         """
         self._recent = recent
         self._asked = -HEARTBEAT_SECONDS   # how it ended
@@ -52,6 +54,8 @@ class Follower:
         self._how_ended = how_ended
         self._offset = 0
         self._rest = b""
+        self._read_to = 0
+        """The last line that came from the file."""
         self._over = False
 
     async def take(self, silence_seconds: float | None = None) -> list[Line] | None:
@@ -105,32 +109,32 @@ class Follower:
 
     def _remembered(self) -> list[Line] | None:
         """What is new, without the file; None: that has to be read."""
-        recent = self._recent()
-        if not recent or recent[0].number > self._after + 1:
-            return None
-        new = [line for line in recent if line.number > self._after] if recent[-1].number > self._after else []
+        new = self._recent(self._after)
         if new:
-            self._after = new[-1].number
-            self._over = self._over or any(line.kind == "end" for line in new)
+            self._note(new)
         return new
 
+    def _note(self, new: list[Line]) -> None:
+        self._after = new[-1].number
+        self._over = self._over or any(line.kind == "end" for line in new)
+
     def _read(self) -> list[Line]:
-        try:
-            with self._path.open("rb") as file:
-                file.seek(self._offset)
-                data = file.read(READ_BYTES)
-        except FileNotFoundError:
-            return []
-        self._offset += len(data)
-        *whole, self._rest = (self._rest + data).split(b"\n")
-        lines = [line for raw in whole if (line := parse_line(raw)) is not None]
-        self._over = self._over or any(line.kind == "end" for line in lines)
-        new = [line for line in lines if line.number > self._after]
-        if new:
-            self._after = new[-1].number
-        elif len(data) == READ_BYTES:
-            return self._read()   # a whole block that is known already
-        return new
+        """Some of what is new in the file; empty when nothing is."""
+        with open_log(self._path) as file:
+            if self._read_to != self._after:   # others were in memory, or it begins within the log
+                # With the last one that is known: it may be the end.
+                self._offset, self._rest = place_of(file, self._after), b""
+            file.seek(self._offset)
+            while data := file.read(READ_BYTES):
+                self._offset += len(data)
+                *whole, self._rest = (self._rest + data).split(b"\n")
+                lines = [line for raw in whole if (line := parse_line(raw)) is not None]
+                self._over = self._over or any(line.kind == "end" for line in lines)
+                if new := [line for line in lines if line.number > self._after]:
+                    self._note(new)
+                    self._read_to = self._after
+                    return new
+        return []
 
 
 def endings(store: Store) -> HowEnded:

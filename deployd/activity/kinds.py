@@ -71,6 +71,10 @@ class Kind(Generic[View, Host]):
     makes_environment: bool = False
     ends_environment: bool = False
     """Afterwards there is none."""
+    needs_environment: bool = False
+    """When a delete took the environment away meanwhile, none is made anew for it."""
+    ends_runs: bool = False
+    """While it goes on, what is live stops: nobody starts it again."""
     has_share: bool = True
     """It counts for what a project may have waiting."""
     has_reserve: bool = False

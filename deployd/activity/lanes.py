@@ -95,6 +95,7 @@ class Lanes:
 
         Raises:
             TooLate: It is past its switch.
+            EndsAlready: Somebody else has cancelled it.
         """
         cancellation = self._cancellation_of(activity)
         if cancellation is not None and cancellation.too_late:
@@ -118,7 +119,7 @@ class Lanes:
         """
         step = await self._store.read(lambda db: interventions.stuck_step(db, activity))
         if step is None:
-            raise _nothing_stuck(activity)
+            raise await self._nothing_stuck(activity)
         self._nudge(activity)
 
     async def skip_undo(self, activity: ActivityId, who: str) -> None:
@@ -128,7 +129,7 @@ class Lanes:
             NothingStuck: No undo of the activity waits for another try.
         """
         if not await self._store.write(lambda db: interventions.skip_undo(db, activity, who, self._clock.now())):
-            raise _nothing_stuck(activity)
+            raise await self._nothing_stuck(activity)
         log.warning("undo_skipped", activity=activity, who=who)
         self._nudge(activity)
 
@@ -144,6 +145,13 @@ class Lanes:
                     may_be=self._may_be_overtaken,
                 )):
                     cancellation.request()
+
+    async def _nothing_stuck(self, activity: ActivityId) -> NothingStuck:
+        said = await self._store.read(lambda db: interventions.said_of_undos(db, activity))
+        return NothingStuck(
+            f"no undo of activity {activity} is stuck" + (f": {said}" if said else ""),
+            hint="`deployd activities` shows what each waits for; one that is tried just now has to end first",
+        )
 
     def _nudge(self, activity: ActivityId) -> None:
         cancellation = self._cancellation_of(activity)
@@ -180,10 +188,3 @@ class Lanes:
             self._left_alone[lane] = error.what
             return False
         return True
-
-
-def _nothing_stuck(activity: ActivityId) -> NothingStuck:
-    return NothingStuck(
-        f"no undo of activity {activity} is stuck",
-        hint="`deployd activities` shows what each waits for; one that is tried just now has to end first",
-    )

@@ -13,7 +13,7 @@ No colours, and the pusher's git adds `remote:` in front:
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from deployd.activity.colours import STYLES, Span
@@ -40,12 +40,20 @@ class Line:
     """Of a program's output; see `colours.py`."""
 
 
+NAMES = tuple(field.name for field in fields(Line))
+
 def write_line(line: Line) -> bytes:
     """A line as bytes of the file, without its line break."""
-    values = asdict(line)
+    values = line_values(line)
     if not line.colours:   # most have none, and there are many
         del values["colours"]
     return json.dumps(values, ensure_ascii=False).encode("utf-8", "replace")
+
+
+def line_values(line: Line) -> dict[str, Any]:
+    """A line as a value of JSON."""
+    # Not `asdict`: it copies, and there are many lines.
+    return {name: getattr(line, name) for name in NAMES}
 
 
 def parse_line(raw: bytes | str) -> Line | None:

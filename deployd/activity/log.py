@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,18 +21,19 @@ import structlog
 from deployd.activity.colours import coloured
 from deployd.activity.follower import End, Follower, HowEnded
 from deployd.activity.line import Line, write_line
+from deployd.activity.log_pages import printed_after
 from deployd.activity.masking import Masker
+from deployd.activity.recent_lines import RecentLines
 from deployd.clock import Clock
 from deployd.errors import DeployError
 from deployd.ids import ActivityId
 
 log = structlog.get_logger()
 
-LARGEST_LOG_BYTES = 20_000_000
+LARGEST_LOG_BYTES = 60_000_000
+"""Some 250,000 lines, as programs write them."""
 LONGEST_TEXT = 16_000
 READ_BYTES = 1_000_000
-RECENT = 2_000
-"""Lines of a log that is written that are kept in memory."""
 
 
 class Tell:
@@ -74,6 +74,27 @@ class Tell:
     def line(self, text: str, *, app: str = "", stream: str = "") -> None:
         """Something that happened; with a stream, a line that a program wrote."""
         self._write("output" if stream else "line", text, app=app)
+
+    async def program(self, title: str, *, app: str, goes_on: bool) -> Callable[[str], None]:
+        """A program runs. What is given back takes its lines, from the first one on.
+
+        Args:
+            goes_on: It was begun earlier, by a daemon that was killed maybe: what it said until then stands here
+                already and is not written again, and neither is `title`.
+        """
+        known = await asyncio.to_thread(printed_after, self._path, self.clean(title), app) if goes_on else None
+        if known is None:
+            self.line(title, app=app)
+        left = known or 0
+
+        def on_line(text: str) -> None:
+            nonlocal left
+            if left:
+                left -= 1
+            else:
+                self.line(text, app=app, stream="output")
+
+        return on_line
 
     def progress(self, done: int, of: int, what: str = "") -> None:
         self._write("line", f"{done} of {of} {what}".rstrip())
@@ -176,8 +197,8 @@ class Logs:
         self._masker = masker or Masker(())
         self._followers: dict[ActivityId, set[asyncio.Event]] = {}
         self._phases: dict[ActivityId, PhaseNow] = {}
-        self._recent: dict[ActivityId, deque[Line]] = {}
-        """Last lines of what is written now, so that hundreds who follow a log do not read its file at each line."""
+        self._recent: dict[ActivityId, RecentLines] = {}
+        """Of what is written now, so that hundreds who follow a log do not read its file at each line."""
         self.stopping = False
         """The daemon stops: followers end before their activities do."""
 
@@ -201,7 +222,7 @@ class Logs:
         return self._phases.get(activity)
 
     def _note_line(self, activity: ActivityId, line: Line) -> None:
-        self._recent.setdefault(activity, deque(maxlen=RECENT)).append(line)
+        self._recent.setdefault(activity, RecentLines()).append(line)
         self._wake(activity)
 
     def _note_phase(self, activity: ActivityId, phase: str) -> None:
@@ -224,8 +245,12 @@ class Logs:
         self._followers.setdefault(activity, set()).add(event)
         return Follower(
             self.path(activity), event, after, lambda: self._forget(activity, event), lambda: self.stopping,
-            lambda: self._how_ended(activity), lambda: self._recent.get(activity, ()),
+            lambda: self._how_ended(activity), lambda after: self._recent_since(activity, after),
         )
+
+    def _recent_since(self, activity: ActivityId, after: int) -> list[Line] | None:
+        recent = self._recent.get(activity)
+        return recent.since(after) if recent is not None else None
 
     def end_followers(self) -> None:
         """Let every follower read what is there and end."""

@@ -1,23 +1,29 @@
 """A log that is read in pieces: its end, from a line on, or where something stands in it. Blocking.
 
-A whole log has 20 MB at most (`log.py`), and is looked through in some tens of milliseconds; only the lines that are
-wanted are read as JSON. What is handed on is bounded by bytes too: a program may write lines of 16,000 characters, and
-a page of them is several times as large.
+Its phases and what is searched are looked for block by block, and only the lines that are wanted are read as JSON.
+What is handed on is bounded by bytes too: a program may write lines of 16,000 characters, and a page of them is several
+times as large.
 """
 
 from __future__ import annotations
 
 import json
-from collections import deque
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
+from typing import BinaryIO
 
 from deployd.activity.line import Line, parse_line, render_line
+from deployd.activity.log_file import blocks, last_line, last_lines, lines_of, open_log, place_of
+from deployd.activity.log_search import Search
 
 MOST_BYTES = 2_000_000
 """Of lines that stand together."""
 PIECE_BYTES = 200_000
+SEARCHED_BYTES = 64 * 1024
+"""After which others get their turn."""
 PHASE_MARK = b'"kind": "phase"'
 
 
@@ -47,71 +53,91 @@ class LogPage:
         return self.lines[-1].number if self.lines else 0
 
 
-def read_page(file: Path, most: int, *, start: int | None = None) -> LogPage:
+def read_page(path: Path, most: int, *, start: int | None = None) -> LogPage:
     """
     Args:
         start: Number of the first line; None: the last lines of the log.
     """
-    raw = list(_raw_lines(file))
-    if start is None:
-        first = len(raw) - _how_many(reversed(raw), most)
-        chosen = raw[first:]
-    else:
-        first = _place_of(raw, start)
-        chosen = raw[first:first + _how_many(raw[first:first + most], most)]
-    phases = [line for text in raw if PHASE_MARK in text and (line := parse_line(text)) and line.kind == "phase"]
-    return LogPage(
-        tuple(line for text in chosen if (line := parse_line(text)) is not None), first,
-        len(raw) - first - len(chosen), tuple(PhaseStart(line.text, line.number, line.at) for line in phases),
-    )
+    with open_log(path) as file:
+        raw = _last(file, most) if start is None else _from(file, start, most)
+        lines = tuple(line for text in raw if (line := parse_line(text)) is not None)
+        end = last_line(file)
+        phases = tuple(PhaseStart(line.text, line.number, line.at) for line in _phases(file))
+    before = lines[0].number - 1 if lines else 0   # numbers grow by one
+    after = end.number - lines[-1].number if end and lines else 0
+    return LogPage(lines, before, max(0, after), phases)
 
 
-def find_lines(file: Path, text: str, most: int) -> tuple[list[Line], int]:
+def find_lines(path: Path, text: str, most: int) -> tuple[list[Line], int]:
     """(the last lines in which it stands, how many there are in all); upper and lower case are the same."""
-    wanted = text.casefold()
-    needle = json.dumps(wanted, ensure_ascii=False)[1:-1].encode("utf-8", "replace")
-    found: deque[tuple[Line, int]] = deque()
-    count = size = 0
-    for raw in _raw_lines(file):
-        if needle not in raw.decode("utf-8", "replace").casefold().encode():
-            continue
-        line = parse_line(raw)
-        if line is None or not _stands_in(line, wanted):
-            continue
-        found.append((line, len(raw)))
-        count, size = count + 1, size + len(raw)
-        while len(found) > most or (size > MOST_BYTES and len(found) > 1):
-            size -= found.popleft()[1]
-    return [line for line, _ in found], count
+    search = Search(text, most, MOST_BYTES)
+    with open_log(path) as file:
+        for block in blocks(file, block_bytes=SEARCHED_BYTES):
+            search.look_through(block)
+            time.sleep(0)   # the interpreter is the daemon's: whoever waits for it has it now
+    return search.lines(), search.count
 
 
-def plain_pieces(file: Path) -> Iterator[bytes]:
+def printed_after(path: Path, title: str, app: str) -> int | None:
+    """How many lines a program of an application has in the log, that is begun by a line `title`; None: it has none.
+
+    Of several such programs the last one is meant.
+    """
+    needle = json.dumps(app, ensure_ascii=False).encode("utf-8", "replace")
+    count, is_its = None, False
+    with open_log(path) as file:
+        for raw in chain.from_iterable(lines_of(block) for block in blocks(file, block_bytes=SEARCHED_BYTES)):
+            line = parse_line(raw) if needle in raw else None
+            if line is None or line.app != app:
+                continue
+            if line.kind == "line":
+                is_its = line.text == title
+                count = 0 if is_its else count
+            elif is_its and count is not None and line.kind == "output":
+                count += 1
+    return count
+
+
+def plain_pieces(path: Path) -> Iterator[bytes]:
     """The whole log as plain text, as `deployd log` shows it, some of it at a time."""
     piece = bytearray()
-    for raw in _raw_lines(file):
-        if line := parse_line(raw):
-            piece += "".join(f"{text}\n" for text in render_line(line)).encode("utf-8", "replace")
-        if len(piece) >= PIECE_BYTES:
-            yield bytes(piece)
-            piece.clear()
+    with open_log(path) as file:
+        for raw in chain.from_iterable(lines_of(block) for block in blocks(file, block_bytes=SEARCHED_BYTES)):
+            if line := parse_line(raw):
+                piece += "".join(f"{text}\n" for text in render_line(line)).encode("utf-8", "replace")
+            if len(piece) >= PIECE_BYTES:
+                yield bytes(piece)
+                piece.clear()
     if piece:
         yield bytes(piece)
 
 
-def _stands_in(line: Line, wanted: str) -> bool:
-    return any(wanted in text.casefold() for text in (line.text, line.where, line.app, *line.more))
+def _last(file: BinaryIO, most: int) -> list[bytes]:
+    raw = last_lines(file, most, MOST_BYTES)
+    return raw[len(raw) - _how_many(reversed(raw), most):]
 
 
-def _raw_lines(file: Path) -> Iterator[bytes]:
-    """Whole lines; what is written at this moment is left out."""
-    try:
-        opened = file.open("rb")
-    except FileNotFoundError:
-        return
-    with opened:
-        for raw in opened:
-            if raw.endswith(b"\n") and raw != b"\n":
-                yield raw[:-1]
+def _from(file: BinaryIO, number: int, most: int) -> list[bytes]:
+    """From the line of a number on; the last one when there is none."""
+    found: list[bytes] = []
+    size = 0
+    for block in blocks(file, place_of(file, number)):
+        found += lines_of(block)
+        size += len(block)
+        if len(found) >= most or size > MOST_BYTES:
+            break
+    return found[:_how_many(found, most)] or _last(file, 1)
+
+
+def _phases(file: BinaryIO) -> Iterator[Line]:
+    for block in blocks(file):
+        found = block.find(PHASE_MARK)
+        while found >= 0:
+            begin, end = block.rfind(b"\n", 0, found) + 1, block.find(b"\n", found)
+            line = parse_line(block[begin:end])
+            if line is not None and line.kind == "phase":
+                yield line
+            found = block.find(PHASE_MARK, end)
 
 
 def _how_many(raw: Iterable[bytes], most: int) -> int:
@@ -123,18 +149,3 @@ def _how_many(raw: Iterable[bytes], most: int) -> int:
             break
         count += 1
     return count
-
-
-def _place_of(raw: list[bytes], number: int) -> int:
-    """Where the line of a number stands. Numbers grow by one, but for lines that were torn."""
-    place = min(max(0, number - 1), max(0, len(raw) - 1))
-    while place > 0 and (found := _number(raw[place])) is not None and found > number:
-        place -= 1
-    while place < len(raw) - 1 and ((found := _number(raw[place])) is None or found < number):
-        place += 1
-    return place
-
-
-def _number(raw: bytes) -> int | None:
-    line = parse_line(raw)
-    return line.number if line else None

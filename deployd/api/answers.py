@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import json
 from collections.abc import Callable, Sequence
@@ -13,11 +12,10 @@ from aiohttp import web
 from deployd.api.as_json import as_json
 from deployd.api.asked import Asked
 from deployd.http.outlasts_reload import OUTLASTS_RELOAD
+from deployd.http.slow_readers import in_time
 
 LINES = "application/x-ndjson"
 OK, NOT_MODIFIED = 200, 304
-STALLED_SECONDS = 120.0
-"""A reader who takes nothing for so long is cut off: what it reads is kept open for it."""
 
 
 class Followed(Protocol):
@@ -90,13 +88,11 @@ async def stream(asked: Asked, lines: Followed, *, follow: bool, lasts: bool = T
         while (taken := await (lines.take() if follow else lines.rest())) is not None:
             if not (taken or follow) or not asked.is_known():
                 break
-            async with asyncio.timeout(STALLED_SECONDS):
-                await response.write(_encoded(taken))
+            encoded = _encoded(taken)
+            del taken   # who takes nothing any more keeps no more than the bytes
+            async with in_time(request):
+                await response.write(encoded)
     except ConnectionError:
-        return response
-    except TimeoutError:
-        if request.transport is not None:
-            request.transport.abort()
         return response
     finally:
         lines.close()

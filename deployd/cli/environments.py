@@ -1,4 +1,4 @@
-"""Commands of environments: `environments`, `redeploy`, `rollback`, `lock`, `unlock` and `pass`."""
+"""Commands of environments: `environments`, `redeploy`, `push-again`, `rollback`, `lock`, `unlock` and `pass`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from deployd.cli.output import harmless, show, show_json
 from deployd.cli.watch import Query, keep_shown, watch_option
 
 PATH = "/api/v1/environments"
-COLUMNS = ("project", "branch", "type", "state", "commit", "activity", "since", "url")
+COLUMNS = ("project", "branch", "title", "parent", "type", "state", "commit", "activity", "since", "url")
 
 
 @click.command()
@@ -61,6 +61,20 @@ def _bad(release: dict[str, Any] | None) -> str:
 def redeploy(daemon: DaemonAddress, project: str, environment: str, no_wait: bool, as_json: bool) -> None:
     """Deploy what is live in an environment once more. ENVIRONMENT is its branch or its machine name."""
     made = ask(daemon, lambda client: client.post(environment_path(project, environment, "redeploy")))
+    started(daemon, made, wait=not no_wait, as_json=as_json)
+
+
+@click.command("push-again")
+@daemon_options
+@click.argument("activity", type=click.IntRange(min=1))
+@click.option("--no-wait", is_flag=True, help="Do not wait for its end.")
+@json_option
+def push_again(daemon: DaemonAddress, activity: int, no_wait: bool, as_json: bool) -> None:
+    """Deploy the commit of a push that has ended once more, as if it were pushed now. ACTIVITY is its number."""
+    found = ask(daemon, lambda client: client.get(f"/api/v1/activities/{activity}"))
+    made = ask(daemon, lambda client: client.post(
+        environment_path(found["project"], found["environment"], "push-again"), {"push": activity},
+    ))
     started(daemon, made, wait=not no_wait, as_json=as_json)
 
 

@@ -7,18 +7,22 @@ from dataclasses import dataclass
 from deployd.commands.activities import ActivityCommands
 from deployd.commands.audit import AuditCommands
 from deployd.commands.crons import CronCommands
+from deployd.commands.descriptions import DescriptionCommands
 from deployd.commands.environments import EnvironmentCommands
 from deployd.commands.housekeeping import HousekeepingCommands
 from deployd.commands.locks import LockCommands
 from deployd.commands.passes import PassCommands
 from deployd.commands.people import PeopleCommands
 from deployd.commands.repeats import RepeatCommands
+from deployd.commands.rests import RestCommands
 from deployd.commands.sessions import Sessions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Commands:
     environments: EnvironmentCommands
+    rests: RestCommands
+    descriptions: DescriptionCommands
     sessions: Sessions
     people: PeopleCommands
     audit: AuditCommands

@@ -1,4 +1,4 @@
-"""Environments: deploy once more, go back, or end one. An activity is made of it, and its lane does it."""
+"""Environments: deploy or push once more, go back, or end one. An activity is made of it, and its lane does it."""
 
 from __future__ import annotations
 
@@ -10,17 +10,20 @@ from deployd.commands.locks import make_lock
 from deployd.deployment import kinds
 from deployd.deployment.kinds import DeploymentKind
 from deployd.deployment.requests import Request, Requests, lock_environment
+from deployd.deployment.wake import Inactive
 from deployd.environment.naming import environment_type
 from deployd.errors import DeployError
 from deployd.ids import ActivityId, CommitId
 from deployd.queries.activities import ActivityShape
 from deployd.queries.environments import EnvironmentQueries
+from deployd.queries.pushes import choose_pushed
 from deployd.queries.versions import NothingLive, choose_earlier
 from deployd.release.ports import Host
 from deployd.state import activities, locks
 from deployd.state.activities import Trigger
 from deployd.state.environments import Environment
 from deployd.state.locks import Lock
+from deployd.state.rests import INACTIVE
 from deployd.state.store import Store
 
 
@@ -57,6 +60,7 @@ class EnvironmentCommands:
             Overtaken: There is a newer one.
         """
         found = await self._environments.find_configured(project, environment)
+        refuse_inactive(found)
         live = await self._host.facts.live(found.id)
         if live is None:
             raise NothingLive(f"nothing is live in {found.branch}", hint="push the branch")
@@ -72,6 +76,7 @@ class EnvironmentCommands:
         `seen` as of `redeploy`.
         """
         found = await self._environments.find_configured(project, environment)
+        refuse_inactive(found)
         chosen, version = await choose_earlier(self._store, self._host.settings, found, to)
         locks_it = lock if lock is not None else self._is_production(found)
         why = f"rolled back to activity {chosen}"
@@ -79,6 +84,19 @@ class EnvironmentCommands:
             found, kinds.ROLLBACK, version.commit, Trigger(who, "api", to=chosen), seen=seen,
             lock=make_lock(found, who, why, self._host.clock.now()) if locks_it else None,
         )
+
+    async def push_again(
+        self, project: str, environment: str, push: int, who: str, *, seen: int | None = None,
+    ) -> ActivityShape:
+        """Deploy the commit of a push that has ended, as if it were pushed now. `seen` as of `redeploy`.
+
+        Raises:
+            NotFound: There is no such environment, or no such activity of it.
+            NotAgain: It cannot be asked for once more, and why.
+        """
+        found = await self._environments.find_configured(project, environment)
+        commit = await choose_pushed(self._store, self._host, found, push)
+        return await self._enqueue(found, kinds.PUSH, commit, Trigger(who, "api"), seen=seen)
 
     async def delete(self, project: str, environment: str, who: str, *, seen: int | None = None) -> ActivityShape:
         """End an environment, as a deleted branch does. The branch stays; its next push makes the environment anew.
@@ -106,7 +124,7 @@ class EnvironmentCommands:
 
         def enqueue(db: sqlite3.Connection) -> ActivityId:
             if seen is not None:
-                _refuse_overtaken(db, environment, seen)
+                refuse_overtaken(db, environment, seen)
             # With the activity: a push that comes now is held already. Somebody's own lock keeps its words.
             if lock is not None and locks.find(db, lock.environment) is None:
                 lock_environment(db, lock, environment.branch)
@@ -118,7 +136,19 @@ class EnvironmentCommands:
         return environment_type(self._host.settings.projects[environment.project], environment.branch) == "production"
 
 
-def _refuse_overtaken(db: sqlite3.Connection, environment: Environment, seen: int) -> None:
+def refuse_inactive(environment: Environment) -> None:
+    """
+    Raises:
+        Inactive: It is deployed by being activated, and by nothing else.
+    """
+    if environment.rest == INACTIVE:
+        raise Inactive(
+            f"{environment.branch} is inactive, and nothing is deployed there",
+            hint=f"`deployd environment activate {environment.project} {environment.branch}` deploys its branch",
+        )
+
+
+def refuse_overtaken(db: sqlite3.Connection, environment: Environment, seen: int) -> None:
     """
     Raises:
         Overtaken: There is an activity after the one that was seen.

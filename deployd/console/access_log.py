@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from deployd.console.asked import Asked
-from deployd.console.lines import FOLLOW_SECONDS, LINES, parse_lines
+from deployd.console.lines import FOLLOW_SECONDS, LINES, cut, parse_lines
 from deployd.errors import Unusable
 from deployd.queries.access_logs import RequestShape
 
@@ -31,11 +31,10 @@ async def access_log(asked: Asked) -> str:
     """The newest requests that are wanted."""
     found = await asked.environment()
     wanted = parse_wanted_requests(asked.query)
-    looked_at = await _read_log(asked, found.project, found.name, wanted.looks_at)
-    shown = await asyncio.to_thread(newest_of, looked_at, wanted)
+    shown, looked_at = await _read_log(asked, found.project, found.name, wanted)
     return await asked.page(
-        "access_log.html", environment=found, wanted=wanted, requests=shown,
-        looked_at=len(looked_at), statuses=STATUSES, lines=LINES, follow_seconds=FOLLOW_SECONDS,
+        "access_log.html", environment=found, wanted=wanted, requests=shown, cut=cut, looked_at=looked_at,
+        statuses=STATUSES, lines=LINES, follow_seconds=FOLLOW_SECONDS,
         several_hosts=len({item.host for item in shown}) > 1,
     )
 
@@ -105,12 +104,17 @@ def _fits(request: RequestShape, wanted: WantedRequests) -> bool:
     return wanted.path.casefold() in request.path.casefold()
 
 
-async def _read_log(asked: Asked, project: str, environment: str, lines: int) -> list[dict[str, Any]]:
-    tail = await asked.queries.access_logs.follow(project, environment, lines)
-    found: list[dict[str, Any]] = []
+async def _read_log(
+    asked: Asked, project: str, environment: str, wanted: WantedRequests,
+) -> tuple[list[RequestShape], int]:
+    """(those that are wanted, newest first; how many were looked at). Of what was looked at no more is kept."""
+    tail = await asked.queries.access_logs.follow(project, environment, wanted.looks_at)
+    found: list[RequestShape] = []
+    looked_at = 0
     try:
         while taken := await tail.rest():
-            found += taken
+            found = (await asyncio.to_thread(newest_of, taken, wanted) + found)[:wanted.lines]
+            looked_at += len(taken)
     finally:
         tail.close()
-    return found
+    return found, looked_at

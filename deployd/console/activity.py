@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -14,7 +13,8 @@ from deployd.access.actions import Action
 from deployd.activity.line import Line
 from deployd.activity.log_pages import LogPage, PhaseStart
 from deployd.console.asked import Asked
-from deployd.console.live import Part, Parts
+from deployd.console.line_events import line_event, segments
+from deployd.console.live import Part, Parts, part_event
 from deployd.console.waterfall import Waterfall, waterfall
 from deployd.http.event_stream import SILENCE_SECONDS, Event, Events
 from deployd.queries.activities import ActivityShape
@@ -54,15 +54,32 @@ async def activity(asked: Asked) -> str:
         wanted=wanted, matches=matches, count=count, is_open=found.state in OPEN,
         live=f"/activities/{found.id}/events?after={page.last}" if at_end else "",
         journal=await asked.queries.activities.journal(found.id), segments=segments,
-        compared_with_live=_compared_with_live(found, run),
+        compared=_compared(found, run), again=again(found, run.to),
     )
 
 
-def _compared_with_live(found: ActivityShape, run: Run) -> str:
-    """The query that compares it with what is live; empty before it has a plan."""
-    if not run.plan:
+def again(found: ActivityShape, to: int | None) -> str:
+    """Where it is said what the same would do once more; empty: the daemon asks for this by itself. Pure.
+
+    Args:
+        to: Of a rollback: the activity whose version was wanted.
+    """
+    query = {
+        "push": {"do": "push-again", "to": str(found.id)}, "redeploy": {"do": "redeploy"},
+        "rollback": {"do": "revert", "to": str(to)}, "delete": {"do": "delete"},
+    }.get(found.kind)
+    if query is None:
         return ""
-    return urlencode({"a": f"{found.project}/{found.environment}", "b": str(found.id)})
+    return f"/projects/{found.project}/environments/{found.environment}/confirm?{urlencode(query)}"
+
+
+def _compared(found: ActivityShape, run: Run) -> tuple[str, str]:
+    """(text, query) of the way to what it changes, or changed; empty before it has a plan, or when nothing was live."""
+    if not run.plan or run.before_by is None:
+        return "", ""
+    if found.state == "success":
+        return "What it changed", urlencode({"a": run.before_by, "b": found.id})
+    return "What changed since the live one", urlencode({"a": f"{found.project}/{found.environment}", "b": found.id})
 
 
 async def follow_activity(asked: Asked) -> Events:
@@ -82,17 +99,17 @@ async def _follow(asked: Asked, number: int, after: int) -> Events:
     with closing(log), asked.board.reading(f"activity {number}", look) as changed_since:
         while True:
             lines = await log.take(LOOK_SECONDS)
-            for line in lines or ():
-                yield Event("line", json.dumps(shown_line(line), ensure_ascii=False), str(line.number))
+            is_over, told = lines is None, b"".join(map(line_event, lines or ()))
+            del lines   # who takes nothing any more keeps no more than the bytes
             known, changed = changed_since(known)
-            for event in changed:
-                yield event
-            if lines is None:
+            if told or changed:
+                yield told + b"".join(changed)
+            if is_over:
                 for name, part in (await look()).items():   # as it is at the end, whoever looked when
-                    yield part.event(name)
+                    yield part_event(name, part.html(name))
                 yield Event("end", "")
                 return
-            silence = 0.0 if lines or changed else silence + LOOK_SECONDS
+            silence = 0.0 if told or changed else silence + LOOK_SECONDS
             if silence >= SILENCE_SECONDS:
                 silence = 0.0
                 yield None
@@ -141,23 +158,6 @@ def _seconds(start: PhaseStart | None, following: PhaseStart | None) -> float | 
     if start is None or following is None:
         return None
     return (datetime.fromisoformat(following.at) - datetime.fromisoformat(start.at)).total_seconds()
-
-
-def segments(line: Line) -> list[tuple[str, str]]:
-    """(text, style) of a line, one after the other; no style is an empty one."""
-    found, end = [], 0
-    for first, length, style in line.colours:
-        found += [(line.text[end:first], ""), (line.text[first:first + length], style)]
-        end = first + length
-    return [(text, style) for text, style in (*found, (line.text[end:], "")) if text]
-
-
-def shown_line(line: Line) -> dict[str, Any]:
-    """A line for the script of the page, which makes texts and classes of it, and never HTML."""
-    values = asdict(line)
-    return {name: values[name] for name in ("number", "at", "kind", "phase", "app", "where", "more")} | {
-        "segments": segments(line),
-    }
 
 
 async def raw_log(asked: Asked) -> AsyncGenerator[bytes]:

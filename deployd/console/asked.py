@@ -41,7 +41,7 @@ class Asked:
         return csrf_word(self.cookie) if self.cookie else ""
 
     async def page(self, template: str, /, **values: Any) -> str:
-        return await rendered(template, caller=self.caller, csrf=self.csrf, path=self.path, **values)
+        return await rendered(template, caller=self.caller, csrf=self.csrf, path=self.path, query=self.query, **values)
 
     def refuse_unless_may(self, action: Action) -> None:
         """
@@ -62,7 +62,15 @@ class Asked:
             if name in (item.name, item.branch):
                 return item
         raise NotFound(f"there is no environment {name} of a project {project}",
-                       hint="it was deleted, or the address has a typing error, or the token is for other projects")
+                       hint=await self._why_gone(project, name))
+
+    async def _why_gone(self, project: str, name: str) -> str:
+        """Who deleted an environment, as long as that is known."""
+        last = await self.queries.activities.latest([project], name, None, 2) if self.caller.may_see(project) else []
+        end = next((item for item in last if item.kind == "delete"), None)   # a purge may have come after it
+        if end is not None:
+            return f"{end.who} deleted it at {end.created_at[:16].replace('T', ' ')}: activity {end.id}"
+        return "it was deleted, or the address has a typing error, or the token is for other projects"
 
     async def activity(self, action: Action = Action.SEE) -> ActivityShape:
         """The activity of the address.

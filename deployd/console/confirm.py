@@ -33,19 +33,22 @@ class Button:
 
 BUTTONS: Mapping[str, Button] = {
     "redeploy": Button("Redeploy", Action.DEPLOY, "redeploy"),
+    "push-again": Button("Push again", Action.DEPLOY, "push"),
     "revert": Button("Revert", Action.DEPLOY, "rollback"),
     "unlock": Button("Unlock", Action.LOCK, None),
     "delete": Button("Delete", Action.DELETE, "delete"),
 }
 """{`do` of the address: it}"""
+OTHERS = ("activate", "deactivate", "pause", "wake")
+"""Those of `rests.py`."""
 
 
 async def confirm(asked: Asked) -> str:
-    """`do` says what; `to` of `revert` names the activity whose version is wanted."""
+    """`do` says what; `to` names the activity whose version is wanted of `revert`, the push of `push-again`."""
     name = asked.query.get("do", "")
     button = BUTTONS.get(name)
     if button is None:
-        raise Unusable(f"do cannot be {name[:20]!r}", hint=f"one of {', '.join(BUTTONS)}")
+        raise Unusable(f"do cannot be {name[:20]!r}", hint=f"one of {', '.join((*BUTTONS, *OTHERS))}")
     asked.refuse_unless_may(button.action)
     found = await asked.environment()
     if name == "delete":
@@ -66,6 +69,15 @@ async def redeploy(asked: Asked, fields: Mapping[str, str]) -> str:
     found = await asked.environment()
     made = await asked.commands.environments.redeploy(
         found.project, found.name, asked.caller.name, seen=number_of(fields, "seen"),
+    )
+    return f"/activities/{made.id}"
+
+
+async def push_again(asked: Asked, fields: Mapping[str, str]) -> str:
+    asked.refuse_unless_may(Action.DEPLOY)
+    found = await asked.environment()
+    made = await asked.commands.environments.push_again(
+        found.project, found.name, number_of(fields, "to"), asked.caller.name, seen=number_of(fields, "seen"),
     )
     return f"/activities/{made.id}"
 

@@ -11,11 +11,11 @@ import json
 import secrets
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from deployd.activity.error_boundary import ErrorBoundary
-from deployd.console.render import render_part
+from deployd.console.render import prepare_templates, render_part
 from deployd.http.event_stream import SILENCE_SECONDS, Event, Events
 
 LOOK_SECONDS = 1.0
@@ -35,13 +35,26 @@ class Part:
     def html(self, name: str) -> str:
         return render_part(name, self.macro, self.values)
 
-    def event(self, name: str, place: str = "") -> Event:
-        return Event("part", json.dumps({"id": name, "html": self.html(name)}, ensure_ascii=False), place)
+
+def part_event(name: str, html: str, place: str = "") -> Event:
+    """That tells a page of a part of it."""
+    return Event("part", json.dumps({"id": name, "html": html}, ensure_ascii=False), place)
 
 
 Parts = Mapping[str, Part]
 """{id of the element: it}"""
 Look = Callable[[], Awaitable[Parts]]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What is on a page when it is loaded."""
+
+    place: str
+    """From which the page goes on."""
+    parts: Parts
+    html: Mapping[str, str]
+    """{id: the same as HTML}"""
 
 
 @dataclass(slots=True)
@@ -58,8 +71,11 @@ class _Shown:
     readers: int = 0
     news: asyncio.Event = field(default_factory=asyncio.Event)
     looking: asyncio.Lock = field(default_factory=asyncio.Lock)
-    rendered: dict[str, Event] = field(default_factory=dict)
-    """Of the parts as they are, those that somebody was told: hundreds of readers cost one rendering."""
+    rendered: dict[str, str] = field(default_factory=dict)
+    """HTML of the parts as they are, as far as somebody wanted it: hundreds of readers cost one rendering, and a page
+    that is loaded again costs that of what changed."""
+    encoded: dict[str, bytes] = field(default_factory=dict)
+    """The same as events, as they are sent."""
 
     async def look_again(self) -> None:
         async with self.looking:   # else a slow look would put back what a later one has seen
@@ -75,18 +91,35 @@ class _Shown:
             self.order_changed_at = self.version
         self.changed_at = {name: self.version if name in new else self.changed_at[name] for name in parts}
         self.parts = parts
-        self.rendered = {name: event for name, event in self.rendered.items() if name in parts and name not in new}
+        for name in [name for name in self.rendered if name not in parts or name in new]:
+            del self.rendered[name]
+            self.encoded.pop(name, None)
         news, self.news = self.news, asyncio.Event()
         news.set()
 
     def changed_since(self, version: int) -> list[str]:
         return [name for name, at in self.changed_at.items() if at > version]
 
-    def event(self, name: str) -> Event:
+    def event(self, name: str, place: str = "") -> Event:
         """A part as it is now."""
         if name not in self.rendered:
-            self.rendered[name] = self.parts[name].event(name)
-        return self.rendered[name]
+            self.rendered[name] = self.parts[name].html(name)
+        return part_event(name, self.rendered[name], place)
+
+    async def html(self) -> Mapping[str, str]:
+        """Of all parts. What nobody has wanted yet is made in a thread: of a thousand parts it takes a while."""
+        parts, known = self.parts, dict(self.rendered)
+        missing = parts.keys() - known.keys()
+        made = await asyncio.to_thread(lambda: {name: parts[name].html(name) for name in missing}) if missing else {}
+        self.rendered |= {name: html for name, html in made.items() if self.parts.get(name) is parts[name]}
+        return {name: made[name] if name in made else known[name] for name in parts}
+
+
+    def told(self, name: str) -> bytes:
+        """The same as bytes."""
+        if name not in self.encoded:
+            self.encoded[name] = self.event(name).encoded()
+        return self.encoded[name]
 
 
 class Board:
@@ -100,6 +133,7 @@ class Board:
 
     async def serve(self) -> None:
         """Look at what somebody reads, for ever. What cannot be looked at, or takes long, keeps no other waiting."""
+        await asyncio.to_thread(prepare_templates)
         async with asyncio.TaskGroup() as group:
             while True:
                 read = {_looking_at(key): shown for key, shown in self._shown.items() if shown.readers}
@@ -114,8 +148,8 @@ class Board:
             async with asyncio.timeout(LONGEST_LOOK_SECONDS):
                 await shown.look_again()
 
-    async def now(self, key: str, look: Look) -> tuple[str, Parts]:
-        """(the place from which a page goes on, its parts)
+    async def now(self, key: str, look: Look) -> Seen:
+        """What is to be shown, as it is and not as it was a second ago.
 
         Args:
             key: Of what is the same for several readers.
@@ -123,8 +157,9 @@ class Board:
         shown = self._shown.setdefault(key, _Shown(look))
         if not shown.readers:
             shown.look = look
-        await shown.look_again()   # a page that is loaded shows what is, and not what was a second ago
-        return self._place(shown), shown.parts
+        await shown.look_again()
+        place, parts = self._place(shown), shown.parts
+        return Seen(place, parts, await shown.html())
 
     async def follow(self, key: str, look: Look, place: str) -> Events:
         """What changes from a place on. A page from before this daemon's start is loaded again."""
@@ -138,17 +173,16 @@ class Board:
                     yield Event("reload", "", self._place(shown))
                 elif known < shown.version:
                     place, changed, known = self._place(shown), shown.changed_since(known), shown.version
-                    events = [shown.event(name) for name in changed]
-                    for event in events[:-1]:
+                    events = [shown.event(name, place * (name == changed[-1])) for name in changed]
+                    for event in events:
                         yield event
-                    yield replace(events[-1], id=place)
                 elif not await _within(shown.news, SILENCE_SECONDS):
                     yield None
         finally:
             shown.readers -= 1
 
     @contextmanager
-    def reading(self, key: str, look: Look) -> Iterator[Callable[[int], tuple[int, list[Event]]]]:
+    def reading(self, key: str, look: Look) -> Iterator[Callable[[int], tuple[int, list[bytes]]]]:
         """For who tells a browser of something else too: what changed since a version, and the version now.
 
         Asked with -1 it gives all parts.
@@ -159,7 +193,7 @@ class Board:
         shown.readers += 1
         try:
             yield lambda known: (
-                shown.version, [shown.event(name) for name in shown.changed_since(known)],
+                shown.version, [shown.told(name) for name in shown.changed_since(known)],
             )
         finally:
             shown.readers -= 1
@@ -188,7 +222,7 @@ async def follow_parts(look: Look, *, is_over: Callable[[], bool] = lambda: Fals
         parts = await look()
         changed = [(name, part) for name, part in parts.items() if before.get(name) != part]
         for name, part in changed:
-            yield part.event(name)
+            yield part_event(name, part.html(name))
         before, silence = parts, 0.0 if changed else silence + LOOK_SECONDS
         if is_over():
             return

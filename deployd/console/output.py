@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from deployd.console.asked import Asked
-from deployd.console.lines import FOLLOW_SECONDS, LINES, parse_lines
+from deployd.console.lines import FOLLOW_SECONDS, LINES, cut, parse_lines
 from deployd.errors import Unusable
 from deployd.http.event_stream import Event, Events
 from deployd.output.follower import OutputFollower
@@ -27,12 +27,10 @@ KINDS = {
 """{value of the filter: what people read}"""
 SOURCES = ("app", "worker", "service", "cron")
 LONGEST_NAME = 300
-AT_ONCE = 500
+AT_ONCE = 200
 """Lines that a page is told at once."""
 MOST_LOOKED_AT = 5_000
 """Of the newest lines, for a filter."""
-MOST_PRINTED_BYTES = 16_000_000
-"""Of lines that are looked at for a page, the newest: a container may print some of 16 KiB."""
 
 
 async def output(asked: Asked) -> str:
@@ -40,11 +38,9 @@ async def output(asked: Asked) -> str:
     found = await asked.environment()
     wanted = parse_wanted_lines(asked.query)
     printed = await _read_printed(asked, found.project, found.name, wanted)
-    shown, looked_at = await asyncio.to_thread(newest_lines, printed, wanted)
-    after = json.loads(printed[printed.rstrip(b"\n").rfind(b"\n") + 1:])["time"] if printed else ""
-    query = urlencode({"after": after}) + f"&{wanted.query}"
+    query = urlencode({"after": printed.last}) + f"&{wanted.query}"
     return await asked.page(
-        "output.html", environment=found, wanted=wanted, printed=shown, looked_at=looked_at,
+        "output.html", environment=found, wanted=wanted, printed=printed.lines, looked_at=printed.looked_at,
         kinds=KINDS, lines=LINES, follow_seconds=FOLLOW_SECONDS, live=f"{asked.path}/events?{query}" * wanted.follow,
         names=await asked.queries.output.names(found.project, found.name),
     )
@@ -67,8 +63,10 @@ async def _follow(follower: OutputFollower, wanted: WantedLines) -> Events:
             if not taken:
                 yield None   # a silence
                 continue
-            for lines, last in await asyncio.to_thread(batches, taken, wanted):
-                yield Event("printed", json.dumps(lines, ensure_ascii=False), last)
+            told = await asyncio.to_thread(_events, taken, wanted)
+            del taken   # who takes nothing any more keeps no more than the events
+            while told:
+                yield told.popleft()
     finally:
         follower.close()
 
@@ -77,10 +75,21 @@ def batches(printed: bytes, wanted: WantedLines) -> list[tuple[list[dict[str, st
     """(lines that are wanted, time of the last one that was looked at), some hundred at once."""
     looked_at = [json.loads(line) for line in printed.splitlines()]
     return [
-        ([{name: line[name] for name in ("time", "kind", "name", "text")} for line in some if _fits(line, wanted)],
-         some[-1]["time"])
+        ([_shown(line) for line in some if _fits(line, wanted)], some[-1]["time"])
         for some in (looked_at[first:first + AT_ONCE] for first in range(0, len(looked_at), AT_ONCE))
     ]
+
+
+def _events(printed: bytes, wanted: WantedLines) -> deque[bytes]:
+    return deque(
+        Event("printed", json.dumps(lines, ensure_ascii=False), last).encoded()
+        for lines, last in batches(printed, wanted)
+    )
+
+
+def _shown(line: Mapping[str, Any]) -> dict[str, str]:
+    """What of a line stands on the page."""
+    return {"time": line["time"], "kind": line["kind"], "name": line["name"], "text": cut(line["text"])}
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,14 +148,24 @@ def parse_wanted_lines(query: Mapping[str, str]) -> WantedLines:
     return WantedLines(kind, of, query.get("text", "").strip()[:500], parse_lines(query), query.get("follow") == "1")
 
 
-def newest_lines(printed: bytes, wanted: WantedLines) -> tuple[list[dict[str, Any]], int]:
-    """(those that are wanted, oldest first; how many were looked at)
+@dataclass(frozen=True, slots=True)
+class Printed:
+    """What a page shows of what was printed."""
 
-    Args:
-        printed: Lines of JSON, oldest first.
-    """
+    lines: tuple[dict[str, str], ...] = ()
+    """Those that are wanted, the newest, oldest first."""
+    looked_at: int = 0
+    last: str = ""
+    """The time of the last one that was looked at."""
+
+
+def look_through(before: Printed, printed: bytes, wanted: WantedLines) -> Printed:
+    """With what was printed then: lines of JSON, oldest first, one at least."""
     looked_at = [json.loads(line) for line in printed.splitlines()]
-    return [line for line in looked_at if _fits(line, wanted)][-wanted.lines:], len(looked_at)
+    found = [_shown(line) for line in looked_at if _fits(line, wanted)]
+    return Printed(
+        (*before.lines, *found)[-wanted.lines:], before.looked_at + len(looked_at), looked_at[-1]["time"],
+    )
 
 
 def _fits(line: Mapping[str, Any], wanted: WantedLines) -> bool:
@@ -154,17 +173,13 @@ def _fits(line: Mapping[str, Any], wanted: WantedLines) -> bool:
     return wanted.kind in ("", line["kind"]) and (text in line["text"].casefold() or text in line["name"].casefold())
 
 
-async def _read_printed(asked: Asked, project: str, environment: str, wanted: WantedLines) -> bytes:
-    """The newest of it, when it is much."""
+async def _read_printed(asked: Asked, project: str, environment: str, wanted: WantedLines) -> Printed:
+    """Piece by piece: of what was looked at no more is kept than what is shown."""
     follower = await asked.queries.output.follow(project, environment, wanted.sources, start="", lines=wanted.looks_at)
-    found: deque[bytes] = deque()
-    size = 0
+    found = Printed()
     try:
         while taken := await follower.rest():
-            found.append(taken)
-            size += len(taken)
-            while size > MOST_PRINTED_BYTES and len(found) > 1:
-                size -= len(found.popleft())
+            found = await asyncio.to_thread(look_through, found, taken, wanted)
     finally:
         follower.close()
-    return b"".join(found)
+    return found

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from markupsafe import Markup
+
 from deployd.console.asked import Asked
-from deployd.console.live import Part, Parts
+from deployd.console.live import Part, Parts, Seen
 from deployd.console.visitors import Visitors, visitors_now
 from deployd.http.event_stream import Events
 from deployd.queries.activities import ActivityShape
@@ -17,12 +19,12 @@ from deployd.router.table import RouterStatus
 
 async def overview(asked: Asked) -> str:
     """`q` narrows it to rows in which its words stand."""
-    place, parts = await asked.board.now(_key(asked), lambda: _look(asked))
+    seen = await asked.board.now(_key(asked), lambda: _look(asked))
     wanted = asked.query.get("q", "").strip()[:200]
     projects = [item for item in await asked.queries.projects.all() if asked.caller.may_see(item.id)]
     return await asked.page(
-        "overview.html", groups=[(project, _rows_of(project, parts, wanted)) for project in projects],
-        reasons=parts["reasons"], wanted=wanted, live=f"/events?from={place}",
+        "overview.html", groups=[(project, _rows_of(project, seen, wanted)) for project in projects],
+        reasons=Markup(seen.html["reasons"]), wanted=wanted, live=f"/events?from={seen.place}",
     )
 
 
@@ -55,9 +57,10 @@ def row_id(environment: EnvironmentShape) -> str:
     return f"e.{environment.project}.{environment.name}"
 
 
-def _rows_of(project: ProjectShape, parts: Parts, wanted: str) -> list[tuple[str, Part]]:
+def _rows_of(project: ProjectShape, seen: Seen, wanted: str) -> list[Markup]:
+    """Of the environments in which all words stand, as `live.html` made them."""
     return [
-        (name, part) for name, part in parts.items()
+        Markup(seen.html[name]) for name, part in seen.parts.items()
         if name.startswith(f"e.{project.id}.") and _fits(part.values["row"], wanted)
     ]
 
@@ -65,7 +68,7 @@ def _rows_of(project: ProjectShape, parts: Parts, wanted: str) -> list[tuple[str
 def _fits(row: Row, wanted: str) -> bool:
     """Whether all words stand in what is shown of an environment."""
     of = row.environment
-    shown = (of.project, of.branch, of.type, of.state, of.subject, of.author, of.url, row.visitors.see)
+    shown = (of.project, of.branch, of.type, of.state, of.title, of.subject, of.author, of.url, row.visitors.see)
     text = " ".join(shown).casefold()
     return all(word in text for word in wanted.casefold().split())
 

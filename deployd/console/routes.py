@@ -8,9 +8,9 @@ does nothing twice. Programs use the API.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from aiohttp import web
 
@@ -25,7 +25,7 @@ from deployd.console.access_log import access_log
 from deployd.console.activity import activity, cancel, follow_activity, raw_log, retry_undo, skip_undo
 from deployd.console.asked import Asked, Follow, Form, Page, Told
 from deployd.console.compare import compare
-from deployd.console.confirm import confirm, delete, lock, redeploy, revert, unlock
+from deployd.console.confirm import delete, lock, push_again, redeploy, revert, unlock
 from deployd.console.crons import crons, follow_crons, run_cron
 from deployd.console.environment import environment, follow_environment
 from deployd.console.host import follow_host, host
@@ -34,9 +34,11 @@ from deployd.console.mails import mails
 from deployd.console.output import follow_output, output
 from deployd.console.overview import follow_overview, overview
 from deployd.console.render import FILES, digest, read_file, render
+from deployd.console.rests import activate, confirm_any, deactivate, describe, pause, wake
 from deployd.console.sessions import end_session, sessions
 from deployd.errors import DeployError
-from deployd.http.callers import Callers, is_secure, session_cookie
+from deployd.http.callers import Callers
+from deployd.http.compression import compressed
 from deployd.http.door import Door
 from deployd.http.errors import headers_of, status_of, with_errors_told
 from deployd.http.event_stream import Streams
@@ -50,7 +52,7 @@ PERSON = "/people/{person}"
 PAGES: Mapping[str, Page] = {
     "/": overview,
     ENVIRONMENT: environment,
-    f"{ENVIRONMENT}/confirm": confirm,
+    f"{ENVIRONMENT}/confirm": confirm_any,
     f"{ENVIRONMENT}/crons": crons,
     f"{ENVIRONMENT}/access-log": access_log,
     f"{ENVIRONMENT}/logs": output,
@@ -77,11 +79,17 @@ FORMS: Mapping[str, Form] = {
     f"{ACTIVITY}/undo/skip": skip_undo,
     "/sessions/end": end_session,
     f"{ENVIRONMENT}/redeploy": redeploy,
+    f"{ENVIRONMENT}/push-again": push_again,
     f"{ENVIRONMENT}/revert": revert,
     f"{ENVIRONMENT}/lock": lock,
     f"{ENVIRONMENT}/unlock": unlock,
     f"{ENVIRONMENT}/delete": delete,
     f"{ENVIRONMENT}/crons/run": run_cron,
+    f"{ENVIRONMENT}/activate": activate,
+    f"{ENVIRONMENT}/deactivate": deactivate,
+    f"{ENVIRONMENT}/pause": pause,
+    f"{ENVIRONMENT}/wake": wake,
+    f"{ENVIRONMENT}/describe": describe,
     "/people/add": people.add_person,
     f"{PERSON}/change": people.change_person,
     f"{PERSON}/roles": people.give_role,
@@ -114,8 +122,8 @@ FOR_EVER = {**SAFE, "Cache-Control": "public, max-age=31536000, immutable"}
 SIGN_IN, SIGN_OUT = "/sign-in", "/sign-out"
 FIELDS: web.RequestKey[dict[str, str]] = web.RequestKey("fields", dict)
 LONGEST_PLACE = 2000
-NOT_HARMLESS = frozenset({"csrf", "token"})
-"""Fields that are never put into an address."""
+NOT_TYPED = frozenset({"csrf", "token", "seen", "locked"})
+"""Fields that are never put into an address: secrets, and what a page says of itself."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,7 +168,7 @@ class _Guard:
             asked = self._asked(request)
             with self.limit.take(asked.caller.name):
                 async with self.queue.take(asked.caller.name):
-                    made = _html(await page(asked))
+                    made = await compressed(request, _html(await page(asked)))
                 return await send(request, made)
 
         return self._with_errors_told(answer)
@@ -224,7 +232,7 @@ class _Guard:
             except Unauthorized as error:
                 return _html(_sign_in_page(place, error), status_of(error))
             response = web.HTTPSeeOther(place, headers=FOR_NOBODY_ELSE)
-            secure = is_secure(request)
+            secure = self.console.callers.is_secure(request)
             response.set_cookie(
                 SECURE_COOKIE if secure else COOKIE, cookie, httponly=True, samesite="Lax", secure=secure, path="/",
                 max_age=int((session.ends - session.began).total_seconds()),
@@ -235,7 +243,7 @@ class _Guard:
 
     async def sign_out(self, request: web.Request) -> web.StreamResponse:
         async def answer(request: web.Request) -> web.Response:
-            cookie = session_cookie(request)
+            cookie = self.console.callers.cookie(request)
             sessions = self.console.callers.sessions
             caller = sessions.caller(cookie) if sessions is not None else None
             if caller is not None and is_csrf_word(cookie, (await _fields(request)).get("csrf", "")):
@@ -257,7 +265,7 @@ class _Guard:
         if caller is None:
             raise Unauthorized("this page needs a token")
         refuse_unless_may(caller, Action.SEE, request.match_info.get("project"))
-        cookie = "" if "Authorization" in request.headers else session_cookie(request)
+        cookie = "" if "Authorization" in request.headers else self.console.callers.cookie(request)
         return Asked(
             caller, self.console.queries, self.console.commands, self.console.board, request.path, request.match_info,
             request.query, cookie, request.headers.get("Last-Event-ID", ""),
@@ -288,7 +296,7 @@ class _Guard:
                 page = _sign_in_page(_back(request), Unauthorized("this token is not known") if known else None)
                 return _html(page, status_of(error), {"WWW-Authenticate": 'Bearer realm="deployd"'})
             caller = self.console.callers.of(request)
-            cookie = "" if "Authorization" in request.headers else session_cookie(request)
+            cookie = "" if "Authorization" in request.headers else self.console.callers.cookie(request)
             csrf = csrf_word(cookie) if caller is not None and cookie else ""
             return _html(
                 render("error.html", error=error, caller=caller, csrf=csrf, path=request.path, back=_back(request)),
@@ -336,10 +344,20 @@ def _back(request: web.Request) -> str:
         is_page = not request.path.endswith("/events")   # a stream has no page of its own
         return _local(request.path_qs if is_page else request.path.removesuffix("/events") or "/")
     typed = {
-        name: value for name, value in request.get(FIELDS, {}).items() if name not in NOT_HARMLESS and value
+        name: value for name, value in request.get(FIELDS, {}).items() if name not in NOT_TYPED and value
     }
-    page = request.path.rsplit("/", 1)[0].removesuffix("/undo") or "/"
-    return _local(f"{page}?{urlencode(typed)}" if typed else page)
+    page, query = _page_of_form(request)
+    said = urlencode({**query, **typed})
+    return _local(f"{page}?{said}" if said else page)
+
+
+def _page_of_form(request: web.Request) -> tuple[str, dict[str, str]]:
+    """(path, query) of the page on which a form is: the browser says it, else it is the one above."""
+    with suppress(ValueError):
+        said = urlsplit(request.headers.get("Referer", ""))
+        if said.path and _local(said.path) == said.path:
+            return said.path, dict(parse_qsl(said.query, max_num_fields=MOST_FIELDS))
+    return request.path.rsplit("/", 1)[0].removesuffix("/undo") or "/", {}
 
 
 def _local(path: str) -> str:
@@ -364,7 +382,8 @@ def _file(name: str) -> Callable[[web.Request], Awaitable[web.Response]]:
     async def handle(request: web.Request) -> web.Response:
         # A page of another deployd asks for another look: what it gets now must not be kept under that name.
         headers = FOR_EVER if request.query_string == digest(name) else FOR_NOBODY_ELSE
-        return web.Response(body=read_file(name), content_type=FILES[name], charset="utf-8", headers=headers)
+        made = web.Response(body=read_file(name), content_type=FILES[name], charset="utf-8", headers=headers)
+        return await compressed(request, made)
 
     return handle
 

@@ -10,12 +10,14 @@ from deployd.commands.activities import ActivityCommands
 from deployd.commands.audit import AuditCommands
 from deployd.commands.commands import Commands
 from deployd.commands.crons import CronCommands
+from deployd.commands.descriptions import DescriptionCommands
 from deployd.commands.environments import EnvironmentCommands
 from deployd.commands.housekeeping import HousekeepingCommands
 from deployd.commands.locks import LockCommands
 from deployd.commands.passes import PassCommands
 from deployd.commands.people import PeopleCommands
 from deployd.commands.repeats import RepeatCommands
+from deployd.commands.rests import RestCommands
 from deployd.commands.sessions import Sessions
 from deployd.daemon.composition import Daemon
 from deployd.daemon.health import collected, degraded, footing, measured, meters
@@ -39,6 +41,7 @@ from deployd.queries.plans import PlanQueries
 from deployd.queries.projects import ProjectQueries
 from deployd.queries.queries import Queries
 from deployd.queries.runs import RunQueries
+from deployd.queries.ssh import SshQueries
 from deployd.queries.status import Health, StatusQueries
 from deployd.queries.traffic import TrafficQueries
 from deployd.queries.usage import UsageQueries
@@ -82,6 +85,7 @@ def queries_of(daemon: Daemon, directory: Directory) -> Queries:
         housekeeping=HousekeepingQueries(upkeep.collector),
         plans=PlanQueries(store, daemon.host),
         people=PeopleQueries(directory, clock.now),
+        ssh=SshQueries(settings, process.ssh.seen, process.ssh.troubles),
     )
 
 
@@ -90,6 +94,8 @@ def commands_of(daemon: Daemon, queries: Queries, sessions: Sessions, people: Pe
     store, host, requests = daemon.resources.store, daemon.host, daemon.activities.requests
     return Commands(
         environments=EnvironmentCommands(store, host, queries.environments, requests),
+        rests=RestCommands(store, host, queries.environments, requests),
+        descriptions=DescriptionCommands(store, daemon.settings, queries.environments),
         sessions=sessions,
         people=people,
         audit=AuditCommands(store, host.clock),

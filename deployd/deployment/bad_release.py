@@ -21,6 +21,8 @@ from deployd.state.audit import Deed
 from deployd.state.bad_releases import BadRelease
 
 WHO = "deployd"
+COME_BY_THEMSELVES = frozenset({"push", "pause", "wake"})
+"""What waits for an environment without anybody having looked at what is live there."""
 
 
 def note_bad_release(
@@ -63,7 +65,8 @@ def _go_back(
     activity = progress.activity
     if watched.back_to is None:
         return None, watched.stays
-    wishes = [item for item in activities.waiting_behind(db, activity.environment, activity.id) if item.kind != "push"]
+    waiting = activities.waiting_behind(db, activity.environment, activity.id)
+    wishes = [item for item in waiting if item.kind not in COME_BY_THEMSELVES]
     if wishes:   # who asks for a rollback, a redeploy or a delete by hand has seen to it
         return None, f"{wishes[0].kind} {wishes[0].id} of {wishes[0].trigger.who} comes next"
     text = environments.version_of(db, watched.back_to)

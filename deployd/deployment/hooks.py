@@ -19,6 +19,7 @@ from deployd.release.ports import Host
 from deployd.release.routes import route_set
 from deployd.release.version_removal import stop_old_workers
 from deployd.router.table import Released, RouteSet
+from deployd.state.rests import AWAKE
 
 
 async def freeze(deployment: Deployment, host: Host, tell: Tell) -> Frozen:
@@ -75,6 +76,8 @@ async def thaw_to_old(deployment: Deployment, host: Host, tell: Tell) -> Release
     if before is None:
         return None   # nobody was held
     released = await host.router.thaw(deployment.key)
+    if await host.facts.rest(deployment.environment) != AWAKE:
+        return released   # nothing ran before: who had waited wakes it, when it can be
     tell.line(f"visitors: on the earlier version again; {words_of_thaw(released)}")
     for worker in live_containers(before, await host.engine.containers(deployment.names.labels("worker"))):
         if not worker.running:

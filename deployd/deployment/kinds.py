@@ -41,8 +41,25 @@ DELETE = DeploymentKind(
     "delete", (steps.DELETE,), _deploys(Target.NOTHING), ends_environment=True, has_reserve=True,
     held_when_locked=True,
 )
+ACTIVATE = DeploymentKind(
+    "activate", steps.PUSHES, _deploys(Target.COMMIT, waits_for_unlock=True), REPORTS, _AFTERWARDS,
+    makes_environment=True,
+)
+PAUSE = DeploymentKind(
+    "pause", (steps.PAUSE,), _deploys(Target.NOTHING), REPORTS, needs_environment=True, ends_runs=True,
+    has_reserve=True,
+)
+DEACTIVATE = DeploymentKind(
+    "deactivate", (steps.DEACTIVATE,), _deploys(Target.NOTHING), REPORTS, needs_environment=True, ends_runs=True,
+    has_reserve=True, held_when_locked=True,
+)
+WAKE = DeploymentKind(
+    "wake", (steps.WAKE,), _deploys(Target.NOTHING), needs_environment=True, has_share=False,   # one for an environment
+)
 PURGE = DeploymentKind(
     "purge", (steps.PURGE,), _deploys(Target.NOTHING), ends_environment=True, has_share=False,   # the daemon's own
 )
 
-KINDS = {kind.name: kind for kind in (PUSH, REDEPLOY, ROLLBACK, DELETE, PURGE)}
+KINDS = {kind.name: kind for kind in (
+    PUSH, REDEPLOY, ROLLBACK, ACTIVATE, PAUSE, DEACTIVATE, WAKE, DELETE, PURGE,
+)}

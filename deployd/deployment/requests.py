@@ -18,6 +18,8 @@ from deployd.activity.kinds import Kind
 from deployd.clock import Clock
 from deployd.deployment.kinds import KINDS
 from deployd.deployment.share import Wanted, refuse_beyond_share
+from deployd.deployment.stored import Stored, why_stored
+from deployd.environment.naming import Source
 from deployd.ids import ActivityId, CommitId, EnvironmentId, ProjectId
 from deployd.settings import Settings
 from deployd.state import activities, environments
@@ -74,6 +76,10 @@ class Requests:
             environments.ensure(db, request.environment, request.branch, now)
         new = NewActivity(kind, request.environment, request.branch, request.commit, request.trigger)
         return activities.enqueue(db, new, now)
+
+    def why_stored(self, db: sqlite3.Connection, source: Source) -> Stored | None:
+        """Why a push of a branch is stored and not deployed; None: it is deployed."""
+        return why_stored(self._settings, db, source)
 
     def refuse_beyond_share(self, db: sqlite3.Connection, project: ProjectId, wanted: Collection[Wanted]) -> None:
         """

@@ -22,6 +22,7 @@ from deployd.release.data.volumes import belongs_to_another
 from deployd.release.network import ensure_network
 from deployd.release.parallel import in_parallel
 from deployd.release.ports import Host
+from deployd.release.rest import rest_again
 from deployd.release.services.service import (
     Wanted,
     container_spec,
@@ -49,7 +50,13 @@ async def begin_services(deployment: Deployment, host: Host, tell: Tell) -> None
 
 
 async def end_new_services(deployment: Deployment, host: Host, tell: Tell) -> None:
-    """Undo: services that are new go with their empty volumes, and the network with them when all of it is new."""
+    """Undo: services that are new go with their empty volumes, and the network with them when all of it is new. What
+    was at rest is so again."""
+    await _end_new(deployment, host)
+    await rest_again(deployment.place, host, tell)
+
+
+async def _end_new(deployment: Deployment, host: Host) -> None:
     names = deployment.names
     for change in deployment.planned.plan.services:
         if change.action == "create":
@@ -86,18 +93,21 @@ async def start_services(deployment: Deployment, host: Host, tell: Tell) -> Serv
 async def put_back_services(deployment: Deployment, host: Host, tell: Tell) -> None:
     """Undo: services that are new go, and what was laid ready. Those that an earlier deployd made anew before the
     freeze become what they were."""
-    await end_new_services(deployment, host, tell)
+    await _end_new(deployment, host)
     for wanted in await services_before(deployment, host):
         if not await is_as_before(deployment, host, wanted):
             await have_service_as_before(deployment, host, wanted)
             await ensure_provisioned(deployment.release, host, wanted, deployment.names.service(wanted.name))
     await remove_set_aside(deployment.place, host)
+    await rest_again(deployment.place, host, tell)
 
 
 async def _ensure_service(deployment: Deployment, host: Host, tell: Tell, wanted: Wanted) -> bool:
     """Have a service as its version wants it. True: it waits for the freeze."""
     seen = await host.engine.container(deployment.names.service(wanted.name))
     if seen is not None and seen.labels.get(DIGEST) != wanted.version.digest:
+        if not seen.running:   # the environment is paused: what is to be replaced has to be there for its snapshot
+            await host.engine.start(seen.name)
         spec = await container_spec(deployment.release, host, wanted)
         await host.engine.create(replace(spec, name=deployment.names.next_service(wanted.name, deployment.id)))
         tell.line("is replaced when visitors are held", app=wanted.name)

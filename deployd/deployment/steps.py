@@ -24,12 +24,14 @@ from deployd.deployment import (
     deploy,
     hooks,
     lock,
+    pause,
     replace,
     route,
     services,
     slug,
     snapshot,
     validate,
+    wake,
 )
 from deployd.deployment.admission import BUILD, DEPLOY, PACK, START
 from deployd.deployment.deployment import Deployment
@@ -89,6 +91,24 @@ ROLLBACKS = tuple(table.without("build", "slug") for table in PUSHES)
 
 DELETE: Table[Deployment, Host] = Table("delete", version=1, steps=(
     Step("delete",   delete.remove_environment,  NO_WAY_BACK,            10 * MINUTE, AS_BEFORE, AGAIN),
+))
+
+PAUSE: Table[Deployment, Host] = Table("pause", version=1, steps=(
+    Step("pause",  pause.close_environment,   pause.reopen_environment,     3 * MINUTE,  HELD,      AGAIN),
+    Step("pause",  pause.stop_containers,     pause.start_containers_again, 6 * MINUTE,  HELD,      AGAIN),
+    Step("pause",  pause.fall_asleep,         NO_WAY_BACK,                  1 * MINUTE,  HELD,      AGAIN),
+))
+"""Visitors are held from its first step on, and wake it when it is over."""
+DEACTIVATE: Table[Deployment, Host] = Table("deactivate", version=1, steps=(
+    *(dataclasses.replace(step, phase="deactivate") for step in PAUSE.steps[:-1]),
+    Step("deactivate", pause.let_go,          NO_WAY_BACK,                  10 * MINUTE, HELD,      AGAIN),
+))
+
+WAKE: Table[Deployment, Host] = Table("wake", version=1, steps=(
+    Step("wake",   wake.start_containers,     wake.sleep_again,             6 * MINUTE,  HELD,      AGAIN,  START),
+    Step("wake",   wake.wait_until_awake,     NOTHING,                      2 * MINUTE,  HELD,      AGAIN,  DEPLOY),
+    Step("wake",   wake.let_in,               NO_WAY_BACK,                  10,          RELEASED,  AGAIN,  DEPLOY),
+    Step("wake",   wake.wake_workers,         NOTHING,                      2 * MINUTE,  ON_NEW,    AGAIN,  DEPLOY),
 ))
 
 PURGE: Table[Deployment, Host] = Table("purge", version=1, steps=(

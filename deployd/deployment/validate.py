@@ -106,7 +106,9 @@ async def read_and_plan(deployment: Deployment, host: Host, tell: Tell) -> Plann
         version, apps, services = await _earlier(deployment, host, config)
     else:
         wanted = await find_wanted(
-            host, Candidate(deployment.place, deployment.id, deployment.commit, config), before, tell.line,
+            host, Candidate(
+                deployment.place, deployment.id, deployment.commit, config, deployment.activity.trigger.anew,
+            ), before, tell.line,
         )
         version, apps, services = wanted.version, wanted.apps, wanted.services
         for warning in wanted.warnings:

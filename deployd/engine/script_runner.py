@@ -27,7 +27,7 @@ from deployd.units import MEGABYTE
 CHUNK_BYTES = 1_000_000
 SLICE_BYTES = 2_048
 """Is cut into lines and told at once, which may be a thousand lines; then others get their turn in the loop."""
-SHORTEST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.02, 0.25
+SHORTEST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.02, 0.1
 LOOK_SECONDS = 1.0
 START_SECONDS = 30.0
 """From starting a container or a command until its wrapper has the lock; a third of a second when nothing is busy."""

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+from deployd.http.slow_readers import in_time
+
 STILL_HERE = b": still here\n\n"
 SILENCE_SECONDS = 15.0
 """A proxy between cuts a connection on which nothing comes for longer, mostly after a minute."""
 AGAIN_MILLISECONDS = 1000
 """After which a browser comes back."""
-STALLED_SECONDS = 120.0
-"""A reader who takes nothing for so long is cut off."""
 EVENT_STREAM = "text/event-stream"
 HEADERS = {
     "Content-Type": EVENT_STREAM, "Cache-Control": "no-store", "X-Accel-Buffering": "no",
@@ -40,8 +40,9 @@ class Event:
         return f"{head}{body}\n".encode("utf-8", "replace")
 
 
-Events = AsyncGenerator[Event | None, None]
-"""None after a silence of `SILENCE_SECONDS` at most: else nobody notices that the other side has gone."""
+Events = AsyncGenerator[Event | bytes | None, None]
+"""Events; some of them as bytes, where there are many, or many who are told the same. None after a silence of
+`SILENCE_SECONDS` at most: else nobody notices that the other side has gone."""
 
 
 class Streams:
@@ -69,14 +70,17 @@ class Streams:
                 await response.write(f"retry: {AGAIN_MILLISECONDS}\n\n".encode())
                 async with aclosing(events) as found:
                     async for event in found:
-                        async with asyncio.timeout(STALLED_SECONDS):
-                            await response.write(STILL_HERE if event is None else event.encoded())
-        except TimeoutError:
-            if request.transport is not None:
-                request.transport.abort()
+                        async with in_time(request):
+                            await response.write(_encoded(event))
         finally:
             self._open.discard(task)
         return response
+
+
+def _encoded(event: Event | bytes | None) -> bytes:
+    if event is None:
+        return STILL_HERE
+    return event if isinstance(event, bytes) else event.encoded()
 
 
 def wants_events(request: web.Request) -> bool:

@@ -1,4 +1,8 @@
-"""Answers to those who read slowly, or not at all: what is made for somebody is kept only so long for them."""
+"""Answers to those who read slowly, or not at all: what is made for somebody is kept only so long for them.
+
+One bound for pages, for what is downloaded and for whoever follows something: who was cut off and still wants it comes
+again, with the place that they had come to.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ from contextlib import asynccontextmanager
 from aiohttp import web
 
 MOST_SECONDS = 60.0
-"""That a browser may take to read a page, or a piece of what is longer."""
+"""That somebody may take to read a page, or a piece of what is longer."""
 
 
 @asynccontextmanager

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from deployd.activity.follower import Follower
+from deployd.activity.line import line_values
 from deployd.activity.log import Logs
 from deployd.clock import Clock
 from deployd.ids import ActivityId
@@ -99,11 +100,11 @@ class FollowedLog:
     async def take(self) -> list[dict[str, Any]] | None:
         """Further lines, empty after a while of silence; None after the last one."""
         lines = await self._follower.take()
-        return None if lines is None else [asdict(line) for line in lines]
+        return None if lines is None else [line_values(line) for line in lines]
 
     async def rest(self) -> list[dict[str, Any]]:
         """Further lines that are there already, without waiting; empty when there are no more."""
-        return [asdict(line) for line in await self._follower.rest()]
+        return [line_values(line) for line in await self._follower.rest()]
 
     def close(self) -> None:
         self._follower.close()

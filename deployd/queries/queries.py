@@ -23,6 +23,7 @@ from deployd.queries.people import PeopleQueries
 from deployd.queries.plans import PlanQueries
 from deployd.queries.projects import ProjectQueries
 from deployd.queries.runs import RunQueries
+from deployd.queries.ssh import SshQueries
 from deployd.queries.status import StatusQueries
 from deployd.queries.traffic import TrafficQueries
 from deployd.queries.usage import UsageQueries
@@ -54,3 +55,4 @@ class Queries:
     housekeeping: HousekeepingQueries
     plans: PlanQueries
     people: PeopleQueries
+    ssh: SshQueries

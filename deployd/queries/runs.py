@@ -47,6 +47,10 @@ class Run:
     author: str
     before: CommitId | None
     """What was live when it was planned."""
+    before_by: ActivityId | None
+    """The activity that had made it live."""
+    to: ActivityId | None
+    """Of a rollback: the activity whose version is wanted."""
     freeze: FreezeShape | None
     """Who was held; None: nobody was, or not yet."""
     stuck: bool
@@ -76,8 +80,9 @@ class RunQueries:
             phase=self._logs.phase(activity.id), plan=tuple(planned.plan.lines()) if planned else (),
             urls=planned.urls if planned else (), commit=fetched.commit if fetched else activity.commit,
             subject=fetched.subject if fetched else "", author=fetched.author if fetched else "",
-            before=planned.before.commit if planned and planned.before else None, freeze=freeze_of(journal),
-            stuck=Journal(counts).stuck() is not None,
+            before=planned.before.commit if planned and planned.before else None,
+            before_by=planned.before.activity if planned and planned.before else None, to=activity.trigger.to,
+            freeze=freeze_of(journal), stuck=Journal(counts).stuck() is not None,
             bad=await self._store.read(lambda db: bad_releases.find(db, activity.id)), now=self._clock.now(),
         )
 

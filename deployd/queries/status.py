@@ -7,7 +7,7 @@ import shutil
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from deployd import __version__
 from deployd.queries.activities import ActivityQueries
@@ -17,8 +17,12 @@ from deployd.queries.figures import PATIENCE_SECONDS
 from deployd.settings import Settings
 from deployd.units import MEGABYTE
 
+T = TypeVar("T")
+
 FRESH_SECONDS = 1.0
 """A status is not made anew more often than that, however many monitors poll it."""
+WHILE_MADE_SECONDS = 2.0
+"""How much older it may be for who comes while it is made anew."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,18 +83,18 @@ class StatusQueries:
         self._activities = activities
         self._settings = settings
         self._began = began
-        self._footing = Cached(self._look, FRESH_SECONDS)
-        self._statuses = Cached(self._status, FRESH_SECONDS)
-        self._wrong = Cached(environments.wrong_answers, FRESH_SECONDS)
-        self._bad = Cached(environments.bad_releases, FRESH_SECONDS)
-        self._environments = Cached(environments.all, FRESH_SECONDS)
+        self._footing = _shared(self._look)
+        self._statuses = _shared(self._status)
+        self._wrong = _shared(environments.wrong_answers)
+        self._bad = _shared(environments.bad_releases)
+        self._environments = _shared(environments.all)
 
     async def not_ready(self) -> tuple[str, ...]:
         """Why no push can be taken now; empty when it can."""
         return (await self._footing.get()).reasons
 
     async def now(self, *, with_environments: bool, with_names: bool) -> StatusShape:
-        """At most a second old.
+        """At most a second old, or three while it is made anew.
 
         Args:
             with_names: Reasons may name projects and environments.
@@ -126,3 +130,7 @@ class StatusQueries:
             router=footing.router, disk={"free_mb": free, "needed_mb": self._settings.min_free_disk_mb},
             collected=self._health.collected(), audit=await self._audit_head(),
         )
+
+
+def _shared(make: Callable[[], Awaitable[T]]) -> Cached[T]:
+    return Cached(make, FRESH_SECONDS, while_made_seconds=WHILE_MADE_SECONDS)

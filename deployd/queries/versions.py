@@ -39,7 +39,7 @@ class VersionShape:
     who: str
     how: str
     since: str
-    """When it became live: ISO 8601, UTC."""
+    """When it became live: ISO 8601, UTC; empty: it never was."""
     seconds: float | None
     """That the activity took."""
     live: bool

@@ -18,8 +18,9 @@ from deployd.engine.subnets import next_subnet, overlaps, parse_host_routes
 from deployd.ids import ActivityId, EnvironmentId, ProjectId, SlugKey
 from deployd.release.version import Version
 from deployd.settings import Settings
-from deployd.state import activities, answers, bad_releases, entries, environments, locks, secrets
+from deployd.state import activities, answers, bad_releases, entries, environments, locks, rests, secrets
 from deployd.state.locks import Lock
+from deployd.state.rests import Rest
 from deployd.state.sealing import Sealer
 from deployd.state.store import Store
 
@@ -113,6 +114,18 @@ class StateFacts:
     async def lock(self, environment: EnvironmentId) -> Lock | None:
         """Who keeps the environment as it is; None: nobody."""
         return await self._store.read(lambda db: locks.find(db, environment))
+
+    async def rest(self, environment: EnvironmentId) -> Rest | None:
+        """Whether it is paused or inactive; None: there is no such environment."""
+        return await self._store.read(lambda db: rests.of(db, environment))
+
+    async def set_rest(self, environment: EnvironmentId, rest: Rest) -> None:
+        now = self._clock.now()
+        await self._store.write(lambda db: rests.put(db, environment, rest, now))
+
+    async def failed_wakes(self, environment: EnvironmentId, most: int) -> int:
+        """How many wakes failed one after the other, up to now."""
+        return await self._store.read(lambda db: rests.failed_wakes(db, environment, most))
 
     async def is_bad(self, activity: ActivityId) -> bool:
         """Whether what an activity made live was found a bad release."""

@@ -12,6 +12,7 @@ from deployd.settings.mail import MailRelay, MailSettings, parse_relay
 from deployd.settings.project import EnvironmentSettings, ProjectSettings, Remote, Strategy
 from deployd.settings.router import AcmeSettings, OwnCertificate, RouterSettings, TlsSettings
 from deployd.settings.settings import Settings
+from deployd.settings.ssh import SshSettings
 from deployd.settings.tokens import Token
 from deployd.settings.variables import Variable
 
@@ -35,6 +36,7 @@ __all__ = [
     "SettingsInvalid",
     "Shares",
     "Size",
+    "SshSettings",
     "Strategy",
     "TlsSettings",
     "Token",

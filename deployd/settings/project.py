@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, SecretStr, field_validator
@@ -9,8 +10,9 @@ from pydantic import AfterValidator, Field, SecretStr, field_validator
 from deployd.forges.known import FORGES
 from deployd.ids import ProjectId
 from deployd.settings import valid
+from deployd.settings.access import Access
 from deployd.settings.checks import CheckSettings
-from deployd.settings.frozen import Frozen
+from deployd.settings.frozen import MOST, MOST_DAYS, Frozen
 from deployd.settings.hosts import host_name
 from deployd.settings.http_access import HttpAccess
 from deployd.settings.limits import Shares
@@ -27,6 +29,10 @@ AnswerWanted = Literal["any", "success"]
 """What a new version has to answer before the switch: `any`, but for a gateway error; `success`: less than 400."""
 Strategy = Literal["standard", "rolling"]
 """`standard`: visitors are held while the deploy hook runs. `rolling`: two versions can work side by side."""
+
+
+PauseAfter = Annotated[int, Field(ge=0, le=MOST_DAYS * 24 * 60)]
+"""Minutes without a visitor, after which an environment is paused; 0: never."""
 
 
 class Remote(Frozen):
@@ -61,6 +67,21 @@ class Remote(Frozen):
         return value
 
 
+class BranchSettings(Frozen):
+    """Which branches become environments when they are pushed, by patterns: `*` stands for any letters, slashes too."""
+
+    deploy: tuple[Annotated[str, AfterValidator(valid.branch_pattern)], ...] = ("*",)
+    store: tuple[Annotated[str, AfterValidator(valid.branch_pattern)], ...] = ()
+    """Of those, they are only stored."""
+
+    def are_deployed(self, branch: str) -> bool:
+        return _fits(branch, self.deploy) and not _fits(branch, self.store)
+
+
+def _fits(branch: str, patterns: tuple[str, ...]) -> bool:
+    return any(fnmatchcase(branch, pattern) for pattern in patterns)
+
+
 class EnvironmentSettings(Frozen):
     """What an operator says of one branch."""
 
@@ -69,6 +90,9 @@ class EnvironmentSettings(Frozen):
     """None: as the project says."""
     strategy: Strategy | None = None
     answer: AnswerWanted | None = None
+    pause_after_minutes: PauseAfter | None = None
+    access: Access | None = None
+    """None: as the project says."""
     checks: CheckSettings = CheckSettings()
 
 
@@ -82,6 +106,11 @@ class ProjectSettings(Frozen):
     remote: Remote | None = None
     domains: tuple[Annotated[str, AfterValidator(host_name)], ...] = ()
     """Domains of production, the first is `{default}`."""
+    branches: BranchSettings = BranchSettings()
+    max_active: int | None = Field(None, ge=0, le=MOST)
+    """Environments that may be active at once besides production; None: `shares.environments` alone bounds them."""
+    pause_after_minutes: PauseAfter | None = None
+    """None: as for all."""
     variables: Variables = Field(default_factory=dict)
     environments: dict[str, EnvironmentSettings] = Field(default_factory=dict)
     """{branch: what is only said of it}"""
@@ -100,6 +129,7 @@ class ProjectSettings(Frozen):
     checks: CheckSettings = CheckSettings()
     mail: MailRelay | None = None
     """None: the relay of all projects."""
+    access: Access = Access()
 
     @field_validator("id")
     @classmethod
@@ -141,6 +171,15 @@ class ProjectSettings(Frozen):
         """Who may see the environment of a branch."""
         own = self.environments[branch].http_access if branch in self.environments else None
         return self.http_access if own is None else own
+
+    def deploys(self, branch: str) -> bool:
+        """Whether a branch becomes an environment when it is pushed first; production always does."""
+        return branch == self.production or self.branches.are_deployed(branch)
+
+    def ssh_role(self, branch: str) -> str:
+        """The least role that comes into the environment of a branch over SSH."""
+        own = self.environments[branch].access if branch in self.environments else None
+        return (self.access if own is None else own).ssh
 
     @property
     def production(self) -> str:

@@ -36,6 +36,8 @@ class Trigger:
     delivery: str = ""
     to: ActivityId | None = None
     """Rollbacks: the activity whose version is wanted again."""
+    anew: bool = False
+    """Everything is built, with an empty cache."""
 
 
 @dataclass(frozen=True, slots=True)

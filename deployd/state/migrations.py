@@ -215,6 +215,44 @@ CREATE TABLE keys (
 """
 """Persons, and what they prove who they are with."""
 
+RESTS = """
+ALTER TABLE environments ADD COLUMN rest TEXT NOT NULL DEFAULT '' CHECK (rest IN ('', 'paused', 'inactive'));
+ALTER TABLE environments ADD COLUMN rested_at TEXT;
+ALTER TABLE environments ADD COLUMN visited_at TEXT;
+ALTER TABLE environments ADD COLUMN title TEXT NOT NULL DEFAULT '';
+ALTER TABLE environments ADD COLUMN parent TEXT NOT NULL DEFAULT '';
+"""
+"""Environments of which nothing runs, since when; when somebody came last; what people call them, and their parents."""
+
+KEPT_BACK = """
+CREATE TABLE kept_back (
+    project TEXT NOT NULL,
+    branch TEXT NOT NULL,
+    commit_id TEXT NOT NULL,
+    at TEXT NOT NULL,
+    PRIMARY KEY (project, branch)
+) WITHOUT ROWID;
+"""
+"""Commits that were pushed to be stored and not deployed."""
+
+STAYS = """
+CREATE TABLE stays (
+    id TEXT PRIMARY KEY,
+    project TEXT NOT NULL,
+    environment TEXT NOT NULL,
+    part TEXT NOT NULL,
+    activity INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    who TEXT NOT NULL,
+    by TEXT NOT NULL,
+    address TEXT NOT NULL,
+    connection TEXT NOT NULL,
+    said TEXT NOT NULL,
+    began TEXT NOT NULL
+) WITHOUT ROWID;
+"""
+"""Who is in an environment over SSH now."""
+
 BAD_RELEASES = """
 CREATE TABLE bad_releases (
     activity INTEGER PRIMARY KEY,
@@ -231,5 +269,5 @@ CREATE INDEX bad_releases_of_environment ON bad_releases (project, environment);
 
 MIGRATIONS: tuple[str, ...] = (
     FIRST, FAILED_BY_TIME, OPEN_OF_ENVIRONMENT, UNNEEDED, UIDS, MARKS, LOCKS, ANSWERS, PEOPLE, PERSONS,
-    BAD_RELEASES,
+    RESTS, KEPT_BACK, STAYS, BAD_RELEASES,
 )

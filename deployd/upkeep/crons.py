@@ -96,8 +96,9 @@ class Crons:
         self._running: set[CronKey] = set()
         self._waiting: dict[CronKey, datetime] = {}
         """Runs that wait for the end of the one before."""
-        self._begun: set[CronKey] = set()
-        """Of those that run: they wait neither for another cron of their application nor for a deployment."""
+        self._begun: dict[CronKey, str] = {}
+        """{one that runs: who wanted it; empty: it was due}. It waits neither for another cron of its application nor
+        for a deployment."""
         self._turns: WeakValueDictionary[tuple[EnvironmentId, str], asyncio.Lock] = WeakValueDictionary()
         """One for each application (configuration format 4.13: one cron of an application at a time)."""
         self._starts = asyncio.Semaphore(STARTS_AT_ONCE)
@@ -130,9 +131,11 @@ class Crons:
         if self._group is None:
             raise CronRuns("crons are not looked after at the moment", hint="try again in some seconds")
         if key in self._running:
-            is_by = f", wanted by {self._asked[key]}" if key in self._asked else ""
-            how = "runs already" if key in self._begun else f"waits for its turn already{is_by}"
-            raise CronRuns(f"{key.cron} of {key.app} {how}", hint="wait for its end")
+            by = self._begun.get(key, self._asked.get(key, ""))
+            how = "runs" if key in self._begun else "waits for its turn"
+            raise CronRuns(
+                f"{key.cron} of {key.app} {how} already" + (f", wanted by {by}" if by else ""), hint="wait for its end",
+            )
         due = self._host.clock.now().replace(microsecond=0)
         self._asked[key] = who
         log.info("cron_wanted", project=key.environment.project, environment=key.environment.name, app=key.app,
@@ -175,7 +178,7 @@ class Crons:
             self._due[key] = (live, following)
 
     def _start(self, key: CronKey, due: datetime, group: asyncio.TaskGroup) -> None:
-        if key in self._waiting or key in self._running - self._begun:
+        if key in self._waiting or key in self._running - self._begun.keys():
             log.info("cron_skipped", project=key.environment.project, environment=key.environment.name,
                      app=key.app, cron=key.cron, due=due.isoformat(), why="an earlier run of it waits")
         elif key in self._running:
@@ -200,12 +203,12 @@ class Crons:
             live = attached or await self._when_it_may(key)
             if live is None:
                 return
-            self._begun.add(key)
             live = replace(live, asked_by=self._asked.pop(key, ""))
+            self._begun[key] = live.asked_by
             try:
                 await self._run_cron(live, due, self._host, self._masker, self._starts)
             finally:
-                self._begun.discard(key)
+                self._begun.pop(key, None)
 
     async def _when_it_may(self, key: CronKey) -> LiveCron | None:
         """Wait for the end of what goes on in the environment; None when the cron is not there any more then."""

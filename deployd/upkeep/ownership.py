@@ -28,6 +28,7 @@ from deployd.release.version import Version
 from deployd.settings import Settings
 from deployd.state import activities, entries, environments
 from deployd.state.activities import Activity
+from deployd.state.rests import AWAKE, PAUSED, Rest
 from deployd.state.store import Store
 
 ENDS = frozenset(kind.name for kind in KINDS.values() if kind.ends_environment)
@@ -54,15 +55,26 @@ class Ownership:
     """When its freeze began, as long as that is on."""
     switching: bool = False
     """The switch has begun and its end is not known yet."""
+    is_ending: bool = False
+    """What is live is being stopped, or started again because it is not to stop after all."""
 
 
 async def read_live(store: Store, settings: Settings, key: EnvironmentId) -> Release | None:
-    """What is live in an environment."""
+    """What is live in an environment, and runs."""
+    return await _read_release(store, settings, key, AWAKE)
+
+
+async def read_paused(store: Store, settings: Settings, key: EnvironmentId) -> Release | None:
+    """What the next visitor of an environment wakes; None: it is not paused."""
+    return await _read_release(store, settings, key, PAUSED)
+
+
+async def _read_release(store: Store, settings: Settings, key: EnvironmentId, rest: Rest) -> Release | None:
     if key.project not in settings.projects:
         return None
     text = await store.read(lambda db: environments.live_version(db, key))
     environment = await store.read(lambda db: environments.find(db, key))
-    if text is None or environment is None:
+    if text is None or environment is None or environment.rest != rest:
         return None
     version = read_result(text, Version)
     return live_release(settings, settings.projects[key.project], key, environment.branch, version)
@@ -75,8 +87,13 @@ async def read_running(store: Store, host: Host, activity: Activity) -> Deployme
 
 
 async def read_keys(store: Store) -> list[EnvironmentId]:
-    """Every environment that has something live."""
+    """Every environment that has something live, and that runs."""
     return [item.id for item in await store.read(environments.live_ones)]
+
+
+async def read_paused_keys(store: Store) -> list[EnvironmentId]:
+    """Every environment that its next visitor wakes."""
+    return [item.id for item in await store.read(environments.paused_ones)]
 
 
 async def read_ownership(store: Store, key: EnvironmentId) -> Ownership:
@@ -104,5 +121,5 @@ def _ownership(db: sqlite3.Connection, key: EnvironmentId) -> Ownership:
     held = freeze is not None and freeze.event == DONE and journal.result("freeze", Frozen).held
     return Ownership(
         Owner.DEPLOYMENT, live, running, freeze.at if freeze and held else None,
-        switching=bool(switch and journal.last(switch)),
+        switching=bool(switch and journal.last(switch)), is_ending=KINDS[running.kind].ends_runs,
     )

@@ -17,7 +17,7 @@ from tests.support.outcome import Outcome, write
 
 NAMES = (
     "intake", "slug", "router", "routes", "upgrade", "freeze", "mixed", "push-to-live", "unchanged", "rollback",
-    "check", "branches", "idle", "logs",
+    "check", "branches", "idle", "logs", "console", "ssh",
 )
 """Each is a module of its own, with `async def measure(say) -> Outcome`."""
 ON_DEMAND = ("freeze-long",)

@@ -7,6 +7,7 @@ tens, as branches with the same code do.
 
 from __future__ import annotations
 
+import random
 import sqlite3
 from datetime import UTC, datetime
 from pathlib import Path
@@ -45,6 +46,12 @@ crons:
 FILES = {".platform.app.yaml": APP, "server.py": "print()\n", "nightly.py": "print()\n"}
 OF_ONE_SLUG = 10
 WHO = Trigger("ada", "git")
+WORDS = (
+    "add", "fix", "remove", "update", "use", "let", "show", "keep", "move", "the", "a", "of", "for", "when", "before",
+    "checkout", "cart", "price", "index", "cache", "login", "mail", "shipping", "import", "export", "search", "image",
+    "template", "header", "footer", "coupon", "tax", "stock", "order", "invoice", "test", "version", "migration",
+)
+NAMES = ("Ada", "Grace", "Linus", "Margaret", "Edsger", "Barbara", "Donald", "Radia", "Lovelace", "Hopper", "Hamilton")
 
 
 async def fill(state: Path, instance: str, projects: list[ProjectId], branches: int) -> list[Made]:
@@ -92,7 +99,7 @@ def _environment(
     app = AppVersion("app", slug, "0" * 40, "sha256:" + "0" * 64, KeyParts("t", "s", "v", "i", "1"), "running")
     version = Version(number, commit, (app,), (), (f"http://{name}-{project}.localhost/",))
     results = {
-        "fetch": Fetched(commit), "read_and_plan": Planned(version, None, Plan((), ()), version.routes),
+        "fetch": Fetched(commit, *_said(number)), "read_and_plan": Planned(version, None, Plan((), ()), version.routes),
         "switch": Switched(now, Released()),
     }
     for step in PUSH.steps:
@@ -106,6 +113,13 @@ def _environment(
              address if role == "web" else "")
         for role in ("web", "app")
     ]
+
+
+def _said(number: int) -> tuple[str, str]:
+    """(subject of a commit, its author): of no two commits alike, as people write them."""
+    chance = random.Random(number)
+    subject = " ".join(chance.choices(WORDS, k=chance.randint(4, 10))).capitalize()
+    return f"{subject} (#{chance.randint(100, 9999)})", " ".join(chance.sample(NAMES, 2))
 
 
 async def _repository(state: Path, project: ProjectId, branches: int) -> list[CommitId]:

@@ -80,15 +80,16 @@ class Stand:
 
 @asynccontextmanager
 async def bench_stand(
-    *names: str, projects: Mapping[str, Mapping[str, Any]] | None = None,
+    *names: str, projects: Mapping[str, Mapping[str, Any]] | None = None, settings: Mapping[str, Any] | None = None,
 ) -> AsyncIterator[Stand]:
     """A running daemon with these projects; nothing of it is left afterwards.
 
     Args:
         projects: More of them, with their settings.
+        settings: Keys of deployd.yaml.
     """
     folder = Path(tempfile.mkdtemp(prefix="deployd-bench-", dir="/var/tmp"))
-    daemon = LocalDaemon(folder / "d", {**{name: {} for name in names}, **(projects or {})})
+    daemon = LocalDaemon(folder / "d", {**{name: {} for name in names}, **(projects or {})}, settings=settings or {})
     try:
         await daemon.start()
         yield Stand(daemon, folder)

@@ -70,6 +70,7 @@ from deployd.queries.plans import PlanShape
 from deployd.queries.projects import ProjectShape
 from deployd.queries.queries import Queries
 from deployd.queries.runs import Run
+from deployd.queries.ssh import SshKeyShape, SshShape
 from deployd.queries.status import StatusShape
 from deployd.queries.traffic import Held, HeldShape, PointShape, TrafficShape
 from deployd.queries.usage import UseShape
@@ -330,6 +331,7 @@ class FakeQueries:
             "host": {"now": self.host},
             "figures": {"now": self.figures},
             "certificates": {"all": self.certificates},
+            "ssh": {"now": self.ssh},
             "usage": {"now": self.uses},
             "traffic": {"of": self.traffic_of, "history": self.history},
             "access_logs": {"follow": self.access_log},
@@ -389,7 +391,7 @@ class FakeQueries:
             raise self.bug
         return [
             ProjectShape(id=name, title=title, default_branch="main", remote="",
-                         git=f"http://127.0.0.1:8480/git/{name}.git", environments=1)
+                         git=f"http://127.0.0.1:8480/git/{name}.git", ssh="", environments=1)
             for name, title in self.titles.items()
         ]
 
@@ -446,6 +448,11 @@ class FakeQueries:
         return list({(item.project, item.environment): item for item in sorted(self.known, key=lambda item: item.id)}
                     .values())
 
+    async def ssh(self, *, whole: bool) -> SshShape:
+        key = SshKeyShape(type="ssh-ed25519", fingerprint="SHA256:abc", known_hosts="[deploy.test] ssh-ed25519 A")
+        return SshShape(host="deploy.test", port=2222, state="listening", why="", keys=(key,), connections=1,
+                        sessions=2, handshakes=0, evicted=0)
+
     def certificates(self) -> list[CertificateShape]:
         return list(self.hosts)
 
@@ -472,7 +479,7 @@ class FakeQueries:
         return Run(
             timeline=timeline, earlier=(timeline,), phase=PhaseNow("build", now), plan=("app: build (no slug yet)",),
             urls=("http://shop.test/",), commit=CommitId("48c43b99" * 5), subject="Mend the door", author="Ada",
-            before=None, freeze=None, stuck=False, bad=None, now=now,
+            before=None, before_by=None, to=None, freeze=None, stuck=False, bad=None, now=now,
         )
 
     def log(self, number: int, after: int) -> FakeLines:
@@ -539,7 +546,13 @@ class FakeCommands:
         store = cast(Any, self.queries.store)
         audited, repeated = AuditCommands(store, FixedClock()), RepeatCommands(store, FixedClock())
         nouns: dict[str, Any] = {
-            "environments": {"redeploy": self.redeploy, "rollback": self.rollback, "delete": self.delete},
+            "environments": {
+                "redeploy": self.redeploy, "push_again": self.push_again, "rollback": self.rollback,
+                "delete": self.delete,
+            },
+            "rests": {"activate": self.activate, "deactivate": self.deactivate, "pause": self.pause,
+                      "wake": self.wake},
+            "descriptions": {"describe": self.describe},
             "crons": {"run": self.run_cron},
             "locks": {"lock": self.lock, "unlock": self.unlock},
             "passes": {"make": self.make_pass},
@@ -560,9 +573,38 @@ class FakeCommands:
         self.asked.append(("redeploy", project, environment, who, *([] if seen is None else [seen])))
         return self._made(project, environment, "redeploy")
 
+    async def push_again(
+        self, project: str, environment: str, push: int, who: str, *, seen: int | None = None,
+    ) -> ActivityShape:
+        self.asked.append(("push again", project, environment, push, who, *([] if seen is None else [seen])))
+        return self._made(project, environment, "push")
+
     async def delete(self, project: str, environment: str, who: str, *, seen: int | None = None) -> ActivityShape:
         self.asked.append(("delete", project, environment, who, *([] if seen is None else [seen])))
         return self._made(project, environment, "delete")
+
+    async def _rest(self, kind: str, project: str, environment: str, who: str, seen: int | None) -> ActivityShape:
+        self.asked.append((kind, project, environment, who, *([] if seen is None else [seen])))
+        return self._made(project, environment, kind)
+
+    async def activate(self, project: str, environment: str, who: str, *, seen: int | None = None) -> ActivityShape:
+        return await self._rest("activate", project, environment, who, seen)
+
+    async def deactivate(self, project: str, environment: str, who: str, *, seen: int | None = None) -> ActivityShape:
+        return await self._rest("deactivate", project, environment, who, seen)
+
+    async def pause(self, project: str, environment: str, who: str, *, seen: int | None = None) -> ActivityShape:
+        return await self._rest("pause", project, environment, who, seen)
+
+    async def wake(self, project: str, environment: str, who: str, *, seen: int | None = None) -> ActivityShape:
+        return await self._rest("wake", project, environment, who, seen)
+
+    async def describe(
+        self, project: str, environment: str, *, title: str | None = None, parent: str | None = None,
+    ) -> EnvironmentShape:
+        self.asked.append(("describe", project, environment, title, parent))
+        [found] = await self.queries.by_noun.environments.all("shop")
+        return replace(found, title=title or "", parent=parent or "")
 
     async def lock(self, project: str, environment: str, reason: str, who: str) -> LockedShape:
         self.asked.append(("lock", project, environment, reason, who))

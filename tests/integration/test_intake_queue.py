@@ -17,7 +17,7 @@ from deployd.ids import ActivityId, CommitId, EnvironmentId, ProjectId
 from deployd.intake.push import Push
 from deployd.intake.queue import StateQueue
 from deployd.settings import Settings
-from deployd.state import activities, audit, environments
+from deployd.state import activities, audit, environments, kept_back
 from deployd.state.activities import Activity
 from deployd.state.store import Store, open_store
 
@@ -218,3 +218,30 @@ async def test_a_push_beyond_the_share_is_noted_as_refused(tmp_path: Path) -> No
             await queue.push(Push(SHOP, branch, A, B, "git", "ada", f"d{number}"))
         found = [entry.deed.result for entry in await store.read(audit.newest)]
     assert found == ["refused", "refused", "done"]
+
+
+async def test_a_push_that_is_only_to_be_stored_makes_no_activity_until_the_next_one(queue: Queue) -> None:
+    pushed = dataclasses.replace(PUSH, how="git", delivery="", options=("no-deploy",), by="ssh, key laptop")
+    receipt = await queue.push(pushed)
+    assert receipt.activity is None
+    assert receipt.said.startswith("main is stored at bbbbbbbb and not deployed, as asked")
+    assert await queue.all() == []
+    assert await queue.store.read(lambda db: kept_back.find(db, SHOP, "main")) == B
+    (entry,) = await queue.store.read(audit.newest)
+    assert (entry.deed.who, entry.deed.by, entry.deed.action) == ("ada", "ssh, key laptop", "push")
+    assert (await queue.push(dataclasses.replace(pushed, new=A, options=()))).activity is not None
+    assert await queue.store.read(lambda db: kept_back.find(db, SHOP, "main")) is None
+
+
+async def test_a_deleted_branch_is_deleted_whatever_else_is_asked_for(queue: Queue) -> None:
+    await queue.push(PUSH)
+    receipt = await queue.push(dataclasses.replace(PUSH, new=ZERO, how="git", delivery="", options=("no-deploy",)))
+    assert receipt.activity is not None
+
+
+async def test_a_push_may_ask_that_everything_is_built_anew(queue: Queue) -> None:
+    await queue.push(dataclasses.replace(PUSH, options=("skip-build-cache",)))
+    await queue.push(to(A, "delivery-2"))
+    assert sorted((activity.commit or "", activity.trigger.anew) for activity in await queue.all()) == [
+        (A, False), (B, True),
+    ]

@@ -51,6 +51,8 @@ class Lanes:
 class World:
     def __init__(self, folder: Path) -> None:
         self.store = MemoryStore()
+        self.tip_now: CommitId | None = CommitId("f" * 40)
+        """Of every branch."""
         self.lanes = Lanes()
         settings = Settings.model_validate({"directory": str(folder), "projects": {"shop": {}}, "keep_versions": 5})
         self.run = settings.run
@@ -69,7 +71,7 @@ class World:
         return read_result(text, Version) if text else None
 
     async def tip(self, project: ProjectId, branch: str) -> CommitId | None:
-        return CommitId("f" * 40)
+        return self.tip_now
 
     async def went_live(self, *versions: Version) -> None:
         """One push after the other."""
@@ -84,6 +86,20 @@ class World:
 
         for item in versions:
             await self.store.write(lambda db, item=item: write(db, item))
+
+    async def pushed(self, commit: str, state: activities.State) -> ActivityId:
+        """A push of it to main, that ended so."""
+        new = NewActivity(KINDS["push"], SHOP_MAIN, "main", CommitId(commit), Trigger("ada", "git"))
+
+        def write(db: Any) -> ActivityId:
+            environments.ensure(db, SHOP_MAIN, "main", NOW)
+            number = activities.enqueue(db, new, NOW)
+            activities.begin(db, number, NOW)
+            activities.finish(db, number, state, "", NOW)
+            return number
+
+        made: ActivityId = await self.store.write(write)
+        return made
 
     async def target(self, number: int) -> ActivityId | None:
         """To which version an activity goes back."""

@@ -83,11 +83,14 @@ class QueueDouble:
 
 
 class FollowingDouble:
-    def __init__(self, lines: asyncio.Queue[list[str] | None]) -> None:
+    def __init__(self, lines: asyncio.Queue[list[str] | None], after: int) -> None:
         self._lines = lines
+        self.after = after
 
     async def take(self) -> list[str] | None:
-        return await self._lines.get()
+        taken = await self._lines.get()
+        self.after += len(taken or ())
+        return taken
 
     def close(self) -> None:
         pass
@@ -99,6 +102,7 @@ class LogsDouble:
 
     lines: asyncio.Queue[list[str] | None] = field(default_factory=lambda: asyncio.Queue(1000))
     followed: list[int] = field(default_factory=list)
+    from_lines: list[int] = field(default_factory=list)
     successful: bool = True
 
     def say(self, *lines: str) -> None:
@@ -107,9 +111,15 @@ class LogsDouble:
     def end(self) -> None:
         self.lines.put_nowait(None)
 
-    def follow(self, activity: ActivityId) -> FollowingDouble:
+    stopping: bool = False
+
+    def follow(self, activity: ActivityId, after: int = 0) -> FollowingDouble:
         self.followed.append(activity)
-        return FollowingDouble(self.lines)
+        self.from_lines.append(after)
+        return FollowingDouble(self.lines, after)
+
+    async def project_of(self, activity: ActivityId) -> ProjectId | None:
+        return ProjectId("shop")
 
     async def succeeded(self, activity: ActivityId) -> bool:
         return self.successful

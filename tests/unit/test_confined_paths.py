@@ -11,7 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 SOURCES = Path(__file__).parent.parent.parent / "deployd"
-ROOMS = ("activity", "deployment", "engine", "git", "output", "release", "runtimes", "services", "slugs", "upkeep")
+ROOMS = (
+    "activity", "deployment", "engine", "git", "inside", "output", "release", "runtimes", "services", "slugs", "upkeep",
+)
 CALLS = frozenset({
     "open", "read_text", "read_bytes", "write_text", "write_bytes", "touch", "mkdir", "makedirs", "rename", "unlink",
     "rmdir", "rmtree", "symlink_to", "hardlink_to", "link", "symlink", "chown", "lchown", "chmod", "lchmod", "utime",
@@ -20,8 +22,6 @@ CALLS = frozenset({
     "resolve", "lexists", "setxattr",
 })
 WHOSE = {
-    "activity/follower.py": ("open",
-        "logs/, root's"),
     "activity/log.py": ("mkdir open",
         "logs/, root's"),
     "activity/memory.py": ("read_text",
@@ -70,6 +70,10 @@ WHOSE = {
         "config/images, ours"),
     "engine/docker/images.py": ("open",
         "config/images, ours"),
+    "engine/docker/kernel_sessions.py": ("exists read_bytes read_text",
+        "/proc and control groups"),
+    "inside/programs.py": ("chmod copyfile exists is_file link mkdir read_text rglob stat unlink write_text",
+        "programs/, and a folder in that of an instance's scripts: root's, looked at by confined.beneath"),
     "engine/docker/listening.py": ("open read_text readlink scandir",
         "/proc"),
     "engine/docker/memory.py": ("read_text",
@@ -140,7 +144,7 @@ WHOSE = {
         "/proc"),
     "upkeep/traffic_history.py": ("is_dir read_text write_text",
         "environments/, root's"),
-    "activity/log_pages.py": ("open",
+    "activity/log_file.py": ("open",
         "logs/, root's"),
 }
 """{module: (what it calls, whose the files are)}"""

@@ -541,7 +541,7 @@ async def somebody_who_cannot_say_what_is_wrong(folder: Path) -> tuple[ErrorBoun
             watch=SimpleNamespace(degraded=raise_poison), certificates=SimpleNamespace(troubles=list),
         ),
         observation=SimpleNamespace(usage=SimpleNamespace(troubles=list)),
-        process=SimpleNamespace(troubles=tuple), boundaries=boundaries,
+        process=SimpleNamespace(troubles=tuple, ssh=SimpleNamespace(troubles=list)), boundaries=boundaries,
     ))
     assert told[:2] == ["the router is old", "activity 7 is stuck"]
     return boundaries.of("status"), "environments"

@@ -20,6 +20,7 @@ from deployd.cli.doctor.network import look_at_network
 from deployd.cli.doctor.ports import look_at_ports
 from deployd.cli.doctor.programs import look_at_git, look_at_slugs
 from deployd.cli.doctor.settings import look_at_catalogue, look_at_settings
+from deployd.cli.doctor.ssh import look_at_ssh
 from deployd.cli.exit_status import FAILED
 from deployd.cli.output import show_json
 from deployd.errors import DeployError
@@ -66,6 +67,6 @@ async def look(path: Path, user: int) -> AsyncIterator[Finding]:
     yield slugs
     engine = await look_at_docker(settings, catalogue)
     for finding in (*engine.findings, *look_at_disk(settings, engine.folder),
-                    *look_at_ports(settings, engine.router_id)):
+                    *look_at_ports(settings, engine.router_id), *look_at_ssh(settings)):
         yield finding
     yield await look_at_daemon(settings)

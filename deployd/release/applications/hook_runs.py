@@ -11,7 +11,7 @@ from typing import ClassVar
 from deployd.activity.log import Tell
 from deployd.confined.trash import move_to_trash
 from deployd.engine.errors import ScriptLost, ScriptOverran
-from deployd.engine.script import age_seconds, prepare
+from deployd.engine.script import age_seconds, has_started, prepare
 from deployd.engine.script_runner import ScriptRunner
 from deployd.environment.platform import APP_FOLDER
 from deployd.errors import DeployError
@@ -55,13 +55,14 @@ async def run_hook(
         prepare, scripts_of(release, host, app.name), script_name(release, app.name, name),
         hook_script(hook.script), group=release.version.uid,
     )
-    tell.line(f"{name.replace('_', '-')} hook runs", app=app.name)
+    runs = await asyncio.to_thread(has_started, script)
+    say = await tell.program(f"{name.replace('_', '-')} hook runs", app=app.name, goes_on=runs)
     recent: list[str] = []
 
     def on_line(text: str) -> None:
         recent.append(text)
         del recent[:-20]
-        tell.line(text, app=app.name, stream="output")
+        say(text)
 
     who, where = f"the {name.replace('_', '-')} hook of {app.name}", f"{hook.place.file}:{hook.place.line}"
     try:

@@ -30,7 +30,10 @@ def test_the_cookie_of_tls_goes_first() -> None:
 
 def test_a_form_of_another_session_or_none_is_refused() -> None:
     one, two = make_cookie(), make_cookie()
-    assert is_csrf_word(one, csrf_word(one))
+    words = {csrf_word(one) for _ in range(50)}
+    assert len(words) == 50, "of one that stands in all compressed pages their lengths would tell"
+    assert all(is_csrf_word(one, word) for word in words)
+    assert all(len({word[place:place + 4] for word in words}) > 40 for place in range(0, 128, 4))
     assert not any(is_csrf_word(cookie, word) for cookie, word in (
         (one, csrf_word(two)), (one, ""), ("", csrf_word("")), (one, csrf_word(one)[:-1]), (one, "\udcff"),
     ))

@@ -11,6 +11,7 @@ import pytest
 
 from deployd.activity import follower as follower_module
 from deployd.activity import log as log_module
+from deployd.activity import recent_lines
 from deployd.activity.follower import End
 from deployd.activity.line import Line, parse_line, render_line
 from deployd.activity.log import Logs
@@ -64,6 +65,31 @@ async def test_a_phase_in_which_nothing_is_said_may_leave_no_line(logs: Logs) ->
     assert [(line.number, line.kind, line.text) for line in await read_all(logs)] == [
         (1, "phase", "watch"), (2, "line", "watched"), (3, "line", "longer"), (4, "end", "done"),
     ]
+
+
+async def test_what_a_program_said_to_an_earlier_daemon_is_not_written_again(logs: Logs) -> None:
+    tell = logs.open(ONE)
+    tell.line("from a build", app="shop", stream="output")
+    for app in ("shop", "api"):
+        say = await tell.program("deploy hook runs", app=app, goes_on=False)
+        for text in ("one", "geheim-123"):
+            say(text)
+    tell.close()
+    tell = logs.open(ONE)
+    tell.phase("hooks")
+    again = [await tell.program("deploy hook runs", app=app, goes_on=True) for app in ("shop", "api")]
+    for text in ("one", "geheim-123", "three"):
+        for say in again:
+            say(text)
+    first = await tell.program("post-deploy hook runs", app="shop", goes_on=True)   # that was never told
+    first("one")
+    tell.end("success", "done")
+    tell.close()
+    lines = await read_all(logs)
+    assert [line.text for line in lines if line.app == "shop"] == [
+        "from a build", "deploy hook runs", "one", "***", "three", "post-deploy hook runs", "one",
+    ]
+    assert [line.text for line in lines if line.app == "api"] == ["deploy hook runs", "one", "***", "three"]
 
 
 async def test_secrets_are_masked_wherever_they_stand(logs: Logs, tmp_path: Path) -> None:
@@ -219,7 +245,7 @@ async def test_who_follows_what_is_written_does_not_read_its_file(
 async def test_who_is_far_behind_reads_the_file_and_misses_nothing(
     logs: Logs, monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(log_module, "RECENT", 10)
+    monkeypatch.setattr(recent_lines, "MOST_LINES", 10)
     tell = logs.open(ONE)
     follower = logs.follow(ONE)
     seen: list[int] = []
@@ -245,6 +271,34 @@ async def test_a_follower_reads_a_log_of_many_blocks_without_a_gap(
     tell.close()
     assert [line.number for line in await read_all(logs)] == list(range(1, 202))
     assert [line.number for line in await read_all(logs, after=150)] == list(range(151, 202))
+
+
+async def test_who_has_all_of_a_log_that_ended_is_told_no_other_end(
+    logs: Logs, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(follower_module, "HEARTBEAT_SECONDS", 0.01)
+    tell = logs.open(ONE)
+    tell.line("one")
+    tell.end("success", "done")
+    tell.close()
+    follower = logs.follow(ONE, after=2)
+    while lines := await follower.take():
+        raise AssertionError(lines)
+
+
+async def test_what_is_handed_on_at_once_is_little_however_much_there_is(logs: Logs) -> None:
+    tell = logs.open(ONE)
+    followers = [logs.follow(ONE), logs.follow(ONE, after=250)]
+    for number in range(1, 501):
+        tell.line(f"{number} {'x' * 15_000}", stream="stdout")
+    tell.end("success", "done")
+    for follower, first in zip(followers, (1, 251), strict=True):
+        seen: list[int] = []
+        while lines := await follower.take():
+            assert sum(len(line.text) for line in lines) < 60_000
+            seen += [line.number for line in lines]
+        assert seen == list(range(first, 502))
+    tell.close()
 
 
 async def test_silence_gives_heartbeats(logs: Logs, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from deployd.activity.line import Line, write_line
+from deployd.activity import log_file
+from deployd.activity.line import Line, parse_line, write_line
+from deployd.activity.log_file import last_lines, place_of
 from deployd.activity.log_pages import PhaseStart, find_lines, plain_pieces, read_page
 
 
@@ -52,6 +54,40 @@ def test_a_line_is_found_by_its_number_though_others_were_torn(tmp_path: Path) -
     assert [one.number for one in read_page(file, 9).lines] == [1, 2, 3, 4]
 
 
+@pytest.mark.parametrize("block_bytes", [100, 4096])
+def test_every_line_of_a_long_log_is_found_by_its_number(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block_bytes: int,
+) -> None:
+    monkeypatch.setattr(log_file, "NEAR_BYTES", block_bytes)
+    raw = [write_line(line(number, "x" * (number * 37 % 300))) + b"\n" for number in range(1, 301)]
+    raw[17:17] = [b"{torn\n", b"\n"]
+    raw[200:200] = [b"{torn\n"] * 40
+    path = tmp_path / "7.jsonl"
+    path.write_bytes(b"".join(raw) + b'{"number": 301, "at')
+    with path.open("rb") as file:
+        for number in (*range(-1, 301, 7), 1, 17, 18, 199, 200, 201, 300):
+            file.seek(place_of(file, number))
+            found = next(parsed for text in iter(file.readline, b"") if (parsed := parse_line(text)))
+            assert found.number == max(1, number)
+        file.seek(place_of(file, 301))
+        assert file.read() == b'{"number": 301, "at'
+
+
+def test_the_last_lines_of_a_log_are_read_without_the_rest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log_file, "BLOCK_BYTES", 1_000)
+    path = log(tmp_path, *(line(number, "x" * 300) for number in range(1, 101)))
+    with path.open("rb") as file:
+        for most in (1, 2, 50, 99, 100, 101):
+            read = [parse_line(raw) for raw in last_lines(file, most, 10**9)]
+            assert [one.number for one in read if one] == list(range(101 - min(most, 100), 101))
+        assert 5 < len(last_lines(file, 100, 2_500)) < 12
+
+
+def test_phases_are_found_though_programs_write_like_them(tmp_path: Path) -> None:
+    file = log(tmp_path, line(1, '"kind": "phase", "phase"'), line(2, "deploy", "phase"), line(3, '{"kind": "phase"}'))
+    assert [(one.phase, one.number) for one in read_page(file, 1).phases] == [("deploy", 2)]
+
+
 def test_a_log_that_is_not_there_is_empty(tmp_path: Path) -> None:
     page = read_page(tmp_path / "none", 9)
     assert (page.lines, page.last, page.phases) == ((), 0, ())
@@ -66,7 +102,7 @@ def test_texts_are_found_in_any_case_and_wherever_they_stand(tmp_path: Path) -> 
         line(5, "colours"),
     )
     for text, numbers in (('"ärger"', [1]), ("\\O/", [1]), ("Shop", [2]), ("APP.yaml", [3]), ("npm err", [4]),
-                          ("number", []), ("colours", [5])):
+                          ("number", []), ("colours", [5]), ("output", []), ("where", []), ("2026", []), ("build", [])):
         assert [one.number for one in find_lines(file, text, 9)[0]] == numbers, text
     found, count = find_lines(file, "o", 2)
     assert ([one.number for one in found], count) == ([3, 5], 4)

@@ -283,9 +283,10 @@ async def test_a_followed_log_goes_on_until_its_end(client: Client, queries: Fak
 
 async def test_every_answer_is_as_the_document_describes_it(client: Client) -> None:
     document = (await get(client, "/api/v1/openapi.json", {}))[1]
+    again = "/api/v1/projects/{project}/environments/{environment}/push-again"
     key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAINdamAGCsQq31Uv+08lkBzoO4XLz2qYjJa8CGmj3B1Ea"
     bodies_of: dict[str, Any] = {
-        "/api/v1/projects/{project}/plan": {"branch": "main"}, "/api/v1/people": {"id": "anna"},
+        "/api/v1/projects/{project}/plan": {"branch": "main"}, "/api/v1/people": {"id": "anna"}, again: {"push": 1},
         "/api/v1/people/{person}/tokens": {"label": "laptop"},
         "/api/v1/people/{person}/tokens/remove": {"label": "laptop"},
         "/api/v1/people/{person}/keys": {"label": "laptop", "key": key},
@@ -387,7 +388,7 @@ async def test_what_is_no_place_is_told(client: Client, query: str) -> None:
 async def test_a_reader_who_takes_nothing_any_more_is_cut_off(
     client: Client, queries: FakeQueries, monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("deployd.api.answers.STALLED_SECONDS", 0.05)
+    monkeypatch.setattr("deployd.http.slow_readers.MOST_SECONDS", 0.05)
     queries.printed = [{"time": "2026-05-04T10:00:00.5Z", "text": "x" * 20_000_000}]
     async with client.get("/api/v1/projects/shop/environments/main/logs?follow=1", headers=VERA) as answer:
         while not queries.closed:

@@ -241,6 +241,11 @@ async def test_a_branch_with_a_slash_can_be_named(cli: Cli, commands: FakeComman
     assert commands.asked == [("redeploy", "shop", "feature/new & shiny?", "operator")]
 
 
+async def test_a_push_is_asked_for_again_by_its_number(cli: Cli, commands: FakeCommands) -> None:
+    assert (await cli("push-again", "1", "--no-wait")).output == "activity 4: push of shop/main\n"
+    assert commands.asked == [("push again", "shop", "main-bvxea6i", 1, "operator")]
+
+
 async def test_a_rollback_names_its_version(cli: Cli, commands: FakeCommands) -> None:
     assert (await cli("rollback", "shop", "main", "--to", "1")).exit_code == 0
     assert (await cli("rollback", "shop", "main")).exit_code == 0

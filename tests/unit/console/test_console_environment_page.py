@@ -8,15 +8,16 @@ from typing import Any
 
 import pytest
 
+from deployd.console.activity import again
 from deployd.console.drawing import drawing
-from deployd.console.output import WantedLines, batches, parse_wanted_lines
+from deployd.console.output import Printed, WantedLines, batches, look_through, parse_wanted_lines
 from deployd.environment.shown_variables import variables_shown
 from deployd.errors import Unusable
 from deployd.project.reader import read_project
 from deployd.queries.environments import LockShape
 from deployd.settings import Settings
 from deployd.units import MEGABYTE
-from tests.doubles.api import AT, PARTS, environment, use
+from tests.doubles.api import AT, PARTS, activity, environment, use
 from tests.doubles.trees import DictTree
 from tests.support.page import Page
 from tests.unit.console.test_console_sign_in import Client, World, client, csrf, sign_in, world
@@ -24,7 +25,7 @@ from tests.unit.console.test_console_sign_in import Client, World, client, csrf,
 __all__ = ["client", "world"]
 SHOP = "/projects/shop/environments/main-bvxea6i"
 NEXT = "/projects/shop/environments/next"
-VERA = "the-secret-of-vera"
+DORA, VERA = "the-secret-of-dora", "the-secret-of-vera"
 
 
 @pytest.fixture(autouse=True)
@@ -57,6 +58,31 @@ async def test_a_button_says_first_what_it_will_do(client: Client, world: World)
     assert world.queries.asked[-2:] == [
         ("rollback", "shop", "main-bvxea6i", 1, "dora", True, 3), ("redeploy", "shop", "main-bvxea6i", "dora", 3),
     ]
+
+
+@pytest.mark.parametrize(("kind", "leads_to"), [
+    ("push", f"{SHOP}/confirm?do=push-again&to=7"), ("redeploy", f"{SHOP}/confirm?do=redeploy"),
+    ("rollback", f"{SHOP}/confirm?do=revert&to=3"), ("delete", f"{SHOP}/confirm?do=delete"), ("purge", ""),
+])
+def test_the_same_again_is_confirmed_first_whatever_it_was(kind: str, leads_to: str) -> None:
+    assert again(activity(7, kind=kind), 3) == leads_to
+
+
+async def test_a_push_is_asked_for_again(client: Client, world: World) -> None:
+    await sign_in(client)
+    assert "Push again main of shop" in await said(client, f"{SHOP}/confirm?do=push-again&to=7")
+    assert (await press(client, f"{SHOP}/push-again", to="7", seen="3"))[:2] == (303, "/activities/2")
+    assert world.queries.asked[-1] == ("push again", "shop", "main-bvxea6i", 7, "dora", 3)
+
+
+async def test_viewers_see_what_the_repository_says_and_of_the_settings_only_names(client: Client) -> None:
+    for token, shown in ((DORA, True), (VERA, False)):
+        await sign_in(client, token)
+        page = await said(client, SHOP)
+        assert "LEVEL" in page
+        assert ("<b>one</b>" in page) is shown
+        answer = await client.get("/api/v1/projects/shop/environments/main/parts")
+        assert ("<b>one</b>" in await answer.text()) is shown
 
 
 @pytest.mark.parametrize("query", ["", "do=x", "do=revert&to=x", "do=revert&to=-1", f"do=revert&to={'9' * 30}"])
@@ -106,7 +132,7 @@ async def test_a_viewer_sees_no_buttons_and_presses_none(client: Client, world: 
     assert "Revert" not in page
     assert "Run tidy now" not in await said(client, f"{SHOP}/crons")
     assert "needs a contributor" in await said(client, f"{SHOP}/confirm?do=redeploy", 403)
-    for form in ("redeploy", "revert", "lock", "unlock", "delete", "crons/run"):
+    for form in ("redeploy", "push-again", "revert", "lock", "unlock", "delete", "crons/run"):
         status, _, told = await press(client, f"{SHOP}/{form}", seen="3", to="1", branch="main", app="app", cron="tidy")
         assert (status, "needs a contributor" in told) == (403, True), form
     assert world.queries.asked == []
@@ -152,9 +178,19 @@ def test_what_may_be_a_secret_is_a_name_only() -> None:
 def test_followed_lines_are_told_in_batches_with_the_place_of_the_last_looked_at() -> None:
     printed = b"".join(json.dumps(_line(number)).encode() + b"\n" for number in range(1001))
     found = batches(printed, WantedLines(text="7"))
-    assert [last for _, last in found] == [_line(number)["time"] for number in (499, 999, 1000)]
+    assert [last for _, last in found] == [_line(number)["time"] for number in (199, 399, 599, 799, 999, 1000)]
     assert all("7" in line["text"] for lines, _ in found for line in lines)
-    assert found[2][0] == []
+    assert found[-1][0] == []
+
+
+def test_of_what_was_looked_through_no_more_is_kept_than_a_page_shows() -> None:
+    found, wanted = Printed(), WantedLines(text="needle", lines=20)
+    for number in range(500):
+        lines = [{**_line(number), "text": "x" * 10_000 + f" needle {number}"}, _line(number)]
+        found = look_through(found, b"".join(json.dumps(line).encode() + b"\n" for line in lines), wanted)
+    assert (len(found.lines), found.looked_at, found.last) == (20, 1000, _line(499)["time"])
+    assert [line["time"] for line in found.lines] == [_line(number)["time"] for number in range(480, 500)]
+    assert all(2_000 < len(line["text"]) < 2_010 for line in found.lines)
 
 
 @pytest.mark.parametrize("of", ["db", "x:db", "service:", f"app:{'a' * 400}"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -18,11 +19,13 @@ from deployd.access.caller import Caller
 from deployd.access.tokens import caller_of, find_token
 from deployd.activity.error_boundary import ErrorBoundary
 from deployd.api.applications import Public, public_application
+from deployd.console import live
 from deployd.console.live import Board
 from deployd.console.routes import PAGES, Console, console_routes
 from deployd.http.callers import Callers
 from deployd.http.door import Door
 from deployd.http.event_stream import Streams
+from deployd.queries.environments import EnvironmentShape, LockShape
 from deployd.router.table import EnvironmentTraffic, Released, RouterStatus
 from deployd.settings import Token
 from tests.doubles.api import AT, FakeCommands, FakeQueries, activity, api_of, certificate, environment, mail
@@ -104,6 +107,57 @@ async def test_the_address_of_a_wrong_token_is_in_the_operators_log_and_the_toke
 async def test_a_token_is_the_password_of_any_name(client: Client) -> None:
     basic = base64.b64encode(b"whoever:secret-of-vera").decode()
     assert "vera viewer" in (await page(client, "/", {"Authorization": f"Basic {basic}"})).said
+
+
+def thousand() -> list[EnvironmentShape]:
+    """As long as people write them, and no two alike."""
+    digests = [hashlib.sha256(str(number).encode()).hexdigest() for number in range(1000)]
+    return [
+        environment(
+            "shop", f"feature/{text[:20]}", name=f"feature-{text[:20]}-{text[20:27]}", type="development",
+            url=f"http://feature-{text[:20]}-{text[20:27]}-shop.apps.example.test/", commit=text[:40],
+            subject=f"{text[40:]} and what else people write there, which is more", author=f"Ada {text[30:40]}",
+        ) for text in digests
+    ]
+
+
+async def test_the_page_of_a_thousand_environments_is_small_and_a_change_is_smaller(
+    client: Client, queries: FakeQueries,
+) -> None:
+    queries.running = thousand()
+    async with client.get("/", headers=VERA) as answer:
+        text = await answer.text()
+        assert answer.headers["Content-Encoding"] == "gzip"
+        assert text.count('<tr role="row" id="e.') == 1000
+        assert int(answer.headers["Content-Length"]) < 150_000
+    changed = replace(queries.running[7], lock=LockShape(who="ada", reason="x" * 500, since=AT))
+    queries.running[7] = changed
+    address = text.partition('data-live="')[2].partition('"')[0]
+    async with client.get("/", headers=VERA) as answer:   # it is looked once more
+        assert answer.status == 200
+    async with client.get(address, headers=VERA) as events:
+        told = b""
+        while not told.endswith(b"\n\n") or b"event: part" not in told:
+            told += await events.content.readany()
+    assert b"locked" in told
+    assert changed.branch.encode() in told
+    assert (told.count(b"event: "), len(told) < 2_000) == (1, True)
+
+
+async def test_of_an_overview_that_is_loaded_again_only_what_changed_is_rendered(
+    client: Client, queries: FakeQueries, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    queries.running = thousand()
+    rendered: list[str] = []
+    render = live.render_part
+    monkeypatch.setattr(live, "render_part", lambda name, *more: rendered.append(name) or render(name, *more))
+    for count in (1001, 0, 1):
+        rendered.clear()
+        async with client.get("/", headers=VERA) as answer:
+            assert (await answer.text()).count("people write there") == 1000
+        assert len(rendered) == count
+        if not count:
+            queries.running[7] = replace(queries.running[7], state="failed")
 
 
 async def test_projects_of_others_are_not_there(client: Client, queries: FakeQueries) -> None:
@@ -188,11 +242,12 @@ async def test_output_shows_the_newest_lines_and_may_be_filtered(client: Client,
     assert "Nothing was printed yet" in (await page(client, f"{SHOP}/logs")).said
 
 
-async def test_of_output_with_huge_lines_the_newest_are_looked_at(client: Client, queries: FakeQueries) -> None:
-    queries.printed = [printed(number, f"line {number} " + 400_000 * "x") for number in range(55)]
-    found = await page(client, f"{SHOP}/logs?text=line")
-    assert "5 of the last 5 lines" in found.said
-    assert "line 54" in found.cells[-1]
+async def test_huge_lines_of_output_are_searched_whole_and_shown_in_part(client: Client, queries: FakeQueries) -> None:
+    queries.printed = [printed(number, f"line {number} {400_000 * 'x'} needle") for number in range(55)]
+    found = await page(client, f"{SHOP}/logs?text=needle")
+    assert "55 of the last 55 lines" in found.said
+    assert found.cells[-1].startswith("line 54 xxx")
+    assert all(len(cell) < 2_100 for cell in found.cells)
 
 
 async def test_mails_are_shown_to_contributors_and_led_to_as_files(client: Client, queries: FakeQueries) -> None:

@@ -48,7 +48,7 @@ def note(db: sqlite3.Connection, watched: Watched | None, kind: Any = PUSH, numb
 
 
 def waiting(db: sqlite3.Connection) -> list[activities.Activity]:
-    return [item for item in activities.latest(db, environment=PLACE, states=["pending"]) if item.kind != "push"]
+    return [item for item in activities.latest(db, environment=PLACE, states=["pending"]) if item.kind not in ("push", "pause")]
 
 
 @pytest.mark.parametrize("watched", [None, Watched("good"), Watched("unknown"), Watched("overtaken"),
@@ -91,6 +91,11 @@ def test_what_a_person_asked_for_meanwhile_comes_instead(db: Any, kind: Any) -> 
     assert bad.back is None
 
 
+def test_a_pause_that_waits_keeps_nothing_from_coming_back(db: Any) -> None:
+    ask(db, KINDS["pause"], "deployd")
+    assert "brings the version" in note(db, BAD)
+
+
 def test_a_version_that_is_not_kept_any_more_cannot_come_back(db: Any) -> None:
     db.execute("DELETE FROM versions WHERE activity = ?", (OLD,))
     assert note(db, BAD) == f"; it stays live: the version of activity {OLD} is not kept any more"
@@ -126,5 +131,6 @@ def test_only_a_push_can_be_reverted_and_every_kind_that_deploys_is_watched() ->
     host: Any = SimpleNamespace(settings=SimpleNamespace(instance="x", projects={SHOP: deployment(None).project}))
     views = {name: kind.view(host, deployment(None).activity, Journal()) for name, kind in KINDS.items()}
     assert {name for name, view in views.items() if view.mode.may_be_reverted} == {"push"}
-    for kind in (PUSH, REDEPLOY, ROLLBACK):
+    for kind in (PUSH, REDEPLOY, ROLLBACK, KINDS["activate"]):
+        assert kind.afterwards is PUSH.afterwards
         assert [step.name for step in kind.tables[0].steps][-2:] == ["watch_release", "judge_release"]

@@ -105,6 +105,9 @@ class Doubles:
     async def volumes(self, labels: dict[str, str]) -> list[VolumeSeen]:
         return [item for item in self.kept if labels.items() <= item.labels.items()]
 
+    async def rest(self, *_: object) -> str:
+        return ""
+
     async def start(self, name: str) -> None:
         self.did.append(f"start {name}")
 

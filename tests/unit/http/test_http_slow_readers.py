@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from deployd.http import event_stream, slow_readers
+from deployd.http import slow_readers
 from deployd.http.event_stream import Event, Streams
 from deployd.http.slow_readers import send
 
@@ -17,7 +17,6 @@ from deployd.http.slow_readers import send
 @pytest.mark.parametrize("path", ["/page", "/events"])
 async def test_who_reads_nothing_is_cut(monkeypatch: pytest.MonkeyPatch, path: str) -> None:
     monkeypatch.setattr(slow_readers, "MOST_SECONDS", 0.2)
-    monkeypatch.setattr(event_stream, "STALLED_SECONDS", 0.2)
     over = asyncio.Event()
 
     async def page(request: web.Request) -> web.StreamResponse:

@@ -163,7 +163,7 @@ async def test_a_run_that_is_wanted_now_waits_as_others_do_and_there_is_one_at_a
         stand.finish(number)
         await asyncio.sleep(3)
         assert (len(runs.begun), crons.now(key).state) == (1, "runs")
-        with pytest.raises(CronRuns, match="tick of app runs already"):
+        with pytest.raises(CronRuns, match="tick of app runs already, wanted by ada"):
             await crons.run_now(key, "bob")
         await asyncio.sleep(10)
         assert crons.now(key).state == "idle"

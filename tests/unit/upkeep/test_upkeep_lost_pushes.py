@@ -16,7 +16,7 @@ from deployd.environment.naming import machine_name
 from deployd.errors import DeployError, Transient
 from deployd.ids import ActivityId, CommitId, EnvironmentId, ProjectId
 from deployd.settings import ProjectSettings, Remote, Settings
-from deployd.state import activities, environments
+from deployd.state import activities, environments, kept_back
 from deployd.state.activities import Activity, NewActivity, State, Trigger
 from deployd.state.store import Store, open_store
 from deployd.upkeep.branches import Branches
@@ -266,3 +266,12 @@ async def test_an_environment_that_somebody_ended_stays_away_until_its_branch_mo
     assert await stand.look() == []
     stand.code.mirror = {"next": B}
     assert [(item.kind, item.commit) for item in await stand.look()] == [("push", B)]
+
+
+async def test_a_push_that_was_only_to_be_stored_is_not_lost(stand: Stand) -> None:
+    await stand.did("push", "main", A)
+    stand.code.mirror = {"main": B}
+    await stand.store.write(lambda db: kept_back.keep(db, SHOP, "main", B, SystemClock().now()))
+    assert await stand.look() == []
+    await stand.store.write(lambda db: kept_back.forget(db, SHOP, "main"))
+    assert [activity.commit for activity in await stand.look()] == [B]
