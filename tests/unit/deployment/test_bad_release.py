@@ -48,7 +48,8 @@ def note(db: sqlite3.Connection, watched: Watched | None, kind: Any = PUSH, numb
 
 
 def waiting(db: sqlite3.Connection) -> list[activities.Activity]:
-    return [item for item in activities.latest(db, environment=PLACE, states=["pending"]) if item.kind not in ("push", "pause")]
+    found = activities.latest(db, environment=PLACE, states=["pending"])
+    return [item for item in found if item.kind not in ("push", "pause")]
 
 
 @pytest.mark.parametrize("watched", [None, Watched("good"), Watched("unknown"), Watched("overtaken"),
