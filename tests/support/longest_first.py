@@ -1,7 +1,7 @@
 """The files of tests that take longest begin first: one that begins last is waited for by all the others.
 
-`tests/durations.txt` says how long each of them took; unit tests that are not in it are quick, and come last, and of
-others nobody knows yet. A run of all tests writes what it measured to `build/durations.txt`, to be put in its place when much has changed.
+`tests/durations.txt` says how long each of them took; unit tests that are not in it are quick, and come last. A run of
+all tests writes what it measured to `build/durations.txt`, to be put in its place when much has changed.
 """
 
 from __future__ import annotations
