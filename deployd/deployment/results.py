@@ -76,6 +76,11 @@ class Packed:
 
 
 @dataclass(frozen=True, slots=True)
+class Prepared:
+    apps: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Frozen:
     held: bool
     """False: there was nobody to hold, or no hook that needs it, or the strategy is rolling."""

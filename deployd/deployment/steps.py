@@ -41,7 +41,7 @@ MINUTE = 60
 QUIET = frozenset({"validate", "build", "slug"})
 """Phases of a deployment that change nothing that is live."""
 
-PUSH: Table[Deployment, Host] = Table("push", version=4, quiet_phases=QUIET, late_phases=frozenset({"watch"}), steps=(
+PUSH: Table[Deployment, Host] = Table("push", version=5, quiet_phases=QUIET, late_phases=frozenset({"watch"}), steps=(
     #     phase       step                      undone by                    limit        visitors  restart, waits for
     Step("validate", validate.fetch,           NOTHING,                     10 * MINUTE, AS_BEFORE, AGAIN),
     Step("validate", validate.read_and_plan,   NOTHING,                     10 * MINUTE, AS_BEFORE, AGAIN),
@@ -52,6 +52,7 @@ PUSH: Table[Deployment, Host] = Table("push", version=4, quiet_phases=QUIET, lat
     Step("deploy",   services.start_services,  services.put_back_services,  10 * MINUTE, AS_BEFORE, AGAIN,  START),
     Step("deploy",   deploy.start_apps,        deploy.remove_new,           5 * MINUTE,  AS_BEFORE, AGAIN,  START),
     Step("deploy",   check.ask_before_freeze,  NOTHING,                     10 * MINUTE, AS_BEFORE, AGAIN,  START),
+    Step("hooks",    hooks.prepare,            hooks.end_preparation,       65 * MINUTE, AS_BEFORE, ATTACH, DEPLOY),
     Step("hooks",    hooks.freeze,             hooks.thaw_to_old,           2 * MINUTE,  HELD,      AGAIN,  DEPLOY),
     Step("hooks",    snapshot.take_snapshot,   snapshot.put_back_snapshot,  30 * MINUTE, HELD,      AGAIN,  DEPLOY,
          undo_limit_seconds=60 * MINUTE),
@@ -69,8 +70,11 @@ PUSH: Table[Deployment, Host] = Table("push", version=4, quiet_phases=QUIET, lat
     Step("watch",    check.judge_release,      NOTHING,                     1 * MINUTE,  ON_NEW,    AGAIN),
 ))
 
+PUSH_4 = dataclasses.replace(PUSH, version=4, steps=tuple(step for step in PUSH.steps if step.name != "prepare"))
+"""Before recipes looked, ahead of the freeze, what is due."""
+
 CHECKS = frozenset({"ask_before_freeze", "watch_release", "judge_release"})
-PUSH_3 = dataclasses.replace(PUSH, version=3, steps=tuple(step for step in PUSH.steps if step.name not in CHECKS))
+PUSH_3 = dataclasses.replace(PUSH_4, version=3, steps=tuple(step for step in PUSH_4.steps if step.name not in CHECKS))
 """Before releases were checked."""
 
 PUSH_2 = dataclasses.replace(
@@ -84,7 +88,7 @@ PUSH_1 = dataclasses.replace(
 )
 """Before there were snapshots."""
 
-PUSHES = (PUSH, PUSH_3, PUSH_2, PUSH_1)
+PUSHES = (PUSH, PUSH_4, PUSH_3, PUSH_2, PUSH_1)
 """The newest first; by the others an earlier deployd may have begun something that is still open."""
 ROLLBACKS = tuple(table.without("build", "slug") for table in PUSHES)
 """To an earlier version: its slugs, its configuration, its images."""

@@ -37,7 +37,7 @@ def test_who_adds_something_is_told_where_in_one_sentence() -> None:
     rows = dict(re.findall(r"^\| (an? [\w ]+) \| (.+) \|$", PAGE, re.M))
     assert rows.keys() == {
         "a service", "a runtime", "a forge", "a step", "a kind of activity", "a command", "a setting",
-        "an API resource", "a page", "an engine",
+        "an API resource", "a page", "an engine", "a step of the recipe for Magento",
     }
 
 

@@ -24,8 +24,10 @@ from deployd.release.images_missing import instead_of
 from deployd.release.out_of_memory import hint_memory, memory_full
 from deployd.release.ports import Host
 from deployd.release.release import Release
+from deployd.runtimes.magento.program import with_recipe
 
-HOOKS = ("deploy", "post_deploy")
+HOOKS = {"prepare": "look ahead", "deploy": "deploy hook", "post_deploy": "post-deploy hook"}
+"""{name: what people call it}. What runs as `prepare` is a recipe's and no project's."""
 
 
 class HookFailed(DeployError):
@@ -53,10 +55,10 @@ async def run_hook(
     runner = ScriptRunner(host.engine, container, release.user)
     script = await asyncio.to_thread(
         prepare, scripts_of(release, host, app.name), script_name(release, app.name, name),
-        hook_script(hook.script), group=release.version.uid,
+        hook_script(with_recipe(app, name, hook.script)), group=release.version.uid,
     )
     runs = await asyncio.to_thread(has_started, script)
-    say = await tell.program(f"{name.replace('_', '-')} hook runs", app=app.name, goes_on=runs)
+    say = await tell.program(f"{HOOKS[name]} runs", app=app.name, goes_on=runs)
     recent: list[str] = []
 
     def on_line(text: str) -> None:
@@ -64,7 +66,7 @@ async def run_hook(
         del recent[:-20]
         say(text)
 
-    who, where = f"the {name.replace('_', '-')} hook of {app.name}", f"{hook.place.file}:{hook.place.line}"
+    who, where = f"the {HOOKS[name]} of {app.name}", f"{hook.place.file}:{hook.place.line}"
     try:
         await runner.start_or_attach(script, working_folder=APP_FOLDER)
     except REFUSED as error:
@@ -92,7 +94,7 @@ async def run_hook(
             evidence=tuple(recent),
             hint=hint_memory(hint, full, "`size` of the application"),
         )
-    tell.line(f"{name.replace('_', '-')} hook ended after {seconds:.1f} s", app=app.name)
+    tell.line(f"{HOOKS[name]} ended after {seconds:.1f} s", app=app.name)
 
 
 async def end_hook(release: Release, host: Host, app: str, name: str) -> None:

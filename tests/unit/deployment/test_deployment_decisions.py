@@ -467,3 +467,30 @@ async def test_the_drain_time_begins_with_the_switch(
     began = asyncio.get_running_loop().time()
     await route.retire_old(made, host, QuietTell())  # type: ignore[arg-type]
     assert asyncio.get_running_loop().time() - began == pytest.approx(waited, abs=0.001)
+
+
+MAGENTO = {
+    ".magento.app.yaml": "name: app\ntype: php:8.2\ndisk: 256\nhooks: {build: deployd-magento}\n",
+    ".magento/routes.yaml": "https://{default}/: {type: upstream, upstream: 'app:http'}\n",
+}
+
+
+async def test_only_a_recipe_looks_ahead_when_something_is_live_and_the_hook_will_run(doubles: Doubles) -> None:
+    tell: Any = QuietTell()
+    doubles.files = {".platform.app.yaml": HOOKED}
+    assert (await hooks.prepare(deployment(version(OLD, "a")), doubles.host, tell)).apps == ()
+    doubles.files = MAGENTO
+    assert (await hooks.prepare(deployment(None), doubles.host, tell)).apps == ()
+    unhooked = Plan((), (), run_deploy_hook=False)
+    assert (await hooks.prepare(deployment(version(OLD, "a"), plan=unhooked), doubles.host, tell)).apps == ()
+    assert tell.said == []
+
+
+@pytest.mark.parametrize("status", [0, 1])
+async def test_a_look_ahead_that_fails_is_told_and_ends_nothing(doubles: Doubles, status: int) -> None:
+    doubles.files = MAGENTO
+    tell: Any = QuietTell()
+    traces = doubles.host.places.instance(EnvironmentId(SHOP, MAIN), NEW, "app") / "scripts" / "prepare"
+    ended_with(traces, status)
+    assert (await hooks.prepare(deployment(version(OLD, "a")), doubles.host, tell)).apps == ("app",)
+    assert any("only be known while visitors are held" in line for line in map(str, tell.said)) is bool(status)
