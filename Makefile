@@ -5,6 +5,7 @@ SHELL := /bin/bash
 .PHONY: help demo demo-down test unit lint bench chaos screenshots clean
 
 PYTHON := .venv/bin/python
+unexport PYTHONDONTWRITEBYTECODE   # tests start the daemon some hundred times, and each would compile all of it
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -16,9 +17,9 @@ demo: ## push the sample shop, then push a change under load (TEMPLATE=name or f
 demo-down: ## remove all that the demo made
 	@if [ -x $(PYTHON) ]; then $(PYTHON) -u -m scripts.demo down; else echo 'demo: nothing to remove'; fi
 
-test: ## all tests, on real parts (ARGS='-k name' goes to pytest)
+test: ## all tests, on real parts (ARGS='-k name' goes to pytest; WORKERS=n files side by side)
 	@scripts/setup.sh test
-	@$(PYTHON) -m pytest --numprocesses $$(($$(nproc) + 1)) --dist loadfile $(ARGS)
+	@$(PYTHON) -m pytest --numprocesses $(or $(WORKERS),$$(($$(nproc) + 1))) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 unit: ## the tests that need no Docker and are over in a minute (ARGS goes to pytest)
 	@scripts/setup.sh lint
@@ -40,7 +41,7 @@ chaos: ## kill the daemon again and again under load, and count what is lost (SE
 	@scripts/setup.sh test
 	@$(PYTHON) -u -m tests.chaos $(if $(SEED),--seed '$(SEED)') $(if $(KILLS),--kills '$(KILLS)') $(if $(MINUTES),--minutes '$(MINUTES)')
 
-screenshots: ## the console as it looks, in docs/images
+screenshots: ## the console as it looks, light and dark, in docs/pictures
 	@scripts/setup.sh test
 	@$(PYTHON) -m scripts.screenshots
 

@@ -46,6 +46,8 @@ class WantedApp:
     changed_files: int | None = None
     """Against what is live; None when that is not known."""
     has_deploy_hook: bool = True
+    anew: bool = False
+    """It is built whatever there is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +176,8 @@ def _plan_apps(apps: Sequence[WantedApp], live: Live) -> Iterator[PlannedApp]:
 
 
 def _why_build(app: WantedApp, before: LiveApp | None) -> str:
+    if app.anew:
+        return "asked for, with an empty cache"
     if before is None:
         return "first build"
     changed = [part.name for part in fields(KeyParts)

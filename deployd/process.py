@@ -196,6 +196,31 @@ async def open_process(
         await child.wait()
 
 
+async def start_detached(*argv: str, stderr: Path, env: Mapping[str, str]) -> None:
+    """Start a program that is to outlive us, in a session of its own; it is no child of ours, and has no pipes.
+
+    Args:
+        stderr: File for what it says when it fails; written anew.
+
+    Raises:
+        ProgramFailed, ProgramMissing: It cannot be started.
+    """
+    words = os.open(stderr, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    command = ("setsid", "--fork", *argv)   # asyncio would kill a child when its loop is closed
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *command, cwd="/", env=dict(env), stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL,
+            stderr=words, start_new_session=True,
+        )
+        status = await process.wait()
+    except FileNotFoundError:
+        raise ProgramMissing(command) from None
+    finally:
+        os.close(words)
+    if status != 0:
+        raise ProgramFailed(command, Output(status, b"", b""))
+
+
 async def _write(process: Process, data: bytes) -> None:
     # A program may end without reading all of it; that is its right and its status tells.
     with suppress(BrokenPipeError, ConnectionResetError):

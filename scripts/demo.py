@@ -30,7 +30,7 @@ LOAD_BEFORE_SECONDS = 2.0
 LOAD_AFTER_SECONDS = 3.0
 RATE, FOREIGN_RATE = 20.0, 2.0
 """Requests a second: to our samples; to templates from elsewhere, which may open a connection for each and keep it."""
-USUAL_PORTS = (8480, 8080)
+USUAL_PORTS = (8480, 8080, 2222)
 
 
 def say(text: str = "") -> None:
@@ -51,11 +51,13 @@ async def up(directory: Path, template: str, *, rate: float | None) -> int:
     daemon = LocalDaemon(
         directory, {project: {"title": f"Demo of {source.name}"}}, instance=earlier.instance, settings=settings,
         api_port=free_port(USUAL_PORTS[0]), http_port=free_port(USUAL_PORTS[1]),
+        ssh_port=free_port(USUAL_PORTS[2]),
     )
     say(f"starting deployd below {_short(directory)}")
     seconds = await daemon.start()
     say(f"deployd is ready after {seconds:.1f} s, log in {_short(daemon.log_file)}")
     say(f"console: {daemon.api}/ (sign in with the token in {_short(daemon.settings_file)})")
+    say(f"git over SSH, once you have a key there (deployd people, deployd key): {daemon.ssh_url(project)}")
 
     repository = directory / "repository" / project
     await make_repository(repository, source)

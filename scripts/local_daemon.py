@@ -80,6 +80,8 @@ class LocalDaemon:
     settings: Mapping[str, Any] = field(default_factory=dict)
     api_port: int = 0
     http_port: int = 0
+    ssh_port: int = 0
+    """0: nobody listens for SSH."""
     program: Program = Program()
 
     def __post_init__(self) -> None:
@@ -114,6 +116,9 @@ class LocalDaemon:
     def repository_url(self, project: str) -> str:
         return f"{self.api}/git/{project}.git"
 
+    def ssh_url(self, project: str) -> str:
+        return f"ssh://git@127.0.0.1:{self.ssh_port}/{project}.git"
+
     def write_settings(self) -> None:
         """Write deployd.yaml; a second call keeps ports and token of the first."""
         before = self._written()
@@ -131,6 +136,7 @@ class LocalDaemon:
             "directory": str(self.directory / "var"),
             "listen": f"127.0.0.1:{self.api_port}",
             "router": {"address": "127.0.0.1", "http_port": self.http_port, "https_port": None},
+            **({"ssh": {"listen": f"127.0.0.1:{self.ssh_port}"}} if self.ssh_port else {}),
             "domain": DOMAIN,
             "collect": {"every_minutes": 0, "deleted_days": 0},   # it never lives long; what is deleted goes
             "tokens": [{"name": "local", "role": "admin", "secret": secret}],

@@ -7,8 +7,10 @@ crash. What belongs to other daemons is not touched.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import re
+import signal
 from collections.abc import Awaitable
 from pathlib import Path
 
@@ -20,6 +22,7 @@ from deployd.firewall.kernel_table import ensure_table_gone, is_there
 from deployd.firewall.rules import table_name
 from deployd.process import run
 
+SSH = "-m deployd.ssh "
 OCTAL = re.compile(r"\\([0-7]{3})")
 
 
@@ -30,6 +33,8 @@ async def remove_all(instance: str, directory: Path) -> list[str]:
         What was removed, in words: `4 containers`, …
     """
     removed = []
+    ended = await _end_ssh(directory)
+    removed.append(_many(ended, "SSH server"))
     async with aiodocker.Docker() as docker:
         containers = await _containers(docker, instance)
         async with asyncio.TaskGroup() as group:
@@ -115,6 +120,17 @@ def processes_of(directory: Path) -> list[tuple[int, str]]:
         if int(folder.name) not in ours and f"{directory}/" in command:
             found.append((int(folder.name), command[:200]))
     return found
+
+
+async def _end_ssh(directory: Path) -> int:
+    """End what listens for SSH: it outlives its daemon."""
+    pids = [pid for pid, command in processes_of(directory) if SSH in command]
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
+    while any(Path(f"/proc/{pid}").exists() for pid in pids):   # noqa: ASYNC110  no child of ours
+        await asyncio.sleep(0.02)
+    return len(pids)
 
 
 async def _unmount(path: str) -> None:

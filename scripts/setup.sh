@@ -55,11 +55,12 @@ debian_packages() {
     local wanted=()
     if [ "$goal" != lint ]; then
         wanted+=(ca-certificates curl git iproute2 kmod mmdebstrap mount nftables procps python3 python3-venv squashfs-tools util-linux)
+        wanted+=(openssh-sftp-server rsync)                     # with them files go into containers
         command -v dockerd > /dev/null || wanted+=(docker.io)  # an Engine from docker.com is as good
     fi
     case $goal in lint | test) wanted+=(lua-busted lua-check luajit) ;; esac   # the router's Lua, its tests and its linter
-    [ "$goal" != test ] || wanted+=(chromium pebble)            # a browser for the console, an authority for certificates
-    [ "$goal" != bench ] || wanted+=(caddy docker.io webhook wrk)
+    [ "$goal" != test ] || wanted+=(chromium openssh-client pebble)   # a browser for the console, an authority for certificates
+    [ "$goal" != bench ] || wanted+=(caddy docker.io openssh-client openssh-server webhook wrk)
     local missing=() package
     for package in "${wanted[@]}"; do
         dpkg-query --show --showformat='${db:Status-Status}' "$package" 2> /dev/null | grep -qx installed || missing+=("$package")

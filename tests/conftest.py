@@ -6,7 +6,20 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.support.longest_first import MEASURED, Stopwatch, expected_seconds, file_of, read_durations
 from tests.support.shown import SHOWN_AT_THE_END
+
+STOPWATCH = Stopwatch()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files are handed out in this order (`--no-loadscope-reorder`); each keeps its own."""
+    kept = read_durations()
+    items.sort(key=lambda item: -expected_seconds(file_of(item.nodeid), kept))
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    STOPWATCH.add(report.nodeid, report.duration)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -26,6 +39,8 @@ def interrupts_are_heard() -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if MEASURED.parent.is_dir() and STOPWATCH.has_seen(read_durations()):   # all tests were run
+        MEASURED.write_text(STOPWATCH.table())
     for report in terminalreporter.stats.get("passed", []):
         for name, text in report.user_properties:
             if name == SHOWN_AT_THE_END:

@@ -21,6 +21,7 @@ class Action(Enum):
     CANCEL = "end an activity before its switch, or try its undo again"
     PREVIEW = "see a new version while visitors wait for it"
     READ_MAIL = "read mails of applications: there are links to reset passwords in them"
+    READ_VARIABLES = "read what variables of the settings are: who may only look has the repository, and no shell"
     READ_AUDIT = "read who changed what, and from where"
     SHELL = "be in a running application, and reach its mounts"
     TUNNEL = "reach the services of an environment"
@@ -44,6 +45,7 @@ LEAST: Mapping[Action, Role] = {
     Action.CANCEL: Role.CONTRIBUTOR,
     Action.PREVIEW: Role.CONTRIBUTOR,
     Action.READ_MAIL: Role.CONTRIBUTOR,
+    Action.READ_VARIABLES: Role.CONTRIBUTOR,
     Action.READ_AUDIT: Role.CONTRIBUTOR,
     Action.SHELL: Role.CONTRIBUTOR,
     Action.TUNNEL: Role.CONTRIBUTOR,

@@ -21,7 +21,7 @@ from deployd.activity.runner import Run, run
 from deployd.activity.table import Table, TableUnknown
 from deployd.clock import Clock
 from deployd.settings import Settings
-from deployd.state import activities, entries, environments, locks
+from deployd.state import activities, entries, environments, locks, tickets
 from deployd.state.activities import Activity
 from deployd.state.entries import HELD, Entry
 from deployd.state.store import Store
@@ -86,7 +86,8 @@ class Executor:
         """The row of the environment is made here once more: a delete that ran since the push took it away."""
         now = self.host.clock.now()
         begun = activities.begin(db, activity.id, now)
-        if begun and not self.kinds[activity.kind].ends_environment:
+        kind = self.kinds[activity.kind]
+        if begun and not (kind.ends_environment or kind.needs_environment):
             environments.ensure(db, activity.environment, activity.branch, now)
         return begun
 
@@ -105,36 +106,46 @@ class Executor:
             await self._hold(activity, end.reason, tell)
             return
         seconds = (self.host.clock.now() - began).total_seconds()
+        progress = Progress(activity, table, await journal.read())
         if end.state != "success":   # before its row ends: a daemon that dies meanwhile comes here again
-            await self._tell_failure(kind, Progress(activity, table, await journal.read()), tell)
-        await self.store.write(
-            lambda db: activities.finish(db, activity.id, end.state, end.reason, self.host.clock.now()),
-        )
+            await self._tell_failure(kind, progress, tell)
+        end = await self.store.write(lambda db: self._finish(db, kind, progress, end))
         log.info("activity_ended", state=end.state, reason=end.reason, seconds=round(seconds, 2))
         tell.end(end.state, _said(activity, end, seconds))
 
+    def _finish(self, db: sqlite3.Connection, kind: Kind[Any, Any], progress: Progress, end: Finish) -> Finish:
+        """Returns its end, with what its kind has to say of it."""
+        now = self.host.clock.now()
+        if not activities.finish(db, progress.activity.id, end.state, end.reason, now):
+            return end
+        more = kind.afterwards(db, progress, now)
+        if not more:
+            return end
+        activities.say_more(db, progress.activity.id, more)
+        return Finish(end.state, end.reason + more)
+
     async def _hold(self, activity: Activity, reason: str, tell: Tell) -> None:
         """Let it wait for the unlock; when that has come since the lock was seen, it begins anew at once."""
-        waits = await self.store.write(lambda db: self._held(db, activity, reason))
-        log.info("activity_held" if waits else "activity_not_held", reason=reason)
-        if waits:
-            tell.held(f"{activity.kind} of {activity.branch} is built and waits: {reason}",
-                      hint=f"deployd unlock {activity.project} {activity.branch}")
+        hint = await self.store.write(lambda db: self._held(db, activity, reason))
+        log.info("activity_held" if hint else "activity_not_held", reason=reason)
+        if hint:
+            tell.held(f"{activity.kind} of {activity.branch} is built and waits: {reason}", hint=hint)
 
-    def _held(self, db: sqlite3.Connection, activity: Activity, reason: str) -> bool:
+    def _held(self, db: sqlite3.Connection, activity: Activity, reason: str) -> str:
+        """What somebody can do about it; empty when it is not held any more."""
         cancellation = Journal(entries.of_activity(db, activity.id)).cancellation()
         if cancellation is not None and cancellation.result != HELD:   # came since the last look: its lane ends it
-            return False
-        now = self.host.clock.now()
+            return ""
+        now, kind = self.host.clock.now(), self.kinds[activity.kind]
         entries.append(db, activity.id, Entry("", HELD, now, None, reason))
         activities.hold(db, activity.id, reason)
-        waits = locks.find(db, activity.environment) is not None
-        if not waits:
-            activities.release(db, activity.environment)
-        newer = activities.newer_of_kind(db, activity) if self.kinds[activity.kind].supersedes else None
+        hint = _why_it_waits(db, activity)
+        if not hint:
+            activities.let_go_on(db, activity.id)
+        newer = activities.newer_of_kind(db, activity, kind.takes_place_of) if kind.supersedes else None
         if newer is not None:
             activities.finish(db, activity.id, "superseded", activities.superseded_by(activity.kind, newer), now)
-        return waits and newer is None
+        return hint if newer is None else ""
 
     async def _tell_failure(self, kind: Kind[Any, Any], progress: Progress, tell: Tell) -> None:
         await kind.reports.on_failure(progress, self.host, tell)
@@ -149,6 +160,15 @@ class Executor:
         """The activity ends, or its undo is tried again, whatever comes of it."""
         with self.boundary.contain(f"asking {progress.activity.environment} after a way back", shown=False):
             await telling(progress, self.host, tell)
+
+
+def _why_it_waits(db: sqlite3.Connection, activity: Activity) -> str:
+    """What lets it go on; empty when that came while it was undone."""
+    ticket = tickets.of_activity(db, activity.id)
+    if ticket is not None and ticket.is_open:
+        return "" if tickets.has_news(db, activity.id) else f"deployd ticket show {ticket.id}"
+    locked = locks.find(db, activity.environment) is not None
+    return f"deployd unlock {activity.project} {activity.branch}" if locked else ""
 
 
 def _said(activity: Activity, end: Finish, seconds: float) -> str:

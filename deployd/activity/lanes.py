@@ -7,6 +7,7 @@ the lanes are made anew from the open rows, and go on.
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import ClassVar
@@ -90,11 +91,19 @@ class Lanes:
                     await self._end_overtaken()
                 await self._woken.wait()
 
-    async def cancel(self, activity: ActivityId, who: str) -> bool:
+    async def cancel(
+        self, activity: ActivityId, who: str, *, why: str = "",
+        also: Callable[[sqlite3.Connection], None] | None = None,
+    ) -> bool:
         """Cancel an activity. One that waits ends at once. False: it has ended already.
+
+        Args:
+            why: What is said of it, instead of who cancelled it.
+            also: Written in the same transaction, before it; when it raises, nothing is cancelled.
 
         Raises:
             TooLate: It is past its switch.
+            EndsAlready: Somebody else has cancelled it.
         """
         cancellation = self._cancellation_of(activity)
         if cancellation is not None and cancellation.too_late:
@@ -102,8 +111,14 @@ class Lanes:
                 f"activity {activity} cannot be cancelled any more: its switch was begun",
                 hint="wait for its end, then roll back",
             )
-        said, now = f"cancelled by {who}", self._clock.now()
-        if not await self._store.write(lambda db: interventions.cancel(db, activity, said, now)):
+        said, now = why or f"cancelled by {who}", self._clock.now()
+
+        def cancel(db: sqlite3.Connection) -> bool:
+            if also is not None:
+                also(db)
+            return interventions.cancel(db, activity, said, now)
+
+        if not await self._store.write(cancel):
             return False
         cancellation = self._cancellation_of(activity)   # again: it may have begun meanwhile
         if cancellation is not None:
@@ -118,7 +133,7 @@ class Lanes:
         """
         step = await self._store.read(lambda db: interventions.stuck_step(db, activity))
         if step is None:
-            raise _nothing_stuck(activity)
+            raise await self._nothing_stuck(activity)
         self._nudge(activity)
 
     async def skip_undo(self, activity: ActivityId, who: str) -> None:
@@ -128,7 +143,7 @@ class Lanes:
             NothingStuck: No undo of the activity waits for another try.
         """
         if not await self._store.write(lambda db: interventions.skip_undo(db, activity, who, self._clock.now())):
-            raise _nothing_stuck(activity)
+            raise await self._nothing_stuck(activity)
         log.warning("undo_skipped", activity=activity, who=who)
         self._nudge(activity)
 
@@ -144,6 +159,13 @@ class Lanes:
                     may_be=self._may_be_overtaken,
                 )):
                     cancellation.request()
+
+    async def _nothing_stuck(self, activity: ActivityId) -> NothingStuck:
+        said = await self._store.read(lambda db: interventions.said_of_undos(db, activity))
+        return NothingStuck(
+            f"no undo of activity {activity} is stuck" + (f": {said}" if said else ""),
+            hint="`deployd activities` shows what each waits for; one that is tried just now has to end first",
+        )
 
     def _nudge(self, activity: ActivityId) -> None:
         cancellation = self._cancellation_of(activity)
@@ -180,10 +202,3 @@ class Lanes:
             self._left_alone[lane] = error.what
             return False
         return True
-
-
-def _nothing_stuck(activity: ActivityId) -> NothingStuck:
-    return NothingStuck(
-        f"no undo of activity {activity} is stuck",
-        hint="`deployd activities` shows what each waits for; one that is tried just now has to end first",
-    )

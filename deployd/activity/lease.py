@@ -30,6 +30,11 @@ class Lease:
     async def __aexit__(self, *_: object) -> None:
         await self._stack.aclose()
 
+    async def give_back(self) -> None:
+        """Let others have what is held."""
+        await self._stack.aclose()
+        self._held = None
+
     def has(self, step: Step) -> bool:
         """Whether what the step needs is held already, or it needs nothing."""
         return step.admission is None or step.admission.pool is self._held
@@ -45,8 +50,7 @@ class Lease:
         if step.admission is None or self.has(step):
             return
         pool = step.admission.pool
-        await self._stack.aclose()
-        self._held = None
+        await self.give_back()
         begun = any(journal.last(other.name) for other in self._table.steps if other.pool is pool)
         try:
             await self._stack.enter_async_context(self._limits.pools[pool].hold(

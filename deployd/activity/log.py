@@ -21,6 +21,7 @@ import structlog
 from deployd.activity.colours import coloured
 from deployd.activity.follower import End, Follower, HowEnded
 from deployd.activity.line import Line, write_line
+from deployd.activity.log_pages import printed_after
 from deployd.activity.masking import Masker
 from deployd.activity.recent_lines import RecentLines
 from deployd.clock import Clock
@@ -59,16 +60,41 @@ class Tell:
         self._full = False
         self._lost = 0
         self._phase = ""
+        self._untold = False
+        """The phase has begun, and nothing was said in it."""
 
-    def phase(self, phase: str) -> None:
-        """A phase begins."""
+    def phase(self, phase: str, *, at_once: bool = True) -> None:
+        """A phase begins. It is told at once, or with the first thing that is said in it."""
         self._phase = phase
         self._now(phase)
-        self._write("phase", phase)
+        self._untold = not at_once
+        if at_once:
+            self._write("phase", phase)
 
     def line(self, text: str, *, app: str = "", stream: str = "") -> None:
         """Something that happened; with a stream, a line that a program wrote."""
         self._write("output" if stream else "line", text, app=app)
+
+    async def program(self, title: str, *, app: str, goes_on: bool) -> Callable[[str], None]:
+        """A program runs. What is given back takes its lines, from the first one on.
+
+        Args:
+            goes_on: It was begun earlier, by a daemon that was killed maybe: what it said until then stands here
+                already and is not written again, and neither is `title`.
+        """
+        known = await asyncio.to_thread(printed_after, self._path, self.clean(title), app) if goes_on else None
+        if known is None:
+            self.line(title, app=app)
+        left = known or 0
+
+        def on_line(text: str) -> None:
+            nonlocal left
+            if left:
+                left -= 1
+            else:
+                self.line(text, app=app, stream="output")
+
+        return on_line
 
     def progress(self, done: int, of: int, what: str = "") -> None:
         self._write("line", f"{done} of {of} {what}".rstrip())
@@ -104,6 +130,9 @@ class Tell:
     def _write(self, kind: str, text: str, *, app: str = "", where: str = "", more: tuple[str, ...] = ()) -> None:
         if self._full and kind == "output":
             return
+        if self._untold and kind != "end":
+            self._untold = False
+            self._write("phase", self._phase)
         if self._bytes > LARGEST_LOG_BYTES and kind == "output":
             self._full, kind, text = True, "warn", f"the log has {LARGEST_LOG_BYTES:,} bytes: the rest is cut"
         if self._lost and kind != "warn":

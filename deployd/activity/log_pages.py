@@ -7,6 +7,7 @@ times as large.
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -75,6 +76,26 @@ def find_lines(path: Path, text: str, most: int) -> tuple[list[Line], int]:
             search.look_through(block)
             time.sleep(0)   # the interpreter is the daemon's: whoever waits for it has it now
     return search.lines(), search.count
+
+
+def printed_after(path: Path, title: str, app: str) -> int | None:
+    """How many lines a program of an application has in the log, that is begun by a line `title`; None: it has none.
+
+    Of several such programs the last one is meant.
+    """
+    needle = json.dumps(app, ensure_ascii=False).encode("utf-8", "replace")
+    count, is_its = None, False
+    with open_log(path) as file:
+        for raw in chain.from_iterable(lines_of(block) for block in blocks(file, block_bytes=SEARCHED_BYTES)):
+            line = parse_line(raw) if needle in raw else None
+            if line is None or line.app != app:
+                continue
+            if line.kind == "line":
+                is_its = line.text == title
+                count = 0 if is_its else count
+            elif is_its and count is not None and line.kind == "output":
+                count += 1
+    return count
 
 
 def plain_pieces(path: Path) -> Iterator[bytes]:

@@ -99,13 +99,15 @@ async def run(run: Run) -> Finish:
                     _tell_seconds(run, phase, began)
                 phase = move.step.phase
                 began = _begin_of(run, phase, journal)
-                run.tell.phase(phase)
+                run.tell.phase(phase, at_once=phase not in run.table.late_phases)
             if await _has_room(run, lease, move.step, journal):
                 await _do(run, move.step, journal)
 
 
 async def _has_room(run: Run, lease: Lease, step: Step, journal: Journal) -> bool:
     """Wait for what the step needs. False: a cancellation came, or it can never have it; the journal says which."""
+    if step.gives_slot_back:
+        await lease.give_back()
     try:
         async with run.cancellation.limit(None, may_end=not run.cancellation.too_late):
             if step.admission is not None and not lease.has(step):

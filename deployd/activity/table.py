@@ -87,6 +87,8 @@ class Step:
     """None: it begins at once."""
     parallel: Parallel | None = None
     undo_limit_seconds: float = 300
+    gives_slot_back: bool = False
+    """It waits rather than works: what is held from the steps before goes to others."""
 
     @property
     def name(self) -> str:
@@ -106,6 +108,8 @@ class Table(Generic[View, Host]):
     steps: tuple[Step, ...] = field(default=())
     quiet_phases: frozenset[str] = frozenset()
     """Those that change nothing that is live."""
+    late_phases: frozenset[str] = frozenset()
+    """Those that are told when something is said in them: mostly there is nothing to do."""
 
     def without(self, *phases: str) -> Table[View, Host]:
         """The same table without some phases."""

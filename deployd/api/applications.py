@@ -139,6 +139,8 @@ def _refuse_unless_let(route: ApiRoute, request: web.Request, caller: Caller, ca
     """
     if route.action is None:
         return
+    if caller == NOBODY and "Authorization" in request.headers:
+        raise Unauthorized("this token is not known", hint="it may have been changed or taken away")
     if caller == NOBODY:
         raise Unauthorized("this needs a token", hint="send it as `Authorization: Bearer …`")
     if route.method != "GET":

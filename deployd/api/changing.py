@@ -18,6 +18,7 @@ from deployd.commands.repeats import BROKEN, Answered, Keyed
 from deployd.errors import Unusable
 from deployd.http.failed_sign_ins import source_of
 from deployd.queries.activities import ActivityShape
+from deployd.queries.ticket_shapes import TicketShape, words_of_deed
 
 KEY, REPLAYED = "Idempotency-Key", "Idempotent-Replayed"
 LONGEST_KEY = 255
@@ -72,6 +73,8 @@ async def _noted(asked: Asked, route: ApiRoute, handler: Handler, by: str) -> we
         answer = await handler(asked)
         if route.shape is ActivityShape and "id" not in asked.request.match_info and isinstance(answer, web.Response):
             said.append(f"activity {json.loads(answer.text or '{}')['id']}")
+        if route.shape is TicketShape and isinstance(answer, web.Response):
+            said.append(words_of_deed(json.loads(answer.text or "{}")))
         return answer
 
 

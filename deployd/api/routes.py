@@ -26,14 +26,19 @@ from deployd.api.resources.passes import passes
 from deployd.api.resources.people import people
 from deployd.api.resources.plans import plans
 from deployd.api.resources.projects import projects
+from deployd.api.resources.rests import rests
 from deployd.api.resources.sessions import sessions
+from deployd.api.resources.ssh import ssh
+from deployd.api.resources.stays import stays
+from deployd.api.resources.tickets import tickets
 from deployd.api.resources.traffic import traffic
 from deployd.api.resources.usage import usage
 from deployd.api.route import ApiRoute, Handler
 
 RESOURCES = (
-    daemon, projects, plans, environments, parts, crons, locks, passes, traffic, access_logs, output, mails, usage,
-    certificates, activities, housekeeping, audit, sessions, changes, host, comparisons, people,
+    daemon, projects, plans, environments, parts, crons, locks, tickets, rests, passes, traffic, access_logs, output,
+    mails, usage, certificates, activities, housekeeping, audit, sessions, changes, host, comparisons, people, ssh,
+    stays,
 )
 HANDLERS: Mapping[ApiRoute, Handler] = {
     route: handler for resource in RESOURCES for route, handler in resource.handlers.items()

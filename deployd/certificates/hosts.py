@@ -27,7 +27,7 @@ class HttpsHosts:
 
     async def hosts(self) -> dict[str, ProjectId]:
         """{host: project}"""
-        found = await self.store.read(environments.live_ones)
+        found = await self.store.read(environments.live_ones) + await self.store.read(environments.paused_ones)
         live = [row for row in found if row.id.project in self.settings.projects]
         for gone in self._hosts.keys() - {row.activity for row in live}:
             del self._hosts[gone]

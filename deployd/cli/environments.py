@@ -1,4 +1,4 @@
-"""Commands of environments: `environments`, `redeploy`, `rollback`, `lock`, `unlock` and `pass`."""
+"""Commands of environments: `environments`, `redeploy`, `push-again`, `rollback`, `lock`, `unlock` and `pass`."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import click
 from deployd.cli.activity_log import started
 from deployd.cli.client import DaemonAddress, environment_path
 from deployd.cli.command import ask, daemon_options, json_option, project_option
-from deployd.cli.output import harmless, show, show_json
+from deployd.cli.output import harmless, moment, show, show_json
 from deployd.cli.watch import Query, keep_shown, watch_option
 
 PATH = "/api/v1/environments"
-COLUMNS = ("project", "branch", "type", "state", "commit", "activity", "since", "url")
+COLUMNS = ("project", "branch", "title", "parent", "type", "state", "commit", "activity", "since", "url")
 
 
 @click.command()
@@ -32,16 +32,33 @@ def environments(daemon: DaemonAddress, project: str | None, watch: bool, as_jso
 
 def _show(found: Any) -> None:
     items = found["items"]
-    show([{**item, "state": _state(item)} for item in items], COLUMNS, as_json=False)
+    show([{**item, "state": _state(item)} for item in items], _columns(items), as_json=False)
     for item in items:
-        for sentence in (*item["answers"], *item["killed"]):
+        bad = (item["bad_release"]["said"],) if item["bad_release"] else ()
+        for sentence in (*item["answers"], *bad, *item["killed"]):
             click.echo(f"! {item['project']}/{item['branch']}: {harmless(sentence)}")
+
+
+def _columns(items: list[dict[str, Any]]) -> tuple[str, ...]:
+    """Without those that say nothing: no title at all, and no parent but production."""
+    production = {item["project"]: item["branch"] for item in items if item["type"] == "production"}
+    empty = {"title"} if not any(item["title"] for item in items) else set()
+    if all(item["parent"] in ("", production.get(item["project"])) for item in items):
+        empty.add("parent")
+    return tuple(name for name in COLUMNS if name not in empty)
 
 
 def _state(item: dict[str, Any]) -> str:
     return ", ".join(filter(None, (
-        item["state"], "locked" if item["lock"] else "", "answers wrongly" if item["answers"] else "",
+        item["state"], "locked" if item["lock"] else "", f"ticket {item['ticket']}" if item.get("ticket") else "",
+        "answers wrongly" if item["answers"] else "", _bad(item["bad_release"]),
     )))
+
+
+def _bad(release: dict[str, Any] | None) -> str:
+    if release is None:
+        return ""
+    return "bad release" if release["live"] else "back from a bad release"
 
 
 @click.command()
@@ -53,6 +70,20 @@ def _state(item: dict[str, Any]) -> str:
 def redeploy(daemon: DaemonAddress, project: str, environment: str, no_wait: bool, as_json: bool) -> None:
     """Deploy what is live in an environment once more. ENVIRONMENT is its branch or its machine name."""
     made = ask(daemon, lambda client: client.post(environment_path(project, environment, "redeploy")))
+    started(daemon, made, wait=not no_wait, as_json=as_json)
+
+
+@click.command("push-again")
+@daemon_options
+@click.argument("activity", type=click.IntRange(min=1))
+@click.option("--no-wait", is_flag=True, help="Do not wait for its end.")
+@json_option
+def push_again(daemon: DaemonAddress, activity: int, no_wait: bool, as_json: bool) -> None:
+    """Deploy the commit of a push that has ended once more, as if it were pushed now. ACTIVITY is its number."""
+    found = ask(daemon, lambda client: client.get(f"/api/v1/activities/{activity}"))
+    made = ask(daemon, lambda client: client.post(
+        environment_path(found["project"], found["environment"], "push-again"), {"push": activity},
+    ))
     started(daemon, made, wait=not no_wait, as_json=as_json)
 
 
@@ -86,13 +117,17 @@ def rollback(
 @click.argument("project")
 @click.argument("environment")
 @click.option("--reason", default="", help="Why; everybody who pushes reads it.")
+@click.option("--until", help="When it ends by itself: 2026-12-01T06:00+01:00, or without an offset in your own time.")
 @json_option
-def lock(daemon: DaemonAddress, project: str, environment: str, reason: str, as_json: bool) -> None:
+def lock(
+    daemon: DaemonAddress, project: str, environment: str, reason: str, until: str | None, as_json: bool,
+) -> None:
     """Keep what is live: pushes are taken and built, and wait until `deployd unlock`.
 
     Redeploys and rollbacks that somebody asks for are not held. ENVIRONMENT is its branch or its machine name.
     """
-    found = ask(daemon, lambda client: client.post(environment_path(project, environment, "lock"), {"reason": reason}))
+    body = {"reason": reason, "until": moment(until)}
+    found = ask(daemon, lambda client: client.post(environment_path(project, environment, "lock"), body))
     if as_json:
         show_json(found)
         return

@@ -1,4 +1,4 @@
-"""What commands print: tables, sizes, and text of others, in which nothing moves the cursor or renames the window."""
+"""What commands print (tables, sizes, and text of others, which moves no cursor), and moments that they are told."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import re
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import click
@@ -68,3 +69,14 @@ def _cell(column: str, value: Any) -> str:
     if column.endswith("_at") or column == "since":
         return str(value)[:19].replace("T", " ")
     return str(value)
+
+
+def moment(text: str | None) -> str | None:
+    """ISO 8601 with an offset; without one it is the time of whoever asks."""
+    if text is None:
+        return None
+    try:
+        read = datetime.fromisoformat(text)
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is no moment; write 2026-12-01T06:00+01:00") from None
+    return (read if read.tzinfo else read.astimezone()).astimezone(UTC).isoformat()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from deployd.cli.activity_log import started
@@ -26,8 +28,15 @@ def versions(daemon: DaemonAddress, project: str, environment: str, as_json: boo
     if as_json:
         show_json(items)
         return
-    show([{**item, "subject": harmless(item["subject"]), "author": harmless(item["author"]),
-           "live": "live" if item["live"] else ""} for item in items], COLUMNS, as_json=False)
+    show([{**item, "subject": harmless(item["subject"]), "author": harmless(item["author"]), "live": _live(item)}
+          for item in items], COLUMNS, as_json=False)
+    for item in items:
+        if item["bad"]:
+            click.echo(f"! activity {item['activity']} was a bad release: {harmless(item['bad'])}")
+
+
+def _live(item: dict[str, Any]) -> str:
+    return ", ".join(filter(None, ("live" if item["live"] else "", "bad" if item["bad"] else "")))
 
 
 @click.command()

@@ -26,7 +26,10 @@ class ActivityCommands:
     async def cancel(self, activity: int, who: str) -> ActivityShape:
         """Have an activity end; what it began is undone, unless it is past its switch."""
         if not await self._lanes.cancel(ActivityId(activity), who):
-            raise AlreadyEnded(f"activity {activity} has ended already")
+            ended = await read_activity(self._store, ActivityId(activity))
+            why = f": {ended.reason}" if ended.reason else ""
+            at = f", at {ended.ended_at[11:19]}" if ended.ended_at else ""
+            raise AlreadyEnded(f"activity {activity} has ended already as {ended.state}{at}{why}")
         return await read_activity(self._store, ActivityId(activity))
 
     async def retry_undo(self, activity: int) -> ActivityShape:

@@ -14,9 +14,10 @@ import structlog
 from deployd.clock import Clock
 from deployd.errors import DeployError
 from deployd.ids import ActivityId
-from deployd.state import activities, audit
+from deployd.state import activities, audit, tickets
 from deployd.state.audit import Deed, Result
 from deployd.state.store import Store
+from deployd.state.tickets import TicketId
 
 log = structlog.get_logger()
 
@@ -31,7 +32,7 @@ class Doing:
     action: str
     names: Mapping[str, str] = field(default_factory=dict)
     """Of what it is done to: {`project`, `environment`} or {`id`} of an activity, where there is one, and others by
-    their kind: {`person`}."""
+    their kind: {`person`}, {`ticket`}."""
     said: str = ""
 
 
@@ -87,6 +88,11 @@ class AuditCommands:
         project, environment = doing.names.get("project", ""), doing.names.get("environment", "")
         others = [f"{kind} {name}" for kind, name in doing.names.items() if kind not in OWN_COLUMNS]
         number, said = doing.names.get("id", ""), "; ".join((*others, *filter(None, (doing.said,))))
+        ticket = doing.names.get("ticket", "")
+        if ticket.isdecimal() and len(ticket) < 16:
+            wanted = tickets.find(db, TicketId(int(ticket)))
+            if wanted is not None:
+                project, environment = wanted.environment
         if number.isdecimal() and len(number) < 16:
             found = activities.find(db, ActivityId(int(number)))
             said = f"activity {number}" + (f", {said}" if said else "")

@@ -7,18 +7,23 @@ from dataclasses import dataclass
 from deployd.commands.activities import ActivityCommands
 from deployd.commands.audit import AuditCommands
 from deployd.commands.crons import CronCommands
+from deployd.commands.descriptions import DescriptionCommands
 from deployd.commands.environments import EnvironmentCommands
 from deployd.commands.housekeeping import HousekeepingCommands
 from deployd.commands.locks import LockCommands
 from deployd.commands.passes import PassCommands
 from deployd.commands.people import PeopleCommands
 from deployd.commands.repeats import RepeatCommands
+from deployd.commands.rests import RestCommands
 from deployd.commands.sessions import Sessions
+from deployd.commands.tickets import TicketCommands
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Commands:
     environments: EnvironmentCommands
+    rests: RestCommands
+    descriptions: DescriptionCommands
     sessions: Sessions
     people: PeopleCommands
     audit: AuditCommands
@@ -28,3 +33,4 @@ class Commands:
     passes: PassCommands
     activities: ActivityCommands
     housekeeping: HousekeepingCommands
+    tickets: TicketCommands

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
+from deployd.errors import DeployError
 from deployd.queries.environments import EnvironmentQueries
+from deployd.state.rests import AWAKE, PAUSED
 from deployd.upkeep.crons import CronKey, Crons
 
 
@@ -20,6 +23,12 @@ class CronWantedShape:
     """By which its run is known: ISO 8601, UTC."""
 
 
+class AtRest(DeployError):
+    """Nothing runs in the environment."""
+
+    code: ClassVar[str] = "environment-at-rest"
+
+
 class CronCommands:
     def __init__(self, environments: EnvironmentQueries, crons: Crons) -> None:
         self._environments = environments
@@ -31,8 +40,14 @@ class CronCommands:
         Raises:
             NotFound: There is no such environment, or no such cron in what is live.
             CronRuns: A run of it goes on or waits.
+            AtRest: The environment is paused or inactive.
         """
         found = await self._environments.find_configured(project, environment)
+        if found.rest != AWAKE:
+            raise AtRest(
+                f"{found.branch} is {found.rest}, and its crons rest",
+                hint=f"`deployd environment {'wake' if found.rest == PAUSED else 'activate'} {project} {found.branch}`",
+            )
         due = await self._crons.run_now(CronKey(found.id, app, cron), who)
         return CronWantedShape(
             project=found.project, environment=found.name, app=app, cron=cron, due=due.isoformat(),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import ClassVar
 
@@ -11,7 +11,7 @@ import structlog
 
 from deployd.clock import Clock
 from deployd.deployment.requests import Requests, lock_environment
-from deployd.errors import DeployError
+from deployd.errors import DeployError, Unusable
 from deployd.ids import ActivityId
 from deployd.queries.environments import EnvironmentQueries, LockShape, lock_shape
 from deployd.state import activities, locks
@@ -51,10 +51,21 @@ class LockCommands:
         self._environments = environments
         self._requests = requests
 
-    async def lock(self, project: str, environment: str, reason: str, who: str) -> LockedShape:
-        """Keep what is live: pushes are built, and wait. What runs already goes on, and is named."""
-        found = await self._environments.find_configured(project, environment)
-        made = make_lock(found, who, _one_line(reason), self._clock.now())
+    async def lock(
+        self, project: str, environment: str, reason: str, who: str, *, until: datetime | None = None,
+    ) -> LockedShape:
+        """Keep what is live: pushes are built, and wait. What runs already goes on, and is named.
+
+        Args:
+            until: When it ends by itself; None: somebody has to end it.
+
+        Raises:
+            Unusable: That has been.
+        """
+        found, now = await self._environments.find_configured(project, environment), self._clock.now()
+        if until is not None and until <= now:
+            raise Unusable(f"{until:%Y-%m-%d %H:%M} UTC has been: the lock would be over at once", where="until")
+        made = replace(make_lock(found, who, _one_line(reason), now), until=until)
 
         def lock(db: sqlite3.Connection) -> list[Activity]:
             lock_environment(db, made, found.branch)

@@ -10,6 +10,7 @@ import asyncio
 import errno
 import os
 import uuid
+from contextlib import suppress
 from pathlib import Path
 
 from deployd.confined.trees import remove_tree
@@ -37,6 +38,15 @@ async def move_to_trash(tree: Path, trash: Path) -> None:
         if error.errno not in (errno.EXDEV, errno.EBUSY, errno.ENOSPC):
             raise
         await remove_tree(tree)
+
+
+async def move_all_to_trash(folder: Path, trash: Path, *, but_for: Path) -> None:
+    """The same with all that is in a folder, and with itself when nothing is left in it."""
+    for path in await asyncio.to_thread(lambda: list(folder.iterdir()) if folder.is_dir() else []):
+        if path != but_for:
+            await move_to_trash(path, trash)
+    with suppress(OSError):   # it is not there, or what is kept is in it
+        await asyncio.to_thread(folder.rmdir)
 
 
 def _move_to_trash(tree: Path, trash: Path) -> None:

@@ -57,15 +57,33 @@ async def activity(asked: Asked) -> str:
         wanted=wanted, matches=matches, count=count, is_open=found.state in OPEN,
         live=f"/activities/{found.id}/events?after={page.last}" if at_end else "",
         journal=journal[-MOST_ENTRIES:], entries=len(journal), segments=segments,
-        compared_with_live=_compared_with_live(found, run),
+        compared=_compared(found, run), again=again(found, run.to),
+        ticket=await asked.queries.tickets.of_activity(found.id),
     )
 
 
-def _compared_with_live(found: ActivityShape, run: Run) -> str:
-    """The query that compares it with what is live; empty before it has a plan."""
-    if not run.plan:
+def again(found: ActivityShape, to: int | None) -> str:
+    """Where it is said what the same would do once more; empty: the daemon asks for this by itself. Pure.
+
+    Args:
+        to: Of a rollback: the activity whose version was wanted.
+    """
+    query = {
+        "push": {"do": "push-again", "to": str(found.id)}, "redeploy": {"do": "redeploy"},
+        "rollback": {"do": "revert", "to": str(to)}, "delete": {"do": "delete"},
+    }.get(found.kind)
+    if query is None:
         return ""
-    return urlencode({"a": f"{found.project}/{found.environment}", "b": str(found.id)})
+    return f"/projects/{found.project}/environments/{found.environment}/confirm?{urlencode(query)}"
+
+
+def _compared(found: ActivityShape, run: Run) -> tuple[str, str]:
+    """(text, query) of the way to what it changes, or changed; empty before it has a plan, or when nothing was live."""
+    if not run.plan or run.before_by is None:
+        return "", ""
+    if found.state == "success":
+        return "What it changed", urlencode({"a": run.before_by, "b": found.id})
+    return "What changed since the live one", urlencode({"a": f"{found.project}/{found.environment}", "b": found.id})
 
 
 async def follow_activity(asked: Asked) -> Events:
@@ -120,7 +138,8 @@ def _parts(found: ActivityShape, run: Run) -> Parts:
 
 def _without_time(run: Run) -> Mapping[str, Any]:
     """What of a run stands in words; time passes in the waterfall alone."""
-    return {name: getattr(run, name) for name in ("phase", "subject", "author", "commit", "before", "freeze", "stuck")}
+    names = ("phase", "subject", "author", "commit", "before", "freeze", "stuck", "bad")
+    return {name: getattr(run, name) for name in names}
 
 
 def sections(page: LogPage) -> list[Section]:

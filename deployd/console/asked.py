@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from deployd.access.actions import Action, refuse_unless_may
@@ -35,13 +35,15 @@ class Asked:
     """Of the browser that signed in; empty for programs, which see no forms."""
     from_id: str = ""
     """The last event that a browser got of a page that it follows."""
+    noted: list[str] = field(default_factory=list)
+    """What a form adds to the audit log's entry of it."""
 
     @property
     def csrf(self) -> str:
         return csrf_word(self.cookie) if self.cookie else ""
 
     async def page(self, template: str, /, **values: Any) -> str:
-        return await rendered(template, caller=self.caller, csrf=self.csrf, path=self.path, **values)
+        return await rendered(template, caller=self.caller, csrf=self.csrf, path=self.path, query=self.query, **values)
 
     def refuse_unless_may(self, action: Action) -> None:
         """
@@ -62,7 +64,15 @@ class Asked:
             if name in (item.name, item.branch):
                 return item
         raise NotFound(f"there is no environment {name} of a project {project}",
-                       hint="it was deleted, or the address has a typing error, or the token is for other projects")
+                       hint=await self._why_gone(project, name))
+
+    async def _why_gone(self, project: str, name: str) -> str:
+        """Who deleted an environment, as long as that is known."""
+        last = await self.queries.activities.latest([project], name, None, 2) if self.caller.may_see(project) else []
+        end = next((item for item in last if item.kind == "delete"), None)   # a purge may have come after it
+        if end is not None:
+            return f"{end.who} deleted it at {end.created_at[:16].replace('T', ' ')}: activity {end.id}"
+        return "it was deleted, or the address has a typing error, or the token is for other projects"
 
     async def activity(self, action: Action = Action.SEE) -> ActivityShape:
         """The activity of the address.

@@ -10,8 +10,8 @@ from math import log10
 from deployd.upkeep.traffic_history import Point
 
 WIDTH, HEIGHT = 720.0, 120.0
-LEAST_SECONDS, MOST_SECONDS = 0.005, 600.0
-"""Of the axis of latencies, which is logarithmic."""
+LEAST_SECONDS, TOPS_SECONDS = 0.005, (0.5, 5.0, 60.0, 600.0)
+"""Of the axis of latencies, which is logarithmic: its foot, and its top, which is the next one above the slowest."""
 CLASSES = ("5xx", "4xx", "3xx", "2xx", "1xx")
 """From the ground up: what is wrong stands on the axis."""
 
@@ -45,6 +45,8 @@ class Chart:
     """Points of a line: `x,y x,y …`"""
     slow: str
     slowest_seconds: float
+    top_seconds: float
+    """What the top of the drawing of times stands for."""
     held: tuple[tuple[float, float, Freeze], ...]
     """(x, width, freeze)"""
     requests: int
@@ -61,6 +63,8 @@ def chart(points: Sequence[Point], freezes: Iterable[Freeze] = ()) -> Chart:
     ended = points[-1].at + length
     most = _nice(max(point.requests for point in points))
     width = WIDTH / len(points)
+    slowest = max(point.slow_seconds for point in points)
+    top = next((top for top in TOPS_SECONDS if slowest <= top), TOPS_SECONDS[-1])
     whole = (ended - began).total_seconds()
 
     def place(moment: datetime) -> float:
@@ -68,8 +72,7 @@ def chart(points: Sequence[Point], freezes: Iterable[Freeze] = ()) -> Chart:
 
     columns = tuple(_column(number * width, width, point, most) for number, point in enumerate(points))
     return Chart(
-        columns, most, _line(points, width, "median"), _line(points, width, "slow"),
-        max(point.slow_seconds for point in points),
+        columns, most, _line(points, width, "median", top), _line(points, width, "slow", top), slowest, top,
         tuple(
             (round(place(freeze.began), 1), round(max(2.0, place(freeze.ended) - place(freeze.began)), 1), freeze)
             for freeze in freezes if freeze.ended >= began and freeze.began < ended
@@ -88,18 +91,18 @@ def _column(x: float, width: float, point: Point, most: int) -> Column:
     return Column(round(x, 2), round(width * 0.85, 2), point.at, tuple(parts), point.requests)
 
 
-def _line(points: Sequence[Point], width: float, which: str) -> str:
+def _line(points: Sequence[Point], width: float, which: str, top: float) -> str:
     """Where there was a request; a line of nothing is none."""
     found = []
     for number, point in enumerate(points):
         if point.requests:
             seconds = point.median_seconds if which == "median" else point.slow_seconds
-            found.append(f"{(number + 0.5) * width:.1f},{_height(seconds):.1f}")
+            found.append(f"{(number + 0.5) * width:.1f},{_height(seconds, top):.1f}")
     return " ".join(found)
 
 
-def _height(seconds: float) -> float:
-    share = log10(max(seconds, LEAST_SECONDS) / LEAST_SECONDS) / log10(MOST_SECONDS / LEAST_SECONDS)
+def _height(seconds: float, top: float) -> float:
+    share = log10(max(seconds, LEAST_SECONDS) / LEAST_SECONDS) / log10(top / LEAST_SECONDS)
     return HEIGHT * (1 - min(1.0, share))
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from deployd.access.actions import Action
 from deployd.commands.environments import Overtaken, ProductionStays
@@ -33,19 +34,22 @@ class Button:
 
 BUTTONS: Mapping[str, Button] = {
     "redeploy": Button("Redeploy", Action.DEPLOY, "redeploy"),
+    "push-again": Button("Push again", Action.DEPLOY, "push"),
     "revert": Button("Revert", Action.DEPLOY, "rollback"),
     "unlock": Button("Unlock", Action.LOCK, None),
     "delete": Button("Delete", Action.DELETE, "delete"),
 }
 """{`do` of the address: it}"""
+OTHERS = ("activate", "deactivate", "pause", "wake")
+"""Those of `rests.py`."""
 
 
 async def confirm(asked: Asked) -> str:
-    """`do` says what; `to` of `revert` names the activity whose version is wanted."""
+    """`do` says what; `to` names the activity whose version is wanted of `revert`, the push of `push-again`."""
     name = asked.query.get("do", "")
     button = BUTTONS.get(name)
     if button is None:
-        raise Unusable(f"do cannot be {name[:20]!r}", hint=f"one of {', '.join(BUTTONS)}")
+        raise Unusable(f"do cannot be {name[:20]!r}", hint=f"one of {', '.join((*BUTTONS, *OTHERS))}")
     asked.refuse_unless_may(button.action)
     found = await asked.environment()
     if name == "delete":
@@ -66,6 +70,15 @@ async def redeploy(asked: Asked, fields: Mapping[str, str]) -> str:
     found = await asked.environment()
     made = await asked.commands.environments.redeploy(
         found.project, found.name, asked.caller.name, seen=number_of(fields, "seen"),
+    )
+    return f"/activities/{made.id}"
+
+
+async def push_again(asked: Asked, fields: Mapping[str, str]) -> str:
+    asked.refuse_unless_may(Action.DEPLOY)
+    found = await asked.environment()
+    made = await asked.commands.environments.push_again(
+        found.project, found.name, number_of(fields, "to"), asked.caller.name, seen=number_of(fields, "seen"),
     )
     return f"/activities/{made.id}"
 
@@ -105,7 +118,8 @@ async def lock(asked: Asked, fields: Mapping[str, str]) -> str:
             hint="it keeps these words; unlock it first to lock it with others",
         )
     reason = fields.get("reason", "")[:LONGEST_REASON]
-    await asked.commands.locks.lock(found.project, found.name, reason, asked.caller.name)
+    until = moment_of(fields, "until")
+    await asked.commands.locks.lock(found.project, found.name, reason, asked.caller.name, until=until)
     return address_of(found)
 
 
@@ -145,6 +159,22 @@ def number_of(fields: Mapping[str, str], name: str) -> int:
     if not (text.isascii() and text.isdecimal() and len(text) < 16):
         raise Unusable(f"the form does not say {name}", hint="load the page again, and press again")
     return int(text)
+
+
+def moment_of(fields: Mapping[str, str], name: str) -> datetime | None:
+    """Of a field for a date and a time, which says nothing of its time zone: times of these pages are UTC. None: empty.
+
+    Raises:
+        Unusable: It is none.
+    """
+    text = fields.get(name, "").strip()
+    if not text:
+        return None
+    try:
+        read = datetime.fromisoformat(text)
+    except ValueError:
+        raise Unusable(f"{text[:30]!r} is no moment", hint="2026-12-01T06:00, in UTC") from None
+    return read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)
 
 
 def _why(lock: LockShape) -> str:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
+from deployd.access.actions import Action, may
 from deployd.access.errors import NotFound
 from deployd.console.asked import Asked
 from deployd.console.charts import Freeze, chart
@@ -13,11 +14,13 @@ from deployd.console.confirm import address_of
 from deployd.console.crons import MOST_CRONS
 from deployd.console.drawing import Drawing, drawing
 from deployd.console.live import Part, Parts, follow_parts
+from deployd.console.rests import DEEDS, deeds_of
 from deployd.console.visitors import traffic_of, visitors_now
 from deployd.errors import DeployError, Unusable
 from deployd.http.event_stream import Events
 from deployd.queries.crons import CronShape
 from deployd.queries.environments import EnvironmentShape
+from deployd.queries.parts import without_settings
 from deployd.upkeep.traffic_history import SPANS
 
 ACTIVITIES = 10
@@ -38,6 +41,8 @@ async def environment(asked: Asked) -> str:
     made_of = None
     with suppress(DeployError):   # the drawing says what is wrong
         made_of = await queries.parts.of(found.project, found.name)
+        if not may(asked.caller, Action.READ_VARIABLES, found.project):
+            made_of = without_settings(made_of)
     points, _ = await queries.traffic.history(found.project, found.name, span)
     return await asked.page(
         "environment.html", environment=found, parts_now=await Look(asked, span).parts(),
@@ -45,7 +50,7 @@ async def environment(asked: Asked) -> str:
         applications=made_of.applications if made_of else (),
         addresses=await queries.environments.addresses(found.project, found.name),
         versions=await queries.versions.all(found.project, found.name),
-        live=f"{asked.path}/events?span={span}",
+        live=f"{asked.path}/events?span={span}", deeds=deeds_of(found), titles=DEEDS,
     )
 
 

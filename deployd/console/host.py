@@ -33,8 +33,9 @@ async def host(asked: Asked) -> str:
     found = await _look(asked)
     deeds = await _deeds(asked, before)
     parts = {**_parts(found), **_newest(asked, deeds[:DEEDS])}
+    ssh = await asked.queries.ssh.now(whole=asked.caller.is_everywhere)
     return await asked.page(
-        "host.html", host=found, parts=parts, before=before, sees_all=asked.caller.is_everywhere,
+        "host.html", host=found, ssh=ssh, parts=parts, before=before, sees_all=asked.caller.is_everywhere,
         reads_audit=may(asked.caller, Action.READ_AUDIT), deeds=deeds[:DEEDS],
         earlier=deeds[DEEDS - 1].number if len(deeds) > DEEDS else None,
         live="/host/events" if before is None else "/host/events?audit=0",

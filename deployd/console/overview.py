@@ -68,7 +68,8 @@ def _rows_of(project: ProjectShape, seen: Seen, wanted: str) -> list[Markup]:
 def _fits(row: Row, wanted: str) -> bool:
     """Whether all words stand in what is shown of an environment."""
     of = row.environment
-    shown = (of.project, of.branch, of.type, of.state, of.subject, of.author, of.url, row.visitors.see)
+    last = (row.newest.kind, str(row.newest.id), row.newest.state.replace("_", " ")) if row.newest else ()
+    shown = (of.project, of.branch, of.type, of.state, of.title, of.subject, of.author, of.url, row.visitors.see, *last)
     text = " ".join(shown).casefold()
     return all(word in text for word in wanted.casefold().split())
 

@@ -26,9 +26,12 @@ FOLDER = Path(__file__).parent
 FILES = {"console.css": "text/css", "console.js": "text/javascript", "icon.svg": "image/svg+xml"}
 """{file: its type}; everybody may have them, the page that asks for a token too."""
 TONES = {
-    "good": ("done", "live", "open", "runs", "success", "valid"),
-    "busy": ("deploying", "held", "in_progress", "pending", "running", "undoing", "waits"),
-    "bad": ("away", "failed", "maintenance", "refused", "stuck"),
+    "good": ("done", "passed", "live", "open", "runs", "success", "valid"),
+    "busy": (
+        "building", "deploying", "held", "in_progress", "next", "pending", "running", "undoing", "waiting", "waits",
+        "waking",
+    ),
+    "bad": ("away", "failed", "declined", "expired", "maintenance", "refused", "stuck"),
 }
 """{tone: words that have it}; all others are quiet."""
 SIGNS = {"good": "●", "busy": "◐", "bad": "▲", "quiet": "○"}

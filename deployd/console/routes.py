@@ -8,9 +8,9 @@ does nothing twice. Programs use the API.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from aiohttp import web
 
@@ -20,12 +20,12 @@ from deployd.access.cookies import COOKIE, SECURE_COOKIE, csrf_word, is_csrf_wor
 from deployd.access.errors import Forbidden, NotFound, Unauthorized
 from deployd.commands.audit import Doing, action_of
 from deployd.commands.commands import Commands
-from deployd.console import people
+from deployd.console import people, tickets
 from deployd.console.access_log import access_log
 from deployd.console.activity import activity, cancel, follow_activity, raw_log, retry_undo, skip_undo
 from deployd.console.asked import Asked, Follow, Form, Page, Told
 from deployd.console.compare import compare
-from deployd.console.confirm import confirm, delete, lock, redeploy, revert, unlock
+from deployd.console.confirm import delete, lock, push_again, redeploy, revert, unlock
 from deployd.console.crons import crons, follow_crons, run_cron
 from deployd.console.environment import environment, follow_environment
 from deployd.console.host import follow_host, host
@@ -34,9 +34,10 @@ from deployd.console.mails import mails
 from deployd.console.output import follow_output, output
 from deployd.console.overview import follow_overview, overview
 from deployd.console.render import FILES, digest, read_file, render
+from deployd.console.rests import activate, confirm_any, deactivate, describe, pause, wake
 from deployd.console.sessions import end_session, sessions
 from deployd.errors import DeployError
-from deployd.http.callers import Callers, is_secure, session_cookie
+from deployd.http.callers import Callers
 from deployd.http.compression import compressed
 from deployd.http.door import Door
 from deployd.http.errors import headers_of, status_of, with_errors_told
@@ -48,15 +49,19 @@ from deployd.queries.queries import Queries
 ENVIRONMENT = "/projects/{project}/environments/{environment}"
 ACTIVITY = r"/activities/{id:\d{1,15}}"
 PERSON = "/people/{person}"
+TICKET = r"/tickets/{ticket:\d{1,15}}"
 PAGES: Mapping[str, Page] = {
     "/": overview,
     ENVIRONMENT: environment,
-    f"{ENVIRONMENT}/confirm": confirm,
+    f"{ENVIRONMENT}/confirm": confirm_any,
     f"{ENVIRONMENT}/crons": crons,
     f"{ENVIRONMENT}/access-log": access_log,
     f"{ENVIRONMENT}/logs": output,
     f"{ENVIRONMENT}/mail": mails,
+    f"{ENVIRONMENT}/promote": tickets.promote_page,
     ACTIVITY: activity,
+    "/tickets": tickets.tickets,
+    TICKET: tickets.ticket,
     "/sessions": sessions,
     "/host": host,
     "/compare": compare,
@@ -78,11 +83,23 @@ FORMS: Mapping[str, Form] = {
     f"{ACTIVITY}/undo/skip": skip_undo,
     "/sessions/end": end_session,
     f"{ENVIRONMENT}/redeploy": redeploy,
+    f"{ENVIRONMENT}/push-again": push_again,
     f"{ENVIRONMENT}/revert": revert,
     f"{ENVIRONMENT}/lock": lock,
     f"{ENVIRONMENT}/unlock": unlock,
     f"{ENVIRONMENT}/delete": delete,
     f"{ENVIRONMENT}/crons/run": run_cron,
+    f"{ENVIRONMENT}/promote": tickets.promote,
+    f"{TICKET}/approve": tickets.approve,
+    f"{TICKET}/decline": tickets.decline,
+    f"{TICKET}/withdraw": tickets.withdraw,
+    f"{TICKET}/schedule": tickets.schedule,
+    f"{TICKET}/emergency": tickets.emergency,
+    f"{ENVIRONMENT}/activate": activate,
+    f"{ENVIRONMENT}/deactivate": deactivate,
+    f"{ENVIRONMENT}/pause": pause,
+    f"{ENVIRONMENT}/wake": wake,
+    f"{ENVIRONMENT}/describe": describe,
     "/people/add": people.add_person,
     f"{PERSON}/change": people.change_person,
     f"{PERSON}/roles": people.give_role,
@@ -115,8 +132,8 @@ FOR_EVER = {**SAFE, "Cache-Control": "public, max-age=31536000, immutable"}
 SIGN_IN, SIGN_OUT = "/sign-in", "/sign-out"
 FIELDS: web.RequestKey[dict[str, str]] = web.RequestKey("fields", dict)
 LONGEST_PLACE = 2000
-NOT_HARMLESS = frozenset({"csrf", "token"})
-"""Fields that are never put into an address."""
+NOT_TYPED = frozenset({"csrf", "token", "seen", "locked"})
+"""Fields that are never put into an address: secrets, and what a page says of itself."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,6 +160,7 @@ def console_routes(console: Console) -> list[web.RouteDef]:
         web.get(f"{ACTIVITY}/log.txt", guard.raw_log),
         web.get("/projects/{rest:.*}", guard.before_page(_nothing)),
         web.get("/activities/{rest:.*}", guard.before_page(_nothing)),
+        web.get("/tickets/{rest:.*}", guard.before_page(_nothing)),
         *(web.get(f"/console/{name}", _file(name)) for name in FILES),
     ]
 
@@ -181,8 +199,9 @@ class _Guard:
             asked = self._asked(request)
             self._refuse_strange(asked, fields)
             with self.limit.take(asked.caller.name):
-                async with self.console.commands.audit.noting(_doing(asked, request)):
+                async with self.console.commands.audit.noting(_doing(asked, request)) as said:
                     place = await form(asked, fields)
+                    said += asked.noted
             if isinstance(place, Told):
                 return _html(place.page)
             raise web.HTTPSeeOther(place, headers=FOR_NOBODY_ELSE)
@@ -225,7 +244,7 @@ class _Guard:
             except Unauthorized as error:
                 return _html(_sign_in_page(place, error), status_of(error))
             response = web.HTTPSeeOther(place, headers=FOR_NOBODY_ELSE)
-            secure = is_secure(request)
+            secure = self.console.callers.is_secure(request)
             response.set_cookie(
                 SECURE_COOKIE if secure else COOKIE, cookie, httponly=True, samesite="Lax", secure=secure, path="/",
                 max_age=int((session.ends - session.began).total_seconds()),
@@ -236,7 +255,7 @@ class _Guard:
 
     async def sign_out(self, request: web.Request) -> web.StreamResponse:
         async def answer(request: web.Request) -> web.Response:
-            cookie = session_cookie(request)
+            cookie = self.console.callers.cookie(request)
             sessions = self.console.callers.sessions
             caller = sessions.caller(cookie) if sessions is not None else None
             if caller is not None and is_csrf_word(cookie, (await _fields(request)).get("csrf", "")):
@@ -258,7 +277,7 @@ class _Guard:
         if caller is None:
             raise Unauthorized("this page needs a token")
         refuse_unless_may(caller, Action.SEE, request.match_info.get("project"))
-        cookie = "" if "Authorization" in request.headers else session_cookie(request)
+        cookie = "" if "Authorization" in request.headers else self.console.callers.cookie(request)
         return Asked(
             caller, self.console.queries, self.console.commands, self.console.board, request.path, request.match_info,
             request.query, cookie, request.headers.get("Last-Event-ID", ""),
@@ -289,7 +308,7 @@ class _Guard:
                 page = _sign_in_page(_back(request), Unauthorized("this token is not known") if known else None)
                 return _html(page, status_of(error), {"WWW-Authenticate": 'Bearer realm="deployd"'})
             caller = self.console.callers.of(request)
-            cookie = "" if "Authorization" in request.headers else session_cookie(request)
+            cookie = "" if "Authorization" in request.headers else self.console.callers.cookie(request)
             csrf = csrf_word(cookie) if caller is not None and cookie else ""
             return _html(
                 render("error.html", error=error, caller=caller, csrf=csrf, path=request.path, back=_back(request)),
@@ -337,10 +356,20 @@ def _back(request: web.Request) -> str:
         is_page = not request.path.endswith("/events")   # a stream has no page of its own
         return _local(request.path_qs if is_page else request.path.removesuffix("/events") or "/")
     typed = {
-        name: value for name, value in request.get(FIELDS, {}).items() if name not in NOT_HARMLESS and value
+        name: value for name, value in request.get(FIELDS, {}).items() if name not in NOT_TYPED and value
     }
-    page = request.path.rsplit("/", 1)[0].removesuffix("/undo") or "/"
-    return _local(f"{page}?{urlencode(typed)}" if typed else page)
+    page, query = _page_of_form(request)
+    said = urlencode({**query, **typed})
+    return _local(f"{page}?{said}" if said else page)
+
+
+def _page_of_form(request: web.Request) -> tuple[str, dict[str, str]]:
+    """(path, query) of the page on which a form is: the browser says it, else it is the one above."""
+    with suppress(ValueError):
+        said = urlsplit(request.headers.get("Referer", ""))
+        if said.path and _local(said.path) == said.path:
+            return said.path, dict(parse_qsl(said.query, max_num_fields=MOST_FIELDS))
+    return request.path.rsplit("/", 1)[0].removesuffix("/undo") or "/", {}
 
 
 def _local(path: str) -> str:

@@ -13,7 +13,7 @@ from deployd.router.table import EnvironmentTraffic, RouterStatus
 class Visitors:
     """What they see."""
 
-    see: Literal["open", "held", "maintenance", "nothing", "unknown"]
+    see: Literal["open", "held", "maintenance", "nothing", "unknown", "asleep", "waking"]
     more: str = ""
     """How many, for how long; empty when there is nothing to add."""
 
@@ -30,6 +30,10 @@ def visitors_now(environment: EnvironmentShape, router: RouterStatus | None) -> 
     traffic = traffic_of(environment, router)
     if traffic is None:
         return Visitors("nothing")
+    if traffic.asleep:
+        waits = _held(traffic) if traffic.frozen and not traffic.maintenance else ""
+        return Visitors("waking", waits or "503, until it is awake") if traffic.frozen else Visitors(
+            "asleep", "the next one wakes it")
     if traffic.maintenance:   # first: a freeze that is over its time is both
         return Visitors("maintenance", "503, until the next switch")
     if traffic.frozen:

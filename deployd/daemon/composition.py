@@ -42,15 +42,19 @@ from deployd.upkeep.answers import Answers
 from deployd.upkeep.branches import Branches
 from deployd.upkeep.collect.collector import Collector
 from deployd.upkeep.crons import Crons
+from deployd.upkeep.idle import Idle
+from deployd.upkeep.lock_ends import LockEnds
 from deployd.upkeep.lost_pushes import LostPushes
 from deployd.upkeep.reconcile import Reconciler
 from deployd.upkeep.router_repair import RouterRepairer
+from deployd.upkeep.tickets import Tickets
 from deployd.upkeep.traffic import Traffic
 from deployd.upkeep.traffic_history import Histories
 from deployd.upkeep.usage.disk_kinds import DiskKinds
 from deployd.upkeep.usage.disks import Disks
 from deployd.upkeep.usage.free_space import FreeSpace
 from deployd.upkeep.usage.usage import Usage
+from deployd.upkeep.wakes import Wakes
 from deployd.upkeep.watch import Watch
 
 
@@ -92,6 +96,10 @@ class Upkeep:
     access_logs: AccessLogs
     free_space: FreeSpace
     disk_kinds: DiskKinds
+    tickets: Tickets
+    lock_ends: LockEnds
+    idle: Idle
+    wakes: Wakes
 
 
 @dataclass(frozen=True)
@@ -114,9 +122,9 @@ class Daemon:
 def compose(resources: Resources, settings: Settings, catalogue: Catalogue, process: ProcessState) -> Daemon:
     """The daemon over what is open."""
     host, boundaries = host_of(resources, settings, catalogue), ErrorBoundaries()
-    activities = _activities(resources, host, process.logs(host.places.logs), boundaries)
+    activities = _activities(resources, host, process, boundaries)
     observation = _observation(resources, host, boundaries)
-    upkeep = _upkeep(resources, host, boundaries, activities.requests, observation)
+    upkeep = _upkeep(resources, host, boundaries, activities, observation)
     return Daemon(resources, host, process, boundaries, activities, observation, upkeep)
 
 
@@ -134,8 +142,11 @@ def host_of(resources: Resources, settings: Settings, catalogue: Catalogue) -> H
     )
 
 
-def _activities(resources: Resources, host: Host, logs: Logs, boundaries: ErrorBoundaries) -> Activities:
+def _activities(
+    resources: Resources, host: Host, process: ProcessState, boundaries: ErrorBoundaries,
+) -> Activities:
     store, clock, settings = resources.store, resources.clock, host.settings
+    logs = process.logs(host.places.logs)
     memory = host_memory(settings.limits.memory_mb)
     limits = _limits(settings, memory, boundaries)
     executor = Executor(KINDS, store, host, logs, limits, boundaries.of("way back"))
@@ -143,7 +154,7 @@ def _activities(resources: Resources, host: Host, logs: Logs, boundaries: ErrorB
     requests = Requests(store, settings, clock, lanes.wake)
     intake = Intake(
         settings.projects, resources.code, CommitChecker(resources.code, host),
-        StateQueue(store, clock, requests), TerminalLogs(logs, store),
+        StateQueue(store, clock, requests), TerminalLogs(logs, store), process.ssh.pushes,
     )
     return Activities(logs, limits, lanes, requests, intake)
 
@@ -174,13 +185,14 @@ def _observation(resources: Resources, host: Host, boundaries: ErrorBoundaries) 
 
 
 def _upkeep(
-    resources: Resources, host: Host, boundaries: ErrorBoundaries, requests: Requests, observation: Observation,
+    resources: Resources, host: Host, boundaries: ErrorBoundaries, activities: Activities, observation: Observation,
 ) -> Upkeep:
     store, clock, settings = resources.store, resources.clock, host.settings
     reconciler = Reconciler(store, host, clock, boundary=boundaries.of("putting back"))
     collector = Collector(
-        store, host, clock, requests, resources.code.pack, boundary=boundaries.of("housekeeping"),
+        store, host, clock, activities.requests, resources.code.pack, boundary=boundaries.of("housekeeping"),
     )
+    idle = Idle(store, host, clock, activities.requests, boundary=boundaries.of("idle"))
     return Upkeep(
         certificates=certificate_manager(resources, settings, boundaries.of("certificates")),
         reconciler=reconciler,
@@ -190,17 +202,23 @@ def _upkeep(
         ),
         collector=collector,
         lost_pushes=LostPushes(
-            store, requests, Branches(settings.projects, resources.code, settings.state / "remotes"),
+            store, activities.requests, Branches(settings.projects, resources.code, settings.state / "remotes"),
             boundary=boundaries.of("lost pushes"),
         ),
         answers=Answers(store, host, clock, boundary=boundaries.of("answers")),
         crons=Crons(store, host, resources.masker, boundary=boundaries.of("crons")),
-        access_logs=_access_logs(resources, host, observation, boundaries),
+        access_logs=_access_logs(resources, host, observation, boundaries, idle),
         free_space=FreeSpace(settings.state, clock, boundaries.of("disks")),
         disk_kinds=DiskKinds(
             resources.engine, host.places, collector, observation.disks, clock, boundaries.of("disks"),
             settings.instance,
         ),
+        tickets=Tickets(
+            store, host, clock, activities.lanes, activities.requests, boundary=boundaries.of("tickets"),
+        ),
+        lock_ends=LockEnds(store, clock, activities.requests, boundary=boundaries.of("locks")),
+        idle=idle,
+        wakes=Wakes(resources.router, settings, activities.requests, boundary=boundaries.of("wakes")),
     )
 
 
@@ -212,12 +230,12 @@ def _router_repairer(resources: Resources, host: Host, reconciler: Reconciler) -
 
 
 def _access_logs(
-    resources: Resources, host: Host, observation: Observation, boundaries: ErrorBoundaries,
+    resources: Resources, host: Host, observation: Observation, boundaries: ErrorBoundaries, idle: Idle,
 ) -> AccessLogs:
     settings = host.settings
     return AccessLogs(
         RouterPlaces(settings.run).access_log, host.places, observation.traffic,
         partial(reopen_access_log, resources.engine, settings.instance),
         most_bytes=settings.router.access_log_mb * MEGABYTE, boundary=boundaries.of("access logs"),
-        histories=observation.histories,
+        histories=observation.histories, visited=idle.visited,
     )

@@ -48,7 +48,7 @@ def degraded(daemon: Daemon) -> list[str]:
         "lanes": lambda: activities.lanes.left_alone.values(), "undos": lambda: activities.limits.waits.stuck,
         "certificates": upkeep.certificates.troubles, "the firewall": resources.firewall.troubles,
         "reload": daemon.process.troubles, "what was killed": daemon.observation.usage.troubles,
-        "mail": resources.mail.troubles,
+        "mail": resources.mail.troubles, "SSH": daemon.process.ssh.troubles,
     }.items():
         with daemon.boundaries.of("status").contain(name):
             found += reasons()

@@ -1,4 +1,4 @@
-"""What lives as long as the process, over reloads: sockets, the mail server, followed logs, a refused reload."""
+"""What lives as long as the process, over reloads: sockets, mail, the link to SSH, followed logs, a refused reload."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from weakref import WeakSet
 from deployd.activity.log import Logs
 from deployd.clock import Clock, SystemClock
 from deployd.daemon.listeners import Listeners
+from deployd.daemon.ssh_door import SshDoor
 from deployd.errors import DeployError
 from deployd.ids import ActivityId
 from deployd.mail.supervisor import MailServerProcess
@@ -26,6 +27,7 @@ class ProcessState:
 
     listeners: Listeners = field(default_factory=Listeners)
     mail_server: MailServerProcess = field(default_factory=MailServerProcess)
+    ssh: SshDoor = field(default_factory=SshDoor)
     clock: Clock = field(default_factory=SystemClock)
     tails: WeakSet[AccessTail] = field(default_factory=WeakSet)
     """Of access logs that somebody reads, also since before a reload."""

@@ -10,13 +10,16 @@ from deployd.commands.activities import ActivityCommands
 from deployd.commands.audit import AuditCommands
 from deployd.commands.commands import Commands
 from deployd.commands.crons import CronCommands
+from deployd.commands.descriptions import DescriptionCommands
 from deployd.commands.environments import EnvironmentCommands
 from deployd.commands.housekeeping import HousekeepingCommands
 from deployd.commands.locks import LockCommands
 from deployd.commands.passes import PassCommands
 from deployd.commands.people import PeopleCommands
 from deployd.commands.repeats import RepeatCommands
+from deployd.commands.rests import RestCommands
 from deployd.commands.sessions import Sessions
+from deployd.commands.tickets import TicketCommands
 from deployd.daemon.composition import Daemon
 from deployd.daemon.health import collected, degraded, footing, measured, meters
 from deployd.queries.access_logs import AccessLogQueries
@@ -39,7 +42,10 @@ from deployd.queries.plans import PlanQueries
 from deployd.queries.projects import ProjectQueries
 from deployd.queries.queries import Queries
 from deployd.queries.runs import RunQueries
+from deployd.queries.ssh import SshQueries
 from deployd.queries.status import Health, StatusQueries
+from deployd.queries.stays import StayQueries
+from deployd.queries.tickets import TicketQueries
 from deployd.queries.traffic import TrafficQueries
 from deployd.queries.usage import UsageQueries
 from deployd.queries.versions import VersionQueries
@@ -81,15 +87,22 @@ def queries_of(daemon: Daemon, directory: Directory) -> Queries:
         mails=MailQueries(settings.state, environments, turns),
         housekeeping=HousekeepingQueries(upkeep.collector),
         plans=PlanQueries(store, daemon.host),
+        tickets=TicketQueries(store, daemon.host, daemon.resources.code),
         people=PeopleQueries(directory, clock.now),
+        ssh=SshQueries(settings, process.ssh.seen, process.ssh.troubles),
+        stays=StayQueries(store),
     )
 
 
-def commands_of(daemon: Daemon, queries: Queries, sessions: Sessions, people: PeopleCommands) -> Commands:
+def commands_of(
+    daemon: Daemon, queries: Queries, directory: Directory, sessions: Sessions, people: PeopleCommands,
+) -> Commands:
     """What can be done."""
     store, host, requests = daemon.resources.store, daemon.host, daemon.activities.requests
     return Commands(
         environments=EnvironmentCommands(store, host, queries.environments, requests),
+        rests=RestCommands(store, host, queries.environments, requests),
+        descriptions=DescriptionCommands(store, daemon.settings, queries.environments),
         sessions=sessions,
         people=people,
         audit=AuditCommands(store, host.clock),
@@ -99,6 +112,7 @@ def commands_of(daemon: Daemon, queries: Queries, sessions: Sessions, people: Pe
         passes=PassCommands(host, queries.environments),
         activities=ActivityCommands(store, daemon.activities.lanes),
         housekeeping=HousekeepingCommands(daemon.upkeep.collector),
+        tickets=TicketCommands(store, host, daemon.activities.lanes, requests, queries.tickets, directory),
     )
 
 

@@ -19,9 +19,12 @@ from deployd.activity.supervised import supervised
 from deployd.daemon.certificates import ensure_authority
 from deployd.daemon.composition import Daemon
 from deployd.daemon.http import Http, compose_http
+from deployd.daemon.inside import leftovers_of, news_of
+from deployd.daemon.ssh import host_key_of, ssh_supervisor
 from deployd.intake.receive_hook_folder import write_hooks
 from deployd.release.container_removal import retention_of
 from deployd.router_process.earlier import end_earlier_ones
+from deployd.ssh.supervisor import SshSupervisor
 from deployd.state import activities, repeats
 from deployd.systemd import keep_watchdog_fed, notify, ready, reloading
 from deployd.upkeep.deep_stages import keep_stages_shallow
@@ -38,11 +41,12 @@ Loop = Callable[[], Awaitable[None]]
 async def run(stack: AsyncExitStack, daemon: Daemon, next_settings: Callable[[], Awaitable[T | None]]) -> T | None:
     """Put back what is live, then do all that a daemon does until there are other settings; None: until it stops."""
     http = compose_http(daemon)
+    ssh = ssh_supervisor(daemon)
     live = await _start(stack, daemon, http)
     async with asyncio.TaskGroup() as group:
         eternal = [
             group.create_task(supervised(name, once, boundary=daemon.boundaries.of("tasks")), name=name)
-            for name, once in _loops(daemon, http).items()
+            for name, once in _loops(daemon, http, ssh).items()
         ]
         _leave_out_of_collections()
         ready(f"{live} environments are live")
@@ -53,6 +57,7 @@ async def run(stack: AsyncExitStack, daemon: Daemon, next_settings: Callable[[],
             task.cancel()
     if anew is None:
         await daemon.process.listeners.close()   # while there is still something to answer with
+        await daemon.process.ssh.close()
     else:
         await _tell_followers(daemon)
     return anew
@@ -71,6 +76,7 @@ async def _start(stack: AsyncExitStack, daemon: Daemon, http: Http) -> int:
     live = await daemon.upkeep.reconciler.put_back()
     await resources.router.complete()
     await process.listeners.open(stack, settings, http.public, http.local)
+    await process.ssh.open(settings, http.ssh, await host_key_of(settings))
     log.info("daemon_ready", environments=live, listen=settings.listen, router=settings.router.http_port)
     return live
 
@@ -83,7 +89,7 @@ async def _lay_out_certificates(daemon: Daemon) -> None:
         await daemon.upkeep.certificates.lay_out()
 
 
-def _loops(daemon: Daemon, http: Http) -> dict[str, Loop]:
+def _loops(daemon: Daemon, http: Http, ssh: SshSupervisor) -> dict[str, Loop]:
     """{name of the task: what it does for ever}"""
     resources, host, boundaries = daemon.resources, daemon.host, daemon.boundaries
     observation, upkeep = daemon.observation, daemon.upkeep
@@ -96,8 +102,11 @@ def _loops(daemon: Daemon, http: Http) -> dict[str, Loop]:
         "free space": upkeep.free_space.serve, "disk kinds": upkeep.disk_kinds.serve,
         "collector": upkeep.collector.serve, "certificates": upkeep.certificates.serve,
         "watch": upkeep.watch.serve, "firewall": resources.firewall.serve, "mail": resources.mail.serve,
+        "ssh": ssh.serve, "news for who is inside": news_of(daemon).serve,
+        "left sessions": leftovers_of(daemon, http.inside).serve,
+        "tickets": upkeep.tickets.serve, "locks": upkeep.lock_ends.serve,
         "lost pushes": upkeep.lost_pushes.serve, "crons": upkeep.crons.serve, "answers": upkeep.answers.serve,
-        "access logs": upkeep.access_logs.serve,
+        "access logs": upkeep.access_logs.serve, "idle": upkeep.idle.serve, "wakes": upkeep.wakes.serve,
         "kept output": partial(
             keep_output_bounded, host.places.all_output, retention_of(host.settings), boundaries.of("kept output"),
         ),
@@ -136,6 +145,7 @@ async def _end_followers(daemon: Daemon, http: Http, *, stops: bool) -> None:
     if stops:
         daemon.process.end_followers()
     else:
+        daemon.process.ssh.hold()
         await daemon.process.listeners.hold()
 
 

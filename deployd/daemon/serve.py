@@ -100,10 +100,12 @@ async def run_daemon(read: ReadSettings) -> None:
                 if process.is_ready or earlier is None:
                     raise
                 _refuse(process, error)
+                process.ssh.hold()
                 await process.listeners.hold()
                 now, earlier = earlier, None
     finally:
         await process.listeners.close()
+        await process.ssh.close()
         await process.mail_server.end()
 
 

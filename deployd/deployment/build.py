@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
 from deployd.activity.log import Tell
 from deployd.confined.trash import move_to_trash
 from deployd.confined.trees import ensure_owner
-from deployd.deployment.build_quota import ensure_cache_in_bounds, room_watched
+from deployd.deployment.build_quota import empty_cache, ensure_cache_in_bounds, room_watched
 from deployd.deployment.deployment import Deployment
 from deployd.deployment.desired import build_variables
 from deployd.deployment.results import Built
@@ -63,6 +64,8 @@ async def build_apps(deployment: Deployment, host: Host, tell: Tell) -> Built:
         tell.line("nothing to build: every slug is there")
         return Built(())
     await _refuse_without_room(host)
+    if deployment.activity.trigger.anew:
+        await empty_cache(deployment, host, tell)
     await ensure_cache_in_bounds(deployment, host, tell)
     config = await read_config(deployment.release, host)
     for item in planned:
@@ -100,6 +103,7 @@ async def _build(deployment: Deployment, host: Host, tell: Tell, app: Applicatio
         await host.engine.ensure_container_gone(name, stop_seconds=0)
         await move_to_trash(folder.parent, host.places.going)
         there = None
+    goes_on = has_ended or there is not None
     for step, script in zip(steps, scripts, strict=True):
         await asyncio.to_thread(prepare, folder, script.name, _script(step), group=owner)
     if not has_ended:   # else only its story is told: its container may be gone, its workspace is what will be packed
@@ -118,7 +122,10 @@ async def _build(deployment: Deployment, host: Host, tell: Tell, app: Applicatio
             return
         there = await host.engine.ensure_container(await _build_container(deployment, host, app, name, scripts))
     async with room_watched(deployment, host, app.name, name):
-        await _follow(deployment, host, tell, app, name, list(zip(steps, scripts, strict=True)))
+        await _follow(
+            deployment, host, app, name, list(zip(steps, scripts, strict=True)),
+            partial(tell.program, app=app.name, goes_on=goes_on),
+        )
     if there is not None:   # what it left running ends with it: nothing writes into its files while they are packed
         await host.engine.wait_until_dead(there)
 
@@ -136,25 +143,28 @@ def _has_ended(scripts: list[Script]) -> bool:
 
 
 async def _follow(
-    deployment: Deployment, host: Host, tell: Tell, app: Application, container: str,
-    steps: list[tuple[BuildStep, Script]],
+    deployment: Deployment, host: Host, app: Application, container: str, steps: list[tuple[BuildStep, Script]],
+    begin: Callable[[str], Awaitable[Callable[[str], None]]],
 ) -> None:
     """Tell every step of a build to its end.
+
+    Args:
+        begin: Told the title of a step, it gives what takes its lines.
 
     Raises:
         BuildFailed: One ended with another status than 0; those after it did not run.
     """
     runner = ScriptRunner(host.engine, container, deployment.user)
     for step, script in steps:
-        tell.line(step.title, app=app.name)
+        say = await begin(step.title)
         place = step.place or app.place
         where = f"{place.file}:{place.line}" if place.line else place.file
         recent: list[str] = []
 
-        def on_line(text: str, recent: list[str] = recent) -> None:
+        def on_line(text: str, recent: list[str] = recent, say: Callable[[str], None] = say) -> None:
             recent.append(text)
             del recent[:-20]
-            tell.line(text, app=app.name, stream="output")
+            say(text)
 
         spent = await asyncio.to_thread(_spent_seconds, steps[0][1], script)
         try:

@@ -74,6 +74,18 @@ async def ensure_cache_in_bounds(deployment: Deployment, host: Host, tell: Tell)
     tell.warn(f"the cache of builds was emptied: it had {too_much}")
 
 
+async def empty_cache(deployment: Deployment, host: Host, tell: Tell) -> None:
+    """Empty the cache of a project, as was asked for; not under a build that uses it."""
+    labels = instance_labels(deployment.instance, project=deployment.project.id, role="build")
+    own = deployment.names.labels("build", activity=deployment.id)
+    others = {item.name for item in await host.engine.containers(labels)}
+    if others - {item.name for item in await host.engine.containers(own)}:
+        tell.warn("the cache of builds was not emptied: another build of the project uses it; push once more after it")
+    elif not others:   # else it is this very build, which goes on after a restart
+        await move_to_trash(host.places.cache(deployment.project.id), host.places.going)
+        tell.line("the cache of builds was emptied, as asked")
+
+
 async def _watch(deployment: Deployment, host: Host, app: str, look_seconds: float) -> None:
     shares = host.settings.shares_of(deployment.project.id)
     most = Use(shares.build_mb * MEGABYTE, shares.build_files)

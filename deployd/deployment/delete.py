@@ -7,12 +7,10 @@ branch that comes back finds it. `purge_data` is what takes it away, in the same
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
-from pathlib import Path
 
 from deployd.activity.log import Tell
 from deployd.confined.stages import ensure_unstaged
-from deployd.confined.trash import move_to_trash
+from deployd.confined.trash import move_all_to_trash, move_to_trash
 from deployd.deployment.deployment import Deployment
 from deployd.deployment.results import Deleted
 from deployd.engine.names import ACTIVITY
@@ -46,11 +44,11 @@ async def remove_environment(deployment: Deployment, host: Host, tell: Tell) -> 
             await host.engine.ensure_volume_gone(volume.name)
     await host.engine.ensure_network_gone(deployment.names.network)
     if version is not None:
-        await unmount_unused(host, version.apps, but_for=version.activity)
+        await unmount_unused(host, version.apps, version.activity)
     data = host.places.data(environment)
     await ensure_unstaged(host.places.all_stages(environment))
     await move_to_trash(host.places.output(environment), host.places.going)
-    await _remove_all_but(host.places.environment(environment), data, host.places.going)
+    await move_all_to_trash(host.places.environment(environment), host.places.going, but_for=data)
     days = host.settings.collect.deleted_days
     volumes = 0 if days else await _remove_data(deployment, host)
     await host.facts.forget(environment)
@@ -78,11 +76,3 @@ async def _remove_data(deployment: Deployment, host: Host) -> int:
     await host.facts.forget_secrets(environment)
     await forget_secret_files(host.places.run, environment)
     return len(volumes)
-
-
-async def _remove_all_but(folder: Path, kept: Path, going: Path) -> None:
-    for path in await asyncio.to_thread(lambda: list(folder.iterdir()) if folder.is_dir() else []):
-        if path != kept:
-            await move_to_trash(path, going)
-    with suppress(OSError):   # it is not there, or what is kept is in it
-        await asyncio.to_thread(folder.rmdir)

@@ -102,4 +102,4 @@ async def remove_new(deployment: Deployment, host: Host, tell: Tell) -> None:
     before = deployment.planned.before
     if before is not None:
         await ensure_data_owner(deployment.release, host, before.uid)
-    await unmount_unused(host, deployment.planned.version.apps, but_for=deployment.id)
+    await unmount_unused(host, deployment.planned.version.apps, deployment.id)

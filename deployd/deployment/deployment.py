@@ -43,6 +43,11 @@ class Deployment:
         return self.activity.branch
 
     @property
+    def is_protected(self) -> bool:
+        """It takes only what is merged, and what its gate lets through."""
+        return self.project.protection_of(self.branch) is not None
+
+    @property
     def type(self) -> EnvironmentType:
         return self.place.type
 

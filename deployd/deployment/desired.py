@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from deployd.activity.secret_forms import SHORTEST, is_maskable
 from deployd.environment.application_json import application_json
@@ -30,7 +30,7 @@ from deployd.release.version import AppVersion, ServiceVersion, Version, worker_
 from deployd.runtimes.build_steps import RECIPE_VERSION
 from deployd.services.families import family_of
 from deployd.settings import ProjectSettings, Settings
-from deployd.slugs.key import BuildInput, build_part, slug_key
+from deployd.slugs.key import BuildInput, build_part, once_more, slug_key
 
 MOST_ROUTES_BYTES = MOST_VALUE_BYTES - value_bytes("MAGENTO_CLOUD_ROUTES", "")
 
@@ -44,6 +44,8 @@ class Candidate:
     """Whose version it would be."""
     commit: CommitId
     config: ProjectConfig
+    anew: bool = False
+    """Everything is built, also what was built before with the same input."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +141,9 @@ async def _app_as_wanted(
     project = candidate.place.project
     choice = host.catalogue.runtime(app.runtime_name, app.version, nearest=host.settings.takes_nearest(project))
     version = await _app_version(host, candidate, app, await host.images.ensure(choice.entry, tell))
+    was_built = candidate.anew and await host.slugs.has(version.slug)
+    if was_built:   # under another key: the slug that there is may be live somewhere
+        version = replace(version, slug=once_more(version.slug, str(candidate.activity)))
     before = live.app(app.name) if live else None
     changed = None
     if live and before and before.parts.tree != version.parts.tree:
@@ -146,6 +151,7 @@ async def _app_as_wanted(
     exists = await host.slugs.has(version.slug)
     return version, WantedApp(
         app.name, version.slug, version.parts, exists, version.running, changed, app.hooks.deploy is not None,
+        candidate.anew,
     )
 
 

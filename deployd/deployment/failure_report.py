@@ -10,6 +10,7 @@ from deployd.activity.runner import visitors_after
 from deployd.release.answers.reports import tell_way_back
 from deployd.release.ports import Host
 from deployd.release.release import Environment
+from deployd.state.rests import AWAKE
 
 
 async def tell_visitors(progress: Progress, host: Host, tell: Tell) -> None:
@@ -17,6 +18,8 @@ async def tell_visitors(progress: Progress, host: Host, tell: Tell) -> None:
     activity, journal = progress.activity, progress.journal
     if await host.facts.live(activity.environment) is None:
         tell.line("visitors: nothing is live here yet")
+    elif (rest := await host.facts.rest(activity.environment)) != AWAKE:
+        tell.line(f"visitors: the environment is {rest}, as before")
     elif (thaw := journal.last("freeze")) is None or thaw.event != UNDONE:
         tell.line(visitors_after(progress.table, journal))
 
@@ -24,6 +27,8 @@ async def tell_visitors(progress: Progress, host: Host, tell: Tell) -> None:
 async def ask_live(progress: Progress, host: Host, tell: Tell, *, news_only: bool = False) -> None:
     """After a way back, and where it is stuck: what visitors of the version that goes on get."""
     activity, journal = progress.activity, progress.journal
+    if await host.facts.rest(activity.environment) != AWAKE:
+        return   # who asks would wake it
     project = host.settings.projects.get(activity.project)
     if project is None or not has_touched_live(progress.table, journal) or past_the_way_back(progress.table, journal):
         return

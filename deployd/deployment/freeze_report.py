@@ -25,6 +25,14 @@ def words_of_thaw(did: Released) -> str:
     )
 
 
+def words_of_waking(did: Released) -> str:
+    """The end of a sentence; empty when nobody had to wait."""
+    if not did.held and not _pages(did):
+        return ""
+    pages = f"{_pages(did)} saw the page that says so" if _pages(did) else ""
+    return ": " + _joined(f"{did.held} requests waited, the longest {did.longest_seconds:.1f} s", pages, _left(did))
+
+
 def _pages(did: Released) -> int:
     return did.expired + did.refused
 

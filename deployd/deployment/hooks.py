@@ -1,4 +1,4 @@
-"""Phase 5: requests are held, old workers stop, and the deploy hook runs in the new containers.
+"""Phase 5: what is due is looked at, requests are held, old workers stop, the deploy hook runs in the new containers.
 
 The freeze has one absolute end, kept by the router: if the daemon dies, requests are held no longer than that.
 """
@@ -9,8 +9,9 @@ from deployd.activity.log import Tell
 from deployd.deployment.deferred import deferred_of
 from deployd.deployment.deployment import Deployment
 from deployd.deployment.freeze_report import words_of_thaw
-from deployd.deployment.results import Frozen, HookRan
+from deployd.deployment.results import Frozen, HookRan, Prepared
 from deployd.errors import DeployError
+from deployd.project.model import Hook
 from deployd.release.applications.cron_runs import wait_for_crons
 from deployd.release.applications.hook_runs import HookFailed, end_hook, run_hook
 from deployd.release.configuration import read_config
@@ -19,6 +20,34 @@ from deployd.release.ports import Host
 from deployd.release.routes import route_set
 from deployd.release.version_removal import stop_old_workers
 from deployd.router.table import Released, RouteSet
+from deployd.runtimes.magento.program import preparation
+from deployd.state.rests import AWAKE
+
+
+async def prepare(deployment: Deployment, host: Host, tell: Tell) -> Prepared:
+    """Where a recipe deploys, look in the new containers what is due: visitors are held no longer than that needs.
+
+    One that fails is told and nothing more: the deploy hook then does all of it.
+    """
+    if not deployment.planned.plan.run_deploy_hook or deployment.planned.before is None:
+        return Prepared(())
+    looked = []
+    for app in (await read_config(deployment.release, host)).applications:
+        script = preparation(app)
+        if script is None:
+            continue
+        try:
+            await run_hook(deployment.release, host, tell, app, "prepare", Hook(script, app.place))
+        except DeployError as error:
+            tell.warn(f"what is due will only be known while visitors are held: {error.what}")
+        looked.append(app.name)
+    return Prepared(tuple(looked))
+
+
+async def end_preparation(deployment: Deployment, host: Host, tell: Tell) -> None:
+    """Undo of the look: one that goes on is ended before its container goes."""
+    for app in (await read_config(deployment.release, host)).applications:
+        await end_hook(deployment.release, host, app.name, "prepare")
 
 
 async def freeze(deployment: Deployment, host: Host, tell: Tell) -> Frozen:
@@ -75,6 +104,8 @@ async def thaw_to_old(deployment: Deployment, host: Host, tell: Tell) -> Release
     if before is None:
         return None   # nobody was held
     released = await host.router.thaw(deployment.key)
+    if await host.facts.rest(deployment.environment) != AWAKE:
+        return released   # nothing ran before: who had waited wakes it, when it can be
     tell.line(f"visitors: on the earlier version again; {words_of_thaw(released)}")
     for worker in live_containers(before, await host.engine.containers(deployment.names.labels("worker"))):
         if not worker.running:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 from deployd.activity.journal import Journal
 from deployd.activity.kinds import Kind
 from deployd.deployment import steps
+from deployd.deployment.bad_release import note_bad_release
 from deployd.deployment.deployment import Deployment
 from deployd.deployment.failure_report import REPORTS
 from deployd.deployment.mode import Mode, Target
@@ -26,18 +28,43 @@ def _deploys(target: Target, **more: bool) -> Callable[[Host, Activity, Journal]
     return partial(_view, Mode(target, **more))
 
 
+_ROLLBACK = DeploymentKind("rollback", steps.ROLLBACKS, _deploys(Target.EARLIER), REPORTS, has_reserve=True)
+_AFTERWARDS = partial(note_bad_release, _ROLLBACK)
+
 PUSH = DeploymentKind(
-    "push", steps.PUSHES, _deploys(Target.COMMIT, waits_for_unlock=True), REPORTS,
-    makes_environment=True, supersedes=True,
+    "push", steps.PUSHES, _deploys(Target.COMMIT, waits_for_unlock=True, may_be_reverted=True), REPORTS, _AFTERWARDS,
+    makes_environment=True, supersedes=True, also_supersedes=("promote",), asks_gate=True,
 )
-REDEPLOY = DeploymentKind("redeploy", steps.PUSHES, _deploys(Target.LIVE, starts_anew=True), REPORTS)
-ROLLBACK = DeploymentKind("rollback", steps.ROLLBACKS, _deploys(Target.EARLIER), REPORTS, has_reserve=True)
+PROMOTE = DeploymentKind(
+    "promote", steps.PUSHES[:1], _deploys(Target.COMMIT, waits_for_unlock=True, may_be_reverted=True), REPORTS,
+    _AFTERWARDS, makes_environment=True, has_reserve=True, supersedes=True, also_supersedes=("push",),
+    asks_gate=True,
+)
+REDEPLOY = DeploymentKind("redeploy", steps.PUSHES, _deploys(Target.LIVE, starts_anew=True), REPORTS, _AFTERWARDS)
+ROLLBACK = replace(_ROLLBACK, afterwards=_AFTERWARDS)
 DELETE = DeploymentKind(
     "delete", (steps.DELETE,), _deploys(Target.NOTHING), ends_environment=True, has_reserve=True,
     held_when_locked=True,
+)
+ACTIVATE = DeploymentKind(
+    "activate", steps.PUSHES, _deploys(Target.COMMIT, waits_for_unlock=True), REPORTS, _AFTERWARDS,
+    makes_environment=True, asks_gate=True,
+)
+PAUSE = DeploymentKind(
+    "pause", (steps.PAUSE,), _deploys(Target.NOTHING), REPORTS, needs_environment=True, ends_runs=True,
+    has_reserve=True,
+)
+DEACTIVATE = DeploymentKind(
+    "deactivate", (steps.DEACTIVATE,), _deploys(Target.NOTHING), REPORTS, needs_environment=True, ends_runs=True,
+    has_reserve=True, held_when_locked=True,
+)
+WAKE = DeploymentKind(
+    "wake", (steps.WAKE,), _deploys(Target.NOTHING), needs_environment=True, has_share=False,   # one for an environment
 )
 PURGE = DeploymentKind(
     "purge", (steps.PURGE,), _deploys(Target.NOTHING), ends_environment=True, has_share=False,   # the daemon's own
 )
 
-KINDS = {kind.name: kind for kind in (PUSH, REDEPLOY, ROLLBACK, DELETE, PURGE)}
+KINDS = {kind.name: kind for kind in (
+    PUSH, PROMOTE, REDEPLOY, ROLLBACK, ACTIVATE, PAUSE, DEACTIVATE, WAKE, DELETE, PURGE,
+)}

@@ -24,3 +24,5 @@ class Mode:
     """No application goes on in the containers that it has."""
     waits_for_unlock: bool = False
     """Once it is built. What is somebody's own request is not held."""
+    may_be_reverted: bool = False
+    """When it turns out bad after the switch, the version before may come back by itself."""

@@ -31,6 +31,7 @@ from deployd.release.ports import Host
 from deployd.release.release import Release
 from deployd.release.services.service import Wanted, ensure_provisioned, ensure_running, wanted_services
 from deployd.release.version_removal import end_new_apps
+from deployd.state.rests import AWAKE
 
 STOP_SECONDS = 60
 
@@ -72,7 +73,8 @@ async def put_back_replaced(deployment: Deployment, host: Host, tell: Tell) -> N
     await end_new_apps(deployment.release, host)   # they go anyway, and must not write into what is put back
     await in_parallel(_put_back(deployment, host, tell, item) for item in await services_before(deployment, host))
     await ensure_data_owner(deployment.release, host, before.version.uid)
-    await _start_anew(before, host, deferred)
+    if await host.facts.rest(deployment.environment) == AWAKE:   # else they did not run
+        await _start_anew(before, host, deferred)
 
 
 async def _replace(deployment: Deployment, host: Host, tell: Tell, wanted: Wanted) -> float:

@@ -3,7 +3,8 @@
     share ─► the environment's row, for a kind that makes one ─► the activity's row ─► durable ─► the lanes are woken
 
 Pushes, redeploys and rollbacks, lost pushes and housekeeping come through here, so what a new activity has to pass
-stands in one place, and what is special about a kind in its row of `kinds.py`.
+stands in one place, and what is special about a kind in its row of `kinds.py`. One thing passes by it: what takes a bad
+release back (`bad_release.py`), which nobody asks for and no share may stop.
 """
 
 from __future__ import annotations
@@ -17,12 +18,17 @@ from deployd.activity.kinds import Kind
 from deployd.clock import Clock
 from deployd.deployment.kinds import KINDS
 from deployd.deployment.share import Wanted, refuse_beyond_share
+from deployd.deployment.stored import Stored, why_stored
+from deployd.environment.naming import Source
 from deployd.ids import ActivityId, CommitId, EnvironmentId, ProjectId
+from deployd.promotion.people import Person
+from deployd.release.tickets import Wish, open_ticket
 from deployd.settings import Settings
-from deployd.state import activities, environments
+from deployd.state import activities, environments, tickets
 from deployd.state.activities import NewActivity, Trigger
 from deployd.state.locks import Lock
 from deployd.state.store import Query, Store
+from deployd.state.tickets import Ticket
 
 T = TypeVar("T")
 
@@ -39,6 +45,10 @@ class Request:
     commit: CommitId | None
     """None: the branch's newest, or none is needed."""
     trigger: Trigger
+    wish: Wish | None = None
+    """Of the ticket, where one is needed; None: whoever triggered it wants it as soon as it may be."""
+    ticket: Ticket | None = None
+    """Whose next stage it is."""
 
 
 class Requests:
@@ -72,7 +82,25 @@ class Requests:
         if kind.makes_environment:
             environments.ensure(db, request.environment, request.branch, now)
         new = NewActivity(kind, request.environment, request.branch, request.commit, request.trigger)
-        return activities.enqueue(db, new, now)
+        number = activities.enqueue(db, new, now)
+        if kind.asks_gate:
+            self._have_ticket(db, number, request)
+        return number
+
+    def _have_ticket(self, db: sqlite3.Connection, number: ActivityId, request: Request) -> None:
+        """In the same transaction: nothing that goes to a protected environment is ever without one."""
+        if request.ticket is not None:
+            tickets.begin_next_stage(db, request.ticket, number)
+            return
+        project = self._settings.projects.get(request.environment.project)
+        activity = activities.find(db, number)
+        if project is not None and activity is not None and project.protection_of(request.branch) is not None:
+            wish = request.wish or Wish(by=Person(request.trigger.who))
+            open_ticket(db, project, activity, wish, self._clock.now())
+
+    def why_stored(self, db: sqlite3.Connection, source: Source) -> Stored | None:
+        """Why a push of a branch is stored and not deployed; None: it is deployed."""
+        return why_stored(self._settings, db, source)
 
     def refuse_beyond_share(self, db: sqlite3.Connection, project: ProjectId, wanted: Collection[Wanted]) -> None:
         """

@@ -61,6 +61,8 @@ class Planned:
     plan: Plan
     urls: tuple[str, ...]
     """Where people look at it, the primary one first."""
+    had_data: bool = False
+    """There were files of mounts already: of an environment that was deleted, and whose branch came back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,11 @@ class Built:
 @dataclass(frozen=True, slots=True)
 class Packed:
     slugs: tuple[SlugKey, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    apps: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,3 +131,31 @@ class Retired:
 class Deleted:
     containers: int
     volumes: int
+
+
+@dataclass(frozen=True, slots=True)
+class AskedBefore:
+    """Of `ask_before_freeze`."""
+
+    asked: bool
+    """False: it could not be done yet, and is done right before the switch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """Of `watch_release`."""
+
+    verdict: str
+    """`good`, `bad`, `overtaken` (something newer waits), `unknown`, or `unwatched`: nobody wanted it."""
+    said: str = ""
+    lines: tuple[str, ...] = ()
+    """What a smoke test got."""
+    stays: str = ""
+    """Of a bad one: why the version before does not come back by itself."""
+    back_to: ActivityId | None = None
+    """Of a bad one: whose version comes back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """It is not bad, as far as anybody knows."""

@@ -6,10 +6,12 @@ The switch is the point of no return: before it everything is undone, after it a
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import datetime
 from typing import ClassVar
 
 from deployd.activity.log import Tell
+from deployd.deployment.checking import ask_before_switch, watched_while
 from deployd.deployment.deployment import Deployment
 from deployd.deployment.ended_starts import tell_ended_starts
 from deployd.deployment.freeze_report import words_of_switch
@@ -49,11 +51,13 @@ async def wait_until_healthy(deployment: Deployment, host: Host, tell: Tell) -> 
     Raises:
         NotAnswering: One does not; its last output is the evidence.
         AnswersWithError: One answers visitors with an error, where the settings want it to do better.
+        SmokeTestFailed: The version does not pass a smoke test that is asked before the switch.
     """
     config = await read_config(deployment.release, host)
     await in_parallel(_answering(deployment, host, app) for app in config.applications)
     routes = await route_set(deployment.release, host)   # what is wrong with them comes out while there is a way back
     await refuse_errors(deployment.release, host, routes)
+    await ask_before_switch(deployment, host, tell)
     return Healthy(tuple(app.name for app in config.applications))
 
 
@@ -101,14 +105,19 @@ async def run_post_deploy(deployment: Deployment, host: Host, tell: Tell) -> Pos
     Raises:
         HookFailed: A hook's last command ended with another status than 0.
         HookOverran: A hook did not end in its time.
+        BadRelease: The release is bad, and the hooks are not waited for.
     """
     config = await read_config(deployment.release, host)
-    ran = []
-    for app in config.applications:
+    apps = [app for app in config.applications if app.hooks.post_deploy is not None]
+    if apps:
+        await watched_while(deployment, host, tell, _run_post_deploy(deployment, host, tell, apps))
+    return PostDeployed(tuple(app.name for app in apps))
+
+
+async def _run_post_deploy(deployment: Deployment, host: Host, tell: Tell, apps: Sequence[Application]) -> None:
+    for app in apps:
         if app.hooks.post_deploy is not None:
             await run_hook(deployment.release, host, tell, app, "post_deploy", app.hooks.post_deploy)
-            ran.append(app.name)
-    return PostDeployed(tuple(ran))
 
 
 async def retire_old(deployment: Deployment, host: Host, tell: Tell) -> Retired:

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from deployd.activity.log import Tell
 from deployd.confined.stages import ensure_unstaged
-from deployd.confined.trash import move_to_trash
+from deployd.confined.trash import move_all_to_trash, move_to_trash
 from deployd.deployment.deployment import Deployment
 from deployd.deployment.results import ServicesUp
 from deployd.deployment.services_as_before import have_service_as_before, is_as_before, services_before
@@ -22,6 +22,7 @@ from deployd.release.data.volumes import belongs_to_another
 from deployd.release.network import ensure_network
 from deployd.release.parallel import in_parallel
 from deployd.release.ports import Host
+from deployd.release.rest import rest_again
 from deployd.release.services.service import (
     Wanted,
     container_spec,
@@ -36,11 +37,14 @@ from deployd.release.services.service import (
 async def begin_services(deployment: Deployment, host: Host, tell: Tell) -> None:
     """Network of the environment, and its new services started: they come up while the code is built.
 
-    What is live is not touched here: a service that is made anew waits for the freeze.
+    What is live is not touched here: a service that is made anew waits for the freeze. In a protected environment none
+    begins before its gate is open: they have its passwords.
 
     Raises:
         Transient: Somebody else was faster to take the subnet.
     """
+    if _waits_for_gate(deployment):
+        return
     config = await read_config(deployment.release, host)
     await ensure_network(deployment.release, host)
     new = frozenset(change.name for change in deployment.planned.plan.services if change.action == "create")
@@ -49,7 +53,15 @@ async def begin_services(deployment: Deployment, host: Host, tell: Tell) -> None
 
 
 async def end_new_services(deployment: Deployment, host: Host, tell: Tell) -> None:
-    """Undo: services that are new go with their empty volumes, and the network with them when all of it is new."""
+    """Undo: services that are new go with their empty volumes, and the network with them when all of it is new. What
+    was at rest is so again."""
+    if _waits_for_gate(deployment) and deployment.journal.last("start_services") is None:
+        return   # none was begun
+    await _end_new(deployment, host)
+    await rest_again(deployment.place, host, tell, deployment.id)
+
+
+async def _end_new(deployment: Deployment, host: Host) -> None:
     names = deployment.names
     for change in deployment.planned.plan.services:
         if change.action == "create":
@@ -60,7 +72,11 @@ async def end_new_services(deployment: Deployment, host: Host, tell: Tell) -> No
         await host.engine.ensure_network_gone(names.network)
         folder = host.places.environment(deployment.environment)
         await ensure_unstaged(host.places.all_stages(deployment.environment))
-        await move_to_trash(folder, host.places.going)
+        if deployment.planned.had_data:
+            data = host.places.data(deployment.environment)
+            await move_all_to_trash(folder, host.places.going, but_for=data)
+        else:
+            await move_to_trash(folder, host.places.going)
 
 
 async def start_services(deployment: Deployment, host: Host, tell: Tell) -> ServicesUp:
@@ -86,18 +102,25 @@ async def start_services(deployment: Deployment, host: Host, tell: Tell) -> Serv
 async def put_back_services(deployment: Deployment, host: Host, tell: Tell) -> None:
     """Undo: services that are new go, and what was laid ready. Those that an earlier deployd made anew before the
     freeze become what they were."""
-    await end_new_services(deployment, host, tell)
+    await _end_new(deployment, host)
     for wanted in await services_before(deployment, host):
         if not await is_as_before(deployment, host, wanted):
             await have_service_as_before(deployment, host, wanted)
             await ensure_provisioned(deployment.release, host, wanted, deployment.names.service(wanted.name))
     await remove_set_aside(deployment.place, host)
+    await rest_again(deployment.place, host, tell, deployment.id)
+
+
+def _waits_for_gate(deployment: Deployment) -> bool:
+    return deployment.is_protected and deployment.mode.waits_for_unlock
 
 
 async def _ensure_service(deployment: Deployment, host: Host, tell: Tell, wanted: Wanted) -> bool:
     """Have a service as its version wants it. True: it waits for the freeze."""
     seen = await host.engine.container(deployment.names.service(wanted.name))
     if seen is not None and seen.labels.get(DIGEST) != wanted.version.digest:
+        if not seen.running:   # the environment is paused: what is to be replaced has to be there for its snapshot
+            await host.engine.start(seen.name)
         spec = await container_spec(deployment.release, host, wanted)
         await host.engine.create(replace(spec, name=deployment.names.next_service(wanted.name, deployment.id)))
         tell.line("is replaced when visitors are held", app=wanted.name)

@@ -17,6 +17,7 @@ from deployd.errors import DeployError
 from deployd.ids import EnvironmentId, ProjectId
 from deployd.settings import Settings
 from deployd.state import activities, environments
+from deployd.state.rests import INACTIVE
 
 KEPT_FOR_LIVE = 20
 """Activities that may wait beyond `shares.waiting` when they change what visitors see, or make room."""
@@ -62,7 +63,8 @@ def refuse_beyond_share(
     ])
     waiting = activities.waiting_in(db, project)
     more = sum(
-        not (item.kind.supersedes and (item.environment_in(project).name, item.kind.name) in waiting) for item in wanted
+        not any((item.environment_in(project).name, kind) in waiting for kind in item.kind.takes_place_of)
+        for item in wanted
     )
     for_live = all(item.branch == production or item.kind.has_reserve for item in wanted)
     share = settings.shares_of(project).waiting
@@ -93,11 +95,17 @@ def _refuse_names(db: sqlite3.Connection, project: ProjectId, wanted: Collection
                 )
 
 
+def _is_new(db: sqlite3.Connection, environment: EnvironmentId) -> bool:
+    """Whether nothing is there of it yet, but maybe a branch that is stored."""
+    there = environments.find(db, environment)
+    return there is None or (there.rest == INACTIVE and there.live_activity is None)
+
+
 def _refuse_environments(
     db: sqlite3.Connection, settings: Settings, project: ProjectId, wanted: Collection[EnvironmentId],
 ) -> None:
     there = environments.count_by_project(db)
-    new = {environment for environment in wanted if environments.find(db, environment) is None}
+    new = {environment for environment in wanted if _is_new(db, environment)}
     if not new:
         return
     share, own = settings.shares_of(project).environments, there.get(project, 0)

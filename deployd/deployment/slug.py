@@ -39,7 +39,10 @@ async def pack(deployment: Deployment, host: Host, tell: Tell) -> Packed:
             continue
         workspace = host.places.workspace(deployment.id, app.name)
         mount_points = tuple(dict.fromkeys(mount.path for mount in app.all_mounts()))
-        for hidden in await asyncio.to_thread(covered_mounts, workspace, mount_points):
+        if not config.dialect.folder_is_code:   # Magento's cloud takes `.magento` out of the running code
+            await move_to_trash(workspace / config.dialect.folder, host.places.going)
+        # What a recipe keeps aside comes back into the mounts.
+        for hidden in await asyncio.to_thread(covered_mounts, workspace, mount_points) if app.magento is None else ():
             tell.warn(f"the mount {hidden} hides what the code has at {hidden}: nobody sees it while {app.name} runs")
         packing = host.slugs.pack(workspace, planned.slug, mount_points, owner=deployment.planned.version.uid)
         # Counted while it is packed, which ends with what is wrong: nobody waits for the counting.

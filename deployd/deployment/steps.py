@@ -17,7 +17,22 @@ from deployd.activity.table import (
     Step,
     Table,
 )
-from deployd.deployment import build, delete, deploy, hooks, lock, replace, route, services, slug, snapshot, validate
+from deployd.deployment import (
+    build,
+    check,
+    delete,
+    deploy,
+    hooks,
+    lock,
+    pause,
+    replace,
+    route,
+    services,
+    slug,
+    snapshot,
+    validate,
+    wake,
+)
 from deployd.deployment.admission import BUILD, DEPLOY, PACK, START
 from deployd.deployment.deployment import Deployment
 from deployd.release.ports import Host
@@ -26,7 +41,7 @@ MINUTE = 60
 QUIET = frozenset({"validate", "build", "slug"})
 """Phases of a deployment that change nothing that is live."""
 
-PUSH: Table[Deployment, Host] = Table("push", version=3, quiet_phases=QUIET, steps=(
+PUSH: Table[Deployment, Host] = Table("push", version=5, quiet_phases=QUIET, late_phases=frozenset({"watch"}), steps=(
     #     phase       step                      undone by                    limit        visitors  restart, waits for
     Step("validate", validate.fetch,           NOTHING,                     10 * MINUTE, AS_BEFORE, AGAIN),
     Step("validate", validate.read_and_plan,   NOTHING,                     10 * MINUTE, AS_BEFORE, AGAIN),
@@ -36,6 +51,8 @@ PUSH: Table[Deployment, Host] = Table("push", version=3, quiet_phases=QUIET, ste
     Step("slug",     lock.wait_for_unlock,     NOTHING,                     1 * MINUTE,  AS_BEFORE, AGAIN,  PACK),
     Step("deploy",   services.start_services,  services.put_back_services,  10 * MINUTE, AS_BEFORE, AGAIN,  START),
     Step("deploy",   deploy.start_apps,        deploy.remove_new,           5 * MINUTE,  AS_BEFORE, AGAIN,  START),
+    Step("deploy",   check.ask_before_freeze,  NOTHING,                     10 * MINUTE, AS_BEFORE, AGAIN,  START),
+    Step("hooks",    hooks.prepare,            hooks.end_preparation,       65 * MINUTE, AS_BEFORE, ATTACH, DEPLOY),
     Step("hooks",    hooks.freeze,             hooks.thaw_to_old,           2 * MINUTE,  HELD,      AGAIN,  DEPLOY),
     Step("hooks",    snapshot.take_snapshot,   snapshot.put_back_snapshot,  30 * MINUTE, HELD,      AGAIN,  DEPLOY,
          undo_limit_seconds=60 * MINUTE),
@@ -48,10 +65,20 @@ PUSH: Table[Deployment, Host] = Table("push", version=3, quiet_phases=QUIET, ste
     Step("route",    route.run_post_deploy,    NOTHING,                     65 * MINUTE, ON_NEW,    ATTACH, DEPLOY),
     Step("route",    route.retire_old,         NOTHING,                     5 * MINUTE,  ON_NEW,    AGAIN,  DEPLOY,
          parallel=Parallel(build.remove_build_containers, NOTHING)),
+    Step("watch",    check.watch_release,      NOTHING,                     40 * MINUTE, ON_NEW,    AGAIN,
+         gives_slot_back=True),
+    Step("watch",    check.judge_release,      NOTHING,                     1 * MINUTE,  ON_NEW,    AGAIN),
 ))
 
+PUSH_4 = dataclasses.replace(PUSH, version=4, steps=tuple(step for step in PUSH.steps if step.name != "prepare"))
+"""Before recipes looked, ahead of the freeze, what is due."""
+
+CHECKS = frozenset({"ask_before_freeze", "watch_release", "judge_release"})
+PUSH_3 = dataclasses.replace(PUSH_4, version=3, steps=tuple(step for step in PUSH_4.steps if step.name not in CHECKS))
+"""Before releases were checked."""
+
 PUSH_2 = dataclasses.replace(
-    PUSH, version=2, steps=tuple(step for step in PUSH.steps if step.name != "wait_for_unlock"),
+    PUSH_3, version=2, steps=tuple(step for step in PUSH_3.steps if step.name != "wait_for_unlock"),
 )
 """Before there were locks, and when services were made anew before the freeze. What is open goes on with the step in
 which that is done now, which finds nothing to do where it was done already."""
@@ -61,13 +88,32 @@ PUSH_1 = dataclasses.replace(
 )
 """Before there were snapshots."""
 
-PUSHES = (PUSH, PUSH_2, PUSH_1)
+PUSHES = (PUSH, PUSH_4, PUSH_3, PUSH_2, PUSH_1)
 """The newest first; by the others an earlier deployd may have begun something that is still open."""
 ROLLBACKS = tuple(table.without("build", "slug") for table in PUSHES)
 """To an earlier version: its slugs, its configuration, its images."""
 
 DELETE: Table[Deployment, Host] = Table("delete", version=1, steps=(
     Step("delete",   delete.remove_environment,  NO_WAY_BACK,            10 * MINUTE, AS_BEFORE, AGAIN),
+))
+
+PAUSE: Table[Deployment, Host] = Table("pause", version=1, steps=(
+    Step("pause",  pause.close_environment,   pause.reopen_environment,     3 * MINUTE,  HELD,      AGAIN),
+    Step("pause",  pause.stop_containers,     pause.start_containers_again, 6 * MINUTE,  HELD,      AGAIN,
+         undo_limit_seconds=10 * MINUTE),
+    Step("pause",  pause.fall_asleep,         NO_WAY_BACK,                  1 * MINUTE,  HELD,      AGAIN),
+))
+"""Visitors are held from its first step on, and wake it when it is over."""
+DEACTIVATE: Table[Deployment, Host] = Table("deactivate", version=1, steps=(
+    *(dataclasses.replace(step, phase="deactivate") for step in PAUSE.steps[:-1]),
+    Step("deactivate", pause.let_go,          NO_WAY_BACK,                  10 * MINUTE, HELD,      AGAIN),
+))
+
+WAKE: Table[Deployment, Host] = Table("wake", version=1, steps=(
+    Step("wake",   wake.start_containers,     wake.sleep_again,             6 * MINUTE,  HELD,      AGAIN,  START),
+    Step("wake",   wake.wait_until_awake,     NOTHING,                      2 * MINUTE,  HELD,      AGAIN,  DEPLOY),
+    Step("wake",   wake.let_in,               NO_WAY_BACK,                  10,          RELEASED,  AGAIN,  DEPLOY),
+    Step("wake",   wake.wake_workers,         NOTHING,                      2 * MINUTE,  ON_NEW,    AGAIN,  DEPLOY),
 ))
 
 PURGE: Table[Deployment, Host] = Table("purge", version=1, steps=(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 from deployd.activity.log import Tell
@@ -106,7 +107,9 @@ async def read_and_plan(deployment: Deployment, host: Host, tell: Tell) -> Plann
         version, apps, services = await _earlier(deployment, host, config)
     else:
         wanted = await find_wanted(
-            host, Candidate(deployment.place, deployment.id, deployment.commit, config), before, tell.line,
+            host, Candidate(
+                deployment.place, deployment.id, deployment.commit, config, deployment.activity.trigger.anew,
+            ), before, tell.line,
         )
         version, apps, services = wanted.version, wanted.apps, wanted.services
         for warning in wanted.warnings:
@@ -123,7 +126,10 @@ async def read_and_plan(deployment: Deployment, host: Host, tell: Tell) -> Plann
         raise PlanRefused(plan.refusals[0], evidence=plan.refusals[1:])
     routes = routes_of(host.settings, project, deployment.environment, deployment.branch, config)
     upstream = [route for route in routes.routes if route.type == "upstream"]
-    return Planned(version, before, plan, tuple(route.url for route in sorted(upstream, key=lambda r: not r.primary)))
+    return Planned(
+        version, before, plan, tuple(route.url for route in sorted(upstream, key=lambda r: not r.primary)),
+        await asyncio.to_thread(host.places.data(deployment.environment).is_dir),
+    )
 
 
 async def _prefetch_submodules(deployment: Deployment, host: Host, config: ProjectConfig, tell: Tell) -> None:

@@ -10,6 +10,7 @@ Every `ensure` may run twice and leaves what one run leaves, every call has a li
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -25,7 +26,7 @@ from deployd.engine.observed import (
     NetworkSeen,
     VolumeSeen,
 )
-from deployd.engine.specs import AS_ITSELF, ContainerSpec, NetworkSpec, RunAs, VolumeSpec
+from deployd.engine.specs import AS_ITSELF, ContainerSpec, NetworkSpec, RunAs, TerminalSize, VolumeSpec
 
 EVIDENCE_LINES = 20
 
@@ -158,8 +159,67 @@ class Containers(Protocol):
         ...
 
 
+class RunningCommand(Protocol):
+    """A command in a container, with a socket that is its streams. Whoever has that one need not be this process."""
+
+    @property
+    def id(self) -> str:
+        """By which another process finds it again, and which nobody guesses."""
+        ...
+
+    @property
+    def streams(self) -> socket.socket | None:
+        """What is sent there is its input, which ends with that half of the connection. What comes is its output: on a
+        terminal as it is, else in frames (`deployd.frames`). Whoever started it closes it; None: it was found again."""
+        ...
+
+    async def resize(self, size: TerminalSize) -> None:
+        """Tell a command on a terminal its new size. One that has ended, or has no terminal, is not told."""
+        ...
+
+    async def send_signal(self, signal: str) -> None:
+        """Signal (`SIGINT`) the command and what it started in its process group. Gone already is fine."""
+        ...
+
+    async def wait_until_over(self) -> None:
+        """Until its own process has ended. What it left behind may keep its output open."""
+        ...
+
+    async def wait(self) -> int:
+        """How it ended; may be known only when its streams are closed. One that the kernel killed: 128 and the signal.
+
+        Raises:
+            NotThere: Its container was removed.
+        """
+        ...
+
+    async def end(self) -> None:
+        """End whatever of it and of what it started is left. It leads a session of its own (setsid(2)), and all that is
+        in there is ended; what called setsid itself goes on with the container. Must be called at last."""
+        ...
+
+
 class Commands(Protocol):
     """Run this in a container that runs, and tell how it ended."""
+
+    async def start_command(
+        self, name: str, argv: Sequence[str], run_as: RunAs = AS_ITSELF, *, terminal: TerminalSize | None = None,
+    ) -> RunningCommand:
+        """Start a command for somebody who is there; it has begun when this returns.
+
+        Args:
+            terminal: Give it a terminal of this size; None: pipes.
+
+        Raises:
+            NotThere, NotRunning: There is no such container, or it does not run.
+            StandsStill: It is paused.
+            EngineRefused: The command cannot be started.
+        """
+        ...
+
+    async def find_command(self, number: str) -> RunningCommand | None:
+        """A command that an earlier process started, by its id. None: the engine knows no such one any more."""
+        ...
 
     async def execute(
         self, name: str, argv: Sequence[str], run_as: RunAs = AS_ITSELF, *, stdin: bytes | None = None,

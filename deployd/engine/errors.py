@@ -81,6 +81,12 @@ class NotRunning(DeployError):
     code: ClassVar[str] = "not-running"
 
 
+class StandsStill(DeployError):
+    """The container is paused, and nothing can be begun in it until it goes on."""
+
+    code: ClassVar[str] = "stands-still"
+
+
 class NotPaused(DeployError):
     """Containers could not be made to stand still, or went on before they were to."""
 

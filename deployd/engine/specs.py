@@ -118,6 +118,14 @@ AS_ITSELF = RunAs()
 
 
 @dataclass(frozen=True, slots=True)
+class TerminalSize:
+    """Of a terminal, in characters."""
+
+    columns: int = 80
+    rows: int = 24
+
+
+@dataclass(frozen=True, slots=True)
 class NetworkSpec:
     """A bridge network of one environment, with a subnet of its own."""
 

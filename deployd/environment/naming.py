@@ -28,6 +28,16 @@ def machine_name(branch: str) -> EnvironmentName:
     return EnvironmentName(f"{cleaned[: LONGEST_NAME - 8].rstrip('-')}-{digest}")
 
 
+def label_of(branch: str) -> str:
+    """How a branch is called in user names of SSH: its machine name, without what makes that unique."""
+    return machine_name(branch).rpartition("-")[0]
+
+
+def ssh_user(environment: EnvironmentId, branch: str) -> str:
+    """By which `ssh` finds an environment: `main.shop`; of a branch whose name cannot stand there, the machine name."""
+    return f"{branch if branch == label_of(branch) else environment.name}.{environment.project}"
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """Where an environment comes from. Today that is always a branch; what else may be one (a pull request) is added

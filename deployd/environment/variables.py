@@ -39,11 +39,14 @@ def variables_of(
         f"{prefix}:{name}": value for prefix, names in instance.variables.items() for name, value in names.items()
     }
     shown = project.dialect is None or DIALECTS[project.dialect].builds_see_environment
+    is_protected = project.protection_of(branch) is not None
     for level, in_builds in ((project.variables, True), (project.environment_variables(branch), shown)):
         for name, variable in level.items():
             if variable.applications and app.name not in variable.applications:
                 continue
-            visible = in_builds if variable.visible_build is None else variable.visible_build
+            # A build runs before anybody has approved it: what is secret in a protected environment it does not see.
+            withheld = is_protected and variable.sensitive and level is not project.variables
+            visible = in_builds and not withheld if variable.visible_build is None else variable.visible_build
             if visible if building else variable.visible_runtime:
                 values[_upper_cased(name)] = variable.value
     environment = {name[4:]: as_text(value) for name, value in values.items() if name.startswith("env:")}

@@ -13,6 +13,7 @@ from deployd.process import ProgramFailed, ProgramOverran
 LIMIT_SECONDS = 10.0
 FIELDS = ABOUT.count("%x00") + 1
 MOST_PATHS = 500
+MOST_COMMITS, MOST_AUTHORS, LONGEST_AUTHOR = 20_000, 2_000, 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,32 @@ async def commits_behind(mirror: Mirror, old: CommitId, new: CommitId, most: int
         CommitInfo(CommitId(whole), subject.rstrip(), author.rstrip(), at, TreeId(tree))
         for whole, at, tree, author, subject in rows
     ))
+
+
+async def authors_between(mirror: Mirror, old: CommitId | None, new: CommitId) -> tuple[str, ...]:
+    """Who wrote the commits that are in the new one and not in the old one: `Ada <ada@example.com>`, each once.
+
+    Those who wrote one with others are among them, by its trailers (`Co-authored-by`).
+
+    Raises:
+        ProgramFailed, ProgramOverran: One of the commits is not here, or there are too many between them.
+    """
+    span = new if old is None else f"{old}..{new}"
+    found: dict[str, None] = {}
+    left = MOST_AUTHORS
+
+    def take(stream: str, line: str) -> None:
+        nonlocal left
+        if stream == "stdout" and line.strip() and left > 0:
+            left -= line.strip() not in found
+            found.setdefault(line.strip()[:LONGEST_AUTHOR])
+
+    trailers = "%(trailers:key=Co-authored-by,valueonly=true)"
+    await git(
+        mirror.path, "log", f"--max-count={MOST_COMMITS}", f"--format=%an <%ae>%n{trailers}", "--end-of-options",
+        span, "--", limit_seconds=LIMIT_SECONDS, keep_bytes=1_000, on_line=take,
+    )
+    return tuple(found)
 
 
 async def diff_of(

@@ -118,6 +118,11 @@ class Mirror:
         )
         return CommitId(found.text) if found.status == 0 else None
 
+    async def commit_of_id(self, written: str) -> CommitId | None:
+        """The commit that an id names, whole or its first characters: a tag may be called like one."""
+        found = await self.resolve(written)
+        return found if found is not None and found.startswith(written) else None
+
     async def tip(self, branch: str) -> CommitId | None:
         """The commit of a branch, and of nothing else that could be called like it: a tag `refs/heads/main` is none."""
         found = await git(self.path, "show-ref", "--verify", "--hash", f"refs/heads/{branch}", check=False)
@@ -168,9 +173,14 @@ class Mirror:
         )
         return shown.stdout.count(b"\0") if shown.status == 0 else None
 
-    async def is_ancestor(self, older: CommitId, newer: CommitId) -> bool:
-        """Whether one commit is contained in another."""
-        return (await git(self.path, "merge-base", "--is-ancestor", older, newer, check=False)).status == 0
+    async def is_ancestor(self, older: CommitId, newer: CommitId, env: Mapping[str, str] | None = None) -> bool:
+        """Whether one commit is contained in another.
+
+        Args:
+            env: Where what was pushed lies that git has not taken yet.
+        """
+        found = await git(self.path, "merge-base", "--is-ancestor", older, newer, env=env, check=False)
+        return found.status == 0
 
 
 def without_user(url: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from aiohttp import web
 
@@ -14,24 +14,11 @@ from deployd.access.errors import Forbidden
 from deployd.access.tokens import FindCaller
 from deployd.commands.sessions import Sessions
 from deployd.http.event_stream import Events
+from deployd.http.origins import Ours
 
 CSRF_HEADER = "X-CSRF-Token"
 KNOWN_SECONDS = 0.5
 """Who follows something is looked up no more often: there may be hundreds, and each line comes to all of them."""
-
-
-def is_secure(request: web.Request) -> bool:
-    """Whether the browser came over TLS; a proxy before us may have taken that off."""
-    return request.secure or request.headers.get("X-Forwarded-Proto", "").lower() == "https"
-
-
-def session_cookie(request: web.Request) -> str:
-    """The cookie of a session, empty when there is none.
-
-    Over TLS only the one that nobody else can set: any host below the same domain, an application's as well, may set
-    the other, and have somebody work in a session that is not theirs.
-    """
-    return cookie_of(request.cookies, only_secure=is_secure(request))
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,17 +26,30 @@ class Callers:
     by_header: FindCaller
     sessions: Sessions | None = None
     """None: nobody can sign in here."""
+    ours: Ours = field(default_factory=Ours)
+
+    def is_secure(self, request: web.Request) -> bool:
+        """Whether the browser came over TLS; a proxy before us may have taken that off."""
+        return request.secure or self.ours.came_by_tls(request.headers)
+
+    def cookie(self, request: web.Request) -> str:
+        """The cookie of a session, empty when there is none.
+
+        Over TLS only the one that nobody else can set: any host below the same domain, an application's as well, may
+        set the other, and have somebody work in a session that is not theirs.
+        """
+        return cookie_of(request.cookies, only_secure=self.is_secure(request))
 
     def of(self, request: web.Request, *, is_use: bool = True) -> Caller | None:
         """A header counts first: whoever sends one means it, also when it is wrong."""
         authorization = request.headers.get("Authorization")
         if authorization is not None or self.sessions is None:
             return self.by_header(authorization)
-        return self.sessions.caller(session_cookie(request), is_use=is_use)
+        return self.sessions.caller(self.cookie(request), is_use=is_use)
 
     def by_session(self, request: web.Request) -> Caller | None:
         """Who signed in with the browser that asks; a header does not count, nor is it a use of the session."""
-        return self.sessions.caller(session_cookie(request), is_use=False) if self.sessions is not None else None
+        return self.sessions.caller(self.cookie(request), is_use=False) if self.sessions is not None else None
 
     async def while_known(self, request: web.Request, events: Events) -> Events:
         """Events for as long as whoever asked is known: a session that was ended ends what its pages are told, after
@@ -76,7 +76,7 @@ class Callers:
                 "a token that is sent as a password (Basic) is good for reading only",
                 hint="send it as `Authorization: Bearer …`",
             )
-        cookie = "" if authorization else session_cookie(request)
+        cookie = "" if authorization else self.cookie(request)
         if cookie and not is_csrf_word(cookie, request.headers.get(CSRF_HEADER, "")):
             raise Forbidden(
                 "a browser's session is good for reading only here", where=CSRF_HEADER,

@@ -57,6 +57,18 @@ class Ours:
         if origin is None and referer is not None and by_itself and not self._is_ours(referer, host):
             raise _from_elsewhere(referer)
 
+    def came_by_tls(self, headers: Mapping[str, str]) -> bool:
+        """Whether a proxy before us has taken TLS off: it says so, or the browser came by an address of https.
+
+        Some proxies say nothing, and some say their own `Host`; a form says from which page it is sent.
+        """
+        if headers.get("X-Forwarded-Proto", "").lower() == "https":
+            return True
+        if not self.public_url.startswith("https://"):
+            return False
+        own = _authority(self.public_url)
+        return own in (_authority(f"https://{headers.get('Host', '')}"), _authority(headers.get("Origin", "")))
+
     def _knows(self, host: str) -> bool:
         """Whether a `Host` can be no name of an attacker's: an address, our own name, or what the settings say."""
         name = _name(host)

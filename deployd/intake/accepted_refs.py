@@ -45,7 +45,7 @@ def _of_branch(project: ProjectSettings, branch: str, made: Sequence[str]) -> li
     odd = oddity(branch)
     if odd:
         return _refused("branch", branch, odd)
-    other = namesake(branch, (project.production, *made))
+    other = namesake(branch, (project.production, *project.protected_branches, *made))
     if other:
         return [f"the branches {shown(branch)} and {shown(other)} would have one environment",
                 "hint: give the branch another name"]
@@ -53,6 +53,9 @@ def _of_branch(project: ProjectSettings, branch: str, made: Sequence[str]) -> li
 
 
 def _of_deletion(project: ProjectSettings, branch: str) -> list[str]:
+    if branch in project.protected_branches or namesake(branch, project.protected_branches):
+        return [f"{shown(branch)} is protected: deleting it would delete its environment with its data",
+                "hint: have the operator take the protection away first (`protected` in the project's settings)"]
     if branch == project.production or namesake(branch, (project.production,)):
         return [f"{shown(branch)} is production: deleting it would delete the live environment with its data",
                 "hint: name another branch with `production_branch` in the project's settings first"]

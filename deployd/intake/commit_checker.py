@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from deployd.deployment.desired import wrong_routes
 from deployd.environment.naming import Source
@@ -11,10 +11,13 @@ from deployd.environment.routes import routes_of
 from deployd.errors import DeployError
 from deployd.ids import CommitId
 from deployd.intake.ports import Verdict
+from deployd.intake.push import Push
+from deployd.promotion.gate import Facts, not_merged
 from deployd.release.applications.kernel_limits import too_large_to_start
 from deployd.release.code import ProjectCode
 from deployd.release.images_missing import images_missing, refused_files
 from deployd.release.ports import Host
+from deployd.release.tickets import NotMerged
 from deployd.settings import ProjectSettings
 
 
@@ -50,3 +53,36 @@ class CommitChecker:
         errors += prefetched.errors
         told = [line for error in errors for line in (*error.lines(), "")]
         return Verdict(not errors, (*told, *prefetched.notes()))
+
+    async def unmerged(
+        self, project: ProjectSettings, pushes: Sequence[Push], env: Mapping[str, str],
+    ) -> NotMerged | None:
+        """The first of several pushes whose commit a protected environment does not take.
+
+        What the same push brings to the source counts. Should git not move that branch after all, it shows when the
+        gate is asked, before anything becomes live.
+        """
+        moved = {push.branch: push for push in pushes}
+        for push in pushes:
+            protection = project.protection_of(push.branch)
+            if protection is None or push.deleted:
+                continue
+            source = project.source_of(push.branch)
+            is_live = project.protection_of(source) is not None
+            has = await (self._live(project, source) if is_live else self._tip(project, source, moved.get(source)))
+            if has is None or not await self._code.holds(project.id, push.new, has, env):
+                obstacle = not_merged(Facts(
+                    project=project.id, branch=push.branch, protection=protection, source=source, commit=push.new,
+                    is_contained=False, source_is_live=is_live, now=self._host.clock.now(),
+                ))
+                return NotMerged(obstacle.what, hint=obstacle.hint)
+        return None
+
+    async def _live(self, project: ProjectSettings, branch: str) -> CommitId | None:
+        live = await self._host.facts.live(Source(project.id, branch).environment)
+        return live.commit if live else None
+
+    async def _tip(self, project: ProjectSettings, branch: str, push: Push | None) -> CommitId | None:
+        if push is not None:
+            return None if push.deleted else push.new
+        return await self._code.tip(project.id, branch)

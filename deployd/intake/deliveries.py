@@ -44,6 +44,8 @@ def push_of(project: ProjectSettings, forge: str, moved: RefMoved) -> Push | Ign
         return Ignored(f"{branch} is the branch of a merge queue or of a bot; these are not deployed")
     if NOTHING.fullmatch(moved.new) and branch == project.production:
         return Ignored(f"{branch} is production: it was deleted in the forge, and its environment stays")
+    if NOTHING.fullmatch(moved.new) and project.protection_of(branch) is not None:
+        return Ignored(f"{branch} is protected: it was deleted in the forge, and its environment stays")
     return Push(
         project.id, branch, CommitId(moved.old), CommitId(moved.new), forge, moved.who, moved.delivery,
         forced=moved.forced,

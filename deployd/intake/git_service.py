@@ -20,7 +20,7 @@ from deployd.access.caller import Caller
 from deployd.access.concurrency import RequestLimit, RequestQueue
 from deployd.git.program import git_environment
 from deployd.ids import ProjectId
-from deployd.intake.git_transfer import Client, MayNotPush, NoSuchProject, Service, Transfer
+from deployd.intake.git_transfer import Client, Ended, MayNotPush, NoSuchProject, Service, Transfer
 from deployd.intake.ports import Intake
 from deployd.intake.push_commands import PushCommands
 from deployd.intake.repository_room import RepositoryRoom
@@ -94,21 +94,22 @@ class GitService:
         is_soon_over = transfer.only_refs or transfer.service is Service.FETCH
         return self._queue.take(transfer.caller.name) if is_soon_over else nullcontext()
 
-    async def run(self, transfer: Transfer, client: Client) -> bool:
-        """Run git until it ends. Whether the client was there to the end."""
+    async def run(self, transfer: Transfer, client: Client) -> Ended:
+        """Run git until it ends."""
         repository = await self._intake.repositories.path(transfer.project)
         program = transfer.service.value.removeprefix("git-")
         async with open_process(
             *BOUNDED, "git", program, *transfer.arguments, str(repository), env=_environment(transfer),
         ) as process, asyncio.TaskGroup() as group:
-            group.create_task(_pump_in(transfer, client, process), name="git request")
+            request = group.create_task(_pump_in(transfer, client, process), name="git request")
             errors = group.create_task(process.stderr.read(), name="git errors")
             there = await _pump_out(transfer, client, process)
             status = await process.wait()
+            request.cancel()   # of a client that waits for what is said after it
         if status != 0 and there:
             log.warning("git_failed", project=transfer.project.id, service=transfer.service.value, status=status,
                         said=errors.result()[-500:].decode(errors="replace"))
-        return there
+        return Ended(status, there)
 
 
 def _environment(transfer: Transfer) -> dict[str, str]:
@@ -117,7 +118,9 @@ def _environment(transfer: Transfer) -> dict[str, str]:
         "DEPLOYD_PROJECT": transfer.project.id,
         "DEPLOYD_WHO": transfer.caller.name,
         "DEPLOYD_ADDRESS": transfer.address,
+        "DEPLOYD_BY": transfer.by,
         **({"GIT_PROTOCOL": transfer.protocol} if transfer.protocol else {}),
+        **({"DEPLOYD_SESSION": transfer.session} if transfer.session else {}),
     })
 
 

@@ -7,6 +7,7 @@ from enum import Enum
 from typing import Protocol
 
 from deployd.access.caller import Caller
+from deployd.intake.push import GIT
 from deployd.settings import ProjectSettings
 
 
@@ -60,3 +61,16 @@ class Transfer:
     """It is over when the branches and tags are listed."""
     address: str = ""
     """Where it comes from."""
+    by: str = GIT
+    """How its caller proved who they are, for the audit log."""
+    session: str = ""
+    """By which a push is known to whoever shows its log himself (`push_sessions.py`); empty: its hook shows it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How git's program ended."""
+
+    status: int
+    there: bool
+    """Whether the client was there to the end."""

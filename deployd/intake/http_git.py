@@ -16,6 +16,7 @@ from deployd.http.outlasts_reload import OUTLASTS_RELOAD
 from deployd.ids import ProjectId
 from deployd.intake.git_service import GitService
 from deployd.intake.git_transfer import GitRefused, MayNotPush, NoRoom, NoSuchProject, Service, Transfer
+from deployd.intake.push import GIT
 
 SILENT_SECONDS = 120   # a client that sends or reads nothing for so long in the middle of a pack is gone
 STATELESS = "--stateless-rpc"
@@ -87,6 +88,7 @@ class _Door:
         return Transfer(
             project, caller, kind, arguments, request.headers.get("Git-Protocol", ""), only_refs,
             address=source_of(request.remote, request.headers.get("X-Forwarded-For", "")),
+            by=f"{GIT}, token {caller.by}" if caller.by else GIT,
         )
 
     async def _serve(
@@ -101,7 +103,8 @@ class _Door:
                         await response.write(head)
                     async with self._service.queued(transfer):
                         request[OUTLASTS_RELOAD] = True
-                        if await self._service.run(transfer, _HttpClient(request, response, transfer.only_refs)):
+                        client = _HttpClient(request, response, transfer.only_refs)
+                        if (await self._service.run(transfer, client)).there:
                             await response.write_eof()
         return response
 

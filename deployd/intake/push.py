@@ -28,10 +28,12 @@ class Push:
     delivery: str = ""
     """The forge's id of the delivery; the same one again is answered and not run again."""
     options: tuple[str, ...] = ()
-    """Push options of git: `no-wait`."""
+    """Push options of git (`push_options.py`)."""
     forced: bool = False
     address: str = ""
     """Where it came from."""
+    by: str = ""
+    """How its pusher proved who they are, for the audit log; empty: as `how` says."""
 
     @property
     def source(self) -> Source:

@@ -4,7 +4,8 @@ A program of its own, started as `python -I -S receive_hook.py pre-receive SOCKE
 to nothing of the standard library, because it starts twice with every push: 9 ms each time, 26 with `socket`, `json`
 and `typing`. `_socket` is what `socket` itself stands on. Whatever it prints, the pusher reads behind `remote:`.
 
-    we say     project NAME, who NAME, address TEXT, update OLD NEW REF, option TEXT, env NAME PATH
+    we say     project NAME, who NAME, by TEXT, address TEXT, session WORD,
+               update OLD NEW REF, option TEXT, env NAME PATH
                with zero bytes between them: a pusher's option may hold everything else
     we hear    >TEXT, a line for the pusher, and at the end =accepted or =refused        a line each
 """
@@ -70,7 +71,9 @@ def _request(hook: str, updates: list[str]) -> bytes:
     said = [
         f"project {os.environ.get('DEPLOYD_PROJECT', '')}",
         f"who {os.environ.get('DEPLOYD_WHO', '')}",
+        f"by {os.environ.get('DEPLOYD_BY', '')}",
         f"address {os.environ.get('DEPLOYD_ADDRESS', '')}",
+        f"session {os.environ.get('DEPLOYD_SESSION', '')}",
         *(f"update {line}" for line in updates),
         *(f"option {os.environ.get(f'GIT_PUSH_OPTION_{number}', '')}" for number in range(count)),
         *(f"env {name} {os.path.abspath(os.environ[name])}" for name in QUARANTINE if name in os.environ),

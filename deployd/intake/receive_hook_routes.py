@@ -21,12 +21,12 @@ from deployd.ids import ActivityId, CommitId, ProjectId
 from deployd.intake.accepted_refs import BRANCH, Ref, refused_refs
 from deployd.intake.ports import Intake
 from deployd.intake.push import GIT, NOTHING, Push
+from deployd.intake.push_options import NO_WAIT, unknown_options
 from deployd.intake.receive_hook import ACCEPTED, REFUSED, SHOWN, VERDICT
 from deployd.settings import ProjectSettings
 
 LOOK_SECONDS = 300.0
 """For all branches of a push together; each reading is bounded itself."""
-NO_WAIT = "no-wait"
 LINES = "text/plain"
 
 
@@ -55,9 +55,10 @@ async def _after(intake: Intake, request: web.Request) -> web.StreamResponse:
         for receipt in receipts:
             await answer.lines([receipt.said])
         if not any(NO_WAIT in push.options for push in asked.pushes):
-            for receipt in receipts:
-                if receipt.activity is not None:
-                    await _follow(intake, receipt.activity, answer)
+            activities = [receipt.activity for receipt in receipts if receipt.activity is not None]
+            if not await intake.sessions.stored(asked.session, activities):
+                for activity in activities:
+                    await _follow(intake, activity, answer)
         await answer.verdict(ACCEPTED)
     return answer.response
 
@@ -72,10 +73,14 @@ class _Asked:
     """Those that are no branches."""
     env: dict[str, str]
     """Where the objects lie until the push is accepted."""
+    session: str
+    """Of whoever shows the log himself."""
 
 
 async def _asked(request: web.Request, intake: Intake) -> _Asked:
-    said: dict[str, list[str]] = {"project": [], "who": [], "address": [], "update": [], "option": [], "env": []}
+    said: dict[str, list[str]] = {
+        "project": [], "who": [], "by": [], "address": [], "session": [], "update": [], "option": [], "env": [],
+    }
     for item in (await request.read()).decode("utf-8", "surrogateescape").split("\0"):
         word, _, value = item.partition(" ")
         said[word].append(value)
@@ -86,14 +91,14 @@ async def _asked(request: web.Request, intake: Intake) -> _Asked:
     updates = [item.split(" ", 2) for item in said["update"]]   # in names there is white space that git does not know
     pushes = [
         Push(project.id, ref.removeprefix(BRANCH), CommitId(old), CommitId(new), GIT, who,
-             options=tuple(said["option"]), address="".join(said["address"][:1]))
+             options=tuple(said["option"]), address="".join(said["address"][:1]), by="".join(said["by"][:1]))
         for old, new, ref in updates if ref.startswith(BRANCH)
     ]
     others = [
         Ref(ref, deleted=bool(NOTHING.fullmatch(new))) for _, new, ref in updates if not ref.startswith(BRANCH)
     ]
     env = dict(item.split(" ", 1) for item in said["env"])
-    return _Asked(project, pushes, others, env)
+    return _Asked(project, pushes, others, env, "".join(said["session"][:1]))
 
 
 async def _look(intake: Intake, asked: _Asked) -> tuple[list[str], bool]:
@@ -107,11 +112,16 @@ async def _look(intake: Intake, asked: _Asked) -> tuple[list[str], bool]:
     refusal = await intake.queue.refusal(project.id, asked.pushes)   # first: reading thousands of commits takes long
     if refusal is not None:
         return refusal.lines(), False
-    said, accepted = [f"{other.name} is kept; only branches are deployed" for other in asked.others], True
+    unmerged = await intake.checker.unmerged(project, asked.pushes, asked.env)
+    if unmerged is not None:
+        return unmerged.lines(), False
+    said = [f"{other.name} is kept; only branches are deployed" for other in asked.others]
+    said += unknown_options(option for push in asked.pushes for option in push.options)
+    accepted = True
     try:
         async with asyncio.timeout(LOOK_SECONDS):
             for push in asked.pushes:
-                if not push.deleted:
+                if not push.deleted and not await intake.queue.stored(push):
                     verdict = await intake.checker.check(project, push.new, push.branch, asked.env)
                     said += verdict.lines
                     accepted = accepted and verdict.accepted

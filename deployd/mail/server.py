@@ -10,12 +10,9 @@ from __future__ import annotations
 
 import asyncio
 import codecs
-import ctypes
 import importlib
 import json
 import logging
-import os
-import resource
 import sys
 import time
 from contextlib import suppress
@@ -26,6 +23,7 @@ from deployd.mail.configuration import MailConfiguration, MailEnvironment, parse
 from deployd.mail.delivery import DeliveryQueue
 from deployd.mail.outbox import Outbox
 from deployd.mail.smtp import SmtpSession, listener
+from deployd.unprivileged import become
 
 NEEDED_LATER = ("concurrent.futures.thread", "email.charset", "email.message", "traceback")
 """Modules that are loaded in the middle of a conversation; it may not read ours then."""
@@ -35,11 +33,6 @@ CODECS = (
     "iso2022-jp", "euc-kr", "idna", "raw-unicode-escape",
 )
 """The same, of subjects."""
-LIBC = ctypes.CDLL(None, use_errno=True)
-PR_SET_KEEPCAPS, PR_SET_NO_NEW_PRIVS = 8, 38
-CAPABILITIES_3 = 0x20080522
-"""<linux/capability.h>: the version of the call."""
-NET_BIND_SERVICE = 1 << 10
 MOST_DESCRIPTORS = 65_536
 MEMORY_BYTES = 2_000_000_000
 POLITE = 10
@@ -182,30 +175,6 @@ class MailServer:
                 await asyncio.to_thread(forget_strays, Path(), known, self._told.keep_seconds)
 
 
-def become(uid: int, folder: Path) -> None:
-    """Stand in the folder of the boxes, as its user, with no other right than to listen on a low port.
-
-    Raises:
-        OSError: The kernel refuses.
-    """
-    os.chdir(folder)
-    os.umask(0o077)
-    os.nice(POLITE)
-    hard = min(MOST_DESCRIPTORS, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    if LIBC.prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0):
-        raise OSError(ctypes.get_errno(), "cannot keep a capability")
-    os.setgroups([])
-    os.setresgid(uid, uid, uid)
-    os.setresuid(uid, uid, uid)
-    head = (ctypes.c_uint32 * 2)(CAPABILITIES_3, 0)
-    sets = (ctypes.c_uint32 * 6)(NET_BIND_SERVICE, NET_BIND_SERVICE, 0, 0, 0, 0)
-    if LIBC.capset(head, sets) or LIBC.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0):
-        raise OSError(ctypes.get_errno(), "cannot give up rights")
-
-
 def main() -> None:
     folder, uid = Path(sys.argv[1]), int(sys.argv[2])
     for name in NEEDED_LATER:
@@ -213,7 +182,7 @@ def main() -> None:
     for codec in CODECS:
         codecs.lookup(codec)
     logging.disable()   # aiosmtpd tells every command
-    become(uid, folder)
+    become(uid, folder, descriptors=MOST_DESCRIPTORS, memory_bytes=MEMORY_BYTES, nice=POLITE)
     asyncio.run(MailServer().serve())
 
 

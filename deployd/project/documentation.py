@@ -22,6 +22,8 @@ from deployd.project.application.stack import STACK
 from deployd.project.application.web import UPSTREAM, WEB
 from deployd.project.application.workers import COMMANDS as WORKER_COMMANDS
 from deployd.project.application.workers import WORKER
+from deployd.project.checks import CHECKS, SMOKE
+from deployd.project.checks import DOCUMENT as CHECKS_DOCUMENT
 from deployd.project.container.firewall import FIREWALL
 from deployd.project.container.firewall import RULE as FIREWALL_RULE
 from deployd.project.container.resources import RESOURCES
@@ -86,6 +88,7 @@ SECTIONS: tuple[tuple[str, tuple[Table, ...]], ...] = (
     ),
     ("Routes", (ROUTE, REDIRECTS, REDIRECT, ROUTE_CACHE, SSI, STICKY, TLS, HSTS)),
     ("Includes", (INCLUDE,)),
+    ("`.deployd.yaml`", (CHECKS_DOCUMENT, CHECKS, SMOKE)),
 )
 _SHARED = {key.name for key in INSTANCE_KEYS}
 _NOT_ALL = {

@@ -18,7 +18,7 @@ from deployd.state.environments import Environment
 from deployd.state.store import Store
 from deployd.upkeep.cron_run import log_name
 from deployd.upkeep.crons import CronKey, Crons
-from deployd.upkeep.ownership import read_live
+from deployd.upkeep.ownership import read_live, read_paused
 
 MOST_READ_BYTES = 512 * 1024
 """Of a log, its end."""
@@ -79,7 +79,8 @@ class CronQueries:
             NotFound: There is no such environment.
         """
         found = await self._environments.find_configured(project, environment)
-        release = await read_live(self._store, self._host.settings, found.id)
+        settings = self._host.settings
+        release = await read_live(self._store, settings, found.id) or await read_paused(self._store, settings, found.id)
         if release is None:
             return []
         config = await read_config(release, self._host)

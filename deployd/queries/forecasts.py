@@ -1,4 +1,4 @@
-"""What a redeploy, a rollback or the end of an environment would do, said before anybody asks for it.
+"""What a redeploy, a push once more, a rollback or the end of an environment would do, said before anybody asks for it.
 
 By a deployment's own rules, with what is live and the settings as they are now: it can be another one when it begins.
 """
@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from deployd.deployment.desired import Candidate, find_wanted
-from deployd.deployment.validate import wanted_again
+from deployd.deployment.validate import LONGEST_SUBJECT, wanted_again
 from deployd.environment.naming import environment_type
 from deployd.errors import DeployError, Unusable
-from deployd.ids import ActivityId, EnvironmentId
+from deployd.ids import ActivityId, CommitId, EnvironmentId
 from deployd.plan import Plan, WantedApp, WantedService, make_plan
 from deployd.queries.environments import EnvironmentQueries
+from deployd.queries.pushes import choose_pushed
 from deployd.queries.versions import NothingLive, VersionQueries, VersionShape, choose_earlier
 from deployd.release.configuration import config_of
 from deployd.release.data.volumes import files_to_give
@@ -26,8 +27,8 @@ from deployd.state import activities
 from deployd.state.environments import Environment
 from deployd.state.store import Store
 
-ForecastKind = Literal["redeploy", "rollback", "delete"]
-KINDS: tuple[ForecastKind, ...] = ("redeploy", "rollback", "delete")
+ForecastKind = Literal["redeploy", "push", "rollback", "delete"]
+KINDS: tuple[ForecastKind, ...] = ("redeploy", "push", "rollback", "delete")
 DATA_STAYS = "stays as it is: databases, files in mounts and passwords are not part of a version"
 STARTED_ANEW = "applications and workers: started anew, in new containers"
 LOOKED_AT = 50
@@ -39,7 +40,7 @@ class ForecastShape:
     """What would be done."""
 
     kind: str
-    """`redeploy`, `rollback` or `delete`."""
+    """`redeploy`, `push`, `rollback` or `delete`."""
     project: str
     environment: str
     branch: str
@@ -77,18 +78,23 @@ class ForecastQueries:
     async def of(self, kind: ForecastKind, project: str, environment: str, to: int | None = None) -> ForecastShape:
         """
         Args:
-            to: Of a rollback: the activity whose version is wanted; None: the one before the live one.
+            to: Of a rollback: the activity whose version is wanted; None: the one before the live one. Of a push: the
+                one that is asked for once more.
 
         Raises:
             NotFound: There is no such environment.
             NothingLive: There is nothing to deploy once more, or to go back to.
+            NotAgain: A push cannot be asked for once more.
         """
         found = await self._environments.find_configured(project, environment)
         of = self._host.settings.projects[found.project]
         live = await self._host.facts.live(found.id)
         if kind == "delete":
             return await self._shape(kind, of, found, live, None, None, self._ends(live), ())
-        if kind == "redeploy":
+        if kind == "push":
+            chosen = ActivityId(to or 0)
+            version = _of_commit(await choose_pushed(self._store, self._host, found, chosen))
+        elif kind == "redeploy":
             if live is None:
                 raise NothingLive(f"nothing is live in {found.branch}", hint="push the branch")
             chosen, version = live.activity, live
@@ -131,14 +137,27 @@ class ForecastQueries:
         known = {item.activity: item for item in await self._versions.all(found.project, found.name)}
         newest = await self._store.read(lambda db: activities.latest(db, environment=found.id, limit=1))
         type = environment_type(project, found.branch)
+        if kind == "push" and chosen is not None and chosen not in known and after is not None:
+            known[chosen] = await self._pushed(chosen, after.commit)
         return ForecastShape(
             kind=kind, project=found.project, environment=found.name, branch=found.branch, type=type,
             before=known.get(live.activity) if live else None,
             after=known.get(chosen) if chosen is not None else None,
             same_code=_same_code(live, after), same_configuration=_same_configuration(live, after),
             lines=lines, refused=refused, data=self._data() if kind == "delete" else DATA_STAYS,
-            locks=kind == "rollback" and type == "production",
+            locks=kind == "rollback" and (type == "production" or project.protection_of(found.branch) is not None),
             last_seconds=await self._last_seconds(kind, found.id), newest=newest[0].id if newest else 0,
+        )
+
+    async def _pushed(self, push: ActivityId, commit: CommitId) -> VersionShape:
+        """Of a push that was never live, or too long ago."""
+        by = await self._store.read(lambda db: activities.find(db, push))
+        assert by is not None, push
+        about = await self._host.code.about(by.project, commit)
+        return VersionShape(
+            activity=push, kind=by.kind, commit=commit, subject=about.subject[:LONGEST_SUBJECT],
+            author=about.author[:LONGEST_SUBJECT], who=by.trigger.who, how=by.trigger.how, since="", seconds=None,
+            live=False,
         )
 
     def _ends(self, live: Version | None) -> tuple[str, ...]:
@@ -178,7 +197,12 @@ def forecast_kind(text: str) -> ForecastKind:
 
 
 def _nothing(version: Version) -> Version:
-    return Version(version.activity, version.commit, (), (), ())
+    return _of_commit(version.commit)
+
+
+def _of_commit(commit: CommitId) -> Version:
+    """A version of which nothing but this is known."""
+    return Version(ActivityId(0), commit, (), (), ())
 
 
 def _same_code(live: Version | None, after: Version | None) -> bool:

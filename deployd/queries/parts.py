@@ -7,19 +7,22 @@ relationships are names, and of a variable that may be one only its name is told
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from deployd.environment.routes import ResolvedRoute, routes_of
 from deployd.environment.shown_variables import variables_shown
 from deployd.ids import EnvironmentId
 from deployd.project.model import Application, Instance, Mount, ProjectConfig, Relationship
 from deployd.queries.environments import EnvironmentQueries
+from deployd.release.applications.instances import port_of
 from deployd.release.configuration import read_config
 from deployd.release.ports import Host
 from deployd.release.release import Release
 from deployd.release.version import worker_part
 from deployd.state.store import Store
-from deployd.upkeep.ownership import read_live
+from deployd.upkeep.ownership import read_live, read_paused
+
+OF_SETTINGS = ("project", "environment")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +43,8 @@ class RelationshipShape:
     target: str
     """The service or application."""
     endpoint: str
+    port: int = 0
+    """Where it is reached by its name, `database.internal`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +61,7 @@ class VariableShape:
     name: str
     """As programs find it; with `php:` and other prefixes as it is written."""
     value: str | None
-    """Null: it is sensitive, may be a secret, or is made by deployd."""
+    """Null: it is sensitive, may be a secret, or is made by deployd; for viewers, also when the settings say it."""
     of: str
     """`application` (its file), `project`, `environment` (the settings) or `platform`."""
 
@@ -118,7 +123,8 @@ class PartQueries:
             ConfigurationRefused: Its files cannot be read any more.
         """
         found = await self._environments.find_configured(project, environment)
-        release = await read_live(self._store, self._host.settings, EnvironmentId(found.project, found.name))
+        key, settings = EnvironmentId(found.project, found.name), self._host.settings
+        release = await read_live(self._store, settings, key) or await read_paused(self._store, settings, key)
         if release is None:
             return PartsShape(project=found.project, environment=found.name, activity=None)
         config = await read_config(release, self._host)
@@ -132,13 +138,24 @@ class PartQueries:
 
     def _application(self, release: Release, config: ProjectConfig, app: Application) -> ApplicationShape:
         return ApplicationShape(
-            name=app.name, type=app.type, web=_instance(app.name, app.web.instance),
-            workers=tuple(_instance(worker_part(app.name, worker.name), worker.instance) for worker in app.workers),
+            name=app.name, type=app.type, web=_instance(config, app.name, app.web.instance),
+            workers=tuple(
+                _instance(config, worker_part(app.name, worker.name), worker.instance) for worker in app.workers
+            ),
             variables=tuple(
                 VariableShape(name=item.name, value=None if item.value is None else self._mask(item.value), of=item.of)
                 for item in variables_shown(app, release.project, release.branch, config.dialect.variable_prefix)
             ),
         )
+
+
+def without_settings(parts: PartsShape) -> PartsShape:
+    """As viewers see it: they may read the repository, and so the variables of its files, not those of the settings."""
+    return replace(parts, applications=tuple(
+        replace(app, variables=tuple(
+            replace(item, value=None) if item.of in OF_SETTINGS else item for item in app.variables
+        )) for app in parts.applications
+    ))
 
 
 def _route(route: ResolvedRoute) -> RouteShape:
@@ -148,15 +165,17 @@ def _route(route: ResolvedRoute) -> RouteShape:
     )
 
 
-def _instance(name: str, instance: Instance) -> InstanceShape:
+def _instance(config: ProjectConfig, name: str, instance: Instance) -> InstanceShape:
     return InstanceShape(
-        name=name, relationships=tuple(map(_relationship, instance.relationships)),
+        name=name, relationships=tuple(_relationship(config, found) for found in instance.relationships),
         mounts=tuple(map(_mount, instance.mounts)),
     )
 
 
-def _relationship(found: Relationship) -> RelationshipShape:
-    return RelationshipShape(name=found.name, target=found.target, endpoint=found.endpoint)
+def _relationship(config: ProjectConfig, found: Relationship) -> RelationshipShape:
+    return RelationshipShape(
+        name=found.name, target=found.target, endpoint=found.endpoint, port=port_of(config, found),
+    )
 
 
 def _mount(found: Mount) -> MountShape:

@@ -9,8 +9,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from deployd.deployment.desired import Candidate, cannot_be_masked, find_wanted
+from deployd.deployment.stored import why_stored
 from deployd.environment.naming import Source
 from deployd.environment.variables import doubtful_variables
+from deployd.git.history import Commits
 from deployd.git.mirror import CommitInfo
 from deployd.git.submodule_prefetch import Prefetched
 from deployd.ids import ActivityId, CommitId, ProjectId
@@ -58,7 +60,9 @@ class PlanQueries:
         refused = (f"refused: {reason}" for reason in plan.refusals)
         lock = await self._store.read(lambda db: locks.find(db, Source(of.id, branch).environment))
         locked = (f"waits when it is built: {lock.said(branch)}",) if lock else ()
-        said = (*plan.lines(), *cannot_be_masked(of), *doubtful_variables(of), *locked, *refused)
+        stored = await self._store.read(lambda db: why_stored(self._host.settings, db, Source(of.id, branch)))
+        first = (f"{stored.said(branch)}; this is done then",) if stored else ()
+        said = (*first, *plan.lines(), *cannot_be_masked(of), *doubtful_variables(of), *locked, *refused)
         return PlanShape(project=project, branch=branch, lines=said)
 
 
@@ -87,6 +91,15 @@ class OfferedCode:
     async def tip(self, project: ProjectId, branch: str) -> CommitId | None: ...
     async def contains(self, project: ProjectId, branch: str, commit: CommitId) -> bool:
         raise NotImplementedError
+
+    async def holds(self, project: ProjectId, older: CommitId, newer: CommitId) -> bool:
+        raise NotImplementedError
+
+    async def commits_behind(self, project: ProjectId, old: CommitId, new: CommitId, most: int) -> Commits | None:
+        return None
+
+    async def authors_between(self, project: ProjectId, old: CommitId | None, new: CommitId) -> tuple[str, ...]:
+        return ()
 
     async def about(self, project: ProjectId, commit: CommitId) -> CommitInfo:
         raise NotImplementedError

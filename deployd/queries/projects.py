@@ -21,6 +21,8 @@ class ProjectShape:
     """Address of the repository that is fetched; empty when code is pushed to deployd itself."""
     git: str
     """Address to push to."""
+    ssh: str
+    """The same over SSH; empty: nobody listens for it."""
     environments: int
 
 
@@ -37,10 +39,18 @@ class ProjectQueries:
             ProjectShape(
                 id=project.id, title=project.title or project.id, default_branch=project.default_branch,
                 remote=without_user(project.remote.url) if project.remote else "",
-                git=f"{address}/git/{project.id}.git", environments=counts.get(project.id, 0),
+                git=f"{address}/git/{project.id}.git", ssh=self._ssh(project.id),
+                environments=counts.get(project.id, 0),
             )
             for project in self._settings.projects.values()
         ]
+
+    def _ssh(self, project: str) -> str:
+        where = self._settings.ssh_reached_at
+        if where is None:
+            return ""
+        host = f"[{where[0]}]" if ":" in where[0] else where[0]
+        return f"ssh://git@{host}:{where[1]}/{project}.git"
 
 
 def find_project(settings: Settings, project: str) -> ProjectSettings:

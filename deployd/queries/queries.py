@@ -23,7 +23,10 @@ from deployd.queries.people import PeopleQueries
 from deployd.queries.plans import PlanQueries
 from deployd.queries.projects import ProjectQueries
 from deployd.queries.runs import RunQueries
+from deployd.queries.ssh import SshQueries
 from deployd.queries.status import StatusQueries
+from deployd.queries.stays import StayQueries
+from deployd.queries.tickets import TicketQueries
 from deployd.queries.traffic import TrafficQueries
 from deployd.queries.usage import UsageQueries
 from deployd.queries.versions import VersionQueries
@@ -53,4 +56,7 @@ class Queries:
     mails: MailQueries
     housekeeping: HousekeepingQueries
     plans: PlanQueries
+    tickets: TicketQueries
     people: PeopleQueries
+    ssh: SshQueries
+    stays: StayQueries

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from deployd.activity.timeline import Bar, PhaseBar, Timeline
+from deployd.queries.bad_releases import BadReleaseShape, bad_release_shape
 from deployd.queries.journal import FreezeShape
 from deployd.queries.runs import Run
 from deployd.queries.times import iso
@@ -69,6 +70,8 @@ class RunShape:
     freeze: FreezeShape | None
     stuck: bool
     """An undo waits for somebody to say what becomes of it."""
+    bad_release: BadReleaseShape | None
+    """What it made live was found bad."""
 
 
 def run_shape(number: int, run: Run) -> RunShape:
@@ -77,7 +80,7 @@ def run_shape(number: int, run: Run) -> RunShape:
         earlier=tuple(_timeline(one, run.now) for one in run.earlier), phase=run.phase.phase if run.phase else "",
         phase_since=iso(run.phase.since if run.phase else None), plan=run.plan, urls=run.urls,
         commit=run.commit or "", subject=run.subject, author=run.author, before=run.before or "", freeze=run.freeze,
-        stuck=run.stuck,
+        stuck=run.stuck, bad_release=bad_release_shape(run.bad) if run.bad else None,
     )
 
 

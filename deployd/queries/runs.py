@@ -17,8 +17,9 @@ from deployd.deployment.kinds import KINDS
 from deployd.deployment.results import Fetched, Planned
 from deployd.ids import ActivityId, CommitId
 from deployd.queries.journal import FreezeShape, freeze_of
-from deployd.state import activities, entries
+from deployd.state import activities, bad_releases, entries
 from deployd.state.activities import OPEN, Activity
+from deployd.state.bad_releases import BadRelease
 from deployd.state.entries import Entry
 from deployd.state.store import Store
 
@@ -46,10 +47,16 @@ class Run:
     author: str
     before: CommitId | None
     """What was live when it was planned."""
+    before_by: ActivityId | None
+    """The activity that had made it live."""
+    to: ActivityId | None
+    """Of a rollback: the activity whose version is wanted."""
     freeze: FreezeShape | None
     """Who was held; None: nobody was, or not yet."""
     stuck: bool
     """An undo waits for somebody to say what becomes of it."""
+    bad: BadRelease | None
+    """What it made live was found bad."""
     now: datetime
 
 
@@ -73,8 +80,10 @@ class RunQueries:
             phase=self._logs.phase(activity.id), plan=tuple(planned.plan.lines()) if planned else (),
             urls=planned.urls if planned else (), commit=fetched.commit if fetched else activity.commit,
             subject=fetched.subject if fetched else "", author=fetched.author if fetched else "",
-            before=planned.before.commit if planned and planned.before else None, freeze=freeze_of(journal),
-            stuck=Journal(counts).stuck() is not None, now=self._clock.now(),
+            before=planned.before.commit if planned and planned.before else None,
+            before_by=planned.before.activity if planned and planned.before else None, to=activity.trigger.to,
+            freeze=freeze_of(journal), stuck=Journal(counts).stuck() is not None,
+            bad=await self._store.read(lambda db: bad_releases.find(db, activity.id)), now=self._clock.now(),
         )
 
     def phase(self, number: int) -> PhaseNow | None:

@@ -86,6 +86,7 @@ class StatusQueries:
         self._footing = _shared(self._look)
         self._statuses = _shared(self._status)
         self._wrong = _shared(environments.wrong_answers)
+        self._bad = _shared(environments.bad_releases)
         self._environments = _shared(environments.all)
 
     async def not_ready(self) -> tuple[str, ...]:
@@ -100,7 +101,8 @@ class StatusQueries:
         """
         seen = await self._statuses.get()
         wrong = [f"{item.environment}: {item.said}" for item in await self._wrong.get()]
-        troubles = (*self._health.troubles(), *wrong)
+        bad = [f"{item.environment}: {item.said}" for item in await self._bad.get()]
+        troubles = (*self._health.troubles(), *wrong, *bad)
         if troubles:
             counted = f"{len(troubles)} of the environments and the router are not as they should be"
             reasons = (*seen.reasons, *(troubles if with_names else (counted,)))

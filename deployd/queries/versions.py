@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from deployd.activity.journal import read_result
@@ -12,9 +12,9 @@ from deployd.errors import DeployError
 from deployd.ids import ActivityId
 from deployd.queries.environments import EnvironmentQueries
 from deployd.queries.live_versions import LiveVersions
-from deployd.release.version import Version
+from deployd.release.version import Version, is_same
 from deployd.settings import Settings
-from deployd.state import activities, environments
+from deployd.state import activities, bad_releases, environments
 from deployd.state.activities import Activity
 from deployd.state.environments import Environment
 from deployd.state.store import Store
@@ -39,11 +39,13 @@ class VersionShape:
     who: str
     how: str
     since: str
-    """When it became live: ISO 8601, UTC."""
+    """When it became live: ISO 8601, UTC; empty: it never was."""
     seconds: float | None
     """That the activity took."""
     live: bool
     """It is now."""
+    bad: str = ""
+    """Why it was found a bad release; empty: it was not."""
 
 
 class VersionQueries:
@@ -65,8 +67,12 @@ class VersionQueries:
         )
         await self._about.learn(number for number, _, _ in rows)
         by = await self._store.read(lambda db: _activities(db, [number for number, _, _ in rows]))
+        bad = {item.activity: item.why for item in await self._store.read(
+            lambda db: bad_releases.all_of(db, found.id),
+        )}
         return [
-            self._shape(number, since.isoformat(), by.get(number), live=number == found.live_activity)
+            replace(self._shape(number, since.isoformat(), by.get(number), live=number == found.live_activity),
+                    bad=bad.get(number, ""))
             for number, since, _ in rows
         ]
 
@@ -86,6 +92,7 @@ async def choose_earlier(
     """(whose version, the version) to which an environment goes back.
 
     A redeploy of an unchanged version makes a version like the one before: to go back to that would change nothing.
+    Nobody goes back to a bad release without naming it.
 
     Args:
         to: Of which activity; None: the newest one that is another than the live one.
@@ -96,8 +103,10 @@ async def choose_earlier(
     rows = await store.read(lambda db: environments.earlier_versions(db, environment.id, settings.keep_versions + 1))
     known = {number: read_result(text, Version) for number, _, text in rows}
     live = known.pop(environment.live_activity, None) if environment.live_activity else None
-    chosen = next((number for number, version in known.items()
-                   if (number == to if to is not None else live is None or not is_same(version, live))), None)
+    bad = {item.activity for item in await store.read(lambda db: bad_releases.all_of(db, environment.id))}
+    chosen = next((number for number, version in known.items() if (
+        number == to if to is not None else number not in bad and (live is None or not is_same(version, live))
+    )), None)
     if chosen is None:
         there = ", ".join(map(str, known)) or "none"
         raise NothingLive(
@@ -105,11 +114,6 @@ async def choose_earlier(
             hint=f"versions that were live, by their activity: {there}",
         )
     return chosen, known[chosen]
-
-
-def is_same(one: Version, other: Version) -> bool:
-    """Whether visitors and applications could not tell two versions apart. Pure."""
-    return one.commit == other.commit and one.as_live() == other.as_live()
 
 
 def _activities(db: sqlite3.Connection, numbers: list[ActivityId]) -> Mapping[ActivityId, Activity]:

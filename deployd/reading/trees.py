@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from deployd.project.model import DIALECTS
+from deployd.project.model import CHECKS_FILE, DIALECTS
 from deployd.project.tree.limits import TreeLimits, TreeTooLarge
 from deployd.reading.bounds import (
     LARGEST_FILE_BYTES,
@@ -88,7 +88,8 @@ class CommitTree:
         folders = {dialect.folder for dialect in DIALECTS.values()}
         return [
             path for path, (mode, _, _) in self._entries.items() if mode not in (LINK, FOLDER, SUBMODULE)
-            and (posixpath.basename(path) in names or (path.split("/", 1)[0] in folders and path.endswith(".yaml")))
+            and (posixpath.basename(path) in names or path == CHECKS_FILE
+                 or (path.split("/", 1)[0] in folders and path.endswith(".yaml")))
         ]
 
     def _take(self, paths: Sequence[str]) -> None:

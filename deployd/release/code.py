@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from deployd.confined.trees import own_tree
-from deployd.git.history import Commits, TextDifference, commits_behind, diff_of
+from deployd.git.history import Commits, TextDifference, authors_between, commits_behind, diff_of
 from deployd.git.lfs import LfsServer, server_of
 from deployd.git.mirror import CommitInfo, Mirror, without_user
 from deployd.git.origin import Origin
@@ -114,6 +114,20 @@ class ProjectCode:
     async def commits_behind(self, project: ProjectId, old: CommitId, new: CommitId, most: int) -> Commits | None:
         """Commits that are in the new one and not in the old one; None: one of them is not here."""
         return await commits_behind(self._mirror(project), old, new, most)
+
+    async def authors_between(self, project: ProjectId, old: CommitId | None, new: CommitId) -> tuple[str, ...]:
+        """Who wrote the commits since another one; of all, without one."""
+        return await authors_between(self._mirror(project), old, new)
+
+    async def holds(
+        self, project: ProjectId, older: CommitId, newer: CommitId, env: Mapping[str, str] | None = None,
+    ) -> bool:
+        """Whether one commit is contained in another."""
+        return await self._mirror(project).is_ancestor(older, newer, env)
+
+    async def find_commit(self, project: ProjectId, written: str) -> CommitId | None:
+        """The commit that an id names, whole or its first characters; None: there is none, or several."""
+        return await self._mirror(project).commit_of_id(written)
 
     async def diff(
         self, old: tuple[ProjectId, CommitId], new: tuple[ProjectId, CommitId], paths: Iterable[str], most_lines: int,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from deployd.engine.names import PART, ROLE
 from deployd.environment.domains import cookies_within
 from deployd.environment.naming import shared_domain
@@ -14,7 +16,7 @@ from deployd.release.fingerprint import live_containers, routes_origin
 from deployd.release.parallel import in_parallel
 from deployd.release.ports import Host
 from deployd.release.release import Release
-from deployd.router.table import Access, AddressRule, Route, RouteSet, Target
+from deployd.router.table import Access, AddressRule, Asleep, Route, RouteSet, Target
 from deployd.settings import HttpAccess, Settings
 
 
@@ -41,6 +43,21 @@ async def route_set(release: Release, host: Host) -> RouteSet:
         within=_within(resolved, release, host.settings),
         access=_access(release.project.access_to(release.branch)),
         origin="" if lead_outside else routes_origin(host.settings, release.project, version, containers, network),
+    )
+
+
+async def asleep_routes(release: Release, host: Host, *, quiet_seconds: float = 0.0) -> RouteSet:
+    """The same routes while nothing runs behind them: the router answers what needs no container, and is woken for all
+    else.
+
+    Args:
+        quiet_seconds: For so long nobody wakes it.
+    """
+    routes = await route_set(release, host)
+    origin = routes_origin(host.settings, release.project, release.version, (), release.names.network)
+    return replace(
+        routes, asleep=Asleep(host.settings.wake_seconds, quiet_seconds), origin=routes.origin and origin,
+        routes=tuple(replace(route, targets=()) if route.type == "upstream" else route for route in routes.routes),
     )
 
 

@@ -16,10 +16,15 @@ from deployd.engine.addresses import gateway_of
 from deployd.engine.engine import Engine
 from deployd.engine.subnets import next_subnet, overlaps, parse_host_routes
 from deployd.ids import ActivityId, EnvironmentId, ProjectId, SlugKey
+from deployd.promotion.gate import Verdict
+from deployd.promotion.offer import Offer
+from deployd.release.tickets import ask_gate
 from deployd.release.version import Version
 from deployd.settings import Settings
-from deployd.state import activities, answers, entries, environments, locks, secrets
+from deployd.state import activities, answers, bad_releases, entries, environments, locks, rests, secrets, tickets
+from deployd.state.activities import Activity
 from deployd.state.locks import Lock
+from deployd.state.rests import Rest
 from deployd.state.sealing import Sealer
 from deployd.state.store import Store
 
@@ -114,6 +119,41 @@ class StateFacts:
         """Who keeps the environment as it is; None: nobody."""
         return await self._store.read(lambda db: locks.find(db, environment))
 
+    async def has_open_ticket(self, activity: ActivityId) -> bool:
+        return await self._store.read(lambda db: tickets.has_news(db, activity)) is not None
+
+    async def ask_gate(self, activity: Activity, offer: Offer, *, is_contained: bool) -> Verdict:
+        """What stands in the way of what an activity would make live, written down with what is offered.
+
+        Raises:
+            TicketEnded: Somebody ended its ticket meanwhile, or the environment is protected no more.
+        """
+        project, now = self._settings.projects[activity.project], self._clock.now()
+        return await self._store.write(
+            lambda db: ask_gate(db, project, activity, offer, is_contained=is_contained, now=now),
+        )
+
+    async def rest(self, environment: EnvironmentId) -> Rest | None:
+        """Whether it is paused or inactive; None: there is no such environment."""
+        return await self._store.read(lambda db: rests.of(db, environment))
+
+    async def set_rest(self, environment: EnvironmentId, rest: Rest) -> None:
+        now = self._clock.now()
+        await self._store.write(lambda db: rests.put(db, environment, rest, now))
+
+    async def failed_wakes(self, environment: EnvironmentId, most: int) -> int:
+        """How many wakes failed one after the other, up to now."""
+        return await self._store.read(lambda db: rests.failed_wakes(db, environment, most))
+
+    async def is_bad(self, activity: ActivityId) -> bool:
+        """Whether what an activity made live was found a bad release."""
+        return await self._store.read(lambda db: bad_releases.is_bad(db, activity))
+
+    async def waiting_behind(self, environment: EnvironmentId, activity: ActivityId) -> str:
+        """What waits for an activity to end, for people; empty: nothing, or only what a lock holds."""
+        waiting = await self._store.read(lambda db: activities.waiting_behind(db, environment, activity))
+        return f"{waiting[0].kind} {waiting[0].id} of {waiting[0].trigger.who} waits" if waiting else ""
+
     async def usual_answers(self, environment: EnvironmentId) -> dict[str, int]:
         """{URL: status, when what is live had become so}"""
         return await self._store.read(lambda db: answers.usual(db, environment))
@@ -140,14 +180,14 @@ class StateFacts:
         """Its data is gone as well."""
         await self._store.write(lambda db: secrets.forget_secrets(db, environment))
 
-    async def slugs_in_use(self, but_for: ActivityId | None = None) -> frozenset[SlugKey]:
+    async def slugs_in_use(self, *but_for: ActivityId) -> frozenset[SlugKey]:
         """Slugs of all live versions, and of those that deployments under way are about to start.
 
         Args:
-            but_for: An activity whose version does not count.
+            but_for: Activities whose versions do not count.
         """
         versions = await self._store.read(_versions_in_use)
-        return frozenset(app.slug for version in versions if version.activity != but_for for app in version.apps)
+        return frozenset(app.slug for version in versions if version.activity not in but_for for app in version.apps)
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,6 +101,11 @@ class Version:
         return next((app for app in self.apps if app.name == name), None)
 
 
+def is_same(one: Version, other: Version) -> bool:
+    """Whether visitors and applications could not tell two versions apart. Pure."""
+    return one.commit == other.commit and one.as_live() == other.as_live()
+
+
 def worker_part(app: str, worker: str) -> str:
     """What a worker is called among the parts of a version."""
     return f"{app}--{worker}"

@@ -91,15 +91,15 @@ async def _below(folder: Path) -> list[Path]:
     return await asyncio.to_thread(lambda: sorted(folder.glob("*")))
 
 
-async def unmount_unused(host: Host, apps: Iterable[AppVersion], *, but_for: ActivityId | None = None) -> None:
+async def unmount_unused(host: Host, apps: Iterable[AppVersion], *but_for: ActivityId) -> None:
     """Unmount the slugs of applications that went, unless something else runs on them or is about to.
 
     Args:
-        but_for: An activity whose version does not count: it goes.
+        but_for: Activities whose versions do not count: they go.
     """
     for slug in {app.slug for app in apps}:
         async def is_used(slug: SlugKey = slug) -> bool:
-            return slug in await host.facts.slugs_in_use(but_for)
+            return slug in await host.facts.slugs_in_use(*but_for)
         await host.slugs.ensure_unmounted(slug, unless=is_used)
 
 

@@ -27,16 +27,19 @@ from deployd.router.control_answers import (
     parse_closed,
     parse_freeze,
     parse_released,
+    parse_sleepers,
     parse_status,
     parse_version,
 )
 from deployd.router.paths import RouterPlaces
 from deployd.router.render import RELEASED_AT_ONCE, render_route_set
-from deployd.router.table import Freeze, Released, RouterStatus, RouteSet
+from deployd.router.table import Freeze, Released, RouterStatus, RouteSet, Sleepers
 
 log = structlog.get_logger()
 
 LIMIT_SECONDS = 5.0
+WAKE_LOOK_SECONDS = 4.0
+"""How long the router may wait for somebody who wants an environment woken; less than it has for an answer."""
 LONGEST_FREEZE_SECONDS = 300.0
 """Visitors wait no longer than that, whatever is asked for. It is half of the time that workers of nginx have to end
 what they have (`RouterConfig.shutdown_seconds`): who is held when nginx reloads still gets an answer."""
@@ -196,6 +199,15 @@ class Router:
         status = parse_status(await self._command("status", asked))
         before = await self._tell_earlier("status", asked)
         return status.with_earlier(parse_status(before)) if before is not None else status
+
+    async def sleepers(self, known: int) -> Sleepers:
+        """Whom visitors want to have woken; waits some seconds for somebody else. Changes wait for nothing of it.
+
+        Args:
+            known: The number of the answer before; -1: answer at once.
+        """
+        asked = {"known": known, "seconds": WAKE_LOOK_SECONDS}
+        return parse_sleepers(await self._ask("sleepers", asked, self._session))
 
     async def _release(self, name: str, asked: Mapping[str, Any] | bytes) -> Released:
         answer = await self._command(name, asked)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from deployd.router.table import EnvironmentTraffic, Freeze, Released, RouterStatus
+from deployd.router.table import EnvironmentTraffic, Freeze, Released, RouterStatus, Sleepers
 
 
 def parse_released(answer: Mapping[str, Any]) -> Released:
@@ -32,6 +32,10 @@ def parse_closed(answer: Mapping[str, Any]) -> bool:
     return bool(answer.get("frozen") or answer.get("maintenance"))
 
 
+def parse_sleepers(answer: Mapping[str, Any]) -> Sleepers:
+    return Sleepers(int(answer.get("number", 0)), tuple(sorted(map(str, answer.get("environments") or ()))))
+
+
 def parse_status(answer: Mapping[str, Any]) -> RouterStatus:
     totals = answer["totals"]
     return RouterStatus(
@@ -56,5 +60,5 @@ def _traffic(item: Mapping[str, Any]) -> EnvironmentTraffic:
     return EnvironmentTraffic(
         version=item["version"], frozen=bool(item["frozen"]), seconds_left=float(item["seconds_left"]),
         maintenance=bool(item["maintenance"]), held_now=int(item["held_now"]), freeze=_released(item),
-        origin=item.get("origin") or "",
+        origin=item.get("origin") or "", asleep=bool(item.get("asleep")),
     )

@@ -36,6 +36,10 @@ def render_route_set(routes: RouteSet, *, pace: int = RELEASED_AT_ONCE) -> bytes
         "routes": [_route(route) for route in routes.routes],
         "tls": render_tls(routes.routes),
     }
+    if routes.asleep is not None:
+        document["asleep"] = {
+            "hold_seconds": routes.asleep.hold_seconds, "quiet_seconds": routes.asleep.quiet_seconds,
+        }
     if routes.within:
         document["within"] = dict(routes.within)
     if routes.access is not None:

@@ -64,6 +64,16 @@ class Access:
 
 
 @dataclass(frozen=True, slots=True)
+class Asleep:
+    """Nobody answers in an environment until a visitor wakes it."""
+
+    hold_seconds: float
+    """How long whoever wakes it is held, before a page says that it takes longer."""
+    quiet_seconds: float = 0.0
+    """From now on so long nobody wakes it: it could not be woken just now."""
+
+
+@dataclass(frozen=True, slots=True)
 class RouteSet:
     """All routes of one environment; replaced as a whole, in one atomic step."""
 
@@ -81,6 +91,8 @@ class RouteSet:
     attributes: Mapping[str, str] = field(default_factory=dict)
     origin: str = ""
     """What they were made from, in one text that the router keeps; empty: it cannot be told."""
+    asleep: Asleep | None = None
+    """None: it is awake."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,11 +142,23 @@ class EnvironmentTraffic:
     """Figures of the freeze that is on, or of the last one."""
     origin: str = ""
     """As the routes' set said."""
+    asleep: bool = False
+    """The next visitor wakes it, or has done so: then it is frozen too."""
 
     def with_earlier(self, earlier: EnvironmentTraffic | None) -> EnvironmentTraffic:
         if earlier is None:
             return self
         return replace(self, held_now=self.held_now + earlier.held_now, freeze=self.freeze + earlier.freeze)
+
+
+@dataclass(frozen=True, slots=True)
+class Sleepers:
+    """Whom visitors want to have woken."""
+
+    number: int
+    """Another one as soon as somebody else is wanted."""
+    environments: tuple[str, ...]
+    """`<project>/<environment>` of all in which somebody waits for that, or has waited."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,12 @@ import shlex
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from deployd.project.model import NOWHERE, Application
+from deployd.project.model import NOWHERE, Application, Hook
 from deployd.runtimes import caches
 from deployd.runtimes.known import KNOWN, runtime_of
+from deployd.runtimes.magento.program import is_recipe_alone, lay_out, step_script, with_recipe
+from deployd.runtimes.magento.recipe import BUILD
+from deployd.runtimes.php import composer
 from deployd.runtimes.runtime import BuildStep
 
 RECIPE_VERSION = 2
@@ -34,14 +37,26 @@ def _steps(app: Application) -> Iterator[BuildStep]:
             yield from _at(app, installs(packages), f"dependencies.{language}")
         else:
             yield _cannot(f"dependencies of {language}", "the package managers here are composer, npm and pip")
-    if app.build.flavor in FLAVORS:
+    if app.magento is not None and FLAVORS.get(app.build.flavor) is composer:
+        yield from _at(app, [composer(and_then="")], "build.flavor", "build")   # the recipe has patches in their order
+    elif app.build.flavor in FLAVORS:
         yield from _at(app, [FLAVORS[app.build.flavor]()], "build.flavor", "build")
     elif app.build.flavor != "none":
         yield _cannot(f"the build flavor {app.build.flavor}", "set `build.flavor: none` and build in the build hook")
     if app.hooks.build is not None:
-        place = app.hooks.build.place
-        yield BuildStep("the build hook", app.hooks.build.script, place if place != NOWHERE else None)
+        yield from _build_hook(app, app.hooks.build)
     yield from _at(app, caches.keep(app), "build.caches")
+
+
+def _build_hook(app: Application, hook: Hook) -> Iterator[BuildStep]:
+    place = hook.place if hook.place != NOWHERE else None
+    if not is_recipe_alone(app, hook.script):
+        yield BuildStep("the build hook", with_recipe(app, "build", hook.script), place)
+        return
+    why = app.magento.why if app.magento else ""
+    yield BuildStep(f"the recipe for Magento, because {why}", lay_out(app), place)
+    for number, step in enumerate(BUILD, 1):
+        yield BuildStep(f"the recipe's step `{step.title}`", step_script("build", number), place)
 
 
 def _at(app: Application, steps: Iterable[BuildStep], *keys: str) -> Iterator[BuildStep]:

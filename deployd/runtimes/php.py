@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from deployd.project.model import Application, Json
-from deployd.runtimes.magento import HOTFIXES
+from deployd.runtimes.magento.hotfixes import HOTFIXES
 from deployd.runtimes.php_fpm import fpm_start, render_fpm
 from deployd.runtimes.php_ini import (
     APP_INI_FOLDER,
@@ -56,7 +56,7 @@ done
         yield BuildStep("PHP's settings", f"set -e\n{script}")
 
 
-def composer() -> BuildStep:
+def composer(and_then: str = HOTFIXES) -> BuildStep:
     """The build flavor `composer`."""
     return BuildStep("composer install", f"""\
 set -e
@@ -65,7 +65,7 @@ if [ -f composer.json ]; then
 else
     echo 'there is no composer.json: nothing to install'
 fi
-{HOTFIXES}""")
+{and_then}""")
 
 
 def dependencies(packages: Mapping[str, Json]) -> Iterator[BuildStep]:

@@ -10,8 +10,10 @@ from deployd.settings.limits import CollectSettings, Limits, OutputSettings, Sha
 from deployd.settings.load import SettingsInvalid, load_settings
 from deployd.settings.mail import MailRelay, MailSettings, parse_relay
 from deployd.settings.project import EnvironmentSettings, ProjectSettings, Remote, Strategy
+from deployd.settings.protection import Protection, Window
 from deployd.settings.router import AcmeSettings, OwnCertificate, RouterSettings, TlsSettings
 from deployd.settings.settings import Settings
+from deployd.settings.ssh import SshSettings
 from deployd.settings.tokens import Token
 from deployd.settings.variables import Variable
 
@@ -29,16 +31,19 @@ __all__ = [
     "OutputSettings",
     "OwnCertificate",
     "ProjectSettings",
+    "Protection",
     "Remote",
     "RouterSettings",
     "Settings",
     "SettingsInvalid",
     "Shares",
     "Size",
+    "SshSettings",
     "Strategy",
     "TlsSettings",
     "Token",
     "Variable",
+    "Window",
     "config_folder",
     "load_settings",
     "parse_relay",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from deployd.settings.valid import weakness_of
 
 if TYPE_CHECKING:   # it asks here
+    from deployd.settings.project import ProjectSettings
     from deployd.settings.settings import Settings
 
 At = tuple[str | int, ...]
@@ -27,6 +28,7 @@ def contradictions(settings: Settings) -> Iterator[tuple[At, str]]:
     yield from _projects_of_other_names(settings)
     yield from _domains_of_several(settings)
     yield from _snapshots_without_a_freeze(settings)
+    yield from _protections(settings)
     yield from _tokens_that_are_one(settings)
     yield from _weak_secrets(settings)
     yield from _state_that_does_not_last(settings)
@@ -59,6 +61,41 @@ def _snapshots_without_a_freeze(settings: Settings) -> Iterator[tuple[At, str]]:
         if rolls and (settings.snapshot_before_deploy if own is None else own):
             yield ("projects", project.id), (
                 "snapshot_before_deploy needs a freeze, and strategy rolling has none; choose one of them"
+            )
+
+
+def _protections(settings: Settings) -> Iterator[tuple[At, str]]:
+    for project in settings.projects.values():
+        for branch in project.protected_branches:
+            at: At = ("projects", project.id, "environments", branch, "protected")
+            source = project.source_of(branch)
+            if source == branch:
+                yield at, (
+                    f"{branch} would take commits from itself; name its `source`, or let another branch be production"
+                    f" (production_branch)"
+                )
+            elif _goes_round(project, branch):
+                yield at, f"it takes commits from {source}, which takes them from {branch} again"
+            yield from _secrets_before_approval(project, branch)
+
+
+def _goes_round(project: ProjectSettings, branch: str) -> bool:
+    at, seen = project.source_of(branch), {branch}
+    while project.protection_of(at) is not None and at not in seen:
+        seen.add(at)
+        at = project.source_of(at)
+    return at == branch
+
+
+def _secrets_before_approval(project: ProjectSettings, branch: str) -> Iterator[tuple[At, str]]:
+    protection = project.protection_of(branch)
+    if protection is None or not protection.approvals:
+        return
+    for name, variable in project.environment_variables(branch).items():
+        if variable.sensitive and variable.visible_build:
+            yield ("projects", project.id, "environments", branch, "variables", name), (
+                "it is sensitive and visible in builds, and these run before anybody has approved; a secret that builds"
+                " need belongs to the project's `variables`, one of the environment to its run time"
             )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from deployd.settings.frozen import MOST, MOST_DAYS, Frozen
@@ -60,6 +62,11 @@ class CollectSettings(Frozen):
     """Caches of builds in projects without a push."""
     cache_mb: int = Field(10_000, ge=0, le=1000 * MOST)
     """One that is larger is emptied."""
+    merged_days: float | None = Field(None, ge=0, le=MOST_DAYS)
+    """Environments whose branches are merged into the default branch, and to which nobody came for so long; None: they
+    stay."""
+    merged: Literal["deactivate", "delete"] = "deactivate"
+    """What becomes of them."""
     log_days: float = Field(90, ge=0, le=MOST_DAYS)
     """Activities that ended, with their logs."""
 

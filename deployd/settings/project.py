@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, SecretStr, field_validator
@@ -9,11 +10,14 @@ from pydantic import AfterValidator, Field, SecretStr, field_validator
 from deployd.forges.known import FORGES
 from deployd.ids import ProjectId
 from deployd.settings import valid
-from deployd.settings.frozen import Frozen
+from deployd.settings.access import Access
+from deployd.settings.checks import CheckSettings
+from deployd.settings.frozen import MOST, MOST_DAYS, Frozen
 from deployd.settings.hosts import host_name
 from deployd.settings.http_access import HttpAccess
 from deployd.settings.limits import Shares
 from deployd.settings.mail import MailRelay
+from deployd.settings.protection import Protected, Protection
 from deployd.settings.valid import PROJECT_ID
 from deployd.settings.variables import Variable, Variables
 
@@ -26,6 +30,10 @@ AnswerWanted = Literal["any", "success"]
 """What a new version has to answer before the switch: `any`, but for a gateway error; `success`: less than 400."""
 Strategy = Literal["standard", "rolling"]
 """`standard`: visitors are held while the deploy hook runs. `rolling`: two versions can work side by side."""
+
+
+PauseAfter = Annotated[int, Field(ge=0, le=MOST_DAYS * 24 * 60)]
+"""Minutes without a visitor, after which an environment is paused; 0: never."""
 
 
 class Remote(Frozen):
@@ -60,6 +68,21 @@ class Remote(Frozen):
         return value
 
 
+class BranchSettings(Frozen):
+    """Which branches become environments when they are pushed, by patterns: `*` stands for any letters, slashes too."""
+
+    deploy: tuple[Annotated[str, AfterValidator(valid.branch_pattern)], ...] = ("*",)
+    store: tuple[Annotated[str, AfterValidator(valid.branch_pattern)], ...] = ()
+    """Of those, they are only stored."""
+
+    def are_deployed(self, branch: str) -> bool:
+        return _fits(branch, self.deploy) and not _fits(branch, self.store)
+
+
+def _fits(branch: str, patterns: tuple[str, ...]) -> bool:
+    return any(fnmatchcase(branch, pattern) for pattern in patterns)
+
+
 class EnvironmentSettings(Frozen):
     """What an operator says of one branch."""
 
@@ -68,6 +91,12 @@ class EnvironmentSettings(Frozen):
     """None: as the project says."""
     strategy: Strategy | None = None
     answer: AnswerWanted | None = None
+    protected: Protected = None
+    """It takes only what is merged; None: whatever is pushed."""
+    pause_after_minutes: PauseAfter | None = None
+    access: Access | None = None
+    """None: as the project says."""
+    checks: CheckSettings = CheckSettings()
 
 
 class ProjectSettings(Frozen):
@@ -80,6 +109,11 @@ class ProjectSettings(Frozen):
     remote: Remote | None = None
     domains: tuple[Annotated[str, AfterValidator(host_name)], ...] = ()
     """Domains of production, the first is `{default}`."""
+    branches: BranchSettings = BranchSettings()
+    max_active: int | None = Field(None, ge=0, le=MOST)
+    """Environments that may be active at once besides production; None: `shares.environments` alone bounds them."""
+    pause_after_minutes: PauseAfter | None = None
+    """None: as for all."""
     variables: Variables = Field(default_factory=dict)
     environments: dict[str, EnvironmentSettings] = Field(default_factory=dict)
     """{branch: what is only said of it}"""
@@ -95,8 +129,10 @@ class ProjectSettings(Frozen):
     """Only what is named here is another than for the others."""
     strategy: Strategy | None = None
     answer: AnswerWanted | None = None
+    checks: CheckSettings = CheckSettings()
     mail: MailRelay | None = None
     """None: the relay of all projects."""
+    access: Access = Access()
 
     @field_validator("id")
     @classmethod
@@ -138,6 +174,41 @@ class ProjectSettings(Frozen):
         """Who may see the environment of a branch."""
         own = self.environments[branch].http_access if branch in self.environments else None
         return self.http_access if own is None else own
+
+    def protection_of(self, branch: str) -> Protection | None:
+        """What stands before the environment of a branch; None: nothing."""
+        return self.environments[branch].protected if branch in self.environments else None
+
+    @property
+    def protected_branches(self) -> tuple[str, ...]:
+        return tuple(branch for branch, item in self.environments.items() if item.protected is not None)
+
+    def source_of(self, branch: str) -> str:
+        """The branch from which a protected environment takes commits."""
+        protection = self.protection_of(branch)
+        return protection.source if protection and protection.source else self.default_branch
+
+    def way_to(self, branch: str, source: str) -> tuple[str, ...]:
+        """The protected environments through which a commit of a branch comes to another one, the last one included;
+        empty when no way leads there."""
+        way: list[str] = []
+        at = branch
+        while at != source:
+            if self.protection_of(at) is None or at in way:
+                return ()
+            way.insert(0, at)
+            at = self.source_of(at)
+        return tuple(way)
+
+    def deploys(self, branch: str) -> bool:
+        """Whether a branch becomes an environment when it is pushed first; production and protected ones always do."""
+        is_named = branch == self.production or self.protection_of(branch) is not None
+        return is_named or self.branches.are_deployed(branch)
+
+    def ssh_role(self, branch: str) -> str:
+        """The least role that comes into the environment of a branch over SSH."""
+        own = self.environments[branch].access if branch in self.environments else None
+        return (self.access if own is None else own).ssh
 
     @property
     def production(self) -> str:

@@ -6,13 +6,16 @@ Decides nothing. Every path of the daemon comes from here, so that one key (`dir
 from __future__ import annotations
 
 import ipaddress
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
 from deployd.ids import ProjectId
 from deployd.settings import valid
+from deployd.settings.checks import CheckSettings
 from deployd.settings.config_files import config_folder
 from deployd.settings.containers import DEFAULT_SIZES, BuildSettings, ContainerSettings, Size
 from deployd.settings.contradictions import Wrong, contradictions
@@ -20,8 +23,9 @@ from deployd.settings.frozen import MOST, Frozen
 from deployd.settings.hosts import host_template
 from deployd.settings.limits import CollectSettings, Limits, OutputSettings, Shares
 from deployd.settings.mail import MailRelay, MailSettings
-from deployd.settings.project import AnswerWanted, ProjectSettings, Strategy
+from deployd.settings.project import AnswerWanted, PauseAfter, ProjectSettings, Strategy
 from deployd.settings.router import RouterSettings, TlsSettings
+from deployd.settings.ssh import SshSettings
 from deployd.settings.tokens import Token
 
 SMTP_PORT = 25
@@ -43,6 +47,7 @@ class Settings(Frozen):
     listen: str = "127.0.0.1:8480"
     public_url: str = ""
     """Address of `listen` as people reach it; shown in links."""
+    ssh: SshSettings = SshSettings()
     router: RouterSettings = RouterSettings()
     tls: TlsSettings = TlsSettings()
     domain: str = "{environment}-{project}.localhost"
@@ -59,6 +64,8 @@ class Settings(Frozen):
     """How long a new version may take until it answers requests; the step's own limit bounds it."""
     answer: AnswerWanted = "any"
     """What it has to answer on its own hosts."""
+    checks: CheckSettings = CheckSettings()
+    """What it has to pass besides, and what becomes of a release that is bad."""
     hook_limit_seconds: int = Field(3600, ge=1, le=3600)
     """How long a deploy or post_deploy hook may run; then it is ended."""
     on_deploy_failure: Literal["revert", "keep"] = "revert"
@@ -66,6 +73,11 @@ class Settings(Frozen):
     """Copy databases and mounts before the deploy hook, and put them back when the deployment is reverted."""
     snapshot_mounts_mb: int = Field(500, ge=0, le=MOST)
     """Of mounts so much is copied at most; what would be more is left out, and told. 0: none of them."""
+    pause_after_minutes: PauseAfter = 0
+    """Minutes without a visitor after which an environment is paused; never production, nor a default branch, unless it
+    is said of that branch."""
+    wake_seconds: int = Field(20, ge=1, le=300)
+    """How long the requests that wake an environment are held, before a page says that it takes longer."""
     strategy: Strategy = "standard"
     drain_seconds: int = Field(30, ge=0, le=240)
     """How long what is open on the earlier version may go on after the switch; the step's own limit bounds it."""
@@ -170,6 +182,18 @@ class Settings(Frozen):
         own = project.environments[branch].answer if branch in project.environments else None
         return own or project.answer or self.answer
 
+    def pause_after(self, project: ProjectSettings, branch: str) -> timedelta | None:
+        """How long nobody has to come until an environment is paused; None: it never is by itself."""
+        own = project.environments[branch].pause_after_minutes if branch in project.environments else None
+        if own is None and branch not in (project.production, project.default_branch):
+            own = self.pause_after_minutes if project.pause_after_minutes is None else project.pause_after_minutes
+        return timedelta(minutes=own) if own else None
+
+    def checks_of(self, project: ProjectSettings, branch: str) -> tuple[CheckSettings, ...]:
+        """What is said of a branch, of its project and of all, the narrowest first."""
+        own = (project.environments[branch].checks,) if branch in project.environments else ()
+        return (*own, project.checks, self.checks)
+
     def relay_of(self, project: ProjectSettings, branch: str) -> MailRelay | None:
         """Whom the mails of a branch's environment are handed to; None: they stay in its box."""
         relay = project.mail or self.mail
@@ -184,6 +208,11 @@ class Settings(Frozen):
     def listen_address(self) -> tuple[str, int]:
         host, _, port = self.listen.rpartition(":")
         return host.strip("[]") or "127.0.0.1", int(port)
+
+    @property
+    def ssh_reached_at(self) -> tuple[str, int] | None:
+        """(host, port) of SSH as people reach it; None: nobody listens for it."""
+        return self.ssh.reached_at(urlsplit(self.public_url).hostname or "")
 
     @property
     def api_socket(self) -> Path:

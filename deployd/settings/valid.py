@@ -63,6 +63,14 @@ def branch(text: str) -> str:
     return text
 
 
+def branch_pattern(text: str) -> str:
+    """The name of a branch, in which `*` stands for any letters."""
+    if "?" in text or "[" in text:
+        raise ValueError(f"{text!r} is no pattern of branches; `*` alone stands for any letters, as in feature/*")
+    branch(text.replace("*", "x"))
+    return text
+
+
 def without_password(url: str) -> str:
     return re.sub(r"//[^@/]*@", "//", url)
 

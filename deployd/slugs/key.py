@@ -47,6 +47,15 @@ def slug_key(of: BuildInput) -> SlugKey:
     return SlugKey(hashlib.sha256(text.encode()).hexdigest())
 
 
+def once_more(key: SlugKey, why: str) -> SlugKey:
+    """The key of what is built once more though its input is the same.
+
+    Args:
+        why: The same each time that it is asked for by the same.
+    """
+    return SlugKey(hashlib.sha256(f"{key} {why}".encode()).hexdigest())
+
+
 def build_part(app: Application) -> dict[str, Json]:
     """What a build depends on of an application's configuration (format 4.1, column "rebuild"), as plain JSON.
 

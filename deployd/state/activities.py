@@ -14,6 +14,8 @@ from deployd.state import locks
 from deployd.state.locks import Lock
 
 State = Literal["pending", "in_progress", "success", "failed", "cancelled", "superseded"]
+BY_CHECKS = "checks"
+"""How an activity comes about that takes a bad release back: what is live answers badly, so it goes before all else."""
 OPEN: tuple[State, ...] = ("pending", "in_progress")
 IS_OPEN = "state IN ('pending', 'in_progress')"
 """Word for word as the indexes of open activities have it: else SQLite does not use them."""
@@ -30,10 +32,12 @@ class Trigger:
 
     who: str
     how: str
-    """`git`, the name of a forge, `api`, `daemon`."""
+    """`git`, the name of a forge, `api`, `daemon`, or `checks`: after a bad release."""
     delivery: str = ""
     to: ActivityId | None = None
     """Rollbacks: the activity whose version is wanted again."""
+    anew: bool = False
+    """Everything is built, with an empty cache."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +71,7 @@ class Kind(Protocol):
     @property
     def version(self) -> int: ...
     @property
-    def supersedes(self) -> bool: ...
+    def takes_place_of(self) -> tuple[str, ...]: ...
     @property
     def held_when_locked(self) -> bool: ...
 
@@ -94,11 +98,11 @@ def enqueue(connection: sqlite3.Connection, new: NewActivity, now: datetime) -> 
          json.dumps(asdict(new.trigger)), now.isoformat(), lock is not None, lock.said(new.branch) if lock else ""),
     )
     number = ActivityId(cursor.lastrowid or 0)
-    if new.kind.supersedes:
+    if replaced := new.kind.takes_place_of:
         connection.execute(
             "UPDATE activities SET state = 'superseded', reason = ?, ended_at = ? WHERE project = ? AND environment = ?"
-            f" AND kind = ? AND state = 'pending' AND id < ? AND {IS_OPEN}",
-            (superseded_by(new.kind.name, number), now.isoformat(), *new.environment, new.kind.name, number),
+            f" AND kind IN ({_marks(replaced)}) AND state = 'pending' AND id < ? AND {IS_OPEN}",
+            (superseded_by(new.kind.name, number), now.isoformat(), *new.environment, *replaced, number),
         )
     return number
 
@@ -126,6 +130,11 @@ def finish(connection: sqlite3.Connection, activity: ActivityId, state: State, r
     ).rowcount == 1
 
 
+def say_more(connection: sqlite3.Connection, activity: ActivityId, more: str) -> None:
+    """Add to the reason of an activity."""
+    connection.execute("UPDATE activities SET reason = reason || ? WHERE id = ?", (more, activity))
+
+
 def hold(connection: sqlite3.Connection, activity: ActivityId, reason: str) -> bool:
     """in_progress → pending, until its environment is unlocked. False: it has ended already."""
     return connection.execute(
@@ -148,22 +157,37 @@ def lock(connection: sqlite3.Connection, lock: Lock, branch: str, kinds: Collect
     )
 
 
-def newer_of_kind(connection: sqlite3.Connection, activity: Activity) -> ActivityId | None:
-    """The newest of the same kind and lane that came after an activity and waits."""
+def newer_of_kind(
+    connection: sqlite3.Connection, activity: Activity, kinds: Collection[str] = (),
+) -> ActivityId | None:
+    """The newest of some kinds (the same one, when none is named) that came after it to its lane, and waits."""
+    wanted = kinds or (activity.kind,)
     row = connection.execute(
-        "SELECT max(id) FROM activities WHERE project = ? AND environment = ? AND kind = ? AND id > ?"
-        f" AND state = 'pending' AND {IS_OPEN}", (*activity.environment, activity.kind, activity.id),
+        f"SELECT max(id) FROM activities WHERE project = ? AND environment = ? AND kind IN ({_marks(wanted)})"
+        f" AND id > ? AND state = 'pending' AND {IS_OPEN}", (*activity.environment, *wanted, activity.id),
     ).fetchone()
     return ActivityId(row[0]) if row[0] is not None else None
 
 
 def release(connection: sqlite3.Connection, environment: EnvironmentId) -> list[ActivityId]:
-    """Let what was held in a lane go on, oldest first."""
+    """Let what was held in a lane go on, oldest first; but for what has a ticket, which the gate lets go on."""
     rows = connection.execute(
         "UPDATE activities SET held = 0, reason = '' WHERE project = ? AND environment = ? AND held = 1"
-        f" AND {IS_OPEN} RETURNING id", environment,
+        f" AND {IS_OPEN} AND id NOT IN (SELECT activity FROM tickets WHERE ended_at IS NULL) RETURNING id",
+        environment,
     ).fetchall()
     return sorted(ActivityId(row["id"]) for row in rows)
+
+
+def let_go_on(connection: sqlite3.Connection, activity: ActivityId) -> bool:
+    """Let one that is held begin anew. False: it is not held."""
+    return connection.execute(
+        f"UPDATE activities SET held = 0, reason = '' WHERE id = ? AND held = 1 AND {IS_OPEN}", (activity,),
+    ).rowcount == 1
+
+
+def say_why_held(connection: sqlite3.Connection, activity: ActivityId, reason: str) -> None:
+    connection.execute("UPDATE activities SET reason = ? WHERE id = ? AND held = 1", (reason, activity))
 
 
 def cancel_waiting(connection: sqlite3.Connection, activity: ActivityId, reason: str, now: datetime) -> bool:
@@ -202,12 +226,24 @@ def waiting_in(connection: sqlite3.Connection, project: str) -> list[tuple[Envir
     return [(EnvironmentName(row["environment"]), row["kind"]) for row in rows]
 
 
+def waiting_behind(
+    connection: sqlite3.Connection, environment: EnvironmentId, activity: ActivityId,
+) -> list[Activity]:
+    """What waits in a lane for an activity to end and is not held, oldest first."""
+    rows = connection.execute(
+        "SELECT * FROM activities WHERE project = ? AND environment = ? AND state = 'pending' AND held = 0"
+        f" AND id > ? AND {IS_OPEN} ORDER BY id", (*environment, activity),
+    )
+    return [_activity(row) for row in rows]
+
+
 def next_of_lane(connection: sqlite3.Connection, environment: EnvironmentId) -> Activity | None:
-    """What runs in a lane, else what has waited longest and is not held."""
+    """What runs in a lane, else what takes a bad release back, else what has waited longest and is not held."""
     row = connection.execute(
         "SELECT * FROM activities WHERE project = ? AND environment = ? AND state IN ('pending', 'in_progress')"
         " AND held = 0"
-        " ORDER BY state = 'in_progress' DESC, id LIMIT 1", environment,
+        " ORDER BY state = 'in_progress' DESC, json_extract(cause, '$.how') = ? DESC, id LIMIT 1",
+        (*environment, BY_CHECKS),
     ).fetchone()
     return _activity(row) if row else None
 

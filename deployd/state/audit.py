@@ -29,7 +29,7 @@ class Deed:
     who: str
     """Name of the token or person; `operator` for whoever may open the daemon's own socket."""
     by: str
-    """How: `console`, `api`, `socket`, `git`, `github` or `gitlab`."""
+    """How: `console`, `api`, `socket`, `git`, `github`, `gitlab`; of a person `ssh, key LABEL`, `git, token LABEL`."""
     address: str
     """Where it came from; empty on the host itself."""
     action: str

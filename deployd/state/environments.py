@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from deployd.ids import ActivityId, EnvironmentId, EnvironmentName, ProjectId
-from deployd.state import activities, answers, locks
+from deployd.state import activities, answers, bad_releases, locks
+from deployd.state.rests import AWAKE, INACTIVE, PAUSED, Rest
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,14 @@ class Environment:
     live_activity: ActivityId | None
     """Whose version is live."""
     live_since: datetime | None = None
+    rest: Rest = AWAKE
+    rested_at: datetime | None = None
+    """Since when it is at rest."""
+    visited_at: datetime | None = None
+    """When somebody came last, as far as it was noted."""
+    title: str = ""
+    parent: str = ""
+    """A branch; empty: nobody said one."""
 
     @property
     def project(self) -> ProjectId:
@@ -48,6 +57,33 @@ def ensure(
     )
 
 
+def ensure_stored(
+    connection: sqlite3.Connection, environment: EnvironmentId, branch: str, now: datetime, most: int,
+) -> bool:
+    """Have a row of a branch that is stored and not deployed, unless its project has too many of these.
+
+    Returns:
+        Whether there is one.
+    """
+    connection.execute(
+        "INSERT INTO environments (project, name, branch, state, created_at, rest, rested_at)"
+        f" SELECT ?1, ?2, ?3, 'active', ?4, '{INACTIVE}', ?4 WHERE (SELECT count(*) FROM environments"
+        f" WHERE project = ?1 AND rest = '{INACTIVE}') < ?5 ON CONFLICT DO NOTHING",
+        (*environment, branch, now.isoformat(), most),
+    )
+    return find(connection, environment) is not None
+
+
+def describe(
+    connection: sqlite3.Connection, environment: EnvironmentId, title: str | None, parent: str | None,
+) -> None:
+    """What people call it, and its parent; None: as before."""
+    connection.execute(
+        "UPDATE environments SET title = coalesce(?, title), parent = coalesce(?, parent)"
+        " WHERE project = ? AND name = ?", (title, parent, *environment),
+    )
+
+
 def forget(connection: sqlite3.Connection, environment: EnvironmentId) -> None:
     """The environment is gone; activities and their journals stay, and its secrets do as long as its data is kept.
 
@@ -57,6 +93,7 @@ def forget(connection: sqlite3.Connection, environment: EnvironmentId) -> None:
     locks.remove(connection, environment)
     activities.release(connection, environment)
     answers.remove(connection, environment)
+    bad_releases.forget(connection, environment)
 
 
 def list_all(connection: sqlite3.Connection, project: str | None = None) -> list[Environment]:
@@ -68,8 +105,11 @@ def list_all(connection: sqlite3.Connection, project: str | None = None) -> list
 
 
 def count_by_project(connection: sqlite3.Connection) -> dict[str, int]:
-    """{project: environments}; projects without any are not in it."""
-    return dict(connection.execute("SELECT project, count(*) FROM environments GROUP BY project").fetchall())
+    """{project: environments}; projects without any are not in it, nor branches that are stored and never ran."""
+    return dict(connection.execute(
+        f"SELECT project, count(*) FROM environments WHERE rest != '{INACTIVE}' OR live_activity IS NOT NULL"
+        " GROUP BY project",
+    ).fetchall())
 
 
 def names_taken(connection: sqlite3.Connection) -> list[EnvironmentId]:
@@ -90,14 +130,15 @@ def set_live(
     connection: sqlite3.Connection, environment: EnvironmentId, activity: ActivityId, version: str,
     now: datetime,
 ) -> None:
-    """Write down that a version is live. May be repeated."""
+    """Write down that a version is live, and runs. May be repeated."""
     connection.execute(
         "INSERT INTO versions (activity, project, environment, at, version) VALUES (?, ?, ?, ?, ?)"
         " ON CONFLICT (activity) DO UPDATE SET version = excluded.version",
         (activity, *environment, now.isoformat(), version),
     )
     connection.execute(
-        "UPDATE environments SET live_activity = ? WHERE project = ? AND name = ?", (activity, *environment),
+        "UPDATE environments SET live_activity = ?, rest = '', rested_at = NULL WHERE project = ? AND name = ?",
+        (activity, *environment),
     )
 
 
@@ -123,18 +164,29 @@ def live_version(connection: sqlite3.Connection, environment: EnvironmentId) -> 
 
 
 def live_versions(connection: sqlite3.Connection) -> list[tuple[EnvironmentId, str]]:
-    """(environment, version) of every environment that has something live."""
+    """(environment, version) of every environment that has something live and runs, or in which something is done."""
     rows = connection.execute(
-        "SELECT environments.project, name, version FROM versions JOIN environments ON activity = live_activity",
+        "SELECT environments.project, name, version FROM versions JOIN environments ON activity = live_activity"
+        " WHERE rest = '' OR EXISTS (SELECT 1 FROM activities WHERE activities.project = environments.project"
+        f" AND activities.environment = environments.name AND {activities.IS_OPEN})",
     )
     return [(_id(row), row["version"]) for row in rows]
 
 
 def live_ones(connection: sqlite3.Connection) -> list[LiveEnvironment]:
-    """Every environment that has something live; without the versions, which are large."""
+    """Every environment that has something live, and that runs; without the versions, which are large."""
+    return _live_and(connection, AWAKE)
+
+
+def paused_ones(connection: sqlite3.Connection) -> list[LiveEnvironment]:
+    """Every environment that its next visitor wakes."""
+    return _live_and(connection, PAUSED)
+
+
+def _live_and(connection: sqlite3.Connection, rest: Rest) -> list[LiveEnvironment]:
     rows = connection.execute(
-        "SELECT project, name, branch, live_activity FROM environments WHERE live_activity IS NOT NULL"
-        " ORDER BY project, name",
+        "SELECT project, name, branch, live_activity FROM environments WHERE live_activity IS NOT NULL AND rest = ?"
+        " ORDER BY project, name", (rest,),
     )
     return [LiveEnvironment(_id(row), row["branch"], row["live_activity"]) for row in rows]
 
@@ -215,5 +267,10 @@ def _environment(row: sqlite3.Row) -> Environment:
         _id(row), row["branch"], row["state"],
         datetime.fromisoformat(row["created_at"]),
         ActivityId(row["live_activity"]) if row["live_activity"] is not None else None,
-        datetime.fromisoformat(row["live_since"]) if row["live_since"] else None,
+        _date(row["live_since"]), row["rest"], _date(row["rested_at"]), _date(row["visited_at"]), row["title"],
+        row["parent"],
     )
+
+
+def _date(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None

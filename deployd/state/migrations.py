@@ -215,6 +215,116 @@ CREATE TABLE keys (
 """
 """Persons, and what they prove who they are with."""
 
+RESTS = """
+ALTER TABLE environments ADD COLUMN rest TEXT NOT NULL DEFAULT '' CHECK (rest IN ('', 'paused', 'inactive'));
+ALTER TABLE environments ADD COLUMN rested_at TEXT;
+ALTER TABLE environments ADD COLUMN visited_at TEXT;
+ALTER TABLE environments ADD COLUMN title TEXT NOT NULL DEFAULT '';
+ALTER TABLE environments ADD COLUMN parent TEXT NOT NULL DEFAULT '';
+"""
+"""Environments of which nothing runs, since when; when somebody came last; what people call them, and their parents."""
+
+KEPT_BACK = """
+CREATE TABLE kept_back (
+    project TEXT NOT NULL,
+    branch TEXT NOT NULL,
+    commit_id TEXT NOT NULL,
+    at TEXT NOT NULL,
+    PRIMARY KEY (project, branch)
+) WITHOUT ROWID;
+"""
+"""Commits that were pushed to be stored and not deployed."""
+
+STAYS = """
+CREATE TABLE stays (
+    id TEXT PRIMARY KEY,
+    project TEXT NOT NULL,
+    environment TEXT NOT NULL,
+    part TEXT NOT NULL,
+    activity INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    who TEXT NOT NULL,
+    by TEXT NOT NULL,
+    address TEXT NOT NULL,
+    connection TEXT NOT NULL,
+    said TEXT NOT NULL,
+    began TEXT NOT NULL
+) WITHOUT ROWID;
+"""
+"""Who is in an environment over SSH now."""
+
+BAD_RELEASES = """
+CREATE TABLE bad_releases (
+    activity INTEGER PRIMARY KEY,
+    project TEXT NOT NULL,
+    environment TEXT NOT NULL,
+    why TEXT NOT NULL,
+    at TEXT NOT NULL,
+    back INTEGER,
+    back_to INTEGER
+) WITHOUT ROWID;
+CREATE INDEX bad_releases_of_environment ON bad_releases (project, environment);
+"""
+"""What was found bad after its switch, and the rollback that it led to."""
+
+TICKETS = """
+ALTER TABLE locks ADD COLUMN until TEXT;
+CREATE TABLE tickets (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    project TEXT NOT NULL,
+    environment TEXT NOT NULL,
+    branch TEXT NOT NULL,
+    source TEXT NOT NULL,
+    commit_id TEXT NOT NULL,
+    stages TEXT NOT NULL,
+    stage INTEGER NOT NULL DEFAULT 0,
+    activity INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    asked TEXT NOT NULL,
+    comment TEXT NOT NULL,
+    asked_at TEXT NOT NULL,
+    expires_at TEXT NOT NULL,
+    not_before TEXT,
+    digest TEXT NOT NULL DEFAULT '',
+    brief TEXT NOT NULL DEFAULT '',
+    obstacles TEXT NOT NULL DEFAULT '[]',
+    news INTEGER NOT NULL DEFAULT 0,
+    emergency_by TEXT NOT NULL DEFAULT '',
+    emergency_why TEXT NOT NULL DEFAULT '',
+    ended_at TEXT,
+    ended_by TEXT NOT NULL DEFAULT '',
+    ended_why TEXT NOT NULL DEFAULT ''
+);
+CREATE INDEX tickets_by_activity ON tickets (activity);
+CREATE INDEX open_tickets ON tickets (state) WHERE ended_at IS NULL;
+CREATE TABLE approvals (
+    ticket INTEGER NOT NULL,
+    digest TEXT NOT NULL,
+    who TEXT NOT NULL,
+    person TEXT NOT NULL,
+    at TEXT NOT NULL,
+    comment TEXT NOT NULL,
+    PRIMARY KEY (ticket, digest, who)
+) WITHOUT ROWID;
+CREATE TRIGGER ticket_follows_activity AFTER UPDATE OF state ON activities
+    WHEN NEW.state IN ('success', 'failed', 'cancelled', 'superseded')
+    BEGIN
+        UPDATE tickets SET state = 'next' WHERE activity = NEW.id AND ended_at IS NULL AND NEW.state = 'success'
+            AND stage + 1 < json_array_length(stages);
+        UPDATE tickets SET
+            state = CASE NEW.state WHEN 'success' THEN 'done' WHEN 'cancelled' THEN 'withdrawn' ELSE NEW.state END,
+            ended_why = NEW.reason, ended_at = NEW.ended_at
+            WHERE activity = NEW.id AND ended_at IS NULL
+            AND NOT (NEW.state = 'success' AND stage + 1 < json_array_length(stages));
+        UPDATE tickets SET state = 'done', ended_why = 'it was live already when it was ' || state || ': ' || ended_why
+            WHERE activity = NEW.id AND NEW.state = 'success' AND stage + 1 = json_array_length(stages)
+            AND state IN ('declined', 'withdrawn', 'expired', 'void');
+    END;
+"""
+"""What waits before protected environments, and who approved it. A ticket ends with its activity, in one step. And
+locks that end by themselves."""
+
 MIGRATIONS: tuple[str, ...] = (
     FIRST, FAILED_BY_TIME, OPEN_OF_ENVIRONMENT, UNNEEDED, UIDS, MARKS, LOCKS, ANSWERS, PEOPLE, PERSONS,
+    RESTS, KEPT_BACK, STAYS, BAD_RELEASES, TICKETS,
 )

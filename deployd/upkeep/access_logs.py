@@ -25,6 +25,7 @@ from deployd.router.access_line import AccessLine, parse_access_line
 from deployd.router_process.files import ensure_access_log
 from deployd.upkeep.traffic import Traffic
 from deployd.upkeep.traffic_history import Histories
+from deployd.upkeep.visits import is_visit
 
 log = structlog.get_logger()
 
@@ -45,6 +46,7 @@ class AccessLogs:
     def __init__(
         self, source: Path, places: Places, traffic: Traffic, reopen: Callable[[], Awaitable[None]], *, most_bytes: int,
         boundary: ErrorBoundary | None = None, histories: Histories | None = None,
+        visited: Callable[[str], None] = lambda _: None,
     ) -> None:
         """
         Args:
@@ -52,6 +54,7 @@ class AccessLogs:
             reopen: Lets nginx open its log anew.
             most_bytes: What the log of one environment may take.
             histories: Where figures of an hour and a day are kept.
+            visited: Told of environments to which somebody came; called in a thread.
         """
         self._boundary = boundary or ErrorBoundary("access logs")
         self._source = source
@@ -60,6 +63,7 @@ class AccessLogs:
         self._traffic = traffic
         self._reopen = reopen
         self._most_bytes = most_bytes
+        self._visited = visited
         self._histories = histories or Histories(lambda key: places.environment(EnvironmentId.read(key)))
 
     async def serve(self) -> None:
@@ -143,6 +147,8 @@ class AccessLogs:
         """What visitors of one environment did; what they sent, and what its application answered, is strangers'."""
         for line in lines:
             self._traffic.count(environment, line.status, line.seconds)
+        if any(is_visit(line.status, line.text) for line in lines):
+            self._visited(environment)
         self._histories.count(environment, time.time(), [(line.status, line.seconds) for line in lines])
         self._keep(environment, [line.text for line in lines])
 

@@ -14,6 +14,7 @@ import asyncio
 import json
 import os
 from collections import deque
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -46,8 +47,13 @@ LOG_BYTES = 1_000_000
 """A log that is longer is set aside as `.1`, in the place of the one before."""
 ENGINE_AGAIN_SECONDS = 5.0
 LOOK_SECONDS = 0.1
+MayStart = Callable[[], Awaitable[bool]]
 FOR_EVER = 2.0 * 86_400
 """Longer than any cron may run: the limit is kept here, and not by `follow`."""
+
+
+class HeldBack(Exception):
+    """It may not start any more, since a moment ago; nothing of the run is there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,24 +105,31 @@ class Ended:
 
 
 async def run_cron(
-    live: LiveCron, due: datetime, host: Host, masker: Masker, starts: asyncio.Semaphore,
+    live: LiveCron, due: datetime, host: Host, masker: Masker, starts: asyncio.Semaphore, may_start: MayStart,
 ) -> Ended:
     """Run a cron to its end, or re-attach to a run that was started before; it is written down when this returns.
 
     Args:
         starts: Held while the run is started.
+        may_start: Asked when the run can be seen by who waits for crons, and is not started yet.
+
+    Raises:
+        HeldBack: It may not.
     """
     cron = live.cron
     lines: deque[str] = deque(maxlen=KEPT_LINES)
-    script = await asyncio.to_thread(
-        prepare, live.scripts(host), run_name(cron.name, due), hook_script(cron.start),
-        group=live.release.version.uid,
-    )
     bound = log.bind(project=live.release.project.id, environment=live.release.environment.name, app=live.app.name,
                      cron=cron.name)
     try:
         async with starts:
+            script = await asyncio.to_thread(
+                prepare, live.scripts(host), run_name(cron.name, due), hook_script(cron.start),
+                group=live.release.version.uid,
+            )
             again = await asyncio.to_thread(has_started, script)
+            if not again and not await may_start():
+                await remove_tree(script.folder)
+                raise HeldBack
             await live.runner(host).start_or_attach(script, working_folder=APP_FOLDER)
         bound.info("cron_found_again" if again else "cron_started", due=due.isoformat())
         ended = await _until_ended(live, script, host, lines)

@@ -1,7 +1,11 @@
 """Crons of everything that is live: started when they are due, one of an application at a time, not into a deployment.
 
-    due, or wanted ──► (the application's runs before have ended) ──► (no activity in progress, nothing held) ──► run
+    due, or wanted ──► (the application's runs before have ended) ──► (no deployment is at its freeze) ──► run
                  at most one of a cron waits: a further one is skipped, and said so
+
+While a deployment checks, builds, packs and starts the new version, crons go on; they rest from its freeze to the
+switch. Both sides write before they look: a run's folder is there before it asks once more, a freeze is in the journal
+before it looks for folders. So one of the two sees the other.
 
 Runs outlive the daemon: at its start it re-attaches to those that go on, and writes down those that ended meanwhile.
 What was due while no daemon ran is not made up for. What deployd does not do, and the hosted platforms do: a random
@@ -30,7 +34,7 @@ from deployd.release.configuration import read_config
 from deployd.release.ports import Host
 from deployd.state import environments
 from deployd.state.store import Store
-from deployd.upkeep.cron_run import LiveCron, run_cron
+from deployd.upkeep.cron_run import HeldBack, LiveCron, MayStart, run_cron
 from deployd.upkeep.ownership import Owner, read_live, read_ownership
 from deployd.upkeep.schedule import next_due
 
@@ -53,7 +57,7 @@ class CronKey(NamedTuple):
 
 
 NextDue = Callable[[LiveCron, datetime], datetime | None]
-RunCron = Callable[[LiveCron, datetime, Host, Masker, asyncio.Semaphore], Awaitable[object]]
+RunCron = Callable[[LiveCron, datetime, Host, Masker, asyncio.Semaphore, MayStart], Awaitable[object]]
 
 
 class CronRuns(DeployError):
@@ -96,8 +100,9 @@ class Crons:
         self._running: set[CronKey] = set()
         self._waiting: dict[CronKey, datetime] = {}
         """Runs that wait for the end of the one before."""
-        self._begun: set[CronKey] = set()
-        """Of those that run: they wait neither for another cron of their application nor for a deployment."""
+        self._begun: dict[CronKey, str] = {}
+        """{one that runs: who wanted it; empty: it was due}. It waits neither for another cron of its application nor
+        for a deployment."""
         self._turns: WeakValueDictionary[tuple[EnvironmentId, str], asyncio.Lock] = WeakValueDictionary()
         """One for each application (configuration format 4.13: one cron of an application at a time)."""
         self._starts = asyncio.Semaphore(STARTS_AT_ONCE)
@@ -130,9 +135,11 @@ class Crons:
         if self._group is None:
             raise CronRuns("crons are not looked after at the moment", hint="try again in some seconds")
         if key in self._running:
-            is_by = f", wanted by {self._asked[key]}" if key in self._asked else ""
-            how = "runs already" if key in self._begun else f"waits for its turn already{is_by}"
-            raise CronRuns(f"{key.cron} of {key.app} {how}", hint="wait for its end")
+            by = self._begun.get(key, self._asked.get(key, ""))
+            how = "runs" if key in self._begun else "waits for its turn"
+            raise CronRuns(
+                f"{key.cron} of {key.app} {how} already" + (f", wanted by {by}" if by else ""), hint="wait for its end",
+            )
         due = self._host.clock.now().replace(microsecond=0)
         self._asked[key] = who
         log.info("cron_wanted", project=key.environment.project, environment=key.environment.name, app=key.app,
@@ -175,7 +182,7 @@ class Crons:
             self._due[key] = (live, following)
 
     def _start(self, key: CronKey, due: datetime, group: asyncio.TaskGroup) -> None:
-        if key in self._waiting or key in self._running - self._begun:
+        if key in self._waiting or key in self._running - self._begun.keys():
             log.info("cron_skipped", project=key.environment.project, environment=key.environment.name,
                      app=key.app, cron=key.cron, due=due.isoformat(), why="an earlier run of it waits")
         elif key in self._running:
@@ -197,25 +204,34 @@ class Crons:
 
     async def _run(self, key: CronKey, due: datetime, attached: LiveCron | None) -> None:
         async with self._turns.setdefault(key[:2], asyncio.Lock()):   # in the order in which they were due
-            live = attached or await self._when_it_may(key)
-            if live is None:
-                return
-            self._begun.add(key)
-            live = replace(live, asked_by=self._asked.pop(key, ""))
-            try:
-                await self._run_cron(live, due, self._host, self._masker, self._starts)
-            finally:
-                self._begun.discard(key)
+            while (live := attached or await self._when_it_may(key)) is not None:
+                asked_by = self._asked.pop(key, "")
+                self._begun[key] = asked_by
+                live = replace(live, asked_by=asked_by)
+                try:
+                    await self._run_cron(
+                        live, due, self._host, self._masker, self._starts, lambda: self._may_start(key),
+                    )
+                    return
+                except HeldBack:
+                    attached = None
+                    if asked_by:
+                        self._asked[key] = asked_by
+                finally:
+                    self._begun.pop(key, None)
 
     async def _when_it_may(self, key: CronKey) -> LiveCron | None:
         """Wait for the end of what goes on in the environment; None when the cron is not there any more then."""
         while True:
-            at = await read_ownership(self._store, key.environment)
-            if at.owner is Owner.NOBODY:
+            if (await read_ownership(self._store, key.environment)).owner is Owner.NOBODY:
                 return None
-            if at.running is None and not await self._is_held(key.environment):
+            if await self._may_start(key):
                 return (await self._read_one(key.environment)).get(key)
             await asyncio.sleep(TURN_SECONDS)
+
+    async def _may_start(self, key: CronKey) -> bool:
+        at = await read_ownership(self._store, key.environment)
+        return at.owner is not Owner.NOBODY and not at.crons_rest and not await self._is_held(key.environment)
 
     async def _is_held(self, key: EnvironmentId) -> bool:
         try:

@@ -8,6 +8,7 @@ So at the start of the daemon and every few minutes after it, remotes are fetche
 
 Surprise: nothing is done at the first sight. A push that is on its way has moved the branch, and its own hook or
 webhook makes the activity a moment later. A rollback is no reason to push again: only pushes are compared with the tip.
+Nor is a push that was to be stored only.
 
 It deliberately does not deploy the branches that a remote has when it is fetched for the first time, and does not
 delete production, or anything when the remote shows no branch at all: a repository that was emptied by mistake deletes
@@ -24,13 +25,13 @@ from dataclasses import dataclass
 import structlog
 
 from deployd.activity.error_boundary import ErrorBoundary
-from deployd.deployment.kinds import DELETE, PUSH
+from deployd.deployment.kinds import ACTIVATE, DELETE, PROMOTE, PUSH
 from deployd.deployment.requests import Request, Requests
 from deployd.environment.naming import Source
 from deployd.errors import DeployError, Transient
 from deployd.ids import ActivityId, CommitId, EnvironmentId, ProjectId
 from deployd.settings import ProjectSettings
-from deployd.state import activities, environments
+from deployd.state import activities, environments, kept_back
 from deployd.state.activities import Trigger
 from deployd.state.store import Store
 from deployd.upkeep.branches import Branches, Tips
@@ -45,6 +46,8 @@ MOST_FAILED = 20
 MAKING = "making what was lost of "
 CONFIRM_SECONDS = 20.0
 """A hook makes its activity within milliseconds, a webhook comes within seconds (GitHub: most within five)."""
+DEPLOYING = (PUSH.name, ACTIVATE.name)
+"""Kinds by which the newest commit of a branch is deployed."""
 WHO = Trigger("deployd", "daemon")
 
 
@@ -156,12 +159,23 @@ class LostPushes:
     async def _is_lost(
         self, project: ProjectId, branch: str, tip: CommitId, known: Mapping[str, str] | None,
     ) -> bool:
-        newest = await self._store.read(lambda db: _newest(db, Source(project, branch).environment))
+        source = Source(project, branch)
+        if await self._store.read(lambda db: self._requests.why_stored(db, source)) is not None:
+            return False   # it waits for somebody to activate it
+        if await self._store.read(lambda db: kept_back.find(db, project, branch)) == tip:
+            return False
+        newest = await self._store.read(lambda db: _newest(db, source.environment))
+        if newest is None and await self._was_promoted(source.environment):
+            return False   # what is live came by a promotion; the push before it is too old to be known
         if newest is None:   # it never had an environment: new, unless the remote had it before we came
             return known is not None and known.get(branch) != tip
         if newest.kind == DELETE.name and newest.trigger.how == "api":   # somebody ended it, and the branch stayed
             return newest.commit != tip
-        return not (newest.kind == PUSH.name and newest.commit == tip)
+        return not (newest.kind in DEPLOYING and newest.commit == tip)
+
+    async def _was_promoted(self, environment: EnvironmentId) -> bool:
+        found = await self._store.read(lambda db: activities.newest_of_kinds(db, environment, (PROMOTE.name,)))
+        return found is not None
 
     async def _gone(self, project: ProjectSettings, tips: Tips) -> list[Lost]:
         if not tips:
@@ -170,6 +184,7 @@ class LostPushes:
         return [
             Lost(Source(project.id, environment.branch), None) for environment in there
             if environment.branch not in tips and environment.branch != project.production
+            and project.protection_of(environment.branch) is None   # promotions make some that have no branch
             and not await self._is_deleted(environment.id)
         ]
 
@@ -181,7 +196,10 @@ class LostPushes:
         def make(db: sqlite3.Connection) -> ActivityId | None:
             newest = _newest(db, lost.source.environment)   # once more: the lost one may have come meanwhile
             kind = DELETE if lost.tip is None else PUSH
-            if newest is not None and (newest.kind, newest.commit) == (kind.name, lost.tip):
+            kinds = (DELETE.name,) if lost.tip is None else DEPLOYING
+            if newest is not None and newest.kind in kinds and newest.commit == lost.tip:
+                return None
+            if lost.tip is not None and self._requests.why_stored(db, lost.source) is not None:
                 return None
             there = environments.find(db, lost.source.environment)
             if there is not None and there.branch != lost.source.branch:   # a name that only looks the same
@@ -202,4 +220,4 @@ def _making(lost: Lost) -> str:
 
 
 def _newest(db: sqlite3.Connection, environment: EnvironmentId) -> activities.Activity | None:
-    return activities.newest_of_kinds(db, environment, (PUSH.name, DELETE.name))
+    return activities.newest_of_kinds(db, environment, (*DEPLOYING, DELETE.name))

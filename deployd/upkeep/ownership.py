@@ -14,10 +14,12 @@ import sqlite3
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
+from typing import Any
 
-from deployd.activity.journal import DONE, Journal, read_result
+from deployd.activity.journal import DONE, UNDONE, Journal, read_result
 from deployd.activity.kinds import table_of
 from deployd.activity.machine import has_touched_live
+from deployd.activity.table import Table
 from deployd.deployment.deployment import Deployment
 from deployd.deployment.kinds import KINDS
 from deployd.deployment.results import Frozen
@@ -28,8 +30,10 @@ from deployd.release.version import Version
 from deployd.settings import Settings
 from deployd.state import activities, entries, environments
 from deployd.state.activities import Activity
+from deployd.state.rests import AWAKE, PAUSED, Rest
 from deployd.state.store import Store
 
+FREEZE = "freeze"
 ENDS = frozenset(kind.name for kind in KINDS.values() if kind.ends_environment)
 
 
@@ -54,15 +58,28 @@ class Ownership:
     """When its freeze began, as long as that is on."""
     switching: bool = False
     """The switch has begun and its end is not known yet."""
+    crons_rest: bool = False
+    """No cron may start: its deployment is at the freeze, or between that and the switch, also while that is undone."""
+    is_ending: bool = False
+    """What is live is being stopped, or started again because it is not to stop after all."""
 
 
 async def read_live(store: Store, settings: Settings, key: EnvironmentId) -> Release | None:
-    """What is live in an environment."""
+    """What is live in an environment, and runs."""
+    return await _read_release(store, settings, key, AWAKE)
+
+
+async def read_paused(store: Store, settings: Settings, key: EnvironmentId) -> Release | None:
+    """What the next visitor of an environment wakes; None: it is not paused."""
+    return await _read_release(store, settings, key, PAUSED)
+
+
+async def _read_release(store: Store, settings: Settings, key: EnvironmentId, rest: Rest) -> Release | None:
     if key.project not in settings.projects:
         return None
     text = await store.read(lambda db: environments.live_version(db, key))
     environment = await store.read(lambda db: environments.find(db, key))
-    if text is None or environment is None:
+    if text is None or environment is None or environment.rest != rest:
         return None
     version = read_result(text, Version)
     return live_release(settings, settings.projects[key.project], key, environment.branch, version)
@@ -75,8 +92,13 @@ async def read_running(store: Store, host: Host, activity: Activity) -> Deployme
 
 
 async def read_keys(store: Store) -> list[EnvironmentId]:
-    """Every environment that has something live."""
+    """Every environment that has something live, and that runs."""
     return [item.id for item in await store.read(environments.live_ones)]
+
+
+async def read_paused_keys(store: Store) -> list[EnvironmentId]:
+    """Every environment that its next visitor wakes."""
+    return [item.id for item in await store.read(environments.paused_ones)]
 
 
 async def read_ownership(store: Store, key: EnvironmentId) -> Ownership:
@@ -96,13 +118,21 @@ def _ownership(db: sqlite3.Connection, key: EnvironmentId) -> Ownership:
     journal = Journal(entries.of_activity(db, running.id))
     table = table_of(KINDS, running)
     if table is None:   # of a newer deployd
-        return Ownership(Owner.DEPLOYMENT, live, running)
+        return Ownership(Owner.DEPLOYMENT, live, running, crons_rest=True)
     switch = table.switch
     if not has_touched_live(table, journal) or (switch and journal.count(switch, DONE)):
         return Ownership(Owner.OURS, live, running)
-    freeze = journal.last("freeze")
-    held = freeze is not None and freeze.event == DONE and journal.result("freeze", Frozen).held
+    freeze = journal.last(FREEZE)
+    held = freeze is not None and freeze.event == DONE and journal.result(FREEZE, Frozen).held
     return Ownership(
         Owner.DEPLOYMENT, live, running, freeze.at if freeze and held else None,
-        switching=bool(switch and journal.last(switch)),
+        switching=bool(switch and journal.last(switch)), is_ending=KINDS[running.kind].ends_runs,
+        crons_rest=_is_at_freeze(table, journal),
     )
+
+
+def _is_at_freeze(table: Table[Any, Any], journal: Journal) -> bool:
+    """Whether the freeze, or a step after it, was begun and is not undone; of what has no freeze, any step."""
+    names = [step.name for step in table.steps]
+    later = names[names.index(FREEZE):] if FREEZE in names else names
+    return any((last := journal.last(name)) is not None and last.event != UNDONE for name in later)

@@ -28,12 +28,20 @@ from deployd.release.fingerprint import live_containers
 from deployd.release.parallel import in_parallel
 from deployd.release.ports import Host
 from deployd.release.release import Release
-from deployd.release.routes import route_set
+from deployd.release.routes import asleep_routes, route_set
 from deployd.release.version import FIRST_UID, Version
 from deployd.router.table import Route, RouteSet
 from deployd.state.activities import Activity
 from deployd.state.store import Store
-from deployd.upkeep.ownership import Owner, read_keys, read_live, read_ownership, read_running
+from deployd.upkeep.ownership import (
+    Owner,
+    read_keys,
+    read_live,
+    read_ownership,
+    read_paused,
+    read_paused_keys,
+    read_running,
+)
 from deployd.upkeep.survey import Survey, Surveyor
 
 log = structlog.get_logger()
@@ -62,6 +70,7 @@ class Reconciler:
         suffer from it.
         """
         survey = await self.survey()
+        await self._put_all_asleep(survey.untold)
         return len(survey.well) + await self._for_each(self._start, survey.live - survey.well.keys())
 
     async def survey(self) -> Survey:
@@ -75,7 +84,23 @@ class Reconciler:
     async def put_routes_back(self) -> int:
         """Tell the router everything, freezes included: nginx was started anew and has forgotten it."""
         self._put.clear()
+        await self._put_all_asleep(await read_paused_keys(self._store))
         return await self._for_each(self._tell_router, await read_keys(self._store))
+
+    async def put_asleep(self, key: EnvironmentId) -> None:
+        """Tell the router that the next visitor of a paused environment wakes it."""
+        release = await read_paused(self._store, self._host.settings, key)
+        if release is not None and (await read_ownership(self._store, key)).owner is not Owner.NOBODY:
+            await self._tell_asleep(release)
+
+    async def _put_all_asleep(self, keys: Collection[EnvironmentId]) -> None:
+        for key in sorted(keys):
+            with self._boundary.contain(f"putting back {key}", shown=False):
+                await self.put_asleep(key)
+
+    async def _tell_asleep(self, release: Release) -> None:
+        routes = await asleep_routes(release, self._host)
+        await self._host.router.put(routes, over=await self._host.router.look(routes.environment))
 
     async def _for_each(
         self, put_back: Callable[[EnvironmentId, Release], Awaitable[None]], keys: Collection[EnvironmentId],
@@ -134,6 +159,9 @@ class Reconciler:
         return True
 
     async def _start(self, key: EnvironmentId, release: Release) -> None:
+        if (await read_ownership(self._store, key)).is_ending:   # its activity goes on, and visitors wake it then
+            await self._tell_asleep(release)
+            return
         await self.mount(release)
         await end_without_slug(self._host, await self.containers(release))
         at = await read_ownership(self._store, key)
@@ -148,6 +176,9 @@ class Reconciler:
         routes = await route_set(release, self._host)
         over = await self._host.router.look(routes.environment)
         at = await read_ownership(self._store, key)
+        if at.is_ending:
+            await self._tell_asleep(release)
+            return
         # A switch whose answer was lost may have been carried out: then visitors are on the new version already.
         if at.owner is Owner.NOBODY or at.live != release.id or (at.switching and over):
             return

@@ -73,6 +73,8 @@ class Repairer:
         """
         release = await read_live(self._store, self._host.settings, key)
         owner = (await read_ownership(self._store, key)).owner
+        if release is None and owner is Owner.OURS:
+            await self._reconciler.put_asleep(key)   # when it is paused
         if release is None or owner is Owner.NOBODY:
             return Look()
         if owner is Owner.DEPLOYMENT:

@@ -23,6 +23,7 @@ from deployd.release.ports import Host
 from deployd.release.version import Version
 from deployd.router.table import RouterStatus
 from deployd.state import activities, environments
+from deployd.state.environments import LiveEnvironment
 from deployd.state.store import Store
 
 AT_A_TIME = 50
@@ -40,6 +41,8 @@ class Survey:
     live: frozenset[EnvironmentId]
     well: Mapping[EnvironmentId, Version]
     """Those in which everything runs that has to, on its slug, and the router has been told so; with what is live."""
+    untold: frozenset[EnvironmentId] = frozenset()
+    """Those that are paused, and of which the router does not know that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,8 @@ class Surveyor:
         rows = await self.store.read(environments.live_ones)
         found = await self._find()
         live = {row.id: row for row in rows if row.id.project in self.host.settings.projects}
-        for gone in self._versions.keys() - live.keys():
+        paused = {row.id: row for row in await self.store.read(environments.paused_ones)}
+        for gone in self._versions.keys() - live.keys() - paused.keys():
             del self._versions[gone]
         well: dict[EnvironmentId, Version] = {}
         for number, (key, row) in enumerate(live.items()):
@@ -80,7 +84,26 @@ class Surveyor:
                 if version is not None and self._is_well(key, version, found):
                     well[key] = version
         self.boundary.keep_only((f"the survey of {key}" for key in live), beginning="the survey of ")
-        return Survey(frozenset(live), well)
+        return Survey(frozenset(live), well, await self._untold(found, paused.values()))
+
+    async def _untold(self, found: _Found, paused: Iterable[LiveEnvironment]) -> frozenset[EnvironmentId]:
+        untold: set[EnvironmentId] = set()
+        for row in paused:
+            if row.id.project not in self.host.settings.projects or row.id in found.busy:
+                continue
+            with self.boundary.contain(f"the survey of {row.id}", shown=False):
+                version = await self._version(row.id, row.activity)
+                if version is not None and not self._is_told_asleep(row.id, version, found.router):
+                    untold.add(row.id)
+        return frozenset(untold)
+
+    def _is_told_asleep(self, key: EnvironmentId, version: Version, router: RouterStatus) -> bool:
+        told, settings = router.environments.get(str(key)), self.host.settings
+        if told is None or not told.asleep:
+            return False
+        network = Names(settings.instance, key).network
+        origin = routes_origin(settings, settings.projects[key.project], version, (), network)
+        return told.origin in ("", origin)   # routes that lead to hosts outside have none
 
     async def _version(self, key: EnvironmentId, activity: ActivityId) -> Version | None:
         known = self._versions.get(key)
@@ -104,7 +127,9 @@ class Surveyor:
 
     def _is_well(self, key: EnvironmentId, version: Version, found: _Found) -> bool:
         told = found.router.environments.get(str(key))
-        if told is None or not found.router.complete or told.frozen or told.maintenance or not told.origin:
+        if told is None or not found.router.complete or not told.origin:
+            return False
+        if told.frozen or told.maintenance or told.asleep:
             return False
         if any(app.slug not in found.mounted for app in version.apps):
             return False

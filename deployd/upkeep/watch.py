@@ -129,10 +129,11 @@ class Watch:
             survey = await self._reconciler.survey()
         if survey is None:   # told by the looks at each, and repaired there
             survey = Survey(frozenset(await read_keys(self._store)), {})
-        self._boundary.keep_only(map(_look_at, (ROUTER, *survey.live)), beginning=LOOK_AT)
-        for gone in self._troubles.keys() - {ROUTER, *survey.live}:
+        kept = {ROUTER, *survey.live, *survey.untold}
+        self._boundary.keep_only(map(_look_at, kept), beginning=LOOK_AT)
+        for gone in self._troubles.keys() - kept:
             del self._troubles[gone]
-        for key in (ROUTER, *(survey.live - survey.well.keys()), *self._troubles):
+        for key in (ROUTER, *(survey.live - survey.well.keys()), *survey.untold, *self._troubles):
             self._notice(key, group)
         return survey.well
 

@@ -16,8 +16,8 @@ from collections.abc import Sequence
 from tests.support.outcome import Outcome, write
 
 NAMES = (
-    "intake", "slug", "router", "routes", "upgrade", "freeze", "mixed", "push-to-live", "unchanged", "rollback",
-    "check", "branches", "idle", "logs", "console",
+    "intake", "slug", "router", "routes", "upgrade", "freeze", "mixed", "push-to-live", "unchanged", "rollback", "wake",
+    "check", "branches", "idle", "logs", "console", "ssh", "ssh-exec",
 )
 """Each is a module of its own, with `async def measure(say) -> Outcome`."""
 ON_DEMAND = ("freeze-long",)

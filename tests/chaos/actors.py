@@ -96,6 +96,9 @@ class Actor:
     async def push_bad_post(self) -> None:
         await self._push_new("bad-post")
 
+    async def push_bad_release(self) -> None:
+        await self._push_new("bad-release")
+
     async def push_twice(self) -> None:
         for _ in range(3):
             await self._push_new("calm")
@@ -111,6 +114,16 @@ class Actor:
 
     async def roll_back(self) -> None:
         await self._ask(f"{self._environment}/rollback", {"lock": False})   # else all pushes after it wait
+
+    async def pause(self) -> None:
+        """Its next visitor wakes it."""
+        await self._ask(f"{self._environment}/pause")
+
+    async def deactivate(self) -> None:
+        await self._ask(f"{self._environment}/deactivate")
+
+    async def activate(self) -> None:
+        await self._ask(f"{self._environment}/activate")
 
     async def delete_only(self) -> None:
         """Delete the branch; its environment goes with it."""

@@ -19,12 +19,14 @@ from tests.chaos.visitors import Visitors
 from tests.support.developer import SERVER, Developer
 from tests.support.waiting_hooks import APP
 
+GATED = {"environments": {"gate": {"protected": {"source": "main", "approvals": 1}}}}
+
 
 @pytest.fixture
 async def stand(tmp_path: Path) -> AsyncIterator[Stand]:
     """Two places are live, and visited."""
     directory = Path(tempfile.mkdtemp(prefix="deployd-kill-"))
-    daemon = LocalDaemon(directory, {"kill": {}}, instance=f"test-kill-{os.urandom(3).hex()}",
+    daemon = LocalDaemon(directory, {"kill": GATED}, instance=f"test-kill-{os.urandom(3).hex()}",
                          settings={"answer_seconds": 10})
     actors = {place: Actor(daemon, place, tmp_path / place.branch, place == MAIN, 1) for place in (MAIN, SIDE)}
     made = Stand(daemon, actors, Visitors(daemon, (MAIN, SIDE)))

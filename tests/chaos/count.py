@@ -20,7 +20,7 @@ from tests.support.journal_record import OPEN, Record
 
 HOOKS = {"build": "build_apps", "deploy": "run_deploy_hook", "post": "run_post_deploy"}
 """{hook: the step that runs it}"""
-MAINTENANCE = '"maintenance"'
+MAINTENANCE, WAKING = '"maintenance"', '"waking"'
 
 
 @dataclass
@@ -114,6 +114,8 @@ class _Spans:
         self._live: list[tuple[str, float, float]] = []
         """(text, from, to): `to` is when the next switch, or the delete, was certainly done."""
         self._nothing: list[tuple[float, float]] = []
+        self._waking: list[tuple[float, float]] = []
+        """When visitors may be told that it takes a while until it is awake."""
         since_nothing: float | None = 0.0
         for record in records:
             if (record.project, record.branch) != (place.project, place.branch):
@@ -125,16 +127,24 @@ class _Spans:
                 if since_nothing is not None:
                     self._nothing.append((since_nothing, done))
                     since_nothing = None
-            gone = record.first("remove_environment", "started")
-            if gone is not None:
-                self._end(record.first("remove_environment", "done") or inf)
-                since_nothing = gone if since_nothing is None else since_nothing
+            for step in ("remove_environment", "let_go"):
+                gone = record.first(step, "started")
+                if gone is not None:
+                    self._end(record.first(step, "done") or inf)
+                    since_nothing = gone if since_nothing is None else since_nothing
+            closed = record.first("close_environment", "started")
+            if closed is not None:
+                self._waking.append((closed, inf))
+            opened = record.first("let_in", "done") or record.first("let_go", "done")
+            if opened is not None and self._waking:
+                self._waking[-1] = (self._waking[-1][0], opened)
         if since_nothing is not None:
             self._nothing.append((since_nothing, inf))
 
     def allow(self, answer: Answer) -> bool:
         if answer.status == 503:
-            return MAINTENANCE in answer.body
+            waking = WAKING in answer.body and any(_meet(answer, *span) for span in self._waking)
+            return MAINTENANCE in answer.body or waking
         if answer.status == 404:
             return any(_meet(answer, *span) for span in self._nothing)
         return answer.status == 200 and any(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Mood = Literal["calm", "bad-build", "bad-deploy", "bad-post"]
+Mood = Literal["calm", "bad-build", "bad-deploy", "bad-post", "bad-release"]
 WHICH = r"sed -n 's,.*/{folder}/\([0-9]*\)/app/scripts .*,\1,p' /proc/self/mountinfo | head -n 1"
 APP = f"""\
 name: app
@@ -68,6 +68,11 @@ class Page(BaseHTTPRequestHandler):
 
 ThreadingHTTPServer(("", int(os.environ["PORT"])), Page).serve_forever()
 '''
+CHECKS = """\
+checks:
+  on_bad_release: revert
+  smoke: {mood: {command: 'test "$(cat mood)" != bad-release'}}
+"""
 RELATIONSHIPS = 'relationships:\n  cache: "store:redis"\n'
 
 
@@ -97,5 +102,5 @@ def services_file(size: str) -> dict[str, str]:
 
 
 def files_of(text: str, mood: Mood) -> dict[str, str]:
-    """What makes a version."""
-    return {"text": text, "mood": mood}
+    """What makes a version. A bad release says itself that it is to be taken back."""
+    return {"text": text, "mood": mood} | ({".deployd.yaml": CHECKS} if mood == "bad-release" else {})

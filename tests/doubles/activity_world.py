@@ -9,6 +9,7 @@ Undos are scripted the same way, as `-step`.
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -99,6 +100,10 @@ class QuietTell:
 
     def clean(self, text: str) -> str:
         return text
+
+    async def program(self, title: str, *, app: str, goes_on: bool) -> Callable[[str], None]:
+        self.said.append(("line", title))
+        return lambda text: self.said.append(("line", text))
 
     def __getattr__(self, kind: str) -> Any:
         return lambda *values, **named: self.said.append((kind, values[0]))

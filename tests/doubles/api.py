@@ -70,7 +70,9 @@ from deployd.queries.plans import PlanShape
 from deployd.queries.projects import ProjectShape
 from deployd.queries.queries import Queries
 from deployd.queries.runs import Run
+from deployd.queries.ssh import SshKeyShape, SshShape
 from deployd.queries.status import StatusShape
+from deployd.queries.stays import StayShape
 from deployd.queries.traffic import Held, HeldShape, PointShape, TrafficShape
 from deployd.queries.usage import UseShape
 from deployd.queries.versions import NothingLive, VersionShape
@@ -80,6 +82,7 @@ from deployd.state.sessions import Session
 from deployd.upkeep.traffic import Visits
 from deployd.upkeep.traffic_history import History, Point
 from tests.doubles.store import MemoryStore
+from tests.doubles.tickets import FakeTickets
 
 MAIL = "From: a@shop.test\r\nSubject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\n\r\nEs grüßt\r\nder Laden\r\n".encode()
 AT = "2026-05-04T10:00:00+00:00"
@@ -294,6 +297,7 @@ class FakeQueries:
     asked: list[tuple[Any, ...]] = field(default_factory=list)
     """What was to be done, planned or collected."""
     plan_lines: list[str] = field(default_factory=lambda: ["app: build (no slug yet)"])
+    tickets: FakeTickets = field(default_factory=FakeTickets)
 
     @cached_property
     def store(self) -> MemoryStore:
@@ -330,6 +334,7 @@ class FakeQueries:
             "host": {"now": self.host},
             "figures": {"now": self.figures},
             "certificates": {"all": self.certificates},
+            "ssh": {"now": self.ssh}, "stays": {"all": self.stays},
             "usage": {"now": self.uses},
             "traffic": {"of": self.traffic_of, "history": self.history},
             "access_logs": {"follow": self.access_log},
@@ -340,7 +345,7 @@ class FakeQueries:
         }
         people = PeopleQueries(self.directory, FixedClock().now)
         made = {noun: cast(Any, SimpleNamespace(**asked)) for noun, asked in nouns.items()}
-        return Queries(**made, people=people)
+        return Queries(**made, people=people, tickets=cast(Any, self.tickets))
 
     async def status(self, *, with_environments: bool, with_names: bool) -> StatusShape:
         status = StatusShape(
@@ -389,7 +394,7 @@ class FakeQueries:
             raise self.bug
         return [
             ProjectShape(id=name, title=title, default_branch="main", remote="",
-                         git=f"http://127.0.0.1:8480/git/{name}.git", environments=1)
+                         git=f"http://127.0.0.1:8480/git/{name}.git", ssh="", environments=1)
             for name, title in self.titles.items()
         ]
 
@@ -446,6 +451,16 @@ class FakeQueries:
         return list({(item.project, item.environment): item for item in sorted(self.known, key=lambda item: item.id)}
                     .values())
 
+    async def stays(self, projects: Sequence[str] | None = None) -> list[StayShape]:
+        stay = StayShape(project="shop", environment="main-bvxea6i", part="app", activity=3, kind="shell", who="ada",
+                         key="laptop", address="192.0.2.7", said="", since=AT)
+        return [stay] if projects is None or "shop" in projects else []
+
+    async def ssh(self, *, whole: bool) -> SshShape:
+        key = SshKeyShape(type="ssh-ed25519", fingerprint="SHA256:abc", known_hosts="[deploy.test] ssh-ed25519 A")
+        return SshShape(host="deploy.test", port=2222, state="listening", why="", keys=(key,), connections=1,
+                        sessions=2, handshakes=0, evicted=0)
+
     def certificates(self) -> list[CertificateShape]:
         return list(self.hosts)
 
@@ -472,7 +487,7 @@ class FakeQueries:
         return Run(
             timeline=timeline, earlier=(timeline,), phase=PhaseNow("build", now), plan=("app: build (no slug yet)",),
             urls=("http://shop.test/",), commit=CommitId("48c43b99" * 5), subject="Mend the door", author="Ada",
-            before=None, freeze=None, stuck=False, now=now,
+            before=None, before_by=None, to=None, freeze=None, stuck=False, bad=None, now=now,
         )
 
     def log(self, number: int, after: int) -> FakeLines:
@@ -539,7 +554,13 @@ class FakeCommands:
         store = cast(Any, self.queries.store)
         audited, repeated = AuditCommands(store, FixedClock()), RepeatCommands(store, FixedClock())
         nouns: dict[str, Any] = {
-            "environments": {"redeploy": self.redeploy, "rollback": self.rollback, "delete": self.delete},
+            "environments": {
+                "redeploy": self.redeploy, "push_again": self.push_again, "rollback": self.rollback,
+                "delete": self.delete,
+            },
+            "rests": {"activate": self.activate, "deactivate": self.deactivate, "pause": self.pause,
+                      "wake": self.wake},
+            "descriptions": {"describe": self.describe},
             "crons": {"run": self.run_cron},
             "locks": {"lock": self.lock, "unlock": self.unlock},
             "passes": {"make": self.make_pass},
@@ -549,7 +570,7 @@ class FakeCommands:
             "audit": {"noting": audited.noting, "note": audited.note}, "repeats": {"once": repeated.once},
         }
         made = {noun: cast(Any, SimpleNamespace(**done)) for noun, done in nouns.items()}
-        return Commands(**made, people=self.people)
+        return Commands(**made, people=self.people, tickets=cast(Any, self.queries.tickets))
 
     @cached_property
     def people(self) -> PeopleCommands:
@@ -560,12 +581,43 @@ class FakeCommands:
         self.asked.append(("redeploy", project, environment, who, *([] if seen is None else [seen])))
         return self._made(project, environment, "redeploy")
 
+    async def push_again(
+        self, project: str, environment: str, push: int, who: str, *, seen: int | None = None,
+    ) -> ActivityShape:
+        self.asked.append(("push again", project, environment, push, who, *([] if seen is None else [seen])))
+        return self._made(project, environment, "push")
+
     async def delete(self, project: str, environment: str, who: str, *, seen: int | None = None) -> ActivityShape:
         self.asked.append(("delete", project, environment, who, *([] if seen is None else [seen])))
         return self._made(project, environment, "delete")
 
-    async def lock(self, project: str, environment: str, reason: str, who: str) -> LockedShape:
-        self.asked.append(("lock", project, environment, reason, who))
+    async def _rest(self, kind: str, project: str, environment: str, who: str, seen: int | None) -> ActivityShape:
+        self.asked.append((kind, project, environment, who, *([] if seen is None else [seen])))
+        return self._made(project, environment, kind)
+
+    async def activate(self, project: str, environment: str, who: str, *, seen: int | None = None) -> ActivityShape:
+        return await self._rest("activate", project, environment, who, seen)
+
+    async def deactivate(self, project: str, environment: str, who: str, *, seen: int | None = None) -> ActivityShape:
+        return await self._rest("deactivate", project, environment, who, seen)
+
+    async def pause(self, project: str, environment: str, who: str, *, seen: int | None = None) -> ActivityShape:
+        return await self._rest("pause", project, environment, who, seen)
+
+    async def wake(self, project: str, environment: str, who: str, *, seen: int | None = None) -> ActivityShape:
+        return await self._rest("wake", project, environment, who, seen)
+
+    async def describe(
+        self, project: str, environment: str, *, title: str | None = None, parent: str | None = None,
+    ) -> EnvironmentShape:
+        self.asked.append(("describe", project, environment, title, parent))
+        found = (await self.queries.by_noun.environments.all("shop"))[0]
+        return replace(found, title=title or "", parent=parent or "")
+
+    async def lock(
+        self, project: str, environment: str, reason: str, who: str, *, until: datetime | None = None,
+    ) -> LockedShape:
+        self.asked.append(("lock", project, environment, reason, who, *([] if until is None else [until])))
         return LockedShape(
             project=project, environment="main-bvxea6i", branch=environment,
             lock=LockShape(who=who, reason=reason, since=AT), activities=(3,),

@@ -26,6 +26,7 @@ from deployd.engine.errors import (
     NotReady,
     NotRunning,
     NotThere,
+    StandsStill,
     StillInUse,
     SubnetTaken,
 )
@@ -38,9 +39,19 @@ from deployd.engine.observed import (
     NetworkSeen,
     VolumeSeen,
 )
-from deployd.engine.specs import AS_ITSELF, ContainerSpec, Network, NetworkOf, NetworkSpec, RunAs, VolumeSpec
+from deployd.engine.specs import (
+    AS_ITSELF,
+    ContainerSpec,
+    Network,
+    NetworkOf,
+    NetworkSpec,
+    RunAs,
+    TerminalSize,
+    VolumeSpec,
+)
 from deployd.engine.subnets import next_subnet, overlaps
 from tests.doubles.programs import ENDS, KILLED, WAITS, Program, Run, status_of
+from tests.doubles.running import FoundDouble, RunningDouble
 
 BASE = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
 POOL = "10.213.0.0/16"
@@ -99,6 +110,8 @@ class EngineDouble:
         self.programs: dict[tuple[str, ...], Program | Run] = {}
         self.groups: dict[str, GroupFigures] = {}
         """{container's id: what it uses}"""
+        self.commands: list[RunningDouble] = []
+        """Those that somebody was, or is, at the streams of; in order."""
         self.started: list[tuple[str, float]] = []
         """(container, seconds of the loop), in order."""
         self.asked: list[str] = []
@@ -321,6 +334,26 @@ class EngineDouble:
 
     async def start_detached(self, name: str, argv: Sequence[str], run_as: RunAs = AS_ITSELF) -> None:
         self._running(name)
+
+    async def start_command(
+        self, name: str, argv: Sequence[str], run_as: RunAs = AS_ITSELF, *, terminal: TerminalSize | None = None,
+    ) -> RunningDouble:
+        self._running(name)
+        if name in self.paused_now:
+            raise StandsStill(f"cannot run {argv[0]} in {name}: its container is paused")
+        known = self.programs.get(tuple(argv), ENDS)
+        running = RunningDouble(
+            f"{len(self.commands) + 1:064x}", name, tuple(argv), run_as, terminal,
+            lambda stdin: self._program(tuple(argv), run_as, stdin, ENDS), not isinstance(known, Program),
+        )
+        self.commands.append(running)
+        running.begin()
+        return running
+
+    async def find_command(self, number: str) -> FoundDouble | None:
+        self._refuse_when_away()
+        found = next((item for item in self.commands if item.id == number), None)
+        return FoundDouble(found) if found is not None else None
 
     # Output.
 

@@ -31,7 +31,7 @@ Run = Callable[[RunAs, bytes], Program]
 """What a command does when it depends on who runs it, or on its input."""
 WAITS, ENDS = Program(seconds=None), Program()
 """What nobody told the double: a container runs on, a command in it is done at once."""
-SIGNALS = {"SIGINT": 2, "SIGQUIT": 3, "SIGKILL": 9, "SIGUSR1": 10, "SIGTERM": 15}
+SIGNALS = {"SIGHUP": 1, "SIGINT": 2, "SIGQUIT": 3, "SIGKILL": 9, "SIGUSR1": 10, "SIGTERM": 15}
 
 
 def status_of(signal: str) -> int:

@@ -18,7 +18,8 @@ from tests.support.developer import Developer, MakeDeveloper, write_start
 from tests.support.forge import SECRET
 
 PROJECTS = ("shop", "pair", "reuse", "broken", "keys", "hooked", "local", "upkeep", "lanes", "crowd", "downgrade",
-            "drained", "console", "passes", "foreground", "visited", "reloaded", "laptop", "peopled")
+            "drained", "console", "passes", "foreground", "visited", "reloaded", "laptop", "keyed", "peopled", "inside",
+            "beside", "magento")
 INCIDENT_LINES, LOG_LINES = 60, 80
 HASH_OF_X = "$6$salt$wZU8LXJfJJqoagopbB7RuK6JEotEMZ0CQDy0phpPAuLMYQFcmf6L6BdAbs/Q7w7o1qsZ9pFqFVY4yuUSWgaYt1"
 LEVELS: dict[str, Any] = {
@@ -50,18 +51,36 @@ async def daemon() -> AsyncIterator[LocalDaemon]:
     forge = {"url": f"file://{directory}/forge.git", "forge": "github", "webhook_secrets": [SECRET]}
     projects: dict[str, dict[str, Any]] = {
         **{name: {} for name in PROJECTS}, "forge": {"remote": forge},
+        "guarded": {"environments": {"main": {"access": {"ssh": "approver"}}}},
         "data": {"snapshot_before_deploy": True}, "rolling": {"strategy": "rolling"},
         "printing": {"variables": {"env:token": {"value": "kept-from-logs", "sensitive": True}}},
+        "resting": {"branches": {"store": ["wip/*"]}, "max_active": 2},
         "hooked": LEVELS, "hasty": {"overtaken_builds": "cancel"},
         "visited": {
             "variables": {"env:token": {"value": "kept-from-logs-too", "sensitive": True}},
             "environments": {"strict": {"answer": "success"}},
         },
+        "gated": {
+            "production_branch": "production",
+            "environments": {
+                "staging": {"protected": True},
+                "production": {
+                    "protected": {"source": "staging", "approvals": 1},
+                    "variables": {"env:GREETING": {"value": "kept-until-approved", "sensitive": True}},
+                },
+            },
+        },
+        "checked": {"environments": {
+            "main": {"checks": {"smoke": {"home": {"path": "/", "contains": "on main"}}}},
+            "early": {"checks": {"smoke": {"home": {"path": "/", "before_switch": True}}}},
+            "busy": {"checks": {"watch_seconds": 30}},
+        }},
         "routed": {"domains": ["One.TEST.", "two.test"]},
         "mails": {"mail": {"relay": f"smtp://127.0.0.1:{free_port()}"}},
         "edge": {"http_access": {"basic_auth": {"ada": HASH_OF_X}}, "environments": {"main": {"http_access": {}}}},
     }
-    daemon = LocalDaemon(directory, projects, settings={"answer_seconds": 8, "drain_seconds": 5})
+    daemon = LocalDaemon(directory, projects, settings={"answer_seconds": 8, "drain_seconds": 5},
+                         ssh_port=free_port())
     try:
         await daemon.start(limit_seconds=300)
         yield daemon

@@ -63,6 +63,16 @@ async def change(stand: Stand) -> CommitId:
     return await stand.write({"text": "second"})
 
 
+@pytest_asyncio.fixture(loop_scope="module")
+async def another(stand: Stand) -> tuple[CommitId, str]:
+    """A commit and its text, to be deployed over whatever is live: what a test makes live the next one starts from."""
+    if (await stand.page())[0] != 200:
+        ended = await stand.deploy(await stand.write(FILES))
+        assert ended.end.state == "success", ended.end
+    text = "second" if await stand.page() == (200, "first on main") else "first"
+    return await stand.write({**FILES, "text": text}), text
+
+
 async def test_each_step_twice_leaves_what_one_run_leaves(stand: Stand) -> None:
     once = await stand.deploy(await stand.write({**FILES, "text": "once"}), branch="once")
     assert once.end.state == "success", once.end
@@ -140,11 +150,12 @@ async def test_a_failure_beside_a_step_leaves_nothing(stand: Stand, change: Comm
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("step", AFTER)
 async def test_a_failure_after_the_switch_is_told_and_the_new_version_stays(
-    stand: Stand, change: CommitId, step: str, when: str,
+    stand: Stand, another: tuple[CommitId, str], step: str, when: str,
 ) -> None:
-    ended = await stand.deploy(change, with_step(PUSH, step, raising(DeployError("injected"), late=when == "after")))
+    commit, text = another
+    ended = await stand.deploy(commit, with_step(PUSH, step, raising(DeployError("injected"), late=when == "after")))
     assert (ended.end.state, ended.end.reason) == ("failed", "injected")
-    assert await stand.page() == (200, "second on main")
+    assert await stand.page() == (200, f"{text} on main")
     world = await stand.world()
     assert world["live"] == ended.activity
     if (step, when) != ("retire_old", "before"):
@@ -153,7 +164,11 @@ async def test_a_failure_after_the_switch_is_told_and_the_new_version_stays(
 
 
 @pytest.mark.parametrize("late", [False, True])
-async def test_a_switch_that_is_in_doubt_is_done_again(stand: Stand, change: CommitId, late: bool) -> None:
+async def test_a_switch_that_is_in_doubt_is_done_again(
+    stand: Stand, another: tuple[CommitId, str], late: bool,
+) -> None:
+    commit, text = another
+
     def once(do: Any) -> Any:
         tries = []
 
@@ -165,10 +180,10 @@ async def test_a_switch_that_is_in_doubt_is_done_again(stand: Stand, change: Com
             return result
         return doubtful
 
-    ended = await stand.deploy(change, with_step(PUSH, "switch", once))
+    ended = await stand.deploy(commit, with_step(PUSH, "switch", once))
     assert ended.end.state == "success"
     assert ended.journal.count("switch", IN_DOUBT) == 1
-    assert await stand.page() == (200, "second on main")
+    assert await stand.page() == (200, f"{text} on main")
 
 
 async def test_a_switch_that_was_certainly_not_done_goes_back(stand: Stand, change: CommitId) -> None:

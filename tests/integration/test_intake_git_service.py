@@ -10,20 +10,21 @@ from pathlib import Path
 
 import pytest
 
+from deployd.access.tokens import caller_of
 from deployd.ids import ProjectId
 from deployd.intake.git_service import GitService
 from deployd.intake.git_transfer import GitRefused, MayNotPush, NoSuchProject, Service, Transfer
 from tests.support.intake_stand import TOKENS, Stand, open_stand, refs_of
 
-ADA, CI, EVE = TOKENS
+ADA, CI, EVE = map(caller_of, TOKENS)
 SHOP = ProjectId("shop")
 CLIENT = """\
-import socket, sys, threading
+import os, socket, sys, threading
 connection = socket.socket(socket.AF_UNIX)
 connection.connect(sys.argv[1])
 connection.sendall(sys.argv[2].encode() + b"\\n")
 def send():
-    while chunk := sys.stdin.buffer.read1(65536):
+    while chunk := os.read(0, 65536):   # without a lock: git may have said its last while we wait here
         connection.sendall(chunk)
     connection.shutdown(socket.SHUT_WR)
 threading.Thread(target=send, daemon=True).start()
@@ -62,7 +63,7 @@ async def face(stand: Stand) -> AsyncIterator[str]:
         kind = Service((await reader.readline()).decode().strip())
         transfer = Transfer(service.admit(ADA, SHOP, kind, None), ADA, kind)
         async with service.limited(transfer), service.queued(transfer):
-            assert await service.run(transfer, StreamClient(reader, writer))
+            assert (await service.run(transfer, StreamClient(reader, writer))).there
         writer.close()
 
     path, program = stand.folder / "git.sock", stand.folder / "client.py"
@@ -86,7 +87,7 @@ async def test_a_push_and_a_clone_go_over_two_pipes_in_one_conversation_each(sta
 
 async def test_who_may_not_is_refused_with_a_text_for_its_user(stand: Stand) -> None:
     service = GitService(stand.intake)
-    with pytest.raises(MayNotPush, match="the token eve is a viewer's and may not push"):
+    with pytest.raises(MayNotPush, match="the token eve is a viewer of shop and may not push"):
         service.admit(EVE, SHOP, Service.PUSH, None)
     with pytest.raises(NoSuchProject, match="there is no project blog for the token ci"):
         service.admit(CI, ProjectId("blog"), Service.FETCH, None)

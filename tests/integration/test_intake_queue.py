@@ -11,14 +11,15 @@ from pathlib import Path
 import pytest
 
 from deployd.clock import SystemClock
+from deployd.deployment.kinds import KINDS
 from deployd.deployment.requests import Requests
 from deployd.environment.naming import machine_name
 from deployd.ids import ActivityId, CommitId, EnvironmentId, ProjectId
 from deployd.intake.push import Push
 from deployd.intake.queue import StateQueue
 from deployd.settings import Settings
-from deployd.state import activities, audit, environments
-from deployd.state.activities import Activity
+from deployd.state import activities, audit, environments, kept_back, rests
+from deployd.state.activities import Activity, NewActivity, Trigger
 from deployd.state.store import Store, open_store
 
 SHOP = ProjectId("shop")
@@ -32,7 +33,7 @@ class Queue:
         self.store = store
         self.woken = 0
         self._queue = StateQueue(store, SystemClock(), Requests(store, settings, SystemClock(), self._wake))
-        self.push, self.refusal = self._queue.push, self._queue.refusal
+        self.push, self.refusal, self.stored = self._queue.push, self._queue.refusal, self._queue.stored
 
     def _wake(self) -> None:
         self.woken += 1
@@ -218,3 +219,108 @@ async def test_a_push_beyond_the_share_is_noted_as_refused(tmp_path: Path) -> No
             await queue.push(Push(SHOP, branch, A, B, "git", "ada", f"d{number}"))
         found = [entry.deed.result for entry in await store.read(audit.newest)]
     assert found == ["refused", "refused", "done"]
+
+
+async def test_a_push_that_is_only_to_be_stored_makes_no_activity_until_the_next_one(queue: Queue) -> None:
+    pushed = dataclasses.replace(PUSH, how="git", delivery="", options=("no-deploy",), by="ssh, key laptop")
+    receipt = await queue.push(pushed)
+    assert receipt.activity is None
+    assert receipt.said.startswith("main is stored at bbbbbbbb and not deployed, as asked")
+    assert await queue.all() == []
+    assert await queue.store.read(lambda db: kept_back.find(db, SHOP, "main")) == B
+    (entry,) = await queue.store.read(audit.newest)
+    assert (entry.deed.who, entry.deed.by, entry.deed.action) == ("ada", "ssh, key laptop", "push")
+    assert (await queue.push(dataclasses.replace(pushed, new=A, options=()))).activity is not None
+    assert await queue.store.read(lambda db: kept_back.find(db, SHOP, "main")) is None
+
+
+async def test_a_deleted_branch_is_deleted_whatever_else_is_asked_for(queue: Queue) -> None:
+    await queue.push(PUSH)
+    receipt = await queue.push(dataclasses.replace(PUSH, new=ZERO, how="git", delivery="", options=("no-deploy",)))
+    assert receipt.activity is not None
+
+
+async def test_a_push_may_ask_that_everything_is_built_anew(queue: Queue) -> None:
+    await queue.push(dataclasses.replace(PUSH, options=("skip-build-cache",)))
+    await queue.push(to(A, "delivery-2"))
+    assert sorted((activity.commit or "", activity.trigger.anew) for activity in await queue.all()) == [
+        (A, False), (B, True),
+    ]
+
+
+WIP = dataclasses.replace(PUSH, branch="wip/idea", delivery="wip")
+
+
+def stored_in(store: Store, **project: object) -> Queue:
+    return Queue(store, Settings.model_validate({"projects": {"shop": project}}))
+
+
+async def rest_of(store: Store, branch: str) -> str | None:
+    return await store.read(lambda db: rests.of(db, EnvironmentId(SHOP, machine_name(branch))))
+
+
+async def test_a_branch_that_is_to_be_stored_is_no_activity_and_stands_in_the_list(queue: Queue) -> None:
+    stored = stored_in(queue.store, branches={"store": ["wip/*"]})
+    receipt = await stored.push(WIP)
+    assert (receipt.activity, await queue.all(), await rest_of(queue.store, "wip/idea")) == (None, [], "inactive")
+    assert receipt.said == (
+        "bbbbbbbb of wip/idea is stored and not deployed: `branches` in the project's settings says so;"
+        " `deployd environment activate shop wip/idea` deploys it"
+    )
+    assert await stored.stored(WIP)
+    assert not await stored.stored(PUSH)
+    assert (await stored.push(PUSH)).activity == 1
+
+
+async def test_only_what_the_patterns_name_is_deployed_and_production_whatever_they_say(queue: Queue) -> None:
+    stored = stored_in(queue.store, branches={"deploy": ["release/*", "v1"]})
+    for branch, deployed in {"main": True, "release/1/2": True, "v1": True, "v10": False, "xrelease/1": False}.items():
+        push = dataclasses.replace(PUSH, branch=branch, delivery=branch)
+        assert ((await stored.push(push)).activity is not None) is deployed, branch
+
+
+async def test_over_max_active_a_new_branch_is_stored_and_told_what_to_do_and_those_there_go_on(queue: Queue) -> None:
+    stored = stored_in(queue.store, max_active=1)
+    assert (await stored.push(PUSH)).activity == 1   # production does not count
+    assert (await stored.push(WIP)).activity == 2
+    other = await stored.push(dataclasses.replace(PUSH, branch="other", delivery="other"))
+    assert other.activity is None
+    assert "1 environments of shop are active besides production, and 1 may be" in other.said
+    assert "`deployd environment deactivate shop BRANCH` makes room" in other.said
+    assert (await stored.push(dataclasses.replace(WIP, new=A, delivery="again"))).activity == 3
+
+
+async def test_an_inactive_environment_keeps_what_it_had_and_a_push_during_its_activation_is_deployed(
+    queue: Queue,
+) -> None:
+    queue, key = stored_in(queue.store), EnvironmentId(SHOP, machine_name("wip/idea"))
+    now = SystemClock().now()
+    await queue.end((await queue.push(WIP)).activity, "success")
+    await queue.store.write(lambda db: rests.put(db, key, "inactive", now))
+    receipt = await queue.push(dataclasses.replace(WIP, new=A, delivery="two"))
+    assert (receipt.activity, "its environment is inactive" in receipt.said) == (None, True)
+    new = NewActivity(KINDS["activate"], key, "wip/idea", A, Trigger("ada", "api"))
+    await queue.store.write(lambda db: activities.enqueue(db, new, now))
+    later = await queue.push(dataclasses.replace(WIP, new=B, delivery="three"))
+    assert later.activity is not None
+
+
+async def test_a_push_of_what_is_paused_is_deployed(queue: Queue) -> None:
+    key = EnvironmentId(SHOP, machine_name("wip/idea"))
+    await queue.end((await queue.push(WIP)).activity, "success")
+    await queue.store.write(lambda db: rests.put(db, key, "paused", SystemClock().now()))
+    assert (await queue.push(dataclasses.replace(WIP, new=A, delivery="two"))).activity == 2
+
+
+async def test_a_flood_of_stored_branches_takes_no_share_and_a_bounded_list(
+    queue: Queue, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("deployd.deployment.stored.MOST_STORED", 3)
+    stored = stored_in(queue.store, branches={"store": ["wip/*"]}, shares={"environments": 1})
+    pushes = [dataclasses.replace(PUSH, branch=f"wip/{number}", delivery=str(number)) for number in range(5)]
+    assert await stored.refusal(SHOP, pushes) is None
+    for push in pushes:
+        assert (await stored.push(push)).activity is None
+    assert len(await queue.store.read(environments.list_all)) == 3
+    assert await queue.store.read(environments.count_by_project) == {}
+    assert (await stored.push(PUSH)).activity == 1

@@ -14,12 +14,12 @@ import pytest
 from deployd.activity.masking import Masker
 from deployd.clock import SystemClock
 from deployd.engine.docker.engine import Engine
-from deployd.engine.script import is_held
+from deployd.engine.script import is_held, prepare
 from deployd.engine.specs import Bind, ContainerSpec
 from deployd.project.model import Cron
 from deployd.release.applications.containers import SCRIPTS_FOLDER
-from deployd.release.applications.cron_runs import read_runs, wait_for_crons
-from deployd.upkeep.cron_run import LiveCron, run_cron
+from deployd.release.applications.cron_runs import read_runs, run_name, wait_for_crons
+from deployd.upkeep.cron_run import HeldBack, LiveCron, run_cron
 from deployd.upkeep.crons import Crons
 from deployd.upkeep.ownership import read_live
 from tests.support.upkeep_stand import APP, BASE, KEY, Stand
@@ -36,6 +36,7 @@ class CronStand:
         self.host = self.stand.host
         self.host.clock = SystemClock()
         self.masker = Masker(["very-secret"])
+        self.may = True
 
     async def live(self, cron: Cron = CRON) -> LiveCron:
         deployment = await read_live(self.stand.store, self.host.settings, KEY)
@@ -45,7 +46,12 @@ class CronStand:
 
     async def run(self, cron: Cron, minute: int = 0):
         due = BASE + timedelta(minutes=minute)
-        return await run_cron(await self.live(cron), due, self.host, self.masker, asyncio.Semaphore(1))
+        return await run_cron(
+            await self.live(cron), due, self.host, self.masker, asyncio.Semaphore(1), self.may_start,
+        )
+
+    async def may_start(self) -> bool:
+        return self.may
 
     async def records(self, cron: Cron = CRON) -> list[dict]:
         file = (await self.live(cron)).log_file(self.host)
@@ -189,3 +195,18 @@ async def test_a_deployment_waits_for_a_running_cron_and_no_longer_than_its_limi
         await wait_for_crons(live.release, crons.host, tell)
     assert len(said) == 1
     assert "waits for cron-tidy-up" in said[0]
+
+
+async def test_a_run_that_is_held_back_leaves_nothing_and_a_deployment_waits_for_one_that_is_about_to_start(
+    crons: CronStand,
+) -> None:
+    live, said = await crons.live(), []
+    tell = SimpleNamespace(line=said.append, warn=said.append)
+    prepare(live.scripts(crons.host), run_name(CRON.name, BASE), "true\n", group=10_000)
+    await wait_for_crons(live.release, crons.host, tell, limit_seconds=0.2)
+    assert "still runs" in said[-1]
+    crons.may = False
+    with pytest.raises(HeldBack):
+        await crons.run(CRON)
+    assert read_runs(live.scripts(crons.host)) == []
+    assert await crons.records() == []

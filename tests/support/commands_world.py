@@ -10,9 +10,11 @@ from typing import Any, cast
 
 from deployd.activity.journal import read_result, write_result
 from deployd.commands.activities import ActivityCommands
+from deployd.commands.descriptions import DescriptionCommands
 from deployd.commands.environments import EnvironmentCommands
 from deployd.commands.locks import LockCommands
 from deployd.commands.passes import PassCommands
+from deployd.commands.rests import RestCommands
 from deployd.deployment.kinds import KINDS
 from deployd.deployment.requests import Requests
 from deployd.ids import ActivityId, CommitId, EnvironmentId, EnvironmentName, ProjectId, SlugKey
@@ -20,7 +22,7 @@ from deployd.plan import KeyParts
 from deployd.queries.environments import EnvironmentQueries
 from deployd.release.ports import Host
 from deployd.release.version import AppVersion, Version
-from deployd.settings import Settings
+from deployd.settings import ProjectSettings, Settings
 from deployd.state import activities, environments
 from deployd.state.activities import NewActivity, Trigger
 from tests.doubles.store import MemoryStore
@@ -49,27 +51,46 @@ class Lanes:
 
 
 class World:
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, project: dict[str, Any] | None = None) -> None:
+        """
+        Args:
+            project: Settings of `shop`.
+        """
         self.store = MemoryStore()
+        self.tip_now: CommitId | None = CommitId("f" * 40)
+        """Of every branch."""
         self.lanes = Lanes()
-        settings = Settings.model_validate({"directory": str(folder), "projects": {"shop": {}}, "keep_versions": 5})
+        settings = Settings.model_validate({
+            "directory": str(folder), "projects": {"shop": project or {}}, "keep_versions": 5,
+        })
         self.run = settings.run
+        self.settings = settings
         clock: Any = SimpleNamespace(now=lambda: NOW)
         host = cast(Host, SimpleNamespace(settings=settings, facts=self, clock=clock, code=self))
         store, lanes = cast(Any, self.store), cast(Any, self.lanes)
         known = EnvironmentQueries(store, settings, lambda _: ())
         requests = Requests(store, settings, clock, lanes.wake)
         self.environments = EnvironmentCommands(store, host, known, requests)
+        self.known = known
+        self.rests = RestCommands(store, host, known, requests)
+        self.descriptions = DescriptionCommands(store, settings, known)
         self.locks = LockCommands(store, clock, known, requests)
         self.passes = PassCommands(host, known)
         self.activities = ActivityCommands(store, lanes)
+
+    def protect(self) -> None:
+        """The environment of main, which is not production then."""
+        self.settings.projects[SHOP] = ProjectSettings.model_validate({
+            "id": "shop", "production_branch": "production",
+            "environments": {"main": {"protected": {"source": "develop"}}},
+        })
 
     async def live(self, environment: EnvironmentId) -> Version | None:
         text = await self.store.read(lambda db: environments.live_version(db, environment))
         return read_result(text, Version) if text else None
 
     async def tip(self, project: ProjectId, branch: str) -> CommitId | None:
-        return CommitId("f" * 40)
+        return self.tip_now
 
     async def went_live(self, *versions: Version) -> None:
         """One push after the other."""
@@ -84,6 +105,20 @@ class World:
 
         for item in versions:
             await self.store.write(lambda db, item=item: write(db, item))
+
+    async def pushed(self, commit: str, state: activities.State) -> ActivityId:
+        """A push of it to main, that ended so."""
+        new = NewActivity(KINDS["push"], SHOP_MAIN, "main", CommitId(commit), Trigger("ada", "git"))
+
+        def write(db: Any) -> ActivityId:
+            environments.ensure(db, SHOP_MAIN, "main", NOW)
+            number = activities.enqueue(db, new, NOW)
+            activities.begin(db, number, NOW)
+            activities.finish(db, number, state, "", NOW)
+            return number
+
+        made: ActivityId = await self.store.write(write)
+        return made
 
     async def target(self, number: int) -> ActivityId | None:
         """To which version an activity goes back."""

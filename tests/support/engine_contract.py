@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from deployd.engine.engine import Engine
+from deployd.engine.engine import Engine, RunningCommand
 from deployd.engine.errors import (
     EngineOverran,
     EngineRefused,
@@ -24,11 +26,24 @@ from deployd.engine.errors import (
     NotReady,
     NotRunning,
     NotThere,
+    StandsStill,
     StillInUse,
     SubnetTaken,
 )
-from deployd.engine.specs import Bind, ContainerSpec, Health, Network, NetworkOf, NetworkSpec, RunAs, VolumeSpec
+from deployd.engine.specs import (
+    AS_ITSELF,
+    Bind,
+    ContainerSpec,
+    Health,
+    Network,
+    NetworkOf,
+    NetworkSpec,
+    RunAs,
+    TerminalSize,
+    VolumeSpec,
+)
 from deployd.engine.subnets import next_subnet
+from deployd.frames import FrameReader
 
 IMAGE = "deployd/base:trixie"
 POOL = "10.213.0.0/16"
@@ -57,6 +72,44 @@ WELL, UNWELL = ("true",), ("false",)
 def spec(name: str, part: str = "a", **values: object) -> ContainerSpec:
     made = ContainerSpec(f"{name}-{part}", IMAGE, {"deployd": name}, command=WAITS)
     return replace(made, **values)   # type: ignore[arg-type]
+
+
+async def read_streams(command: RunningCommand) -> bytes:
+    """All that comes from its socket."""
+    streams, loop = command.streams, asyncio.get_running_loop()
+    assert streams is not None
+    found = b""
+    while chunk := await loop.sock_recv(streams, 65_536):
+        found += chunk
+    return found
+
+
+async def read_all(command: RunningCommand) -> tuple[bytes, bytes]:
+    """What it writes from now on to its standard output, and to its standard error."""
+    written = {"stdout": b"", "stderr": b""}
+    for stream, data in FrameReader().feed(await read_streams(command)):
+        written[stream] += data
+    return written["stdout"], written["stderr"]
+
+
+async def send(command: RunningCommand, data: bytes) -> None:
+    assert command.streams is not None
+    await asyncio.get_running_loop().sock_sendall(command.streams, data)
+
+
+@asynccontextmanager
+async def started(
+    engine: Engine, name: str, argv: Sequence[str], run_as: RunAs = AS_ITSELF, terminal: TerminalSize | None = None,
+) -> AsyncIterator[RunningCommand]:
+    """A command, and in the end nothing of it."""
+    async with asyncio.timeout(20):
+        command = await engine.start_command(name, argv, run_as, terminal=terminal)
+        try:
+            yield command
+        finally:
+            assert command.streams is not None
+            command.streams.close()
+            await command.end()
 
 
 async def until_printed(engine: Engine, name: str, line: str) -> None:
@@ -252,6 +305,65 @@ class EngineContract:
             await engine.execute(f"{mine}-a", TAKES_LONG, limit_seconds=0.5)
         await engine.start_detached(f"{mine}-a", TAKES_LONG)   # nobody waits for this one
         assert (await engine.execute(f"{mine}-a", WELL)).status == 0
+
+    async def test_a_command_takes_its_input_as_it_comes(self, engine: Engine, mine: str) -> None:
+        await engine.ensure_container(spec(mine))
+        run_as = RunAs("4242", {"WHO": "me"}, "/usr")
+        async with started(engine, f"{mine}-a", TELLS, run_as) as command:
+            assert command.streams is not None
+            for piece in (b"hel", b"lo\n"):
+                await send(command, piece)
+            command.streams.shutdown(socket.SHUT_WR)
+            assert await read_all(command) == (b"hello\nme 4242 /usr\n", b"bad\n")
+            await command.wait_until_over()
+            assert await command.wait() == 7
+            await command.send_signal("SIGTERM")
+            await command.resize(TerminalSize(100, 50))
+            found = await engine.find_command(command.id)
+            assert found is not None
+            assert (found.streams, await found.wait()) == (None, 7)
+            await found.end()
+
+    async def test_on_a_terminal_all_output_is_one(self, engine: Engine, mine: str) -> None:
+        await engine.ensure_container(spec(mine))
+        async with started(engine, f"{mine}-a", FAILS, terminal=TerminalSize(100, 50)) as command:
+            await command.resize(TerminalSize(90, 50))
+            assert await read_streams(command) == b"no\r\nnever\r\n"
+            assert await command.wait() == 3
+
+    async def test_a_command_is_signalled_by_who_finds_it_again(self, engine: Engine, mine: str) -> None:
+        await engine.ensure_container(spec(mine))
+        async with started(engine, f"{mine}-a", TAKES_LONG) as command:
+            found = await engine.find_command(command.id)
+            assert found is not None
+            await found.send_signal("SIGTERM")
+            assert await read_all(command) == (b"", b"")
+            await found.wait_until_over()
+            assert await command.wait() == 143
+            await found.end()
+        assert await engine.find_command("0" * 64) is None
+
+    async def test_a_command_that_is_left_is_ended(self, engine: Engine, mine: str) -> None:
+        await engine.ensure_container(spec(mine))
+        async with started(engine, f"{mine}-a", TAKES_LONG) as command:
+            pass
+        assert await command.wait() in (129, 137)
+
+    async def test_nothing_begins_in_a_container_that_is_paused(self, engine: Engine, mine: str) -> None:
+        await engine.ensure_container(spec(mine))
+        async with asyncio.timeout(20), engine.paused([f"{mine}-a"], 20):
+            for terminal in (None, TerminalSize()):
+                with pytest.raises(StandsStill):
+                    await engine.start_command(f"{mine}-a", WELL, terminal=terminal)
+        async with started(engine, f"{mine}-a", WELL) as command:
+            assert await command.wait() == 0
+
+    async def test_a_command_needs_a_container_that_runs(self, engine: Engine, mine: str) -> None:
+        with pytest.raises(NotThere):
+            await engine.start_command(f"{mine}-none", WELL)
+        await engine.create(spec(mine))
+        with pytest.raises(NotRunning):
+            await engine.start_command(f"{mine}-a", WELL)
 
     async def test_what_was_killed_for_want_of_memory_is_known(self, engine: Engine, mine: str) -> None:
         await engine.ensure_container(spec(mine, memory_bytes=32 * 1024 * 1024))

@@ -20,6 +20,7 @@ from deployd.errors import DeployError
 from deployd.git.mirror import Mirror
 from deployd.git.program import git
 from deployd.ids import ActivityId, CommitId, ProjectId
+from deployd.intake.commit_checker import CommitChecker
 from deployd.intake.git_service import GitService
 from deployd.intake.http_git import git_routes
 from deployd.intake.ports import Intake, Verdict
@@ -49,12 +50,19 @@ class CheckerDouble:
     mirrors: Path
     refused: tuple[str, ...] = ()
     checked: list[tuple[str, str]] = field(default_factory=list)
+    gate: CommitChecker | None = None
+    """Who knows what is merged; None: nothing is protected."""
 
     async def check(self, project: ProjectSettings, commit: CommitId, branch: str, env: Mapping[str, str]) -> Verdict:
         mirror = Mirror(self.mirrors / f"{project.id}.git")
         assert (await mirror.about(commit, env)).commit == commit
         self.checked.append((branch, commit))
         return Verdict(not self.refused, self.refused)
+
+    async def unmerged(
+        self, project: ProjectSettings, pushes: Sequence[Push], env: Mapping[str, str],
+    ) -> DeployError | None:
+        return await self.gate.unmerged(project, pushes, env) if self.gate else None
 
 
 @dataclass
@@ -68,6 +76,9 @@ class QueueDouble:
 
     async def refusal(self, project: ProjectId, pushes: Sequence[Push]) -> DeployError | None:
         return self.full
+
+    async def stored(self, push: Push) -> bool:
+        return False
 
     async def push(self, push: Push) -> Receipt:
         if self.broken is not None:
@@ -83,11 +94,14 @@ class QueueDouble:
 
 
 class FollowingDouble:
-    def __init__(self, lines: asyncio.Queue[list[str] | None]) -> None:
+    def __init__(self, lines: asyncio.Queue[list[str] | None], after: int) -> None:
         self._lines = lines
+        self.after = after
 
     async def take(self) -> list[str] | None:
-        return await self._lines.get()
+        taken = await self._lines.get()
+        self.after += len(taken or ())
+        return taken
 
     def close(self) -> None:
         pass
@@ -99,6 +113,7 @@ class LogsDouble:
 
     lines: asyncio.Queue[list[str] | None] = field(default_factory=lambda: asyncio.Queue(1000))
     followed: list[int] = field(default_factory=list)
+    from_lines: list[int] = field(default_factory=list)
     successful: bool = True
 
     def say(self, *lines: str) -> None:
@@ -107,9 +122,15 @@ class LogsDouble:
     def end(self) -> None:
         self.lines.put_nowait(None)
 
-    def follow(self, activity: ActivityId) -> FollowingDouble:
+    stopping: bool = False
+
+    def follow(self, activity: ActivityId, after: int = 0) -> FollowingDouble:
         self.followed.append(activity)
-        return FollowingDouble(self.lines)
+        self.from_lines.append(after)
+        return FollowingDouble(self.lines, after)
+
+    async def project_of(self, activity: ActivityId) -> ProjectId | None:
+        return ProjectId("shop")
 
     async def succeeded(self, activity: ActivityId) -> bool:
         return self.successful

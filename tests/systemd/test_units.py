@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -12,8 +13,13 @@ import pytest_asyncio
 
 from deployd.firewall.rules import table_name
 from deployd.mail.supervisor import MAIL_SERVER_UID
+from deployd.process import open_process, run
+from deployd.ssh.places import SSH_UID
+from scripts.local_daemon import free_port
 from scripts.repository import make_repository
 from tests.support.developer import APP, SERVER, Developer
+from tests.support.intake_stand import developer_environment
+from tests.support.ssh_stand import make_key
 from tests.systemd.host import SystemdHost, systemd_host
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
@@ -75,6 +81,55 @@ async def test_the_firewall_is_there_after_a_boot_before_docker_is(host: Systemd
     assert "docker.service" in (await host.show("Before", unit="deployd-firewall.service"))["Before"]
     await host.systemctl("start", "deployd.service")
     assert await me.page() == (200, "first on main")
+
+
+async def test_ssh_is_a_unit_of_its_own_whose_connections_outlive_the_daemon(
+    host: SystemdHost, me: Developer, tmp_path: Path,
+) -> None:
+    """Its folders lie elsewhere here than on a host, so its unit is told where."""
+    there = f"[Service]\nPrivateTmp=no\nReadWritePaths={host.daemon.directory}\n"
+    await host.sh("mkdir", "-p", "/etc/systemd/system/deployd-ssh.service.d")
+    await host.sh("sh", "-c", f"printf '{there}' > /etc/systemd/system/deployd-ssh.service.d/test.conf")
+    await host.systemctl("daemon-reload")
+    host.daemon.ssh_port = free_port()
+    host.write_settings({})
+    await host.systemctl("reload", "deployd.service")
+    await host.systemctl("start", "deployd-ssh.service")
+    assert await host.show("ActiveState", "SubState", unit="deployd-ssh.service") == RUNNING
+    key = make_key(tmp_path / "key")
+    await _take_in(host, key)
+    ssh = ["ssh", "-F", "none", "-i", str(key), "-o", "IdentitiesOnly=yes", "-o", "StrictHostKeyChecking=no",
+           "-o", "UserKnownHostsFile=/dev/null", "-o", "BatchMode=yes"]
+    async with open_process(*ssh, "-vN", "-p", str(host.daemon.ssh_port), "git@127.0.0.1") as connection:
+        async with asyncio.timeout(60):
+            while b"Authenticated to" not in await connection.stderr.readline():
+                pass
+        before = await host.show("MainPID", unit="deployd-ssh.service")
+        await host.systemctl("restart", "deployd.service")
+        assert not connection.has_ended
+        listed = await run(
+            "git", "ls-remote", host.daemon.ssh_url("blog"),
+            env=developer_environment() | {"GIT_SSH_COMMAND": " ".join(ssh)},
+        )
+        assert "refs/heads/main" in listed.text
+        assert await host.show("MainPID", unit="deployd-ssh.service") == before
+    found = await host.sh("sh", "-c", f"grep -E '^(Uid|CapEff|NoNewPrivs)' /proc/{before['MainPID']}/status")
+    assert [line.split()[1] for line in found.text.splitlines()] == [str(SSH_UID), f"{1 << 10:016x}", "1"]
+    await host.systemctl("stop", "deployd-ssh.service")
+    async with asyncio.timeout(60):
+        while "deployd-ssh does not run" not in await _get(host, "/status"):
+            await asyncio.sleep(0.2)
+    host.daemon.ssh_port = 0
+    host.write_settings({})
+    await host.systemctl("reload", "deployd.service")
+
+
+async def _take_in(host: SystemdHost, key: Path) -> None:
+    async with host.daemon.session() as session:
+        for path, body in (("people", {"id": "ada", "roles": {"*": "contributor"}}),
+                           ("people/ada/keys", {"label": "laptop", "key": key.with_suffix(".pub").read_text()})):
+            async with session.post(f"/api/v1/{path}", json=body) as answer:
+                assert answer.status == 201, await answer.text()
 
 
 async def test_reload_reads_the_settings_in_the_same_process_and_visitors_do_not_notice(

@@ -11,7 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 SOURCES = Path(__file__).parent.parent.parent / "deployd"
-ROOMS = ("activity", "deployment", "engine", "git", "output", "release", "runtimes", "services", "slugs", "upkeep")
+ROOMS = (
+    "activity", "deployment", "engine", "git", "inside", "output", "release", "runtimes", "services", "slugs", "upkeep",
+)
 CALLS = frozenset({
     "open", "read_text", "read_bytes", "write_text", "write_bytes", "touch", "mkdir", "makedirs", "rename", "unlink",
     "rmdir", "rmtree", "symlink_to", "hardlink_to", "link", "symlink", "chown", "lchown", "chmod", "lchmod", "utime",
@@ -30,9 +32,13 @@ WHOSE = {
         "no file: the log of an activity"),
     "release/code.py": ("exists",
         "repos/, root's"),
-    "release/applications/cron_runs.py": ("glob",
-        "names in a folder of scripts, which is root's; of an earlier version only names"),
-    "deployment/delete.py": ("exists is_dir iterdir rmdir",
+    "release/applications/cron_runs.py": ("glob lstat",
+        "names in a folder of scripts, which is root's; of an earlier version only names, and how old they are"),
+    "runtimes/magento/program.py": ("glob read_text",
+        "the recipe's program, which is part of deployd"),
+    "deployment/delete.py": ("exists",
+        "no file: a row"),
+    "deployment/validate.py": ("is_dir",
         "environments/<project>/<environment>, whose entries are root's"),
     "release/store.py": ("read_text",
         "/proc/net/route"),
@@ -68,6 +74,10 @@ WHOSE = {
         "config/images, ours"),
     "engine/docker/images.py": ("open",
         "config/images, ours"),
+    "engine/docker/kernel_sessions.py": ("exists read_bytes read_text",
+        "/proc and control groups"),
+    "inside/programs.py": ("chmod copyfile exists is_file link mkdir read_text rglob stat unlink write_text",
+        "programs/, and a folder in that of an instance's scripts: root's, looked at by confined.beneath"),
     "engine/docker/listening.py": ("open read_text readlink scandir",
         "/proc"),
     "engine/docker/memory.py": ("read_text",
@@ -80,7 +90,7 @@ WHOSE = {
         "/proc and control groups"),
     "engine/script.py": ("chmod chown lexists mkdir mkfifo open",
         "by descriptors of confined.beneath; the folder of scripts itself is root's"),
-    "git/mirror.py": ("exists mkdir open read_text rename rmtree",
+    "git/mirror.py": ("exists mkdir open read_text rename resolve rmtree",
         "repos/, root's"),
     "git/proxy.py": ("resolve",
         "no file: the name of a host"),
@@ -132,6 +142,8 @@ WHOSE = {
         "state/free-space.json, root's"),
     "upkeep/usage/usage.py": ("read_bytes rename write_text",
         "run/, root's"),
+    "release/checks/request_log.py": ("open stat",
+        "environments/, root's"),
     "upkeep/firewall.py": ("read_text",
         "/proc"),
     "upkeep/traffic_history.py": ("is_dir read_text write_text",

@@ -65,7 +65,7 @@ def test_every_field_of_the_model_is_used_or_said_to_be_without_effect() -> None
 
 @pytest.mark.parametrize("text", [
     "firewall: {outbound: [{ips: [192.0.2.0/24]}]}", "resources: {base_memory: 64}", "container_profile: HIGH_CPU",
-    "operations: {x: {commands: {start: x}}}", "source: {operations: {x: {command: x}}}", "access: {ssh: viewer}",
+    "operations: {x: {commands: {start: x}}}", "source: {operations: {x: {command: x}}}",
     "preflight: {enabled: true}", "disk: 512", "runtime: {xdebug: {idekey: x}}",
     "workers: {w: {commands: {start: x}, timezone: UTC}}", "runtime: {disabled_extensions: [json]}",
 ])

@@ -103,3 +103,8 @@ def test_the_plan_says_what_is_replaced_while_visitors_are_held_and_whether_that
 
 def test_how_long_a_service_took_makes_no_other_version_of_it() -> None:
     assert LiveService("mariadb:11.8", "d", 3.0) == LiveService("mariadb:11.8", "d")
+
+
+def test_what_is_to_be_built_anew_says_so() -> None:
+    (planned,) = make_plan([replace(APP, slug_exists=False, anew=True)], [DB], ROUTES, LIVE).apps
+    assert (planned.action, planned.why) == ("build", "asked for, with an empty cache")

@@ -39,9 +39,10 @@ from deployd.ids import CommitId, EnvironmentId, ProjectId, SlugKey
 from deployd.output.retention import Retention
 from deployd.release.answers.visit_words import Visit
 from deployd.settings import ProjectSettings, Settings
-from deployd.state import activities, environments
+from deployd.state import activities, environments, locks
 from deployd.state.activities import Activity, NewActivity, Trigger
 from deployd.state.answers import put_wrong, wrong_ones
+from deployd.state.locks import Lock
 from deployd.upkeep.access_logs import AccessLogs
 from deployd.upkeep.answers import Answers
 from deployd.upkeep.branches import Branches
@@ -49,13 +50,16 @@ from deployd.upkeep.collect.collector import Collector
 from deployd.upkeep.cron_run import LiveCron
 from deployd.upkeep.crons import Crons, scheduled
 from deployd.upkeep.kept_output import keep_output_bounded
+from deployd.upkeep.lock_ends import LockEnds
 from deployd.upkeep.lost_pushes import LostPushes
 from deployd.upkeep.reconcile import Reconciler
 from deployd.upkeep.router_repair import RouterRepairer
 from deployd.upkeep.survey import Surveyor
+from deployd.upkeep.tickets import Tickets
 from deployd.upkeep.traffic import Traffic
 from tests.doubles.engine import EngineDouble
 from tests.doubles.store import MemoryStore
+from tests.support.tickets_world import NOW, TicketsWorld
 from tests.support.upkeep_stand import APP, BASE, KEY, SHOP, LoopClock, Stand
 from tests.unit.activity import test_activity_lanes
 from tests.unit.certificates import test_certificate_manager
@@ -323,6 +327,39 @@ async def a_lost_push_that_cannot_be_made(folder: Path) -> tuple[ErrorBoundary, 
 
 
 @case
+async def a_lock_that_cannot_be_ended(folder: Path) -> tuple[ErrorBoundary, str]:
+    store, boundary = MemoryStore(), ErrorBoundary("locks")
+    bad, good = EnvironmentId(SHOP, BAD), EnvironmentId(SHOP, KEY[1])
+    requests: Any = Requests(store, Settings(), LoopClock(), lambda: None)  # type: ignore[arg-type]
+    writes = iter([raise_poison, requests.write])   # of the one that sorts first
+    only_first_fails: Any = SimpleNamespace(write=lambda change: next(writes)(change))
+    for place in (bad, good):
+        locks.put(store.db, Lock(place, "ada", "", BASE, until=BASE))
+    await LockEnds(store, LoopClock(), only_first_fails, boundary=boundary).look()  # type: ignore[arg-type]
+    assert [lock.environment for lock in locks.list_all(store.db)] == [bad]
+    store.close()
+    return boundary, f"the lock of {bad}"
+
+
+@case
+async def a_ticket_that_cannot_be_looked_at(folder: Path) -> tuple[ErrorBoundary, str]:
+    boundary = ErrorBoundary("tickets")
+    world = TicketsWorld({branch: {"protected": True} for branch in ("staging", "production")})
+    store: Any = world.store
+    rounds = Tickets(store, world.host, world.host.clock, world.lanes, world.requests, boundary=boundary)
+    bad, good = [(await world.promote(to=branch, not_before=NOW)) for branch in ("staging", "production")]
+    world.later(minutes=-1)
+    for made in (bad, good):
+        await world.comes_to_gate(made.activity)
+    world.later(minutes=1)
+    world.store.db.execute("UPDATE tickets SET brief = 'no JSON' WHERE id = ?", (bad.id,))
+    await rounds.look()
+    assert not (await world.activity(good.activity)).held
+    world.store.close()
+    return boundary, f"the ticket {bad.id}"
+
+
+@case
 async def an_access_log_that_cannot_be_sorted(folder: Path) -> tuple[ErrorBoundary, str]:
     class PoisonedTraffic(Traffic):
         def count(self, environment: str, status: int, seconds: float) -> None:
@@ -541,7 +578,7 @@ async def somebody_who_cannot_say_what_is_wrong(folder: Path) -> tuple[ErrorBoun
             watch=SimpleNamespace(degraded=raise_poison), certificates=SimpleNamespace(troubles=list),
         ),
         observation=SimpleNamespace(usage=SimpleNamespace(troubles=list)),
-        process=SimpleNamespace(troubles=tuple), boundaries=boundaries,
+        process=SimpleNamespace(troubles=tuple, ssh=SimpleNamespace(troubles=tuple)), boundaries=boundaries,
     ))
     assert told[:2] == ["the router is old", "activity 7 is stuck"]
     return boundaries.of("status"), "environments"

@@ -21,6 +21,7 @@ from deployd.settings import (
     MailSettings,
     OutputSettings,
     ProjectSettings,
+    Protection,
     Remote,
     RouterSettings,
     Settings,
@@ -48,7 +49,7 @@ def test_the_sample_settings_are_the_defaults() -> None:
     (BuildSettings, "deployd.yaml"), (CollectSettings, "deployd.yaml"), (ContainerSettings, "deployd.yaml"),
     (OutputSettings, "deployd.yaml"), (Token, "deployd.yaml"), (MailSettings, "deployd.yaml"),
     (AddressPermission, "projects.d/shop.yaml"), (HttpAccess, "projects.d/shop.yaml"),
-    (EnvironmentSettings, "projects.d/shop.yaml"),
+    (EnvironmentSettings, "projects.d/shop.yaml"), (Protection, "projects.d/shop.yaml"),
     (ProjectSettings, "projects.d/shop.yaml"), (Remote, "projects.d/shop.yaml"), (Variable, "projects.d/shop.yaml"),
 ])
 def test_every_key_stands_in_the_sample(model: type[BaseModel], file: str) -> None:

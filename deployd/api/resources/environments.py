@@ -30,6 +30,15 @@ class SeenBody(Body):
     """Its newest activity, 0 for none: when there is a newer one, this is refused."""
 
 
+class PushAgainBody(Body):
+    """Which push."""
+
+    push: Annotated[int, Field(ge=1, le=LARGEST_NUMBER)]
+    """The number of its activity, which has ended; its commit is the branch's newest."""
+    seen: Seen = None
+    """As in `SeenBody`."""
+
+
 class RollbackBody(Body):
     """To which version; without a number to the one before the live one."""
 
@@ -67,6 +76,16 @@ async def rollback(asked: Asked) -> web.Response:
     return one(made, ACCEPTED)
 
 
+@environments.row(ApiRoute("POST", f"{ENVIRONMENT}/push-again", Action.DEPLOY,
+                           "deploy the commit of a push that has ended once more", ActivityShape, body=PushAgainBody,
+                           status=ACCEPTED))
+async def push_again(asked: Asked) -> web.Response:
+    project, environment = asked.environment()
+    body = await read_body(asked.request, PushAgainBody)
+    made = await asked.commands.environments.push_again(project, environment, body.push, asked.who, seen=body.seen)
+    return one(made, ACCEPTED)
+
+
 @environments.row(ApiRoute("DELETE", ENVIRONMENT, Action.DELETE, "end it, as a deleted branch does", ActivityShape,
                            body=SeenBody, status=ACCEPTED))
 async def delete(asked: Asked) -> web.Response:
@@ -82,7 +101,8 @@ async def list_versions(asked: Asked) -> web.Response:
 
 
 @environments.row(ApiRoute("GET", f"{ENVIRONMENT}/forecast", Action.SEE,
-                           "what a redeploy, a rollback or its end would do", ForecastShape, query=("kind", "to")))
+                           "what a redeploy, a push once more, a rollback or its end would do", ForecastShape,
+                           query=("kind", "to")))
 async def forecast(asked: Asked) -> web.Response:
     project, environment = asked.environment()
     kind = forecast_kind(asked.query.get("kind", "redeploy"))

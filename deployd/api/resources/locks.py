@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from aiohttp import web
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from deployd.access.actions import Action
 from deployd.api.answers import one
@@ -24,6 +24,8 @@ class LockBody(Body):
     """Why nothing new goes live until somebody unlocks."""
 
     reason: Annotated[str, Field(max_length=MOST_OF_A_REASON)] = ""
+    until: Annotated[AwareDatetime, Field(strict=False)] | None = None
+    """When it ends by itself, with its offset; without it somebody has to end it."""
 
 
 @locks.row(ApiRoute("POST", f"{ENVIRONMENT}/lock", Action.LOCK, "keep what is live: pushes are built, and wait",
@@ -31,7 +33,7 @@ class LockBody(Body):
 async def lock(asked: Asked) -> web.Response:
     project, environment = asked.environment()
     body = await read_body(asked.request, LockBody)
-    return one(await asked.commands.locks.lock(project, environment, body.reason, asked.who))
+    return one(await asked.commands.locks.lock(project, environment, body.reason, asked.who, until=body.until))
 
 
 @locks.row(ApiRoute("POST", f"{ENVIRONMENT}/unlock", Action.LOCK, "let the pushes go live that were held",

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from deployd.access.actions import Action
+from deployd.access.actions import Action, may
 from deployd.api.answers import one
 from deployd.api.asked import Asked
 from deployd.api.route import ENVIRONMENT, ApiRoute, Resource
-from deployd.queries.parts import PartsShape
+from deployd.queries.parts import PartsShape, without_settings
 
 parts = Resource()
 
@@ -16,4 +16,6 @@ parts = Resource()
 @parts.row(ApiRoute("GET", f"{ENVIRONMENT}/parts", Action.SEE,
                     "its routes, applications and services, with relationships, mounts and variables", PartsShape))
 async def parts_of(asked: Asked) -> web.Response:
-    return one(await asked.queries.parts.of(*asked.environment()))
+    project, environment = asked.environment()
+    found = await asked.queries.parts.of(project, environment)
+    return one(found if may(asked.caller, Action.READ_VARIABLES, project) else without_settings(found))

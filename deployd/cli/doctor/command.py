@@ -19,7 +19,8 @@ from deployd.cli.doctor.host import look_at_clock, look_at_disk, look_at_folders
 from deployd.cli.doctor.network import look_at_network
 from deployd.cli.doctor.ports import look_at_ports
 from deployd.cli.doctor.programs import look_at_git, look_at_slugs
-from deployd.cli.doctor.settings import look_at_catalogue, look_at_settings
+from deployd.cli.doctor.settings import look_at_catalogue, look_at_production, look_at_settings
+from deployd.cli.doctor.ssh import look_at_ssh
 from deployd.cli.exit_status import FAILED
 from deployd.cli.output import show_json
 from deployd.errors import DeployError
@@ -52,8 +53,8 @@ async def look(path: Path, user: int) -> AsyncIterator[Finding]:
     """Every finding, as soon as it is known."""
     settings, findings = look_at_settings(path)
     catalogue, more = look_at_catalogue(settings)
-    for finding in (*findings, *more, look_at_user(user), look_at_systemd(), look_at_clock(),
-                    *look_at_folders(settings), look_at_network(settings)):
+    for finding in (*findings, *look_at_production(settings), *more, look_at_user(user), look_at_systemd(),
+                    look_at_clock(), *look_at_folders(settings), look_at_network(settings)):
         yield finding
     yield await look_at_firewall(settings, user)
     yield await look_at_git()
@@ -66,6 +67,6 @@ async def look(path: Path, user: int) -> AsyncIterator[Finding]:
     yield slugs
     engine = await look_at_docker(settings, catalogue)
     for finding in (*engine.findings, *look_at_disk(settings, engine.folder),
-                    *look_at_ports(settings, engine.router_id)):
+                    *look_at_ports(settings, engine.router_id), *look_at_ssh(settings)):
         yield finding
     yield await look_at_daemon(settings)

@@ -19,15 +19,16 @@ def look_at_ports(settings: Settings, router_id: str | None) -> list[Finding]:
     host, port = settings.listen_address
     daemon = server_of(settings.api_socket)
     # With deployd.socket it is systemd who listens, and passes the socket on.
-    found = [_look(host, port, "listen", lambda item: item.pid == daemon or item.name == "systemd", "our daemon")]
+    found = [look(host, port, "listen", lambda item: item.pid == daemon or item.name == "systemd", "our daemon")]
     for key, number in (("http_port", settings.router.http_port), ("https_port", settings.router.https_port)):
         if number is not None:
-            found.append(_look(settings.router.address, number, f"router.{key}",
-                               lambda item: bool(router_id and router_id in item.groups), "our router"))
+            found.append(look(settings.router.address, number, f"router.{key}",
+                              lambda item: bool(router_id and router_id in item.groups), "our router"))
     return found
 
 
-def _look(host: str, port: int, key: str, ours: Callable[[Listener], bool], who: str) -> Finding:
+def look(host: str, port: int, key: str, ours: Callable[[Listener], bool], who: str) -> Finding:
+    """Whether a port can be had, or is had by one of ours."""
     name = f"port {port}"
     problem = try_port(host, port)
     if problem is None:

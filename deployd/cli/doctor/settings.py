@@ -25,6 +25,16 @@ def look_at_settings(path: Path) -> tuple[Settings, list[Finding]]:
     return settings, [well("settings", there), *_doubts(path, settings)]
 
 
+def look_at_production(settings: Settings) -> list[Finding]:
+    """Whether production of each project takes only what is merged."""
+    projects = settings.projects.values()
+    open_ones = [item.id for item in projects if item.protection_of(item.production) is None]
+    if open_ones:
+        hint = "say `protected: true` of its environment in projects.d/NAME.yaml; docs/promotion.md has the whole"
+        return [doubt("production", f"of {', '.join(open_ones)} takes any push, merged or not", hint)]
+    return [well("production", "takes only what is merged, in every project")] if settings.projects else []
+
+
 def look_at_catalogue(settings: Settings) -> tuple[Catalogue | None, list[Finding]]:
     try:
         catalogue = load_catalogue(settings.catalogue_path)

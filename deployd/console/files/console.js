@@ -71,8 +71,14 @@ async function loadAgain() {
 
 // Logs ----------------------------------------------------------------------------------------------------------------
 
-function follows() {
-  return innerHeight + scrollY >= document.documentElement.scrollHeight - 80
+// The end is followed from the beginning, until the reader scrolls away, and again when the reader comes back to it. An
+// address that names a line is a place where somebody wants to be.
+let follows = !location.hash || location.hash === "#end"
+addEventListener("scroll", () => {
+  follows = innerHeight + scrollY >= document.documentElement.scrollHeight - 80
+}, { passive: true })
+function toTheEnd() {
+  if (follows) scrollTo({ top: document.documentElement.scrollHeight })
 }
 
 function element(name, className, text) {
@@ -133,7 +139,6 @@ function listFor(line, log) {
 function append(lines) {
   const log = document.getElementById("log")
   if (!log) return
-  const stays = follows()
   document.getElementById("no-line")?.remove()
   for (const line of lines) {
     if (document.getElementById(`L${line.number}`)) continue   // a reconnect gives none twice; neither do we
@@ -141,14 +146,13 @@ function append(lines) {
   }
   const all = log.getElementsByTagName("li")
   while (all.length > MOST_LINES) all[0].remove()
-  if (stays) scrollTo({ top: document.documentElement.scrollHeight })
+  toTheEnd()
 }
 
 // What containers print: rows of a table, texts only.
 function appendPrinted(lines) {
   const body = document.querySelector("#printed tbody")
   if (!body) return
-  const stays = follows()
   for (const line of lines) {
     const row = element("tr"), time = element("td", "time"), who = element("td")
     row.setAttribute("role", "row")
@@ -162,7 +166,7 @@ function appendPrinted(lines) {
     body.append(row)
   }
   while (body.rows.length > MOST_LINES) body.rows[0].remove()
-  if (stays) scrollTo({ top: document.documentElement.scrollHeight })
+  toTheEnd()
 }
 
 // The stream ----------------------------------------------------------------------------------------------------------
@@ -192,6 +196,7 @@ function follow(address) {
   stream.addEventListener("end", () => {
     stream.close()
     for (const form of document.querySelectorAll(".while-open")) form.remove()
+    for (const link of document.querySelectorAll(".when-over")) link.hidden = false
     const end = document.getElementById("end")
     if (end) end.textContent = "That is all."
   })
@@ -230,6 +235,18 @@ document.addEventListener("keydown", event => {
     const field = document.getElementById("q")
     if (field) { event.preventDefault(); field.focus() }
   }
+})
+// A line that was sent by somebody to whom more of the log was shown.
+const sought = /^#L(\d{1,15})$/.exec(location.hash)
+if (sought && document.getElementById("log") && !document.getElementById(`L${sought[1]}`) &&
+    !new URLSearchParams(location.search).has("from")) {
+  location.replace(`${location.pathname}?from=${Math.max(1, sought[1] - 20)}${location.hash}`)
+}
+document.addEventListener("click", event => {   // the line is on this page: it is not left, and goes on
+  const number = event.target.closest?.("#log a.n")
+  if (!number || event.ctrlKey || event.metaKey || event.shiftKey) return
+  event.preventDefault()
+  location.hash = number.hash
 })
 if (location.hash === "#end") scrollTo({ top: document.documentElement.scrollHeight })
 if (document.body.dataset.live) follow(document.body.dataset.live)

@@ -19,6 +19,7 @@ from deployd.engine.errors import (
     NotRunning,
     NotThere,
     PortTaken,
+    StandsStill,
     StillInUse,
     SubnetTaken,
 )
@@ -41,6 +42,7 @@ BY_WORDS: tuple[tuple[str, type[DeployError]], ...] = (
     ("volume is in use", StillInUse),
     ("is already in use by container", NameTaken),
     ("is not running", NotRunning),
+    ("is paused, unpause", StandsStill),
     ("token too long", MountsUnreadable),
 )
 """What Docker writes in its messages; its statuses alone do not tell these apart."""

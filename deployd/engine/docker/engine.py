@@ -18,11 +18,12 @@ from deployd.engine.docker.memory import Memory
 from deployd.engine.docker.networks import Networks
 from deployd.engine.docker.pauses import Pauses
 from deployd.engine.docker.probes import Probes
+from deployd.engine.docker.running import Running
 from deployd.engine.docker.volumes import Volumes
 from deployd.engine.observed import ContainerSeen, GroupFigures
 
 
-class Engine(Logs, Memory, Pauses, Execs, Networks, Volumes, ImageStore, Probes):
+class Engine(Logs, Memory, Pauses, Execs, Running, Networks, Volumes, ImageStore, Probes):
     """One Docker Engine; enter it to connect. Every `ensure` may run twice, every call has a limit.
 
     Raises:

@@ -7,7 +7,6 @@ dump that is being restored needs exactly that.
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import signal
 from collections.abc import Callable, Mapping, Sequence
@@ -19,11 +18,12 @@ import aiodocker
 
 from deployd.engine.docker.connection import Connection
 from deployd.engine.docker.edge import ask
-from deployd.engine.docker.frames import FrameReader
+from deployd.engine.docker.hijack import start_request
 from deployd.engine.errors import EngineOverran
 from deployd.engine.observed import ExecResult
 from deployd.engine.specs import AS_ITSELF, RunAs
 from deployd.errors import DeployError
+from deployd.frames import FrameReader
 
 CHUNK_BYTES = 65_536
 KEEP_BYTES = 16_000_000
@@ -81,11 +81,7 @@ async def _exchange(
 ) -> None:
     reader, writer = await asyncio.open_unix_connection(str(socket))
     try:
-        body = json.dumps({"Detach": False, "Tty": False})
-        writer.write((
-            f"POST /v{api_version}/exec/{found.id}/start HTTP/1.1\r\nHost: docker\r\nConnection: Upgrade\r\n"
-            f"Upgrade: tcp\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}"
-        ).encode())
+        writer.write(start_request(api_version, found.id, tty=False))
         head = await reader.readuntil(b"\r\n\r\n")
         status = int(head.split(None, 2)[1])
         if status >= 300:

@@ -38,9 +38,9 @@ CACHE = Table(
 HOOKS = Table(
     "hooks",
     (
-        Key("build", "shell script", "in the build container: network, no services", "none"),
-        Key("deploy", "shell script", "in the new container, before traffic", "none"),
-        Key("post_deploy", "shell script", "in the new container, with traffic", "none"),
+        Key("build", "shell script", "in the build container: network, no services", "none; of a Magento the recipe"),
+        Key("deploy", "shell script", "in the new container, before traffic", "none; of a Magento the recipe"),
+        Key("post_deploy", "shell script", "in the new container, with traffic", "none; of a Magento the recipe"),
     ),
     noun="`hooks`",
 )

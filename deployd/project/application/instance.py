@@ -15,8 +15,6 @@ from deployd.project.application.relationships import read_relationships
 from deployd.project.application.variables import read_variables
 from deployd.project.container.firewall import read_firewall
 from deployd.project.container.resources import (
-    ACCESS,
-    ACCESS_HINT,
     DISK,
     DISK_HINT,
     FILTER,
@@ -43,7 +41,8 @@ INSTANCE_KEYS = (
     Key("disk", f"integer, MB, at least {LEAST_DISK_MB}", DISK, "none", "once", DISK_HINT),
     RESOURCES_KEY,
     PROFILE_KEY,
-    Key("access", "mapping: `ssh`", ACCESS, "`{ssh: contributor}`", "warned", ACCESS_HINT),
+    Key("access", "mapping: `ssh`", "the least role that comes in over SSH; never less than the operator asks for",
+        "`{ssh: contributor}`"),
     Key("relationships", "mapping", "ways to services and other applications", "`{}`"),
     Key("mounts", "mapping", "folders that stay writable", "`{}`"),
     Key("timezone", "name of the TZ database", "the time by which crons are scheduled", "`UTC`"),

@@ -1,12 +1,16 @@
 """`.magento.env.yaml`: a courtesy look at the settings of Magento's own tool (configuration format 11.5). Pure.
 
-deployd does not read the file, ece-tools does, and it stops in the middle of a build when something is wrong with it,
-so everything said here is a warning, whatever it is.
+Where ece-tools do the work, they read the file and stop in the middle of a build when something is wrong with it, so
+everything said here is a warning, whatever it is. Where deployd's recipe does, `read_stages` gives what it goes by:
+then what cannot be read is an error, and what the recipe does not honour is named.
 """
 
 from __future__ import annotations
 
+import json
 import posixpath
+from collections.abc import Mapping
+from dataclasses import replace
 
 from deployd.project.fields.fields import Field
 from deployd.project.fields.keys import Key, Table
@@ -14,6 +18,7 @@ from deployd.project.findings.findings import Findings
 from deployd.project.findings.spelling import guess, listed, nearest, shown
 from deployd.project.model.application import Application
 from deployd.project.model.dialect import MAGENTO
+from deployd.project.model.json import Json
 from deployd.project.tree.files import Files
 from deployd.project.yaml.nodes import ListNode, MapNode, is_null
 
@@ -82,6 +87,24 @@ VARIABLES = {
     if (words := line.split())
 }
 """{name: (type, stages that may have it, allowed values)}"""
+NOT_HONOURED = {
+    "SCD_COMPRESSION_LEVEL": "the router compresses what it serves",
+    "SCD_COMPRESSION_TIMEOUT": "the router compresses what it serves",
+    "SCD_USE_BALER": "bundles are not made; make them in the build hook",
+    "SPLIT_DB": "databases are not split; what env.php has of split ones stays",
+    "REDIS_USE_SLAVE_CONNECTION": "services have no replicas here",
+    "ELASTICSUITE_CONFIGURATION": "set what ElasticSuite needs in config.php",
+    "REMOTE_STORAGE": "set `remote_storage` up with bin/magento setup:config:set",
+    "ENABLE_GOOGLE_ANALYTICS": "it stays as the database has it",
+    "GENERATED_CODE_SYMLINK": "generated code is in the built application already",
+    "ENABLE_EVENTING": "enable it in config.php",
+    "ENABLE_WEBHOOKS": "enable it in config.php",
+    "DEPLOYED_MAGENTO_VERSION_FROM_GIT": "packages come from composer",
+    "DEPLOY_FROM_GIT_OPTIONS": "packages come from composer",
+}
+"""{variable that deployd's recipe leaves alone: what to do, or why}"""
+MOST_BYTES = 64_000
+"""Of all settings of the recipe, as JSON."""
 
 
 def check_magento_env(applications: tuple[Application, ...], files: Files) -> None:
@@ -96,7 +119,45 @@ def check_magento_env(applications: tuple[Application, ...], files: Files) -> No
             fields = Field(document, "", aside).fields(ENV)
             for stage, field in fields.entries("stage") if fields else []:
                 _check_stage(stage, field)
+            if fields and any(app.magento for app in applications if app.root == root):
+                _name_not_honoured(fields.entries("stage"))
         files.findings.adopt_as_warnings(aside)
+
+
+def read_stages(app: Application, files: Files) -> Mapping[str, Mapping[str, Json]]:
+    """What the recipe goes by: {stage: {variable: value}}, as far as it is as the table says."""
+    path = posixpath.join(app.root, FILE)
+    document = files.document(path) if path in files.config_paths else None
+    if document is None or is_null(document):
+        return {}
+    aside = Findings(lines=files.findings.lines)
+    fields = Field(document, "", aside).fields(ENV)
+    found = {stage: _sound(stage, field) for stage, field in (fields.entries("stage") if fields else [])}
+    found = {stage: variables for stage, variables in found.items() if variables}
+    if len(json.dumps(found, default=str)) > MOST_BYTES:
+        what = f"the settings of all stages have more than {MOST_BYTES:,} bytes"
+        Field(document, "", files.findings).wrong("file-too-large", what, "leave out what is not a setting of Magento")
+        return {}
+    return found
+
+
+def _sound(stage: str, field: Field) -> dict[str, Json]:
+    found: dict[str, Json] = {}
+    for name, value in field.entries() if stage in _STAGES.values() and not field.is_null() else []:
+        kind, stages, allowed = VARIABLES.get(name, ("", (), ()))
+        looked = Findings(lines=value.findings.lines)
+        if stage in stages and name not in NOT_HONOURED and not value.is_null():
+            _check_value(replace(value, findings=looked), name, kind, allowed)
+            if not looked.has_errors():
+                found[name] = value.json()
+    return found
+
+
+def _name_not_honoured(stages: list[tuple[str, Field]]) -> None:
+    for _, field in stages:
+        for name, value in field.entries() if not field.is_null() else []:
+            if name in NOT_HONOURED:
+                value.warn_name("not-honoured", f"`{name}` does nothing in deployd's recipe", NOT_HONOURED[name])
 
 
 def _check_stage(stage: str, field: Field) -> None:

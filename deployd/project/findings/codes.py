@@ -130,6 +130,8 @@ CODES: dict[str, str] = {
     "no-such-stage": "ece-tools has no such stage",
     "no-such-variable": "ece-tools has no such variable",
     "wrong-stage": "the variable does not belong into this stage",
+    "magento-size": "a Magento without a `size` gets a larger one",
+    "magento-crons": "a Magento that deployd's recipe deploys has no crons",
     # the end
     "too-many-findings": "reading stopped, as so much is wrong",
 }

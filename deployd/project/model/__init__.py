@@ -24,6 +24,7 @@ from deployd.project.model.application import (
     Web,
     Worker,
 )
+from deployd.project.model.checks import CHECKS_FILE, Checks, EnvironmentKind, OnBadRelease, SmokeTest
 from deployd.project.model.container import FirewallRule, Relationship, Resources
 from deployd.project.model.dialect import (
     DIALECTS,
@@ -57,6 +58,7 @@ from deployd.project.model.service_configuration import (
 from deployd.project.model.web import Location, RequestBuffering, Rule
 
 __all__ = [
+    "CHECKS_FILE",
     "DIALECTS",
     "MAGENTO",
     "NOWHERE",
@@ -66,10 +68,12 @@ __all__ = [
     "Application",
     "Build",
     "BuildCache",
+    "Checks",
     "Commands",
     "Cron",
     "Dialect",
     "Endpoint",
+    "EnvironmentKind",
     "Extension",
     "Finding",
     "FirewallRule",
@@ -84,6 +88,7 @@ __all__ = [
     "Mount",
     "MysqlConfiguration",
     "MysqlProperties",
+    "OnBadRelease",
     "Operation",
     "PathRedirect",
     "Place",
@@ -103,6 +108,7 @@ __all__ = [
     "SearchConfiguration",
     "Service",
     "ServiceConfiguration",
+    "SmokeTest",
     "SolrConfiguration",
     "SolrCore",
     "Stack",

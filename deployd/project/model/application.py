@@ -8,6 +8,7 @@ from typing import Literal
 
 from deployd.project.model.container import FirewallRule, Relationship, Resources
 from deployd.project.model.json import Json, nothing
+from deployd.project.model.magento import Magento
 from deployd.project.model.place import NOWHERE, Place
 from deployd.project.model.web import Location
 
@@ -183,6 +184,8 @@ class Application:
     operations: tuple[Operation, ...] = ()
     preflight: Preflight = Preflight()
     stack: Stack | None = None
+    magento: Magento | None = None
+    """It is built and deployed by deployd's own recipe for Magento; None: by its hooks alone."""
     place: Place = NOWHERE
     type_place: Place = NOWHERE
     places: Mapping[str, Place] = field(default_factory=nothing)

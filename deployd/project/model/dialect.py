@@ -21,6 +21,8 @@ class Dialect:
     """An environment's variables are for builds too, unless the operator says otherwise."""
     builds_see_hooks: bool = False
     """A build finds the hooks of the deployment in this spelling, where its tool looks whether there are any."""
+    folder_is_code: bool = True
+    """The configuration folder is seen while the application runs, as all that is committed."""
     service_variables: bool = False
     """Each relationship is in variables of its own, too: `DATABASE_HOST`."""
     sizes_disks: bool = True
@@ -40,7 +42,7 @@ class Dialect:
         return f"{self.folder}/{'config' if self.is_merged else part}.yaml"
 MAGENTO = Dialect(
     "magento", ".magento.app.yaml", ".magento", "MAGENTO_CLOUD_", tool_file=".magento.env.yaml",
-    builds_see_environment=False, builds_see_hooks=True,
+    builds_see_environment=False, builds_see_hooks=True, folder_is_code=False,
 )
 PLATFORMSH = Dialect("platformsh", ".platform.app.yaml", ".platform", "PLATFORM_")
 UPSUN = Dialect("upsun", "", ".upsun", "PLATFORM_", service_variables=True, sizes_disks=False)

@@ -1,7 +1,8 @@
 """Values of YAML that go on as JSON, because they are the user's own and nobody here reads them.
 
 They are the only ones: variables of applications (every program may ask for another shape), settings of extensions of
-PHP, constraints of dependencies (the package manager's own words), and keys of `runtime` that only programs look for.
+PHP, constraints of dependencies (the package manager's own words), keys of `runtime` that only programs look for, and
+settings of `.magento.env.yaml`, which go into Magento's own files.
 """
 
 from __future__ import annotations

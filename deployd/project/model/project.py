@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from deployd.project.model.application import Application
+from deployd.project.model.checks import CHECKS_FILE, Checks
 from deployd.project.model.dialect import Dialect, is_merged_file
 from deployd.project.model.finding import Finding
 from deployd.project.model.place import Place
@@ -36,6 +37,8 @@ class ProjectConfig:
     routes: tuple[RouteTemplate, ...] = ()
     files: tuple[str, ...] = ()
     """Paths of every configuration file that was read, included ones too."""
+    checks: Checks = field(default_factory=Checks)
+    """What a release of it has to pass."""
 
     def configuration_paths(self) -> frozenset[str]:
         """Files and folders that are configuration and not code: editing a cron must not rebuild.
@@ -43,8 +46,9 @@ class ProjectConfig:
         Files that the configuration includes from the code (a hook's script) are not among them: a build may read them.
         """
         if self.dialect.is_merged:   # what else is in the folder is code, as on Upsun: scripts that a build may run
-            return frozenset(path for path in self.files if is_merged_file(path, self.dialect))
-        own = {path for path in self.files if path.rsplit("/", 1)[-1] == self.dialect.app_file}
+            found = {path for path in self.files if is_merged_file(path, self.dialect)}
+            return frozenset(found | ({CHECKS_FILE} & set(self.files)))
+        own = {path for path in self.files if path == CHECKS_FILE or path.rsplit("/", 1)[-1] == self.dialect.app_file}
         return frozenset({*own, self.dialect.folder})
 
     def images_asked(self) -> tuple[ImageAsked, ...]:

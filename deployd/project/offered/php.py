@@ -136,6 +136,7 @@ PHP = RuntimeType(
     title="PHP",
     extensions=Extensions(_VERSIONS, _EXTENSIONS),
     ini_variables=True,
+    runs_magento=True,
     old_endpoint="php",
 )
 HHVM = RuntimeType(

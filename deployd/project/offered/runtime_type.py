@@ -71,5 +71,7 @@ class RuntimeType:
     """Those that `runtime.extensions` may name."""
     ini_variables: bool = False
     """Variables with its name as their prefix (`php:memory_limit`) are settings of its ini file."""
+    runs_magento: bool = False
+    """A Magento may be its application, which deployd has a recipe for."""
     old_endpoint: str = ""
     """What routes called the endpoint `http` of its applications once."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from deployd.project.findings.findings import Findings
+from deployd.project.model.checks import CHECKS_FILE
 from deployd.project.model.dialect import DIALECTS, PLATFORMSH, UPSUN, Dialect, is_merged_file
 from deployd.project.model.place import Place
 from deployd.project.tree.tree import Tree
@@ -141,6 +142,7 @@ def _config_paths(paths: Iterable[str]) -> frozenset[str]:
         for path in paths
         if (path.endswith(by_name) and path.rsplit("/", 1)[-1] in by_name)
         or path in folder_files
+        or path in (CHECKS_FILE, f"{CHECKS_FILE[:-5]}.yml")
         or any(is_merged_file(path, dialect, (".yaml", ".yml")) for dialect in merged)
     )
 

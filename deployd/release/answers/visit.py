@@ -74,21 +74,23 @@ def _asked(routes: Sequence[Route]) -> Iterator[Route]:
 
 def url_of(route: Route, settings: RouterSettings) -> str:
     """As visitors write it. Pure."""
-    return f"{route.scheme}://{_authority(route, settings)}{quote(route.path, safe=PATH_KEPT)}"
+    return f"{route.scheme}://{authority_of(route, settings)}{quote(route.path, safe=PATH_KEPT)}"
 
 
-def _port(route: Route, settings: RouterSettings) -> int:
+def port_of(route: Route, settings: RouterSettings) -> int:
+    """At which visitors ask for it. Pure."""
     return (settings.https_port if route.scheme == "https" else settings.http_port) or USUAL_PORTS[route.scheme]
 
 
-def _authority(route: Route, settings: RouterSettings) -> str:
-    port = _port(route, settings)
+def authority_of(route: Route, settings: RouterSettings) -> str:
+    """Its host, with the port unless that is the usual one. Pure."""
+    port = port_of(route, settings)
     return route.host if port == USUAL_PORTS[route.scheme] else f"{route.host}:{port}"
 
 
 def _address(route: Route, settings: RouterSettings, *, straight: bool) -> str:
     """Where it is asked. Pure."""
-    host, port = ANY_ADDRESS.get(settings.address, settings.address), _port(route, settings)
+    host, port = ANY_ADDRESS.get(settings.address, settings.address), port_of(route, settings)
     if straight:
         host, port = route.targets[0].address, route.targets[0].port
     host = f"[{host}]" if ":" in host else host
@@ -96,12 +98,12 @@ def _address(route: Route, settings: RouterSettings, *, straight: bool) -> str:
 
 
 async def _ask(session: aiohttp.ClientSession, route: Route, settings: RouterSettings, *, straight: bool) -> Visit:
-    url, authority = url_of(route, settings), _authority(route, settings)
+    url, authority = url_of(route, settings), authority_of(route, settings)
     headers = {"Host": authority}
     if straight:
         headers |= {
             "X-Forwarded-Proto": route.scheme, "X-Forwarded-Host": authority,
-            "X-Forwarded-Port": str(_port(route, settings)), "X-Original-Route": route.original_url,
+            "X-Forwarded-Port": str(port_of(route, settings)), "X-Original-Route": route.original_url,
         }
     try:
         async with session.get(

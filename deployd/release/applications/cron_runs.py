@@ -9,11 +9,13 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
+import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 from deployd.activity.log import Tell
-from deployd.engine.script import Script, is_held
+from deployd.engine.script import Script, has_started, is_held
 from deployd.release.ports import Host
 from deployd.release.release import Release
 
@@ -22,6 +24,8 @@ MOMENT = "%Y%m%dT%H%M%SZ"
 WAIT_SECONDS = 60.0
 """A deployment waits no longer; then the run ends with the version that it belongs to."""
 LOOK_SECONDS = 0.5
+STARTING_SECONDS = 30.0
+"""A run that is laid out and not started after this time was left so by a daemon that ended."""
 
 
 def safe_name(cron: str) -> str:
@@ -54,7 +58,7 @@ def read_runs(scripts: Path, cron: str = "") -> list[tuple[Script, datetime]]:
 
 
 async def wait_for_crons(before: Release | None, host: Host, tell: Tell, limit_seconds: float = WAIT_SECONDS) -> None:
-    """Let the crons of the version that is live run to their end; no new ones start while a deployment is at work."""
+    """Let the crons of the version that is live run to their end; no new ones start from here to the switch."""
     if before is None:
         return
     folders = [
@@ -74,4 +78,11 @@ async def wait_for_crons(before: Release | None, host: Host, tell: Tell, limit_s
 
 
 def _running(folders: list[Path]) -> list[str]:
-    return [script.name.rpartition("-")[0] for folder in folders for script, _ in read_runs(folder) if is_held(script)]
+    runs = [script for folder in folders for script, _ in read_runs(folder)]
+    return [script.name.rpartition("-")[0] for script in runs if is_held(script) or _is_starting(script)]
+
+
+def _is_starting(script: Script) -> bool:
+    with suppress(FileNotFoundError):
+        return time.time() - script.folder.lstat().st_mtime < STARTING_SECONDS and not has_started(script)
+    return False

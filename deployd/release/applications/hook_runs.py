@@ -11,7 +11,7 @@ from typing import ClassVar
 from deployd.activity.log import Tell
 from deployd.confined.trash import move_to_trash
 from deployd.engine.errors import ScriptLost, ScriptOverran
-from deployd.engine.script import age_seconds, prepare
+from deployd.engine.script import age_seconds, has_started, prepare
 from deployd.engine.script_runner import ScriptRunner
 from deployd.environment.platform import APP_FOLDER
 from deployd.errors import DeployError
@@ -24,8 +24,10 @@ from deployd.release.images_missing import instead_of
 from deployd.release.out_of_memory import hint_memory, memory_full
 from deployd.release.ports import Host
 from deployd.release.release import Release
+from deployd.runtimes.magento.program import with_recipe
 
-HOOKS = ("deploy", "post_deploy")
+HOOKS = {"prepare": "look ahead", "deploy": "deploy hook", "post_deploy": "post-deploy hook"}
+"""{name: what people call it}. What runs as `prepare` is a recipe's and no project's."""
 
 
 class HookFailed(DeployError):
@@ -53,17 +55,18 @@ async def run_hook(
     runner = ScriptRunner(host.engine, container, release.user)
     script = await asyncio.to_thread(
         prepare, scripts_of(release, host, app.name), script_name(release, app.name, name),
-        hook_script(hook.script), group=release.version.uid,
+        hook_script(with_recipe(app, name, hook.script)), group=release.version.uid,
     )
-    tell.line(f"{name.replace('_', '-')} hook runs", app=app.name)
+    runs = await asyncio.to_thread(has_started, script)
+    say = await tell.program(f"{HOOKS[name]} runs", app=app.name, goes_on=runs)
     recent: list[str] = []
 
     def on_line(text: str) -> None:
         recent.append(text)
         del recent[:-20]
-        tell.line(text, app=app.name, stream="output")
+        say(text)
 
-    who, where = f"the {name.replace('_', '-')} hook of {app.name}", f"{hook.place.file}:{hook.place.line}"
+    who, where = f"the {HOOKS[name]} of {app.name}", f"{hook.place.file}:{hook.place.line}"
     try:
         await runner.start_or_attach(script, working_folder=APP_FOLDER)
     except REFUSED as error:
@@ -91,7 +94,7 @@ async def run_hook(
             evidence=tuple(recent),
             hint=hint_memory(hint, full, "`size` of the application"),
         )
-    tell.line(f"{name.replace('_', '-')} hook ended after {seconds:.1f} s", app=app.name)
+    tell.line(f"{HOOKS[name]} ended after {seconds:.1f} s", app=app.name)
 
 
 async def end_hook(release: Release, host: Host, app: str, name: str) -> None:

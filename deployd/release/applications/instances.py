@@ -145,6 +145,12 @@ def links_of(
     }
 
 
+def port_of(config: ProjectConfig, item: Relationship) -> int:
+    """Where the target of a relationship listens."""
+    service = config.service(item.target)
+    return TO_APPLICATIONS.port if service is None else family_of(service).connection.port
+
+
 async def related(
     release: Release, host: Host, config: ProjectConfig, relationships: tuple[Relationship, ...],
 ) -> tuple[Related, ...]:

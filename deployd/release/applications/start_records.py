@@ -70,6 +70,16 @@ def lay_out_starts(scripts: Path, *, group: int) -> None:
             write_file(folder, NAME, FIRST, mode=0o660, group=group)
 
 
+def begin_starts(scripts: Path, *, group: int) -> None:
+    """Let an instance that does not run begin anew: what its start command did before says nothing of the next time.
+
+    Blocking.
+    """
+    with suppress(FileNotFoundError, NotADirectoryError, NotBeneath), open_folder(scripts) as folder:
+        if is_roots(folder):
+            write_file(folder, NAME, FIRST, mode=0o660, group=group)
+
+
 def read_starts(scripts: Path) -> Starts | None:
     """None: nothing is known; its container was made by an earlier deployd, or wrote something else. Blocking."""
     with suppress(FileNotFoundError, NotADirectoryError, NotBeneath), open_folder(scripts) as folder:

@@ -53,12 +53,14 @@ async def wanted_services(
     Args:
         only: The names of those that are asked for; None: all.
     """
+    pairs = services_of(release, config)
+    return await with_addresses(release, host, [pair for pair in pairs if only is None or pair[0].name in only])
+
+
+def services_of(release: Release, config: ProjectConfig) -> list[tuple[Service, ServiceVersion]]:
+    """The services of a version that are a container. Pure."""
     versions = {version.name: version for version in release.version.services}
-    services = [
-        service for service in config.services
-        if service.kind not in NO_CONTAINER and (only is None or service.name in only)
-    ]
-    return await with_addresses(release, host, [(service, versions[service.name]) for service in services])
+    return [(service, versions[service.name]) for service in config.services if service.kind not in NO_CONTAINER]
 
 
 async def with_addresses(

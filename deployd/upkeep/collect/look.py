@@ -22,6 +22,7 @@ from deployd.release.version import Version
 from deployd.state import activities, entries, environments, unneeded
 from deployd.state.store import Store
 from deployd.units import MEGABYTE
+from deployd.upkeep.collect.merged import find_merged
 from deployd.upkeep.collect.things import Kind, Thing
 
 MOST_CRON_LOGS = 200
@@ -64,6 +65,8 @@ async def look(store: Store, host: Host, now: datetime, boundary: ErrorBoundary)
     for kind in (_slugs, _volumes, _images, _files):
         with boundary.contain(f"looking for {kind.__name__.strip('_')}"):
             found += await kind(host, rows)
+    with boundary.contain("looking for environments of merged branches"):
+        found += await find_merged(store, host, now, boundary)
     return tuple(found)
 
 

@@ -18,6 +18,7 @@ from deployd.release.ports import Host
 from deployd.state import activities, unneeded
 from deployd.state.activities import Trigger
 from deployd.state.store import Store
+from deployd.upkeep.collect.merged import ask_for_end
 from deployd.upkeep.collect.things import Thing
 
 JUST_USED = timedelta(hours=1)
@@ -41,6 +42,11 @@ class Removal:
                 return await self._host.engine.remove_image(thing.name)
             case "data":
                 return await self._purge(EnvironmentId.read(thing.name), who)
+            case "environment":
+                key = EnvironmentId.read(thing.name)
+                return await self._requests.write(
+                    lambda db: ask_for_end(db, self._requests, self._host.settings, key, who, now),
+                )
             case "volume":
                 return await self._volume(thing.name)
             case "log":

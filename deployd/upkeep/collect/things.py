@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-Kind = Literal["slug", "image", "cache", "data", "volume", "snapshot", "version", "workspace", "log", "cron log"]
+Kind = Literal[
+    "slug", "image", "cache", "data", "volume", "snapshot", "version", "workspace", "log", "cron log", "environment",
+]
 KINDS_OF_SPACE: frozenset[Kind] = frozenset({"slug", "image", "cache"})
 """What can be made again: it goes without grace when the disk is short. Data never does."""
 

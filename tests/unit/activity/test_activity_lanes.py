@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from deployd.activity.cancellation import Cancellation, CancellationCame
+from deployd.activity.interventions import EndsAlready
 from deployd.activity.journal import Journal
 from deployd.activity.lanes import Lanes, NothingStuck, TooLate
 from deployd.activity.table import TableUnknown
@@ -162,7 +163,8 @@ async def test_who_runs_gets_the_cancellation_into_the_journal_and_ends(deployme
         number = await deployments.push("shop", "main")
         await asyncio.sleep(3)
         assert await deployments.lanes.cancel(number, "ann")
-        assert await deployments.lanes.cancel(number, "bob")
+        with pytest.raises(EndsAlready, match=f"activity {number} ends already, since .*: cancelled by ann"):
+            await deployments.lanes.cancel(number, "bob")
         await asyncio.sleep(1)
     assert deployments.diary == [(0, f"{number} begins"), (3, f"{number} cancelled")]
     journal = await deployments.store.read(lambda db: entries.of_activity(db, number))
@@ -217,7 +219,7 @@ async def test_only_an_undo_that_is_stuck_is_retried_or_skipped_and_the_journal_
             )
         await deployments.lanes.retry_undo(number)
         await deployments.lanes.skip_undo(number, "ann")
-        with pytest.raises(NothingStuck):
+        with pytest.raises(NothingStuck, match="is stuck: freeze was skipped by ann at "):
             await deployments.lanes.skip_undo(number, "bob")
         await asyncio.sleep(100)
     journal = await deployments.store.read(lambda db: entries.of_activity(db, number))

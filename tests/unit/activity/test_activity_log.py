@@ -52,6 +52,46 @@ async def test_a_log_is_numbered_and_goes_on_after_a_restart(logs: Logs) -> None
     assert [line.number for line in await read_all(logs, after=3)] == [4, 5]
 
 
+async def test_what_a_program_said_to_an_earlier_daemon_is_not_written_again(logs: Logs) -> None:
+    tell = logs.open(ONE)
+    tell.line("from a build", app="shop", stream="output")
+    for app in ("shop", "api"):
+        say = await tell.program("deploy hook runs", app=app, goes_on=False)
+        for text in ("one", "geheim-123"):
+            say(text)
+    tell.close()
+    tell = logs.open(ONE)
+    tell.phase("hooks")
+    again = [await tell.program("deploy hook runs", app=app, goes_on=True) for app in ("shop", "api")]
+    for text in ("one", "geheim-123", "three"):
+        for say in again:
+            say(text)
+    first = await tell.program("post-deploy hook runs", app="shop", goes_on=True)   # that was never told
+    first("one")
+    tell.end("success", "done")
+    tell.close()
+    lines = await read_all(logs)
+    assert [line.text for line in lines if line.app == "shop"] == [
+        "from a build", "deploy hook runs", "one", "***", "three", "post-deploy hook runs", "one",
+    ]
+    assert [line.text for line in lines if line.app == "api"] == ["deploy hook runs", "one", "***", "three"]
+
+
+async def test_a_phase_in_which_nothing_is_said_may_leave_no_line(logs: Logs) -> None:
+    tell = logs.open(ONE)
+    tell.phase("watch", at_once=False)
+    tell.phase("watch", at_once=False)
+    assert [found.phase for found in [logs.phase(ONE)] if found] == ["watch"]
+    tell.line("watched")
+    tell.line("longer")
+    tell.phase("more", at_once=False)
+    tell.end("success", "done")
+    tell.close()
+    assert [(line.number, line.kind, line.text) for line in await read_all(logs)] == [
+        (1, "phase", "watch"), (2, "line", "watched"), (3, "line", "longer"), (4, "end", "done"),
+    ]
+
+
 async def test_secrets_are_masked_wherever_they_stand(logs: Logs, tmp_path: Path) -> None:
     tell = logs.open(ONE)
     tell.line("password geheim-123!", stream="stdout")

@@ -1,7 +1,7 @@
 """What stories do not tell of the loop: how long it waits, what it says, what slots it holds, what a stop leaves."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import pytest
@@ -13,10 +13,10 @@ from deployd.activity.memory import Memory
 from deployd.activity.runner import visitors_after
 from deployd.activity.slots import Need, Slots
 from deployd.activity.supervised import supervised
-from deployd.activity.table import NO_WAY_BACK
+from deployd.activity.table import NO_WAY_BACK, NOTHING, Restart, Step, Visitors
 from deployd.ids import ActivityId, CommitId
 from deployd.state.entries import Entry
-from tests.doubles.activity_world import PUSH, Crash, Gave, World
+from tests.doubles.activity_world import PUSH, Crash, Gave, World, doing
 
 pytestmark = pytest.mark.looptime
 
@@ -174,6 +174,20 @@ async def test_slots_are_held_for_building_then_for_deploying_and_given_back_at_
         await World({"hook": ["crash"]}, limits=limits).start_daemon(PUSH)
     async with asyncio.timeout(1), limits.pools[BUILDS].hold("x"), limits.pools[DEPLOYMENTS].hold("x"):
         pass
+
+
+async def test_a_step_that_only_waits_leaves_its_slot_to_others() -> None:
+    limits = Limits({BUILDS: Slots(1), DEPLOYMENTS: Slots(1)})
+    calm = Step("watch", doing("watch"), NOTHING, 1_000, Visitors.ON_NEW, Restart.AGAIN, gives_slot_back=True)
+    world = World({"watch": ["nap"]}, limits=limits)
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(world.execute(replace(PUSH, steps=(*PUSH.steps, calm))))
+        async with asyncio.timeout(50):
+            while "watch" not in world.calls:
+                await asyncio.sleep(0.1)
+        async with asyncio.timeout(0.1), limits.pools[DEPLOYMENTS].hold("other"):
+            assert not running.done()
+    assert running.result().state == "success"
 
 
 async def test_a_build_that_needs_more_memory_than_there_is_waits_and_can_be_cancelled() -> None:

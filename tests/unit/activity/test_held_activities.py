@@ -19,12 +19,14 @@ from deployd.deployment.requests import lock_environment
 from deployd.deployment.results import Planned
 from deployd.ids import ActivityId, CommitId, EnvironmentId, EnvironmentName, ProjectId
 from deployd.plan import Plan
+from deployd.promotion.people import Person
 from deployd.queries.activities import activity_shape
 from deployd.release.store import _versions_in_use
-from deployd.state import activities, entries, environments, locks
+from deployd.state import activities, entries, environments, locks, tickets
 from deployd.state.activities import Activity, NewActivity, Trigger
 from deployd.state.entries import HELD, Entry
 from deployd.state.locks import Lock
+from deployd.state.tickets import NewTicket, Stage
 from deployd.upkeep.collect.look import _read
 from deployd.upkeep.ownership import Owner, read_ownership
 from tests.doubles.store import MemoryStore
@@ -74,7 +76,7 @@ def executor(store: MemoryStore) -> Executor:
     return Executor(KINDS, holder, host, MISSING, MISSING)
 
 
-def hold(store: MemoryStore, number: ActivityId) -> bool:
+def hold(store: MemoryStore, number: ActivityId) -> str:
     return executor(store)._held(store.db, found(store.db, number), "locked")
 
 
@@ -151,3 +153,27 @@ def test_who_has_ended_waits_for_nothing(store: MemoryStore) -> None:
     assert activity_shape(found(store.db, number)).waits == "locked"
     activities.cancel_waiting(store.db, number, "cancelled by bob", NOW)
     assert activity_shape(found(store.db, number)).waits == ""
+
+
+def test_an_approval_that_comes_while_it_is_undone_lets_it_begin_anew_at_once(store: MemoryStore) -> None:
+    number = enqueue(store.db)
+    activities.begin(store.db, number, NOW)
+    ticket = tickets.add(store.db, NewTicket(
+        project=SHOP, source="develop", commit=CommitId("c" * 40), stages=(Stage("main", MAIN),), activity=number,
+        asked_by=Person("ada"), expires_at=NOW + timedelta(days=7),
+    ), NOW)
+    entries.append(store.db, number, Entry("", CANCELLATION, NOW, HELD, "main needs 1 approval"))
+    assert hold(store, number) == f"deployd ticket show {ticket}"
+    activities.release(store.db, SHOP_MAIN)   # an unlock is not its business
+    assert found(store.db, number).held
+    activities.let_go_on(store.db, number)
+    activities.begin(store.db, number, NOW)
+    tickets.approve(store.db, ticket, "d", Person("bob"), "", NOW)
+    assert hold(store, number) == ""
+    assert not found(store.db, number).held
+    newer = enqueue(store.db, "promote")
+    activities.begin(store.db, newer, NOW)
+    later = enqueue(store.db, "push")
+    assert found(store.db, number).state == "superseded"
+    assert hold(store, newer) == ""
+    assert (found(store.db, newer).state, found(store.db, later).state) == ("superseded", "pending")

@@ -117,7 +117,9 @@ async def test_without_a_known_token_nothing_is_told(client: Client, headers: Ma
     async with client.get("/api/v1/projects", headers=headers) as answer:
         assert answer.status == 401
         assert answer.headers["WWW-Authenticate"] == 'Basic realm="deployd"'
-        assert (await answer.json())["code"] == "unauthorized"
+        told = await answer.json()
+    assert told["code"] == "unauthorized"
+    assert ("is not known" in told["what"]) is bool(headers), "a wrong one is told apart from none"
 
 
 async def test_a_token_is_also_taken_as_the_password_of_anybody(client: Client) -> None:
@@ -283,18 +285,20 @@ async def test_a_followed_log_goes_on_until_its_end(client: Client, queries: Fak
 
 async def test_every_answer_is_as_the_document_describes_it(client: Client) -> None:
     document = (await get(client, "/api/v1/openapi.json", {}))[1]
+    again = "/api/v1/projects/{project}/environments/{environment}/push-again"
     key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAINdamAGCsQq31Uv+08lkBzoO4XLz2qYjJa8CGmj3B1Ea"
     bodies_of: dict[str, Any] = {
-        "/api/v1/projects/{project}/plan": {"branch": "main"}, "/api/v1/people": {"id": "anna"},
+        "/api/v1/projects/{project}/plan": {"branch": "main"}, "/api/v1/people": {"id": "anna"}, again: {"push": 1},
         "/api/v1/people/{person}/tokens": {"label": "laptop"},
         "/api/v1/people/{person}/tokens/remove": {"label": "laptop"},
         "/api/v1/people/{person}/keys": {"label": "laptop", "key": key},
         "/api/v1/people/{person}/keys/remove": {"label": "laptop"},
+        "/api/v1/tickets/{ticket}/approve": {"digest": "d" * 32},
     }
     asked = set()
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
-            url = path.format(id=1, project="shop", environment="main", person="anna")
+            url = path.format(id=1, project="shop", environment="main", person="anna", ticket=1)
             data = json.dumps(bodies_of.get(path, {})) if method == "post" else None
             async with client.request(method, url, headers=ADA, data=data) as answer:
                 if answer.content_type == "text/event-stream":   # test_api_events.py

@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -241,6 +242,11 @@ async def test_a_branch_with_a_slash_can_be_named(cli: Cli, commands: FakeComman
     assert commands.asked == [("redeploy", "shop", "feature/new & shiny?", "operator")]
 
 
+async def test_a_push_is_asked_for_again_by_its_number(cli: Cli, commands: FakeCommands) -> None:
+    assert (await cli("push-again", "1", "--no-wait")).output == "activity 4: push of shop/main\n"
+    assert commands.asked == [("push again", "shop", "main-bvxea6i", 1, "operator")]
+
+
 async def test_a_rollback_names_its_version(cli: Cli, commands: FakeCommands) -> None:
     assert (await cli("rollback", "shop", "main", "--to", "1")).exit_code == 0
     assert (await cli("rollback", "shop", "main")).exit_code == 0
@@ -469,3 +475,34 @@ async def test_versions_and_crons_are_lists_and_a_cron_is_run(cli: Cli, commands
     result = await cli("run-cron", "shop", "main", "app", "tidy")
     assert "tidy of app runs as soon as it may" in result.output
     assert commands.asked == [("run cron", "shop", "main", "app", "tidy", "operator")]
+
+
+@pytest.mark.parametrize("name", ["activate", "deactivate", "pause", "wake"])
+async def test_an_environment_is_brought_to_rest_and_back(cli: Cli, commands: FakeCommands, name: str) -> None:
+    made = await cli("environment", name, "shop", "wip/idea", "--no-wait")
+    assert made.exit_code == 0, made.output
+    assert commands.asked == [(name, "shop", "wip/idea", "operator")]
+    shown = await cli("environment", name, "shop", "wip/idea", "--no-wait", "--json")
+    assert json.loads(shown.output)["kind"] == name
+
+
+async def test_an_environment_has_a_title_and_a_parent(cli: Cli, commands: FakeCommands) -> None:
+    assert (await cli("environment", "title", "shop", "main", "The new cart")).output == "shop/main, The new cart\n"
+    assert (await cli("environment", "parent", "shop", "main", "next")).output == "shop/main; its parent is next\n"
+    await cli("environment", "title", "shop", "main")
+    assert commands.asked == [
+        ("describe", "shop", "main", "The new cart", None), ("describe", "shop", "main", None, "next"),
+        ("describe", "shop", "main", "", None),
+    ]
+    assert json.loads((await cli("environment", "title", "shop", "main", "x", "--json")).output)["title"] == "x"
+
+
+async def test_the_list_of_environments_has_columns_for_what_somebody_said_of_them(
+    cli: Cli, commands: FakeCommands,
+) -> None:
+    shown = (await cli("environments")).output
+    assert ("title" in shown, "parent" in shown) == (False, False)
+    queries = commands.queries
+    queries.running = [replace(queries.running[0], title="The cart", parent="release", state="paused")]
+    shown = (await cli("environments")).output
+    assert [word for word in ("title", "The cart", "parent", "release", "paused") if word not in shown] == []

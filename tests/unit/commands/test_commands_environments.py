@@ -5,11 +5,13 @@ from __future__ import annotations
 import pytest
 
 from deployd.access.errors import NotFound
-from deployd.commands.environments import Overtaken, ProductionStays
+from deployd.commands.environments import Overtaken, ProductionStays, StaysLocked
 from deployd.environment.naming import machine_name
-from deployd.ids import EnvironmentId
+from deployd.ids import ActivityId, EnvironmentId
+from deployd.queries.pushes import NotAgain
 from deployd.queries.versions import NothingLive
-from deployd.state import environments
+from deployd.state import bad_releases, environments, locks
+from deployd.state.bad_releases import BadRelease
 from tests.support.commands_world import MAIN, NOW, SHOP, SHOP_MAIN, World, version
 
 
@@ -46,6 +48,14 @@ async def test_a_changed_variable_makes_another_version(world: World) -> None:
     assert await world.target((await world.environments.rollback("shop", "main", None, "ada")).id) == 2
 
 
+async def test_a_rollback_passes_over_a_bad_release_unless_it_is_named(world: World) -> None:
+    await world.went_live(version("a"), version("b"), version("c"))
+    bad = BadRelease(ActivityId(2), SHOP_MAIN, "it failed", NOW, None, None)
+    await world.store.write(lambda db: bad_releases.put(db, bad))
+    assert await world.target((await world.environments.rollback("shop", "main", None, "ada")).id) == 1
+    assert await world.target((await world.environments.rollback("shop", "main", 2, "ada")).id) == 2
+
+
 async def test_a_rollback_goes_where_it_is_told(world: World) -> None:
     await world.went_live(version("a"), version("b"), version("c"))
     assert await world.target((await world.environments.rollback("shop", "main", 1, "ada")).id) == 1
@@ -78,6 +88,33 @@ async def test_who_presses_second_is_told_who_was_first(world: World) -> None:
     assert (await world.environments.rollback("shop", "main", 1, "bob", seen=3)).id == 4
 
 
+async def test_a_push_that_ended_is_asked_for_once_more(world: World) -> None:
+    await world.went_live(version("a"))
+    made = await world.environments.push_again("shop", "main", await world.pushed("f" * 40, "failed"), "ada", seen=2)
+    assert (made.id, made.kind, made.commit, made.who, made.how) == (3, "push", "f" * 40, "ada", "api")
+    with pytest.raises(NotAgain, match="push 3 has not ended yet"):
+        await world.environments.push_again("shop", "main", made.id, "ada")
+    with pytest.raises(Overtaken, match="ada asked for push 3 of main"):
+        await world.environments.push_again("shop", "main", 2, "bob", seen=2)
+    assert world.lanes.woken == 1
+
+
+async def test_what_was_pushed_since_is_not_taken_away_by_an_earlier_push(world: World) -> None:
+    older, other = await world.pushed("a" * 40, "failed"), EnvironmentId(SHOP, machine_name("try"))
+    with pytest.raises(NotAgain, match="main has moved on from aaaaaaaa to ffffffff, and push 1 is not its newest"):
+        await world.environments.push_again("shop", "main", older, "ada")
+    await world.store.write(lambda db: environments.ensure(db, other, "try", NOW))
+    with pytest.raises(NotFound, match="try has no activity 1"):
+        await world.environments.push_again("shop", "try", older, "ada")
+    await world.went_live(version("f"))
+    number = (await world.environments.redeploy("shop", "main", "ada")).id
+    with pytest.raises(NotAgain, match=f"activity {number} is a redeploy and not a push"):
+        await world.environments.push_again("shop", "main", number, "ada")
+    world.tip_now = None
+    with pytest.raises(NotAgain, match="there is no branch main in the repository any more"):
+        await world.environments.push_again("shop", "main", older, "ada")
+
+
 async def test_an_environment_ends_and_that_of_production_stays(world: World) -> None:
     await world.went_live(version("a"))
     with pytest.raises(ProductionStays, match="main is the production branch of shop"):
@@ -87,3 +124,17 @@ async def test_an_environment_ends_and_that_of_production_stays(world: World) ->
     assert (made.kind, made.branch, made.commit, made.how) == ("delete", "try", "f" * 40, "api")
     with pytest.raises(Overtaken, match="ada asked for delete 2 of try"):
         await world.environments.delete("shop", "try", "bob", seen=0)
+
+
+async def test_a_protected_environment_is_not_deleted_and_stays_locked_after_a_rollback(world: World) -> None:
+    await world.went_live(version("a"), version("b"))
+    world.protect()
+    with pytest.raises(ProductionStays, match="protected"):
+        await world.environments.delete("shop", "main", "ada")
+    with pytest.raises(StaysLocked) as raised:
+        await world.environments.rollback("shop", "main", None, "ada", lock=False)
+    assert "deployd unlock shop main" in raised.value.hint
+    assert world.lanes.woken == 0
+    await world.environments.rollback("shop", "main", None, "ada")
+    (lock,) = await world.store.read(locks.list_all)
+    assert (lock.who, lock.reason) == ("ada", "rolled back to activity 1")

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from deployd.console.activity import again
 from deployd.console.drawing import drawing
 from deployd.console.output import Printed, WantedLines, batches, look_through, parse_wanted_lines
 from deployd.environment.shown_variables import variables_shown
@@ -16,7 +17,7 @@ from deployd.project.reader import read_project
 from deployd.queries.environments import LockShape
 from deployd.settings import Settings
 from deployd.units import MEGABYTE
-from tests.doubles.api import AT, PARTS, environment, use
+from tests.doubles.api import AT, PARTS, activity, environment, use
 from tests.doubles.trees import DictTree
 from tests.support.page import Page
 from tests.unit.console.test_console_sign_in import Client, World, client, csrf, sign_in, world
@@ -24,7 +25,7 @@ from tests.unit.console.test_console_sign_in import Client, World, client, csrf,
 __all__ = ["client", "world"]
 SHOP = "/projects/shop/environments/main-bvxea6i"
 NEXT = "/projects/shop/environments/next"
-VERA = "the-secret-of-vera"
+DORA, VERA = "the-secret-of-dora", "the-secret-of-vera"
 
 
 @pytest.fixture(autouse=True)
@@ -57,6 +58,31 @@ async def test_a_button_says_first_what_it_will_do(client: Client, world: World)
     assert world.queries.asked[-2:] == [
         ("rollback", "shop", "main-bvxea6i", 1, "dora", True, 3), ("redeploy", "shop", "main-bvxea6i", "dora", 3),
     ]
+
+
+@pytest.mark.parametrize(("kind", "leads_to"), [
+    ("push", f"{SHOP}/confirm?do=push-again&to=7"), ("redeploy", f"{SHOP}/confirm?do=redeploy"),
+    ("rollback", f"{SHOP}/confirm?do=revert&to=3"), ("delete", f"{SHOP}/confirm?do=delete"), ("purge", ""),
+])
+def test_the_same_again_is_confirmed_first_whatever_it_was(kind: str, leads_to: str) -> None:
+    assert again(activity(7, kind=kind), 3) == leads_to
+
+
+async def test_a_push_is_asked_for_again(client: Client, world: World) -> None:
+    await sign_in(client)
+    assert "Push again main of shop" in await said(client, f"{SHOP}/confirm?do=push-again&to=7")
+    assert (await press(client, f"{SHOP}/push-again", to="7", seen="3"))[:2] == (303, "/activities/2")
+    assert world.queries.asked[-1] == ("push again", "shop", "main-bvxea6i", 7, "dora", 3)
+
+
+async def test_viewers_see_what_the_repository_says_and_of_the_settings_only_names(client: Client) -> None:
+    for token, shown in ((DORA, True), (VERA, False)):
+        await sign_in(client, token)
+        page = await said(client, SHOP)
+        assert "LEVEL" in page
+        assert ("<b>one</b>" in page) is shown
+        answer = await client.get("/api/v1/projects/shop/environments/main/parts")
+        assert ("<b>one</b>" in await answer.text()) is shown
 
 
 @pytest.mark.parametrize("query", ["", "do=x", "do=revert&to=x", "do=revert&to=-1", f"do=revert&to={'9' * 30}"])
@@ -106,7 +132,7 @@ async def test_a_viewer_sees_no_buttons_and_presses_none(client: Client, world: 
     assert "Revert" not in page
     assert "Run tidy now" not in await said(client, f"{SHOP}/crons")
     assert "needs a contributor" in await said(client, f"{SHOP}/confirm?do=redeploy", 403)
-    for form in ("redeploy", "revert", "lock", "unlock", "delete", "crons/run"):
+    for form in ("redeploy", "push-again", "revert", "lock", "unlock", "delete", "crons/run"):
         status, _, told = await press(client, f"{SHOP}/{form}", seen="3", to="1", branch="main", app="app", cron="tidy")
         assert (status, "needs a contributor" in told) == (403, True), form
     assert world.queries.asked == []
@@ -176,3 +202,77 @@ def test_whose_lines_are_wanted_is_checked(of: str) -> None:
 
 def _line(number: int) -> dict[str, Any]:
     return {"time": f"2026-05-04T10:00:00.{number:09}Z", "kind": "app", "name": "app", "text": f"line {number}"}
+
+
+def resting(world: World, state: str, **more: Any) -> None:
+    main, other = world.queries.running
+    world.queries.running = [main, replace(other, state=state, **more)]
+
+
+@pytest.mark.parametrize(("state", "shown", "hidden"), [
+    ("live", ["Pause…", "Deactivate…", "Redeploy…"], ["Wake…", "Activate…"]),
+    ("paused", ["Wake…", "Deactivate…", "Redeploy…"], ["Pause…", "Activate…"]),
+    ("inactive", ["Activate…", "Delete…"], ["Wake…", "Pause…", "Deactivate…", "Redeploy…"]),
+])
+async def test_an_environment_shows_the_buttons_that_fit_how_it_is(
+    client: Client, world: World, state: str, shown: list[str], hidden: list[str],
+) -> None:
+    await sign_in(client)
+    resting(world, state)
+    page = await said(client, NEXT)
+    assert [word for word in shown if word not in page] == []
+    assert [word for word in hidden if word in page] == []
+
+
+async def test_production_has_no_button_by_which_it_would_rest(client: Client, world: World) -> None:
+    await sign_in(client)
+    page = await said(client, SHOP)
+    assert [word for word in ("Pause…", "Deactivate…", "Wake…", "Activate…") if word in page] == []
+
+
+@pytest.mark.parametrize(("name", "told"), [
+    ("pause", "Crawlers and monitors do not"), ("wake", "no deploy hook runs"), ("activate", "the newest commit"),
+    ("deactivate", "get nothing at its addresses any more"),
+])
+async def test_each_of_the_four_says_what_it_does_and_is_done_with_what_was_seen(
+    client: Client, world: World, name: str, told: str,
+) -> None:
+    await sign_in(client)
+    assert told in await said(client, f"{NEXT}/confirm?do={name}")
+    assert [item for item in world.queries.asked if item[0] == name] == []
+    status, where, _ = await press(client, f"{NEXT}/{name}", seen="3")
+    assert (status, where[:12]) == (303, "/activities/")
+    assert world.queries.asked[-1] == (name, "shop", "next", "dora", 3)
+    assert (await press(client, f"{NEXT}/{name}"))[0] == 400
+
+
+async def test_a_title_and_a_parent_are_shown_and_changed_and_are_no_html(client: Client, world: World) -> None:
+    await sign_in(client)
+    resting(world, "live", title="<b>The cart</b>", parent="main")
+    answer = await client.get(NEXT)
+    text = await answer.text()
+    assert ("<b>The cart</b>" in text, "&lt;b&gt;The cart&lt;/b&gt;" in text) == (False, True)
+    assert (await press(client, f"{NEXT}/describe", title="New", parent="main"))[:2] == (303, NEXT)
+    assert world.queries.asked[-1] == ("describe", "shop", "next", "New", None)
+    await press(client, f"{NEXT}/describe", title="New", parent="")
+    assert world.queries.asked[-1] == ("describe", "shop", "next", "New", "")
+
+
+async def test_a_viewer_brings_nothing_to_rest(client: Client, world: World) -> None:
+    await sign_in(client, VERA)
+    assert "Pause…" not in await said(client, NEXT)
+    assert "needs a contributor" in await said(client, f"{NEXT}/confirm?do=pause", 403)
+    for name in ("pause", "wake", "activate", "deactivate", "describe"):
+        assert (await press(client, f"{NEXT}/{name}", seen="3", title="x"))[0] == 403
+    assert [item for item in world.queries.asked if item[0] in ("pause", "wake", "describe")] == []
+
+
+async def test_whoever_may_come_in_is_told_how(client: Client, world: World) -> None:
+    way = "ssh ssh://main.shop@deploy.example.com:2222"
+    main = replace(environment("shop"), ssh=way.removeprefix("ssh "))
+    world.queries.running = [main, replace(main, name="next", branch="next", commit="")]
+    await sign_in(client)
+    assert way in await said(client, SHOP)
+    assert way not in await said(client, NEXT), "there is nothing to come into"
+    await sign_in(client, VERA)
+    assert way not in await said(client, SHOP), "vera is a viewer"

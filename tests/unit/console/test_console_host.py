@@ -65,3 +65,9 @@ async def test_its_stream_tells_all_its_parts_first(client: TestClient) -> None:
             text += (await answer.content.read(65_536)).decode()
         for name in ("reasons", "slots", "certificates", "disk", "loops"):
             assert f"\"id\": \"{name}\"" in text
+
+
+async def test_it_says_by_which_key_one_knows_the_ssh_server(client: Client) -> None:
+    said = (await page(client, "/host", CARL)).said
+    assert "deploy.test:2222" in said
+    assert "ssh-ed25519 SHA256:abc" in said

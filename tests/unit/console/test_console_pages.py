@@ -181,6 +181,13 @@ async def test_the_overview_says_what_is_live_and_what_visitors_see(client: Clie
     assert {SHOP, "http://shop.test/"} <= set(found.links)
 
 
+@pytest.mark.parametrize(("words", "there"), [
+    ("main+mend", True), ("FAILED+push+3", True), ("held", True), ("main+nothing-like-it", False), ("push_3", False),
+])
+async def test_the_overview_is_filtered_by_what_stands_in_a_row(client: Client, words: str, there: bool) -> None:
+    assert (SHOP in (await page(client, f"/?q={words}")).links) is there
+
+
 async def test_an_environment_shows_addresses_freeze_and_activities(client: Client, queries: FakeQueries) -> None:
     queries.hosts = [certificate("shop.test", "shop", state="refused", ends="", why="no DNS record", again_at=AT)]
     found = await page(client, SHOP)

@@ -63,11 +63,10 @@ class World:
         made = {name: getattr(fake.by_noun, name) for name in Commands.__dataclass_fields__}
         noting: Any = AuditCommands(self.store, clock)   # type: ignore[arg-type]
         self.commands = Commands(**{**made, "sessions": self.sessions, "audit": noting})
-        callers = Callers(directory.by_header, self.sessions)
+        ours = Ours("https://deploy.example.com")
         self.let_in: list[str] = []
-        door = Door(
-            Ours("https://deploy.example.com"), let_in=lambda request: self.let_in.append(request.path),
-        )
+        callers = Callers(directory.by_header, self.sessions, ours)
+        door = Door(ours, let_in=lambda request: self.let_in.append(request.path))
         self.console = Console(
             queries=self.queries.by_noun, commands=self.commands, callers=callers,
             board=Board(ErrorBoundary("console")), streams=Streams(), door=door,
@@ -121,12 +120,24 @@ async def test_a_browser_that_signed_in_is_no_stranger_and_its_pages_stay_open(c
     assert world.let_in == ["/events"]
 
 
-async def test_behind_tls_the_cookie_is_for_tls_and_this_host_alone(client: Client) -> None:
-    answer = await sign_in(client, headers={"X-Forwarded-Proto": "https"})
+@pytest.mark.parametrize("headers", [
+    {"X-Forwarded-Proto": "https"}, {"Host": "deploy.example.com"}, {"Host": "Deploy.Example.com:443"},
+    {"Origin": "https://deploy.example.com"},
+])
+async def test_behind_tls_the_cookie_is_for_tls_and_this_host_alone(client: Client, headers: dict[str, str]) -> None:
+    answer = await sign_in(client, headers=headers)
     cookie = answer.headers["Set-Cookie"]
     assert cookie.startswith("__Host-deployd=")
     assert {"Secure", "HttpOnly", "Path=/"} <= set(cookie.split("; "))
     assert "Domain" not in cookie
+
+
+async def test_behind_tls_a_cookie_that_another_host_set_counts_for_nothing(client: Client) -> None:
+    set_by_another = (await sign_in(client)).headers["Set-Cookie"].partition(";")[0]
+    client.session.cookie_jar.clear()
+    for headers, status in (({}, 200), ({"Host": "deploy.example.com"}, 401), ({"X-Forwarded-Proto": "https"}, 401)):
+        answer = await client.get("/sessions", headers={"Cookie": set_by_another, **headers})
+        assert answer.status == status
 
 
 @pytest.mark.parametrize("place", [
@@ -164,7 +175,8 @@ async def test_a_form_does_what_it_says_and_is_noted(client: Client, world: Worl
     assert entry.said == "activity 7"
 
 
-SHOP = {r"{id:\d{1,15}}": "7", "{project}": "shop", "{environment}": "main-bvxea6i", "{person}": "anna"}
+SHOP = {r"{id:\d{1,15}}": "7", "{project}": "shop", "{environment}": "main-bvxea6i", "{person}": "anna",
+        r"{ticket:\d{1,15}}": "1"}
 
 
 @pytest.mark.parametrize("path", [
@@ -239,6 +251,17 @@ async def test_an_expired_session_leads_to_the_sign_in_and_back_with_what_was_ty
     assert answer.status == 401
     fields = {field["name"]: field.get("value", "") for field in Page(await answer.text()).all("input")}
     assert fields["next"] == "/activities/7?reason=the+sale+%26+more"
+
+
+async def test_an_expired_session_leads_back_to_the_page_of_the_form(client: Client) -> None:
+    page, fields = "/projects/shop/environments/main", {"csrf": "x", "seen": "7", "to": "2", "chosen": "1"}
+    host = str(client.make_url("/")).rstrip("/")
+    for place, leads_to in ((f"{host}{page}/confirm?do=revert&to=2", f"{page}/confirm?do=revert&to=2&chosen=1"),
+                            ("", f"{page}?to=2&chosen=1"), (f"{host}//evil.test", f"{page}?to=2&chosen=1")):
+        answer = await client.post(f"{page}/revert", data=fields, headers={"Referer": place} if place else {})
+        assert answer.status == 401
+        found = {field["name"]: field.get("value", "") for field in Page(await answer.text()).all("input")}
+        assert found["next"] == leads_to
 
 
 async def test_who_signs_out_is_out_and_only_by_ones_own_form(client: Client, world: World) -> None:

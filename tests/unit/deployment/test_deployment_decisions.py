@@ -105,6 +105,9 @@ class Doubles:
     async def volumes(self, labels: dict[str, str]) -> list[VolumeSeen]:
         return [item for item in self.kept if labels.items() <= item.labels.items()]
 
+    async def rest(self, *_: object) -> str:
+        return ""
+
     async def start(self, name: str) -> None:
         self.did.append(f"start {name}")
 
@@ -128,7 +131,7 @@ class Doubles:
         if not await unless():
             self.did.append(f"unmount {key[0]}")
 
-    async def slugs_in_use(self, but_for: ActivityId | None = None) -> frozenset[SlugKey]:
+    async def slugs_in_use(self, *but_for: ActivityId) -> frozenset[SlugKey]:
         return self.in_use
 
     async def freeze(self, environment: str, seconds: float) -> None:
@@ -464,3 +467,30 @@ async def test_the_drain_time_begins_with_the_switch(
     began = asyncio.get_running_loop().time()
     await route.retire_old(made, host, QuietTell())  # type: ignore[arg-type]
     assert asyncio.get_running_loop().time() - began == pytest.approx(waited, abs=0.001)
+
+
+MAGENTO = {
+    ".magento.app.yaml": "name: app\ntype: php:8.2\ndisk: 256\nhooks: {build: deployd-magento}\n",
+    ".magento/routes.yaml": "https://{default}/: {type: upstream, upstream: 'app:http'}\n",
+}
+
+
+async def test_only_a_recipe_looks_ahead_when_something_is_live_and_the_hook_will_run(doubles: Doubles) -> None:
+    tell: Any = QuietTell()
+    doubles.files = {".platform.app.yaml": HOOKED}
+    assert (await hooks.prepare(deployment(version(OLD, "a")), doubles.host, tell)).apps == ()
+    doubles.files = MAGENTO
+    assert (await hooks.prepare(deployment(None), doubles.host, tell)).apps == ()
+    unhooked = Plan((), (), run_deploy_hook=False)
+    assert (await hooks.prepare(deployment(version(OLD, "a"), plan=unhooked), doubles.host, tell)).apps == ()
+    assert tell.said == []
+
+
+@pytest.mark.parametrize("status", [0, 1])
+async def test_a_look_ahead_that_fails_is_told_and_ends_nothing(doubles: Doubles, status: int) -> None:
+    doubles.files = MAGENTO
+    tell: Any = QuietTell()
+    traces = doubles.host.places.instance(EnvironmentId(SHOP, MAIN), NEW, "app") / "scripts" / "prepare"
+    ended_with(traces, status)
+    assert (await hooks.prepare(deployment(version(OLD, "a")), doubles.host, tell)).apps == ("app",)
+    assert any("only be known while visitors are held" in line for line in map(str, tell.said)) is bool(status)

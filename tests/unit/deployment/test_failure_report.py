@@ -28,6 +28,9 @@ class Facts:
         self.asked = 0
         self._error = error
 
+    async def rest(self, *_: object) -> str:
+        return ""
+
     async def live(self, *_: object) -> None:
         self.asked += 1
         if self._error:

@@ -147,13 +147,25 @@ def test_a_unix_socket_application_gets_SOCKET_and_no_PORT() -> None:
 
 def of_levels(
     app: dict[str, Any], project: dict[str, Any], environment: dict[str, Any] | None = None, *, building: bool = False,
-    dialect: str | None = None,
+    dialect: str | None = None, protected: bool = False,
 ) -> Variables:
     settings = ProjectSettings.model_validate({
-        "id": "shop", "variables": project, "environments": {"main": {"variables": environment or {}}},
-        "dialect": dialect,
+        "id": "shop", "variables": project, "dialect": dialect,
+        "environments": {"main": {"variables": environment or {}, "protected": protected}},
     })
     return variables_of(APP, Instance(Commands(), variables=app), settings, "main", building=building)
+
+
+def test_builds_of_a_protected_environment_do_not_see_its_secrets_before_anybody_has_approved_them() -> None:
+    secret, plain = {"value": "s3cr3t", "sensitive": True}, {"value": "plain"}
+    of_environment = {"env:own": secret, "env:said": plain, "own": secret}
+    seen = of_levels({}, {"env:shared": secret}, of_environment, building=True, protected=True)
+    assert set(seen.environment) == {"SHARED", "SAID"}   # of the project: every branch's builds see it anyway
+    assert "own" not in seen.platform
+    open_ = of_levels({}, {}, of_environment, building=True)
+    assert set(open_.environment) == {"OWN", "SAID"}
+    running = of_levels({}, {}, of_environment, protected=True)
+    assert running.environment["OWN"] == "s3cr3t"
 
 
 def test_the_environments_variable_beats_the_projects_and_that_the_applications() -> None:

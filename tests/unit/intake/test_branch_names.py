@@ -88,6 +88,23 @@ def test_a_branch_whose_environment_would_be_another_ones_is_refused(monkeypatch
     assert "is production" in refused_refs(SHOP, [push("main!", NOTHING)], [])[0]
 
 
+def test_a_protected_branch_is_deleted_by_nobody_and_no_other_takes_the_name_of_its_environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    guarded = ProjectSettings.model_validate({
+        "id": "far", "remote": {"url": "https://forge.example/acme/far.git"},
+        "environments": {"staging": {"protected": True}},
+    })
+    assert "staging is protected" in refused_refs(guarded, [push("staging", NOTHING)], [])[0]
+    assert refused_refs(guarded, [push("other", NOTHING), push("staging")], []) == []
+    gone = push_of(guarded, "github", RefMoved("acme/far", "refs/heads/staging", OLD, NOTHING, "ada", "1"))
+    assert isinstance(gone, Ignored)
+    assert "its environment stays" in gone.reason
+    monkeypatch.setattr(branches, "machine_name", lambda name: EnvironmentName(name.rstrip("!")))
+    assert "staging! and staging would have one environment" in refused_refs(guarded, [push("staging!")], [])[0]
+    assert "is protected" in refused_refs(guarded, [push("staging!", NOTHING)], [])[0]
+
+
 @pytest.mark.parametrize("name", [name for name in ODD if name and name.isprintable()])
 def test_a_webhook_about_an_odd_branch_starts_nothing(name: str) -> None:
     far = ProjectSettings.model_validate({"id": "far", "remote": {"url": "https://forge.example/acme/far.git"}})

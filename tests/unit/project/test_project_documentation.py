@@ -66,13 +66,22 @@ def test_every_honoured_key_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
         parts = {part.partition("\n")[0].strip(): part.partition("\n")[2] for part in path.read_text().split("=== ")[1:]}
         read_project(DictTree(parts))
     everything = {".platform.app.yaml": EVERYTHING, ".platform/services.yaml": EVERY_SERVICE, ".platform/routes.yaml": EVERY_ROUTE}
-    result = read_project(DictTree(everything))
+    result = read_project(DictTree(everything | {".deployd.yaml": EVERY_CHECK}))
     assert not result.errors, result.errors
     missing = [(table.name, key.name) for _, tables in documentation.SECTIONS for table in tables for key in table.keys
                if key.treatment != "refused" and (table.name, key.name) not in asked]
     assert not missing
 
 
+EVERY_CHECK = """
+checks:
+    smoke:
+        home: {path: /, method: HEAD, host: x, headers: {X-A: b}, body: x, app: app, status: 200, contains: x, matches: x, timeout: 5}
+        queue: {command: x, answer_headers: {X-A: b}, before_switch: true}
+    watch_seconds: 60
+    on_bad_release: revert
+    types: [production]
+"""
 EVERYTHING = """
 name: app
 type: php:8.4

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from deployd.errors import Unusable
+from deployd.errors import DeployError, Unusable
+from deployd.ids import CommitId
 from deployd.project.reader import read_project
 from deployd.queries.environments import EnvironmentQueries
 from deployd.queries.forecasts import ForecastQueries, forecast_kind
+from deployd.queries.pushes import NotAgain
 from deployd.queries.versions import NothingLive, VersionQueries
 from deployd.release.paths import Places
 from deployd.settings import Settings
@@ -29,13 +32,22 @@ class Host:
         self.settings = Settings.model_validate({"directory": str(folder), "projects": {"shop": {}}})
         self.facts, self.code, self.slugs, self.there = self, self, self, True
         self.places = Places(folder, folder)
-        self.live = world.live
+        self.live, self.tip_now = world.live, world.tip_now
+        self.wrong = ""
 
     async def uid(self, project: str) -> int:
         return 10_000
 
     async def read(self, project: Any, commit: str) -> Any:
+        if commit == self.wrong:
+            raise DeployError("its files are wrong")
         return CONFIG
+
+    async def about(self, project: str, commit: str) -> Any:
+        return SimpleNamespace(subject="Mend it", author="Ada")
+
+    async def tip(self, project: str, branch: str) -> CommitId | None:
+        return self.tip_now
 
     async def has(self, slug: str) -> bool:
         return self.there
@@ -103,8 +115,24 @@ async def test_nothing_live_has_nothing_to_deploy_once_more(world: World, foreca
     await world.store.write(lambda db: environments.ensure(db, SHOP_MAIN, "main", NOW))
     with pytest.raises(NothingLive, match="nothing is live in main"):
         await forecasts.of("redeploy", "shop", "main")
-    with pytest.raises(Unusable, match="kind cannot be 'push'"):
-        forecast_kind("push")
+    with pytest.raises(Unusable, match="kind cannot be 'purge'"):
+        forecast_kind("purge")
+
+
+async def test_a_push_once_more_is_told_with_what_is_live(
+    world: World, forecasts: ForecastQueries, host: Host,
+) -> None:
+    await world.went_live(version("a"))
+    host.wrong = "f" * 40
+    push = await world.pushed("f" * 40, "failed")
+    found = await forecasts.of("push", "shop", "main", push)
+    assert found.before is not None
+    assert found.after is not None
+    assert (found.before.commit, found.after.commit, found.after.activity) == ("a" * 40, "f" * 40, push)
+    assert (found.after.subject, found.after.since, found.same_code, found.newest) == ("Mend it", "", False, push)
+    assert found.refused == ("its files are wrong",)
+    with pytest.raises(NotAgain, match="has moved on"):
+        await forecasts.of("push", "shop", "main", await world.pushed("b" * 40, "failed"))
 
 
 async def test_versions_are_told_newest_first_with_who_made_them(

@@ -13,9 +13,11 @@ import pytest
 import structlog
 
 from deployd.access.errors import NotFound
+from deployd.activity.journal import write_result
 from deployd.activity.masking import Masker
+from deployd.deployment.results import Frozen
 from deployd.ids import EnvironmentId
-from deployd.upkeep.cron_run import LiveCron
+from deployd.upkeep.cron_run import HeldBack, LiveCron
 from deployd.upkeep.crons import CronKey, CronRuns, Crons
 from tests.support.upkeep_stand import APP, BASE, MAIN, SHOP, Stand
 
@@ -68,16 +70,65 @@ async def test_a_due_run_waits_for_the_one_before_and_only_one_waits(tmp_path: P
     assert skipped == [(BASE + timedelta(minutes=minute)).isoformat() for minute in (3, 4)], "5 waits in its turn"
 
 
-async def test_a_cron_waits_for_the_end_of_a_deployment(tmp_path: Path) -> None:
+async def test_a_cron_rests_from_the_freeze_of_a_deployment_to_its_switch(tmp_path: Path) -> None:
     stand, runs = Stand(tmp_path, MINUTELY), Runs()
     async with served(stand, runs):
         await asyncio.sleep(30)
-        number = stand.deploy(("fetch", "started", None))
+        number = stand.deploy(("freeze", "started", None))
         await asyncio.sleep(100)
         assert runs.begun == []
-        stand.finish(number)
+        stand.journal(number, "switch", "started")
+        await asyncio.sleep(5)
+        assert runs.begun == []
+        stand.journal(number, "switch", "done")
         await asyncio.sleep(5)
     assert [due for _, due, _ in runs.begun] == [1], "the second minute's run is skipped: the first one waits"
+
+
+@pytest.mark.parametrize("step", ["fetch", "build_apps", "pack", "start_services", "start_apps"])
+async def test_a_cron_runs_while_a_deployment_has_not_come_to_its_freeze(tmp_path: Path, step: str) -> None:
+    stand, runs = Stand(tmp_path, MINUTELY), Runs()
+    async with served(stand, runs):
+        stand.deploy((step, "started", None))
+        await asyncio.sleep(61)
+    assert len(runs.begun) == 1
+
+
+async def test_a_cron_rests_while_a_freeze_is_undone_and_runs_when_the_earlier_version_is_back(tmp_path: Path) -> None:
+    stand, runs = Stand(tmp_path, MINUTELY), Runs()
+    async with served(stand, runs):
+        number = stand.deploy(("freeze", "done", write_result(Frozen(True))), ("run_deploy_hook", "started", None))
+        stand.journal(number, "run_deploy_hook", "failed")
+        stand.journal(number, "run_deploy_hook", "undone")
+        stand.journal(number, "freeze", "undoing")
+        await asyncio.sleep(61)
+        assert runs.begun == []
+        stand.journal(number, "freeze", "undone")
+        await asyncio.sleep(5)
+    assert len(runs.begun) == 1
+
+
+async def test_a_cron_that_meets_a_freeze_on_its_way_goes_back_and_runs_after_the_switch(tmp_path: Path) -> None:
+    stand, begun = Stand(tmp_path, MINUTELY), []
+
+    async def run(live: LiveCron, due: datetime, *more: object) -> None:
+        if not begun:   # as the run's folder is laid out, the freeze begins
+            begun.append(stand.deploy(("freeze", "started", None)))
+        if not await more[-1]():   # type: ignore[operator]
+            raise HeldBack
+        begun.append(live.asked_by)
+
+    crons = Crons(stand.store, stand.host, Masker(), run=run)
+    async with asyncio.TaskGroup() as group:
+        serving = group.create_task(crons.serve())
+        await asyncio.sleep(1)
+        await crons.run_now(CronKey(EnvironmentId(SHOP, MAIN), "app", "tick"), "ada")
+        await asyncio.sleep(20)
+        assert len(begun) == 1
+        stand.finish(begun[0])
+        await asyncio.sleep(3)
+        serving.cancel()
+    assert begun[1:] == ["ada"]
 
 
 async def test_an_activity_that_only_waits_does_not_hold_a_cron_back(tmp_path: Path) -> None:
@@ -154,7 +205,7 @@ async def test_a_run_that_is_wanted_now_waits_as_others_do_and_there_is_one_at_a
     async with asyncio.TaskGroup() as group:
         serving = group.create_task(crons.serve())
         await asyncio.sleep(1)
-        number = stand.deploy(("fetch", "started", None))
+        number = stand.deploy(("freeze", "started", None))
         await crons.run_now(key, "ada")
         await asyncio.sleep(20)
         assert (runs.begun, crons.now(key).state) == ([], "waits")
@@ -163,7 +214,7 @@ async def test_a_run_that_is_wanted_now_waits_as_others_do_and_there_is_one_at_a
         stand.finish(number)
         await asyncio.sleep(3)
         assert (len(runs.begun), crons.now(key).state) == (1, "runs")
-        with pytest.raises(CronRuns, match="tick of app runs already"):
+        with pytest.raises(CronRuns, match="tick of app runs already, wanted by ada"):
             await crons.run_now(key, "bob")
         await asyncio.sleep(10)
         assert crons.now(key).state == "idle"

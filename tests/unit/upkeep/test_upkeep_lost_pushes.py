@@ -15,8 +15,8 @@ from deployd.deployment.requests import Requests
 from deployd.environment.naming import machine_name
 from deployd.errors import DeployError, Transient
 from deployd.ids import ActivityId, CommitId, EnvironmentId, ProjectId
-from deployd.settings import ProjectSettings, Remote, Settings
-from deployd.state import activities, environments
+from deployd.settings import EnvironmentSettings, ProjectSettings, Remote, Settings
+from deployd.state import activities, environments, kept_back, rests
 from deployd.state.activities import Activity, NewActivity, State, Trigger
 from deployd.state.store import Store, open_store
 from deployd.upkeep.branches import Branches
@@ -55,10 +55,11 @@ class Stand:
     folder: Path
     woken: int = 0
 
-    async def look(self, *, remote: bool = False) -> list[Activity]:
+    async def look(self, *, remote: bool = False, protected: str = "") -> list[Activity]:
         """A daemon starts and looks. Returns the activities that it made."""
         there = Remote(url="https://forge.example/shop.git", forge="github") if remote else None
-        projects = {SHOP: ProjectSettings(id=SHOP, remote=there)}
+        own = {protected: EnvironmentSettings.model_validate({"protected": True})} if protected else {}
+        projects = {SHOP: ProjectSettings(id=SHOP, remote=there, environments=own)}
         lost = LostPushes(self.store, self.requests(), self.branches(projects), confirm_seconds=0)
         made = await lost.look()
         found = [await self.store.read(lambda db, number=number: activities.find(db, number)) for number in made]
@@ -266,3 +267,50 @@ async def test_an_environment_that_somebody_ended_stays_away_until_its_branch_mo
     assert await stand.look() == []
     stand.code.mirror = {"next": B}
     assert [(item.kind, item.commit) for item in await stand.look()] == [("push", B)]
+
+
+async def test_a_protected_environment_that_came_by_promotions_has_no_branch_and_stays(stand: Stand) -> None:
+    await stand.did("push", "main", A)
+    await stand.did("promote", "staging", A, how="api")
+    stand.code.remote = {"main": A}
+    assert await stand.look(remote=True, protected="staging") == []
+    assert [item.kind for item in await stand.look(remote=True)] == ["delete"], "as any other whose branch is gone"
+
+
+async def test_an_old_branch_is_not_pushed_again_over_what_was_promoted_since_then(stand: Stand) -> None:
+    stand.code.mirror = {"production": A}
+    await stand.did("promote", "production", B, how="api")
+    assert await stand.look(protected="production") == []
+    await stand.did("push", "production", A)
+    await stand.did("promote", "production", B, how="api")
+    assert await stand.look(protected="production") == []
+    stand.code.mirror = {"production": B}
+    assert [item.commit for item in await stand.look(protected="production")] == [B], "a push that its hook lost"
+
+
+async def test_a_push_that_was_only_to_be_stored_is_not_lost(stand: Stand) -> None:
+    await stand.did("push", "main", A)
+    stand.code.mirror = {"main": B}
+    await stand.store.write(lambda db: kept_back.keep(db, SHOP, "main", B, SystemClock().now()))
+    assert await stand.look() == []
+    await stand.store.write(lambda db: kept_back.forget(db, SHOP, "main"))
+    assert [activity.commit for activity in await stand.look()] == [B]
+
+
+async def test_a_branch_that_is_stored_is_not_lost_however_it_moves_on(stand: Stand) -> None:
+    key = EnvironmentId(SHOP, machine_name("wip"))
+    await stand.did("push", "wip", A)
+    stand.code.mirror = {"wip": B}
+    await stand.store.write(lambda db: rests.put(db, key, "inactive", SystemClock().now()))
+    assert await stand.look() == []
+    await stand.store.write(lambda db: rests.put(db, key, "paused", SystemClock().now()))
+    assert [(item.kind, item.commit) for item in await stand.look()] == [("push", B)]
+
+
+async def test_what_was_activated_at_its_tip_is_not_lost(stand: Stand) -> None:
+    await stand.did("push", "wip", A)
+    await stand.did("activate", "wip", B, how="api")
+    stand.code.mirror = {"wip": B}
+    assert await stand.look() == []
+    stand.code.mirror = {"wip": A}
+    assert [item.commit for item in await stand.look()] == [A]

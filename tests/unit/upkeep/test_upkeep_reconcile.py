@@ -11,10 +11,11 @@ import pytest
 from deployd.activity.journal import write_result
 from deployd.deployment.results import Frozen
 from deployd.errors import DeployError
+from deployd.state import activities, rests
 from deployd.upkeep.ownership import read_live
 from deployd.upkeep.reconcile import Reconciler
 from tests.doubles.engine import EngineDouble
-from tests.support.upkeep_stand import KEY, Stand
+from tests.support.upkeep_stand import BASE, KEY, Stand
 
 pytestmark = pytest.mark.looptime
 ROLES = ("web", "app")
@@ -127,4 +128,32 @@ async def test_what_the_router_knows_is_not_shut(world: World, monkeypatch: pyte
     monkeypatch.setattr(world.stand.router, "look", known)
     monkeypatch.setattr(world.reconciler, "mount", damaged)
     await world.reconciler.put_back()
+    assert world.stand.router.put_sets == []
+
+
+async def test_a_router_that_has_forgotten_all_is_told_of_what_sleeps_and_nothing_is_started(world: World) -> None:
+    rests.put(world.stand.store.db, KEY, "paused", BASE)
+    for name in world.names.values():
+        world.engine.end(name)
+    assert await world.reconciler.put_back() == 0
+    assert await world.reconciler.put_routes_back() == 0
+    assert [(item.asleep is not None, [route.targets for route in item.routes if route.type == "upstream"])
+            for item in world.stand.router.put_sets] == [(True, [()])] * 2
+    assert not any(seen.running for seen in world.engine.there.values())
+
+
+async def test_what_is_being_paused_is_not_started_again_by_a_daemon_that_comes_back(world: World) -> None:
+    number = world.stand.enqueue("pause")
+    activities.begin(world.stand.store.db, number, BASE)
+    world.stand.journal(number, "close_environment", "started")
+    world.engine.end(world.names["app"])
+    await world.reconciler.put_back()
+    assert [item.asleep is not None for item in world.stand.router.put_sets] == [True]
+    assert not world.engine.there[world.names["app"]].running
+
+
+async def test_what_is_inactive_is_nobodys_affair(world: World) -> None:
+    rests.put(world.stand.store.db, KEY, "inactive", BASE)
+    await world.reconciler.put_back()
+    await world.reconciler.put_routes_back()
     assert world.stand.router.put_sets == []

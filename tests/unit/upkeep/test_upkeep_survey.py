@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,9 +13,10 @@ import pytest
 from deployd.ids import ActivityId
 from deployd.release.fingerprint import routes_origin
 from deployd.router.table import EnvironmentTraffic, Released, RouterStatus
+from deployd.state import rests
 from deployd.upkeep.survey import Surveyor
 from tests.doubles.engine import EngineDouble
-from tests.support.upkeep_stand import KEY, SHOP, Stand
+from tests.support.upkeep_stand import BASE, KEY, SHOP, Stand
 
 
 @dataclass
@@ -130,3 +132,40 @@ async def test_a_survey_reads_a_version_once(listed: Listed) -> None:
     assert KEY in (await surveyor.survey()).well
     listed.stand.store.db.execute("UPDATE versions SET version = 'not read again'")
     assert KEY in (await surveyor.survey()).well
+
+
+async def untold(listed: Listed, *, asleep: bool, origin: str | None = None) -> bool:
+    """Whether a paused environment is one of which the router has to be told."""
+    settings, version, names = listed.stand.host.settings, listed.stand.version, listed.stand.names
+    told = routes_origin(settings, settings.projects[SHOP], version, (), names.network) if origin is None else origin
+    traffic = EnvironmentTraffic("1", False, 0, False, 0, Released(), told, asleep)
+
+    async def status() -> RouterStatus:
+        return RouterStatus(1, 1, True, 1, {"/".join(KEY): traffic}, 0, 0, 0, 0, 0)
+
+    surveyor = listed.surveyor()
+    surveyor.host.router = SimpleNamespace(status=status)  # type: ignore[misc]
+    survey = await surveyor.survey()
+    assert (survey.live, survey.well) == (frozenset(), {})
+    return KEY in survey.untold
+
+
+async def test_the_router_is_told_of_what_is_paused_when_it_does_not_know_it_as_it_is(listed: Listed) -> None:
+    rests.put(listed.stand.store.db, KEY, "paused", BASE)
+    assert not await untold(listed, asleep=True)
+    assert not await untold(listed, asleep=True, origin="")   # a route leads to a host outside
+    assert await untold(listed, asleep=False)
+    assert await untold(listed, asleep=True, origin="of other settings")
+    listed.stand.enqueue("wake")
+    assert not await untold(listed, asleep=False), "an activity is at work there"
+
+
+async def test_what_the_router_takes_for_asleep_is_not_well(listed: Listed) -> None:
+    traffic = EnvironmentTraffic("1", False, 0, False, 0, Released(), listed.origin, asleep=True)
+
+    async def status() -> RouterStatus:
+        return RouterStatus(1, 1, True, 1, {"/".join(KEY): traffic}, 0, 0, 0, 0, 0)
+
+    surveyor = listed.surveyor()
+    surveyor.host.router = SimpleNamespace(status=status)  # type: ignore[misc]
+    assert KEY not in (await surveyor.survey()).well

@@ -217,11 +217,17 @@ local function open(head)
     head.freeze, head.maintenance, head.preview = nil, false, nil
 end
 
+-- How an environment sleeps from now on; nil: it is awake.
+local function sleep_of(document)
+    local asked = document.asleep
+    return asked and { hold_seconds = asked.hold_seconds, quiet_until = clock.now() + asked.quiet_seconds }
+end
+
 -- Sets routes; `release` opens the environment in the same step.
 function _M.set(document, text, release)
     local name = document.environment
     local before = read_head(name) or fresh_head()
-    local closed = before.freeze or before.maintenance
+    local closed = before.freeze or before.maintenance or before.asleep
     if before.digest == ngx.md5(text) and not (release and closed) then
         return answer(before, { again = true })
     end
@@ -229,6 +235,7 @@ function _M.set(document, text, release)
         check_share(name, document, text)
     end
     local head, added = prepare(name, before, document, text)
+    head.asleep = (release or not before.asleep) and sleep_of(document) or not release and before.asleep or nil
     if release then
         open(head)
     elseif before.freeze then
@@ -274,6 +281,34 @@ function _M.freeze(name, seconds, hosts)
         error(failure, 0)
     end
     return answer(head, { seconds_left = seconds })
+end
+
+-- Begins the freeze in which visitors wait until an environment that is asleep is awake, and says whom to wake.
+function _M.wake(name)
+    local head = read_head(name)
+    if not head or not head.asleep or head.freeze then
+        return  -- somebody was faster
+    end
+    local number, reason = queue.open()
+    if not number then
+        refuse("the router's memory for held requests is full (" .. reason .. ")")
+    end
+    local ends = clock.now() + head.asleep.hold_seconds
+    head.freeze = { number = number, ends = ends, most = settings.max_held, hosts = {} }
+    commit(name, head)
+    dict:incr("sleepers", 1, 0)
+end
+
+-- All that visitors want to have woken.
+function _M.waking()
+    local found = {}
+    for _, name in ipairs(names()) do
+        local head = read_head(name)
+        if head and head.asleep and head.freeze then
+            found[#found + 1] = name
+        end
+    end
+    return found
 end
 
 -- Sets the routes that operators see while the environment is closed to everybody else, until it is open again.
@@ -357,7 +392,9 @@ function _M.look(name)
     if not head then
         return { known = false, generation = dict:get("generation") or 0 }
     end
-    return answer(head, { known = true, frozen = head.freeze ~= nil, maintenance = head.maintenance })
+    return answer(head, {
+        known = true, frozen = head.freeze ~= nil, maintenance = head.maintenance, asleep = head.asleep ~= nil,
+    })
 end
 
 local function one_status(head)
@@ -366,6 +403,7 @@ local function one_status(head)
     figures.frozen = head.freeze ~= nil
     figures.seconds_left = head.freeze and math.max(0, head.freeze.ends - clock.now()) or 0
     figures.maintenance = head.maintenance or (head.freeze ~= nil and figures.seconds_left == 0)
+    figures.asleep = head.asleep ~= nil
     figures.hosts = #head.hosts
     return figures
 end

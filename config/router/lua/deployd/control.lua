@@ -1,10 +1,10 @@
 -- The control socket: one command for each request, JSON in and out, one command at a time over all workers.
 --   200 done   409 refused: nothing was changed   400 not a command   500 a mistake of the router's own
 local cjson = require "cjson.safe"
+local asleep = require "deployd.asleep"
 local change = require "deployd.change"
 local hand_over = require "deployd.hand_over"
-
-local dict = ngx.shared.routes
+local turn = require "deployd.turn"
 
 local _M = {}
 
@@ -23,7 +23,9 @@ local COMMANDS = {
         return hand_over.give() or error({ refused = "nobody comes to this router: there is nothing to hand over" }, 0)
     end,
     ["/leave"] = function(asked) return hand_over.leave(asked.on) end,
+    ["/sleepers"] = function(asked) return asleep.wanted(asked.known, asked.seconds) end,
 }
+local QUESTIONS = { [COMMANDS["/sleepers"]] = true }  -- that wait, and keep nobody else waiting
 
 local function body()
     ngx.req.read_body()
@@ -43,18 +45,6 @@ local function say(status, answer)
     ngx.say(cjson.encode(answer))
 end
 
-local function in_turn(act)
-    for _ = 1, 2000 do
-        if dict:add("turn", true, 10) then
-            local ok, result = pcall(act)
-            dict:delete("turn")
-            return ok, result
-        end
-        ngx.sleep(0.001)
-    end
-    return false, { refused = "another command is being carried out" }
-end
-
 function _M.handle()
     local command = COMMANDS[ngx.var.uri]
     local text = body()
@@ -62,7 +52,12 @@ function _M.handle()
     if not command or type(asked) ~= "table" then
         return say(400, { refused = "not a command: " .. ngx.var.uri })
     end
-    local ok, result = in_turn(function() return command(asked, text) end)
+    local ok, result
+    if QUESTIONS[command] then
+        ok, result = pcall(command, asked)
+    else
+        ok, result = turn.take(function() return command(asked, text) end)
+    end
     if ok then
         return say(200, result)
     end

@@ -2,7 +2,8 @@
 --
 -- In the shared dictionary:  generation     grows with every change; every request compares it
 --                            host:<host>    which environment answers for it
---                            head:<env>     JSON: version, document, freeze, maintenance; writing it is THE atomic step
+--                            head:<env>     JSON: version, document, freeze, maintenance, asleep; writing it is THE
+--                                           atomic step
 --                            doc:<env>:<n>  JSON of all routes of one version, never changed, gone when replaced;
 --                                           the head's `preview` names those that operators see meanwhile
 -- A reader can meet a head whose document has just been replaced; it then reads the head again.
@@ -59,8 +60,8 @@ function _M.environment(name)
             known = {
                 name = name, project = string.match(name, "^[^/]*"), raw = raw, head = head, index = routes,
                 preview = head.preview and preview,
-                closed = (head.freeze or head.maintenance) and true or false,
-                asks = (head.freeze or head.maintenance or routes.access) and true or false,
+                closed = (head.freeze or head.maintenance or head.asleep) and true or false,
+                asks = (head.freeze or head.maintenance or head.asleep or routes.access) and true or false,
             }
             environments[name] = known
             return known

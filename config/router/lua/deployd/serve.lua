@@ -4,6 +4,7 @@
 -- (a fifth of the router's own time). Whatever needs more (a wait, a redirect, a page) takes the way of `handle`. The ways
 -- are named locations of nginx.conf.
 local access = require "deployd.access"
+local asleep = require "deployd.asleep"
 local balance = require "deployd.balance"
 local cache = require "deployd.cache"
 local challenge = require "deployd.challenge"
@@ -47,17 +48,30 @@ local function wait_until_open(host, entry)
         if head.maintenance then
             return page.exit("maintenance", 503)
         end
-        local verdict
-        verdict, waited = hold.wait(entry.environment.name, head.freeze)
-        if verdict == "left" then
-            return ngx.exit(499)
-        end
-        if verdict ~= "go" then
-            return page.exit(verdict == "refused" and "crowded" or "maintenance", 503)
+        waited = nil
+        if not head.asleep or asleep.wake(entry.environment) and head.freeze then
+            local verdict
+            verdict, waited = hold.wait(entry.environment.name, head.freeze)
+            if verdict == "left" then
+                return ngx.exit(499)
+            end
+            if verdict ~= "go" then
+                return page.exit(verdict == "refused" and "crowded" or head.asleep and "waking" or "maintenance", 503)
+            end
         end
         entry = find(host)
     end
     return entry
+end
+
+local function match(list, path)
+    return list and (list[1].path == "/" and list[1] or index.match(list, path))
+end
+
+-- Whether an environment that is asleep need not be woken: there is no such page, or it is elsewhere.
+local function needs_no_container(entry, scheme)
+    local route = match(entry[scheme], var.uri)
+    return not route or route.type ~= "upstream"
 end
 
 local function to_outside(route)
@@ -114,10 +128,6 @@ local function follow(route, scheme)
         _M.answered()
         return ngx.exec(way)
     end
-end
-
-local function match(list, path)
-    return list and (list[1].path == "/" and list[1] or index.match(list, path))
 end
 
 -- A part that a page includes (SSI): from a container of the same environment or from nowhere. The page itself was let
@@ -226,8 +236,9 @@ function _M.handle(scheme)
     if refusal then
         return page.exit(refusal, status)
     end
-    if entry.environment.closed then
-        entry = pass.entry(entry) or wait_until_open(host, entry)
+    local needs_nobody = entry.environment.head.asleep and needs_no_container(entry, scheme)
+    if entry.environment.closed and not needs_nobody then
+        entry = (entry.preview or not entry.environment.head.asleep) and pass.entry(entry) or wait_until_open(host, entry)
         if not entry then
             return no_such_host()
         end

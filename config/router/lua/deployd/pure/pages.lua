@@ -5,6 +5,9 @@ local _M = {}
 _M.PAGES = {
     maintenance = { retry_after = 15, refreshes = true },
     crowded = { retry_after = 5, refreshes = true },
+    waking = { retry_after = 3, refreshes = true },
+    unwell = { retry_after = 30, refreshes = true },
+    asleep = { retry_after = 3600 },
     starting = { retry_after = 2, refreshes = true },
     down = { retry_after = 5 },
     unknown = {},

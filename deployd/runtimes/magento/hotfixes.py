@@ -1,4 +1,4 @@
-"""What deployd does for Magento besides running its hooks: next to nothing. Pure.
+"""Hotfixes of a Magento whose hooks build it, applied once composer has installed the packages. Pure.
 
 ece-tools and its forerunners compile, deploy, and apply the patches of `m2-hotfixes` themselves, in the build hook.
 Only a project without any of them has its hotfixes applied here, once composer has installed the packages. With the
