@@ -100,3 +100,25 @@ async def test_one_that_is_not_there_is_told() -> None:
         await run("no-program-of-anybody")
     with pytest.raises(FileNotFoundError):
         await run("true", cwd="/no/folder/of/anybody")
+
+
+def test_no_descriptor_of_another_thread_is_closed() -> None:
+    async def main() -> None:
+        async with asyncio.TaskGroup() as group:
+            over = asyncio.Event()
+            others = [group.create_task(asyncio.to_thread(open_and_close, over)) for _ in range(3)]
+            for _ in range(150):
+                await run("true", stdin=b"x")
+            over.set()
+        assert [task.result() for task in others] == [None] * 3
+
+    uvloop.run(main())
+
+
+def open_and_close(over: asyncio.Event) -> None:
+    """As threads of the daemon do; a descriptor that somebody else closed is an error here."""
+    while not over.is_set():
+        descriptors = [os.open("/dev/null", os.O_RDONLY) for _ in range(20)]
+        for descriptor in descriptors:
+            os.fstat(descriptor)
+            os.close(descriptor)
