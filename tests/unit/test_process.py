@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import uvloop
 
+from deployd.child import Child
 from deployd.process import ProgramMissing, ProgramOverran, open_process, run
 
 LIMIT_SECONDS = 20.0
@@ -102,23 +103,15 @@ async def test_one_that_is_not_there_is_told() -> None:
         await run("true", cwd="/no/folder/of/anybody")
 
 
-def test_no_descriptor_of_another_thread_is_closed() -> None:
+def test_a_pipe_that_libuv_closes_is_not_closed_again() -> None:
     async def main() -> None:
-        async with asyncio.TaskGroup() as group:
-            over = asyncio.Event()
-            others = [group.create_task(asyncio.to_thread(open_and_close, over)) for _ in range(3)]
-            for _ in range(150):
-                await run("true", stdin=b"x")
-            over.set()
-        assert [task.result() for task in others] == [None] * 3
+        child = Child(("true",), cwd=None, env=None, with_stdin=True)
+        taken = child._take()
+        number = taken.fileno()
+        taken.close()
+        os.fstat(number)
+        os.close(number)
+        child.close()
+        await child.wait()
 
     uvloop.run(main())
-
-
-def open_and_close(over: asyncio.Event) -> None:
-    """As threads of the daemon do; a descriptor that somebody else closed is an error here."""
-    while not over.is_set():
-        descriptors = [os.open("/dev/null", os.O_RDONLY) for _ in range(20)]
-        for descriptor in descriptors:
-            os.fstat(descriptor)
-            os.close(descriptor)
