@@ -24,8 +24,8 @@ class Magento
     {
         file_put_contents('php://stderr', "Magento CLI: $command\n");
         $commands = [
-            'module:enable' => 'enable', 'setup:di:compile' => 'compile', 'setup:static-content:deploy' => 'staticContent',
-            'setup:install' => 'install', 'setup:upgrade' => 'upgrade', 'setup:db:status' => 'databaseStatus',
+            'module:enable' => 'enable', 'setup:di:compile' => 'compile',
+            'setup:static-content:deploy' => 'staticContent', 'setup:install' => 'install', 'setup:upgrade' => 'upgrade', 'setup:db:status' => 'databaseStatus',
             'app:config:status' => 'configStatus', 'cache:enable' => 'enableCaches',
         ];
         try {
@@ -163,7 +163,8 @@ class Magento
         }
         $this->bring(self::database());
         $config = self::read('config');
-        $this->write('config', array_replace(array_reverse($config), ['modules' => array_reverse($config['modules'] ?? [])]));
+        $modules = array_reverse($config['modules'] ?? []);   // the real one has an order of its own, too
+        $this->write('config', array_replace(array_reverse($config), ['modules' => $modules]));
         echo "Nothing to import.\n";
         return 0;
     }
