@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.longest_first import MEASURED, Stopwatch, file_of, read_durations
+from tests.support.longest_first import MEASURED, Stopwatch, expected_seconds, file_of, read_durations
 from tests.support.shown import SHOWN_AT_THE_END
 
 STOPWATCH = Stopwatch()
@@ -14,8 +14,8 @@ STOPWATCH = Stopwatch()
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files are handed out in this order (`--no-loadscope-reorder`); each keeps its own."""
-    seconds = read_durations()
-    items.sort(key=lambda item: -seconds.get(file_of(item.nodeid), 0.0))
+    kept = read_durations()
+    items.sort(key=lambda item: -expected_seconds(file_of(item.nodeid), kept))
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

@@ -22,6 +22,8 @@ from deployd.state.bad_releases import BadRelease
 from deployd.state.locks import Lock
 
 WHO = "deployd"
+COME_BY_THEMSELVES = frozenset({"push", "promote", "pause", "wake"})
+"""What waits for an environment without anybody having looked at what is live there."""
 
 
 def note_bad_release(
@@ -65,7 +67,7 @@ def _go_back(
     if watched.back_to is None:
         return None, watched.stays
     waiting = activities.waiting_behind(db, activity.environment, activity.id)
-    wishes = [item for item in waiting if item.kind not in ("push", "promote")]
+    wishes = [item for item in waiting if item.kind not in COME_BY_THEMSELVES]
     if wishes:   # who asks for a rollback, a redeploy or a delete by hand has seen to it
         return None, f"{wishes[0].kind} {wishes[0].id} of {wishes[0].trigger.who} comes next"
     text = environments.version_of(db, watched.back_to)

@@ -47,8 +47,8 @@ DELETE = DeploymentKind(
     held_when_locked=True,
 )
 ACTIVATE = DeploymentKind(
-    "activate", steps.PUSHES, _deploys(Target.COMMIT, waits_for_unlock=True), REPORTS, makes_environment=True,
-    asks_gate=True,
+    "activate", steps.PUSHES, _deploys(Target.COMMIT, waits_for_unlock=True), REPORTS, _AFTERWARDS,
+    makes_environment=True, asks_gate=True,
 )
 PAUSE = DeploymentKind(
     "pause", (steps.PAUSE,), _deploys(Target.NOTHING), REPORTS, needs_environment=True, ends_runs=True,

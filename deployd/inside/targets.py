@@ -28,8 +28,9 @@ from deployd.release.ports import Host
 from deployd.release.release import Release, live_release
 from deployd.release.version import Version, worker_part
 from deployd.settings import ProjectSettings, Settings
-from deployd.state import activities, environments
+from deployd.state import activities, environments, rests
 from deployd.state.environments import Environment
+from deployd.state.rests import AWAKE, PAUSED
 from deployd.state.store import Store
 
 
@@ -97,6 +98,7 @@ class Targets:
         least = known.ssh_role(found.branch)
         refuse_unless_role(caller, known.id, found.branch, least, f"`access` in the settings of {known.id}")
         release = await self.store.read(lambda db: _live(db, settings, known, found))
+        refuse_at_rest(found.branch, known.id, await self.store.read(lambda db: rests.of(db, found.id)))
         entrance = Entrance(release, choose_part(release.version, part), await read_config(release, self.host))
         own = entrance.instance.access.get("ssh", "")
         refuse_unless_role(caller, known.id, found.branch, own, f"`access` in {entrance.app.place.file}")
@@ -118,6 +120,19 @@ def refuse_unless_role(caller: Caller, project: str, branch: str, least: str, sa
         f"{caller.name} is {role.value if role else 'nobody'} of {project}, and {branch} takes {least} for SSH",
         hint=f"{said_by} says so; other environments may take less",
     )
+
+
+def refuse_at_rest(branch: str, project: str, rest: rests.Rest | None) -> None:
+    """
+    Raises:
+        NotOpen: Nothing of the environment runs.
+    """
+    if rest == rests.PAUSED:
+        raise NotOpen(f"{branch} of {project} is paused, and nothing of it runs",
+                      hint=f"its next visitor wakes it, or `deployd environment wake {project} {branch}`")
+    if rest == rests.INACTIVE:
+        raise NotOpen(f"{branch} of {project} is not active, and nothing of it runs",
+                      hint=f"`deployd environment activate {project} {branch}`")
 
 
 def choose_part(version: Version, wanted: str) -> str:
@@ -163,6 +178,10 @@ def _there(rows: Sequence[Environment], project: ProjectSettings) -> str:
 
 def _live(db: sqlite3.Connection, settings: Settings, project: ProjectSettings, found: Environment) -> Release:
     text = environments.live_version(db, found.id)
+    if found.rest != AWAKE:
+        deed = "wake" if found.rest == PAUSED else "activate"
+        raise NotOpen(f"{found.branch} of {project.id} is {found.rest}: nothing of it runs",
+                      hint=f"`deployd environment {deed} {project.id} {found.branch}`, and come again")
     if text is not None:
         return live_release(settings, project, found.id, found.branch, read_result(text, Version))
     newest = activities.latest(db, environment=found.id, limit=1)

@@ -34,13 +34,15 @@ async def find_live(environment: Environment, host: Host) -> Release | None:
 
 
 async def stop_release(release: Release, host: Host) -> int:
-    """Let a version end what it has and stop. Gives how many containers ran. May be repeated."""
+    """Let a version end what it has and stop. Gives how many containers ran. May be repeated.
+
+    What does not run is stopped too: a start that was given up half-way goes on in the engine, which waits for it.
+    """
     found = live_containers(release.version, await host.engine.containers(release.names.labels()))
-    running = [item for item in found if item.running]
-    await _stop(host, _of(running, {"web"}), host.settings.drain_seconds)
-    await _stop(host, _of(running, APPS), STOP_SECONDS)
-    await _stop(host, _of(running, SERVICES), None)
-    return len(running)
+    await _stop(host, _of(found, {"web"}), host.settings.drain_seconds)
+    await _stop(host, _of(found, APPS), STOP_SECONDS)
+    await _stop(host, _of(found, SERVICES), None)
+    return sum(item.running for item in found)
 
 
 async def remove_runs(environment: Environment, host: Host, *but_for: ActivityId) -> int:

@@ -120,6 +120,11 @@ class _TunnelSocket(socket.socket):
         super().close()
         self._left()
 
+    def detach(self) -> int:
+        """So uvloop closes a socket that it was handed: by its number."""
+        self._left()
+        return super().detach()
+
 
 def _tell_that_it_waits(channel: Channel) -> None:
     if not channel.is_closing():

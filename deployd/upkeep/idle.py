@@ -23,7 +23,7 @@ from deployd.deployment.requests import Request, Requests
 from deployd.environment.platform import PORT, SOCKET
 from deployd.ids import EnvironmentId
 from deployd.release.ports import Host
-from deployd.state import activities, environments, rests
+from deployd.state import activities, environments, rests, stays
 from deployd.state.activities import Trigger
 from deployd.state.environments import Environment
 from deployd.state.rests import AWAKE
@@ -104,7 +104,9 @@ class Idle:
         return after is not None and self._clock.now() - moment < after
 
     async def _is_in_use(self, key: EnvironmentId) -> bool:
-        """Whether a request is under way in it, however long it has been."""
+        """Whether a request is under way in it, however long it has been, or somebody is inside over SSH."""
+        if await self._store.read(lambda db: stays.list_all(db, key)):
+            return True
         release = await read_live(self._store, self._host.settings, key)
         if release is None:
             return False

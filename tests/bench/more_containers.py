@@ -82,7 +82,8 @@ async def docker_with(made: Sequence[Made], socket: Path) -> AsyncIterator[None]
             headers={name: value for name, value in request.headers.items() if name.lower() not in HOP_BY_HOP},
         ) as answer:
             if listing:
-                wanted = [label.split("=", 1) for label in json.loads(request.query.get("filters", "{}"))["label"]]
+                labels = json.loads(request.query.get("filters", "{}")).get("label", ())
+                wanted = [label.split("=", 1) for label in labels]
                 more = [item.listed() for item in made
                         if all(item.labels.get(name) == value for name, value in wanted)]
                 return web.json_response([*await answer.json(), *more])

@@ -19,12 +19,12 @@ from tests.support.intake_stand import TOKENS, Stand, open_stand, refs_of
 ADA, CI, EVE = map(caller_of, TOKENS)
 SHOP = ProjectId("shop")
 CLIENT = """\
-import socket, sys, threading
+import os, socket, sys, threading
 connection = socket.socket(socket.AF_UNIX)
 connection.connect(sys.argv[1])
 connection.sendall(sys.argv[2].encode() + b"\\n")
 def send():
-    while chunk := sys.stdin.buffer.read1(65536):
+    while chunk := os.read(0, 65536):   # without a lock: git may have said its last while we wait here
         connection.sendall(chunk)
     connection.shutdown(socket.SHUT_WR)
 threading.Thread(target=send, daemon=True).start()

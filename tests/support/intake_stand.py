@@ -77,6 +77,9 @@ class QueueDouble:
     async def refusal(self, project: ProjectId, pushes: Sequence[Push]) -> DeployError | None:
         return self.full
 
+    async def stored(self, push: Push) -> bool:
+        return False
+
     async def push(self, push: Push) -> Receipt:
         if self.broken is not None:
             raise self.broken

@@ -1,7 +1,7 @@
 """The files of tests that take longest begin first: one that begins last is waited for by all the others.
 
-`tests/durations.txt` says how long each of them took; files that are not in it are quick, and come after those. A run
-of all tests writes what it measured to `build/durations.txt`, to be put in its place when much has changed.
+`tests/durations.txt` says how long each of them took; unit tests that are not in it are quick, and come last. A run of
+all tests writes what it measured to `build/durations.txt`, to be put in its place when much has changed.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[2]
 KEPT, MEASURED = REPOSITORY / "tests/durations.txt", REPOSITORY / "build/durations.txt"
+QUICK, UNKNOWN_SECONDS = ("tests/unit/", "tests/property/"), 20.0
+"""Folders of files that are quick when they are not in the table; and what another one may take."""
 LEAST_SECONDS = 5.0
 """Files that took less are not worth a line."""
 
@@ -20,6 +22,11 @@ def read_durations(file: Path = KEPT) -> Mapping[str, float]:
     """{path of a file of tests: seconds}"""
     lines = (line.split() for line in file.read_text().splitlines() if line and not line.startswith("#"))
     return {name: float(seconds) for seconds, name in lines}
+
+
+def expected_seconds(name: str, kept: Mapping[str, float]) -> float:
+    """How long a file will take."""
+    return kept.get(name, 0.0 if name.startswith(QUICK) else UNKNOWN_SECONDS)
 
 
 def file_of(nodeid: str) -> str:

@@ -50,7 +50,8 @@ def note(db: sqlite3.Connection, watched: Watched | None, kind: Any = PUSH, numb
 
 
 def waiting(db: sqlite3.Connection) -> list[activities.Activity]:
-    return [item for item in activities.latest(db, environment=PLACE, states=["pending"]) if item.kind != "push"]
+    found = activities.latest(db, environment=PLACE, states=["pending"])
+    return [item for item in found if item.kind not in ("push", "pause")]
 
 
 @pytest.mark.parametrize("watched", [None, Watched("good"), Watched("unknown"), Watched("overtaken"),
@@ -111,6 +112,11 @@ def test_a_protected_environment_is_locked_with_it_and_the_next_promotion_does_n
     assert activities.find(db, following).state == "pending"
 
 
+def test_a_pause_that_waits_keeps_nothing_from_coming_back(db: Any) -> None:
+    ask(db, KINDS["pause"], "deployd")
+    assert "brings the version" in note(db, BAD)
+
+
 def test_a_version_that_is_not_kept_any_more_cannot_come_back(db: Any) -> None:
     db.execute("DELETE FROM versions WHERE activity = ?", (OLD,))
     assert note(db, BAD) == f"; it stays live: the version of activity {OLD} is not kept any more"
@@ -146,5 +152,6 @@ def test_only_a_push_or_a_promotion_can_be_reverted_and_every_kind_that_deploys_
     host: Any = SimpleNamespace(settings=SimpleNamespace(instance="x", projects={SHOP: deployment(None).project}))
     views = {name: kind.view(host, deployment(None).activity, Journal()) for name, kind in KINDS.items()}
     assert {name for name, view in views.items() if view.mode.may_be_reverted} == {"push", "promote"}
-    for kind in (PUSH, PROMOTE, REDEPLOY, ROLLBACK):
+    for kind in (PUSH, PROMOTE, REDEPLOY, ROLLBACK, KINDS["activate"]):
+        assert kind.afterwards is PUSH.afterwards
         assert [step.name for step in kind.tables[0].steps][-2:] == ["watch_release", "judge_release"]

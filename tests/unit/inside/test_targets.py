@@ -8,7 +8,7 @@ from deployd.access.caller import Caller, roles_of
 from deployd.access.errors import Forbidden, NotFound
 from deployd.environment.naming import label_of, machine_name, ssh_user
 from deployd.ids import ActivityId, CommitId, EnvironmentId, ProjectId, SlugKey
-from deployd.inside.targets import choose_part, refuse_unless_role
+from deployd.inside.targets import NotOpen, choose_part, refuse_at_rest, refuse_unless_role
 from deployd.plan import KeyParts
 from deployd.release.version import AppVersion, Version
 from deployd.settings import Settings
@@ -67,3 +67,14 @@ def test_the_settings_say_it_for_a_project_or_one_environment() -> None:
     settings = Settings.model_validate({"directory": "/d", "projects": projects})
     shop, blog = settings.projects[ProjectId("shop")], settings.projects[ProjectId("blog")]
     assert [shop.ssh_role("main"), shop.ssh_role("x"), blog.ssh_role("main")] == ["admin", "contributor", "approver"]
+
+
+def test_what_is_at_rest_says_how_it_comes_back() -> None:
+    refuse_at_rest("main", "shop", "")
+    refuse_at_rest("main", "shop", None)
+    with pytest.raises(NotOpen, match="main of shop is paused") as paused:
+        refuse_at_rest("main", "shop", "paused")
+    assert "its next visitor wakes it" in paused.value.hint
+    with pytest.raises(NotOpen, match="is not active") as inactive:
+        refuse_at_rest("main", "shop", "inactive")
+    assert inactive.value.hint == "`deployd environment activate shop main`"

@@ -19,10 +19,11 @@ def test_the_longest_file_comes_first_and_each_keeps_its_own_order() -> None:
     second = next(name for name in seconds if seconds[name] < seconds[longest])
     names = ["tests/unit/test_quick.py::b", f"{second}::b", f"{second}::a", "tests/unit/test_quick.py::a",
              f"{longest}::one"]
+    names.insert(1, "tests/e2e/test_new.py::a")
     items: Any = [SimpleNamespace(nodeid=name) for name in names]
     conftest.pytest_collection_modifyitems(items)
     assert [item.nodeid for item in items] == [
-        f"{longest}::one", f"{second}::b", f"{second}::a", "tests/unit/test_quick.py::b",
+        f"{longest}::one", f"{second}::b", f"{second}::a", "tests/e2e/test_new.py::a", "tests/unit/test_quick.py::b",
         "tests/unit/test_quick.py::a"]
 
 

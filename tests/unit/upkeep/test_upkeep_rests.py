@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from deployd.access.caller import Caller, roles_of
 from deployd.activity.error_boundary import ErrorBoundary
 from deployd.activity.executor import Executor
 from deployd.deployment.kinds import KINDS
@@ -19,11 +20,13 @@ from deployd.deployment.requests import Requests
 from deployd.deployment.wake import quiet_seconds
 from deployd.errors import DeployError
 from deployd.ids import EnvironmentId, EnvironmentName
+from deployd.inside.targets import NotOpen, Targets
 from deployd.router.table import Sleepers
 from deployd.settings import ProjectSettings, Settings
-from deployd.state import activities, environments, locks, rests
+from deployd.state import activities, environments, locks, rests, stays
 from deployd.state.activities import Activity
 from deployd.state.locks import Lock
+from deployd.state.stays import Stay
 from deployd.upkeep.collect.merged import ask_for_end, find_merged
 from deployd.upkeep.idle import Idle
 from deployd.upkeep.ownership import Owner, read_live, read_ownership, read_paused
@@ -158,6 +161,23 @@ async def test_what_is_under_way_keeps_it_awake_and_what_was_just_woken(make: Ca
     world.idle._visits.clear()
     await world.idle.look()
     assert world.kinds() == ["push", "wake"]
+
+
+async def test_whoever_is_there_over_ssh_keeps_it_awake(make: Callable[..., World]) -> None:
+    world = make()
+    stay = Stay(
+        id="a", environment=KEY, part="app", activity=world.newest().id, kind="shell", who="ada", by="laptop",
+        address="192.0.2.7", connection="c", said="", began=BASE,
+    )
+    stays.add(world.stand.store.db, stay)
+    world.later(minutes=60)
+    await world.idle.look()
+    assert world.kinds() == ["push"]
+    stays.remove(world.stand.store.db, stay.id)
+    await world.idle.look()
+    world.later(minutes=60)
+    await world.idle.look()
+    assert world.kinds() == ["push", "pause"]
 
 
 @pytest.mark.parametrize(("project", "pauses"), [
@@ -352,3 +372,31 @@ def test_what_only_rests_or_wakes_makes_no_deleted_environment_anew(
     executor = Executor(KINDS, missing, host, missing, missing, ErrorBoundary("way back"))
     assert executor._begin(stand.store.db, activity)
     assert (environments.find(stand.store.db, KEY) is not None) is comes_back
+
+
+async def test_who_is_inside_over_ssh_keeps_it_awake(make: Callable[..., World]) -> None:
+    world = make()
+    db, number = world.stand.store.db, world.stand.version.activity
+    stays.add(db, Stay(
+        id="1", environment=KEY, part="app", activity=number, kind="shell", who="ada", by="laptop", address="192.0.2.7",
+        connection="c0ffee", said="", began=BASE,
+    ))
+    world.later(minutes=60)
+    await world.idle.look()
+    assert world.kinds() == ["push"]
+    stays.remove(db, "1")
+    world.idle._visits.clear()
+    await world.idle.look()
+    assert world.kinds() == ["push", "pause"]
+
+
+@pytest.mark.parametrize(("rest", "deed"), [("paused", "wake"), ("inactive", "activate")])
+async def test_who_comes_over_ssh_to_what_rests_is_told_how_to_bring_it_back(
+    make: Callable[..., World], rest: str, deed: str,
+) -> None:
+    world = make()
+    world.rest(rest)
+    targets = Targets(world.stand.store, world.host)  # type: ignore[arg-type]
+    with pytest.raises(NotOpen, match=f"main of shop is {rest}: nothing of it runs") as refused:
+        await targets.find(Caller("ada", roles_of("contributor", ("shop",))), "shop", "main", "")
+    assert refused.value.hint == f"`deployd environment {deed} shop main`, and come again"
